@@ -1,0 +1,74 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' sriov_bootstrap/__init__.py)
+DEB := dist/sriov-bootstrap_$(VERSION)_all.deb
+BIN := .venv/bin
+
+# What a build sees, and nothing else: builds run on a copy, so that they leave nothing in the checkout and take nothing
+# stale from it. Folders are listed too: their time tells that a file is gone.
+WHEEL_SOURCES := sriov_bootstrap pyproject.toml README.md LICENSE
+DEB_SOURCES := $(WHEEL_SOURCES) CHANGELOG.md docs packaging units
+files = $(shell find $(1) -name __pycache__ -prune -o -print 2>/dev/null)
+copy = rm -rf $(2) && mkdir -p $(2) && tar -c --exclude=__pycache__ $(1) | tar -x --no-same-owner -C $(2)
+
+# pytest as a script, never `python -m pytest`: that would put the checkout before the installed package.
+PYTEST := SRIOV_BOOTSTRAP_DEB=$(CURDIR)/$(DEB) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --cov
+
+.PHONY: help setup lint wheel deb lintian lab-setup test-fast test demo bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+
+setup: ## install what build, lint and tests need: Debian packages (as root) and .venv
+	@packaging/setup.sh
+
+lint: setup ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel: setup build/wheel/installed
+
+build/wheel/installed: $(call files,$(WHEEL_SOURCES)) | setup
+	$(call copy,$(WHEEL_SOURCES),build/wheel/tree)
+	$(BIN)/pip --quiet wheel --no-deps --no-build-isolation --wheel-dir build/wheel build/wheel/tree
+	$(BIN)/pip --quiet install --no-deps --force-reinstall build/wheel/sriov_bootstrap-$(VERSION)-*.whl
+	touch $@
+
+deb: setup $(DEB) ## build the Debian package into dist/
+
+# The PATH leaves out Python versions that Debian did not install: its build tools belong to its own.
+$(DEB): $(call files,$(DEB_SOURCES)) | setup
+	@[ "$$(dpkg-parsechangelog -l packaging/debian/changelog -S Version)" = "$(VERSION)" ] || \
+	    { echo "packaging/debian/changelog and sriov_bootstrap/__init__.py disagree on the version" >&2; exit 1; }
+	$(call copy,$(DEB_SOURCES),build/deb/tree)
+	mv build/deb/tree/packaging/debian build/deb/tree/debian
+	cd build/deb/tree && PATH=/usr/sbin:/usr/bin:/sbin:/bin dpkg-buildpackage -us -uc -b >../build.log 2>&1 || \
+	    { cat ../build.log >&2; exit 1; }
+	mkdir -p dist && mv build/deb/$(notdir $@) $@
+
+lintian: deb ## check the Debian package
+	lintian --fail-on error,warning $(DEB)
+
+lab-setup: setup
+	tests/lab/setup.sh
+
+test-fast: setup lint wheel ## lint and every test that needs no VM
+	$(PYTEST) -m "not lab"
+
+test: setup lint lintian lab-setup wheel ## lint, package, every test, the lab VM included
+	$(PYTEST)
+
+demo: setup lab-setup deb ## boot the lab VM and show the main job
+	$(BIN)/python tests/lab/demo.py
+
+bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM
+	$(BIN)/python tests/lab/bench.py
+
+clean: ## remove what builds and tests made, but for .venv and the lab's images
+	rm -rf build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find sriov_bootstrap tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,99 @@
+#!/bin/sh
+# Installs what build, lint and unit tests need: Debian packages (as root, on Debian or Ubuntu) and .venv.
+# Silent and quick when everything is there. What the lab needs on top is the matter of tests/lab/setup.sh.
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() { echo "setup: $*" >&2; exit 1; }
+has_command() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
+has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# A version that a version manager only pretends to have does not run, and Debian's has no ensurepip without python3-venv.
+find_python() {
+    for python in python3 python3.13 python3.12 python3.11 python3.14 /usr/bin/python3; do
+        if "$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            echo "$python"
+            return
+        fi
+    done
+}
+
+# --- Debian packages -------------------------------------------------------------------------------------------------
+missing_packages() {
+    has_command make || echo make
+    has_command dpkg-buildpackage || echo dpkg-dev
+    has_command lintian || echo lintian
+    has_command dbus-daemon || echo dbus-daemon
+    has_command systemd-analyze || echo systemd
+    has_command udevadm || echo udev
+    has_command mandoc || echo mandoc
+    if has_command dpkg-query; then
+        for package in debhelper dh-python pybuild-plugin-pyproject python3-all python3-setuptools; do
+            has_package "$package" || echo "$package"
+        done
+    fi
+    [ -n "$(find_python)" ] || echo python3-venv
+    ldconfig -p 2>/dev/null | grep -q libudev.so.1 || echo libudev1
+}
+
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >"$log" 2>&1 || { cat "$log" >&2; return 1; }; }
+
+packages=$(PATH="$PATH:/usr/sbin:/sbin" missing_packages | tr '\n' ' ')
+promtool_here=.venv/bin/promtool
+scratch=
+if [ -n "$packages" ] || ! { has_command promtool || [ -x "$promtool_here" ]; }; then
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT INT TERM
+    log="$scratch/log"
+fi
+
+if [ -n "$packages" ]; then
+    if ! has_command apt-get || [ "$(id -u)" -ne 0 ]; then
+        fail "missing on this machine: $packages(run this as root on Debian or Ubuntu, or install them by hand)"
+    fi
+    echo "setup: installing: $packages"
+    apt update || fail "apt-get update failed"
+    # dpkg-dev alone has no fakeroot and no compiler, and none is needed. No service is started by what is installed here.
+    # shellcheck disable=SC2086
+    apt install --yes --no-install-recommends $packages || fail "apt-get could not install: $packages"
+fi
+
+# --- .venv -----------------------------------------------------------------------------------------------------------
+stamp=.venv/.setup
+wanted=$(cat pyproject.toml packaging/setup.sh | sha256sum)
+if ! { [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c ''; } 2>/dev/null; then
+    if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+        python=$(find_python)
+        [ -n "$python" ] || fail "no Python >= 3.11 with ensurepip (Debian: python3-venv)"
+        echo "setup: creating .venv with $("$python" --version)"
+        "$python" -m venv --clear .venv
+    fi
+    echo "setup: installing Python packages into .venv"
+    # pip 25.1 is the first that knows dependency groups. The build backend is installed, so that a build downloads nothing.
+    pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check "$@" </dev/null; }
+    pip install --upgrade 'pip>=25.1'
+    .venv/bin/python - >.venv/requirements.txt <<'PYTHON'
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads(Path("pyproject.toml").read_text())
+print(*project["build-system"]["requires"], *project["project"]["dependencies"], sep="\n")
+PYTHON
+    pip install --requirement .venv/requirements.txt --group dev
+    echo "$wanted" >"$stamp"
+fi
+
+# --- promtool --------------------------------------------------------------------------------------------------------
+# Out of Debian's package, without installing it: nobody wants a Prometheus server started by a test run.
+if ! { has_command promtool || [ -x "$promtool_here" ]; }; then
+    if has_command apt-get; then
+        echo "setup: fetching promtool"
+        chmod 755 "$scratch"
+        (cd "$scratch" && { apt download prometheus || { apt update && apt download prometheus; }; }) ||
+            fail "cannot download Debian's package prometheus, which has promtool"
+        dpkg-deb --fsys-tarfile "$scratch"/prometheus_*.deb | tar -xO ./usr/bin/promtool >"$scratch/promtool"
+        install -m 755 "$scratch/promtool" "$promtool_here"
+    else
+        fail "missing on this machine: promtool (part of Prometheus)"
+    fi
+fi
