@@ -1,0 +1,83 @@
+"""One action -> one edge call -> one result: the only `match` over actions."""
+
+from collections.abc import Callable
+from typing import Protocol, assert_never
+
+from sriov_bootstrap.core import causes
+from sriov_bootstrap.core.plan import (
+    Action,
+    ReloadDriver,
+    SetAutoprobe,
+    SetLinkUp,
+    SetNumVfs,
+    WriteFile,
+    write_deadline_seconds,
+)
+from sriov_bootstrap.core.report import Outcome, Result, explained
+from sriov_bootstrap.errors import SriovBootstrapError, StuckError, SysfsError
+
+FILE_SECONDS = 30.0
+
+
+class Kernel(Protocol):
+    """What apply needs of the machine. Each call blocks until it is done or its deadline passes (StuckError)."""
+
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+        """Writes if the file still says `before` and `guard()` returns "". SysfsError carries the errno."""
+
+    def write_autoprobe(self, action: SetAutoprobe, *, timeout_seconds: float) -> None:
+        """Writes sriov_drivers_autoprobe."""
+
+    def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:
+        """Sets IFF_UP."""
+
+    def write_file(self, action: WriteFile) -> None:
+        """Replaces a file atomically."""
+
+    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> None:
+        """modprobe -r, modprobe."""
+
+    def monotonic(self) -> float:
+        """Seconds."""
+
+
+def apply(action: Action, kernel: Kernel, *, guard: Callable[[], str]) -> Result:
+    """Never raises out of the family: a failure is a result. `guard` says who uses a VF that the action would end."""
+    began = kernel.monotonic()
+    try:
+        outcome = _call(action, kernel, guard)
+    except StuckError as error:
+        return Result(action, Outcome.STUCK, kernel.monotonic() - began, message=error.message, hint=error.hint)
+    except SysfsError as error:
+        message, hint = explained(action, error.errno) if error.errno else (error.message, error.hint)
+        return Result(
+            action,
+            Outcome.FAILED,
+            kernel.monotonic() - began,
+            errno=error.errno,
+            message=message,
+            hint=hint,
+            is_transient=bool(error.errno) and causes.explain(error.errno).is_transient,
+        )
+    except SriovBootstrapError as error:
+        return Result(action, Outcome.REFUSED, kernel.monotonic() - began, message=error.message, hint=error.hint)
+    return Result(action, outcome, kernel.monotonic() - began)
+
+
+def _call(action: Action, kernel: Kernel, guard: Callable[[], str]) -> Outcome:
+    match action:
+        case SetNumVfs(before=before, after=after):
+            limit = write_deadline_seconds(max(before, after))
+            return kernel.write_num_vfs(action, guard=guard, timeout_seconds=limit)
+        case SetAutoprobe():
+            kernel.write_autoprobe(action, timeout_seconds=FILE_SECONDS)
+        case SetLinkUp():
+            kernel.set_link_up(action, timeout_seconds=FILE_SECONDS)
+        case WriteFile():
+            kernel.write_file(action)
+        case ReloadDriver():
+            limit = write_deadline_seconds(2 * action.expected * len(action.pci_addresses))
+            kernel.reload_driver(action, guard=guard, timeout_seconds=limit)
+        case _:
+            assert_never(action)
+    return Outcome.CHANGED

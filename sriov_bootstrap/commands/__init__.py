@@ -1,0 +1,1 @@
+"""One verb for each file; the only place that wires edges to decisions."""

@@ -1,0 +1,96 @@
+"""What was asked: the nouns of the config file. decode.py makes them, validate.py knows what is possible."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
+
+
+class VfDriver(StrEnum):
+    """Who is to drive the VFs: `kernel` leaves sriov_drivers_autoprobe alone, `none` switches it off."""
+
+    KERNEL = "kernel"
+    NONE = "none"
+
+
+class Method(StrEnum):
+    """How the count reaches the kernel: at run time through sysfs, or as a module parameter."""
+
+    AUTO = "auto"
+    SRIOV_NUMVFS = "sriov_numvfs"
+    MAX_VFS = "max_vfs"
+
+
+class WhenInUse(StrEnum):
+    """What happens to VFs that somebody uses when the number changes."""
+
+    KEEP = "keep"
+    REPLACE = "replace"
+
+
+class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Selectors of a PF: all that are given must hold; texts are shell globs."""
+
+    netdev: str = ""
+    altname: str = ""
+    pci_address: str = ""
+    mac: str = ""
+    driver: str = ""
+    vendor_id: str = ""
+    device_id: str = ""
+
+    def __str__(self) -> str:
+        """For people: `netdev ens1f0, driver igb`."""
+        return ", ".join(f"{key} {value}" for key in self.__struct_fields__ if (value := getattr(self, key)))
+
+
+class PfRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """One [[pf]] of the config: which PFs, and what they should have."""
+
+    name: str
+    match: Match
+    num_vfs: int | str
+    physical_network: str = ""
+    vf_driver: VfDriver = VfDriver.KERNEL
+    method: Method = Method.AUTO
+    reload_driver: bool = False
+    when_in_use: WhenInUse = WhenInUse.KEEP
+    pf_up: bool = True
+    required: bool = True
+
+    @property
+    def uses_max_vfs(self) -> bool:
+        """`auto` means sriov_numvfs: every kernel since 3.8 has that file on every PF."""
+        return self.method is Method.MAX_VFS
+
+
+class Services(Struct, frozen=True, forbid_unknown_fields=True):
+    """[services]: who is told when VFs changed, and how patiently. Times in seconds."""
+
+    restart: tuple[str, ...] = KNOWN_CONSUMERS
+    settle_seconds: float = 2.0
+    min_interval_seconds: float = 30.0
+    job_timeout_seconds: float = 180.0
+
+
+class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
+    """[metrics]: where Prometheus finds us; "" switches either off."""
+
+    listen: str = "localhost:10049"
+    textfile: str = ""
+
+
+class Boot(Struct, frozen=True, forbid_unknown_fields=True):
+    """[boot]: how long "ready" waits for required PFs that have not appeared."""
+
+    wait_for_pf_seconds: float = 60.0
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of it. The default is what no config file at all means: nothing to do."""
+
+    pf: tuple[PfRule, ...] = ()
+    services: Services = Services()
+    metrics: Metrics = Metrics()
+    boot: Boot = Boot()

@@ -1,0 +1,153 @@
+"""TOML texts -> one Config, or every mistake in them.
+
+Drop-ins follow systemd's rules: sorted by file name over all folders, the same name in a higher folder replaces the
+lower one, an empty file masks it (a link to /dev/null reads as empty). Over that, tables merge key by key and a
+[[pf]] replaces the earlier one of the same name, in that one's place.
+"""
+
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from sriov_bootstrap.core import validate
+from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, PfRule, Services
+from sriov_bootstrap.errors import ConfigError
+
+MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; more is not a config file
+TABLES: dict[str, type[Services | Metrics | Boot]] = {"services": Services, "metrics": Metrics, "boot": Boot}
+
+
+class ConfigFile(Struct, frozen=True):
+    """A file as it was read; `problem` says why it could not be."""
+
+    path: str
+    data: bytes = b""
+    problem: str = ""
+    is_drop_in: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file's own name, by which drop-ins replace each other."""
+        return self.path.rpartition("/")[2]
+
+
+def effective(files: Iterable[ConfigFile]) -> tuple[ConfigFile, ...]:
+    """From all files, lowest folder first, the ones that count, in the order in which they are merged."""
+    mains: list[ConfigFile] = []
+    drop_ins: dict[str, ConfigFile] = {}
+    for file in files:
+        if file.is_drop_in:
+            drop_ins[file.name] = file
+        else:
+            mains.append(file)
+    ordered = mains + [drop_ins[name] for name in sorted(drop_ins)]
+    return tuple(file for file in ordered if file.data.strip() or file.problem)
+
+
+def decode(files: Iterable[ConfigFile]) -> Config:
+    """Merges and validates the effective files. Raises ConfigError with every problem found, not only the first."""
+    problems: list[str] = []
+    tables: dict[str, dict[str, Any]] = {}
+    pf_rules: dict[str, PfRule] = {}
+    for file in files:
+        found, document = _parse(file)
+        found = found or _check(file.path, document)
+        problems += found
+        if found:
+            continue
+        for rule in msgspec.convert(document.pop("pf", []), tuple[PfRule, ...]):
+            pf_rules[rule.name] = validate.normalised(rule)
+        for name, table in document.items():
+            tables.setdefault(name, {}).update(table)
+    if problems:
+        raise ConfigError(tuple(problems), hint="correct the file, then run: sriov-bootstrap check-config")
+    config = msgspec.convert(tables, Config)
+    return msgspec.structs.replace(config, pf=tuple(pf_rules.values()))
+
+
+def _parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:
+    if file.problem:
+        return [f"{file.path}: {file.problem}"], {}
+    if len(file.data) > MAX_FILE_BYTES:
+        return [f"{file.path}: {len(file.data)} bytes: a config file has at most {MAX_FILE_BYTES}"], {}
+    try:
+        return [], tomllib.loads(file.data.decode())
+    except UnicodeDecodeError as error:
+        line = file.data.count(b"\n", 0, error.start) + 1
+        return [f"{file.path}: line {line}: not UTF-8 text (byte 0x{file.data[error.start]:02x})"], {}
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return [f"{file.path}: not TOML: {error}"], {}
+
+
+def _check(path: str, document: dict[str, Any]) -> list[str]:
+    """Every problem of one file: unknown keys, wrong types, impossible values."""
+    problems = _unknown_keys(document, Config, where=path)
+    problems += [problem for name in document if name != "pf" for problem in _check_table(path, name, document[name])]
+    entries = document.get("pf", [])
+    if not isinstance(entries, list):
+        return [*problems, f"{path}: pf: write [[pf]], with two brackets: there may be several"]
+    seen: set[str] = set()
+    for number, entry in enumerate(entries, 1):
+        problems += _check_pf(path, number, entry, seen)
+    return problems
+
+
+def _check_table(path: str, name: str, table: Any) -> list[str]:  # noqa: ANN401 - TOML gives anything
+    if name not in TABLES:
+        return []
+    where = f"{path}: [{name}]"
+    if not isinstance(table, dict):
+        return [f"{where}: must be a table"]
+    if unknown := _unknown_keys(table, TABLES[name], where=where):
+        return unknown
+    try:
+        converted = msgspec.convert(table, TABLES[name])
+    except msgspec.ValidationError as error:
+        return [f"{where}: {_rephrased(error)}"]
+    return [f"{where}: {problem}" for problem in validate.table_problems(converted)]
+
+
+def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]:  # noqa: ANN401 - TOML gives anything
+    where = f"{path}: [[pf]] number {number}"
+    if not isinstance(entry, dict):
+        return [f"{where}: must be a table"]
+    if isinstance(entry.get("name"), str):
+        where = f'{path}: [[pf]] "{entry["name"]}"'
+    problems = _unknown_keys(entry, PfRule, where=where)
+    if isinstance(entry.get("match"), dict):
+        problems += _unknown_keys(entry["match"], Match, where=f"{where}: match")
+    problems += [f"{where}: {problem}" for problem in validate.unsupported(entry)]
+    if problems:
+        return problems
+    try:
+        rule = msgspec.convert(entry, PfRule)
+    except msgspec.ValidationError as error:
+        return [f"{where}: {_rephrased(error)}"]
+    if rule.name in seen:
+        return [f"{where}: this name is there twice in the file: only a drop-in may replace a rule"]
+    seen.add(rule.name)
+    return [f"{where}: {problem}" for problem in validate.pf_problems(rule)]
+
+
+def _unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> list[str]:
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it, not the boot
+
+    known = struct.__struct_fields__
+    problems = []
+    for key in table:
+        if key not in known:
+            near = get_close_matches(key, known, n=1, cutoff=0.5)
+            advice = f'did you mean "{near[0]}"?' if near else f"valid here: {', '.join(known)}"
+            problems.append(f'{where}: unknown key "{key}": {advice}')
+    return problems
+
+
+def _rephrased(error: msgspec.ValidationError) -> str:
+    """`Expected `int`, got `str` - at `$.num_vfs`` -> `num_vfs: expected int, got str`."""
+    text, _, place = str(error).replace("`", "").partition(" - at $")
+    key = place.lstrip(".")
+    text = text[:1].lower() + text[1:]
+    return f"{key}: {text}" if key else text

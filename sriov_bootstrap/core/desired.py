@@ -1,0 +1,54 @@
+"""What should be: rules applied to PFs. The first rule that matches a PF wins; a PF without a rule is not ours."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.config import Config, Match, PfRule
+from sriov_bootstrap.core.facts import PfFacts
+
+
+class DesiredPf(Struct, frozen=True):
+    """One rule and one PF that it took; `pf` None: the rule found no PF."""
+
+    rule: PfRule
+    pf: PfFacts | None = None
+
+    @property
+    def target(self) -> int | None:
+        """How many VFs there should be; None while that cannot be told (no PF, or no driver to say its maximum)."""
+        if isinstance(self.rule.num_vfs, int):
+            return self.rule.num_vfs
+        if self.pf is None or not self.pf.driver:
+            return None
+        if self.rule.num_vfs == "max":
+            return self.pf.total_vfs
+        return self.pf.total_vfs * int(self.rule.num_vfs.rstrip("%")) // 100
+
+
+def resolve(config: Config, pfs: Iterable[PfFacts]) -> tuple[DesiredPf, ...]:
+    """In the order of the rules, then of the PCI addresses; a rule without a PF stands there once, with None."""
+    taken: dict[str, list[PfFacts]] = {rule.name: [] for rule in config.pf}
+    for pf in sorted(pfs, key=lambda pf: pf.pci_address):
+        if rule := next((rule for rule in config.pf if matches(rule.match, pf)), None):
+            taken[rule.name].append(pf)
+    return tuple(
+        DesiredPf(rule, pf) for rule in config.pf for pf in (taken[rule.name] or [None])  # type: ignore[list-item]
+    )
+
+
+def matches(match: Match, pf: PfFacts) -> bool:
+    """Whether every selector that is given holds. `netdev` also matches an altname: renames must not lose a PF."""
+    altnames = [name for dev in pf.netdevs for name in dev.altnames]
+    have = {
+        "netdev": [dev.name for dev in pf.netdevs] + altnames,
+        "altname": altnames,
+        "pci_address": [pf.pci_address],
+        "mac": [dev.mac for dev in pf.netdevs],
+        "driver": [pf.driver],
+        "vendor_id": [pf.vendor_id],
+        "device_id": [pf.device_id],
+    }
+    wanted = {key: value for key, values in have.items() if (value := getattr(match, key))}
+    return all(any(fnmatchcase(text, glob) for text in have[key]) for key, glob in wanted.items())

@@ -1,0 +1,244 @@
+"""What is: a PF and its VFs, understood from the raw text that /sys, `ip` and /proc gave.
+
+Identity is the PCI address; a netdev's name is an attribute that moves. The number of VFs is the number of `virtfn`
+links, never the text of sriov_numvfs: reading that file waits for any write or probe of the PF that is under way
+(drivers/pci/iov.c, device_lock), and some drivers report a number that they did not make.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+IFF_UP = 0x1  # include/uapi/linux/if.h
+VFIO_PREFIX = "vfio"  # vfio-pci and its vendor variants: mlx5_vfio_pci is bound like them but named otherwise
+VFIO_DRIVERS = frozenset({"mlx5_vfio_pci", "nvgrace_gpu_vfio_pci", "hisi_acc_vfio_pci", "pds_vfio_pci", "qat_vfio_pci"})
+
+
+class RawNetdev(Struct, frozen=True):
+    """One entry of a PCI device's net/ folder. Texts are as read, "" where that failed; `uppers` all the way up."""
+
+    name: str
+    address: str = ""
+    flags: str = ""
+    ifindex: str = ""
+    uppers: tuple[str, ...] = ()
+
+
+class RawVf(Struct, frozen=True):
+    """The device behind one virtfn link; `inode` is that of its folder, new each time the VF is created."""
+
+    index: str
+    pci_address: str
+    driver: str = ""
+    iommu_group: str = ""
+    inode: int = 0
+    modalias: str = ""
+    netdevs: tuple[RawNetdev, ...] = ()
+    vfio_devices: tuple[str, ...] = ()
+    infiniband: tuple[str, ...] = ()
+
+
+class RawPf(Struct, frozen=True):
+    """One PCI device with sriov_totalvfs: its attribute files and links, as text."""
+
+    pci_address: str
+    attributes: dict[str, str]
+    driver: str = ""
+    netdevs: tuple[RawNetdev, ...] = ()
+    vfs: tuple[RawVf, ...] = ()
+
+
+class Link(Struct, frozen=True):
+    """What only the kernel's network side knows of a netdev."""
+
+    name: str
+    altnames: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()  # without link-local ones: the kernel gives those to every netdev that is up
+
+
+class Links(Struct, frozen=True):
+    """Every netdev of our network namespace; `problem` says why the list could not be had."""
+
+    by_name: dict[str, Link] = {}
+    problem: str = ""
+
+
+class Holder(Struct, frozen=True):
+    """A process that has a vfio node open; `name` is its command name, `domain` a VM's name where one is known."""
+
+    pid: int
+    name: str
+    domain: str = ""
+
+    def __str__(self) -> str:
+        """For people: `qemu-system-x86 pid 4711 (instance-0000002a)`."""
+        return f"{self.name} pid {self.pid}" + (f" ({self.domain})" if self.domain else "")
+
+
+class Holders(Struct, frozen=True):
+    """vfio node (`/dev/vfio/17`) -> its holder; `problem` says why some processes could not be looked at."""
+
+    by_node: dict[str, Holder] = {}
+    problem: str = ""
+
+
+class Netdev(Struct, frozen=True):
+    """A netdev of a PF."""
+
+    name: str
+    altnames: tuple[str, ...]
+    mac: str
+    ifindex: int
+    is_up: bool
+    uppers: tuple[str, ...] = ()
+
+
+class VfFacts(Struct, frozen=True):
+    """One VF. `user` names who uses it, "" when nobody does; `incarnation` differs after every re-creation."""
+
+    index: int
+    pci_address: str
+    driver: str = ""
+    iommu_group: str = ""
+    netdevs: tuple[str, ...] = ()
+    infiniband: tuple[str, ...] = ()
+    incarnation: int = 0
+    modalias: str = ""
+    user: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its driver has finished: a netdev or RDMA device is there, or the driver (vfio) makes none."""
+        return bool(self.driver) and (is_vfio(self.driver) or bool(self.netdevs or self.infiniband))
+
+
+class PfFacts(Struct, frozen=True):
+    """One PF; `driver` "" means none is bound; `total_vfs` counts only while one is (igb: 8 without, 7 with)."""
+
+    pci_address: str
+    total_vfs: int
+    driver: str = ""
+    vendor_id: str = ""
+    device_id: str = ""
+    numa_node: int = -1
+    autoprobe: bool = True
+    has_numvfs_file: bool = True
+    netdevs: tuple[Netdev, ...] = ()
+    vfs: tuple[VfFacts, ...] = ()
+
+    @property
+    def num_vfs(self) -> int:
+        """VFs that are there, by their virtfn links."""
+        return len(self.vfs)
+
+    @property
+    def netdev(self) -> str:
+        """The PF's own netdev: the oldest one, because switchdev adds representors beside it later."""
+        return self.netdevs[0].name if self.netdevs else ""
+
+    @property
+    def vfs_in_use(self) -> tuple[VfFacts, ...]:
+        """The VFs that somebody uses."""
+        return tuple(vf for vf in self.vfs if vf.user)
+
+
+def is_vfio(driver: str) -> bool:
+    """Whether a VF bound to this driver is reached through vfio, so that only /proc tells who holds it."""
+    return driver.startswith(VFIO_PREFIX) or driver in VFIO_DRIVERS
+
+
+def needs_holders(pfs: Iterable[RawPf]) -> bool:
+    """Whether anybody has to walk /proc at all: it is the costliest read of a pass on a host full of VMs."""
+    return any(is_vfio(vf.driver) for pf in pfs for vf in pf.vfs)
+
+
+def parse_pf(raw: RawPf, links: Links, holders: Holders) -> PfFacts:
+    """Understands one PF. Garbage in a file becomes the value that makes the least happen."""
+    return PfFacts(
+        pci_address=raw.pci_address,
+        total_vfs=_number(raw.attributes.get("sriov_totalvfs", ""), default=0),
+        driver=raw.driver,
+        vendor_id=_hex_id(raw.attributes.get("vendor", "")),
+        device_id=_hex_id(raw.attributes.get("device", "")),
+        numa_node=_number(raw.attributes.get("numa_node", ""), default=-1),
+        autoprobe=raw.attributes.get("sriov_drivers_autoprobe", "1") != "0",
+        has_numvfs_file="sriov_numvfs" in raw.attributes,
+        netdevs=tuple(sorted((_netdev(dev, links) for dev in raw.netdevs), key=lambda dev: (dev.ifindex, dev.name))),
+        vfs=tuple(sorted((_vf(vf, links, holders) for vf in raw.vfs), key=lambda vf: vf.index)),
+    )
+
+
+def _netdev(raw: RawNetdev, links: Links) -> Netdev:
+    link = links.by_name.get(raw.name)
+    return Netdev(
+        name=raw.name,
+        altnames=link.altnames if link else (),
+        mac=raw.address.lower(),
+        ifindex=_number(raw.ifindex, default=0),
+        is_up=_is_up(raw),
+        uppers=raw.uppers,
+    )
+
+
+def _vf(raw: RawVf, links: Links, holders: Holders) -> VfFacts:
+    return VfFacts(
+        index=_number(raw.index, default=-1),
+        pci_address=raw.pci_address,
+        driver=raw.driver,
+        iommu_group=raw.iommu_group,
+        netdevs=tuple(dev.name for dev in raw.netdevs),
+        infiniband=raw.infiniband,
+        incarnation=raw.inode,
+        modalias=raw.modalias,
+        user=_user(raw, links, holders),
+    )
+
+
+def _user(raw: RawVf, links: Links, holders: Holders) -> str:
+    if not raw.driver:
+        return ""
+    if is_vfio(raw.driver):
+        return _vfio_user(raw, holders)
+    if not raw.netdevs and not raw.infiniband:
+        return f"driver {raw.driver} without a netdev here: it is in another network namespace"
+    return next((user for dev in raw.netdevs if (user := _netdev_user(dev, links))), "")
+
+
+def _vfio_user(raw: RawVf, holders: Holders) -> str:
+    nodes = [f"/dev/vfio/devices/{name}" for name in raw.vfio_devices]
+    if raw.iommu_group:
+        nodes += [f"/dev/vfio/{raw.iommu_group}", f"/dev/vfio/noiommu-{raw.iommu_group}"]
+    for node in nodes:
+        if holder := holders.by_node.get(node):
+            return f"held by {holder}"
+    return f"nobody could be ruled out: {holders.problem}" if holders.problem else ""
+
+
+def _netdev_user(dev: RawNetdev, links: Links) -> str:
+    """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it is somebody's set-up."""
+    if dev.uppers:
+        return f"netdev {dev.name} is below {', '.join(dev.uppers)}"
+    if not _is_up(dev):
+        return ""
+    if links.problem:
+        return f"netdev {dev.name} is up and its addresses are unknown: {links.problem}"
+    link = links.by_name.get(dev.name)
+    return f"netdev {dev.name} is up with {', '.join(link.addresses)}" if link and link.addresses else ""
+
+
+def _is_up(dev: RawNetdev) -> bool:
+    try:
+        return bool(int(dev.flags, 16) & IFF_UP)
+    except ValueError:
+        return False
+
+
+def _number(text: str, *, default: int) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return default
+
+
+def _hex_id(text: str) -> str:
+    return text.removeprefix("0x").lower()

@@ -1,0 +1,268 @@
+"""What to do: one PF's facts and wish -> the steps between them, or the reason why there are none.
+
+The rules, in prose:
+- Equal means an empty plan. Idempotence is decided here and nowhere else.
+- A count is judged only with a driver bound: igb offers 8 VFs before it binds and 7 after.
+- More than the device offers is refused, not clamped: a silent 7 for 32 is found months later, by the scheduler.
+- N to M goes through 0: the kernel answers EBUSY to any other step (drivers/pci/iov.c, sriov_numvfs_store).
+- VFs that somebody uses are not destroyed unless the rule says `when_in_use = "replace"`. No driver protects them:
+  pci_vfs_assigned() does not see vfio users, and the write would hang, unkillable, until the holder lets go.
+- The PF is brought up, and autoprobe set, before VFs are made: both only matter to VFs that come after.
+- A device that was asked for 64 and made 32 keeps its 32: asking again would destroy them each time (`Short`).
+- While an earlier write has not come back, nothing is written: it would queue up behind it in the kernel.
+- max_vfs is a parameter of the module, so it is decided for all PFs of a driver at once (plan_max_vfs.py).
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.facts import PfFacts
+
+
+class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
+    """Bring the PF's netdev up."""
+
+    pci_address: str
+    netdev: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"bring {self.netdev} up"
+
+
+class SetAutoprobe(Struct, frozen=True, tag="set_autoprobe"):
+    """Say whether new VFs get a driver by themselves."""
+
+    pci_address: str
+    enabled: bool
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"set sriov_drivers_autoprobe to {self.enabled:d}"
+
+
+class SetNumVfs(Struct, frozen=True, tag="set_num_vfs"):
+    """Write sriov_numvfs, if it still says `before`."""
+
+    pci_address: str
+    before: int
+    after: int
+    allow_in_use: bool = False
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"set sriov_numvfs from {self.before} to {self.after}"
+
+
+class WriteFile(Struct, frozen=True, tag="write_file"):
+    """Put `text` into `path`, atomically."""
+
+    pci_address: str
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"write {self.path}"
+
+
+class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
+    """Unload and load a module; every PF in `pci_addresses` is gone in between."""
+
+    pci_address: str
+    driver: str
+    pci_addresses: tuple[str, ...]
+    expected: int
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"reload the driver {self.driver} ({', '.join(self.pci_addresses)})"
+
+
+Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver
+
+
+class Reason(StrEnum):
+    """Why a PF is not as desired: a label in metrics, so a fixed list."""
+
+    ABSENT = "absent"
+    DRIVER_MISSING = "driver_missing"
+    EXCEEDS_MAX = "exceeds_max"
+    IN_USE = "in_use"
+    WRITE_FAILED = "write_failed"
+    FEWER_VFS = "fewer_vfs"
+    VFS_INCOMPLETE = "vfs_incomplete"
+    STUCK = "stuck"
+    BLOCKED = "blocked"
+    RELOAD_REQUIRED = "reload_required"
+    METHOD_UNSUPPORTED = "method_unsupported"
+    CONFLICT = "conflict"
+
+
+class Verdict(Struct, frozen=True):
+    """A refusal or a failure: why, in words, and what to do."""
+
+    reason: Reason
+    message: str
+    hint: str = ""
+
+
+class Plan(Struct, frozen=True):
+    """The steps for one PF, in order; `verdict` says why they do not reach the target, None when they do."""
+
+    desired: DesiredPf
+    actions: tuple[Action, ...] = ()
+    verdict: Verdict | None = None
+
+    @property
+    def changes_vfs(self) -> bool:
+        """Whether VFs will come or go."""
+        return any(isinstance(action, SetNumVfs | ReloadDriver) for action in self.actions)
+
+
+class Jam(Struct, frozen=True):
+    """A write that has not come back: `since` in Unix seconds; process `pid` sits in the kernel with it."""
+
+    pid: int
+    pci_address: str
+    action: str
+    since: float
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.pci_address}: {self.action} has not come back (process {self.pid} waits in the kernel)"
+
+
+class Short(Struct, frozen=True):
+    """A write that the kernel accepted and that made other VFs than asked: for `target` it made `incarnations`."""
+
+    target: int
+    incarnations: frozenset[int]
+
+
+class ModuleFacts(Struct, frozen=True):
+    """What is known of one driver's module: its modprobe.d file as it is, and whether it takes max_vfs."""
+
+    modprobe_text: str = ""
+    has_max_vfs: bool = False
+
+
+class Surroundings(Struct, frozen=True):
+    """What a plan depends on beyond its own PF."""
+
+    pfs: tuple[PfFacts, ...] = ()
+    jam: Jam | None = None
+    modules: dict[str, ModuleFacts] = {}
+    default_route_netdevs: frozenset[str] = frozenset()
+    autoprobe_off_by_us: frozenset[str] = frozenset()
+    short: dict[str, Short] = {}
+    force: bool = False
+
+
+def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
+    """The plan for a PF that is set through sriov_numvfs."""
+    if verdict := unfit(desired):
+        return Plan(desired, verdict=verdict)
+    pf, target = desired.pf, desired.target
+    if pf is None or target is None:  # an optional PF that is not there: nothing to do, and that is fine
+        return Plan(desired)
+    preparations = _preparations(desired, pf, target, around)
+    if pf.num_vfs == target:
+        writes, verdict = preparations, None
+    elif verdict := _in_use(desired, pf, target, around) or _short(pf, target, around):
+        writes = preparations
+    else:
+        writes = (*preparations, *_count_steps(desired, pf, target, around))
+    if around.jam and writes:
+        return Plan(desired, verdict=verdict or blocked(pf, around.jam))
+    return Plan(desired, writes, verdict)
+
+
+def unfit(desired: DesiredPf) -> Verdict | None:
+    """Why no count can be applied to this PF, whatever the method."""
+    rule, pf = desired.rule, desired.pf
+    if pf is None:
+        message = f'no PF matches rule "{rule.name}" ({rule.match})'
+        hint = "check that the NIC is seated and its name has not moved: sriov-bootstrap init lists this host's PFs"
+        return Verdict(Reason.ABSENT, message, hint) if rule.required else None
+    if not pf.driver:
+        message = f"{pf.pci_address}: no driver is bound, so it cannot make VFs"
+        hint = f"load its driver: modprobe $(cat /sys/bus/pci/devices/{pf.pci_address}/modalias)"
+        return Verdict(Reason.DRIVER_MISSING, message, hint)
+    if desired.target is not None and desired.target > pf.total_vfs:
+        message = f"{pf.pci_address}: cannot make {desired.target} VFs: the device offers {pf.total_vfs}"
+        return Verdict(Reason.EXCEEDS_MAX, message, f'lower num_vfs in rule "{rule.name}" to {pf.total_vfs} or "max"')
+    return None
+
+
+def blocked(pf: PfFacts, jam: Jam) -> Verdict:
+    """The PF that a write is stuck on, or one that has to wait because of it."""
+    reason = Reason.STUCK if jam.pci_address == pf.pci_address else Reason.BLOCKED
+    hint = "end the VM or process that holds a VF of it; the kernel log may name the cause: journalctl -k"
+    return Verdict(reason, str(jam), hint)
+
+
+def _preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:
+    steps: list[Action] = []
+    if not target:
+        return ()
+    if desired.rule.pf_up and pf.netdevs and not pf.netdevs[0].is_up:
+        steps.append(SetLinkUp(pf.pci_address, pf.netdev))
+    wants_probe = desired.rule.vf_driver is VfDriver.KERNEL
+    if not wants_probe and pf.autoprobe:
+        steps.append(SetAutoprobe(pf.pci_address, enabled=False))
+    if wants_probe and not pf.autoprobe and pf.pci_address in around.autoprobe_off_by_us:
+        steps.append(SetAutoprobe(pf.pci_address, enabled=True))
+    return tuple(steps)
+
+
+def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
+    if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
+        return None
+    users = "; ".join(f"VF {vf.index} {vf.pci_address} is in use: {vf.user}" for vf in pf.vfs_in_use)
+    message = f"{pf.pci_address}: {pf.num_vfs} VFs stay instead of {target}: {users}"
+    return Verdict(Reason.IN_USE, message, "it is done by itself when they are released")
+
+
+def _short(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
+    """The device has made these VFs for this very number: to destroy them and ask again would go on for ever."""
+    made = around.short.get(pf.pci_address)
+    same = made and made.target == target and made.incarnations == {vf.incarnation for vf in pf.vfs}
+    return fewer(pf, target) if same and pf.num_vfs and not around.force else None
+
+
+def fewer(pf: PfFacts, target: int) -> Verdict:
+    """The kernel accepted a number and there are other VFs."""
+    message = f"{pf.pci_address}: asked for {target} VFs, {pf.num_vfs} are there, and the kernel reported no error"
+    hint = "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k"
+    return Verdict(Reason.FEWER_VFS, message, hint)
+
+
+def _count_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:
+    allow = around.force or desired.rule.when_in_use is WhenInUse.REPLACE
+    steps: list[Action] = []
+    if pf.num_vfs:
+        steps.append(SetNumVfs(pf.pci_address, pf.num_vfs, 0, allow_in_use=allow))
+    if target:
+        steps.append(SetNumVfs(pf.pci_address, 0, target, allow_in_use=allow))
+    return tuple(steps)
+
+
+def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool) -> bool:
+    """Whether a write has become true: the VFs are there and, where a driver is to bind, it has finished."""
+    if pf is None or pf.num_vfs != target:
+        return False
+    return not expects_driver or not pf.autoprobe or all(vf.is_ready for vf in pf.vfs)
+
+
+def write_deadline_seconds(num_vfs: int) -> float:
+    """After how long a write counts as stuck. It is not ended then: nobody can. mlx5 needs 0.5 s a VF, ixgbe 1 s."""
+    return 60.0 + 5.0 * num_vfs
+
+
+def settle_deadline_seconds(num_vfs: int) -> float:
+    """How long VFs may take to appear after the write returned: udev may have to load their driver first."""
+    return 20.0 + 2.0 * num_vfs

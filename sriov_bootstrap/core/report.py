@@ -1,0 +1,220 @@
+"""What happened: one pass as a value. Log, metrics, state and status all show this, so they cannot disagree."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sriov_bootstrap.core import causes
+from sriov_bootstrap.core.facts import PfFacts, VfFacts
+from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, Verdict, fewer
+
+
+class Outcome(StrEnum):
+    """How one action ended."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    REFUSED = "refused"
+    STALE = "stale"
+    STUCK = "stuck"
+
+
+class Result(Struct, frozen=True):
+    """One action and its end; `errno` is the kernel's number or 0; `is_transient`: worth another try at once.
+
+    `is_settled` False: the write was accepted and its VFs were not ready by the deadline.
+    """
+
+    action: Action
+    outcome: Outcome
+    seconds: float = 0.0
+    errno: int = 0
+    message: str = ""
+    hint: str = ""
+    is_transient: bool = False
+    is_settled: bool = True
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the next action may follow."""
+        return self.outcome in {Outcome.CHANGED, Outcome.UNCHANGED}
+
+
+class PfState(StrEnum):
+    """The state of one PF, in one word."""
+
+    OK = "ok"
+    PENDING = "pending"
+    DEGRADED = "degraded"
+    OPTIONAL = "optional"
+
+
+class VfReport(Struct, frozen=True):
+    """One VF; `user` names who uses it."""
+
+    index: int
+    pci_address: str
+    driver: str = ""
+    iommu_group: str = ""
+    user: str = ""
+
+
+class PfReport(Struct, frozen=True):
+    """One line of status: a rule and the PF that it took, "" where it took none."""
+
+    rule: str
+    requested: str
+    state: PfState
+    pci_address: str = ""
+    netdev: str = ""
+    driver: str = ""
+    vendor_id: str = ""
+    device_id: str = ""
+    numa_node: int = -1
+    physical_network: str = ""
+    required: bool = True
+    desired: int = 0
+    num_vfs: int = 0
+    max_vfs: int = 0
+    reason: Reason | None = None
+    message: str = ""
+    hint: str = ""
+    vfs: tuple[VfReport, ...] = ()
+
+    @property
+    def vfs_in_use(self) -> int:
+        """How many VFs somebody uses."""
+        return sum(bool(vf.user) for vf in self.vfs)
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether this line alone makes the host degraded."""
+        return self.state is PfState.DEGRADED
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether "ready" has nothing to wait for here."""
+        return self.state in {PfState.OK, PfState.OPTIONAL} or not self.required
+
+    def __str__(self) -> str:
+        """How messages call it: `0000:3b:00.0 (ens1f0)`."""
+        return (self.pci_address + (f" ({self.netdev})" if self.netdev else "")) or f'rule "{self.rule}"'
+
+
+class PassReport(Struct, frozen=True):
+    """One pass. `started_at` is Unix time; `config_problems` are why the last good config was used instead."""
+
+    started_at: float = 0.0
+    seconds: float = 0.0
+    pfs: tuple[PfReport, ...] = ()
+    results: tuple[Result, ...] = ()
+    config_problems: tuple[str, ...] = ()
+    config_files: tuple[str, ...] = ()
+    jam: Jam | None = None
+    losses: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether some PF is not as desired."""
+        return any(pf.is_degraded for pf in self.pfs)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether an action ended badly: not whether a PF is degraded, which may be by refusal alone."""
+        return any(not result.is_done and result.outcome is not Outcome.STALE for result in self.results)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every required PF is as desired."""
+        return all(pf.is_settled for pf in self.pfs)
+
+
+def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is_incomplete: bool) -> PfReport:
+    """One PF after the pass: the plan it had, the facts as they are now, and what its actions came to.
+
+    `is_incomplete`: VFs of our last write still wait for their driver. A plan without results is one not carried out.
+    """
+    rule = plan.desired.rule
+    verdict = plan.verdict or _failure(results) or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
+    base = PfReport(
+        rule=rule.name,
+        requested=str(rule.num_vfs),
+        state=PfState.DEGRADED if verdict else _quiet_state(plan, pf, results),
+        physical_network=rule.physical_network,
+        required=rule.required,
+        desired=plan.desired.target or 0,
+        reason=verdict.reason if verdict else None,
+        message=verdict.message if verdict else _intention(plan, results),
+        hint=verdict.hint if verdict else "",
+    )
+    return base if pf is None else _with_facts(base, pf)
+
+
+def _with_facts(base: PfReport, pf: PfFacts) -> PfReport:
+    values = {name: getattr(base, name) for name in base.__struct_fields__}
+    values |= {
+        "pci_address": pf.pci_address,
+        "netdev": pf.netdev,
+        "driver": pf.driver,
+        "vendor_id": pf.vendor_id,
+        "device_id": pf.device_id,
+        "numa_node": pf.numa_node,
+        "num_vfs": pf.num_vfs,
+        "max_vfs": pf.total_vfs,
+        "vfs": tuple(_vf(vf) for vf in pf.vfs),
+    }
+    return PfReport(**values)
+
+
+def _vf(vf: VfFacts) -> VfReport:
+    return VfReport(vf.index, vf.pci_address, vf.driver, vf.iommu_group, vf.user)
+
+
+def _quiet_state(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> PfState:
+    if pf is None:
+        return PfState.OPTIONAL
+    return PfState.PENDING if plan.actions and not results else PfState.OK
+
+
+def _intention(plan: Plan, results: tuple[Result, ...]) -> str:
+    """What a plan that was not carried out would do; "" for the others."""
+    if plan.desired.pf is None:
+        return f'no PF matches rule "{plan.desired.rule.name}", which is not required'
+    return "" if results else "to do: " + ", then ".join(map(str, plan.actions)) if plan.actions else ""
+
+
+def _failure(results: tuple[Result, ...]) -> Verdict | None:
+    """The last action that did not end well, as a verdict."""
+    bad = next((result for result in reversed(results) if not result.is_done), None)
+    if bad is None:
+        return None
+    if bad.outcome is Outcome.STUCK:
+        return Verdict(Reason.STUCK, bad.message, bad.hint)
+    if bad.outcome is Outcome.REFUSED:
+        return Verdict(Reason.IN_USE, bad.message, bad.hint)
+    return Verdict(Reason.WRITE_FAILED, bad.message, bad.hint)
+
+
+def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is_incomplete: bool) -> Verdict | None:
+    """Every action ended well, and yet the VFs are not there."""
+    target = plan.desired.target
+    if plan.desired.pf is None or target is None or (plan.actions and not results):
+        return None
+    if pf is None:
+        message = f"{plan.desired.pf.pci_address}: the device went away during the pass"
+        return Verdict(Reason.ABSENT, message, "the rule applies again when it is back")
+    if pf.num_vfs != target:
+        return fewer(pf, target)
+    if is_incomplete:
+        waiting = [vf for vf in pf.vfs if not vf.is_ready]
+        names = ", ".join(vf.pci_address for vf in waiting[:4]) + (", ..." if len(waiting) > 4 else "")  # noqa: PLR2004
+        message = f"{pf.pci_address}: {len(waiting)} of {target} VFs have no netdev yet: {names}"
+        return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k has its words")
+    return None
+
+
+def explained(action: Action, number: int) -> tuple[str, str]:
+    """Message and hint for an action that ended in `number`, the kernel's errno."""
+    return f"{action.pci_address}: cannot {action}: {causes.describe(number)}", causes.explain(number).remedy

@@ -1,0 +1,185 @@
+"""What outlives a pass: state.json as a value, and how a pass folds into it.
+
+The counters live here and not in the daemon, so that `--once`, the daemon and its successor count the same things.
+"""
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plan import SetAutoprobe, SetNumVfs, Short
+from sriov_bootstrap.core.report import Outcome, PassReport, Result
+
+FORMAT = 1
+DURATION_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # seconds; a first pass may take minutes
+
+
+class PendingRestart(Struct, frozen=True):
+    """VFs changed and their consumers may not know. Times on CLOCK_MONOTONIC, the one that systemd's timestamps use.
+
+    `changed_at` None: a write was begun and its end not yet noted; it stays None only if the pass died.
+    """
+
+    changed_at: float | None = None
+    pci_addresses: tuple[str, ...] = ()
+
+
+class Counters(Struct, frozen=True):
+    """Everything that only grows, since boot."""
+
+    passes: int = 0
+    pass_failures: int = 0
+    duration_sum: float = 0.0
+    duration_buckets: tuple[int, ...] = (0,) * len(DURATION_BUCKETS)
+    vf_losses: dict[str, int] = {}
+    restarts: dict[str, int] = {}
+    restart_failures: dict[str, int] = {}
+    udev_resyncs: int = 0
+
+
+class Handover(Struct, frozen=True):
+    """What happened in the daemon between two passes; counted with the next, as only passes write state.json."""
+
+    udev_resyncs: int = 0
+    failures: int = 0
+
+
+class State(Struct, frozen=True):
+    """state.json. `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs of
+    our making that still wait for their driver; `short`: PFs that made fewer VFs than they were asked for."""
+
+    format: int = FORMAT
+    boot_id: str = ""
+    report: PassReport = PassReport()
+    last_success_at: float = 0.0
+    pending: PendingRestart | None = None
+    known: dict[str, frozenset[int]] = {}
+    incomplete: tuple[str, ...] = ()
+    short: dict[str, Short] = {}
+    autoprobe_off: tuple[str, ...] = ()
+    counters: Counters = Counters()
+
+
+def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
+    """The state and a note about what was wrong with the text, "" when nothing was. Never raises."""
+    fresh = State(boot_id=boot_id)
+    if not data:
+        return fresh, ""
+    try:
+        saved = msgspec.json.decode(data, type=State)
+    except (msgspec.DecodeError, RecursionError) as error:  # ValidationError is a DecodeError
+        return fresh, f"state.json is not readable and was started anew: {error}"
+    if saved.format != FORMAT:
+        return fresh, f"state.json has format {saved.format}, not {FORMAT}, and was started anew"
+    if saved.boot_id != boot_id:
+        return fresh, ""
+    return saved, ""
+
+
+def dump(saved: State) -> bytes:
+    """The text of state.json."""
+    return msgspec.json.encode(saved) + b"\n"
+
+
+def begin_write(saved: State, pci_addresses: tuple[str, ...]) -> State:
+    """Before the first VF write: what must be remembered if this process dies in the middle."""
+    earlier = saved.pending.pci_addresses if saved.pending else ()
+    return replace(saved, pending=PendingRestart(None, tuple(sorted({*earlier, *pci_addresses}))))
+
+
+def lost_vfs(saved: State, pfs: tuple[PfFacts, ...]) -> dict[str, int]:
+    """PCI address -> VFs of a PF with a rule that the last pass left there and that are gone: not by our hand.
+
+    Where the last pass died during its own write, what is missing may be its doing and is not counted.
+    """
+    our_doing = saved.pending.pci_addresses if saved.pending and saved.pending.changed_at is None else ()
+    now = {pf.pci_address: incarnations(pf) for pf in pfs}
+    counted = {pf.pci_address for pf in saved.report.pfs} - set(our_doing)
+    nothing: frozenset[int] = frozenset()
+    losses = {address: len(saved.known.get(address, nothing) - now.get(address, nothing)) for address in counted}
+    return {address: count for address, count in losses.items() if count}
+
+
+def changed_pfs(saved: State, before: tuple[PfFacts, ...], after: tuple[PfFacts, ...]) -> tuple[str, ...]:
+    """PFs of `after` whose VFs are not the ones that consumers may have seen, whoever changed them.
+
+    A PF that no pass has seen counts as new, with no VFs, except in the first pass since boot (`before` is that look).
+    """
+    first_look = {pf.pci_address: incarnations(pf) for pf in before} if not saved.counters.passes else {}
+    return tuple(
+        pf.pci_address
+        for pf in after
+        if incarnations(pf) != saved.known.get(pf.pci_address, first_look.get(pf.pci_address, frozenset()))
+    )
+
+
+def incarnations(pf: PfFacts) -> frozenset[int]:
+    """Which VFs these are: a VF that is made anew is another one, though its address is the same."""
+    return frozenset(vf.incarnation for vf in pf.vfs)
+
+
+def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]) -> State:
+    """What the next look must know of what was done: `pfs` are the facts after it."""
+    here = {pf.pci_address: pf for pf in pfs}
+    incomplete = {one for one in saved.incomplete if one in here and not all(vf.is_ready for vf in here[one].vfs)}
+    short, autoprobe_off = dict(saved.short), set(saved.autoprobe_off)
+    for result in results:
+        address = result.action.pci_address
+        match result.action:
+            case SetAutoprobe(enabled=enabled) if result.is_done:
+                autoprobe_off = autoprobe_off - {address} if enabled else autoprobe_off | {address}
+            case SetNumVfs(after=after) if result.outcome is Outcome.CHANGED and address in here:
+                short.pop(address, None)
+                incomplete.discard(address)
+                if here[address].num_vfs not in {0, after}:
+                    short[address] = Short(after, incarnations(here[address]))
+                elif not result.is_settled:
+                    incomplete.add(address)
+    return replace(
+        saved, incomplete=tuple(sorted(incomplete)), short=short, autoprobe_off=tuple(sorted(autoprobe_off))
+    )
+
+
+def fold(
+    saved: State,
+    report: PassReport,
+    pfs: tuple[PfFacts, ...],
+    *,
+    now_monotonic: float,
+    changed: tuple[str, ...],
+    handover: Handover,
+) -> State:
+    """The state after a pass. `pfs` are all PFs as they are now; `changed` those with a rule whose VFs changed."""
+    pending = saved.pending
+    if changed:
+        earlier = pending.pci_addresses if pending else ()
+        pending = PendingRestart(now_monotonic, tuple(sorted({*earlier, *changed})))
+    elif pending and pending.changed_at is None:  # the pass that began it died: now is the latest it can have been
+        pending = replace(pending, changed_at=now_monotonic)
+    return replace(
+        saved,
+        report=report,
+        last_success_at=saved.last_success_at if report.is_degraded else report.started_at + report.seconds,
+        pending=pending,
+        known={pf.pci_address: incarnations(pf) for pf in pfs},
+        counters=_counted(saved.counters, report, handover),
+    )
+
+
+def _counted(counters: Counters, report: PassReport, handover: Handover) -> Counters:
+    losses = dict(counters.vf_losses)
+    for address, count in report.losses.items():
+        losses[address] = losses.get(address, 0) + count
+    return replace(
+        counters,
+        passes=counters.passes + 1 + handover.failures,
+        udev_resyncs=counters.udev_resyncs + handover.udev_resyncs,
+        pass_failures=counters.pass_failures + handover.failures + report.has_failed,
+        duration_sum=counters.duration_sum + report.seconds,
+        duration_buckets=tuple(
+            count + (report.seconds <= bound)
+            for count, bound in zip(counters.duration_buckets, DURATION_BUCKETS, strict=True)
+        ),
+        vf_losses=losses,
+    )

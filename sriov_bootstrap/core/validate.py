@@ -1,0 +1,128 @@
+"""What a value in the config may be: everything that a type alone does not say.
+
+Works on decoded values, so that a mistake is named with the rule it stands in, before anything is done.
+"""
+
+import re
+from typing import Any
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.config import Boot, Match, Metrics, PfRule, Services
+
+MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
+GLOB = re.compile(r"[*?\[]")
+PCI_ADDRESS = re.compile(r"(?:[0-9a-f]{4,}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNORECASE)
+MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5,19}", re.IGNORECASE)  # 20 bytes on InfiniBand
+HEX_ID = re.compile(r"(?:0x)?[0-9a-f]{4}", re.IGNORECASE)
+PERCENT = re.compile(r"(\d{1,3})%")
+LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,246}\.service")
+MAX_VFS_DRIVERS = frozenset({"igb", "ixgbe"})  # the mainline drivers with one unsigned max_vfs parameter
+
+
+def normalised(rule: PfRule) -> PfRule:
+    """The rule with the spellings that /sys uses: lower case, a PCI domain, ids without 0x."""
+    match = rule.match
+    address = match.pci_address.lower()
+    if PCI_ADDRESS.fullmatch(address) and address.count(":") == 1:
+        address = f"0000:{address}"
+    return replace(
+        rule,
+        match=replace(
+            match,
+            pci_address=address,
+            mac=match.mac.lower(),
+            vendor_id=match.vendor_id.lower().removeprefix("0x"),
+            device_id=match.device_id.lower().removeprefix("0x"),
+        ),
+    )
+
+
+def unsupported(entry: dict[str, Any]) -> list[str]:
+    """Values that will be understood one day and must not be ignored until then."""
+    if entry.get("vf_driver") == "vfio-pci":
+        return [
+            'vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a driver; '
+            "libvirt and nova bind a VF to vfio-pci themselves when a VM takes it"
+        ]
+    return []
+
+
+def pf_problems(rule: PfRule) -> list[str]:
+    """What is wrong with one decoded [[pf]]."""
+    problems = match_problems(rule.match)
+    if not LABEL.fullmatch(rule.name):
+        problems.append("name: 1 to 64 printable characters: it is a label in metrics and logs")
+    if not LABEL.fullmatch(rule.physical_network or "-"):
+        problems.append("physical_network: at most 64 printable characters")
+    if problem := num_vfs_problem(rule.num_vfs):
+        problems.append(f"num_vfs: {problem}")
+    if rule.reload_driver and not rule.uses_max_vfs:
+        problems.append('reload_driver is for method = "max_vfs" only: sriov_numvfs needs no reload')
+    return problems
+
+
+def match_problems(match: Match) -> list[str]:
+    """A match that holds for everything, or can hold for nothing."""
+    if not str(match):
+        return ["match: is empty and would take every PF: name one of " + ", ".join(match.__struct_fields__)]
+    shapes = (
+        ("pci_address", PCI_ADDRESS, "0000:3b:00.0"),
+        ("mac", MAC, "3c:fd:fe:aa:bb:00"),
+        ("vendor_id", HEX_ID, "8086"),
+        ("device_id", HEX_ID, "10c9"),
+    )
+    problems = []
+    for key, shape, example in shapes:
+        value = getattr(match, key)
+        if value and not GLOB.search(value) and not shape.fullmatch(value):
+            problems.append(f'match: {key} "{value}" can match nothing: write it like {example}, or as a glob')
+    for key in ("netdev", "altname", "driver"):
+        if "/" in getattr(match, key) or " " in getattr(match, key):
+            problems.append(f'match: {key} "{getattr(match, key)}" can match nothing: a name has no / and no space')
+    return problems
+
+
+def num_vfs_problem(value: int | str) -> str:
+    """Why this is no VF count, "" if it is one."""
+    if isinstance(value, int):
+        if value < 0:
+            return f"{value} is negative"
+        return f"{value} is more than the kernel can be asked for ({MAX_NUM_VFS})" if value > MAX_NUM_VFS else ""
+    percent = PERCENT.fullmatch(value)
+    if value == "max" or (percent and int(percent[1]) <= 100):  # noqa: PLR2004 - per cent
+        return ""
+    return f'"{value}" is neither a number, "max", nor a percentage from "0%" to "100%"'
+
+
+def table_problems(table: Services | Metrics | Boot) -> list[str]:
+    """What is wrong with one decoded table."""
+    problems = []
+    for key in table.__struct_fields__:
+        value = getattr(table, key)
+        if key.endswith("_seconds") and not 0 <= value <= 86400:  # noqa: PLR2004 - a day
+            problems.append(f"{key}: {value:g} is not between 0 and 86400 seconds")
+        if key == "restart":
+            bad = [unit for unit in value if not UNIT.fullmatch(unit)]
+            problems += [f'{key}: "{unit}" is not a service: write it like nova-compute.service' for unit in bad]
+        if key == "textfile" and value and not (value.startswith("/") and value.endswith(".prom")):
+            problems.append(f'{key}: "{value}" must be an absolute path ending in .prom, as node_exporter reads it')
+        if key == "listen" and value and parse_listen(value) is None:
+            problems.append(f'{key}: "{value}" must be ADDRESS:PORT, with localhost, an IP address, or nothing for all')
+    return problems
+
+
+def parse_listen(value: str) -> tuple[tuple[str, ...], int] | None:
+    """`localhost:10049` -> (addresses, port). Names are never looked up: a silent DNS server must not delay a boot."""
+    host, colon, port_text = value.rpartition(":")
+    if not colon or not port_text.isascii() or not port_text.isdigit() or not 0 < int(port_text) <= MAX_NUM_VFS:
+        return None
+    if host == "localhost":
+        return ("127.0.0.1", "::1"), int(port_text)
+    if host in {"", "*"}:
+        return ("0.0.0.0", "::"), int(port_text)  # noqa: S104 - asked for in words
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if re.fullmatch(r"[0-9a-fA-F:.]+(?:%[\w.-]+)?", bare) and (("." in bare) or host != bare):
+        return (bare,), int(port_text)
+    return None

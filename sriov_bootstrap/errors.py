@@ -1,0 +1,62 @@
+"""Every exception this program raises on purpose, and every code it exits with."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """API: documented in sriov-bootstrap(8), never renumbered."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    DEGRADED = 3
+    INTERRUPTED = 130
+
+
+class SriovBootstrapError(Exception):
+    """Root of the family. The subclass says who can act; `hint` says what they can do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        """`message` reads: where: what failed: with which value: why."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(SriovBootstrapError):
+    """The administrator can act: a config file is wrong. `problems` holds one line for each mistake."""
+
+    def __init__(self, problems: tuple[str, ...], *, hint: str = "") -> None:
+        """`problems` must not be empty."""
+        super().__init__("; ".join(problems), hint=hint)
+        self.problems = problems
+
+
+class SysfsError(SriovBootstrapError):
+    """The kernel, a driver or the firmware said no. `errno` is 0 where no number was given."""
+
+    def __init__(self, message: str, *, errno: int = 0, hint: str = "") -> None:
+        """`errno` is the kernel's number, as in errno(3)."""
+        super().__init__(message, hint=hint)
+        self.errno = errno
+
+
+class UnitError(SriovBootstrapError):
+    """systemd or the bus to it did not do what was asked."""
+
+
+class StuckError(SriovBootstrapError):
+    """Work did not come back by its deadline and was left behind in process `pid`."""
+
+    def __init__(self, message: str, *, pid: int, hint: str = "") -> None:
+        """`pid` may be unkillable: the kernel decides when it ends."""
+        super().__init__(message, hint=hint)
+        self.pid = pid
+
+
+class BusyError(SriovBootstrapError):
+    """Another pass holds the lock and did not let go in time."""
+
+
+class InUseError(SriovBootstrapError):
+    """Somebody began to use a VF between the plan and the write: nothing was written."""

@@ -1,0 +1,210 @@
+"""One pass: read -> decide -> act -> look again -> report. Knows nothing of when, and nothing of how.
+
+Runs where it may block: in the `--once` process itself, or in a child of the daemon that can be left behind.
+"""
+
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap import execute
+from sriov_bootstrap.core import decode, facts, state
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings
+from sriov_bootstrap.core.plan_max_vfs import make_plans
+from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result, report_pf
+from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.errors import ConfigError
+
+MAX_ROUNDS = 3  # a plan that went stale is made anew, but not for ever against somebody who keeps writing
+
+
+class Machine(execute.Machine, Protocol):
+    """The machine as a pass needs it; execute.py and apply.py name what they need themselves."""
+
+    def pass_lock(self) -> AbstractContextManager[None]:
+        """One pass at a time, over all processes. BusyError when the other one does not end."""
+
+    def read_config(self) -> tuple[decode.ConfigFile, ...]:
+        """Every config file, lowest folder first."""
+
+    def read_links(self) -> facts.Links:
+        """altnames and addresses."""
+
+    def read_holders(self) -> facts.Holders:
+        """Who has a vfio node open."""
+
+    def read_jam(self) -> Jam | None:
+        """The write that has not come back, if there is one."""
+
+    def read_module(self, driver: str) -> ModuleFacts:
+        """Of a driver whose rule says max_vfs."""
+
+    def default_route_netdevs(self) -> frozenset[str]:
+        """The netdevs that default routes leave through."""
+
+    def load_state(self) -> tuple[State, str]:
+        """state.json and a note about what was wrong with it."""
+
+    def save_state(self, value: State) -> str:
+        """Writes state.json; why it could not be, "" when it could. Never raises."""
+
+    def time(self) -> float:
+        """Unix seconds."""
+
+
+class Mode(StrEnum):
+    """APPLY does the work, OBSERVE only looks: it takes no lock and writes nothing, state.json included."""
+
+    APPLY = "apply"
+    OBSERVE = "observe"
+
+
+class Loaded(Struct, frozen=True):
+    """The config that a pass uses; `problems` are why the last good one had to serve, `files` what was read."""
+
+    config: Config
+    problems: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+class Seen(Struct, frozen=True):
+    """The machine at one moment, and what is to be done about it."""
+
+    pfs: tuple[PfFacts, ...]
+    plans: tuple[Plan, ...]
+    jam: Jam | None
+
+    @property
+    def ours(self) -> tuple[PfFacts, ...]:
+        """The PFs that have a rule."""
+        return tuple(one.desired.pf for one in self.plans if one.desired.pf)
+
+
+def run_pass(
+    machine: Machine, loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
+) -> PassReport:
+    """One pass with a config that load_config gave. `force` lets go of VFs in use; `handover`: see state.py."""
+    if mode is Mode.APPLY:
+        with machine.pass_lock():
+            return _apply_pass(machine, loaded, force=force, handover=handover or Handover())
+    saved, note = machine.load_state()
+    seen = _decide(machine, loaded.config, read_facts(machine, loaded.config), saved, force=force)
+    return PassReport(
+        started_at=machine.time(),
+        pfs=_report_pfs(seen, (), saved),
+        config_problems=loaded.problems,
+        config_files=loaded.files,
+        jam=seen.jam,
+        notes=(note,) if note else (),
+    )
+
+
+def load_config(machine: Machine, last_good: Config | None) -> Loaded:
+    """What the files say now; where they are broken, or all gone, what they said before.
+
+    Raises ConfigError when they are broken and there is nothing to fall back to.
+    """
+    files = decode.effective(machine.read_config())
+    names = tuple(file.path for file in files)
+    if last_good and last_good.pf and not files:
+        vanished = "every config file is gone, the last good one stays in force: restart the service if that is meant"
+        return Loaded(last_good, (vanished,), names)
+    try:
+        return Loaded(decode.decode(files), (), names)
+    except ConfigError as error:
+        if last_good is None:
+            raise
+        return Loaded(last_good, error.problems, names)
+
+
+def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
+    """Every PF, understood. The costly reads are made only if they can matter to a rule."""
+    raw = machine.read_pfs()
+    needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
+    needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
+    links = machine.read_links() if needs_links else facts.Links()
+    holders = machine.read_holders() if facts.needs_holders(raw) else facts.Holders()
+    return tuple(pf for one in raw if (pf := facts.parse_pf(one, links, holders)).total_vfs > 0)
+
+
+def _decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool) -> Seen:
+    wishes = resolve(config, pfs)
+    drivers = {wish.pf.driver for wish in wishes if wish.rule.uses_max_vfs and wish.pf and wish.pf.driver}
+    around = Surroundings(
+        pfs=pfs,
+        jam=machine.read_jam(),
+        modules={driver: machine.read_module(driver) for driver in drivers},
+        default_route_netdevs=machine.default_route_netdevs() if drivers else frozenset(),
+        autoprobe_off_by_us=frozenset(saved.autoprobe_off),
+        short=saved.short,
+        force=force,
+    )
+    return Seen(pfs, make_plans(wishes, around), around.jam)
+
+
+def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
+    began, started_at = machine.monotonic(), machine.time()
+    saved, note = machine.load_state()
+    first = _decide(machine, loaded.config, read_facts(machine, loaded.config), saved, force=force)
+    seen, memory, results = _rounds(machine, loaded.config, first, saved, force=force)
+    report = PassReport(
+        started_at=started_at,
+        seconds=machine.monotonic() - began,
+        pfs=_report_pfs(seen, results, memory),
+        results=results,
+        config_problems=loaded.problems,
+        config_files=loaded.files,
+        jam=seen.jam,
+        losses=state.lost_vfs(saved, first.pfs),
+        notes=(note,) if note else (),
+    )
+    memory = state.fold(
+        memory,
+        report,
+        seen.pfs,
+        now_monotonic=machine.monotonic(),
+        changed=state.changed_pfs(saved, first.pfs, seen.ours),
+        handover=handover,
+    )
+    unsaved = machine.save_state(memory)
+    return replace(report, notes=(*report.notes, unsaved)) if unsaved else report
+
+
+def _rounds(
+    machine: Machine, config: Config, seen: Seen, memory: State, *, force: bool
+) -> tuple[Seen, State, tuple[Result, ...]]:
+    """Acts until nothing is stale: the last look, the memory of what was done, and all results."""
+
+    def users_of(addresses: tuple[str, ...]) -> str:
+        now = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
+        return "; ".join(f"VF {vf.index} {vf.pci_address} is in use: {vf.user}" for pf in now for vf in pf.vfs_in_use)
+
+    results: tuple[Result, ...] = ()
+    for _ in range(MAX_ROUNDS):
+        if any(plan.changes_vfs for plan in seen.plans):
+            machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.ours)))
+        acted = execute.carry_out(seen.plans, machine, guard=users_of)
+        if not acted:
+            break
+        results += acted
+        pfs = read_facts(machine, config)
+        memory = state.remember(memory, acted, pfs)
+        seen = _decide(machine, config, pfs, memory, force=force)
+        if not any(result.outcome is Outcome.STALE for result in acted):
+            break
+    return seen, memory, results
+
+
+def _report_pfs(seen: Seen, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:
+    lines = []
+    for plan in seen.plans:
+        address = plan.desired.pf.pci_address if plan.desired.pf else ""
+        own = tuple(result for result in results if result.action.pci_address == address)
+        lines.append(report_pf(plan, plan.desired.pf, own, is_incomplete=address in memory.incomplete))
+    return tuple(lines)
