@@ -8,7 +8,7 @@ fail() { echo "setup: $*" >&2; exit 1; }
 has_command() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# A version that a version manager only pretends to have does not run, and Debian's has no ensurepip without python3-venv.
+# A version that a version manager only pretends to have does not run; Debian's has no ensurepip without python3-venv.
 find_python() {
     for python in python3 python3.13 python3.12 python3.11 python3.14 /usr/bin/python3; do
         if "$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
@@ -53,7 +53,6 @@ if [ -n "$packages" ]; then
     fi
     echo "setup: installing: $packages"
     apt update || fail "apt-get update failed"
-    # dpkg-dev alone has no fakeroot and no compiler, and none is needed. No service is started by what is installed here.
     # shellcheck disable=SC2086
     apt install --yes --no-install-recommends $packages || fail "apt-get could not install: $packages"
 fi
@@ -61,7 +60,7 @@ fi
 # --- .venv -----------------------------------------------------------------------------------------------------------
 stamp=.venv/.setup
 wanted=$(cat pyproject.toml packaging/setup.sh | sha256sum)
-if ! { [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c ''; } 2>/dev/null; then
+if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c '' 2>/dev/null; then
     if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
         python=$(find_python)
         [ -n "$python" ] || fail "no Python >= 3.11 with ensurepip (Debian: python3-venv)"
@@ -69,7 +68,7 @@ if ! { [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] 
         "$python" -m venv --clear .venv
     fi
     echo "setup: installing Python packages into .venv"
-    # pip 25.1 is the first that knows dependency groups. The build backend is installed, so that a build downloads nothing.
+    # pip knows dependency groups since 25.1. The build backend is installed too, so that a build downloads nothing.
     pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check "$@" </dev/null; }
     pip install --upgrade 'pip>=25.1'
     .venv/bin/python - >.venv/requirements.txt <<'PYTHON'

@@ -1,0 +1,51 @@
+"""What holds for every test: the installed package is tested, the real host out of reach, nothing survives."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sriov_bootstrap
+from guards import HostGuard, children, pending_tasks
+
+GUARD = HostGuard()
+GUARD.install()
+
+
+def pytest_configure() -> None:
+    """Refuse to test the checkout: what users get is the wheel, with its package data and nothing else of the tree."""
+    tested = Path(sriov_bootstrap.__file__)
+    if not tested.is_relative_to(sys.prefix):
+        pytest.exit(f"{tested} is not the installed package: run `make wheel`, then .venv/bin/pytest", 2)
+
+
+@pytest.fixture(autouse=True)
+def _host_is_out_of_reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Python's own access is refused by the guard; children find no bus at the address they inherit."""
+    if request.node.get_closest_marker("lab"):
+        yield
+        return
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/system-bus")
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    GUARD.is_armed = True
+    try:
+        yield
+    finally:
+        GUARD.is_armed = False
+
+
+@pytest.fixture(autouse=True)
+def _nothing_survives(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The lab keeps its VM from one test to the next; every other test cleans up after itself."""
+    if request.node.get_closest_marker("lab"):
+        yield
+        return
+    threads_before, children_before = set(threading.enumerate()), children()
+    GUARD.saw_socket = False
+    yield
+    assert not set(threading.enumerate()) - threads_before, "a thread survived the test"
+    assert not children() - children_before, "a child process survived the test"
+    if GUARD.saw_socket:  # every event loop opens a pair of sockets: where there was none, there are no tasks
+        assert not pending_tasks(), "a task survived the test"
