@@ -20,7 +20,7 @@ PYTEST := SRIOV_BOOTSTRAP_DEB=$(CURDIR)/$(DEB) PATH="$(CURDIR)/$(BIN):$$PATH" $(
 .PHONY: help setup lint wheel deb lintian lab-setup test-fast test demo bench clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 setup: ## install what build, lint and tests need: Debian packages (as root) and .venv
 	@packaging/setup.sh
@@ -29,7 +29,7 @@ lint: setup ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 wheel: setup build/wheel/installed
 
@@ -41,13 +41,14 @@ build/wheel/installed: $(call files,$(WHEEL_SOURCES)) | setup
 
 deb: setup $(DEB) ## build the Debian package into dist/
 
-# The PATH leaves out Python versions that Debian did not install: its build tools belong to its own.
+# The PATH leaves out Python versions that Debian did not install: its build tools belong to its own. -d: setup has looked
+# for what is needed, and the compiler in build-essential is not.
 $(DEB): $(call files,$(DEB_SOURCES)) | setup
 	@[ "$$(dpkg-parsechangelog -l packaging/debian/changelog -S Version)" = "$(VERSION)" ] || \
 	    { echo "packaging/debian/changelog and sriov_bootstrap/__init__.py disagree on the version" >&2; exit 1; }
 	$(call copy,$(DEB_SOURCES),build/deb/tree)
 	mv build/deb/tree/packaging/debian build/deb/tree/debian
-	cd build/deb/tree && PATH=/usr/sbin:/usr/bin:/sbin:/bin dpkg-buildpackage -us -uc -b >../build.log 2>&1 || \
+	cd build/deb/tree && PATH=/usr/sbin:/usr/bin:/sbin:/bin dpkg-buildpackage -d -us -uc -b >../build.log 2>&1 || \
 	    { cat ../build.log >&2; exit 1; }
 	mkdir -p dist && mv build/deb/$(notdir $@) $@
 

@@ -36,12 +36,22 @@ missing_packages() {
     ldconfig -p 2>/dev/null | grep -q libudev.so.1 || echo libudev1
 }
 
-apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >"$log" 2>&1 || { cat "$log" >&2; return 1; }; }
+# Nobody is there to answer whether a changed configuration file may be replaced: it stays.
+apt() {
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Options::=--force-confold "$@" >"$log" 2>&1 </dev/null ||
+        { cat "$log" >&2; return 1; }
+}
+
+# At most once in a run, and only when something is missing.
+update_lists() {
+    [ -n "${lists_are_new:-}" ] || apt update || fail "apt-get update failed"
+    lists_are_new=yes
+}
 
 packages=$(PATH="$PATH:/usr/sbin:/sbin" missing_packages | tr '\n' ' ')
 promtool_here=.venv/bin/promtool
-scratch=
-if [ -n "$packages" ] || ! { has_command promtool || [ -x "$promtool_here" ]; }; then
+needs_promtool=$(has_command promtool || [ -x "$promtool_here" ] || echo yes)
+if [ -n "$packages$needs_promtool" ]; then
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT INT TERM
     log="$scratch/log"
@@ -52,7 +62,7 @@ if [ -n "$packages" ]; then
         fail "missing on this machine: $packages(run this as root on Debian or Ubuntu, or install them by hand)"
     fi
     echo "setup: installing: $packages"
-    apt update || fail "apt-get update failed"
+    update_lists
     # shellcheck disable=SC2086
     apt install --yes --no-install-recommends $packages || fail "apt-get could not install: $packages"
 fi
@@ -83,16 +93,16 @@ PYTHON
 fi
 
 # --- promtool --------------------------------------------------------------------------------------------------------
-# Out of Debian's package, without installing it: nobody wants a Prometheus server started by a test run.
-if ! { has_command promtool || [ -x "$promtool_here" ]; }; then
-    if has_command apt-get; then
-        echo "setup: fetching promtool"
-        chmod 755 "$scratch"
-        (cd "$scratch" && { apt download prometheus || { apt update && apt download prometheus; }; }) ||
-            fail "cannot download Debian's package prometheus, which has promtool"
-        dpkg-deb --fsys-tarfile "$scratch"/prometheus_*.deb | tar -xO ./usr/bin/promtool >"$scratch/promtool"
-        install -m 755 "$scratch/promtool" "$promtool_here"
-    else
-        fail "missing on this machine: promtool (part of Prometheus)"
-    fi
+# Out of Debian's package without installing it, because up to Debian 12 that is the server's: nobody wants a Prometheus
+# started by a test run. Since Debian 13 it has a package of its own.
+if [ -n "$needs_promtool" ]; then
+    has_command apt-get || fail "missing on this machine: promtool (part of Prometheus)"
+    echo "setup: fetching promtool"
+    apt-cache show prometheus >/dev/null 2>&1 || update_lists
+    package=$(apt-cache --names-only search '^promtool$' | cut -d ' ' -f 1)
+    package=${package:-prometheus}
+    chmod 755 "$scratch"
+    (cd "$scratch" && apt download "$package") || fail "cannot download Debian's package $package, which has promtool"
+    dpkg-deb --fsys-tarfile "$scratch/${package}"_*.deb | tar -xO ./usr/bin/promtool >"$scratch/promtool"
+    install -m 755 "$scratch/promtool" "$promtool_here"
 fi
