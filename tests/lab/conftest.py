@@ -1,0 +1,55 @@
+"""Fixtures of the lab: one boot serves a whole session; and what the guest said when a test fails."""
+
+import subprocess
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .consumers import install_consumers, install_package, newest_package
+from .image import guest_image
+from .vm import Vm, running_vm
+
+HERE = Path(__file__).parent
+VM = pytest.StashKey[Vm]()
+# Of one test with its fixtures, hence of the image and the boot, too.
+TIMEOUT_SECONDS = 900
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.lab)
+            if config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    vm = item.config.stash.get(VM, None)
+    if report.failed and vm and item.path.is_relative_to(HERE):
+        report.sections.append(("the guest", vm.last_words()))
+    return report
+
+
+@pytest.fixture(scope="session")
+def vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
+    """A booted guest with two igb PFs, for all tests of the session. It has no package under test; see `installed_vm`."""
+    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():  # building the image takes a minute, and its progress is for people
+        subprocess.run([str(HERE / "setup.sh")], check=True)
+        image = guest_image()
+    with running_vm(image) as vm:
+        request.config.stash[VM] = vm
+        yield vm
+        del request.config.stash[VM]
+
+
+@pytest.fixture(scope="session")
+def installed_vm(vm: Vm) -> Vm:
+    """The same guest with the newest package from dist/ and the stand-in consumers, all started."""
+    install_package(vm, newest_package())
+    install_consumers(vm)
+    return vm

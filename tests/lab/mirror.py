@@ -1,0 +1,24 @@
+"""The Debian mirror that guest packages come from: this machine's own."""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def debian_mirror() -> str | None:
+    """Return the mirror's address; None means that mmdebstrap's default has to do (a host that is not Debian)."""
+    if chosen := os.environ.get("SRIOV_LAB_MIRROR"):
+        return chosen
+    if "ID=debian" not in Path("/etc/os-release").read_text().splitlines():
+        return None
+    targets = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for line in targets.splitlines():
+        release, _, uri = line.partition(" ")
+        if not set(release) & set("-/"):  # "trixie" or "stable", not "trixie-security"
+            return uri
+    return None

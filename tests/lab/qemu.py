@@ -1,0 +1,103 @@
+"""One QEMU process: its command line, its end, and where its parts are reached."""
+
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from .image import Image
+from .qmp import Qmp, QmpError
+
+START_SECONDS: Final = 20.0
+UNPLUG_SECONDS: Final = 60.0  # pciehp alone takes 5 s (the attention button's time to change one's mind)
+ROOT_PORTS: Final = ("rp1", "rp2", "rp3", "rp4")
+
+# no5lvl, mitigations, tb-size: a CPU in software pays for each of them. A kernel panic ends the process, not the patience.
+KERNEL_ARGUMENTS: Final = (
+    "root=/dev/vda rw intel_iommu=on console=ttyS0 loglevel=4 panic=-1 net.ifnames=1"
+    " mitigations=off no5lvl apparmor=0 audit=0 raid=noautodetect random.trust_cpu=on systemd.show_status=yes systemd.log_color=0"
+)
+
+
+class Qemu:
+    """A VM with two igb in rp1 and rp2, and free root ports; the disk forgets everything when the process ends."""
+
+    def __init__(self, image: Image, folder: Path) -> None:
+        self.console = folder / "console.log"
+        self.second_serial = folder / "serial1.log"
+        self._log = folder / "qemu.log"
+        qmp_path = folder / "qmp"
+        with self._log.open("wb") as log:
+            # setpriv: were pytest killed without a chance to clean up, the kernel would end QEMU.
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--", *self._command(image, qmp_path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            self.qmp = self._connect(qmp_path)
+            self.ssh_port = self._forwarded_port()
+        except BaseException:
+            self.kill()
+            raise
+
+    def plug_igb(self, root_port: str, device_id: str, mac: str) -> None:
+        hub = 100 + ROOT_PORTS.index(root_port)
+        self.qmp.command("netdev_add", {"type": "hubport", "id": f"net-{device_id}", "hubid": hub})
+        device = {"driver": "igb", "id": device_id, "bus": root_port, "netdev": f"net-{device_id}", "mac": mac}
+        self.qmp.command("device_add", device)
+
+    def unplug(self, device_id: str) -> None:
+        def is_gone(event: dict[str, Any]) -> bool:
+            return event["event"] == "DEVICE_DELETED" and event["data"].get("device") == device_id
+
+        self.qmp.forget_events()
+        self.qmp.command("device_del", {"id": device_id})
+        self.qmp.wait_for_event(is_gone, deadline_seconds=UNPLUG_SECONDS)
+        self.qmp.command("netdev_del", {"id": f"net-{device_id}"})
+
+    def kill(self) -> None:
+        if hasattr(self, "qmp"):  # not when QEMU never answered
+            self.qmp.close()
+        self.process.kill()
+        self.process.wait()
+
+    def output(self) -> str:
+        """Return what QEMU itself said: a wrong option, an assertion."""
+        return self._log.read_text(errors="replace")
+
+    def _command(self, image: Image, qmp_path: Path) -> list[str]:
+        command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"]
+        command += ["-M", "q35", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,la57=off", "-smp", "2", "-m", "2048"]
+        command += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", KERNEL_ARGUMENTS]
+        command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
+        command += ["-drive", f"file={image.disk},format=raw,if=none,id=root,snapshot=on,cache=unsafe"]
+        command += ["-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci"]
+        # Port 0: the kernel chooses a free one. restrict: the guest reaches nothing outside.
+        command += ["-netdev", "user,id=management,restrict=on,hostfwd=tcp:127.0.0.1:0-10.0.2.15:22"]
+        command += ["-device", "virtio-net-pci,netdev=management,romfile="]
+        for number, port in enumerate(ROOT_PORTS, 1):
+            command += ["-device", f"pcie-root-port,id={port},chassis={number},slot={number}"]
+        for number in (1, 2):
+            command += ["-netdev", f"hubport,id=net-igb{number},hubid={number}"]
+            command += ["-device", f"igb,id=igb{number},bus=rp{number},netdev=net-igb{number},mac=52:54:00:1a:b0:0{number}"]
+        command += ["-serial", f"file:{self.console}", "-serial", f"file:{self.second_serial}"]
+        return [*command, "-qmp", f"unix:{qmp_path},server=on,wait=off"]
+
+    def _connect(self, path: Path) -> Qmp:
+        deadline = time.monotonic() + START_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                return Qmp(path)
+            except (FileNotFoundError, ConnectionRefusedError):
+                time.sleep(0.05)
+        raise QmpError(f"QEMU did not start:\n{self.output()}")
+
+    def _forwarded_port(self) -> int:
+        table = self.qmp.command("human-monitor-command", {"command-line": "info usernet"})
+        found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", table)
+        if not found:
+            raise QmpError(f"no forwarded port in:\n{table}")
+        return int(found[1])

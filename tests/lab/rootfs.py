@@ -1,0 +1,80 @@
+"""The guest's root file system as a folder: Debian trixie, trimmed for an emulated CPU."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from .mirror import debian_mirror
+
+SUITE: Final = "trixie"
+BASE_FILES: Final = Path(__file__).parent / "guest" / "base"
+
+PACKAGES: Final = (
+    *("systemd-sysv", "udev", "dbus", "linux-image-amd64", "kmod", "iproute2", "procps", "pciutils", "ethtool", "strace"),
+    *("openssh-server", "curl", "busybox-static", "init-system-helpers"),
+    *("python3", "python3-pyudev", "python3-dbus-next", "python3-jinja2", "python3-structlog"),
+    *("python3-prometheus-client", "python3-msgspec", "python3-h11"),
+)
+
+# What dpkg leaves out: papers, and drivers for hardware that no SR-IOV host test needs.
+EXCLUDED: Final = (
+    *(f"/usr/share/{name}/*" for name in ("man", "doc", "info", "locale", "lintian", "bash-completion", "bug")),
+    *(
+        f"/usr/lib/modules/*/kernel/{name}/*"
+        for name in (
+            *("sound", "drivers/gpu", "drivers/media", "drivers/net/wireless", "drivers/staging", "drivers/iio"),
+            *("drivers/infiniband", "drivers/scsi", "drivers/usb", "drivers/hid", "drivers/input", "drivers/mtd"),
+            *("drivers/bluetooth", "drivers/video", "drivers/ata"),
+            *("drivers/edac", "drivers/isdn", "drivers/md", "drivers/target", "drivers/thunderbolt", "drivers/nvme"),
+            *("drivers/watchdog", "drivers/crypto", "drivers/i2c/busses", "drivers/misc/vmw_vmci", "drivers/net/wwan"),
+            *("arch/x86/crypto", "arch/x86/kvm", "net/vmw_vsock", "net/can", "net/netrom", "net/dccp"),
+            *("net/bluetooth", "net/mac80211", "net/wireless", "net/ceph", "net/rds", "net/sctp", "net/tipc"),
+            *("fs/btrfs", "fs/xfs", "fs/ocfs2", "fs/gfs2", "fs/smb", "fs/nfs", "fs/nfsd", "fs/ceph", "fs/bcachefs"),
+        )
+    ),
+)
+
+# Not needed by any test and paid for in seconds at every boot. serial-getty would hang up a console that tests read;
+# ssh.service is replaced by lab-sshd.service.
+MASKED: Final = (
+    *("serial-getty@ttyS0.service", "serial-getty@ttyS1.service", "getty.target", "ssh.service", "ssh.socket"),
+    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
+    *("e2scrub_reap.service", "systemd-hwdb-update.service", "systemd-logind.service", "systemd-random-seed.service"),
+    *("systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "systemd-journal-flush.service"),
+    *("systemd-binfmt.service", "systemd-pstore.service", "systemd-user-sessions.service", "kmod-static-nodes.service"),
+    *("modprobe@configfs.service", "modprobe@drm.service", "modprobe@efi_pstore.service", "modprobe@fuse.service"),
+    *("modprobe@dm_mod.service", "modprobe@loop.service", "sys-kernel-debug.mount", "sys-kernel-tracing.mount"),
+    *("sys-fs-fuse-connections.mount", "dev-hugepages.mount", "systemd-udev-load-credentials.service"),
+)
+
+
+def build_rootfs(root: Path, *, authorized_key: str) -> None:
+    """Fill `root`, a folder that does not exist yet; takes a minute, mostly downloads. Has to run as root."""
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--quiet", f"--include={','.join(PACKAGES)}"]
+    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED]
+    command += ["--aptopt=Acquire::Languages none", "--skip=check/qemu", SUITE, str(root)]
+    if mirror := debian_mirror():
+        command.append(mirror)
+    # INITRD=No: Debian's kernel hook then makes no initramfs; ours is initramfs.py.
+    subprocess.run(command, check=True, env={**os.environ, "INITRD": "No"})
+    # The trimming ends here: a package that a test installs is unpacked whole.
+    (root / "etc" / "dpkg" / "dpkg.cfg.d" / "99mmdebstrap").unlink()
+    shutil.copytree(BASE_FILES, root, dirs_exist_ok=True)
+    _enable_units(root)
+    key_file = root / "root" / ".ssh" / "authorized_keys"
+    key_file.parent.mkdir(mode=0o700, exist_ok=True)
+    key_file.write_text(authorized_key)
+    for stamp in ("etc/.updated", "var/.updated"):  # else systemd rebuilds its caches at each boot
+        (root / stamp).touch()
+
+
+def _enable_units(root: Path) -> None:
+    units = root / "etc" / "systemd" / "system"
+    for name in MASKED:
+        (units / name).unlink(missing_ok=True)
+        (units / name).symlink_to("/dev/null")
+    wants = units / "sysinit.target.wants"
+    wants.mkdir(exist_ok=True)
+    (wants / "lab-sshd.service").symlink_to("../lab-sshd.service")

@@ -1,0 +1,100 @@
+"""ssh into the guest: one lasting connection that every command shares."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+HOST: Final = "lab"
+HANDSHAKE_SECONDS: Final = 30.0
+
+CONFIG: Final = """\
+Host {host}
+    HostName 127.0.0.1
+    Port {port}
+    User root
+    IdentityFile {key}
+    IdentitiesOnly yes
+    StrictHostKeyChecking no
+    UserKnownHostsFile {folder}/known_hosts
+    KexAlgorithms curve25519-sha256
+    LogLevel ERROR
+    ControlPath {folder}/ssh
+    ConnectTimeout 30
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that has ended in the guest; rc 255 also stands for a lost connection."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+
+class Ssh:
+    """Commands as root. `config` serves every other client of the same connection: `ssh -F CONFIG lab`."""
+
+    def __init__(self, folder: Path, *, key: Path, port: int) -> None:
+        self.config = folder / "ssh_config"
+        self.config.write_text(CONFIG.format(host=HOST, port=port, key=key, folder=folder))
+        self._port = port
+        self._socket = folder / "ssh"
+        self._master: subprocess.Popen[bytes] | None = None
+
+    def connect(self, *, deadline_seconds: float, is_alive: Callable[[], bool]) -> None:
+        """Connect as soon as the guest answers; TimeoutError at the deadline or when `is_alive` says that it never will."""
+        deadline = time.monotonic() + deadline_seconds
+        while is_alive() and time.monotonic() < deadline:
+            if self._answers() and self._start_master():
+                return
+        raise TimeoutError(f"no ssh after {deadline_seconds:.0f} s")
+
+    def run(self, command: str, *, timeout_seconds: float, stdin: bytes = b"") -> Completed:
+        """Raise subprocess.TimeoutExpired when it takes too long; the command then goes on in the guest."""
+        done = subprocess.run(
+            ["ssh", "-F", str(self.config), "-T", HOST, "--", command],
+            input=stdin,
+            capture_output=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+        return Completed(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+    def disconnect(self) -> None:
+        if self._master:
+            self._master.terminate()
+            self._master.wait()
+            self._master = None
+        self._socket.unlink(missing_ok=True)
+
+    def _answers(self) -> bool:
+        """QEMU accepts connections long before the guest does, so only sshd's greeting proves anything."""
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=1.5) as probe:
+                if probe.recv(4) == b"SSH-":
+                    return True
+        except OSError:
+            pass
+        time.sleep(0.1)
+        return False
+
+    def _start_master(self) -> bool:
+        self.disconnect()
+        command = ["ssh", "-F", str(self.config), "-o", "ControlMaster=yes", "-N", "-T", HOST]
+        self._master = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + HANDSHAKE_SECONDS
+        while self._master.poll() is None and time.monotonic() < deadline:
+            if self._socket.exists():
+                return True
+            time.sleep(0.05)
+        return False

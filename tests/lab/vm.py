@@ -1,0 +1,176 @@
+"""The guest as the tests see it: commands, files, hot-plug, reboots."""
+
+import functools
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import testinfra
+from testinfra.host import Host
+
+from .image import Image, guest_image
+from .qemu import Qemu
+from .ssh import HOST, Completed, Ssh
+
+T = TypeVar("T")
+
+BOOT_SECONDS: Final = 240.0
+SHUTDOWN_SECONDS: Final = 120.0
+POLL_SECONDS: Final = 0.2
+TAIL_LINES: Final = 60
+PF_MODALIAS: Final = "v00008086d000010C9"
+
+
+class BootError(Exception):
+    """The guest is not there; the text ends with its last words."""
+
+
+@contextmanager
+def running_vm(image: Image | None = None) -> Iterator["Vm"]:
+    """Boot a guest, hand it out, end it. Changes to its disk last over reboots and are gone at the end."""
+    image = image or guest_image()
+    with tempfile.TemporaryDirectory(prefix="sriov-lab-") as folder:
+        vm = Vm(image, Path(folder))
+        try:
+            vm.connect()
+            vm.wait_for_boot()
+            yield vm
+        finally:
+            vm.close()
+
+
+class Vm:
+    """A guest with two igb PFs; see `running_vm`. Paths are the guest's, commands run as root in a shell."""
+
+    def __init__(self, image: Image, folder: Path) -> None:
+        self._qemu = Qemu(image, folder)
+        self._ssh = Ssh(folder, key=image.ssh_key, port=self._qemu.ssh_port)
+
+    def run(self, command: str, *, timeout_seconds: float = 120) -> Completed:
+        """Raise subprocess.TimeoutExpired when it takes too long; the command then goes on in the guest."""
+        return self._ssh.run(command, timeout_seconds=timeout_seconds)
+
+    def check(self, command: str, *, timeout_seconds: float = 120) -> str:
+        """Return stdout, or raise AssertionError with everything the command said."""
+        return _succeeded(self.run(command, timeout_seconds=timeout_seconds), command).stdout
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file, making its folder; a new file gets mode 0644. Works for sysfs, too."""
+        self._write(path, text.encode())
+
+    def read(self, path: str) -> str:
+        return self.check(f"cat {shlex.quote(path)}")
+
+    def push(self, local_path: Path | str, remote_path: str) -> None:
+        self._write(remote_path, Path(local_path).read_bytes())
+
+    def wait_until(self, condition: Callable[[], T], *, deadline_seconds: float, what: str) -> T:
+        """Return the first truthy answer of `condition`; AssertionError with `what` and the last answer at the deadline."""
+        started = time.monotonic()
+        while True:
+            last = condition()
+            if last:
+                return last
+            if time.monotonic() - started > deadline_seconds:
+                raise AssertionError(f"{what}: not within {deadline_seconds:g} s; last seen: {last!r}")
+            time.sleep(POLL_SECONDS)
+
+    def qmp(self, command: str, **arguments: Any) -> Any:  # noqa: ANN401 (QEMU's words, different for each command)
+        return self._qemu.qmp.command(command, arguments)
+
+    def plug_igb(self, root_port: str = "rp3", device_id: str = "hot1", *, mac: str = "52:54:00:1a:b0:11") -> None:
+        """Plug an igb; returns before the guest has seen it."""
+        self._qemu.plug_igb(root_port, device_id, mac)
+
+    def unplug(self, device_id: str = "hot1") -> None:
+        """Ask the guest to let the device go and wait until it has (about 5 s); TimeoutError when it does not.
+
+        `igb1` and `igb2` are the two that were there at boot.
+        """
+        self._qemu.unplug(device_id)
+
+    def pfs(self) -> list[str]:
+        """Return the PCI addresses of all igb PFs in slot order, whatever driver they have."""
+        found = self.run(f"grep -l {PF_MODALIAS} /sys/bus/pci/devices/*/modalias").stdout
+        return sorted(path.split("/")[-2] for path in found.splitlines())
+
+    def boot_id(self) -> str:
+        return self.read("/proc/sys/kernel/random/boot_id").strip()
+
+    def reboot(self, *, hard: bool = False, wait_for_boot: bool = True) -> None:
+        """Reboot; `hard` is the reset button. `wait_for_boot=False` returns at the first ssh, while units still start."""
+        before = self.boot_id()
+        self._qemu.qmp.forget_events()
+        if hard:
+            self.qmp("system_reset")
+        else:
+            self.run("systemctl reboot")
+            self._qemu.qmp.wait_for_event(lambda event: event["event"] == "RESET", deadline_seconds=SHUTDOWN_SECONDS)
+        self._ssh.disconnect()
+        self.connect()
+        if self.boot_id() == before:
+            raise BootError("the guest has not rebooted")
+        if wait_for_boot:
+            self.wait_for_boot()
+
+    def connect(self) -> None:
+        """Wait for ssh, which answers early in the boot: it depends on nothing under test."""
+        try:
+            self._ssh.connect(deadline_seconds=BOOT_SECONDS, is_alive=lambda: self._qemu.process.poll() is None)
+        except TimeoutError as error:
+            raise BootError(f"{error}\n{self._qemu.output()}\n{self.console_tail()}") from error
+
+    def wait_for_boot(self) -> None:
+        """Wait until systemd has no start-up jobs left; failed units do not matter."""
+
+        def is_over() -> bool:
+            state = self.run("systemctl is-system-running --wait", timeout_seconds=BOOT_SECONDS).stdout.strip()
+            return state in {"running", "degraded"}
+
+        self.wait_until(is_over, deadline_seconds=BOOT_SECONDS, what="boot")
+
+    def shutdown(self) -> None:
+        """Power off the clean way; subprocess.TimeoutExpired when the guest hangs on its way out."""
+        self.run("systemctl poweroff")
+        self._qemu.process.wait(SHUTDOWN_SECONDS)
+
+    def close(self) -> None:
+        """End the VM at once, in whatever state; may be called twice."""
+        self._ssh.disconnect()
+        self._qemu.kill()
+
+    @functools.cached_property
+    def host(self) -> Host:
+        """The guest for pytest-testinfra, on the same ssh connection."""
+        return testinfra.get_host(f"ssh://{HOST}", ssh_config=str(self._ssh.config), controlpersist=0)
+
+    def last_words(self) -> str:
+        """Return what helps to understand a failure: the console's end and the journal of the service under test."""
+        try:
+            journal = self.run("journalctl -b --no-pager -u sriov-bootstrap -n 60", timeout_seconds=30).stdout
+        except subprocess.TimeoutExpired:
+            journal = "no answer over ssh"
+        return f"{self.console_tail()}\n--- journal of sriov-bootstrap:\n{journal}"
+
+    def console_tail(self) -> str:
+        text = self._qemu.console.read_text(errors="replace") if self._qemu.console.exists() else ""
+        return "\n".join(["--- console:", *[line for line in text.splitlines() if line.strip()][-TAIL_LINES:]])
+
+    def serial_tail(self) -> str:
+        """Return what the guest wrote to /dev/ttyS1, a channel of the tests' own."""
+        return self._qemu.second_serial.read_text(errors="replace")
+
+    def _write(self, path: str, content: bytes) -> None:
+        command = f"mkdir -p {shlex.quote(str(Path(path).parent))} && cat > {shlex.quote(path)}"
+        _succeeded(self._ssh.run(command, timeout_seconds=120, stdin=content), command)
+
+
+def _succeeded(completed: Completed, command: str) -> Completed:
+    if completed.rc != 0:
+        raise AssertionError(f"{command}\nrc {completed.rc}\nstdout: {completed.stdout}\nstderr: {completed.stderr}")
+    return completed
