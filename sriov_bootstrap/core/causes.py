@@ -29,7 +29,7 @@ WRITE_CAUSES = {
     ),
     errno.ENOENT: Cause(
         "no driver is bound to the PF, or it cannot make VFs at run time",
-        "bind a driver, or use method = \"max_vfs\" if its module has that parameter",
+        'bind a driver, or use method = "max_vfs" if its module has that parameter',
     ),
     errno.EINVAL: Cause(
         "the driver refuses this number, or (i40e) a VF is assigned to a VM",

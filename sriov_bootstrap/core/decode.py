@@ -133,7 +133,7 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
 
 
 def _unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> list[str]:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it, not the boot
+    from difflib import get_close_matches  # only a mistake pays for it, not the boot
 
     known = struct.__struct_fields__
     problems = []

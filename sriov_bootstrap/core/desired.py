@@ -34,7 +34,9 @@ def resolve(config: Config, pfs: Iterable[PfFacts]) -> tuple[DesiredPf, ...]:
         if rule := next((rule for rule in config.pf if matches(rule.match, pf)), None):
             taken[rule.name].append(pf)
     return tuple(
-        DesiredPf(rule, pf) for rule in config.pf for pf in (taken[rule.name] or [None])  # type: ignore[list-item]
+        DesiredPf(rule, pf)
+        for rule in config.pf
+        for pf in (taken[rule.name] or [None])  # type: ignore[list-item]
     )
 
 

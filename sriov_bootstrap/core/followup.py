@@ -11,10 +11,13 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import Services
-from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
 from sriov_bootstrap.core.state import PendingRestart
 
 RUNNING = frozenset({"active", "activating", "reloading", "refreshing"})
+# Closing a file sends no event, and neither does a kernel that recovers.
+RETRIED = frozenset({Reason.IN_USE, Reason.STUCK, Reason.BLOCKED, Reason.VFS_INCOMPLETE})
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 IN_PASS_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
@@ -97,6 +100,16 @@ def retry_delay_seconds(failures: int) -> float | None:
     if failures <= 0:
         return None
     return RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]
+
+
+def is_worth_retrying(report: PassReport) -> bool:
+    """Whether time alone may help: a VF is let go, a firmware recovers. Else an event or a new config has to come."""
+    return report.has_transient_failure or any(pf.reason in RETRIED for pf in report.pfs)
+
+
+def is_unfinished(report: PassReport) -> bool:
+    """Whether somebody changed the VFs while the pass was at work, so that it ended with things to do."""
+    return any(pf.state is PfState.PENDING for pf in report.pfs)
 
 
 def in_pass_delay_seconds(result: Result, attempt: int) -> float | None:

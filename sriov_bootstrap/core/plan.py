@@ -124,16 +124,22 @@ class Plan(Struct, frozen=True):
 
 
 class Jam(Struct, frozen=True):
-    """A write that has not come back: `since` in Unix seconds; process `pid` sits in the kernel with it."""
+    """A write that is under way since `since` (Unix seconds); process `pid` sits in the kernel with it.
+
+    `is_overdue`: longer than `limit_seconds`, so it counts as stuck and is no longer waited for.
+    """
 
     pid: int
     pci_address: str
     action: str
     since: float
+    limit_seconds: float = 0.0
+    is_overdue: bool = True
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.pci_address}: {self.action} has not come back (process {self.pid} waits in the kernel)"
+        how = "has not come back" if self.is_overdue else "is under way"
+        return f"{self.pci_address}: {self.action} {how} (process {self.pid} waits in the kernel)"
 
 
 class Short(Struct, frozen=True):
@@ -200,7 +206,7 @@ def unfit(desired: DesiredPf) -> Verdict | None:
 
 def blocked(pf: PfFacts, jam: Jam) -> Verdict:
     """The PF that a write is stuck on, or one that has to wait because of it."""
-    reason = Reason.STUCK if jam.pci_address == pf.pci_address else Reason.BLOCKED
+    reason = Reason.STUCK if jam.is_overdue and jam.pci_address == pf.pci_address else Reason.BLOCKED
     hint = "end the VM or process that holds a VF of it; the kernel log may name the cause: journalctl -k"
     return Verdict(reason, str(jam), hint)
 

@@ -8,6 +8,18 @@ from sriov_bootstrap.core import causes
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, Verdict, fewer
 
+# Only a new config, a release or an operator changes these: a boot does not wait for them.
+FINAL = frozenset(
+    {
+        Reason.EXCEEDS_MAX,
+        Reason.IN_USE,
+        Reason.FEWER_VFS,
+        Reason.RELOAD_REQUIRED,
+        Reason.METHOD_UNSUPPORTED,
+        Reason.CONFLICT,
+    }
+)
+
 
 class Outcome(StrEnum):
     """How one action ended."""
@@ -61,7 +73,10 @@ class VfReport(Struct, frozen=True):
 
 
 class PfReport(Struct, frozen=True):
-    """One line of status: a rule and the PF that it took, "" where it took none."""
+    """One line of status: a rule and the PF that it took, "" where it took none.
+
+    `will_change_vfs`: a plan that was not carried out would make VFs come or go.
+    """
 
     rule: str
     requested: str
@@ -81,6 +96,7 @@ class PfReport(Struct, frozen=True):
     message: str = ""
     hint: str = ""
     vfs: tuple[VfReport, ...] = ()
+    will_change_vfs: bool = False
 
     @property
     def vfs_in_use(self) -> int:
@@ -94,8 +110,8 @@ class PfReport(Struct, frozen=True):
 
     @property
     def is_settled(self) -> bool:
-        """Whether "ready" has nothing to wait for here."""
-        return self.state in {PfState.OK, PfState.OPTIONAL} or not self.required
+        """Whether "ready" has nothing to wait for here: all is well, or waiting would not help."""
+        return self.state in {PfState.OK, PfState.OPTIONAL} or not self.required or self.reason in FINAL
 
     def __str__(self) -> str:
         """How messages call it: `0000:3b:00.0 (ens1f0)`."""
@@ -126,6 +142,11 @@ class PassReport(Struct, frozen=True):
         return any(not result.is_done and result.outcome is not Outcome.STALE for result in self.results)
 
     @property
+    def has_transient_failure(self) -> bool:
+        """Whether an action failed in a way that may pass."""
+        return any(result.is_transient for result in self.results if not result.is_done)
+
+    @property
     def is_settled(self) -> bool:
         """Whether every required PF is as desired."""
         return all(pf.is_settled for pf in self.pfs)
@@ -144,6 +165,7 @@ def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is
         state=PfState.DEGRADED if verdict else _quiet_state(plan, pf, results),
         physical_network=rule.physical_network,
         required=rule.required,
+        will_change_vfs=plan.changes_vfs and not results,
         desired=plan.desired.target or 0,
         reason=verdict.reason if verdict else None,
         message=verdict.message if verdict else _intention(plan, results),

@@ -46,8 +46,11 @@ class Handover(Struct, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """state.json. `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs of
-    our making that still wait for their driver; `short`: PFs that made fewer VFs than they were asked for."""
+    """state.json.
+
+    `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs of our making
+    that still wait for their driver; `short`: PFs that made fewer VFs than they were asked for.
+    """
 
     format: int = FORMAT
     boot_id: str = ""
@@ -136,9 +139,7 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
                     short[address] = Short(after, incarnations(here[address]))
                 elif not result.is_settled:
                     incomplete.add(address)
-    return replace(
-        saved, incomplete=tuple(sorted(incomplete)), short=short, autoprobe_off=tuple(sorted(autoprobe_off))
-    )
+    return replace(saved, incomplete=tuple(sorted(incomplete)), short=short, autoprobe_off=tuple(sorted(autoprobe_off)))
 
 
 def fold(

@@ -1,0 +1,20 @@
+"""check-config: reads the config as the daemon would, and says all that is wrong with it."""
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core import decode
+from sriov_bootstrap.errors import ExitCode
+
+
+def check_config(config_paths: tuple[str, ...]) -> int:
+    """ConfigError carries the problems to cli.py."""
+    files = decode.effective(HostMachine(config_paths=config_paths).read_config())
+    config = decode.decode(files)
+    if not files:
+        print("no config file: valid, and nothing to do")
+        return ExitCode.OK
+    for file in files:
+        print(f"read {file.path}")
+    for rule in config.pf:
+        print(f'rule "{rule.name}": {rule.num_vfs} VFs on every PF with {rule.match}')
+    print("valid")
+    return ExitCode.OK

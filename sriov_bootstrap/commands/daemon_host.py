@@ -1,0 +1,74 @@
+"""The edges wired into the host that the daemon runs on."""
+
+from collections.abc import Iterable
+
+from sriov_bootstrap.commands import jobs
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.events import Event
+from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.core.validate import parse_listen
+from sriov_bootstrap.edges import child, metrics
+from sriov_bootstrap.edges.http import Endpoint
+from sriov_bootstrap.edges.log import Log
+from sriov_bootstrap.edges.notify import Notifier
+from sriov_bootstrap.reconcile import Loaded
+
+
+class DaemonHost:
+    """See daemon.Host."""
+
+    def __init__(self, machine: HostMachine, log: Log, notifier: Notifier) -> None:
+        """Starts nothing yet."""
+        self._machine = machine
+        self._log = log
+        self._notifier = notifier
+        self._page = b""
+
+    def load_config(self, last_good: Config | None) -> Loaded:
+        """The config now."""
+        return jobs.load(self._machine, last_good)
+
+    def start_pass(self, loaded: Loaded, handover: Handover) -> child.Child:
+        """A pass."""
+        return jobs.start_pass(self._machine, loaded, handover)
+
+    def start_restarts(self, loaded: Loaded) -> child.Child:
+        """A round of restarts."""
+        return jobs.start_restarts(self._machine, loaded)
+
+    def job_end(self, line: bytes) -> tuple[State, FollowUpReport]:
+        """What a job came to."""
+        end = jobs.end_of(line)
+        self._machine.carry_over(end.state, is_saved=end.is_saved)
+        return end.state, end.follow_up
+
+    def end(self, pid: int) -> None:
+        """Kills a job."""
+        child.end(pid)
+
+    def reap(self, pid: int) -> None:
+        """Takes note of a job's end."""
+        child.reap(pid, timeout_seconds=1.0)
+
+    def publish(self, value: State, *, config_valid: bool) -> None:
+        """The page is made here, once: a scrape only sends it, whatever the kernel is doing."""
+        self._page = metrics.exposition(value, config_valid=config_valid)
+
+    def make_endpoint(self, listen: str) -> Endpoint:
+        """The endpoint for a `metrics.listen` that validate.py has let through."""
+        addresses, port = parse_listen(listen) or ((), 0)
+        return Endpoint(addresses, port, lambda: self._page)
+
+    def emit(self, lines: Iterable[Event]) -> None:
+        """To the log."""
+        self._log.emit(lines)
+
+    def notify(self, text: str) -> None:
+        """To systemd."""
+        self._notifier.notify(text)
+
+    def watchdog_seconds(self) -> float | None:
+        """Half of what systemd allows."""
+        return self._notifier.watchdog_interval_seconds()

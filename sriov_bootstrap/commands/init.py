@@ -1,0 +1,18 @@
+"""init: looks at this host's NICs and prints a commented config for them."""
+
+from sriov_bootstrap.commands.machine import HostMachine, progress_printer
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.render import render
+from sriov_bootstrap.edges.templates import read_template
+from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.reconcile import read_facts
+
+
+def init() -> int:
+    """Changes nothing: what is there now becomes the config, so that applying it does nothing either."""
+    machine = HostMachine(say=progress_printer())
+    pfs = read_facts(machine, Config())
+    links = machine.read_links()
+    altnames = {pf.pci_address: links.by_name[pf.netdev].altnames for pf in pfs if pf.netdev in links.by_name}
+    print(render(read_template("config.toml.j2"), {"pfs": pfs, "altnames": altnames}), end="")
+    return ExitCode.OK

@@ -1,0 +1,121 @@
+"""A pass and a round of restarts as they are done everywhere: by `--once` in its process, by the daemon in a child."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.report import PassReport
+from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
+from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.restarts import run_restarts
+
+SAY_SECONDS = 1.0  # often enough to show that a job is alive, seldom enough not to keep the daemon busy
+
+
+class JobEnd(Struct, frozen=True):
+    """The last line of a job: the state as it left it, and what state.json does not hold."""
+
+    state: State
+    is_saved: bool = True
+    follow_up: FollowUpReport = FollowUpReport()
+
+
+def load(machine: HostMachine, last_good: Config | None) -> Loaded:
+    """The config for a daemon, which lives on with none at all when the first one is broken."""
+    try:
+        return load_config(machine, last_good)
+    except ConfigError as error:
+        return Loaded(Config(), error.problems)
+
+
+def do_pass(
+    machine: HostMachine, loaded: Loaded, *, force: bool = False, handover: Handover | None = None
+) -> PassReport:
+    """One pass, and the textfile after it."""
+    report = run_pass(machine, loaded, mode=Mode.APPLY, force=force, handover=handover)
+    _write_textfile(machine, loaded)
+    return report
+
+
+def do_restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
+    """One round of restarts, and the textfile that counts them."""
+    report = run_restarts(machine, loaded.config.services)
+    if report.results:
+        _write_textfile(machine, loaded)
+    return report
+
+
+def start_pass(machine: HostMachine, loaded: Loaded, handover: Handover) -> child.Child:
+    """A pass in a process of its own; its last line is a JobEnd."""
+
+    def work() -> JobEnd:
+        report = do_pass(machine, loaded, handover=handover)
+        saved = machine.load_state()[0]
+        # The notes of the pass know what state.json cannot: that it could not be saved.
+        return JobEnd(msgspec.structs.replace(saved, report=report), is_saved=not machine.has_unsaved_state)
+
+    return _start(machine, work)
+
+
+def start_restarts(machine: HostMachine, loaded: Loaded) -> child.Child:
+    """A round of restarts in a process of its own; its last line is a JobEnd."""
+
+    def work() -> JobEnd:
+        report = do_restarts(machine, loaded)
+        return JobEnd(machine.load_state()[0], not machine.has_unsaved_state, report)
+
+    return _start(machine, work)
+
+
+def end_of(line: bytes) -> JobEnd:
+    """Understands a job's last line. Raises SriovBootstrapError when the job broke."""
+    try:
+        return msgspec.json.decode(child.checked(line, "a job of the daemon"), type=JobEnd)
+    except msgspec.DecodeError as error:
+        raise SriovBootstrapError(
+            "its process ended without a report", hint="it was killed, or out of memory"
+        ) from error
+
+
+def _start(machine: HostMachine, work: Callable[[], JobEnd]) -> child.Child:
+    def job(send: child.Send) -> None:
+        machine.say = _seldom(send)
+        try:
+            send(msgspec.json.encode(work()))
+        except SriovBootstrapError as error:
+            send(child.CRASH + error.message.encode())
+
+    return child.start(job)
+
+
+def _seldom(send: child.Send) -> Callable[[str], None]:
+    said_at = 0.0
+
+    def say(text: str) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at >= SAY_SECONDS:
+            said_at = time.monotonic()
+            send(text.encode())
+
+    return say
+
+
+def _write_textfile(machine: HostMachine, loaded: Loaded) -> None:
+    """For node_exporter, where the config asks for it. What goes wrong with it is said, and fails no pass."""
+    if not (path := loaded.config.metrics.textfile):
+        return
+    from sriov_bootstrap.edges import metrics
+
+    try:
+        saved = machine.load_state()[0]
+        metrics.write_textfile(Path(path), metrics.exposition(saved, config_valid=not loaded.problems))
+    except SriovBootstrapError as error:
+        machine.say(error.message)

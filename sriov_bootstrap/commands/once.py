@@ -1,0 +1,114 @@
+"""--once: one pass and its restarts, then an answer; --dry-run: the plan instead."""
+
+import sys
+import time
+
+import msgspec
+
+from sriov_bootstrap.commands import jobs
+from sriov_bootstrap.commands.machine import HostMachine, progress_printer
+from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
+from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
+from sriov_bootstrap.errors import ExitCode, StuckError, UnitError
+from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.restarts import preview
+
+NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
+BUS_TRIES = 3
+
+
+def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: bool) -> int:
+    """The manual reapply. Prints what it did, or with `dry_run` what it would do."""
+    say = progress_printer()
+    machine = HostMachine(config_paths=config_paths, say=say)
+    loaded = load_config(machine, None)
+    if dry_run:
+        return _dry_run(machine, loaded, force=force, as_json=as_json)
+    report = jobs.do_pass(machine, loaded, force=force)
+    follow_up = _restarts(machine, loaded)
+    say("")
+    if as_json:
+        print(msgspec.json.encode({"report": report, "restarts": follow_up}).decode())
+    else:
+        _print(report, follow_up)
+    return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
+
+
+def _restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
+    """Rounds until nothing has to wait any more; a bus that stays silent is left to the daemon, or to the next run."""
+    results: tuple[object, ...] = ()
+    report = FollowUpReport()
+    for _ in range(BUS_TRIES):
+        if machine.load_state()[0].pending is None:
+            break
+        report = jobs.do_restarts(machine, loaded)
+        results += report.results
+        while report.due_at is not None and (left := report.due_at - machine.monotonic()) > 0:
+            machine.say(f"units that started just now restart in {left:.0f} s (min_interval_seconds)")
+            time.sleep(min(left, 0.5))
+        if report.due_at is None and not report.problem:
+            break
+    return msgspec.structs.replace(report, results=results)
+
+
+def _print(report: PassReport, follow_up: FollowUpReport) -> None:
+    if not report.pfs:
+        print(NOTHING_TO_DO)
+    for pf in report.pfs:
+        print(_line(pf, report))
+        if pf.is_degraded and pf.hint:
+            print(f"  hint: {pf.hint}")
+    for unit in follow_up.results:
+        ending = "" if unit.outcome is UnitOutcome.DONE else f": {unit.message}"
+        print(f"{unit.unit}: restart {unit.outcome}{ending}")
+    for problem in (*report.notes, *([f"restarts stay pending: {follow_up.problem}"] if follow_up.problem else [])):
+        sys.stderr.write(f"sriov-bootstrap: {problem}\n")
+    if report.pfs:
+        print(_summary(report))
+
+
+def _line(pf: PfReport, report: PassReport) -> str:
+    own = [one for one in report.results if one.action.pci_address == pf.pci_address and pf.pci_address]
+    done = [f"{one.action} ({one.seconds:.1f} s)" for one in own if one.outcome is Outcome.CHANGED]
+    state = pf.message or f"{pf.num_vfs} VFs, as desired"
+    lead = "" if pf.message.startswith(pf.pci_address or "no PF") else f"{pf}: "
+    return f"{lead}{state}" + (f"; {', '.join(done)}" if done else "")
+
+
+def _summary(report: PassReport) -> str:
+    changed = any(one.outcome is Outcome.CHANGED for one in report.results)
+    degraded = sum(pf.is_degraded for pf in report.pfs)
+    verdict = f"degraded: {degraded} of {len(report.pfs)} PFs not as desired" if degraded else "as desired"
+    return f"{verdict}, {'changed' if changed else 'nothing changed'}"
+
+
+def _dry_run(machine: HostMachine, loaded: Loaded, *, force: bool, as_json: bool) -> int:
+    report = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force)
+    changing = [pf for pf in report.pfs if pf.will_change_vfs]
+    units, problem = _units(machine, loaded) if changing else ((), "")
+    machine.say("")
+    if as_json:
+        print(msgspec.json.encode({"report": report, "would_restart": units, "problem": problem}).decode())
+        return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
+    if not report.pfs:
+        print(NOTHING_TO_DO)
+    for pf in report.pfs:
+        print(_line(pf, report))
+        for vf in pf.vfs if pf.will_change_vfs else ():
+            print(f"  VF {vf.index} {vf.pci_address} would go away" + (f": {vf.user}" if vf.user else ""))
+        if pf.is_degraded and pf.hint:
+            print(f"  hint: {pf.hint}")
+    for unit in units:
+        print(f"{unit} would restart")
+    if problem:
+        sys.stderr.write(f"sriov-bootstrap: the units that would restart are unknown: {problem}\n")
+    print("dry run: nothing was changed")
+    return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
+
+
+def _units(machine: HostMachine, loaded: Loaded) -> tuple[tuple[str, ...], str]:
+    try:
+        plans = preview(machine, loaded.config.services)
+    except (UnitError, StuckError) as error:
+        return (), error.message
+    return tuple(one.name for one in plans if one.need in {Need.RESTART, Need.WAIT}), ""

@@ -1,0 +1,30 @@
+"""The daemon's verb: starts the first pass, and loads everything else while the kernel is busy with it."""
+
+import os
+
+from sriov_bootstrap.commands import jobs
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.state import Handover
+
+
+def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool) -> int:
+    """Until it is told to stop."""
+    machine = HostMachine(config_paths=config_paths)
+    state = machine.load_state()[0]
+    loaded = jobs.load(machine, None)
+    first = jobs.start_pass(machine, loaded, Handover())
+
+    import asyncio
+    import gc
+
+    from sriov_bootstrap.commands.daemon_host import DaemonHost
+    from sriov_bootstrap.daemon import Daemon
+    from sriov_bootstrap.edges.log import Log
+    from sriov_bootstrap.edges.notify import Notifier
+    from sriov_bootstrap.edges.udev import Udev
+
+    host = DaemonHost(machine, Log(log_format, verbose=verbose), Notifier(os.environ))
+    gc.collect()
+    gc.freeze()  # what is loaded now stays shared with every child that is forked from here
+    asyncio.run(Daemon(host, Udev(), loaded, first, state).run())
+    return 0

@@ -1,0 +1,150 @@
+"""status: a look at the machine as it is now, beside what the last pass left behind."""
+
+import os
+import sys
+import time
+
+import msgspec
+
+from sriov_bootstrap import __version__
+from sriov_bootstrap.commands.machine import HostMachine, progress_printer
+from sriov_bootstrap.commands.once import NOTHING_TO_DO
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.report import PassReport, PfReport, PfState
+from sriov_bootstrap.core.state import State
+from sriov_bootstrap.errors import ConfigError, ExitCode
+from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+
+WAIT_POLL_SECONDS = 0.5
+LATE_SECONDS = 1300.0  # two safety nets: a daemon that runs has made a pass since
+COLUMNS = ("RULE", "PF", "NETDEV", "DRIVER", "DESIRED", "VFS", "MAX", "IN USE", "STATE")
+COLOURS = {PfState.OK: "32", PfState.PENDING: "33", PfState.DEGRADED: "31", PfState.OPTIONAL: "2"}
+
+
+def status(config_paths: tuple[str, ...], *, as_json: bool, wait_seconds: float | None) -> int:
+    """0 when every PF is as desired, 3 when not; `wait_seconds` is how long it may take to become so."""
+    say = progress_printer()
+    machine = HostMachine(config_paths=config_paths, say=say)
+    deadline = machine.monotonic() + (wait_seconds or 0.0)
+    while True:
+        loaded = _load(machine)
+        report = run_pass(machine, loaded, mode=Mode.OBSERVE)
+        if _is_as_desired(report) or machine.monotonic() >= deadline:
+            break
+        say(next((pf.message for pf in report.pfs if pf.message), "waiting"))
+        time.sleep(WAIT_POLL_SECONDS)
+    say("")
+    saved = machine.load_state()[0]
+    notes = _notes(machine, report, saved)
+    if as_json:
+        _print_json(report, saved, notes)
+    else:
+        _print_table(report, notes)
+    return ExitCode.OK if _is_as_desired(report) else ExitCode.DEGRADED
+
+
+def _load(machine: HostMachine) -> Loaded:
+    """A broken config is a finding here, not a failure: the rest of the answer still stands."""
+    try:
+        return load_config(machine, None)
+    except ConfigError as error:
+        return Loaded(Config(), error.problems)
+
+
+def _is_as_desired(report: PassReport) -> bool:
+    return not report.config_problems and all(pf.state in {PfState.OK, PfState.OPTIONAL} for pf in report.pfs)
+
+
+def _word(report: PassReport) -> str:
+    if report.config_problems:
+        return "config_invalid"
+    if not report.pfs:
+        return "nothing_to_do"
+    if report.is_degraded:
+        return "degraded"
+    return "ok" if _is_as_desired(report) else "pending"
+
+
+def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str, ...]:
+    """What an operator should know that is not about one PF."""
+    notes = [f"config: {problem}" for problem in report.config_problems]
+    if machine.files.is_disabled():
+        notes.append("switched off: /etc/sriov-bootstrap/disabled keeps the unit from starting")
+    if "sriov_bootstrap=0" in machine.procfs.kernel_command_line():
+        notes.append("switched off: sriov_bootstrap=0 on the kernel command line keeps the unit from starting")
+    if report.jam:
+        notes.append(f"{report.jam}, for {machine.time() - report.jam.since:.0f} s")
+    if saved.pending:
+        notes.append("restarts are pending, because VFs changed of: " + ", ".join(saved.pending.pci_addresses))
+    if not saved.counters.passes:
+        notes.append("no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once")
+    elif (age := machine.time() - saved.report.started_at) > LATE_SECONDS:
+        notes.append(f"the last pass was {age / 60:.0f} minutes ago: systemctl status sriov-bootstrap")
+    return tuple(notes)
+
+
+def _print_json(report: PassReport, saved: State, notes: tuple[str, ...]) -> None:
+    answer = {
+        "version": __version__,
+        "state": _word(report),
+        "pfs": [{**msgspec.to_builtins(pf), "vfs_in_use": pf.vfs_in_use} for pf in report.pfs],
+        "config_files": report.config_files,
+        "config_problems": report.config_problems,
+        "last_pass_at": saved.report.started_at,
+        "last_success_at": saved.last_success_at,
+        "pending_restart": saved.pending is not None,
+        "stuck_write": report.jam,
+        "notes": notes,
+    }
+    print(msgspec.json.encode(answer).decode())
+
+
+def _print_table(report: PassReport, notes: tuple[str, ...]) -> None:
+    if not report.pfs and not report.config_problems:
+        print(NOTHING_TO_DO)
+    rows = [COLUMNS, *(_row(pf) for pf in report.pfs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    for number, row in enumerate(rows if report.pfs else ()):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if number:
+            cells[-1] = _coloured(cells[-1], report.pfs[number - 1].state)
+        print("  ".join(cells).rstrip())
+    for pf in report.pfs:
+        _print_reason(pf)
+    if notes:
+        print()
+    for note in notes:
+        print(f"note: {note}")
+
+
+def _print_reason(pf: PfReport) -> None:
+    if not pf.message:
+        return
+    print(f"\n{pf.message}")
+    if pf.hint:
+        print(f"  hint: {pf.hint}")
+    for vf in pf.vfs:
+        if vf.user and vf.user not in pf.message:
+            print(f"  VF {vf.index} {vf.pci_address}: {vf.user}")
+
+
+def _row(pf: PfReport) -> tuple[str, ...]:
+    there = bool(pf.pci_address)
+    state = f"{pf.state}: {pf.reason}" if pf.reason else str(pf.state)
+    return (
+        pf.rule,
+        pf.pci_address or "-",
+        pf.netdev or "-",
+        pf.driver or "-",
+        pf.requested if pf.requested == str(pf.desired) or not there else f"{pf.desired} ({pf.requested})",
+        str(pf.num_vfs) if there else "-",
+        str(pf.max_vfs) if there else "-",
+        str(pf.vfs_in_use) if there else "-",
+        state,
+    )
+
+
+def _coloured(text: str, state: PfState) -> str:
+    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+        return text
+    return f"\x1b[{COLOURS[state]}m{text}\x1b[0m"

@@ -1,0 +1,100 @@
+"""A report as log events: what is new in it, each with its level, its words and its fields.
+
+What has not changed since the report before is not said again: a NIC that is missing for a month is one line.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.causes import name_of
+from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome
+from sriov_bootstrap.core.plan import SetNumVfs
+from sriov_bootstrap.core.report import PassReport, PfReport, Result
+
+Value = str | int | float
+
+
+class Level(StrEnum):
+    """The levels that are used."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Event(Struct, frozen=True):
+    """One line of the log."""
+
+    level: Level
+    text: str
+    fields: dict[str, Value] = {}
+
+
+def pass_events(report: PassReport, before: PassReport) -> tuple[Event, ...]:
+    """What is to be said of `report` to somebody who has heard `before`."""
+    rules = {pf.pci_address: pf.rule for pf in report.pfs}
+    earlier = {(pf.rule, pf.pci_address): pf for pf in before.pfs}
+    events = [_problem("config is not valid, the last good one stays in force", one) for one in report.config_problems]
+    if report.config_problems == before.config_problems:
+        events = []
+    events += [_problem(note) for note in report.notes if note not in before.notes]
+    events += [_loss(address, count, rules) for address, count in report.losses.items()]
+    events += [_result(result, rules.get(result.action.pci_address, "")) for result in report.results]
+    said = {result.message for result in report.results}
+    events += [
+        event
+        for pf in report.pfs
+        if pf.message not in said and (event := _change(pf, earlier.get((pf.rule, pf.pci_address))))
+    ]
+    return tuple(events)
+
+
+def follow_up_events(report: FollowUpReport, before: FollowUpReport) -> tuple[Event, ...]:
+    """The restarts of one round; a bus that stays away is said once."""
+    because = ", ".join(report.pci_addresses)
+    events = []
+    if report.problem and report.problem != before.problem:
+        events.append(Event(Level.WARNING, f"restarts stay pending: {report.problem}", {"changed": because}))
+    for one in report.results:
+        good = one.outcome is UnitOutcome.DONE
+        text = f"{one.unit}: restarted" if good else f"{one.unit}: restart {one.outcome}: {one.message}"
+        fields: dict[str, Value] = {"unit": one.unit, "seconds": round(one.seconds, 3), "changed": because}
+        events.append(Event(Level.INFO if good else Level.ERROR, text, fields))
+    return tuple(events)
+
+
+def _problem(text: str, detail: str = "") -> Event:
+    return Event(Level.WARNING, f"{text}: {detail}" if detail else text)
+
+
+def _loss(address: str, count: int, rules: dict[str, str]) -> Event:
+    text = f"{address}: {count} VFs went away without us"
+    return Event(Level.WARNING, text, {"pci_address": address, "rule": rules.get(address, ""), "lost": count})
+
+
+def _result(result: Result, rule: str) -> Event:
+    action = result.action
+    fields: dict[str, Value] = {"pci_address": action.pci_address, "rule": rule}
+    if isinstance(action, SetNumVfs):
+        fields |= {"from": action.before, "to": action.after}
+    fields["seconds"] = round(result.seconds, 3)
+    if result.errno:
+        fields["errno"] = name_of(result.errno)
+    if result.hint:
+        fields["hint"] = result.hint
+    text = result.message or f"{action.pci_address}: {action}: {result.outcome}"
+    return Event(Level.INFO if result.is_done else Level.ERROR, text, fields)
+
+
+def _change(pf: PfReport, before: PfReport | None) -> Event | None:
+    fields: dict[str, Value] = {"pci_address": pf.pci_address, "rule": pf.rule, "from": pf.num_vfs, "to": pf.desired}
+    if pf.is_degraded:
+        if before and before.message == pf.message:
+            return None
+        return Event(Level.WARNING, pf.message, fields | {"reason": str(pf.reason), "hint": pf.hint})
+    if before is None or before.is_degraded:
+        text = f"{pf}: {pf.num_vfs} VFs, as desired" if pf.pci_address else pf.message
+        return Event(Level.INFO, text, {"pci_address": pf.pci_address, "rule": pf.rule})
+    return None

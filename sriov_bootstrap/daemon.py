@@ -1,0 +1,397 @@
+"""WHEN: first pass at once, wake-ups, coalescing, restarts after quiet, retries, stop. Does no pass itself.
+
+One thread, one event loop. Every pass and every round of restarts is a job: a process of its own that reports over a
+pipe and can be left behind, so nothing here ever blocks. Times are CLOCK_MONOTONIC.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from sriov_bootstrap.core import events, followup
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.events import Event, Level
+from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.reconcile import Loaded
+
+QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
+PATIENCE_SECONDS = 2.0  # and a burst that does not end must not put the pass off for ever
+SAFETY_NET_SECONDS = 600.0
+SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
+STOP_SECONDS = 1.0
+AGAIN_SECONDS = 1.0
+PORT_RETRY_SECONDS = 30.0
+NEVER = float("inf")
+
+
+class Job(Protocol):
+    """A process at work; its lines come on `fd`, end-of-file is its end."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def fd(self) -> int: ...
+
+
+class Poke(Protocol):
+    """What a look at the udev socket gave."""
+
+    @property
+    def is_relevant(self) -> bool: ...
+    @property
+    def was_overflow(self) -> bool: ...
+
+
+class Udev(Protocol):
+    """The udev listener."""
+
+    def fileno(self) -> int: ...
+    def drain(self) -> Poke: ...
+
+
+class Endpoint(Protocol):
+    """The metrics endpoint."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class Host(Protocol):
+    """What the daemon needs of the machine. Nothing here may block."""
+
+    def load_config(self, last_good: Config | None) -> Loaded:
+        """The config now; never raises."""
+
+    def start_pass(self, loaded: Loaded, handover: Handover) -> Job:
+        """Starts a pass."""
+
+    def start_restarts(self, loaded: Loaded) -> Job:
+        """Starts a round of restarts."""
+
+    def job_end(self, line: bytes) -> tuple[State, FollowUpReport]:
+        """Understands a job's last line. SriovBootstrapError when the job broke."""
+
+    def end(self, pid: int) -> None:
+        """Kills a job if it can be killed."""
+
+    def reap(self, pid: int) -> None:
+        """Takes note of a job's end."""
+
+    def publish(self, value: State, *, config_valid: bool) -> None:
+        """Gives the metrics endpoint what it shows from now on."""
+
+    def make_endpoint(self, listen: str) -> Endpoint:
+        """The endpoint for `metrics.listen`."""
+
+    def emit(self, lines: Iterable[Event]) -> None:
+        """Writes to the log."""
+
+    def notify(self, text: str) -> None:
+        """sd_notify."""
+
+    def watchdog_seconds(self) -> float | None:
+        """How often systemd wants a ping, None if never."""
+
+
+class Running:
+    """A job under the eyes of the event loop: calls `ended(last_line)` once, at its end."""
+
+    def __init__(self, job: Job, ended: Callable[[bytes], None]) -> None:
+        self.pid = job.pid
+        self.heard_at = time.monotonic()
+        self._fd = job.fd
+        self._ended = ended
+        self._text = b""
+        os.set_blocking(job.fd, False)
+        asyncio.get_running_loop().add_reader(job.fd, self._read)
+
+    def _read(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self._fd, 1 << 16):
+                self.heard_at = time.monotonic()
+                self._text += chunk
+            self.let_go()
+            self._ended(self._text.rstrip(b"\n").rpartition(b"\n")[2])
+
+    def let_go(self) -> None:
+        """Stops listening; the process may go on."""
+        if self._fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+class Daemon:
+    """The state machine. Each `_on_...` notes what happened; `_step` alone decides what is started."""
+
+    def __init__(self, host: Host, udev: Udev, loaded: Loaded, first: Job, state: State) -> None:
+        """`first` is the first pass, already under way: the boot does not wait for our imports."""
+        self._host = host
+        self._udev = udev
+        self._loaded = loaded
+        self._first = first
+        self._state = state
+        self._last_follow_up = FollowUpReport()
+        self._handover = Handover()
+        self._pass: Running | None = None
+        self._restarts: Running | None = None
+        self._endpoint: Endpoint | None = None
+        self._listen: str | None = None
+        self._wake = asyncio.Event()
+        self._is_stopping = False
+        self._is_ready = False
+        self._began = time.monotonic()
+        self._dirty_since = NEVER  # the first event that no pass has seen yet
+        self._last_event = 0.0
+        self._look_at = NEVER  # safety net or retry
+        self._restart_at = NEVER
+        self._bind_at = self._began
+        self._ping_at = NEVER
+        self._failures = 0
+        self._bus_failures = 0
+        self._jam_fd = -1
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. Children that cannot end are left behind."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+        loop.add_reader(self._udev.fileno(), self._on_udev)
+        self._pass = Running(self._first, self._on_pass_end)
+        self._poke()  # the first pass began before the listener: what came in between is looked at after it
+        wait = self._loaded.config.boot.wait_for_pf_seconds
+        self._host.notify(f"STATUS=first pass\nEXTEND_TIMEOUT_USEC={int((wait + 30) * 1e6)}")
+        interval = self._host.watchdog_seconds()
+        self._ping_at = self._began + interval if interval else NEVER
+        while not self._is_stopping:
+            await self._step(time.monotonic(), interval)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._seconds_to_next())
+            self._wake.clear()
+        await self._stop()
+
+    async def _step(self, now: float, interval: float | None) -> None:
+        """Starts whatever is due."""
+        if not self._is_ready and self._may_be_ready(now):
+            self._is_ready = True
+            self._host.notify(f"READY=1\nSTATUS={self._status()}")
+        self._end_silent(now)
+        if self._pass is None and now >= self._next_pass_at():
+            self._start_pass(now)
+        if self._restarts is None and self._pass is None and self._is_ready and now >= self._restart_at:
+            self._restart_at = NEVER
+            self._restarts = Running(self._host.start_restarts(self._loaded), self._on_restarts_end)
+        if now >= self._bind_at:
+            await self._bind(now)
+        if interval and now >= self._ping_at and self._is_progressing(now):
+            self._host.notify("WATCHDOG=1")
+            self._ping_at = now + interval
+
+    def _seconds_to_next(self) -> float | None:
+        """Until the next thing is due; None: only an event can wake us."""
+        now = time.monotonic()
+        due = [self._ping_at, self._bind_at]
+        if self._pass is None:
+            due.append(self._next_pass_at())
+            due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)
+        due += [job.heard_at + SILENT_SECONDS for job in (self._pass, self._restarts) if job]
+        if not self._is_ready:
+            due.append(self._began + self._loaded.config.boot.wait_for_pf_seconds)
+        nearest = min(due)
+        return None if nearest == NEVER else max(0.0, nearest - now)
+
+    # -- ready, alive --
+
+    def _may_be_ready(self, now: float) -> bool:
+        """Every required PF is settled, or waiting for it is over: a missing NIC never blocks the boot."""
+        waited = now - self._began >= self._loaded.config.boot.wait_for_pf_seconds
+        return waited or (self._pass is None and self._state.report.is_settled)
+
+    def _is_progressing(self, now: float) -> bool:
+        """What a watchdog ping vouches for: no job has been silent for long without having been given up."""
+        return all(now - job.heard_at < 2 * SILENT_SECONDS for job in (self._pass, self._restarts) if job)
+
+    def _status(self) -> str:
+        pfs = self._state.report.pfs
+        bad = [pf for pf in pfs if pf.is_degraded]
+        if not pfs:
+            return "nothing to do: no rule in the config"
+        return (
+            f"degraded: {bad[0].message}"
+            if bad
+            else f"{sum(pf.num_vfs for pf in pfs)} VFs on {len(pfs)} PFs as desired"
+        )
+
+    # -- passes --
+
+    def _next_pass_at(self) -> float:
+        quiet_at = max(self._last_event + QUIET_SECONDS, self._dirty_since)
+        return min(self._look_at, quiet_at, self._dirty_since + PATIENCE_SECONDS)
+
+    def _start_pass(self, now: float) -> None:
+        self._dirty_since, self._look_at = NEVER, now + SAFETY_NET_SECONDS
+        last_good = self._loaded.config
+        self._loaded = self._host.load_config(last_good)
+        handover, self._handover = self._handover, Handover()
+        self._pass = Running(self._host.start_pass(self._loaded, handover), self._on_pass_end)
+
+    def _on_pass_end(self, line: bytes) -> None:
+        job, self._pass = self._pass, None
+        now = time.monotonic()
+        self._wake.set()
+        if job:
+            self._host.reap(job.pid)
+        try:
+            state, _ = self._host.job_end(line)
+        except SriovBootstrapError as error:
+            self._on_pass_failure(f"the pass broke: {error.message}", error.hint)
+            return
+        before, self._state = self._state, state
+        report = state.report
+        self._host.emit(events.pass_events(report, before.report))
+        self._failures = self._failures + 1 if followup.is_worth_retrying(report) else 0
+        delay = followup.retry_delay_seconds(self._failures)
+        self._look_at = now + (SAFETY_NET_SECONDS if delay is None else delay)
+        if followup.is_unfinished(report):
+            self._look_at = now + AGAIN_SECONDS
+        if state.pending and state.pending.changed_at is not None:
+            self._restart_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
+        self._watch_jam()
+        self._tell()
+
+    def _on_pass_failure(self, text: str, hint: str) -> None:
+        self._failures += 1
+        handover = self._handover
+        self._handover = Handover(handover.udev_resyncs, handover.failures + 1)
+        self._look_at = time.monotonic() + (followup.retry_delay_seconds(self._failures) or 0.0)
+        self._say(Level.ERROR, text, hint)
+
+    def _end_silent(self, now: float) -> None:
+        """A job that says nothing sits in a read that does not come back: it is given up, and tried again later."""
+        if self._pass and now - self._pass.heard_at > SILENT_SECONDS:
+            job, self._pass = self._pass, None
+            self._give_up(job)
+            self._on_pass_failure(f"a pass hung for {SILENT_SECONDS:g} s and was given up (process {job.pid})", "")
+        if self._restarts and now - self._restarts.heard_at > SILENT_SECONDS:
+            job, self._restarts = self._restarts, None
+            self._give_up(job)
+            self._restart_at = now + SILENT_SECONDS
+            self._say(Level.ERROR, f"restarts hung for {SILENT_SECONDS:g} s and were given up (process {job.pid})", "")
+
+    def _give_up(self, job: Running) -> None:
+        job.let_go()
+        self._host.end(job.pid)
+
+    def _watch_jam(self) -> None:
+        """A stuck writer's end wakes us: the kernel is free again."""
+        self._forget_jam()
+        if jam := self._state.report.jam:
+            with contextlib.suppress(OSError):  # it has ended: the retry comes anyway
+                self._jam_fd = os.pidfd_open(jam.pid)
+                asyncio.get_running_loop().add_reader(self._jam_fd, self._on_jam_end)
+
+    def _on_jam_end(self) -> None:
+        self._forget_jam()
+        self._poke()
+
+    def _forget_jam(self) -> None:
+        if self._jam_fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._jam_fd)
+            os.close(self._jam_fd)
+            self._jam_fd = -1
+
+    # -- restarts --
+
+    def _on_restarts_end(self, line: bytes) -> None:
+        job, self._restarts = self._restarts, None
+        now = time.monotonic()
+        self._wake.set()
+        if job:
+            self._host.reap(job.pid)
+        try:
+            self._state, report = self._host.job_end(line)
+        except SriovBootstrapError as error:
+            report = FollowUpReport(problem=error.message)
+        self._host.emit(events.follow_up_events(report, self._last_follow_up))
+        self._last_follow_up = report
+        self._bus_failures = self._bus_failures + 1 if report.problem else 0
+        if report.problem:
+            self._restart_at = now + (followup.retry_delay_seconds(self._bus_failures) or 0.0)
+        elif report.due_at is not None:
+            self._restart_at = min(self._restart_at, report.due_at)
+        self._tell()
+
+    # -- events --
+
+    def _on_udev(self) -> None:
+        poke = self._udev.drain()
+        if poke.was_overflow:
+            self._handover = Handover(self._handover.udev_resyncs + 1, self._handover.failures)
+            self._say(Level.WARNING, "udev events were lost in a burst: everything is read again", "")
+        if poke.is_relevant or poke.was_overflow:
+            self._poke()
+
+    def _poke(self) -> None:
+        self._last_event = time.monotonic()
+        self._dirty_since = min(self._dirty_since, self._last_event)
+        self._wake.set()
+
+    def _on_reload(self) -> None:
+        self._host.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._host.notify("READY=1")
+        self._poke()
+
+    def _on_stop(self) -> None:
+        self._is_stopping = True
+        self._wake.set()
+
+    # -- sinks --
+
+    async def _bind(self, now: float) -> None:
+        """Opens the endpoint of the present config; a port that is taken is tried again."""
+        self._bind_at = NEVER
+        listen = self._loaded.config.metrics.listen
+        if self._endpoint:
+            await self._endpoint.stop()
+        self._listen, self._endpoint = listen, None
+        if not listen:
+            return
+        endpoint = self._host.make_endpoint(listen)
+        try:
+            await endpoint.start()
+        except SriovBootstrapError as error:
+            self._bind_at = now + PORT_RETRY_SECONDS
+            self._say(Level.ERROR, error.message, error.hint)
+            return
+        self._endpoint = endpoint
+
+    def _tell(self) -> None:
+        self._host.publish(self._state, config_valid=not self._loaded.problems)
+        if self._listen is not None and self._listen != self._loaded.config.metrics.listen:
+            self._bind_at = time.monotonic()
+        self._host.notify(f"STATUS={self._status()}")
+
+    def _say(self, level: Level, text: str, hint: str) -> None:
+        self._host.emit([Event(level, text, {"hint": hint} if hint else {})])
+
+    async def _stop(self) -> None:
+        """Lets a pass that is about to end do so; one that is not goes on by itself: it keeps what it has begun."""
+        self._host.notify("STOPPING=1")
+        if self._endpoint:
+            await self._endpoint.stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._pass and (left := deadline - time.monotonic()) > 0:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), left)
+        for job in (self._pass, self._restarts):
+            if job:
+                job.let_go()
+                self._say(Level.WARNING, f"stopped while process {job.pid} was at work: it ends by itself", "")

@@ -1,0 +1,202 @@
+"""Processes: the only module that starts one, and that leaves one behind.
+
+Whatever may never come back (a write to /sys, a read that needs a kernel lock, a bus that hangs, modprobe) runs in a
+process of its own. A thread would not do: a process with a thread stuck in the kernel cannot exit. fork and not exec,
+because a new interpreter costs more than the write. This process must therefore have one thread only.
+"""
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from sriov_bootstrap.errors import SriovBootstrapError, StuckError
+
+Send = Callable[[bytes], None]
+Work = Callable[[Send], None]
+Waiting = Callable[[float], None]
+CRASH = b"!"  # first byte of the line that carries a traceback; JSON never begins with it
+COMMAND_SECONDS = 30.0
+SAY_SECONDS = 2.0
+
+
+class Child(Struct, frozen=True):
+    """A process at work. Its lines arrive on `fd`, which reports end-of-file when it is over."""
+
+    pid: int
+    fd: int
+
+
+class Completed(Struct, frozen=True):
+    """A command that ended by itself."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def start(work: Work, *, keep: Iterable[int] = ()) -> Child:
+    """Runs `work(send)` in a process of its own; each `send(line)` reaches the parent as a line of Child.fd.
+
+    It keeps no file of ours open but `keep`: a process that is left behind must not hold a terminal, a pipe to ssh or
+    the port of the metrics.
+    """
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _become_child(work, write_end, {write_end, *keep})
+    os.close(write_end)
+    return Child(pid, read_end)
+
+
+def call(
+    work: Work,
+    *,
+    what: str,
+    timeout_seconds: float,
+    keep: Iterable[int] = (),
+    leave_behind: bool = False,
+    waiting: Waiting = lambda _passed_seconds: None,
+) -> bytes:
+    """Waits for `work` and returns its last line; `waiting` gets the time that has passed every two seconds.
+
+    StuckError after the deadline: by then the process is killed, or left to go on where `leave_behind` says so.
+    """
+    child = start(work, keep=keep)
+    try:
+        last = _read_last_line(child.fd, time.monotonic(), timeout_seconds, waiting)
+    finally:
+        os.close(child.fd)
+    if last is None:
+        if not leave_behind:
+            end(child.pid)
+        raise StuckError(f"{what}: no answer in {timeout_seconds:g} s", pid=child.pid)
+    os.waitpid(child.pid, 0)
+    return checked(last, what)
+
+
+def checked(line: bytes, what: str) -> bytes:
+    """The line, or the crash that it carries as an exception."""
+    if line.startswith(CRASH):
+        raise SriovBootstrapError(f"{what}: {line[1:].decode().strip()}", hint="this is a bug: please report it")
+    return line
+
+
+def run(argv: list[str], *, timeout_seconds: float = COMMAND_SECONDS) -> Completed:
+    """Runs a command without a shell. A command that cannot be started ends like the shell's: 127 and a message."""
+    out, out_child = os.pipe()
+    err, err_child = os.pipe()
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, out_child, 1),
+        (os.POSIX_SPAWN_DUP2, err_child, 2),
+    ]
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        pid = os.posix_spawnp(argv[0], argv, environment, file_actions=actions, setsigmask=(), setsid=True)
+    except OSError as error:
+        os.close(out)
+        os.close(err)
+        return Completed(127, b"", f"{argv[0]}: {error.strerror}".encode())
+    finally:
+        os.close(out_child)
+        os.close(err_child)
+    texts = _read_all({out: b"", err: b""}, time.monotonic() + timeout_seconds)
+    os.close(out)
+    os.close(err)
+    if texts is None:
+        end(pid)
+        raise StuckError(f"{' '.join(argv)}: not done in {timeout_seconds:g} s", pid=pid)
+    _, status = os.waitpid(pid, 0)
+    return Completed(os.waitstatus_to_exitcode(status), texts[out], texts[err])
+
+
+def end(pid: int) -> None:
+    """Kills a child of ours and reaps it if it can die; one that sits in the kernel stays behind."""
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        reap(pid, timeout_seconds=1.0)
+
+
+def reap(pid: int, *, timeout_seconds: float) -> bool:
+    """Waits for a child's end without ever blocking for good."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        ready, _, _ = select.select([descriptor], [], [], timeout_seconds)
+    finally:
+        os.close(descriptor)
+    if ready:
+        os.waitpid(pid, 0)
+    return bool(ready)
+
+
+def _become_child(work: Work, write_end: int, keep: set[int]) -> None:
+    """Never returns."""
+    try:
+        gc.freeze()  # the parent's objects are never collected here: they hold file numbers that will be used anew
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        _close_all_but(keep)
+        try:
+            work(lambda line: _send(write_end, line))
+        except BaseException:  # noqa: BLE001 - whatever it was, the parent is told
+            _send(write_end, CRASH + " | ".join(traceback.format_exc().strip().splitlines()[-3:]).encode())
+    finally:
+        os._exit(0)
+
+
+def _close_all_but(keep: set[int]) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    for descriptor in [int(name) for name in os.listdir("/proc/self/fd")]:
+        if descriptor > 2 and descriptor not in keep:  # noqa: PLR2004 - stderr
+            with contextlib.suppress(OSError):  # the listing's own descriptor is gone by now
+                os.close(descriptor)
+
+
+def _send(descriptor: int, line: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the parent has gone or has given up: the work still goes on
+        view = memoryview(line.replace(b"\n", b" ") + b"\n")
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+
+def _read_last_line(descriptor: int, began: float, timeout_seconds: float, waiting: Waiting) -> bytes | None:
+    """The last line at end-of-file, None at the deadline."""
+    text = b""
+    while (passed := time.monotonic() - began) < timeout_seconds:
+        chunk = _read_chunk([descriptor], time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
+        if chunk is None:
+            waiting(time.monotonic() - began)
+        elif chunk[1]:
+            text += chunk[1]
+        else:
+            return text.rstrip(b"\n").rpartition(b"\n")[2]
+    return None
+
+
+def _read_all(texts: dict[int, bytes], deadline: float) -> dict[int, bytes] | None:
+    """Everything from several pipes until each is at its end, None at the deadline."""
+    waiting = list(texts)
+    while waiting:
+        chunk = _read_chunk(waiting, deadline)
+        if chunk is None:
+            return None
+        texts[chunk[0]] += chunk[1]
+        if not chunk[1]:
+            waiting.remove(chunk[0])
+    return texts
+
+
+def _read_chunk(descriptors: list[int], deadline: float) -> tuple[int, bytes] | None:
+    ready, _, _ = select.select(descriptors, [], [], max(0.0, deadline - time.monotonic()))
+    return (ready[0], os.read(ready[0], 1 << 16)) if ready else None

@@ -1,0 +1,194 @@
+"""Plain files: config, state.json, locks, modprobe.d. The only module that reads or writes them.
+
+Two locks, both flock(2), which the kernel lets go when the last process that has them open ends, however it ends:
+- /run/lock/sriov-bootstrap.lock: one pass at a time.
+- /run/sriov-bootstrap/write.lock: held by the process that writes to the kernel, and only by it. While it is held by a
+  process that was left behind, no further write goes into the jam, in whichever process or after whatever restart.
+"""
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
+from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.errors import BusyError, SysfsError
+
+FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
+LOCK_POLL_SECONDS = 0.05
+
+
+class Files:
+    """Everything below `root`; tests give another one. `config_paths` replace the search for config files."""
+
+    def __init__(self, root: Path = Path("/"), config_paths: tuple[str, ...] = ()) -> None:
+        """Reads nothing yet."""
+        self._root = str(root).rstrip("/")
+        self._config_paths = config_paths
+        self._run = f"{self._root}/run/sriov-bootstrap"
+        self._state = f"{self._run}/state.json"
+        self._write_lock = f"{self._run}/write.lock"
+
+    def read_config(self) -> tuple[ConfigFile, ...]:
+        """Every config file, lowest folder first."""
+        if self._config_paths:
+            return tuple(_read_config(path, is_drop_in=False) for path in self._config_paths)
+        files = []
+        for folder in (f"{self._root}/{one}" for one in FOLDERS):
+            main = f"{folder}/config.toml"
+            if folder.endswith("/etc/sriov-bootstrap") and os.path.lexists(main):
+                files.append(_read_config(main, is_drop_in=False))
+            files += [_read_config(path, is_drop_in=True) for path in _drop_ins(f"{folder}/config.d")]
+        return tuple(files)
+
+    def read_state(self) -> bytes:
+        """state.json, b"" if it cannot be read."""
+        try:
+            with open(self._state, "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+    def save_state(self, data: bytes) -> str:
+        """Why state.json could not be saved, "" when it was."""
+        try:
+            os.makedirs(self._run, mode=0o755, exist_ok=True)
+            replace_file(self._state, data)
+        except OSError as error:
+            return (
+                f"{self._state} could not be saved: {error.strerror}: a restart of the service forgets what it counted"
+            )
+        return ""
+
+    def write_file(self, path: str, text: str) -> None:
+        """Replaces a file below root. SysfsError carries the errno."""
+        try:
+            replace_file(f"{self._root}{path}", text.encode(), durable=True)
+        except OSError as error:
+            raise SysfsError(f"{path}: {error.strerror}", errno=error.errno or 0) from error
+
+    def is_disabled(self) -> bool:
+        """Whether the kill switch file is there, which keeps the unit from starting."""
+        return os.path.exists(f"{self._root}/etc/sriov-bootstrap/disabled")
+
+    @contextlib.contextmanager
+    def locked(self, name: str, *, timeout_seconds: float, waiting: Callable[[str], None]) -> Iterator[None]:
+        """Holds a lock: "run/lock/..." or "run/sriov-bootstrap/...". BusyError at the deadline."""
+        path = f"{self._root}/{name}"
+        descriptor = _open_lock(path)
+        try:
+            _flock(descriptor, path, timeout_seconds, waiting)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def begin_write(self) -> int:
+        """Takes the write lock and returns its descriptor, for the writer to keep. BusyError while another has it."""
+        descriptor = _open_lock(self._write_lock)
+        if not _try_lock(descriptor):
+            os.close(descriptor)
+            raise BusyError("an earlier write to the kernel has not come back", hint="see sriov-bootstrap status")
+        return descriptor
+
+    @staticmethod
+    def note_writer(descriptor: int, jam: Jam) -> None:
+        """Says in the lock file who writes what: the writer calls it before it writes."""
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, msgspec.json.encode(jam), 0)
+
+    def read_jam(self, now: float) -> Jam | None:
+        """The write that is under way in another process, None if there is none. `now` in Unix seconds."""
+        try:
+            descriptor = os.open(self._write_lock, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            if _try_lock(descriptor, fcntl.LOCK_SH):
+                return None
+            jam = msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Jam)
+        except (OSError, msgspec.DecodeError):  # it was taken this moment and nothing is written in it yet
+            return Jam(pid=0, pci_address="", action="a write", since=now, limit_seconds=1.0, is_overdue=False)
+        finally:
+            os.close(descriptor)
+        return msgspec.structs.replace(jam, is_overdue=now - jam.since > jam.limit_seconds)
+
+
+def replace_file(path: str, data: bytes, *, durable: bool = False) -> None:
+    """Readers see the old text or the new one, never a part. `durable`: also after a power cut. Raises OSError."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(descriptor, 0o644)
+            if durable:
+                os.fsync(descriptor)
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _drop_ins(folder: str) -> list[str]:
+    try:
+        return [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".toml") and name[0] != "."]
+    except OSError:
+        return []
+
+
+def _read_config(path: str, *, is_drop_in: bool) -> ConfigFile:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # O_NONBLOCK: a FIFO must not hang us
+    except OSError as error:
+        return ConfigFile(path, problem=f"cannot be read: {error.strerror}", is_drop_in=is_drop_in)
+    with open(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode) and not os.path.samefile(path, os.devnull):
+            return ConfigFile(path, problem="is not a regular file", is_drop_in=is_drop_in)
+        try:
+            return ConfigFile(path, file.read(MAX_FILE_BYTES + 1), is_drop_in=is_drop_in)
+        except OSError as error:
+            return ConfigFile(path, problem=f"cannot be read: {error.strerror}", is_drop_in=is_drop_in)
+
+
+def _open_lock(path: str) -> int:
+    """/run/lock is writable for everybody on Debian: a link there is not followed, a file of somebody else not used."""
+    try:
+        os.makedirs(path.rpartition("/")[0], mode=0o755, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise BusyError(f"{path}: cannot be locked: {error.strerror}", hint="run as root") from error
+    owner = os.fstat(descriptor).st_uid
+    if owner != os.geteuid():
+        os.close(descriptor)
+        raise BusyError(f"{path}: belongs to user {owner}, not to us", hint=f"remove it: rm {path}")
+    return descriptor
+
+
+def _try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _flock(descriptor: int, path: str, timeout_seconds: float, waiting: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    while not _try_lock(descriptor):
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        if time.monotonic() - began > timeout_seconds:
+            message = f"{path}: process {holder} holds it for more than {timeout_seconds:g} s"
+            raise BusyError(message, hint=f"see what it does: cat /proc/{holder}/stack")
+        waiting(f"waiting for process {holder}")
+        time.sleep(LOCK_POLL_SECONDS)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -1,0 +1,61 @@
+"""modprobe and modinfo: the only module that asks about kernel modules or loads them."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
+from sriov_bootstrap.core.plan_max_vfs import modprobe_path
+from sriov_bootstrap.errors import InUseError, SysfsError
+
+# `max_vfs:Maximum number of virtual functions ... (uint)`. The out-of-tree drivers say `(array of int)`.
+ONE_NUMBER = re.compile(r"^max_vfs:.*\((?:uint|int|ushort|byte)\)\s*$", re.MULTILINE)
+
+
+class Completed(Protocol):
+    """A command that ended."""
+
+    @property
+    def returncode(self) -> int: ...
+    @property
+    def stdout(self) -> bytes: ...
+    @property
+    def stderr(self) -> bytes: ...
+
+
+class Kmod:
+    """`run` starts a command; `root` is where etc/modprobe.d lies."""
+
+    def __init__(self, run: Callable[..., Completed], root: Path = Path("/")) -> None:
+        """Runs nothing yet."""
+        self._run = run
+        self._root = root
+
+    def read_module(self, driver: str) -> ModuleFacts:
+        """The driver's modprobe.d file as it is and whether its module takes max_vfs."""
+        path = self._root / modprobe_path(driver).lstrip("/")
+        try:
+            text = path.read_text()
+        except (OSError, UnicodeDecodeError):
+            text = ""
+        parameters = self._run(["modinfo", "-F", "parm", driver]).stdout.decode(errors="replace")
+        return ModuleFacts(text, bool(ONE_NUMBER.search(parameters)))
+
+    def expects_driver(self, modalias: str) -> bool:
+        """Whether a module that is not blacklisted claims this alias."""
+        completed = self._run(["modprobe", "--use-blacklist", "--resolve-alias", modalias])
+        return completed.returncode == 0 and bool(completed.stdout.strip())
+
+    def reload(self, action: ReloadDriver, guard: Callable[[], str], *, timeout_seconds: float) -> None:
+        """Unloads and loads. A module that was unloaded is loaded again whatever happened in between."""
+        if users := guard():
+            hint = "it is done by itself when they are released"
+            raise InUseError(f"{action.pci_address}: {action.driver} is not reloaded: {users}", hint=hint)
+        unloaded = self._run(["modprobe", "-r", action.driver], timeout_seconds=timeout_seconds)
+        loaded = self._run(["modprobe", action.driver], timeout_seconds=timeout_seconds)
+        for completed, verb in ((unloaded, "unload"), (loaded, "load")):
+            if completed.returncode:
+                text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"
+                message = f"{action.pci_address}: cannot {verb} the driver {action.driver}: {text}"
+                raise SysfsError(message, hint=f"see what uses it: lsmod | grep {action.driver}")

@@ -1,0 +1,194 @@
+"""Prometheus: State -> exposition text, as a page and as a textfile. The only module that knows prometheus_client.
+
+The text is built once for each new state and a scrape only sends it: so a scrape costs nothing, waits for nothing and
+cannot fail here. That is also why there is no ProcessCollector: its values would be as old as the last pass, and
+systemd's cgroup metrics have them fresh. Everything is built anew each time, or a VF that is gone would stay exported.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import accumulate
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from sriov_bootstrap import __version__
+from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.report import PassReport, PfReport
+from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State
+from sriov_bootstrap.errors import SriovBootstrapError
+
+PF_LABELS = ("pci_address", "netdev", "rule")
+PF_INFO_LABELS = (*PF_LABELS, "driver", "vendor_id", "device_id", "numa_node", "physical_network")
+VF_INFO_LABELS = ("pci_address", "pf_pci_address", "vf", "driver", "iommu_group", "in_use")
+
+Labels = tuple[str, ...]
+Lines = Mapping[Labels, PfReport]
+
+PF_GAUGES: tuple[tuple[str, str, Callable[[PfReport], float]], ...] = (
+    ("sriov_pf_present", "Whether a NIC matches the rule.", lambda pf: bool(pf.pci_address)),
+    ("sriov_pf_vfs_desired", "VFs that the rule asks for; 0 while that cannot be told.", lambda pf: pf.desired),
+    ("sriov_pf_vfs", "VFs that there are.", lambda pf: pf.num_vfs),
+    ("sriov_pf_vfs_max", "VFs that the device offers.", lambda pf: pf.max_vfs),
+    ("sriov_pf_vfs_in_use", "VFs that somebody uses.", lambda pf: pf.vfs_in_use),
+)
+
+
+def exposition(state: State, *, config_valid: bool, units: Iterable[str] = (), version: str = __version__) -> bytes:
+    """The whole page in text format 0.0.4. `units`: exported with 0 before their first restart."""
+    families = [
+        *_of_pfs(state),
+        *_of_vfs(state.report),
+        _build_info(version),
+        _gauge("config_valid", "Whether the config on disk is the one in use.", config_valid),
+        *_of_passes(state),
+        *_of_units(state.counters, units),
+    ]
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot(families))
+    return generate_latest(registry)
+
+
+def write_textfile(path: Path, data: bytes) -> None:
+    """Replaces `path` for node_exporter's textfile collector: whole, readable for all, also after a power cut.
+
+    prometheus_client's write_to_textfile does not fsync, and its mode follows the umask. fsync waits for the disk.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # not *.prom: never read half-done
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fchmod(handle, 0o644)
+                os.fsync(handle)
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise SriovBootstrapError(
+            f"{path}: cannot write the metrics textfile: {error.strerror}",
+            hint=f"make {path.parent} writable for sriov-bootstrap, or change metrics.textfile",
+        ) from error
+
+
+class _Snapshot(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+def _of_pfs(state: State) -> Iterator[Metric]:
+    lines = _lines(state.report)
+    info = GaugeMetricFamily("sriov_pf_info", "A rule and the PF that it took.", labels=PF_INFO_LABELS)
+    for labels, pf in lines.items():
+        more = (pf.driver, pf.vendor_id, pf.device_id, str(pf.numa_node), pf.physical_network)
+        info.add_metric([*labels, *map(_text, more)], 1)
+    yield info
+    for name, meaning, value in PF_GAUGES:
+        family = GaugeMetricFamily(name, meaning, labels=PF_LABELS)
+        for labels, pf in lines.items():
+            family.add_metric(labels, value(pf))
+        yield family
+    yield _degraded(lines)
+    losses = CounterMetricFamily("sriov_pf_vf_losses", "VFs that went away without us.", labels=PF_LABELS)
+    for labels, pf in lines.items():
+        losses.add_metric(labels, state.counters.vf_losses.get(pf.pci_address, 0))
+    yield losses
+
+
+def _degraded(lines: Lines) -> Metric:
+    """One series for each reason, so that the alert ends with a 0, and a series exists before its first 1."""
+    family = GaugeMetricFamily(
+        "sriov_pf_degraded", "1 while the PF is not as desired, for this reason.", labels=(*PF_LABELS, "reason")
+    )
+    for labels, pf in lines.items():
+        for reason in Reason:
+            family.add_metric([*labels, reason.value], pf.is_degraded and pf.reason is reason)
+    return family
+
+
+def _lines(report: PassReport) -> Lines:
+    """The lines of the report by their labels: two of the same would break the scrape, so the worse one speaks."""
+    lines: dict[Labels, PfReport] = {}
+    for pf in report.pfs:
+        labels = (_text(pf.pci_address), _text(pf.netdev), _text(pf.rule))
+        if labels not in lines or pf.is_degraded:
+            lines[labels] = pf
+    return lines
+
+
+def _of_vfs(report: PassReport) -> Iterator[Metric]:
+    family = GaugeMetricFamily("sriov_vf_info", "A VF of a PF with a rule.", labels=VF_INFO_LABELS)
+    vfs = {vf.pci_address: (pf, vf) for pf in report.pfs for vf in pf.vfs}
+    for pf, vf in vfs.values():
+        values = (vf.pci_address, pf.pci_address, str(vf.index), vf.driver, vf.iommu_group, str(int(bool(vf.user))))
+        family.add_metric([_text(value) for value in values], 1)
+    yield family
+
+
+def _build_info(version: str) -> Metric:
+    family = GaugeMetricFamily("sriov_bootstrap_build_info", "The version that runs.", labels=("version",))
+    family.add_metric((version,), 1)
+    return family
+
+
+def _of_passes(state: State) -> Iterator[Metric]:
+    report, counters = state.report, state.counters
+    yield _counter("passes", "Passes, whatever came of them.", counters.passes)
+    yield _counter("pass_failures", "Passes in which something failed.", counters.pass_failures)
+    yield _durations(counters)
+    yield _gauge("last_pass_timestamp_seconds", "End of the last pass.", report.started_at + report.seconds)
+    yield _gauge("last_success_timestamp_seconds", "End of the last pass with no PF degraded.", state.last_success_at)
+    stuck_since = report.jam.since if report.jam else 0
+    yield _gauge("write_stuck_since_timestamp_seconds", "Start of a write that is not back; 0: none.", stuck_since)
+    yield _gauge("restart_pending", "Whether VFs changed and a restart is still to do.", state.pending is not None)
+    yield _counter("udev_resyncs", "Times udev events were lost and all was read anew.", counters.udev_resyncs)
+
+
+def _durations(counters: Counters) -> Metric:
+    """Passes that raised have no duration and count only in +Inf. state.json is a file: what it says is made to fit."""
+    counts = list(accumulate(counters.duration_buckets, max))
+    total = max([counters.passes, *counts])
+    buckets = [(str(bound), count) for bound, count in zip(DURATION_BUCKETS, counts, strict=False)]
+    return HistogramMetricFamily(
+        "sriov_bootstrap_pass_duration_seconds",
+        "How long passes took; those that broke off count as longer than all.",
+        buckets=[*buckets, ("+Inf", total)],
+        sum_value=counters.duration_sum,
+    )
+
+
+def _of_units(counters: Counters, units: Iterable[str]) -> Iterator[Metric]:
+    names = {*units}
+    yield _by_unit("service_restarts", "Restarts done after VFs changed.", counters.restarts, names)
+    yield _by_unit("service_restart_failures", "Restarts that failed.", counters.restart_failures, names)
+
+
+def _by_unit(name: str, meaning: str, counts: Mapping[str, int], units: set[str]) -> Metric:
+    family = CounterMetricFamily(f"sriov_bootstrap_{name}", meaning, labels=("unit",))
+    for unit in sorted({*units, *counts}):
+        family.add_metric([_text(unit)], counts.get(unit, 0))
+    return family
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"sriov_bootstrap_{name}", meaning, value=value)
+
+
+def _counter(name: str, meaning: str, value: float) -> Metric:
+    return CounterMetricFamily(f"sriov_bootstrap_{name}", meaning, value=value)
+
+
+def _text(value: str) -> str:
+    """A netdev's name may be any bytes: what is not UTF-8 would make the whole page fail."""
+    return value.encode(errors="replace").decode()

@@ -1,0 +1,64 @@
+"""$NOTIFY_SOCKET: the only module that tells the service manager how we are, as sd_notify(3) would."""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+
+
+class Notifier:
+    """Without $NOTIFY_SOCKET there is nobody to tell, and every call is silently done."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        path = environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + path[1:] if path.startswith("@") else path
+        self._watchdog_seconds = _watchdog_seconds(environ)
+
+    def notify(self, text: str) -> bool:
+        """Sends lines of VARIABLE=value. Never raises or blocks.
+
+        False: the service manager did not take it, its queue is full for instance; READY=1 is worth another try.
+        """
+        if not self._address:
+            return True
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
+                sender.sendto(text.encode(errors="replace"), self._address)
+        except OSError:
+            return False
+        return True
+
+    def ready(self, status: str) -> bool:
+        return self.notify(f"READY=1\nSTATUS={_one_line(status)}")
+
+    def status(self, text: str) -> bool:
+        return self.notify(f"STATUS={_one_line(text)}")
+
+    def stopping(self) -> bool:
+        return self.notify("STOPPING=1")
+
+    def reloading(self) -> bool:
+        """Must be followed by `ready`. Type=notify-reload wants the time, to tell old news from new."""
+        return self.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def extend_timeout(self, seconds: float) -> bool:
+        """Moves the end of the current start, run or stop to so many seconds from now."""
+        return self.notify(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+
+    def watchdog(self) -> bool:
+        return self.notify("WATCHDOG=1")
+
+    def watchdog_interval_seconds(self) -> float | None:
+        """How often to call `watchdog`, half of WatchdogSec= as sd_watchdog_enabled(3) advises; None: never."""
+        return self._watchdog_seconds and self._watchdog_seconds / 2
+
+
+def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
+    pid, microseconds = environ.get("WATCHDOG_PID", ""), environ.get("WATCHDOG_USEC", "")
+    if pid and pid != str(os.getpid()):  # meant for a process that started us
+        return None
+    return int(microseconds) / 1e6 if microseconds.isdecimal() and int(microseconds) else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())

@@ -1,0 +1,82 @@
+"""/proc: the only module that reads it. Who holds a vfio node open, and where the default routes leave.
+
+Closing a file sends no event, so this is looked up anew in each pass that may need it.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from sriov_bootstrap.core.facts import Holder, Holders
+
+# Where libvirt gives QEMU a /dev of its own, the link still ends like this.
+VFIO_NODE = re.compile(r"/vfio/((?:devices/vfio|noiommu-)?\d+)$")
+QEMU_NAME = re.compile(rb"(?:^|\0)-name\0(?:guest=)?([^,\0]+)")
+
+
+class Procfs:
+    """The tree below `root`; tests give another one."""
+
+    def __init__(self, root: Path = Path("/proc")) -> None:
+        """Reads nothing yet."""
+        self._root = str(root)
+
+    def holders(self) -> Holders:
+        """Every process with a vfio node open. To see other users' files: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."""
+        found: dict[str, Holder] = {}
+        unseen = 0
+        for pid in filter(str.isdigit, os.listdir(self._root)):
+            try:
+                nodes = self._vfio_nodes(pid)
+            except PermissionError:
+                unseen += 1
+                continue
+            except OSError:  # it ended while we looked
+                continue
+            if nodes:
+                holder = self._holder(pid)
+                found |= dict.fromkeys(nodes, holder)
+        return Holders(found, f"{unseen} processes could not be looked at: run as root" if unseen else "")
+
+    def default_route_netdevs(self) -> frozenset[str]:
+        """Netdevs of the default routes, IPv4 and IPv6."""
+        ipv4 = [line.split() for line in self._text("net/route").splitlines()]
+        ipv6 = [line.split() for line in self._text("net/ipv6_route").splitlines()]
+        return frozenset(
+            [row[0] for row in ipv4 if row[1:2] == ["00000000"] and row[7:8] == ["00000000"]]  # destination, mask
+            + [row[-1] for row in ipv6 if row[:2] == ["0" * 32, "00"] and row[-1] != "lo"]  # destination, prefix length
+        )
+
+    def boot_id(self) -> str:
+        """Different after each boot; see random(4)."""
+        return self._text("sys/kernel/random/boot_id").strip()
+
+    def kernel_command_line(self) -> tuple[str, ...]:
+        """The words of the kernel's command line."""
+        return tuple(self._text("cmdline").split())
+
+    def _vfio_nodes(self, pid: str) -> list[str]:
+        folder = f"{self._root}/{pid}/fd"
+        nodes = []
+        for name in os.listdir(folder):
+            try:
+                target = os.readlink(f"{folder}/{name}")
+            except FileNotFoundError:
+                continue
+            if node := VFIO_NODE.search(target):
+                nodes.append(f"/dev/vfio/{node[1]}")
+        return nodes
+
+    def _holder(self, pid: str) -> Holder:
+        domain = QEMU_NAME.search(self._bytes(f"{pid}/cmdline"))
+        name = self._text(f"{pid}/comm").strip() or "a process"
+        return Holder(int(pid), name, domain[1].decode(errors="replace") if domain else "")
+
+    def _text(self, name: str) -> str:
+        return self._bytes(name).decode(errors="replace")
+
+    def _bytes(self, name: str) -> bytes:
+        try:
+            return Path(f"{self._root}/{name}").read_bytes()
+        except OSError:
+            return b""

@@ -1,0 +1,173 @@
+"""/sys: the only module that reads or writes it.
+
+Never reads sriov_numvfs outside a write: that read waits for the PF's device lock, which any write or probe of the PF
+holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from sriov_bootstrap.core.facts import IFF_UP, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.errors import InUseError, SysfsError
+
+# Network controllers (Ethernet, InfiniBand, other), and the class of older InfiniBand HCAs: pci.ids.
+NETWORK_CLASSES = ("0x02", "0x0c06")
+PF_ATTRIBUTES = ("sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
+
+
+class Sysfs:
+    """The tree below `root`; tests give another one."""
+
+    def __init__(self, root: Path = Path("/sys")) -> None:
+        """Reads nothing yet."""
+        self._devices = str(root / "bus/pci/devices")
+        self._netdevs = str(root / "class/net")
+
+    def read_pfs(self) -> tuple[RawPf, ...]:
+        """Every network function that offers VFs, with or without driver or netdev."""
+        pfs = (self._read_pf(address) for address in sorted(_names(self._devices)))
+        return tuple(pf for pf in pfs if pf)
+
+    def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
+        """May block for ever: run it where it can be left behind. Raises SysfsError with the errno, or InUseError."""
+        path = f"{self._devices}/{action.pci_address}/sriov_numvfs"
+        with _errno_kept():
+            now = _number(_read_or_raise(path))  # waits for a probe or another write of this PF to end
+        if now == action.after:
+            return Outcome.UNCHANGED
+        if now != action.before:
+            return Outcome.STALE
+        if action.before and not action.allow_in_use and (users := guard()):
+            message = f"{action.pci_address}: {action.before} VFs stay instead of {action.after}: {users}"
+            raise InUseError(message, hint="it is done by itself when they are released")
+        with _errno_kept():
+            _write(path, str(action.after))
+        return Outcome.CHANGED
+
+    def write_autoprobe(self, action: SetAutoprobe) -> None:
+        """Raises SysfsError."""
+        with _errno_kept():
+            _write(f"{self._devices}/{action.pci_address}/sriov_drivers_autoprobe", f"{action.enabled:d}")
+
+    def set_link_up(self, action: SetLinkUp) -> None:
+        """By the PF's own folder, so that a netdev renamed since it was read is not found instead of another one."""
+        path = f"{self._devices}/{action.pci_address}/net/{action.netdev}/flags"
+        with _errno_kept():
+            _write(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
+
+    def _read_pf(self, address: str) -> RawPf | None:
+        folder = f"{self._devices}/{address}"
+        if not os.access(f"{folder}/sriov_totalvfs", os.F_OK):
+            return None
+        if not _read(f"{folder}/class").startswith(NETWORK_CLASSES):
+            return None
+        names = _names(folder)
+        return RawPf(
+            pci_address=address,
+            attributes={name: _read(f"{folder}/{name}") for name in PF_ATTRIBUTES if name in names},
+            driver=_link_name(f"{folder}/driver"),
+            netdevs=self._read_netdevs(f"{folder}/net") if "net" in names else (),
+            vfs=tuple(self._read_vf(folder, name) for name in names if name.startswith("virtfn")),
+        )
+
+    def _read_vf(self, pf_folder: str, link: str) -> RawVf:
+        folder = f"{pf_folder}/{link}"
+        driver = _link_name(f"{folder}/driver")
+        return RawVf(
+            index=link.removeprefix("virtfn"),
+            pci_address=_link_name(folder),
+            driver=driver,
+            iommu_group=_link_name(f"{folder}/iommu_group"),
+            inode=_inode(folder),
+            modalias="" if driver else _read(f"{folder}/modalias"),
+            netdevs=self._read_netdevs(f"{folder}/net") if driver else (),
+            vfio_devices=tuple(_names(f"{folder}/vfio-dev")) if driver else (),
+            infiniband=tuple(_names(f"{folder}/infiniband")) if driver else (),
+        )
+
+    def _read_netdevs(self, folder: str) -> tuple[RawNetdev, ...]:
+        return tuple(
+            RawNetdev(
+                name=name,
+                address=_read(f"{folder}/{name}/address"),
+                flags=_read(f"{folder}/{name}/flags"),
+                ifindex=_read(f"{folder}/{name}/ifindex"),
+                uppers=self._uppers(name),
+            )
+            for name in _names(folder)
+        )
+
+    def _uppers(self, name: str) -> tuple[str, ...]:
+        """Every netdev above this one: a PF in a bond in a bridge carries what the bridge carries."""
+        found: list[str] = []
+        queue = [name]
+        while queue:
+            links = [one for one in _names(f"{self._netdevs}/{queue.pop()}") if one.startswith("upper_")]
+            new = [name for one in links if (name := one.removeprefix("upper_")) not in found]
+            queue += new
+            found += new
+        return tuple(sorted(found))
+
+
+def _names(folder: str) -> list[str]:
+    """What is in a folder; nothing if it is not there: a device may leave while it is read."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _read(path: str) -> str:
+    """A file's text, "" if it cannot be read: ENOENT and ENODEV when the device leaves, EINVAL from a netdev."""
+    try:
+        return _read_or_raise(path)
+    except OSError:
+        return ""
+
+
+def _read_or_raise(path: str) -> str:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 4096).decode(errors="replace").strip()
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: str, text: str) -> None:
+    """One write(2): sysfs takes a value whole, and its errno must not get lost in a buffer."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _link_name(path: str) -> str:
+    try:
+        return os.readlink(path).rpartition("/")[2]
+    except OSError:
+        return ""
+
+
+def _inode(path: str) -> int:
+    """kernfs gives every new folder a new number (fs/kernfs/dir.c), so a VF that is made anew shows it."""
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else -1
+
+
+@contextlib.contextmanager
+def _errno_kept():  # type: ignore[no-untyped-def] # noqa: ANN202 - a generator behind a decorator
+    try:
+        yield
+    except OSError as error:
+        raise SysfsError(f"{error.filename or 'write'}: {error.strerror}", errno=error.errno or 0) from error

@@ -1,0 +1,285 @@
+"""systemd over D-Bus: the only module that speaks to it.
+
+Every function blocks until its deadline at the latest. It belongs into a short-lived child process all the same, which
+is killed when even that fails: connect(2) to a bus that accepts nobody blocks, dbus-next is slow to import, and it has
+had no release since 2021 that could mend what `_Bus` mends here.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from dbus_next.aio.message_bus import MessageBus
+from dbus_next.constants import MessageFlag, MessageType
+from dbus_next.errors import AuthError, InvalidAddressError
+from dbus_next.message import Message
+
+from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
+from sriov_bootstrap.errors import UnitError
+
+T = TypeVar("T")
+
+SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
+ANSWER_SECONDS = 25.0  # as libdbus and sd-bus wait: systemd is deaf during a daemon-reload
+AUTH_LINE_BYTES = 16384  # as in libdbus
+
+BUS, BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
+SYSTEMD, SYSTEMD_PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
+MANAGER, UNIT, SERVICE = f"{SYSTEMD}.Manager", f"{SYSTEMD}.Unit", f"{SYSTEMD}.Service"
+JOB_REMOVED = f"type='signal',sender='{SYSTEMD}',path='{SYSTEMD_PATH}',interface='{MANAGER}',member='JobRemoved'"
+
+# org.freedesktop.systemd1(5), JobRemoved; words of later versions pass through as they are
+CAUSES = {
+    "failed": "it did not start",
+    "canceled": "another job took its place before it was done",
+    "timeout": "the unit's own time limit passed",
+    "dependency": "a unit that it requires did not start",
+    "skipped": "the unit was in no state to restart from",
+}
+
+LOOK_AT_BUS = "see `systemctl status dbus.socket dbus.service`"
+LOOK_AT_ADDRESS = "look at the environment variable DBUS_SYSTEM_BUS_ADDRESS"
+BUS_CAUSES: tuple[tuple[type[Exception], str, str], ...] = (
+    (FileNotFoundError, "no bus: the socket does not exist", f"install and start dbus; {LOOK_AT_BUS}"),
+    (ConnectionRefusedError, "no bus: nobody listens on the socket", LOOK_AT_BUS),
+    (ConnectionError, "the bus closed the connection", LOOK_AT_BUS),
+    (EOFError, "the bus closed the connection", LOOK_AT_BUS),
+    (AuthError, "the bus does not let us in", "run this as root"),
+    (PermissionError, "the bus does not let us in: permission denied", "run this as root"),
+    (InvalidAddressError, "no address of a bus", LOOK_AT_ADDRESS),
+)
+
+
+def unit_states(
+    names: Iterable[str], *, bus_address: str | None = None, timeout_seconds: float = ANSWER_SECONDS
+) -> tuple[UnitState, ...]:
+    """The units behind these names, each once and under its own name, absent and masked ones too. Raises UnitError."""
+    wanted = list(dict.fromkeys(names))
+    return asyncio.run(_unit_states(wanted, _address(bus_address), timeout_seconds)) if wanted else ()
+
+
+def restart_units(
+    names: Sequence[str],
+    *,
+    job_timeout_seconds: float,
+    on_result: Callable[[UnitResult], None],
+    bus_address: str | None = None,
+) -> None:
+    """Restarts all at the same time, and tells the end of each as it comes; all is over after `job_timeout_seconds`.
+
+    Raises UnitError when the bus could not be used; units whose restart was under way have got their results before.
+    """
+    if names:
+        asyncio.run(_restart_units(list(dict.fromkeys(names)), _address(bus_address), job_timeout_seconds, on_result))
+
+
+def _address(bus_address: str | None) -> str:
+    return bus_address or os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM_BUS
+
+
+async def _unit_states(names: list[str], address: str, timeout_seconds: float) -> tuple[UnitState, ...]:
+    async with _connected(address, timeout_seconds) as systemd:
+        units = {unit[0]: unit for unit in await systemd.list_units(names)}  # by Id: two aliases are one unit
+        return tuple(await asyncio.gather(*(_unit_state(systemd, unit) for unit in units.values())))
+
+
+async def _unit_state(systemd: "_Systemd", unit: list[Any]) -> UnitState:
+    name, _, load_state, active_state, _, _, path, *_ = unit
+    if active_state not in RUNNING:
+        return UnitState(name, load_state, active_state)
+    # A service that systemd restarts by itself has a new main process, and its unit stays "activating" meanwhile.
+    left_inactive = await systemd.read_number(path, UNIT, "InactiveExitTimestampMonotonic")
+    process_began = await systemd.read_number(path, SERVICE, "ExecMainStartTimestampMonotonic")
+    return UnitState(name, load_state, active_state, max(left_inactive, process_began) / 1e6)
+
+
+async def _restart_units(
+    names: list[str], address: str, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+) -> None:
+    async with _connected(address, job_timeout_seconds) as systemd:
+        await systemd.subscribe()
+        restarts = (_restart(systemd, name, job_timeout_seconds, on_result) for name in names)
+        problems = [error for error in await asyncio.gather(*restarts, return_exceptions=True) if error is not None]
+        if problems:
+            raise problems[0]
+
+
+async def _restart(
+    systemd: "_Systemd", name: str, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+) -> None:
+    began = time.monotonic()
+    try:
+        outcome, message = await _run_job(systemd, name, job_timeout_seconds)
+    except UnitError as error:
+        message = f"{name}: cannot tell how its restart ended: {error.message}"
+        on_result(UnitResult(name, UnitOutcome.BUS_ERROR, time.monotonic() - began, message))
+        raise
+    on_result(UnitResult(name, outcome, time.monotonic() - began, message))
+
+
+async def _run_job(systemd: "_Systemd", name: str, job_timeout_seconds: float) -> tuple[UnitOutcome, str]:
+    look = f"see `systemctl status {name}` and `journalctl -u {name}`"
+    try:
+        # TryRestartUnit does nothing on a unit that is activating, RestartUnit starts one that has stopped: so look.
+        if not any(unit[3] in RUNNING for unit in await systemd.list_units([name])):
+            return UnitOutcome.DONE, f"{name}: not running any more"
+        result = await systemd.job_result(await systemd.restart(name))
+    except _RefusedError as error:
+        return UnitOutcome.FAILED, f"{name}: cannot restart: {error}; {look}"
+    except TimeoutError:
+        left = f"job still running after {job_timeout_seconds:g} s, left alone: systemd goes on with it"
+        return UnitOutcome.TIMEOUT, f"{name}: {left}; {look}"
+    if result == "done":
+        return UnitOutcome.DONE, ""
+    return UnitOutcome.FAILED, f"{name}: restart ended as {result!r}: {CAUSES.get(result, 'see systemd')}; {look}"
+
+
+class _RefusedError(Exception):
+    """systemd, or the bus in its place, answered with an error: the connection is still good."""
+
+
+class _Systemd:
+    """One connection. Every wait on it ends with an answer, at a deadline, or with the connection, whichever is first.
+
+    dbus-next alone would wait for ever: it has no deadlines, and calls on a dead connection never return.
+    """
+
+    def __init__(self, bus: "_Bus", address: str, timeout_seconds: float) -> None:
+        self._bus = bus
+        self._address = address
+        self._deadline = time.monotonic() + timeout_seconds
+        self._lost = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
+        self._job_results: defaultdict[str, asyncio.Future[str]] = defaultdict(asyncio.Future)
+        bus.add_message_handler(self._on_message)
+
+    async def connect(self) -> None:
+        await self._answer(self._bus.connect(), "the greeting")
+
+    async def list_units(self, names: list[str]) -> list[list[Any]]:
+        """One row for each name, loaded or not: Id, _, LoadState, ActiveState, _, _, path, ..."""
+        call = _to_manager("ListUnitsByNames", "as", names)
+        return list(await self._call(call, "a(ssssssouso)"))
+
+    async def read_number(self, path: str, interface: str, name: str) -> int:
+        """A property; 0 where the unit has none (it is no service) or is gone."""
+        call = Message(SYSTEMD, path, f"{BUS}.Properties", "Get", signature="ss", body=[interface, name])
+        with contextlib.suppress(_RefusedError):
+            value = (await self._call(call, "v")).value
+            return value if isinstance(value, int) else 0
+        return 0
+
+    async def subscribe(self) -> None:
+        """Before any dispatch: a job may end before the answer that names it is here."""
+        await self._call(Message(BUS, BUS_PATH, BUS, "AddMatch", signature="s", body=[JOB_REMOVED]), "")
+        await self._call(_to_manager("Subscribe", ""), "")
+
+    async def restart(self, name: str) -> str:
+        """The path of the job."""
+        return str(await self._call(_to_manager("RestartUnit", "ss", name, "replace"), "o"))
+
+    async def job_result(self, path: str) -> str:
+        """JobRemoved's word. Raises TimeoutError at the deadline."""
+        return await self._until(self._job_results[path], self._deadline - time.monotonic())
+
+    def close(self) -> None:
+        if not self._lost.cancel() and not self._lost.cancelled():
+            self._lost.exception()  # asyncio complains about one that nobody has looked at
+        self._bus.close()
+
+    async def _call(self, call: Message, answer: str) -> Any:  # noqa: ANN401 - `answer` is its D-Bus type
+        """The first value of the answer."""
+        reply = await self._answer(self._bus.call(call), call.member)
+        if reply is None:
+            self._raise(EOFError())
+        if reply.message_type is MessageType.ERROR:
+            raise _RefusedError(f"{call.member} refused: {reply.error_name}: {' '.join(map(str, reply.body))}")
+        if reply.signature != answer:
+            self._raise(ValueError(f'{call.member} answered "{reply.signature}", not "{answer}"'))
+        return reply.body[0] if reply.body else None
+
+    async def _answer(self, work: Awaitable[T], what: str) -> T:
+        seconds = max(0.0, min(ANSWER_SECONDS, self._deadline - time.monotonic()))
+        try:
+            return await self._until(work, seconds)
+        except TimeoutError:
+            message = f"{self._address}: no answer to {what} in {seconds:.1f} s"
+            raise UnitError(message, hint=f"the bus or systemd hangs: {LOOK_AT_BUS}") from None
+
+    async def _until(self, work: Awaitable[T], seconds: float) -> T:
+        task = asyncio.ensure_future(work)
+        await asyncio.wait({task, self._lost}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            if self._lost.done():
+                self._raise(self._lost.exception() or EOFError())
+            raise TimeoutError
+        try:
+            return task.result()
+        except Exception as error:  # noqa: BLE001 - dbus-next raises whatever its parser stumbles over
+            self._raise(error)
+
+    def _raise(self, error: BaseException) -> NoReturn:
+        raise _bus_error(self._address, error) from error
+
+    def _on_message(self, message: Message) -> None:
+        if message.member == "JobRemoved" and message.interface == MANAGER and message.signature == "uoss":
+            _, path, _, result = message.body
+            if not self._job_results[path].done():
+                self._job_results[path].set_result(result)
+
+
+class _Bus(MessageBus):
+    """dbus-next 0.2.3 with its two worst habits mended."""
+
+    async def _auth_readline(self) -> str:
+        """The original takes end-of-file for a short read: it spins for ever and lets no timeout have its turn."""
+        line = b""
+        while not line.endswith(b"\r\n"):
+            byte = await asyncio.get_running_loop().sock_recv(self._sock, 1)
+            if not byte:
+                raise EOFError
+            line += byte
+            if len(line) > AUTH_LINE_BYTES:
+                raise AuthError("the answer to AUTH does not end")
+        return line.decode().strip()
+
+    def close(self) -> None:
+        """The original's `disconnect` leaves the socket open."""
+        self._finalize()  # type: ignore[no-untyped-call]
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        self._sock.close()
+
+
+@contextlib.asynccontextmanager
+async def _connected(address: str, timeout_seconds: float) -> AsyncIterator[_Systemd]:
+    try:
+        bus = _Bus(address)
+    except (OSError, ValueError) as error:
+        raise _bus_error(address, error) from error
+    systemd = _Systemd(bus, address, timeout_seconds)
+    try:
+        await systemd.connect()
+        yield systemd
+    except _RefusedError as error:
+        raise UnitError(f"{address}: {error}", hint="is systemd PID 1 of this machine, and are we root?") from error
+    finally:
+        systemd.close()
+
+
+def _to_manager(member: str, signature: str, *body: object) -> Message:
+    """NO_AUTOSTART: where systemd is not on the bus, the bus shall say so and not look for something to start."""
+    flags = MessageFlag.NO_AUTOSTART
+    return Message(SYSTEMD, SYSTEMD_PATH, MANAGER, member, flags=flags, signature=signature, body=list(body))
+
+
+def _bus_error(address: str, error: BaseException) -> UnitError:
+    for kind, what, hint in BUS_CAUSES:
+        if isinstance(error, kind):
+            detail = f": {error}" if str(error) and not isinstance(error, OSError) else ""
+            return UnitError(f"{address}: {what}{detail}", hint=hint)
+    return UnitError(f"{address}: what answers there does not speak D-Bus: {error}", hint=LOOK_AT_ADDRESS)

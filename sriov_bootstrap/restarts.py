@@ -1,0 +1,107 @@
+"""One round of restarts: pending change -> unit states -> who needs one -> restart -> what is still pending.
+
+Runs where it may block, like a pass: in the `--once` process, or in a child of the daemon.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.core import followup
+from sriov_bootstrap.core.config import Services
+from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
+from sriov_bootstrap.core.state import PendingRestart, State
+from sriov_bootstrap.errors import BusyError, StuckError, UnitError
+
+
+class Machine(Protocol):
+    """The machine as a round of restarts needs it."""
+
+    def restart_lock(self) -> AbstractContextManager[None]:
+        """One round at a time, over all processes."""
+
+    def pass_lock(self) -> AbstractContextManager[None]:
+        """state.json is only changed under it."""
+
+    def load_state(self) -> tuple[State, str]:
+        """state.json."""
+
+    def save_state(self, value: State) -> str:
+        """Writes state.json."""
+
+    def unit_states(self, names: Iterable[str]) -> tuple[UnitState, ...]:
+        """How systemd sees these units. UnitError or StuckError when it cannot be asked."""
+
+    def restart_units(
+        self, names: Sequence[str], *, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+    ) -> None:
+        """Restarts them together and reports each as it ends. UnitError or StuckError when the bus is lost."""
+
+    def monotonic(self) -> float:
+        """CLOCK_MONOTONIC, the clock of systemd's timestamps."""
+
+    def say(self, text: str) -> None:
+        """Progress, for whoever is watching."""
+
+
+def run_restarts(machine: Machine, services: Services) -> FollowUpReport:
+    """Restarts what needs it now. What has to wait, or could not be done, stays pending in state.json."""
+    with machine.restart_lock():
+        pending = machine.load_state()[0].pending
+        if pending is None:
+            return FollowUpReport()
+        try:
+            plans = _plan(machine, pending, services)
+        except (UnitError, StuckError) as error:
+            return FollowUpReport(problem=error.message, pci_addresses=pending.pci_addresses)
+        results, problem = _restart(machine, [one for one in plans if one.need is Need.RESTART], services)
+        waits = [one.due_at for one in plans if one.need is Need.WAIT]
+        _note(machine, pending, results, is_over=not waits and not problem)
+        return FollowUpReport(results, min(waits, default=None), problem, pending.pci_addresses)
+
+
+def preview(machine: Machine, services: Services) -> tuple[UnitPlan, ...]:
+    """What a change of VFs now would restart. Raises UnitError or StuckError when systemd cannot be asked."""
+    return _plan(machine, PendingRestart(machine.monotonic()), services)
+
+
+def _plan(machine: Machine, pending: PendingRestart, services: Services) -> tuple[UnitPlan, ...]:
+    states = machine.unit_states(services.restart)
+    return followup.plan_restarts(states, pending, services, now=machine.monotonic())
+
+
+def _restart(machine: Machine, plans: list[UnitPlan], services: Services) -> tuple[tuple[UnitResult, ...], str]:
+    """The results and why the bus was lost, "" if it was not."""
+    if not plans:
+        return (), ""
+    names = [one.name for one in plans]
+    results: list[UnitResult] = []
+    machine.say(f"restarting {', '.join(names)}")
+    problem = ""
+    try:
+        machine.restart_units(names, job_timeout_seconds=services.job_timeout_seconds, on_result=results.append)
+    except (UnitError, StuckError) as error:
+        problem = error.message
+        heard = {one.unit for one in results}
+        results += [UnitResult(one, UnitOutcome.BUS_ERROR, 0.0, problem) for one in names if one not in heard]
+    return tuple(results), problem
+
+
+def _note(machine: Machine, pending: PendingRestart, results: tuple[UnitResult, ...], *, is_over: bool) -> None:
+    """Counts the results; forgets the change when every unit knows of it and no newer one has come."""
+    if not results and not is_over:
+        return
+    try:
+        with machine.pass_lock():
+            saved = machine.load_state()[0]
+            done, failed = dict(saved.counters.restarts), dict(saved.counters.restart_failures)
+            for one in results:
+                counter = done if one.outcome is UnitOutcome.DONE else failed
+                counter[one.unit] = counter.get(one.unit, 0) + 1
+            rest = None if is_over and saved.pending == pending else saved.pending
+            counters = replace(saved.counters, restarts=done, restart_failures=failed)
+            machine.save_state(replace(saved, pending=rest, counters=counters))
+    except BusyError:  # it stays pending; the units' own start times keep them from a second restart
+        return
