@@ -36,7 +36,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
-    """A booted guest with two igb PFs, for all tests of the session. It has no package under test; see `installed_vm`."""
+    """A booted guest with two igb PFs, for all tests of the session, and without the package under test."""
     capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():  # building the image takes a minute, and its progress is for people
         subprocess.run([str(HERE / "setup.sh")], check=True)

@@ -92,7 +92,9 @@ def _drop_unused(cache: Path) -> None:
 
 def _build(scratch: Path) -> None:
     if os.geteuid() != 0:
-        message = "lab: building the guest image takes root (files of many owners); once built it is used from the cache"
+        message = (
+            "lab: building the guest image takes root (files of many owners); once built it is used from the cache"
+        )
         raise PermissionError(message)
     root, folder = scratch / "root", scratch / "image"
     folder.mkdir()
@@ -107,7 +109,11 @@ def _build(scratch: Path) -> None:
         shutil.copy(kernel, image.kernel)
         image.initramfs.write_bytes(build_initramfs(root))
         mke2fs = shutil.which("mke2fs", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or "mke2fs"
-        subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-d", str(root), str(image.disk), "1500M"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [mke2fs, "-q", "-F", "-t", "ext4", "-d", str(root), str(image.disk), "1500M"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 @contextmanager

@@ -23,7 +23,7 @@ exec /bin/busybox switch_root /root /sbin/init
 
 
 def build_initramfs(root: Path) -> bytes:
-    """Return an uncompressed cpio archive (the guest would be slow to unpack anything else) for the kernel in `root`."""
+    """Return a cpio archive for the kernel in `root`; uncompressed, because the guest would be slow to unpack it."""
     [modules] = (root / "usr" / "lib" / "modules").iterdir()
     paths = _in_load_order(modules / "modules.dep")
     init = INIT.format(modules=" ".join(_plain_name(path) for path in paths))
@@ -39,7 +39,7 @@ def build_initramfs(root: Path) -> bytes:
 
 
 def _in_load_order(modules_dep: Path) -> list[str]:
-    """Return module files, each after those it needs. modules.dep lists what is needed last first; see modules.dep(5)."""
+    """Return module files, each after those it needs; modules.dep(5) lists those in the opposite order."""
     needs = dict(line.split(":", 1) for line in modules_dep.read_text().splitlines())
     by_name = {_plain_name(path).removesuffix(".ko"): path for path in needs}
     ordered: dict[str, None] = {}

@@ -12,7 +12,18 @@ SUITE: Final = "trixie"
 BASE_FILES: Final = Path(__file__).parent / "guest" / "base"
 
 PACKAGES: Final = (
-    *("systemd-sysv", "udev", "dbus", "linux-image-amd64", "kmod", "iproute2", "procps", "pciutils", "ethtool", "strace"),
+    *(
+        "systemd-sysv",
+        "udev",
+        "dbus",
+        "linux-image-amd64",
+        "kmod",
+        "iproute2",
+        "procps",
+        "pciutils",
+        "ethtool",
+        "strace",
+    ),
     *("openssh-server", "curl", "busybox-static", "init-system-helpers"),
     *("python3", "python3-pyudev", "python3-dbus-next", "python3-jinja2", "python3-structlog"),
     *("python3-prometheus-client", "python3-msgspec", "python3-h11"),

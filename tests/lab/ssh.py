@@ -47,7 +47,7 @@ class Ssh:
         self._master: subprocess.Popen[bytes] | None = None
 
     def connect(self, *, deadline_seconds: float, is_alive: Callable[[], bool]) -> None:
-        """Connect as soon as the guest answers; TimeoutError at the deadline or when `is_alive` says that it never will."""
+        """Connect once the guest answers; TimeoutError at the deadline or when `is_alive` rules an answer out."""
         deadline = time.monotonic() + deadline_seconds
         while is_alive() and time.monotonic() < deadline:
             if self._answers() and self._start_master():

@@ -70,7 +70,7 @@ class Vm:
         self._write(remote_path, Path(local_path).read_bytes())
 
     def wait_until(self, condition: Callable[[], T], *, deadline_seconds: float, what: str) -> T:
-        """Return the first truthy answer of `condition`; AssertionError with `what` and the last answer at the deadline."""
+        """Return the first truthy answer of `condition`; at the deadline AssertionError with the last one."""
         started = time.monotonic()
         while True:
             last = condition()
@@ -103,7 +103,7 @@ class Vm:
         return self.read("/proc/sys/kernel/random/boot_id").strip()
 
     def reboot(self, *, hard: bool = False, wait_for_boot: bool = True) -> None:
-        """Reboot; `hard` is the reset button. `wait_for_boot=False` returns at the first ssh, while units still start."""
+        """Reboot; `hard` is the reset button. `wait_for_boot=False` returns at the first ssh: units still start."""
         before = self.boot_id()
         self._qemu.qmp.forget_events()
         if hard:
