@@ -28,6 +28,8 @@ install() {
         { cat "$log" >&2; echo "lab: apt-get could not install: $packages" >&2; exit 1; }
 }
 
+has_package_lists() { [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit)" ]; }
+
 # Backports are read through a private copy of apt's sources and lists, so that the machine's own stay as they are.
 install_from_backports() {
     suite="$VERSION_CODENAME-backports"
@@ -60,7 +62,7 @@ trap 'rm -rf "$scratch"' EXIT INT TERM
 log="$scratch/log"
 
 echo "lab: installing: $packages$(has_igb || echo qemu-system-x86)"
-if ! apt-cache show mmdebstrap >/dev/null 2>&1; then apt-get update -qq; fi
+has_package_lists || apt-get update -qq
 
 if ! has_igb; then
     candidate=$(apt-cache policy qemu-system-x86 | awk '/Candidate:/ { print $2 }')
