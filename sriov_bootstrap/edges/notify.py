@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Mapping
 
 
@@ -28,28 +27,8 @@ class Notifier:
             return False
         return True
 
-    def ready(self, status: str) -> bool:
-        return self.notify(f"READY=1\nSTATUS={_one_line(status)}")
-
-    def status(self, text: str) -> bool:
-        return self.notify(f"STATUS={_one_line(text)}")
-
-    def stopping(self) -> bool:
-        return self.notify("STOPPING=1")
-
-    def reloading(self) -> bool:
-        """Must be followed by `ready`. Type=notify-reload wants the time, to tell old news from new."""
-        return self.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-
-    def extend_timeout(self, seconds: float) -> bool:
-        """Moves the end of the current start, run or stop to so many seconds from now."""
-        return self.notify(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
-
-    def watchdog(self) -> bool:
-        return self.notify("WATCHDOG=1")
-
     def watchdog_interval_seconds(self) -> float | None:
-        """How often to call `watchdog`, half of WatchdogSec= as sd_watchdog_enabled(3) advises; None: never."""
+        """How often to send WATCHDOG=1: half of WatchdogSec= as sd_watchdog_enabled(3) advises; None: never."""
         return self._watchdog_seconds and self._watchdog_seconds / 2
 
 
@@ -58,7 +37,3 @@ def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
     if pid and pid != str(os.getpid()):  # meant for a process that started us
         return None
     return int(microseconds) / 1e6 if microseconds.isdecimal() and int(microseconds) else None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.splitlines())
