@@ -78,7 +78,7 @@ def _parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:
     except UnicodeDecodeError as error:
         line = file.data.count(b"\n", 0, error.start) + 1
         return [f"{file.path}: line {line}: not UTF-8 text (byte 0x{file.data[error.start]:02x})"], {}
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, or int() on a number of over 4300 digits
         return [f"{file.path}: not TOML: {error}"], {}
 
 
