@@ -49,7 +49,8 @@ def apply(action: Action, kernel: Kernel, *, guard: Callable[[], str]) -> Result
     except StuckError as error:
         return Result(action, Outcome.STUCK, kernel.monotonic() - began, message=error.message, hint=error.hint)
     except SysfsError as error:
-        message, hint = explained(action, error.errno) if error.errno else (error.message, error.hint)
+        message, hint = explained(action, error.errno) if error.errno else (error.message, "")
+        hint = hint or error.hint
         return Result(
             action,
             Outcome.FAILED,
@@ -57,7 +58,7 @@ def apply(action: Action, kernel: Kernel, *, guard: Callable[[], str]) -> Result
             errno=error.errno,
             message=message,
             hint=hint,
-            is_transient=bool(error.errno) and causes.explain(error.errno).is_transient,
+            is_transient=causes.explain(error.errno).is_transient,
         )
     except SriovBootstrapError as error:
         return Result(action, Outcome.REFUSED, kernel.monotonic() - began, message=error.message, hint=error.hint)

@@ -15,7 +15,7 @@ from sriov_bootstrap.core import decode, facts, state
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings
+from sriov_bootstrap.core.plan import Action, Jam, ModuleFacts, Plan, ReloadDriver, Surroundings
 from sriov_bootstrap.core.plan_max_vfs import make_plans
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
@@ -94,7 +94,9 @@ def run_pass(
         with machine.pass_lock():
             return _apply_pass(machine, loaded, force=force, handover=handover or Handover())
     saved, note = machine.load_state()
-    seen = _decide(machine, loaded.config, read_facts(machine, loaded.config), saved, force=force)
+    pfs = read_facts(machine, loaded.config)
+    saved = state.remember(saved, (), pfs)
+    seen = _decide(machine, loaded.config, pfs, saved, force=force)
     return PassReport(
         started_at=machine.time(),
         pfs=_report_pfs(seen, (), saved),
@@ -151,7 +153,9 @@ def _decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: S
 def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
-    first = _decide(machine, loaded.config, read_facts(machine, loaded.config), saved, force=force)
+    pfs = read_facts(machine, loaded.config)
+    saved = state.remember(saved, (), pfs)
+    first = _decide(machine, loaded.config, pfs, saved, force=force)
     seen, memory, results = _rounds(machine, loaded.config, first, saved, force=force)
     report = PassReport(
         started_at=started_at,
@@ -196,15 +200,26 @@ def _rounds(
         pfs = read_facts(machine, config)
         memory = state.remember(memory, acted, pfs)
         seen = _decide(machine, config, pfs, memory, force=force)
-        if not any(result.outcome is Outcome.STALE for result in acted):
+        if not any(_calls_for_another_look(result) for result in acted):
             break
     return seen, memory, results
+
+
+def _calls_for_another_look(result: Result) -> bool:
+    """Whether the machine is no longer the one that was planned for: a reload makes new netdevs, and they are down."""
+    reloaded = isinstance(result.action, ReloadDriver) and result.is_done
+    return reloaded or result.outcome is Outcome.STALE
+
+
+def _concerned(action: Action) -> set[str]:
+    return {*action.pci_addresses} if isinstance(action, ReloadDriver) else {action.pci_address}
 
 
 def _report_pfs(seen: Seen, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:
     lines = []
     for plan in seen.plans:
         address = plan.desired.pf.pci_address if plan.desired.pf else ""
-        own = tuple(result for result in results if result.action.pci_address == address)
+        involved = {address, plan.carrier}
+        own = tuple(result for result in results if involved & _concerned(result.action))
         lines.append(report_pf(plan, plan.desired.pf, own, is_incomplete=address in memory.incomplete))
     return tuple(lines)

@@ -111,11 +111,15 @@ class Verdict(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """The steps for one PF, in order; `verdict` says why they do not reach the target, None when they do."""
+    """The steps for one PF, in order; `verdict` says why they do not reach the target, None when they do.
+
+    `carrier` is the PCI address of the PF whose plan has the steps for this one too, "" where there is no such PF.
+    """
 
     desired: DesiredPf
     actions: tuple[Action, ...] = ()
     verdict: Verdict | None = None
+    carrier: str = ""
 
     @property
     def changes_vfs(self) -> bool:
@@ -175,13 +179,15 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     pf, target = desired.pf, desired.target
     if pf is None or target is None:  # an optional PF that is not there: nothing to do, and that is fine
         return Plan(desired)
-    preparations = _preparations(desired, pf, target, around)
+    if around.jam and around.jam.pci_address == pf.pci_address:
+        return Plan(desired, verdict=blocked(pf, around.jam))
+    prepared = preparations(desired, pf, target, around)
     if pf.num_vfs == target:
-        writes, verdict = preparations, None
+        writes, verdict = prepared, None
     elif verdict := _in_use(desired, pf, target, around) or _short(pf, target, around):
-        writes = preparations
+        writes = prepared
     else:
-        writes = (*preparations, *_count_steps(desired, pf, target, around))
+        writes = (*prepared, *_count_steps(desired, pf, target, around))
     if around.jam and writes:
         return Plan(desired, verdict=verdict or blocked(pf, around.jam))
     return Plan(desired, writes, verdict)
@@ -211,7 +217,8 @@ def blocked(pf: PfFacts, jam: Jam) -> Verdict:
     return Verdict(reason, str(jam), hint)
 
 
-def _preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:
+def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:
+    """What has to be so before VFs are made, and is not yet."""
     steps: list[Action] = []
     if not target:
         return ()

@@ -6,7 +6,9 @@ written. The parameter is read only when the module loads, and passing it to a l
 hence the reload, which takes every PF of the driver down and is therefore guarded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
 
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
@@ -16,29 +18,44 @@ from sriov_bootstrap.core.plan import (
     Plan,
     Reason,
     ReloadDriver,
+    SetAutoprobe,
+    Short,
     Surroundings,
     Verdict,
     WriteFile,
     blocked,
+    fewer,
     plan_pf,
+    preparations,
     unfit,
 )
 
 
+class Wish(Struct, frozen=True):
+    """A wish that has all it takes: a PF with a driver, and a count."""
+
+    desired: DesiredPf
+    pf: PfFacts
+    target: int
+
+
 def make_plans(wishes: Iterable[DesiredPf], around: Surroundings) -> tuple[Plan, ...]:
     """A plan for each wish, in their order. Of the PFs of one driver that use max_vfs the first carries the steps."""
-    plans: list[Plan] = []
     wishes = tuple(wishes)
-    done: set[str] = set()
-    for wish in wishes:
-        if not wish.rule.uses_max_vfs or wish.pf is None or not wish.pf.driver:
-            plans.append(plan_pf(wish, around))
-            continue
-        driver = wish.pf.driver
-        siblings = [other for other in wishes if other.rule.uses_max_vfs and other.pf and other.pf.driver == driver]
-        plans.append(_plan(wish, siblings, around, is_first=driver not in done))
-        done.add(driver)
-    return tuple(plans)
+    families: dict[str, list[Wish]] = {}
+    for wish in filter(None, map(_of_max_vfs, wishes)):
+        families.setdefault(wish.pf.driver, []).append(wish)
+    return tuple(
+        _plan(mine, families[mine.pf.driver], around) if (mine := _of_max_vfs(one)) else plan_pf(one, around)
+        for one in wishes
+    )
+
+
+def _of_max_vfs(wish: DesiredPf) -> Wish | None:
+    """None: it goes through sriov_numvfs, or through its refusals."""
+    if not wish.rule.uses_max_vfs or wish.pf is None or not wish.pf.driver or wish.target is None:
+        return None
+    return Wish(wish, wish.pf, wish.target)
 
 
 def modprobe_path(driver: str) -> str:
@@ -52,56 +69,77 @@ def modprobe_text(driver: str, count: int) -> str:
     return f"{header}\noptions {driver} max_vfs={count}\n"
 
 
-def _plan(wish: DesiredPf, siblings: list[DesiredPf], around: Surroundings, *, is_first: bool) -> Plan:
-    pf, target = wish.pf, wish.target
-    if pf is None or target is None:
-        return Plan(wish)
+def _plan(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Plan:
+    pf, is_carrier = wish.pf, wish.pf == family[0].pf
     module = around.modules.get(pf.driver, ModuleFacts())
-    if verdict := unfit(wish) or _impossible(pf, siblings, module):
-        return Plan(wish, verdict=verdict)
-    text = modprobe_text(pf.driver, target)
+    if verdict := _impossible(wish, family, around, module):
+        return Plan(wish.desired, verdict=verdict)
     steps: list[Action] = []
-    if is_first and module.modprobe_text != text:
+    text = modprobe_text(pf.driver, wish.target)
+    if is_carrier and module.modprobe_text != text:
         steps.append(WriteFile(pf.pci_address, modprobe_path(pf.driver), text))
-    if all(other.pf and other.pf.num_vfs == target for other in siblings):
-        return Plan(wish, tuple(steps))
-    verdict = _no_reload(wish, pf, siblings, around)
-    if verdict is None and around.jam:
-        verdict = blocked(pf, around.jam)
-    if verdict is None and is_first:
-        addresses = tuple(other.pci_address for other in around.pfs if other.driver == pf.driver)
-        steps.append(ReloadDriver(pf.pci_address, pf.driver, addresses, target))
-    return Plan(wish, tuple(steps), verdict if pf.num_vfs != target else None)
+    if all(other.pf.num_vfs == wish.target for other in family):
+        prepared = preparations(wish.desired, pf, wish.target, around)
+        if prepared and around.jam:
+            return Plan(wish.desired, tuple(steps), blocked(pf, around.jam))
+        return Plan(wish.desired, (*steps, *prepared))
+    if verdict := _no_reload(wish, family, around):
+        return Plan(wish.desired, tuple(steps), verdict if pf.num_vfs != wish.target else None)
+    if not is_carrier:
+        return Plan(wish.desired, carrier=family[0].pf.pci_address)
+    return Plan(wish.desired, (*steps, *_reload_steps(wish, family, around)))
 
 
-def _impossible(pf: PfFacts, siblings: list[DesiredPf], module: ModuleFacts) -> Verdict | None:
+def _reload_steps(wish: Wish, family: Sequence[Wish], around: Surroundings) -> tuple[Action, ...]:
+    """autoprobe outlives the reload (struct pci_sriov belongs to the device), a netdev that is up does not."""
+    prepared = (step for one in family for step in preparations(one.desired, one.pf, one.target, around))
+    probes = (step for step in prepared if isinstance(step, SetAutoprobe))
+    driver = wish.pf.driver
+    addresses = tuple(other.pci_address for other in around.pfs if other.driver == driver)
+    return (*probes, ReloadDriver(wish.pf.pci_address, driver, addresses, wish.target))
+
+
+def _impossible(wish: Wish, family: Sequence[Wish], around: Surroundings, module: ModuleFacts) -> Verdict | None:
+    """A count that one PF of the driver refuses is not written for the others either: it is the module's."""
+    pf = wish.pf
+    if around.jam and around.jam.pci_address == pf.pci_address:
+        return blocked(pf, around.jam)
+    if verdict := next(filter(None, map(unfit, [wish.desired, *(other.desired for other in family)])), None):
+        return verdict
     if not module.has_max_vfs:
         message = f"{pf.pci_address}: the module {pf.driver} has no parameter max_vfs that takes one number"
         return Verdict(Reason.METHOD_UNSUPPORTED, message, 'use method = "sriov_numvfs"')
-    targets = {other.target for other in siblings}
-    if len(targets) > 1:
-        names = ", ".join(sorted({f'"{other.rule.name}"' for other in siblings}))
+    if len({other.target for other in family}) > 1:
+        names = ", ".join(sorted({f'"{other.desired.rule.name}"' for other in family}))
         message = f"{pf.pci_address}: max_vfs is one number for all PFs of {pf.driver}, and the rules {names} differ"
         return Verdict(Reason.CONFLICT, message, 'give these rules the same num_vfs, or use method = "sriov_numvfs"')
     return None
 
 
-def _no_reload(wish: DesiredPf, pf: PfFacts, siblings: list[DesiredPf], around: Surroundings) -> Verdict | None:
+def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
     """Why the module may not be reloaded now, None if it may."""
-    hint = f"reboot, or when nothing needs the NIC: modprobe -r {pf.driver} && modprobe {pf.driver}"
-    family = [other for other in around.pfs if other.driver == pf.driver]
-    if not wish.rule.reload_driver:
-        message = f"{pf.pci_address}: {pf.num_vfs} VFs instead of {wish.target} until {pf.driver} is reloaded"
+    pf, driver = wish.pf, wish.pf.driver
+    hint = f"reboot, or when nothing needs the NIC: modprobe -r {driver} && modprobe {driver}"
+    if not all(other.desired.rule.reload_driver for other in family):
+        message = f"{pf.pci_address}: {pf.num_vfs} VFs instead of {wish.target} until {driver} is reloaded"
         return Verdict(Reason.RELOAD_REQUIRED, message, f"{hint}; reload_driver = true in the rule does it")
-    covered = {other.pf.pci_address for other in siblings if other.pf}
-    for other in family:
+    if not around.force and any(_was_tried(other, around) for other in family):
+        return fewer(pf, wish.target)
+    covered = {other.pf.pci_address for other in family}
+    for other in (one for one in around.pfs if one.driver == driver):
         if other.pci_address not in covered:
-            message = f"{other.pci_address}: no rule with max_vfs covers this PF, so {pf.driver} is not reloaded"
+            message = f"{other.pci_address}: no rule with max_vfs covers this PF, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
-        if users := [vf for vf in other.vfs_in_use if not around.force]:
+        if users := other.vfs_in_use:
             message = f"{other.pci_address}: VF {users[0].index} {users[0].pci_address} is in use: {users[0].user}"
-            return Verdict(Reason.IN_USE, f"{message}; {pf.driver} is not reloaded", "it is done when it is released")
+            return Verdict(Reason.IN_USE, f"{message}; {driver} is not reloaded", "it is done when it is released")
         if carried := [dev.name for dev in other.netdevs if around.default_route_netdevs & {dev.name, *dev.uppers}]:
-            message = f"{other.pci_address}: {carried[0]} carries the default route, so {pf.driver} is not reloaded"
+            message = f"{other.pci_address}: {carried[0]} carries the default route, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
-    return None
+    return blocked(pf, around.jam) if around.jam else None
+
+
+def _was_tried(wish: Wish, around: Surroundings) -> bool:
+    """A reload gave this PF these VFs, or none, for this very number: the next one would give no others."""
+    made = around.short.get(wish.pf.pci_address)
+    return made is not None and made == Short(wish.target, frozenset(vf.incarnation for vf in wish.pf.vfs))

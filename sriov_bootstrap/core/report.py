@@ -1,12 +1,13 @@
 """What happened: one pass as a value. Log, metrics, state and status all show this, so they cannot disagree."""
 
+import os
 from enum import StrEnum
 
 from msgspec import Struct
 
 from sriov_bootstrap.core import causes
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
-from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, Verdict, fewer
+from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, SetNumVfs, Verdict, fewer
 
 # Only a new config, a release or an operator changes these: a boot does not wait for them.
 FINAL = frozenset(
@@ -158,7 +159,7 @@ def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is
     `is_incomplete`: VFs of our last write still wait for their driver. A plan without results is one not carried out.
     """
     rule = plan.desired.rule
-    verdict = plan.verdict or _failure(results) or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
+    verdict = plan.verdict or _failure(plan, results) or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
     base = PfReport(
         rule=rule.name,
         requested=str(rule.num_vfs),
@@ -197,23 +198,31 @@ def _vf(vf: VfFacts) -> VfReport:
 def _quiet_state(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> PfState:
     if pf is None:
         return PfState.OPTIONAL
-    return PfState.PENDING if plan.actions and not results else PfState.OK
+    return PfState.PENDING if (plan.actions or plan.carrier) and not results else PfState.OK
 
 
 def _intention(plan: Plan, results: tuple[Result, ...]) -> str:
     """What a plan that was not carried out would do; "" for the others."""
     if plan.desired.pf is None:
         return f'no PF matches rule "{plan.desired.rule.name}", which is not required'
-    return "" if results else "to do: " + ", then ".join(map(str, plan.actions)) if plan.actions else ""
+    if results:
+        return ""
+    steps = ", then ".join(map(str, plan.actions)) or (f"the steps of {plan.carrier}" if plan.carrier else "")
+    return f"to do: {steps}" if steps else ""
 
 
-def _failure(results: tuple[Result, ...]) -> Verdict | None:
-    """The last action that did not end well, as a verdict."""
-    bad = next((result for result in reversed(results) if not result.is_done), None)
-    if bad is None:
+def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
+    """The last action as a verdict, if it did not end well: earlier ones were planned anew and done after all."""
+    bad = results[-1] if results else None
+    if bad is None or bad.is_done:
         return None
     if bad.outcome is Outcome.STUCK:
         return Verdict(Reason.STUCK, bad.message, bad.hint)
+    if not plan.actions and not plan.carrier:  # somebody else has brought it about since
+        return None
+    if bad.outcome is Outcome.STALE:
+        message = f"{bad.action.pci_address}: cannot {bad.action}: somebody else keeps changing it"
+        return Verdict(Reason.WRITE_FAILED, message, "find out who writes sriov_numvfs and let only one of you do it")
     if bad.outcome is Outcome.REFUSED:
         return Verdict(Reason.IN_USE, bad.message, bad.hint)
     return Verdict(Reason.WRITE_FAILED, bad.message, bad.hint)
@@ -222,7 +231,7 @@ def _failure(results: tuple[Result, ...]) -> Verdict | None:
 def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is_incomplete: bool) -> Verdict | None:
     """Every action ended well, and yet the VFs are not there."""
     target = plan.desired.target
-    if plan.desired.pf is None or target is None or (plan.actions and not results):
+    if plan.desired.pf is None or target is None or ((plan.actions or plan.carrier) and not results):
         return None
     if pf is None:
         message = f"{plan.desired.pf.pci_address}: the device went away during the pass"
@@ -238,5 +247,10 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
 
 
 def explained(action: Action, number: int) -> tuple[str, str]:
-    """Message and hint for an action that ended in `number`, the kernel's errno."""
+    """Message and hint for an action that ended in `number`, the kernel's errno.
+
+    The table of causes is of sriov_numvfs: ENOSPC from a file system is not about MSI-X vectors.
+    """
+    if not isinstance(action, SetNumVfs):
+        return f"{action.pci_address}: cannot {action}: {causes.name_of(number)} ({os.strerror(number)})", ""
     return f"{action.pci_address}: cannot {action}: {causes.describe(number)}", causes.explain(number).remedy

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import SetAutoprobe, SetNumVfs, Short
+from sriov_bootstrap.core.plan import ReloadDriver, SetAutoprobe, SetNumVfs, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, Result
 
 FORMAT = 1
@@ -71,8 +71,10 @@ def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
         return fresh, ""
     try:
         saved = msgspec.json.decode(data, type=State)
-    except (msgspec.DecodeError, RecursionError) as error:  # ValidationError is a DecodeError
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # ValidationError is a DecodeError
         return fresh, f"state.json is not readable and was started anew: {error}"
+    if len(saved.counters.duration_buckets) != len(DURATION_BUCKETS):
+        return fresh, "state.json counts other durations and was started anew"
     if saved.format != FORMAT:
         return fresh, f"state.json has format {saved.format}, not {FORMAT}, and was started anew"
     if saved.boot_id != boot_id:
@@ -125,21 +127,42 @@ def incarnations(pf: PfFacts) -> frozenset[int]:
 def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]) -> State:
     """What the next look must know of what was done: `pfs` are the facts after it."""
     here = {pf.pci_address: pf for pf in pfs}
-    incomplete = {one for one in saved.incomplete if one in here and not all(vf.is_ready for vf in here[one].vfs)}
+    incomplete = {one for one in saved.incomplete if one in here and _waits_for_drivers(here[one])}
     short, autoprobe_off = dict(saved.short), set(saved.autoprobe_off)
     for result in results:
         address = result.action.pci_address
-        match result.action:
-            case SetAutoprobe(enabled=enabled) if result.is_done:
-                autoprobe_off = autoprobe_off - {address} if enabled else autoprobe_off | {address}
-            case SetNumVfs(after=after) if result.outcome is Outcome.CHANGED and address in here:
-                short.pop(address, None)
-                incomplete.discard(address)
-                if here[address].num_vfs not in {0, after}:
-                    short[address] = Short(after, incarnations(here[address]))
-                elif not result.is_settled:
-                    incomplete.add(address)
+        if isinstance(result.action, SetAutoprobe) and result.is_done:
+            autoprobe_off = autoprobe_off - {address} if result.action.enabled else autoprobe_off | {address}
+        addresses, target, good = _written(result)
+        for pf in (here[one] for one in addresses if one in here):
+            short.pop(pf.pci_address, None)
+            incomplete.discard(pf.pci_address)
+            if pf.num_vfs not in good:
+                short[pf.pci_address] = Short(target, incarnations(pf))
+            elif not result.is_settled:
+                incomplete.add(pf.pci_address)
     return replace(saved, incomplete=tuple(sorted(incomplete)), short=short, autoprobe_off=tuple(sorted(autoprobe_off)))
+
+
+def _waits_for_drivers(pf: PfFacts) -> bool:
+    return pf.autoprobe and not all(vf.is_ready for vf in pf.vfs)
+
+
+def _written(result: Result) -> tuple[tuple[str, ...], int, frozenset[int]]:
+    """PFs whose VFs an action made, the count it asked for, and the counts after which it may be asked again.
+
+    A write that made no VFs destroys none the next time; a reload takes every PF of the driver down once more.
+    """
+    nothing: frozenset[int] = frozenset()
+    if result.outcome is not Outcome.CHANGED:
+        return (), 0, nothing
+    match result.action:
+        case SetNumVfs(pci_address=address, after=after):
+            return (address,), after, frozenset({0, after})
+        case ReloadDriver(pci_addresses=addresses, expected=expected):
+            return addresses, expected, frozenset({expected})
+        case _:
+            return (), 0, nothing
 
 
 def fold(
