@@ -1,0 +1,72 @@
+"""Rules applied to PFs."""
+
+import pytest
+
+from builders import PF, PF2, PF3, make_config, make_netdev, make_pf, make_rule
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.desired import DesiredPf, matches, resolve
+from sriov_bootstrap.core.facts import PfFacts
+
+HERE = make_pf(netdevs=(make_netdev(altnames=("enp59s0f0",)), make_netdev(name="rep0", mac="02:00:00:00:00:01")))
+
+
+@pytest.mark.parametrize(
+    ("match", "holds"),
+    [
+        (Match(netdev="ens1f0"), True),
+        (Match(netdev="ens1*"), True),
+        (Match(netdev="ENS1F0"), False),
+        (Match(netdev="enp59s0f0"), True),
+        (Match(netdev="rep0"), True),
+        (Match(altname="enp59s0f0"), True),
+        (Match(altname="ens1f0"), False),
+        (Match(pci_address="0000:3b:00.[0-3]"), True),
+        (Match(pci_address="0000:3b:00.1"), False),
+        (Match(mac="3c:fd:fe:*"), True),
+        (Match(driver="igb"), True),
+        (Match(driver="ig"), False),
+        (Match(vendor_id="8086", device_id="10c9"), True),
+        (Match(vendor_id="8086", device_id="1572"), False),
+        (Match(netdev="ens1f0", driver="ixgbe"), False),
+    ],
+    ids=str,
+)
+def test_every_selector_that_is_given_must_hold(match: Match, *, holds: bool) -> None:
+    assert matches(match, HERE) is holds
+
+
+def test_a_pf_without_a_netdev_is_found_by_its_address() -> None:
+    bare = make_pf(netdevs=(), driver="")
+    assert matches(Match(pci_address=PF), bare)
+    assert not matches(Match(netdev="*"), bare)
+
+
+@pytest.mark.parametrize(
+    ("num_vfs", "pf", "target"),
+    [
+        (3, make_pf(), 3),
+        (3, None, 3),
+        (32, make_pf(), 32),
+        ("max", make_pf(), 7),
+        ("max", make_pf(driver="", total_vfs=8), None),
+        ("max", None, None),
+        ("50%", make_pf(), 3),
+        ("100%", make_pf(), 7),
+        ("0%", make_pf(), 0),
+    ],
+)
+def test_a_count_is_told_where_it_can_be_told(num_vfs: int | str, pf: PfFacts | None, target: int | None) -> None:
+    assert DesiredPf(make_rule(num_vfs=num_vfs), pf).target == target
+
+
+def test_the_first_rule_that_matches_wins_and_one_rule_takes_several_pfs() -> None:
+    one, two, three = (make_pf(pci_address=address) for address in (PF, PF2, PF3))
+    special = make_rule(name="special", match=Match(pci_address=PF2))
+    general = make_rule(name="general", match=Match(driver="igb"))
+    late = make_rule(name="late", match=Match(pci_address=PF3))
+    wishes = resolve(make_config(special, general, late), [three, two, one])
+    assert wishes == (DesiredPf(special, two), DesiredPf(general, one), DesiredPf(general, three), DesiredPf(late))
+
+
+def test_a_pf_without_a_rule_is_not_ours() -> None:
+    assert resolve(make_config(), [make_pf()]) == ()

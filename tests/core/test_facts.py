@@ -1,0 +1,182 @@
+"""Raw text -> facts: what counts as in use, and that no text does any harm."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
+from sriov_bootstrap.core import facts
+from sriov_bootstrap.core.facts import Holder, Holders, Link, Links, PfFacts, RawNetdev, RawPf, RawVf, parse_pf
+
+QEMU = Holder(4711, "qemu-system-x86", "instance-0000002a")
+UP = RawNetdev("v0", flags="0x1003")
+TEXT = st.text(max_size=12)
+NETDEV = st.builds(RawNetdev, TEXT, TEXT, TEXT, TEXT, st.tuples(TEXT))
+VF = st.builds(RawVf, TEXT, TEXT, TEXT, TEXT, st.integers(), TEXT, st.tuples(NETDEV), st.tuples(TEXT), st.tuples(TEXT))
+NAMES = st.sampled_from(["sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe", "sriov_numvfs"])
+RAW = st.builds(RawPf, TEXT, st.dictionaries(NAMES, TEXT), TEXT, st.tuples(NETDEV, NETDEV), st.tuples(VF, VF))
+
+
+def test_a_pf_is_understood() -> None:
+    links = Links({"ens1f0": Link("ens1f0", ("enp59s0f0",))})
+    assert parse_pf(make_raw_pf(vfs=(make_raw_vf(),)), links, Holders()) == PfFacts(
+        pci_address=PF,
+        total_vfs=7,
+        driver="igb",
+        vendor_id="8086",
+        device_id="10c9",
+        numa_node=1,
+        netdevs=(make_netdev(altnames=("enp59s0f0",)),),
+        vfs=(make_vf(iommu_group="17"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "field", "value"),
+    [
+        ({"sriov_totalvfs": "seven"}, "total_vfs", 0),
+        ({"sriov_totalvfs": ""}, "total_vfs", 0),
+        ({"sriov_totalvfs": "9" * 5000}, "total_vfs", 0),
+        ({"numa_node": ""}, "numa_node", -1),
+        ({"numa_node": "-1"}, "numa_node", -1),
+        ({"sriov_drivers_autoprobe": "0"}, "autoprobe", False),
+        ({"sriov_drivers_autoprobe": "1"}, "autoprobe", True),
+        ({"sriov_drivers_autoprobe": ""}, "autoprobe", True),
+        ({"vendor": ""}, "vendor_id", ""),
+        ({"device": "0xABCD"}, "device_id", "abcd"),
+    ],
+)
+def test_garbage_becomes_the_value_that_makes_the_least_happen(
+    attributes: dict[str, str], field: str, value: object
+) -> None:
+    assert getattr(parse_pf(make_raw_pf(**attributes), Links(), Holders()), field) == value
+
+
+def test_a_pf_without_any_file_offers_nothing() -> None:
+    assert parse_pf(RawPf(PF, {}), Links(), Holders()) == PfFacts(PF, 0, has_numvfs_file=False)
+
+
+@given(RAW)
+def test_any_text_makes_a_pf(raw: RawPf) -> None:
+    assert parse_pf(raw, Links(), Holders()).num_vfs == 2
+
+
+@pytest.mark.parametrize(
+    ("vf", "links", "holders", "user"),
+    [
+        pytest.param(make_raw_vf(driver=""), Links(), Holders(), "", id="no driver"),
+        pytest.param(make_raw_vf(), Links(), Holders(), "", id="netdev down"),
+        pytest.param(make_raw_vf(netdevs=(UP,)), Links(), Holders(), "", id="netdev up, unknown to ip"),
+        pytest.param(make_raw_vf(netdevs=(UP,)), Links({"v0": Link("v0")}), Holders(), "", id="netdev up, no address"),
+        pytest.param(
+            make_raw_vf(netdevs=(UP,)),
+            Links({"v0": Link("v0", addresses=("10.0.0.2/24", "fd00::2/64"))}),
+            Holders(),
+            "netdev v0 is up with 10.0.0.2/24, fd00::2/64",
+            id="netdev up, addresses",
+        ),
+        pytest.param(
+            make_raw_vf(),
+            Links({"v0": Link("v0", addresses=("10.0.0.2/24",))}),
+            Holders(),
+            "",
+            id="netdev down, address",
+        ),
+        pytest.param(
+            make_raw_vf(netdevs=(UP,)),
+            Links(problem="ip failed"),
+            Holders(),
+            "netdev v0 is up and its addresses are unknown: ip failed",
+            id="addresses unknown",
+        ),
+        pytest.param(
+            make_raw_vf(netdevs=(RawNetdev("v0", uppers=("bond0", "br0")),)),
+            Links(),
+            Holders(),
+            "netdev v0 is below bond0, br0",
+            id="in a bond, down",
+        ),
+        pytest.param(
+            make_raw_vf(netdevs=(RawNetdev("v0"), RawNetdev("v1", uppers=("bond0",)))),
+            Links(),
+            Holders(),
+            "netdev v1 is below bond0",
+            id="second netdev",
+        ),
+        pytest.param(
+            make_raw_vf(netdevs=()),
+            Links(),
+            Holders(),
+            "driver igbvf without a netdev here: it is in another network namespace",
+            id="another namespace",
+        ),
+        pytest.param(make_raw_vf(netdevs=(), infiniband=("mlx5_2",)), Links(), Holders(), "", id="RDMA only"),
+        pytest.param(make_raw_vf(driver="vfio-pci", netdevs=()), Links(), Holders(), "", id="vfio, nobody"),
+        pytest.param(
+            make_raw_vf(driver="vfio-pci", netdevs=()),
+            Links(),
+            Holders({"/dev/vfio/17": QEMU}),
+            "held by qemu-system-x86 pid 4711 (instance-0000002a)",
+            id="vfio group",
+        ),
+        pytest.param(
+            make_raw_vf(driver="vfio-pci", netdevs=()),
+            Links(),
+            Holders({"/dev/vfio/noiommu-17": Holder(9, "dpdk")}),
+            "held by dpdk pid 9",
+            id="vfio without IOMMU",
+        ),
+        pytest.param(
+            make_raw_vf(driver="mlx5_vfio_pci", iommu_group="", vfio_devices=("vfio3",)),
+            Links(),
+            Holders({"/dev/vfio/devices/vfio3": Holder(9, "dpdk")}),
+            "held by dpdk pid 9",
+            id="vfio device node",
+        ),
+        pytest.param(
+            make_raw_vf(driver="vfio-pci"), Links(), Holders({"/dev/vfio/18": QEMU}), "", id="vfio, another group"
+        ),
+        pytest.param(
+            make_raw_vf(driver="vfio-pci"),
+            Links(),
+            Holders(problem="no permission to read /proc"),
+            "nobody could be ruled out: no permission to read /proc",
+            id="vfio, /proc unreadable",
+        ),
+    ],
+)
+def test_a_vf_is_in_use_when_somebody_would_miss_it(vf: RawVf, links: Links, holders: Holders, user: str) -> None:
+    pf = parse_pf(make_raw_pf(vfs=(vf,)), links, holders)
+    assert pf.vfs[0].user == user
+    assert pf.vfs_in_use == (pf.vfs if user else ())
+
+
+@pytest.mark.parametrize(
+    ("vf", "is_ready"),
+    [
+        (make_vf(), True),
+        (make_vf(driver=""), False),
+        (make_vf(netdevs=()), False),
+        (make_vf(netdevs=(), infiniband=("mlx5_2",)), True),
+        (make_vf(driver="vfio-pci", netdevs=()), True),
+    ],
+    ids=["netdev", "no driver", "still probing", "RDMA", "vfio"],
+)
+def test_a_vf_is_ready_when_its_driver_has_finished(vf: facts.VfFacts, *, is_ready: bool) -> None:
+    assert vf.is_ready is is_ready
+
+
+def test_the_oldest_netdev_is_the_pfs_own() -> None:
+    devices = (RawNetdev("rep0", ifindex="9"), RawNetdev("ens1f0", ifindex="2"))
+    pf = parse_pf(RawPf(PF, {}, netdevs=devices), Links(), Holders())
+    assert (pf.netdev, make_pf(netdevs=()).netdev) == ("ens1f0", "")
+
+
+def test_vfs_are_in_the_order_of_their_index() -> None:
+    vfs = tuple(make_raw_vf(index=index) for index in ("10", "2", "0"))
+    assert [vf.index for vf in parse_pf(make_raw_pf(vfs=vfs), Links(), Holders()).vfs] == [0, 2, 10]
+
+
+@pytest.mark.parametrize(("driver", "needed"), [("igbvf", False), ("vfio-pci", True), ("", False)])
+def test_proc_is_walked_only_where_a_vf_is_bound_to_vfio(driver: str, *, needed: bool) -> None:
+    assert facts.needs_holders([make_raw_pf(vfs=(make_raw_vf(driver=driver),))]) is needed

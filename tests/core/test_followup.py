@@ -1,0 +1,98 @@
+"""Who restarts after a change, and when something is tried again."""
+
+import pytest
+
+from builders import PF
+from sriov_bootstrap.core.config import Services
+from sriov_bootstrap.core.followup import (
+    Need,
+    UnitPlan,
+    UnitState,
+    in_pass_delay_seconds,
+    is_unfinished,
+    is_worth_retrying,
+    plan_restarts,
+    retry_delay_seconds,
+)
+from sriov_bootstrap.core.plan import Reason, SetNumVfs
+from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
+from sriov_bootstrap.core.state import PendingRestart
+
+WRITE = SetNumVfs(PF, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("load", "active", "started_at", "changed_at", "need", "due_at"),
+    [
+        ("loaded", "active", 10.0, 100.0, Need.RESTART, 0.0),
+        ("loaded", "activating", 10.0, 100.0, Need.RESTART, 0.0),
+        ("loaded", "reloading", 10.0, 100.0, Need.RESTART, 0.0),
+        ("loaded", "refreshing", 10.0, 100.0, Need.RESTART, 0.0),
+        ("loaded", "active", 100.0, 100.0, Need.WAIT, 130.0),
+        ("loaded", "active", 90.0, 100.0, Need.WAIT, 120.0),
+        ("loaded", "active", 80.0, 100.0, Need.RESTART, 0.0),
+        ("loaded", "active", 100.5, 100.0, Need.STARTED_SINCE, 0.0),
+        ("loaded", "active", 10.0, None, Need.RESTART, 0.0),
+        ("loaded", "inactive", 10.0, 100.0, Need.NOT_RUNNING, 0.0),
+        ("loaded", "failed", 10.0, 100.0, Need.NOT_RUNNING, 0.0),
+        ("loaded", "deactivating", 10.0, 100.0, Need.NOT_RUNNING, 0.0),
+        ("not-found", "inactive", 0.0, 100.0, Need.NOT_RUNNING, 0.0),
+        ("masked", "active", 10.0, 100.0, Need.NOT_RUNNING, 0.0),
+        ("loaded", "a word of tomorrow", 10.0, 100.0, Need.NOT_RUNNING, 0.0),
+    ],
+)
+def test_a_unit_restarts_if_it_runs_since_before_the_change(
+    *, load: str, active: str, started_at: float, changed_at: float | None, need: Need, due_at: float
+) -> None:
+    unit = UnitState("nova-compute.service", load, active, started_at)
+    plans = plan_restarts([unit], PendingRestart(changed_at), Services(), now=110.0)
+    assert plans == (UnitPlan("nova-compute.service", need, due_at),)
+
+
+@pytest.mark.parametrize(
+    ("failures", "delay"), [(0, None), (1, 5.0), (2, 10.0), (3, 30.0), (6, 300.0), (7, 300.0), (1000, 300.0)]
+)
+def test_the_back_off_grows_and_is_bounded(failures: int, delay: float | None) -> None:
+    assert retry_delay_seconds(failures) == delay
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_transient", "attempt", "delay"),
+    [
+        (Outcome.FAILED, True, 0, 0.2),
+        (Outcome.FAILED, True, 4, 4.0),
+        (Outcome.FAILED, True, 5, None),
+        (Outcome.FAILED, False, 0, None),
+        (Outcome.STALE, True, 0, None),
+        (Outcome.CHANGED, False, 0, None),
+    ],
+)
+def test_only_a_transient_failure_is_tried_again_within_the_pass(
+    outcome: Outcome, attempt: int, delay: float | None, *, is_transient: bool
+) -> None:
+    assert in_pass_delay_seconds(Result(WRITE, outcome, is_transient=is_transient), attempt) == delay
+
+
+def report(state: PfState, reason: Reason | None = None, *results: Result) -> PassReport:
+    """A pass over one PF."""
+    return PassReport(pfs=(PfReport("tenant-a", "4", state, reason=reason),), results=results)
+
+
+@pytest.mark.parametrize(
+    ("one", "is_worth_it"),
+    [
+        (report(PfState.OK), False),
+        (report(PfState.DEGRADED, Reason.IN_USE), True),
+        (report(PfState.DEGRADED, Reason.EXCEEDS_MAX), False),
+        (report(PfState.DEGRADED, Reason.WRITE_FAILED, Result(WRITE, Outcome.FAILED, is_transient=True)), True),
+        (report(PfState.DEGRADED, Reason.WRITE_FAILED, Result(WRITE, Outcome.FAILED)), False),
+        (report(PfState.OK, None, Result(WRITE, Outcome.CHANGED, is_transient=True)), False),
+    ],
+)
+def test_what_time_alone_may_help_is_retried(one: PassReport, *, is_worth_it: bool) -> None:
+    assert is_worth_retrying(one) is is_worth_it
+
+
+def test_a_pass_that_ends_with_things_to_do_is_unfinished() -> None:
+    assert is_unfinished(report(PfState.PENDING))
+    assert not is_unfinished(report(PfState.DEGRADED, Reason.IN_USE))

@@ -1,0 +1,240 @@
+"""Facts and wish -> steps, for PFs that are set through sriov_numvfs."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
+from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plan import (
+    Action,
+    Jam,
+    Plan,
+    Reason,
+    ReloadDriver,
+    SetAutoprobe,
+    SetLinkUp,
+    SetNumVfs,
+    Short,
+    Surroundings,
+    Verdict,
+    WriteFile,
+    is_settled,
+    plan_pf,
+    settle_deadline_seconds,
+    write_deadline_seconds,
+)
+
+DOWN = (make_netdev(is_up=False),)
+VM = "held by qemu-system-x86 pid 4711"
+JAM = Jam(4711, PF2, "set sriov_numvfs from 7 to 0", 1000.0)
+JAM_HINT = "end the VM or process that holds a VF of it; the kernel log may name the cause: journalctl -k"
+BLOCKED = Verdict(
+    Reason.BLOCKED,
+    f"{PF2}: set sriov_numvfs from 7 to 0 has not come back (process 4711 waits in the kernel)",
+    JAM_HINT,
+)
+OWN_JAM = Jam(4711, PF, "set sriov_numvfs from 7 to 0", 1000.0)
+STUCK = Verdict(
+    Reason.STUCK, f"{PF}: set sriov_numvfs from 7 to 0 has not come back (process 4711 waits in the kernel)", JAM_HINT
+)
+UNDER_WAY = Jam(4711, PF, "set sriov_numvfs from 7 to 0", 1000.0, is_overdue=False)
+WAITS = Verdict(
+    Reason.BLOCKED, f"{PF}: set sriov_numvfs from 7 to 0 is under way (process 4711 waits in the kernel)", JAM_HINT
+)
+IN_USE = Verdict(
+    Reason.IN_USE,
+    f"{PF}: 7 VFs stay instead of 4: VF 0 0000:3b:02.0 is in use: {VM}",
+    "it is done by itself when they are released",
+)
+FEWER = Verdict(
+    Reason.FEWER_VFS,
+    f"{PF}: asked for 4 VFs, 2 are there, and the kernel reported no error",
+    "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k",
+)
+TWO = frozenset({100, 101})
+
+
+@dataclass
+class Row:
+    """One line of the table: what is there and wanted -> what is to be done."""
+
+    id: str
+    wish: DesiredPf
+    actions: tuple[Action, ...] = ()
+    verdict: Verdict | None = None
+    around: Surroundings = field(default_factory=Surroundings)
+
+
+ROWS = [
+    Row("equal does nothing", make_wish(pf=make_pf(num_vfs=4))),
+    Row("zero wanted, zero there", make_wish(pf=make_pf(netdevs=DOWN), num_vfs=0)),
+    Row("0 to N writes N", make_wish(pf=make_pf()), (SetNumVfs(PF, 0, 4),)),
+    Row("N to 0 writes 0", make_wish(pf=make_pf(num_vfs=7), num_vfs=0), (SetNumVfs(PF, 7, 0),)),
+    Row("N to M goes through 0", make_wish(pf=make_pf(num_vfs=7)), (SetNumVfs(PF, 7, 0), SetNumVfs(PF, 0, 4))),
+    Row("more goes through 0 too", make_wish(pf=make_pf(num_vfs=2)), (SetNumVfs(PF, 2, 0), SetNumVfs(PF, 0, 4))),
+    Row("max", make_wish(pf=make_pf(), num_vfs="max"), (SetNumVfs(PF, 0, 7),)),
+    Row("percentage", make_wish(pf=make_pf(), num_vfs="50%"), (SetNumVfs(PF, 0, 3),)),
+    Row("in use is kept", make_wish(pf=make_pf(num_vfs=7, user=VM)), verdict=IN_USE),
+    Row("in use and equal is fine", make_wish(pf=make_pf(num_vfs=4, user=VM))),
+    Row(
+        "in use is replaced where the rule says so",
+        make_wish(pf=make_pf(num_vfs=7, user=VM), when_in_use=WhenInUse.REPLACE),
+        (SetNumVfs(PF, 7, 0, allow_in_use=True), SetNumVfs(PF, 0, 4, allow_in_use=True)),
+    ),
+    Row(
+        "in use is replaced by force",
+        make_wish(pf=make_pf(num_vfs=7, user=VM)),
+        (SetNumVfs(PF, 7, 0, allow_in_use=True), SetNumVfs(PF, 0, 4, allow_in_use=True)),
+        around=Surroundings(force=True),
+    ),
+    Row(
+        "more than the device offers",
+        make_wish(pf=make_pf(), num_vfs=32),
+        verdict=Verdict(
+            Reason.EXCEEDS_MAX,
+            f"{PF}: cannot make 32 VFs: the device offers 7",
+            'lower num_vfs in rule "tenant-a" to 7 or "max"',
+        ),
+    ),
+    Row(
+        "without a driver no count is judged",
+        make_wish(pf=make_pf(driver="", total_vfs=8), num_vfs=32),
+        verdict=Verdict(
+            Reason.DRIVER_MISSING,
+            f"{PF}: no driver is bound, so it cannot make VFs",
+            f"load its driver: modprobe $(cat /sys/bus/pci/devices/{PF}/modalias)",
+        ),
+    ),
+    Row(
+        "absent",
+        make_wish(),
+        verdict=Verdict(
+            Reason.ABSENT,
+            f'no PF matches rule "tenant-a" (pci_address {PF})',
+            "check that the NIC is seated and its name has not moved: sriov-bootstrap init lists this host's PFs",
+        ),
+    ),
+    Row("absent and optional", make_wish(required=False)),
+    Row("pf up first", make_wish(pf=make_pf(netdevs=DOWN)), (SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4))),
+    Row("pf up later", make_wish(pf=make_pf(num_vfs=4, netdevs=DOWN)), (SetLinkUp(PF, "ens1f0"),)),
+    Row("pf up not wanted", make_wish(pf=make_pf(netdevs=DOWN), pf_up=False), (SetNumVfs(PF, 0, 4),)),
+    Row("no netdev to bring up", make_wish(pf=make_pf(netdevs=())), (SetNumVfs(PF, 0, 4),)),
+    Row(
+        "autoprobe off",
+        make_wish(pf=make_pf(), vf_driver=VfDriver.NONE),
+        (SetAutoprobe(PF, enabled=False), SetNumVfs(PF, 0, 4)),
+    ),
+    Row("autoprobe is off", make_wish(pf=make_pf(autoprobe=False), vf_driver=VfDriver.NONE), (SetNumVfs(PF, 0, 4),)),
+    Row("autoprobe off by somebody else stays off", make_wish(pf=make_pf(autoprobe=False)), (SetNumVfs(PF, 0, 4),)),
+    Row(
+        "autoprobe off by us is taken back",
+        make_wish(pf=make_pf(autoprobe=False)),
+        (SetAutoprobe(PF, enabled=True), SetNumVfs(PF, 0, 4)),
+        around=Surroundings(autoprobe_off_by_us=frozenset({PF})),
+    ),
+    Row(
+        "what is short is not asked again",
+        make_wish(pf=make_pf(num_vfs=2)),
+        verdict=FEWER,
+        around=Surroundings(short={PF: Short(4, TWO)}),
+    ),
+    Row(
+        "what is short is asked again by force",
+        make_wish(pf=make_pf(num_vfs=2)),
+        (SetNumVfs(PF, 2, 0, allow_in_use=True), SetNumVfs(PF, 0, 4, allow_in_use=True)),
+        around=Surroundings(short={PF: Short(4, TWO)}, force=True),
+    ),
+    Row(
+        "what is short is asked for another number",
+        make_wish(pf=make_pf(num_vfs=2), num_vfs=3),
+        (SetNumVfs(PF, 2, 0), SetNumVfs(PF, 0, 3)),
+        around=Surroundings(short={PF: Short(4, TWO)}),
+    ),
+    Row(
+        "other VFs than the short ones",
+        make_wish(pf=make_pf(num_vfs=2)),
+        (SetNumVfs(PF, 2, 0), SetNumVfs(PF, 0, 4)),
+        around=Surroundings(short={PF: Short(4, frozenset({1, 2}))}),
+    ),
+    Row("a jam elsewhere blocks", make_wish(pf=make_pf()), verdict=BLOCKED, around=Surroundings(jam=JAM)),
+    Row("a jam elsewhere and nothing to do", make_wish(pf=make_pf(num_vfs=4)), around=Surroundings(jam=JAM)),
+    Row(
+        "a jam elsewhere does not hide who uses the VFs",
+        make_wish(pf=make_pf(num_vfs=7, user=VM, netdevs=DOWN)),
+        verdict=IN_USE,
+        around=Surroundings(jam=JAM),
+    ),
+    Row("stuck", make_wish(pf=make_pf(num_vfs=7)), verdict=STUCK, around=Surroundings(jam=OWN_JAM)),
+    Row(
+        "stuck, though the count looks right",
+        make_wish(pf=make_pf(num_vfs=4)),
+        verdict=STUCK,
+        around=Surroundings(jam=OWN_JAM),
+    ),
+    Row(
+        "stuck, though somebody uses a VF",
+        make_wish(pf=make_pf(num_vfs=7, user=VM)),
+        verdict=STUCK,
+        around=Surroundings(jam=OWN_JAM),
+    ),
+    Row("a write under way", make_wish(pf=make_pf()), verdict=WAITS, around=Surroundings(jam=UNDER_WAY)),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_steps(row: Row) -> None:
+    assert plan_pf(row.wish, row.around) == Plan(row.wish, row.actions, row.verdict)
+
+
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [
+        (SetLinkUp(PF, "ens1f0"), "bring ens1f0 up"),
+        (SetAutoprobe(PF, enabled=True), "set sriov_drivers_autoprobe to 1"),
+        (SetAutoprobe(PF, enabled=False), "set sriov_drivers_autoprobe to 0"),
+        (SetNumVfs(PF, 0, 4), "set sriov_numvfs from 0 to 4"),
+        (WriteFile(PF, "/etc/modprobe.d/x.conf", "text"), "write /etc/modprobe.d/x.conf"),
+        (ReloadDriver(PF, "igb", (PF, PF2), 7), f"reload the driver igb ({PF}, {PF2})"),
+    ],
+)
+def test_an_action_says_what_it_does(action: Action, text: str) -> None:
+    assert str(action) == text
+
+
+@pytest.mark.parametrize(
+    ("actions", "changes"),
+    [
+        ((), False),
+        ((SetLinkUp(PF, "ens1f0"), WriteFile(PF, "/x", "")), False),
+        ((SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4)), True),
+        ((ReloadDriver(PF, "igb", (PF,), 7),), True),
+    ],
+)
+def test_vfs_change_by_a_count_or_a_reload(actions: tuple[Action, ...], *, changes: bool) -> None:
+    assert Plan(make_wish(), actions).changes_vfs is changes
+
+
+@pytest.mark.parametrize(
+    ("pf", "expects_driver", "settled"),
+    [
+        (None, True, False),
+        (make_pf(num_vfs=1), True, False),
+        (make_pf(num_vfs=2), True, True),
+        (make_pf(vfs=(make_vf(), make_vf(index=1, driver=""))), True, False),
+        (make_pf(vfs=(make_vf(), make_vf(index=1, driver=""))), False, True),
+        (make_pf(vfs=(make_vf(), make_vf(index=1, driver="")), autoprobe=False), True, True),
+    ],
+    ids=["gone", "too few", "there", "no driver yet", "no driver to come", "none is to bind"],
+)
+def test_a_write_has_become_true_when_the_vfs_are_ready(
+    pf: PfFacts | None, *, expects_driver: bool, settled: bool
+) -> None:
+    assert is_settled(pf, 2, expects_driver=expects_driver) is settled
+
+
+def test_deadlines_grow_with_the_number_of_vfs() -> None:
+    assert [write_deadline_seconds(count) for count in (0, 64)] == [60.0, 380.0]
+    assert [settle_deadline_seconds(count) for count in (0, 64)] == [20.0, 148.0]

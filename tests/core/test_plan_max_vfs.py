@@ -1,0 +1,278 @@
+"""Facts and wishes -> steps, where VFs come from a module parameter."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from msgspec.structs import replace
+
+from builders import PF, PF2, PF3, make_netdev, make_pf, make_wish
+from sriov_bootstrap.core.config import Method, VfDriver
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plan import (
+    Action,
+    Jam,
+    ModuleFacts,
+    Plan,
+    Reason,
+    ReloadDriver,
+    SetAutoprobe,
+    SetLinkUp,
+    SetNumVfs,
+    Short,
+    Surroundings,
+    Verdict,
+    WriteFile,
+)
+from sriov_bootstrap.core.plan_max_vfs import make_plans
+
+PATH = "/etc/modprobe.d/sriov-bootstrap-igb.conf"
+TEXT = '# Written by sriov-bootstrap (method = "max_vfs"); changes here are replaced.\noptions igb max_vfs=4\n'
+FILE = WriteFile(PF, PATH, TEXT)
+RELOAD = ReloadDriver(PF, "igb", (PF,), 4)
+RELOAD_BOTH = ReloadDriver(PF, "igb", (PF, PF2), 4)
+NEW = ModuleFacts("", has_max_vfs=True)
+WRITTEN = ModuleFacts(TEXT, has_max_vfs=True)
+BY_HAND = "reboot, or when nothing needs the NIC: modprobe -r igb && modprobe igb"
+NO_RELOAD = Verdict(
+    Reason.RELOAD_REQUIRED,
+    f"{PF}: 0 VFs instead of 4 until igb is reloaded",
+    f"{BY_HAND}; reload_driver = true in the rule does it",
+)
+FEWER = Verdict(
+    Reason.FEWER_VFS,
+    f"{PF}: asked for 4 VFs, 0 are there, and the kernel reported no error",
+    "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k",
+)
+DOWN = (make_netdev(is_up=False),)
+JAM = Jam(4711, PF3, "set sriov_numvfs from 7 to 0", 1000.0)
+JAM_HINT = "end the VM or process that holds a VF of it; the kernel log may name the cause: journalctl -k"
+BLOCKED = Verdict(
+    Reason.BLOCKED,
+    f"{PF3}: set sriov_numvfs from 7 to 0 has not come back (process 4711 waits in the kernel)",
+    JAM_HINT,
+)
+STUCK = Verdict(
+    Reason.STUCK, f"{PF}: reload the driver igb has not come back (process 4711 waits in the kernel)", JAM_HINT
+)
+
+
+def wish(pf: PfFacts, **rule: object) -> DesiredPf:
+    """A wish for max_vfs that may reload."""
+    return make_wish(pf=pf, **({"method": Method.MAX_VFS, "reload_driver": True} | rule))
+
+
+def around(*pfs: PfFacts, module: ModuleFacts = WRITTEN, **values: object) -> Surroundings:
+    """These PFs, all of igb."""
+    return replace(Surroundings(pfs=pfs, modules={"igb": module}), **values)
+
+
+@dataclass
+class Row:
+    """One line of the table; `expected` is (actions, verdict, carrier) for each wish."""
+
+    id: str
+    wishes: tuple[DesiredPf, ...]
+    around: Surroundings
+    expected: list[tuple[tuple[Action, ...], Verdict | None, str]] = field(default_factory=list)
+
+
+A, B = make_pf(), make_pf(pci_address=PF2)
+A4, B4 = make_pf(num_vfs=4), make_pf(pci_address=PF2, num_vfs=4)
+VM = make_pf(pci_address=PF2, num_vfs=2, user="held by qemu pid 9")
+ROUTED = make_pf(netdevs=(make_netdev(uppers=("bond0",)),))
+DONE: tuple[tuple[Action, ...], Verdict | None, str] = ((), None, "")
+
+ROWS = [
+    Row("file and reload", (wish(A),), around(A, module=NEW), [((FILE, RELOAD), None, "")]),
+    Row("the file is there", (wish(A),), around(A), [((RELOAD,), None, "")]),
+    Row("equal does nothing", (wish(A4),), around(A4), [DONE]),
+    Row("equal, the file is missing", (wish(A4),), around(A4, module=NEW), [((FILE,), None, "")]),
+    Row(
+        "reload not allowed",
+        (wish(A, reload_driver=False),),
+        around(A, module=NEW),
+        [((FILE,), NO_RELOAD, "")],
+    ),
+    Row(
+        "reload not allowed by one of two rules",
+        (wish(A), wish(B4, reload_driver=False)),
+        around(A, B4),
+        [((), NO_RELOAD, ""), DONE],
+    ),
+    Row(
+        "the first carries the steps of both",
+        (wish(A), wish(B)),
+        around(A, B, module=NEW),
+        [((FILE, RELOAD_BOTH), None, ""), ((), None, PF)],
+    ),
+    Row("one of both is missing VFs", (wish(A4), wish(B)), around(A4, B), [((RELOAD_BOTH,), None, ""), ((), None, PF)]),
+    Row(
+        "the rules differ",
+        (wish(A), wish(B, name="b", num_vfs=3)),
+        around(A, B),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.CONFLICT,
+                    f'{address}: max_vfs is one number for all PFs of igb, and the rules "b", "tenant-a" differ',
+                    'give these rules the same num_vfs, or use method = "sriov_numvfs"',
+                ),
+                "",
+            )
+            for address in (PF, PF2)
+        ],
+    ),
+    Row(
+        "a PF of the driver without such a rule",
+        (wish(A), make_wish(pf=B)),
+        around(A, B),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.RELOAD_REQUIRED,
+                    f"{PF2}: no rule with max_vfs covers this PF, so igb is not reloaded",
+                    BY_HAND,
+                ),
+                "",
+            ),
+            ((SetNumVfs(PF2, 0, 4),), None, ""),
+        ],
+    ),
+    Row(
+        "a PF of another driver", (wish(A),), around(A, make_pf(pci_address=PF3, driver="ice")), [((RELOAD,), None, "")]
+    ),
+    Row(
+        "a VF of a sibling is in use, also against force",
+        (wish(A), wish(VM)),
+        around(A, VM, force=True),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.IN_USE,
+                    f"{PF2}: VF 0 0000:3b:02.0 is in use: held by qemu pid 9; igb is not reloaded",
+                    "it is done when it is released",
+                ),
+                "",
+            )
+        ]
+        * 2,
+    ),
+    Row(
+        "the default route",
+        (wish(ROUTED),),
+        around(ROUTED, default_route_netdevs=frozenset({"bond0"})),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.RELOAD_REQUIRED,
+                    f"{PF}: ens1f0 carries the default route, so igb is not reloaded",
+                    BY_HAND,
+                ),
+                "",
+            )
+        ],
+    ),
+    Row(
+        "the module has no such parameter",
+        (wish(A),),
+        around(A, module=ModuleFacts()),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.METHOD_UNSUPPORTED,
+                    f"{PF}: the module igb has no parameter max_vfs that takes one number",
+                    'use method = "sriov_numvfs"',
+                ),
+                "",
+            )
+        ],
+    ),
+    Row(
+        "too much for one is too much for the driver",
+        (wish(make_pf(total_vfs=3)), wish(B)),
+        around(A, B, module=NEW),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.EXCEEDS_MAX,
+                    f"{PF}: cannot make 4 VFs: the device offers 3",
+                    'lower num_vfs in rule "tenant-a" to 3 or "max"',
+                ),
+                "",
+            )
+        ]
+        * 2,
+    ),
+    Row("a jam blocks the reload, not the file", (wish(A),), around(A, module=NEW, jam=JAM), [((FILE,), BLOCKED, "")]),
+    Row(
+        "a jam blocks what is left to prepare",
+        (wish(replace(A4, netdevs=DOWN)),),
+        around(A4, jam=JAM),
+        [((), BLOCKED, "")],
+    ),
+    Row("a jam and nothing to do", (wish(A4),), around(A4, jam=JAM), [DONE]),
+    Row("stuck", (wish(A),), around(A, jam=Jam(4711, PF, "reload the driver igb", 0.0)), [((), STUCK, "")]),
+    Row(
+        "a reload that made none is not repeated",
+        (wish(A),),
+        around(A, short={PF: Short(4, frozenset())}),
+        [((), FEWER, "")],
+    ),
+    Row(
+        "a reload for another number",
+        (wish(A),),
+        around(A, short={PF: Short(3, frozenset())}),
+        [((RELOAD,), None, "")],
+    ),
+    Row(
+        "a reload by force",
+        (wish(A),),
+        around(A, short={PF: Short(4, frozenset())}, force=True),
+        [((RELOAD,), None, "")],
+    ),
+    Row(
+        "autoprobe of every PF goes first, the link comes after",
+        (wish(replace(A, netdevs=DOWN), vf_driver=VfDriver.NONE), wish(B, vf_driver=VfDriver.NONE)),
+        around(A, B),
+        [
+            ((SetAutoprobe(PF, enabled=False), SetAutoprobe(PF2, enabled=False), RELOAD_BOTH), None, ""),
+            ((), None, PF),
+        ],
+    ),
+    Row(
+        "the link after the reload",
+        (wish(replace(A4, netdevs=DOWN)),),
+        around(A4),
+        [((SetLinkUp(PF, "ens1f0"),), None, "")],
+    ),
+    Row("absent and optional", (make_wish(method=Method.MAX_VFS, required=False),), around(), [DONE]),
+    Row(
+        "no driver",
+        (wish(make_pf(driver="")),),
+        around(),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.DRIVER_MISSING,
+                    f"{PF}: no driver is bound, so it cannot make VFs",
+                    f"load its driver: modprobe $(cat /sys/bus/pci/devices/{PF}/modalias)",
+                ),
+                "",
+            )
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_steps(row: Row) -> None:
+    plans = make_plans(row.wishes, row.around)
+    assert plans == tuple(Plan(one, *expected) for one, expected in zip(row.wishes, row.expected, strict=True))
