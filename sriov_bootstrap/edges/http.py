@@ -3,14 +3,15 @@
 Why not a ready-made server. prometheus_client.start_http_server looks its own name up in DNS before it listens (30 s of
 boot where no DNS server answers) and starts a thread without any time-out for each connection: 200 silent peers, 200
 threads. waitress and cheroot serve from threads as well; and this process forks for each kernel write, which is only
-safe while it has one thread. aiohttp has none of these faults, but brings eight packages and 16 MiB (PSS; h11: 0.4) into
-a daemon that should need 30. h11 does the part that is easily got wrong, the protocol; sockets, deadlines and limits are
-asyncio's and below. Nothing here wakes an idle daemon: timers live only while a peer is there.
+safe while it has one thread. aiohttp has none of these faults, but brings eight packages and 16 MiB (PSS; h11: 0.4)
+into a daemon that should need 30. h11 does the part that is easily got wrong, the protocol; sockets, deadlines and
+limits are asyncio's and below. Nothing here wakes an idle daemon: timers live only while a peer is there.
 """
 
 import asyncio
 import errno
 import socket
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
@@ -24,9 +25,9 @@ from sriov_bootstrap.errors import SriovBootstrapError
 MAX_HEADER_BYTES = 16 * 1024
 MAX_CONNECTIONS = 32  # that stay; Prometheus needs one
 MAX_BURST = 256  # for GRACE_SECONDS, so that many scrapes at the same moment are all answered
-GRACE_SECONDS = 0.1
+GRACE_SECONDS = 1.0
 ACCEPT_BATCH = 32  # of one turn of the loop: a few turns pass until a request is read, together less than MAX_BURST
-QUEUE = 128  # in the kernel
+QUEUE = 1024  # in the kernel; who finds it full tries again after a second
 
 TEXT = "text/plain; charset=utf-8"
 INDEX = (
@@ -47,7 +48,7 @@ class Endpoint:
 
     When it is full the peer that made no progress for longest gives way, never the newcomer: peers that hold
     connections and say nothing cannot keep Prometheus out, and a Prometheus that was dropped between two scrapes
-    connects again without a word. `peer_errors` counts peers that were dropped or did not speak HTTP.
+    connects again without a word. `peer_errors` counts peers that owed us something, or did not speak HTTP.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Endpoint:
         self._addresses = tuple(addresses)
         self._servers: list[asyncio.Server] = []
         self._listeners: list[socket.socket] = []
-        self._open: dict[_Connection, None] = {}  # by their last progress, oldest first
+        self._open: OrderedDict[_Connection, None] = OrderedDict()  # who gives way first is first
         self._trimming: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -98,8 +99,10 @@ class Endpoint:
         for server in self._servers:
             server.close()
         self._servers.clear()
+        for listener in listeners:
+            listener.close()  # one that has no server, because start() was cancelled
         while self._open:
-            self._drop_oldest()
+            self._open.popitem()[0].drop()
         if self._trimming:
             self._trimming.cancel()
             self._trimming = None
@@ -112,14 +115,14 @@ class Endpoint:
             return
         self._open[connection] = None
         if len(self._open) > MAX_BURST:
-            self._drop_oldest(is_peer_error=True)
+            self._open.popitem(last=False)[0].evict()
         elif len(self._open) > MAX_CONNECTIONS and self._trimming is None:
             self._trimming = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._trim)
 
-    def move_up(self, connection: "_Connection") -> None:
-        """It made progress: a whole request was answered and the answer taken."""
+    def requeue(self, connection: "_Connection", *, is_done: bool) -> None:
+        """It took its answer, and stands at the end of the queue again; or, done, at the head."""
         if connection in self._open:
-            self._open[connection] = self._open.pop(connection)
+            self._open.move_to_end(connection, last=not is_done)
 
     def release(self, connection: "_Connection") -> None:
         """It is closed."""
@@ -128,13 +131,7 @@ class Endpoint:
     def _trim(self) -> None:
         self._trimming = None
         while len(self._open) > MAX_CONNECTIONS:
-            self._drop_oldest(is_peer_error=True)
-
-    def _drop_oldest(self, *, is_peer_error: bool = False) -> None:
-        oldest = next(iter(self._open))
-        del self._open[oldest]
-        self.peer_errors += is_peer_error
-        oldest.drop()
+            self._open.popitem(last=False)[0].evict()
 
     def _bind(self) -> list[socket.socket]:
         """A listener for each address; of several, those that this host does not have (no IPv6) may be missing."""
@@ -172,7 +169,7 @@ class _Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=0)  # blocked until the kernel has all of it
-        self._deadline = asyncio.get_running_loop().call_later(self._endpoint.request_seconds, self._expire)
+        self._deadline = asyncio.get_running_loop().call_later(self._endpoint.request_seconds, self.evict)
         self._endpoint.admit(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -181,6 +178,11 @@ class _Connection(asyncio.BufferedProtocol):
 
     def drop(self) -> None:
         self._transport.abort()
+
+    def evict(self) -> None:
+        """It was too slow, or its place is needed."""
+        self._endpoint.peer_errors += not (self._is_idle or self._is_leaving)
+        self.drop()
 
     def get_buffer(self, _sizehint: int) -> bytearray:
         return self._endpoint.buffer
@@ -205,7 +207,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     def _advance(self) -> None:
         """Answers every request that has arrived in full, but no faster than the peer takes the answers."""
-        while not (self._is_blocked or self._is_leaving):
+        while not (self._is_blocked or self._is_leaving or self._transport.is_closing()):
             if self._http.our_state is h11.DONE:
                 self._begin_again()
             try:
@@ -223,7 +225,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     def _begin_again(self) -> None:
         self._http.start_next_cycle()
-        self._endpoint.move_up(self)
+        self._endpoint.requeue(self, is_done=False)
         self._is_idle = not self._http.trailing_data[0]
         self._wait(self._endpoint.idle_seconds if self._is_idle else self._endpoint.request_seconds)
 
@@ -268,6 +270,7 @@ class _Connection(asyncio.BufferedProtocol):
         Closing with unread data in the kernel would send a reset, and the peer could lose the answer (RFC 9112, 9.6).
         """
         self._is_leaving = True
+        self._endpoint.requeue(self, is_done=not self._is_blocked)
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:
@@ -275,11 +278,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     def _wait(self, seconds: float) -> None:
         self._deadline.cancel()
-        self._deadline = asyncio.get_running_loop().call_later(seconds, self._expire)
-
-    def _expire(self) -> None:
-        self._endpoint.peer_errors += not self._is_idle
-        self.drop()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self.evict)
 
 
 def _listen(address: str, port: int) -> socket.socket:

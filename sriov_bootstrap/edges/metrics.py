@@ -149,7 +149,7 @@ def _of_passes(state: State) -> Iterator[Metric]:
     yield _durations(counters)
     yield _gauge("last_pass_timestamp_seconds", "End of the last pass.", report.started_at + report.seconds)
     yield _gauge("last_success_timestamp_seconds", "End of the last pass with no PF degraded.", state.last_success_at)
-    stuck_since = report.jam.since if report.jam else 0
+    stuck_since = report.jam.since if report.jam and report.jam.is_overdue else 0
     yield _gauge("write_stuck_since_timestamp_seconds", "Start of a write that is not back; 0: none.", stuck_since)
     yield _gauge("restart_pending", "Whether VFs changed and a restart is still to do.", state.pending is not None)
     yield _counter("udev_resyncs", "Times udev events were lost and all was read anew.", counters.udev_resyncs)

@@ -1,0 +1,385 @@
+"""The metrics endpoint over real loopback sockets: good peers are answered, bad ones cost nothing and go."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, closing, suppress
+from http.client import HTTPResponse
+from io import BytesIO
+from typing import cast
+
+import pytest
+
+from sriov_bootstrap.edges.http import MAX_CONNECTIONS, Endpoint
+from sriov_bootstrap.errors import SriovBootstrapError
+
+LOCALHOST = ("127.0.0.1", "::1")
+PAGE = b"sriov_pf_present 1.0\n"
+GET = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST_GET = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+LONG = 1000.0
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@asynccontextmanager
+async def serving(
+    page: Callable[[], bytes] = lambda: PAGE, *, request_seconds: float = LONG, idle_seconds: float = LONG
+) -> AsyncIterator[Endpoint]:
+    endpoint = Endpoint(LOCALHOST, 0, page, request_seconds=request_seconds, idle_seconds=idle_seconds)
+    await endpoint.start()
+    try:
+        yield endpoint
+    finally:
+        await endpoint.stop()
+
+
+@asynccontextmanager
+async def peer(endpoint: Endpoint, *, host: str = "127.0.0.1") -> AsyncIterator[Streams]:
+    """A connection whose end is not held against the test: many tests are about resets."""
+    reader, writer = await asyncio.open_connection(host, endpoint.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+async def ask(endpoint: Endpoint, request: bytes, *, host: str = "127.0.0.1") -> bytes:
+    """What the endpoint says until it closes."""
+    async with peer(endpoint, host=host) as (reader, writer):
+        writer.write(request)
+        return await reader.read()
+
+
+async def dropped(reader: asyncio.StreamReader) -> None:
+    """Returns when the endpoint has closed the connection, with or without a reset."""
+    with suppress(ConnectionResetError):
+        await reader.read()
+
+
+async def flood(deaf: socket.socket, request: bytes) -> None:
+    while True:
+        await asyncio.get_running_loop().sock_sendall(deaf, request)
+
+
+def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
+    asyncio.run(test())
+
+
+class Received:
+    """What HTTPResponse wants of a socket: Python's own client reads the answer, and needs no thread for it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def makefile(self, _mode: str) -> BytesIO:
+        return BytesIO(self.data)
+
+
+def exchange(method: str, path: str) -> tuple[HTTPResponse, bytes]:
+    async def main() -> bytes:
+        async with serving() as endpoint:
+            return await ask(endpoint, f"{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+
+    received = Received(asyncio.run(main()))
+    with closing(HTTPResponse(cast("socket.socket", received), method=method)) as response:
+        response.begin()
+        return response, response.read()
+
+
+def test_a_scrape_gets_the_page() -> None:
+    response, body = exchange("GET", "/metrics")
+    assert (response.status, response.reason, body) == (200, "OK", PAGE)
+    assert response.getheader("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_a_query_does_not_hide_the_page() -> None:
+    assert exchange("GET", "/metrics?name=x")[1] == PAGE
+
+
+def test_head_says_how_long_the_page_is_and_no_more() -> None:
+    response, body = exchange("HEAD", "/metrics")
+    assert (response.status, response.getheader("Content-Length"), body) == (200, str(len(PAGE)), b"")
+
+
+def test_the_front_page_links_to_the_metrics() -> None:
+    response, body = exchange("GET", "/")
+    assert response.getheader("Content-Type") == "text/html; charset=utf-8"
+    assert b'<a href="/metrics">' in body
+
+
+def test_the_health_page_says_ok() -> None:
+    assert exchange("GET", "/-/healthy")[1] == b"ok\n"
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/metrics/", "//metrics", "/../etc/passwd", "*"])
+def test_any_other_path_is_not_found(path: str) -> None:
+    response, body = exchange("GET", path)
+    assert (response.status, body) == (404, b"404 Not Found\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_any_other_method_is_refused_with_the_allowed_ones(method: str) -> None:
+    response, _ = exchange(method, "/metrics")
+    assert (response.status, response.getheader("Allow")) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),  # a TLS peer at a plain port
+        (b"GET /metrics HTTP/1.1\r\n\r\n", b"400"),  # no Host
+        (b"GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", b"400"),
+        (b"GET /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", b"400"),
+        (b"GET /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
+        (b"GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", b"413"),
+        (b"GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n", b"413"),
+        (b"POST /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"405"),
+        (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"404"),
+        (b"GET /metrics HTTP/1.0\r\n\r\n", b"200"),
+        (LAST_GET, b"200"),
+        (GET + LAST_GET, b"200"),
+        (GET[:-2] + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n" + LAST_GET, b"200"),
+        (GET[:-2] + b"X: " + b"x" * 2**20, b"431"),
+    ],
+    ids=lambda value: value[:60].decode("latin-1") if isinstance(value, bytes) else None,
+)
+def test_each_request_is_answered_and_its_connection_closed(request_bytes: bytes, status: bytes) -> None:
+    async def test() -> None:
+        async with serving() as endpoint:
+            answer = await ask(endpoint, request_bytes)
+            assert answer.startswith(b"HTTP/1.1 " + status)
+            assert answer.count(b"HTTP/1.1") == request_bytes.count(b"GET /metrics") or status != b"200"
+            assert endpoint.peer_errors == (status in {b"400", b"431", b"501"})
+
+    run(test)
+
+
+def test_a_request_may_come_byte_by_byte() -> None:
+    async def test() -> None:
+        async with serving() as endpoint, peer(endpoint) as (reader, writer):
+            for index in range(len(LAST_GET)):
+                writer.write(LAST_GET[index : index + 1])
+                await asyncio.sleep(0)
+            assert (await reader.read()).endswith(PAGE)
+
+    run(test)
+
+
+def test_one_connection_serves_many_scrapes_and_each_sees_the_newest_page() -> None:
+    async def test() -> None:
+        pages = iter([b"first\n", b"second\n"])
+        async with serving(lambda: next(pages)) as endpoint, peer(endpoint) as (reader, writer):
+            for expected in (b"first\n", b"second\n"):
+                writer.write(GET)
+                assert (await reader.readuntil(expected)).startswith(b"HTTP/1.1 200")
+
+    run(test)
+
+
+@pytest.mark.parametrize("beginning", [b"", GET[:20], GET + GET[:20]], ids=["silent", "half", "half of the second"])
+def test_a_peer_that_does_not_finish_its_request_is_dropped_at_the_deadline(beginning: bytes) -> None:
+    async def test() -> None:
+        async with serving(request_seconds=0.05) as endpoint, peer(endpoint) as (reader, writer):
+            writer.write(beginning)
+            await dropped(reader)
+            assert endpoint.peer_errors == 1
+
+    run(test)
+
+
+def test_the_deadline_holds_for_a_peer_that_sends_a_byte_now_and_then() -> None:
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(0.01)
+
+    async def test() -> None:
+        async with serving(request_seconds=0.1) as endpoint, peer(endpoint) as (reader, writer):
+            writer.write(GET[:-2])
+            dripping = asyncio.create_task(drip(writer))
+            await dropped(reader)
+            dripping.cancel()
+
+    run(test)
+
+
+def test_an_idle_connection_is_closed_and_its_peer_not_blamed() -> None:
+    async def test() -> None:
+        async with serving(idle_seconds=0.05) as endpoint, peer(endpoint) as (reader, writer):
+            writer.write(GET)
+            await reader.readuntil(PAGE)
+            await dropped(reader)
+            assert endpoint.peer_errors == 0
+
+    run(test)
+
+
+def test_a_peer_that_never_reads_is_dropped_at_the_deadline_and_makes_no_pages() -> None:
+    made: list[None] = []
+
+    def page() -> bytes:
+        made.append(None)
+        return bytes(2**20)
+
+    async def test() -> None:
+        async with serving(page, request_seconds=0.2) as endpoint:
+            with closing(socket.socket()) as deaf:
+                deaf.setblocking(False)  # noqa: FBT003 - the method's own signature
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                await asyncio.get_running_loop().sock_connect(deaf, ("127.0.0.1", endpoint.port))
+                with pytest.raises((ConnectionResetError, BrokenPipeError)):
+                    await flood(deaf, GET * 100)
+            assert len(made) < 20  # the kernel's buffers hold a few
+            assert endpoint.peer_errors == 1
+
+    run(test)
+
+
+def test_a_peer_that_asks_much_and_resets_leaves_no_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with serving(lambda: bytes(2**12)) as endpoint:
+            for _ in range(5):
+                rude = socket.create_connection(("127.0.0.1", endpoint.port))
+                rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                rude.sendall(GET * 300)
+                rude.close()
+                assert (await ask(endpoint, LAST_GET)).startswith(b"HTTP/1.1 200")
+
+    run(test)
+    assert not caplog.records
+
+
+def test_pages_larger_than_the_buffers_arrive_whole_and_in_order() -> None:
+    async def test() -> None:
+        async with serving(lambda: bytes(2**22)) as endpoint:
+            assert len(await ask(endpoint, GET * 4 + LAST_GET)) > 5 * 2**22
+
+    run(test)
+
+
+def test_500_idle_peers_do_not_keep_a_scrape_out() -> None:
+    async def test() -> None:
+        async with serving() as endpoint:
+            peers = [await asyncio.open_connection("127.0.0.1", endpoint.port) for _ in range(500)]
+            try:
+                assert (await ask(endpoint, LAST_GET)).endswith(PAGE)
+                gone = [asyncio.create_task(dropped(reader)) for reader, _ in peers]
+                await asyncio.gather(*gone[:-MAX_CONNECTIONS])
+                assert not any(task.done() for task in gone[-MAX_CONNECTIONS + 1 :])  # the scrape may have cost one
+            finally:
+                for _, writer in peers:
+                    writer.transport.abort()
+            await asyncio.gather(*gone)
+
+    run(test)
+
+
+def test_300_scrapes_at_the_same_moment_are_all_answered() -> None:
+    async def test() -> None:
+        async with serving() as endpoint:
+            answers = await asyncio.gather(*(ask(endpoint, LAST_GET) for _ in range(300)))
+            assert all(answer.endswith(PAGE) for answer in answers)
+            assert endpoint.peer_errors == 0
+
+    run(test)
+
+
+def test_localhost_is_served_on_both_of_its_addresses() -> None:
+    async def test() -> None:
+        async with serving() as endpoint:
+            for host in LOCALHOST:
+                assert (await ask(endpoint, LAST_GET, host=host)).endswith(PAGE)
+
+    run(test)
+
+
+def test_a_host_without_one_of_two_addresses_is_served_on_the_other() -> None:
+    async def test() -> None:
+        endpoint = Endpoint(("2001:db8::1", "127.0.0.1"), 0, lambda: PAGE)
+        await endpoint.start()
+        assert (await ask(endpoint, LAST_GET)).endswith(PAGE)
+        await endpoint.stop()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "message", "hint"),
+    [
+        (("2001:db8::1",), "[2001:db8::1]:9: Cannot assign requested address", "no interface has this address"),
+        (("192.0.2.1", "2001:db8::1"), "192.0.2.1 2001:db8::1]:9: Cannot assign", "no interface has this address"),
+        (("1.2.3",), "1.2.3:9: illegal IP address string", "metrics.listen must be ADDRESS:PORT"),
+        (("fe80::1%nosuch0",), "[fe80::1%nosuch0]:9: no interface with this name", "metrics.listen must be"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_named(addresses: tuple[str, ...], message: str, hint: str) -> None:
+    with pytest.raises(SriovBootstrapError) as caught:
+        asyncio.run(Endpoint(addresses, 9, lambda: PAGE).start())
+    assert message in str(caught.value)
+    assert caught.value.hint.startswith(hint)
+
+
+def test_a_taken_port_is_an_error_and_start_works_when_it_is_free_again() -> None:
+    async def test() -> None:
+        with closing(socket.create_server(("127.0.0.1", 0))) as other:
+            endpoint = Endpoint(("::1", "127.0.0.1"), other.getsockname()[1], lambda: PAGE)
+            with pytest.raises(SriovBootstrapError) as caught:
+                await endpoint.start()
+            assert str(caught.value) == f"metrics: cannot listen on 127.0.0.1:{endpoint.port}: Address already in use"
+            assert caught.value.hint.startswith("another process has this port")
+        await endpoint.start()
+        assert (await ask(endpoint, LAST_GET)).endswith(PAGE)
+        await endpoint.stop()
+
+    run(test)
+
+
+def test_stop_closes_every_connection_and_the_port_can_be_had_at_once() -> None:
+    async def test() -> None:
+        async with serving() as endpoint, peer(endpoint) as idle, peer(endpoint) as half:
+            idle[1].write(GET)
+            await idle[0].readuntil(PAGE)
+            half[1].write(GET[:20])
+            await endpoint.stop()
+            await dropped(idle[0])
+            await dropped(half[0])
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", endpoint.port)
+            await endpoint.start()
+            assert (await ask(endpoint, LAST_GET)).endswith(PAGE)
+
+    run(test)
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_peer_that_connects_while_we_stop_is_closed_too(turns: int) -> None:
+    async def test() -> None:
+        async with serving() as endpoint:
+            late = socket.create_connection(("127.0.0.1", endpoint.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await endpoint.stop()
+            reader, writer = await asyncio.open_connection(sock=late)
+            await dropped(reader)
+            writer.close()
+
+    run(test)
+
+
+def test_no_timer_is_left_when_no_peer_is() -> None:
+    def timers() -> list[asyncio.TimerHandle]:
+        return [timer for timer in vars(asyncio.get_running_loop())["_scheduled"] if not timer.cancelled()]
+
+    async def test() -> None:
+        async with serving() as endpoint:
+            assert not timers()
+            async with peer(endpoint) as (reader, writer):
+                writer.write(GET)
+                await reader.readuntil(PAGE)
+                assert timers()
+            while timers():  # noqa: ASYNC110 - until the endpoint has seen the peer go; no deadline of its is near
+                await asyncio.sleep(0)
+
+    run(test)
