@@ -43,7 +43,7 @@ def unsupported(entry: dict[str, Any]) -> list[str]:
     """Values that will be understood one day and must not be ignored until then."""
     if entry.get("vf_driver") == "vfio-pci":
         return [
-            'vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a driver; '
+            'vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a driver: '
             "libvirt and nova bind a VF to vfio-pci themselves when a VM takes it"
         ]
     return []
@@ -78,10 +78,12 @@ def match_problems(match: Match) -> list[str]:
         value = getattr(match, key)
         if value and not GLOB.search(value) and not shape.fullmatch(value):
             problems.append(f'match: {key} "{value}" can match nothing: write it like {example}, or as a glob')
-    for key in ("netdev", "altname", "driver"):
-        if "/" in getattr(match, key) or " " in getattr(match, key):
-            problems.append(f'match: {key} "{getattr(match, key)}" can match nothing: a name has no / and no space')
-    return problems
+    names = {key: getattr(match, key) for key in ("netdev", "altname", "driver")}
+    return problems + [
+        f'match: {key} "{value}" can match nothing: a name has no / and no space'
+        for key, value in names.items()
+        if "/" in value or " " in value
+    ]
 
 
 def num_vfs_problem(value: int | str) -> str:
@@ -89,7 +91,8 @@ def num_vfs_problem(value: int | str) -> str:
     if isinstance(value, int):
         if value < 0:
             return f"{value} is negative"
-        return f"{value} is more than the kernel can be asked for ({MAX_NUM_VFS})" if value > MAX_NUM_VFS else ""
+        text = str(value) if value.bit_length() < 64 else "the number"  # noqa: PLR2004 - str() has a limit, 0xf... none
+        return f"{text} is more than the kernel can be asked for ({MAX_NUM_VFS})" if value > MAX_NUM_VFS else ""
     percent = PERCENT.fullmatch(value)
     if value == "max" or (percent and int(percent[1]) <= 100):  # noqa: PLR2004 - per cent
         return ""
@@ -123,6 +126,13 @@ def parse_listen(value: str) -> tuple[tuple[str, ...], int] | None:
     if host in {"", "*"}:
         return ("0.0.0.0", "::"), int(port_text)  # noqa: S104 - asked for in words
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if re.fullmatch(r"[0-9a-fA-F:.]+(?:%[\w.-]+)?", bare) and (("." in bare) or host != bare):
-        return (bare,), int(port_text)
-    return None
+    return ((bare,), int(port_text)) if _is_address(bare, version=4 if bare == host else 6) else None
+
+
+def _is_address(text: str, *, version: int) -> bool:
+    from ipaddress import ip_address  # the default needs none, and the boot path comes first
+
+    try:
+        return ip_address(text).version == version
+    except ValueError:
+        return False
