@@ -1,42 +1,38 @@
-"""argv -> verb -> exit code: the only parser, and the only place where an exception becomes a code."""
+"""argv -> verb -> exit code: the only place where an exception becomes a code. arguments.py is the parser."""
 
-import argparse
 import os
 import sys
-import traceback
 from collections.abc import Sequence
+
+from msgspec import Struct
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.errors import ConfigError, ExitCode, SriovBootstrapError
 
-DESCRIPTION = """\
-Puts SR-IOV virtual functions (VFs) on this host and keeps them there.
 
-Without a command it is the daemon that the unit sriov-bootstrap.service starts."""
+class Arguments(Struct):
+    """What was asked for on the command line."""
 
-EPILOG = """\
-examples:
-  sriov-bootstrap init > /etc/sriov-bootstrap/config.toml   a commented config for the NICs of this host
-  sriov-bootstrap --once --dry-run                          what would be done, which VFs and units it would cost
-  sriov-bootstrap --once                                    do it now; works while the daemon runs
-  sriov-bootstrap status                                    what is, what should be, and why they differ
+    verb: str | None = None
+    once: bool = False
+    dry_run: bool = False
+    force: bool = False
+    json: bool = False
+    wait: float | None = None
+    config: list[str] | None = None
+    files: list[str] | None = None
+    log_format: str = "auto"
+    verbose: bool = False
 
-exit codes:
-  0  every PF is as desired          2  wrong usage or config       130  interrupted
-  1  unexpected error                3  some PF is not as desired
 
-files: /etc/sriov-bootstrap/config.toml, config.d/*.toml in /usr/lib, /etc and /run/sriov-bootstrap
-manual: man 8 sriov-bootstrap, man 5 sriov-bootstrap.toml"""
-
-DEFAULT_WAIT_SECONDS = 300.0
+# What units and cron jobs run: argparse alone would cost a tenth of a pass that has nothing to do.
+WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {("run",): Arguments(verb="run"), ("--once",): Arguments(once=True)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if problem := _misuse(arguments):
-        parser.error(problem)
+    words = tuple(sys.argv[1:] if argv is None else argv)
+    arguments = WITHOUT_PARSER.get(words) or _parsed(words)
     try:
         return _dispatch(arguments)
     except ConfigError as error:
@@ -51,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `status | head`: nothing to complain about
         return ExitCode.ERROR
     except Exception:  # noqa: BLE001 - the last line of defence, with all that a report needs
+        import traceback
+
         traceback.print_exc()
         return _fail(
             ExitCode.ERROR, ("unexpected error",), f"please report it with the text above; version {__version__}"
@@ -65,7 +63,17 @@ def _fail(code: ExitCode, problems: Sequence[str], hint: str) -> ExitCode:
     return code
 
 
-def _dispatch(arguments: argparse.Namespace) -> int:
+def _parsed(words: Sequence[str]) -> Arguments:
+    from sriov_bootstrap.arguments import make_parser, misuse
+
+    parser = make_parser()
+    arguments = parser.parse_args(words, namespace=Arguments())
+    if problem := misuse(arguments):
+        parser.error(problem)
+    return arguments
+
+
+def _dispatch(arguments: Arguments) -> int:
     """Imports only the verb that is asked for: `--once` runs at boot."""
     config_paths = tuple(arguments.config or ())
     if arguments.once:
@@ -80,7 +88,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         case "check-config":
             from sriov_bootstrap.commands.check_config import check_config
 
-            return check_config((*config_paths, *arguments.files))
+            return check_config((*config_paths, *(arguments.files or ())))
         case "init":
             from sriov_bootstrap.commands.init import init
 
@@ -89,61 +97,3 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from sriov_bootstrap.commands.run import run
 
             return run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose)
-
-
-def _parser() -> argparse.ArgumentParser:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "sriov-bootstrap", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False
-    )
-    parser.add_argument("--version", action="version", version=f"sriov-bootstrap {__version__}")
-    parser.add_argument("--once", action="store_true", help="one pass, then exit: the manual reapply")
-    parser.add_argument("--dry-run", action="store_true", help="with --once: print the plan, change nothing")
-    parser.add_argument("--force", action="store_true", help="with --once: also destroy VFs that somebody uses")
-    _add_common(parser, default=None)
-    _add_json(parser, default=False)
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands")
-    common = argparse.ArgumentParser(add_help=False)
-    _add_common(common, default=argparse.SUPPRESS)
-    answers = argparse.ArgumentParser(add_help=False)
-    _add_json(answers, default=argparse.SUPPRESS)
-    verbs.add_parser("run", parents=[common], help="the daemon: apply, watch udev, repair, serve metrics")
-    status = verbs.add_parser("status", parents=[common, answers], help="what is, what should be, and why they differ")
-    status.add_argument(
-        "--wait",
-        nargs="?",
-        type=float,
-        const=DEFAULT_WAIT_SECONDS,
-        metavar="SECONDS",
-        help=f"wait until every PF is as desired, {DEFAULT_WAIT_SECONDS:.0f} s at most by default",
-    )
-    check = verbs.add_parser("check-config", parents=[common], help="read the config, say what is wrong with it")
-    check.add_argument("files", nargs="*", metavar="FILE", help="these files instead of the installed ones")
-    verbs.add_parser("init", parents=[common], help="print a commented config for the NICs of this host")
-    return parser
-
-
-def _misuse(arguments: argparse.Namespace) -> str:
-    """Combinations that the parser cannot tell; argparse's own error exit is 2, as ours."""
-    if arguments.once and arguments.verb:
-        return f"--once and {arguments.verb} do not go together"
-    if not arguments.once and (arguments.dry_run or arguments.force):
-        return "--dry-run and --force go with --once"
-    if arguments.json and not arguments.once and arguments.verb != "status":
-        return "--json goes with --once and status"
-    return ""
-
-
-def _add_common(parser: argparse.ArgumentParser, *, default: str | None) -> None:
-    parser.add_argument(
-        "--config", action="append", metavar="FILE", default=default, help="use this file only (repeatable)"
-    )
-    formats = ("auto", "console", "json")
-    log_default = default or "auto"
-    parser.add_argument("--log-format", choices=formats, default=log_default, help="form of the log on stderr")
-    verbose_default = default or False
-    parser.add_argument("-v", "--verbose", action="store_true", default=verbose_default, help="log more")
-
-
-def _add_json(parser: argparse.ArgumentParser, *, default: str | bool) -> None:
-    parser.add_argument("--json", action="store_true", default=default, help="the answer as JSON")

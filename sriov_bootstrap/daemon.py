@@ -27,6 +27,7 @@ SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a
 STOP_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
 PORT_RETRY_SECONDS = 30.0
+READY_RETRY_SECONDS = 0.1  # systemd's queue was full
 NEVER = float("inf")
 
 
@@ -83,7 +84,7 @@ class Host(Protocol):
     def reap(self, pid: int) -> None:
         """Takes note of a job's end."""
 
-    def publish(self, value: State, *, config_valid: bool) -> None:
+    def publish(self, value: State, loaded: Loaded) -> None:
         """Gives the metrics endpoint what it shows from now on."""
 
     def make_endpoint(self, listen: str) -> Endpoint:
@@ -92,8 +93,8 @@ class Host(Protocol):
     def emit(self, lines: Iterable[Event]) -> None:
         """Writes to the log."""
 
-    def notify(self, text: str) -> None:
-        """sd_notify."""
+    def notify(self, text: str) -> bool:
+        """sd_notify; False when systemd did not take it."""
 
     def watchdog_seconds(self) -> float | None:
         """How often systemd wants a ping, None if never."""
@@ -143,6 +144,8 @@ class Daemon:
         self._restarts: Running | None = None
         self._endpoint: Endpoint | None = None
         self._listen: str | None = None
+        self._is_stale = True
+        self._unsaid: list[Event] = []
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._is_ready = False
@@ -171,17 +174,17 @@ class Daemon:
         interval = self._host.watchdog_seconds()
         self._ping_at = self._began + interval if interval else NEVER
         while not self._is_stopping:
+            self._wake.clear()
             await self._step(time.monotonic(), interval)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._seconds_to_next())
-            self._wake.clear()
         await self._stop()
 
     async def _step(self, now: float, interval: float | None) -> None:
         """Starts whatever is due."""
         if not self._is_ready and self._may_be_ready(now):
-            self._is_ready = True
-            self._host.notify(f"READY=1\nSTATUS={self._status()}")
+            self._is_ready = self._host.notify(f"READY=1\nSTATUS={self._status()}")
+        self._tell()
         self._end_silent(now)
         if self._pass is None and now >= self._next_pass_at():
             self._start_pass(now)
@@ -203,7 +206,7 @@ class Daemon:
             due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)
         due += [job.heard_at + SILENT_SECONDS for job in (self._pass, self._restarts) if job]
         if not self._is_ready:
-            due.append(self._began + self._loaded.config.boot.wait_for_pf_seconds)
+            due.append(max(self._began + self._loaded.config.boot.wait_for_pf_seconds, now + READY_RETRY_SECONDS))
         nearest = min(due)
         return None if nearest == NEVER else max(0.0, nearest - now)
 
@@ -255,7 +258,8 @@ class Daemon:
             return
         before, self._state = self._state, state
         report = state.report
-        self._host.emit(events.pass_events(report, before.report))
+        self._unsaid += events.pass_events(report, before.report)
+        self._is_stale = True
         self._failures = self._failures + 1 if followup.is_worth_retrying(report) else 0
         delay = followup.retry_delay_seconds(self._failures)
         self._look_at = now + (SAFETY_NET_SECONDS if delay is None else delay)
@@ -264,7 +268,6 @@ class Daemon:
         if state.pending and state.pending.changed_at is not None:
             self._restart_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
         self._watch_jam()
-        self._tell()
 
     def _on_pass_failure(self, text: str, hint: str) -> None:
         self._failures += 1
@@ -319,14 +322,14 @@ class Daemon:
             self._state, report = self._host.job_end(line)
         except SriovBootstrapError as error:
             report = FollowUpReport(problem=error.message)
-        self._host.emit(events.follow_up_events(report, self._last_follow_up))
+        self._unsaid += events.follow_up_events(report, self._last_follow_up)
+        self._is_stale = True
         self._last_follow_up = report
         self._bus_failures = self._bus_failures + 1 if report.problem else 0
         if report.problem:
             self._restart_at = now + (followup.retry_delay_seconds(self._bus_failures) or 0.0)
         elif report.due_at is not None:
             self._restart_at = min(self._restart_at, report.due_at)
-        self._tell()
 
     # -- events --
 
@@ -373,13 +376,19 @@ class Daemon:
         self._endpoint = endpoint
 
     def _tell(self) -> None:
-        self._host.publish(self._state, config_valid=not self._loaded.problems)
+        """The sinks, each given what is new. After READY=1: they take longer to load than the first pass takes."""
+        if self._unsaid:
+            self._host.emit(self._unsaid)
+            self._unsaid = []
+        if self._is_stale:
+            self._is_stale = False
+            self._host.publish(self._state, self._loaded)
+            self._host.notify(f"STATUS={self._status()}")
         if self._listen is not None and self._listen != self._loaded.config.metrics.listen:
             self._bind_at = time.monotonic()
-        self._host.notify(f"STATUS={self._status()}")
 
     def _say(self, level: Level, text: str, hint: str) -> None:
-        self._host.emit([Event(level, text, {"hint": hint} if hint else {})])
+        self._unsaid.append(Event(level, text, {"hint": hint} if hint else {}))
 
     async def _stop(self) -> None:
         """Lets a pass that is about to end do so; one that is not goes on by itself: it keeps what it has begun."""
@@ -395,3 +404,4 @@ class Daemon:
             if job:
                 job.let_go()
                 self._say(Level.WARNING, f"stopped while process {job.pid} was at work: it ends by itself", "")
+        self._tell()

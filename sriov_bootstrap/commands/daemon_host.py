@@ -1,6 +1,7 @@
 """The edges wired into the host that the daemon runs on."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from sriov_bootstrap.commands import jobs
 from sriov_bootstrap.commands.machine import HostMachine
@@ -9,20 +10,24 @@ from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.validate import parse_listen
-from sriov_bootstrap.edges import child, metrics
-from sriov_bootstrap.edges.http import Endpoint
-from sriov_bootstrap.edges.log import Log
+from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.notify import Notifier
 from sriov_bootstrap.reconcile import Loaded
 
+if TYPE_CHECKING:
+    from sriov_bootstrap.edges.http import Endpoint
+    from sriov_bootstrap.edges.log import Log
+
 
 class DaemonHost:
-    """See daemon.Host."""
+    """See daemon.Host. The log and the metrics are loaded when first used, which is after READY=1."""
 
-    def __init__(self, machine: HostMachine, log: Log, notifier: Notifier) -> None:
+    def __init__(self, machine: HostMachine, notifier: Notifier, *, log_format: str, verbose: bool) -> None:
         """Starts nothing yet."""
         self._machine = machine
-        self._log = log
+        self._log_format = log_format
+        self._verbose = verbose
+        self._log: Log | None = None
         self._notifier = notifier
         self._page = b""
 
@@ -52,22 +57,30 @@ class DaemonHost:
         """Takes note of a job's end."""
         child.reap(pid, timeout_seconds=1.0)
 
-    def publish(self, value: State, *, config_valid: bool) -> None:
+    def publish(self, value: State, loaded: Loaded) -> None:
         """The page is made here, once: a scrape only sends it, whatever the kernel is doing."""
-        self._page = metrics.exposition(value, config_valid=config_valid)
+        from sriov_bootstrap.edges import metrics
 
-    def make_endpoint(self, listen: str) -> Endpoint:
+        units = loaded.config.services.restart
+        self._page = metrics.exposition(value, config_valid=not loaded.problems, units=units)
+
+    def make_endpoint(self, listen: str) -> "Endpoint":
         """The endpoint for a `metrics.listen` that validate.py has let through."""
+        from sriov_bootstrap.edges.http import Endpoint
+
         addresses, port = parse_listen(listen) or ((), 0)
         return Endpoint(addresses, port, lambda: self._page)
 
     def emit(self, lines: Iterable[Event]) -> None:
         """To the log."""
+        from sriov_bootstrap.edges.log import Log
+
+        self._log = self._log or Log(self._log_format, verbose=self._verbose)
         self._log.emit(lines)
 
-    def notify(self, text: str) -> None:
-        """To systemd."""
-        self._notifier.notify(text)
+    def notify(self, text: str) -> bool:
+        """To systemd; whether it took it."""
+        return self._notifier.notify(text)
 
     def watchdog_seconds(self) -> float | None:
         """Half of what systemd allows."""

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +14,6 @@ from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
-from sriov_bootstrap.restarts import run_restarts
 
 SAY_SECONDS = 1.0  # often enough to show that a job is alive, seldom enough not to keep the daemon busy
 
@@ -47,6 +45,8 @@ def do_pass(
 
 def do_restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
     """One round of restarts, and the textfile that counts them."""
+    from sriov_bootstrap.restarts import run_restarts
+
     report = run_restarts(machine, loaded.config.services)
     if report.results:
         _write_textfile(machine, loaded)
@@ -112,10 +112,14 @@ def _write_textfile(machine: HostMachine, loaded: Loaded) -> None:
     """For node_exporter, where the config asks for it. What goes wrong with it is said, and fails no pass."""
     if not (path := loaded.config.metrics.textfile):
         return
+    from pathlib import Path
+
     from sriov_bootstrap.edges import metrics
 
     try:
         saved = machine.load_state()[0]
-        metrics.write_textfile(Path(path), metrics.exposition(saved, config_valid=not loaded.problems))
+        units = loaded.config.services.restart
+        page = metrics.exposition(saved, config_valid=not loaded.problems, units=units)
+        metrics.write_textfile(Path(path), page)
     except SriovBootstrapError as error:
         machine.say(error.message)

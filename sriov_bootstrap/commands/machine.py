@@ -4,16 +4,14 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
 
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Holders, Links, RawPf
-from sriov_bootstrap.core.followup import UnitResult, UnitState
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -28,11 +26,14 @@ from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.edges.iproute import read_links
-from sriov_bootstrap.edges.kmod import Kmod
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
-from sriov_bootstrap.errors import BusyError, InUseError, StuckError, SysfsError, UnitError
+from sriov_bootstrap.errors import BusyError, StuckError, UnitError
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.commands import answers
+    from sriov_bootstrap.core.followup import UnitResult, UnitState
+    from sriov_bootstrap.edges.kmod import Kmod
 
 LOCK_FILE = "run/lock/sriov-bootstrap.lock"
 RESTART_LOCK_FILE = "run/sriov-bootstrap/restart.lock"
@@ -41,65 +42,19 @@ BUS_SECONDS = 20.0
 JAM_POLL_SECONDS = 0.2
 
 
-class Told(Struct, tag_field="kind", tag=str.lower):
-    """What a writer tells the process that waits for it."""
-
-
-class Ended(Told):
-    """It came back."""
-
-    outcome: Outcome
-
-
-class KernelSaidNo(Told):
-    """It came back with an errno, or with words where there is none."""
-
-    errno: int
-    message: str
-    hint: str
-
-
-class SomebodyUsesIt(Told):
-    """It was not begun."""
-
-    message: str
-    hint: str
-
-
-class BusFailed(Told):
-    """The conversation with systemd could not be had."""
-
-    message: str
-    hint: str
-
-
-class Units(Told):
-    """What systemd said of the units."""
-
-    states: tuple[UnitState, ...]
-
-
-class Restarted(Told):
-    """How restarts ended."""
-
-    results: tuple[UnitResult, ...]
-
-
-Answer = Ended | KernelSaidNo | SomebodyUsesIt | BusFailed | Units | Restarted
-
-
 class HostMachine:
     """This host, or a tree that looks like one below `root`. `say` gets progress; it must not block."""
 
     def __init__(
-        self, *, root: Path = Path("/"), config_paths: tuple[str, ...] = (), say: Callable[[str], None] = lambda _: None
+        self, *, root: str = "", config_paths: tuple[str, ...] = (), say: Callable[[str], None] = lambda _: None
     ) -> None:
         """Reads nothing yet."""
         self.files = Files(root, config_paths)
         self.say = say
-        self._sysfs = Sysfs(root / "sys")
-        self.procfs = Procfs(root / "proc")
-        self._kmod = Kmod(child.run, root)
+        self.procfs = Procfs(f"{root}/proc")
+        self._sysfs = Sysfs(f"{root}/sys")
+        self._root = root
+        self._saved: State | None = None
         self._unsaved: State | None = None
 
     def time(self) -> float:
@@ -126,6 +81,8 @@ class HostMachine:
 
     def read_links(self) -> Links:
         """altnames and addresses."""
+        from sriov_bootstrap.edges.iproute import read_links
+
         return read_links(child.run)
 
     def read_holders(self) -> Holders:
@@ -139,6 +96,12 @@ class HostMachine:
     def default_route_netdevs(self) -> frozenset[str]:
         """Where the default routes leave."""
         return self.procfs.default_route_netdevs()
+
+    @property
+    def _kmod(self) -> "Kmod":
+        from sriov_bootstrap.edges.kmod import Kmod
+
+        return Kmod(child.run, self._root)
 
     def expects_driver(self, modalias: str) -> bool:
         """Whether a VF will get a driver."""
@@ -162,8 +125,13 @@ class HostMachine:
     def save_state(self, value: State) -> str:
         """Writes state.json."""
         problem = self.files.save_state(state.dump(value))
-        self._unsaved = value if problem else None
+        self._saved, self._unsaved = value, value if problem else None
         return problem
+
+    @property
+    def has_pending_restart(self) -> bool:
+        """Whether the pass that this process has just done left one."""
+        return self._saved is not None and self._saved.pending is not None
 
     @property
     def has_unsaved_state(self) -> bool:
@@ -175,7 +143,7 @@ class HostMachine:
         self._unsaved = None if is_saved else value
 
     @contextlib.contextmanager
-    def pass_lock(self):  # type: ignore[no-untyped-def] # noqa: ANN201 - a generator behind a decorator
+    def pass_lock(self) -> Iterator[None]:
         """One pass at a time, and never beside a write that an earlier pass may still bring to a good end."""
         with self.files.locked(LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say):
             while (jam := self.read_jam()) and not jam.is_overdue:
@@ -212,6 +180,8 @@ class HostMachine:
 
     def _write(self, action: Action, work: Callable[[], Outcome | None], timeout_seconds: float) -> Outcome:
         """Runs a write where it can be left behind, with the write lock in its hands for as long as it lives."""
+        from sriov_bootstrap.commands import answers
+
         try:
             lock = self.files.begin_write()
         except BusyError as error:
@@ -221,7 +191,7 @@ class HostMachine:
 
         def write(send: child.Send) -> None:
             self.files.note_writer(lock, msgspec.structs.replace(jam, pid=os.getpid()))
-            send(msgspec.json.encode(_answer(lambda: Ended(work() or Outcome.CHANGED))))
+            send(msgspec.json.encode(answers.answer(lambda: answers.Ended(work() or Outcome.CHANGED))))
 
         def waiting(passed: float) -> None:
             self.say(f"{action.pci_address}: {action}: {passed:.0f} s so far")
@@ -236,80 +206,60 @@ class HostMachine:
             raise
         finally:
             os.close(lock)
-        answer = _understood(line, what)
-        if not isinstance(answer, Ended):  # pragma: no cover (a writer sends nothing else)
-            raise TypeError(answer)
-        return answer.outcome
+        told = answers.understood(line, what)
+        if not isinstance(told, answers.Ended):  # pragma: no cover (a writer sends nothing else)
+            raise TypeError(told)
+        return told.outcome
 
-    # -- systemd --
+    # -- systemd: dbus_next is only ever loaded in a child, which ends soon --
 
-    def unit_states(self, names: Iterable[str]) -> tuple[UnitState, ...]:
+    def unit_states(self, names: Iterable[str]) -> "tuple[UnitState, ...]":
         """See restarts.Machine."""
+        from sriov_bootstrap.commands import answers
 
-        def ask() -> Answer:
-            from sriov_bootstrap.edges import systemd  # dbus_next: only here, in a child that ends soon
+        def ask() -> answers.Answer:
+            from sriov_bootstrap.edges import systemd
 
-            return Units(systemd.unit_states(names))
+            return answers.Units(systemd.unit_states(names))
 
-        answer = self._ask_systemd(ask, BUS_SECONDS)
-        return answer.states if isinstance(answer, Units) else ()
+        told = self._ask_systemd(ask, BUS_SECONDS)
+        return told.states if isinstance(told, answers.Units) else ()
 
     def restart_units(
-        self, names: Sequence[str], *, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+        self, names: Sequence[str], *, job_timeout_seconds: float, on_result: "Callable[[UnitResult], None]"
     ) -> None:
         """See restarts.Machine."""
+        from sriov_bootstrap.commands import answers
 
-        def ask() -> Answer:
+        def ask() -> answers.Answer:
             from sriov_bootstrap.edges import systemd
 
             results: list[UnitResult] = []
-            with contextlib.suppress(UnitError):  # what is missing in the results says it
+            try:
                 systemd.restart_units(names, job_timeout_seconds=job_timeout_seconds, on_result=results.append)
-            return Restarted(tuple(results))
+            except UnitError as error:
+                return answers.Restarted(tuple(results), error.message)
+            return answers.Restarted(tuple(results))
 
-        answer = self._ask_systemd(ask, job_timeout_seconds + BUS_SECONDS)
-        results = answer.results if isinstance(answer, Restarted) else ()
-        for result in results:
+        told = self._ask_systemd(ask, job_timeout_seconds + BUS_SECONDS)
+        if not isinstance(told, answers.Restarted):  # pragma: no cover (it sends nothing else)
+            raise TypeError(told)
+        for result in told.results:
             on_result(result)
-        if len(results) < len(names):
-            raise UnitError("the bus was lost while units restarted")
+        if told.problem:
+            raise UnitError(told.problem)
 
-    def _ask_systemd(self, ask: Callable[[], Answer], timeout_seconds: float) -> Answer:
+    def _ask_systemd(self, ask: "Callable[[], answers.Answer]", timeout_seconds: float) -> "answers.Answer":
+        from sriov_bootstrap.commands import answers
+
         what = "D-Bus"
-        work = lambda send: send(msgspec.json.encode(_answer(ask)))  # noqa: E731
-        waiting = lambda passed: self.say(f"systemd is at work: {passed:.0f} s so far")  # noqa: E731
-        return _understood(child.call(work, what=what, timeout_seconds=timeout_seconds, waiting=waiting), what)
-
-
-def _answer(work: Callable[[], Answer]) -> Answer:
-    """Our own exceptions as values: only values pass through a pipe."""
-    try:
-        return work()
-    except SysfsError as error:
-        return KernelSaidNo(error.errno, error.message, error.hint)
-    except InUseError as error:
-        return SomebodyUsesIt(error.message, error.hint)
-    except StuckError as error:
-        return KernelSaidNo(0, error.message, error.hint)
-    except UnitError as error:
-        return BusFailed(error.message, error.hint)
-
-
-def _understood(line: bytes, what: str) -> Answer:
-    """The value, or our own exception again."""
-    if not line:
-        raise SysfsError(
-            f"{what}: the process that did it ended without a word", hint="it was killed, or out of memory"
+        line = child.call(
+            lambda send: send(msgspec.json.encode(answers.answer(ask))),
+            what=what,
+            timeout_seconds=timeout_seconds,
+            waiting=lambda passed: self.say(f"systemd is at work: {passed:.0f} s so far"),
         )
-    answer = msgspec.json.decode(child.checked(line, what), type=Answer)  # type: ignore[arg-type]
-    match answer:
-        case KernelSaidNo():
-            raise SysfsError(answer.message, errno=answer.errno, hint=answer.hint)
-        case SomebodyUsesIt():
-            raise InUseError(answer.message, hint=answer.hint)
-        case BusFailed():
-            raise UnitError(answer.message, hint=answer.hint)
-    return answer
+        return answers.understood(line, what)
 
 
 def progress_printer() -> Callable[[str], None]:

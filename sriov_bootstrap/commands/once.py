@@ -11,7 +11,6 @@ from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.errors import ExitCode, StuckError, UnitError
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
-from sriov_bootstrap.restarts import preview
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
 BUS_TRIES = 3
@@ -25,7 +24,7 @@ def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: 
     if dry_run:
         return _dry_run(machine, loaded, force=force, as_json=as_json)
     report = jobs.do_pass(machine, loaded, force=force)
-    follow_up = _restarts(machine, loaded)
+    follow_up = _restarts(machine, loaded) if machine.has_pending_restart else FollowUpReport()
     say("")
     if as_json:
         print(msgspec.json.encode({"report": report, "restarts": follow_up}).decode())
@@ -39,8 +38,6 @@ def _restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
     results: tuple[object, ...] = ()
     report = FollowUpReport()
     for _ in range(BUS_TRIES):
-        if machine.load_state()[0].pending is None:
-            break
         report = jobs.do_restarts(machine, loaded)
         results += report.results
         while report.due_at is not None and (left := report.due_at - machine.monotonic()) > 0:
@@ -107,6 +104,8 @@ def _dry_run(machine: HostMachine, loaded: Loaded, *, force: bool, as_json: bool
 
 
 def _units(machine: HostMachine, loaded: Loaded) -> tuple[tuple[str, ...], str]:
+    from sriov_bootstrap.restarts import preview
+
     try:
         plans = preview(machine, loaded.config.services)
     except (UnitError, StuckError) as error:

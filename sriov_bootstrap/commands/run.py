@@ -19,11 +19,10 @@ def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool) -> int
 
     from sriov_bootstrap.commands.daemon_host import DaemonHost
     from sriov_bootstrap.daemon import Daemon
-    from sriov_bootstrap.edges.log import Log
     from sriov_bootstrap.edges.notify import Notifier
     from sriov_bootstrap.edges.udev import Udev
 
-    host = DaemonHost(machine, Log(log_format, verbose=verbose), Notifier(os.environ))
+    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, verbose=verbose)
     gc.collect()
     gc.freeze()  # what is loaded now stays shared with every child that is forked from here
     asyncio.run(Daemon(host, Udev(), loaded, first, state).run())

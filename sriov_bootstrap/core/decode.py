@@ -7,17 +7,19 @@ lower one, an empty file masks it (a link to /dev/null reads as empty). Over tha
 
 import tomllib
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.core import validate
-from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, PfRule, Services
+from sriov_bootstrap.core.config import Boot, Config, Match, Method, Metrics, PfRule, Services, VfDriver, WhenInUse
 from sriov_bootstrap.errors import ConfigError
 
 MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; more is not a config file
 TABLES: dict[str, type[Services | Metrics | Boot]] = {"services": Services, "metrics": Metrics, "boot": Boot}
+CHOICES: dict[str, type[StrEnum]] = {"vf_driver": VfDriver, "method": Method, "when_in_use": WhenInUse}
 
 
 class ConfigFile(Struct, frozen=True):
@@ -150,4 +152,6 @@ def _rephrased(error: msgspec.ValidationError) -> str:
     text, _, place = str(error).replace("`", "").partition(" - at $")
     key = place.lstrip(".")
     text = text[:1].lower() + text[1:]
+    if choices := CHOICES.get(key):
+        text += f": valid here: {', '.join(choices)}"
     return f"{key}: {text}" if key else text

@@ -11,21 +11,22 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.config import Boot, Match, Metrics, PfRule, Services
 
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
-GLOB = re.compile(r"[*?\[]")
-PCI_ADDRESS = re.compile(r"(?:[0-9a-f]{4,}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNORECASE)
-MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5,19}", re.IGNORECASE)  # 20 bytes on InfiniBand
-HEX_ID = re.compile(r"(?:0x)?[0-9a-f]{4}", re.IGNORECASE)
-PERCENT = re.compile(r"(\d{1,3})%")
-LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
-UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,246}\.service")
-MAX_VFS_DRIVERS = frozenset({"igb", "ixgbe"})  # the mainline drivers with one unsigned max_vfs parameter
+# Compiled when first used: at boot, most are not.
+GLOB = r"[*?\[]"
+PCI_ADDRESS = r"(?i:(?:[0-9a-f]{4,}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7])"
+MAC = r"(?i:[0-9a-f]{2}(?::[0-9a-f]{2}){5,19})"  # 20 bytes on InfiniBand
+HEX_ID = r"(?i:(?:0x)?[0-9a-f]{4})"
+PERCENT = r"(\d{1,3})%"
+UNIT = r"[A-Za-z0-9:_.\\-]{1,200}(@[A-Za-z0-9:_.\\-]+)?\.service"  # a template without an instance is no unit
+MAX_LABEL = 64
+MAX_PORT = 65535
 
 
 def normalised(rule: PfRule) -> PfRule:
     """The rule with the spellings that /sys uses: lower case, a PCI domain, ids without 0x."""
     match = rule.match
     address = match.pci_address.lower()
-    if PCI_ADDRESS.fullmatch(address) and address.count(":") == 1:
+    if re.fullmatch(PCI_ADDRESS, address) and address.count(":") == 1:
         address = f"0000:{address}"
     return replace(
         rule,
@@ -41,26 +42,28 @@ def normalised(rule: PfRule) -> PfRule:
 
 def unsupported(entry: dict[str, Any]) -> list[str]:
     """Values that will be understood one day and must not be ignored until then."""
-    if entry.get("vf_driver") == "vfio-pci":
-        return [
-            'vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a driver: '
-            "libvirt and nova bind a VF to vfio-pci themselves when a VM takes it"
-        ]
-    return []
+    if entry.get("vf_driver") != "vfio-pci":
+        return []
+    instead = "libvirt and nova bind a VF to vfio-pci themselves when a VM takes it"
+    return [f'vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a driver: {instead}']
 
 
 def pf_problems(rule: PfRule) -> list[str]:
     """What is wrong with one decoded [[pf]]."""
     problems = match_problems(rule.match)
-    if not LABEL.fullmatch(rule.name):
+    if not rule.name or not _is_label(rule.name):
         problems.append("name: 1 to 64 printable characters: it is a label in metrics and logs")
-    if not LABEL.fullmatch(rule.physical_network or "-"):
+    if not _is_label(rule.physical_network):
         problems.append("physical_network: at most 64 printable characters")
     if problem := num_vfs_problem(rule.num_vfs):
         problems.append(f"num_vfs: {problem}")
     if rule.reload_driver and not rule.uses_max_vfs:
         problems.append('reload_driver is for method = "max_vfs" only: sriov_numvfs needs no reload')
     return problems
+
+
+def _is_label(text: str) -> bool:
+    return len(text) <= MAX_LABEL and text.isprintable()
 
 
 def match_problems(match: Match) -> list[str]:
@@ -76,7 +79,7 @@ def match_problems(match: Match) -> list[str]:
     problems = []
     for key, shape, example in shapes:
         value = getattr(match, key)
-        if value and not GLOB.search(value) and not shape.fullmatch(value):
+        if value and not re.search(GLOB, value) and not re.fullmatch(shape, value):
             problems.append(f'match: {key} "{value}" can match nothing: write it like {example}, or as a glob')
     names = {key: getattr(match, key) for key in ("netdev", "altname", "driver")}
     return problems + [
@@ -93,7 +96,7 @@ def num_vfs_problem(value: int | str) -> str:
             return f"{value} is negative"
         text = str(value) if value.bit_length() < 64 else "the number"  # noqa: PLR2004 - str() has a limit, 0xf... none
         return f"{text} is more than the kernel can be asked for ({MAX_NUM_VFS})" if value > MAX_NUM_VFS else ""
-    percent = PERCENT.fullmatch(value)
+    percent = re.fullmatch(PERCENT, value)
     if value == "max" or (percent and int(percent[1]) <= 100):  # noqa: PLR2004 - per cent
         return ""
     return f'"{value}" is neither a number, "max", nor a percentage from "0%" to "100%"'
@@ -104,10 +107,12 @@ def table_problems(table: Services | Metrics | Boot) -> list[str]:
     problems = []
     for key in table.__struct_fields__:
         value = getattr(table, key)
+        if value == getattr(type(table)(), key):
+            continue  # a default is right, and at boot most values are
         if key.endswith("_seconds") and not 0 <= value <= 86400:  # noqa: PLR2004 - a day
             problems.append(f"{key}: {value:g} is not between 0 and 86400 seconds")
         if key == "restart":
-            bad = [unit for unit in value if not UNIT.fullmatch(unit)]
+            bad = [unit for unit in value if not re.fullmatch(UNIT, unit)]
             problems += [f'{key}: "{unit}" is not a service: write it like nova-compute.service' for unit in bad]
         if key == "textfile" and value and not (value.startswith("/") and value.endswith(".prom")):
             problems.append(f'{key}: "{value}" must be an absolute path ending in .prom, as node_exporter reads it')
@@ -119,7 +124,7 @@ def table_problems(table: Services | Metrics | Boot) -> list[str]:
 def parse_listen(value: str) -> tuple[tuple[str, ...], int] | None:
     """`localhost:10049` -> (addresses, port). Names are never looked up: a silent DNS server must not delay a boot."""
     host, colon, port_text = value.rpartition(":")
-    if not colon or not port_text.isascii() or not port_text.isdigit() or not 0 < int(port_text) <= MAX_NUM_VFS:
+    if not colon or not port_text.isascii() or not port_text.isdigit() or not 0 < int(port_text) <= MAX_PORT:
         return None
     if host == "localhost":
         return ("127.0.0.1", "::1"), int(port_text)

@@ -6,12 +6,10 @@ because a new interpreter costs more than the write. This process must therefore
 """
 
 import contextlib
-import gc
 import os
 import select
 import signal
 import time
-import traceback
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
@@ -138,6 +136,9 @@ def reap(pid: int, *, timeout_seconds: float) -> bool:
 
 def _become_child(work: Work, write_end: int, keep: set[int]) -> None:
     """Never returns."""
+    import gc
+    import traceback
+
     try:
         gc.freeze()  # the parent's objects are never collected here: they hold file numbers that will be used anew
         os.setsid()

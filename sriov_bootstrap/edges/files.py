@@ -12,7 +12,6 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -25,11 +24,11 @@ LOCK_POLL_SECONDS = 0.05
 
 
 class Files:
-    """Everything below `root`; tests give another one. `config_paths` replace the search for config files."""
+    """Everything below `root`, "" for the real one. `config_paths` replace the search for config files."""
 
-    def __init__(self, root: Path = Path("/"), config_paths: tuple[str, ...] = ()) -> None:
+    def __init__(self, root: str = "", config_paths: tuple[str, ...] = ()) -> None:
         """Reads nothing yet."""
-        self._root = str(root).rstrip("/")
+        self._root = root
         self._config_paths = config_paths
         self._run = f"{self._root}/run/sriov-bootstrap"
         self._state = f"{self._run}/state.json"

@@ -27,16 +27,15 @@ class Completed(Protocol):
 class Kmod:
     """`run` starts a command; `root` is where etc/modprobe.d lies."""
 
-    def __init__(self, run: Callable[..., Completed], root: Path = Path("/")) -> None:
+    def __init__(self, run: Callable[..., Completed], root: str = "") -> None:
         """Runs nothing yet."""
         self._run = run
         self._root = root
 
     def read_module(self, driver: str) -> ModuleFacts:
         """The driver's modprobe.d file as it is and whether its module takes max_vfs."""
-        path = self._root / modprobe_path(driver).lstrip("/")
         try:
-            text = path.read_text()
+            text = Path(self._root + modprobe_path(driver)).read_text()
         except (OSError, UnicodeDecodeError):
             text = ""
         parameters = self._run(["modinfo", "-F", "parm", driver]).stdout.decode(errors="replace")

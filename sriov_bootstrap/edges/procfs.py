@@ -5,21 +5,20 @@ Closing a file sends no event, so this is looked up anew in each pass that may n
 
 import os
 import re
-from pathlib import Path
 
 from sriov_bootstrap.core.facts import Holder, Holders
 
 # Where libvirt gives QEMU a /dev of its own, the link still ends like this.
-VFIO_NODE = re.compile(r"/vfio/((?:devices/vfio|noiommu-)?\d+)$")
-QEMU_NAME = re.compile(rb"(?:^|\0)-name\0(?:guest=)?([^,\0]+)")
+VFIO_NODE = r"/vfio/((?:devices/vfio|noiommu-)?\d+)$"
+QEMU_NAME = rb"(?:^|\0)-name\0(?:guest=)?([^,\0]+)"
 
 
 class Procfs:
     """The tree below `root`; tests give another one."""
 
-    def __init__(self, root: Path = Path("/proc")) -> None:
+    def __init__(self, root: str = "/proc") -> None:
         """Reads nothing yet."""
-        self._root = str(root)
+        self._root = root
 
     def holders(self) -> Holders:
         """Every process with a vfio node open. To see other users' files: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."""
@@ -63,12 +62,12 @@ class Procfs:
                 target = os.readlink(f"{folder}/{name}")
             except FileNotFoundError:
                 continue
-            if node := VFIO_NODE.search(target):
+            if node := re.search(VFIO_NODE, target):
                 nodes.append(f"/dev/vfio/{node[1]}")
         return nodes
 
     def _holder(self, pid: str) -> Holder:
-        domain = QEMU_NAME.search(self._bytes(f"{pid}/cmdline"))
+        domain = re.search(QEMU_NAME, self._bytes(f"{pid}/cmdline"))
         name = self._text(f"{pid}/comm").strip() or "a process"
         return Holder(int(pid), name, domain[1].decode(errors="replace") if domain else "")
 
@@ -77,6 +76,7 @@ class Procfs:
 
     def _bytes(self, name: str) -> bytes:
         try:
-            return Path(f"{self._root}/{name}").read_bytes()
+            with open(f"{self._root}/{name}", "rb") as file:
+                return file.read()
         except OSError:
             return b""

@@ -6,8 +6,7 @@ holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link 
 
 import contextlib
 import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from sriov_bootstrap.core.facts import IFF_UP, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
@@ -22,10 +21,10 @@ PF_ATTRIBUTES = ("sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drive
 class Sysfs:
     """The tree below `root`; tests give another one."""
 
-    def __init__(self, root: Path = Path("/sys")) -> None:
+    def __init__(self, root: str = "/sys") -> None:
         """Reads nothing yet."""
-        self._devices = str(root / "bus/pci/devices")
-        self._netdevs = str(root / "class/net")
+        self._devices = f"{root}/bus/pci/devices"
+        self._netdevs = f"{root}/class/net"
 
     def read_pfs(self) -> tuple[RawPf, ...]:
         """Every network function that offers VFs, with or without driver or netdev."""
@@ -166,7 +165,7 @@ def _number(text: str) -> int:
 
 
 @contextlib.contextmanager
-def _errno_kept():  # type: ignore[no-untyped-def] # noqa: ANN202 - a generator behind a decorator
+def _errno_kept() -> Iterator[None]:
     try:
         yield
     except OSError as error:

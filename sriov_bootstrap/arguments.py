@@ -1,0 +1,95 @@
+"""The parser: every option and its help. Loaded only where the words are more than a unit's."""
+
+import argparse
+from typing import Protocol
+
+from sriov_bootstrap import __version__
+
+DESCRIPTION = """\
+Puts SR-IOV virtual functions (VFs) on this host and keeps them there.
+
+Without a command it is the daemon that the unit sriov-bootstrap.service starts."""
+
+EPILOG = """\
+examples:
+  sriov-bootstrap init > /etc/sriov-bootstrap/config.toml   a commented config for the NICs of this host
+  sriov-bootstrap --once --dry-run                          what would be done, which VFs and units it would cost
+  sriov-bootstrap --once                                    do it now; works while the daemon runs
+  sriov-bootstrap status                                    what is, what should be, and why they differ
+
+exit codes:
+  0  every PF is as desired          2  wrong usage or config       130  interrupted
+  1  unexpected error                3  some PF is not as desired
+
+files: /etc/sriov-bootstrap/config.toml, config.d/*.toml in /usr/lib, /etc and /run/sriov-bootstrap
+manual: man 8 sriov-bootstrap, man 5 sriov-bootstrap.toml"""
+
+DEFAULT_WAIT_SECONDS = 300.0
+
+
+class Asked(Protocol):
+    """The parsed words, as far as they can contradict each other."""
+
+    verb: str | None
+    once: bool
+    dry_run: bool
+    force: bool
+    json: bool
+
+
+def make_parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "sriov-bootstrap", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"sriov-bootstrap {__version__}")
+    parser.add_argument("--once", action="store_true", help="one pass, then exit: the manual reapply")
+    parser.add_argument("--dry-run", action="store_true", help="with --once: print the plan, change nothing")
+    parser.add_argument("--force", action="store_true", help="with --once: also destroy VFs that somebody uses")
+    _add_common(parser, default=None)
+    _add_json(parser, default=False)
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands", prog="sriov-bootstrap")
+    common = argparse.ArgumentParser(add_help=False)
+    _add_common(common, default=argparse.SUPPRESS)
+    answers = argparse.ArgumentParser(add_help=False)
+    _add_json(answers, default=argparse.SUPPRESS)
+    verbs.add_parser("run", parents=[common], help="the daemon: apply, watch udev, repair, serve metrics")
+    status = verbs.add_parser("status", parents=[common, answers], help="what is, what should be, and why they differ")
+    status.add_argument(
+        "--wait",
+        nargs="?",
+        type=float,
+        const=DEFAULT_WAIT_SECONDS,
+        metavar="SECONDS",
+        help=f"wait until every PF is as desired, {DEFAULT_WAIT_SECONDS:.0f} s at most by default",
+    )
+    check = verbs.add_parser("check-config", parents=[common], help="read the config, say what is wrong with it")
+    check.add_argument("files", nargs="*", metavar="FILE", help="these files instead of the installed ones")
+    verbs.add_parser("init", parents=[common], help="print a commented config for the NICs of this host")
+    return parser
+
+
+def misuse(arguments: Asked) -> str:
+    """Combinations that the parser cannot tell; argparse's own error exit is 2, as ours."""
+    if arguments.once and arguments.verb:
+        return f"--once and {arguments.verb} do not go together"
+    if not arguments.once and (arguments.dry_run or arguments.force):
+        return "--dry-run and --force go with --once"
+    if arguments.json and not arguments.once and arguments.verb != "status":
+        return "--json goes with --once and status"
+    return ""
+
+
+def _add_common(parser: argparse.ArgumentParser, *, default: str | None) -> None:
+    parser.add_argument(
+        "--config", action="append", metavar="FILE", default=default, help="use this file only (repeatable)"
+    )
+    formats = ("auto", "console", "json")
+    log_default = default or "auto"
+    parser.add_argument("--log-format", choices=formats, default=log_default, help="form of the log on stderr")
+    verbose_default = default or False
+    parser.add_argument("-v", "--verbose", action="store_true", default=verbose_default, help="log more")
+
+
+def _add_json(parser: argparse.ArgumentParser, *, default: str | bool) -> None:
+    parser.add_argument("--json", action="store_true", default=default, help="the answer as JSON")

@@ -1,0 +1,90 @@
+"""What a child process tells the one that waits for it: our results and our exceptions as values, for a pipe."""
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from sriov_bootstrap.core.followup import UnitResult, UnitState
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.errors import InUseError, StuckError, SysfsError, UnitError
+
+
+class Told(Struct, tag_field="kind", tag=str.lower):
+    """What a writer tells the process that waits for it."""
+
+
+class Ended(Told):
+    """It came back."""
+
+    outcome: Outcome
+
+
+class KernelSaidNo(Told):
+    """It came back with an errno, or with words where there is none."""
+
+    errno: int
+    message: str
+    hint: str
+
+
+class SomebodyUsesIt(Told):
+    """It was not begun."""
+
+    message: str
+    hint: str
+
+
+class BusFailed(Told):
+    """The conversation with systemd could not be had."""
+
+    message: str
+    hint: str
+
+
+class Units(Told):
+    """What systemd said of the units."""
+
+    states: tuple[UnitState, ...]
+
+
+class Restarted(Told):
+    """How restarts ended, and why not all of them did, "" when all did."""
+
+    results: tuple[UnitResult, ...]
+    problem: str = ""
+
+
+Answer = Ended | KernelSaidNo | SomebodyUsesIt | BusFailed | Units | Restarted
+
+
+def answer(work: Callable[[], Answer]) -> Answer:
+    """Our own exceptions as values: only values pass through a pipe."""
+    try:
+        return work()
+    except SysfsError as error:
+        return KernelSaidNo(error.errno, error.message, error.hint)
+    except InUseError as error:
+        return SomebodyUsesIt(error.message, error.hint)
+    except StuckError as error:
+        return KernelSaidNo(0, error.message, error.hint)
+    except UnitError as error:
+        return BusFailed(error.message, error.hint)
+
+
+def understood(line: bytes, what: str) -> Answer:
+    """The value, or our own exception again."""
+    if not line:
+        raise SysfsError(
+            f"{what}: the process that did it ended without a word", hint="it was killed, or out of memory"
+        )
+    told: Answer = msgspec.json.decode(child.checked(line, what), type=Answer)
+    match told:
+        case KernelSaidNo():
+            raise SysfsError(told.message, errno=told.errno, hint=told.hint)
+        case SomebodyUsesIt():
+            raise InUseError(told.message, hint=told.hint)
+        case BusFailed():
+            raise UnitError(told.message, hint=told.hint)
+    return told
