@@ -49,7 +49,7 @@ def test_a_pf_is_understood() -> None:
 def test_garbage_becomes_the_value_that_makes_the_least_happen(
     attributes: dict[str, str], field: str, value: object
 ) -> None:
-    assert getattr(parse_pf(make_raw_pf(**attributes), Links(), Holders()), field) == value
+    assert getattr(parse_pf(make_raw_pf(attributes=attributes), Links(), Holders()), field) == value
 
 
 def test_a_pf_without_any_file_offers_nothing() -> None:

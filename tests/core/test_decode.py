@@ -1,0 +1,189 @@
+"""TOML texts -> one Config, or every mistake in them."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import PF2, make_config, make_rule
+from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, Services, VfDriver
+from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile, decode, effective
+from sriov_bootstrap.errors import ConfigError
+
+RULE = '[[pf]]\nname = "tenant-a"\nmatch = { pci_address = "3b:00.0" }\nnum_vfs = 4\n'
+MAIN = ConfigFile("/etc/c.toml", RULE.encode())
+VALUES = st.sampled_from(
+    [
+        "true",
+        "3.0",
+        "-1",
+        "0x" + "f" * 5000,
+        "1" * 5000,
+        "nan",
+        "[]",
+        "{}",
+        '""',
+        '"max"',
+        "2020-01-01",
+        "[[1]]",
+        "07:32",
+    ]
+)
+LINES = st.sampled_from(
+    ["[[pf]]", "[pf]", "[services]", "[metrics]", "[boot]", "[pf.match]", 'name = "a"', 'match = { driver = "igb" }']
+)
+KEYS = st.sampled_from(
+    ["name", "match", "num_vfs", "restart", "settle_seconds", "listen", "textfile", "vf_driver", "x"]
+)
+TOML = st.lists(LINES | st.builds("{} = {}".format, KEYS, VALUES), max_size=6).map(
+    lambda lines: "\n".join(lines).encode()
+)
+
+
+def drop_in(path: str, text: str = "x", **values: str) -> ConfigFile:
+    """A drop-in."""
+    return ConfigFile(path, text.encode(), is_drop_in=True, **values)
+
+
+@pytest.mark.parametrize(
+    ("files", "paths"),
+    [
+        ([], []),
+        ([drop_in("/usr/b.toml"), MAIN, drop_in("/etc/a.toml")], ["/etc/c.toml", "/etc/a.toml", "/usr/b.toml"]),
+        ([drop_in("/usr/a.toml"), drop_in("/etc/a.toml")], ["/etc/a.toml"]),
+        ([drop_in("/usr/a.toml"), drop_in("/etc/a.toml", " \n")], []),
+        ([drop_in("/usr/a.toml"), drop_in("/etc/a.toml", "", problem="cannot be read")], ["/etc/a.toml"]),
+        ([ConfigFile("/etc/c.toml")], []),
+    ],
+    ids=["none", "by name over all folders", "higher replaces lower", "empty masks", "unreadable counts", "empty main"],
+)
+def test_the_files_that_count(files: list[ConfigFile], paths: list[str]) -> None:
+    assert [file.path for file in effective(files)] == paths
+
+
+def test_no_file_is_a_valid_config() -> None:
+    assert decode([]) == Config()
+
+
+def test_everything_that_can_be_said() -> None:
+    text = """
+        [[pf]]
+        name = "b"
+        match = { mac = "3C:FD:FE:AA:BB:00", driver = "i*" }
+        num_vfs = "50%"
+        physical_network = "physnet2"
+        vf_driver = "none"
+        when_in_use = "replace"
+        pf_up = false
+        required = false
+        [services]
+        restart = []
+        settle_seconds = 3
+        [metrics]
+        listen = ""
+        [boot]
+        wait_for_pf_seconds = 1.5
+    """
+    config = decode([ConfigFile("/etc/c.toml", text.encode())])
+    (rule,) = config.pf
+    assert (rule.match, rule.vf_driver) == (Match(mac="3c:fd:fe:aa:bb:00", driver="i*"), VfDriver.NONE)
+    assert config.services == Services(restart=(), settle_seconds=3.0)
+    assert (config.metrics, config.boot) == (Metrics(listen=""), Boot(wait_for_pf_seconds=1.5))
+
+
+def test_a_drop_in_replaces_a_rule_in_its_place_and_one_key_of_a_table() -> None:
+    second = RULE.replace("tenant-a", "b").replace("00.0", "00.1")
+    main = ConfigFile("/etc/c.toml", f"{RULE}{second}[services]\nsettle_seconds = 1\n".encode())
+    other = drop_in("/run/z.toml", f"{RULE.replace('4', '7')}[services]\nmin_interval_seconds = 9\n")
+    rules = make_rule(num_vfs=7), make_rule(name="b", match=Match(pci_address=PF2))
+    assert decode([main, other]) == make_config(*rules, services=Services(settle_seconds=1.0, min_interval_seconds=9.0))
+
+
+WRONG = [
+    ("[[pf]", "not TOML: Expected ']]' at the end of an array declaration (at line 1, column 5)"),
+    ("a = 1\na = 2", "not TOML: Cannot overwrite a value (at end of document)"),
+    ("pf = 1", "pf: write [[pf]], with two brackets: there may be several"),
+    ("[pf]", "pf: write [[pf]], with two brackets: there may be several"),
+    ("pf = [1]", "[[pf]] number 1: must be a table"),
+    ("services = 1", "[services]: must be a table"),
+    ("[service]", 'unknown key "service": did you mean "services"?'),
+    ("zzz = 1", 'unknown key "zzz": valid here: pf, services, metrics, boot'),
+    ("[boot]\nwait = 1", '[boot]: unknown key "wait": valid here: wait_for_pf_seconds'),
+    ("[services]\nsettle_second = 1", '[services]: unknown key "settle_second": did you mean "settle_seconds"?'),
+    ("[services]\nsettle_seconds = true", "[services]: settle_seconds: expected float, got bool"),
+    ("[services]\nrestart = [1]", "[services]: restart[0]: expected str, got int"),
+    ('[services]\nrestart = "a.service"', "[services]: restart: expected array, got str"),
+    ("[services]\nsettle_seconds = inf", "[services]: settle_seconds: inf is not between 0 and 86400 seconds"),
+    ("[[pf]]", "[[pf]] number 1: object missing required field name"),
+    ('[[pf]]\nname = "a"', '[[pf]] "a": object missing required field match'),
+    ("[[pf]]\nname = 1", "[[pf]] number 1: name: expected str, got int"),
+    (RULE.replace("num_vfs", "numvfs"), '[[pf]] "tenant-a": unknown key "numvfs": did you mean "num_vfs"?'),
+    (
+        RULE.replace("pci_address", "pci_addr"),
+        '[[pf]] "tenant-a": match: unknown key "pci_addr": did you mean "pci_address"?',
+    ),
+    (RULE.replace("{ pci_address = ", "").replace(" }", ""), '[[pf]] "tenant-a": match: expected object, got str'),
+    (RULE.replace("4", "true"), '[[pf]] "tenant-a": num_vfs: expected int | str, got bool'),
+    (RULE.replace("4", "4.0"), '[[pf]] "tenant-a": num_vfs: expected int | str, got float'),
+    (RULE.replace("4", "-4"), '[[pf]] "tenant-a": num_vfs: -4 is negative'),
+    (RULE + "pf_up = 1", '[[pf]] "tenant-a": pf_up: expected bool, got int'),
+    (
+        RULE + 'vf_driver = "dpdk"',
+        "[[pf]] \"tenant-a\": vf_driver: invalid enum value 'dpdk': valid here: kernel, none",
+    ),
+    (RULE + RULE, '[[pf]] "tenant-a": this name is there twice in the file: only a drop-in may replace a rule'),
+    ("a = 07", "not TOML: Expected newline or end of document after a statement (at line 1, column 6)"),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), WRONG, ids=[problem[:50] for _, problem in WRONG])
+def test_a_mistake_is_named_with_its_place(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        decode([ConfigFile("/etc/c.toml", text.encode())])
+    assert caught.value.problems == (f"/etc/c.toml: {problem}",)
+    assert caught.value.hint == "correct the file, then run: sriov-bootstrap check-config"
+
+
+def test_vfio_pci_is_refused() -> None:
+    with pytest.raises(ConfigError, match='"tenant-a": vf_driver "vfio-pci" is not supported yet'):
+        decode([ConfigFile("/etc/c.toml", f'{RULE}vf_driver = "vfio-pci"'.encode())])
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        (ConfigFile("/c", problem="cannot be read: Permission denied"), "/c: cannot be read: Permission denied"),
+        (ConfigFile("/c", b"a = 1\n#\xff"), "/c: line 2: not UTF-8 text (byte 0xff)"),
+        (
+            ConfigFile("/c", b"#" * (MAX_FILE_BYTES + 1)),
+            "/c: 1048577 bytes: a config file has at most 1048576",
+        ),
+    ],
+    ids=["unreadable", "not text", "too big"],
+)
+def test_what_is_no_text_is_named_too(file: ConfigFile, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        decode([file])
+    assert caught.value.problems == (problem,)
+
+
+@pytest.mark.parametrize(
+    "text", [f"a = {'1' * 5000}", f"a = {'[' * 100000}"], ids=["endless number", "endless nesting"]
+)
+def test_what_python_itself_refuses_is_a_config_error(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^/c: not TOML: "):
+        decode([ConfigFile("/c", text.encode())])
+
+
+def test_every_mistake_of_every_file_is_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        decode([ConfigFile("/a", b"x = 1\n[boot]\ny = 2"), MAIN, ConfigFile("/b", b"=")])
+    assert [problem.partition(": ")[0] for problem in caught.value.problems] == ["/a", "/a", "/b"]
+    assert str(caught.value) == "; ".join(caught.value.problems)
+
+
+@given(st.binary(max_size=200) | TOML | st.builds(bytes.__add__, st.just(RULE.encode()), TOML))
+def test_any_bytes_are_a_config_or_a_config_error(data: bytes) -> None:
+    with contextlib.suppress(ConfigError):
+        assert isinstance(decode([ConfigFile("/c", data)]), Config)

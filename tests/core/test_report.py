@@ -1,0 +1,267 @@
+"""What a plan, its results and the facts after it come to."""
+
+import errno
+from dataclasses import dataclass
+
+import pytest
+
+from builders import PF, PF2, make_pf, make_vf, make_wish
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plan import Plan, Reason, ReloadDriver, SetLinkUp, SetNumVfs, Verdict, WriteFile
+from sriov_bootstrap.core.report import (
+    Outcome,
+    PassReport,
+    PfReport,
+    PfState,
+    Result,
+    VfReport,
+    explained,
+    report_pf,
+)
+
+UP, WRITE = SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4)
+CHANGED = Result(WRITE, Outcome.CHANGED)
+FAILED = Result(WRITE, Outcome.FAILED, errno=5, message="no", hint="do")
+EMPTY, FOUR = make_pf(), make_pf(num_vfs=4)
+TODO = Plan(make_wish(pf=EMPTY), (UP, WRITE))
+DONE = Plan(make_wish(pf=FOUR))
+CARRIED = Plan(make_wish(pf=EMPTY), carrier=PF2)
+REFUSED = Verdict(Reason.EXCEEDS_MAX, "too many", "fewer")
+PROBING = make_pf(vfs=tuple(make_vf(index=index, driver="") for index in range(4)))
+MANY = make_pf(vfs=tuple(make_vf(index=index, driver="") for index in range(6)))
+STALE = "find out who writes sriov_numvfs and let only one of you do it"
+SHORT_HINT = "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k"
+DRIVER_HINT = "load or update the VF driver; journalctl -k has its words"
+
+
+NO_VECTORS = "ENOSPC (No space left on device): the device or the CPU is out of MSI-X vectors"
+
+
+@dataclass
+class Row:
+    """One line of the table; `expected` is (state, reason, message, hint)."""
+
+    id: str
+    plan: Plan
+    pf: PfFacts | None
+    expected: tuple[PfState, Reason | None, str, str]
+    results: tuple[Result, ...] = ()
+    is_incomplete: bool = False
+
+
+OK = (PfState.OK, None, "", "")
+ROWS = [
+    Row("nothing to do", DONE, FOUR, OK),
+    Row("done", DONE, FOUR, OK, (CHANGED,)),
+    Row(
+        "not carried out",
+        TODO,
+        EMPTY,
+        (PfState.PENDING, None, "to do: bring ens1f0 up, then set sriov_numvfs from 0 to 4", ""),
+    ),
+    Row(
+        "carried by another, not carried out", CARRIED, EMPTY, (PfState.PENDING, None, f"to do: the steps of {PF2}", "")
+    ),
+    Row(
+        "optional and absent",
+        Plan(make_wish(required=False)),
+        None,
+        (PfState.OPTIONAL, None, 'no PF matches rule "tenant-a", which is not required', ""),
+    ),
+    Row(
+        "refused by the plan",
+        Plan(make_wish(pf=EMPTY), verdict=REFUSED),
+        EMPTY,
+        (PfState.DEGRADED, Reason.EXCEEDS_MAX, "too many", "fewer"),
+        (FAILED,),
+    ),
+    Row("failed", TODO, EMPTY, (PfState.DEGRADED, Reason.WRITE_FAILED, "no", "do"), (FAILED,)),
+    Row("failed for its carrier", CARRIED, EMPTY, (PfState.DEGRADED, Reason.WRITE_FAILED, "no", "do"), (FAILED,)),
+    Row("failed, and done by somebody else", DONE, FOUR, OK, (FAILED,)),
+    Row("stale, then done", DONE, FOUR, OK, (Result(WRITE, Outcome.STALE), CHANGED)),
+    Row(
+        "stale to the end",
+        TODO,
+        EMPTY,
+        (
+            PfState.DEGRADED,
+            Reason.WRITE_FAILED,
+            f"{PF}: cannot set sriov_numvfs from 0 to 4: somebody else keeps changing it",
+            STALE,
+        ),
+        (Result(WRITE, Outcome.STALE),),
+    ),
+    Row(
+        "stuck",
+        DONE,
+        FOUR,
+        (PfState.DEGRADED, Reason.STUCK, "no answer", "wait"),
+        (Result(WRITE, Outcome.STUCK, message="no answer", hint="wait"),),
+    ),
+    Row(
+        "refused at the last moment",
+        TODO,
+        EMPTY,
+        (PfState.DEGRADED, Reason.IN_USE, "held", "wait"),
+        (Result(WRITE, Outcome.REFUSED, message="held", hint="wait"),),
+    ),
+    Row(
+        "accepted, and there are none",
+        TODO,
+        EMPTY,
+        (
+            PfState.DEGRADED,
+            Reason.FEWER_VFS,
+            f"{PF}: asked for 4 VFs, 0 are there, and the kernel reported no error",
+            SHORT_HINT,
+        ),
+        (CHANGED,),
+    ),
+    Row(
+        "went away",
+        TODO,
+        None,
+        (
+            PfState.DEGRADED,
+            Reason.ABSENT,
+            f"{PF}: the device went away during the pass",
+            "the rule applies again when it is back",
+        ),
+        (CHANGED,),
+    ),
+    Row(
+        "VFs without their driver",
+        DONE,
+        PROBING,
+        (
+            PfState.DEGRADED,
+            Reason.VFS_INCOMPLETE,
+            f"{PF}: 4 of 4 VFs have no netdev yet: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
+            DRIVER_HINT,
+        ),
+        is_incomplete=True,
+    ),
+    Row(
+        "many VFs without their driver",
+        Plan(make_wish(pf=MANY, num_vfs=6)),
+        MANY,
+        (
+            PfState.DEGRADED,
+            Reason.VFS_INCOMPLETE,
+            f"{PF}: 6 of 6 VFs have no netdev yet: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3, ...",
+            DRIVER_HINT,
+        ),
+        is_incomplete=True,
+    ),
+    Row("VFs without a driver by somebody's will", DONE, PROBING, OK),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_the_state_of_a_pf(row: Row) -> None:
+    report = report_pf(row.plan, row.pf, row.results, is_incomplete=row.is_incomplete)
+    assert (report.state, report.reason, report.message, report.hint) == row.expected
+
+
+def test_a_report_shows_rule_and_facts() -> None:
+    pf = make_pf(num_vfs=1, numa_node=1, user="bond0")
+    plan = Plan(make_wish(pf=pf, num_vfs="max", physical_network="physnet2"), verdict=REFUSED)
+    assert report_pf(plan, pf, (), is_incomplete=False) == PfReport(
+        rule="tenant-a",
+        requested="max",
+        state=PfState.DEGRADED,
+        pci_address=PF,
+        netdev="ens1f0",
+        driver="igb",
+        vendor_id="8086",
+        device_id="10c9",
+        numa_node=1,
+        physical_network="physnet2",
+        desired=7,
+        num_vfs=1,
+        max_vfs=7,
+        reason=Reason.EXCEEDS_MAX,
+        message="too many",
+        hint="fewer",
+        vfs=(VfReport(0, "0000:3b:02.0", "igbvf", user="bond0"),),
+    )
+
+
+def test_a_rule_without_a_pf_keeps_its_line() -> None:
+    report = report_pf(Plan(make_wish(num_vfs="max"), verdict=REFUSED), None, (), is_incomplete=False)
+    assert (report.pci_address, report.desired, report.num_vfs, report.vfs_in_use) == ("", 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("pf", "text"),
+    [
+        (PfReport("a", "4", PfState.OK, pci_address=PF, netdev="ens1f0"), f"{PF} (ens1f0)"),
+        (PfReport("a", "4", PfState.OK, pci_address=PF), PF),
+        (PfReport("a", "4", PfState.OPTIONAL), 'rule "a"'),
+    ],
+)
+def test_a_line_has_a_name(pf: PfReport, text: str) -> None:
+    assert str(pf) == text
+
+
+def line(state: PfState, reason: Reason | None = None, *, required: bool = True) -> PassReport:
+    """A pass over one PF, of which one VF is in use."""
+    vfs = (VfReport(0, "0000:3b:02.0", user="bond0"), VfReport(1, "0000:3b:02.1"))
+    return PassReport(pfs=(PfReport("a", "4", state, reason=reason, required=required, vfs=vfs),))
+
+
+@pytest.mark.parametrize(
+    ("report", "is_degraded", "is_settled"),
+    [
+        (PassReport(), False, True),
+        (line(PfState.OK), False, True),
+        (line(PfState.OPTIONAL), False, True),
+        (line(PfState.PENDING), False, False),
+        (line(PfState.DEGRADED, Reason.ABSENT), True, False),
+        (line(PfState.DEGRADED, Reason.ABSENT, required=False), True, True),
+        (line(PfState.DEGRADED, Reason.EXCEEDS_MAX), True, True),
+    ],
+)
+def test_a_boot_waits_only_where_waiting_helps(report: PassReport, *, is_degraded: bool, is_settled: bool) -> None:
+    assert (report.is_degraded, report.is_settled) == (is_degraded, is_settled)
+    assert [pf.vfs_in_use for pf in report.pfs] == [1] * len(report.pfs)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_done", "has_failed"),
+    [
+        (Outcome.CHANGED, True, False),
+        (Outcome.UNCHANGED, True, False),
+        (Outcome.STALE, False, False),
+        (Outcome.FAILED, False, True),
+        (Outcome.REFUSED, False, True),
+        (Outcome.STUCK, False, True),
+    ],
+)
+def test_an_outcome_is_done_or_failed_or_planned_anew(outcome: Outcome, *, is_done: bool, has_failed: bool) -> None:
+    report = PassReport(results=(Result(WRITE, outcome, is_transient=True),))
+    assert (report.results[0].is_done, report.has_failed) == (is_done, has_failed)
+    assert report.has_transient_failure is not is_done
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (
+            WRITE,
+            (
+                f"{PF}: cannot set sriov_numvfs from 0 to 4: {NO_VECTORS}",
+                "lower num_vfs or its queues (ethtool -L)",
+            ),
+        ),
+        (WriteFile(PF, "/etc/x", ""), (f"{PF}: cannot write /etc/x: ENOSPC (No space left on device)", "")),
+        (
+            ReloadDriver(PF, "igb", (PF,), 4),
+            (f"{PF}: cannot reload the driver igb ({PF}): ENOSPC (No space left on device)", ""),
+        ),
+    ],
+)
+def test_an_errno_is_explained_by_what_was_being_done(
+    action: SetNumVfs | WriteFile | ReloadDriver, expected: tuple[str, str]
+) -> None:
+    assert explained(action, errno.ENOSPC) == expected

@@ -1,0 +1,213 @@
+"""What outlives a pass."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import PF, PF2, make_pf, make_vf
+from sriov_bootstrap.core import state
+from sriov_bootstrap.core.plan import Action, Jam, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, Short, WriteFile
+from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
+from sriov_bootstrap.core.state import Counters, Handover, PendingRestart, State
+
+FOUR, TWO, EMPTY = make_pf(num_vfs=4), make_pf(num_vfs=2), make_pf()
+PROBING = make_pf(vfs=(make_vf(driver=""), make_vf(index=1)))
+WRITE = SetNumVfs(PF, 0, 4)
+RELOAD = ReloadDriver(PF, "igb", (PF, PF2), 4)
+LINE = PfReport("a", "4", PfState.OK, pci_address=PF)
+SEEN = frozenset({100, 101, 102, 103})
+NOW = frozenset({100, 101})
+NO_TEXT = "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
+ACTIONS: tuple[Action, ...] = (
+    SetLinkUp(PF, "e"),
+    SetAutoprobe(PF, enabled=True),
+    WRITE,
+    WriteFile(PF, "/x", "text"),
+    RELOAD,
+)
+FULL = State(
+    boot_id="b",
+    report=PassReport(
+        pfs=(LINE,), results=tuple(Result(one, Outcome.CHANGED) for one in ACTIONS), jam=Jam(1, PF, "x", 2.0)
+    ),
+    pending=PendingRestart(None, (PF,)),
+    known={PF: SEEN},
+    incomplete=(PF,),
+    short={PF: Short(4, NOW)},
+    autoprobe_off=(PF,),
+    counters=Counters(passes=3, vf_losses={PF: 2}),
+)
+
+
+@pytest.mark.parametrize("saved", [State(boot_id="b"), FULL], ids=["fresh", "full"])
+def test_what_is_saved_is_loaded(saved: State) -> None:
+    assert state.load(state.dump(saved), boot_id="b") == (saved, "")
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        (b"", ""),
+        (b'{"boot_id":"of yesterday"}', ""),
+        (
+            b'{"format":2,"boot_id":"b"}',
+            "state.json has format 2, not 1, and was started anew",
+        ),
+        (
+            b'{"boot_id":',
+            "state.json is not readable and was started anew: Input data was truncated",
+        ),
+        (
+            b'{"boot_id":"\xff"}',
+            f"state.json is not readable and was started anew: {NO_TEXT}",
+        ),
+        (
+            b'{"boot_id":"b","counters":{"duration_buckets":[1]}}',
+            "state.json counts other durations and was started anew",
+        ),
+    ],
+    ids=["empty", "another boot", "another format", "cut off", "not text", "another version's buckets"],
+)
+def test_what_cannot_be_used_is_started_anew(data: bytes, note: str) -> None:
+    assert state.load(data, boot_id="b") == (State(boot_id="b"), note)
+
+
+def test_endless_nesting_is_started_anew() -> None:
+    loaded, note = state.load(b'{"report":' * 100000, boot_id="b")
+    assert (loaded, note[:49]) == (State(boot_id="b"), "state.json is not readable and was started anew: ")
+
+
+@given(st.binary(max_size=200) | st.integers(0, 2000).map(lambda size: state.dump(FULL)[:size]))
+def test_any_bytes_are_a_state(data: bytes) -> None:
+    assert state.load(data, boot_id="b")[0].boot_id == "b"
+
+
+@pytest.mark.parametrize(
+    ("pending", "addresses"),
+    [(None, (PF2,)), (PendingRestart(7.0, (PF,)), (PF, PF2)), (PendingRestart(None, (PF2,)), (PF2,))],
+)
+def test_what_a_write_may_change_is_noted_before_it(pending: PendingRestart | None, addresses: tuple[str, ...]) -> None:
+    assert state.begin_write(State(pending=pending), (PF2,)).pending == PendingRestart(None, addresses)
+
+
+SAVED = State(report=PassReport(pfs=(LINE,)), known={PF: SEEN, PF2: SEEN}, counters=Counters(passes=1))
+
+
+@pytest.mark.parametrize(
+    ("saved", "pf", "losses"),
+    [
+        (SAVED, FOUR, {}),
+        (SAVED, TWO, {PF: 2}),
+        (SAVED, None, {PF: 4}),
+        (SAVED, make_pf(vfs=tuple(make_vf(index=index, incarnation=index) for index in range(4))), {PF: 4}),
+        (State(), TWO, {}),
+        (state.begin_write(SAVED, (PF,)), TWO, {}),
+        (state.begin_write(SAVED, (PF2,)), TWO, {PF: 2}),
+    ],
+    ids=["all there", "two gone", "PF gone", "made anew", "first pass", "maybe our doing", "not our doing"],
+)
+def test_a_loss_is_what_went_away_without_us(saved: State, pf: object, losses: dict[str, int]) -> None:
+    assert state.lost_vfs(saved, (pf,) if isinstance(pf, type(FOUR)) else ()) == losses
+
+
+@pytest.mark.parametrize(
+    ("saved", "before", "after", "changed"),
+    [
+        (SAVED, FOUR, FOUR, ()),
+        (SAVED, FOUR, TWO, (PF,)),
+        (SAVED, TWO, TWO, (PF,)),
+        (State(), FOUR, FOUR, ()),
+        (State(), EMPTY, FOUR, (PF,)),
+        (State(counters=Counters(passes=1)), FOUR, FOUR, (PF,)),
+    ],
+    ids=["same", "by us", "by others", "boot, nothing done", "boot, made", "plugged in with VFs"],
+)
+def test_consumers_care_for_vfs_that_they_may_not_have_seen(
+    saved: State, before: object, after: object, changed: tuple[str, ...]
+) -> None:
+    assert isinstance(before, type(FOUR))
+    assert isinstance(after, type(FOUR))
+    assert state.changed_pfs(saved, (before,), (after,)) == changed
+
+
+SHORT = {PF: Short(4, NOW)}
+
+
+@pytest.mark.parametrize(
+    ("saved", "results", "pf", "expected"),
+    [
+        (State(), (), TWO, State()),
+        (State(incomplete=(PF,)), (), PROBING, State(incomplete=(PF,))),
+        (State(incomplete=(PF,)), (), TWO, State()),
+        (State(incomplete=(PF2,)), (), TWO, State()),
+        (State(incomplete=(PF,)), (), make_pf(vfs=PROBING.vfs, autoprobe=False), State()),
+        (State(), (Result(WRITE, Outcome.CHANGED),), FOUR, State()),
+        (State(), (Result(WRITE, Outcome.CHANGED),), TWO, State(short=SHORT)),
+        (State(), (Result(WRITE, Outcome.CHANGED),), EMPTY, State()),
+        (State(), (Result(WRITE, Outcome.FAILED),), TWO, State()),
+        (State(short=SHORT), (Result(WRITE, Outcome.CHANGED),), FOUR, State()),
+        (State(), (Result(WRITE, Outcome.CHANGED, is_settled=False),), FOUR, State(incomplete=(PF,))),
+        (State(), (Result(SetNumVfs(PF2, 0, 4), Outcome.CHANGED),), TWO, State()),
+        (State(), (Result(RELOAD, Outcome.CHANGED),), FOUR, State()),
+        (State(), (Result(RELOAD, Outcome.CHANGED),), EMPTY, State(short={PF: Short(4, frozenset())})),
+        (State(), (Result(RELOAD, Outcome.CHANGED, is_settled=False),), FOUR, State(incomplete=(PF,))),
+        (State(), (Result(SetLinkUp(PF, "e"), Outcome.CHANGED),), TWO, State()),
+        (State(), (Result(SetAutoprobe(PF, enabled=False), Outcome.CHANGED),), TWO, State(autoprobe_off=(PF,))),
+        (State(), (Result(SetAutoprobe(PF, enabled=False), Outcome.FAILED),), TWO, State()),
+        (State(autoprobe_off=(PF,)), (Result(SetAutoprobe(PF, enabled=True), Outcome.CHANGED),), TWO, State()),
+    ],
+    ids=[
+        "nothing", "still incomplete", "complete", "incomplete and gone", "none is to bind", "all made", "fewer made",
+        "none made", "failed", "made at last", "not ready", "gone", "reloaded", "reloaded for nothing",
+        "reloaded, not ready", "link", "autoprobe off", "autoprobe failed", "autoprobe on",
+    ],
+)  # fmt: skip
+def test_the_next_look_knows_what_was_done(
+    saved: State, results: tuple[Result, ...], pf: object, expected: State
+) -> None:
+    assert isinstance(pf, type(FOUR))
+    assert state.remember(saved, results, (pf,)) == expected
+
+
+@pytest.mark.parametrize(
+    ("pending", "changed", "expected"),
+    [
+        (None, (), None),
+        (None, (PF,), PendingRestart(50.0, (PF,))),
+        (PendingRestart(7.0, (PF2,)), (), PendingRestart(7.0, (PF2,))),
+        (PendingRestart(7.0, (PF2,)), (PF,), PendingRestart(50.0, (PF, PF2))),
+        (PendingRestart(None, (PF2,)), (), PendingRestart(50.0, (PF2,))),
+    ],
+    ids=["nothing", "new", "waiting", "one more", "the pass died"],
+)
+def test_a_restart_is_pending_after_a_change(
+    pending: PendingRestart | None, changed: tuple[str, ...], expected: PendingRestart | None
+) -> None:
+    saved = State(pending=pending)
+    after = state.fold(saved, PassReport(), (FOUR,), now_monotonic=50.0, changed=changed, handover=Handover())
+    assert (after.pending, after.known) == (expected, {PF: SEEN})
+
+
+def test_a_pass_is_counted() -> None:
+    bad = PfReport("a", "4", PfState.DEGRADED)
+    report = PassReport(
+        started_at=1000.0, seconds=0.7, pfs=(bad,), results=(Result(WRITE, Outcome.FAILED),), losses={PF: 2, PF2: 1}
+    )
+    saved = State(last_success_at=9.0, counters=Counters(passes=1, duration_sum=1.0, vf_losses={PF: 5}))
+    handover = Handover(udev_resyncs=3, failures=2)
+    after = state.fold(saved, report, (), now_monotonic=0.0, changed=(), handover=handover)
+    assert after.last_success_at == 9.0
+    assert after.counters == Counters(
+        passes=4,
+        pass_failures=3,
+        duration_sum=1.7,
+        duration_buckets=(0, 0, 1, 1, 1, 1, 1, 1, 1, 1),
+        vf_losses={PF: 7, PF2: 1},
+        udev_resyncs=3,
+    )
+
+
+def test_a_good_pass_is_a_success_when_it_ends() -> None:
+    report = PassReport(started_at=1000.0, seconds=0.5)
+    after = state.fold(State(), report, (), now_monotonic=0.0, changed=(), handover=Handover())
+    assert after.last_success_at == 1000.5

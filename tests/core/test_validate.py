@@ -1,0 +1,165 @@
+"""What a value in the config may be."""
+
+import pytest
+
+from builders import PF, make_rule
+from sriov_bootstrap.core import validate
+from sriov_bootstrap.core.config import Boot, Match, Method, Metrics, PfRule, Services
+
+KEYS = "netdev, altname, pci_address, mac, driver, vendor_id, device_id"
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        (Match(pci_address="3B:00.0"), Match(pci_address=PF)),
+        (Match(pci_address="0000:3B:00.0"), Match(pci_address=PF)),
+        (Match(pci_address="10000:3b:00.0"), Match(pci_address="10000:3b:00.0")),
+        (Match(pci_address="*:3B:00.?"), Match(pci_address="*:3b:00.?")),
+        (Match(mac="3C:FD:FE:AA:BB:00"), Match(mac="3c:fd:fe:aa:bb:00")),
+        (Match(vendor_id="0X8086", device_id="0x10C9"), Match(vendor_id="8086", device_id="10c9")),
+        (Match(netdev="Ens1F0"), Match(netdev="Ens1F0")),
+    ],
+    ids=str,
+)
+def test_a_match_is_spelt_as_sys_spells_it(given: Match, normal: Match) -> None:
+    assert validate.normalised(make_rule(match=given)) == make_rule(match=normal)
+
+
+def test_vfio_pci_is_refused_and_not_ignored() -> None:
+    (problem,) = validate.unsupported({"vf_driver": "vfio-pci"})
+    assert problem.startswith('vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a')
+    assert problem.endswith("libvirt and nova bind a VF to vfio-pci themselves when a VM takes it")
+    assert validate.unsupported({"vf_driver": "none"}) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "problems"),
+    [
+        (make_rule(), []),
+        (make_rule(name=""), ["name: 1 to 64 printable characters: it is a label in metrics and logs"]),
+        (make_rule(name="a\nb"), ["name: 1 to 64 printable characters: it is a label in metrics and logs"]),
+        (make_rule(name="x" * 65), ["name: 1 to 64 printable characters: it is a label in metrics and logs"]),
+        (make_rule(name="Mandant Ä/1"), []),
+        (make_rule(physical_network="a\tb"), ["physical_network: at most 64 printable characters"]),
+        (make_rule(num_vfs=-1), ["num_vfs: -1 is negative"]),
+        (
+            make_rule(reload_driver=True),
+            ['reload_driver is for method = "max_vfs" only: sriov_numvfs needs no reload'],
+        ),
+        (make_rule(reload_driver=True, method=Method.MAX_VFS), []),
+        (make_rule(match=Match(netdev="*")), []),
+    ],
+)
+def test_a_rule_is_judged(rule: PfRule, problems: list[str]) -> None:
+    assert validate.pf_problems(rule) == problems
+
+
+@pytest.mark.parametrize(
+    ("match", "problem"),
+    [
+        (Match(), f"match: is empty and would take every PF: name one of {KEYS}"),
+        (
+            Match(pci_address="3b:00"),
+            'match: pci_address "3b:00" can match nothing: write it like 0000:3b:00.0, or as a glob',
+        ),
+        (
+            Match(pci_address="3b:20.0"),
+            'match: pci_address "3b:20.0" can match nothing: write it like 0000:3b:00.0, or as a glob',
+        ),
+        (
+            Match(mac="3cfdfeaabb00"),
+            'match: mac "3cfdfeaabb00" can match nothing: write it like 3c:fd:fe:aa:bb:00, or as a glob',
+        ),
+        (Match(vendor_id="Intel"), 'match: vendor_id "Intel" can match nothing: write it like 8086, or as a glob'),
+        (Match(device_id="0x10c"), 'match: device_id "0x10c" can match nothing: write it like 10c9, or as a glob'),
+        (Match(netdev="eth0/1"), 'match: netdev "eth0/1" can match nothing: a name has no / and no space'),
+        (Match(altname="eth 0"), 'match: altname "eth 0" can match nothing: a name has no / and no space'),
+        (Match(driver="i/gb"), 'match: driver "i/gb" can match nothing: a name has no / and no space'),
+        (Match(pci_address="3b:00.*", mac="*", vendor_id="80[0-9]6"), ""),
+    ],
+    ids=str,
+)
+def test_a_match_holds_for_something_and_not_for_everything(match: Match, problem: str) -> None:
+    assert validate.match_problems(match) == ([problem] if problem else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (0, ""),
+        (65535, ""),
+        (65536, "65536 is more than the kernel can be asked for (65535)"),
+        (1 << 20000, "the number is more than the kernel can be asked for (65535)"),
+        (-1, "-1 is negative"),
+        ("max", ""),
+        ("0%", ""),
+        ("100%", ""),
+        ("101%", '"101%" is neither a number, "max", nor a percentage from "0%" to "100%"'),
+        ("-1%", '"-1%" is neither a number, "max", nor a percentage from "0%" to "100%"'),
+        ("50", '"50" is neither a number, "max", nor a percentage from "0%" to "100%"'),
+        ("MAX", '"MAX" is neither a number, "max", nor a percentage from "0%" to "100%"'),
+        ("", '"" is neither a number, "max", nor a percentage from "0%" to "100%"'),
+    ],
+    ids=lambda value: f"{str(value)[:8]}" if not isinstance(value, int) or value < 1 << 64 else "huge",
+)
+def test_a_count_is_one_the_kernel_can_be_asked_for(value: int | str, problem: str) -> None:
+    assert validate.num_vfs_problem(value) == problem
+
+
+@pytest.mark.parametrize(
+    ("table", "problems"),
+    [
+        (Services(), []),
+        (Services(restart=()), []),
+        (
+            Services(restart=("nova", "a@b.service")),
+            ['restart: "nova" is not a service: write it like nova-compute.service'],
+        ),
+        (Services(settle_seconds=-1), ["settle_seconds: -1 is not between 0 and 86400 seconds"]),
+        (Services(job_timeout_seconds=float("nan")), ["job_timeout_seconds: nan is not between 0 and 86400 seconds"]),
+        (Boot(wait_for_pf_seconds=float("inf")), ["wait_for_pf_seconds: inf is not between 0 and 86400 seconds"]),
+        (Metrics(listen="", textfile=""), []),
+        (Metrics(textfile="/var/lib/x.prom"), []),
+        (
+            Metrics(textfile="x.prom"),
+            ['textfile: "x.prom" must be an absolute path ending in .prom, as node_exporter reads it'],
+        ),
+        (
+            Metrics(textfile="/x.txt"),
+            ['textfile: "/x.txt" must be an absolute path ending in .prom, as node_exporter reads it'],
+        ),
+        (
+            Metrics(listen="monitoring:80"),
+            ['listen: "monitoring:80" must be ADDRESS:PORT, with localhost, an IP address, or nothing for all'],
+        ),
+    ],
+)
+def test_a_table_is_judged(table: Services | Metrics | Boot, problems: list[str]) -> None:
+    assert validate.table_problems(table) == problems
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("localhost:10049", (("127.0.0.1", "::1"), 10049)),
+        (":80", (("0.0.0.0", "::"), 80)),  # noqa: S104
+        ("*:80", (("0.0.0.0", "::"), 80)),  # noqa: S104
+        ("192.0.2.7:80", (("192.0.2.7",), 80)),
+        ("[::1]:80", (("::1",), 80)),
+        ("[fe80::1%eth0]:80", (("fe80::1%eth0",), 80)),
+        ("::1:80", None),
+        ("[192.0.2.7]:80", None),
+        ("fe.ed:80", None),
+        ("999.0.0.1:80", None),
+        ("localhost", None),
+        ("localhost:", None),
+        ("localhost:0", None),
+        ("localhost:65536", None),
+        ("localhost:²", None),
+        ("localhost:٣", None),
+        ("host.example:80", None),
+    ],
+)
+def test_no_name_is_looked_up(text: str, where: tuple[tuple[str, ...], int] | None) -> None:
+    assert validate.parse_listen(text) == where
