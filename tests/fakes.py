@@ -1,0 +1,263 @@
+"""FakeMachine: a simulated host that a pass can run on. It keeps state, and changes it only when it is written to."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from msgspec.structs import replace
+
+from builders import make_pf, vf_address
+from sriov_bootstrap.core import facts, state
+from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.facts import Holder, Holders, Link, Links, Netdev, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.plan import (
+    Action,
+    Jam,
+    ModuleFacts,
+    ReloadDriver,
+    SetAutoprobe,
+    SetLinkUp,
+    SetNumVfs,
+    WriteFile,
+)
+from sriov_bootstrap.core.plan_max_vfs import modprobe_path
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.state import State
+from sriov_bootstrap.errors import InUseError, StuckError, SysfsError
+
+BOOT_ID = "b007"
+
+
+class Crash(BaseException):
+    """The process dies here, as by kill -9."""
+
+
+class FakePf:
+    """One PF. `makes`: how many VFs it makes of those it is asked for; `late`: seconds until their driver has them."""
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401
+        """Values of PfFacts."""
+        self.facts = make_pf(**values)
+        self.makes = 65535
+        self.late = 0.0
+
+
+class FakeMachine:
+    """Fulfils reconcile.Machine.
+
+    `failures`: for each PCI address what its next writes end in: an errno, "stuck", "stale", "used" or "crash".
+    """
+
+    def __init__(self, *pfs: FakePf) -> None:
+        """Nothing is configured and nothing is held."""
+        self.pfs = {pf.facts.pci_address: pf for pf in pfs}
+        self.files: tuple[ConfigFile, ...] = ()
+        self.links = Links()
+        self.holders = Holders()
+        self.jam: Jam | None = None
+        self.failures: dict[str, list[int | str]] = {}
+        self.texts: dict[str, str] = {}
+        self.routes: frozenset[str] = frozenset()
+        self.has_vf_driver = True
+        self.save_problem = ""
+        self.saved: list[State] = []
+        self.data = b""
+        self.writes: list[str] = []
+        self.said: list[str] = []
+        self.reads: list[str] = []
+        self.locks = 0
+        self.now = 1000.0
+        self._made = 0
+        self._ready_at: dict[int, float] = {}
+
+    # -- what a test does to the host --
+
+    def make_vfs(self, address: str, count: int) -> None:
+        """As the kernel does: each VF is a new one."""
+        pf = self.pfs[address]
+        vfs = []
+        for index in range(count):
+            self._made += 1
+            self._ready_at[self._made] = self.now + pf.late
+            vfs.append(facts.VfFacts(index, vf_address(address, index), incarnation=self._made, modalias="pci:vf"))
+        pf.facts = replace(pf.facts, vfs=tuple(vfs))
+
+    def hold(self, address: str, index: int = 0) -> None:
+        """A VM takes a VF."""
+        pf = self.pfs[address]
+        vfs = list(pf.facts.vfs)
+        vfs[index] = replace(vfs[index], driver="vfio-pci", iommu_group=f"{index}")
+        pf.facts = replace(pf.facts, vfs=tuple(vfs))
+        self.holders = Holders({f"/dev/vfio/{index}": Holder(4711, "qemu")})
+
+    def count(self, address: str) -> int:
+        """How many VFs are there."""
+        return self.pfs[address].facts.num_vfs
+
+    def change(self, address: str, **values: Any) -> None:  # noqa: ANN401
+        """Other values of PfFacts."""
+        self.pfs[address].facts = replace(self.pfs[address].facts, **values)
+
+    # -- reconcile.Machine: what is --
+
+    @contextmanager
+    def pass_lock(self) -> Iterator[None]:
+        """Counts."""
+        self.locks += 1
+        yield
+
+    def read_config(self) -> tuple[ConfigFile, ...]:
+        """As the test left them."""
+        return self.files
+
+    def read_pfs(self) -> tuple[RawPf, ...]:
+        """Every PF as text."""
+        return tuple(self._raw(pf.facts) for pf in self.pfs.values())
+
+    def read_links(self) -> Links:
+        """As the test left them; PFs' altnames always."""
+        self.reads.append("links")
+        devices = [dev for pf in self.pfs.values() for dev in pf.facts.netdevs]
+        return replace(
+            self.links, by_name={dev.name: Link(dev.name, dev.altnames) for dev in devices} | self.links.by_name
+        )
+
+    def read_holders(self) -> Holders:
+        """As the test left them."""
+        self.reads.append("holders")
+        return self.holders
+
+    def read_jam(self) -> Jam | None:
+        """As the test or a stuck write left it."""
+        return self.jam
+
+    def read_module(self, driver: str) -> ModuleFacts:
+        """Every module takes max_vfs."""
+        self.reads.append(f"module {driver}")
+        return ModuleFacts(self.texts.get(modprobe_path(driver), ""), has_max_vfs=True)
+
+    def default_route_netdevs(self) -> frozenset[str]:
+        """As the test left them."""
+        return self.routes
+
+    def expects_driver(self, modalias: str) -> bool:
+        """As the test left it."""
+        return self.has_vf_driver and bool(modalias)
+
+    def load_state(self) -> tuple[State, str]:
+        """What was saved last."""
+        return state.load(self.data, boot_id=BOOT_ID)
+
+    def save_state(self, value: State) -> str:
+        """Keeps every one."""
+        if self.save_problem:
+            return self.save_problem
+        self.saved.append(value)
+        self.data = state.dump(value)
+        return ""
+
+    def time(self) -> float:
+        """Unix seconds."""
+        return 1_700_000_000.0 + self.now
+
+    def monotonic(self) -> float:
+        """Only pause() advances it."""
+        return self.now
+
+    def pause(self, seconds: float) -> None:
+        """Takes no time at all."""
+        self.now += seconds
+
+    def say(self, text: str) -> None:
+        """Kept."""
+        self.said.append(text)
+
+    # -- apply.Kernel: what is done --
+
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+        """As edges/sysfs.py and the kernel do it together."""
+        self._begin(action, timeout_seconds)
+        now = self.count(action.pci_address)
+        if now != action.before or now == action.after:
+            return Outcome.UNCHANGED if now == action.after else Outcome.STALE
+        if action.before and not action.allow_in_use and (users := guard()):
+            raise InUseError(f"{action.pci_address}: VFs stay: {users}", hint="wait")
+        self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
+        return Outcome.CHANGED
+
+    def write_autoprobe(self, action: SetAutoprobe, *, timeout_seconds: float) -> None:
+        """Sets it."""
+        self._begin(action, timeout_seconds)
+        self.change(action.pci_address, autoprobe=action.enabled)
+
+    def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:
+        """Sets it."""
+        self._begin(action, timeout_seconds)
+        self._set_links(action.pci_address, is_up=True)
+
+    def write_file(self, action: WriteFile) -> None:
+        """Keeps the text."""
+        self._begin(action, 0.0)
+        self.texts[action.path] = action.text
+
+    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> None:
+        """Every PF of the driver comes back down, with max_vfs VFs."""
+        self._begin(action, timeout_seconds)
+        if users := guard():
+            raise InUseError(f"{action.pci_address}: {action.driver} is not reloaded: {users}", hint="wait")
+        text = self.texts.get(modprobe_path(action.driver), "=0")
+        for address in action.pci_addresses:
+            self.make_vfs(address, min(int(text.rpartition("=")[2]), self.pfs[address].makes))
+            self._set_links(address, is_up=False)
+
+    def _set_links(self, address: str, *, is_up: bool) -> None:
+        self.change(address, netdevs=tuple(replace(dev, is_up=is_up) for dev in self.pfs[address].facts.netdevs))
+
+    def _begin(self, action: Action, timeout_seconds: float) -> None:
+        """Notes the write, and fails as the test's script says."""
+        self.writes.append(f"{action.pci_address} {action}")
+        script = self.failures.get(action.pci_address, [])
+        match script.pop(0) if script else None:
+            case int(number):
+                raise SysfsError(f"{action.pci_address}: said no", errno=number)
+            case "stuck":
+                self.now += timeout_seconds
+                self.jam = Jam(4711, action.pci_address, str(action), self.time() - timeout_seconds)
+                raise StuckError(
+                    f"{action.pci_address}: {action}: no answer in {timeout_seconds:g} s", pid=4711, hint="wait"
+                )
+            case "stale":
+                self.make_vfs(action.pci_address, self.count(action.pci_address) + 1)
+            case "used":
+                self.hold(action.pci_address)
+            case "crash":
+                self.make_vfs(action.pci_address, getattr(action, "after", 0))
+                raise Crash
+
+    # -- facts back to text --
+
+    def _raw(self, pf: facts.PfFacts) -> RawPf:
+        texts = {
+            "sriov_totalvfs": f"{pf.total_vfs}",
+            "vendor": f"0x{pf.vendor_id}",
+            "device": f"0x{pf.device_id}",
+            "sriov_drivers_autoprobe": f"{pf.autoprobe:d}",
+            "sriov_numvfs": "",
+        }
+        return RawPf(
+            pf.pci_address, texts, pf.driver, tuple(map(_raw_netdev, pf.netdevs)), tuple(map(self._raw_vf, pf.vfs))
+        )
+
+    def _raw_vf(self, vf: facts.VfFacts) -> RawVf:
+        address = vf.pci_address
+        is_bound = self.has_vf_driver and self.now >= self._ready_at[vf.incarnation] and self._probes(vf)
+        driver = vf.driver or ("igbvf" if is_bound else "")
+        netdevs = (RawNetdev(f"v{vf.incarnation}"),) if driver == "igbvf" else ()
+        return RawVf(f"{vf.index}", address, driver, vf.iommu_group, vf.incarnation, vf.modalias, netdevs)
+
+    def _probes(self, vf: facts.VfFacts) -> bool:
+        return any(pf.facts.autoprobe for pf in self.pfs.values() if vf in pf.facts.vfs)
+
+
+def _raw_netdev(dev: Netdev) -> RawNetdev:
+    return RawNetdev(dev.name, dev.mac, "0x1003" if dev.is_up else "0x1002", f"{dev.ifindex}", dev.uppers)

@@ -1,0 +1,418 @@
+"""Whole passes over a simulated host."""
+
+import errno
+
+import pytest
+
+from builders import PF, PF2, make_config, make_netdev, make_rule
+from fakes import Crash, FakeMachine, FakePf
+from sriov_bootstrap.core.config import Config, Match, Method, PfRule, VfDriver, WhenInUse
+from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.facts import Holders
+from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.report import Outcome, PassReport, PfState
+from sriov_bootstrap.core.state import Handover, PendingRestart
+from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+
+RULE = make_rule()
+BOTH = make_config(RULE, make_rule(name="b", match=Match(pci_address=PF2)))
+SET = f"{PF} set sriov_numvfs from 0 to 4"
+GOOD = ConfigFile("/c", b'[[pf]]\nname = "a"\nmatch = { driver = "igb" }\nnum_vfs = 1\n')
+
+
+def machine_with(*, num_vfs: int = 0, **values: object) -> FakeMachine:
+    """A host with one PF."""
+    machine = FakeMachine(FakePf(**values))
+    machine.make_vfs(PF, num_vfs)
+    return machine
+
+
+def two_pfs() -> FakeMachine:
+    """A host with two ports."""
+    return FakeMachine(FakePf(), FakePf(pci_address=PF2, netdevs=(make_netdev(name="ens1f1"),)))
+
+
+def a_pass(machine: FakeMachine, config: Config | None = None, *, force: bool = False) -> PassReport:
+    """One that may write."""
+    return run_pass(machine, Loaded(config or make_config(RULE)), mode=Mode.APPLY, force=force)
+
+
+def verdicts(report: PassReport) -> list[tuple[PfState, Reason | None]]:
+    """The state of each PF."""
+    return [(pf.state, pf.reason) for pf in report.pfs]
+
+
+OK = (PfState.OK, None)
+
+
+def degraded(reason: Reason) -> tuple[PfState, Reason]:
+    """The state of a PF that is not as desired."""
+    return PfState.DEGRADED, reason
+
+
+def test_second_pass_does_nothing() -> None:
+    machine = machine_with(netdevs=(make_netdev(is_up=False),))
+    config = make_config(make_rule(vf_driver=VfDriver.NONE))
+    assert verdicts(a_pass(machine, config)) == [OK]
+    expected = [f"{PF} bring ens1f0 up", f"{PF} set sriov_drivers_autoprobe to 0", SET]
+    assert machine.writes == expected
+    pending = machine.load_state()[0].pending
+    assert verdicts(a_pass(machine, config)) == [OK]
+    assert machine.writes == expected
+    assert machine.load_state()[0].pending == pending
+
+
+def test_no_config_is_nothing_to_do() -> None:
+    machine = machine_with(num_vfs=2)
+    assert run_pass(machine, Loaded(Config()), mode=Mode.APPLY).pfs == ()
+    assert (machine.writes, machine.count(PF)) == ([], 2)
+
+
+def test_idle_vfs_are_replaced_through_zero() -> None:
+    machine = machine_with(num_vfs=7)
+    assert verdicts(a_pass(machine)) == [OK]
+    assert machine.writes == [f"{PF} set sriov_numvfs from 7 to 0", SET]
+
+
+def test_shrinking_waits_while_a_vm_holds_a_vf() -> None:
+    machine = machine_with(num_vfs=7)
+    machine.hold(PF, 3)
+    report = a_pass(machine)
+    assert verdicts(report) == [degraded(Reason.IN_USE)]
+    assert report.pfs[0].message == f"{PF}: 7 VFs stay instead of 4: VF 3 0000:3b:02.3 is in use: held by qemu pid 4711"
+    assert machine.writes == []
+    machine.holders = Holders()
+    assert verdicts(a_pass(machine)) == [OK]
+
+
+def test_a_vm_that_takes_a_vf_at_the_last_moment_keeps_it() -> None:
+    machine = machine_with(num_vfs=7)
+    machine.failures = {PF: ["used"]}
+    assert verdicts(a_pass(machine)) == [degraded(Reason.IN_USE)]
+    assert machine.count(PF) == 7
+
+
+@pytest.mark.parametrize(("rule", "force"), [(make_rule(when_in_use=WhenInUse.REPLACE), False), (RULE, True)])
+def test_vfs_in_use_are_replaced_where_that_was_said(rule: PfRule, *, force: bool) -> None:
+    machine = machine_with(num_vfs=7)
+    machine.hold(PF)
+    assert verdicts(a_pass(machine, make_config(rule), force=force)) == [OK]
+    assert machine.count(PF) == 4
+
+
+def test_more_than_the_device_offers_is_refused_and_the_other_pf_is_served() -> None:
+    machine = two_pfs()
+    rules = make_rule(num_vfs=32), make_rule(name="b", match=Match(pci_address=PF2))
+    assert verdicts(a_pass(machine, make_config(*rules))) == [degraded(Reason.EXCEEDS_MAX), OK]
+    assert (machine.count(PF), machine.count(PF2)) == (0, 4)
+
+
+def test_fewer_vfs_than_asked_is_degraded_and_not_asked_again() -> None:
+    machine = machine_with()
+    machine.pfs[PF].makes = 2
+    for _ in range(3):
+        assert verdicts(a_pass(machine)) == [degraded(Reason.FEWER_VFS)]
+    assert machine.writes == [SET]
+    machine.pfs[PF].makes = 7
+    assert verdicts(a_pass(machine, force=True)) == [OK]
+
+
+def test_no_vfs_and_no_error_is_degraded_and_asked_again() -> None:
+    machine = machine_with()
+    machine.pfs[PF].makes = 0
+    assert verdicts(a_pass(machine)) == [degraded(Reason.FEWER_VFS)]
+    assert machine.load_state()[0].pending is None
+    machine.pfs[PF].makes = 7
+    assert verdicts(a_pass(machine)) == [OK]
+
+
+@pytest.mark.parametrize(
+    ("failures", "writes", "expected"),
+    [
+        ([errno.EAGAIN], 2, OK),
+        ([errno.EBUSY] * 5, 6, OK),
+        ([errno.EBUSY] * 6, 6, degraded(Reason.WRITE_FAILED)),
+        ([errno.ENOSPC], 1, degraded(Reason.WRITE_FAILED)),
+        ([errno.EIO], 1, degraded(Reason.WRITE_FAILED)),
+        ([0], 1, degraded(Reason.WRITE_FAILED)),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(
+    failures: list[int | str], writes: int, expected: tuple[PfState, Reason | None]
+) -> None:
+    machine = two_pfs()
+    machine.failures = {PF: failures}
+    assert verdicts(a_pass(machine, BOTH)) == [expected, OK]
+    assert machine.writes.count(SET) == writes
+
+
+def test_vfs_are_waited_for_until_their_driver_has_them() -> None:
+    machine = machine_with()
+    machine.pfs[PF].late = 5.0
+    report = a_pass(machine)
+    assert verdicts(report) == [OK]
+    assert report.results[0].seconds == pytest.approx(5.0, abs=0.6)
+    assert "waiting until 4 VFs are ready: 0000:3b:00.0 has 4" in machine.said
+
+
+def test_vfs_whose_driver_is_late_are_degraded_until_it_comes() -> None:
+    machine = machine_with()
+    machine.pfs[PF].late = 100.0
+    assert verdicts(a_pass(machine)) == [degraded(Reason.VFS_INCOMPLETE)]
+    assert verdicts(a_pass(machine)) == [degraded(Reason.VFS_INCOMPLETE)]
+    machine.pause(100.0)
+    assert verdicts(run_pass(machine, Loaded(make_config(RULE)), mode=Mode.OBSERVE)) == [OK]
+    assert verdicts(a_pass(machine)) == [OK]
+    assert machine.writes == [SET]
+
+
+def test_vfs_for_which_the_host_has_no_driver_are_not_waited_for() -> None:
+    machine = machine_with()
+    machine.has_vf_driver = False
+    assert verdicts(a_pass(machine)) == [OK]
+    assert machine.now == 1000.0
+
+
+def test_a_count_that_somebody_changed_meanwhile_is_planned_anew() -> None:
+    machine = machine_with()
+    machine.failures = {PF: ["stale"]}
+    report = a_pass(machine)
+    assert verdicts(report) == [OK]
+    assert [result.outcome for result in report.results] == [Outcome.STALE, Outcome.CHANGED, Outcome.CHANGED]
+
+
+def test_somebody_who_keeps_changing_the_count_is_not_fought_for_ever() -> None:
+    machine = machine_with()
+    machine.failures = {PF: ["stale"] * 99}
+    report = a_pass(machine)
+    assert verdicts(report) == [degraded(Reason.WRITE_FAILED)]
+    assert report.pfs[0].message.endswith("somebody else keeps changing it")
+    assert len(machine.writes) == 3
+
+
+def test_a_stuck_write_blocks_the_other_pfs_and_is_reported() -> None:
+    machine = two_pfs()
+    machine.failures = {PF: ["stuck"]}
+    for _ in range(2):
+        report = a_pass(machine, BOTH)
+        assert verdicts(report) == [degraded(Reason.STUCK), degraded(Reason.BLOCKED)]
+        assert report.jam == machine.jam
+    assert machine.writes == [SET]
+    machine.jam = None
+    assert verdicts(a_pass(machine, BOTH)) == [OK, OK]
+
+
+def test_observing_writes_nothing_takes_no_lock_and_says_what_is_to_be_done() -> None:
+    machine = machine_with()
+    report = run_pass(machine, Loaded(make_config(RULE)), mode=Mode.OBSERVE)
+    assert verdicts(report) == [(PfState.PENDING, None)]
+    assert report.pfs[0].message == "to do: set sriov_numvfs from 0 to 4"
+    assert (machine.writes, machine.saved, machine.locks) == ([], [], 0)
+
+
+@pytest.mark.parametrize(("required", "state"), [(True, degraded(Reason.ABSENT)), (False, (PfState.OPTIONAL, None))])
+def test_a_pf_that_is_missing_is_served_when_it_comes(*, required: bool, state: tuple[PfState, Reason | None]) -> None:
+    machine = FakeMachine()
+    config = make_config(make_rule(required=required))
+    report = a_pass(machine, config)
+    assert (verdicts(report), report.pfs[0].pci_address) == ([state], "")
+    machine.pfs[PF] = FakePf()
+    assert verdicts(a_pass(machine, config)) == [OK]
+    assert machine.load_state()[0].pending == PendingRestart(1000.0, (PF,))
+
+
+def test_what_offers_no_vfs_is_no_pf() -> None:
+    assert verdicts(a_pass(machine_with(total_vfs=0))) == [degraded(Reason.ABSENT)]
+
+
+def test_costly_reads_are_made_only_where_they_matter() -> None:
+    machine = machine_with()
+    machine.has_vf_driver = False
+    a_pass(machine)
+    assert machine.reads == []
+    assert verdicts(a_pass(machine, make_config(make_rule(match=Match(altname="enp59s0f0"))))) == [
+        degraded(Reason.ABSENT)
+    ]
+    assert machine.reads == ["links"]
+
+
+# -- config --
+
+
+def test_a_broken_config_leaves_the_last_good_one_in_force() -> None:
+    machine = machine_with()
+    machine.files = (GOOD,)
+    good = load_config(machine, None)
+    assert (good.problems, good.files, len(good.config.pf)) == ((), ("/c",), 1)
+    machine.files = (ConfigFile("/c", b"x = 1"),)
+    broken = load_config(machine, good.config)
+    problem = '/c: unknown key "x": valid here: pf, services, metrics, boot'
+    assert broken == Loaded(good.config, (problem,), ("/c",))
+    report = run_pass(machine, broken, mode=Mode.APPLY)
+    assert (report.config_problems, report.config_files, machine.count(PF)) == ((problem,), ("/c",), 1)
+    with pytest.raises(ConfigError):
+        load_config(machine, None)
+
+
+def test_a_config_that_vanished_stays_in_force() -> None:
+    vanished = "every config file is gone, the last good one stays in force: restart the service if that is meant"
+    config = make_config(RULE)
+    assert load_config(FakeMachine(), config) == Loaded(config, (vanished,))
+    assert load_config(FakeMachine(), Config()) == Loaded(Config())
+    assert load_config(FakeMachine(), None) == Loaded(Config())
+
+
+# -- losses, restarts, state --
+
+
+def test_a_loss_is_repaired_counted_and_told() -> None:
+    machine = machine_with()
+    a_pass(machine)
+    machine.make_vfs(PF, 0)
+    machine.pause(60.0)
+    report = a_pass(machine)
+    saved = machine.load_state()[0]
+    assert (verdicts(report), report.losses) == ([OK], {PF: 4})
+    assert (saved.counters.vf_losses, saved.pending) == ({PF: 4}, PendingRestart(1060.0, (PF,)))
+    assert a_pass(machine).losses == {}
+
+
+def test_vfs_made_anew_behind_our_back_are_noticed_though_the_count_is_right() -> None:
+    machine = machine_with()
+    a_pass(machine)
+    machine.pause(60.0)
+    machine.make_vfs(PF, 4)
+    report = a_pass(machine)
+    assert (report.losses, report.results) == ({PF: 4}, ())
+    assert machine.load_state()[0].pending == PendingRestart(1060.0, (PF,))
+
+
+def test_our_own_replacement_is_no_loss() -> None:
+    machine = machine_with()
+    a_pass(machine)
+    assert a_pass(machine, make_config(make_rule(num_vfs=2))).losses == {}
+
+
+def test_vfs_that_were_there_at_boot_restart_nobody() -> None:
+    machine = machine_with(num_vfs=4)
+    a_pass(machine)
+    assert machine.load_state()[0].pending is None
+
+
+def test_a_pass_that_dies_after_its_write_loses_no_restart() -> None:
+    machine = machine_with()
+    a_pass(machine, make_config(make_rule(num_vfs=2)))
+    machine.failures = {PF: ["crash"]}
+    with pytest.raises(Crash):
+        a_pass(machine)
+    assert machine.load_state()[0].pending == PendingRestart(None, (PF,))
+    machine.pause(10.0)
+    report = a_pass(machine)
+    assert (verdicts(report), report.losses) == ([OK], {})
+    assert machine.load_state()[0].pending == PendingRestart(1010.0, (PF,))
+
+
+def test_a_pass_that_dies_in_a_write_that_changed_nothing_still_restarts() -> None:
+    machine = machine_with(num_vfs=4)
+    a_pass(machine)
+    machine.saved.clear()
+    a_pass(machine, make_config(make_rule(num_vfs=2)))
+    machine.data = machine.data.replace(b'"changed_at":1000.0', b'"changed_at":null')
+    machine.pause(10.0)
+    a_pass(machine, make_config(make_rule(num_vfs=2)))
+    assert machine.load_state()[0].pending == PendingRestart(1010.0, (PF,))
+
+
+def test_the_pending_restart_is_saved_before_the_first_write() -> None:
+    machine = two_pfs()
+    a_pass(machine, BOTH)
+    assert [saved.pending for saved in machine.saved] == [
+        PendingRestart(None, (PF, PF2)),
+        PendingRestart(1000.0, (PF, PF2)),
+    ]
+
+
+def test_a_state_that_cannot_be_read_or_saved_is_noted() -> None:
+    machine = machine_with(num_vfs=4)
+    machine.data, machine.save_problem = b"{", "no space"
+    notes = a_pass(machine).notes
+    assert notes == ("state.json is not readable and was started anew: Input data was truncated", "no space")
+    assert run_pass(machine, Loaded(Config()), mode=Mode.OBSERVE).notes == notes[:1]
+
+
+def test_what_the_daemon_saw_between_passes_is_counted() -> None:
+    machine = machine_with()
+    run_pass(machine, Loaded(Config()), mode=Mode.APPLY, handover=Handover(udev_resyncs=2, failures=1))
+    counters = machine.load_state()[0].counters
+    assert (counters.passes, counters.pass_failures, counters.udev_resyncs) == (2, 1, 2)
+
+
+def test_autoprobe_is_given_back_where_we_took_it() -> None:
+    machine = machine_with()
+    a_pass(machine, make_config(make_rule(vf_driver=VfDriver.NONE)))
+    a_pass(machine, make_config(make_rule(num_vfs=2)))
+    assert machine.writes[2:] == [
+        f"{PF} set sriov_drivers_autoprobe to 1",
+        f"{PF} set sriov_numvfs from 4 to 0",
+        f"{PF} set sriov_numvfs from 0 to 2",
+    ]
+    assert machine.load_state()[0].autoprobe_off == ()
+
+
+# -- max_vfs --
+
+MODULE = make_config(make_rule(match=Match(driver="igb"), method=Method.MAX_VFS, reload_driver=True))
+RELOAD = f"{PF} reload the driver igb ({PF}, {PF2})"
+FILE = f"{PF} write /etc/modprobe.d/sriov-bootstrap-igb.conf"
+
+
+def test_max_vfs_writes_the_file_reloads_once_and_brings_the_pfs_up_again() -> None:
+    machine = two_pfs()
+    assert verdicts(a_pass(machine, MODULE)) == [OK, OK]
+    writes = [FILE, RELOAD, f"{PF} bring ens1f0 up", f"{PF2} bring ens1f1 up"]
+    assert machine.writes == writes
+    assert verdicts(a_pass(machine, MODULE)) == [OK, OK]
+    assert machine.writes == writes
+
+
+def test_max_vfs_is_shown_for_every_pf_before_it_is_done() -> None:
+    report = run_pass(two_pfs(), Loaded(MODULE), mode=Mode.OBSERVE)
+    assert verdicts(report) == [(PfState.PENDING, None)] * 2
+
+
+def test_a_reload_that_makes_no_vfs_is_not_repeated() -> None:
+    machine = two_pfs()
+    machine.pfs[PF].makes = machine.pfs[PF2].makes = 0
+    for _ in range(3):
+        assert verdicts(a_pass(machine, MODULE)) == [degraded(Reason.FEWER_VFS)] * 2
+    assert machine.writes == [FILE, RELOAD]
+
+
+def test_a_reload_that_fails_is_a_failure_of_every_pf() -> None:
+    machine = two_pfs()
+    machine.failures = {PF: [errno.EACCES]}
+    assert verdicts(a_pass(machine, MODULE)) == [degraded(Reason.WRITE_FAILED)] * 2
+
+
+def test_a_vf_taken_at_the_last_moment_stops_the_reload() -> None:
+    machine = two_pfs()
+    machine.make_vfs(PF, 2)
+    machine.texts["/etc/modprobe.d/sriov-bootstrap-igb.conf"] = "options igb max_vfs=2"
+    machine.failures = {PF: ["used"]}
+    assert verdicts(a_pass(machine, MODULE)) == [degraded(Reason.IN_USE)] * 2
+    assert machine.count(PF) == 2
+
+
+def test_max_vfs_reloads_nothing_while_a_sibling_has_no_such_rule() -> None:
+    machine = two_pfs()
+    config = make_config(make_rule(method=Method.MAX_VFS, reload_driver=True))
+    assert verdicts(a_pass(machine, config)) == [degraded(Reason.RELOAD_REQUIRED)]
+    assert machine.writes == [FILE]
+
+
+def test_max_vfs_reloads_nothing_under_the_default_route() -> None:
+    machine = two_pfs()
+    machine.routes = frozenset({"ens1f1"})
+    assert verdicts(a_pass(machine, MODULE)) == [degraded(Reason.RELOAD_REQUIRED)] * 2
+    assert machine.writes == [FILE]
