@@ -10,7 +10,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.causes import name_of
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome
 from sriov_bootstrap.core.plan import SetNumVfs
-from sriov_bootstrap.core.report import PassReport, PfReport, Result
+from sriov_bootstrap.core.report import PassReport, PfReport, PfState, Result
 
 Value = str | int | float
 
@@ -94,7 +94,7 @@ def _change(pf: PfReport, before: PfReport | None) -> Event | None:
         if before and before.message == pf.message:
             return None
         return Event(Level.WARNING, pf.message, fields | {"reason": str(pf.reason), "hint": pf.hint})
-    if before is None or before.is_degraded:
+    if pf.state is not PfState.PENDING and (before is None or before.is_degraded):
         text = f"{pf}: {pf.num_vfs} VFs, as desired" if pf.pci_address else pf.message
         return Event(Level.INFO, text, {"pci_address": pf.pci_address, "rule": pf.rule})
     return None
