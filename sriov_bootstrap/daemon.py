@@ -24,7 +24,7 @@ QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
 PATIENCE_SECONDS = 2.0  # and a burst that does not end must not put the pass off for ever
 SAFETY_NET_SECONDS = 600.0
 SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
-STOP_SECONDS = 1.0
+STOP_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
 PORT_RETRY_SECONDS = 30.0
 READY_RETRY_SECONDS = 0.1  # systemd's queue was full
@@ -80,6 +80,9 @@ class Host(Protocol):
 
     def end(self, pid: int) -> None:
         """Kills a job if it can be killed."""
+
+    def ask_to_end(self, pid: int) -> None:
+        """Tells a job to end unless it has begun to write."""
 
     def reap(self, pid: int) -> None:
         """Takes note of a job's end."""
@@ -403,5 +406,6 @@ class Daemon:
         for job in (self._pass, self._restarts):
             if job:
                 job.let_go()
+                self._host.ask_to_end(job.pid)
                 self._say(Level.WARNING, f"stopped while process {job.pid} was at work: it ends by itself", "")
         self._tell()

@@ -1,5 +1,8 @@
 """The edges wired into the host that the daemon runs on."""
 
+import contextlib
+import os
+import signal
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -52,6 +55,11 @@ class DaemonHost:
     def end(self, pid: int) -> None:
         """Kills a job."""
         child.end(pid)
+
+    def ask_to_end(self, pid: int) -> None:
+        """See jobs.py for who listens."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
 
     def reap(self, pid: int) -> None:
         """Takes note of a job's end."""

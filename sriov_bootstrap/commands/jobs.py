@@ -1,5 +1,7 @@
 """A pass and a round of restarts as they are done everywhere: by `--once` in its process, by the daemon in a child."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -86,8 +88,11 @@ def end_of(line: bytes) -> JobEnd:
 
 
 def _start(machine: HostMachine, work: Callable[[], JobEnd]) -> child.Child:
+    """A job that is told to stop does so, unless it has begun to write: between two writes a PF may have no VFs."""
+
     def job(send: child.Send) -> None:
         machine.say = _seldom(send)
+        signal.signal(signal.SIGTERM, lambda *_: None if machine.has_written else os._exit(0))
         try:
             send(msgspec.json.encode(work()))
         except SriovBootstrapError as error:

@@ -40,6 +40,7 @@ RESTART_LOCK_FILE = "run/sriov-bootstrap/restart.lock"
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
 BUS_SECONDS = 20.0
 JAM_POLL_SECONDS = 0.2
+FIRST_SAY_SECONDS = 2.0
 
 
 class HostMachine:
@@ -55,6 +56,7 @@ class HostMachine:
         self._sysfs = Sysfs(f"{root}/sys")
         self._root = root
         self._saved: State | None = None
+        self.has_written = False
         self._unsaved: State | None = None
 
     def time(self) -> float:
@@ -187,6 +189,7 @@ class HostMachine:
         except BusyError as error:
             jam = self.read_jam()
             raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=error.hint) from error
+        self.has_written = True
         jam = Jam(0, action.pci_address, str(action), self.time(), timeout_seconds, is_overdue=False)
 
         def write(send: child.Send) -> None:
@@ -263,17 +266,18 @@ class HostMachine:
 
 
 def progress_printer() -> Callable[[str], None]:
-    """Progress on stderr: at once and in place on a terminal, else only what comes after the first two seconds."""
+    """Progress on stderr: at once and in place on a terminal, else after 2, 4, 8, 16, ... seconds."""
     began = time.monotonic()
-    seen: set[str] = set()
+    next_at = began + FIRST_SAY_SECONDS
     is_terminal = sys.stderr.isatty()
 
     def say(text: str) -> None:
+        nonlocal next_at
         if is_terminal:
             sys.stderr.write(f"\r\x1b[K{text}" if text else "\r\x1b[K")
             sys.stderr.flush()
-        elif text and text not in seen and time.monotonic() - began > 2.0:  # noqa: PLR2004 - DESIGN: progress after 2 s
-            seen.add(text)
+        elif text and (now := time.monotonic()) >= next_at:
+            next_at = now + (now - began)
             sys.stderr.write(f"{text}\n")
 
     return say

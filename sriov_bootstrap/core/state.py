@@ -96,9 +96,11 @@ def begin_write(saved: State, pci_addresses: tuple[str, ...]) -> State:
 def lost_vfs(saved: State, pfs: tuple[PfFacts, ...]) -> dict[str, int]:
     """PCI address -> VFs of a PF with a rule that the last pass left there and that are gone: not by our hand.
 
-    Where the last pass died during its own write, what is missing may be its doing and is not counted.
+    Where the last pass died during its own write, or left one behind, what is missing may be its doing and is not
+    counted.
     """
     our_doing = saved.pending.pci_addresses if saved.pending and saved.pending.changed_at is None else ()
+    our_doing = (*our_doing, saved.report.jam.pci_address) if saved.report.jam else our_doing
     now = {pf.pci_address: incarnations(pf) for pf in pfs}
     counted = {pf.pci_address for pf in saved.report.pfs} - set(our_doing)
     nothing: frozenset[int] = frozenset()
