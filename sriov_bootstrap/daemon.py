@@ -187,15 +187,16 @@ class Daemon:
         """Starts whatever is due."""
         if not self._is_ready and self._may_be_ready(now):
             self._is_ready = self._host.notify(f"READY=1\nSTATUS={self._status()}")
-        self._tell()
         self._end_silent(now)
         if self._pass is None and now >= self._next_pass_at():
             self._start_pass(now)
         if self._restarts is None and self._pass is None and self._is_ready and now >= self._restart_at:
             self._restart_at = NEVER
             self._restarts = Running(self._host.start_restarts(self._loaded), self._on_restarts_end)
-        if now >= self._bind_at:
-            await self._bind(now)
+        if self._is_ready or (self._pass is None and self._dirty_since == NEVER):
+            self._tell()
+            if now >= self._bind_at:
+                await self._bind(now)
         if interval and now >= self._ping_at and self._is_progressing(now):
             self._host.notify("WATCHDOG=1")
             self._ping_at = now + interval
@@ -203,7 +204,7 @@ class Daemon:
     def _seconds_to_next(self) -> float | None:
         """Until the next thing is due; None: only an event can wake us."""
         now = time.monotonic()
-        due = [self._ping_at, self._bind_at]
+        due = [self._ping_at, self._bind_at if self._is_ready else NEVER]
         if self._pass is None:
             due.append(self._next_pass_at())
             due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)

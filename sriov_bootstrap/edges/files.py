@@ -21,6 +21,7 @@ from sriov_bootstrap.errors import BusyError, SysfsError
 
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 LOCK_POLL_SECONDS = 0.05
+READER_SECONDS = 1.0  # read_jam() holds the write lock for a moment, too
 
 
 class Files:
@@ -90,9 +91,12 @@ class Files:
     def begin_write(self) -> int:
         """Takes the write lock and returns its descriptor, for the writer to keep. BusyError while another has it."""
         descriptor = _open_lock(self._write_lock)
-        if not _try_lock(descriptor):
-            os.close(descriptor)
-            raise BusyError("an earlier write to the kernel has not come back", hint="see sriov-bootstrap status")
+        deadline = time.monotonic() + READER_SECONDS
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise BusyError("an earlier write to the kernel has not come back", hint="see sriov-bootstrap status")
+            time.sleep(LOCK_POLL_SECONDS)
         return descriptor
 
     @staticmethod
@@ -159,10 +163,13 @@ def _read_config(path: str, *, is_drop_in: bool) -> ConfigFile:
 
 
 def _open_lock(path: str) -> int:
-    """/run/lock is writable for everybody on Debian: a link there is not followed, a file of somebody else not used."""
+    """/run/lock is writable for everybody on Debian: a link there is not followed, a file of somebody else not used.
+
+    Mode 0600: whoever can read a file can lock it, and would keep us from working.
+    """
     try:
         os.makedirs(path.rpartition("/")[0], mode=0o755, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise BusyError(f"{path}: cannot be locked: {error.strerror}", hint="run as root") from error
     owner = os.fstat(descriptor).st_uid
