@@ -1,0 +1,117 @@
+"""docs/man against the code: a page that lacks an option, or has one that is gone, sends people the wrong way."""
+
+import argparse
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+from sriov_bootstrap.arguments import make_parser
+from sriov_bootstrap.core.config import Boot, Config, Match, Method, Metrics, PfRule, Services, VfDriver, WhenInUse
+from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
+from sriov_bootstrap.errors import ExitCode
+
+MAN = Path(__file__).parents[1] / "docs" / "man"
+COMMAND = (MAN / "sriov-bootstrap.8").read_text()
+CONFIG = (MAN / "sriov-bootstrap.toml.5").read_text()
+
+
+def _section(text: str, name: str) -> str:
+    """What stands below `.Sh NAME` or `.Ss NAME`, up to the next of either."""
+    found = re.search(rf"^\.S[hs] {re.escape(name)}(?::.*)?\n((?:(?!\.S[hs] ).*\n)*)", text, re.MULTILINE)
+    assert found, f"no section {name}"
+    return found[1]
+
+
+def _items(text: str, macro: str) -> set[str]:
+    lines = re.findall(rf"^\.It {macro} (.*)$", text, re.MULTILINE)
+    return {line.split()[0] for line in lines}
+
+
+def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for child in _children(parser).values():
+        yield from _parsers(child)
+
+
+def _children(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    actions = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001 - no other way
+    return {name: child for action in actions for name, child in action.choices.items()}
+
+
+def _options() -> set[str]:
+    found = {text for one in _parsers(make_parser()) for action in one._actions for text in action.option_strings}  # noqa: SLF001
+    assert "--once" in found
+    return found
+
+
+def test_the_options_of_the_page_are_those_of_the_parser() -> None:
+    documented = re.findall(r"^\.It (Fl .*)$", _section(COMMAND, "OPTIONS"), re.MULTILINE)
+    assert {f"-{one}" for line in documented for one in re.findall(r"Fl (-?[a-z-]+)", line)} == _options()
+
+
+def test_the_synopsis_has_no_option_that_the_parser_lacks() -> None:
+    used = {f"-{one}" for one in re.findall(r"Fl (-?[a-z-]+)", _section(COMMAND, "SYNOPSIS"))}
+    assert used <= _options()
+
+
+def test_the_commands_of_the_page_are_those_of_the_parser() -> None:
+    assert _items(_section(COMMAND, "DESCRIPTION"), "Cm") == set(_children(make_parser()))
+
+
+def test_the_exit_codes_of_the_page_are_those_of_the_code() -> None:
+    documented = re.findall(r"^\.It (\d+)$", _section(COMMAND, "EXIT STATUS"), re.MULTILINE)
+    assert documented == [str(int(code)) for code in sorted(ExitCode)]
+
+
+TABLES = (
+    ("PF RULES", PfRule),
+    ("SELECTORS", Match),
+    ("[services]", Services),
+    ("[metrics]", Metrics),
+    ("[boot]", Boot),
+)
+
+
+@pytest.mark.parametrize(("section", "struct"), TABLES, ids=[name for name, _ in TABLES])
+def test_the_keys_of_the_page_are_those_of_the_code(section: str, struct: type[Struct]) -> None:
+    assert _items(_section(CONFIG, section), "Ic") == set(struct.__struct_fields__)
+
+
+def test_every_table_has_its_section() -> None:
+    assert {f"[{name}]" for name in Config.__struct_fields__} - {"[pf]"} == {
+        name for name, _ in TABLES if name[0] == "["
+    }
+
+
+@pytest.mark.parametrize("word", [*VfDriver, *Method, *WhenInUse])
+def test_every_word_of_a_key_is_explained(word: str) -> None:
+    assert rf"\(dq{word}\(dq" in _section(CONFIG, "PF RULES")
+
+
+@pytest.mark.parametrize(
+    ("key", "table"),
+    [(key, table) for table in (Services, Boot) for key in table.__struct_fields__ if key != "restart"],
+)
+def test_the_defaults_of_the_page_are_those_of_the_code(key: str, table: type[Services] | type[Boot]) -> None:
+    entry = CONFIG.partition(f".It Ic {key}\n")[2].partition(".It ")[0]
+    assert f"Default {getattr(table(), key):g}." in entry
+
+
+def test_the_page_names_the_default_port() -> None:
+    assert f".Ql {Metrics().listen}" in CONFIG
+
+
+@pytest.mark.parametrize("unit", KNOWN_CONSUMERS)
+def test_the_page_names_every_unit_that_is_restarted(unit: str) -> None:
+    assert f"\n{unit}\n" in _section(CONFIG, "[services]")
+
+
+@pytest.mark.parametrize("page", sorted(MAN.iterdir()), ids=lambda page: page.name)
+def test_mandoc_has_nothing_to_say(page: Path) -> None:
+    """References to manuals that are not installed here are no fault of the page, nor is a stale index of them."""
+    said = subprocess.run(["mandoc", "-T", "lint", str(page)], check=False, capture_output=True, text=True).stdout
+    assert [line for line in said.splitlines() if "referenced manual not found" not in line] == []
