@@ -32,6 +32,6 @@ def install_consumers(vm: Vm) -> None:
     """Install and start the stand-ins; lab-consumer says what they log."""
     vm.push(CONSUMER_FILES / "lab-consumer", "/usr/local/sbin/lab-consumer")
     for unit in CONSUMER_FILES.glob("*.service"):
-        vm.push(unit, f"/etc/systemd/system/{unit.name}")
+        vm.push(unit, f"/usr/lib/systemd/system/{unit.name}")  # as packages do, so that they can be masked
     vm.check("chmod 755 /usr/local/sbin/lab-consumer && systemctl daemon-reload")
     vm.check(f"systemctl enable --now {' '.join(ENABLED)}")

@@ -1,0 +1,263 @@
+"""The guest with the product at work in it, in words that tests use: config, metrics, starts of consumers, VFs in use.
+
+What it knows of the product is what an operator knows: the command, the metrics, the unit, the config.
+"""
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from .ssh import Completed
+from .vm import Vm
+
+T = TypeVar("T")
+
+PF1: Final = "0000:01:00.0"
+PF2: Final = "0000:02:00.0"
+DEVICES: Final = "/sys/bus/pci/devices"
+CONFIG_FILE: Final = "/etc/sriov-bootstrap/config.toml"
+UNIT: Final = "sriov-bootstrap.service"
+NOVA: Final = "/var/log/nova-starts"
+AGENT: Final = "/var/log/agent-starts"
+NIC_AGENT: Final = "/var/log/nic-agent-starts"
+RDO_NOVA: Final = "/var/log/rdo-nova-starts"
+EDPM_NOVA: Final = "/var/log/edpm-nova-starts"
+HOLDER: Final = Path(__file__).parent / "guest" / "consumers" / "hold-device"
+
+# Restarts soon, so that a test need not wait for them; a test of the defaults says so in its own config.
+SERVICES: Final = "[services]\nsettle_seconds = 1\nmin_interval_seconds = 0\n"
+# What a pass, its restarts and a retry may take on a CPU in software that others use, too.
+DEADLINE_SECONDS: Final = 120.0
+
+# Leaves alone what is already so: between two tests that is nearly everything. `lab-test-` are the units of `start`.
+RESET: Final = f"""\
+systemctl stop 'lab-test-*' openstack-nova-compute edpm_nova_compute neutron-sriov-nic-agent 2>/dev/null
+[ ! -e /run/systemd/system/edpm_nova_compute.service ] || systemctl unmask --runtime edpm_nova_compute
+rm -rf /etc/sriov-bootstrap/disabled /etc/sriov-bootstrap/config.d/* /run/sriov-bootstrap/config.d
+rm -f /etc/modprobe.d/sriov-bootstrap-igb.conf
+systemctl reset-failed
+systemctl start nova-compute neutron-sriov-agent
+for pf in {PF1} {PF2}; do
+    [ -e {DEVICES}/$pf/net ] || modprobe igb
+    if ls -d {DEVICES}/$pf/virtfn*/driver >/dev/null 2>&1; then echo 0 >{DEVICES}/$pf/sriov_numvfs; fi
+done
+systemctl is-active -q {UNIT} && systemctl reload {UNIT} || systemctl restart {UNIT}
+"""
+
+
+def rule(name: str, match: str, num_vfs: int | str = 7, **more: str | bool) -> str:
+    """Return a [[pf]] without VF drivers, because probing costs a second per VF; `more` are further keys."""
+    keys = {"num_vfs": num_vfs, "vf_driver": "none"} | more
+    lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    return "\n".join(["[[pf]]", f"name = {json.dumps(name)}", f"match = {{ {match} }}", *lines, ""])
+
+
+def address_rule(pf: str, num_vfs: int | str = 7, **more: str | bool) -> str:
+    """Return a [[pf]] for one PF by its PCI address, and of that name."""
+    return rule(pf, f'pci_address = "{pf}"', num_vfs, **more)
+
+
+BOTH_PFS: Final = rule("tenant", 'driver = "igb"')
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """The metrics of one scrape."""
+
+    samples: dict[str, list[tuple[dict[str, str], float]]] = field(default_factory=dict)
+
+    def value(self, name: str, **labels: str) -> float:
+        """Return the sum over all series that have these labels; 0 when there is none."""
+        return sum(value for have, value in self.samples.get(name, []) if labels.items() <= have.items())
+
+    def series(self, name: str, **labels: str) -> list[dict[str, str]]:
+        return [have for have, _ in self.samples.get(name, []) if labels.items() <= have.items()]
+
+    def has(self, name: str, value: float) -> bool:
+        """Return whether there is such a series, and with this value."""
+        return value in [have for _, have in self.samples.get(name, [])]
+
+    def losses(self, pf: str) -> float:
+        return self.value("sriov_pf_vf_losses_total", pci_address=pf)
+
+    def reasons(self, rule_name: str) -> set[str]:
+        """Return why the PFs of a rule are degraded."""
+        series = self.samples.get("sriov_pf_degraded", [])
+        return {labels["reason"] for labels, value in series if value and labels["rule"] == rule_name}
+
+    @property
+    def is_pending(self) -> bool:
+        return self.value("sriov_bootstrap_restart_pending") == 1
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether every PF is as desired, and whoever had to restart has."""
+        return bool(self.samples) and not self.value("sriov_pf_degraded") and not self.is_pending
+
+
+class Guest:
+    """Wraps a Vm with package and stand-ins."""
+
+    def __init__(self, vm: Vm) -> None:
+        self.vm = vm
+        self.run = vm.run
+        self.check = vm.check
+
+    def reset(self) -> None:
+        """Bring back what each test starts from: 7 VFs without driver on both PFs, everybody up, nothing pending."""
+        self.vm.write(CONFIG_FILE, BOTH_PFS + SERVICES)
+        self.run(RESET)
+        self.settle({PF1: 7, PF2: 7})
+
+    # -- config and the daemon --
+
+    def configure(self, *rules: str, services: str = SERVICES) -> None:
+        """Give the daemon a config; returns before it has acted."""
+        self.vm.write(CONFIG_FILE, "\n".join(rules) + services)
+        self.reload()
+
+    def reload(self) -> None:
+        self.check(f"systemctl reload {UNIT}")
+
+    def service(self, name: str) -> str:
+        """Return a property of the service."""
+        return self.check(f"systemctl show --value -p {name} {UNIT}").strip()
+
+    def once(self, *arguments: str) -> Completed:
+        return self.run(shlex.join(["sriov-bootstrap", "--once", *arguments]), timeout_seconds=300)
+
+    def status(self) -> dict[str, Any]:
+        """Return the answer of `status --json`; it costs the guest a second, a scrape is cheaper."""
+        return dict(json.loads(self.run("sriov-bootstrap status --json").stdout))
+
+    def journal(self) -> str:
+        """Return what the service has said since it started last."""
+        invocation = self.service("InvocationID")
+        return self.check(f"journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID={invocation} + UNIT={UNIT}")
+
+    # -- waiting --
+
+    def wait_for(self, what: str, **series: float) -> Scrape:
+        """Wait until these metrics, each summed over its series, have these values."""
+
+        def has_come(scrape: Scrape) -> bool:
+            return all(scrape.value(name) == value for name, value in series.items())
+
+        return self.until_scrape(has_come, what)
+
+    def wait_for_reason(self, rule_name: str, reason: str) -> Scrape:
+        """Wait until a rule is degraded, and for this reason."""
+        return self.until_scrape(lambda it: it.reasons(rule_name) == {reason}, f'rule "{rule_name}": {reason}')
+
+    def settle(self, expected: dict[str, int]) -> Scrape:
+        """Wait until there are these VFs in the kernel and in the metrics, all is well, and nothing is pending."""
+
+        def is_settled(scrape: Scrape) -> bool:
+            shown = {pf: scrape.value("sriov_pf_vfs", pci_address=pf) for pf in expected}
+            return scrape.is_quiet and shown == expected and self.vfs(*expected) == expected
+
+        return self.until_scrape(is_settled, f"{expected} and nothing pending")
+
+    def make_pass(self) -> Scrape:
+        """Let the daemon look again, and wait until it has."""
+        before = self.scrape().value("sriov_bootstrap_passes_total")
+        self.reload()
+        return self.until_scrape(lambda it: it.value("sriov_bootstrap_passes_total") > before, "a pass")
+
+    def until_scrape(self, condition: Callable[[Scrape], bool], what: str) -> Scrape:
+        """Return the first scrape that is as it should be."""
+        found: list[Scrape] = []
+
+        def is_found() -> bool:
+            found[:] = [self.scrape()]
+            return condition(found[0])
+
+        self.until(is_found, what)
+        return found[0]
+
+    def until(self, condition: Callable[[], T], what: str) -> T:
+        """Return the first truthy answer."""
+        return self.vm.wait_until(condition, deadline_seconds=DEADLINE_SECONDS, what=what)
+
+    def _wait_for_pass(self, before: float) -> None:
+        self.until(lambda: self.scrape().value("sriov_bootstrap_passes_total") > before, "a pass")
+
+    # -- looking --
+
+    def scrape(self) -> Scrape:
+        """Return the metrics, none while nobody serves them."""
+        text = self.run("curl -s --max-time 20 http://localhost:10049/metrics").stdout
+        scrape = Scrape()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                scrape.samples.setdefault(sample.name, []).append((dict(sample.labels), sample.value))
+        return scrape
+
+    def vfs(self, *pfs: str) -> dict[str, int]:
+        """Return how many VFs there are, without a question that waits for the kernel."""
+        wanted = pfs or (PF1, PF2)
+        lines = self.run(f"cd {DEVICES}; ls -d {' '.join(f'{pf}/virtfn*' for pf in wanted)} 2>/dev/null").stdout
+        return {pf: lines.count(f"{pf}/virtfn") for pf in wanted}
+
+    def vf_incarnations(self, pf: str) -> set[str]:
+        """Return what tells these VFs from others with the same addresses."""
+        return set(self.check(f"stat -L -c %i {DEVICES}/{pf}/virtfn*").split())
+
+    def netdev(self, pf: str) -> str:
+        return self.run(f"ls {DEVICES}/{pf}/net").stdout.strip()
+
+    def starts(self, log: str) -> list[str]:
+        """Return a line for each start of a stand-in."""
+        return self.run(f"cat {log} 2>/dev/null").stdout.splitlines()
+
+    def uevents(self) -> int:
+        """Return the number of the kernel's last uevent: VFs never come or go without one."""
+        return int(self.vm.read("/sys/kernel/uevent_seqnum"))
+
+    # -- disturbing --
+
+    def set_num_vfs(self, pf: str, *counts: int) -> None:
+        """Write sriov_numvfs behind the daemon's back, several counts without a pause."""
+        self.check("; ".join(f"echo {count} >{DEVICES}/{pf}/sriov_numvfs" for count in counts))
+
+    @contextmanager
+    def running(self, name: str, command: str) -> Iterator[int]:
+        """Run a command in the guest beside the test; its process ID."""
+        unit = f"lab-test-{name}.service"
+        self.check(f"systemd-run --quiet --collect --service-type=exec --unit={unit} {command}")
+        try:
+            yield int(self.check(f"systemctl show --value -p MainPID {unit}"))
+        finally:
+            self.run(f"systemctl stop {unit}")
+
+    @contextmanager
+    def held_vf(self, pf: str, index: int = 0, *, is_open: bool = False) -> Iterator[int]:
+        """Bind a VF to vfio-pci and let a process hold its group, with `is_open` the device as well; its process ID."""
+        self.check(
+            f"vf={DEVICES}/{pf}/virtfn{index}; modprobe vfio-pci; echo vfio-pci >$vf/driver_override;"
+            f" basename $(readlink $vf) >/sys/bus/pci/drivers_probe"
+        )
+        group = self.check(f"basename $(readlink {DEVICES}/{pf}/virtfn{index}/iommu_group)").strip()
+        vf = self.check(f"basename $(readlink {DEVICES}/{pf}/virtfn{index})").strip()
+        self.vm.push(HOLDER, "/usr/local/sbin/hold-device")
+        command = f"python3 /usr/local/sbin/hold-device /dev/vfio/{group} {vf if is_open else ''}"
+        with self.running("holder", command) as pid:
+            self.until(lambda: f"/dev/vfio/{group}" in self.run(f"ls -l /proc/{pid}/fd").stdout, "a held VF")
+            if is_open:
+                self.until(lambda: "vfio-device" in self.run(f"ls -l /proc/{pid}/fd").stdout, "an open VF")
+            yield pid
+
+    @contextmanager
+    def slow_writes(self, pf: str) -> Iterator[None]:
+        """Hold every write of the daemon to sriov_numvfs of a PF at the kernel's door, for as long as this lasts."""
+        path, pid = f"{DEVICES}/{pf}/sriov_numvfs", self.service("MainPID")
+        inject = "-e trace=write -e inject=write:delay_enter=600000000"
+        with self.running("strace", f"strace -f -qq -o /dev/null -p {pid} -P {path} {inject}") as tracer:
+            self.until(lambda: f"TracerPid:\t{tracer}\n" in self.vm.read(f"/proc/{pid}/status"), "strace")
+            yield

@@ -1,0 +1,146 @@
+"""VFs that went away behind our back are there again, and whoever looked at the old ones is restarted, once."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .host import (
+    AGENT,
+    BOTH_PFS,
+    EDPM_NOVA,
+    NIC_AGENT,
+    NOVA,
+    PF1,
+    PF2,
+    RDO_NOVA,
+    SERVICES,
+    Guest,
+    address_rule,
+    rule,
+)
+
+BOTH_WITH_7 = {PF1: 7, PF2: 7}
+LINK_FILES = "/etc/systemd/network"
+
+
+def test_lost_vfs_are_made_again_and_each_active_consumer_restarts_once(guest: Guest) -> None:
+    before = guest.scrape()
+    nova, agent, nic_agent = guest.starts(NOVA), guest.starts(AGENT), guest.starts(NIC_AGENT)
+    guest.set_num_vfs(PF1, 0)
+    guest.until_scrape(lambda it: it.losses(PF1) == before.losses(PF1) + 7, "a loss of 7")
+    after = guest.settle(BOTH_WITH_7)
+    guest.make_pass()  # and no further pass finds a reason to restart anybody
+    assert len(guest.starts(NOVA)) == len(nova) + 1
+    assert len(guest.starts(AGENT)) == len(agent) + 1
+    assert guest.starts(NOVA)[-1].endswith(f" {PF1}=7 {PF2}=7")  # not before the VFs were back
+    assert guest.starts(NIC_AGENT) == nic_agent == []  # it was not running, and nobody started it
+    assert guest.run("systemctl is-active neutron-sriov-nic-agent").stdout.strip() == "inactive"
+    assert after.losses(PF1) == before.losses(PF1) + 7
+    assert after.losses(PF2) == before.losses(PF2)
+    for unit in ("nova-compute.service", "neutron-sriov-agent.service"):
+        counts = [it.value("sriov_bootstrap_service_restarts_total", unit=unit) for it in (before, after)]
+        assert counts[1] == counts[0] + 1
+
+
+def test_as_many_but_other_vfs_are_noticed(guest: Guest) -> None:
+    before, vfs = guest.scrape(), guest.vf_incarnations(PF1)
+    nova = guest.starts(NOVA)
+    guest.set_num_vfs(PF1, 0, 7)
+    guest.until_scrape(lambda it: it.losses(PF1) == before.losses(PF1) + 7, "a loss of 7")
+    after = guest.settle(BOTH_WITH_7)
+    guest.make_pass()
+    assert not vfs & guest.vf_incarnations(PF1)
+    assert after.losses(PF1) == before.losses(PF1) + 7
+    assert len(guest.starts(NOVA)) == len(nova) + 1
+
+
+def test_a_flapping_nic_restarts_nobody_more_often_than_min_interval(guest: Guest) -> None:
+    guest.configure(BOTH_PFS, services="[services]\nsettle_seconds = 0\nmin_interval_seconds = 15\n")
+    losses = guest.make_pass().losses(PF1)
+    guest.check("systemctl restart nova-compute")
+    nova = guest.starts(NOVA)
+    for number in (1, 2):
+        guest.set_num_vfs(PF1, 0)
+        guest.until_scrape(lambda it, number=number: it.losses(PF1) == losses + 7 * number, "a loss")  # type: ignore[misc]
+        guest.until(lambda: guest.vfs() == BOTH_WITH_7, "a repair")
+    guest.settle(BOTH_WITH_7)
+    uptimes = [float(line.split()[0]) for line in (nova[-1], guest.starts(NOVA)[len(nova)])]
+    assert len(guest.starts(NOVA)) == len(nova) + 1
+    assert uptimes[1] - uptimes[0] > 14
+
+
+def test_a_consumer_that_is_still_starting_is_restarted(guest: Guest) -> None:
+    guest.configure(BOTH_PFS, services=SERVICES + "job_timeout_seconds = 5\n")
+    guest.make_pass()
+    guest.check("systemctl start --no-block openstack-nova-compute")
+    starts = guest.until(lambda: guest.starts(RDO_NOVA), "its start")
+    assert guest.run("systemctl is-active openstack-nova-compute").stdout.strip() == "activating"
+    guest.set_num_vfs(PF1, 0)
+    guest.until(lambda: len(guest.starts(RDO_NOVA)) > len(starts), "its restart")
+    after = guest.settle(BOTH_WITH_7)
+    assert len(guest.starts(RDO_NOVA)) == len(starts) + 1
+    unit = "openstack-nova-compute.service"  # never done starting, which our own deadline tells
+    assert after.value("sriov_bootstrap_service_restart_failures_total", unit=unit) == 1
+
+
+def test_a_masked_consumer_is_left_alone(guest: Guest) -> None:
+    guest.check("systemctl start edpm_nova_compute && systemctl mask --runtime edpm_nova_compute")
+    assert guest.check("systemctl show --value -p LoadState edpm_nova_compute").strip() == "masked"
+    starts, nova = guest.until(lambda: guest.starts(EDPM_NOVA), "its start"), guest.starts(NOVA)
+    guest.set_num_vfs(PF1, 0)
+    guest.until(lambda: len(guest.starts(NOVA)) > len(nova), "a restart of nova-compute")
+    scrape = guest.settle(BOTH_WITH_7)
+    assert guest.starts(EDPM_NOVA) == starts
+    assert guest.run("systemctl is-active edpm_nova_compute").stdout.strip() == "active"
+    assert not scrape.value("sriov_bootstrap_service_restart_failures_total", unit="edpm_nova_compute.service")
+
+
+def test_a_reload_of_the_driver_costs_the_vfs_of_two_pfs_and_one_restart(guest: Guest) -> None:
+    guest.configure(BOTH_PFS, services="[services]\nsettle_seconds = 5\nmin_interval_seconds = 0\n")
+    nova, before = guest.starts(NOVA), guest.make_pass()
+    guest.check("modprobe -r igb; modprobe igb")
+    guest.until(lambda: len(guest.starts(NOVA)) > len(nova), "a restart of nova-compute")
+    after = guest.settle(BOTH_WITH_7)
+    assert len(guest.starts(NOVA)) == len(nova) + 1
+    assert [after.losses(pf) - before.losses(pf) for pf in (PF1, PF2)] == [7, 7]
+
+
+@pytest.fixture
+def renamed_by_reload(guest: Guest) -> Iterator[tuple[str, str]]:
+    """Make udev name both netdevs anew at the next load of the driver, and the first keep its old name beside it."""
+    old = (guest.netdev(PF1), guest.netdev(PF2))
+    for pf, name, altnames in ((PF1, "tenant0", "path"), (PF2, "tenant1", "")):
+        text = f"[Match]\nPath=pci-{pf}\n[Link]\nName={name}\nAlternativeNamesPolicy={altnames}\n"
+        guest.vm.write(f"{LINK_FILES}/10-lab-{name}.link", text)
+    guest.check("udevadm control --reload")
+    yield old
+    guest.check(f"rm {LINK_FILES}/10-lab-*.link; udevadm control --reload; modprobe -r igb; modprobe igb")
+    guest.until(lambda: (guest.netdev(PF1), guest.netdev(PF2)) == old, "the old names")
+
+
+def test_vfs_are_back_after_a_reload_that_renamed_the_netdevs(guest: Guest, renamed_by_reload: tuple[str, str]) -> None:
+    by_name = rule("by-name", f'netdev = "{renamed_by_reload[0]}"')
+    by_address = rule("by-address", f'pci_address = "{PF2}"', num_vfs=5)
+    guest.configure(by_name, by_address)
+    guest.settle({PF1: 7, PF2: 5})
+    nova = guest.starts(NOVA)
+    guest.check("modprobe -r igb; modprobe igb")
+    guest.until(lambda: (guest.netdev(PF1), guest.netdev(PF2)) == ("tenant0", "tenant1"), "new names")
+    guest.until(lambda: len(guest.starts(NOVA)) > len(nova), "a restart of nova-compute")
+    scrape = guest.settle({PF1: 7, PF2: 5})
+    assert scrape.series("sriov_pf_vfs", rule="by-name", netdev="tenant0", pci_address=PF1)
+    assert scrape.series("sriov_pf_vfs", rule="by-address", netdev="tenant1", pci_address=PF2)
+
+
+def test_a_netdev_renamed_out_of_its_rule_keeps_its_vfs(guest: Guest) -> None:
+    old, vfs = guest.netdev(PF1), guest.vf_incarnations(PF1)
+    guest.configure(rule("by-name", f'netdev = "{old}"'), address_rule(PF2))
+    guest.settle(BOTH_WITH_7)
+    try:
+        guest.check(f"ip link set {old} down; ip link set {old} name moved0; ip link set moved0 up")
+        guest.wait_for_reason("by-name", "absent")
+        assert guest.vf_incarnations(PF1) == vfs
+    finally:
+        guest.check(f"ip link set moved0 down; ip link set moved0 name {old}; ip link set {old} up")
+    guest.settle(BOTH_WITH_7)  # the rename alone has woken it up
+    assert guest.vf_incarnations(PF1) == vfs

@@ -1,0 +1,75 @@
+"""A write that the kernel does not give back holds up nothing but itself."""
+
+import time
+
+from .host import AGENT, NOVA, PF1, PF2, UNIT, Guest, address_rule
+
+SCRAPES = 10
+
+
+def scrape_seconds(guest: Guest) -> list[float]:
+    """Return how long scrapes take in the guest, the client's work included."""
+    url = "http://127.0.0.1:10049/metrics"
+    curl = f"curl -sf -o /dev/null -w '%{{time_total}}\\n' {url}"
+    return sorted(float(line) for line in guest.check(f"for n in $(seq {SCRAPES}); do {curl}; done").split())
+
+
+def stop_seconds(guest: Guest) -> float:
+    """Stop the service; how long that took, by systemd's own clock."""
+    guest.check(f"systemctl stop {UNIT}")
+    began, ended = (int(guest.service(f"{name}TimestampMonotonic")) for name in ("ActiveExit", "InactiveEnter"))
+    return (ended - began) / 1e6
+
+
+def writers(guest: Guest) -> list[str]:
+    """Return the processes of the product that sit in the kernel and cannot be killed."""
+    lines = guest.check("ps -e -o stat=,comm=").splitlines()
+    return [line for line in lines if line.startswith("D") and "sriov" in line]
+
+
+def test_scrape_status_and_stop_do_not_wait_for_a_write(guest: Guest) -> None:
+    nova = guest.starts(NOVA)
+    with guest.slow_writes(PF1):
+        guest.set_num_vfs(PF1, 0)
+        guest.until(lambda: guest.status()["stuck_write"], "a write under way")
+        assert scrape_seconds(guest)[0] < 0.05
+        status = guest.status()
+        assert status["stuck_write"]["pci_address"] == PF1
+        assert status["stuck_write"]["action"] == "set sriov_numvfs from 0 to 7"
+        assert f"{PF1}: set sriov_numvfs from 0 to 7 is under way" in " ".join(status["notes"])
+        assert stop_seconds(guest) < 2
+        assert guest.service("Result") == "success"
+        assert guest.vfs()[PF1] == 0  # it is still held up: all this was during the write
+        guest.check(f"systemctl start --no-block {UNIT}")
+    guest.settle({PF1: 7, PF2: 7})
+    assert len(guest.starts(NOVA)) == len(nova) + 1
+
+
+def test_a_write_that_a_vm_holds_up_is_told_and_followed_by_no_other(guest: Guest) -> None:
+    """The worst case of this kernel: sriov_numvfs waits, unkillable, for the process that has the VF open."""
+    others = guest.vf_incarnations(PF2)
+    guest.configure(address_rule(PF1, 1), address_rule(PF2))
+    guest.settle({PF1: 1, PF2: 7})
+    nova, agent = guest.starts(NOVA), guest.starts(AGENT)
+    with guest.held_vf(PF1, is_open=True):
+        guest.configure(address_rule(PF1, 2, when_in_use="replace"), address_rule(PF2, 3))
+        guest.until(lambda: writers(guest), "a writer in the kernel")
+        began = time.time()
+        assert "is under way" in " ".join(guest.status()["notes"])
+        scrape = guest.wait_for_reason(PF1, "stuck")
+        assert scrape.reasons(PF2) == {"blocked"}
+        assert began - 30 < scrape.value("sriov_bootstrap_write_stuck_since_timestamp_seconds") < began + 30
+        assert len(writers(guest)) == 1
+        assert guest.vf_incarnations(PF2) == others
+        assert scrape_seconds(guest)[0] < 0.05
+        done = guest.once()
+        assert done.rc == 3, done
+        assert "has not come back" in done.stdout
+        assert stop_seconds(guest) < 2
+        guest.check(f"systemctl start --no-block {UNIT}")  # a daemon that starts into the jam does not add to it
+        guest.wait_for_reason(PF1, "stuck")
+        assert len(writers(guest)) == 1
+        assert (guest.starts(NOVA), guest.starts(AGENT)) == (nova, agent)
+    guest.settle({PF1: 2, PF2: 3})  # nobody has asked
+    assert not writers(guest)
+    assert (len(guest.starts(NOVA)), len(guest.starts(AGENT))) == (len(nova) + 1, len(agent) + 1)
