@@ -20,8 +20,8 @@ LOOK_AGAIN_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 class Machine(Kernel, Protocol):
     """What carrying out plans needs beyond the single calls."""
 
-    def read_pfs(self) -> tuple[facts.RawPf, ...]:
-        """Every PF in /sys."""
+    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[facts.RawPf, ...]:
+        """Every PF in /sys, or those of these PCI addresses that are there."""
 
     def expects_driver(self, modalias: str) -> bool:
         """Whether a module on this host would bind to such a VF."""
@@ -83,7 +83,9 @@ def _until_settled(action: Action, result: Result, machine: Machine) -> Result:
 def _wait(machine: Machine, addresses: tuple[str, ...], target: int, deadline: float) -> bool:
     expects: dict[str, bool] = {}
     for delay in _delays():
-        pfs = {raw.pci_address: facts.parse_pf(raw, facts.Links(), facts.Holders()) for raw in machine.read_pfs()}
+        pfs = {
+            raw.pci_address: facts.parse_pf(raw, facts.Links(), facts.Holders()) for raw in machine.read_pfs(addresses)
+        }
         waiting = [one for one in addresses if not _is_settled(machine, pfs.get(one), target, expects)]
         if not waiting:
             return True

@@ -110,9 +110,9 @@ class FakeMachine:
         """As the test left them."""
         return self.files
 
-    def read_pfs(self) -> tuple[RawPf, ...]:
-        """Every PF as text."""
-        return tuple(self._raw(pf.facts) for pf in self.pfs.values())
+    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
+        """Every PF as text, or `only` some."""
+        return tuple(self._raw(pf.facts) for address, pf in self.pfs.items() if not only or address in only)
 
     def read_links(self) -> Links:
         """As the test left them; PFs' altnames always."""

@@ -77,9 +77,9 @@ class HostMachine:
         """Every config file."""
         return self.files.read_config()
 
-    def read_pfs(self) -> tuple[RawPf, ...]:
-        """Every PF."""
-        return self._sysfs.read_pfs()
+    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
+        """See execute.Machine."""
+        return self._sysfs.read_pfs(only)
 
     def read_links(self) -> Links:
         """altnames and addresses."""

@@ -137,7 +137,6 @@ def reap(pid: int, *, timeout_seconds: float) -> bool:
 def _become_child(work: Work, write_end: int, keep: set[int]) -> None:
     """Never returns."""
     import gc
-    import traceback
 
     try:
         gc.freeze()  # the parent's objects are never collected here: they hold file numbers that will be used anew
@@ -149,6 +148,8 @@ def _become_child(work: Work, write_end: int, keep: set[int]) -> None:
         try:
             work(lambda line: _send(write_end, line))
         except BaseException:  # noqa: BLE001 - whatever it was, the parent is told
+            import traceback
+
             _send(write_end, CRASH + " | ".join(traceback.format_exc().strip().splitlines()[-3:]).encode())
     finally:
         os._exit(0)

@@ -26,9 +26,9 @@ class Sysfs:
         self._devices = f"{root}/bus/pci/devices"
         self._netdevs = f"{root}/class/net"
 
-    def read_pfs(self) -> tuple[RawPf, ...]:
-        """Every network function that offers VFs, with or without driver or netdev."""
-        pfs = (self._read_pf(address) for address in sorted(_names(self._devices)))
+    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
+        """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
+        pfs = (self._read_pf(address) for address in sorted(only or _names(self._devices)))
         return tuple(pf for pf in pfs if pf)
 
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
