@@ -97,6 +97,7 @@ class Files:
                 os.close(descriptor)
                 raise BusyError("an earlier write to the kernel has not come back", hint="see sriov-bootstrap status")
             time.sleep(LOCK_POLL_SECONDS)
+        os.ftruncate(descriptor, 0)  # what it says is of an earlier write, and would pass for a stuck one
         return descriptor
 
     @staticmethod
@@ -152,14 +153,16 @@ def _read_config(path: str, *, is_drop_in: bool) -> ConfigFile:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # O_NONBLOCK: a FIFO must not hang us
     except OSError as error:
         return ConfigFile(path, problem=f"cannot be read: {error.strerror}", is_drop_in=is_drop_in)
-    with open(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode) and not os.path.samefile(path, os.devnull):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) and not os.path.samestat(status, os.stat(os.devnull)):
             return ConfigFile(path, problem="is not a regular file", is_drop_in=is_drop_in)
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             return ConfigFile(path, file.read(MAX_FILE_BYTES + 1), is_drop_in=is_drop_in)
-        except OSError as error:
-            return ConfigFile(path, problem=f"cannot be read: {error.strerror}", is_drop_in=is_drop_in)
+    except OSError as error:
+        return ConfigFile(path, problem=f"cannot be read: {error.strerror}", is_drop_in=is_drop_in)
+    finally:
+        os.close(descriptor)
 
 
 def _open_lock(path: str) -> int:
