@@ -1,0 +1,255 @@
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from builders import PF, PF2, vf_address
+from fakes_host import HostTree
+from sriov_bootstrap.core.facts import RawNetdev, RawPf
+from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.errors import InUseError, SysfsError
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return HostTree(tmp_path)
+
+
+@pytest.fixture
+def sysfs(tree: HostTree) -> Sysfs:
+    return Sysfs(f"{tree.root}/sys")
+
+
+def nobody() -> str:
+    return ""
+
+
+def never() -> str:
+    pytest.fail("nobody had to be asked who uses the VFs")
+
+
+# -- what is --
+
+
+def test_a_pf_is_read_with_its_driver_and_its_netdev(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf()
+    attributes = {
+        "sriov_totalvfs": "7",
+        "vendor": "0x8086",
+        "device": "0x10c9",
+        "numa_node": "0",
+        "sriov_drivers_autoprobe": "1",
+    }
+    netdev = RawNetdev("ens1f0", "3c:fd:fe:aa:bb:00", "0x1003", "2")
+    assert sysfs.read_pfs() == (RawPf(PF, attributes, "igb", (netdev,)),)
+
+
+def test_a_pf_without_driver_and_netdev_is_still_a_pf(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(driver="", netdev="")
+    (pf,) = sysfs.read_pfs()
+    assert (pf.pci_address, pf.driver, pf.netdevs) == (PF, "", ())
+
+
+def test_a_pf_may_have_several_netdevs(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf()
+    tree.add_netdev(PF, "ens1f0_rep0", ifindex=9)
+    (pf,) = sysfs.read_pfs()
+    assert {(one.name, one.ifindex) for one in pf.netdevs} == {("ens1f0", "2"), ("ens1f0_rep0", "9")}
+
+
+def test_pfs_come_in_the_order_of_their_addresses(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(PF2, netdev="ens1f1")
+    tree.add_pf(PF, netdev="ens1f0")
+    assert [pf.pci_address for pf in sysfs.read_pfs()] == [PF, PF2]
+
+
+@pytest.mark.parametrize(
+    ("pci_class", "is_found"),
+    [
+        pytest.param("0x020000", True, id="Ethernet"),
+        pytest.param("0x020700", True, id="InfiniBand"),
+        pytest.param("0x0c0600", True, id="InfiniBand of old"),
+        pytest.param("0x028000", True, id="other network"),
+        pytest.param("0x010802", False, id="NVMe"),
+        pytest.param("0x030200", False, id="GPU"),
+        pytest.param("", False, id="unreadable"),
+    ],
+)
+def test_only_network_functions_are_ours(tree: HostTree, sysfs: Sysfs, pci_class: str, *, is_found: bool) -> None:
+    (tree.add_pf() / "class").write_text(f"{pci_class}\n")
+    assert bool(sysfs.read_pfs()) is is_found
+
+
+def test_a_function_without_sriov_totalvfs_is_no_pf(tree: HostTree, sysfs: Sysfs) -> None:
+    (tree.add_pf() / "sriov_totalvfs").unlink()
+    assert sysfs.read_pfs() == ()
+
+
+def test_a_host_without_pci_has_no_pfs(tmp_path: Path) -> None:
+    assert Sysfs(f"{tmp_path}/sys").read_pfs() == ()
+
+
+def test_vfs_are_read_through_their_links(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(num_vfs=2)
+    vfs = sorted(sysfs.read_pfs()[0].vfs, key=lambda vf: vf.index)
+    assert [(vf.index, vf.pci_address) for vf in vfs] == [("0", vf_address(PF, 0)), ("1", vf_address(PF, 1))]
+    assert [(vf.driver, vf.iommu_group, vf.modalias) for vf in vfs] == [("igbvf", "17", ""), ("igbvf", "18", "")]
+    assert [[dev.name for dev in vf.netdevs] for vf in vfs] == [["ens1f0v0"], ["ens1f0v1"]]
+    assert vfs[0].inode == tree.device(vf_address(PF, 0)).stat().st_ino != vfs[1].inode
+
+
+def test_a_vf_without_a_driver_says_which_module_would_take_it(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf()
+    tree.add_vf(PF, 0, driver="")
+    (vf,) = sysfs.read_pfs()[0].vfs
+    assert (vf.driver, vf.modalias, vf.netdevs) == ("", "pci:v00008086d000010CA", ())
+
+
+def test_a_vf_shows_its_vfio_and_rdma_devices(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf()
+    folder = tree.add_vf(PF, 0, driver="vfio-pci")
+    (folder / "vfio-dev/vfio3").mkdir(parents=True)
+    (folder / "infiniband/mlx5_2").mkdir(parents=True)
+    (vf,) = sysfs.read_pfs()[0].vfs
+    assert (vf.driver, vf.vfio_devices, vf.infiniband) == ("vfio-pci", ("vfio3",), ("mlx5_2",))
+
+
+def test_a_vf_that_leaves_while_it_is_read_has_nothing_but_its_name(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(num_vfs=1)
+    tree.remove(vf_address(PF, 0))
+    (vf,) = sysfs.read_pfs()[0].vfs
+    assert (vf.pci_address, vf.driver, vf.inode, vf.modalias) == (vf_address(PF, 0), "", 0, "")
+
+
+def test_a_pf_that_leaves_while_it_is_read_is_not_there(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.link("sys/bus/pci/devices/0000:5e:00.0", "sys/devices/gone")
+    assert sysfs.read_pfs() == ()
+
+
+def test_an_attribute_that_cannot_be_read_is_empty_and_the_others_stand(tree: HostTree, sysfs: Sysfs) -> None:
+    folder = tree.add_pf()
+    (folder / "numa_node").unlink()
+    (folder / "numa_node").mkdir()
+    (folder / "vendor").write_bytes(b"\xff\xfe\n")
+    (pf,) = sysfs.read_pfs()
+    assert (pf.attributes["numa_node"], pf.attributes["vendor"]) == ("", "\ufffd\ufffd")
+    assert pf.attributes["sriov_totalvfs"] == "7"
+
+
+def test_sriov_numvfs_is_never_read_by_a_look(tree: HostTree, sysfs: Sysfs) -> None:
+    folder = tree.add_pf()
+    (folder / "sriov_numvfs").unlink()
+    os.mkfifo(folder / "sriov_numvfs")  # a read of it would wait, as it does on a device that is being probed
+    (pf,) = sysfs.read_pfs()
+    assert "sriov_numvfs" not in pf.attributes
+
+
+def test_all_netdevs_above_a_netdev_are_found(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf()
+    for lower, upper in (("ens1f0", "bond0"), ("bond0", "vlan7"), ("bond0", "br0"), ("vlan7", "br0")):
+        (tree.root / "sys/class/net" / upper).mkdir(exist_ok=True)
+        (tree.root / "sys/class/net" / lower / f"upper_{upper}").mkdir()
+    assert sysfs.read_pfs()[0].netdevs[0].uppers == ("bond0", "br0", "vlan7")
+
+
+# -- what is done --
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "text_after"),
+    [
+        pytest.param("0\n", Outcome.CHANGED, "4\n", id="as planned"),
+        pytest.param("4\n", Outcome.UNCHANGED, "4\n", id="somebody has done it"),
+        pytest.param("3\n", Outcome.STALE, "3\n", id="somebody has made others"),
+        pytest.param("what\n", Outcome.STALE, "what\n", id="garbage"),
+        pytest.param("-4\n", Outcome.STALE, "-4\n", id="negative"),
+        pytest.param("", Outcome.STALE, "", id="nothing"),
+    ],
+)
+def test_the_count_is_written_only_over_the_one_that_was_planned_for(
+    tree: HostTree, sysfs: Sysfs, text: str, outcome: Outcome, text_after: str
+) -> None:
+    path = tree.add_pf() / "sriov_numvfs"
+    path.write_text(text)
+    assert sysfs.write_num_vfs(SetNumVfs(PF, 0, 4), never) is outcome
+    assert path.read_text() == text_after
+
+
+def test_vfs_that_somebody_began_to_use_stay(tree: HostTree, sysfs: Sysfs) -> None:
+    path = tree.add_pf(num_vfs=4) / "sriov_numvfs"
+    with pytest.raises(InUseError) as caught:
+        sysfs.write_num_vfs(SetNumVfs(PF, 4, 0), lambda: "VF 0 is in use: held by qemu pid 4711")
+    assert caught.value.message == "0000:3b:00.0: 4 VFs stay instead of 0: VF 0 is in use: held by qemu pid 4711"
+    assert caught.value.hint == "it is done by itself when they are released"
+    assert path.read_text() == "4\n"
+
+
+def test_vfs_that_nobody_uses_go(tree: HostTree, sysfs: Sysfs) -> None:
+    path = tree.add_pf(num_vfs=4) / "sriov_numvfs"
+    assert sysfs.write_num_vfs(SetNumVfs(PF, 4, 0), nobody) is Outcome.CHANGED
+    assert path.read_text() == "0\n"
+
+
+def test_who_may_destroy_vfs_in_use_is_not_asked_about_them(tree: HostTree, sysfs: Sysfs) -> None:
+    path = tree.add_pf(num_vfs=4) / "sriov_numvfs"
+    assert sysfs.write_num_vfs(SetNumVfs(PF, 4, 0, allow_in_use=True), never) is Outcome.CHANGED
+    assert path.read_text() == "0\n"
+
+
+def test_the_errno_of_a_device_that_is_gone_is_kept(tree: HostTree, sysfs: Sysfs) -> None:
+    with pytest.raises(SysfsError) as caught:
+        sysfs.write_num_vfs(SetNumVfs(PF, 0, 4), never)
+    path = tree.root / "sys/bus/pci/devices" / PF / "sriov_numvfs"
+    assert (caught.value.message, caught.value.errno) == (f"{path}: No such file or directory", errno.ENOENT)
+
+
+def test_the_errno_of_the_write_itself_is_kept(tree: HostTree, sysfs: Sysfs) -> None:
+    path = tree.add_pf() / "sriov_numvfs"
+    sealed = os.memfd_create("sriov_numvfs", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.write(sealed, b"0\n")
+        fcntl.fcntl(sealed, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE)  # it opens, it reads, and write(2) says EPERM
+        path.unlink()
+        path.symlink_to(f"/proc/self/fd/{sealed}")
+        with pytest.raises(SysfsError) as caught:
+            sysfs.write_num_vfs(SetNumVfs(PF, 0, 4), never)
+    finally:
+        os.close(sealed)
+    assert (caught.value.message, caught.value.errno) == ("write: Operation not permitted", errno.EPERM)
+
+
+@pytest.mark.parametrize(
+    ("enabled", "text"), [pytest.param(True, "1\n", id="on"), pytest.param(False, "0\n", id="off")]
+)
+def test_autoprobe_is_written(tree: HostTree, sysfs: Sysfs, text: str, *, enabled: bool) -> None:
+    path = tree.add_pf() / "sriov_drivers_autoprobe"
+    path.write_text("x\n")
+    sysfs.write_autoprobe(SetAutoprobe(PF, enabled=enabled))
+    assert path.read_text() == text
+
+
+def test_autoprobe_of_a_device_that_is_gone_fails_with_its_errno(sysfs: Sysfs) -> None:
+    with pytest.raises(SysfsError) as caught:
+        sysfs.write_autoprobe(SetAutoprobe(PF, enabled=True))
+    assert caught.value.errno == errno.ENOENT
+
+
+def test_bringing_a_netdev_up_keeps_its_other_flags(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(netdev="")
+    path = tree.add_netdev(PF, "ens1f0", flags="0x1102") / "flags"
+    sysfs.set_link_up(SetLinkUp(PF, "ens1f0"))
+    assert path.read_text() == "0x1103\n"
+
+
+def test_a_netdev_that_was_renamed_is_not_mistaken_for_another(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(PF, netdev="ens1f0np0")
+    tree.add_pf(PF2, netdev="")
+    other = tree.add_netdev(PF2, "ens1f0", flags="0x1002") / "flags"
+    with pytest.raises(SysfsError) as caught:
+        sysfs.set_link_up(SetLinkUp(PF, "ens1f0"))
+    assert caught.value.errno == errno.ENOENT
+    assert other.read_text() == "0x1002\n"

@@ -1,0 +1,108 @@
+"""A folder that looks like a host: /sys, /proc, /etc and /run as far as they are read. Nothing in it does anything."""
+
+import os
+import shutil
+from pathlib import Path
+
+from builders import PF, vf_address
+
+BUS = "sys/bus/pci"
+ROOT_PORT = "sys/devices/pci0000:3a/0000:3a:00.0"
+
+
+class HostTree:
+    """Laid out as by the kernel: folders below sys/devices, links to them from sys/bus and from each other."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("proc/sys/kernel/random/boot_id", "b007\n")
+        self.write("proc/cmdline", "root=/dev/vda ro quiet\n")
+        for folder in (f"{BUS}/devices", "sys/class/net", "run/lock", "etc/modprobe.d"):
+            (root / folder).mkdir(parents=True)
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        """A file, with the folders that it needs."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def read(self, name: str) -> str:
+        return (self.root / name).read_text()
+
+    def link(self, name: str, target: Path | str) -> None:
+        """A relative link, as the kernel makes them."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(os.path.relpath(self.root / target, path.parent))
+
+    def device(self, address: str = PF) -> Path:
+        return self.root / ROOT_PORT / address
+
+    def add_function(self, address: str, *, driver: str = "", **attributes: str) -> Path:
+        """A PCI function with these attribute files."""
+        folder = self.device(address)
+        folder.mkdir(parents=True)
+        for name, text in attributes.items():
+            (folder / name).write_text(f"{text}\n")
+        self.link(f"{BUS}/devices/{address}", folder)
+        if driver:
+            self.bind(address, driver)
+        return folder
+
+    def bind(self, address: str, driver: str) -> None:
+        (self.root / BUS / "drivers" / driver).mkdir(parents=True, exist_ok=True)
+        self.link(f"{self.device(address)}/driver", f"{BUS}/drivers/{driver}")
+
+    def add_netdev(self, address: str, name: str, *, flags: str = "0x1003", ifindex: int = 2) -> Path:
+        folder = self.device(address) / "net" / name
+        folder.mkdir(parents=True)
+        for attribute, text in {"address": "3c:fd:fe:aa:bb:00", "flags": flags, "ifindex": str(ifindex)}.items():
+            (folder / attribute).write_text(f"{text}\n")
+        self.link(f"sys/class/net/{name}", folder)
+        return folder
+
+    def add_pf(self, address: str = PF, *, netdev: str = "ens1f0", driver: str = "igb", num_vfs: int = 0) -> Path:
+        """An igb with `num_vfs` VFs, each with a driver and a netdev that is down."""
+        folder = self.add_function(
+            address,
+            driver=driver,
+            vendor="0x8086",
+            device="0x10c9",
+            numa_node="0",
+            sriov_totalvfs="7",
+            sriov_numvfs=str(num_vfs),
+            sriov_drivers_autoprobe="1",
+            **{"class": "0x020000"},
+        )
+        if netdev:
+            self.add_netdev(address, netdev)
+        for index in range(num_vfs):
+            self.add_vf(address, index)
+        return folder
+
+    def add_vf(self, pf: str, index: int, *, driver: str = "igbvf") -> Path:
+        address = vf_address(pf, index)
+        folder = self.add_function(address, driver=driver, modalias="pci:v00008086d000010CA", **{"class": "0x020000"})
+        self.link(f"{folder}/iommu_group", f"sys/kernel/iommu_groups/{17 + index}")
+        self.link(f"{self.device(pf)}/virtfn{index}", folder)
+        if driver == "igbvf":
+            self.add_netdev(address, f"ens1f0v{index}", flags="0x1002", ifindex=10 + index)
+        return folder
+
+    def remove(self, address: str) -> None:
+        """Unplugged."""
+        (self.root / BUS / "devices" / address).unlink()
+        shutil.rmtree(self.device(address))
+
+    def add_process(self, pid: int, *files: str, comm: str = "qemu-system-x86", cmdline: bytes = b"") -> None:
+        """A process that has `files` open."""
+        for number, target in enumerate(files):
+            path = self.root / f"proc/{pid}/fd/{number}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(target)
+        self.write(f"proc/{pid}/comm", f"{comm}\n")
+        self.write(f"proc/{pid}/cmdline", cmdline)
+
+    def configure(self, text: str) -> None:
+        self.write("etc/sriov-bootstrap/config.toml", text)
