@@ -156,7 +156,7 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
     pfs = read_facts(machine, loaded.config)
     saved = state.remember(saved, (), pfs)
     first = _decide(machine, loaded.config, pfs, saved, force=force)
-    seen, memory, results = _rounds(machine, loaded.config, first, saved, force=force)
+    seen, memory, results, losses = _rounds(machine, loaded.config, first, saved, force=force)
     report = PassReport(
         started_at=started_at,
         seconds=machine.monotonic() - began,
@@ -165,7 +165,7 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
         config_problems=loaded.problems,
         config_files=loaded.files,
         jam=seen.jam,
-        losses=state.lost_vfs(saved, first.pfs),
+        losses=state.sum_of(state.lost_vfs(saved, first.pfs), losses),
         notes=(note,) if note else (),
     )
     memory = state.fold(
@@ -182,14 +182,15 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
 
 def _rounds(
     machine: Machine, config: Config, seen: Seen, memory: State, *, force: bool
-) -> tuple[Seen, State, tuple[Result, ...]]:
-    """Acts until nothing is stale: the last look, the memory of what was done, and all results."""
+) -> tuple[Seen, State, tuple[Result, ...], dict[str, int]]:
+    """Acts until nothing is stale: the last look, the memory of what was done, all results, and what was lost."""
 
     def users_of(addresses: tuple[str, ...]) -> str:
         now = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
         return "; ".join(f"VF {vf.index} {vf.pci_address} is in use: {vf.user}" for pf in now for vf in pf.vfs_in_use)
 
     results: tuple[Result, ...] = ()
+    losses: dict[str, int] = {}
     for _ in range(MAX_ROUNDS):
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.ours)))
@@ -199,10 +200,11 @@ def _rounds(
         results += acted
         pfs = read_facts(machine, config)
         memory = state.remember(memory, acted, pfs)
+        losses = state.sum_of(losses, state.lost_in_round(seen.ours, pfs, acted))
         seen = _decide(machine, config, pfs, memory, force=force)
         if not any(_calls_for_another_look(result) for result in acted):
             break
-    return seen, memory, results
+    return seen, memory, results, losses
 
 
 def _calls_for_another_look(result: Result) -> bool:

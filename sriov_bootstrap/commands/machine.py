@@ -173,8 +173,7 @@ class HostMachine:
 
     def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> None:
         """See apply.Kernel."""
-        reload = lambda: self._kmod.reload(action, guard, timeout_seconds=timeout_seconds)  # noqa: E731
-        self._write(action, reload, timeout_seconds)
+        self._write(action, lambda: self._kmod.reload(action, guard), timeout_seconds)
 
     def write_file(self, action: WriteFile) -> None:
         """See apply.Kernel."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.facts import PfFacts
@@ -24,20 +25,30 @@ class DesiredPf(Struct, frozen=True):
             return None
         if self.rule.num_vfs == "max":
             return self.pf.total_vfs
-        return self.pf.total_vfs * int(self.rule.num_vfs.rstrip("%")) // 100
+        percentage = int(self.rule.num_vfs.rstrip("%"))
+        return max(
+            self.pf.total_vfs * percentage // 100, min(percentage, 1)
+        )  # "1%" of 7 VFs asks for some, not for none
 
 
 def resolve(config: Config, pfs: Iterable[PfFacts]) -> tuple[DesiredPf, ...]:
     """In the order of the rules, then of the PCI addresses; a rule without a PF stands there once, with None."""
     taken: dict[str, list[PfFacts]] = {rule.name: [] for rule in config.pf}
     for pf in sorted(pfs, key=lambda pf: pf.pci_address):
-        if rule := next((rule for rule in config.pf if matches(rule.match, pf)), None):
-            taken[rule.name].append(pf)
+        if rule := next((rule for rule in config.pf if _may_match(rule.match, pf)), None):
+            taken[rule.name] += [pf] if matches(rule.match, pf) else []
     return tuple(
         DesiredPf(rule, pf)
         for rule in config.pf
         for pf in (taken[rule.name] or [None])  # type: ignore[list-item]
     )
+
+
+def _may_match(match: Match, pf: PfFacts) -> bool:
+    """While altnames are unknown, a rule by name may be the one: the PF is held still, not given to a later rule."""
+    if pf.altnames_known or not (match.netdev or match.altname):
+        return matches(match, pf)
+    return matches(replace(match, netdev="", altname=""), pf)
 
 
 def matches(match: Match, pf: PfFacts) -> bool:

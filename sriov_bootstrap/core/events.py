@@ -10,7 +10,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.causes import name_of
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome
 from sriov_bootstrap.core.plan import SetNumVfs
-from sriov_bootstrap.core.report import PassReport, PfReport, PfState, Result
+from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 
 Value = str | int | float
 
@@ -85,7 +85,8 @@ def _result(result: Result, rule: str) -> Event:
     if result.hint:
         fields["hint"] = result.hint
     text = result.message or f"{action.pci_address}: {action}: {result.outcome}"
-    return Event(Level.INFO if result.is_done else Level.ERROR, text, fields)
+    is_good = result.is_done or result.outcome is Outcome.STALE  # planned anew at once
+    return Event(Level.INFO if is_good else Level.ERROR, text, fields)
 
 
 def _change(pf: PfReport, before: PfReport | None) -> Event | None:

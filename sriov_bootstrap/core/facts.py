@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 IFF_UP = 0x1  # include/uapi/linux/if.h
 VFIO_PREFIX = "vfio"  # vfio-pci and its vendor variants: mlx5_vfio_pci is bound like them but named otherwise
 VFIO_DRIVERS = frozenset({"mlx5_vfio_pci", "nvgrace_gpu_vfio_pci", "hisi_acc_vfio_pci", "pds_vfio_pci", "qat_vfio_pci"})
@@ -122,7 +123,7 @@ class PfFacts(Struct, frozen=True):
     device_id: str = ""
     numa_node: int = -1
     autoprobe: bool = True
-    has_numvfs_file: bool = True
+    altnames_known: bool = True
     netdevs: tuple[Netdev, ...] = ()
     vfs: tuple[VfFacts, ...] = ()
 
@@ -162,9 +163,9 @@ def parse_pf(raw: RawPf, links: Links, holders: Holders) -> PfFacts:
         device_id=_hex_id(raw.attributes.get("device", "")),
         numa_node=_number(raw.attributes.get("numa_node", ""), default=-1),
         autoprobe=raw.attributes.get("sriov_drivers_autoprobe", "1") != "0",
-        has_numvfs_file="sriov_numvfs" in raw.attributes,
+        altnames_known=not links.problem,
         netdevs=tuple(sorted((_netdev(dev, links) for dev in raw.netdevs), key=lambda dev: (dev.ifindex, dev.name))),
-        vfs=tuple(sorted((_vf(vf, links, holders) for vf in raw.vfs), key=lambda vf: vf.index)),
+        vfs=tuple(sorted((_vf(vf, raw, links, holders) for vf in raw.vfs), key=lambda vf: vf.index)),
     )
 
 
@@ -180,7 +181,7 @@ def _netdev(raw: RawNetdev, links: Links) -> Netdev:
     )
 
 
-def _vf(raw: RawVf, links: Links, holders: Holders) -> VfFacts:
+def _vf(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> VfFacts:
     return VfFacts(
         index=_number(raw.index, default=-1),
         pci_address=raw.pci_address,
@@ -190,17 +191,19 @@ def _vf(raw: RawVf, links: Links, holders: Holders) -> VfFacts:
         infiniband=raw.infiniband,
         incarnation=raw.inode,
         modalias=raw.modalias,
-        user=_user(raw, links, holders),
+        user=_user(raw, pf, links, holders),
     )
 
 
-def _user(raw: RawVf, links: Links, holders: Holders) -> str:
+def _user(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> str:
     if not raw.driver:
         return ""
     if is_vfio(raw.driver):
         return _vfio_user(raw, holders)
-    if not raw.netdevs and not raw.infiniband:
-        return f"driver {raw.driver} without a netdev here: it is in another network namespace"
+    # An RDMA device that is shared stays visible here when its netdev moves: only InfiniBand does without a netdev.
+    is_infiniband = pf.attributes.get("class", "").startswith(INFINIBAND_CLASSES)
+    if not raw.netdevs and not (is_infiniband and raw.infiniband):
+        return f"driver {raw.driver} has no netdev here: it is in another network namespace, or used past the kernel"
     return next((user for dev in raw.netdevs if (user := _netdev_user(dev, links))), "")
 
 

@@ -108,6 +108,36 @@ def lost_vfs(saved: State, pfs: tuple[PfFacts, ...]) -> dict[str, int]:
     return {address: count for address, count in losses.items() if count}
 
 
+def lost_in_round(
+    before: tuple[PfFacts, ...], after: tuple[PfFacts, ...], results: tuple[Result, ...]
+) -> dict[str, int]:
+    """The same for one round of actions: a pass may begin while somebody's removal of VFs is only half done."""
+    our_doing = {address for result in results for address in _emptied(result)}
+    now = {pf.pci_address: incarnations(pf) for pf in after}
+    nothing: frozenset[int] = frozenset()
+    ours = [pf for pf in before if pf.pci_address not in our_doing]
+    losses = {pf.pci_address: len(incarnations(pf) - now.get(pf.pci_address, nothing)) for pf in ours}
+    return {address: count for address, count in losses.items() if count}
+
+
+def _emptied(result: Result) -> tuple[str, ...]:
+    """PFs whose VFs an action has destroyed, or may have."""
+    if result.outcome in {Outcome.UNCHANGED, Outcome.REFUSED, Outcome.STALE}:
+        return ()
+    match result.action:
+        case SetNumVfs(pci_address=address, before=before) if before:
+            return (address,)
+        case ReloadDriver(pci_addresses=addresses):
+            return addresses
+        case _:
+            return ()
+
+
+def sum_of(losses: dict[str, int], more: dict[str, int]) -> dict[str, int]:
+    """Both."""
+    return {address: losses.get(address, 0) + more.get(address, 0) for address in (losses | more)}
+
+
 def changed_pfs(saved: State, before: tuple[PfFacts, ...], after: tuple[PfFacts, ...]) -> tuple[str, ...]:
     """PFs of `after` whose VFs are not the ones that consumers may have seen, whoever changed them.
 
@@ -194,9 +224,6 @@ def fold(
 
 
 def _counted(counters: Counters, report: PassReport, handover: Handover) -> Counters:
-    losses = dict(counters.vf_losses)
-    for address, count in report.losses.items():
-        losses[address] = losses.get(address, 0) + count
     return replace(
         counters,
         passes=counters.passes + 1 + handover.failures,
@@ -207,5 +234,5 @@ def _counted(counters: Counters, report: PassReport, handover: Handover) -> Coun
             count + (report.seconds <= bound)
             for count, bound in zip(counters.duration_buckets, DURATION_BUCKETS, strict=True)
         ),
-        vf_losses=losses,
+        vf_losses=sum_of(counters.vf_losses, report.losses),
     )

@@ -26,7 +26,7 @@ def normalised(rule: PfRule) -> PfRule:
     """The rule with the spellings that /sys uses: lower case, a PCI domain, ids without 0x."""
     match = rule.match
     address = match.pci_address.lower()
-    if re.fullmatch(PCI_ADDRESS, address) and address.count(":") == 1:
+    if address.count(":") == 1:
         address = f"0000:{address}"
     return replace(
         rule,

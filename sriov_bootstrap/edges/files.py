@@ -116,7 +116,11 @@ class Files:
             if _try_lock(descriptor, fcntl.LOCK_SH):
                 return None
             jam = msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Jam)
-        except (OSError, msgspec.DecodeError):  # it was taken this moment and nothing is written in it yet
+        except (
+            OSError,
+            msgspec.DecodeError,
+            UnicodeDecodeError,
+        ):  # it was taken this moment and nothing is written in it yet
             return Jam(pid=0, pci_address="", action="a write", since=now, limit_seconds=1.0, is_overdue=False)
         finally:
             os.close(descriptor)

@@ -51,8 +51,9 @@ def read_links(run: Callable[[list[str]], Completed]) -> Links:
     if completed.returncode:
         return Links(problem=f"ip failed: {completed.stderr.decode(errors='replace').strip()}")
     try:
-        rows = msgspec.json.decode(completed.stdout, type=list[_Row])
-    except msgspec.DecodeError as error:
+        text = completed.stdout.decode(errors="replace")  # the kernel lets a name or an alias have any bytes
+        rows = msgspec.json.decode(text, type=list[_Row])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Links(problem=f"ip gave no usable answer: {error}")
     return Links({row.ifname: _link(row) for row in rows if row.ifname})
 

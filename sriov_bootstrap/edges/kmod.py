@@ -12,6 +12,9 @@ from sriov_bootstrap.errors import InUseError, SysfsError
 # `max_vfs:Maximum number of virtual functions ... (uint)`. The out-of-tree drivers say `(array of int)`.
 ONE_NUMBER = re.compile(r"^max_vfs:.*\((?:uint|int|ushort|byte)\)\s*$", re.MULTILINE)
 
+# A day: who gave up earlier would leave the NICs without a driver, and the write lock to others.
+RELOAD_SECONDS = 86400.0
+
 
 class Completed(Protocol):
     """A command that ended."""
@@ -46,13 +49,16 @@ class Kmod:
         completed = self._run(["modprobe", "--use-blacklist", "--resolve-alias", modalias])
         return completed.returncode == 0 and bool(completed.stdout.strip())
 
-    def reload(self, action: ReloadDriver, guard: Callable[[], str], *, timeout_seconds: float) -> None:
-        """Unloads and loads. A module that was unloaded is loaded again whatever happened in between."""
+    def reload(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
+        """Unloads and loads. A module that was unloaded is loaded again whatever happened in between.
+
+        Waits for modprobe as long as the kernel lets it wait: run it where it can be left behind.
+        """
         if users := guard():
             hint = "it is done by itself when they are released"
             raise InUseError(f"{action.pci_address}: {action.driver} is not reloaded: {users}", hint=hint)
-        unloaded = self._run(["modprobe", "-r", action.driver], timeout_seconds=timeout_seconds)
-        loaded = self._run(["modprobe", action.driver], timeout_seconds=timeout_seconds)
+        unloaded = self._run(["modprobe", "-r", action.driver], timeout_seconds=RELOAD_SECONDS)
+        loaded = self._run(["modprobe", action.driver], timeout_seconds=RELOAD_SECONDS)
         for completed, verb in ((unloaded, "unload"), (loaded, "load")):
             if completed.returncode:
                 text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"

@@ -8,8 +8,8 @@ import re
 
 from sriov_bootstrap.core.facts import Holder, Holders
 
-# Where libvirt gives QEMU a /dev of its own, the link still ends like this.
-VFIO_NODE = r"/vfio/((?:devices/vfio|noiommu-)?\d+)$"
+# Where libvirt gives QEMU a /dev of its own, the link still ends like this; a node that was removed can still be open.
+VFIO_NODE = r"/vfio/((?:devices/vfio|noiommu-)?\d+)(?: \(deleted\))?$"
 QEMU_NAME = rb"(?:^|\0)-name\0(?:guest=)?([^,\0]+)"
 
 

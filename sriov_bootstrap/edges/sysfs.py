@@ -8,14 +8,13 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 
-from sriov_bootstrap.core.facts import IFF_UP, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.errors import InUseError, SysfsError
 
-# Network controllers (Ethernet, InfiniBand, other), and the class of older InfiniBand HCAs: pci.ids.
-NETWORK_CLASSES = ("0x02", "0x0c06")
-PF_ATTRIBUTES = ("sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
+NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
+PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
 
 
 class Sysfs:
@@ -70,8 +69,13 @@ class Sysfs:
             attributes={name: _read(f"{folder}/{name}") for name in PF_ATTRIBUTES if name in names},
             driver=_link_name(f"{folder}/driver"),
             netdevs=self._read_netdevs(f"{folder}/net") if "net" in names else (),
-            vfs=tuple(self._read_vf(folder, name) for name in names if name.startswith("virtfn")),
+            vfs=self._read_vfs(folder, names),
         )
+
+    def _read_vfs(self, pf_folder: str, names: list[str]) -> tuple[RawVf, ...]:
+        """A VF without its folder has gone since the names were read: counted, it would be lost a second time."""
+        vfs = (self._read_vf(pf_folder, name) for name in names if name.startswith("virtfn"))
+        return tuple(vf for vf in vfs if vf.inode)
 
     def _read_vf(self, pf_folder: str, link: str) -> RawVf:
         folder = f"{pf_folder}/{link}"

@@ -53,6 +53,7 @@ def test_a_pf_without_a_netdev_is_found_by_its_address() -> None:
         ("50%", make_pf(), 3),
         ("100%", make_pf(), 7),
         ("0%", make_pf(), 0),
+        ("1%", make_pf(), 1),
     ],
 )
 def test_a_count_is_told_where_it_can_be_told(num_vfs: int | str, pf: PfFacts | None, target: int | None) -> None:
@@ -70,3 +71,11 @@ def test_the_first_rule_that_matches_wins_and_one_rule_takes_several_pfs() -> No
 
 def test_a_pf_without_a_rule_is_not_ours() -> None:
     assert resolve(make_config(), [make_pf()]) == ()
+
+
+def test_a_pf_is_held_still_while_its_altnames_are_unknown() -> None:
+    by_name = make_rule(name="by-name", match=Match(altname="enp59s0f0", driver="igb"))
+    by_driver = make_rule(name="by-driver", match=Match(driver="igb"))
+    unknown = make_pf(altnames_known=False)
+    assert resolve(make_config(by_name, by_driver), [unknown]) == (DesiredPf(by_name), DesiredPf(by_driver))
+    assert resolve(make_config(by_driver), [unknown]) == (DesiredPf(by_driver, unknown),)

@@ -53,7 +53,7 @@ def test_garbage_becomes_the_value_that_makes_the_least_happen(
 
 
 def test_a_pf_without_any_file_offers_nothing() -> None:
-    assert parse_pf(RawPf(PF, {}), Links(), Holders()) == PfFacts(PF, 0, has_numvfs_file=False)
+    assert parse_pf(RawPf(PF, {}), Links(), Holders()) == PfFacts(PF, 0)
 
 
 @given(RAW)
@@ -107,10 +107,16 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=()),
             Links(),
             Holders(),
-            "driver igbvf without a netdev here: it is in another network namespace",
+            "driver igbvf has no netdev here: it is in another network namespace, or used past the kernel",
             id="another namespace",
         ),
-        pytest.param(make_raw_vf(netdevs=(), infiniband=("mlx5_2",)), Links(), Holders(), "", id="RDMA only"),
+        pytest.param(
+            make_raw_vf(netdevs=(), infiniband=("mlx5_2",)),
+            Links(),
+            Holders(),
+            "driver igbvf has no netdev here: it is in another network namespace, or used past the kernel",
+            id="another namespace, its shared RDMA device stays visible",
+        ),
         pytest.param(make_raw_vf(driver="vfio-pci", netdevs=()), Links(), Holders(), "", id="vfio, nobody"),
         pytest.param(
             make_raw_vf(driver="vfio-pci", netdevs=()),
@@ -180,3 +186,9 @@ def test_vfs_are_in_the_order_of_their_index() -> None:
 @pytest.mark.parametrize(("driver", "needed"), [("igbvf", False), ("vfio-pci", True), ("", False)])
 def test_proc_is_walked_only_where_a_vf_is_bound_to_vfio(driver: str, *, needed: bool) -> None:
     assert facts.needs_holders([make_raw_pf(vfs=(make_raw_vf(driver=driver),))]) is needed
+
+
+def test_an_infiniband_vf_needs_no_netdev() -> None:
+    vf = make_raw_vf(netdevs=(), infiniband=("mlx5_2",))
+    pf = parse_pf(make_raw_pf(vfs=(vf,), attributes={"class": "0x020700"}), Links(), Holders())
+    assert not pf.vfs_in_use

@@ -111,6 +111,23 @@ def test_a_loss_is_what_went_away_without_us(saved: State, pf: object, losses: d
 
 
 @pytest.mark.parametrize(
+    ("action", "outcome", "losses"),
+    [
+        (SetNumVfs(PF, 4, 0), Outcome.STALE, {PF: 2}),
+        (SetNumVfs(PF, 4, 0), Outcome.REFUSED, {PF: 2}),
+        (SetNumVfs(PF, 4, 0), Outcome.CHANGED, {}),
+        (SetNumVfs(PF, 4, 0), Outcome.STUCK, {}),
+        (SetNumVfs(PF, 0, 4), Outcome.CHANGED, {PF: 2}),
+        (SetNumVfs(PF2, 4, 0), Outcome.CHANGED, {PF: 2}),
+        (ReloadDriver(PF2, "igb", (PF2, PF), 4), Outcome.FAILED, {}),
+        (SetLinkUp(PF, "ens1f0"), Outcome.CHANGED, {PF: 2}),
+    ],
+)
+def test_a_loss_may_go_on_while_a_pass_is_at_work(action: Action, outcome: Outcome, losses: dict[str, int]) -> None:
+    assert state.lost_in_round((FOUR,), (TWO,), (Result(action, outcome),)) == losses
+
+
+@pytest.mark.parametrize(
     ("saved", "before", "after", "changed"),
     [
         (SAVED, FOUR, FOUR, ()),
