@@ -1,6 +1,7 @@
 """Whole passes over a simulated host."""
 
 import errno
+from collections.abc import Callable
 
 import pytest
 
@@ -9,7 +10,7 @@ from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, Method, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Holders
-from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.plan import Reason, SetNumVfs
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart
 from sriov_bootstrap.errors import ConfigError
@@ -276,6 +277,24 @@ def test_a_loss_is_repaired_counted_and_told() -> None:
     assert (verdicts(report), report.losses) == ([OK], {PF: 4})
     assert (saved.counters.vf_losses, saved.pending) == ({PF: 4}, PendingRestart(1060.0, (PF,)))
     assert a_pass(machine).losses == {}
+
+
+class _SlowRemoval(FakeMachine):
+    """Somebody's removal of VFs has begun before the pass looks, and ends before it writes."""
+
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+        if action.before == 1:
+            self.make_vfs(PF, 0)
+        return super().write_num_vfs(action, guard=guard, timeout_seconds=timeout_seconds)
+
+
+def test_a_loss_that_goes_on_while_we_look_is_counted_whole() -> None:
+    machine = _SlowRemoval(FakePf())
+    a_pass(machine)
+    vfs = machine.pfs[PF].facts.vfs
+    machine.change(PF, vfs=vfs[:1])
+    report = a_pass(machine)
+    assert (verdicts(report), report.losses) == ([OK], {PF: 4})
 
 
 def test_vfs_made_anew_behind_our_back_are_noticed_though_the_count_is_right() -> None:
