@@ -48,6 +48,7 @@ for pf in {PF1} {PF2}; do
     if ls -d {DEVICES}/$pf/virtfn*/driver >/dev/null 2>&1; then echo 0 >{DEVICES}/$pf/sriov_numvfs; fi
 done
 systemctl is-active -q {UNIT} && systemctl reload {UNIT} || systemctl restart {UNIT}
+journalctl --lines=0 --show-cursor
 """
 
 
@@ -108,11 +109,12 @@ class Guest:
         self.vm = vm
         self.run = vm.run
         self.check = vm.check
+        self._journal_cursor = ""
 
     def reset(self) -> None:
         """Bring back what each test starts from: 7 VFs without driver on both PFs, everybody up, nothing pending."""
         self.vm.write(CONFIG_FILE, BOTH_PFS + SERVICES)
-        self.run(RESET)
+        self._journal_cursor = self.run(RESET).stdout.rpartition("-- cursor: ")[2].strip()
         self.settle({PF1: 7, PF2: 7})
 
     # -- config and the daemon --
@@ -137,9 +139,8 @@ class Guest:
         return dict(json.loads(self.run("sriov-bootstrap status --json").stdout))
 
     def journal(self) -> str:
-        """Return what the service has said since it started last."""
-        invocation = self.service("InvocationID")
-        return self.check(f"journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID={invocation} + UNIT={UNIT}")
+        """Return what the service has said in this test."""
+        return self.check(f"journalctl --no-pager -o cat -u {UNIT} --after-cursor='{self._journal_cursor}'")
 
     # -- waiting --
 
