@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+
+from builders import PF, PF2
+from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
+from sriov_bootstrap.edges.child import Completed
+from sriov_bootstrap.edges.kmod import Kmod
+from sriov_bootstrap.errors import InUseError, SysfsError
+
+OK = Completed(0, b"", b"")
+ACTION = ReloadDriver(PF, "igb", (PF, PF2), 7)
+UNLOAD, LOAD = "modprobe -r igb", "modprobe igb"
+# modinfo -F parm of Linux 6.12's igb, of Intel's own igb 5.x, and of ixgbe
+IGB = b"max_vfs:Maximum number of virtual functions to allocate per physical function (uint)\ndebug:Debug level (int)\n"
+OUT_OF_TREE = b"InterruptThrottleRate:Maximum interrupts (array of int)\nmax_vfs:Number of Virtual Functions: 0 = disable, 1-7 enable, default 0 (array of int)\n"  # noqa: E501 - one line of modinfo
+IXGBE = b"max_vfs:Maximum number of virtual functions to allocate per physical function - default is zero and maximum value is 63. (Deprecated) (uint)\n"  # noqa: E501 - one line of modinfo
+
+
+class FakeRun:
+    """Answers by command line; keeps what it was asked, and with how much patience."""
+
+    def __init__(self, answers: dict[str, Completed] | None = None) -> None:
+        self._answers = answers or {}
+        self.asked: list[str] = []
+        self.patience: set[float] = set()
+
+    def __call__(self, argv: list[str], *, timeout_seconds: float = 30.0) -> Completed:
+        self.asked.append(" ".join(argv))
+        self.patience.add(timeout_seconds)
+        return self._answers.get(self.asked[-1], OK)
+
+
+def nobody() -> str:
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("parameters", "has_max_vfs"),
+    [
+        pytest.param(IGB, True, id="igb"),
+        pytest.param(IXGBE, True, id="ixgbe"),
+        pytest.param(OUT_OF_TREE, False, id="an array, which the mainline module does not load with"),
+        pytest.param(b"not_max_vfs:Something else (uint)\n", False, id="another parameter"),
+        pytest.param(b"debug:Use with max_vfs: (uint)\n", False, id="mentioned only"),
+        pytest.param(b"", False, id="no parameters, no such module, or no modinfo"),
+    ],
+)
+def test_max_vfs_must_be_one_number(tmp_path: Path, parameters: bytes, *, has_max_vfs: bool) -> None:
+    run = FakeRun({"modinfo -F parm igb": Completed(0, parameters, b"")})
+    assert Kmod(run, str(tmp_path)).read_module("igb") == ModuleFacts("", has_max_vfs=has_max_vfs)
+
+
+def test_the_modprobe_file_is_read_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "etc/modprobe.d/sriov-bootstrap-igb.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text("options igb max_vfs=7\n")
+    assert Kmod(FakeRun(), str(tmp_path)).read_module("igb").modprobe_text == "options igb max_vfs=7\n"
+
+
+def test_a_modprobe_file_that_is_no_text_is_to_be_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "etc/modprobe.d/sriov-bootstrap-igb.conf"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\xff\xfe")
+    assert Kmod(FakeRun(), str(tmp_path)).read_module("igb").modprobe_text == ""
+
+
+@pytest.mark.parametrize(
+    ("completed", "is_expected"),
+    [
+        pytest.param(Completed(0, b"igbvf\n", b""), True, id="a module takes it"),
+        pytest.param(Completed(0, b"", b""), False, id="blacklisted"),
+        pytest.param(Completed(1, b"", b"FATAL: Module pci:x not found\n"), False, id="nobody takes it"),
+        pytest.param(Completed(127, b"", b"modprobe: No such file or directory"), False, id="no modprobe"),
+    ],
+)
+def test_a_driver_is_expected_where_a_module_claims_the_device(completed: Completed, *, is_expected: bool) -> None:
+    run = FakeRun({"modprobe --use-blacklist --resolve-alias pci:x": completed})
+    assert Kmod(run).expects_driver("pci:x") is is_expected
+    assert len(run.asked) == 1
+
+
+def test_a_reload_waits_longer_than_any_caller_so_that_it_always_loads_again() -> None:
+    run = FakeRun()
+    Kmod(run).reload(ACTION, nobody)
+    assert run.asked == [UNLOAD, LOAD]
+    assert run.patience == {86400.0}
+
+
+def test_a_driver_whose_vfs_are_in_use_is_not_touched() -> None:
+    run = FakeRun()
+    with pytest.raises(InUseError) as caught:
+        Kmod(run).reload(ACTION, lambda: "VF 0 is in use: held by qemu pid 4711")
+    assert caught.value.message == f"{PF}: igb is not reloaded: VF 0 is in use: held by qemu pid 4711"
+    assert caught.value.hint == "it is done by itself when they are released"
+    assert run.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        pytest.param(
+            {UNLOAD: Completed(1, b"", b"modprobe: FATAL: Module igb is in use.\n")},
+            "cannot unload the driver igb: modprobe: FATAL: Module igb is in use.",
+            id="unload",
+        ),
+        pytest.param(
+            {LOAD: Completed(1, b"", b"modprobe: ERROR: could not insert 'igb': Invalid argument\n")},
+            "cannot load the driver igb: modprobe: ERROR: could not insert 'igb': Invalid argument",
+            id="load",
+        ),
+        pytest.param({UNLOAD: Completed(3, b"", b"")}, "cannot unload the driver igb: exit code 3", id="no words"),
+    ],
+)
+def test_a_failed_reload_quotes_modprobe_and_has_loaded_again(answers: dict[str, Completed], text: str) -> None:
+    run = FakeRun(answers)
+    with pytest.raises(SysfsError) as caught:
+        Kmod(run).reload(ACTION, nobody)
+    assert (caught.value.message, caught.value.errno) == (f"{PF}: {text}", 0)
+    assert caught.value.hint == "see what uses it: lsmod | grep igb"
+    assert run.asked == [UNLOAD, LOAD]

@@ -1,0 +1,147 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from fakes_host import HostTree
+from fakes_systemd import Forked
+from sriov_bootstrap.core.facts import Holder, Holders
+from sriov_bootstrap.edges.procfs import Procfs
+
+NOBODY = 65534
+QEMU = (
+    b"/usr/bin/qemu-system-x86_64\0-name\0guest=instance-0000002a,debug-threads=on\0-S\0-object\0"
+    b'{"qom-type":"secret","id":"masterKey0"}\0-machine\0pc-q35-7.2\0'
+)
+# The first lines are headers and on-link routes; a half of the Internet (OpenVPN's trick) is not the default route.
+ROUTE = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+tun0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000080\t0\t0\t0
+ens1f0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+bond0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+"""
+ZERO, GATEWAY = "0" * 32, "fd000000000000000000000000000001"
+IPV6_ROUTE = f"""\
+fd000000000000000000000000000000 40 {ZERO} 00 {ZERO} 00000100 00000001 00000000 00000001   ens1f0
+{ZERO} 00 {ZERO} 00 {GATEWAY} 00000400 00000002 00000000 00000003    br-ex
+{ZERO} 01 {ZERO} 00 {GATEWAY} 00000400 00000002 00000000 00000003     tun0
+{ZERO} 00 {ZERO} 00 {ZERO} ffffffff 00000001 00000000 00200200       lo
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return HostTree(tmp_path)
+
+
+@pytest.fixture
+def procfs(tree: HostTree) -> Procfs:
+    return Procfs(f"{tree.root}/proc")
+
+
+# -- who holds a VF open --
+
+
+@pytest.mark.parametrize(
+    ("target", "node"),
+    [
+        pytest.param("/dev/vfio/17", "/dev/vfio/17", id="group"),
+        pytest.param("/dev/vfio/noiommu-0", "/dev/vfio/noiommu-0", id="group without IOMMU"),
+        pytest.param("/dev/vfio/devices/vfio3", "/dev/vfio/devices/vfio3", id="iommufd"),
+        pytest.param("/vfio/17", "/dev/vfio/17", id="in a mount namespace of libvirt"),
+        pytest.param("/run/libvirt/qemu/3-instance.dev/vfio/17", "/dev/vfio/17", id="in a /dev made by libvirt"),
+        pytest.param("/dev/vfio/17 (deleted)", "/dev/vfio/17", id="its node is gone, the device still open"),
+    ],
+)
+def test_a_process_with_a_vfio_node_open_holds_it(tree: HostTree, procfs: Procfs, target: str, node: str) -> None:
+    tree.add_process(4711, "/dev/null", target, comm="dpdk-testpmd")
+    assert procfs.holders() == Holders({node: Holder(4711, "dpdk-testpmd")})
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("/dev/vfio/vfio", id="the container, which everybody shares"),
+        pytest.param("anon_inode:[vfio-device]", id="a device that has no name"),
+        pytest.param("socket:[17]", id="a socket"),
+        pytest.param("/home/vfio/17.txt", id="a file"),
+    ],
+)
+def test_other_files_hold_nothing(tree: HostTree, procfs: Procfs, target: str) -> None:
+    tree.add_process(4711, target)
+    assert procfs.holders() == Holders()
+
+
+def test_a_vm_is_called_by_its_domain(tree: HostTree, procfs: Procfs) -> None:
+    tree.add_process(4711, "/dev/vfio/17", "anon_inode:[vfio-device]", "/dev/vfio/18", cmdline=QEMU)
+    holder = Holder(4711, "qemu-system-x86", "instance-0000002a")
+    assert procfs.holders() == Holders({"/dev/vfio/17": holder, "/dev/vfio/18": holder})
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "domain"),
+    [
+        pytest.param(b"qemu\0-name\0vm-1\0-m\x002048\0", "vm-1", id="plain -name"),
+        pytest.param(b"qemu\0-m\x002048\0", "", id="no -name"),
+        pytest.param(b"qemu\0-name\0guest=\xff\xfe\0", "\ufffd\ufffd", id="not UTF-8"),
+        pytest.param(b"", "", id="ended"),
+    ],
+)
+def test_the_domain_is_what_follows_name(tree: HostTree, procfs: Procfs, cmdline: bytes, domain: str) -> None:
+    tree.add_process(4711, "/dev/vfio/17", cmdline=cmdline)
+    assert procfs.holders().by_node["/dev/vfio/17"].domain == domain
+
+
+def test_a_process_without_a_name_is_still_a_holder(tree: HostTree, procfs: Procfs) -> None:
+    tree.add_process(4711, "/dev/vfio/17")
+    (tree.root / "proc/4711/comm").unlink()
+    assert str(procfs.holders().by_node["/dev/vfio/17"]) == "a process pid 4711"
+
+
+def test_a_process_that_ends_while_we_look_hides_no_other(tree: HostTree, procfs: Procfs) -> None:
+    (tree.root / "proc/4710").mkdir()
+    tree.add_process(4711, "/dev/vfio/17", comm="qemu")
+    (tree.root / "proc/4712/fd").mkdir(parents=True)
+    assert procfs.holders() == Holders({"/dev/vfio/17": Holder(4711, "qemu")})
+
+
+def test_processes_that_cannot_be_looked_at_are_counted(tree: HostTree) -> None:
+    tree.add_process(4711, "/dev/vfio/17", comm="qemu")
+    for pid in (4712, 4713):
+        tree.add_process(pid, "/dev/vfio/18")
+        (tree.root / f"proc/{pid}/fd").chmod(0)
+
+    def look_without_rights() -> list[object]:
+        os.chdir(tree.root / "proc")
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setuid(NOBODY)
+        found = Procfs(".").holders()
+        return [{node: str(holder) for node, holder in found.by_node.items()}, found.problem]
+
+    assert Forked(look_without_rights).result() == [
+        {"/dev/vfio/17": "qemu pid 4711"},
+        "2 processes could not be looked at: run as root",
+    ]
+
+
+# -- the rest --
+
+
+def test_the_default_routes_are_found_for_both_protocols(tree: HostTree, procfs: Procfs) -> None:
+    tree.write("proc/net/route", ROUTE)
+    tree.write("proc/net/ipv6_route", IPV6_ROUTE)
+    assert procfs.default_route_netdevs() == {"bond0", "br-ex"}
+
+
+def test_a_host_without_routes_has_no_default_route(procfs: Procfs) -> None:
+    assert procfs.default_route_netdevs() == frozenset()
+
+
+def test_the_boot_id_and_the_kernel_command_line_are_read(procfs: Procfs) -> None:
+    assert procfs.boot_id() == "b007"
+    assert procfs.kernel_command_line() == ("root=/dev/vda", "ro", "quiet")
+
+
+def test_without_proc_there_is_no_boot_id(tmp_path: Path) -> None:
+    assert Procfs(f"{tmp_path}/proc").boot_id() == ""
