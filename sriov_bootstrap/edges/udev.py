@@ -50,6 +50,9 @@ class Udev:
                 device = self._monitor.poll(timeout=0)
             except BlockingIOError:
                 break
+            except ValueError:  # libudev's EINVAL: an event that nobody can read still means "look again"
+                is_relevant = True
+                continue
             except OSError as error:
                 if error.errno not in {errno.ENOBUFS, None}:  # pyudev raises a bare OSError for POLLERR
                     raise
