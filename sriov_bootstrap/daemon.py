@@ -6,19 +6,18 @@ pipe and can be left behind, so nothing here ever blocks. Times are CLOCK_MONOTO
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
-from collections.abc import Callable, Iterable
-from typing import Protocol
 
+from sriov_bootstrap.binding import Binding
 from sriov_bootstrap.core import events, followup
-from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.ports import Host, Job, Udev
 from sriov_bootstrap.reconcile import Loaded
+from sriov_bootstrap.watching import ProcessEnd, Running
 
 QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
 PATIENCE_SECONDS = 2.0  # and a burst that does not end must not put the pass off for ever
@@ -26,109 +25,8 @@ SAFETY_NET_SECONDS = 600.0
 SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
 STOP_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
-PORT_RETRY_SECONDS = 30.0
 READY_RETRY_SECONDS = 0.1  # systemd's queue was full
 NEVER = float("inf")
-
-
-class Job(Protocol):
-    """A process at work; its lines come on `fd`, end-of-file is its end."""
-
-    @property
-    def pid(self) -> int: ...
-    @property
-    def fd(self) -> int: ...
-
-
-class Poke(Protocol):
-    """What a look at the udev socket gave."""
-
-    @property
-    def is_relevant(self) -> bool: ...
-    @property
-    def was_overflow(self) -> bool: ...
-
-
-class Udev(Protocol):
-    """The udev listener."""
-
-    def fileno(self) -> int: ...
-    def drain(self) -> Poke: ...
-
-
-class Endpoint(Protocol):
-    """The metrics endpoint."""
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-
-
-class Host(Protocol):
-    """What the daemon needs of the machine. Nothing here may block."""
-
-    def load_config(self, last_good: Config | None) -> Loaded:
-        """The config now; never raises."""
-
-    def start_pass(self, loaded: Loaded, handover: Handover) -> Job:
-        """Starts a pass."""
-
-    def start_restarts(self, loaded: Loaded) -> Job:
-        """Starts a round of restarts."""
-
-    def job_end(self, line: bytes) -> tuple[State, FollowUpReport]:
-        """Understands a job's last line. SriovBootstrapError when the job broke."""
-
-    def end(self, pid: int) -> None:
-        """Kills a job if it can be killed."""
-
-    def ask_to_end(self, pid: int) -> None:
-        """Tells a job to end unless it has begun to write."""
-
-    def reap(self, pid: int) -> None:
-        """Takes note of a job's end."""
-
-    def publish(self, value: State, loaded: Loaded) -> None:
-        """Gives the metrics endpoint what it shows from now on."""
-
-    def make_endpoint(self, listen: str) -> Endpoint:
-        """The endpoint for `metrics.listen`."""
-
-    def emit(self, lines: Iterable[Event]) -> None:
-        """Writes to the log."""
-
-    def notify(self, text: str) -> bool:
-        """sd_notify; False when systemd did not take it."""
-
-    def watchdog_seconds(self) -> float | None:
-        """How often systemd wants a ping, None if never."""
-
-
-class Running:
-    """A job under the eyes of the event loop: calls `ended(last_line)` once, at its end."""
-
-    def __init__(self, job: Job, ended: Callable[[bytes], None]) -> None:
-        self.pid = job.pid
-        self.heard_at = time.monotonic()
-        self._fd = job.fd
-        self._ended = ended
-        self._text = b""
-        os.set_blocking(job.fd, False)
-        asyncio.get_running_loop().add_reader(job.fd, self._read)
-
-    def _read(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self._fd, 1 << 16):
-                self.heard_at = time.monotonic()
-                self._text += chunk
-            self.let_go()
-            self._ended(self._text.rstrip(b"\n").rpartition(b"\n")[2])
-
-    def let_go(self) -> None:
-        """Stops listening; the process may go on."""
-        if self._fd >= 0:
-            asyncio.get_running_loop().remove_reader(self._fd)
-            os.close(self._fd)
-            self._fd = -1
 
 
 class Daemon:
@@ -145,8 +43,6 @@ class Daemon:
         self._handover = Handover()
         self._pass: Running | None = None
         self._restarts: Running | None = None
-        self._endpoint: Endpoint | None = None
-        self._listen: str | None = None
         self._is_stale = True
         self._unsaid: list[Event] = []
         self._wake = asyncio.Event()
@@ -157,11 +53,11 @@ class Daemon:
         self._last_event = 0.0
         self._look_at = NEVER  # safety net or retry
         self._restart_at = NEVER
-        self._bind_at = self._began
+        self._binding = Binding(host.make_endpoint, now=self._began)
         self._ping_at = NEVER
         self._failures = 0
         self._bus_failures = 0
-        self._jam_fd = -1
+        self._jam: ProcessEnd | None = None
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Children that cannot end are left behind."""
@@ -195,7 +91,7 @@ class Daemon:
             self._restarts = Running(self._host.start_restarts(self._loaded), self._on_restarts_end)
         if self._is_ready or (self._pass is None and self._dirty_since == NEVER):
             self._tell()
-            if now >= self._bind_at:
+            if now >= self._binding.due_at:
                 await self._bind(now)
         if interval and now >= self._ping_at and self._is_progressing(now):
             self._host.notify("WATCHDOG=1")
@@ -204,7 +100,7 @@ class Daemon:
     def _seconds_to_next(self) -> float | None:
         """Until the next thing is due; None: only an event can wake us."""
         now = time.monotonic()
-        due = [self._ping_at, self._bind_at if self._is_ready else NEVER]
+        due = [self._ping_at, self._binding.due_at if self._is_ready else NEVER]
         if self._pass is None:
             due.append(self._next_pass_at())
             due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)
@@ -298,21 +194,10 @@ class Daemon:
 
     def _watch_jam(self) -> None:
         """A stuck writer's end wakes us: the kernel is free again."""
-        self._forget_jam()
-        if jam := self._state.report.jam:
-            with contextlib.suppress(OSError):  # it has ended: the retry comes anyway
-                self._jam_fd = os.pidfd_open(jam.pid)
-                asyncio.get_running_loop().add_reader(self._jam_fd, self._on_jam_end)
-
-    def _on_jam_end(self) -> None:
-        self._forget_jam()
-        self._poke()
-
-    def _forget_jam(self) -> None:
-        if self._jam_fd >= 0:
-            asyncio.get_running_loop().remove_reader(self._jam_fd)
-            os.close(self._jam_fd)
-            self._jam_fd = -1
+        if self._jam:
+            self._jam.let_go()
+        jam = self._state.report.jam
+        self._jam = ProcessEnd(jam.pid, self._poke) if jam else None
 
     # -- restarts --
 
@@ -362,22 +247,8 @@ class Daemon:
     # -- sinks --
 
     async def _bind(self, now: float) -> None:
-        """Opens the endpoint of the present config; a port that is taken is tried again."""
-        self._bind_at = NEVER
-        listen = self._loaded.config.metrics.listen
-        if self._endpoint:
-            await self._endpoint.stop()
-        self._listen, self._endpoint = listen, None
-        if not listen:
-            return
-        endpoint = self._host.make_endpoint(listen)
-        try:
-            await endpoint.start()
-        except SriovBootstrapError as error:
-            self._bind_at = now + PORT_RETRY_SECONDS
+        if error := await self._binding.bind(self._loaded.config.metrics.listen, now=now):
             self._say(Level.ERROR, error.message, error.hint)
-            return
-        self._endpoint = endpoint
 
     def _tell(self) -> None:
         """The sinks, each given what is new. After READY=1: they take longer to load than the first pass takes."""
@@ -388,8 +259,7 @@ class Daemon:
             self._is_stale = False
             self._host.publish(self._state, self._loaded)
             self._host.notify(f"STATUS={self._status()}")
-        if self._listen is not None and self._listen != self._loaded.config.metrics.listen:
-            self._bind_at = time.monotonic()
+        self._binding.want(self._loaded.config.metrics.listen, now=time.monotonic())
 
     def _say(self, level: Level, text: str, hint: str) -> None:
         self._unsaid.append(Event(level, text, {"hint": hint} if hint else {}))
@@ -397,8 +267,7 @@ class Daemon:
     async def _stop(self) -> None:
         """Lets a pass that is about to end do so; one that is not goes on by itself: it keeps what it has begun."""
         self._host.notify("STOPPING=1")
-        if self._endpoint:
-            await self._endpoint.stop()
+        await self._binding.close()
         deadline = time.monotonic() + STOP_SECONDS
         while self._pass and (left := deadline - time.monotonic()) > 0:
             self._wake.clear()

@@ -1,0 +1,82 @@
+"""What the daemon needs of the machine: the protocols that commands/ fills with edges. Nothing here may block."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.events import Event
+from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.reconcile import Loaded
+
+
+class Job(Protocol):
+    """A process at work; its lines come on `fd`, end-of-file is its end."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def fd(self) -> int: ...
+
+
+class Poke(Protocol):
+    """What a look at the udev socket gave."""
+
+    @property
+    def is_relevant(self) -> bool: ...
+    @property
+    def was_overflow(self) -> bool: ...
+
+
+class Udev(Protocol):
+    """The udev listener."""
+
+    def fileno(self) -> int: ...
+    def drain(self) -> Poke: ...
+
+
+class Endpoint(Protocol):
+    """The metrics endpoint."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class Host(Protocol):
+    """The machine."""
+
+    def load_config(self, last_good: Config | None) -> Loaded:
+        """The config now; never raises."""
+
+    def start_pass(self, loaded: Loaded, handover: Handover) -> Job:
+        """Starts a pass."""
+
+    def start_restarts(self, loaded: Loaded) -> Job:
+        """Starts a round of restarts."""
+
+    def job_end(self, line: bytes) -> tuple[State, FollowUpReport]:
+        """Understands a job's last line. SriovBootstrapError when the job broke."""
+
+    def end(self, pid: int) -> None:
+        """Kills a job if it can be killed."""
+
+    def ask_to_end(self, pid: int) -> None:
+        """Tells a job to end unless it has begun to write."""
+
+    def reap(self, pid: int) -> None:
+        """Takes note of a job's end."""
+
+    def publish(self, value: State, loaded: Loaded) -> None:
+        """Gives the metrics endpoint what it shows from now on."""
+
+    def make_endpoint(self, listen: str) -> Endpoint:
+        """The endpoint for `metrics.listen`."""
+
+    def emit(self, lines: Iterable[Event]) -> None:
+        """Writes to the log."""
+
+    def notify(self, text: str) -> bool:
+        """sd_notify; False when systemd did not take it."""
+
+    def watchdog_seconds(self) -> float | None:
+        """How often systemd wants a ping, None if never."""

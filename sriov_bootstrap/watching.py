@@ -1,0 +1,59 @@
+"""Processes under the eyes of the event loop: what a job says, and when some process ends."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable
+
+from sriov_bootstrap.ports import Job
+
+
+class Running:
+    """A job under the eyes of the event loop: calls `ended(last_line)` once, at its end."""
+
+    def __init__(self, job: Job, ended: Callable[[bytes], None]) -> None:
+        self.pid = job.pid
+        self.heard_at = time.monotonic()
+        self._fd = job.fd
+        self._ended = ended
+        self._text = b""
+        os.set_blocking(job.fd, False)
+        asyncio.get_running_loop().add_reader(job.fd, self._read)
+
+    def _read(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self._fd, 1 << 16):
+                self.heard_at = time.monotonic()
+                self._text += chunk
+            self.let_go()
+            self._ended(self._text.rstrip(b"\n").rpartition(b"\n")[2])
+
+    def let_go(self) -> None:
+        """Stops listening; the process may go on."""
+        if self._fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+class ProcessEnd:
+    """Calls `ended()` once when the process ends, whoever its parent is; never if it is gone already."""
+
+    def __init__(self, pid: int, ended: Callable[[], None]) -> None:
+        self._ended = ended
+        self._fd = -1
+        with contextlib.suppress(OSError):
+            self._fd = os.pidfd_open(pid)
+            asyncio.get_running_loop().add_reader(self._fd, self._end)
+
+    def _end(self) -> None:
+        self.let_go()
+        self._ended()
+
+    def let_go(self) -> None:
+        """Stops watching; may be called twice."""
+        if self._fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
