@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import signal
 import time
+from collections.abc import Callable
 
 from sriov_bootstrap.binding import Binding
 from sriov_bootstrap.core import events, followup
@@ -32,8 +33,18 @@ NEVER = float("inf")
 class Daemon:
     """The state machine. Each `_on_...` notes what happened; `_step` alone decides what is started."""
 
-    def __init__(self, host: Host, udev: Udev, loaded: Loaded, first: Job, state: State) -> None:
+    def __init__(
+        self,
+        host: Host,
+        udev: Udev,
+        loaded: Loaded,
+        first: Job,
+        state: State,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`first` is the first pass, already under way: the boot does not wait for our imports."""
+        self._clock = clock
         self._host = host
         self._udev = udev
         self._loaded = loaded
@@ -48,7 +59,8 @@ class Daemon:
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._is_ready = False
-        self._began = time.monotonic()
+        self._has_looked = False
+        self._began = clock()
         self._dirty_since = NEVER  # the first event that no pass has seen yet
         self._last_event = 0.0
         self._look_at = NEVER  # safety net or retry
@@ -66,7 +78,7 @@ class Daemon:
             loop.add_signal_handler(number, self._on_stop)
         loop.add_signal_handler(signal.SIGHUP, self._on_reload)
         loop.add_reader(self._udev.fileno(), self._on_udev)
-        self._pass = Running(self._first, self._on_pass_end)
+        self._pass = Running(self._first, self._on_pass_end, clock=self._clock)
         self._poke()  # the first pass began before the listener: what came in between is looked at after it
         wait = self._loaded.config.boot.wait_for_pf_seconds
         self._host.notify(f"STATUS=first pass\nEXTEND_TIMEOUT_USEC={int((wait + 30) * 1e6)}")
@@ -74,7 +86,7 @@ class Daemon:
         self._ping_at = self._began + interval if interval else NEVER
         while not self._is_stopping:
             self._wake.clear()
-            await self._step(time.monotonic(), interval)
+            await self._step(self._clock(), interval)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._seconds_to_next())
         await self._stop()
@@ -88,7 +100,8 @@ class Daemon:
             self._start_pass(now)
         if self._restarts is None and self._pass is None and self._is_ready and now >= self._restart_at:
             self._restart_at = NEVER
-            self._restarts = Running(self._host.start_restarts(self._loaded), self._on_restarts_end)
+            job = self._host.start_restarts(self._loaded)
+            self._restarts = Running(job, self._on_restarts_end, clock=self._clock)
         if self._is_ready or (self._pass is None and self._dirty_since == NEVER):
             self._tell()
             if now >= self._binding.due_at:
@@ -99,14 +112,15 @@ class Daemon:
 
     def _seconds_to_next(self) -> float | None:
         """Until the next thing is due; None: only an event can wake us."""
-        now = time.monotonic()
+        now = self._clock()
         due = [self._ping_at, self._binding.due_at if self._is_ready else NEVER]
         if self._pass is None:
             due.append(self._next_pass_at())
             due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)
         due += [job.heard_at + SILENT_SECONDS for job in (self._pass, self._restarts) if job]
         if not self._is_ready:
-            due.append(max(self._began + self._loaded.config.boot.wait_for_pf_seconds, now + READY_RETRY_SECONDS))
+            waited_at = self._began + self._loaded.config.boot.wait_for_pf_seconds
+            due.append(now + READY_RETRY_SECONDS if self._may_be_ready(now) else waited_at)
         nearest = min(due)
         return None if nearest == NEVER else max(0.0, nearest - now)
 
@@ -115,7 +129,7 @@ class Daemon:
     def _may_be_ready(self, now: float) -> bool:
         """Every required PF is settled, or waiting for it is over: a missing NIC never blocks the boot."""
         waited = now - self._began >= self._loaded.config.boot.wait_for_pf_seconds
-        return waited or (self._pass is None and self._state.report.is_settled)
+        return waited or (self._pass is None and self._has_looked and self._state.report.is_settled)
 
     def _is_progressing(self, now: float) -> bool:
         """What a watchdog ping vouches for: no job has been silent for long without having been given up."""
@@ -143,11 +157,12 @@ class Daemon:
         last_good = self._loaded.config
         self._loaded = self._host.load_config(last_good)
         handover, self._handover = self._handover, Handover()
-        self._pass = Running(self._host.start_pass(self._loaded, handover), self._on_pass_end)
+        job = self._host.start_pass(self._loaded, handover)
+        self._pass = Running(job, self._on_pass_end, clock=self._clock)
 
     def _on_pass_end(self, line: bytes) -> None:
         job, self._pass = self._pass, None
-        now = time.monotonic()
+        now = self._clock()
         self._wake.set()
         if job:
             self._host.reap(job.pid)
@@ -156,7 +171,7 @@ class Daemon:
         except SriovBootstrapError as error:
             self._on_pass_failure(f"the pass broke: {error.message}", error.hint)
             return
-        before, self._state = self._state, state
+        before, self._state, self._has_looked = self._state, state, True
         report = state.report
         self._unsaid += events.pass_events(report, before.report)
         self._is_stale = True
@@ -173,7 +188,7 @@ class Daemon:
         self._failures += 1
         handover = self._handover
         self._handover = Handover(handover.udev_resyncs, handover.failures + 1)
-        self._look_at = time.monotonic() + (followup.retry_delay_seconds(self._failures) or 0.0)
+        self._look_at = self._clock() + (followup.retry_delay_seconds(self._failures) or 0.0)
         self._say(Level.ERROR, text, hint)
 
     def _end_silent(self, now: float) -> None:
@@ -203,7 +218,7 @@ class Daemon:
 
     def _on_restarts_end(self, line: bytes) -> None:
         job, self._restarts = self._restarts, None
-        now = time.monotonic()
+        now = self._clock()
         self._wake.set()
         if job:
             self._host.reap(job.pid)
@@ -231,13 +246,14 @@ class Daemon:
             self._poke()
 
     def _poke(self) -> None:
-        self._last_event = time.monotonic()
+        self._last_event = self._clock()
         self._dirty_since = min(self._dirty_since, self._last_event)
         self._wake.set()
 
     def _on_reload(self) -> None:
-        self._host.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        self._host.notify("READY=1")
+        if self._is_ready:  # before that it would pass for the READY=1 that the boot waits for
+            self._host.notify(f"RELOADING=1\nMONOTONIC_USEC={int(self._clock() * 1e6)}")
+            self._is_ready = self._host.notify("READY=1")
         self._poke()
 
     def _on_stop(self) -> None:
@@ -259,7 +275,7 @@ class Daemon:
             self._is_stale = False
             self._host.publish(self._state, self._loaded)
             self._host.notify(f"STATUS={self._status()}")
-        self._binding.want(self._loaded.config.metrics.listen, now=time.monotonic())
+        self._binding.want(self._loaded.config.metrics.listen, now=self._clock())
 
     def _say(self, level: Level, text: str, hint: str) -> None:
         self._unsaid.append(Event(level, text, {"hint": hint} if hint else {}))
@@ -268,8 +284,8 @@ class Daemon:
         """Lets a pass that is about to end do so; one that is not goes on by itself: it keeps what it has begun."""
         self._host.notify("STOPPING=1")
         await self._binding.close()
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._pass and (left := deadline - time.monotonic()) > 0:
+        deadline = self._clock() + STOP_SECONDS
+        while self._pass and (left := deadline - self._clock()) > 0:
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), left)

@@ -12,9 +12,12 @@ from sriov_bootstrap.ports import Job
 class Running:
     """A job under the eyes of the event loop: calls `ended(last_line)` once, at its end."""
 
-    def __init__(self, job: Job, ended: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, job: Job, ended: Callable[[bytes], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.pid = job.pid
-        self.heard_at = time.monotonic()
+        self.heard_at = clock()
+        self._clock = clock
         self._fd = job.fd
         self._ended = ended
         self._text = b""
@@ -24,7 +27,7 @@ class Running:
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self._fd, 1 << 16):
-                self.heard_at = time.monotonic()
+                self.heard_at = self._clock()
                 self._text += chunk
             self.let_go()
             self._ended(self._text.rstrip(b"\n").rpartition(b"\n")[2])
