@@ -1,0 +1,152 @@
+"""`make bench`: what sriov-bootstrap costs, as ratios to what it replaces. A missed target is said, and fails nothing.
+
+Seconds under an emulated CPU mean little; ratios of two things measured in turns in the same guest, by its own clock,
+hold. docs/benchmarks.md has the figures of one run and what they stand for.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
+
+from lab.consumers import install_package, newest_package  # noqa: E402
+from lab.vm import Vm, running_vm  # noqa: E402
+
+PROGRAM: Final = Path(__file__).parent / "guest" / "bench" / "measure.py"
+REMOTE: Final = "/root/measure.py"
+FOLDER: Final = "/root/bench"
+CONFIG: Final = "/etc/sriov-bootstrap/config.toml"
+IDLE_SECONDS: Final = 60
+KIB: Final = 1024
+RULE: Final = """\
+[[pf]]
+name = "{pf}"
+match = {{ pci_address = "{pf}" }}
+num_vfs = 7
+vf_driver = "{vf_driver}"
+"""
+
+Seconds = dict[str, list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure, and the target that it should not exceed, where there is one."""
+
+    key: str
+    what: str
+    value: float
+    target: float | None
+    unit: str = "x"
+
+    def __str__(self) -> str:
+        line = f"{self.what:<58} {self.value:>7.3f} {self.unit:<3}"
+        if self.target is None:
+            return line.rstrip()
+        return f"{line} {self.target:>7.3f}  {'met' if self.value <= self.target else 'MISSED'}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=3, help="of first applies; each takes three to four minutes")
+    parser.add_argument("--idle-rounds", type=int, default=15, help="of runs with nothing to do")
+    arguments = parser.parse_args()
+    with running_vm() as vm:
+        pfs = _prepare(vm)
+        idle_none = _idle(vm, "none", arguments.idle_rounds)
+        idle_kernel = _idle(vm, "kernel", arguments.idle_rounds)
+        daemon = _daemon(vm)
+        down = _measure(vm, f"first {arguments.rounds} down {FOLDER} {' '.join(pfs)}")
+        up = _measure(vm, f"first {arguments.rounds} up {FOLDER} {' '.join(pfs)}")
+    _show_seconds({"nothing to do, none": idle_none, "nothing to do, kernel": idle_kernel})
+    _show_seconds({"first, PFs down": down, "first, PFs up": up})
+    _show(_lines(idle_none, idle_kernel, down, up, daemon))
+    return 0
+
+
+def _prepare(vm: Vm) -> list[str]:
+    """Four PFs, the VFs' driver loaded, and no daemon beside what is measured."""
+    vm.plug_igb("rp3", "hot1", mac="52:54:00:1a:b0:11")
+    vm.plug_igb("rp4", "hot2", mac="52:54:00:1a:b0:12")
+    netdevs = "ls -d /sys/bus/pci/drivers/igb/*/net/*"
+    vm.wait_until(lambda: len(vm.run(netdevs).stdout.split()) == 4, deadline_seconds=60, what="four PFs")
+    install_package(vm, newest_package())
+    vm.check("systemctl stop sriov-bootstrap && modprobe igbvf && udevadm settle")
+    pfs = vm.pfs()
+    for vf_driver in ("none", "kernel"):
+        vm.write(f"{FOLDER}/{vf_driver}.toml", "\n".join(RULE.format(pf=pf, vf_driver=vf_driver) for pf in pfs))
+    vm.push(PROGRAM, REMOTE)
+    return pfs
+
+
+def _idle(vm: Vm, vf_driver: str, rounds: int) -> Seconds:
+    """The VFs as this config wants them, then nothing left to do."""
+    for pf in vm.pfs():
+        vm.write(f"/sys/bus/pci/devices/{pf}/sriov_numvfs", "0")
+    vm.check(f"cp {FOLDER}/{vf_driver}.toml {CONFIG} && sriov-bootstrap --once", timeout_seconds=600)
+    vm.check("udevadm settle && sleep 3")
+    return _measure(vm, f"idle {rounds}")
+
+
+def _daemon(vm: Vm) -> dict[str, float]:
+    """The daemon with all VFs there, after its first pass, its first round of restarts and a scrape."""
+    vm.check("systemctl start sriov-bootstrap && sleep 20 && curl -sS localhost:10049/metrics >/dev/null && sleep 10")
+    show = "systemctl show --value -p {} sriov-bootstrap"
+    pid, pings = vm.check(show.format("MainPID")).strip(), show.format("WatchdogTimestampMonotonic")
+    before = vm.check(pings)
+    found = _measure(vm, f"daemon {pid} {IDLE_SECONDS}")
+    pinged = before != vm.check(pings)
+    vm.check("systemctl stop sriov-bootstrap")
+    return {"wake_ups": found["wake_ups"][0] - pinged, "pss": found["pss"][0] / KIB}
+
+
+def _measure(vm: Vm, arguments: str) -> Seconds:
+    print(f"measuring: {arguments}", flush=True)
+    answer: Seconds = json.loads(vm.check(f"python3 {REMOTE} {arguments}", timeout_seconds=3600))
+    return answer
+
+
+def _lines(
+    idle_none: Seconds, idle_kernel: Seconds, down: Seconds, up: Seconds, daemon: dict[str, float]
+) -> Iterator[Line]:
+    over = "/ python3 -c pass"
+    yield Line("idle_none", f"--once, nothing to do {over}", _ratio(idle_none, "once", "python"), 5.5)
+    yield Line("idle_kernel", "the same, where VFs have netdevs", _ratio(idle_kernel, "once", "python"), 5.5)
+    for link, seconds in (("down", down), ("up", up)):
+        for vf_driver, target in (("none", 1 / 15), ("kernel", 1.05)):
+            for way, what in (("boot", "start of the service to ready"), ("once", "--once")):
+                text = f'first apply, PFs {link}, "{vf_driver}": {what} / loop'
+                limit = target if link == "down" else None
+                yield Line(f"{link}_{vf_driver}_{way}", text, _ratio(seconds, f"{vf_driver} {way}", "loop"), limit)
+    yield Line("wake_ups", f"idle daemon: wake-ups in {IDLE_SECONDS} s, without pings", daemon["wake_ups"], 0, "")
+    yield Line("pss", "idle daemon: memory (PSS)", daemon["pss"], 30, "MiB")
+
+
+def _ratio(seconds: Seconds, one: str, other: str) -> float:
+    return median(seconds[one]) / median(seconds[other])
+
+
+def _show_seconds(groups: dict[str, Seconds]) -> None:
+    print("\nseconds in the guest: median (least to most)")
+    for group, seconds in groups.items():
+        for name, runs in seconds.items():
+            spread = f"({min(runs):.3f} to {max(runs):.3f}, {len(runs)} runs)"
+            print(f"  {group:<22} {name:<12} {median(runs):7.3f}   {spread}")
+
+
+def _show(lines: Iterable[Line]) -> None:
+    lines = tuple(lines)
+    print(f"\n{'':<58} {'figure':>7} {'':<3} {'target':>7}")
+    for line in lines:
+        print(line)
+    print("\nbench " + json.dumps({line.key: round(line.value, 4) for line in lines}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

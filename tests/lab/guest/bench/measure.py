@@ -1,0 +1,105 @@
+"""Runs in the guest, with its clock: each measurement as seconds, one JSON object on stdout. See bench.py.
+
+usage: measure.py idle ROUNDS | first ROUNDS up|down FOLDER PF... | daemon PID SECONDS
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+DEVICES = Path("/sys/bus/pci/devices")
+STATE = Path("/run/sriov-bootstrap/state.json")
+CONFIG = Path("/etc/sriov-bootstrap/config.toml")
+UNIT = "sriov-bootstrap.service"
+VFS = 7
+
+
+def idle(rounds: int) -> dict[str, list[float]]:
+    """`--once` when all is as desired, beside an interpreter that does nothing, in turns."""
+    contestants = {"python": ["/usr/bin/python3", "-c", "pass"], "once": ["/usr/bin/sriov-bootstrap", "--once"]}
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds + 1):
+        for name, argv in contestants.items():
+            took = timed(argv)
+            if number:  # the first round fills the page cache
+                seconds[name].append(took)
+    return seconds
+
+
+def first(rounds: int, link: str, folder: str, pfs: list[str]) -> dict[str, list[float]]:
+    """From no VFs to all of them, in turns; to take them away between two turns is not timed.
+
+    `boot` is the start of the service until it is ready, `once` the command, which also asks systemd who needs a
+    restart.
+    """
+    loop = "; ".join(f"echo {VFS} > {DEVICES}/{pf}/sriov_numvfs" for pf in pfs)  # rc.local
+    contestants = {"loop": ["/bin/sh", "-c", loop]}
+    for vf_driver in ("none", "kernel"):
+        contestants[f"{vf_driver} boot"] = ["systemctl", "start", UNIT]
+        contestants[f"{vf_driver} once"] = ["/usr/bin/sriov-bootstrap", "--once"]
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, argv in contestants.items():
+            take_away(pfs, link)
+            if name != "loop":
+                shutil.copy(f"{folder}/{name.split()[0]}.toml", CONFIG)
+            seconds[name].append(timed(argv))
+            there = {pf: len(list((DEVICES / pf).glob("virtfn*"))) for pf in pfs}
+            if set(there.values()) != {VFS}:
+                raise SystemExit(f"{name}: not {VFS} VFs on every PF: {there}")
+    return seconds
+
+
+def daemon(pid: int, seconds: float) -> dict[str, list[float]]:
+    """How often a process woke up, and its memory (KiB) afterwards."""
+    before = wake_ups(pid)
+    time.sleep(seconds)
+    after = wake_ups(pid)
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return {"wake_ups": [after - before], "pss": [pss]}
+
+
+def take_away(pfs: list[str], link: str) -> None:
+    """As after a boot: no VFs, probing switched on, nothing remembered; and the PFs up or down."""
+    subprocess.run(["systemctl", "stop", UNIT], check=True)
+    for pf in pfs:
+        (DEVICES / pf / "sriov_numvfs").write_text("0")
+        (DEVICES / pf / "sriov_drivers_autoprobe").write_text("1")
+        [netdev] = (DEVICES / pf / "net").iterdir()
+        subprocess.run(["ip", "link", "set", netdev.name, link], check=True)
+    STATE.unlink(missing_ok=True)
+    subprocess.run(["udevadm", "settle"], check=True)
+    time.sleep(2)
+
+
+def timed(argv: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(argv, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def wake_ups(pid: int) -> int:
+    """A process that sleeps until something happens gives up the CPU once for each time that something did."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary_ctxt_switches:"))
+
+
+def main(verb: str, *arguments: str) -> None:
+    match verb, arguments:
+        case "idle", (rounds,):
+            answer = idle(int(rounds))
+        case "first", (rounds, link, folder, *pfs):
+            answer = first(int(rounds), link, folder, pfs)
+        case "daemon", (pid, seconds):
+            answer = daemon(int(pid), float(seconds))
+        case _:
+            raise SystemExit(__doc__)
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
