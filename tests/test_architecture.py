@@ -1,0 +1,15 @@
+"""docs/architecture.md against the tree: a map that lacks a room is no map."""
+
+import re
+from pathlib import Path
+
+import sriov_bootstrap
+
+MAP = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text()
+TREE = MAP.partition("## The map\n\n```\n")[2].partition("```")[0]
+
+
+def test_the_map_has_every_module_and_no_other() -> None:
+    package = Path(sriov_bootstrap.__file__).parent
+    modules = {path.name for path in package.rglob("*.py") if path.name != "__init__.py"}
+    assert set(re.findall(r"\b\w+\.py\b", TREE)) == modules
