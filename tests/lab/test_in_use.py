@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .host import CONFIG_FILE, DEVICES, NOVA, PF1, PF2, SERVICES, Guest, address_rule
+from .host import DEVICES, NOVA, PF1, PF2, Guest, address_rule
 
 
 def test_idle_vfs_make_room_for_fewer_and_consumers_restart_once(guest: Guest) -> None:
@@ -36,41 +36,33 @@ def test_a_vf_held_through_vfio_is_kept_until_it_is_released(guest: Guest) -> No
     assert scrape.losses(PF1) == losses  # what we do ourselves is no loss
 
 
-def test_a_held_vf_goes_where_the_rule_says_replace(guest: Guest) -> None:
-    with guest.held_vf(PF1):
-        guest.configure(address_rule(PF1, 4, when_in_use="replace"), address_rule(PF2))
-        guest.settle({PF1: 4, PF2: 7})
-
-
 @pytest.fixture
-def kernel_netdevs(guest: Guest) -> Iterator[tuple[str, str]]:
-    """Let the first PF make two VFs with drivers; the VFs' netdevs."""
-    guest.configure(address_rule(PF1, 2, vf_driver="kernel"), address_rule(PF2))
-    guest.settle({PF1: 2, PF2: 7})
-    names = guest.check(f"ls {DEVICES}/{PF1}/virtfn0/net {DEVICES}/{PF1}/virtfn1/net -1 | grep -v -e : -e '^$'").split()
-    yield names[0], names[1]
-    guest.run("ip netns delete tenant")
+def netns(guest: Guest) -> Iterator[str]:
+    """A network namespace as that of a container."""
+    guest.check("ip netns add tenant")
+    yield "tenant"
+    guest.run("ip netns delete tenant")  # which brings the netdevs in it back
 
 
-def test_vfs_with_drivers_count_as_there_once_their_netdevs_are(guest: Guest) -> None:
+def vf_netdevs(guest: Guest, count: int) -> list[str]:
+    """Return the netdevs of the first VFs of the first PF."""
+    folders = " ".join(f"{DEVICES}/{PF1}/virtfn{index}/net/" for index in range(count))
+    return guest.check(f"for folder in {folders}; do ls $folder; done").split()
+
+
+def test_vfs_have_netdevs_and_those_with_an_address_or_elsewhere_are_in_use(guest: Guest, netns: str) -> None:
     guest.configure(address_rule(PF1, 3, vf_driver="kernel"), address_rule(PF2))
-    done = guest.once()
+    done = guest.once()  # returns when the VFs have their drivers, whoever has made them
     assert done.rc == 0, done
-    drivers = guest.check(f"for vf in {DEVICES}/{PF1}/virtfn*; do readlink $vf/driver; ls $vf/net; done").split()
-    assert [word.rpartition("/")[2] for word in drivers[::2]] == ["igbvf"] * 3
-    assert len(set(drivers[1::2])) == 3
-
-
-def test_a_netdev_with_an_address_or_elsewhere_is_in_use(guest: Guest, kernel_netdevs: tuple[str, str]) -> None:
-    vfs = guest.vf_incarnations(PF1)
-    here, there = kernel_netdevs
-    guest.check(f"ip address add 192.0.2.1/24 dev {here}; ip link set {here} up")
-    guest.check(f"ip netns add tenant; ip link set {there} netns tenant")
-    guest.vm.write(CONFIG_FILE, address_rule(PF1, 1, vf_driver="kernel") + address_rule(PF2) + SERVICES)
+    assert guest.check(f"readlink {DEVICES}/{PF1}/virtfn*/driver").count("/igbvf\n") == 3
+    (here, there, _), vfs = vf_netdevs(guest, 3), guest.vf_incarnations(PF1)
+    guest.check(f"ip address add 192.0.2.1/24 dev {here}; ip link set {here} up; ip link set {there} netns {netns}")
+    guest.configure(address_rule(PF1, 1, vf_driver="kernel"), address_rule(PF2))
     done = guest.once()
     assert done.rc == 3, done
-    assert f"netdev {here} is up with 192.0.2.1/24" in done.stdout
-    assert "driver igbvf without a netdev here: it is in another network namespace" in done.stdout
+    assert f"VF 0 0000:01:10.0 is in use: netdev {here} is up with 192.0.2.1/24" in done.stdout
+    assert "VF 1 0000:01:10.2 is in use: driver igbvf without a netdev here" in done.stdout
+    assert "VF 2" not in done.stdout
     assert guest.vf_incarnations(PF1) == vfs
-    guest.check(f"ip netns delete tenant; ip address flush dev {here}; ip link set {here} down")
+    guest.check(f"ip netns delete {netns}; ip address flush dev {here}; ip link set {here} down")
     guest.settle({PF1: 1, PF2: 7})
