@@ -1,5 +1,6 @@
 """One action -> one edge call -> one result: the only `match` over actions."""
 
+import errno
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
@@ -49,6 +50,8 @@ def apply(action: Action, kernel: Kernel, *, guard: Callable[[], str]) -> Result
     except StuckError as error:
         return Result(action, Outcome.STUCK, kernel.monotonic() - began, message=error.message, hint=error.hint)
     except SysfsError as error:
+        if isinstance(action, SetLinkUp) and error.errno == errno.ENOENT:  # udev has renamed it since: look again
+            return Result(action, Outcome.STALE, kernel.monotonic() - began)
         message, hint = explained(action, error.errno) if error.errno else (error.message, "")
         hint = hint or error.hint
         return Result(

@@ -39,6 +39,7 @@ def test_each_action_reaches_the_machine(action: Action) -> None:
 @pytest.mark.parametrize(
     ("action", "failure", "expected"),
     [
+        (SetLinkUp(PF, "eth0"), errno.ENOENT, Result(SetLinkUp(PF, "eth0"), Outcome.STALE)),
         (
             WRITE,
             errno.ENOSPC,
@@ -88,7 +89,7 @@ def test_each_action_reaches_the_machine(action: Action) -> None:
         ),
         (WRITE, "stale", Result(WRITE, Outcome.STALE)),
     ],
-    ids=["errno", "transient errno", "errno of a file", "no errno", "stuck", "stale"],
+    ids=["renamed meanwhile", "errno", "transient errno", "errno of a file", "no errno", "stuck", "stale"],
 )
 def test_a_failure_is_a_result(action: Action, failure: int | str, expected: Result) -> None:
     machine = FakeMachine(FakePf())
