@@ -1,6 +1,6 @@
 """Runs in the guest, with its clock: each measurement as seconds, one JSON object on stdout. See bench.py.
 
-usage: measure.py idle ROUNDS | first ROUNDS up|down FOLDER PF... | daemon PID SECONDS
+usage: measure.py idle ROUNDS | first ROUNDS FOLDER PF... | daemon PID SECONDS
 """
 
 import json
@@ -29,22 +29,25 @@ def idle(rounds: int) -> dict[str, list[float]]:
     return seconds
 
 
-def first(rounds: int, link: str, folder: str, pfs: list[str]) -> dict[str, list[float]]:
+def first(rounds: int, folder: str, pfs: list[str]) -> dict[str, list[float]]:
     """From no VFs to all of them, in turns; to take them away between two turns is not timed.
 
-    `boot` is the start of the service until it is ready, `once` the command, which also asks systemd who needs a
-    restart.
+    `loop` is rc.local; `bare` the same without probing, which is what the kernel alone takes. `boot` is the start of
+    the service until it is ready, `once` the command, which also asks systemd who needs a restart. Both bring the PFs
+    up, as the loop does not.
     """
-    loop = "; ".join(f"echo {VFS} > {DEVICES}/{pf}/sriov_numvfs" for pf in pfs)  # rc.local
-    contestants = {"loop": ["/bin/sh", "-c", loop]}
+    write = "echo {} > {}/{}/{}; "
+    make = [write.format(VFS, DEVICES, pf, "sriov_numvfs") for pf in pfs]
+    skip = [write.format(0, DEVICES, pf, "sriov_drivers_autoprobe") for pf in pfs]
+    contestants = {"loop": ["/bin/sh", "-c", "".join(make)], "bare": ["/bin/sh", "-c", "".join(skip + make)]}
     for vf_driver in ("none", "kernel"):
         contestants[f"{vf_driver} boot"] = ["systemctl", "start", UNIT]
         contestants[f"{vf_driver} once"] = ["/usr/bin/sriov-bootstrap", "--once"]
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, argv in contestants.items():
-            take_away(pfs, link)
-            if name != "loop":
+            take_away(pfs)
+            if not argv[0].endswith("sh"):
                 shutil.copy(f"{folder}/{name.split()[0]}.toml", CONFIG)
             seconds[name].append(timed(argv))
             there = {pf: len(list((DEVICES / pf).glob("virtfn*"))) for pf in pfs}
@@ -63,14 +66,14 @@ def daemon(pid: int, seconds: float) -> dict[str, list[float]]:
     return {"wake_ups": [after - before], "pss": [pss]}
 
 
-def take_away(pfs: list[str], link: str) -> None:
-    """As after a boot: no VFs, probing switched on, nothing remembered; and the PFs up or down."""
+def take_away(pfs: list[str]) -> None:
+    """As after a boot: no VFs, probing switched on, the PFs down, nothing remembered."""
     subprocess.run(["systemctl", "stop", UNIT], check=True)
     for pf in pfs:
         (DEVICES / pf / "sriov_numvfs").write_text("0")
         (DEVICES / pf / "sriov_drivers_autoprobe").write_text("1")
         [netdev] = (DEVICES / pf / "net").iterdir()
-        subprocess.run(["ip", "link", "set", netdev.name, link], check=True)
+        subprocess.run(["ip", "link", "set", netdev.name, "down"], check=True)
     STATE.unlink(missing_ok=True)
     subprocess.run(["udevadm", "settle"], check=True)
     time.sleep(2)
@@ -92,8 +95,8 @@ def main(verb: str, *arguments: str) -> None:
     match verb, arguments:
         case "idle", (rounds,):
             answer = idle(int(rounds))
-        case "first", (rounds, link, folder, *pfs):
-            answer = first(int(rounds), link, folder, pfs)
+        case "first", (rounds, folder, *pfs):
+            answer = first(int(rounds), folder, pfs)
         case "daemon", (pid, seconds):
             answer = daemon(int(pid), float(seconds))
         case _:
