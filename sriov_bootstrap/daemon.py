@@ -119,17 +119,19 @@ class Daemon:
             due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)
         due += [job.heard_at + SILENT_SECONDS for job in (self._pass, self._restarts) if job]
         if not self._is_ready:
-            waited_at = self._began + self._loaded.config.boot.wait_for_pf_seconds
-            due.append(now + READY_RETRY_SECONDS if self._may_be_ready(now) else waited_at)
+            due.append(now + READY_RETRY_SECONDS if self._may_be_ready(now) else self._waited_at)
         nearest = min(due)
         return None if nearest == NEVER else max(0.0, nearest - now)
 
     # -- ready, alive --
 
+    @property
+    def _waited_at(self) -> float:
+        return self._began + self._loaded.config.boot.wait_for_pf_seconds
+
     def _may_be_ready(self, now: float) -> bool:
         """Every required PF is settled, or waiting for it is over: a missing NIC never blocks the boot."""
-        waited = now - self._began >= self._loaded.config.boot.wait_for_pf_seconds
-        return waited or (self._pass is None and self._has_looked and self._state.report.is_settled)
+        return now >= self._waited_at or (self._pass is None and self._has_looked and self._state.report.is_settled)
 
     def _is_progressing(self, now: float) -> bool:
         """What a watchdog ping vouches for: no job has been silent for long without having been given up."""
@@ -193,11 +195,11 @@ class Daemon:
 
     def _end_silent(self, now: float) -> None:
         """A job that says nothing sits in a read that does not come back: it is given up, and tried again later."""
-        if self._pass and now - self._pass.heard_at > SILENT_SECONDS:
+        if self._pass and now >= self._pass.heard_at + SILENT_SECONDS:
             job, self._pass = self._pass, None
             self._give_up(job)
             self._on_pass_failure(f"a pass hung for {SILENT_SECONDS:g} s and was given up (process {job.pid})", "")
-        if self._restarts and now - self._restarts.heard_at > SILENT_SECONDS:
+        if self._restarts and now >= self._restarts.heard_at + SILENT_SECONDS:
             job, self._restarts = self._restarts, None
             self._give_up(job)
             self._restart_at = now + SILENT_SECONDS
