@@ -1,0 +1,581 @@
+"""WHEN, hour by hour: jobs are pipes, time passes only when nothing else happens (fakes_daemon.py)."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+from msgspec.structs import replace
+
+from builders import PF
+from fakes_daemon import CONFIG, START, Stage, degraded, make_state
+from sriov_bootstrap.core.config import Boot, Config, Metrics, Services
+from sriov_bootstrap.core.events import Event, Level
+from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
+from sriov_bootstrap.core.plan import Jam, Reason
+from sriov_bootstrap.core.report import PfState
+from sriov_bootstrap.core.state import Handover
+from sriov_bootstrap.edges import child
+
+RESTARTED = FollowUpReport((UnitResult("nova-compute.service", UnitOutcome.DONE, 1.5),), pci_addresses=(PF,))
+JUST_AFTER = 0.001
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with Stage() as made:
+        yield made
+
+
+@pytest.fixture
+def settled(stage: Stage) -> Stage:
+    """Past its first two passes, ready, with nothing to do."""
+    stage.settle()
+    return stage
+
+
+def times(stage: Stage) -> list[float]:
+    """When each pass began, in seconds since the daemon did."""
+    return [round(job.began_at, 2) for job in stage.host.passes]
+
+
+# -- ready --
+
+
+def test_systemd_is_told_how_long_the_start_may_take(stage: Stage) -> None:
+    assert stage.host.notified == ["STATUS=first pass\nEXTEND_TIMEOUT_USEC=90000000"]
+
+
+def test_ready_waits_for_the_first_pass(stage: Stage) -> None:
+    stage.advance(30.0)
+    assert not stage.is_ready
+    stage.end_pass(make_state())
+    assert stage.host.notified[1] == "READY=1\nSTATUS=4 VFs on 1 PFs as desired"
+
+
+def test_ready_is_said_once(settled: Stage) -> None:
+    settled.advance(3600.0)
+    assert sum("READY=1" in text for text in settled.host.notified) == 1
+
+
+def test_ready_does_not_wait_for_ever_for_a_nic_that_is_missing(stage: Stage) -> None:
+    stage.end_pass(degraded(Reason.ABSENT))
+    stage.advance(59.0 - stage.now)
+    assert not stage.is_ready
+    stage.advance(1.0 + JUST_AFTER)
+    assert f"READY=1\nSTATUS=degraded: {PF}: absent" in stage.host.notified
+
+
+def test_ready_comes_when_the_missing_nic_does(stage: Stage) -> None:
+    stage.end_pass(degraded(Reason.ABSENT))
+    stage.advance(0.2)
+    stage.end_pass(degraded(Reason.ABSENT))
+    stage.advance(10.0)
+    stage.udev.send(b"r")
+    stage.advance(0.2)
+    assert not stage.is_ready
+    stage.end_pass(make_state())
+    assert stage.is_ready
+
+
+def test_ready_does_not_wait_for_what_waiting_cannot_help(stage: Stage) -> None:
+    stage.end_pass(degraded(Reason.EXCEEDS_MAX))
+    assert stage.is_ready
+
+
+def test_ready_is_bounded_also_while_the_first_pass_hangs(stage: Stage) -> None:
+    stage.advance(60.0 + JUST_AFTER)
+    assert stage.is_ready
+
+
+def test_a_pass_that_broke_makes_nobody_ready(stage: Stage) -> None:
+    stage.end_pass(None)
+    assert not stage.is_ready
+    stage.advance(0.2)
+    stage.end_pass(make_state())
+    assert stage.is_ready
+
+
+def test_what_an_earlier_daemon_saw_makes_nobody_ready() -> None:
+    with Stage(state=make_state()) as stage:
+        stage.end_pass(None)
+        assert not stage.is_ready
+
+
+def test_ready_is_said_again_soon_when_systemd_did_not_take_it(stage: Stage) -> None:
+    stage.host.systemd_listens = False
+    stage.settle()
+    stage.advance(5.0)
+    stage.host.systemd_listens = True
+    stage.advance(0.1 + JUST_AFTER)
+    assert stage.is_ready
+
+
+def test_without_waiting_ready_comes_at_once() -> None:
+    with Stage(replace(CONFIG, boot=Boot(wait_for_pf_seconds=0.0))) as stage:
+        assert stage.is_ready
+
+
+# -- passes: wake-ups --
+
+
+def test_what_came_between_the_first_pass_and_the_listener_is_looked_at(stage: Stage) -> None:
+    stage.advance(7.0)
+    stage.end_pass(make_state())
+    assert times(stage) == [0.0, 7.0]
+
+
+def test_a_daemon_with_nothing_to_do_sleeps_until_the_safety_net(settled: Stage) -> None:
+    began, jumps = settled.now, settled.loop.hourglass.jumps
+    settled.advance(599.0)
+    assert settled.loop.hourglass.jumps == jumps + 1  # the test's own
+    settled.advance(2.0)
+    assert times(settled)[2:] == [round(began + 600.0, 2)]
+
+
+def test_a_burst_of_events_is_one_pass(settled: Stage) -> None:
+    began = settled.now
+    for _ in range(10):
+        settled.udev.send(b"rrr")
+        settled.advance(0.1)
+    assert settled.passes == 2
+    settled.advance(0.2)
+    assert times(settled)[2:] == [round(began + 0.9 + 0.15, 2)]
+
+
+def test_a_burst_that_does_not_end_is_not_waited_for(settled: Stage) -> None:
+    began = settled.now
+    for _ in range(30):
+        settled.udev.send(b"r")
+        settled.advance(0.1)
+    assert times(settled)[2:] == [round(began + 2.0, 2)]
+
+
+def test_an_event_during_a_pass_is_one_more_pass_after_it(settled: Stage) -> None:
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    settled.udev.send(b"r")
+    settled.advance(20.0)
+    assert settled.passes == 3
+    settled.end_pass(make_state())
+    assert settled.passes == 4
+    settled.end_pass(make_state())
+    settled.advance(20.0)
+    assert settled.passes == 4
+
+
+def test_events_of_virtual_devices_are_no_reason_for_a_pass(settled: Stage) -> None:
+    settled.udev.send(b"vvv")
+    settled.advance(60.0)
+    assert settled.passes == 2
+
+
+def test_lost_events_are_one_pass_which_counts_the_loss(settled: Stage) -> None:
+    settled.udev.send(b"o")
+    settled.advance(0.2)
+    assert settled.host.passes[2].handover == Handover(udev_resyncs=1)
+    assert "udev events were lost in a burst: everything is read again" in settled.texts
+    settled.end_pass(make_state())
+    settled.advance(600.0)
+    assert settled.host.passes[3].handover == Handover()
+
+
+def test_every_pass_reads_the_config_anew(settled: Stage) -> None:
+    settled.host.config = replace(CONFIG, services=Services(settle_seconds=9.0))
+    settled.signal(signal.SIGHUP)
+    settled.advance(0.2)
+    assert settled.host.passes[2].loaded.config.services.settle_seconds == 9.0
+    settled.end_pass(make_state())
+    settled.host.problems = ("config.toml: not TOML",)
+    settled.signal(signal.SIGHUP)
+    settled.advance(0.2)
+    loaded = settled.host.passes[3].loaded
+    assert (loaded.config.services.settle_seconds, loaded.problems) == (9.0, ("config.toml: not TOML",))
+
+
+# -- passes: again --
+
+
+@pytest.mark.parametrize(
+    ("failures", "delay"), [(1, 5.0), (2, 10.0), (3, 30.0), (4, 60.0), (5, 120.0), (6, 300.0), (9, 300.0)]
+)
+def test_what_time_may_help_is_tried_again_ever_less_often(stage: Stage, failures: int, delay: float) -> None:
+    stage.end_pass(make_state())
+    stage.advance(0.2)
+    for _ in range(failures - 1):
+        stage.end_pass(degraded(Reason.IN_USE))
+        wait_for_the_next_pass(stage)
+    stage.end_pass(degraded(Reason.IN_USE))
+    ended = stage.now
+    wait_for_the_next_pass(stage)
+    assert stage.host.passes[-1].began_at - ended == pytest.approx(delay, abs=JUST_AFTER)
+
+
+def wait_for_the_next_pass(stage: Stage) -> None:
+    passes = stage.passes
+    while stage.passes == passes:
+        stage.advance(1.0)
+
+
+def test_a_good_pass_ends_the_retries(stage: Stage) -> None:
+    stage.settle(degraded(Reason.IN_USE))
+    stage.advance(11.0)
+    stage.end_pass(make_state())
+    ended = stage.now
+    stage.advance(601.0)
+    assert times(stage)[3:] == [round(ended + 600.0, 2)]
+
+
+def test_what_only_an_operator_can_help_is_not_tried_again(stage: Stage) -> None:
+    stage.settle(degraded(Reason.EXCEEDS_MAX))
+    stage.advance(590.0)
+    assert stage.passes == 2
+
+
+def test_a_pass_that_ended_with_things_to_do_is_followed_by_another(settled: Stage) -> None:
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    settled.end_pass(make_state(PfState.PENDING))
+    settled.advance(0.9)
+    assert settled.passes == 3
+    settled.advance(0.2)
+    assert settled.passes == 4
+
+
+def test_a_pass_that_broke_is_logged_counted_and_tried_again(settled: Stage) -> None:
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    settled.end_pass(None)
+    ended = settled.now
+    hint = "it was killed, or out of memory"
+    text = "the pass broke: its process ended without a report"
+    assert Event(Level.ERROR, text, {"hint": hint}) in settled.host.logged
+    settled.advance(5.1)
+    assert times(settled)[3:] == [round(ended + 5.0, 2)]
+    assert settled.host.passes[3].handover == Handover(failures=1)
+
+
+def test_every_job_that_ended_is_taken_note_of(settled: Stage) -> None:
+    assert settled.host.reaped == [job.pid for job in settled.host.passes]
+
+
+# -- what hangs --
+
+
+def test_a_pass_that_says_nothing_is_given_up_and_the_next_one_comes(settled: Stage) -> None:
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    hung = settled.host.passes[2]
+    settled.advance(119.5)
+    assert settled.host.ended == []
+    settled.advance(1.0)
+    assert settled.host.ended == [hung.pid]
+    assert f"a pass hung for 120 s and was given up (process {hung.pid})" in settled.texts
+    settled.advance(5.0)
+    assert settled.passes == 4
+    assert settled.host.passes[3].handover == Handover(failures=1)
+    settled.end_pass(make_state())
+    assert settled.host.published[-1] == make_state()
+
+
+def test_a_pass_that_says_something_is_waited_for(settled: Stage) -> None:
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    for _ in range(10):
+        settled.advance(100.0)
+        os.write(settled.host.passes[2].write_end, b"set sriov_numvfs from 0 to 64: 100 s so far\n")
+    settled.end_pass(make_state())
+    assert settled.host.ended == []
+    assert settled.passes == 3
+
+
+def test_restarts_that_say_nothing_are_given_up_and_tried_again(settled: Stage) -> None:
+    change(settled)
+    settled.advance(2.1)
+    settled.advance(121.0)
+    assert settled.host.ended == [settled.host.restarts[0].pid]
+    settled.advance(121.0)
+    assert settled.restarts == 2
+
+
+def test_the_end_of_a_stuck_write_wakes_us(settled: Stage) -> None:
+    writer = child.start(lambda _: signal.pause())
+    os.close(writer.fd)
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    jam = Jam(writer.pid, PF, "set sriov_numvfs from 7 to 0", since=0.0)
+    settled.end_pass(replace(degraded(Reason.STUCK), report=replace(degraded(Reason.STUCK).report, jam=jam)))
+    settled.advance(4.0)
+    assert settled.passes == 3
+    child.end(writer.pid)
+    settled.advance(0.2)
+    assert settled.passes == 4
+
+
+def test_a_stuck_write_that_has_ended_meanwhile_is_no_trouble(settled: Stage) -> None:
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    jam = Jam(2**22 + 1, PF, "set sriov_numvfs from 7 to 0", since=0.0)
+    settled.end_pass(replace(degraded(Reason.STUCK), report=replace(degraded(Reason.STUCK).report, jam=jam)))
+    settled.advance(5.1)
+    assert settled.passes == 4
+
+
+# -- restarts --
+
+
+def change(stage: Stage) -> None:
+    """A pass that changed VFs just now."""
+    passes = stage.passes
+    stage.udev.send(b"r")
+    stage.advance(0.2)
+    assert stage.passes == passes + 1
+    stage.end_pass(make_state(changed_at=stage.loop.time()))
+
+
+def test_units_restart_after_quiet_and_once(settled: Stage) -> None:
+    change(settled)
+    settled.advance(1.9)
+    assert settled.restarts == 0
+    settled.advance(0.2)
+    assert settled.restarts == 1
+    settled.end_restarts(RESTARTED)
+    settled.advance(590.0)
+    assert settled.restarts == 1
+    assert (
+        Event(
+            Level.INFO,
+            "nova-compute.service: restarted",
+            {"unit": "nova-compute.service", "seconds": 1.5, "changed": PF},
+        )
+        in settled.host.logged
+    )
+
+
+def test_several_changes_in_a_row_are_one_restart_after_the_last(settled: Stage) -> None:
+    for _ in range(4):
+        change(settled)
+        settled.advance(1.0)
+    assert settled.restarts == 0
+    settled.advance(1.1)
+    assert settled.restarts == 1
+
+
+def test_nothing_restarts_before_ready(stage: Stage) -> None:
+    waiting = replace(degraded(Reason.ABSENT), pending=make_state(changed_at=START).pending)
+    stage.end_pass(waiting)
+    stage.advance(0.2)
+    stage.end_pass(waiting)
+    stage.advance(59.0 - stage.now)
+    assert stage.restarts == 0
+    stage.advance(1.1)
+    assert stage.restarts == 1
+
+
+def test_nothing_restarts_while_a_pass_is_at_work(settled: Stage) -> None:
+    change(settled)
+    settled.advance(1.0)
+    settled.udev.send(b"r")
+    settled.advance(20.0)
+    assert settled.restarts == 0
+    settled.end_pass(make_state(changed_at=settled.loop.time() - 20.0))
+    assert settled.restarts == 1
+
+
+def test_a_unit_that_has_just_started_restarts_when_it_may(settled: Stage) -> None:
+    change(settled)
+    settled.advance(2.1)
+    due_at = settled.loop.time() + 25.0
+    settled.end_restarts(FollowUpReport(due_at=due_at), state=make_state(changed_at=settled.loop.time()))
+    settled.advance(24.9)
+    assert settled.restarts == 1
+    settled.advance(0.2)
+    assert settled.restarts == 2
+    assert settled.host.restarts[1].began_at + START == pytest.approx(due_at)
+
+
+def test_a_bus_that_stays_silent_is_asked_ever_less_often_and_said_once(settled: Stage) -> None:
+    change(settled)
+    settled.advance(2.1)
+    for number, delay in enumerate((5.0, 10.0, 30.0), 1):
+        settled.end_restarts(FollowUpReport(problem="no bus"))
+        settled.advance(delay - 0.1)
+        assert settled.restarts == number
+        settled.advance(0.2)
+        assert settled.restarts == number + 1
+    assert settled.texts.count("restarts stay pending: no bus") == 1
+
+
+def test_a_round_of_restarts_that_broke_is_tried_again(settled: Stage) -> None:
+    change(settled)
+    settled.advance(2.1)
+    settled.end_restarts(None)
+    assert settled.texts[-1] == "restarts stay pending: its process ended without a report"
+    settled.advance(5.1)
+    assert settled.restarts == 2
+
+
+def test_passes_go_on_while_units_restart(settled: Stage) -> None:
+    change(settled)
+    settled.advance(2.1)
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    assert settled.passes == 4
+
+
+# -- alive --
+
+
+def test_the_watchdog_is_pinged_in_time_and_nothing_else_wakes_us() -> None:
+    with Stage(watchdog_seconds=90.0) as stage:
+        stage.settle()
+        jumps = stage.loop.hourglass.jumps
+        stage.advance(560.0)
+        assert stage.host.notified.count("WATCHDOG=1") == 6
+        assert stage.loop.hourglass.jumps == jumps + 7  # and the test's own
+
+
+def test_a_pass_that_hangs_does_not_stop_the_pings() -> None:
+    with Stage(watchdog_seconds=90.0) as stage:
+        stage.advance(1000.0)
+        assert stage.host.notified.count("WATCHDOG=1") == 11
+
+
+def test_without_a_watchdog_nobody_is_pinged(settled: Stage) -> None:
+    settled.advance(3600.0)
+    assert "WATCHDOG=1" not in settled.host.notified
+
+
+# -- signals --
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_daemon_stops_at_once(settled: Stage, number: signal.Signals) -> None:
+    began = settled.now
+    settled.signal(number)
+    assert settled.is_over
+    assert settled.now - began < JUST_AFTER
+    assert settled.host.notified[-1] == "STOPPING=1"
+    assert settled.host.listening == []
+    assert settled.host.asked_to_end == []
+
+
+def test_sigterm_during_a_hung_pass_stops_within_two_seconds(stage: Stage) -> None:
+    began, job = stage.now, stage.host.passes[0]
+    stage.signal(signal.SIGTERM)
+    was_over = stage.is_over
+    stage.advance(1.9)
+    assert (was_over, stage.is_over) == (False, True)
+    assert stage.now - began < 2.0
+    assert stage.host.asked_to_end == [job.pid]
+    assert stage.host.ended == []  # a write that was begun is not killed
+    assert stage.texts == [f"stopped while process {job.pid} was at work: it ends by itself"]
+
+
+def test_a_pass_that_is_about_to_end_may_do_so(settled: Stage) -> None:
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    settled.signal(signal.SIGTERM)
+    settled.advance(0.1)
+    settled.end_pass(make_state(num_vfs=3))
+    assert settled.is_over
+    assert settled.host.asked_to_end == []
+    assert settled.host.published[-1] == make_state(num_vfs=3)
+
+
+def test_restarts_at_work_are_left_to_end_by_themselves(settled: Stage) -> None:
+    change(settled)
+    settled.advance(2.1)
+    settled.signal(signal.SIGTERM)
+    settled.advance(0.1)
+    assert settled.is_over
+    assert settled.host.asked_to_end == [settled.host.restarts[0].pid]
+
+
+def test_sighup_is_one_more_pass_and_says_so_to_systemd(settled: Stage) -> None:
+    said = len(settled.host.notified)
+    settled.signal(signal.SIGHUP)
+    reloading, ready, *_ = settled.host.notified[said:]
+    assert reloading.startswith(f"RELOADING=1\nMONOTONIC_USEC={int(settled.loop.time())}")
+    assert ready == "READY=1"
+    settled.advance(0.2)
+    assert settled.passes == 3
+
+
+def test_sighup_does_not_make_a_start_ready(stage: Stage) -> None:
+    stage.signal(signal.SIGHUP)
+    stage.advance(30.0)
+    assert not stage.is_ready
+
+
+# -- the endpoint --
+
+
+def listening_on(listen: str) -> Config:
+    return replace(CONFIG, metrics=Metrics(listen=listen))
+
+
+def test_the_endpoint_opens_when_the_boot_has_what_it_waits_for(stage: Stage) -> None:
+    assert stage.host.listening == []
+    stage.end_pass(make_state())
+    assert stage.host.listening == ["localhost:10049"]
+
+
+def test_a_port_that_is_taken_is_tried_again_and_costs_nothing_else(stage: Stage) -> None:
+    stage.host.taken = {"localhost:10049"}
+    stage.settle()
+    error = Event(Level.ERROR, "cannot listen on localhost:10049: in use", {"hint": "choose another port"})
+    stage.udev.send(b"r")
+    stage.advance(0.2)
+    assert error in stage.host.logged
+    assert stage.passes == 3
+    stage.end_pass(make_state())
+    stage.host.taken = set()
+    stage.advance(29.0)
+    assert stage.host.listening == []
+    stage.advance(2.0)
+    assert stage.host.listening == ["localhost:10049"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "listening"), [pytest.param("[::1]:9", ["[::1]:9"], id="moved"), pytest.param("", [], id="off")]
+)
+def test_another_address_in_the_config_moves_the_endpoint(settled: Stage, listen: str, listening: list[str]) -> None:
+    settled.host.config = listening_on(listen)
+    settled.signal(signal.SIGHUP)
+    settled.advance(0.2)
+    settled.end_pass(make_state())
+    assert settled.host.listening == listening
+
+
+def test_an_endpoint_that_was_off_is_switched_on() -> None:
+    with Stage(listening_on("")) as stage:
+        stage.settle()
+        assert stage.host.listening == []
+        stage.host.config = listening_on("localhost:10049")
+        stage.signal(signal.SIGHUP)
+        stage.advance(0.2)
+        stage.end_pass(make_state())
+        assert stage.host.listening == ["localhost:10049"]
+
+
+# -- the other sinks --
+
+
+def test_every_report_is_published_and_what_is_new_in_it_logged_once(stage: Stage) -> None:
+    stage.settle(degraded(Reason.EXCEEDS_MAX))
+    assert stage.host.published == [degraded(Reason.EXCEEDS_MAX)] * 2
+    assert stage.texts == [f"{PF}: exceeds_max"]
+    stage.udev.send(b"r")
+    stage.advance(0.2)
+    stage.end_pass(make_state())
+    assert stage.texts[1:] == [f"{PF} (ens1f0): 4 VFs, as desired"]
+    assert stage.host.notified[-1] == "STATUS=4 VFs on 1 PFs as desired"
+
+
+def test_sinks_wait_while_the_boot_does(stage: Stage) -> None:
+    stage.end_pass(degraded(Reason.ABSENT))
+    assert stage.host.published == []  # the second pass is under way, and loading the sinks would slow it down
+    stage.advance(0.2)
+    stage.end_pass(degraded(Reason.ABSENT))
+    assert stage.host.published == [degraded(Reason.ABSENT)]
