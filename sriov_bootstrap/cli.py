@@ -29,12 +29,13 @@ class Arguments(Struct):
 WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {("run",): Arguments(verb="run"), ("--once",): Arguments(once=True)}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code."""
+def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
+    """Runs one command on this host, or on a tree that looks like one below `root`, and returns its exit code."""
     words = tuple(sys.argv[1:] if argv is None else argv)
     arguments = WITHOUT_PARSER.get(words) or _parsed(words)
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments, root)
+        print(end="", flush=True)  # noqa: T201 - here, where a reader that has gone is met; at exit it gets a traceback
     except ConfigError as error:
         return _fail(ExitCode.USAGE, error.problems, error.hint)
     except SriovBootstrapError as error:
@@ -53,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(
             ExitCode.ERROR, ("unexpected error",), f"please report it with the text above; version {__version__}"
         )
+    return code
 
 
 def _fail(code: ExitCode, problems: Sequence[str], hint: str) -> ExitCode:
@@ -73,27 +75,28 @@ def _parsed(words: Sequence[str]) -> Arguments:
     return arguments
 
 
-def _dispatch(arguments: Arguments) -> int:
+def _dispatch(arguments: Arguments, root: str) -> int:
     """Imports only the verb that is asked for: `--once` runs at boot."""
     config_paths = tuple(arguments.config or ())
     if arguments.once:
         from sriov_bootstrap.commands.once import once
 
-        return once(config_paths, dry_run=arguments.dry_run, force=arguments.force, as_json=arguments.json)
+        dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
+        return once(config_paths, dry_run=dry_run, force=force, as_json=as_json, root=root)
     match arguments.verb:
         case "status":
             from sriov_bootstrap.commands.status import status
 
-            return status(config_paths, as_json=arguments.json, wait_seconds=arguments.wait)
+            return status(config_paths, as_json=arguments.json, wait_seconds=arguments.wait, root=root)
         case "check-config":
             from sriov_bootstrap.commands.check_config import check_config
 
-            return check_config((*config_paths, *(arguments.files or ())))
+            return check_config((*config_paths, *(arguments.files or ())), root=root)
         case "init":
             from sriov_bootstrap.commands.init import init
 
-            return init()
+            return init(root=root)
         case _:
             from sriov_bootstrap.commands.run import run
 
-            return run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose)
+            return run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose, root=root)

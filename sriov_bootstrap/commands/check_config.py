@@ -5,9 +5,9 @@ from sriov_bootstrap.core import decode
 from sriov_bootstrap.errors import ExitCode
 
 
-def check_config(config_paths: tuple[str, ...]) -> int:
+def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
     """ConfigError carries the problems to cli.py."""
-    files = decode.effective(HostMachine(config_paths=config_paths).read_config())
+    files = decode.effective(HostMachine(root=root, config_paths=config_paths).read_config())
     config = decode.decode(files)
     if not files:
         print("no config file: valid, and nothing to do")

@@ -8,9 +8,9 @@ from sriov_bootstrap.errors import ExitCode
 from sriov_bootstrap.reconcile import read_facts
 
 
-def init() -> int:
+def init(*, root: str = "") -> int:
     """Changes nothing: what is there now becomes the config, so that applying it does nothing either."""
-    machine = HostMachine(say=progress_printer())
+    machine = HostMachine(root=root, say=progress_printer())
     pfs = read_facts(machine, Config())
     links = machine.read_links()
     altnames = {pf.pci_address: links.by_name[pf.netdev].altnames for pf in pfs if pf.netdev in links.by_name}

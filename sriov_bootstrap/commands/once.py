@@ -16,10 +16,10 @@ NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prin
 BUS_TRIES = 3
 
 
-def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: bool) -> int:
+def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: bool, root: str = "") -> int:
     """The manual reapply. Prints what it did, or with `dry_run` what it would do."""
     say = progress_printer()
-    machine = HostMachine(config_paths=config_paths, say=say)
+    machine = HostMachine(root=root, config_paths=config_paths, say=say)
     loaded = load_config(machine, None)
     if dry_run:
         return _dry_run(machine, loaded, force=force, as_json=as_json)

@@ -7,9 +7,9 @@ from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.state import Handover
 
 
-def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool) -> int:
+def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: str = "") -> int:
     """Until it is told to stop."""
-    machine = HostMachine(config_paths=config_paths)
+    machine = HostMachine(root=root, config_paths=config_paths)
     state = machine.load_state()[0]
     loaded = jobs.load(machine, None)
     first = jobs.start_pass(machine, loaded, Handover())

@@ -21,10 +21,10 @@ COLUMNS = ("RULE", "PF", "NETDEV", "DRIVER", "DESIRED", "VFS", "MAX", "IN USE", 
 COLOURS = {PfState.OK: "32", PfState.PENDING: "33", PfState.DEGRADED: "31", PfState.OPTIONAL: "2"}
 
 
-def status(config_paths: tuple[str, ...], *, as_json: bool, wait_seconds: float | None) -> int:
+def status(config_paths: tuple[str, ...], *, as_json: bool, wait_seconds: float | None, root: str = "") -> int:
     """0 when every PF is as desired, 3 when not; `wait_seconds` is how long it may take to become so."""
     say = progress_printer()
-    machine = HostMachine(config_paths=config_paths, say=say)
+    machine = HostMachine(root=root, config_paths=config_paths, say=say)
     deadline = machine.monotonic() + (wait_seconds or 0.0)
     while True:
         loaded = _load(machine)
