@@ -106,3 +106,9 @@ class HostTree:
 
     def configure(self, text: str) -> None:
         self.write("etc/sriov-bootstrap/config.toml", text)
+
+
+def rule(num_vfs: int | str, *, address: str = PF, more: str = "") -> str:
+    """A [[pf]] for one PF."""
+    number = num_vfs if isinstance(num_vfs, int) else f'"{num_vfs}"'
+    return f'[[pf]]\nname = "tenant-a"\nmatch = {{ pci_address = "{address}" }}\nnum_vfs = {number}\n{more}'

@@ -1,0 +1,210 @@
+"""--once whole, from the words to the exit code, on a tree that looks like a host; its writes are real processes."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from builders import PF, vf_address
+from fakes_host import HostTree, rule
+from sriov_bootstrap.cli import main
+
+NO_BUS = "unix:path=/nonexistent/system-bus: no bus: the socket does not exist"
+REFUSED = """\
+0000:3b:00.0: cannot make 32 VFs: the device offers 7
+  hint: lower num_vfs in rule "tenant-a" to 7 or "max"
+"""
+
+
+class Shell:
+    """Commands on a tree, and what they print; seconds are replaced, as they differ."""
+
+    def __init__(self, tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+        self.tree = tree
+        self._capsys = capsys
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        code = main(words, root=str(self.tree.root))
+        out, err = self._capsys.readouterr()
+        return code, re.sub(r"\d+\.\d s\)", "N s)", out), err
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return HostTree(tmp_path)
+
+
+@pytest.fixture
+def shell(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(tree, capsys)
+
+
+def snapshot(tree: HostTree) -> dict[str, tuple[int, str]]:
+    """When each file of /sys and /etc was written, and what."""
+    files = [path for folder in ("sys", "etc") for path in (tree.root / folder).rglob("*") if path.is_file()]
+    return {str(path): (path.stat().st_mtime_ns, path.read_text()) for path in files}
+
+
+def test_a_host_that_is_as_desired_is_left_alone(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4))
+    before = snapshot(tree)
+    assert shell.run("--once") == (0, f"{PF} (ens1f0): 4 VFs, as desired\nas desired, nothing changed\n", "")
+    assert snapshot(tree) == before
+
+
+def test_what_has_to_change_is_changed_and_said_and_the_second_run_does_nothing(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(netdev="", num_vfs=1)
+    tree.add_netdev(PF, "ens1f0", flags="0x1002")
+    tree.configure(rule(1, more='vf_driver = "none"\n'))
+    done = "bring ens1f0 up (N s), set sriov_drivers_autoprobe to 0 (N s)"
+    assert shell.run("--once") == (0, f"{PF} (ens1f0): 1 VFs, as desired; {done}\nas desired, changed\n", "")
+    assert (tree.device() / "net/ens1f0/flags").read_text() == "0x1003\n"
+    assert (tree.device() / "sriov_drivers_autoprobe").read_text() == "0\n"
+    before = snapshot(tree)
+    assert shell.run("--once") == (0, f"{PF} (ens1f0): 1 VFs, as desired\nas desired, nothing changed\n", "")
+    assert snapshot(tree) == before
+
+
+def test_more_vfs_than_the_device_offers_are_refused(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(32))
+    before = snapshot(tree)
+    assert shell.run("--once") == (3, f"{REFUSED}degraded: 1 of 1 PFs not as desired, nothing changed\n", "")
+    assert snapshot(tree) == before
+
+
+def test_a_bad_pf_does_not_stop_the_others(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(netdev="", num_vfs=1)
+    tree.add_netdev(PF, "ens1f0", flags="0x1002")
+    gone = '[[pf]]\nname = "gone"\nmatch = { pci_address = "0000:5e:00.0" }\nnum_vfs = 4\n'
+    tree.configure(gone + rule(1))
+    code, out, _ = shell.run("--once")
+    assert code == 3
+    assert out.splitlines() == [
+        'no PF matches rule "gone" (pci_address 0000:5e:00.0)',
+        "  hint: check that the NIC is seated and its name has not moved: sriov-bootstrap init lists this host's PFs",
+        f"{PF} (ens1f0): 1 VFs, as desired; bring ens1f0 up (N s)",
+        "degraded: 1 of 2 PFs not as desired, changed",
+    ]
+
+
+def test_vfs_that_a_vm_holds_stay(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf()
+    tree.add_vf(PF, 0, driver="vfio-pci")
+    tree.add_process(4711, "/dev/vfio/17", cmdline=b"qemu\0-name\0guest=instance-0000002a\0")
+    tree.configure(rule(2))
+    before = snapshot(tree)
+    user = f"VF 0 {vf_address(PF, 0)} is in use: held by qemu-system-x86 pid 4711 (instance-0000002a)"
+    assert shell.run("--once") == (
+        3,
+        f"{PF}: 1 VFs stay instead of 2: {user}\n  hint: it is done by itself when they are released\n"
+        "degraded: 1 of 1 PFs not as desired, nothing changed\n",
+        "",
+    )
+    assert snapshot(tree) == before
+
+
+def test_a_write_that_the_kernel_took_and_did_nothing_about_is_degraded(tree: HostTree, shell: Shell) -> None:
+    folder = tree.add_pf(num_vfs=4)  # a file of this tree takes a number and makes no VFs of it
+    tree.configure(rule(0))
+    code, out, _ = shell.run("--once")
+    assert code == 3
+    assert out.splitlines()[0] == (
+        f"{PF}: asked for 0 VFs, 4 are there, and the kernel reported no error; set sriov_numvfs from 4 to 0 (N s)"
+    )
+    assert (folder / "sriov_numvfs").read_text() == "0\n"
+
+
+def test_a_write_that_fails_says_the_errno_and_what_to_do(tree: HostTree, shell: Shell) -> None:
+    folder = tree.add_pf(num_vfs=4)
+    (folder / "sriov_numvfs").unlink()
+    tree.configure(rule(0))
+    code, out, _ = shell.run("--once")
+    assert code == 3
+    assert out.splitlines()[:2] == [
+        f"{PF}: cannot set sriov_numvfs from 4 to 0: ENOENT (No such file or directory): "
+        "no driver is bound to the PF, or it cannot make VFs at run time",
+        '  hint: bind a driver, or use method = "max_vfs" if its module has that parameter',
+    ]
+
+
+def test_without_a_config_there_is_nothing_to_do(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf()
+    nothing = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)\n"
+    assert shell.run("--once") == (0, nothing, "")
+    assert shell.run("--once", "--dry-run") == (0, f"{nothing}dry run: nothing was changed\n", "")
+
+
+def test_json_is_the_whole_report(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(32))
+    code, out, err = shell.run("--once", "--json")
+    answer = json.loads(out)
+    assert (code, err) == (3, "")
+    assert answer["restarts"] == {"results": [], "due_at": None, "problem": "", "pci_addresses": []}
+    (pf,) = answer["report"]["pfs"]
+    assert (pf["rule"], pf["state"], pf["reason"], pf["num_vfs"]) == ("tenant-a", "degraded", "exceeds_max", 4)
+
+
+def test_state_that_cannot_be_saved_is_said_and_the_work_is_done(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4))
+    (tree.root / "run/sriov-bootstrap/state.json").mkdir(parents=True)
+    code, out, err = shell.run("--once")
+    assert (code, out.splitlines()[-1]) == (0, "as desired, nothing changed")
+    assert "state.json could not be saved: Is a directory" in err
+
+
+# -- --dry-run --
+
+
+def test_a_dry_run_with_nothing_to_do_says_so(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4))
+    as_desired = f"{PF} (ens1f0): 4 VFs, as desired\ndry run: nothing was changed\n"
+    assert shell.run("--once", "--dry-run") == (0, as_desired, "")
+
+
+def test_a_dry_run_shows_the_steps_and_the_vfs_that_would_go_and_changes_nothing(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=2)
+    tree.configure(rule(1))
+    before = snapshot(tree)
+    assert shell.run("--once", "--dry-run") == (
+        0,
+        f"""\
+{PF} (ens1f0): to do: set sriov_numvfs from 2 to 0, then set sriov_numvfs from 0 to 1
+  VF 0 {vf_address(PF, 0)} would go away
+  VF 1 {vf_address(PF, 1)} would go away
+dry run: nothing was changed
+""",
+        f"sriov-bootstrap: the units that would restart are unknown: {NO_BUS}\n",
+    )
+    assert snapshot(tree) == before
+    assert not (tree.root / "run/sriov-bootstrap").exists()
+
+
+def test_a_dry_run_with_force_names_who_would_lose_a_vf(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf()
+    tree.add_vf(PF, 0, driver="vfio-pci")
+    tree.add_process(4711, "/dev/vfio/17")
+    tree.configure(rule(2))
+    _, out, _ = shell.run("--once", "--dry-run", "--force")
+    assert f"  VF 0 {vf_address(PF, 0)} would go away: held by qemu-system-x86 pid 4711\n" in out
+
+
+def test_a_dry_run_of_what_is_refused_says_so_and_exits_3(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(32))
+    assert shell.run("--once", "--dry-run") == (3, f"{REFUSED}dry run: nothing was changed\n", "")
+
+
+def test_a_dry_run_as_json_says_what_would_change(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=2)
+    tree.configure(rule(1))
+    code, out, _ = shell.run("--once", "--dry-run", "--json")
+    answer = json.loads(out)
+    assert code == 0
+    assert answer["report"]["pfs"][0]["will_change_vfs"] is True
+    assert (answer["would_restart"], answer["problem"]) == ([], NO_BUS)
