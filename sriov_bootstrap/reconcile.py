@@ -39,6 +39,9 @@ class Machine(execute.Machine, Protocol):
     def read_holders(self) -> facts.Holders:
         """Who has a vfio node open."""
 
+    def read_owners(self) -> facts.Owners:
+        """Which domains own VFs, also while they are shut off."""
+
     def read_jam(self) -> Jam | None:
         """The write that has not come back, if there is one."""
 
@@ -132,7 +135,9 @@ def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
     needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
     links = machine.read_links() if needs_links else facts.Links()
     holders = machine.read_holders() if facts.needs_holders(raw) else facts.Holders()
-    return tuple(pf for one in raw if (pf := facts.parse_pf(one, links, holders)).total_vfs > 0)
+    protects = config.openstack.protect_shutoff and any(pf.vfs for pf in raw)
+    owners = machine.read_owners() if protects else None
+    return tuple(pf for one in raw if (pf := facts.parse_pf(one, links, holders, owners)).total_vfs > 0)
 
 
 def _decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool) -> Seen:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from builders import make_pf, vf_address
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Holder, Holders, Link, Links, Netdev, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import Holder, Holders, Link, Links, Netdev, Owners, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -54,6 +54,7 @@ class FakeMachine:
         self.files: tuple[ConfigFile, ...] = ()
         self.links = Links()
         self.holders = Holders()
+        self.owners = Owners()
         self.jam: Jam | None = None
         self.failures: dict[str, list[int | str]] = {}
         self.texts: dict[str, str] = {}
@@ -121,6 +122,10 @@ class FakeMachine:
         return replace(
             self.links, by_name={dev.name: Link(dev.name, dev.altnames) for dev in devices} | self.links.by_name
         )
+
+    def read_owners(self) -> Owners:
+        """As the test left them."""
+        return self.owners
 
     def read_holders(self) -> Holders:
         """As the test left them."""

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 
 from sriov_bootstrap.arguments import make_parser
-from sriov_bootstrap.core.config import Boot, Config, Match, Method, Metrics, PfRule, Services, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Boot, Config, Match, Method, Metrics, OpenStack, PfRule, Services, VfDriver, WhenInUse
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
 from sriov_bootstrap.errors import ExitCode
 
@@ -73,6 +73,7 @@ TABLES = (
     ("[services]", Services),
     ("[metrics]", Metrics),
     ("[boot]", Boot),
+    ("[openstack]", OpenStack),
 )
 
 

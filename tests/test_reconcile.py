@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from builders import PF, PF2, make_config, make_netdev, make_rule
+from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
-from sriov_bootstrap.core.config import Config, Match, Method, PfRule, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Holders
+from sriov_bootstrap.core.facts import Holders, Owners
 from sriov_bootstrap.core.plan import Reason, SetNumVfs
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart
@@ -248,7 +248,7 @@ def test_a_broken_config_leaves_the_last_good_one_in_force() -> None:
     assert (good.problems, good.files, len(good.config.pf)) == ((), ("/c",), 1)
     machine.files = (ConfigFile("/c", b"x = 1"),)
     broken = load_config(machine, good.config)
-    problem = '/c: unknown key "x": valid here: pf, services, metrics, boot'
+    problem = '/c: unknown key "x": valid here: pf, services, metrics, boot, openstack'
     assert broken == Loaded(good.config, (problem,), ("/c",))
     report = run_pass(machine, broken, mode=Mode.APPLY)
     assert (report.config_problems, report.config_files, machine.count(PF)) == ((problem,), ("/c",), 1)
@@ -435,3 +435,12 @@ def test_max_vfs_reloads_nothing_under_the_default_route() -> None:
     machine.routes = frozenset({"ens1f1"})
     assert verdicts(a_pass(machine, MODULE)) == [degraded(Reason.RELOAD_REQUIRED)] * 2
     assert machine.writes == [FILE]
+
+
+@pytest.mark.parametrize(("protect", "num_vfs"), [(True, 7), (False, 4)])
+def test_a_vf_of_a_vm_that_is_shut_off_is_kept_unless_the_config_says_otherwise(*, protect: bool, num_vfs: int) -> None:
+    machine = machine_with(num_vfs=7)
+    machine.owners = Owners({vf_address(PF, 2): "instance-0000002a"})
+    report = a_pass(machine, make_config(RULE, openstack=OpenStack(protect_shutoff=protect)))
+    assert verdicts(report) == [degraded(Reason.IN_USE) if protect else OK]
+    assert report.pfs[0].num_vfs == num_vfs

@@ -11,7 +11,7 @@ import msgspec
 
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Holders, Links, RawPf
+from sriov_bootstrap.core.facts import Holders, Links, Owners, RawPf
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -90,6 +90,12 @@ class HostMachine:
     def read_holders(self) -> Holders:
         """Who has a vfio node open."""
         return self.procfs.holders()
+
+    def read_owners(self) -> Owners:
+        """Which domains own VFs."""
+        from sriov_bootstrap.edges import libvirt
+
+        return libvirt.read_owners(self._root)
 
     def read_module(self, driver: str) -> ModuleFacts:
         """A driver's module."""

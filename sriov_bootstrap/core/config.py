@@ -74,6 +74,12 @@ class Services(Struct, frozen=True, forbid_unknown_fields=True):
     job_timeout_seconds: float = 180.0
 
 
+class OpenStack(Struct, frozen=True, forbid_unknown_fields=True):
+    """[openstack]: `protect_shutoff`: a VM that is shut off still owns its VFs."""
+
+    protect_shutoff: bool = True
+
+
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
     """[metrics]: where Prometheus finds us; "" switches either off."""
 
@@ -94,3 +100,4 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     services: Services = Services()
     metrics: Metrics = Metrics()
     boot: Boot = Boot()
+    openstack: OpenStack = OpenStack()

@@ -14,11 +14,27 @@ import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.core import validate
-from sriov_bootstrap.core.config import Boot, Config, Match, Method, Metrics, PfRule, Services, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import (
+    Boot,
+    Config,
+    Match,
+    Method,
+    Metrics,
+    OpenStack,
+    PfRule,
+    Services,
+    VfDriver,
+    WhenInUse,
+)
 from sriov_bootstrap.errors import ConfigError
 
 MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; more is not a config file
-TABLES: dict[str, type[Services | Metrics | Boot]] = {"services": Services, "metrics": Metrics, "boot": Boot}
+TABLES: dict[str, type[Services | Metrics | Boot | OpenStack]] = {
+    "services": Services,
+    "metrics": Metrics,
+    "boot": Boot,
+    "openstack": OpenStack,
+}
 CHOICES: dict[str, type[StrEnum]] = {"vf_driver": VfDriver, "method": Method, "when_in_use": WhenInUse}
 
 

@@ -83,6 +83,13 @@ class Holders(Struct, frozen=True):
     problem: str = ""
 
 
+class Owners(Struct, frozen=True):
+    """PCI address of a VF -> the persistent domain that has it; `problem`: why some file could not be read."""
+
+    by_address: dict[str, str] = {}
+    problem: str = ""
+
+
 class Netdev(Struct, frozen=True):
     """A netdev of a PF."""
 
@@ -153,8 +160,11 @@ def needs_holders(pfs: Iterable[RawPf]) -> bool:
     return any(is_vfio(vf.driver) for pf in pfs for vf in pf.vfs)
 
 
-def parse_pf(raw: RawPf, links: Links, holders: Holders) -> PfFacts:
-    """Understands one PF. Garbage in a file becomes the value that makes the least happen."""
+def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None = None) -> PfFacts:
+    """Understands one PF. Garbage in a file becomes the value that makes the least happen.
+
+    `owners`: the domains that own VFs while they are shut off; without them only what is open or up counts as use.
+    """
     return PfFacts(
         pci_address=raw.pci_address,
         total_vfs=_number(raw.attributes.get("sriov_totalvfs", ""), default=0),
@@ -165,7 +175,12 @@ def parse_pf(raw: RawPf, links: Links, holders: Holders) -> PfFacts:
         autoprobe=raw.attributes.get("sriov_drivers_autoprobe", "1") != "0",
         altnames_known=not links.problem,
         netdevs=tuple(sorted((_netdev(dev, links) for dev in raw.netdevs), key=lambda dev: (dev.ifindex, dev.name))),
-        vfs=tuple(sorted((_vf(vf, raw, links, holders) for vf in raw.vfs), key=lambda vf: vf.index)),
+        vfs=tuple(
+            sorted(
+                (_vf(vf, _user(vf, raw, links, holders) or _owner(vf, owners or Owners())) for vf in raw.vfs),
+                key=lambda vf: vf.index,
+            )
+        ),
     )
 
 
@@ -181,7 +196,7 @@ def _netdev(raw: RawNetdev, links: Links) -> Netdev:
     )
 
 
-def _vf(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> VfFacts:
+def _vf(raw: RawVf, user: str) -> VfFacts:
     return VfFacts(
         index=_number(raw.index, default=-1),
         pci_address=raw.pci_address,
@@ -191,8 +206,14 @@ def _vf(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> VfFacts:
         infiniband=raw.infiniband,
         incarnation=raw.inode,
         modalias=raw.modalias,
-        user=_user(raw, pf, links, holders),
+        user=user,
     )
+
+
+def _owner(raw: RawVf, owners: Owners) -> str:
+    if name := owners.by_address.get(raw.pci_address):
+        return f"belongs to the VM {name}, which is shut off"
+    return f"no VM could be ruled out: {owners.problem}" if owners.problem else ""
 
 
 def _user(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import Boot, Match, Metrics, PfRule, Services
+from sriov_bootstrap.core.config import Boot, Match, Metrics, OpenStack, PfRule, Services
 
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 # Compiled when first used: at boot, most are not.
@@ -102,7 +102,7 @@ def num_vfs_problem(value: int | str) -> str:
     return f'"{value}" is neither a number, "max", nor a percentage from "0%" to "100%"'
 
 
-def table_problems(table: Services | Metrics | Boot) -> list[str]:
+def table_problems(table: Services | Metrics | Boot | OpenStack) -> list[str]:
     """What is wrong with one decoded table."""
     problems = []
     for key in table.__struct_fields__:

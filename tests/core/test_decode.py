@@ -108,7 +108,7 @@ WRONG = [
     ("pf = [1]", "[[pf]] number 1: must be a table"),
     ("services = 1", "[services]: must be a table"),
     ("[service]", 'unknown key "service": did you mean "services"?'),
-    ("zzz = 1", 'unknown key "zzz": valid here: pf, services, metrics, boot'),
+    ("zzz = 1", 'unknown key "zzz": valid here: pf, services, metrics, boot, openstack'),
     ("[boot]\nwait = 1", '[boot]: unknown key "wait": valid here: wait_for_pf_seconds'),
     ("[services]\nsettle_second = 1", '[services]: unknown key "settle_second": did you mean "settle_seconds"?'),
     ("[services]\nsettle_seconds = true", "[services]: settle_seconds: expected float, got bool"),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
 from sriov_bootstrap.core import facts
-from sriov_bootstrap.core.facts import Holder, Holders, Link, Links, PfFacts, RawNetdev, RawPf, RawVf, parse_pf
+from sriov_bootstrap.core.facts import Holder, Holders, Link, Links, Owners, PfFacts, RawNetdev, RawPf, RawVf, parse_pf
 
 QEMU = Holder(4711, "qemu-system-x86", "instance-0000002a")
 UP = RawNetdev("v0", flags="0x1003")
@@ -192,3 +192,23 @@ def test_an_infiniband_vf_needs_no_netdev() -> None:
     vf = make_raw_vf(netdevs=(), infiniband=("mlx5_2",))
     pf = parse_pf(make_raw_pf(vfs=(vf,), attributes={"class": "0x020700"}), Links(), Holders())
     assert not pf.vfs_in_use
+
+
+@pytest.mark.parametrize(
+    ("owners", "user"),
+    [
+        (Owners({"0000:3b:02.0": "instance-0000002a"}), "belongs to the VM instance-0000002a, which is shut off"),
+        (Owners({"0000:3b:02.1": "instance-0000002b"}), ""),
+        (Owners(problem="x.xml: Permission denied"), "no VM could be ruled out: x.xml: Permission denied"),
+    ],
+)
+def test_a_vm_that_is_shut_off_owns_its_vf(owners: Owners, user: str) -> None:
+    pf = parse_pf(make_raw_pf(vfs=(make_raw_vf(driver="", netdevs=()),)), Links(), Holders(), owners)
+    assert pf.vfs[0].user == user
+
+
+def test_who_has_a_vf_open_is_named_before_who_owns_it() -> None:
+    vf = make_raw_vf(driver="vfio-pci", netdevs=())
+    holders = Holders({"/dev/vfio/17": Holder(4711, "qemu-system-x86", "instance-0000002a")})
+    pf = parse_pf(make_raw_pf(vfs=(vf,)), Links(), holders, Owners({"0000:3b:02.0": "instance-0000002a"}))
+    assert pf.vfs[0].user == "held by qemu-system-x86 pid 4711 (instance-0000002a)"

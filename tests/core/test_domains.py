@@ -1,0 +1,46 @@
+"""A libvirt domain's XML, understood: which VFs it owns."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sriov_bootstrap.core.domains import parse_domain
+
+ADDRESS = "<address domain='0x0000' bus='0x3b' slot='0x10' function='0x6'/>"
+# As nova 34 defines an instance with a direct port and one with a PCI device; shortened.
+DOMAIN = f"""<domain type='kvm'><name>instance-0000002a</name><devices>
+<interface type='hostdev' managed='yes'><mac address='fa:16:3e:00:00:01'/><source>{ADDRESS}</source></interface>
+<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0001' bus='0x5e' slot='0x02'
+function='0x0'/></source><address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x0'/></hostdev>
+<hostdev mode='subsystem' type='usb'><source><address bus='1' device='4'/></source></hostdev>
+<interface type='bridge'><source bridge='br-int'/></interface>
+</devices></domain>"""
+OWNS = {"0000:3b:10.6": "instance-0000002a", "0001:5e:02.0": "instance-0000002a"}
+
+
+def test_a_domain_owns_its_pci_host_devices_and_nothing_else() -> None:
+    assert parse_domain(DOMAIN.encode()) == OWNS
+
+
+def test_a_running_domains_status_file_is_read_as_well() -> None:
+    assert parse_domain(f"<domstatus state='running'>{DOMAIN}</domstatus>".encode()) == OWNS
+
+
+@pytest.mark.parametrize("text", ["", "<network><name>default</name></network>", "<domain", "<domain>" * 3])
+def test_what_is_no_domain_owns_nothing(text: str) -> None:
+    assert parse_domain(text.encode()) is None
+
+
+def test_a_domain_without_a_name_still_owns_its_vf() -> None:
+    text = f"<domain><devices><hostdev><source>{ADDRESS}</source></hostdev></devices></domain>"
+    assert parse_domain(text.encode()) == {"0000:3b:10.6": "a domain without a name"}
+
+
+def test_an_address_that_is_no_address_is_passed_over() -> None:
+    text = "<domain><devices><hostdev><source><address domain='0' bus='x' slot='1' function='2'/></source></hostdev>"
+    assert parse_domain(f"{text}</devices></domain>".encode()) == {}
+
+
+@given(st.binary())
+def test_no_bytes_raise(text: bytes) -> None:
+    assert parse_domain(text) in (None, {})
