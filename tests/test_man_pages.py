@@ -10,7 +10,18 @@ import pytest
 from msgspec import Struct
 
 from sriov_bootstrap.arguments import make_parser
-from sriov_bootstrap.core.config import Boot, Config, Match, Method, Metrics, OpenStack, PfRule, Services, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import (
+    Boot,
+    Config,
+    Match,
+    Method,
+    Metrics,
+    OpenStack,
+    PfRule,
+    Services,
+    VfDriver,
+    WhenInUse,
+)
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
 from sriov_bootstrap.errors import ExitCode
 
