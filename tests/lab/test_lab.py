@@ -48,8 +48,11 @@ def third_igb(vm: Vm) -> Iterator[str]:
 
 def test_a_third_igb_comes_and_goes(vm: Vm, third_igb: str) -> None:
     third = vm.wait_until(lambda: vm.pfs()[2:], deadline_seconds=30, what="a third PF")[0]
-    address = f"cat /sys/bus/pci/devices/{third}/net/*/address"  # udev may be about to rename it
-    assert vm.wait_until(lambda: vm.run(address).stdout.strip(), deadline_seconds=30, what="a netdev") == third_igb
+
+    def mac() -> str:
+        return vm.run(f"cat /sys/bus/pci/devices/{third}/net/*/address").stdout.strip()
+
+    assert vm.wait_until(mac, deadline_seconds=30, what="a netdev") == third_igb  # udev may be about to rename it
     vm.unplug("hot1")
     assert len(vm.pfs()) == 2
 
