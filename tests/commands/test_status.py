@@ -11,7 +11,7 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.edges.files import Files
 
-NO_PASS = "note: no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once\n"
+NEVER_RUN = "note: no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once\n"
 TWO_RULES = (
     rule("50%")
     + '[[pf]]\nname = "gone"\nmatch = { pci_address = "0000:5e:00.0" }\nnum_vfs = 4\n'
@@ -59,8 +59,8 @@ def test_a_host_that_is_as_desired_exits_0(tree: HostTree, capsys: pytest.Captur
     capsys.readouterr()
     assert status(tree) == 0
     assert capsys.readouterr() == (
-        "RULE      PF            NETDEV  DRIVER  DESIRED  VFS  MAX  IN USE  STATE\n"
-        "tenant-a  0000:3b:00.0  ens1f0  igb     4        4    7    0       ok\n",
+        ("RULE      PF            NETDEV  DRIVER  DESIRED  VFS  MAX  IN USE  STATE\n"
+        "tenant-a  0000:3b:00.0  ens1f0  igb     4        4    7    0       ok\n"),
         "",
     )
 
@@ -84,7 +84,7 @@ def test_waiting_ends_at_its_deadline(tree: HostTree, capsys: pytest.CaptureFixt
 def test_without_a_config_there_is_nothing_to_do(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     nothing = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)\n"
     assert status(tree) == 0
-    assert capsys.readouterr() == (f"{nothing}\n{NO_PASS}", "")
+    assert capsys.readouterr() == (f"{nothing}\n{NEVER_RUN}", "")
 
 
 def test_looking_leaves_no_trace(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +101,7 @@ def test_a_broken_config_is_a_finding_and_the_rest_stands(tree: HostTree, capsys
     out, err = capsys.readouterr()
     path = tree.root / "etc/sriov-bootstrap/config.toml"
     assert f"note: config: {path}: not TOML: " in out
-    assert NO_PASS in out
+    assert NEVER_RUN in out
     assert err == ""
 
 
@@ -163,7 +163,7 @@ def test_json_has_it_all(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> 
         "last_success_at": 0.0,
         "pending_restart": False,
         "stuck_write": None,
-        "notes": [NO_PASS.removeprefix("note: ").strip()],
+        "notes": [NEVER_RUN.removeprefix("note: ").strip()],
     }
     user = "held by qemu-system-x86 pid 4711"
     assert pf["vfs"] == [

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from fakes_host import HostTree, rule
+from sriov_bootstrap.cli import main
+
+USAGE = 2
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return HostTree(tmp_path)
+
+
+def check(tree: HostTree, *words: str) -> int:
+    return main(["check-config", *words], root=str(tree.root))
+
+
+def test_no_config_is_valid(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(tree) == 0
+    assert capsys.readouterr() == ("no config file: valid, and nothing to do\n", "")
+
+
+def test_a_valid_config_is_read_back(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure(rule("max"))
+    drop_in = tree.write("run/sriov-bootstrap/config.d/10-more.toml", rule(4).replace("tenant-a", "tenant-b"))
+    assert check(tree) == 0
+    out = f"""\
+read {tree.root}/etc/sriov-bootstrap/config.toml
+read {drop_in}
+rule "tenant-a": max VFs on every PF with pci_address 0000:3b:00.0
+rule "tenant-b": 4 VFs on every PF with pci_address 0000:3b:00.0
+valid
+"""
+    assert capsys.readouterr() == (out, "")
+
+
+def test_every_mistake_is_said_and_nothing_else(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure(rule(-1, more="num_vf = 3\n") + "[metrics]\nlisten = 10049\n")
+    drop_in = tree.write("etc/sriov-bootstrap/config.d/10.toml", "[[pf\n")
+    assert check(tree) == USAGE
+    path = f"{tree.root}/etc/sriov-bootstrap/config.toml"
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert set(lines[:2]) == {
+        f'sriov-bootstrap: {path}: [[pf]] "tenant-a": unknown key "num_vf": did you mean "num_vfs"?',
+        f"sriov-bootstrap: {path}: [metrics]: listen: expected str, got int",
+    }
+    assert lines[2].startswith(f"sriov-bootstrap: {drop_in}: not TOML: ")
+    assert lines[3:] == ["  hint: correct the file, then run: sriov-bootstrap check-config"]
+
+
+def test_named_files_are_checked_instead_of_the_installed_ones(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.configure("[[pf\n")
+    mine, other = tree.write("mine.toml", rule(4)), tree.write("other.toml", "")
+    assert check(tree, str(mine), str(other)) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"read {mine}"
+    assert check(tree, "--config", str(mine), "/nowhere.toml") == USAGE
+    assert capsys.readouterr().err.startswith(
+        "sriov-bootstrap: /nowhere.toml: cannot be read: No such file or directory\n"
+    )
+
+
+def test_a_folder_is_refused(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(tree, str(tree.root)) == USAGE
+    assert capsys.readouterr().err.startswith(f"sriov-bootstrap: {tree.root}: is not a regular file\n")
