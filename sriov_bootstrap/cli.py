@@ -10,7 +10,7 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.errors import ConfigError, ExitCode, SriovBootstrapError
 
 
-class Arguments(Struct):
+class Arguments(Struct, dict=True):  # argparse keeps words that it does not know in __dict__
     """What was asked for on the command line."""
 
     verb: str | None = None
