@@ -1,0 +1,212 @@
+"""The edges wired together: a write that hangs is real here, as a FIFO that nobody opens stands in for sriov_numvfs."""
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from builders import PF, PF2
+from fakes_host import HostTree
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.facts import Holder, Holders
+from sriov_bootstrap.core.followup import UnitResult
+from sriov_bootstrap.core.plan import Jam, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.state import State
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.errors import InUseError, StuckError, SysfsError, UnitError
+
+TO_ZERO = SetNumVfs(PF, 4, 0)
+ENOUGH = 30.0
+AT_ONCE = 0.05
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return HostTree(tmp_path)
+
+
+@pytest.fixture
+def machine(tree: HostTree) -> HostMachine:
+    return HostMachine(root=str(tree.root))
+
+
+def nobody() -> str:
+    return ""
+
+
+class Hanging:
+    """A PF whose sriov_numvfs does not answer."""
+
+    def __init__(self, tree: HostTree) -> None:
+        self.path = tree.add_pf(num_vfs=4) / "sriov_numvfs"
+        self.path.unlink()
+        os.mkfifo(self.path)
+
+    def answer(self, pid: int) -> None:
+        """The kernel gives the write back, and its process ends."""
+        writer = os.pidfd_open(pid)
+        os.close(os.open(self.path, os.O_WRONLY))
+        assert select.select([writer], [], [], ENOUGH)[0]
+        os.close(writer)
+        os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def hanging(tree: HostTree) -> Hanging:
+    return Hanging(tree)
+
+
+@pytest.fixture
+def jam(machine: HostMachine, hanging: Hanging) -> Iterator[Jam]:
+    """A write that has been given up and goes on."""
+    with pytest.raises(StuckError):
+        machine.write_num_vfs(TO_ZERO, guard=nobody, timeout_seconds=AT_ONCE)
+    found = machine.read_jam()
+    assert found
+    yield found
+    hanging.answer(found.pid)
+
+
+# -- writes --
+
+
+def test_a_write_is_done_by_another_process_and_its_outcome_comes_back(tree: HostTree, machine: HostMachine) -> None:
+    path = tree.add_pf() / "sriov_numvfs"
+    change = SetNumVfs(PF, 0, 4)
+    assert machine.write_num_vfs(change, guard=nobody, timeout_seconds=ENOUGH) is Outcome.CHANGED
+    assert machine.write_num_vfs(change, guard=nobody, timeout_seconds=ENOUGH) is Outcome.UNCHANGED
+    assert machine.write_num_vfs(SetNumVfs(PF, 0, 7), guard=nobody, timeout_seconds=ENOUGH) is Outcome.STALE
+    assert path.read_text() == "4\n"
+    assert machine.read_jam() is None
+
+
+def test_an_errno_comes_back_as_it_was(machine: HostMachine) -> None:
+    with pytest.raises(SysfsError) as caught:
+        machine.set_link_up(SetLinkUp(PF, "ens1f0"), timeout_seconds=ENOUGH)
+    assert caught.value.errno == 2
+    assert caught.value.message.endswith("/net/ens1f0/flags: No such file or directory")
+
+
+def test_who_uses_a_vf_comes_back_as_it_was(tree: HostTree, machine: HostMachine) -> None:
+    tree.add_pf(num_vfs=4)
+    with pytest.raises(InUseError) as caught:
+        machine.write_num_vfs(TO_ZERO, guard=lambda: "VF 0 is in use", timeout_seconds=ENOUGH)
+    assert caught.value.message == f"{PF}: 4 VFs stay instead of 0: VF 0 is in use"
+    assert caught.value.hint == "it is done by itself when they are released"
+
+
+def test_a_writer_that_dies_is_a_failure_and_not_a_success(tree: HostTree, machine: HostMachine) -> None:
+    tree.add_pf(num_vfs=4)
+
+    def be_killed() -> str:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return ""
+
+    with pytest.raises(SysfsError) as caught:
+        machine.write_num_vfs(TO_ZERO, guard=be_killed, timeout_seconds=ENOUGH)
+    assert "ended without a word" in caught.value.message
+    assert machine.read_jam() is None
+
+
+def test_the_other_writes_reach_their_files(tree: HostTree, machine: HostMachine) -> None:
+    folder = tree.add_pf(netdev="")
+    flags = tree.add_netdev(PF, "ens1f0", flags="0x1002") / "flags"
+    machine.set_link_up(SetLinkUp(PF, "ens1f0"), timeout_seconds=ENOUGH)
+    machine.write_autoprobe(SetAutoprobe(PF, enabled=False), timeout_seconds=ENOUGH)
+    machine.write_file(WriteFile(PF, "/etc/modprobe.d/sriov-bootstrap-igb.conf", "options igb max_vfs=7\n"))
+    assert flags.read_text() == "0x1003\n"
+    assert (folder / "sriov_drivers_autoprobe").read_text() == "0\n"
+    assert tree.read("etc/modprobe.d/sriov-bootstrap-igb.conf") == "options igb max_vfs=7\n"
+
+
+# -- a write that does not come back --
+
+
+def test_a_write_that_hangs_is_left_behind_with_its_name_on_it(machine: HostMachine, hanging: Hanging) -> None:
+    with pytest.raises(StuckError) as caught:
+        machine.write_num_vfs(TO_ZERO, guard=nobody, timeout_seconds=AT_ONCE)
+    jam = machine.read_jam()
+    assert jam
+    assert caught.value.message == f"{PF}: set sriov_numvfs from 4 to 0: no answer in 0.05 s"
+    assert caught.value.hint.startswith("end the VM or process that holds a VF of it")
+    assert (jam.pid, jam.pci_address, jam.action) == (caught.value.pid, PF, "set sriov_numvfs from 4 to 0")
+    assert jam.limit_seconds == AT_ONCE
+    hanging.answer(jam.pid)
+    assert machine.read_jam() is None
+
+
+def test_no_further_write_goes_into_the_jam(tree: HostTree, jam: Jam) -> None:
+    path = tree.add_pf(PF2, netdev="ens1f1") / "sriov_numvfs"
+    another_process = HostMachine(root=str(tree.root))
+    with pytest.raises(StuckError) as caught:
+        another_process.write_num_vfs(SetNumVfs(PF2, 0, 4), guard=nobody, timeout_seconds=ENOUGH)
+    assert caught.value.pid == jam.pid
+    assert caught.value.message.startswith(f"{PF}: set sriov_numvfs from 4 to 0 ")
+    assert path.read_text() == "0\n"
+
+
+def test_everything_can_be_read_beside_a_jam(machine: HostMachine, jam: Jam) -> None:
+    assert jam.pid
+    (pf,) = machine.read_pfs()
+    assert len(pf.vfs) == 4
+    assert machine.load_state() == (State(boot_id="b007"), "")
+
+
+def test_a_pass_waits_for_a_write_that_is_not_overdue(machine: HostMachine, hanging: Hanging) -> None:
+    lock = machine.files.begin_write()
+
+    def write(send: child.Send) -> None:
+        machine.files.note_writer(lock, Jam(os.getpid(), PF, "a write", machine.time(), 60.0))
+        send(b"begun")
+        os.open(hanging.path, os.O_RDONLY)
+
+    writer = child.start(write, keep=(lock,))
+    assert os.read(writer.fd, 100) == b"begun\n"
+    os.close(writer.fd)
+    os.close(lock)
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        hanging.answer(writer.pid)
+
+    machine.say = say
+    with machine.pass_lock():
+        assert machine.read_jam() is None
+    assert said == [f"{PF}: a write is under way (process {writer.pid} waits in the kernel)"]
+
+
+# -- the rest --
+
+
+def test_state_comes_back_after_a_restart_and_not_after_a_boot(tree: HostTree, machine: HostMachine) -> None:
+    assert machine.save_state(State(boot_id="b007", last_success_at=7.0)) == ""
+    assert HostMachine(root=str(tree.root)).load_state()[0].last_success_at == 7.0
+    tree.write("proc/sys/kernel/random/boot_id", "b008\n")
+    assert HostMachine(root=str(tree.root)).load_state() == (State(boot_id="b008"), "")
+
+
+def test_state_that_could_not_be_saved_is_remembered_by_its_process(tree: HostTree, machine: HostMachine) -> None:
+    (tree.root / "run/sriov-bootstrap/state.json").mkdir(parents=True)
+    state = State(boot_id="b007", last_success_at=7.0)
+    assert "could not be saved" in machine.save_state(state)
+    assert machine.has_unsaved_state
+    assert machine.load_state() == (state, "")
+
+
+def test_holders_are_found_in_proc(tree: HostTree, machine: HostMachine) -> None:
+    tree.add_process(4711, "/dev/vfio/17", comm="qemu")
+    assert machine.read_holders() == Holders({"/dev/vfio/17": Holder(4711, "qemu")})
+
+
+def test_a_host_without_a_bus_says_so_for_states_and_restarts(machine: HostMachine) -> None:
+    results: list[UnitResult] = []
+    with pytest.raises(UnitError, match="no bus"):
+        machine.unit_states(["nova-compute.service"])
+    with pytest.raises(UnitError, match="no bus"):
+        machine.restart_units(["nova-compute.service"], job_timeout_seconds=1.0, on_result=results.append)
+    assert results == []

@@ -1,0 +1,200 @@
+"""argv -> verb -> exit code. What needs a process of its own gets one: a signal, a pipe that is closed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fakes_host import HostTree, rule
+from sriov_bootstrap import __version__
+from sriov_bootstrap.arguments import make_parser
+from sriov_bootstrap.cli import WITHOUT_PARSER, Arguments, main
+from sriov_bootstrap.errors import ExitCode
+
+RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return HostTree(tmp_path)
+
+
+def command(tree: HostTree, *words: str) -> list[str]:
+    return [sys.executable, "-c", RUN, str(tree.root), *words]
+
+
+# -- words --
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("", Arguments()),
+        ("run", Arguments(verb="run")),
+        ("run --log-format json -v", Arguments(verb="run", log_format="json", verbose=True)),
+        ("--log-format json run", Arguments(verb="run", log_format="json")),
+        ("--once", Arguments(once=True)),
+        ("--once --dry-run --json", Arguments(once=True, dry_run=True, json=True)),
+        ("--once --force --config a --config b", Arguments(once=True, force=True, config=["a", "b"])),
+        ("status", Arguments(verb="status")),
+        ("status --json", Arguments(verb="status", json=True)),
+        ("--json status", Arguments(verb="status", json=True)),
+        ("status --wait", Arguments(verb="status", wait=300.0)),
+        ("status --wait=2.5", Arguments(verb="status", wait=2.5)),
+        ("check-config", Arguments(verb="check-config", files=[])),
+        ("check-config a b --config c", Arguments(verb="check-config", files=["a", "b"], config=["c"])),
+        ("init", Arguments(verb="init")),
+    ],
+)
+def test_words_are_understood(words: str, arguments: Arguments) -> None:
+    assert make_parser().parse_args(words.split(), namespace=Arguments()) == arguments
+
+
+@pytest.mark.parametrize("words", WITHOUT_PARSER)
+def test_the_short_cut_past_the_parser_understands_the_same(words: tuple[str, ...]) -> None:
+    assert make_parser().parse_args(words, namespace=Arguments()) == WITHOUT_PARSER[words]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("--no-such-option", "unrecognized arguments: --no-such-option"),
+        ("--onc", "unrecognized arguments: --onc"),
+        ("no-such-command", "invalid choice: 'no-such-command'"),
+        ("status --wait=soon", "argument --wait: invalid float value: 'soon'"),
+        ("--log-format xml", "invalid choice: 'xml'"),
+        ("--once status", "--once and status do not go together"),
+        ("--dry-run", "--dry-run and --force go with --once"),
+        ("--force run", "--dry-run and --force go with --once"),
+        ("--json", "--json goes with --once and status"),
+        ("--json init", "--json goes with --once and status"),
+        ("init more", "unrecognized arguments: more"),
+        ("status --no-such-option", "unrecognized arguments: --no-such-option"),
+    ],
+)
+def test_words_that_make_no_sense_are_wrong_usage(capsys: pytest.CaptureFixture[str], words: str, problem: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words.split(), root="/nonexistent")
+    assert caught.value.code == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert problem in err
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"sriov-bootstrap {__version__}\n"
+
+
+def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    assert "0  every PF is as desired          2  wrong usage or config       130  interrupted" in out
+    assert "1  unexpected error                3  some PF is not as desired" in out
+
+
+def test_exit_codes_are_api() -> None:
+    assert {code.name: code.value for code in ExitCode} == {
+        "OK": 0,
+        "ERROR": 1,
+        "USAGE": 2,
+        "DEGRADED": 3,
+        "INTERRUPTED": 130,
+    }
+
+
+# -- errors --
+
+
+def test_a_broken_config_is_one_line_for_each_mistake_and_a_hint(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.configure(rule(-1) + "[boot]\nwait_for_pf_seconds = -1\n")
+    assert main(["--once"], root=str(tree.root)) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    path = f"{tree.root}/etc/sriov-bootstrap/config.toml"
+    assert out == ""
+    assert sorted(err.splitlines()) == [
+        "  hint: correct the file, then run: sriov-bootstrap check-config",
+        f'sriov-bootstrap: {path}: [[pf]] "tenant-a": num_vfs: -1 is negative',
+        f"sriov-bootstrap: {path}: [boot]: wait_for_pf_seconds: -1 is not between 0 and 86400 seconds",
+    ]
+
+
+def test_a_lock_that_cannot_be_had_is_an_error_with_a_hint(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = tree.root / "run/lock/sriov-bootstrap.lock"
+    lock.symlink_to("/nonexistent")
+    assert main(["--once"], root=str(tree.root)) == ExitCode.ERROR
+    problem = f"sriov-bootstrap: {lock}: cannot be locked: Too many levels of symbolic links\n"
+    assert capsys.readouterr() == ("", f"{problem}  hint: run as root\n")
+
+
+def test_what_nobody_expected_is_a_traceback_and_a_request(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-config", "no\0file"]) == ExitCode.ERROR
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Traceback ")
+    assert err.endswith(
+        f"sriov-bootstrap: unexpected error\n  hint: please report it with the text above; version {__version__}\n"
+    )
+
+
+def test_a_reader_that_has_gone_is_nothing_to_complain_about(tree: HostTree) -> None:
+    tree.configure(rule(4))
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    ended = subprocess.run(command(tree, "check-config"), stdout=write_end, stderr=subprocess.PIPE, check=False)
+    os.close(write_end)
+    assert (ended.returncode, ended.stderr) == (ExitCode.ERROR, b"")
+
+
+def test_without_an_output_the_work_is_done_all_the_same(tree: HostTree) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4))
+    argv = ["sh", "-c", 'exec "$@" >&-', "sh", *command(tree, "--once")]
+    ended = subprocess.run(argv, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (tree.root / "run/sriov-bootstrap/state.json").exists()
+
+
+def test_an_output_that_is_full_is_no_success(tree: HostTree) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command(tree, "check-config"), stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == ExitCode.ERROR
+    assert b"No space left on device" in ended.stderr
+
+
+def test_ctrl_c_is_130_and_says_what_goes_on(tree: HostTree) -> None:
+    lock = tree.root / "run/lock/sriov-bootstrap.lock"
+    lock.touch()
+    holder = subprocess.Popen(["flock", str(lock), "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    waiting = subprocess.Popen(command(tree, "--once"), stderr=subprocess.PIPE)
+    try:
+        wait_until_open(holder.pid, lock)
+        wait_until_open(waiting.pid, lock)
+        waiting.send_signal(signal.SIGINT)
+        _, err = waiting.communicate(timeout=30)
+    finally:
+        waiting.kill()
+        holder.communicate()
+    assert waiting.returncode == ExitCode.INTERRUPTED
+    assert err == (
+        b"sriov-bootstrap: interrupted\n  hint: a write to the kernel that was under way goes on by itself\n"
+    )
+
+
+def wait_until_open(pid: int, path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if any(link.readlink() == path for link in Path(f"/proc/{pid}/fd").iterdir()):
+                return
+    pytest.fail(f"process {pid} has not opened {path}")
