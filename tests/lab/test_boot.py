@@ -33,11 +33,3 @@ def test_a_missing_nic_delays_the_boot_by_its_bound_and_no_more(guest: Guest) ->
     assert ready - began >= 5e6
     assert guest.vfs() == {PF1: 7, PF2: 7}
     guest.wait_for_reason("missing", "absent")
-
-
-def test_a_missing_nic_that_is_not_required_delays_nothing(guest: Guest) -> None:
-    text = address_rule(PF1) + address_rule(PF2) + ABSENT_NIC + "required = false\n"
-    guest.vm.write(CONFIG_FILE, text + "[boot]\nwait_for_pf_seconds = 3000\n")
-    guest.check(f"systemctl restart {UNIT}")
-    guest.settle({PF1: 7, PF2: 7})
-    assert guest.status()["state"] == "ok"

@@ -61,7 +61,7 @@ def test_vfs_have_netdevs_and_those_with_an_address_or_elsewhere_are_in_use(gues
     done = guest.once()
     assert done.rc == 3, done
     assert f"VF 0 0000:01:10.0 is in use: netdev {here} is up with 192.0.2.1/24" in done.stdout
-    assert "VF 1 0000:01:10.2 is in use: driver igbvf without a netdev here" in done.stdout
+    assert "VF 1 0000:01:10.2 is in use: driver igbvf has no netdev here" in done.stdout
     assert "VF 2" not in done.stdout
     assert guest.vf_incarnations(PF1) == vfs
     guest.check(f"ip netns delete {netns}; ip address flush dev {here}; ip link set {here} down")
