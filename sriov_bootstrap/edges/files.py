@@ -38,7 +38,7 @@ class Files:
     def read_config(self) -> tuple[ConfigFile, ...]:
         """Every config file, lowest folder first."""
         if self._config_paths:
-            return tuple(_read_config(path, is_drop_in=False) for path in self._config_paths)
+            return tuple(_read_config(path, is_drop_in=False, is_searched=False) for path in self._config_paths)
         files = []
         for folder in (f"{self._root}/{one}" for one in FOLDERS):
             main = f"{folder}/config.toml"
@@ -152,7 +152,7 @@ def _drop_ins(folder: str) -> list[str]:
         return []
 
 
-def _read_config(path: str, *, is_drop_in: bool) -> ConfigFile:
+def _read_config(path: str, *, is_drop_in: bool, is_searched: bool = True) -> ConfigFile:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # O_NONBLOCK: a FIFO must not hang us
     except OSError as error:
@@ -161,12 +161,28 @@ def _read_config(path: str, *, is_drop_in: bool) -> ConfigFile:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) and not os.path.samestat(status, os.stat(os.devnull)):
             return ConfigFile(path, problem="is not a regular file", is_drop_in=is_drop_in)
+        if is_searched and (problem := _distrust(status)):
+            return ConfigFile(path, problem=problem, is_drop_in=is_drop_in)
         with open(descriptor, "rb", closefd=False) as file:
             return ConfigFile(path, file.read(MAX_FILE_BYTES + 1), is_drop_in=is_drop_in)
     except OSError as error:
         return ConfigFile(path, problem=f"cannot be read: {error.strerror}", is_drop_in=is_drop_in)
     finally:
         os.close(descriptor)
+
+
+def _distrust(status: os.stat_result) -> str:
+    """Why what is in a file that was found, not named, may not be what root has decided; "" if it may be."""
+    if stat.S_ISCHR(status.st_mode):  # /dev/null
+        return ""
+    if status.st_uid not in {0, os.geteuid()}:
+        return f"belongs to user {status.st_uid}, who could change it: chown root it"
+    is_open = status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0)
+    return (
+        f"can be written by others than root (mode {stat.S_IMODE(status.st_mode):04o}): chmod go-w it"
+        if is_open
+        else ""
+    )
 
 
 def _open_lock(path: str) -> int:

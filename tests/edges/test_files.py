@@ -69,6 +69,28 @@ def test_only_etc_has_a_main_file(tmp_path: Path, files: Files, folder: str) -> 
     assert files.read_config() == ()
 
 
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "problem"),
+    [
+        (0o644, 0, 0, ""),
+        (0o664, 0, 0, ""),
+        (0o664, 0, 4711, "can be written by others than root (mode 0664): chmod go-w it"),
+        (0o646, 0, 0, "can be written by others than root (mode 0646): chmod go-w it"),
+        (0o600, 4711, 0, "belongs to user 4711, who could change it: chown root it"),
+    ],
+)
+def test_only_root_decides_what_is_in_a_config_that_is_found(
+    tmp_path: Path, files: Files, mode: int, uid: int, gid: int, problem: str
+) -> None:
+    path = tmp_path / "etc/sriov-bootstrap/config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x")
+    os.chown(path, uid, gid)
+    path.chmod(mode)
+    assert [file.problem for file in files.read_config()] == [problem]
+    assert [file.problem for file in Files(config_paths=(str(path),)).read_config()] == [""]
+
+
 def test_named_files_replace_the_search(tmp_path: Path) -> None:
     write(tmp_path / ETC / "config.toml", b"main")
     mine = str(write(tmp_path / "mine.toml", b"mine"))
