@@ -25,7 +25,8 @@ def tree(tmp_path: Path) -> HostTree:
 
 
 def command(tree: HostTree, *words: str) -> list[str]:
-    return [sys.executable, "-c", RUN, str(tree.root), *words]
+    """-I: the installed package and not the checkout, output buffered as a user has it."""
+    return [sys.executable, "-I", "-c", RUN, str(tree.root), *words]
 
 
 # -- words --

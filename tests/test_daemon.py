@@ -363,8 +363,10 @@ def test_several_changes_in_a_row_are_one_restart_after_the_last(settled: Stage)
 
 def test_nothing_restarts_before_ready(stage: Stage) -> None:
     waiting = replace(degraded(Reason.ABSENT), pending=make_state(changed_at=START).pending)
-    stage.end_pass(waiting)
-    stage.advance(0.2)
+    for _ in range(3):
+        stage.end_pass(waiting)
+        stage.udev.send(b"r")
+        stage.advance(5.0)
     stage.end_pass(waiting)
     stage.advance(59.0 - stage.now)
     assert stage.restarts == 0

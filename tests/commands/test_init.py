@@ -47,9 +47,7 @@ def test_applying_it_changes_nothing(tree: HostTree, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.splitlines()[-1] == "as desired, nothing changed"
 
 
-def test_a_pf_without_vfs_gets_a_rule_that_is_switched_off(
-    tree: HostTree, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_pf_without_vfs_gets_a_rule_that_is_switched_off(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.add_pf(netdev="", driver="")
     text = init(tree, capsys)
     assert f"# {PF}: 8086:10c9, driver none bound, NUMA node 0.\n" in text

@@ -2,6 +2,7 @@
 
 import os
 import select
+import time
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,10 +65,18 @@ def jam(machine: HostMachine, hanging: Hanging) -> Iterator[Jam]:
     """A write that has been given up and goes on."""
     with pytest.raises(StuckError):
         machine.write_num_vfs(TO_ZERO, guard=nobody, timeout_seconds=AT_ONCE)
-    found = machine.read_jam()
-    assert found
+    found = noted(machine)
     yield found
     hanging.answer(found.pid)
+
+
+def noted(machine: HostMachine) -> Jam:
+    """The write under way, once its process has said who it is: on a busy machine that can be after the deadline."""
+    deadline = time.monotonic() + ENOUGH
+    while not (jam := machine.read_jam()) or not jam.pid:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return jam
 
 
 # -- writes --
@@ -128,8 +137,7 @@ def test_the_other_writes_reach_their_files(tree: HostTree, machine: HostMachine
 def test_a_write_that_hangs_is_left_behind_with_its_name_on_it(machine: HostMachine, hanging: Hanging) -> None:
     with pytest.raises(StuckError) as caught:
         machine.write_num_vfs(TO_ZERO, guard=nobody, timeout_seconds=AT_ONCE)
-    jam = machine.read_jam()
-    assert jam
+    jam = noted(machine)
     assert caught.value.message == f"{PF}: set sriov_numvfs from 4 to 0: no answer in 0.05 s"
     assert caught.value.hint.startswith("end the VM or process that holds a VF of it")
     assert (jam.pid, jam.pci_address, jam.action) == (caught.value.pid, PF, "set sriov_numvfs from 4 to 0")

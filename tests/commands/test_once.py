@@ -99,8 +99,10 @@ def test_vfs_that_a_vm_holds_stay(tree: HostTree, shell: Shell) -> None:
     user = f"VF 0 {vf_address(PF, 0)} is in use: held by qemu-system-x86 pid 4711 (instance-0000002a)"
     assert shell.run("--once") == (
         3,
-        (f"{PF}: 1 VFs stay instead of 2: {user}\n  hint: it is done by itself when they are released\n"
-        "degraded: 1 of 1 PFs not as desired, nothing changed\n"),
+        (
+            f"{PF}: 1 VFs stay instead of 2: {user}\n  hint: it is done by itself when they are released\n"
+            "degraded: 1 of 1 PFs not as desired, nothing changed\n"
+        ),
         "",
     )
     assert snapshot(tree) == before
@@ -124,8 +126,10 @@ def test_a_write_that_fails_says_the_errno_and_what_to_do(tree: HostTree, shell:
     code, out, _ = shell.run("--once")
     assert code == 3
     assert out.splitlines()[:2] == [
-        (f"{PF}: cannot set sriov_numvfs from 4 to 0: ENOENT (No such file or directory): "
-        "no driver is bound to the PF, or it cannot make VFs at run time"),
+        (
+            f"{PF}: cannot set sriov_numvfs from 4 to 0: ENOENT (No such file or directory): "
+            "no driver is bound to the PF, or it cannot make VFs at run time"
+        ),
         '  hint: bind a driver, or use method = "max_vfs" if its module has that parameter',
     ]
 

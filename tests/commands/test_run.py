@@ -32,7 +32,7 @@ class Service:
         self._manager.bind(str(path))
         self._manager.settimeout(ENOUGH)
         environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
-        argv = [sys.executable, "-c", RUN, str(tree.root)]
+        argv = [sys.executable, "-I", "-c", RUN, str(tree.root)]  # -I: the installed package
         self.process = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
 
     def wait_for(self, text: str) -> str:

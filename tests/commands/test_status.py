@@ -59,8 +59,10 @@ def test_a_host_that_is_as_desired_exits_0(tree: HostTree, capsys: pytest.Captur
     capsys.readouterr()
     assert status(tree) == 0
     assert capsys.readouterr() == (
-        ("RULE      PF            NETDEV  DRIVER  DESIRED  VFS  MAX  IN USE  STATE\n"
-        "tenant-a  0000:3b:00.0  ens1f0  igb     4        4    7    0       ok\n"),
+        (
+            "RULE      PF            NETDEV  DRIVER  DESIRED  VFS  MAX  IN USE  STATE\n"
+            "tenant-a  0000:3b:00.0  ens1f0  igb     4        4    7    0       ok\n"
+        ),
         "",
     )
 
