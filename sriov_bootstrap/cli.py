@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     arguments = WITHOUT_PARSER.get(words) or _parsed(words)
     try:
         code = _dispatch(arguments, root)
-        print(end="", flush=True)  # noqa: T201 - here, where a reader that has gone is met; at exit it gets a traceback
+        _flush()
     except ConfigError as error:
         return _fail(ExitCode.USAGE, error.problems, error.hint)
     except SriovBootstrapError as error:
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
             ExitCode.INTERRUPTED, ("interrupted",), "a write to the kernel that was under way goes on by itself"
         )
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `status | head`: nothing to complain about
+        _drop_output()  # `status | head`: nothing to complain about
         return ExitCode.ERROR
     except Exception:  # noqa: BLE001 - the last line of defence, with all that a report needs
         import traceback
@@ -55,6 +55,19 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
             ExitCode.ERROR, ("unexpected error",), f"please report it with the text above; version {__version__}"
         )
     return code
+
+
+def _flush() -> None:
+    """Here and not at exit, where Python would end with a traceback and a code of its own."""
+    try:
+        print(end="", flush=True)  # noqa: T201 - does nothing where there is no stdout
+    except OSError:
+        _drop_output()
+        raise
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(code: ExitCode, problems: Sequence[str], hint: str) -> ExitCode:
