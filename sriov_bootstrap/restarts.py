@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.core import followup
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
+from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import PendingRestart, State
 from sriov_bootstrap.errors import BusyError, StuckError, UnitError
 
@@ -30,6 +31,9 @@ class Machine(Protocol):
 
     def save_state(self, value: State) -> str:
         """Writes state.json."""
+
+    def read_jam(self) -> Jam | None:
+        """The write that has not come back, if there is one."""
 
     def unit_states(self, names: Iterable[str]) -> tuple[UnitState, ...]:
         """How systemd sees these units. UnitError or StuckError when it cannot be asked."""
@@ -52,6 +56,8 @@ def run_restarts(machine: Machine, services: Services) -> FollowUpReport:
         pending = machine.load_state()[0].pending
         if pending is None:
             return FollowUpReport()
+        if jam := machine.read_jam():  # nova-compute reads sriov_numvfs when it starts, and would hang there as well
+            return FollowUpReport(problem=f"they wait for a write: {jam}", pci_addresses=pending.pci_addresses)
         try:
             plans = _plan(machine, pending, services)
         except (UnitError, StuckError) as error:
