@@ -1,0 +1,293 @@
+"""ModelHost: FakeMachine with VMs, units, hands that are not ours, and deaths at any step. It watches what we do."""
+
+import errno
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from builders import make_netdev
+from fakes import BOOT_ID, Crash, FakeMachine, FakePf
+from sriov_bootstrap.core import state
+from sriov_bootstrap.core.causes import WRITE_CAUSES
+from sriov_bootstrap.core.facts import Holder, Holders, Owners, VfFacts
+from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
+from sriov_bootstrap.core.plan import Action, Jam, SetAutoprobe, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.state import State
+from sriov_bootstrap.errors import InUseError, StuckError, SysfsError, UnitError
+
+ERRNOS = (0, errno.E2BIG, *WRITE_CAUSES)  # 0: words without a number; E2BIG: not in the table
+MEDDLING = ("stale", "used", "unplug", "unbind")
+INSTANCE = "instance-0000002a"
+
+
+class Unit(Struct):
+    """A unit of systemd. `ends`: how its next restart ends."""
+
+    load_state: str = "loaded"
+    active_state: str = "active"
+    started_at: float = 1.0
+    ends: UnitOutcome = UnitOutcome.DONE
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a restart would concern it."""
+        return self.active_state in RUNNING and self.load_state != "masked"
+
+
+class ModelHost(FakeMachine):
+    """Fulfils reconcile.Machine and restarts.Machine.
+
+    `may_write`: PCI address -> whether VFs in use may go, of every PF that the running pass has a rule for.
+    `crash_in`: after how many more calls the process that makes them dies. `lost`: VFs that went by another hand.
+    """
+
+    def __init__(self, units: Iterable[str], *pfs: FakePf) -> None:
+        """Every unit runs since boot."""
+        super().__init__(*pfs)
+        self.units = {name: Unit() for name in units}
+        self.absent: dict[str, FakePf] = {}
+        self.held: set[int] = set()
+        self.may_write: dict[str, bool] = {}
+        self.is_meddled_with = False
+        self.under_way: Action | None = None
+        self.crash_in: int | None = None
+        self.unsaved: State | None = None
+        self.lost: dict[str, int] = {}
+        self.has_bus = True
+        self.bus_lives_for: int | None = None
+        self.restarted: list[str] = []
+
+    # -- what a test does to the host --
+
+    def incarnations(self) -> dict[str, frozenset[int]]:
+        """PCI address -> which VFs are there."""
+        return {address: frozenset(vf.incarnation for vf in pf.facts.vfs) for address, pf in self.pfs.items()}
+
+    def foreign(self, address: str, count: int) -> None:
+        """Somebody writes sriov_numvfs, or a driver's reload does; no kernel lets them while a VM holds a VF."""
+        if address in self.pfs and not self.is_held(address):
+            self.lost[address] = self.lost.get(address, 0) + self.count(address)
+            self.make_vfs(address, count if self.pfs[address].facts.driver else 0)
+
+    def hold(self, address: str, index: int = 0) -> None:
+        """A VM starts with a VF."""
+        vfs = list(self.pfs[address].facts.vfs) if address in self.pfs else []
+        if index < len(vfs):
+            vf = vfs[index]
+            vfs[index] = replace(vf, driver="vfio-pci", iommu_group=f"{vf.incarnation}")
+            self.held.add(vf.incarnation)
+            self.change(address, vfs=tuple(vfs))
+
+    def own(self, vf_address: str) -> None:
+        """A VM that is shut off has a VF."""
+        self.owners = Owners({**self.owners.by_address, vf_address: INSTANCE})
+
+    def release(self, address: str, *, stays_bound: bool) -> None:
+        """Every VM lets go of this PF's VFs; a write that waited for it goes on."""
+        pf = self.pfs.get(address)
+        vfs = pf.facts.vfs if pf else ()
+        self.held -= {vf.incarnation for vf in vfs}
+        gone = {vf.pci_address for vf in vfs}
+        self.owners = Owners({key: name for key, name in self.owners.by_address.items() if key not in gone})
+        if pf and not stays_bound:
+            self.change(address, vfs=tuple(replace(vf, driver="", iommu_group="") for vf in vfs))
+        if self.jam and self.jam.pci_address == address:
+            self.end_jam(takes_effect=True)
+
+    def is_held(self, address: str) -> bool:
+        """Whether a VM has a VF of this PF open."""
+        return any(vf.incarnation in self.held for vf in self.pfs[address].facts.vfs)
+
+    def used(self, address: str) -> tuple[VfFacts, ...]:
+        """VFs that a VM holds or owns."""
+        return tuple(
+            vf
+            for vf in self.pfs[address].facts.vfs
+            if vf.incarnation in self.held or vf.pci_address in self.owners.by_address
+        )
+
+    def unbind(self, address: str) -> None:
+        """The driver goes, and with it netdev and VFs; sriov_totalvfs says another number then, as with igb."""
+        if address in self.pfs and self.pfs[address].facts.driver and not self.is_held(address):
+            self.foreign(address, 0)
+            self.change(address, driver="", netdevs=(), total_vfs=self.pfs[address].facts.total_vfs + 1)
+
+    def bind(self, address: str) -> None:
+        """The driver comes back; its netdev is a new one, and down."""
+        if address in self.pfs and not self.pfs[address].facts.driver:
+            total = self.pfs[address].facts.total_vfs - 1
+            self.change(address, driver="igb", netdevs=(self.netdev(address),), total_vfs=total)
+
+    @staticmethod
+    def netdev(address: str) -> object:
+        """What udev names it."""
+        return make_netdev(name=f"en{address[5:7]}", is_up=False)
+
+    def unplug(self, address: str) -> None:
+        """The device is pulled out, whoever uses it."""
+        if address in self.pfs:
+            self.held -= {vf.incarnation for vf in self.pfs[address].facts.vfs}
+            self.foreign(address, 0)
+            self.absent[address] = self.pfs.pop(address)
+
+    def plug(self, address: str) -> None:
+        """It is back, as new."""
+        if address in self.absent:
+            self.pfs[address] = self.absent.pop(address)
+            self.unbind(address)
+            self.change(address, autoprobe=True)
+            self.bind(address)
+
+    def end_jam(self, *, takes_effect: bool) -> None:
+        """The write that was stuck comes back."""
+        action, self.under_way, self.jam = self.under_way, None, None
+        if takes_effect and isinstance(action, SetNumVfs) and action.pci_address in self.pfs:
+            pf = self.pfs[action.pci_address]
+            if pf.facts.num_vfs == action.before and pf.facts.driver and not self.is_held(action.pci_address):
+                self.make_vfs(action.pci_address, min(action.after, pf.makes))
+
+    # -- reconcile.Machine --
+
+    def read_holders(self) -> Holders:
+        """One qemu has them all."""
+        return Holders({f"/dev/vfio/{one}": Holder(4711, "qemu") for one in self.held})
+
+    def load_state(self) -> tuple[State, str]:
+        """As HostMachine: what could not be saved is kept."""
+        return (self.unsaved, "") if self.unsaved else state.load(self.data, boot_id=BOOT_ID)
+
+    def save_state(self, value: State) -> str:
+        """As HostMachine."""
+        self._live()
+        self.unsaved = value if self.save_problem else None
+        if not self.save_problem:
+            self.data = state.dump(value)
+        self._live()
+        return self.save_problem
+
+    def pause(self, seconds: float) -> None:
+        """Takes no time at all."""
+        self._live()
+        super().pause(seconds)
+
+    def say(self, text: str) -> None:
+        """To nobody."""
+
+    # -- apply.Kernel --
+
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+        """As the kernel, which waits until a VM lets go of the VFs that it is to destroy."""
+        self._begin(action, timeout_seconds)
+        address, pf = action.pci_address, self.pfs[action.pci_address]
+        now = pf.facts.num_vfs
+        if now != action.before or now == action.after:
+            return Outcome.UNCHANGED if now == action.after else Outcome.STALE
+        if action.before and not action.allow_in_use and (users := guard()):
+            raise InUseError(f"{address}: VFs stay: {users}", hint="wait")
+        assert not self.used(address) or self.may_write[address], f"VFs in use are destroyed: {action}"
+        assert not (action.before and action.after), "the kernel answers EBUSY"
+        if not pf.facts.driver or action.after > pf.facts.total_vfs:
+            raise SysfsError(f"{address}: said no", errno=errno.ERANGE if pf.facts.driver else errno.ENOENT)
+        if self.is_held(address):
+            self._stick(action, timeout_seconds)
+        self.make_vfs(address, min(action.after, pf.makes))
+        self._live()
+        return Outcome.CHANGED
+
+    def write_autoprobe(self, action: SetAutoprobe, *, timeout_seconds: float) -> None:
+        """Sets it, and dies after it."""
+        super().write_autoprobe(action, timeout_seconds=timeout_seconds)
+        self._live()
+
+    def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:
+        """Sets it by name, as the kernel does."""
+        self._begin(action, timeout_seconds)
+        if action.netdev not in [dev.name for dev in self.pfs[action.pci_address].facts.netdevs]:
+            raise SysfsError(f"{action.pci_address}: no {action.netdev}", errno=errno.ENOENT)
+        self._set_links(action.pci_address, is_up=True)
+        self._live()
+
+    def _begin(self, action: Action, timeout_seconds: float) -> None:
+        """What holds for every write, then what the script says."""
+        address = action.pci_address
+        assert self.jam is None, f"{action} is begun while {self.jam}"
+        assert address in self.may_write, f"a PF without a rule is written: {address} {action}"
+        self.writes.append(f"{address} {action}")
+        self._live()
+        script = self.failures.get(address, [])
+        word = script.pop(0) if script else None
+        self.is_meddled_with = self.is_meddled_with or word in MEDDLING
+        match word:
+            case int(number):
+                raise SysfsError(f"{address}: said no", errno=number)
+            case "stuck":
+                self._stick(action, timeout_seconds)
+            case "stale":
+                self.foreign(address, self.count(address) + 1 if address in self.pfs else 0)
+            case "used":
+                self.hold(address)
+            case "unbind":
+                self.unbind(address)
+            case "unplug":
+                self.unplug(address)
+        if address not in self.pfs:
+            raise SysfsError(f"{address}: gone", errno=errno.ENODEV)
+
+    def _stick(self, action: Action, timeout_seconds: float) -> None:
+        self.now += timeout_seconds
+        self.jam = Jam(4711, action.pci_address, str(action), self.time() - timeout_seconds)
+        self.under_way = action
+        raise StuckError(f"{action.pci_address}: {action}: no answer", pid=4711, hint="wait")
+
+    def _live(self) -> None:
+        if self.crash_in is not None:
+            self.crash_in -= 1
+            if self.crash_in < 0:
+                raise Crash
+
+    # -- restarts.Machine --
+
+    @contextmanager
+    def restart_lock(self) -> Iterator[None]:
+        """Nobody else wants it."""
+        yield
+
+    def unit_states(self, names: Iterable[str]) -> tuple[UnitState, ...]:
+        """Those that exist, and those that do not."""
+        if not self.has_bus:
+            raise UnitError("no bus")
+        known = ((name, self.units.get(name)) for name in names)
+        return tuple(
+            UnitState(name, one.load_state, one.active_state, one.started_at) if one else UnitState(name)
+            for name, one in known
+        )
+
+    def restart_units(
+        self, names: Sequence[str], *, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+    ) -> None:
+        """One after the other; the bus may end in between, and then nobody hears of the one that was under way."""
+        for name in names:
+            self._live()
+            unit = self.units[name]
+            self.restarted.append(name)
+            if unit.ends is UnitOutcome.TIMEOUT:
+                self.now += job_timeout_seconds
+            if unit.ends is UnitOutcome.FAILED:
+                unit.active_state = "failed"
+            else:
+                self.start_unit(name)
+            if self.bus_lives_for is not None:
+                self.bus_lives_for -= 1
+                if self.bus_lives_for < 0:
+                    self.has_bus, self.bus_lives_for = False, None
+                    raise UnitError("the bus closed the connection")
+            on_result(UnitResult(name, unit.ends))
+            self._live()
+
+    def start_unit(self, name: str) -> None:
+        """It starts now; time goes on with it."""
+        self.now += 0.25
+        self.units[name].active_state, self.units[name].started_at = "active", self.now

@@ -1,0 +1,462 @@
+"""A host on which anything may happen at any time, and what must be true after each step of it."""
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from msgspec.structs import asdict
+
+from builders import PF, PF3, make_rule, vf_address
+from fakes import Crash, FakePf
+from model import ERRNOS, MEDDLING, ModelHost
+from sriov_bootstrap.core.config import Config, Match, PfRule, VfDriver, WhenInUse
+from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.followup import UnitOutcome
+from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.report import PassReport, PfReport, PfState
+from sriov_bootstrap.core.state import Counters
+from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.restarts import run_restarts
+
+EXAMPLES = os.environ.get("SRIOV_MODEL_EXAMPLES", "")
+STEPS = 60
+SECONDS_FOR_EXAMPLE = 1.0  # far more than it takes
+QUIET_ROUNDS = 8
+TOTALS = {PF: 7, PF3: 4, "0000:af:00.0": 2}
+UNITS = ("nova-compute.service", "neutron-sriov-agent.service")
+BROKEN = (
+    ConfigFile("/c", b"\xff\xfe"),
+    ConfigFile("/c", b"[[pf]]\nname = "),
+    ConfigFile("/c", b"x = 1"),
+    ConfigFile("/c", problem="is a directory"),
+)
+NO_WRITE = frozenset({Reason.IN_USE, Reason.EXCEEDS_MAX, Reason.STUCK, Reason.BLOCKED, Reason.DRIVER_MISSING})
+
+addresses = st.sampled_from(tuple(TOTALS))
+counts = st.integers(0, 9)
+rarely = st.sampled_from([False, False, False, False, True])
+rules = st.builds(
+    make_rule,
+    num_vfs=st.integers(1, 2) | st.integers(0, 4) | counts | st.sampled_from(["max", "0%", "1%", "50%", "100%"]),
+    when_in_use=st.sampled_from([*WhenInUse, WhenInUse.KEEP]),
+    required=st.booleans(),
+    vf_driver=st.sampled_from(VfDriver),
+    pf_up=st.booleans(),
+)
+selected = st.tuples(rules, rarely)
+configs = st.dictionaries(addresses, selected, max_size=2) | st.fixed_dictionaries(dict.fromkeys(TOTALS, selected))
+words = st.sampled_from(ERRNOS) | st.sampled_from(["stuck", *MEDDLING])
+
+
+def config_of(drawn: dict[str, tuple[PfRule, bool]]) -> tuple[PfRule, ...]:
+    """Rules that select by PCI address or by netdev, each under its own name."""
+    return tuple(
+        make_rule(**{**asdict(rule), "name": f"r{number}", "match": match})
+        for number, (address, (rule, by_name)) in enumerate(drawn.items())
+        for match in [Match(netdev=f"en{address[5:7]}") if by_name else Match(pci_address=address)]
+    )
+
+
+def toml_of(wanted: tuple[PfRule, ...]) -> bytes:
+    """The file that an administrator would write."""
+    lines = ["[services]", f"restart = [{', '.join(map(_toml, UNITS))}]"]
+    for one in wanted:
+        key, value = next((key, value) for key, value in asdict(one.match).items() if value)
+        lines += ["[[pf]]", f"match = {{ {key} = {_toml(value)} }}"]
+        fields = ("name", "num_vfs", "when_in_use", "required", "vf_driver", "pf_up")
+        lines += [f"{field} = {_toml(getattr(one, field))}" for field in fields]
+    return "\n".join(lines).encode()
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401
+    return str(value).lower() if isinstance(value, bool) else f"{value}" if isinstance(value, int) else f'"{value}"'
+
+
+def target_of(one: PfRule, pf: PfFacts) -> int:
+    """How many VFs the rule asks for."""
+    if isinstance(one.num_vfs, int):
+        return one.num_vfs
+    percentage = 100 if one.num_vfs == "max" else int(one.num_vfs[:-1])
+    return max(pf.total_vfs * percentage // 100, 1 if percentage else 0)
+
+
+class Host(RuleBasedStateMachine):
+    """The rules are what may happen; `must` are units that a change of VFs is owed to, `may` those it is allowed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.host = ModelHost(UNITS)
+        self.last_good: Config | None = None
+        self.written: tuple[PfRule, ...] = ()
+        self.wanted: tuple[PfRule, ...] = ()
+        self.known: dict[str, frozenset[int]] | None = None
+        self.counters = Counters()
+        self.must: set[str] = set()
+        self.may: set[str] = set()
+        self.has_lost_memory = False
+
+    @initialize(drawn=configs, number=st.integers(2, 3), before=st.dictionaries(addresses, st.integers(1, 2)))
+    def boot(self, drawn: dict[str, tuple[PfRule, bool]], number: int, before: dict[str, int]) -> None:
+        for address in tuple(TOTALS)[:number]:
+            netdevs = (self.host.netdev(address),)
+            self.host.pfs[address] = FakePf(pci_address=address, total_vfs=TOTALS[address], netdevs=netdevs)
+            self.host.make_vfs(address, before.get(address, 0))
+        self.edit(drawn)
+
+    # -- the config --
+
+    @rule(drawn=configs)
+    def edit(self, drawn: dict[str, tuple[PfRule, bool]]) -> None:
+        self.written = config_of(drawn)
+        self.host.files = (ConfigFile("/c", toml_of(self.written)),)
+
+    @rule(file=st.sampled_from([*BROKEN, None]))
+    def break_config(self, file: ConfigFile | None) -> None:
+        self.host.files = (file,) if file else ()
+
+    # -- the machine and the people who have it --
+
+    @rule(address=addresses, index=st.integers(0, 6))
+    def vm_starts(self, address: str, index: int) -> None:
+        if not self.host.jam:
+            self.host.hold(address, index)
+
+    @rule(address=addresses, index=st.integers(0, 2))
+    def vm_is_shut_off(self, address: str, index: int) -> None:
+        self.host.own(vf_address(address, index))
+
+    @rule(address=addresses, stays_bound=st.booleans())
+    def vms_let_go(self, address: str, *, stays_bound: bool) -> None:
+        self.host.release(address, stays_bound=stays_bound)
+
+    @rule(address=addresses, count=st.sampled_from([0, 0, 1, 2, 4, 7]))
+    def somebody_writes(self, address: str, count: int) -> None:
+        if not (self.host.jam and self.host.jam.pci_address == address):
+            self.host.foreign(address, min(count, TOTALS[address]))
+
+    @rule(address=addresses)
+    def somebody_makes_them_anew(self, address: str) -> None:
+        if address in self.host.pfs:
+            self.somebody_writes(address, self.host.count(address))
+
+    @rule(address=addresses, comes_back=st.booleans())
+    def driver_goes(self, address: str, *, comes_back: bool) -> None:
+        if not (self.host.jam and self.host.jam.pci_address == address):
+            self.host.unbind(address)
+            if comes_back:
+                self.host.bind(address)
+
+    @rule(address=addresses)
+    def driver_comes(self, address: str) -> None:
+        self.host.bind(address)
+
+    @rule(address=addresses)
+    def unplug(self, address: str) -> None:
+        self.host.unplug(address)
+
+    @rule(address=addresses)
+    def plug(self, address: str) -> None:
+        self.host.plug(address)
+
+    @rule(address=addresses, word=st.lists(words, min_size=1, max_size=7))
+    def next_writes_fail(self, address: str, word: list[int | str]) -> None:
+        self.host.failures[address] = word
+
+    @rule(drawn=configs, failing=st.dictionaries(addresses, st.lists(words, min_size=1, max_size=7)))
+    def a_pass_with_much_to_do(
+        self, drawn: dict[str, tuple[PfRule, bool]], failing: dict[str, list[int | str]]
+    ) -> None:
+        self.edit(drawn)
+        self.host.failures.update(failing)
+        for address in failing:
+            self.somebody_writes(address, 0)
+        self._checked_pass(force=False)
+
+    @rule(address=addresses, index=st.integers(0, 1), drawn=configs)
+    def a_pass_in_the_way_of_a_vm(self, address: str, index: int, drawn: dict[str, tuple[PfRule, bool]]) -> None:
+        self.vm_starts(address, index)
+        self.edit(drawn)
+        self._checked_pass(force=False)
+
+    @rule(address=addresses, makes=st.sampled_from([0, 1, 2, 99, 99]), late=st.sampled_from([0.0, 0.0, 3.0, 90.0]))
+    def device_changes(self, address: str, makes: int, late: float) -> None:
+        if address in self.host.pfs:
+            self.host.pfs[address].makes, self.host.pfs[address].late = makes, late
+
+    @rule(takes_effect=st.booleans())
+    def stuck_write_ends(self, *, takes_effect: bool) -> None:
+        if self.host.jam:
+            self.host.end_jam(takes_effect=takes_effect)
+
+    @rule(seconds=st.sampled_from([0.1, 5.0, 29.9, 31.0, 600.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.host.now += seconds
+
+    # -- state.json --
+
+    @rule(size=st.sampled_from([0, 0, 1, 100, -2]))
+    def state_is_lost(self, size: int) -> None:
+        """Truncated, in truth; a daemon that could not save keeps its own."""
+        if not self.host.unsaved:
+            self.host.data = self.host.data[:size]
+            self.known, self.counters = None, Counters()
+            self.must.clear()
+            self.has_lost_memory = True
+
+    @rule(problem=st.sampled_from(["", "", "No space left on device"]))
+    def disk_is_full(self, problem: str) -> None:
+        self.host.save_problem = problem
+        self.has_lost_memory = self.has_lost_memory or bool(problem)
+
+    # -- systemd --
+
+    @rule(name=st.sampled_from(UNITS), ends=st.sampled_from(UnitOutcome))
+    def unit_will_end_so(self, name: str, ends: UnitOutcome) -> None:
+        self.host.units[name].ends = UnitOutcome.DONE if ends is UnitOutcome.BUS_ERROR else ends
+
+    @rule(name=st.sampled_from(UNITS), is_masked=rarely)
+    def unit_stops(self, name: str, *, is_masked: bool) -> None:
+        self.host.units[name].active_state = "inactive"
+        self.host.units[name].load_state = "masked" if is_masked else "loaded"
+        self._is_served(name)
+
+    @rule(name=st.sampled_from(UNITS))
+    def somebody_starts_unit(self, name: str) -> None:
+        self.host.units[name].load_state = "loaded"
+        self.host.start_unit(name)
+        self._is_served(name)
+
+    @rule(lives=st.booleans(), restarts=st.sampled_from([None, None, 0, 1]))
+    def bus_changes(self, restarts: int | None, *, lives: bool) -> None:
+        self.host.has_bus, self.host.bus_lives_for = lives, restarts
+
+    # -- what we do --
+
+    @rule(force=rarely)
+    def a_pass(self, *, force: bool) -> None:
+        self._checked_pass(force=force)
+
+    @rule()
+    def another_pass(self) -> None:
+        self._checked_pass(force=False)
+
+    @rule(calls=st.integers(0, 25), harmed=st.sets(addresses))
+    def a_pass_that_dies(self, calls: int, harmed: set[str]) -> None:
+        unsaved, self.host.crash_in = self.host.unsaved, calls
+        for address in harmed:
+            self.somebody_writes(address, 1)
+        try:
+            self._checked_pass(force=False)
+        except Crash:
+            self.host.unsaved = unsaved  # the daemon never hears of what its child could not save
+            self.may |= self._running
+        finally:
+            self.host.crash_in = None
+
+    @rule()
+    def a_look(self) -> None:
+        before = list(self.host.writes), self.host.data, self.host.locks
+        run_pass(self.host, self._load(), mode=Mode.OBSERVE)
+        assert before == (self.host.writes, self.host.data, self.host.locks)
+
+    @rule()
+    def a_round_of_restarts(self) -> None:
+        self._checked_restarts()
+
+    @rule(calls=st.integers(0, 8))
+    def a_round_that_dies(self, calls: int) -> None:
+        unsaved, self.host.crash_in = self.host.unsaved, calls
+        try:
+            self._checked_restarts()
+        except Crash:
+            self.host.unsaved = unsaved
+        finally:
+            self.host.crash_in = None
+
+    # -- what must be true --
+
+    @invariant()
+    def no_restart_is_lost(self) -> None:
+        pending = self.host.load_state()[0].pending
+        for name in self.must & self._running:
+            assert pending, f"{name} never hears of it"
+            assert pending.changed_at is None or self.host.units[name].started_at <= pending.changed_at
+
+    @invariant()
+    def counters_only_grow(self) -> None:
+        now = self.host.load_state()[0].counters
+        assert now.passes >= self.counters.passes
+        assert now.pass_failures >= self.counters.pass_failures
+        for name in ("vf_losses", "restarts", "restart_failures"):
+            new, old = getattr(now, name), getattr(self.counters, name)
+            assert all(new.get(key, 0) >= count >= 0 for key, count in old.items())
+        self.counters = now
+        if not self.has_lost_memory:
+            assert all(count <= self.host.lost.get(key, 0) for key, count in now.vf_losses.items())
+
+    def teardown(self) -> None:
+        """The faults are over: it becomes quiet, and all is as it should be."""
+        self._end_faults()
+        for _ in range(QUIET_ROUNDS):
+            self.host.now += 120.0
+            self._checked_pass(force=False)
+            self._checked_restarts()
+        report = self._checked_pass(force=False)
+        assert self.host.load_state()[0].pending is None
+        if any(pf.reason is Reason.FEWER_VFS for pf in report.pfs):  # VFs that some asked for more than: see Short
+            report = self._checked_pass(force=True)
+        for pf in report.pfs:
+            if pf.pci_address and pf.desired <= pf.max_vfs:
+                assert pf.state is PfState.OK, pf.message
+
+    def _end_faults(self) -> None:
+        host = self.host
+        host.failures, host.save_problem, host.has_bus, host.bus_lives_for = {}, "", True, None
+        host.files = (ConfigFile("/c", toml_of(self.written)),)
+        for unit in host.units.values():
+            unit.ends = UnitOutcome.DONE
+        for address in TOTALS:
+            host.plug(address)
+            host.release(address, stays_bound=True)
+            host.bind(address)
+            if address in host.pfs:
+                host.pfs[address].makes, host.pfs[address].late = 99, 0.0
+        host.owners = type(host.owners)()
+        if host.jam:
+            host.end_jam(takes_effect=True)
+
+    # -- a pass, and what must be true after it --
+
+    @property
+    def _running(self) -> set[str]:
+        return {name for name, unit in self.host.units.items() if unit.is_running}
+
+    def _is_served(self, name: str) -> None:
+        self.must.discard(name)
+        self.may.discard(name)
+
+    def _load(self) -> Loaded:
+        """As commands/jobs.py loads it, and checked against what the administrator wrote."""
+        try:
+            loaded = load_config(self.host, self.last_good)
+        except ConfigError as error:
+            loaded = Loaded(Config(), error.problems)
+        if self.host.files and self.host.files[0] not in BROKEN:
+            self.wanted = self.written
+        assert loaded.config.pf == self.wanted
+        self.last_good = loaded.config
+        return loaded
+
+    def _rule_of(self, pf: PfFacts) -> PfRule | None:
+        return next(
+            (one for one in self.wanted if one.match.pci_address == pf.pci_address or self._names(one, pf)), None
+        )
+
+    @staticmethod
+    def _names(one: PfRule, pf: PfFacts) -> bool:
+        return one.match.netdev in [dev.name for dev in pf.netdevs]
+
+    def _checked_pass(self, *, force: bool) -> PassReport:
+        host, loaded = self.host, self._load()
+        host.now += 0.25
+        mine = {address: one for address, pf in host.pfs.items() if (one := self._rule_of(pf.facts))}
+        host.may_write = {address: force or one.when_in_use is WhenInUse.REPLACE for address, one in mine.items()}
+        host.is_meddled_with = False
+        first, scripted = host.incarnations(), {address for address, script in host.failures.items() if script}
+        report = run_pass(host, loaded, mode=Mode.APPLY, force=force)
+        self._note_changes(first)
+        assert report.jam == host.jam
+        assert all(count > 0 for count in report.losses.values())
+        for pf in report.pfs:
+            self._check_line(pf)
+        if not host.is_meddled_with:
+            assert {pf.pci_address for pf in report.pfs} - {""} == set(mine)
+            self._check_neighbours(report, mine, scripted)
+            self._check_second_pass(report, loaded)
+        return report
+
+    def _note_changes(self, first: dict[str, frozenset[int]]) -> None:
+        """`first`: what the pass found. Consumers are owed a restart for each VF that is not the one they knew."""
+        now, known, nothing = self.host.incarnations(), first if self.known is None else self.known, frozenset[int]()
+        mine = [address for address, pf in self.host.pfs.items() if self._rule_of(pf.facts)]
+        if any(now[address] != known.get(address, nothing) for address in mine):
+            self.must |= self._running
+            self.may |= self._running
+        self.known = now
+
+    def _check_line(self, pf: PfReport) -> None:
+        here = self.host.pfs.get(pf.pci_address)
+        assert here or not pf.pci_address or self.host.is_meddled_with
+        assert pf.num_vfs == len(pf.vfs) == (here.facts.num_vfs if here else 0)
+        assert pf.state is not PfState.PENDING or self.host.is_meddled_with
+        if pf.is_degraded:
+            assert pf.reason
+            assert pf.message
+        if pf.state is PfState.OK:
+            assert here
+            assert (one := self._rule_of(here.facts))
+            assert pf.num_vfs == pf.desired == target_of(one, here.facts)
+            assert pf.vfs_in_use == len(self.host.used(pf.pci_address))
+
+    def _check_neighbours(self, report: PassReport, mine: dict[str, PfRule], scripted: set[str]) -> None:
+        """What goes wrong on one PF is not seen on another, but for a write that is stuck."""
+        saved = self.host.load_state()[0]
+        excused = scripted | {*saved.short, *saved.incomplete}
+        for pf in report.pfs:
+            if self.host.jam or not pf.pci_address or pf.pci_address in excused:
+                continue
+            here = self.host.pfs[pf.pci_address]
+            target = target_of(mine[pf.pci_address], here.facts)
+            is_possible = here.facts.driver and target <= min(here.facts.total_vfs, here.makes)
+            if is_possible and not self.host.used(pf.pci_address):
+                assert pf.state is PfState.OK, pf.message
+
+    def _check_second_pass(self, report: PassReport, loaded: Loaded) -> None:
+        """At once, with nothing changed: it writes nothing that the first one did not fail to."""
+        if self.host.crash_in is not None:
+            return
+        before, pending = len(self.host.writes), self.host.load_state()[0].pending
+        settled = {pf.pci_address for pf in report.pfs if not pf.is_degraded or pf.reason in NO_WRITE}
+        if any(not pf.is_degraded or pf.reason in NO_WRITE for pf in report.pfs) and not any(
+            self.host.failures.values()
+        ):
+            run_pass(self.host, loaded, mode=Mode.APPLY)
+            wrote = {line.split()[0] for line in self.host.writes[before:]}
+            assert not wrote & settled, self.host.writes[before:]
+            if not wrote:
+                assert self.host.load_state()[0].pending == pending
+            self._note_changes(self.known or {})
+
+    def _checked_restarts(self) -> None:
+        host, loaded = self.host, self._load()
+        host.restarted.clear()
+        pending = host.load_state()[0].pending
+        if pending and pending.changed_at is None:  # a pass died in its write: nobody knows whether VFs changed
+            self.may |= self._running
+        try:
+            run_restarts(host, loaded.config.services)
+        finally:
+            for name in host.restarted:
+                assert name in self.may, f"{name} is restarted for nothing"
+                self._is_served(name)
+
+
+@pytest.mark.timeout(60 + SECONDS_FOR_EXAMPLE * int(EXAMPLES or 0))
+def test_whatever_happens_no_vm_loses_a_vf_and_all_is_well_when_it_ends() -> None:
+    """The same steps each time; SRIOV_MODEL_EXAMPLES asks for that many runs of new ones."""
+    run_state_machine_as_test(
+        Host,
+        settings=settings(
+            max_examples=int(EXAMPLES or 100),
+            stateful_step_count=STEPS,
+            derandomize=not EXAMPLES,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
