@@ -6,6 +6,7 @@ hold. docs/benchmarks.md has the figures of one run and what they stand for.
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -57,15 +58,28 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="of first applies; each takes about two minutes")
     parser.add_argument("--idle-rounds", type=int, default=15, help="of runs with nothing to do")
     arguments = parser.parse_args()
-    with running_vm() as vm:
-        pfs = _prepare(vm)
-        idle_none = _idle(vm, "none", arguments.idle_rounds)
-        idle_kernel = _idle(vm, "kernel", arguments.idle_rounds)
-        daemon = _daemon(vm)
-        first = _measure(vm, f"first {arguments.rounds} {FOLDER} {' '.join(pfs)}")
+    try:
+        figures = _measure_all(arguments.rounds, arguments.idle_rounds)
+    except subprocess.TimeoutExpired as error:
+        print(f"the guest no longer answers ({error}): an emulated CPU may lose its timer; once more from the start")
+        figures = _measure_all(arguments.rounds, arguments.idle_rounds)
+    idle_none, idle_kernel, first, daemon = figures
     _show_seconds({"nothing to do, none": idle_none, "nothing to do, kernel": idle_kernel, "first apply": first})
     _show(_lines(idle_none, idle_kernel, first, daemon))
     return 0
+
+
+def _measure_all(rounds: int, idle_rounds: int) -> tuple[Seconds, Seconds, Seconds, dict[str, float]]:
+    with running_vm() as vm:
+        pfs = _prepare(vm)
+        idle_none = _idle(vm, "none", idle_rounds)
+        idle_kernel = _idle(vm, "kernel", idle_rounds)
+        daemon = _daemon(vm)
+        first: Seconds = {}
+        for _ in range(rounds):
+            for name, seconds in _measure(vm, f"first 1 {FOLDER} {' '.join(pfs)}").items():
+                first.setdefault(name, []).extend(seconds)
+    return idle_none, idle_kernel, first, daemon
 
 
 def _prepare(vm: Vm) -> list[str]:
@@ -106,7 +120,8 @@ def _daemon(vm: Vm) -> dict[str, float]:
 
 def _measure(vm: Vm, arguments: str) -> Seconds:
     print(f"measuring: {arguments}", flush=True)
-    answer: Seconds = json.loads(vm.check(f"python3 {REMOTE} {arguments}", timeout_seconds=3600))
+    answer: Seconds = json.loads(vm.check(f"python3 {REMOTE} {arguments}", timeout_seconds=400))
+    print(f"  {answer}", flush=True)
     return answer
 
 
