@@ -79,7 +79,12 @@ def understood(line: bytes, what: str) -> Answer:
         raise SysfsError(
             f"{what}: the process that did it ended without a word", hint="it was killed, or out of memory"
         )
-    told: Answer = msgspec.json.decode(child.checked(line, what), type=Answer)
+    try:
+        told: Answer = msgspec.json.decode(child.checked(line, what), type=Answer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SysfsError(
+            f"{what}: the process that did it broke off: {error}", hint="it was killed, or out of memory"
+        ) from error
     match told:
         case KernelSaidNo():
             raise SysfsError(told.message, errno=told.errno, hint=told.hint)

@@ -81,7 +81,7 @@ def end_of(line: bytes) -> JobEnd:
     """Understands a job's last line. Raises SriovBootstrapError when the job broke."""
     try:
         return msgspec.json.decode(child.checked(line, "a job of the daemon"), type=JobEnd)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SriovBootstrapError(
             "its process ended without a report", hint="it was killed, or out of memory"
         ) from error

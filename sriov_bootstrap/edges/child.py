@@ -82,7 +82,9 @@ def call(
 def checked(line: bytes, what: str) -> bytes:
     """The line, or the crash that it carries as an exception."""
     if line.startswith(CRASH):
-        raise SriovBootstrapError(f"{what}: {line[1:].decode().strip()}", hint="this is a bug: please report it")
+        raise SriovBootstrapError(
+            f"{what}: {line[1:].decode(errors='replace').strip()}", hint="this is a bug: please report it"
+        )
     return line
 
 
