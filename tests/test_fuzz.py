@@ -1,0 +1,82 @@
+"""Bytes from other processes: whatever they are, nothing is raised that is not of the error family."""
+
+import contextlib
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from builders import PF
+from sriov_bootstrap.commands import answers, jobs
+from sriov_bootstrap.core.followup import UnitOutcome, UnitResult, UnitState
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.state import State
+from sriov_bootstrap.edges import child, iproute
+from sriov_bootstrap.edges.child import Completed
+from sriov_bootstrap.errors import SriovBootstrapError
+
+DEEP = b"[" * 100_000
+END = msgspec.json.encode(jobs.JobEnd(State(boot_id="b")))
+ANSWERS = tuple(
+    msgspec.json.encode(one)
+    for one in (
+        answers.Ended(Outcome.CHANGED),
+        answers.KernelSaidNo(16, "said no", "wait"),
+        answers.SomebodyUsesIt("in use", "wait"),
+        answers.BusFailed("no bus", "wait"),
+        answers.Units((UnitState("a.service"),)),
+        answers.Restarted((UnitResult("a.service", UnitOutcome.DONE),)),
+    )
+)
+LINKS = b'[{"ifname": "ens1f0", "altnames": ["enp59s0f0"], "addr_info": [{"local": "192.0.2.1", "prefixlen": 24}]}]'
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def bytes_like(*good: bytes) -> st.SearchStrategy[bytes]:
+    """Anything, JSON of any shape, a crash's words, and good lines of which a part is gone or another one."""
+    lines = st.sampled_from(good)
+    spoilt = st.tuples(lines, st.integers(0, 400), st.integers(0, 3), st.binary(max_size=3)).map(
+        lambda drawn: drawn[0][: drawn[1]] + drawn[3] + drawn[0][drawn[1] + drawn[2] :]
+    )
+    cut = st.tuples(lines, st.integers(0, 400)).map(lambda drawn: drawn[0][: drawn[1]])
+    crash = st.binary(max_size=50).map(lambda text: child.CRASH + text)
+    return st.binary(max_size=200) | values.map(msgspec.json.encode) | spoilt | cut | crash
+
+
+@given(bytes_like(END))
+@example(DEEP)
+@example(b"")
+@example(b'{"state": {"report": {"notes": ["\xff"]}}}')
+@example(b'{"state": {"x": ' + DEEP)
+@example(child.CRASH + b"\xff")
+def test_any_bytes_are_the_end_of_a_job_or_say_that_it_broke(line: bytes) -> None:
+    with contextlib.suppress(SriovBootstrapError):
+        assert isinstance(jobs.end_of(line), jobs.JobEnd)
+
+
+@given(bytes_like(*ANSWERS))
+@example(DEEP)
+@example(b"")
+@example(b'{"kind": "busfailed", "message": "\xff", "hint": ""}')
+@example(b'{"kind": "ended", "x": ' + DEEP)
+@example(child.CRASH + b"\xff")
+def test_any_bytes_are_an_answer_or_say_that_there_is_none(line: bytes) -> None:
+    with contextlib.suppress(SriovBootstrapError):
+        assert isinstance(answers.understood(line, PF), answers.Ended | answers.Units | answers.Restarted)
+
+
+@pytest.mark.parametrize("returncode", [0, 255])
+@given(out=bytes_like(LINKS), error=st.binary(max_size=50))
+@example(out=DEEP, error=b"novf")
+@example(out=b'[{"ifname": "\xff"}]', error=b"")
+def test_any_words_of_ip_are_links_or_a_problem(returncode: int, out: bytes, error: bytes) -> None:
+    links = iproute.read_links(lambda _: Completed(returncode, out, error))
+    assert not (links.by_name and links.problem)
+    assert all(links.by_name)
+    assert returncode == 0 or links.problem.startswith("ip failed: ")
