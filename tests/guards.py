@@ -1,6 +1,7 @@
 """What keeps a unit test away from the real host, and finds what it leaves behind."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -39,7 +40,11 @@ class HostGuard:
 
 def children() -> set[str]:
     """Return the PIDs of this process's children; also of those that have ended and nobody has waited for."""
-    return {pid for tasks in Path("/proc/self/task").glob("*/children") for pid in tasks.read_text().split()}
+    found: set[str] = set()
+    for tasks in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends while we look
+            found.update(tasks.read_text().split())
+    return found
 
 
 def pending_tasks() -> list[asyncio.Task[object]]:

@@ -177,7 +177,9 @@ def test_ctrl_c_is_130_and_says_what_goes_on(tree: HostTree) -> None:
     lock = tree.root / "run/lock/sriov-bootstrap.lock"
     lock.touch()
     holder = subprocess.Popen(["flock", str(lock), "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    waiting = subprocess.Popen(command(tree, "--once"), stderr=subprocess.PIPE)
+    # A shell that starts the tests in the background has them ignore SIGINT, and whatever they start.
+    interruptible = ["env", "--default-signal=INT", *command(tree, "--once")]
+    waiting = subprocess.Popen(interruptible, stderr=subprocess.PIPE)
     try:
         wait_until_open(holder.pid, lock)
         wait_until_open(waiting.pid, lock)

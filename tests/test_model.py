@@ -452,7 +452,7 @@ def test_whatever_happens_no_vm_loses_a_vf_and_all_is_well_when_it_ends() -> Non
     run_state_machine_as_test(
         Host,
         settings=settings(
-            max_examples=int(EXAMPLES or 100),
+            max_examples=int(EXAMPLES or 250),
             stateful_step_count=STEPS,
             derandomize=not EXAMPLES,
             deadline=None,

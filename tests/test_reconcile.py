@@ -4,6 +4,7 @@ import errno
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
@@ -444,3 +445,14 @@ def test_a_vf_of_a_vm_that_is_shut_off_is_kept_unless_the_config_says_otherwise(
     report = a_pass(machine, make_config(RULE, openstack=OpenStack(protect_shutoff=protect)))
     assert verdicts(report) == [degraded(Reason.IN_USE) if protect else OK]
     assert report.pfs[0].num_vfs == num_vfs
+
+
+def test_a_loss_is_counted_whole_though_a_rule_by_driver_lets_go_of_the_pf_meanwhile() -> None:
+    config = make_config(make_rule(match=Match(driver="igb")))
+    machine = machine_with()
+    a_pass(machine, config)
+    whole = machine.pfs[PF].facts
+    for vfs, lost in ((whole.vfs[2:], 2), ((), 4)):
+        machine.pfs[PF].facts = replace(machine.pfs[PF].facts, driver="", vfs=vfs)
+        a_pass(machine, config)
+        assert machine.load_state()[0].counters.vf_losses == {PF: lost}

@@ -102,7 +102,8 @@ def lost_vfs(saved: State, pfs: tuple[PfFacts, ...]) -> dict[str, int]:
     our_doing = saved.pending.pci_addresses if saved.pending and saved.pending.changed_at is None else ()
     our_doing = (*our_doing, saved.report.jam.pci_address) if saved.report.jam else our_doing
     now = {pf.pci_address: incarnations(pf) for pf in pfs}
-    counted = {pf.pci_address for pf in saved.report.pfs} - set(our_doing)
+    # A rule by driver lets go of a PF while its driver goes, with the VFs half gone: what follows is the same loss.
+    counted = {pf.pci_address for pf in saved.report.pfs}.union(saved.counters.vf_losses) - set(our_doing)
     nothing: frozenset[int] = frozenset()
     losses = {address: len(saved.known.get(address, nothing) - now.get(address, nothing)) for address in counted}
     return {address: count for address, count in losses.items() if count}
