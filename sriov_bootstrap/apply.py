@@ -26,8 +26,8 @@ class Kernel(Protocol):
     def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
         """Writes if the file still says `before` and `guard()` returns "". SysfsError carries the errno."""
 
-    def write_autoprobe(self, action: SetAutoprobe, *, timeout_seconds: float) -> None:
-        """Writes sriov_drivers_autoprobe."""
+    def write_autoprobe(self, action: SetAutoprobe) -> None:
+        """Writes sriov_drivers_autoprobe, which never waits for anything."""
 
     def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:
         """Sets IFF_UP."""
@@ -74,7 +74,7 @@ def _call(action: Action, kernel: Kernel, guard: Callable[[], str]) -> Outcome:
             limit = write_deadline_seconds(max(before, after))
             return kernel.write_num_vfs(action, guard=guard, timeout_seconds=limit)
         case SetAutoprobe():
-            kernel.write_autoprobe(action, timeout_seconds=FILE_SECONDS)
+            kernel.write_autoprobe(action)
         case SetLinkUp():
             kernel.set_link_up(action, timeout_seconds=FILE_SECONDS)
         case WriteFile():

@@ -190,9 +190,9 @@ class FakeMachine:
         self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
         return Outcome.CHANGED
 
-    def write_autoprobe(self, action: SetAutoprobe, *, timeout_seconds: float) -> None:
+    def write_autoprobe(self, action: SetAutoprobe) -> None:
         """Sets it."""
-        self._begin(action, timeout_seconds)
+        self._begin(action, 0.0)
         self.change(action.pci_address, autoprobe=action.enabled)
 
     def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:

@@ -197,9 +197,9 @@ class ModelHost(FakeMachine):
         self._live()
         return Outcome.CHANGED
 
-    def write_autoprobe(self, action: SetAutoprobe, *, timeout_seconds: float) -> None:
+    def write_autoprobe(self, action: SetAutoprobe) -> None:
         """Sets it, and dies after it."""
-        super().write_autoprobe(action, timeout_seconds=timeout_seconds)
+        super().write_autoprobe(action)
         self._live()
 
     def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:

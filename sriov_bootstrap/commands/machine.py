@@ -169,9 +169,10 @@ class HostMachine:
         """See apply.Kernel."""
         return self._write(action, lambda: self._sysfs.write_num_vfs(action, guard), timeout_seconds)
 
-    def write_autoprobe(self, action: SetAutoprobe, *, timeout_seconds: float) -> None:
-        """See apply.Kernel."""
-        self._write(action, lambda: self._sysfs.write_autoprobe(action), timeout_seconds)
+    def write_autoprobe(self, action: SetAutoprobe) -> None:
+        """See apply.Kernel. No process of its own: the kernel sets a flag and takes no lock (drivers/pci/iov.c)."""
+        self.has_written = True
+        self._sysfs.write_autoprobe(action)
 
     def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:
         """See apply.Kernel."""

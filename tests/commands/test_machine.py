@@ -124,7 +124,7 @@ def test_the_other_writes_reach_their_files(tree: HostTree, machine: HostMachine
     folder = tree.add_pf(netdev="")
     flags = tree.add_netdev(PF, "ens1f0", flags="0x1002") / "flags"
     machine.set_link_up(SetLinkUp(PF, "ens1f0"), timeout_seconds=ENOUGH)
-    machine.write_autoprobe(SetAutoprobe(PF, enabled=False), timeout_seconds=ENOUGH)
+    machine.write_autoprobe(SetAutoprobe(PF, enabled=False))
     machine.write_file(WriteFile(PF, "/etc/modprobe.d/sriov-bootstrap-igb.conf", "options igb max_vfs=7\n"))
     assert flags.read_text() == "0x1003\n"
     assert (folder / "sriov_drivers_autoprobe").read_text() == "0\n"
