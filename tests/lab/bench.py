@@ -129,10 +129,12 @@ def _lines(idle_none: Seconds, idle_kernel: Seconds, first: Seconds, daemon: dic
     yield Line("idle_none", "--once, nothing to do / python3 -c pass", _ratio(idle_none, "once", "python"), 5.5)
     yield Line("idle_kernel", "the same, where VFs have netdevs", _ratio(idle_kernel, "once", "python"), 5.5)
     yield Line("bare", "the loop without probing / rc.local loop", _ratio(first, "bare", "loop"), None)
-    for vf_driver, target in (("none", 1 / 15), ("kernel", 1.05)):
-        for way, what in (("boot", "start of the service to ready"), ("once", "--once")):
-            ratio = _ratio(first, f"{vf_driver} {way}", "loop")
-            yield Line(f"{vf_driver}_{way}", f'first apply, "{vf_driver}": {what} / loop', ratio, target)
+    for way, what in (("boot", "start of the service to ready"), ("once", "--once")):
+        floor, loop = (_ratio(first, f"none {way}", one) for one in ("bare", "loop"))
+        yield Line(f"none_{way}", f'first apply, "none": {what} / rc.local loop', loop, 1 / 15)
+        yield Line(f"none_{way}_bare", "the same / the loop without probing", floor, None)
+        kernel = _ratio(first, f"kernel {way}", "loop")
+        yield Line(f"kernel_{way}", f'first apply, "kernel": {what} / rc.local loop', kernel, 1.05)
     yield Line("wake_ups", f"idle daemon: wake-ups in {IDLE_SECONDS} s, without pings", daemon["wake_ups"], 0, "")
     yield Line("pss", "idle daemon: memory (PSS)", daemon["pss"], 30, "MiB")
 
