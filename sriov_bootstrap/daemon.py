@@ -265,7 +265,7 @@ class Daemon:
     # -- sinks --
 
     async def _bind(self, now: float) -> None:
-        if error := await self._binding.bind(self._loaded.config.metrics.listen, now=now):
+        if error := await self._binding.bind(self._loaded.config.metrics, now=now):
             self._say(Level.ERROR, error.message, error.hint)
 
     def _tell(self) -> None:
@@ -277,7 +277,7 @@ class Daemon:
             self._is_stale = False
             self._host.publish(self._state, self._loaded)
             self._host.notify(f"STATUS={self._status()}")
-        self._binding.want(self._loaded.config.metrics.listen, now=self._clock())
+        self._binding.want(self._loaded.config.metrics, now=self._clock())
 
     def _say(self, level: Level, text: str, hint: str) -> None:
         self._unsaid.append(Event(level, text, {"hint": hint} if hint else {}))

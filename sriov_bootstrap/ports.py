@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.config import Config, Metrics
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import Handover, State
@@ -69,8 +69,8 @@ class Host(Protocol):
     def publish(self, value: State, loaded: Loaded) -> None:
         """Gives the metrics endpoint what it shows from now on."""
 
-    def make_endpoint(self, listen: str) -> Endpoint:
-        """The endpoint for `metrics.listen`."""
+    def make_endpoint(self, metrics: Metrics) -> Endpoint:
+        """The endpoint that [metrics] asks for."""
 
     def emit(self, lines: Iterable[Event]) -> None:
         """Writes to the log."""

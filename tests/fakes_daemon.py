@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from builders import PF, make_rule
-from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.config import Config, Metrics
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.plan import Jam, Reason
@@ -98,6 +98,7 @@ class FakeEndpoint:
         if self._listen in self._host.taken:
             raise SriovBootstrapError(f"cannot listen on {self._listen}: in use", hint="choose another port")
         self._host.listening.append(self._listen)
+        self._host.opened += 1
 
     async def stop(self) -> None:
         self._host.listening.remove(self._listen)
@@ -115,6 +116,7 @@ class FakeHost:
         self.asked_to_end: list[int] = []
         self.reaped: list[int] = []
         self.listening: list[str] = []
+        self.opened = 0
         self.taken: set[str] = set()
         self.published: list[State] = []
         self.logged: list[Event] = []
@@ -170,8 +172,8 @@ class FakeHost:
         assert isinstance(loaded, Loaded)
         self.published.append(value)
 
-    def make_endpoint(self, listen: str) -> FakeEndpoint:
-        return FakeEndpoint(self, listen)
+    def make_endpoint(self, metrics: Metrics) -> FakeEndpoint:
+        return FakeEndpoint(self, f"{metrics.listen} {metrics.web_config}".strip())
 
     def emit(self, lines: Iterable[Event]) -> None:
         self.logged += lines

@@ -539,6 +539,48 @@ def test_a_port_that_is_taken_is_tried_again_and_costs_nothing_else(stage: Stage
     assert stage.host.listening == ["localhost:10049"]
 
 
+def test_a_port_that_stays_taken_is_said_once(stage: Stage) -> None:
+    stage.host.taken = {"localhost:10049"}
+    stage.settle()
+    for _ in range(4):
+        stage.advance(31.0)
+        stage.udev.send(b"r")
+        stage.advance(0.2)
+        stage.end_pass(make_state())
+    text = "cannot listen on localhost:10049: in use"
+    assert stage.texts.count(text) == 1
+    stage.host.taken = set()
+    stage.advance(31.0)
+    stage.host.taken = {"localhost:10049"}
+    reconfigure(stage, Metrics(web_config="/web.yml"))
+    reconfigure(stage, Metrics())
+    assert stage.texts.count(text) == 2
+
+
+def reconfigure(stage: Stage, metrics: Metrics) -> None:
+    stage.host.config = replace(CONFIG, metrics=metrics)
+    stage.signal(signal.SIGHUP)
+    stage.advance(0.2)
+    stage.end_pass(make_state())
+
+
+def test_other_rules_about_who_may_see_it_open_the_endpoint_anew_and_a_textfile_does_not(settled: Stage) -> None:
+    reconfigure(settled, Metrics(textfile="/x.prom"))
+    assert settled.host.opened == 1
+    reconfigure(settled, Metrics(web_config="/web.yml"))
+    assert settled.host.listening == ["localhost:10049 /web.yml"]
+    assert settled.host.opened == 2
+
+
+def test_an_endpoint_that_may_not_open_with_its_new_rules_stays_closed(settled: Stage) -> None:
+    settled.host.taken = {"localhost:10049 /web.yml"}
+    reconfigure(settled, Metrics(web_config="/web.yml"))
+    assert settled.host.listening == []
+    settled.host.taken = set()
+    settled.advance(31.0)
+    assert settled.host.listening == ["localhost:10049 /web.yml"]
+
+
 @pytest.mark.parametrize(
     ("listen", "listening"), [pytest.param("[::1]:9", ["[::1]:9"], id="moved"), pytest.param("", [], id="off")]
 )

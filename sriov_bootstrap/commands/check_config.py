@@ -9,6 +9,10 @@ def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
     """ConfigError carries the problems to cli.py."""
     files = decode.effective(HostMachine(root=root, config_paths=config_paths).read_config())
     config = decode.decode(files)
+    if path := config.metrics.web_config:
+        from sriov_bootstrap.commands.web_access import WebAccess
+
+        WebAccess(path, lambda _: None).rules()
     if not files:
         print("no config file: valid, and nothing to do")
         return ExitCode.OK
@@ -16,5 +20,7 @@ def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
         print(f"read {file.path}")
     for rule in config.pf:
         print(f'rule "{rule.name}": {rule.num_vfs} VFs on every PF with {rule.match}')
+    if path:
+        print(f"read {path}, and the files that it names")
     print("valid")
     return ExitCode.OK

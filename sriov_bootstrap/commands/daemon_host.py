@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sriov_bootstrap.commands import jobs
 from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.config import Config, Metrics
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import Handover, State
@@ -18,7 +18,7 @@ from sriov_bootstrap.edges.notify import Notifier
 from sriov_bootstrap.reconcile import Loaded
 
 if TYPE_CHECKING:
-    from sriov_bootstrap.edges.http import Endpoint
+    from sriov_bootstrap.edges.http.endpoint import Endpoint
     from sriov_bootstrap.edges.log import Log
 
 
@@ -72,12 +72,16 @@ class DaemonHost:
         units = loaded.config.services.restart
         self._page = metrics.exposition(value, config_valid=not loaded.problems, units=units)
 
-    def make_endpoint(self, listen: str) -> "Endpoint":
-        """The endpoint for a `metrics.listen` that validate.py has let through."""
-        from sriov_bootstrap.edges.http import Endpoint
+    def make_endpoint(self, metrics: Metrics) -> "Endpoint":
+        """The endpoint for a [metrics] that validate.py has let through."""
+        from sriov_bootstrap.edges.http.endpoint import Endpoint
 
-        addresses, port = parse_listen(listen) or ((), 0)
-        return Endpoint(addresses, port, lambda: self._page)
+        addresses, port = parse_listen(metrics.listen) or ((), 0)
+        if not metrics.web_config:
+            return Endpoint(addresses, port, lambda: self._page)
+        from sriov_bootstrap.commands.web_access import WebAccess
+
+        return Endpoint(addresses, port, lambda: self._page, rules=WebAccess(metrics.web_config, self.emit).rules)
 
     def emit(self, lines: Iterable[Event]) -> None:
         """To the log."""

@@ -81,9 +81,10 @@ class OpenStack(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
-    """[metrics]: where Prometheus finds us; "" switches either off."""
+    """[metrics]: where Prometheus finds us, and who else may; "" switches each of them off."""
 
     listen: str = "localhost:10049"
+    web_config: str = ""
     textfile: str = ""
 
 

@@ -102,7 +102,7 @@ def _parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:
 
 def _check(path: str, document: dict[str, Any]) -> list[str]:
     """Every problem of one file: unknown keys, wrong types, impossible values."""
-    problems = _unknown_keys(document, Config, where=path)
+    problems = unknown_keys(document, Config, where=path)
     problems += [problem for name in document if name != "pf" for problem in _check_table(path, name, document[name])]
     entries = document.get("pf", [])
     if not isinstance(entries, list):
@@ -119,12 +119,12 @@ def _check_table(path: str, name: str, table: Any) -> list[str]:  # noqa: ANN401
     where = f"{path}: [{name}]"
     if not isinstance(table, dict):
         return [f"{where}: must be a table"]
-    if unknown := _unknown_keys(table, TABLES[name], where=where):
+    if unknown := unknown_keys(table, TABLES[name], where=where):
         return unknown
     try:
         converted = msgspec.convert(table, TABLES[name])
     except msgspec.ValidationError as error:
-        return [f"{where}: {_rephrased(error)}"]
+        return [f"{where}: {rephrased(error)}"]
     return [f"{where}: {problem}" for problem in validate.table_problems(converted)]
 
 
@@ -134,23 +134,24 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
         return [f"{where}: must be a table"]
     if isinstance(entry.get("name"), str):
         where = f'{path}: [[pf]] "{entry["name"]}"'
-    problems = _unknown_keys(entry, PfRule, where=where)
+    problems = unknown_keys(entry, PfRule, where=where)
     if isinstance(entry.get("match"), dict):
-        problems += _unknown_keys(entry["match"], Match, where=f"{where}: match")
+        problems += unknown_keys(entry["match"], Match, where=f"{where}: match")
     problems += [f"{where}: {problem}" for problem in validate.unsupported(entry)]
     if problems:
         return problems
     try:
         rule = msgspec.convert(entry, PfRule)
     except msgspec.ValidationError as error:
-        return [f"{where}: {_rephrased(error)}"]
+        return [f"{where}: {rephrased(error)}"]
     if rule.name in seen:
         return [f"{where}: this name is there twice in the file: only a drop-in may replace a rule"]
     seen.add(rule.name)
     return [f"{where}: {problem}" for problem in validate.pf_problems(rule)]
 
 
-def _unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> list[str]:
+def unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> list[str]:
+    """A line for each key that `struct` does not have, with the nearest that it has."""
     from difflib import get_close_matches  # only a mistake pays for it, not the boot
 
     known = struct.__struct_fields__
@@ -163,7 +164,7 @@ def _unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) ->
     return problems
 
 
-def _rephrased(error: msgspec.ValidationError) -> str:
+def rephrased(error: msgspec.ValidationError) -> str:
     """`Expected `int`, got `str` - at `$.num_vfs`` -> `num_vfs: expected int, got str`."""
     text, _, place = str(error).replace("`", "").partition(" - at $")
     key = place.lstrip(".")

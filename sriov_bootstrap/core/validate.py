@@ -116,6 +116,8 @@ def table_problems(table: Services | Metrics | Boot | OpenStack) -> list[str]:
             problems += [f'{key}: "{unit}" is not a service: write it like nova-compute.service' for unit in bad]
         if key == "textfile" and value and not (value.startswith("/") and value.endswith(".prom")):
             problems.append(f'{key}: "{value}" must be an absolute path ending in .prom, as node_exporter reads it')
+        if key == "web_config" and not value.startswith("/"):
+            problems.append(f'{key}: "{value}" must be an absolute path: the service has no folder of its own')
         if key == "listen" and value and parse_listen(value) is None:
             problems.append(f'{key}: "{value}" must be ADDRESS:PORT, with localhost, an IP address, or nothing for all')
     return problems

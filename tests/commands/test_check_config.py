@@ -65,6 +65,18 @@ def test_named_files_are_checked_instead_of_the_installed_ones(
     )
 
 
+def test_the_web_config_is_checked_with_all_that_it_names(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    web = tree.write("etc/sriov-bootstrap/web.yml", "tls_server_config: {cert_file: a, key_file: b}\n")
+    tree.configure(f'[metrics]\nweb_config = "{web}"\n')
+    assert check(tree) == USAGE
+    err = f"sriov-bootstrap: {web.parent}/a: cannot be read: No such file or directory\n"
+    out, said = capsys.readouterr()
+    assert (out, said.splitlines(keepends=True)[0]) == ("", err)
+    web.write_text("")
+    assert check(tree) == 0
+    assert f"read {web}, and the files that it names\n" in capsys.readouterr().out
+
+
 def test_a_folder_is_refused(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(tree, str(tree.root)) == USAGE
     assert capsys.readouterr().err.startswith(f"sriov-bootstrap: {tree.root}: is not a regular file\n")

@@ -129,6 +129,11 @@ def test_a_count_is_one_the_kernel_can_be_asked_for(value: int | str, problem: s
             Metrics(textfile="/x.txt"),
             ['textfile: "/x.txt" must be an absolute path ending in .prom, as node_exporter reads it'],
         ),
+        (Metrics(web_config="/etc/sriov-bootstrap/web.yml"), []),
+        (
+            Metrics(web_config="web.yml"),
+            ['web_config: "web.yml" must be an absolute path: the service has no folder of its own'],
+        ),
         (
             Metrics(listen="monitoring:80"),
             ['listen: "monitoring:80" must be ADDRESS:PORT, with localhost, an IP address, or nothing for all'],

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from sriov_bootstrap.edges.http import MAX_CONNECTIONS, Endpoint
+from sriov_bootstrap.edges.http.endpoint import MAX_CONNECTIONS, Endpoint
 from sriov_bootstrap.errors import SriovBootstrapError
 
 LOCALHOST = ("127.0.0.1", "::1")

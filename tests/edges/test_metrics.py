@@ -2,16 +2,14 @@
 
 import os
 import re
-import shutil
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
+from promtool import promtool
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State
@@ -81,11 +79,6 @@ def page(state: State = STATE, *, config_valid: bool = True) -> str:
     return exposition(state, config_valid=config_valid, units=UNITS, version="1.2.3").decode()
 
 
-def promtool(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    found = shutil.which("promtool") or str(Path(sys.prefix, "bin", "promtool"))  # where packaging/setup.sh puts it
-    return subprocess.run([found, *arguments], input=text, capture_output=True, text=True, check=False, timeout=30)
-
-
 def values(state: State) -> dict[tuple[str, ...], float]:
     """(name, label values in the order of the label names) -> value; fails where two series are the same."""
     series: dict[tuple[str, ...], float] = {}
@@ -125,6 +118,33 @@ def test_the_documented_alerts_are_rules_that_prometheus_takes(tmp_path: Path) -
     ended = promtool("check", "rules", str(rules))
     assert ended.returncode == 0, ended.stderr
     assert "SUCCESS" in ended.stdout
+
+
+def test_the_page_says_nothing_that_an_unprivileged_user_of_the_host_could_not_read() -> None:
+    """Labels are those below and no other, and who holds a VF (a process, a VM) is in none of them.
+
+    Addresses, ids, drivers, netdevs and IOMMU groups are world-readable in /sys; a rule's name and its network are the
+    operator's own labels, units and the version are what systemctl and dpkg show to everybody.
+    """
+    held = replace(
+        OK,
+        message="0000:3b:00.0: VF 1 is in use: held by qemu-system-x86 pid 4711 (instance-0000002a)",
+        vfs=(
+            VfReport(
+                1, "0000:3b:10.2", driver="vfio-pci", iommu_group="41", user="qemu-system-x86 (instance-0000002a)"
+            ),
+        ),
+    )
+    text = page(with_pfs(replace(held, state=PfState.DEGRADED, reason=Reason.IN_USE)))
+    labels = {
+        label for family in text_string_to_metric_families(text) for one in family.samples for label in one.labels
+    }
+    assert labels == {
+        *("pci_address", "netdev", "rule", "driver", "vendor_id", "device_id", "numa_node", "physical_network"),
+        *("pf_pci_address", "vf", "iommu_group", "in_use", "reason", "version", "unit", "le"),
+    }
+    assert 'in_use="1"' in text
+    assert not any(word in text for word in ("qemu", "4711", "instance-"))
 
 
 def test_no_series_says_when_it_was_created() -> None:

@@ -1,0 +1,286 @@
+"""One peer of the endpoint: bytes come in, an answer goes out, one timer says how long that may take. No task."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+from http import HTTPStatus
+from typing import Protocol, cast
+
+import h11
+
+MAX_HEADER_BYTES = 16 * 1024
+TEXT = "text/plain; charset=utf-8"
+CHALLENGE = 'Basic realm="sriov-bootstrap", charset="UTF-8"'
+
+Verdict = Callable[[bool], None]
+
+
+class Channel(Protocol):
+    """What lies between the wire and HTTP."""
+
+    is_over: bool
+
+    def receive(self, data: bytes) -> bytes:
+        """From the wire to plain text. ConnectionError when this peer is not to be served."""
+
+    def send(self, data: bytes) -> None:
+        """Plain text, for take()."""
+
+    def take(self) -> bytes:
+        """What is to go out over the wire."""
+
+    def close(self) -> None:
+        """A goodbye, for take()."""
+
+
+class Rules(Protocol):
+    """Who may see the pages. A connection that began under other rules ends with its next answer."""
+
+    @property
+    def headers(self) -> Iterable[tuple[str, str]]:
+        """Of every answer."""
+
+    def open_channel(self) -> Channel:
+        """For a new connection, at its first bytes."""
+
+    def admits(self, authorization: bytes, later: Verdict) -> bool | None:
+        """Whether this header opens the pages; None: `later` will be told."""
+
+    def withdraw(self, later: Verdict) -> None:
+        """Nobody waits for that verdict any more."""
+
+
+class Plain:
+    """The channel that is none."""
+
+    is_over = False
+
+    def __init__(self) -> None:
+        self._outgoing = b""
+
+    def receive(self, data: bytes) -> bytes:
+        return data
+
+    def send(self, data: bytes) -> None:
+        self._outgoing += data
+
+    def take(self) -> bytes:
+        data, self._outgoing = self._outgoing, b""
+        return data
+
+    def close(self) -> None:
+        pass
+
+
+class Public:
+    """The rules where there are none."""
+
+    headers = ()
+
+    def open_channel(self) -> Channel:
+        return Plain()
+
+    def admits(self, _authorization: bytes, _later: Verdict) -> bool:
+        return True
+
+    def withdraw(self, _later: Verdict) -> None:
+        pass
+
+
+PUBLIC = Public()
+
+
+class House(Protocol):
+    """The endpoint, as its peers see it."""
+
+    pages: dict[bytes, tuple[Callable[[], bytes], str]]
+    rules: Callable[[], Rules]
+    request_seconds: float
+    idle_seconds: float
+    peer_errors: int
+    buffer: bytearray
+
+    def admit(self, connection: "Connection") -> None: ...
+    def requeue(self, connection: "Connection", *, is_done: bool) -> None: ...
+    def release(self, connection: "Connection") -> None: ...
+
+
+class Connection(asyncio.BufferedProtocol):
+    """See above. TLS and passwords change nothing of its limits: they are part of the time that a request has."""
+
+    _transport: asyncio.Transport
+    _deadline: asyncio.TimerHandle
+    _rules: Rules
+    _channel: Channel
+
+    def __init__(self, endpoint: House) -> None:
+        self._endpoint = endpoint
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER_BYTES)
+        self._has_spoken = False
+        self._is_idle = False
+        self._is_blocked = False
+        self._is_leaving = False
+        self._waiting: Verdict | None = None  # for a password
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=0)  # blocked until the kernel has all of it
+        self._deadline = asyncio.get_running_loop().call_later(self._endpoint.request_seconds, self.evict)
+        self._endpoint.admit(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._deadline.cancel()
+        self._endpoint.release(self)
+        if self._waiting:
+            self._rules.withdraw(self._waiting)
+            self._waiting = None
+
+    def drop(self) -> None:
+        self._transport.abort()
+
+    def evict(self) -> None:
+        """It was too slow, or its place is needed."""
+        self._endpoint.peer_errors += not (self._is_idle or self._is_leaving or self._waiting)
+        self.drop()
+
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        return self._endpoint.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._is_leaving:
+            return
+        if not self._has_spoken:
+            self._has_spoken = True
+            self._rules = self._endpoint.rules()
+            self._channel = self._rules.open_channel()
+        if self._is_idle:
+            self._is_idle = False
+            self._wait(self._endpoint.request_seconds)
+        try:
+            data = self._channel.receive(bytes(self._endpoint.buffer[:nbytes]))
+        except ConnectionError:
+            self._endpoint.peer_errors += 1
+            self._leave()
+            return
+        self._transport.write(self._channel.take())
+        if data:
+            self._http.receive_data(data)
+        self._advance()
+
+    def pause_writing(self) -> None:
+        self._is_blocked = True
+
+    def resume_writing(self) -> None:
+        self._is_blocked = False
+        if not (self._is_leaving or self._waiting):
+            self._transport.resume_reading()
+            self._advance()
+
+    @property
+    def _is_held_up(self) -> bool:
+        return bool(self._is_blocked or self._waiting)
+
+    def _advance(self) -> None:
+        """Answers every request that has arrived in full, but no faster than the peer takes the answers."""
+        while not (self._is_held_up or self._is_leaving or self._transport.is_closing()):
+            if self._http.our_state is h11.DONE:
+                self._begin_again()
+            try:
+                request = self._http.next_event()
+                if not isinstance(request, h11.Request):
+                    break
+                has_body = not isinstance(self._http.next_event(), h11.EndOfMessage)
+            except h11.RemoteProtocolError as error:
+                self._endpoint.peer_errors += 1
+                self._send(HTTPStatus(error.error_status_hint), is_last=True)
+            else:
+                self._receive(request, has_body=has_body)
+        if self._is_leaving:
+            return
+        if self._is_held_up:
+            self._transport.pause_reading()  # or a peer that asks and never reads fills our memory
+        elif self._channel.is_over:
+            self._leave()
+
+    def _begin_again(self) -> None:
+        self._http.start_next_cycle()
+        self._endpoint.requeue(self, is_done=False)
+        self._is_idle = not self._http.trailing_data[0]
+        self._wait(self._endpoint.idle_seconds if self._is_idle else self._endpoint.request_seconds)
+
+    def _receive(self, request: h11.Request, *, has_body: bool) -> None:
+        """Asks who it is before anything else. A peer that came under other rules is to come again."""
+        rules = self._endpoint.rules()
+        answer = partial(self._answer, request, has_body=has_body, is_last=has_body or rules is not self._rules)
+        header = next((value for name, value in request.headers if name == b"authorization"), b"")
+        later = partial(self._on_verdict, answer)
+        self._rules = rules
+        is_admitted = rules.admits(header, later)
+        if is_admitted is None:
+            self._wait(self._endpoint.request_seconds)
+            self._waiting = later
+        else:
+            answer(is_admitted=is_admitted)
+
+    def _on_verdict(self, answer: Callable[..., None], is_admitted: bool) -> None:  # noqa: FBT001 - the verdict
+        self._waiting = None
+        if not self._transport.is_closing():
+            answer(is_admitted=is_admitted)
+            self._transport.resume_reading()
+            self._advance()
+
+    def _answer(self, request: h11.Request, *, has_body: bool, is_last: bool, is_admitted: bool) -> None:
+        """A body is never read: its connection ends with the answer."""
+        found = self._endpoint.pages.get(request.target.partition(b"?")[0])
+        send = partial(self._send, is_head=request.method == b"HEAD", is_last=is_last)
+        if not is_admitted:
+            send(HTTPStatus.UNAUTHORIZED, extra=[("WWW-Authenticate", CHALLENGE)])
+        elif found is None:
+            send(HTTPStatus.NOT_FOUND)
+        elif request.method not in {b"GET", b"HEAD"}:
+            send(HTTPStatus.METHOD_NOT_ALLOWED, extra=[("Allow", "GET, HEAD")])
+        elif has_body:
+            send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        else:
+            page, content_type = found
+            send(HTTPStatus.OK, page(), content_type=content_type)
+
+    def _send(
+        self,
+        status: HTTPStatus,
+        body: bytes | None = None,
+        *,
+        content_type: str = TEXT,
+        extra: Iterable[tuple[str, str]] = (),
+        is_head: bool = False,
+        is_last: bool = False,
+    ) -> None:
+        body = f"{status.value} {status.phrase}\n".encode() if body is None else body
+        headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), *extra, *self._rules.headers]
+        headers += [("Connection", "close")] if is_last else []
+        events = [h11.Response(status_code=status, reason=status.phrase, headers=headers), h11.EndOfMessage()]
+        if not is_head:
+            events.insert(1, h11.Data(data=body))
+        self._wait(self._endpoint.request_seconds)
+        self._channel.send(b"".join(self._http.send(event) or b"" for event in events))
+        self._transport.write(self._channel.take())
+        if self._http.our_state is not h11.DONE:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Says goodbye and throws away what still comes, until the peer closes or the deadline is over.
+
+        Closing with unread data in the kernel would send a reset, and the peer could lose the answer (RFC 9112, 9.6).
+        """
+        self._channel.close()
+        self._transport.write(self._channel.take())
+        self._is_leaving = True
+        self._endpoint.requeue(self, is_done=not self._is_blocked)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def _wait(self, seconds: float) -> None:
+        self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self.evict)

@@ -1,0 +1,44 @@
+import pytest
+
+from sriov_bootstrap.edges.yaml_text import MAX_BYTES, parse
+from sriov_bootstrap.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None),
+        ("a: yes\nb: 010\nc: null\nd: 2020-01-01\ne:\nf: [1, 'x']\n", None),
+        ("a: &x {b: c}\nd: *x\n", {"a": {"b": "c"}, "d": {"b": "c"}}),
+        ("a: !!python/object/apply:os.system [id]\n", {"a": ["id"]}),
+        ("<<: {a: b}\n", {"<<": {"a": "b"}}),
+    ],
+)
+def test_every_scalar_is_a_text_and_no_tag_makes_anything_else(text: str, value: object) -> None:
+    full = {"a": "yes", "b": "010", "c": "null", "d": "2020-01-01", "e": "", "f": ["1", "x"]}
+    assert parse(text.encode(), "web.yml") == (full if "yes" in text else value)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"a: b\na: c\n", 'web.yml: not YAML: line 2: "a" is there twice'),
+        (b"x:\n  a: b\n  a: c\n", 'web.yml: not YAML: line 3: "a" is there twice'),
+        (b"a: [\n", "web.yml: not YAML: line 2: "),
+        (b"\tb", "web.yml: not YAML: line 1: "),
+        (b"a: *b\n", "web.yml: not YAML: "),
+        (b"[a]: b\n", "web.yml: not YAML: line 1: found unhashable key"),
+        (b"a: b\n---\nc: d\n", "web.yml: not YAML: line 2: "),
+        (b"\xff\xfe\xfa", "web.yml: not YAML: "),
+        (b"a: \x01", "web.yml: not YAML: unacceptable character #x0001"),
+        (b"[" * 5000, "web.yml: not YAML: line 1: nested too deeply"),
+        (b"- " * 5000, "web.yml: not YAML: line 1: nested too deeply"),
+        (b"#" * (MAX_BYTES + 1), f"web.yml: has at most {MAX_BYTES} bytes"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(data: bytes, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(data, "web.yml")
+    (found,) = caught.value.problems
+    assert found.startswith(problem)
+    assert "\n" not in found
