@@ -1,77 +1,22 @@
 """The daemon whole, as a process: real jobs, real netlink, real signals, on a tree that looks like a host."""
 
-import contextlib
-import http.client
 import os
 import select
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from builders import PF
 from fakes_host import HostTree, rule
+from service import ENOUGH, QUIET, free_port, running, scrape
 from sriov_bootstrap.edges.files import Files
-
-RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(['run'], root=sys.argv[1]))"
-QUIET = '[metrics]\nlisten = ""\n'
-ENOUGH = 30.0
-
-
-class Service:
-    """A daemon and the service manager that listens to it."""
-
-    def __init__(self, tree: HostTree) -> None:
-        path = tree.root / "notify"
-        self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._manager.bind(str(path))
-        self._manager.settimeout(ENOUGH)
-        environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
-        argv = [sys.executable, "-I", "-c", RUN, str(tree.root)]  # -I: the installed package
-        self.process = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-
-    def wait_for(self, text: str) -> str:
-        """The first message from now on that has it."""
-        while text not in (message := self._manager.recv(4096).decode()):
-            pass
-        return message
-
-    def stop(self) -> tuple[int, str, float]:
-        """Exit code, log, and how long it took."""
-        began = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        _, err = self.process.communicate(timeout=ENOUGH)
-        return self.process.returncode, err.decode(), time.monotonic() - began
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-        self._manager.close()
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> HostTree:
     return HostTree(tmp_path)
-
-
-@contextlib.contextmanager
-def running(tree: HostTree) -> Iterator[Service]:
-    service = Service(tree)
-    try:
-        yield service
-    finally:
-        service.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_it_is_ready_after_its_first_pass_and_stops_when_told(tree: HostTree) -> None:
@@ -140,20 +85,6 @@ def test_a_write_that_hangs_stops_neither_ready_nor_a_scrape_nor_the_stop(tree: 
         os.close(end)
     assert files.read_jam(time.time()) is None
     assert (tree.root / "run/sriov-bootstrap/state.json").exists()
-
-
-def scrape(port: int) -> bytes:
-    """The endpoint opens right after READY=1."""
-    deadline = time.monotonic() + ENOUGH
-    while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ENOUGH)
-        try:
-            connection.request("GET", "/metrics")
-            return connection.getresponse().read()
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline
-        finally:
-            connection.close()
 
 
 def children_of(pid: int) -> list[int]:

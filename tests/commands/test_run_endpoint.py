@@ -1,0 +1,210 @@
+"""The daemon's endpoint as a process of its own: besieged, and asked by curl and openssl."""
+
+import contextlib
+import resource
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from certificates import Authority
+from fakes_host import HostTree, rule
+from service import ENOUGH, Service, free_port, running, scrape
+from sriov_bootstrap.edges.http.endpoint import ACCEPT_BATCH, MAX_BURST, MAX_CONNECTIONS
+
+SCRAPES = 2000
+REQUEST = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+IN_TRANSIT = 4 * ACCEPT_BATCH  # accepted and not counted yet, or dropped and not closed yet: a few turns of the loop
+SPARE = 8  # pipes of jobs
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return HostTree(tmp_path)
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """For the sockets of our side."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, before[1]), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+class Usage:
+    """What a process has, and the most that it ever had when we looked."""
+
+    def __init__(self, pid: int) -> None:
+        self._proc = Path(f"/proc/{pid}")
+        self.files = self.threads = self.kilobytes = 0
+
+    def look(self) -> None:
+        status = dict(line.split(":\t", 1) for line in (self._proc / "status").read_text().splitlines())
+        self.files = max(self.files, len(list((self._proc / "fd").iterdir())))
+        self.threads = max(self.threads, int(status["Threads"]))
+        self.kilobytes = max(self.kilobytes, int(status["VmRSS"].split()[0]))
+
+
+def siege(port: int, usage: Usage) -> list[bytes]:
+    """500 idle peers, 50 with a header of 1 MB, 50 that drip theirs, and beside them thousands of scrapes at once."""
+    with contextlib.ExitStack() as peers:
+        bad, good = [], []
+        for number in range(600):
+            bad.append(peers.enter_context(closing(socket.create_connection(("127.0.0.1", port)))))
+            bad[-1].setblocking(False)  # noqa: FBT003 - the method's own signature
+            if number < 100:
+                say(bad[-1], b"GET / HTTP/1.1\r\nX: " + b"x" * (2**20 if number % 2 else 10))
+        for number in range(SCRAPES):
+            good.append(peers.enter_context(closing(socket.create_connection(("127.0.0.1", port), ENOUGH))))
+            good[-1].sendall(REQUEST)
+            say(bad[number % 50 * 2], b"x")
+            if number % 20 == 0:
+                usage.look()
+        return [answer_to(one) for one in good]
+
+
+def say(peer: socket.socket, data: bytes) -> None:
+    with contextlib.suppress(OSError):  # it was thrown out, or nobody reads what it says
+        peer.send(data)
+
+
+def answer_to(peer: socket.socket) -> bytes:
+    parts = []
+    with contextlib.suppress(ConnectionResetError):
+        while part := peer.recv(1 << 16):
+            parts.append(part)
+    return b"".join(parts)
+
+
+@pytest.mark.usefixtures("many_files")
+def test_a_siege_costs_bounded_memory_and_sockets_no_thread_and_no_pass(tree: HostTree) -> None:
+    tree.add_pf(num_vfs=4)
+    port = free_port()
+    endpoint = f'[metrics]\nlisten = "127.0.0.1:{port}"\n'
+    tree.configure(rule(4) + endpoint)
+    with running(tree) as service:
+        service.wait_for("READY=1")
+        scrape(port)
+        before, during = Usage(service.process.pid), Usage(service.process.pid)
+        before.look()
+        tree.configure(rule(32) + endpoint)
+        service.process.send_signal(signal.SIGHUP)
+        answers = siege(port, during)
+        assert sum(answer.startswith(b"HTTP/1.1 200 OK\r\n") for answer in answers) == SCRAPES
+        service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot make 32 VFs: the device offers 7")
+        assert during.threads == 1
+        assert MAX_CONNECTIONS < during.files <= before.files + MAX_BURST + IN_TRANSIT + SPARE
+        assert during.kilobytes < before.kilobytes + 16 * 1024
+        code, log, _ = service.stop()
+    assert code == 0
+    assert "Traceback" not in log
+
+
+class Site:
+    """Certificates, web.yml, and a daemon's config that names it."""
+
+    def __init__(self, tree: HostTree) -> None:
+        self.folder = tree.root / "site"
+        self.port = free_port()
+        self.authority = Authority(self.folder, "site")
+        self.authority.issue("server")
+        self.authority.issue("prometheus")
+        self.web = self.folder / "web.yml"
+        config = f'[metrics]\nlisten = "127.0.0.1:{self.port}"\nweb_config = "{self.web}"\n'
+        tree.configure(rule(4) + config)
+
+    def configure(self, **passwords: str) -> None:
+        hashes = {name: bcrypt.hashpw(one.encode(), bcrypt.gensalt(4)).decode() for name, one in passwords.items()}
+        users = "".join(f"  {name}: {hashed}\n" for name, hashed in hashes.items())
+        self.web.write_text(
+            "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_ca_file: site.crt\n"
+            f"  client_auth_type: RequireAndVerifyClientCert\nbasic_auth_users:\n{users}"
+        )
+
+    def curl(self, *arguments: str, name: str = "prometheus") -> tuple[int, str]:
+        """curl's exit code, and the HTTP status."""
+        own = ["--cacert", "site.crt", *(["--cert", f"{name}.crt", "--key", f"{name}.key"] if name else [])]
+        argv = ["curl", "-sS", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code}", *own, *arguments]
+        argv += [f"https://127.0.0.1:{self.port}/metrics"]
+        ended = subprocess.run(argv, cwd=self.folder, capture_output=True, text=True, check=False, timeout=ENOUGH)
+        return ended.returncode, ended.stdout
+
+    def s_client(self, *arguments: str) -> str:
+        connect = ["s_client", "-connect", f"127.0.0.1:{self.port}", "-CAfile", "site.crt", "-verify_return_error"]
+        argv = ["openssl", *connect, *arguments]
+        ended = subprocess.run(argv, cwd=self.folder, input=b"", capture_output=True, check=False, timeout=ENOUGH)
+        return ended.stdout.decode(errors="replace")
+
+
+def wait_for_port(port: int) -> None:
+    """It opens right after READY=1."""
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+
+
+def applied(service: Service) -> None:
+    """Everything that a SIGHUP brings is done."""
+    service.process.send_signal(signal.SIGHUP)
+    service.wait_for("RELOADING=1")
+    service.wait_for("STATUS=")
+
+
+def test_curl_and_openssl_see_what_web_config_lets_them_see(tree: HostTree) -> None:
+    tree.add_pf(num_vfs=4)
+    site = Site(tree)
+    site.configure(prometheus="old")
+    with running(tree) as service:
+        service.wait_for("READY=1")
+        wait_for_port(site.port)
+        assert site.curl("-u", "prometheus:old") == (0, "200")
+        assert site.curl("-u", "prometheus:wrong") == (0, "401")
+        assert site.curl() == (0, "401")
+        assert site.curl("-u", "prometheus:old", name="")[1] == "000"
+        assert site.curl("-u", "prometheus:old", "--http2", "--tlsv1.3") == (0, "200")
+        shown = site.s_client("-cert", "prometheus.crt", "-key", "prometheus.key")
+        assert "Verify return code: 0 (ok)" in shown
+        assert "subject=CN = server" in shown.replace("CN=server", "CN = server")
+        assert "no protocols available" in str(site.s_client("-tls1_1")) or "Cipher is (NONE)" in site.s_client(
+            "-tls1_1"
+        )
+
+        site.configure(prometheus="new")
+        site.authority.issue("next")
+        for ending in ("key", "crt"):
+            (site.folder / f"next.{ending}").replace(site.folder / f"server.{ending}")
+        assert site.curl("-u", "prometheus:old") == (0, "401")
+        assert site.curl("-u", "prometheus:new") == (0, "200")
+        assert "CN = next" in site.s_client().replace("CN=next", "CN = next")
+
+        site.web.write_text("tls_server_config: {min_version: TLS13}\n")
+        assert site.curl("-u", "prometheus:new") == (0, "200")
+        usage = Usage(service.process.pid)
+        usage.look()
+        assert usage.threads == 1
+        code, log, _ = service.stop()
+    assert code == 0
+    changed = [line for line in log.splitlines() if line.startswith(f"<6>metrics: {site.web} or a file of it has")]
+    broken = [line for line in log.splitlines() if line.startswith("<4>metrics: web_config is not valid")]
+    assert changed
+    assert len(broken) == 2  # cert_file, key_file
+
+
+def test_a_broken_web_config_closes_the_endpoint_and_nothing_else(tree: HostTree) -> None:
+    tree.add_pf(num_vfs=4)
+    site = Site(tree)
+    with running(tree) as service:
+        assert service.wait_for("READY=1") == "READY=1\nSTATUS=4 VFs on 1 PFs as desired"
+        applied(service)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", site.port))
+        code, log, _ = service.stop()
+    assert code == 0
+    assert log.count(f"<3>{site.web}: cannot be read: No such file or directory | hint=") == 1

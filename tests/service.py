@@ -1,0 +1,77 @@
+"""The daemon whole, as a process, and the service manager that listens to it."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from fakes_host import HostTree
+
+RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(['run'], root=sys.argv[1]))"
+QUIET = '[metrics]\nlisten = ""\n'
+ENOUGH = 30.0
+
+
+class Service:
+    """A daemon and the service manager that listens to it."""
+
+    def __init__(self, tree: HostTree) -> None:
+        path = tree.root / "notify"
+        self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._manager.bind(str(path))
+        self._manager.settimeout(ENOUGH)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
+        argv = [sys.executable, "-I", "-c", RUN, str(tree.root)]  # -I: the installed package
+        self.process = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+
+    def wait_for(self, text: str) -> str:
+        """The first message from now on that has it."""
+        while text not in (message := self._manager.recv(4096).decode()):
+            pass
+        return message
+
+    def stop(self) -> tuple[int, str, float]:
+        """Exit code, log, and how long it took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        _, err = self.process.communicate(timeout=ENOUGH)
+        return self.process.returncode, err.decode(), time.monotonic() - began
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self._manager.close()
+
+
+@contextlib.contextmanager
+def running(tree: HostTree) -> Iterator[Service]:
+    service = Service(tree)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def scrape(port: int) -> bytes:
+    """The endpoint opens right after READY=1."""
+    deadline = time.monotonic() + ENOUGH
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ENOUGH)
+        try:
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+        finally:
+            connection.close()
