@@ -3,6 +3,8 @@
 The counters live here and not in the daemon, so that `--once`, the daemon and its successor count the same things.
 """
 
+import contextlib
+
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
@@ -48,6 +50,7 @@ class Handover(Struct, frozen=True):
 class State(Struct, frozen=True):
     """state.json.
 
+    `passed_at`: when the last pass ended, on CLOCK_MONOTONIC, which no change of the clock moves.
     `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs of our making
     that still wait for their driver; `short`: PFs that made fewer VFs than they were asked for.
     """
@@ -56,6 +59,7 @@ class State(Struct, frozen=True):
     boot_id: str = ""
     report: PassReport = PassReport()
     last_success_at: float = 0.0
+    passed_at: float = 0.0
     pending: PendingRestart | None = None
     known: dict[str, frozenset[int]] = {}
     incomplete: tuple[str, ...] = ()
@@ -69,17 +73,34 @@ def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
     fresh = State(boot_id=boot_id)
     if not data:
         return fresh, ""
+    note = ""
     try:
         saved = msgspec.json.decode(data, type=State)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # ValidationError is a DecodeError
+    except msgspec.ValidationError as error:
+        saved, note = _understood(data), f"state.json is of another version, not all of it was understood: {error}"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return fresh, f"state.json is not readable and was started anew: {error}"
     if len(saved.counters.duration_buckets) != len(DURATION_BUCKETS):
-        return fresh, "state.json counts other durations and was started anew"
+        counters = replace(saved.counters, duration_buckets=Counters().duration_buckets, duration_sum=0.0)
+        saved, note = replace(saved, counters=counters), "state.json counts other durations: they were started anew"
     if saved.format != FORMAT:
         return fresh, f"state.json has format {saved.format}, not {FORMAT}, and was started anew"
     if saved.boot_id != boot_id:
         return fresh, ""
-    return saved, ""
+    return saved, note
+
+
+def _understood(data: bytes) -> State:
+    """What this version understands of another one's: a word that it does not know in the report costs no restart."""
+    kept = {}
+    try:
+        fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return State()
+    for field in msgspec.structs.fields(State):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            kept[field.encode_name] = msgspec.json.decode(fields.get(field.encode_name, b"-"), type=field.type)
+    return State(**kept)
 
 
 def dump(saved: State) -> bytes:
@@ -218,6 +239,7 @@ def fold(
         saved,
         report=report,
         last_success_at=saved.last_success_at if report.is_degraded else report.started_at + report.seconds,
+        passed_at=now_monotonic,
         pending=pending,
         known={pf.pci_address: incarnations(pf) for pf in pfs},
         counters=_counted(saved.counters, report, handover),
