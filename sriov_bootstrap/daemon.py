@@ -28,6 +28,7 @@ STOP_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
 READY_RETRY_SECONDS = 0.1  # systemd's queue was full
 NEVER = float("inf")
+LOOK_AT_UDEVD = "until it runs a loss is seen ten minutes late: systemctl status systemd-udevd"
 
 
 class Daemon:
@@ -54,6 +55,7 @@ class Daemon:
         self._handover = Handover()
         self._pass: Running | None = None
         self._restarts: Running | None = None
+        self._was_woken = True  # whether the pass that is under way has an event behind it
         self._is_stale = True
         self._unsaid: list[Event] = []
         self._wake = asyncio.Event()
@@ -155,6 +157,7 @@ class Daemon:
         return min(self._look_at, quiet_at, self._dirty_since + PATIENCE_SECONDS)
 
     def _start_pass(self, now: float) -> None:
+        self._was_woken = self._dirty_since != NEVER or self._failures > 0  # a retry may be the event's, too
         self._dirty_since, self._look_at = NEVER, now + SAFETY_NET_SECONDS
         last_good = self._loaded.config
         self._loaded = self._host.load_config(last_good)
@@ -184,6 +187,8 @@ class Daemon:
             self._look_at = now + AGAIN_SECONDS
         if state.pending and state.pending.changed_at is not None:
             self._restart_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
+        if report.losses and not self._was_woken and self._dirty_since == NEVER:
+            self._say(Level.WARNING, "VFs went away and no udev event said so", LOOK_AT_UDEVD)
         self._watch_jam()
 
     def _on_pass_failure(self, text: str, hint: str) -> None:

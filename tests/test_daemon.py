@@ -193,6 +193,46 @@ def test_every_pass_reads_the_config_anew(settled: Stage) -> None:
     assert (loaded.config.services.settle_seconds, loaded.problems) == (9.0, ("config.toml: not TOML",))
 
 
+LOSS = replace(make_state(), report=replace(make_state().report, losses={PF: 4}))
+
+
+@pytest.mark.parametrize("is_woken", [True, False])
+def test_a_loss_that_no_event_told_of_is_said(settled: Stage, *, is_woken: bool) -> None:
+    """udevd does not run, or hangs: the safety net has found it."""
+    if is_woken:
+        settled.udev.send(b"r")
+        settled.advance(0.2)
+    else:
+        settled.advance(601.0)
+    settled.end_pass(LOSS)
+    assert ("VFs went away and no udev event said so" in settled.texts) is not is_woken
+
+
+def test_an_event_that_is_late_is_an_event(settled: Stage) -> None:
+    settled.advance(601.0)
+    settled.udev.send(b"r")
+    settled.advance()
+    settled.end_pass(LOSS)
+    assert "VFs went away and no udev event said so" not in settled.texts
+
+
+def test_a_machine_that_stood_still_makes_up_for_it_once() -> None:
+    """Suspended, or a guest whose host had no time: one pass and one ping, not one for each that was missed."""
+    with Stage(watchdog_seconds=90.0) as stage:
+        stage.settle()
+        pings = stage.host.notified.count("WATCHDOG=1")
+        stage.loop.hourglass.now += 36_000.0
+        stage.advance(1.0)
+        assert stage.passes == 3
+        stage.end_pass(make_state())
+        stage.advance(30.0)
+        assert stage.passes == 3
+        assert stage.host.notified.count("WATCHDOG=1") == pings + 1
+        stage.udev.send(b"r")
+        stage.advance(0.2)
+        assert stage.passes == 4
+
+
 # -- passes: again --
 
 

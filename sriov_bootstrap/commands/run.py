@@ -1,6 +1,7 @@
 """The daemon's verb: starts the first pass, and loads everything else while the kernel is busy with it."""
 
 import os
+import signal
 
 from sriov_bootstrap.commands import jobs
 from sriov_bootstrap.commands.machine import HostMachine
@@ -9,6 +10,7 @@ from sriov_bootstrap.core.state import Handover
 
 def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: str = "") -> int:
     """Until it is told to stop."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: the first pass reads the config anyway
     machine = HostMachine(root=root, config_paths=config_paths)
     state = machine.load_state()[0]
     loaded = jobs.load(machine, None)

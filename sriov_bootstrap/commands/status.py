@@ -72,13 +72,17 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
         notes.append("switched off: /etc/sriov-bootstrap/disabled keeps the unit from starting")
     if "sriov_bootstrap=0" in machine.procfs.kernel_command_line():
         notes.append("switched off: sriov_bootstrap=0 on the kernel command line keeps the unit from starting")
+    if not machine.procfs.has_udevd():
+        notes.append(
+            "systemd-udevd does not run: a loss of VFs is seen ten minutes late, see systemctl status systemd-udevd"
+        )
     if report.jam:
-        notes.append(f"{report.jam}, for {machine.time() - report.jam.since:.0f} s")
+        notes.append(f"{report.jam}, for {machine.monotonic() - report.jam.began_at:.0f} s")
     if saved.pending:
         notes.append("restarts are pending, because VFs changed of: " + ", ".join(saved.pending.pci_addresses))
     if not saved.counters.passes:
         notes.append("no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once")
-    elif (age := machine.time() - saved.report.started_at) > LATE_SECONDS:
+    elif saved.passed_at and (age := machine.monotonic() - saved.passed_at) > LATE_SECONDS:
         notes.append(f"the last pass was {age / 60:.0f} minutes ago: systemctl status sriov-bootstrap")
     return tuple(notes)
 

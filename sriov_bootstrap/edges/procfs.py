@@ -1,4 +1,4 @@
-"""/proc: the only module that reads it. Who holds a vfio node open, and where the default routes leave.
+"""/proc: the only module that reads it. Who holds a vfio node open, where the default routes leave, what runs.
 
 Closing a file sends no event, so this is looked up anew in each pass that may need it.
 """
@@ -10,6 +10,8 @@ from sriov_bootstrap.core.facts import Holder, Holders
 
 # Where libvirt gives QEMU a /dev of its own, the link still ends like this; a node that was removed can still be open.
 VFIO_NODE = r"/vfio/((?:devices/vfio|noiommu-)?\d+)(?: \(deleted\))?$"
+UDEVD_NAMES = ("systemd-udevd", "udevd")
+IDLE_STATES = "TtZX"  # proc_pid_stat(5): stopped, traced, dead
 QEMU_NAME = rb"(?:^|\0)-name\0(?:guest=)?([^,\0]+)"
 
 
@@ -45,6 +47,16 @@ class Procfs:
             [row[0] for row in ipv4 if row[1:2] == ["00000000"] and row[7:8] == ["00000000"]]  # destination, mask
             + [row[-1] for row in ipv6 if row[:2] == ["0" * 32, "00"] and row[-1] != "lo"]  # destination, prefix length
         )
+
+    def has_udevd(self) -> bool:
+        """Whether a udevd is at work, or cannot be ruled out: without one no event ever comes."""
+        pids = [name for name in os.listdir(self._root) if name.isdigit()]
+        states = [
+            self._text(f"{pid}/stat").rpartition(")")[2].strip()[:1]
+            for pid in pids
+            if self._text(f"{pid}/comm").strip() in UDEVD_NAMES
+        ]
+        return "1" not in pids or any(state not in IDLE_STATES for state in states)  # no 1: others' are hidden
 
     def boot_id(self) -> str:
         """Different after each boot; see random(4)."""

@@ -1,5 +1,6 @@
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from fakes_host import HostTree, rule
 from sriov_bootstrap import __version__
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.state import Counters, State, dump
 from sriov_bootstrap.edges.files import Files
 
 NEVER_RUN = "note: no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once\n"
@@ -146,6 +148,35 @@ def test_a_stuck_write_is_shown_with_its_age(tree: HostTree, capsys: pytest.Capt
     stuck = f"{PF}: set sriov_numvfs from 4 to 0 has not come back (process 4711 waits in the kernel)"
     assert "degraded: stuck" in out
     assert f"note: {stuck}, for " in out
+
+
+@pytest.mark.parametrize(
+    ("state", "is_said"),
+    [
+        pytest.param("S", False, id="at work"),
+        pytest.param("T", True, id="stopped by a signal"),
+        pytest.param("", True, id="not there"),
+    ],
+)
+def test_a_udevd_that_does_not_run_is_said(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], state: str, *, is_said: bool
+) -> None:
+    tree.add_process(1, comm="systemd")
+    if state:
+        tree.add_process(300, comm="systemd-udevd")
+        tree.write("proc/300/stat", f"300 (systemd-udevd) {state} 1 300 300 0 -1")
+    assert status(tree) == 0
+    assert ("note: systemd-udevd does not run: " in capsys.readouterr().out) is is_said
+
+
+def test_a_daemon_that_makes_no_passes_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a clock that no administrator and no NTP moves."""
+    uptime = time.monotonic()
+    for passed_at, is_said in ((uptime, False), (uptime - 1310.0, True)):
+        saved = State(boot_id="b007", passed_at=passed_at, counters=Counters(passes=3))
+        Files(str(tree.root)).save_state(dump(saved))
+        assert status(tree) == 0
+        assert ("the last pass was 22 minutes ago" in capsys.readouterr().out) is is_said
 
 
 def test_json_has_it_all(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
