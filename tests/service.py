@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from fakes_host import HostTree
 
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(['run'], root=sys.argv[1]))"
 QUIET = '[metrics]\nlisten = ""\n'
 ENOUGH = 30.0
+MASKS = ("SigIgn", "SigCgt")  # proc_pid_status(5)
 
 
 class Service:
@@ -23,6 +25,7 @@ class Service:
     def __init__(self, tree: HostTree) -> None:
         path = tree.root / "notify"
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        path.unlink(missing_ok=True)  # of the one before
         self._manager.bind(str(path))
         self._manager.settimeout(ENOUGH)
         environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
@@ -34,6 +37,19 @@ class Service:
         while text not in (message := self._manager.recv(4096).decode()):
             pass
         return message
+
+    def pass_by(self, seconds: float) -> None:
+        """Lets it work for so long, or until it has ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+
+    def wait_until_it_minds(self, number: signal.Signals) -> None:
+        """Until the signal no longer does what it does to any process."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        while True:
+            masks = [int(line.split()[1], 16) for line in status.read_text().splitlines() if line[:6] in MASKS]
+            if any(mask >> (number - 1) & 1 for mask in masks):
+                return
 
     def stop(self) -> tuple[int, str, float]:
         """Exit code, log, and how long it took."""

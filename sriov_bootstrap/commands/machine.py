@@ -11,7 +11,7 @@ import msgspec
 
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Holders, Links, Owners, RawPf
+from sriov_bootstrap.core.facts import Holders, Links, Owners, RawPf, leaving_users
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -119,8 +119,16 @@ class HostMachine:
             return False
 
     def read_jam(self) -> Jam | None:
-        """The write that is under way in another process."""
-        return self.files.read_jam(self.time())
+        """The write that is under way in another process; once it is overdue with the names of those who hold it up."""
+        jam = self.files.read_jam(now := self.monotonic())
+        if jam is None:
+            return None
+        users = self._users_of(jam.pci_address) if jam.is_overdue else ""
+        return msgspec.structs.replace(jam, since=self.time() - (now - jam.began_at), users=users)
+
+    def _users_of(self, pci_address: str) -> str:
+        leaving = self._sysfs.read_functions_of(pci_address)
+        return leaving_users(leaving, self.read_holders()) if leaving else ""
 
     # -- what outlives a pass --
 
@@ -154,7 +162,10 @@ class HostMachine:
     def pass_lock(self) -> Iterator[None]:
         """One pass at a time, and never beside a write that an earlier pass may still bring to a good end."""
         with self.files.locked(LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say):
-            while (jam := self.read_jam()) and not jam.is_overdue:
+            deadline = self.monotonic() + LOCK_SECONDS
+            while (jam := self.files.read_jam(self.monotonic())) and not jam.is_overdue:
+                if self.monotonic() > deadline:  # a writer that found no room to say how long it may take
+                    break
                 self.say(str(jam))
                 self.pause(JAM_POLL_SECONDS)
             yield
@@ -196,7 +207,15 @@ class HostMachine:
             jam = self.read_jam()
             raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=error.hint) from error
         self.has_written = True
-        jam = Jam(0, action.pci_address, str(action), self.time(), timeout_seconds, is_overdue=False)
+        jam = Jam(
+            0,
+            action.pci_address,
+            str(action),
+            self.time(),
+            timeout_seconds,
+            is_overdue=False,
+            began_at=self.monotonic(),
+        )
 
         def write(send: child.Send) -> None:
             self.files.note_writer(lock, msgspec.structs.replace(jam, pid=os.getpid()))

@@ -238,6 +238,12 @@ def _vfio_user(raw: RawVf, holders: Holders) -> str:
     return f"nobody could be ruled out: {holders.problem}" if holders.problem else ""
 
 
+def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
+    """Who keeps VFs from being destroyed, though their driver's link is gone already; "" if nobody is known to."""
+    used = [(raw.pci_address, user) for raw in raws if (user := _vfio_user(raw, holders))]
+    return "; ".join(f"VF {address} is {user}" for address, user in used if user.startswith("held by"))
+
+
 def _netdev_user(dev: RawNetdev, links: Links) -> str:
     """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it is somebody's set-up."""
     if dev.uppers:

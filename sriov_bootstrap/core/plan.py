@@ -128,9 +128,10 @@ class Plan(Struct, frozen=True):
 
 
 class Jam(Struct, frozen=True):
-    """A write that is under way since `since` (Unix seconds); process `pid` sits in the kernel with it.
+    """A write that is under way since `since` (Unix seconds, for people); process `pid` sits in the kernel with it.
 
-    `is_overdue`: longer than `limit_seconds`, so it counts as stuck and is no longer waited for.
+    `is_overdue`: longer than `limit_seconds`, so it counts as stuck and is no longer waited for. That is decided on
+    CLOCK_MONOTONIC, where it began at `began_at`: Unix time jumps. `users`: who holds VFs of it, "" if nobody is known.
     """
 
     pid: int
@@ -139,11 +140,14 @@ class Jam(Struct, frozen=True):
     since: float
     limit_seconds: float = 0.0
     is_overdue: bool = True
+    began_at: float = 0.0
+    users: str = ""
 
     def __str__(self) -> str:
         """For people."""
         how = "has not come back" if self.is_overdue else "is under way"
-        return f"{self.pci_address}: {self.action} {how} (process {self.pid} waits in the kernel)"
+        users = f": {self.users}" if self.users else ""
+        return f"{self.pci_address}: {self.action} {how} (process {self.pid} waits in the kernel){users}"
 
 
 class Short(Struct, frozen=True):

@@ -7,6 +7,7 @@ Two locks, both flock(2), which the kernel lets go when the last process that ha
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -22,6 +23,7 @@ from sriov_bootstrap.errors import BusyError, SysfsError
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 LOCK_POLL_SECONDS = 0.05
 READER_SECONDS = 1.0  # read_jam() holds the write lock for a moment, too
+NOTE_BYTES = 1024
 
 
 class Files:
@@ -97,17 +99,16 @@ class Files:
                 os.close(descriptor)
                 raise BusyError("an earlier write to the kernel has not come back", hint="see sriov-bootstrap status")
             time.sleep(LOCK_POLL_SECONDS)
-        os.ftruncate(descriptor, 0)  # what it says is of an earlier write, and would pass for a stuck one
+        _note(descriptor, b"")  # what it says is of an earlier write, and would pass for a stuck one
         return descriptor
 
     @staticmethod
     def note_writer(descriptor: int, jam: Jam) -> None:
         """Says in the lock file who writes what: the writer calls it before it writes."""
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, msgspec.json.encode(jam), 0)
+        _note(descriptor, msgspec.json.encode(jam))
 
     def read_jam(self, now: float) -> Jam | None:
-        """The write that is under way in another process, None if there is none. `now` in Unix seconds."""
+        """The write that is under way in another process, None if there is none. `now` on CLOCK_MONOTONIC."""
         try:
             descriptor = os.open(self._write_lock, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -121,10 +122,10 @@ class Files:
             msgspec.DecodeError,
             UnicodeDecodeError,
         ):  # it was taken this moment and nothing is written in it yet
-            return Jam(pid=0, pci_address="", action="a write", since=now, limit_seconds=1.0, is_overdue=False)
+            return Jam(0, "", "a write", since=0.0, limit_seconds=1.0, is_overdue=False, began_at=now)
         finally:
             os.close(descriptor)
-        return msgspec.structs.replace(jam, is_overdue=now - jam.since > jam.limit_seconds)
+        return msgspec.structs.replace(jam, is_overdue=now - jam.began_at > jam.limit_seconds)
 
 
 Stamp = tuple[int, ...]  # another one when the file was changed, or when another file took its name
@@ -211,14 +212,36 @@ def _open_lock(path: str) -> int:
     """
     try:
         os.makedirs(path.rpartition("/")[0], mode=0o755, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = _open_to_lock(path)
     except OSError as error:
-        raise BusyError(f"{path}: cannot be locked: {error.strerror}", hint="run as root") from error
+        hint = "make it writable" if error.errno in {errno.EROFS, errno.ENOSPC} else "run as root"
+        raise BusyError(f"{path}: cannot be locked: {error.strerror}", hint=hint) from error
     owner = os.fstat(descriptor).st_uid
     if owner != os.geteuid():
         os.close(descriptor)
         raise BusyError(f"{path}: belongs to user {owner}, not to us", hint=f"remove it: rm {path}")
     return descriptor
+
+
+def _open_to_lock(path: str) -> int:
+    """A file system that has become read-only keeps nobody from locking what is there."""
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY | flags)
+
+
+def _note(descriptor: int, text: bytes) -> None:
+    """What a lock file says, in place of what it said: never cut, because a full disk gives no page back.
+
+    It is for people, and for the age of a write. Where it cannot be noted the lock holds all the same.
+    """
+    with contextlib.suppress(OSError):
+        size = max(NOTE_BYTES, os.fstat(descriptor).st_size)
+        os.pwrite(descriptor, text.ljust(size), 0)
 
 
 def _try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
@@ -232,11 +255,10 @@ def _try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
 def _flock(descriptor: int, path: str, timeout_seconds: float, waiting: Callable[[str], None]) -> None:
     began = time.monotonic()
     while not _try_lock(descriptor):
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip() or "unknown"
         if time.monotonic() - began > timeout_seconds:
             message = f"{path}: process {holder} holds it for more than {timeout_seconds:g} s"
             raise BusyError(message, hint=f"see what it does: cat /proc/{holder}/stack")
         waiting(f"waiting for process {holder}")
         time.sleep(LOCK_POLL_SECONDS)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    _note(descriptor, f"{os.getpid()}\n".encode())

@@ -30,6 +30,14 @@ class Sysfs:
         pfs = (self._read_pf(address) for address in sorted(only or _names(self._devices)))
         return tuple(pf for pf in pfs if pf)
 
+    def read_functions_of(self, pf: str) -> tuple[RawVf, ...]:
+        """Its VFs as they know it themselves. While they are destroyed, the PF's own links and drivers go first.
+
+        drivers/pci/iov.c, pci_iov_remove_virtfn: the virtfn link is gone before the VF's driver is waited for.
+        """
+        names = [name for name in _names(self._devices) if _link_name(f"{self._devices}/{name}/physfn") == pf]
+        return tuple(self._read_vf(self._devices, name) for name in names)
+
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """May block for ever: run it where it can be left behind. Raises SysfsError with the errno, or InUseError."""
         path = f"{self._devices}/{action.pci_address}/sriov_numvfs"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import PF, PF2
+from builders import PF, PF2, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.facts import Holder, Holders
@@ -156,6 +156,23 @@ def test_no_further_write_goes_into_the_jam(tree: HostTree, jam: Jam) -> None:
     assert path.read_text() == "0\n"
 
 
+def test_a_stuck_write_names_who_holds_it_up(tree: HostTree, machine: HostMachine, jam: Jam) -> None:
+    """The kernel takes virtfn and driver links away before it waits for the driver: physfn and the group stay."""
+    for index in range(4):
+        (tree.device(PF) / f"virtfn{index}").unlink()
+    address = vf_address(PF, 2)
+    (tree.device(address) / "driver").unlink()
+    for index in range(4):
+        tree.link(f"{tree.device(vf_address(PF, index))}/physfn", tree.device(PF))
+    tree.add_process(4711, "/dev/vfio/19", cmdline=b"qemu\0-name\0guest=instance-0000002a\0")
+    tree.add_process(4712, "/dev/vfio/99")
+    machine.pause(AT_ONCE)
+    again = machine.read_jam()
+    assert again
+    assert again.users == f"VF {address} is held by qemu-system-x86 pid 4711 (instance-0000002a)"
+    assert str(again).endswith(f"(process {jam.pid} waits in the kernel): {again.users}")
+
+
 def test_everything_can_be_read_beside_a_jam(machine: HostMachine, jam: Jam) -> None:
     assert jam.pid
     (pf,) = machine.read_pfs()
@@ -167,7 +184,7 @@ def test_a_pass_waits_for_a_write_that_is_not_overdue(machine: HostMachine, hang
     lock = machine.files.begin_write()
 
     def write(send: child.Send) -> None:
-        machine.files.note_writer(lock, Jam(os.getpid(), PF, "a write", machine.time(), 60.0))
+        machine.files.note_writer(lock, Jam(os.getpid(), PF, "a write", 0.0, 60.0, began_at=machine.monotonic()))
         send(b"begun")
         os.open(hanging.path, os.O_RDONLY)
 

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,115 @@ def test_a_new_config_is_read_on_sighup(tree: HostTree) -> None:
     assert "<4>config is not valid, the last good one stays in force: " in log
 
 
+def _binary(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 10)
+
+
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+def _half_written(path: Path) -> None:
+    path.write_text(rule(2)[:-8])
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _open_to_all(path: Path) -> None:
+    path.write_text(rule(2) + QUIET)
+    path.chmod(0o666)
+
+
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("break_it", [_binary, _huge, _half_written, _folder, _fifo, _open_to_all, _gone])
+def test_whatever_becomes_of_the_config_the_last_good_one_stays(
+    tree: HostTree, break_it: Callable[[Path], None]
+) -> None:
+    folder = tree.add_pf(num_vfs=4)
+    tree.configure(rule(4) + QUIET)
+    with running(tree) as service:
+        service.wait_for("READY=1")
+        break_it(tree.root / "etc/sriov-bootstrap/config.toml")
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for("RELOADING=1")
+        service.wait_for("STATUS=4 VFs on 1 PFs as desired")
+        code, log, _ = service.stop()
+    assert code == 0
+    assert "<4>config is not valid, the last good one stays in force: " in log
+    assert "config.toml" in log or "every config file is gone" in log
+    assert (folder / "sriov_numvfs").read_text() == "4\n"
+
+
+def test_a_full_run_is_said_and_costs_no_pass(tree: HostTree) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4) + QUIET)
+    (tree.root / "run/sriov-bootstrap/state.json").mkdir(parents=True)  # nothing can take its place
+    with running(tree) as service:
+        service.wait_for("READY=1\nSTATUS=4 VFs on 1 PFs as desired")
+        code, log, _ = service.stop()
+    assert code == 0
+    assert "state.json could not be saved: Is a directory: a restart of the service forgets what it counted" in log
+
+
+MOMENTS = 12
+
+
+def test_sigterm_at_any_moment_ends_it_within_two_seconds(tree: HostTree) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4) + QUIET)
+    for number, moment in moments(tree):
+        with running(tree) as service:
+            service.pass_by(moment)
+            code, log, seconds = service.stop()
+        assert code in {0, -signal.SIGTERM}, (number, log)
+        assert "Traceback" not in log
+        assert seconds < 2.0
+    wait_for_leftovers(tree)
+
+
+def test_sighup_at_any_moment_is_survived(tree: HostTree) -> None:
+    """From the first line of ours on; before that it ends the interpreter, and systemd starts another."""
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4) + QUIET)
+    for number, moment in moments(tree):
+        with running(tree) as service:
+            service.wait_until_it_minds(signal.SIGHUP)
+            service.pass_by(moment)
+            service.process.send_signal(signal.SIGHUP)
+            service.wait_for("READY=1")
+            code, log, _ = service.stop()
+        assert (code, "Traceback" in log) == (0, False), (number, log)
+    wait_for_leftovers(tree)
+
+
+def moments(tree: HostTree) -> Iterator[tuple[int, float]]:
+    """Moments from a start to some time after READY=1, as long as a start takes here and now."""
+    began = time.monotonic()
+    with running(tree) as service:
+        service.wait_for("READY=1")
+        step = 1.3 * (time.monotonic() - began) / MOMENTS
+        service.stop()
+    yield from ((number, number * step) for number in range(MOMENTS))
+
+
+def wait_for_leftovers(tree: HostTree) -> None:
+    """A pass whose daemon has died ends by itself, and then its lock is free."""
+    with Files(str(tree.root)).locked("run/lock/sriov-bootstrap.lock", timeout_seconds=ENOUGH, waiting=lambda _: None):
+        pass
+
+
 def test_it_lives_on_without_any_valid_config(tree: HostTree) -> None:
     tree.configure("[[pf\n")
     with running(tree) as service:
@@ -68,7 +178,7 @@ def test_a_write_that_hangs_stops_neither_ready_nor_a_scrape_nor_the_stop(tree: 
     with running(tree) as service:
         service.wait_for("READY=1")
         files = Files(str(tree.root))
-        while not ((jam := files.read_jam(time.time())) and jam.pid):
+        while not ((jam := files.read_jam(time.monotonic())) and jam.pid):
             time.sleep(0.01)
         assert b"sriov_bootstrap_build_info" in scrape(port)
         pids = [jam.pid, *children_of(service.process.pid)]
@@ -83,7 +193,7 @@ def test_a_write_that_hangs_stops_neither_ready_nor_a_scrape_nor_the_stop(tree: 
     for end in ends:
         assert select.select([end], [], [], ENOUGH)[0]
         os.close(end)
-    assert files.read_jam(time.time()) is None
+    assert files.read_jam(time.monotonic()) is None
     assert (tree.root / "run/sriov-bootstrap/state.json").exists()
 
 

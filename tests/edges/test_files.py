@@ -1,9 +1,11 @@
 import contextlib
 import errno
 import os
+import resource
 import select
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,12 +14,20 @@ import pytest
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.edges.files import NOTE_BYTES, Files
 from sriov_bootstrap.errors import BusyError, SysfsError
 
 ETC, USR, RUN = "etc/sriov-bootstrap", "usr/lib/sriov-bootstrap", "run/sriov-bootstrap"
 LOCK = "run/lock/sriov-bootstrap.lock"
-JAM = Jam(4711, "0000:3b:00.0", "set sriov_numvfs from 0 to 7", since=1000.0, limit_seconds=95.0, is_overdue=False)
+JAM = Jam(
+    4711,
+    "0000:3b:00.0",
+    "set sriov_numvfs from 0 to 7",
+    since=7.0,
+    limit_seconds=95.0,
+    is_overdue=False,
+    began_at=1000.0,
+)
 NOBODY = 65534
 
 
@@ -273,7 +283,7 @@ def test_the_lock_of_a_killed_process_is_free(files: Files) -> None:
 def test_the_lock_names_its_holder_and_nobody_before_it(tmp_path: Path, files: Files) -> None:
     path = write(tmp_path / LOCK, b"4194304 was here for a long time\n")
     with files.locked(LOCK, timeout_seconds=0, waiting=never):
-        assert path.read_text() == f"{os.getpid()}\n"
+        assert path.read_text().split() == [f"{os.getpid()}"]
 
 
 def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path, files: Files) -> None:
@@ -323,8 +333,9 @@ def test_a_writer_that_has_not_yet_said_what_it_does_is_a_write_under_way(files:
     files.note_writer(earlier, JAM)
     os.close(earlier)
     lock = files.begin_write()
-    now = JAM.since + 10 * JAM.limit_seconds
-    assert files.read_jam(now) == Jam(0, "", "a write", since=now, limit_seconds=1.0, is_overdue=False)
+    now = JAM.began_at + 10 * JAM.limit_seconds
+    unnamed = Jam(0, "", "a write", since=0.0, limit_seconds=1.0, is_overdue=False, began_at=now)
+    assert files.read_jam(now) == unnamed
     os.close(lock)
 
 
@@ -336,6 +347,101 @@ def test_no_write_begins_beside_another(files: Files) -> None:
     assert caught.value.hint == "see sriov-bootstrap status"
     os.close(lock)
     os.close(files.begin_write())
+
+
+def test_the_age_of_a_write_is_not_that_of_the_clock(files: Files) -> None:
+    """`since` is for people; where the clock jumps, the write is neither older nor younger for it."""
+    lock = files.begin_write()
+    for since in (0.0, 4e9):
+        files.note_writer(lock, msgspec.structs.replace(JAM, since=since))
+        in_time, overdue = files.read_jam(1095.0), files.read_jam(1095.1)
+        assert in_time
+        assert overdue
+        assert (in_time.is_overdue, overdue.is_overdue) == (False, True)
+    os.close(lock)
+
+
+# -- no room, or no writing at all, in /run --
+
+
+@contextlib.contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """No file can be written beyond that, as on a full disk: the kernel's own EFBIG in place of its ENOSPC."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_locks_hold_on_a_full_disk(files: Files) -> None:
+    with file_size_limit(0):
+        with files.locked(LOCK, timeout_seconds=0, waiting=never):
+            with pytest.raises(BusyError) as caught, files.locked(LOCK, timeout_seconds=0, waiting=lambda _: None):
+                pytest.fail("both have the lock")
+            assert "process unknown holds it" in caught.value.message
+        lock = files.begin_write()
+        files.note_writer(lock, JAM)
+        jam = files.read_jam(1000.0)
+        os.close(lock)
+        assert files.save_state(b"{}").startswith(f"{files._state} could not be saved: ")  # noqa: SLF001
+    assert jam
+    assert (jam.pid, jam.is_overdue) == (0, False)
+    assert files.read_jam(1000.0) is None
+
+
+def test_a_disk_that_fills_up_later_still_takes_who_writes(files: Files) -> None:
+    """A lock file is never cut, so the kernel has room for it as long as it is there."""
+    os.close(files.begin_write())
+    with file_size_limit(NOTE_BYTES):
+        lock = files.begin_write()
+        files.note_writer(lock, JAM)
+        assert files.read_jam(1000.0) == JAM
+        os.close(lock)
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """Makes /run of the tree read-only, where this machine lets us mount."""
+    run = tmp_path / "run"
+    run.mkdir()
+    if (
+        os.geteuid()
+        or subprocess.run(["mount", "-t", "tmpfs", "lab", run], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("nothing can be mounted here")
+
+    def make_read_only() -> None:
+        subprocess.run(["mount", "-o", "remount,ro", run], check=True)
+
+    yield make_read_only
+    subprocess.run(["umount", "--lazy", run], check=True)
+
+
+def test_a_run_that_became_read_only_keeps_nobody_from_working(files: Files, read_only: Callable[[], None]) -> None:
+    with files.locked(LOCK, timeout_seconds=0, waiting=never):
+        os.close(files.begin_write())
+    read_only()
+    with (
+        files.locked(LOCK, timeout_seconds=0, waiting=never),
+        pytest.raises(BusyError),
+        files.locked(LOCK, timeout_seconds=0, waiting=lambda _: None),
+    ):
+        pytest.fail("both have the lock")
+    lock = files.begin_write()
+    files.note_writer(lock, JAM)
+    assert files.read_jam(1000.0)
+    os.close(lock)
+    assert "Read-only file system" in files.save_state(b"{}")
+
+
+def test_a_run_that_was_never_writable_is_named(files: Files, read_only: Callable[[], None]) -> None:
+    read_only()
+    with pytest.raises(BusyError) as caught, files.locked(LOCK, timeout_seconds=0, waiting=never):
+        pytest.fail("there is nothing to lock")
+    assert caught.value.message.endswith("cannot be locked: Read-only file system")
+    assert caught.value.hint == "make it writable"
 
 
 def test_a_look_at_the_jam_never_keeps_a_write_from_beginning(files: Files) -> None:
