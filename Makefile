@@ -17,7 +17,12 @@ copy = rm -rf $(2) && mkdir -p $(2) && tar -c --exclude=__pycache__ $(1) | tar -
 # pytest as a script, never `python -m pytest`: that would put the checkout before the installed package.
 PYTEST := SRIOV_BOOTSTRAP_DEB=$(CURDIR)/$(DEB) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --cov
 
-.PHONY: help setup lint wheel deb lintian lab-setup test-fast test demo bench clean
+# How much the long runs do; docs/reliability.md has what they found.
+FUZZ_EXAMPLES := 20000
+MODEL_RUNS := 5000
+SOAK_MINUTES := 30
+
+.PHONY: help setup lint wheel deb lintian lab-setup test-fast test demo bench fuzz soak-model soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -69,6 +74,15 @@ demo: setup lab-setup deb ## boot the lab VM and show the main job
 
 bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM
 	$(BIN)/python tests/lab/bench.py
+
+fuzz: setup wheel ## try FUZZ_EXAMPLES new inputs on each parser, and count them
+	SRIOV_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q tests/test_fuzz.py tests/test_fuzz_host.py
+
+soak-model: setup wheel ## MODEL_RUNS new runs of the model of a host on which anything may happen
+	SRIOV_MODEL_EXAMPLES=$(MODEL_RUNS) $(BIN)/pytest -q tests/test_model.py
+
+soak: setup lab-setup deb ## SOAK_MINUTES of random real faults in the lab VM; SEED=N repeats a run
+	$(BIN)/python tests/lab/soak.py --minutes $(SOAK_MINUTES) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what builds and tests made, but for .venv and the lab's images
 	rm -rf build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

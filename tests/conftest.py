@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import fuzzing
 import sriov_bootstrap
 from guards import HostGuard, children, pending_tasks
 
@@ -19,6 +20,12 @@ def pytest_configure() -> None:
     tested = Path(sriov_bootstrap.__file__)
     if not tested.is_relative_to(sys.prefix):
         pytest.exit(f"{tested} is not the installed package: run `make wheel`, then .venv/bin/pytest", 2)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many inputs fuzzing has tried."""
+    if fuzzing.INPUTS:
+        terminalreporter.write_line(fuzzing.summary())
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,11 @@ import contextlib
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example
 from hypothesis import strategies as st
 
 from builders import PF
+from fuzzing import bytes_like, fuzzed
 from sriov_bootstrap.commands import answers, jobs
 from sriov_bootstrap.core.followup import UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.report import Outcome
@@ -31,25 +32,8 @@ ANSWERS = tuple(
 )
 LINKS = b'[{"ifname": "ens1f0", "altnames": ["enp59s0f0"], "addr_info": [{"local": "192.0.2.1", "prefixlen": 24}]}]'
 
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 
-
-def bytes_like(*good: bytes) -> st.SearchStrategy[bytes]:
-    """Anything, JSON of any shape, a crash's words, and good lines of which a part is gone or another one."""
-    lines = st.sampled_from(good)
-    spoilt = st.tuples(lines, st.integers(0, 400), st.integers(0, 3), st.binary(max_size=3)).map(
-        lambda drawn: drawn[0][: drawn[1]] + drawn[3] + drawn[0][drawn[1] + drawn[2] :]
-    )
-    cut = st.tuples(lines, st.integers(0, 400)).map(lambda drawn: drawn[0][: drawn[1]])
-    crash = st.binary(max_size=50).map(lambda text: child.CRASH + text)
-    return st.binary(max_size=200) | values.map(msgspec.json.encode) | spoilt | cut | crash
-
-
-@given(bytes_like(END))
+@fuzzed(line=bytes_like(END))
 @example(DEEP)
 @example(b"")
 @example(b'{"state": {"report": {"notes": ["\xff"]}}}')
@@ -60,7 +44,7 @@ def test_any_bytes_are_the_end_of_a_job_or_say_that_it_broke(line: bytes) -> Non
         assert isinstance(jobs.end_of(line), jobs.JobEnd)
 
 
-@given(bytes_like(*ANSWERS))
+@fuzzed(line=bytes_like(*ANSWERS))
 @example(DEEP)
 @example(b"")
 @example(b'{"kind": "busfailed", "message": "\xff", "hint": ""}')
@@ -72,7 +56,7 @@ def test_any_bytes_are_an_answer_or_say_that_there_is_none(line: bytes) -> None:
 
 
 @pytest.mark.parametrize("returncode", [0, 255])
-@given(out=bytes_like(LINKS), error=st.binary(max_size=50))
+@fuzzed(out=bytes_like(LINKS), error=st.binary(max_size=50))
 @example(out=DEEP, error=b"novf")
 @example(out=b'[{"ifname": "\xff"}]', error=b"")
 def test_any_words_of_ip_are_links_or_a_problem(returncode: int, out: bytes, error: bytes) -> None:

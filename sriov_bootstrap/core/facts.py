@@ -11,6 +11,7 @@ from msgspec import Struct
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 IFF_UP = 0x1  # include/uapi/linux/if.h
+C_INT_LIMIT = 1 << 31
 VFIO_PREFIX = "vfio"  # vfio-pci and its vendor variants: mlx5_vfio_pci is bound like them but named otherwise
 VFIO_DRIVERS = frozenset({"mlx5_vfio_pci", "nvgrace_gpu_vfio_pci", "hisi_acc_vfio_pci", "pds_vfio_pci", "qat_vfio_pci"})
 
@@ -264,10 +265,12 @@ def _is_up(dev: RawNetdev) -> bool:
 
 
 def _number(text: str, *, default: int) -> int:
+    """What no C int holds did not come from the kernel, and would break whoever is told of it."""
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         return default
+    return number if abs(number) < C_INT_LIMIT else default
 
 
 def _hex_id(text: str) -> str:

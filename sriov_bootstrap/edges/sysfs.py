@@ -182,3 +182,5 @@ def _errno_kept() -> Iterator[None]:
         yield
     except OSError as error:
         raise SysfsError(f"{error.filename or 'write'}: {error.strerror}", errno=error.errno or 0) from error
+    except ValueError as error:
+        raise SysfsError(f"the kernel gave no number: {error}") from error

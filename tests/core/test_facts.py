@@ -37,6 +37,7 @@ def test_a_pf_is_understood() -> None:
         ({"sriov_totalvfs": "seven"}, "total_vfs", 0),
         ({"sriov_totalvfs": ""}, "total_vfs", 0),
         ({"sriov_totalvfs": "9" * 5000}, "total_vfs", 0),
+        ({"sriov_totalvfs": "9" * 4000}, "total_vfs", 0),
         ({"numa_node": ""}, "numa_node", -1),
         ({"numa_node": "-1"}, "numa_node", -1),
         ({"sriov_drivers_autoprobe": "0"}, "autoprobe", False),
@@ -212,3 +213,20 @@ def test_who_has_a_vf_open_is_named_before_who_owns_it() -> None:
     holders = Holders({"/dev/vfio/17": Holder(4711, "qemu-system-x86", "instance-0000002a")})
     pf = parse_pf(make_raw_pf(vfs=(vf,)), Links(), holders, Owners({"0000:3b:02.0": "instance-0000002a"}))
     assert pf.vfs[0].user == "held by qemu-system-x86 pid 4711 (instance-0000002a)"
+
+
+@pytest.mark.parametrize(
+    ("holders", "users"),
+    [
+        pytest.param(Holders(), "", id="nobody"),
+        pytest.param(Holders({"/dev/vfio/9": Holder(1, "qemu")}), "", id="holds another group"),
+        pytest.param(
+            Holders({"/dev/vfio/17": Holder(4711, "qemu", "instance-1")}),
+            "VF 0000:3b:02.0 is held by qemu pid 4711 (instance-1)",
+            id="holds it, though the driver's link is gone",
+        ),
+        pytest.param(Holders(problem="3 processes could not be looked at"), "", id="not known"),
+    ],
+)
+def test_who_keeps_a_vf_from_being_destroyed_is_named(holders: Holders, users: str) -> None:
+    assert facts.leaving_users([make_raw_vf(driver="")], holders) == users

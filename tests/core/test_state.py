@@ -70,6 +70,11 @@ def test_what_cannot_be_used_is_started_anew(data: bytes, note: str) -> None:
     assert state.load(data, boot_id="b") == (State(boot_id="b"), note)
 
 
+@pytest.mark.parametrize("data", [b"[]", b'{"boot_id":7}'])
+def test_what_is_no_state_of_any_version_is_started_anew(data: bytes) -> None:
+    assert state.load(data, boot_id="b")[0] == State(boot_id="b")
+
+
 @pytest.mark.parametrize(
     ("change", "lost"),
     [
