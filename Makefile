@@ -18,8 +18,8 @@ copy = rm -rf $(2) && mkdir -p $(2) && tar -c --exclude=__pycache__ $(1) | tar -
 PYTEST := SRIOV_BOOTSTRAP_DEB=$(CURDIR)/$(DEB) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --cov
 
 # How much the long runs do; docs/reliability.md has what they found.
-FUZZ_EXAMPLES := 20000
-MODEL_RUNS := 5000
+FUZZ_EXAMPLES := 5000
+MODEL_RUNS := 3000
 SOAK_MINUTES := 30
 
 .PHONY: help setup lint wheel deb lintian lab-setup test-fast test demo bench fuzz soak-model soak clean

@@ -23,9 +23,9 @@ def pytest_configure() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many inputs fuzzing has tried."""
-    if fuzzing.INPUTS:
-        terminalreporter.write_line(fuzzing.summary())
+    """How many inputs and steps were drawn."""
+    if text := fuzzing.summary():
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture(autouse=True)

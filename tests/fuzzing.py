@@ -17,6 +17,7 @@ EXAMPLES = int(os.environ.get("SRIOV_FUZZ_EXAMPLES", "0"))
 USUAL_EXAMPLES = 100
 SECONDS_FOR_EXAMPLE = 0.1  # far more than it takes
 INPUTS: Counter[str] = Counter()
+MODEL: Counter[str] = Counter()
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -66,5 +67,7 @@ def spoilt(*good: bytes) -> st.SearchStrategy[bytes]:
 
 
 def summary() -> str:
-    """For the end of a run."""
-    return f"fuzz: {sum(INPUTS.values())} inputs to {len(INPUTS)} parsers"
+    """For the end of a run: how much it has tried."""
+    lines = [f"fuzz: {sum(INPUTS.values())} inputs to {len(INPUTS)} parsers"] if INPUTS else []
+    lines += [f"model: {MODEL['steps']} steps in {MODEL['runs']} runs"] if MODEL else []
+    return "\n".join(lines)

@@ -21,3 +21,13 @@ def test_the_map_has_every_module_and_no_other() -> None:
     package = Path(sriov_bootstrap.__file__).parent
     modules = {path.name for path in package.rglob("*.py") if path.name != "__init__.py"}
     assert set(re.findall(r"\b\w+\.py\b", TREE)) == modules
+
+
+def test_every_test_that_the_docs_name_exists() -> None:
+    root = Path(__file__).parents[1]
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", (root / "docs" / "reliability.md").read_text()))
+    written = {
+        name for path in (root / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    assert named
+    assert not named - written

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from msgspec.structs import asdict
 
+import fuzzing
 from builders import PF, PF3, make_rule, vf_address
 from fakes import Crash, FakePf
 from model import ERRNOS, MEDDLING, ModelHost
@@ -281,6 +282,10 @@ class Host(RuleBasedStateMachine):
     # -- what must be true --
 
     @invariant()
+    def steps_are_counted(self) -> None:
+        fuzzing.MODEL["steps"] += 1
+
+    @invariant()
     def no_restart_is_lost(self) -> None:
         pending = self.host.load_state()[0].pending
         for name in self.must & self._running:
@@ -300,6 +305,10 @@ class Host(RuleBasedStateMachine):
             assert all(count <= self.host.lost.get(key, 0) for key, count in now.vf_losses.items())
 
     def teardown(self) -> None:
+        fuzzing.MODEL["runs"] += 1
+        self._end_well()
+
+    def _end_well(self) -> None:
         """The faults are over: it becomes quiet, and all is as it should be."""
         self._end_faults()
         for _ in range(QUIET_ROUNDS):
@@ -446,7 +455,7 @@ class Host(RuleBasedStateMachine):
                 self._is_served(name)
 
 
-@pytest.mark.timeout(60 + SECONDS_FOR_EXAMPLE * int(EXAMPLES or 0))
+@pytest.mark.timeout(SECONDS_FOR_EXAMPLE * int(EXAMPLES or 250))
 def test_whatever_happens_no_vm_loses_a_vf_and_all_is_well_when_it_ends() -> None:
     """The same steps each time; SRIOV_MODEL_EXAMPLES asks for that many runs of new ones."""
     run_state_machine_as_test(

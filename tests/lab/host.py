@@ -142,6 +142,11 @@ class Guest:
         """Return what the service has said in this test."""
         return self.check(f"journalctl --no-pager -o cat -u {UNIT} --after-cursor='{self._journal_cursor}'")
 
+    def forget_journal(self) -> None:
+        """Let journal() begin here."""
+        text = self.run("journalctl --lines=0 --show-cursor").stdout
+        self._journal_cursor = text.rpartition("-- cursor: ")[2].strip()
+
     # -- waiting --
 
     def wait_for(self, what: str, **series: float) -> Scrape:

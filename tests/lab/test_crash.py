@@ -1,6 +1,11 @@
 """A daemon that is killed at the worst moment leaves no restart undone, and none is done twice."""
 
-from .host import AGENT, BOTH_PFS, NOVA, PF1, PF2, UNIT, Guest
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .host import AGENT, BOTH_PFS, NOVA, PF1, PF2, UNIT, Guest, address_rule
 
 SLOW_TO_RESTART = "[services]\nsettle_seconds = 8\nmin_interval_seconds = 0\n"
 
@@ -40,3 +45,47 @@ def test_a_kill_during_the_write_loses_neither_vfs_nor_restart(guest: Guest) -> 
     guest.settle({PF1: 7, PF2: 7})
     guest.make_pass()
     assert starts_of_both(guest) == (before[0] + 1, before[1] + 1)
+
+
+QUICK = "[Service]\nRestartSec=100ms\nRestartSteps=0\n"  # else systemd starts it ever more slowly: see the unit
+DROP_IN = f"/run/systemd/system/{UNIT}.d/kills.conf"
+KILLER = Path(__file__).parent / "guest" / "kills" / "kill-daemon"
+SEED = 1
+
+
+@pytest.fixture
+def quick(guest: Guest) -> Iterator[Guest]:
+    guest.vm.push(KILLER, "/usr/local/sbin/kill-daemon")
+    guest.vm.write(DROP_IN, QUICK)
+    guest.check("systemctl daemon-reload")
+    yield guest
+    guest.run(f"rm {DROP_IN}; systemctl daemon-reload")
+
+
+def kill_often(guest: Guest, count: int, *pfs: str) -> tuple[int, int, float]:
+    """Kill it at random moments; kills, losses of VFs, and when the last loss was."""
+    command = f"python3 /usr/local/sbin/kill-daemon {count} 240 {SEED} {' '.join(pfs)}"
+    kills, losses, lost_at = guest.check(command, timeout_seconds=400).split()
+    return int(kills), int(losses), float(lost_at)
+
+
+def test_a_hundred_kills_at_random_moments_lose_no_vf_and_no_restart(quick: Guest) -> None:
+    quick.configure(address_rule(PF1, 2), address_rule(PF2, 3))
+    quick.settle({PF1: 2, PF2: 3})
+    before, vfs = starts_of_both(quick), quick.vf_incarnations(PF2)
+    kills, losses, lost_at = kill_often(quick, 80, PF1)
+    quick.settle({PF1: 2, PF2: 3})
+    quick.make_pass()
+    after = starts_of_both(quick)
+    assert quick.vf_incarnations(PF2) == vfs  # nobody has taken these
+    for log, was, now in zip((NOVA, AGENT), before, after, strict=True):
+        last = quick.starts(log)[-1]
+        assert float(last.split()[0]) > lost_at
+        assert last.endswith(f" {PF1}=2 {PF2}=3")
+        assert now - was <= losses
+    idle_kills, *_ = kill_often(quick, 25)
+    quick.settle({PF1: 2, PF2: 3})
+    quick.make_pass()
+    assert starts_of_both(quick) == after  # with nothing changed there is nobody to restart
+    assert kills + idle_kills >= 100
+    assert "Traceback" not in quick.journal()

@@ -49,7 +49,7 @@ def test_a_write_that_a_vm_holds_up_is_told_and_followed_by_no_other(guest: Gues
     others = guest.vf_incarnations(PF2)
     guest.configure(address_rule(PF1, 1), address_rule(PF2))
     guest.settle({PF1: 1, PF2: 7})
-    with guest.held_vf(PF1, is_open=True):
+    with guest.held_vf(PF1, is_open=True) as pid:
         guest.configure(address_rule(PF1, 2, when_in_use="replace"), address_rule(PF2, 3))
         guest.until(lambda: writers(guest), "a writer in the kernel")
         began = time.time()
@@ -63,6 +63,8 @@ def test_a_write_that_a_vm_holds_up_is_told_and_followed_by_no_other(guest: Gues
         done = guest.once()
         assert done.rc == 3, done
         assert "has not come back" in done.stdout
+        assert f"is held by python3 pid {pid}" in done.stdout
+        assert f"is held by python3 pid {pid}" in " ".join(guest.status()["notes"])
         assert stop_seconds(guest) < 2
         guest.check(f"systemctl start --no-block {UNIT}")  # a daemon that starts into the jam does not add to it
         guest.wait_for_reason(PF1, "stuck")

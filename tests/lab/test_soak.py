@@ -1,0 +1,19 @@
+"""Two minutes of `make soak`."""
+
+import os
+
+import pytest
+
+from .soak import soak
+from .vm import Vm
+
+MINUTES = float(os.environ.get("SRIOV_SOAK_MINUTES", "2"))
+SEED = int(os.environ.get("SRIOV_SOAK_SEED", "1"))
+
+
+@pytest.mark.timeout(900 + 60 * MINUTES)
+def test_random_real_faults_break_no_promise(installed_vm: Vm) -> None:
+    done = soak(installed_vm, minutes=MINUTES, seed=SEED)
+    assert not done.violations
+    assert done.count >= 5 * MINUTES
+    assert done.checks
