@@ -5,12 +5,14 @@ links, never the text of sriov_numvfs: reading that file waits for any write or 
 (drivers/pci/iov.c, device_lock), and some drivers report a number that they did not make.
 """
 
+import re
 from collections.abc import Iterable
 
 from msgspec import Struct
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 IFF_UP = 0x1  # include/uapi/linux/if.h
+ROUTING_IDS = 1 << 16
 C_INT_LIMIT = 1 << 31
 VFIO_PREFIX = "vfio"  # vfio-pci and its vendor variants: mlx5_vfio_pci is bound like them but named otherwise
 VFIO_DRIVERS = frozenset({"mlx5_vfio_pci", "nvgrace_gpu_vfio_pci", "hisi_acc_vfio_pci", "pds_vfio_pci", "qat_vfio_pci"})
@@ -237,6 +239,20 @@ def _vfio_user(raw: RawVf, holders: Holders) -> str:
         if holder := holders.by_node.get(node):
             return f"held by {holder}"
     return f"nobody could be ruled out: {holders.problem}" if holders.problem else ""
+
+
+def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
+    """Where VFs of a PF are or would be: PCI Express 5.0, 9.2.1.2. Empty where the attributes do not say."""
+    total, offset, stride = (
+        _number(attributes.get(name, ""), default=0) for name in ("sriov_totalvfs", "sriov_offset", "sriov_stride")
+    )
+    parts = re.fullmatch(r"([0-9a-f]+):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", pf)
+    if not parts or min(total, offset, stride) <= 0:
+        return ()
+    bus, slot, function = (int(part, 16) for part in parts.groups()[1:])
+    first = (bus << 8 | slot << 3 | function) + offset
+    ids = range(first, min(first + stride * total, ROUTING_IDS), stride)
+    return tuple(f"{parts[1]}:{one >> 8:02x}:{one >> 3 & 31:02x}.{one & 7}" for one in ids)
 
 
 def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:

@@ -8,13 +8,15 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 
-from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawNetdev, RawPf, RawVf, vf_places
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.errors import InUseError, SysfsError
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
+
+PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 
 
 class Sysfs:
@@ -31,12 +33,13 @@ class Sysfs:
         return tuple(pf for pf in pfs if pf)
 
     def read_functions_of(self, pf: str) -> tuple[RawVf, ...]:
-        """Its VFs as they know it themselves. While they are destroyed, the PF's own links and drivers go first.
+        """Its VFs by their place on the bus: while one is destroyed, the links that say whose it is go first.
 
-        drivers/pci/iov.c, pci_iov_remove_virtfn: the virtfn link is gone before the VF's driver is waited for.
+        drivers/pci/iov.c, pci_iov_remove_virtfn: virtfn and physfn are gone before the VF's driver is waited for.
         """
-        names = [name for name in _names(self._devices) if _link_name(f"{self._devices}/{name}/physfn") == pf]
-        return tuple(self._read_vf(self._devices, name) for name in names)
+        texts = {name: _read(f"{self._devices}/{pf}/{name}") for name in PLACE_ATTRIBUTES}
+        places = [one for one in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{one}")]
+        return tuple(self._read_vf(self._devices, one) for one in places)
 
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """May block for ever: run it where it can be left behind. Raises SysfsError with the errno, or InUseError."""

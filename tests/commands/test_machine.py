@@ -157,13 +157,13 @@ def test_no_further_write_goes_into_the_jam(tree: HostTree, jam: Jam) -> None:
 
 
 def test_a_stuck_write_names_who_holds_it_up(tree: HostTree, machine: HostMachine, jam: Jam) -> None:
-    """The kernel takes virtfn and driver links away before it waits for the driver: physfn and the group stay."""
+    """The kernel takes virtfn, physfn and driver links away before it waits for the driver: its group stays."""
     for index in range(4):
         (tree.device(PF) / f"virtfn{index}").unlink()
     address = vf_address(PF, 2)
     (tree.device(address) / "driver").unlink()
-    for index in range(4):
-        tree.link(f"{tree.device(vf_address(PF, index))}/physfn", tree.device(PF))
+    for name, text in {"sriov_offset": "16", "sriov_stride": "1"}.items():
+        (tree.device(PF) / name).write_text(text)
     tree.add_process(4711, "/dev/vfio/19", cmdline=b"qemu\0-name\0guest=instance-0000002a\0")
     tree.add_process(4712, "/dev/vfio/99")
     machine.pause(AT_ONCE)

@@ -230,3 +230,23 @@ def test_who_has_a_vf_open_is_named_before_who_owns_it() -> None:
 )
 def test_who_keeps_a_vf_from_being_destroyed_is_named(holders: Holders, users: str) -> None:
     assert facts.leaving_users([make_raw_vf(driver="")], holders) == users
+
+
+@pytest.mark.parametrize(
+    ("pf", "total", "offset", "stride", "places"),
+    [
+        ("0000:01:00.0", "3", "128", "2", ("0000:01:10.0", "0000:01:10.2", "0000:01:10.4")),  # an 82576
+        ("0000:3b:00.1", "2", "255", "1", ("0000:3c:00.0", "0000:3c:00.1")),
+        ("10000:ff:1f.7", "2", "1", "1", ()),
+        ("0000:01:00.0", "7", "", "", ()),
+        ("0000:01:00.0", "7", "128", "0", ()),
+        ("virtual", "7", "128", "2", ()),
+        ("zz:zz:zz.z", "7", "128", "2", ()),
+    ],
+    ids=["82576", "the next bus", "the last bus", "not said", "garbage", "no address", "no number"],
+)
+def test_vfs_have_their_places_on_the_bus(
+    pf: str, total: str, offset: str, stride: str, places: tuple[str, ...]
+) -> None:
+    texts = {"sriov_totalvfs": total, "sriov_offset": offset, "sriov_stride": stride}
+    assert facts.vf_places(pf, texts) == places
