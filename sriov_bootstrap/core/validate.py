@@ -18,6 +18,7 @@ MAC = r"(?i:[0-9a-f]{2}(?::[0-9a-f]{2}){5,19})"  # 20 bytes on InfiniBand
 HEX_ID = r"(?i:(?:0x)?[0-9a-f]{4})"
 PERCENT = r"(\d{1,3})%"
 UNIT = r"[A-Za-z0-9:_.\\-]{1,200}(@[A-Za-z0-9:_.\\-]+)?\.service"  # a template without an instance is no unit
+MODULE = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"  # the kernel takes 55 (MODULE_NAME_LEN)
 MAX_LABEL = 64
 MAX_PORT = 65535
 
@@ -60,6 +61,11 @@ def pf_problems(rule: PfRule) -> list[str]:
     if rule.reload_driver and not rule.uses_max_vfs:
         problems.append('reload_driver is for method = "max_vfs" only: sriov_numvfs needs no reload')
     return problems
+
+
+def is_module_name(text: str) -> bool:
+    """Whether this can be part of a path, of a unit's name and of modprobe's words: no /, no dot, no leading dash."""
+    return re.fullmatch(MODULE, text) is not None
 
 
 def _is_label(text: str) -> bool:
@@ -114,13 +120,20 @@ def table_problems(table: Services | Metrics | Boot | OpenStack) -> list[str]:
         if key == "restart":
             bad = [unit for unit in value if not re.fullmatch(UNIT, unit)]
             problems += [f'{key}: "{unit}" is not a service: write it like nova-compute.service' for unit in bad]
-        if key == "textfile" and value and not (value.startswith("/") and value.endswith(".prom")):
-            problems.append(f'{key}: "{value}" must be an absolute path ending in .prom, as node_exporter reads it')
-        if key == "web_config" and not value.startswith("/"):
+        if key == "textfile" and value and not _is_textfile(value):
+            must_be = "must be an absolute path without .. that ends in .prom, as node_exporter reads it"
+            problems.append(f"{key}: {value!r} {must_be}")
+        if key == "web_config" and value and not value.startswith("/"):
             problems.append(f'{key}: "{value}" must be an absolute path: the service has no folder of its own')
         if key == "listen" and value and parse_listen(value) is None:
             problems.append(f'{key}: "{value}" must be ADDRESS:PORT, with localhost, an IP address, or nothing for all')
     return problems
+
+
+def _is_textfile(path: str) -> bool:
+    """A path that says where it leads: what writes there is root."""
+    is_plain = path.isprintable() and not {".", ".."} & {*path.split("/")}
+    return is_plain and path.startswith("/") and path.endswith(".prom")
 
 
 def parse_listen(value: str) -> tuple[tuple[str, ...], int] | None:

@@ -21,6 +21,7 @@ from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.errors import BusyError, SysfsError
 
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
+MAX_LINKS = 40  # as the kernel's own (include/linux/namei.h)
 LOCK_POLL_SECONDS = 0.05
 READER_SECONDS = 1.0  # read_jam() holds the write lock for a moment, too
 NOTE_BYTES = 1024
@@ -67,6 +68,24 @@ class Files:
                 f"{self._state} could not be saved: {error.strerror}: a restart of the service forgets what it counted"
             )
         return ""
+
+    def forget_answer(self, name: str) -> None:
+        """Takes an earlier answer of a helper unit away: it must not pass for the next one. Raises SysfsError."""
+        path = f"{self._run}/{name}.answer"
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise SysfsError(f"{path}: {error.strerror}", errno=error.errno or 0) from error
+
+    def read_answer(self, name: str) -> bytes:
+        """What a helper unit has answered, b"" if nothing."""
+        try:
+            with open(f"{self._run}/{name}.answer", "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
 
     def write_file(self, path: str, text: str) -> None:
         """Replaces a file below root. SysfsError carries the errno."""
@@ -181,7 +200,7 @@ def _read_config(path: str, *, is_drop_in: bool, is_searched: bool = True) -> Co
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) and not os.path.samestat(status, os.stat(os.devnull)):
             return ConfigFile(path, problem="is not a regular file", is_drop_in=is_drop_in)
-        if is_searched and (problem := _distrust(status)):
+        if is_searched and (problem := _distrust(status) or _distrust_folders(path)):
             return ConfigFile(path, problem=problem, is_drop_in=is_drop_in)
         with open(descriptor, "rb", closefd=False) as file:
             return ConfigFile(path, file.read(MAX_FILE_BYTES + 1), is_drop_in=is_drop_in)
@@ -203,6 +222,39 @@ def _distrust(status: os.stat_result) -> str:
         if is_open
         else ""
     )
+
+
+def _distrust_folders(path: str) -> str:
+    """The same of the folders on the way: whoever can write to one of them can put another file there."""
+    for folder in _folders_on_the_way(os.path.abspath(path)):
+        status = os.stat(folder)
+        if status.st_uid not in {0, os.geteuid()}:
+            return f"is in {folder}, which belongs to user {status.st_uid}, who could replace it: chown root {folder}"
+        is_open = status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0)
+        if is_open and not status.st_mode & stat.S_ISVTX:  # sticky as /tmp: nobody replaces what is another's
+            return f"is in {folder}, where others than root could replace it: chmod go-w {folder}"
+    return ""
+
+
+def _folders_on_the_way(path: str) -> Iterator[str]:
+    """Every folder that has a say in which file an absolute path is, those of links and of their targets included."""
+    here, ahead, links = "/", path.split("/")[::-1], 0
+    while ahead and links < MAX_LINKS:
+        name = ahead.pop()
+        if name == "..":
+            here = os.path.dirname(here)
+        if name in {"", ".", ".."}:
+            continue
+        yield here
+        step = os.path.join(here, name)
+        try:
+            target = os.readlink(step)
+        except OSError:  # no link
+            here = step
+            continue
+        links += 1
+        ahead += target.split("/")[::-1]
+        here = "/" if target.startswith("/") else here
 
 
 def _open_lock(path: str) -> int:

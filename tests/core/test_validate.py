@@ -8,6 +8,8 @@ from sriov_bootstrap.core.config import Boot, Match, Method, Metrics, PfRule, Se
 
 KEYS = "netdev, altname, pci_address, mac, driver, vendor_id, device_id"
 
+NO_TEXTFILE = "must be an absolute path without .. that ends in .prom, as node_exporter reads it"
+
 
 @pytest.mark.parametrize(
     ("given", "normal"),
@@ -121,13 +123,9 @@ def test_a_count_is_one_the_kernel_can_be_asked_for(value: int | str, problem: s
         (Boot(wait_for_pf_seconds=float("inf")), ["wait_for_pf_seconds: inf is not between 0 and 86400 seconds"]),
         (Metrics(listen="", textfile=""), []),
         (Metrics(textfile="/var/lib/x.prom"), []),
-        (
-            Metrics(textfile="x.prom"),
-            ['textfile: "x.prom" must be an absolute path ending in .prom, as node_exporter reads it'],
-        ),
-        (
-            Metrics(textfile="/x.txt"),
-            ['textfile: "/x.txt" must be an absolute path ending in .prom, as node_exporter reads it'],
+        *(
+            (Metrics(textfile=path), [f"textfile: {path!r} {NO_TEXTFILE}"])
+            for path in ("x.prom", "/x.txt", "/var/lib/../x.prom", "/./x.prom", "/x\0.prom", "/x\n.prom")
         ),
         (Metrics(web_config="/etc/sriov-bootstrap/web.yml"), []),
         (
@@ -168,3 +166,15 @@ def test_a_table_is_judged(table: Services | Metrics | Boot, problems: list[str]
 )
 def test_no_name_is_looked_up(text: str, where: tuple[tuple[str, ...], int] | None) -> None:
     assert validate.parse_listen(text) == where
+
+
+@pytest.mark.parametrize("name", ["igb", "mlx5_core", "snd-hda", "8021q", "x" * 64])
+def test_a_module_has_a_name_that_is_safe_everywhere(name: str) -> None:
+    assert validate.is_module_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-r", "../x", "a/b", "a.b", "a b", "igb\n", "igb;reboot", "$(id)", "x" * 65, "ígb"]
+)
+def test_what_could_be_an_option_or_lead_elsewhere_is_no_module(name: str) -> None:
+    assert not validate.is_module_name(name)

@@ -101,6 +101,33 @@ def test_only_root_decides_what_is_in_a_config_that_is_found(
     assert [file.problem for file in Files(config_paths=(str(path),)).read_config()] == [""]
 
 
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "problem"),
+    [
+        (0o755, 0, 0, ""),
+        (0o775, 0, 0, ""),
+        (0o1777, 0, 0, ""),
+        (0o775, 0, 4711, "is in {}, where others than root could replace it: chmod go-w {}"),
+        (0o757, 0, 0, "is in {}, where others than root could replace it: chmod go-w {}"),
+        (0o755, 4711, 0, "is in {}, which belongs to user 4711, who could replace it: chown root {}"),
+    ],
+)
+@pytest.mark.parametrize("folder", [ETC, f"{ETC}/config.d", "elsewhere", "elsewhere/links"])
+def test_only_root_decides_which_file_is_found(
+    tmp_path: Path, files: Files, folder: str, mode: int, uid: int, gid: int, problem: str
+) -> None:
+    """config.d/10.toml is a link by way of elsewhere/links to a file in etc/, so four folders have a say."""
+    write(tmp_path / ETC / "real", b"x")
+    for name in (f"{ETC}/config.d", "elsewhere/links"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ETC / "config.d/10.toml").symlink_to(tmp_path / "elsewhere/links/10.toml")
+    (tmp_path / "elsewhere/links/10.toml").symlink_to(f"../.././{ETC}/real")
+    os.chown(tmp_path / folder, uid, gid)
+    (tmp_path / folder).chmod(mode)
+    (found,) = files.read_config()
+    assert found.problem == problem.format(tmp_path / folder, tmp_path / folder)
+
+
 def test_named_files_replace_the_search(tmp_path: Path) -> None:
     write(tmp_path / ETC / "config.toml", b"main")
     mine = str(write(tmp_path / "mine.toml", b"mine"))
@@ -222,6 +249,21 @@ def test_a_file_that_cannot_be_written_fails_with_its_errno(tmp_path: Path, file
     assert caught.value.message == "/etc/modprobe.d/igb.conf: No such file or directory"
     assert caught.value.errno == errno.ENOENT
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_answer_is_read_once(tmp_path: Path, files: Files) -> None:
+    files.forget_answer("holders")
+    assert files.read_answer("holders") == b""
+    write(tmp_path / RUN / "holders.answer", b"{}")
+    assert files.read_answer("holders") == b"{}"
+    files.forget_answer("holders")
+    assert files.read_answer("holders") == b""
+
+
+def test_an_answer_that_cannot_be_taken_away_passes_for_no_other(tmp_path: Path, files: Files) -> None:
+    (tmp_path / RUN / "holders.answer").mkdir(parents=True)
+    with pytest.raises(SysfsError, match=r"holders\.answer: Is a directory"):
+        files.forget_answer("holders")
 
 
 def test_the_kill_switch_is_a_file(tmp_path: Path, files: Files) -> None:
