@@ -5,6 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' sriov_bootstrap/__init__.py)
 DEB := dist/sriov-bootstrap_$(VERSION)_all.deb
+SBOM := dist/sriov-bootstrap_$(VERSION).cdx.json
 BIN := .venv/bin
 
 # What a build sees, and nothing else: builds run on a copy, so that they leave nothing in the checkout and take nothing
@@ -22,7 +23,7 @@ FUZZ_EXAMPLES := 5000
 MODEL_RUNS := 3000
 SOAK_MINUTES := 30
 
-.PHONY: help setup lint wheel deb lintian lab-setup test-fast test demo bench fuzz soak-model soak clean
+.PHONY: help setup lint audit wheel deb lintian lab-setup test-fast test demo bench fuzz soak-model soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -30,11 +31,15 @@ help: ## list the targets
 setup: ## install what build, lint and tests need: Debian packages (as root) and .venv
 	@packaging/setup.sh
 
-lint: setup ## ruff, mypy, import contracts
+lint: setup audit ## ruff, mypy, import contracts, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Needs the package index's vulnerability data; says so where there is none.
+audit: wheel
+	@$(BIN)/python packaging/audit.py
 
 wheel: setup build/wheel/installed
 
@@ -44,7 +49,7 @@ build/wheel/installed: $(call files,$(WHEEL_SOURCES)) | setup
 	$(BIN)/pip --quiet install --no-deps --force-reinstall build/wheel/sriov_bootstrap-$(VERSION)-*.whl
 	touch $@
 
-deb: setup $(DEB) ## build the Debian package into dist/
+deb: setup $(DEB) $(SBOM) ## build the Debian package into dist/, and its bill of materials
 
 # The PATH leaves out Python versions that Debian did not install: its build tools belong to its own. -d: setup has looked
 # for what is needed, and the compiler in build-essential is not.
@@ -56,6 +61,9 @@ $(DEB): $(call files,$(DEB_SOURCES)) | setup
 	cd build/deb/tree && PATH=/usr/sbin:/usr/bin:/sbin:/bin dpkg-buildpackage -d -us -uc -b >../build.log 2>&1 || \
 	    { cat ../build.log >&2; exit 1; }
 	mkdir -p dist && mv build/deb/$(notdir $@) $@
+
+$(SBOM): $(DEB) packaging/sbom.py
+	$(BIN)/python packaging/sbom.py $(DEB) >$@
 
 lintian: deb ## check the Debian package
 	lintian --allow-root --fail-on error,warning $(DEB)
