@@ -12,6 +12,7 @@ from sriov_bootstrap.core.plan import (
     SetLinkUp,
     SetNumVfs,
     WriteFile,
+    reload_deadline_seconds,
     write_deadline_seconds,
 )
 from sriov_bootstrap.core.report import Outcome, Result, explained
@@ -35,8 +36,8 @@ class Kernel(Protocol):
     def write_file(self, action: WriteFile) -> None:
         """Replaces a file atomically."""
 
-    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> None:
-        """modprobe -r, modprobe."""
+    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+        """modprobe -r, modprobe, if `guard()` returns ""."""
 
     def monotonic(self) -> float:
         """Seconds."""
@@ -80,8 +81,8 @@ def _call(action: Action, kernel: Kernel, guard: Callable[[], str]) -> Outcome:
         case WriteFile():
             kernel.write_file(action)
         case ReloadDriver():
-            limit = write_deadline_seconds(2 * action.expected * len(action.pci_addresses))
-            kernel.reload_driver(action, guard=guard, timeout_seconds=limit)
+            limit = reload_deadline_seconds(action)
+            return kernel.reload_driver(action, guard=guard, timeout_seconds=limit)
         case _:
             assert_never(action)
     return Outcome.CHANGED

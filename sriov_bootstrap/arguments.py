@@ -65,6 +65,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     check = verbs.add_parser("check-config", parents=[common], help="read the config, say what is wrong with it")
     check.add_argument("files", nargs="*", metavar="FILE", help="these files instead of the installed ones")
+    helper = verbs.add_parser("helper", help="what the units of sriov-bootstrap run; not for people")
+    helper.add_argument("words", nargs="+", metavar="WORD", help="holders, or reload DRIVER")
     verbs.add_parser("init", parents=[common], help="print a commented config for the NICs of this host")
     return parser
 

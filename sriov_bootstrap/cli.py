@@ -21,12 +21,17 @@ class Arguments(Struct, dict=True):  # argparse keeps words that it does not kno
     wait: float | None = None
     config: list[str] | None = None
     files: list[str] | None = None
+    words: list[str] | None = None
     log_format: str = "auto"
     verbose: bool = False
 
 
 # What units and cron jobs run: argparse alone would cost a tenth of a pass that has nothing to do.
-WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {("run",): Arguments(verb="run"), ("--once",): Arguments(once=True)}
+WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
+    ("run",): Arguments(verb="run"),
+    ("--once",): Arguments(once=True),
+    ("helper", "holders"): Arguments(verb="helper", words=["holders"]),
+}
 
 
 def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
@@ -105,6 +110,10 @@ def _dispatch(arguments: Arguments, root: str) -> int:
             from sriov_bootstrap.commands.check_config import check_config
 
             return check_config((*config_paths, *(arguments.files or ())), root=root)
+        case "helper":
+            from sriov_bootstrap.commands.helper import helper
+
+            return helper(tuple(arguments.words or ()), root=root)
         case "init":
             from sriov_bootstrap.commands.init import init
 

@@ -58,5 +58,9 @@ class BusyError(SriovBootstrapError):
     """Another pass holds the lock and did not let go in time."""
 
 
-class InUseError(SriovBootstrapError):
+class RefusedError(SriovBootstrapError):
+    """What was asked for is not to be done now: nothing was written."""
+
+
+class InUseError(RefusedError):
     """Somebody began to use a VF between the plan and the write: nothing was written."""

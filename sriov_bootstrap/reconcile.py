@@ -5,6 +5,7 @@ Runs where it may block: in the `--once` process itself, or in a child of the da
 
 from contextlib import AbstractContextManager
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from sriov_bootstrap.core.plan import Action, Jam, ModuleFacts, Plan, ReloadDriv
 from sriov_bootstrap.core.plan_max_vfs import make_plans
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.errors import ConfigError
 
 MAX_ROUNDS = 3  # a plan that went stale is made anew, but not for ever against somebody who keeps writing
@@ -142,17 +144,30 @@ def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
 
 def _decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool) -> Seen:
     wishes = resolve(config, pfs)
-    drivers = {wish.pf.driver for wish in wishes if wish.rule.uses_max_vfs and wish.pf and wish.pf.driver}
+    drivers = {wish.pf.driver for wish in wishes if wish.rule.uses_max_vfs and wish.pf}
     around = Surroundings(
         pfs=pfs,
         jam=machine.read_jam(),
-        modules={driver: machine.read_module(driver) for driver in drivers},
+        modules={driver: machine.read_module(driver) for driver in drivers if is_module_name(driver)},
         default_route_netdevs=machine.default_route_netdevs() if drivers else frozenset(),
         autoprobe_off_by_us=frozenset(saved.autoprobe_off),
         short=saved.short,
         force=force,
     )
     return Seen(pfs, make_plans(wishes, around), around.jam)
+
+
+def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
+    """What a pass would do at this moment."""
+    pfs = read_facts(machine, config)
+    saved = state.remember(machine.load_state()[0], (), pfs)
+    return _decide(machine, config, pfs, saved, force=False).plans
+
+
+def users_now(machine: Machine, config: Config, addresses: tuple[str, ...]) -> str:
+    """Who uses a VF of these PFs at this moment, "" for nobody."""
+    pfs = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
+    return "; ".join(f"VF {vf.index} {vf.pci_address} is in use: {vf.user}" for pf in pfs for vf in pf.vfs_in_use)
 
 
 def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
@@ -189,17 +204,12 @@ def _rounds(
     machine: Machine, config: Config, seen: Seen, memory: State, *, force: bool
 ) -> tuple[Seen, State, tuple[Result, ...], dict[str, int]]:
     """Acts until nothing is stale: the last look, the memory of what was done, all results, and what was lost."""
-
-    def users_of(addresses: tuple[str, ...]) -> str:
-        now = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
-        return "; ".join(f"VF {vf.index} {vf.pci_address} is in use: {vf.user}" for pf in now for vf in pf.vfs_in_use)
-
     results: tuple[Result, ...] = ()
     losses: dict[str, int] = {}
     for _ in range(MAX_ROUNDS):
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.ours)))
-        acted = execute.carry_out(seen.plans, machine, guard=users_of)
+        acted = execute.carry_out(seen.plans, machine, guard=partial(users_now, machine, config))
         if not acted:
             break
         results += acted

@@ -205,7 +205,7 @@ class FakeMachine:
         self._begin(action, 0.0)
         self.texts[action.path] = action.text
 
-    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> None:
+    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
         """Every PF of the driver comes back down, with max_vfs VFs."""
         self._begin(action, timeout_seconds)
         if users := guard():
@@ -214,6 +214,7 @@ class FakeMachine:
         for address in action.pci_addresses:
             self.make_vfs(address, min(int(text.rpartition("=")[2]), self.pfs[address].makes))
             self._set_links(address, is_up=False)
+        return Outcome.CHANGED
 
     def _set_links(self, address: str, *, is_up: bool) -> None:
         self.change(address, netdevs=tuple(replace(dev, is_up=is_up) for dev in self.pfs[address].facts.netdevs))

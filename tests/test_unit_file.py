@@ -1,12 +1,18 @@
-"""units/sriov-bootstrap.service against the tables of the code: two lists of the same names drift apart."""
+"""units/ against the tables of the code, and against what systemd says of its sandbox."""
 
+import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
 
-UNIT = Path(__file__).parents[1] / "units" / "sriov-bootstrap.service"
+UNITS = Path(__file__).parents[1] / "units"
+UNIT = UNITS / "sriov-bootstrap.service"
+HOLDERS_UNIT = UNITS / "sriov-bootstrap-holders.service"
+RELOAD_UNIT = UNITS / "sriov-bootstrap-reload@.service"
 
 
 def _values(key: str) -> set[str]:
@@ -22,3 +28,26 @@ def test_the_unit_comes_before_every_known_consumer(consumer: str) -> None:
 def test_the_unit_is_wanted_by_what_boots_and_ordered_before_the_network() -> None:
     assert _values("WantedBy") == {"multi-user.target"}
     assert "network-pre.target" in _values("Before") & _values("Wants")
+
+
+@pytest.mark.parametrize(
+    ("unit", "most"),
+    [
+        pytest.param(UNIT, 2.0, id="the service"),
+        pytest.param(HOLDERS_UNIT, 1.5, id="the looker"),
+        pytest.param(RELOAD_UNIT, 2.8, id="modprobe"),
+    ],
+)
+def test_a_unit_is_exposed_to_little(unit: Path, most: float) -> None:
+    """The figures are those of systemd 252 and 257."""
+    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(unit)]
+    said = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    found = re.search(r"Overall exposure level for .*: (\d+\.\d+) ", said.stdout)
+    assert found, said.stderr
+    assert float(found[1]) <= most, said.stdout
+
+
+def test_no_unit_runs_a_shell() -> None:
+    commands = [line for unit in UNITS.iterdir() for line in unit.read_text().splitlines() if line.startswith("Exec")]
+    assert len(commands) == 4
+    assert not [line for line in commands if re.search(r"\bsh\b", line)]

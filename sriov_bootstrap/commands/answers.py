@@ -5,10 +5,11 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.core.facts import Holders
 from sriov_bootstrap.core.followup import UnitResult, UnitState
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.errors import InUseError, StuckError, SysfsError, UnitError
+from sriov_bootstrap.errors import InUseError, RefusedError, SriovBootstrapError, StuckError, SysfsError, UnitError
 
 
 class Told(Struct, tag_field="kind", tag=str.lower):
@@ -36,6 +37,19 @@ class SomebodyUsesIt(Told):
     hint: str
 
 
+class Refused(Told):
+    """It was not begun, for another reason."""
+
+    message: str
+    hint: str
+
+
+class Looked(Told):
+    """Who has a vfio node open."""
+
+    holders: Holders
+
+
 class BusFailed(Told):
     """The conversation with systemd could not be had."""
 
@@ -56,7 +70,7 @@ class Restarted(Told):
     problem: str = ""
 
 
-Answer = Ended | KernelSaidNo | SomebodyUsesIt | BusFailed | Units | Restarted
+Answer = Ended | KernelSaidNo | SomebodyUsesIt | Refused | Looked | BusFailed | Units | Restarted
 
 
 def answer(work: Callable[[], Answer]) -> Answer:
@@ -71,6 +85,8 @@ def answer(work: Callable[[], Answer]) -> Answer:
         return KernelSaidNo(0, error.message, error.hint)
     except UnitError as error:
         return BusFailed(error.message, error.hint)
+    except SriovBootstrapError as error:
+        return Refused(error.message, error.hint)
 
 
 def understood(line: bytes, what: str) -> Answer:
@@ -90,6 +106,8 @@ def understood(line: bytes, what: str) -> Answer:
             raise SysfsError(told.message, errno=told.errno, hint=told.hint)
         case SomebodyUsesIt():
             raise InUseError(told.message, hint=told.hint)
+        case Refused():
+            raise RefusedError(told.message, hint=told.hint)
         case BusFailed():
             raise UnitError(told.message, hint=told.hint)
     return told

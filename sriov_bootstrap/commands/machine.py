@@ -26,12 +26,13 @@ from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.edges.procfs import Procfs
+from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.errors import BusyError, StuckError, UnitError
 
 if TYPE_CHECKING:
     from sriov_bootstrap.commands import answers
+    from sriov_bootstrap.commands.privileges import Privileges
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
 
@@ -88,7 +89,9 @@ class HostMachine:
         return read_links(child.run)
 
     def read_holders(self) -> Holders:
-        """Who has a vfio node open."""
+        """Who has a vfio node open, from whoever may look."""
+        if self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH):
+            return self._privileges.holders()
         return self.procfs.holders()
 
     def read_owners(self) -> Owners:
@@ -104,6 +107,12 @@ class HostMachine:
     def default_route_netdevs(self) -> frozenset[str]:
         """Where the default routes leave."""
         return self.procfs.default_route_netdevs()
+
+    @property
+    def _privileges(self) -> "Privileges":
+        from sriov_bootstrap.commands.privileges import Privileges
+
+        return Privileges(self.files, child.run, self.say)
 
     @property
     def _kmod(self) -> "Kmod":
@@ -189,9 +198,16 @@ class HostMachine:
         """See apply.Kernel."""
         self._write(action, lambda: self._sysfs.set_link_up(action), timeout_seconds)
 
-    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> None:
-        """See apply.Kernel."""
-        self._write(action, lambda: self._kmod.reload(action, guard), timeout_seconds)
+    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+        """See apply.Kernel. Where a unit has to be asked, that unit guards and locks."""
+        if not self.procfs.is_root_without(CAP_SYS_MODULE):
+            return self._write(action, lambda: self.reload_here(action, guard), timeout_seconds)
+        self.has_written = True
+        return self._privileges.reload(action.driver, timeout_seconds=timeout_seconds)
+
+    def reload_here(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
+        """In this process, however long that takes."""
+        self._kmod.reload(action, guard)
 
     def write_file(self, action: WriteFile) -> None:
         """See apply.Kernel."""

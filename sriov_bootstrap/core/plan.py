@@ -280,6 +280,11 @@ def write_deadline_seconds(num_vfs: int) -> float:
     return 60.0 + 5.0 * num_vfs
 
 
+def reload_deadline_seconds(action: ReloadDriver) -> float:
+    """The same for a driver that is unloaded and loaded: every VF of every PF goes and comes."""
+    return write_deadline_seconds(2 * action.expected * len(action.pci_addresses))
+
+
 def settle_deadline_seconds(num_vfs: int) -> float:
     """How long VFs may take to appear after the write returned: udev may have to load their driver first."""
     return 20.0 + 2.0 * num_vfs

@@ -88,7 +88,12 @@ def checked(line: bytes, what: str) -> bytes:
     return line
 
 
-def run(argv: list[str], *, timeout_seconds: float = COMMAND_SECONDS) -> Completed:
+def run(
+    argv: list[str],
+    *,
+    timeout_seconds: float = COMMAND_SECONDS,
+    waiting: Waiting = lambda _passed_seconds: None,
+) -> Completed:
     """Runs a command without a shell. A command that cannot be started ends like the shell's: 127 and a message."""
     out, out_child = os.pipe()
     err, err_child = os.pipe()
@@ -107,7 +112,7 @@ def run(argv: list[str], *, timeout_seconds: float = COMMAND_SECONDS) -> Complet
     finally:
         os.close(out_child)
         os.close(err_child)
-    texts = _read_all({out: b"", err: b""}, time.monotonic() + timeout_seconds)
+    texts = _read_all({out: b"", err: b""}, time.monotonic(), timeout_seconds, waiting)
     os.close(out)
     os.close(err)
     if texts is None:
@@ -188,17 +193,20 @@ def _read_last_line(descriptor: int, began: float, timeout_seconds: float, waiti
     return None
 
 
-def _read_all(texts: dict[int, bytes], deadline: float) -> dict[int, bytes] | None:
+def _read_all(
+    texts: dict[int, bytes], began: float, timeout_seconds: float, waiting: Waiting
+) -> dict[int, bytes] | None:
     """Everything from several pipes until each is at its end, None at the deadline."""
-    waiting = list(texts)
-    while waiting:
-        chunk = _read_chunk(waiting, deadline)
+    still_open = list(texts)
+    while still_open and (passed := time.monotonic() - began) < timeout_seconds:
+        chunk = _read_chunk(still_open, time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
         if chunk is None:
-            return None
+            waiting(time.monotonic() - began)
+            continue
         texts[chunk[0]] += chunk[1]
         if not chunk[1]:
-            waiting.remove(chunk[0])
-    return texts
+            still_open.remove(chunk[0])
+    return None if still_open else texts
 
 
 def _read_chunk(descriptors: list[int], deadline: float) -> tuple[int, bytes] | None:

@@ -41,12 +41,12 @@ class Kmod:
             text = Path(self._root + modprobe_path(driver)).read_text()
         except (OSError, UnicodeDecodeError):
             text = ""
-        parameters = self._run(["modinfo", "-F", "parm", driver]).stdout.decode(errors="replace")
+        parameters = self._run(["modinfo", "-F", "parm", "--", driver]).stdout.decode(errors="replace")
         return ModuleFacts(text, bool(ONE_NUMBER.search(parameters)))
 
     def expects_driver(self, modalias: str) -> bool:
         """Whether a module that is not blacklisted claims this alias."""
-        completed = self._run(["modprobe", "--use-blacklist", "--resolve-alias", modalias])
+        completed = self._run(["modprobe", "--use-blacklist", "--resolve-alias", "--", modalias])
         return completed.returncode == 0 and bool(completed.stdout.strip())
 
     def reload(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
@@ -57,8 +57,8 @@ class Kmod:
         if users := guard():
             hint = "it is done by itself when they are released"
             raise InUseError(f"{action.pci_address}: {action.driver} is not reloaded: {users}", hint=hint)
-        unloaded = self._run(["modprobe", "-r", action.driver], timeout_seconds=RELOAD_SECONDS)
-        loaded = self._run(["modprobe", action.driver], timeout_seconds=RELOAD_SECONDS)
+        unloaded = self._run(["modprobe", "-r", "--", action.driver], timeout_seconds=RELOAD_SECONDS)
+        loaded = self._run(["modprobe", "--", action.driver], timeout_seconds=RELOAD_SECONDS)
         for completed, verb in ((unloaded, "unload"), (loaded, "load")):
             if completed.returncode:
                 text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"

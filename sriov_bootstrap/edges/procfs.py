@@ -12,6 +12,8 @@ from sriov_bootstrap.core.facts import Holder, Holders
 VFIO_NODE = r"/vfio/((?:devices/vfio|noiommu-)?\d+)(?: \(deleted\))?$"
 UDEVD_NAMES = ("systemd-udevd", "udevd")
 IDLE_STATES = "TtZX"  # proc_pid_stat(5): stopped, traced, dead
+# linux/capability.h
+CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE = 2, 16, 19
 QEMU_NAME = rb"(?:^|\0)-name\0(?:guest=)?([^,\0]+)"
 
 
@@ -38,6 +40,15 @@ class Procfs:
                 holder = self._holder(pid)
                 found |= dict.fromkeys(nodes, holder)
         return Holders(found, f"{unseen} processes could not be looked at: run as root" if unseen else "")
+
+    def is_root_without(self, *capabilities: int) -> bool:
+        """Whether we are root and one of these was taken away, as in the sandbox of the service's unit."""
+        status = self._text("self/status")
+        is_root = re.search(r"^Uid:\s+\d+\s+0\s", status, re.MULTILINE)  # the second one is the effective one
+        effective = re.search(r"^CapEff:\s+([0-9a-f]+)$", status, re.MULTILINE)
+        if not is_root or not effective:
+            return False
+        return not all(int(effective[1], 16) >> one & 1 for one in capabilities)
 
     def default_route_netdevs(self) -> frozenset[str]:
         """Netdevs of the default routes, IPv4 and IPv6."""

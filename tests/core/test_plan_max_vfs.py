@@ -24,7 +24,7 @@ from sriov_bootstrap.core.plan import (
     Verdict,
     WriteFile,
 )
-from sriov_bootstrap.core.plan_max_vfs import make_plans
+from sriov_bootstrap.core.plan_max_vfs import due_reload, make_plans
 
 PATH = "/etc/modprobe.d/sriov-bootstrap-igb.conf"
 TEXT = '# Written by sriov-bootstrap (method = "max_vfs"); changes here are replaced.\noptions igb max_vfs=4\n'
@@ -276,3 +276,29 @@ ROWS = [
 def test_steps(row: Row) -> None:
     plans = make_plans(row.wishes, row.around)
     assert plans == tuple(Plan(one, *expected) for one, expected in zip(row.wishes, row.expected, strict=True))
+
+
+NOT_NOW = Verdict(
+    Reason.RELOAD_REQUIRED,
+    "the config asks for no reload of igb now",
+    "sriov-bootstrap --once --dry-run shows what is to be done",
+)
+
+
+@pytest.mark.parametrize(
+    ("plans", "expected"),
+    [
+        pytest.param((Plan(wish(A), (RELOAD,)),), RELOAD, id="the next step"),
+        pytest.param((Plan(wish(B), carrier=PF), Plan(wish(A), (RELOAD_BOTH,))), RELOAD_BOTH, id="for another PF, too"),
+        pytest.param((Plan(wish(A), (FILE, RELOAD)),), NOT_NOW, id="something has to come first"),
+        pytest.param((Plan(wish(A), (FILE,), NO_RELOAD),), NO_RELOAD, id="not allowed: why not"),
+        pytest.param((Plan(wish(A4)),), NOT_NOW, id="all is as desired"),
+        pytest.param((Plan(wish(make_pf(driver="ixgbe")), (RELOAD,)),), NOT_NOW, id="of another driver"),
+        pytest.param((Plan(replace(wish(A), pf=None)),), NOT_NOW, id="no PF"),
+        pytest.param((), NOT_NOW, id="no rule"),
+    ],
+)
+def test_a_reload_is_due_when_it_is_the_very_next_step(
+    plans: tuple[Plan, ...], expected: ReloadDriver | Verdict
+) -> None:
+    assert due_reload(plans, "igb") == expected

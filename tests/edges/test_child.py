@@ -232,3 +232,11 @@ def test_large_outputs_on_both_sides_do_not_block_each_other() -> None:
     script = "head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2"
     completed = child.run(["sh", "-c", script])
     assert (len(completed.stdout), len(completed.stderr)) == (1_000_000, 2_000_000)
+
+
+def test_who_waits_for_a_command_is_told_how_long() -> None:
+    waited: list[float] = []
+    with pytest.raises(StuckError):
+        child.run(["sleep", "60"], timeout_seconds=AT_ONCE, waiting=waited.append)
+    assert waited
+    assert waited[-1] >= AT_ONCE

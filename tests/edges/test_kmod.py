@@ -10,7 +10,7 @@ from sriov_bootstrap.errors import InUseError, SysfsError
 
 OK = Completed(0, b"", b"")
 ACTION = ReloadDriver(PF, "igb", (PF, PF2), 7)
-UNLOAD, LOAD = "modprobe -r igb", "modprobe igb"
+UNLOAD, LOAD = "modprobe -r -- igb", "modprobe -- igb"
 # modinfo -F parm of Linux 6.12's igb, of Intel's own igb 5.x, and of ixgbe
 IGB = b"max_vfs:Maximum number of virtual functions to allocate per physical function (uint)\ndebug:Debug level (int)\n"
 OUT_OF_TREE = b"InterruptThrottleRate:Maximum interrupts (array of int)\nmax_vfs:Number of Virtual Functions: 0 = disable, 1-7 enable, default 0 (array of int)\n"  # noqa: E501 - one line of modinfo
@@ -47,7 +47,7 @@ def nobody() -> str:
     ],
 )
 def test_max_vfs_must_be_one_number(tmp_path: Path, parameters: bytes, *, has_max_vfs: bool) -> None:
-    run = FakeRun({"modinfo -F parm igb": Completed(0, parameters, b"")})
+    run = FakeRun({"modinfo -F parm -- igb": Completed(0, parameters, b"")})
     assert Kmod(run, str(tmp_path)).read_module("igb") == ModuleFacts("", has_max_vfs=has_max_vfs)
 
 
@@ -75,7 +75,7 @@ def test_a_modprobe_file_that_is_no_text_is_to_be_written_anew(tmp_path: Path) -
     ],
 )
 def test_a_driver_is_expected_where_a_module_claims_the_device(completed: Completed, *, is_expected: bool) -> None:
-    run = FakeRun({"modprobe --use-blacklist --resolve-alias pci:x": completed})
+    run = FakeRun({"modprobe --use-blacklist --resolve-alias -- pci:x": completed})
     assert Kmod(run).expects_driver("pci:x") is is_expected
     assert len(run.asked) == 1
 

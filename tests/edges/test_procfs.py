@@ -6,7 +6,7 @@ import pytest
 from fakes_host import HostTree
 from fakes_systemd import Forked
 from sriov_bootstrap.core.facts import Holder, Holders
-from sriov_bootstrap.edges.procfs import Procfs
+from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, Procfs
 
 NOBODY = 65534
 QEMU = (
@@ -145,3 +145,24 @@ def test_the_boot_id_and_the_kernel_command_line_are_read(procfs: Procfs) -> Non
 
 def test_without_proc_there_is_no_boot_id(tmp_path: Path) -> None:
     assert Procfs(f"{tmp_path}/proc").boot_id() == ""
+
+
+# -- what we may do --
+
+STATUS = "Name:\tpython3\nUid:\t{uid}\t{euid}\t0\t0\nCapInh:\t0000000000000000\nCapEff:\t{capabilities:016x}\n"
+ALL, SOME = (1 << 41) - 1, 1 << CAP_SYS_PTRACE
+
+
+@pytest.mark.parametrize(
+    ("status", "lacks"),
+    [
+        pytest.param(STATUS.format(uid=0, euid=0, capabilities=ALL), False, id="root"),
+        pytest.param(STATUS.format(uid=0, euid=0, capabilities=SOME), True, id="root with one of two"),
+        pytest.param(STATUS.format(uid=0, euid=0, capabilities=0), True, id="root with none"),
+        pytest.param(STATUS.format(uid=0, euid=1000, capabilities=0), False, id="somebody else"),
+        pytest.param("", False, id="unknown"),
+    ],
+)
+def test_root_in_a_sandbox_knows_that_it_is(tree: HostTree, procfs: Procfs, status: str, *, lacks: bool) -> None:
+    tree.write("proc/self/status", status)
+    assert procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH) is lacks

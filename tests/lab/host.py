@@ -233,17 +233,17 @@ class Guest:
         self.check("; ".join(f"echo {count} >{DEVICES}/{pf}/sriov_numvfs" for count in counts))
 
     @contextmanager
-    def running(self, name: str, command: str) -> Iterator[int]:
+    def running(self, name: str, command: str, *, user: str = "root") -> Iterator[int]:
         """Run a command in the guest beside the test; its process ID."""
         unit = f"lab-test-{name}.service"
-        self.check(f"systemd-run --quiet --collect --service-type=exec --unit={unit} {command}")
+        self.check(f"systemd-run --quiet --collect --service-type=exec --uid={user} --unit={unit} {command}")
         try:
             yield int(self.check(f"systemctl show --value -p MainPID {unit}"))
         finally:
             self.run(f"systemctl stop {unit}")
 
     @contextmanager
-    def held_vf(self, pf: str, index: int = 0, *, is_open: bool = False) -> Iterator[int]:
+    def held_vf(self, pf: str, index: int = 0, *, is_open: bool = False, user: str = "root") -> Iterator[int]:
         """Bind a VF to vfio-pci and let a process hold its group, with `is_open` the device as well; its process ID."""
         self.check(
             f"vf={DEVICES}/{pf}/virtfn{index}; modprobe vfio-pci; echo vfio-pci >$vf/driver_override;"
@@ -253,11 +253,23 @@ class Guest:
         vf = self.check(f"basename $(readlink {DEVICES}/{pf}/virtfn{index})").strip()
         self.vm.push(HOLDER, "/usr/local/sbin/hold-device")
         command = f"python3 /usr/local/sbin/hold-device /dev/vfio/{group} {vf if is_open else ''}"
-        with self.running("holder", command) as pid:
+        self.check(f"chown {user} /dev/vfio/{group}; chmod 755 /usr/local/sbin/hold-device")
+        with self.running("holder", command, user=user) as pid:
             self.until(lambda: f"/dev/vfio/{group}" in self.run(f"ls -l /proc/{pid}/fd").stdout, "a held VF")
             if is_open:
                 self.until(lambda: "vfio-device" in self.run(f"ls -l /proc/{pid}/fd").stdout, "an open VF")
             yield pid
+
+    @contextmanager
+    def unit_without(self, capability: str, unit: str) -> Iterator[None]:
+        """Take a capability from a unit; what runs already keeps it."""
+        folder = f"/run/systemd/system/{unit}.d"
+        self.vm.write(f"{folder}/lab.conf", f"[Service]\nCapabilityBoundingSet=~{capability}\n")
+        self.check("systemctl daemon-reload")
+        try:
+            yield
+        finally:
+            self.run(f"rm -r {folder}; systemctl daemon-reload")
 
     @contextmanager
     def slow_writes(self, pf: str) -> Iterator[None]:

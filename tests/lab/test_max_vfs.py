@@ -6,6 +6,7 @@ import pytest
 
 from .host import BOTH_PFS, DEVICES, NOVA, PF1, PF2, Guest, rule
 
+RELOAD_UNIT = "sriov-bootstrap-reload@igb.service"
 MODPROBE_FILE = "/etc/modprobe.d/sriov-bootstrap-igb.conf"
 
 
@@ -51,6 +52,20 @@ def test_the_module_makes_the_vfs_and_no_reload_takes_one_from_its_holder(bare_g
         assert done.rc == 3, done
         assert f"pid {pid}; igb is not reloaded" in done.stdout
         assert loads(guest) == first
+        assert guest.run(f"systemctl start {RELOAD_UNIT}").rc == 1  # who asks makes no difference
+        assert f"pid {pid}; igb is not reloaded" in guest.check(f"journalctl -b -o cat -u {RELOAD_UNIT}")
+        assert loads(guest) == first
         assert guest.vf_incarnations(PF2) == vfs
     guest.settle({PF1: 5, PF2: 5})
     assert loads(guest) != first
+
+
+def test_the_daemon_itself_loads_no_module(bare_guest: Guest) -> None:
+    guest, bare = bare_guest, loads(bare_guest)
+    with guest.unit_without("CAP_SYS_MODULE", RELOAD_UNIT):
+        guest.configure(by_module(7))
+        guest.wait_for_reason("tenant", "write_failed")
+        assert "cannot unload the driver igb" in guest.journal()
+        assert loads(guest) == bare
+    guest.settle({PF1: 7, PF2: 7})  # nobody has asked
+    assert loads(guest) != bare

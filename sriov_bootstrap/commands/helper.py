@@ -1,0 +1,61 @@
+"""helper: what sriov-bootstrap-holders.service and sriov-bootstrap-reload@.service run; privileges.py asks them.
+
+A helper trusts nobody: whoever starts it gets what the config asks for and what costs nobody anything, and no more.
+"""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sriov_bootstrap.commands import answers
+from sriov_bootstrap.core.plan import Jam, ReloadDriver, reload_deadline_seconds
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.validate import is_module_name
+from sriov_bootstrap.edges.procfs import Procfs
+from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.commands.machine import HostMachine
+
+
+def helper(words: tuple[str, ...], *, root: str = "") -> int:
+    """The answer goes to stdout, as JSON. ConfigError for words that it does not know."""
+    match words:
+        case ("holders",):
+            told = answers.answer(lambda: answers.Looked(Procfs(f"{root}/proc").holders()))
+        case ("reload", driver) if is_module_name(driver):
+            from sriov_bootstrap.commands.machine import HostMachine
+
+            told = answers.answer(lambda: _reload(HostMachine(root=root), driver))
+        case _:
+            raise ConfigError(
+                (f"helper: cannot do {' '.join(words)!r}",), hint="it is for the units of sriov-bootstrap"
+            )
+    print(msgspec.json.encode(told).decode())
+    if isinstance(told, answers.Ended | answers.Looked):
+        return ExitCode.OK
+    sys.stderr.write(f"sriov-bootstrap: {getattr(told, 'message', told)}\n")
+    return ExitCode.ERROR
+
+
+def _reload(machine: "HostMachine", driver: str) -> answers.Answer:
+    """Decides as a pass would, under the write lock that modprobe then shares."""
+    from sriov_bootstrap.core.plan_max_vfs import due_reload
+    from sriov_bootstrap.reconcile import load_config, plans_now, users_now
+
+    config = load_config(machine, None).config
+    due = due_reload(plans_now(machine, config), driver)
+    if not isinstance(due, ReloadDriver):
+        raise RefusedError(due.message, hint=due.hint)
+    lock = machine.files.begin_write()
+    os.set_inheritable(lock, True)  # noqa: FBT003 - modprobe has it, too: it is held for as long as modprobe lives
+    limit = reload_deadline_seconds(due)
+    jam = Jam(os.getpid(), due.pci_address, str(due), machine.time(), limit, is_overdue=False)
+    machine.files.note_writer(lock, jam)
+    try:
+        machine.reload_here(due, guard=lambda: users_now(machine, config, due.pci_addresses))
+    finally:
+        os.close(lock)
+    return answers.Ended(Outcome.CHANGED)

@@ -1,0 +1,62 @@
+"""What the service may not do itself: asked of units of its own that may. helper.py is the other end.
+
+`systemctl`, and not D-Bus: as root it speaks to systemd over a socket of their own, which is there before D-Bus is up.
+"""
+
+import time
+from collections.abc import Callable
+
+from sriov_bootstrap.commands import answers
+from sriov_bootstrap.core.facts import Holders
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.errors import SriovBootstrapError, StuckError, SysfsError
+
+Run = Callable[..., child.Completed]
+
+HOLDERS_SECONDS = 40.0  # the unit's own limit is 30
+STUCK_HINT = "see journalctl -k; it goes on by itself when the kernel lets it"
+START_SECONDS = 30.0  # until the other end has loaded and looked: its own limit counts from there
+
+
+class Privileges:
+    """`run` starts a command, `say` gets progress."""
+
+    def __init__(self, files: Files, run: Run, say: Callable[[str], None]) -> None:
+        """Asks nothing yet."""
+        self._files = files
+        self._run = run
+        self._say = say
+
+    def holders(self) -> Holders:
+        """Who has a vfio node open. Never raises: whoever cannot be asked has ruled nobody out."""
+        try:
+            told = self._ask("holders", HOLDERS_SECONDS)
+        except SriovBootstrapError as error:
+            return Holders(problem=error.message)
+        return (
+            told.holders if isinstance(told, answers.Looked) else Holders(problem="its answer is about something else")
+        )
+
+    def reload(self, driver: str, *, timeout_seconds: float) -> Outcome:
+        """Has a driver reloaded, if the other end comes to the same decision. StuckError at the deadline."""
+        try:
+            told = self._ask(f"reload@{driver}", timeout_seconds + START_SECONDS)
+        except StuckError as error:  # of our `systemctl`; what matters is the process that has the write lock
+            jam = self._files.read_jam(time.time())
+            raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=STUCK_HINT) from error
+        return told.outcome if isinstance(told, answers.Ended) else Outcome.STALE
+
+    def _ask(self, name: str, timeout_seconds: float) -> answers.Answer:
+        """Starts sriov-bootstrap-NAME.service, which ends when its answer is there."""
+        unit, answer = f"sriov-bootstrap-{name}.service", name.replace("@", "-")
+        self._files.forget_answer(answer)
+        command = ["systemctl", "--no-ask-password", "start", unit]
+        completed = self._run(
+            command, timeout_seconds=timeout_seconds, waiting=lambda passed: self._say(f"{unit}: {passed:.0f} s so far")
+        )
+        if line := self._files.read_answer(answer).strip():
+            return answers.understood(line, unit)
+        said = completed.stderr.decode(errors="replace").strip() or "it ended without an answer"
+        raise SysfsError(f"{unit}: {said.splitlines()[0]}", hint=f"see journalctl -u {unit}")

@@ -1,0 +1,241 @@
+"""Both ends of a helper unit: the one that asks, with a systemctl of the test's, and the one that answers."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from builders import PF, PF2
+from fakes_host import HostTree
+from sriov_bootstrap.cli import main
+from sriov_bootstrap.commands import answers
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.privileges import Privileges
+from sriov_bootstrap.core.facts import Holder, Holders
+from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.edges.child import Completed
+from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.errors import InUseError, RefusedError, StuckError, SysfsError
+
+OK = Completed(0, b"", b"")
+FAILED = Completed(1, b"", b"Job for it failed.\nSee journalctl -xe for details.\n")
+HOLDER = Holder(4711, "qemu", "instance-1")
+RULE = (
+    '[[pf]]\nname = "tenant-a"\nmatch = {{ driver = "igb" }}\nnum_vfs = {}\nmethod = "max_vfs"\nreload_driver = true\n'
+)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return HostTree(tmp_path)
+
+
+# -- the end that asks --
+
+
+class FakeSystemctl:
+    """Leaves an answer as the unit would, and ends as it is told."""
+
+    def __init__(self, tree: HostTree, told: answers.Answer | bytes | None, completed: Completed = OK) -> None:
+        self._tree = tree
+        self._told = told
+        self._completed = completed
+        self.asked: list[str] = []
+
+    def __call__(self, argv: list[str], *, timeout_seconds: float, waiting: Callable[[float], None]) -> Completed:
+        self.asked.append(f"{' '.join(argv)} within {timeout_seconds:g} s")
+        waiting(2.0)
+        name = argv[-1].removeprefix("sriov-bootstrap-").removesuffix(".service").replace("@", "-")
+        if self._told is not None:
+            data = self._told if isinstance(self._told, bytes) else msgspec.json.encode(self._told) + b"\n"
+            self._tree.write(f"run/sriov-bootstrap/{name}.answer", data)
+        return self._completed
+
+
+def privileges(tree: HostTree, systemctl: Callable[..., Completed]) -> Privileges:
+    return Privileges(Files(str(tree.root)), systemctl, lambda _: None)
+
+
+def test_the_holders_are_those_that_the_unit_has_seen(tree: HostTree) -> None:
+    seen = Holders({"/dev/vfio/17": HOLDER})
+    systemctl = FakeSystemctl(tree, answers.Looked(seen))
+    assert privileges(tree, systemctl).holders() == seen
+    assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-holders.service within 40 s"]
+
+
+@pytest.mark.parametrize(
+    ("told", "completed", "problem"),
+    [
+        pytest.param(None, FAILED, "sriov-bootstrap-holders.service: Job for it failed.", id="the unit failed"),
+        pytest.param(None, OK, "sriov-bootstrap-holders.service: it ended without an answer", id="no answer"),
+        pytest.param(
+            b"\n", Completed(127, b"", b"systemctl: not found"), "sriov-bootstrap-holders.service: systemctl: not found"
+        ),
+        pytest.param(answers.Ended(Outcome.CHANGED), OK, "its answer is about something else", id="another answer"),
+        pytest.param(answers.Refused("no", ""), FAILED, "no", id="the other end's own words"),
+    ],
+)
+def test_whoever_cannot_be_asked_has_ruled_nobody_out(
+    tree: HostTree, told: answers.Answer | None, completed: Completed, problem: str
+) -> None:
+    assert privileges(tree, FakeSystemctl(tree, told, completed)).holders() == Holders(problem=problem)
+
+
+def test_garbage_rules_nobody_out(tree: HostTree) -> None:
+    assert "broke off" in privileges(tree, FakeSystemctl(tree, b'{"kind":')).holders().problem
+
+
+def test_an_earlier_answer_is_not_taken_for_this_one(tree: HostTree) -> None:
+    ended = privileges(tree, FakeSystemctl(tree, answers.Looked(Holders())))
+    assert ended.holders() == Holders()
+    assert privileges(tree, FakeSystemctl(tree, None)).holders().problem
+
+
+def test_a_systemd_that_does_not_answer_rules_nobody_out(tree: HostTree) -> None:
+    def frozen(argv: list[str], **_: object) -> Completed:
+        raise StuckError(f"{argv[0]}: not done in 40 s", pid=5)
+
+    assert privileges(tree, frozen).holders() == Holders(problem="systemctl: not done in 40 s")
+
+
+def test_a_reload_is_asked_of_the_unit_of_that_driver(tree: HostTree) -> None:
+    systemctl = FakeSystemctl(tree, answers.Ended(Outcome.CHANGED))
+    assert privileges(tree, systemctl).reload("igb", timeout_seconds=100) is Outcome.CHANGED
+    assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-reload@igb.service within 130 s"]
+
+
+@pytest.mark.parametrize(
+    ("told", "error"),
+    [
+        (answers.SomebodyUsesIt("VF 0 is in use", "wait"), InUseError),
+        (answers.Refused("the config asks for no reload", "look"), RefusedError),
+        (answers.KernelSaidNo(0, "cannot unload the driver igb", "see"), SysfsError),
+    ],
+)
+def test_how_a_reload_ended_comes_back_as_it_was(
+    tree: HostTree, told: answers.KernelSaidNo, error: type[SysfsError | RefusedError]
+) -> None:
+    with pytest.raises(error) as caught:
+        privileges(tree, FakeSystemctl(tree, told, FAILED)).reload("igb", timeout_seconds=1)
+    assert (caught.value.message, caught.value.hint) == (told.message, told.hint)
+
+
+def test_a_reload_that_does_not_come_back_is_known_by_who_has_the_write_lock(tree: HostTree) -> None:
+    files = Files(str(tree.root))
+    lock = files.begin_write()
+    files.note_writer(lock, Jam(77, PF, "reload the driver igb", 0.0, 1.0))
+
+    def slow(argv: list[str], **_: object) -> Completed:
+        raise StuckError(f"{argv[0]}: not done", pid=5)
+
+    with pytest.raises(StuckError) as caught:
+        privileges(tree, slow).reload("igb", timeout_seconds=1)
+    assert caught.value.pid == 77
+    assert caught.value.message == f"{PF}: reload the driver igb has not come back (process 77 waits in the kernel)"
+    os.close(lock)
+    with pytest.raises(StuckError) as caught:
+        privileges(tree, slow).reload("igb", timeout_seconds=1)
+    assert (caught.value.pid, caught.value.message) == (0, "systemctl: not done")
+
+
+# -- the end that answers --
+
+
+@pytest.fixture
+def kmod(tmp_path: Path, tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """modinfo knows max_vfs; modprobe says what it was asked, and by the lock whether somebody writes."""
+    tools, said = tmp_path / "bin", tmp_path / "said"
+    lock = tree.root / "run/sriov-bootstrap/write.lock"
+    tools.mkdir()
+    (tools / "modinfo").write_text('#!/bin/sh\necho "max_vfs:Maximum number (uint)"\n')
+    (tools / "modprobe").write_text(f'#!/bin/sh\necho "$*" >>{said}\nflock -n {lock} true || echo locked >>{said}\n')
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    said.touch()
+    return said
+
+
+def ready_for_reload(tree: HostTree, num_vfs: int = 4) -> None:
+    """Two PFs that have 2 VFs, shall have 4, and a modprobe.d that says so."""
+    for number, address in enumerate((PF, PF2)):
+        tree.add_pf(address, netdev=f"ens{number}")
+    tree.configure(RULE.format(num_vfs))
+    text = '# Written by sriov-bootstrap (method = "max_vfs"); changes here are replaced.\n'
+    tree.write("etc/modprobe.d/sriov-bootstrap-igb.conf", f"{text}options igb max_vfs=4\n")
+
+
+def helper(tree: HostTree, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, object], str]:
+    """Exit code, answer, log."""
+    code = main(["helper", *words], root=str(tree.root))
+    out, err = capsys.readouterr()
+    return code, json.loads(out), err
+
+
+def test_the_looker_sees_who_holds_a_node(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.add_process(4711, "/dev/vfio/17", comm="qemu", cmdline=b"qemu\0-name\0guest=instance-1\0")
+    code, told, _ = helper(tree, capsys, "holders")
+    assert code == 0
+    assert msgspec.convert(told, answers.Answer) == answers.Looked(Holders({"/dev/vfio/17": HOLDER}))
+
+
+def test_a_reload_that_is_due_is_made_under_the_write_lock(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready_for_reload(tree)
+    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed"}, "")
+    assert kmod.read_text() == "-r -- igb\nlocked\n-- igb\nlocked\n"
+    assert HostMachine(root=str(tree.root)).read_jam() is None
+
+
+def test_a_reload_is_not_made_beside_another_write(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready_for_reload(tree)
+    lock = Files(str(tree.root)).begin_write()
+    code, told, said = helper(tree, capsys, "reload", "igb")
+    os.close(lock)
+    assert (code, told["kind"], kmod.read_text()) == (1, "refused", "")
+    assert said.startswith("sriov-bootstrap: ")
+
+
+@pytest.mark.parametrize(
+    ("num_vfs", "driver", "said"),
+    [
+        pytest.param(5, "igb", "the config asks for no reload of igb now", id="modprobe.d is not written yet"),
+        pytest.param(0, "igb", "the config asks for no reload of igb now", id="all is as desired"),
+        pytest.param(4, "ixgbe", "the config asks for no reload of ixgbe now", id="another driver"),
+        pytest.param(400, "igb", f"{PF}: cannot make 400 VFs: the device offers 7", id="a number that cannot be"),
+    ],
+)
+def test_who_asks_for_more_than_the_config_does_gets_nothing(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str], num_vfs: int, driver: str, said: str
+) -> None:
+    ready_for_reload(tree, num_vfs)
+    code, told, log = helper(tree, capsys, "reload", driver)
+    assert (code, told["kind"], told["message"]) == (1, "refused", said)
+    assert log == f"sriov-bootstrap: {said}\n"
+    assert kmod.read_text() == ""
+
+
+def test_a_broken_config_asks_for_nothing(tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ready_for_reload(tree)
+    tree.configure("num_vfs = = 3")
+    code, told, _ = helper(tree, capsys, "reload", "igb")
+    assert (code, told["kind"], kmod.read_text()) == (1, "refused", "")
+    assert "not TOML" in str(told["message"])
+
+
+@pytest.mark.parametrize(
+    "words", [["reload", "../x"], ["reload"], ["reload", "a", "b"], ["what"], ["reload", "--", "-r"]]
+)
+def test_other_words_are_wrong_usage(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main(["helper", *words], root=str(tree.root)) == 2
+    assert "helper: cannot do" in capsys.readouterr().err
+    assert kmod.read_text() == ""

@@ -1,0 +1,92 @@
+"""The sandbox of the units: strict enough, everything works in it, and each capability is there for a reason."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .host import BOTH_PFS, PF1, PF2, SERVICES, UNIT, Guest, address_rule
+
+HOLDERS_UNIT = "sriov-bootstrap-holders.service"
+RELOAD_UNIT = "sriov-bootstrap-reload@igb.service"
+TEXTFILE = "/var/lib/prometheus/node-exporter/sriov-bootstrap.prom"
+MAX_EXPOSURE = 20  # tenths
+
+
+def test_the_unit_is_exposed_to_little(guest: Guest) -> None:
+    done = guest.run(f"systemd-analyze security --no-pager --threshold={MAX_EXPOSURE} {UNIT}")
+    assert done.rc == 0, done.stdout[-200:]
+    assert guest.service("CapabilityBoundingSet") == "cap_net_admin"
+
+
+def test_the_daemon_learns_who_holds_a_vf_from_a_unit_that_may_look(guest: Guest) -> None:
+    guest.configure(address_rule(PF1, 4), address_rule(PF2))
+    guest.settle({PF1: 4, PF2: 7})
+    with guest.held_vf(PF1, user="nobody") as pid:
+        guest.configure(address_rule(PF1, 3), address_rule(PF2))
+        guest.wait_for_reason(PF1, "in_use")
+        assert f"held by python3 pid {pid}" in guest.journal()
+    guest.settle({PF1: 3, PF2: 7})  # nobody has asked
+
+
+@pytest.mark.parametrize("capability", ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"])
+def test_without_a_capability_of_the_looker_nobody_can_be_ruled_out(guest: Guest, capability: str) -> None:
+    vfs = guest.vf_incarnations(PF1)
+    with guest.unit_without(capability, HOLDERS_UNIT), guest.held_vf(PF1, user="nobody") as pid:
+        guest.configure(address_rule(PF1, 3), address_rule(PF2))
+        guest.wait_for_reason(PF1, "in_use")
+        said = guest.journal()
+        assert "nobody could be ruled out" in said
+        assert f"pid {pid}" not in said
+        assert guest.vf_incarnations(PF1) == vfs
+
+
+def test_without_the_looker_nobody_can_be_ruled_out(guest: Guest) -> None:
+    vfs = guest.vf_incarnations(PF1)
+    guest.check(f"systemctl mask --runtime {HOLDERS_UNIT}")
+    try:
+        with guest.held_vf(PF1):
+            guest.configure(address_rule(PF1, 3), address_rule(PF2))
+            guest.wait_for_reason(PF1, "in_use")
+            assert "nobody could be ruled out" in guest.journal()
+            assert guest.vf_incarnations(PF1) == vfs
+    finally:
+        guest.check(f"systemctl unmask --runtime {HOLDERS_UNIT}")
+
+
+@pytest.fixture
+def pf_down(guest: Guest) -> Iterator[Guest]:
+    """No VFs, and the first PF down: it has to be brought up before it gets some."""
+    guest.configure(address_rule(PF1, 0), address_rule(PF2))
+    guest.settle({PF1: 0, PF2: 7})
+    guest.check(f"ip link set {guest.netdev(PF1)} down")
+    yield guest
+    guest.check(f"systemctl restart {UNIT}")
+
+
+def test_without_net_admin_no_pf_is_brought_up(pf_down: Guest) -> None:
+    guest = pf_down
+    with guest.unit_without("CAP_NET_ADMIN", UNIT):
+        guest.vm.write("/etc/sriov-bootstrap/config.toml", BOTH_PFS + SERVICES)
+        guest.check(f"systemctl restart --no-block {UNIT}")
+        guest.wait_for_reason("tenant", "write_failed")
+        assert "EPERM" in guest.journal()
+        assert guest.vfs() == {PF1: 0, PF2: 7}
+
+
+def test_a_reload_by_hand_does_what_the_config_asks_for_and_no_more(guest: Guest) -> None:
+    uevents = guest.uevents()
+    done = guest.run(f"systemctl start {RELOAD_UNIT}")
+    assert done.rc == 1, done
+    assert "the config asks for no reload of igb now" in guest.check(f"journalctl -b -o cat -u {RELOAD_UNIT}")
+    assert guest.run("systemctl start sriov-bootstrap-reload@-r.service").rc == 1
+    assert guest.uevents() == uevents
+    assert not guest.run("systemctl --failed --plain --no-legend").stdout
+
+
+def test_a_textfile_is_written_from_inside_the_sandbox(guest: Guest) -> None:
+    folder = TEXTFILE.rpartition("/")[0]
+    guest.check(f"mkdir -p {folder}; systemctl restart {UNIT}")
+    guest.configure(BOTH_PFS, f'[metrics]\ntextfile = "{TEXTFILE}"\n')
+    guest.until(lambda: guest.run(f"stat -c %a {TEXTFILE}").stdout.strip() == "644", "a textfile for everybody")
+    assert "sriov_pf_vfs{" in guest.vm.read(TEXTFILE)
+    guest.check(f"rm {TEXTFILE}")
