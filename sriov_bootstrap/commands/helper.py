@@ -13,6 +13,8 @@ from sriov_bootstrap.commands import answers
 from sriov_bootstrap.core.plan import Jam, ReloadDriver, reload_deadline_seconds
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.validate import is_module_name
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.kmod import Kmod
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError
 
@@ -28,7 +30,7 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
         case ("reload", driver) if is_module_name(driver):
             from sriov_bootstrap.commands.machine import HostMachine
 
-            told = answers.answer(lambda: _reload(HostMachine(root=root), driver))
+            told = answers.answer(lambda: _reload(HostMachine(root=root), Kmod(child.run, root), driver))
         case _:
             raise ConfigError(
                 (f"helper: cannot do {' '.join(words)!r}",), hint="it is for the units of sriov-bootstrap"
@@ -40,7 +42,7 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
     return ExitCode.ERROR
 
 
-def _reload(machine: "HostMachine", driver: str) -> answers.Answer:
+def _reload(machine: "HostMachine", kmod: Kmod, driver: str) -> answers.Answer:
     """Decides as a pass would, under the write lock that modprobe then shares."""
     from sriov_bootstrap.core.plan_max_vfs import due_reload
     from sriov_bootstrap.reconcile import load_config, plans_now, users_now
@@ -55,7 +57,7 @@ def _reload(machine: "HostMachine", driver: str) -> answers.Answer:
     jam = Jam(os.getpid(), due.pci_address, str(due), machine.time(), limit, is_overdue=False)
     machine.files.note_writer(lock, jam)
     try:
-        machine.reload_here(due, guard=lambda: users_now(machine, config, due.pci_addresses))
+        kmod.reload(due, guard=lambda: users_now(machine, config, due.pci_addresses))
     finally:
         os.close(lock)
     return answers.Ended(Outcome.CHANGED)

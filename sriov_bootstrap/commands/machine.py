@@ -201,13 +201,9 @@ class HostMachine:
     def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
         """See apply.Kernel. Where a unit has to be asked, that unit guards and locks."""
         if not self.procfs.is_root_without(CAP_SYS_MODULE):
-            return self._write(action, lambda: self.reload_here(action, guard), timeout_seconds)
+            return self._write(action, lambda: self._kmod.reload(action, guard), timeout_seconds)
         self.has_written = True
         return self._privileges.reload(action.driver, timeout_seconds=timeout_seconds)
-
-    def reload_here(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
-        """In this process, however long that takes."""
-        self._kmod.reload(action, guard)
 
     def write_file(self, action: WriteFile) -> None:
         """See apply.Kernel."""

@@ -2,6 +2,7 @@
 
 import pytest
 from jinja2 import UndefinedError
+from jinja2.exceptions import SecurityError
 
 from sriov_bootstrap.core.render import render
 
@@ -14,3 +15,8 @@ def test_blocks_leave_no_empty_lines_and_nothing_is_escaped() -> None:
 def test_a_name_that_is_missing_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="'name' is undefined"):
         render("{{ name }}", {})
+
+
+def test_a_template_gets_no_further_than_its_values() -> None:
+    with pytest.raises(SecurityError):
+        render("{{ name.__class__.__mro__ }}", {"name": "x"})
