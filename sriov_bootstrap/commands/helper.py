@@ -13,13 +13,12 @@ from sriov_bootstrap.commands import answers
 from sriov_bootstrap.core.plan import Jam, ReloadDriver, reload_deadline_seconds
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.validate import is_module_name
-from sriov_bootstrap.edges import child
-from sriov_bootstrap.edges.kmod import Kmod
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError
 
 if TYPE_CHECKING:
     from sriov_bootstrap.commands.machine import HostMachine
+    from sriov_bootstrap.edges.kmod import Kmod
 
 
 def helper(words: tuple[str, ...], *, root: str = "") -> int:
@@ -29,6 +28,8 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
             told = answers.answer(lambda: answers.Looked(Procfs(f"{root}/proc").holders()))
         case ("reload", driver) if is_module_name(driver):
             from sriov_bootstrap.commands.machine import HostMachine
+            from sriov_bootstrap.edges import child
+            from sriov_bootstrap.edges.kmod import Kmod
 
             told = answers.answer(lambda: _reload(HostMachine(root=root), Kmod(child.run, root), driver))
         case _:
@@ -42,7 +43,7 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
     return ExitCode.ERROR
 
 
-def _reload(machine: "HostMachine", kmod: Kmod, driver: str) -> answers.Answer:
+def _reload(machine: "HostMachine", kmod: "Kmod", driver: str) -> answers.Answer:
     """Decides as a pass would, under the write lock that modprobe then shares."""
     from sriov_bootstrap.core.plan_max_vfs import due_reload
     from sriov_bootstrap.reconcile import load_config, plans_now, users_now
