@@ -230,6 +230,7 @@ class HostMachine:
         )
 
         def write(send: child.Send) -> None:
+            self.say = lambda _: None  # whoever listened to us is out of reach: no file is open here but the lock
             self.files.note_writer(lock, msgspec.structs.replace(jam, pid=os.getpid()))
             send(msgspec.json.encode(answers.answer(lambda: answers.Ended(work() or Outcome.CHANGED))))
 

@@ -49,14 +49,21 @@ class Privileges:
         return told.outcome if isinstance(told, answers.Ended) else Outcome.STALE
 
     def _ask(self, name: str, timeout_seconds: float) -> answers.Answer:
-        """Starts sriov-bootstrap-NAME.service, which ends when its answer is there."""
+        """Starts sriov-bootstrap-NAME.service, which ends when its answer is there.
+
+        A start joins one that is under way, whose answer was taken away with the earlier one's: hence the second try.
+        """
         unit, answer = f"sriov-bootstrap-{name}.service", name.replace("@", "-")
-        self._files.forget_answer(answer)
         command = ["systemctl", "--no-ask-password", "start", unit]
-        completed = self._run(
-            command, timeout_seconds=timeout_seconds, waiting=lambda passed: self._say(f"{unit}: {passed:.0f} s so far")
-        )
-        if line := self._files.read_answer(answer).strip():
-            return answers.understood(line, unit)
-        said = completed.stderr.decode(errors="replace").strip() or "it ended without an answer"
+        said = ""
+        for _ in range(2):
+            self._files.forget_answer(answer)
+            completed = self._run(
+                command,
+                timeout_seconds=timeout_seconds,
+                waiting=lambda passed: self._say(f"{unit}: {passed:.0f} s so far"),
+            )
+            if line := self._files.read_answer(answer).strip():
+                return answers.understood(line, unit)
+            said = completed.stderr.decode(errors="replace").strip() or "it ended without an answer"
         raise SysfsError(f"{unit}: {said.splitlines()[0]}", hint=f"see journalctl -u {unit}")

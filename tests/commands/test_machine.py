@@ -107,6 +107,18 @@ def test_who_uses_a_vf_comes_back_as_it_was(tree: HostTree, machine: HostMachine
     assert caught.value.hint == "it is done by itself when they are released"
 
 
+def test_a_writer_does_not_speak_to_whoever_listens_to_its_pass(tree: HostTree, machine: HostMachine) -> None:
+    """Its copy of that file is closed, and the number may be another file's by now."""
+    tree.add_pf(num_vfs=4)
+    machine.say = pytest.fail
+
+    def talk() -> str:
+        machine.say("still looking")
+        return ""
+
+    assert machine.write_num_vfs(TO_ZERO, guard=talk, timeout_seconds=ENOUGH) is Outcome.CHANGED
+
+
 def test_a_writer_that_dies_is_a_failure_and_not_a_success(tree: HostTree, machine: HostMachine) -> None:
     tree.add_pf(num_vfs=4)
 

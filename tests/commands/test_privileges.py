@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -93,6 +94,16 @@ def test_an_earlier_answer_is_not_taken_for_this_one(tree: HostTree) -> None:
     ended = privileges(tree, FakeSystemctl(tree, answers.Looked(Holders())))
     assert ended.holders() == Holders()
     assert privileges(tree, FakeSystemctl(tree, None)).holders().problem
+
+
+def test_a_look_that_was_under_way_is_followed_by_one_of_our_own(tree: HostTree) -> None:
+    tries = [FakeSystemctl(tree, answers.Looked(Holders())), FakeSystemctl(tree, None)]
+
+    def start(argv: list[str], **more: Any) -> Completed:  # noqa: ANN401
+        return tries.pop()(argv, **more)
+
+    assert privileges(tree, start).holders() == Holders()
+    assert tries == []
 
 
 def test_a_systemd_that_does_not_answer_rules_nobody_out(tree: HostTree) -> None:
