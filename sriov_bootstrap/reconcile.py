@@ -20,6 +20,7 @@ from sriov_bootstrap.core.plan import Action, Jam, ModuleFacts, Plan, ReloadDriv
 from sriov_bootstrap.core.plan_max_vfs import make_plans
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.errors import ConfigError
 
@@ -38,11 +39,11 @@ class Machine(execute.Machine, Protocol):
     def read_links(self) -> facts.Links:
         """altnames and addresses."""
 
-    def read_holders(self) -> facts.Holders:
-        """Who has a vfio node open."""
+    def read_holders(self) -> Holders:
+        """Who has a VF open."""
 
-    def read_owners(self) -> facts.Owners:
-        """Which domains own VFs, also while they are shut off."""
+    def read_owners(self, *, shut_off: bool) -> Owners:
+        """Which running VMs VFs are assigned to; with `shut_off` also those that do not run."""
 
     def read_jam(self) -> Jam | None:
         """The write that has not come back, if there is one."""
@@ -136,9 +137,9 @@ def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
     needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
     needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
     links = machine.read_links() if needs_links else facts.Links()
-    holders = machine.read_holders() if facts.needs_holders(raw) else facts.Holders()
-    protects = config.openstack.protect_shutoff and any(pf.vfs for pf in raw)
-    owners = machine.read_owners() if protects else None
+    holders = machine.read_holders() if facts.needs_holders(raw) else Holders()
+    has_vfs = any(pf.vfs for pf in raw)
+    owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
     return tuple(pf for one in raw if (pf := facts.parse_pf(one, links, holders, owners)).total_vfs > 0)
 
 
@@ -167,7 +168,7 @@ def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
 def users_now(machine: Machine, config: Config, addresses: tuple[str, ...]) -> str:
     """Who uses a VF of these PFs at this moment, "" for nobody."""
     pfs = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
-    return "; ".join(f"VF {vf.index} {vf.pci_address} is in use: {vf.user}" for pf in pfs for vf in pf.vfs_in_use)
+    return "; ".join(vf.use for pf in pfs for vf in pf.vfs_in_use)
 
 
 def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:

@@ -14,6 +14,7 @@ from sriov_bootstrap.core import facts
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import ReloadDriver, SetNumVfs, is_settled, settle_deadline_seconds
 from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.core.users import Holders
 
 LOOK_AGAIN_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -83,7 +84,7 @@ def _wait(result: Result) -> _Wait | None:
 def _look(machine: Machine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
     addresses = tuple(one for wait in waits for one in wait.pci_addresses)
     pfs = machine.read_pfs(addresses) if addresses else ()
-    return {raw.pci_address: facts.parse_pf(raw, facts.Links(), facts.Holders()) for raw in pfs}
+    return {raw.pci_address: facts.parse_pf(raw, facts.Links(), Holders()) for raw in pfs}
 
 
 def _is_settled(machine: Machine, pf: PfFacts | None, target: int, expects: dict[str, bool]) -> bool:

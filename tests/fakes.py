@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from builders import make_pf, vf_address
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Holder, Holders, Link, Links, Netdev, Owners, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import Link, Links, Netdev, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -23,6 +23,7 @@ from sriov_bootstrap.core.plan import (
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.users import Holder, Holders, Owners
 from sriov_bootstrap.errors import InUseError, StuckError, SysfsError
 
 BOOT_ID = "b007"
@@ -89,7 +90,7 @@ class FakeMachine:
         vfs = list(pf.facts.vfs)
         vfs[index] = replace(vfs[index], driver="vfio-pci", iommu_group=f"{index}")
         pf.facts = replace(pf.facts, vfs=tuple(vfs))
-        self.holders = Holders({f"/dev/vfio/{index}": Holder(4711, "qemu")})
+        self.holders = Holders({f"/dev/vfio/{index}": (Holder(4711, "qemu"),)})
 
     def count(self, address: str) -> int:
         """How many VFs are there."""
@@ -123,9 +124,12 @@ class FakeMachine:
             self.links, by_name={dev.name: Link(dev.name, dev.altnames) for dev in devices} | self.links.by_name
         )
 
-    def read_owners(self) -> Owners:
+    def read_owners(self, *, shut_off: bool) -> Owners:
         """As the test left them."""
-        return self.owners
+        return replace(
+            self.owners,
+            by_device={key: one for key, one in self.owners.by_device.items() if shut_off or one.is_running},
+        )
 
     def read_holders(self) -> Holders:
         """As the test left them."""

@@ -11,16 +11,17 @@ from builders import make_netdev
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.causes import WRITE_CAUSES
-from sriov_bootstrap.core.facts import Holder, Holders, Owners, VfFacts
+from sriov_bootstrap.core.facts import VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Action, Jam, SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
 from sriov_bootstrap.errors import InUseError, StuckError, SysfsError, UnitError
 
 ERRNOS = (0, errno.E2BIG, *WRITE_CAUSES)  # 0: words without a number; E2BIG: not in the table
 MEDDLING = ("stale", "used", "unplug", "unbind")
-INSTANCE = "instance-0000002a"
+INSTANCE = Owner("instance-0000002a")
 
 
 class Unit(Struct):
@@ -83,7 +84,7 @@ class ModelHost(FakeMachine):
 
     def own(self, vf_address: str) -> None:
         """A VM that is shut off has a VF."""
-        self.owners = Owners({**self.owners.by_address, vf_address: INSTANCE})
+        self.owners = Owners({**self.owners.by_device, vf_address: INSTANCE})
 
     def release(self, address: str, *, stays_bound: bool) -> None:
         """Every VM lets go of this PF's VFs; a write that waited for it goes on."""
@@ -91,7 +92,7 @@ class ModelHost(FakeMachine):
         vfs = pf.facts.vfs if pf else ()
         self.held -= {vf.incarnation for vf in vfs}
         gone = {vf.pci_address for vf in vfs}
-        self.owners = Owners({key: name for key, name in self.owners.by_address.items() if key not in gone})
+        self.owners = Owners({key: name for key, name in self.owners.by_device.items() if key not in gone})
         if pf and not stays_bound:
             self.change(address, vfs=tuple(replace(vf, driver="", iommu_group="") for vf in vfs))
         if self.jam and self.jam.pci_address == address:
@@ -106,7 +107,7 @@ class ModelHost(FakeMachine):
         return tuple(
             vf
             for vf in self.pfs[address].facts.vfs
-            if vf.incarnation in self.held or vf.pci_address in self.owners.by_address
+            if vf.incarnation in self.held or vf.pci_address in self.owners.by_device
         )
 
     def unbind(self, address: str) -> None:
@@ -153,7 +154,7 @@ class ModelHost(FakeMachine):
 
     def read_holders(self) -> Holders:
         """One qemu has them all."""
-        return Holders({f"/dev/vfio/{one}": Holder(4711, "qemu") for one in self.held})
+        return Holders({f"/dev/vfio/{one}": (Holder(4711, "qemu"),) for one in self.held})
 
     def load_state(self) -> tuple[State, str]:
         """As HostMachine: what could not be saved is kept."""

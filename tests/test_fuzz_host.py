@@ -212,7 +212,7 @@ def test_any_proc_is_understood(host: HostTree, contents: dict[str, bytes | None
         link.unlink(missing_ok=True)
         link.symlink_to(f"/vfio/{target}")
         procfs = Procfs(f"{host.root}/proc")
-        assert "/dev/vfio/17" in procfs.holders().by_node
+        assert "/dev/vfio/17" in procfs.holders().by_device
         assert isinstance(procfs.default_route_netdevs(), frozenset)
         assert isinstance(procfs.has_udevd(), bool)
         assert isinstance(procfs.boot_id(), str)

@@ -10,10 +10,10 @@ from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Holders, Owners
 from sriov_bootstrap.core.plan import Reason, SetNumVfs
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart
+from sriov_bootstrap.core.users import Holders, Owner, Owners
 from sriov_bootstrap.errors import ConfigError
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 
@@ -82,7 +82,7 @@ def test_shrinking_waits_while_a_vm_holds_a_vf() -> None:
     machine.hold(PF, 3)
     report = a_pass(machine)
     assert verdicts(report) == [degraded(Reason.IN_USE)]
-    assert report.pfs[0].message == f"{PF}: 7 VFs stay instead of 4: VF 3 0000:3b:02.3 is in use: held by qemu pid 4711"
+    assert report.pfs[0].message == f"{PF}: 7 VFs stay instead of 4: VF 3 0000:3b:02.3 is held by qemu pid 4711"
     assert machine.writes == []
     machine.holders = Holders()
     assert verdicts(a_pass(machine)) == [OK]
@@ -441,10 +441,17 @@ def test_max_vfs_reloads_nothing_under_the_default_route() -> None:
 @pytest.mark.parametrize(("protect", "num_vfs"), [(True, 7), (False, 4)])
 def test_a_vf_of_a_vm_that_is_shut_off_is_kept_unless_the_config_says_otherwise(*, protect: bool, num_vfs: int) -> None:
     machine = machine_with(num_vfs=7)
-    machine.owners = Owners({vf_address(PF, 2): "instance-0000002a"})
+    machine.owners = Owners({vf_address(PF, 2): Owner("instance-0000002a")})
     report = a_pass(machine, make_config(RULE, openstack=OpenStack(protect_shutoff=protect)))
     assert verdicts(report) == [degraded(Reason.IN_USE) if protect else OK]
     assert report.pfs[0].num_vfs == num_vfs
+
+
+def test_a_vf_of_a_vm_that_runs_is_kept_whatever_the_config_says_of_those_that_do_not() -> None:
+    machine = machine_with(num_vfs=7)
+    machine.owners = Owners({vf_address(PF, 2): Owner("transient", is_running=True)})
+    report = a_pass(machine, make_config(RULE, openstack=OpenStack(protect_shutoff=False)))
+    assert report.pfs[0].message.endswith("VF 2 0000:3b:02.2 is in use: belongs to the VM transient, which runs")
 
 
 def test_a_loss_is_counted_whole_though_a_rule_by_driver_lets_go_of_the_pf_meanwhile() -> None:

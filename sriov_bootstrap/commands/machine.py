@@ -11,7 +11,7 @@ import msgspec
 
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Holders, Links, Owners, RawPf, leaving_users
+from sriov_bootstrap.core.facts import Links, RawPf, leaving_users
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -24,6 +24,7 @@ from sriov_bootstrap.core.plan import (
 )
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
@@ -89,16 +90,16 @@ class HostMachine:
         return read_links(child.run)
 
     def read_holders(self) -> Holders:
-        """Who has a vfio node open, from whoever may look."""
+        """Who has a VF open, from whoever may look."""
         if self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH):
             return self._privileges.holders()
         return self.procfs.holders()
 
-    def read_owners(self) -> Owners:
-        """Which domains own VFs."""
+    def read_owners(self, *, shut_off: bool) -> Owners:
+        """Which VMs VFs are assigned to."""
         from sriov_bootstrap.edges import libvirt
 
-        return libvirt.read_owners(self._root)
+        return libvirt.read_owners(self._root, shut_off=shut_off)
 
     def read_module(self, driver: str) -> ModuleFacts:
         """A driver's module."""

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from sriov_bootstrap.commands import answers
-from sriov_bootstrap.core.facts import Holders
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.users import Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError, SysfsError

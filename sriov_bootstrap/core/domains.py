@@ -3,13 +3,18 @@
 A VM that is shut off holds nothing open and still owns its VFs.
 """
 
+from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
+from sriov_bootstrap.core.users import Owner
 
-def parse_domain(text: bytes) -> dict[str, str] | None:
-    """The PCI devices of one domain, PCI address -> the domain's name; None if this is no domain's XML.
 
-    Covers `<hostdev type='pci'>` and `<interface type='hostdev'>`: https://libvirt.org/formatdomain.html#host-device-assignment
+def parse_domain(text: bytes) -> dict[str, Owner] | None:
+    """PCI address, netdev or device node of each host device -> the domain; None if this is no domain's XML.
+
+    Covers `<hostdev type='pci'>`, `<interface type='hostdev'>`, macvtap (`type='direct'`) and vDPA; of an interface
+    that takes its VF from a pool (`type='network'`) only a running domain's file says which one, in `<actual>`:
+    https://libvirt.org/formatdomain.html#host-device-assignment
     """
     try:
         root = ET.fromstring(text)  # noqa: S314 - root's own files, and expat expands no external entity
@@ -18,14 +23,23 @@ def parse_domain(text: bytes) -> dict[str, str] | None:
     domain = root if root.tag == "domain" else root.find("domain")  # /run/libvirt wraps it in <domstatus>
     if domain is None:
         return None
-    name = domain.findtext("name") or "a domain without a name"
-    sources = [*domain.iterfind("devices/hostdev/source/address"), *domain.iterfind("devices/interface/source/address")]
-    return {address: name for one in sources if (address := _address(one.attrib))}
+    owner = Owner(domain.findtext("name") or "a domain without a name", is_running=root is not domain)
+    return dict.fromkeys(_devices(domain), owner)
 
 
-def _address(attributes: dict[str, str]) -> str:
+def _devices(domain: ET.Element) -> Iterator[str]:
+    interfaces = domain.findall("devices/interface") + domain.findall("devices/interface/actual")
+    for device in (*domain.iterfind("devices/hostdev"), *interfaces):
+        if name := _address(device.find("source/address")):
+            yield name
+        if device.get("type") in {"direct", "vdpa"}:
+            yield from filter(None, (source.get("dev") for source in device.iterfind("source")))
+
+
+def _address(element: ET.Element | None) -> str:
     """`domain='0x0000' bus='0x3b' slot='0x10' function='0x6'` -> `0000:3b:10.6`, "" for a USB or broken one."""
     try:
+        attributes = element.attrib if element is not None else {}
         domain, bus, slot, function = (int(attributes[key], 0) for key in ("domain", "bus", "slot", "function"))
     except (KeyError, ValueError):
         return ""

@@ -10,10 +10,13 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.users import Holders, Owners, held, owned
+
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 IFF_UP = 0x1  # include/uapi/linux/if.h
 ROUTING_IDS = 1 << 16
 C_INT_LIMIT = 1 << 31
+IFF_PROMISC = 0x100  # set by the kernel as long as somebody asks for it (net/core/dev.c, __dev_set_promiscuity)
 VFIO_PREFIX = "vfio"  # vfio-pci and its vendor variants: mlx5_vfio_pci is bound like them but named otherwise
 VFIO_DRIVERS = frozenset({"mlx5_vfio_pci", "nvgrace_gpu_vfio_pci", "hisi_acc_vfio_pci", "pds_vfio_pci", "qat_vfio_pci"})
 
@@ -29,7 +32,10 @@ class RawNetdev(Struct, frozen=True):
 
 
 class RawVf(Struct, frozen=True):
-    """The device behind one virtfn link; `inode` is that of its folder, new each time the VF is created."""
+    """The device behind one virtfn link; `inode` is that of its folder, new each time the VF is created.
+
+    `nodes`: the device nodes that are this VF's alone, such as `/dev/vfio/devices/vfio3`, `/dev/infiniband/uverbs2`.
+    """
 
     index: str
     pci_address: str
@@ -38,7 +44,7 @@ class RawVf(Struct, frozen=True):
     inode: int = 0
     modalias: str = ""
     netdevs: tuple[RawNetdev, ...] = ()
-    vfio_devices: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
     infiniband: tuple[str, ...] = ()
 
 
@@ -58,38 +64,13 @@ class Link(Struct, frozen=True):
     name: str
     altnames: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()  # without link-local ones: the kernel gives those to every netdev that is up
+    has_xdp: bool = False  # a program takes its packets before the kernel does: AF_XDP, a load balancer
 
 
 class Links(Struct, frozen=True):
     """Every netdev of our network namespace; `problem` says why the list could not be had."""
 
     by_name: dict[str, Link] = {}
-    problem: str = ""
-
-
-class Holder(Struct, frozen=True):
-    """A process that has a vfio node open; `name` is its command name, `domain` a VM's name where one is known."""
-
-    pid: int
-    name: str
-    domain: str = ""
-
-    def __str__(self) -> str:
-        """For people: `qemu-system-x86 pid 4711 (instance-0000002a)`."""
-        return f"{self.name} pid {self.pid}" + (f" ({self.domain})" if self.domain else "")
-
-
-class Holders(Struct, frozen=True):
-    """vfio node (`/dev/vfio/17`) -> its holder; `problem` says why some processes could not be looked at."""
-
-    by_node: dict[str, Holder] = {}
-    problem: str = ""
-
-
-class Owners(Struct, frozen=True):
-    """PCI address of a VF -> the persistent domain that has it; `problem`: why some file could not be read."""
-
-    by_address: dict[str, str] = {}
     problem: str = ""
 
 
@@ -105,7 +86,7 @@ class Netdev(Struct, frozen=True):
 
 
 class VfFacts(Struct, frozen=True):
-    """One VF. `user` names who uses it, "" when nobody does; `incarnation` differs after every re-creation."""
+    """One VF. `user` says who uses it, "" when nobody does; `incarnation` differs after every re-creation."""
 
     index: int
     pci_address: str
@@ -116,6 +97,18 @@ class VfFacts(Struct, frozen=True):
     incarnation: int = 0
     modalias: str = ""
     user: str = ""
+
+    @property
+    def use(self) -> str:
+        """The VF and its user, as refusals have it: `VF 3 0000:3b:10.6 is held by ...`."""
+        return (
+            f"VF {self.index} {self.pci_address} is {'' if self.user.startswith('held by ') else 'in use: '}{self.user}"
+        )
+
+    @property
+    def note(self) -> str:
+        """What else an operator may want to know of it: it looks taken and is not."""
+        return f"bound to {self.driver}, held by nobody" if is_vfio(self.driver) and not self.user else ""
 
     @property
     def is_ready(self) -> bool:
@@ -160,13 +153,13 @@ def is_vfio(driver: str) -> bool:
 
 def needs_holders(pfs: Iterable[RawPf]) -> bool:
     """Whether anybody has to walk /proc at all: it is the costliest read of a pass on a host full of VMs."""
-    return any(is_vfio(vf.driver) for pf in pfs for vf in pf.vfs)
+    return any(is_vfio(vf.driver) or vf.nodes for pf in pfs for vf in pf.vfs)
 
 
 def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None = None) -> PfFacts:
     """Understands one PF. Garbage in a file becomes the value that makes the least happen.
 
-    `owners`: the domains that own VFs while they are shut off; without them only what is open or up counts as use.
+    `owners`: the VMs that VFs are assigned to; without them only what is open or up counts as use.
     """
     return PfFacts(
         pci_address=raw.pci_address,
@@ -194,7 +187,7 @@ def _netdev(raw: RawNetdev, links: Links) -> Netdev:
         altnames=link.altnames if link else (),
         mac=raw.address.lower(),
         ifindex=_number(raw.ifindex, default=0),
-        is_up=_is_up(raw),
+        is_up=_has_flag(raw, IFF_UP),
         uppers=raw.uppers,
     )
 
@@ -214,9 +207,7 @@ def _vf(raw: RawVf, user: str) -> VfFacts:
 
 
 def _owner(raw: RawVf, owners: Owners) -> str:
-    if name := owners.by_address.get(raw.pci_address):
-        return f"belongs to the VM {name}, which is shut off"
-    return f"no VM could be ruled out: {owners.problem}" if owners.problem else ""
+    return owned((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
 
 
 def _user(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> str:
@@ -228,17 +219,13 @@ def _user(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> str:
     is_infiniband = pf.attributes.get("class", "").startswith(INFINIBAND_CLASSES)
     if not raw.netdevs and not (is_infiniband and raw.infiniband):
         return f"driver {raw.driver} has no netdev here: it is in another network namespace, or used past the kernel"
-    return next((user for dev in raw.netdevs if (user := _netdev_user(dev, links))), "")
+    by_netdev = next((user for dev in raw.netdevs if (user := _netdev_user(dev, links))), "")
+    return by_netdev or (held(raw.nodes, holders, through_vfio=False) if raw.nodes else "")
 
 
 def _vfio_user(raw: RawVf, holders: Holders) -> str:
-    nodes = [f"/dev/vfio/devices/{name}" for name in raw.vfio_devices]
-    if raw.iommu_group:
-        nodes += [f"/dev/vfio/{raw.iommu_group}", f"/dev/vfio/noiommu-{raw.iommu_group}"]
-    for node in nodes:
-        if holder := holders.by_node.get(node):
-            return f"held by {holder}"
-    return f"nobody could be ruled out: {holders.problem}" if holders.problem else ""
+    groups = (f"/dev/vfio/{raw.iommu_group}", f"/dev/vfio/noiommu-{raw.iommu_group}") if raw.iommu_group else ()
+    return held((*raw.nodes, *groups, raw.pci_address), holders, through_vfio=True)
 
 
 def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
@@ -258,24 +245,32 @@ def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
 def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
     """Who keeps VFs from being destroyed, though their driver's link is gone already; "" if nobody is known to."""
     used = [(raw.pci_address, user) for raw in raws if (user := _vfio_user(raw, holders))]
-    return "; ".join(f"VF {address} is {user}" for address, user in used if user.startswith("held by"))
+    return "; ".join(f"VF {address} is {user}" for address, user in used if "held by" in user)
 
 
 def _netdev_user(dev: RawNetdev, links: Links) -> str:
-    """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it is somebody's set-up."""
+    """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it is somebody's set-up.
+
+    One that was moved to another network namespace has no link here (net/core/dev.c, netdev_adjacent_is_neigh_list),
+    but most make the netdev promiscuous.
+    """
     if dev.uppers:
         return f"netdev {dev.name} is below {', '.join(dev.uppers)}"
-    if not _is_up(dev):
+    link = links.by_name.get(dev.name, Link(dev.name))
+    if link.has_xdp:
+        return f"netdev {dev.name} has an XDP program"
+    if not _has_flag(dev, IFF_UP):
         return ""
+    if _has_flag(dev, IFF_PROMISC):
+        return f"netdev {dev.name} is up and promiscuous: somebody takes all its packets"
     if links.problem:
         return f"netdev {dev.name} is up and its addresses are unknown: {links.problem}"
-    link = links.by_name.get(dev.name)
-    return f"netdev {dev.name} is up with {', '.join(link.addresses)}" if link and link.addresses else ""
+    return f"netdev {dev.name} is up with {', '.join(link.addresses)}" if link.addresses else ""
 
 
-def _is_up(dev: RawNetdev) -> bool:
+def _has_flag(dev: RawNetdev, flag: int) -> bool:
     try:
-        return bool(int(dev.flags, 16) & IFF_UP)
+        return bool(int(dev.flags, 16) & flag)
     except ValueError:
         return False
 

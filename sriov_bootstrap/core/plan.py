@@ -239,7 +239,7 @@ def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
 def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
         return None
-    users = "; ".join(f"VF {vf.index} {vf.pci_address} is in use: {vf.user}" for vf in pf.vfs_in_use)
+    users = "; ".join(vf.use for vf in pf.vfs_in_use)
     message = f"{pf.pci_address}: {pf.num_vfs} VFs stay instead of {target}: {users}"
     return Verdict(Reason.IN_USE, message, "it is done by itself when they are released")
 

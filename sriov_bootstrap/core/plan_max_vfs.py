@@ -142,7 +142,7 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
             message = f"{other.pci_address}: no rule with max_vfs covers this PF, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
         if users := other.vfs_in_use:
-            message = f"{other.pci_address}: VF {users[0].index} {users[0].pci_address} is in use: {users[0].user}"
+            message = f"{other.pci_address}: {users[0].use}"
             return Verdict(Reason.IN_USE, f"{message}; {driver} is not reloaded", "it is done when it is released")
         if carried := [dev.name for dev in other.netdevs if around.default_route_netdevs & {dev.name, *dev.uppers}]:
             message = f"{other.pci_address}: {carried[0]} carries the default route, so {driver} is not reloaded"

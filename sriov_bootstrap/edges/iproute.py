@@ -38,6 +38,7 @@ class _Row(Struct):
     ifname: str = ""
     altnames: tuple[str, ...] = ()
     addr_info: tuple[_Address, ...] = ()
+    xdp: object = None  # its form differs between versions of ip; it is there only with a program
 
 
 def read_links(run: Callable[[list[str]], Completed]) -> Links:
@@ -60,4 +61,4 @@ def read_links(run: Callable[[list[str]], Completed]) -> Links:
 
 def _link(row: _Row) -> Link:
     addresses = (f"{one.local}/{one.prefixlen}" for one in row.addr_info if one.local and one.scope != "link")
-    return Link(row.ifname, row.altnames, tuple(addresses))
+    return Link(row.ifname, row.altnames, tuple(addresses), has_xdp=bool(row.xdp))

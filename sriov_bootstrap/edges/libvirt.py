@@ -2,28 +2,34 @@
 
 import os
 
-from sriov_bootstrap.core.facts import Owners
+from sriov_bootstrap.core.users import Owner, Owners
 
-# Where persistent domains lie: on a host, and in the volume that kolla-ansible gives its container (docker, podman).
-FOLDERS = (
+# Where persistent domains lie: on a host (EDPM and TripleO give their containers that folder), in the volume that
+# kolla-ansible gives its container (docker, podman), and in Sunbeam's snap.
+PERSISTENT = (
     "etc/libvirt/qemu",
     "var/lib/docker/volumes/nova_libvirt_qemu/_data",
     "var/lib/containers/storage/volumes/nova_libvirt_qemu/_data",
+    "var/snap/openstack-hypervisor/common/etc/libvirt/qemu",
 )
+RUNNING = ("run/libvirt/qemu", "var/snap/openstack-hypervisor/common/run/libvirt/qemu")  # transient ones as well
 MAX_FILE_BYTES = 1 << 20
 
 
-def read_owners(root: str = "") -> Owners:
-    """Every persistent domain's VFs; never raises. A file that is no domain is passed over."""
+def read_owners(root: str = "", *, shut_off: bool) -> Owners:
+    """The VFs of every running domain, and with `shut_off` of every persistent one; never raises.
+
+    A file that is no domain is passed over.
+    """
     problems: list[str] = []
-    paths = [path for folder in FOLDERS for path in _domain_files(f"{root}/{folder}", problems)]
-    owners: dict[str, str] = {}
-    for path in paths:
-        owners |= _owned(path, problems)
+    owners: dict[str, Owner] = {}
+    for folder in (*(PERSISTENT if shut_off else ()), *RUNNING):
+        for path in _domain_files(f"{root}/{folder}", problems):
+            owners |= _owned(path, problems)
     return Owners(owners, problems[0] if problems else "")
 
 
-def _owned(path: str, problems: list[str]) -> dict[str, str]:
+def _owned(path: str, problems: list[str]) -> dict[str, Owner]:
     from sriov_bootstrap.core.domains import parse_domain  # XML is loaded where there are domains
 
     try:

@@ -1,15 +1,20 @@
-"""/proc: the only module that reads it. Who holds a vfio node open, where the default routes leave, what runs.
+"""/proc: the only module that reads it. Who holds a device open, where the default routes leave, what runs.
 
-Closing a file sends no event, so this is looked up anew in each pass that may need it.
+Closing a file sends no event, so this is looked up anew in each pass that may need it. A host may have hundreds of VMs
+with hundreds of files each, so a file costs one readlink.
 """
 
 import os
 import re
 
-from sriov_bootstrap.core.facts import Holder, Holders
+from sriov_bootstrap.core.users import Holder, Holders
 
 # Where libvirt gives QEMU a /dev of its own, the link still ends like this; a node that was removed can still be open.
-VFIO_NODE = r"/vfio/((?:devices/vfio|noiommu-)?\d+)(?: \(deleted\))?$"
+NODE = re.compile(r"/(vfio/(?:devices/vfio|noiommu-)?\d+|infiniband/uverbs\d+|vhost-vdpa-\d+)(?: \(deleted\))?$")
+# A device that was opened through its group. Which one it is only its fdinfo says, since Linux 6.18; the group's own
+# file may be closed, or in another process (drivers/vfio/group.c: the device keeps the group by itself).
+VFIO_DEVICE = "anon_inode:[vfio-device]"
+VFIO_SYSPATH = re.compile(rb"^vfio-device-syspath:.*/([^/\n]+)$", re.MULTILINE)
 UDEVD_NAMES = ("systemd-udevd", "udevd")
 IDLE_STATES = "TtZX"  # proc_pid_stat(5): stopped, traced, dead
 # linux/capability.h
@@ -25,21 +30,24 @@ class Procfs:
         self._root = root
 
     def holders(self) -> Holders:
-        """Every process with a vfio node open. To see other users' files: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."""
-        found: dict[str, Holder] = {}
+        """Every process with a VF open. To see other users' files: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."""
+        found: dict[str, tuple[Holder, ...]] = {}
+        unattributed: list[Holder] = []
         unseen = 0
         for pid in filter(str.isdigit, os.listdir(self._root)):
             try:
-                nodes = self._vfio_nodes(pid)
+                devices, is_clear = self._devices(pid)
             except PermissionError:
                 unseen += 1
                 continue
             except OSError:  # it ended while we looked
                 continue
-            if nodes:
+            if devices or not is_clear:
                 holder = self._holder(pid)
-                found |= dict.fromkeys(nodes, holder)
-        return Holders(found, f"{unseen} processes could not be looked at: run as root" if unseen else "")
+                found |= {device: (*found.get(device, ()), holder) for device in devices}
+                unattributed += [] if is_clear else [holder]
+        problem = f"{unseen} processes could not be looked at: run as root" if unseen else ""
+        return Holders(found, tuple(unattributed), problem)
 
     def is_root_without(self, *capabilities: int) -> bool:
         """Whether we are root and one of these was taken away, as in the sandbox of the service's unit."""
@@ -77,17 +85,26 @@ class Procfs:
         """The words of the kernel's command line."""
         return tuple(self._text("cmdline").split())
 
-    def _vfio_nodes(self, pid: str) -> list[str]:
+    def _devices(self, pid: str) -> tuple[set[str], bool]:
+        """What this process has open, and False if it has a vfio device without a word of which one it is.
+
+        One that has a group open as well, as QEMU has, is taken to have its devices through that.
+        """
         folder = f"{self._root}/{pid}/fd"
-        nodes = []
+        devices: set[str] = set()
+        has_nameless = False
         for name in os.listdir(folder):
             try:
                 target = os.readlink(f"{folder}/{name}")
             except FileNotFoundError:
                 continue
-            if node := re.search(VFIO_NODE, target):
-                nodes.append(f"/dev/vfio/{node[1]}")
-        return nodes
+            if node := NODE.search(target):
+                devices.add(f"/dev/{node[1]}")
+            elif target == VFIO_DEVICE:
+                address = VFIO_SYSPATH.search(self._bytes(f"{pid}/fdinfo/{name}"))
+                devices |= {address[1].decode(errors="replace")} if address else set()
+                has_nameless = has_nameless or not address
+        return devices, not has_nameless or any(device.startswith("/dev/vfio/") for device in devices)
 
     def _holder(self, pid: str) -> Holder:
         domain = re.search(QEMU_NAME, self._bytes(f"{pid}/cmdline"))

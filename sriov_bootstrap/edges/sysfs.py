@@ -26,6 +26,7 @@ class Sysfs:
         """Reads nothing yet."""
         self._devices = f"{root}/bus/pci/devices"
         self._netdevs = f"{root}/class/net"
+        self._vdpa = f"{root}/bus/vdpa/devices"
 
     def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
         """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
@@ -99,7 +100,7 @@ class Sysfs:
             inode=_inode(folder),
             modalias="" if driver else _read(f"{folder}/modalias"),
             netdevs=self._read_netdevs(f"{folder}/net") if driver else (),
-            vfio_devices=tuple(_names(f"{folder}/vfio-dev")) if driver else (),
+            nodes=self._nodes(folder) if driver else (),
             infiniband=tuple(_names(f"{folder}/infiniband")) if driver else (),
         )
 
@@ -114,6 +115,16 @@ class Sysfs:
             )
             for name in _names(folder)
         )
+
+    def _nodes(self, folder: str) -> tuple[str, ...]:
+        """The device nodes through which a process, such as a VM, has this VF alone."""
+        vfio = [f"/dev/vfio/devices/{name}" for name in _names(f"{folder}/vfio-dev")]
+        rdma = [f"/dev/infiniband/{name}" for name in _names(f"{folder}/infiniband_verbs")]
+        ours = [one for one in _names(self._vdpa) if _parent_name(f"{self._vdpa}/{one}") == _link_name(folder)]
+        vdpa = [
+            f"/dev/{name}" for one in ours for name in _names(f"{self._vdpa}/{one}") if name.startswith("vhost-vdpa-")
+        ]
+        return (*vfio, *rdma, *vdpa)
 
     def _uppers(self, name: str) -> tuple[str, ...]:
         """Every netdev above this one: a PF in a bond in a bridge carries what the bridge carries."""
@@ -163,6 +174,14 @@ def _write(path: str, text: str) -> None:
 def _link_name(path: str) -> str:
     try:
         return os.readlink(path).rpartition("/")[2]
+    except OSError:
+        return ""
+
+
+def _parent_name(path: str) -> str:
+    """The device that the one behind this link is part of."""
+    try:
+        return os.readlink(path).rpartition("/")[0].rpartition("/")[2]
     except OSError:
         return ""
 

@@ -12,10 +12,10 @@ import pytest
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.core.facts import Holder, Holders
 from sriov_bootstrap.core.plan import Jam, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.errors import InUseError, StuckError, SysfsError, UnitError
 
@@ -236,7 +236,7 @@ def test_state_that_could_not_be_saved_is_remembered_by_its_process(tree: HostTr
 
 def test_holders_are_found_in_proc(tree: HostTree, machine: HostMachine) -> None:
     tree.add_process(4711, "/dev/vfio/17", comm="qemu")
-    assert machine.read_holders() == Holders({"/dev/vfio/17": Holder(4711, "qemu")})
+    assert machine.read_holders() == Holders({"/dev/vfio/17": (Holder(4711, "qemu"),)})
 
 
 def test_a_host_without_a_bus_says_so_for_states_and_restarts(machine: HostMachine) -> None:

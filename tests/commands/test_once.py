@@ -96,7 +96,7 @@ def test_vfs_that_a_vm_holds_stay(tree: HostTree, shell: Shell) -> None:
     tree.add_process(4711, "/dev/vfio/17", cmdline=b"qemu\0-name\0guest=instance-0000002a\0")
     tree.configure(rule(2))
     before = snapshot(tree)
-    user = f"VF 0 {vf_address(PF, 0)} is in use: held by qemu-system-x86 pid 4711 (instance-0000002a)"
+    user = f"VF 0 {vf_address(PF, 0)} is held by qemu-system-x86 pid 4711 (instance-0000002a)"
     assert shell.run("--once") == (
         3,
         (

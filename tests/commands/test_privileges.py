@@ -15,9 +15,9 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.commands import answers
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.privileges import Privileges
-from sriov_bootstrap.core.facts import Holder, Holders
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.errors import InUseError, RefusedError, StuckError, SysfsError

@@ -6,9 +6,13 @@ from hypothesis import strategies as st
 
 from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
 from sriov_bootstrap.core import facts
-from sriov_bootstrap.core.facts import Holder, Holders, Link, Links, Owners, PfFacts, RawNetdev, RawPf, RawVf, parse_pf
+from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawNetdev, RawPf, RawVf, parse_pf
+from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
 
 QEMU = Holder(4711, "qemu-system-x86", "instance-0000002a")
+DPDK = Holder(9, "dpdk")
+RDMA = "/dev/infiniband/uverbs2"
+VM = Owner("instance-0000002a")
 UP = RawNetdev("v0", flags="0x1003")
 TEXT = st.text(max_size=12)
 NETDEV = st.builds(RawNetdev, TEXT, TEXT, TEXT, TEXT, st.tuples(TEXT))
@@ -98,6 +102,39 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             id="in a bond, down",
         ),
         pytest.param(
+            make_raw_vf(netdevs=(RawNetdev("v0", flags="0x1103"),)),
+            Links(),
+            Holders(),
+            "netdev v0 is up and promiscuous: somebody takes all its packets",
+            id="below a macvtap that was moved to another namespace",
+        ),
+        pytest.param(
+            make_raw_vf(netdevs=(RawNetdev("v0", flags="0x1102"),)), Links(), Holders(), "", id="promisc, down"
+        ),
+        pytest.param(
+            make_raw_vf(),
+            Links({"v0": Link("v0", has_xdp=True)}),
+            Holders(),
+            "netdev v0 has an XDP program",
+            id="AF_XDP",
+        ),
+        pytest.param(
+            make_raw_vf(nodes=(RDMA,)),
+            Links(),
+            Holders({RDMA: (Holder(12, "ceph-osd"),)}),
+            "held by ceph-osd pid 12",
+            id="RDMA",
+        ),
+        pytest.param(
+            make_raw_vf(nodes=(RDMA,)),
+            Links(),
+            Holders(problem="no permission to read /proc"),
+            "nobody could be ruled out: no permission to read /proc",
+            id="RDMA, /proc unreadable",
+        ),
+        pytest.param(make_raw_vf(nodes=(RDMA,)), Links(), Holders(unattributed=(DPDK,)), "", id="RDMA, nobody"),
+        pytest.param(make_raw_vf(), Links(), Holders(problem="x"), "", id="a netdev is not in /proc"),
+        pytest.param(
             make_raw_vf(netdevs=(RawNetdev("v0"), RawNetdev("v1", uppers=("bond0",)))),
             Links(),
             Holders(),
@@ -122,26 +159,54 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
         pytest.param(
             make_raw_vf(driver="vfio-pci", netdevs=()),
             Links(),
-            Holders({"/dev/vfio/17": QEMU}),
+            Holders({"/dev/vfio/17": (QEMU,)}),
             "held by qemu-system-x86 pid 4711 (instance-0000002a)",
             id="vfio group",
         ),
         pytest.param(
             make_raw_vf(driver="vfio-pci", netdevs=()),
             Links(),
-            Holders({"/dev/vfio/noiommu-17": Holder(9, "dpdk")}),
+            Holders({"/dev/vfio/noiommu-17": (DPDK,)}),
             "held by dpdk pid 9",
             id="vfio without IOMMU",
         ),
         pytest.param(
-            make_raw_vf(driver="mlx5_vfio_pci", iommu_group="", vfio_devices=("vfio3",)),
+            make_raw_vf(driver="mlx5_vfio_pci", iommu_group="", nodes=("/dev/vfio/devices/vfio3",)),
             Links(),
-            Holders({"/dev/vfio/devices/vfio3": Holder(9, "dpdk")}),
+            Holders({"/dev/vfio/devices/vfio3": (DPDK,)}),
             "held by dpdk pid 9",
             id="vfio device node",
         ),
         pytest.param(
-            make_raw_vf(driver="vfio-pci"), Links(), Holders({"/dev/vfio/18": QEMU}), "", id="vfio, another group"
+            make_raw_vf(driver="vfio-pci"), Links(), Holders({"/dev/vfio/18": (QEMU,)}), "", id="vfio, another group"
+        ),
+        pytest.param(
+            make_raw_vf(driver="vfio-pci"),
+            Links(),
+            Holders({"0000:3b:02.0": (DPDK,)}, unattributed=(QEMU,)),
+            "held by dpdk pid 9",
+            id="vfio, by its address",
+        ),
+        pytest.param(
+            make_raw_vf(driver="vfio-pci"),
+            Links(),
+            Holders(unattributed=(DPDK,)),
+            "could be held by dpdk pid 9, who has some vfio device open",
+            id="vfio, a device that has no name",
+        ),
+        pytest.param(
+            make_raw_vf(driver="vfio-pci"),
+            Links(),
+            Holders({"/dev/vfio/17": (QEMU, DPDK)}),
+            "held by qemu-system-x86 pid 4711 (instance-0000002a), dpdk pid 9",
+            id="vfio, two holders",
+        ),
+        pytest.param(
+            make_raw_vf(driver="vfio-pci"),
+            Links(),
+            Holders({"/dev/vfio/17": tuple(Holder(pid, "dpdk") for pid in range(1, 6))}),
+            "held by dpdk pid 1, dpdk pid 2 and 3 more",
+            id="vfio, many holders",
         ),
         pytest.param(
             make_raw_vf(driver="vfio-pci"),
@@ -184,9 +249,35 @@ def test_vfs_are_in_the_order_of_their_index() -> None:
     assert [vf.index for vf in parse_pf(make_raw_pf(vfs=vfs), Links(), Holders()).vfs] == [0, 2, 10]
 
 
-@pytest.mark.parametrize(("driver", "needed"), [("igbvf", False), ("vfio-pci", True), ("", False)])
-def test_proc_is_walked_only_where_a_vf_is_bound_to_vfio(driver: str, *, needed: bool) -> None:
-    assert facts.needs_holders([make_raw_pf(vfs=(make_raw_vf(driver=driver),))]) is needed
+@pytest.mark.parametrize(
+    ("vf", "needed"),
+    [
+        (make_raw_vf(), False),
+        (make_raw_vf(driver=""), False),
+        (make_raw_vf(driver="vfio-pci"), True),
+        (make_raw_vf(nodes=(RDMA,)), True),
+    ],
+    ids=["igbvf", "no driver", "vfio", "RDMA"],
+)
+def test_proc_is_walked_only_where_a_vf_has_something_to_open(vf: RawVf, *, needed: bool) -> None:
+    assert facts.needs_holders([make_raw_pf(vfs=(vf,))]) is needed
+
+
+@pytest.mark.parametrize(
+    ("vf", "use", "note"),
+    [
+        (make_vf(user="held by dpdk pid 9"), "VF 0 0000:3b:02.0 is held by dpdk pid 9", ""),
+        (make_vf(user="netdev v0 is below br0"), "VF 0 0000:3b:02.0 is in use: netdev v0 is below br0", ""),
+        (make_vf(driver="vfio-pci", user="held by dpdk pid 9"), "VF 0 0000:3b:02.0 is held by dpdk pid 9", ""),
+    ],
+)
+def test_a_refusal_names_the_vf_and_its_user(vf: facts.VfFacts, use: str, note: str) -> None:
+    assert (vf.use, vf.note) == (use, note)
+
+
+def test_a_vf_that_is_bound_to_vfio_and_free_is_told_so() -> None:
+    vf = make_vf(driver="vfio-pci")
+    assert (vf.note, make_vf().note) == ("bound to vfio-pci, held by nobody", "")
 
 
 def test_an_infiniband_vf_needs_no_netdev() -> None:
@@ -198,8 +289,9 @@ def test_an_infiniband_vf_needs_no_netdev() -> None:
 @pytest.mark.parametrize(
     ("owners", "user"),
     [
-        (Owners({"0000:3b:02.0": "instance-0000002a"}), "belongs to the VM instance-0000002a, which is shut off"),
-        (Owners({"0000:3b:02.1": "instance-0000002b"}), ""),
+        (Owners({"0000:3b:02.0": VM}), "belongs to the VM instance-0000002a, which is shut off"),
+        (Owners({"0000:3b:02.0": Owner("vm", is_running=True)}), "belongs to the VM vm, which runs"),
+        (Owners({"0000:3b:02.1": VM}), ""),
         (Owners(problem="x.xml: Permission denied"), "no VM could be ruled out: x.xml: Permission denied"),
     ],
 )
@@ -208,10 +300,15 @@ def test_a_vm_that_is_shut_off_owns_its_vf(owners: Owners, user: str) -> None:
     assert pf.vfs[0].user == user
 
 
+@pytest.mark.parametrize("name", ["v0", RDMA])
+def test_a_vm_may_have_a_vf_by_its_netdev_or_its_device_node(name: str) -> None:
+    pf = parse_pf(make_raw_pf(vfs=(make_raw_vf(nodes=(RDMA,)),)), Links(), Holders(), Owners({name: VM}))
+    assert pf.vfs[0].user == "belongs to the VM instance-0000002a, which is shut off"
+
+
 def test_who_has_a_vf_open_is_named_before_who_owns_it() -> None:
     vf = make_raw_vf(driver="vfio-pci", netdevs=())
-    holders = Holders({"/dev/vfio/17": Holder(4711, "qemu-system-x86", "instance-0000002a")})
-    pf = parse_pf(make_raw_pf(vfs=(vf,)), Links(), holders, Owners({"0000:3b:02.0": "instance-0000002a"}))
+    pf = parse_pf(make_raw_pf(vfs=(vf,)), Links(), Holders({"/dev/vfio/17": (QEMU,)}), Owners({"0000:3b:02.0": VM}))
     assert pf.vfs[0].user == "held by qemu-system-x86 pid 4711 (instance-0000002a)"
 
 
@@ -219,9 +316,9 @@ def test_who_has_a_vf_open_is_named_before_who_owns_it() -> None:
     ("holders", "users"),
     [
         pytest.param(Holders(), "", id="nobody"),
-        pytest.param(Holders({"/dev/vfio/9": Holder(1, "qemu")}), "", id="holds another group"),
+        pytest.param(Holders({"/dev/vfio/9": (Holder(1, "qemu"),)}), "", id="holds another group"),
         pytest.param(
-            Holders({"/dev/vfio/17": Holder(4711, "qemu", "instance-1")}),
+            Holders({"/dev/vfio/17": (Holder(4711, "qemu", "instance-1"),)}),
             "VF 0000:3b:02.0 is held by qemu pid 4711 (instance-1)",
             id="holds it, though the driver's link is gone",
         ),

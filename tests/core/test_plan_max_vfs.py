@@ -153,7 +153,7 @@ ROWS = [
                 (),
                 Verdict(
                     Reason.IN_USE,
-                    f"{PF2}: VF 0 0000:3b:02.0 is in use: held by qemu pid 9; igb is not reloaded",
+                    f"{PF2}: VF 0 0000:3b:02.0 is held by qemu pid 9; igb is not reloaded",
                     "it is done when it is released",
                 ),
                 "",

@@ -77,6 +77,12 @@ def test_a_name_that_is_not_utf_8_hides_no_other() -> None:
     assert links == Links({"\ufffd": Link("\ufffd"), "ens1f0": Link("ens1f0", ("enp59s0f0",))})
 
 
+def test_an_xdp_program_is_seen() -> None:
+    answer = b'[{"ifname":"v0","xdp":{"mode":1,"prog":{"id":7}},"addr_info":[]},{"ifname":"v1"}]'
+    links = read_links(FakeRun({WITH_NOVF: Completed(0, answer, b"")}))
+    assert links == Links({"v0": Link("v0", has_xdp=True), "v1": Link("v1")})
+
+
 def test_an_ip_that_hangs_is_a_problem() -> None:
     def hang(argv: list[str]) -> Completed:
         raise StuckError(f"{' '.join(argv)}: not done in 30 s", pid=4711)

@@ -90,8 +90,8 @@ def test_a_reload_waits_longer_than_any_caller_so_that_it_always_loads_again() -
 def test_a_driver_whose_vfs_are_in_use_is_not_touched() -> None:
     run = FakeRun()
     with pytest.raises(InUseError) as caught:
-        Kmod(run).reload(ACTION, lambda: "VF 0 is in use: held by qemu pid 4711")
-    assert caught.value.message == f"{PF}: igb is not reloaded: VF 0 is in use: held by qemu pid 4711"
+        Kmod(run).reload(ACTION, lambda: "VF 0 is held by qemu pid 4711")
+    assert caught.value.message == f"{PF}: igb is not reloaded: VF 0 is held by qemu pid 4711"
     assert caught.value.hint == "it is done by itself when they are released"
     assert run.asked == []
 

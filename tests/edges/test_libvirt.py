@@ -4,39 +4,54 @@ from pathlib import Path
 
 import pytest
 
-from sriov_bootstrap.core.facts import Owners
-from sriov_bootstrap.edges.libvirt import FOLDERS, read_owners
+from sriov_bootstrap.core.users import Owner, Owners
+from sriov_bootstrap.edges.libvirt import PERSISTENT, RUNNING, read_owners
 
 ADDRESS = "<address domain='0' bus='0x3b' slot='0x10' function='{function}'/>"
 XML = "<domain><name>{name}</name><devices><hostdev><source>{address}</source></hostdev></devices></domain>"
 
 
-def define(root: Path, folder: str, name: str, *, function: int) -> None:
-    """What `virsh define` leaves behind."""
+def define(root: Path, folder: str, name: str, *, function: int, form: str = "{xml}") -> None:
+    """What `virsh define` leaves behind; `form`: what libvirt puts around it."""
     (root / folder).mkdir(parents=True, exist_ok=True)
     text = XML.format(name=name, address=ADDRESS.format(function=function))
-    (root / folder / f"{name}.xml").write_text(text)
+    (root / folder / f"{name}.xml").write_text(form.format(xml=text))
 
 
 def test_a_host_without_libvirt_has_no_owners(tmp_path: Path) -> None:
-    assert read_owners(str(tmp_path)) == Owners()
+    assert read_owners(str(tmp_path), shut_off=True) == Owners()
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", PERSISTENT)
 def test_domains_are_found_wherever_a_deployment_keeps_them(tmp_path: Path, folder: str) -> None:
     define(tmp_path, folder, "instance-1", function=1)
     define(tmp_path, folder, "instance-2", function=2)
-    assert read_owners(str(tmp_path)) == Owners({"0000:3b:10.1": "instance-1", "0000:3b:10.2": "instance-2"})
+    assert read_owners(str(tmp_path), shut_off=True) == Owners(
+        {"0000:3b:10.1": Owner("instance-1"), "0000:3b:10.2": Owner("instance-2")}
+    )
+
+
+@pytest.mark.parametrize("folder", RUNNING)
+@pytest.mark.parametrize("shut_off", [True, False])
+def test_a_domain_that_runs_counts_whatever_is_asked_of_the_others(
+    tmp_path: Path, folder: str, *, shut_off: bool
+) -> None:
+    define(tmp_path, folder, "transient", function=1, form="<domstatus state='running'>{xml}</domstatus>")
+    define(tmp_path, PERSISTENT[0], "transient", function=1)
+    define(tmp_path, PERSISTENT[0], "shut-off", function=2)
+    running = {"0000:3b:10.1": Owner("transient", is_running=True)}
+    owners = read_owners(str(tmp_path), shut_off=shut_off)
+    assert owners == Owners(running | ({"0000:3b:10.2": Owner("shut-off")} if shut_off else {}))
 
 
 def test_files_that_are_no_domain_are_passed_over(tmp_path: Path) -> None:
-    define(tmp_path, FOLDERS[0], "instance-1", function=1)
-    (tmp_path / FOLDERS[0] / "networks").mkdir()
-    (tmp_path / FOLDERS[0] / "broken.xml").write_text("<domain")
-    (tmp_path / FOLDERS[0] / "gone.xml").symlink_to("nowhere")
-    assert read_owners(str(tmp_path)) == Owners({"0000:3b:10.1": "instance-1"})
+    define(tmp_path, PERSISTENT[0], "instance-1", function=1)
+    (tmp_path / PERSISTENT[0] / "networks").mkdir()
+    (tmp_path / PERSISTENT[0] / "broken.xml").write_text("<domain")
+    (tmp_path / PERSISTENT[0] / "gone.xml").symlink_to("nowhere")
+    assert read_owners(str(tmp_path), shut_off=True) == Owners({"0000:3b:10.1": Owner("instance-1")})
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
-    (tmp_path / FOLDERS[0] / "folder.xml").mkdir(parents=True)
-    assert read_owners(str(tmp_path)).problem == f"{tmp_path}/{FOLDERS[0]}/folder.xml: Is a directory"
+    (tmp_path / PERSISTENT[0] / "folder.xml").mkdir(parents=True)
+    assert read_owners(str(tmp_path), shut_off=True).problem == f"{tmp_path}/{PERSISTENT[0]}/folder.xml: Is a directory"

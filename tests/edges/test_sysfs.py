@@ -110,13 +110,21 @@ def test_a_vf_without_a_driver_says_which_module_would_take_it(tree: HostTree, s
     assert (vf.driver, vf.modalias, vf.netdevs) == ("", "pci:v00008086d000010CA", ())
 
 
-def test_a_vf_shows_its_vfio_and_rdma_devices(tree: HostTree, sysfs: Sysfs) -> None:
+def test_a_vf_shows_its_device_nodes(tree: HostTree, sysfs: Sysfs) -> None:
     tree.add_pf()
     folder = tree.add_vf(PF, 0, driver="vfio-pci")
     (folder / "vfio-dev/vfio3").mkdir(parents=True)
     (folder / "infiniband/mlx5_2").mkdir(parents=True)
-    (vf,) = sysfs.read_pfs()[0].vfs
-    assert (vf.driver, vf.vfio_devices, vf.infiniband) == ("vfio-pci", ("vfio3",), ("mlx5_2",))
+    (folder / "infiniband_verbs/uverbs2").mkdir(parents=True)
+    (folder / "vdpa0/vhost-vdpa-0").mkdir(parents=True)
+    other = tree.add_vf(PF, 1)
+    (other / "vdpa1/vhost-vdpa-1").mkdir(parents=True)
+    for name, of in (("vdpa0", folder), ("vdpa1", other)):
+        tree.link(f"sys/bus/vdpa/devices/{name}", of / name)
+    (tree.root / "sys/bus/vdpa/devices/leaves").mkdir()
+    vf = min(sysfs.read_pfs()[0].vfs, key=lambda vf: vf.index)
+    nodes = ("/dev/vfio/devices/vfio3", "/dev/infiniband/uverbs2", "/dev/vhost-vdpa-0")
+    assert (vf.driver, vf.nodes, vf.infiniband) == ("vfio-pci", nodes, ("mlx5_2",))
 
 
 def test_a_vf_that_leaves_while_it_is_read_is_not_there(tree: HostTree, sysfs: Sysfs) -> None:
@@ -182,8 +190,8 @@ def test_the_count_is_written_only_over_the_one_that_was_planned_for(
 def test_vfs_that_somebody_began_to_use_stay(tree: HostTree, sysfs: Sysfs) -> None:
     path = tree.add_pf(num_vfs=4) / "sriov_numvfs"
     with pytest.raises(InUseError) as caught:
-        sysfs.write_num_vfs(SetNumVfs(PF, 4, 0), lambda: "VF 0 is in use: held by qemu pid 4711")
-    assert caught.value.message == "0000:3b:00.0: 4 VFs stay instead of 0: VF 0 is in use: held by qemu pid 4711"
+        sysfs.write_num_vfs(SetNumVfs(PF, 4, 0), lambda: "VF 0 is held by qemu pid 4711")
+    assert caught.value.message == "0000:3b:00.0: 4 VFs stay instead of 0: VF 0 is held by qemu pid 4711"
     assert caught.value.hint == "it is done by itself when they are released"
     assert path.read_text() == "4\n"
 
