@@ -44,8 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sriov-bootstrap {__version__}")
     parser.add_argument("--once", action="store_true", help="one pass, then exit: the manual reapply")
-    parser.add_argument("--dry-run", action="store_true", help="with --once: print the plan, change nothing")
-    parser.add_argument("--force", action="store_true", help="with --once: also destroy VFs that somebody uses")
+    _add_acting(parser, default=False)
     _add_common(parser, default=None)
     _add_json(parser, default=False)
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands", prog="sriov-bootstrap")
@@ -63,6 +62,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"wait until every PF is as desired, {DEFAULT_WAIT_SECONDS:.0f} s at most by default",
     )
+    release = verbs.add_parser("release", parents=[common, answers], help="remove VFs that no rule asks for any more")
+    _add_acting(release, default=argparse.SUPPRESS)
+    release.add_argument("pci_address", metavar="PCI_ADDRESS", help="of the PF, as status shows it")
     check = verbs.add_parser("check-config", parents=[common], help="read the config, say what is wrong with it")
     check.add_argument("files", nargs="*", metavar="FILE", help="these files instead of the installed ones")
     helper = verbs.add_parser("helper", help="what the units of sriov-bootstrap run; not for people")
@@ -75,10 +77,10 @@ def misuse(arguments: Asked) -> str:
     """Combinations that the parser cannot tell; argparse's own error exit is 2, as ours."""
     if arguments.once and arguments.verb:
         return f"--once and {arguments.verb} do not go together"
-    if not arguments.once and (arguments.dry_run or arguments.force):
-        return "--dry-run and --force go with --once"
-    if arguments.json and not arguments.once and arguments.verb != "status":
-        return "--json goes with --once and status"
+    if not arguments.once and arguments.verb != "release" and (arguments.dry_run or arguments.force):
+        return "--dry-run and --force go with --once and release"
+    if arguments.json and not arguments.once and arguments.verb not in {"status", "release"}:
+        return "--json goes with --once, status and release"
     return ""
 
 
@@ -91,6 +93,13 @@ def _add_common(parser: argparse.ArgumentParser, *, default: str | None) -> None
     parser.add_argument("--log-format", choices=formats, default=log_default, help="form of the log on stderr")
     verbose_default = default or False
     parser.add_argument("-v", "--verbose", action="store_true", default=verbose_default, help="log more")
+
+
+def _add_acting(parser: argparse.ArgumentParser, *, default: str | bool) -> None:
+    plan = "with --once and release: print the plan, change nothing"
+    parser.add_argument("--dry-run", action="store_true", default=default, help=plan)
+    force = "with --once and release: also destroy VFs that somebody uses"
+    parser.add_argument("--force", action="store_true", default=default, help=force)
 
 
 def _add_json(parser: argparse.ArgumentParser, *, default: str | bool) -> None:

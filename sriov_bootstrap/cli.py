@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from sriov_bootstrap import __version__
-from sriov_bootstrap.errors import ConfigError, ExitCode, SriovBootstrapError
+from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError, SriovBootstrapError
 
 
 class Arguments(Struct, dict=True):  # argparse keeps words that it does not know in __dict__
@@ -22,6 +22,7 @@ class Arguments(Struct, dict=True):  # argparse keeps words that it does not kno
     config: list[str] | None = None
     files: list[str] | None = None
     words: list[str] | None = None
+    pci_address: str = ""
     log_format: str = "auto"
     verbose: bool = False
 
@@ -44,7 +45,8 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     except ConfigError as error:
         return _fail(ExitCode.USAGE, error.problems, error.hint)
     except SriovBootstrapError as error:
-        return _fail(ExitCode.ERROR, (error.message,), error.hint)
+        code = ExitCode.USAGE if isinstance(error, RefusedError) else ExitCode.ERROR
+        return _fail(code, (error.message,), error.hint)
     except KeyboardInterrupt:
         return _fail(
             ExitCode.INTERRUPTED, ("interrupted",), "a write to the kernel that was under way goes on by itself"
@@ -114,6 +116,13 @@ def _dispatch(arguments: Arguments, root: str) -> int:
             from sriov_bootstrap.commands.helper import helper
 
             return helper(tuple(arguments.words or ()), root=root)
+        case "release":
+            from sriov_bootstrap.commands.release import release
+
+            dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
+            return release(
+                config_paths, arguments.pci_address, dry_run=dry_run, force=force, as_json=as_json, root=root
+            )
         case "init":
             from sriov_bootstrap.commands.init import init
 

@@ -181,7 +181,7 @@ class Daemon:
         self._unsaid += events.pass_events(report, before.report)
         self._is_stale = True
         self._failures = self._failures + 1 if followup.is_worth_retrying(report) else 0
-        delay = followup.retry_delay_seconds(self._failures)
+        delay = followup.next_look_seconds(report, self._failures)
         self._look_at = now + (SAFETY_NET_SECONDS if delay is None else delay)
         if followup.is_unfinished(report):
             self._look_at = now + AGAIN_SECONDS

@@ -32,6 +32,10 @@ class ConfigError(SriovBootstrapError):
         self.problems = problems
 
 
+class RefusedError(SriovBootstrapError):
+    """What was asked for on the command line is not ours to do: nothing was changed."""
+
+
 class SysfsError(SriovBootstrapError):
     """The kernel, a driver or the firmware said no. `errno` is 0 where no number was given."""
 

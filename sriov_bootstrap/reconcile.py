@@ -12,13 +12,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap import execute
-from sriov_bootstrap.core import decode, facts, state
+from sriov_bootstrap.core import decode, facts, ours, state
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Action, Jam, ModuleFacts, Plan, ReloadDriver, Surroundings
 from sriov_bootstrap.core.plan_max_vfs import make_plans
-from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result, report_pf
+from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.core.validate import is_module_name
@@ -102,14 +102,15 @@ def run_pass(
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
     saved = state.remember(saved, (), pfs)
-    seen = _decide(machine, loaded.config, pfs, saved, force=force)
+    seen = decide(machine, loaded.config, pfs, saved, force=force)
     return PassReport(
         started_at=machine.time(),
-        pfs=_report_pfs(seen, (), saved),
+        pfs=report_pfs(seen, (), saved),
         config_problems=loaded.problems,
         config_files=loaded.files,
         jam=seen.jam,
         notes=(note,) if note else (),
+        leftovers=_leftovers(saved, pfs, loaded),
     )
 
 
@@ -143,7 +144,8 @@ def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
     return tuple(pf for one in raw if (pf := facts.parse_pf(one, links, holders, owners)).total_vfs > 0)
 
 
-def _decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool) -> Seen:
+def decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool) -> Seen:
+    """What is to be done about these facts."""
     wishes = resolve(config, pfs)
     drivers = {wish.pf.driver for wish in wishes if wish.rule.uses_max_vfs and wish.pf}
     around = Surroundings(
@@ -176,18 +178,19 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
     saved = state.remember(saved, (), pfs)
-    first = _decide(machine, loaded.config, pfs, saved, force=force)
-    seen, memory, results, losses = _rounds(machine, loaded.config, first, saved, force=force)
+    first = decide(machine, loaded.config, pfs, saved, force=force)
+    seen, memory, results, losses = rounds(machine, loaded.config, first, saved, force=force)
     report = PassReport(
         started_at=started_at,
         seconds=machine.monotonic() - began,
-        pfs=_report_pfs(seen, results, memory),
+        pfs=report_pfs(seen, results, memory),
         results=results,
         config_problems=loaded.problems,
         config_files=loaded.files,
         jam=seen.jam,
         losses=state.sum_of(state.lost_vfs(saved, first.pfs), losses),
         notes=(note,) if note else (),
+        leftovers=_leftovers(memory, seen.pfs, loaded),
     )
     memory = state.fold(
         memory,
@@ -201,7 +204,7 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
     return replace(report, notes=(*report.notes, unsaved)) if unsaved else report
 
 
-def _rounds(
+def rounds(
     machine: Machine, config: Config, seen: Seen, memory: State, *, force: bool
 ) -> tuple[Seen, State, tuple[Result, ...], dict[str, int]]:
     """Acts until nothing is stale: the last look, the memory of what was done, all results, and what was lost."""
@@ -217,10 +220,15 @@ def _rounds(
         pfs = read_facts(machine, config)
         memory = state.remember(memory, acted, pfs)
         losses = state.sum_of(losses, state.lost_in_round(seen.ours, pfs, acted))
-        seen = _decide(machine, config, pfs, memory, force=force)
+        seen = decide(machine, config, pfs, memory, force=force)
         if not any(_calls_for_another_look(result) for result in acted):
             break
     return seen, memory, results, losses
+
+
+def _leftovers(saved: State, pfs: tuple[PfFacts, ...], loaded: Loaded) -> tuple[Leftover, ...]:
+    """Not while the config is broken: its rules may ask for them."""
+    return () if loaded.problems else ours.leftovers(saved.ours, pfs, loaded.config)
 
 
 def _calls_for_another_look(result: Result) -> bool:
@@ -233,7 +241,8 @@ def _concerned(action: Action) -> set[str]:
     return {*action.pci_addresses} if isinstance(action, ReloadDriver) else {action.pci_address}
 
 
-def _report_pfs(seen: Seen, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:
+def report_pfs(seen: Seen, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:
+    """A line for each plan of the last look."""
     lines = []
     for plan in seen.plans:
         address = plan.desired.pf.pci_address if plan.desired.pf else ""

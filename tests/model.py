@@ -11,7 +11,7 @@ from builders import make_netdev
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.causes import WRITE_CAUSES
-from sriov_bootstrap.core.facts import VfFacts
+from sriov_bootstrap.core.facts import RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Action, Jam, SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.report import Outcome
@@ -21,7 +21,7 @@ from sriov_bootstrap.errors import InUseError, StuckError, SysfsError, UnitError
 
 ERRNOS = (0, errno.E2BIG, *WRITE_CAUSES)  # 0: words without a number; E2BIG: not in the table
 MEDDLING = ("stale", "used", "unplug", "unbind")
-INSTANCE = Owner("instance-0000002a")
+INSTANCE = "instance-0000002a"
 
 
 class Unit(Struct):
@@ -42,6 +42,8 @@ class ModelHost(FakeMachine):
     """Fulfils reconcile.Machine and restarts.Machine.
 
     `may_write`: PCI address -> whether VFs in use may go, of every PF that the running pass has a rule for.
+    `held`: VFs that a VM has open, and `rdma` those that a process has, by incarnation. `has_nameless`: somebody has
+    a vfio device open, and nobody knows which. `made`: VFs of our making.
     `crash_in`: after how many more calls the process that makes them dies. `lost`: VFs that went by another hand.
     """
 
@@ -51,6 +53,9 @@ class ModelHost(FakeMachine):
         self.units = {name: Unit() for name in units}
         self.absent: dict[str, FakePf] = {}
         self.held: set[int] = set()
+        self.rdma: set[int] = set()
+        self.has_nameless = False
+        self.made: set[int] = set()
         self.may_write: dict[str, bool] = {}
         self.is_meddled_with = False
         self.under_way: Action | None = None
@@ -82,15 +87,23 @@ class ModelHost(FakeMachine):
             self.held.add(vf.incarnation)
             self.change(address, vfs=tuple(vfs))
 
-    def own(self, vf_address: str) -> None:
-        """A VM that is shut off has a VF."""
-        self.owners = Owners({**self.owners.by_device, vf_address: INSTANCE})
+    def open_rdma(self, address: str, index: int) -> None:
+        """A process opens the RDMA device of a VF that the kernel's own driver has."""
+        vfs = self.pfs[address].facts.vfs if address in self.pfs else ()
+        if index < len(vfs) and self._raw_vf(vfs[index]).driver == "igbvf":
+            self.rdma.add(vfs[index].incarnation)
+
+    def own(self, vf_address: str, *, is_running: bool) -> None:
+        """A VM has a VF, whether it is shut off or runs."""
+        self.owners = Owners({**self.owners.by_device, vf_address: Owner(INSTANCE, is_running=is_running)})
 
     def release(self, address: str, *, stays_bound: bool) -> None:
         """Every VM lets go of this PF's VFs; a write that waited for it goes on."""
         pf = self.pfs.get(address)
         vfs = pf.facts.vfs if pf else ()
         self.held -= {vf.incarnation for vf in vfs}
+        self.rdma -= {vf.incarnation for vf in vfs}
+        self.has_nameless = False
         gone = {vf.pci_address for vf in vfs}
         self.owners = Owners({key: name for key, name in self.owners.by_device.items() if key not in gone})
         if pf and not stays_bound:
@@ -103,11 +116,13 @@ class ModelHost(FakeMachine):
         return any(vf.incarnation in self.held for vf in self.pfs[address].facts.vfs)
 
     def used(self, address: str) -> tuple[VfFacts, ...]:
-        """VFs that a VM holds or owns."""
+        """VFs that somebody holds or owns, or may hold."""
         return tuple(
             vf
             for vf in self.pfs[address].facts.vfs
-            if vf.incarnation in self.held or vf.pci_address in self.owners.by_device
+            if vf.incarnation in self.held | self.rdma
+            or vf.pci_address in self.owners.by_device
+            or (self.has_nameless and vf.driver == "vfio-pci")
         )
 
     def unbind(self, address: str) -> None:
@@ -153,8 +168,18 @@ class ModelHost(FakeMachine):
     # -- reconcile.Machine --
 
     def read_holders(self) -> Holders:
-        """One qemu has them all."""
-        return Holders({f"/dev/vfio/{one}": (Holder(4711, "qemu"),) for one in self.held})
+        """One qemu has the VMs' all, one process the others."""
+        vms, others = (Holder(4711, "qemu"),), (Holder(12, "ceph-osd"),)
+        open_nodes = {f"/dev/vfio/{one}": vms for one in self.held} | {_uverbs(one): others for one in self.rdma}
+        return Holders({**open_nodes}, (Holder(9, "dpdk"),) if self.has_nameless else ())
+
+    def _raw_vf(self, vf: VfFacts) -> RawVf:
+        """What somebody has open stays bound, whatever becomes of autoprobe."""
+        raw = super()._raw_vf(vf)
+        if vf.incarnation not in self.rdma or vf.driver:
+            return raw
+        netdevs = (RawNetdev(f"v{vf.incarnation}"),)
+        return replace(raw, driver="igbvf", netdevs=netdevs, nodes=(_uverbs(vf.incarnation),))
 
     def load_state(self) -> tuple[State, str]:
         """As HostMachine: what could not be saved is kept."""
@@ -195,6 +220,7 @@ class ModelHost(FakeMachine):
         if self.is_held(address):
             self._stick(action, timeout_seconds)
         self.make_vfs(address, min(action.after, pf.makes))
+        self.made |= self.incarnations()[address]
         self._live()
         return Outcome.CHANGED
 
@@ -292,3 +318,7 @@ class ModelHost(FakeMachine):
         """It starts now; time goes on with it."""
         self.now += 0.25
         self.units[name].active_state, self.units[name].started_at = "active", self.now
+
+
+def _uverbs(incarnation: int) -> str:
+    return f"/dev/infiniband/uverbs{incarnation}"

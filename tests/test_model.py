@@ -20,8 +20,9 @@ from sriov_bootstrap.core.followup import UnitOutcome
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Counters
-from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.errors import ConfigError, RefusedError
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.release import run_release
 from sriov_bootstrap.restarts import run_restarts
 
 EXAMPLES = os.environ.get("SRIOV_MODEL_EXAMPLES", "")
@@ -100,6 +101,7 @@ class Host(RuleBasedStateMachine):
         self.must: set[str] = set()
         self.may: set[str] = set()
         self.has_lost_memory = False
+        self.adopted: set[int] = set()
 
     @initialize(drawn=configs, number=st.integers(2, 3), before=st.dictionaries(addresses, st.integers(1, 2)))
     def boot(self, drawn: dict[str, tuple[PfRule, bool]], number: int, before: dict[str, int]) -> None:
@@ -127,9 +129,18 @@ class Host(RuleBasedStateMachine):
         if not self.host.jam:
             self.host.hold(address, index)
 
-    @rule(address=addresses, index=st.integers(0, 2))
-    def vm_is_shut_off(self, address: str, index: int) -> None:
-        self.host.own(vf_address(address, index))
+    @rule(address=addresses, index=st.integers(0, 2), is_running=st.booleans())
+    def vm_has_a_vf_and_does_not_hold_it(self, address: str, index: int, *, is_running: bool) -> None:
+        self.host.own(vf_address(address, index), is_running=is_running)
+
+    @rule(address=addresses, index=st.integers(0, 6))
+    def somebody_opens_an_rdma_device(self, address: str, index: int) -> None:
+        self.host.open_rdma(address, index)
+
+    @rule(address=addresses)
+    def somebody_is_given_a_device_without_its_group(self, address: str) -> None:
+        self.host.release(address, stays_bound=True)
+        self.host.has_nameless = True
 
     @rule(address=addresses, stays_bound=st.booleans())
     def vms_let_go(self, address: str, *, stays_bound: bool) -> None:
@@ -259,6 +270,27 @@ class Host(RuleBasedStateMachine):
         finally:
             self.host.crash_in = None
 
+    @rule(address=addresses, force=rarely)
+    def an_operator_releases(self, address: str, *, force: bool) -> None:
+        host, loaded = self.host, self._load()
+        host.now += 0.25
+        host.may_write, host.is_meddled_with = {address: force}, False
+        before, writes, pf = host.incarnations(), len(host.writes), host.pfs.get(address)
+        asks = pf and (one := self._rule_of(pf.facts)) and one.num_vfs != 0
+        try:
+            report = run_release(host, loaded.config, address, mode=Mode.APPLY, force=force)
+        except RefusedError:
+            assert len(host.writes) == writes
+            return
+        assert pf
+        assert not asks
+        assert before[address] <= host.made | self.adopted
+        if host.incarnations().get(address) != before[address] or report.jam:
+            self.must |= set() if report.jam or host.is_meddled_with else self._running
+            self.may |= self._running
+        if self.known is not None:
+            self.known[address] = host.incarnations().get(address, frozenset())
+
     @rule()
     def a_look(self) -> None:
         before = list(self.host.writes), self.host.data, self.host.locks
@@ -383,6 +415,8 @@ class Host(RuleBasedStateMachine):
         assert all(count > 0 for count in report.losses.values())
         for pf in report.pfs:
             self._check_line(pf)
+            if pf.num_vfs == pf.desired:
+                self.adopted |= host.incarnations().get(pf.pci_address, frozenset())
         if not host.is_meddled_with:
             assert {pf.pci_address for pf in report.pfs} - {""} == set(mine)
             self._check_neighbours(report, mine, scripted)

@@ -21,19 +21,29 @@ def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: 
     say = progress_printer()
     machine = HostMachine(root=root, config_paths=config_paths, say=say)
     loaded = load_config(machine, None)
-    if dry_run:
-        return _dry_run(machine, loaded, force=force, as_json=as_json)
+    if dry_run or force:
+        plan = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force)
+        if dry_run:
+            return print_plan(machine, loaded, plan, as_json=as_json)
+        if not _may_force(plan):
+            return ExitCode.DEGRADED
     report = jobs.do_pass(machine, loaded, force=force)
-    follow_up = _restarts(machine, loaded) if machine.has_pending_restart else FollowUpReport()
+    follow_up = restart_all(machine, loaded) if machine.has_pending_restart else FollowUpReport()
     say("")
     if as_json:
         print(msgspec.json.encode({"report": report, "restarts": follow_up}).decode())
     else:
-        _print(report, follow_up)
+        print_report(report, follow_up)
     return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
 
 
-def _restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
+def _may_force(plan: PassReport) -> bool:
+    from sriov_bootstrap.commands.consent import has_consent
+
+    return has_consent(plan)
+
+
+def restart_all(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
     """Rounds until nothing has to wait any more; a bus that stays silent is left to the daemon, or to the next run."""
     results: tuple[object, ...] = ()
     report = FollowUpReport()
@@ -48,7 +58,8 @@ def _restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
     return msgspec.structs.replace(report, results=results)
 
 
-def _print(report: PassReport, follow_up: FollowUpReport) -> None:
+def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
+    """What was done, for people."""
     if not report.pfs:
         print(NOTHING_TO_DO)
     for pf in report.pfs:
@@ -79,8 +90,8 @@ def _summary(report: PassReport) -> str:
     return f"{verdict}, {'changed' if changed else 'nothing changed'}"
 
 
-def _dry_run(machine: HostMachine, loaded: Loaded, *, force: bool, as_json: bool) -> int:
-    report = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force)
+def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_json: bool) -> int:
+    """What would be done, and whom it would cost what."""
     changing = [pf for pf in report.pfs if pf.will_change_vfs]
     units, problem = _units(machine, loaded) if changing else ((), "")
     machine.say("")
@@ -92,11 +103,14 @@ def _dry_run(machine: HostMachine, loaded: Loaded, *, force: bool, as_json: bool
     for pf in report.pfs:
         print(_line(pf, report))
         for vf in pf.vfs if pf.will_change_vfs else ():
-            print(f"  VF {vf.index} {vf.pci_address} would go away" + (f": {vf.user}" if vf.user else ""))
+            what = vf.user or vf.note
+            print(f"  VF {vf.index} {vf.pci_address} would go away" + (f": {what}" if what else ""))
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
     for unit in units:
         print(f"{unit} would restart")
+    for note in report.notes:
+        sys.stderr.write(f"sriov-bootstrap: {note}\n")
     if problem:
         sys.stderr.write(f"sriov-bootstrap: the units that would restart are unknown: {problem}\n")
     print("dry run: nothing was changed")

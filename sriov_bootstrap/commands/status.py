@@ -35,7 +35,7 @@ def status(config_paths: tuple[str, ...], *, as_json: bool, wait_seconds: float 
         time.sleep(WAIT_POLL_SECONDS)
     say("")
     saved = machine.load_state()[0]
-    notes = _notes(machine, report, saved)
+    notes = (*_notes(machine, report, saved), *_vf_notes(report))
     if as_json:
         _print_json(report, saved, notes)
     else:
@@ -87,6 +87,28 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
     return tuple(notes)
 
 
+def _vf_notes(report: PassReport) -> tuple[str, ...]:
+    """What looks wrong and is not, and what is ours and no longer asked for."""
+    idle = [
+        f"{pf}: VF {_ranges([vf.index for vf in pf.vfs if vf.note])} bound to vfio, held by nobody"
+        for pf in report.pfs
+        if any(vf.note for vf in pf.vfs)
+    ]
+    left = [f"{one}: {one.hint}" for one in report.leftovers]
+    return (*idle, *left)
+
+
+def _ranges(numbers: list[int]) -> str:
+    """`0, 2-5`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs)
+
+
 def _print_json(report: PassReport, saved: State, notes: tuple[str, ...]) -> None:
     answer = {
         "version": __version__,
@@ -98,6 +120,7 @@ def _print_json(report: PassReport, saved: State, notes: tuple[str, ...]) -> Non
         "last_success_at": saved.last_success_at,
         "pending_restart": saved.pending is not None,
         "stuck_write": report.jam,
+        "leftovers": report.leftovers,
         "notes": notes,
     }
     print(msgspec.json.encode(answer).decode())

@@ -35,13 +35,18 @@ def resolve(config: Config, pfs: Iterable[PfFacts]) -> tuple[DesiredPf, ...]:
     """In the order of the rules, then of the PCI addresses; a rule without a PF stands there once, with None."""
     taken: dict[str, list[PfFacts]] = {rule.name: [] for rule in config.pf}
     for pf in sorted(pfs, key=lambda pf: pf.pci_address):
-        if rule := next((rule for rule in config.pf if _may_match(rule.match, pf)), None):
+        if rule := rule_of(config, pf):
             taken[rule.name] += [pf] if matches(rule.match, pf) else []
     return tuple(
         DesiredPf(rule, pf)
         for rule in config.pf
         for pf in (taken[rule.name] or [None])  # type: ignore[list-item]
     )
+
+
+def rule_of(config: Config, pf: PfFacts) -> PfRule | None:
+    """The rule that takes this PF, or may take it when all is known of it."""
+    return next((rule for rule in config.pf if _may_match(rule.match, pf)), None)
 
 
 def _may_match(match: Match, pf: PfFacts) -> bool:

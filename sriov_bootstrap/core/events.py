@@ -10,7 +10,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.causes import name_of
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome
 from sriov_bootstrap.core.plan import SetNumVfs
-from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
+from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, PfState, Result
 
 Value = str | int | float
 
@@ -48,6 +48,8 @@ def pass_events(report: PassReport, before: PassReport) -> tuple[Event, ...]:
         for pf in report.pfs
         if pf.message not in said and (event := _change(pf, earlier.get((pf.rule, pf.pci_address))))
     ]
+    left_before = {one.pci_address for one in before.leftovers}
+    events += [_leftover(one) for one in report.leftovers if one.pci_address not in left_before]
     return tuple(events)
 
 
@@ -67,6 +69,10 @@ def follow_up_events(report: FollowUpReport, before: FollowUpReport) -> tuple[Ev
 
 def _problem(text: str, detail: str = "") -> Event:
     return Event(Level.WARNING, f"{text}: {detail}" if detail else text)
+
+
+def _leftover(left: Leftover) -> Event:
+    return Event(Level.INFO, str(left), {"pci_address": left.pci_address, "vfs": len(left.vfs), "hint": left.hint})
 
 
 def _loss(address: str, count: int, rules: dict[str, str]) -> Event:

@@ -136,6 +136,11 @@ class PfFacts(Struct, frozen=True):
         return len(self.vfs)
 
     @property
+    def incarnations(self) -> frozenset[int]:
+        """Which VFs these are: a VF that is made anew is another one, though its address is the same."""
+        return frozenset(vf.incarnation for vf in self.vfs)
+
+    @property
     def netdev(self) -> str:
         """The PF's own netdev: the oldest one, because switchdev adds representors beside it later."""
         return self.netdevs[0].name if self.netdevs else ""

@@ -19,6 +19,9 @@ RUNNING = frozenset({"active", "activating", "reloading", "refreshing"})
 # Closing a file sends no event, and neither does a kernel that recovers.
 RETRIED = frozenset({Reason.IN_USE, Reason.STUCK, Reason.BLOCKED, Reason.VFS_INCOMPLETE})
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+IN_USE_SECONDS = (
+    60.0  # the walk through /proc costs little, and somebody may be waiting for the VM that he has just ended
+)
 IN_PASS_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -100,6 +103,13 @@ def retry_delay_seconds(failures: int) -> float | None:
     if failures <= 0:
         return None
     return RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]
+
+
+def next_look_seconds(report: PassReport, failures: int) -> float | None:
+    """The same for the pass after this one: a VF that is in use is looked at again sooner, for ever."""
+    delay = retry_delay_seconds(failures)
+    waits = any(pf.reason is Reason.IN_USE for pf in report.pfs)
+    return min(delay, IN_USE_SECONDS) if waits and delay is not None else delay
 
 
 def is_worth_retrying(report: PassReport) -> bool:

@@ -222,14 +222,15 @@ def blocked(pf: PfFacts, jam: Jam) -> Verdict:
 
 
 def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:
-    """What has to be so before VFs are made, and is not yet."""
+    """What has to be so before VFs are made, and is not yet.
+
+    Where none are to be made: probing that we have switched off is given back to whoever makes the next ones.
+    """
     steps: list[Action] = []
-    if not target:
-        return ()
-    if desired.rule.pf_up and pf.netdevs and not pf.netdevs[0].is_up:
+    if target and desired.rule.pf_up and pf.netdevs and not pf.netdevs[0].is_up:
         steps.append(SetLinkUp(pf.pci_address, pf.netdev))
     wants_probe = desired.rule.vf_driver is VfDriver.KERNEL
-    if not wants_probe and pf.autoprobe:
+    if target and not wants_probe and pf.autoprobe:
         steps.append(SetAutoprobe(pf.pci_address, enabled=False))
     if wants_probe and not pf.autoprobe and pf.pci_address in around.autoprobe_off_by_us:
         steps.append(SetAutoprobe(pf.pci_address, enabled=True))

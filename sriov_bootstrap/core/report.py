@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core import causes
-from sriov_bootstrap.core.facts import PfFacts, VfFacts
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, SetNumVfs, Verdict, fewer
 
 # Only a new config, a release or an operator changes these: a boot does not wait for them.
@@ -64,13 +64,32 @@ class PfState(StrEnum):
 
 
 class VfReport(Struct, frozen=True):
-    """One VF; `user` names who uses it."""
+    """One VF; `user` says who uses it, `note` what else there is to know of it."""
 
     index: int
     pci_address: str
     driver: str = ""
     iommu_group: str = ""
     user: str = ""
+    note: str = ""
+
+
+class Leftover(Struct, frozen=True):
+    """A PF with VFs of our making that no rule asks for any more: it is left as it is."""
+
+    pci_address: str
+    netdev: str = ""
+    vfs: tuple[VfReport, ...] = ()
+
+    def __str__(self) -> str:
+        """For people."""
+        name = self.pci_address + (f" ({self.netdev})" if self.netdev else "")
+        return f"{name}: {len(self.vfs)} VFs are ours, and no rule asks for them any more"
+
+    @property
+    def hint(self) -> str:
+        """What to do."""
+        return f"sriov-bootstrap release {self.pci_address} removes them; a rule with that number keeps them"
 
 
 class PfReport(Struct, frozen=True):
@@ -131,6 +150,7 @@ class PassReport(Struct, frozen=True):
     jam: Jam | None = None
     losses: dict[str, int] = {}
     notes: tuple[str, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
 
     @property
     def is_degraded(self) -> bool:
@@ -186,13 +206,14 @@ def _with_facts(base: PfReport, pf: PfFacts) -> PfReport:
         "numa_node": pf.numa_node,
         "num_vfs": pf.num_vfs,
         "max_vfs": pf.total_vfs,
-        "vfs": tuple(_vf(vf) for vf in pf.vfs),
+        "vfs": report_vfs(pf),
     }
     return PfReport(**values)
 
 
-def _vf(vf: VfFacts) -> VfReport:
-    return VfReport(vf.index, vf.pci_address, vf.driver, vf.iommu_group, vf.user)
+def report_vfs(pf: PfFacts) -> tuple[VfReport, ...]:
+    """The VFs of a PF as they are now."""
+    return tuple(VfReport(vf.index, vf.pci_address, vf.driver, vf.iommu_group, vf.user, vf.note) for vf in pf.vfs)
 
 
 def _quiet_state(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> PfState:

@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import ReloadDriver, SetAutoprobe, SetNumVfs, Short
+from sriov_bootstrap.core.ours import still_ours
+from sriov_bootstrap.core.plan import Jam, ReloadDriver, SetAutoprobe, SetNumVfs, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, Result
 
 FORMAT = 1
@@ -52,7 +53,8 @@ class State(Struct, frozen=True):
 
     `passed_at`: when the last pass ended, on CLOCK_MONOTONIC, which no change of the clock moves.
     `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs of our making
-    that still wait for their driver; `short`: PFs that made fewer VFs than they were asked for.
+    that still wait for their driver; `short`: PFs that made fewer VFs than they were asked for; `ours`: the VFs that we
+    made, or that were there in the number that a rule asked for, until they go.
     """
 
     format: int = FORMAT
@@ -65,6 +67,7 @@ class State(Struct, frozen=True):
     incomplete: tuple[str, ...] = ()
     short: dict[str, Short] = {}
     autoprobe_off: tuple[str, ...] = ()
+    ours: dict[str, frozenset[int]] = {}
     counters: Counters = Counters()
 
 
@@ -122,7 +125,7 @@ def lost_vfs(saved: State, pfs: tuple[PfFacts, ...]) -> dict[str, int]:
     """
     our_doing = saved.pending.pci_addresses if saved.pending and saved.pending.changed_at is None else ()
     our_doing = (*our_doing, saved.report.jam.pci_address) if saved.report.jam else our_doing
-    now = {pf.pci_address: incarnations(pf) for pf in pfs}
+    now = {pf.pci_address: pf.incarnations for pf in pfs}
     # A rule by driver lets go of a PF while its driver goes, with the VFs half gone: what follows is the same loss.
     counted = {pf.pci_address for pf in saved.report.pfs}.union(saved.counters.vf_losses) - set(our_doing)
     nothing: frozenset[int] = frozenset()
@@ -135,10 +138,10 @@ def lost_in_round(
 ) -> dict[str, int]:
     """The same for one round of actions: a pass may begin while somebody's removal of VFs is only half done."""
     our_doing = {address for result in results for address in _emptied(result)}
-    now = {pf.pci_address: incarnations(pf) for pf in after}
+    now = {pf.pci_address: pf.incarnations for pf in after}
     nothing: frozenset[int] = frozenset()
     ours = [pf for pf in before if pf.pci_address not in our_doing]
-    losses = {pf.pci_address: len(incarnations(pf) - now.get(pf.pci_address, nothing)) for pf in ours}
+    losses = {pf.pci_address: len(pf.incarnations - now.get(pf.pci_address, nothing)) for pf in ours}
     return {address: count for address, count in losses.items() if count}
 
 
@@ -165,24 +168,24 @@ def changed_pfs(saved: State, before: tuple[PfFacts, ...], after: tuple[PfFacts,
 
     A PF that no pass has seen counts as new, with no VFs, except in the first pass since boot (`before` is that look).
     """
-    first_look = {pf.pci_address: incarnations(pf) for pf in before} if not saved.counters.passes else {}
+    first_look = {pf.pci_address: pf.incarnations for pf in before} if not saved.counters.passes else {}
     return tuple(
         pf.pci_address
         for pf in after
-        if incarnations(pf) != saved.known.get(pf.pci_address, first_look.get(pf.pci_address, frozenset()))
+        if pf.incarnations != saved.known.get(pf.pci_address, first_look.get(pf.pci_address, frozenset()))
     )
 
 
-def incarnations(pf: PfFacts) -> frozenset[int]:
-    """Which VFs these are: a VF that is made anew is another one, though its address is the same."""
-    return frozenset(vf.incarnation for vf in pf.vfs)
+def incarnations_at(address: str, pfs: tuple[PfFacts, ...]) -> frozenset[int]:
+    """Which VFs the PF of this address has; none when it is not there."""
+    return next((pf.incarnations for pf in pfs if pf.pci_address == address), frozenset())
 
 
 def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]) -> State:
     """What the next look must know of what was done: `pfs` are the facts after it."""
     here = {pf.pci_address: pf for pf in pfs}
     incomplete = {one for one in saved.incomplete if one in here and _waits_for_drivers(here[one])}
-    short, autoprobe_off = dict(saved.short), set(saved.autoprobe_off)
+    short, autoprobe_off, ours = dict(saved.short), set(saved.autoprobe_off), dict(saved.ours)
     for result in results:
         address = result.action.pci_address
         if isinstance(result.action, SetAutoprobe) and result.is_done:
@@ -191,11 +194,18 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
         for pf in (here[one] for one in addresses if one in here):
             short.pop(pf.pci_address, None)
             incomplete.discard(pf.pci_address)
+            ours[pf.pci_address] = pf.incarnations
             if pf.num_vfs not in good:
-                short[pf.pci_address] = Short(target, incarnations(pf))
+                short[pf.pci_address] = Short(target, pf.incarnations)
             elif not result.is_settled:
                 incomplete.add(pf.pci_address)
-    return replace(saved, incomplete=tuple(sorted(incomplete)), short=short, autoprobe_off=tuple(sorted(autoprobe_off)))
+    return replace(
+        saved,
+        incomplete=tuple(sorted(incomplete)),
+        short=short,
+        autoprobe_off=tuple(sorted(autoprobe_off)),
+        ours=ours,
+    )
 
 
 def _waits_for_drivers(pf: PfFacts) -> bool:
@@ -241,8 +251,28 @@ def fold(
         last_success_at=saved.last_success_at if report.is_degraded else report.started_at + report.seconds,
         passed_at=now_monotonic,
         pending=pending,
-        known={pf.pci_address: incarnations(pf) for pf in pfs},
+        known={pf.pci_address: pf.incarnations for pf in pfs},
+        ours=still_ours(saved.ours, pfs, adopted={pf.pci_address for pf in report.pfs if pf.num_vfs == pf.desired}),
         counters=_counted(saved.counters, report, handover),
+    )
+
+
+def fold_release(
+    saved: State, address: str, pfs: tuple[PfFacts, ...], *, jam: Jam | None, changed_at: float | None
+) -> State:
+    """The state after a release. It is no pass: of the other PFs it says nothing, and what they lost is not forgotten.
+
+    `changed_at`: when its VFs went (CLOCK_MONOTONIC), None if they did not.
+    """
+    now = incarnations_at(address, pfs)
+    earlier = saved.pending.pci_addresses if saved.pending else ()
+    leftovers = tuple(one for one in saved.report.leftovers if one.pci_address != address or now)
+    return replace(
+        saved,
+        report=replace(saved.report, jam=jam, leftovers=leftovers),
+        pending=saved.pending if changed_at is None else PendingRestart(changed_at, tuple(sorted({*earlier, address}))),
+        known=saved.known | {address: now},
+        ours=still_ours(saved.ours, pfs),
     )
 
 

@@ -179,6 +179,19 @@ def test_a_daemon_that_makes_no_passes_is_said(tree: HostTree, capsys: pytest.Ca
         assert ("the last pass was 22 minutes ago" in capsys.readouterr().out) is is_said
 
 
+def test_vfs_that_are_bound_to_vfio_and_free_are_one_line(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.add_pf()
+    for index in range(6):
+        tree.add_vf(PF, index, driver="igbvf" if index == 1 else "vfio-pci")
+    tree.add_process(4711, "/dev/vfio/20")
+    tree.configure(rule(6))
+    assert status(tree) == 0
+    assert f"note: {PF} (ens1f0): VF 0, 2, 4-5 bound to vfio, held by nobody\n" in capsys.readouterr().out
+    assert status(tree, "--json") == 0
+    vfs = json.loads(capsys.readouterr().out)["pfs"][0]["vfs"]
+    assert [vf["note"] for vf in vfs[:2]] == ["bound to vfio-pci, held by nobody", ""]
+
+
 def test_json_has_it_all(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.add_pf()
     tree.add_vf(PF, 0, driver="vfio-pci")
@@ -195,11 +208,19 @@ def test_json_has_it_all(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> 
         "last_pass_at": 0.0,
         "last_success_at": 0.0,
         "pending_restart": False,
+        "leftovers": [],
         "stuck_write": None,
         "notes": [NEVER_RUN.removeprefix("note: ").strip()],
     }
     user = "held by qemu-system-x86 pid 4711"
     assert pf["vfs"] == [
-        {"index": 0, "pci_address": vf_address(PF, 0), "driver": "vfio-pci", "iommu_group": "17", "user": user}
+        {
+            "index": 0,
+            "pci_address": vf_address(PF, 0),
+            "driver": "vfio-pci",
+            "iommu_group": "17",
+            "user": user,
+            "note": "",
+        }
     ]
     assert (pf["state"], pf["reason"], pf["vfs_in_use"], pf["max_vfs"]) == ("degraded", "in_use", 1, 7)

@@ -4,7 +4,7 @@ from builders import PF, PF2
 from sriov_bootstrap.core.events import Event, Level, Value, follow_up_events, pass_events
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
 from sriov_bootstrap.core.plan import Reason, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
+from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, PfState, Result, VfReport
 
 FINE = PfReport("a", "4", PfState.OK, pci_address=PF, netdev="ens1f0", desired=4, num_vfs=4)
 BAD = PfReport(
@@ -38,6 +38,14 @@ def test_what_has_not_changed_is_not_said_again() -> None:
 
 def test_a_pf_with_things_to_do_is_not_called_as_desired() -> None:
     assert pass_events(of(PfReport("a", "4", PfState.PENDING, PF, desired=4)), of(BAD)) == ()
+
+
+def test_vfs_that_no_rule_asks_for_any_more_are_said_once() -> None:
+    left = PassReport(leftovers=(Leftover(PF, vfs=(VfReport(0, "0000:3b:02.0"),)),))
+    fields: dict[str, Value] = {"pci_address": PF, "vfs": 1, "hint": left.leftovers[0].hint}
+    text = f"{PF}: 1 VFs are ours, and no rule asks for them any more"
+    assert pass_events(left, NOTHING) == (Event(Level.INFO, text, fields),)
+    assert pass_events(left, left) == ()
 
 
 def test_a_change_is_said() -> None:

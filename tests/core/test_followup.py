@@ -11,6 +11,7 @@ from sriov_bootstrap.core.followup import (
     in_pass_delay_seconds,
     is_unfinished,
     is_worth_retrying,
+    next_look_seconds,
     plan_restarts,
     retry_delay_seconds,
 )
@@ -19,6 +20,25 @@ from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, 
 from sriov_bootstrap.core.state import PendingRestart
 
 WRITE = SetNumVfs(PF, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("reason", "failures", "seconds"),
+    [
+        (Reason.IN_USE, 0, None),
+        (Reason.IN_USE, 1, 5.0),
+        (Reason.IN_USE, 4, 60.0),
+        (Reason.IN_USE, 5, 60.0),
+        (Reason.IN_USE, 5000, 60.0),
+        (Reason.STUCK, 5, 120.0),
+        (Reason.STUCK, 5000, 300.0),
+    ],
+)
+def test_a_vf_in_use_is_looked_at_every_minute_at_the_least(
+    reason: Reason, failures: int, seconds: float | None
+) -> None:
+    report = PassReport(pfs=(PfReport("a", "4", PfState.DEGRADED, reason=reason),))
+    assert next_look_seconds(report, failures) == seconds
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,10 @@ FEWER = Verdict(
 TWO = frozenset({100, 101})
 
 
+OFF, OFF_BY_US = make_pf(autoprobe=False), Surroundings(autoprobe_off_by_us=frozenset({PF}))
+PROBE = SetAutoprobe(PF, enabled=True)
+
+
 @dataclass
 class Row:
     """One line of the table: what is there and wanted -> what is to be done."""
@@ -118,6 +122,8 @@ ROWS = [
         ),
     ),
     Row("absent and optional", make_wish(required=False)),
+    Row("zero wanted gives probing back", make_wish(pf=OFF, num_vfs=0), (PROBE,), around=OFF_BY_US),
+    Row("zero wanted with probing off", make_wish(pf=OFF, num_vfs=0, vf_driver=VfDriver.NONE), around=OFF_BY_US),
     Row("pf up first", make_wish(pf=make_pf(netdevs=DOWN)), (SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4))),
     Row("pf up later", make_wish(pf=make_pf(num_vfs=4, netdevs=DOWN)), (SetLinkUp(PF, "ens1f0"),)),
     Row("pf up not wanted", make_wish(pf=make_pf(netdevs=DOWN), pf_up=False), (SetNumVfs(PF, 0, 4),)),

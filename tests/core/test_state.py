@@ -1,12 +1,17 @@
 """What outlives a pass."""
 
+import json
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from builders import PF, PF2, make_pf, make_vf
 from sriov_bootstrap.core import state
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Action, Jam, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, Short, WriteFile
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.core.state import Counters, Handover, PendingRestart, State
@@ -37,6 +42,7 @@ FULL = State(
     incomplete=(PF,),
     short={PF: Short(4, NOW)},
     autoprobe_off=(PF,),
+    ours={PF: SEEN},
     counters=Counters(passes=3, vf_losses={PF: 2}),
 )
 
@@ -44,6 +50,14 @@ FULL = State(
 @pytest.mark.parametrize("saved", [State(boot_id="b"), FULL], ids=["fresh", "full"])
 def test_what_is_saved_is_loaded(saved: State) -> None:
     assert state.load(state.dump(saved), boot_id="b") == (saved, "")
+
+
+def test_a_state_of_the_version_before_is_loaded_with_all_that_it_counted() -> None:
+    """The fields that have been added since are the ones cut out here."""
+    older = json.loads(state.dump(FULL))
+    del older["ours"], older["report"]["leftovers"]
+    loaded, note = state.load(json.dumps(older).encode(), boot_id="b")
+    assert (loaded, note) == (replace(FULL, ours={}), "")
 
 
 @pytest.mark.parametrize(
@@ -177,6 +191,11 @@ def test_consumers_care_for_vfs_that_they_may_not_have_seen(
 SHORT = {PF: Short(4, NOW)}
 
 
+def made(pf: PfFacts, **values: Any) -> State:  # noqa: ANN401
+    """What is remembered after we made the VFs of this PF."""
+    return State(ours={PF: pf.incarnations}, **values)
+
+
 @pytest.mark.parametrize(
     ("saved", "results", "pf", "expected"),
     [
@@ -185,16 +204,16 @@ SHORT = {PF: Short(4, NOW)}
         (State(incomplete=(PF,)), (), TWO, State()),
         (State(incomplete=(PF2,)), (), TWO, State()),
         (State(incomplete=(PF,)), (), make_pf(vfs=PROBING.vfs, autoprobe=False), State()),
-        (State(), (Result(WRITE, Outcome.CHANGED),), FOUR, State()),
-        (State(), (Result(WRITE, Outcome.CHANGED),), TWO, State(short=SHORT)),
-        (State(), (Result(WRITE, Outcome.CHANGED),), EMPTY, State()),
+        (State(), (Result(WRITE, Outcome.CHANGED),), FOUR, made(FOUR)),
+        (State(), (Result(WRITE, Outcome.CHANGED),), TWO, made(TWO, short=SHORT)),
+        (State(), (Result(WRITE, Outcome.CHANGED),), EMPTY, made(EMPTY)),
         (State(), (Result(WRITE, Outcome.FAILED),), TWO, State()),
-        (State(short=SHORT), (Result(WRITE, Outcome.CHANGED),), FOUR, State()),
-        (State(), (Result(WRITE, Outcome.CHANGED, is_settled=False),), FOUR, State(incomplete=(PF,))),
+        (State(short=SHORT), (Result(WRITE, Outcome.CHANGED),), FOUR, made(FOUR)),
+        (State(), (Result(WRITE, Outcome.CHANGED, is_settled=False),), FOUR, made(FOUR, incomplete=(PF,))),
         (State(), (Result(SetNumVfs(PF2, 0, 4), Outcome.CHANGED),), TWO, State()),
-        (State(), (Result(RELOAD, Outcome.CHANGED),), FOUR, State()),
-        (State(), (Result(RELOAD, Outcome.CHANGED),), EMPTY, State(short={PF: Short(4, frozenset())})),
-        (State(), (Result(RELOAD, Outcome.CHANGED, is_settled=False),), FOUR, State(incomplete=(PF,))),
+        (State(), (Result(RELOAD, Outcome.CHANGED),), FOUR, made(FOUR)),
+        (State(), (Result(RELOAD, Outcome.CHANGED),), EMPTY, made(EMPTY, short={PF: Short(4, frozenset())})),
+        (State(), (Result(RELOAD, Outcome.CHANGED, is_settled=False),), FOUR, made(FOUR, incomplete=(PF,))),
         (State(), (Result(SetLinkUp(PF, "e"), Outcome.CHANGED),), TWO, State()),
         (State(), (Result(SetAutoprobe(PF, enabled=False), Outcome.CHANGED),), TWO, State(autoprobe_off=(PF,))),
         (State(), (Result(SetAutoprobe(PF, enabled=False), Outcome.FAILED),), TWO, State()),

@@ -1,0 +1,40 @@
+"""Whose VFs: those that we made, or that were there in the number that a rule asked for, until they go.
+
+`ours` is PCI address of a PF -> incarnations of its VFs that are ours. A VF that somebody else made anew is not ours,
+though its address is the same.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.desired import rule_of
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.report import Leftover, report_vfs
+
+Ours = Mapping[str, frozenset[int]]
+NOTHING: frozenset[int] = frozenset()
+
+
+def is_ours(ours: Ours, pf: PfFacts) -> bool:
+    """Whether the VFs that are there now are ours."""
+    return pf.incarnations <= ours.get(pf.pci_address, NOTHING)
+
+
+def still_ours(ours: Ours, pfs: Iterable[PfFacts], *, adopted: Iterable[str] = ()) -> dict[str, frozenset[int]]:
+    """What is left of the VFs that were ours, and every VF of the PFs that are `adopted`."""
+    kept = {
+        pf.pci_address: pf.incarnations
+        if pf.pci_address in adopted
+        else pf.incarnations & ours.get(pf.pci_address, NOTHING)
+        for pf in pfs
+    }
+    return {address: vfs for address, vfs in kept.items() if vfs}
+
+
+def leftovers(ours: Ours, pfs: Iterable[PfFacts], config: Config) -> tuple[Leftover, ...]:
+    """PFs with VFs of ours that no rule asks for any more."""
+    return tuple(
+        Leftover(pf.pci_address, pf.netdev, report_vfs(pf))
+        for pf in pfs
+        if pf.num_vfs and is_ours(ours, pf) and not rule_of(config, pf)
+    )

@@ -1,0 +1,72 @@
+"""ONE RELEASE: the VFs of one PF that are ours and no longer asked for go away, by the road of a pass."""
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.core import release, state
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.plan_max_vfs import modprobe_path
+from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result
+from sriov_bootstrap.core.state import State
+from sriov_bootstrap.reconcile import Machine, Mode, Seen, decide, read_facts, report_pfs, rounds
+
+
+def run_release(machine: Machine, config: Config, address: str, *, mode: Mode, force: bool = False) -> PassReport:
+    """Removes them, or with OBSERVE says what that would do. RefusedError where it is not ours to do."""
+    if mode is Mode.APPLY:
+        with machine.pass_lock():
+            return _apply(machine, config, address, force=force)
+    seen, saved = _look(machine, config, address, force=force)
+    return _report(machine, seen, (), saved)
+
+
+def _look(machine: Machine, config: Config, address: str, *, force: bool) -> tuple[Seen, State]:
+    saved = machine.load_state()[0]
+    pfs = read_facts(machine, config)
+    release.check(address, _find(pfs, address), config, saved.ours)
+    return decide(machine, _alone(config, address), pfs, saved, force=force), saved
+
+
+def _apply(machine: Machine, config: Config, address: str, *, force: bool) -> PassReport:
+    seen, saved = _look(machine, config, address, force=force)
+    if any(plan.verdict or not plan.changes_vfs for plan in seen.plans):
+        return _report(machine, seen, (), saved)
+    before = seen.pfs
+    seen, memory, results, _ = rounds(machine, _alone(config, address), seen, saved, force=force)
+    report = _report(machine, seen, results, memory)
+    # A write that has not come back may still do it, when nobody compares any more: the restart waits for its end.
+    is_stuck = any(result.outcome is Outcome.STUCK for result in results)
+    changed = is_stuck or state.incarnations_at(address, before) != state.incarnations_at(address, seen.pfs)
+    memory = state.fold_release(
+        memory, address, seen.pfs, jam=seen.jam, changed_at=machine.monotonic() if changed else None
+    )
+    unsaved = machine.save_state(memory)
+    return replace(report, notes=(*report.notes, unsaved)) if unsaved else report
+
+
+def _alone(config: Config, address: str) -> Config:
+    return replace(config, pf=(release.rule_for(address),))
+
+
+def _find(pfs: tuple[PfFacts, ...], address: str) -> PfFacts | None:
+    return next((pf for pf in pfs if pf.pci_address == address), None)
+
+
+def _report(machine: Machine, seen: Seen, results: tuple[Result, ...], memory: State) -> PassReport:
+    return PassReport(
+        started_at=machine.time(),
+        pfs=tuple(_hinted(pf) for pf in report_pfs(seen, results, memory)),
+        results=results,
+        jam=seen.jam,
+        notes=tuple(_module_note(pf.driver) for pf in seen.ours if machine.read_module(pf.driver).modprobe_text),
+    )
+
+
+def _hinted(pf: PfReport) -> PfReport:
+    """Nobody does it later: a release is asked for once."""
+    return replace(pf, hint=release.IN_USE_HINT) if pf.reason is Reason.IN_USE else pf
+
+
+def _module_note(driver: str) -> str:
+    return f"{modprobe_path(driver)} makes VFs again when {driver} is loaded: remove it"
