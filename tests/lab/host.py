@@ -243,8 +243,13 @@ class Guest:
             self.run(f"systemctl stop {unit}")
 
     @contextmanager
-    def held_vf(self, pf: str, index: int = 0, *, is_open: bool = False, user: str = "root") -> Iterator[int]:
-        """Bind a VF to vfio-pci and let a process hold its group, with `is_open` the device as well; its process ID."""
+    def held_vf(
+        self, pf: str, index: int = 0, *, is_open: bool = False, is_alone: bool = False, user: str = "root"
+    ) -> Iterator[int]:
+        """Bind a VF to vfio-pci and let a process hold its group; its process ID.
+
+        `is_open`: the device as well; `is_alone`: the device and not its group.
+        """
         self.check(
             f"vf={DEVICES}/{pf}/virtfn{index}; modprobe vfio-pci; echo vfio-pci >$vf/driver_override;"
             f" basename $(readlink $vf) >/sys/bus/pci/drivers_probe"
@@ -252,12 +257,17 @@ class Guest:
         group = self.check(f"basename $(readlink {DEVICES}/{pf}/virtfn{index}/iommu_group)").strip()
         vf = self.check(f"basename $(readlink {DEVICES}/{pf}/virtfn{index})").strip()
         self.vm.push(HOLDER, "/usr/local/sbin/hold-device")
-        command = f"python3 /usr/local/sbin/hold-device /dev/vfio/{group} {vf if is_open else ''}"
+        more = f"{vf if is_open or is_alone else ''} {'alone' if is_alone else ''}"
         self.check(f"chown {user} /dev/vfio/{group}; chmod 755 /usr/local/sbin/hold-device")
+        command = f"python3 /usr/local/sbin/hold-device /dev/vfio/{group} {more}"
         with self.running("holder", command, user=user) as pid:
-            self.until(lambda: f"/dev/vfio/{group}" in self.run(f"ls -l /proc/{pid}/fd").stdout, "a held VF")
-            if is_open:
-                self.until(lambda: "vfio-device" in self.run(f"ls -l /proc/{pid}/fd").stdout, "an open VF")
+
+            def is_held() -> bool:
+                files = self.run(f"ls -l /proc/{pid}/fd").stdout
+                has_device = "vfio-device" in files or not (is_open or is_alone)
+                return has_device and (f"/dev/vfio/{group}" in files) is not is_alone
+
+            self.until(is_held, "a held VF")
             yield pid
 
     @contextmanager
