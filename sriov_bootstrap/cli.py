@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from sriov_bootstrap import __version__
-from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError, SriovBootstrapError
+from sriov_bootstrap.errors import ConfigError, ExitCode, NotOursError, SriovBootstrapError
 
 
 class Arguments(Struct, dict=True):  # argparse keeps words that it does not know in __dict__
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     except ConfigError as error:
         return _fail(ExitCode.USAGE, error.problems, error.hint)
     except SriovBootstrapError as error:
-        code = ExitCode.USAGE if isinstance(error, RefusedError) else ExitCode.ERROR
+        code = ExitCode.USAGE if isinstance(error, NotOursError) else ExitCode.ERROR
         return _fail(code, (error.message,), error.hint)
     except KeyboardInterrupt:
         return _fail(
@@ -107,27 +107,28 @@ def _dispatch(arguments: Arguments, root: str) -> int:
         case "status":
             from sriov_bootstrap.commands.status import status
 
-            return status(config_paths, as_json=arguments.json, wait_seconds=arguments.wait, root=root)
+            code = status(config_paths, as_json=arguments.json, wait_seconds=arguments.wait, root=root)
         case "check-config":
             from sriov_bootstrap.commands.check_config import check_config
 
-            return check_config((*config_paths, *(arguments.files or ())), root=root)
+            code = check_config((*config_paths, *(arguments.files or ())), root=root)
         case "helper":
             from sriov_bootstrap.commands.helper import helper
 
-            return helper(tuple(arguments.words or ()), root=root)
+            code = helper(tuple(arguments.words or ()), root=root)
         case "release":
             from sriov_bootstrap.commands.release import release
 
             dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
-            return release(
+            code = release(
                 config_paths, arguments.pci_address, dry_run=dry_run, force=force, as_json=as_json, root=root
             )
         case "init":
             from sriov_bootstrap.commands.init import init
 
-            return init(root=root)
+            code = init(root=root)
         case _:
             from sriov_bootstrap.commands.run import run
 
-            return run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose, root=root)
+            code = run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose, root=root)
+    return code

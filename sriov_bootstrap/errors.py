@@ -32,7 +32,7 @@ class ConfigError(SriovBootstrapError):
         self.problems = problems
 
 
-class RefusedError(SriovBootstrapError):
+class NotOursError(SriovBootstrapError):
     """What was asked for on the command line is not ours to do: nothing was changed."""
 
 

@@ -164,7 +164,7 @@ def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
     """What a pass would do at this moment."""
     pfs = read_facts(machine, config)
     saved = state.remember(machine.load_state()[0], (), pfs)
-    return _decide(machine, config, pfs, saved, force=False).plans
+    return decide(machine, config, pfs, saved, force=False).plans
 
 
 def users_now(machine: Machine, config: Config, addresses: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from sriov_bootstrap.reconcile import Machine, Mode, Seen, decide, read_facts, r
 
 
 def run_release(machine: Machine, config: Config, address: str, *, mode: Mode, force: bool = False) -> PassReport:
-    """Removes them, or with OBSERVE says what that would do. RefusedError where it is not ours to do."""
+    """Removes them, or with OBSERVE says what that would do. NotOursError where it is not ours to do."""
     if mode is Mode.APPLY:
         with machine.pass_lock():
             return _apply(machine, config, address, force=force)

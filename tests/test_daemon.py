@@ -237,15 +237,23 @@ def test_a_machine_that_stood_still_makes_up_for_it_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failures", "delay"), [(1, 5.0), (2, 10.0), (3, 30.0), (4, 60.0), (5, 120.0), (6, 300.0), (9, 300.0)]
+    ("reason", "failures", "delay"),
+    [
+        *((Reason.VFS_INCOMPLETE, *row) for row in ((1, 5.0), (2, 10.0), (3, 30.0), (4, 60.0), (5, 120.0), (6, 300.0))),
+        (Reason.VFS_INCOMPLETE, 9, 300.0),
+        (Reason.IN_USE, 4, 60.0),
+        (Reason.IN_USE, 9, 60.0),
+    ],
 )
-def test_what_time_may_help_is_tried_again_ever_less_often(stage: Stage, failures: int, delay: float) -> None:
+def test_what_time_may_help_is_tried_again_ever_less_often(
+    stage: Stage, reason: Reason, failures: int, delay: float
+) -> None:
     stage.end_pass(make_state())
     stage.advance(0.2)
     for _ in range(failures - 1):
-        stage.end_pass(degraded(Reason.IN_USE))
+        stage.end_pass(degraded(reason))
         wait_for_the_next_pass(stage)
-    stage.end_pass(degraded(Reason.IN_USE))
+    stage.end_pass(degraded(reason))
     ended = stage.now
     wait_for_the_next_pass(stage)
     assert stage.host.passes[-1].began_at - ended == pytest.approx(delay, abs=JUST_AFTER)

@@ -25,6 +25,7 @@ from sriov_bootstrap.core.domains import parse_domain
 from sriov_bootstrap.core.facts import RawPf
 from sriov_bootstrap.core.followup import UnitState
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.users import Owner
 from sriov_bootstrap.edges import child, metrics, systemd
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
@@ -102,7 +103,7 @@ def test_any_bytes_are_a_config_or_a_config_error(data: bytes) -> None:
 def test_the_config_that_is_spoilt_is_a_good_one() -> None:
     """Else nothing behind the first mistake would be tried."""
     assert decode([ConfigFile("/c", CONFIG)]).pf[0].name == "tenant-a"
-    assert parse_domain(DOMAIN) == {"0000:3b:10.6": "instance-0000002a"}
+    assert parse_domain(DOMAIN) == {"0000:3b:10.6": Owner("instance-0000002a")}
 
 
 @fuzzed(data=bytes_like(MEMORY))

@@ -20,7 +20,7 @@ from sriov_bootstrap.core.followup import UnitOutcome
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Counters
-from sriov_bootstrap.errors import ConfigError, RefusedError
+from sriov_bootstrap.errors import ConfigError, NotOursError
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 from sriov_bootstrap.release import run_release
 from sriov_bootstrap.restarts import run_restarts
@@ -279,7 +279,7 @@ class Host(RuleBasedStateMachine):
         asks = pf and (one := self._rule_of(pf.facts)) and one.num_vfs != 0
         try:
             report = run_release(host, loaded.config, address, mode=Mode.APPLY, force=force)
-        except RefusedError:
+        except NotOursError:
             assert len(host.writes) == writes
             return
         assert pf

@@ -13,7 +13,7 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import PendingRestart
 from sriov_bootstrap.core.users import Owner, Owners
-from sriov_bootstrap.errors import RefusedError
+from sriov_bootstrap.errors import NotOursError
 from sriov_bootstrap.reconcile import Loaded, Mode, run_pass
 from sriov_bootstrap.release import run_release
 
@@ -163,7 +163,7 @@ def test_vfs_that_somebody_made_anew_are_not_ours(count: int) -> None:
     machine = machine_with_leftovers()
     machine.make_vfs(PF, count)
     assert a_pass(machine, NO_RULE).leftovers == ()
-    with pytest.raises(RefusedError, match="not of our making"):
+    with pytest.raises(NotOursError, match="not of our making"):
         a_release(machine)
     assert machine.count(PF) == count
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sriov_bootstrap.commands import answers
-from sriov_bootstrap.core.plan import Jam, ReloadDriver, reload_deadline_seconds
+from sriov_bootstrap.core.plan import ReloadDriver, reload_deadline_seconds
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.edges.procfs import Procfs
@@ -54,9 +54,7 @@ def _reload(machine: "HostMachine", kmod: "Kmod", driver: str) -> answers.Answer
         raise RefusedError(due.message, hint=due.hint)
     lock = machine.files.begin_write()
     os.set_inheritable(lock, True)  # noqa: FBT003 - modprobe has it, too: it is held for as long as modprobe lives
-    limit = reload_deadline_seconds(due)
-    jam = Jam(os.getpid(), due.pci_address, str(due), machine.time(), limit, is_overdue=False)
-    machine.files.note_writer(lock, jam)
+    machine.note_writer(lock, due, reload_deadline_seconds(due))
     try:
         kmod.reload(due, guard=lambda: users_now(machine, config, due.pci_addresses))
     finally:

@@ -210,6 +210,11 @@ class HostMachine:
         """See apply.Kernel."""
         self.files.write_file(action.path, action.text)
 
+    def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
+        """Says to whoever meets the write lock that this process begins `action` now."""
+        jam = Jam(os.getpid(), action.pci_address, str(action), self.time(), limit_seconds, began_at=self.monotonic())
+        self.files.note_writer(lock, jam)
+
     def _write(self, action: Action, work: Callable[[], Outcome | None], timeout_seconds: float) -> Outcome:
         """Runs a write where it can be left behind, with the write lock in its hands for as long as it lives."""
         from sriov_bootstrap.commands import answers
@@ -220,19 +225,10 @@ class HostMachine:
             jam = self.read_jam()
             raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=error.hint) from error
         self.has_written = True
-        jam = Jam(
-            0,
-            action.pci_address,
-            str(action),
-            self.time(),
-            timeout_seconds,
-            is_overdue=False,
-            began_at=self.monotonic(),
-        )
 
         def write(send: child.Send) -> None:
             self.say = lambda _: None  # whoever listened to us is out of reach: no file is open here but the lock
-            self.files.note_writer(lock, msgspec.structs.replace(jam, pid=os.getpid()))
+            self.note_writer(lock, action, timeout_seconds)
             send(msgspec.json.encode(answers.answer(lambda: answers.Ended(work() or Outcome.CHANGED))))
 
         def waiting(passed: float) -> None:

@@ -44,7 +44,7 @@ class Privileges:
         try:
             told = self._ask(f"reload@{driver}", timeout_seconds + START_SECONDS)
         except StuckError as error:  # of our `systemctl`; what matters is the process that has the write lock
-            jam = self._files.read_jam(time.time())
+            jam = self._files.read_jam(time.monotonic())
             raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=STUCK_HINT) from error
         return told.outcome if isinstance(told, answers.Ended) else Outcome.STALE
 

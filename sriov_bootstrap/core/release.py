@@ -9,30 +9,30 @@ from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import Ours, is_ours
-from sriov_bootstrap.errors import RefusedError
+from sriov_bootstrap.errors import NotOursError
 
 IN_USE_HINT = "end who uses it and run it again, or add --force"
 PCI_ADDRESS = re.compile(r"(?:([0-9a-f]{4,}):)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
 
 
 def understood(text: str) -> str:
-    """A PCI address as the kernel writes it; without a domain 0000 is meant. RefusedError if it is none."""
+    """A PCI address as the kernel writes it; without a domain 0000 is meant. NotOursError if it is none."""
     if not (found := PCI_ADDRESS.fullmatch(text.strip().lower())):
-        raise RefusedError(f"{text}: not a PCI address", hint="give it as status shows it, such as 0000:3b:00.0")
+        raise NotOursError(f"{text}: not a PCI address", hint="give it as status shows it, such as 0000:3b:00.0")
     return f"{found[1] or '0000'}:{found[2]}"
 
 
 def check(address: str, pf: PfFacts | None, config: Config, ours: Ours) -> None:
-    """Raises RefusedError where a release is not ours to make."""
+    """Raises NotOursError where a release is not ours to make."""
     if pf is None:
         hint = "sriov-bootstrap init lists this host's PFs"
-        raise RefusedError(f"{address}: no SR-IOV network card has this PCI address", hint=hint)
+        raise NotOursError(f"{address}: no SR-IOV network card has this PCI address", hint=hint)
     if (rule := rule_of(config, pf)) and rule.num_vfs != 0:
         hint = "remove the rule or set num_vfs = 0 first: the service would make the VFs again"
-        raise RefusedError(f'{address}: rule "{rule.name}" still asks for VFs on it', hint=hint)
+        raise NotOursError(f'{address}: rule "{rule.name}" still asks for VFs on it', hint=hint)
     if pf.num_vfs and not is_ours(ours, pf):
         hint = f"whoever made them removes them; a rule with num_vfs = {pf.num_vfs} would adopt them"
-        raise RefusedError(f"{address}: its {pf.num_vfs} VFs are not of our making", hint=hint)
+        raise NotOursError(f"{address}: its {pf.num_vfs} VFs are not of our making", hint=hint)
 
 
 def rule_for(address: str) -> PfRule:

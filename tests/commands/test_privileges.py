@@ -62,7 +62,7 @@ def privileges(tree: HostTree, systemctl: Callable[..., Completed]) -> Privilege
 
 
 def test_the_holders_are_those_that_the_unit_has_seen(tree: HostTree) -> None:
-    seen = Holders({"/dev/vfio/17": HOLDER})
+    seen = Holders({"/dev/vfio/17": (HOLDER,)})
     systemctl = FakeSystemctl(tree, answers.Looked(seen))
     assert privileges(tree, systemctl).holders() == seen
     assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-holders.service within 40 s"]
@@ -191,7 +191,7 @@ def test_the_looker_sees_who_holds_a_node(tree: HostTree, capsys: pytest.Capture
     tree.add_process(4711, "/dev/vfio/17", comm="qemu", cmdline=b"qemu\0-name\0guest=instance-1\0")
     code, told, _ = helper(tree, capsys, "holders")
     assert code == 0
-    assert msgspec.convert(told, answers.Answer) == answers.Looked(Holders({"/dev/vfio/17": HOLDER}))
+    assert msgspec.convert(told, answers.Answer) == answers.Looked(Holders({"/dev/vfio/17": (HOLDER,)}))
 
 
 def test_a_reload_that_is_due_is_made_under_the_write_lock(

@@ -9,7 +9,7 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import SetAutoprobe, SetNumVfs, Surroundings, plan_pf
 from sriov_bootstrap.core.report import Leftover, report_vfs
-from sriov_bootstrap.errors import RefusedError
+from sriov_bootstrap.errors import NotOursError
 
 TWO = make_pf(num_vfs=2)
 OURS = {PF: frozenset({100, 101})}
@@ -27,7 +27,7 @@ def test_an_address_is_understood(text: str, address: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "ens1f0", "3b:00", "0000:3b:00.8", "0000:3b:00.0/../x", "0000:3b:00.*"])
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(RefusedError, match="not a PCI address"):
+    with pytest.raises(NotOursError, match="not a PCI address"):
         release.understood(text)
 
 
@@ -59,7 +59,7 @@ def test_what_is_ours_may_go(pf: PfFacts, config: Config, mine: ours.Ours) -> No
 def test_what_is_not_ours_to_remove_is_refused_with_a_remedy(
     pf: PfFacts | None, config: Config, mine: ours.Ours, message: str
 ) -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(NotOursError) as caught:
         release.check(PF, pf, config, mine)
     assert caught.value.message == f"{PF}: {message}"
     assert caught.value.hint
