@@ -45,11 +45,11 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sriov-bootstrap {__version__}")
     parser.add_argument("--once", action="store_true", help="one pass, then exit: the manual reapply")
     _add_acting(parser, default=False)
-    _add_common(parser, default=None)
+    _add_common(parser, default=None, config="config")
     _add_json(parser, default=False)
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands", prog="sriov-bootstrap")
     common = argparse.ArgumentParser(add_help=False)
-    _add_common(common, default=argparse.SUPPRESS)
+    _add_common(common, default=argparse.SUPPRESS, config="more_config")  # or it would replace what stands before
     answers = argparse.ArgumentParser(add_help=False)
     _add_json(answers, default=argparse.SUPPRESS)
     verbs.add_parser("run", parents=[common], help="the daemon: apply, watch udev, repair, serve metrics")
@@ -84,10 +84,9 @@ def misuse(arguments: Asked) -> str:
     return ""
 
 
-def _add_common(parser: argparse.ArgumentParser, *, default: str | None) -> None:
-    parser.add_argument(
-        "--config", action="append", metavar="FILE", default=default, help="use this file only (repeatable)"
-    )
+def _add_common(parser: argparse.ArgumentParser, *, default: str | None, config: str) -> None:
+    help_ = "use this file only (repeatable)"
+    parser.add_argument("--config", action="append", dest=config, metavar="FILE", default=default, help=help_)
     formats = ("auto", "console", "json")
     log_default = default or "auto"
     parser.add_argument("--log-format", choices=formats, default=log_default, help="form of the log on stderr")

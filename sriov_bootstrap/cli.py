@@ -20,6 +20,7 @@ class Arguments(Struct, dict=True):  # argparse keeps words that it does not kno
     json: bool = False
     wait: float | None = None
     config: list[str] | None = None
+    more_config: list[str] | None = None
     files: list[str] | None = None
     words: list[str] | None = None
     pci_address: str = ""
@@ -97,7 +98,7 @@ def _parsed(words: Sequence[str]) -> Arguments:
 
 def _dispatch(arguments: Arguments, root: str) -> int:
     """Imports only the verb that is asked for: `--once` runs at boot."""
-    config_paths = tuple(arguments.config or ())
+    config_paths = (*(arguments.config or ()), *(arguments.more_config or ()))
     if arguments.once:
         from sriov_bootstrap.commands.once import once
 

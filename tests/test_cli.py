@@ -52,7 +52,8 @@ def command(tree: HostTree, *words: str) -> list[str]:
         ("status --wait", Arguments(verb="status", wait=300.0)),
         ("status --wait=2.5", Arguments(verb="status", wait=2.5)),
         ("check-config", Arguments(verb="check-config", files=[])),
-        ("check-config a b --config c", Arguments(verb="check-config", files=["a", "b"], config=["c"])),
+        ("check-config a b --config c", Arguments(verb="check-config", files=["a", "b"], more_config=["c"])),
+        ("--config a status --config b", Arguments(verb="status", config=["a"], more_config=["b"])),
         ("init", Arguments(verb="init")),
     ],
 )
