@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from .soak import soak
+from .soak import FAULTS_A_ROUND, soak
 from .vm import Vm
 
 MINUTES = float(os.environ.get("SRIOV_SOAK_MINUTES", "2"))
@@ -15,5 +15,5 @@ SEED = int(os.environ.get("SRIOV_SOAK_SEED", "1"))
 def test_random_real_faults_break_no_promise(installed_vm: Vm) -> None:
     done = soak(installed_vm, minutes=MINUTES, seed=SEED)
     assert not done.violations
-    assert done.count >= 5 * MINUTES
+    assert done.count >= FAULTS_A_ROUND[0]  # how many more depends on the machine
     assert done.checks
