@@ -53,7 +53,8 @@ def test_the_module_makes_the_vfs_and_no_reload_takes_one_from_its_holder(bare_g
         assert f"pid {pid}; igb is not reloaded" in done.stdout
         assert loads(guest) == first
         assert guest.run(f"systemctl start {RELOAD_UNIT}").rc == 1  # who asks makes no difference
-        assert f"pid {pid}; igb is not reloaded" in guest.check(f"journalctl -b -o cat -u {RELOAD_UNIT}")
+        told = f"pid {pid}; igb is not reloaded"
+        guest.until(lambda: told in guest.check(f"journalctl -b -o cat -u {RELOAD_UNIT}"), "its words in the journal")
         assert loads(guest) == first
         assert guest.vf_incarnations(PF2) == vfs
     guest.settle({PF1: 5, PF2: 5})
