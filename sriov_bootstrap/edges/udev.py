@@ -5,6 +5,7 @@ socket, for ever. So the socket is peeked at first: a real receive clears the er
 is made up for by a full look.
 """
 
+import contextlib
 import errno
 import os
 import socket
@@ -33,7 +34,8 @@ class Udev:
         self._monitor = pyudev.Monitor.from_netlink(pyudev.Context(), source="udev")
         for subsystem in SUBSYSTEMS:
             self._monitor.filter_by(subsystem)
-        self._monitor.set_receive_buffer_size(buffer_bytes)
+        with contextlib.suppress(OSError):  # without CAP_NET_ADMIN: a smaller one overflows sooner, which is survived
+            self._monitor.set_receive_buffer_size(buffer_bytes)
         self._monitor.start()
         self._socket = socket.socket(fileno=os.dup(self._monitor.fileno()))
 
