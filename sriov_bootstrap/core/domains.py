@@ -10,7 +10,7 @@ from sriov_bootstrap.core.users import Owner
 
 
 def parse_domain(text: bytes) -> dict[str, Owner] | None:
-    """PCI address, netdev or device node of each host device -> the domain; None if this is no domain's XML.
+    """PCI address, netdev or device node of each host device -> the domain; nothing if it is no domain, None if no XML.
 
     Covers `<hostdev type='pci'>`, `<interface type='hostdev'>`, macvtap (`type='direct'`) and vDPA; of an interface
     that takes its VF from a pool (`type='network'`) only a running domain's file says which one, in `<actual>`:
@@ -22,7 +22,7 @@ def parse_domain(text: bytes) -> dict[str, Owner] | None:
         return None
     domain = root if root.tag == "domain" else root.find("domain")  # /run/libvirt wraps it in <domstatus>
     if domain is None:
-        return None
+        return {}
     owner = Owner(domain.findtext("name") or "a domain without a name", is_running=root is not domain)
     return dict.fromkeys(_devices(domain), owner)
 

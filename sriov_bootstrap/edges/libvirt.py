@@ -19,7 +19,7 @@ MAX_FILE_BYTES = 1 << 20
 def read_owners(root: str = "", *, shut_off: bool) -> Owners:
     """The VFs of every running domain, and with `shut_off` of every persistent one; never raises.
 
-    A file that is no domain is passed over.
+    XML that is no domain is passed over; a file that cannot be understood may be one.
     """
     problems: list[str] = []
     owners: dict[str, Owner] = {}
@@ -34,12 +34,16 @@ def _owned(path: str, problems: list[str]) -> dict[str, Owner]:
 
     try:
         with open(path, "rb") as file:
-            return parse_domain(file.read(MAX_FILE_BYTES)) or {}
+            text = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return {}
     except OSError as error:
         problems.append(f"{path}: {error.strerror}")
         return {}
+    owners = parse_domain(text) if len(text) <= MAX_FILE_BYTES else None
+    if owners is None:
+        problems.append(f"{path}: not XML" if len(text) <= MAX_FILE_BYTES else f"{path}: larger than any domain's XML")
+    return owners or {}
 
 
 def _domain_files(folder: str, problems: list[str]) -> list[str]:

@@ -47,9 +47,10 @@ def test_an_interface_may_have_a_vf_in_other_ways(interface: str, owns: Sequence
     assert parse_domain(text.encode()) == dict.fromkeys(owns, Owner("vm"))
 
 
-@pytest.mark.parametrize("text", ["", "<network><name>default</name></network>", "<domain", "<domain>" * 3])
-def test_what_is_no_domain_owns_nothing(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "<domain", "<domain>" * 3])
+def test_what_is_no_xml_is_told_from_what_is_no_domain(text: str) -> None:
     assert parse_domain(text.encode()) is None
+    assert parse_domain(b"<network><name>default</name></network>") == {}
 
 
 def test_a_domain_without_a_name_still_owns_its_vf() -> None:

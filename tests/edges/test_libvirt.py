@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sriov_bootstrap.core.users import Owner, Owners
-from sriov_bootstrap.edges.libvirt import PERSISTENT, RUNNING, read_owners
+from sriov_bootstrap.edges.libvirt import MAX_FILE_BYTES, PERSISTENT, RUNNING, read_owners
 
 ADDRESS = "<address domain='0' bus='0x3b' slot='0x10' function='{function}'/>"
 XML = "<domain><name>{name}</name><devices><hostdev><source>{address}</source></hostdev></devices></domain>"
@@ -47,7 +47,7 @@ def test_a_domain_that_runs_counts_whatever_is_asked_of_the_others(
 def test_files_that_are_no_domain_are_passed_over(tmp_path: Path) -> None:
     define(tmp_path, PERSISTENT[0], "instance-1", function=1)
     (tmp_path / PERSISTENT[0] / "networks").mkdir()
-    (tmp_path / PERSISTENT[0] / "broken.xml").write_text("<domain")
+    (tmp_path / PERSISTENT[0] / "pool.xml").write_text("<network/>")
     (tmp_path / PERSISTENT[0] / "gone.xml").symlink_to("nowhere")
     assert read_owners(str(tmp_path), shut_off=True) == Owners({"0000:3b:10.1": Owner("instance-1")})
 
@@ -55,3 +55,16 @@ def test_files_that_are_no_domain_are_passed_over(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / PERSISTENT[0] / "folder.xml").mkdir(parents=True)
     assert read_owners(str(tmp_path), shut_off=True).problem == f"{tmp_path}/{PERSISTENT[0]}/folder.xml: Is a directory"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("<domain", "not XML"), ("<domain>" + " " * MAX_FILE_BYTES, "larger than any domain's XML")],
+    ids=["broken", "huge"],
+)
+def test_a_file_that_cannot_be_understood_may_be_a_domain(tmp_path: Path, text: str, problem: str) -> None:
+    define(tmp_path, PERSISTENT[0], "instance-1", function=1)
+    path = tmp_path / PERSISTENT[0] / "it.xml"
+    path.write_text(text)
+    owners = read_owners(str(tmp_path), shut_off=True)
+    assert owners == Owners({"0000:3b:10.1": Owner("instance-1")}, f"{path}: {problem}")
