@@ -35,6 +35,11 @@ class Asked(Protocol):
     dry_run: bool
     force: bool
     json: bool
+    target: str
+    show_list: bool
+    diff: bool
+    write: bool
+    apply: bool
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -70,6 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     helper = verbs.add_parser("helper", help="what the units of sriov-bootstrap run; not for people")
     helper.add_argument("words", nargs="+", metavar="WORD", help="holders, or reload DRIVER")
     verbs.add_parser("init", parents=[common], help="print a commented config for the NICs of this host")
+    _add_render(verbs.add_parser("render", parents=[common], help="print or install files for kernel, nova, neutron"))
     return parser
 
 
@@ -81,7 +87,31 @@ def misuse(arguments: Asked) -> str:
         return "--dry-run and --force go with --once and release"
     if arguments.json and not arguments.once and arguments.verb not in {"status", "release"}:
         return "--json goes with --once, status and release"
+    if arguments.verb == "render":
+        return _misuse_of_render(arguments)
     return ""
+
+
+def _misuse_of_render(arguments: Asked) -> str:
+    if bool(arguments.target) == arguments.show_list:
+        return "render needs a TARGET, or --list"
+    if arguments.diff and (arguments.write or arguments.apply):
+        return "--diff and --write do not go together"
+    if arguments.apply and arguments.target not in {"kernel-cmdline", "all"}:
+        return "--apply goes with kernel-cmdline and all"
+    return ""
+
+
+def _add_render(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="what to render, or all; see --list")
+    parser.add_argument("vf", nargs="?", default="", metavar="VF", help="for libvirt: the PCI address of one VF")
+    parser.add_argument("--list", action="store_true", dest="show_list", help="list the targets")
+    parser.add_argument("--diff", action="store_true", help="compare with what is installed")
+    parser.add_argument("--write", action="store_true", help="install it: drop-ins of our own name only")
+    parser.add_argument("--apply", action="store_true", help="with kernel-cmdline: write, and update the boot loader")
+    parser.add_argument("--root", metavar="DIR", help="look at the tree below DIR instead, and write into it")
+    parser.add_argument("--mac", default="", help="for libvirt: the MAC address that the VF gets")
+    parser.add_argument("--vlan", type=int, default=0, metavar="ID", help="for libvirt: the VLAN of the VF")
 
 
 def _add_common(parser: argparse.ArgumentParser, *, default: str | None, config: str) -> None:

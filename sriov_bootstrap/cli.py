@@ -26,6 +26,15 @@ class Arguments(Struct, dict=True):  # argparse keeps words that it does not kno
     pci_address: str = ""
     log_format: str = "auto"
     verbose: bool = False
+    target: str = ""
+    vf: str = ""
+    show_list: bool = False
+    diff: bool = False
+    write: bool = False
+    apply: bool = False
+    root: str | None = None
+    mac: str = ""
+    vlan: int = 0
 
 
 # What units and cron jobs run: argparse alone would cost a tenth of a pass that has nothing to do.
@@ -128,8 +137,26 @@ def _dispatch(arguments: Arguments, root: str) -> int:
             from sriov_bootstrap.commands.init import init
 
             code = init(root=root)
+        case "render":
+            code = _render(arguments, config_paths, root)
         case _:
             from sriov_bootstrap.commands.run import run
 
             code = run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose, root=root)
     return code
+
+
+def _render(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
+    from sriov_bootstrap.commands.render import Wanted, list_targets, render
+    from sriov_bootstrap.core.openstack.host import Ask
+
+    if arguments.show_list:
+        return list_targets()
+    wanted = Wanted(
+        arguments.target,
+        Ask(arguments.vf, arguments.mac, arguments.vlan),
+        diff=arguments.diff,
+        write=arguments.write or arguments.apply,
+        apply=arguments.apply,
+    )
+    return render(config_paths, wanted, root=root if arguments.root is None else arguments.root.rstrip("/"))

@@ -29,6 +29,26 @@ class WhenInUse(StrEnum):
     REPLACE = "replace"
 
 
+class SpecStyle(StrEnum):
+    """How nova's device_spec names the VFs: by their PF's address, by its netdev, by chip, or one by one."""
+
+    PF_ADDRESS = "pf_address"
+    DEVNAME = "devname"
+    VENDOR_PRODUCT = "vendor_product"
+    VF_ADDRESS = "vf_address"
+
+
+class Distribution(StrEnum):
+    """Who packages nova and neutron here, which decides where their files are; `auto` looks at /etc/os-release."""
+
+    AUTO = "auto"
+    DEBIAN = "debian"
+    UBUNTU = "ubuntu"
+    RDO = "rdo"
+    KOLLA = "kolla"
+    OTHER = "other"
+
+
 class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Selectors of a PF: all that are given must hold; texts are shell globs."""
 
@@ -58,6 +78,15 @@ class PfRule(Struct, frozen=True, forbid_unknown_fields=True):
     when_in_use: WhenInUse = WhenInUse.KEEP
     pf_up: bool = True
     required: bool = True
+    # What follows is for `render` alone.
+    exclude_vfs: tuple[int, ...] = ()
+    trusted: bool = False
+    live_migratable: bool = False
+    alias: str = ""
+    resource_class: str = ""
+    traits: tuple[str, ...] = ()
+    bandwidth_kbps: int = 0
+    vf_id: str = ""
 
     @property
     def uses_max_vfs(self) -> bool:
@@ -75,9 +104,20 @@ class Services(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OpenStack(Struct, frozen=True, forbid_unknown_fields=True):
-    """[openstack]: `protect_shutoff`: a VM that is shut off still owns its VFs."""
+    """[openstack]: `protect_shutoff`: a VM that is shut off still owns its VFs; the rest is for `render` alone.
+
+    `release` "" is the newest one that is known here.
+    """
 
     protect_shutoff: bool = True
+    release: str | int | float = ""
+    distribution: Distribution = Distribution.AUTO
+    spec_style: SpecStyle = SpecStyle.PF_ADDRESS
+    report_in_placement: bool = False
+    scheduler_filters: tuple[str, ...] = ()
+    mechanism_drivers: tuple[str, ...] = ()
+    network_vlan_ranges: tuple[str, ...] = ()
+    flat_networks: tuple[str, ...] = ()
 
 
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,12 +17,14 @@ from sriov_bootstrap.core import validate
 from sriov_bootstrap.core.config import (
     Boot,
     Config,
+    Distribution,
     Match,
     Method,
     Metrics,
     OpenStack,
     PfRule,
     Services,
+    SpecStyle,
     VfDriver,
     WhenInUse,
 )
@@ -35,7 +37,14 @@ TABLES: dict[str, type[Services | Metrics | Boot | OpenStack]] = {
     "boot": Boot,
     "openstack": OpenStack,
 }
-CHOICES: dict[str, type[StrEnum]] = {"vf_driver": VfDriver, "method": Method, "when_in_use": WhenInUse}
+CHOICES: dict[str, type[StrEnum]] = {
+    "vf_driver": VfDriver,
+    "method": Method,
+    "when_in_use": WhenInUse,
+    "distribution": Distribution,
+    "spec_style": SpecStyle,
+}
+HINT = "correct the file, then run: sriov-bootstrap check-config"
 
 
 class ConfigFile(Struct, frozen=True):
@@ -70,6 +79,7 @@ def decode(files: Iterable[ConfigFile]) -> Config:
     problems: list[str] = []
     tables: dict[str, dict[str, Any]] = {}
     pf_rules: dict[str, PfRule] = {}
+    origins: dict[str, str] = {}  # a rule's name, "" for [openstack] -> the file that says it
     for file in files:
         found, document = _parse(file)
         found = found or _check(file.path, document)
@@ -78,12 +88,41 @@ def decode(files: Iterable[ConfigFile]) -> Config:
             continue
         for rule in msgspec.convert(document.pop("pf", []), tuple[PfRule, ...]):
             pf_rules[rule.name] = validate.normalised(rule)
+            origins[rule.name] = file.path
+        if "openstack" in document:
+            origins[""] = file.path
         for name, table in document.items():
             tables.setdefault(name, {}).update(table)
     if problems:
-        raise ConfigError(tuple(problems), hint="correct the file, then run: sriov-bootstrap check-config")
-    config = msgspec.convert(tables, Config)
-    return msgspec.structs.replace(config, pf=tuple(pf_rules.values()))
+        raise ConfigError(tuple(problems), hint=HINT)
+    config = msgspec.structs.replace(msgspec.convert(tables, Config), pf=tuple(pf_rules.values()))
+    if problems := _conflicts(config, origins):
+        raise ConfigError(tuple(problems), hint=HINT)
+    return config
+
+
+def _conflicts(config: Config, origins: dict[str, str]) -> list[str]:
+    """What the files say about OpenStack together. Most hosts say nothing, and at boot nobody needs it."""
+    if not any(_asks_openstack(rule) for rule in config.pf) and config.openstack == OpenStack():
+        return []
+    from sriov_bootstrap.core.combinations import conflicts
+
+    return [
+        f'{origins[one.rule]}: [[pf]] "{one.rule}": {one.message}'
+        if one.rule
+        else f"{origins['']}: [openstack]: {one.message}"
+        for one in conflicts(config)
+    ]
+
+
+def _asks_openstack(rule: PfRule) -> bool:
+    """Whether the rule has one of the keys that are for `render` alone."""
+    return any(
+        (
+            *(rule.exclude_vfs, rule.trusted, rule.live_migratable, rule.alias),
+            *(rule.resource_class, rule.traits, rule.bandwidth_kbps, rule.vf_id),
+        )
+    )
 
 
 def _parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:

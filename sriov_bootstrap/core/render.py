@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
+
+from sriov_bootstrap.errors import ConfigError
 
 
 def render(template: str, context: Mapping[str, object]) -> str:
@@ -16,3 +18,15 @@ def render(template: str, context: Mapping[str, object]) -> str:
         autoescape=False,
     )
     return environment.from_string(template).render(context)
+
+
+def render_file(name: str, template: str, context: Mapping[str, object]) -> str:
+    """The same for a template that the site may have written: its mistakes are ConfigErrors that name it."""
+    try:
+        return render(template, context)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        where = f"{name}: line {line}" if line else name
+        raise ConfigError(
+            (f"{where}: {error}",), hint="correct the template, or remove it: ours is used then"
+        ) from error

@@ -31,6 +31,7 @@ def normalised(rule: PfRule) -> PfRule:
         address = f"0000:{address}"
     return replace(
         rule,
+        vf_id=rule.vf_id.lower(),
         match=replace(
             match,
             pci_address=address,

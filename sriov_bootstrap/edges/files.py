@@ -12,13 +12,13 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 from sriov_bootstrap.core.plan import Jam
-from sriov_bootstrap.errors import BusyError, SysfsError
+from sriov_bootstrap.errors import BusyError, SriovBootstrapError, SysfsError
 
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 MAX_LINKS = 40  # as the kernel's own (include/linux/namei.h)
@@ -94,6 +94,41 @@ class Files:
         except OSError as error:
             raise SysfsError(f"{path}: {error.strerror}", errno=error.errno or 0) from error
 
+    def read_text(self, path: str) -> str | None:
+        """A file below root, None where there is none. SriovBootstrapError when it cannot be read."""
+        try:
+            with open(f"{self._root}{path}", encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            message = f"{path}: cannot be read: {error.strerror}"
+            raise SriovBootstrapError(message, hint="run as root") from error
+
+    def existing(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of these paths that are there."""
+        return frozenset(path for path in paths if os.path.exists(f"{self._root}{path}"))
+
+    def install_file(self, path: str, text: str) -> None:
+        """Replaces a file below root, or makes it with its folders; owner and mode of one that was there stay."""
+        try:
+            os.makedirs(f"{self._root}{path}".rpartition("/")[0], mode=0o755, exist_ok=True)
+            replace_file(f"{self._root}{path}", text.encode(), durable=True, keep_owner=True)
+        except OSError as error:
+            raise SriovBootstrapError(f"{path}: cannot be written: {error.strerror}", hint="run as root") from error
+
+    def remove_file(self, path: str) -> None:
+        """Removes a file below root."""
+        try:
+            os.unlink(f"{self._root}{path}")
+        except OSError as error:
+            raise SriovBootstrapError(f"{path}: cannot be removed: {error.strerror}", hint="run as root") from error
+
+    def read_template(self, name: str) -> ConfigFile | None:
+        """The site's own template of that name, None where there is none."""
+        path = f"{self._root}/etc/sriov-bootstrap/templates/{name}"
+        return _read_config(path, is_drop_in=False) if os.path.lexists(path) else None
+
     def is_disabled(self) -> bool:
         """Whether the kill switch file is there, which keeps the unit from starting."""
         return os.path.exists(f"{self._root}/etc/sriov-bootstrap/disabled")
@@ -166,15 +201,21 @@ def stamp(path: str) -> Stamp | None:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def replace_file(path: str, data: bytes, *, durable: bool = False) -> None:
-    """Readers see the old text or the new one, never a part. `durable`: also after a power cut. Raises OSError."""
+def replace_file(path: str, data: bytes, *, durable: bool = False, keep_owner: bool = False) -> None:
+    """Readers see the old text or the new one, never a part. `durable`: also after a power cut. Raises OSError.
+
+    The file is root's and readable for all, or, with `keep_owner`, whose it was and as open as it was.
+    """
     temporary = f"{path}.{os.getpid()}.tmp"
+    before = _status(path) if keep_owner else None
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(descriptor, 0o644)
+            os.fchmod(descriptor, stat.S_IMODE(before.st_mode) if before else 0o644)
+            if before and (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(descriptor, before.st_uid, before.st_gid)
             if durable:
                 os.fsync(descriptor)
         os.replace(temporary, path)
@@ -182,6 +223,13 @@ def replace_file(path: str, data: bytes, *, durable: bool = False) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
 
 
 def _drop_ins(folder: str) -> list[str]:

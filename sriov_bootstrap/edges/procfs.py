@@ -85,6 +85,15 @@ class Procfs:
         """The words of the kernel's command line."""
         return tuple(self._text("cmdline").split())
 
+    def kernel_release(self) -> str:
+        """As `uname -r` says it."""
+        return self._text("sys/kernel/osrelease").strip()
+
+    def cpu_vendor(self) -> str:
+        """Such as GenuineIntel; "" on what is no x86."""
+        found = re.search(r"^vendor_id\s*:\s*(\S+)", self._text("cpuinfo"), re.MULTILINE)
+        return found[1] if found else ""
+
     def _devices(self, pid: str) -> tuple[set[str], bool]:
         """What this process has open, and False if it has a vfio device without a word of which one it is.
 

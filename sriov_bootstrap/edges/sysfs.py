@@ -42,6 +42,13 @@ class Sysfs:
         places = [one for one in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{one}")]
         return tuple(self._read_vf(self._devices, one) for one in places)
 
+    def read_vf_layout(self, address: str) -> tuple[str, str, str]:
+        """What a PF says of VFs that need not be there: sriov_vf_device, sriov_offset, sriov_stride."""
+        folder = f"{self._devices}/{address}"
+        names = ("sriov_vf_device", "sriov_offset", "sriov_stride")
+        device, offset, stride = (_read(f"{folder}/{name}") for name in names)
+        return device, offset, stride
+
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """May block for ever: run it where it can be left behind. Raises SysfsError with the errno, or InUseError."""
         path = f"{self._devices}/{action.pci_address}/sriov_numvfs"

@@ -1,0 +1,186 @@
+"""render: the files of the chain from the kernel to neutron: printed, compared with what is installed, or installed."""
+
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.openstack.catalogue import PROBED_PATHS, TARGETS
+from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering, parse_layout, parse_os_release
+from sriov_bootstrap.core.render import render_file
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.edges.templates import read_template
+from sriov_bootstrap.errors import ConfigError, ExitCode, SriovBootstrapError
+from sriov_bootstrap.reconcile import load_config, read_facts
+
+MARK = "Written by `sriov-bootstrap render"  # in the first line of each of our templates
+
+
+class Wanted(Struct, frozen=True):
+    """What was asked for on the command line."""
+
+    target: str = ""
+    ask: Ask = Ask()
+    diff: bool = False
+    write: bool = False
+    apply: bool = False
+
+
+class Filled(Struct, frozen=True):
+    """A file as it should be. `path` "": it has no place here and is only printed; `text` "": it should not be."""
+
+    path: str
+    text: str
+    installed: str | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is something to do."""
+        return bool(self.path) and self.text != (self.installed or "")
+
+
+def list_targets() -> int:
+    """`render --list`."""
+    width = max(map(len, TARGETS))
+    for name, target in TARGETS.items():
+        print(f"{name.ljust(width)}  {target.description}{'' if target.in_all else '; not in `all`'}")
+    return ExitCode.OK
+
+
+def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> int:
+    """0; with --diff 3 when something differs; 3 when something could not be told."""
+    machine = HostMachine(root=root, config_paths=config_paths)
+    host = read_host(machine, root)
+    renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
+    files = [one for rendering in renderings for one in _filled(machine, rendering, read=wanted.diff or wanted.write)]
+    problems = tuple(dict.fromkeys(problem for rendering in renderings for problem in rendering.problems))
+    for problem in problems:
+        sys.stderr.write(f"sriov-bootstrap: {problem}\n")
+    if wanted.diff:
+        return _diff(files, problems)
+    if not wanted.write:
+        _print(files, renderings)
+        return ExitCode.DEGRADED if problems else ExitCode.OK
+    if problems or not all(one.path for one in files):
+        return _refuse(renderings, problems)
+    return _write(machine, wanted, renderings, files)
+
+
+def read_host(machine: HostMachine, root: str) -> Host:
+    """Needs no root: what may not be read counts as unknown."""
+    config = load_config(machine, None).config
+    pfs = read_facts(machine, config)
+    sysfs, procfs = Sysfs(f"{root}/sys"), machine.procfs
+    kernel = procfs.kernel_release()
+    return Host(
+        config,
+        wishes=resolve(config, pfs),
+        pfs=pfs,
+        layouts={pf.pci_address: parse_layout(*sysfs.read_vf_layout(pf.pci_address)) for pf in pfs},
+        os_release=parse_os_release(_text(machine, "/etc/os-release")),
+        paths=machine.files.existing(PROBED_PATHS),
+        cpu_vendor=procfs.cpu_vendor(),
+        kernel_config=_text(machine, f"/boot/config-{kernel}") if kernel else "",
+    )
+
+
+def _text(machine: HostMachine, path: str) -> str:
+    try:
+        return machine.files.read_text(path) or ""
+    except SriovBootstrapError:
+        return ""
+
+
+def _names(target: str) -> Sequence[str]:
+    if target == "all":
+        return [name for name, one in TARGETS.items() if one.in_all]
+    if target not in TARGETS:
+        near = difflib.get_close_matches(target, TARGETS, n=1)
+        advice = f'did you mean "{near[0]}"?' if near else f"valid are: all, {', '.join(TARGETS)}"
+        raise ConfigError((f'render: unknown target "{target}": {advice}',), hint="see sriov-bootstrap render --list")
+    return [target]
+
+
+def _filled(machine: HostMachine, rendering: Rendering, *, read: bool) -> Iterable[Filled]:
+    for draft in rendering.drafts:
+        installed = machine.files.read_text(draft.path) if read and draft.path else None
+        yield Filled(draft.path, _fill(machine, draft), installed)
+    for path in rendering.obsolete if read else ():
+        installed = machine.files.read_text(path)
+        if installed and MARK in installed.partition("\n")[0]:  # of our making, from when it was needed
+            yield Filled(path, "", installed)
+
+
+def _fill(machine: HostMachine, draft: Draft) -> str:
+    if not draft.template:
+        return str(draft.context["text"])
+    own = machine.files.read_template(draft.template)
+    if own is None:
+        return render_file(draft.template, read_template(draft.template), draft.context)
+    if own.problem:
+        raise ConfigError((f"{own.path}: {own.problem}",), hint="correct the template, or remove it: ours is used then")
+    return render_file(own.path, own.data.decode(errors="replace"), draft.context)
+
+
+def _print(files: Sequence[Filled], renderings: Iterable[Rendering]) -> None:
+    for note in (note for rendering in renderings for note in rendering.notes):
+        print(f"# {note}")
+    for one in files:
+        if len(files) > 1 and one.path:
+            print(f"# ==> {one.path} <==")
+        print(one.text, end="")
+
+
+def _diff(files: Iterable[Filled], problems: Iterable[str]) -> int:
+    changed = [one for one in files if one.differs]
+    for one in changed:
+        before, after = (one.installed or "").splitlines(keepends=True), one.text.splitlines(keepends=True)
+        old, new = one.path if one.installed is not None else "/dev/null", one.path if one.text else "/dev/null"
+        print("".join(difflib.unified_diff(before, after, old, new)), end="")
+    return ExitCode.DEGRADED if changed or any(problems) else ExitCode.OK
+
+
+def _refuse(renderings: Iterable[Rendering], problems: Iterable[str]) -> int:
+    """A file that lacks a PF would take its VFs from nova: better the old one than half of the new one."""
+    if not any(problems):
+        for place in dict.fromkeys(text for one in renderings for text in one.after):
+            sys.stderr.write(f"sriov-bootstrap: it has no place on this host: {place}\n")
+    sys.stderr.write("sriov-bootstrap: nothing was written\n")
+    return ExitCode.DEGRADED
+
+
+def _write(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering], files: Sequence[Filled]) -> int:
+    for one in files:
+        if not one.differs:
+            print(f"unchanged {one.path}")
+        elif one.text:
+            machine.files.install_file(one.path, one.text)
+            print(f"wrote {one.path}")
+        else:
+            machine.files.remove_file(one.path)
+            print(f"removed {one.path}")
+    changed = {one.path for one in files if one.differs}
+    for rendering in renderings:
+        if wanted.apply and rendering.commands:
+            _run(rendering.commands)
+        elif changed & {*(draft.path for draft in rendering.drafts), *rendering.obsolete}:
+            print(*(f"then: {text}" for text in rendering.after), sep="\n")
+        for note in rendering.notes:
+            print(note)
+    return ExitCode.OK
+
+
+def _run(commands: Iterable[tuple[str, ...]]) -> None:
+    for command in commands:
+        print(f"running {' '.join(command)}", flush=True)
+        completed = child.run(list(command), timeout_seconds=COMMAND_SECONDS)
+        if completed.returncode:
+            text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"
+            raise SriovBootstrapError(f"{' '.join(command)}: {text}", hint="run it by hand")
+
+
+COMMAND_SECONDS = 600.0  # update-grub looks at every disk

@@ -1,0 +1,73 @@
+"""libvirt's part: a VF as a domain has it, for VMs without OpenStack, and to try one out."""
+
+import re
+
+from sriov_bootstrap.core.facts import PfFacts, VfFacts
+from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
+from sriov_bootstrap.core.validate import PCI_ADDRESS
+from sriov_bootstrap.errors import ConfigError
+
+MAC = r"(?i:[0-9a-f]{2}(:[0-9a-f]{2}){5})"
+MAX_VLAN = 4094
+
+
+def render_interface(host: Host, ask: Ask) -> Rendering:
+    """`<interface type='hostdev'>`: libvirt sets MAC and VLAN through the PF."""
+    return _render(host, ask, "libvirt-interface.xml.j2")
+
+
+def render_hostdev(host: Host, ask: Ask) -> Rendering:
+    """`<hostdev>`: the VF as any PCI device; MAC and VLAN are somebody else's matter."""
+    if ask.mac or ask.vlan:
+        raise ConfigError(("render: a <hostdev> has no MAC address and no VLAN",), hint="use: render libvirt")
+    return _render(host, ask, "libvirt-hostdev.xml.j2")
+
+
+def _render(host: Host, ask: Ask, template: str) -> Rendering:
+    _check(ask)
+    vfs = _one(host, ask.vf) if ask.vf else _free(host)
+    problems = [f"VF {vf.index} {vf.pci_address} is in use: {vf.user}" for _, vf in vfs if vf.user]
+    drafts = tuple(
+        Draft(
+            template,
+            {"address": _parts(vf.pci_address), "pf": pf, "vf": vf, "mac": ask.mac, "vlan": ask.vlan or ""},
+        )
+        for pf, vf in vfs
+    )
+    notes = () if drafts else ("no VF of a PF with a rule is there and free",)
+    return Rendering(drafts, tuple(problems), notes=notes)
+
+
+def _check(ask: Ask) -> None:
+    problems = []
+    if ask.mac and not re.fullmatch(MAC, ask.mac):
+        problems.append(f'render: --mac "{ask.mac}" is no MAC address: write it like 52:54:00:12:34:56')
+    elif ask.mac and int(ask.mac[:2], 16) & 1:
+        problems.append(f"render: --mac {ask.mac} is a group address, which no VF can have")
+    if not 0 <= ask.vlan <= MAX_VLAN:
+        problems.append(f"render: --vlan {ask.vlan} is not between 1 and {MAX_VLAN}")
+    if ask.mac and not ask.vf:
+        problems.append("render: --mac is for one VF: name it")
+    if ask.vf and not re.fullmatch(PCI_ADDRESS, ask.vf):
+        problems.append(f'render: "{ask.vf}" is no PCI address: write it like 0000:3b:02.0')
+    if problems:
+        raise ConfigError(tuple(problems))
+
+
+def _one(host: Host, address: str) -> list[tuple[PfFacts, VfFacts]]:
+    full = address.lower() if address.count(":") > 1 else f"0000:{address.lower()}"
+    found = [(pf, vf) for pf in host.pfs for vf in pf.vfs if vf.pci_address == full]
+    if not found:
+        raise ConfigError(
+            (f"render: {full} is no VF of this host",), hint="see them: ls -l /sys/bus/pci/devices/*/virtfn*"
+        )
+    return found
+
+
+def _free(host: Host) -> list[tuple[PfFacts, VfFacts]]:
+    pfs = [wish.pf for wish in host.wishes if wish.pf]
+    return [(pf, vf) for pf in pfs for vf in pf.vfs if not vf.user]
+
+
+def _parts(address: str) -> dict[str, str]:
+    return dict(zip(("domain", "bus", "slot", "function"), re.split("[:.]", address), strict=True))

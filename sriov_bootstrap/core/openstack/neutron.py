@@ -1,0 +1,99 @@
+"""neutron's part: which netdev is in which network on this host, and what the server must know of the networks.
+
+The agent's lists are one option each: a line that is repeated in another file replaces the list and adds nothing to it.
+So is the server's mechanism_drivers: the config names the others, because ours would be left alone otherwise.
+"""
+
+import re
+from collections.abc import Iterable
+
+from sriov_bootstrap.core import releases
+from sriov_bootstrap.core.combinations import NETWORK
+from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
+from sriov_bootstrap.core.openstack.places import place_of, unit_drafts
+from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
+
+MECHANISM_DRIVER = "sriovnicswitch"
+
+
+def render_agent(host: Host, _ask: Ask) -> Rendering:
+    """The drop-in of the SR-IOV agent."""
+    place, ports = place_of("sriov-agent", host.distribution), resolve_ports(host)
+    problems = {port: problem for port in ports if (problem := _missing(port))}
+    good = [port for port in ports if port.rule.physical_network and port not in problems]
+    context = {
+        "release": host.release,
+        "mappings": [f"{port.rule.physical_network}:{port.netdev}" for port in good],
+        "excluded": [
+            f"{port.netdev}:" + ";".join(vf.pci_address for vf in port.excluded) for port in good if port.excluded
+        ],
+        "bandwidths": [
+            f"{port.netdev}:{port.rule.bandwidth_kbps}:{port.rule.bandwidth_kbps}"
+            for port in good
+            if port.rule.bandwidth_kbps
+        ],
+        "has_firewall": host.release.nova <= releases.AGENT_FIREWALL_UNTIL,
+        "unused": [port for port in ports if not port.rule.physical_network],
+        "problems": _lines(problems),
+    }
+    drafts = (Draft("sriov-agent.conf.j2", context, place.path), *unit_drafts(place, host.release))
+    return Rendering(drafts, tuple(_lines(problems)), (place.restart,))
+
+
+def render_server(host: Host, _ask: Ask) -> Rendering:
+    """The drop-in of neutron's server: it belongs to the controllers, not to this host."""
+    place, table = place_of("neutron-server", host.distribution), host.config.openstack
+    ports = [port for port in resolve_ports(host) if port.rule.physical_network]
+    problems = {port: problem for port in ports if (problem := _bad_name(port))}
+    networks = {port.rule.physical_network: None for port in ports if port not in problems}
+    named = {text.partition(":")[0] for text in table.network_vlan_ranges}
+    flat = [*table.flat_networks]
+    open_networks = [name for name in networks if name not in named and name not in flat and "*" not in flat]
+    drivers_problem = "" if table.mechanism_drivers else NO_DRIVERS
+    context = {
+        "release": host.release,
+        "drivers": list(dict.fromkeys((*table.mechanism_drivers, MECHANISM_DRIVER))),
+        "drivers_problem": drivers_problem,
+        "vlan_ranges": [*table.network_vlan_ranges, *open_networks],
+        "without_range": open_networks,
+        "flat_networks": flat,
+        "vendor_devs": _vendor_devs(ports) if host.release.nova <= releases.ML2_SRIOV_UNTIL else [],
+        "problems": _lines(problems),
+    }
+    drafts = (Draft("neutron-server.conf.j2", context, place.path), *unit_drafts(place, host.release))
+    told = (*_lines(problems), *filter(None, (drivers_problem,)))
+    return Rendering(drafts, told, (f"on the controllers: {place.restart}",))
+
+
+NO_DRIVERS = (
+    "[openstack]: mechanism_drivers is not said: name the drivers that the cloud uses besides, such as "
+    'mechanism_drivers = ["openvswitch"]: the list replaces the one in ml2_conf.ini'
+)
+
+
+def _missing(port: Port) -> str:
+    """What the agent needs and nobody knows, "" if nothing; "" where the agent is not concerned."""
+    if not port.rule.physical_network:
+        return ""
+    if problem := _bad_name(port):
+        return problem
+    if not port.netdev:
+        return "the netdev of its PF is unknown: render it where the NIC is, or match by an exact netdev"
+    if port.rule.exclude_vfs and port.vfs is None:
+        return "the addresses of the excluded VFs are unknown: render it where the NIC is"
+    return ""
+
+
+def _bad_name(port: Port) -> str:
+    """In a list of neutron's some characters are punctuation."""
+    if re.fullmatch(NETWORK, port.rule.physical_network):
+        return ""
+    return f'physical_network "{port.rule.physical_network}" must be letters, digits, "_", "-", "." for neutron'
+
+
+def _vendor_devs(ports: Iterable[Port]) -> list[str]:
+    return sorted({f"{port.vendor}:{port.device}" for port in ports if port.device})
+
+
+def _lines(problems: dict[Port, str]) -> list[str]:
+    return [f"{port.label}: {problem}" for port, problem in problems.items()]

@@ -1,0 +1,162 @@
+"""nova's part: which VFs nova-compute may give to VMs, and that the scheduler asks for them.
+
+Rules of a device_spec, each of which somebody's cloud has broken:
+- It names exactly our VFs. A PF's address or netdev alone matches the PF as well: the device id of the VFs is what
+  leaves it out. A key that nova does not know, or an empty spec, matches every PCI device of the host.
+- One JSON object on one line: what is continued on a line without indent is cut off in silence.
+- Every text is a string, also "true": anything else is a traceback in nova-compute.
+- A VF has one network. Where the chip is all that a spec says, all its PFs must ask for the same.
+"""
+
+import json
+from collections.abc import Iterable
+
+from sriov_bootstrap.core import releases
+from sriov_bootstrap.core.config import PfRule, SpecStyle
+from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
+from sriov_bootstrap.core.openstack.places import OWN_NAME, place_of, unit_drafts
+from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
+from sriov_bootstrap.core.releases import Release
+
+PCI_FILTER = "PciPassthroughFilter"
+
+
+def render_compute(host: Host, _ask: Ask) -> Rendering:
+    """The drop-in of nova-compute."""
+    place, style = place_of("nova-compute", host.distribution), host.config.openstack.spec_style
+    ports = resolve_ports(host)
+    problems: list[str] = []
+    groups = []
+    for port in filter(is_for_nova, ports):
+        problem = _missing(port, style) or (_ambiguous(port, host) if style is SpecStyle.VENDOR_PRODUCT else "")
+        problems += [f"{port.label}: {problem}"] if problem else []
+        groups.append({"port": port, "problem": problem, "specs": [] if problem else _specs(port, style)})
+    group, option = device_option(host.release)
+    context = {
+        "release": host.release,
+        "group": group,
+        "option": option,
+        "groups": _once(groups),
+        "unused": [port for port in ports if not is_for_nova(port)],
+        "aliases": _aliases(ports),
+        "alias_option": "alias" if host.release.nova >= releases.PCI_GROUP_SINCE else "pci_alias",
+        "report_in_placement": host.config.openstack.report_in_placement,
+    }
+    drafts = (Draft("nova-compute.conf.j2", context, place.path), *unit_drafts(place, host.release))
+    return Rendering(drafts, tuple(problems), (place.restart,))
+
+
+def render_scheduler(host: Host, _ask: Ask) -> Rendering:
+    """The drop-in of nova-scheduler."""
+    place = place_of("nova-scheduler", host.distribution)
+    wanted = (*releases.default_filters(host.release), *host.config.openstack.scheduler_filters, PCI_FILTER)
+    is_old = host.release.nova < releases.SCHEDULER_GROUP_SINCE
+    context = {
+        "release": host.release,
+        "group": "DEFAULT" if is_old else "filter_scheduler",
+        "option": "scheduler_default_filters" if is_old else "enabled_filters",
+        "filters": list(dict.fromkeys(wanted)),
+    }
+    path = f"{place.folder}/{OWN_NAME}-scheduler.conf" if place.folder else ""
+    drafts = (Draft("nova-scheduler.conf.j2", context, path), *unit_drafts(place, host.release))
+    return Rendering(drafts, after=(place.restart,))
+
+
+def device_option(release: Release) -> tuple[str, str]:
+    """Section and name. All three still parse and are merged, so one place must stay the only one."""
+    if release.nova >= releases.DEVICE_SPEC_SINCE:
+        return "pci", "device_spec"
+    if release.nova >= releases.PCI_GROUP_SINCE:
+        return "pci", "passthrough_whitelist"
+    return "DEFAULT", "pci_passthrough_whitelist"
+
+
+def is_for_nova(port: Port) -> bool:
+    """VFs without a network and an alias are somebody else's."""
+    return bool(port.rule.physical_network or port.rule.alias)
+
+
+def _specs(port: Port, style: SpecStyle) -> list[str]:
+    ids = {"vendor_id": port.vendor, "product_id": port.device}
+    if style is SpecStyle.VF_ADDRESS or port.rule.exclude_vfs:
+        wheres = [{"address": vf.pci_address} for vf in port.offered or ()]
+    elif style is SpecStyle.PF_ADDRESS:
+        wheres = [{"address": port.pci_address} | ids]
+    elif style is SpecStyle.DEVNAME:
+        wheres = [{"devname": port.netdev} | ids]
+    else:
+        wheres = [ids]
+    return [_line(where | tags(port.rule)) for where in wheres]
+
+
+def _line(value: dict[str, str]) -> str:
+    """oslo.config would replace what follows a single $."""
+    return json.dumps(value).replace("$", "$$")
+
+
+def tags(rule: PfRule) -> dict[str, str]:
+    """What a spec says beside the place; the config has been checked, so the release knows them all."""
+    said = {
+        "physical_network": rule.physical_network,
+        "trusted": "true" if rule.trusted else "",
+        "live_migratable": "yes" if rule.live_migratable else "",
+        "resource_class": rule.resource_class,
+        "traits": ",".join(rule.traits),
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def _missing(port: Port, style: SpecStyle) -> str:
+    """What a spec of this style needs and nobody knows, "" if nothing."""
+    if style is SpecStyle.VF_ADDRESS or port.rule.exclude_vfs:
+        return "" if port.vfs is not None else "the addresses of its VFs are unknown: render it where the NIC is"
+    if not port.device:
+        return "the ids of its VFs are unknown: render it where the NIC is, or say vf_id in the rule"
+    if style is SpecStyle.PF_ADDRESS and not port.pci_address:
+        return "the PCI address of its PF is unknown: render it where the NIC is, or match by an exact pci_address"
+    if style is SpecStyle.DEVNAME and not port.netdev:
+        return "the netdev of its PF is unknown: render it where the NIC is, or match by an exact netdev"
+    return ""
+
+
+def _ambiguous(port: Port, host: Host) -> str:
+    """Why the chip alone would hand out VFs that are not of this rule's network, "" if it would not."""
+    chip, mine = (port.vendor, port.device), tags(port.rule)
+    rivals = [one for one in resolve_ports(host) if (one.vendor, one.device) == chip]
+    known = {one.pci_address for one in rivals}
+    others = [one.label for one in rivals if not is_for_nova(one) or tags(one.rule) != mine]
+    others += [
+        f"{pf.pci_address}, which no rule takes"
+        for pf in host.pfs
+        if (layout := host.layouts.get(pf.pci_address))
+        and (pf.vendor_id, layout.device) == chip
+        and pf.pci_address not in known
+    ]
+    return f'{chip[0]}:{chip[1]} is also the chip of {others[0]}: use spec_style = "pf_address"' if others else ""
+
+
+def _once(groups: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """Two PFs of one chip give the same line: nova merges all lines, so one is enough."""
+    seen: list[object] = []
+    kept = []
+    for group in groups:
+        if not group["specs"] or group["specs"] not in seen:
+            kept.append(group)
+        seen.append(group["specs"])
+    return kept
+
+
+def _aliases(ports: Iterable[Port]) -> list[str]:
+    """For flavors; one for each name and chip."""
+    found: list[str] = []
+    for port in ports:
+        if not port.rule.alias or not port.device:
+            continue
+        alias = {"name": port.rule.alias, "device_type": "type-VF"}
+        if port.rule.resource_class:
+            alias |= {"resource_class": port.rule.resource_class}
+        else:
+            alias |= {"vendor_id": port.vendor, "product_id": port.device}
+        alias |= {key: value for key, value in tags(port.rule).items() if key in {"traits", "live_migratable"}}
+        found.append(_line(alias))
+    return list(dict.fromkeys(found))

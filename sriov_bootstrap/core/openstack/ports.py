@@ -1,0 +1,93 @@
+"""A rule and its PF as nova and neutron need them: addresses, names and ids, from the NIC or from the config alone.
+
+What the NIC does not tell, because it is not here, the rule may: an exact `pci_address` or `netdev` in its match, and
+`vf_id`. So an image can be rendered for hosts that it does not run on.
+"""
+
+import re
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.config import PfRule
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.openstack.host import Host, VfLayout
+from sriov_bootstrap.core.validate import GLOB
+
+
+class Vf(Struct, frozen=True):
+    """A VF that is there, or will be at this address."""
+
+    index: int
+    pci_address: str
+
+
+class Port(Struct, frozen=True):
+    """One PF; "" and None where something is unknown."""
+
+    rule: PfRule
+    pci_address: str = ""
+    netdev: str = ""
+    vendor: str = ""
+    device: str = ""
+    vfs: tuple[Vf, ...] | None = None
+
+    @property
+    def label(self) -> str:
+        """For people: `rule "tenant-a" (0000:3b:00.0)`."""
+        place = self.pci_address or self.netdev
+        return f'rule "{self.rule.name}"' + (f" ({place})" if place else "")
+
+    @property
+    def offered(self) -> tuple[Vf, ...] | None:
+        """The VFs without those that the rule excludes."""
+        if self.vfs is None:
+            return None
+        return tuple(vf for vf in self.vfs if vf.index not in self.rule.exclude_vfs)
+
+    @property
+    def excluded(self) -> tuple[Vf, ...]:
+        """The VFs that the rule excludes."""
+        return tuple(vf for vf in self.vfs or () if vf.index in self.rule.exclude_vfs)
+
+
+def resolve_ports(host: Host) -> tuple[Port, ...]:
+    """In the order of the rules."""
+    return tuple(_port(wish, host) for wish in host.wishes)
+
+
+def _port(wish: DesiredPf, host: Host) -> Port:
+    rule, pf = wish.rule, wish.pf
+    vendor, _, device = rule.vf_id.partition(":")
+    if pf is None:
+        return Port(rule, exact(rule.match.pci_address), exact(rule.match.netdev), vendor, device)
+    layout = host.layouts.get(pf.pci_address, VfLayout())
+    if layout.device and pf.vendor_id:
+        vendor, device = pf.vendor_id, layout.device  # the vendor id of a VF is that of its PF (SR-IOV 3.4.1.1)
+    netdev = pf.netdev or exact(rule.match.netdev)
+    return Port(rule, pf.pci_address, netdev, vendor, device, _vfs(pf, wish.target, layout))
+
+
+def _vfs(pf: PfFacts, target: int | None, layout: VfLayout) -> tuple[Vf, ...] | None:
+    """Those that are there, when they are as many as there should be; else where the target number will be."""
+    there = tuple(Vf(vf.index, vf.pci_address) for vf in pf.vfs)
+    if target is None:
+        return there or None
+    if pf.num_vfs == target:
+        return there
+    if not layout.offset or (target > 1 and not layout.stride):
+        return None
+    return tuple(Vf(index, address_of(pf.pci_address, layout, index)) for index in range(target))
+
+
+def address_of(pf: str, layout: VfLayout, index: int) -> str:
+    """Routing IDs count on from the PF's by offset and stride, over the end of its bus (drivers/pci/iov.c)."""
+    domain, bus, slot, function = re.split("[:.]", pf)
+    number = int(bus, 16) << 8 | int(slot, 16) << 3 | int(function, 16)
+    number += layout.offset + layout.stride * index
+    return f"{domain}:{number >> 8:02x}:{number >> 3 & 0x1F:02x}.{number & 7:x}"
+
+
+def exact(text: str) -> str:
+    """A selector that names one thing; "" for a pattern."""
+    return "" if re.search(GLOB, text) else text
