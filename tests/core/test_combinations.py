@@ -10,8 +10,11 @@ from sriov_bootstrap.core.config import OpenStack, PfRule, SpecStyle
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.errors import ConfigError
 
+EPOXY = "2025.1 epoxy (nova 31, neutron 26)"
+VICTORIA = "victoria (nova 22, neutron 17)"
 TRAIN = "train (nova 20, neutron 15)"
 NEWEST = "2026.2 hibiscus (nova 34, neutron 29)"
+GONE = f"it is gone since {VICTORIA}, and release is {NEWEST}"
 
 
 def network(**values: Any) -> PfRule:  # noqa: ANN401
@@ -45,8 +48,7 @@ def flavor(**values: Any) -> PfRule:  # noqa: ANN401
         (
             OpenStack(scheduler_filters=("RetryFilter", "")),
             [
-                "scheduler_filters: RetryFilter stops nova-scheduler: it is gone since victoria (nova 22, neutron 17), "
-                f"and release is {NEWEST}",
+                f"scheduler_filters: RetryFilter stops nova-scheduler: {GONE}",
                 'scheduler_filters: "" is not the name of a filter',
             ],
         ),
@@ -83,8 +85,7 @@ PLACEMENT = OpenStack(report_in_placement=True)
             [
                 "trusted works since rocky (nova 18, neutron 13), and release is queens (nova 17, neutron 12)",
                 "bandwidth_kbps works since stein (nova 19, neutron 14), and release is queens (nova 17, neutron 12)",
-                "live_migratable works since 2025.1 epoxy (nova 31, neutron 26), "
-                "and release is queens (nova 17, neutron 12)",
+                f"live_migratable works since {EPOXY}, and release is queens (nova 17, neutron 12)",
             ],
         ),
         (flavor(resource_class="VF", traits=("FAST",)), PLACEMENT, []),
@@ -150,8 +151,9 @@ def test_a_conflict_names_the_file_that_says_it() -> None:
     table = '[openstack]\nrelease = 2025.1\nreport_in_placement = true\nspec_style = "devname"\n'
     with pytest.raises(ConfigError) as caught:
         decode([ConfigFile("/a", text.encode()), ConfigFile("/b", table.encode())])
+    refused = 'nova does not start with it and spec_style = "devname": use "pf_address"'
     assert caught.value.problems == (
-        '/b: [openstack]: report_in_placement: nova does not start with it and spec_style = "devname": use "pf_address"',
+        f"/b: [openstack]: report_in_placement: {refused}",
         '/a: [[pf]] "a": trusted needs a physical_network',
     )
     assert caught.value.hint == "correct the file, then run: sriov-bootstrap check-config"

@@ -18,7 +18,7 @@ MECHANISM_DRIVER = "sriovnicswitch"
 
 def render_agent(host: Host, _ask: Ask) -> Rendering:
     """The drop-in of the SR-IOV agent."""
-    place, ports = place_of("sriov-agent", host.distribution), resolve_ports(host)
+    place, ports = place_of("sriov-agent", host), resolve_ports(host)
     problems = {port: problem for port in ports if (problem := _missing(port))}
     good = [port for port in ports if port.rule.physical_network and port not in problems]
     context = {
@@ -37,12 +37,12 @@ def render_agent(host: Host, _ask: Ask) -> Rendering:
         "problems": _lines(problems),
     }
     drafts = (Draft("sriov-agent.conf.j2", context, place.path), *unit_drafts(place, host.release))
-    return Rendering(drafts, tuple(_lines(problems)), (place.restart,))
+    return Rendering(drafts, tuple(_lines(problems)), (place.restart(host.release),))
 
 
 def render_server(host: Host, _ask: Ask) -> Rendering:
     """The drop-in of neutron's server: it belongs to the controllers, not to this host."""
-    place, table = place_of("neutron-server", host.distribution), host.config.openstack
+    place, table = place_of("neutron-server", host), host.config.openstack
     ports = [port for port in resolve_ports(host) if port.rule.physical_network]
     problems = {port: problem for port in ports if (problem := _bad_name(port))}
     networks = {port.rule.physical_network: None for port in ports if port not in problems}
@@ -62,7 +62,7 @@ def render_server(host: Host, _ask: Ask) -> Rendering:
     }
     drafts = (Draft("neutron-server.conf.j2", context, place.path), *unit_drafts(place, host.release))
     told = (*_lines(problems), *filter(None, (drivers_problem,)))
-    return Rendering(drafts, told, (f"on the controllers: {place.restart}",))
+    return Rendering(drafts, told, (f"on the controllers: {place.restart(host.release)}",))
 
 
 NO_DRIVERS = (

@@ -23,7 +23,7 @@ PCI_FILTER = "PciPassthroughFilter"
 
 def render_compute(host: Host, _ask: Ask) -> Rendering:
     """The drop-in of nova-compute."""
-    place, style = place_of("nova-compute", host.distribution), host.config.openstack.spec_style
+    place, style = place_of("nova-compute", host), host.config.openstack.spec_style
     ports = resolve_ports(host)
     problems: list[str] = []
     groups = []
@@ -43,12 +43,12 @@ def render_compute(host: Host, _ask: Ask) -> Rendering:
         "report_in_placement": host.config.openstack.report_in_placement,
     }
     drafts = (Draft("nova-compute.conf.j2", context, place.path), *unit_drafts(place, host.release))
-    return Rendering(drafts, tuple(problems), (place.restart,))
+    return Rendering(drafts, tuple(problems), (place.restart(host.release),))
 
 
 def render_scheduler(host: Host, _ask: Ask) -> Rendering:
     """The drop-in of nova-scheduler."""
-    place = place_of("nova-scheduler", host.distribution)
+    place = place_of("nova-scheduler", host)
     wanted = (*releases.default_filters(host.release), *host.config.openstack.scheduler_filters, PCI_FILTER)
     is_old = host.release.nova < releases.SCHEDULER_GROUP_SINCE
     context = {
@@ -59,7 +59,7 @@ def render_scheduler(host: Host, _ask: Ask) -> Rendering:
     }
     path = f"{place.folder}/{OWN_NAME}-scheduler.conf" if place.folder else ""
     drafts = (Draft("nova-scheduler.conf.j2", context, path), *unit_drafts(place, host.release))
-    return Rendering(drafts, after=(place.restart,))
+    return Rendering(drafts, after=(place.restart(host.release),))
 
 
 def device_option(release: Release) -> tuple[str, str]:
@@ -79,7 +79,7 @@ def is_for_nova(port: Port) -> bool:
 def _specs(port: Port, style: SpecStyle) -> list[str]:
     ids = {"vendor_id": port.vendor, "product_id": port.device}
     if style is SpecStyle.VF_ADDRESS or port.rule.exclude_vfs:
-        wheres = [{"address": vf.pci_address} for vf in port.offered or ()]
+        wheres = [{"address": vf.pci_address} for vf in port.offered]
     elif style is SpecStyle.PF_ADDRESS:
         wheres = [{"address": port.pci_address} | ids]
     elif style is SpecStyle.DEVNAME:

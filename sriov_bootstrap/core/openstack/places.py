@@ -8,7 +8,7 @@ units name folders, have folders of their own. Before that nothing is read that 
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import Distribution
-from sriov_bootstrap.core.openstack.host import Draft
+from sriov_bootstrap.core.openstack.host import Draft, Host
 from sriov_bootstrap.core.releases import CONF_D_SINCE, Release
 
 OWN_NAME = "sriov-bootstrap"
@@ -27,10 +27,12 @@ class Place(Struct, frozen=True):
         """Our drop-in."""
         return f"{self.folder}/{OWN_NAME}.conf" if self.folder else ""
 
-    @property
-    def restart(self) -> str:
+    def restart(self, release: Release) -> str:
         """What has to be done after a change."""
-        return f"systemctl restart {' '.join(self.units)}" if self.folder else self.instead
+        if not self.folder:
+            return self.instead
+        reload = "systemctl daemon-reload && " if unit_drafts(self, release) else ""
+        return f"{reload}systemctl restart {' '.join(self.units)}"
 
 
 _NOVA = "/etc/nova/nova.conf.d"
@@ -81,9 +83,10 @@ PLACES: dict[Distribution, dict[str, Place]] = {
 }
 
 
-def place_of(service: str, distribution: Distribution) -> Place:
-    """`service` is the name of its target; the distribution is known."""
-    return PLACES[distribution][service]
+def place_of(service: str, host: Host) -> Place:
+    """`service` is the name of its target. Debian's Newton had the units that Ubuntu has to this day."""
+    is_old = host.distribution is Distribution.DEBIAN and host.release.nova < CONF_D_SINCE
+    return PLACES[Distribution.UBUNTU if is_old else host.distribution][service]
 
 
 def unit_drafts(place: Place, release: Release) -> tuple[Draft, ...]:

@@ -39,11 +39,9 @@ class Port(Struct, frozen=True):
         return f'rule "{self.rule.name}"' + (f" ({place})" if place else "")
 
     @property
-    def offered(self) -> tuple[Vf, ...] | None:
-        """The VFs without those that the rule excludes."""
-        if self.vfs is None:
-            return None
-        return tuple(vf for vf in self.vfs if vf.index not in self.rule.exclude_vfs)
+    def offered(self) -> tuple[Vf, ...]:
+        """The VFs that are known, without those that the rule excludes."""
+        return tuple(vf for vf in self.vfs or () if vf.index not in self.rule.exclude_vfs)
 
     @property
     def excluded(self) -> tuple[Vf, ...]:

@@ -1,0 +1,63 @@
+"""A rule and its PF as nova and neutron need them."""
+
+import pytest
+
+from builders import PF, make_config, make_pf, make_rule, make_wish
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.openstack.host import Ask, Host, VfLayout, parse_layout
+from sriov_bootstrap.core.openstack.netdevs import render_udev
+from sriov_bootstrap.core.openstack.ports import Vf, address_of, resolve_ports
+
+LAYOUT = VfLayout("10ca", 128, 2)
+
+
+@pytest.mark.parametrize(
+    ("pf", "layout", "index", "address"),
+    [
+        ("0000:01:00.0", LAYOUT, 0, "0000:01:10.0"),
+        ("0000:01:00.1", LAYOUT, 6, "0000:01:11.5"),
+        ("0000:3b:00.0", VfLayout("154c", 16, 1), 63, "0000:3b:09.7"),
+        ("10000:3b:00.0", VfLayout("154c", 256, 1), 0, "10000:3c:00.0"),
+    ],
+)
+def test_a_vf_is_where_the_kernel_puts_it(pf: str, layout: VfLayout, index: int, address: str) -> None:
+    assert address_of(pf, layout, index) == address
+
+
+@pytest.mark.parametrize(
+    ("num_vfs", "layout", "vfs"),
+    [
+        (
+            4,
+            VfLayout(),
+            ((0, "0000:3b:02.0"), (1, "0000:3b:02.1"), (2, "0000:3b:02.2"), (3, "0000:3b:02.3")),
+        ),
+        (1, VfLayout("10ca"), None),
+        (1, VfLayout("10ca", 128), None),
+        (0, VfLayout("10ca", 128, 256), tuple((n, f"0000:3{'bcde'[n]}:10.0") for n in range(4))),
+    ],
+)
+def test_vfs_are_known_when_they_are_there_or_when_the_nic_says_where(
+    num_vfs: int, layout: VfLayout, vfs: tuple[tuple[int, str], ...] | None
+) -> None:
+    pf = make_pf(num_vfs=num_vfs)
+    (port,) = resolve_ports(Host(make_config(), (make_wish(pf=pf),), (pf,), {PF: layout}))
+    assert port.vfs == (None if vfs is None else tuple(Vf(*one) for one in vfs))
+    assert (port.vendor, port.device) == (("8086", "10ca") if layout.device else ("", ""))
+
+
+@pytest.mark.parametrize(("num_vfs", "known"), [(0, None), (2, 2)])
+def test_a_number_that_cannot_be_told_is_that_of_what_is_there(num_vfs: int, known: int | None) -> None:
+    pf = make_pf(num_vfs=num_vfs, driver="")
+    (port,) = resolve_ports(Host(make_config(), (make_wish(pf=pf, num_vfs="max"),), (pf,)))
+    assert (len(port.vfs) if port.vfs else None) == known
+
+
+def test_garbage_in_sys_counts_as_unknown() -> None:
+    assert parse_layout("10CA", "", "-1") == VfLayout("10ca")
+
+
+def test_udev_needs_the_address() -> None:
+    wish = make_wish(match=Match(netdev="x"))
+    (problem,) = render_udev(Host(make_config(make_rule()), (wish,)), Ask()).problems
+    assert problem.startswith('rule "tenant-a" (x): the PCI address of its PF is unknown: render it where the NIC is')
