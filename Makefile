@@ -23,7 +23,7 @@ FUZZ_EXAMPLES := 5000
 MODEL_RUNS := 3000
 SOAK_MINUTES := 30
 
-.PHONY: help setup lint audit wheel deb lintian lab-setup test-fast test demo bench fuzz soak-model soak clean
+.PHONY: help setup lint audit wheel deb lintian lab-setup openstack-setup test-fast test-openstack test demo bench fuzz soak-model soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -72,9 +72,15 @@ lab-setup: setup
 	tests/lab/setup.sh
 
 test-fast: setup lint wheel ## lint and every test that needs no VM
-	$(PYTEST) -m "not lab"
+	$(PYTEST) -m "not lab and not openstack"
 
-test: setup lint lintian lab-setup wheel ## lint, package, every test, the lab VM included
+openstack-setup: setup
+	tests/openstack/setup.sh
+
+test-openstack: openstack-setup wheel ## what render writes, read by nova's and neutron's own code
+	$(PYTEST) --no-cov -m openstack
+
+test: setup lint lintian lab-setup openstack-setup wheel ## lint, package, every test, the lab VM included
 	$(PYTEST)
 
 demo: setup lab-setup deb ## boot the lab VM and show the main job

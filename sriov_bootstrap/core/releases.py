@@ -27,6 +27,7 @@ SINCE = {
 
 PCI_GROUP_SINCE = 15  # nova: add-pci-config-to-pci-group-5648cc0f307f24f8
 DEVICE_SPEC_SINCE = 26  # nova: deprecate-passthrough_whitelist-config-name-0530d502c960d753
+ALIAS_PLACEMENT_SINCE = 27  # nova: bp-pci-device-tracking-in-placement-antelope-082310a2b0337e0e
 SCHEDULER_GROUP_SINCE = 15  # nova: add-scheduler-config-to-scheduler-group-c83bc770e67ac115
 CONF_D_SINCE = 15  # oslo.config 3.20.0 reads /etc/PROJECT/PROJECT.conf.d by itself
 ML2_SRIOV_UNTIL = 14  # neutron 10.0.0 has no [ml2_sriov] and no ml2_conf_sriov.ini

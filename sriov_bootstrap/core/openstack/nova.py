@@ -38,7 +38,7 @@ def render_compute(host: Host, _ask: Ask) -> Rendering:
         "option": option,
         "groups": _once(groups),
         "unused": [port for port in ports if not is_for_nova(port)],
-        "aliases": _aliases(ports),
+        "aliases": _aliases(ports, host.release),
         "alias_option": "alias" if host.release.nova >= releases.PCI_GROUP_SINCE else "pci_alias",
         "report_in_placement": host.config.openstack.report_in_placement,
     }
@@ -146,17 +146,15 @@ def _once(groups: Iterable[dict[str, object]]) -> list[dict[str, object]]:
     return kept
 
 
-def _aliases(ports: Iterable[Port]) -> list[str]:
-    """For flavors; one for each name and chip."""
+def _aliases(ports: Iterable[Port], release: Release) -> list[str]:
+    """For flavors; one for each name and chip. Without pci_in_placement nova looks at the ids alone, and needs them."""
     found: list[str] = []
     for port in ports:
         if not port.rule.alias or not port.device:
             continue
         alias = {"name": port.rule.alias, "device_type": "type-VF"}
-        if port.rule.resource_class:
-            alias |= {"resource_class": port.rule.resource_class}
-        else:
-            alias |= {"vendor_id": port.vendor, "product_id": port.device}
-        alias |= {key: value for key, value in tags(port.rule).items() if key in {"traits", "live_migratable"}}
+        alias |= {"vendor_id": port.vendor, "product_id": port.device}
+        if release.nova >= releases.ALIAS_PLACEMENT_SINCE:
+            alias |= tags(port.rule)
         found.append(_line(alias))
     return list(dict.fromkeys(found))

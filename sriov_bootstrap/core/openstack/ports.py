@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.openstack.host import Host, VfLayout
 from sriov_bootstrap.core.validate import GLOB
 
@@ -73,17 +73,9 @@ def _vfs(pf: PfFacts, target: int | None, layout: VfLayout) -> tuple[Vf, ...] | 
         return there or None
     if pf.num_vfs == target:
         return there
-    if not layout.offset or (target > 1 and not layout.stride):
-        return None
-    return tuple(Vf(index, address_of(pf.pci_address, layout, index)) for index in range(target))
-
-
-def address_of(pf: str, layout: VfLayout, index: int) -> str:
-    """Routing IDs count on from the PF's by offset and stride, over the end of its bus (drivers/pci/iov.c)."""
-    domain, bus, slot, function = re.split("[:.]", pf)
-    number = int(bus, 16) << 8 | int(slot, 16) << 3 | int(function, 16)
-    number += layout.offset + layout.stride * index
-    return f"{domain}:{number >> 8:02x}:{number >> 3 & 0x1F:02x}.{number & 7:x}"
+    texts = {"sriov_totalvfs": target, "sriov_offset": layout.offset, "sriov_stride": layout.stride}
+    places = vf_places(pf.pci_address, {name: str(number) for name, number in texts.items()})
+    return tuple(Vf(index, place) for index, place in enumerate(places)) if len(places) == target else None
 
 
 def exact(text: str) -> str:

@@ -6,22 +6,7 @@ from builders import PF, make_config, make_pf, make_rule, make_wish
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.openstack.host import Ask, Host, VfLayout, parse_layout
 from sriov_bootstrap.core.openstack.netdevs import render_udev
-from sriov_bootstrap.core.openstack.ports import Vf, address_of, resolve_ports
-
-LAYOUT = VfLayout("10ca", 128, 2)
-
-
-@pytest.mark.parametrize(
-    ("pf", "layout", "index", "address"),
-    [
-        ("0000:01:00.0", LAYOUT, 0, "0000:01:10.0"),
-        ("0000:01:00.1", LAYOUT, 6, "0000:01:11.5"),
-        ("0000:3b:00.0", VfLayout("154c", 16, 1), 63, "0000:3b:09.7"),
-        ("10000:3b:00.0", VfLayout("154c", 256, 1), 0, "10000:3c:00.0"),
-    ],
-)
-def test_a_vf_is_where_the_kernel_puts_it(pf: str, layout: VfLayout, index: int, address: str) -> None:
-    assert address_of(pf, layout, index) == address
+from sriov_bootstrap.core.openstack.ports import Vf, resolve_ports
 
 
 @pytest.mark.parametrize(
