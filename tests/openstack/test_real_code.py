@@ -153,7 +153,8 @@ def test_an_alias_is_one_that_nova_understands(tree: HostTree, release: str) -> 
 def test_the_agent_understands_networks_exclusions_and_bandwidths(tree: HostTree, release: str) -> None:
     tree.configure(RULES.replace("EXTRA", "exclude_vfs = [0, 2]") + f'release = "{RELEASES[release]}"\n')
     path = write(tree, "sriov-agent")
-    validate(release, path, "neutron.ml2.sriov.agent")
+    # The agent reads [securitygroup] in the older one, too, but only neutron.ml2 lists it.
+    validate(release, path, "neutron.ml2.sriov.agent", "neutron.ml2")
     mappings, excluded, bandwidths = ask(release, "agent", files=[path])
     assert mappings == {"physnet2": ["ens1f0", "ens1f1"]}
     assert excluded == {"ens1f0": [vf_place(PF, 0), vf_place(PF, 2)]}
