@@ -16,6 +16,7 @@ examples:
   sriov-bootstrap --once --dry-run                          what would be done, which VFs and units it would cost
   sriov-bootstrap --once                                    do it now; works while the daemon runs
   sriov-bootstrap status                                    what is, what should be, and why they differ
+  sriov-bootstrap doctor                                    what is wrong from the firmware to nova and the agent
 
 exit codes:
   0  every PF is as desired          2  wrong usage or config       130  interrupted
@@ -67,6 +68,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"wait until every PF is as desired, {DEFAULT_WAIT_SECONDS:.0f} s at most by default",
     )
+    doctor = verbs.add_parser("doctor", parents=[common, answers], help="what is wrong from the firmware to the agent")
+    doctor.add_argument("explain", nargs="?", choices=("explain",), help="say more of a code, or list all codes")
+    doctor.add_argument("code", nargs="?", default="", metavar="CODE", help="as doctor prints it, such as SB-E101")
     release = verbs.add_parser("release", parents=[common, answers], help="remove VFs that no rule asks for any more")
     _add_acting(release, default=argparse.SUPPRESS)
     release.add_argument("pci_address", metavar="PCI_ADDRESS", help="of the PF, as status shows it")
@@ -85,8 +89,8 @@ def misuse(arguments: Asked) -> str:
         return f"--once and {arguments.verb} do not go together"
     if not arguments.once and arguments.verb != "release" and (arguments.dry_run or arguments.force):
         return "--dry-run and --force go with --once and release"
-    if arguments.json and not arguments.once and arguments.verb not in {"status", "release"}:
-        return "--json goes with --once, status and release"
+    if arguments.json and not arguments.once and arguments.verb not in {"status", "doctor", "release"}:
+        return "--json goes with --once, status, doctor and release"
     if arguments.verb == "render":
         return _misuse_of_render(arguments)
     return ""

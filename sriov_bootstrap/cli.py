@@ -24,6 +24,8 @@ class Arguments(Struct, dict=True):  # argparse keeps words that it does not kno
     files: list[str] | None = None
     words: list[str] | None = None
     pci_address: str = ""
+    explain: str | None = None
+    code: str = ""
     log_format: str = "auto"
     verbose: bool = False
     target: str = ""
@@ -118,6 +120,13 @@ def _dispatch(arguments: Arguments, root: str) -> int:
             from sriov_bootstrap.commands.status import status
 
             code = status(config_paths, as_json=arguments.json, wait_seconds=arguments.wait, root=root)
+        case "doctor":
+            from sriov_bootstrap.commands import doctor
+
+            if arguments.explain:
+                code = doctor.explain(arguments.code, as_json=arguments.json)
+            else:
+                code = doctor.doctor(config_paths, as_json=arguments.json, root=root)
         case "check-config":
             from sriov_bootstrap.commands.check_config import check_config
 

