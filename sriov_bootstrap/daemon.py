@@ -16,6 +16,7 @@ from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.inspecting import Inspection
 from sriov_bootstrap.ports import Host, Job, Udev
 from sriov_bootstrap.reconcile import Loaded
 from sriov_bootstrap.watching import ProcessEnd, Running
@@ -68,6 +69,7 @@ class Daemon:
         self._look_at = NEVER  # safety net or retry
         self._restart_at = NEVER
         self._binding = Binding(host.make_endpoint, now=self._began)
+        self._inspection = Inspection(host, self._on_inspected, clock=clock)
         self._ping_at = NEVER
         self._failures = 0
         self._bus_failures = 0
@@ -104,6 +106,8 @@ class Daemon:
             self._restart_at = NEVER
             job = self._host.start_restarts(self._loaded)
             self._restarts = Running(job, self._on_restarts_end, clock=self._clock)
+        if self._is_ready and self._pass is None and self._restarts is None:
+            self._inspection.step(self._loaded)
         if self._is_ready or (self._pass is None and self._dirty_since == NEVER):
             self._tell()
             if now >= self._binding.due_at:
@@ -119,6 +123,7 @@ class Daemon:
         if self._pass is None:
             due.append(self._next_pass_at())
             due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)
+            due.append(self._inspection.due_at if self._is_ready and self._restarts is None else NEVER)
         due += [job.heard_at + SILENT_SECONDS for job in (self._pass, self._restarts) if job]
         if not self._is_ready:
             due.append(now + READY_RETRY_SECONDS if self._may_be_ready(now) else self._waited_at)
@@ -187,6 +192,7 @@ class Daemon:
             self._look_at = now + AGAIN_SECONDS
         if state.pending and state.pending.changed_at is not None:
             self._restart_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
+        self._inspection.want()
         if report.losses and not self._was_woken and self._dirty_since == NEVER:
             self._say(Level.WARNING, "VFs went away and no udev event said so", LOOK_AT_UDEVD)
         self._watch_jam()
@@ -237,10 +243,17 @@ class Daemon:
         self._is_stale = True
         self._last_follow_up = report
         self._bus_failures = self._bus_failures + 1 if report.problem else 0
+        self._inspection.want()
         if report.problem:
             self._restart_at = now + (followup.retry_delay_seconds(self._bus_failures) or 0.0)
         elif report.due_at is not None:
             self._restart_at = min(self._restart_at, report.due_at)
+
+    # -- doctor --
+
+    def _on_inspected(self) -> None:
+        self._is_stale = True
+        self._wake.set()
 
     # -- events --
 
@@ -275,12 +288,13 @@ class Daemon:
 
     def _tell(self) -> None:
         """The sinks, each given what is new. After READY=1: they take longer to load than the first pass takes."""
+        self._unsaid += self._inspection.news()
         if self._unsaid:
             self._host.emit(self._unsaid)
             self._unsaid = []
         if self._is_stale:
             self._is_stale = False
-            self._host.publish(self._state, self._loaded)
+            self._host.publish(self._state, self._loaded, self._inspection.latest)
             self._host.notify(f"STATUS={self._status()}")
         self._binding.want(self._loaded.config.metrics, now=self._clock())
 
@@ -290,6 +304,7 @@ class Daemon:
     async def _stop(self) -> None:
         """Lets a pass that is about to end do so; one that is not goes on by itself: it keeps what it has begun."""
         self._host.notify("STOPPING=1")
+        self._inspection.stop()
         await self._binding.close()
         deadline = self._clock() + STOP_SECONDS
         while self._pass and (left := deadline - self._clock()) > 0:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from sriov_bootstrap.core.config import Config, Metrics
+from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import Handover, State
@@ -54,8 +55,14 @@ class Host(Protocol):
     def start_restarts(self, loaded: Loaded) -> Job:
         """Starts a round of restarts."""
 
+    def start_inspection(self, loaded: Loaded) -> Job:
+        """Starts doctor's look at the host."""
+
     def job_end(self, line: bytes) -> tuple[State, FollowUpReport]:
         """Understands a job's last line. SriovBootstrapError when the job broke."""
+
+    def inspection_end(self, line: bytes) -> Inspected:
+        """Understands the last line of such a look. SriovBootstrapError when it broke."""
 
     def end(self, pid: int) -> None:
         """Kills a job if it can be killed."""
@@ -66,7 +73,7 @@ class Host(Protocol):
     def reap(self, pid: int) -> None:
         """Takes note of a job's end."""
 
-    def publish(self, value: State, loaded: Loaded) -> None:
+    def publish(self, value: State, loaded: Loaded, found: Inspected) -> None:
         """Gives the metrics endpoint what it shows from now on."""
 
     def make_endpoint(self, metrics: Metrics) -> Endpoint:

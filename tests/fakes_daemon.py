@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from builders import PF, make_rule
 from sriov_bootstrap.core.config import Config, Metrics
+from sriov_bootstrap.core.doctor.finding import Finding, Inspected, inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.plan import Jam, Reason
@@ -112,6 +113,7 @@ class FakeHost:
         self.problems: tuple[str, ...] = ()
         self.passes: list[FakeJob] = []
         self.restarts: list[FakeJob] = []
+        self.looks: list[FakeJob] = []
         self.ended: list[int] = []
         self.asked_to_end: list[int] = []
         self.reaped: list[int] = []
@@ -119,16 +121,19 @@ class FakeHost:
         self.opened = 0
         self.taken: set[str] = set()
         self.published: list[State] = []
+        self.found: list[Inspected] = []
         self.logged: list[Event] = []
         self.notified: list[str] = []
         self.systemd_listens = True
+        self.looks_end_at_once = True
         self._loop = loop
         self._watchdog_seconds = watchdog_seconds
+        self._found: list[Inspected] = []
         self._ends: list[tuple[State, FollowUpReport]] = []
 
     @property
     def jobs(self) -> list[FakeJob]:
-        return self.passes + self.restarts
+        return self.passes + self.restarts + self.looks
 
     def load_config(self, last_good: Config | None) -> Loaded:
         return Loaded(last_good or Config() if self.problems else self.config, self.problems)
@@ -140,6 +145,17 @@ class FakeHost:
     def start_restarts(self, loaded: Loaded) -> FakeJob:
         self.restarts.append(self._job(loaded))
         return self.restarts[-1]
+
+    def start_inspection(self, loaded: Loaded) -> FakeJob:
+        self.looks.append(self._job(loaded))
+        if self.looks_end_at_once:
+            self.end_look(self.looks[-1], Inspected())
+        return self.looks[-1]
+
+    def inspection_end(self, line: bytes) -> Inspected:
+        if not line:
+            raise SriovBootstrapError("its process ended without a report", hint="it was killed, or out of memory")
+        return self._found[int(line)]
 
     def _job(self, loaded: Loaded) -> FakeJob:
         fd, write_end = os.pipe()
@@ -159,6 +175,14 @@ class FakeHost:
         os.close(job.write_end)
         job.write_end = -1
 
+    def end_look(self, job: FakeJob, found: Inspected | None) -> None:
+        """The same for doctor's look."""
+        if found:
+            self._found.append(found)
+            os.write(job.write_end, f"{len(self._found) - 1}\n".encode())
+        os.close(job.write_end)
+        job.write_end = -1
+
     def end(self, pid: int) -> None:
         self.ended.append(pid)
 
@@ -168,9 +192,10 @@ class FakeHost:
     def reap(self, pid: int) -> None:
         self.reaped.append(pid)
 
-    def publish(self, value: State, loaded: Loaded) -> None:
+    def publish(self, value: State, loaded: Loaded, found: Inspected) -> None:
         assert isinstance(loaded, Loaded)
         self.published.append(value)
+        self.found.append(found)
 
     def make_endpoint(self, metrics: Metrics) -> FakeEndpoint:
         return FakeEndpoint(self, f"{metrics.listen} {metrics.web_config}".strip())
@@ -267,6 +292,16 @@ class Stage:
 
     def end_restarts(self, report: FollowUpReport | None, *, state: State | None = None) -> None:
         self.host.end_job(self.host.restarts[-1], (state or make_state(), report) if report else None)
+        self.advance()
+
+    def end_look(self, *findings: Finding) -> None:
+        """doctor's newest look ends with these."""
+        self.host.end_look(self.host.looks[-1], inspected(findings, self.host.found[-1]))
+        self.advance()
+
+    def lose_look(self) -> None:
+        """It dies."""
+        self.host.end_look(self.host.looks[-1], None)
         self.advance()
 
     def settle(self, state: State | None = None) -> None:

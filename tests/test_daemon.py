@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from builders import PF
 from fakes_daemon import CONFIG, START, Stage, degraded, make_state
 from sriov_bootstrap.core.config import Boot, Config, Metrics, Services
-from sriov_bootstrap.core.events import Event, Level
+from sriov_bootstrap.core.doctor.finding import Finding, Inspected
+from sriov_bootstrap.core.events import Event, Level, Value
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PfState
@@ -126,8 +127,10 @@ def test_what_came_between_the_first_pass_and_the_listener_is_looked_at(stage: S
 
 
 def test_a_daemon_with_nothing_to_do_sleeps_until_the_safety_net(settled: Stage) -> None:
-    began, jumps = settled.now, settled.loop.hourglass.jumps
-    settled.advance(599.0)
+    began = settled.now
+    settled.advance(11.0)  # past doctor's look
+    jumps = settled.loop.hourglass.jumps
+    settled.advance(588.0)
     assert settled.loop.hourglass.jumps == jumps + 1  # the test's own
     settled.advance(2.0)
     assert times(settled)[2:] == [round(began + 600.0, 2)]
@@ -473,14 +476,124 @@ def test_passes_go_on_while_units_restart(settled: Stage) -> None:
     assert settled.passes == 4
 
 
+# -- doctor --
+
+STALE_SPEC = Finding("SB-E401", "/etc/nova/nova.conf:3", "")
+STALE_LINE = Finding("SB-W301", "/etc/rc.local:2", "")
+
+
+@pytest.fixture
+def looking(settled: Stage) -> Stage:
+    """A look is under way."""
+    settled.host.looks_end_at_once = False
+    settled.advance(10.1)
+    assert len(settled.host.looks) == 1
+    return settled
+
+
+def test_doctor_looks_once_after_the_last_pass_of_many(settled: Stage) -> None:
+    for _ in range(5):
+        settled.advance(5.0)
+        settled.udev.send(b"r")
+        settled.advance(0.2)
+        settled.end_pass(make_state())
+    assert settled.host.looks == []
+    settled.advance(10.1)
+    assert len(settled.host.looks) == 1
+    settled.advance(500.0)
+    assert len(settled.host.looks) == 1
+
+
+def test_passes_without_end_do_not_put_doctor_off_for_ever(settled: Stage) -> None:
+    for _ in range(30):
+        settled.advance(5.0)
+        settled.udev.send(b"r")
+        settled.advance(0.2)
+        settled.end_pass(make_state())
+    assert len(settled.host.looks) == 1
+
+
+def test_doctor_waits_for_restarts_and_looks_after_them(settled: Stage) -> None:
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    settled.end_pass(make_state(changed_at=settled.loop.time()))
+    settled.advance(60.0)
+    assert (settled.restarts, settled.host.looks) == (1, [])
+    settled.end_restarts(RESTARTED)
+    settled.advance(10.1)
+    assert len(settled.host.looks) == 1
+
+
+def test_what_doctor_finds_is_said_and_published_once(looking: Stage) -> None:
+    looking.end_look(STALE_SPEC)
+    said = Event(
+        Level.WARNING,
+        "doctor has 1 finding: see sriov-bootstrap doctor",
+        {"new": "SB-E401 /etc/nova/nova.conf:3"},
+    )
+    assert looking.host.logged[-1] == said
+    assert looking.host.found[-1] == Inspected((STALE_SPEC,), ("SB-E401",))
+    count = len(looking.host.logged)
+    looking.advance(600.0)
+    looking.end_pass(make_state())
+    looking.advance(10.1)
+    looking.end_look(STALE_SPEC)
+    assert len(looking.host.logged) == count
+
+
+def test_a_finding_that_is_gone_keeps_its_series_and_is_said(looking: Stage) -> None:
+    looking.end_look(STALE_SPEC, STALE_LINE)
+    looking.advance(600.0)
+    looking.end_pass(make_state())
+    looking.advance(10.1)
+    looking.end_look(STALE_LINE)
+    gone: dict[str, Value] = {"gone": "SB-E401 /etc/nova/nova.conf:3"}
+    assert looking.host.logged[-1] == Event(Level.INFO, "doctor has 1 finding: see sriov-bootstrap doctor", gone)
+    looking.advance(600.0)
+    looking.end_pass(make_state())
+    looking.advance(10.1)
+    looking.end_look()
+    assert looking.texts[-1] == "doctor finds nothing any more"
+    assert looking.host.found[-1] == Inspected((), ("SB-E401", "SB-W301"))
+
+
+def test_a_look_that_breaks_is_said_once_and_what_was_found_stands(looking: Stage) -> None:
+    looking.end_look(STALE_SPEC)
+    for _ in range(2):
+        looking.advance(600.0)
+        looking.end_pass(make_state())
+        looking.advance(10.1)
+        looking.lose_look()
+    assert looking.texts.count("doctor's look broke: its process ended without a report") == 1
+    assert looking.host.found[-1] == Inspected((STALE_SPEC,), ("SB-E401",))
+
+
+def test_a_look_that_hangs_is_given_up_and_passes_go_on(looking: Stage) -> None:
+    looking.udev.send(b"r")
+    looking.advance(0.2)
+    assert looking.passes == 3
+    looking.end_pass(make_state())
+    looking.advance(121.0)
+    (look, *_) = looking.host.looks
+    assert looking.host.ended == [look.pid]
+    assert f"doctor's look hung for 120 s and was given up (process {look.pid})" in looking.texts
+
+
+def test_a_look_does_not_keep_us_from_stopping(looking: Stage) -> None:
+    looking.signal(signal.SIGTERM)
+    assert looking.is_over
+    assert looking.host.ended == [looking.host.looks[0].pid]
+
+
 # -- alive --
 
 
 def test_the_watchdog_is_pinged_in_time_and_nothing_else_wakes_us() -> None:
     with Stage(watchdog_seconds=90.0) as stage:
         stage.settle()
+        stage.advance(11.0)  # past doctor's look
         jumps = stage.loop.hourglass.jumps
-        stage.advance(560.0)
+        stage.advance(549.0)
         assert stage.host.notified.count("WATCHDOG=1") == 6
         assert stage.loop.hourglass.jumps == jumps + 7  # and the test's own
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sriov_bootstrap.commands import jobs
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config, Metrics
+from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import Handover, State
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 class DaemonHost:
     """See daemon.Host. The log and the metrics are loaded when first used, which is after READY=1."""
 
-    def __init__(self, machine: HostMachine, notifier: Notifier, *, log_format: str, verbose: bool) -> None:
+    def __init__(self, machine: HostMachine, notifier: Notifier, *, log_format: str, verbose: bool, root: str) -> None:
         """Starts nothing yet."""
         self._machine = machine
+        self._root = root
         self._log_format = log_format
         self._verbose = verbose
         self._log: Log | None = None
@@ -45,6 +47,14 @@ class DaemonHost:
     def start_restarts(self, loaded: Loaded) -> child.Child:
         """A round of restarts."""
         return jobs.start_restarts(self._machine, loaded)
+
+    def start_inspection(self, loaded: Loaded) -> child.Child:
+        """doctor's look."""
+        return jobs.start_inspection(self._machine, loaded, self._root)
+
+    def inspection_end(self, line: bytes) -> Inspected:
+        """What it found."""
+        return jobs.end_of_inspection(line)
 
     def job_end(self, line: bytes) -> tuple[State, FollowUpReport]:
         """What a job came to."""
@@ -65,12 +75,13 @@ class DaemonHost:
         """Takes note of a job's end."""
         child.reap(pid, timeout_seconds=1.0)
 
-    def publish(self, value: State, loaded: Loaded) -> None:
+    def publish(self, value: State, loaded: Loaded, found: Inspected) -> None:
         """The page is made here, once: a scrape only sends it, whatever the kernel is doing."""
         from sriov_bootstrap.edges import metrics
 
         units = loaded.config.services.restart
-        self._page = metrics.exposition(value, config_valid=not loaded.problems, units=units)
+        valid = not loaded.problems
+        self._page = metrics.exposition(value, config_valid=valid, units=units, inspected=found)
 
     def make_endpoint(self, metrics: Metrics) -> "Endpoint":
         """The endpoint for a [metrics] that validate.py has let through."""

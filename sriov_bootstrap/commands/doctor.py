@@ -23,15 +23,19 @@ COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
 def doctor(config_paths: tuple[str, ...], *, as_json: bool, root: str = "") -> int:
     """0 when nothing is wrong, 3 when there are findings. Changes nothing."""
     machine = HostMachine(root=root, config_paths=config_paths)
-    loaded = _load(machine)
-    host = read_host(machine, loaded.config, root)
-    on_host = survey_host(machine, host, loaded.problems, root)
-    diagnosis = diagnose.diagnose(host, on_host, survey_openstack(machine, host, root))
+    diagnosis = look(machine, _load(machine), root)
     if as_json:
         _print_json(diagnosis)
     else:
         _print(diagnosis)
     return ExitCode.DEGRADED if diagnosis.findings else ExitCode.OK
+
+
+def look(machine: HostMachine, loaded: Loaded, root: str) -> Diagnosis:
+    """Reads and judges; the daemon does the same after its passes."""
+    host = read_host(machine, loaded.config, root)
+    on_host = survey_host(machine, host, loaded.problems, root)
+    return diagnose.diagnose(host, on_host, survey_openstack(machine, host, root))
 
 
 def explain(code: str, *, as_json: bool) -> int:

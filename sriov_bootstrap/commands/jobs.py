@@ -4,12 +4,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.doctor.finding import Inspected, inspected, load_inspected
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Handover, State
@@ -18,6 +20,9 @@ from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 
 SAY_SECONDS = 1.0  # often enough to show that a job is alive, seldom enough not to keep the daemon busy
+
+
+End = TypeVar("End", "JobEnd", Inspected)
 
 
 class JobEnd(Struct, frozen=True):
@@ -77,17 +82,40 @@ def start_restarts(machine: HostMachine, loaded: Loaded) -> child.Child:
     return _start(machine, work)
 
 
+def start_inspection(machine: HostMachine, loaded: Loaded, root: str) -> child.Child:
+    """doctor's look in a process of its own; its last line is an Inspected."""
+
+    def work() -> Inspected:
+        from sriov_bootstrap.commands.doctor import look
+
+        latest = inspected(look(machine, loaded, root).findings, load_inspected(machine.files.read_findings()))
+        machine.files.save_findings(msgspec.json.encode(latest))
+        _write_textfile(machine, loaded)
+        return latest
+
+    return _start(machine, work)
+
+
 def end_of(line: bytes) -> JobEnd:
     """Understands a job's last line. Raises SriovBootstrapError when the job broke."""
+    return _end(line, JobEnd)
+
+
+def end_of_inspection(line: bytes) -> Inspected:
+    """The same for doctor's look."""
+    return _end(line, Inspected)
+
+
+def _end(line: bytes, kind: type[End]) -> End:
     try:
-        return msgspec.json.decode(child.checked(line, "a job of the daemon"), type=JobEnd)
+        return msgspec.json.decode(child.checked(line, "a job of the daemon"), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SriovBootstrapError(
             "its process ended without a report", hint="it was killed, or out of memory"
         ) from error
 
 
-def _start(machine: HostMachine, work: Callable[[], JobEnd]) -> child.Child:
+def _start(machine: HostMachine, work: Callable[[], JobEnd | Inspected]) -> child.Child:
     """A job that is told to stop does so, unless it has begun to write: between two writes a PF may have no VFs."""
 
     def job(send: child.Send) -> None:
@@ -124,7 +152,8 @@ def _write_textfile(machine: HostMachine, loaded: Loaded) -> None:
     try:
         saved = machine.load_state()[0]
         units = loaded.config.services.restart
-        page = metrics.exposition(saved, config_valid=not loaded.problems, units=units)
+        found = load_inspected(machine.files.read_findings())
+        page = metrics.exposition(saved, config_valid=not loaded.problems, units=units, inspected=found)
         metrics.write_textfile(Path(path), page)
     except SriovBootstrapError as error:
         machine.say(error.message)

@@ -24,7 +24,7 @@ def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: 
     from sriov_bootstrap.edges.notify import Notifier
     from sriov_bootstrap.edges.udev import Udev
 
-    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, verbose=verbose)
+    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, verbose=verbose, root=root)
     gc.collect()
     gc.freeze()  # what is loaded now stays shared with every child that is forked from here
     asyncio.run(Daemon(host, Udev(), loaded, first, state).run())

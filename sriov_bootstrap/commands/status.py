@@ -10,6 +10,7 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.commands.machine import HostMachine, progress_printer
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
 from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.doctor.finding import load_inspected
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.errors import ConfigError, ExitCode
@@ -78,6 +79,9 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
         )
     if report.jam:
         notes.append(f"{report.jam}, for {machine.monotonic() - report.jam.began_at:.0f} s")
+    if findings := load_inspected(machine.files.read_findings()).findings:
+        number = f"{len(findings)} finding{'s' * (len(findings) > 1)}"
+        notes.append(f"doctor had {number} when the daemon looked: sriov-bootstrap doctor")
     if saved.pending:
         notes.append("restarts are pending, because VFs changed of: " + ", ".join(saved.pending.pci_addresses))
     if not saved.counters.passes:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core.causes import name_of
+from sriov_bootstrap.core.doctor.finding import Finding, Severity
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome
 from sriov_bootstrap.core.plan import SetNumVfs
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, PfState, Result
@@ -65,6 +66,24 @@ def follow_up_events(report: FollowUpReport, before: FollowUpReport) -> tuple[Ev
         fields: dict[str, Value] = {"unit": one.unit, "seconds": round(one.seconds, 3), "changed": because}
         events.append(Event(Level.INFO if good else Level.ERROR, text, fields))
     return tuple(events)
+
+
+def findings_event(findings: tuple[Finding, ...], before: tuple[Finding, ...]) -> Event | None:
+    """One line when what doctor finds has changed; None when it has not."""
+    new = [one for one in findings if one not in before]
+    gone = [one for one in before if one not in findings]
+    if not new and not gone:
+        return None
+    if not findings:
+        return Event(Level.INFO, "doctor finds nothing any more", {"gone": _places(gone)})
+    fields: dict[str, Value] = {key: _places(some) for key, some in (("new", new), ("gone", gone)) if some}
+    is_bad = any(one.severity is Severity.ERROR for one in new)
+    text = f"doctor has {len(findings)} finding{'s' * (len(findings) > 1)}: see sriov-bootstrap doctor"
+    return Event(Level.WARNING if is_bad else Level.INFO, text, fields)
+
+
+def _places(findings: list[Finding]) -> str:
+    return ", ".join(f"{one.code} {one.place}" for one in findings)
 
 
 def _problem(text: str, detail: str = "") -> Event:

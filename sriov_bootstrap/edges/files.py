@@ -36,6 +36,7 @@ class Files:
         self._config_paths = config_paths
         self._run = f"{self._root}/run/sriov-bootstrap"
         self._state = f"{self._run}/state.json"
+        self._findings = f"{self._run}/findings.json"
         self._write_lock = f"{self._run}/write.lock"
 
     def read_config(self) -> tuple[ConfigFile, ...]:
@@ -68,6 +69,20 @@ class Files:
                 f"{self._state} could not be saved: {error.strerror}: a restart of the service forgets what it counted"
             )
         return ""
+
+    def read_findings(self) -> bytes:
+        """findings.json, b"" if it cannot be read."""
+        try:
+            with open(self._findings, "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+    def save_findings(self, data: bytes) -> None:
+        """Replaces it. Where that fails nobody but status and the textfile knows less."""
+        with contextlib.suppress(OSError):
+            os.makedirs(self._run, mode=0o755, exist_ok=True)
+            replace_file(self._findings, data)
 
     def forget_answer(self, name: str) -> None:
         """Takes an earlier answer of a helper unit away: it must not pass for the next one. Raises SysfsError."""

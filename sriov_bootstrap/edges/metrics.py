@@ -7,6 +7,7 @@ systemd's cgroup metrics have them fresh. Everything is built anew each time, or
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import accumulate
@@ -17,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.core.doctor.finding import Inspected, severity_of
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State
@@ -25,6 +27,8 @@ from sriov_bootstrap.errors import SriovBootstrapError
 PF_LABELS = ("pci_address", "netdev", "rule")
 PF_INFO_LABELS = (*PF_LABELS, "driver", "vendor_id", "device_id", "numa_node", "physical_network")
 VF_INFO_LABELS = ("pci_address", "pf_pci_address", "vf", "driver", "iommu_group", "in_use")
+
+NOTHING_FOUND = Inspected()
 
 Labels = tuple[str, ...]
 Lines = Mapping[Labels, PfReport]
@@ -38,7 +42,14 @@ PF_GAUGES: tuple[tuple[str, str, Callable[[PfReport], float]], ...] = (
 )
 
 
-def exposition(state: State, *, config_valid: bool, units: Iterable[str] = (), version: str = __version__) -> bytes:
+def exposition(
+    state: State,
+    *,
+    config_valid: bool,
+    units: Iterable[str] = (),
+    inspected: Inspected = NOTHING_FOUND,
+    version: str = __version__,
+) -> bytes:
     """The whole page in text format 0.0.4. `units`: exported with 0 before their first restart."""
     families = [
         *_of_pfs(state),
@@ -47,6 +58,7 @@ def exposition(state: State, *, config_valid: bool, units: Iterable[str] = (), v
         _gauge("config_valid", "Whether the config on disk is the one in use.", config_valid),
         *_of_passes(state),
         *_of_units(state.counters, units),
+        _findings(inspected),
     ]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(families))
@@ -172,6 +184,16 @@ def _of_units(counters: Counters, units: Iterable[str]) -> Iterator[Metric]:
     names = {*units}
     yield _by_unit("service_restarts", "Restarts done after VFs changed.", counters.restarts, names)
     yield _by_unit("service_restart_failures", "Restarts that failed.", counters.restart_failures, names)
+
+
+def _findings(inspected: Inspected) -> Metric:
+    """A series for each code that was found since boot: dozens of zeros on every host would tell nobody anything."""
+    counts = Counter(one.code for one in inspected.findings)
+    meaning = "What sriov-bootstrap doctor finds; a code has its series once it was found."
+    family = GaugeMetricFamily("sriov_bootstrap_findings", meaning, labels=("code", "severity"))
+    for code in inspected.codes:
+        family.add_metric([_text(code), severity_of(code)], counts[code])
+    return family
 
 
 def _by_unit(name: str, meaning: str, counts: Mapping[str, int], units: set[str]) -> Metric:

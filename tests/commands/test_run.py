@@ -12,6 +12,7 @@ import pytest
 from builders import PF
 from fakes_host import HostTree, rule
 from service import ENOUGH, QUIET, free_port, running, scrape
+from sriov_bootstrap.cli import main
 from sriov_bootstrap.edges.files import Files
 
 
@@ -199,3 +200,23 @@ def test_a_write_that_hangs_stops_neither_ready_nor_a_scrape_nor_the_stop(tree: 
 
 def children_of(pid: int) -> list[int]:
     return [int(word) for task in Path(f"/proc/{pid}/task").glob("*/children") for word in task.read_text().split()]
+
+
+def test_what_doctor_finds_is_in_the_log_the_metrics_and_status(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4) + f'[metrics]\nlisten = "127.0.0.1:{port}"\n')
+    with running(tree) as service:
+        service.wait_for("READY=1")
+        tree.configure("[[pf\n")
+        service.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + ENOUGH
+        while b'sriov_bootstrap_findings{code="SB-E701",severity="error"} 1.0' not in scrape(port):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert main(["status"], root=str(tree.root)) == 3
+        assert "note: doctor had 1 finding when the daemon looked: sriov-bootstrap doctor\n" in capsys.readouterr().out
+        _, log, _ = service.stop()
+    assert '<4>doctor has 1 finding: see sriov-bootstrap doctor | new="SB-E701 ' in log

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from promtool import promtool
+from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State
@@ -72,11 +73,12 @@ STATE = State(
         udev_resyncs=1,
     ),
 )
+FOUND = Inspected((Finding("SB-E401", "a:1", ""), Finding("SB-E401", "a:2", "")), ("SB-E401", "SB-W301"))
 UNITS = ("neutron-sriov-agent.service", "nova-compute.service")
 
 
 def page(state: State = STATE, *, config_valid: bool = True) -> str:
-    return exposition(state, config_valid=config_valid, units=UNITS, version="1.2.3").decode()
+    return exposition(state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3").decode()
 
 
 def values(state: State) -> dict[tuple[str, ...], float]:
@@ -141,7 +143,7 @@ def test_the_page_says_nothing_that_an_unprivileged_user_of_the_host_could_not_r
     }
     assert labels == {
         *("pci_address", "netdev", "rule", "driver", "vendor_id", "device_id", "numa_node", "physical_network"),
-        *("pf_pci_address", "vf", "iommu_group", "in_use", "reason", "version", "unit", "le"),
+        *("pf_pci_address", "vf", "iommu_group", "in_use", "reason", "version", "unit", "le", "code", "severity"),
     }
     assert 'in_use="1"' in text
     assert not any(word in text for word in ("qemu", "4711", "instance-"))

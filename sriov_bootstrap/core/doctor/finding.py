@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
 
 
@@ -27,7 +28,12 @@ class Finding(Struct, frozen=True):
     @property
     def severity(self) -> Severity:
         """As its code says: SB-E101, SB-W102."""
-        return Severity.ERROR if self.code.startswith("SB-E") else Severity.WARNING
+        return severity_of(self.code)
+
+
+def severity_of(code: str) -> Severity:
+    """The letter says it."""
+    return Severity.ERROR if code.startswith("SB-E") else Severity.WARNING
 
 
 class Explanation(Struct, frozen=True):
@@ -42,3 +48,24 @@ class Diagnosis(Struct, frozen=True):
 
     findings: tuple[Finding, ...] = ()
     unseen: tuple[str, ...] = ()
+
+
+class Inspected(Struct, frozen=True):
+    """What the daemon's last look found. `codes`: all that were found since boot, so that their series end in 0."""
+
+    findings: tuple[Finding, ...] = ()
+    codes: tuple[str, ...] = ()
+
+
+def inspected(findings: tuple[Finding, ...], before: Inspected) -> Inspected:
+    """The look after `before`. Only codes and places outlive it: what was read of a file may be a secret."""
+    kept = tuple(Finding(one.code, one.place, "") for one in findings)
+    return Inspected(kept, tuple(sorted({*before.codes, *(one.code for one in kept)})))
+
+
+def load_inspected(data: bytes) -> Inspected:
+    """findings.json; nothing where there is none, or one of another version."""
+    try:
+        return msgspec.json.decode(data, type=Inspected)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Inspected()

@@ -3,7 +3,7 @@ import pytest
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor import diagnose
 from sriov_bootstrap.core.doctor.codes import CODES
-from sriov_bootstrap.core.doctor.finding import Diagnosis, Finding, Severity
+from sriov_bootstrap.core.doctor.finding import Diagnosis, Finding, Inspected, Severity, inspected, load_inspected
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.openstack.host import Host
@@ -20,6 +20,18 @@ def test_a_broken_config_is_a_finding_with_its_file() -> None:
             Finding("SB-E701", "host", "odd", remedy=remedy),
         ),
         ("a", "b"),
+    )
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b'{"findings": [{"code": 1}]}', b"[" * 100_000])
+def test_a_file_of_findings_that_is_none_counts_as_none(data: bytes) -> None:
+    assert load_inspected(data) == Inspected()
+
+
+def test_what_was_read_does_not_outlive_the_look() -> None:
+    finding = Finding("SB-E402", "nova.conf:3", "is no option", evidence="password hunter2", remedy="x")
+    assert inspected((finding,), Inspected(codes=("SB-E401",))) == Inspected(
+        (Finding("SB-E402", "nova.conf:3", ""),), ("SB-E401", "SB-E402")
     )
 
 

@@ -1,0 +1,87 @@
+"""What `doctor` finds, kept up to date after passes: in a job of its own, which holds no lock and nobody waits for."""
+
+from collections.abc import Callable
+
+from sriov_bootstrap.core.doctor.finding import Inspected
+from sriov_bootstrap.core.events import Event, Level, findings_event
+from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.ports import Host
+from sriov_bootstrap.reconcile import Loaded
+from sriov_bootstrap.watching import Running
+
+# After a pass come restarts, and a look before them would find what they are about to mend.
+QUIET_SECONDS = 10.0
+PATIENCE_SECONDS = 120.0  # passes that do not end must not put it off for ever
+SILENT_SECONDS = 120.0
+NEVER = float("inf")
+
+
+class Inspection:
+    """`due_at` (CLOCK_MONOTONIC) is when `step` has work; `ended` is called when there may be something new."""
+
+    def __init__(self, host: Host, ended: Callable[[], None], *, clock: Callable[[], float]) -> None:
+        self.latest = Inspected()
+        self._host = host
+        self._ended = ended
+        self._clock = clock
+        self._job: Running | None = None
+        self._quiet_at = self._patient_until = NEVER
+        self._news: list[Event] = []
+        self._trouble = ""
+
+    @property
+    def due_at(self) -> float:
+        """When there is something to start, or to give up."""
+        if self._job:
+            return self._job.heard_at + SILENT_SECONDS
+        return min(self._quiet_at, self._patient_until)
+
+    def want(self) -> None:
+        """A pass has ended, or units were restarted."""
+        now = self._clock()
+        self._quiet_at = now + QUIET_SECONDS
+        self._patient_until = min(self._patient_until, now + PATIENCE_SECONDS)
+
+    def step(self, loaded: Loaded) -> None:
+        """Starts a look that is due; gives one up that hangs: the next pass asks for another."""
+        if self._clock() < self.due_at:
+            return
+        if self._job:
+            pid = self.stop()
+            self._complain(f"doctor's look hung for {SILENT_SECONDS:g} s and was given up (process {pid})", "")
+        else:
+            self._quiet_at = self._patient_until = NEVER
+            self._job = Running(self._host.start_inspection(loaded), self._on_end, clock=self._clock)
+
+    def stop(self) -> int:
+        """Ends a look that is under way, and returns its process; 0 when there is none."""
+        job, self._job = self._job, None
+        if job:
+            job.let_go()
+            self._host.end(job.pid)
+        return job.pid if job else 0
+
+    def news(self) -> list[Event]:
+        """What is to be said, once."""
+        news, self._news = self._news, []
+        return news
+
+    def _on_end(self, line: bytes) -> None:
+        job, self._job = self._job, None
+        if job:
+            self._host.reap(job.pid)
+        try:
+            latest = self._host.inspection_end(line)
+        except SriovBootstrapError as error:
+            self._complain(f"doctor's look broke: {error.message}", error.hint)
+        else:
+            if event := findings_event(latest.findings, self.latest.findings):
+                self._news.append(event)
+            self.latest, self._trouble = latest, ""
+        self._ended()
+
+    def _complain(self, text: str, hint: str) -> None:
+        """Said once: what was found before stands."""
+        if not self._trouble:
+            self._news.append(Event(Level.WARNING, text, {"hint": hint} if hint else {}))
+        self._trouble = text
