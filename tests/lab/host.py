@@ -166,7 +166,9 @@ class Guest:
 
         def is_settled(scrape: Scrape) -> bool:
             shown = {pf: scrape.value("sriov_pf_vfs", pci_address=pf) for pf in expected}
-            return scrape.is_quiet and shown == expected and self.vfs(*expected) == expected
+            as_expected = scrape.is_quiet and shown == expected and self.vfs(*expected) == expected
+            # The page is that of the last pass. While the one under way has just made VFs again, both look right.
+            return as_expected and not self.status()["pending_restart"]
 
         return self.until_scrape(is_settled, f"{expected} and nothing pending")
 

@@ -121,3 +121,17 @@ def test_a_vf_below_a_macvtap_is_in_use_wherever_the_macvtap_is(guest: Guest, ne
     assert guest.vf_incarnations(PF1) == vfs
     guest.check(f"ip netns delete {netns}; ip link set {lower} down")
     guest.settle({PF1: 1, PF2: 7})
+
+
+def test_a_vf_in_a_bond_is_in_use_though_it_has_no_address(guest: Guest) -> None:
+    guest.configure(address_rule(PF1, 2, vf_driver="kernel"), address_rule(PF2))
+    assert guest.once().rc == 0
+    (lower, _), vfs = vf_netdevs(guest, 2), guest.vf_incarnations(PF1)
+    guest.check(f"ip link add bond7 type bond; ip link set {lower} down; ip link set {lower} master bond7")
+    guest.configure(address_rule(PF1, 1, vf_driver="kernel"), address_rule(PF2))
+    done = guest.once()
+    assert done.rc == 3, done
+    assert f"VF 0 0000:01:10.0 is in use: netdev {lower} is below bond7" in done.stdout
+    assert guest.vf_incarnations(PF1) == vfs
+    guest.check(f"ip link delete bond7; ip link set {lower} down")
+    guest.settle({PF1: 1, PF2: 7})
