@@ -3,7 +3,7 @@
 from sriov_bootstrap.commands.machine import HostMachine, progress_printer
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.render import render
-from sriov_bootstrap.edges.templates import read_template
+from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.errors import ExitCode
 from sriov_bootstrap.reconcile import read_facts
 
@@ -14,5 +14,5 @@ def init(*, root: str = "") -> int:
     pfs = read_facts(machine, Config())
     links = machine.read_links()
     altnames = {pf.pci_address: links.by_name[pf.netdev].altnames for pf in pfs if pf.netdev in links.by_name}
-    print(render(read_template("config.toml.j2"), {"pfs": pfs, "altnames": altnames}), end="")
+    print(render(read_template("config.toml.j2"), {"pfs": pfs, "altnames": altnames, "schema": schema_uri()}), end="")
     return ExitCode.OK

@@ -1,0 +1,70 @@
+"""The JSON Schema of the config, for editors: schema.py > sriov_bootstrap/templates/config.schema.json.
+
+The types say what is allowed, the manual what it means: neither is written twice.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.validate import MAX_NUM_VFS
+
+MANUAL = Path(__file__).parents[1] / "docs" / "man" / "sriov-bootstrap.toml.5"
+ITEM = re.compile(r"^\.It Ic (\w+)\n(.*?)(?=^\.(?:It|El|S[hs])\b)", re.MULTILINE | re.DOTALL)
+ESCAPES = {r"\(dq": '"', r"\&": "", r"\-": "-"}
+NUM_VFS = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": MAX_NUM_VFS},
+        {"type": "string", "pattern": "^(max|[1-9]?[0-9]%|100%)$"},
+    ]
+}
+
+
+def main() -> None:
+    sys.stdout.write(schema(MANUAL.read_text()))
+
+
+def schema(manual: str) -> str:
+    """The text of the file."""
+    found: dict[str, Any] = msgspec.json.schema(Config)
+    meanings = {key: plain(text) for key, text in ITEM.findall(manual)}
+    for definition in found["$defs"].values():
+        definition.pop("description", None)  # written for those who read the code
+        for key, value in definition.get("properties", {}).items():
+            if key in meanings:
+                definition["properties"][key] = _described(value, meanings[key])
+    rule = found["$defs"]["PfRule"]["properties"]
+    rule["num_vfs"] |= NUM_VFS
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sriov-bootstrap.toml(5)"}
+    return json.dumps(head | found, indent=1) + "\n"
+
+
+def plain(mdoc: str) -> str:
+    """A piece of mdoc(7) without its macros."""
+    words = []
+    for line in mdoc.splitlines():
+        macro, _, rest = line.partition(" ") if line.startswith(".") else ("", "", line)
+        if macro in {".Bl", ".El", ".It", ".Pp"}:
+            continue
+        text = re.sub(r"^(\S+) (\d)\b", r"\1(\2)", rest) if macro == ".Xr" else re.sub(r"\b(?:Pa|Ql) ", "", rest)
+        words.append(f"({text})" if macro == ".Pq" else text)
+    text = re.sub(r" ([.,:;])(?=[ )]|$)", r"\1", " ".join(words))
+    for escape, character in ESCAPES.items():
+        text = text.replace(escape, character)
+    return re.sub(r":$", ".", text.strip())  # a list follows in the manual
+
+
+def _described(value: dict[str, Any], meaning: str) -> dict[str, Any]:
+    """Beside a $ref older editors see nothing, so it goes into an allOf of its own."""
+    if "$ref" in value:
+        return {"description": meaning, "allOf": [{"$ref": value.pop("$ref")}], **value}
+    return {"description": meaning, **value}
+
+
+if __name__ == "__main__":
+    main()
