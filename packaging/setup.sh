@@ -29,6 +29,8 @@ missing_packages() {
     has_command mandoc || echo mandoc
     has_command openssl || echo openssl
     has_command curl || echo curl
+    has_command zsh || echo zsh
+    has_command fish || echo fish
     if has_command dpkg-query; then
         for package in debhelper dh-python pybuild-plugin-pyproject python3-all python3-setuptools; do
             has_package "$package" || echo "$package"
