@@ -15,16 +15,19 @@ RUN = "/run/sriov-bootstrap"
 
 @pytest.fixture
 def full_run(guest: Guest) -> Iterator[Guest]:
-    """A file system of our own, or somebody else makes room in /run again."""
-    guest.check(f"systemctl stop {UNIT}; mount -t tmpfs -o size=64k,mode=755 lab {RUN}; systemctl start {UNIT}")
+    """A file system of our own, or somebody else makes room in /run again.
+
+    What the daemon knows moves with it: an older state.json would not say that the autoprobe that is off is its own doing.
+    """
+    kept = "/tmp/state.json"
+    mount = f"mount -t tmpfs -o size=64k,mode=755 lab {RUN}"
+    guest.check(f"systemctl stop {UNIT} && cp {RUN}/state.json {kept} && {mount} && mv {kept} {RUN}/")
+    guest.check(f"systemctl start {UNIT}")
     guest.settle({PF1: 7, PF2: 7})
     guest.run(f"dd if=/dev/zero of={RUN}/filler bs=4k")
     yield guest
-    # What it knows goes on with it: an older state.json would not say whose autoprobe it is that is off.
-    guest.check(
-        f"systemctl stop {UNIT}; cp {RUN}/state.json /tmp/state.json; umount --lazy {RUN};"
-        f" mv /tmp/state.json {RUN}/state.json; systemctl start {UNIT}"
-    )
+    guest.check(f"systemctl stop {UNIT} && cp {RUN}/state.json {kept} && umount --lazy {RUN} && mv {kept} {RUN}/")
+    guest.check(f"systemctl start {UNIT}")
 
 
 def test_a_full_run_costs_neither_vfs_nor_a_restart(full_run: Guest) -> None:

@@ -1,0 +1,67 @@
+"""Upgrading, removing, purging and installing the package again changes no VF and restarts nobody."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .consumers import install_package, newest_package
+from .host import CONFIG_FILE, NOVA, PF1, PF2, UNIT, Guest, address_rule
+
+NEWER = "99~lab"
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """The package under test as its own successor."""
+    tree = tmp_path / "tree"
+    package = tmp_path / f"sriov-bootstrap_{NEWER}_all.deb"
+    subprocess.run(["dpkg-deb", "--raw-extract", newest_package(), tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    lines = control.read_text().splitlines(keepends=True)
+    control.write_text("".join(f"Version: {NEWER}\n" if line.startswith("Version:") else line for line in lines))
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, package], check=True, stdout=subprocess.DEVNULL)
+    return package
+
+
+@pytest.fixture
+def reinstalled(guest: Guest) -> Iterator[Guest]:
+    """Leaves the package under test installed, whatever happens."""
+    yield guest
+    install_package(guest.vm, newest_package())
+    guest.check(f"systemctl enable --now {UNIT}")
+
+
+def test_no_step_in_the_life_of_the_package_touches_a_vf(reinstalled: Guest, newer: Path) -> None:
+    guest = reinstalled
+    guest.configure(address_rule(PF1, 4), address_rule(PF2))
+    guest.settle({PF1: 4, PF2: 7})
+    config, nova = guest.check(f"cat {CONFIG_FILE}"), guest.starts(NOVA)
+    vfs = guest.vf_incarnations(PF1), guest.vf_incarnations(PF2)
+    main_pid = guest.service("MainPID")
+
+    def nothing_has_changed() -> None:
+        assert (guest.vf_incarnations(PF1), guest.vf_incarnations(PF2)) == vfs
+        assert guest.check(f"cat {CONFIG_FILE}") == config
+        assert guest.starts(NOVA) == nova
+
+    install_package(guest.vm, newer)  # an upgrade
+    assert guest.check("dpkg-query -W -f '${Version}' sriov-bootstrap") == NEWER
+    assert guest.service("MainPID") not in {main_pid, "0"}
+    guest.settle({PF1: 4, PF2: 7})
+    nothing_has_changed()
+
+    guest.check("dpkg --remove sriov-bootstrap", timeout_seconds=300)
+    assert guest.run(f"systemctl is-active {UNIT}").stdout == "inactive\n"
+    assert guest.run("command -v sriov-bootstrap").rc != 0
+    nothing_has_changed()
+
+    install_package(guest.vm, newest_package())
+    assert guest.service("UnitFileState") == "enabled"
+    guest.settle({PF1: 4, PF2: 7})
+    nothing_has_changed()
+
+    guest.check("dpkg --purge sriov-bootstrap", timeout_seconds=300)
+    assert guest.run("ls -d /run/sriov-bootstrap /usr/lib/sriov-bootstrap").stdout == ""
+    nothing_has_changed()  # what an administrator wrote is not the package's to remove
