@@ -17,9 +17,9 @@ RUN = "/run/sriov-bootstrap"
 def full_run(guest: Guest) -> Iterator[Guest]:
     """A file system of our own, or somebody else makes room in /run again.
 
-    What the daemon knows moves with it: an older state.json would not say that the autoprobe that is off is its own doing.
+    What the daemon knows moves with it: an older state.json would not say whose doing it is that autoprobe is off.
     """
-    kept = "/tmp/state.json"
+    kept = "/root/state.json"
     mount = f"mount -t tmpfs -o size=64k,mode=755 lab {RUN}"
     guest.check(f"systemctl stop {UNIT} && cp {RUN}/state.json {kept} && {mount} && mv {kept} {RUN}/")
     guest.check(f"systemctl start {UNIT}")
