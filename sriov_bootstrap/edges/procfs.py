@@ -94,6 +94,11 @@ class Procfs:
         found = re.search(r"^vendor_id\s*:\s*(\S+)", self._text("cpuinfo"), re.MULTILINE)
         return found[1] if found else ""
 
+    def is_guest(self) -> bool:
+        """Whether this is a VM, as far as its hypervisor says so (x86)."""
+        flags = re.search(r"^flags\s*:(.*)$", self._text("cpuinfo"), re.MULTILINE)
+        return "hypervisor" in (flags[1].split() if flags else ())
+
     def _devices(self, pid: str) -> tuple[set[str], bool]:
         """What this process has open, and False if it has a vfio device without a word of which one it is.
 

@@ -1,4 +1,4 @@
-"""/sys: the only module that reads or writes it.
+"""/sys: the only module that writes it; beside it edges/pci.py reads what doctor alone wants.
 
 Never reads sriov_numvfs outside a write: that read waits for the PF's device lock, which any write or probe of the PF
 holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
@@ -7,6 +7,8 @@ holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link 
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+
+from msgspec.structs import replace
 
 from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawNetdev, RawPf, RawVf, vf_places
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
@@ -32,6 +34,16 @@ class Sysfs:
         """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
         pfs = (self._read_pf(address) for address in sorted(only or _names(self._devices)))
         return tuple(pf for pf in pfs if pf)
+
+    def read_functions(self) -> tuple[RawPf, ...]:
+        """Every network function, PF or not; the attribute `physfn` of a VF is the address of its PF."""
+        found = []
+        for address in sorted(_names(self._devices)):
+            folder = f"{self._devices}/{address}"
+            if _read(f"{folder}/class").startswith(NETWORK_CLASSES):
+                raw = self._read_function(address)
+                found.append(replace(raw, attributes=raw.attributes | {"physfn": _link_name(f"{folder}/physfn")}))
+        return tuple(found)
 
     def read_functions_of(self, pf: str) -> tuple[RawVf, ...]:
         """Its VFs by their place on the bus: while one is destroyed, the links that say whose it is go first.
@@ -82,6 +94,10 @@ class Sysfs:
             return None
         if not _read(f"{folder}/class").startswith(NETWORK_CLASSES):
             return None
+        return self._read_function(address)
+
+    def _read_function(self, address: str) -> RawPf:
+        folder = f"{self._devices}/{address}"
         names = _names(folder)
         return RawPf(
             pci_address=address,

@@ -1,0 +1,104 @@
+import pytest
+
+from sriov_bootstrap.core.doctor.modprobe import (
+    Line,
+    blocking,
+    claiming,
+    effective,
+    is_in_tree,
+    parameters,
+    parse,
+)
+
+IGB = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
+ALIASES = """\
+# Aliases extracted from modules themselves.
+alias pci:v00008086d000010CAsv*sd*bc*sc*i* igbvf
+alias pci:v00008086d000010C9sv*sd*bc*sc*i* igb
+alias pci:v00008086d000010C9sv*sd*bc*sc*i* igb
+alias pci:v00008086d*sv*sd*bc02sc00i00* igb_generic
+alias pci:v00008086d000010C9sv00001234sd*bc*sc*i* other
+alias pci:v00008086d000010C9sv*
+"""
+
+
+def test_lines_are_joined_counted_and_stripped_of_comments() -> None:
+    text = "# options igb max_vfs=1\n\noptions igb \\\n  max_vfs=32\n\tblacklist igbvf # why\nblacklist"
+    assert parse({"/etc/modprobe.d/a.conf": text}, ()) == (
+        Line("/etc/modprobe.d/a.conf:3", ("options", "igb", "max_vfs=32")),
+        Line("/etc/modprobe.d/a.conf:5", ("blacklist", "igbvf", "#", "why")),
+        Line("/etc/modprobe.d/a.conf:6", ("blacklist",)),
+    )
+
+
+def test_the_kernel_command_line_says_the_same_things() -> None:
+    words = ("modprobe.blacklist=igb,,ixgbe", "module_blacklist=ice", "igb.max_vfs=7", "quiet")
+    assert [line.words for line in parse({}, words)] == [
+        ("blacklist", "igb"),
+        ("blacklist", "ixgbe"),
+        ("blacklist", "ice"),
+        ("options", "igb", "max_vfs=7"),
+    ]
+
+
+def test_a_file_hides_those_of_its_name_in_lower_folders() -> None:
+    texts = {"/etc/modprobe.d/a.conf": "1", "/lib/modprobe.d/a.conf": "2", "/lib/modprobe.d/b.conf": "3"}
+    assert effective(texts) == {"/etc/modprobe.d/a.conf": "1", "/lib/modprobe.d/b.conf": "3"}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_blocked"),
+    [
+        ("blacklist mlx5-core", True),
+        ("blacklist", False),
+        ("blacklist igb", False),
+        ("install mlx5_core /bin/false", True),
+        ("install mlx5_core /usr/bin/true", True),
+        ("install mlx5_core :", True),
+        ("install mlx5_core", False),
+        ("install mlx5_core /sbin/modprobe --ignore-install mlx5_core", False),
+        ("install igb /bin/false", False),
+        ("softdep mlx5_core pre: x", False),
+    ],
+)
+def test_what_keeps_a_module_from_loading(text: str, *, is_blocked: bool) -> None:
+    assert bool(blocking(parse({"f": text}, ()), "mlx5_core")) is is_blocked
+
+
+def test_parameters_of_a_module() -> None:
+    lines = parse({"f": "options igb max_vfs=32 debug=1\noptions ixgbe max_vfs=3\noptions\nalias igb x"}, ())
+    assert list(parameters(lines, "igb", "max_vfs")) == [("f:1", "32")]
+
+
+@pytest.mark.parametrize(
+    ("modalias", "modules"),
+    [
+        (IGB, ("igb", "igb_generic")),
+        (IGB.replace("bc02", "bc01"), ("igb",)),
+        (IGB.replace("10C9", "1234"), ("igb_generic",)),
+        (IGB.replace("8086", "15B3"), ()),
+        ("", ()),
+        ("pci:", ()),
+    ],
+)
+def test_modules_that_drive_a_device(modalias: str, modules: tuple[str, ...]) -> None:
+    assert claiming(ALIASES, modalias) == modules
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("kernel/drivers/net/ethernet/intel/igb/igb.ko.xz: kernel/drivers/dca/dca.ko.xz\n", True),
+        ("/lib/modules/6.1/kernel/drivers/net/igb.ko:\n", True),
+        ("updates/dkms/igb.ko:\n", False),
+        ("extra/igb.ko.zst: x\n", False),
+        ("kernel/drivers/net/igbvf.ko: igb.ko\n", None),
+        ("", None),
+    ],
+)
+def test_whether_a_module_is_the_kernels_own(text: str, answer: bool | None) -> None:  # noqa: FBT001
+    assert is_in_tree(text, "igb") is answer
+
+
+def test_a_module_is_found_however_its_file_spells_it() -> None:
+    assert is_in_tree("kernel/drivers/vfio-pci.ko: x\n", "vfio_pci") is True
