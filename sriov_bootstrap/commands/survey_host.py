@@ -1,10 +1,14 @@
 """Reads what `doctor` wants to know of this host: the edges as the eyes of core/doctor/host_checks.py."""
 
 from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.survey_kernel import survey_kernel
+from sriov_bootstrap.commands.survey_nic import survey_nics
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.openstack.host import Host
 
 
-def survey_host(_machine: HostMachine, _host: Host, config_problems: tuple[str, ...], _root: str) -> HostSurvey:
+def survey_host(machine: HostMachine, host: Host, config_problems: tuple[str, ...], root: str) -> HostSurvey:
     """Changes nothing, and needs no root: what may not be read is said."""
-    return HostSurvey(config_problems)
+    kernel, unseen_of_kernel = survey_kernel(machine, host, root)
+    nics, unseen_of_nics = survey_nics(machine, host, root)
+    return HostSurvey(config_problems, (*unseen_of_kernel, *unseen_of_nics), kernel, nics)

@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.firmware import check_firmware
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
+from sriov_bootstrap.core.doctor.iommu_groups import check_groups
+from sriov_bootstrap.core.doctor.nic import check_nics
 from sriov_bootstrap.core.openstack.host import Host
 
 
-def check_host(_host: Host, survey: HostSurvey) -> Iterator[Finding]:
+def check_host(host: Host, survey: HostSurvey) -> Iterator[Finding]:
     """All of them."""
+    yield from check_firmware(host, survey.kernel)
+    yield from check_groups(host, survey.kernel)
+    yield from check_nics(host, survey.nics)
     yield from _own_config(survey)
 
 

@@ -2,9 +2,14 @@
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey
+from sriov_bootstrap.core.doctor.nic_survey import NicSurvey
+
 
 class HostSurvey(Struct, frozen=True):
     """`config_problems`: what is wrong with our own config; `unseen`: what could not be read, and why."""
 
     config_problems: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    kernel: KernelSurvey = KernelSurvey()
+    nics: NicSurvey = NicSurvey()

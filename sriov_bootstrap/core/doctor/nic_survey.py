@@ -1,0 +1,74 @@
+"""What `doctor` knows of NICs beyond the facts of a pass: as it was read, understood by the nic_*.py."""
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.doctor.modprobe import Line
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.report import PassReport
+
+LONGEST_RANGE = 16
+
+
+class Function(Struct, frozen=True):
+    """A network function that is no PF to the kernel; `physfn` is the PF of a VF.
+
+    `offers` is the text of sriov_totalvfs, "" where there is no such file.
+    """
+
+    facts: PfFacts
+    physfn: str = ""
+    offers: str = ""
+
+
+class Detail(Struct, frozen=True):
+    """One function at length. `bridge` is the one right above it, `last_bus` the last bus number that it passes on."""
+
+    config: bytes = b""
+    resource: str = ""
+    modalias: str = ""
+    bridge: str = ""
+    last_bus: str = ""
+
+
+class NicSurvey(Struct, frozen=True):
+    """By PCI address where not said otherwise.
+
+    `functions` are read while a rule has no PF. `details`: of those, of PFs without driver, and of PFs with other VFs
+    than asked. `modules`: modalias -> modules that drive it; `in_tree`: module -> whether it is the kernel's own.
+    `managed`: netdev of a VF -> what NetworkManager has noted of it, empty while that does not run. `vectors` are of
+    every PCI function. `is_busy`: a write is under way, so that what is there may be half of what will be.
+    """
+
+    functions: tuple[Function, ...] = ()
+    details: dict[str, Detail] = {}
+    lines: tuple[Line, ...] = ()
+    modules: dict[str, tuple[str, ...]] = {}
+    has_module_list: bool = False
+    in_tree: dict[str, bool | None] = {}
+    managed: dict[str, str] = {}
+    vectors: dict[str, int] = {}
+    cpus: int = 0
+    report: PassReport = PassReport()
+    is_busy: bool = False
+
+
+def falls_short(wish: DesiredPf) -> bool:
+    """Whether a PF has fewer VFs than its rule asks for."""
+    return bool(wish.pf and wish.pf.num_vfs < (wish.target or 0))
+
+
+def is_missing(wish: DesiredPf) -> bool:
+    """Whether a rule that wants a NIC has none."""
+    return wish.pf is None and wish.rule.required and wish.rule.num_vfs != 0
+
+
+def count_cpus(online: str) -> int:
+    """The text of /sys/devices/system/cpu/online, such as `0-3,8`; 0 for what cannot be understood."""
+    total = 0
+    for part in online.split(","):
+        first, _, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal() and len(part) < LONGEST_RANGE):
+            return 0
+        total += int(last or first) - int(first) + 1
+    return max(total, 0)

@@ -1,0 +1,258 @@
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from builders import make_config, make_pf, make_rule, make_vf, make_wish
+from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.firmware import check_firmware, unseen_of_firmware
+from sriov_bootstrap.core.doctor.iommu_groups import check_groups
+from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey, RawGroup
+from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.core.openstack.kernel import AMD, BUILT_IN, GRUBBY, INTEL, UPDATE_GRUB
+
+GRUB = "/etc/default/grub"
+MENU = "/boot/grub/grub.cfg"
+WRITTEN = {GRUB: '# intel_iommu=on\nGRUB_CMDLINE_LINUX="quiet intel_iommu=on,sm_on"\n'}
+GROUPS = {"0": RawGroup("", {"0000:00:00.0": "0x060000"})}
+
+
+def make_host(**values: Any) -> Host:  # noqa: ANN401
+    """An Intel host with one rule and a kernel that has to be told."""
+    config = make_config(make_rule())
+    return replace(Host(config, cpu_vendor=INTEL, paths=frozenset({UPDATE_GRUB})), **values)
+
+
+def make_survey(**values: Any) -> KernelSurvey:  # noqa: ANN401
+    """Firmware with VT-d, and no IOMMU in use."""
+    return replace(KernelSurvey(("ro",), acpi_tables=("APIC", "DMAR"), groups={}), **values)
+
+
+@pytest.mark.parametrize(
+    ("host", "survey"),
+    [
+        pytest.param(make_host(), make_survey(groups=GROUPS), id="intel, in use"),
+        pytest.param(make_host(cpu_vendor=AMD), make_survey(groups=GROUPS, acpi_tables=("IVRS",)), id="amd, in use"),
+        pytest.param(make_host(config=make_config()), make_survey(acpi_tables=("APIC",)), id="no rule"),
+        pytest.param(make_host(config=make_config(make_rule(num_vfs=0))), make_survey(), id="a rule for no VFs"),
+        pytest.param(make_host(), make_survey(is_guest=True, acpi_tables=("APIC",)), id="a VM that passes nothing on"),
+        pytest.param(make_host(), make_survey(groups=None), id="no groups to be seen"),
+    ],
+)
+def test_a_clean_host_gives_no_finding(host: Host, survey: KernelSurvey) -> None:
+    assert not [*check_firmware(host, survey), *check_groups(host, survey), *unseen_of_firmware(host, survey)]
+
+
+@pytest.mark.parametrize(
+    ("host", "survey", "code", "place", "problem", "remedy"),
+    [
+        pytest.param(
+            make_host(),
+            make_survey(acpi_tables=("APIC",)),
+            "SB-E101",
+            "host",
+            "VT-d is off in the firmware, so no VM can be given a VF",
+            "switch VT-d (IOMMU) on in the firmware's setup: systemctl reboot --firmware-setup",
+            id="intel, firmware off",
+        ),
+        pytest.param(
+            make_host(cpu_vendor=AMD),
+            make_survey(acpi_tables=("APIC",), groups={"0": RawGroup("vfio-noiommu")}),
+            "SB-E101",
+            "host",
+            "AMD-Vi is off in the firmware",
+            "switch AMD-Vi (IOMMU) on",
+            id="amd, firmware off, vfio without IOMMU makes a group all the same",
+        ),
+        pytest.param(
+            make_host(config=make_config(make_rule(physical_network="physnet2"))),
+            make_survey(acpi_tables=("APIC",), is_guest=True),
+            "SB-E101",
+            "host",
+            "this VM has no IOMMU",
+            "give this VM one, such as libvirt's <iommu model='intel'/>",
+            id="a VM that should pass VFs on",
+        ),
+        pytest.param(
+            make_host(config=make_config(make_rule(vf_driver=VfDriver.NONE))),
+            make_survey(is_guest=True),
+            "SB-E102",
+            "host",
+            "the kernel parameter intel_iommu=on is missing",
+            "sriov-bootstrap render kernel-cmdline --apply, and reboot",
+            id="parameter missing, Debian",
+        ),
+        pytest.param(
+            make_host(paths=frozenset({GRUBBY})),
+            make_survey(),
+            "SB-E102",
+            "host",
+            "the kernel parameter intel_iommu=on is missing",
+            "run: grubby --update-kernel=ALL --args=intel_iommu=on, and reboot",
+            id="parameter missing, RHEL",
+        ),
+        pytest.param(
+            make_host(cpu_vendor=AMD, paths=frozenset()),
+            make_survey(),
+            "SB-E102",
+            "host",
+            "the kernel parameter intel_iommu=on is missing",
+            "add intel_iommu=on to the kernel command line",
+            id="Intel's IOMMU, emulated for an AMD CPU",
+        ),
+        pytest.param(
+            make_host(),
+            make_survey(boot_sources=WRITTEN, boot_menus={MENU: "linux /vmlinuz ro\n"}),
+            "SB-E103",
+            f"{GRUB}:2",
+            "intel_iommu=on is written, and the boot menu was not made anew",
+            "update-grub, and reboot",
+            id="written, not regenerated",
+        ),
+        pytest.param(
+            make_host(),
+            make_survey(boot_sources=WRITTEN, boot_menus={MENU: "menu\n linux /vmlinuz ro intel_iommu=on,sm_on\n"}),
+            "SB-E104",
+            f"{GRUB}:2",
+            "intel_iommu=on is in the boot menu, and this host was not booted since",
+            "systemctl reboot",
+            id="regenerated, not rebooted",
+        ),
+        pytest.param(
+            make_host(),
+            make_survey(boot_sources=WRITTEN, boot_menus={"/boot/grub2/grubenv": "x=y\n"}, has_all_menus=False),
+            "SB-E102",
+            "host",
+            "intel_iommu=on is written, and not in force",
+            "update-grub, and reboot",
+            id="written, and the menu cannot be read",
+        ),
+        pytest.param(
+            make_host(),
+            make_survey(command_line=("intel_iommu=off", "intel_iommu=on", "iommu=pt,off"), boot_sources=WRITTEN),
+            "SB-E102",
+            "host",
+            "the kernel is told to leave the IOMMU off: iommu=pt,off",
+            "take iommu=pt,off out of the kernel command line in the boot loader, then update-grub, and reboot",
+            id="switched off on the command line",
+        ),
+        pytest.param(
+            make_host(cpu_vendor=AMD, paths=frozenset({GRUBBY})),
+            make_survey(
+                command_line=("amd_iommu=off",), acpi_tables=("IVRS",), boot_sources={GRUB: "X=amd_iommu=off\n"}
+            ),
+            "SB-E102",
+            "host",
+            "the kernel is told to leave the IOMMU off: amd_iommu=off",
+            f"take amd_iommu=off out of {GRUB}:1, then ",
+            id="switched off, by a known line",
+        ),
+        pytest.param(
+            make_host(kernel_config="CONFIG_X=y\n"),
+            make_survey(command_line=("intel_iommu=sm_on,on",)),
+            "SB-E102",
+            "host",
+            "this kernel is built without CONFIG_INTEL_IOMMU",
+            "boot a kernel that is built with CONFIG_INTEL_IOMMU=y",
+            id="kernel without Intel's IOMMU",
+        ),
+        pytest.param(
+            make_host(cpu_vendor=AMD, kernel_config="CONFIG_X=y\n"),
+            make_survey(acpi_tables=("IVRS",)),
+            "SB-E102",
+            "host",
+            "this kernel is built without CONFIG_AMD_IOMMU",
+            "boot a kernel",
+            id="kernel without AMD's IOMMU",
+        ),
+        pytest.param(
+            make_host(kernel_config=f"CONFIG_INTEL_IOMMU=y\n{BUILT_IN}\n"),
+            make_survey(boot_sources=WRITTEN),
+            "SB-E102",
+            "host",
+            "the kernel does not use the IOMMU, and nothing on its command line says why",
+            "see what it says: journalctl -k",
+            id="on by itself, and yet not",
+        ),
+        pytest.param(
+            make_host(kernel_config="CONFIG_X=y\n"),
+            make_survey(acpi_tables=("VIOT",)),
+            "SB-E102",
+            "host",
+            "the kernel does not use the IOMMU",
+            "see what it says: journalctl -k",
+            id="virtio's, not in use",
+        ),
+    ],
+)
+def test_who_leaves_the_iommu_off(
+    host: Host, survey: KernelSurvey, code: str, place: str, problem: str, remedy: str
+) -> None:
+    (found,) = check_firmware(host, survey)
+    assert (found.code, found.place) == (code, place)
+    assert found.problem.startswith(problem)
+    assert found.remedy.startswith(remedy)
+    assert "/sys/kernel/iommu_groups is empty" in found.evidence
+    assert not list(unseen_of_firmware(host, survey))
+
+
+@pytest.mark.parametrize(
+    ("host", "survey", "said"),
+    [
+        (make_host(cpu_vendor=""), make_survey(), "why no IOMMU is in use"),
+        (make_host(), make_survey(acpi_tables=()), "whether the firmware has an IOMMU"),
+    ],
+)
+def test_what_cannot_be_told_is_said_and_is_no_finding(host: Host, survey: KernelSurvey, said: str) -> None:
+    (text,) = unseen_of_firmware(host, survey)
+    assert text.startswith(said)
+    assert not list(check_firmware(host, survey))
+
+
+# -- groups --
+
+
+def host_with_vfs(**rule: Any) -> Host:  # noqa: ANN401
+    """Two VFs in the groups 17 and 18; a second rule has no PF."""
+    pf = make_pf(vfs=tuple(make_vf(index=index, iommu_group=str(17 + index)) for index in range(2)))
+    config = make_config(make_rule(**rule))
+    return make_host(config=config, wishes=(make_wish(pf=pf), make_wish()), pfs=(pf,))
+
+
+def group(*addresses: str, kind: str = "0x020000") -> RawGroup:
+    return RawGroup("", dict.fromkeys(addresses, kind))
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        pytest.param({"17": group("0000:3b:02.0"), "18": group("0000:3b:02.1")}, id="alone"),
+        pytest.param(
+            {"17": RawGroup("", {"0000:3b:02.0": "0x020000", "0000:3a:00.0": "0x060400"})}, id="beside a bridge"
+        ),
+        pytest.param({"17": group("0000:5e:00.0")}, id="read at another moment"),
+        pytest.param({}, id="no groups"),
+    ],
+)
+def test_a_vf_that_is_alone_gives_no_finding(groups: dict[str, RawGroup]) -> None:
+    assert not list(check_groups(host_with_vfs(), make_survey(groups=groups)))
+
+
+def test_vfs_that_share_a_group_are_one_finding_of_their_pf() -> None:
+    others = [f"0000:3b:02.{index}" for index in range(1, 6)]
+    groups = {"17": group("0000:3b:02.0", *others), "18": group("0000:3b:02.1")}
+    assert list(check_groups(host_with_vfs(), make_survey(groups=groups))) == [
+        Finding(
+            "SB-E105",
+            "0000:3b:00.0",
+            "1 of 2 VFs are not alone in their IOMMU group, so VMs cannot have them one by one",
+            "/sys/kernel/iommu_groups/17/devices has 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3, ...",
+            "enable ACS (and ARI) in the firmware's setup, or put the NIC into a slot with a root port of its own",
+        )
+    ]
+
+
+def test_groups_do_not_matter_where_nothing_is_passed_on() -> None:
+    groups = {"17": group("0000:3b:02.0", "0000:3b:02.1")}
+    assert not list(check_groups(host_with_vfs(), make_survey(groups=groups, is_guest=True)))

@@ -1,0 +1,448 @@
+import errno
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, make_vf
+from builders_pci import NONE, PLACED, config, resource, sriov
+from sriov_bootstrap.core.config import Config, Match, VfDriver
+from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.doctor import modprobe
+from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.nic import check_nics
+from sriov_bootstrap.core.doctor.nic_absent import unseen_of_absent
+from sriov_bootstrap.core.doctor.nic_survey import Detail, Function, NicSurvey, count_cpus
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.openstack.host import Host, VfLayout
+from sriov_bootstrap.core.plan import Reason, SetAutoprobe, SetNumVfs
+from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
+
+MODALIAS = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
+BLACKLIST = modprobe.parse({"/etc/modprobe.d/a.conf": "blacklist igb\nblacklist igbvf\n"}, ())
+
+
+def make_host(*pfs: PfFacts, config: Config | None = None, **values: Any) -> Host:  # noqa: ANN401
+    """A host with these PFs, and a rule for 4 VFs on the first."""
+    config = config or make_config(make_rule())
+    return replace(Host(config, resolve(config, pfs), pfs, cpu_vendor="GenuineIntel"), **values)
+
+
+def ruled(*pfs: PfFacts, **rule: Any) -> Host:  # noqa: ANN401
+    return make_host(*pfs, config=make_config(make_rule(**rule)))
+
+
+def found(host: Host, survey: NicSurvey | None = None) -> list[Finding]:
+    return list(check_nics(host, survey or NicSurvey()))
+
+
+def the_one(host: Host, survey: NicSurvey | None = None) -> Finding:
+    (finding,) = found(host, survey)
+    return finding
+
+
+def detailed(address: str = PF, **values: Any) -> NicSurvey:  # noqa: ANN401
+    return NicSurvey(details={address: Detail(**values)})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param(make_host(config=make_config()), id="no rule, no NIC"),
+        pytest.param(make_host(make_pf(driver=""), config=make_config()), id="a NIC without driver and without rule"),
+        pytest.param(make_host(make_pf(num_vfs=4)), id="as the rule says"),
+        pytest.param(ruled(make_pf(driver="", netdevs=()), num_vfs=0), id="no VFs asked for, and no driver"),
+        pytest.param(ruled(required=False), id="an optional NIC that is not there"),
+        pytest.param(ruled(num_vfs=0), id="no VFs asked for, no NIC"),
+        pytest.param(make_host(make_pf()), id="VFs not made yet, for no known reason"),
+        pytest.param(ruled(make_pf(num_vfs=9, total_vfs=99), num_vfs=4), id="more VFs than asked"),
+        pytest.param(ruled(make_pf(netdevs=(make_netdev(is_up=False),)), num_vfs=0), id="down, and no VFs wanted"),
+        pytest.param(make_host(make_pf(num_vfs=4, netdevs=())), id="the PF's netdev is in another namespace"),
+        pytest.param(make_host(make_pf(num_vfs=4, driver="vfio-pci")), id="on vfio with its VFs (enable_sriov)"),
+    ],
+)
+def test_a_clean_host_gives_no_finding(host: Host) -> None:
+    assert not found(host)
+
+
+# -- rules without a PF --
+
+
+def function(**values: Any) -> Function:  # noqa: ANN401
+    """A NIC at the address that the rule means, which is no PF to the kernel."""
+    return Function(make_pf(total_vfs=0), **values)
+
+
+def test_a_required_nic_that_is_missing() -> None:
+    assert the_one(make_host(make_pf(pci_address=PF2))) == Finding(
+        "SB-E201",
+        "host",
+        f'no NIC matches rule "tenant-a" (pci_address {PF})',
+        f"PFs here: {PF2} ens1f0",
+        "sriov-bootstrap init shows what there is; correct match in the rule, or reseat the NIC",
+    )
+    assert the_one(make_host()).evidence == "PFs here: none"
+
+
+def test_a_name_that_moved_is_recognised() -> None:
+    host = ruled(make_pf(netdevs=(make_netdev(name="ens7f0np0"),)), match=Match(netdev="ens7f0"))
+    assert the_one(host).remedy == 'did you mean ens7f0np0? match = { netdev = "ens7f0np0" }'
+
+
+def test_a_nic_without_driver_may_be_the_one_that_a_name_means() -> None:
+    finding = the_one(ruled(make_pf(driver="", netdevs=()), match=Match(netdev="ens1f0")))
+    assert finding.evidence == f"PFs here: {PF} (no netdev)"
+    assert finding.remedy.startswith(f"{PF} has no driver, and so no netdev: modprobe ")
+
+
+def test_a_nic_whose_altname_cannot_be_read_is_not_called_missing() -> None:
+    host = ruled(make_pf(altnames_known=False), match=Match(altname="tenant"))
+    assert not found(host)
+    (text,) = unseen_of_absent(host, NicSurvey())
+    assert text.startswith('which NIC rule "tenant-a" means: altnames cannot be read')
+
+
+@pytest.mark.parametrize(
+    ("one", "data", "kernel_config", "code", "problem", "remedy"),
+    [
+        pytest.param(
+            function(offers="0"), sriov(8), "", "SB-E203", "SR-IOV is off: ", "switch SR-IOV on", id="driver: none"
+        ),
+        pytest.param(
+            function(), sriov(0), "", "SB-E203", "SR-IOV is off in the NIC", "switch SR-IOV on", id="TotalVFs 0"
+        ),
+        pytest.param(
+            function(),
+            sriov(8),
+            "# CONFIG_PCI_IOV is not set\n",
+            "SB-E204",
+            "this kernel is built without SR-IOV",
+            "boot a kernel with CONFIG_PCI_IOV=y",
+            id="kernel without",
+        ),
+        pytest.param(
+            function(),
+            sriov(8),
+            "",
+            "SB-E204",
+            "the kernel makes nothing of",
+            f"see why: journalctl -k -g {PF}",
+            id="kernel failed",
+        ),
+        pytest.param(
+            function(),
+            config((0x100, 1, b"")),
+            "",
+            "SB-E202",
+            "it has no SR-IOV",
+            "switch SR-IOV on",
+            id="no capability",
+        ),
+        pytest.param(
+            Function(make_pf(vendor_id="15b3")),
+            config((0x100, 1, b"")),
+            "",
+            "SB-E202",
+            "it has no SR-IOV",
+            f"mlxconfig -d {PF} set SRIOV_EN=1 NUM_OF_VFS=4, and power-cycle the host",
+            id="Mellanox",
+        ),
+        pytest.param(
+            function(), bytes(64), "", "SB-E202", "it offers no VFs", "sudo sriov-bootstrap doctor", id="without root"
+        ),
+    ],
+)
+def test_why_a_nic_is_no_pf(
+    one: Function, data: bytes, kernel_config: str, code: str, problem: str, remedy: str
+) -> None:
+    survey = NicSurvey(functions=(one,), details={PF: Detail(config=data)})
+    finding = the_one(make_host(kernel_config=kernel_config), survey)
+    assert (finding.code, finding.place) == (code, PF)
+    assert finding.problem.startswith(problem)
+    assert finding.remedy.startswith(remedy)
+    assert finding.evidence.endswith('rule "tenant-a" means it')
+
+
+def test_the_vendors_tool_is_named_without_a_number_where_the_rule_has_none() -> None:
+    survey = NicSurvey(functions=(Function(make_pf(vendor_id="15b3"), offers="0"),))
+    assert "NUM_OF_VFS=N," in the_one(ruled(num_vfs="max"), survey).remedy
+
+
+def test_what_root_alone_could_see_is_said() -> None:
+    survey = NicSurvey(functions=(function(), function(physfn=PF2)))
+    assert list(unseen_of_absent(make_host(), survey)) == [
+        f"{PF}: whether it has an SR-IOV capability: config space is cut short: run it as root"
+    ]
+    seen = replace(survey, details={PF: Detail(config=sriov(0))})
+    assert not list(unseen_of_absent(make_host(), seen))
+
+
+def test_a_rule_that_means_a_vf() -> None:
+    assert the_one(make_host(), NicSurvey(functions=(function(physfn=PF2),))) == Finding(
+        "SB-E205",
+        PF,
+        'rule "tenant-a" matches a VF, which cannot make VFs',
+        f"physfn of {PF} is {PF2}; match: pci_address {PF}",
+        f'match its PF: match = {{ pci_address = "{PF2}" }}',
+    )
+
+
+# -- drivers --
+
+BARE = make_pf(driver="", netdevs=())
+
+
+def test_a_pf_without_driver() -> None:
+    finding = the_one(make_host(BARE))
+    assert (finding.code, finding.place) == ("SB-E206", PF)
+    assert finding.remedy == f"modprobe $(cat /sys/bus/pci/devices/{PF}/modalias)"
+
+
+@pytest.mark.parametrize(
+    ("survey", "code", "problem", "remedy"),
+    [
+        (NicSurvey(modules={MODALIAS: ("igb",)}), "SB-E206", "no driver is bound; igb drives it", "modprobe igb; if"),
+        (
+            NicSurvey(modules={MODALIAS: ()}, has_module_list=True),
+            "SB-E206",
+            "no driver is bound, so",
+            "install the driver for 8086:10c9",
+        ),
+        (
+            NicSurvey(modules={MODALIAS: ("igb",)}, lines=BLACKLIST),
+            "SB-E207",
+            "it has no driver, because igb is blocked",
+            "take that line out of /etc/modprobe.d/a.conf:1, then: modprobe igb",
+        ),
+    ],
+)
+def test_why_a_pf_has_no_driver(survey: NicSurvey, code: str, problem: str, remedy: str) -> None:
+    finding = the_one(make_host(BARE), replace(survey, details={PF: Detail(modalias=MODALIAS)}))
+    assert (finding.code, finding.place) == (code, PF)
+    assert finding.problem.startswith(problem)
+    assert finding.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize("driver", ["vfio-pci", "pci-stub"])
+def test_a_pf_that_is_passed_on_whole(driver: str) -> None:
+    finding = the_one(make_host(make_pf(driver=driver, netdevs=())))
+    assert (finding.code, finding.place) == ("SB-E208", PF)
+    assert "virsh nodedev-reattach pci_0000_3b_00_0 " in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "driver", "code", "problem"),
+    [
+        ("igb max_vfs=32", "igb", "SB-E211", "max_vfs=32 for igb, whose limit is 7: igb makes 7"),
+        ("igb max_vfs=0x20", "igb", "SB-E211", "max_vfs=0x20 for igb"),
+        ("ixgbe max_vfs=64", "ixgbe", "SB-E211", "max_vfs=64 for ixgbe, whose limit is 63: ixgbe makes none"),
+        ("igb max_vfs=2,4", "igb", "SB-E212", "max_vfs=2,4 is not one number"),
+        ("igb max_vfs=", "igb", "SB-E212", "max_vfs= is not one number"),
+        ("igb max_vfs=99999999999", "igb", "SB-E212", "max_vfs=99999999999 is not one number"),
+    ],
+)
+def test_max_vfs_that_the_driver_cannot_take(text: str, driver: str, code: str, problem: str) -> None:
+    lines = modprobe.parse({"/etc/modprobe.d/old.conf": f"\noptions {text}\n"}, ())
+    finding = the_one(make_host(make_pf(num_vfs=4, driver=driver)), NicSurvey(lines=lines))
+    assert (finding.code, finding.place) == (code, "/etc/modprobe.d/old.conf:2")
+    assert finding.problem.startswith(problem)
+    assert "take it out of /etc/modprobe.d/old.conf:2" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "driver", "in_tree"),
+    [
+        pytest.param("igb max_vfs=7", "igb", True, id="fits"),
+        pytest.param("igb max_vfs=2,4", "igb", False, id="a driver from elsewhere takes a list"),
+        pytest.param("ixgbe max_vfs=99", "igb", True, id="not a driver of ours"),
+        pytest.param("i40e max_vfs=99", "i40e", True, id="a driver of which nothing is known"),
+    ],
+)
+def test_max_vfs_that_is_none_of_our_business(text: str, driver: str, *, in_tree: bool) -> None:
+    survey = NicSurvey(lines=modprobe.parse({"f": f"options {text}"}, ()), in_tree={driver: in_tree})
+    assert not found(make_host(make_pf(num_vfs=4, driver=driver)), survey)
+
+
+def test_a_list_from_elsewhere_is_judged_number_by_number() -> None:
+    survey = NicSurvey(lines=modprobe.parse({"f": "options igb max_vfs=2,32,x"}, ()), in_tree={"igb": False})
+    assert the_one(make_host(make_pf(num_vfs=4)), survey).code == "SB-E211"
+
+
+def test_a_list_is_found_where_it_has_already_cost_the_driver_and_the_name() -> None:
+    survey = NicSurvey(
+        lines=modprobe.parse({"f": "options igb max_vfs=2,4"}, ()),
+        details={PF: Detail(modalias=MODALIAS)},
+        modules={MODALIAS: ("igb",)},
+    )
+    host = ruled(BARE, match=Match(netdev="ens1f0"))
+    assert [one.code for one in found(host, survey)] == ["SB-E201", "SB-E212"]
+
+
+# -- fewer than asked --
+
+
+def test_more_than_the_device_offers() -> None:
+    assert the_one(ruled(make_pf(), num_vfs=32), detailed(config=sriov(8))) == Finding(
+        "SB-E210",
+        PF,
+        "it offers 7 VFs, fewer than asked",
+        'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32; its config space has TotalVFs 8, less what igb keeps',
+        'num_vfs = 7 or "max" in rule "tenant-a"; some NICs offer more by their firmware\'s setup',
+    )
+    assert the_one(ruled(make_pf(), num_vfs=32)).evidence == 'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32'
+
+
+def test_vfs_whose_bars_have_no_place() -> None:
+    finding = the_one(make_host(make_pf()), detailed(resource=resource()))
+    assert (finding.code, finding.place) == ("SB-E213", PF)
+    assert 'enable "above 4G decoding"' in finding.remedy
+    assert not found(make_host(make_pf()), detailed(resource=resource(PLACED, NONE)))
+    assert not found(make_host(make_pf(num_vfs=1)), detailed(resource=resource())), "some VFs are there"
+    busy = replace(detailed(resource=resource()), is_busy=True)
+    assert not found(make_host(make_pf()), busy), "a write is under way"
+
+
+@pytest.mark.parametrize(
+    ("layout", "last_bus", "is_found"),
+    [
+        pytest.param(VfLayout("10ca", 384, 2), "59", True, id="beyond the bridge"),
+        pytest.param(VfLayout("10ca", 384, 2), "60", False, id="passed on"),
+        pytest.param(VfLayout("10ca", 384, 2), "", False, id="no bridge"),
+        pytest.param(VfLayout("10ca", 384, 2), "x", False, id="garbage"),
+        pytest.param(VfLayout(), "59", False, id="no layout"),
+    ],
+)
+def test_vfs_on_a_bus_that_the_bridge_does_not_pass_on(layout: VfLayout, last_bus: str, *, is_found: bool) -> None:
+    host = replace(make_host(make_pf()), layouts={PF: layout})
+    findings = found(host, detailed(bridge="0000:3a:00.0", last_bus=last_bus))
+    assert [(one.code, one.evidence) for one in findings] == [
+        ("SB-E214", "subordinate_bus_number of 0000:3a:00.0 is 59 (0x3b)")
+    ] * is_found
+
+
+def failed(number: int, *, reason: Reason = Reason.WRITE_FAILED) -> NicSurvey:
+    """The last pass: probing was switched off, which went well, and the write failed, or made too few."""
+    line = PfReport("tenant-a", "4", PfState.DEGRADED, PF, reason=reason, message="it failed", hint="do this")
+    results = [Result(SetAutoprobe(PF, enabled=False), Outcome.CHANGED), Result(SetNumVfs(PF2, 0, 4), Outcome.FAILED)]
+    if number:
+        results.append(Result(SetNumVfs(PF, 0, 4), Outcome.FAILED, errno=number))
+    return NicSurvey(report=PassReport(pfs=(line,), results=tuple(results)))
+
+
+@pytest.mark.parametrize(
+    ("survey", "code", "problem"),
+    [
+        (failed(errno.ENOMEM), "SB-E213", "the kernel made no VFs: no room for the VFs' memory windows"),
+        (failed(errno.ENOSPC), "SB-E215", "the kernel made no VFs: the device or the CPU is out of MSI-X vectors"),
+        (failed(errno.ENOENT), "SB-E209", "the driver igb cannot make VFs by sriov_numvfs"),
+        (failed(errno.EIO), "SB-E216", "the kernel made no VFs: the NIC's firmware did not answer"),
+        (failed(0, reason=Reason.FEWER_VFS), "SB-E216", "the last pass made no VFs"),
+    ],
+)
+def test_what_the_last_pass_met(survey: NicSurvey, code: str, problem: str) -> None:
+    finding = the_one(make_host(make_pf()), survey)
+    assert (finding.code, finding.place, finding.evidence) == (code, PF, "the last pass: it failed")
+    assert finding.problem.startswith(problem)
+    assert not found(make_host(make_pf(num_vfs=4)), survey), "it has been made good since"
+
+
+def test_a_refusal_of_ours_is_no_finding_here() -> None:
+    assert not found(make_host(make_pf()), failed(0, reason=Reason.IN_USE))
+
+
+# -- VFs --
+
+
+@pytest.mark.parametrize(("pf_up", "code"), [(True, "SB-E217"), (False, "SB-W218")])
+@pytest.mark.parametrize("num_vfs", [0, 4])
+def test_a_pf_that_is_down(*, pf_up: bool, code: str, num_vfs: int) -> None:
+    pf = make_pf(num_vfs=num_vfs, netdevs=(make_netdev(is_up=False),))
+    finding = the_one(ruled(pf, pf_up=pf_up), NicSurvey())
+    assert (finding.code, finding.place) == (code, PF)
+    assert finding.evidence == f"IFF_UP is not in /sys/class/net/ens1f0/flags; {num_vfs} VFs are there"
+    assert "ip link set ens1f0 up" in finding.remedy
+
+
+def vfs_of(*drivers: str, **values: Any) -> PfFacts:  # noqa: ANN401
+    """A PF whose VFs have these drivers; only igbvf makes a netdev."""
+    vfs = tuple(
+        make_vf(index=index, driver=driver, netdevs=(f"v{index}",) if driver == "igbvf" else (), modalias=MODALIAS)
+        for index, driver in enumerate(drivers)
+    )
+    return make_pf(vfs=vfs, **values)
+
+
+def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
+    pf = vfs_of("igbvf", "vfio-pci", "", "uio_pci_generic")
+    finding = the_one(ruled(pf, vf_driver=VfDriver.NONE))
+    assert finding.code == "SB-W219"
+    assert finding.problem.startswith("1 of 4 VFs have a driver")
+    assert finding.remedy.startswith("echo 0000:3b:02.0 > /sys/bus/pci/devices/0000:3b:02.0/driver/unbind")
+    assert not found(ruled(pf, vf_driver=VfDriver.NONE), NicSurvey(is_busy=True))
+    assert not found(ruled(vfs_of("", "vfio-pci", "", ""), vf_driver=VfDriver.NONE))
+
+
+@pytest.mark.parametrize(
+    ("survey", "evidence", "remedy"),
+    [
+        (NicSurvey(), "sriov_drivers_autoprobe is 1", "else modprobe their driver"),
+        (
+            NicSurvey(has_module_list=True),
+            f"no module in modules.alias drives {MODALIAS}",
+            "else modprobe their driver",
+        ),
+        (NicSurvey(modules={MODALIAS: ("igbvf",)}, has_module_list=True), "autoprobe is 1", "else modprobe igbvf"),
+        (
+            NicSurvey(modules={MODALIAS: ("other", "igbvf")}, lines=BLACKLIST),
+            "/etc/modprobe.d/a.conf:2: blacklist igbvf; igbvf drives 0000:3b:02.1",
+            "else take that line out of /etc/modprobe.d/a.conf:2",
+        ),
+    ],
+)
+def test_vfs_without_the_driver_that_the_rule_wants(survey: NicSurvey, evidence: str, remedy: str) -> None:
+    finding = the_one(make_host(vfs_of("igbvf", "", "", "vfio-pci")), survey)
+    assert finding.code == "SB-W220"
+    assert finding.problem.startswith("2 of 4 VFs have no driver")
+    assert finding.evidence.endswith(evidence)
+    assert finding.remedy.endswith(remedy)
+
+
+def test_vfs_whose_probing_somebody_has_switched_off_are_as_they_should_be() -> None:
+    assert not found(make_host(vfs_of("", "", "", "", autoprobe=False)))
+
+
+def test_vfs_that_networkmanager_manages() -> None:
+    notes = {"v0": "[device]\nmanaged=true\n", "v1": "[device]\nmanaged=false\n", "v3": "managed = 1"}
+    pf = make_pf(num_vfs=4)
+    finding = the_one(ruled(pf), NicSurvey(managed=notes))
+    assert (finding.code, finding.place) == ("SB-W221", PF)
+    assert finding.problem == "NetworkManager manages 2 netdevs of its VFs: v0, v3"
+    assert finding.remedy.startswith("sriov-bootstrap render udev --write ")
+    every = dict.fromkeys(("v0", "v1", "v2", "v3"), "managed=true")
+    assert the_one(ruled(pf), NicSurvey(managed=every)).problem.endswith(": v0, v1, v2, ...")
+    assert not found(ruled(pf, exclude_vfs=(0, 3)), NicSurvey(managed=notes)), "the host's own"
+
+
+@pytest.mark.parametrize(
+    ("each", "others", "cpus", "is_found"),
+    [
+        pytest.param(100, 100, 2, True, id="500 of 400, 400 of VFs"),
+        pytest.param(100, 100, 4, False, id="500 of 800"),
+        pytest.param(100, 500, 2, False, id="most are of others"),
+        pytest.param(100, 100, 0, False, id="CPUs unknown"),
+    ],
+)
+def test_vfs_that_use_up_the_vectors(each: int, others: int, cpus: int, *, is_found: bool) -> None:
+    pf = make_pf(num_vfs=4)
+    vectors = {vf.pci_address: each for vf in pf.vfs} | {"0000:00:1f.2": others}
+    findings = found(make_host(pf), NicSurvey(vectors=vectors, cpus=cpus))
+    assert [one.code for one in findings] == ["SB-W222"] * is_found
+    assert not found(make_host(pf, cpu_vendor=""), NicSurvey(vectors=vectors, cpus=cpus)), "no x86"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0-63", 64), ("0", 1), ("0-3,8,10-11", 7), ("", 0), ("x", 0), ("3-x", 0), ("5-1", 0), ("9" * 5000, 0)],
+)
+def test_how_many_cpus_there_are(text: str, number: int) -> None:
+    assert count_cpus(text) == number
