@@ -57,29 +57,36 @@ def _may_be_hidden(wish: DesiredPf, host: Host) -> bool:
 
 
 def _no_pf(wish: DesiredPf, one: Function, host: Host, survey: NicSurvey) -> Finding:
-    address, means = one.facts.pci_address, f'rule "{wish.rule.name}" means it'
-    found = capability(_detail(one, survey).config)
+    chip = capability(_detail(one, survey).config)
+    if chip.total_vfs and not one.offers:
+        return _not_offered(wish, one, host, chip.total_vfs)
+    code, problem, evidence = "SB-E202", "it offers no VFs", "there is no file sriov_totalvfs"
+    remedy = _switch_on(wish, one)
     if one.offers:
-        evidence = f"sriov_totalvfs is {one.offers}; {means}"
-        problem = "SR-IOV is off: its firmware or driver offers no VFs"
-        return Finding("SB-E203", address, problem, evidence, _switch_on(wish, one))
-    if found.total_vfs == 0:
-        evidence = f"the SR-IOV capability in its config space has TotalVFs 0; {means}"
-        return Finding("SB-E203", address, "SR-IOV is off in the NIC's firmware", evidence, _switch_on(wish, one))
-    if found.total_vfs:
-        evidence = f"its config space offers {found.total_vfs} VFs, and there is no file sriov_totalvfs; {means}"
-        if NO_PCI_IOV in host.kernel_config.splitlines():
-            problem, remedy = "this kernel is built without SR-IOV", "boot a kernel with CONFIG_PCI_IOV=y, 3.8 or newer"
-            return Finding("SB-E204", address, problem, evidence, remedy)
-        problem = "the kernel makes nothing of its SR-IOV capability"
-        return Finding("SB-E204", address, problem, evidence, f"see why: journalctl -k -g {address}")
-    if found.is_seen:
-        evidence = f"no SR-IOV capability in its config space; {means}"
+        code, problem = "SB-E203", "SR-IOV is off: its firmware or driver offers no VFs"
+        evidence = f"sriov_totalvfs is {one.offers}"
+    elif chip.total_vfs == 0:
+        code, problem = "SB-E203", "SR-IOV is off in the NIC's firmware"
+        evidence = "the SR-IOV capability in its config space has TotalVFs 0"
+    elif chip.is_seen:
         problem = "it has no SR-IOV: the chip cannot, or it is switched off in the NIC's firmware"
-        return Finding("SB-E202", address, problem, evidence, _switch_on(wish, one))
-    evidence = f"there is no file sriov_totalvfs; {means}"
-    remedy = "sudo sriov-bootstrap doctor, which may look at its SR-IOV capability"
-    return Finding("SB-E202", address, "it offers no VFs", evidence, remedy)
+        evidence = "no SR-IOV capability in its config space"
+    else:
+        remedy = "sudo sriov-bootstrap doctor, which may look at its SR-IOV capability"
+    return Finding(code, one.facts.pci_address, problem, f"{evidence}; {_means(wish)}", remedy)
+
+
+def _not_offered(wish: DesiredPf, one: Function, host: Host, total_vfs: int) -> Finding:
+    address = one.facts.pci_address
+    evidence = f"its config space offers {total_vfs} VFs, and there is no file sriov_totalvfs; {_means(wish)}"
+    problem, remedy = "the kernel makes nothing of its SR-IOV capability", f"see why: journalctl -k -g {address}"
+    if NO_PCI_IOV in host.kernel_config.splitlines():
+        problem, remedy = "this kernel is built without SR-IOV", "boot a kernel with CONFIG_PCI_IOV=y, 3.8 or newer"
+    return Finding("SB-E204", address, problem, evidence, remedy)
+
+
+def _means(wish: DesiredPf) -> str:
+    return f'rule "{wish.rule.name}" means it'
 
 
 def _switch_on(wish: DesiredPf, one: Function) -> str:
