@@ -34,6 +34,7 @@ def test_the_real_config_space_says_what_the_chip_has(guest: Guest) -> None:
 
 def test_a_pf_without_driver_and_a_blocked_one(guest: Guest) -> None:
     guest.check("systemctl stop sriov-bootstrap")
+    guest.vm.write(CONFIG_FILE, address_rule(PF1) + address_rule(PF2))
     guest.check(f"echo {PF1} > {DEVICES}/{PF1}/driver/unbind")
     try:
         (found,) = (
