@@ -41,9 +41,9 @@ def survey_openstack(machine: HostMachine, _host: Host, root: str) -> OpenStackS
     read = {file.path for one in services for file in one.files}
     strays = look.strays(read) if any(one.is_installed for one in services) else ()
     pending = machine.load_state()[0].pending
-    return OpenStackSurvey(
-        compute, scheduler, agent, server, strays, pending.changed_at if pending else None, look.unseen
-    )
+    changed_at = pending.changed_at if pending else None
+    waited = None if changed_at is None else machine.monotonic() - changed_at
+    return OpenStackSurvey(compute, scheduler, agent, server, strays, changed_at, waited, look.unseen)
 
 
 class _Look:
@@ -139,8 +139,8 @@ class _Look:
         for step in steps:
             places = [self._on_host(place, started) for place in step.places]
             place = next((one for one in places if one and one in self._machine.files.existing([one])), "")
-            if not place:
-                missing += [places[0] or step.places[0]] if step.is_named else []
+            if not place:  # one that is not copied is the image's own
+                missing += places if step.is_named and places[0] else []
                 continue
             for path in self._folder(place) if step.is_folder else [place]:
                 text = self._read(path)

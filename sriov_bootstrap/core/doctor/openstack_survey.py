@@ -44,6 +44,11 @@ class Service(Struct, frozen=True):
         return None
 
     @property
+    def is_known(self) -> bool:
+        """Whether what it reads was seen, all of it: else nothing can be said of what it lacks."""
+        return bool(self.argv) and not self.unread
+
+    @property
     def label(self) -> str:
         """For people: its unit, or its name."""
         return self.unit or self.name
@@ -52,7 +57,8 @@ class Service(Struct, frozen=True):
 class OpenStackSurvey(Struct, frozen=True):
     """`strays`: files of a known name that no service here reads. `unseen`: what could not be read, and why.
 
-    `changed_at`: when the VFs changed and their consumers may not know it (CLOCK_MONOTONIC), None if they know.
+    `waited`: for how many seconds VFs have changed and their consumers may not know it, None if they know; `changed_at`
+    says when that was (CLOCK_MONOTONIC).
     """
 
     compute: Service = Service("nova-compute")
@@ -61,6 +67,7 @@ class OpenStackSurvey(Struct, frozen=True):
     server: Service = Service("neutron-server")
     strays: tuple[IniFile, ...] = ()
     changed_at: float | None = None
+    waited: float | None = None
     unseen: tuple[str, ...] = ()
 
     @property
