@@ -273,3 +273,137 @@ def test_what_the_agent_reads(
     assert finding["remedy"]
     if line:
         assert finding["place"] == f"/{INI}:{line}"
+
+
+def test_the_file_that_the_unit_does_not_name(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    agent_host(tree, agent_ini())
+    command = "/usr/bin/neutron-sriov-nic-agent --config-file=/etc/neutron/neutron.conf"
+    add_unit(tree, "neutron-sriov-agent", command)
+    (finding,) = codes(tree, capsys)
+    assert (finding["code"], finding["place"]) == ("SB-E522", f"/{INI}:2")
+    assert f"ExecStart={command} --config-file=/{INI}" in finding["remedy"]
+    tree.write(OURS, agent_ini("physnet2:ens1f0,physnet1:ens1f1"))
+    (finding,) = codes(tree, capsys)
+    assert finding["remedy"] == f"merge the two into /{OURS}, and remove /{INI}"
+
+
+def test_a_command_that_names_what_is_not_there(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    agent_host(tree, agent_ini())
+    (tree.root / INI).unlink()
+    add_unit(tree, "nova-scheduler", "/usr/bin/nova-scheduler --config-dir /etc/nova/none", folder="etc/systemd/system")
+    render(tree, "sriov-agent")
+    found = codes(tree, capsys, "SB-E532")
+    assert [(one["place"], one["evidence"]) for one in found] == [
+        ("nova-scheduler.service", "/etc/nova/none"),
+        ("neutron-sriov-agent.service", f"--config-file=/{INI}"),
+    ]
+
+
+def test_files_that_may_not_be_read_accuse_nobody(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    agent_host(tree, "")
+    tree.write(INI, b"x" * (9 << 20))
+    assert codes(tree, capsys) == []
+    main(["doctor"], root=str(tree.root))
+    assert f"not seen: /{INI}: larger than 8 MiB: not read\n" in capsys.readouterr().out
+
+
+SERVER_CASES = {
+    "good": ("[ml2]\nmechanism_drivers = openvswitch,sriovnicswitch\n", "", 0, ""),
+    "no option": ("[ml2]\n", "SB-E520", 0, "lacks sriovnicswitch"),
+    "other drivers": ("[ml2]\nmechanism_drivers = ovn\n", "SB-E520", 2, "lacks sriovnicswitch"),
+    "variable": ("[ml2]\nmechanism_drivers = $all\n", "", 0, ""),
+    "closed lists": (
+        ("[ml2]\nmechanism_drivers = sriovnicswitch\n[ml2_type_vlan]\nnetwork_vlan_ranges = physnet1:1:9,:\n"
+        "[ml2_type_flat]\nflat_networks = dpdk\n"), "SB-E504", 0, '"physnet2" is in neither',
+    ),
+    "open lists": (
+        "[ml2]\nmechanism_drivers = sriovnicswitch\n[ml2_type_flat]\nflat_networks = *\n", "", 0, "",
+    ),
+    "misspelt": (
+        "[ml2]\nmechanism_drivers = sriovnicswitch\n[ml2_type_vlan]\nnetwork_vlan_ranges = physnet1,phynet2:1:9\n",
+        "SB-E501", 4, '"phynet2" is "physnet2" to the config',
+    ),
+    "wrong section": (
+        "[ml2]\nmechanism_drivers=sriovnicswitch\n[ovs]\nnetwork_vlan_ranges=a\n[ml2_vlan]\nnetwork_vlan_ranges=b\n",
+        "SB-E534", 6, "in [ml2_type_vlan] only",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SERVER_CASES.values(), ids=SERVER_CASES)
+def test_what_the_server_reads(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], case: tuple[str, str, int, str]
+) -> None:
+    text, code, line, words = case
+    add_debian(tree, "neutron-rpc-server")
+    tree.write(ML2, text)
+    found = codes(tree, capsys)
+    if not code:
+        assert found == []
+        return
+    (finding, *_) = [one for one in found if one["code"] == code]
+    assert words in finding["problem"]
+    assert finding["remedy"]
+    assert not line or finding["place"] == f"/{ML2}:{line}"
+
+
+FILTERS = "enabled_filters = ComputeFilter,PciPassthroughFilter"
+SCHEDULER_CASES = {
+    "good": (f"[filter_scheduler]\n{FILTERS}\n", "epoxy", "", 0, ""),
+    "defaults": ("[filter_scheduler]\n", "epoxy", "SB-E602", 0, "is not enabled"),
+    "without": ("[filter_scheduler]\nenabled_filters = ComputeFilter\n", "epoxy", "SB-E602", 2, "is not enabled"),
+    "capital letter": (
+        "[filter_scheduler]\nenabled_filters = PciPassThroughFilter\n", "epoxy", "SB-E602", 2, "is written Pci",
+    ),
+    "removed": (f"[filter_scheduler]\n{FILTERS},RetryFilter\n", "epoxy", "SB-E601", 2, "RetryFilter since nova 22"),
+    "still there": (f"[filter_scheduler]\n{FILTERS},RetryFilter\n", "train", "", 0, ""),
+    "of one's own": (
+        f"[filter_scheduler]\n{FILTERS},RetryFilter\navailable_filters = mine.RetryFilter\n", "epoxy", "", 0, "",
+    ),
+    "variable": ("[filter_scheduler]\nenabled_filters = $mine\n", "epoxy", "", 0, ""),
+    "old name": ("[DEFAULT]\nscheduler_default_filters = PciPassthroughFilter\n", "victoria", "", 0, ""),
+    "old name today": (
+        "[DEFAULT]\nscheduler_default_filters = RamFilter,PciPassthroughFilter\n", "epoxy", "SB-E603", 2,
+        "enabled_filters; and it does not have RamFilter",
+    ),
+    "new name once": (f"[filter_scheduler]\n{FILTERS}\n", "newton", "SB-E603", 2, "it is [DEFAULT] scheduler_default"),
+    "small letters": (f"[default]\ndebug = 1\n[filter_scheduler]\n{FILTERS}\n", "epoxy", "SB-E533", 2, "ignores"),
+    "wrong section": (f"[scheduler]\n{FILTERS}\n", "epoxy", "SB-E534", 2, "in [filter_scheduler] only"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SCHEDULER_CASES.values(), ids=SCHEDULER_CASES)
+def test_what_the_scheduler_reads(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], case: tuple[str, str, str, int, str]
+) -> None:
+    text, release, code, line, words = case
+    add_debian(tree, "nova-scheduler")
+    tree.configure(f'{RULES}release = "{release}"\n')
+    tree.write("etc/nova/nova.conf", text)
+    found = codes(tree, capsys)
+    if not code:
+        assert found == []
+        return
+    (finding, *_) = [one for one in found if one["code"] == code]
+    assert words in finding["problem"]
+    assert finding["remedy"]
+    assert not line or finding["place"] == f"/etc/nova/nova.conf:{line}"
+
+
+def test_a_controller_without_rules_needs_no_filter(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    add_debian(tree, "nova-scheduler", "neutron-rpc-server")
+    tree.configure("")
+    assert codes(tree, capsys) == []
+
+
+def test_a_broken_file_of_two_services_is_said_once(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    add_debian(tree, "nova-compute", "nova-scheduler")
+    tree.write("etc/nova/nova.conf", b"debug = true\n[DEFAULT]\n\xff\xfe\n")
+    (finding,) = codes(tree, capsys, "SB-E531")
+    assert finding["place"] == "/etc/nova/nova.conf:1"
+    assert (
+        "so nova-compute.service and nova-scheduler.service cannot start: an option before the first"
+        in finding["problem"]
+    )
+    assert finding["problem"].endswith("; also line 3, 3")
+    assert finding["remedy"] == "correct line 1, then: systemctl restart nova-compute.service nova-scheduler.service"

@@ -78,7 +78,7 @@ def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
     if survey.compute.is_known and (of_nova := _of_nova(survey.compute)):
         found.append(Knower("nova-compute", "nova-compute", of_nova))
     if survey.agent.is_known:
-        found.append(Knower("the SR-IOV agent", "sriov-agent", _of_agent(survey.agent)))
+        found.append(Knower("the SR-IOV agent", "sriov-agent", _of_agent(survey)))
     if survey.server.is_known:
         found.append(_of_server(survey.server))
     return tuple(found)
@@ -89,8 +89,11 @@ def _of_nova(compute: Service) -> dict[str, Use]:
     return {name: _use(entry) for entry in reversed(entries) for name in spec_networks(entry)}
 
 
-def _of_agent(agent: Service) -> dict[str, Use]:
-    entry = agent.last("sriov_nic", "physical_device_mappings")
+def _of_agent(survey: OpenStackSurvey) -> dict[str, Use]:
+    """Where it reads no list, one that it was meant to read: that it does not is found elsewhere."""
+    option = ("sriov_nic", "physical_device_mappings")
+    unread = (entry for file in survey.strays for entry in file.values(*option))
+    entry = survey.agent.last(*option) or next(unread, None)
     return {one.network: _use(entry) for one in parse_mappings(entry).mappings if entry}
 
 
