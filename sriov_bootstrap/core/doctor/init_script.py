@@ -8,6 +8,7 @@ functions and `case` are passed over. Nothing is run: as root the script would m
 
 import re
 from collections.abc import Mapping
+from enum import Enum
 
 from msgspec import Struct
 
@@ -24,6 +25,14 @@ WORD = re.compile(r"""\"[^"]*\"|'[^']*'|\S+""")
 PATHS = re.compile(r"/etc/[\w./-]+")
 DEFAULTS = "/etc/default/*"
 DEPTH = 4
+
+
+class Block(Enum):
+    """Whether the lines of an open block count. WAITS: those of its `else` will. OVER: none will."""
+
+    COUNTS = 1
+    WAITS = 2
+    OVER = 3
 
 
 class Surroundings(Struct, frozen=True):
@@ -50,20 +59,21 @@ def script_argv(script: str, sources: Mapping[str, str], there: frozenset[str]) 
 
 
 def _run(script: str, said: dict[str, str], around: Surroundings, depth: int) -> None:
-    branches: list[bool] = []  # of each block that is open: whether its lines count
+    blocks: list[Block] = []
     for raw in script.splitlines():
         line = raw.strip()
+        counts = all(block is Block.COUNTS for block in blocks)
         if line.startswith("if ") and not line.endswith("fi"):
-            branches.append(all(branches) and _holds(line[3:].partition(";")[0], said, around))
-        elif line.startswith("elif "):
-            branches[-1:] = [False]
-        elif line == "else":
-            branches[-1:] = [all(branches[:-1]) and not all(branches[-1:])]
+            holds = _holds(line[3:].partition(";")[0], said, around)
+            blocks.append((Block.COUNTS if holds else Block.WAITS) if counts else Block.OVER)
+        elif line.startswith("elif ") or line == "else":
+            is_turn = line == "else" and blocks[-1:] == [Block.WAITS]
+            blocks[-1:] = [Block.COUNTS if is_turn else Block.WAITS if blocks[-1:] == [Block.WAITS] else Block.OVER]
         elif OPENS.match(line):
-            branches.append(False)
+            blocks.append(Block.OVER)
         elif CLOSES.match(line):
-            branches = branches[:-1]
-        elif all(branches):
+            blocks = blocks[:-1]
+        elif counts:
             _step(line, said, around, depth)
 
 
