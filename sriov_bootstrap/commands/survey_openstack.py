@@ -1,6 +1,7 @@
 """Reads what `doctor` wants to know of nova and neutron: the edges as the eyes of core/doctor/openstack_checks.py."""
 
 import os
+from collections.abc import Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.errors import SriovBootstrapError
 
 SYSTEMCTL_SECONDS = 10.0
+Ask = Callable[[list[str]], tuple[dict[str, UnitProcess], str]]
 
 
 class Started(Struct, frozen=True):
@@ -29,11 +31,14 @@ class Started(Struct, frozen=True):
     container: kolla.Container = kolla.Container()
 
 
-def survey_openstack(machine: HostMachine, _host: Host, root: str) -> OpenStackSurvey:
-    """Changes nothing, and needs no root: what may not be read is said."""
+def survey_openstack(machine: HostMachine, _host: Host, root: str, *, ask: Ask | None = None) -> OpenStackSurvey:
+    """Changes nothing, and needs no root: what may not be read is said. A tree below root has no systemd."""
     look = _Look(machine, root)
     started = {kind.name: look.started(kind) for kind in openstack_units.KINDS}
-    processes = {} if root else look.processes([one.unit for one in started.values() if one])
+    units = [one.unit for one in started.values() if one]
+    ask = ask or (ask_nobody if root else ask_systemd)
+    processes, note = ask(units) if units else ({}, "")
+    look.note(note)
     compute, scheduler, agent, server = (
         look.service(kind, started[kind.name], processes) for kind in openstack_units.KINDS
     )
@@ -46,6 +51,23 @@ def survey_openstack(machine: HostMachine, _host: Host, root: str) -> OpenStackS
     return OpenStackSurvey(compute, scheduler, agent, server, strays, changed_at, waited, look.unseen)
 
 
+def ask_systemd(units: list[str]) -> tuple[dict[str, UnitProcess], str]:
+    """What it says of these units, and why it does not."""
+    what = f"whether {', '.join(units)} run"
+    try:
+        done = child.run(["systemctl", "show", QUERY, *units], timeout_seconds=SYSTEMCTL_SECONDS)
+    except SriovBootstrapError as error:
+        return {}, f"{what}: {error.message}"
+    said = done.stderr.decode(errors="replace").strip()
+    note = f"{what}: systemctl show: {said}" if done.returncode else ""
+    return parse_unit_states(done.stdout.decode(errors="replace")), note
+
+
+def ask_nobody(_: list[str]) -> tuple[dict[str, UnitProcess], str]:
+    """A tree has no systemd."""
+    return {}, ""
+
+
 class _Look:
     """One look at the files."""
 
@@ -54,6 +76,10 @@ class _Look:
         self._root = root
         self._texts = Texts(root)
         self._notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Something that could not be seen."""
+        self._notes += [text] if text else []
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -79,7 +105,7 @@ class _Look:
             words = self._script_words(words[0])
         words = oslo_files.service_argv(words)
         if not words or not (words[0].endswith(kind.program) or _names_files(words)):
-            self._notes.append(f"{unit}: which files its service reads: its ExecStart is not understood")
+            self.note(f"{unit}: which files its service reads: its ExecStart is not understood")
             return Started(unit, (), user)
         return Started(unit, words, user)
 
@@ -93,24 +119,10 @@ class _Look:
         text = self._texts.read(f"{folder}/config.json")
         container = kolla.parse_container(text) if text else None
         if text and container is None:
-            self._notes.append(f"{folder}/config.json: not understood: it is no config.json of kolla")
+            self.note(f"{folder}/config.json: not understood: it is no config.json of kolla")
         if container is None:
             return None
         return Started(unit, kolla.container_argv(container), folder=folder, container=container)
-
-    def processes(self, units: list[str]) -> dict[str, UnitProcess]:
-        """What systemd says of these units; {} if it does not."""
-        if not units:
-            return {}
-        try:
-            done = child.run(["systemctl", "show", QUERY, *units], timeout_seconds=SYSTEMCTL_SECONDS)
-        except SriovBootstrapError as error:
-            self._notes.append(f"whether {', '.join(units)} run: {error.message}")
-            return {}
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
-            self._notes.append(f"whether {', '.join(units)} run: systemctl show: {said}")
-        return parse_unit_states(done.stdout.decode(errors="replace"))
 
     def service(self, kind: Kind, started: Started | None, processes: dict[str, UnitProcess]) -> Service:
         """The service with all its files."""
@@ -159,7 +171,7 @@ class _Look:
         try:
             names = sorted(os.listdir(f"{self._root}{place}"))
         except OSError as error:
-            self._notes.append(f"{place}: cannot be read: {error.strerror}: run it as root")
+            self.note(f"{place}: cannot be read: {error.strerror}: run it as root")
             return []
         return [f"{place}/{name}" for name in names if name.endswith(".conf") and not name.startswith(".")]
 
