@@ -1,10 +1,196 @@
 """Reads what `doctor` wants to know of nova and neutron: the edges as the eyes of core/doctor/openstack_checks.py."""
 
+import os
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
 from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.core.doctor import init_script, kolla, openstack_units, oslo_files, unit_files
+from sriov_bootstrap.core.doctor.ini import IniFile, parse_ini
+from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
+from sriov_bootstrap.core.doctor.openstack_units import Kind
+from sriov_bootstrap.core.doctor.unit_state import QUERY, UnitProcess, parse_unit_states
+from sriov_bootstrap.core.openstack.host import KOLLA_FOLDER, Host
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.errors import SriovBootstrapError
+
+SYSTEMCTL_SECONDS = 10.0
+Ask = Callable[[list[str]], tuple[dict[str, UnitProcess], str]]
 
 
-def survey_openstack(_machine: HostMachine, _host: Host, _root: str) -> OpenStackSurvey:
-    """Changes nothing, and needs no root: what may not be read is said."""
-    return OpenStackSurvey()
+class Started(Struct, frozen=True):
+    """How a unit starts its service. `folder`: of its container in /etc/kolla, "" for none."""
+
+    unit: str
+    argv: tuple[str, ...] = ()
+    user: str = ""
+    folder: str = ""
+    container: kolla.Container = kolla.Container()
+
+
+def survey_openstack(machine: HostMachine, _host: Host, root: str, *, ask: Ask | None = None) -> OpenStackSurvey:
+    """Changes nothing, and needs no root: what may not be read is said. A tree below root has no systemd."""
+    look = _Look(machine, root)
+    started = {kind.name: look.started(kind) for kind in openstack_units.KINDS}
+    units = [one.unit for one in started.values() if one]
+    ask = ask or (ask_nobody if root else ask_systemd)
+    processes, note = ask(units) if units else ({}, "")
+    look.note(note)
+    compute, scheduler, agent, server = (
+        look.service(kind, started[kind.name], processes) for kind in openstack_units.KINDS
+    )
+    services = (compute, scheduler, agent, server)
+    read = {file.path for one in services for file in one.files}
+    strays = look.strays(read) if any(one.is_installed for one in services) else ()
+    pending = machine.load_state()[0].pending
+    changed_at = pending.changed_at if pending else None
+    waited = None if changed_at is None else machine.monotonic() - changed_at
+    return OpenStackSurvey(compute, scheduler, agent, server, strays, changed_at, waited, look.unseen)
+
+
+def ask_systemd(units: list[str]) -> tuple[dict[str, UnitProcess], str]:
+    """What it says of these units, and why it does not."""
+    what = f"whether {', '.join(units)} run"
+    try:
+        done = child.run(["systemctl", "show", QUERY, *units], timeout_seconds=SYSTEMCTL_SECONDS)
+    except SriovBootstrapError as error:
+        return {}, f"{what}: {error.message}"
+    said = done.stderr.decode(errors="replace").strip()
+    note = f"{what}: systemctl show: {said}" if done.returncode else ""
+    return parse_unit_states(done.stdout.decode(errors="replace")), note
+
+
+def ask_nobody(_: list[str]) -> tuple[dict[str, UnitProcess], str]:
+    """A tree has no systemd."""
+    return {}, ""
+
+
+class _Look:
+    """One look at the files."""
+
+    def __init__(self, machine: HostMachine, root: str) -> None:
+        self._machine = machine
+        self._root = root
+        self._texts = Texts(root)
+        self._notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Something that could not be seen."""
+        self._notes += [text] if text else []
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._texts.problems, *self._notes)))
+
+    def started(self, kind: Kind) -> Started | None:
+        """How it is started, None if it is not on this host."""
+        for unit in kind.units:
+            paths = [f"{folder}/{unit}" for folder in unit_files.FOLDERS]
+            there = [path for path in paths if path in self._machine.files.existing(paths)]
+            text = self._texts.read(there[0]) if there else ""
+            if text:
+                drop_ins = unit_files.in_order(self._texts.read_matching(*unit_files.drop_in_patterns(unit)))
+                return self._understood(kind, unit, (text, *drop_ins))
+        return self._contained(kind, kind.units[-1])
+
+    def _understood(self, kind: Kind, unit: str, texts: tuple[str, ...]) -> Started:
+        if unit.startswith("kolla-") and (contained := self._contained(kind, unit)):
+            return contained
+        words = unit_files.exec_start(texts)
+        user = (unit_files.service_values(texts, "User") or ["root"])[-1]
+        if words and words[0].startswith("/etc/init.d/"):
+            words = self._script_words(words[0])
+        words = oslo_files.service_argv(words)
+        if not words or not (words[0].endswith(kind.program) or _names_files(words)):
+            self.note(f"{unit}: which files its service reads: its ExecStart is not understood")
+            return Started(unit, (), user)
+        return Started(unit, words, user)
+
+    def _script_words(self, path: str) -> tuple[str, ...]:
+        script = self._texts.read(path)
+        there = self._machine.files.existing(init_script.paths_in(script))
+        return init_script.script_argv(script, self._texts.read_matching(init_script.DEFAULTS), there)
+
+    def _contained(self, kind: Kind, unit: str) -> Started | None:
+        folder = f"{KOLLA_FOLDER}/{kind.container}"
+        text = self._texts.read(f"{folder}/config.json")
+        container = kolla.parse_container(text) if text else None
+        if text and container is None:
+            self.note(f"{folder}/config.json: not understood: it is no config.json of kolla")
+        if container is None:
+            return None
+        return Started(unit, kolla.container_argv(container), folder=folder, container=container)
+
+    def service(self, kind: Kind, started: Started | None, processes: dict[str, UnitProcess]) -> Service:
+        """The service with all its files."""
+        if started is None:
+            return Service(kind.name)
+        process = processes.get(started.unit)
+        argv = started.argv
+        if process and process.is_active and not started.folder:
+            running = oslo_files.service_argv(self._machine.procfs.command_line(process.pid))
+            argv = running if running and running[0].endswith(kind.program) else argv
+        service = Service(
+            kind.name,
+            started.unit,
+            is_installed=True,
+            is_active=process.is_active if process else None,
+            started_at=process.started_at if process and process.is_active else None,
+            argv=argv,
+        )
+        return self._with_files(service, kind, started) if argv else service
+
+    def _with_files(self, service: Service, kind: Kind, started: Started) -> Service:
+        files: list[IniFile] = []
+        missing: list[str] = []
+        unread: list[str] = []
+        steps = oslo_files.reading_steps(service.argv, kind.project, self._home(started.user or kind.project))
+        for step in steps:
+            places = [self._on_host(place, started) for place in step.places]
+            place = next((one for one in places if one and one in self._machine.files.existing([one])), "")
+            if not place:  # one that is not copied is the image's own
+                missing += places if step.is_named and places[0] else []
+                continue
+            for path in self._folder(place) if step.is_folder else [place]:
+                text = self._read(path)
+                files += [parse_ini(path, text)] if text is not None else []
+                unread += [path] if text is None else []
+        named = tuple(step.places[0] for step in steps if step.is_named)
+        return replace(service, files=tuple(files), config_files=named, missing=tuple(missing), unread=tuple(unread))
+
+    def _read(self, path: str) -> str | None:
+        """None where it cannot be read, which is noted."""
+        before = len(self._texts.problems)
+        text = self._texts.read(path)
+        return text if len(self._texts.problems) == before else None
+
+    def _folder(self, place: str) -> list[str]:
+        try:
+            names = sorted(os.listdir(f"{self._root}{place}"))
+        except OSError as error:
+            self.note(f"{place}: cannot be read: {error.strerror}: run it as root")
+            return []
+        return [f"{place}/{name}" for name in names if name.endswith(".conf") and not name.startswith(".")]
+
+    def _on_host(self, place: str, started: Started) -> str:
+        return kolla.on_host(place, started.container, started.folder) if started.folder else place
+
+    def _home(self, user: str) -> str:
+        """As passwd(5) has it."""
+        rows = [line.split(":") for line in self._texts.read("/etc/passwd").splitlines()]
+        return next((row[5] for row in rows if row[0] == user and len(row) > 5), f"/var/lib/{user}")  # noqa: PLR2004
+
+    def strays(self, read: set[str]) -> tuple[IniFile, ...]:
+        """Files of known names that nobody reads."""
+        there = self._machine.files.existing(openstack_units.KNOWN_FILES)
+        paths = [path for path in openstack_units.KNOWN_FILES if path in there and path not in read]
+        found = {path: self._texts.read(path) for path in paths}
+        found |= self._texts.read_matching(*openstack_units.KNOWN_FOLDERS)
+        return tuple(parse_ini(path, text) for path, text in found.items() if path not in read and text)
+
+
+def _names_files(words: tuple[str, ...]) -> bool:
+    return any(word.startswith((oslo_files.FILE, oslo_files.FOLDER)) for word in words)

@@ -81,6 +81,10 @@ class Procfs:
         """Different after each boot; see random(4)."""
         return self._text("sys/kernel/random/boot_id").strip()
 
+    def command_line(self, pid: int) -> tuple[str, ...]:
+        """The words that a process was started with; () if it has ended."""
+        return tuple(self._text(f"{pid}/cmdline").rstrip("\0").split("\0")) if pid else ()
+
     def kernel_command_line(self) -> tuple[str, ...]:
         """The words of the kernel's command line."""
         return tuple(self._text("cmdline").split())

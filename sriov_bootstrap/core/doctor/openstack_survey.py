@@ -1,9 +1,77 @@
-"""What `doctor` knows of nova and neutron on this host: texts as they were read, understood by the checks."""
+"""What `doctor` knows of nova and neutron on this host: their units, and the files that each of them really reads."""
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.doctor.ini import Entry, IniFile
+
+Name = tuple[str, str]  # section, option
+
+
+class Service(Struct, frozen=True):
+    """One of them. `unit` "" and not `is_installed`: it is not on this host.
+
+    `argv`: of the process if it runs, else what the unit would start. `files`: what it reads, in that order: a later
+    one wins. `config_files`: what its command line names, there or not; `missing`: what of it is not there, which keeps
+    oslo.config from starting; `unread`: what it reads and we may not. `is_active` and `started_at` (CLOCK_MONOTONIC)
+    are None where systemd could not be asked.
+    """
+
+    name: str
+    unit: str = ""
+    is_installed: bool = False
+    is_active: bool | None = None
+    started_at: float | None = None
+    argv: tuple[str, ...] = ()
+    files: tuple[IniFile, ...] = ()
+    config_files: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def values(self, section: str, option: str, *deprecated: Name) -> tuple[Entry, ...]:
+        """What a MultiStr has, in oslo.config's order: all names in all files."""
+        found: list[Entry] = []
+        for file in reversed(self.files):
+            for name in ((section, option), *deprecated):
+                found = [*file.values(*name), *found]
+        return tuple(found)
+
+    def last(self, section: str, option: str, *deprecated: Name) -> Entry | None:
+        """What any other option has: the last file counts more than the current name. None: its default."""
+        for file in reversed(self.files):
+            for name in ((section, option), *deprecated):
+                if found := file.values(*name):
+                    return found[-1]
+        return None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what it reads was seen, all of it: else nothing can be said of what it lacks."""
+        return bool(self.argv) and not self.unread
+
+    @property
+    def label(self) -> str:
+        """For people: its unit, or its name."""
+        return self.unit or self.name
+
 
 class OpenStackSurvey(Struct, frozen=True):
-    """`unseen`: what could not be read, and why."""
+    """`strays`: files of a known name that no service here reads. `unseen`: what could not be read, and why.
 
+    `waited`: for how many seconds VFs have changed and their consumers may not know it, None if they know; `changed_at`
+    says when that was (CLOCK_MONOTONIC).
+    """
+
+    compute: Service = Service("nova-compute")
+    scheduler: Service = Service("nova-scheduler")
+    agent: Service = Service("sriov-agent")
+    server: Service = Service("neutron-server")
+    strays: tuple[IniFile, ...] = ()
+    changed_at: float | None = None
+    waited: float | None = None
     unseen: tuple[str, ...] = ()
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Those that are installed."""
+        all_of_them = (self.compute, self.scheduler, self.agent, self.server)
+        return tuple(one for one in all_of_them if one.is_installed)

@@ -1,0 +1,139 @@
+"""A config file of nova or neutron, understood as oslo.config's parser does (oslo_config.iniparser, cfg.ConfigParser).
+
+- A comment is a line that begins with # or ;. What stands behind a value belongs to the value.
+- A line that begins with a blank goes on with the value before it; an empty line ends that.
+- `=` or `:`, whichever comes first, ends the name. Quotes around the whole first line of a value are taken off.
+- An option may come again: one that holds several values keeps them all, any other one the last.
+
+Where oslo.config gives up, and the service with it, this notes a problem and reads on: what follows is worth judging.
+"""
+
+import re
+
+from msgspec import Struct
+
+SHOWN = 100  # characters of a line; what is wrong with a binary file shows in fewer
+
+
+class Entry(Struct, frozen=True):
+    """An option as it stands in a file; `section` as it is written there."""
+
+    section: str
+    option: str
+    value: str
+    line: int
+    path: str
+
+    @property
+    def place(self) -> str:
+        """`file:line`."""
+        return f"{self.path}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """The line, for evidence."""
+        return _cut(f"{self.option} = {self.value}".replace("\n", " "))
+
+
+class Problem(Struct, frozen=True):
+    """What keeps oslo.config from reading a file; `found`: the line."""
+
+    line: int
+    text: str
+    found: str = ""
+
+
+class IniFile(Struct, frozen=True):
+    """One file. `path`: where it is on this host."""
+
+    path: str
+    entries: tuple[Entry, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def values(self, section: str, option: str) -> tuple[Entry, ...]:
+        """All of this option, first to last."""
+        wanted = folded(section)
+        return tuple(one for one in self.entries if one.option == option and folded(one.section) == wanted)
+
+
+def folded(section: str) -> str:
+    """How oslo.config compares the names of sections: `[PCI]` is `[pci]`, but `[default]` is not `[DEFAULT]`."""
+    return section if section == "DEFAULT" else section.lower()
+
+
+def parse_ini(path: str, text: str) -> IniFile:
+    """Any text: never raises."""
+    reader = _Reader(path)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        reader.take(number, line.rstrip())
+    reader.end_value()
+    return IniFile(path, tuple(reader.entries), tuple(reader.problems))
+
+
+class _Reader:
+    """One file on its way through the lines."""
+
+    def __init__(self, path: str) -> None:
+        self.entries: list[Entry] = []
+        self.problems: list[Problem] = []
+        self._path = path
+        self._section = ""
+        self._option = ""
+        self._value: list[str] = []
+        self._begun = 0
+
+    def take(self, number: int, line: str) -> None:
+        """One line without its end."""
+        if "\ufffd" in line:  # what could not be decoded; Python refuses the whole file
+            self.problems.append(Problem(number, "bytes that are not UTF-8", _cut(line)))
+        if line.startswith((" ", "\t")):
+            self._continue(number, line)
+            return
+        self.end_value()
+        if line.startswith("["):
+            self._begin_section(number, line)
+        elif line and not line.startswith(("#", ";")):
+            self._begin_value(number, line)
+
+    def end_value(self) -> None:
+        """What was begun is complete."""
+        if self._option and self._section:
+            value = "\n".join(self._value)
+            self.entries.append(Entry(self._section, self._option, value, self._begun, self._path))
+        elif self._option:
+            found = f"{self._option} = {self._value[0]}"
+            self.problems.append(Problem(self._begun, "an option before the first [section]", _cut(found)))
+        self._option = ""
+
+    def _continue(self, number: int, line: str) -> None:
+        if self._option:
+            self._value.append(line.lstrip())
+        else:
+            self.problems.append(
+                Problem(number, "begins with a blank, and there is no value to go on with", _cut(line))
+            )
+
+    def _begin_section(self, number: int, line: str) -> None:
+        self._section = line[1:-1]
+        if not line.endswith("]"):
+            self.problems.append(Problem(number, "a section must end with ], and nothing may follow", _cut(line)))
+            self._section = re.split(r"[]\s#;]", line[1:])[0]
+        elif not self._section:
+            self.problems.append(Problem(number, "a section without a name", line))
+
+    def _begin_value(self, number: int, line: str) -> None:
+        ends = [place for place in (line.find("="), line.find(":")) if place >= 0]
+        if not ends:
+            self.problems.append(Problem(number, 'neither "=" nor ":" in it', _cut(line)))
+            return
+        option, value = line[: min(ends)].strip(), line[min(ends) + 1 :].strip()
+        if not option:
+            self.problems.append(Problem(number, "an option without a name", _cut(line)))
+        if value and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        self._option, self._value, self._begun = option, [value], number
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

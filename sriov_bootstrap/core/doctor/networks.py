@@ -1,0 +1,183 @@
+"""Physical networks: one name, in our config, nova's device_spec, the agent's mappings and the server's lists.
+
+Who does not know a name, and who writes it differently. A network that only others' files have is nobody's mistake as
+long as nova and the agent agree: not every PF is ours.
+"""
+
+import json
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.ini import Entry
+from sriov_bootstrap.core.doctor.likeness import nearest
+from sriov_bootstrap.core.doctor.neutron_lists import items, parse_mappings
+from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
+from sriov_bootstrap.core.doctor.remedies import rendered, restarted
+from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.core.openstack.ports import resolve_ports
+
+DEVICE_SPEC = ("pci", "device_spec")
+OLD_SPECS = (("pci", "passthrough_whitelist"), ("DEFAULT", "pci_passthrough_whitelist"))
+
+
+class Use(Struct, frozen=True):
+    """A name where it stands. `entry` None: in our config."""
+
+    place: str
+    text: str
+    entry: Entry | None = None
+
+
+class Knower(Struct, frozen=True):
+    """Who has names of networks. `is_open`: it takes any name."""
+
+    label: str
+    target: str
+    uses: dict[str, Use]
+    is_open: bool = False
+
+    def lacks(self, name: str) -> bool:
+        """Whether it does not know this one."""
+        return name not in self.uses and not self.is_open
+
+
+def check_networks(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """First what is written in two ways, then what is missing; each name once."""
+    knowers = _knowers(host, survey)
+    names = list(dict.fromkeys(name for knower in knowers for name in knower.uses))
+    pairs = _spellings(names, knowers)
+    for wrong, right in pairs.items():
+        yield _misspelt(host, wrong, right, knowers)
+    paired = {*pairs, *pairs.values()}
+    for name in names:
+        if name not in paired:
+            yield from _missing(host, name, knowers)
+
+
+def spec_networks(entry: Entry) -> tuple[str, ...]:
+    """The physical networks of a device_spec; whatever else is wrong with it is found elsewhere."""
+    try:
+        value = json.loads(entry.value.replace("$$", "$"))
+    except (ValueError, RecursionError):
+        return ()
+    specs = value if isinstance(value, list) else [value]
+    named = (spec.get("physical_network") for spec in specs if isinstance(spec, dict))
+    return tuple(name for name in named if isinstance(name, str) and name)
+
+
+def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
+    """The config first, then who is on this host and was seen."""
+    asked = {
+        port.rule.physical_network: Use(port.label, f'physical_network = "{port.rule.physical_network}"')
+        for port in resolve_ports(host)
+        if port.rule.physical_network
+    }
+    found = [Knower("the config", "", asked)] if asked else []
+    if survey.compute.is_known and (of_nova := _of_nova(survey.compute)):
+        found.append(Knower("nova-compute", "nova-compute", of_nova))
+    if survey.agent.is_known:
+        found.append(Knower("the SR-IOV agent", "sriov-agent", _of_agent(survey)))
+    if survey.server.is_known:
+        found.append(_of_server(survey.server))
+    return tuple(found)
+
+
+def _of_nova(compute: Service) -> dict[str, Use]:
+    entries = compute.values(*DEVICE_SPEC, *OLD_SPECS)
+    return {name: _use(entry) for entry in reversed(entries) for name in spec_networks(entry)}
+
+
+def _of_agent(survey: OpenStackSurvey) -> dict[str, Use]:
+    """Where it reads no list, one that it was meant to read: that it does not is found elsewhere."""
+    option = ("sriov_nic", "physical_device_mappings")
+    unread = (entry for file in survey.strays for entry in file.values(*option))
+    entry = survey.agent.last(*option) or next(unread, None)
+    return {one.network: _use(entry) for one in parse_mappings(entry).mappings if entry}
+
+
+def _of_server(server: Service) -> Knower:
+    vlan, flat = server.last("ml2_type_vlan", "network_vlan_ranges"), server.last("ml2_type_flat", "flat_networks")
+    uses = {name: _use(flat) for name in items(flat) if flat}
+    uses |= {item.partition(":")[0]: _use(vlan) for item in items(vlan) if vlan}
+    # Where nobody says flat_networks, a flat network may have any name.
+    is_open = flat is None or "*" in uses or any("$" in one.value for one in (vlan, flat) if one)
+    return Knower(
+        "neutron's server", "neutron-server", {name: uses[name] for name in uses if name and name != "*"}, is_open
+    )
+
+
+def _use(entry: Entry) -> Use:
+    return Use(entry.place, entry.text, entry)
+
+
+def _spellings(names: list[str], knowers: tuple[Knower, ...]) -> dict[str, str]:
+    """Wrong -> right: two names that are nearly the same, and nobody knows both."""
+    pairs: dict[str, str] = {}
+    for name in names:
+        if name in {*pairs, *pairs.values()}:
+            continue
+        rivals = [one for one in names if not any(name in who.uses and one in who.uses for who in knowers)]
+        if other := nearest(name, rivals):
+            wrong = other if _weight(name, knowers) >= _weight(other, knowers) else name
+            pairs[wrong] = name if wrong == other else other
+    return pairs
+
+
+def _weight(name: str, knowers: tuple[Knower, ...]) -> tuple[bool, int]:
+    """The config is right: it is what the other files are made from. Else the majority is."""
+    using = [knower for knower in knowers if name in knower.uses]
+    return any(not knower.target for knower in using), len(using)
+
+
+def _misspelt(host: Host, wrong: str, right: str, knowers: tuple[Knower, ...]) -> Finding:
+    theirs = [knower for knower in knowers if wrong in knower.uses]
+    ours = [knower for knower in knowers if right in knower.uses]
+    uses = [knower.uses[wrong] for knower in theirs]
+    evidence = "; ".join(f"{use.place}: {use.text}" for use in uses)
+    targets = [rendered(host, knower.target, *filter(None, (knower.uses[wrong].entry,))) for knower in theirs]
+    return Finding(
+        "SB-E501",
+        uses[0].place,
+        f'physical network "{wrong}" is "{right}" to {_and(ours)}: one of them is misspelt',
+        evidence,
+        f'write "{right}" everywhere: ' + "; ".join(targets),
+    )
+
+
+def _missing(host: Host, name: str, knowers: tuple[Knower, ...]) -> Iterator[Finding]:
+    using = [knower for knower in knowers if name in knower.uses]
+    first = using[0].uses[name]
+    of_rule = not using[0].target
+    by_target = {knower.target: knower for knower in knowers}
+    known_to = {knower.target for knower in using}
+    agent, nova, server = (by_target.get(one) for one in ("sriov-agent", "nova-compute", "neutron-server"))
+    if agent and agent.lacks(name) and known_to & {"", "nova-compute"}:
+        problem = f'physical network "{name}" is missing in the agent\'s physical_device_mappings'
+        remedy = rendered(host, agent.target, *_entries(agent)) if of_rule else _by_hand(host, agent, name)
+        yield Finding("SB-E502", first.place, f"{problem}: {_and(using)} has it", first.text, remedy)
+    if nova and nova.lacks(name) and known_to & {"", "sriov-agent"}:
+        problem = f'physical network "{name}" is in no device_spec of nova-compute'
+        remedy = rendered(host, nova.target) if of_rule else _by_hand(host, nova, name)
+        yield Finding("SB-W503", first.place, f"{problem}: {_and(using)} has it", first.text, remedy)
+    if server and server.lacks(name) and known_to & {"", "sriov-agent"}:
+        problem = f'physical network "{name}" is in neither network_vlan_ranges nor flat_networks of the server'
+        yield Finding("SB-E504", first.place, problem, first.text, _by_hand(host, server, name))
+
+
+def _entries(knower: Knower) -> tuple[Entry, ...]:
+    return tuple(use.entry for use in knower.uses.values() if use.entry)
+
+
+def _by_hand(host: Host, knower: Knower, name: str) -> str:
+    option = {
+        "sriov-agent": f"{name}:NETDEV to physical_device_mappings in [sriov_nic]",
+        "nova-compute": f'"physical_network": "{name}" to the device_spec of its VFs in [pci]',
+        "neutron-server": f"{name}:FIRST:LAST to network_vlan_ranges in [ml2_type_vlan]",
+    }[knower.target]
+    return restarted(host, knower.target, f"add {option}, or take the name out where it is")
+
+
+def _and(knowers: list[Knower]) -> str:
+    return " and ".join(knower.label for knower in knowers)

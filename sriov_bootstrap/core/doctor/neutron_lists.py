@@ -1,0 +1,84 @@
+"""The lists in neutron's files, understood as its agent does: neutron_lib.utils.helpers.parse_mappings and others.
+
+What the agent refuses ends it with exit code 1.
+"""
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.doctor.ini import Entry
+
+
+class Mapping(Struct, frozen=True):
+    """One item of physical_device_mappings."""
+
+    network: str
+    netdev: str
+
+
+class Mappings(Struct, frozen=True):
+    """The whole list; `problems`: what the agent refuses."""
+
+    mappings: tuple[Mapping, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class Exclusions(Struct, frozen=True):
+    """exclude_devices: (netdev, addresses)."""
+
+    exclusions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def items(entry: Entry | None) -> tuple[str, ...]:
+    """A ListOpt; () where oslo.config puts something in that only it knows."""
+    if entry is None or "$" in entry.value:
+        return ()
+    text = entry.value.strip().rstrip(",")
+    return tuple(item.strip() for item in text.split(",")) if text else ()
+
+
+def parse_mappings(entry: Entry | None) -> Mappings:
+    """`physnet2:ens1f0,physnet2:ens1f1`; an item that is empty is none."""
+    found, problems = [], []
+    for item in filter(None, items(entry)):
+        network, *rest = (part.strip() for part in item.split(":"))
+        if len(rest) == 1 and network and rest[0]:
+            found.append(Mapping(network, rest[0]))
+        else:
+            problems.append(f'"{item}" is not NETWORK:NETDEV')
+    return Mappings(tuple(dict.fromkeys(found)), tuple(problems))
+
+
+def parse_exclusions(entry: Entry | None) -> Exclusions:
+    """`ens1f0:0000:07:00.2;0000:07:00.3,ens1f1:...`."""
+    found: dict[str, tuple[str, ...]] = {}
+    problems = []
+    for item in items(entry):
+        netdev, colon, addresses = item.partition(":")
+        netdev = netdev.strip()
+        if not colon or not netdev:
+            problems.append(f'"{item}" is not NETDEV:ADDRESS;ADDRESS')
+        elif netdev in found:
+            problems.append(f'"{netdev}" comes twice: one item has all addresses of a netdev, with ";" between')
+        else:
+            found[netdev] = tuple(filter(None, (one.strip() for one in addresses.split(";"))))
+    return Exclusions(tuple(found.items()), tuple(problems))
+
+
+def parse_bandwidths(entry: Entry | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`ens1f0:10000000:10000000`: the netdevs, and what is wrong (neutron_lib.placement.utils.parse_rp_bandwidths)."""
+    found: list[str] = []
+    problems = []
+    for item in items(entry):
+        netdev, *numbers = item.split(":")
+        if len(numbers) not in {0, 2} or not netdev or not all(_is_number(one) for one in numbers):
+            problems.append(f'"{item}" is not NETDEV:EGRESS:INGRESS, in kbit/s')
+        elif netdev in found:
+            problems.append(f'"{netdev}" comes twice')
+        else:
+            found.append(netdev)
+    return tuple(found), tuple(problems)
+
+
+def _is_number(text: str) -> bool:
+    return not text or (text.isascii() and text.isdigit())

@@ -1,0 +1,21 @@
+"""What to type: the ends that several findings share."""
+
+from sriov_bootstrap.core.doctor.ini import Entry
+from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.core.openstack.places import OWN_NAME, place_of
+
+
+def rendered(host: Host, target: str, *in_the_way: Entry) -> str:
+    """Have it rendered, without the lines that are in the way: a file of the unit's wins over a drop-in."""
+    place = place_of(target, host)
+    lines = [entry.place for entry in in_the_way if not entry.path.endswith(f"/{OWN_NAME}.conf")]
+    if not place.folder:
+        return f"sriov-bootstrap render {target} prints the right lines: {place.restart(host.release)}"
+    out = f"take out {' and '.join(dict.fromkeys(lines))}, then: " if lines else ""
+    return f"{out}sriov-bootstrap render {target} --write && {place.restart(host.release)}"
+
+
+def restarted(host: Host, target: str, change: str) -> str:
+    """A change by hand, and the restart that makes it count."""
+    place = place_of(target, host)
+    return f"{change}, then: {place.restart(host.release)}" if place.folder else f"{change}; {place.instead}"

@@ -1,0 +1,58 @@
+"""A host set up by an old tutorial: each of its mistakes has its code. See tests/data/old_tutorial/README.md."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from builders import PF, PF2
+from fakes_host import HostTree
+from sriov_bootstrap.cli import main
+
+FILES = Path(__file__).parents[1] / "data" / "old_tutorial"
+PLUGINS = "/etc/neutron/plugins/ml2"
+EXPECTED = {
+    # neutron
+    ("SB-E501", "/etc/nova/nova.conf:12"),  # phynet2, in nova and in the agent's file
+    ("SB-E520", f"{PLUGINS}/ml2_conf.ini:3"),  # no sriovnicswitch
+    ("SB-W521", f"{PLUGINS}/ml2_conf.ini:9"),  # [ml2_sriov]
+    ("SB-W521", f"{PLUGINS}/ml2_conf_sriov.ini:2"),
+    ("SB-E522", f"{PLUGINS}/sriov_agent.ini:5"),  # the unit does not name it
+    # scheduler
+    ("SB-E533", "/etc/nova/nova.conf:6"),  # [default]
+    ("SB-E602", "nova-scheduler.service"),
+    ("SB-E603", "/etc/nova/nova.conf:3"),  # scheduler_default_filters
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    tree = HostTree(tmp_path)
+    tree.add_pf(PF, netdev="ens1f0", num_vfs=7)
+    tree.add_pf(PF2, netdev="ens1f1")
+    shutil.copytree(FILES, tree.root, dirs_exist_ok=True)
+    return tree
+
+
+def findings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
+    assert main(["doctor", "--json"], root=str(tree.root)) == 3
+    return list(json.loads(capsys.readouterr().out)["findings"])
+
+
+def test_each_mistake_of_the_tutorial_is_found(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {(one["code"], one["place"]) for one in findings(tree, capsys)}
+    assert EXPECTED - found == set()
+
+
+def test_what_is_found_says_why_and_what_to_type(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    by_code = {one["code"]: one for one in findings(tree, capsys)}
+    assert '"phynet2" is "physnet2" to the config and neutron\'s server' in by_code["SB-E501"]["problem"]
+    assert f"{PLUGINS}/sriov_agent.ini:5: physical_device_mappings = phynet2:ens1f0" in by_code["SB-E501"]["evidence"]
+    gone = "does not have RetryFilter, AvailabilityZoneFilter, CoreFilter, RamFilter"
+    assert gone in by_code["SB-E603"]["problem"]
+    assert (
+        f"ExecStart=/usr/bin/neutron-sriov-nic-agent --config-file=/etc/neutron/neutron.conf --config-file={PLUGINS}/"
+        in (by_code["SB-E522"]["remedy"])
+    )
+    assert all(one["remedy"] for one in by_code.values())

@@ -1,0 +1,181 @@
+from pathlib import Path
+
+import pytest
+
+from fakes_host import HostTree
+from fakes_openstack import DEBIAN_HEADS, RDO_COMMANDS, add_debian, add_kolla, add_rdo, add_unit
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.survey_openstack import ask_systemd, survey_openstack
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
+from sriov_bootstrap.core.doctor.unit_state import UnitProcess
+from sriov_bootstrap.core.openstack.host import Host
+
+NEUTRON, ML2 = "/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return HostTree(tmp_path)
+
+
+def survey(tree: HostTree) -> OpenStackSurvey:
+    root = str(tree.root)
+    return survey_openstack(HostMachine(root=root), Host(Config()), root)
+
+
+def read_by(service: Service) -> list[str]:
+    return [file.path for file in service.files]
+
+
+def test_without_openstack_there_is_nothing(tree: HostTree) -> None:
+    assert survey(tree) == OpenStackSurvey()
+    assert survey(tree).services == ()
+
+
+def test_what_the_scripts_of_debian_name(tree: HostTree) -> None:
+    add_debian(tree, *DEBIAN_HEADS)
+    tree.write("etc/nova/nova-compute.conf", "[DEFAULT]\n")
+    tree.write("etc/nova/nova.conf.d/x.conf", "[DEFAULT]\n")
+    tree.write("etc/nova/nova.conf.d/.hidden.conf", "[DEFAULT]\n")
+    tree.write("etc/neutron/neutron-sriov-nic-agent.conf.d/x.conf", "[DEFAULT]\n")
+    tree.write("etc/neutron/server.conf.d/x.conf", "[DEFAULT]\n")
+    seen = survey(tree)
+    assert seen.compute.unit == "nova-compute.service"
+    folder = "/etc/nova/nova.conf.d/x.conf"
+    assert read_by(seen.compute) == [folder, "/etc/nova/nova.conf", "/etc/nova/nova-compute.conf"]
+    assert read_by(seen.scheduler) == [folder, "/etc/nova/nova.conf"]
+    own = "/etc/neutron/neutron-sriov-nic-agent.conf.d/x.conf"
+    assert read_by(seen.agent) == [own, NEUTRON, f"{ML2}/sriov_agent.ini"]
+    assert read_by(seen.server) == [NEUTRON, "/etc/neutron/server.conf.d/x.conf", f"{ML2}/ml2_conf.ini"]
+    assert (seen.agent.is_active, seen.agent.started_at, seen.strays, seen.unseen) == (None, None, (), ())
+
+
+def test_debians_api_runs_below_uwsgi(tree: HostTree) -> None:
+    add_debian(tree, "neutron-api")
+    server = survey(tree).server
+    assert (server.unit, read_by(server)) == ("neutron-api.service", [NEUTRON, f"{ML2}/ml2_conf.ini"])
+
+
+def test_what_the_units_of_rdo_name(tree: HostTree) -> None:
+    add_rdo(tree, *RDO_COMMANDS)
+    tree.write("usr/share/nova/nova-dist.conf", "[DEFAULT]\n")
+    tree.write("etc/neutron/conf.d/neutron-server/x.conf", "[ml2]\n")
+    seen = survey(tree)
+    assert read_by(seen.compute) == ["/usr/share/nova/nova-dist.conf", "/etc/nova/nova.conf"]
+    dist = "/usr/share/neutron/neutron-dist.conf"
+    assert read_by(seen.agent) == [dist, NEUTRON, f"{ML2}/sriov_agent.ini"]
+    server_folder = "/etc/neutron/conf.d/neutron-server/x.conf"
+    assert read_by(seen.server) == [dist, NEUTRON, "/etc/neutron/plugin.ini", server_folder]
+    assert seen.unseen == ()
+
+
+def test_what_the_containers_of_kolla_copy(tree: HostTree) -> None:
+    agent = f"neutron-sriov-nic-agent --config-file {NEUTRON} --config-file {ML2}/sriov_agent.ini"
+    add_kolla(tree, nova_compute="nova-compute", neutron_sriov_agent=agent)
+    tree.write("etc/kolla/nova-compute/nova.conf", "[pci]\na = b\n")
+    tree.write("etc/kolla/neutron-sriov-agent/sriov_agent.ini", "[sriov_nic]\n")
+    seen = survey(tree)
+    assert (seen.compute.unit, read_by(seen.compute)) == (
+        "kolla-nova_compute-container.service",
+        ["/etc/kolla/nova-compute/nova.conf"],
+    )
+    assert read_by(seen.agent) == ["/etc/kolla/neutron-sriov-agent/sriov_agent.ini"]
+    assert seen.agent.missing == ("/etc/kolla/neutron-sriov-agent/neutron.conf",)
+
+
+def test_a_drop_in_replaces_the_command(tree: HostTree) -> None:
+    add_debian(tree, "neutron-sriov-agent")
+    text = f"[Service]\nExecStart=\nExecStart=/usr/bin/neutron-sriov-nic-agent \\\n  --config-file={NEUTRON}\n"
+    tree.write("etc/systemd/system/neutron-sriov-agent.service.d/x.conf", text)
+    seen = survey(tree)
+    assert read_by(seen.agent) == [NEUTRON]
+    assert [file.path for file in seen.strays] == [f"{ML2}/sriov_agent.ini"]
+
+
+def test_etc_default_replaces_the_arguments(tree: HostTree) -> None:
+    add_debian(tree, "neutron-sriov-agent")
+    tree.write("etc/default/neutron-sriov-agent", f'DAEMON_ARGS="--config-file={NEUTRON}"\nUSE_SYSLOG=yes\n')
+    agent = survey(tree).agent
+    assert agent.argv[1:3] == (f"--config-file={NEUTRON}", "--use-syslog")
+    assert read_by(agent) == [NEUTRON]
+
+
+def test_a_container_of_somebody_else_is_not_seen(tree: HostTree) -> None:
+    add_unit(tree, "edpm_nova_compute", "/usr/bin/podman start edpm_nova_compute")
+    seen = survey(tree)
+    assert (seen.compute.is_installed, seen.compute.files) == (True, ())
+    said = "edpm_nova_compute.service: which files its service reads: its ExecStart is not understood"
+    assert seen.unseen == (said,)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"command": 1}', "[" * 100_000])
+def test_a_config_json_that_is_none(tree: HostTree, text: str) -> None:
+    tree.write("etc/kolla/nova-compute/config.json", text)
+    seen = survey(tree)
+    assert not seen.compute.is_installed
+    assert bool(seen.unseen) is bool(text)
+
+
+def test_what_may_not_be_read_is_said(tree: HostTree) -> None:
+    add_debian(tree, "nova-compute")
+    path = tree.root / "etc/nova/nova.conf"
+    path.unlink()
+    path.mkdir()
+    path = tree.write("etc/nova/nova-compute.conf", b"x" * ((8 << 20) + 1))
+    seen = survey(tree)
+    assert seen.compute.unread == ("/etc/nova/nova-compute.conf",)
+    assert seen.unseen == ("/etc/nova/nova-compute.conf: larger than 8 MiB: not read",)
+
+
+def test_names_of_folders_and_homes(tree: HostTree) -> None:
+    add_rdo(tree, "openstack-nova-compute")
+    tree.write("etc/passwd", "nonsense\nnova:x:1:1::/srv/nova:/bin/sh\n")
+    tree.write("srv/nova/.nova/nova.conf", "[DEFAULT]\n")
+    assert read_by(survey(tree).compute) == ["/srv/nova/.nova/nova.conf"]
+
+
+def test_a_process_says_better_what_it_reads(tree: HostTree) -> None:
+    """The unit was edited since it started."""
+    add_debian(tree, "neutron-sriov-agent")
+    words = ["/usr/bin/python3", "/usr/bin/neutron-sriov-nic-agent", f"--config-file={NEUTRON}", ""]
+    tree.write("proc/77/cmdline", "\0".join(words))
+    root, unit = str(tree.root), "neutron-sriov-agent.service"
+
+    def asked(process: UnitProcess) -> Service:
+        def ask(units: list[str]) -> tuple[dict[str, UnitProcess], str]:
+            assert units == [unit]
+            return {unit: process}, "a note"
+
+        seen = survey_openstack(HostMachine(root=root), Host(Config()), root, ask=ask)
+        assert seen.unseen == ("a note",)
+        return seen.agent
+
+    agent = asked(UnitProcess(is_active=True, pid=77, started_at=5.0))
+    assert (agent.is_active, agent.started_at, read_by(agent)) == (True, 5.0, [NEUTRON])
+    for process in (UnitProcess(is_active=True, pid=78), UnitProcess(pid=77, started_at=5.0)):
+        agent = asked(process)
+        assert (agent.started_at, read_by(agent)) == (None, [NEUTRON, f"{ML2}/sriov_agent.ini"])
+
+
+SYSTEMCTL = """#!/bin/sh
+[ "$1" = show ] && [ "$3" = a.service ] || exit 3
+printf 'Id=a.service\\nActiveState=active\\nMainPID=7\\n'
+echo 'no bus' >&2
+exit {}
+"""
+
+
+@pytest.mark.parametrize(("code", "note"), [(0, ""), (1, "whether a.service run: systemctl show: no bus")])
+def test_systemd_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, note: str) -> None:
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.format(code))
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert ask_systemd(["a.service"]) == ({"a.service": UnitProcess(is_active=True, pid=7)}, note)
+
+
+def test_without_systemctl_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    processes, note = ask_systemd(["a.service"])
+    assert processes == {}
+    assert note.startswith("whether a.service run: systemctl show: systemctl: No such file")

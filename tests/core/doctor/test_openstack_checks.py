@@ -1,0 +1,181 @@
+"""What the checks say of values; tests/commands/test_doctor_openstack.py has them on whole hosts."""
+
+import pytest
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from builders import make_config, make_netdev, make_pf, make_rule
+from fuzzing import fuzzed, spoilt
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.ini import parse_ini
+from sriov_bootstrap.core.doctor.likeness import distance, nearest
+from sriov_bootstrap.core.doctor.networks import spec_networks
+from sriov_bootstrap.core.doctor.neutron_lists import parse_bandwidths, parse_exclusions, parse_mappings
+from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
+from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
+from sriov_bootstrap.core.openstack.host import Host
+
+RULE = make_rule(physical_network="physnet2", exclude_vfs=(1,))
+PF = make_pf(num_vfs=4, netdevs=(make_netdev(altnames=("port-a",)),))
+HOST = Host(make_config(RULE), wishes=(DesiredPf(RULE, PF),), pfs=(PF,))
+
+
+def service(name: str, text: str, **values: object) -> Service:
+    made = Service(name, f"{name}.service", is_installed=True, argv=(name,), files=(parse_ini("/f", text),))
+    return replace(made, **values)
+
+
+def agent(text: str, **values: object) -> OpenStackSurvey:
+    return OpenStackSurvey(agent=service("sriov-agent", text, **values))
+
+
+def found(survey: OpenStackSurvey) -> list[str]:
+    return [f"{one.code} {one.problem}" for one in check_openstack(HOST, survey)]
+
+
+def test_an_altname_is_none_to_the_agent() -> None:
+    (first, second) = found(agent("[sriov_nic]\nphysical_device_mappings = physnet2:port-a\n"))
+    assert first.startswith("SB-W513")
+    assert first.endswith("it is an altname of ens1f0, and the agent takes none")
+    assert second.startswith("SB-E514")
+
+
+def test_a_pf_that_is_in_another_network() -> None:
+    text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens9,other:ens1f0\n"
+    said = (
+        'SB-E514 rule "tenant-a" (0000:3b:00.0) is in physnet2, and the agent does not know it: it has ens1f0 in other'
+    )
+    assert said in found(agent(text))
+
+
+def test_where_a_variable_decides_nothing_is_refused() -> None:
+    text = "[sriov_nic]\nphysical_device_mappings = $m\nexclude_devices = ens1f0:0000:3b:02.1\n"
+    assert [one[:7] for one in found(agent(text))] == ["SB-E502"]
+
+
+def test_exclusions_of_a_netdev_without_a_rule_are_not_ours() -> None:
+    pf = make_pf(pci_address="0000:5e:00.0", netdevs=(make_netdev(name="ens7"),))
+    host = replace(HOST, pfs=(PF, pf))
+    text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0,x:ens7\nexclude_devices = ens7:0000:5e:02.1\n"
+    assert list(check_openstack(host, agent(text))) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "is_said"),
+    [
+        ({"started_at": 100.0, "is_active": True}, True),
+        ({"started_at": 300.0, "is_active": True}, False),
+        ({"started_at": None, "is_active": True}, False),
+        ({"started_at": 100.0, "is_active": False}, False),
+        ({"started_at": 100.0, "is_active": None}, False),
+    ],
+)
+def test_an_agent_that_started_before_the_vfs_changed(values: dict[str, object], *, is_said: bool) -> None:
+    text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n"
+    survey = replace(agent(text, **values), changed_at=200.0, waited=400.0)
+    said = "SB-E519 it started 100 s before VFs changed, and does not know the new ones"
+    assert found(survey) == ([said] if is_said else [])
+    assert found(replace(survey, waited=10.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "networks"),
+    [
+        ('{"physical_network": "a"}', ("a",)),
+        ('[{"physical_network": "a"}, {"physical_network": "b$$c"}, 1, {}]', ("a", "b$c")),
+        ('{"physical_network": 1}', ()),
+        ('{"physical_network": ""}', ()),
+        ('{"physical_network": "a}', ()),
+        ("[" * 100_000, ()),
+        ("1", ()),
+    ],
+)
+def test_the_networks_of_a_spec(value: str, networks: tuple[str, ...]) -> None:
+    (entry,) = parse_ini("/f", f"[pci]\ndevice_spec = {value}\n").entries
+    assert spec_networks(entry) == networks
+
+
+def test_names_that_are_nearly_the_same() -> None:
+    assert (distance("", "abc"), distance("phynet2", "physnet2"), distance("kitten", "sitting")) == (3, 1, 3)
+    assert nearest("phynet2", ["physnet1", "physnet2"]) == "physnet2"
+    assert nearest("PHYSNET2", ["physnet2"]) == "physnet2"
+    assert nearest("ab", ["cd", "ab"]) == ""
+    assert nearest("a", []) == ""
+
+
+def test_two_networks_that_both_are_known_are_no_misspelling() -> None:
+    """physnet1 and physnet2 differ in a letter, as they should."""
+    compute = service("nova-compute", '[pci]\ndevice_spec = {"physical_network": "physnet1"}\n')
+    mapped = service("sriov-agent", "[sriov_nic]\nphysical_device_mappings = physnet1:ens1f0,physnet2:ens1f0\n")
+    said = [one[:7] for one in found(OpenStackSurvey(compute=compute, agent=mapped))]
+    assert said == ["SB-W503"]
+
+
+def test_of_two_spellings_without_a_rule_most_files_are_right() -> None:
+    compute = service("nova-compute", '[pci]\ndevice_spec = {"physical_network": "dpdknet"}\n')
+    mapped = service("sriov-agent", "[sriov_nic]\nphysical_device_mappings = dpdknett:ens1f1,physnet2:ens1f0\n")
+    server = service(
+        "neutron-server", "[ml2]\nmechanism_drivers=sriovnicswitch\n[ml2_type_flat]\nflat_networks=dpdknet,physnet2\n"
+    )
+    survey = OpenStackSurvey(compute=compute, agent=mapped, server=server)
+    said = 'SB-E501 physical network "dpdknett" is "dpdknet" to nova-compute and neutron\'s server'
+    assert f"{said}: one of them is misspelt" in found(survey)
+
+
+def test_lists_that_the_agent_refuses() -> None:
+    (mapping, excluded, rates) = parse_ini(
+        "/f", "[s]\na = p:x, p:x,,:b,a:,a:b:c\nb = x:0000;;, x:1,:2,y\nc = x,y:1:,z:1,w:-1:1,x::\n"
+    ).entries
+    assert [(one.network, one.netdev) for one in parse_mappings(mapping).mappings] == [("p", "x")]
+    assert len(parse_mappings(mapping).problems) == 3
+    assert parse_exclusions(excluded).exclusions == (("x", ("0000",)),)
+    assert len(parse_exclusions(excluded).problems) == 3
+    assert parse_bandwidths(rates) == (
+        ("x", "y"),
+        (
+            '"z:1" is not NETDEV:EGRESS:INGRESS, in kbit/s',
+            '"w:-1:1" is not NETDEV:EGRESS:INGRESS, in kbit/s',
+            '"x" comes twice',
+        ),
+    )
+
+
+GOOD = b"""[DEFAULT]
+scheduler_default_filters = RetryFilter
+[default]
+a = b
+[pci]
+device_spec = {"physical_network": "phynet2"}
+[sriov_nic]
+physical_device_mappings = physnet2:ens1f0,x:y
+exclude_devices = ens1f0:0000:3b:02.1;0000:3B:02.0
+resource_provider_bandwidths = ens1f0:1:2
+[ml2]
+mechanism_drivers = openvswitch
+[ml2_type_vlan]
+network_vlan_ranges = physnet3:1:2
+[ml2_type_flat]
+flat_networks = a
+[filter_scheduler]
+enabled_filters = RamFilter
+[ml2_sriov]
+agent_required = true
+[securitygroup]
+firewall_driver = x
+"""
+
+
+@fuzzed(data=spoilt(GOOD) | st.binary(max_size=200), stray=spoilt(GOOD))
+def test_any_files_are_findings(data: bytes, stray: bytes) -> None:
+    text = data.decode(errors="replace")
+    names = ("nova-compute", "nova-scheduler", "sriov-agent", "neutron-server")
+    compute, scheduler, mapped, server = (service(name, text) for name in names)
+    survey = OpenStackSurvey(
+        compute,
+        scheduler,
+        mapped,
+        server,
+        strays=(parse_ini("/ml2_conf_sriov.ini", stray.decode(errors="replace")),),
+    )
+    assert all(isinstance(one, Finding) for one in check_openstack(HOST, survey))

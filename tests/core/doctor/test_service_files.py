@@ -1,0 +1,141 @@
+"""Which files a service reads: its command line out of units, scripts and processes, and oslo.config's order."""
+
+import pytest
+from hypothesis import strategies as st
+
+from fakes_openstack import DEBIAN_HEADS, TAIL
+from fuzzing import fuzzed, spoilt
+from sriov_bootstrap.core.doctor import init_script, kolla, unit_files, unit_state
+from sriov_bootstrap.core.doctor.oslo_files import Step, reading_steps, service_argv
+from sriov_bootstrap.core.doctor.unit_state import UnitProcess, parse_unit_states
+
+AGENT = ("/usr/bin/neutron-sriov-nic-agent", "--config-file=/a")
+
+
+@pytest.mark.parametrize(
+    ("words", "argv"),
+    [
+        (AGENT, AGENT),
+        (("/usr/bin/python3", *AGENT), AGENT),
+        (("/usr/bin/python3.11", "-s", "-E", *AGENT), AGENT),
+        ((f"neutron-sriov-nic-agent (/usr/bin/python3 {' '.join(AGENT)})",), AGENT),
+        (("uwsgi", "--pyargv", "--config-file=/a --x '/b c'"), ("uwsgi", "--config-file=/a", "--x", "/b c")),
+        (("uwsgi", "--pyargv=--config-file=/a '"), ("uwsgi", "--config-file=/a", "'")),
+        (("uwsgi", "--pyargv"), ("uwsgi", "--pyargv")),
+        (("/bin/sh",), ()),
+        ((), ()),
+    ],
+)  # fmt: skip
+def test_the_command_of_a_process(words: tuple[str, ...], argv: tuple[str, ...]) -> None:
+    assert service_argv(words) == argv
+
+
+def test_what_a_command_line_names_comes_last() -> None:
+    words = ("nova-compute", "--config-file", "~/a", "--debug", "--config-dir=/b", "--config-file")
+    assert reading_steps(words, "nova", "/home") == (
+        Step(("/home/a",), is_named=True),
+        Step(("/b",), is_folder=True, is_named=True),
+    )
+
+
+def test_without_a_program_the_project_has_its_files() -> None:
+    places = ("/h/.nova/nova.conf", "/h/nova.conf", "/etc/nova/nova.conf", "/etc/nova.conf")
+    assert reading_steps((), "nova", "/h") == (
+        Step(("/usr/share/nova/nova-dist.conf",)),
+        Step(places),
+        Step(tuple(f"{place}.d" for place in places), is_folder=True),
+    )
+
+
+UNIT = b"""[Unit]
+ExecStart=/bin/no
+[Service]
+# ExecStart=/bin/never
+ExecStart=-/usr/bin/nova-compute \\
+# in between
+  --config-file "/etc/a b"
+User=nova
+"""
+
+
+@pytest.mark.parametrize(
+    ("drop_ins", "words"),
+    [
+        ((), ("/usr/bin/nova-compute", "--config-file", "/etc/a b")),
+        (("[Service]\nExecStart=\nExecStart=/bin/x y",), ("/bin/x", "y")),
+        (("[Service]\nExecStart=\nExecStart=@/bin/x shown y",), ("/bin/x", "y")),
+        (("[Service]\nExecStart=",), ()),
+        (("[Service]\nExecStart=\nExecStart=-",), ()),
+        (("[Service]\nExecStart=\nExecStart=''",), ()),
+        (("[Install]\nExecStart=",), ("/usr/bin/nova-compute", "--config-file", "/etc/a b")),
+    ],
+)
+def test_what_a_unit_starts(drop_ins: tuple[str, ...], words: tuple[str, ...]) -> None:
+    assert unit_files.exec_start((UNIT.decode(), *drop_ins)) == words
+
+
+def test_drop_ins_of_a_name_replace_each_other_and_are_sorted() -> None:
+    patterns = unit_files.drop_in_patterns("nova-compute.service")
+    assert patterns[0] == "/lib/systemd/system/service.d/*.conf"
+    assert patterns[-1] == "/etc/systemd/system/nova-compute.service.d/*.conf"
+    assert "/run/systemd/system/nova-.service.d/*.conf" in patterns
+    assert unit_files.in_order({"/lib/b.conf": "1", "/lib/a.conf": "2", "/etc/b.conf": "3"}) == ("2", "3")
+
+
+def test_what_systemctl_shows() -> None:
+    text = "Id=a.service\nActiveState=active\nMainPID=7\nInactiveExitTimestampMonotonic=5000000\n"
+    text += "ExecMainStartTimestampMonotonic=6000000\n\nId=b.service\nActiveState=inactive\nMainPID=x\n\nnonsense\n"
+    shown = {"a.service": UnitProcess(is_active=True, pid=7, started_at=6.0), "b.service": UnitProcess()}
+    assert parse_unit_states(text) == shown
+
+
+def script(head: str, *, there: tuple[str, ...] = (), **sources: str) -> tuple[str, ...]:
+    texts = {f"/etc/default/{name}": text for name, text in sources.items()}
+    return init_script.script_argv(f"{head}\n{TAIL}", texts, frozenset(there))
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("NAME=x\nif [ -z '' ] ; then\nA=1\nelif true ; then\nA=2\nelse\nA=3\nfi\nDAEMON_ARGS=$A", "1"),
+        ("NAME=x\nif [ a = b ] ; then\nA=1\nelse\nA=3\nfi\nDAEMON_ARGS=$A", "3"),
+        ("NAME=x\nif which true ; then\nA=1\nelse\nA=3\nfi\nDAEMON_ARGS=$A", "3"),
+        ("NAME=x\nif [ ! -f /a ] && ! [ -f /a ] ; then\nA=1\nfi\nDAEMON_ARGS=$A", "1"),
+        ("NAME=x\nA=0\n[ -f /b ] && [ b != c ] && export A=2\nDAEMON_ARGS=${A}`id`", ""),
+        ("NAME=x\n[ -f /b ] && [ b != c ] && A='2'\nfor i in 1 ; do\nA=9\ndone\nDAEMON_ARGS=\"$A $nobody\"", "2"),
+        ("NAME=x\n[ one two three four ] && A=2\nelse\nfi\n}\n. /etc/none\nDAEMON_ARGS=a$A", "a"),
+    ],
+)
+def test_as_much_of_a_shell_as_it_takes(head: str, words: str) -> None:
+    argv = script(head, there=("/b",))
+    assert argv[0] == "/usr/bin/x"
+    assert [word for word in argv[1:] if not word.startswith("--")] == words.split()
+
+
+def test_what_no_script_of_a_service_is() -> None:
+    assert init_script.script_argv("echo", {}, frozenset()) == ()
+    assert init_script.script_argv("DAEMON=/a", {}, frozenset()) == ("/a",)
+
+
+def test_a_file_that_includes_itself_ends() -> None:
+    sources = {"/etc/default/x": ". /etc/default/x"}
+    assert init_script.script_argv("NAME=x\n. /etc/default/x", sources, frozenset()) == ("/usr/bin/x",)
+
+
+def test_paths_that_a_script_may_look_for() -> None:
+    found = init_script.paths_in(DEBIAN_HEADS["nova-compute"])
+    assert found == ("/etc/nova/nova-compute.conf",)
+
+
+SCRIPT = (DEBIAN_HEADS["nova-compute"] + TAIL).encode()
+
+
+@fuzzed(data=spoilt(SCRIPT, UNIT) | st.binary(max_size=200))
+def test_any_script_and_unit_is_words(data: bytes) -> None:
+    text = data.decode(errors="replace")
+    for words in (init_script.script_argv(text, {"/etc/default/x": text}, frozenset()), unit_files.exec_start((text,))):
+        assert all(isinstance(word, str) for word in words)
+        assert isinstance(reading_steps(service_argv(words), "nova", "/h"), tuple)
+    assert isinstance(unit_state.parse_unit_states(text), dict)
+    container = kolla.parse_container(text)
+    assert container is None or isinstance(kolla.container_argv(container), tuple)
