@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.openstack, pytest.mark.timeout(300)]
 
 BUILD = Path(__file__).parents[2] / "build" / "openstack"
 RELEASES = {"newest": Release(34), "older": Release(28)}
-EXAMPLES = int(os.environ.get("SRIOV_SPEC_EXAMPLES", "3000"))
+EXAMPLES = int(os.environ.get("SRIOV_SPEC_EXAMPLES", "2000"))
 
 FAR, DISK = "0001:af:1f.7", "0000:00:1f.2"
 PFS = {PF: "ens1f0", PF2: "ens1f1", FAR: "ens7"}
