@@ -36,7 +36,7 @@ mechanism_drivers = ["openvswitch"]
 network_vlan_ranges = ["physnet1:1:99"]
 flat_networks = ["physnet1"]
 """
-AREAS = ("5", "6")  # neutron and its files, the scheduler
+AREAS = ("4", "5", "6")  # nova-compute, neutron and its files, the scheduler
 TARGETS = ("nova-compute", "sriov-agent", "nova-scheduler", "neutron-server")
 INI = "etc/neutron/plugins/ml2/sriov_agent.ini"
 ML2 = "etc/neutron/plugins/ml2/ml2_conf.ini"

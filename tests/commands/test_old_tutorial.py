@@ -13,6 +13,12 @@ from sriov_bootstrap.cli import main
 FILES = Path(__file__).parents[1] / "data" / "old_tutorial"
 PLUGINS = "/etc/neutron/plugins/ml2"
 EXPECTED = {
+    # nova-compute
+    ("SB-E413", "/etc/nova/nova.conf:9"),  # a whitelist in [libvirt]
+    ("SB-E401", "/etc/nova/nova.conf:13"),  # the quote
+    ("SB-W409", "/etc/nova/nova.conf:14"),  # the glob
+    ("SB-W405", "/etc/nova/nova.conf:12"),  # the PF, too
+    ("SB-W405", "/etc/nova/nova.conf:14"),
     # neutron
     ("SB-E501", "/etc/nova/nova.conf:12"),  # phynet2, in nova and in the agent's file
     ("SB-E520", f"{PLUGINS}/ml2_conf.ini:3"),  # no sriovnicswitch
@@ -55,4 +61,7 @@ def test_what_is_found_says_why_and_what_to_type(tree: HostTree, capsys: pytest.
         f"ExecStart=/usr/bin/neutron-sriov-nic-agent --config-file=/etc/neutron/neutron.conf --config-file={PLUGINS}/"
         in (by_code["SB-E522"]["remedy"])
     )
+    assert "column 50 of the value: Unterminated string" in by_code["SB-E401"]["problem"]
+    assert "a quote is missing: nova-compute does not start" in by_code["SB-E401"]["problem"]
+    assert f"for the VFs of {PF}, and names those of {PF2}, which no rule takes" in by_code["SB-W409"]["problem"]
     assert all(one["remedy"] for one in by_code.values())

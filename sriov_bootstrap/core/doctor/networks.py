@@ -56,6 +56,12 @@ def check_networks(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
             yield from _missing(host, name, knowers)
 
 
+def misspellings(host: Host, survey: OpenStackSurvey) -> dict[str, str]:
+    """Wrong -> right, as SB-E501 says it."""
+    knowers = _knowers(host, survey)
+    return _spellings(list(dict.fromkeys(name for knower in knowers for name in knower.uses)), knowers)
+
+
 def spec_networks(entry: Entry) -> tuple[str, ...]:
     """The physical networks of a device_spec; whatever else is wrong with it is found elsewhere."""
     try:

@@ -7,6 +7,7 @@ from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.networks import check_networks
 from sriov_bootstrap.core.doctor.neutron_agent import check_agent
 from sriov_bootstrap.core.doctor.neutron_server import check_server
+from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.doctor.scheduler_checks import check_scheduler
 from sriov_bootstrap.core.openstack.host import Host
@@ -15,6 +16,7 @@ from sriov_bootstrap.core.openstack.host import Host
 def check_openstack(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """All of them."""
     yield from check_files(survey)
+    yield from check_nova(host, survey)
     yield from check_networks(host, survey)
     yield from check_agent(host, survey)
     yield from check_server(host, survey)

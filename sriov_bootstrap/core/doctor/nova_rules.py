@@ -1,0 +1,77 @@
+"""The checks of nova's device_spec against our rules: whose VFs are given to VMs, and as VFs of which network."""
+
+from collections.abc import Iterable, Iterator
+
+from sriov_bootstrap.core.doctor.device_spec import DeviceSpec
+from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.networks import misspellings
+from sriov_bootstrap.core.doctor.nova_view import Function, Told, View, device_options
+from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
+from sriov_bootstrap.core.doctor.remedies import rendered
+from sriov_bootstrap.core.openstack.nova import is_for_nova
+from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
+
+TARGET = "nova-compute"
+
+
+def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """All of them."""
+    for port in resolve_ports(view.host):
+        vfs = [one for one in view.functions if one.is_vf and one.is_expected and one.port == port]
+        if not is_for_nova(port):
+            yield from _given(view, "SB-E408", vfs, f"{port.label} has neither a physical_network nor an alias, but")
+            continue
+        excluded = [one for one in vfs if one.index in port.rule.exclude_vfs]
+        yield from _given(view, "SB-E407", excluded, f"{port.label} has them in exclude_vfs, but")
+        offered = [one for one in vfs if one not in excluded]
+        yield from _wrong_network(view, survey, port, offered)
+        yield from _to_nobody(view, port, offered)
+
+
+def _takers(view: View, vfs: Iterable[Function]) -> dict[str, tuple[Told, DeviceSpec, list[Function]]]:
+    """By line: VFs and the spec that takes them. What names everything is said of it once, elsewhere."""
+    found: dict[str, tuple[Told, DeviceSpec, list[Function]]] = {}
+    for vf in vfs:
+        told, spec = view.taken.get(vf.device.address, (None, None))
+        if told and spec and not spec.is_everything:
+            found.setdefault(f"{told.entry.place} {spec.tags}", (told, spec, []))[2].append(vf)
+    return found
+
+
+def _given(view: View, code: str, vfs: list[Function], why: str) -> Iterator[Finding]:
+    for told, _, taken in _takers(view, vfs).values():
+        problem = f"{why} nova gives {_names(taken)} to VMs"
+        yield Finding(code, told.entry.place, problem, told.entry.text, rendered(view.host, TARGET, told.entry))
+
+
+def _wrong_network(view: View, survey: OpenStackSurvey, port: Port, vfs: list[Function]) -> Iterator[Finding]:
+    """A name that is only misspelt is said once, of all files together."""
+    right = port.rule.physical_network
+    for told, spec, taken in _takers(view, vfs).values():
+        wrong = spec.tags.get("physical_network") or ""
+        if wrong == right or (isinstance(wrong, str) and misspellings(view.host, survey).get(wrong) == right):
+            continue
+        given = f'as VFs of "{wrong}"' if wrong else "without a physical_network"
+        wanted = f'has "{right}"' if right else "has no physical_network"
+        problem = f"nova gives {_names(taken)} {given}, and {port.label} {wanted}"
+        yield Finding("SB-E406", told.entry.place, problem, told.entry.text, rendered(view.host, TARGET, told.entry))
+
+
+def _to_nobody(view: View, port: Port, vfs: list[Function]) -> Iterator[Finding]:
+    """Where a line is refused nova does not start, and that is said; where not all was seen it cannot be told."""
+    left = [vf for vf in vfs if vf.is_known and vf.device.address not in view.taken]
+    if not left or not view.service.is_known or any(told.problem for told in view.told):
+        return
+    networks = {spec.tags.get("physical_network") for _, spec in view.pairs} - {None, ""}
+    if port.rule.physical_network and networks and port.rule.physical_network not in networks:
+        return  # SB-E501 or SB-W503
+    section, option = device_options(view.host.release)[0]
+    problem = f"nova gives {_names(left)} of {port.label} to nobody: no {option} in [{section}] names them"
+    evidence = "; ".join(f"{told.entry.place}: {told.entry.text}" for told in view.told[:3]) or f"no {option} at all"
+    yield Finding("SB-E411", port.pci_address, problem, evidence, rendered(view.host, TARGET))
+
+
+def _names(vfs: list[Function]) -> str:
+    if len(vfs) == 1:
+        return f"VF {vfs[0].index} ({vfs[0].device.address})"
+    return f"{len(vfs)} VFs ({vfs[0].device.address} to {vfs[-1].device.address})"

@@ -1,0 +1,181 @@
+"""The checks of nova's device_spec, spec by spec: refused, too wide, or naming nothing."""
+
+import json
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.doctor.device_spec import KEYS, SELECTORS, DeviceSpec, SpecProblem, as_boolean
+from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.ini import Entry
+from sriov_bootstrap.core.doctor.likeness import nearest
+from sriov_bootstrap.core.doctor.nova_view import View, as_nova_reads
+from sriov_bootstrap.core.doctor.pci_address import ANY
+from sriov_bootstrap.core.doctor.remedies import rendered, restarted
+from sriov_bootstrap.core.releases import Release
+
+TARGET = "nova-compute"
+AROUND = 24  # characters shown on each side of a mistake
+TEXT_TAGS = ("physical_network", "trusted", "resource_class", "traits")
+SHOWN = 4
+
+
+def check_specs(view: View) -> Iterator[Finding]:
+    """All of them. A spec that names everything is only that: the rest follows from it."""
+    for told in view.told:
+        if told.problem:
+            yield _refused(view, told.entry, told.problem)
+    for told, spec in view.pairs:
+        if reason := spec.refusal(view.here):
+            yield _finding(view, "SB-E401", told.entry, f"nova-compute does not start: {reason}")
+        yield from _tags(view, told.entry, spec)
+        if spec.is_everything:
+            yield _everything(view, told.entry, spec)
+            continue
+        yield from _unknown(view, told.entry, spec)
+        yield from _whole_pfs(view, told.entry, spec)
+        yield from _other_pfs(view, told.entry, spec)
+        yield from _nothing(view, told.entry, spec)
+
+
+def _finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
+    """`change`: what to write instead; else what the rules say is right."""
+    remedy = restarted(view.host, TARGET, change) if change else _corrected(view, entry, entry.place)
+    return Finding(code, entry.place, problem, entry.text, remedy)
+
+
+def _corrected(view: View, entry: Entry, place: str) -> str:
+    """A line of ours is written anew; another one may be for devices that no rule knows."""
+    remedy = rendered(view.host, TARGET, entry)
+    return f"correct {place}, or {remedy}" if remedy.startswith("take out") else remedy
+
+
+def _refused(view: View, entry: Entry, problem: SpecProblem) -> Finding:
+    text = as_nova_reads(entry.value)
+    if not problem.line:
+        return _finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}")
+    lines = text.split("\n")
+    line = lines[problem.line - 1]
+    where = f"column {problem.column} of the value" if problem.line == 1 else f"column {problem.column}"
+    start = max(0, problem.column - 1 - AROUND)
+    near = line[start : problem.column - 1 + AROUND]
+    said = f"no JSON at {where}: {problem.reason}{_hint(view, entry, text, problem)}: nova-compute does not start"
+    place = f"{entry.path}:{entry.line + problem.line - 1}"
+    remedy = _corrected(view, entry, place)
+    return Finding("SB-E401", place, said, f"{entry.option}: ...{near}..." if near else entry.text, remedy)
+
+
+def _hint(view: View, entry: Entry, text: str, problem: SpecProblem) -> str:
+    after = next(
+        (
+            one
+            for file in view.service.files
+            if file.path == entry.path
+            for one in file.entries
+            if one.line == entry.line + text.count("\n") + 1 and one.option.startswith(('"', "{", "[", "}", "]", "'"))
+        ),
+        None,
+    )
+    if after:
+        return f"; line {after.line} goes on without a blank before it, so nova reads the first part alone"
+    if "'" in text and '"' not in text:
+        return "; JSON wants double quotes"
+    if problem.reason.startswith(("Unterminated string", "Invalid control character")) or text.count('"') % 2:
+        return "; a quote is missing"
+    return ""
+
+
+def _tags(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+    """What nova takes and compares with a text of the port, which it never equals."""
+    for key in TEXT_TAGS:
+        value = spec.tags.get(key)
+        if value is None or key in spec.unknown:
+            continue
+        if not isinstance(value, str):
+            problem = f"{key} must be a string, and is {json.dumps(value)}: nova compares it with a text"
+        elif key == "trusted" and value.lower() not in {"true", "false"}:
+            problem = f'trusted must be "true", and is "{value}": no port that asks for it gets these VFs'
+        else:
+            continue
+        right = str(bool(as_boolean(value))).lower() if key == "trusted" else value
+        yield _finding(view, "SB-E402", entry, problem, change=f'write "{key}": "{right}" at {entry.place}')
+
+
+def _everything(view: View, entry: Entry, spec: DeviceSpec) -> Finding:
+    why = f": {_misread(spec.unknown[0], view.host.release)}" if spec.unknown else ""
+    problem = f"it names every PCI device of this host{why}: nova may give any of them to a VM, disks and PFs too"
+    return _finding(view, "SB-E403", entry, problem)
+
+
+def _unknown(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+    for key in spec.unknown:
+        problem = f"{_misread(key, view.host.release)}: nova takes it as a tag, and the spec names more than it says"
+        yield _finding(view, "SB-W404", entry, problem, change=f'correct "{key}" at {entry.place}, or take it out')
+
+
+def _misread(key: str, release: Release) -> str:
+    name = key.removeprefix("address.")
+    if name in KEYS and name == key:
+        return f"{key} is a key since {Release(KEYS[key])}, and release is {release}"
+    fields = ("domain", "bus", "slot", "function")
+    known = fields if name != key else tuple(one for one in KEYS if KEYS[one] <= release.nova)
+    near = nearest(name, known) or next((one for one in (*SELECTORS, *fields) if one.startswith(name) and name), "")
+    return f'"{name}" is no key of a spec' + (f": was {near} meant?" if near else "")
+
+
+def _whole_pfs(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+    """A PF of ours, as a whole."""
+    found = [one for one in view.named(spec) if not one.is_vf and one.port and one.port.vfs != ()]
+    if not found:
+        return
+    names = _few([one.pf for one in found])
+    chip = next((one.device.product_id for one in view.functions if one.is_vf and one.pf == found[0].pf), "")
+    which = f' ("product_id": "{chip}" leaves its VFs)' if chip else ""
+    problem = f"it names PF {names} itself: a VM that gets it takes all its VFs away{which}"
+    yield _finding(view, "SB-W405", entry, problem)
+
+
+def _other_pfs(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+    """A spec that was meant for a PF of ours and reaches another one's."""
+    found = view.named(spec)
+    ours = {one.pf for one in found if one.port and one.is_vf}
+    others = sorted({one.pf for one in found if not one.port})
+    if ours and others:
+        problem = f"it is for the VFs of {_few(sorted(ours))}, and names those of {_few(others)}, which no rule takes"
+        yield _finding(view, "SB-W409", entry, f"{problem}: they are given to VMs as well")
+
+
+def _nothing(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+    """Only what is surely meant for a NIC, and not for one that a rule waits for."""
+    place = spec.place_in(view.here)
+    if view.named(spec) or not (spec.devname or spec.tags.get("physical_network")) or spec.refusal(view.here):
+        return
+    is_exact = bool(spec.devname or (place and place.single))
+    if (is_exact and any(wish.pf is None for wish in view.host.wishes)) or _may_fit(view, spec):
+        return
+    problem = "it names no PF and no VF of this host" + (_moved(view, spec.devname) if spec.devname else "")
+    yield _finding(view, "SB-W410", entry, problem)
+
+
+def _may_fit(view: View, spec: DeviceSpec) -> bool:
+    """Whether it asks for ids, of VFs of a PF that tells neither theirs nor where they will be."""
+    told = {one.pf for one in view.functions if one.is_vf and one.is_known}
+    vague = [replace(one.device, product_id=spec.product_id) for one in view.functions if one.pf not in told]
+    return spec.product_id != ANY and any(spec.matches(device, view.here) for device in vague)
+
+
+def _moved(view: View, name: str) -> str:
+    """Why nova does not find a devname: it looks into /sys/class/net."""
+    devices = [(pf, dev) for pf in view.host.pfs for dev in pf.netdevs]
+    for pf, dev in devices:
+        if name in dev.altnames:
+            return f': "{name}" is an altname of {dev.name} ({pf.pci_address}), and nova takes none'
+        if dev.name.startswith(f"{name}np") or name.startswith(f"{dev.name}np"):
+            return f": {pf.pci_address} is {dev.name} now, as names changed with an upgrade"
+    near = nearest(name, [dev.name for _, dev in devices])
+    return f': there is no netdev "{name}" of one' + (f": was {near} meant?" if near else "")
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

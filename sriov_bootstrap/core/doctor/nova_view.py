@@ -1,0 +1,140 @@
+"""What nova-compute is told of PCI devices, beside the PFs and VFs of this host: what the checks of nova look at."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from sriov_bootstrap.core import releases
+from sriov_bootstrap.core.doctor.device_spec import (
+    DeviceSpec,
+    PciDevice,
+    SpecProblem,
+    Surroundings,
+    parse_specs,
+)
+from sriov_bootstrap.core.doctor.ini import Entry
+from sriov_bootstrap.core.doctor.openstack_survey import Name, Service
+from sriov_bootstrap.core.facts import PfFacts, vf_places
+from sriov_bootstrap.core.openstack.host import Host, VfLayout
+from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
+from sriov_bootstrap.core.releases import Release
+
+DEVICE_SPEC = ("pci", "device_spec")
+PCI_WHITELIST = ("pci", "passthrough_whitelist")
+OLD_WHITELIST = ("DEFAULT", "pci_passthrough_whitelist")
+TRUE = frozenset({"true", "1", "yes", "on"})  # oslo_config.types.Boolean
+
+
+class Function(Struct, frozen=True):
+    """A PF or a VF. `port`: the rule of its PF. `is_expected`: it is there, or should be; else it only could be.
+
+    `is_known`: so are its ids. Without them only a spec that asks for none names it, and that none does proves nothing.
+    """
+
+    device: PciDevice
+    pf: str
+    port: Port | None = None
+    index: int = -1
+    is_expected: bool = True
+    is_known: bool = True
+
+    @property
+    def is_vf(self) -> bool:
+        """Whether it is a VF, not the PF itself."""
+        return bool(self.device.parent)
+
+
+class Told(Struct, frozen=True):
+    """One line of the option: its specs, or why nova refuses it."""
+
+    entry: Entry
+    specs: tuple[DeviceSpec, ...] = ()
+    problem: SpecProblem | None = None
+
+
+class View(Struct, frozen=True):
+    """`taken`: address -> the first spec that names it, which is the one whose tags count."""
+
+    host: Host
+    service: Service
+    told: tuple[Told, ...]
+    functions: tuple[Function, ...]
+    here: Surroundings
+    taken: dict[str, tuple[Told, DeviceSpec]]
+
+    @property
+    def pairs(self) -> Iterator[tuple[Told, DeviceSpec]]:
+        """Every spec with its line."""
+        return ((told, spec) for told in self.told for spec in told.specs)
+
+    def named(self, spec: DeviceSpec) -> tuple[Function, ...]:
+        """What a spec names, whether or not another one comes first."""
+        return tuple(one for one in self.functions if spec.matches(one.device, self.here))
+
+
+def look(host: Host, service: Service) -> View:
+    """Everything together."""
+    reports = service.last("pci", "report_in_placement")
+    since = releases.SINCE["report_in_placement"]
+    report = host.release.nova >= since and reports is not None and reports.value.strip().lower() in TRUE
+    here = Surroundings(
+        frozenset(pf.pci_address for pf in host.pfs if pf.total_vfs > 0),
+        {dev.name: pf.pci_address for pf in host.pfs for dev in pf.netdevs}
+        | {name: vf.pci_address for pf in host.pfs for vf in pf.vfs for name in vf.netdevs},
+        report,
+    )
+    told = tuple(_told(entry, host.release) for entry in service.values(*device_options(host.release)[0], *older(host)))
+    everything = tuple(_functions(host))
+    view = View(host, service, told, everything, here, {})
+    taken: dict[str, tuple[Told, DeviceSpec]] = {}
+    for one, spec in view.pairs:
+        for function in view.named(spec):
+            taken.setdefault(function.device.address, (one, spec))
+    return View(host, service, told, everything, here, taken)
+
+
+def device_options(release: Release) -> tuple[Name, ...]:
+    """The option's names that this release reads, the current one first. It adds them all up."""
+    if release.nova >= releases.DEVICE_SPEC_SINCE:
+        return DEVICE_SPEC, PCI_WHITELIST, OLD_WHITELIST
+    if release.nova >= releases.PCI_GROUP_SINCE:
+        return PCI_WHITELIST, OLD_WHITELIST
+    return (OLD_WHITELIST,)
+
+
+def older(host: Host) -> tuple[Name, ...]:
+    """Those that are not the current one."""
+    return device_options(host.release)[1:]
+
+
+def as_nova_reads(value: str) -> str:
+    """oslo.config replaces $$ by $; what follows a single $ is not known here."""
+    return value.replace("$$", "$")
+
+
+def _told(entry: Entry, release: Release) -> Told:
+    specs = parse_specs(as_nova_reads(entry.value), release)
+    return Told(entry, problem=specs) if isinstance(specs, SpecProblem) else Told(entry, specs)
+
+
+def _functions(host: Host) -> Iterator[Function]:
+    ports = {port.pci_address: port for port in resolve_ports(host)}
+    for pf in host.pfs:
+        port = ports.get(pf.pci_address)
+        layout = host.layouts.get(pf.pci_address, VfLayout())
+        yield Function(PciDevice(pf.pci_address, pf.vendor_id, pf.device_id, "type-PF"), pf.pci_address, port)
+        chip = vf_chip(pf, layout)
+        there = {vf.pci_address: vf.index for vf in pf.vfs}
+        there |= {vf.pci_address: vf.index for vf in (port.vfs if port else None) or ()}
+        numbers = {"sriov_totalvfs": pf.total_vfs, "sriov_offset": layout.offset, "sriov_stride": layout.stride}
+        possible = vf_places(pf.pci_address, {name: str(number) for name, number in numbers.items()})
+        places = {place: index for index, place in enumerate(possible)} | there
+        for place, index in places.items():
+            device = PciDevice(place, pf.vendor_id, chip, "type-VF", pf.pci_address)
+            yield Function(device, pf.pci_address, port, index, is_expected=place in there, is_known=bool(chip))
+
+
+def vf_chip(pf: PfFacts, layout: VfLayout) -> str:
+    """The device id of its VFs, "" if unknown: the PF says it since Linux 4.15, and each VF in its modalias."""
+    modalias = next((vf.modalias for vf in pf.vfs if vf.modalias.startswith("pci:v")), "")
+    return layout.device or modalias[18:22].lower()

@@ -1,0 +1,471 @@
+"""doctor on hosts with nova-compute: what render writes is clean, and each mistake has its code."""
+
+import itertools
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
+
+from builders import PF, PF2, PF3
+from fakes_host import HostTree
+from fakes_openstack import add_kolla, add_unit
+from fuzzing import fuzzed, spoilt
+from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.config import Config, OpenStack
+from sriov_bootstrap.core.doctor.nova import check_nova
+from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
+from sriov_bootstrap.core.openstack.host import Host
+
+NOVA = "/etc/nova/nova.conf"
+COMMAND = f"/usr/bin/nova-compute --config-file={NOVA}"
+RULES = f"""\
+[[pf]]
+name = "tenant-a"
+match = {{ pci_address = "{PF}" }}
+num_vfs = 3
+physical_network = "physnet2"
+A
+[[pf]]
+name = "tenant-b"
+match = {{ netdev = "ens1f1" }}
+num_vfs = 2
+B
+[openstack]
+"""
+IDS = '"vendor_id": "8086", "product_id": "10ca"'
+GOOD_A = f'{{"address": "{PF}", {IDS}, "physical_network": "physnet2"}}'
+GOOD_B = f'{{"address": "{PF2}", {IDS}, "physical_network": "physnet1"}}'
+NET_B = 'physical_network = "physnet1"'
+
+
+def vf_of(pf: str, index: int) -> str:
+    """The VFs of the two ports of a card alternate."""
+    return f"{pf[:-4]}10.{index * 2 + int(pf[-1])}"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    return make_tree(tmp_path)
+
+
+def make_tree(root: Path) -> HostTree:
+    """Three VFs of PF, none yet of PF2, and a PF without a rule."""
+    tree = HostTree(root)
+    tree.write("etc/os-release", "ID=ubuntu\n")
+    for pf, netdev in ((PF, "ens1f0"), (PF2, "ens1f1"), (PF3, "ens7")):
+        folder = tree.add_pf(pf, netdev=netdev)
+        for name, text in {"sriov_vf_device": "10ca", "sriov_offset": "128", "sriov_stride": "2"}.items():
+            (folder / name).write_text(f"{text}\n")
+    for index in range(3):
+        tree.link(f"{tree.device(PF)}/virtfn{index}", tree.add_function(vf_of(PF, index), driver="igbvf"))
+        tree.add_netdev(vf_of(PF, index), f"ens1f0v{index}")
+    add_unit(tree, "nova-compute", COMMAND)
+    tree.write(NOVA[1:], "[DEFAULT]\n")
+    tree.configure(rules())
+    return tree
+
+
+def rules(a: str = "", b: str = NET_B, **openstack: str) -> str:
+    table = "".join(f"{key} = {value}\n" for key, value in openstack.items())
+    return RULES.replace("\nA\n", f"\n{a}\n").replace("\nB\n", f"\n{b}\n") + table
+
+
+def found_in(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
+    """The findings about nova-compute."""
+    capsys.readouterr()
+    assert main(["doctor", "--json"], root=str(tree.root)) in {0, 3}
+    return [one for one in json.loads(capsys.readouterr().out)["findings"] if one["code"][4] == "4"]
+
+
+STYLES = ("pf_address", "devname", "vf_address", "vendor_product")
+RELEASES = ("newton", "queens", "train", "yoga", "zed", "epoxy", "")
+
+
+@pytest.mark.parametrize(("style", "release"), list(itertools.product(STYLES, RELEASES)))
+def test_a_rendered_host_is_clean(tree: HostTree, capsys: pytest.CaptureFixture[str], style: str, release: str) -> None:
+    a, b = ("exclude_vfs = [1]", NET_B) if style != "vendor_product" else ("", 'physical_network = "physnet2"')
+    if style == "vendor_product":
+        tree.remove(PF3)
+    tree.configure(rules(a, b, spec_style=f'"{style}"', release=f'"{release}"'))
+    assert main(["render", "nova-compute", "--write"], root=str(tree.root)) == 0
+    found = found_in(tree, capsys)
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("style", "release"), list(itertools.product(["pf_address", "vf_address"], ["zed", "epoxy", ""]))
+)
+def test_a_rendered_host_that_reports_in_placement_is_clean(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], style: str, release: str
+) -> None:
+    b = 'alias = "vf"\nresource_class = "CUSTOM_VF"\ntraits = ["CUSTOM_FAST", "HW_NIC_SRIOV"]'
+    table = {"spec_style": f'"{style}"', "release": f'"{release}"', "report_in_placement": "true"}
+    tree.configure(rules("trusted = true", b, **table))
+    assert main(["render", "nova-compute", "--write"], root=str(tree.root)) == 0
+    assert found_in(tree, capsys) == []
+
+
+def test_a_rendered_host_whose_nic_is_missing_is_clean(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure(rules(spec_style='"vf_address"'))
+    assert main(["render", "nova-compute", "--write"], root=str(tree.root)) == 0
+    for index in range(3):
+        tree.remove(vf_of(PF, index))
+    tree.remove(PF)
+    assert found_in(tree, capsys) == []
+
+
+def test_a_rendered_container_is_clean(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in tree.root.rglob("nova-compute.service"):
+        path.unlink()
+    add_kolla(tree, nova_compute="nova-compute")
+    capsys.readouterr()
+    assert main(["render", "nova-compute"], root=str(tree.root)) == 0
+    tree.write("etc/kolla/nova-compute/nova.conf", capsys.readouterr().out)
+    assert found_in(tree, capsys) == []
+
+
+def test_without_nova_compute_there_is_no_finding(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in tree.root.rglob("nova-compute.service"):
+        path.unlink()
+    tree.write(NOVA[1:], "[pci]\ndevice_spec = {}\n")
+    assert found_in(tree, capsys) == []
+
+
+class Case(Struct, frozen=True):
+    """nova.conf from its second line on, and what is found: code and line -> words."""
+
+    conf: str
+    expected: dict[tuple[str, int | str], str]
+    config: str = rules()
+
+
+def pci(*specs: str, option: str = "device_spec") -> str:
+    """Below [pci], from line 2 on."""
+    return "\n".join(f"{option} = {spec}" for spec in specs) + "\n"
+
+
+BOTH = "\n" + pci(GOOD_A, GOOD_B)
+CASES = {
+    "good": Case(pci(GOOD_A, GOOD_B), {}),
+    "a list": Case(pci(f"[{GOOD_A}, {GOOD_B}]"), {}),
+    "an empty list": Case(pci("[]", GOOD_A, GOOD_B), {}),
+    "nothing at all": Case(
+        "", {("SB-E411", PF): "nova gives 3 VFs (0000:3b:10.0 to 0000:3b:10.4) of rule", ("SB-E411", PF2): "2 VFs"}
+    ),
+    "missing quote": Case(
+        pci(GOOD_A.replace('"physnet2"', '"physnet2'), GOOD_B),
+        {("SB-E401", 2): "Unterminated string starting at; a quote is missing: nova-compute does not start"},
+    ),
+    "single quotes": Case(pci(f"{{'address': '{PF}'}}"), {("SB-E401", 2): "JSON wants double quotes"}),
+    "stray comma": Case(pci(GOOD_A.replace("}", ",}")), {("SB-E401", 2): "no JSON at column"}),
+    "cut": Case(
+        f'device_spec = {{"address": "{PF}",\n"physical_network": "physnet2"}}\n',
+        {("SB-E401", 2): "line 3 goes on without a blank before it"},
+    ),
+    "continued": Case(f'device_spec = {{"address": "{PF}",\n  {IDS},\n  "physical_network": "physnet2"}}{BOTH}', {}),
+    "wrong in the second line": Case(
+        f'device_spec = {{"address": "{PF}",\n  10ca}}\n', {("SB-E401", 3): "at column 1:"}
+    ),
+    "numbers": Case(pci('{"vendor_id": 8086}'), {("SB-E401", 2): "vendor_id must be a string of hexadecimal digits"}),
+    "half a glob": Case(pci('{"address": "0000:3b:1*.0"}'), {("SB-E401", 2): '"*" stands for a whole field'}),
+    "one_time_use": Case(
+        pci(GOOD_A.replace("}", ', "one_time_use": "yes"}'), GOOD_B), {("SB-E401", 2): "needs report_in_placement"}
+    ),
+    "trusted true": Case(
+        pci(GOOD_A.replace("}", ', "trusted": true}'), GOOD_B),
+        {("SB-E402", 2): "trusted must be a string, and is true"},
+    ),
+    "trusted yes": Case(
+        pci(GOOD_A.replace("}", ', "trusted": "yes"}'), GOOD_B),
+        {("SB-E402", 2): 'trusted must be "true", and is "yes"'},
+    ),
+    "a network that is a number": Case(
+        pci(GOOD_A.replace('"physnet2"', "2"), GOOD_B),
+        {("SB-E402", 2): "physical_network must be a string, and is 2", ("SB-E406", 2): 'as VFs of "2"'},
+    ),
+    "empty": Case(pci("{}", GOOD_A, GOOD_B), {("SB-E403", 2): "it names every PCI device of this host: nova may"}),
+    "near miss": Case(
+        pci('{"devnam": "ens1f0", "physical_network": "physnet2"}', GOOD_A, GOOD_B),
+        {("SB-E403", 2): '"devnam" is no key of a spec: was devname meant?'},
+    ),
+    "unknown key": Case(
+        pci(GOOD_A.replace("}", ', "colour": "red"}'), GOOD_B),
+        {("SB-W404", 2): '"colour" is no key of a spec: nova takes'},
+    ),
+    "vendor": Case(
+        pci(GOOD_A.replace("vendor_id", "vendor"), GOOD_B),
+        {("SB-W404", 2): '"vendor" is no key of a spec: was vendor_id'},
+    ),
+    "later key": Case(
+        pci(GOOD_A.replace("}", ', "live_migratable": "yes"}'), GOOD_B),
+        {("SB-W404", 2): "live_migratable is a key since 2025.1 epoxy"},
+        rules(release='"zed"'),
+    ),
+    "key of an address": Case(
+        pci(
+            f'{{"address": {{"bus": "3b", "slot": "10", "func": "[024]"}}, {IDS}, "physical_network": "physnet2"}}',
+            GOOD_B,
+        ),
+        {
+            ("SB-W404", 2): '"func" is no key of a spec: was function meant?',
+            ("SB-E406", 2): 'tenant-b" (0000:3b:00.1) has "physnet1"',
+        },
+    ),
+    "the PF too": Case(
+        pci(GOOD_A, f'{{"address": "{PF2}", "physical_network": "physnet1"}}'),
+        {("SB-W405", 3): '("product_id": "10ca" leaves its VFs)'},
+    ),
+    "the PF too, by name": Case(
+        pci(GOOD_A, '{"devname": "ens1f1", "physical_network": "physnet1"}'),
+        {("SB-W405", 3): "names PF 0000:3b:00.1 itself"},
+    ),
+    "another network": Case(
+        pci(GOOD_A, GOOD_B.replace("physnet1", "dpdk")),
+        {("SB-E406", 3): 'nova gives 2 VFs (0000:3b:10.1 to 0000:3b:10.3) as VFs of "dpdk"'},
+    ),
+    "of another rule": Case(
+        pci(GOOD_A, '{"address": "0000:3b:10.1", "physical_network": "physnet2"}', GOOD_B),
+        {("SB-E406", 3): 'nova gives VF 0 (0000:3b:10.1) as VFs of "physnet2"'},
+    ),
+    "null": Case(pci(GOOD_A, GOOD_B, GOOD_A), {}),
+    "no network": Case(
+        pci(GOOD_A.replace('"physnet2"', "null"), GOOD_B, GOOD_A),
+        {("SB-E406", 2): "without a physical_network, and rule"},
+    ),
+    "a glob over both ports": Case(
+        pci('{"address": "0000:3b:10.*", "physical_network": "physnet2"}', GOOD_B),
+        {("SB-E406", 2): 'nova gives 2 VFs (0000:3b:10.1 to 0000:3b:10.3) as VFs of "physnet2"'},
+    ),
+    "excluded": Case(
+        pci(GOOD_A, GOOD_B),
+        {("SB-E407", 2): "in exclude_vfs, but nova gives VF 1 (0000:3b:10.2)"},
+        rules("exclude_vfs = [1]"),
+    ),
+    "not for VMs": Case(
+        pci(GOOD_A, GOOD_B), {("SB-E408", 3): 'rule "tenant-b" (0000:3b:00.1) has neither'}, rules(b="")
+    ),
+    "the chip": Case(
+        pci(f'{{{IDS}, "physical_network": "physnet2"}}'),
+        {("SB-W409", 2): "names those of 0000:5e:00.0, which no rule takes"},
+        rules(b='physical_network = "physnet2"'),
+    ),
+    "a PF that is not ours": Case(pci(GOOD_A, GOOD_B, f'{{"address": "{PF3}", "physical_network": "x"}}'), {}),
+    "moved": Case(
+        pci(GOOD_A, GOOD_B, '{"devname": "ens7np0", "physical_network": "x"}'),
+        {("SB-W410", 4): "0000:5e:00.0 is ens7 now, as names changed with an upgrade"},
+    ),
+    "misspelt": Case(
+        pci(GOOD_A, GOOD_B, '{"devname": "ens1g1"}'), {("SB-W410", 4): 'no netdev "ens1g1" of one: was ens1f1 meant?'}
+    ),
+    "nobody's": Case(pci(GOOD_A, GOOD_B, '{"devname": "bond0"}'), {("SB-W410", 4): 'no netdev "bond0" of one'}),
+    "wrong chip": Case(
+        pci(GOOD_A.replace("10ca", "1520"), GOOD_A, GOOD_B), {("SB-W410", 2): "it names no PF and no VF of this host"}
+    ),
+    "something else": Case(pci(GOOD_A, GOOD_B, '{"vendor_id": "10de", "product_id": "25b6"}'), {}),
+    "half": Case(
+        pci('{"address": "0000:3b:10.0", "physical_network": "physnet2"}', GOOD_B),
+        {("SB-E411", PF): "nova gives 2 VFs (0000:3b:10.2 to 0000:3b:10.4)"},
+    ),
+    "all but one": Case(
+        pci('{"address": {"bus": "3b", "slot": "10", "function": "[02]"}, "physical_network": "physnet2"}', GOOD_B),
+        {("SB-E411", PF): "nova gives VF 2 (0000:3b:10.4) of rule"},
+    ),
+    "old beside new": Case(
+        pci(GOOD_A, GOOD_B) + pci(GOOD_A, option="passthrough_whitelist"),
+        {("SB-W412", 4): f"which nova adds to the device_spec at {NOVA}:2"},
+    ),
+    "old alone": Case(pci(GOOD_A, GOOD_B, option="passthrough_whitelist"), {}),
+    "oldest beside old": Case(
+        pci(GOOD_A, option="passthrough_whitelist") + f"[DEFAULT]\npci_passthrough_whitelist = {GOOD_B}\n",
+        {("SB-W412", 4): "an old pci_passthrough_whitelist"},
+        rules(release='"train"'),
+    ),
+    "too new": Case(
+        pci(GOOD_A, option="passthrough_whitelist") + pci(GOOD_B),
+        {("SB-E413", 3): "nova-compute ignores device_spec: it is read since zed"},
+        rules(release='"train"'),
+    ),
+    "wrong section": Case(
+        pci(GOOD_A, GOOD_B) + f"[libvirt]\npassthrough_whitelist = {GOOD_A}\nalias = x\n",
+        {("SB-E413", 5): "reads passthrough_whitelist in [pci] only, and ignores it in [libvirt]"},
+    ),
+    "wrong name": Case(
+        pci(GOOD_A, GOOD_B) + f"device-spec = {GOOD_A}\ncolour = red\n",
+        {("SB-E413", 4): "does not know device-spec in [pci], and ignores it: was device_spec meant?"},
+    ),
+    "alias in DEFAULT": Case(
+        pci(GOOD_A, GOOD_B) + '[DEFAULT]\nalias = {"name": "x"}\n', {("SB-E413", 5): "reads alias in [pci] only"}
+    ),
+    "small letters": Case(
+        pci(GOOD_A, GOOD_B) + f"[default]\ndebug = true\npci_passthrough_whitelist = {GOOD_A}\n",
+        {("SB-E414", 5): "[default] is not [DEFAULT]"},
+    ),
+    "placement and devname": Case(
+        pci(GOOD_A, f'{{"devname": "ens1f1", {IDS}, "physical_network": "physnet1"}}') + "report_in_placement = yes\n",
+        {("SB-E415", 3): "does not start with report_in_placement and devname ens1f1"},
+    ),
+    "placement, PF and VFs": Case(
+        pci(GOOD_A, f'{{"address": "{PF2}"}}') + "report_in_placement = true\n",
+        {
+            ("SB-W405", 3): "itself",
+            ("SB-E415", 3): "and PF 0000:3b:00.1 and its VFs together",
+            ("SB-W418", "nova-compute.service"): 'has alias = "vf"',
+        },
+        rules(b='alias = "vf"'),
+    ),
+    "placement, two classes": Case(
+        pci(GOOD_A, '{"address": "0000:3b:10.1", "resource_class": "a"}', '{"address": "0000:3b:10.3"}')
+        + 'report_in_placement = true\nalias = {"name": "vf", "resource_class": "a"}\n',
+        {("SB-E415", 4): "two resource classes on PF 0000:3b:00.1: of 0000:3b:10.1 and 0000:3b:10.3"},
+        rules(b='alias = "vf"'),
+    ),
+    "placement, two sets of traits": Case(
+        pci(
+            GOOD_A,
+            '{"address": "0000:3b:10.1", "traits": "a,b"}',
+            '{"address": "0000:3b:10.3", "traits": "CUSTOM_B,A", "live_migratable": "yes"}',
+        )
+        + 'report_in_placement = true\nalias = {"name": "vf", "resource_class": "a"}\n',
+        {("SB-E415", 4): "two sets of traits on PF 0000:3b:00.1"},
+        rules(b='alias = "vf"'),
+    ),
+    "placement, one_time_use": Case(
+        pci(GOOD_A, f'{{"address": "{PF2}", {IDS}, "one_time_use": "no"}}')
+        + 'report_in_placement = true\nalias = {"name": "vf", "resource_class": "a"}\n',
+        {("SB-E415", 3): "one_time_use on a VF (0000:3b:10.1)"},
+        rules(b='alias = "vf"'),
+    ),
+    "placement of nobody": Case(pci(GOOD_A, GOOD_B) + "report_in_placement = true\n", {}),
+    "no placement yet": Case(
+        pci(GOOD_A, GOOD_B, option="passthrough_whitelist") + "report_in_placement = true\n",
+        {("SB-E413", 4): "nova-compute ignores report_in_placement"},
+        rules(release='"yoga"'),
+    ),
+    "alias without JSON": Case(pci(GOOD_A, GOOD_B) + "alias = x\n", {("SB-E417", 4): "nova-compute does not start"}),
+    "alias before": Case(
+        pci(GOOD_A, GOOD_B) + "alias = x\n", {("SB-E417", 4): "flavors with any alias fail"}, rules(release='"zed"')
+    ),
+    "alias of other devices": Case(
+        pci(GOOD_A, f'{{"address": "{PF2}", {IDS}}}')
+        + 'alias = {"name": "vf", "product_id": "1520", "vendor_id": "8086"}\n',
+        {("SB-W418", 4): 'alias "vf" does not name the VFs of rule "tenant-b" (0000:3b:00.1), which are 8086:10ca'},
+        rules(b='alias = "vf"'),
+    ),
+    "alias of the PF": Case(
+        pci(GOOD_A, f'{{"address": "{PF2}", {IDS}}}') + f'alias = {{"name": "vf", {IDS}, "device_type": "type-PF"}}\n',
+        {("SB-W418", 4): "does not name the VFs"},
+        rules(b='alias = "vf"'),
+    ),
+    "alias that fits": Case(
+        pci(GOOD_A, f'{{"address": "{PF2}", {IDS}}}') + f'alias = {{"name": " vf", {IDS}}}\n',
+        {},
+        rules(b='alias = "vf"'),
+    ),
+    "old alias": Case(
+        f"[DEFAULT]\npci_passthrough_whitelist = [{GOOD_A}, {GOOD_B}]\npci_alias = x\n",
+        {("SB-E417", 4): "no JSON at line 1, column 1"},
+        rules(release='"newton"'),
+    ),
+    "a network for flavors": Case(
+        pci(GOOD_A, GOOD_B) + 'alias = {"name": "vf", "resource_class": "a"}\n',
+        {("SB-E406", 3): 'rule "tenant-b" (0000:3b:00.1) has no physical_network'},
+        rules(b='alias = "vf"'),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_what_nova_compute_is_told(tree: HostTree, capsys: pytest.CaptureFixture[str], case: Case) -> None:
+    tree.configure(case.config)
+    tree.write(NOVA[1:], f"[pci]\n{case.conf}")
+    found = found_in(tree, capsys)
+    places = {
+        (code, f"{NOVA}:{at}" if isinstance(at, int) else at): words for (code, at), words in case.expected.items()
+    }
+    assert sorted((one["code"], one["place"]) for one in found) == sorted(places)
+    for one in found:
+        assert places[one["code"], one["place"]] in one["problem"]
+        assert one["remedy"]
+        assert one["evidence"] or one["code"] == "SB-W418"
+
+
+@pytest.mark.parametrize(
+    ("alias", "release", "words"),
+    [
+        ("[1]", "", "must be a JSON object"),
+        ("9" * 5000, "", "no JSON that can be read"),
+        ("{}", "", "must have a name"),
+        ('{"name": 5}', "", "name of an alias must be a string, and is 5"),
+        ('{"name": "a", "vendor": "8086"}', "", '"vendor" is no key of an alias'),
+        ('{"name": "a", "traits": "x"}', "zed", "traits is a key of an alias since 2023.1 antelope"),
+        ('{"name": "a", "vendor_id": "808"}', "", "must be four hexadecimal digits"),
+        (
+            '{"name": "a", "device_type": "VF"}',
+            "",
+            'device_type "VF" of an alias is none of type-PCI, type-PF, type-VF',
+        ),
+    ],
+)
+def test_an_alias_that_nova_refuses(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], alias: str, release: str, words: str
+) -> None:
+    tree.configure(rules(release=f'"{release}"'))
+    tree.write(NOVA[1:], f"[pci]\n{pci(GOOD_A, GOOD_B)}alias = {alias}\n")
+    (finding,) = found_in(tree, capsys)
+    assert (finding["code"], finding["place"]) == ("SB-E417", f"{NOVA}:4")
+    assert words in finding["problem"]
+
+
+RUNNING = Service("nova-compute", "nova-compute.service", is_installed=True, is_active=True, started_at=10.0)
+LATE = OpenStackSurvey(RUNNING, changed_at=100.0, waited=1000.0)
+
+
+@pytest.mark.parametrize(
+    ("release", "survey", "number"),
+    [
+        ("epoxy", LATE, 1),
+        ("hibiscus", LATE, 0),
+        ("epoxy", replace(LATE, compute=replace(RUNNING, started_at=200.0)), 0),
+        ("epoxy", replace(LATE, compute=replace(RUNNING, started_at=None)), 0),
+        ("epoxy", replace(LATE, compute=replace(RUNNING, is_active=False)), 0),
+        ("epoxy", replace(LATE, waited=1.0), 0),
+        ("epoxy", OpenStackSurvey(RUNNING), 0),
+    ],
+)
+def test_nova_compute_that_started_before_the_vfs(release: str, survey: OpenStackSurvey, number: int) -> None:
+    findings = list(check_nova(Host(Config(openstack=OpenStack(release=release))), survey))
+    assert [one.code for one in findings] == ["SB-W416"] * number
+
+
+GOOD_CONF = f'[pci]\n{pci(GOOD_A, GOOD_B)}alias = {{"name": "vf", {IDS}}}\nreport_in_placement = true\n'.encode()
+
+
+@fuzzed(slow=4, text=spoilt(GOOD_CONF) | st.binary(max_size=200), release=st.sampled_from(["", "newton", "yoga"]))
+def test_no_text_is_too_much(text: bytes, release: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        tree = make_tree(Path(folder))
+        tree.configure(rules(release=f'"{release}"'))
+        tree.write(NOVA[1:], text)
+        assert main(["doctor", "--json"], root=folder) in {0, 3}
+
+
+def test_a_remedy_is_what_to_type(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    trusted = GOOD_A.replace("}", ', "trusted": "yes"}')
+    tree.write(NOVA[1:], "[pci]\n" + pci(trusted, GOOD_B.replace("vendor_id", "vendor"), "{"))
+    restart = "systemctl restart nova-compute"
+    again = f"sriov-bootstrap render nova-compute --write && {restart}"
+    assert {one["code"]: one["remedy"] for one in found_in(tree, capsys)} == {
+        "SB-E401": f"correct {NOVA}:4, or take out {NOVA}:4, then: {again}",
+        "SB-E402": f'write "trusted": "true" at {NOVA}:2, then: {restart}',
+        "SB-W404": f'correct "vendor" at {NOVA}:3, or take it out, then: {restart}',
+    }
+    drop_in = "etc/nova/nova.conf.d/sriov-bootstrap.conf"
+    tree.write(NOVA[1:], "")
+    tree.write(drop_in, "[pci]\n" + pci(GOOD_A, GOOD_B, "{}"))
+    (finding,) = found_in(tree, capsys)
+    assert finding["place"] == f"/{drop_in}:4"
+    assert finding["remedy"] == again

@@ -1,0 +1,155 @@
+import json
+
+import pytest
+
+from builders import PF, PF2, vf_address
+from sriov_bootstrap.core.doctor.device_spec import (
+    DeviceSpec,
+    PciDevice,
+    SpecProblem,
+    Surroundings,
+    as_boolean,
+    parse_specs,
+)
+from sriov_bootstrap.core.doctor.pci_address import device_fields
+from sriov_bootstrap.core.releases import NEWEST, Release
+
+NEWTON, OCATA, YOGA = Release(14), Release(15), Release(25)
+VF = vf_address(PF, 1)
+HERE = Surroundings(frozenset({PF, PF2}), {"ens1f0": PF, "ens1f1": PF2, "ens1f0v1": VF, "eth0": "virtio0"})
+DEVICES = {
+    "pf": PciDevice(PF, "8086", "10c9", "type-PF"),
+    "vf": PciDevice(VF, "8086", "10ca", "type-VF", PF),
+    "pf2": PciDevice(PF2, "8086", "10c9", "type-PF"),
+    "vf2": PciDevice(vf_address(PF2, 2), "8086", "10ca", "type-VF", PF2, "SN1"),
+    "disk": PciDevice("0001:00:1f.2", "8086", "a102"),
+}
+
+
+def parse(text: str, release: Release = NEWEST) -> DeviceSpec:
+    specs = parse_specs(text, release)
+    assert isinstance(specs, tuple)
+    (spec,) = specs
+    return spec
+
+
+def matched(text: str, release: Release = NEWEST) -> str:
+    spec = parse(text, release)
+    return " ".join(name for name, device in DEVICES.items() if spec.matches(device, HERE))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("{}", "pf vf pf2 vf2 disk"),
+        ('{"devnam": "ens1f0"}', "pf vf pf2 vf2 disk"),
+        ('{"vendor_id": "8086 ", "product_id": "0x10CA"}', "vf vf2"),
+        ('{"product_id": "*"}', "pf vf pf2 vf2 disk"),
+        (f'{{"address": "{PF}"}}', "pf vf"),
+        (f'{{"address": "{PF}", "product_id": "10ca"}}', "vf"),
+        (f'{{"address": "{VF}"}}', "vf"),
+        ('{"address": "3b:0.0"}', "pf"),
+        ('{"address": "*:3b:*.*"}', "pf vf pf2 vf2"),
+        ('{"address": ":02."}', "vf vf2"),
+        ('{"address": ".1"}', "vf pf2"),
+        ('{"address": "-1:3b:00.0"}', ""),
+        ('{"address": {"bus": "3", "slot": "0[0-1]"}}', "pf pf2"),
+        ('{"address": {"domain": "0001"}}', "disk"),
+        ('{"address": {"bus": "3B"}}', ""),
+        ('{"address": {"domain": "0000", "bus": "3b", "slot": "00", "function": "0"}}', "pf vf"),
+        ('{"address": {"bus": "[[3]b"}}', "pf vf pf2 vf2"),
+        ('{"devname": "ens1f0"}', "pf vf"),
+        ('{"devname": "ens1f0", "product_id": "10ca"}', "vf"),
+        ('{"devname": "ens1f0v1"}', "vf"),
+        ('{"devname": "ens9"}', ""),
+        ('{"devname": "eth0"}', ""),
+        ('{"devname": "", "address": ".2"}', "vf2 disk"),
+        ('{"product_id": "10ca", "remote_managed": "yes"}', "vf2"),
+    ],
+)
+def test_what_a_spec_names(text: str, names: str) -> None:
+    assert matched(text) == names
+
+
+def test_in_newton_a_pf_stands_for_its_vfs_alone() -> None:
+    assert matched(f'{{"address": "{PF}"}}', NEWTON) == "vf"
+    assert matched('{"devname": "ens1f0"}', NEWTON) == "vf"
+
+
+def test_a_tag_counts_since_its_release() -> None:
+    assert matched('{"product_id": "10ca", "remote_managed": "yes"}', Release(24)) == "vf vf2"
+
+
+def test_a_device_that_nova_passes_over_is_never_named() -> None:
+    assert not parse("{}").matches(PciDevice("10000:01:00.0"), HERE)
+    assert not parse("{}").matches(PciDevice("virtio0"), HERE)
+    assert device_fields("0:3B:0.0") == ("0000", "3b", "00", "0")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"address": "3b:00.0}', "Unterminated string starting at"),
+        ("{'address': 1}", "Expecting property name enclosed in double quotes"),
+        ("", "Expecting value"),
+        ("5", "it must be a JSON object, or a list of them"),
+        ("[5]", "5 in the list must be an object"),
+        ("[" * 200000, "it is nested too deeply"),
+        ('{"devname": "a", "address": "b"}', "devname and address exclude each other"),
+        ('{"vendor_id": 8086}', "vendor_id must be a string of hexadecimal digits, and is 8086"),
+        ('{"product_id": null}', "product_id must be a string of hexadecimal digits, and is null"),
+        ('{"vendor_id": "10000"}', "vendor_id 10000 is above ffff"),
+        ('{"address": 5}', f"address must be a string, or an object since {OCATA}, and is 5"),
+        ('{"address": "1:2:3:4.5"}', 'address "1:2:3:4.5" has more parts than domain, bus and slot'),
+        ('{"address": "3*:00.0"}', 'bus "3*" is no hexadecimal number: "*" stands for a whole field'),
+        ('{"address": "3b:20.0"}', "slot 20 is above 1f"),
+        ('{"address": {"bus": 5}}', "bus in address must be a regular expression as a string"),
+        (
+            '{"address": {"bus": "("}}',
+            'bus "(" in address is no regular expression: missing ), unterminated subpattern',
+        ),
+        ('{"managed": "ja"}', 'managed must be "yes" or "no", and is "ja"'),
+    ],
+)
+def test_what_nova_refuses(text: str, reason: str) -> None:
+    problem = parse_specs(text, NEWEST)
+    assert isinstance(problem, SpecProblem)
+    assert problem.reason.startswith(reason)
+
+
+def test_a_place_in_json_is_told() -> None:
+    assert parse_specs('{"address":\n "3b:00.0}', NEWEST) == SpecProblem("Unterminated string starting at", 2, 2)
+
+
+def test_what_older_releases_do_not_know() -> None:
+    assert isinstance(parse_specs('{"address": {"bus": "3b"}}', NEWTON), SpecProblem)
+    assert parse('{"managed": "ja", "trusted": "true"}', YOGA).unknown == ("managed",)
+    assert parse('{"trusted": "true"}', OCATA).unknown == ("trusted",)
+    assert parse('{"adress": "", "address": {"func": "1"}}').unknown == ("adress", "address.func")
+
+
+@pytest.mark.parametrize(
+    ("spec", "refusal"),
+    [
+        ({"devname": "ens1f0"}, ""),
+        ({"devname": "eth0"}, "devname eth0 is not a PCI device's: it belongs to virtio0"),
+        ({"one_time_use": "yes"}, "one_time_use needs report_in_placement = true"),
+        ({"remote_managed": "yes", "devname": "ens9"}, "remote_managed needs its device: there is no netdev ens9"),
+        ({"remote_managed": "yes", "address": PF}, "remote_managed does not go with the address or devname of a PF"),
+        ({"remote_managed": "yes", "address": VF}, ""),
+    ],
+)
+def test_what_nova_refuses_on_this_host(spec: dict[str, str], refusal: str) -> None:
+    assert parse(json.dumps(spec)).refusal(HERE) == refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "everything"),
+    [("{}", True), ('{"address": {"bus": ".*"}}', True), ('{"address": "3b:*.*"}', False), ('{"devname": "a"}', False)],
+)
+def test_a_spec_that_names_everything(text: str, everything: bool) -> None:  # noqa: FBT001
+    assert parse(text).is_everything is everything
+
+
+def test_booleans_are_oslos() -> None:
+    assert [as_boolean(one) for one in (True, "No", 1, None, "x")] == [True, False, True, None, None]

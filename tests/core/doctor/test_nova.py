@@ -1,0 +1,68 @@
+"""What a whole host in tests/commands/test_doctor_nova.py does not show."""
+
+import pytest
+
+from builders import PF, make_netdev, make_pf, make_rule, make_vf, make_wish
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.doctor.ini import parse_ini
+from sriov_bootstrap.core.doctor.nova import check_nova
+from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.openstack.host import Host
+
+CONF = "/etc/nova/nova.conf"
+
+
+def found_in(text: str, pf: PfFacts) -> list[tuple[str, str]]:
+    """Codes and problems, with one rule for one PF of which the kernel says no ids of VFs."""
+    wish = make_wish(pf=pf, physical_network="physnet2")
+    host = Host(Config(pf=(make_rule(physical_network="physnet2"),)), wishes=(wish,), pfs=(pf,))
+    compute = Service(
+        "nova-compute",
+        "nova-compute.service",
+        is_installed=True,
+        argv=("nova-compute",),
+        files=(parse_ini(CONF, text),),
+    )
+    return [(one.code, one.problem) for one in check_nova(host, OpenStackSurvey(compute))]
+
+
+def spec(text: str) -> str:
+    return f"[pci]\ndevice_spec = {text}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f'{{"address": "{PF}", "product_id": "154c", "physical_network": "physnet2"}}', []),
+        ('{"product_id": "154c", "physical_network": "physnet2"}', []),
+        ('{"devname": "ens1f0", "product_id": "154c", "physical_network": "physnet2"}', []),
+        ('{"address": "0000:af:*.*", "product_id": "154c", "physical_network": "physnet2"}', ["SB-W410"]),
+        ('{"address": "0000:3b:02.0", "product_id": "154c", "physical_network": "physnet2"}', []),
+        ('{"address": "0000:3b:02.0", "physical_network": "other"}', ["SB-E406"]),
+        ("[]", []),
+    ],
+)
+def test_of_vfs_whose_ids_are_not_known_only_what_is_sure_is_said(text: str, found: list[str]) -> None:
+    assert [code for code, _ in found_in(spec(text), make_pf(num_vfs=4))] == found
+
+
+def test_the_ids_of_vfs_are_also_in_their_modalias() -> None:
+    vfs = tuple(make_vf(index=index, modalias="pci:v00008086d000010CAsv") for index in range(4))
+    text = f'{{"address": "{PF}", "product_id": "10ca", "physical_network": "physnet2"}}'
+    assert found_in(spec(text), make_pf(vfs=vfs)) == []
+    assert [code for code, _ in found_in(spec("[]"), make_pf(vfs=vfs))] == ["SB-E411"]
+
+
+def test_a_devname_that_is_an_altname() -> None:
+    pf = make_pf(netdevs=(make_netdev(name="ens1f0np0", altnames=("enp59s0f0",)),))
+    (found,) = found_in(spec('{"devname": "enp59s0f0", "physical_network": "physnet2"}'), pf)
+    assert found == (
+        "SB-W410",
+        f'it names no PF and no VF of this host: "enp59s0f0" is an altname of ens1f0np0 ({PF}), and nova takes none',
+    )
+
+
+def test_a_pf_whose_vfs_are_not_known_is_named_without_their_id() -> None:
+    (found,) = found_in(spec(f'{{"address": "{PF}", "physical_network": "physnet2"}}'), make_pf())
+    assert found == ("SB-W405", f"it names PF {PF} itself: a VM that gets it takes all its VFs away")
