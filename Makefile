@@ -96,7 +96,9 @@ completions: setup ## write the completions for bash, zsh and fish, from the par
 	$(BIN)/python packaging/completions.py packaging/completions
 
 mixin: setup ## render alerts, recording rules and dashboard from packaging/prometheus/*.libsonnet
-	jsonnet --string --multi packaging packaging/prometheus/render.jsonnet >/dev/null
+	jsonnet --string --multi packaging/prometheus packaging/prometheus/render.jsonnet >/dev/null
+	jsonnet --jpath packaging/prometheus --multi packaging/grafana \
+	    --exec '(import "mixin.libsonnet").grafanaDashboards' >/dev/null
 
 fuzz: setup wheel ## try FUZZ_EXAMPLES new inputs on each parser, and count them
 	SRIOV_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q tests/test_fuzz.py tests/test_fuzz_host.py

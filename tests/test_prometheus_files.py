@@ -1,5 +1,6 @@
 """packaging/prometheus: rendered as the mixin says, run by promtool, of metrics that exist, each with a runbook."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 HERE = ROOT / "packaging" / "prometheus"
 RULE_FILES = sorted(HERE.glob("*.yaml"))
 RULE_TESTS = sorted((HERE / "tests").glob("*.yaml"))
+DASHBOARD = json.loads((ROOT / "packaging" / "grafana" / "sriov-bootstrap.json").read_text())
 RUNBOOKS = ROOT / "docs" / "runbooks"
 KINDS = ("fires", "does not fire", "resolves", "survives a scrape gap", "survives a reboot")
 INSTALLED = "file:///usr/share/sriov-bootstrap/runbooks/"
@@ -54,17 +56,25 @@ def unknown_words(expression: str) -> set[str]:
 
 
 def test_the_files_are_what_the_mixin_renders(tmp_path: Path) -> None:
-    """`make mixin` renders them anew. Compared as values: versions of jsonnet differ in how they quote."""
-    for folder in ("prometheus", "grafana"):
-        (tmp_path / folder).mkdir()
-    command = ["jsonnet", "--string", "--multi", str(tmp_path), str(HERE / "render.jsonnet")]
-    written = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.split()
-    assert {Path(name).relative_to(tmp_path) for name in written} == {
-        path.relative_to(ROOT / "packaging") for path in (*RULE_FILES, *ROOT.glob("packaging/grafana/*.json"))
-    }
-    for name in written:
-        shipped = ROOT / "packaging" / Path(name).relative_to(tmp_path)
-        assert yaml.safe_load(Path(name).read_text()) == yaml.safe_load(shipped.read_text()), f"make mixin: {shipped}"
+    """Compared as values: versions of jsonnet differ in how they quote and indent."""
+    shutil.copytree(ROOT / "packaging", tmp_path / "packaging")
+    shipped = {path: yaml.safe_load(path.read_text()) for path in rendered_below(tmp_path)}
+    for path in shipped:
+        path.unlink()
+    commands = subprocess.run(
+        ["make", "--dry-run", "--file", ROOT / "Makefile", "mixin"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    script = commands[commands.index("jsonnet ") :]
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True, timeout=50)
+    assert {path: yaml.safe_load(path.read_text()) for path in rendered_below(tmp_path)} == shipped
+
+
+def rendered_below(root: Path) -> list[Path]:
+    return [*root.glob("packaging/prometheus/*.yaml"), *root.glob("packaging/grafana/*.json")]
 
 
 def test_the_mixin_is_formatted() -> None:
@@ -166,3 +176,45 @@ def test_every_alert_says_what_it_is_about_and_where_to_read_on(alert: str) -> N
 
 def test_there_is_a_runbook_for_each_alert_and_no_other() -> None:
     assert {path.stem for path in RUNBOOKS.glob("*.md")} == {"README", *ALERTS}
+
+
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+
+
+def test_the_panels_ask_what_prometheus_understands_of_what_exists(tmp_path: Path) -> None:
+    expressions = [target["expr"] for panel in PANELS for target in panel["targets"]]
+    for expression in expressions:
+        assert unknown_words(expression) == set()
+    rules = [
+        {"record": f"panel:{number}", "expr": text.replace("$__rate_interval", "5m").replace("$instance", "a|b")}
+        for number, text in enumerate(expressions)
+    ]
+    path = tmp_path / "panels.yaml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    ended = promtool("check", "rules", str(path))
+    assert ended.returncode == 0, ended.stderr
+    assert not any("$" in rule["expr"] for rule in rules)
+
+
+def test_the_panels_have_the_data_source_that_is_chosen_and_no_other() -> None:
+    variables = {variable["name"]: variable for variable in DASHBOARD["templating"]["list"]}
+    assert (variables["datasource"]["type"], variables["datasource"]["query"]) == ("datasource", "prometheus")
+    asked = [variables["instance"], *PANELS, *(target for panel in PANELS for target in panel["targets"])]
+    assert {one["datasource"]["uid"] for one in asked} == {"${datasource}"}
+    assert unknown_words(re.sub(r"label_values\((\w+), \w+\)", r"\1", variables["instance"]["query"]["query"])) == set()
+
+
+def test_no_panel_is_above_another_one_or_beside_the_page() -> None:
+    taken: dict[tuple[int, int], str] = {}
+    for panel in DASHBOARD["panels"]:
+        place = panel["gridPos"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert taken.setdefault((x, y), panel["title"]) == panel["title"]
+                assert x < 24
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_a_panel_never_makes_a_zero_out_of_nothing() -> None:
+    """No data must not look like a fleet without trouble."""
+    assert not any("vector" in target["expr"] for panel in PANELS for target in panel["targets"])
