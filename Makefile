@@ -23,7 +23,7 @@ FUZZ_EXAMPLES := 5000
 MODEL_RUNS := 3000
 SOAK_MINUTES := 30
 
-.PHONY: help setup lint audit wheel deb lintian lab-setup openstack-setup test-fast test-openstack test demo bench schema completions fuzz soak-model soak clean
+.PHONY: help setup lint audit wheel deb lintian lab-setup openstack-setup test-fast test-openstack test demo bench schema completions mixin fuzz soak-model soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -94,6 +94,11 @@ schema: setup ## write the JSON Schema of the config, from the types and the man
 
 completions: setup ## write the completions for bash, zsh and fish, from the parser
 	$(BIN)/python packaging/completions.py packaging/completions
+
+mixin: setup ## render alerts, recording rules and dashboard from packaging/prometheus/*.libsonnet
+	jsonnet --string --multi packaging/prometheus packaging/prometheus/render.jsonnet >/dev/null
+	jsonnet --jpath packaging/prometheus --multi packaging/grafana \
+	    --exec '(import "mixin.libsonnet").grafanaDashboards' >/dev/null
 
 fuzz: setup wheel ## try FUZZ_EXAMPLES new inputs on each parser, and count them
 	SRIOV_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q tests/test_fuzz.py tests/test_fuzz_host.py

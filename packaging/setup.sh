@@ -31,6 +31,7 @@ missing_packages() {
     has_command curl || echo curl
     has_command zsh || echo zsh
     has_command fish || echo fish
+    has_command jsonnet || echo jsonnet
     if has_command dpkg-query; then
         for package in debhelper dh-python pybuild-plugin-pyproject python3-all python3-setuptools; do
             has_package "$package" || echo "$package"

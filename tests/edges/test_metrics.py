@@ -2,7 +2,9 @@
 
 import os
 import re
+import shlex
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -114,12 +116,15 @@ def test_every_metric_is_documented_and_no_other() -> None:
     assert sorted(name.removesuffix("_total") for name in documented) == sorted(exported)
 
 
-def test_the_documented_alerts_are_rules_that_prometheus_takes(tmp_path: Path) -> None:
+def test_the_documented_way_to_render_rules_makes_rules_that_prometheus_takes(tmp_path: Path) -> None:
+    (command,) = re.findall(r"^    (jsonnet .*)$", DOCS.read_text(), flags=re.MULTILINE)
+    mixin = DOCS.parents[1] / "packaging" / "prometheus"
     rules = tmp_path / "rules.yml"
-    rules.write_text(DOCS.read_text().split("```yaml\n")[1].split("```")[0])
+    rules.write_text(subprocess.run(shlex.split(command), cwd=mixin, capture_output=True, text=True, check=True).stdout)
     ended = promtool("check", "rules", str(rules))
     assert ended.returncode == 0, ended.stderr
     assert "SUCCESS" in ended.stdout
+    assert "aggregate:sriov_pf_vfs_free:sum" in rules.read_text()
 
 
 def test_the_page_says_nothing_that_an_unprivileged_user_of_the_host_could_not_read() -> None:

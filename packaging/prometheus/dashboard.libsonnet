@@ -1,0 +1,242 @@
+// The Grafana dashboard. Its expressions are of the exporter's own metrics and need no recording rule: a panel that is empty
+// because rules were not loaded would look like a fleet without trouble. For the same reason numbers have no `or vector(0)`.
+{
+  local c = $._config,
+  local datasource = { type: 'prometheus', uid: '${datasource}' },
+  local matchers(more) =
+    local all = std.filter(function(one) one != '', [c.selector, more]);
+    if all == [] then '' else '{%s}' % std.join(',', all),
+  local fleet(name) = name + matchers(''),
+  local host(name) = name + matchers('instance=~"$instance"'),
+  local of_pf = std.join(', ', c.hostLabels + ['pci_address', 'netdev', 'rule']),
+  local pf_legend = '{{instance}} {{pci_address}} {{netdev}} {{rule}}',
+
+  local target(expr, legend='', instant=false) = {
+    datasource: datasource,
+    expr: expr,
+    legendFormat: legend,
+    instant: instant,
+    range: !instant,
+    [if instant then 'format']: 'table',
+  },
+  local panel(type, title, targets, description, width, height, unit, options={}, defaults={}) = {
+    type: type,
+    title: title,
+    description: description,
+    datasource: datasource,
+    targets: [targets[i] { refId: std.char(65 + i) } for i in std.range(0, std.length(targets) - 1)],
+    gridPos: { w: width, h: height },
+    options: options,
+    fieldConfig: { defaults: { unit: unit } + defaults, overrides: [] },
+  },
+  local graph(title, targets, description, unit='short', width=12, defaults={}) = panel(
+    'timeseries',
+    title,
+    targets,
+    description,
+    width,
+    8,
+    unit,
+    { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } },
+    { min: 0 } + defaults,
+  ),
+  local bars = { custom: { drawStyle: 'bars', fillOpacity: 80 } },
+  local steps(bad, above) = {
+    mode: 'absolute',
+    steps: [{ color: 'green', value: null }, { color: bad, value: above }],
+  },
+  local number(title, expr, description, thresholds) = panel(
+    'stat',
+    title,
+    [target(expr)],
+    description,
+    4,
+    4,
+    'short',
+    { reduceOptions: { calcs: ['lastNotNull'] }, colorMode: 'value', graphMode: 'area' },
+    { thresholds: thresholds },
+  ),
+  local table(title, targets, description, hidden, width=12) = panel(
+    'table',
+    title,
+    targets,
+    description,
+    width,
+    8,
+    'short',
+  ) {
+    transformations: [{ id: 'organize', options: { excludeByName: { [name]: true for name in hidden } } }],
+  },
+  local row(title) = { type: 'row', title: title, collapsed: false, panels: [], gridPos: { w: 24, h: 1 } },
+
+  // From left to right, and on to the next line when one is full. Locals, because jsonnet evaluates a field at each look.
+  local placed(panels) = std.foldl(
+    function(done, one)
+      local begins = done.x + one.gridPos.w > 24;
+      local x = if begins then 0 else done.x;
+      local y = if begins then done.y + done.height else done.y;
+      local next = x + one.gridPos.w;
+      local height = if begins then one.gridPos.h else std.max(done.height, one.gridPos.h);
+      local all = done.panels + [one { id: std.length(done.panels) + 1, gridPos+: { x: x, y: y } }];
+      { x: next, y: y, height: height, panels: all },
+    panels,
+    { x: 0, y: 0, height: 0, panels: [] }
+  ).panels,
+
+  local missing(metric) = 'clamp_min(%s - %s, 0)' % [metric('sriov_pf_vfs_desired'), metric('sriov_pf_vfs')],
+  local vfs(metric, aggregate, legend) = [
+    target(aggregate % metric('sriov_pf_vfs_desired'), legend + 'desired'),
+    target(aggregate % metric('sriov_pf_vfs'), legend + 'there'),
+    target(aggregate % metric('sriov_pf_vfs_in_use'), legend + 'in use'),
+  ],
+  local free_by_network(metric) =
+    'sum by (physical_network) ((%s - %s) * on (%s) group_left (physical_network) %s)' % [
+      metric('sriov_pf_vfs'),
+      metric('sriov_pf_vfs_in_use'),
+      of_pf,
+      metric('sriov_pf_info'),
+    ],
+
+  local panels = [
+    row('Fleet'),
+    number(
+      'Hosts that answer',
+      'count(%s)' % fleet('sriov_bootstrap_build_info'),
+      'Sums below are of these. Which ones are missing: the alert SriovNotRunning.',
+      { mode: 'absolute', steps: [{ color: 'blue', value: null }] },
+    ),
+    number('VFs missing', 'sum(%s)' % missing(fleet), 'Desired and not there. Too many on one PF do not make up for it.', steps('red', 1)),
+    number('PFs not as desired', 'sum(%s)' % fleet('sriov_pf_degraded'), 'For whatever reason.', steps('orange', 1)),
+    number(
+      'Hosts with a stuck write',
+      'sum(%s > bool 0)' % fleet('sriov_bootstrap_write_stuck_since_timestamp_seconds'),
+      'No VF of such a host can be made or removed.',
+      steps('red', 1),
+    ),
+    number(
+      'Hosts with a broken config',
+      'sum(%s == bool 0)' % fleet('sriov_bootstrap_config_valid'),
+      'The last good one is in force until the next boot.',
+      steps('orange', 1),
+    ),
+    number(
+      'Hosts that wait for restarts',
+      'sum(%s)' % fleet('sriov_bootstrap_restart_pending'),
+      'VFs changed, and nova-compute or the agent may not know.',
+      steps('orange', 1),
+    ),
+    graph('VFs: desired, there, in use', vfs(fleet, 'sum(%s)', ''), 'All hosts that answer. A host that does not is missing in all three.'),
+    graph('Free VFs by physical network', [target(free_by_network(fleet), '{{physical_network}}')], 'There, and not in use.'),
+    graph('PFs not as desired, by reason', [target('sum by (reason) (%s) > 0' % fleet('sriov_pf_degraded'), '{{reason}}')], 'Empty is good.'),
+    graph(
+      'VFs lost, by host',
+      [target('sum by (instance) (increase(%s[$__rate_interval])) > 0' % fleet('sriov_pf_vf_losses_total'), '{{instance}}')],
+      'Events: VFs that went away, and not by sriov-bootstrap. Empty is good.',
+      defaults=bars,
+    ),
+    table(
+      'Hosts that lack most VFs',
+      [target('topk(10, sum by (instance) (%s)) > 0' % missing(fleet), instant=true)],
+      'Empty is good.',
+      ['Time'],
+    ),
+    graph('Hosts by version', [target('count by (version) (%s)' % fleet('sriov_bootstrap_build_info'), '{{version}}')], 'A rollout under way.'),
+
+    row('Host: $instance'),
+    graph('VFs by PF: desired, there, in use', vfs(host, '%s', pf_legend + ' '), 'A rule without a NIC has no PCI address.'),
+    graph('Free VFs by physical network', [target(free_by_network(host), '{{physical_network}}')], 'There, and not in use.'),
+    graph(
+      'Not as desired, by PF and reason',
+      [target('%s == 1' % host('sriov_pf_degraded'), pf_legend + ' {{reason}}')],
+      'Empty is good. On the host: sriov-bootstrap status.',
+    ),
+    graph(
+      'VFs lost',
+      [target('increase(%s[$__rate_interval])' % host('sriov_pf_vf_losses_total'), pf_legend)],
+      'Events: VFs that went away, and not by sriov-bootstrap.',
+      defaults=bars,
+    ),
+    graph(
+      'Restarts of services',
+      [
+        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_service_restarts_total'), '{{instance}} {{unit}}'),
+        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_service_restart_failures_total'), '{{instance}} {{unit}} failed'),
+      ],
+      'After VFs had changed. A restart that failed is not tried again.',
+      defaults=bars,
+    ),
+    graph(
+      'Duration of passes',
+      [
+        target(
+          'histogram_quantile(%s, sum by (instance, le) (rate(%s[1h])))' %
+          [one.quantile, host('sriov_bootstrap_pass_duration_seconds_bucket')],
+          '{{instance}} ' + one.name,
+        )
+        for one in [{ quantile: '0.5', name: 'median' }, { quantile: '0.95', name: 'slowest 5 %' }]
+      ],
+      'Of the last hour: with nothing to do there is a pass every ten minutes.',
+      unit='s',
+    ),
+    graph(
+      'Passes',
+      [
+        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_passes_total'), '{{instance}} passes'),
+        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_pass_failures_total'), '{{instance}} failed'),
+        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_udev_resyncs_total'), '{{instance}} after lost udev events'),
+      ],
+      'Failed: an action failed, or the pass broke off.',
+      defaults=bars,
+    ),
+    graph(
+      'Time since the last pass, and since all was as desired',
+      [
+        target('time() - %s' % host('sriov_bootstrap_last_pass_timestamp_seconds'), '{{instance}} pass'),
+        target('time() - (%s > 0)' % host('sriov_bootstrap_last_success_timestamp_seconds'), '{{instance}} as desired'),
+      ],
+      'A pass is due every ten minutes. A host on which nothing was as desired since boot has no line for that.',
+      unit='s',
+    ),
+    table(
+      'PFs',
+      [target(host('sriov_pf_info'), instant=true)],
+      'Each rule and the PF that it took.',
+      ['Time', 'Value', '__name__', 'job'],
+    ),
+    table(
+      'What doctor finds',
+      [target('%s > 0' % host('sriov_bootstrap_findings'), instant=true)],
+      'Empty is good. On the host: sriov-bootstrap doctor explain CODE.',
+      ['Time', '__name__', 'job'],
+    ),
+  ],
+
+  grafanaDashboards+:: {
+    'sriov-bootstrap.json': {
+      title: 'SR-IOV VFs',
+      uid: 'sriov-bootstrap',
+      description: 'VFs of OpenStack compute hosts, as sriov-bootstrap sees them.',
+      tags: ['sriov-bootstrap', 'openstack'],
+      schemaVersion: 36,
+      editable: true,
+      refresh: '1m',
+      time: { from: 'now-6h', to: 'now' },
+      templating: {
+        list: [
+          { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus' },
+          {
+            name: 'instance',
+            label: 'Host',
+            type: 'query',
+            datasource: datasource,
+            query: { query: 'label_values(%s, instance)' % fleet('sriov_bootstrap_build_info'), refId: 'instance' },
+            refresh: 2,
+            sort: 1,
+            multi: true,
+          },
+        ],
+      },
+      panels: placed(panels),
+    },
+  },
+}

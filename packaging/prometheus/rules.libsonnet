@@ -1,0 +1,60 @@
+// Sums over hosts and groups of hosts. Named level:metric:operation.
+//
+// `without` and not `by` at the level of a host, so that every label of the target stays: the groups are made of them.
+// A host that is not scraped is missing in its group's sums: how many hosts are in them says ...:sriov_bootstrap_hosts:count.
+{
+  local c = $._config,
+  local host = std.join(', ', c.hostLabels),
+  local metric(name) = name + (if c.selector == '' then '' else '{%s}' % c.selector),
+  local of_pf = 'pci_address, netdev, rule',
+  local free = '%s - %s' % [metric('sriov_pf_vfs'), metric('sriov_pf_vfs_in_use')],
+
+  // A PF with too many VFs must not make up for another one with too few.
+  local sums = {
+    sriov_pf_vfs_desired: metric('sriov_pf_vfs_desired'),
+    sriov_pf_vfs: metric('sriov_pf_vfs'),
+    sriov_pf_vfs_in_use: metric('sriov_pf_vfs_in_use'),
+    sriov_pf_vfs_free: free,
+    sriov_pf_vfs_missing: 'clamp_min(%s - %s, 0)' % [metric('sriov_pf_vfs_desired'), metric('sriov_pf_vfs')],
+  },
+  local names = ['sriov_pf_vfs_desired', 'sriov_pf_vfs', 'sriov_pf_vfs_in_use', 'sriov_pf_vfs_free', 'sriov_pf_vfs_missing'],
+
+  local of_host(name) = {
+    record: 'instance:%s:sum' % name,
+    expr: 'sum without (%s) (%s)' % [of_pf, sums[name]],
+  },
+  local of_network = {
+    record: 'instance_physical_network:sriov_pf_vfs_free:sum',
+    expr: |||
+      sum without (%s) (
+        (%s) * on (%s, %s) group_left (physical_network) %s
+      )
+    ||| % [of_pf, free, host, of_pf, metric('sriov_pf_info')],
+  },
+  local of_group(label) =
+    [
+      { record: '%s:%s:sum' % [label, name], expr: 'sum by (%s) (instance:%s:sum)' % [label, name] }
+      for name in names
+    ] + [
+      {
+        record: '%s_physical_network:sriov_pf_vfs_free:sum' % label,
+        expr: 'sum by (%s, physical_network) (instance_physical_network:sriov_pf_vfs_free:sum)' % label,
+      },
+      {
+        record: '%s:sriov_bootstrap_hosts:count' % label,
+        expr: 'count by (%s) (%s)' % [label, metric('sriov_bootstrap_build_info')],
+      },
+    ],
+
+  prometheusRules+:: {
+    groups+: [{
+      name: 'sriov-bootstrap.rules',
+      rules: [of_host(name) for name in names] + [of_network] + [
+        {
+          record: 'physical_network:sriov_pf_vfs_free:sum',
+          expr: 'sum by (physical_network) (instance_physical_network:sriov_pf_vfs_free:sum)',
+        },
+      ] + std.flatMap(of_group, c.groupLabels),
+    }],
+  },
+}
