@@ -2,8 +2,10 @@
 
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.survey_kernel import survey_kernel
+from sriov_bootstrap.commands.survey_masters import survey_masters
 from sriov_bootstrap.commands.survey_nic import survey_nics
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
+from sriov_bootstrap.core.doctor.masters_survey import MastersSurvey
 from sriov_bootstrap.core.openstack.host import Host
 
 
@@ -11,4 +13,6 @@ def survey_host(machine: HostMachine, host: Host, config_problems: tuple[str, ..
     """Changes nothing, and needs no root: what may not be read is said."""
     kernel, unseen_of_kernel = survey_kernel(machine, host, root)
     nics, unseen_of_nics = survey_nics(machine, host, root)
-    return HostSurvey(config_problems, (*unseen_of_kernel, *unseen_of_nics), kernel, nics)
+    masters = survey_masters(machine, root) if host.config.pf else MastersSurvey()
+    unseen = (*unseen_of_kernel, *unseen_of_nics, *masters.unseen)
+    return HostSurvey(config_problems, unseen, kernel, nics, masters)

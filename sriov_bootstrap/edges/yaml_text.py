@@ -4,18 +4,30 @@ from typing import Any
 
 import yaml
 
+from sriov_bootstrap.core.doctor.masters_survey import Word
 from sriov_bootstrap.errors import ConfigError
 
 MAX_DEPTH = 8  # PyYAML's time grows with the square of it, and a web-config file needs four
 MAX_BYTES = 32 << 10  # 400 users; PyYAML takes a third of a second for it, and the event loop waits
+FOREIGN_DEPTH = 40  # os-net-config nests bonds in bridges, and nobody waits for doctor
+FOREIGN_BYTES = 128 << 10
 
 
 def parse(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
     """Texts, lists and dicts of texts. Raises ConfigError; a key that is there twice is a mistake too."""
-    if len(data) > MAX_BYTES:
-        raise ConfigError((f"{path}: has at most {MAX_BYTES} bytes",))
+    return _load(data, path, _Loader, MAX_BYTES)
+
+
+def parse_located(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
+    """The same of another program's file: every text is a Word, which knows its line."""
+    return _load(data, path, _LocatedLoader, FOREIGN_BYTES)
+
+
+def _load(data: bytes, path: str, loader: "type[_Loader]", max_bytes: int) -> Any:  # noqa: ANN401
+    if len(data) > max_bytes:
+        raise ConfigError((f"{path}: has at most {max_bytes} bytes",))
     try:
-        return yaml.load(data, _Loader)  # noqa: S506 - the base loader: it makes nothing but texts, lists and dicts
+        return yaml.load(data, loader)  # noqa: S506 - the base loader: it makes nothing but texts, lists and dicts
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError((f"{path}: not YAML: {line}{error.problem}",)) from error
@@ -24,9 +36,11 @@ def parse(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
 
 
 class _Loader(yaml.BaseLoader):
+    max_depth = MAX_DEPTH
+
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - PyYAML's own signature
         """As the original, which goes as deep as the stack."""
-        if len(self.indents) + self.flow_level > MAX_DEPTH:
+        if len(self.indents) + self.flow_level > self.max_depth:
             raise yaml.composer.ComposerError(None, None, "nested too deeply", self.get_mark())
         return super().compose_node(parent, index)
 
@@ -39,3 +53,11 @@ class _Loader(yaml.BaseLoader):
                 raise yaml.constructor.ConstructorError(None, None, f'"{key}" is there twice', key_node.start_mark)
             keys.add(key)
         return super().construct_mapping(node, deep)
+
+
+class _LocatedLoader(_Loader):
+    max_depth = FOREIGN_DEPTH
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> Word:
+        """As the original, and where it was."""
+        return Word.at(super().construct_scalar(node), node.start_mark.line + 1)

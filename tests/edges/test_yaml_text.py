@@ -1,6 +1,6 @@
 import pytest
 
-from sriov_bootstrap.edges.yaml_text import MAX_BYTES, parse
+from sriov_bootstrap.edges.yaml_text import FOREIGN_BYTES, MAX_BYTES, parse, parse_located
 from sriov_bootstrap.errors import ConfigError
 
 
@@ -42,3 +42,14 @@ def test_what_is_wrong_is_said_with_its_line(data: bytes, problem: str) -> None:
     (found,) = caught.value.problems
     assert found.startswith(problem)
     assert "\n" not in found
+
+
+def test_located_texts_know_their_line_and_may_be_nested_deeper() -> None:
+    deep = "".join(f"{' ' * depth}k{depth}:\n" for depth in range(20)) + " " * 20 + "end: x\n"
+    document = parse_located(deep.encode(), "/a.yaml")
+    for depth in range(20):
+        ((key, document),) = document.items()
+        assert (key, key.line) == (f"k{depth}", depth + 1)
+    assert document["end"].line == 21
+    with pytest.raises(ConfigError, match="has at most 131072 bytes"):
+        parse_located(b"x" * (FOREIGN_BYTES + 1), "/a.yaml")

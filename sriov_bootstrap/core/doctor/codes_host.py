@@ -1,12 +1,14 @@
 """The long form of the codes that are about this host: 1xx, 2xx, 3xx, 7xx."""
 
 from sriov_bootstrap.core.doctor.codes_kernel import KERNEL_CODES
+from sriov_bootstrap.core.doctor.codes_masters import MASTER_CODES
 from sriov_bootstrap.core.doctor.codes_nic import NIC_CODES
 from sriov_bootstrap.core.doctor.finding import Explanation
 
 HOST_CODES: dict[str, Explanation] = {
     **KERNEL_CODES,
     **NIC_CODES,
+    **MASTER_CODES,
     "SB-E701": Explanation(
         "the config of sriov-bootstrap cannot be used",
         """\

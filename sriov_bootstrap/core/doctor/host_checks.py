@@ -6,6 +6,7 @@ from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.firmware import check_firmware
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.iommu_groups import check_groups
+from sriov_bootstrap.core.doctor.masters.check import check_masters
 from sriov_bootstrap.core.doctor.nic import check_nics
 from sriov_bootstrap.core.openstack.host import Host
 
@@ -15,6 +16,7 @@ def check_host(host: Host, survey: HostSurvey) -> Iterator[Finding]:
     yield from check_firmware(host, survey.kernel)
     yield from check_groups(host, survey.kernel)
     yield from check_nics(host, survey.nics)
+    yield from check_masters(host, survey.masters)
     yield from _own_config(survey)
 
 

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey
+from sriov_bootstrap.core.doctor.masters_survey import MastersSurvey
 from sriov_bootstrap.core.doctor.nic_survey import NicSurvey
 
 
@@ -13,3 +14,4 @@ class HostSurvey(Struct, frozen=True):
     unseen: tuple[str, ...] = ()
     kernel: KernelSurvey = KernelSurvey()
     nics: NicSurvey = NicSurvey()
+    masters: MastersSurvey = MastersSurvey()

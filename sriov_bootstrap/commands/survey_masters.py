@@ -1,0 +1,135 @@
+"""Reads what `doctor` wants to know of others who set VFs: the edges as the eyes of core/doctor/masters."""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
+from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
+from sriov_bootstrap.edges import yaml_text
+from sriov_bootstrap.edges.sources import Sources, Text
+from sriov_bootstrap.errors import ConfigError
+
+SYSTEM = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")  # the one that wins first
+BOOT_SCRIPTS = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
+OTHER_SCRIPTS = ("/sbin/ifup-local", "/etc/sysconfig/allocate_vfs")
+HOOKS = (
+    "/etc/network/if-pre-up.d",
+    "/etc/network/if-up.d",
+    "/etc/network/if-down.d",
+    "/etc/network/if-post-down.d",
+    "/etc/NetworkManager/dispatcher.d",
+    "/etc/NetworkManager/dispatcher.d/pre-up.d",
+    "/etc/NetworkManager/dispatcher.d/pre-down.d",
+    "/etc/NetworkManager/dispatcher.d/no-wait.d",
+    "/etc/networkd-dispatcher/routable.d",
+)
+CRON = ("/etc/cron.d", "/var/spool/cron", "/var/spool/cron/crontabs")
+OS_NET_CONFIG = (
+    "/etc/os-net-config/config.yaml",
+    "/etc/os-net-config/config.json",
+    "/etc/os-net-config/sriov_config.yaml",
+    "/var/lib/os-net-config/sriov_config.yaml",
+)
+SHIM = "/etc/sriov-netplan-shim/interfaces.yaml"
+OPERATOR = "/etc/sriov-operator"
+SERVICE_ENDINGS = (".service",)
+WANTS_ENDINGS = (".wants", ".requires", ".upholds")
+
+
+def survey_masters(machine: HostMachine, root: str) -> MastersSurvey:
+    """Needs no root: what only root may read is said."""
+    sources = Sources(root)
+    found = (*_scripts(sources), *_units(sources), *_of_udev(sources), *_of_networks(sources), *_modules(sources))
+    command_line = " ".join(machine.procfs.kernel_command_line())
+    found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
+    survey = MastersSurvey(found, _wanted_units(sources))
+    scripts = tuple(_called(sources, survey))
+    return replace(survey, sources=(*found, *scripts), unseen=tuple(dict.fromkeys(sources.problems)))
+
+
+def _source(kind: Format, text: Text) -> Source:
+    return Source(kind, text.path, text.text)
+
+
+def _scripts(sources: Sources) -> Iterator[Source]:
+    for path in (*BOOT_SCRIPTS, *OTHER_SCRIPTS):
+        if text := sources.file(path):
+            yield Source(Format.SCRIPT, path, text.text, is_run=text.is_executable)
+    for folder in HOOKS:
+        for text in sources.folder(folder):
+            yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
+    tables = [sources.file("/etc/crontab"), *(text for folder in CRON for text in sources.folder(folder))]
+    yield from (_source(Format.CRON, text) for text in tables if text)
+    interfaces = [sources.file("/etc/network/interfaces"), *sources.folder("/etc/network/interfaces.d")]
+    yield from (_source(Format.INTERFACES, text) for text in interfaces if text)
+
+
+def _units(sources: Sources) -> Iterator[Source]:
+    for folder in (f"{one}/systemd/system" for one in SYSTEM):
+        yield from (_source(Format.UNIT, text) for text in sources.folder(folder, *SERVICE_ENDINGS))
+        for name in sources.names(folder):
+            if name.endswith(".service.d"):
+                yield from (_source(Format.UNIT, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
+
+
+def _wanted_units(sources: Sources) -> frozenset[str]:
+    """The names of the links below *.wants and *.requires."""
+    folders = [f"{one}/systemd/system" for one in SYSTEM]
+    return frozenset(
+        unit
+        for folder in folders
+        for name in sources.names(folder)
+        if name.endswith(WANTS_ENDINGS)
+        for unit in sources.names(f"{folder}/{name}")
+    )
+
+
+def _called(sources: Sources, survey: MastersSurvey) -> Iterator[Source]:
+    """The scripts that these run: what begins with an interpreter."""
+    for path, caller in called_scripts(survey).items():
+        text = sources.file(path) if not path.endswith("/") else None
+        if text and text.text.startswith("#!"):
+            yield Source(Format.SCRIPT, path, text.text, caller=caller)
+
+
+def _of_udev(sources: Sources) -> Iterator[Source]:
+    for one in SYSTEM:
+        yield from (_source(Format.UDEV, text) for text in sources.folder(f"{one}/udev/rules.d", ".rules"))
+    for folder in (f"{one}/systemd/network" for one in SYSTEM):
+        yield from (_source(Format.LINK, text) for text in sources.folder(folder, ".link"))
+        for name in sources.names(folder):
+            if name.endswith(".link.d"):
+                yield from (_source(Format.LINK, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
+
+
+def _of_networks(sources: Sources) -> Iterator[Source]:
+    for folder in ("/run/netplan", "/etc/netplan", "/usr/local/lib/netplan", "/usr/lib/netplan", "/lib/netplan"):
+        yield from _documents(sources, Format.NETPLAN, *sources.folder(folder, ".yaml"))
+    for folder in ("/etc", "/run", "/usr/lib"):
+        profiles = sources.folder(f"{folder}/NetworkManager/system-connections")
+        yield from (_source(Format.NETWORK_MANAGER, text) for text in profiles)
+    for text in sources.folder("/etc/sysconfig/network-scripts"):
+        if text.path.rpartition("/")[2].startswith("ifcfg-"):
+            yield _source(Format.IFCFG, text)
+    yield from _documents(sources, Format.OS_NET_CONFIG, *map(sources.file, OS_NET_CONFIG))
+    yield from _documents(sources, Format.SHIM, sources.file(SHIM))
+    yield from _documents(sources, Format.OPERATOR, sources.file(f"{OPERATOR}/sriov-interface-config.yaml"))
+    yield from _documents(sources, Format.OPERATOR, *sources.folder(f"{OPERATOR}/pci"))
+
+
+def _documents(sources: Sources, kind: Format, *texts: Text | None) -> Iterator[Source]:
+    for text in filter(None, texts):
+        try:
+            document = yaml_text.parse_located(text.text.encode(), text.path) if text.text.strip() else None
+        except ConfigError as error:
+            sources.problems += error.problems
+            continue
+        yield Source(kind, text.path, text.text, document)
+
+
+def _modules(sources: Sources) -> Iterator[Source]:
+    yield from (_source(Format.DRIVERCTL, text) for text in sources.folder("/etc/driverctl.d"))
+    for one in SYSTEM:
+        yield from (_source(Format.MODPROBE, text) for text in sources.folder(f"{one}/modprobe.d", ".conf"))

@@ -1,0 +1,183 @@
+"""Ini files: systemd's .link files, NetworkManager's profiles, and ifcfg files."""
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from fnmatch import fnmatchcase
+
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries, logical_lines, without_keys
+from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
+from sriov_bootstrap.core.facts import PfFacts
+
+COUNT_KEY = "SR-IOVVirtualFunctions"
+KERNEL_NAMES = ("eth", "ib")
+RELOAD_LINKS = "udevadm control --reload; it is read at the next boot"
+
+
+class Fit(IntEnum):
+    """Whether a [Match] section takes a netdev."""
+
+    NO = 0
+    MAYBE = 1
+    YES = 2
+
+
+# -- systemd.link(5) --
+
+
+def read_links(survey: MastersSurvey, pfs: Iterable[PfFacts]) -> Iterator[Master]:
+    """For each PF the .link file that udev takes: the first that matches, and those before it that may."""
+    sources = survey.of(Format.LINK)
+    mains = visible(tuple(one for one in sources if one.name.endswith(".link")))
+    drop_ins = visible(tuple(one for one in sources if one.folder.endswith(".link.d")))
+    files = {
+        main: tuple(
+            entry
+            for part in (main, *(one for one in drop_ins if one.folder == f"{main.name}.d"))
+            for entry in entries(part)
+        )
+        for main in mains
+    }
+    for pf in pfs:
+        for said in files.values():
+            fit = _fit(said, pf)
+            if fit and (master := _link_master(said, pf, fit)):
+                yield master
+            if fit is Fit.YES:
+                break
+
+
+def _link_master(said: tuple[Entry, ...], pf: PfFacts, fit: Fit) -> Master | None:
+    counts = [one for one in said if one.section == "Link" and one.key == COUNT_KEY]
+    listed = [one for one in said if one.section == "SR-IOV" and one.key == "VirtualFunction"]
+    if not counts and not listed:
+        return None
+    entry = counts[-1] if counts and counts[-1].value else (listed or counts)[-1]
+    numbers = [number for one in listed if (number := count(one.value)) is not None]
+    number = count(entry.value) if entry in counts else max(numbers, default=-1) + 1
+    return Master(
+        Format.LINK,
+        entry.source.path,
+        entry.line,
+        entry.text,
+        (Match(pci_address=pf.pci_address),),
+        number,
+        is_certain=fit is Fit.YES,
+        doubt="" if fit is Fit.YES else "whether its [Match] section takes this PF only udev can judge",
+        remedy=without_keys(entry.source.path, (entry.text,), after=RELOAD_LINKS),
+    )
+
+
+def _fit(said: tuple[Entry, ...], pf: PfFacts) -> Fit:
+    """The worst of its conditions; a file without any is ignored by udev."""
+    conditions = [one for one in said if one.section == "Match" and one.value]
+    return min((_condition(one.key, one.value.split(), pf) for one in conditions), default=Fit.NO)
+
+
+def _condition(key: str, words: list[str], pf: PfFacts) -> Fit:
+    if key == "OriginalName":
+        return _original_name(words, pf)
+    have = {
+        "Path": [f"pci-{pf.pci_address}"],
+        "Driver": [pf.driver],
+        "Type": ["ether"],
+        "MACAddress": [dev.mac for dev in pf.netdevs],
+        "PermanentMACAddress": [dev.mac for dev in pf.netdevs],
+    }.get(key)
+    if have is None:
+        return Fit.MAYBE
+    if "MACAddress" in key:
+        words = [word.lower().replace("-", ":") for word in words]
+    return Fit.YES if _any_fits(words, have) else Fit.NO
+
+
+def _any_fits(words: list[str], have: list[str]) -> bool:
+    is_inverted = words[0].startswith("!")
+    globs = [words[0].removeprefix("!"), *words[1:]]
+    return any(fnmatchcase(text, glob) for text in have for glob in globs) is not is_inverted
+
+
+def _original_name(words: list[str], pf: PfFacts) -> Fit:
+    """It is compared with the name that the kernel gave, which nobody knows any more once udev has given another."""
+    if words == ["*"]:
+        return Fit.YES
+    names = [dev.name for dev in pf.netdevs]
+    if _any_fits(words, names):
+        return Fit.MAYBE
+    return Fit.MAYBE if any(word.lstrip("!").startswith(KERNEL_NAMES) for word in words) else Fit.NO
+
+
+# -- nm-settings-keyfile(5) and ifcfg files --
+
+
+def read_profiles(survey: MastersSurvey) -> Iterator[Master]:
+    """NetworkManager sets the number when it activates the profile."""
+    for source in visible(survey.of(Format.NETWORK_MANAGER)):
+        said = tuple(entries(source))
+        for entry in (one for one in said if one.section == "sriov" and one.key == "total-vfs"):
+            devices, is_exact = _profile_devices(said)
+            activates = _value(said, "connection", "autoconnect") != "false"
+            doubt = "" if is_exact else "the profile names no device that it is for"
+            yield Master(
+                Format.NETWORK_MANAGER,
+                source.path,
+                entry.line,
+                entry.text,
+                devices,
+                count(entry.value),
+                is_certain=is_exact and activates,
+                doubt=doubt if activates else "the profile does not connect by itself",
+                remedy=without_keys(source.path, ("the section [sriov]",), after="nmcli connection reload"),
+            )
+    for source in survey.of(Format.IFCFG):
+        yield from _ifcfg(source)
+
+
+def _profile_devices(said: tuple[Entry, ...]) -> tuple[tuple[Match, ...], bool]:
+    mac = _value(said, "ethernet", "mac-address") or _value(said, "802-3-ethernet", "mac-address")
+    names = _value(said, "connection", "interface-name") or _value(said, "match", "interface-name")
+    driver, path = _value(said, "match", "driver"), _value(said, "match", "path")
+    found = [
+        Match(
+            netdev=name,
+            mac=mac.lower(),
+            driver=driver.rstrip(";"),
+            pci_address=path.rstrip(";").removeprefix("pci-").lower(),
+        )
+        for name in (names.rstrip(";").split(";"))
+    ]
+    known = tuple(one for one in found if one != Match())
+    return known, bool(known)
+
+
+def _value(said: tuple[Entry, ...], section: str, key: str) -> str:
+    return next((one.value for one in said if (one.section, one.key) == (section, key)), "")
+
+
+def _ifcfg(source: Source) -> Iterator[Master]:
+    values = {
+        key.strip(): (number, line.strip(), value.strip().strip("\"'"))
+        for number, line in logical_lines(source.text)
+        for key, separator, value in [line.partition("=")]
+        if separator
+    }
+    if "SRIOV_TOTAL_VFS" not in values:
+        return
+    number, line, text = values["SRIOV_TOTAL_VFS"]
+    nothing = (0, "", "")
+    device, mac = values.get("DEVICE", nothing)[2], values.get("HWADDR", nothing)[2]
+    activates = values.get("ONBOOT", nothing)[2].lower() != "no"
+    named = Match(netdev=device, mac=mac.lower())
+    devices = (named,) if named != Match() else ()
+    doubt = "" if devices else "the file names no device that it is for"
+    yield Master(
+        Format.IFCFG,
+        source.path,
+        number,
+        line,
+        devices,
+        count(text),
+        is_certain=bool(devices) and activates,
+        doubt=doubt if activates else "the profile does not connect by itself",
+        remedy=without_keys(source.path, ("SRIOV_TOTAL_VFS",), after="nmcli connection reload"),
+    )

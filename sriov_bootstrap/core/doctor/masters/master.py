@@ -1,0 +1,97 @@
+"""The noun: one line of one file that sets VFs."""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.doctor.masters_survey import Format, Source, Word
+
+MAX_EVIDENCE = 200
+
+
+class Master(Struct, frozen=True):
+    """`devices`: any of these, as in our own config; none: it cannot be told which. `num_vfs` None: the number cannot.
+
+    `is_certain` False: whether it acts depends on what only the host at that moment knows, which `doubt` says in words.
+    `remedy`: what to type, or which line or key to take out.
+    """
+
+    format: Format
+    path: str
+    line: int
+    text: str
+    devices: tuple[Match, ...] = ()
+    num_vfs: int | None = None
+    is_certain: bool = True
+    doubt: str = ""
+    remedy: str = ""
+
+    @property
+    def place(self) -> str:
+        """`file:line`."""
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+    @property
+    def evidence(self) -> str:
+        """The line, made fit to be printed."""
+        text = " ".join("".join(char if char.isprintable() else " " for char in self.text).split())
+        return text if len(text) <= MAX_EVIDENCE else f"{text[:MAX_EVIDENCE]}..."
+
+
+def count(text: str) -> int | None:
+    """A number of VFs; None for what is none. sriov_numvfs is a 16-bit number to the kernel."""
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) <= len("65535"):
+        return int(text)
+    return None
+
+
+def logical_lines(text: str, comments: str = "#") -> Iterator[tuple[int, str]]:
+    """Lines with the number of their first one, joined where a backslash says so, without comments and empty ones."""
+    number, begun = 0, ""
+    for index, line in enumerate(text.split("\n"), 1):
+        if not begun:
+            number = index
+            if not line.strip() or line.lstrip()[0] in comments:
+                continue
+        if line.endswith("\\"):
+            begun += f"{line[:-1]} "
+            continue
+        yield number, begun + line
+        begun = ""
+    if begun.strip():
+        yield number, begun
+
+
+class Entry(Struct, frozen=True):
+    """One `key = value` of an ini file; `source` and `line`: where."""
+
+    section: str
+    key: str
+    value: str
+    source: Source
+    line: int
+    text: str
+
+
+def entries(source: Source) -> Iterator[Entry]:
+    """Of an ini file as systemd and NetworkManager read it."""
+    section = ""
+    for number, line in logical_lines(source.text, "#;"):
+        stripped = line.strip()
+        if stripped.startswith("[") and stripped.endswith("]"):
+            section = stripped[1:-1]
+        elif "=" in stripped:
+            key, _, value = stripped.partition("=")
+            yield Entry(section, key.strip(), value.strip(), source, number, stripped)
+
+
+def without_keys(path: str, keys: Iterable[str], *, after: str) -> str:
+    """The remedy for a file with keys."""
+    return f"take {' and '.join(keys)} out of {path}, then: {after}"
+
+
+def line_of(word: object) -> int:
+    """Where a text of a YAML file is; 0 if that is not known."""
+    return word.line if isinstance(word, Word) else 0

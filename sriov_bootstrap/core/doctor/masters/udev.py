@@ -1,0 +1,154 @@
+"""udev rules that assign sriov_numvfs, or run something that does; see udev(7)."""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.doctor.masters.master import Master, count, logical_lines
+from sriov_bootstrap.core.doctor.masters.scripts import devices_of
+from sriov_bootstrap.core.doctor.masters.shell import FILE, UNKNOWN, writes
+from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
+
+TOKEN = re.compile(r'\b([A-Z_]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"((?:[^"\\]|\\.)*)"')
+ASSIGNMENTS = frozenset({"=", ":=", "+="})
+SUBSTITUTION = re.compile(
+    r"%[a-zA-Z](?:\{[^}]*\})?|\$(?:env|attr|sysfs|kernel|name|devpath|id|number|result|root|sys|devnode|links|parent|driver|major|minor)(?:\{[^}]*\})?"
+)
+OS_NET_CONFIG = re.compile(r"os-net-config-sriov\s+-n\s+(\S+?):(\d+)")
+ALLOCATE_VFS = "allocate_vfs"  # puppet-tripleo's script, which its own udev rule runs with the netdev
+DEVICE_KEYS = {
+    "KERNELS": "pci_address",
+    "DRIVERS": "driver",
+    "DRIVER": "driver",
+    "ENV{ID_NET_DRIVER}": "driver",
+    "ENV{INTERFACE}": "netdev",
+    "ATTR{address}": "mac",
+    "ATTRS{vendor}": "vendor_id",
+    "ATTRS{device}": "device_id",
+    "ATTR{vendor}": "vendor_id",
+    "ATTR{device}": "device_id",
+    "ATTR{device/vendor}": "vendor_id",
+    "ATTR{device/device}": "device_id",
+    "ENV{PCI_SLOT_NAME}": "pci_address",
+}
+NAMES = re.compile(r"ENV\{ID_NET_NAME\w*\}")
+NEUTRAL = re.compile(r"ACTION|SUBSYSTEM|SUBSYSTEMS|NAME|LABEL|ATTR\{(?:device/)?sriov_(?:num|total)vfs\}|TEST(\{.*\})?")
+ALTERNATIVES = 32
+
+
+class Token(Struct, frozen=True):
+    """One `key{attribute} operator "value"`."""
+
+    key: str
+    operator: str
+    value: str
+
+    @property
+    def is_match(self) -> bool:
+        """Whether it selects, rather than assigns."""
+        return self.operator in {"==", "!="}
+
+
+def read_udev(survey: MastersSurvey) -> Iterator[Master]:
+    """All rules that are in force."""
+    for source in visible(survey.of(Format.UDEV)):
+        has_jump = False
+        for number, line in logical_lines(source.text):
+            tokens = tuple(
+                Token(f"{key}{{{attribute}}}" if attribute else key, operator, value)
+                for key, attribute, operator, value in TOKEN.findall(line)
+            )
+            yield from _rule(source, number, line, tokens, is_certain=not has_jump)
+            has_jump = has_jump or _is_doubtful_jump(tokens)
+
+
+def _is_doubtful_jump(tokens: tuple[Token, ...]) -> bool:
+    """A GOTO may leave out what follows. The usual one at the top sorts out other subsystems and events."""
+    jumps = any(one.key == "GOTO" for one in tokens)
+    return jumps and any(one.is_match and one.key not in {"SUBSYSTEM", "ACTION"} for one in tokens)
+
+
+def _rule(source: Source, number: int, line: str, tokens: tuple[Token, ...], *, is_certain: bool) -> Iterator[Master]:
+    if not _concerns_netdevs(tokens):
+        return
+    devices, is_exact = _devices(tokens)
+    for own, text in _effects(tokens):
+        certain = is_certain and is_exact
+        yield Master(
+            Format.UDEV,
+            source.path,
+            number,
+            line,
+            own or devices,
+            count(text),
+            is_certain=certain,
+            doubt="" if certain else "the rule has conditions that only udev can judge",
+            remedy=f"take that assignment out of line {number} of {source.path}, then: udevadm control --reload",
+        )
+
+
+def _concerns_netdevs(tokens: tuple[Token, ...]) -> bool:
+    for one in tokens:
+        if one.key == "SUBSYSTEM" and one.operator == "==" and not {"net", "pci"} & set(one.value.split("|")):
+            return False
+        if one.key == "ACTION" and one.operator == "==" and one.value == "remove":
+            return False
+    return True
+
+
+def _effects(tokens: tuple[Token, ...]) -> Iterator[tuple[tuple[Match, ...], str]]:
+    """(the devices that the effect itself names, the number): () for the device of the event."""
+    for one in tokens:
+        if one.operator not in ASSIGNMENTS:
+            continue
+        if one.key.startswith("ATTR{") and one.key.endswith(f"{FILE}}}"):
+            yield (), one.value
+        elif one.key.startswith("RUN"):
+            yield from _run(one.value)
+
+
+def _run(value: str) -> Iterator[tuple[tuple[Match, ...], str]]:
+    if found := OS_NET_CONFIG.search(value):
+        yield (() if found[1] in {"%k", "$name"} else (Match(netdev=found[1]),)), found[2]
+    elif ALLOCATE_VFS in value:
+        yield (), ""
+    command = SUBSTITUTION.sub(UNKNOWN, value.replace("$$", "\ue001")).replace("\ue001", "$")
+    quoted = command.replace("\\'", "'").replace('\\"', '"')
+    for write in writes(quoted, is_shell=False):
+        devices = devices_of(write.paths)
+        if devices is not None:
+            yield devices, write.number or ""
+
+
+def _devices(tokens: tuple[Token, ...]) -> tuple[tuple[Match, ...], bool]:
+    """Which devices the rule is for, and whether its conditions are understood, all of them."""
+    is_pci = any(one.key == "SUBSYSTEM" and one.value == "pci" for one in tokens)
+    choices: list[tuple[tuple[str, str], ...]] = []
+    is_exact = True
+    for one in (one for one in tokens if one.is_match and not NEUTRAL.fullmatch(one.key)):
+        key = _selector(one.key, is_pci=is_pci)
+        if one.operator == "!=" or not key:
+            is_exact = False
+            continue
+        choices.append(tuple((key, _value(key, text)) for text in one.value.split("|")))
+    combined = itertools.islice(itertools.product(*choices), ALTERNATIVES)
+    return tuple(Match(**dict(one)) for one in combined if one) or (Match(pci_address="*"),), is_exact
+
+
+def _selector(key: str, *, is_pci: bool) -> str:
+    if key == "KERNEL":
+        return "pci_address" if is_pci else "netdev"
+    if NAMES.fullmatch(key):
+        return "netdev"
+    if key == "ENV{ID_PATH}":
+        return "pci_address"
+    return DEVICE_KEYS.get(key, "")
+
+
+def _value(key: str, text: str) -> str:
+    if key == "pci_address":
+        return text.removeprefix("pci-").lower()
+    return text.removeprefix("0x").lower() if key in {"vendor_id", "device_id", "mac"} else text

@@ -1,0 +1,91 @@
+"""The nouns of what other programs' files say about VFs: as they were read, nothing understood yet."""
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class Format(StrEnum):
+    """Whose file it is, which says how to read it."""
+
+    SCRIPT = "script"
+    INTERFACES = "interfaces"
+    CRON = "cron"
+    UNIT = "unit"
+    UDEV = "udev rule"
+    LINK = ".link file"
+    NETPLAN = "netplan"
+    NETWORK_MANAGER = "NetworkManager profile"
+    IFCFG = "ifcfg file"
+    OS_NET_CONFIG = "os-net-config"
+    SHIM = "sriov-netplan-shim"
+    OPERATOR = "sriov-network-operator"
+    DRIVERCTL = "driverctl"
+    MODPROBE = "modprobe.d"
+    KERNEL = "kernel command line"
+
+
+class Source(Struct, frozen=True):
+    """One file. `document`: what a YAML or JSON file says, with `Word`s for its texts; None for the other formats.
+
+    `caller`: the `file:line` that runs this script, where it was found by that. `is_run` False: it is a script that
+    lacks the mode bit without which nobody runs it.
+    """
+
+    format: Format
+    path: str
+    text: str = ""
+    document: Any = None
+    caller: str = ""
+    is_run: bool = True
+
+    @property
+    def name(self) -> str:
+        """The file's own name, by which files of several folders replace each other."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that it is in."""
+        return self.path.rpartition("/")[0].rpartition("/")[2]
+
+
+class MastersSurvey(Struct, frozen=True):
+    """`sources`: the folder that wins first; `wanted_units`: names of units that some target or unit pulls in."""
+
+    sources: tuple[Source, ...] = ()
+    wanted_units: frozenset[str] = frozenset()
+    unseen: tuple[str, ...] = ()
+
+    def of(self, *formats: Format) -> tuple[Source, ...]:
+        """Those of these formats."""
+        return tuple(one for one in self.sources if one.format in formats)
+
+
+class Word(str):
+    """A text of a YAML file that knows the line on which it is, counted from 1."""
+
+    __slots__ = ("line",)
+    line: int
+
+    @classmethod
+    def at(cls, text: str, line: int) -> "Word":
+        """That text on that line."""
+        word = cls(text)
+        word.line = line
+        return word
+
+
+def visible(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """Those that count where a file hides those of its name in lower folders, in the order of their names.
+
+    Drop-ins (`NAME.d/*.conf`) hide each other by the name of their folder and their own.
+    """
+    first: dict[tuple[str, str], Source] = {}
+    for one in sources:
+        first.setdefault((one.name, one.folder if one.folder.endswith(DROP_IN_FOLDERS) else ""), one)
+    return tuple(first[key] for key in sorted(first))
+
+
+DROP_IN_FOLDERS = (".service.d", ".link.d")

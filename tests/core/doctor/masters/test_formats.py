@@ -1,0 +1,537 @@
+"""Each format with samples as they are found on hosts: what its reader makes of them."""
+
+import pytest
+
+from builders import PF, make_netdev, make_pf
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.doctor.masters.check import find_masters
+from sriov_bootstrap.core.doctor.masters.master import Master, count
+from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
+from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
+from sriov_bootstrap.edges.yaml_text import parse_located
+
+FILE = "/sys/class/net/ens1f0/device/sriov_numvfs"
+UNIT = "/etc/systemd/system/vfs.service"
+ENS1F0 = (Match(netdev="ens1f0"),)
+ALL = (Match(pci_address="*"),)
+
+
+def find(*sources: Source, wanted: frozenset[str] = frozenset({"vfs.service"})) -> tuple[Master, ...]:
+    return find_masters(MastersSurvey(sources, wanted), (make_pf(),))
+
+
+def brief(*sources: Source) -> list[tuple[int, tuple[Match, ...], int | None, bool]]:
+    return [(one.line, one.devices, one.num_vfs, one.is_certain) for one in find(*sources)]
+
+
+@pytest.mark.parametrize(
+    ("path", "devices"),
+    [
+        (FILE, ENS1F0),
+        ("/sys/class/net/ens*/device/sriov_numvfs", (Match(netdev="ens*"),)),
+        ("/sys/bus/pci/devices/0000:3B:00.0/sriov_numvfs", (Match(pci_address=PF),)),
+        ("/sys/bus/pci/devices/*/sriov_numvfs", ALL),
+        ("/sys/bus/pci/drivers/igb/0000:3b:00.0/sriov_numvfs", (Match(pci_address=PF),)),
+        ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/sriov_numvfs", (Match(pci_address=PF),)),
+        ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/net/ens1f0/device/sriov_numvfs", ENS1F0),
+        ("/sys/bus/pci/devices/3b:00.0/sriov_numvfs", ()),
+        ("/sys/class/net/$1/device/sriov_numvfs", ()),
+        ("$DIR/sriov_numvfs", ()),
+    ],
+)
+def test_the_device_is_in_the_path(path: str, devices: tuple[Match, ...]) -> None:
+    assert brief(Source(Format.SCRIPT, "/etc/rc.local", f"echo 8 > {path}")) == [(1, devices, 8, True)]
+
+
+def test_what_is_no_network_device_is_not_ours() -> None:
+    assert not find(Source(Format.SCRIPT, "/etc/rc.local", "echo 8 > /sys/class/drm/card0/device/sriov_numvfs"))
+    assert not find(Source(Format.UNIT, UNIT, "[Service]\nExecStart=sh -c 'echo 1 > /sys/class/drm/x/sriov_numvfs'\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        (f"echo 8 > {FILE}\n", "delete line 1 of /etc/rc.local: sed -i 1d /etc/rc.local"),
+        (f"if true; then echo 8 > {FILE}; fi\n", "take the command out of line 1 of /etc/rc.local with an editor"),
+        (f"  echo 8 > {FILE}\n", "take the command out of line 1 of /etc/rc.local with an editor"),
+    ],
+)
+def test_a_line_is_deleted_where_it_stands_alone(text: str, remedy: str) -> None:
+    assert find(Source(Format.SCRIPT, "/etc/rc.local", text))[0].remedy == remedy
+
+
+def test_a_script_that_nobody_may_execute_is_a_doubt() -> None:
+    (found,) = find(Source(Format.SCRIPT, "/etc/rc.local", f"echo 8 > {FILE}", is_run=False))
+    assert (found.is_certain, found.doubt) == (False, "/etc/rc.local is not executable, so nobody runs it now")
+
+
+def test_a_binary_is_no_script() -> None:
+    assert not find(Source(Format.SCRIPT, "/etc/network/if-up.d/x", f"\x7fELF\0echo 8 > {FILE}"))
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/etc/crontab", f"@reboot root echo 8 > {FILE}"),
+        ("/etc/cron.d/vfs", f"*/5 * * * * root /bin/sh -c 'echo 8 > {FILE}'"),
+        ("/var/spool/cron/crontabs/root", f"@reboot sleep 30 && echo 8 > {FILE}"),
+        ("/var/spool/cron/root", f"0 4 * * 1 echo 8 > {FILE}"),
+    ],
+)
+def test_cron_tables(path: str, line: str) -> None:
+    text = f"# echo 4 > {FILE}\nSHELL=/bin/bash # sriov_numvfs\n{line}\n"
+    assert brief(Source(Format.CRON, path, text)) == [(3, ENS1F0, 8, True)]
+
+
+def test_interfaces() -> None:
+    text = (
+        "auto ens1f0\niface ens1f0 inet manual\n  pre-up echo 8 > /sys/class/net/$IFACE/device/sriov_numvfs\n"
+        f"  # up echo 4 > {FILE}\n  up ip link set $IFACE up\niface\n  post-up echo 2 > {FILE}\n"
+    )
+    source = Source(Format.INTERFACES, "/etc/network/interfaces", text)
+    assert brief(source) == [(3, ENS1F0, 8, True), (7, ENS1F0, 2, True)]
+    assert find(source)[0].text == "pre-up echo 8 > /sys/class/net/$IFACE/device/sriov_numvfs"
+
+
+SERVICE = "[Unit]\nDescription=VFs\n[Service]\nType=oneshot\nExecStart={}\n[Install]\nWantedBy=multi-user.target\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        pytest.param(f"/bin/bash -c 'echo 8 > {FILE}'", 8, id="bash"),
+        pytest.param(f'-/bin/sh -ec "echo 8 | tee {FILE}"', 8, id="sh"),
+        pytest.param(f"/bin/sh -c 'for i in ens1f0; do \\\n echo 8 > {FILE}; done'", 8, id="continued"),
+        pytest.param("/bin/sh -c 'N=8; echo $$N > /sys/class/net/ens1f0/device/sriov_numvfs'", 8, id="doubled dollar"),
+    ],
+)
+def test_units(command: str, number: int) -> None:
+    (found,) = find(Source(Format.UNIT, UNIT, SERVICE.format(command)))
+    assert (found.line, found.devices, found.num_vfs) == (5, ENS1F0, number)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(f"/bin/echo 8 > {FILE}", id="systemd does not redirect"),
+        pytest.param(f"/bin/cat {FILE}", id="read"),
+    ],
+)
+def test_units_that_set_nothing(command: str) -> None:
+    assert not find(Source(Format.UNIT, UNIT, SERVICE.format(command)))
+
+
+def test_only_units_that_are_wanted_count() -> None:
+    text = SERVICE.format(f"/bin/sh -c 'echo 8 > {FILE}'")
+    source = Source(Format.UNIT, UNIT, text)
+    assert not find(source, wanted=frozenset())
+    assert find(Source(Format.UNIT, UNIT, text.partition("[Install]")[0]), wanted=frozenset())
+    assert not find(Source(Format.UNIT, "/etc/systemd/system/sriov-bootstrap.service", text))
+
+
+def test_a_unit_in_a_higher_folder_hides_another() -> None:
+    text = SERVICE.format(f"/bin/sh -c 'echo 8 > {FILE}'")
+    assert not find(Source(Format.UNIT, UNIT), Source(Format.UNIT, "/usr/lib/systemd/system/vfs.service", text))
+
+
+def test_instances_of_a_template() -> None:
+    text = "[Service]\nExecStart=/bin/sh -c 'if true; then echo 4 > /sys/class/net/%i/device/sriov_numvfs; fi'\n"
+    source = Source(Format.UNIT, "/etc/systemd/system/vfs@.service", text)
+    found = find(source, wanted=frozenset({"vfs@ens1f0.service", "vfs@ens1f1.service", "x.service"}))
+    assert [one.devices for one in found] == [ENS1F0, (Match(netdev="ens1f1"),)]
+    assert [one.doubt for one in found] == ["it stands in a block that is not always run"] * 2
+
+
+DISABLE = f"systemctl disable vfs.service (without --now: an ExecStop= of it may destroy VFs), and remove {UNIT}"
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "remedy"),
+    [
+        (UNIT, "", DISABLE),
+        (UNIT, "ExecStart=/bin/true\n", f"take the command out of {UNIT}, then: systemctl daemon-reload"),
+        (
+            "/etc/systemd/system/vfs.service.d/a.conf",
+            "",
+            "take the command out of /etc/systemd/system/vfs.service.d/a.conf, then: systemctl daemon-reload",
+        ),
+    ],
+)
+def test_what_to_do_about_a_unit(path: str, more: str, remedy: str) -> None:
+    text = f"[Service]\n{more}ExecStart=/bin/sh -c 'echo 8 > {FILE}'\n"
+    assert [one.remedy for one in find(Source(Format.UNIT, path, text))] == [remedy]
+
+
+def test_scripts_are_followed_once() -> None:
+    survey = MastersSurvey(
+        (
+            Source(Format.UNIT, UNIT, SERVICE.format("/usr/local/sbin/vfs.sh ens1f0")),
+            Source(
+                Format.SCRIPT, "/etc/rc.local", "#!/bin/sh\n/opt/vfs.sh\nsh /usr/local/sbin/vfs.sh\n/etc/rc.local\n"
+            ),
+            Source(Format.SCRIPT, "/etc/x", "/opt/x.sh", is_run=False),
+            Source(Format.SCRIPT, "/etc/y", "/opt/y.sh\0"),
+            Source(Format.UDEV, "/etc/udev/rules.d/a.rules", 'RUN+="/etc/vfs %k"\nNAME="/etc/z"\n'),
+        ),
+        frozenset({"vfs.service"}),
+    )
+    assert called_scripts(survey) == {
+        "/usr/local/sbin/vfs.sh": f"{UNIT}:5",
+        "/opt/vfs.sh": "/etc/rc.local:2",
+        "/etc/vfs": "/etc/udev/rules.d/a.rules:1",
+    }
+    (found,) = find(Source(Format.SCRIPT, "/opt/vfs.sh", f"echo 8 > {FILE}\n", caller="/etc/rc.local:2"))
+    assert found.remedy == "delete line 1 of /opt/vfs.sh: sed -i 1d /opt/vfs.sh (run by /etc/rc.local:2)"
+
+
+NET = 'ACTION=="add", SUBSYSTEM=="net", '
+SET = 'ATTR{device/sriov_numvfs}="8"'
+
+
+@pytest.mark.parametrize(
+    ("rule", "devices", "certain"),
+    [
+        pytest.param(NET + 'KERNEL=="ens1f0", ' + SET, ENS1F0, True, id="name"),
+        pytest.param(NET + 'ENV{ID_NET_DRIVER}=="igb", ' + SET, (Match(driver="igb"),), True, id="Red Hat's"),
+        pytest.param(NET + 'KERNELS=="0000:3B:00.0", ' + SET, (Match(pci_address=PF),), True, id="address"),
+        pytest.param(NET + 'ENV{ID_PATH}=="pci-0000:3b:00.0", ' + SET, (Match(pci_address=PF),), True, id="path"),
+        pytest.param(NET + 'ENV{ID_NET_NAME_PATH}=="ens1f0", ' + SET, ENS1F0, True, id="udev's name"),
+        pytest.param(
+            NET + 'ATTR{address}=="3C:fd:fe:aa:bb:00", NAME="ens1f0", ' + SET,
+            (Match(mac="3c:fd:fe:aa:bb:00"),),
+            True,
+            id="MAC",
+        ),
+        pytest.param(
+            NET + 'KERNEL=="ens1f0|ens1f1", ' + SET, (*ENS1F0, Match(netdev="ens1f1")), True, id="alternatives"
+        ),
+        pytest.param(
+            'SUBSYSTEM=="pci", KERNEL=="0000:3b:00.0", DRIVER=="igb", ATTR{sriov_numvfs}="8"',
+            (Match(pci_address=PF, driver="igb"),),
+            True,
+            id="PCI device",
+        ),
+        pytest.param(
+            'SUBSYSTEM=="pci", ATTR{vendor}=="0x8086", ATTR{device}=="0x10C9", ATTR{sriov_numvfs}:="8"',
+            (Match(vendor_id="8086", device_id="10c9"),),
+            True,
+            id="ids",
+        ),
+        pytest.param(NET + SET, ALL, True, id="all"),
+        pytest.param(NET + 'KERNEL=="ens1f0", ENV{X}=="1", ' + SET, ENS1F0, False, id="a condition"),
+        pytest.param(NET + 'KERNEL!="eno*", ' + SET, ALL, False, id="an exception"),
+        pytest.param(
+            NET + 'KERNEL=="ens1f0", ATTR{device/sriov_totalvfs}=="?*", ' + SET, ENS1F0, True, id="it has VFs"
+        ),
+        pytest.param(
+            NET + 'KERNEL=="ens1f0", RUN+="/bin/sh -c \'echo 8 > /sys/class/net/%k/device/sriov_numvfs\'"',
+            ENS1F0,
+            True,
+            id="run",
+        ),
+        pytest.param(
+            NET + 'KERNEL=="ens1f0", RUN+="/bin/sh -c \'echo 8 > /sys$devpath/device/sriov_numvfs\'"',
+            ENS1F0,
+            True,
+            id="run, by path",
+        ),
+        pytest.param(
+            NET + f"RUN{{program}}+=\"/bin/sh -c 'echo 8 > {FILE}'\"", ENS1F0, True, id="run, for a device of its own"
+        ),
+        pytest.param(
+            NET + 'KERNEL=="ens1f0", RUN+="/bin/os-net-config-sriov -n %k:8"', ENS1F0, True, id="os-net-config's"
+        ),
+        pytest.param(NET + 'RUN+="/bin/os-net-config-sriov -n ens1f0:8"', ENS1F0, True, id="with a name"),
+        pytest.param(NET + 'KERNEL=="ens1f0", \\\n  ' + SET, ENS1F0, True, id="continued"),
+    ],
+)
+def test_udev_rules(rule: str, devices: tuple[Match, ...], *, certain: bool) -> None:
+    text = f"# {rule.partition(chr(10))[2] or rule}\n{rule}\n"
+    assert brief(Source(Format.UDEV, "/etc/udev/rules.d/a.rules", text)) == [(2, devices, 8, certain)]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'ACTION=="remove", SUBSYSTEM=="net", ' + SET,
+        'SUBSYSTEM=="drm", ' + SET,
+        NET + 'ATTR{device/sriov_numvfs}=="8", NAME="x"',
+        NET + 'RUN+="/bin/cat /sys/class/net/%k/device/sriov_numvfs"',
+        NET + "RUN+=\"/bin/sh -c 'echo 1 > /sys/class/drm/card0/device/sriov_numvfs'\"",
+        'LABEL="end"',
+        "\x00\x01",
+    ],
+)
+def test_udev_rules_that_set_nothing(rule: str) -> None:
+    assert not find(Source(Format.UDEV, "/etc/udev/rules.d/a.rules", rule))
+
+
+def test_a_jump_may_leave_out_a_rule() -> None:
+    rule = NET + 'KERNEL=="ens1f0", ' + SET
+    usual = f'SUBSYSTEM!="net", GOTO="end"\n{rule}\nLABEL="end"\n'
+    doubtful = f'ENV{{X}}=="1", GOTO="end"\n{rule}\nLABEL="end"\n'
+    assert [brief(Source(Format.UDEV, "/a", text))[0][3] for text in (usual, doubtful)] == [True, False]
+
+
+def test_tripleos_rule_names_no_number() -> None:
+    rule = 'KERNEL=="ens1f0", RUN+="/etc/sysconfig/allocate_vfs %k"'
+    assert brief(Source(Format.UDEV, "/a.rules", rule)) == [(1, ENS1F0, None, True)]
+
+
+ON_PF = (Match(pci_address=PF),)
+
+
+@pytest.mark.parametrize(
+    ("match", "certain"),
+    [
+        pytest.param("Path=pci-0000:3b:00.0", True, id="path"),
+        pytest.param("Path=pci-0000:5e:00.0 pci-0000:3b:*", True, id="globs"),
+        pytest.param("MACAddress=3C-FD-FE-AA-BB-00", True, id="MAC"),
+        pytest.param("PermanentMACAddress=3c:fd:fe:aa:bb:00\nDriver=igb\nType=ether", True, id="several"),
+        pytest.param("Driver=!ixgbe", True, id="not another driver"),
+        pytest.param("OriginalName=*", True, id="any"),
+        pytest.param("OriginalName=ens1f0", False, id="its name now"),
+        pytest.param("OriginalName=eth0", False, id="a kernel's name"),
+        pytest.param("Driver=igb\nVirtualization=no", False, id="what only udev knows"),
+    ],
+)
+def test_link_files(match: str, *, certain: bool) -> None:
+    text = f"[Match]\n{match}\n\n[Link]\n# SR-IOVVirtualFunctions=3\nSR-IOVVirtualFunctions=8\n"
+    (found,) = find(Source(Format.LINK, "/etc/systemd/network/10-pf.link", text))
+    assert (found.devices, found.num_vfs, found.is_certain) == (ON_PF, 8, certain)
+    assert bool(found.doubt) is not certain
+    assert found.evidence == "SR-IOVVirtualFunctions=8"
+
+
+@pytest.mark.parametrize(
+    "match", ["", "[Match]", "[Match]\nDriver=ixgbe", "[Match]\nOriginalName=eno1", "[Match]\nDriver=!igb"]
+)
+def test_link_files_for_others(match: str) -> None:
+    assert not find(
+        Source(Format.LINK, "/etc/systemd/network/10-pf.link", f"{match}\n[Link]\nSR-IOVVirtualFunctions=8\n")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("[Link]\nSR-IOVVirtualFunctions=\n[SR-IOV]\nVirtualFunction=2\nTrust=yes\n[SR-IOV]\nVirtualFunction=1\n", 3),
+        ("[SR-IOV]\nVirtualFunction=0\n", 1),
+        ("[Link]\nSR-IOVVirtualFunctions=\n", None),
+        ("[Link]\nSR-IOVVirtualFunctions=many\n", None),
+    ],
+)
+def test_the_number_of_a_link_file(text: str, number: int | None) -> None:
+    source = Source(Format.LINK, "/etc/systemd/network/10-pf.link", f"[Match]\nDriver=igb\n{text}")
+    assert [one.num_vfs for one in find(source)] == [number]
+
+
+def test_the_first_link_file_that_matches_wins() -> None:
+    match, more = "[Match]\nDriver=igb\n", "[Link]\nSR-IOVVirtualFunctions=8\n"
+    early = Source(Format.LINK, "/usr/lib/systemd/network/05-a.link", match)
+    late = Source(Format.LINK, "/etc/systemd/network/10-b.link", match + more)
+    assert not find(late, early)
+    maybe = Source(Format.LINK, "/etc/systemd/network/05-a.link", "[Match]\nHost=x\n")
+    assert len(find(late, maybe)) == 1
+    masked = Source(Format.LINK, "/etc/systemd/network/05-a.link")
+    assert len(find(late, masked, early)) == 1
+
+
+def test_drop_ins_of_a_link_file_are_merged() -> None:
+    main = Source(Format.LINK, "/etc/systemd/network/10-a.link", "[Match]\nDriver=igb\n")
+    mine = Source(Format.LINK, "/etc/systemd/network/10-a.link.d/n.conf", "[Link]\nSR-IOVVirtualFunctions=8\n")
+    others = Source(Format.LINK, "/etc/systemd/network/11-a.link.d/n.conf", "[Link]\nSR-IOVVirtualFunctions=9\n")
+    assert [one.place for one in find(main, mine, others)] == ["/etc/systemd/network/10-a.link.d/n.conf:2"]
+
+
+PROFILE = "/etc/NetworkManager/system-connections/ens1f0.nmconnection"
+
+
+@pytest.mark.parametrize(
+    ("text", "devices", "certain"),
+    [
+        pytest.param("[connection]\nid=a\ntype=ethernet\ninterface-name=ens1f0\n", ENS1F0, True, id="name"),
+        pytest.param("[ethernet]\nmac-address=3C:FD:FE:AA:BB:00\n", (Match(mac="3c:fd:fe:aa:bb:00"),), True, id="MAC"),
+        pytest.param(
+            "[match]\ndriver=igb;\npath=pci-0000:3b:00.0;\n", (Match(driver="igb", pci_address=PF),), True, id="match"
+        ),
+        pytest.param(
+            "[match]\ninterface-name=ens1f0;ens1f1;\n", (*ENS1F0, Match(netdev="ens1f1")), True, id="several names"
+        ),
+        pytest.param("[connection]\nid=a\n", (), False, id="any"),
+        pytest.param("[connection]\ninterface-name=ens1f0\nautoconnect=false\n", ENS1F0, False, id="by hand"),
+    ],
+)
+def test_profiles(text: str, devices: tuple[Match, ...], *, certain: bool) -> None:
+    (found,) = find(Source(Format.NETWORK_MANAGER, PROFILE, f"{text}\n[sriov]\nautoprobe-drivers=0\ntotal-vfs=8\n"))
+    assert (found.devices, found.num_vfs, found.is_certain) == (devices, 8, certain)
+    assert bool(found.doubt) is not certain
+    assert found.remedy == f"take the section [sriov] out of {PROFILE}, then: nmcli connection reload"
+
+
+def test_ifcfg_files() -> None:
+    path = "/etc/sysconfig/network-scripts/ifcfg-ens1f0"
+    texts = ('DEVICE="ens1f0"\nSRIOV_TOTAL_VFS=8\n', "SRIOV_TOTAL_VFS=8\nONBOOT=no\n", "DEVICE=ens1f0\ngarbage\n")
+    found = [brief(Source(Format.IFCFG, path, text)) for text in texts]
+    assert found == [[(2, ENS1F0, 8, True)], [(1, (), 8, False)], []]
+
+
+def document(kind: Format, path: str, text: str) -> Source:
+    return Source(kind, path, text, parse_located(text.encode(), path))
+
+
+NETPLAN = """\
+network:
+  version: 2
+  ethernets:
+    ens1f0:
+      virtual-function-count: 8
+      embedded-switch-mode: switchdev
+    pf2:
+      match: {macaddress: "3C:FD:FE:AA:BB:01", driver: [igb, i*]}
+      set-name: ens2
+      virtual-function-count: 2
+    vf0:
+      link: ens1f0
+    v1: {link: pf3}
+    v2: {link: pf3}
+    garbage: 3
+  vlans:
+    vlan7: {link: ens1f0, id: 7}
+"""
+
+
+def test_netplan() -> None:
+    main = document(Format.NETPLAN, "/etc/netplan/50-cloud-init.yaml", NETPLAN)
+    mac = "3c:fd:fe:aa:bb:01"
+    assert brief(main) == [
+        (5, ENS1F0, 8, True),
+        (10, (Match(mac=mac, driver="igb"), Match(mac=mac, driver="i*"), Match(netdev="ens2")), 2, True),
+        (13, (Match(netdev="pf3"),), 2, True),
+    ]
+    assert find(main)[0].remedy == (
+        'take "virtual-function-count" of ens1f0 out of /etc/netplan/50-cloud-init.yaml, then: netplan generate'
+    )
+
+
+def test_later_netplan_files_are_merged_over_earlier_ones() -> None:
+    main = document(Format.NETPLAN, "/etc/netplan/50-a.yaml", NETPLAN)
+    more = document(
+        Format.NETPLAN, "/etc/netplan/90-b.yaml", "network: {ethernets: {ens1f0: {virtual-function-count: x}}}"
+    )
+    assert find(main, more)[0].place == "/etc/netplan/90-b.yaml:1"
+    assert find(main, more)[0].num_vfs is None
+    assert len(find(document(Format.NETPLAN, "/run/netplan/50-a.yaml", "x: 1"), main)) == 0
+
+
+@pytest.mark.parametrize("text", ["", "3", "network: 3", "network: {ethernets: []}", "- a"])
+def test_documents_of_another_shape_set_nothing(text: str) -> None:
+    kinds = (Format.NETPLAN, Format.OS_NET_CONFIG, Format.SHIM, Format.OPERATOR)
+    assert not find(*(document(kind, f"/{kind}", text) for kind in kinds))
+
+
+def test_os_net_config() -> None:
+    text = """\
+network_config:
+- type: ovs_bridge
+  name: br-ex
+  members:
+  - type: ovs_bond
+    members: [{type: interface, name: eno1}, &pf {type: sriov_pf, name: ens1f0, numvfs: 8, use_dhcp: false}]
+- type: sriov_pf
+  name: nic3
+  numvfs: 4
+- *pf
+- {type: sriov_vf, device: ens1f0, vfid: 1}
+"""
+    json = '[{"device_type": "pf", "name": "ens1f0", "numvfs": 8, "link_mode": "legacy"}, {"device_type": "vf"}]'
+    found = brief(
+        document(Format.OS_NET_CONFIG, "/etc/os-net-config/config.yaml", text),
+        document(Format.OS_NET_CONFIG, "/var/lib/os-net-config/sriov_config.yaml", json),
+    )
+    assert sorted(found) == sorted([(6, ENS1F0, 8, True), (9, (), 4, True), (1, ENS1F0, 8, True)])
+
+
+def test_the_shim() -> None:
+    other = "  a:\n    match: {pciaddress: '0000:3B:00.0'}\n    num_vfs: 4\n  b: 1\n"
+    text = f"interfaces:\n  ens1f0:\n    num_vfs: 8\n{other}"
+    source = document(Format.SHIM, "/etc/sriov-netplan-shim/interfaces.yaml", text)
+    assert brief(source) == [(3, ENS1F0, 8, True), (6, ON_PF, 4, True)]
+
+
+def test_the_operator() -> None:
+    spec = """\
+spec:
+    interfaces:
+        - pciaddress: "0000:3b:00.0"
+          numvfs: 8
+          name: ens1f0
+        - pciaddress: "0000:3b:00.1"
+          numvfs: 8
+          externallymanaged: true
+"""
+    applied = '{"pciAddress": "0000:3b:00.0", "numVfs": 8, "mtu": 1500}'
+    found = brief(
+        document(Format.OPERATOR, "/etc/sriov-operator/sriov-interface-config.yaml", spec),
+        document(Format.OPERATOR, "/etc/sriov-operator/pci/0000:3b:00.0", applied),
+    )
+    assert found == [(4, ON_PF, 8, True), (1, ON_PF, 8, False)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("options igb max_vfs=8", [("igb", 8)]),
+        ("options igb debug=16 max_vfs=8 # why", [("igb", 8)]),
+        ("options igb \\\n max_vfs=8", [("igb", 8)]),
+        ("options igb max_vfs=2,4", [("igb", None)]),
+        ("options igb max_vfs=8 \\", [("igb", 8)]),
+        ("install igb /sbin/modprobe --ignore-install igb max_vfs=8; true", [("igb", 8)]),
+        ("options igb debug=16", []),
+        ("options igb", []),
+        ("alias igb max_vfs=7 x", []),
+        ("# options igb max_vfs=8", []),
+    ],
+)
+def test_module_options(line: str, expected: list[tuple[str, int | None]]) -> None:
+    found = find(Source(Format.MODPROBE, "/etc/modprobe.d/igb.conf", line))
+    assert [(one.devices[0].driver, one.num_vfs) for one in found] == expected
+
+
+def test_our_own_module_options_are_no_second_master() -> None:
+    text = "options igb max_vfs=8\n"
+    assert not find(Source(Format.MODPROBE, "/etc/modprobe.d/sriov-bootstrap-igb.conf", text))
+    assert not find(
+        Source(Format.MODPROBE, "/etc/modprobe.d/igb.conf"),
+        Source(Format.MODPROBE, "/usr/lib/modprobe.d/igb.conf", text),
+    )
+
+
+def test_the_kernel_command_line() -> None:
+    (found,) = find(Source(Format.KERNEL, "/proc/cmdline", 'quiet igb.max_vfs=8 "x.y=z" max_vfs=3'))
+    assert (found.place, found.devices, found.num_vfs) == ("/proc/cmdline", (Match(driver="igb"),), 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("8", 8), (" 8 ", 8), ("", None), ("-1", None), ("٣", None), ("1" * 99, None)]
+)
+def test_a_number(text: str, number: int | None) -> None:
+    assert count(text) == number
+
+
+def test_evidence_is_one_short_line() -> None:
+    text = "echo\t8\x1b[31m > " + "x" * 300
+    assert Master(Format.SCRIPT, "/a", 1, text).evidence == "echo 8 [31m > " + "x" * 186 + "..."
+
+
+def test_the_first_of_a_name_counts() -> None:
+    high, low = Source(Format.UDEV, "/etc/udev/rules.d/b", "1"), Source(Format.UDEV, "/usr/lib/udev/rules.d/b", "2")
+    other = Source(Format.UDEV, "/usr/lib/udev/rules.d/a", "3")
+    assert visible((high, low, other)) == (other, high)
+
+
+def test_a_netdev_without_a_name_takes_no_link_file_by_name() -> None:
+    source = Source(Format.LINK, "/a.link", "[Match]\nOriginalName=ens1f0\n[Link]\nSR-IOVVirtualFunctions=8\n")
+    survey = MastersSurvey((source,))
+    assert not find_masters(survey, (make_pf(netdevs=()),))
+    assert find_masters(survey, (make_pf(netdevs=(make_netdev(name="ens1f0"),)),))
