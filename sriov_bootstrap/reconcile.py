@@ -77,6 +77,7 @@ class Loaded(Struct, frozen=True):
     config: Config
     problems: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    checksums: tuple[int, ...] = ()
 
 
 class Seen(Struct, frozen=True):
@@ -108,6 +109,7 @@ def run_pass(
         pfs=report_pfs(seen, (), saved),
         config_problems=loaded.problems,
         config_files=loaded.files,
+        config_checksums=loaded.checksums,
         jam=seen.jam,
         notes=(note,) if note else (),
         leftovers=_leftovers(saved, pfs, loaded),
@@ -121,15 +123,16 @@ def load_config(machine: Machine, last_good: Config | None) -> Loaded:
     """
     files = decode.effective(machine.read_config())
     names = tuple(file.path for file in files)
+    checksums = tuple(file.checksum for file in files)
     if last_good and last_good.pf and not files:
         vanished = "every config file is gone, the last good one stays in force: restart the service if that is meant"
-        return Loaded(last_good, (vanished,), names)
+        return Loaded(last_good, (vanished,))
     try:
-        return Loaded(decode.decode(files), (), names)
+        return Loaded(decode.decode(files), (), names, checksums)
     except ConfigError as error:
         if last_good is None:
             raise
-        return Loaded(last_good, error.problems, names)
+        return Loaded(last_good, error.problems, names, checksums)
 
 
 def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
@@ -187,6 +190,7 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
         results=results,
         config_problems=loaded.problems,
         config_files=loaded.files,
+        config_checksums=loaded.checksums,
         jam=seen.jam,
         losses=state.sum_of(state.lost_vfs(saved, first.pfs), losses),
         notes=(note,) if note else (),

@@ -250,7 +250,8 @@ def test_a_broken_config_leaves_the_last_good_one_in_force() -> None:
     machine.files = (ConfigFile("/c", b"x = 1"),)
     broken = load_config(machine, good.config)
     problem = '/c: unknown key "x": valid here: pf, services, metrics, boot, openstack'
-    assert broken == Loaded(good.config, (problem,), ("/c",))
+    assert broken == Loaded(good.config, (problem,), ("/c",), (machine.files[0].checksum,))
+    assert broken.checksums != good.checksums
     report = run_pass(machine, broken, mode=Mode.APPLY)
     assert (report.config_problems, report.config_files, machine.count(PF)) == ((problem,), ("/c",), 1)
     with pytest.raises(ConfigError):

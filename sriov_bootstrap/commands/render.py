@@ -2,14 +2,15 @@
 
 import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.read_host import read_host
 from sriov_bootstrap.core.openstack.catalogue import TARGETS
-from sriov_bootstrap.core.openstack.host import Ask, Draft, Rendering
+from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.core.render import render_file
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.templates import read_template
@@ -67,6 +68,19 @@ def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> 
     if problems or not all(one.path for one in files):
         return _refuse(renderings, problems)
     return _write(machine, wanted, renderings, files)
+
+
+def outdated(machine: HostMachine, host: Host, is_ours: Callable[[str], bool]) -> tuple[str, ...]:
+    """Files of ours that are installed and would be written otherwise now. Where something cannot be told: none."""
+    paths = []
+    for target in (one for one in TARGETS.values() if one.in_all):
+        rendering = target.make(host, Ask())
+        if rendering.problems:
+            continue
+        drafts = tuple(draft for draft in rendering.drafts if draft.path and is_ours(draft.path))
+        ours = replace(rendering, drafts=drafts, obsolete=tuple(filter(is_ours, rendering.obsolete)))
+        paths += [one.path for one in _filled(machine, ours, read=True) if one.differs]
+    return tuple(paths)
 
 
 def _names(target: str) -> Sequence[str]:

@@ -11,13 +11,13 @@ from sriov_bootstrap.commands.machine import HostMachine, progress_printer
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor.finding import load_inspected
+from sriov_bootstrap.core.doctor.own_service import LATE_SECONDS
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.errors import ConfigError, ExitCode
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 
 WAIT_POLL_SECONDS = 0.5
-LATE_SECONDS = 1300.0  # two safety nets: a daemon that runs has made a pass since
 COLUMNS = ("RULE", "PF", "NETDEV", "DRIVER", "DESIRED", "VFS", "MAX", "IN USE", "STATE")
 COLOURS = {PfState.OK: "32", PfState.PENDING: "33", PfState.DEGRADED: "31", PfState.OPTIONAL: "2"}
 

@@ -4,6 +4,7 @@ from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.survey_kernel import survey_kernel
 from sriov_bootstrap.commands.survey_masters import survey_masters
 from sriov_bootstrap.commands.survey_nic import survey_nics
+from sriov_bootstrap.commands.survey_service import survey_service
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.masters_survey import MastersSurvey
 from sriov_bootstrap.core.openstack.host import Host
@@ -14,5 +15,6 @@ def survey_host(machine: HostMachine, host: Host, config_problems: tuple[str, ..
     kernel, unseen_of_kernel = survey_kernel(machine, host, root)
     nics, unseen_of_nics = survey_nics(machine, host, root)
     masters = survey_masters(machine, root) if host.config.pf else MastersSurvey()
-    unseen = (*unseen_of_kernel, *unseen_of_nics, *masters.unseen)
-    return HostSurvey(config_problems, unseen, kernel, nics, masters)
+    service = survey_service(machine, host, root, has_problems=bool(config_problems))
+    unseen = (*unseen_of_kernel, *unseen_of_nics, *masters.unseen, *service.unseen)
+    return HostSurvey(config_problems, unseen, kernel, nics, masters, service)

@@ -5,6 +5,7 @@ lower one, an empty file masks it (a link to /dev/null reads as empty). Over tha
 [[pf]] replaces the earlier one of the same name, in that one's place.
 """
 
+import binascii
 import tomllib
 from collections.abc import Iterable
 from enum import StrEnum
@@ -59,6 +60,11 @@ class ConfigFile(Struct, frozen=True):
     def name(self) -> str:
         """The file's own name, by which drop-ins replace each other."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def checksum(self) -> int:
+        """Another one when the text is another one."""
+        return binascii.crc32(self.data)
 
 
 def effective(files: Iterable[ConfigFile]) -> tuple[ConfigFile, ...]:

@@ -139,7 +139,10 @@ class PfReport(Struct, frozen=True):
 
 
 class PassReport(Struct, frozen=True):
-    """One pass. `started_at` is Unix time; `config_problems` are why the last good config was used instead."""
+    """One pass. `started_at` is Unix time; `config_problems` are why the last good config was used instead.
+
+    `config_checksums`: of each of `config_files`, as it was read.
+    """
 
     started_at: float = 0.0
     seconds: float = 0.0
@@ -147,6 +150,7 @@ class PassReport(Struct, frozen=True):
     results: tuple[Result, ...] = ()
     config_problems: tuple[str, ...] = ()
     config_files: tuple[str, ...] = ()
+    config_checksums: tuple[int, ...] = ()
     jam: Jam | None = None
     losses: dict[str, int] = {}
     notes: tuple[str, ...] = ()

@@ -51,6 +51,11 @@ class Files:
             files += [_read_config(path, is_drop_in=True) for path in _drop_ins(f"{folder}/config.d")]
         return tuple(files)
 
+    @property
+    def has_named_config(self) -> bool:
+        """Whether the config was named, and not searched."""
+        return bool(self._config_paths)
+
     def read_state(self) -> bytes:
         """state.json, b"" if it cannot be read."""
         try:

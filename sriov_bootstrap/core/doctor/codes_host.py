@@ -3,6 +3,7 @@
 from sriov_bootstrap.core.doctor.codes_kernel import KERNEL_CODES
 from sriov_bootstrap.core.doctor.codes_masters import MASTER_CODES
 from sriov_bootstrap.core.doctor.codes_nic import NIC_CODES
+from sriov_bootstrap.core.doctor.codes_service import SERVICE_CODES
 from sriov_bootstrap.core.doctor.finding import Explanation
 
 HOST_CODES: dict[str, Explanation] = {
@@ -21,4 +22,5 @@ What to do: correct the file and line that the finding names; `sriov-bootstrap c
 daemon reads it by itself at its next pass: systemctl reload sriov-bootstrap makes that now.
 """,
     ),
+    **SERVICE_CODES,
 }

@@ -8,6 +8,7 @@ from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.iommu_groups import check_groups
 from sriov_bootstrap.core.doctor.masters.check import check_masters
 from sriov_bootstrap.core.doctor.nic import check_nics
+from sriov_bootstrap.core.doctor.own_service import check_service
 from sriov_bootstrap.core.openstack.host import Host
 
 
@@ -18,6 +19,7 @@ def check_host(host: Host, survey: HostSurvey) -> Iterator[Finding]:
     yield from check_nics(host, survey.nics)
     yield from check_masters(host, survey.masters)
     yield from _own_config(survey)
+    yield from check_service(host, survey.service)
 
 
 def _own_config(survey: HostSurvey) -> Iterator[Finding]:

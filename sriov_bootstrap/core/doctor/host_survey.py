@@ -5,6 +5,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey
 from sriov_bootstrap.core.doctor.masters_survey import MastersSurvey
 from sriov_bootstrap.core.doctor.nic_survey import NicSurvey
+from sriov_bootstrap.core.doctor.service_survey import ServiceSurvey
 
 
 class HostSurvey(Struct, frozen=True):
@@ -15,3 +16,4 @@ class HostSurvey(Struct, frozen=True):
     kernel: KernelSurvey = KernelSurvey()
     nics: NicSurvey = NicSurvey()
     masters: MastersSurvey = MastersSurvey()
+    service: ServiceSurvey = ServiceSurvey()

@@ -46,7 +46,7 @@ def test_a_code_is_found_however_it_is_typed(code: str) -> None:
 
 @pytest.mark.parametrize(
     ("code", "advice"),
-    [("SB-E7011", "did you mean SB-E701?"), ("x", "valid are those that sriov-bootstrap doctor prints")],
+    [("SB-EE701", "did you mean SB-E701?"), ("x", "valid are those that sriov-bootstrap doctor prints")],
 )
 def test_an_unknown_code_is_answered_with_the_nearest(code: str, advice: str) -> None:
     with pytest.raises(ConfigError, match=f'unknown code "{code}"') as caught:

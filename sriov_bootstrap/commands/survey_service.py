@@ -1,0 +1,130 @@
+"""Reads what `doctor` wants to know of our own service: the edges as the eyes of core/doctor/own_service.py."""
+
+import os
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.render import MARK, outdated
+from sriov_bootstrap.core import decode
+from sriov_bootstrap.core.doctor.service_survey import (
+    HOLDERS_UNIT,
+    RELOAD_UNIT,
+    UNIT,
+    ServiceSurvey,
+)
+from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.sources import Sources
+from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
+
+PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "Result", "NeedDaemonReload")
+SYSTEMCTL_SECONDS = 10.0
+FOLDERS = tuple(f"{one}/systemd/system" for one in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
+WANTS = (".wants", ".requires", ".upholds")
+
+
+def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems: bool) -> ServiceSurvey:
+    """Needs no root. `has_problems`: the config is broken, so that nothing can be held against it."""
+    saved, note = machine.load_state()
+    now = machine.monotonic()
+    jam = machine.read_jam()
+    pending = saved.pending.changed_at if saved.pending else None
+    survey = _with_units(
+        ServiceSurvey(
+            state=saved,
+            pass_age=now - saved.passed_at if saved.counters.passes and saved.passed_at else None,
+            pending_age=None if pending is None else now - pending,
+            jam=jam,
+            jam_age=now - jam.began_at if jam else 0.0,
+            switches=_switches(machine),
+            unseen=(note,) if note else (),
+        ),
+        root,
+    )
+    if has_problems:
+        return replace(survey, state=None)
+    return _with_files(survey, machine, host, root)
+
+
+def _switches(machine: HostMachine) -> tuple[str, ...]:
+    file = ("/etc/sriov-bootstrap/disabled",) if machine.files.is_disabled() else ()
+    word = "sriov_bootstrap=0"
+    return (*file, *((f"{word} on the kernel command line",) if word in machine.procfs.kernel_command_line() else ()))
+
+
+def _with_units(survey: ServiceSurvey, root: str) -> ServiceSurvey:
+    sources = Sources(root)
+    names = [(folder, set(sources.names(folder))) for folder in FOLDERS]
+    survey = replace(
+        survey,
+        is_installed=any(UNIT in found for _, found in names),
+        is_wanted=any(
+            UNIT in sources.names(f"{folder}/{one}") for folder, found in names for one in found if one.endswith(WANTS)
+        ),
+        masked=tuple(one for one in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, one)),
+    )
+    if root:
+        return replace(survey, unseen=(*survey.unseen, f"{UNIT}: systemd is only asked about this host"))
+    return with_systemd(survey)
+
+
+def with_systemd(survey: ServiceSurvey) -> ServiceSurvey:
+    """With what systemd says of our unit, in ten seconds at most."""
+    try:
+        properties = ",".join(PROPERTIES)
+        completed = child.run(
+            ["systemctl", "show", f"--property={properties}", "--", UNIT], timeout_seconds=SYSTEMCTL_SECONDS
+        )
+    except SriovBootstrapError as error:
+        return replace(survey, unseen=(*survey.unseen, error.message))
+    if completed.returncode:
+        text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"
+        return replace(survey, unseen=(*survey.unseen, f"{UNIT}: systemd could not be asked: {text}"))
+    pairs = (line.partition("=") for line in completed.stdout.decode(errors="replace").splitlines())
+    return replace(survey, unit={key: value for key, separator, value in pairs if separator})
+
+
+def _is_masked(sources: Sources, unit: str) -> bool:
+    return any(sources.link(f"{folder}/{unit}") == "/dev/null" for folder in FOLDERS[:2])
+
+
+def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host, root: str) -> ServiceSurvey:
+    files = {file.path: file.checksum for file in decode.effective(machine.read_config())}
+    old, unseen = _outdated(machine, host, root)
+    problems, hidden = _access_problems(host)
+    return replace(
+        survey,
+        config_files=None if machine.files.has_named_config else files,
+        outdated=old,
+        access_problems=problems,
+        unseen=(*survey.unseen, *unseen, *hidden),
+    )
+
+
+def _outdated(machine: HostMachine, host: Host, root: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    sources = Sources(root)
+
+    def is_ours(path: str) -> bool:
+        text = sources.file(path)
+        return text is not None and MARK in text.text.partition("\n")[0]
+
+    try:
+        return outdated(machine, host, is_ours), tuple(sources.problems)
+    except SriovBootstrapError as error:
+        return (), (*sources.problems, f"what render would write: {error.message}")
+
+
+def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is wrong with the web-config file, and what of it may not be read by who asks."""
+    if not (path := host.config.metrics.web_config):
+        return (), ()
+    from sriov_bootstrap.commands.web_access import WebAccess
+
+    try:
+        WebAccess(path, lambda _: None).rules()
+    except ConfigError as error:
+        if os.geteuid() and any("Permission denied" in one for one in error.problems):
+            return (), tuple(f"{one}: run as root" for one in error.problems)
+        return error.problems, ()
+    return (), ()

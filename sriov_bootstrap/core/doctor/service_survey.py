@@ -1,0 +1,37 @@
+"""What `doctor` knows of our own service: systemd's words, what the last pass left, what is on disk."""
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.state import State
+
+UNIT = "sriov-bootstrap.service"
+HOLDERS_UNIT = "sriov-bootstrap-holders.service"
+RELOAD_UNIT = "sriov-bootstrap-reload@.service"
+
+
+class ServiceSurvey(Struct, frozen=True):
+    """Times in seconds. `state` None: nobody has looked, or there is no config to hold against it.
+
+    `unit`: properties of our unit as `systemctl show` says them, {} where systemd could not be asked. `is_installed`:
+    its file is there; `is_wanted`: some target pulls it in; `masked`: units of ours that are linked to /dev/null.
+    `switches`: what keeps it from starting. `pass_age`: since the last pass of this boot ended, None if there was none.
+    `config_files`: those that count now, and their checksums; None where the config was named on the command line, so
+    that it need not be what the service reads.
+    `access_problems`: what is wrong with [metrics] web_config. `outdated`: rendered files that the config has outrun.
+    """
+
+    state: State | None = None
+    pass_age: float | None = None
+    pending_age: float | None = None
+    jam: Jam | None = None
+    jam_age: float = 0.0
+    unit: dict[str, str] = {}
+    is_installed: bool = False
+    is_wanted: bool = False
+    masked: tuple[str, ...] = ()
+    switches: tuple[str, ...] = ()
+    config_files: dict[str, int] | None = None
+    access_problems: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()

@@ -1,0 +1,235 @@
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from builders import PF, PF2, make_config, make_pf, make_rule, make_vf
+from sriov_bootstrap.core.config import Method
+from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.doctor.own_service import check_service
+from sriov_bootstrap.core.doctor.service_survey import (
+    HOLDERS_UNIT,
+    RELOAD_UNIT,
+    UNIT,
+    ServiceSurvey,
+)
+from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.core.plan import Jam, Reason
+from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
+from sriov_bootstrap.core.state import PendingRestart, State
+
+CONFIG = "/etc/sriov-bootstrap/config.toml"
+RUNS = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+HOST = Host(make_config(make_rule()), resolve(make_config(make_rule()), (make_pf(),)), (make_pf(num_vfs=4),))
+REPORT = PassReport(started_at=900.0, seconds=5.0, config_files=(CONFIG,), config_checksums=(7,))
+
+
+def service(**values: Any) -> ServiceSurvey:  # noqa: ANN401
+    """A service that is as it should be; its last pass ended 100 s ago."""
+    survey = ServiceSurvey(
+        state=State(report=REPORT),
+        pass_age=100.0,
+        unit=RUNS,
+        is_installed=True,
+        is_wanted=True,
+        config_files={CONFIG: 7},
+    )
+    return replace(survey, **values)
+
+
+def state(**values: Any) -> State:  # noqa: ANN401
+    return replace(State(report=REPORT), **values)
+
+
+def bad(reason: Reason, **values: Any) -> PfReport:  # noqa: ANN401
+    return replace(PfReport("tenant-a", "4", PfState.DEGRADED, PF, "ens1f0", reason=reason), **values)
+
+
+def reported(*pfs: PfReport) -> State:
+    return state(report=replace(REPORT, pfs=pfs))
+
+
+@pytest.mark.parametrize(
+    "survey",
+    [
+        pytest.param(service(), id="all is well"),
+        pytest.param(ServiceSurvey(), id="nobody has looked"),
+        pytest.param(service(unit={}, pass_age=None), id="an image: no systemd, no pass"),
+        pytest.param(
+            service(unit={**RUNS, "ActiveState": "activating"}, pass_age=None), id="the first pass is under way"
+        ),
+        pytest.param(service(is_installed=False, is_wanted=False), id="installed in another way"),
+        pytest.param(service(config_files=None), id="a config of its own"),
+        pytest.param(service(state=State(report=PassReport(config_files=(CONFIG,)))), id="an older state.json"),
+        pytest.param(service(state=state(pending=PendingRestart(1.0, (PF,))), pending_age=60.0), id="restarts are due"),
+        pytest.param(service(state=state(pending=PendingRestart(None, (PF,)))), id="a write is under way"),
+        pytest.param(service(jam=Jam(1, PF, "x", 0.0, is_overdue=False)), id="a write that may still end"),
+        pytest.param(service(state=reported(bad(Reason.STUCK))), id="stuck in the last pass, and no more"),
+        pytest.param(service(state=reported(bad(Reason.IN_USE, rule="gone"))), id="a rule that is gone"),
+        pytest.param(service(state=reported(bad(Reason.IN_USE, state=PfState.OK))), id="a PF that is well"),
+        pytest.param(service(masked=(HOLDERS_UNIT, RELOAD_UNIT)), id="helpers that nobody needs"),
+        pytest.param(service(pass_age=9999.0, unit={**RUNS, "ActiveState": "reloading"}, state=None), id="no state"),
+    ],
+)
+def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
+    found = [one.code for one in check_service(HOST, survey)]
+    assert found == (["SB-E708"] if survey.pass_age == 9999.0 else [])
+
+
+@pytest.mark.parametrize(
+    ("survey", "code", "place", "words"),
+    [
+        pytest.param(service(is_wanted=False), "SB-E702", UNIT, "is not enabled", id="not enabled"),
+        pytest.param(service(is_wanted=False, unit={}), "SB-E702", UNIT, "is not enabled", id="nor in an image"),
+        pytest.param(service(masked=(UNIT,)), "SB-E702", UNIT, "is masked", id="masked"),
+        pytest.param(
+            service(unit={"LoadState": "masked", "ActiveState": "inactive"}),
+            "SB-E702",
+            UNIT,
+            "is masked",
+            id="masked, says systemd",
+        ),
+        pytest.param(
+            service(unit={"LoadState": "not-found", "ActiveState": "inactive"}),
+            "SB-E702",
+            UNIT,
+            "is not there",
+            id="not installed",
+        ),
+        pytest.param(
+            service(switches=("/etc/sriov-bootstrap/disabled",), unit={**RUNS, "ActiveState": "inactive"}),
+            "SB-E703",
+            UNIT,
+            "is switched off",
+            id="switched off",
+        ),
+        pytest.param(
+            service(unit={**RUNS, "ActiveState": "failed", "Result": "exit-code"}),
+            "SB-E704",
+            UNIT,
+            "has failed",
+            id="failed",
+        ),
+        pytest.param(service(unit={**RUNS, "ActiveState": "inactive"}), "SB-E704", UNIT, "does not run", id="stopped"),
+        pytest.param(
+            service(unit={**RUNS, "NeedDaemonReload": "yes"}), "SB-W716", UNIT, "still has the old one", id="old unit"
+        ),
+        pytest.param(service(pass_age=None), "SB-E707", UNIT, "no pass since boot", id="no pass"),
+        pytest.param(
+            service(pass_age=1320.0),
+            "SB-E708",
+            UNIT,
+            "22 minutes ago",
+            id="late",
+        ),
+        pytest.param(
+            service(config_files={CONFIG: 8}),
+            "SB-W706",
+            CONFIG,
+            "was changed after the last pass",
+            id="newer config",
+        ),
+        pytest.param(service(config_files={}), "SB-W706", CONFIG, "is gone", id="config that is gone"),
+        pytest.param(
+            service(config_files={CONFIG: 7, "/run/sriov-bootstrap/config.d/a.toml": 1}),
+            "SB-W706",
+            "/run/sriov-bootstrap/config.d/a.toml",
+            "was not there",
+            id="new file",
+        ),
+        pytest.param(
+            service(jam=Jam(4711, PF, "set it", 0.0), jam_age=90.0), "SB-E711", PF, "has not come back", id="stuck"
+        ),
+        pytest.param(
+            service(jam=Jam(4711, "", "a write", 0.0)),
+            "SB-E711",
+            "host",
+            "has not come back",
+            id="stuck, of whom nobody knows",
+        ),
+        pytest.param(
+            service(
+                state=reported(
+                    bad(Reason.IN_USE, message="4 VFs stay", vfs=(VfReport(0, "0000:3b:02.0", user="held by x"),))
+                )
+            ),
+            "SB-E710",
+            PF,
+            "4 VFs stay",
+            id="blocked",
+        ),
+        pytest.param(
+            service(state=reported(bad(Reason.BLOCKED, pci_address=""))),
+            "SB-E710",
+            'rule "tenant-a"',
+            "",
+            id="blocked, no PF",
+        ),
+        pytest.param(
+            service(state=reported(bad(Reason.ABSENT))),
+            "SB-E712",
+            "host",
+            "1 PF is not as its rule asks",
+            id="degraded",
+        ),
+        pytest.param(
+            service(state=reported(bad(Reason.ABSENT), bad(Reason.FEWER_VFS))),
+            "SB-E712",
+            "host",
+            "2 PFs are not",
+            id="several",
+        ),
+        pytest.param(
+            service(state=state(pending=PendingRestart(1.0, (PF,))), pending_age=600.0),
+            "SB-W709",
+            "host",
+            "10 minutes ago",
+            id="restart",
+        ),
+        pytest.param(
+            service(access_problems=("/etc/w.yaml: broken",)), "SB-E714", "/etc/w.yaml", "broken", id="web config"
+        ),
+        pytest.param(
+            service(access_problems=("broken",)), "SB-E714", "host", "broken", id="web config without a place"
+        ),
+        pytest.param(
+            service(outdated=("/etc/a.conf",)), "SB-W715", "/etc/a.conf", "is older than the config", id="rendered"
+        ),
+    ],
+)
+def test_what_is_wrong_has_its_code(survey: ServiceSurvey, code: str, place: str, words: str) -> None:
+    (one,) = check_service(HOST, survey)
+    assert (one.code, one.place) == (code, place)
+    assert words in one.problem
+
+
+def test_who_blocks_is_named() -> None:
+    vfs = (VfReport(0, "0000:3b:02.0", user="held by qemu pid 1"), VfReport(1, "0000:3b:02.1"))
+    (one,) = check_service(HOST, service(state=reported(bad(Reason.IN_USE, vfs=vfs, hint="end it"))))
+    assert (one.evidence, one.remedy) == ("VF 0 0000:3b:02.0: held by qemu pid 1", "end it")
+
+
+def test_a_host_without_rules_needs_no_service() -> None:
+    survey = service(is_wanted=False, pass_age=None, switches=("x",), unit={}, state=State())
+    assert not list(check_service(Host(make_config()), survey))
+
+
+def test_vfs_that_no_rule_asks_for_are_said_as_long_as_they_are_there() -> None:
+    pf = make_pf(pci_address=PF2, num_vfs=2)
+    survey = service(state=state(ours={PF2: pf.incarnations}))
+    (one,) = check_service(replace(HOST, pfs=(*HOST.pfs, pf)), survey)
+    assert (one.code, one.place) == ("SB-W713", PF2)
+    assert one.remedy.startswith(f"sriov-bootstrap release {PF2} ")
+    assert not list(check_service(HOST, survey))
+
+
+@pytest.mark.parametrize(
+    ("unit", "is_needed"),
+    [(HOLDERS_UNIT, True), (HOLDERS_UNIT, False), (RELOAD_UNIT, True), (RELOAD_UNIT, False)],
+)
+def test_a_masked_helper_is_said_where_it_is_needed(unit: str, *, is_needed: bool) -> None:
+    rule = make_rule(method=Method.MAX_VFS, reload_driver=is_needed)
+    pf = make_pf(vfs=(make_vf(driver="vfio-pci" if is_needed else "igbvf"),))
+    host = Host(make_config(rule), resolve(make_config(rule), (pf,)), (pf,))
+    found = [(one.code, one.place) for one in check_service(host, service(masked=(unit,)))]
+    assert found == ([("SB-W705", unit)] if is_needed else [])
