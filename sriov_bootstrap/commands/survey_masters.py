@@ -87,9 +87,10 @@ def _wanted_units(sources: Sources) -> frozenset[str]:
 
 
 def _called(sources: Sources, survey: MastersSurvey) -> Iterator[Source]:
-    """The scripts that these run: what begins with an interpreter."""
+    """The scripts that these run: not the other files that a command names, which may be keys."""
     for path, caller in called_scripts(survey).items():
-        text = sources.file(path) if not path.endswith("/") else None
+        is_script = path.endswith(".sh") or sources.is_executable(path)
+        text = sources.file(path) if is_script else None
         if text and text.text.startswith("#!"):
             yield Source(Format.SCRIPT, path, text.text, caller=caller)
 

@@ -79,7 +79,7 @@ def with_systemd(survey: ServiceSurvey) -> ServiceSurvey:
     except SriovBootstrapError as error:
         return replace(survey, unseen=(*survey.unseen, error.message))
     if completed.returncode:
-        text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"
+        text = " ".join(completed.stderr.decode(errors="replace").split()) or f"exit code {completed.returncode}"
         return replace(survey, unseen=(*survey.unseen, f"{UNIT}: systemd could not be asked: {text}"))
     pairs = (line.partition("=") for line in completed.stdout.decode(errors="replace").splitlines())
     return replace(survey, unit={key: value for key, separator, value in pairs if separator})

@@ -60,6 +60,14 @@ class Sources:
             self._note(path, error)
             return []
 
+    def is_executable(self, path: str) -> bool:
+        """Whether it is a file that somebody may run."""
+        try:
+            mode = os.stat(f"{self._root}{path}").st_mode
+        except OSError:
+            return False
+        return stat.S_ISREG(mode) and bool(mode & 0o111)
+
     def link(self, path: str) -> str:
         """Where a link leads, "" if it is none."""
         try:

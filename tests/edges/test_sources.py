@@ -60,6 +60,14 @@ def test_what_may_not_be_read_is_noted(tree: Path) -> None:
     assert sources.problems == ["/etc/a: cannot be read: Permission denied: run as root"]
 
 
+def test_what_may_be_run_is_told(tree: Path) -> None:
+    (tree / "etc/a").write_text("x")
+    sources = Sources(str(tree))
+    assert not sources.is_executable("/etc/a")
+    (tree / "etc/a").chmod(0o755)
+    assert [sources.is_executable(path) for path in ("/etc/a", "/etc", "/etc/b")] == [True, False, False]
+
+
 def test_links_are_told(tree: Path) -> None:
     (tree / "etc/a").symlink_to("/dev/null")
     sources = Sources(str(tree))

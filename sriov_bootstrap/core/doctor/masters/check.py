@@ -7,6 +7,8 @@ what sets the same number, or where the PF, the number or the moment cannot be t
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.core.config import Match, VfDriver
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.doctor.codes_masters import CODES_OF
@@ -20,6 +22,7 @@ from sriov_bootstrap.core.doctor.masters.yaml_formats import read_yaml
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, visible
 from sriov_bootstrap.core.facts import PfFacts, is_vfio, vf_places
 from sriov_bootstrap.core.openstack.host import Host, VfLayout
+from sriov_bootstrap.core.openstack.kernel import INITRAMFS
 
 
 def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts]) -> tuple[Master, ...]:
@@ -41,8 +44,16 @@ def check_masters(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
     if not host.config.pf:
         return
     for master in find_masters(survey, host.pfs):
-        yield from _judge(master, host)
+        yield from (_with_initramfs(one, master.format, host) for one in _judge(master, host))
     yield from _overrides(host, survey)
+
+
+def _with_initramfs(finding: Finding, kind: Format, host: Host) -> Finding:
+    """A module option is in force at the next boot from the initramfs, whatever the file says by then."""
+    command = next((command for path, command in INITRAMFS.items() if path in host.paths), "")
+    if kind is not Format.MODPROBE or not command:
+        return finding
+    return replace(finding, remedy=f"{finding.remedy}, then: {command}")
 
 
 def _judge(master: Master, host: Host) -> Iterator[Finding]:
