@@ -24,6 +24,9 @@ HOST = Host(make_config(make_rule()), resolve(make_config(make_rule()), (make_pf
 REPORT = PassReport(started_at=900.0, seconds=5.0, config_files=(CONFIG,), config_checksums=(7,))
 
 
+NAMED = State(report=PassReport(config_files=("/root/a.toml",), config_checksums=(1,)))
+
+
 def service(**values: Any) -> ServiceSurvey:  # noqa: ANN401
     """A service that is as it should be; its last pass ended 100 s ago."""
     survey = ServiceSurvey(
@@ -61,6 +64,7 @@ def reported(*pfs: PfReport) -> State:
         pytest.param(service(is_installed=False, is_wanted=False), id="installed in another way"),
         pytest.param(service(config_files=None), id="a config of its own"),
         pytest.param(service(state=State(report=PassReport(config_files=(CONFIG,)))), id="an older state.json"),
+        pytest.param(service(state=NAMED), id="a pass with files by name"),
         pytest.param(service(state=state(pending=PendingRestart(1.0, (PF,))), pending_age=60.0), id="restarts are due"),
         pytest.param(service(state=state(pending=PendingRestart(None, (PF,)))), id="a write is under way"),
         pytest.param(service(jam=Jam(1, PF, "x", 0.0, is_overdue=False)), id="a write that may still end"),
