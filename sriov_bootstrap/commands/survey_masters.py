@@ -8,7 +8,7 @@ from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
 from sriov_bootstrap.edges import yaml_text
-from sriov_bootstrap.edges.sources import Sources, Text
+from sriov_bootstrap.edges.texts import Text, Texts
 from sriov_bootstrap.errors import ConfigError
 
 SYSTEM = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")  # the one that wins first
@@ -40,7 +40,7 @@ WANTS_ENDINGS = (".wants", ".requires", ".upholds")
 
 def survey_masters(machine: HostMachine, root: str) -> MastersSurvey:
     """Needs no root: what only root may read is said."""
-    sources = Sources(root)
+    sources = Texts(root, each_once=True)
     found = (*_scripts(sources), *_units(sources), *_of_udev(sources), *_of_networks(sources), *_modules(sources))
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
@@ -53,7 +53,7 @@ def _source(kind: Format, text: Text) -> Source:
     return Source(kind, text.path, text.text)
 
 
-def _scripts(sources: Sources) -> Iterator[Source]:
+def _scripts(sources: Texts) -> Iterator[Source]:
     for path in (*BOOT_SCRIPTS, *OTHER_SCRIPTS):
         if text := sources.file(path):
             yield Source(Format.SCRIPT, path, text.text, is_run=text.is_executable)
@@ -66,7 +66,7 @@ def _scripts(sources: Sources) -> Iterator[Source]:
     yield from (_source(Format.INTERFACES, text) for text in interfaces if text)
 
 
-def _units(sources: Sources) -> Iterator[Source]:
+def _units(sources: Texts) -> Iterator[Source]:
     for folder in (f"{one}/systemd/system" for one in SYSTEM):
         yield from (_source(Format.UNIT, text) for text in sources.folder(folder, *SERVICE_ENDINGS))
         for name in sources.names(folder):
@@ -74,7 +74,7 @@ def _units(sources: Sources) -> Iterator[Source]:
                 yield from (_source(Format.UNIT, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
 
 
-def _wanted_units(sources: Sources) -> frozenset[str]:
+def _wanted_units(sources: Texts) -> frozenset[str]:
     """The names of the links below *.wants and *.requires."""
     folders = [f"{one}/systemd/system" for one in SYSTEM]
     return frozenset(
@@ -86,7 +86,7 @@ def _wanted_units(sources: Sources) -> frozenset[str]:
     )
 
 
-def _called(sources: Sources, survey: MastersSurvey) -> Iterator[Source]:
+def _called(sources: Texts, survey: MastersSurvey) -> Iterator[Source]:
     """The scripts that these run: not the other files that a command names, which may be keys."""
     for path, caller in called_scripts(survey).items():
         is_script = path.endswith(".sh") or sources.is_executable(path)
@@ -95,7 +95,7 @@ def _called(sources: Sources, survey: MastersSurvey) -> Iterator[Source]:
             yield Source(Format.SCRIPT, path, text.text, caller=caller)
 
 
-def _of_udev(sources: Sources) -> Iterator[Source]:
+def _of_udev(sources: Texts) -> Iterator[Source]:
     for one in SYSTEM:
         yield from (_source(Format.UDEV, text) for text in sources.folder(f"{one}/udev/rules.d", ".rules"))
     for folder in (f"{one}/systemd/network" for one in SYSTEM):
@@ -105,7 +105,7 @@ def _of_udev(sources: Sources) -> Iterator[Source]:
                 yield from (_source(Format.LINK, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
 
 
-def _of_networks(sources: Sources) -> Iterator[Source]:
+def _of_networks(sources: Texts) -> Iterator[Source]:
     for folder in ("/run/netplan", "/etc/netplan", "/usr/local/lib/netplan", "/usr/lib/netplan", "/lib/netplan"):
         yield from _documents(sources, Format.NETPLAN, *sources.folder(folder, ".yaml"))
     for folder in ("/etc", "/run", "/usr/lib"):
@@ -120,7 +120,7 @@ def _of_networks(sources: Sources) -> Iterator[Source]:
     yield from _documents(sources, Format.OPERATOR, *sources.folder(f"{OPERATOR}/pci"))
 
 
-def _documents(sources: Sources, kind: Format, *texts: Text | None) -> Iterator[Source]:
+def _documents(sources: Texts, kind: Format, *texts: Text | None) -> Iterator[Source]:
     for text in filter(None, texts):
         try:
             document = yaml_text.parse_located(text.text.encode(), text.path) if text.text.strip() else None
@@ -130,7 +130,7 @@ def _documents(sources: Sources, kind: Format, *texts: Text | None) -> Iterator[
         yield Source(kind, text.path, text.text, document)
 
 
-def _modules(sources: Sources) -> Iterator[Source]:
+def _modules(sources: Texts) -> Iterator[Source]:
     yield from (_source(Format.DRIVERCTL, text) for text in sources.folder("/etc/driverctl.d"))
     for one in SYSTEM:
         yield from (_source(Format.MODPROBE, text) for text in sources.folder(f"{one}/modprobe.d", ".conf"))

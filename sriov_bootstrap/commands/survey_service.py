@@ -15,7 +15,7 @@ from sriov_bootstrap.core.doctor.service_survey import (
 )
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.edges.sources import Sources
+from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
 
 PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "Result", "NeedDaemonReload")
@@ -54,7 +54,7 @@ def _switches(machine: HostMachine) -> tuple[str, ...]:
 
 
 def _with_units(survey: ServiceSurvey, root: str) -> ServiceSurvey:
-    sources = Sources(root)
+    sources = Texts(root)
     names = [(folder, set(sources.names(folder))) for folder in FOLDERS]
     survey = replace(
         survey,
@@ -85,7 +85,7 @@ def with_systemd(survey: ServiceSurvey) -> ServiceSurvey:
     return replace(survey, unit={key: value for key, separator, value in pairs if separator})
 
 
-def _is_masked(sources: Sources, unit: str) -> bool:
+def _is_masked(sources: Texts, unit: str) -> bool:
     return any(sources.link(f"{folder}/{unit}") == "/dev/null" for folder in FOLDERS[:2])
 
 
@@ -103,7 +103,7 @@ def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host, root: s
 
 
 def _outdated(machine: HostMachine, host: Host, root: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    sources = Sources(root)
+    sources = Texts(root)
 
     def is_ours(path: str) -> bool:
         text = sources.file(path)
@@ -125,6 +125,6 @@ def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
         WebAccess(path, lambda _: None).rules()
     except ConfigError as error:
         if os.geteuid() and any("Permission denied" in one for one in error.problems):
-            return (), tuple(f"{one}: run as root" for one in error.problems)
+            return (), tuple(f"{one}: run it as root" for one in error.problems)
         return error.problems, ()
     return (), ()

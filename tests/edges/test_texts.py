@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from sriov_bootstrap.edges import texts
-from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.edges.texts import Text, Texts
 
 
 def test_files_are_read_in_the_order_of_the_globs(tmp_path: Path) -> None:
@@ -20,26 +20,18 @@ def test_files_are_read_in_the_order_of_the_globs(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_absent_is_no_problem_and_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+def test_what_is_absent_is_no_problem_and_what_is_no_file_is_noted(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "masked").symlink_to("/dev/null")
     (tmp_path / "circle").symlink_to("circle")
     reader = Texts(str(tmp_path))
     assert [reader.read(f"/{name}") for name in ("fifo", "masked", "circle", "absent", "fifo/x")] == [""] * 5
-    assert not reader.problems
+    assert reader.problems == ["/fifo: is not a regular file"]
 
 
 def test_bytes_that_are_no_text_are_read_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"a\xff\0")
     assert Texts(str(tmp_path)).read("/x") == "a\N{REPLACEMENT CHARACTER}\0"
-
-
-def test_what_is_too_large_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "MAX_BYTES", 1 << 20)
-    (tmp_path / "x").write_bytes(b"x" * ((1 << 20) + 1))
-    reader = Texts(str(tmp_path))
-    assert not reader.read("/x")
-    assert reader.problems == ["/x: larger than 1 MiB: not read"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root to be refused")
@@ -60,3 +52,63 @@ def test_what_may_not_be_read_is_said_with_the_way_out(tmp_path: Path) -> None:
         "/x: cannot be read: Permission denied: run it as root",
         "/shadow: cannot be read: Permission denied: run it as root",
     ]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "etc/x.d").mkdir(parents=True)
+    return tmp_path
+
+
+def test_a_file_is_read_once_whatever_it_is_called(tree: Path) -> None:
+    (tree / "etc/a").write_bytes(b"one\xff")
+    (tree / "etc/a").chmod(0o755)
+    (tree / "etc/b").symlink_to("a")
+    reader = Texts(str(tree), each_once=True)
+    assert reader.file("/etc/b") == Text("/etc/b", "one�", is_executable=True)
+    assert reader.file("/etc/a") is None
+
+
+def test_what_is_not_there_is_nothing(tree: Path) -> None:
+    (tree / "etc/a").symlink_to("nowhere")
+    (tree / "etc/b").symlink_to("b")
+    reader = Texts(str(tree))
+    assert [reader.file(path) for path in ("/etc/a", "/etc/b", "/etc/c", "/etc/a/b")] == [None] * 4
+    assert reader.names("/nowhere") == []
+    assert reader.problems == []
+
+
+def test_nothing_waits_and_nothing_is_too_much(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "MAX_BYTES", 1 << 20)
+    os.mkfifo(tree / "etc/x.d/fifo")
+    (tree / "etc/x.d/huge").write_bytes(b"x" * ((1 << 20) + 1))
+    (tree / "etc/x.d/folder").mkdir()
+    (tree / "etc/x.d/null").symlink_to("/dev/null")
+    reader = Texts(str(tree))
+    assert list(reader.folder("/etc/x.d")) == [Text("/etc/x.d/null", "", is_executable=False)]
+    assert reader.file("/etc/x.d") is None
+    assert reader.problems == [
+        "/etc/x.d/fifo: is not a regular file",
+        "/etc/x.d/huge: larger than 1 MiB: not read",
+        "/etc/x.d: is not a regular file",
+    ]
+
+
+def test_endings_choose(tree: Path) -> None:
+    for name in ("b.conf", "a.conf", "c.txt"):
+        (tree / "etc/x.d" / name).write_text(name)
+    assert [one.text for one in Texts(str(tree)).folder("/etc/x.d", ".conf")] == ["a.conf", "b.conf"]
+
+
+def test_what_may_be_run_is_told(tree: Path) -> None:
+    (tree / "etc/a").write_text("x")
+    reader = Texts(str(tree))
+    assert not reader.is_executable("/etc/a")
+    (tree / "etc/a").chmod(0o755)
+    assert [reader.is_executable(path) for path in ("/etc/a", "/etc", "/etc/b")] == [True, False, False]
+
+
+def test_links_are_told(tree: Path) -> None:
+    (tree / "etc/a").symlink_to("/dev/null")
+    reader = Texts(str(tree))
+    assert (reader.link("/etc/a"), reader.link("/etc/b")) == ("/dev/null", "")
