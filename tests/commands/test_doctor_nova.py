@@ -266,6 +266,15 @@ CASES = {
         pci(GOOD_A.replace("10ca", "1520"), GOOD_A, GOOD_B), {("SB-W410", 2): "it names no PF and no VF of this host"}
     ),
     "something else": Case(pci(GOOD_A, GOOD_B, '{"vendor_id": "10de", "product_id": "25b6"}'), {}),
+    "remote_managed": Case(
+        pci(GOOD_B, f'{{{IDS}, "address": {{"bus": "3b"}}, "physical_network": "physnet2", "remote_managed": "true"}}'),
+        {},
+    ),
+    "a value from elsewhere": Case(pci("$my_spec", GOOD_B) + "alias = $my_alias\n", {}, rules(b=NET_B)),
+    "a network that is a list": Case(
+        pci(f'{{"address": "{PF2}", {IDS}, "physical_network": ["physnet1"]}}', GOOD_A, GOOD_B),
+        {("SB-E402", 2): 'is ["physnet1"]', ("SB-E406", 2): "tenant-b"},
+    ),
     "half": Case(
         pci('{"address": "0000:3b:10.0", "physical_network": "physnet2"}', GOOD_B),
         {("SB-E411", PF): "nova gives 2 VFs (0000:3b:10.2 to 0000:3b:10.4)"},

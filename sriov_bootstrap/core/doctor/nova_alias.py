@@ -8,7 +8,7 @@ from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.doctor.device_spec import KEYS
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.ini import Entry
-from sriov_bootstrap.core.doctor.nova_view import View, as_nova_reads
+from sriov_bootstrap.core.doctor.nova_view import View, as_nova_reads, is_open
 from sriov_bootstrap.core.doctor.openstack_survey import Name
 from sriov_bootstrap.core.doctor.remedies import rendered
 from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
@@ -35,8 +35,11 @@ Alias = Mapping[str, object]
 def check_aliases(view: View) -> Iterator[Finding]:
     """All of them."""
     understood: list[tuple[Entry, Alias]] = []
-    refused = False
+    refused = False  # or not known
     for entry in view.service.values(*alias_options(view.host.release)[0], *alias_options(view.host.release)[1:]):
+        if is_open(entry.value):
+            refused = True
+            continue
         alias = _parse(as_nova_reads(entry.value), view.host.release)
         if isinstance(alias, str):
             refused = True

@@ -19,9 +19,9 @@ def check_placement(view: View) -> Iterator[Finding]:
     """All of them, for each PF once."""
     if not view.here.report_in_placement:
         return
-    for told, spec in view.pairs:
-        if spec.devname:
-            yield _finding(view, told.entry, f"devname {spec.devname}: say its address")
+    for row in view.rows:
+        if row.spec.devname:
+            yield _finding(view, row.entry, f"devname {row.spec.devname}: say its address")
     for pf in view.host.pfs:
         yield from _of_provider(view, [one for one in view.functions if one.pf == pf.pci_address and one.is_expected])
 
@@ -32,28 +32,24 @@ def _finding(view: View, entry: Entry, problem: str) -> Finding:
 
 
 def _of_provider(view: View, functions: list[Function]) -> Iterator[Finding]:
-    reported = [
-        (one, *view.taken[one.device.address])
-        for one in functions
-        if one.device.address in view.taken and not view.taken[one.device.address][1].tags.get("physical_network")
-    ]
-    vfs = [(one, told, spec) for one, told, spec in reported if one.is_vf]
+    taken = [(one, view.taken[one.device.address]) for one in functions if one.device.address in view.taken]
+    reported = [(one, row) for one, row in taken if not row.spec.tags.get("physical_network")]
+    vfs = [(one, row) for one, row in reported if one.is_vf]
     if not vfs:
         return
-    first = vfs[0][0].device.address
-    for one, told, spec in reported:
+    first, its = vfs[0]
+    for one, row in reported:
+        both = f"on PF {one.pf}: of {first.device.address} and {one.device.address}"
         if not one.is_vf:
-            yield _finding(view, told.entry, f"PF {one.pf} and its VFs together")
-        elif "one_time_use" in spec.tags and spec.release.nova >= KEYS["one_time_use"]:
-            yield _finding(view, told.entry, f"one_time_use on a VF ({one.device.address})")
+            yield _finding(view, row.entry, f"PF {one.pf} and its VFs together")
+        elif "one_time_use" in row.spec.tags and row.spec.release.nova >= KEYS["one_time_use"]:
+            yield _finding(view, row.entry, f"one_time_use on a VF ({one.device.address})")
             return
-        elif _class(one, spec) != _class(vfs[0][0], vfs[0][2]):
-            yield _finding(
-                view, told.entry, f"two resource classes on PF {one.pf}: of {first} and {one.device.address}"
-            )
+        elif _class(one, row.spec) != _class(first, its.spec):
+            yield _finding(view, row.entry, f"two resource classes {both}")
             return
-        elif _traits(spec) != _traits(vfs[0][2]):
-            yield _finding(view, told.entry, f"two sets of traits on PF {one.pf}: of {first} and {one.device.address}")
+        elif _traits(row.spec) != _traits(its.spec):
+            yield _finding(view, row.entry, f"two sets of traits {both}")
             return
 
 

@@ -1,11 +1,11 @@
 """The checks of nova's device_spec against our rules: whose VFs are given to VMs, and as VFs of which network."""
 
+import json
 from collections.abc import Iterable, Iterator
 
-from sriov_bootstrap.core.doctor.device_spec import DeviceSpec
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.networks import misspellings
-from sriov_bootstrap.core.doctor.nova_view import Function, Told, View, device_options
+from sriov_bootstrap.core.doctor.nova_view import Function, Row, View, device_options
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.doctor.remedies import rendered
 from sriov_bootstrap.core.openstack.nova import is_for_nova
@@ -28,42 +28,42 @@ def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
         yield from _to_nobody(view, port, offered)
 
 
-def _takers(view: View, vfs: Iterable[Function]) -> dict[str, tuple[Told, DeviceSpec, list[Function]]]:
-    """By line: VFs and the spec that takes them. What names everything is said of it once, elsewhere."""
-    found: dict[str, tuple[Told, DeviceSpec, list[Function]]] = {}
+def _takers(view: View, vfs: Iterable[Function]) -> list[tuple[Row, list[Function]]]:
+    """By spec: the VFs that it takes. What names everything is said of it once, elsewhere."""
+    found: dict[int, tuple[Row, list[Function]]] = {}
     for vf in vfs:
-        told, spec = view.taken.get(vf.device.address, (None, None))
-        if told and spec and not spec.is_everything:
-            found.setdefault(f"{told.entry.place} {spec.tags}", (told, spec, []))[2].append(vf)
-    return found
+        row = view.taken.get(vf.device.address)
+        if row and not row.spec.is_everything:
+            found.setdefault(id(row), (row, []))[1].append(vf)
+    return list(found.values())
 
 
 def _given(view: View, code: str, vfs: list[Function], why: str) -> Iterator[Finding]:
-    for told, _, taken in _takers(view, vfs).values():
+    for row, taken in _takers(view, vfs):
         problem = f"{why} nova gives {_names(taken)} to VMs"
-        yield Finding(code, told.entry.place, problem, told.entry.text, rendered(view.host, TARGET, told.entry))
+        yield Finding(code, row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
 
 
 def _wrong_network(view: View, survey: OpenStackSurvey, port: Port, vfs: list[Function]) -> Iterator[Finding]:
     """A name that is only misspelt is said once, of all files together."""
     right = port.rule.physical_network
-    for told, spec, taken in _takers(view, vfs).values():
-        wrong = spec.tags.get("physical_network") or ""
+    for row, taken in _takers(view, vfs):
+        wrong = row.spec.tags.get("physical_network") or ""
         if wrong == right or (isinstance(wrong, str) and misspellings(view.host, survey).get(wrong) == right):
             continue
         given = f'as VFs of "{wrong}"' if wrong else "without a physical_network"
         wanted = f'has "{right}"' if right else "has no physical_network"
         problem = f"nova gives {_names(taken)} {given}, and {port.label} {wanted}"
-        yield Finding("SB-E406", told.entry.place, problem, told.entry.text, rendered(view.host, TARGET, told.entry))
+        yield Finding("SB-E406", row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
 
 
 def _to_nobody(view: View, port: Port, vfs: list[Function]) -> Iterator[Finding]:
     """Where a line is refused nova does not start, and that is said; where not all was seen it cannot be told."""
     left = [vf for vf in vfs if vf.is_known and vf.device.address not in view.taken]
-    if not left or not view.service.is_known or any(told.problem for told in view.told):
+    if not left or not view.service.is_known or any(told.problem or told.is_open for told in view.told):
         return
-    networks = {spec.tags.get("physical_network") for _, spec in view.pairs} - {None, ""}
-    if port.rule.physical_network and networks and port.rule.physical_network not in networks:
+    networks = {json.dumps(row.spec.tags.get("physical_network")) for row in view.rows} - {"null", '""'}
+    if port.rule.physical_network and networks and json.dumps(port.rule.physical_network) not in networks:
         return  # SB-E501 or SB-W503
     section, option = device_options(view.host.release)[0]
     problem = f"nova gives {_names(left)} of {port.label} to nobody: no {option} in [{section}] names them"

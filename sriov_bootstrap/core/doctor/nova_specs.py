@@ -9,7 +9,7 @@ from sriov_bootstrap.core.doctor.device_spec import KEYS, SELECTORS, DeviceSpec,
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.ini import Entry
 from sriov_bootstrap.core.doctor.likeness import nearest
-from sriov_bootstrap.core.doctor.nova_view import View, as_nova_reads
+from sriov_bootstrap.core.doctor.nova_view import Row, View, as_nova_reads
 from sriov_bootstrap.core.doctor.pci_address import ANY
 from sriov_bootstrap.core.doctor.remedies import rendered, restarted
 from sriov_bootstrap.core.releases import Release
@@ -25,17 +25,18 @@ def check_specs(view: View) -> Iterator[Finding]:
     for told in view.told:
         if told.problem:
             yield _refused(view, told.entry, told.problem)
-    for told, spec in view.pairs:
+    for row in view.rows:
+        entry, spec = row.entry, row.spec
         if reason := spec.refusal(view.here):
-            yield _finding(view, "SB-E401", told.entry, f"nova-compute does not start: {reason}")
-        yield from _tags(view, told.entry, spec)
+            yield _finding(view, "SB-E401", entry, f"nova-compute does not start: {reason}")
+        yield from _tags(view, entry, spec)
         if spec.is_everything:
-            yield _everything(view, told.entry, spec)
+            yield _everything(view, entry, spec)
             continue
-        yield from _unknown(view, told.entry, spec)
-        yield from _whole_pfs(view, told.entry, spec)
-        yield from _other_pfs(view, told.entry, spec)
-        yield from _nothing(view, told.entry, spec)
+        yield from _unknown(view, entry, spec)
+        yield from _whole_pfs(view, row)
+        yield from _other_pfs(view, row)
+        yield from _nothing(view, row)
 
 
 def _finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
@@ -123,38 +124,39 @@ def _misread(key: str, release: Release) -> str:
     return f'"{name}" is no key of a spec' + (f": was {near} meant?" if near else "")
 
 
-def _whole_pfs(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
     """A PF of ours, as a whole."""
-    found = [one for one in view.named(spec) if not one.is_vf and one.port and one.port.vfs != ()]
+    found = [one for one in row.named if not one.is_vf and one.port and one.port.vfs != ()]
     if not found:
         return
     names = _few([one.pf for one in found])
     chip = next((one.device.product_id for one in view.functions if one.is_vf and one.pf == found[0].pf), "")
     which = f' ("product_id": "{chip}" leaves its VFs)' if chip else ""
     problem = f"it names PF {names} itself: a VM that gets it takes all its VFs away{which}"
-    yield _finding(view, "SB-W405", entry, problem)
+    yield _finding(view, "SB-W405", row.entry, problem)
 
 
-def _other_pfs(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
     """A spec that was meant for a PF of ours and reaches another one's."""
-    found = view.named(spec)
+    found = row.named
     ours = {one.pf for one in found if one.port and one.is_vf}
     others = sorted({one.pf for one in found if not one.port})
     if ours and others:
         problem = f"it is for the VFs of {_few(sorted(ours))}, and names those of {_few(others)}, which no rule takes"
-        yield _finding(view, "SB-W409", entry, f"{problem}: they are given to VMs as well")
+        yield _finding(view, "SB-W409", row.entry, f"{problem}: they are given to VMs as well")
 
 
-def _nothing(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+def _nothing(view: View, row: Row) -> Iterator[Finding]:
     """Only what is surely meant for a NIC, and not for one that a rule waits for."""
+    spec = row.spec
     place = spec.place_in(view.here)
-    if view.named(spec) or not (spec.devname or spec.tags.get("physical_network")) or spec.refusal(view.here):
+    if row.named or not (spec.devname or spec.tags.get("physical_network")) or spec.refusal(view.here):
         return
     is_exact = bool(spec.devname or (place and place.single))
     if (is_exact and any(wish.pf is None for wish in view.host.wishes)) or _may_fit(view, spec):
         return
     problem = "it names no PF and no VF of this host" + (_moved(view, spec.devname) if spec.devname else "")
-    yield _finding(view, "SB-W410", entry, problem)
+    yield _finding(view, "SB-W410", row.entry, problem)
 
 
 def _may_fit(view: View, spec: DeviceSpec) -> bool:

@@ -1,6 +1,6 @@
 """What nova-compute is told of PCI devices, beside the PFs and VFs of this host: what the checks of nova look at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -45,11 +45,20 @@ class Function(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """One line of the option: its specs, or why nova refuses it."""
+    """One line of the option: its specs, or why nova refuses it. `is_open`: it has a $ that is resolved elsewhere."""
 
     entry: Entry
     specs: tuple[DeviceSpec, ...] = ()
     problem: SpecProblem | None = None
+    is_open: bool = False
+
+
+class Row(Struct, frozen=True):
+    """One spec, where it stands, and what it names, whether or not another one comes first."""
+
+    entry: Entry
+    spec: DeviceSpec
+    named: tuple[Function, ...]
 
 
 class View(Struct, frozen=True):
@@ -58,18 +67,10 @@ class View(Struct, frozen=True):
     host: Host
     service: Service
     told: tuple[Told, ...]
+    rows: tuple[Row, ...]
     functions: tuple[Function, ...]
     here: Surroundings
-    taken: dict[str, tuple[Told, DeviceSpec]]
-
-    @property
-    def pairs(self) -> Iterator[tuple[Told, DeviceSpec]]:
-        """Every spec with its line."""
-        return ((told, spec) for told in self.told for spec in told.specs)
-
-    def named(self, spec: DeviceSpec) -> tuple[Function, ...]:
-        """What a spec names, whether or not another one comes first."""
-        return tuple(one for one in self.functions if spec.matches(one.device, self.here))
+    taken: dict[str, Row]
 
 
 def look(host: Host, service: Service) -> View:
@@ -84,13 +85,28 @@ def look(host: Host, service: Service) -> View:
         report,
     )
     told = tuple(_told(entry, host.release) for entry in service.values(*device_options(host.release)[0], *older(host)))
-    everything = tuple(_functions(host))
-    view = View(host, service, told, everything, here, {})
-    taken: dict[str, tuple[Told, DeviceSpec]] = {}
-    for one, spec in view.pairs:
-        for function in view.named(spec):
-            taken.setdefault(function.device.address, (one, spec))
-    return View(host, service, told, everything, here, taken)
+    functions = tuple(_functions(host))
+    near: dict[str, list[Function]] = {}
+    for function in functions:
+        for address in {function.device.address, function.pf}:
+            near.setdefault(address, []).append(function)
+    rows = tuple(_row(one.entry, spec, here, _near(spec, here, functions, near)) for one in told for spec in one.specs)
+    taken = {each.device.address: row for row in reversed(rows) for each in row.named}
+    return View(host, service, told, rows, functions, here, taken)
+
+
+def _row(entry: Entry, spec: DeviceSpec, here: Surroundings, functions: Iterable[Function]) -> Row:
+    return Row(entry, spec, tuple(one for one in functions if spec.matches(one.device, here)))
+
+
+def _near(
+    spec: DeviceSpec, here: Surroundings, functions: tuple[Function, ...], near: dict[str, list[Function]]
+) -> Iterable[Function]:
+    """One spec for each of hundreds of VFs is usual: not every one is compared with each."""
+    place = spec.place_in(here)
+    if place is None or place.is_regex or not place.single:
+        return functions
+    return near.get(place.single, ())
 
 
 def device_options(release: Release) -> tuple[Name, ...]:
@@ -108,11 +124,18 @@ def older(host: Host) -> tuple[Name, ...]:
 
 
 def as_nova_reads(value: str) -> str:
-    """oslo.config replaces $$ by $; what follows a single $ is not known here."""
+    """oslo.config replaces $$ by $."""
     return value.replace("$$", "$")
 
 
+def is_open(value: str) -> bool:
+    """Whether oslo.config puts another option's value into it: that is not known here."""
+    return "$" in value.replace("$$", "")
+
+
 def _told(entry: Entry, release: Release) -> Told:
+    if is_open(entry.value):
+        return Told(entry, is_open=True)
     specs = parse_specs(as_nova_reads(entry.value), release)
     return Told(entry, problem=specs) if isinstance(specs, SpecProblem) else Told(entry, specs)
 
@@ -130,7 +153,8 @@ def _functions(host: Host) -> Iterator[Function]:
         possible = vf_places(pf.pci_address, {name: str(number) for name, number in numbers.items()})
         places = {place: index for index, place in enumerate(possible)} | there
         for place, index in places.items():
-            device = PciDevice(place, pf.vendor_id, chip, "type-VF", pf.pci_address)
+            # What is in its VPD is not read: a spec with remote_managed is believed.
+            device = PciDevice(place, pf.vendor_id, chip, "type-VF", pf.pci_address, card_serial="?")
             yield Function(device, pf.pci_address, port, index, is_expected=place in there, is_known=bool(chip))
 
 

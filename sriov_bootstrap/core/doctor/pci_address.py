@@ -8,6 +8,7 @@
 - An address that names one function which is a PF names the VFs of that PF, too.
 """
 
+import functools
 import re
 import warnings
 from collections.abc import Mapping
@@ -81,6 +82,7 @@ def number(text: str, name: str, greatest: int, width: int) -> str:
     return f"{value:0{width}x}"
 
 
+@functools.lru_cache(maxsize=4096)
 def device_fields(address: str) -> Fields | None:
     """The fields of a device's own address; None for one that nova passes over, such as `10000:01:00.0`."""
     rest, _, function = address.partition(".")
@@ -108,6 +110,7 @@ def _regex(text: object, name: str) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=64)
 def _compile(text: str) -> re.Pattern[str]:
     with warnings.catch_warnings():  # "possible nested set" is no concern of ours
         warnings.simplefilter("ignore")
