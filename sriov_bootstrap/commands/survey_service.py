@@ -64,9 +64,7 @@ def _with_units(survey: ServiceSurvey, root: str) -> ServiceSurvey:
         ),
         masked=tuple(one for one in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, one)),
     )
-    if root:
-        return replace(survey, unseen=(*survey.unseen, f"{UNIT}: systemd is only asked about this host"))
-    return with_systemd(survey)
+    return survey if root else with_systemd(survey)  # systemd knows of this host alone
 
 
 def with_systemd(survey: ServiceSurvey) -> ServiceSurvey:
