@@ -23,7 +23,7 @@ FUZZ_EXAMPLES := 5000
 MODEL_RUNS := 3000
 SOAK_MINUTES := 30
 
-.PHONY: help setup lint audit wheel deb lintian lab-setup openstack-setup test-fast test-openstack test demo bench schema completions mixin fuzz soak-model soak clean
+.PHONY: help setup lint audit wheel deb lintian lab-setup openstack-setup test-fast test-openstack test demo bench schema codes completions mixin fuzz soak-model soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -91,6 +91,9 @@ bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM
 
 schema: setup ## write the JSON Schema of the config, from the types and the manual
 	$(BIN)/python packaging/schema.py >sriov_bootstrap/templates/config.schema.json
+
+codes: setup ## write docs/doctor.md, from the codes of doctor
+	$(BIN)/python packaging/codes.py >docs/doctor.md
 
 completions: setup ## write the completions for bash, zsh and fish, from the parser
 	$(BIN)/python packaging/completions.py packaging/completions

@@ -13,6 +13,13 @@ from sriov_bootstrap.cli import main
 FILES = Path(__file__).parents[1] / "data" / "old_tutorial"
 PLUGINS = "/etc/neutron/plugins/ml2"
 EXPECTED = {
+    # the kernel and the NIC
+    ("SB-E103", "/etc/default/grub:4"),  # intel_iommu=on, and the boot menu was not made anew
+    ("SB-E210", PF),  # 32 VFs of an 82576
+    ("SB-E211", "/etc/modprobe.d/igb.conf:1"),
+    # who else makes VFs
+    ("SB-W351", "/etc/rc.local:2"),
+    ("SB-W360", "/etc/modprobe.d/igb.conf:1"),
     # nova-compute
     ("SB-E413", "/etc/nova/nova.conf:9"),  # a whitelist in [libvirt]
     ("SB-E401", "/etc/nova/nova.conf:13"),  # the quote
@@ -37,6 +44,11 @@ def tree(tmp_path: Path) -> HostTree:
     tree = HostTree(tmp_path)
     tree.add_pf(PF, netdev="ens1f0", num_vfs=7)
     tree.add_pf(PF2, netdev="ens1f1")
+    for path in ("firmware/acpi/tables/DMAR", "firmware/acpi/tables/APIC"):
+        tree.write(f"sys/{path}", "")
+    tree.write("proc/cpuinfo", "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: vmx\n\n")
+    (tree.root / "sys/kernel/iommu_groups").mkdir(parents=True)
+    tree.write("usr/sbin/update-grub", "")
     shutil.copytree(FILES, tree.root, dirs_exist_ok=True)
     return tree
 
