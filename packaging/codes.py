@@ -11,13 +11,13 @@ HEAD = """\
 
 <!-- Made by `make codes`: change sriov_bootstrap/core/doctor/codes_*.py -->
 
-    sriov-bootstrap doctor                     # all findings: code, place, what was read, what to type; exit code 0 or 3
+    sriov-bootstrap doctor                     # exit code 0, or 3 when there are findings
     sriov-bootstrap doctor --json              # the same for programs
     sriov-bootstrap doctor explain SB-E101     # what stands below
 
-It changes nothing and needs no root; what it could not see it says. `SB-E` is an error: it does not work, or will not after the next boot.
-`SB-W` is a warning: it works, and will surprise somebody. The daemon looks 10 s after each pass: `sriov_bootstrap_findings{code,severity}`.
-Codes are API: none is ever given another meaning.
+It changes nothing and needs no root; what it could not see it says. `SB-E` is an error: it does not work, or will not
+after the next boot. `SB-W` is a warning: it works, and will surprise somebody. The daemon looks 10 s after each pass:
+`sriov_bootstrap_findings{code,severity}`. Codes are API: none is ever given another meaning.
 """
 AREAS = {
     "1": "Firmware, kernel, IOMMU",
