@@ -154,7 +154,7 @@ def test_every_reason_has_exactly_one_alert() -> None:
     told: dict[str, set[str]] = {}
     for name, rule in ALERTS.items():
         for operator, pattern in re.findall(r'sriov_pf_degraded\{reason(!?[=~]+)"([^"]+)"', rule["expr"]):
-            if name == "SriovPassFailing":
+            if name in {"SriovPassFailing", "SriovDoctorFinds"}:  # leave out what others tell
                 continue
             for reason in Reason:
                 if bool(re.fullmatch(pattern, reason.value)) != operator.startswith("!"):

@@ -202,10 +202,23 @@
           hold='1d',
         ),
 
+        // Findings have no label of a PF, so one PF with an alert answers for those of the whole host. in_use explains none.
         alert(
           'SriovDoctorFinds',
           'warning',
-          last('sriov_bootstrap_findings', 'severity="error",code!~"%s"' % c.findingsWithOtherAlerts) + ' > 0',
+          |||
+            %s > 0
+            or
+            (
+              %s > 0
+              unless on (%s) %s
+            )
+          ||| % [
+            last('sriov_bootstrap_findings', 'severity="error",code!~"%s|%s"' % [c.findingsWithOtherAlerts, c.findingsOfPfs]),
+            last('sriov_bootstrap_findings', 'severity="error",code=~"%s"' % c.findingsOfPfs),
+            host,
+            degraded('reason!="in_use"'),
+          ],
           '{{ $labels.instance }}: sriov-bootstrap doctor finds {{ $labels.code }}',
           'Found {{ $value }} times: something between the firmware and nova or the agent keeps VFs from being used.',
           hold='1h',

@@ -35,7 +35,9 @@
     lossWindow: '30m',
     restartFailureWindow: '1h',
 
-    // Findings of doctor that have alerts of their own: SB-E7xx is about this service.
-    findingsWithOtherAlerts: 'SB-E7.+',
+    // Findings of doctor that have alerts of their own, and those that say why a PF is not as desired, which is another alert's
+    // matter as long as it is not. `sriov-bootstrap doctor explain` lists all codes.
+    findingsWithOtherAlerts: 'SB-E7(01|04|07|08|10|11|12)',
+    findingsOfPfs: 'SB-E2.+',
   },
 }
