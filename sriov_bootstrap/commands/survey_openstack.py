@@ -45,8 +45,7 @@ def survey_openstack(machine: HostMachine, _host: Host, root: str, *, ask: Ask |
     services = (compute, scheduler, agent, server)
     read = {file.path for one in services for file in one.files}
     strays = look.strays(read) if any(one.is_installed for one in services) else ()
-    pending = machine.load_state()[0].pending
-    changed_at = pending.changed_at if pending else None
+    changed_at = machine.load_state()[0].changed_at or None
     waited = None if changed_at is None else machine.monotonic() - changed_at
     return OpenStackSurvey(compute, scheduler, agent, server, strays, changed_at, waited, look.unseen)
 

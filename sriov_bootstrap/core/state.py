@@ -51,7 +51,8 @@ class Handover(Struct, frozen=True):
 class State(Struct, frozen=True):
     """state.json.
 
-    `passed_at`: when the last pass ended, on CLOCK_MONOTONIC, which no change of the clock moves.
+    `passed_at`: when the last pass ended, `changed_at`: when VFs last changed, 0 if never since boot; both on
+    CLOCK_MONOTONIC, which no change of the clock moves.
     `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs of our making
     that still wait for their driver; `short`: PFs that made fewer VFs than they were asked for; `ours`: the VFs that we
     made, or that were there in the number that a rule asked for, until they go.
@@ -62,6 +63,7 @@ class State(Struct, frozen=True):
     report: PassReport = PassReport()
     last_success_at: float = 0.0
     passed_at: float = 0.0
+    changed_at: float = 0.0
     pending: PendingRestart | None = None
     known: dict[str, frozenset[int]] = {}
     incomplete: tuple[str, ...] = ()
@@ -250,6 +252,7 @@ def fold(
         report=report,
         last_success_at=saved.last_success_at if report.is_degraded else report.started_at + report.seconds,
         passed_at=now_monotonic,
+        changed_at=pending.changed_at if pending and pending.changed_at else saved.changed_at,
         pending=pending,
         known={pf.pci_address: pf.incarnations for pf in pfs},
         ours=still_ours(saved.ours, pfs, adopted={pf.pci_address for pf in report.pfs if pf.num_vfs == pf.desired}),
@@ -270,6 +273,7 @@ def fold_release(
     return replace(
         saved,
         report=replace(saved.report, jam=jam, leftovers=leftovers),
+        changed_at=saved.changed_at if changed_at is None else changed_at,
         pending=saved.pending if changed_at is None else PendingRestart(changed_at, tuple(sorted({*earlier, address}))),
         known=saved.known | {address: now},
         ours=still_ours(saved.ours, pfs),

@@ -124,8 +124,11 @@ def test_what_may_not_be_read_is_said(tree: HostTree) -> None:
     path.mkdir()
     path = tree.write("etc/nova/nova-compute.conf", b"x" * ((8 << 20) + 1))
     seen = survey(tree)
-    assert seen.compute.unread == ("/etc/nova/nova-compute.conf",)
-    assert seen.unseen == ("/etc/nova/nova-compute.conf: larger than 8 MiB: not read",)
+    assert seen.compute.unread == ("/etc/nova/nova.conf", "/etc/nova/nova-compute.conf")
+    assert seen.unseen == (
+        "/etc/nova/nova.conf: is not a regular file",
+        "/etc/nova/nova-compute.conf: larger than 8 MiB: not read",
+    )
 
 
 def test_names_of_folders_and_homes(tree: HostTree) -> None:

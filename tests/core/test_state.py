@@ -251,6 +251,22 @@ def test_a_restart_is_pending_after_a_change(
     assert (after.pending, after.known) == (expected, {PF: SEEN})
 
 
+@pytest.mark.parametrize(
+    ("saved", "changed", "expected"),
+    [
+        (State(changed_at=7.0), (), 7.0),
+        (State(changed_at=7.0), (PF,), 50.0),
+        (State(pending=PendingRestart(None, (PF,))), (), 50.0),
+    ],
+    ids=["nothing", "a change", "the pass died"],
+)
+def test_when_vfs_changed_is_known_also_after_the_restarts(
+    saved: State, changed: tuple[str, ...], expected: float
+) -> None:
+    after = state.fold(saved, PassReport(), (FOUR,), now_monotonic=50.0, changed=changed, handover=Handover())
+    assert replace(after, pending=None).changed_at == expected
+
+
 def test_a_pass_is_counted() -> None:
     bad = PfReport("a", "4", PfState.DEGRADED)
     report = PassReport(

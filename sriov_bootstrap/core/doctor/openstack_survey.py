@@ -57,8 +57,7 @@ class Service(Struct, frozen=True):
 class OpenStackSurvey(Struct, frozen=True):
     """`strays`: files of a known name that no service here reads. `unseen`: what could not be read, and why.
 
-    `waited`: for how many seconds VFs have changed and their consumers may not know it, None if they know; `changed_at`
-    says when that was (CLOCK_MONOTONIC).
+    `changed_at`: when VFs last changed (CLOCK_MONOTONIC), `waited`: how many seconds ago; None if never since boot.
     """
 
     compute: Service = Service("nova-compute")
