@@ -79,6 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     helper = verbs.add_parser("helper", help="what the units of sriov-bootstrap run; not for people")
     helper.add_argument("words", nargs="+", metavar="WORD", help="holders, or reload DRIVER")
     verbs.add_parser("init", parents=[common], help="print a commented config for the NICs of this host")
+    verbs.add_parser("migrate", parents=[common], help="print the config that replaces rc.local lines, udev rules, ...")
     _add_render(verbs.add_parser("render", parents=[common], help="print or install files for kernel, nova, neutron"))
     return parser
 

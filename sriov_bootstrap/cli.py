@@ -121,12 +121,7 @@ def _dispatch(arguments: Arguments, root: str) -> int:
 
             code = status(config_paths, as_json=arguments.json, wait_seconds=arguments.wait, root=root)
         case "doctor":
-            from sriov_bootstrap.commands import doctor
-
-            if arguments.explain:
-                code = doctor.explain(arguments.code, as_json=arguments.json)
-            else:
-                code = doctor.doctor(config_paths, as_json=arguments.json, root=root)
+            code = _doctor(arguments, config_paths, root)
         case "check-config":
             from sriov_bootstrap.commands.check_config import check_config
 
@@ -146,6 +141,10 @@ def _dispatch(arguments: Arguments, root: str) -> int:
             from sriov_bootstrap.commands.init import init
 
             code = init(root=root)
+        case "migrate":
+            from sriov_bootstrap.commands.migrate import print_migration
+
+            code = print_migration(config_paths, root=root)
         case "render":
             code = _render(arguments, config_paths, root)
         case _:
@@ -153,6 +152,14 @@ def _dispatch(arguments: Arguments, root: str) -> int:
 
             code = run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose, root=root)
     return code
+
+
+def _doctor(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
+    from sriov_bootstrap.commands import doctor
+
+    if arguments.explain:
+        return doctor.explain(arguments.code, as_json=arguments.json)
+    return doctor.doctor(config_paths, as_json=arguments.json, root=root)
 
 
 def _render(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:

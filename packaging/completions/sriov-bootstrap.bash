@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/sriov-bootstrap
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_sriov_bootstrap_subparsers=(run status doctor release check-config init render)
+_shtab_sriov_bootstrap_subparsers=(run status doctor release check-config init migrate render)
 
 _shtab_sriov_bootstrap_run_option_strings=(-h --help --config --log-format -v --verbose)
 _shtab_sriov_bootstrap_status_option_strings=(-h --help --config --log-format -v --verbose --json --wait)
@@ -13,6 +13,7 @@ _shtab_sriov_bootstrap_doctor_option_strings=(-h --help --config --log-format -v
 _shtab_sriov_bootstrap_release_option_strings=(-h --help --config --log-format -v --verbose --json --dry-run --force)
 _shtab_sriov_bootstrap_check_config_option_strings=(-h --help --config --log-format -v --verbose)
 _shtab_sriov_bootstrap_init_option_strings=(-h --help --config --log-format -v --verbose)
+_shtab_sriov_bootstrap_migrate_option_strings=(-h --help --config --log-format -v --verbose)
 _shtab_sriov_bootstrap_render_option_strings=(-h --help --config --log-format -v --verbose --list --diff --write --apply --root --mac --vlan)
 _shtab_sriov_bootstrap_option_strings=(-h --help --version --once --dry-run --force --config --log-format -v --verbose --json)
 
@@ -23,6 +24,7 @@ _shtab_sriov_bootstrap_release___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_check_config_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_check_config___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_init___config_COMPGEN=_shtab_compgen_files
+_shtab_sriov_bootstrap_migrate___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_render___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_render___root_COMPGEN=_shtab_compgen_dirs
 _shtab_sriov_bootstrap___config_COMPGEN=_shtab_compgen_files
@@ -34,9 +36,10 @@ _shtab_sriov_bootstrap_doctor___log_format_choices=(auto console json)
 _shtab_sriov_bootstrap_release___log_format_choices=(auto console json)
 _shtab_sriov_bootstrap_check_config___log_format_choices=(auto console json)
 _shtab_sriov_bootstrap_init___log_format_choices=(auto console json)
+_shtab_sriov_bootstrap_migrate___log_format_choices=(auto console json)
 _shtab_sriov_bootstrap_render_pos_0_choices=(all kernel-cmdline modprobe udev nova-compute sriov-agent nova-scheduler neutron-server libvirt libvirt-hostdev)
 _shtab_sriov_bootstrap_render___log_format_choices=(auto console json)
-_shtab_sriov_bootstrap_pos_0_choices=(run status doctor release check-config init render)
+_shtab_sriov_bootstrap_pos_0_choices=(run status doctor release check-config init migrate render)
 _shtab_sriov_bootstrap___log_format_choices=(auto console json)
 
 _shtab_sriov_bootstrap_run__h_nargs=0
@@ -70,6 +73,10 @@ _shtab_sriov_bootstrap_init__h_nargs=0
 _shtab_sriov_bootstrap_init___help_nargs=0
 _shtab_sriov_bootstrap_init__v_nargs=0
 _shtab_sriov_bootstrap_init___verbose_nargs=0
+_shtab_sriov_bootstrap_migrate__h_nargs=0
+_shtab_sriov_bootstrap_migrate___help_nargs=0
+_shtab_sriov_bootstrap_migrate__v_nargs=0
+_shtab_sriov_bootstrap_migrate___verbose_nargs=0
 _shtab_sriov_bootstrap_render__h_nargs=0
 _shtab_sriov_bootstrap_render___help_nargs=0
 _shtab_sriov_bootstrap_render__v_nargs=0

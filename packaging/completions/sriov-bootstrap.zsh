@@ -13,6 +13,7 @@ _shtab_sriov_bootstrap_commands() {
     check-config:'read the config, say what is wrong with it'
     doctor:'what is wrong from the firmware to the agent'
     init:'print a commented config for the NICs of this host'
+    migrate:'print the config that replaces rc.local lines, udev rules, ...'
     release:'remove VFs that no rule asks for any more'
     render:'print or install files for kernel, nova, neutron'
     run:'the daemon: apply, watch udev, repair, serve metrics'
@@ -69,6 +70,16 @@ _shtab_sriov_bootstrap_init_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_sriov_bootstrap_init_defaults_added=0
+
+_shtab_sriov_bootstrap_migrate_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--config[use this file only (repeatable)]:FILE:_files"
+  "--log-format[form of the log on stderr]:log_format:(auto console json)"
+  {-v,--verbose}"[log more]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_sriov_bootstrap_migrate_defaults_added=0
 
 _shtab_sriov_bootstrap_release_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -147,6 +158,7 @@ _shtab_sriov_bootstrap() {
         check-config) _arguments -C -s $_shtab_sriov_bootstrap_check_config_options ;;
         doctor) _arguments -C -s $_shtab_sriov_bootstrap_doctor_options ;;
         init) _arguments -C -s $_shtab_sriov_bootstrap_init_options ;;
+        migrate) _arguments -C -s $_shtab_sriov_bootstrap_migrate_options ;;
         release) _arguments -C -s $_shtab_sriov_bootstrap_release_options ;;
         render) _arguments -C -s $_shtab_sriov_bootstrap_render_options ;;
         run) _arguments -C -s $_shtab_sriov_bootstrap_run_options ;;

@@ -1,0 +1,34 @@
+"""migrate: prints the config that replaces what sets VFs on this host today, and the lines to take out."""
+
+import sys
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.survey_masters import survey_masters
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.doctor.masters.check import find_masters
+from sriov_bootstrap.core.migrate import migrate
+from sriov_bootstrap.core.render import render
+from sriov_bootstrap.edges.templates import read_template, schema_uri
+from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.reconcile import load_config, read_facts
+
+
+def print_migration(config_paths: tuple[str, ...], *, root: str = "") -> int:
+    """0, also when there is nothing to migrate. What could not be read is said on stderr."""
+    machine = HostMachine(root=root, config_paths=config_paths)
+    config = load_config(machine, None).config
+    pfs = read_facts(machine, config)
+    survey = survey_masters(machine, root)
+    migration = migrate(find_masters(survey, pfs), pfs, config)
+    taken = {rule.name for rule in config.pf}
+    names = iter([name for number in range(1, 10_000) if (name := f"port-{number}") not in taken])
+    context = {
+        "migration": migration,
+        "names": [next(names) for _ in migration.proposals],
+        "keys": Match.__struct_fields__,
+        "schema": schema_uri(),
+    }
+    print(render(read_template("migrate.toml.j2"), context), end="")
+    for text in survey.unseen:
+        sys.stderr.write(f"not seen: {text}\n")
+    return ExitCode.OK

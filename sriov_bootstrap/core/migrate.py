@@ -1,0 +1,84 @@
+"""From what sets VFs on this host today to rules that replace it: one for each PF, and the lines that have to go."""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.config import Config, Match
+from sriov_bootstrap.core.desired import matches, rule_of
+from sriov_bootstrap.core.doctor.masters.master import Master
+from sriov_bootstrap.core.facts import PfFacts
+
+
+class Proposal(Struct, frozen=True):
+    """A rule to come. `pf` None: what the lines name is not there now. `has_rule`: the config has one for it already.
+
+    `notes`: what the operator should know of the choice of the number.
+    """
+
+    match: Match
+    num_vfs: int | str
+    masters: tuple[Master, ...]
+    pf: PfFacts | None = None
+    has_rule: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Migration(Struct, frozen=True):
+    """`untold`: lines that set VFs of a PF that cannot be told from here."""
+
+    proposals: tuple[Proposal, ...] = ()
+    untold: tuple[Master, ...] = ()
+
+    @property
+    def masters(self) -> tuple[Master, ...]:
+        """Every line that has to go, once, in the order of the files."""
+        found = [*(one for proposal in self.proposals for one in proposal.masters), *self.untold]
+        return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.path, one.line)))
+
+
+def migrate(masters: tuple[Master, ...], pfs: Iterable[PfFacts], config: Config) -> Migration:
+    """A PF that nothing sets gets no rule."""
+    present = sorted(pfs, key=lambda pf: pf.pci_address)
+    of_pfs = [(pf, _setting(masters, pf)) for pf in present]
+    proposals = [_of_pf(pf, mine, config) for pf, mine in of_pfs if mine]
+    proposals += _of_absent(masters, present)
+    return Migration(tuple(proposals), tuple(one for one in masters if not one.devices))
+
+
+def _setting(masters: Iterable[Master], pf: PfFacts) -> tuple[Master, ...]:
+    return tuple(one for one in masters if any(matches(device, pf) for device in one.devices))
+
+
+def _of_pf(pf: PfFacts, masters: tuple[Master, ...], config: Config) -> Proposal:
+    number, notes = _number(masters, pf)
+    has_rule = rule_of(config, pf) is not None
+    return Proposal(Match(pci_address=pf.pci_address), number, masters, pf, has_rule, notes)
+
+
+def _of_absent(masters: Iterable[Master], pfs: list[PfFacts]) -> Iterator[Proposal]:
+    """By what the lines say of the PF; a driver alone that has no PF here names none."""
+    for master in masters:
+        here = any(matches(device, pf) for device in master.devices for pf in pfs)
+        named = [one for one in master.devices if one.netdev or one.pci_address or one.mac]
+        if not here and named:
+            number = master.num_vfs if master.num_vfs is not None else "max"
+            yield Proposal(named[0], number, (master,), notes=("no such PF is here now",))
+
+
+def _number(masters: tuple[Master, ...], pf: PfFacts) -> tuple[int | str, tuple[str, ...]]:
+    """The number that is there now where a line asks for it: then nothing changes. A 0 before a number is no wish."""
+    asked = {one.num_vfs for one in masters if one.num_vfs is not None}
+    wishes = sorted(asked - {0}) or sorted(asked)
+    notes = []
+    if len(wishes) > 1:
+        notes.append(f"the lines disagree: {', '.join(map(str, wishes))}")
+    if not wishes:
+        notes.append("the lines do not tell the number: it is what is there now")
+        return pf.num_vfs or "max", tuple(notes)
+    possible = [one for one in wishes if one <= pf.total_vfs]
+    if over := [one for one in wishes if one > pf.total_vfs]:
+        notes.append(f"{over[-1]} cannot be: the device offers {pf.total_vfs}")
+    if pf.num_vfs in possible:
+        return pf.num_vfs, tuple(notes)
+    return possible[-1] if possible else "max", tuple(notes)
