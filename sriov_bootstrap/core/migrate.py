@@ -32,9 +32,9 @@ class Migration(Struct, frozen=True):
 
     @property
     def masters(self) -> tuple[Master, ...]:
-        """Every line that has to go, once, in the order of the files."""
+        """Every line that has to go, once; in a file from the last one up: what is taken out moves what follows."""
         found = [*(one for proposal in self.proposals for one in proposal.masters), *self.untold]
-        return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.path, one.line)))
+        return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.path, -one.line)))
 
 
 def migrate(masters: tuple[Master, ...], pfs: Iterable[PfFacts], config: Config) -> Migration:
