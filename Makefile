@@ -77,7 +77,7 @@ test-fast: setup lint wheel ## lint and every test that needs no VM
 openstack-setup: setup
 	tests/openstack/setup.sh
 
-test-openstack: openstack-setup wheel ## what render writes, read by nova's and neutron's own code
+test-openstack: openstack-setup lab-setup wheel deb ## nova's and neutron's own code on what render writes; Debian's agent in the lab VM
 	$(PYTEST) --no-cov -m openstack
 
 test: setup lint lintian lab-setup wheel ## lint, package, every test but those of test-openstack, the lab VM included

@@ -1,7 +1,7 @@
 """Fixtures of the lab: one boot serves a whole session; and what the guest said when a test fails."""
 
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import pytest
 
 from .consumers import install_consumers, install_package, newest_package
 from .host import Guest
-from .image import guest_image
+from .image import Image, guest_image
+from .openstack_host import OpenstackGuest
+from .openstack_image import openstack_image
 from .vm import Vm, running_vm
 
 HERE = Path(__file__).parent
@@ -31,7 +33,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    vm = item.config.stash.get(VM, None)
+    other = getattr(item, "funcargs", {}).get("openstack_guest")
+    vm = other.vm if other else item.config.stash.get(VM, None)
     if report.failed and vm and item.path.is_relative_to(HERE):
         report.sections.append(("the guest", vm.last_words()))
     return report
@@ -40,14 +43,25 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
     """A booted guest with two igb PFs, for all tests of the session, and without the package under test."""
-    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():  # building the image takes a minute, and its progress is for people
-        subprocess.run([str(HERE / "setup.sh")], check=True)
-        image = guest_image()
-    with running_vm(image) as vm:
+    with running_vm(prepared(guest_image, request)) as vm:
         request.config.stash[VM] = vm
         yield vm
         del request.config.stash[VM]
+
+
+def prepared(image: Callable[[], Image], request: pytest.FixtureRequest) -> Image:
+    """Return an image, after what the host lacks has been installed."""
+    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():  # building an image takes minutes, and its progress is for people
+        subprocess.run([str(HERE / "setup.sh")], check=True)
+        return image()
+
+
+@pytest.fixture(scope="session")
+def openstack_guest(request: pytest.FixtureRequest) -> Iterator[OpenstackGuest]:
+    """A guest with the package, the real agent, libvirt and nova-compute's unit, for all tests of the session."""
+    with running_vm(prepared(openstack_image, request)) as vm:
+        yield OpenstackGuest.install(vm)
 
 
 @pytest.fixture(scope="session")

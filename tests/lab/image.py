@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,25 +49,35 @@ class Image:
 
 def guest_image() -> Image:
     """Return the image for the inputs as they are now, building it first if need be (a minute; has to run as root)."""
+    return cached_image(digest([*(HERE / name for name in BUILDERS), *files_below(BASE_FILES)]), _build)
+
+
+def cached_image(key: str, build: Callable[[Path], None]) -> Image:
+    """Return the image of that key; `build` makes the folder `image` in the folder that it is given, if need be."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sriov-bootstrap-lab"
     cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / _key()
+    folder = cache / key
     with _locked(cache / "lock"):
         if not folder.exists():
+            _check_user()
             _drop_unused(cache)
             with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as scratch:
-                _build(Path(scratch))
+                build(Path(scratch))
                 (Path(scratch) / "image").rename(folder)
     os.utime(folder)
     return Image(folder)
 
 
-def _key() -> str:
-    inputs = [HERE / name for name in BUILDERS] + sorted(path for path in BASE_FILES.rglob("*") if path.is_file())
-    digest = hashlib.sha256()
+def digest(inputs: Iterable[Path], *words: str) -> str:
+    """Return a key for the content of these files, and these words."""
+    key = hashlib.sha256("\0".join(words).encode())
     for path in inputs:
-        digest.update(f"{path.relative_to(HERE)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+        key.update(f"{path.relative_to(HERE)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return key.hexdigest()[:16]
+
+
+def files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 @contextmanager
@@ -90,34 +100,44 @@ def _drop_unused(cache: Path) -> None:
                 shutil.rmtree(folder)
 
 
-def _build(scratch: Path) -> None:
+def _check_user() -> None:
     if os.geteuid() != 0:
         message = (
             "lab: building the guest image takes root (files of many owners); once built it is used from the cache"
         )
         raise PermissionError(message)
+
+
+def _build(scratch: Path) -> None:
     root, folder = scratch / "root", scratch / "image"
     folder.mkdir()
     image = Image(folder)
-    with _step("make an ssh key"):
+    with step("make an ssh key"):
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(image.ssh_key)]
         subprocess.run(keygen, check=True)
-    with _step("install Debian into a folder"):
+    with step("install Debian into a folder"):
         build_rootfs(root, authorized_key=image.ssh_key.with_suffix(".pub").read_text())
-    with _step("write kernel, initramfs and disk"):
+    with step("write kernel, initramfs and disk"):
         [kernel] = (root / "boot").glob("vmlinuz-*")
         shutil.copy(kernel, image.kernel)
         image.initramfs.write_bytes(build_initramfs(root))
-        mke2fs = shutil.which("mke2fs", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or "mke2fs"
-        subprocess.run(
-            [mke2fs, "-q", "-F", "-t", "ext4", "-d", str(root), str(image.disk), "1500M"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        make_disk(root, image, "1500M")
+
+
+def make_disk(root: Path, image: Image, size: str) -> None:
+    """Write the image's disk with the content of a folder, without mounting it; it is sparse."""
+    command = [tool("mke2fs"), "-q", "-F", "-t", "ext4", "-d", str(root), str(image.disk), size]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def tool(name: str) -> str:
+    """Return where a program is that a user's PATH may not have."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or name
 
 
 @contextmanager
-def _step(what: str) -> Iterator[None]:
+def step(what: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
     started = time.monotonic()
     _say(f"guest image: {what} ...")
     yield

@@ -1,0 +1,42 @@
+"""The guest of the OpenStack lab: the main guest's disk, with Debian's own agent, libvirt and nova-compute unit."""
+
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from .image import HERE, Image, cached_image, digest, guest_image, make_disk, step, tool
+
+SCRIPT: Final = HERE / "openstack_packages.sh"
+SIZE: Final = "2400M"
+
+
+def openstack_image() -> Image:
+    """Return the image for the inputs as they are now, building it and the main one first if need be; as root."""
+    base = guest_image()
+    key = digest([Path(__file__), SCRIPT], base.folder.name)
+    return cached_image(f"openstack-{key}", lambda scratch: _build(base, scratch))
+
+
+def _build(base: Image, scratch: Path) -> None:
+    root, image = scratch / "root", Image(scratch / "image")
+    image.folder.mkdir()
+    for path in (base.kernel, base.initramfs, base.ssh_key, base.ssh_key.with_suffix(".pub")):
+        shutil.copy(path, image.folder)
+    with step("install the agent and libvirt onto the main guest's disk"):
+        _install(base, root)
+    with step("write the disk"):
+        make_disk(root, image, SIZE)
+
+
+def _install(base: Image, root: Path) -> None:
+    """mmdebstrap makes nothing here but what surrounds an installation: mounts, and no service that starts.
+
+    unshare: were it killed, its mounts would stay, and removing the folder would go through them into this machine.
+    """
+    command = ["unshare", "--mount", "mmdebstrap", "--mode=root", "--variant=custom", "--quiet"]
+    command += ["--skip=check/qemu,setup,update,cleanup", f"--customize-hook={SCRIPT}"]
+    dump = shlex.join([tool("debugfs"), "-R"])
+    command.append(f'--setup-hook={dump} "rdump / $1" {shlex.quote(str(base.disk))} 2>&1 | grep -v ^debugfs || :')
+    subprocess.run([*command, "", str(root)], check=True)
