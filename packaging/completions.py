@@ -33,7 +33,7 @@ def completions() -> dict[str, str]:
 def _parser() -> argparse.ArgumentParser:
     """What the parser does not need to know itself: which words are files, targets, codes."""
     parser = make_parser()
-    (verbs,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001 - no other way
+    verbs = _verbs(parser)
     for name in HIDDEN:
         del verbs.choices[name]
     verbs._choices_actions = [one for one in verbs._choices_actions if one.dest not in HIDDEN]  # noqa: SLF001
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fish(parser: argparse.ArgumentParser) -> Iterator[str]:
     """shtab has no fish."""
-    verbs = _children(parser)
+    verbs = _verbs(parser).choices
     none = f"not __fish_seen_subcommand_from {' '.join(verbs)}"
     yield f"# {NAME}: made by packaging/completions.py"
     yield f"complete -c {NAME} -f"
@@ -88,14 +88,13 @@ def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [one for one in parser._actions if not isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001 - no other way
 
 
-def _children(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    found = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001
-    return {name: child for one in found for name, child in one.choices.items()}
+def _verbs(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    (verbs,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001
+    return verbs
 
 
 def _help_of(parser: argparse.ArgumentParser, verb: str) -> str:
-    (found,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001
-    return next(one.help or "" for one in found._choices_actions if one.dest == verb)  # noqa: SLF001
+    return next(one.help or "" for one in _verbs(parser)._choices_actions if one.dest == verb)  # noqa: SLF001
 
 
 if __name__ == "__main__":

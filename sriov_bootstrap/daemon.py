@@ -19,12 +19,11 @@ from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.inspecting import Inspection
 from sriov_bootstrap.ports import Host, Job, Udev
 from sriov_bootstrap.reconcile import Loaded
-from sriov_bootstrap.watching import ProcessEnd, Running
+from sriov_bootstrap.watching import SILENT_SECONDS, ProcessEnd, Running
 
 QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
 PATIENCE_SECONDS = 2.0  # and a burst that does not end must not put the pass off for ever
 SAFETY_NET_SECONDS = 600.0
-SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
 STOP_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
 READY_RETRY_SECONDS = 0.1  # systemd's queue was full

@@ -7,12 +7,11 @@ from sriov_bootstrap.core.events import Event, Level, findings_event
 from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.ports import Host
 from sriov_bootstrap.reconcile import Loaded
-from sriov_bootstrap.watching import Running
+from sriov_bootstrap.watching import SILENT_SECONDS, Running
 
 # After a pass come restarts, and a look before them would find what they are about to mend.
 QUIET_SECONDS = 10.0
 PATIENCE_SECONDS = 120.0  # passes that do not end must not put it off for ever
-SILENT_SECONDS = 120.0
 NEVER = float("inf")
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from sriov_bootstrap.ports import Job
 
+SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
+
 
 class Running:
     """A job under the eyes of the event loop: calls `ended(last_line)` once, at its end."""

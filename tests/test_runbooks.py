@@ -22,9 +22,9 @@ from sriov_bootstrap.core.followup import FollowUpReport, UnitResult
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State, dump
-from sriov_bootstrap.daemon import SILENT_SECONDS
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.systemd import restart_units
+from sriov_bootstrap.watching import SILENT_SECONDS
 
 RUNBOOKS = Path(__file__).parents[1] / "docs" / "runbooks"
 NOVA = "nova-compute.service"

@@ -1,21 +1,19 @@
 """doctor: what is wrong with this host on the way from the firmware to the agent, why, and what to type."""
 
-import os
-import sys
-
 import msgspec
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.commands.jobs import load
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.read_host import read_host
 from sriov_bootstrap.commands.survey_host import survey_host
 from sriov_bootstrap.commands.survey_openstack import survey_openstack
-from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.commands.terminal import coloured
 from sriov_bootstrap.core.doctor import diagnose
 from sriov_bootstrap.core.doctor.codes import CODES
-from sriov_bootstrap.core.doctor.finding import Diagnosis, Finding, Severity
-from sriov_bootstrap.errors import ConfigError, ExitCode
-from sriov_bootstrap.reconcile import Loaded, load_config
+from sriov_bootstrap.core.doctor.finding import Diagnosis, Severity
+from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.reconcile import Loaded
 
 COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
 
@@ -23,7 +21,7 @@ COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
 def doctor(config_paths: tuple[str, ...], *, as_json: bool, root: str = "") -> int:
     """0 when nothing is wrong, 3 when there are findings. Changes nothing."""
     machine = HostMachine(root=root, config_paths=config_paths)
-    diagnosis = look(machine, _load(machine), root)
+    diagnosis = look(machine, load(machine, None), root)  # a broken config is a finding here
     if as_json:
         _print_json(diagnosis)
     else:
@@ -54,14 +52,6 @@ def explain(code: str, *, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def _load(machine: HostMachine) -> Loaded:
-    """A broken config is a finding here, not a failure: the rest of the answer still stands."""
-    try:
-        return load_config(machine, None)
-    except ConfigError as error:
-        return Loaded(Config(), error.problems)
-
-
 def _print_json(diagnosis: Diagnosis) -> None:
     findings = [{**msgspec.to_builtins(one), "severity": one.severity} for one in diagnosis.findings]
     print(msgspec.json.encode({"version": __version__, "findings": findings, "unseen": diagnosis.unseen}).decode())
@@ -69,7 +59,7 @@ def _print_json(diagnosis: Diagnosis) -> None:
 
 def _print(diagnosis: Diagnosis) -> None:
     for finding in diagnosis.findings:
-        print(f"{_coloured(finding)}  {finding.place}: {finding.problem}")
+        print(f"{coloured(finding.code, COLOURS[finding.severity])}  {finding.place}: {finding.problem}")
         if finding.evidence:
             print(f"         evidence: {finding.evidence}")
         if finding.remedy:
@@ -86,9 +76,3 @@ def _summary(diagnosis: Diagnosis) -> str:
     }
     said = ", ".join(f"{number} {word}{'s' * (number > 1)}" for word, number in counts.items() if number)
     return f"{said}; more of each: sriov-bootstrap doctor explain CODE" if said else "no findings"
-
-
-def _coloured(finding: Finding) -> str:
-    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
-        return finding.code
-    return f"\x1b[{COLOURS[finding.severity]}m{finding.code}\x1b[0m"

@@ -4,14 +4,13 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.doctor.finding import Inspected, inspected, load_inspected
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Handover, State
@@ -19,10 +18,13 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 
+if TYPE_CHECKING:
+    from sriov_bootstrap.core.doctor.finding import Inspected
+
 SAY_SECONDS = 1.0  # often enough to show that a job is alive, seldom enough not to keep the daemon busy
 
 
-End = TypeVar("End", "JobEnd", Inspected)
+End = TypeVar("End")
 
 
 class JobEnd(Struct, frozen=True):
@@ -34,7 +36,7 @@ class JobEnd(Struct, frozen=True):
 
 
 def load(machine: HostMachine, last_good: Config | None) -> Loaded:
-    """The config for a daemon, which lives on with none at all when the first one is broken."""
+    """The config for who lives on, with none at all, when the first one is broken: the daemon, status, doctor."""
     try:
         return load_config(machine, last_good)
     except ConfigError as error:
@@ -85,12 +87,15 @@ def start_restarts(machine: HostMachine, loaded: Loaded) -> child.Child:
 def start_inspection(machine: HostMachine, loaded: Loaded, root: str) -> child.Child:
     """doctor's look in a process of its own; its last line is an Inspected."""
 
-    def work() -> Inspected:
+    def work() -> "Inspected":
         from sriov_bootstrap.commands.doctor import look
+        from sriov_bootstrap.core.doctor.finding import inspected, load_inspected
 
-        latest = inspected(look(machine, loaded, root).findings, load_inspected(machine.files.read_findings()))
-        machine.files.save_findings(msgspec.json.encode(latest))
-        _write_textfile(machine, loaded)
+        before = load_inspected(machine.files.read_findings())
+        latest = inspected(look(machine, loaded, root).findings, before)
+        if latest != before:  # what the pass has written is true otherwise, and a textfile waits for the disk
+            machine.files.save_findings(msgspec.json.encode(latest))
+            _write_textfile(machine, loaded)
         return latest
 
     return _start(machine, work)
@@ -101,8 +106,10 @@ def end_of(line: bytes) -> JobEnd:
     return _end(line, JobEnd)
 
 
-def end_of_inspection(line: bytes) -> Inspected:
+def end_of_inspection(line: bytes) -> "Inspected":
     """The same for doctor's look."""
+    from sriov_bootstrap.core.doctor.finding import Inspected
+
     return _end(line, Inspected)
 
 
@@ -115,7 +122,7 @@ def _end(line: bytes, kind: type[End]) -> End:
         ) from error
 
 
-def _start(machine: HostMachine, work: Callable[[], JobEnd | Inspected]) -> child.Child:
+def _start(machine: HostMachine, work: Callable[[], Struct]) -> child.Child:
     """A job that is told to stop does so, unless it has begun to write: between two writes a PF may have no VFs."""
 
     def job(send: child.Send) -> None:
@@ -147,6 +154,7 @@ def _write_textfile(machine: HostMachine, loaded: Loaded) -> None:
         return
     from pathlib import Path
 
+    from sriov_bootstrap.core.doctor.finding import load_inspected
     from sriov_bootstrap.edges import metrics
 
     try:

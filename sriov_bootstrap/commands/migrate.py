@@ -1,6 +1,7 @@
 """migrate: prints the config that replaces what sets VFs on this host today, and the lines to take out."""
 
 import sys
+from itertools import count
 
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.survey_masters import survey_masters
@@ -21,7 +22,7 @@ def print_migration(config_paths: tuple[str, ...], *, root: str = "") -> int:
     survey = survey_masters(machine, root)
     migration = migrate(find_masters(survey, pfs), pfs, config)
     taken = {rule.name for rule in config.pf}
-    names = iter([name for number in range(1, 10_000) if (name := f"port-{number}") not in taken])
+    names = (name for number in count(1) if (name := f"port-{number}") not in taken)
     context = {
         "migration": migration,
         "names": [next(names) for _ in migration.proposals],

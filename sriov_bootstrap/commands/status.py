@@ -1,21 +1,19 @@
 """status: a look at the machine as it is now, beside what the last pass left behind."""
 
-import os
-import sys
 import time
 
 import msgspec
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.commands.jobs import load
 from sriov_bootstrap.commands.machine import HostMachine, progress_printer
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
-from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.commands.terminal import coloured
 from sriov_bootstrap.core.doctor.finding import load_inspected
-from sriov_bootstrap.core.doctor.own_service import LATE_SECONDS
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
-from sriov_bootstrap.core.state import State
-from sriov_bootstrap.errors import ConfigError, ExitCode
-from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.core.state import LATE_SECONDS, State
+from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.reconcile import Mode, run_pass
 
 WAIT_POLL_SECONDS = 0.5
 COLUMNS = ("RULE", "PF", "NETDEV", "DRIVER", "DESIRED", "VFS", "MAX", "IN USE", "STATE")
@@ -28,7 +26,7 @@ def status(config_paths: tuple[str, ...], *, as_json: bool, wait_seconds: float 
     machine = HostMachine(root=root, config_paths=config_paths, say=say)
     deadline = machine.monotonic() + (wait_seconds or 0.0)
     while True:
-        loaded = _load(machine)
+        loaded = load(machine, None)  # a broken config is part of the answer
         report = run_pass(machine, loaded, mode=Mode.OBSERVE)
         if _is_as_desired(report) or machine.monotonic() >= deadline:
             break
@@ -42,14 +40,6 @@ def status(config_paths: tuple[str, ...], *, as_json: bool, wait_seconds: float 
     else:
         _print_table(report, notes)
     return ExitCode.OK if _is_as_desired(report) else ExitCode.DEGRADED
-
-
-def _load(machine: HostMachine) -> Loaded:
-    """A broken config is a finding here, not a failure: the rest of the answer still stands."""
-    try:
-        return load_config(machine, None)
-    except ConfigError as error:
-        return Loaded(Config(), error.problems)
 
 
 def _is_as_desired(report: PassReport) -> bool:
@@ -138,7 +128,7 @@ def _print_table(report: PassReport, notes: tuple[str, ...]) -> None:
     for number, row in enumerate(rows if report.pfs else ()):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         if number:
-            cells[-1] = _coloured(cells[-1], report.pfs[number - 1].state)
+            cells[-1] = coloured(cells[-1], COLOURS[report.pfs[number - 1].state])
         print("  ".join(cells).rstrip())
     for pf in report.pfs:
         _print_reason(pf)
@@ -173,9 +163,3 @@ def _row(pf: PfReport) -> tuple[str, ...]:
         str(pf.vfs_in_use) if there else "-",
         state,
     )
-
-
-def _coloured(text: str, state: PfState) -> str:
-    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
-        return text
-    return f"\x1b[{COLOURS[state]}m{text}\x1b[0m"

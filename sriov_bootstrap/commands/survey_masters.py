@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.doctor import unit_files
 from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
 from sriov_bootstrap.edges import yaml_text
@@ -35,7 +36,6 @@ OS_NET_CONFIG = (
 SHIM = "/etc/sriov-netplan-shim/interfaces.yaml"
 OPERATOR = "/etc/sriov-operator"
 SERVICE_ENDINGS = (".service",)
-WANTS_ENDINGS = (".wants", ".requires", ".upholds")
 
 
 def survey_masters(machine: HostMachine, root: str) -> MastersSurvey:
@@ -44,7 +44,7 @@ def survey_masters(machine: HostMachine, root: str) -> MastersSurvey:
     found = (*_scripts(sources), *_units(sources), *_of_udev(sources), *_of_networks(sources), *_modules(sources))
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
-    survey = MastersSurvey(found, _wanted_units(sources))
+    survey = MastersSurvey(found, wanted_units(sources))
     scripts = tuple(_called(sources, survey))
     return replace(survey, sources=(*found, *scripts), unseen=tuple(dict.fromkeys(sources.problems)))
 
@@ -67,21 +67,20 @@ def _scripts(sources: Texts) -> Iterator[Source]:
 
 
 def _units(sources: Texts) -> Iterator[Source]:
-    for folder in (f"{one}/systemd/system" for one in SYSTEM):
+    for folder in unit_files.FOLDERS:
         yield from (_source(Format.UNIT, text) for text in sources.folder(folder, *SERVICE_ENDINGS))
         for name in sources.names(folder):
             if name.endswith(".service.d"):
                 yield from (_source(Format.UNIT, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
 
 
-def _wanted_units(sources: Texts) -> frozenset[str]:
-    """The names of the links below *.wants and *.requires."""
-    folders = [f"{one}/systemd/system" for one in SYSTEM]
+def wanted_units(sources: Texts) -> frozenset[str]:
+    """The names of the units that some unit pulls in."""
     return frozenset(
         unit
-        for folder in folders
+        for folder in unit_files.FOLDERS
         for name in sources.names(folder)
-        if name.endswith(WANTS_ENDINGS)
+        if name.endswith(unit_files.PULLED_IN)
         for unit in sources.names(f"{folder}/{name}")
     )
 

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.render import MARK, outdated
+from sriov_bootstrap.commands.survey_masters import wanted_units
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.core.doctor.service_survey import (
     HOLDERS_UNIT,
@@ -13,6 +14,7 @@ from sriov_bootstrap.core.doctor.service_survey import (
     UNIT,
     ServiceSurvey,
 )
+from sriov_bootstrap.core.doctor.unit_files import FOLDERS
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.texts import Texts
@@ -20,8 +22,6 @@ from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
 
 PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "Result", "NeedDaemonReload")
 SYSTEMCTL_SECONDS = 10.0
-FOLDERS = tuple(f"{one}/systemd/system" for one in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
-WANTS = (".wants", ".requires", ".upholds")
 
 
 def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems: bool) -> ServiceSurvey:
@@ -55,13 +55,10 @@ def _switches(machine: HostMachine) -> tuple[str, ...]:
 
 def _with_units(survey: ServiceSurvey, root: str) -> ServiceSurvey:
     sources = Texts(root)
-    names = [(folder, set(sources.names(folder))) for folder in FOLDERS]
     survey = replace(
         survey,
-        is_installed=any(UNIT in found for _, found in names),
-        is_wanted=any(
-            UNIT in sources.names(f"{folder}/{one}") for folder, found in names for one in found if one.endswith(WANTS)
-        ),
+        is_installed=any(UNIT in sources.names(folder) for folder in FOLDERS),
+        is_wanted=UNIT in wanted_units(sources),
         masked=tuple(one for one in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, one)),
     )
     return survey if root else with_systemd(survey)  # systemd knows of this host alone

@@ -58,11 +58,7 @@ class Files:
 
     def read_state(self) -> bytes:
         """state.json, b"" if it cannot be read."""
-        try:
-            with open(self._state, "rb") as file:
-                return file.read()
-        except OSError:
-            return b""
+        return _read_if_there(self._state)
 
     def save_state(self, data: bytes) -> str:
         """Why state.json could not be saved, "" when it was."""
@@ -77,11 +73,7 @@ class Files:
 
     def read_findings(self) -> bytes:
         """findings.json, b"" if it cannot be read."""
-        try:
-            with open(self._findings, "rb") as file:
-                return file.read()
-        except OSError:
-            return b""
+        return _read_if_there(self._findings)
 
     def save_findings(self, data: bytes) -> None:
         """Replaces it. Where that fails nobody but status and the textfile knows less."""
@@ -101,11 +93,7 @@ class Files:
 
     def read_answer(self, name: str) -> bytes:
         """What a helper unit has answered, b"" if nothing."""
-        try:
-            with open(f"{self._run}/{name}.answer", "rb") as file:
-                return file.read()
-        except OSError:
-            return b""
+        return _read_if_there(f"{self._run}/{name}.answer")
 
     def write_file(self, path: str, text: str) -> None:
         """Replaces a file below root. SysfsError carries the errno."""
@@ -203,6 +191,14 @@ class Files:
 
 
 Stamp = tuple[int, ...]  # another one when the file was changed, or when another file took its name
+
+
+def _read_if_there(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def read_trusted(path: str) -> tuple[ConfigFile, Stamp | None]:

@@ -9,9 +9,8 @@ from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.ours import Ours, leftovers
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
-from sriov_bootstrap.core.state import PendingRestart, State
+from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
 
-LATE_SECONDS = 1300.0  # two safety nets: a daemon that runs has made a pass since
 OUR_FOLDER = "/sriov-bootstrap/"
 WAITING = frozenset({Reason.IN_USE, Reason.BLOCKED})
 STARTING = frozenset({"active", "activating", "reloading", "refreshing"})

@@ -11,6 +11,7 @@ FOLDERS = (  # the first one that has the unit wins
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 )
+PULLED_IN = (".wants", ".requires", ".upholds")  # folders of links to the units that a unit pulls in
 
 
 def drop_in_patterns(unit: str) -> tuple[str, ...]:
