@@ -15,6 +15,9 @@ DEB_SOURCES := $(WHEEL_SOURCES) CHANGELOG.md docs packaging units
 files = $(shell find $(1) -name __pycache__ -prune -o -print 2>/dev/null)
 copy = rm -rf $(2) && mkdir -p $(2) && tar -c --exclude=__pycache__ $(1) | tar -x --no-same-owner -C $(2)
 
+# The tests of one guest are a group: a core has the main guest while another does the rest.
+PARALLEL := --numprocesses auto --dist loadgroup
+
 # pytest as a script, never `python -m pytest`: that would put the checkout before the installed package.
 PYTEST := SRIOV_BOOTSTRAP_DEB=$(CURDIR)/$(DEB) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --cov
 
@@ -23,7 +26,7 @@ FUZZ_EXAMPLES := 5000
 MODEL_RUNS := 3000
 SOAK_MINUTES := 30
 
-.PHONY: help setup lint audit wheel deb lintian lab-setup openstack-setup test-fast test-openstack test demo bench schema codes completions mixin fuzz soak-model soak clean
+.PHONY: help setup lint audit wheel deb lintian lab-setup lab-images openstack-setup prepare test-fast test-openstack test demo bench schema codes completions mixin fuzz soak-model soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -69,19 +72,25 @@ lintian: deb ## check the Debian package
 	lintian --allow-root --fail-on error,warning $(DEB)
 
 lab-setup: setup
-	tests/lab/setup.sh
+	@tests/lab/setup.sh
+
+lab-images: lab-setup
+	@$(BIN)/python tests/lab/images.py
 
 test-fast: setup lint wheel ## lint and every test that needs no VM
-	$(PYTEST) -m "not lab and not openstack"
+	$(PYTEST) $(PARALLEL) -m "not lab and not openstack"
 
-openstack-setup: setup
-	tests/openstack/setup.sh
+openstack-setup: setup lab-setup # one apt at a time
+	@tests/openstack/setup.sh
 
-test-openstack: openstack-setup lab-setup wheel deb ## nova's and neutron's own code on what render writes; Debian's agent in the lab VM
+test-openstack: openstack-setup lab-images wheel deb ## nova's and neutron's own code on what render writes; Debian's agent in the lab VM
 	$(PYTEST) --no-cov -m openstack
 
-test: setup lint lintian lab-setup wheel ## lint, package, every test but those of test-openstack, the lab VM included
-	$(PYTEST) -m "not openstack"
+prepare: lint lintian lab-images openstack-setup wheel
+
+test: setup ## lint, package, every test, those of the lab VM and of test-openstack included
+	@$(MAKE) -j --output-sync=line prepare
+	$(PYTEST) $(PARALLEL)
 
 demo: setup lab-setup deb ## boot the lab VM and show the main job
 	$(BIN)/python tests/lab/demo.py

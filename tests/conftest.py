@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,17 @@ def pytest_configure() -> None:
     tested = Path(sriov_bootstrap.__file__)
     if not tested.is_relative_to(sys.prefix):
         pytest.exit(f"{tested} is not the installed package: run `make wheel`, then .venv/bin/pytest", 2)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - a process of pytest-xdist
+    """Take over what a process of this run has drawn."""
+    fuzzing.add(node.workeroutput.get("drawn", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["drawn"] = fuzzing.drawn()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

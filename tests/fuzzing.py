@@ -66,6 +66,17 @@ def spoilt(*good: bytes) -> st.SearchStrategy[bytes]:
     )
 
 
+def drawn() -> dict[str, dict[str, int]]:
+    """What this process has drawn, for the one that prints the summary of all."""
+    return {"inputs": dict(INPUTS), "model": dict(MODEL)}
+
+
+def add(counts: dict[str, dict[str, int]]) -> None:
+    """Count what another process has drawn."""
+    INPUTS.update(counts.get("inputs", {}))
+    MODEL.update(counts.get("model", {}))
+
+
 def summary() -> str:
     """For the end of a run: how much it has tried."""
     lines = [f"fuzz: {sum(INPUTS.values())} inputs to {len(INPUTS)} parsers"] if INPUTS else []
