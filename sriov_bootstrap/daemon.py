@@ -245,8 +245,9 @@ class Daemon:
         self._inspection.want()
         if report.problem:
             self._restart_at = now + (followup.retry_delay_seconds(self._bus_failures) or 0.0)
-        elif report.due_at is not None:
-            self._restart_at = min(self._restart_at, report.due_at)
+        else:
+            dues = [one for one in (report.due_at, report.retry_at) if one is not None]
+            self._restart_at = min((self._restart_at, *dues))
 
     # -- doctor --
 

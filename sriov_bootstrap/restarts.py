@@ -13,7 +13,7 @@ from sriov_bootstrap.core import followup
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
-from sriov_bootstrap.core.state import PendingRestart, State
+from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 from sriov_bootstrap.errors import BusyError, StuckError, UnitError
 
 
@@ -39,9 +39,17 @@ class Machine(Protocol):
         """How systemd sees these units. UnitError or StuckError when it cannot be asked."""
 
     def restart_units(
-        self, names: Sequence[str], *, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+        self,
+        names: Sequence[str],
+        *,
+        failed: frozenset[str],
+        job_timeout_seconds: float,
+        on_result: Callable[[UnitResult], None],
     ) -> None:
-        """Restarts them together and reports each as it ends. UnitError or StuckError when the bus is lost."""
+        """Restarts them together and reports each as it ends. UnitError or StuckError when the bus is lost.
+
+        `failed`: those of them that are started also from the state `failed`.
+        """
 
     def monotonic(self) -> float:
         """CLOCK_MONOTONIC, the clock of systemd's timestamps."""
@@ -62,10 +70,13 @@ def run_restarts(machine: Machine, services: Services) -> FollowUpReport:
             plans = _plan(machine, pending, services)
         except (UnitError, StuckError) as error:
             return FollowUpReport(problem=error.message, pci_addresses=pending.pci_addresses)
-        results, problem = _restart(machine, [one for one in plans if one.need is Need.RESTART], services)
-        waits = [one.due_at for one in plans if one.need is Need.WAIT]
-        _note(machine, pending, results, is_over=not waits and not problem)
-        return FollowUpReport(results, min(waits, default=None), problem, pending.pci_addresses)
+        due = [one for one in plans if one.need in {Need.RESTART, Need.START}]
+        results, problem = _restart(machine, due, services)
+        due_at = min((one.due_at for one in plans if one.need is Need.WAIT), default=None)
+        report = FollowUpReport(results, due_at, problem, pending.pci_addresses)
+        report, retries = followup.retry_failed(report, plans, pending, now=machine.monotonic())
+        _note(machine, pending, report, retries)
+        return report
 
 
 def preview(machine: Machine, services: Services) -> tuple[UnitPlan, ...]:
@@ -87,7 +98,9 @@ def _restart(machine: Machine, plans: list[UnitPlan], services: Services) -> tup
     machine.say(f"restarting {', '.join(names)}")
     problem = ""
     try:
-        machine.restart_units(names, job_timeout_seconds=services.job_timeout_seconds, on_result=results.append)
+        failed = frozenset(one.name for one in plans if one.need is Need.START)
+        timeout = services.job_timeout_seconds
+        machine.restart_units(names, failed=failed, job_timeout_seconds=timeout, on_result=results.append)
     except (UnitError, StuckError) as error:
         problem = error.message
         heard = {one.unit for one in results}
@@ -95,18 +108,20 @@ def _restart(machine: Machine, plans: list[UnitPlan], services: Services) -> tup
     return tuple(results), problem
 
 
-def _note(machine: Machine, pending: PendingRestart, results: tuple[UnitResult, ...], *, is_over: bool) -> None:
+def _note(machine: Machine, pending: PendingRestart, report: FollowUpReport, retries: dict[str, FailedRestart]) -> None:
     """Counts the results; forgets the change when every unit knows of it and no newer one has come."""
-    if not results and not is_over:
+    is_over = report.due_at is None and report.retry_at is None and not report.problem
+    if not report.results and not is_over and retries == pending.failed:
         return
     try:
         with machine.pass_lock():
             saved = machine.load_state()[0]
             done, failed = dict(saved.counters.restarts), dict(saved.counters.restart_failures)
-            for one in results:
+            for one in report.results:
                 counter = done if one.outcome is UnitOutcome.DONE else failed
                 counter[one.unit] = counter.get(one.unit, 0) + 1
             rest = None if is_over and saved.pending == pending else saved.pending
+            rest = rest and replace(rest, failed=retries)
             counters = replace(saved.counters, restarts=done, restart_failures=failed)
             machine.save_state(replace(saved, pending=rest, counters=counters))
     except BusyError:  # it stays pending; the units' own start times keep them from a second restart

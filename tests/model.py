@@ -288,14 +288,22 @@ class ModelHost(FakeMachine):
             raise UnitError("no bus")
         known = ((name, self.units.get(name)) for name in names)
         return tuple(
-            UnitState(name, one.load_state, one.active_state, one.started_at) if one else UnitState(name)
+            UnitState(name, one.load_state, one.active_state, one.started_at if one.active_state in RUNNING else 0.0)
+            if one
+            else UnitState(name)
             for name, one in known
         )
 
     def restart_units(
-        self, names: Sequence[str], *, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+        self,
+        names: Sequence[str],
+        *,
+        failed: frozenset[str],
+        job_timeout_seconds: float,
+        on_result: Callable[[UnitResult], None],
     ) -> None:
         """One after the other; the bus may end in between, and then nobody hears of the one that was under way."""
+        assert failed == {name for name in names if self.units[name].active_state == "failed"}
         for name in names:
             self._live()
             unit = self.units[name]

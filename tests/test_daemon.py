@@ -447,6 +447,20 @@ def test_a_unit_that_has_just_started_restarts_when_it_may(settled: Stage) -> No
     assert settled.host.restarts[1].began_at + START == pytest.approx(due_at)
 
 
+def test_a_unit_whose_restart_failed_is_tried_again_when_it_is_due(settled: Stage) -> None:
+    change(settled)
+    settled.advance(2.1)
+    now = settled.loop.time()
+    failed = UnitResult("nova-compute.service", UnitOutcome.FAILED, 1.0, "no database", "tried again in 30 s")
+    report = FollowUpReport((failed,), due_at=now + 45.0, retry_at=now + 30.0)
+    settled.end_restarts(report, state=make_state(changed_at=now))
+    assert settled.texts[-1] == "nova-compute.service: restart failed: no database; tried again in 30 s"
+    settled.advance(29.9)
+    assert settled.restarts == 1
+    settled.advance(0.2)
+    assert settled.restarts == 2
+
+
 def test_a_bus_that_stays_silent_is_asked_ever_less_often_and_said_once(settled: Stage) -> None:
     change(settled)
     settled.advance(2.1)

@@ -100,6 +100,7 @@ class Host(RuleBasedStateMachine):
         self.counters = Counters()
         self.must: set[str] = set()
         self.may: set[str] = set()
+        self.felled: set[str] = set()
         self.has_lost_memory = False
         self.adopted: set[int] = set()
 
@@ -349,6 +350,7 @@ class Host(RuleBasedStateMachine):
             self._checked_restarts()
         report = self._checked_pass(force=False)
         assert self.host.load_state()[0].pending is None
+        assert not self.felled, "our restart has stopped them, and nobody starts them"
         if any(pf.reason is Reason.FEWER_VFS for pf in report.pfs):  # VFs that some asked for more than: see Short
             report = self._checked_pass(force=True)
         for pf in report.pfs:
@@ -380,6 +382,7 @@ class Host(RuleBasedStateMachine):
     def _is_served(self, name: str) -> None:
         self.must.discard(name)
         self.may.discard(name)
+        self.felled.discard(name)
 
     def _load(self) -> Loaded:
         """As commands/jobs.py loads it, and checked against what the administrator wrote."""
@@ -482,11 +485,16 @@ class Host(RuleBasedStateMachine):
         if pending and pending.changed_at is None:  # a pass died in its write: nobody knows whether VFs changed
             self.may |= self._running
         try:
-            run_restarts(host, loaded.config.services)
+            report = run_restarts(host, loaded.config.services)
         finally:
             for name in host.restarted:
                 assert name in self.may, f"{name} is restarted for nothing"
-                self._is_served(name)
+                self.must.discard(name)
+                if host.units[name].active_state != "failed":
+                    self._is_served(name)
+        for result in report.results:
+            if result.outcome is UnitOutcome.FAILED and not self.has_lost_memory:
+                (self.felled.add if result.fate.startswith("tried again") else self.felled.discard)(result.unit)
 
 
 @pytest.mark.timeout(SECONDS_FOR_EXAMPLE * int(EXAMPLES or 250))

@@ -10,7 +10,7 @@ from builders import PF
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
-from sriov_bootstrap.core.state import PendingRestart, State
+from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 from sriov_bootstrap.errors import BusyError, UnitError
 from sriov_bootstrap.restarts import preview, run_restarts
 
@@ -31,6 +31,7 @@ class FakeMachine:
         self.is_busy = False
         self.outcome = UnitOutcome.DONE
         self.restarted: list[str] = []
+        self.now = 110.0
         self.meanwhile: Callable[[], object] = lambda: None
 
     @contextmanager
@@ -59,18 +60,33 @@ class FakeMachine:
         return tuple(self.units[name] for name in names)
 
     def restart_units(
-        self, names: Sequence[str], *, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+        self,
+        names: Sequence[str],
+        *,
+        failed: frozenset[str],
+        job_timeout_seconds: float,
+        on_result: Callable[[UnitResult], None],
     ) -> None:
         assert job_timeout_seconds == SERVICES.job_timeout_seconds
+        assert failed == {name for name in names if self.units[name].active_state == "failed"}
         for name in names[: self.dies_after]:
             self.restarted.append(name)
-            self.units[name] = replace(self.units[name], started_at=self.monotonic())
+            self.units[name] = replace(self.units[name], active_state=self.becomes, started_at=self.started_at)
             on_result(UnitResult(name, self.outcome))
         if len(names) > self.dies_after:
             raise UnitError("the bus closed the connection")
 
+    @property
+    def becomes(self) -> str:
+        return "failed" if self.outcome is UnitOutcome.FAILED else "active"
+
+    @property
+    def started_at(self) -> float:
+        """systemd says it only of units that run."""
+        return 0.0 if self.outcome is UnitOutcome.FAILED else self.now
+
     def monotonic(self) -> float:
-        return 110.0
+        return self.now
 
     def say(self, text: str) -> None:
         assert text
@@ -101,11 +117,100 @@ def test_a_unit_that_started_just_before_waits_for_its_interval() -> None:
     assert (report.due_at, machine.restarted, machine.state.pending) == (125.0, [AGENT], CHANGE)
 
 
-def test_a_unit_that_fails_to_start_is_counted_and_not_tried_for_ever() -> None:
+def test_a_unit_that_fails_to_start_is_tried_ever_less_often_and_then_given_up() -> None:
     machine = FakeMachine()
     machine.outcome = UnitOutcome.FAILED
+    for tries, wait in enumerate((30.0, 60.0, 120.0), 1):
+        report = run_restarts(machine, SERVICES)
+        assert (report.due_at, report.retry_at) == (None, machine.now + wait)
+        assert {one.fate for one in report.results} == {f"tried again in {wait:.0f} s"}
+        assert machine.state.counters.restart_failures == {NOVA: tries, AGENT: tries}
+        machine.now += wait - 0.1
+        assert run_restarts(machine, SERVICES).results == ()
+        machine.now += 0.1
+    assert {one.fate for one in run_restarts(machine, SERVICES).results} == {"given up after 4 tries: it needs you"}
+    assert machine.state.pending is None
+    machine.now += 1000.0
+    assert run_restarts(machine, SERVICES) == FollowUpReport()
+    assert machine.restarted == [NOVA, AGENT] * 4
+    assert machine.state.counters.restart_failures == {NOVA: 4, AGENT: 4}
+
+
+def failed_once() -> FakeMachine:
+    """nova-compute did not come up, the agent did; half a minute later all would be well."""
+    machine = FakeMachine()
+    machine.outcome, machine.dies_after = UnitOutcome.FAILED, 1
+    machine.units[AGENT] = UnitState(AGENT, "loaded", "active", 101.0)
+    assert run_restarts(machine, SERVICES).retry_at == 140.0
+    machine.outcome, machine.now = UnitOutcome.DONE, 140.0
+    return machine
+
+
+def test_a_retry_that_succeeds_is_the_last() -> None:
+    machine = failed_once()
+    report = run_restarts(machine, SERVICES)
+    assert report == FollowUpReport((UnitResult(NOVA, UnitOutcome.DONE),), pci_addresses=(PF,))
+    assert (machine.state.pending, machine.restarted) == (None, [NOVA, NOVA])
+    assert (machine.state.counters.restarts, machine.state.counters.restart_failures) == ({NOVA: 1}, {NOVA: 1})
+    machine.units[NOVA] = UnitState(NOVA, "loaded", "failed")
+    assert run_restarts(machine, SERVICES) == FollowUpReport()
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        UnitState(NOVA, "loaded", "active", 120.0),
+        UnitState(NOVA, "loaded", "inactive"),
+        UnitState(NOVA, "masked", "failed"),
+    ],
+    ids=lambda one: f"{one.load_state}-{one.active_state}",
+)
+def test_a_failed_unit_that_somebody_else_saw_to_is_left_alone(unit: UnitState) -> None:
+    machine = failed_once()
+    machine.units[NOVA] = unit
+    assert run_restarts(machine, SERVICES) == FollowUpReport(pci_addresses=(PF,))
+    assert (machine.state.pending, machine.restarted) == (None, [NOVA])
+
+
+@pytest.mark.parametrize("state", ["activating", "deactivating"])
+def test_a_failed_unit_that_systemd_is_at_is_waited_for(state: str) -> None:
+    machine = failed_once()
+    machine.units[NOVA] = UnitState(NOVA, "loaded", state, 50.0 if state == "activating" else 0.0)
+    assert run_restarts(machine, SERVICES).retry_at == 170.0
+    assert machine.state.pending == PendingRestart(100.0, (PF,), {NOVA: FailedRestart(1, 110.0)})
+    assert machine.restarted == [NOVA]
+
+
+def test_a_unit_that_somebody_saw_to_is_forgotten_while_another_waits() -> None:
+    machine = failed_once()
+    machine.state = replace(
+        machine.state, pending=PendingRestart(100.0, (PF,), dict.fromkeys((NOVA, AGENT), FailedRestart(2, 110.0)))
+    )
+    assert run_restarts(machine, SERVICES).retry_at == 170.0
+    assert machine.state.pending == PendingRestart(100.0, (PF,), {NOVA: FailedRestart(2, 110.0)})
+
+
+def test_a_bus_that_dies_during_a_retry_costs_no_try() -> None:
+    machine = failed_once()
+    machine.dies_after = 0
+    assert [one.outcome for one in run_restarts(machine, SERVICES).results] == [UnitOutcome.BUS_ERROR]
+    assert machine.state.pending == PendingRestart(100.0, (PF,), {NOVA: FailedRestart(1, 110.0)})
+    machine.dies_after = 1
+    assert run_restarts(machine, SERVICES).results == (UnitResult(NOVA, UnitOutcome.DONE),)
+
+
+def test_a_job_that_has_not_ended_is_left_to_systemd() -> None:
+    machine = FakeMachine()
+    machine.outcome = UnitOutcome.TIMEOUT
+    assert {one.fate for one in run_restarts(machine, SERVICES).results} == {""}
+    assert (machine.state.pending, machine.state.counters.restart_failures) == (None, {NOVA: 1, AGENT: 1})
+
+
+def test_a_state_that_was_lost_meanwhile_stays_lost() -> None:
+    machine = FakeMachine()
+    machine.outcome = UnitOutcome.FAILED
+    machine.meanwhile = lambda: machine.save_state(State())
     run_restarts(machine, SERVICES)
-    assert machine.state.counters.restart_failures == {NOVA: 1, AGENT: 1}
     assert machine.state.pending is None
 
 

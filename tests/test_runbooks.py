@@ -18,7 +18,7 @@ from fakes_systemd import FakeUnit, fake_systemd
 from service import QUIET, running
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.events import follow_up_events
-from sriov_bootstrap.core.followup import FollowUpReport, UnitResult
+from sriov_bootstrap.core.followup import FollowUpReport, UnitResult, retry_failed
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State, dump
@@ -171,7 +171,8 @@ def test_what_the_log_says_of_a_restart_that_failed(tmp_path: Path) -> None:
     results: list[UnitResult] = []
     with fake_systemd(tmp_path, {NOVA: FakeUnit(job="failed")}) as (fake, _):
         restart_units([NOVA], job_timeout_seconds=10.0, on_result=results.append, bus_address=fake.address)
-    (event,) = follow_up_events(FollowUpReport(tuple(results)), FollowUpReport())
+    report, _ = retry_failed(FollowUpReport(tuple(results)), (), PendingRestart(1.0), now=2.0)
+    (event,) = follow_up_events(report, FollowUpReport())
     assert_said("SriovRestartFailing", event.text)
     (stays,) = follow_up_events(FollowUpReport(problem="no bus"), FollowUpReport())
     assert stays.text.startswith("restarts stay pending: ")

@@ -264,7 +264,12 @@ class HostMachine:
         return told.states if isinstance(told, answers.Units) else ()
 
     def restart_units(
-        self, names: Sequence[str], *, job_timeout_seconds: float, on_result: "Callable[[UnitResult], None]"
+        self,
+        names: Sequence[str],
+        *,
+        failed: frozenset[str],
+        job_timeout_seconds: float,
+        on_result: "Callable[[UnitResult], None]",
     ) -> None:
         """See restarts.Machine."""
         from sriov_bootstrap.commands import answers
@@ -274,7 +279,9 @@ class HostMachine:
 
             results: list[UnitResult] = []
             try:
-                systemd.restart_units(names, job_timeout_seconds=job_timeout_seconds, on_result=results.append)
+                systemd.restart_units(
+                    names, failed=failed, job_timeout_seconds=job_timeout_seconds, on_result=results.append
+                )
             except UnitError as error:
                 return answers.Restarted(tuple(results), error.message)
             return answers.Restarted(tuple(results))

@@ -44,7 +44,7 @@ def _may_force(plan: PassReport) -> bool:
 
 
 def restart_all(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
-    """Rounds until nothing has to wait any more; a bus that stays silent is left to the daemon, or to the next run."""
+    """Rounds until nothing has to wait any more; a silent bus and units that failed are left to the daemon."""
     results: tuple[object, ...] = ()
     report = FollowUpReport()
     for _ in range(BUS_TRIES):
@@ -67,7 +67,8 @@ def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
     for unit in follow_up.results:
-        ending = "" if unit.outcome is UnitOutcome.DONE else f": {unit.message}"
+        fate = f"; {unit.fate}" if unit.fate else ""
+        ending = "" if unit.outcome is UnitOutcome.DONE else f": {unit.message}{fate}"
         print(f"{unit.unit}: restart {unit.outcome}{ending}")
     for problem in (*report.notes, *([f"restarts stay pending: {follow_up.problem}"] if follow_up.problem else [])):
         sys.stderr.write(f"sriov-bootstrap: {problem}\n")

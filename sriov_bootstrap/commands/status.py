@@ -74,6 +74,7 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
         notes.append(f"doctor had {number} when the daemon looked: sriov-bootstrap doctor")
     if saved.pending:
         notes.append("restarts are pending, because VFs changed of: " + ", ".join(saved.pending.pci_addresses))
+        notes += [f"{name}: its restart has failed, and is tried again" for name in saved.pending.failed]
     if not saved.counters.passes:
         notes.append("no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once")
     elif saved.passed_at and (age := machine.monotonic() - saved.passed_at) > LATE_SECONDS:

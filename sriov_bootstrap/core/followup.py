@@ -3,19 +3,27 @@
 A unit needs a restart only if it started before the change: systemd's own timestamps say so. Thus nothing restarts at
 boot (consumers start after us), a restart that somebody else did counts as done, and a crash between a write and its
 restart neither loses the restart nor does it twice.
+
+A unit that our restart has stopped and that did not start is tried again, three times: its trouble may be a database
+that is away for a minute, and nobody else starts it. In between systemd has its turn (Restart=): a unit that is
+starting or stopping by itself is waited for. One that is inactive was stopped by somebody, and stays so.
 """
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
-from sriov_bootstrap.core.state import PendingRestart
+from sriov_bootstrap.core.state import FailedRestart, PendingRestart
 
 RUNNING = frozenset({"active", "activating", "reloading", "refreshing"})
+IN_BETWEEN = frozenset({"activating", "deactivating"})
+RESTART_RETRY_SECONDS = (30.0, 60.0, 120.0)
+IN_BETWEEN_SECONDS = 300.0  # after a failure: one that restarts itself for ever is not looked at for ever
 # Closing a file sends no event, and neither does a kernel that recovers.
 RETRIED = frozenset({Reason.IN_USE, Reason.STUCK, Reason.BLOCKED, Reason.VFS_INCOMPLETE})
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -38,13 +46,16 @@ class Need(StrEnum):
     """What a unit needs after VFs changed."""
 
     RESTART = "restart"
+    START = "start"  # our restart has stopped it, and it did not come up
     WAIT = "wait"
+    WAIT_TO_RETRY = "wait to try again"
+    GIVEN_UP = "given up"
     STARTED_SINCE = "started since the change"
     NOT_RUNNING = "not running"
 
 
 class UnitPlan(Struct, frozen=True):
-    """One unit's need; `due_at` on CLOCK_MONOTONIC says until when a WAIT lasts."""
+    """One unit's need; `due_at` on CLOCK_MONOTONIC says until when a wait lasts."""
 
     name: str
     need: Need
@@ -61,24 +72,27 @@ class UnitOutcome(StrEnum):
 
 
 class UnitResult(Struct, frozen=True):
-    """One restart and its end."""
+    """One restart and its end. `fate`: what becomes of one that failed, in words."""
 
     unit: str
     outcome: UnitOutcome
     seconds: float = 0.0
     message: str = ""
+    fate: str = ""
 
 
 class FollowUpReport(Struct, frozen=True):
-    """One round of restarts. `due_at` is when the next one should be (CLOCK_MONOTONIC), None when nothing is pending.
+    """One round of restarts. `due_at` is when the next one should be (CLOCK_MONOTONIC), None when no unit has to wait.
 
-    `problem` says why the bus could not be used: the restarts stay pending.
+    `retry_at`: the same for units whose restart has failed. `problem` says why the bus could not be used: the restarts
+    stay pending.
     """
 
     results: tuple[UnitResult, ...] = ()
     due_at: float | None = None
     problem: str = ""
     pci_addresses: tuple[str, ...] = ()
+    retry_at: float | None = None
 
 
 def plan_restarts(
@@ -89,13 +103,68 @@ def plan_restarts(
 
 
 def _plan_unit(unit: UnitState, pending: PendingRestart, services: Services, now: float) -> UnitPlan:
-    if unit.active_state not in RUNNING or unit.load_state == "masked":
+    failed = pending.failed.get(unit.name)
+    if unit.load_state == "masked":
+        return UnitPlan(unit.name, Need.NOT_RUNNING)
+    if failed and unit.active_state in IN_BETWEEN and now < failed.at + IN_BETWEEN_SECONDS:
+        return UnitPlan(unit.name, Need.WAIT_TO_RETRY, now + RESTART_RETRY_SECONDS[0])
+    if unit.active_state not in RUNNING and not (failed and unit.active_state == "failed"):
         return UnitPlan(unit.name, Need.NOT_RUNNING)
     changed_at = now if pending.changed_at is None else pending.changed_at
     if unit.started_at > changed_at:
         return UnitPlan(unit.name, Need.STARTED_SINCE)
+    if failed:
+        return _plan_retry(unit, failed, changed_at, now)
     due_at = unit.started_at + services.min_interval_seconds
     return UnitPlan(unit.name, Need.RESTART) if due_at <= now else UnitPlan(unit.name, Need.WAIT, due_at)
+
+
+def _plan_retry(unit: UnitState, failed: FailedRestart, changed_at: float, now: float) -> UnitPlan:
+    due_at = _retry_at(failed) if failed.at > changed_at else failed.at + RESTART_RETRY_SECONDS[0]
+    if due_at is None:
+        return UnitPlan(unit.name, Need.GIVEN_UP)
+    if due_at > now:
+        return UnitPlan(unit.name, Need.WAIT_TO_RETRY, due_at)
+    return UnitPlan(unit.name, Need.RESTART if unit.active_state in RUNNING else Need.START)
+
+
+def _retry_at(failed: FailedRestart) -> float | None:
+    """None when it has been tried often enough."""
+    if failed.tries > len(RESTART_RETRY_SECONDS):
+        return None
+    return failed.at + RESTART_RETRY_SECONDS[failed.tries - 1]
+
+
+def retry_failed(
+    report: FollowUpReport, plans: Iterable[UnitPlan], pending: PendingRestart, *, now: float
+) -> tuple[FollowUpReport, dict[str, FailedRestart]]:
+    """What becomes of the restarts that failed in this round, and which units are still to be tried again.
+
+    A job that has not ended (TIMEOUT) is systemd's, which goes on with it.
+    """
+    waiting = [one for one in plans if one.need is Need.WAIT_TO_RETRY]
+    kept = {one.name: pending.failed[one.name] for one in waiting}
+    dues, results = [one.due_at for one in waiting], []
+    for result in report.results:
+        fate = ""
+        if result.outcome is UnitOutcome.FAILED:
+            failed = FailedRestart(_tries(result.unit, pending) + 1, now)
+            if (due_at := _retry_at(failed)) is None:
+                fate = f"given up after {failed.tries} tries: it needs you"
+            else:
+                fate = f"tried again in {due_at - now:.0f} s"
+                kept[result.unit] = failed
+                dues.append(due_at)
+        elif result.outcome is UnitOutcome.BUS_ERROR and result.unit in pending.failed:
+            kept[result.unit] = pending.failed[result.unit]
+        results.append(replace(result, fate=fate))
+    return replace(report, results=tuple(results), retry_at=min(dues, default=None)), kept
+
+
+def _tries(unit: str, pending: PendingRestart) -> int:
+    """How often it has failed since the last change: each change is worth its own tries."""
+    failed = pending.failed.get(unit)
+    return failed.tries if failed and pending.changed_at is not None and failed.at > pending.changed_at else 0
 
 
 def retry_delay_seconds(failures: int) -> float | None:

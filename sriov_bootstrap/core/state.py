@@ -19,14 +19,23 @@ LATE_SECONDS = 1300.0  # two safety nets: a daemon that runs has made a pass sin
 DURATION_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # seconds; a first pass may take minutes
 
 
+class FailedRestart(Struct, frozen=True):
+    """A unit that did not come up when it was restarted: how often in a row, and when the last time."""
+
+    tries: int
+    at: float
+
+
 class PendingRestart(Struct, frozen=True):
     """VFs changed and their consumers may not know. Times on CLOCK_MONOTONIC, the one that systemd's timestamps use.
 
     `changed_at` None: a write was begun and its end not yet noted; it stays None only if the pass died.
+    `failed`: units whose restart is tried again.
     """
 
     changed_at: float | None = None
     pci_addresses: tuple[str, ...] = ()
+    failed: dict[str, FailedRestart] = {}
 
 
 class Counters(Struct, frozen=True):
@@ -116,8 +125,16 @@ def dump(saved: State) -> bytes:
 
 def begin_write(saved: State, pci_addresses: tuple[str, ...]) -> State:
     """Before the first VF write: what must be remembered if this process dies in the middle."""
-    earlier = saved.pending.pci_addresses if saved.pending else ()
-    return replace(saved, pending=PendingRestart(None, tuple(sorted({*earlier, *pci_addresses}))))
+    return replace(saved, pending=_with_change(saved.pending, None, pci_addresses))
+
+
+def _with_change(
+    pending: PendingRestart | None, changed_at: float | None, addresses: tuple[str, ...]
+) -> PendingRestart:
+    """A unit that an earlier change has cost its life stays one to be tried again."""
+    earlier = pending or PendingRestart()
+    both = tuple(sorted({*earlier.pci_addresses, *addresses}))
+    return replace(earlier, changed_at=changed_at, pci_addresses=both)
 
 
 def lost_vfs(saved: State, pfs: tuple[PfFacts, ...]) -> dict[str, int]:
@@ -244,8 +261,7 @@ def fold(
     """The state after a pass. `pfs` are all PFs as they are now; `changed` those with a rule whose VFs changed."""
     pending = saved.pending
     if changed:
-        earlier = pending.pci_addresses if pending else ()
-        pending = PendingRestart(now_monotonic, tuple(sorted({*earlier, *changed})))
+        pending = _with_change(pending, now_monotonic, changed)
     elif pending and pending.changed_at is None:  # the pass that began it died: now is the latest it can have been
         pending = replace(pending, changed_at=now_monotonic)
     return replace(
@@ -269,13 +285,12 @@ def fold_release(
     `changed_at`: when its VFs went (CLOCK_MONOTONIC), None if they did not.
     """
     now = incarnations_at(address, pfs)
-    earlier = saved.pending.pci_addresses if saved.pending else ()
     leftovers = tuple(one for one in saved.report.leftovers if one.pci_address != address or now)
     return replace(
         saved,
         report=replace(saved.report, jam=jam, leftovers=leftovers),
         changed_at=saved.changed_at if changed_at is None else changed_at,
-        pending=saved.pending if changed_at is None else PendingRestart(changed_at, tuple(sorted({*earlier, address}))),
+        pending=saved.pending if changed_at is None else _with_change(saved.pending, changed_at, (address,)),
         known=saved.known | {address: now},
         ours=still_ours(saved.ours, pfs),
     )

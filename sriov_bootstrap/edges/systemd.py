@@ -65,16 +65,19 @@ def unit_states(
 def restart_units(
     names: Sequence[str],
     *,
+    failed: frozenset[str] = frozenset(),
     job_timeout_seconds: float,
     on_result: Callable[[UnitResult], None],
     bus_address: str | None = None,
 ) -> None:
     """Restarts all at the same time, and tells the end of each as it comes; all is over after `job_timeout_seconds`.
 
+    One that has stopped meanwhile is left alone, but those of `failed` are started where they have failed.
     Raises UnitError when the bus could not be used; units whose restart was under way have got their results before.
     """
     if names:
-        asyncio.run(_restart_units(list(dict.fromkeys(names)), _address(bus_address), job_timeout_seconds, on_result))
+        wanted = {name: RUNNING | {"failed"} if name in failed else RUNNING for name in names}
+        asyncio.run(_restart_units(wanted, _address(bus_address), job_timeout_seconds, on_result))
 
 
 def _address(bus_address: str | None) -> str:
@@ -98,22 +101,30 @@ async def _unit_state(systemd: "_Systemd", unit: list[Any]) -> UnitState:
 
 
 async def _restart_units(
-    names: list[str], address: str, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+    wanted: dict[str, frozenset[str]],
+    address: str,
+    job_timeout_seconds: float,
+    on_result: Callable[[UnitResult], None],
 ) -> None:
+    """`wanted`: name -> the states from which it may be restarted."""
     async with _connected(address, job_timeout_seconds) as systemd:
         await systemd.subscribe()
-        restarts = (_restart(systemd, name, job_timeout_seconds, on_result) for name in names)
+        restarts = (_restart(systemd, unit, job_timeout_seconds, on_result) for unit in wanted.items())
         problems = [error for error in await asyncio.gather(*restarts, return_exceptions=True) if error is not None]
         if problems:
             raise problems[0]
 
 
 async def _restart(
-    systemd: "_Systemd", name: str, job_timeout_seconds: float, on_result: Callable[[UnitResult], None]
+    systemd: "_Systemd",
+    unit: tuple[str, frozenset[str]],
+    job_timeout_seconds: float,
+    on_result: Callable[[UnitResult], None],
 ) -> None:
+    name, states = unit
     began = time.monotonic()
     try:
-        outcome, message = await _run_job(systemd, name, job_timeout_seconds)
+        outcome, message = await _run_job(systemd, name, states, job_timeout_seconds)
     except UnitError as error:
         message = f"{name}: cannot tell how its restart ended: {error.message}"
         on_result(UnitResult(name, UnitOutcome.BUS_ERROR, time.monotonic() - began, message))
@@ -121,11 +132,13 @@ async def _restart(
     on_result(UnitResult(name, outcome, time.monotonic() - began, message))
 
 
-async def _run_job(systemd: "_Systemd", name: str, job_timeout_seconds: float) -> tuple[UnitOutcome, str]:
+async def _run_job(
+    systemd: "_Systemd", name: str, states: frozenset[str], job_timeout_seconds: float
+) -> tuple[UnitOutcome, str]:
     look = f"see `systemctl status {name}` and `journalctl -u {name}`"
     try:
         # TryRestartUnit does nothing on a unit that is activating, RestartUnit starts one that has stopped: so look.
-        if not any(unit[3] in RUNNING for unit in await systemd.list_units([name])):
+        if not any(unit[3] in states for unit in await systemd.list_units([name])):
             return UnitOutcome.DONE, f"{name}: not running any more"
         result = await systemd.job_result(await systemd.restart(name))
     except _RefusedError as error:

@@ -244,5 +244,8 @@ def test_a_host_without_a_bus_says_so_for_states_and_restarts(machine: HostMachi
         machine.unit_states(["nova-compute.service"])
     with pytest.raises(UnitError, match="no bus"):
         machine.restart_units(
-            ["nova-compute.service"], job_timeout_seconds=1.0, on_result=lambda one: pytest.fail(str(one))
+            ["nova-compute.service"],
+            failed=frozenset(),
+            job_timeout_seconds=1.0,
+            on_result=lambda one: pytest.fail(str(one)),
         )

@@ -147,7 +147,13 @@ def test_json_is_the_whole_report(tree: HostTree, shell: Shell) -> None:
     code, out, err = shell.run("--once", "--json")
     answer = json.loads(out)
     assert (code, err) == (3, "")
-    assert answer["restarts"] == {"results": [], "due_at": None, "problem": "", "pci_addresses": []}
+    assert answer["restarts"] == {
+        "results": [],
+        "due_at": None,
+        "problem": "",
+        "pci_addresses": [],
+        "retry_at": None,
+    }
     (pf,) = answer["report"]["pfs"]
     assert (pf["rule"], pf["state"], pf["reason"], pf["num_vfs"]) == ("tenant-a", "degraded", "exceeds_max", 4)
 

@@ -10,7 +10,7 @@ from fakes_host import HostTree, rule
 from sriov_bootstrap import __version__
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.plan import Jam
-from sriov_bootstrap.core.state import Counters, State, dump
+from sriov_bootstrap.core.state import Counters, FailedRestart, PendingRestart, State, dump
 from sriov_bootstrap.edges.files import Files
 
 NEVER_RUN = "note: no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once\n"
@@ -148,6 +148,15 @@ def test_a_stuck_write_is_shown_with_its_age(tree: HostTree, capsys: pytest.Capt
     stuck = f"{PF}: set sriov_numvfs from 4 to 0 has not come back (process 4711 waits in the kernel)"
     assert "degraded: stuck" in out
     assert f"note: {stuck}, for " in out
+
+
+def test_a_unit_that_did_not_come_up_is_named(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    pending = PendingRestart(1.0, ("0000:3b:00.0",), {"nova-compute.service": FailedRestart(1, 2.0)})
+    Files(str(tree.root)).save_state(dump(State(boot_id="b007", pending=pending, counters=Counters(passes=3))))
+    assert status(tree) == 0
+    out = capsys.readouterr().out
+    assert "note: restarts are pending, because VFs changed of: 0000:3b:00.0\n" in out
+    assert "note: nova-compute.service: its restart has failed, and is tried again\n" in out
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from sriov_bootstrap.core import state
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Action, Jam, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, Short, WriteFile
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
-from sriov_bootstrap.core.state import Counters, Handover, PendingRestart, State
+from sriov_bootstrap.core.state import Counters, FailedRestart, Handover, PendingRestart, State
 
 FOUR, TWO, EMPTY = make_pf(num_vfs=4), make_pf(num_vfs=2), make_pf()
 PROBING = make_pf(vfs=(make_vf(driver=""), make_vf(index=1)))
@@ -129,6 +129,16 @@ def test_any_bytes_are_a_state(data: bytes) -> None:
 )
 def test_what_a_write_may_change_is_noted_before_it(pending: PendingRestart | None, addresses: tuple[str, ...]) -> None:
     assert state.begin_write(State(pending=pending), (PF2,)).pending == PendingRestart(None, addresses)
+
+
+def test_a_unit_that_did_not_come_up_is_not_forgotten_for_a_newer_change() -> None:
+    failed = {"nova-compute.service": FailedRestart(2, 60.0)}
+    saved = state.begin_write(State(pending=PendingRestart(50.0, (PF,), failed)), (PF2,))
+    assert saved.pending == PendingRestart(None, (PF, PF2), failed)
+    report = PassReport()
+    after = state.fold(saved, report, (), now_monotonic=70.0, changed=(PF2,), handover=Handover())
+    assert after.pending == PendingRestart(70.0, (PF, PF2), failed)
+    assert state.load(state.dump(after), boot_id="")[0] == after
 
 
 SAVED = State(report=PassReport(pfs=(LINE,)), known={PF: SEEN, PF2: SEEN}, counters=Counters(passes=1))

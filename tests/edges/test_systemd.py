@@ -23,10 +23,12 @@ def fake(tmp_path: Path) -> Iterator[FakeSystemd]:
         yield fake
 
 
-def restart(fake: FakeSystemd, *names: str, timeout_seconds: float = 10.0) -> dict[str, UnitResult]:
+def restart(
+    fake: FakeSystemd, *names: str, failed: frozenset[str] = frozenset(), timeout_seconds: float = 10.0
+) -> dict[str, UnitResult]:
     results: list[UnitResult] = []
     systemd.restart_units(
-        names, job_timeout_seconds=timeout_seconds, on_result=results.append, bus_address=fake.address
+        names, failed=failed, job_timeout_seconds=timeout_seconds, on_result=results.append, bus_address=fake.address
     )
     assert len({result.unit for result in results}) == len(results)
     return {result.unit: result for result in results}
@@ -98,6 +100,19 @@ def test_a_unit_that_has_stopped_meanwhile_is_not_started(fake: FakeSystemd, sta
     fake.units = {NOVA: FakeUnit(state)}
     result = restart(fake, NOVA)[NOVA]
     assert (result.outcome, result.message) == (UnitOutcome.DONE, f"{NOVA}: not running any more")
+    assert not fake.calls
+
+
+def test_a_unit_that_our_restart_has_felled_is_started(fake: FakeSystemd) -> None:
+    fake.units = {NOVA: FakeUnit("failed"), AGENT: FakeUnit("failed")}
+    results = restart(fake, NOVA, AGENT, failed=frozenset({NOVA}))
+    assert [one.message for one in results.values() if one.message] == [f"{AGENT}: not running any more"]
+    assert fake.calls == [("RestartUnit", NOVA, "replace")]
+
+
+def test_a_unit_that_an_operator_has_stopped_meanwhile_stays_stopped(fake: FakeSystemd) -> None:
+    fake.units = {NOVA: FakeUnit("inactive")}
+    assert restart(fake, NOVA, failed=frozenset({NOVA}))[NOVA].message == f"{NOVA}: not running any more"
     assert not fake.calls
 
 

@@ -97,7 +97,7 @@ it. Ports of the type direct need --no-security-group or port security switched 
         """\
 The agent reads the VFs of a PF once, and never again as long as the PF's netdev is there. It runs since before VFs
 were made anew, so it does not know them: their ports stay DOWN. sriov-bootstrap restarts it a few seconds after a
-change; here that has not happened for more than five minutes.
+change, and tries a restart that fails three times more; here it has not happened for more than five minutes.
 
 Looked at: when the VFs changed, in /run/sriov-bootstrap/state.json; when the unit started, by systemd.
 

@@ -89,7 +89,8 @@ What to do: journalctl -b -u sriov-bootstrap.service, then systemctl restart sri
 VFs changed, and a service that has seen the old ones was not restarted. The SR-IOV agent never finds new VFs by
 itself: ports on them do not come up.
 
-Looked at: the pending restart in state.json, and the waits that [services] allows for.
+Looked at: the pending restart in state.json, and the waits that [services] allows for; one that has failed has its
+tries as well.
 
 What to do: sriov-bootstrap --once makes a round of restarts and says what fails; sriov-bootstrap status names the PFs.
 """,

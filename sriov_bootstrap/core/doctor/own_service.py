@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.service_survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.core.facts import is_vfio
+from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.ours import Ours, leftovers
 from sriov_bootstrap.core.plan import Reason
@@ -131,8 +132,11 @@ def _work(host: Host, state: State) -> Iterator[Finding]:
 def _restarts(host: Host, pending: PendingRestart | None, age: float | None) -> Iterator[Finding]:
     services = host.config.services
     patience = services.settle_seconds + services.min_interval_seconds + services.job_timeout_seconds
+    if pending and pending.failed:
+        patience += sum(RESTART_RETRY_SECONDS) + len(RESTART_RETRY_SECONDS) * services.job_timeout_seconds
     if pending and age is not None and age > patience:
-        problem = f"nova-compute or the agent has still to be restarted: VFs changed {age / 60:.0f} minutes ago"
+        who = " and ".join(pending.failed) or "nova-compute or the agent"
+        problem = f"{who} has still to be restarted: VFs changed {age / 60:.0f} minutes ago"
         evidence = f"restarts are pending for {', '.join(pending.pci_addresses)}"
         yield Finding("SB-W709", "host", problem, evidence, f"sriov-bootstrap --once, or: {JOURNAL}")
 

@@ -16,7 +16,7 @@ from sriov_bootstrap.core.doctor.service_survey import (
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
-from sriov_bootstrap.core.state import PendingRestart, State
+from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 
 CONFIG = "/etc/sriov-bootstrap/config.toml"
 RUNS = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
@@ -24,6 +24,7 @@ HOST = Host(make_config(make_rule()), resolve(make_config(make_rule()), (make_pf
 REPORT = PassReport(started_at=900.0, seconds=5.0, config_files=(CONFIG,), config_checksums=(7,))
 
 
+FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 200.0)})
 NAMED = State(report=PassReport(config_files=("/root/a.toml",), config_checksums=(1,)))
 
 
@@ -66,6 +67,7 @@ def reported(*pfs: PfReport) -> State:
         pytest.param(service(state=State(report=PassReport(config_files=(CONFIG,)))), id="an older state.json"),
         pytest.param(service(state=NAMED), id="a pass with files by name"),
         pytest.param(service(state=state(pending=PendingRestart(1.0, (PF,))), pending_age=60.0), id="restarts are due"),
+        pytest.param(service(state=state(pending=FAILED), pending_age=600.0), id="a restart that failed has its tries"),
         pytest.param(service(state=state(pending=PendingRestart(None, (PF,)))), id="a write is under way"),
         pytest.param(service(jam=Jam(1, PF, "x", 0.0, is_overdue=False)), id="a write that may still end"),
         pytest.param(service(state=reported(bad(Reason.STUCK))), id="stuck in the last pass, and no more"),
@@ -187,8 +189,15 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             service(state=state(pending=PendingRestart(1.0, (PF,))), pending_age=600.0),
             "SB-W709",
             "host",
-            "10 minutes ago",
+            "nova-compute or the agent has still to be restarted: VFs changed 10 minutes ago",
             id="restart",
+        ),
+        pytest.param(
+            service(state=state(pending=FAILED), pending_age=1200.0),
+            "SB-W709",
+            "host",
+            "nova-compute.service has still to be restarted: VFs changed 20 minutes ago",
+            id="restart that failed",
         ),
         pytest.param(
             service(access_problems=("/etc/w.yaml: broken",)), "SB-E714", "/etc/w.yaml", "broken", id="web config"
