@@ -1,7 +1,7 @@
 """Reads what `doctor` wants to know of nova and neutron: the edges as the eyes of core/doctor/openstack_checks.py."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -98,20 +98,22 @@ class _Look:
     def _understood(self, kind: Kind, unit: str, texts: tuple[str, ...]) -> Started:
         if unit.startswith("kolla-") and (contained := self._contained(kind, unit)):
             return contained
-        words = unit_files.exec_start(texts)
+        files = self._texts.read_matching(*unit_files.environment_files(texts)).values()
+        environment = unit_files.environment(texts, files)
+        words = unit_files.exec_start(texts, environment)
         user = (unit_files.service_values(texts, "User") or ["root"])[-1]
         if words and words[0].startswith("/etc/init.d/"):
-            words = self._script_words(words[0])
+            words = self._script_words(words[0], environment)
         words = oslo_files.service_argv(words)
         if not words or not (words[0].endswith(kind.program) or _names_files(words)):
             self.note(f"{unit}: which files its service reads: its ExecStart is not understood")
             return Started(unit, (), user)
         return Started(unit, words, user)
 
-    def _script_words(self, path: str) -> tuple[str, ...]:
+    def _script_words(self, path: str, environment: Mapping[str, str]) -> tuple[str, ...]:
         script = self._texts.read(path)
         there = self._machine.files.existing(init_script.paths_in(script))
-        return init_script.script_argv(script, self._texts.read_matching(init_script.DEFAULTS), there)
+        return init_script.script_argv(script, self._texts.read_matching(init_script.DEFAULTS), there, environment)
 
     def _contained(self, kind: Kind, unit: str) -> Started | None:
         folder = f"{KOLLA_FOLDER}/{kind.container}"

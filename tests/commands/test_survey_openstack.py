@@ -93,6 +93,31 @@ def test_a_drop_in_replaces_the_command(tree: HostTree) -> None:
     assert [file.path for file in seen.strays] == [f"{ML2}/sriov_agent.ini"]
 
 
+def test_a_command_may_have_its_arguments_from_the_environment(tree: HostTree) -> None:
+    add_unit(tree, "neutron-sriov-nic-agent", "/usr/bin/neutron-sriov-nic-agent --config-file ${MAIN} $OPTIONS")
+    text = f"[Service]\nEnvironment=MAIN={NEUTRON}\nEnvironmentFile=-/etc/sysconfig/agent\nEnvironmentFile=-/absent\n"
+    tree.write("etc/systemd/system/neutron-sriov-nic-agent.service.d/x.conf", text)
+    tree.write("etc/sysconfig/agent", f'OPTIONS="--config-file {ML2}/sriov_agent.ini --debug"\n')
+    tree.write(NEUTRON[1:], "[DEFAULT]\n")
+    tree.write(f"{ML2[1:]}/sriov_agent.ini", "[DEFAULT]\n")
+    seen = survey(tree)
+    assert read_by(seen.agent) == [NEUTRON, f"{ML2}/sriov_agent.ini"]
+    assert (seen.strays, seen.unseen) == ((), ())
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_drop_in_that_is_masked_replaces_nothing(tree: HostTree, *, is_link: bool) -> None:
+    add_debian(tree, "neutron-sriov-agent")
+    text = f"[Service]\nExecStart=\nExecStart=/usr/bin/neutron-sriov-nic-agent --config-file={NEUTRON}\n"
+    tree.write("usr/lib/systemd/system/neutron-sriov-agent.service.d/x.conf", text)
+    assert read_by(survey(tree).agent) == [NEUTRON]
+    mask = tree.write("etc/systemd/system/neutron-sriov-agent.service.d/x.conf", "")
+    if is_link:
+        mask.unlink()
+        mask.symlink_to("/dev/null")
+    assert read_by(survey(tree).agent) == [NEUTRON, f"{ML2}/sriov_agent.ini"]
+
+
 def test_etc_default_replaces_the_arguments(tree: HostTree) -> None:
     add_debian(tree, "neutron-sriov-agent")
     tree.write("etc/default/neutron-sriov-agent", f'DAEMON_ARGS="--config-file={NEUTRON}"\nUSE_SYSLOG=yes\n')

@@ -47,9 +47,14 @@ def paths_in(script: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(PATHS.findall(script)))
 
 
-def script_argv(script: str, sources: Mapping[str, str], there: frozenset[str]) -> tuple[str, ...]:
-    """() if it is no such script. `sources`: texts of files that it may read; `there`: of `paths_in`, what exists."""
-    said = dict(GIVEN)
+def script_argv(
+    script: str, sources: Mapping[str, str], there: frozenset[str], environment: Mapping[str, str] = GIVEN
+) -> tuple[str, ...]:
+    """() if it is no such script. `sources`: texts of files that it may read; `there`: of `paths_in`, what exists.
+
+    `environment`: what its unit gives it.
+    """
+    said = {**GIVEN, **environment}
     around = Surroundings(sources, there.union(sources))
     _run(script, said, around, DEPTH)
     if "NAME" not in said and "DAEMON" not in said:

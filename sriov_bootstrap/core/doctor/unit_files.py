@@ -1,5 +1,6 @@
 """Unit files of systemd, as far as it takes to know what a service starts: systemd.unit(5), systemd.service(5)."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from sriov_bootstrap.core.doctor.oslo_files import split
@@ -12,6 +13,10 @@ FOLDERS = (  # the first one that has the unit wins
     "/lib/systemd/system",
 )
 PULLED_IN = (".wants", ".requires", ".upholds")  # folders of links to the units that a unit pulls in
+SETTING = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+BRACED = re.compile(r"\$\$|\$\{([A-Za-z_]\w*)\}")
+BARE = re.compile(r"\$([A-Za-z_]\w*)")
+NOTHING: Mapping[str, str] = {}
 
 
 def drop_in_patterns(unit: str) -> tuple[str, ...]:
@@ -23,20 +28,49 @@ def drop_in_patterns(unit: str) -> tuple[str, ...]:
 
 
 def in_order(found: Mapping[str, str]) -> tuple[str, ...]:
-    """The texts of drop-ins, found in the order of the patterns, in the order in which systemd applies them."""
+    """The texts of drop-ins, found in the order of the patterns, in the order in which systemd applies them.
+
+    One that is empty, or a link to /dev/null, has the text "": thus it masks what it replaces.
+    """
     by_name = {path.rpartition("/")[2]: text for path, text in found.items()}
     return tuple(text for _, text in sorted(by_name.items()))
 
 
-def exec_start(texts: Iterable[str]) -> tuple[str, ...]:
+def exec_start(texts: Iterable[str], environment: Mapping[str, str] = NOTHING) -> tuple[str, ...]:
     """The words that start it, out of the unit and then its drop-ins; () if there are none."""
-    commands = service_values(texts, "ExecStart")
-    if not commands:
-        return ()
-    words = split(commands[-1])
-    is_renamed = "@" in words[0][: len(words[0]) - len(words[0].lstrip("@-:+!|"))] if words else False
-    program = words[0].lstrip("@-:+!|") if words else ""
-    return (program, *words[2 if is_renamed else 1 :]) if program else ()
+    words = split((service_values(texts, "ExecStart") or [""])[-1]) or ("",)
+    program = words[0].lstrip("@-:+!|")
+    prefixes = words[0].removesuffix(program)
+    rest = words[2 if "@" in prefixes else 1 :]
+    if ":" not in prefixes:
+        rest = tuple(one for word in rest for one in _expanded(word, environment))
+    return (program, *rest) if program else ()
+
+
+def _expanded(word: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """`$NAME` alone is as many words as its value has; `${NAME}` is a part of its word; no other `$NAME` is one."""
+    if bare := BARE.fullmatch(word):
+        return split(environment.get(bare[1], ""))
+    return (BRACED.sub(lambda found: environment.get(found[1], "") if found[1] else "$", word),)
+
+
+def environment_files(texts: Iterable[str]) -> tuple[str, ...]:
+    """Globs of the files that its EnvironmentFile= name; systemd takes absolute ones alone."""
+    named = (one.removeprefix("-") for one in service_values(texts, "EnvironmentFile"))
+    return tuple(one for one in named if one.startswith("/"))
+
+
+def environment(texts: Iterable[str], files: Iterable[str]) -> dict[str, str]:
+    """What its Environment= say, and then the texts of its files, which win: systemd.exec(5)."""
+    words = [word for value in service_values(texts, "Environment") for word in split(value)]
+    said = {found[1]: found[2] for word in words if (found := SETTING.fullmatch(word))}
+    lines = [line.strip() for text in files for line in _logical_lines(text)]
+    return said | {found[1]: _unquoted(found[2].strip()) for line in lines if (found := SETTING.fullmatch(line))}
+
+
+def _unquoted(value: str) -> str:
+    """Without the quotes around all of it; blanks need none there."""
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
 def service_values(texts: Iterable[str], option: str) -> list[str]:

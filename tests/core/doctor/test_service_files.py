@@ -74,6 +74,46 @@ def test_what_a_unit_starts(drop_ins: tuple[str, ...], words: tuple[str, ...]) -
     assert unit_files.exec_start((UNIT.decode(), *drop_ins)) == words
 
 
+ENVIRONMENT = {"ARGS": "--config-file /a  '--x=b c'", "FILE": "/c d", "NONE": ""}
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("/bin/x $ARGS y", ("--config-file", "/a", "--x=b c", "y")),
+        ("/bin/x --config-file=${FILE}", ("--config-file=/c d",)),
+        ("/bin/x ${FILE}", ("/c d",)),
+        ("/bin/x --config-file=$FILE $$FILE $${FILE}", ("--config-file=$FILE", "$FILE", "${FILE}")),
+        ("/bin/x $NONE $ABSENT ${ABSENT} $", ("", "$")),
+        ("-:/bin/x $ARGS ${FILE}", ("$ARGS", "${FILE}")),
+        ("@/bin/x shown $FILE", ("/c", "d")),
+    ],
+)
+def test_variables_of_a_command_are_those_of_its_unit(command: str, words: tuple[str, ...]) -> None:
+    assert unit_files.exec_start((f"[Service]\nExecStart={command}\n",), ENVIRONMENT) == ("/bin/x", *words)
+
+
+def test_the_environment_of_a_unit() -> None:
+    unit = '[Service]\nEnvironment=A=1 "B=2 3" nonsense\nEnvironment=C=4\n'
+    unit += "EnvironmentFile=-/etc/x*\nEnvironmentFile=/y\nEnvironmentFile=z\n"
+    assert unit_files.environment_files((unit,)) == ("/etc/x*", "/y")
+    files = ("# D=no\n; D=no\nC = 5\nD=--x '/a b' \nE=\"quoted 'e'\"\n", "F='f'\nD=one \\\n two\nnonsense\nG='\n")
+    said = {"A": "1", "B": "2 3", "C": "4", "D": "one  two", "E": "quoted 'e'", "F": "f", "G": "'"}
+    assert unit_files.environment((unit,), files) == said
+    assert unit_files.environment((unit, "[Service]\nEnvironment=\nEnvironment=A=9\n"), ()) == {"A": "9"}
+
+
+def test_a_script_has_the_environment_of_its_unit() -> None:
+    argv = init_script.script_argv('NAME=x\nDAEMON_ARGS="$DAEMON_ARGS --b"', {}, frozenset(), {"DAEMON_ARGS": "--a"})
+    assert argv == ("/usr/bin/x", "--a", "--b")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing"])
+def test_an_empty_drop_in_masks_one_of_its_name(text: str) -> None:
+    found = {"/lib/systemd/system/service.d/a.conf": UNIT.decode(), "/etc/systemd/system/x.service.d/a.conf": text}
+    assert unit_files.exec_start(unit_files.in_order(found)) == ()
+
+
 def test_drop_ins_of_a_name_replace_each_other_and_are_sorted() -> None:
     patterns = unit_files.drop_in_patterns("nova-compute.service")
     assert patterns[0] == "/lib/systemd/system/service.d/*.conf"
@@ -133,7 +173,10 @@ SCRIPT = (DEBIAN_HEADS["nova-compute"] + TAIL).encode()
 @fuzzed(data=spoilt(SCRIPT, UNIT) | st.binary(max_size=200))
 def test_any_script_and_unit_is_words(data: bytes) -> None:
     text = data.decode(errors="replace")
-    for words in (init_script.script_argv(text, {"/etc/default/x": text}, frozenset()), unit_files.exec_start((text,))):
+    for words in (
+        init_script.script_argv(text, {"/etc/default/x": text}, frozenset()),
+        unit_files.exec_start((text,), unit_files.environment((text,), (text,))),
+    ):
         assert all(isinstance(word, str) for word in words)
         assert isinstance(reading_steps(service_argv(words), "nova", "/h"), tuple)
     assert isinstance(unit_state.parse_unit_states(text), dict)
