@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.core.doctor import unit_files
+from sriov_bootstrap.core.doctor import modprobe, unit_files
 from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
 from sriov_bootstrap.edges import yaml_text
@@ -131,5 +131,4 @@ def _documents(sources: Texts, kind: Format, *texts: Text | None) -> Iterator[So
 
 def _modules(sources: Texts) -> Iterator[Source]:
     yield from (_source(Format.DRIVERCTL, text) for text in sources.folder("/etc/driverctl.d"))
-    for one in SYSTEM:
-        yield from (_source(Format.MODPROBE, text) for text in sources.folder(f"{one}/modprobe.d", ".conf"))
+    yield from (Source(Format.MODPROBE, path, text) for path, text in sources.read_matching(*modprobe.GLOBS).items())

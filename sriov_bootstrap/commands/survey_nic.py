@@ -42,7 +42,7 @@ def survey_nics(machine: HostMachine, host: Host, root: str) -> tuple[NicSurvey,
 
 
 def _modprobe_lines(machine: HostMachine, texts: Texts) -> tuple[modprobe.Line, ...]:
-    files = texts.read_matching(*(f"{folder}/*.conf" for folder in modprobe.FOLDERS))
+    files = texts.read_matching(*modprobe.GLOBS)
     return modprobe.parse(modprobe.effective(files), machine.procfs.kernel_command_line())
 
 
@@ -98,7 +98,7 @@ def _with_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: Te
         modules = {one: modprobe.claiming(aliases, one) for one in wanted}
         survey = replace(survey, modules=modules, has_module_list=bool(aliases))
     drivers = drivers_meant(host, survey)
-    if any(line.words[0] == "options" for line in survey.lines):
+    if any(modprobe.parameters(survey.lines, "max_vfs")):
         dep = texts.read(f"{folder}/modules.dep")
         survey = replace(survey, in_tree={driver: modprobe.is_in_tree(dep, driver) for driver in drivers})
     return survey

@@ -1,4 +1,11 @@
-"""modprobe.d(5), modules.alias and modules.dep, understood as far as a NIC's driver is concerned."""
+"""modprobe.d(5), modules.alias and modules.dep, understood as far as a NIC's driver is concerned.
+
+What counts is what libkmod does (libkmod-config.c, libkmod-util.c), which the manual tells in part. A file hides all of
+its name in lower folders before it is opened: empty, a link to /dev/null, or unreadable. A backslash takes the end of
+its line away and puts nothing there, in comments too; before any other character it falls away. `#` begins a comment
+only as the first character of such a joined line, so `options igb debug=1 # max_vfs=8` does set max_vfs. An `install`
+line runs instead of the load, and `options` count within it, so that both may give a parameter.
+"""
 
 import re
 from collections.abc import Iterator
@@ -8,17 +15,39 @@ from msgspec import Struct
 
 # Highest first: a file hides those of its name in the folders after it (kmod, libkmod/libkmod-config.c).
 FOLDERS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
+GLOBS = tuple(f"{folder}/*{ending}" for folder in FOLDERS for ending in (".conf", ".alias"))
 CMDLINE = "/proc/cmdline"
 DOES_NOTHING = re.compile(r"(?:/\w+)*/(?:true|false)$|^:$")
 ALIAS_PREFIX = len("pci:v00008086")
 ALIAS_DEVICE = len("pci:v00008086d000010CA")
 
 
-class Line(Struct, frozen=True):
-    """One line: `place` is `file:line`."""
+ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
-    place: str
+
+class Line(Struct, frozen=True):
+    """One line, after those that it joins; `number` 0: of the kernel's command line."""
+
+    path: str
+    number: int
     words: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """`file:line`."""
+        return f"{self.path}:{self.number}" if self.number else self.path
+
+    def __str__(self) -> str:
+        """As it stands there."""
+        return " ".join(self.words)
+
+
+class Parameter(Struct, frozen=True):
+    """A line that gives a module a parameter; `module` as that line spells it."""
+
+    line: Line
+    module: str
+    value: str
 
 
 def module_name(text: str) -> str:
@@ -38,26 +67,25 @@ def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[Line, .
     """Every line that says something; what the kernel's command line says of modules as if it stood in a file."""
     found = [line for path, text in texts.items() for line in _lines(path, text)]
     for word in command_line:
-        name, _, value = word.partition("=")
+        name, _, value = word.strip('"').partition("=")
         if name in {"modprobe.blacklist", "module_blacklist"}:
-            found += [Line(CMDLINE, ("blacklist", one)) for one in value.split(",") if one]
+            found += [Line(CMDLINE, 0, ("blacklist", one)) for one in value.split(",") if one]
         elif name.endswith(".max_vfs"):
-            found.append(Line(CMDLINE, ("options", name.removesuffix(".max_vfs"), f"max_vfs={value}")))
+            found.append(Line(CMDLINE, 0, ("options", name.removesuffix(".max_vfs"), f"max_vfs={value}")))
     return tuple(found)
 
 
 def _lines(path: str, text: str) -> Iterator[Line]:
-    """A backslash at the end of a line joins the next one to it."""
-    carried, began = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        began = began if carried else number
-        carried += line
-        if line.endswith("\\"):
-            carried = f"{carried[:-1]} "
+    carried, began = "", 1
+    for number, line in enumerate(f"{text}\n".split("\n"), 1):
+        is_joined = (len(line) - len(line.rstrip("\\"))) % 2 == 1
+        carried += line[:-1] if is_joined else line
+        if is_joined:
             continue
-        if (words := tuple(carried.split())) and not words[0].startswith("#"):
-            yield Line(f"{path}:{began}", words)
-        carried = ""
+        words = tuple(ESCAPE.sub(r"\1", carried).split())
+        if words and not words[0].startswith("#"):
+            yield Line(path, began, words)
+        carried, began = "", number + 1
 
 
 def blocking(lines: tuple[Line, ...], module: str) -> Line | None:
@@ -74,13 +102,13 @@ def blocking(lines: tuple[Line, ...], module: str) -> Line | None:
     return None
 
 
-def parameters(lines: tuple[Line, ...], module: str, name: str) -> Iterator[tuple[str, str]]:
-    """Place and value of every `options MODULE NAME=VALUE`."""
+def parameters(lines: tuple[Line, ...], name: str) -> Iterator[Parameter]:
+    """Every time that a module is given this one; the last of a line wins, unless the module refuses one before it."""
+    given = re.compile(rf"(?<![\w.-]){name}=[\"']?([^\s\"';&|]*)")
     for line in lines:
-        if line.words[:1] == ("options",) and module_name("".join(line.words[1:2])) == module_name(module):
-            for word in line.words[2:]:
-                if word.startswith(f"{name}="):
-                    yield line.place, word.removeprefix(f"{name}=")
+        if line.words[0] in {"options", "install"}:
+            for value in given.findall(" ".join(line.words[2:])):
+                yield Parameter(line, line.words[1], value)
 
 
 def claiming(modules_alias: str, modalias: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def _no_driver(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
         if line := modprobe.blocking(survey.lines, module):
             problem = f"it has no driver, because {module} is blocked"
             remedy = f"take that line out of {line.place}, then: modprobe {module}"
-            evidence = f"{line.place}: {' '.join(line.words)}; modules.alias: {module} drives {modalias}"
+            evidence = f"{line.place}: {line}; modules.alias: {module} drives {modalias}"
             return Finding("SB-E207", pf.pci_address, problem, evidence, remedy)
     evidence = f'no link driver in /sys/bus/pci/devices/{pf.pci_address}; rule "{wish.rule.name}" means it'
     if modules:
@@ -66,9 +66,11 @@ def _passed_on(pf: PfFacts) -> Finding:
 
 def check_parameters(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     """max_vfs, as old guides have it, for the drivers that our rules are about."""
+    given = tuple(modprobe.parameters(survey.lines, "max_vfs"))
     for driver in drivers_meant(host, survey):
-        for place, value in modprobe.parameters(survey.lines, driver, "max_vfs"):
-            if driver in MAX_VFS and (finding := _max_vfs(driver, place, value, in_tree=survey.in_tree.get(driver))):
+        for one in given:
+            is_its = driver in MAX_VFS and modprobe.module_name(one.module) == driver
+            if is_its and (finding := _max_vfs(driver, one, in_tree=survey.in_tree.get(driver))):
                 yield finding
 
 
@@ -87,19 +89,19 @@ def driverless(host: Host) -> tuple[PfFacts, ...]:
     return tuple(pf for pf in host.pfs if not pf.driver and (any_missing or pf.pci_address in ours))
 
 
-def _max_vfs(driver: str, place: str, value: str, *, in_tree: bool | None) -> Finding | None:
-    limit = MAX_VFS[driver]
+def _max_vfs(driver: str, given: modprobe.Parameter, *, in_tree: bool | None) -> Finding | None:
+    limit, place, value = MAX_VFS[driver], given.line.place, given.value
     numbers = [int(one, 0 if one[1:2] in {"x", "X"} else 10) for one in value.split(",") if NUMBER.fullmatch(one)]
     if not NUMBER.fullmatch(value) and in_tree is not False:
         problem = (
             f"max_vfs={value} is not one number, and the kernel's own {driver} refuses to load with it: no NIC at boot"
         )
         remedy = f"take it out of {place}; the rule's num_vfs does the work"
-        return Finding("SB-E212", place, problem, f"{place}: options {driver} max_vfs={value}", remedy)
+        return Finding("SB-E212", place, problem, f"{place}: {given.line}", remedy)
     if any(number > limit for number in numbers):
         problem = f"max_vfs={value} for {driver}, whose limit is {limit}: {ABOVE[driver]}"
         remedy = f"take it out of {place}; num_vfs in the rule does the work, up to {limit}"
-        return Finding("SB-E211", place, problem, f"{place}: options {driver} max_vfs={value}", remedy)
+        return Finding("SB-E211", place, problem, f"{place}: {given.line}", remedy)
     return None
 
 

@@ -69,7 +69,7 @@ def _bare(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) 
     )
     for module in modules:
         if line := modprobe.blocking(survey.lines, module):
-            evidence = f"{line.place}: {' '.join(line.words)}; {module} drives {vf.pci_address}"
+            evidence = f"{line.place}: {line}; {module} drives {vf.pci_address}"
             remedy = f'vf_driver = "none" in the rule if that is meant; else take that line out of {line.place}'
             return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
     evidence = f"VF {vf.index} {vf.pci_address} has no driver, though sriov_drivers_autoprobe is 1"

@@ -23,17 +23,39 @@ alias pci:v00008086d000010C9sv*
 
 
 def test_lines_are_joined_counted_and_stripped_of_comments() -> None:
+    path = "/etc/modprobe.d/a.conf"
     text = "# options igb max_vfs=1\n\noptions igb \\\n  max_vfs=32\n\tblacklist igbvf # why\nblacklist"
-    assert parse({"/etc/modprobe.d/a.conf": text}, ()) == (
-        Line("/etc/modprobe.d/a.conf:3", ("options", "igb", "max_vfs=32")),
-        Line("/etc/modprobe.d/a.conf:5", ("blacklist", "igbvf", "#", "why")),
-        Line("/etc/modprobe.d/a.conf:6", ("blacklist",)),
+    lines = parse({path: text}, ())
+    assert lines == (
+        Line(path, 3, ("options", "igb", "max_vfs=32")),
+        Line(path, 5, ("blacklist", "igbvf", "#", "why")),
+        Line(path, 6, ("blacklist",)),
     )
+    assert (lines[0].place, str(lines[0])) == (f"{path}:3", "options igb max_vfs=32")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("opt\\\nions igb max_vfs=\\\n8", ("options", "igb", "max_vfs=8")),
+        ("# a comment \\\noptions igb max_vfs=8", ()),
+        (" # options igb", ()),
+        ("alias a\\\\\nb", ("alias", "a\\")),
+        ('in\\stall igb \\"x', ("install", "igb", '"x')),
+        ("blacklist igb\\", ("blacklist", "igb")),
+        ("\\", ()),
+        ("\f\nblacklist\x85igb", ("blacklist", "igb")),
+    ],
+)
+def test_a_backslash_is_what_it_is_to_kmod(text: str, words: tuple[str, ...]) -> None:
+    assert tuple(word for line in parse({"f": text}, ())[:1] for word in line.words) == words
 
 
 def test_the_kernel_command_line_says_the_same_things() -> None:
-    words = ("modprobe.blacklist=igb,,ixgbe", "module_blacklist=ice", "igb.max_vfs=7", "quiet")
-    assert [line.words for line in parse({}, words)] == [
+    words = ("modprobe.blacklist=igb,,ixgbe", "module_blacklist=ice", '"igb.max_vfs=7"', "quiet")
+    lines = parse({}, words)
+    assert {line.place for line in lines} == {"/proc/cmdline"}
+    assert [line.words for line in lines] == [
         ("blacklist", "igb"),
         ("blacklist", "ixgbe"),
         ("blacklist", "ice"),
@@ -66,8 +88,16 @@ def test_what_keeps_a_module_from_loading(text: str, *, is_blocked: bool) -> Non
 
 
 def test_parameters_of_a_module() -> None:
-    lines = parse({"f": "options igb max_vfs=32 debug=1\noptions ixgbe max_vfs=3\noptions\nalias igb x"}, ())
-    assert list(parameters(lines, "igb", "max_vfs")) == [("f:1", "32")]
+    text = """\
+options igb max_vfs=32 debug=1 no.max_vfs=9 max_vfs="8"
+options my-nic xmax_vfs=3 # max_vfs=3
+options
+install igb
+install igb /sbin/modprobe -i igb max_vfs=7; true
+alias igb max_vfs=1
+"""
+    found = [(one.line.place, one.module, one.value) for one in parameters(parse({"f": text}, ()), "max_vfs")]
+    assert found == [("f:1", "igb", "32"), ("f:1", "igb", "8"), ("f:2", "my-nic", "3"), ("f:5", "igb", "7")]
 
 
 @pytest.mark.parametrize(

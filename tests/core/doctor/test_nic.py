@@ -263,6 +263,12 @@ def test_max_vfs_that_is_none_of_our_business(text: str, driver: str, *, in_tree
     assert not found(make_host(make_pf(num_vfs=4, driver=driver)), survey)
 
 
+def test_max_vfs_of_an_install_line_counts_as_well() -> None:
+    lines = modprobe.parse({"f": "install igb /sbin/modprobe -i igb max_vfs=32; true"}, ())
+    finding = the_one(make_host(make_pf(num_vfs=4)), NicSurvey(lines=lines))
+    assert (finding.code, finding.evidence) == ("SB-E211", "f:1: install igb /sbin/modprobe -i igb max_vfs=32; true")
+
+
 def test_a_list_from_elsewhere_is_judged_number_by_number() -> None:
     survey = NicSurvey(lines=modprobe.parse({"f": "options igb max_vfs=2,32,x"}, ()), in_tree={"igb": False})
     assert the_one(make_host(make_pf(num_vfs=4)), survey).code == "SB-E211"
