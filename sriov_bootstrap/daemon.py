@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from sriov_bootstrap.binding import Binding
 from sriov_bootstrap.core import events, followup
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import Handover, State
@@ -151,7 +152,7 @@ class Daemon:
         return (
             f"degraded: {bad[0].message}"
             if bad
-            else f"{sum(pf.num_vfs for pf in pfs)} VFs on {len(pfs)} PFs as desired"
+            else f"{counted(sum(pf.num_vfs for pf in pfs), 'VF')} on {counted(len(pfs), 'PF')} as desired"
         )
 
     # -- passes --

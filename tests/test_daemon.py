@@ -51,7 +51,7 @@ def test_ready_waits_for_the_first_pass(stage: Stage) -> None:
     stage.advance(30.0)
     assert not stage.is_ready
     stage.end_pass(make_state())
-    assert stage.host.notified[1] == "READY=1\nSTATUS=4 VFs on 1 PFs as desired"
+    assert stage.host.notified[1] == "READY=1\nSTATUS=4 VFs on 1 PF as desired"
 
 
 def test_ready_is_said_once(settled: Stage) -> None:
@@ -789,7 +789,7 @@ def test_every_report_is_published_and_what_is_new_in_it_logged_once(stage: Stag
     stage.advance(0.2)
     stage.end_pass(make_state())
     assert stage.texts[1:] == [f"{PF} (ens1f0): 4 VFs, as desired"]
-    assert stage.host.notified[-1] == "STATUS=4 VFs on 1 PFs as desired"
+    assert stage.host.notified[-1] == "STATUS=4 VFs on 1 PF as desired"
 
 
 def test_sinks_wait_while_the_boot_does(stage: Stage) -> None:

@@ -2,6 +2,8 @@
 
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core import decode
+from sriov_bootstrap.core.config import PfRule
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.errors import ExitCode
 
 
@@ -19,8 +21,12 @@ def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
     for file in files:
         print(f"read {file.path}")
     for rule in config.pf:
-        print(f'rule "{rule.name}": {rule.num_vfs} VFs on every PF with {rule.match}')
+        print(f'rule "{rule.name}": {_asked(rule)} on every PF with {rule.match}')
     if path:
         print(f"read {path}, and the files that it names")
     print("valid")
     return ExitCode.OK
+
+
+def _asked(rule: PfRule) -> str:
+    return counted(rule.num_vfs, "VF") if isinstance(rule.num_vfs, int) else f'num_vfs = "{rule.num_vfs}"'

@@ -9,6 +9,7 @@ from sriov_bootstrap.commands.read_host import read_host
 from sriov_bootstrap.commands.survey_host import survey_host
 from sriov_bootstrap.commands.survey_openstack import survey_openstack
 from sriov_bootstrap.commands.terminal import coloured
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor import diagnose
 from sriov_bootstrap.core.doctor.codes import CODES
 from sriov_bootstrap.core.doctor.finding import Diagnosis, Severity
@@ -74,5 +75,5 @@ def _summary(diagnosis: Diagnosis) -> str:
         one: sum(finding.severity is one for finding in diagnosis.findings)
         for one in (Severity.ERROR, Severity.WARNING)
     }
-    said = ", ".join(f"{number} {word}{'s' * (number > 1)}" for word, number in counts.items() if number)
+    said = ", ".join(counted(number, word) for word, number in counts.items() if number)
     return f"{said}; more of each: sriov-bootstrap doctor explain CODE" if said else "no findings"

@@ -7,6 +7,7 @@ import msgspec
 
 from sriov_bootstrap.commands import jobs
 from sriov_bootstrap.commands.machine import HostMachine, progress_printer
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.errors import ExitCode, StuckError, UnitError
@@ -79,7 +80,7 @@ def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
 def _line(pf: PfReport, report: PassReport) -> str:
     own = [one for one in report.results if one.action.pci_address == pf.pci_address and pf.pci_address]
     done = [f"{one.action} ({one.seconds:.1f} s)" for one in own if one.outcome is Outcome.CHANGED]
-    state = pf.message or f"{pf.num_vfs} VFs, as desired"
+    state = pf.message or f"{counted(pf.num_vfs, 'VF')}, as desired"
     lead = "" if pf.message.startswith(pf.pci_address or "no PF") else f"{pf}: "
     return f"{lead}{state}" + (f"; {', '.join(done)}" if done else "")
 
@@ -87,7 +88,7 @@ def _line(pf: PfReport, report: PassReport) -> str:
 def _summary(report: PassReport) -> str:
     changed = any(one.outcome is Outcome.CHANGED for one in report.results)
     degraded = sum(pf.is_degraded for pf in report.pfs)
-    verdict = f"degraded: {degraded} of {len(report.pfs)} PFs not as desired" if degraded else "as desired"
+    verdict = f"degraded: {degraded} of {counted(len(report.pfs), 'PF')} not as desired" if degraded else "as desired"
     return f"{verdict}, {'changed' if changed else 'nothing changed'}"
 
 

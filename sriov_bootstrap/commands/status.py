@@ -9,6 +9,7 @@ from sriov_bootstrap.commands.jobs import load
 from sriov_bootstrap.commands.machine import HostMachine, progress_printer
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
 from sriov_bootstrap.commands.terminal import coloured
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.finding import load_inspected
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import LATE_SECONDS, State
@@ -70,8 +71,7 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
     if report.jam:
         notes.append(f"{report.jam}, for {machine.monotonic() - report.jam.began_at:.0f} s")
     if findings := load_inspected(machine.files.read_findings()).findings:
-        number = f"{len(findings)} finding{'s' * (len(findings) > 1)}"
-        notes.append(f"doctor had {number} when the daemon looked: sriov-bootstrap doctor")
+        notes.append(f"doctor had {counted(len(findings), 'finding')} when the daemon looked: sriov-bootstrap doctor")
     if saved.pending:
         notes.append("restarts are pending, because VFs changed of: " + ", ".join(saved.pending.pci_addresses))
         notes += [f"{name}: its restart has failed, and is tried again" for name in saved.pending.failed]

@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core.causes import name_of
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.finding import Finding, Severity
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome
 from sriov_bootstrap.core.plan import SetNumVfs
@@ -79,7 +80,7 @@ def findings_event(findings: tuple[Finding, ...], before: tuple[Finding, ...]) -
         return Event(Level.INFO, "doctor finds nothing any more", {"gone": _places(gone)})
     fields: dict[str, Value] = {key: _places(some) for key, some in (("new", new), ("gone", gone)) if some}
     is_bad = any(one.severity is Severity.ERROR for one in new)
-    text = f"doctor has {len(findings)} finding{'s' * (len(findings) > 1)}: see sriov-bootstrap doctor"
+    text = f"doctor has {counted(len(findings), 'finding')}: see sriov-bootstrap doctor"
     return Event(Level.WARNING if is_bad else Level.INFO, text, fields)
 
 
@@ -96,7 +97,7 @@ def _leftover(left: Leftover) -> Event:
 
 
 def _loss(address: str, count: int, rules: dict[str, str]) -> Event:
-    text = f"{address}: {count} VFs went away without us"
+    text = f"{address}: {counted(count, 'VF')} went away without us"
     return Event(Level.WARNING, text, {"pci_address": address, "rule": rules.get(address, ""), "lost": count})
 
 
@@ -122,6 +123,6 @@ def _change(pf: PfReport, before: PfReport | None) -> Event | None:
             return None
         return Event(Level.WARNING, pf.message, fields | {"reason": str(pf.reason), "hint": pf.hint})
     if pf.state is not PfState.PENDING and (before is None or before.is_degraded):
-        text = f"{pf}: {pf.num_vfs} VFs, as desired" if pf.pci_address else pf.message
+        text = f"{pf}: {counted(pf.num_vfs, 'VF')}, as desired" if pf.pci_address else pf.message
         return Event(Level.INFO, text, {"pci_address": pf.pci_address, "rule": pf.rule})
     return None

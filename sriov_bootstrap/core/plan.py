@@ -18,6 +18,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 
@@ -209,7 +210,7 @@ def unfit(desired: DesiredPf) -> Verdict | None:
         hint = f"load its driver: modprobe $(cat /sys/bus/pci/devices/{pf.pci_address}/modalias)"
         return Verdict(Reason.DRIVER_MISSING, message, hint)
     if desired.target is not None and desired.target > pf.total_vfs:
-        message = f"{pf.pci_address}: cannot make {desired.target} VFs: the device offers {pf.total_vfs}"
+        message = f"{pf.pci_address}: cannot make {counted(desired.target, 'VF')}: the device offers {pf.total_vfs}"
         return Verdict(Reason.EXCEEDS_MAX, message, f'lower num_vfs in rule "{rule.name}" to {pf.total_vfs} or "max"')
     return None
 
@@ -241,8 +242,13 @@ def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) 
     if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
         return None
     users = "; ".join(vf.use for vf in pf.vfs_in_use)
-    message = f"{pf.pci_address}: {pf.num_vfs} VFs stay instead of {target}: {users}"
+    message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}"
     return Verdict(Reason.IN_USE, message, "it is done by itself when they are released")
+
+
+def stay(number: int, wanted: int) -> str:
+    """What a refusal says of them, before it names who uses them."""
+    return counted(number, f"VF stays instead of {wanted}", f"VFs stay instead of {wanted}")
 
 
 def _short(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
@@ -254,7 +260,9 @@ def _short(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
 
 def fewer(pf: PfFacts, target: int) -> Verdict:
     """The kernel accepted a number and there are other VFs."""
-    message = f"{pf.pci_address}: asked for {target} VFs, {pf.num_vfs} are there, and the kernel reported no error"
+    message = (
+        f"{pf.pci_address}: asked for {counted(target, 'VF')}, {pf.num_vfs} are there, and the kernel reported no error"
+    )
     hint = "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k"
     return Verdict(Reason.FEWER_VFS, message, hint)
 

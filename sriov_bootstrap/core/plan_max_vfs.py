@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import (
@@ -132,7 +133,7 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
     pf, driver = wish.pf, wish.pf.driver
     hint = f"reboot, or when nothing needs the NIC: modprobe -r {driver} && modprobe {driver}"
     if not all(other.desired.rule.reload_driver for other in family):
-        message = f"{pf.pci_address}: {pf.num_vfs} VFs instead of {wish.target} until {driver} is reloaded"
+        message = f"{pf.pci_address}: {counted(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
         return Verdict(Reason.RELOAD_REQUIRED, message, f"{hint}; reload_driver = true in the rule does it")
     if not around.force and any(_was_tried(other, around) for other in family):
         return fewer(pf, wish.target)

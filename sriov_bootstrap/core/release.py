@@ -6,6 +6,7 @@ Only VFs of our making, or that a rule has adopted, and that no rule asks for an
 import re
 
 from sriov_bootstrap.core.config import Config, Match, PfRule
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import Ours, is_ours
@@ -32,7 +33,7 @@ def check(address: str, pf: PfFacts | None, config: Config, ours: Ours) -> None:
         raise NotOursError(f'{address}: rule "{rule.name}" still asks for VFs on it', hint=hint)
     if pf.num_vfs and not is_ours(ours, pf):
         hint = f"whoever made them removes them; a rule with num_vfs = {pf.num_vfs} would adopt them"
-        raise NotOursError(f"{address}: its {pf.num_vfs} VFs are not of our making", hint=hint)
+        raise NotOursError(f"{address}: its {counted(pf.num_vfs, 'VF is', 'VFs are')} not of our making", hint=hint)
 
 
 def rule_for(address: str) -> PfRule:

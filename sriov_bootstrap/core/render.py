@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.errors import ConfigError
 
 
@@ -17,6 +18,7 @@ def render(template: str, context: Mapping[str, object]) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    environment.globals["counted"] = counted
     return environment.from_string(template).render(context)
 
 

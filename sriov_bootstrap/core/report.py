@@ -6,6 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core import causes
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, SetNumVfs, Verdict, fewer
 
@@ -84,7 +85,16 @@ class Leftover(Struct, frozen=True):
     def __str__(self) -> str:
         """For people."""
         name = self.pci_address + (f" ({self.netdev})" if self.netdev else "")
-        return f"{name}: {len(self.vfs)} VFs are ours, and no rule asks for them any more"
+        return f"{name}: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """The same without the name of the PF."""
+        return counted(
+            len(self.vfs),
+            "VF is ours, and no rule asks for it any more",
+            "VFs are ours, and no rule asks for them any more",
+        )
 
     @property
     def hint(self) -> str:
@@ -266,7 +276,7 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
     if is_incomplete:
         waiting = [vf for vf in pf.vfs if not vf.is_ready]
         names = ", ".join(vf.pci_address for vf in waiting[:4]) + (", ..." if len(waiting) > 4 else "")  # noqa: PLR2004
-        message = f"{pf.pci_address}: {len(waiting)} of {target} VFs have no netdev yet: {names}"
+        message = f"{pf.pci_address}: VFs without a netdev yet, {len(waiting)} of {target}: {names}"
         return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k has its words")
     return None
 

@@ -7,6 +7,7 @@ with hundreds of files each, so a file costs one readlink.
 import os
 import re
 
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.users import Holder, Holders
 
 # Where libvirt gives QEMU a /dev of its own, the link still ends like this; a node that was removed can still be open.
@@ -46,7 +47,7 @@ class Procfs:
                 holder = self._holder(pid)
                 found |= {device: (*found.get(device, ()), holder) for device in devices}
                 unattributed += [] if is_clear else [holder]
-        problem = f"{unseen} processes could not be looked at: run as root" if unseen else ""
+        problem = f"{counted(unseen, 'process', 'processes')} could not be looked at: run as root" if unseen else ""
         return Holders(found, tuple(unattributed), problem)
 
     def is_root_without(self, *capabilities: int) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawNetdev, RawPf, RawVf, vf_places
-from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs, stay
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.errors import InUseError, SysfsError
 
@@ -71,7 +71,7 @@ class Sysfs:
         if now != action.before:
             return Outcome.STALE
         if action.before and not action.allow_in_use and (users := guard()):
-            message = f"{action.pci_address}: {action.before} VFs stay instead of {action.after}: {users}"
+            message = f"{action.pci_address}: {stay(action.before, action.after)}: {users}"
             raise InUseError(message, hint="it is done by itself when they are released")
         with _errno_kept():
             _write(path, str(action.after))

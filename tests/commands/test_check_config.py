@@ -29,7 +29,7 @@ def test_a_valid_config_is_read_back(tree: HostTree, capsys: pytest.CaptureFixtu
     out = f"""\
 read {tree.root}/etc/sriov-bootstrap/config.toml
 read {drop_in}
-rule "tenant-a": max VFs on every PF with pci_address 0000:3b:00.0
+rule "tenant-a": num_vfs = "max" on every PF with pci_address 0000:3b:00.0
 rule "tenant-b": 4 VFs on every PF with pci_address 0000:3b:00.0
 valid
 """

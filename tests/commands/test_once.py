@@ -59,11 +59,11 @@ def test_what_has_to_change_is_changed_and_said_and_the_second_run_does_nothing(
     tree.add_netdev(PF, "ens1f0", flags="0x1002")
     tree.configure(rule(1, more='vf_driver = "none"\n'))
     done = "bring ens1f0 up (N s), set sriov_drivers_autoprobe to 0 (N s)"
-    assert shell.run("--once") == (0, f"{PF} (ens1f0): 1 VFs, as desired; {done}\nas desired, changed\n", "")
+    assert shell.run("--once") == (0, f"{PF} (ens1f0): 1 VF, as desired; {done}\nas desired, changed\n", "")
     assert (tree.device() / "net/ens1f0/flags").read_text() == "0x1003\n"
     assert (tree.device() / "sriov_drivers_autoprobe").read_text() == "0\n"
     before = snapshot(tree)
-    assert shell.run("--once") == (0, f"{PF} (ens1f0): 1 VFs, as desired\nas desired, nothing changed\n", "")
+    assert shell.run("--once") == (0, f"{PF} (ens1f0): 1 VF, as desired\nas desired, nothing changed\n", "")
     assert snapshot(tree) == before
 
 
@@ -71,7 +71,7 @@ def test_more_vfs_than_the_device_offers_are_refused(tree: HostTree, shell: Shel
     tree.add_pf(num_vfs=4)
     tree.configure(rule(32))
     before = snapshot(tree)
-    assert shell.run("--once") == (3, f"{REFUSED}degraded: 1 of 1 PFs not as desired, nothing changed\n", "")
+    assert shell.run("--once") == (3, f"{REFUSED}degraded: 1 of 1 PF not as desired, nothing changed\n", "")
     assert snapshot(tree) == before
 
 
@@ -85,7 +85,7 @@ def test_a_bad_pf_does_not_stop_the_others(tree: HostTree, shell: Shell) -> None
     assert out.splitlines() == [
         'no PF matches rule "gone" (pci_address 0000:5e:00.0)',
         "  hint: check that the NIC is seated and its name has not moved: sriov-bootstrap init lists this host's PFs",
-        f"{PF} (ens1f0): 1 VFs, as desired; bring ens1f0 up (N s)",
+        f"{PF} (ens1f0): 1 VF, as desired; bring ens1f0 up (N s)",
         "degraded: 1 of 2 PFs not as desired, changed",
     ]
 
@@ -100,8 +100,8 @@ def test_vfs_that_a_vm_holds_stay(tree: HostTree, shell: Shell) -> None:
     assert shell.run("--once") == (
         3,
         (
-            f"{PF}: 1 VFs stay instead of 2: {user}\n  hint: it is done by itself when they are released\n"
-            "degraded: 1 of 1 PFs not as desired, nothing changed\n"
+            f"{PF}: 1 VF stays instead of 2: {user}\n  hint: it is done by itself when they are released\n"
+            "degraded: 1 of 1 PF not as desired, nothing changed\n"
         ),
         "",
     )

@@ -84,7 +84,7 @@ def test_a_vf_that_a_vm_holds_stays(shell: Shell) -> None:
     message = (
         f"{PF}: 2 VFs stay instead of 0: {VF} is {USER}\n  hint: end who uses it and run it again, or add --force\n"
     )
-    summary = "degraded: 1 of 1 PFs not as desired, nothing changed\n"
+    summary = "degraded: 1 of 1 PF not as desired, nothing changed\n"
     assert shell.run("release", PF) == (3, message + summary, "")
     assert shell.run("release", "--dry-run", PF)[0] == 3
     assert (folder / "sriov_numvfs").read_text() == "2\n"

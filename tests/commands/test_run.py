@@ -25,7 +25,7 @@ def test_it_is_ready_after_its_first_pass_and_stops_when_told(tree: HostTree) ->
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4) + QUIET)
     with running(tree) as service:
-        assert service.wait_for("READY=1") == "READY=1\nSTATUS=4 VFs on 1 PFs as desired"
+        assert service.wait_for("READY=1") == "READY=1\nSTATUS=4 VFs on 1 PF as desired"
         assert (tree.root / "run/sriov-bootstrap/state.json").exists()
         code, log, _ = service.stop()
         assert (code, log) == (0, f"<6>{PF} (ens1f0): 4 VFs, as desired | pci_address={PF} rule=tenant-a\n")
@@ -93,7 +93,7 @@ def test_whatever_becomes_of_the_config_the_last_good_one_stays(
         break_it(tree.root / "etc/sriov-bootstrap/config.toml")
         service.process.send_signal(signal.SIGHUP)
         service.wait_for("RELOADING=1")
-        service.wait_for("STATUS=4 VFs on 1 PFs as desired")
+        service.wait_for("STATUS=4 VFs on 1 PF as desired")
         code, log, _ = service.stop()
     assert code == 0
     assert "<4>config is not valid, the last good one stays in force: " in log
@@ -106,7 +106,7 @@ def test_a_full_run_is_said_and_costs_no_pass(tree: HostTree) -> None:
     tree.configure(rule(4) + QUIET)
     (tree.root / "run/sriov-bootstrap/state.json").mkdir(parents=True)  # nothing can take its place
     with running(tree) as service:
-        service.wait_for("READY=1\nSTATUS=4 VFs on 1 PFs as desired")
+        service.wait_for("READY=1\nSTATUS=4 VFs on 1 PF as desired")
         code, log, _ = service.stop()
     assert code == 0
     assert "state.json could not be saved: Is a directory: a restart of the service forgets what it counted" in log
@@ -166,7 +166,7 @@ def test_it_lives_on_without_any_valid_config(tree: HostTree) -> None:
         tree.add_pf(num_vfs=4)
         tree.configure(rule(4) + QUIET)
         service.process.send_signal(signal.SIGHUP)
-        service.wait_for("STATUS=4 VFs on 1 PFs as desired")
+        service.wait_for("STATUS=4 VFs on 1 PF as desired")
         assert service.stop()[0] == 0
 
 

@@ -43,7 +43,7 @@ def test_a_pf_with_things_to_do_is_not_called_as_desired() -> None:
 def test_vfs_that_no_rule_asks_for_any_more_are_said_once() -> None:
     left = PassReport(leftovers=(Leftover(PF, vfs=(VfReport(0, "0000:3b:02.0"),)),))
     fields: dict[str, Value] = {"pci_address": PF, "vfs": 1, "hint": left.leftovers[0].hint}
-    text = f"{PF}: 1 VFs are ours, and no rule asks for them any more"
+    text = f"{PF}: 1 VF is ours, and no rule asks for it any more"
     assert pass_events(left, NOTHING) == (Event(Level.INFO, text, fields),)
     assert pass_events(left, left) == ()
 
@@ -80,7 +80,7 @@ def test_losses_notes_and_problems_of_the_config_are_said() -> None:
         Event(Level.WARNING, "config is not valid, the last good one stays in force: /c: bad"),
         Event(Level.WARNING, "new"),
         Event(Level.WARNING, f"{PF}: 3 VFs went away without us", {"pci_address": PF, "rule": "a", "lost": 3}),
-        Event(Level.WARNING, f"{PF2}: 1 VFs went away without us", {"pci_address": PF2, "rule": "", "lost": 1}),
+        Event(Level.WARNING, f"{PF2}: 1 VF went away without us", {"pci_address": PF2, "rule": "", "lost": 1}),
     )
     again = PassReport(pfs=(FINE,), notes=("old", "new"), config_problems=("/c: bad",))
     assert pass_events(again, report) == ()

@@ -136,7 +136,7 @@ ROWS = [
         (
             PfState.DEGRADED,
             Reason.VFS_INCOMPLETE,
-            f"{PF}: 4 of 4 VFs have no netdev yet: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
+            f"{PF}: VFs without a netdev yet, 4 of 4: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
             DRIVER_HINT,
         ),
         is_incomplete=True,
@@ -148,7 +148,7 @@ ROWS = [
         (
             PfState.DEGRADED,
             Reason.VFS_INCOMPLETE,
-            f"{PF}: 6 of 6 VFs have no netdev yet: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3, ...",
+            f"{PF}: VFs without a netdev yet, 6 of 6: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3, ...",
             DRIVER_HINT,
         ),
         is_incomplete=True,

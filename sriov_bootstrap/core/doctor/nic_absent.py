@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.nic_survey import Detail, Function, NicSurvey, is_missing
@@ -78,7 +79,9 @@ def _no_pf(wish: DesiredPf, one: Function, host: Host, survey: NicSurvey) -> Fin
 
 def _not_offered(wish: DesiredPf, one: Function, host: Host, total_vfs: int) -> Finding:
     address = one.facts.pci_address
-    evidence = f"its config space offers {total_vfs} VFs, and there is no file sriov_totalvfs; {_means(wish)}"
+    evidence = (
+        f"its config space offers {counted(total_vfs, 'VF')}, and there is no file sriov_totalvfs; {_means(wish)}"
+    )
     problem, remedy = "the kernel makes nothing of its SR-IOV capability", f"see why: journalctl -k -g {address}"
     if NO_PCI_IOV in host.kernel_config.splitlines():
         problem, remedy = "this kernel is built without SR-IOV", "boot a kernel with CONFIG_PCI_IOV=y, 3.8 or newer"

@@ -4,6 +4,7 @@ import errno
 import re
 from collections.abc import Iterator
 
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.doctor import modprobe
 from sriov_bootstrap.core.doctor.finding import Finding
@@ -56,7 +57,7 @@ def _no_driver(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
 
 def _passed_on(pf: PfFacts) -> Finding:
     problem = f"it is bound to {pf.driver}, which hands the whole PF on and makes no VFs"
-    evidence = f"/sys/bus/pci/devices/{pf.pci_address}/driver; {pf.num_vfs} VFs are there"
+    evidence = f"/sys/bus/pci/devices/{pf.pci_address}/driver; {counted(pf.num_vfs, 'VF is', 'VFs are')} there"
     remedy = (
         f"when no VM has it: virsh nodedev-reattach pci_{re.sub('[:.]', '_', pf.pci_address)}"
         f" (or driverctl unset-override {pf.pci_address})"

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 
 from sriov_bootstrap.core import causes
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.nic_driver import is_incapable
@@ -43,7 +44,9 @@ def _too_many(wish: DesiredPf, pf: PfFacts, detail: Detail) -> Finding:
     remedy = (
         f'num_vfs = {pf.total_vfs} or "max" in rule "{wish.rule.name}"; some NICs offer more by their firmware\'s setup'
     )
-    return Finding("SB-E210", pf.pci_address, f"it offers {pf.total_vfs} VFs, fewer than asked", evidence, remedy)
+    return Finding(
+        "SB-E210", pf.pci_address, f"it offers {counted(pf.total_vfs, 'VF')}, fewer than asked", evidence, remedy
+    )
 
 
 def _no_memory(pf: PfFacts, detail: Detail) -> Finding | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.doctor import modprobe
 from sriov_bootstrap.core.doctor.finding import Finding
@@ -24,7 +25,7 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
     pf = wish.pf
     if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
         return
-    evidence = f"IFF_UP is not in /sys/class/net/{pf.netdev}/flags; {pf.num_vfs} VFs are there"
+    evidence = f"IFF_UP is not in /sys/class/net/{pf.netdev}/flags; {counted(pf.num_vfs, 'VF is', 'VFs are')} there"
     by_hand = f"ip link set {pf.netdev} up"
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; find out who takes it down if it does not stay"
@@ -49,7 +50,7 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
 def _probed(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Finding:
     vf = taken[0]
     problem = (
-        f'{len(taken)} of {pf.num_vfs} VFs have a driver, and rule "{wish.rule.name}" wants none (vf_driver = "none")'
+        f'VFs with a driver: {len(taken)} of {pf.num_vfs}, and rule "{wish.rule.name}" wants none (vf_driver = "none")'
     )
     evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}: it was made before probing was off"
     remedy = (
@@ -60,9 +61,8 @@ def _probed(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Finding:
 
 def _bare(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
     vf = bare[0]
-    problem = (
-        f'{len(bare)} of {pf.num_vfs} VFs have no driver, and rule "{wish.rule.name}" wants one (vf_driver = "kernel")'
-    )
+    wanted = f'rule "{wish.rule.name}" wants one (vf_driver = "kernel")'
+    problem = f"VFs without a driver: {len(bare)} of {pf.num_vfs}, and {wanted}"
     modules = survey.modules.get(vf.modalias, ())
     remedy = (
         f'vf_driver = "none" in the rule if that is meant; else modprobe {modules[0] if modules else "their driver"}'
@@ -87,7 +87,7 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     if not managed:
         return
     names = ", ".join(managed[:SHOWN]) + (", ..." if len(managed) > SHOWN else "")
-    problem = f"NetworkManager manages {len(managed)} netdevs of its VFs: {names}"
+    problem = f"NetworkManager manages {counted(len(managed), 'netdev')} of its VFs: {names}"
     evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager runs"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
     remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"

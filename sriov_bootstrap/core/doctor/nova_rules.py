@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.networks import misspellings
 from sriov_bootstrap.core.doctor.nova_view import Function, Row, View, device_options
@@ -74,4 +75,4 @@ def _to_nobody(view: View, port: Port, vfs: list[Function]) -> Iterator[Finding]
 def _names(vfs: list[Function]) -> str:
     if len(vfs) == 1:
         return f"VF {vfs[0].index} ({vfs[0].device.address})"
-    return f"{len(vfs)} VFs ({vfs[0].device.address} to {vfs[-1].device.address})"
+    return f"{counted(len(vfs), 'VF')} ({vfs[0].device.address} to {vfs[-1].device.address})"

@@ -143,7 +143,7 @@ def _restarts(host: Host, pending: PendingRestart | None, age: float | None) -> 
 
 def _leftovers(host: Host, ours: Ours) -> Iterator[Finding]:
     for one in leftovers(ours, host.pfs, host.config):
-        problem = f"{len(one.vfs)} VFs are ours, and no rule asks for them any more"
+        problem = one.words
         yield Finding("SB-W713", one.pci_address, problem, "ours in state.json", one.hint)
 
 

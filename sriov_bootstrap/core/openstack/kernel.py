@@ -7,6 +7,7 @@ kernel was built with CONFIG_INTEL_IOMMU_DEFAULT_ON, as Debian's is.
 from collections.abc import Iterable
 
 from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.core.openstack.ports import exact
@@ -91,7 +92,8 @@ def _unfit(driver: str, wishes: list[DesiredPf]) -> str:
         return f"{driver}: max_vfs is one number for all its PFs, and the rules {names} differ"
     for wish in wishes:
         if wish.pf and wish.pf.driver and (wish.target or 0) > wish.pf.total_vfs:
-            return f"{wish.pf.pci_address}: cannot make {wish.target} VFs: the device offers {wish.pf.total_vfs}"
+            asked = counted(wish.target or 0, "VF")
+            return f"{wish.pf.pci_address}: cannot make {asked}: the device offers {wish.pf.total_vfs}"
     return ""
 
 

@@ -382,7 +382,7 @@ def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
     pf = vfs_of("igbvf", "vfio-pci", "", "uio_pci_generic")
     finding = the_one(ruled(pf, vf_driver=VfDriver.NONE))
     assert finding.code == "SB-W219"
-    assert finding.problem.startswith("1 of 4 VFs have a driver")
+    assert finding.problem.startswith("VFs with a driver: 1 of 4, and")
     assert finding.remedy.startswith("echo 0000:3b:02.0 > /sys/bus/pci/devices/0000:3b:02.0/driver/unbind")
     assert not found(ruled(pf, vf_driver=VfDriver.NONE), NicSurvey(is_busy=True))
     assert not found(ruled(vfs_of("", "vfio-pci", "", ""), vf_driver=VfDriver.NONE))
@@ -408,7 +408,7 @@ def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
 def test_vfs_without_the_driver_that_the_rule_wants(survey: NicSurvey, evidence: str, remedy: str) -> None:
     finding = the_one(make_host(vfs_of("igbvf", "", "", "vfio-pci")), survey)
     assert finding.code == "SB-W220"
-    assert finding.problem.startswith("2 of 4 VFs have no driver")
+    assert finding.problem.startswith("VFs without a driver: 2 of 4, and")
     assert finding.evidence.endswith(evidence)
     assert finding.remedy.endswith(remedy)
 

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import Match, VfDriver
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.doctor.codes_masters import CODES_OF
 from sriov_bootstrap.core.doctor.finding import Finding
@@ -102,7 +103,7 @@ def _against(master: Master, wish: DesiredPf) -> str:
 
 def _finding(master: Master, whose: str, *, is_error: bool) -> Finding:
     verb = "sets" if master.is_certain else "may set"
-    number = "the VFs" if master.num_vfs is None else f"{master.num_vfs} VFs"
+    number = "the VFs" if master.num_vfs is None else counted(master.num_vfs, "VF")
     unknown = ", in a number that cannot be told" if master.num_vfs is None else ""
     doubt = f" ({master.doubt})" if master.doubt else ""
     error, warning = CODES_OF[master.format]

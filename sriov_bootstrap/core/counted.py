@@ -1,0 +1,6 @@
+"""Numbers of things in messages: 1 VF stays, 7 VFs stay."""
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`many` is for every number but 1, and `one` with an s where it is not given."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
