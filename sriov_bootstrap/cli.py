@@ -111,10 +111,7 @@ def _dispatch(arguments: Arguments, root: str) -> int:
     """Imports only the verb that is asked for: `--once` runs at boot."""
     config_paths = (*(arguments.config or ()), *(arguments.more_config or ()))
     if arguments.once:
-        from sriov_bootstrap.commands.once import once
-
-        dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
-        return once(config_paths, dry_run=dry_run, force=force, as_json=as_json, root=root)
+        return _once(arguments, config_paths, root)
     match arguments.verb:
         case "status":
             from sriov_bootstrap.commands.status import status
@@ -131,12 +128,7 @@ def _dispatch(arguments: Arguments, root: str) -> int:
 
             code = helper(tuple(arguments.words or ()), root=root)
         case "release":
-            from sriov_bootstrap.commands.release import release
-
-            dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
-            code = release(
-                config_paths, arguments.pci_address, dry_run=dry_run, force=force, as_json=as_json, root=root
-            )
+            code = _release(arguments, config_paths, root)
         case "init":
             from sriov_bootstrap.commands.init import init
 
@@ -152,6 +144,20 @@ def _dispatch(arguments: Arguments, root: str) -> int:
 
             code = run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose, root=root)
     return code
+
+
+def _once(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
+    from sriov_bootstrap.commands.once import once
+
+    dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
+    return once(config_paths, dry_run=dry_run, force=force, as_json=as_json, root=root)
+
+
+def _release(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
+    from sriov_bootstrap.commands.release import release
+
+    dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
+    return release(config_paths, arguments.pci_address, dry_run=dry_run, force=force, as_json=as_json, root=root)
 
 
 def _doctor(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
