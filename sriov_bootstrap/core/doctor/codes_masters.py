@@ -169,7 +169,7 @@ VF with vfio-pci is "assigned" to the SR-IOV agent, whoever has it, where the ru
 
 def _explanation(kind: Kind, *, is_error: bool) -> Explanation:
     meaning = DRIVER if kind.formats == (Format.DRIVERCTL,) else FIGHT if is_error else DOUBT
-    title = kind.what if is_error else kind.what.replace(" of ours", " of ours, or may")
+    title = kind.what if is_error else f"{kind.what}, or may"
     paragraphs = (_filled(f"Looked at: {kind.looked}"), _filled(f"What to do: {kind.remedy}"))
     return Explanation(title, "\n".join((meaning, f"{paragraphs[0]}\n", f"{paragraphs[1]}\n")))
 

@@ -155,7 +155,7 @@ What to do: correct it, then sriov-bootstrap check-config. It is in force for th
     "SB-W715": Explanation(
         "a rendered file is older than the config",
         """\
-`sriov-bootstrap render --write` has made this file, and would make another one now: the config, the templates or the
+`sriov-bootstrap render TARGET --write` has made this file, and would make another one now: the config, templates or the
 NICs have changed since. Kernel, udev, nova or the agent still go by the old one.
 
 Looked at: the files of `render all` that are there and have its mark in their first line.
