@@ -162,11 +162,11 @@ def _missing(host: Host, name: str, knowers: tuple[Knower, ...]) -> Iterator[Fin
     if agent and agent.lacks(name) and known_to & {"", "nova-compute"}:
         problem = f'physical network "{name}" is missing in the agent\'s physical_device_mappings'
         remedy = rendered(host, agent.target, *_entries(agent)) if of_rule else _by_hand(host, agent, name)
-        yield Finding("SB-E502", first.place, f"{problem}: {_and(using)} has it", first.text, remedy)
+        yield Finding("SB-E502", first.place, f"{problem}, and known to {_and(using)}", first.text, remedy)
     if nova and nova.lacks(name) and known_to & {"", "sriov-agent"}:
         problem = f'physical network "{name}" is in no device_spec of nova-compute'
         remedy = rendered(host, nova.target) if of_rule else _by_hand(host, nova, name)
-        yield Finding("SB-W503", first.place, f"{problem}: {_and(using)} has it", first.text, remedy)
+        yield Finding("SB-W503", first.place, f"{problem}, and known to {_and(using)}", first.text, remedy)
     if server and server.lacks(name) and known_to & {"", "sriov-agent"}:
         problem = f'physical network "{name}" is in neither network_vlan_ranges nor flat_networks of the server'
         yield Finding("SB-E504", first.place, problem, first.text, _by_hand(host, server, name))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.service_survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.core.facts import is_vfio
@@ -114,7 +115,7 @@ def _stuck(survey: ServiceSurvey) -> Iterator[Finding]:
     if jam and jam.is_overdue:
         remedy = "end the VM or process that holds a VF of it, or see journalctl -k; it goes on by itself then"
         evidence = f"process {jam.pid} holds write.lock for {survey.jam_age:.0f} s"
-        yield Finding("SB-E711", jam.pci_address or "host", str(jam), evidence, remedy)
+        yield Finding("SB-E711", jam.pci_address or "host", _of(jam.pci_address, str(jam)), evidence, remedy)
 
 
 def _work(host: Host, state: State) -> Iterator[Finding]:
@@ -122,11 +123,17 @@ def _work(host: Host, state: State) -> Iterator[Finding]:
     names = {rule.name for rule in host.config.pf}
     bad = [pf for pf in state.report.pfs if pf.is_degraded and pf.rule in names and pf.reason is not Reason.STUCK]
     for pf in (pf for pf in bad if pf.reason in WAITING):
-        yield Finding("SB-E710", pf.pci_address or f'rule "{pf.rule}"', pf.message, _users(pf), pf.hint)
+        place = pf.pci_address or f'rule "{pf.rule}"'
+        yield Finding("SB-E710", place, _of(pf.pci_address, pf.message), _users(pf), pf.hint)
     if others := [pf for pf in bad if pf.reason not in WAITING]:
         evidence = "; ".join(f"{pf}: {pf.reason}" for pf in others)
-        are = "PFs are not as their rules ask" if len(others) > 1 else "PF is not as its rule asks"
-        yield Finding("SB-E712", "host", f"{len(others)} {are}", evidence, STATUS)
+        problem = counted(len(others), "PF is not as its rule asks", "PFs are not as their rules ask")
+        yield Finding("SB-E712", "host", problem, evidence, STATUS)
+
+
+def _of(pci_address: str, message: str) -> str:
+    """The message of a PF where its address stands before it already."""
+    return message.removeprefix(f"{pci_address}: ")
 
 
 def _restarts(host: Host, pending: PendingRestart | None, age: float | None) -> Iterator[Finding]:

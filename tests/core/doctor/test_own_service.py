@@ -156,7 +156,9 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
         pytest.param(
             service(
                 state=reported(
-                    bad(Reason.IN_USE, message="4 VFs stay", vfs=(VfReport(0, "0000:3b:02.0", user="held by x"),))
+                    bad(
+                        Reason.IN_USE, message=f"{PF}: 4 VFs stay", vfs=(VfReport(0, "0000:3b:02.0", user="held by x"),)
+                    )
                 )
             ),
             "SB-E710",
@@ -214,6 +216,7 @@ def test_what_is_wrong_has_its_code(survey: ServiceSurvey, code: str, place: str
     (one,) = check_service(HOST, survey)
     assert (one.code, one.place) == (code, place)
     assert words in one.problem
+    assert not one.problem.startswith((f"{place}:", ":"))
 
 
 def test_who_blocks_is_named() -> None:
