@@ -53,8 +53,9 @@ def ours(page: str) -> list[Entry]:
 
 
 def run(tree: HostTree, command: str) -> int:
-    """The exit code; `> FILE` at the end is not ours to do."""
-    return main(command.partition(" >")[0].split()[1:], root=str(tree.root))
+    """The exit code. `> FILE` at the end is not ours to do; a config that is named is below the tree's root."""
+    words = command.partition(" >")[0].replace("--config /", f"--config {tree.root}/")
+    return main(words.split()[1:], root=str(tree.root))
 
 
 def redirected(command: str) -> str:
