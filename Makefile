@@ -5,18 +5,24 @@ MAKEFLAGS += --no-print-directory
 
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' sriov_bootstrap/__init__.py)
 DEB := dist/sriov-bootstrap_$(VERSION)_all.deb
+SDIST := dist/sriov_bootstrap-$(VERSION).tar.gz
 SBOM := dist/sriov-bootstrap_$(VERSION).cdx.json
 BIN := .venv/bin
 
 # What a build sees, and nothing else: builds run on a copy, so that they leave nothing in the checkout and take nothing
 # stale from it. Folders are listed too: their time tells that a file is gone.
-WHEEL_SOURCES := sriov_bootstrap pyproject.toml README.md LICENSE
-DEB_SOURCES := $(WHEEL_SOURCES) CHANGELOG.md docs packaging units
+MODULE_SOURCES := sriov_bootstrap pyproject.toml README.md LICENSE
+WHEEL_SOURCES := $(MODULE_SOURCES) docs/man packaging/build_backend.py packaging/completions units
+DEB_SOURCES := $(MODULE_SOURCES) CHANGELOG.md docs packaging units
+SDIST_SOURCES := $(DEB_SOURCES) CONTRIBUTING.md MANIFEST.in Makefile tests
 files = $(shell find $(1) -name __pycache__ -prune -o -print 2>/dev/null)
 copy = rm -rf $(2) && mkdir -p $(2) && tar -c --exclude=__pycache__ $(1) | tar -x --no-same-owner -C $(2)
 
 # The tests of one guest are a group: a core has the main guest while another does the rest.
 PARALLEL := --numprocesses auto --dist loadgroup
+
+# The one time in everything that is built: the last entry of the changelog.
+export SOURCE_DATE_EPOCH := $(shell date -d "$$(sed -n 's/^ -- .*>  //p;T;q' packaging/debian/changelog)" +%s)
 
 # pytest as a script, never `python -m pytest`: that would put the checkout before the installed package.
 PYTEST := SRIOV_BOOTSTRAP_DEB=$(CURDIR)/$(DEB) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --cov
@@ -26,7 +32,7 @@ FUZZ_EXAMPLES := 5000
 MODEL_RUNS := 3000
 SOAK_MINUTES := 30
 
-.PHONY: help setup lint audit wheel deb lintian lab-setup lab-images openstack-setup prepare test-fast test-openstack test demo bench schema codes completions mixin fuzz soak-model soak clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -51,6 +57,13 @@ build/wheel/installed: $(call files,$(WHEEL_SOURCES)) | setup
 	$(BIN)/pip --quiet wheel --no-deps --no-build-isolation --wheel-dir build/wheel build/wheel/tree
 	$(BIN)/pip --quiet install --no-deps --force-reinstall build/wheel/sriov_bootstrap-$(VERSION)-*.whl
 	touch $@
+
+sdist: setup $(SDIST) ## build the source distribution, and the wheel from it, into dist/
+
+$(SDIST): $(call files,$(SDIST_SOURCES)) | setup
+	$(call copy,$(SDIST_SOURCES),build/sdist/tree)
+	$(BIN)/python -m build --no-isolation --outdir dist build/sdist/tree >build/sdist/build.log 2>&1 || \
+	    { cat build/sdist/build.log >&2; exit 1; }
 
 deb: setup $(DEB) $(SBOM) ## build the Debian package into dist/, and its bill of materials
 
