@@ -5,6 +5,8 @@ MAKEFLAGS += --no-print-directory
 
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' sriov_bootstrap/__init__.py)
 DEB := dist/sriov-bootstrap_$(VERSION)_all.deb
+RPM_ARCH := $(shell uname -m)
+RPMS := $(foreach el,9 10,dist/sriov-bootstrap-$(VERSION)-1.el$(el).$(RPM_ARCH).rpm)
 SDIST := dist/sriov_bootstrap-$(VERSION).tar.gz
 SBOM := dist/sriov-bootstrap_$(VERSION).cdx.json
 BIN := .venv/bin
@@ -84,6 +86,14 @@ $(SBOM): $(DEB) packaging/sbom.py
 lintian: deb ## check the Debian package
 	lintian --allow-root --fail-on error,warning $(DEB)
 
+rpm: setup $(RPMS) ## build the packages for CentOS Stream and RHEL, 9 and 10, into dist/
+
+dist/sriov-bootstrap-$(VERSION)-1.el%.$(RPM_ARCH).rpm: $(SDIST)
+	packaging/rpm/build.sh $(SDIST) $(CURDIR)/dist $*
+
+rpmlint: rpm ## check those
+	rpmlint --strict -c packaging/rpm/rpmlint.toml packaging/rpm/sriov-bootstrap.spec $(RPMS) $(patsubst %.$(RPM_ARCH).rpm,%.src.rpm,$(firstword $(RPMS)))
+
 lab-setup: setup
 	@tests/lab/setup.sh
 
@@ -99,7 +109,7 @@ openstack-setup: setup lab-setup # one apt at a time
 test-openstack: openstack-setup lab-images wheel deb ## nova's and neutron's own code on what render writes; Debian's agent in the lab VM
 	$(PYTEST) --no-cov -m openstack
 
-prepare: lint lintian lab-images openstack-setup wheel
+prepare: lint lintian rpmlint lab-images openstack-setup wheel
 
 test: setup ## lint, package, every test, those of the lab VM and of test-openstack included
 	@$(MAKE) -j --output-sync=line prepare

@@ -32,6 +32,9 @@ missing_packages() {
     has_command zsh || echo zsh
     has_command fish || echo fish
     has_command jsonnet || echo jsonnet
+    has_command rpmbuild || echo rpm
+    has_command rpmlint || echo rpmlint
+    has_command unzip || echo unzip
     if has_command dpkg-query; then
         for package in debhelper dh-python pybuild-plugin-pyproject python3-all python3-setuptools; do
             has_package "$package" || echo "$package"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import fuzzing
+import sources
 import sriov_bootstrap
 from guards import HostGuard, children, pending_tasks
 
@@ -38,6 +39,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How many inputs and steps were drawn."""
     if text := fuzzing.summary():
         terminalreporter.write_line(text)
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the wheel and the source distribution of this checkout are."""
+    return sources.build(tmp_path_factory.mktemp("dist") / "tree", 0o022, 1_600_000_000)
 
 
 @pytest.fixture(autouse=True)

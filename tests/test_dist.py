@@ -1,10 +1,6 @@
 """The wheel and the source distribution: what is in them, and that anybody can build the same bytes."""
 
 import email
-import os
-import shutil
-import subprocess
-import sys
 import tarfile
 import zipfile
 from email.message import Message
@@ -12,43 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-FILES = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "pyproject.toml")
-FOLDERS = ("docs", "packaging", "sriov_bootstrap", "tests", "units")
-EPOCH = 1_800_000_000  # 2027-01-15
-
-
-def _build(folder: Path, umask: int, time: int) -> Path:
-    """Build a copy of the checkout as another user on another day would, and give the folder of the results."""
-    before = os.umask(umask)
-    try:
-        folder.mkdir()
-        for name in FILES:
-            shutil.copyfile(ROOT / name, folder / name)
-        for name in FOLDERS:
-            shutil.copytree(
-                ROOT / name, folder / name, copy_function=_copy, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        for path in folder.rglob("*"):
-            os.utime(path, (time, time))
-        command = [sys.executable, "-m", "build", "--no-isolation", "--sdist", "--wheel", str(folder)]
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)}
-        subprocess.run(command, check=True, capture_output=True, env=environment)
-    finally:
-        os.umask(before)
-    return folder / "dist"
-
-
-def _copy(source: str, target: str) -> None:
-    """Take the content, and of the mode only whether it can be executed: the rest is the umask's, as in a clone."""
-    shutil.copyfile(source, target)
-    if os.stat(source).st_mode & 0o100:
-        os.chmod(target, os.stat(target).st_mode | 0o100)
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _build(tmp_path_factory.mktemp("first") / "a", 0o022, 1_600_000_000)
+from sources import EPOCH, FILES, FOLDERS, ROOT, build
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +25,7 @@ def _names(sdist: Path) -> set[str]:
 
 
 def test_the_same_sources_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
-    other = _build(tmp_path / "elsewhere", 0o077, 1_700_000_000)
+    other = build(tmp_path / "elsewhere", 0o077, 1_700_000_000)
     names = sorted(one.name for one in dist.iterdir())
     assert names == sorted(one.name for one in other.iterdir())
     assert len(names) == 2

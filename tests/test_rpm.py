@@ -1,0 +1,247 @@
+"""packaging/rpm: the package is built on this machine, for the Python of this machine, and installed into a folder.
+
+What a Debian machine cannot tell: whether dnf finds what the package requires, and what SELinux says.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from sources import ROOT
+
+FOLDER = ROOT / "packaging/rpm"
+SPEC = (FOLDER / "sriov-bootstrap.spec").read_text()
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+APP = "/usr/lib64/sriov-bootstrap"
+SERVICE = "sriov-bootstrap.service"
+HELPER = "usr/lib/systemd/systemd-update-helper"
+CONFIG = '# an administrator wrote this\n[metrics]\nlisten = ""\n'
+
+IMPORT_EVERYTHING = """
+import importlib, pkgutil, sys
+sys.path.insert(0, {folder!r})
+import sriov_bootstrap
+for module in pkgutil.walk_packages(sriov_bootstrap.__path__, "sriov_bootstrap."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+ours = [m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None)]
+print(*ours, sep="\\n")
+"""
+
+
+def _run(*command: str | Path) -> str:
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def _query(rpm: Path, what: str) -> list[str]:
+    return _run("rpm", "-qp", f"--{what}", rpm).splitlines()
+
+
+@pytest.fixture(scope="module")
+def builds(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The package and its successor."""
+    (sdist,) = dist.glob("*.tar.gz")
+    folder = tmp_path_factory.mktemp("rpms")
+    for number in ("1", "2"):
+        _run(FOLDER / "build.sh", sdist, folder, "10", PYTHON, number)
+    return [rpm for rpm in sorted(folder.glob("*.rpm")) if not rpm.name.endswith(".src.rpm")]
+
+
+@pytest.fixture(scope="module")
+def rpm(builds: list[Path]) -> Path:
+    assert len(builds) == 2
+    return builds[0]
+
+
+class Root:
+    """A folder as the root of a host, with a shell and a helper of systemd that writes down what it is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._calls = folder / "calls"
+        for needed in ("/bin/sh", *re.findall(r"(/\S+) \(0x", _run("ldd", "/bin/sh"))):
+            target = folder / needed.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(needed, target)
+        self.write(HELPER, '#!/bin/sh\necho "$*" >>/calls\n').chmod(0o755)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def rpm(self, *words: str | Path) -> None:
+        as_root = [] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user"]
+        _run(*as_root, "rpm", "--root", self.folder, "--dbpath", "/var/lib/rpm", *words)
+
+    def calls(self) -> list[str]:
+        """What the scriptlets have asked for since the last look."""
+        found = self._calls.read_text().splitlines() if self._calls.exists() else []
+        self._calls.unlink(missing_ok=True)
+        return found
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    return Root(tmp_path / "root")
+
+
+@pytest.fixture(scope="module")
+def installed(rpm: Path, tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """The package, for tests that look and change nothing of it."""
+    root = Root(tmp_path_factory.mktemp("installed") / "root")
+    root.rpm("--install", "--nodeps", "--noscripts", rpm)
+    return root
+
+
+def test_install_upgrade_and_erase_ask_for_nothing_but_our_own_service(root: Root, builds: list[Path]) -> None:
+    config = root.write("etc/sriov-bootstrap/config.toml", CONFIG)
+    first, second = builds
+
+    root.rpm("--install", "--nodeps", first)
+    assert root.calls() == [f"install-system-units {SERVICE}"]  # presets; EL starts nothing
+
+    root.rpm("--upgrade", "--nodeps", second)
+    assert root.calls() == [f"mark-restart-system-units {SERVICE}"]  # after the transaction, and if it runs
+
+    root.rpm("--erase", "sriov-bootstrap")
+    assert root.calls() == [f"remove-system-units {SERVICE}"]
+
+    assert config.read_text() == CONFIG
+    left = [path for path in root.folder.rglob("*") if "sriov" in path.name]
+    assert left == [root.folder / "etc/sriov-bootstrap"]
+
+
+def test_scriptlets_do_no_harm_where_there_is_no_systemd(root: Root, rpm: Path) -> None:
+    (root.folder / HELPER).unlink()
+    root.rpm("--install", "--nodeps", rpm)
+    root.rpm("--erase", "sriov-bootstrap")
+    assert root.calls() == []
+
+
+def test_no_scriptlet_knows_of_vfs(rpm: Path) -> None:
+    said = "\n".join(_query(rpm, "scripts"))
+    assert said.count("systemd-update-helper") == 6  # looked for, and run, three times
+    assert not re.search(r"/sys/|numvfs|modprobe|\brm\b|systemctl", said)
+
+
+def test_the_service_is_enabled_by_presets_where_everything_else_is_disabled(installed: Root) -> None:
+    installed.write("usr/lib/systemd/system-preset/99-default-disable.preset", "disable *\n")
+    _run("systemctl", "--root", installed.folder, "preset-all")
+    wants = installed.folder / "etc/systemd/system/multi-user.target.wants"
+    assert [one.name for one in wants.iterdir()] == [SERVICE]
+    installed.write("etc/systemd/system-preset/10-site.preset", f"disable {SERVICE}\n")
+    _run("systemctl", "--root", installed.folder, "preset-all")
+    assert not wants.exists()
+
+
+def test_what_is_bundled_is_enough_and_comes_from_the_package(installed: Root) -> None:
+    folder = f"{installed.folder}{APP}"
+    # -S: nothing of the environment that runs the tests.
+    loaded = _run(sys.executable, "-I", "-S", "-c", IMPORT_EVERYTHING.format(folder=folder)).split()
+    modules = "sriov_bootstrap bcrypt dbus_next h11 jinja2 markupsafe msgspec prometheus_client pyudev structlog yaml"
+    found = {Path(one).relative_to(folder).parts[0] for one in loaded if one.startswith(folder)}
+    assert found >= set(modules.split())
+    assert not [one for one in loaded if "site-packages" in one]
+
+
+def test_the_program_looks_into_that_folder_and_nowhere_else(installed: Root) -> None:
+    lines = (installed.folder / "usr/bin/sriov-bootstrap").read_text().splitlines()
+    assert lines[0] == f"#!/usr/bin/python{PYTHON} -I"
+    code = [line for line in lines if line and not line.startswith("#")]
+    assert code[:2] == ["import sys", f'sys.path.insert(0, "{APP}")']
+    for unit in (installed.folder / "usr/lib/systemd/system").glob("*.service"):
+        assert "ExecStart=/usr/bin/sriov-bootstrap " in unit.read_text()
+
+
+def test_what_is_compiled_is_compiled_for_the_place_where_it_will_be(installed: Root) -> None:
+    for module in ("sriov_bootstrap/cli", "msgspec/structs"):
+        source = installed.folder / APP.lstrip("/") / f"{module}.py"
+        compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        assert f"{APP}/{module}.py".encode() in compiled
+        assert int.from_bytes(compiled[8:12], "little") == int(source.stat().st_mtime), "or it is compiled at each boot"
+
+
+def test_the_package_asks_for_what_the_program_uses(rpm: Path) -> None:
+    requires = set(_query(rpm, "requires"))
+    wanted = {"iproute", "kmod", "systemd-udev", "systemd", "libudev.so.1()(64bit)", "/bin/sh", "libc.so.6()(64bit)"}
+    assert requires >= wanted | {f"python(abi) = {PYTHON}", f"/usr/bin/python{PYTHON}"}
+    assert not [one for one in requires if one.startswith("python3")], "libraries are bundled"
+    assert _query(rpm, "recommends") == ["dbus"]
+    provides = [one for one in _query(rpm, "provides") if not one.startswith("bundled(")]
+    assert {re.split(r"[ (]", one)[0] for one in provides} == {"sriov-bootstrap"}, "no library for others"
+
+
+def test_everything_is_roots_and_nothing_is_a_config_file_of_ours(rpm: Path) -> None:
+    listed = _run(
+        "rpm", "-qp", "--qf", "[%{FILEMODES:perms} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILEFLAGS:fflags}|]", rpm
+    )
+    entries = [one.split() for one in listed.rstrip("|").split("|")]
+    assert {tuple(one[1:3]) for one in entries} == {("root", "root")}
+    assert {one[0] for one in entries} == {"-rw-r--r--", "-rwxr-xr-x", "drwxr-xr-x"}
+    assert not [one for one in entries if "c" in "".join(one[3:])]
+
+
+def _same_place(path: str) -> str:
+    """A path of either package as one of both."""
+    path = re.sub(r"^(/usr/lib/python3/dist-packages|/usr/lib64/sriov-bootstrap)/sriov_bootstrap", "/code", path)
+    path = re.sub(r"^/usr/share/doc/sriov-bootstrap(-[\d.]+)?", "/doc", path)
+    path = path.replace("/usr/share/zsh/vendor-completions/", "/usr/share/zsh/site-functions/")
+    return path.removesuffix(".gz")
+
+
+def test_the_package_has_what_the_debian_package_has(rpm: Path) -> None:
+    deb = os.environ.get("SRIOV_BOOTSTRAP_DEB", "")
+    if not Path(deb).is_file():
+        pytest.skip("no Debian package to compare with: make deb")
+    in_deb = {
+        _same_place(line.split(None, 5)[5].lstrip("."))
+        for line in _run("dpkg-deb", "--contents", deb).splitlines()
+        if not line.startswith("d")
+    }
+    in_rpm = {_same_place(path) for path in _query(rpm, "list") if "__pycache__" not in path}
+    missing = {one for one in in_deb - in_rpm if not re.search(r"\.(dist|egg)-info/|^/doc/(copyright|changelog)$", one)}
+    assert missing == set()
+    bundled = {one for one in in_rpm if one.startswith(APP)}
+    folders = {one for one in in_rpm if any(other.startswith(f"{one}/") for other in in_rpm)}
+    assert in_rpm - in_deb - bundled - folders == {
+        "/etc/sriov-bootstrap/config.d",
+        "/usr/lib/sriov-bootstrap/config.d",
+        "/usr/lib/systemd/system/sriov-bootstrap.service.d/run-lock.conf",
+        "/usr/share/licenses/sriov-bootstrap-" + metadata.version("sriov-bootstrap") + "/LICENSE",
+    }
+
+
+def _bundled() -> dict[str, str]:
+    return dict(re.findall(r"^Provides: *bundled\(python3dist\((.*)\)\) = (.*)$", SPEC, re.MULTILINE))
+
+
+def test_every_runtime_dependency_is_bundled_and_new_enough() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = dict(re.findall(r"^([\w-]+)>=([\d.]+)$", "\n".join(project["dependencies"]).lower(), re.MULTILINE))
+    bundled = _bundled()
+    assert set(bundled) == {*wanted, "markupsafe"}  # which Jinja2 needs
+    for name, least in wanted.items():
+        assert _numbers(bundled[name]) >= _numbers(least), name
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(one) for one in version.split("."))
+
+
+def test_the_spec_is_of_this_version() -> None:
+    version = metadata.version("sriov-bootstrap")
+    assert f"\nVersion:        {version}\n" in SPEC
+    changelog = SPEC.partition("%changelog\n")[2]
+    assert changelog.splitlines()[0].endswith(f" - {version}-1")
