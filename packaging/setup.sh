@@ -57,9 +57,13 @@ update_lists() {
 }
 
 packages=$(PATH="$PATH:/usr/sbin:/sbin" missing_packages | tr '\n' ' ')
-promtool_here=.venv/bin/promtool
-needs_promtool=$(has_command promtool || [ -x "$promtool_here" ] || echo yes)
-if [ -n "$packages$needs_promtool" ]; then
+missing_tools() {
+    for tool in promtool prometheus; do
+        has_command "$tool" || [ -x ".venv/bin/$tool" ] || echo "$tool"
+    done
+}
+tools=$(missing_tools)
+if [ -n "$packages$tools" ]; then
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT INT TERM
     log="$scratch/log"
@@ -100,17 +104,18 @@ PYTHON
     echo "$wanted" >"$stamp"
 fi
 
-# --- promtool --------------------------------------------------------------------------------------------------------
-# Out of Debian's package without installing it, because up to Debian 12 that is the server's: nobody wants a Prometheus
-# started by a test run. Since Debian 13 it has a package of its own.
-if [ -n "$needs_promtool" ]; then
-    has_command apt-get || fail "missing on this machine: promtool (part of Prometheus)"
-    echo "setup: fetching promtool"
+# --- promtool, prometheus --------------------------------------------------------------------------------------------
+# Out of Debian's packages without installing them: nobody wants a server started by a test run. promtool is in the server's
+# package up to Debian 12, and has one of its own since.
+for tool in $tools; do
+    has_command apt-get || fail "missing on this machine: $tool (part of Prometheus)"
+    echo "setup: fetching $tool"
     apt-cache show prometheus >/dev/null 2>&1 || update_lists
-    package=$(apt-cache --names-only search '^promtool$' | cut -d ' ' -f 1)
+    package=$(apt-cache --names-only search "^$tool\$" | cut -d ' ' -f 1)
     package=${package:-prometheus}
     chmod 755 "$scratch"
-    (cd "$scratch" && apt download "$package") || fail "cannot download Debian's package $package, which has promtool"
-    dpkg-deb --fsys-tarfile "$scratch/${package}"_*.deb | tar -xO ./usr/bin/promtool >"$scratch/promtool"
-    install -m 755 "$scratch/promtool" "$promtool_here"
-fi
+    ls "$scratch/${package}"_*.deb >/dev/null 2>&1 || (cd "$scratch" && apt download "$package") ||
+        fail "cannot download Debian's package $package, which has $tool"
+    dpkg-deb --fsys-tarfile "$scratch/${package}"_*.deb | tar -xO "./usr/bin/$tool" >"$scratch/$tool"
+    install -m 755 "$scratch/$tool" ".venv/bin/$tool"
+done
