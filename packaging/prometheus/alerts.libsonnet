@@ -42,14 +42,19 @@
     groups+: [{
       name: 'sriov-bootstrap',
       rules: [
-        // increase() counts over gaps shorter than its window, and takes a counter that starts anew at 0, as after a boot, for
-        // no loss.
+        // First arm: increase() counts over gaps shorter than its window, and takes a counter that starts anew at 0, as after a
+        // boot, for no loss. Second arm: gaps longer than the window, as when the service was stopped for an hour. Nobody counts
+        // then; the service does when it starts, and the alert comes with its first scrape.
         alert(
           'SriovVfLoss',
           'warning',
-          'increase(%s[%s]) > 0' % [metric('sriov_pf_vf_losses_total'), c.lossWindow],
+          |||
+            increase(%(losses)s[%(window)s]) > 0
+            or
+            %(losses)s - last_over_time(%(losses)s[%(forget)s] offset %(window)s) > 0
+          ||| % { losses: metric('sriov_pf_vf_losses_total'), window: c.lossWindow, forget: c.forgetHostAfter },
           pf + ' lost VFs',
-          'About {{ $value | printf "%.0f" }} VFs went away in the last ' + c.lossWindow +
+          'About {{ $value | printf "%.0f" }} VFs went away, as seen in the last ' + c.lossWindow +
           ', and not by sriov-bootstrap. Whoever used them has lost them, also where they were made again. ' + vfs,
         ),
 
