@@ -83,6 +83,22 @@ $(DEB): $(call files,$(DEB_SOURCES)) | setup
 $(SBOM): $(DEB) packaging/sbom.py
 	$(BIN)/python packaging/sbom.py $(DEB) >$@
 
+ANSIBLE_SOURCES := packaging/ansible CHANGELOG.md LICENSE
+COLLECTION := dist/sriov_bootstrap-host-$(VERSION).tar.gz
+
+ansible-setup: setup
+	tests/ansible/setup.sh
+
+collection: ansible-setup $(COLLECTION) ## build the Ansible collection into dist/
+
+$(COLLECTION): $(call files,$(ANSIBLE_SOURCES)) | ansible-setup
+	$(call copy,$(ANSIBLE_SOURCES),build/ansible/tree)
+	mv build/ansible/tree/CHANGELOG.md build/ansible/tree/LICENSE build/ansible/tree/packaging/ansible
+	build/ansible/venv/bin/ansible-galaxy collection build --force --output-path dist build/ansible/tree/packaging/ansible
+
+ansible-specs: setup ## write the variables of the Ansible role, from the schema of the config
+	$(BIN)/python packaging/ansible_specs.py >packaging/ansible/roles/sriov_bootstrap/meta/argument_specs.yml
+
 lintian: deb ## check the Debian package
 	lintian --allow-root --fail-on error,warning $(DEB)
 
@@ -100,7 +116,7 @@ lab-setup: setup
 lab-images: lab-setup
 	@$(BIN)/python tests/lab/images.py
 
-test-fast: setup lint wheel ## lint and every test that needs no VM
+test-fast: setup lint wheel collection ## lint and every test that needs no VM
 	$(PYTEST) $(PARALLEL) -m "not lab and not openstack"
 
 openstack-setup: setup lab-setup # one apt at a time
@@ -109,7 +125,7 @@ openstack-setup: setup lab-setup # one apt at a time
 test-openstack: openstack-setup lab-images wheel deb ## nova's and neutron's own code on what render writes; Debian's agent in the lab VM
 	$(PYTEST) --no-cov -m openstack
 
-prepare: lint lintian rpmlint lab-images openstack-setup wheel
+prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 
 test: setup ## lint, package, every test, those of the lab VM and of test-openstack included
 	@$(MAKE) -j --output-sync=line prepare

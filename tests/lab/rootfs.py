@@ -27,6 +27,7 @@ PACKAGES: Final = (
     *("openssh-server", "curl", "busybox-static", "init-system-helpers"),
     *("python3", "python3-pyudev", "python3-dbus-next", "python3-jinja2", "python3-structlog"),
     *("python3-prometheus-client", "python3-msgspec", "python3-h11", "python3-bcrypt", "python3-yaml"),
+    "python3-apt",  # Ansible's eyes on packages
 )
 
 # What dpkg leaves out: papers, and drivers for hardware that no SR-IOV host test needs.

@@ -147,7 +147,12 @@ class Vm:
     @functools.cached_property
     def host(self) -> Host:
         """The guest for pytest-testinfra, on the same ssh connection."""
-        return testinfra.get_host(f"ssh://{HOST}", ssh_config=str(self._ssh.config), controlpersist=0)
+        return testinfra.get_host(f"ssh://{HOST}", ssh_config=str(self.ssh_config), controlpersist=0)
+
+    @property
+    def ssh_config(self) -> Path:
+        """For other clients of the same ssh connection: `ssh -F CONFIG lab`."""
+        return self._ssh.config
 
     def last_words(self) -> str:
         """Return what helps to understand a failure: the console's end and the journal of the service under test."""
