@@ -1,8 +1,9 @@
 """Unit files of systemd, as far as it takes to know what a service starts: systemd.unit(5), systemd.service(5)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from sriov_bootstrap.core.doctor.logical_lines import logical_lines
 from sriov_bootstrap.core.doctor.oslo_files import split
 
 FOLDERS = (  # the first one that has the unit wins
@@ -64,7 +65,7 @@ def environment(texts: Iterable[str], files: Iterable[str]) -> dict[str, str]:
     """What its Environment= say, and then the texts of its files, which win: systemd.exec(5)."""
     words = [word for value in service_values(texts, "Environment") for word in split(value)]
     said = {found[1]: found[2] for word in words if (found := SETTING.fullmatch(word))}
-    lines = [line.strip() for text in files for line in _logical_lines(text)]
+    lines = [line for text in files for line in _lines(text)]
     return said | {found[1]: _unquoted(found[2].strip()) for line in lines if (found := SETTING.fullmatch(line))}
 
 
@@ -78,7 +79,7 @@ def service_values(texts: Iterable[str], option: str) -> list[str]:
     values: list[str] = []
     for text in texts:
         section = ""
-        for line in _logical_lines(text):
+        for line in _lines(text):
             if line.startswith("["):
                 section = line
             key, _, value = line.partition("=")
@@ -87,16 +88,5 @@ def service_values(texts: Iterable[str], option: str) -> list[str]:
     return values
 
 
-def _logical_lines(text: str) -> Iterable[str]:
-    """Continued lines as one; comments may stand between their parts."""
-    begun = ""
-    for raw in text.splitlines():
-        line = raw.strip()
-        if line.startswith(("#", ";")):
-            continue
-        if line.endswith("\\"):
-            begun += line[:-1] + " "
-        else:
-            yield begun + line
-            begun = ""
-    yield begun
+def _lines(text: str) -> Iterator[str]:
+    return (line.strip() for _, line in logical_lines(text, "#;", may_interrupt=True))

@@ -5,7 +5,8 @@ from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries, logical_lines, without_keys
+from sriov_bootstrap.core.doctor.logical_lines import logical_lines
+from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries, without_keys
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
 from sriov_bootstrap.core.facts import PfFacts
 

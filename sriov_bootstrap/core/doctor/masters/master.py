@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.doctor.logical_lines import logical_lines
 from sriov_bootstrap.core.doctor.masters_survey import Format, Source, Word
 
 MAX_EVIDENCE = 200
@@ -47,23 +48,6 @@ def count(text: str) -> int | None:
     return None
 
 
-def logical_lines(text: str, comments: str = "#") -> Iterator[tuple[int, str]]:
-    """Lines with the number of their first one, joined where a backslash says so, without comments and empty ones."""
-    number, begun = 0, ""
-    for index, line in enumerate(text.split("\n"), 1):
-        if not begun:
-            number = index
-            if not line.strip() or line.lstrip()[0] in comments:
-                continue
-        if line.endswith("\\"):
-            begun += f"{line[:-1]} "
-            continue
-        yield number, begun + line
-        begun = ""
-    if begun.strip():
-        yield number, begun
-
-
 class Entry(Struct, frozen=True):
     """One `key = value` of an ini file; `source` and `line`: where."""
 
@@ -78,7 +62,7 @@ class Entry(Struct, frozen=True):
 def entries(source: Source) -> Iterator[Entry]:
     """Of an ini file as systemd and NetworkManager read it."""
     section = ""
-    for number, line in logical_lines(source.text, "#;"):
+    for number, line in logical_lines(source.text, "#;", may_interrupt=True):
         stripped = line.strip()
         if stripped.startswith("[") and stripped.endswith("]"):
             section = stripped[1:-1]

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries, logical_lines
+from sriov_bootstrap.core.doctor.logical_lines import logical_lines
+from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries
 from sriov_bootstrap.core.doctor.masters.shell import FILE, UNKNOWN, Write, writes
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
 
@@ -174,7 +175,7 @@ def called_scripts(survey: MastersSurvey) -> dict[str, str]:
             for number, line in logical_lines(source.text):
                 _note(called, line, f"{source.path}:{number}")
     for source in visible(survey.of(Format.UDEV)):
-        for number, line in logical_lines(source.text):
+        for number, line in logical_lines(source.text, may_interrupt=True):
             if "RUN" in line:
                 _note(called, line, f"{source.path}:{number}")
     known = {source.path for source in survey.sources}

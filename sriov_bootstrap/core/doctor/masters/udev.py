@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.masters.master import Master, count, logical_lines
+from sriov_bootstrap.core.doctor.logical_lines import logical_lines
+from sriov_bootstrap.core.doctor.masters.master import Master, count
 from sriov_bootstrap.core.doctor.masters.scripts import devices_of
 from sriov_bootstrap.core.doctor.masters.shell import FILE, UNKNOWN, writes
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
@@ -56,7 +57,7 @@ def read_udev(survey: MastersSurvey) -> Iterator[Master]:
     """All rules that are in force."""
     for source in visible(survey.of(Format.UDEV)):
         has_jump = False
-        for number, line in logical_lines(source.text):
+        for number, line in logical_lines(source.text, may_interrupt=True):
             tokens = tuple(
                 Token(f"{key}{{{attribute}}}" if attribute else key, operator, value)
                 for key, attribute, operator, value in TOKEN.findall(line)

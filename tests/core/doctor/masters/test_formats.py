@@ -243,10 +243,11 @@ SET = 'ATTR{device/sriov_numvfs}="8"'
         ),
         pytest.param(NET + 'RUN+="/bin/os-net-config-sriov -n ens1f0:8"', ENS1F0, True, id="with a name"),
         pytest.param(NET + 'KERNEL=="ens1f0", \\\n  ' + SET, ENS1F0, True, id="continued"),
+        pytest.param(NET + 'KERNEL=="ens1f0", \\\n# why\n' + SET, ENS1F0, True, id="continued after a comment"),
     ],
 )
 def test_udev_rules(rule: str, devices: tuple[Match, ...], *, certain: bool) -> None:
-    text = f"# {rule.partition(chr(10))[2] or rule}\n{rule}\n"
+    text = f"# {rule.rpartition(chr(10))[2]}\n{rule}\n"
     assert brief(Source(Format.UDEV, "/etc/udev/rules.d/a.rules", text)) == [(2, devices, 8, certain)]
 
 
