@@ -19,6 +19,8 @@ from sources import ROOT
 
 FOLDER = ROOT / "packaging/rpm"
 SPEC = (FOLDER / "sriov-bootstrap.spec").read_text()
+pytestmark = pytest.mark.timeout(300)  # builds two packages, on a machine that may be busy
+
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 APP = "/usr/lib64/sriov-bootstrap"
 SERVICE = "sriov-bootstrap.service"
