@@ -10,6 +10,7 @@ from .consumers import install_package, newest_package
 from .host import CONFIG_FILE, NOVA, PF1, PF2, UNIT, Guest, address_rule
 
 NEWER = "99~lab"
+SMOKE = Path(__file__).parents[2] / "packaging/debian/tests/smoke"
 
 
 @pytest.fixture
@@ -65,3 +66,11 @@ def test_no_step_in_the_life_of_the_package_touches_a_vf(reinstalled: Guest, new
     guest.check("dpkg --purge sriov-bootstrap", timeout_seconds=300)
     assert guest.run("ls -d /run/sriov-bootstrap /usr/lib/sriov-bootstrap").stdout == ""
     nothing_has_changed()  # what an administrator wrote is not the package's to remove
+
+
+def test_the_smoke_test_that_debian_runs_passes(guest: Guest) -> None:
+    """The script of autopkgtest, in a guest that has what its control file asks for: root, systemd, the package."""
+    guest.vm.push(SMOKE, "/root/smoke")
+    before = guest.vf_incarnations(PF1), guest.vf_incarnations(PF2)
+    assert guest.check("cd /root && sh smoke 2>&1", timeout_seconds=300).splitlines()[-1] == "smoke: passed"
+    assert (guest.vf_incarnations(PF1), guest.vf_incarnations(PF2)) == before
