@@ -1,4 +1,4 @@
-"""Known vulnerabilities of the runtime dependencies, as they are installed here; a part of `make lint`.
+"""Known vulnerabilities of the runtime dependencies, as installed here and as the .rpm has them; a part of `make lint`.
 
 Where vulnerability data cannot be had this says so and is no failure. pip-audit alone would not do: an index that knows
 no vulnerabilities makes it say "No known vulnerabilities found".
@@ -13,11 +13,26 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 60
+SPEC = Path(__file__).parent / "rpm/sriov-bootstrap.spec"
 COMMAND = ["pip-audit", "--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off", "--timeout", "5"]
 
 
 def main() -> int:
-    pinned = _installed("sriov-bootstrap")
+    here = _installed("sriov-bootstrap")
+    is_bad = _ask(here)
+    others = {name: version for name, version in bundled(SPEC.read_text()).items() if here.get(name) != version}
+    if others:
+        print("audit: what the .rpm bundles in another version")
+        is_bad |= _ask(others)
+    return is_bad
+
+
+def bundled(spec: str) -> dict[str, str]:
+    """The versions that the .rpm brings along."""
+    return dict(re.findall(r"^Provides: *bundled\(python3dist\((.*)\)\) = (.*)$", spec, re.MULTILINE))
+
+
+def _ask(pinned: dict[str, str]) -> bool:
     command = [str(Path(sys.executable).with_name(COMMAND[0])), *COMMAND[1:], "--requirement", "/dev/stdin"]
     text = "".join(f"{name}=={version}\n" for name, version in sorted(pinned.items()))
     try:
