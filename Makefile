@@ -147,6 +147,9 @@ codes: setup ## write docs/doctor.md, from the codes of doctor
 completions: setup ## write the completions for bash, zsh and fish, from the parser
 	$(BIN)/python packaging/completions.py packaging/completions
 
+site: setup ## make a web site of the manuals: build/site/html
+	$(BIN)/python packaging/site/build.py . build/site
+
 mixin: setup ## render alerts, recording rules and dashboard from packaging/prometheus/*.libsonnet
 	jsonnet --string --multi packaging/prometheus packaging/prometheus/render.jsonnet >/dev/null
 	jsonnet --jpath packaging/prometheus --multi packaging/grafana \
