@@ -23,9 +23,12 @@ from sriov_bootstrap.core.config import (
     WhenInUse,
 )
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
+from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.report import PfState
 from sriov_bootstrap.errors import ExitCode
 
 MAN = Path(__file__).parents[1] / "docs" / "man"
+UNSHOWN = ["run", "check-config", "helper"]  # the daemon; in sriov-bootstrap.toml(5); not for people
 COMMAND = (MAN / "sriov-bootstrap.8").read_text()
 CONFIG = (MAN / "sriov-bootstrap.toml.5").read_text()
 
@@ -35,6 +38,10 @@ def _section(text: str, name: str) -> str:
     found = re.search(rf"^\.S[hs] {re.escape(name)}(?::.*)?\n((?:(?!\.S[hs] ).*\n)*)", text, re.MULTILINE)
     assert found, f"no section {name}"
     return found[1]
+
+
+def _names(text: str) -> set[str]:
+    return set(re.findall(r"^\.Cm (\w+)", text, re.MULTILINE))
 
 
 def _items(text: str, macro: str) -> set[str]:
@@ -76,6 +83,21 @@ def test_the_commands_of_the_page_are_those_of_the_parser() -> None:
 def test_the_exit_codes_of_the_page_are_those_of_the_code() -> None:
     documented = re.findall(r"^\.It (\d+)$", _section(COMMAND, "EXIT STATUS"), re.MULTILINE)
     assert documented == [str(int(code)) for code in sorted(ExitCode)]
+
+
+def test_the_page_explains_every_state_and_reason() -> None:
+    documented = re.findall(r"^\.It Cm (\w+)$", _section(COMMAND, "STATES"), re.MULTILINE)
+    assert documented == [*PfState, *Reason]
+
+
+def test_the_page_has_an_example_of_each_command_that_people_type() -> None:
+    examples = _section(COMMAND, "EXAMPLES")
+    assert [name for name in _children(make_parser()) if f"sriov-bootstrap {name}" not in examples] == UNSHOWN
+
+
+def test_every_command_whose_answer_can_be_3_is_named_there() -> None:
+    text = _section(COMMAND, "EXIT STATUS").partition(".It 3\n")[2].partition(".It ")[0]
+    assert _names(text) == {"status", "doctor", "release", "render"}
 
 
 TABLES = (
