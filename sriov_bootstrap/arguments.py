@@ -41,6 +41,7 @@ class Asked(Protocol):
     diff: bool
     write: bool
     apply: bool
+    root: str | None
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -104,6 +105,8 @@ def _misuse_of_render(arguments: Asked) -> str:
         return "--diff and --write do not go together"
     if arguments.apply and arguments.target not in {"kernel-cmdline", "all"}:
         return "--apply goes with kernel-cmdline and all"
+    if arguments.apply and arguments.root is not None:
+        return "--apply and --root do not go together: it would be the boot menu of this host; use --write"
     return ""
 
 

@@ -79,6 +79,7 @@ def test_the_short_cut_past_the_parser_understands_the_same(words: tuple[str, ..
         ("--force run", "--dry-run and --force go with --once and release"),
         ("--json", "--json goes with --once, status, doctor and release"),
         ("--json init", "--json goes with --once, status, doctor and release"),
+        ("render all --apply --root /srv/image", "--apply and --root do not go together: it would be the boot menu of"),
         ("init more", "unrecognized arguments: more"),
         ("status --no-such-option", "unrecognized arguments: --no-such-option"),
     ],
