@@ -1,18 +1,24 @@
 """doctor: what is wrong with this host on the way from the firmware to the agent, why, and what to type."""
 
 import msgspec
+from msgspec.structs import replace
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.commands.ask_systemd import ask_systemd
 from sriov_bootstrap.commands.jobs import load
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.read_host import read_host
 from sriov_bootstrap.commands.survey_host import survey_host
 from sriov_bootstrap.commands.survey_openstack import survey_openstack
 from sriov_bootstrap.commands.terminal import coloured
+from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor import diagnose
 from sriov_bootstrap.core.doctor.codes import CODES
 from sriov_bootstrap.core.doctor.finding import Diagnosis, Severity
+from sriov_bootstrap.core.doctor.openstack_units import UNITS
+from sriov_bootstrap.core.doctor.service_survey import UNIT
+from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.errors import ExitCode
 from sriov_bootstrap.reconcile import Loaded
 
@@ -32,9 +38,17 @@ def doctor(config_paths: tuple[str, ...], *, as_json: bool, root: str = "") -> i
 
 def look(machine: HostMachine, loaded: Loaded, root: str) -> Diagnosis:
     """Reads and judges; the daemon does the same after its passes."""
-    host = read_host(machine, loaded.config, root)
+    host = _read_host(machine, loaded.config, root)
     on_host = survey_host(machine, host, loaded.problems, root)
     return diagnose.diagnose(host, on_host, survey_openstack(machine, host, root))
+
+
+def _read_host(machine: HostMachine, config: Config, root: str) -> Host:
+    """With what more than one look is about, read once. systemd knows of this host alone, and not of a tree."""
+    state, note = machine.load_state()
+    units, unasked = ({}, "") if root else ask_systemd((UNIT, *UNITS))
+    unseen = tuple(filter(None, (note, unasked)))
+    return replace(read_host(machine, config, root), state=state, units=units, unseen=unseen)
 
 
 def explain(code: str, *, as_json: bool) -> int:

@@ -31,7 +31,7 @@ def survey_nics(machine: HostMachine, host: Host, root: str) -> tuple[NicSurvey,
         managed=_managed(machine, pfs, pci, texts),
         vectors=pci.count_vectors() if any(vf.netdevs or vf.infiniband for pf in pfs for vf in pf.vfs) else {},
         cpus=count_cpus(pci.read_online_cpus()),
-        report=machine.load_state()[0].report,
+        report=host.state.report,
         is_busy=machine.files.read_jam(machine.monotonic()) is not None,
     )
     if any(map(is_missing, host.wishes)):

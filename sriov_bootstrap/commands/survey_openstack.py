@@ -1,7 +1,7 @@
 """Reads what `doctor` wants to know of nova and neutron: the edges as the eyes of core/doctor/openstack_checks.py."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,14 +11,9 @@ from sriov_bootstrap.core.doctor import init_script, kolla, openstack_units, osl
 from sriov_bootstrap.core.doctor.ini import IniFile, parse_ini
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.openstack_units import Kind
-from sriov_bootstrap.core.doctor.unit_state import QUERY, UnitProcess, parse_unit_states
+from sriov_bootstrap.core.doctor.unit_state import process_of
 from sriov_bootstrap.core.openstack.host import KOLLA_FOLDER, Host
-from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.texts import Texts
-from sriov_bootstrap.errors import SriovBootstrapError
-
-SYSTEMCTL_SECONDS = 10.0
-Ask = Callable[[list[str]], tuple[dict[str, UnitProcess], str]]
 
 
 class Started(Struct, frozen=True):
@@ -31,40 +26,19 @@ class Started(Struct, frozen=True):
     container: kolla.Container = kolla.Container()
 
 
-def survey_openstack(machine: HostMachine, _host: Host, root: str, *, ask: Ask | None = None) -> OpenStackSurvey:
-    """Changes nothing, and needs no root: what may not be read is said. A tree below root has no systemd."""
+def survey_openstack(machine: HostMachine, host: Host, root: str) -> OpenStackSurvey:
+    """Changes nothing, and needs no root: what may not be read is said."""
     look = _Look(machine, root)
     started = {kind.name: look.started(kind) for kind in openstack_units.KINDS}
-    units = [one.unit for one in started.values() if one]
-    ask = ask or (ask_nobody if root else ask_systemd)
-    processes, note = ask(units) if units else ({}, "")
-    look.note(note)
     compute, scheduler, agent, server = (
-        look.service(kind, started[kind.name], processes) for kind in openstack_units.KINDS
+        look.service(kind, started[kind.name], host.units) for kind in openstack_units.KINDS
     )
     services = (compute, scheduler, agent, server)
     read = {file.path for one in services for file in one.files}
     strays = look.strays(read) if any(one.is_installed for one in services) else ()
-    changed_at = machine.load_state()[0].changed_at or None
+    changed_at = host.state.changed_at or None
     waited = None if changed_at is None else machine.monotonic() - changed_at
     return OpenStackSurvey(compute, scheduler, agent, server, strays, changed_at, waited, look.unseen)
-
-
-def ask_systemd(units: list[str]) -> tuple[dict[str, UnitProcess], str]:
-    """What it says of these units, and why it does not."""
-    what = f"whether {', '.join(units)} run"
-    try:
-        done = child.run(["systemctl", "show", QUERY, *units], timeout_seconds=SYSTEMCTL_SECONDS)
-    except SriovBootstrapError as error:
-        return {}, f"{what}: {error.message}"
-    said = done.stderr.decode(errors="replace").strip()
-    note = f"{what}: systemctl show: {said}" if done.returncode else ""
-    return parse_unit_states(done.stdout.decode(errors="replace")), note
-
-
-def ask_nobody(_: list[str]) -> tuple[dict[str, UnitProcess], str]:
-    """A tree has no systemd."""
-    return {}, ""
 
 
 class _Look:
@@ -125,11 +99,11 @@ class _Look:
             return None
         return Started(unit, kolla.container_argv(container), folder=folder, container=container)
 
-    def service(self, kind: Kind, started: Started | None, processes: dict[str, UnitProcess]) -> Service:
+    def service(self, kind: Kind, started: Started | None, units: Mapping[str, Mapping[str, str]]) -> Service:
         """The service with all its files."""
         if started is None:
             return Service(kind.name)
-        process = processes.get(started.unit)
+        process = process_of(units[started.unit]) if started.unit in units else None
         argv = started.argv
         if process and process.is_active and not started.folder:
             running = oslo_files.service_argv(self._machine.procfs.command_line(process.pid))

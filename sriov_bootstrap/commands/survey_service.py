@@ -16,17 +16,13 @@ from sriov_bootstrap.core.doctor.service_survey import (
 )
 from sriov_bootstrap.core.doctor.unit_files import FOLDERS
 from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
-
-PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "Result", "NeedDaemonReload")
-SYSTEMCTL_SECONDS = 10.0
 
 
 def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems: bool) -> ServiceSurvey:
     """Needs no root. `has_problems`: the config is broken, so that nothing can be held against it."""
-    saved, note = machine.load_state()
+    saved = host.state
     now = machine.monotonic()
     jam = machine.read_jam()
     pending = saved.pending.changed_at if saved.pending else None
@@ -38,7 +34,7 @@ def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems:
             jam=jam,
             jam_age=now - jam.began_at if jam else 0.0,
             switches=_switches(machine),
-            unseen=(note,) if note else (),
+            unit=host.units.get(UNIT, {}),
         ),
         root,
     )
@@ -55,29 +51,12 @@ def _switches(machine: HostMachine) -> tuple[str, ...]:
 
 def _with_units(survey: ServiceSurvey, root: str) -> ServiceSurvey:
     sources = Texts(root)
-    survey = replace(
+    return replace(
         survey,
         is_installed=any(UNIT in sources.names(folder) for folder in FOLDERS),
         is_wanted=UNIT in wanted_units(sources),
         masked=tuple(one for one in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, one)),
     )
-    return survey if root else with_systemd(survey)  # systemd knows of this host alone
-
-
-def with_systemd(survey: ServiceSurvey) -> ServiceSurvey:
-    """With what systemd says of our unit, in ten seconds at most."""
-    try:
-        properties = ",".join(PROPERTIES)
-        completed = child.run(
-            ["systemctl", "show", f"--property={properties}", "--", UNIT], timeout_seconds=SYSTEMCTL_SECONDS
-        )
-    except SriovBootstrapError as error:
-        return replace(survey, unseen=(*survey.unseen, error.message))
-    if completed.returncode:
-        text = " ".join(completed.stderr.decode(errors="replace").split()) or f"exit code {completed.returncode}"
-        return replace(survey, unseen=(*survey.unseen, f"{UNIT}: systemd could not be asked: {text}"))
-    pairs = (line.partition("=") for line in completed.stdout.decode(errors="replace").splitlines())
-    return replace(survey, unit={key: value for key, separator, value in pairs if separator})
 
 
 def _is_masked(sources: Texts, unit: str) -> bool:

@@ -14,7 +14,6 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.commands import survey_service
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.doctor.service_survey import ServiceSurvey
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import State, load
@@ -155,42 +154,10 @@ def test_an_unreadable_state_is_said(tree: HostTree, capsys: pytest.CaptureFixtu
     assert any(one.startswith("state.json is not readable") for one in unseen)
 
 
-# -- systemd's words: a systemctl that says what it is told --
-
-
-def ask_systemd(tree: HostTree, monkeypatch: pytest.MonkeyPatch, script: str) -> ServiceSurvey:
-    tool = tree.write("bin/systemctl", f"#!/bin/sh\n{script}\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
-    return survey_service.with_systemd(ServiceSurvey())
-
-
-def test_systemd_is_asked(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = 'echo "$@" > /dev/stderr; echo ActiveState=failed; echo Result=watchdog; echo garbage'
-    survey = ask_systemd(tree, monkeypatch, script)
-    assert (survey.unit, survey.unseen) == ({"ActiveState": "failed", "Result": "watchdog"}, ())
-
-
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        ("echo Failed to connect to bus: Host is down >&2; exit 1", "Failed to connect to bus: Host is down"),
-        ("exit 3", "exit code 3"),
-        ("exec sleep 60", "not done in 0.2 s"),
-    ],
-)
-def test_a_systemd_that_does_not_answer_is_not_seen(
-    tree: HostTree, monkeypatch: pytest.MonkeyPatch, script: str, words: str
-) -> None:
-    monkeypatch.setattr(survey_service, "SYSTEMCTL_SECONDS", 0.2)
-    survey = ask_systemd(tree, monkeypatch, script)
-    assert survey.unit == {}
-    assert words in survey.unseen[0]
-
-
 def test_a_host_that_was_never_looked_at_has_no_findings(tmp_path: Path) -> None:
     tree = HostTree(tmp_path)
+    saved = State(boot_id="b007")
     survey = survey_service.survey_service(
-        HostMachine(root=str(tree.root)), Host(Config()), str(tmp_path), has_problems=False
+        HostMachine(root=str(tree.root)), Host(Config(), state=saved), str(tmp_path), has_problems=False
     )
-    assert survey.state == State(boot_id="b007")
+    assert survey.state == saved

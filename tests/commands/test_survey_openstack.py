@@ -5,10 +5,10 @@ import pytest
 from fakes_host import HostTree
 from fakes_openstack import DEBIAN_HEADS, RDO_COMMANDS, add_debian, add_kolla, add_rdo, add_unit
 from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.commands.survey_openstack import ask_systemd, survey_openstack
+from sriov_bootstrap.commands.survey_openstack import survey_openstack
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
-from sriov_bootstrap.core.doctor.unit_state import UnitProcess
+from sriov_bootstrap.core.doctor.unit_state import STARTS
 from sriov_bootstrap.core.openstack.host import Host
 
 NEUTRON, ML2 = "/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2"
@@ -170,40 +170,12 @@ def test_a_process_says_better_what_it_reads(tree: HostTree) -> None:
     tree.write("proc/77/cmdline", "\0".join(words))
     root, unit = str(tree.root), "neutron-sriov-agent.service"
 
-    def asked(process: UnitProcess) -> Service:
-        def ask(units: list[str]) -> tuple[dict[str, UnitProcess], str]:
-            assert units == [unit]
-            return {unit: process}, "a note"
+    def asked(**said: str) -> Service:
+        host = Host(Config(), units={unit: {"ActiveState": "inactive", **said}})
+        return survey_openstack(HostMachine(root=root), host, root).agent
 
-        seen = survey_openstack(HostMachine(root=root), Host(Config()), root, ask=ask)
-        assert seen.unseen == ("a note",)
-        return seen.agent
-
-    agent = asked(UnitProcess(is_active=True, pid=77, started_at=5.0))
+    agent = asked(ActiveState="active", MainPID="77", ExecMainStartTimestampMonotonic="5000000")
     assert (agent.is_active, agent.started_at, read_by(agent)) == (True, 5.0, [NEUTRON])
-    for process in (UnitProcess(is_active=True, pid=78), UnitProcess(pid=77, started_at=5.0)):
-        agent = asked(process)
+    for said in ({"ActiveState": "active", "MainPID": "78"}, {"MainPID": "77", STARTS[0]: "5000000"}):
+        agent = asked(**said)
         assert (agent.started_at, read_by(agent)) == (None, [NEUTRON, f"{ML2}/sriov_agent.ini"])
-
-
-SYSTEMCTL = """#!/bin/sh
-[ "$1" = show ] && [ "$3" = a.service ] || exit 3
-printf 'Id=a.service\\nActiveState=active\\nMainPID=7\\n'
-echo 'no bus' >&2
-exit {}
-"""
-
-
-@pytest.mark.parametrize(("code", "note"), [(0, ""), (1, "whether a.service run: systemctl show: no bus")])
-def test_systemd_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, note: str) -> None:
-    (tmp_path / "systemctl").write_text(SYSTEMCTL.format(code))
-    (tmp_path / "systemctl").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    assert ask_systemd(["a.service"]) == ({"a.service": UnitProcess(is_active=True, pid=7)}, note)
-
-
-def test_without_systemctl_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    processes, note = ask_systemd(["a.service"])
-    assert processes == {}
-    assert note.startswith("whether a.service run: systemctl show: systemctl: No such file")

@@ -16,7 +16,7 @@ def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> 
     """Errors first; within a severity in the order of the road. The same is said once, of what was not seen as well."""
     found = (*check_host(host, on_host), *check_openstack(host, of_openstack))
     findings = sorted(dict.fromkeys(found), key=lambda one: one.severity)  # "error" sorts before "warning"
-    return Diagnosis(tuple(findings), tuple(dict.fromkeys((*on_host.unseen, *of_openstack.unseen))))
+    return Diagnosis(tuple(findings), tuple(dict.fromkeys((*on_host.unseen, *host.unseen, *of_openstack.unseen))))
 
 
 def explain(code: str) -> Explanation:

@@ -41,6 +41,7 @@ SERVER = Kind(
     "neutron-server",
 )
 KINDS = (COMPUTE, SCHEDULER, AGENT, SERVER)
+UNITS = tuple(dict.fromkeys(unit for kind in KINDS for unit in kind.units))
 
 # Files with names that everybody knows, whether a service reads them or not.
 KNOWN_FILES = (

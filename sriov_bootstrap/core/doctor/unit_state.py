@@ -1,11 +1,13 @@
 """What `systemctl show` says of units, as far as doctor asks."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from sriov_bootstrap.core.followup import RUNNING
 
-PROPERTIES = ("Id", "ActiveState", "MainPID", "InactiveExitTimestampMonotonic", "ExecMainStartTimestampMonotonic")
-QUERY = f"--property={','.join(PROPERTIES)}"
+STARTS = ("InactiveExitTimestampMonotonic", "ExecMainStartTimestampMonotonic")
+PROPERTIES = ("Names", "LoadState", "ActiveState", "UnitFileState", "Result", "NeedDaemonReload", "MainPID", *STARTS)
 
 
 class UnitProcess(Struct, frozen=True):
@@ -16,18 +18,22 @@ class UnitProcess(Struct, frozen=True):
     started_at: float | None = None
 
 
-def parse_unit_states(text: str) -> dict[str, UnitProcess]:
-    """By the unit's Id; a block for each, an empty line between two."""
-    found = {}
+def parse_units(text: str) -> dict[str, dict[str, str]]:
+    """Properties by each of the unit's names; a block for each unit, an empty line between two."""
+    found: dict[str, dict[str, str]] = {}
     for block in text.split("\n\n"):
-        said = dict(line.partition("=")[::2] for line in block.splitlines())
-        # A service that systemd restarts by itself has a new main process, and its unit stays as it was meanwhile.
-        times = [_number(said.get(name, "")) for name in PROPERTIES[3:]]
-        if name := said.get("Id"):
-            is_active = said.get("ActiveState") in RUNNING
-            started_at = max(times) / 1e6 if any(times) else None
-            found[name] = UnitProcess(is_active, _number(said.get("MainPID", "")), started_at)
+        pairs = (line.partition("=") for line in block.splitlines())
+        said = {key: value for key, separator, value in pairs if separator}
+        found |= dict.fromkeys(said.get("Names", "").split(), said)
     return found
+
+
+def process_of(said: Mapping[str, str]) -> UnitProcess:
+    """Out of a unit's properties."""
+    # A service that systemd restarts by itself has a new main process, and its unit stays as it was meanwhile.
+    times = [_number(said.get(name, "")) for name in STARTS]
+    started_at = max(times) / 1e6 if any(times) else None
+    return UnitProcess(said.get("ActiveState") in RUNNING, _number(said.get("MainPID", "")), started_at)
 
 
 def _number(text: str) -> int:

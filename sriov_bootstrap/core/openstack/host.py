@@ -8,6 +8,7 @@ from sriov_bootstrap.core.config import Config, Distribution
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.releases import NEWEST, Release, parse
+from sriov_bootstrap.core.state import State
 
 
 class VfLayout(Struct, frozen=True):
@@ -19,7 +20,11 @@ class VfLayout(Struct, frozen=True):
 
 
 class Host(Struct, frozen=True):
-    """Everything that decides what is rendered. `paths`: which of the paths that matter are there."""
+    """Everything that decides what is rendered. `paths`: which of the paths that matter are there.
+
+    For doctor alone, whose looks stand on it as well: `state`, what the last pass left, and `units`, what systemd says
+    of each, {} where it was not asked. `unseen`: what of these could not be read, and why.
+    """
 
     config: Config
     wishes: tuple[DesiredPf, ...] = ()
@@ -29,6 +34,9 @@ class Host(Struct, frozen=True):
     paths: frozenset[str] = frozenset()
     cpu_vendor: str = ""
     kernel_config: str = ""
+    state: State = State()
+    units: dict[str, dict[str, str]] = {}
+    unseen: tuple[str, ...] = ()
 
     @property
     def release(self) -> Release:

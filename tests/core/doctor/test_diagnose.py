@@ -12,14 +12,14 @@ from sriov_bootstrap.errors import ConfigError
 
 def test_a_broken_config_is_a_finding_with_its_file() -> None:
     on_host = HostSurvey(config_problems=("/etc/a.toml: line 3: broken", "odd"), unseen=("a", "a"))
-    found = diagnose.diagnose(Host(Config()), on_host, OpenStackSurvey(unseen=("a", "b")))
+    found = diagnose.diagnose(Host(Config(), unseen=("b", "c")), on_host, OpenStackSurvey(unseen=("a", "b")))
     remedy = "correct it, then: sriov-bootstrap check-config"
     assert found == Diagnosis(
         (
             Finding("SB-E701", "/etc/a.toml", "line 3: broken", remedy=remedy),
             Finding("SB-E701", "host", "odd", remedy=remedy),
         ),
-        ("a", "b"),
+        ("a", "b", "c"),
     )
 
 

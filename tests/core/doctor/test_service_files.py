@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from fakes_openstack import DEBIAN_HEADS, TAIL
 from fuzzing import fuzzed, spoilt
-from sriov_bootstrap.core.doctor import init_script, kolla, unit_files, unit_state
+from sriov_bootstrap.core.doctor import init_script, kolla, unit_files
 from sriov_bootstrap.core.doctor.oslo_files import Step, reading_steps, service_argv
-from sriov_bootstrap.core.doctor.unit_state import UnitProcess, parse_unit_states
+from sriov_bootstrap.core.doctor.unit_state import UnitProcess, parse_units, process_of
 
 AGENT = ("/usr/bin/neutron-sriov-nic-agent", "--config-file=/a")
 
@@ -123,10 +123,11 @@ def test_drop_ins_of_a_name_replace_each_other_and_are_sorted() -> None:
 
 
 def test_what_systemctl_shows() -> None:
-    text = "Id=a.service\nActiveState=active\nMainPID=7\nInactiveExitTimestampMonotonic=5000000\n"
-    text += "ExecMainStartTimestampMonotonic=6000000\n\nId=b.service\nActiveState=inactive\nMainPID=x\n\nnonsense\n"
-    shown = {"a.service": UnitProcess(is_active=True, pid=7, started_at=6.0), "b.service": UnitProcess()}
-    assert parse_unit_states(text) == shown
+    text = "Names=a.service z.service\nActiveState=active\nMainPID=7\nInactiveExitTimestampMonotonic=5000000\n"
+    text += "ExecMainStartTimestampMonotonic=6000000\n\nNames=b.service\nActiveState=inactive\nMainPID=x\n\nnonsense\n"
+    shown = UnitProcess(is_active=True, pid=7, started_at=6.0)
+    found = {name: process_of(said) for name, said in parse_units(text).items()}
+    assert found == {"a.service": shown, "z.service": shown, "b.service": UnitProcess()}
 
 
 def script(head: str, *, there: tuple[str, ...] = (), **sources: str) -> tuple[str, ...]:
@@ -179,6 +180,6 @@ def test_any_script_and_unit_is_words(data: bytes) -> None:
     ):
         assert all(isinstance(word, str) for word in words)
         assert isinstance(reading_steps(service_argv(words), "nova", "/h"), tuple)
-    assert isinstance(unit_state.parse_unit_states(text), dict)
+    assert all(isinstance(process_of(said), UnitProcess) for said in parse_units(f"Names=a.service\n{text}").values())
     container = kolla.parse_container(text)
     assert container is None or isinstance(kolla.container_argv(container), tuple)

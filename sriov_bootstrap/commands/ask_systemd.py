@@ -1,0 +1,21 @@
+"""`systemctl show`: what systemd says of units, in one conversation for all that doctor wants to know of."""
+
+from collections.abc import Iterable
+
+from sriov_bootstrap.core.doctor.unit_state import PROPERTIES, parse_units
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.errors import StuckError
+
+SECONDS = 10.0
+
+
+def ask_systemd(units: Iterable[str]) -> tuple[dict[str, dict[str, str]], str]:
+    """Properties by the unit's name, and why not all of them could be had, "" when they could."""
+    argv = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *units]
+    try:
+        done = child.run(argv, timeout_seconds=SECONDS)
+    except StuckError:
+        return {}, f"what systemd says of units: systemctl show: no answer in {SECONDS:g} s"
+    said = " ".join(done.stderr.decode(errors="replace").split()) or f"exit code {done.returncode}"
+    note = f"what systemd says of units: systemctl show: {said}" if done.returncode else ""
+    return parse_units(done.stdout.decode(errors="replace")), note
