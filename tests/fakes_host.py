@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from builders import PF, vf_address
+from builders import PF, PF2, vf_address
 
 BUS = "sys/bus/pci"
 ROOT_PORT = "sys/devices/pci0000:3a/0000:3a:00.0"
@@ -89,6 +89,18 @@ class HostTree:
         if driver == "igbvf":
             self.add_netdev(address, f"ens1f0v{index}", flags="0x1002", ifindex=10 + index)
         return folder
+
+    def add_layout(self, address: str = PF) -> None:
+        """Where a PF's VFs are, or would be: those of two ports of a card alternate."""
+        for name, text in {"sriov_vf_device": "10ca", "sriov_offset": "128", "sriov_stride": "2"}.items():
+            (self.device(address) / name).write_text(f"{text}\n")
+
+    def add_card(self, *, num_vfs: int) -> None:
+        """Two ports: PF with these VFs, PF2 without."""
+        self.add_pf(PF, num_vfs=num_vfs)
+        self.add_pf(PF2, netdev="ens1f1")
+        self.add_layout(PF)
+        self.add_layout(PF2)
 
     def remove(self, address: str) -> None:
         """Unplugged."""

@@ -56,10 +56,9 @@ def make_tree(root: Path) -> HostTree:
     """Three VFs of PF, none yet of PF2, and a PF without a rule."""
     tree = HostTree(root)
     tree.write("etc/os-release", "ID=ubuntu\n")
-    for pf, netdev in ((PF, "ens1f0"), (PF2, "ens1f1"), (PF3, "ens7")):
-        folder = tree.add_pf(pf, netdev=netdev)
-        for name, text in {"sriov_vf_device": "10ca", "sriov_offset": "128", "sriov_stride": "2"}.items():
-            (folder / name).write_text(f"{text}\n")
+    tree.add_card(num_vfs=0)
+    tree.add_pf(PF3, netdev="ens7")
+    tree.add_layout(PF3)
     for index in range(3):
         tree.link(f"{tree.device(PF)}/virtfn{index}", tree.add_function(vf_of(PF, index), driver="igbvf"))
         tree.add_netdev(vf_of(PF, index), f"ens1f0v{index}")

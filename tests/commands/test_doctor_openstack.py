@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import PF, PF2
+from builders import PF
 from fakes_host import HostTree
 from fakes_openstack import DEBIAN_HEADS, RDO_COMMANDS, add_debian, add_kolla, add_rdo, add_unit
 from sriov_bootstrap.cli import main
@@ -47,10 +47,7 @@ GOOD = "physnet2:ens1f0,physnet1:ens1f1"
 @pytest.fixture
 def tree(tmp_path: Path) -> HostTree:
     tree = HostTree(tmp_path)
-    for address, netdev, number in ((PF, "ens1f0", 4), (PF2, "ens1f1", 0)):
-        folder = tree.add_pf(address, netdev=netdev, num_vfs=number)
-        for name, text in {"sriov_vf_device": "10ca", "sriov_offset": "128", "sriov_stride": "2"}.items():
-            (folder / name).write_text(f"{text}\n")
+    tree.add_card(num_vfs=4)
     tree.configure(RULES)
     return tree
 

@@ -112,8 +112,7 @@ def test_a_pass_that_is_long_ago(tree: HostTree, capsys: pytest.CaptureFixture[s
 
 def test_rendered_files_that_the_config_has_outrun(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     path = "etc/udev/rules.d/70-sriov-bootstrap.rules"
-    tree.write(f"sys/bus/pci/devices/{PF}/sriov_offset", "128\n")
-    tree.write(f"sys/bus/pci/devices/{PF}/sriov_stride", "2\n")
+    tree.add_layout()
     assert main(["render", "udev", "--write"], root=str(tree.root)) == 0
     capsys.readouterr()
     assert found(tree, capsys) == []
@@ -131,8 +130,7 @@ def test_rendered_files_that_the_config_has_outrun(tree: HostTree, capsys: pytes
 
 def test_a_template_that_cannot_be_filled_is_not_seen(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.write("etc/udev/rules.d/70-sriov-bootstrap.rules", "# Written by `sriov-bootstrap render udev`\n")
-    tree.write(f"sys/bus/pci/devices/{PF}/sriov_offset", "128\n")
-    tree.write(f"sys/bus/pci/devices/{PF}/sriov_stride", "2\n")
+    tree.add_layout()
     tree.write("etc/sriov-bootstrap/templates/udev.rules.j2", "{{ nothing }}\n")
     codes, unseen = look(tree, capsys)
     assert codes == []

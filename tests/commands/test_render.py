@@ -53,16 +53,10 @@ def tree(tmp_path: Path) -> HostTree:
     return tree
 
 
-def plug(tree: HostTree, address: str = PF, *, netdev: str = "ens1f0", num_vfs: int = 4, driver: str = "igb") -> None:
-    """An igb that says where its VFs will be."""
-    folder = tree.add_pf(address, netdev=netdev, num_vfs=num_vfs, driver=driver)
-    for name, text in {"sriov_vf_device": "10ca", "sriov_offset": "128", "sriov_stride": "2"}.items():
-        (folder / name).write_text(f"{text}\n")
-
-
-def plug_both(tree: HostTree) -> None:
-    plug(tree)
-    plug(tree, PF2, netdev="ens1f1", num_vfs=0)
+def plug(tree: HostTree, *, netdev: str = "ens1f0", num_vfs: int = 4) -> None:
+    """One PF that says where its VFs will be."""
+    tree.add_pf(netdev=netdev, num_vfs=num_vfs)
+    tree.add_layout()
 
 
 def render(tree: HostTree, words: str) -> int:
@@ -113,7 +107,7 @@ def test_a_target_is_the_golden_file(
     tree: HostTree, capsys: pytest.CaptureFixture[str], name: str, case: tuple[str, str, str]
 ) -> None:
     target, table, extra = case
-    plug_both(tree)
+    tree.add_card(num_vfs=4)
     tree.configure(RULES.replace("EXTRA", extra) + f"[openstack]\n{table}\n")
     # The spare card is not there: only `udev` needs to know where its VFs are.
     assert render(tree, target) == (DEGRADED if target == "all" else 0)
@@ -121,7 +115,7 @@ def test_a_target_is_the_golden_file(
 
 
 def test_the_chip_alone_is_one_line_for_all_its_pfs(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    plug_both(tree)
+    tree.add_card(num_vfs=4)
     text = RULES.replace("EXTRA", "").replace("physnet1", "physnet2").partition('[[pf]]\nname = "spare"')[0]
     tree.configure(text + '[openstack]\nspec_style = "vendor_product"\n')
     assert render(tree, "nova-compute") == 0
@@ -133,7 +127,7 @@ def test_the_chip_alone_is_one_line_for_all_its_pfs(tree: HostTree, capsys: pyte
 def test_the_chip_alone_is_refused_where_it_hands_out_others(
     tree: HostTree, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plug_both(tree)
+    tree.add_card(num_vfs=4)
     tree.configure(RULES.replace("EXTRA", "") + '[openstack]\nspec_style = "vendor_product"\n')
     assert render(tree, "nova-compute") == DEGRADED
     out, err = capsys.readouterr()
