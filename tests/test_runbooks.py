@@ -23,6 +23,7 @@ from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State, dump
 from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.edges.systemd import restart_units
 from sriov_bootstrap.watching import SILENT_SECONDS
 
@@ -141,9 +142,9 @@ def test_a_stuck_write_and_its_age(tmp_path: Path, capsys: pytest.CaptureFixture
     tree.add_process(4711, "/dev/vfio/20", cmdline=b"qemu\0-name\0guest=instance-0000002a\0")
     tree.configure(rule(2))
     saved(tree)
-    files = Files(str(tree.root))
-    lock = files.begin_write()
-    files.note_writer(lock, Jam(812, PF, "set sriov_numvfs from 4 to 0", since=0.0, limit_seconds=80.0))
+    locks = Locks(str(tree.root))
+    lock = locks.begin_write()
+    locks.note_writer(lock, Jam(812, PF, "set sriov_numvfs from 4 to 0", since=0.0, limit_seconds=80.0))
     try:
         main(["status"], root=str(tree.root))
     finally:

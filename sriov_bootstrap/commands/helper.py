@@ -52,7 +52,7 @@ def _reload(machine: "HostMachine", kmod: "Kmod", driver: str) -> answers.Answer
     due = due_reload(plans_now(machine, config), driver)
     if not isinstance(due, ReloadDriver):
         raise RefusedError(due.message, hint=due.hint)
-    lock = machine.files.begin_write()
+    lock = machine.locks.begin_write()
     os.set_inheritable(lock, True)  # noqa: FBT003 - modprobe has it, too: it is held for as long as modprobe lives
     machine.note_writer(lock, due, reload_deadline_seconds(due))
     try:

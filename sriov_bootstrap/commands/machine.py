@@ -27,6 +27,7 @@ from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.errors import BusyError, StuckError, UnitError
@@ -53,6 +54,7 @@ class HostMachine:
     ) -> None:
         """Reads nothing yet."""
         self.files = Files(root, config_paths)
+        self.locks = Locks(root)
         self.say = say
         self.procfs = Procfs(f"{root}/proc")
         self._sysfs = Sysfs(f"{root}/sys")
@@ -113,7 +115,7 @@ class HostMachine:
     def _privileges(self) -> "Privileges":
         from sriov_bootstrap.commands.privileges import Privileges
 
-        return Privileges(self.files, child.run, self.say)
+        return Privileges(self.files, self.locks, child.run, self.say)
 
     @property
     def _kmod(self) -> "Kmod":
@@ -130,7 +132,7 @@ class HostMachine:
 
     def read_jam(self) -> Jam | None:
         """The write that is under way in another process; once it is overdue with the names of those who hold it up."""
-        jam = self.files.read_jam(now := self.monotonic())
+        jam = self.locks.read_jam(now := self.monotonic())
         if jam is None:
             return None
         users = self._users_of(jam.pci_address) if jam.is_overdue else ""
@@ -171,9 +173,9 @@ class HostMachine:
     @contextlib.contextmanager
     def pass_lock(self) -> Iterator[None]:
         """One pass at a time, and never beside a write that an earlier pass may still bring to a good end."""
-        with self.files.locked(LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say):
+        with self.locks.locked(LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say):
             deadline = self.monotonic() + LOCK_SECONDS
-            while (jam := self.files.read_jam(self.monotonic())) and not jam.is_overdue:
+            while (jam := self.locks.read_jam(self.monotonic())) and not jam.is_overdue:
                 if self.monotonic() > deadline:  # a writer that found no room to say how long it may take
                     break
                 self.say(str(jam))
@@ -182,7 +184,7 @@ class HostMachine:
 
     def restart_lock(self) -> contextlib.AbstractContextManager[None]:
         """One round of restarts at a time."""
-        return self.files.locked(RESTART_LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say)
+        return self.locks.locked(RESTART_LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say)
 
     # -- what is done --
 
@@ -213,14 +215,14 @@ class HostMachine:
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
         """Says to whoever meets the write lock that this process begins `action` now."""
         jam = Jam(os.getpid(), action.pci_address, str(action), self.time(), limit_seconds, began_at=self.monotonic())
-        self.files.note_writer(lock, jam)
+        self.locks.note_writer(lock, jam)
 
     def _write(self, action: Action, work: Callable[[], Outcome | None], timeout_seconds: float) -> Outcome:
         """Runs a write where it can be left behind, with the write lock in its hands for as long as it lives."""
         from sriov_bootstrap.commands import answers
 
         try:
-            lock = self.files.begin_write()
+            lock = self.locks.begin_write()
         except BusyError as error:
             jam = self.read_jam()
             raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=error.hint) from error

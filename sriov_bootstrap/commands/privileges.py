@@ -11,6 +11,7 @@ from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.users import Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError, SysfsError
 
 Run = Callable[..., child.Completed]
@@ -23,9 +24,10 @@ START_SECONDS = 30.0  # until the other end has loaded and looked: its own limit
 class Privileges:
     """`run` starts a command, `say` gets progress."""
 
-    def __init__(self, files: Files, run: Run, say: Callable[[str], None]) -> None:
+    def __init__(self, files: Files, locks: Locks, run: Run, say: Callable[[str], None]) -> None:
         """Asks nothing yet."""
         self._files = files
+        self._locks = locks
         self._run = run
         self._say = say
 
@@ -44,7 +46,7 @@ class Privileges:
         try:
             told = self._ask(f"reload@{driver}", timeout_seconds + START_SECONDS)
         except StuckError as error:  # of our `systemctl`; what matters is the process that has the write lock
-            jam = self._files.read_jam(time.monotonic())
+            jam = self._locks.read_jam(time.monotonic())
             raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=STUCK_HINT) from error
         return told.outcome if isinstance(told, answers.Ended) else Outcome.STALE
 

@@ -1,30 +1,15 @@
-"""Plain files: config, state.json, locks, modprobe.d. The only module that reads or writes them.
-
-Two locks, both flock(2), which the kernel lets go when the last process that has them open ends, however it ends:
-- /run/lock/sriov-bootstrap.lock: one pass at a time.
-- /run/sriov-bootstrap/write.lock: held by the process that writes to the kernel, and only by it. While it is held by a
-  process that was left behind, no further write goes into the jam, in whichever process or after whatever restart.
-"""
+"""Plain files: config, state.json, modprobe.d. The only module that reads or writes them."""
 
 import contextlib
-import errno
-import fcntl
 import os
 import stat
-import time
-from collections.abc import Callable, Iterable, Iterator
-
-import msgspec
+from collections.abc import Iterable, Iterator
 
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
-from sriov_bootstrap.core.plan import Jam
-from sriov_bootstrap.errors import BusyError, SriovBootstrapError, SysfsError
+from sriov_bootstrap.errors import SriovBootstrapError, SysfsError
 
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 MAX_LINKS = 40  # as the kernel's own (include/linux/namei.h)
-LOCK_POLL_SECONDS = 0.05
-READER_SECONDS = 1.0  # read_jam() holds the write lock for a moment, too
-NOTE_BYTES = 1024
 
 
 class Files:
@@ -37,7 +22,6 @@ class Files:
         self._run = f"{self._root}/run/sriov-bootstrap"
         self._state = f"{self._run}/state.json"
         self._findings = f"{self._run}/findings.json"
-        self._write_lock = f"{self._run}/write.lock"
 
     def read_config(self) -> tuple[ConfigFile, ...]:
         """Every config file, lowest folder first."""
@@ -140,54 +124,6 @@ class Files:
     def is_disabled(self) -> bool:
         """Whether the kill switch file is there, which keeps the unit from starting."""
         return os.path.exists(f"{self._root}/etc/sriov-bootstrap/disabled")
-
-    @contextlib.contextmanager
-    def locked(self, name: str, *, timeout_seconds: float, waiting: Callable[[str], None]) -> Iterator[None]:
-        """Holds a lock: "run/lock/..." or "run/sriov-bootstrap/...". BusyError at the deadline."""
-        path = f"{self._root}/{name}"
-        descriptor = _open_lock(path)
-        try:
-            _flock(descriptor, path, timeout_seconds, waiting)
-            yield
-        finally:
-            os.close(descriptor)
-
-    def begin_write(self) -> int:
-        """Takes the write lock and returns its descriptor, for the writer to keep. BusyError while another has it."""
-        descriptor = _open_lock(self._write_lock)
-        deadline = time.monotonic() + READER_SECONDS
-        while not _try_lock(descriptor):
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise BusyError("an earlier write to the kernel has not come back", hint="see sriov-bootstrap status")
-            time.sleep(LOCK_POLL_SECONDS)
-        _note(descriptor, b"")  # what it says is of an earlier write, and would pass for a stuck one
-        return descriptor
-
-    @staticmethod
-    def note_writer(descriptor: int, jam: Jam) -> None:
-        """Says in the lock file who writes what: the writer calls it before it writes."""
-        _note(descriptor, msgspec.json.encode(jam))
-
-    def read_jam(self, now: float) -> Jam | None:
-        """The write that is under way in another process, None if there is none. `now` on CLOCK_MONOTONIC."""
-        try:
-            descriptor = os.open(self._write_lock, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            if _try_lock(descriptor, fcntl.LOCK_SH):
-                return None
-            jam = msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Jam)
-        except (
-            OSError,
-            msgspec.DecodeError,
-            UnicodeDecodeError,
-        ):  # it was taken this moment and nothing is written in it yet
-            return Jam(0, "", "a write", since=0.0, limit_seconds=1.0, is_overdue=False, began_at=now)
-        finally:
-            os.close(descriptor)
-        return msgspec.structs.replace(jam, is_overdue=now - jam.began_at > jam.limit_seconds)
 
 
 Stamp = tuple[int, ...]  # another one when the file was changed, or when another file took its name
@@ -319,62 +255,3 @@ def _folders_on_the_way(path: str) -> Iterator[str]:
         links += 1
         ahead += target.split("/")[::-1]
         here = "/" if target.startswith("/") else here
-
-
-def _open_lock(path: str) -> int:
-    """/run/lock is writable for everybody on Debian: a link there is not followed, a file of somebody else not used.
-
-    Mode 0600: whoever can read a file can lock it, and would keep us from working.
-    """
-    try:
-        os.makedirs(path.rpartition("/")[0], mode=0o755, exist_ok=True)
-        descriptor = _open_to_lock(path)
-    except OSError as error:
-        hint = "make it writable" if error.errno in {errno.EROFS, errno.ENOSPC} else "run as root"
-        raise BusyError(f"{path}: cannot be locked: {error.strerror}", hint=hint) from error
-    owner = os.fstat(descriptor).st_uid
-    if owner != os.geteuid():
-        os.close(descriptor)
-        raise BusyError(f"{path}: belongs to user {owner}, not to us", hint=f"remove it: rm {path}")
-    return descriptor
-
-
-def _open_to_lock(path: str) -> int:
-    """A file system that has become read-only keeps nobody from locking what is there."""
-    flags = os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
-    except OSError as error:
-        if error.errno != errno.EROFS:
-            raise
-        return os.open(path, os.O_RDONLY | flags)
-
-
-def _note(descriptor: int, text: bytes) -> None:
-    """What a lock file says, in place of what it said: never cut, because a full disk gives no page back.
-
-    It is for people, and for the age of a write. Where it cannot be noted the lock holds all the same.
-    """
-    with contextlib.suppress(OSError):
-        size = max(NOTE_BYTES, os.fstat(descriptor).st_size)
-        os.pwrite(descriptor, text.ljust(size), 0)
-
-
-def _try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _flock(descriptor: int, path: str, timeout_seconds: float, waiting: Callable[[str], None]) -> None:
-    began = time.monotonic()
-    while not _try_lock(descriptor):
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip() or "unknown"
-        if time.monotonic() - began > timeout_seconds:
-            message = f"{path}: process {holder} holds it for more than {timeout_seconds:g} s"
-            raise BusyError(message, hint=f"see what it does: cat /proc/{holder}/stack")
-        waiting(f"waiting for process {holder}")
-        time.sleep(LOCK_POLL_SECONDS)
-    _note(descriptor, f"{os.getpid()}\n".encode())

@@ -18,6 +18,7 @@ from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import State, load
 from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.edges.locks import Locks
 
 UNIT = "sriov-bootstrap.service"
 INSTALLED = f"usr/lib/systemd/system/{UNIT}"
@@ -94,9 +95,9 @@ def test_vfs_whose_rule_is_gone(tree: HostTree, capsys: pytest.CaptureFixture[st
 
 
 def test_a_stuck_write(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    files = Files(str(tree.root))
-    lock = files.begin_write()
-    files.note_writer(lock, Jam(4711, PF, "set sriov_numvfs from 4 to 0", since=0.0, limit_seconds=80.0))
+    locks = Locks(str(tree.root))
+    lock = locks.begin_write()
+    locks.note_writer(lock, Jam(4711, PF, "set sriov_numvfs from 4 to 0", since=0.0, limit_seconds=80.0))
     try:
         assert found(tree, capsys) == [("SB-E711", PF)]
     finally:

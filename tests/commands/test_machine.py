@@ -193,10 +193,10 @@ def test_everything_can_be_read_beside_a_jam(machine: HostMachine, jam: Jam) -> 
 
 
 def test_a_pass_waits_for_a_write_that_is_not_overdue(machine: HostMachine, hanging: Hanging) -> None:
-    lock = machine.files.begin_write()
+    lock = machine.locks.begin_write()
 
     def write(send: child.Send) -> None:
-        machine.files.note_writer(lock, Jam(os.getpid(), PF, "a write", 0.0, 60.0, began_at=machine.monotonic()))
+        machine.locks.note_writer(lock, Jam(os.getpid(), PF, "a write", 0.0, 60.0, began_at=machine.monotonic()))
         send(b"begun")
         os.open(hanging.path, os.O_RDONLY)
 

@@ -20,6 +20,7 @@ from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.errors import InUseError, RefusedError, StuckError, SysfsError
 
 OK = Completed(0, b"", b"")
@@ -58,7 +59,7 @@ class FakeSystemctl:
 
 
 def privileges(tree: HostTree, systemctl: Callable[..., Completed]) -> Privileges:
-    return Privileges(Files(str(tree.root)), systemctl, lambda _: None)
+    return Privileges(Files(str(tree.root)), Locks(str(tree.root)), systemctl, lambda _: None)
 
 
 def test_the_holders_are_those_that_the_unit_has_seen(tree: HostTree) -> None:
@@ -136,9 +137,9 @@ def test_how_a_reload_ended_comes_back_as_it_was(
 
 
 def test_a_reload_that_does_not_come_back_is_known_by_who_has_the_write_lock(tree: HostTree) -> None:
-    files = Files(str(tree.root))
-    lock = files.begin_write()
-    files.note_writer(lock, Jam(77, PF, "reload the driver igb", 0.0, 1.0))
+    locks = Locks(str(tree.root))
+    lock = locks.begin_write()
+    locks.note_writer(lock, Jam(77, PF, "reload the driver igb", 0.0, 1.0))
 
     def slow(argv: list[str], **_: object) -> Completed:
         raise StuckError(f"{argv[0]}: not done", pid=5)
@@ -207,7 +208,7 @@ def test_a_reload_is_not_made_beside_another_write(
     tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ready_for_reload(tree)
-    lock = Files(str(tree.root)).begin_write()
+    lock = Locks(str(tree.root)).begin_write()
     code, told, said = helper(tree, capsys, "reload", "igb")
     os.close(lock)
     assert (code, told["kind"], kmod.read_text()) == (1, "refused", "")

@@ -13,7 +13,7 @@ from builders import PF
 from fakes_host import HostTree, rule
 from service import ENOUGH, QUIET, free_port, running, scrape
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.edges.locks import Locks
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def moments(tree: HostTree) -> Iterator[tuple[int, float]]:
 
 def wait_for_leftovers(tree: HostTree) -> None:
     """A pass whose daemon has died ends by itself, and then its lock is free."""
-    with Files(str(tree.root)).locked("run/lock/sriov-bootstrap.lock", timeout_seconds=ENOUGH, waiting=lambda _: None):
+    with Locks(str(tree.root)).locked("run/lock/sriov-bootstrap.lock", timeout_seconds=ENOUGH, waiting=lambda _: None):
         pass
 
 
@@ -178,8 +178,8 @@ def test_a_write_that_hangs_stops_neither_ready_nor_a_scrape_nor_the_stop(tree: 
     tree.configure(rule(0) + f'[metrics]\nlisten = "127.0.0.1:{port}"\n[boot]\nwait_for_pf_seconds = 0\n')
     with running(tree) as service:
         service.wait_for("READY=1")
-        files = Files(str(tree.root))
-        while not ((jam := files.read_jam(time.monotonic())) and jam.pid):
+        locks = Locks(str(tree.root))
+        while not ((jam := locks.read_jam(time.monotonic())) and jam.pid):
             time.sleep(0.01)
         assert b"sriov_bootstrap_build_info" in scrape(port)
         pids = [jam.pid, *children_of(service.process.pid)]
@@ -194,7 +194,7 @@ def test_a_write_that_hangs_stops_neither_ready_nor_a_scrape_nor_the_stop(tree: 
     for end in ends:
         assert select.select([end], [], [], ENOUGH)[0]
         os.close(end)
-    assert files.read_jam(time.monotonic()) is None
+    assert locks.read_jam(time.monotonic()) is None
     assert (tree.root / "run/sriov-bootstrap/state.json").exists()
 
 

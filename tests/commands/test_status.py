@@ -12,6 +12,7 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import Counters, FailedRestart, PendingRestart, State, dump
 from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.edges.locks import Locks
 
 NEVER_RUN = "note: no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once\n"
 TWO_RULES = (
@@ -137,9 +138,9 @@ def test_a_kill_switch_is_named(
 def test_a_stuck_write_is_shown_with_its_age(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.add_pf(num_vfs=4)
     tree.configure(rule(2))
-    files = Files(str(tree.root))
-    lock = files.begin_write()
-    files.note_writer(lock, Jam(4711, PF, "set sriov_numvfs from 4 to 0", since=0.0, limit_seconds=80.0))
+    locks = Locks(str(tree.root))
+    lock = locks.begin_write()
+    locks.note_writer(lock, Jam(4711, PF, "set sriov_numvfs from 4 to 0", since=0.0, limit_seconds=80.0))
     try:
         assert status(tree) == 3
     finally:
