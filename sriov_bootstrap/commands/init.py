@@ -1,6 +1,7 @@
 """init: looks at this host's NICs and prints a commented config for them."""
 
-from sriov_bootstrap.commands.machine import HostMachine, progress_printer
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.render import render
 from sriov_bootstrap.edges.templates import read_template, schema_uri

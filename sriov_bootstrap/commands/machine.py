@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -33,7 +32,6 @@ from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.errors import BusyError, StuckError, UnitError
 
 if TYPE_CHECKING:
-    from sriov_bootstrap.commands import answers
     from sriov_bootstrap.commands.privileges import Privileges
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
@@ -41,9 +39,7 @@ if TYPE_CHECKING:
 LOCK_FILE = "run/lock/sriov-bootstrap.lock"
 RESTART_LOCK_FILE = "run/sriov-bootstrap/restart.lock"
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
-BUS_SECONDS = 20.0
 JAM_POLL_SECONDS = 0.2
-FIRST_SAY_SECONDS = 2.0
 
 
 class HostMachine:
@@ -251,19 +247,13 @@ class HostMachine:
             raise TypeError(told)
         return told.outcome
 
-    # -- systemd: dbus_next is only ever loaded in a child, which ends soon --
+    # -- systemd --
 
     def unit_states(self, names: Iterable[str]) -> "tuple[UnitState, ...]":
         """See restarts.Machine."""
-        from sriov_bootstrap.commands import answers
+        from sriov_bootstrap.commands import bus
 
-        def ask() -> answers.Answer:
-            from sriov_bootstrap.edges import systemd
-
-            return answers.Units(systemd.unit_states(names))
-
-        told = self._ask_systemd(ask, BUS_SECONDS)
-        return told.states if isinstance(told, answers.Units) else ()
+        return bus.unit_states(names, self.say)
 
     def restart_units(
         self,
@@ -274,54 +264,10 @@ class HostMachine:
         on_result: "Callable[[UnitResult], None]",
     ) -> None:
         """See restarts.Machine."""
-        from sriov_bootstrap.commands import answers
+        from sriov_bootstrap.commands import bus
 
-        def ask() -> answers.Answer:
-            from sriov_bootstrap.edges import systemd
-
-            results: list[UnitResult] = []
-            try:
-                systemd.restart_units(
-                    names, failed=failed, job_timeout_seconds=job_timeout_seconds, on_result=results.append
-                )
-            except UnitError as error:
-                return answers.Restarted(tuple(results), error.message)
-            return answers.Restarted(tuple(results))
-
-        told = self._ask_systemd(ask, job_timeout_seconds + BUS_SECONDS)
-        if not isinstance(told, answers.Restarted):  # pragma: no cover (it sends nothing else)
-            raise TypeError(told)
+        told = bus.restart_units(names, self.say, failed=failed, job_timeout_seconds=job_timeout_seconds)
         for result in told.results:
             on_result(result)
         if told.problem:
             raise UnitError(told.problem)
-
-    def _ask_systemd(self, ask: "Callable[[], answers.Answer]", timeout_seconds: float) -> "answers.Answer":
-        from sriov_bootstrap.commands import answers
-
-        what = "D-Bus"
-        line = child.call(
-            lambda send: send(msgspec.json.encode(answers.answer(ask))),
-            what=what,
-            timeout_seconds=timeout_seconds,
-            waiting=lambda passed: self.say(f"systemd is at work: {passed:.0f} s so far"),
-        )
-        return answers.understood(line, what)
-
-
-def progress_printer() -> Callable[[str], None]:
-    """Progress on stderr: at once and in place on a terminal, else after 2, 4, 8, 16, ... seconds."""
-    began = time.monotonic()
-    next_at = began + FIRST_SAY_SECONDS
-    is_terminal = sys.stderr.isatty()
-
-    def say(text: str) -> None:
-        nonlocal next_at
-        if is_terminal:
-            sys.stderr.write(f"\r\x1b[K{text}" if text else "\r\x1b[K")
-            sys.stderr.flush()
-        elif text and (now := time.monotonic()) >= next_at:
-            next_at = now + (now - began)
-            sys.stderr.write(f"{text}\n")
-
-    return say

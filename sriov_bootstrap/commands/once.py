@@ -6,7 +6,8 @@ import time
 import msgspec
 
 from sriov_bootstrap.commands import jobs
-from sriov_bootstrap.commands.machine import HostMachine, progress_printer
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport

@@ -3,8 +3,9 @@
 import msgspec
 
 from sriov_bootstrap.commands.consent import has_consent
-from sriov_bootstrap.commands.machine import HostMachine, progress_printer
+from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.once import print_plan, print_report, restart_all
+from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.release import understood
 from sriov_bootstrap.core.report import PassReport

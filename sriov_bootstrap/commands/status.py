@@ -6,9 +6,9 @@ import msgspec
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.commands.jobs import load
-from sriov_bootstrap.commands.machine import HostMachine, progress_printer
+from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
-from sriov_bootstrap.commands.terminal import coloured
+from sriov_bootstrap.commands.terminal import coloured, progress_printer
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.finding import load_inspected
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState

@@ -1,7 +1,11 @@
-"""Colour, where somebody sees it."""
+"""Colour and progress, where somebody sees them."""
 
 import os
 import sys
+import time
+from collections.abc import Callable
+
+FIRST_SAY_SECONDS = 2.0
 
 
 def coloured(text: str, colour: str) -> str:
@@ -9,3 +13,21 @@ def coloured(text: str, colour: str) -> str:
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return text
     return f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def progress_printer() -> Callable[[str], None]:
+    """Progress on stderr: at once and in place on a terminal, else after 2, 4, 8, 16, ... seconds."""
+    began = time.monotonic()
+    next_at = began + FIRST_SAY_SECONDS
+    is_terminal = sys.stderr.isatty()
+
+    def say(text: str) -> None:
+        nonlocal next_at
+        if is_terminal:
+            sys.stderr.write(f"\r\x1b[K{text}" if text else "\r\x1b[K")
+            sys.stderr.flush()
+        elif text and (now := time.monotonic()) >= next_at:
+            next_at = now + (now - began)
+            sys.stderr.write(f"{text}\n")
+
+    return say

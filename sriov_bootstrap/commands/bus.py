@@ -1,0 +1,59 @@
+"""Conversations with systemd over D-Bus, each in a child that ends soon: dbus_next is loaded nowhere else."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from sriov_bootstrap.commands import answers
+from sriov_bootstrap.core.followup import UnitResult, UnitState
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.errors import UnitError
+
+SECONDS = 20.0
+Say = Callable[[str], None]
+
+
+def unit_states(names: Iterable[str], say: Say) -> tuple[UnitState, ...]:
+    """How systemd sees these units. UnitError or StuckError when it cannot be asked."""
+
+    def ask() -> answers.Answer:
+        from sriov_bootstrap.edges import systemd
+
+        return answers.Units(systemd.unit_states(names))
+
+    told = _told(ask, say, SECONDS)
+    return told.states if isinstance(told, answers.Units) else ()
+
+
+def restart_units(
+    names: Sequence[str], say: Say, *, failed: frozenset[str], job_timeout_seconds: float
+) -> answers.Restarted:
+    """How the restarts ended; see edges/systemd.py. UnitError or StuckError when nothing is known of any."""
+
+    def ask() -> answers.Answer:
+        from sriov_bootstrap.edges import systemd
+
+        results: list[UnitResult] = []
+        try:
+            systemd.restart_units(
+                names, failed=failed, job_timeout_seconds=job_timeout_seconds, on_result=results.append
+            )
+        except UnitError as error:
+            return answers.Restarted(tuple(results), error.message)
+        return answers.Restarted(tuple(results))
+
+    told = _told(ask, say, job_timeout_seconds + SECONDS)
+    if not isinstance(told, answers.Restarted):  # pragma: no cover (it sends nothing else)
+        raise TypeError(told)
+    return told
+
+
+def _told(ask: Callable[[], answers.Answer], say: Say, timeout_seconds: float) -> answers.Answer:
+    what = "D-Bus"
+    line = child.call(
+        lambda send: send(msgspec.json.encode(answers.answer(ask))),
+        what=what,
+        timeout_seconds=timeout_seconds,
+        waiting=lambda passed: say(f"systemd is at work: {passed:.0f} s so far"),
+    )
+    return answers.understood(line, what)
