@@ -1,7 +1,8 @@
 // Sums over hosts and groups of hosts. Named level:metric:operation.
 //
 // `without` and not `by` at the level of a host, so that every label of the target stays: the groups are made of them.
-// A host that is not scraped is missing in its group's sums: how many hosts are in them says ...:sriov_bootstrap_hosts:count.
+// A host that is not scraped is missing in its group's sums: how many hosts are in them says ...:sriov_bootstrap_hosts:count, and
+// how many are not, as far as they are targets of the job of their own, ...:sriov_bootstrap_hosts_unreachable:count.
 {
   local c = $._config,
   local host = std.join(', ', c.hostLabels),
@@ -43,6 +44,18 @@
       {
         record: '%s:sriov_bootstrap_hosts:count' % label,
         expr: 'count by (%s) (%s)' % [label, metric('sriov_bootstrap_build_info')],
+      },
+      {
+        record: '%s:sriov_bootstrap_hosts_unreachable:count' % label,
+        expr: 'sum by (%s) (up{%s} == bool 0)' % [label, c.upSelector],
+      },
+      {
+        record: '%s_reason:sriov_pf_degraded:sum' % label,
+        expr: 'sum by (%s, reason) (%s)' % [label, metric('sriov_pf_degraded')],
+      },
+      {
+        record: '%s:sriov_pf_vf_losses:increase1h' % label,
+        expr: 'sum by (%s) (increase(%s[1h]))' % [label, metric('sriov_pf_vf_losses_total')],
       },
     ],
 
