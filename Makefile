@@ -33,6 +33,7 @@ PYTEST := SRIOV_BOOTSTRAP_DEB=$(CURDIR)/$(DEB) PATH="$(CURDIR)/$(BIN):$$PATH" $(
 FUZZ_EXAMPLES := 5000
 MODEL_RUNS := 3000
 SOAK_MINUTES := 30
+FLEET_HOSTS := 1000
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
@@ -137,6 +138,9 @@ demo: setup lab-setup deb ## boot the lab VM and show the main job
 
 bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM
 	$(BIN)/python tests/lab/bench.py
+
+fleet-bench: setup wheel ## half an hour: what one Prometheus needs for FLEET_HOSTS simulated hosts
+	$(BIN)/python tests/fleet/bench.py --hosts $(FLEET_HOSTS) $(FLEET_OPTIONS)
 
 schema: setup ## write the JSON Schema of the config, from the types and the manual
 	$(BIN)/python packaging/schema.py >sriov_bootstrap/templates/config.schema.json
