@@ -3,7 +3,8 @@
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,6 +65,21 @@ class Ssh:
             check=False,
         )
         return Completed(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+    @contextmanager
+    def forwarded(self, guest_port: int) -> Iterator[int]:
+        """Yield a port of the host's loopback interface that leads to one of the guest's."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = int(free.getsockname()[1])
+        rule = f"127.0.0.1:{port}:localhost:{guest_port}"
+        self._control("forward", rule)
+        try:
+            yield port
+        finally:
+            self._control("cancel", rule)
+
+    def _control(self, command: str, rule: str) -> None:
+        subprocess.run(["ssh", "-F", str(self.config), "-O", command, "-L", rule, HOST], check=True, timeout=30)
 
     def disconnect(self) -> None:
         if self._master:

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -58,6 +58,10 @@ class Vm:
     def check(self, command: str, *, timeout_seconds: float = 120) -> str:
         """Return stdout, or raise AssertionError with everything the command said."""
         return _succeeded(self.run(command, timeout_seconds=timeout_seconds), command).stdout
+
+    def forwarded(self, guest_port: int) -> AbstractContextManager[int]:
+        """Yield a port of the host that leads to one of the guest's, also while nobody listens there."""
+        return self._ssh.forwarded(guest_port)
 
     def write(self, path: str, text: str) -> None:
         """Write a file, making its folder; a new file gets mode 0644. Works for sysfs, too."""
