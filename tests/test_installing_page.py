@@ -12,6 +12,7 @@ from sources import ROOT
 
 PAGE = (ROOT / "docs/installing.md").read_text()
 UNITS = ("sriov-bootstrap.service", "sriov-bootstrap-holders.service", "sriov-bootstrap-reload@.service")
+CLOUD_INIT_UNIT = "sriov-bootstrap-cloud-init.service"
 VENV = "/opt/sriov-bootstrap"
 SYSTEM = "/etc/systemd/system"
 # Newer than systemd 252; the unit says so.
@@ -59,7 +60,7 @@ def _starts(text: str) -> list[str]:
     return [line.removeprefix("ExecStart=") for line in text.splitlines() if line.startswith("ExecStart=")]
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, CLOUD_INIT_UNIT])
 def test_systemd_takes_the_units_with_their_drop_ins(host: Path, unit: str) -> None:
     assert _verify(host / SYSTEM.lstrip("/"), unit) == []
 
@@ -83,9 +84,10 @@ def test_a_drop_in_does_what_the_unit_does_in_the_venv(host: Path, unit: str) ->
 
 def test_the_units_name_no_other_program_of_ours(host: Path) -> None:
     there = {one.name for one in (host / SYSTEM.lstrip("/")).glob("*.service")}
-    assert there == {*UNITS} == {one.name for one in (ROOT / "units").glob("*.service")}
+    assert there == {*UNITS, CLOUD_INIT_UNIT} == {one.name for one in (ROOT / "units").glob("*.service")}
     for unit in UNITS:
         assert (ROOT / "units" / unit).read_text().count("/usr/bin/sriov-bootstrap") == 1
+    assert "/usr/bin/sriov-bootstrap" not in (ROOT / "units" / CLOUD_INIT_UNIT).read_text()
 
 
 def test_the_program_of_the_venv_runs_isolated(host: Path) -> None:

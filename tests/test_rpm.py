@@ -109,7 +109,7 @@ def installed(rpm: Path, tmp_path_factory: pytest.TempPathFactory) -> Root:
     return root
 
 
-def test_install_upgrade_and_erase_ask_for_nothing_but_our_own_service(root: Root, builds: list[Path]) -> None:
+def test_install_upgrade_and_erase_ask_for_nothing_but_our_own_units(root: Root, builds: list[Path]) -> None:
     config = root.write("etc/sriov-bootstrap/config.toml", CONFIG)
     first, second = builds
 
@@ -143,11 +143,15 @@ def test_no_scriptlet_knows_of_vfs(rpm: Path) -> None:
 def test_the_service_is_enabled_by_presets_where_everything_else_is_disabled(installed: Root) -> None:
     installed.write("usr/lib/systemd/system-preset/99-default-disable.preset", "disable *\n")
     _run("systemctl", "--root", installed.folder, "preset-all")
-    wants = installed.folder / "etc/systemd/system/multi-user.target.wants"
-    assert [one.name for one in wants.iterdir()] == [SERVICE]
-    installed.write("etc/systemd/system-preset/10-site.preset", f"disable {SERVICE}\n")
+    enabled = {f"{path.parent.name}/{path.name}" for path in (installed.folder / "etc").rglob("*.wants/*")}
+    assert enabled == {
+        f"multi-user.target.wants/{SERVICE}",
+        f"cloud-init.target.wants/{CLOUD_INIT}",
+    }
+    # As docs/installing.md has it.
+    installed.write("etc/systemd/system-preset/10-sriov-bootstrap.preset", "disable sriov-bootstrap*.service\n")
     _run("systemctl", "--root", installed.folder, "preset-all")
-    assert not wants.exists()
+    assert not list((installed.folder / "etc").rglob("*.wants/*"))
 
 
 def test_what_is_bundled_is_enough_and_comes_from_the_package(installed: Root) -> None:
