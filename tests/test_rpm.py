@@ -221,7 +221,7 @@ def test_the_package_has_what_the_debian_package_has(rpm: Path) -> None:
         if not line.startswith("d")
     }
     in_rpm = {_same_place(path) for path in _query(rpm, "list") if "__pycache__" not in path}
-    debians_own = r"\.(dist|egg)-info/|^/doc/(copyright|changelog)$|^/usr/share/lintian/"
+    debians_own = r"\.(dist|egg)-info/|^/doc/(copyright|changelog)$|^/usr/share/(lintian|python3)/"
     missing = {one for one in in_deb - in_rpm if not re.search(debians_own, one)}
     assert missing == set()
     bundled = {one for one in in_rpm if one.startswith(APP)}
