@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-COPIED = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "docs", "tests/lab/README.md", "packaging/site")
+COPIED = ("README.md", "docs", "packaging/site")
 HEADING = re.compile(r'<h([12]) class="S[hs]" id="([^"]*)"><a class="permalink"[^>]*>(.*?)</a></h\1>', re.DOTALL)
 DROPPED = re.compile(
     r"</?section[^>]*>\n|<br/>\n|<table class=\"(?:head|foot)\">.*?</table>\n?|<div class=\"manual-text\">\n", re.DOTALL
@@ -50,12 +50,27 @@ def lay_out(repository: Path, pages: Path) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.py", "*.yml", "__pycache__"))
         else:
             shutil.copy(source, target)
+    add_linked(repository, pages)
     manuals = sorted((pages / "docs/man").iterdir())
     for manual in manuals:
         (manual.parent / f"{manual.name}.md").write_text(as_page(manual, {one.name for one in manuals}))
         manual.unlink()
     for page in pages.rglob("*.md"):
         page.write_text(re.sub(r"(\]\([^)\s]*man/[^)\s#]*\.[58])(?=[)#])", r"\1.md", page.read_text()))
+
+
+def add_linked(repository: Path, pages: Path) -> None:
+    """Files of the repository that pages link to come along, with those that they link to."""
+    todo = list(pages.rglob("*.md"))
+    while todo:
+        page = todo.pop()
+        for link in re.findall(r"\]\(([^)\s#:]+)", page.read_text()):
+            name = os.path.relpath(os.path.normpath(page.parent / link), pages)
+            source, target = repository / name, pages / name
+            if not name.startswith("..") and source.is_file() and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, target)
+                todo += [target] if target.suffix == ".md" else []
 
 
 def as_page(manual: Path, names: set[str]) -> str:
