@@ -9,7 +9,7 @@
   local fleet(name) = name + matchers(''),
   local host(name) = name + matchers('instance=~"$instance"'),
   local of_pf = std.join(', ', c.hostLabels + ['pci_address', 'netdev', 'rule']),
-  local pf_legend = '{{instance}} {{pci_address}} {{netdev}} {{rule}}',
+  local pf_legend = '{{pci_address}} {{netdev}} {{rule}}',  // the row says of which host
 
   local target(expr, legend='', instant=false) = {
     datasource: datasource,
@@ -40,6 +40,15 @@
     { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } },
     { min: 0 } + defaults,
   ),
+  // As a rule as many VFs are there as are desired: a wide line below, or one would hide the other.
+  local desired_is_wide = {
+    fieldConfig+: {
+      overrides: [{
+        matcher: { id: 'byRegexp', options: '/desired$/' },
+        properties: [{ id: 'custom.lineWidth', value: 6 }],
+      }],
+    },
+  },
   local bars = { custom: { drawStyle: 'bars', fillOpacity: 80 } },
   local steps(bad, above) = {
     mode: 'absolute',
@@ -56,7 +65,7 @@
     { reduceOptions: { calcs: ['lastNotNull'] }, colorMode: 'value', graphMode: 'area' },
     { thresholds: thresholds },
   ),
-  local table(title, targets, description, hidden, width=12) = panel(
+  local table(title, targets, description, hidden, value='Value', width=12) = panel(
     'table',
     title,
     targets,
@@ -65,7 +74,7 @@
     8,
     'short',
   ) {
-    transformations: [{ id: 'organize', options: { excludeByName: { [name]: true for name in hidden } } }],
+    transformations: [{ id: 'organize', options: { excludeByName: { [name]: true for name in hidden }, renameByName: { Value: value } } }],
   },
   local row(title) = { type: 'row', title: title, collapsed: false, panels: [], gridPos: { w: 24, h: 1 } },
 
@@ -125,7 +134,7 @@
       'VFs changed, and nova-compute or the agent may not know.',
       steps('orange', 1),
     ),
-    graph('VFs: desired, there, in use', vfs(fleet, 'sum(%s)', ''), 'All hosts that answer. A host that does not is missing in all three.'),
+    graph('VFs: desired, there, in use', vfs(fleet, 'sum(%s)', ''), 'All hosts that answer. A host that does not is missing in all three.') + desired_is_wide,
     graph('Free VFs by physical network', [target(free_by_network(fleet), '{{physical_network}}')], 'There, and not in use.'),
     graph('PFs not as desired, by reason', [target('sum by (reason) (%s) > 0' % fleet('sriov_pf_degraded'), '{{reason}}')], 'Empty is good.'),
     graph(
@@ -139,11 +148,14 @@
       [target('topk(10, sum by (instance) (%s)) > 0' % missing(fleet), instant=true)],
       'Empty is good.',
       ['Time'],
+      'VFs missing',
     ),
     graph('Hosts by version', [target('count by (version) (%s)' % fleet('sriov_bootstrap_build_info'), '{{version}}')], 'A rollout under way.'),
 
-    row('Host: $instance'),
-    graph('VFs by PF: desired, there, in use', vfs(host, '%s', pf_legend + ' '), 'A rule without a NIC has no PCI address.'),
+    row('Host: $instance') { repeat: 'instance' },
+    graph('VFs by PF: desired, there, in use', vfs(host, '%s', pf_legend + ' '), 'A rule without a NIC has no PCI address.', width=24) + desired_is_wide {
+      options+: { legend: { displayMode: 'table', placement: 'right' } },
+    },
     graph('Free VFs by physical network', [target(free_by_network(host), '{{physical_network}}')], 'There, and not in use.'),
     graph(
       'Not as desired, by PF and reason',
@@ -152,15 +164,15 @@
     ),
     graph(
       'VFs lost',
-      [target('increase(%s[$__rate_interval])' % host('sriov_pf_vf_losses_total'), pf_legend)],
-      'Events: VFs that went away, and not by sriov-bootstrap.',
+      [target('increase(%s[$__rate_interval]) > 0' % host('sriov_pf_vf_losses_total'), pf_legend)],
+      'Events: VFs that went away, and not by sriov-bootstrap. Empty is good.',
       defaults=bars,
     ),
     graph(
       'Restarts of services',
       [
-        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_service_restarts_total'), '{{instance}} {{unit}}'),
-        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_service_restart_failures_total'), '{{instance}} {{unit}} failed'),
+        target('increase(%s[$__rate_interval]) > 0' % host('sriov_bootstrap_service_restarts_total'), '{{unit}}'),
+        target('increase(%s[$__rate_interval]) > 0' % host('sriov_bootstrap_service_restart_failures_total'), '{{unit}} failed'),
       ],
       'After VFs had changed. A restart that failed is not tried again.',
       defaults=bars,
@@ -171,7 +183,7 @@
         target(
           'histogram_quantile(%s, sum by (instance, le) (rate(%s[1h])))' %
           [one.quantile, host('sriov_bootstrap_pass_duration_seconds_bucket')],
-          '{{instance}} ' + one.name,
+          one.name,
         )
         for one in [{ quantile: '0.5', name: 'median' }, { quantile: '0.95', name: 'slowest 5 %' }]
       ],
@@ -181,9 +193,9 @@
     graph(
       'Passes',
       [
-        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_passes_total'), '{{instance}} passes'),
-        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_pass_failures_total'), '{{instance}} failed'),
-        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_udev_resyncs_total'), '{{instance}} after lost udev events'),
+        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_passes_total'), 'passes'),
+        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_pass_failures_total'), 'failed'),
+        target('increase(%s[$__rate_interval])' % host('sriov_bootstrap_udev_resyncs_total'), 'after lost udev events'),
       ],
       'Failed: an action failed, or the pass broke off.',
       defaults=bars,
@@ -191,23 +203,25 @@
     graph(
       'Time since the last pass, and since all was as desired',
       [
-        target('time() - %s' % host('sriov_bootstrap_last_pass_timestamp_seconds'), '{{instance}} pass'),
-        target('time() - (%s > 0)' % host('sriov_bootstrap_last_success_timestamp_seconds'), '{{instance}} as desired'),
+        target('time() - %s' % host('sriov_bootstrap_last_pass_timestamp_seconds'), 'pass'),
+        target('time() - (%s > 0)' % host('sriov_bootstrap_last_success_timestamp_seconds'), 'as desired'),
       ],
       'A pass is due every ten minutes. A host on which nothing was as desired since boot has no line for that.',
       unit='s',
     ),
     table(
-      'PFs',
-      [target(host('sriov_pf_info'), instant=true)],
-      'Each rule and the PF that it took.',
-      ['Time', 'Value', '__name__', 'job'],
-    ),
-    table(
       'What doctor finds',
       [target('%s > 0' % host('sriov_bootstrap_findings'), instant=true)],
       'Empty is good. On the host: sriov-bootstrap doctor explain CODE.',
-      ['Time', '__name__', 'job'],
+      ['Time', '__name__', 'job', 'instance'],
+      'times',
+    ),
+    table(
+      'PFs',
+      [target(host('sriov_pf_info'), instant=true)],
+      'Each rule and the PF that it took.',
+      ['Time', 'Value', '__name__', 'job', 'instance'],
+      width=24,
     ),
   ],
 
