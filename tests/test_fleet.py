@@ -142,3 +142,13 @@ def test_what_is_no_inventory_makes_no_targets(text: str, options: tuple[str, ..
     assert (made.returncode, made.stdout) == (1, "")
     assert made.stderr.startswith("targets: ")
     assert said in made.stderr
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_examples_in_the_manual_are_configs_of_prometheus(number: int, tmp_path: Path) -> None:
+    blocks = (ROOT / "docs" / "fleet.md").read_text().split("```yaml\n")[1:]
+    assert len(blocks) == 2
+    path = tmp_path / "prometheus.yml"
+    path.write_text(blocks[number].partition("```")[0])
+    checked = promtool("check", "config", str(path))
+    assert checked.returncode == 0, checked.stderr

@@ -78,6 +78,10 @@ def main() -> int:
         last = {name: prometheus.value(expression) for name, expression in ASKED.items()}
         block = snapshot(prometheus, Path(folder))
     print(*table(measured, last, block, options), sep="\n")
+    up = sum(not host.is_down for host in fleet.hosts)
+    if last["answered"] < up:
+        print(f"\nSpoilt: {last['answered']:.0f} of {up} hosts answered. Was this machine too busy?", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -131,6 +135,7 @@ ASKED: Final = {
     "series of a host": "quantile(0.5, scrape_samples_post_metric_relabeling)",
     "seconds of a scrape, median": "quantile(0.5, scrape_duration_seconds)",
     "seconds of a scrape, slowest 1 %": "quantile(0.99, scrape_duration_seconds)",
+    "answered": "sum(up)",
     "alerts": 'count(ALERTS{alertstate="firing"})',
     "alerts pending": 'count(ALERTS{alertstate="pending"})',
 }
@@ -160,6 +165,7 @@ def table(
     yield f"| the slowest rules | {', '.join(f'{name} {seconds:.2f} s' for seconds, name in slowest[:3])} |"
     times = (last["seconds of a scrape, median"] * 1000, last["seconds of a scrape, slowest 1 %"] * 1000)
     yield f"| a scrape, median and slowest 1 % | {times[0]:.0f}, {times[1]:.0f} ms |"
+    yield f"| hosts that answered at the end | {last['answered']:,.0f} |"
     yield f"| a sample on the disk | {per_sample:.2f} bytes, and an index of {block['index'] / MIB:,.0f} MiB |"
     yield f"| a day on the disk, without the index | {samples * DAY_SECONDS * per_sample / MIB / 1024:.1f} GiB |"
     yield f"| alerts that fire, and pend | {last['alerts']:.0f}, {last['alerts pending']:.0f} |"
