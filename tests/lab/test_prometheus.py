@@ -94,6 +94,8 @@ def test_vfs_that_go_while_the_service_is_stopped_have_their_alerts(guest: Guest
     (missing,) = guest.until(lambda: fires("SriovPfMissing"), "SriovPfMissing")
     assert missing["annotations"]["summary"] == f'compute-1: no NIC matches rule "{NO_NIC}"'
 
+    restarted = "increase(sriov_bootstrap_service_restarts_total[10m]) > 0"
+    guest.until(lambda: prometheus.query(restarted), "restarts of who has to see the new VFs")
     guest.configure(BOTH_PFS)
     for alert in ("SriovPfMissing", "SriovVfLoss"):
         guest.until(lambda alert=alert: has_ended(alert), f"the end of {alert}")  # type: ignore[misc]
