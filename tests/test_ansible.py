@@ -1,6 +1,7 @@
 """packaging/ansible without a host: the linter's word, the syntax, the filters, and what the role is told to take."""
 
 import importlib.util
+import json
 import shutil
 import tomllib
 from pathlib import Path
@@ -119,3 +120,66 @@ def test_what_toml_cannot_say_is_refused_by_name(tables: dict[str, Any], said: s
     with pytest.raises(TypeError) as caught:
         module(SOURCE / "plugins" / "filter" / "to_toml.py").to_toml(tables)
     assert said in str(caught.value)
+
+
+# -- fleet_table --
+
+
+def said(answer: object) -> dict[str, object]:
+    return {"rc": 0, "stdout": json.dumps(answer)}
+
+
+def pf(**more: object) -> dict[str, object]:
+    usual = {"rule": "a", "pci_address": "0000:3b:00.0", "netdev": "ens1f0", "requested": "50%", "state": "ok"}
+    return {**usual, "desired": 7, "num_vfs": 7, "vfs_in_use": 2, "reason": None, "message": "", **more}
+
+
+def test_the_fleet_is_one_table() -> None:
+    short = pf(num_vfs=4, state="degraded", reason="in_use", message="4 VFs stay instead of 7")
+    gone = pf(pci_address="", netdev="", num_vfs=0, vfs_in_use=0, desired=0, state="degraded", reason="absent")
+    finding = {"code": "SB-E103", "place": "/etc/default/grub:4", "problem": "the boot menu was not made anew"}
+    silent = {"rc": 2, "stdout": "", "stderr": "", "msg": "Error executing command."}
+    hosts = {
+        "c1": {"fleet_status": said({"pfs": [pf(), pf(state="pending")]}), "fleet_doctor": said({"findings": []})},
+        "c2": {
+            "fleet_status": said({"pfs": [short, gone], "pending_restart": True}),
+            "fleet_doctor": said({"findings": [finding]}),
+        },
+        "c3": {"fleet_status": said({"pfs": [], "state": "nothing_to_do"}), "fleet_doctor": {"skipped": True}},
+        "c4": {"fleet_status": {"unreachable": True, "msg": "timed out"}},
+        "c5": {"fleet_status": silent, "fleet_doctor": silent},
+    }
+    assert module(SOURCE / "plugins" / "filter" / "fleet_table.py").fleet_table(list(hosts), hosts) == [
+        "HOST  RULE  PF            NETDEV  WANTED  VFS  IN USE  PENDING  FINDINGS  STATE",
+        "c1    a     0000:3b:00.0  ens1f0  7       7    2       -        0         ok",
+        "c1    a     0000:3b:00.0  ens1f0  7       7    2       pass     0         pending",
+        "c2    a     0000:3b:00.0  ens1f0  7       4    2       restart  1         degraded: in_use",
+        "c2    a     -             -       50%     0    0       restart  1         degraded: absent",
+        "c3    -     -             -       -       -    -       -        ?         nothing_to_do",
+        "c4    -     -             -       -       -    -       -        -         unreachable",
+        "c5    -     -             -       -       -    -       -        -         not installed",
+        "",
+        "c2: 4 VFs stay instead of 7",
+        "c2: SB-E103 /etc/default/grub:4: the boot menu was not made anew",
+        "",
+        "5 hosts, 2 without an answer; 1 of 4 PFs as desired; VFs: 21 wanted, 18 there, 6 in use",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ({}, "no answer"),
+        ({"stdout": "\x00garbage"}, "no answer"),
+        ({"stdout": "[1]", "stderr": "Traceback\nboom"}, "no answer: boom"),
+        ({"rc": 2, "stderr": "usage"}, "no answer: usage"),
+        ({"stdout": '{"state": "ok"}', "msg": "non-zero return code"}, "no answer: non-zero return code"),
+        (said({"pfs": [{}], "config_problems": ["x.toml: not TOML"]}), ""),
+    ],
+)
+def test_an_answer_that_nobody_expected_is_a_line_of_the_table(status: dict[str, object], state: str) -> None:
+    fleet_table = module(SOURCE / "plugins" / "filter" / "fleet_table.py").fleet_table
+    lines = fleet_table(["c1"], {"c1": {"fleet_status": status}})
+    assert lines[1].startswith("c1 ")
+    assert lines[1].endswith(state)
+    assert ("c1: x.toml: not TOML" in lines) is (not state)

@@ -1,5 +1,6 @@
 """fleet_table: what every host of a fleet says of itself, as one table."""
 
+import errno
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,16 +13,21 @@ short_description: The PFs of a fleet as a table
 description:
   - Takes the answers of C(sriov-bootstrap status --json) and C(sriov-bootstrap doctor --json).
   - A host that did not answer has its line, too.
+positional: variables
 options:
   _input:
-    description: For each host a mapping with C(host), and the registered results C(status) and C(doctor).
+    description: The names of the hosts.
     type: list
-    elements: dict
+    elements: str
+    required: true
+  variables:
+    description: C(hostvars), with the registered results of both commands as C(fleet_status) and C(fleet_doctor).
+    type: dict
     required: true
 """
 
 EXAMPLES = r"""
-lines: "{{ [{'host': inventory_hostname, 'status': one, 'doctor': two}] | sriov_bootstrap.host.fleet_table }}"
+lines: "{{ ansible_play_hosts_all | sriov_bootstrap.host.fleet_table(hostvars) }}"
 """
 
 RETURN = r"""
@@ -36,12 +42,29 @@ GOOD = frozenset({"ok", "optional"})
 Row = tuple[str, ...]
 
 
-def fleet_table(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
+class Host:
+    """What was registered of one host, understood."""
+
+    def __init__(self, name: str, variables: Mapping[str, Any]) -> None:
+        """`variables` lack a result where a command was not run."""
+        self.name = name
+        self.result = variables.get("fleet_status") or {}
+        self.status = answer(self.result)
+        self.findings = answer(variables.get("fleet_doctor") or {}).get("findings")
+
+    @property
+    def pfs(self) -> list[dict[str, Any]]:
+        """Its PFs, a line each."""
+        return list(self.status.get("pfs", ()))
+
+
+def fleet_table(names: Sequence[str], variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The lines: the table, a blank one, what is wrong on which host, the sums."""
-    rows = [COLUMNS, *(row for one in hosts for row in _rows(one))]
+    hosts = [Host(name, variables[name]) for name in names]
+    rows = [COLUMNS, *(row for host in hosts for row in _rows(host))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    words = [f"{one['host']}: {text}" for one in hosts for text in _words(one)]
+    words = [f"{host.name}: {text}" for host in hosts for text in _words(host)]
     return [*table, *(["", *words] if words else []), "", _sums(hosts)]
 
 
@@ -54,16 +77,16 @@ def answer(result: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _rows(one: Mapping[str, Any]) -> Iterator[Row]:
-    status, findings = answer(one["status"]), _findings(one)
-    if "pfs" not in status:
-        yield (str(one["host"]), *["-"] * (len(COLUMNS) - 2), _silence(one["status"]))
+def _rows(host: Host) -> Iterator[Row]:
+    if "pfs" not in host.status:
+        yield (host.name, *["-"] * (len(COLUMNS) - 2), _silence(host.result))
         return
-    restart = "restart" if status.get("pending_restart") else ""
-    for pf in status["pfs"]:
+    findings = "?" if host.findings is None else str(len(host.findings))
+    restart = "restart" if host.status.get("pending_restart") else ""
+    for pf in host.pfs:
         waiting = ("pass" if pf.get("state") == "pending" else "", restart)
         yield (
-            str(one["host"]),
+            host.name,
             *(str(pf.get(key) or "-") for key in ("rule", "pci_address", "netdev")),
             str(pf.get("desired" if pf.get("pci_address") else "requested", "-")),
             *(str(pf.get(key, "-")) for key in ("num_vfs", "vfs_in_use")),
@@ -71,38 +94,31 @@ def _rows(one: Mapping[str, Any]) -> Iterator[Row]:
             findings,
             ": ".join(str(pf[key]) for key in ("state", "reason") if pf.get(key)),
         )
-    if not status["pfs"]:
-        yield (str(one["host"]), *["-"] * (len(COLUMNS) - 3), findings, str(status.get("state", "-")))
-
-
-def _findings(one: Mapping[str, Any]) -> str:
-    """Their number on the host; "?" where doctor has not answered."""
-    found = answer(one["doctor"]).get("findings")
-    return "?" if found is None else str(len(found))
+    if not host.pfs:
+        yield (host.name, *["-"] * (len(COLUMNS) - 3), findings, str(host.status.get("state", "-")))
 
 
 def _silence(status: Mapping[str, Any]) -> str:
     """Why there is no answer, in one line."""
     if status.get("unreachable"):
         return "unreachable"
-    if "No such file" in str(status.get("msg", "")):
+    text = str(status.get("stderr") or "").strip()
+    if status.get("rc") == errno.ENOENT and not text:  # Ansible's own words for it differ by version
         return "not installed"
-    text = str(status.get("stderr") or status.get("msg") or "").strip()
+    text = text or str(status.get("msg") or "").strip()
     return f"no answer: {text.splitlines()[-1]}" if text else "no answer"
 
 
-def _words(one: Mapping[str, Any]) -> Iterator[str]:
-    status, doctor = answer(one["status"]), answer(one["doctor"])
-    yield from status.get("config_problems", ())
-    yield from (pf["message"] for pf in status.get("pfs", ()) if pf.get("message"))
-    for finding in doctor.get("findings", ()):
+def _words(host: Host) -> Iterator[str]:
+    yield from host.status.get("config_problems", ())
+    yield from (pf["message"] for pf in host.pfs if pf.get("message"))
+    for finding in host.findings or ():
         yield f"{finding.get('code')} {finding.get('place')}: {finding.get('problem')}"
 
 
-def _sums(hosts: Sequence[Mapping[str, Any]]) -> str:
-    answers = [answer(one["status"]) for one in hosts]
-    pfs = [pf for status in answers for pf in status.get("pfs", ())]
-    silent = sum("pfs" not in status for status in answers)
+def _sums(hosts: Sequence[Host]) -> str:
+    pfs = [pf for host in hosts for pf in host.pfs]
+    silent = sum("pfs" not in host.status for host in hosts)
     wanted, there, used = (sum(pf.get(key, 0) for pf in pfs) for key in ("desired", "num_vfs", "vfs_in_use"))
     good = sum(pf.get("state") in GOOD for pf in pfs)
     return (
