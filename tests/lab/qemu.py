@@ -21,9 +21,12 @@ KERNEL_ARGUMENTS: Final = (
 
 
 class Qemu:
-    """A VM with two igb in rp1 and rp2, and free root ports; the disk forgets everything when the process ends."""
+    """A VM with two igb in rp1 and rp2, and free root ports; the disk forgets everything when the process ends.
 
-    def __init__(self, image: Image, folder: Path) -> None:
+    `seed` is a second disk, read-only.
+    """
+
+    def __init__(self, image: Image, folder: Path, seed: Path | None = None) -> None:
         self.console = folder / "console.log"
         self.second_serial = folder / "serial1.log"
         self._log = folder / "qemu.log"
@@ -31,7 +34,7 @@ class Qemu:
         with self._log.open("wb") as log:
             # setpriv: were pytest killed without a chance to clean up, the kernel would end QEMU.
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *self._command(image, qmp_path)],
+                ["setpriv", "--pdeathsig", "KILL", "--", *self._command(image, qmp_path, seed)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -68,7 +71,7 @@ class Qemu:
         """Return what QEMU itself said: a wrong option, an assertion."""
         return self._log.read_text(errors="replace")
 
-    def _command(self, image: Image, qmp_path: Path) -> list[str]:
+    def _command(self, image: Image, qmp_path: Path, seed: Path | None) -> list[str]:
         command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"]
         command += [
             "-M",
@@ -86,6 +89,9 @@ class Qemu:
         command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
         command += ["-drive", f"file={image.disk},format=raw,if=none,id=root,snapshot=on,cache=unsafe"]
         command += ["-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci"]
+        if seed:
+            command += ["-drive", f"file={seed},format=raw,if=none,id=seed,readonly=on"]
+            command += ["-device", "virtio-blk-pci,drive=seed"]
         # Port 0: the kernel chooses a free one. restrict: the guest reaches nothing outside.
         command += ["-netdev", "user,id=management,restrict=on,hostfwd=tcp:127.0.0.1:0-10.0.2.15:22"]
         command += ["-device", "virtio-net-pci,netdev=management,romfile="]

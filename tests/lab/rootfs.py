@@ -24,7 +24,7 @@ PACKAGES: Final = (
         "ethtool",
         "strace",
     ),
-    *("openssh-server", "curl", "busybox-static", "init-system-helpers"),
+    *("openssh-server", "curl", "busybox-static", "init-system-helpers", "cloud-init"),
     *("python3", "python3-pyudev", "python3-dbus-next", "python3-jinja2", "python3-structlog"),
     *("python3-prometheus-client", "python3-msgspec", "python3-h11", "python3-bcrypt", "python3-yaml"),
     "python3-apt",  # Ansible's eyes on packages

@@ -31,11 +31,14 @@ class BootError(Exception):
 
 
 @contextmanager
-def running_vm(image: Image | None = None) -> Iterator["Vm"]:
-    """Boot a guest, hand it out, end it. Changes to its disk last over reboots and are gone at the end."""
+def running_vm(image: Image | None = None, *, seed: Path | None = None) -> Iterator["Vm"]:
+    """Boot a guest, hand it out, end it. Changes to its disk last over reboots and are gone at the end.
+
+    `seed` is a second disk, read-only.
+    """
     image = image or guest_image()
     with tempfile.TemporaryDirectory(prefix="sriov-lab-") as folder:
-        vm = Vm(image, Path(folder))
+        vm = Vm(image, Path(folder), seed)
         try:
             vm.connect()
             vm.wait_for_boot()
@@ -47,8 +50,8 @@ def running_vm(image: Image | None = None) -> Iterator["Vm"]:
 class Vm:
     """A guest with two igb PFs; see `running_vm`. Paths are the guest's, commands run as root in a shell."""
 
-    def __init__(self, image: Image, folder: Path) -> None:
-        self._qemu = Qemu(image, folder)
+    def __init__(self, image: Image, folder: Path, seed: Path | None = None) -> None:
+        self._qemu = Qemu(image, folder, seed)
         self._ssh = Ssh(folder, key=image.ssh_key, port=self._qemu.ssh_port)
 
     def run(self, command: str, *, timeout_seconds: float = 120) -> Completed:
