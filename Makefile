@@ -116,6 +116,7 @@ lab-setup: setup
 	@tests/lab/setup.sh
 
 lab-images: lab-setup
+	@tests/lab/image_tools.sh
 	@$(BIN)/python tests/lab/images.py
 
 test-fast: setup lint wheel collection ## lint and every test that needs no VM

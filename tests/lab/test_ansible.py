@@ -1,4 +1,4 @@
-"""The Ansible collection on a real host. Few and long tests: a run of a playbook costs the guest a quarter of a minute."""
+"""Ansible on a real host. Few and long tests: a run of a playbook costs the guest a quarter of a minute."""
 
 import json
 import re
