@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import fuzzing
 import sources
@@ -15,6 +16,10 @@ from guards import HostGuard, children, pending_tasks
 
 GUARD = HostGuard()
 GUARD.install()
+
+# How fast inputs are drawn says how busy the machine is.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
