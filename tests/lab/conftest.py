@@ -24,10 +24,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.lab)
-            # Tests that share a guest stay together when several processes run them.
-            if not item.get_closest_marker("xdist_group"):
-                guest = "openstack" if item.get_closest_marker("openstack") else "lab"
-                item.add_marker(pytest.mark.xdist_group(guest))
             if config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
                 item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
     # test_lab.py wants a guest without the package, so it goes before those that install it.

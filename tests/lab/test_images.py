@@ -13,8 +13,6 @@ from .host import AGENT, NOVA, PF1, PF2, UNIT, Guest, address_rule
 from .image import guest_image
 from .vm import running_vm
 
-pytestmark = pytest.mark.xdist_group("images")  # a guest of its own
-
 CLOUD_CONFIGS = sorted((REPOSITORY / "packaging" / "cloud-init").glob("*.yaml"))
 LATE_UNIT = "sriov-bootstrap-cloud-init.service"
 IN_IMAGE = address_rule(PF1, 4).replace(
