@@ -26,12 +26,15 @@ def writers(guest: Guest) -> list[str]:
     return guest.run("grep -ls sriov_numvfs_store /proc/[0-9]*/stack").stdout.split()
 
 
+NO_WAIT_SECONDS = 2.0  # the write lasts much longer; a busy machine is not what is measured
+
+
 def test_scrape_status_and_stop_do_not_wait_for_a_write(guest: Guest) -> None:
     nova = guest.starts(NOVA)
     with guest.slow_writes(PF1):
         guest.set_num_vfs(PF1, 0)
         guest.until(lambda: guest.status()["stuck_write"], "a write under way")
-        assert scrape_seconds(guest)[0] < 0.05
+        assert scrape_seconds(guest)[0] < NO_WAIT_SECONDS
         status = guest.status()
         assert status["stuck_write"]["pci_address"] == PF1
         assert status["stuck_write"]["action"] == "set sriov_numvfs from 0 to 7"
@@ -59,7 +62,7 @@ def test_a_write_that_a_vm_holds_up_is_told_and_followed_by_no_other(guest: Gues
         assert began - 30 < scrape.value("sriov_bootstrap_write_stuck_since_timestamp_seconds") < began + 30
         assert len(writers(guest)) == 1
         assert guest.vf_incarnations(PF2) == others
-        assert scrape_seconds(guest)[0] < 0.05
+        assert scrape_seconds(guest)[0] < NO_WAIT_SECONDS
         done = guest.once()
         assert done.rc == 3, done
         assert "has not come back" in done.stdout
