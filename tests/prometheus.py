@@ -5,25 +5,23 @@ Debian's binary, which packaging/setup.sh has put beside promtool. It is up for 
 
 import json
 import re
-import shutil
 import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import yaml
 
-T = TypeVar("T")
+from promtool import binary
+from waiting import until
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 60.0
-POLL_SECONDS: Final = 0.2
 
 SELECTOR: Final = re.compile(r"(?<![:\w])sriov_[a-z_]+(?![:\w])(?:\{[^}]*\})?")
 
@@ -91,25 +89,14 @@ def running_prometheus(folder: Path, config: dict[str, Any], *options: str) -> I
         process.wait(STOP_SECONDS)
 
 
-def until(condition: Callable[[], T], *, deadline_seconds: float, what: str) -> T:
-    """Return the first truthy answer of `condition`; at the deadline AssertionError with the last one."""
-    deadline = time.monotonic() + deadline_seconds
-    while not (last := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {deadline_seconds:g} s; last seen: {last!r}")
-        time.sleep(POLL_SECONDS)
-    return last
-
-
 def selectors(expression: str) -> set[str]:
     """Return what an expression asks for of the exporter's series, each by name and matchers alone."""
     return set(SELECTOR.findall(expression))
 
 
 def _command(folder: Path) -> list[str]:
-    binary = shutil.which("prometheus") or str(Path(sys.prefix, "bin", "prometheus"))
     return [
-        binary,
+        binary("prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         "--web.listen-address=127.0.0.1:0",

@@ -7,5 +7,11 @@ from pathlib import Path
 
 
 def promtool(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    found = shutil.which("promtool") or str(Path(sys.prefix, "bin", "promtool"))  # where packaging/setup.sh puts it
-    return subprocess.run([found, *arguments], input=text, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(
+        [binary("promtool"), *arguments], input=text, capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+def binary(name: str) -> str:
+    """Where a program of Prometheus' is: installed, or put into .venv by packaging/setup.sh."""
+    return shutil.which(name) or str(Path(sys.prefix, "bin", name))

@@ -1,10 +1,12 @@
-"""A copy of the checkout, and what `python -m build` makes of it."""
+"""A copy of the checkout, what `python -m build` makes of it, and what `make deb` has made."""
 
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "pyproject.toml")
@@ -37,3 +39,11 @@ def _copy(source: str, target: str) -> None:
     shutil.copyfile(source, target)
     if os.stat(source).st_mode & 0o100:
         os.chmod(target, os.stat(target).st_mode | 0o100)
+
+
+def deb(option: str, *words: str) -> str:
+    """What dpkg-deb says of the Debian package; a test that asks is skipped where there is none."""
+    package = os.environ.get("SRIOV_BOOTSTRAP_DEB", "")
+    if not Path(package).is_file():
+        pytest.skip("no Debian package to look at: make deb")
+    return subprocess.run(["dpkg-deb", option, package, *words], check=True, capture_output=True, text=True).stdout

@@ -7,26 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from sources import ROOT
-
-
-def _deb(*words: str) -> str:
-    deb = os.environ.get("SRIOV_BOOTSTRAP_DEB", "")
-    if not Path(deb).is_file():
-        pytest.skip("no Debian package to look at: make deb")
-    return subprocess.run(["dpkg-deb", words[0], deb, *words[1:]], check=True, capture_output=True, text=True).stdout
+from sources import ROOT, deb
 
 
 @pytest.fixture
 def control(tmp_path: Path) -> Path:
-    _deb("--control", str(tmp_path / "control"))
+    deb("--control", str(tmp_path / "control"))
     return tmp_path / "control"
 
 
 def test_it_asks_nothing_and_has_no_configuration_file(control: Path) -> None:
     """Neither debconf (config, templates) nor conffiles: what is in /etc/sriov-bootstrap is the administrator's."""
     assert {one.name for one in control.iterdir()} == {"control", "md5sums", "postinst", "postrm", "prerm"}
-    in_etc = [line.split()[-1] for line in _deb("--contents").splitlines() if " ./etc/" in line]
+    in_etc = [line.split()[-1] for line in deb("--contents").splitlines() if " ./etc/" in line]
     assert [one for one in in_etc if not one.endswith("/")] == []
     assert "./etc/sriov-bootstrap/config.d/" in in_etc
 
@@ -41,7 +34,7 @@ def test_no_maintainer_script_knows_of_vfs(control: Path) -> None:
 
 
 def test_the_service_is_enabled_by_presets_as_well() -> None:
-    assert "./usr/lib/systemd/system-preset/80-sriov-bootstrap.preset" in _deb("--contents")
+    assert "./usr/lib/systemd/system-preset/80-sriov-bootstrap.preset" in deb("--contents")
 
 
 def test_its_own_test_is_one_that_autopkgtest_finds() -> None:

@@ -13,8 +13,9 @@ import yaml
 
 from fleet.hosts import HOSTS_PER_RACK, Host
 from fleet.server import Fleet, serving
-from prometheus import Prometheus, running_prometheus, until
+from prometheus import Prometheus, running_prometheus
 from promtool import promtool
+from waiting import until
 
 ROOT: Final = Path(__file__).parents[1]
 PACKAGING: Final = ROOT / "packaging" / "prometheus"

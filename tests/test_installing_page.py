@@ -4,6 +4,7 @@ import os
 import re
 import site
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_the_drop_in_for_run_lock_is_that_of_the_package(host: Path) -> None:
 
 
 def test_the_packages_are_named_as_they_are_built() -> None:
-    version = re.findall(r'^__version__ = "(.*)"', (ROOT / "sriov_bootstrap/__init__.py").read_text(), re.MULTILINE)[0]
+    version = metadata.version("sriov-bootstrap")
     for name in (
         f"sriov-bootstrap_{version}_all.deb",
         f"-{version}-1.el9.",

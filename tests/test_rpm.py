@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sources import ROOT
+from sources import ROOT, deb
 
 FOLDER = ROOT / "packaging/rpm"
 SPEC = (FOLDER / "sriov-bootstrap.spec").read_text()
@@ -212,12 +212,9 @@ def _same_place(path: str) -> str:
 
 
 def test_the_package_has_what_the_debian_package_has(rpm: Path) -> None:
-    deb = os.environ.get("SRIOV_BOOTSTRAP_DEB", "")
-    if not Path(deb).is_file():
-        pytest.skip("no Debian package to compare with: make deb")
     in_deb = {
         _same_place(line.split(None, 5)[5].lstrip("."))
-        for line in _run("dpkg-deb", "--contents", deb).splitlines()
+        for line in deb("--contents").splitlines()
         if not line.startswith("d")
     }
     in_rpm = {_same_place(path) for path in _query(rpm, "list") if "__pycache__" not in path}

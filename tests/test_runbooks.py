@@ -26,6 +26,7 @@ from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.edges.systemd import restart_units
 from sriov_bootstrap.watching import SILENT_SECONDS
+from troubles import in_use
 
 RUNBOOKS = Path(__file__).parents[1] / "docs" / "runbooks"
 NOVA = "nova-compute.service"
@@ -61,14 +62,6 @@ def too_many(tree: HostTree) -> None:
 def without_driver(tree: HostTree) -> None:
     tree.add_pf(netdev="", driver="")
     tree.configure(rule(4))
-    saved(tree)
-
-
-def in_use(tree: HostTree) -> None:
-    tree.add_pf(num_vfs=3)
-    tree.add_vf(PF, 3, driver="vfio-pci")
-    tree.add_process(4711, "/dev/vfio/20", cmdline=b"qemu\0-name\0guest=instance-0000002a\0")
-    tree.configure(rule(2))
     saved(tree)
 
 
@@ -137,11 +130,7 @@ def assert_said(name: str, text: str) -> None:
 
 def test_a_stuck_write_and_its_age(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tree = HostTree(tmp_path)
-    tree.add_pf(num_vfs=3)
-    tree.add_vf(PF, 3, driver="vfio-pci")
-    tree.add_process(4711, "/dev/vfio/20", cmdline=b"qemu\0-name\0guest=instance-0000002a\0")
-    tree.configure(rule(2))
-    saved(tree)
+    in_use(tree)
     locks = Locks(str(tree.root))
     lock = locks.begin_write()
     locks.note_writer(lock, Jam(812, PF, "set sriov_numvfs from 4 to 0", since=0.0, limit_seconds=80.0))

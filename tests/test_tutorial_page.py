@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import PF, PF2, vf_address
+from builders import PF, vf_address
 from consoles import Entry, assert_printed, entries, redirected, run
 from fakes_host import HostTree
 from fakes_kernel import kernel_of
@@ -35,10 +35,7 @@ class Story:
         host.write("proc/cpuinfo", "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu vmx\n")
         host.write("sys/firmware/acpi/tables/APIC", "")
         (host.root / "sys/kernel/iommu_groups").mkdir(parents=True)
-        for address, netdev in ((PF, "ens1f0"), (PF2, "ens1f1")):
-            folder = host.add_pf(address, netdev=netdev)
-            for name, text in {"sriov_vf_device": "10ca", "sriov_offset": "128", "sriov_stride": "2"}.items():
-                (folder / name).write_text(f"{text}\n")
+        host.add_card(num_vfs=0)
 
     def edit(self) -> None:
         self.compute.configure(CONFIG)

@@ -69,8 +69,7 @@ def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
     for unit in follow_up.results:
-        fate = f"; {unit.fate}" if unit.fate else ""
-        ending = "" if unit.outcome is UnitOutcome.DONE else f": {unit.message}{fate}"
+        ending = "" if unit.outcome is UnitOutcome.DONE else f": {unit.words}"
         print(f"{unit.unit}: restart {unit.outcome}{ending}")
     for problem in (*report.notes, *([f"restarts stay pending: {follow_up.problem}"] if follow_up.problem else [])):
         sys.stderr.write(f"sriov-bootstrap: {problem}\n")

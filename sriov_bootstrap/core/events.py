@@ -63,8 +63,7 @@ def follow_up_events(report: FollowUpReport, before: FollowUpReport) -> tuple[Ev
         events.append(Event(Level.WARNING, f"restarts stay pending: {report.problem}", {"changed": because}))
     for one in report.results:
         good = one.outcome is UnitOutcome.DONE
-        fate = f"; {one.fate}" if one.fate else ""
-        text = f"{one.unit}: restarted" if good else f"{one.unit}: restart {one.outcome}: {one.message}{fate}"
+        text = f"{one.unit}: restarted" if good else f"{one.unit}: restart {one.outcome}: {one.words}"
         fields: dict[str, Value] = {"unit": one.unit, "seconds": round(one.seconds, 3), "changed": because}
         events.append(Event(Level.INFO if good else Level.ERROR, text, fields))
     return tuple(events)

@@ -80,6 +80,11 @@ class UnitResult(Struct, frozen=True):
     message: str = ""
     fate: str = ""
 
+    @property
+    def words(self) -> str:
+        """Why it has failed, and what becomes of it."""
+        return f"{self.message}; {self.fate}" if self.fate else self.message
+
 
 class FollowUpReport(Struct, frozen=True):
     """One round of restarts. `due_at` is when the next one should be (CLOCK_MONOTONIC), None when no unit has to wait.

@@ -23,7 +23,8 @@ from prometheus_client.parser import text_string_to_metric_families  # noqa: E40
 
 from fleet.hosts import Host  # noqa: E402
 from fleet.server import Fleet, serving  # noqa: E402
-from prometheus import Prometheus, running_prometheus, until  # noqa: E402
+from prometheus import Prometheus, running_prometheus  # noqa: E402
+from waiting import until  # noqa: E402
 
 RULES: Final = Path(__file__).parents[2] / "packaging" / "prometheus"
 EVALUATION_SECONDS: Final = 30

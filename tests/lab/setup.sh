@@ -20,6 +20,8 @@ missing_packages() {
     has_command mke2fs || echo e2fsprogs
     has_command ssh && has_command ssh-keygen || echo openssh-client
     has_command qemu-img || echo qemu-utils
+    has_command sudo || echo sudo # diskimage-builder calls it
+    has_command genisoimage || echo genisoimage
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
 }
 

@@ -4,7 +4,6 @@ import functools
 import shlex
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any, Final, TypeVar
 
 import testinfra
 from testinfra.host import Host
+
+from waiting import until
 
 from .image import Image, guest_image
 from .qemu import Qemu
@@ -21,7 +22,6 @@ T = TypeVar("T")
 
 BOOT_SECONDS: Final = 240.0
 SHUTDOWN_SECONDS: Final = 120.0
-POLL_SECONDS: Final = 0.2
 TAIL_LINES: Final = 60
 PF_MODALIAS: Final = "v00008086d000010C9"
 
@@ -78,14 +78,7 @@ class Vm:
 
     def wait_until(self, condition: Callable[[], T], *, deadline_seconds: float, what: str) -> T:
         """Return the first truthy answer of `condition`; at the deadline AssertionError with the last one."""
-        started = time.monotonic()
-        while True:
-            last = condition()
-            if last:
-                return last
-            if time.monotonic() - started > deadline_seconds:
-                raise AssertionError(f"{what}: not within {deadline_seconds:g} s; last seen: {last!r}")
-            time.sleep(POLL_SECONDS)
+        return until(condition, deadline_seconds=deadline_seconds, what=what)
 
     def qmp(self, command: str, **arguments: Any) -> Any:  # noqa: ANN401 (QEMU's words, different for each command)
         return self._qemu.qmp.command(command, arguments)

@@ -6,7 +6,7 @@ from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.service_survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.core.facts import is_vfio
-from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS
+from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.ours import Ours, leftovers
 from sriov_bootstrap.core.plan import Reason
@@ -15,7 +15,6 @@ from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
 
 OUR_FOLDER = "/sriov-bootstrap/"
 WAITING = frozenset({Reason.IN_USE, Reason.BLOCKED})
-STARTING = frozenset({"active", "activating", "reloading", "refreshing"})
 JOURNAL = f"journalctl -b -u {UNIT}"
 STATUS = "sriov-bootstrap status"
 
@@ -37,7 +36,7 @@ def check_service(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
 
 def _is_active(survey: ServiceSurvey) -> bool | None:
     """None where systemd could not be asked."""
-    return survey.unit["ActiveState"] in STARTING if "ActiveState" in survey.unit else None
+    return survey.unit["ActiveState"] in RUNNING if "ActiveState" in survey.unit else None
 
 
 def _at_boot(survey: ServiceSurvey) -> Iterator[Finding]:
@@ -150,8 +149,7 @@ def _restarts(host: Host, pending: PendingRestart | None, age: float | None) -> 
 
 def _leftovers(host: Host, ours: Ours) -> Iterator[Finding]:
     for one in leftovers(ours, host.pfs, host.config):
-        problem = one.words
-        yield Finding("SB-W713", one.pci_address, problem, "ours in state.json", one.hint)
+        yield Finding("SB-W713", one.pci_address, one.words, "ours in state.json", one.hint)
 
 
 def _users(pf: PfReport) -> str:

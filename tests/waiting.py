@@ -1,0 +1,18 @@
+"""Conditions with deadlines: nobody sleeps for something to happen."""
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+POLL_SECONDS: Final = 0.2
+
+
+def until(condition: Callable[[], T], *, deadline_seconds: float, what: str) -> T:
+    """Return the first truthy answer of `condition`; at the deadline AssertionError with the last one."""
+    deadline = time.monotonic() + deadline_seconds
+    while not (last := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {deadline_seconds:g} s; last seen: {last!r}")
+        time.sleep(POLL_SECONDS)
+    return last
