@@ -13,6 +13,7 @@ import fuzzing
 import sources
 import sriov_bootstrap
 from guards import HostGuard, children, pending_tasks
+from lab import boot
 
 GUARD = HostGuard()
 GUARD.install()
@@ -31,19 +32,24 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - a process of pytest-xdist
-    """Take over what a process of this run has drawn."""
-    fuzzing.add(node.workeroutput.get("drawn", {}))
+    """Take over what a process of this run has drawn, and the boots it has seen; one that crashed has no output."""
+    output = getattr(node, "workeroutput", {})
+    fuzzing.add(output.get("drawn", {}))
+    boot.SEEN.add(*output.get("boots", (0, [])))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["drawn"] = fuzzing.drawn()
+        output["boots"] = (boot.SEEN.count, boot.SEEN.silent)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many inputs and steps were drawn."""
+    """How many inputs and steps were drawn, and how guests have booted."""
     if text := fuzzing.summary():
         terminalreporter.write_line(text)
+    if boot.SEEN.count:
+        terminalreporter.write_line(str(boot.SEEN))
 
 
 @pytest.fixture(scope="session")

@@ -10,30 +10,42 @@ import pytest
 from .consumers import install_consumers, install_package, newest_package
 from .host import Guest
 from .image import Image, guest_image
-from .openstack_host import OpenstackGuest
-from .openstack_image import openstack_image
 from .vm import Vm, running_vm
 
 HERE = Path(__file__).parent
 VM = pytest.StashKey[Vm]()
 # Of one test with its fixtures, hence of the image and the boot, too.
 TIMEOUT_SECONDS = 900
+OWN_GUESTS = {"test_images"}
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in a hook of this name, too
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.lab)
+            if group := _group(item):
+                item.add_marker(pytest.mark.xdist_group(group))
             if config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
                 item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
     items.sort(key=_turn)
 
 
+def _group(item: pytest.Item) -> str:
+    """The tests that share a guest of their own run in one process: it is built and booted once."""
+    if item.path.parent != HERE:
+        return item.path.parent.name
+    return item.path.stem if item.path.stem in OWN_GUESTS else ""
+
+
 def _turn(item: pytest.Item) -> int:
-    """test_lab.py wants a guest without the package; the guest of OpenStack costs half a core from its boot on."""
-    if not item.path.is_relative_to(HERE) or item.path.name == "test_lab.py":
-        return 0
-    return 2 if item.get_closest_marker("openstack") else 1
+    """The longest groups first, or one process would have them when the others have nothing left.
+
+    test_lab.py wants a guest without the package, and has it where it comes first.
+    """
+    if not item.path.is_relative_to(HERE):
+        return 3
+    return 0 if _group(item) else 1 if item.path.name == "test_lab.py" else 2
 
 
 @pytest.hookimpl(wrapper=True)
@@ -61,13 +73,6 @@ def prepared(image: Callable[[], Image], request: pytest.FixtureRequest) -> Imag
     with capture.global_and_fixture_disabled():  # building an image takes minutes, and its progress is for people
         subprocess.run([str(HERE / "setup.sh")], check=True)
         return image()
-
-
-@pytest.fixture(scope="session")
-def openstack_guest(request: pytest.FixtureRequest) -> Iterator[OpenstackGuest]:
-    """A guest with the package, the real agent, libvirt and nova-compute's unit, for all tests of the session."""
-    with running_vm(prepared(openstack_image, request)) as vm:
-        yield OpenstackGuest.install(vm)
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,11 @@ from typing import Final
 
 sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
 
+from lab.boot import BootError  # noqa: E402
 from lab.consumers import install_consumers, install_package, newest_package  # noqa: E402
 from lab.image import guest_image  # noqa: E402
 from lab.ssh import Completed  # noqa: E402
-from lab.vm import BootError, Vm, running_vm  # noqa: E402
+from lab.vm import Vm, running_vm  # noqa: E402
 
 PF_A: Final = "0000:01:00.0"
 PF_B: Final = "0000:02:00.0"

@@ -22,3 +22,11 @@ def debian_mirror() -> str | None:
         if not set(release) & set("-/"):  # "trixie" or "stable", not "trixie-security"
             return uri
     return None
+
+
+def sources(*suites: str) -> list[str]:
+    """Return lines of sources.list for these suites; LookupError where this machine names no mirror of Debian."""
+    mirror = debian_mirror()
+    if not mirror:
+        raise LookupError("lab: this machine's apt names no mirror of Debian: set SRIOV_LAB_MIRROR=URL")
+    return [f"deb {mirror} {suite} main" for suite in suites]

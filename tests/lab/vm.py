@@ -4,6 +4,7 @@ import functools
 import shlex
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,22 +13,19 @@ from typing import Any, Final, TypeVar
 import testinfra
 from testinfra.host import Host
 
-from waiting import until
+from waiting import POLL_SECONDS, until
 
+from .boot import BootError, SilentError, Watch, boot
 from .image import Image, guest_image
 from .qemu import Qemu
 from .ssh import HOST, Completed, Ssh
 
 T = TypeVar("T")
 
-BOOT_SECONDS: Final = 240.0
+ANSWER_SECONDS: Final = 20.0  # of a guest that starts, to a question over ssh
 SHUTDOWN_SECONDS: Final = 120.0
 TAIL_LINES: Final = 60
 PF_MODALIAS: Final = "v00008086d000010C9"
-
-
-class BootError(Exception):
-    """The guest is not there; the text ends with its last words."""
 
 
 @contextmanager
@@ -40,8 +38,7 @@ def running_vm(image: Image | None = None, *, seed: Path | None = None) -> Itera
     with tempfile.TemporaryDirectory(prefix="sriov-lab-") as folder:
         vm = Vm(image, Path(folder), seed)
         try:
-            vm.connect()
-            vm.wait_for_boot()
+            vm.boot()
             yield vm
         finally:
             vm.close()
@@ -102,6 +99,10 @@ class Vm:
     def boot_id(self) -> str:
         return self.read("/proc/sys/kernel/random/boot_id").strip()
 
+    def boot(self) -> None:
+        """Wait until the guest has started; one that falls silent meanwhile is reset, once."""
+        boot(self._wait_until_started, self._reset)
+
     def reboot(self, *, hard: bool = False, wait_for_boot: bool = True) -> None:
         """Reboot; `hard` is the reset button. `wait_for_boot=False` returns at the first ssh: units still start."""
         before = self.boot_id()
@@ -112,27 +113,45 @@ class Vm:
             self.run("systemctl reboot")
             self._qemu.qmp.wait_for_event(lambda event: event["event"] == "RESET", deadline_seconds=SHUTDOWN_SECONDS)
         self._ssh.disconnect()
-        self.connect()
+        boot(self._wait_until_started if wait_for_boot else self._wait_for_ssh, self._reset)
         if self.boot_id() == before:
             raise BootError("the guest has not rebooted")
-        if wait_for_boot:
-            self.wait_for_boot()
 
-    def connect(self) -> None:
+    def _wait_until_started(self) -> None:
+        """Wait until systemd has no start-up jobs left; failed units do not matter."""
+        watch = self._wait_for_ssh()
+        while self._state() not in {"running", "degraded"}:
+            self._check(watch)
+            time.sleep(POLL_SECONDS)
+
+    def _wait_for_ssh(self) -> Watch:
         """Wait for ssh, which answers early in the boot: it depends on nothing under test."""
+        watch = Watch(self._qemu.console)
+        while not self._ssh.connect():
+            self._check(watch)
+        return watch
+
+    def _check(self, watch: Watch) -> None:
+        """Raise BootError when this guest will not start; a SilentError may still be helped."""
         try:
-            self._ssh.connect(deadline_seconds=BOOT_SECONDS, is_alive=lambda: self._qemu.process.poll() is None)
-        except TimeoutError as error:
+            watch.check(has_ended=self._qemu.process.poll() is not None)
+        except SilentError:
+            raise
+        except BootError as error:
             raise BootError(f"{error}\n{self._qemu.output()}\n{self.console_tail()}") from error
 
-    def wait_for_boot(self) -> None:
-        """Wait until systemd has no start-up jobs left; failed units do not matter."""
+    def _state(self) -> str:
+        try:
+            return self.run("systemctl is-system-running", timeout_seconds=ANSWER_SECONDS).stdout.strip()
+        except subprocess.TimeoutExpired:
+            return ""
 
-        def is_over() -> bool:
-            state = self.run("systemctl is-system-running --wait", timeout_seconds=BOOT_SECONDS).stdout.strip()
-            return state in {"running", "degraded"}
-
-        self.wait_until(is_over, deadline_seconds=BOOT_SECONDS, what="boot")
+    def _reset(self) -> str:
+        """Begin anew; what is known of the boot that hangs."""
+        known = self._qemu.registers()
+        self._ssh.disconnect()
+        self.qmp("system_reset")
+        return known
 
     def shutdown(self) -> None:
         """Power off the clean way; subprocess.TimeoutExpired when the guest hangs on its way out."""

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from .host import DEVICES, PF1, PF2, UNIT
-from .openstack_host import AGENT_UNIT, NETWORK, NOVA_STARTS, NOVA_UNIT, OpenstackGuest, tenant_rules
+from lab.host import DEVICES, PF1, PF2, UNIT
+from lab.openstack_host import AGENT_UNIT, NETWORK, NOVA_STARTS, NOVA_UNIT, OpenstackGuest, tenant_rules
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(3600)]
 

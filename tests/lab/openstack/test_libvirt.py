@@ -2,8 +2,8 @@
 
 import pytest
 
-from .host import CONFIG_FILE, PF1, PF2
-from .openstack_host import OpenstackGuest, services, tenant_rules
+from lab.host import CONFIG_FILE, PF1, PF2
+from lab.openstack_host import OpenstackGuest, services, tenant_rules
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(3600)]
 
