@@ -20,9 +20,9 @@ SDIST_SOURCES := $(DEB_SOURCES) CONTRIBUTING.md MANIFEST.in Makefile tests
 files = $(shell find $(1) -name __pycache__ -prune -o -print 2>/dev/null)
 copy = rm -rf $(2) && mkdir -p $(2) && tar -c --exclude=__pycache__ $(1) | tar -x --no-same-owner -C $(2)
 
-# loadgroup, with no group: each test goes to the process that is free, in their order. Each process boots guests of
-# its own, of 2 GiB each.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadgroup
+# Each test goes to the process that is free, in their order: tests/side_by_side.py. Each process boots guests of its
+# own, of 2 GiB each.
+PARALLEL := --numprocesses auto --maxprocesses 4
 
 # The one time in everything that is built: the last entry of the changelog.
 export SOURCE_DATE_EPOCH := $(shell date -d "$$(sed -n 's/^ -- .*>  //p;T;q' packaging/debian/changelog)" +%s)

@@ -14,6 +14,7 @@ import sources
 import sriov_bootstrap
 from guards import HostGuard, children, pending_tasks
 from lab import boot
+from side_by_side import Scheduling
 
 GUARD = HostGuard()
 GUARD.install()
@@ -28,6 +29,11 @@ def pytest_configure() -> None:
     tested = Path(sriov_bootstrap.__file__)
     if not tested.is_relative_to(sys.prefix):
         pytest.exit(f"{tested} is not the installed package: run `make wheel`, then .venv/bin/pytest", 2)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:  # noqa: ANN401 - xdist's own producer of lines
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from side_by_side import with_own_guest
+
 from .consumers import install_consumers, install_package, newest_package
 from .host import Guest
 from .image import Image, guest_image
@@ -16,36 +18,22 @@ HERE = Path(__file__).parent
 VM = pytest.StashKey[Vm]()
 # Of one test with its fixtures, hence of the image and the boot, too.
 TIMEOUT_SECONDS = 900
-OWN_GUESTS = {"test_images"}
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in a hook of this name, too
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.lab)
-            if group := _group(item):
-                item.add_marker(pytest.mark.xdist_group(group))
             if config.pluginmanager.hasplugin("timeout") and not item.get_closest_marker("timeout"):
                 item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
     items.sort(key=_turn)
 
 
-def _group(item: pytest.Item) -> str:
-    """The tests that share a guest of their own run in one process: it is built and booted once."""
-    if item.path.parent != HERE:
-        return item.path.parent.name
-    return item.path.stem if item.path.stem in OWN_GUESTS else ""
-
-
 def _turn(item: pytest.Item) -> int:
-    """The longest groups first, or one process would have them when the others have nothing left.
-
-    test_lab.py wants a guest without the package, and has it where it comes first.
-    """
+    """The longest first. test_lab.py wants a guest without the package, and has it where it comes first."""
     if not item.path.is_relative_to(HERE):
         return 3
-    return 0 if _group(item) else 1 if item.path.name == "test_lab.py" else 2
+    return 0 if with_own_guest(item.nodeid) else 1 if item.path.name == "test_lab.py" else 2
 
 
 @pytest.hookimpl(wrapper=True)

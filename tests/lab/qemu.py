@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,22 @@ KERNEL_ARGUMENTS: Final = (
     " mitigations=off apparmor=0 selinux=0 audit=0 raid=noautodetect random.trust_cpu=on"
     " rcupdate.rcu_cpu_stall_timeout=120"  # see boot.SILENT_SECONDS
 )
+VIRTIO_PORT: Final = "rp5"
+VIRTIO_VFS: Final = 15
+VIRTIO_MAC: Final = "52:54:00:1a:b0:21"
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What differs between guests: `virtio_pf` is a virtio-net PF with 15 VFs, beside the two igb that each has.
+
+    `machine` and `kernel_words` are added to the words that every guest has.
+    """
+
+    virtio_pf: bool = False
+    cpus: int = 2
+    machine: str = ""
+    kernel_words: str = ""
 
 
 class Qemu:
@@ -32,7 +49,7 @@ class Qemu:
     `seed` is a second disk, read-only.
     """
 
-    def __init__(self, image: Image, folder: Path, seed: Path | None = None) -> None:
+    def __init__(self, image: Image, folder: Path, hardware: Hardware, seed: Path | None = None) -> None:
         self.console = folder / "console.log"
         self.second_serial = folder / "serial1.log"
         self._log = folder / "qemu.log"
@@ -41,7 +58,7 @@ class Qemu:
         with self._log.open("wb") as log:
             # setpriv: were pytest killed without a chance to clean up, the kernel would end QEMU.
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *self._command(qemu, image, qmp_path, seed)],
+                ["setpriv", "--pdeathsig", "KILL", "--", *self._command(qemu, image, qmp_path, hardware, seed)],
                 env={**os.environ, **qemu.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -88,21 +105,13 @@ class Qemu:
         """Return what QEMU itself said: a wrong option, an assertion."""
         return self._log.read_text(errors="replace")
 
-    def _command(self, qemu: Emulator, image: Image, qmp_path: Path, seed: Path | None) -> list[str]:
-        command = [*qemu.command, "-nodefaults", "-no-user-config", "-display", "none"]
-        command += [
-            "-M",
-            "q35",
-            "-accel",
-            "tcg,thread=multi,tb-size=512",
-            "-cpu",
-            CPU,
-            "-smp",
-            "2",
-            "-m",
-            "2048",
-        ]
-        command += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", KERNEL_ARGUMENTS]
+    def _command(
+        self, qemu: Emulator, image: Image, qmp_path: Path, hardware: Hardware, seed: Path | None
+    ) -> list[str]:
+        command = [*qemu.command, "-nodefaults", "-no-user-config", "-display", "none", "-M", f"q35{hardware.machine}"]
+        command += ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", CPU, "-smp", str(hardware.cpus), "-m", "2048"]
+        words = f"{KERNEL_ARGUMENTS} {hardware.kernel_words}"
+        command += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", words]
         command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
         command += ["-drive", f"file={image.disk},format=raw,if=none,id=root,snapshot=on,cache=unsafe"]
         command += ["-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci"]
@@ -120,6 +129,7 @@ class Qemu:
                 "-device",
                 f"igb,id=igb{number},bus=rp{number},netdev=net-igb{number},mac=52:54:00:1a:b0:0{number}",
             ]
+        command += _virtio_pf() if hardware.virtio_pf else []
         command += ["-serial", f"file:{self.console}", "-serial", f"file:{self.second_serial}"]
         return [*command, "-qmp", f"unix:{qmp_path},server=on,wait=off"]
 
@@ -138,3 +148,15 @@ class Qemu:
         if not found:
             raise QmpError(f"no forwarded port in:\n{table}")
         return int(found[1])
+
+
+def _virtio_pf() -> list[str]:
+    """QEMU's documentation, system/sriov: the VFs come first, and name the PF, which is function 0."""
+    words = ["-device", f"pcie-root-port,id={VIRTIO_PORT},chassis=5,slot=5"]
+    for number in range(VIRTIO_VFS, -1, -1):
+        words += ["-netdev", f"hubport,id=net-virtio{number},hubid=10"]
+        device = (
+            f"virtio-net-pci,bus={VIRTIO_PORT},addr={number // 8:#x}.{number % 8:#x},netdev=net-virtio{number},romfile="
+        )
+        words += ["-device", f"{device},sriov-pf=virtio" if number else f"{device},id=virtio,mac={VIRTIO_MAC}"]
+    return words

@@ -17,11 +17,12 @@ from waiting import POLL_SECONDS, until
 
 from .boot import BootError, SilentError, Watch, boot
 from .image import Image, guest_image
-from .qemu import Qemu
+from .qemu import Hardware, Qemu
 from .ssh import HOST, Completed, Ssh
 
 T = TypeVar("T")
 
+IGB_ALONE: Final = Hardware()
 ANSWER_SECONDS: Final = 20.0  # of a guest that starts, to a question over ssh
 SHUTDOWN_SECONDS: Final = 120.0
 TAIL_LINES: Final = 60
@@ -29,14 +30,16 @@ PF_MODALIAS: Final = "v00008086d000010C9"
 
 
 @contextmanager
-def running_vm(image: Image | None = None, *, seed: Path | None = None) -> Iterator["Vm"]:
+def running_vm(
+    image: Image | None = None, *, seed: Path | None = None, hardware: Hardware = IGB_ALONE
+) -> Iterator["Vm"]:
     """Boot a guest, hand it out, end it. Changes to its disk last over reboots and are gone at the end.
 
     `seed` is a second disk, read-only.
     """
     image = image or guest_image()
     with tempfile.TemporaryDirectory(prefix="sriov-lab-") as folder:
-        vm = Vm(image, Path(folder), seed)
+        vm = Vm(image, Path(folder), seed, hardware)
         try:
             vm.boot()
             yield vm
@@ -47,8 +50,8 @@ def running_vm(image: Image | None = None, *, seed: Path | None = None) -> Itera
 class Vm:
     """A guest with two igb PFs; see `running_vm`. Paths are the guest's, commands run as root in a shell."""
 
-    def __init__(self, image: Image, folder: Path, seed: Path | None = None) -> None:
-        self._qemu = Qemu(image, folder, seed)
+    def __init__(self, image: Image, folder: Path, seed: Path | None, hardware: Hardware) -> None:
+        self._qemu = Qemu(image, folder, hardware, seed)
         self._ssh = Ssh(folder, key=image.ssh_key, port=self._qemu.ssh_port)
 
     def run(self, command: str, *, timeout_seconds: float = 120) -> Completed:

@@ -1,0 +1,74 @@
+"""`make boots N=200`: boot the lab's guest again and again, and count how often it hangs and whether one retry helps.
+
+Every boot is a line of JSON in build/boots/NAME.jsonl, so an interrupted run goes on where it was. A measure is a name
+for another machine, another number of processors or other words for the kernel: see MEASURES.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
+
+from lab.boot import SEEN, BootError  # noqa: E402
+from lab.image import guest_image  # noqa: E402
+from lab.qemu import Hardware  # noqa: E402
+from lab.vm import running_vm  # noqa: E402
+
+FOLDER: Final = Path("build") / "boots"
+
+MEASURES: Final = {
+    "none": Hardware(),
+    "one-cpu": Hardware(cpus=1),
+    "no-hpet": Hardware(machine=",hpet=off"),
+    "ticking": Hardware(kernel_words="nohz=off highres=off"),
+}
+
+
+def _one(number: int, hardware: Hardware) -> dict[str, Any]:
+    """Boot once; what it took, and what was seen of a guest that hung."""
+    silent_before, began = len(SEEN.silent), time.monotonic()
+    error = ""
+    try:
+        with running_vm(hardware=hardware):
+            pass
+    except BootError as problem:
+        error = str(problem)
+    hung = SEEN.silent[silent_before:]
+    return {"boot": number, "seconds": round(time.monotonic() - began, 1), "hung": hung, "error": error}
+
+
+def _summary(name: str, lines: list[dict[str, Any]]) -> str:
+    hung = [line for line in lines if line["hung"]]
+    lost = [line for line in lines if line["error"]]
+    text = f"{name}: {len(lines)} boots, {len(hung)} hung, {len(hung) - len(lost)} of these started at the second try"
+    return f"{text}, {len(lost)} did not; median {median(line['seconds'] for line in lines):.0f} s" if lines else text
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("-n", type=int, default=200, help="boots in all, those of earlier runs included")
+    parser.add_argument("--measure", choices=sorted(MEASURES), default="none", help="what is tried against hangs")
+    arguments = parser.parse_args()
+    guest_image()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{arguments.measure}.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    with path.open("a") as file:
+        for number in range(len(lines) + 1, arguments.n + 1):
+            lines.append(_one(number, MEASURES[arguments.measure]))
+            file.write(json.dumps(lines[-1]) + "\n")
+            file.flush()
+            print(
+                f"boot {number} of {arguments.n}: {lines[-1]['seconds']} s {'; '.join(lines[-1]['hung'])}", flush=True
+            )
+    print(_summary(arguments.measure, lines))
+    return 1 if any(line["error"] for line in lines) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
