@@ -3,6 +3,12 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
+# .ci/run wants to know where the time goes.
+ifdef MINUTES
+SHELL := $(CURDIR)/packaging/timed.sh
+.SHELLFLAGS = $@ -c
+endif
+
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' sriov_bootstrap/__init__.py)
 DEB := dist/sriov-bootstrap_$(VERSION)_all.deb
 RPM_ARCH := $(shell uname -m)

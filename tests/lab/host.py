@@ -23,6 +23,7 @@ PF2: Final = "0000:02:00.0"
 DEVICES: Final = "/sys/bus/pci/devices"
 CONFIG_FILE: Final = "/etc/sriov-bootstrap/config.toml"
 UNIT: Final = "sriov-bootstrap.service"
+STATE_FILE: Final = "/run/sriov-bootstrap/state.json"
 NOVA: Final = "/var/log/nova-starts"
 AGENT: Final = "/var/log/agent-starts"
 NIC_AGENT: Final = "/var/log/nic-agent-starts"
@@ -168,9 +169,14 @@ class Guest:
             shown = {pf: scrape.value("sriov_pf_vfs", pci_address=pf) for pf in expected}
             as_expected = scrape.is_quiet and shown == expected and self.vfs(*expected) == expected
             # The page is that of the last pass. While the one under way has just made VFs again, both look right.
-            return as_expected and not self.status()["pending_restart"]
+            return as_expected and not self._has_pending_restart()
 
         return self.until_scrape(is_settled, f"{expected} and nothing pending")
+
+    def _has_pending_restart(self) -> bool:
+        """As `status` says it, for a tenth of what that costs."""
+        text = self.run(f"cat {STATE_FILE}").stdout
+        return bool(text and json.loads(text).get("pending"))
 
     def make_pass(self) -> Scrape:
         """Let the daemon look again, and wait until it has."""
@@ -200,7 +206,7 @@ class Guest:
 
     def scrape(self) -> Scrape:
         """Return the metrics, none while nobody serves them."""
-        text = self.run("curl -s --max-time 20 http://localhost:10049/metrics").stdout
+        text = self.vm.fetch("/metrics")
         scrape = Scrape()
         for family in text_string_to_metric_families(text):
             for sample in family.samples:

@@ -66,6 +66,10 @@ class Vm:
         """Yield a port of the host that leads to one of the guest's, also while nobody listens there."""
         return self._ssh.forwarded(guest_port)
 
+    def fetch(self, path: str) -> str:
+        """Return what the guest's service answers to a GET of its metrics port, "" while it does not."""
+        return self._ssh.fetch(path).decode()
+
     def write(self, path: str, text: str) -> None:
         """Write a file, making its folder; a new file gets mode 0644. Works for sysfs, too."""
         self._write(path, text.encode())
