@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from .cache import HERE
 from .consumers import CONSUMER_FILES, ENABLED, newest_package
-from .image import HERE, Image, guest_image, make_disk
+from .image import Image, guest_image, make_disk
 
 REPOSITORY: Final = HERE.parents[1]
 ELEMENTS: Final = REPOSITORY / "packaging" / "diskimage-builder"

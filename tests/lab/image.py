@@ -1,25 +1,18 @@
-"""The cache of guest images: one folder per content of its inputs, built once."""
+"""The guest images: each a disk, a kernel, an initramfs and a key, from the cache or built."""
 
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .cache import HERE, cached_folder, digest, files_below, step
 from .initramfs import build_initramfs
-from .rootfs import BASE_FILES, build_rootfs
+from .rootfs import BASE_FILES, MAIN, Flavour, build_rootfs
 
-HERE: Final = Path(__file__).parent
 BUILDERS: Final = ("image.py", "initramfs.py", "rootfs.py")
-KEPT_FOR_SECONDS: Final = 14 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,77 +40,28 @@ class Image:
         return self.folder / "ssh_key"
 
 
-def guest_image() -> Image:
+def guest_image(flavour: Flavour = MAIN) -> Image:
     """Return the image for the inputs as they are now, building it first if need be (a minute; has to run as root)."""
-    return cached_image(digest([*(HERE / name for name in BUILDERS), *files_below(BASE_FILES)]), _build)
+    inputs = [*(HERE / name for name in BUILDERS), *files_below(BASE_FILES), *files_below(flavour.files)]
+    key = digest(inputs, repr(flavour))
+    return cached_image(f"{flavour.name}-{key}", lambda scratch: _build(flavour, scratch))
 
 
 def cached_image(key: str, build: Callable[[Path], None]) -> Image:
     """Return the image of that key; `build` makes the folder `image` in the folder that it is given, if need be."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sriov-bootstrap-lab"
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / key
-    with _locked(cache / "lock"):
-        if not folder.exists():
-            _check_user()
-            _drop_unused(cache)
-            with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as scratch:
-                build(Path(scratch))
-                (Path(scratch) / "image").rename(folder)
-    os.utime(folder)
-    return Image(folder)
+    return Image(cached_folder(key, build))
 
 
-def digest(inputs: Iterable[Path], *words: str) -> str:
-    """Return a key for the content of these files, and these words."""
-    key = hashlib.sha256("\0".join(words).encode())
-    for path in inputs:
-        key.update(f"{path.relative_to(HERE)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
-    return key.hexdigest()[:16]
-
-
-def files_below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _say("waiting for another build of the guest image")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _drop_unused(cache: Path) -> None:
-    """Remove what an interrupted build left, and images that nobody has booted for long. Needs the lock."""
-    for folder in cache.iterdir():
-        if folder.is_dir():
-            is_old = time.time() - folder.stat().st_mtime > KEPT_FOR_SECONDS
-            if is_old or folder.name.startswith("building-"):
-                shutil.rmtree(folder)
-
-
-def _check_user() -> None:
-    if os.geteuid() != 0:
-        message = (
-            "lab: building the guest image takes root (files of many owners); once built it is used from the cache"
-        )
-        raise PermissionError(message)
-
-
-def _build(scratch: Path) -> None:
+def _build(flavour: Flavour, scratch: Path) -> None:
     root, folder = scratch / "root", scratch / "image"
     folder.mkdir()
     image = Image(folder)
-    with step("make an ssh key"):
+    with step(f"{flavour.name} image: make an ssh key"):
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(image.ssh_key)]
         subprocess.run(keygen, check=True)
-    with step("install Debian into a folder"):
-        build_rootfs(root, authorized_key=image.ssh_key.with_suffix(".pub").read_text())
-    with step("write kernel, initramfs and disk"):
+    with step(f"{flavour.name} image: install Debian into a folder"):
+        build_rootfs(root, flavour, authorized_key=image.ssh_key.with_suffix(".pub").read_text())
+    with step(f"{flavour.name} image: write kernel, initramfs and disk"):
         [kernel] = (root / "boot").glob("vmlinuz-*")
         shutil.copy(kernel, image.kernel)
         image.initramfs.write_bytes(build_initramfs(root))
@@ -133,16 +77,3 @@ def make_disk(root: Path, image: Image, size: str) -> None:
 def tool(name: str) -> str:
     """Return where a program is that a user's PATH may not have."""
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or name
-
-
-@contextmanager
-def step(what: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
-    started = time.monotonic()
-    _say(f"guest image: {what} ...")
-    yield
-    _say(f"guest image: {what}: {time.monotonic() - started:.0f} s")
-
-
-def _say(text: str) -> None:
-    print(f"lab: {text}", file=sys.stderr, flush=True)

@@ -8,8 +8,10 @@ import lzma
 from pathlib import Path
 from typing import Final
 
-# ext4 takes its checksums from the crypto API at run time, so that modules.dep does not name crc32c_generic.
-ROOT_MODULES: Final = ("crc32c_generic", "ext4", "virtio_blk")
+ROOT_MODULES: Final = ("ext4", "virtio_blk")
+# In 6.12 ext4 takes its checksums from the crypto API at run time, so that modules.dep does not name this one. In 7.3
+# it calls a library, and there is no such module.
+CHECKSUM_MODULE: Final = "crc32c_generic"
 
 INIT: Final = """\
 #!/bin/busybox sh
@@ -43,7 +45,7 @@ def _in_load_order(modules_dep: Path) -> list[str]:
     needs = dict(line.split(":", 1) for line in modules_dep.read_text().splitlines())
     by_name = {_plain_name(path).removesuffix(".ko"): path for path in needs}
     ordered: dict[str, None] = {}
-    for name in ROOT_MODULES:
+    for name in (*({CHECKSUM_MODULE} & by_name.keys()), *ROOT_MODULES):
         path = by_name[name]
         ordered.update(dict.fromkeys([*reversed(needs[path].split()), path]))
     return list(ordered)

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from .cache import HERE, files_below
 from .consumers import CONSUMER_FILES, install_package, newest_package
 from .host import CONFIG_FILE, PF1, PF2, UNIT, Guest, address_rule
-from .image import HERE, files_below
 from .vm import Vm
 
 FILES: Final = HERE / "guest" / "openstack"

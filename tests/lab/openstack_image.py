@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from .image import HERE, Image, cached_image, digest, guest_image, make_disk, step, tool
+from .cache import HERE, digest, step
+from .image import Image, cached_image, guest_image, make_disk, tool
 
 SCRIPT: Final = HERE / "openstack_packages.sh"
 SIZE: Final = "2400M"
@@ -24,9 +25,9 @@ def _build(base: Image, scratch: Path) -> None:
     image.folder.mkdir()
     for path in (base.kernel, base.initramfs, base.ssh_key, base.ssh_key.with_suffix(".pub")):
         shutil.copy(path, image.folder)
-    with step("install the agent and libvirt onto the main guest's disk"):
+    with step("openstack image: install the agent and libvirt onto the main guest's disk"):
         _install(base, root)
-    with step("write the disk"):
+    with step("openstack image: write the disk"):
         make_disk(root, image, SIZE)
 
 

@@ -1,22 +1,53 @@
-"""The guest's root file system as a folder: Debian trixie, trimmed for an emulated CPU."""
+"""The guest's root file system as a folder: Debian, trimmed for an emulated CPU."""
 
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .mirror import debian_mirror
+from .mirror import debian_mirror, sources
 
-SUITE: Final = "trixie"
-BASE_FILES: Final = Path(__file__).parent / "guest" / "base"
+GUEST_FILES: Final = Path(__file__).parent / "guest"
+BASE_FILES: Final = GUEST_FILES / "base"
+KERNEL: Final = "linux-image-amd64"
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """What tells one guest from another."""
+
+    name: str
+    suite: str = "trixie"
+    kernel_suite: str = ""  # where the kernel comes from, when not from the suite
+    packages: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()  # units that a test unmasks when it wants them
+    apt_options: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> Path:
+        """A folder with what comes on top of BASE_FILES; not every flavour has one."""
+        return GUEST_FILES / self.name
+
+
+MAIN: Final = Flavour("main")
+# A kernel whose PCI core and virtio-net know of more.
+NICS: Final = Flavour("nics", kernel_suite="trixie-backports")
+# Debian as it will be: the newest systemd, Python, and masters of NICs.
+SID: Final = Flavour(
+    "sid",
+    suite="sid",
+    packages=("network-manager", "netplan.io"),
+    masked=("NetworkManager.service",),
+    apt_options=('Acquire::Check-Valid-Until "false"',),  # a mirror that is a week behind will do
+)
 
 PACKAGES: Final = (
     *(
         "systemd-sysv",
         "udev",
         "dbus",
-        "linux-image-amd64",
         "kmod",
         "iproute2",
         "procps",
@@ -62,19 +93,26 @@ MASKED: Final = (
 )
 
 
-def build_rootfs(root: Path, *, authorized_key: str) -> None:
+def build_rootfs(root: Path, flavour: Flavour, *, authorized_key: str) -> None:
     """Fill `root`, a folder that does not exist yet; takes a minute, mostly downloads. Has to run as root."""
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--quiet", f"--include={','.join(PACKAGES)}"]
+    kernel = f"{KERNEL}/{flavour.kernel_suite}" if flavour.kernel_suite else KERNEL
+    packages = ",".join([*PACKAGES, kernel, *flavour.packages])
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--quiet", f"--include={packages}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED]
-    command += ["--aptopt=Acquire::Languages none", "--skip=check/qemu", SUITE, str(root)]
-    if mirror := debian_mirror():
+    command += [f"--aptopt={option}" for option in ("Acquire::Languages none", *flavour.apt_options)]
+    command += ["--skip=check/qemu", flavour.suite, str(root)]
+    if flavour.kernel_suite:
+        command += sources(flavour.suite, flavour.kernel_suite)
+    elif mirror := debian_mirror():
         command.append(mirror)
     # INITRD=No: Debian's kernel hook then makes no initramfs; ours is initramfs.py.
     subprocess.run(command, check=True, env={**os.environ, "INITRD": "No"})
     # The trimming ends here: a package that a test installs is unpacked whole.
     (root / "etc" / "dpkg" / "dpkg.cfg.d" / "99mmdebstrap").unlink()
-    shutil.copytree(BASE_FILES, root, dirs_exist_ok=True)
-    _enable_units(root)
+    for files in (BASE_FILES, flavour.files):
+        if files.exists():
+            shutil.copytree(files, root, dirs_exist_ok=True)
+    _enable_units(root, flavour)
     key_file = root / "root" / ".ssh" / "authorized_keys"
     key_file.parent.mkdir(mode=0o700, exist_ok=True)
     key_file.write_text(authorized_key)
@@ -82,9 +120,9 @@ def build_rootfs(root: Path, *, authorized_key: str) -> None:
         (root / stamp).touch()
 
 
-def _enable_units(root: Path) -> None:
+def _enable_units(root: Path, flavour: Flavour) -> None:
     units = root / "etc" / "systemd" / "system"
-    for name in MASKED:
+    for name in (*MASKED, *flavour.masked):
         (units / name).unlink(missing_ok=True)
         (units / name).symlink_to("/dev/null")
     wants = units / "sysinit.target.wants"
