@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .image import HERE, cached_image, digest, step
+from .cache import HERE, cached_folder, digest, step
 from .mirror import sources
 
 PROGRAM: Final = "qemu-system-x86_64"
@@ -44,7 +44,7 @@ def emulator() -> Emulator:
     if shutil.which(PROGRAM) and own.version() >= NEEDED:
         return own
     key = digest([HERE / "emulator.py"])
-    return _unpacked(cached_image(f"qemu-{key}", _unpack).folder)
+    return _unpacked(cached_folder(f"qemu-{key}", _unpack))
 
 
 def _unpacked(root: Path) -> Emulator:
