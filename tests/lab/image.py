@@ -3,13 +3,13 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from .cache import HERE, cached_folder, digest, files_below, step
 from .initramfs import build_initramfs
+from .kernel_modules import SOURCES, install_modules
 from .rootfs import BASE_FILES, MAIN, Flavour, build_rootfs
 
 BUILDERS: Final = ("image.py", "initramfs.py", "rootfs.py")
@@ -43,13 +43,10 @@ class Image:
 def guest_image(flavour: Flavour = MAIN) -> Image:
     """Return the image for the inputs as they are now, building it first if need be (a minute; has to run as root)."""
     inputs = [*(HERE / name for name in BUILDERS), *files_below(BASE_FILES), *files_below(flavour.files)]
+    if flavour.has_test_modules:
+        inputs += [HERE / "kernel_modules.py", *files_below(SOURCES)]
     key = digest(inputs, repr(flavour))
-    return cached_image(f"{flavour.name}-{key}", lambda scratch: _build(flavour, scratch))
-
-
-def cached_image(key: str, build: Callable[[Path], None]) -> Image:
-    """Return the image of that key; `build` makes the folder `image` in the folder that it is given, if need be."""
-    return Image(cached_folder(key, build))
+    return Image(cached_folder(f"{flavour.name}-{key}", lambda scratch: _build(flavour, scratch)))
 
 
 def _build(flavour: Flavour, scratch: Path) -> None:
@@ -61,6 +58,8 @@ def _build(flavour: Flavour, scratch: Path) -> None:
         subprocess.run(keygen, check=True)
     with step(f"{flavour.name} image: install Debian into a folder"):
         build_rootfs(root, flavour, authorized_key=image.ssh_key.with_suffix(".pub").read_text())
+    if flavour.has_test_modules:
+        install_modules(root, *flavour.suites)
     with step(f"{flavour.name} image: write kernel, initramfs and disk"):
         [kernel] = (root / "boot").glob("vmlinuz-*")
         shutil.copy(kernel, image.kernel)

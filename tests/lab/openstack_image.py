@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from .cache import HERE, digest, step
-from .image import Image, cached_image, guest_image, make_disk, tool
+from .cache import HERE, cached_folder, digest, step
+from .image import Image, guest_image, make_disk, tool
 
 SCRIPT: Final = HERE / "openstack_packages.sh"
 SIZE: Final = "2400M"
@@ -17,7 +17,7 @@ def openstack_image() -> Image:
     """Return the image for the inputs as they are now, building it and the main one first if need be; as root."""
     base = guest_image()
     key = digest([Path(__file__), SCRIPT], base.folder.name)
-    return cached_image(f"openstack-{key}", lambda scratch: _build(base, scratch))
+    return Image(cached_folder(f"openstack-{key}", lambda scratch: _build(base, scratch)))
 
 
 def _build(base: Image, scratch: Path) -> None:

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .building import run_isolated
 from .mirror import debian_mirror, sources
 
 GUEST_FILES: Final = Path(__file__).parent / "guest"
@@ -24,6 +24,11 @@ class Flavour:
     packages: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()  # units that a test unmasks when it wants them
     apt_options: tuple[str, ...] = ()
+    has_test_modules: bool = False  # those of kernel_modules.py
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        return (self.suite, self.kernel_suite) if self.kernel_suite else (self.suite,)
 
     @property
     def files(self) -> Path:
@@ -32,8 +37,8 @@ class Flavour:
 
 
 MAIN: Final = Flavour("main")
-# A kernel whose PCI core and virtio-net know of more.
-NICS: Final = Flavour("nics", kernel_suite="trixie-backports")
+# For NICs other than igb: a newer kernel, netdevsim, and a VF driver that is slow.
+NICS: Final = Flavour("nics", kernel_suite="trixie-backports", has_test_modules=True)
 # Debian as it will be: the newest systemd, Python, and masters of NICs.
 SID: Final = Flavour(
     "sid",
@@ -102,11 +107,11 @@ def build_rootfs(root: Path, flavour: Flavour, *, authorized_key: str) -> None:
     command += [f"--aptopt={option}" for option in ("Acquire::Languages none", *flavour.apt_options)]
     command += ["--skip=check/qemu", flavour.suite, str(root)]
     if flavour.kernel_suite:
-        command += sources(flavour.suite, flavour.kernel_suite)
+        command += sources(*flavour.suites)
     elif mirror := debian_mirror():
         command.append(mirror)
     # INITRD=No: Debian's kernel hook then makes no initramfs; ours is initramfs.py.
-    subprocess.run(command, check=True, env={**os.environ, "INITRD": "No"})
+    run_isolated(command, {**os.environ, "INITRD": "No"})
     # The trimming ends here: a package that a test installs is unpacked whole.
     (root / "etc" / "dpkg" / "dpkg.cfg.d" / "99mmdebstrap").unlink()
     for files in (BASE_FILES, flavour.files):
