@@ -1,5 +1,6 @@
 """Fixtures of the lab: one boot serves a whole session; and what the guest said when a test fails."""
 
+import os
 import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -12,12 +13,14 @@ from side_by_side import with_own_guest
 from .consumers import install_consumers, install_package, newest_package
 from .host import Guest
 from .image import Image, guest_image
+from .rootfs import MAIN, NICS, SID
 from .vm import Vm, running_vm
 
 HERE = Path(__file__).parent
 VM = pytest.StashKey[Vm]()
 # Of one test with its fixtures, hence of the image and the boot, too.
 TIMEOUT_SECONDS = 900
+FLAVOURS = {flavour.name: flavour for flavour in (MAIN, NICS, SID)}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -49,7 +52,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
     """A booted guest with two igb PFs, for all tests of the session, and without the package under test."""
-    with running_vm(prepared(guest_image, request)) as vm:
+    flavour = FLAVOURS[os.environ.get("SRIOV_LAB_FLAVOUR", MAIN.name)]
+    with running_vm(prepared(lambda: guest_image(flavour), request)) as vm:
         request.config.stash[VM] = vm
         yield vm
         del request.config.stash[VM]

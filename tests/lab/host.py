@@ -224,7 +224,12 @@ class Guest:
         return set(self.check(f"stat -L -c %i {DEVICES}/{pf}/virtfn*").split())
 
     def netdev(self, pf: str) -> str:
-        return self.run(f"ls {DEVICES}/{pf}/net").stdout.strip()
+        """Return the name of its netdev, "" while there is none; that of a virtio PF is a bus away."""
+        return (
+            self.run(f"ls -d {DEVICES}/{pf}/net/* {DEVICES}/{pf}/virtio*/net/* 2>/dev/null")
+            .stdout.strip()
+            .rpartition("/")[2]
+        )
 
     def starts(self, log: str) -> list[str]:
         """Return a line for each start of a stand-in."""

@@ -1,0 +1,38 @@
+"""The second guest itself: what its tests stand on is there."""
+
+import time
+
+from lab.host import DEVICES, PF1, Guest
+
+from .conftest import VIRTIO
+
+PROBE_MS = 700
+
+
+def test_the_kernel_is_newer_and_the_virtio_pf_offers_15_vfs(guest: Guest) -> None:
+    major, minor = (int(part) for part in guest.check("uname -r").split(".")[:2])
+    assert (major, minor) >= (7, 0)
+    assert guest.vm.read(f"{DEVICES}/{VIRTIO}/sriov_totalvfs").strip() == "15"
+
+
+def test_netdevsim_has_an_eswitch(guest: Guest) -> None:
+    guest.check("modprobe netdevsim && echo '1 1' >/sys/bus/netdevsim/new_device && udevadm settle")
+    try:
+        guest.check("echo 2 >/sys/bus/netdevsim/devices/netdevsim1/sriov_numvfs")
+        guest.check("devlink dev eswitch set netdevsim/netdevsim1 mode switchdev")
+        assert "mode switchdev" in guest.check("devlink dev eswitch show netdevsim/netdevsim1")
+    finally:
+        guest.check("echo 1 >/sys/bus/netdevsim/del_device; modprobe -r netdevsim")
+
+
+def test_slowvf_takes_its_time_over_a_vf(guest: Guest) -> None:
+    vf = guest.check(f"basename $(readlink {DEVICES}/{PF1}/virtfn0)").strip()
+    guest.check(f"modprobe slowvf probe_ms={PROBE_MS}; echo slowvf >{DEVICES}/{vf}/driver_override")
+    try:
+        began = time.monotonic()
+        guest.check(f"echo {vf} >/sys/bus/pci/drivers_probe")
+        assert time.monotonic() - began >= PROBE_MS / 1000
+        assert guest.check(f"basename $(readlink {DEVICES}/{vf}/driver)").strip() == "slowvf"
+    finally:
+        guest.check(f"echo {vf} >/sys/bus/pci/drivers/slowvf/unbind; echo >{DEVICES}/{vf}/driver_override")
+        guest.check("modprobe -r slowvf")
