@@ -90,7 +90,7 @@ def _look(machine: Machine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
 def _is_settled(machine: Machine, pf: PfFacts | None, target: int, expects: dict[str, bool]) -> bool:
     if is_settled(pf, target, expects_driver=True) or pf is None or pf.num_vfs != target:
         return is_settled(pf, target, expects_driver=True)
-    bare = next((vf.modalias for vf in pf.vfs if not vf.driver), None)
+    bare = next((vf.modalias for vf in pf.vfs if vf.lacks_driver), None)
     if bare is not None and bare not in expects:
         expects[bare] = machine.expects_driver(bare)
     return is_settled(pf, target, expects_driver=bare is None or expects[bare])

@@ -8,6 +8,13 @@ from builders import PF, PF2, vf_address
 
 BUS = "sys/bus/pci"
 ROOT_PORT = "sys/devices/pci0000:3a/0000:3a:00.0"
+VIRTIO = "0000:06:00.0"
+VIRTIO_ALIAS = "pci:v00001AF4d00001041sv00001AF4sd00001100bc02sc00i00"
+
+
+def virtio_vf(index: int, pf: str = VIRTIO) -> str:
+    """Where that VF is found."""
+    return f"{pf[:-1]}{1 + index}"
 
 
 class HostTree:
@@ -54,8 +61,9 @@ class HostTree:
         (self.root / BUS / "drivers" / driver).mkdir(parents=True, exist_ok=True)
         self.link(f"{self.device(address)}/driver", f"{BUS}/drivers/{driver}")
 
-    def add_netdev(self, address: str, name: str, *, flags: str = "0x1003", ifindex: int = 2) -> Path:
-        folder = self.device(address) / "net" / name
+    def add_netdev(self, address: str, name: str, *, flags: str = "0x1003", ifindex: int = 2, below: str = "") -> Path:
+        """A netdev of a PCI function, or of what is `below` it."""
+        folder = self.device(address) / below / "net" / name
         folder.mkdir(parents=True)
         for attribute, text in {"address": "3c:fd:fe:aa:bb:00", "flags": flags, "ifindex": str(ifindex)}.items():
             (folder / attribute).write_text(f"{text}\n")
@@ -90,6 +98,41 @@ class HostTree:
             self.add_netdev(address, f"ens1f0v{index}", flags="0x1002", ifindex=10 + index)
         return folder
 
+    def add_child(self, address: str, place: str, *, driver: str = "virtio_net") -> Path:
+        """What a function has on another bus, at `virtio2` or `vdpa0/virtio3` below it; the bus is that of the name."""
+        folder = self.device(address) / place
+        bus = f"sys/bus/{folder.name.rstrip('0123456789')}"
+        folder.mkdir(parents=True)
+        (folder / "modalias").write_text("virtio:d00000001v00001AF4\n")
+        self.link(f"{bus}/devices/{folder.name}", folder)
+        if driver:
+            (self.root / bus / "drivers" / driver).mkdir(parents=True, exist_ok=True)
+            self.link(f"{folder}/driver", f"{bus}/drivers/{driver}")
+        return folder
+
+    def add_virtio_pf(self, address: str = VIRTIO, *, netdev: str = "ens6", num_vfs: int = 0) -> Path:
+        """A virtio-net card that offers 16 VFs, its netdev up; its VFs come right after it."""
+        texts = {"vendor": "0x1af4", "device": "0x1041", "sriov_totalvfs": "16", "sriov_numvfs": f"{num_vfs}"}
+        texts |= {"sriov_vf_device": "1041", "sriov_offset": "1", "sriov_stride": "1", "sriov_drivers_autoprobe": "1"}
+        folder = self.add_function(address, driver="virtio-pci", numa_node="-1", **texts, **{"class": "0x020000"})
+        self.add_child(address, "virtio1")
+        if netdev:
+            self.add_netdev(address, netdev, below="virtio1")
+        for index in range(num_vfs):
+            self.add_virtio_vf(index, pf=address)
+        return folder
+
+    def add_virtio_vf(self, index: int, *, pf: str = VIRTIO, driver: str = "virtio_net", flags: str = "0x1002") -> Path:
+        """Its device on the virtio bus has this driver, and then a netdev."""
+        address, place = virtio_vf(index, pf), f"virtio{2 + index}"
+        folder = self.add_function(address, driver="virtio-pci", modalias=VIRTIO_ALIAS, **{"class": "0x020000"})
+        self.link(f"{self.device(pf)}/virtfn{index}", folder)
+        self.link(f"{folder}/physfn", self.device(pf))
+        self.add_child(address, place, driver=driver)
+        if driver:
+            self.add_netdev(address, f"ens6v{index}", flags=flags, ifindex=10 + index, below=place)
+        return folder
+
     def add_layout(self, address: str = PF) -> None:
         """Where a PF's VFs are, or would be: those of two ports of a card alternate."""
         for name, text in {"sriov_vf_device": "10ca", "sriov_offset": "128", "sriov_stride": "2"}.items():
@@ -105,6 +148,9 @@ class HostTree:
     def remove(self, address: str) -> None:
         """Unplugged."""
         (self.root / BUS / "devices" / address).unlink()
+        for link in self.root.glob("sys/bus/virtio/devices/*"):
+            if address in link.readlink().parts:
+                link.unlink()
         shutil.rmtree(self.device(address))
 
     def add_process(self, pid: int, *files: str, comm: str = "qemu-system-x86", cmdline: bytes = b"") -> None:

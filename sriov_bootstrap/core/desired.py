@@ -64,7 +64,7 @@ def matches(match: Match, pf: PfFacts) -> bool:
         "altname": altnames,
         "pci_address": [pf.pci_address],
         "mac": [dev.mac for dev in pf.netdevs],
-        "driver": [pf.driver],
+        "driver": [pf.driver, *(dev.driver for dev in pf.netdevs)],
         "vendor_id": [pf.vendor_id],
         "device_id": [pf.device_id],
     }

@@ -19,22 +19,37 @@ C_INT_LIMIT = 1 << 31
 IFF_PROMISC = 0x100  # set by the kernel as long as somebody asks for it (net/core/dev.c, __dev_set_promiscuity)
 VFIO_PREFIX = "vfio"  # vfio-pci and its vendor variants: mlx5_vfio_pci is bound like them but named otherwise
 VFIO_DRIVERS = frozenset({"mlx5_vfio_pci", "nvgrace_gpu_vfio_pci", "hisi_acc_vfio_pci", "pds_vfio_pci", "qat_vfio_pci"})
+# They never make a netdev: they put a device on another bus, whose driver does, or give it to a process.
+TRANSPORTS = frozenset({"virtio-pci", "virtio_vdpa", "vhost_vdpa"})  # drivers/virtio, drivers/vhost/vdpa.c
 
 
 class RawNetdev(Struct, frozen=True):
-    """One entry of a PCI device's net/ folder. Texts are as read, "" where that failed; `uppers` all the way up."""
+    """One entry of a net/ folder. Texts are as read, "" where that failed; `uppers` all the way up.
+
+    `device` is the child whose folder it is, "" where that is the PCI function itself.
+    """
 
     name: str
     address: str = ""
     flags: str = ""
     ifindex: str = ""
     uppers: tuple[str, ...] = ()
+    device: str = ""
+
+
+class RawChild(Struct, frozen=True):
+    """A device that a PCI function has on another bus, such as `virtio2`; its netdevs are the function's."""
+
+    name: str
+    driver: str = ""
+    modalias: str = ""
 
 
 class RawVf(Struct, frozen=True):
     """The device behind one virtfn link; `inode` is that of its folder, new each time the VF is created.
 
     `nodes`: the device nodes that are this VF's alone, such as `/dev/vfio/devices/vfio3`, `/dev/infiniband/uverbs2`.
+    `netdevs` are also those of its `children`.
     """
 
     index: str
@@ -46,16 +61,18 @@ class RawVf(Struct, frozen=True):
     netdevs: tuple[RawNetdev, ...] = ()
     nodes: tuple[str, ...] = ()
     infiniband: tuple[str, ...] = ()
+    children: tuple[RawChild, ...] = ()
 
 
 class RawPf(Struct, frozen=True):
-    """One PCI device with sriov_totalvfs: its attribute files and links, as text."""
+    """One PCI device with sriov_totalvfs: its attribute files and links, as text. `netdevs` as of a VF."""
 
     pci_address: str
     attributes: dict[str, str]
     driver: str = ""
     netdevs: tuple[RawNetdev, ...] = ()
     vfs: tuple[RawVf, ...] = ()
+    children: tuple[RawChild, ...] = ()
 
 
 class Link(Struct, frozen=True):
@@ -75,7 +92,7 @@ class Links(Struct, frozen=True):
 
 
 class Netdev(Struct, frozen=True):
-    """A netdev of a PF."""
+    """A netdev of a PF. `device` and its `driver`: what it is the netdev of, "" where that is the PF itself."""
 
     name: str
     altnames: tuple[str, ...]
@@ -83,10 +100,16 @@ class Netdev(Struct, frozen=True):
     ifindex: int
     is_up: bool
     uppers: tuple[str, ...] = ()
+    device: str = ""
+    driver: str = ""
 
 
 class VfFacts(Struct, frozen=True):
-    """One VF. `user` says who uses it, "" when nobody does; `incarnation` differs after every re-creation."""
+    """One VF. `user` says who uses it, "" when nobody does; `incarnation` differs after every re-creation.
+
+    `modalias` is that of what has no driver: the VF, or the device that it has on another bus. `devices`: netdev ->
+    that device, where it is the netdev of one.
+    """
 
     index: int
     pci_address: str
@@ -97,6 +120,7 @@ class VfFacts(Struct, frozen=True):
     incarnation: int = 0
     modalias: str = ""
     user: str = ""
+    devices: dict[str, str] = {}
 
     @property
     def use(self) -> str:
@@ -109,6 +133,11 @@ class VfFacts(Struct, frozen=True):
     def note(self) -> str:
         """What else an operator may want to know of it: it looks taken and is not."""
         return f"bound to {self.driver}, held by nobody" if is_vfio(self.driver) and not self.user else ""
+
+    @property
+    def lacks_driver(self) -> bool:
+        """Whether it has none, or its device on another bus has none."""
+        return not self.driver or bool(self.modalias)
 
     @property
     def is_ready(self) -> bool:
@@ -175,7 +204,7 @@ def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None =
         numa_node=_number(raw.attributes.get("numa_node", ""), default=-1),
         autoprobe=raw.attributes.get("sriov_drivers_autoprobe", "1") != "0",
         altnames_known=not links.problem,
-        netdevs=tuple(sorted((_netdev(dev, links) for dev in raw.netdevs), key=lambda dev: (dev.ifindex, dev.name))),
+        netdevs=_netdevs(raw, links),
         vfs=tuple(
             sorted(
                 (_vf(vf, _user(vf, raw, links, holders) or _owner(vf, owners or Owners())) for vf in raw.vfs),
@@ -185,7 +214,17 @@ def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None =
     )
 
 
-def _netdev(raw: RawNetdev, links: Links) -> Netdev:
+def _netdevs(raw: RawPf, links: Links) -> tuple[Netdev, ...]:
+    """The oldest first. A PF whose driver makes netdevs has no others: what stands beside them is a subfunction's.
+
+    The virtio device of a subfunction's vDPA device has the PF for a parent, which does the DMA (drivers/vdpa/mlx5).
+    """
+    drivers = {one.name: one.driver for one in raw.children} if raw.driver in TRANSPORTS else {}
+    own = (_netdev(dev, links, drivers.get(dev.device, "")) for dev in raw.netdevs if dev.device in {"", *drivers})
+    return tuple(sorted(own, key=lambda dev: (dev.ifindex, dev.name)))
+
+
+def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
     link = links.by_name.get(raw.name)
     return Netdev(
         name=raw.name,
@@ -194,6 +233,8 @@ def _netdev(raw: RawNetdev, links: Links) -> Netdev:
         ifindex=_number(raw.ifindex, default=0),
         is_up=_has_flag(raw, IFF_UP),
         uppers=raw.uppers,
+        device=raw.device,
+        driver=driver,
     )
 
 
@@ -206,8 +247,9 @@ def _vf(raw: RawVf, user: str) -> VfFacts:
         netdevs=tuple(dev.name for dev in raw.netdevs),
         infiniband=raw.infiniband,
         incarnation=raw.inode,
-        modalias=raw.modalias,
+        modalias=next((one.modalias for one in raw.children if one.modalias), "") if raw.driver else raw.modalias,
         user=user,
+        devices={dev.name: dev.device for dev in raw.netdevs if dev.device},
     )
 
 
@@ -220,12 +262,23 @@ def _user(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> str:
         return ""
     if is_vfio(raw.driver):
         return _vfio_user(raw, holders)
-    # An RDMA device that is shared stays visible here when its netdev moves: only InfiniBand does without a netdev.
-    is_infiniband = pf.attributes.get("class", "").startswith(INFINIBAND_CLASSES)
-    if not raw.netdevs and not (is_infiniband and raw.infiniband):
-        return f"driver {raw.driver} has no netdev here: it is in another network namespace, or used past the kernel"
+    if driver := _without_netdev(raw, pf):
+        return f"driver {driver} has no netdev here: it is in another network namespace, or used past the kernel"
     by_netdev = next((user for dev in raw.netdevs if (user := _netdev_user(dev, links))), "")
     return by_netdev or (held(raw.nodes, holders, through_vfio=False) if raw.nodes else "")
+
+
+def _without_netdev(raw: RawVf, pf: RawPf) -> str:
+    """The driver of the VF, or of a child of it, whose netdev is not to be seen; "" where there is none.
+
+    A child that is not there yet, or has no driver yet, makes no netdev. An RDMA device that is shared stays visible
+    here when its netdev moves: only InfiniBand does without a netdev.
+    """
+    seen = {dev.device for dev in raw.netdevs}
+    if raw.infiniband and pf.attributes.get("class", "").startswith(INFINIBAND_CLASSES):
+        seen.add("")
+    bound = (("", raw.driver), *((one.name, one.driver) for one in raw.children if one.driver))
+    return next((driver for name, driver in bound if name not in seen and driver not in TRANSPORTS), "")
 
 
 def _vfio_user(raw: RawVf, holders: Holders) -> str:

@@ -6,19 +6,22 @@ holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link 
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawNetdev, RawPf, RawVf, vf_places
+from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs, stay
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.errors import InUseError, SysfsError
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
-
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
+INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
+
+# PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
+Places = dict[str, tuple[str, ...]]
 
 
 class Sysfs:
@@ -28,20 +31,21 @@ class Sysfs:
         """Reads nothing yet."""
         self._devices = f"{root}/bus/pci/devices"
         self._netdevs = f"{root}/class/net"
-        self._vdpa = f"{root}/bus/vdpa/devices"
+        self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
     def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
         """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
-        pfs = (self._read_pf(address) for address in sorted(only or _names(self._devices)))
+        places = self._find_children()
+        pfs = (self._read_pf(address, places) for address in sorted(only or _names(self._devices)))
         return tuple(pf for pf in pfs if pf)
 
     def read_functions(self) -> tuple[RawPf, ...]:
         """Every network function, PF or not; the attribute `physfn` of a VF is the address of its PF."""
-        found = []
+        found, places = [], self._find_children()
         for address in sorted(_names(self._devices)):
             folder = f"{self._devices}/{address}"
             if _read(f"{folder}/class").startswith(NETWORK_CLASSES):
-                raw = self._read_function(address)
+                raw = self._read_function(address, places)
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": _link_name(f"{folder}/physfn")}))
         return tuple(found)
 
@@ -51,8 +55,9 @@ class Sysfs:
         drivers/pci/iov.c, pci_iov_remove_virtfn: virtfn and physfn are gone before the VF's driver is waited for.
         """
         texts = {name: _read(f"{self._devices}/{pf}/{name}") for name in PLACE_ATTRIBUTES}
-        places = [one for one in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{one}")]
-        return tuple(self._read_vf(self._devices, one) for one in places)
+        there = [one for one in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{one}")]
+        places = self._find_children()
+        return tuple(self._read_vf(self._devices, one, places) for one in there)
 
     def read_vf_layout(self, address: str) -> tuple[str, str, str]:
         """What a PF says of VFs that need not be there: sriov_vf_device, sriov_offset, sriov_stride."""
@@ -84,70 +89,89 @@ class Sysfs:
 
     def set_link_up(self, action: SetLinkUp) -> None:
         """By the PF's own folder, so that a netdev renamed since it was read is not found instead of another one."""
-        path = f"{self._devices}/{action.pci_address}/net/{action.netdev}/flags"
+        folder = f"{self._devices}/{action.pci_address}"
+        if not os.path.exists(f"{folder}/net"):
+            children = self._find_children().get(action.pci_address, ())
+            places = (f"{folder}/{one}" for one in children)
+            folder = next((one for one in places if os.path.exists(f"{one}/net/{action.netdev}")), folder)
+        path = f"{folder}/net/{action.netdev}/flags"
         with _errno_kept():
             _write(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
 
-    def _read_pf(self, address: str) -> RawPf | None:
+    def _find_children(self) -> Places:
+        """From the side of their buses, once for all functions: next to nothing where these have no devices."""
+        links = {link for bus in self._inner for name in _names(bus) if (link := _link(f"{bus}/{name}"))}
+        found: Places = {}
+        for link in sorted(links):
+            parent, _, place = link.rpartition("/")
+            while parent in links:
+                parent, _, name = parent.rpartition("/")
+                place = f"{name}/{place}"
+            address = parent.rpartition("/")[2]
+            found[address] = (*found.get(address, ()), place)
+        return found
+
+    def _read_pf(self, address: str, places: Places) -> RawPf | None:
         folder = f"{self._devices}/{address}"
         if not os.access(f"{folder}/sriov_totalvfs", os.F_OK):
             return None
         if not _read(f"{folder}/class").startswith(NETWORK_CLASSES):
             return None
-        return self._read_function(address)
+        return self._read_function(address, places)
 
-    def _read_function(self, address: str) -> RawPf:
+    def _read_function(self, address: str, places: Places) -> RawPf:
         folder = f"{self._devices}/{address}"
         names = _names(folder)
+        children = places.get(address, ())
+        own = self._read_netdevs(folder) if "net" in names else ()
         return RawPf(
             pci_address=address,
             attributes={name: _read(f"{folder}/{name}") for name in PF_ATTRIBUTES if name in names},
             driver=_link_name(f"{folder}/driver"),
-            netdevs=self._read_netdevs(f"{folder}/net") if "net" in names else (),
-            vfs=self._read_vfs(folder, names),
+            netdevs=(*own, *self._read_netdevs_of(folder, children)),
+            vfs=self._read_vfs(folder, names, places),
+            children=_read_children(folder, children),
         )
 
-    def _read_vfs(self, pf_folder: str, names: list[str]) -> tuple[RawVf, ...]:
+    def _read_vfs(self, pf_folder: str, names: list[str], places: Places) -> tuple[RawVf, ...]:
         """A VF without its folder has gone since the names were read: counted, it would be lost a second time."""
-        vfs = (self._read_vf(pf_folder, name) for name in names if name.startswith("virtfn"))
+        vfs = (self._read_vf(pf_folder, name, places) for name in names if name.startswith("virtfn"))
         return tuple(vf for vf in vfs if vf.inode)
 
-    def _read_vf(self, pf_folder: str, link: str) -> RawVf:
+    def _read_vf(self, pf_folder: str, link: str, places: Places) -> RawVf:
         folder = f"{pf_folder}/{link}"
+        address = _link_name(folder)
         driver = _link_name(f"{folder}/driver")
+        children = places.get(address, ()) if driver else ()
         return RawVf(
             index=link.removeprefix("virtfn"),
-            pci_address=_link_name(folder),
+            pci_address=address,
             driver=driver,
             iommu_group=_link_name(f"{folder}/iommu_group"),
             inode=_inode(folder),
             modalias="" if driver else _read(f"{folder}/modalias"),
-            netdevs=self._read_netdevs(f"{folder}/net") if driver else (),
-            nodes=self._nodes(folder) if driver else (),
+            netdevs=(*self._read_netdevs(folder), *self._read_netdevs_of(folder, children)) if driver else (),
+            nodes=_read_nodes(folder, children) if driver else (),
             infiniband=tuple(_names(f"{folder}/infiniband")) if driver else (),
+            children=_read_children(folder, children),
         )
 
-    def _read_netdevs(self, folder: str) -> tuple[RawNetdev, ...]:
+    def _read_netdevs_of(self, folder: str, children: Iterable[str]) -> Iterator[RawNetdev]:
+        for place in children:
+            yield from self._read_netdevs(f"{folder}/{place}", device=place.rpartition("/")[2])
+
+    def _read_netdevs(self, folder: str, *, device: str = "") -> tuple[RawNetdev, ...]:
         return tuple(
             RawNetdev(
                 name=name,
-                address=_read(f"{folder}/{name}/address"),
-                flags=_read(f"{folder}/{name}/flags"),
-                ifindex=_read(f"{folder}/{name}/ifindex"),
+                address=_read(f"{folder}/net/{name}/address"),
+                flags=_read(f"{folder}/net/{name}/flags"),
+                ifindex=_read(f"{folder}/net/{name}/ifindex"),
                 uppers=self._uppers(name),
+                device=device,
             )
-            for name in _names(folder)
+            for name in _names(f"{folder}/net")
         )
-
-    def _nodes(self, folder: str) -> tuple[str, ...]:
-        """The device nodes through which a process, such as a VM, has this VF alone."""
-        vfio = [f"/dev/vfio/devices/{name}" for name in _names(f"{folder}/vfio-dev")]
-        rdma = [f"/dev/infiniband/{name}" for name in _names(f"{folder}/infiniband_verbs")]
-        ours = [one for one in _names(self._vdpa) if _parent_name(f"{self._vdpa}/{one}") == _link_name(folder)]
-        vdpa = [
-            f"/dev/{name}" for one in ours for name in _names(f"{self._vdpa}/{one}") if name.startswith("vhost-vdpa-")
-        ]
-        return (*vfio, *rdma, *vdpa)
 
     def _uppers(self, name: str) -> tuple[str, ...]:
         """Every netdev above this one: a PF in a bond in a bridge carries what the bridge carries."""
@@ -159,6 +183,23 @@ class Sysfs:
             queue += new
             found += new
         return tuple(sorted(found))
+
+
+def _read_children(folder: str, places: Iterable[str]) -> tuple[RawChild, ...]:
+    return tuple(_read_child(f"{folder}/{place}", place.rpartition("/")[2]) for place in places)
+
+
+def _read_child(folder: str, name: str) -> RawChild:
+    driver = _link_name(f"{folder}/driver")
+    return RawChild(name, driver, "" if driver else _read(f"{folder}/modalias"))
+
+
+def _read_nodes(folder: str, children: Iterable[str]) -> tuple[str, ...]:
+    """The device nodes through which a process, such as a VM, has this VF alone."""
+    vfio = [f"/dev/vfio/devices/{name}" for name in _names(f"{folder}/vfio-dev")]
+    rdma = [f"/dev/infiniband/{name}" for name in _names(f"{folder}/infiniband_verbs")]
+    inner = (name for place in children for name in _names(f"{folder}/{place}"))
+    return (*vfio, *rdma, *(f"/dev/{name}" for name in inner if name.startswith("vhost-vdpa-")))
 
 
 def _names(folder: str) -> list[str]:
@@ -195,16 +236,12 @@ def _write(path: str, text: str) -> None:
 
 
 def _link_name(path: str) -> str:
-    try:
-        return os.readlink(path).rpartition("/")[2]
-    except OSError:
-        return ""
+    return _link(path).rpartition("/")[2]
 
 
-def _parent_name(path: str) -> str:
-    """The device that the one behind this link is part of."""
+def _link(path: str) -> str:
     try:
-        return os.readlink(path).rpartition("/")[0].rpartition("/")[2]
+        return os.readlink(path)
     except OSError:
         return ""
 

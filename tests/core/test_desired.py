@@ -35,6 +35,12 @@ def test_every_selector_that_is_given_must_hold(match: Match, *, holds: bool) ->
     assert matches(match, HERE) is holds
 
 
+@pytest.mark.parametrize(("driver", "holds"), [("virtio-pci", True), ("virtio_net", True), ("igb", False)])
+def test_a_pf_is_also_found_by_the_driver_of_its_netdev(driver: str, *, holds: bool) -> None:
+    pf = make_pf(driver="virtio-pci", netdevs=(make_netdev(device="virtio1", driver="virtio_net"),))
+    assert matches(Match(driver=driver), pf) is holds
+
+
 def test_a_pf_without_a_netdev_is_found_by_its_address() -> None:
     bare = make_pf(netdevs=(), driver="")
     assert matches(Match(pci_address=PF), bare)

@@ -1,12 +1,14 @@
 """Raw text -> facts: what counts as in use, and that no text does any harm."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
 from sriov_bootstrap.core import facts
-from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawNetdev, RawPf, RawVf, parse_pf
+from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawChild, RawNetdev, RawPf, RawVf, parse_pf
 from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
 
 QEMU = Holder(4711, "qemu-system-x86", "instance-0000002a")
@@ -15,10 +17,13 @@ RDMA = "/dev/infiniband/uverbs2"
 VM = Owner("instance-0000002a")
 UP = RawNetdev("v0", flags="0x1003")
 TEXT = st.text(max_size=12)
-NETDEV = st.builds(RawNetdev, TEXT, TEXT, TEXT, TEXT, st.tuples(TEXT))
-VF = st.builds(RawVf, TEXT, TEXT, TEXT, TEXT, st.integers(), TEXT, st.tuples(NETDEV), st.tuples(TEXT), st.tuples(TEXT))
+NETDEV = st.builds(RawNetdev, TEXT, TEXT, TEXT, TEXT, st.tuples(TEXT), TEXT)
+CHILDREN = st.tuples(st.builds(RawChild, TEXT, TEXT, TEXT))
+VF = st.builds(
+    RawVf, TEXT, TEXT, TEXT, TEXT, st.integers(), TEXT, st.tuples(NETDEV), st.tuples(TEXT), st.tuples(TEXT), CHILDREN
+)
 NAMES = st.sampled_from(["sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe", "sriov_numvfs"])
-RAW = st.builds(RawPf, TEXT, st.dictionaries(NAMES, TEXT), TEXT, st.tuples(NETDEV, NETDEV), st.tuples(VF, VF))
+RAW = st.builds(RawPf, TEXT, st.dictionaries(NAMES, TEXT), TEXT, st.tuples(NETDEV, NETDEV), st.tuples(VF, VF), CHILDREN)
 
 
 def test_a_pf_is_understood() -> None:
@@ -221,6 +226,104 @@ def test_a_vf_is_in_use_when_somebody_would_miss_it(vf: RawVf, links: Links, hol
     pf = parse_pf(make_raw_pf(vfs=(vf,)), links, holders)
     assert pf.vfs[0].user == user
     assert pf.vfs_in_use == (pf.vfs if user else ())
+
+
+# -- a bus between function and netdev --
+
+ALIAS = "virtio:d00000001v00001AF4"
+NET = RawChild("virtio2", "virtio_net")
+VHOST = "/dev/vhost-vdpa-0"
+GONE = "driver {} has no netdev here: it is in another network namespace, or used past the kernel"
+
+
+def raw_virtio_vf(*children: RawChild, driver: str = "virtio-pci", **values: Any) -> RawVf:  # noqa: ANN401
+    return make_raw_vf(driver=driver, children=children, **{"netdevs": ()} | values)
+
+
+@pytest.mark.parametrize(
+    ("vf", "user"),
+    [
+        pytest.param(raw_virtio_vf(), "", id="probe under way"),
+        pytest.param(raw_virtio_vf(RawChild("virtio2", modalias=ALIAS)), "", id="virtio_net is not loaded"),
+        pytest.param(raw_virtio_vf(NET), GONE.format("virtio_net"), id="another namespace"),
+        pytest.param(raw_virtio_vf(NET, netdevs=(RawNetdev("v0", device="virtio2"),)), "", id="netdev down"),
+        pytest.param(
+            raw_virtio_vf(NET, netdevs=(RawNetdev("v0", flags="0x1003", device="virtio2"),)),
+            "netdev v0 is up with 10.0.0.2/24",
+            id="netdev up, addresses",
+        ),
+        pytest.param(
+            raw_virtio_vf(NET, RawChild("virtio3", "virtio_net"), netdevs=(RawNetdev("v0", device="virtio2"),)),
+            GONE.format("virtio_net"),
+            id="one of two in another namespace",
+        ),
+        pytest.param(raw_virtio_vf(NET, driver="igbvf"), GONE.format("igbvf"), id="the VF's own in another namespace"),
+        pytest.param(
+            raw_virtio_vf(NET, driver="mlx5_core", netdevs=(RawNetdev("v0", device="virtio2"),)),
+            GONE.format("mlx5_core"),
+            id="the VF's own in another namespace, that of its vDPA device here",
+        ),
+        pytest.param(
+            raw_virtio_vf(RawChild("vdpa0", "virtio_vdpa"), NET, driver="mlx5_core", netdevs=(RawNetdev("v0"),)),
+            GONE.format("virtio_net"),
+            id="that of its vDPA device in another namespace",
+        ),
+        pytest.param(
+            raw_virtio_vf(RawChild("vdpa0", "vhost_vdpa"), driver="mlx5_core", netdevs=(RawNetdev("v0"),)),
+            "",
+            id="vDPA for a VM, nobody",
+        ),
+        pytest.param(
+            raw_virtio_vf(
+                RawChild("vdpa0", "vhost_vdpa"), driver="mlx5_core", netdevs=(RawNetdev("v0"),), nodes=(VHOST,)
+            ),
+            "held by qemu-system-x86 pid 4711 (instance-0000002a)",
+            id="vDPA, a VM",
+        ),
+        pytest.param(
+            raw_virtio_vf(RawChild("vdpa0", "a_new_one"), driver="mlx5_core", netdevs=(RawNetdev("v0"),)),
+            GONE.format("a_new_one"),
+            id="a driver of which nobody knows whether it makes netdevs",
+        ),
+        pytest.param(raw_virtio_vf(driver="vp-vdpa"), GONE.format("vp-vdpa"), id="another transport of virtio"),
+    ],
+)
+def test_a_vf_is_in_use_by_what_it_has_on_another_bus(vf: RawVf, user: str) -> None:
+    links = Links({"v0": Link("v0", addresses=("10.0.0.2/24",))})
+    pf = parse_pf(make_raw_pf(vfs=(vf,)), links, Holders({VHOST: (QEMU,)}))
+    assert pf.vfs[0].user == user
+
+
+@pytest.mark.parametrize(
+    ("vf", "waits_for", "is_ready"),
+    [
+        pytest.param(raw_virtio_vf(driver="", modalias="pci:v"), "pci:v", False, id="no driver"),
+        pytest.param(raw_virtio_vf(), "", False, id="probe under way"),
+        pytest.param(raw_virtio_vf(RawChild("virtio2", modalias=ALIAS)), ALIAS, False, id="virtio_net is not loaded"),
+        pytest.param(raw_virtio_vf(NET), "", False, id="virtio_net's probe under way"),
+        pytest.param(raw_virtio_vf(NET, netdevs=(RawNetdev("v0", device="virtio2"),)), "", True, id="ready"),
+    ],
+)
+def test_a_virtio_vf_is_ready_when_its_netdev_is_there(vf: RawVf, waits_for: str, *, is_ready: bool) -> None:
+    (parsed,) = parse_pf(make_raw_pf(vfs=(vf,)), Links(), Holders()).vfs
+    assert (parsed.modalias, parsed.lacks_driver, parsed.is_ready) == (waits_for, bool(waits_for), is_ready)
+    assert parsed.devices == {dev.name: "virtio2" for dev in vf.netdevs}
+
+
+def test_a_pf_has_the_netdev_of_its_virtio_device() -> None:
+    dev, child = (
+        RawNetdev("ens6", "52:54:00:00:00:06", "0x1003", "2", device="virtio1"),
+        RawChild("virtio1", "virtio_net"),
+    )
+    pf = parse_pf(RawPf(PF, {}, "virtio-pci", (dev,), children=(child,)), Links(), Holders())
+    assert pf.netdevs == (make_netdev(name="ens6", mac="52:54:00:00:00:06", device="virtio1", driver="virtio_net"),)
+
+
+@pytest.mark.parametrize("driver", ["mlx5_core", ""])
+def test_a_pf_has_no_netdev_of_a_subfunctions_virtio_device(driver: str) -> None:
+    devices = (RawNetdev("eth5", ifindex="1", device="virtio3"), RawNetdev("ens1f0", ifindex="2"))
+    raw = RawPf(PF, {}, driver, devices, children=(RawChild("virtio3", "virtio_net"),))
+    assert [dev.name for dev in parse_pf(raw, Links(), Holders()).netdevs] == ["ens1f0"]
 
 
 @pytest.mark.parametrize(

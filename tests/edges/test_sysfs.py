@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from builders import PF, PF2, vf_address
-from fakes_host import HostTree
-from sriov_bootstrap.core.facts import RawNetdev, RawPf
+from fakes_host import VIRTIO, VIRTIO_ALIAS, HostTree, virtio_vf
+from sriov_bootstrap.core.facts import RawChild, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.edges.sysfs import Sysfs
@@ -116,12 +116,10 @@ def test_a_vf_shows_its_device_nodes(tree: HostTree, sysfs: Sysfs) -> None:
     (folder / "vfio-dev/vfio3").mkdir(parents=True)
     (folder / "infiniband/mlx5_2").mkdir(parents=True)
     (folder / "infiniband_verbs/uverbs2").mkdir(parents=True)
-    (folder / "vdpa0/vhost-vdpa-0").mkdir(parents=True)
-    other = tree.add_vf(PF, 1)
-    (other / "vdpa1/vhost-vdpa-1").mkdir(parents=True)
-    for name, of in (("vdpa0", folder), ("vdpa1", other)):
-        tree.link(f"sys/bus/vdpa/devices/{name}", of / name)
-    (tree.root / "sys/bus/vdpa/devices/leaves").mkdir()
+    tree.add_vf(PF, 1)
+    for index in range(2):
+        child = tree.add_child(vf_address(PF, index), f"vdpa{index}", driver="vhost_vdpa")
+        (child / f"vhost-vdpa-{index}").mkdir()
     vf = min(sysfs.read_pfs()[0].vfs, key=lambda vf: vf.index)
     nodes = ("/dev/vfio/devices/vfio3", "/dev/infiniband/uverbs2", "/dev/vhost-vdpa-0")
     assert (vf.driver, vf.nodes, vf.infiniband) == ("vfio-pci", nodes, ("mlx5_2",))
@@ -162,6 +160,85 @@ def test_all_netdevs_above_a_netdev_are_found(tree: HostTree, sysfs: Sysfs) -> N
         (tree.root / "sys/class/net" / upper).mkdir(exist_ok=True)
         (tree.root / "sys/class/net" / lower / f"upper_{upper}").mkdir()
     assert sysfs.read_pfs()[0].netdevs[0].uppers == ("bond0", "br0", "vlan7")
+
+
+# -- a bus between function and netdev --
+
+
+def named(*netdevs: RawNetdev) -> list[tuple[str, str]]:
+    """What hangs where."""
+    return [(one.name, one.device) for one in netdevs]
+
+
+def test_netdevs_are_found_behind_a_virtio_device(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_virtio_pf(num_vfs=2)
+    (pf,) = sysfs.read_pfs()
+    assert pf.netdevs == (RawNetdev("ens6", "3c:fd:fe:aa:bb:00", "0x1003", "2", device="virtio1"),)
+    assert (pf.driver, pf.children) == ("virtio-pci", (RawChild("virtio1", "virtio_net"),))
+    vfs = sorted(pf.vfs, key=lambda vf: vf.index)
+    assert [named(*vf.netdevs) for vf in vfs] == [[("ens6v0", "virtio2")], [("ens6v1", "virtio3")]]
+    assert [vf.children for vf in vfs] == [(RawChild(name, "virtio_net"),) for name in ("virtio2", "virtio3")]
+
+
+def test_a_virtio_device_without_driver_says_which_module_would_take_it(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_virtio_pf()
+    tree.add_virtio_vf(0, driver="")
+    (vf,) = sysfs.read_pfs()[0].vfs
+    assert (vf.driver, vf.modalias, vf.netdevs) == ("virtio-pci", "", ())
+    assert vf.children == (RawChild("virtio2", modalias="virtio:d00000001v00001AF4"),)
+
+
+def test_a_vf_without_driver_has_nothing_on_another_bus(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_virtio_pf()
+    (tree.add_virtio_vf(0) / "driver").unlink()  # it is being unbound: the link goes last, and what it made first
+    (vf,) = sysfs.read_pfs()[0].vfs
+    assert (vf.modalias, vf.netdevs, vf.children) == (VIRTIO_ALIAS, (), ())
+
+
+@pytest.mark.parametrize("place", ["vdpa0/virtio3", "virtio3"])  # since Linux 6.19 some, and before that all
+def test_netdevs_are_found_behind_a_vdpa_device_too(tree: HostTree, sysfs: Sysfs, place: str) -> None:
+    tree.add_pf()
+    folder = tree.add_vf(PF, 0, driver="mlx5_core")
+    tree.add_netdev(vf_address(PF, 0), "ens1f0v0")
+    tree.add_child(vf_address(PF, 0), "vdpa0", driver="virtio_vdpa")
+    tree.add_child(vf_address(PF, 0), place)
+    tree.add_netdev(vf_address(PF, 0), "eth5", below=place)
+    (vf,) = sysfs.read_pfs()[0].vfs
+    assert named(*vf.netdevs) == [("ens1f0v0", ""), ("eth5", "virtio3")]
+    assert set(vf.children) == {RawChild("vdpa0", "virtio_vdpa"), RawChild("virtio3", "virtio_net")}
+    assert (vf.nodes, folder.name) == ((), vf_address(PF, 0))
+
+
+def test_netdevs_of_subfunctions_are_not_the_functions(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(driver="mlx5_core")
+    tree.add_netdev(PF, "ens1f0s4", below="mlx5_core.sf.4")
+    tree.add_child(PF, "mlx5_core.sf.5/vdpa0", driver="virtio_vdpa")
+    tree.add_child(PF, "mlx5_core.sf.5/vdpa0/virtio3")
+    tree.add_netdev(PF, "eth5", below="mlx5_core.sf.5/vdpa0/virtio3")
+    (pf,) = sysfs.read_pfs()
+    assert (named(*pf.netdevs), pf.children) == ([("ens1f0", "")], ())
+
+
+def test_all_looks_see_what_is_behind_another_bus(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_virtio_pf(num_vfs=1)
+    (pf,) = sysfs.read_pfs()
+    every = {one.pci_address: one for one in sysfs.read_functions()}
+    assert {address: named(*one.netdevs) for address, one in every.items()} == {
+        VIRTIO: [("ens6", "virtio1")],
+        virtio_vf(0): [("ens6v0", "virtio2")],
+    }
+    assert every[virtio_vf(0)].attributes["physfn"] == VIRTIO
+    (vf,) = sysfs.read_functions_of(VIRTIO)
+    assert RawVf("0", *[getattr(vf, name) for name in vf.__struct_fields__[1:]]) == pf.vfs[0]
+
+
+def test_a_device_that_leaves_its_bus_while_it_is_read_is_not_there(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_virtio_pf()
+    (tree.root / "sys/bus/virtio/devices/leaves").mkdir()
+    tree.link("sys/bus/virtio/devices/virtio9", f"{tree.device(VIRTIO)}/virtio9")
+    (pf,) = sysfs.read_pfs()
+    assert pf.children == (RawChild("virtio1", "virtio_net"), RawChild("virtio9"))
+    assert named(*pf.netdevs) == [("ens6", "virtio1")]
 
 
 # -- what is done --
@@ -257,6 +334,33 @@ def test_a_netdev_that_was_renamed_is_not_mistaken_for_another(tree: HostTree, s
     tree.add_pf(PF, netdev="ens1f0np0")
     tree.add_pf(PF2, netdev="")
     other = tree.add_netdev(PF2, "ens1f0", flags="0x1002") / "flags"
+    with pytest.raises(SysfsError) as caught:
+        sysfs.set_link_up(SetLinkUp(PF, "ens1f0"))
+    assert caught.value.errno == errno.ENOENT
+    assert other.read_text() == "0x1002\n"
+
+
+def test_a_netdev_behind_a_virtio_device_is_brought_up(tree: HostTree, sysfs: Sysfs) -> None:
+    path = tree.add_virtio_pf() / "virtio1/net/ens6/flags"
+    path.write_text("0x1002\n")
+    sysfs.set_link_up(SetLinkUp(VIRTIO, "ens6"))
+    assert path.read_text() == "0x1003\n"
+
+
+def test_a_netdev_that_was_renamed_behind_a_virtio_device_is_not_mistaken_either(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_virtio_pf(netdev="ens6np0")
+    tree.add_child(PF, "virtio7")
+    other = tree.add_netdev(PF, "ens6", flags="0x1002", below="virtio7") / "flags"
+    with pytest.raises(SysfsError) as caught:
+        sysfs.set_link_up(SetLinkUp(VIRTIO, "ens6"))
+    assert caught.value.errno == errno.ENOENT
+    assert other.read_text() == "0x1002\n"
+
+
+def test_a_netdev_of_a_subfunctions_virtio_device_is_not_brought_up_for_the_pf(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(netdev="ens1f0np0", driver="mlx5_core")
+    tree.add_child(PF, "virtio7")  # its parent is the PF, which does the DMA
+    other = tree.add_netdev(PF, "ens1f0", flags="0x1002", below="virtio7") / "flags"
     with pytest.raises(SysfsError) as caught:
         sysfs.set_link_up(SetLinkUp(PF, "ens1f0"))
     assert caught.value.errno == errno.ENOENT

@@ -1,0 +1,152 @@
+"""A virtio-net card: a bus lies between each function and its netdev. Every verb on such a host."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fakes_host import VIRTIO, HostTree, rule, virtio_vf
+from sriov_bootstrap.cli import main
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.decode import ConfigFile, decode
+from sriov_bootstrap.core.plan import SetNumVfs
+from sriov_bootstrap.core.report import Outcome, PfState
+from sriov_bootstrap.reconcile import Mode, load_config, run_pass
+
+BY_NAME = rule(4).replace('pci_address = "0000:3b:00.0"', 'netdev = "ens6"')
+FOUR = rule(4, address=VIRTIO)
+
+
+class VirtioHost(HostMachine):
+    """Its tree does what the kernel does when sriov_numvfs is written."""
+
+    def __init__(self, tree: HostTree) -> None:
+        super().__init__(root=str(tree.root))
+        self.tree = tree
+        self.writes: list[str] = []
+        self.module = "virtio_net"
+        self.waited = 0.0
+
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+        outcome = super().write_num_vfs(action, guard=guard, timeout_seconds=timeout_seconds)
+        self.writes.append(str(action))
+        for index in range(action.before):
+            (self.tree.device(VIRTIO) / f"virtfn{index}").unlink()
+            for link in self.tree.root.glob(f"sys/class/net/ens6v{index}"):
+                link.unlink()
+            self.tree.remove(virtio_vf(index))
+        for index in range(action.after):
+            self.tree.add_virtio_vf(index, driver="")
+        return outcome
+
+    def expects_driver(self, modalias: str) -> bool:
+        return bool(self.module) and modalias.startswith("virtio:")
+
+    def pause(self, seconds: float) -> None:
+        """udev has loaded the module meanwhile."""
+        self.waited += seconds
+        for index in range(4):
+            shutil.rmtree(self.tree.device(virtio_vf(index)) / f"virtio{2 + index}")
+            (self.tree.root / f"sys/bus/virtio/devices/virtio{2 + index}").unlink()
+            self.tree.add_child(virtio_vf(index), f"virtio{2 + index}")
+            self.tree.add_netdev(virtio_vf(index), f"ens6v{index}", flags="0x1002", below=f"virtio{2 + index}")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    tree = HostTree(tmp_path)
+    tree.write("proc/cpuinfo", "processor : 0\nvendor_id : GenuineIntel\n")
+    tree.add_virtio_pf(num_vfs=2)
+    return tree
+
+
+def run(tree: HostTree, capsys: pytest.CaptureFixture[str], words: str) -> tuple[int, str]:
+    code = main(words.split(), root=str(tree.root))
+    out, err = capsys.readouterr()
+    return code, out + err
+
+
+@pytest.mark.parametrize("config", [FOUR, BY_NAME])
+def test_status_shows_netdev_and_free_vfs(tree: HostTree, capsys: pytest.CaptureFixture[str], config: str) -> None:
+    tree.configure(config)
+    code, out = run(tree, capsys, "status")
+    assert (code, out.splitlines()[:4]) == (
+        3,
+        [
+            "RULE      PF            NETDEV  DRIVER      DESIRED  VFS  MAX  IN USE  STATE",
+            "tenant-a  0000:06:00.0  ens6    virtio-pci  4        2    16   0       pending",
+            "",
+            "to do: set sriov_numvfs from 2 to 0, then set sriov_numvfs from 0 to 4",
+        ],
+    )
+
+
+def test_the_number_is_changed_and_the_vfs_are_waited_for(tree: HostTree) -> None:
+    tree.configure(BY_NAME)
+    machine = VirtioHost(tree)
+    report = run_pass(machine, load_config(machine, None), mode=Mode.APPLY)
+    assert machine.writes == ["set sriov_numvfs from 2 to 0", "set sriov_numvfs from 0 to 4"]
+    (pf,) = report.pfs
+    assert (pf.state, pf.netdev, pf.num_vfs, pf.vfs_in_use) == (PfState.OK, "ens6", 4, 0)
+    assert machine.waited > 0
+    assert not run_pass(machine, load_config(machine, None), mode=Mode.APPLY).results
+
+
+def test_vfs_for_which_the_host_has_no_virtio_net_are_not_waited_for(tree: HostTree) -> None:
+    tree.configure(FOUR)
+    machine = VirtioHost(tree)
+    machine.module = ""
+    report = run_pass(machine, load_config(machine, None), mode=Mode.APPLY)
+    assert machine.waited == 0
+    assert all(result.is_settled for result in report.results)
+
+
+def test_a_vf_in_another_network_namespace_keeps_them_all(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure(FOUR)
+    shutil.rmtree(tree.device(virtio_vf(1)) / "virtio3/net/ens6v1")
+    code, out = run(tree, capsys, "--once")
+    assert code == 3
+    assert (
+        "2 VFs stay instead of 4: VF 1 0000:06:00.2 is in use: driver virtio_net has no netdev here: it is in another "
+        "network namespace, or used past the kernel\n"
+    ) in out
+    assert (tree.device(VIRTIO) / "sriov_numvfs").read_text() == "2\n"
+
+
+def test_the_pf_is_brought_up(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure(rule(2, address=VIRTIO))
+    flags = tree.device(VIRTIO) / "virtio1/net/ens6/flags"
+    flags.write_text("0x1002\n")
+    code, out = run(tree, capsys, "--once")
+    assert (code, flags.read_text()) == (0, "0x1003\n")
+    assert "0000:06:00.0 (ens6): 2 VFs, as desired; bring ens6 up" in out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "echo 2 > /sys/class/net/ens6/device/../sriov_numvfs",
+    ],
+)
+def test_migrate_knows_the_pf(tree: HostTree, capsys: pytest.CaptureFixture[str], line: str) -> None:
+    tree.write("etc/rc.local", f"{line}\n").chmod(0o755)
+    code, out = run(tree, capsys, "migrate")
+    (made,) = decode([ConfigFile("migrated.toml", out.encode())]).pf
+    assert (code, made.match.pci_address, made.num_vfs) == (0, VIRTIO, 2)
+    assert "# 0000:06:00.0 (ens6): 2 VFs now, 16 possible; set by /etc/rc.local:1\n" in out
+
+
+def test_init_names_the_netdev(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = run(tree, capsys, "init")
+    assert code == 0
+    assert "# 0000:06:00.0: 1af4:1041, driver virtio-pci, netdev ens6.\n" in out
+
+
+def test_names_are_kept_by_udev(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure(rule(2, address=VIRTIO))
+    code, out = run(tree, capsys, "render udev")
+    assert code == 0
+    match = 'SUBSYSTEM=="net", ACTION=="add", KERNELS=='
+    assert f'{match}"0000:06:00.0", ATTR{{address}}=="3c:fd:fe:aa:bb:00", NAME="ens6"\n' in out
+    assert f'{match}"0000:06:00.2", NAME="ens6v1"\n' in out
