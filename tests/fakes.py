@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from builders import make_pf, vf_address
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Link, Links, Netdev, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -254,20 +254,24 @@ class FakeMachine:
             "sriov_drivers_autoprobe": f"{pf.autoprobe:d}",
             "sriov_numvfs": "",
         }
-        return RawPf(
-            pf.pci_address, texts, pf.driver, tuple(map(_raw_netdev, pf.netdevs)), tuple(map(self._raw_vf, pf.vfs))
-        )
+        children = tuple(RawChild(dev.device, dev.driver) for dev in pf.netdevs if dev.device)
+        netdevs, vfs = tuple(map(_raw_netdev, pf.netdevs)), tuple(map(self._raw_vf, pf.vfs))
+        return RawPf(pf.pci_address, texts, pf.driver, netdevs, vfs, children)
 
     def _raw_vf(self, vf: facts.VfFacts) -> RawVf:
         address = vf.pci_address
         is_bound = self.has_vf_driver and self.now >= self._ready_at[vf.incarnation] and self._probes(vf)
-        driver = vf.driver or ("igbvf" if is_bound else "")
-        netdevs = (RawNetdev(f"v{vf.incarnation}"),) if driver == "igbvf" else ()
-        return RawVf(f"{vf.index}", address, driver, vf.iommu_group, vf.incarnation, vf.modalias, netdevs)
+        is_virtio = any(dev.device for pf in self.pfs.values() if vf in pf.facts.vfs for dev in pf.facts.netdevs)
+        driver = vf.driver or (("virtio-pci" if is_virtio else "igbvf") if is_bound else "")
+        children = (RawChild(f"virtio{vf.incarnation}", "virtio_net"),) if driver == "virtio-pci" else ()
+        has_netdev = driver in {"virtio-pci", "igbvf"}
+        netdevs = (RawNetdev(f"v{vf.incarnation}", device=children[0].name if children else ""),) if has_netdev else ()
+        raw = RawVf(f"{vf.index}", address, driver, vf.iommu_group, vf.incarnation, vf.modalias, netdevs)
+        return replace(raw, children=children)
 
     def _probes(self, vf: facts.VfFacts) -> bool:
         return any(pf.facts.autoprobe for pf in self.pfs.values() if vf in pf.facts.vfs)
 
 
 def _raw_netdev(dev: Netdev) -> RawNetdev:
-    return RawNetdev(dev.name, dev.mac, "0x1003" if dev.is_up else "0x1002", f"{dev.ifindex}", dev.uppers)
+    return RawNetdev(dev.name, dev.mac, "0x1003" if dev.is_up else "0x1002", f"{dev.ifindex}", dev.uppers, dev.device)

@@ -38,12 +38,17 @@ class Unit(Struct):
         return self.active_state in RUNNING and self.load_state != "masked"
 
 
+def driver_of(address: str) -> str:
+    """One of the PFs is a virtio-net card."""
+    return "virtio-pci" if address.startswith("0000:5e") else "igb"
+
+
 class ModelHost(FakeMachine):
     """Fulfils reconcile.Machine and restarts.Machine.
 
     `may_write`: PCI address -> whether VFs in use may go, of every PF that the running pass has a rule for.
-    `held`: VFs that a VM has open, and `rdma` those that a process has, by incarnation. `has_nameless`: somebody has
-    a vfio device open, and nobody knows which. `made`: VFs of our making.
+    `held`: VFs that a VM has open, `rdma` those that a process has, `away` those in another network namespace, by
+    incarnation. `has_nameless`: somebody has a vfio device open, and nobody knows which. `made`: VFs of our making.
     `crash_in`: after how many more calls the process that makes them dies. `lost`: VFs that went by another hand.
     """
 
@@ -54,6 +59,7 @@ class ModelHost(FakeMachine):
         self.absent: dict[str, FakePf] = {}
         self.held: set[int] = set()
         self.rdma: set[int] = set()
+        self.away: set[int] = set()
         self.has_nameless = False
         self.made: set[int] = set()
         self.may_write: dict[str, bool] = {}
@@ -81,7 +87,7 @@ class ModelHost(FakeMachine):
     def hold(self, address: str, index: int = 0) -> None:
         """A VM starts with a VF."""
         vfs = list(self.pfs[address].facts.vfs) if address in self.pfs else []
-        if index < len(vfs):
+        if index < len(vfs) and vfs[index].incarnation not in self.away:
             vf = vfs[index]
             vfs[index] = replace(vf, driver="vfio-pci", iommu_group=f"{vf.incarnation}")
             self.held.add(vf.incarnation)
@@ -93,6 +99,12 @@ class ModelHost(FakeMachine):
         if index < len(vfs) and self._raw_vf(vfs[index]).driver == "igbvf":
             self.rdma.add(vfs[index].incarnation)
 
+    def move(self, address: str, index: int) -> None:
+        """The netdev of a VF goes into a container."""
+        vfs = self.pfs[address].facts.vfs if address in self.pfs else ()
+        if index < len(vfs) and self._raw_vf(vfs[index]).netdevs:
+            self.away.add(vfs[index].incarnation)
+
     def own(self, vf_address: str, *, is_running: bool) -> None:
         """A VM has a VF, whether it is shut off or runs."""
         self.owners = Owners({**self.owners.by_device, vf_address: Owner(INSTANCE, is_running=is_running)})
@@ -103,6 +115,7 @@ class ModelHost(FakeMachine):
         vfs = pf.facts.vfs if pf else ()
         self.held -= {vf.incarnation for vf in vfs}
         self.rdma -= {vf.incarnation for vf in vfs}
+        self.away -= {vf.incarnation for vf in vfs}
         self.has_nameless = False
         gone = {vf.pci_address for vf in vfs}
         self.owners = Owners({key: name for key, name in self.owners.by_device.items() if key not in gone})
@@ -120,7 +133,7 @@ class ModelHost(FakeMachine):
         return tuple(
             vf
             for vf in self.pfs[address].facts.vfs
-            if vf.incarnation in self.held | self.rdma
+            if vf.incarnation in self.held | self.rdma | self.away
             or vf.pci_address in self.owners.by_device
             or (self.has_nameless and vf.driver == "vfio-pci")
         )
@@ -135,12 +148,13 @@ class ModelHost(FakeMachine):
         """The driver comes back; its netdev is a new one, and down."""
         if address in self.pfs and not self.pfs[address].facts.driver:
             total = self.pfs[address].facts.total_vfs - 1
-            self.change(address, driver="igb", netdevs=(self.netdev(address),), total_vfs=total)
+            self.change(address, driver=driver_of(address), netdevs=(self.netdev(address),), total_vfs=total)
 
     @staticmethod
     def netdev(address: str) -> object:
         """What udev names it."""
-        return make_netdev(name=f"en{address[5:7]}", is_up=False)
+        child = {"device": "virtio1", "driver": "virtio_net"} if driver_of(address) == "virtio-pci" else {}
+        return make_netdev(name=f"en{address[5:7]}", is_up=False, **child)
 
     def unplug(self, address: str) -> None:
         """The device is pulled out, whoever uses it."""
@@ -176,10 +190,12 @@ class ModelHost(FakeMachine):
     def _raw_vf(self, vf: VfFacts) -> RawVf:
         """What somebody has open stays bound, whatever becomes of autoprobe."""
         raw = super()._raw_vf(vf)
-        if vf.incarnation not in self.rdma or vf.driver:
+        if vf.driver or vf.incarnation not in self.rdma | self.away:
             return raw
-        netdevs = (RawNetdev(f"v{vf.incarnation}"),)
-        return replace(raw, driver="igbvf", netdevs=netdevs, nodes=(_uverbs(vf.incarnation),))
+        if not raw.driver:
+            raw = replace(raw, driver="igbvf", netdevs=(RawNetdev(f"v{vf.incarnation}"),))
+        nodes = (_uverbs(vf.incarnation),) if vf.incarnation in self.rdma else ()
+        return replace(raw, netdevs=() if vf.incarnation in self.away else raw.netdevs, nodes=nodes)
 
     def load_state(self) -> tuple[State, str]:
         """As HostMachine: what could not be saved is kept."""

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 import fuzzing
 from builders import PF, PF3, make_rule, vf_address
 from fakes import Crash, FakePf
-from model import ERRNOS, MEDDLING, ModelHost
+from model import ERRNOS, MEDDLING, ModelHost, driver_of
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import PfFacts
@@ -107,8 +107,8 @@ class Host(RuleBasedStateMachine):
     @initialize(drawn=configs, number=st.integers(2, 3), before=st.dictionaries(addresses, st.integers(1, 2)))
     def boot(self, drawn: dict[str, tuple[PfRule, bool]], number: int, before: dict[str, int]) -> None:
         for address in tuple(TOTALS)[:number]:
-            netdevs = (self.host.netdev(address),)
-            self.host.pfs[address] = FakePf(pci_address=address, total_vfs=TOTALS[address], netdevs=netdevs)
+            values = {"driver": driver_of(address), "netdevs": (self.host.netdev(address),)}
+            self.host.pfs[address] = FakePf(pci_address=address, total_vfs=TOTALS[address], **values)
             self.host.make_vfs(address, before.get(address, 0))
         self.edit(drawn)
 
@@ -133,6 +133,10 @@ class Host(RuleBasedStateMachine):
     @rule(address=addresses, index=st.integers(0, 2), is_running=st.booleans())
     def vm_has_a_vf_and_does_not_hold_it(self, address: str, index: int, *, is_running: bool) -> None:
         self.host.own(vf_address(address, index), is_running=is_running)
+
+    @rule(address=addresses, index=st.integers(0, 1))
+    def a_netdev_goes_into_a_container(self, address: str, index: int) -> None:
+        self.host.move(address, index)
 
     @rule(address=addresses, index=st.integers(0, 6))
     def somebody_opens_an_rdma_device(self, address: str, index: int) -> None:
