@@ -89,7 +89,7 @@ def _detail(pci: Pci, address: str) -> Detail:
 def _with_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: Texts) -> NicSurvey:
     """Which modules drive what has no driver, and which of them are the kernel's own."""
     folder = f"/lib/modules/{machine.procfs.kernel_release()}"
-    bare = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if not vf.driver]
+    bare = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.lacks_driver]
     wanted = {vf.modalias for vf in bare} | {
         survey.details[pf.pci_address].modalias for pf in driverless(host) if pf.pci_address in survey.details
     }

@@ -1,5 +1,6 @@
 """A virtio-net card: a bus lies between each function and its netdev. Every verb on such a host."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -127,6 +128,7 @@ def test_the_pf_is_brought_up(tree: HostTree, capsys: pytest.CaptureFixture[str]
     "line",
     [
         "echo 2 > /sys/class/net/ens6/device/../sriov_numvfs",
+        "echo 2 > /sys/bus/pci/devices/0000:06:00.0/virtio1/../sriov_numvfs",
     ],
 )
 def test_migrate_knows_the_pf(tree: HostTree, capsys: pytest.CaptureFixture[str], line: str) -> None:
@@ -150,3 +152,22 @@ def test_names_are_kept_by_udev(tree: HostTree, capsys: pytest.CaptureFixture[st
     match = 'SUBSYSTEM=="net", ACTION=="add", KERNELS=='
     assert f'{match}"0000:06:00.0", ATTR{{address}}=="3c:fd:fe:aa:bb:00", NAME="ens6"\n' in out
     assert f'{match}"0000:06:00.2", NAME="ens6v1"\n' in out
+
+
+def findings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
+    main(["doctor", "--json"], root=str(tree.root))
+    return [(one["code"], one["problem"]) for one in json.loads(capsys.readouterr().out)["findings"]]
+
+
+def test_doctor_finds_the_lines_that_set_its_vfs(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure(FOUR)
+    tree.write("etc/rc.local", "echo 2 > /sys/class/net/ens6/device/../sriov_numvfs\n").chmod(0o755)
+    masters = [problem for code, problem in findings(tree, capsys) if code[4] == "3"]
+    assert masters == ['sets 2 VFs of 0000:06:00.0 (ens6), for which rule "tenant-a" asks 4']
+
+
+def test_doctor_says_that_virtio_net_is_not_loaded(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure(rule(3, address=VIRTIO))
+    tree.add_virtio_vf(2, driver="")
+    (found,) = [problem for code, problem in findings(tree, capsys) if code == "SB-W220"]
+    assert found.startswith("VFs without a driver: 1 of 3")

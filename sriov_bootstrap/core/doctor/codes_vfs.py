@@ -93,9 +93,11 @@ reboot does it.
         "VFs have no driver where the rule wants one",
         """\
 vf_driver = "kernel" (the default) leaves probing as it is, it is on, and yet these VFs have no driver: their module
-is blocked or not installed. The SR-IOV agent takes a VF without netdev for one that a VM has.
+is blocked or not installed. On virtio a VF has two: virtio-pci, and virtio_net for the device that the first makes.
+The SR-IOV agent takes a VF without netdev for one that a VM has.
 
-Looked at: the driver of each VF that nobody uses; sriov_drivers_autoprobe; modules.alias; modprobe.d.
+Looked at: the driver of each VF that nobody uses, and of its device on the virtio or vdpa bus;
+sriov_drivers_autoprobe; modules.alias; modprobe.d.
 
 What to do: if that is meant, say so: vf_driver = "none", which also saves the time that probing takes. Else unblock
 or install the module.

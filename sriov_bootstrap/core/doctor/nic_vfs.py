@@ -43,7 +43,7 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
         taken = [vf for vf in wish.pf.vfs if (vf.netdevs or vf.infiniband) and not is_vfio(vf.driver)]
         yield from [_probed(wish, wish.pf, taken)] if taken else []
     elif wish.pf.autoprobe:
-        bare = [vf for vf in wish.pf.vfs if not vf.driver and not vf.user]
+        bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.user]
         yield from [_bare(wish, wish.pf, bare, survey)] if bare else []
 
 
@@ -73,6 +73,8 @@ def _bare(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) 
             remedy = f'vf_driver = "none" in the rule if that is meant; else take that line out of {line.place}'
             return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
     evidence = f"VF {vf.index} {vf.pci_address} has no driver, though sriov_drivers_autoprobe is 1"
+    if vf.driver:
+        evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}, and its device on another bus has none"
     if not modules and survey.has_module_list:
         evidence += f"; no module in modules.alias drives {vf.modalias or 'it'}"
     return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)

@@ -372,7 +372,12 @@ def test_a_pf_that_is_down(*, pf_up: bool, code: str, num_vfs: int) -> None:
 def vfs_of(*drivers: str, **values: Any) -> PfFacts:  # noqa: ANN401
     """A PF whose VFs have these drivers; only igbvf makes a netdev."""
     vfs = tuple(
-        make_vf(index=index, driver=driver, netdevs=(f"v{index}",) if driver == "igbvf" else (), modalias=MODALIAS)
+        make_vf(
+            index=index,
+            driver=driver,
+            netdevs=(f"v{index}",) if driver == "igbvf" else (),
+            modalias="" if driver else MODALIAS,
+        )
         for index, driver in enumerate(drivers)
     )
     return make_pf(vfs=vfs, **values)
@@ -411,6 +416,14 @@ def test_vfs_without_the_driver_that_the_rule_wants(survey: NicSurvey, evidence:
     assert finding.problem.startswith("VFs without a driver: 2 of 4, and")
     assert finding.evidence.endswith(evidence)
     assert finding.remedy.endswith(remedy)
+
+
+def test_vfs_whose_virtio_device_has_no_driver() -> None:
+    alias = "virtio:d00000001v00001AF4"
+    vfs = tuple(make_vf(index=index, driver="virtio-pci", netdevs=(), modalias=alias) for index in range(4))
+    finding = the_one(make_host(make_pf(vfs=vfs)), NicSurvey(modules={alias: ("virtio_net",)}, has_module_list=True))
+    assert (finding.code, finding.remedy.rpartition("; ")[2]) == ("SB-W220", "else modprobe virtio_net")
+    assert finding.evidence == "VF 0 0000:3b:02.0 has driver virtio-pci, and its device on another bus has none"
 
 
 def test_vfs_whose_probing_somebody_has_switched_off_are_as_they_should_be() -> None:

@@ -80,7 +80,7 @@ def _condition(key: str, words: list[str], pf: PfFacts) -> Fit:
         return _original_name(words, pf)
     have = {
         "Path": [f"pci-{pf.pci_address}"],
-        "Driver": [pf.driver],
+        "Driver": [dev.driver or pf.driver for dev in pf.netdevs] or [pf.driver],
         "Type": ["ether"],
         "MACAddress": [dev.mac for dev in pf.netdevs],
         "PermanentMACAddress": [dev.mac for dev in pf.netdevs],

@@ -11,7 +11,8 @@ from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, So
 
 NETDEV = re.compile(r"/sys/class/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
 PCI = re.compile(r"/sys/(?:bus/pci/(?:devices|drivers/[^/]+)|devices/pci\S*?)/([^/]+)/sriov_numvfs")
-OF_NETDEV = re.compile(r"/sys/devices/\S*/net/([^/]+)/device/sriov_numvfs")
+OF_NETDEV = re.compile(r"/sys/devices/\S*/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
+THERE_AND_BACK = re.compile(r"/virtio[\d*?]+/\.\.(?=/)")  # into a folder of the PF and out again
 ADDRESS = re.compile(r"[0-9A-Fa-f*?\[\]]{1,4}:[0-9A-Fa-f*?\[\]]{1,2}:[0-9A-Fa-f*?\[\]]{1,2}\.[0-7*?\[\]]")
 OTHER_CLASS = re.compile(r"/sys/class/(?!net/)")
 HOOKS = ("pre-up", "up", "post-up", "if-up", "down", "pre-down", "post-down")
@@ -25,7 +26,7 @@ def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
     """Whose sriov_numvfs these are; () where that cannot be told, None where they are of no network device."""
     found: list[Match] = []
     is_unknown = False
-    for path in paths:
+    for path in (THERE_AND_BACK.sub("", one) for one in paths):
         named = NETDEV.fullmatch(path) or OF_NETDEV.fullmatch(path)
         address = PCI.fullmatch(path)
         if named and UNKNOWN not in named[1]:

@@ -36,7 +36,9 @@ DEVICE_KEYS = {
     "ENV{PCI_SLOT_NAME}": "pci_address",
 }
 NAMES = re.compile(r"ENV\{ID_NET_NAME\w*\}")
-NEUTRAL = re.compile(r"ACTION|SUBSYSTEM|SUBSYSTEMS|NAME|LABEL|ATTR\{(?:device/)?sriov_(?:num|total)vfs\}|TEST(\{.*\})?")
+NEUTRAL = re.compile(
+    r"ACTION|SUBSYSTEM|SUBSYSTEMS|NAME|LABEL|ATTR\{(?:device/(?:\.\./)*)?sriov_(?:num|total)vfs\}|TEST(\{.*\})?"
+)
 ALTERNATIVES = 32
 
 

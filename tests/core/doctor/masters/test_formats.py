@@ -34,6 +34,11 @@ def brief(*sources: Source) -> list[tuple[int, tuple[Match, ...], int | None, bo
         ("/sys/bus/pci/drivers/igb/0000:3b:00.0/sriov_numvfs", (Match(pci_address=PF),)),
         ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/sriov_numvfs", (Match(pci_address=PF),)),
         ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/net/ens1f0/device/sriov_numvfs", ENS1F0),
+        ("/sys/class/net/ens1f0/device/../sriov_numvfs", ENS1F0),
+        ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/virtio1/net/ens1f0/device/../sriov_numvfs", ENS1F0),
+        ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/virtio1/../sriov_numvfs", (Match(pci_address=PF),)),
+        ("/sys/bus/pci/devices/0000:3b:00.0/virtio*/../sriov_numvfs", (Match(pci_address=PF),)),
+        ("/sys/bus/virtio/devices/virtio1/../sriov_numvfs", ()),
         ("/sys/bus/pci/devices/3b:00.0/sriov_numvfs", ()),
         ("/sys/class/net/$1/device/sriov_numvfs", ()),
         ("$DIR/sriov_numvfs", ()),
@@ -224,6 +229,12 @@ SET = 'ATTR{device/sriov_numvfs}="8"'
             NET + 'KERNEL=="ens1f0", ATTR{device/sriov_totalvfs}=="?*", ' + SET, ENS1F0, True, id="it has VFs"
         ),
         pytest.param(
+            NET + 'KERNEL=="ens1f0", ATTR{device/../sriov_totalvfs}=="?*", ATTR{device/../sriov_numvfs}="8"',
+            ENS1F0,
+            True,
+            id="a virtio device is in between",
+        ),
+        pytest.param(
             NET + 'KERNEL=="ens1f0", RUN+="/bin/sh -c \'echo 8 > /sys/class/net/%k/device/sriov_numvfs\'"',
             ENS1F0,
             True,
@@ -325,6 +336,14 @@ def test_link_files_for_others(match: str) -> None:
 def test_the_number_of_a_link_file(text: str, number: int | None) -> None:
     source = Source(Format.LINK, "/etc/systemd/network/10-pf.link", f"[Match]\nDriver=igb\n{text}")
     assert [one.num_vfs for one in find(source)] == [number]
+
+
+@pytest.mark.parametrize(("driver", "is_taken"), [("virtio_net", True), ("virtio-pci", False), ("igb", False)])
+def test_a_link_file_means_the_driver_of_the_netdev(driver: str, *, is_taken: bool) -> None:
+    pf = make_pf(driver="virtio-pci", netdevs=(make_netdev(device="virtio1", driver="virtio_net"),))
+    text = f"[Match]\nDriver={driver}\n[Link]\nSR-IOVVirtualFunctions=8\n"
+    found = find_masters(MastersSurvey((Source(Format.LINK, "/etc/systemd/network/a.link", text),)), (pf,))
+    assert [one.devices for one in found] == ([(Match(pci_address=PF),)] if is_taken else [])
 
 
 def test_the_first_link_file_that_matches_wins() -> None:
