@@ -17,6 +17,7 @@ from sriov_bootstrap.reconcile import Mode, load_config, run_pass
 
 BY_NAME = rule(4).replace('pci_address = "0000:3b:00.0"', 'netdev = "ens6"')
 FOUR = rule(4, address=VIRTIO)
+NET = 'physical_network = "physnet1"\n'
 
 
 class VirtioHost(HostMachine):
@@ -154,6 +155,27 @@ def test_names_are_kept_by_udev(tree: HostTree, capsys: pytest.CaptureFixture[st
     assert f'{match}"0000:06:00.2", NAME="ens6v1"\n' in out
 
 
+@pytest.mark.parametrize(
+    ("words", "style", "told"),
+    [
+        ("nova-compute", "pf_address", '"address": "0000:06:00.0", "vendor_id": "1af4", "product_id": "1041"'),
+        (
+            "nova-compute",
+            "devname",
+            'nova finds ens6 in virtio1, which is no PCI device: use spec_style = "pf_address"',
+        ),
+        ("sriov-agent", "pf_address", "looks for the VFs of ens6 in virtio1, which has none: use alias instead of"),
+    ],
+)
+def test_what_openstack_cannot_follow_is_not_rendered(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], words: str, style: str, told: str
+) -> None:
+    tree.configure(rule(2, address=VIRTIO, more=f'{NET}[openstack]\nspec_style = "{style}"\n'))
+    code, out = run(tree, capsys, f"render {words}")
+    assert (code, told in out) == (0 if told.startswith('"') else 3, True)
+    assert ("NOT RENDERED" in out) is (code == 3)
+
+
 def findings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
     main(["doctor", "--json"], root=str(tree.root))
     return [(one["code"], one["problem"]) for one in json.loads(capsys.readouterr().out)["findings"]]
@@ -171,3 +193,15 @@ def test_doctor_says_that_virtio_net_is_not_loaded(tree: HostTree, capsys: pytes
     tree.add_virtio_vf(2, driver="")
     (found,) = [problem for code, problem in findings(tree, capsys) if code == "SB-W220"]
     assert found.startswith("VFs without a driver: 1 of 3")
+
+
+@pytest.mark.parametrize("name", ["ens6", "ens6v1"])
+def test_doctor_says_that_nova_refuses_its_netdevs(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    tree.configure(rule(2, address=VIRTIO, more=NET))
+    tree.write("usr/lib/systemd/system/nova-compute.service", "[Service]\nExecStart=/usr/bin/nova-compute\n")
+    spec = f'{{"devname": "{name}", "physical_network": "physnet1"}}'
+    tree.write("etc/nova/nova.conf", f"[pci]\ndevice_spec = {spec}\n")
+    device = {"ens6": "virtio1", "ens6v1": "virtio3"}[name]
+    assert [text for _, text in findings(tree, capsys) if f"is not a PCI device's: it belongs to {device}" in text]

@@ -34,13 +34,14 @@ What to do: keep one line. With sriov-bootstrap: take the lines out, then sriov-
         """\
 A mapping names a netdev that is not here, or that is no PF. Its network has no VF on this host. Netdevs get other
 names with another kernel, systemd or firmware (ens7f0 becomes ens7f0np0), and an altname is none to the agent: it
-looks into /sys/class/net.
+looks into /sys/class/net. Nor does it find the VFs of a virtio PF: it looks for them right above the netdev, and there
+is a virtio device in between.
 
 Looked at: the mappings against the netdevs of every PF. A netdev that a rule of sriov-bootstrap names is waited for
 and not reported here.
 
 What to do: sriov-bootstrap render sriov-agent --write uses the names of today; sriov-bootstrap render udev --write
-keeps them.
+keeps them. VFs of a virtio PF are for flavors alone: alias in its rule instead of physical_network.
 """,
     ),
     "SB-E514": Explanation(

@@ -88,15 +88,18 @@ def _words(entry: Entry | None) -> list[str]:
 
 def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings) -> Iterator[Finding]:
     """Netdevs that no PF has. One that a rule names is missed by other checks, and may come."""
-    here = {dev.name for pf in host.pfs for dev in pf.netdevs}
+    here = {dev.name: dev.device for pf in host.pfs for dev in pf.netdevs}
     awaited = {port.netdev for port in resolve_ports(host)}
     for mapping in mapped.mappings:
-        if mapping.netdev in here | awaited:
+        name, device = mapping.netdev, here.get(mapping.netdev)
+        if device == "" or (device is None and name in awaited):
             continue
-        problem = f'the agent is to use "{mapping.netdev}" for {mapping.network}, and no PF has that netdev'
-        yield Finding(
-            "SB-W513", entry.place, problem + _meant(mapping.netdev, host), entry.text, rendered(host, TARGET, entry)
-        )
+        why, remedy = f"no PF has that netdev{_meant(name, host)}", rendered(host, TARGET, entry)
+        if device:
+            why = f"finds no VFs: it looks for them in {device}, whose netdev {name} is"
+            remedy = restarted(host, TARGET, f"take {name} out of {entry.option} in {entry.place}")
+        problem = f'the agent is to use "{name}" for {mapping.network}, and {why}'
+        yield Finding("SB-W513", entry.place, problem, entry.text, remedy)
 
 
 def _meant(name: str, host: Host) -> str:
@@ -118,7 +121,13 @@ def _unmapped_pfs(host: Host, agent: Service, mapped: Mappings) -> Iterator[Find
     pairs = {(one.network, one.netdev) for one in mapped.mappings}
     for port in resolve_ports(host):
         network = port.rule.physical_network
-        if not entry or not port.netdev or network not in networks or (network, port.netdev) in pairs:
+        if (
+            not entry
+            or not port.netdev
+            or port.netdev_device
+            or network not in networks
+            or (network, port.netdev) in pairs
+        ):
             continue
         others = [one.network for one in mapped.mappings if one.netdev == port.netdev]
         said = f"it has {port.netdev} in {others[0]}" if others else f"it lacks {network}:{port.netdev}"

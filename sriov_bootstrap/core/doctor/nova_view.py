@@ -80,8 +80,8 @@ def look(host: Host, service: Service) -> View:
     report = host.release.nova >= since and reports is not None and reports.value.strip().lower() in TRUE
     here = Surroundings(
         frozenset(pf.pci_address for pf in host.pfs if pf.total_vfs > 0),
-        {dev.name: pf.pci_address for pf in host.pfs for dev in pf.netdevs}
-        | {name: vf.pci_address for pf in host.pfs for vf in pf.vfs for name in vf.netdevs},
+        {dev.name: dev.device or pf.pci_address for pf in host.pfs for dev in pf.netdevs}
+        | {name: vf.devices.get(name, vf.pci_address) for pf in host.pfs for vf in pf.vfs for name in vf.netdevs},
         report,
     )
     told = tuple(_told(entry, host.release) for entry in service.values(*device_options(host.release)[0], *older(host)))

@@ -79,6 +79,9 @@ def _missing(port: Port) -> str:
         return problem
     if not port.netdev:
         return "the netdev of its PF is unknown: render it where the NIC is, or match by an exact netdev"
+    if port.netdev_device:
+        where = f"the agent looks for the VFs of {port.netdev} in {port.netdev_device}, which has none"
+        return f"{where}: use alias instead of physical_network, for flavors"
     if port.rule.exclude_vfs and port.vfs is None:
         return "the addresses of the excluded VFs are unknown: render it where the NIC is"
     return ""

@@ -19,6 +19,7 @@ from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
 from sriov_bootstrap.core.releases import Release
 
 PCI_FILTER = "PciPassthroughFilter"
+BY_ADDRESS = 'use spec_style = "pf_address"'
 
 
 def render_compute(host: Host, _ask: Ask) -> Rendering:
@@ -116,6 +117,8 @@ def _missing(port: Port, style: SpecStyle) -> str:
         return "the PCI address of its PF is unknown: render it where the NIC is, or match by an exact pci_address"
     if style is SpecStyle.DEVNAME and not port.netdev:
         return "the netdev of its PF is unknown: render it where the NIC is, or match by an exact netdev"
+    if style is SpecStyle.DEVNAME and port.netdev_device:
+        return f"nova finds {port.netdev} in {port.netdev_device}, which is no PCI device: {BY_ADDRESS}"
     return ""
 
 
@@ -132,7 +135,7 @@ def _ambiguous(port: Port, host: Host) -> str:
         and (pf.vendor_id, layout.device) == chip
         and pf.pci_address not in known
     ]
-    return f'{chip[0]}:{chip[1]} is also the chip of {others[0]}: use spec_style = "pf_address"' if others else ""
+    return f"{chip[0]}:{chip[1]} is also the chip of {others[0]}: {BY_ADDRESS}" if others else ""
 
 
 def _once(groups: Iterable[dict[str, object]]) -> list[dict[str, object]]:

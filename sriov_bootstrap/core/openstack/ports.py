@@ -23,7 +23,7 @@ class Vf(Struct, frozen=True):
 
 
 class Port(Struct, frozen=True):
-    """One PF; "" and None where something is unknown."""
+    """One PF; "" and None where something is unknown. `netdev_device`: see `Netdev.device`."""
 
     rule: PfRule
     pci_address: str = ""
@@ -31,6 +31,7 @@ class Port(Struct, frozen=True):
     vendor: str = ""
     device: str = ""
     vfs: tuple[Vf, ...] | None = None
+    netdev_device: str = ""
 
     @property
     def label(self) -> str:
@@ -63,7 +64,8 @@ def _port(wish: DesiredPf, host: Host) -> Port:
     if layout.device and pf.vendor_id:
         vendor, device = pf.vendor_id, layout.device  # the vendor id of a VF is that of its PF (SR-IOV 3.4.1.1)
     netdev = pf.netdev or exact(rule.match.netdev)
-    return Port(rule, pf.pci_address, netdev, vendor, device, _vfs(pf, wish.target, layout))
+    inner = pf.netdevs[0].device if pf.netdevs else ""
+    return Port(rule, pf.pci_address, netdev, vendor, device, _vfs(pf, wish.target, layout), inner)
 
 
 def _vfs(pf: PfFacts, target: int | None, layout: VfLayout) -> tuple[Vf, ...] | None:

@@ -41,6 +41,26 @@ def test_an_altname_is_none_to_the_agent() -> None:
     assert second.startswith("SB-E514")
 
 
+def test_the_agent_finds_no_vfs_of_a_virtio_pf() -> None:
+    rule = make_rule(physical_network="physnet2")
+    pf = make_pf(netdevs=(make_netdev(device="virtio1", driver="virtio_net"),))
+    host = replace(HOST, wishes=(DesiredPf(rule, pf),), pfs=(pf,))
+    survey = agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n")
+    (found,) = check_openstack(host, survey)
+    said = "finds no VFs: it looks for them in virtio1, whose netdev ens1f0 is"
+    assert (found.code, found.problem) == ("SB-W513", f'the agent is to use "ens1f0" for physnet2, and {said}')
+    assert found.remedy.startswith("take ens1f0 out of physical_device_mappings in /f:2")
+
+
+def test_a_virtio_pf_is_not_missed_in_the_agents_list() -> None:
+    rule = make_rule(physical_network="physnet2")
+    pf = make_pf(netdevs=(make_netdev(device="virtio1", driver="virtio_net"),))
+    other = make_pf(pci_address="0000:3b:00.1", netdevs=(make_netdev(name="ens1f1"),))
+    host = replace(HOST, wishes=(DesiredPf(rule, pf),), pfs=(pf, other))
+    survey = agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f1\n")
+    assert not list(check_openstack(host, survey))
+
+
 def test_a_pf_that_is_in_another_network() -> None:
     text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens9,other:ens1f0\n"
     said = (
