@@ -41,6 +41,8 @@ FUZZ_EXAMPLES := 5000
 MODEL_RUNS := 3000
 SOAK_MINUTES := 30
 FLEET_HOSTS := 1000
+N := 200
+MEASURE := none
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
@@ -140,6 +142,15 @@ prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 test: setup ## lint, package, every test, those of the lab VM and of test-openstack included
 	@$(MAKE) -j --output-sync=line prepare
 	$(PYTEST) $(PARALLEL)
+
+test-nics: setup lab-setup wheel deb collection ## the lab's tests on the kernel of Debian's backports, and those of other NICs; not in `make test`
+	SRIOV_LAB_FLAVOUR=nics $(PYTEST) --no-cov -m "lab and not openstack"
+
+test-sid: setup lab-setup wheel deb collection ## the lab's tests on Debian sid; not in `make test`
+	SRIOV_LAB_FLAVOUR=sid $(PYTEST) --no-cov -m "lab and not openstack"
+
+boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=one-cpu and others try something against them
+	$(BIN)/python tests/lab/boots.py -n $(N) --measure $(MEASURE)
 
 demo: setup lab-setup deb ## boot the lab VM and show the main job
 	$(BIN)/python tests/lab/demo.py

@@ -17,6 +17,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
     __package__ = "lab"
 
+from .boot import said
 from .consumers import install_consumers, install_package, newest_package
 from .faults import UNOWNED_VFS, WANTED, Faults, Snapshot, config
 from .host import AGENT, CONFIG_FILE, DEVICES, NOVA, PF1, PF2, UNIT, Guest
@@ -169,7 +170,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
     arguments = parser.parse_args()
-    with running_vm() as vm:
+    with said(), running_vm() as vm:
         install_package(vm, newest_package())
         install_consumers(vm)
         try:
