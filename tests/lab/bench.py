@@ -16,6 +16,7 @@ from typing import Final
 
 sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
 
+from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_package, newest_package  # noqa: E402
 from lab.vm import Vm, running_vm  # noqa: E402
 
@@ -160,4 +161,5 @@ def _show(lines: Iterable[Line]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with failures_told():
+        sys.exit(main())

@@ -15,6 +15,7 @@ from typing import Any, Final
 sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
 
 from lab.boot import SEEN, BootError  # noqa: E402
+from lab.building import failures_told  # noqa: E402
 from lab.image import guest_image  # noqa: E402
 from lab.qemu import Hardware  # noqa: E402
 from lab.vm import running_vm  # noqa: E402
@@ -71,4 +72,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with failures_told():
+        sys.exit(main())

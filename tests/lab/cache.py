@@ -1,7 +1,9 @@
 """The lab's cache: one folder per content of its inputs, built once."""
 
+import errno
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -12,27 +14,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from .building import DISK_FULL, BuildError
+
 HERE: Final = Path(__file__).parent
 KEPT_FOR_SECONDS: Final = 14 * 24 * 3600.0
+CONTENTS: Final = ".contents"  # in each folder: its files and their sizes
 
 
-def cached_folder(key: str, build: Callable[[Path], None]) -> Path:
-    """Return the folder of that key, NAME-DIGEST, building it first if need be, which takes root.
+def cached_folder(key: str, build: Callable[[Path], None], *, megabytes: int = 1500) -> Path:
+    """Return the folder of that key, NAME-DIGEST, building it first if need be, which takes root; BuildError.
 
-    `build` makes the folder `image` in the folder that it is given. Builds of different names may run side by side, and
-    one may ask for another.
+    `build` makes the folder `image` in the folder that it is given, and takes `megabytes` for that. Builds of different
+    names may run side by side, and one may ask for another.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sriov-bootstrap-lab"
-    cache.mkdir(parents=True, exist_ok=True)
     folder, name = cache / key, key.rpartition("-")[0]
-    with _locked(cache / f"{name}.lock", name):
-        if not folder.exists():
-            _check_user()
-            _drop_unused(cache, name)
-            with tempfile.TemporaryDirectory(prefix=f"building-{name}-", dir=cache) as scratch:
-                build(Path(scratch))
-                (Path(scratch) / "image").rename(folder)
-    os.utime(folder)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _locked(cache / f"{name}.lock", name):
+            if not _is_whole(folder):
+                _check_user(name)
+                _drop_unused(cache, name, folder)
+                _check_space(cache, name, megabytes)
+                with _scratch(cache, name) as scratch:
+                    build(scratch)
+                    image = scratch / "image"
+                    (image / CONTENTS).write_text(json.dumps(_contents(image)))
+                    image.rename(folder)
+        os.utime(folder)
+    except OSError as error:
+        cause = DISK_FULL if error.errno == errno.ENOSPC else "look at it, or set XDG_CACHE_HOME to another folder"
+        raise BuildError(f"lab: {name} cannot be had from the cache in {cache}: {error}: {cause}") from error
     return folder
 
 
@@ -58,6 +70,14 @@ def step(what: str) -> Iterator[None]:
 
 
 @contextmanager
+def _scratch(cache: Path, name: str) -> Iterator[Path]:
+    prefix = f"building-{name}-"
+    # What is left when a program has not quite ended yet, the next build removes.
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=cache, ignore_cleanup_errors=True) as scratch:
+        yield Path(scratch)
+
+
+@contextmanager
 def _locked(path: Path, name: str) -> Iterator[None]:
     with path.open("w") as file:
         try:
@@ -68,21 +88,49 @@ def _locked(path: Path, name: str) -> Iterator[None]:
         yield
 
 
-def _drop_unused(cache: Path, name: str) -> None:
+def _contents(folder: Path) -> dict[str, int]:
+    files = [path for path in files_below(folder) if not path.is_symlink()]
+    return {str(path.relative_to(folder)): path.stat().st_size for path in files}
+
+
+def _is_whole(folder: Path) -> bool:
+    """A machine that lost its power may have kept a folder's name and not what is in its files."""
+    try:
+        contents: dict[str, int] = json.loads((folder / CONTENTS).read_text())
+        return all((folder / name).stat().st_size == size for name, size in contents.items())
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def _drop_unused(cache: Path, name: str, damaged: Path) -> None:
     """Remove what an interrupted build of that name left, and what nobody has used for long. Needs the name's lock."""
     for folder in cache.iterdir():
         if folder.is_dir():
             is_old = time.time() - folder.stat().st_mtime > KEPT_FOR_SECONDS
-            if is_old or folder.name.startswith(f"building-{name}-"):
-                shutil.rmtree(folder)
+            if folder == damaged:
+                _say(f"{folder} is damaged: it is built anew")
+            if is_old or folder == damaged or folder.name.startswith(f"building-{name}-"):
+                _remove(folder)
 
 
-def _check_user() -> None:
+def _remove(folder: Path) -> None:
+    """Builds mount nothing in this machine's own namespace; were it so, removing would go through it."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mounted = Path(line.split()[4].encode().decode("unicode_escape"))
+        if mounted.is_relative_to(folder.resolve()):
+            raise BuildError(f"lab: {folder} has to go, and there is something mounted in it: `umount -R {mounted}`")
+    shutil.rmtree(folder)
+
+
+def _check_user(name: str) -> None:
     if os.geteuid() != 0:
-        message = (
-            "lab: building the guest image takes root (files of many owners); once built it is used from the cache"
-        )
-        raise PermissionError(message)
+        raise BuildError(f"lab: building {name} takes root (files of many owners): run this as root")
+
+
+def _check_space(cache: Path, name: str, megabytes: int) -> None:
+    free = shutil.disk_usage(cache).free // 1_000_000
+    if free < megabytes:
+        raise BuildError(f"lab: building {name} takes {megabytes} MB in {cache}, and {free} MB are free: {DISK_FULL}")
 
 
 def _say(text: str) -> None:

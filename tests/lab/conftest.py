@@ -10,6 +10,7 @@ import pytest
 
 from side_by_side import with_own_guest
 
+from .building import BuildError
 from .consumers import install_consumers, install_package, newest_package
 from .host import Guest
 from .image import Image, guest_image
@@ -64,7 +65,10 @@ def prepared(image: Callable[[], Image], request: pytest.FixtureRequest) -> Imag
     capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():  # building an image takes minutes, and its progress is for people
         subprocess.run([str(HERE / "setup.sh")], check=True)
-        return image()
+        try:
+            return image()
+        except BuildError as error:
+            pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import Final
 sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
 
 from lab.boot import BootError, said  # noqa: E402
+from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_consumers, install_package, newest_package  # noqa: E402
 from lab.image import guest_image  # noqa: E402
 from lab.qemu import VIRTIO_MAC, Hardware  # noqa: E402
@@ -231,4 +232,5 @@ def _inodes(vm: Vm) -> set[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with failures_told():
+        sys.exit(main())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from .building import BuildError, run_isolated
 from .cache import HERE, cached_folder, digest, step
 from .mirror import sources
 
@@ -58,14 +59,14 @@ def _unpacked(root: Path) -> Emulator:
 
 def _unpack(scratch: Path) -> None:
     root = scratch / "image"
-    command = ["mmdebstrap", "--mode=root", "--variant=extract", "--quiet", "--include=qemu-system-x86"]
+    command = ["mmdebstrap", "--mode=root", "--variant=extract", "--include=qemu-system-x86"]
     command += [f'--aptopt=APT::Default-Release "{SUITES[-1]}"', '--aptopt=APT::Install-Recommends "0"']
     command += ["--aptopt=Acquire::Languages none", "--dpkgopt=path-exclude=/usr/share/doc/*"]
     with step(f"unpack QEMU {'.'.join(map(str, NEEDED))} or newer"):
-        subprocess.run([*command, SUITE, str(root), *sources(*SUITES)], check=True)
+        run_isolated([*command, SUITE, str(root), *sources(*SUITES)])
     found = _unpacked(root).version()
     if found < NEEDED:
-        raise RuntimeError(
+        raise BuildError(
             f"lab: {SUITES[-1]} has QEMU {found[0]}.{found[1]}, and the lab takes {NEEDED[0]}.{NEEDED[1]}:"
             " set SRIOV_LAB_MIRROR to a mirror that is up to date"
         )

@@ -1,12 +1,11 @@
 """The guest images: each a disk, a kernel, an initramfs and a key, from the cache or built."""
 
-import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .building import run
 from .cache import HERE, cached_folder, digest, files_below, step
 from .initramfs import build_initramfs
 from .kernel_modules import SOURCES, install_modules
@@ -55,7 +54,7 @@ def _build(flavour: Flavour, scratch: Path) -> None:
     image = Image(folder)
     with step(f"{flavour.name} image: make an ssh key"):
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(image.ssh_key)]
-        subprocess.run(keygen, check=True)
+        run(keygen)
     with step(f"{flavour.name} image: install Debian into a folder"):
         build_rootfs(root, flavour, authorized_key=image.ssh_key.with_suffix(".pub").read_text())
     if flavour.has_test_modules:
@@ -69,10 +68,4 @@ def _build(flavour: Flavour, scratch: Path) -> None:
 
 def make_disk(root: Path, image: Image, size: str) -> None:
     """Write the image's disk with the content of a folder, without mounting it; it is sparse."""
-    command = [tool("mke2fs"), "-q", "-F", "-t", "ext4", "-d", str(root), str(image.disk), size]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-
-
-def tool(name: str) -> str:
-    """Return where a program is that a user's PATH may not have."""
-    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or name
+    run(["mke2fs", "-q", "-F", "-t", "ext4", "-d", str(root), str(image.disk), size])

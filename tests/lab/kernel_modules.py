@@ -3,12 +3,11 @@
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .building import run_isolated
+from .building import run, run_isolated
 from .cache import HERE, cached_folder, digest, files_below, step
 from .mirror import sources
 
@@ -16,7 +15,8 @@ SOURCES: Final = HERE / "modules"
 BUILT: Final = ("netdevsim/netdevsim.ko", "slowvf/slowvf.ko")
 # What the headers do not bring along: they are unpacked, not installed, so nothing is there because it is essential.
 TOOLS: Final = (
-    *("base-files", "bash", "coreutils", "dash", "findutils", "grep", "make", "mawk", "sed", "tar", "xz-utils"),
+    *("base-files", "bash", "binutils", "coreutils", "dash", "findutils", "gcc", "grep", "make", "mawk", "sed", "tar"),
+    "xz-utils",
 )
 
 
@@ -31,8 +31,7 @@ class Kernel:
     def installed_in(cls, root: Path) -> "Kernel":
         [folder] = (root / "usr" / "lib" / "modules").iterdir()
         query = ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "--show", "-f", "${Version}"]
-        done = subprocess.run([*query, f"linux-image-{folder.name}"], check=True, capture_output=True, text=True)
-        return cls(folder.name, done.stdout)
+        return cls(folder.name, run([*query, f"linux-image-{folder.name}"]))
 
     @property
     def packages(self) -> tuple[str, str]:
@@ -53,7 +52,7 @@ def install_modules(root: Path, *suites: str) -> None:
     updates.mkdir(exist_ok=True)
     for path in built.glob("*.ko"):
         shutil.copy(path, updates)
-    subprocess.run(["chroot", str(root), "depmod", kernel.release], check=True)
+    run(["chroot", str(root), "depmod", kernel.release])
 
 
 def _build(kernel: Kernel, suites: tuple[str, ...], scratch: Path) -> None:
@@ -61,7 +60,7 @@ def _build(kernel: Kernel, suites: tuple[str, ...], scratch: Path) -> None:
     folder.mkdir()
     with step(f"modules for {kernel.release}: unpack compiler, headers and source"):
         include = ",".join((*TOOLS, *kernel.packages))
-        command = ["mmdebstrap", "--mode=root", "--variant=extract", "--quiet", f"--include={include}"]
+        command = ["mmdebstrap", "--mode=root", "--variant=extract", f"--include={include}"]
         command += ["--aptopt=Acquire::Languages none", "--aptopt=APT::Install-Recommends false"]
         command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "info", "locale", "man")]
         command += ["--skip=check/qemu", suites[0], str(root), *sources(*suites)]

@@ -4,6 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from .building import BuildError
+
 
 def debian_mirror() -> str | None:
     """Return the mirror's address; None means that mmdebstrap's default has to do (a host that is not Debian)."""
@@ -25,8 +27,8 @@ def debian_mirror() -> str | None:
 
 
 def sources(*suites: str) -> list[str]:
-    """Return lines of sources.list for these suites; LookupError where this machine names no mirror of Debian."""
+    """Return lines of sources.list for these suites; BuildError where this machine names no mirror of Debian."""
     mirror = debian_mirror()
     if not mirror:
-        raise LookupError("lab: this machine's apt names no mirror of Debian: set SRIOV_LAB_MIRROR=URL")
+        raise BuildError("lab: this machine's apt names no mirror of Debian: set SRIOV_LAB_MIRROR=URL")
     return [f"deb {mirror} {suite} main" for suite in suites]

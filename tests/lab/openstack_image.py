@@ -2,12 +2,12 @@
 
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Final
 
+from .building import run_isolated, tool
 from .cache import HERE, cached_folder, digest, step
-from .image import Image, guest_image, make_disk, tool
+from .image import Image, guest_image, make_disk
 
 SCRIPT: Final = HERE / "openstack_packages.sh"
 SIZE: Final = "2400M"
@@ -17,7 +17,7 @@ def openstack_image() -> Image:
     """Return the image for the inputs as they are now, building it and the main one first if need be; as root."""
     base = guest_image()
     key = digest([Path(__file__), SCRIPT], base.folder.name)
-    return Image(cached_folder(f"openstack-{key}", lambda scratch: _build(base, scratch)))
+    return Image(cached_folder(f"openstack-{key}", lambda scratch: _build(base, scratch), megabytes=4000))
 
 
 def _build(base: Image, scratch: Path) -> None:
@@ -32,12 +32,9 @@ def _build(base: Image, scratch: Path) -> None:
 
 
 def _install(base: Image, root: Path) -> None:
-    """mmdebstrap makes nothing here but what surrounds an installation: mounts, and no service that starts.
-
-    unshare: were it killed, its mounts would stay, and removing the folder would go through them into this machine.
-    """
-    command = ["unshare", "--mount", "mmdebstrap", "--mode=root", "--variant=custom", "--quiet"]
+    """mmdebstrap makes nothing here but what surrounds an installation: mounts, and no service that starts."""
+    command = ["mmdebstrap", "--mode=root", "--variant=custom"]
     command += ["--skip=check/qemu,setup,update,cleanup", f"--customize-hook={SCRIPT}"]
     dump = shlex.join([tool("debugfs"), "-R"])
     command.append(f'--setup-hook={dump} "rdump / $1" {shlex.quote(str(base.disk))} 2>&1 | grep -v ^debugfs || :')
-    subprocess.run([*command, "", str(root)], check=True)
+    run_isolated([*command, "", str(root)])

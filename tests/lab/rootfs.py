@@ -102,7 +102,7 @@ def build_rootfs(root: Path, flavour: Flavour, *, authorized_key: str) -> None:
     """Fill `root`, a folder that does not exist yet; takes a minute, mostly downloads. Has to run as root."""
     kernel = f"{KERNEL}/{flavour.kernel_suite}" if flavour.kernel_suite else KERNEL
     packages = ",".join([*PACKAGES, kernel, *flavour.packages])
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--quiet", f"--include={packages}"]
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={packages}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED]
     command += [f"--aptopt={option}" for option in ("Acquire::Languages none", *flavour.apt_options)]
     command += ["--skip=check/qemu", flavour.suite, str(root)]

@@ -18,6 +18,7 @@ if __name__ == "__main__":
     __package__ = "lab"
 
 from .boot import said
+from .building import failures_told
 from .consumers import install_consumers, install_package, newest_package
 from .faults import UNOWNED_VFS, WANTED, Faults, Snapshot, config
 from .host import AGENT, CONFIG_FILE, DEVICES, NOVA, PF1, PF2, UNIT, Guest
@@ -185,4 +186,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with failures_told():
+        sys.exit(main())
