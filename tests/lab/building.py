@@ -15,13 +15,14 @@ ISOLATED: Final = (
     *("setpriv", "--pdeathsig", "KILL", "--"),
     *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
 )
-DISK_FULL: Final = "the disk is full: free some of it, or set XDG_CACHE_HOME to a folder on a larger one"
+MAKE_ROOM: Final = "make room, or set XDG_CACHE_HOME to a folder on a larger disk"
+DISK_FULL: Final = f"the disk is full: {MAKE_ROOM}"
 OTHER_MIRROR: Final = "or set SRIOV_LAB_MIRROR=URL to another mirror of Debian"
 
 # What programs say, and what is to be done about it: the first that fits. A full disk comes first: it makes apt say all
 # the rest.
 CAUSES: Final = {
-    DISK_FULL: ("No space left on device", "Disk quota exceeded"),
+    DISK_FULL: ("No space left on device", "have enough free space", "Disk quota exceeded"),
     f"the mirror cannot be reached: look at this machine's network, {OTHER_MIRROR}": (
         *("Could not resolve", "Could not connect", "Temporary failure resolving", "Unable to connect"),
         *("Connection (failed|refused|timed out)", "Network is unreachable"),

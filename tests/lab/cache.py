@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .building import DISK_FULL, BuildError
+from .building import DISK_FULL, MAKE_ROOM, BuildError
 
 HERE: Final = Path(__file__).parent
 KEPT_FOR_SECONDS: Final = 14 * 24 * 3600.0
@@ -130,7 +130,7 @@ def _check_user(name: str) -> None:
 def _check_space(cache: Path, name: str, megabytes: int) -> None:
     free = shutil.disk_usage(cache).free // 1_000_000
     if free < megabytes:
-        raise BuildError(f"lab: building {name} takes {megabytes} MB in {cache}, and {free} MB are free: {DISK_FULL}")
+        raise BuildError(f"lab: building {name} takes {megabytes} MB in {cache}, and {free} MB are free: {MAKE_ROOM}")
 
 
 def _say(text: str) -> None:
