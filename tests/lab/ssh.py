@@ -100,7 +100,7 @@ class Ssh:
 
     def disconnect(self) -> None:
         if self._master:
-            self._master.terminate()
+            self._master.kill()  # asked to end, it may wait for a guest that does not answer
             self._master.wait()
             self._master = None
         self._socket.unlink(missing_ok=True)
