@@ -1,4 +1,4 @@
-"""`images.py NAME ...`: build guests' images that are not in the cache, side by side, so that tests find them there.
+"""`images.py NAME ...`: build guests' images, and QEMU, where they are not in the cache, side by side.
 
 Without a name, as `make lab-images`: those that all tests together need.
 """
@@ -13,17 +13,19 @@ from typing import Final
 sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
 
 from lab.building import failures_told  # noqa: E402
-from lab.image import Image, guest_image  # noqa: E402
+from lab.emulator import emulator  # noqa: E402
+from lab.image import guest_image  # noqa: E402
 from lab.openstack_image import openstack_image  # noqa: E402
 from lab.rootfs import MAIN, NICS, SID  # noqa: E402
 
-IMAGES: Final[dict[str, Callable[[], Image]]] = {
+IMAGES: Final[dict[str, Callable[[], object]]] = {
+    "qemu": emulator,
     "main": lambda: guest_image(MAIN),
     "nics": lambda: guest_image(NICS),
     "sid": lambda: guest_image(SID),
     "openstack": openstack_image,  # and the main guest's, which it is made from
 }
-DEFAULT: Final = ("openstack",)
+DEFAULT: Final = ("openstack", "nics", "qemu")
 
 
 def main(names: list[str]) -> int | str:

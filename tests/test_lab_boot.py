@@ -1,0 +1,120 @@
+"""A guest that hangs while it boots is booted once more, counted and said: without a guest."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import boot
+from lab.boot import BOOT_SECONDS, SILENT_SECONDS, BootError, Boots, SilentError, Watch
+from side_by_side import with_own_guest
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Boots:
+    """What this test's boots are counted in, not those of the run."""
+    own = Boots()
+    monkeypatch.setattr(boot, "SEEN", own)
+    return own
+
+
+def test_a_console_that_grows_is_a_boot_that_goes_on(tmp_path: Path, clock: Clock) -> None:
+    console = tmp_path / "console"
+    watch = Watch(console, now=clock)
+    for step in range(1, 4):
+        clock.now = step * (SILENT_SECONDS - 1)
+        console.write_text("x" * step)
+        watch.check()
+
+
+def test_a_console_that_stops_growing_is_a_silent_guest(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "console").write_text("Linux")
+    watch = Watch(tmp_path / "console", now=clock)
+    clock.now = SILENT_SECONDS
+    watch.check()
+    clock.now += 1
+    with pytest.raises(SilentError, match=f"nothing on the console for {SILENT_SECONDS + 1:.0f} s"):
+        watch.check()
+
+
+def test_a_boot_that_never_ends_is_an_error_that_no_second_try_helps(tmp_path: Path, clock: Clock) -> None:
+    console = tmp_path / "console"
+    watch = Watch(console, now=clock)
+    clock.now = BOOT_SECONDS + 1
+    console.write_text("A start job is running")
+    with pytest.raises(BootError, match="though the console has grown") as caught:
+        watch.check()
+    assert not isinstance(caught.value, SilentError)
+
+
+def test_an_emulator_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(BootError, match="QEMU has ended"):
+        Watch(tmp_path / "console").check(has_ended=True)
+
+
+def waits(*outcomes: BaseException | None) -> Iterator[BaseException | None]:
+    return iter(outcomes)
+
+
+def test_a_silent_guest_is_booted_once_more_and_said(seen: Boots) -> None:
+    left = waits(SilentError("nothing on the console for 76 s, 90 s after"), None)
+    resets = []
+
+    def wait() -> None:
+        if outcome := next(left):
+            raise outcome
+
+    def again() -> str:
+        resets.append(1)
+        return "CPU 0: RIP ffffffff81 HLT 1"
+
+    boot.boot(wait, again)
+    assert len(resets) == 1
+    assert str(seen).splitlines() == [
+        "lab: 1 boots of guests, 1 of them tried again because the guest fell silent",
+        "lab:   nothing on the console for 76 s, 90 s after; CPU 0: RIP ffffffff81 HLT 1",
+    ]
+
+
+def test_a_guest_that_is_silent_twice_is_an_error(seen: Boots) -> None:
+    def wait() -> None:
+        raise SilentError("nothing")
+
+    with pytest.raises(SilentError):
+        boot.boot(wait, lambda: "")
+    assert len(seen.silent) == 1
+
+
+def test_boots_of_several_processes_are_added_up() -> None:
+    seen = Boots(2, ["one"])
+    seen.add(3, ["another"])
+    assert (seen.count, seen.silent) == (5, ["one", "another"])
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "guest"),
+    [
+        ("tests/lab/nics/test_virtio.py::test_x", "nics"),
+        ("tests/lab/openstack/test_agent.py::test_x[lab/y/z]", "openstack"),
+        ("tests/lab/test_images.py::test_x[a]", "test_images"),
+        ("tests/lab/test_once.py::test_x", ""),
+        ("tests/core/test_plan.py::test_x", ""),
+    ],
+)
+def test_tests_with_a_guest_of_their_own_stay_together(nodeid: str, guest: str) -> None:
+    assert with_own_guest(nodeid) == guest
