@@ -41,7 +41,7 @@ class Image:
 
 def guest_image(flavour: Flavour = MAIN) -> Image:
     """Return the image for the inputs as they are now, building it first if need be (a minute; has to run as root)."""
-    inputs = [*(HERE / name for name in BUILDERS), *files_below(BASE_FILES), *files_below(flavour.files)]
+    inputs = [*(HERE / name for name in BUILDERS), *files_below(BASE_FILES)]
     if flavour.has_test_modules:
         inputs += [HERE / "kernel_modules.py", *files_below(SOURCES)]
     key = digest(inputs, repr(flavour))

@@ -9,8 +9,7 @@ from typing import Final
 from .building import run_isolated
 from .mirror import debian_mirror, sources
 
-GUEST_FILES: Final = Path(__file__).parent / "guest"
-BASE_FILES: Final = GUEST_FILES / "base"
+BASE_FILES: Final = Path(__file__).parent / "guest" / "base"
 KERNEL: Final = "linux-image-amd64"
 
 
@@ -29,11 +28,6 @@ class Flavour:
     @property
     def suites(self) -> tuple[str, ...]:
         return (self.suite, self.kernel_suite) if self.kernel_suite else (self.suite,)
-
-    @property
-    def files(self) -> Path:
-        """A folder with what comes on top of BASE_FILES; not every flavour has one."""
-        return GUEST_FILES / self.name
 
 
 MAIN: Final = Flavour("main")
@@ -114,9 +108,7 @@ def build_rootfs(root: Path, flavour: Flavour, *, authorized_key: str) -> None:
     run_isolated(command, {**os.environ, "INITRD": "No"})
     # The trimming ends here: a package that a test installs is unpacked whole.
     (root / "etc" / "dpkg" / "dpkg.cfg.d" / "99mmdebstrap").unlink()
-    for files in (BASE_FILES, flavour.files):
-        if files.exists():
-            shutil.copytree(files, root, dirs_exist_ok=True)
+    shutil.copytree(BASE_FILES, root, dirs_exist_ok=True)
     _enable_units(root, flavour)
     key_file = root / "root" / ".ssh" / "authorized_keys"
     key_file.parent.mkdir(mode=0o700, exist_ok=True)
