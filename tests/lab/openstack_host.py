@@ -60,6 +60,8 @@ class Cost:
 class OpenstackGuest(Guest):
     """Wraps a Vm of the OpenStack image."""
 
+    _agent_said = ""
+
     @classmethod
     def install(cls, vm: Vm) -> "OpenstackGuest":
         """Install the package and what stands behind Debian's units here, start nova-compute."""
@@ -99,6 +101,7 @@ class OpenstackGuest(Guest):
 
     def start_agent(self) -> None:
         self.check(f"rm -f {LOG} {CALLS}; systemctl restart {AGENT_UNIT}")
+        self._agent_said = ""
         self.wait_for_polls(3)
 
     def wait_for_polls(self, more: int) -> None:
@@ -107,8 +110,9 @@ class OpenstackGuest(Guest):
         self.vm.wait_until(lambda: self.polls() >= goal, deadline_seconds=AGENT_SECONDS, what=f"{goal} polls")
 
     def agent_log(self) -> str:
-        """Return what the agent has said since its last start."""
-        return self.run(f"cat {LOG}").stdout.rpartition(STARTED)[2]
+        """Return what the agent has said since its last start; only what is new comes over the connection."""
+        self._agent_said += self.run(f"tail -c +{len(self._agent_said.encode()) + 1} {LOG}").stdout
+        return self._agent_said.rpartition(STARTED)[2]
 
     def polls(self) -> int:
         """Return the number of the poll that the agent has begun last, from 1 on."""

@@ -34,7 +34,8 @@ VIRTIO_MAC: Final = "52:54:00:1a:b0:21"
 class Hardware:
     """What differs between guests: `virtio_pf` is a virtio-net PF with 15 VFs, beside the two igb that each has.
 
-    `machine` and `kernel_words` are added to the words that every guest has.
+    `machine` and `kernel_words` are added to the words that every guest has. A second CPU costs an emulated guest a
+    sixth of its time: one is enough where nothing is asked that two could disturb.
     """
 
     virtio_pf: bool = False

@@ -51,8 +51,12 @@ class Vm:
     """A guest with two igb PFs; see `running_vm`. Paths are the guest's, commands run as root in a shell."""
 
     def __init__(self, image: Image, folder: Path, seed: Path | None, hardware: Hardware) -> None:
-        self._qemu = Qemu(image, folder, hardware, seed)
-        self._ssh = Ssh(folder, key=image.ssh_key, port=self._qemu.ssh_port)
+        self._image, self._folder, self._seed, self._hardware = image, folder, seed, hardware
+        self._start()
+
+    def _start(self) -> None:
+        self._qemu = Qemu(self._image, self._folder, self._hardware, self._seed)
+        self._ssh = Ssh(self._folder, key=self._image.ssh_key, port=self._qemu.ssh_port)
 
     def run(self, command: str, *, timeout_seconds: float = 120) -> Completed:
         """Raise subprocess.TimeoutExpired when it takes too long; the command then goes on in the guest."""
@@ -107,8 +111,8 @@ class Vm:
         return self.read("/proc/sys/kernel/random/boot_id").strip()
 
     def boot(self) -> None:
-        """Wait until the guest has started; one that falls silent meanwhile is reset, once."""
-        boot(self._wait_until_started, self._reset)
+        """Wait until the guest has started; one that falls silent meanwhile is ended, and another one started, once."""
+        boot(self._wait_until_started, self._start_again)
 
     def reboot(self, *, hard: bool = False, wait_for_boot: bool = True) -> None:
         """Reboot; `hard` is the reset button. `wait_for_boot=False` returns at the first ssh: units still start."""
@@ -153,8 +157,15 @@ class Vm:
         except subprocess.TimeoutExpired:
             return ""
 
+    def _start_again(self) -> str:
+        """End it and start another one; what is known of the one that hangs."""
+        known = self._qemu.registers()
+        self.close()
+        self._start()
+        return known
+
     def _reset(self) -> str:
-        """Begin anew; what is known of the boot that hangs."""
+        """Begin anew, with the disk and the NICs as they are; what is known of the boot that hangs."""
         known = self._qemu.registers()
         self._ssh.disconnect()
         self.qmp("system_reset")
