@@ -84,7 +84,7 @@ def boot(wait: Callable[[], object], again: Callable[[], str]) -> None:
     try:
         wait()
     except SilentError as error:
-        SEEN.silent.append(f"{error}; {again()}")
+        SEEN.silent.append(f"{str(error).splitlines()[0]}; {again()}")
         wait()
 
 

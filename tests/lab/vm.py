@@ -15,7 +15,7 @@ from testinfra.host import Host
 
 from waiting import POLL_SECONDS, until
 
-from .boot import BootError, SilentError, Watch, boot
+from .boot import BootError, Watch, boot
 from .image import Image, guest_image
 from .qemu import Hardware, Qemu
 from .ssh import HOST, Completed, Ssh
@@ -23,7 +23,8 @@ from .ssh import HOST, Completed, Ssh
 T = TypeVar("T")
 
 IGB_ALONE: Final = Hardware()
-ANSWER_SECONDS: Final = 20.0  # of a guest that starts, to a question over ssh
+STATE_SECONDS: Final = 15  # how long the guest waits for the end of its boot before it is looked at
+ANSWER_SECONDS: Final = STATE_SECONDS + 15.0
 SHUTDOWN_SECONDS: Final = 120.0
 TAIL_LINES: Final = 60
 PF_MODALIAS: Final = "v00008086d000010C9"
@@ -143,17 +144,16 @@ class Vm:
         return watch
 
     def _check(self, watch: Watch) -> None:
-        """Raise BootError when this guest will not start; a SilentError may still be helped."""
+        """Raise BootError, with the guest's last words, when it will not start; SilentError may still be helped."""
         try:
             watch.check(has_ended=self._qemu.process.poll() is not None)
-        except SilentError:
-            raise
         except BootError as error:
-            raise BootError(f"{error}\n{self._qemu.output()}\n{self.console_tail()}") from error
+            raise type(error)(f"{error}\n{self._qemu.output()}\n{self.console_tail()}") from error
 
     def _state(self) -> str:
         try:
-            return self.run("systemctl is-system-running", timeout_seconds=ANSWER_SECONDS).stdout.strip()
+            command = f"timeout {STATE_SECONDS} systemctl is-system-running --wait"
+            return self.run(command, timeout_seconds=ANSWER_SECONDS).stdout.strip()
         except subprocess.TimeoutExpired:
             return ""
 
