@@ -42,8 +42,7 @@ def fuzzed(*, slow: int = 1, **strategies: st.SearchStrategy[Any]) -> Callable[[
             database=None,
             suppress_health_check=list(HealthCheck),
         )
-        bounded = pytest.mark.timeout(60 + SECONDS_FOR_EXAMPLE * EXAMPLES)(how(given(**strategies)(counted)))
-        return pytest.mark.no_cover(bounded)
+        return pytest.mark.timeout(60 + SECONDS_FOR_EXAMPLE * EXAMPLES)(how(given(**strategies)(counted)))
 
     return decorate
 

@@ -501,7 +501,6 @@ class Host(RuleBasedStateMachine):
                 (self.felled.add if result.fate.startswith("tried again") else self.felled.discard)(result.unit)
 
 
-@pytest.mark.no_cover  # it takes five times as long under coverage, and the tables cover core/ by themselves
 @pytest.mark.timeout(SECONDS_FOR_EXAMPLE * int(EXAMPLES or 250))
 def test_whatever_happens_no_vm_loses_a_vf_and_all_is_well_when_it_ends() -> None:
     """The same steps each time; SRIOV_MODEL_EXAMPLES asks for that many runs of new ones."""
