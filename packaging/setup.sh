@@ -90,9 +90,8 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c '' 2>
         "$python" -m venv --clear .venv
     fi
     echo "setup: installing Python packages into .venv"
-    # pip knows dependency groups since 25.1. The build backend is installed too, so that a build downloads nothing.
-    pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check "$@" </dev/null; }
-    pip install --upgrade 'pip>=25.1'
+    # The build backend is installed too, so that a build downloads nothing.
+    .venv/bin/python -m pip --quiet --disable-pip-version-check install uv </dev/null
     .venv/bin/python - >.venv/requirements.txt <<'PYTHON'
 import tomllib
 from pathlib import Path
@@ -100,7 +99,7 @@ from pathlib import Path
 project = tomllib.loads(Path("pyproject.toml").read_text())
 print(*project["build-system"]["requires"], *project["project"]["dependencies"], sep="\n")
 PYTHON
-    pip install --requirement .venv/requirements.txt --group dev
+    .venv/bin/python packaging/uv.py pip install --quiet --python .venv/bin/python --requirement .venv/requirements.txt --group dev </dev/null
     echo "$wanted" >"$stamp"
 fi
 

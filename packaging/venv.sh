@@ -8,6 +8,6 @@ shift
 wanted=$(echo "$(.venv/bin/python --version) $*" | sha256sum)
 [ "$(cat "$folder/.setup" 2>/dev/null)" = "$wanted" ] && exit
 echo "setup: installing $* into $folder"
-.venv/bin/python -m venv --clear "$folder"
-"$folder/bin/pip" --quiet --disable-pip-version-check install "$@" </dev/null
+.venv/bin/python packaging/uv.py venv --quiet --clear --python .venv/bin/python "$folder"
+.venv/bin/python packaging/uv.py pip install --quiet --python "$folder/bin/python" "$@" </dev/null
 echo "$wanted" >"$folder/.setup"

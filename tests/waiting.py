@@ -9,10 +9,16 @@ POLL_SECONDS: Final = 0.2
 
 
 def until(condition: Callable[[], T], *, deadline_seconds: float, what: str) -> T:
-    """Return the first truthy answer of `condition`; at the deadline AssertionError with the last one."""
+    """Return the first truthy answer of `condition`; at the deadline AssertionError with the last one.
+
+    A question that takes long is asked less often: who works towards the answer shares the processor with it.
+    """
     deadline = time.monotonic() + deadline_seconds
+    asked = time.monotonic()
     while not (last := condition()):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"{what}: not within {deadline_seconds:g} s; last seen: {last!r}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(max(POLL_SECONDS, now - asked))
+        asked = time.monotonic()
     return last

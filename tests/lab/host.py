@@ -165,13 +165,18 @@ class Guest:
     def settle(self, expected: dict[str, int]) -> Scrape:
         """Wait until there are these VFs in the kernel and in the metrics, all is well, and nothing is pending."""
 
-        def is_settled(scrape: Scrape) -> bool:
+        def settled() -> Scrape | None:
+            """Asks what costs least first. The page is that of the last pass: it is right about that one only."""
+            if self._has_pending_restart() or self.vfs(*expected) != expected:
+                return None
+            scrape = self.scrape()
             shown = {pf: scrape.value("sriov_pf_vfs", pci_address=pf) for pf in expected}
-            as_expected = scrape.is_quiet and shown == expected and self.vfs(*expected) == expected
-            # The page is that of the last pass. While the one under way has just made VFs again, both look right.
-            return as_expected and not self._has_pending_restart()
+            still = scrape.is_quiet and shown == expected and not self._has_pending_restart()
+            return scrape if still and self.vfs(*expected) == expected else None
 
-        return self.until_scrape(is_settled, f"{expected} and nothing pending")
+        scrape = self.until(settled, f"{expected} and nothing pending")
+        assert scrape
+        return scrape
 
     def _has_pending_restart(self) -> bool:
         """As `status` says it, for a tenth of what that costs."""

@@ -2,7 +2,11 @@
 
 import contextlib
 import http.client
+import os
+import select
+import shlex
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 HOST: Final = "lab"
+ANSWER: Final = Path(__file__).parent / "guest" / "answer.py"
+LOST: Final = 255  # ssh's own exit status for a connection that is gone
 HANDSHAKE_SECONDS: Final = 30.0
 FETCH_SECONDS: Final = 20.0
 # The metrics: asked so often that a process in the guest for each question would cost more than the answer.
@@ -43,6 +49,52 @@ class Completed:
     stderr: str
 
 
+class Shell:
+    """A process in the guest that runs commands one after the other: guest/answer.py has both sides' protocol."""
+
+    def __init__(self, client: list[str]) -> None:
+        pipe, null = subprocess.PIPE, subprocess.DEVNULL
+        self._client = subprocess.Popen(client, stdin=pipe, stdout=pipe, stderr=null, bufsize=0)
+
+    def run(self, command: str, timeout_seconds: float, stdin: bytes) -> Completed:
+        """Raise EOFError or OSError when the connection is lost, subprocess.TimeoutExpired at the deadline."""
+        deadline = time.monotonic() + timeout_seconds
+        words = command.encode()
+        try:
+            self._write(struct.pack(">II", len(words), len(stdin)) + words + stdin, deadline)
+            rc, out_length, err_length = struct.unpack(">BII", self._read(9, deadline))
+            out, err = self._read(out_length, deadline), self._read(err_length, deadline)
+        except TimeoutError:
+            raise subprocess.TimeoutExpired(command, timeout_seconds) from None
+        return Completed(rc, out.decode(errors="replace"), err.decode(errors="replace"))
+
+    def close(self) -> None:
+        """Let go of it; a command that is under way goes on."""
+        self._client.kill()
+        self._client.communicate()
+
+    def _write(self, content: bytes, deadline: float) -> None:
+        assert self._client.stdin
+        descriptor = self._client.stdin.fileno()
+        while content:
+            if not select.select([], [descriptor], [], max(0.0, deadline - time.monotonic()))[1]:
+                raise TimeoutError
+            content = content[os.write(descriptor, content[: select.PIPE_BUF]) :]
+
+    def _read(self, length: int, deadline: float) -> bytes:
+        assert self._client.stdout
+        descriptor, parts = self._client.stdout.fileno(), []
+        while length:
+            if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise TimeoutError
+            part = os.read(descriptor, length)
+            if not part:
+                raise EOFError("end of file")
+            parts.append(part)
+            length -= len(part)
+        return b"".join(parts)
+
+
 class Ssh:
     """Commands as root. `config` serves every other client of the same connection: `ssh -F CONFIG lab`."""
 
@@ -53,6 +105,7 @@ class Ssh:
         self._socket = folder / "ssh"
         self._fetched = folder / "fetched"
         self._master: subprocess.Popen[bytes] | None = None
+        self._shell: Shell | None = None
 
     def connect(self) -> bool:
         """Return whether the guest has answered and the connection is there; waits a second or two for its answer."""
@@ -60,14 +113,18 @@ class Ssh:
 
     def run(self, command: str, *, timeout_seconds: float, stdin: bytes = b"") -> Completed:
         """Raise subprocess.TimeoutExpired when it takes too long; the command then goes on in the guest."""
-        done = subprocess.run(
-            ["ssh", "-F", str(self.config), "-T", HOST, "--", command],
-            input=stdin,
-            capture_output=True,
-            timeout=timeout_seconds,
-            check=False,
-        )
-        return Completed(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        self._shell = self._shell or Shell(self._client(f"exec python3 -c {shlex.quote(ANSWER.read_text())}"))
+        try:
+            return self._shell.run(command, timeout_seconds, stdin)
+        except (OSError, EOFError, subprocess.TimeoutExpired) as error:
+            self._shell.close()
+            self._shell = None
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise
+            return Completed(LOST, "", f"the connection is lost: {error}")
+
+    def _client(self, command: str) -> list[str]:
+        return ["ssh", "-F", str(self.config), "-T", HOST, "--", command]
 
     def fetch(self, path: str) -> bytes:
         """Return the body of an HTTP answer from FETCHED_PORT; nothing while nobody answers there with 200."""
@@ -99,6 +156,9 @@ class Ssh:
         subprocess.run(["ssh", "-F", str(self.config), "-O", command, "-L", rule, HOST], check=True, timeout=30)
 
     def disconnect(self) -> None:
+        if self._shell:
+            self._shell.close()
+            self._shell = None
         if self._master:
             self._master.kill()  # asked to end, it may wait for a guest that does not answer
             self._master.wait()

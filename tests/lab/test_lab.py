@@ -1,5 +1,6 @@
 """The lab itself: were one of these to fail, no other result in this folder would mean anything."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,21 @@ def test_a_failing_command_tells_everything(vm: Vm) -> None:
     assert vm.run("exit 3").rc == 3
     with pytest.raises(AssertionError, match="rc 4\nstdout: out\n\nstderr: err"):
         vm.check("echo out; echo err >&2; exit 4")
+
+
+def test_what_goes_in_and_comes_out_is_whole(vm: Vm) -> None:
+    """More than any pipe on its way holds."""
+    text = "0123456789abcdef" * 50_000
+    vm.write("/root/long", text)
+    assert vm.read("/root/long") == text
+    vm.check("rm /root/long")
+
+
+def test_a_command_that_takes_too_long_holds_up_no_other(vm: Vm) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        vm.run("exec -a too-long sleep 600", timeout_seconds=1)
+    assert vm.check("echo still here") == "still here\n"
+    assert vm.run("pkill -x -f 'too-long 600'").rc == 0  # it went on, as promised
 
 
 def test_testinfra_shares_the_connection(vm: Vm) -> None:

@@ -9,7 +9,7 @@ from lab.openstack_host import AGENT_UNIT, NETWORK, NOVA_STARTS, NOVA_UNIT, Open
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(3600)]
 
-POLLS = 20
+POLLS = 8
 
 
 @pytest.fixture(scope="module")
