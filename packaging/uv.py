@@ -30,14 +30,15 @@ def from_pip(listed: str) -> dict[str, str]:
     return {VARIABLES[name]: value for name, value in values.items() if name in VARIABLES}
 
 
-def main(arguments: list[str]) -> None:
-    """Becomes uv."""
+def main(arguments: list[str]) -> int:
+    """Return uv's exit status."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True)
     # As pip does: of several indexes the one that has the best version, not the first that has any.
     defaults = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
     uv = Path(sys.executable).with_name("uv")
-    os.execve(uv, [str(uv), "--no-config", *arguments], {**defaults, **from_pip(listed.stdout), **os.environ})
+    environment = {**defaults, **from_pip(listed.stdout), **os.environ}
+    return subprocess.run([uv, "--no-config", *arguments], check=False, env=environment).returncode
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
