@@ -180,7 +180,7 @@ class Guest:
 
     def _has_pending_restart(self) -> bool:
         """As `status` says it, for a tenth of what that costs."""
-        text = self.run(f"cat {STATE_FILE}").stdout
+        text = self.vm.peek(STATE_FILE)
         return bool(text and json.loads(text).get("pending"))
 
     def make_pass(self) -> Scrape:
@@ -221,7 +221,7 @@ class Guest:
     def vfs(self, *pfs: str) -> dict[str, int]:
         """Return how many VFs there are, without a question that waits for the kernel."""
         wanted = pfs or (PF1, PF2)
-        lines = self.run(f"cd {DEVICES}; ls -d {' '.join(f'{pf}/virtfn*' for pf in wanted)} 2>/dev/null").stdout
+        lines = "".join(self.vm.paths(*(f"{DEVICES}/{pf}/virtfn*" for pf in wanted)))
         return {pf: lines.count(f"{pf}/virtfn") for pf in wanted}
 
     def vf_incarnations(self, pf: str) -> set[str]:
@@ -230,15 +230,12 @@ class Guest:
 
     def netdev(self, pf: str) -> str:
         """Return the name of its netdev, "" while there is none; that of a virtio PF is a bus away."""
-        return (
-            self.run(f"ls -d {DEVICES}/{pf}/net/* {DEVICES}/{pf}/virtio*/net/* 2>/dev/null")
-            .stdout.strip()
-            .rpartition("/")[2]
-        )
+        found = self.vm.paths(f"{DEVICES}/{pf}/net/*", f"{DEVICES}/{pf}/virtio*/net/*")
+        return found[0].rpartition("/")[2] if found else ""
 
     def starts(self, log: str) -> list[str]:
         """Return a line for each start of a stand-in."""
-        return self.run(f"cat {log} 2>/dev/null").stdout.splitlines()
+        return self.vm.peek(log).splitlines()
 
     def uevents(self) -> int:
         """Return the number of the kernel's last uevent: VFs never come or go without one."""

@@ -111,7 +111,7 @@ class OpenstackGuest(Guest):
 
     def agent_log(self) -> str:
         """Return what the agent has said since its last start; only what is new comes over the connection."""
-        self._agent_said += self.run(f"tail -c +{len(self._agent_said.encode()) + 1} {LOG}").stdout
+        self._agent_said += self.vm.peek(LOG, offset=len(self._agent_said.encode()))
         return self._agent_said.rpartition(STARTED)[2]
 
     def polls(self) -> int:
@@ -133,7 +133,7 @@ class OpenstackGuest(Guest):
 
     def calls(self) -> list[str]:
         """Return the agent's RPC calls: method, number of devices."""
-        return self.run(f"cat {CALLS} 2>/dev/null").stdout.splitlines()
+        return self.vm.peek(CALLS).splitlines()
 
     def cost(self) -> Cost:
         lines = self.agent_log().splitlines()

@@ -18,6 +18,7 @@ from typing import Final
 
 HOST: Final = "lab"
 ANSWER: Final = Path(__file__).parent / "guest" / "answer.py"
+ANSWER_SECONDS: Final = 60.0
 LOST: Final = 255  # ssh's own exit status for a connection that is gone
 HANDSHAKE_SECONDS: Final = 30.0
 FETCH_SECONDS: Final = 20.0
@@ -49,23 +50,23 @@ class Completed:
     stderr: str
 
 
-class Shell:
-    """A process in the guest that runs commands one after the other: guest/answer.py has both sides' protocol."""
+class Answerer:
+    """A process in the guest that answers one question after the other: guest/answer.py has the protocol."""
 
     def __init__(self, client: list[str]) -> None:
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
         self._client = subprocess.Popen(client, stdin=pipe, stdout=pipe, stderr=null, bufsize=0)
 
-    def run(self, command: str, timeout_seconds: float, stdin: bytes) -> Completed:
+    def ask(self, kind: str, question: str, more: bytes, timeout_seconds: float) -> Completed:
         """Raise EOFError or OSError when the connection is lost, subprocess.TimeoutExpired at the deadline."""
         deadline = time.monotonic() + timeout_seconds
-        words = command.encode()
+        text = question.encode()
         try:
-            self._write(struct.pack(">II", len(words), len(stdin)) + words + stdin, deadline)
+            self._write(struct.pack(">cII", kind.encode(), len(text), len(more)) + text + more, deadline)
             rc, out_length, err_length = struct.unpack(">BII", self._read(9, deadline))
             out, err = self._read(out_length, deadline), self._read(err_length, deadline)
         except TimeoutError:
-            raise subprocess.TimeoutExpired(command, timeout_seconds) from None
+            raise subprocess.TimeoutExpired(question, timeout_seconds) from None
         return Completed(rc, out.decode(errors="replace"), err.decode(errors="replace"))
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ class Ssh:
         self._socket = folder / "ssh"
         self._fetched = folder / "fetched"
         self._master: subprocess.Popen[bytes] | None = None
-        self._shell: Shell | None = None
+        self._answerer: Answerer | None = None
 
     def connect(self) -> bool:
         """Return whether the guest has answered and the connection is there; waits a second or two for its answer."""
@@ -113,12 +114,23 @@ class Ssh:
 
     def run(self, command: str, *, timeout_seconds: float, stdin: bytes = b"") -> Completed:
         """Raise subprocess.TimeoutExpired when it takes too long; the command then goes on in the guest."""
-        self._shell = self._shell or Shell(self._client(f"exec python3 -c {shlex.quote(ANSWER.read_text())}"))
+        return self._ask("c", command, stdin, timeout_seconds)
+
+    def read(self, path: str, *, offset: int = 0) -> Completed:
+        """Return a file's content from an offset on; rc 1 when it cannot be read."""
+        return self._ask("r", path, str(offset).encode(), ANSWER_SECONDS)
+
+    def paths(self, *patterns: str) -> list[str]:
+        """Return the paths that fit shell patterns, sorted for each."""
+        return self._ask("p", "\n".join(patterns), b"", ANSWER_SECONDS).stdout.splitlines()
+
+    def _ask(self, kind: str, question: str, more: bytes, timeout_seconds: float) -> Completed:
+        self._answerer = self._answerer or Answerer(self._client(f"exec python3 -c {shlex.quote(ANSWER.read_text())}"))
         try:
-            return self._shell.run(command, timeout_seconds, stdin)
+            return self._answerer.ask(kind, question, more, timeout_seconds)
         except (OSError, EOFError, subprocess.TimeoutExpired) as error:
-            self._shell.close()
-            self._shell = None
+            self._answerer.close()
+            self._answerer = None
             if isinstance(error, subprocess.TimeoutExpired):
                 raise
             return Completed(LOST, "", f"the connection is lost: {error}")
@@ -156,9 +168,9 @@ class Ssh:
         subprocess.run(["ssh", "-F", str(self.config), "-O", command, "-L", rule, HOST], check=True, timeout=30)
 
     def disconnect(self) -> None:
-        if self._shell:
-            self._shell.close()
-            self._shell = None
+        if self._answerer:
+            self._answerer.close()
+            self._answerer = None
         if self._master:
             self._master.kill()  # asked to end, it may wait for a guest that does not answer
             self._master.wait()

@@ -80,7 +80,16 @@ class Vm:
         self._write(path, text.encode())
 
     def read(self, path: str) -> str:
-        return self.check(f"cat {shlex.quote(path)}")
+        """Return a file's content, or raise AssertionError."""
+        return _succeeded(self._ssh.read(path), f"read {path}").stdout
+
+    def peek(self, path: str, *, offset: int = 0) -> str:
+        """Return a file's content from an offset on, "" while there is no such file."""
+        return self._ssh.read(path, offset=offset).stdout
+
+    def paths(self, *patterns: str) -> list[str]:
+        """Return the paths that fit these shell patterns."""
+        return self._ssh.paths(*patterns)
 
     def push(self, local_path: Path | str, remote_path: str) -> None:
         self._write(remote_path, Path(local_path).read_bytes())
