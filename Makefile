@@ -128,8 +128,8 @@ lab-images: lab-setup
 	@tests/lab/image_tools.sh
 	@$(BIN)/python tests/lab/images.py
 
-test-fast: setup lint wheel collection ## lint and every test that needs no VM
-	$(PYTEST) $(PARALLEL) -m "not lab and not openstack"
+test-fast: setup lint wheel collection ## lint and every test that needs no VM; coverage is the matter of `make test`
+	$(PYTEST) --no-cov $(PARALLEL) -m "not lab and not openstack"
 
 openstack-setup: setup lab-setup # one apt at a time
 	@tests/openstack/setup.sh
