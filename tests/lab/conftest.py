@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from .building import BuildError
 from .consumers import install_consumers, install_package, newest_package
 from .host import Guest
 from .image import Image, guest_image
+from .qemu import Hardware
 from .rootfs import MAIN, NICS, SID
-from .vm import Vm, running_vm
+from .vm import IGB_ALONE, Vm, running_vm
 
 HERE = Path(__file__).parent
-VM = pytest.StashKey[Vm]()
 # Of one test with its fixtures, hence of the image and the boot, too.
 TIMEOUT_SECONDS = 900
 FLAVOURS = {flavour.name: flavour for flavour in (MAIN, NICS, SID)}
@@ -43,21 +44,33 @@ def _turn(item: pytest.Item) -> int:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    other = getattr(item, "funcargs", {}).get("openstack_guest")
-    vm = other.vm if other else item.config.stash.get(VM, None)
-    if report.failed and vm and item.path.is_relative_to(HERE):
+    if report.failed and item.path.is_relative_to(HERE) and (vm := _guest_of(item)):
         report.sections.append(("the guest", vm.last_words()))
     return report
+
+
+def _guest_of(item: pytest.Item) -> Vm | None:
+    """Return the guest that a test has, by whatever fixture."""
+    values = getattr(item, "funcargs", {}).values()
+    vms = [vm for value in values if isinstance(vm := getattr(value, "vm", value), Vm)]
+    return vms[-1] if vms else None
 
 
 @pytest.fixture(scope="session")
 def vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
     """A booted guest with two igb PFs, for all tests of the session, and without the package under test."""
     flavour = FLAVOURS[os.environ.get("SRIOV_LAB_FLAVOUR", MAIN.name)]
-    with running_vm(prepared(lambda: guest_image(flavour), request)) as vm:
-        request.config.stash[VM] = vm
+    with prepared_vm(lambda: guest_image(flavour), request) as vm:
         yield vm
-        del request.config.stash[VM]
+
+
+@contextmanager
+def prepared_vm(
+    image: Callable[[], Image], request: pytest.FixtureRequest, hardware: Hardware = IGB_ALONE
+) -> Iterator[Vm]:
+    """Boot a guest of an image that may have to be built first."""
+    with running_vm(prepared(image, request), hardware=hardware) as vm:
+        yield vm
 
 
 def prepared(image: Callable[[], Image], request: pytest.FixtureRequest) -> Image:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.conftest import prepared
+from lab.conftest import prepared_vm
 from lab.consumers import install_consumers, install_package, newest_package
 from lab.host import DEVICES, Guest
 from lab.image import guest_image
 from lab.qemu import Hardware
 from lab.rootfs import NICS
-from lab.vm import Vm, running_vm
+from lab.vm import Vm
 
 VIRTIO = "0000:05:00.0"
 
@@ -18,7 +18,7 @@ VIRTIO = "0000:05:00.0"
 @pytest.fixture(scope="package")
 def nics_vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
     """That guest, with the package and the stand-ins, for all tests of this folder."""
-    with running_vm(prepared(lambda: guest_image(NICS), request), hardware=Hardware(virtio_pf=True)) as vm:
+    with prepared_vm(lambda: guest_image(NICS), request, Hardware(virtio_pf=True)) as vm:
         install_package(vm, newest_package())
         install_consumers(vm)
         yield vm

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.conftest import prepared
+from lab.conftest import prepared_vm
 from lab.openstack_host import OpenstackGuest
 from lab.openstack_image import openstack_image
 from lab.qemu import Hardware
-from lab.vm import running_vm
 
 
 @pytest.fixture(scope="package")
 def openstack_guest(request: pytest.FixtureRequest) -> Iterator[OpenstackGuest]:
     """A guest with the package, the real agent, libvirt and nova-compute's unit, for all tests of this folder."""
-    with running_vm(prepared(openstack_image, request), hardware=Hardware(cpus=1)) as vm:
+    with prepared_vm(openstack_image, request, Hardware(cpus=1)) as vm:
         yield OpenstackGuest.install(vm)
