@@ -60,7 +60,8 @@ def _guest_of(item: pytest.Item) -> Vm | None:
 def vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
     """A booted guest with two igb PFs, for all tests of the session, and without the package under test."""
     flavour = FLAVOURS[os.environ.get("SRIOV_LAB_FLAVOUR", MAIN.name)]
-    with prepared_vm(lambda: guest_image(flavour), request) as vm:
+    hardware = Hardware(cpus=1 if flavour is MAIN else 2)  # what two processors can disturb is for the other flavours
+    with prepared_vm(lambda: guest_image(flavour), request, hardware) as vm:
         yield vm
 
 
