@@ -36,6 +36,10 @@ class NotOursError(SriovBootstrapError):
     """What was asked for on the command line is not ours to do: nothing was changed."""
 
 
+class LinkError(SriovBootstrapError):
+    """A link on the way to a file leads where it must not be followed: out of a root, or where others choose."""
+
+
 class SysfsError(SriovBootstrapError):
     """The kernel, a driver or the firmware said no. `errno` is 0 where no number was given."""
 

@@ -54,6 +54,7 @@ def list_targets() -> int:
 def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> int:
     """0; with --diff 3 when something differs; 3 when something could not be told."""
     machine = HostMachine(root=root, config_paths=config_paths)
+    machine.files.refuse_links_out()
     host = read_host(machine, load_config(machine, None).config, root)
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
     files = [one for rendering in renderings for one in _filled(machine, rendering, read=wanted.diff or wanted.write)]

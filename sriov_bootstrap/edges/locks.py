@@ -62,7 +62,7 @@ class Locks:
     def read_jam(self, now: float) -> Jam | None:
         """The write that is under way in another process, None if there is none. `now` on CLOCK_MONOTONIC."""
         try:
-            descriptor = os.open(self._write_lock, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(self._write_lock, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO holds up nobody
         except OSError:
             return None
         try:

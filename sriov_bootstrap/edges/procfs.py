@@ -9,6 +9,7 @@ import re
 
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.users import Holder, Holders
+from sriov_bootstrap.reading import read_file
 
 # Where libvirt gives QEMU a /dev of its own, the link still ends like this; a node that was removed can still be open.
 NODE = re.compile(r"/(vfio/(?:devices/vfio|noiommu-)?\d+|infiniband/uverbs\d+|vhost-vdpa-\d+)(?: \(deleted\))?$")
@@ -16,6 +17,7 @@ NODE = re.compile(r"/(vfio/(?:devices/vfio|noiommu-)?\d+|infiniband/uverbs\d+|vh
 # file may be closed, or in another process (drivers/vfio/group.c: the device keeps the group by itself).
 VFIO_DEVICE = "anon_inode:[vfio-device]"
 VFIO_SYSPATH = re.compile(rb"^vfio-device-syspath:.*/([^/\n]+)$", re.MULTILINE)
+MAX_BYTES = 256 << 20  # a route table of the whole Internet; what a tree below `render --root` has may be anything
 UDEVD_NAMES = ("systemd-udevd", "udevd")
 IDLE_STATES = "TtZX"  # proc_pid_stat(5): stopped, traced, dead
 # linux/capability.h
@@ -135,7 +137,6 @@ class Procfs:
 
     def _bytes(self, name: str) -> bytes:
         try:
-            with open(f"{self._root}/{name}", "rb") as file:
-                return file.read()
+            return read_file(f"{self._root}/{name}", MAX_BYTES)
         except OSError:
             return b""

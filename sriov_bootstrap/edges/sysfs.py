@@ -16,6 +16,7 @@ from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.errors import InUseError, SysfsError
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # what a tree below `render --root` has may be anything
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
@@ -213,13 +214,13 @@ def _names(folder: str) -> list[str]:
 def _read(path: str) -> str:
     """A file's text, "" if it cannot be read: ENOENT and ENODEV when the device leaves, EINVAL from a netdev."""
     try:
-        return _read_or_raise(path)
+        return _read_or_raise(path, FLAGS)
     except OSError:
         return ""
 
 
-def _read_or_raise(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY)
+def _read_or_raise(path: str, flags: int = os.O_RDONLY) -> str:
+    descriptor = os.open(path, flags)
     try:
         return os.read(descriptor, 4096).decode(errors="replace").strip()
     finally:

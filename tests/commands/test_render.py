@@ -477,6 +477,78 @@ def test_root_is_another_tree(tree: HostTree, tmp_path: Path, capsys: pytest.Cap
     assert f"wrote /{NOVA}" in capsys.readouterr().out
 
 
+@pytest.fixture
+def image(tmp_path: Path) -> HostTree:
+    """With what is installed there elsewhere than usual, and a folder beside it that is not part of it."""
+    image = HostTree(tmp_path / "image")
+    image.configure(FLAVOR + 'vf_id = "8086:10ca"\n')
+    image.write("opt/nova/nova.conf.d/other.conf", "")
+    (tmp_path / "outside/nova.conf.d").mkdir(parents=True)
+    (tmp_path / "outside/nova.conf.d/sriov-bootstrap.conf").write_text("secret\n")
+    return image
+
+
+@pytest.mark.parametrize("target", ["../opt/nova", "/opt/nova"])
+def test_a_link_that_stays_below_the_root_is_followed(tree: HostTree, image: HostTree, target: str) -> None:
+    (image.root / "etc/nova").symlink_to(target)
+    assert render(tree, f"nova-compute --diff --root {image.root}") == DEGRADED
+    assert render(tree, f"nova-compute --write --root {image.root}") == 0
+    assert f'"address": "{PF}"' in image.read("opt/nova/nova.conf.d/sriov-bootstrap.conf")
+    assert render(tree, f"nova-compute --diff --root {image.root}") == 0
+
+
+@pytest.mark.parametrize("verb", ["--diff", "--write"])
+@pytest.mark.parametrize(
+    ("place", "target"),
+    [
+        ("etc/nova", "../../outside"),
+        ("etc/nova", "{outside}"),
+        ("etc/nova/nova.conf.d", "../../../outside/nova.conf.d"),
+        ("etc/nova/nova.conf.d", "{outside}/nova.conf.d"),
+        (NOVA, "../../../../outside/nova.conf.d/sriov-bootstrap.conf"),
+        (NOVA, "{outside}/nova.conf.d/sriov-bootstrap.conf"),
+        ("etc/os-release", "{outside}/nova.conf.d/sriov-bootstrap.conf"),
+    ],
+)
+def test_a_link_that_leaves_the_root_is_named(
+    tree: HostTree, image: HostTree, capsys: pytest.CaptureFixture[str], verb: str, place: str, target: str
+) -> None:
+    outside = image.root.parent / "outside"
+    target = target.format(outside=outside)
+    (image.root / place).parent.mkdir(parents=True, exist_ok=True)
+    (image.root / place).symlink_to(target)
+    assert render(tree, f"nova-compute {verb} --root {image.root}") == 1
+    out, err = capsys.readouterr()
+    assert f"{image.root / place}: is a link to {target}, which is not below {image.root}\n" in err
+    assert "secret" not in out + err
+    assert [path.name for path in (outside / "nova.conf.d").iterdir()] == ["sriov-bootstrap.conf"]
+    assert (outside / "nova.conf.d/sriov-bootstrap.conf").read_text() == "secret\n"
+
+
+def test_a_config_that_is_elsewhere_is_not_the_images(
+    tree: HostTree, image: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = image.root / "etc/sriov-bootstrap/config.toml"
+    path.unlink()
+    path.symlink_to("../../../outside/nova.conf.d/sriov-bootstrap.conf")
+    assert render(tree, f"nova-compute --root {image.root}") == USAGE
+    out, err = capsys.readouterr()
+    assert f"{path}: is a link to ../../../outside/" in err
+    assert "secret" not in out + err
+
+
+@pytest.mark.parametrize("place", ["sys", "proc", f"sys/bus/pci/devices/{PF}"])
+def test_an_image_whose_kernel_files_are_elsewhere_is_refused(
+    tree: HostTree, image: HostTree, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    path = image.root / place
+    if path.is_dir():
+        path.rename(image.root.parent / "elsewhere")
+    path.symlink_to(image.root.parent / "elsewhere")
+    assert render(tree, f"nova-compute --root {image.root}") == 1
+    assert "elsewhere" in capsys.readouterr().err
+
+
 def test_apply_runs_the_command(
     tree: HostTree, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

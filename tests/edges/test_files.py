@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.errors import SysfsError
+from sriov_bootstrap.errors import LinkError, SriovBootstrapError, SysfsError
 
 ETC, USR, RUN = "etc/sriov-bootstrap", "usr/lib/sriov-bootstrap", "run/sriov-bootstrap"
 NOBODY = 65534
@@ -248,3 +249,72 @@ def test_the_kill_switch_is_a_file(tmp_path: Path, files: Files) -> None:
     assert not files.is_disabled()
     write(tmp_path / ETC / "disabled")
     assert files.is_disabled()
+
+
+# -- files of others --
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to nova")
+@pytest.mark.parametrize("place", ["nova.conf.d", "nova.conf.d/x.conf"])
+def test_a_link_in_a_folder_of_a_services_user_is_no_way_for_root(tmp_path: Path, place: str) -> None:
+    """Without a root, as on a host: the paths are real ones."""
+    secret = write(tmp_path / "cron.d/x.conf", b"secret")
+    link = tmp_path / "nova" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(secret if place.endswith(".conf") else secret.parent)
+    os.chown(link.parent, NOBODY, NOBODY)
+    path = f"{tmp_path}/nova/nova.conf.d/x.conf"
+    problem = f"{link}: is a link in {link.parent}, which belongs to user {NOBODY}: not followed"
+    with pytest.raises(LinkError, match=re.escape(problem)):
+        Files().read_text(path)
+    with pytest.raises(LinkError, match=re.escape(problem)):
+        Files().install_file(path, "new")
+    assert secret.read_bytes() == b"secret"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to nova")
+def test_a_folder_of_a_services_user_is_written_to(tmp_path: Path) -> None:
+    path = write(tmp_path / "nova/x.conf", b"old")
+    os.chown(path.parent, NOBODY, NOBODY)
+    os.chown(path, NOBODY, NOBODY)
+    Files().install_file(f"{path.parent}/nova.conf.d/x.conf", "new")
+    Files().install_file(str(path), "new")
+    assert path.read_text() == (path.parent / "nova.conf.d/x.conf").read_text() == "new"
+    assert path.stat().st_uid == NOBODY
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [(_fifo, "is not a regular file"), (_device, "is not a regular file"), (_folder, "Is a directory")],
+)
+def test_a_file_to_compare_with_that_is_none_is_said(
+    tmp_path: Path, files: Files, make: Callable[[Path], None], problem: str
+) -> None:
+    make(tmp_path / "x")
+    with pytest.raises(SriovBootstrapError, match=f"/x: cannot be read: {problem}"):
+        files.read_text("/x")
+
+
+def test_a_file_to_compare_with_has_a_limit(tmp_path: Path, files: Files) -> None:
+    with write(tmp_path / "x").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(SriovBootstrapError, match="/x: cannot be read: larger than 1 MiB"):
+        files.read_text("/x")
+    with write(tmp_path / RUN / "state.json").open("wb") as file:
+        file.truncate(1 << 40)
+    assert files.read_state() == b""
+
+
+def test_a_template_is_used_whole_or_not_at_all(tmp_path: Path, files: Files) -> None:
+    write(tmp_path / ETC / "templates/x.j2", b"x" * (MAX_FILE_BYTES + 1))
+    assert files.read_template("x.j2") == ConfigFile(f"{tmp_path}/{ETC}/templates/x.j2", problem="larger than 1 MiB")
+
+
+def test_drop_ins_that_are_elsewhere_are_a_problem(tmp_path: Path) -> None:
+    write(tmp_path / "outside/10.toml", b"x")
+    image = tmp_path / "image"
+    (image / ETC).mkdir(parents=True)
+    (image / ETC / "config.d").symlink_to("../../../outside")
+    (found,) = Files(str(image)).read_config()
+    assert found.path == f"{image}/{ETC}/config.d"
+    assert found.problem.endswith(f"is a link to ../../../outside, which is not below {image}")

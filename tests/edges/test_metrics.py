@@ -247,3 +247,14 @@ def test_a_missing_folder_is_named_with_its_remedy(tmp_path: Path) -> None:
         write_textfile(path, b"")
     assert str(caught.value) == f"{path}: cannot write the metrics textfile: No such file or directory"
     assert caught.value.hint == f"make {path.parent} writable for sriov-bootstrap, or change metrics.textfile"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to a service's user")
+def test_a_textfile_is_not_written_by_way_of_a_link_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "prometheus").mkdir()
+    (tmp_path / "prometheus/node-exporter").symlink_to(tmp_path / "outside")
+    os.chown(tmp_path / "prometheus", 65534, 65534)
+    with pytest.raises(SriovBootstrapError, match="which belongs to user 65534: not followed"):
+        write_textfile(tmp_path / "prometheus/node-exporter/x.prom", b"new\n")
+    assert list((tmp_path / "outside").iterdir()) == []

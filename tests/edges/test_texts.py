@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from sriov_bootstrap import reading
 from sriov_bootstrap.edges import texts
 from sriov_bootstrap.edges.texts import Text, Texts
 
@@ -112,3 +113,27 @@ def test_links_are_told(tree: Path) -> None:
     (tree / "etc/a").symlink_to("/dev/null")
     reader = Texts(str(tree))
     assert (reader.link("/etc/a"), reader.link("/etc/b")) == ("/dev/null", "")
+
+
+def test_a_folder_has_a_limit_and_so_has_a_file(tree: Path) -> None:
+    for name in ("a.conf", "b.conf", "c.conf", "d.conf", ".hidden.conf", "x.txt"):
+        (tree / "etc/x.d" / name).write_text(name)
+    reader = Texts(str(tree), max_files=2)
+    assert list(reader.read_matching("/etc/x.d/*.conf")) == ["/etc/x.d/a.conf", "/etc/x.d/b.conf"]
+    said = "/etc/x.d: has 4 files: 2 are read, 2 more, from c.conf on, are not"
+    assert reader.problems == [said]
+    assert [one.path for one in Texts(str(tree), max_files=2).folder("/etc/x.d", ".txt")] == ["/etc/x.d/x.txt"]
+    small = Texts(str(tree), max_bytes=1 << 20)
+    (tree / "etc/x.d/a.conf").write_bytes(b"x" * ((1 << 20) + 1))
+    assert small.read("/etc/x.d/a.conf") == ""
+    assert small.problems == ["/etc/x.d/a.conf: larger than 1 MiB: not read"]
+
+
+def test_a_very_full_folder_is_looked_at_in_part(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(texts, "MAX_ENTRIES", 3)
+    for number in range(5):
+        (tree / f"etc/x.d/{number}").touch()
+    reader = Texts(str(tree))
+    assert len(reader.names("/etc/x.d")) == 3
+    assert reader.problems == ["/etc/x.d: has more than 3 entries: the rest is not looked at"]
