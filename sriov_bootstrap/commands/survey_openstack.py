@@ -1,6 +1,5 @@
 """Reads what `doctor` wants to know of nova and neutron: the edges as the eyes of core/doctor/openstack_checks.py."""
 
-import os
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -143,11 +142,7 @@ class _Look:
         return text if len(self._texts.problems) == before else None
 
     def _folder(self, place: str) -> list[str]:
-        try:
-            names = sorted(os.listdir(f"{self._root}{place}"))
-        except OSError as error:
-            self.note(f"{place}: cannot be read: {error.strerror}: run it as root")
-            return []
+        names = self._texts.names(place)
         return [f"{place}/{name}" for name in names if name.endswith(".conf") and not name.startswith(".")]
 
     def _on_host(self, place: str, started: Started) -> str:
