@@ -19,6 +19,7 @@ from sriov_bootstrap.core.doctor.finding import Diagnosis, Severity
 from sriov_bootstrap.core.doctor.openstack_units import UNITS
 from sriov_bootstrap.core.doctor.service_survey import UNIT
 from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.errors import ExitCode
 from sriov_bootstrap.reconcile import Loaded
 
@@ -38,9 +39,10 @@ def doctor(config_paths: tuple[str, ...], *, as_json: bool, root: str = "") -> i
 
 def look(machine: HostMachine, loaded: Loaded, root: str) -> Diagnosis:
     """Reads and judges; the daemon does the same after its passes."""
-    host = _read_host(machine, loaded.config, root)
-    on_host = survey_host(machine, host, loaded.problems, root)
-    return diagnose.diagnose(host, on_host, survey_openstack(machine, host, root))
+    with limited("doctor's look"):
+        host = _read_host(machine, loaded.config, root)
+        on_host = survey_host(machine, host, loaded.problems, root)
+        return diagnose.diagnose(host, on_host, survey_openstack(machine, host, root))
 
 
 def _read_host(machine: HostMachine, config: Config, root: str) -> Host:

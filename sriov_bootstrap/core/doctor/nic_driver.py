@@ -91,18 +91,18 @@ def driverless(host: Host) -> tuple[PfFacts, ...]:
 
 
 def _max_vfs(driver: str, given: modprobe.Parameter, *, in_tree: bool | None) -> Finding | None:
-    limit, place, value = MAX_VFS[driver], given.line.place, given.value
+    limit, place, value, shown = MAX_VFS[driver], given.line.place, given.value, given.number
     numbers = [int(one, 0 if one[1:2] in {"x", "X"} else 10) for one in value.split(",") if NUMBER.fullmatch(one)]
     if not NUMBER.fullmatch(value) and in_tree is not False:
         problem = (
-            f"max_vfs={value} is not one number, and the kernel's own {driver} refuses to load with it: no NIC at boot"
+            f"max_vfs={shown} is not one number, and the kernel's own {driver} refuses to load with it: no NIC at boot"
         )
         remedy = f"take it out of {place}; the rule's num_vfs does the work"
-        return Finding("SB-E212", place, problem, f"{place}: {given.line}", remedy)
+        return Finding("SB-E212", place, problem, f"{place}: {given}", remedy)
     if any(number > limit for number in numbers):
-        problem = f"max_vfs={value} for {driver}, whose limit is {limit}: {ABOVE[driver]}"
+        problem = f"max_vfs={shown} for {driver}, whose limit is {limit}: {ABOVE[driver]}"
         remedy = f"take it out of {place}; num_vfs in the rule does the work, up to {limit}"
-        return Finding("SB-E211", place, problem, f"{place}: {given.line}", remedy)
+        return Finding("SB-E211", place, problem, f"{place}: {given}", remedy)
     return None
 
 
