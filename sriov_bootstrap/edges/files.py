@@ -20,8 +20,7 @@ class Files:
         self._root = root
         self._config_paths = config_paths
         self._run = f"{self._root}/run/sriov-bootstrap"
-        self._state = f"{self._run}/state.json"
-        self._findings = f"{self._run}/findings.json"
+        self._folder = f"{self._run}/state"  # what alone the service may write of all that is in /run
 
     def read_config(self) -> tuple[ConfigFile, ...]:
         """Every config file, lowest folder first."""
@@ -42,38 +41,38 @@ class Files:
 
     def read_state(self) -> bytes:
         """state.json, b"" if it cannot be read."""
-        return _read_if_there(self._state)
+        return _read_if_there(self._newest("state.json"))
 
     def save_state(self, data: bytes) -> str:
         """Why state.json could not be saved, "" when it was."""
+        path = f"{self._folder}/state.json"
         try:
-            os.makedirs(self._run, mode=0o755, exist_ok=True)
-            replace_file(self._state, data)
+            self._make_folder()
+            replace_file(path, data)
+            if (earlier := _written_at(f"{self._run}/state.json")) >= _written_at(path):  # the clock was set back since
+                os.utime(path, ns=(earlier + 1, earlier + 1))
         except OSError as error:
-            return (
-                f"{self._state} could not be saved: {error.strerror}: a restart of the service forgets what it counted"
-            )
+            return f"{path} could not be saved: {error.strerror}: a restart of the service forgets what it counted"
         return ""
 
     def read_findings(self) -> bytes:
         """findings.json, b"" if it cannot be read."""
-        return _read_if_there(self._findings)
+        return _read_if_there(self._newest("findings.json"))
 
     def save_findings(self, data: bytes) -> None:
         """Replaces it. Where that fails nobody but status and the textfile knows less."""
         with contextlib.suppress(OSError):
-            os.makedirs(self._run, mode=0o755, exist_ok=True)
-            replace_file(self._findings, data)
+            self._make_folder()
+            replace_file(f"{self._folder}/findings.json", data)
 
-    def forget_answer(self, name: str) -> None:
-        """Takes an earlier answer of a helper unit away: it must not pass for the next one. Raises SysfsError."""
-        path = f"{self._run}/{name}.answer"
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise SysfsError(f"{path}: {error.strerror}", errno=error.errno or 0) from error
+    def _newest(self, name: str) -> str:
+        """Version 0.1.0 has it one folder above: that counts until we write, and after a way back to it."""
+        return max(f"{self._folder}/{name}", f"{self._run}/{name}", key=_written_at)
+
+    def _make_folder(self) -> None:
+        """One by one: makedirs would make those on the way as open as the umask lets it."""
+        for one in (self._run, self._folder):
+            os.makedirs(one, mode=0o755, exist_ok=True)
 
     def read_answer(self, name: str) -> bytes:
         """What a helper unit has answered, b"" if nothing."""
@@ -127,6 +126,13 @@ class Files:
 
 
 Stamp = tuple[int, ...]  # another one when the file was changed, or when another file took its name
+
+
+def _written_at(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _read_if_there(path: str) -> bytes:
