@@ -100,6 +100,15 @@ def test_what_a_helper_answers_is_where_it_is_looked_for(tmp_path: Path) -> None
     assert (files.read_answer("holders"), files.read_answer("reload-%i")) == (b"told", b"told")
 
 
+@pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda unit: unit.name)
+def test_a_unit_takes_neither_the_memory_nor_the_processes_of_the_host(unit: Path) -> None:
+    """And what is ended for it is one process: not the daemon with it."""
+    assert _values("MemoryMax", unit) & {"64M", "512M", "2G"}
+    assert _values("MemorySwapMax", unit) == {"0"}
+    assert _values("TasksMax", unit) & {"8", "256"}
+    assert _values("OOMPolicy", unit) == {"continue"}
+
+
 def test_no_unit_runs_a_shell() -> None:
     commands = [line for unit in UNITS.iterdir() for line in unit.read_text().splitlines() if line.startswith("Exec")]
     assert len(commands) == 5

@@ -95,6 +95,24 @@ def test_a_user_without_rights_leaves_nothing_behind_and_keeps_nobody_from_worki
     guest.check(f"rm {lock}")
 
 
+EAT = "x = bytearray(1 << 30); x[:] = b'x' * len(x)"
+
+
+def test_a_process_of_the_service_that_eats_memory_is_ended_alone(guest: Guest) -> None:
+    pid = guest.service("MainPID")
+    assert guest.service("MemoryMax") == f"{2 << 30}"
+    guest.check(f"systemctl set-property --runtime {UNIT} MemoryMax=200M")
+    try:
+        cgroup = f"/sys/fs/cgroup{guest.service('ControlGroup')}/cgroup.procs"
+        done = guest.run(f"sh -c 'echo $$ >{cgroup}; exec python3 -c \"{EAT}\"'")
+        assert done.rc != 0, done
+        assert guest.check(f"cat /sys/fs/cgroup{guest.service('ControlGroup')}/memory.events").count("oom_kill 0") == 0
+        guest.make_pass()
+        assert (guest.service("MainPID"), guest.service("ActiveState")) == (pid, "active")
+    finally:
+        guest.check(f"systemctl revert {UNIT}")
+
+
 @pytest.fixture
 def pf_down(guest: Guest) -> Iterator[Guest]:
     """No VFs, and the first PF down: it has to be brought up before it gets some."""
