@@ -103,9 +103,7 @@ class Daemon:
         if self._pass is None and now >= self._next_pass_at():
             self._start_pass(now)
         if self._restarts is None and self._pass is None and self._is_ready and now >= self._restart_at:
-            self._restart_at = NEVER
-            job = self._host.start_restarts(self._loaded)
-            self._restarts = Running(job, self._on_restarts_end, clock=self._clock)
+            self._start_restarts(now)
         if self._is_ready and self._pass is None and self._restarts is None:
             self._inspection.step(self._loaded)
         if self._is_ready or (self._pass is None and self._dirty_since == NEVER):
@@ -166,8 +164,12 @@ class Daemon:
         self._dirty_since, self._look_at = NEVER, now + SAFETY_NET_SECONDS
         last_good = self._loaded.config
         self._loaded = self._host.load_config(last_good)
-        handover, self._handover = self._handover, Handover()
-        job = self._host.start_pass(self._loaded, handover)
+        try:
+            job = self._host.start_pass(self._loaded, self._handover)
+        except SriovBootstrapError as error:
+            self._on_pass_failure(error.message, error.hint)
+            return
+        self._handover = Handover()
         self._pass = Running(job, self._on_pass_end, clock=self._clock)
 
     def _on_pass_end(self, line: bytes) -> None:
@@ -228,6 +230,16 @@ class Daemon:
         self._jam = ProcessEnd(jam.pid, self._poke) if jam else None
 
     # -- restarts --
+
+    def _start_restarts(self, now: float) -> None:
+        self._restart_at = NEVER
+        try:
+            job = self._host.start_restarts(self._loaded)
+        except SriovBootstrapError as error:
+            self._restart_at = now + SILENT_SECONDS
+            self._say(Level.ERROR, error.message, error.hint)
+            return
+        self._restarts = Running(job, self._on_restarts_end, clock=self._clock)
 
     def _on_restarts_end(self, line: bytes) -> None:
         job, self._restarts = self._restarts, None

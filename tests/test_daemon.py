@@ -306,6 +306,17 @@ def test_a_pass_that_broke_is_logged_counted_and_tried_again(settled: Stage) -> 
     assert settled.host.passes[3].handover == Handover(failures=1)
 
 
+def test_a_pass_that_finds_no_room_for_a_process_is_tried_again(settled: Stage) -> None:
+    """The unit has limits, and a host may have no memory: neither ends the daemon."""
+    settled.host.has_room = False
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    assert Event(Level.ERROR, "no process can be started: out of room", {"hint": "make some"}) in settled.host.logged
+    settled.host.has_room = True
+    settled.advance(5.1)
+    assert settled.host.passes[2].handover == Handover(failures=1)
+
+
 def test_every_job_that_ended_is_taken_note_of(settled: Stage) -> None:
     assert settled.host.reaped == [job.pid for job in settled.host.passes]
 
@@ -482,6 +493,16 @@ def test_a_round_of_restarts_that_broke_is_tried_again(settled: Stage) -> None:
     assert settled.restarts == 2
 
 
+def test_a_round_of_restarts_that_finds_no_room_for_a_process_is_tried_again(settled: Stage) -> None:
+    change(settled)
+    settled.host.has_room = False
+    settled.advance(2.1)
+    assert (settled.texts[-1], settled.restarts) == ("no process can be started: out of room", 0)
+    settled.host.has_room = True
+    settled.advance(120.1)
+    assert settled.restarts == 1
+
+
 def test_passes_go_on_while_units_restart(settled: Stage) -> None:
     change(settled)
     settled.advance(2.1)
@@ -580,6 +601,21 @@ def test_a_look_that_breaks_is_said_once_and_what_was_found_stands(looking: Stag
         looking.lose_look()
     assert looking.texts.count("doctor's look broke: its process ended without a report") == 1
     assert looking.host.found[-1] == Inspected((STALE_SPEC,), ("SB-E401",))
+
+
+def test_a_look_that_finds_no_room_for_a_process_is_said_and_comes_after_the_next_pass(looking: Stage) -> None:
+    looking.end_look(STALE_SPEC)
+    looking.advance(600.0)
+    looking.end_pass(make_state())
+    looking.host.has_room = False
+    looking.advance(10.1)
+    assert looking.texts[-1] == "doctor does not look: no process can be started: out of room"
+    looking.host.has_room = True
+    looks = len(looking.host.looks)
+    looking.advance(600.0)
+    looking.end_pass(make_state())
+    looking.advance(10.1)
+    assert len(looking.host.looks) == looks + 1
 
 
 def test_a_look_that_hangs_is_given_up_and_passes_go_on(looking: Stage) -> None:

@@ -88,6 +88,7 @@ def start_inspection(machine: HostMachine, loaded: Loaded, root: str) -> child.C
     """doctor's look in a process of its own; its last line is an Inspected."""
 
     def work() -> "Inspected":
+        child.be_the_first_to_go()  # it reads whatever is on the host, and nobody waits for it
         from sriov_bootstrap.commands.doctor import look
         from sriov_bootstrap.core.doctor.finding import inspected, load_inspected
 

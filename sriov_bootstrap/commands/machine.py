@@ -26,20 +26,24 @@ from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.edges.locks import Locks
+from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
-from sriov_bootstrap.errors import BusyError, StuckError, UnitError
+from sriov_bootstrap.errors import BusyError, SriovBootstrapError, StuckError, UnitError
 
 if TYPE_CHECKING:
     from sriov_bootstrap.commands.privileges import Privileges
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
 
-LOCK_FILE = "run/lock/sriov-bootstrap.lock"
-RESTART_LOCK_FILE = "run/sriov-bootstrap/restart.lock"
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
 JAM_POLL_SECONDS = 0.2
+
+
+def require_root(what: str, root: str = "") -> None:
+    """Ends who may not do it before anything of theirs is left behind: a lock, a folder, half a pass."""
+    if os.geteuid() not in {0, os.stat(f"{root}/").st_uid}:
+        raise SriovBootstrapError(f"{what} changes the machine, and you are not root", hint="run as root")
 
 
 class HostMachine:
@@ -169,7 +173,7 @@ class HostMachine:
     @contextlib.contextmanager
     def pass_lock(self) -> Iterator[None]:
         """One pass at a time, and never beside a write that an earlier pass may still bring to a good end."""
-        with self.locks.locked(LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say):
+        with self.locks.locked(PASS_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say):
             deadline = self.monotonic() + LOCK_SECONDS
             while (jam := self.locks.read_jam(self.monotonic())) and not jam.is_overdue:
                 if self.monotonic() > deadline:  # a writer that found no room to say how long it may take
@@ -180,7 +184,7 @@ class HostMachine:
 
     def restart_lock(self) -> contextlib.AbstractContextManager[None]:
         """One round of restarts at a time."""
-        return self.locks.locked(RESTART_LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say)
+        return self.locks.locked(RESTART_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say)
 
     # -- what is done --
 
@@ -205,8 +209,11 @@ class HostMachine:
         return self._privileges.reload(action.driver, timeout_seconds=timeout_seconds)
 
     def write_file(self, action: WriteFile) -> None:
-        """See apply.Kernel."""
-        self.files.write_file(action.path, action.text)
+        """See apply.Kernel. What modprobe obeys is written by whoever may reload."""
+        if self.procfs.is_root_without(CAP_SYS_MODULE):
+            self._privileges.write_modprobe(action.path)
+        else:
+            self.files.write_file(action.path, action.text)
 
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
         """Says to whoever meets the write lock that this process begins `action` now."""

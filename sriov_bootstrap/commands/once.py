@@ -6,7 +6,7 @@ import time
 import msgspec
 
 from sriov_bootstrap.commands import jobs
-from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
@@ -20,6 +20,8 @@ BUS_TRIES = 3
 
 def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: bool, root: str = "") -> int:
     """The manual reapply. Prints what it did, or with `dry_run` what it would do."""
+    if not dry_run:
+        require_root("--once", root)
     say = progress_printer()
     machine = HostMachine(root=root, config_paths=config_paths, say=say)
     loaded = load_config(machine, None)

@@ -3,7 +3,7 @@
 import msgspec
 
 from sriov_bootstrap.commands.consent import has_consent
-from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.commands.once import print_plan, print_report, restart_all
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.followup import FollowUpReport
@@ -18,6 +18,8 @@ def release(
     config_paths: tuple[str, ...], pci_address: str, *, dry_run: bool, force: bool, as_json: bool, root: str = ""
 ) -> int:
     """0 when no VF is left, 3 when they are in use or the kernel did not take them away."""
+    if not dry_run:
+        require_root("release", root)
     machine = HostMachine(root=root, config_paths=config_paths, say=progress_printer())
     address = understood(pci_address)
     loaded = load_config(machine, None)

@@ -59,11 +59,11 @@ def _of_max_vfs(wish: DesiredPf) -> Wish | None:
     return Wish(wish, wish.pf, wish.target)
 
 
-def due_reload(plans: Iterable[Plan], driver: str) -> ReloadDriver | Verdict:
-    """The reload of this driver, if it is the very next step; else why it is not."""
+def due_step(plans: Iterable[Plan], driver: str) -> WriteFile | ReloadDriver | Verdict:
+    """The file or the reload of this driver, if that is the very next step; else why it is not."""
     plans = tuple(plan for plan in plans if plan.desired.pf and plan.desired.pf.driver == driver)
     for plan in plans:
-        if plan.actions and isinstance(plan.actions[0], ReloadDriver):
+        if plan.actions and isinstance(plan.actions[0], WriteFile | ReloadDriver):
             return plan.actions[0]
     hint = "sriov-bootstrap --once --dry-run shows what is to be done"
     nothing = Verdict(Reason.RELOAD_REQUIRED, f"the config asks for no reload of {driver} now", hint)

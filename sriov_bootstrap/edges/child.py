@@ -22,6 +22,7 @@ Waiting = Callable[[float], None]
 CRASH = b"!"  # first byte of the line that carries a traceback; JSON never begins with it
 COMMAND_SECONDS = 30.0
 SAY_SECONDS = 2.0
+OOM_SCORE_ADJ = "500"  # proc_pid_oom_score_adj(5): as if it had half of the unit's memory
 
 
 class Child(Struct, frozen=True):
@@ -43,10 +44,16 @@ def start(work: Work, *, keep: Iterable[int] = ()) -> Child:
     """Runs `work(send)` in a process of its own; each `send(line)` reaches the parent as a line of Child.fd.
 
     It keeps no file of ours open but `keep`: a process that is left behind must not hold a terminal, a pipe to ssh or
-    the port of the metrics.
+    the port of the metrics. SriovBootstrapError where there is no room for one more.
     """
     read_end, write_end = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:  # EAGAIN, ENOMEM: fork(2)
+        os.close(read_end)
+        os.close(write_end)
+        hint = "see TasksMax= and MemoryMax= of the unit, and whether the host has memory"
+        raise SriovBootstrapError(f"no process can be started: {error.strerror}", hint=hint) from error
     if pid == 0:
         _become_child(work, write_end, {write_end, *keep})
     os.close(write_end)
@@ -127,6 +134,12 @@ def end(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGKILL)
         reap(pid, timeout_seconds=1.0)
+
+
+def be_the_first_to_go() -> None:
+    """For who may be lost at any time: of all that share our unit's memory the kernel ends this process first."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(OOM_SCORE_ADJ)
 
 
 def reap(pid: int, *, timeout_seconds: float) -> bool:

@@ -24,8 +24,7 @@ class Files:
         self._below = Below(root)
         self._config_paths = config_paths
         self._run = "/run/sriov-bootstrap"
-        self._state = f"{self._run}/state.json"
-        self._findings = f"{self._run}/findings.json"
+        self._folder = f"{self._run}/state"  # what alone the service may write of all that is in /run
 
     def read_config(self) -> tuple[ConfigFile, ...]:
         """Every config file, lowest folder first."""
@@ -66,35 +65,39 @@ class Files:
 
     def read_state(self) -> bytes:
         """state.json, b"" if it cannot be read."""
-        return self._read_own(self._state)
+        return self._read_own(self._newest("state.json"))
 
     def save_state(self, data: bytes) -> str:
         """Why state.json could not be saved, "" when it was."""
+        path = f"{self._folder}/state.json"
         try:
-            replace_file(self._state, data, root=self._root, make=True)
+            replace_file(path, data, root=self._root, make=True)
+            earlier = self._written_at(f"{self._run}/state.json")
+            if earlier >= self._written_at(path):  # the clock was set back since
+                os.utime(f"{self._root}{path}", ns=(earlier + 1, earlier + 1))
         except (OSError, LinkError) as error:
-            path, why = f"{self._root}{self._state}", _why(error)
+            path, why = f"{self._root}{path}", _why(error)
             return f"{path} could not be saved: {why}: a restart of the service forgets what it counted"
         return ""
 
     def read_findings(self) -> bytes:
         """findings.json, b"" if it cannot be read."""
-        return self._read_own(self._findings)
+        return self._read_own(self._newest("findings.json"))
 
     def save_findings(self, data: bytes) -> None:
         """Replaces it. Where that fails nobody but status and the textfile knows less."""
         with contextlib.suppress(OSError, LinkError):
-            replace_file(self._findings, data, root=self._root, make=True)
+            replace_file(f"{self._folder}/findings.json", data, root=self._root, make=True)
 
-    def forget_answer(self, name: str) -> None:
-        """Takes an earlier answer of a helper unit away: it must not pass for the next one. Raises SysfsError."""
-        path = f"{self._run}/{name}.answer"
+    def _newest(self, name: str) -> str:
+        """Version 0.1.0 has it one folder above: that counts until we write, and after a way back to it."""
+        return max(f"{self._folder}/{name}", f"{self._run}/{name}", key=self._written_at)
+
+    def _written_at(self, path: str) -> int:
         try:
-            remove_file(path, root=self._root)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise SysfsError(f"{self._root}{path}: {error.strerror}", errno=error.errno or 0) from error
+            return os.stat(f"{self._root}{path}").st_mtime_ns
+        except OSError:
+            return 0
 
     def read_answer(self, name: str) -> bytes:
         """What a helper unit has answered, b"" if nothing."""

@@ -227,7 +227,7 @@ def test_state_comes_back_after_a_restart_and_not_after_a_boot(tree: HostTree, m
 
 
 def test_state_that_could_not_be_saved_is_remembered_by_its_process(tree: HostTree, machine: HostMachine) -> None:
-    (tree.root / "run/sriov-bootstrap/state.json").mkdir(parents=True)
+    (tree.root / "run/sriov-bootstrap/state/state.json").mkdir(parents=True)
     state = State(boot_id="b007", last_success_at=7.0)
     assert "could not be saved" in machine.save_state(state)
     assert machine.has_unsaved_state

@@ -161,7 +161,7 @@ def test_json_is_the_whole_report(tree: HostTree, shell: Shell) -> None:
 def test_state_that_cannot_be_saved_is_said_and_the_work_is_done(tree: HostTree, shell: Shell) -> None:
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4))
-    (tree.root / "run/sriov-bootstrap/state.json").mkdir(parents=True)
+    (tree.root / "run/sriov-bootstrap/state/state.json").mkdir(parents=True)
     code, out, err = shell.run("--once")
     assert (code, out.splitlines()[-1]) == (0, "as desired, nothing changed")
     assert "state.json could not be saved: Is a directory" in err

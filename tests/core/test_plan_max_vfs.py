@@ -24,7 +24,7 @@ from sriov_bootstrap.core.plan import (
     Verdict,
     WriteFile,
 )
-from sriov_bootstrap.core.plan_max_vfs import due_reload, make_plans
+from sriov_bootstrap.core.plan_max_vfs import due_step, make_plans
 
 PATH = "/etc/modprobe.d/sriov-bootstrap-igb.conf"
 TEXT = '# Written by sriov-bootstrap (method = "max_vfs"); changes here are replaced.\noptions igb max_vfs=4\n'
@@ -290,15 +290,19 @@ NOT_NOW = Verdict(
     [
         pytest.param((Plan(wish(A), (RELOAD,)),), RELOAD, id="the next step"),
         pytest.param((Plan(wish(B), carrier=PF), Plan(wish(A), (RELOAD_BOTH,))), RELOAD_BOTH, id="for another PF, too"),
-        pytest.param((Plan(wish(A), (FILE, RELOAD)),), NOT_NOW, id="something has to come first"),
-        pytest.param((Plan(wish(A), (FILE,), NO_RELOAD),), NO_RELOAD, id="not allowed: why not"),
+        pytest.param((Plan(wish(A), (FILE, RELOAD)),), FILE, id="the file comes first"),
+        pytest.param(
+            (Plan(wish(A), (SetAutoprobe(PF, enabled=False), RELOAD)),), NOT_NOW, id="something else has to come first"
+        ),
+        pytest.param((Plan(wish(A), (FILE,), NO_RELOAD),), FILE, id="the file, where no reload is allowed"),
+        pytest.param((Plan(wish(A), (), NO_RELOAD),), NO_RELOAD, id="not allowed: why not"),
         pytest.param((Plan(wish(A4)),), NOT_NOW, id="all is as desired"),
         pytest.param((Plan(wish(make_pf(driver="ixgbe")), (RELOAD,)),), NOT_NOW, id="of another driver"),
         pytest.param((Plan(replace(wish(A), pf=None)),), NOT_NOW, id="no PF"),
         pytest.param((), NOT_NOW, id="no rule"),
     ],
 )
-def test_a_reload_is_due_when_it_is_the_very_next_step(
-    plans: tuple[Plan, ...], expected: ReloadDriver | Verdict
+def test_a_file_or_a_reload_is_due_when_it_is_the_very_next_step(
+    plans: tuple[Plan, ...], expected: WriteFile | ReloadDriver | Verdict
 ) -> None:
-    assert due_reload(plans, "igb") == expected
+    assert due_step(plans, "igb") == expected

@@ -1,6 +1,7 @@
 import errno
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.errors import LinkError, SriovBootstrapError, SysfsError
 
 ETC, USR, RUN = "etc/sriov-bootstrap", "usr/lib/sriov-bootstrap", "run/sriov-bootstrap"
+STATE = f"{RUN}/state"
 NOBODY = 65534
 
 
@@ -189,7 +191,7 @@ def test_state_comes_back_as_it_was_saved(tmp_path: Path, files: Files) -> None:
     assert files.save_state(b"{}") == ""
     assert files.save_state(b'{"format":1}') == ""
     assert files.read_state() == b'{"format":1}'
-    assert [path.name for path in (tmp_path / RUN).iterdir()] == ["state.json"]
+    assert [path.name for path in (tmp_path / STATE).iterdir()] == ["state.json"]
 
 
 def test_state_is_readable_for_everybody_whatever_the_umask(tmp_path: Path, files: Files) -> None:
@@ -198,21 +200,46 @@ def test_state_is_readable_for_everybody_whatever_the_umask(tmp_path: Path, file
         files.save_state(b"{}")
     finally:
         os.umask(before)
-    assert (tmp_path / RUN / "state.json").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / STATE / "state.json").stat().st_mode & 0o777 == 0o644
 
 
 def test_state_that_cannot_be_saved_says_why_and_what_it_costs(tmp_path: Path, files: Files) -> None:
     write(tmp_path / "run")
-    path = f"{tmp_path}/{RUN}/state.json"
+    path = f"{tmp_path}/{STATE}/state.json"
     assert files.save_state(b"{}") == (
         f"{path} could not be saved: Not a directory: a restart of the service forgets what it counted"
     )
 
 
 def test_a_failed_replacement_leaves_the_old_file_and_no_other(tmp_path: Path, files: Files) -> None:
-    (tmp_path / RUN / "state.json/old").mkdir(parents=True)
+    (tmp_path / STATE / "state.json/old").mkdir(parents=True)
     assert "Is a directory" in files.save_state(b"{}")
-    assert [path.name for path in (tmp_path / RUN).iterdir()] == ["state.json"]
+    assert [path.name for path in (tmp_path / STATE).iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_nobody_but_root_makes_files_beside_the_state(tmp_path: Path, files: Files, umask: int) -> None:
+    (tmp_path / "run").mkdir()
+    before = os.umask(umask)
+    try:
+        files.save_state(b"{}")
+    finally:
+        os.umask(before)
+    assert [(tmp_path / one).stat().st_mode & 0o022 for one in (RUN, STATE)] == [0, 0]
+
+
+def test_what_the_version_before_knew_counts_until_we_write_and_after_a_way_back(tmp_path: Path, files: Files) -> None:
+    earlier = write(tmp_path / RUN / "state.json", b"of 0.1.0")
+    write(tmp_path / RUN / "findings.json", b"found by 0.1.0")
+    assert (files.read_state(), files.read_findings()) == (b"of 0.1.0", b"found by 0.1.0")
+    assert files.save_state(b"ours") == ""
+    assert files.read_state() == b"ours"
+    earlier.write_bytes(b"of a downgrade")
+    os.utime(earlier, (time.time() + 1, time.time() + 1))
+    assert files.read_state() == b"of a downgrade"
+    assert files.save_state(b"ours again") == ""  # also where the clock was set back since
+    assert files.read_state() == b"ours again"
+    assert earlier.read_bytes() == b"of a downgrade"
 
 
 def test_a_file_is_replaced_below_the_root(tmp_path: Path, files: Files) -> None:
@@ -230,19 +257,10 @@ def test_a_file_that_cannot_be_written_fails_with_its_errno(tmp_path: Path, file
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_answer_is_read_once(tmp_path: Path, files: Files) -> None:
-    files.forget_answer("holders")
+def test_an_answer_is_read_where_root_alone_makes_files(tmp_path: Path, files: Files) -> None:
     assert files.read_answer("holders") == b""
     write(tmp_path / RUN / "holders.answer", b"{}")
     assert files.read_answer("holders") == b"{}"
-    files.forget_answer("holders")
-    assert files.read_answer("holders") == b""
-
-
-def test_an_answer_that_cannot_be_taken_away_passes_for_no_other(tmp_path: Path, files: Files) -> None:
-    (tmp_path / RUN / "holders.answer").mkdir(parents=True)
-    with pytest.raises(SysfsError, match=r"holders\.answer: Is a directory"):
-        files.forget_answer("holders")
 
 
 def test_the_kill_switch_is_a_file(tmp_path: Path, files: Files) -> None:
