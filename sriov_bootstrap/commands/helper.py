@@ -7,14 +7,13 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from sriov_bootstrap.commands import answers
 from sriov_bootstrap.core.plan import ReloadDriver, reload_deadline_seconds
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError
+from sriov_bootstrap.printable import printable, to_json
 
 if TYPE_CHECKING:
     from sriov_bootstrap.commands.machine import HostMachine
@@ -36,10 +35,10 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
             raise ConfigError(
                 (f"helper: cannot do {' '.join(words)!r}",), hint="it is for the units of sriov-bootstrap"
             )
-    print(msgspec.json.encode(told).decode())
+    print(to_json(told).decode())
     if isinstance(told, answers.Ended | answers.Looked):
         return ExitCode.OK
-    sys.stderr.write(f"sriov-bootstrap: {getattr(told, 'message', told)}\n")
+    sys.stderr.write(f"sriov-bootstrap: {printable(str(getattr(told, 'message', told)))}\n")
     return ExitCode.ERROR
 
 

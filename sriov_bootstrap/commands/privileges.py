@@ -13,6 +13,7 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError, SysfsError
+from sriov_bootstrap.printable import one_line, shell_quoted
 
 Run = Callable[..., child.Completed]
 
@@ -67,5 +68,5 @@ class Privileges:
             )
             if line := self._files.read_answer(answer).strip():
                 return answers.understood(line, unit)
-            said = completed.stderr.decode(errors="replace").strip() or "it ended without an answer"
-        raise SysfsError(f"{unit}: {said.splitlines()[0]}", hint=f"see journalctl -u {unit}")
+            said = one_line(completed.stderr) or "it ended without an answer"
+        raise SysfsError(f"{unit}: {said}", hint=f"see journalctl -u {shell_quoted(unit)}")

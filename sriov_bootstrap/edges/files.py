@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 from sriov_bootstrap.errors import SriovBootstrapError, SysfsError
+from sriov_bootstrap.printable import shell_quoted
 
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 MAX_LINKS = 40  # as the kernel's own (include/linux/namei.h)
@@ -229,10 +230,11 @@ def _distrust_folders(path: str) -> str:
     for folder in _folders_on_the_way(os.path.abspath(path)):
         status = os.stat(folder)
         if status.st_uid not in {0, os.geteuid()}:
-            return f"is in {folder}, which belongs to user {status.st_uid}, who could replace it: chown root {folder}"
+            who = f"user {status.st_uid}, who could replace it: chown root {shell_quoted(folder)}"
+            return f"is in {folder}, which belongs to {who}"
         is_open = status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0)
         if is_open and not status.st_mode & stat.S_ISVTX:  # sticky as /tmp: nobody replaces what is another's
-            return f"is in {folder}, where others than root could replace it: chmod go-w {folder}"
+            return f"is in {folder}, where others than root could replace it: chmod go-w {shell_quoted(folder)}"
     return ""
 
 

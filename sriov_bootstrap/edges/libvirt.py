@@ -3,6 +3,7 @@
 import os
 
 from sriov_bootstrap.core.users import Owner, Owners
+from sriov_bootstrap.printable import printable
 
 # Where persistent domains lie: on a host (EDPM and TripleO give their containers that folder), in the volume that
 # kolla-ansible gives its container (docker, podman), and in Sunbeam's snap.
@@ -26,7 +27,7 @@ def read_owners(root: str = "", *, shut_off: bool) -> Owners:
     for folder in (*(PERSISTENT if shut_off else ()), *RUNNING):
         for path in _domain_files(f"{root}/{folder}", problems):
             owners |= _owned(path, problems)
-    return Owners(owners, problems[0] if problems else "")
+    return Owners(owners, printable(problems[0]) if problems else "")
 
 
 def _owned(path: str, problems: list[str]) -> dict[str, Owner]:

@@ -8,6 +8,7 @@ from sriov_bootstrap.core.doctor.logical_lines import logical_lines
 from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries
 from sriov_bootstrap.core.doctor.masters.shell import FILE, UNKNOWN, Write, writes
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
+from sriov_bootstrap.printable import shell_quoted
 
 NETDEV = re.compile(r"/sys/class/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
 PCI = re.compile(r"/sys/(?:bus/pci/(?:devices|drivers/[^/]+)|devices/pci\S*?)/([^/]+)/sriov_numvfs")
@@ -101,7 +102,7 @@ def _remedy(source: Source, line: int, text: str) -> str:
     if WORDS_OF_A_BLOCK.search(text) or source.text.split("\n")[line - 1 :][:1] != [text]:
         done = f"take the command out of {what} with an editor"
     else:
-        done = f"delete {what}: sed -i {line}d {source.path}"
+        done = f"delete {what}: sed -i {line}d {shell_quoted(source.path)}"
     return f"{done} (run by {source.caller})" if source.caller else done
 
 
@@ -132,9 +133,8 @@ def _unit_remedy(source: Source) -> str:
     executed = [one for one in entries(source) if one.section == "Service" and one.key.startswith("Exec")]
     if source.folder.endswith(".d") or any(FILE not in one.value for one in executed):
         return f"take the command out of {source.path}, then: systemctl daemon-reload"
-    return (
-        f"systemctl disable {source.name} (without --now: an ExecStop= of it may destroy VFs), and remove {source.path}"
-    )
+    unit = shell_quoted(source.name)
+    return f"systemctl disable {unit} (without --now: an ExecStop= of it may destroy VFs), and remove {source.path}"
 
 
 def _commands(source: Source, wanted: frozenset[str]) -> Iterator[tuple[Entry, str]]:
