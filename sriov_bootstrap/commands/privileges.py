@@ -69,4 +69,4 @@ class Privileges:
             if line := self._files.read_answer(answer).strip():
                 return answers.understood(line, unit)
             said = one_line(completed.stderr) or "it ended without an answer"
-        raise SysfsError(f"{unit}: {said}", hint=f"see journalctl -u {shell_quoted(unit)}")
+        raise SysfsError(f"{unit}: {said.partition(' | ')[0]}", hint=f"see journalctl -u {shell_quoted(unit)}")
