@@ -15,6 +15,7 @@ from sriov_bootstrap.core import events, followup
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.inspecting import Inspection
@@ -85,7 +86,7 @@ class Daemon:
         self._pass = Running(self._first, self._on_pass_end, clock=self._clock)
         self._poke()  # the first pass began before the listener: what came in between is looked at after it
         wait = self._loaded.config.boot.wait_for_pf_seconds
-        self._host.notify(f"STATUS=first pass\nEXTEND_TIMEOUT_USEC={int((wait + 30) * 1e6)}")
+        self._host.notify((Notice.STATUS, "first pass"), (Notice.EXTEND_TIMEOUT_USEC, int((wait + 30) * 1e6)))
         interval = self._host.watchdog_seconds()
         self._ping_at = self._began + interval if interval else NEVER
         while not self._is_stopping:
@@ -98,7 +99,8 @@ class Daemon:
     async def _step(self, now: float, interval: float | None) -> None:
         """Starts whatever is due."""
         if not self._is_ready and self._may_be_ready(now):
-            self._is_ready = self._host.notify(f"READY=1\nSTATUS={self._status()}")
+            self._is_ready = self._host.notify((Notice.READY, 1))  # alone: the boot waits for it
+            self._host.notify((Notice.STATUS, self._status()))
         self._end_silent(now)
         if self._pass is None and now >= self._next_pass_at():
             self._start_pass(now)
@@ -111,7 +113,7 @@ class Daemon:
             if now >= self._binding.due_at:
                 await self._bind(now)
         if interval and now >= self._ping_at and self._is_progressing(now):
-            self._host.notify("WATCHDOG=1")
+            self._host.notify((Notice.WATCHDOG, 1))
             self._ping_at = now + interval
 
     def _seconds_to_next(self) -> float | None:
@@ -285,8 +287,8 @@ class Daemon:
 
     def _on_reload(self) -> None:
         if self._is_ready:  # before that it would pass for the READY=1 that the boot waits for
-            self._host.notify(f"RELOADING=1\nMONOTONIC_USEC={int(self._clock() * 1e6)}")
-            self._is_ready = self._host.notify("READY=1")
+            self._host.notify((Notice.RELOADING, 1), (Notice.MONOTONIC_USEC, int(self._clock() * 1e6)))
+            self._is_ready = self._host.notify((Notice.READY, 1))
         self._poke()
 
     def _on_stop(self) -> None:
@@ -308,7 +310,7 @@ class Daemon:
         if self._is_stale:
             self._is_stale = False
             self._host.publish(self._state, self._loaded, self._inspection.latest)
-            self._host.notify(f"STATUS={self._status()}")
+            self._host.notify((Notice.STATUS, self._status()))
         self._binding.want(self._loaded.config.metrics, now=self._clock())
 
     def _say(self, level: Level, text: str, hint: str) -> None:
@@ -316,7 +318,7 @@ class Daemon:
 
     async def _stop(self) -> None:
         """Lets a pass that is about to end do so; one that is not goes on by itself: it keeps what it has begun."""
-        self._host.notify("STOPPING=1")
+        self._host.notify((Notice.STOPPING, 1))
         self._inspection.stop()
         await self._binding.close()
         deadline = self._clock() + STOP_SECONDS

@@ -23,6 +23,7 @@ from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.printable import printable
 
 MAX_ROUNDS = 3  # a plan that went stale is made anew, but not for ever against somebody who keeps writing
 
@@ -51,8 +52,8 @@ class Machine(execute.Machine, Protocol):
     def read_module(self, driver: str) -> ModuleFacts:
         """Of a driver whose rule says max_vfs."""
 
-    def default_route_netdevs(self) -> frozenset[str]:
-        """The netdevs that default routes leave through."""
+    def default_routes(self) -> facts.Routes:
+        """Where the default routes leave."""
 
     def load_state(self) -> tuple[State, str]:
         """state.json and a note about what was wrong with it."""
@@ -122,7 +123,7 @@ def load_config(machine: Machine, last_good: Config | None) -> Loaded:
     Raises ConfigError when they are broken and there is nothing to fall back to.
     """
     files = decode.effective(machine.read_config())
-    names = tuple(file.path for file in files)
+    names = tuple(printable(file.path) for file in files)
     checksums = tuple(file.checksum for file in files)
     if last_good and last_good.pf and not files:
         vanished = "every config file is gone, the last good one stays in force: restart the service if that is meant"
@@ -155,7 +156,7 @@ def decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: St
         pfs=pfs,
         jam=machine.read_jam(),
         modules={driver: machine.read_module(driver) for driver in drivers if is_module_name(driver)},
-        default_route_netdevs=machine.default_route_netdevs() if drivers else frozenset(),
+        routes=machine.default_routes() if drivers else facts.Routes(),
         autoprobe_off_by_us=frozenset(saved.autoprobe_off),
         short=saved.short,
         force=force,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from builders import make_pf, vf_address
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -59,7 +59,7 @@ class FakeMachine:
         self.jam: Jam | None = None
         self.failures: dict[str, list[int | str]] = {}
         self.texts: dict[str, str] = {}
-        self.routes: frozenset[str] = frozenset()
+        self.routes = Routes()
         self.has_vf_driver = True
         self.save_problem = ""
         self.saved: list[State] = []
@@ -145,7 +145,7 @@ class FakeMachine:
         self.reads.append(f"module {driver}")
         return ModuleFacts(self.texts.get(modprobe_path(driver), ""), has_max_vfs=True)
 
-    def default_route_netdevs(self) -> frozenset[str]:
+    def default_routes(self) -> Routes:
         """As the test left them."""
         return self.routes
 

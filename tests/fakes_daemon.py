@@ -17,6 +17,7 @@ from sriov_bootstrap.core.config import Config, Metrics
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected, inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
@@ -211,9 +212,9 @@ class FakeHost:
     def emit(self, lines: Iterable[Event]) -> None:
         self.logged += lines
 
-    def notify(self, text: str) -> bool:
+    def notify(self, *notices: tuple[Notice, str | int]) -> bool:
         if self.systemd_listens:
-            self.notified.append(text)
+            self.notified.append("\n".join(f"{variable}={value}" for variable, value in notices))
         return self.systemd_listens
 
     def watchdog_seconds(self) -> float | None:

@@ -22,7 +22,7 @@ from sriov_bootstrap.core import state
 from sriov_bootstrap.core.config import Config, Match, VfDriver
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.domains import parse_domain
-from sriov_bootstrap.core.facts import RawPf
+from sriov_bootstrap.core.facts import RawPf, Routes
 from sriov_bootstrap.core.followup import UnitState
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.users import Owner
@@ -207,14 +207,13 @@ def test_any_sysfs_is_written_or_says_why_not(host: HostTree, number: bytes | No
     target=names,
 )
 def test_any_proc_is_understood(host: HostTree, contents: dict[str, bytes | None], routes: bytes, target: str) -> None:
-    (host.root / "proc/net").mkdir(exist_ok=True)
     with spoilt_files(host.root / "proc", {**contents, "net/route": routes, "net/ipv6_route": routes}):
         link = host.root / "proc/4711/fd/9"
         link.unlink(missing_ok=True)
         link.symlink_to(f"/vfio/{target}")
         procfs = Procfs(f"{host.root}/proc")
         assert "/dev/vfio/17" in procfs.holders().by_device
-        assert isinstance(procfs.default_route_netdevs(), frozenset)
+        assert isinstance(procfs.default_routes(), Routes)
         assert isinstance(procfs.has_udevd(), bool)
         assert isinstance(procfs.boot_id(), str)
         assert isinstance(procfs.kernel_command_line(), tuple)

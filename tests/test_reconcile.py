@@ -10,6 +10,7 @@ from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.facts import Routes
 from sriov_bootstrap.core.plan import Reason, SetNumVfs
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart
@@ -434,7 +435,7 @@ def test_max_vfs_reloads_nothing_while_a_sibling_has_no_such_rule() -> None:
 
 def test_max_vfs_reloads_nothing_under_the_default_route() -> None:
     machine = two_pfs()
-    machine.routes = frozenset({"ens1f1"})
+    machine.routes = Routes(frozenset({"ens1f1"}))
     assert verdicts(a_pass(machine, MODULE)) == [degraded(Reason.RELOAD_REQUIRED)] * 2
     assert machine.writes == [FILE]
 

@@ -15,6 +15,7 @@ from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError
+from sriov_bootstrap.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
     print(stamped(told, began_at).decode(), end="")
     if isinstance(told, answers.Ended | answers.Looked):
         return ExitCode.OK
-    sys.stderr.write(f"sriov-bootstrap: {getattr(told, 'message', told)}\n")
+    sys.stderr.write(f"sriov-bootstrap: {printable(str(getattr(told, 'message', told)))}\n")
     return ExitCode.ERROR
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Links, RawPf, leaving_users
+from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -30,6 +30,7 @@ from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.errors import BusyError, SriovBootstrapError, StuckError, UnitError
+from sriov_bootstrap.printable import to_json
 
 if TYPE_CHECKING:
     from sriov_bootstrap.commands.privileges import Privileges
@@ -107,9 +108,9 @@ class HostMachine:
         """A driver's module."""
         return self._kmod.read_module(driver)
 
-    def default_route_netdevs(self) -> frozenset[str]:
+    def default_routes(self) -> Routes:
         """Where the default routes leave."""
-        return self.procfs.default_route_netdevs()
+        return self.procfs.default_routes().among(self._sysfs.netdevs())
 
     @property
     def _privileges(self) -> "Privileges":
@@ -234,7 +235,7 @@ class HostMachine:
         def write(send: child.Send) -> None:
             self.say = lambda _: None  # whoever listened to us is out of reach: no file is open here but the lock
             self.note_writer(lock, action, timeout_seconds)
-            send(msgspec.json.encode(answers.answer(lambda: answers.Ended(work() or Outcome.CHANGED))))
+            send(to_json(answers.answer(lambda: answers.Ended(work() or Outcome.CHANGED))))
 
         def waiting(passed: float) -> None:
             self.say(f"{action.pci_address}: {action}: {passed:.0f} s so far")

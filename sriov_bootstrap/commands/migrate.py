@@ -14,6 +14,7 @@ from sriov_bootstrap.core.render import render
 from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.printable import printable
 from sriov_bootstrap.reconcile import load_config, read_facts
 
 
@@ -37,5 +38,5 @@ def print_migration(config_paths: tuple[str, ...], *, root: str = "") -> int:
     print(render(read_template("migrate.toml.j2"), context), end="")
     unseen = tuple(dict.fromkeys((*survey.unseen, *notes)))
     for text in bounded(Diagnosis(unseen=unseen)).unseen:
-        sys.stderr.write(f"not seen: {text}\n")
+        sys.stderr.write(f"not seen: {printable(text)}\n")
     return ExitCode.OK

@@ -12,6 +12,7 @@ from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.errors import ExitCode, StuckError, UnitError
+from sriov_bootstrap.printable import printable, to_json
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
@@ -35,7 +36,7 @@ def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: 
     follow_up = restart_all(machine, loaded) if machine.has_pending_restart else FollowUpReport()
     say("")
     if as_json:
-        print(msgspec.json.encode({"report": report, "restarts": follow_up}).decode())
+        print(to_json({"report": report, "restarts": follow_up}).decode())
     else:
         print_report(report, follow_up)
     return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
@@ -74,7 +75,7 @@ def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
         ending = "" if unit.outcome is UnitOutcome.DONE else f": {unit.words}"
         print(f"{unit.unit}: restart {unit.outcome}{ending}")
     for problem in (*report.notes, *([f"restarts stay pending: {follow_up.problem}"] if follow_up.problem else [])):
-        sys.stderr.write(f"sriov-bootstrap: {problem}\n")
+        sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
     if report.pfs:
         print(_summary(report))
 
@@ -100,7 +101,7 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
     units, problem = _units(machine, loaded) if changing else ((), "")
     machine.say("")
     if as_json:
-        print(msgspec.json.encode({"report": report, "would_restart": units, "problem": problem}).decode())
+        print(to_json({"report": report, "would_restart": units, "problem": problem}).decode())
         return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
     if not report.pfs:
         print(NOTHING_TO_DO)
@@ -114,7 +115,7 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
     for unit in units:
         print(f"{unit} would restart")
     for note in report.notes:
-        sys.stderr.write(f"sriov-bootstrap: {note}\n")
+        sys.stderr.write(f"sriov-bootstrap: {printable(note)}\n")
     if problem:
         sys.stderr.write(f"sriov-bootstrap: the units that would restart are unknown: {problem}\n")
     print("dry run: nothing was changed")

@@ -16,6 +16,7 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError, SysfsError
+from sriov_bootstrap.printable import one_line, shell_quoted, to_json
 
 Run = Callable[..., child.Completed]
 
@@ -33,7 +34,7 @@ class Stamped(Struct):
 
 def stamped(told: answers.Answer, began_at: float) -> bytes:
     """The answer of a helper, a line."""
-    return msgspec.json.encode({**msgspec.to_builtins(told), "began_at": began_at}) + b"\n"
+    return to_json({**msgspec.to_builtins(told), "began_at": began_at}) + b"\n"
 
 
 class Privileges:
@@ -88,8 +89,8 @@ class Privileges:
             line = self._files.read_answer(answer)
             if line.endswith(b"\n") and _began_at(line) >= asked_at:
                 return answers.understood(line, unit)
-            said = completed.stderr.decode(errors="replace").strip() or "it ended without an answer"
-        raise SysfsError(f"{unit}: {said.splitlines()[0]}", hint=f"see journalctl -u {unit}")
+            said = one_line(completed.stderr) or "it ended without an answer"
+        raise SysfsError(f"{unit}: {said.partition(' | ')[0]}", hint=f"see journalctl -u {shell_quoted(unit)}")
 
 
 def _began_at(line: bytes) -> float:

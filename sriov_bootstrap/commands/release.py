@@ -1,7 +1,5 @@
 """release: removes the VFs of a PF that are ours and that no rule asks for any more."""
 
-import msgspec
-
 from sriov_bootstrap.commands.consent import has_consent
 from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.commands.once import print_plan, print_report, restart_all
@@ -10,6 +8,7 @@ from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.release import understood
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.printable import to_json
 from sriov_bootstrap.reconcile import Mode, load_config
 from sriov_bootstrap.release import run_release
 
@@ -33,7 +32,7 @@ def release(
     follow_up = restart_all(machine, loaded) if machine.has_pending_restart else FollowUpReport()
     machine.say("")
     if as_json:
-        print(msgspec.json.encode({"report": report, "restarts": follow_up}).decode())
+        print(to_json({"report": report, "restarts": follow_up}).decode())
     elif _had_nothing(report):
         print(f"{report.pfs[0]}: nothing to do: it has no VFs")
     else:

@@ -20,7 +20,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
 
 
 class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
@@ -171,7 +171,7 @@ class Surroundings(Struct, frozen=True):
     pfs: tuple[PfFacts, ...] = ()
     jam: Jam | None = None
     modules: dict[str, ModuleFacts] = {}
-    default_route_netdevs: frozenset[str] = frozenset()
+    routes: Routes = Routes()
     autoprobe_off_by_us: frozenset[str] = frozenset()
     short: dict[str, Short] = {}
     force: bool = False
@@ -241,8 +241,9 @@ def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
 def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
         return None
-    users = "; ".join(vf.use for vf in pf.vfs_in_use)
-    message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}"
+    users = "; ".join(vf.use for vf in pf.vfs_in_use[:NAMED])
+    more = f"; and {len(pf.vfs_in_use) - NAMED} more" if len(pf.vfs_in_use) > NAMED else ""
+    message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}{more}"
     return Verdict(Reason.IN_USE, message, "it is done by itself when they are released")
 
 

@@ -30,6 +30,7 @@ from sriov_bootstrap.core.plan import (
     preparations,
     unfit,
 )
+from sriov_bootstrap.printable import shell_quoted
 
 
 class Wish(Struct, frozen=True):
@@ -131,7 +132,9 @@ def _impossible(wish: Wish, family: Sequence[Wish], around: Surroundings, module
 def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
     """Why the module may not be reloaded now, None if it may."""
     pf, driver = wish.pf, wish.pf.driver
-    hint = f"reboot, or when nothing needs the NIC: modprobe -r {driver} && modprobe {driver}"
+    hint = (
+        f"reboot, or when nothing needs the NIC: modprobe -r {shell_quoted(driver)} && modprobe {shell_quoted(driver)}"
+    )
     if not all(other.desired.rule.reload_driver for other in family):
         message = f"{pf.pci_address}: {counted(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
         return Verdict(Reason.RELOAD_REQUIRED, message, f"{hint}; reload_driver = true in the rule does it")
@@ -145,10 +148,20 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
         if users := other.vfs_in_use:
             message = f"{other.pci_address}: {users[0].use}"
             return Verdict(Reason.IN_USE, f"{message}; {driver} is not reloaded", "it is done when it is released")
-        if carried := [dev.name for dev in other.netdevs if around.default_route_netdevs & {dev.name, *dev.uppers}]:
+    return _routed(pf, around, hint) or (blocked(pf, around.jam) if around.jam else None)
+
+
+def _routed(pf: PfFacts, around: Surroundings, hint: str) -> Verdict | None:
+    """A default route through a PF of the driver, or one of which nobody knows where it leaves."""
+    driver, routes = pf.driver, around.routes
+    for other in (one for one in around.pfs if one.driver == driver):
+        if carried := [dev.name for dev in other.netdevs if routes.netdevs & {dev.name, *dev.uppers}]:
             message = f"{other.pci_address}: {carried[0]} carries the default route, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
-    return blocked(pf, around.jam) if around.jam else None
+    if routes.problem:
+        message = f"{pf.pci_address}: it cannot be told whether it carries a default route, so {driver} is not reloaded"
+        return Verdict(Reason.RELOAD_REQUIRED, f"{message}: {routes.problem}", hint)
+    return None
 
 
 def _was_tried(wish: Wish, around: Surroundings) -> bool:

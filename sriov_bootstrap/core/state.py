@@ -13,6 +13,7 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import still_ours
 from sriov_bootstrap.core.plan import Jam, ReloadDriver, SetAutoprobe, SetNumVfs, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, Result
+from sriov_bootstrap.printable import to_json
 
 FORMAT = 1
 LATE_SECONDS = 1300.0  # two safety nets: a daemon that runs has made a pass since `passed_at`
@@ -120,7 +121,7 @@ def _understood(data: bytes) -> State:
 
 def dump(saved: State) -> bytes:
     """The text of state.json."""
-    return msgspec.json.encode(saved) + b"\n"
+    return to_json(saved) + b"\n"
 
 
 def begin_write(saved: State, pci_addresses: tuple[str, ...]) -> State:

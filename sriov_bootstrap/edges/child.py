@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError
+from sriov_bootstrap.printable import one_line
 
 Send = Callable[[bytes], None]
 Work = Callable[[Send], None]
@@ -170,7 +171,8 @@ def _become_child(work: Work, write_end: int, keep: set[int]) -> None:
         except BaseException:  # noqa: BLE001 - whatever it was, the parent is told
             import traceback
 
-            _send(write_end, CRASH + " | ".join(traceback.format_exc().strip().splitlines()[-3:]).encode())
+            last_words = "\n".join(traceback.format_exc().strip().splitlines()[-3:])
+            _send(write_end, CRASH + one_line(last_words.encode(errors="surrogatepass")).encode())
     finally:
         os._exit(0)
 

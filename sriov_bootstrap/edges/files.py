@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 from sriov_bootstrap.errors import LinkError, SriovBootstrapError, SysfsError
+from sriov_bootstrap.printable import shell_quoted
 from sriov_bootstrap.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, opened
 from sriov_bootstrap.replacing import remove_file, replace_file
 
@@ -241,9 +242,10 @@ def _distrust_folders(folders: Iterable[tuple[str, os.stat_result]]) -> str:
     """The same of the folders on the way: whoever can write to one of them can put another file there."""
     for folder, status in folders:
         if is_anothers(status):
-            return f"is in {folder}, which belongs to user {status.st_uid}, who could replace it: chown root {folder}"
+            who = f"user {status.st_uid}, who could replace it: chown root {shell_quoted(folder)}"
+            return f"is in {folder}, which belongs to {who}"
         if is_open_to_others(status) and not status.st_mode & stat.S_ISVTX:  # sticky as /tmp
-            return f"is in {folder}, where others than root could replace it: chmod go-w {folder}"
+            return f"is in {folder}, where others than root could replace it: chmod go-w {shell_quoted(folder)}"
     return ""
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.errors import InUseError, LinkError, SysfsError
+from sriov_bootstrap.printable import one_line, shell_quoted
 from sriov_bootstrap.reading import Below
 
 # `max_vfs:Maximum number of virtual functions ... (uint)`. The out-of-tree drivers say `(array of int)`.
@@ -62,6 +63,6 @@ class Kmod:
         loaded = self._run(["modprobe", "--", action.driver], timeout_seconds=RELOAD_SECONDS)
         for completed, verb in ((unloaded, "unload"), (loaded, "load")):
             if completed.returncode:
-                text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"
+                text = one_line(completed.stderr) or f"exit code {completed.returncode}"
                 message = f"{action.pci_address}: cannot {verb} the driver {action.driver}: {text}"
-                raise SysfsError(message, hint=f"see what uses it: lsmod | grep {action.driver}")
+                raise SysfsError(message, hint=f"see what uses it: lsmod | grep {shell_quoted(action.driver)}")

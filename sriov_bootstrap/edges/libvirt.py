@@ -4,6 +4,7 @@ import os
 
 from sriov_bootstrap.core.users import Owner, Owners
 from sriov_bootstrap.errors import LinkError
+from sriov_bootstrap.printable import printable
 from sriov_bootstrap.reading import Below, TooLargeError, read_file
 
 # Where persistent domains lie: on a host (EDPM and TripleO give their containers that folder), in the volume that
@@ -28,7 +29,7 @@ def read_owners(root: str = "", *, shut_off: bool) -> Owners:
     for folder in (*(PERSISTENT if shut_off else ()), *RUNNING):
         for path in _domain_files(f"{root}/{folder}", problems):
             owners |= _owned(root, path, problems)
-    return Owners(owners, problems[0] if problems else "")
+    return Owners(owners, printable(problems[0]) if problems else "")
 
 
 def _owned(root: str, path: str, problems: list[str]) -> dict[str, Owner]:

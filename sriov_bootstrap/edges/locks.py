@@ -20,6 +20,7 @@ import msgspec
 
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.errors import BusyError
+from sriov_bootstrap.printable import to_json
 
 FOLDER = "run/sriov-bootstrap/state"
 PASS_LOCK, RESTART_LOCK, WRITE_LOCK = (f"{FOLDER}/{name}.lock" for name in ("pass", "restart", "write"))
@@ -74,7 +75,7 @@ class Locks:
     @staticmethod
     def note_writer(descriptor: int, jam: Jam) -> None:
         """Says in the lock file who writes what: the writer calls it before it writes."""
-        _note(descriptor, msgspec.json.encode(jam))
+        _note(descriptor, to_json(jam))
 
     def read_jam(self, now: float) -> Jam | None:
         """The write that is under way in another process, None if there is none. `now` on CLOCK_MONOTONIC."""

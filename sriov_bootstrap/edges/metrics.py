@@ -20,6 +20,7 @@ from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State
 from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.printable import printable
 from sriov_bootstrap.replacing import replace_file
 
 PF_LABELS = ("pci_address", "netdev", "rule")
@@ -198,5 +199,5 @@ def _counter(name: str, meaning: str, value: float) -> Metric:
 
 
 def _text(value: str) -> str:
-    """A netdev's name may be any bytes: what is not UTF-8 would make the whole page fail."""
-    return value.encode(errors="replace").decode()
+    """A label's value is one line of printable text, or the whole page would fail."""
+    return printable(value)

@@ -14,6 +14,7 @@ from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, Raw
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs, stay
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.errors import InUseError, SysfsError
+from sriov_bootstrap.printable import raw_of, text_of
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # what a tree below `render --root` has may be anything
@@ -90,14 +91,18 @@ class Sysfs:
 
     def set_link_up(self, action: SetLinkUp) -> None:
         """By the PF's own folder, so that a netdev renamed since it was read is not found instead of another one."""
-        folder = f"{self._devices}/{action.pci_address}"
+        folder, netdev = f"{self._devices}/{action.pci_address}", os.fsdecode(raw_of(action.netdev))
         if not os.path.exists(f"{folder}/net"):
             children = self._find_children().get(action.pci_address, ())
             places = (f"{folder}/{one}" for one in children)
-            folder = next((one for one in places if os.path.exists(f"{one}/net/{action.netdev}")), folder)
-        path = f"{folder}/net/{action.netdev}/flags"
+            folder = next((one for one in places if os.path.exists(f"{one}/net/{netdev}")), folder)
+        path = f"{folder}/net/{netdev}/flags"
         with _errno_kept():
             _write(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
+
+    def netdevs(self) -> frozenset[str]:
+        """Every netdev of our network namespace."""
+        return frozenset(map(_text_of, _names(self._netdevs)))
 
     def _find_children(self) -> Places:
         """From the side of their buses, once for all functions: next to nothing where these have no devices."""
@@ -153,7 +158,7 @@ class Sysfs:
             modalias="" if driver else _read(f"{folder}/modalias"),
             netdevs=(*self._read_netdevs(folder), *self._read_netdevs_of(folder, children)) if driver else (),
             nodes=_read_nodes(folder, children) if driver else (),
-            infiniband=tuple(_names(f"{folder}/infiniband")) if driver else (),
+            infiniband=tuple(map(_text_of, _names(f"{folder}/infiniband"))) if driver else (),
             children=_read_children(folder, children),
         )
 
@@ -164,7 +169,7 @@ class Sysfs:
     def _read_netdevs(self, folder: str, *, device: str = "") -> tuple[RawNetdev, ...]:
         return tuple(
             RawNetdev(
-                name=name,
+                name=_text_of(name),
                 address=_read(f"{folder}/net/{name}/address"),
                 flags=_read(f"{folder}/net/{name}/flags"),
                 ifindex=_read(f"{folder}/net/{name}/ifindex"),
@@ -183,7 +188,7 @@ class Sysfs:
             new = [name for one in links if (name := one.removeprefix("upper_")) not in found]
             queue += new
             found += new
-        return tuple(sorted(found))
+        return tuple(sorted(map(_text_of, found)))
 
 
 def _read_children(folder: str, places: Iterable[str]) -> tuple[RawChild, ...]:
@@ -209,6 +214,11 @@ def _names(folder: str) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return []
+
+
+def _text_of(name: str) -> str:
+    """A name out of a folder, as everybody else has it: paths go on with the one that the folder gave."""
+    return name if name.isalnum() and name.isascii() else text_of(os.fsencode(name))
 
 
 def _read(path: str) -> str:

@@ -9,6 +9,7 @@ from builders import PF, PF2
 from fakes_host import HostTree
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.edges.files import stamp
+from sriov_bootstrap.printable import text_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "render"
 DEGRADED = 3
@@ -34,6 +35,7 @@ match = {{ pci_address = "0000:5e:00.0" }}
 num_vfs = 1
 required = false
 """
+STYLE = '[openstack]\nspec_style = "devname"\n'
 FLAVOR = f"""
 [[pf]]
 name = "accelerator"
@@ -334,6 +336,41 @@ def test_a_module_option_that_costs_the_nic_is_not_rendered(
     tree.configure("".join(texts))
     assert render(tree, "modprobe --write") == DEGRADED
     assert capsys.readouterr() == ("", f"sriov-bootstrap: {problem}\nsriov-bootstrap: nothing was written\n")
+
+
+@pytest.mark.parametrize("target", ["udev", "sriov-agent", "nova-compute"])
+@pytest.mark.parametrize("raw", [b'a"+RUN="b', b"a,b:c", b"net\xff", b"a\nb", b"a$b"])
+def test_a_netdev_whose_name_is_punctuation_is_not_rendered(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], target: str, raw: bytes
+) -> None:
+    plug(tree, netdev=os.fsdecode(raw))
+    tree.configure(RULES.partition('[[pf]]\nname = "tenant-b"')[0].replace("EXTRA", "") + STYLE)
+    assert render(tree, target) == DEGRADED
+    out, err = capsys.readouterr()
+    problem = f'the netdev "{text_of(raw)}" must be letters, digits, "_", "-", "." to be rendered: rename it'
+    assert f'sriov-bootstrap: rule "tenant-a" ({PF}): {problem}\n' in err
+    left = [line for line in out.splitlines() if text_of(raw) in line]
+    assert left
+    assert all(line.startswith("# NOT RENDERED: ") for line in left)
+    assert PF not in "".join(line for line in out.splitlines() if not line.startswith("#"))
+
+
+def test_what_is_no_mac_address_stands_in_no_udev_rule(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    plug(tree)
+    (tree.device(PF) / "net/ens1f0/address").write_text('x", RUN+="y\n')
+    tree.configure(RULES.partition('[[pf]]\nname = "tenant-b"')[0].replace("EXTRA", ""))
+    assert render(tree, "udev") == 0
+    assert "RUN" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("driver", ["../igb", "igb max_vfs=63", "-r", "größe", "i" * 65])
+def test_a_driver_that_is_no_module_has_no_modprobe_file(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], driver: str
+) -> None:
+    tree.configure(MAX_VFS.format(name="a", match=f'driver = "{driver}"', number=4, driver="kernel"))
+    assert render(tree, "modprobe --write") in {DEGRADED, USAGE}
+    assert capsys.readouterr().out == ""
+    assert list((tree.root / "etc/modprobe.d").iterdir()) == []
 
 
 def test_udev_leaves_a_name_that_is_too_long_alone(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from builders import PF, PF2, PF3, make_netdev, make_pf, make_wish
 from sriov_bootstrap.core.config import Method, VfDriver
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.facts import PfFacts, Routes
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -164,13 +164,30 @@ ROWS = [
     Row(
         "the default route",
         (wish(ROUTED),),
-        around(ROUTED, default_route_netdevs=frozenset({"bond0"})),
+        around(ROUTED, routes=Routes(frozenset({"bond0"}))),
         [
             (
                 (),
                 Verdict(
                     Reason.RELOAD_REQUIRED,
                     f"{PF}: ens1f0 carries the default route, so igb is not reloaded",
+                    BY_HAND,
+                ),
+                "",
+            )
+        ],
+    ),
+    Row(
+        "nobody knows where the default routes leave",
+        (wish(A),),
+        around(A, routes=Routes(problem="/proc/net/route: Permission denied")),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.RELOAD_REQUIRED,
+                    f"{PF}: it cannot be told whether it carries a default route, so igb is not reloaded: "
+                    "/proc/net/route: Permission denied",
                     BY_HAND,
                 ),
                 "",

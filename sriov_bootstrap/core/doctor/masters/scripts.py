@@ -12,6 +12,7 @@ from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, ent
 from sriov_bootstrap.core.doctor.masters.shell import FILE, UNKNOWN, Write, writes
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, Source, visible
 from sriov_bootstrap.core.doctor.steps import Steps, TooMuch
+from sriov_bootstrap.printable import shell_quoted
 
 NETDEV = re.compile(r"/sys/class/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
 PCI = re.compile(r"/sys/(?:bus/pci/(?:devices|drivers/[^/]+)|devices/pci\S*?)/([^/]+)/sriov_numvfs")
@@ -152,7 +153,7 @@ def _remedy(script: Script, number: int) -> str:
     if not is_whole or WORDS_OF_A_BLOCK.search(line):
         done = f"take the command out of {what} with an editor"
     else:
-        done = f"delete {what}: sed -i {number}d {source.path}"
+        done = f"delete {what}: sed -i {number}d {shell_quoted(source.path)}"
     return f"{done} (run by {source.caller})" if source.caller else done
 
 
@@ -191,9 +192,8 @@ def _unit_remedy(source: Source, said: tuple[Entry, ...]) -> str:
     executed = [one for one in said if one.section == "Service" and one.key.startswith("Exec")]
     if source.folder.endswith(".d") or any(FILE not in one.value for one in executed):
         return f"take the command out of {source.path}, then: systemctl daemon-reload"
-    return (
-        f"systemctl disable {source.name} (without --now: an ExecStop= of it may destroy VFs), and remove {source.path}"
-    )
+    unit = shell_quoted(source.name)
+    return f"systemctl disable {unit} (without --now: an ExecStop= of it may destroy VFs), and remove {source.path}"
 
 
 def _commands(
