@@ -10,6 +10,8 @@ import signal
 import time
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.binding import Binding
 from sriov_bootstrap.core import events, followup
 from sriov_bootstrap.core.counted import counted
@@ -190,7 +192,7 @@ class Daemon:
         self._unsaid += events.pass_events(report, before.report)
         self._is_stale = True
         self._failures = self._failures + 1 if followup.is_worth_retrying(report) else 0
-        delay = followup.next_look_seconds(report, self._failures)
+        delay = followup.next_look_seconds(state, self._failures, now=now)
         self._look_at = now + (SAFETY_NET_SECONDS if delay is None else delay)
         if followup.is_unfinished(report):
             self._look_at = now + AGAIN_SECONDS
@@ -203,8 +205,7 @@ class Daemon:
 
     def _on_pass_failure(self, text: str, hint: str) -> None:
         self._failures += 1
-        handover = self._handover
-        self._handover = Handover(handover.udev_resyncs, handover.failures + 1)
+        self._handover = replace(self._handover, failures=self._handover.failures + 1)
         self._look_at = self._clock() + (followup.retry_delay_seconds(self._failures) or 0.0)
         self._say(Level.ERROR, text, hint)
 
@@ -275,7 +276,7 @@ class Daemon:
     def _on_udev(self) -> None:
         poke = self._udev.drain()
         if poke.was_overflow:
-            self._handover = Handover(self._handover.udev_resyncs + 1, self._handover.failures)
+            self._handover = replace(self._handover, udev_resyncs=self._handover.udev_resyncs + 1)
             self._say(Level.WARNING, "udev events were lost in a burst: everything is read again", "")
         if poke.is_relevant or poke.was_overflow:
             self._poke()
@@ -289,6 +290,7 @@ class Daemon:
         if self._is_ready:  # before that it would pass for the READY=1 that the boot waits for
             self._host.notify((Notice.RELOADING, 1), (Notice.MONOTONIC_USEC, int(self._clock() * 1e6)))
             self._is_ready = self._host.notify((Notice.READY, 1))
+        self._handover = replace(self._handover, is_asked=True)
         self._poke()
 
     def _on_stop(self) -> None:

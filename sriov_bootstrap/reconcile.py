@@ -93,6 +93,12 @@ class Seen(Struct, frozen=True):
         """The PFs that have a rule."""
         return tuple(one.desired.pf for one in self.plans if one.desired.pf)
 
+    @property
+    def targets(self) -> dict[str, int]:
+        """PCI address -> the number that its rule asks for."""
+        wishes = ((one.desired.pf, one.desired.target) for one in self.plans)
+        return {pf.pci_address: target for pf, target in wishes if pf and target is not None}
+
 
 def run_pass(
     machine: Machine, loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
@@ -103,7 +109,8 @@ def run_pass(
             return _apply_pass(machine, loaded, force=force, handover=handover or Handover())
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
-    saved = state.remember(saved, (), pfs)
+    is_asked = force or (handover or Handover()).is_asked
+    saved, _ = _remembered(machine, saved, pfs, is_asked=is_asked)
     seen = decide(machine, loaded.config, pfs, saved, force=force)
     return PassReport(
         started_at=machine.time(),
@@ -159,15 +166,17 @@ def decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: St
         routes=machine.default_routes() if drivers else facts.Routes(),
         autoprobe_off_by_us=frozenset(saved.autoprobe_off),
         short=saved.short,
+        contests=saved.contests,
+        now=machine.monotonic(),
         force=force,
     )
     return Seen(pfs, make_plans(wishes, around), around.jam)
 
 
 def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
-    """What a pass would do at this moment."""
+    """What a pass would do at this moment that waits for no pause: one that does has not come so far."""
     pfs = read_facts(machine, config)
-    saved = state.remember(machine.load_state()[0], (), pfs)
+    saved, _ = _remembered(machine, machine.load_state()[0], pfs, is_asked=True)
     return decide(machine, config, pfs, saved, force=False).plans
 
 
@@ -181,9 +190,9 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
-    saved = state.remember(saved, (), pfs)
+    saved, contested = _remembered(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
-    seen, memory, results, losses = rounds(machine, loaded.config, first, saved, force=force)
+    seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)
     report = PassReport(
         started_at=started_at,
         seconds=machine.monotonic() - began,
@@ -196,6 +205,7 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
         losses=state.sum_of(state.lost_vfs(saved, first.pfs), losses),
         notes=(note,) if note else (),
         leftovers=_leftovers(memory, seen.pfs, loaded),
+        contested=state.sum_of(contested, contested_since),
     )
     memory = state.fold(
         memory,
@@ -209,13 +219,21 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
     return replace(report, notes=(*report.notes, unsaved)) if unsaved else report
 
 
+def _remembered(
+    machine: Machine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
+) -> tuple[State, dict[str, int]]:
+    """What is known when a pass begins, and whose number somebody else has written over since the last one."""
+    return state.notice_contests(state.remember(saved, (), pfs), pfs, now=machine.monotonic(), is_asked=is_asked)
+
+
 def rounds(
     machine: Machine, config: Config, seen: Seen, memory: State, *, force: bool
-) -> tuple[Seen, State, tuple[Result, ...], dict[str, int]]:
-    """Acts until nothing is stale: the last look, the memory of what was done, all results, and what was lost."""
+) -> tuple[Seen, State, tuple[Result, ...], dict[str, int], dict[str, int]]:
+    """Acts until nothing is stale: the last look, the memory of what was done, all results, lost, contested."""
     results: tuple[Result, ...] = ()
     losses: dict[str, int] = {}
-    for _ in range(MAX_ROUNDS):
+    contested: dict[str, int] = {}
+    for number in range(1, MAX_ROUNDS + 1):
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.ours)))
         acted = execute.carry_out(seen.plans, machine, guard=partial(users_now, machine, config))
@@ -224,11 +242,15 @@ def rounds(
         results += acted
         pfs = read_facts(machine, config)
         memory = state.remember(memory, acted, pfs)
+        memory, new = state.note_contests(
+            memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS
+        )
+        contested = state.sum_of(contested, new)
         losses = state.sum_of(losses, state.lost_in_round(seen.ours, pfs, acted))
         seen = decide(machine, config, pfs, memory, force=force)
         if not any(_calls_for_another_look(result) for result in acted):
             break
-    return seen, memory, results, losses
+    return seen, memory, results, losses, contested
 
 
 def _leftovers(saved: State, pfs: tuple[PfFacts, ...], loaded: Loaded) -> tuple[Leftover, ...]:

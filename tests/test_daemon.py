@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from builders import PF
 from fakes_daemon import CONFIG, START, Stage, degraded, make_state
 from sriov_bootstrap.core.config import Boot, Config, Metrics, Services
+from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.events import Event, Level, Value
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
@@ -260,6 +261,32 @@ def test_what_time_may_help_is_tried_again_ever_less_often(
     ended = stage.now
     wait_for_the_next_pass(stage)
     assert stage.host.passes[-1].began_at - ended == pytest.approx(delay, abs=JUST_AFTER)
+
+
+def test_a_number_that_was_written_over_is_tried_when_its_pause_ends_however_many_events_come(stage: Stage) -> None:
+    stage.settle()
+    for _ in range(7):
+        stage.udev.send(b"r")
+        wait_for_the_next_pass(stage)
+        stage.end_pass(replace(degraded(Reason.CONTESTED), contests={PF: Contest(4, 1, 2, stage.loop.time() + 10.0)}))
+    ended = stage.now
+    wait_for_the_next_pass(stage)
+    assert stage.host.passes[-1].began_at - ended == pytest.approx(10.0, abs=JUST_AFTER)
+
+
+def test_a_reload_asks_for_a_try_and_an_event_does_not(settled: Stage) -> None:
+    settled.signal(signal.SIGHUP)
+    settled.advance(0.2)
+    assert settled.host.passes[-1].handover == Handover(is_asked=True)
+    settled.signal(signal.SIGHUP)
+    settled.udev.send(b"o")
+    settled.end_pass(make_state())
+    settled.advance(0.2)
+    assert settled.host.passes[-1].handover == Handover(udev_resyncs=1, is_asked=True)
+    settled.end_pass(make_state())
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    assert settled.host.passes[-1].handover == Handover()
 
 
 def wait_for_the_next_pass(stage: Stage) -> None:

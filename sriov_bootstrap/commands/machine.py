@@ -21,7 +21,7 @@ from sriov_bootstrap.core.plan import (
     SetNumVfs,
     WriteFile,
 )
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.report import Outcome, Written
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.edges import child
@@ -189,7 +189,7 @@ class HostMachine:
 
     # -- what is done --
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
         """See apply.Kernel."""
         return self._write(action, lambda: self._sysfs.write_num_vfs(action, guard), timeout_seconds)
 
@@ -205,7 +205,7 @@ class HostMachine:
     def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
         """See apply.Kernel. Where a unit has to be asked, that unit guards and locks."""
         if not self.procfs.is_root_without(CAP_SYS_MODULE):
-            return self._write(action, lambda: self._kmod.reload(action, guard), timeout_seconds)
+            return self._write(action, lambda: self._kmod.reload(action, guard), timeout_seconds).outcome
         self.has_written = True
         return self._privileges.reload(action.driver, timeout_seconds=timeout_seconds)
 
@@ -221,7 +221,7 @@ class HostMachine:
         jam = Jam(os.getpid(), action.pci_address, str(action), self.time(), limit_seconds, began_at=self.monotonic())
         self.locks.note_writer(lock, jam)
 
-    def _write(self, action: Action, work: Callable[[], Outcome | None], timeout_seconds: float) -> Outcome:
+    def _write(self, action: Action, work: Callable[[], Outcome | None], timeout_seconds: float) -> Written:
         """Runs a write where it can be left behind, with the write lock in its hands for as long as it lives."""
         from sriov_bootstrap.commands import answers
 
@@ -235,7 +235,12 @@ class HostMachine:
         def write(send: child.Send) -> None:
             self.say = lambda _: None  # whoever listened to us is out of reach: no file is open here but the lock
             self.note_writer(lock, action, timeout_seconds)
-            send(to_json(answers.answer(lambda: answers.Ended(work() or Outcome.CHANGED))))
+            send(to_json(answers.answer(end)))
+
+        def end() -> answers.Ended:
+            outcome = work() or Outcome.CHANGED
+            is_new = isinstance(action, SetNumVfs) and outcome is Outcome.CHANGED
+            return answers.Ended(outcome, self._sysfs.count_vfs(action.pci_address) if is_new else -1)
 
         def waiting(passed: float) -> None:
             self.say(f"{action.pci_address}: {action}: {passed:.0f} s so far")
@@ -253,7 +258,7 @@ class HostMachine:
         told = answers.understood(line, what)
         if not isinstance(told, answers.Ended):  # pragma: no cover (a writer sends nothing else)
             raise TypeError(told)
-        return told.outcome
+        return Written(told.outcome, told.made)
 
     # -- systemd --
 

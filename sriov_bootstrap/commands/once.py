@@ -11,11 +11,13 @@ from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
+from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.errors import ExitCode, StuckError, UnitError
 from sriov_bootstrap.printable import printable, to_json
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
+ASKED = Handover(is_asked=True)
 BUS_TRIES = 3
 
 
@@ -27,12 +29,12 @@ def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: 
     machine = HostMachine(root=root, config_paths=config_paths, say=say)
     loaded = load_config(machine, None)
     if dry_run or force:
-        plan = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force)
+        plan = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force, handover=ASKED)
         if dry_run:
             return print_plan(machine, loaded, plan, as_json=as_json)
         if not _may_force(plan):
             return ExitCode.DEGRADED
-    report = jobs.do_pass(machine, loaded, force=force)
+    report = jobs.do_pass(machine, loaded, force=force, handover=ASKED)
     follow_up = restart_all(machine, loaded) if machine.has_pending_restart else FollowUpReport()
     say("")
     if as_json:

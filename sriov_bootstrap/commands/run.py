@@ -15,7 +15,7 @@ def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: 
     machine = HostMachine(root=root, config_paths=config_paths)
     state = machine.load_state()[0]
     loaded = jobs.load(machine, None)
-    first = jobs.start_pass(machine, loaded, Handover())
+    first = jobs.start_pass(machine, loaded, Handover(is_asked=True))
 
     import asyncio
     import gc

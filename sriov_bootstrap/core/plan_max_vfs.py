@@ -26,6 +26,7 @@ from sriov_bootstrap.core.plan import (
     WriteFile,
     blocked,
     fewer,
+    left_alone,
     plan_pf,
     preparations,
     unfit,
@@ -138,8 +139,8 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
     if not all(other.desired.rule.reload_driver for other in family):
         message = f"{pf.pci_address}: {counted(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
         return Verdict(Reason.RELOAD_REQUIRED, message, f"{hint}; reload_driver = true in the rule does it")
-    if not around.force and any(_was_tried(other, around) for other in family):
-        return fewer(pf, wish.target)
+    if verdict := _tried(wish, family, around):
+        return verdict
     covered = {other.pf.pci_address for other in family}
     for other in (one for one in around.pfs if one.driver == driver):
         if other.pci_address not in covered:
@@ -164,7 +165,14 @@ def _routed(pf: PfFacts, around: Surroundings, hint: str) -> Verdict | None:
     return None
 
 
+def _tried(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
+    """What the last reload came to, where another one would come to the same."""
+    if not around.force and any(_was_tried(other, around) for other in family):
+        return fewer(wish.pf, wish.target)
+    return next(filter(None, (left_alone(other.pf, other.target, around) for other in family)), None)
+
+
 def _was_tried(wish: Wish, around: Surroundings) -> bool:
     """A reload gave this PF these VFs, or none, for this very number: the next one would give no others."""
     made = around.short.get(wish.pf.pci_address)
-    return made is not None and made == Short(wish.target, frozenset(vf.incarnation for vf in wish.pf.vfs))
+    return made == Short(wish.target, wish.pf.incarnations, is_proven=True)

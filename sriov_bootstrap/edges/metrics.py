@@ -99,10 +99,16 @@ def _of_pfs(state: State) -> Iterator[Metric]:
             family.add_metric(labels, value(pf))
         yield family
     yield _degraded(lines)
-    losses = CounterMetricFamily("sriov_pf_vf_losses", "VFs that went away without us.", labels=PF_LABELS)
+    counters = state.counters
+    yield _by_pf("vf_losses", "VFs that went away without us.", counters.vf_losses, lines)
+    yield _by_pf("contested", "Times somebody else wrote over the number of VFs.", counters.contested, lines)
+
+
+def _by_pf(name: str, meaning: str, counts: Mapping[str, int], lines: Lines) -> Metric:
+    family = CounterMetricFamily(f"sriov_pf_{name}", meaning, labels=PF_LABELS)
     for labels, pf in lines.items():
-        losses.add_metric(labels, state.counters.vf_losses.get(pf.pci_address, 0))
-    yield losses
+        family.add_metric(labels, counts.get(pf.pci_address, 0))
+    return family
 
 
 def _degraded(lines: Lines) -> Metric:

@@ -68,6 +68,10 @@ class Sysfs:
         device, offset, stride = (_read(f"{folder}/{name}") for name in names)
         return device, offset, stride
 
+    def count_vfs(self, address: str) -> int:
+        """How many VFs a PF has now. Waits for nothing: a write makes and removes the links before it returns."""
+        return sum(name.startswith("virtfn") for name in _names(f"{self._devices}/{address}"))
+
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """May block for ever: run it where it can be left behind. Raises SysfsError with the errno, or InUseError."""
         path = f"{self._devices}/{action.pci_address}/sriov_numvfs"

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, PF3, make_netdev, make_pf, make_wish
 from sriov_bootstrap.core.config import Method, VfDriver
+from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, Routes
 from sriov_bootstrap.core.plan import (
@@ -83,6 +84,12 @@ VM = make_pf(pci_address=PF2, num_vfs=2, user="held by qemu pid 9")
 ROUTED = make_pf(netdevs=(make_netdev(uppers=("bond0",)),))
 DONE: tuple[tuple[Action, ...], Verdict | None, str] = ((), None, "")
 
+CONTESTED = Verdict(
+    Reason.CONTESTED,
+    f"{PF}: somebody else sets 0 VFs where 4 are asked for",
+    "it is written again 5 s later, and ever less often; "
+    "sriov-bootstrap doctor names who else sets VFs, as far as files tell: let only one of you do it",
+)
 ROWS = [
     Row("file and reload", (wish(A),), around(A, module=NEW), [((FILE, RELOAD), None, "")]),
     Row("the file is there", (wish(A),), around(A), [((RELOAD,), None, "")]),
@@ -239,19 +246,25 @@ ROWS = [
     Row(
         "a reload that made none is not repeated",
         (wish(A),),
-        around(A, short={PF: Short(4, frozenset())}),
+        around(A, short={PF: Short(4, frozenset(), is_proven=True)}),
         [((), FEWER, "")],
+    ),
+    Row(
+        "a reload whose VFs somebody has changed waits",
+        (wish(A),),
+        around(A, contests={PF: Contest(4, 0, 1, 60.0)}),
+        [((), CONTESTED, "")],
     ),
     Row(
         "a reload for another number",
         (wish(A),),
-        around(A, short={PF: Short(3, frozenset())}),
+        around(A, short={PF: Short(3, frozenset(), is_proven=True)}),
         [((RELOAD,), None, "")],
     ),
     Row(
         "a reload by force",
         (wish(A),),
-        around(A, short={PF: Short(4, frozenset())}, force=True),
+        around(A, short={PF: Short(4, frozenset(), is_proven=True)}, force=True),
         [((RELOAD,), None, "")],
     ),
     Row(

@@ -70,6 +70,7 @@ STATE = State(
         duration_sum=45.5,
         duration_buckets=(1, 1, 2, 3, 3, 3, 3, 4, 4, 4),
         vf_losses={"0000:3b:00.0": 3, "0000:af:00.0": 9},
+        contested={"0000:3b:00.1": 2},
         restarts={"nova-compute.service": 2},
         restart_failures={"neutron-sriov-agent.service": 1},
         udev_resyncs=1,
@@ -177,6 +178,7 @@ def test_a_rule_without_a_nic_has_its_series() -> None:
     assert series["sriov_pf_present", "", "", "spare"] == 0
     assert series["sriov_pf_vfs_desired", "", "", "spare"] == 8
     assert series["sriov_pf_vf_losses_total", "", "", "spare"] == 0
+    assert series["sriov_pf_contested_total", "", "", "spare"] == 0
     assert not any(value for key, value in series.items() if key[0] == "sriov_pf_degraded")
 
 
