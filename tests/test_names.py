@@ -224,7 +224,7 @@ def test_nothing_that_a_tenant_can_name_is_read(
             out, err = capsys.readouterr()
             assert WORD not in out + err
             assert "instance-0000002a" in out or arguments == ["doctor"]
-    assert WORD not in tree.read("run/sriov-bootstrap/state.json")
+    assert WORD not in tree.read("run/sriov-bootstrap/state/state.json")
 
 
 def libvirt_address(address: str) -> str:

@@ -254,7 +254,7 @@ def test_a_reload_that_is_due_is_made_under_the_write_lock(
     tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ready_for_reload(tree)
-    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed"}, "")
+    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed", "made": -1}, "")
     assert kmod.read_text() == "-r -- igb\nlocked\n-- igb\nlocked\n"
     assert HostMachine(root=str(tree.root)).read_jam() is None
 
@@ -305,7 +305,7 @@ def test_the_file_comes_first_and_says_what_the_config_says(
     ready_for_reload(tree)
     tree.configure(RULE.format(5).replace("reload_driver = true", f"reload_driver = {reload_driver}"))
     tree.write(MODPROBE_FILE, "options igb max_vfs=99\ninstall igb something else\n")
-    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed"}, "")
+    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed", "made": -1}, "")
     assert tree.read(MODPROBE_FILE).splitlines()[1:] == ["options igb max_vfs=5"]
     assert kmod.read_text() == "", "the reload is a step of its own"
 

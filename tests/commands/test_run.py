@@ -25,7 +25,8 @@ def test_it_is_ready_after_its_first_pass_and_stops_when_told(tree: HostTree) ->
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4) + QUIET)
     with running(tree) as service:
-        assert service.wait_for("READY=1") == "READY=1\nSTATUS=4 VFs on 1 PF as desired"
+        assert service.wait_for("READY=1") == "READY=1"
+        service.wait_for("STATUS=4 VFs on 1 PF as desired")
         assert (tree.root / "run/sriov-bootstrap/state/state.json").exists()
         code, log, _ = service.stop()
         assert (code, log) == (0, f"<6>{PF} (ens1f0): 4 VFs, as desired | pci_address={PF} rule=tenant-a\n")
@@ -106,7 +107,8 @@ def test_a_full_run_is_said_and_costs_no_pass(tree: HostTree) -> None:
     tree.configure(rule(4) + QUIET)
     (tree.root / "run/sriov-bootstrap/state/state.json").mkdir(parents=True)  # nothing can take its place
     with running(tree) as service:
-        service.wait_for("READY=1\nSTATUS=4 VFs on 1 PF as desired")
+        service.wait_for("READY=1")
+        service.wait_for("STATUS=4 VFs on 1 PF as desired")
         code, log, _ = service.stop()
     assert code == 0
     assert "state.json could not be saved: Is a directory: a restart of the service forgets what it counted" in log
@@ -162,7 +164,8 @@ def wait_for_leftovers(tree: HostTree) -> None:
 def test_it_lives_on_without_any_valid_config(tree: HostTree) -> None:
     tree.configure("[[pf\n")
     with running(tree) as service:
-        assert service.wait_for("READY=1") == "READY=1\nSTATUS=nothing to do: no rule in the config"
+        assert service.wait_for("READY=1") == "READY=1"
+        service.wait_for("STATUS=nothing to do: no rule in the config")
         tree.add_pf(num_vfs=4)
         tree.configure(rule(4) + QUIET)
         service.process.send_signal(signal.SIGHUP)

@@ -30,7 +30,7 @@ def test_what_is_within_the_bounds_is_done() -> None:
 
 
 def test_memory_beyond_the_bound_ends_the_look() -> None:
-    assert said("bytearray(32 << 20)") == b"the look: given up: it wants more than 16 MiB of memory"
+    assert said("bytearray(256 << 20)") == b"the look: given up: it wants more than 16 MiB of memory"
 
 
 def test_time_beyond_the_bound_ends_the_look() -> None:

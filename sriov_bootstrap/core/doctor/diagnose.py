@@ -3,8 +3,6 @@
 import difflib
 from typing import TypeVar
 
-import msgspec
-
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.codes import CODES
 from sriov_bootstrap.core.doctor.finding import Diagnosis, Explanation
@@ -14,6 +12,7 @@ from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.printable import to_json
 
 # Both together, printed or as JSON, are an answer of less than 1 MB.
 FINDINGS_BYTES, UNSEEN_BYTES = 1 << 19, 1 << 17
@@ -42,7 +41,7 @@ def bounded(diagnosis: Diagnosis) -> Diagnosis:
 def _first(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
     kept: list[Thing] = []
     for one in things:
-        most -= len(msgspec.json.encode(one))
+        most -= len(to_json(one))
         if most < 0:
             break
         kept.append(one)
