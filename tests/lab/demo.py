@@ -1,9 +1,9 @@
 """`make demo`: the main job in one guest, told step by step. Exits 1 when a step does not show what it should."""
 
 import os
+import re
 import shlex
 import subprocess
-import re
 import sys
 import threading
 import time
