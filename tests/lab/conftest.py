@@ -17,7 +17,7 @@ from .host import Guest
 from .image import Image, guest_image
 from .qemu import Hardware
 from .rootfs import MAIN, NICS, SID
-from .vm import IGB_ALONE, Vm, running_vm
+from .vm import Vm, running_vm
 
 HERE = Path(__file__).parent
 # Of one test with its fixtures, hence of the image and the boot, too.
@@ -66,9 +66,7 @@ def vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
 
 
 @contextmanager
-def prepared_vm(
-    image: Callable[[], Image], request: pytest.FixtureRequest, hardware: Hardware = IGB_ALONE
-) -> Iterator[Vm]:
+def prepared_vm(image: Callable[[], Image], request: pytest.FixtureRequest, hardware: Hardware) -> Iterator[Vm]:
     """Boot a guest of an image that may have to be built first."""
     with running_vm(prepared(image, request), hardware=hardware) as vm:
         yield vm

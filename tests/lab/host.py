@@ -204,9 +204,6 @@ class Guest:
         """Return the first truthy answer."""
         return self.vm.wait_until(condition, deadline_seconds=DEADLINE_SECONDS, what=what)
 
-    def _wait_for_pass(self, before: float) -> None:
-        self.until(lambda: self.scrape().value("sriov_bootstrap_passes_total") > before, "a pass")
-
     # -- looking --
 
     def scrape(self) -> Scrape:

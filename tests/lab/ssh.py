@@ -129,11 +129,15 @@ class Ssh:
         try:
             return self._answerer.ask(kind, question, more, timeout_seconds)
         except (OSError, EOFError, subprocess.TimeoutExpired) as error:
-            self._answerer.close()
-            self._answerer = None
+            self._let_answerer_go()
             if isinstance(error, subprocess.TimeoutExpired):
                 raise
             return Completed(LOST, "", f"the connection is lost: {error}")
+
+    def _let_answerer_go(self) -> None:
+        if self._answerer:
+            self._answerer.close()
+            self._answerer = None
 
     def _client(self, command: str) -> list[str]:
         return ["ssh", "-F", str(self.config), "-T", HOST, "--", command]
@@ -168,9 +172,7 @@ class Ssh:
         subprocess.run(["ssh", "-F", str(self.config), "-O", command, "-L", rule, HOST], check=True, timeout=30)
 
     def disconnect(self) -> None:
-        if self._answerer:
-            self._answerer.close()
-            self._answerer = None
+        self._let_answerer_go()
         if self._master:
             self._master.kill()  # asked to end, it may wait for a guest that does not answer
             self._master.wait()
