@@ -155,8 +155,8 @@ boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=
 demo: setup lab-setup deb ## boot the lab VM and show the main job
 	$(BIN)/python tests/lab/demo.py
 
-bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM
-	$(BIN)/python tests/lab/bench.py
+bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM; BASE=COMMIT: against the build of that commit
+	$(BIN)/python tests/lab/bench.py $(if $(BASE),--base $(BASE))
 
 fleet-bench: setup wheel ## half an hour: what one Prometheus needs for FLEET_HOSTS simulated hosts
 	$(BIN)/python tests/fleet/bench.py --hosts $(FLEET_HOSTS) $(FLEET_OPTIONS)

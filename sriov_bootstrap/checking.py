@@ -12,6 +12,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
+from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.ports import Job
 from sriov_bootstrap.watching import Running
 
@@ -99,7 +100,7 @@ class Checks:
         key, check = self._waiting.popitem(last=False)
         try:
             job = self._start(check.password, check.hashed)
-        except OSError as error:  # no process to be had
+        except (OSError, SriovBootstrapError) as error:  # no process to be had
             self._on_result(key, check, str(error).encode())
             return
         self._now = key, check, Running(job, self._on_end)

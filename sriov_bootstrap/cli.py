@@ -49,6 +49,7 @@ WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
 
 def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     """Runs one command on this host, or on a tree that looks like one below `root`, and returns its exit code."""
+    _never_fail_to_print()
     words = tuple(sys.argv[1:] if argv is None else argv)
     arguments = WITHOUT_PARSER.get(words) or _parsed(words)
     try:
@@ -83,6 +84,12 @@ def _flush() -> None:
     except OSError:
         _drop_output()
         raise
+
+
+def _never_fail_to_print() -> None:
+    """What stdout's encoding lacks is escaped, as on stderr: a name of somebody else ends no command."""
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:

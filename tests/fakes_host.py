@@ -24,7 +24,8 @@ class HostTree:
         self.root = root
         self.write("proc/sys/kernel/random/boot_id", "b007\n")
         self.write("proc/cmdline", "root=/dev/vda ro quiet\n")
-        for folder in (f"{BUS}/devices", "sys/class/net", "run/lock", "etc/modprobe.d"):
+        self.write("proc/net/route", "Iface\tDestination\n")
+        for folder in (f"{BUS}/devices", "sys/class/net", "run", "etc/modprobe.d"):
             (root / folder).mkdir(parents=True)
 
     def write(self, name: str, text: str | bytes) -> Path:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from fakes_daemon import VirtualTimeLoop
 from sriov_bootstrap.checking import CHECK_SECONDS, MAX_REMEMBERED, PAUSE_SECONDS, RIGHT, WRONG, Checks
+from sriov_bootstrap.errors import SriovBootstrapError
 
 CHEAP, DEAR = "$2y$04$cheap", "$2y$12$dear"
 USERS = {"prometheus": CHEAP, "grafana": DEAR}
@@ -37,7 +38,7 @@ class Stage:
 
     def start(self, password: bytes, hashed: str) -> FakeJob:
         if not self.has_processes:
-            raise BlockingIOError(11, "Resource temporarily unavailable")
+            raise SriovBootstrapError("no process can be started: Resource temporarily unavailable")
         fd, write_end = os.pipe()
         self.jobs.append(FakeJob(len(self.jobs), fd, write_end, password, hashed))
         return self.jobs[-1]
@@ -218,7 +219,10 @@ def test_a_check_that_broke_opens_nothing_and_is_said_once(stage: Stage, line: b
 def test_without_a_process_to_be_had_nobody_is_let_in(stage: Stage) -> None:
     stage.has_processes = False
     stage.ask("a")
-    assert (stage.answers, stage.broken) == ({"a": False}, [b"[Errno 11] Resource temporarily unavailable"])
+    assert (stage.answers, stage.broken) == (
+        {"a": False},
+        [b"no process can be started: Resource temporarily unavailable"],
+    )
     stage.has_processes = True
     stage.advance(PAUSE_SECONDS * 2)
     stage.ask("b")

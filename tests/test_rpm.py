@@ -226,7 +226,6 @@ def test_the_package_has_what_the_debian_package_has(rpm: Path) -> None:
     assert in_rpm - in_deb - bundled - folders == {
         "/etc/sriov-bootstrap/config.d",
         "/usr/lib/sriov-bootstrap/config.d",
-        "/usr/lib/systemd/system/sriov-bootstrap.service.d/run-lock.conf",
         "/usr/share/licenses/sriov-bootstrap-" + metadata.version("sriov-bootstrap") + "/LICENSE",
     }
 

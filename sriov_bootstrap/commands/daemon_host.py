@@ -12,6 +12,7 @@ from sriov_bootstrap.core.config import Config, Metrics
 from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
@@ -101,9 +102,9 @@ class DaemonHost:
         self._log = self._log or Log(self._log_format, verbose=self._verbose)
         self._log.emit(lines)
 
-    def notify(self, text: str) -> bool:
+    def notify(self, *notices: tuple[Notice, str | int]) -> bool:
         """To systemd; whether it took it."""
-        return self._notifier.notify(text)
+        return self._notifier.notify(*notices)
 
     def watchdog_seconds(self) -> float | None:
         """Half of what systemd allows."""

@@ -15,6 +15,7 @@ from sriov_bootstrap.core.render import render_file
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.templates import read_template
 from sriov_bootstrap.errors import ConfigError, ExitCode, SriovBootstrapError
+from sriov_bootstrap.printable import one_line, printable
 from sriov_bootstrap.reconcile import load_config
 
 MARK = "Written by `sriov-bootstrap render"  # in the first line of each of our templates
@@ -54,12 +55,13 @@ def list_targets() -> int:
 def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> int:
     """0; with --diff 3 when something differs; 3 when something could not be told."""
     machine = HostMachine(root=root, config_paths=config_paths)
+    machine.files.refuse_links_out()
     host = read_host(machine, load_config(machine, None).config, root)
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
     files = [one for rendering in renderings for one in _filled(machine, rendering, read=wanted.diff or wanted.write)]
     problems = tuple(dict.fromkeys(problem for rendering in renderings for problem in rendering.problems))
     for problem in problems:
-        sys.stderr.write(f"sriov-bootstrap: {problem}\n")
+        sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
     if wanted.diff:
         return _diff(files, problems)
     if not wanted.write:
@@ -116,7 +118,7 @@ def _fill(machine: HostMachine, draft: Draft) -> str:
 
 def _print(files: Sequence[Filled], renderings: Iterable[Rendering]) -> None:
     for note in (note for rendering in renderings for note in rendering.notes):
-        print(f"# {note}")
+        print(f"# {printable(note)}")
     for one in files:
         if len(files) > 1 and one.path:
             print(f"# ==> {one.path} <==")
@@ -167,7 +169,7 @@ def _run(commands: Iterable[tuple[str, ...]]) -> None:
         print(f"running {' '.join(command)}", flush=True)
         completed = child.run(list(command), timeout_seconds=COMMAND_SECONDS)
         if completed.returncode:
-            text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"
+            text = one_line(completed.stderr) or f"exit code {completed.returncode}"
             raise SriovBootstrapError(f"{' '.join(command)}: {text}", hint="run it by hand")
 
 

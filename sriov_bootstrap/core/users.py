@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from sriov_bootstrap.printable import NAME_LIMIT, printable
+
 NAMED = 2  # more holders of one VF than this are counted, not named: a refusal is one line
 
 
@@ -19,7 +21,8 @@ class Holder(Struct, frozen=True):
 
     def __str__(self) -> str:
         """For people: `qemu-system-x86 pid 4711 (instance-0000002a)`."""
-        return f"{self.name} pid {self.pid}" + (f" ({self.domain})" if self.domain else "")
+        domain = f" ({printable(self.domain, NAME_LIMIT)})" if self.domain else ""
+        return f"{printable(self.name, NAME_LIMIT)} pid {self.pid}{domain}"
 
 
 class Holders(Struct, frozen=True):
@@ -42,7 +45,8 @@ class Owner(Struct, frozen=True):
 
     def __str__(self) -> str:
         """For people."""
-        return f"belongs to the VM {self.domain}, which " + ("runs" if self.is_running else "is shut off")
+        how = "runs" if self.is_running else "is shut off"
+        return f"belongs to the VM {printable(self.domain, NAME_LIMIT)}, which {how}"
 
 
 class Owners(Struct, frozen=True):
@@ -59,14 +63,14 @@ def held(devices: Iterable[str], holders: Holders, *, through_vfio: bool) -> str
         return f"held by {_listed(found.values())}"
     if through_vfio and holders.unattributed:
         return f"could be held by {_listed(holders.unattributed)}, who has some vfio device open"
-    return f"nobody could be ruled out: {holders.problem}" if holders.problem else ""
+    return f"nobody could be ruled out: {printable(holders.problem)}" if holders.problem else ""
 
 
 def owned(devices: Iterable[str], owners: Owners) -> str:
     """Which VM one of these names of a VF is assigned to, "" when none is."""
     if owner := next((owners.by_device[name] for name in devices if name in owners.by_device), None):
         return str(owner)
-    return f"no VM could be ruled out: {owners.problem}" if owners.problem else ""
+    return f"no VM could be ruled out: {printable(owners.problem)}" if owners.problem else ""
 
 
 def _listed(holders: Iterable[Holder]) -> str:

@@ -92,7 +92,7 @@ def match_problems(match: Match) -> list[str]:
     return problems + [
         f'match: {key} "{value}" can match nothing: a name has no / and no space'
         for key, value in names.items()
-        if "/" in value or " " in value
+        if "/" in value or " " in value or not value.isprintable()
     ]
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError
+from sriov_bootstrap.printable import one_line
 
 Send = Callable[[bytes], None]
 Work = Callable[[Send], None]
@@ -22,6 +23,7 @@ Waiting = Callable[[float], None]
 CRASH = b"!"  # first byte of the line that carries a traceback; JSON never begins with it
 COMMAND_SECONDS = 30.0
 SAY_SECONDS = 2.0
+OOM_SCORE_ADJ = "500"  # proc_pid_oom_score_adj(5): as if it had half of the unit's memory
 
 
 class Child(Struct, frozen=True):
@@ -43,10 +45,16 @@ def start(work: Work, *, keep: Iterable[int] = ()) -> Child:
     """Runs `work(send)` in a process of its own; each `send(line)` reaches the parent as a line of Child.fd.
 
     It keeps no file of ours open but `keep`: a process that is left behind must not hold a terminal, a pipe to ssh or
-    the port of the metrics.
+    the port of the metrics. SriovBootstrapError where there is no room for one more.
     """
     read_end, write_end = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:  # EAGAIN, ENOMEM: fork(2)
+        os.close(read_end)
+        os.close(write_end)
+        hint = "see TasksMax= and MemoryMax= of the unit, and whether the host has memory"
+        raise SriovBootstrapError(f"no process can be started: {error.strerror}", hint=hint) from error
     if pid == 0:
         _become_child(work, write_end, {write_end, *keep})
     os.close(write_end)
@@ -129,6 +137,12 @@ def end(pid: int) -> None:
         reap(pid, timeout_seconds=1.0)
 
 
+def be_the_first_to_go() -> None:
+    """For who may be lost at any time: of all that share our unit's memory the kernel ends this process first."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(OOM_SCORE_ADJ)
+
+
 def reap(pid: int, *, timeout_seconds: float) -> bool:
     """Waits for a child's end without ever blocking for good."""
     descriptor = os.pidfd_open(pid)
@@ -157,7 +171,8 @@ def _become_child(work: Work, write_end: int, keep: set[int]) -> None:
         except BaseException:  # noqa: BLE001 - whatever it was, the parent is told
             import traceback
 
-            _send(write_end, CRASH + " | ".join(traceback.format_exc().strip().splitlines()[-3:]).encode())
+            last_words = "\n".join(traceback.format_exc().strip().splitlines()[-3:])
+            _send(write_end, CRASH + one_line(last_words.encode(errors="surrogatepass")).encode())
     finally:
         os._exit(0)
 

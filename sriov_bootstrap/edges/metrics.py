@@ -5,11 +5,8 @@ cannot fail here. That is also why there is no ProcessCollector: its values woul
 systemd's cgroup metrics have them fresh. Everything is built anew each time, or a VF that is gone would stay exported.
 """
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 
@@ -23,6 +20,8 @@ from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State
 from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.printable import printable
+from sriov_bootstrap.replacing import replace_file
 
 PF_LABELS = ("pci_address", "netdev", "rule")
 PF_INFO_LABELS = (*PF_LABELS, "driver", "vendor_id", "device_id", "numa_node", "physical_network")
@@ -66,24 +65,12 @@ def exposition(
 
 
 def write_textfile(path: Path, data: bytes) -> None:
-    """Replaces `path` for node_exporter's textfile collector: whole, readable for all, also after a power cut.
+    """Replaces `path` for node_exporter's textfile collector: whole, also after a power cut.
 
     prometheus_client's write_to_textfile does not fsync, and its mode follows the umask. fsync waits for the disk.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # not *.prom: never read half-done
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fchmod(handle, 0o644)
-                os.fsync(handle)
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        replace_file(str(path), data, durable=True)
     except OSError as error:
         raise SriovBootstrapError(
             f"{path}: cannot write the metrics textfile: {error.strerror}",
@@ -112,10 +99,16 @@ def _of_pfs(state: State) -> Iterator[Metric]:
             family.add_metric(labels, value(pf))
         yield family
     yield _degraded(lines)
-    losses = CounterMetricFamily("sriov_pf_vf_losses", "VFs that went away without us.", labels=PF_LABELS)
+    counters = state.counters
+    yield _by_pf("vf_losses", "VFs that went away without us.", counters.vf_losses, lines)
+    yield _by_pf("contested", "Times somebody else wrote over the number of VFs.", counters.contested, lines)
+
+
+def _by_pf(name: str, meaning: str, counts: Mapping[str, int], lines: Lines) -> Metric:
+    family = CounterMetricFamily(f"sriov_pf_{name}", meaning, labels=PF_LABELS)
     for labels, pf in lines.items():
-        losses.add_metric(labels, state.counters.vf_losses.get(pf.pci_address, 0))
-    yield losses
+        family.add_metric(labels, counts.get(pf.pci_address, 0))
+    return family
 
 
 def _degraded(lines: Lines) -> Metric:
@@ -212,5 +205,5 @@ def _counter(name: str, meaning: str, value: float) -> Metric:
 
 
 def _text(value: str) -> str:
-    """A netdev's name may be any bytes: what is not UTF-8 would make the whole page fail."""
-    return value.encode(errors="replace").decode()
+    """A label's value is one line of printable text, or the whole page would fail."""
+    return printable(value)

@@ -8,7 +8,10 @@ import os
 import re
 
 from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.facts import Routes
 from sriov_bootstrap.core.users import Holder, Holders
+from sriov_bootstrap.printable import text_of
+from sriov_bootstrap.reading import read_file
 
 # Where libvirt gives QEMU a /dev of its own, the link still ends like this; a node that was removed can still be open.
 NODE = re.compile(r"/(vfio/(?:devices/vfio|noiommu-)?\d+|infiniband/uverbs\d+|vhost-vdpa-\d+)(?: \(deleted\))?$")
@@ -16,10 +19,12 @@ NODE = re.compile(r"/(vfio/(?:devices/vfio|noiommu-)?\d+|infiniband/uverbs\d+|vh
 # file may be closed, or in another process (drivers/vfio/group.c: the device keeps the group by itself).
 VFIO_DEVICE = "anon_inode:[vfio-device]"
 VFIO_SYSPATH = re.compile(rb"^vfio-device-syspath:.*/([^/\n]+)$", re.MULTILINE)
+MAX_BYTES = 256 << 20  # a route table of the whole Internet; what a tree below `render --root` has may be anything
 UDEVD_NAMES = ("systemd-udevd", "udevd")
 IDLE_STATES = "TtZX"  # proc_pid_stat(5): stopped, traced, dead
 # linux/capability.h
 CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE = 2, 16, 19
+NOWHERE = {b"*", b"lo"}  # routes that refuse: net/ipv4/fib_trie.c, fib_route_seq_show; net/ipv6/route.c, rt6_info_route
 QEMU_NAME = rb"(?:^|\0)-name\0(?:guest=)?([^,\0]+)"
 
 
@@ -59,14 +64,23 @@ class Procfs:
             return False
         return not all(int(effective[1], 16) >> one & 1 for one in capabilities)
 
-    def default_route_netdevs(self) -> frozenset[str]:
-        """Netdevs of the default routes, IPv4 and IPv6."""
-        ipv4 = [line.split() for line in self._text("net/route").splitlines()]
-        ipv6 = [line.split() for line in self._text("net/ipv6_route").splitlines()]
-        return frozenset(
-            [row[0] for row in ipv4 if row[1:2] == ["00000000"] and row[7:8] == ["00000000"]]  # destination, mask
-            + [row[-1] for row in ipv6 if row[:2] == ["0" * 32, "00"] and row[-1] != "lo"]  # destination, prefix length
+    def default_routes(self) -> Routes:
+        """Where they leave, IPv4 and IPv6. In bytes: a name may have in it what only str.split() takes for a space."""
+        try:
+            ipv4 = [line.split() for line in self._read("net/route").splitlines()]
+        except OSError as error:
+            return Routes(problem=f"{self._root}/net/route: {error.strerror}")
+        try:
+            ipv6 = [line.split() for line in self._read("net/ipv6_route").splitlines()]
+        except FileNotFoundError:  # a kernel without IPv6
+            ipv6 = []
+        except OSError as error:
+            return Routes(problem=f"{self._root}/net/ipv6_route: {error.strerror}")
+        names = (
+            [row[0] for row in ipv4 if row[1:2] == [b"00000000"] and row[7:8] == [b"00000000"]]  # destination, mask
+            + [row[9] for row in ipv6 if row[:2] == [b"0" * 32, b"00"] and row[9:]]  # destination, prefix length
         )
+        return Routes(frozenset(text_of(name) for name in names if name not in NOWHERE))
 
     def has_udevd(self) -> bool:
         """Whether a udevd is at work, or cannot be ruled out: without one no event ever comes."""
@@ -135,7 +149,9 @@ class Procfs:
 
     def _bytes(self, name: str) -> bytes:
         try:
-            with open(f"{self._root}/{name}", "rb") as file:
-                return file.read()
+            return self._read(name)
         except OSError:
             return b""
+
+    def _read(self, name: str) -> bytes:
+        return read_file(f"{self._root}/{name}", MAX_BYTES)

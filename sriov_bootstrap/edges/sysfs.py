@@ -14,8 +14,10 @@ from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, Raw
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs, stay
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.errors import InUseError, SysfsError
+from sriov_bootstrap.printable import raw_of, text_of
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # what a tree below `render --root` has may be anything
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
@@ -66,6 +68,10 @@ class Sysfs:
         device, offset, stride = (_read(f"{folder}/{name}") for name in names)
         return device, offset, stride
 
+    def count_vfs(self, address: str) -> int:
+        """How many VFs a PF has now. Waits for nothing: a write makes and removes the links before it returns."""
+        return sum(name.startswith("virtfn") for name in _names(f"{self._devices}/{address}"))
+
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """May block for ever: run it where it can be left behind. Raises SysfsError with the errno, or InUseError."""
         path = f"{self._devices}/{action.pci_address}/sriov_numvfs"
@@ -89,14 +95,18 @@ class Sysfs:
 
     def set_link_up(self, action: SetLinkUp) -> None:
         """By the PF's own folder, so that a netdev renamed since it was read is not found instead of another one."""
-        folder = f"{self._devices}/{action.pci_address}"
+        folder, netdev = f"{self._devices}/{action.pci_address}", os.fsdecode(raw_of(action.netdev))
         if not os.path.exists(f"{folder}/net"):
             children = self._find_children().get(action.pci_address, ())
             places = (f"{folder}/{one}" for one in children)
-            folder = next((one for one in places if os.path.exists(f"{one}/net/{action.netdev}")), folder)
-        path = f"{folder}/net/{action.netdev}/flags"
+            folder = next((one for one in places if os.path.exists(f"{one}/net/{netdev}")), folder)
+        path = f"{folder}/net/{netdev}/flags"
         with _errno_kept():
             _write(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
+
+    def netdevs(self) -> frozenset[str]:
+        """Every netdev of our network namespace."""
+        return frozenset(map(_text_of, _names(self._netdevs)))
 
     def _find_children(self) -> Places:
         """From the side of their buses, once for all functions: next to nothing where these have no devices."""
@@ -152,7 +162,7 @@ class Sysfs:
             modalias="" if driver else _read(f"{folder}/modalias"),
             netdevs=(*self._read_netdevs(folder), *self._read_netdevs_of(folder, children)) if driver else (),
             nodes=_read_nodes(folder, children) if driver else (),
-            infiniband=tuple(_names(f"{folder}/infiniband")) if driver else (),
+            infiniband=tuple(map(_text_of, _names(f"{folder}/infiniband"))) if driver else (),
             children=_read_children(folder, children),
         )
 
@@ -163,7 +173,7 @@ class Sysfs:
     def _read_netdevs(self, folder: str, *, device: str = "") -> tuple[RawNetdev, ...]:
         return tuple(
             RawNetdev(
-                name=name,
+                name=_text_of(name),
                 address=_read(f"{folder}/net/{name}/address"),
                 flags=_read(f"{folder}/net/{name}/flags"),
                 ifindex=_read(f"{folder}/net/{name}/ifindex"),
@@ -182,7 +192,7 @@ class Sysfs:
             new = [name for one in links if (name := one.removeprefix("upper_")) not in found]
             queue += new
             found += new
-        return tuple(sorted(found))
+        return tuple(sorted(map(_text_of, found)))
 
 
 def _read_children(folder: str, places: Iterable[str]) -> tuple[RawChild, ...]:
@@ -210,16 +220,21 @@ def _names(folder: str) -> list[str]:
         return []
 
 
+def _text_of(name: str) -> str:
+    """A name out of a folder, as everybody else has it: paths go on with the one that the folder gave."""
+    return name if name.isalnum() and name.isascii() else text_of(os.fsencode(name))
+
+
 def _read(path: str) -> str:
     """A file's text, "" if it cannot be read: ENOENT and ENODEV when the device leaves, EINVAL from a netdev."""
     try:
-        return _read_or_raise(path)
+        return _read_or_raise(path, FLAGS)
     except OSError:
         return ""
 
 
-def _read_or_raise(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY)
+def _read_or_raise(path: str, flags: int = os.O_RDONLY) -> str:
+    descriptor = os.open(path, flags)
     try:
         return os.read(descriptor, 4096).decode(errors="replace").strip()
     finally:

@@ -201,7 +201,8 @@ def test_a_broken_web_config_closes_the_endpoint_and_nothing_else(tree: HostTree
     tree.add_pf(num_vfs=4)
     site = Site(tree)
     with running(tree) as service:
-        assert service.wait_for("READY=1") == "READY=1\nSTATUS=4 VFs on 1 PF as desired"
+        assert service.wait_for("READY=1") == "READY=1"
+        service.wait_for("STATUS=4 VFs on 1 PF as desired")
         applied(service)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", site.port))

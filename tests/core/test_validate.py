@@ -75,9 +75,22 @@ def test_a_rule_is_judged(rule: PfRule, problems: list[str]) -> None:
         ),
         (Match(vendor_id="Intel"), 'match: vendor_id "Intel" can match nothing: write it like 8086, or as a glob'),
         (Match(device_id="0x10c"), 'match: device_id "0x10c" can match nothing: write it like 10c9, or as a glob'),
-        (Match(netdev="eth0/1"), 'match: netdev "eth0/1" can match nothing: a name has no / and no space'),
-        (Match(altname="eth 0"), 'match: altname "eth 0" can match nothing: a name has no / and no space'),
-        (Match(driver="i/gb"), 'match: driver "i/gb" can match nothing: a name has no / and no space'),
+        (
+            Match(netdev="eth0/1"),
+            'match: netdev "eth0/1" can match nothing: a name has no / and no space',
+        ),
+        (
+            Match(altname="eth 0"),
+            'match: altname "eth 0" can match nothing: a name has no / and no space',
+        ),
+        (
+            Match(driver="igb\noptions x"),
+            'match: driver "igb\noptions x" can match nothing: a name has no / and no space',
+        ),
+        (
+            Match(driver="i/gb"),
+            'match: driver "i/gb" can match nothing: a name has no / and no space',
+        ),
         (Match(pci_address="3b:00.*", mac="*", vendor_id="80[0-9]6"), ""),
     ],
     ids=str,

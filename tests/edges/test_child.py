@@ -1,9 +1,11 @@
 import os
+import resource
 import select
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,33 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 # -- call --
+
+
+def test_where_there_is_no_room_for_a_process_that_is_said_and_nothing_stays_open() -> None:
+    """In a child: a limit on its processes, as TasksMax= of the unit is one. Root has none but a cgroup's."""
+
+    def try_to_fork(send: child.Send) -> None:
+        os.setresuid(65534, 65534, 65534)
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        before = os.listdir("/proc/self/fd")
+        try:
+            child.start(never_answer)
+        except SriovBootstrapError as error:
+            kept = "" if os.listdir("/proc/self/fd") == before else " and files stay open"
+            send(f"{error.message}{kept}".encode())
+
+    if os.geteuid():
+        pytest.skip("becomes nobody")
+    said = child.call(try_to_fork, what="it", timeout_seconds=ENOUGH)
+    assert said == b"no process can be started: Resource temporarily unavailable"
+
+
+def test_who_may_be_lost_is_the_first_that_the_kernel_ends() -> None:
+    def work(send: child.Send) -> None:
+        child.be_the_first_to_go()
+        send(Path("/proc/self/oom_score_adj").read_bytes().strip())
+
+    assert child.call(work, what="it", timeout_seconds=ENOUGH) == b"500"
 
 
 def test_a_call_returns_the_last_line() -> None:

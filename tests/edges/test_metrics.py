@@ -70,6 +70,7 @@ STATE = State(
         duration_sum=45.5,
         duration_buckets=(1, 1, 2, 3, 3, 3, 3, 4, 4, 4),
         vf_losses={"0000:3b:00.0": 3, "0000:af:00.0": 9},
+        contested={"0000:3b:00.1": 2},
         restarts={"nova-compute.service": 2},
         restart_failures={"neutron-sriov-agent.service": 1},
         udev_resyncs=1,
@@ -177,6 +178,7 @@ def test_a_rule_without_a_nic_has_its_series() -> None:
     assert series["sriov_pf_present", "", "", "spare"] == 0
     assert series["sriov_pf_vfs_desired", "", "", "spare"] == 8
     assert series["sriov_pf_vf_losses_total", "", "", "spare"] == 0
+    assert series["sriov_pf_contested_total", "", "", "spare"] == 0
     assert not any(value for key, value in series.items() if key[0] == "sriov_pf_degraded")
 
 
@@ -191,7 +193,7 @@ def test_of_lines_with_the_same_labels_the_degraded_one_speaks() -> None:
 
 
 def test_a_netdev_whose_name_is_no_text_does_not_break_the_page() -> None:
-    assert 'netdev="ens?"' in page(with_pfs(replace(OK, netdev="ens\udcff")))
+    assert r'netdev="ens\\xff"' in page(with_pfs(replace(OK, netdev="ens\udcff")))
 
 
 @pytest.mark.parametrize(
@@ -247,3 +249,14 @@ def test_a_missing_folder_is_named_with_its_remedy(tmp_path: Path) -> None:
         write_textfile(path, b"")
     assert str(caught.value) == f"{path}: cannot write the metrics textfile: No such file or directory"
     assert caught.value.hint == f"make {path.parent} writable for sriov-bootstrap, or change metrics.textfile"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to a service's user")
+def test_a_textfile_is_not_written_by_way_of_a_link_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "prometheus").mkdir()
+    (tmp_path / "prometheus/node-exporter").symlink_to(tmp_path / "outside")
+    os.chown(tmp_path / "prometheus", 65534, 65534)
+    with pytest.raises(SriovBootstrapError, match="which belongs to user 65534: not followed"):
+        write_textfile(tmp_path / "prometheus/node-exporter/x.prom", b"new\n")
+    assert list((tmp_path / "outside").iterdir()) == []

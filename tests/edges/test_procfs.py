@@ -5,6 +5,7 @@ import pytest
 
 from fakes_host import HostTree
 from fakes_systemd import Forked
+from sriov_bootstrap.core.facts import Routes
 from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, Procfs
 
@@ -154,11 +155,40 @@ def test_processes_that_cannot_be_looked_at_are_counted(tree: HostTree) -> None:
 def test_the_default_routes_are_found_for_both_protocols(tree: HostTree, procfs: Procfs) -> None:
     tree.write("proc/net/route", ROUTE)
     tree.write("proc/net/ipv6_route", IPV6_ROUTE)
-    assert procfs.default_route_netdevs() == {"bond0", "br-ex"}
+    assert procfs.default_routes() == Routes(frozenset({"bond0", "br-ex"}))
 
 
 def test_a_host_without_routes_has_no_default_route(procfs: Procfs) -> None:
-    assert procfs.default_route_netdevs() == frozenset()
+    assert procfs.default_routes() == Routes()
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [(b"net\xff", r"net\xff"), (b"a\x1cb", r"a\x1cb"), ("a\u2003b".encode(), r"a\xe2\x80\x83b"), ("ä".encode(), "ä")],
+)
+def test_a_default_route_may_leave_through_a_netdev_of_any_name(
+    tree: HostTree, procfs: Procfs, raw: bytes, text: str
+) -> None:
+    tree.write("proc/net/route", ROUTE.encode().replace(b"bond0", raw))
+    tree.write("proc/net/ipv6_route", IPV6_ROUTE.encode().replace(b"br-ex", raw))
+    assert procfs.default_routes() == Routes(frozenset({text}))
+
+
+def test_a_default_route_that_leads_nowhere_leaves_through_no_netdev(tree: HostTree, procfs: Procfs) -> None:
+    tree.write("proc/net/route", ROUTE.replace("bond0", "*"))
+    assert procfs.default_routes() == Routes()
+
+
+@pytest.mark.parametrize("name", ["route", "ipv6_route"])
+def test_routes_that_cannot_be_read_are_unknown_ones(tree: HostTree, procfs: Procfs, name: str) -> None:
+    (tree.root / f"proc/net/{name}").unlink(missing_ok=True)
+    (tree.root / f"proc/net/{name}").mkdir()
+    assert procfs.default_routes().problem == f"{tree.root}/proc/net/{name}: Is a directory"
+
+
+def test_a_proc_without_routes_says_nothing_of_them(tree: HostTree, procfs: Procfs) -> None:
+    (tree.root / "proc/net/route").unlink()
+    assert procfs.default_routes().problem == f"{tree.root}/proc/net/route: No such file or directory"
 
 
 def test_the_boot_id_and_the_kernel_command_line_are_read(procfs: Procfs) -> None:

@@ -18,6 +18,7 @@ from sriov_bootstrap.core.doctor.remedies import rendered, restarted
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.openstack.ports import resolve_ports
 
+MAX_NAMES = 64  # that are compared; a host has a handful
 DEVICE_SPEC = ("pci", "device_spec")
 OLD_SPECS = (("pci", "passthrough_whitelist"), ("DEFAULT", "pci_passthrough_whitelist"))
 
@@ -119,8 +120,9 @@ def _use(entry: Entry) -> Use:
 
 
 def _spellings(names: list[str], knowers: tuple[Knower, ...]) -> dict[str, str]:
-    """Wrong -> right: two names that are nearly the same, and nobody knows both."""
+    """Wrong -> right: two names that are nearly the same, and nobody knows both. Each is compared with each."""
     pairs: dict[str, str] = {}
+    names = names[:MAX_NAMES]
     for name in names:
         if name in {*pairs, *pairs.values()}:
             continue

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.ini import Entry, folded
+from sriov_bootstrap.core.doctor.ini import NAME, Entry, folded
 from sriov_bootstrap.core.doctor.likeness import nearest
 from sriov_bootstrap.core.doctor.neutron_lists import Mappings, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
@@ -70,8 +70,9 @@ def _replaced(host: Host, agent: Service) -> Iterator[Finding]:
     """A list that comes again replaces the one before."""
     for option in (MAPPINGS, EXCLUDED):
         last = agent.last(SECTION, option)
+        kept = set(_words(last))
         for entry in agent.values(SECTION, option):
-            lost = set(_words(entry)) - set(_words(last))
+            lost = set(_words(entry)) - kept
             if last and entry.place != last.place and lost:
                 yield Finding(
                     "SB-E512",
@@ -142,22 +143,23 @@ def _exclusions(host: Host, agent: Service) -> Iterator[Finding]:
         return
     ports = {port.netdev: port for port in resolve_ports(host)}
     pfs = {dev.name: pf for pf in host.pfs for dev in pf.netdevs}
+    owners = {vf.pci_address: pf for pf in host.pfs for vf in pf.vfs}
     for netdev, addresses in parse_exclusions(entry).exclusions:
         for address in addresses:
-            problem = _not_excluded(address, pfs.get(netdev), ports.get(netdev), host)
+            problem = _not_excluded(address, pfs.get(netdev), ports.get(netdev), owners.get(address))
             if problem:
                 problem = f"exclude_devices: {netdev}: {problem}"
                 yield Finding("SB-W517", entry.place, problem, entry.text, rendered(host, TARGET, entry))
 
 
-def _not_excluded(address: str, pf: PfFacts | None, port: Port | None, host: Host) -> str:
+def _not_excluded(address: str, pf: PfFacts | None, port: Port | None, owner: PfFacts | None) -> str:
+    """`owner`: the PF whose VF it is."""
     if not re.fullmatch(PCI_ADDRESS, address) or address.count(":") != 2:  # noqa: PLR2004 - domain, bus, device
         return f'"{address}" is no address of a VF, such as 0000:3b:02.0'
     if address != address.lower():
         return f"the agent compares with {address.lower()}, in small letters"
-    for other in host.pfs:
-        if other is not pf and any(vf.pci_address == address for vf in other.vfs):
-            return f"{address} is a VF of {other.netdev or other.pci_address}"
+    if owner and owner is not pf:
+        return f"{address} is a VF of {owner.netdev or owner.pci_address}"
     if port and port.vfs is not None and port.rule.physical_network:
         if address not in {vf.pci_address for vf in port.vfs}:
             return f"{address} is none of its VFs"
@@ -173,7 +175,8 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
         for entry in file.entries:
             if folded(entry.section) != SECTION or entry.option in known:
                 continue
-            problem = f"the agent has no option {entry.option} in [{entry.section}]"
+            name = entry.option if NAME.fullmatch(entry.option) else "like this one"
+            problem = f"the agent has no option {name} in [{entry.section}]"
             near = nearest(entry.option, known)
             if entry.option in OPTIONS:
                 problem += f" before nova {OPTIONS[entry.option]}"
@@ -182,7 +185,7 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
                 "SB-W515",
                 entry.place,
                 f"{problem}: it is ignored" + (f"; {near} is one" if near else ""),
-                entry.text,
+                entry.text if entry.option in OPTIONS else entry.name,
                 restarted(host, TARGET, f"{fix} in {entry.place}"),
             )
 

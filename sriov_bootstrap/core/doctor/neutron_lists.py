@@ -67,7 +67,7 @@ def parse_exclusions(entry: Entry | None) -> Exclusions:
 
 def parse_bandwidths(entry: Entry | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """`ens1f0:10000000:10000000`: the netdevs, and what is wrong (neutron_lib.placement.utils.parse_rp_bandwidths)."""
-    found: list[str] = []
+    found: dict[str, None] = {}
     problems = []
     for item in items(entry):
         netdev, *numbers = item.split(":")
@@ -76,7 +76,7 @@ def parse_bandwidths(entry: Entry | None) -> tuple[tuple[str, ...], tuple[str, .
         elif netdev in found:
             problems.append(f'"{netdev}" comes twice')
         else:
-            found.append(netdev)
+            found[netdev] = None
     return tuple(found), tuple(problems)
 
 

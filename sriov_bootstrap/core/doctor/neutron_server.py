@@ -13,6 +13,7 @@ from sriov_bootstrap.core.openstack.neutron import MECHANISM_DRIVER
 
 OLD_FILE = "/ml2_conf_sriov.ini"
 OLD_SECTION = "ml2_sriov"
+SHOWN = 8
 
 
 def check_server(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
@@ -45,7 +46,7 @@ def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
                 "SB-W521",
                 place,
                 f"[{OLD_SECTION}] is ignored since neutron 10.0.0 (ocata); this is {host.release}",
-                "; ".join(entry.text for entry in file.entries if folded(entry.section) == OLD_SECTION),
+                "; ".join([entry.name for entry in file.entries if folded(entry.section) == OLD_SECTION][:SHOWN]),
                 f"remove {file.path}" if file.path.endswith(OLD_FILE) else f"take the section out of {file.path}",
             )
 

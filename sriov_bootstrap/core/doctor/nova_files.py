@@ -41,7 +41,7 @@ def _default_in_small_letters(host: Host, survey: OpenStackSurvey, file: IniFile
             "SB-E414",
             found[0].place,
             f"[{found[0].section}] is not [DEFAULT]: nova-compute ignores what is in it",
-            found[0].text,
+            found[0].name,
             restarted(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to where they belong"),
         )
 
@@ -53,7 +53,8 @@ def _is_small_default(entry: Entry) -> bool:
 def _ignored(host: Host, entry: Entry) -> Iterator[Finding]:
     problem = "" if _is_small_default(entry) else _why_ignored(entry, host.release)
     if problem:
-        yield Finding("SB-E413", entry.place, problem, entry.text, rendered(host, TARGET, entry))
+        said = entry.text if entry.option in HOMES else entry.name
+        yield Finding("SB-E413", entry.place, problem, said, rendered(host, TARGET, entry))
 
 
 def _why_ignored(entry: Entry, release: Release) -> str:

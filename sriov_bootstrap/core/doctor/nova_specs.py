@@ -1,7 +1,7 @@
 """The checks of nova's device_spec, spec by spec: refused, too wide, or naming nothing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -22,9 +22,10 @@ SHOWN = 4
 
 def check_specs(view: View) -> Iterator[Finding]:
     """All of them. A spec that names everything is only that: the rest follows from it."""
+    lines = {one.place: one for file in view.service.files for one in file.entries}
     for told in view.told:
         if told.problem:
-            yield _refused(view, told.entry, told.problem)
+            yield _refused(view, told.entry, told.problem, lines)
     for row in view.rows:
         entry, spec = row.entry, row.spec
         if reason := spec.refusal(view.here):
@@ -51,33 +52,26 @@ def _corrected(view: View, entry: Entry, place: str) -> str:
     return f"correct {place}, or {remedy}" if remedy.startswith("take out") else remedy
 
 
-def _refused(view: View, entry: Entry, problem: SpecProblem) -> Finding:
+def _refused(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str, Entry]) -> Finding:
+    """`lines`: every entry by its place."""
     text = as_nova_reads(entry.value)
     if not problem.line:
         return _finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}")
-    lines = text.split("\n")
-    line = lines[problem.line - 1]
+    line = text.split("\n")[problem.line - 1]
     where = f"column {problem.column} of the value" if problem.line == 1 else f"column {problem.column}"
     start = max(0, problem.column - 1 - AROUND)
     near = line[start : problem.column - 1 + AROUND]
-    said = f"no JSON at {where}: {problem.reason}{_hint(view, entry, text, problem)}: nova-compute does not start"
+    said = f"no JSON at {where}: {problem.reason}{_hint(entry, text, problem, lines)}: nova-compute does not start"
     place = f"{entry.path}:{entry.line + problem.line - 1}"
     remedy = _corrected(view, entry, place)
-    return Finding("SB-E401", place, said, f"{entry.option}: ...{near}..." if near else entry.text, remedy)
+    # A later line may be an option that begins with a blank by mistake, and what it is set to is nobody's business.
+    evidence = f"{entry.option}: ...{near}..." if near and problem.line == 1 else entry.text
+    return Finding("SB-E401", place, said, evidence, remedy)
 
 
-def _hint(view: View, entry: Entry, text: str, problem: SpecProblem) -> str:
-    after = next(
-        (
-            one
-            for file in view.service.files
-            if file.path == entry.path
-            for one in file.entries
-            if one.line == entry.line + text.count("\n") + 1 and one.option.startswith(('"', "{", "[", "}", "]", "'"))
-        ),
-        None,
-    )
-    if after:
+def _hint(entry: Entry, text: str, problem: SpecProblem, lines: Mapping[str, Entry]) -> str:
+    after = lines.get(f"{entry.path}:{entry.line + text.count(chr(10)) + 1}")
+    if after and after.option.startswith(('"', "{", "[", "}", "]", "'")):
         return f"; line {after.line} goes on without a blank before it, so nova reads the first part alone"
     if "'" in text and '"' not in text:
         return "; JSON wants double quotes"

@@ -21,10 +21,10 @@ def read_modules(survey: MastersSurvey) -> Iterator[Master]:
 
 
 def _master(given: Parameter) -> Master:
-    line, kind, text = given.line, Format.MODPROBE, str(given.line)
+    line, kind, text = given.line, Format.MODPROBE, str(given)
     remedy = f"take max_vfs out of line {line.number} of {line.path}"
     if not line.number:
-        kind, text = Format.KERNEL, f"{given.module}.max_vfs={given.value}"
+        kind, text = Format.KERNEL, f"{given.module}.max_vfs={given.number}"
         remedy = f"take {text} off the kernel command line in the boot loader's config, and reboot"
     driver = Match(driver=module_name(given.module))
     return Master(kind, line.path, line.number, text, (driver,), count(given.value), remedy=remedy)
