@@ -264,7 +264,8 @@ def note_contests(
 ) -> tuple[State, dict[str, int]]:
     """The same for a round of actions. `targets`: what the rules ask for.
 
-    What is stale is planned anew at once, and stays undone only if `is_last`.
+    What is stale is planned anew at once, and stays undone only if `is_last`, or if he has written over this target
+    before: whoever got in between us twice would do so a third time.
     """
     here, contests, new = {pf.pci_address: pf for pf in pfs}, dict(saved.contests), set()
     for result in results:
@@ -274,7 +275,7 @@ def note_contests(
             if found in {-1, target} or (is_stale and not found and not is_last):  # the last one: a loss
                 continue
             one = contest.once_more(contests.get(address), target, found, now=now)
-            contests[address] = replace(one, due_at=now) if is_stale and not is_last else one
+            contests[address] = replace(one, due_at=now) if is_stale and not is_last and one.times == 1 else one
             new.add(address)
     return replace(saved, contests=contests), dict.fromkeys(new, 1)
 

@@ -267,6 +267,12 @@ def test_what_a_round_came_to_is_a_contest(
     assert (after, new) == (State(contests=expected), dict.fromkeys(expected, 1))
 
 
+def test_who_gets_in_between_a_second_time_is_given_a_pause() -> None:
+    saved = State(contests={PF: Contest(4, 2, 1, 50.0)})
+    after, new = state.note_contests(saved, (STALE,), {PF: 4}, (TWO,), now=50.0, is_last=False)
+    assert (after.contests, new) == ({PF: Contest(4, 2, 2, 60.0)}, {PF: 1})
+
+
 def made(pf: PfFacts, **values: Any) -> State:  # noqa: ANN401
     """What is remembered after we made the VFs of this PF."""
     return State(ours={PF: pf.incarnations}, **values)

@@ -9,6 +9,7 @@ WANTED = 3
 HIS_SECONDS = 60
 # At once, twice, as the first that is found between two passes costs no pause, after pauses of 10 and 30 s; the others
 # are for passes that find him between his 0 and his 1, which looks like a loss. Without pauses there is one in 4 s.
+# Written or come too late: he may always be quicker.
 MOST_WRITES = 7
 LONGEST_PAUSE_SECONDS = 300.0
 
@@ -48,7 +49,7 @@ def test_who_sets_another_number_for_a_while_is_not_fought_and_ours_holds_when_h
         (pf,) = [one for one in guest.status()["pfs"] if one["pci_address"] == PF1]
         assert "the kernel reported no error" not in pf["message"]
         guest.until(lambda: has_ended(guest), "his end")
-        writes = guest.journal().count(f"{PF1}: set sriov_numvfs from 0 to {WANTED}: changed")
+        writes = guest.journal().count(f"{PF1}: set sriov_numvfs from 0 to {WANTED}: ")
         assert 1 <= writes <= MOST_WRITES
     # Nobody asks: no --once, no reload, and no event either, as he is quiet.
     deadline = LONGEST_PAUSE_SECONDS + DEADLINE_SECONDS
