@@ -61,6 +61,7 @@ def test_a_unit_is_exposed_to_little(unit: Path, most: float) -> None:
 def _writable(unit: Path) -> set[str]:
     """What a unit may write of all that ProtectSystem=strict makes read-only."""
     assert _values("ProtectSystem", unit) == {"strict"}
+    assert "/run" in _values("ReadOnlyPaths", unit)  # "strict" leaves it out: see the unit
     folders = {f"/run/{one}" for one in _values("RuntimeDirectory", unit)}
     return {one.lstrip("-+") for one in _values("ReadWritePaths", unit)} | folders
 
