@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.errors import ConfigError, ExitCode, NotOursError, SriovBootstrapError
+from sriov_bootstrap.printable import printable
 
 
 class Arguments(Struct, dict=True):  # argparse keeps words that it does not know in __dict__
@@ -70,7 +71,8 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     except Exception:  # noqa: BLE001 - the last line of defence, with all that a report needs
         import traceback
 
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            sys.stderr.write(f"  {printable(line)}\n")  # it may quote others, and journald obeys a "<0>" in front
         return _fail(
             ExitCode.ERROR, ("unexpected error",), f"please report it with the text above; version {__version__}"
         )

@@ -177,10 +177,25 @@ def test_what_nobody_expected_is_a_traceback_and_a_request(capsys: pytest.Captur
     assert main(["check-config", "no\0file"]) == ExitCode.ERROR
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("Traceback ")
+    assert err.startswith("  Traceback ")
     assert err.endswith(
         f"sriov-bootstrap: unexpected error\n  hint: please report it with the text above; version {__version__}\n"
     )
+
+
+def test_a_traceback_obeys_nothing_that_it_quotes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """journald takes `<0>` in front of a line for its priority."""
+
+    def fail(*_: object, **__: object) -> int:
+        raise RuntimeError("a\n<0>b\x1b[2J")
+
+    monkeypatch.setattr("sriov_bootstrap.commands.check_config.check_config", fail)
+    assert main(["check-config"]) == ExitCode.ERROR
+    lines = capsys.readouterr().err.split("\n")
+    assert r"  <0>b\x1b[2J" in lines
+    assert all(map(str.isprintable, lines))
 
 
 def test_a_reader_that_has_gone_is_nothing_to_complain_about(tree: HostTree) -> None:

@@ -74,7 +74,7 @@ def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
     for unit in follow_up.results:
-        ending = "" if unit.outcome is UnitOutcome.DONE else f": {unit.words}"
+        ending = "" if unit.outcome is UnitOutcome.DONE else f": {printable(unit.words)}"
         print(f"{unit.unit}: restart {unit.outcome}{ending}")
     for problem in (*report.notes, *([f"restarts stay pending: {follow_up.problem}"] if follow_up.problem else [])):
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
@@ -111,7 +111,7 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
         print(_line(pf, report))
         for vf in pf.vfs if pf.will_change_vfs else ():
             what = vf.user or vf.note
-            print(f"  VF {vf.index} {vf.pci_address} would go away" + (f": {what}" if what else ""))
+            print(f"  VF {vf.index} {vf.pci_address} would go away" + (f": {printable(what)}" if what else ""))
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
     for unit in units:

@@ -128,10 +128,15 @@ def _print(files: Sequence[Filled], renderings: Iterable[Rendering]) -> None:
 def _diff(files: Iterable[Filled], problems: Iterable[str]) -> int:
     changed = [one for one in files if one.differs]
     for one in changed:
-        before, after = (one.installed or "").splitlines(keepends=True), one.text.splitlines(keepends=True)
+        before, after = _lines(one.installed or ""), _lines(one.text)
         old, new = one.path if one.installed is not None else "/dev/null", one.path if one.text else "/dev/null"
-        print("".join(difflib.unified_diff(before, after, old, new)), end="")
+        for line in difflib.unified_diff(before, after, old, new, lineterm=""):
+            print(f"{line[:1]}{printable(line[1:])}")  # what is installed may be of a service's making
     return ExitCode.DEGRADED if changed or any(problems) else ExitCode.OK
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _refuse(renderings: Iterable[Rendering], problems: Iterable[str]) -> int:
@@ -160,7 +165,7 @@ def _write(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering]
         elif changed & {*(draft.path for draft in rendering.drafts), *rendering.obsolete}:
             print(*(f"then: {text}" for text in rendering.after), sep="\n")
         for note in rendering.notes:
-            print(note)
+            print(printable(note))
     return ExitCode.OK
 
 

@@ -148,7 +148,7 @@ def _print_reason(pf: PfReport) -> None:
         print(f"  hint: {pf.hint}")
     for vf in pf.vfs:
         if vf.user and vf.user not in pf.message:
-            print(f"  VF {vf.index} {vf.pci_address}: {vf.user}")
+            print(f"  VF {vf.index} {vf.pci_address}: {printable(vf.user)}")
 
 
 def _row(pf: PfReport) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from sriov_bootstrap.core import causes
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, SetNumVfs, Verdict, fewer
+from sriov_bootstrap.printable import printable
 
 # Only a new config, a release or an operator changes these: a boot does not wait for them.
 FINAL = frozenset(
@@ -216,8 +217,8 @@ def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is
         will_change_vfs=plan.changes_vfs and not results,
         desired=plan.desired.target or 0,
         reason=verdict.reason if verdict else None,
-        message=verdict.message if verdict else _intention(plan, results),
-        hint=verdict.hint if verdict else "",
+        message=printable(verdict.message if verdict else _intention(plan, results)),
+        hint=printable(verdict.hint if verdict else ""),
     )
     return base if pf is None else _with_facts(base, pf)
 

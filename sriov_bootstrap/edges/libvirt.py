@@ -1,11 +1,9 @@
 """libvirt's own files: the only module that reads them. They name the domains without libvirt having to run."""
 
-import os
-
 from sriov_bootstrap.core.users import Owner, Owners
 from sriov_bootstrap.errors import LinkError
 from sriov_bootstrap.printable import printable
-from sriov_bootstrap.reading import Below, TooLargeError, read_file
+from sriov_bootstrap.reading import MAX_ENTRIES, Below, TooLargeError, read_file, read_names
 
 # Where persistent domains lie: on a host (EDPM and TripleO give their containers that folder), in the volume that
 # kolla-ansible gives its container (docker, podman), and in Sunbeam's snap.
@@ -56,9 +54,12 @@ def _owned(root: str, path: str, problems: list[str]) -> dict[str, Owner]:
 
 def _domain_files(folder: str, problems: list[str]) -> list[str]:
     try:
-        return [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".xml")]
+        names, is_all = read_names(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         problems.append(f"{folder}: {error.strerror}")
         return []
+    if not is_all:
+        problems.append(f"{folder}: has more than {MAX_ENTRIES} entries")
+    return [f"{folder}/{name}" for name in names if name.endswith(".xml")]

@@ -34,6 +34,7 @@ EARLIER = {
 LOCK_POLL_SECONDS = 0.05
 READER_SECONDS = 1.0  # read_jam() holds the write lock for a moment, too
 NOTE_BYTES = 1024
+READ_BYTES = 4096  # that anybody looks at, however large the file is
 
 
 class Locks:
@@ -90,7 +91,7 @@ def _jam(path: str, now: float) -> Jam | None:
     try:
         if _try_lock(descriptor, fcntl.LOCK_SH):
             return None
-        jam = msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Jam)
+        jam = msgspec.json.decode(os.pread(descriptor, READ_BYTES, 0), type=Jam)
     except (
         OSError,
         msgspec.DecodeError,
@@ -153,7 +154,7 @@ def _open_earlier(path: str) -> int | None:
 
 def _open_to_lock(path: str) -> int:
     """A file system that has become read-only keeps nobody from locking what is there."""
-    flags = os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
     except OSError as error:
@@ -168,7 +169,7 @@ def _note(descriptor: int, text: bytes) -> None:
     It is for people, and for the age of a write. Where it cannot be noted the lock holds all the same.
     """
     with contextlib.suppress(OSError):
-        size = max(NOTE_BYTES, os.fstat(descriptor).st_size)
+        size = max(NOTE_BYTES, min(os.fstat(descriptor).st_size, READ_BYTES))
         os.pwrite(descriptor, text.ljust(size), 0)
 
 

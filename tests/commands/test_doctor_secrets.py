@@ -1,13 +1,14 @@
 """One secret word in each format that is looked at: no output has it, whatever is found beside it."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from builders import PF
 from fakes_host import HostTree, rule
-from fakes_openstack import add_debian, add_unit
+from fakes_openstack import DEBIAN_HEADS, add_debian, add_unit
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.commands.doctor import look
 from sriov_bootstrap.commands.jobs import load
@@ -132,6 +133,39 @@ def test_no_output_has_a_secret_word(tree: HostTree, capsys: pytest.CaptureFixtu
         assert codes >= {"SB-E211", "SB-E212", "SB-E401", "SB-E413", "SB-E414", "SB-E522", "SB-E531", "SB-E532"}
         assert all(main(["doctor", "explain", one]) == 0 for one in codes)
         assert SECRET not in capsys.readouterr().out
+
+
+LATER = {
+    "a line": f"\n password = {SECRET}\n",
+    "an item": f",\n password = {SECRET}\n",
+    "an item with more": f",\n password = {SECRET}\n token = {SECRET}\n",
+}
+
+
+@pytest.mark.parametrize("later", LATER.values(), ids=LATER)
+def test_what_stands_below_a_list_by_mistake_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], later: str
+) -> None:
+    tree = HostTree(tmp_path)
+    tree.add_pf(num_vfs=4)
+    add_debian(tree, *(name for name in DEBIAN_HEADS if name != "neutron-api"))
+    tree.configure(
+        rule(4).replace("num_vfs", 'physical_network = "physnet2"\nnum_vfs') + '[openstack]\nrelease = "2023.1"\n'
+    )
+    lists = (
+        "physical_device_mappings = physnet2:ens9{0}exclude_devices = ens9:x{0}resource_provider_bandwidths = ens9:1{0}"
+    )
+    agent = f"[securitygroup]\nfirewall_driver = iptables{later}[sriov_nic]\n{lists.format(later)}"
+    ranges = f"[ml2_type_vlan]\nnetwork_vlan_ranges = b{later}[ml2_type_flat]\nflat_networks = c{later}"
+    server = f"[ml2]\nmechanism_drivers = a{later}{ranges}"
+    tree.write("etc/neutron/neutron.conf", f"[sriov_nic]\nphysical_device_mappings = physnet3:ens8{later}")
+    tree.write("etc/neutron/plugins/ml2/sriov_agent.ini", agent)
+    tree.write("etc/neutron/plugins/ml2/ml2_conf.ini", server)
+    tree.write("etc/nova/nova.conf", f"[filter_scheduler]\nenabled_filters = PciPassthroughFilte{later}")
+    main(["doctor"], root=str(tree.root))
+    out = capsys.readouterr().out
+    assert [line for line in out.split("\n") if SECRET in line] == []
+    assert {"SB-E511", "SB-W513", "SB-W517", "SB-E520"} <= {line.partition(" ")[0] for line in out.split("\n")}
 
 
 def test_neither_the_log_nor_what_the_daemon_keeps_has_it(tree: HostTree) -> None:

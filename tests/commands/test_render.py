@@ -586,6 +586,16 @@ def test_an_image_whose_kernel_files_are_elsewhere_is_refused(
     assert "elsewhere" in capsys.readouterr().err
 
 
+def test_a_diff_obeys_nothing_that_is_installed(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    """A service's user may have written it."""
+    tree.write("etc/default/grub.d/sriov-bootstrap.cfg", "a\x1b[2J\u2028b\n-- c\n")
+    tree.configure(FLAVOR)
+    render(tree, "kernel-cmdline --diff")
+    lines = capsys.readouterr().out.split("\n")
+    assert {r"-a\x1b[2J\xe2\x80\xa8b", "--- c"} <= {*lines}
+    assert all(map(str.isprintable, lines))
+
+
 def test_apply_runs_the_command(
     tree: HostTree, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from sriov_bootstrap.core.users import Owner, Owners
 from sriov_bootstrap.edges.libvirt import MAX_FILE_BYTES, PERSISTENT, RUNNING, read_owners
+from sriov_bootstrap.reading import MAX_ENTRIES
 
 ADDRESS = "<address domain='0' bus='0x3b' slot='0x10' function='{function}'/>"
 XML = "<domain><name>{name}</name><devices><hostdev><source>{address}</source></hostdev></devices></domain>"
@@ -86,3 +87,11 @@ def test_a_domain_of_another_root_is_none(tmp_path: Path) -> None:
     owners = read_owners(str(tmp_path / "image"), shut_off=True)
     assert owners.by_device == {}
     assert "is a link to ../../outside/etc/libvirt, which is not below" in owners.problem
+
+
+def test_a_folder_that_is_not_read_to_its_end_may_have_any_domain(tmp_path: Path) -> None:
+    folder = tmp_path / RUNNING[0]
+    folder.mkdir(parents=True)
+    for number in range(MAX_ENTRIES + 1):
+        os.mknod(folder / str(number))
+    assert read_owners(str(tmp_path), shut_off=False) == Owners({}, f"{folder}: has more than {MAX_ENTRIES} entries")

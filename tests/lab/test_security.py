@@ -95,7 +95,7 @@ def test_a_user_without_rights_leaves_nothing_behind_and_keeps_nobody_from_worki
     guest.check(f"rm {lock}")
 
 
-EAT = "x = bytearray(1 << 30); x[:] = b'x' * len(x)"
+EAT = "x = bytearray(1 << 30); x[:] = bytes(len(x))"  # without quotes: it stands in two pairs of them
 
 
 def test_a_process_of_the_service_that_eats_memory_is_ended_alone(guest: Guest) -> None:

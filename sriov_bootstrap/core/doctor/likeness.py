@@ -8,7 +8,8 @@ LONGEST = 64
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The one that was probably meant, "" for none; upper and lower case count as the same."""
-    distances = {other: distance(name.lower(), other.lower()) for other in names if other != name}
+    alike = (other for other in names if other != name and abs(len(other) - len(name)) <= NEAR)
+    distances = {other: distance(name.lower(), other.lower()) for other in alike}
     near = {other: far for other, far in distances.items() if far <= min(NEAR, len(other) // 3)}
     return min(near, key=lambda other: near[other]) if near else ""
 

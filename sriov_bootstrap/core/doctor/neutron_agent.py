@@ -7,7 +7,13 @@ from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.ini import NAME, Entry, folded
 from sriov_bootstrap.core.doctor.likeness import nearest
-from sriov_bootstrap.core.doctor.neutron_lists import Mappings, parse_bandwidths, parse_exclusions, parse_mappings
+from sriov_bootstrap.core.doctor.neutron_lists import (
+    Mappings,
+    listed,
+    parse_bandwidths,
+    parse_exclusions,
+    parse_mappings,
+)
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.remedies import rendered, restarted
 from sriov_bootstrap.core.facts import PfFacts
@@ -84,7 +90,7 @@ def _replaced(host: Host, agent: Service) -> Iterator[Finding]:
 
 
 def _words(entry: Entry | None) -> list[str]:
-    return [one.strip() for one in entry.value.split(",") if one.strip()] if entry else []
+    return list(filter(None, listed(entry.value))) if entry else []
 
 
 def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings) -> Iterator[Finding]:
@@ -194,7 +200,8 @@ def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     """The agent has one until neutron 26, and it must do nothing: VFs bypass the host."""
     entry = agent.last("securitygroup", "firewall_driver")
     if entry and host.release.nova <= releases.AGENT_FIREWALL_UNTIL and entry.value not in NO_FIREWALL:
-        problem = f"the agent's firewall_driver is {entry.value}, which cannot filter what VFs send"
+        driver = entry.value.partition("\n")[0]  # what stands below it by mistake may be secret
+        problem = f"the agent's firewall_driver is {driver}, which cannot filter what VFs send"
         yield Finding("SB-W518", entry.place, problem, entry.text, rendered(host, TARGET, entry))
 
 

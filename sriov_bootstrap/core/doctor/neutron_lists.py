@@ -31,10 +31,23 @@ class Exclusions(Struct, frozen=True):
 
 def items(entry: Entry | None) -> tuple[str, ...]:
     """A ListOpt; () where oslo.config puts something in that only it knows."""
-    if entry is None or "$" in entry.value:
-        return ()
-    text = entry.value.strip().rstrip(",")
-    return tuple(item.strip() for item in text.split(",")) if text else ()
+    return () if entry is None or "$" in entry.value else listed(entry.value)
+
+
+def listed(value: str) -> tuple[str, ...]:
+    """What stands between the commas.
+
+    A line that begins with a blank by mistake belongs to the list, whatever it is, and items are shown: of one that
+    goes over the end of its line the rest is left out, and on a later line all of one that has an "=".
+    """
+    text, found, is_later = value.strip().rstrip(","), list[str](), False
+    for part in text.split(",") if text else ():
+        item = part.strip()
+        first, more, _ = item.partition("\n")
+        is_later = is_later or "\n" in part[: len(part) - len(part.lstrip())]
+        found.append("..." if is_later and "=" in item else f"{first.rstrip()} ..." if more else item)
+        is_later = is_later or "\n" in part
+    return tuple(found)
 
 
 def parse_mappings(entry: Entry | None) -> Mappings:

@@ -15,7 +15,7 @@ from sriov_bootstrap.core.openstack.netdevs import FILE as UDEV_FILE
 from sriov_bootstrap.printable import shell_name, shell_quoted
 
 SHOWN = 3
-MANAGED = re.compile(r"^\s*managed\s*=\s*(?:true|1)\s*$", re.MULTILINE)
+MANAGED = re.compile(r"^[ \t]*managed[ \t]*=[ \t]*(?:true|1)[ \t]*$", re.MULTILINE)
 # x86 has 256 vectors on each CPU: 32 are exceptions, about 20 the kernel's own (arch/x86/include/asm/irq_vectors.h).
 VECTORS_OF_A_CPU = 200
 CROWDED = 0.8

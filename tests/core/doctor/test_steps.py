@@ -10,10 +10,12 @@ import pytest
 from builders import make_config, make_netdev, make_pf, make_rule
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.doctor import ini, init_script, kolla, modprobe, oslo_files, unit_files
+from sriov_bootstrap.core.doctor.likeness import nearest
 from sriov_bootstrap.core.doctor.masters.check import check_masters, find_masters
 from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
 from sriov_bootstrap.core.doctor.masters.shell import writes
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
+from sriov_bootstrap.core.doctor.nic_vfs import MANAGED
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.steps import MOST, Steps, TooMuch
@@ -157,6 +159,21 @@ def test_an_instance_may_have_a_backslash() -> None:
     text = f"[Service]\nExecStart=/bin/sh -c '{ECHO.replace('ens1f0', 'ens%i')}'\n"
     source = Source(Format.UNIT, "/etc/systemd/system/vfs@.service", text)
     assert find_masters(MastersSurvey((source,), frozenset({"vfs@1\\x2df0.service"})), ())
+
+
+def test_a_glob_that_no_driver_has_takes_none() -> None:
+    """fnmatch looks for the end of each of its brackets anew."""
+    text = f"[Match]\nDriver={'*' * 300}\n[Link]\nSR-IOVVirtualFunctions=8\n"
+    assert find_masters(MastersSurvey((Source(Format.LINK, "/a.link", text),)), (make_pf(),)) == ()
+
+
+def test_names_of_other_lengths_are_not_compared_letter_by_letter() -> None:
+    assert lines_run(lambda _: nearest("x" * 60, ["y" * 9] * 9), 1) < 100
+
+
+def test_an_answer_of_network_manager_is_a_line() -> None:
+    """Not all of a file of empty lines, from each of them."""
+    assert not MANAGED.search("managed=\n\ntrue")
 
 
 # -- every reader, by the lines of our code that run --

@@ -12,6 +12,7 @@ from sriov_bootstrap.core.facts import PfFacts
 
 COUNT_KEY = "SR-IOVVirtualFunctions"
 KERNEL_NAMES = ("eth", "ib")
+MAX_GLOB = 256  # characters; fnmatch looks for the end of each bracket anew
 RELOAD_LINKS = "udevadm control --reload; it is read at the next boot"
 
 
@@ -94,7 +95,7 @@ def _condition(key: str, words: list[str], pf: PfFacts) -> Fit:
 
 def _any_fits(words: list[str], have: list[str]) -> bool:
     is_inverted = words[0].startswith("!")
-    globs = [words[0].removeprefix("!"), *words[1:]]
+    globs = [one for one in (words[0].removeprefix("!"), *words[1:]) if len(one) <= MAX_GLOB]
     return any(fnmatchcase(text, glob) for text in have for glob in globs) is not is_inverted
 
 

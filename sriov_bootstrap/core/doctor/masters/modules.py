@@ -16,7 +16,8 @@ def read_modules(survey: MastersSurvey) -> Iterator[Master]:
     texts = effective({source.path: source.text for source in survey.of(Format.MODPROBE)})
     others = {path: text for path, text in texts.items() if not OURS.fullmatch(path)}
     command_line = tuple(word for source in survey.of(Format.KERNEL) for word in source.text.split())
-    last = {one.line: one for one in parameters(parse(others, command_line), "max_vfs")}
+    given = parameters(parse(others, command_line), "max_vfs")
+    last = {one.line.place if one.line.number else one.line: one for one in given}
     yield from map(_master, last.values())
 
 
