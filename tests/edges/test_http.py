@@ -4,14 +4,15 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from http.client import HTTPResponse
 from io import BytesIO
-from typing import cast
+from typing import Self, cast
 
 import pytest
 
-from sriov_bootstrap.edges.http.endpoint import MAX_CONNECTIONS, Endpoint
+from sriov_bootstrap.edges.http.connection import MAX_REQUESTS
+from sriov_bootstrap.edges.http.endpoint import MAX_CONNECTIONS, TURN_SECONDS, Endpoint
 from sriov_bootstrap.errors import SriovBootstrapError
 
 LOCALHOST = ("127.0.0.1", "::1")
@@ -25,9 +26,14 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @asynccontextmanager
 async def serving(
-    page: Callable[[], bytes] = lambda: PAGE, *, request_seconds: float = LONG, idle_seconds: float = LONG
+    page: Callable[[], bytes] = lambda: PAGE,
+    *,
+    request_seconds: float = LONG,
+    idle_seconds: float = LONG,
+    turn_seconds: float = TURN_SECONDS,
 ) -> AsyncIterator[Endpoint]:
     endpoint = Endpoint(LOCALHOST, 0, page, request_seconds=request_seconds, idle_seconds=idle_seconds)
+    endpoint.turn_seconds = turn_seconds
     await endpoint.start()
     try:
         yield endpoint
@@ -259,6 +265,92 @@ def test_pages_larger_than_the_buffers_arrive_whole_and_in_order() -> None:
     run(test)
 
 
+class Turns:
+    """Counts the turns of the loop while it is open."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._handle: asyncio.Handle | None = None
+
+    def __enter__(self) -> Self:
+        self._count()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle:
+            self._handle.cancel()
+
+    def _count(self) -> None:
+        self.count += 1
+        self._handle = asyncio.get_running_loop().call_soon(self._count)
+
+
+@pytest.mark.parametrize(("peers", "turn_seconds"), [(1, LONG), (8, 0.0)], ids=["of one peer", "of all peers"])
+def test_whoever_waits_in_the_loop_gets_a_turn_between_two_pipelined_requests(peers: int, turn_seconds: float) -> None:
+    async def test() -> None:
+        with Turns() as turns:
+            served: list[int] = []
+
+            def page() -> bytes:
+                served.append(turns.count)
+                return PAGE
+
+            async with serving(page, turn_seconds=turn_seconds) as endpoint:
+                answers = await asyncio.gather(*(ask(endpoint, GET * 40 + LAST_GET) for _ in range(peers)))
+            assert [answer.count(PAGE) for answer in answers] == [41] * peers
+            assert len(set(served[peers:])) == 40 * peers  # the first answers of all may share one
+
+    run(test)
+
+
+def test_who_asks_once_is_answered_among_those_who_ask_without_end() -> None:
+    async def test() -> None:
+        served: list[bytes] = []
+        async with serving() as endpoint, AsyncExitStack() as stack:
+            page, content_type = endpoint.pages[b"/metrics"]
+
+            def healthy() -> bytes:
+                served.append(b"once")
+                return b"ok\n"
+
+            def counted() -> bytes:
+                served.append(b"greedy")
+                return page()
+
+            endpoint.pages[b"/metrics"] = counted, content_type
+            endpoint.pages[b"/-/healthy"] = healthy, content_type
+            greedy = [await stack.enter_async_context(peer(endpoint)) for _ in range(8)]
+            for _, writer in greedy:
+                writer.write(GET * 90)
+            await greedy[0][0].readuntil(PAGE)
+            assert (await ask(endpoint, LAST_GET.replace(b"/metrics", b"/-/healthy"))).endswith(b"ok\n")
+            assert served.index(b"once") < 8 * 90 / 2
+
+    run(test)
+
+
+def test_a_connection_ends_after_a_number_of_requests_and_says_so() -> None:
+    async def test() -> None:
+        async with serving() as endpoint:
+            answer = await ask(endpoint, GET * (MAX_REQUESTS + 50))
+            assert answer.count(PAGE) == MAX_REQUESTS
+            assert answer.count(b"\r\nConnection: close\r\n") == 1
+            assert answer.rpartition(b"HTTP/1.1 ")[2].count(b"Connection: close") == 1
+            assert endpoint.peer_errors == 0
+
+    run(test)
+
+
+def test_a_peer_that_shuts_its_side_down_gets_all_its_answers() -> None:
+    async def test() -> None:
+        async with serving() as endpoint, peer(endpoint) as (reader, writer):
+            writer.write(GET * 40)
+            writer.write_eof()
+            assert (await reader.read()).count(PAGE) == 40
+
+    run(test)
+
+
 def test_500_idle_peers_do_not_keep_a_scrape_out() -> None:
     async def test() -> None:
         async with serving() as endpoint:
@@ -278,7 +370,7 @@ def test_500_idle_peers_do_not_keep_a_scrape_out() -> None:
 
 def test_300_scrapes_at_the_same_moment_are_all_answered() -> None:
     async def test() -> None:
-        async with serving() as endpoint:
+        async with serving(turn_seconds=LONG) as endpoint:  # a slow machine takes longer than the real one
             answers = await asyncio.gather(*(ask(endpoint, LAST_GET) for _ in range(300)))
             assert all(answer.endswith(PAGE) for answer in answers)
             assert endpoint.peer_errors == 0

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -14,7 +15,9 @@ from sriov_bootstrap.errors import SriovBootstrapError
 MAX_CONNECTIONS = 32  # that stay; Prometheus needs one
 MAX_BURST = 256  # for GRACE_SECONDS, so that many scrapes at the same moment are all answered
 GRACE_SECONDS = 1.0
-ACCEPT_BATCH = 32  # of one turn of the loop: a few turns pass until a request is read, together less than MAX_BURST
+TURN_SECONDS = 0.01  # of CPU time in one turn of the loop, and the request that is under way then
+ACCEPT_BATCH = 16  # of one turn of the loop: a few turns pass until a request is answered, together less than MAX_BURST
+FIRST_TURNS = 2 * ACCEPT_BATCH
 QUEUE = 1024  # in the kernel; who finds it full tries again after a second
 
 INDEX = (
@@ -64,12 +67,15 @@ class Endpoint:
         self.request_seconds = request_seconds
         self.idle_seconds = idle_seconds
         self.grace_seconds = grace_seconds
+        self.turn_seconds = TURN_SECONDS
         self.peer_errors = 0
         self.buffer = bytearray(MAX_HEADER_BYTES)  # for all: what is received is taken out at once
         self._addresses = tuple(addresses)
         self._servers: list[asyncio.Server] = []
         self._listeners: list[socket.socket] = []
         self._open: OrderedDict[Connection, None] = OrderedDict()  # who gives way first is first
+        self._line: OrderedDict[Connection, None] = OrderedDict()  # who has a turn next is first
+        self._turn: asyncio.Handle | None = None
         self._trimming: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -112,6 +118,35 @@ class Endpoint:
         elif len(self._open) > MAX_CONNECTIONS and self._trimming is None:
             self._trimming = asyncio.get_running_loop().call_later(self.grace_seconds, self._trim)
 
+    def line_up(self, connection: Connection) -> None:
+        """It wants a turn; in one turn of the loop each has one at most.
+
+        All together have TURN_SECONDS. Up to FIRST_TURNS that had no answer yet do not wait for what others used up:
+        who accepts more than it serves would drop peers whose turn has not come.
+        """
+        if connection in self._open:
+            self._line[connection] = None
+            self._call_next()
+
+    def _call_next(self) -> None:
+        if self._line and self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._give_turns)
+
+    def _give_turns(self) -> None:
+        began, given = time.thread_time(), 0  # CPU time: who waits for a CPU serves no fewer for it
+        try:
+            for connection in tuple(self._line):
+                may_be_first = connection.is_new and given < FIRST_TURNS
+                if given and not may_be_first and time.thread_time() - began >= self.turn_seconds:
+                    continue
+                if connection in self._line:
+                    del self._line[connection]
+                    given += 1
+                    connection.take_turn()
+        finally:
+            self._turn = None
+            self._call_next()
+
     def requeue(self, connection: Connection, *, is_done: bool) -> None:
         """It took its answer, and stands at the end of the queue again; or, done, at the head."""
         if connection in self._open:
@@ -120,6 +155,7 @@ class Endpoint:
     def release(self, connection: Connection) -> None:
         """It is closed."""
         self._open.pop(connection, None)
+        self._line.pop(connection, None)
 
     def _trim(self) -> None:
         self._trimming = None
