@@ -11,8 +11,10 @@ from typing import Self, cast
 
 import pytest
 
+from endpoints import WatchedEndpoint
+from sriov_bootstrap.core.refusals import Refusal
 from sriov_bootstrap.edges.http.connection import MAX_REQUESTS
-from sriov_bootstrap.edges.http.endpoint import MAX_CONNECTIONS, TURN_SECONDS, Endpoint
+from sriov_bootstrap.edges.http.endpoint import MAX_BURST, MAX_CONNECTIONS, TURN_SECONDS, Endpoint
 from sriov_bootstrap.errors import SriovBootstrapError
 
 LOCALHOST = ("127.0.0.1", "::1")
@@ -31,8 +33,8 @@ async def serving(
     request_seconds: float = LONG,
     idle_seconds: float = LONG,
     turn_seconds: float = TURN_SECONDS,
-) -> AsyncIterator[Endpoint]:
-    endpoint = Endpoint(LOCALHOST, 0, page, request_seconds=request_seconds, idle_seconds=idle_seconds)
+) -> AsyncIterator[WatchedEndpoint]:
+    endpoint = WatchedEndpoint(LOCALHOST, page, request_seconds=request_seconds, idle_seconds=idle_seconds)
     endpoint.turn_seconds = turn_seconds
     await endpoint.start()
     try:
@@ -157,7 +159,7 @@ def test_each_request_is_answered_and_its_connection_closed(request_bytes: bytes
             answer = await ask(endpoint, request_bytes)
             assert answer.startswith(b"HTTP/1.1 " + status)
             assert answer.count(b"HTTP/1.1") == request_bytes.count(b"GET /metrics") or status != b"200"
-            assert endpoint.peer_errors == (status in {b"400", b"431", b"501"})
+            assert endpoint.refused == ({Refusal.MALFORMED: 1} if status in {b"400", b"431", b"501"} else {})
 
     run(test)
 
@@ -190,7 +192,7 @@ def test_a_peer_that_does_not_finish_its_request_is_dropped_at_the_deadline(begi
         async with serving(request_seconds=0.05) as endpoint, peer(endpoint) as (reader, writer):
             writer.write(beginning)
             await dropped(reader)
-            assert endpoint.peer_errors == 1
+            assert endpoint.refused == {Refusal.SLOW: 1}
 
     run(test)
 
@@ -217,7 +219,7 @@ def test_an_idle_connection_is_closed_and_its_peer_not_blamed() -> None:
             writer.write(GET)
             await reader.readuntil(PAGE)
             await dropped(reader)
-            assert endpoint.peer_errors == 0
+            assert not endpoint.refused
 
     run(test)
 
@@ -238,7 +240,7 @@ def test_a_peer_that_never_reads_is_dropped_at_the_deadline_and_makes_no_pages()
                 with pytest.raises((ConnectionResetError, BrokenPipeError)):
                     await flood(deaf, GET * 100)
             assert len(made) < 20  # the kernel's buffers hold a few
-            assert endpoint.peer_errors == 1
+            assert endpoint.refused == {Refusal.SLOW: 1}
 
     run(test)
 
@@ -336,7 +338,7 @@ def test_a_connection_ends_after_a_number_of_requests_and_says_so() -> None:
             assert answer.count(PAGE) == MAX_REQUESTS
             assert answer.count(b"\r\nConnection: close\r\n") == 1
             assert answer.rpartition(b"HTTP/1.1 ")[2].count(b"Connection: close") == 1
-            assert endpoint.peer_errors == 0
+            assert not endpoint.refused
 
     run(test)
 
@@ -368,12 +370,37 @@ def test_500_idle_peers_do_not_keep_a_scrape_out() -> None:
     run(test)
 
 
+def test_an_address_with_many_connections_costs_no_other_its_own() -> None:
+    async def test() -> None:
+        async with serving() as endpoint, AsyncExitStack() as stack:
+            oldest = await asyncio.open_connection("127.0.0.1", endpoint.port, local_addr=("127.0.0.2", 0))
+            greedy = [await stack.enter_async_context(peer(endpoint)) for _ in range(2 * MAX_BURST)]
+            oldest[1].write(GET)
+            assert (await oldest[0].readuntil(PAGE)).startswith(b"HTTP/1.1 200")
+            await asyncio.gather(*(dropped(reader) for reader, _ in greedy[: 2 * MAX_BURST - MAX_CONNECTIONS]))
+            oldest[1].write(LAST_GET)
+            assert (await oldest[0].read()).endswith(PAGE)
+            oldest[1].close()
+            assert endpoint.refused[Refusal.CROWDED] > 2 * MAX_BURST - MAX_CONNECTIONS
+
+    run(test)
+
+
+def test_the_limits_of_an_ipv6_peer_are_those_of_its_network() -> None:
+    async def test() -> None:
+        async with serving() as endpoint:
+            await ask(endpoint, b"nonsense\r\n\r\n", host="::1")
+            assert endpoint.refused == {Refusal.MALFORMED: 1}  # endpoints.py has seen of whom
+
+    run(test)
+
+
 def test_300_scrapes_at_the_same_moment_are_all_answered() -> None:
     async def test() -> None:
         async with serving(turn_seconds=LONG) as endpoint:  # a slow machine takes longer than the real one
             answers = await asyncio.gather(*(ask(endpoint, LAST_GET) for _ in range(300)))
             assert all(answer.endswith(PAGE) for answer in answers)
-            assert endpoint.peer_errors == 0
+            assert not endpoint.refused
 
     run(test)
 

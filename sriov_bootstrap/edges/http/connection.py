@@ -6,6 +6,7 @@ together not for much longer. A peer has at most one buffer of bytes here that n
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
@@ -13,12 +14,14 @@ from typing import Protocol, cast
 
 import h11
 
+from sriov_bootstrap.core.refusals import Peer, Refusal
+
 MAX_HEADER_BYTES = 16 * 1024
 MAX_REQUESTS = 100  # of one connection: at a scrape every 15 s that is 25 minutes
 TEXT = "text/plain; charset=utf-8"
 CHALLENGE = 'Basic realm="sriov-bootstrap", charset="UTF-8"'
 
-Verdict = Callable[[bool], None]
+Verdict = Callable[[bool | None], None]  # None: not now, too many passwords wait to be checked
 
 
 class Channel(Protocol):
@@ -49,7 +52,7 @@ class Rules(Protocol):
     def open_channel(self) -> Channel:
         """For a new connection, at its first bytes."""
 
-    def admits(self, authorization: bytes, later: Verdict) -> bool | None:
+    def admits(self, authorization: bytes, peer: Peer, later: Verdict) -> bool | None:
         """Whether this header opens the pages; None: `later` will be told."""
 
     def withdraw(self, later: Verdict) -> None:
@@ -86,7 +89,7 @@ class Public:
     def open_channel(self) -> Channel:
         return Plain()
 
-    def admits(self, _authorization: bytes, _later: Verdict) -> bool:
+    def admits(self, _authorization: bytes, _peer: Peer, _later: Verdict) -> bool:
         return True
 
     def withdraw(self, _later: Verdict) -> None:
@@ -103,12 +106,12 @@ class House(Protocol):
     rules: Callable[[], Rules]
     request_seconds: float
     idle_seconds: float
-    peer_errors: int
     buffer: bytearray
 
     def admit(self, connection: "Connection") -> None: ...
     def line_up(self, connection: "Connection") -> None: ...
     def requeue(self, connection: "Connection", *, is_done: bool) -> None: ...
+    def refuse(self, refusal: Refusal, peer: Peer) -> None: ...
     def release(self, connection: "Connection") -> None: ...
 
 
@@ -121,6 +124,7 @@ class Connection(asyncio.BufferedProtocol):
     _channel: Channel
 
     def __init__(self, endpoint: House) -> None:
+        self.peer = Peer()
         self._endpoint = endpoint
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER_BYTES)
         self._received = b""
@@ -134,8 +138,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.peer = _peer_at(transport.get_extra_info("peername"))
         self._transport.set_write_buffer_limits(high=0)  # blocked until the kernel has all of it
-        self._deadline = asyncio.get_running_loop().call_later(self._endpoint.request_seconds, self.evict)
+        self._deadline = asyncio.get_running_loop().call_later(self._endpoint.request_seconds, self._be_late)
         self._endpoint.admit(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -148,10 +153,14 @@ class Connection(asyncio.BufferedProtocol):
     def drop(self) -> None:
         self._transport.abort()
 
-    def evict(self) -> None:
-        """It was too slow, or its place is needed."""
-        self._endpoint.peer_errors += not (self._is_idle or self._is_leaving or self._waiting or self._due)
+    def evict(self, refusal: Refusal = Refusal.CROWDED) -> None:
+        """Its place is needed. Who owes us nothing is not refused anything."""
+        if not (self._is_idle or self._is_leaving or self._waiting or self._due):
+            self._endpoint.refuse(refusal, self.peer)
         self.drop()
+
+    def _be_late(self) -> None:
+        self.evict(Refusal.SLOW)
 
     def get_buffer(self, _sizehint: int) -> bytearray:
         return self._endpoint.buffer
@@ -216,7 +225,7 @@ class Connection(asyncio.BufferedProtocol):
             try:
                 data = self._channel.receive(received)
             except ConnectionError:
-                self._endpoint.peer_errors += 1
+                self._endpoint.refuse(Refusal.MALFORMED, self.peer)
                 self._leave()
                 return False
             self._transport.write(self._channel.take())
@@ -234,7 +243,7 @@ class Connection(asyncio.BufferedProtocol):
                 return False
             has_body = not isinstance(self._http.next_event(), h11.EndOfMessage)
         except h11.RemoteProtocolError as error:
-            self._endpoint.peer_errors += 1
+            self._endpoint.refuse(Refusal.MALFORMED, self.peer)
             self._send(HTTPStatus(error.error_status_hint), is_last=True)
         else:
             self._receive(request, has_body=has_body)
@@ -255,25 +264,27 @@ class Connection(asyncio.BufferedProtocol):
         header = next((value for name, value in request.headers if name == b"authorization"), b"")
         later = partial(self._on_verdict, answer)
         self._rules = rules
-        is_admitted = rules.admits(header, later)
+        is_admitted = rules.admits(header, self.peer, later)
         if is_admitted is None:
             self._wait(self._endpoint.request_seconds)
             self._waiting = later
         else:
             answer(is_admitted=is_admitted)
 
-    def _on_verdict(self, answer: Callable[..., None], is_admitted: bool) -> None:  # noqa: FBT001 - the verdict
+    def _on_verdict(self, answer: Callable[..., None], is_admitted: bool | None) -> None:  # noqa: FBT001 - the verdict
         """Many may wait for the same verdict: each answers when it is its turn."""
         self._waiting = None
         if not self._transport.is_closing():
             self._due = partial(answer, is_admitted=is_admitted)
             self._line_up()
 
-    def _answer(self, request: h11.Request, *, has_body: bool, is_last: bool, is_admitted: bool) -> None:
+    def _answer(self, request: h11.Request, *, has_body: bool, is_last: bool, is_admitted: bool | None) -> None:
         """A body is never read: its connection ends with the answer."""
         found = self._endpoint.pages.get(request.target.partition(b"?")[0])
         send = partial(self._send, is_head=request.method == b"HEAD", is_last=is_last)
-        if not is_admitted:
+        if is_admitted is None:
+            send(HTTPStatus.TOO_MANY_REQUESTS, extra=[("Retry-After", "1")])
+        elif not is_admitted:
             send(HTTPStatus.UNAUTHORIZED, extra=[("WWW-Authenticate", CHALLENGE)])
         elif found is None:
             send(HTTPStatus.NOT_FOUND)
@@ -324,4 +335,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def _wait(self, seconds: float) -> None:
         self._deadline.cancel()
-        self._deadline = asyncio.get_running_loop().call_later(seconds, self.evict)
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self._be_late)
+
+
+def _peer_at(name: tuple[str, int] | None) -> Peer:
+    """None: it is gone already."""
+    address = name[0] if name else ""
+    if ":" not in address:
+        return Peer(address, address)
+    prefix = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])[:8]
+    return Peer(address, socket.inet_ntop(socket.AF_INET6, prefix + bytes(8)) + "/64")

@@ -4,11 +4,12 @@ import asyncio
 import errno
 import socket
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.core.refusals import Peer, Refusal
 from sriov_bootstrap.edges.http.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, Connection, Rules
 from sriov_bootstrap.errors import SriovBootstrapError
 
@@ -38,7 +39,7 @@ class Endpoint:
 
     When it is full the peer that made no progress for longest gives way, never the newcomer: peers that hold
     connections and say nothing cannot keep Prometheus out, and a Prometheus that was dropped between two scrapes
-    connects again without a word. `peer_errors` counts peers that owed us something, or did not speak HTTP.
+    connects again without a word. It is one of the network that has the most: no address can take the places of others.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class Endpoint:
         page: Callable[[], bytes],
         *,
         rules: Callable[[], Rules] = lambda: PUBLIC,
+        refused: Callable[[Refusal, Peer], None] = lambda _refusal, _peer: None,
         request_seconds: float = 10.0,
         idle_seconds: float = 120.0,
-        grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         """`port` 0: any free one. `request_seconds` for a request to arrive, and again for its answer to be taken.
 
@@ -66,14 +67,15 @@ class Endpoint:
         self.rules = rules
         self.request_seconds = request_seconds
         self.idle_seconds = idle_seconds
-        self.grace_seconds = grace_seconds
+        self.grace_seconds = GRACE_SECONDS
         self.turn_seconds = TURN_SECONDS
-        self.peer_errors = 0
+        self._refused = refused
         self.buffer = bytearray(MAX_HEADER_BYTES)  # for all: what is received is taken out at once
         self._addresses = tuple(addresses)
         self._servers: list[asyncio.Server] = []
         self._listeners: list[socket.socket] = []
         self._open: OrderedDict[Connection, None] = OrderedDict()  # who gives way first is first
+        self._networks: Counter[str] = Counter()  # of these
         self._line: OrderedDict[Connection, None] = OrderedDict()  # who has a turn next is first
         self._turn: asyncio.Handle | None = None
         self._trimming: asyncio.TimerHandle | None = None
@@ -101,7 +103,9 @@ class Endpoint:
         for listener in listeners:
             listener.close()  # one that has no server, because start() was cancelled
         while self._open:
-            self._open.popitem()[0].drop()
+            connection = next(reversed(self._open))
+            self.release(connection)
+            connection.drop()
         if self._trimming:
             self._trimming.cancel()
             self._trimming = None
@@ -113,8 +117,9 @@ class Endpoint:
             connection.drop()
             return
         self._open[connection] = None
+        self._networks[connection.peer.network] += 1
         if len(self._open) > MAX_BURST:
-            self._open.popitem(last=False)[0].evict()
+            self._evict_one()
         elif len(self._open) > MAX_CONNECTIONS and self._trimming is None:
             self._trimming = asyncio.get_running_loop().call_later(self.grace_seconds, self._trim)
 
@@ -154,13 +159,26 @@ class Endpoint:
 
     def release(self, connection: Connection) -> None:
         """It is closed."""
-        self._open.pop(connection, None)
-        self._line.pop(connection, None)
+        if connection in self._open:
+            del self._open[connection]
+            self._line.pop(connection, None)
+            self._networks[connection.peer.network] -= 1
+            self._networks += Counter()  # without those that have none
+
+    def refuse(self, refusal: Refusal, peer: Peer) -> None:
+        """It owed us something, or did not speak HTTP."""
+        self._refused(refusal, peer)
 
     def _trim(self) -> None:
         self._trimming = None
         while len(self._open) > MAX_CONNECTIONS:
-            self._open.popitem(last=False)[0].evict()
+            self._evict_one()
+
+    def _evict_one(self) -> None:
+        most = max(self._networks.values())
+        victim = next(one for one in self._open if self._networks[one.peer.network] == most)
+        self.release(victim)
+        victim.evict()
 
     def _bind(self) -> list[socket.socket]:
         """A listener for each address; of several, those that this host does not have (no IPv6) may be missing."""
