@@ -6,6 +6,7 @@ import shlex
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,9 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from promtool import promtool
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.plan import Jam, Reason
+from sriov_bootstrap.core.refusals import Refusal
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State
-from sriov_bootstrap.edges.metrics import exposition, write_textfile
+from sriov_bootstrap.edges.metrics import Page, exposition, write_textfile
 from sriov_bootstrap.errors import SriovBootstrapError
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -80,8 +82,14 @@ FOUND = Inspected((Finding("SB-E401", "a:1", ""), Finding("SB-E401", "a:2", ""))
 UNITS = ("neutron-sriov-agent.service", "nova-compute.service")
 
 
+TURNED_AWAY = {**dict.fromkeys(Refusal, 0), Refusal.WRONG: 4}
+
+
 def page(state: State = STATE, *, config_valid: bool = True) -> str:
-    return exposition(state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3").decode()
+    """As it is scraped."""
+    made = Page(TURNED_AWAY)
+    made.show(state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3")
+    return made.read().decode()
 
 
 def values(state: State) -> dict[tuple[str, ...], float]:
@@ -153,6 +161,45 @@ def test_the_page_says_nothing_that_an_unprivileged_user_of_the_host_could_not_r
     }
     assert 'in_use="1"' in text
     assert not any(word in text for word in ("qemu", "4711", "instance-"))
+
+
+class Renders:
+    """Counts what it makes."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, state: State, **more: Any) -> bytes:  # noqa: ANN401 - what exposition() takes
+        self.count += 1
+        return exposition(state, **more)
+
+
+def test_the_page_is_made_once_for_each_state_and_not_for_a_scrape_or_a_look_that_finds_nothing_new() -> None:
+    counts, renders = dict.fromkeys(Refusal, 0), Renders()
+    made = Page(counts, renders)
+    for found in (Inspected(), Inspected()):
+        made.show(STATE, config_valid=True, units=UNITS, inspected=found)
+        assert len({id(made.read()) for _ in range(5)}) == 1
+    assert renders.count == 1
+    made.show(STATE, config_valid=True, units=UNITS, inspected=FOUND)
+    assert b"SB-E401" in made.read()
+    made.show(replace(STATE, last_success_at=7.0), config_valid=True, units=UNITS, inspected=FOUND)
+    assert b"sriov_bootstrap_last_success_timestamp_seconds 7.0\n" in made.read()
+    assert renders.count == 3
+
+
+def test_a_scrape_sees_what_was_refused_a_moment_ago_and_nothing_else_is_made_for_it() -> None:
+    counts, renders = dict.fromkeys(Refusal, 0), Renders()
+    made = Page(counts, renders)
+    made.show(STATE, config_valid=True)
+    assert b'sriov_bootstrap_http_refused_total{reason="slow"} 0.0\n' in made.read()
+    counts[Refusal.SLOW] += 1
+    assert b'sriov_bootstrap_http_refused_total{reason="slow"} 1.0\n' in made.read()
+    assert renders.count == 1
+
+
+def test_the_textfile_says_nothing_of_the_endpoint() -> None:
+    assert b"http_refused" not in exposition(STATE, config_valid=True)
 
 
 def test_no_series_says_when_it_was_created() -> None:
