@@ -32,13 +32,13 @@ NODE_FOLDERS = ("", "/vfio", "/vfio/devices", "/infiniband")  # of /dev
 
 
 class Limits(Struct, frozen=True):
-    """How many files are looked at. A million takes 3 s; the unit has 30."""
+    """How many files are looked at. A million takes 3 s, more on a busy host; the unit has 30."""
 
     process: int = 1 << 10  # of one process, before the others have had their turn
-    first: int = 1 << 18  # of all, before anybody asks whose they are
-    uid: int = 1 << 18
-    known: int = 1 << 20  # of root, and of each uid that holds a VF, such as QEMU's
-    all: int = 1 << 22  # of all uids that had more than their turn
+    first: int = 1 << 17  # of all, before anybody asks whose they are
+    uid: int = 1 << 17
+    known: int = 1 << 19  # of root, and of each uid that holds a VF, such as QEMU's
+    all: int = 1 << 21  # of all uids that had more than their turn
 
 
 class Seen(Struct, frozen=True):
