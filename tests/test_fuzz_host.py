@@ -27,6 +27,7 @@ from sriov_bootstrap.core.followup import UnitState
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.users import Owner
 from sriov_bootstrap.edges import child, metrics, systemd
+from sriov_bootstrap.edges.holders.look import OpenDevices
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.errors import ConfigError, SriovBootstrapError, UnitError
@@ -212,7 +213,7 @@ def test_any_proc_is_understood(host: HostTree, contents: dict[str, bytes | None
         link.unlink(missing_ok=True)
         link.symlink_to(f"/vfio/{target}")
         procfs = Procfs(f"{host.root}/proc")
-        assert "/dev/vfio/17" in procfs.holders().by_device
+        assert "/dev/vfio/17" in OpenDevices(str(host.root)).holders().by_device
         assert isinstance(procfs.default_routes(), Routes)
         assert isinstance(procfs.has_udevd(), bool)
         assert isinstance(procfs.boot_id(), str)

@@ -13,7 +13,7 @@ from sriov_bootstrap.commands.privileges import stamped
 from sriov_bootstrap.core.plan import ReloadDriver, WriteFile, reload_deadline_seconds
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.validate import is_module_name
-from sriov_bootstrap.edges.procfs import Procfs
+from sriov_bootstrap.edges.holders.look import OpenDevices
 from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError
 from sriov_bootstrap.printable import printable
 
@@ -29,7 +29,7 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
     began_at = time.monotonic()
     match words:
         case ("holders",):
-            told = answers.answer(lambda: answers.Looked(Procfs(f"{root}/proc").holders()))
+            told = answers.answer(lambda: answers.Looked(OpenDevices(root).holders()))
         case ("reload", driver) if is_module_name(driver):
             from sriov_bootstrap.commands.machine import HostMachine
             from sriov_bootstrap.edges import child

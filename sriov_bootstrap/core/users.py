@@ -3,7 +3,7 @@
 What cannot be established counts as use.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
@@ -25,6 +25,25 @@ class Holder(Struct, frozen=True):
         return f"{printable(self.name, NAME_LIMIT)} pid {self.pid}{domain}"
 
 
+class Unseen(Struct, frozen=True):
+    """A user who has so many files open that some were not looked at.
+
+    `nodes`: device nodes that one of them may be; `is_any`: each one may be.
+    """
+
+    uid: int
+    nodes: tuple[str, ...] = ()
+    is_any: bool = False
+
+    def __str__(self) -> str:
+        """For people: what it is, and what to do."""
+        return f"uid {self.uid} has more files open than are looked at: end some of its processes (ps -U {self.uid})"
+
+    def may_hold(self, devices: Iterable[str]) -> bool:
+        """Whether one of these names could be among them."""
+        return self.is_any or any(name in self.nodes for name in devices)
+
+
 class Holders(Struct, frozen=True):
     """Who has which device open. `problem` says why some processes could not be looked at.
 
@@ -35,6 +54,7 @@ class Holders(Struct, frozen=True):
     by_device: dict[str, tuple[Holder, ...]] = {}
     unattributed: tuple[Holder, ...] = ()
     problem: str = ""
+    unseen: tuple[Unseen, ...] = ()
 
 
 class Owner(Struct, frozen=True):
@@ -56,14 +76,17 @@ class Owners(Struct, frozen=True):
     problem: str = ""
 
 
-def held(devices: Iterable[str], holders: Holders, *, through_vfio: bool) -> str:
+def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> str:
     """Who has one of these names of a VF open, "" when nobody does."""
     found = {holder.pid: holder for name in devices for holder in holders.by_device.get(name, ())}
     if found:
         return f"held by {_listed(found.values())}"
     if through_vfio and holders.unattributed:
         return f"could be held by {_listed(holders.unattributed)}, who has some vfio device open"
-    return f"nobody could be ruled out: {printable(holders.problem)}" if holders.problem else ""
+    if holders.problem:
+        return f"nobody could be ruled out: {printable(holders.problem)}"
+    user = next((one for one in holders.unseen if one.may_hold(devices)), None)
+    return f"nobody could be ruled out: {user}" if user else ""
 
 
 def owned(devices: Iterable[str], owners: Owners) -> str:

@@ -1,31 +1,18 @@
-"""/proc: the only module that reads it. Who holds a device open, where the default routes leave, what runs.
-
-Closing a file sends no event, so this is looked up anew in each pass that may need it. A host may have hundreds of VMs
-with hundreds of files each, so a file costs one readlink.
-"""
+"""/proc: where the default routes leave, what runs, what we may do. Who holds a device open is in holders/."""
 
 import os
 import re
 
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.facts import Routes
-from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.printable import text_of
 from sriov_bootstrap.reading import read_file
 
-# Where libvirt gives QEMU a /dev of its own, the link still ends like this; a node that was removed can still be open.
-NODE = re.compile(r"/(vfio/(?:devices/vfio|noiommu-)?\d+|infiniband/uverbs\d+|vhost-vdpa-\d+)(?: \(deleted\))?$")
-# A device that was opened through its group. Which one it is only its fdinfo says, since Linux 6.18; the group's own
-# file may be closed, or in another process (drivers/vfio/group.c: the device keeps the group by itself).
-VFIO_DEVICE = "anon_inode:[vfio-device]"
-VFIO_SYSPATH = re.compile(rb"^vfio-device-syspath:.*/([^/\n]+)$", re.MULTILINE)
 MAX_BYTES = 256 << 20  # a route table of the whole Internet; what a tree below `render --root` has may be anything
 UDEVD_NAMES = ("systemd-udevd", "udevd")
 IDLE_STATES = "TtZX"  # proc_pid_stat(5): stopped, traced, dead
 # linux/capability.h
 CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE = 2, 16, 19
 NOWHERE = {b"*", b"lo"}  # routes that refuse: net/ipv4/fib_trie.c, fib_route_seq_show; net/ipv6/route.c, rt6_info_route
-QEMU_NAME = rb"(?:^|\0)-name\0(?:guest=)?([^,\0]+)"
 
 
 class Procfs:
@@ -34,26 +21,6 @@ class Procfs:
     def __init__(self, root: str = "/proc") -> None:
         """Reads nothing yet."""
         self._root = root
-
-    def holders(self) -> Holders:
-        """Every process with a VF open. To see other users' files: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."""
-        found: dict[str, tuple[Holder, ...]] = {}
-        unattributed: list[Holder] = []
-        unseen = 0
-        for pid in filter(str.isdigit, os.listdir(self._root)):
-            try:
-                devices, is_clear = self._devices(pid)
-            except PermissionError:
-                unseen += 1
-                continue
-            except OSError:  # it ended while we looked
-                continue
-            if devices or not is_clear:
-                holder = self._holder(pid)
-                found |= {device: (*found.get(device, ()), holder) for device in devices}
-                unattributed += [] if is_clear else [holder]
-        problem = f"{counted(unseen, 'process', 'processes')} could not be looked at: run as root" if unseen else ""
-        return Holders(found, tuple(unattributed), problem)
 
     def is_root_without(self, *capabilities: int) -> bool:
         """Whether we are root and one of these was taken away, as in the sandbox of the service's unit."""
@@ -117,32 +84,6 @@ class Procfs:
         """Whether this is a VM, as far as its hypervisor says so (x86)."""
         flags = re.search(r"^flags\s*:(.*)$", self._text("cpuinfo"), re.MULTILINE)
         return "hypervisor" in (flags[1].split() if flags else ())
-
-    def _devices(self, pid: str) -> tuple[set[str], bool]:
-        """What this process has open, and False if it has a vfio device without a word of which one it is.
-
-        One that has a group open as well, as QEMU has, is taken to have its devices through that.
-        """
-        folder = f"{self._root}/{pid}/fd"
-        devices: set[str] = set()
-        has_nameless = False
-        for name in os.listdir(folder):
-            try:
-                target = os.readlink(f"{folder}/{name}")
-            except FileNotFoundError:
-                continue
-            if node := NODE.search(target):
-                devices.add(f"/dev/{node[1]}")
-            elif target == VFIO_DEVICE:
-                address = VFIO_SYSPATH.search(self._bytes(f"{pid}/fdinfo/{name}"))
-                devices |= {address[1].decode(errors="replace")} if address else set()
-                has_nameless = has_nameless or not address
-        return devices, not has_nameless or any(device.startswith("/dev/vfio/") for device in devices)
-
-    def _holder(self, pid: str) -> Holder:
-        domain = re.search(QEMU_NAME, self._bytes(f"{pid}/cmdline"))
-        name = self._text(f"{pid}/comm").strip() or "a process"
-        return Holder(int(pid), name, domain[1].decode(errors="replace") if domain else "")
 
     def _text(self, name: str) -> str:
         return self._bytes(name).decode(errors="replace")
