@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # NetworkManager 1.42.4 (Debian 12): the number of VFs in a profile's file is read by other rules than nmcli's.
 #
-# Seen: `total-vfs=010` in a keyfile is 8 (a leading 0 is octal, 0x10 is 16), and `nmcli ... sriov.total-vfs 010` is 10.
-# `08` and `8 # eight` are no error in a keyfile: the key is dropped in silence. What is left is an empty [sriov], and
-# that means no VFs. So does `autoprobe-drivers=false` vanish, which nmcli takes as a word and writes as 0.
+# Seen: `total-vfs=010` in a keyfile is 8 (a leading 0 is octal, 0x10 is 16), and `nmcli ... sriov.total-vfs 010` is
+# 10. `08` and `8 # eight` are no error in a keyfile: the key is dropped in silence. What is left is an empty [sriov],
+# and that means no VFs. So does `autoprobe-drivers=false` vanish, which nmcli takes as a word and writes as 0.
 # Expected was one number in both places, and a warning for what is not understood.
 set -euo pipefail
 
@@ -22,7 +22,7 @@ nmcli() {
 # A profile's file with these lines in [sriov], read by libnm and written again.
 keyfile() {
     printf '%-24s keyfile -> ' "$1"
-    printf '[connection]\nid=pf\nuuid=5b0c5a3e-6a44-4a3c-8f6e-3f1f5c1d7a10\ntype=ethernet\ninterface-name=ens1f0\n\n[sriov]\n%s\n' "$1" |
+    printf '[connection]\nid=pf\nuuid=5b0c5a3e-6a44-4a3c-8f6e-3f1f5c1d7a10\ntype=ethernet\n\n[sriov]\n%s\n' "$1" |
         nmcli modify connection.autoconnect yes
 }
 

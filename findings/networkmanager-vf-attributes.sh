@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # NetworkManager 1.42.4 (Debian 12): in `vf.N=` of a profile's file one unknown attribute ends the line in silence.
 #
-# Seen: of `vf.0=spoof-check=true trusted=false vlans=100` (the word is `trust`) the VLAN is lost and the VF is untagged,
-# with nothing said and exit code 0. The same text given to nmcli is an error that names the attribute.
+# Seen: of `vf.0=spoof-check=true trusted=false vlans=100` (the word is `trust`) the VLAN is lost and the VF is
+# untagged, with nothing said and exit code 0. The same text given to nmcli is an error that names the attribute.
 # Expected was that error, or the loss of the one attribute that is not known.
 set -euo pipefail
 
@@ -18,7 +18,8 @@ nmcli() {
 }
 
 profile() {
-    printf '[connection]\nid=pf\nuuid=5b0c5a3e-6a44-4a3c-8f6e-3f1f5c1d7a10\ntype=ethernet\n\n[sriov]\ntotal-vfs=1\nvf.0=%s\n' "$1"
+    printf '[connection]\nid=pf\nuuid=5b0c5a3e-6a44-4a3c-8f6e-3f1f5c1d7a10\ntype=ethernet\n\n'
+    printf '[sriov]\ntotal-vfs=1\nvf.0=%s\n' "$1"
 }
 
 {
@@ -27,7 +28,8 @@ profile() {
         profile "$attributes" | nmcli modify connection.autoconnect yes 2>&1 | sed -n 's/^vf/kept:  vf/p'
     done
     echo "nmcli: 0 $attributes"
-    nmcli add type ethernet con-name pf ifname ens1f0 sriov.vfs "0 $attributes" 2>&1 | cut -d. -f1-2 || true # it fails, which is the point
+    # It fails, which is the point.
+    nmcli add type ethernet con-name pf ifname ens1f0 sriov.vfs "0 $attributes" 2>&1 | cut -d. -f1-2 || true
 } | tee seen
 diff -u - seen <<'END' || { echo "CHANGED: not what NetworkManager 1.42.4 did" >&2; exit 1; }
 file:  vf.0=spoof-check=true trust=false vlans=100

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # oslo.config 10.7.0: JSON that goes on in a line without a blank before it is cut there, and nothing complains.
 #
-# Seen: of a device_spec over two lines the value is the first line alone. `{"address": "0000:3b:02.1"}]` is not refused as a
-# continuation without indent, because `:` ends a name just as `=` does: the line is an option called `{"address"`, and
-# options that nobody has registered are ignored. A line with neither sign, such as `]`, is a ParseError; so one more
-# line break makes the same mistake loud. An indent of one blank makes the value whole.
+# Seen: of a device_spec over two lines the value is the first line alone. `{"address": "0000:3b:02.1"}]` is not
+# refused as a continuation without indent, because `:` ends a name just as `=` does: the line is an option called
+# `{"address"`, and options that nobody has registered are ignored. A line with neither sign, such as `]`, is a
+# ParseError; so one more line break makes the same mistake loud. An indent of one blank makes the value whole.
 set -euo pipefail
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 echo "installing oslo.config 10.7.0 ..."
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check oslo.config==10.7.0 2>"$folder/pip.log" || { cat "$folder/pip.log" >&2; exit 1; }
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check oslo.config==10.7.0 2>"$folder/pip.log" ||
+    { cat "$folder/pip.log" >&2; exit 2; }
 cd "$folder"
 
 printf '[pci]\ndevice_spec = [{"address": "0000:3b:02.0"},\n{"address": "0000:3b:02.1"}]\n' >same-column.conf

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# oslo.config 10.7.0: the values of a MultiStrOpt come in the order of its names, the oldest name first, not of the file.
+# oslo.config 10.7.0: the values of a MultiStrOpt come in the order of its names, oldest first, not of the file.
 #
-# Seen: nova's [pci] device_spec has two former names. In one file all three count and are merged; whatever stands above,
-# the values under [DEFAULT] pci_passthrough_whitelist come first, then passthrough_whitelist, then device_spec. nova takes
-# the first spec that fits a device, so a stale line at the file's end beats the new one. A plain StrOpt does the
-# opposite: there the new name wins, and the old one's value is dropped.
+# Seen: nova's [pci] device_spec has two former names. In one file all three count and are merged; whatever stands
+# above, the values under [DEFAULT] pci_passthrough_whitelist come first, then passthrough_whitelist, then
+# device_spec. nova takes the first spec that fits a device, so a stale line at the file's end beats the new one. A
+# plain StrOpt does the opposite: there the new name wins, and the old one's value is dropped.
 set -euo pipefail
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 echo "installing oslo.config 10.7.0 ..."
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check oslo.config==10.7.0 2>"$folder/pip.log" || { cat "$folder/pip.log" >&2; exit 1; }
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check oslo.config==10.7.0 2>"$folder/pip.log" ||
+    { cat "$folder/pip.log" >&2; exit 2; }
 cd "$folder"
 
 cat >nova.conf <<'END'

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # oslo.config 10.7.0: oslo-config-validator passes what stops a service, and refuses what works.
 #
-# Seen: `disable_process_locking = ture` is fine for the validator (exit code 0, no word), and a ConfigFileValueError when
-# a service reads it: the validator compares names, never values. [OSLO_CONCURRENCY] in capitals is "not part of the
-# sample config", exit code 1, and works: when oslo.config reads, case does not count in names of sections. It
+# Seen: `disable_process_locking = ture` is fine for the validator (exit code 0, no word), and a ConfigFileValueError
+# when a service reads it: the validator compares names, never values. [OSLO_CONCURRENCY] in capitals is "not part of
+# the sample config", exit code 1, and works: when oslo.config reads, case does not count in names of sections. It
 # does in the one section that everybody writes in capitals: [default] is not [DEFAULT].
 set -euo pipefail
 
@@ -11,8 +11,9 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 echo "installing oslo.config 10.7.0 and oslo.concurrency 7.6.1 ..."
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check oslo.config==10.7.0 oslo.concurrency==7.6.1 2>"$folder/pip.log" ||
-    { cat "$folder/pip.log" >&2; exit 1; }
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+    oslo.config==10.7.0 oslo.concurrency==7.6.1 2>"$folder/pip.log" ||
+    { cat "$folder/pip.log" >&2; exit 2; }
 cd "$folder"
 
 cat >read.py <<'END'

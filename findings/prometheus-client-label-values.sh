@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # prometheus-client 0.26.0: a metric family of an own collector does not count its label values; a Gauge does.
 #
-# Seen: GaugeMetricFamily(labels=("pf", "vf")).add_metric(["0000:3b:00.0"], 1) is a series without `vf`; a value too many is
-# dropped. So two VFs can become the same series twice, which generate_latest writes without a word. A plain string
-# instead of a list is taken apart: pf="0", vf="0". Gauge.labels() raises "Incorrect label count" for the same mistake.
+# Seen: GaugeMetricFamily(labels=("pf", "vf")).add_metric(["0000:3b:00.0"], 1) is a series without `vf`; a value too
+# many is dropped. So two VFs can become the same series twice, which generate_latest writes without a word. A plain
+# string instead of a list is taken apart: pf="0", vf="0". Gauge.labels() raises "Incorrect label count" for the same
+# mistake.
 set -euo pipefail
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 echo "installing prometheus-client 0.26.0 ..."
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check prometheus-client==0.26.0 2>"$folder/pip.log" || { cat "$folder/pip.log" >&2; exit 1; }
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check prometheus-client==0.26.0 2>"$folder/pip.log" ||
+    { cat "$folder/pip.log" >&2; exit 2; }
 cd "$folder"
 
 cat >expose.py <<'END'

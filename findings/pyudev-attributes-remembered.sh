@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # pyudev 0.24.5 (libudev 252): a Device remembers the first value of each attribute for as long as it lives.
 #
-# Seen: after traffic on lo, device.attributes.get("statistics/rx_bytes") still is what it was at the first read, while the
-# file and a second Device have the new number. The same holds for sriov_numvfs: who keeps the Device of a PF, writes
-# a number and reads it back through the same Device, sees the old one. Attributes.get() looks like a read of the file.
+# Seen: after traffic on lo, device.attributes.get("statistics/rx_bytes") still is what it was at the first read,
+# while the file and a second Device have the new number. The same holds for sriov_numvfs: who keeps the Device of a
+# PF, writes a number and reads it back through the same Device, sees the old one. Attributes.get() looks like a read
+# of the file.
 set -euo pipefail
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 echo "installing pyudev 0.24.5 ..."
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check pyudev==0.24.5 2>"$folder/pip.log" || { cat "$folder/pip.log" >&2; exit 1; }
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check pyudev==0.24.5 2>"$folder/pip.log" ||
+    { cat "$folder/pip.log" >&2; exit 2; }
 cd "$folder"
 
 cat >read.py <<'END'
