@@ -234,6 +234,12 @@ class Guest:
         """Return a line for each start of a stand-in."""
         return self.vm.peek(log).splitlines()
 
+    def start(self, command: str, *logs: str) -> None:
+        """Start stand-ins, and wait until each has said so: what their logs have from other tests does not count."""
+        before = {log: len(self.starts(log)) for log in logs}
+        self.check(command)
+        self.until(lambda: all(len(self.starts(log)) > count for log, count in before.items()), command)
+
     def uevents(self) -> int:
         """Return the number of the kernel's last uevent: VFs never come or go without one."""
         return int(self.vm.read("/sys/kernel/uevent_seqnum"))

@@ -107,9 +107,8 @@ def test_a_nic_that_is_pulled_during_the_write_is_absent_and_comes_again(guest: 
 def test_a_bus_that_dies_in_the_middle_of_a_job_restarts_nobody_twice(guest: Guest) -> None:
     """The stand-in of RDO is never done starting, so its job is under way when the bus dies."""
     guest.configure(BOTH_PFS, services=SERVICES + "job_timeout_seconds = 60\n")
-    guest.check("systemctl start --no-block openstack-nova-compute")
-    rdo = guest.until(lambda: guest.starts(RDO_NOVA), "its start")
-    nova = guest.starts(NOVA)
+    guest.start("systemctl start --no-block openstack-nova-compute", RDO_NOVA)
+    rdo, nova = guest.starts(RDO_NOVA), guest.starts(NOVA)
     guest.make_pass()
     guest.set_num_vfs(PF1, 0)
     guest.until(lambda: len(guest.starts(RDO_NOVA)) > len(rdo), "its restart")

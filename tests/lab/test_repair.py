@@ -70,9 +70,10 @@ def test_a_flapping_nic_restarts_nobody_more_often_than_min_interval(guest: Gues
 
 def test_a_consumer_that_is_still_starting_is_restarted_and_a_masked_one_is_not(guest: Guest) -> None:
     guest.configure(BOTH_PFS, services=SERVICES + "job_timeout_seconds = 5\n")
-    guest.check("systemctl start --no-block openstack-nova-compute; systemctl start edpm_nova_compute")
+    both = "systemctl start --no-block openstack-nova-compute; systemctl start edpm_nova_compute"
+    guest.start(both, RDO_NOVA, EDPM_NOVA)
     guest.check("systemctl mask --runtime edpm_nova_compute")
-    starting, masked = (guest.until(lambda log=log: guest.starts(log), "a start") for log in (RDO_NOVA, EDPM_NOVA))  # type: ignore[misc]
+    starting, masked = guest.starts(RDO_NOVA), guest.starts(EDPM_NOVA)
     assert guest.run("systemctl is-active openstack-nova-compute").stdout.strip() == "activating"
     assert guest.check("systemctl show --value -p LoadState edpm_nova_compute").strip() == "masked"
     failures = guest.make_pass().value("sriov_bootstrap_service_restart_failures_total")
