@@ -37,6 +37,7 @@ GHOST: Final = address_rule(NO_NIC, 4) + "[boot]\nwait_for_pf_seconds = 0\n"
 QUIET: Final = {
     "Restarts of services B",
     "SriovPfDegraded",
+    "SriovPfContested",
     "SriovPassFailing",
     "SriovConfigInvalid",
     "SriovWriteStuck",
