@@ -76,11 +76,12 @@ def read_file(path: str, limit: int) -> bytes:
         return file.read(limit)
 
 
-def read_names(path: str | int) -> tuple[list[str], bool]:
-    """What is in a folder, sorted, and whether that is all: no more than MAX_ENTRIES are looked at."""
+def read_names(path: str | int, most: int = 0) -> tuple[list[str], bool]:
+    """What is in a folder, sorted, and whether that is all: no more than `most`, or MAX_ENTRIES, are looked at."""
+    most = most or MAX_ENTRIES
     with os.scandir(path) as entries:
-        names = [entry.name for entry in islice(entries, MAX_ENTRIES + 1)]
-    return sorted(names[:MAX_ENTRIES]), len(names) <= MAX_ENTRIES
+        names = [entry.name for entry in islice(entries, most + 1)]
+    return sorted(names[:most]), len(names) <= most
 
 
 def is_anothers(status: os.stat_result) -> bool:
@@ -178,15 +179,18 @@ class Below:
         if not f"{real}/".startswith(f"{top}/"):
             raise LinkError(f"{self._root}{path}: leads to {real}, which is not below {self._root}", hint=HINT)
 
-    def names(self, path: str) -> list[str]:
-        """What is in a folder, sorted. OSError, LinkError."""
+    def names(self, path: str, most: int = 0) -> list[str]:
+        """What is in a folder, sorted. OSError, LinkError; TooLargeError for more than `most`, or MAX_ENTRIES."""
         with self.place(path, any_link=True) as place:
             flags = FLAGS | os.O_DIRECTORY | os.O_NOFOLLOW
             descriptor = os.open(place.name, flags, dir_fd=place.folder)
             try:
-                return read_names(descriptor)[0]
+                names, is_all = read_names(descriptor, most)
             finally:
                 os.close(descriptor)
+        if not is_all:
+            raise TooLargeError(errno.EFBIG, f"more than {most or MAX_ENTRIES} entries")
+        return names
 
 
 class _Walk:

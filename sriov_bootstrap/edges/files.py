@@ -13,6 +13,7 @@ from sriov_bootstrap.replacing import remove_file, replace_file
 
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 MAX_OWN_BYTES = 64 << 20  # a VF takes some 200 bytes of state.json
+MAX_DEVICES = 1 << 16  # PCI has so many functions in a domain
 MAX_TEXT_BYTES = 1 << 20  # what we write elsewhere, or compare; a kernel's config has 300 KB
 
 
@@ -44,8 +45,10 @@ class Files:
             names = [name for name in self._below.names(folder) if name.endswith(".toml") and name[0] != "."]
         except LinkError as error:
             return [ConfigFile(f"{self._root}{folder}", problem=error.message, is_drop_in=True)]
-        except OSError:
+        except FileNotFoundError:
             return []
+        except OSError as error:  # which of them count is not known
+            return [ConfigFile(f"{self._root}{folder}", problem=_unread(error), is_drop_in=True)]
         return [_read_searched(self._root, f"{folder}/{name}", is_drop_in=True) for name in names]
 
     def _read_if_there(self, path: str) -> ConfigFile | None:
@@ -134,7 +137,7 @@ class Files:
         return frozenset(path for path in paths if self._below.exists(path))
 
     def refuse_links_out(self) -> None:
-        """LinkError where what looks like /sys and /proc below root is not there: their edges know of no root."""
+        """LinkError, SriovBootstrapError where what looks like /sys and /proc below root is not there: their edges know of no root."""
         trees = ("/sys/bus/pci/devices", "/sys/class/net")
         for path in ("/proc", *trees) if self._root else ():
             self._below.refuse_if_out(path)
@@ -144,9 +147,14 @@ class Files:
 
     def _listed(self, folder: str) -> list[str]:
         try:
-            return self._below.names(folder)
-        except OSError:
+            return self._below.names(folder, MAX_DEVICES)
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise SriovBootstrapError(
+                f"{self._root}{folder}: {error.strerror}: it is not known whether each is below {self._root}",
+                hint="give a --root that has only what is read of the host",
+            ) from error
 
     def install_file(self, path: str, text: str) -> None:
         """Replaces a file below root, or makes it with its folders; owner and mode of one that was there stay."""

@@ -89,6 +89,37 @@ def test_a_long_line_arrives_whole() -> None:
     assert child.call(lambda send: send(line), what="a write", timeout_seconds=ENOUGH) == line
 
 
+@pytest.mark.parametrize(
+    "chunks",
+    [(b"a\nb\n",), (b"a", b"\nb\n"), (b"a\n", b"b", b"\n"), (b"a\n", b"\n", b"b"), (b"a\nb", b"", b"\n\n")],
+)
+def test_the_last_line_is_the_same_however_it_arrives(monkeypatch: pytest.MonkeyPatch, chunks: tuple[bytes]) -> None:
+    left = [*filter(None, chunks), b""]
+    monkeypatch.setattr(child, "_read_chunk", lambda *_: (0, left.pop(0)))
+    monkeypatch.setattr(child, "start", lambda *_, **__: child.Child(os.spawnlp(os.P_NOWAIT, "true", "true"), os.dup(0)))
+    assert child.call(never_answer, what="it", timeout_seconds=ENOUGH) == b"b"
+
+
+def test_lines_before_the_last_take_no_room_and_one_without_end_ends_the_child(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(child, "LINE_BYTES", 1 << 20)
+    line = b"x" * ((1 << 20) - 1)
+
+    def work(send: child.Send) -> None:
+        for _ in range(4):
+            send(line)
+
+    def go_on(send: child.Send) -> None:
+        send(line * 2)
+        signal.pause()
+
+    assert child.call(work, what="it", timeout_seconds=ENOUGH) == line
+    with pytest.raises(SriovBootstrapError) as caught:
+        child.call(go_on, what="it", timeout_seconds=ENOUGH)
+    assert caught.value.message == "it: the answer is longer than 1 MiB"
+
+
 def test_a_crash_is_an_exception_here() -> None:
     def crash(send: child.Send) -> None:
         send(b"begun")
@@ -260,7 +291,24 @@ def test_a_command_that_does_not_end_is_killed_at_the_deadline() -> None:
 def test_large_outputs_on_both_sides_do_not_block_each_other() -> None:
     script = "head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2"
     completed = child.run(["sh", "-c", script])
-    assert (len(completed.stdout), len(completed.stderr)) == (1_000_000, 2_000_000)
+    assert (len(completed.stdout), len(completed.stderr)) == (1_000_000, child.STDERR_BYTES)
+
+
+def test_of_what_a_command_complains_the_beginning_is_kept() -> None:
+    completed = child.run(["sh", "-c", "echo first >&2; head -c 1000000 /dev/zero >&2; echo last >&2"])
+    assert completed.stderr == b"first\n" + bytes(child.STDERR_BYTES - 6)
+
+
+def test_a_command_that_says_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "STDOUT_BYTES", 1 << 20)
+    completed = child.run(["head", "-c", str(1 << 20), "/dev/zero"])
+    assert completed == child.Completed(0, bytes(1 << 20), b"")
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(SriovBootstrapError) as caught:
+        child.run(["sh", "-c", "cat /dev/zero"], timeout_seconds=ENOUGH)
+    assert caught.value.message == "sh -c cat /dev/zero: it says more than 1 MiB, and was ended"
+    assert caught.value.hint
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_who_waits_for_a_command_is_told_how_long() -> None:

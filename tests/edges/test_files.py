@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sriov_bootstrap import reading
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.errors import LinkError, SriovBootstrapError, SysfsError
@@ -52,6 +53,40 @@ def test_no_config_at_all_is_no_problem(files: Files) -> None:
 def test_what_editors_and_packages_leave_behind_is_not_read(tmp_path: Path, files: Files, name: str) -> None:
     write(tmp_path / ETC / "config.d" / name, b"left behind")
     assert files.read_config() == ()
+
+
+@pytest.mark.parametrize("folder", [USR, ETC, RUN])
+def test_of_a_folder_that_is_not_read_to_its_end_no_part_counts(
+    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setattr(reading, "MAX_ENTRIES", 2)
+    for name in ("10.toml", "20.toml"):
+        write(tmp_path / folder / "config.d" / name)
+    assert [one.problem for one in files.read_config()] == ["", ""]
+    write(tmp_path / folder / "config.d/x.txt")
+    problem = "cannot be read: more than 2 entries"
+    assert files.read_config() == (ConfigFile(f"{tmp_path}/{folder}/config.d", problem=problem, is_drop_in=True),)
+
+
+def test_what_is_no_folder_in_place_of_one_is_a_problem(tmp_path: Path, files: Files) -> None:
+    write(tmp_path / ETC / "config.d")
+    (found,) = files.read_config()
+    assert (found.path, found.problem) == (f"{tmp_path}/{ETC}/config.d", "cannot be read: Not a directory")
+
+
+def test_devices_that_are_too_many_to_look_at_are_no_devices_below_the_root(
+    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sriov_bootstrap.edges.files.MAX_DEVICES", 2)
+    for name in ("a", "b"):
+        write(tmp_path / f"sys/bus/pci/devices/{name}/vendor")
+    files.refuse_links_out()
+    (tmp_path / "sys/bus/pci/devices/c").symlink_to("../../../../../outside")
+    monkeypatch.setattr(reading, "MAX_ENTRIES", 2)
+    with pytest.raises(SriovBootstrapError) as caught:
+        files.refuse_links_out()
+    assert caught.value.message.startswith(f"{tmp_path}/sys/bus/pci/devices: more than 2 entries: it is not known")
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("folder", [USR, RUN])
