@@ -13,6 +13,8 @@ import pytest
 
 from sources import EPOCH, FILES, FOLDERS, ROOT, bill, build, copy, run_in
 
+pytestmark = pytest.mark.timeout(300)  # whole builds, on a machine that may be busy
+
 
 @pytest.fixture(scope="module")
 def metadata(dist: Path) -> Message:
@@ -36,7 +38,6 @@ def test_the_same_sources_give_the_same_bytes(dist: Path, tmp_path: Path) -> Non
         assert (dist / name).read_bytes() == (other / name).read_bytes(), name
 
 
-@pytest.mark.timeout(300)  # a whole build, on a machine that may be busy
 def test_the_same_sources_give_the_same_debian_package(tmp_path: Path) -> None:
     """The first one is that of `make deb`."""
     package = Path(os.environ.get("SRIOV_BOOTSTRAP_DEB", ""))
