@@ -26,7 +26,6 @@ from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.edges.holders.look import OpenDevices
 from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
@@ -95,6 +94,8 @@ class HostMachine:
 
     def read_holders(self) -> Holders:
         """Who has a VF open, from whoever may look."""
+        from sriov_bootstrap.edges.holders.look import OpenDevices  # most passes need not know
+
         is_for_others = self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)
         holders = self._privileges.holders() if is_for_others else OpenDevices(self._root).holders()
         for user in holders.unseen:

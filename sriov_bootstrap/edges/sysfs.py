@@ -20,6 +20,7 @@ NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # what a tree below `render --root` has may be anything
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
+MODALIAS = "modalias"
 INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
 
 # PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
@@ -38,8 +39,13 @@ class Sysfs:
     def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
         """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
         places = self._find_children()
-        pfs = (self._read_pf(address, places) for address in sorted(only or _names(self._devices)))
-        return tuple(pf for pf in pfs if pf)
+        pfs: list[RawPf] = []
+        vfs: set[str] = set()  # a VF is none, and most are behind their PF
+        for address in sorted(only or _names(self._devices)):
+            if address not in vfs and (pf := self._read_pf(address, places)):
+                pfs.append(pf)
+                vfs.update(vf.pci_address for vf in pf.vfs)
+        return tuple(pfs)
 
     def read_functions(self) -> tuple[RawPf, ...]:
         """Every network function, PF or not; the attribute `physfn` of a VF is the address of its PF."""
@@ -58,8 +64,8 @@ class Sysfs:
         """
         texts = {name: _read(f"{self._devices}/{pf}/{name}") for name in PLACE_ATTRIBUTES}
         there = [one for one in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{one}")]
-        places = self._find_children()
-        return tuple(self._read_vf(self._devices, one, places) for one in there)
+        places, shared = self._find_children(), dict[str, str]()
+        return tuple(self._read_vf(self._devices, one, places, shared) for one in there)
 
     def read_vf_layout(self, address: str) -> tuple[str, str, str]:
         """What a PF says of VFs that need not be there: sriov_vf_device, sriov_offset, sriov_stride."""
@@ -145,25 +151,29 @@ class Sysfs:
 
     def _read_vfs(self, pf_folder: str, names: list[str], places: Places) -> tuple[RawVf, ...]:
         """A VF without its folder has gone since the names were read: counted, it would be lost a second time."""
-        vfs = (self._read_vf(pf_folder, name, places) for name in names if name.startswith("virtfn"))
+        shared: dict[str, str] = {}
+        vfs = (self._read_vf(pf_folder, name, places, shared) for name in names if name.startswith("virtfn"))
         return tuple(vf for vf in vfs if vf.inode)
 
-    def _read_vf(self, pf_folder: str, link: str, places: Places) -> RawVf:
+    def _read_vf(self, pf_folder: str, link: str, places: Places, shared: dict[str, str]) -> RawVf:
+        """`shared`: what the kernel has read once for all VFs of this PF (drivers/pci/iov.c, pci_read_vf_config_common)."""
         folder = f"{pf_folder}/{link}"
         address = _link_name(folder)
         driver = _link_name(f"{folder}/driver")
         children = places.get(address, ()) if driver else ()
+        if not driver and not shared.get(MODALIAS):
+            shared[MODALIAS] = _read(f"{folder}/{MODALIAS}")
         return RawVf(
             index=link.removeprefix("virtfn"),
             pci_address=address,
             driver=driver,
             iommu_group=_link_name(f"{folder}/iommu_group"),
             inode=_inode(folder),
-            modalias="" if driver else _read(f"{folder}/modalias"),
+            modalias="" if driver else shared[MODALIAS],
             netdevs=(*self._read_netdevs(folder), *self._read_netdevs_of(folder, children)) if driver else (),
             nodes=_read_nodes(folder, children) if driver else (),
             infiniband=tuple(map(_text_of, _names(f"{folder}/infiniband"))) if driver else (),
-            children=_read_children(folder, children),
+            children=_read_children(folder, children) if children else (),
         )
 
     def _read_netdevs_of(self, folder: str, children: Iterable[str]) -> Iterator[RawNetdev]:
@@ -201,7 +211,7 @@ def _read_children(folder: str, places: Iterable[str]) -> tuple[RawChild, ...]:
 
 def _read_child(folder: str, name: str) -> RawChild:
     driver = _link_name(f"{folder}/driver")
-    return RawChild(name, driver, "" if driver else _read(f"{folder}/modalias"))
+    return RawChild(name, driver, "" if driver else _read(f"{folder}/{MODALIAS}"))
 
 
 def _read_nodes(folder: str, children: Iterable[str]) -> tuple[str, ...]:
