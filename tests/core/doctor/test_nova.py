@@ -6,6 +6,7 @@ from builders import PF, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor import nova_view
 from sriov_bootstrap.core.doctor.ini import parse_ini
+from sriov_bootstrap.core.doctor.netdev_names import NetdevNames
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.facts import PfFacts
@@ -104,3 +105,9 @@ def test_what_may_fit_is_looked_for_within_a_budget(monkeypatch: pytest.MonkeyPa
     assert looked(text, (make_pf(num_vfs=4),)) == (["SB-W410"], [])
     monkeypatch.setattr("sriov_bootstrap.core.doctor.nova_specs.LOOKS", 1)
     assert looked(text, (make_pf(num_vfs=4),)) == ([], [])
+
+
+def test_a_name_that_no_netdev_can_have_was_none_before() -> None:
+    names = NetdevNames(Host(Config(), pfs=(make_pf(),)))
+    assert names.renamed("ens1f0np0")
+    assert names.renamed(f"ens1f0np{'x' * 99}") is None
