@@ -94,6 +94,11 @@ def is_open_to_others(status: os.stat_result) -> bool:
     return bool(status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0))
 
 
+def is_roots(status: os.stat_result) -> bool:
+    """Whether nobody but root may change it."""
+    return status.st_uid == 0 and not is_open_to_others(status)
+
+
 def sync_folder(folder: int) -> None:
     """Keeps the names in it over a power cut. Some file systems cannot, and say so with EINVAL."""
     descriptor = os.open(".", FLAGS | os.O_DIRECTORY, dir_fd=folder)

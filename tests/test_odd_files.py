@@ -9,6 +9,7 @@ import io
 import json
 import os
 import resource
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from sriov_bootstrap.edges.kmod import Kmod
 from sriov_bootstrap.edges.libvirt import PERSISTENT, RUNNING
 
 CPU_SECONDS = 2
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 60.0
 ROOM_BYTES = 512 << 20
 HOLE_BYTES = 1 << 40
 
@@ -41,7 +42,16 @@ def _hole(path: Path) -> None:
         file.truncate(HOLE_BYTES)
 
 
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
 KINDS = {"FIFO": _fifo, "device": _device, "hole": _hole}
+ODD = KINDS | {"folder": _folder, "loop": _loop}
 STATUS, ONCE, DOCTOR = ("status",), ("--once",), ("doctor",)
 PASS = (STATUS, ("--once", "--dry-run"), ONCE)
 RENDER = (("render", "all"), ("render", "all", "--diff"))
@@ -96,6 +106,34 @@ SURVEYED = (
 )
 
 
+# What a command looks for in a folder, for which something else lies there, and what several commands read.
+MORE_PLACES = {
+    "etc/sriov-bootstrap/config.d": EVERY,
+    "run/sriov-bootstrap/config.d": EVERY,
+    "etc/sriov-bootstrap/templates": (*RENDER, DOCTOR),
+    PERSISTENT[0]: (*PASS, DOCTOR),
+    RUNNING[0]: (*PASS, DOCTOR),
+    "run/sriov-bootstrap/driver-igb.answer": PASS,
+    "run/sriov-bootstrap/holders.answer": PASS,
+    "etc/nova": (*RENDER, DOCTOR, ("migrate",)),
+    "etc/nova/nova.conf.d": (*RENDER, DOCTOR),
+    "etc/neutron": (*RENDER, DOCTOR),
+    "etc/modprobe.d": (*RENDER, DOCTOR, ("migrate",)),
+    "etc/udev/rules.d": (*RENDER, DOCTOR, ("migrate",)),
+    "etc/systemd/system": (DOCTOR, ("migrate",)),
+    "etc/systemd/network": (DOCTOR, ("migrate",)),
+    "etc/netplan": (DOCTOR, ("migrate",)),
+    "etc/NetworkManager/system-connections": (DOCTOR, ("migrate",)),
+    "etc/os-net-config": (DOCTOR, ("migrate",)),
+    "etc/cron.d": (DOCTOR, ("migrate",)),
+    "var/spool/cron/crontabs": (DOCTOR, ("migrate",)),
+    "etc/kolla": (*RENDER, DOCTOR),
+    "etc/passwd": (DOCTOR,),
+    "etc/default/grub": (DOCTOR,),
+    "proc/sys/kernel/osrelease": (*RENDER, DOCTOR),
+}
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> HostTree:
     """One PF as its rule asks, with VFs for VMs; nothing that would need a command of the host."""
@@ -121,6 +159,10 @@ def test_the_tree_is_in_order(tree: HostTree) -> None:
         "no findings",
         "valid",
     ]
+
+
+def remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def lay(tree: HostTree, make: Callable[[Path], None], *names: str) -> None:
@@ -158,6 +200,40 @@ def test_every_command_ends_whatever_lies_there(tree: HostTree, make: Callable[[
     said = run(tree, PLACES[name])
     assert len(said) == len(PLACES[name])
     assert not [text for text in said if "unexpected error" in text]
+
+
+@pytest.mark.parametrize("make", [_folder, _loop])
+@pytest.mark.parametrize("name", PLACES)
+def test_a_folder_or_a_link_to_itself_ends_nothing_either(
+    tree: HostTree, make: Callable[[Path], None], name: str
+) -> None:
+    lay(tree, make, name)
+    assert not [text for text in run(tree, PLACES[name]) if "unexpected error" in text]
+
+
+@pytest.mark.parametrize("make", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("name", MORE_PLACES)
+def test_so_it_is_with_folders_and_what_several_commands_read(
+    tree: HostTree, make: Callable[[Path], None], name: str
+) -> None:
+    if (tree.root / name).is_dir():
+        shutil.rmtree(tree.root / name)
+    lay(tree, make, name)
+    said = run(tree, MORE_PLACES[name])
+    assert len(said) == len(MORE_PLACES[name])
+    assert not [text for text in said if "unexpected error" in text]
+
+
+@pytest.mark.parametrize("make", ODD.values(), ids=ODD)
+def test_a_web_config_that_is_none_and_its_files_hold_up_nobody(tree: HostTree, make: Callable[[Path], None]) -> None:
+    said = "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_ca_file: ca.pem}\n"
+    for name in ("web.yml", "cert.pem", "key.pem", "ca.pem"):
+        tree.write("etc/web.yml", said)
+        tree.configure(rule(2) + f'[metrics]\nweb_config = "{tree.root}/etc/web.yml"\n')
+        lay(tree, make, f"etc/{name}")
+        answers = run(tree, (STATUS, DOCTOR, ("check-config",)))
+        assert not [text for text in answers if "unexpected error" in text]
+        remove(tree.root / "etc" / name)
 
 
 @pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)

@@ -81,7 +81,8 @@ def call(
 ) -> bytes:
     """Waits for `work` and returns its last line; `waiting` gets the time that has passed every two seconds.
 
-    SriovBootstrapError for an answer without end. StuckError after the deadline: by then the process is killed, or left to go on where `leave_behind` says so.
+    SriovBootstrapError for an answer without end. StuckError after the deadline: by then the process is killed, or left
+    to go on where `leave_behind` says so.
     """
     child = start(work, keep=keep)
     try:
@@ -102,9 +103,7 @@ def call(
 def checked(line: bytes, what: str) -> bytes:
     """The line, or the crash that it carries as an exception."""
     if line.startswith(CRASH):
-        raise SriovBootstrapError(
-            f"{what}: {line[1:].decode(errors='replace').strip()}", hint=BUG
-        )
+        raise SriovBootstrapError(f"{what}: {line[1:].decode(errors='replace').strip()}", hint=BUG)
     return line
 
 

@@ -137,7 +137,10 @@ class Files:
         return frozenset(path for path in paths if self._below.exists(path))
 
     def refuse_links_out(self) -> None:
-        """LinkError, SriovBootstrapError where what looks like /sys and /proc below root is not there: their edges know of no root."""
+        """LinkError where what looks like /sys and /proc below root is not there: their edges know of no root.
+
+        SriovBootstrapError where that cannot be told.
+        """
         trees = ("/sys/bus/pci/devices", "/sys/class/net")
         for path in ("/proc", *trees) if self._root else ():
             self._below.refuse_if_out(path)

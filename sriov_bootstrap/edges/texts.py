@@ -15,10 +15,18 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from sriov_bootstrap.reading import MAX_ENTRIES, IrregularError, Opened, TooLargeError, opened, read_names
+from sriov_bootstrap.reading import (
+    MAX_ENTRIES,
+    MAX_LINKS,
+    IrregularError,
+    Opened,
+    TooLargeError,
+    is_roots,
+    opened,
+    read_names,
+)
 
 MAX_BYTES = 1 << 23  # modules.alias of a distribution's kernel is the largest of them, with 2 MB
-MAX_LINKS = 40  # as the kernel
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
@@ -214,7 +222,7 @@ class Texts:
         if not self._is_guarded:
             return os.open(f"{self._root}{path}", FLAGS | flags), False
         steps = deque(filter(None, path.split("/")))
-        at, is_roots, links = os.open(self._root or "/", os.O_PATH | os.O_CLOEXEC), True, 0
+        at, all_roots, links = os.open(self._root or "/", os.O_PATH | os.O_CLOEXEC), True, 0
         try:
             while steps:
                 step = steps.popleft()
@@ -222,7 +230,7 @@ class Texts:
                 try:
                     status = os.fstat(found)
                     if stat.S_ISLNK(status.st_mode):
-                        if not is_roots:
+                        if not all_roots:
                             raise Refused("is a link, or is behind one, in a folder that is not root's: not followed")
                         links += 1
                         if links > MAX_LINKS:
@@ -232,24 +240,19 @@ class Texts:
                         if target.startswith("/"):
                             at, found = os.open("/", os.O_PATH | os.O_CLOEXEC), at
                         continue
-                    _check(status, os.fstat(at), reader, is_roots=is_roots)
-                    is_roots = is_roots and (not stat.S_ISDIR(status.st_mode) or _is_roots(status))
+                    _check(status, os.fstat(at), reader, all_roots=all_roots)
+                    all_roots = all_roots and (not stat.S_ISDIR(status.st_mode) or is_roots(status))
                     at, found = found, at
                 finally:
                     os.close(found)
-            return os.open(f"/proc/self/fd/{at}", flags | os.O_NONBLOCK | os.O_CLOEXEC), is_roots
+            return os.open(f"/proc/self/fd/{at}", flags | os.O_NONBLOCK | os.O_CLOEXEC), all_roots
         finally:
             os.close(at)
 
 
-def _check(status: os.stat_result, folder: os.stat_result, reader: int, *, is_roots: bool) -> None:
+def _check(status: os.stat_result, folder: os.stat_result, reader: int, *, all_roots: bool) -> None:
     is_folder = stat.S_ISDIR(status.st_mode)
-    if not is_folder and not is_roots and status.st_nlink > 1 and status.st_uid != folder.st_uid:
+    if not is_folder and not all_roots and status.st_nlink > 1 and status.st_uid != folder.st_uid:
         raise Refused("has a second name, in a folder that is not root's: not read")
     if reader and status.st_uid != reader and not status.st_mode & (stat.S_IXOTH if is_folder else stat.S_IROTH):
         raise Refused(f"user {reader}, whose file names it, may not read it: not read")
-
-
-def _is_roots(status: os.stat_result) -> bool:
-    is_shared = status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid)
-    return status.st_uid == 0 and not is_shared

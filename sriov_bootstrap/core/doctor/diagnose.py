@@ -22,7 +22,7 @@ Thing = TypeVar("Thing")
 def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> Diagnosis:
     """Errors first; within a severity in the order of the road. The same is said once, of what was not seen as well."""
     notes: list[str] = []
-    found = (*check_host(host, on_host, notes.append), *check_openstack(host, of_openstack))
+    found = (*check_host(host, on_host, notes.append), *check_openstack(host, of_openstack, notes.append))
     findings = sorted(dict.fromkeys(found), key=lambda one: one.severity)  # "error" sorts before "warning"
     unseen = dict.fromkeys((*on_host.unseen, *host.unseen, *of_openstack.unseen, *notes))
     return bounded(Diagnosis(tuple(findings), tuple(unseen)))

@@ -102,7 +102,7 @@ def _wrong_section(service: Service) -> Iterator[Finding]:
                 entry.place,
                 f"{service.label} reads {option} in [{section}] only, and ignores it in [{entry.section}]"
                 + (": the section is misspelt" if near else ""),
-                entry.text,
+                entry.name,
                 f"move it below [{section}], then: systemctl restart {service.label}",
             )
 
@@ -122,12 +122,12 @@ def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
         if entry is None:
             continue
         read = agent.last("sriov_nic", entry.option)
-        beside = f"; it has {read.place}: {read.text}" if read else ", and has none"
+        beside = f"; it has {read.place}" if read else ", and has none"
         yield Finding(
             "SB-E522",
             entry.place,
             f"the agent does not read this file: its command does not name it{beside}",
-            f"{entry.text}; the command names {' '.join(agent.config_files) or 'no file'}",
+            f"{entry.name}; the command names {' '.join(agent.config_files) or 'no file'}",
             f"systemctl edit {agent.unit}: ExecStart= and ExecStart={_with_file(agent, file.path)}"
             if not read
             else f"merge the two into {read.path}, and remove {file.path}",

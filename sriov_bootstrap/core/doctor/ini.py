@@ -9,6 +9,7 @@ Where oslo.config gives up, and the service with it, this notes a problem and re
 """
 
 import re
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -16,7 +17,7 @@ SHOWN = 100  # characters of a value
 NAME = re.compile(r"[\w.-]{1,64}")
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, dict=True):
     """An option as it stands in a file; `section` as it is written there."""
 
     section: str
@@ -25,12 +26,12 @@ class Entry(Struct, frozen=True):
     line: int
     path: str
 
-    @property
+    @cached_property
     def place(self) -> str:
         """`file:line`."""
         return f"{self.path}:{self.line}"
 
-    @property
+    @cached_property  # a long value gives many findings
     def text(self) -> str:
         """Name and value, for evidence: of an option that is known to hold no secret.
 

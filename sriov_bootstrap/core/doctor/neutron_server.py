@@ -30,9 +30,8 @@ def _driver(host: Host, server: Service) -> Iterator[Finding]:
     if MECHANISM_DRIVER in drivers or (entry and "$" in entry.value):
         return
     problem = f"mechanism_drivers lacks {MECHANISM_DRIVER}: a port of the type direct cannot be bound"
-    line = ",".join((*drivers, MECHANISM_DRIVER))
-    change = f"write mechanism_drivers = {line} in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"
-    place, evidence = (entry.place, entry.text) if entry else (server.label, "")
+    change = f"add {MECHANISM_DRIVER} to mechanism_drivers in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"
+    place, evidence = (entry.place, entry.name) if entry else (server.label, "")
     yield Finding("SB-E520", place, problem, evidence, restarted(host, "neutron-server", change))
 
 

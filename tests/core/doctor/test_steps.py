@@ -7,9 +7,20 @@ from typing import Any
 
 import pytest
 
-from builders import make_config, make_netdev, make_pf, make_rule
+from builders import make_config, make_netdev, make_pf, make_rule, make_wish
+from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.doctor import ini, init_script, kolla, modprobe, oslo_files, unit_files
+from sriov_bootstrap.core.doctor import (
+    ini,
+    init_script,
+    kolla,
+    likeness,
+    modprobe,
+    networks,
+    nova_view,
+    oslo_files,
+    unit_files,
+)
 from sriov_bootstrap.core.doctor.likeness import nearest
 from sriov_bootstrap.core.doctor.masters.check import check_masters, find_masters
 from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
@@ -17,6 +28,7 @@ from sriov_bootstrap.core.doctor.masters.shell import writes
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core.doctor.nic_vfs import MANAGED
 from sriov_bootstrap.core.doctor.nova import check_nova
+from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.steps import MOST, Steps, TooMuch
 from sriov_bootstrap.core.openstack.host import Host
@@ -208,7 +220,7 @@ def found(kind: Format, path: str, text: str) -> None:
 def refused_specs(size: int) -> None:
     text = "[pci]\n" + "device_spec = x\n" * size
     compute = Service("nova-compute", "u", True, argv=("nova-compute",), files=(ini.parse_ini("/n", text),))  # noqa: FBT003
-    list(check_nova(Host(make_config(make_rule())), OpenStackSurvey(compute)))
+    list(check_nova(Host(make_config(make_rule())), OpenStackSurvey(compute), print))
 
 
 def nested_ifs(size: int) -> None:
@@ -227,6 +239,74 @@ def netdefs(size: int) -> None:
 def command_line(size: int) -> None:
     words = oslo_files.service_argv(("env", *("-x",) * size, "a", *("--config-file",) * size))
     oslo_files.reading_steps(words, "nova", "/")
+
+
+# -- lists of nova and neutron, on a host that grows with them --
+
+
+def openstack(size: int, ini_text: str) -> None:
+    """As many PFs with a rule as there are eighths of the items, and nothing of the file fits any of them."""
+    pfs, wishes = [], []
+    for number in range(max(1, size // 8)):
+        dev = make_netdev(name=f"ens{number}f0", altnames=(f"enp{number}s0",))
+        pf = make_pf(pci_address=f"0000:{number:02x}:00.0", netdevs=(dev,), vfs=())
+        pfs.append(pf)
+        wishes.append(make_wish(pf=pf, name=f"rule-{number}", physical_network=f"physnet{number}", alias=f"a{number}"))
+    host = Host(Config(pf=tuple(one.rule for one in wishes)), wishes=tuple(wishes), pfs=tuple(pfs))
+    files = (ini.parse_ini("/f", ini_text),)
+    names = ("nova-compute", "nova-scheduler", "sriov-agent", "neutron-server")
+    services = [Service(name, f"{name}.service", is_installed=True, argv=(name,), files=files) for name in names]
+    compute, scheduler, agent, server = services
+    survey = OpenStackSurvey(compute, scheduler, agent, server, strays=(ini.parse_ini("/g", ini_text),))
+    list(check_openstack(host, survey, print))
+
+
+def one_list(head: str, item: Callable[[int], str], *, tail: str = "") -> Callable[[int], object]:
+    return lambda size: openstack(size, f"{head}{','.join(map(item, range(size)))}{tail}\n")
+
+
+MAPPED = "[sriov_nic]\nphysical_device_mappings = "
+SPEC = "[pci]\ndevice_spec = "
+LISTS: dict[str, Callable[[int], object]] = {
+    "mappings": one_list(MAPPED, lambda n: f"network-{n}:e{n}"),
+    "mappings of renamed netdevs": one_list(MAPPED, lambda n: f"network-{n}:ens{n}f0np0"),
+    "mappings like a netdev": one_list(MAPPED, lambda n: f"physnet{n}x:ens{n}f1"),
+    "bad mappings": one_list(MAPPED, lambda n: f"a:{n}:b"),
+    "exclusions": one_list("[sriov_nic]\nexclude_devices = ", lambda n: f"ens{n}f0:0000:ff:00.0;x"),
+    "bandwidths": one_list("[sriov_nic]\nresource_provider_bandwidths = ", lambda n: f"a{n}:1:1"),
+    "specs": one_list(SPEC + "[", lambda n: f'{{"address": "0000:{n % 256:02x}:1f.7"}}', tail="]"),
+    "networks of specs": one_list(SPEC + "[", lambda n: f'{{"devname": "a{n}", "physical_network": "n{n}"}}', tail="]"),
+    "keys of specs": one_list(SPEC + "{", lambda n: f'"addres{n}": 1', tail="}"),
+    "ranges": one_list("[ml2_type_vlan]\nnetwork_vlan_ranges = ", lambda n: f"n{n}:1:2"),
+    "flat networks": one_list("[ml2_type_flat]\nflat_networks = ", lambda n: f"n{n}"),
+    "filters": one_list("[filter_scheduler]\nenabled_filters = ", lambda n: f"PciPassthroughFilt{n:02}"),
+    "options": lambda size: openstack(size, "[sriov_nic]\n" + "".join(f"exclude_device{n} = a\n" for n in range(size))),
+    "options of nova": lambda size: openstack(size, "[pci]\n" + "".join(f"device_spe{n} = a\n" for n in range(size))),
+    "lists again": lambda size: openstack(size, "".join(f"{MAPPED}a{n}:b\n" for n in range(size))),
+    "aliases": lambda size: openstack(size, "[pci]\n" + "".join(f'alias={{"name":"a{n}"}}\n' for n in range(size))),
+    "filters of one's own": lambda size: openstack(
+        size,
+        f"[filter_scheduler]\nenabled_filters = {'RamFilter,' * size}\n" + "available_filters = a.b\n" * size,
+    ),
+}
+
+
+@pytest.mark.parametrize("of_list", LISTS.values(), ids=LISTS)
+def test_every_list_is_linear_in_its_items_and_the_devices_together(
+    monkeypatch: pytest.MonkeyPatch, of_list: Callable[[int], object]
+) -> None:
+    monkeypatch.setattr(likeness, "GUESSES", 2)  # so that a small list is a long one
+    monkeypatch.setattr(likeness, "COMPARED", 2)
+    monkeypatch.setattr(networks, "MAX_NAMES", 2)
+    monkeypatch.setattr(nova_view, "LOOKS", 64)
+    of_list(8)
+    assert lines_run(of_list, 320) <= 2.3 * lines_run(of_list, 160)
+
+
+def test_what_a_long_value_shows_is_made_once() -> None:
+    (entry,) = ini.parse_ini("/f", f"[a]\nb = {'x' * 999}\n").entries
+    assert entry.text is entry.text
+    assert entry.place is entry.place
 
 
 RULE = 'KERNEL=="a", RUN+="x", ATTR{sriov_numvfs}="8"\n'
