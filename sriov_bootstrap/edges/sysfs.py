@@ -156,7 +156,7 @@ class Sysfs:
         return tuple(vf for vf in vfs if vf.inode)
 
     def _read_vf(self, pf_folder: str, link: str, places: Places, shared: dict[str, str]) -> RawVf:
-        """`shared`: what the kernel has read once for all VFs of a PF (drivers/pci/iov.c, pci_read_vf_config_common)."""
+        """`shared`: what the kernel reads once for all VFs of a PF (drivers/pci/iov.c, pci_read_vf_config_common)."""
         folder = f"{pf_folder}/{link}"
         address = _link_name(folder)
         driver = _link_name(f"{folder}/driver")
