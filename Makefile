@@ -14,7 +14,8 @@ DEB := dist/sriov-bootstrap_$(VERSION)_all.deb
 RPM_ARCH := $(shell uname -m)
 RPMS := $(foreach el,9 10,dist/sriov-bootstrap-$(VERSION)-1.el$(el).$(RPM_ARCH).rpm)
 SDIST := dist/sriov_bootstrap-$(VERSION).tar.gz
-SBOM := dist/sriov-bootstrap_$(VERSION).cdx.json
+WHEEL := dist/sriov_bootstrap-$(VERSION)-py3-none-any.whl
+PACKAGES := $(DEB) $(RPMS) $(WHEEL) $(SDIST)
 BIN := .venv/bin
 
 # What a build sees, and nothing else: builds run on a copy, so that they leave nothing in the checkout and take nothing
@@ -58,9 +59,12 @@ lint: setup audit ## ruff, mypy, import contracts, known vulnerabilities
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Needs the package index's vulnerability data; says so where there is none.
-audit: wheel
-	@$(BIN)/python packaging/audit.py
+# Needs the package index's vulnerability data; says so where there is none, which a release does not put up with.
+audit: setup
+	@$(BIN)/python packaging/audit.py $(AUDIT_OPTIONS)
+
+locks: setup ## renew packaging/locks from pyproject.toml and the lists there; UPGRADE=1 takes what is newest
+	$(BIN)/python packaging/locks.py $(if $(UPGRADE),--upgrade)
 
 wheel: setup build/wheel/installed
 
@@ -70,14 +74,20 @@ build/wheel/installed: $(call files,$(WHEEL_SOURCES)) | setup
 	$(BIN)/pip --quiet install --no-deps --force-reinstall build/wheel/sriov_bootstrap-$(VERSION)-*.whl
 	touch $@
 
-sdist: setup $(SDIST) ## build the source distribution, and the wheel from it, into dist/
+sdist: setup $(SDIST) $(SDIST).cdx.json $(WHEEL).cdx.json ## build the source distribution, and the wheel from it, into dist/
 
 $(SDIST): $(call files,$(SDIST_SOURCES)) | setup
 	$(call copy,$(SDIST_SOURCES),build/sdist/tree)
 	$(BIN)/python -m build --no-isolation --outdir dist build/sdist/tree >build/sdist/build.log 2>&1 || \
 	    { cat build/sdist/build.log >&2; exit 1; }
 
-deb: setup $(DEB) $(SBOM) ## build the Debian package into dist/, and its bill of materials
+$(WHEEL): $(SDIST)
+
+# The bill of materials of each package lies beside it.
+%.cdx.json: % packaging/sbom.py | setup
+	$(BIN)/python packaging/sbom.py $< >$@
+
+deb: setup $(DEB) $(DEB).cdx.json ## build the Debian package into dist/
 
 # The PATH leaves out Python versions that Debian did not install: its build tools belong to its own. -d: setup has looked
 # for what is needed, and the compiler in build-essential is not.
@@ -90,8 +100,10 @@ $(DEB): $(call files,$(DEB_SOURCES)) | setup
 	    { cat ../build.log >&2; exit 1; }
 	mkdir -p dist && mv build/deb/$(notdir $@) $@
 
-$(SBOM): $(DEB) packaging/sbom.py
-	$(BIN)/python packaging/sbom.py $(DEB) >$@
+# Everything that is published, into dist/, with SHA256SUMS of it. Nothing goes out that nobody can say anything about.
+release: AUDIT_OPTIONS := --release
+release: audit lint lintian rpmlint sdist collection ## all packages, checked and audited, their bills of materials, checksums
+	cd dist && sha256sum $(notdir $(PACKAGES) $(addsuffix .cdx.json,$(PACKAGES)) $(COLLECTION)) >SHA256SUMS
 
 ANSIBLE_SOURCES := packaging/ansible CHANGELOG.md LICENSE
 COLLECTION := dist/sriov_bootstrap-host-$(VERSION).tar.gz
@@ -113,7 +125,7 @@ ansible-specs: setup ## write the variables of the Ansible role, from the schema
 lintian: deb ## check the Debian package
 	@said=$$(lintian --allow-root --pedantic --display-info $(DEB) 2>&1) && [ -z "$$said" ] || { echo "$$said" >&2; exit 1; }
 
-rpm: setup $(RPMS) ## build the packages for CentOS Stream and RHEL, 9 and 10, into dist/
+rpm: setup $(RPMS) $(addsuffix .cdx.json,$(RPMS)) ## build the packages for CentOS Stream and RHEL, 9 and 10, into dist/
 
 dist/sriov-bootstrap-$(VERSION)-1.el%.$(RPM_ARCH).rpm: $(SDIST)
 	packaging/rpm/build.sh $(SDIST) $(CURDIR)/dist $*
@@ -155,8 +167,8 @@ boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=
 demo: setup lab-setup deb ## boot the lab VM and show the main job
 	$(BIN)/python tests/lab/demo.py
 
-bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM
-	$(BIN)/python tests/lab/bench.py
+bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM; BASE=COMMIT: against the build of that commit
+	$(BIN)/python tests/lab/bench.py $(if $(BASE),--base $(BASE))
 
 fleet-bench: setup wheel ## half an hour: what one Prometheus needs for FLEET_HOSTS simulated hosts
 	$(BIN)/python tests/fleet/bench.py --hosts $(FLEET_HOSTS) $(FLEET_OPTIONS)

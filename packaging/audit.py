@@ -1,78 +1,57 @@
-"""Known vulnerabilities of the runtime dependencies, as installed here and as the .rpm has them; a part of `make lint`.
+"""Known vulnerabilities of the runtime dependencies, as packaging/locks/runtime.txt has them: audit.py [--release].
 
-Where vulnerability data cannot be had this says so and is no failure. pip-audit alone would not do: an index that knows
-no vulnerabilities makes it say "No known vulnerabilities found".
+These versions are in the .rpm, and in .venv. What there is no vulnerability data about is "not audited": a release
+stops there, `make lint` goes on. pip-audit alone would not do: an index that knows no vulnerabilities makes it say "No
+known vulnerabilities found".
 """
 
 import json
 import re
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+RUNTIME = Path(__file__).parent / "locks/runtime.txt"
 SECONDS = 60
-SPEC = Path(__file__).parent / "rpm/sriov-bootstrap.spec"
 COMMAND = ["pip-audit", "--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off", "--timeout", "5"]
 
 
-def main() -> int:
-    here = _installed("sriov-bootstrap")
-    is_bad = _ask(here)
-    others = {name: version for name, version in bundled(SPEC.read_text()).items() if here.get(name) != version}
-    if others:
-        print("audit: what the .rpm bundles in another version")
-        is_bad |= _ask(others)
-    return is_bad
+class Verdict(NamedTuple):
+    lines: list[str]
+    is_bad: bool
+    is_complete: bool
 
 
-def bundled(spec: str) -> dict[str, str]:
-    """The versions that the .rpm brings along."""
-    return dict(re.findall(r"^Provides: *bundled\(python3dist\((.*)\)\) = (.*)$", spec, re.MULTILINE))
+def main(options: list[str]) -> int:
+    lines, is_bad, is_complete = _ask(dict(re.findall(r"^([a-z0-9-]+)==(\S+)", RUNTIME.read_text(), re.MULTILINE)))
+    print("\n".join(lines))
+    return is_bad or ("--release" in options and not is_complete)
 
 
-def _ask(pinned: dict[str, str]) -> bool:
+def _ask(versions: dict[str, str]) -> Verdict:
     command = [str(Path(sys.executable).with_name(COMMAND[0])), *COMMAND[1:], "--requirement", "/dev/stdin"]
-    text = "".join(f"{name}=={version}\n" for name, version in sorted(pinned.items()))
+    text = "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()))
     try:
         said = subprocess.run(command, check=False, capture_output=True, text=True, input=text, timeout=SECONDS).stdout
     except (OSError, subprocess.TimeoutExpired):
         said = ""
-    lines, is_bad = verdict(said, {*pinned})
-    print("\n".join(lines))
-    return is_bad
+    return verdict(said, {*versions})
 
 
-def verdict(said: str, names: set[str]) -> tuple[list[str], bool]:
-    """What pip-audit's answer about these names comes to, and whether it is a failure."""
+def verdict(said: str, names: set[str]) -> Verdict:
+    """What pip-audit's answer about these names comes to."""
     try:
         found = json.loads(said)["dependencies"]
     except (ValueError, KeyError, TypeError):
         found = []
     known = [one for one in found if "vulns" in one]
-    if not known:
-        return ["audit: no vulnerability data reachable, skipped"], False
     unknown = sorted(names - {one["name"] for one in known})
-    lines = [f"audit: no data about {', '.join(unknown)}"] if unknown else []
+    lines = [f"not audited: {', '.join(unknown)}: no vulnerability data within reach"] if unknown else []
     bad = [line for one in known for line in _lines(one)]
-    return lines + (bad or [f"audit: {len(known)} dependencies, no known vulnerability"]), bool(bad)
-
-
-def _installed(name: str) -> dict[str, str]:
-    """Everything that a distribution needs at run time, in the versions of this environment."""
-    found: dict[str, str] = {}
-    queue = [name]
-    while queue:
-        for requirement in metadata.requires(queue.pop()) or ():
-            dependency = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
-            if dependency not in found and "extra ==" not in requirement:
-                try:
-                    found[dependency] = metadata.version(dependency)
-                except metadata.PackageNotFoundError:  # for another system or Python
-                    continue
-                queue.append(dependency)
-    return found
+    if known and not bad:
+        lines.append(f"audit: {len(known)} dependencies, no known vulnerability")
+    return Verdict([*lines, *bad], is_bad=bool(bad), is_complete=not unknown)
 
 
 def _lines(dependency: dict[str, Any]) -> list[str]:
@@ -83,4 +62,4 @@ def _lines(dependency: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

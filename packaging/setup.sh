@@ -81,7 +81,8 @@ fi
 
 # --- .venv -----------------------------------------------------------------------------------------------------------
 stamp=.venv/.setup
-wanted=$(cat pyproject.toml packaging/setup.sh | sha256sum)
+lock=packaging/locks/dev.txt
+wanted=$(cat $lock packaging/setup.sh | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c '' 2>/dev/null; then
     if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
         python=$(find_python)
@@ -90,16 +91,10 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c '' 2>
         "$python" -m venv --clear .venv
     fi
     echo "setup: installing Python packages into .venv"
-    # The build backend is installed too, so that a build downloads nothing.
-    .venv/bin/python -m pip --quiet --disable-pip-version-check install uv </dev/null
-    .venv/bin/python - >.venv/requirements.txt <<'PYTHON'
-import tomllib
-from pathlib import Path
-
-project = tomllib.loads(Path("pyproject.toml").read_text())
-print(*project["build-system"]["requires"], *project["project"]["dependencies"], sep="\n")
-PYTHON
-    .venv/bin/python packaging/uv.py pip install --quiet --python .venv/bin/python --requirement .venv/requirements.txt --group dev </dev/null
+    # uv itself by its entry in the lock, which also has the build backend, so that a build downloads nothing.
+    sed -n '/^uv==/,/[^\\]$/p' $lock >.venv/uv.txt
+    .venv/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --only-binary :all: -r .venv/uv.txt </dev/null
+    .venv/bin/python packaging/uv.py pip install --quiet --python .venv/bin/python --require-hashes --only-binary :all: -r $lock </dev/null
     echo "$wanted" >"$stamp"
 fi
 

@@ -37,6 +37,8 @@ def main(arguments: list[str]) -> int:
     defaults = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
     uv = Path(sys.executable).with_name("uv")
     environment = {**defaults, **from_pip(listed.stdout), **os.environ}
+    if "--require-hashes" in arguments:  # a lock file pins everything, and uv takes no constraint that has no hash
+        environment.pop("UV_CONSTRAINT", None)
     return subprocess.run([uv, "--no-config", *arguments], check=False, env=environment).returncode
 
 

@@ -15,7 +15,7 @@ from sriov_bootstrap.core.plan import (
     reload_deadline_seconds,
     write_deadline_seconds,
 )
-from sriov_bootstrap.core.report import Outcome, Result, explained
+from sriov_bootstrap.core.report import Outcome, Result, Written, explained
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError, SysfsError
 
 FILE_SECONDS = 30.0
@@ -24,8 +24,11 @@ FILE_SECONDS = 30.0
 class Kernel(Protocol):
     """What apply needs of the machine. Each call blocks until it is done or its deadline passes (StuckError)."""
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
-        """Writes if the file still says `before` and `guard()` returns "". SysfsError carries the errno."""
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
+        """Writes if the file still says `before` and `guard()` returns "". SysfsError carries the errno.
+
+        What is there right after it tells a device that makes fewer from somebody else who writes, too.
+        """
 
     def write_autoprobe(self, action: SetAutoprobe) -> None:
         """Writes sriov_drivers_autoprobe, which never waits for anything."""
@@ -47,7 +50,7 @@ def apply(action: Action, kernel: Kernel, *, guard: Callable[[], str]) -> Result
     """Never raises out of the family: a failure is a result. `guard` says who uses a VF that the action would end."""
     began = kernel.monotonic()
     try:
-        outcome = _call(action, kernel, guard)
+        done = _call(action, kernel, guard)
     except StuckError as error:
         return Result(action, Outcome.STUCK, kernel.monotonic() - began, message=error.message, hint=error.hint)
     except SysfsError as error:
@@ -66,10 +69,10 @@ def apply(action: Action, kernel: Kernel, *, guard: Callable[[], str]) -> Result
         )
     except SriovBootstrapError as error:
         return Result(action, Outcome.REFUSED, kernel.monotonic() - began, message=error.message, hint=error.hint)
-    return Result(action, outcome, kernel.monotonic() - began)
+    return Result(action, done.outcome, kernel.monotonic() - began, made=done.made)
 
 
-def _call(action: Action, kernel: Kernel, guard: Callable[[], str]) -> Outcome:
+def _call(action: Action, kernel: Kernel, guard: Callable[[], str]) -> Written:
     match action:
         case SetNumVfs(before=before, after=after):
             limit = write_deadline_seconds(max(before, after))
@@ -82,7 +85,7 @@ def _call(action: Action, kernel: Kernel, guard: Callable[[], str]) -> Outcome:
             kernel.write_file(action)
         case ReloadDriver():
             limit = reload_deadline_seconds(action)
-            return kernel.reload_driver(action, guard=guard, timeout_seconds=limit)
+            return Written(kernel.reload_driver(action, guard=guard, timeout_seconds=limit))
         case _:
             assert_never(action)
-    return Outcome.CHANGED
+    return Written(Outcome.CHANGED)

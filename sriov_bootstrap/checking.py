@@ -1,8 +1,15 @@
 """Passwords: one check at a time in a process of its own, right ones remembered, guesses slowed down.
 
 A check is bcrypt, 70 ms of CPU and more, which the event loop must not wait for. A Prometheus with the right password
-costs one, and a thousand peers with wrong ones a fraction of one CPU. A name that nobody has is checked as well,
-against the hash of a name that somebody has: how long the answer takes says nothing about who there is.
+costs one, which waits for nobody from then on, and a thousand peers with wrong ones a fraction of one CPU.
+
+Who waits for a first check must not wait for those who guess. Addresses take turns: next is one that has not guessed
+wrong, or not for longest. Of one address the newest is next, chosen before a wrong answer is told: who guesses again
+is then older than whoever came in between, however many guess. MAX_WAITING of an address may wait; the oldest gives
+way, and is told so only with the next result, or asking again would push the others out.
+
+A name that nobody has is checked as well, against the hash of a name that somebody has: how long the answer takes says
+nothing about who there is.
 """
 
 import asyncio
@@ -10,8 +17,11 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import cast
 
+from sriov_bootstrap.core.refusals import Peer, Refusal
+from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.ports import Job
 from sriov_bootstrap.watching import Running
 
@@ -19,22 +29,27 @@ RIGHT, WRONG = b"right", b"wrong"  # what a job says of a password
 PAUSE_SECONDS = 0.25  # after a wrong password
 CHECK_SECONDS = 10.0  # a check that takes longer has lost the peer that waits for it
 MAX_REMEMBERED = 100
+MAX_WAITING = 8  # different passwords of one address
+MAX_GUESSERS = 1000  # addresses
 
-Answer = Callable[[bool], None]
+Answer = Callable[[bool | None], None]  # None: not checked, too many of this address wait
 
 
 class _Check:
-    def __init__(self, password: bytes, hashed: str, *, is_known: bool) -> None:
+    def __init__(self, user: str, password: bytes, hashed: str, *, is_known: bool) -> None:
+        self.user = user
         self.password = password
         self.hashed = hashed
         self.is_known = is_known
-        self.answers: list[Answer] = []
+        self.answers: list[tuple[Answer, Peer]] = []
+        self.networks: set[str] = set()  # of all who asked, also of those who have gone
 
 
 class Checks:
     """`start(password, hashed)` begins a job that says RIGHT or WRONG; `end(pid)` kills it, `reap(pid)` takes its end.
 
-    `broke(line)` gets what a job said instead, once: nobody can log in until that is mended.
+    `broke(line)` gets what a job said instead, once: nobody can log in until that is mended. `refused` is told of each
+    who is not let in, with the name that was given.
     """
 
     def __init__(
@@ -44,20 +59,25 @@ class Checks:
         end: Callable[[int], None],
         reap: Callable[[int], None],
         broke: Callable[[bytes], None],
+        refused: Callable[[Refusal, Peer, str], None],
     ) -> None:
         """Starts nothing yet."""
         self._start = start
         self._end = end
         self._reap = reap
         self._broke = broke
+        self._refused = refused
         self._has_broken = False
         self._secret = os.urandom(32)  # what is remembered is of no use to anybody else
         self._right: OrderedDict[bytes, None] = OrderedDict()
-        self._waiting: OrderedDict[bytes, _Check] = OrderedDict()
+        self._guessed: OrderedDict[str, None] = OrderedDict()  # networks; who has not guessed for longest is first
+        self._waiting: OrderedDict[bytes, _Check] = OrderedDict()  # who asked last is last
+        self._next: bytes | None = None
+        self._displaced: list[tuple[Answer, Peer, str]] = []
         self._now: tuple[bytes, _Check, Running] | None = None
         self._timer: asyncio.TimerHandle | None = None  # the deadline of a check, or the pause after one
 
-    def ask(self, user: str, password: bytes, users: Mapping[str, str], answer: Answer) -> bool | None:
+    def ask(self, user: str, password: bytes, users: Mapping[str, str], answer: Answer, *, peer: Peer) -> bool | None:
         """Whether it is this user's password; None: `answer` will be called, at once with all who ask the same."""
         hashed = users.get(user)
         known, hashed = hashed is not None, hashed or self._stand_in(user, users)
@@ -66,24 +86,41 @@ class Checks:
             self._right.move_to_end(key)
             return True
         if self._now and self._now[0] == key:
-            self._now[1].answers.append(answer)
-            return None
-        check = self._waiting.setdefault(key, _Check(password, hashed, is_known=known))
-        check.answers.append(answer)
+            check = self._now[1]
+        else:
+            self._make_room(peer.network, key)
+            check = self._waiting.setdefault(key, _Check(user, password, hashed, is_known=known))
+            self._waiting.move_to_end(key)
+        check.answers.append((answer, peer))
+        check.networks.add(peer.network)
         self._begin()
         return None
 
     def withdraw(self, answer: Answer) -> None:
         """Nobody waits for that answer any more: a check that was for it alone is not made, or ended."""
+        self._displaced = [one for one in self._displaced if one[0] != answer]
         for key, check in tuple(self._waiting.items()):
-            if answer in check.answers:
-                check.answers.remove(answer)
-                if not check.answers:
-                    del self._waiting[key]
-        if self._now and answer in self._now[1].answers:
-            self._now[1].answers.remove(answer)
-            if not self._now[1].answers:
-                self._give_up()
+            if _leaves(check, answer):
+                del self._waiting[key]
+        if self._now and _leaves(self._now[1], answer):
+            self._give_up()
+
+    def _make_room(self, network: str, key: bytes) -> None:
+        theirs = [one for one, check in self._waiting.items() if network in check.networks and one != key]
+        for oldest in theirs[: max(0, len(theirs) + 1 - MAX_WAITING)]:
+            check = self._waiting[oldest]
+            gone = [one for one in check.answers if one[1].network == network]
+            check.answers = [one for one in check.answers if one not in gone]
+            check.networks.discard(network)
+            self._displaced += [(answer, peer, check.user) for answer, peer in gone]
+            if not check.answers:
+                del self._waiting[oldest]
+
+    def _choose(self) -> None:
+        order = {network: place for place, network in enumerate(self._guessed, 1)}
+        newest_first = reversed(self._waiting.items())
+        ranked = ((min(order.get(one, 0) for one in check.networks), key) for key, check in newest_first)
+        self._next = min(ranked, key=lambda one: one[0], default=(0, None))[1]
 
     def _stand_in(self, user: str, users: Mapping[str, str]) -> str:
         """Always the same for a name, and nobody else can tell which: hashes may differ in their cost."""
@@ -96,10 +133,13 @@ class Checks:
     def _begin(self) -> None:
         if self._now or self._timer or not self._waiting:
             return
-        key, check = self._waiting.popitem(last=False)
+        if self._next not in self._waiting:
+            self._choose()
+        key = cast("bytes", self._next)
+        check = self._waiting.pop(key)
         try:
             job = self._start(check.password, check.hashed)
-        except OSError as error:  # no process to be had
+        except (OSError, SriovBootstrapError) as error:  # no process to be had
             self._on_result(key, check, str(error).encode())
             return
         self._now = key, check, Running(job, self._on_end)
@@ -128,14 +168,38 @@ class Checks:
         is_right = line == RIGHT and check.is_known
         if is_right:
             self._right[key] = None
+            for network in check.networks:
+                self._guessed.pop(network, None)
             if len(self._right) > MAX_REMEMBERED:
                 self._right.popitem(last=False)
         else:
             self._timer = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._on_pause_end)
-        for answer in tuple(check.answers):
+            self._remember_guess(check.networks)
+        self._choose()
+        told, self._displaced = self._displaced, []
+        for answer, peer in check.answers:
+            if not is_right and line in {RIGHT, WRONG}:
+                self._refused(Refusal.WRONG, peer, check.user)
             answer(is_right)
+        for answer, peer, user in told:
+            self._refused(Refusal.UNCHECKED, peer, user)
+            answer(None)
         self._begin()
+
+    def _remember_guess(self, networks: Iterable[str]) -> None:
+        for network in networks:
+            self._guessed[network] = None
+            self._guessed.move_to_end(network)
+        while len(self._guessed) > MAX_GUESSERS:
+            self._guessed.popitem(last=False)
 
     def _on_pause_end(self) -> None:
         self._timer = None
         self._begin()
+
+
+def _leaves(check: _Check, answer: Answer) -> bool:
+    """Whether that was the last one who waits for this check."""
+    before = len(check.answers)
+    check.answers = [one for one in check.answers if one[0] != answer]
+    return len(check.answers) < before and not check.answers

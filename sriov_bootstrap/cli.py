@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.errors import ConfigError, ExitCode, NotOursError, SriovBootstrapError
+from sriov_bootstrap.printable import printable
 
 
 class Arguments(Struct, dict=True):  # argparse keeps words that it does not know in __dict__
@@ -49,6 +50,7 @@ WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
 
 def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     """Runs one command on this host, or on a tree that looks like one below `root`, and returns its exit code."""
+    _never_fail_to_print()
     words = tuple(sys.argv[1:] if argv is None else argv)
     arguments = WITHOUT_PARSER.get(words) or _parsed(words)
     try:
@@ -69,7 +71,8 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     except Exception:  # noqa: BLE001 - the last line of defence, with all that a report needs
         import traceback
 
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            sys.stderr.write(f"  {printable(line)}\n")  # it may quote others, and journald obeys a "<0>" in front
         return _fail(
             ExitCode.ERROR, ("unexpected error",), f"please report it with the text above; version {__version__}"
         )
@@ -83,6 +86,12 @@ def _flush() -> None:
     except OSError:
         _drop_output()
         raise
+
+
+def _never_fail_to_print() -> None:
+    """What stdout's encoding lacks is escaped, as on stderr: a name of somebody else ends no command."""
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:

@@ -10,11 +10,14 @@ import signal
 import time
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.binding import Binding
 from sriov_bootstrap.core import events, followup
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.inspecting import Inspection
@@ -85,7 +88,7 @@ class Daemon:
         self._pass = Running(self._first, self._on_pass_end, clock=self._clock)
         self._poke()  # the first pass began before the listener: what came in between is looked at after it
         wait = self._loaded.config.boot.wait_for_pf_seconds
-        self._host.notify(f"STATUS=first pass\nEXTEND_TIMEOUT_USEC={int((wait + 30) * 1e6)}")
+        self._host.notify((Notice.STATUS, "first pass"), (Notice.EXTEND_TIMEOUT_USEC, int((wait + 30) * 1e6)))
         interval = self._host.watchdog_seconds()
         self._ping_at = self._began + interval if interval else NEVER
         while not self._is_stopping:
@@ -98,14 +101,13 @@ class Daemon:
     async def _step(self, now: float, interval: float | None) -> None:
         """Starts whatever is due."""
         if not self._is_ready and self._may_be_ready(now):
-            self._is_ready = self._host.notify(f"READY=1\nSTATUS={self._status()}")
+            self._is_ready = self._host.notify((Notice.READY, 1))  # alone: the boot waits for it
+            self._host.notify((Notice.STATUS, self._status()))
         self._end_silent(now)
         if self._pass is None and now >= self._next_pass_at():
             self._start_pass(now)
         if self._restarts is None and self._pass is None and self._is_ready and now >= self._restart_at:
-            self._restart_at = NEVER
-            job = self._host.start_restarts(self._loaded)
-            self._restarts = Running(job, self._on_restarts_end, clock=self._clock)
+            self._start_restarts(now)
         if self._is_ready and self._pass is None and self._restarts is None:
             self._inspection.step(self._loaded)
         if self._is_ready or (self._pass is None and self._dirty_since == NEVER):
@@ -113,7 +115,7 @@ class Daemon:
             if now >= self._binding.due_at:
                 await self._bind(now)
         if interval and now >= self._ping_at and self._is_progressing(now):
-            self._host.notify("WATCHDOG=1")
+            self._host.notify((Notice.WATCHDOG, 1))
             self._ping_at = now + interval
 
     def _seconds_to_next(self) -> float | None:
@@ -166,8 +168,12 @@ class Daemon:
         self._dirty_since, self._look_at = NEVER, now + SAFETY_NET_SECONDS
         last_good = self._loaded.config
         self._loaded = self._host.load_config(last_good)
-        handover, self._handover = self._handover, Handover()
-        job = self._host.start_pass(self._loaded, handover)
+        try:
+            job = self._host.start_pass(self._loaded, self._handover)
+        except SriovBootstrapError as error:
+            self._on_pass_failure(error.message, error.hint)
+            return
+        self._handover = Handover()
         self._pass = Running(job, self._on_pass_end, clock=self._clock)
 
     def _on_pass_end(self, line: bytes) -> None:
@@ -186,7 +192,7 @@ class Daemon:
         self._unsaid += events.pass_events(report, before.report)
         self._is_stale = True
         self._failures = self._failures + 1 if followup.is_worth_retrying(report) else 0
-        delay = followup.next_look_seconds(report, self._failures)
+        delay = followup.next_look_seconds(state, self._failures, now=now)
         self._look_at = now + (SAFETY_NET_SECONDS if delay is None else delay)
         if followup.is_unfinished(report):
             self._look_at = now + AGAIN_SECONDS
@@ -199,8 +205,7 @@ class Daemon:
 
     def _on_pass_failure(self, text: str, hint: str) -> None:
         self._failures += 1
-        handover = self._handover
-        self._handover = Handover(handover.udev_resyncs, handover.failures + 1)
+        self._handover = replace(self._handover, failures=self._handover.failures + 1)
         self._look_at = self._clock() + (followup.retry_delay_seconds(self._failures) or 0.0)
         self._say(Level.ERROR, text, hint)
 
@@ -228,6 +233,16 @@ class Daemon:
         self._jam = ProcessEnd(jam.pid, self._poke) if jam else None
 
     # -- restarts --
+
+    def _start_restarts(self, now: float) -> None:
+        self._restart_at = NEVER
+        try:
+            job = self._host.start_restarts(self._loaded)
+        except SriovBootstrapError as error:
+            self._restart_at = now + SILENT_SECONDS
+            self._say(Level.ERROR, error.message, error.hint)
+            return
+        self._restarts = Running(job, self._on_restarts_end, clock=self._clock)
 
     def _on_restarts_end(self, line: bytes) -> None:
         job, self._restarts = self._restarts, None
@@ -261,7 +276,7 @@ class Daemon:
     def _on_udev(self) -> None:
         poke = self._udev.drain()
         if poke.was_overflow:
-            self._handover = Handover(self._handover.udev_resyncs + 1, self._handover.failures)
+            self._handover = replace(self._handover, udev_resyncs=self._handover.udev_resyncs + 1)
             self._say(Level.WARNING, "udev events were lost in a burst: everything is read again", "")
         if poke.is_relevant or poke.was_overflow:
             self._poke()
@@ -273,8 +288,9 @@ class Daemon:
 
     def _on_reload(self) -> None:
         if self._is_ready:  # before that it would pass for the READY=1 that the boot waits for
-            self._host.notify(f"RELOADING=1\nMONOTONIC_USEC={int(self._clock() * 1e6)}")
-            self._is_ready = self._host.notify("READY=1")
+            self._host.notify((Notice.RELOADING, 1), (Notice.MONOTONIC_USEC, int(self._clock() * 1e6)))
+            self._is_ready = self._host.notify((Notice.READY, 1))
+        self._handover = replace(self._handover, is_asked=True)
         self._poke()
 
     def _on_stop(self) -> None:
@@ -296,7 +312,7 @@ class Daemon:
         if self._is_stale:
             self._is_stale = False
             self._host.publish(self._state, self._loaded, self._inspection.latest)
-            self._host.notify(f"STATUS={self._status()}")
+            self._host.notify((Notice.STATUS, self._status()))
         self._binding.want(self._loaded.config.metrics, now=self._clock())
 
     def _say(self, level: Level, text: str, hint: str) -> None:
@@ -304,7 +320,7 @@ class Daemon:
 
     async def _stop(self) -> None:
         """Lets a pass that is about to end do so; one that is not goes on by itself: it keeps what it has begun."""
-        self._host.notify("STOPPING=1")
+        self._host.notify((Notice.STOPPING, 1))
         self._inspection.stop()
         await self._binding.close()
         deadline = self._clock() + STOP_SECONDS

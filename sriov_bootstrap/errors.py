@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from sriov_bootstrap.printable import printable
+
 
 class ExitCode(IntEnum):
     """API: documented in sriov-bootstrap(8), never renumbered."""
@@ -17,10 +19,10 @@ class SriovBootstrapError(Exception):
     """Root of the family. The subclass says who can act; `hint` says what they can do."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        """`message` reads: where: what failed: with which value: why."""
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        """`message` reads: where: what failed: with which value: why. It becomes one printable line, so does `hint`."""
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
 
 
 class ConfigError(SriovBootstrapError):
@@ -28,12 +30,16 @@ class ConfigError(SriovBootstrapError):
 
     def __init__(self, problems: tuple[str, ...], *, hint: str = "") -> None:
         """`problems` must not be empty."""
-        super().__init__("; ".join(problems), hint=hint)
-        self.problems = problems
+        self.problems = tuple(map(printable, problems))
+        super().__init__("; ".join(self.problems), hint=hint)
 
 
 class NotOursError(SriovBootstrapError):
     """What was asked for on the command line is not ours to do: nothing was changed."""
+
+
+class LinkError(SriovBootstrapError):
+    """A link on the way to a file leads where it must not be followed: out of a root, or where others choose."""
 
 
 class SysfsError(SriovBootstrapError):

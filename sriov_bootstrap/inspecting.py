@@ -50,7 +50,12 @@ class Inspection:
             self._complain(f"doctor's look hung for {SILENT_SECONDS:g} s and was given up (process {pid})", "")
         else:
             self._quiet_at = self._patient_until = NEVER
-            self._job = Running(self._host.start_inspection(loaded), self._on_end, clock=self._clock)
+            try:
+                job = self._host.start_inspection(loaded)
+            except SriovBootstrapError as error:  # the next pass asks for another
+                self._complain(f"doctor does not look: {error.message}", error.hint)
+                return
+            self._job = Running(job, self._on_end, clock=self._clock)
 
     def stop(self) -> int:
         """Ends a look that is under way, and returns its process; 0 when there is none."""

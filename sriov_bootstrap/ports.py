@@ -7,6 +7,7 @@ from sriov_bootstrap.core.config import Config, Metrics
 from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.reconcile import Loaded
 
@@ -82,8 +83,8 @@ class Host(Protocol):
     def emit(self, lines: Iterable[Event]) -> None:
         """Writes to the log."""
 
-    def notify(self, text: str) -> bool:
-        """sd_notify; False when systemd did not take it."""
+    def notify(self, *notices: tuple[Notice, str | int]) -> bool:
+        """sd_notify, all in one message; False when systemd did not take it."""
 
     def watchdog_seconds(self) -> float | None:
         """How often systemd wants a ping, None if never."""

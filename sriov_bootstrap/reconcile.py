@@ -23,6 +23,7 @@ from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.printable import printable
 
 MAX_ROUNDS = 3  # a plan that went stale is made anew, but not for ever against somebody who keeps writing
 
@@ -51,8 +52,8 @@ class Machine(execute.Machine, Protocol):
     def read_module(self, driver: str) -> ModuleFacts:
         """Of a driver whose rule says max_vfs."""
 
-    def default_route_netdevs(self) -> frozenset[str]:
-        """The netdevs that default routes leave through."""
+    def default_routes(self) -> facts.Routes:
+        """Where the default routes leave."""
 
     def load_state(self) -> tuple[State, str]:
         """state.json and a note about what was wrong with it."""
@@ -92,6 +93,12 @@ class Seen(Struct, frozen=True):
         """The PFs that have a rule."""
         return tuple(one.desired.pf for one in self.plans if one.desired.pf)
 
+    @property
+    def targets(self) -> dict[str, int]:
+        """PCI address -> the number that its rule asks for."""
+        wishes = ((one.desired.pf, one.desired.target) for one in self.plans)
+        return {pf.pci_address: target for pf, target in wishes if pf and target is not None}
+
 
 def run_pass(
     machine: Machine, loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
@@ -102,7 +109,8 @@ def run_pass(
             return _apply_pass(machine, loaded, force=force, handover=handover or Handover())
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
-    saved = state.remember(saved, (), pfs)
+    is_asked = force or (handover or Handover()).is_asked
+    saved, _ = _remembered(machine, saved, pfs, is_asked=is_asked)
     seen = decide(machine, loaded.config, pfs, saved, force=force)
     return PassReport(
         started_at=machine.time(),
@@ -122,7 +130,7 @@ def load_config(machine: Machine, last_good: Config | None) -> Loaded:
     Raises ConfigError when they are broken and there is nothing to fall back to.
     """
     files = decode.effective(machine.read_config())
-    names = tuple(file.path for file in files)
+    names = tuple(printable(file.path) for file in files)
     checksums = tuple(file.checksum for file in files)
     if last_good and last_good.pf and not files:
         vanished = "every config file is gone, the last good one stays in force: restart the service if that is meant"
@@ -155,18 +163,20 @@ def decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: St
         pfs=pfs,
         jam=machine.read_jam(),
         modules={driver: machine.read_module(driver) for driver in drivers if is_module_name(driver)},
-        default_route_netdevs=machine.default_route_netdevs() if drivers else frozenset(),
+        routes=machine.default_routes() if drivers else facts.Routes(),
         autoprobe_off_by_us=frozenset(saved.autoprobe_off),
         short=saved.short,
+        contests=saved.contests,
+        now=machine.monotonic(),
         force=force,
     )
     return Seen(pfs, make_plans(wishes, around), around.jam)
 
 
 def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
-    """What a pass would do at this moment."""
+    """What a pass would do at this moment that waits for no pause: one that does has not come so far."""
     pfs = read_facts(machine, config)
-    saved = state.remember(machine.load_state()[0], (), pfs)
+    saved, _ = _remembered(machine, machine.load_state()[0], pfs, is_asked=True)
     return decide(machine, config, pfs, saved, force=False).plans
 
 
@@ -180,9 +190,9 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
-    saved = state.remember(saved, (), pfs)
+    saved, contested = _remembered(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
-    seen, memory, results, losses = rounds(machine, loaded.config, first, saved, force=force)
+    seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)
     report = PassReport(
         started_at=started_at,
         seconds=machine.monotonic() - began,
@@ -195,6 +205,7 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
         losses=state.sum_of(state.lost_vfs(saved, first.pfs), losses),
         notes=(note,) if note else (),
         leftovers=_leftovers(memory, seen.pfs, loaded),
+        contested=state.sum_of(contested, contested_since),
     )
     memory = state.fold(
         memory,
@@ -208,13 +219,21 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
     return replace(report, notes=(*report.notes, unsaved)) if unsaved else report
 
 
+def _remembered(
+    machine: Machine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
+) -> tuple[State, dict[str, int]]:
+    """What is known when a pass begins, and whose number somebody else has written over since the last one."""
+    return state.notice_contests(state.remember(saved, (), pfs), pfs, now=machine.monotonic(), is_asked=is_asked)
+
+
 def rounds(
     machine: Machine, config: Config, seen: Seen, memory: State, *, force: bool
-) -> tuple[Seen, State, tuple[Result, ...], dict[str, int]]:
-    """Acts until nothing is stale: the last look, the memory of what was done, all results, and what was lost."""
+) -> tuple[Seen, State, tuple[Result, ...], dict[str, int], dict[str, int]]:
+    """Acts until nothing is stale: the last look, the memory of what was done, all results, lost, contested."""
     results: tuple[Result, ...] = ()
     losses: dict[str, int] = {}
-    for _ in range(MAX_ROUNDS):
+    contested: dict[str, int] = {}
+    for number in range(1, MAX_ROUNDS + 1):
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.ours)))
         acted = execute.carry_out(seen.plans, machine, guard=partial(users_now, machine, config))
@@ -223,11 +242,15 @@ def rounds(
         results += acted
         pfs = read_facts(machine, config)
         memory = state.remember(memory, acted, pfs)
+        memory, new = state.note_contests(
+            memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS
+        )
+        contested = state.sum_of(contested, new)
         losses = state.sum_of(losses, state.lost_in_round(seen.ours, pfs, acted))
         seen = decide(machine, config, pfs, memory, force=force)
         if not any(_calls_for_another_look(result) for result in acted):
             break
-    return seen, memory, results, losses
+    return seen, memory, results, losses, contested
 
 
 def _leftovers(saved: State, pfs: tuple[PfFacts, ...], loaded: Loaded) -> tuple[Leftover, ...]:

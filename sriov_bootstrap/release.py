@@ -23,6 +23,8 @@ def run_release(machine: Machine, config: Config, address: str, *, mode: Mode, f
 
 def _look(machine: Machine, config: Config, address: str, *, force: bool) -> tuple[Seen, State]:
     saved = machine.load_state()[0]
+    others = {pf: one for pf, one in saved.contests.items() if pf != address}  # this one is asked for: no pause
+    saved = replace(saved, contests=others)
     pfs = read_facts(machine, config)
     release.check(address, _find(pfs, address), config, saved.ours)
     return decide(machine, _alone(config, address), pfs, saved, force=force), saved
@@ -33,7 +35,7 @@ def _apply(machine: Machine, config: Config, address: str, *, force: bool) -> Pa
     if any(plan.verdict or not plan.changes_vfs for plan in seen.plans):
         return _report(machine, seen, (), saved)
     before = seen.pfs
-    seen, memory, results, _ = rounds(machine, _alone(config, address), seen, saved, force=force)
+    seen, memory, results, *_ = rounds(machine, _alone(config, address), seen, saved, force=force)
     report = _report(machine, seen, results, memory)
     # A write that has not come back may still do it, when nobody compares any more: the restart waits for its end.
     is_stuck = any(result.outcome is Outcome.STUCK for result in results)
@@ -65,7 +67,8 @@ def _report(machine: Machine, seen: Seen, results: tuple[Result, ...], memory: S
 
 def _hinted(pf: PfReport) -> PfReport:
     """Nobody does it later: a release is asked for once."""
-    return replace(pf, hint=release.IN_USE_HINT) if pf.reason is Reason.IN_USE else pf
+    hints = {Reason.IN_USE: release.IN_USE_HINT, Reason.CONTESTED: release.CONTESTED_HINT}
+    return replace(pf, hint=hints[pf.reason]) if pf.reason in hints else pf
 
 
 def _module_note(driver: str) -> str:

@@ -1,6 +1,9 @@
 """Really done? Waits until the VFs that were asked for are there and have their drivers, for all PFs together.
 
 Together, because drivers bind beside us: while the VFs of one PF are probed the next one is written already.
+
+A PF that has other VFs than its write left is waited for no longer: no device and no driver does that by itself, so
+somebody else writes, too. Without that look his number would pass for all that the device can make.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,16 +42,23 @@ class Machine(Protocol):
 
 
 class _Wait(Struct, frozen=True):
-    """The PFs that one action has made VFs on; `limit_seconds` grows with their number."""
+    """The PFs that one action has made VFs on; `limit_seconds` grows with their number.
+
+    `made`: as in Result. `seen`: PCI address -> every VF of it that was seen since. `contested`: see Result.
+    """
 
     pci_addresses: tuple[str, ...]
     target: int
     limit_seconds: float
+    made: int
+    seen: dict[str, frozenset[int]]
+    contested: set[str]
 
 
 def settle(results: tuple[Result, ...], machine: Machine) -> tuple[Result, ...]:
     """A successful write is not yet a success: each result says whether it has become true, and how long that took."""
-    waits = {number: wait for number, result in enumerate(results) if (wait := _wait(result))}
+    last = {result.action.pci_address: number for number, result in enumerate(results)}
+    waits = {number: wait for number in sorted(last.values()) if (wait := _wait(results[number]))}
     settled = list(results)
     began = machine.monotonic()
     expects: dict[str, bool] = {}
@@ -56,10 +66,17 @@ def settle(results: tuple[Result, ...], machine: Machine) -> tuple[Result, ...]:
         pfs = _look(machine, waits.values())
         passed = machine.monotonic() - began
         for number, wait in tuple(waits.items()):
-            is_true = all(_is_settled(machine, pfs.get(one), wait.target, expects) for one in wait.pci_addresses)
-            if is_true or passed > wait.limit_seconds:
+            wait.contested.update(one for one in wait.pci_addresses if _is_contested(wait, pfs.get(one)))
+            left = [one for one in wait.pci_addresses if one not in wait.contested]
+            is_over = all(_is_settled(machine, pfs.get(one), wait.target, expects) for one in left)
+            if is_over or passed > wait.limit_seconds:
                 del waits[number]
-                settled[number] = replace(results[number], is_settled=is_true, seconds=results[number].seconds + passed)
+                settled[number] = replace(
+                    results[number],
+                    is_settled=is_over,
+                    seconds=results[number].seconds + passed,
+                    contested=tuple(sorted(wait.contested)),
+                )
         if not waits:
             return tuple(settled)
         machine.say(f"waiting until VFs are ready: {_progress(waits.values(), pfs)}")
@@ -68,17 +85,29 @@ def settle(results: tuple[Result, ...], machine: Machine) -> tuple[Result, ...]:
 
 
 def _wait(result: Result) -> _Wait | None:
-    """None: this action made no VFs, or was not done."""
+    """None: this action changed no VFs, or was not done."""
     if result.outcome is not Outcome.CHANGED:
         return None
     match result.action:
-        case SetNumVfs(pci_address=address, after=target) if target:
+        case SetNumVfs(pci_address=address, after=target):
             addresses: tuple[str, ...] = (address,)
         case ReloadDriver(pci_addresses=addresses, expected=target):
             pass
         case _:
             return None
-    return _Wait(addresses, target, settle_deadline_seconds(target * len(addresses)))
+    limit = settle_deadline_seconds(target * len(addresses)) if target else 0.0
+    return _Wait(addresses, target, limit, result.made, seen={}, contested=set())
+
+
+def _is_contested(wait: _Wait, pf: PfFacts | None) -> bool:
+    """Whether VFs went that had been there, or the number is not what the write left; not where its driver went."""
+    if pf is None or not pf.driver:
+        return False
+    seen = wait.seen.get(pf.pci_address, pf.incarnations)
+    wait.seen[pf.pci_address] = seen | pf.incarnations
+    if pf.num_vfs == wait.target:
+        return False
+    return not seen <= pf.incarnations or wait.made not in {-1, pf.num_vfs}
 
 
 def _look(machine: Machine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:

@@ -22,7 +22,7 @@ class Running:
         self._clock = clock
         self._fd = job.fd
         self._ended = ended
-        self._text = b""
+        self._text = bytearray()
         os.set_blocking(job.fd, False)
         asyncio.get_running_loop().add_reader(job.fd, self._read)
 
@@ -32,7 +32,7 @@ class Running:
                 self.heard_at = self._clock()
                 self._text += chunk
             self.let_go()
-            self._ended(self._text.rstrip(b"\n").rpartition(b"\n")[2])
+            self._ended(bytes(self._text.rstrip(b"\n").rpartition(b"\n")[2]))
 
     def let_go(self) -> None:
         """Stops listening; the process may go on."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from builders import make_pf, vf_address
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -21,7 +21,7 @@ from sriov_bootstrap.core.plan import (
     WriteFile,
 )
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.report import Outcome, Written
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders, Owners
 from sriov_bootstrap.errors import InUseError, StuckError, SysfsError
@@ -47,6 +47,7 @@ class FakeMachine:
     """Fulfils reconcile.Machine.
 
     `failures`: for each PCI address what its next writes end in: an errno, "stuck", "stale", "used" or "crash".
+    `rivals`: for each PCI address the number that somebody else writes right after each write of ours.
     """
 
     def __init__(self, *pfs: FakePf) -> None:
@@ -58,8 +59,9 @@ class FakeMachine:
         self.owners = Owners()
         self.jam: Jam | None = None
         self.failures: dict[str, list[int | str]] = {}
+        self.rivals: dict[str, int] = {}
         self.texts: dict[str, str] = {}
-        self.routes: frozenset[str] = frozenset()
+        self.routes = Routes()
         self.has_vf_driver = True
         self.save_problem = ""
         self.saved: list[State] = []
@@ -145,7 +147,7 @@ class FakeMachine:
         self.reads.append(f"module {driver}")
         return ModuleFacts(self.texts.get(modprobe_path(driver), ""), has_max_vfs=True)
 
-    def default_route_netdevs(self) -> frozenset[str]:
+    def default_routes(self) -> Routes:
         """As the test left them."""
         return self.routes
 
@@ -183,16 +185,23 @@ class FakeMachine:
 
     # -- apply.Kernel: what is done --
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
         """As edges/sysfs.py and the kernel do it together."""
         self._begin(action, timeout_seconds)
         now = self.count(action.pci_address)
         if now != action.before or now == action.after:
-            return Outcome.UNCHANGED if now == action.after else Outcome.STALE
+            return Written(Outcome.UNCHANGED if now == action.after else Outcome.STALE)
         if action.before and not action.allow_in_use and (users := guard()):
             raise InUseError(f"{action.pci_address}: VFs stay: {users}", hint="wait")
         self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
-        return Outcome.CHANGED
+        return Written(Outcome.CHANGED, self.meddled(action.pci_address))
+
+    def meddled(self, address: str) -> int:
+        """How many VFs a write has left; then the other one has his turn, if there is one: he lets a 0 pass."""
+        made = self.count(address)
+        if made not in {0, self.rivals.get(address, made)}:
+            self.make_vfs(address, self.rivals[address])
+        return made
 
     def write_autoprobe(self, action: SetAutoprobe) -> None:
         """Sets it."""

@@ -17,6 +17,7 @@ from sriov_bootstrap.core.config import Config, Metrics
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected, inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
@@ -126,6 +127,7 @@ class FakeHost:
         self.notified: list[str] = []
         self.systemd_listens = True
         self.looks_end_at_once = True
+        self.has_room = True
         self._loop = loop
         self._watchdog_seconds = watchdog_seconds
         self._found: list[Inspected] = []
@@ -139,14 +141,17 @@ class FakeHost:
         return Loaded(last_good or Config() if self.problems else self.config, self.problems)
 
     def start_pass(self, loaded: Loaded, handover: Handover) -> FakeJob:
+        self._make_room()
         self.passes.append(replace(self._job(loaded), handover=handover))
         return self.passes[-1]
 
     def start_restarts(self, loaded: Loaded) -> FakeJob:
+        self._make_room()
         self.restarts.append(self._job(loaded))
         return self.restarts[-1]
 
     def start_inspection(self, loaded: Loaded) -> FakeJob:
+        self._make_room()
         self.looks.append(self._job(loaded))
         if self.looks_end_at_once:
             self.end_look(self.looks[-1], Inspected())
@@ -156,6 +161,10 @@ class FakeHost:
         if not line:
             raise SriovBootstrapError("its process ended without a report", hint="it was killed, or out of memory")
         return self._found[int(line)]
+
+    def _make_room(self) -> None:
+        if not self.has_room:
+            raise SriovBootstrapError("no process can be started: out of room", hint="make some")
 
     def _job(self, loaded: Loaded) -> FakeJob:
         fd, write_end = os.pipe()
@@ -203,9 +212,9 @@ class FakeHost:
     def emit(self, lines: Iterable[Event]) -> None:
         self.logged += lines
 
-    def notify(self, text: str) -> bool:
+    def notify(self, *notices: tuple[Notice, str | int]) -> bool:
         if self.systemd_listens:
-            self.notified.append(text)
+            self.notified.append("\n".join(f"{variable}={value}" for variable, value in notices))
         return self.systemd_listens
 
     def watchdog_seconds(self) -> float | None:

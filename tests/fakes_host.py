@@ -1,6 +1,7 @@
 """A folder that looks like a host: /sys, /proc, /etc and /run as far as they are read. Nothing in it does anything."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,13 @@ from builders import PF, PF2, vf_address
 BUS = "sys/bus/pci"
 ROOT_PORT = "sys/devices/pci0000:3a/0000:3a:00.0"
 VIRTIO = "0000:06:00.0"
+# Character devices that each host and container has: to look at them does nothing.
+HARMLESS = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+NODE = re.compile(
+    r"/(?:(vfio/(?:noiommu-)?\d+)|vfio/devices/(vfio\d+)|infiniband/(uverbs\d+)|(vhost-vdpa-\d+))(?: \(deleted\))?$"
+)
+NODE_CLASSES = ("", "virtual", "vfio-dev", "infiniband_verbs", "vdpa0")
+SHELL = "/bin/sh"  # an executable that is root's, whoever runs the tests
 VIRTIO_ALIAS = "pci:v00001AF4d00001041sv00001AF4sd00001100bc02sc00i00"
 
 
@@ -22,9 +30,11 @@ class HostTree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._nodes: list[str] = []
         self.write("proc/sys/kernel/random/boot_id", "b007\n")
         self.write("proc/cmdline", "root=/dev/vda ro quiet\n")
-        for folder in (f"{BUS}/devices", "sys/class/net", "run/lock", "etc/modprobe.d"):
+        self.write("proc/net/route", "Iface\tDestination\n")
+        for folder in (f"{BUS}/devices", "sys/class/net", "run", "etc/modprobe.d"):
             (root / folder).mkdir(parents=True)
 
     def write(self, name: str, text: str | bytes) -> Path:
@@ -153,14 +163,45 @@ class HostTree:
                 link.unlink()
         shutil.rmtree(self.device(address))
 
-    def add_process(self, pid: int, *files: str, comm: str = "qemu-system-x86", cmdline: bytes = b"") -> None:
-        """A process that has `files` open."""
+    def add_node(self, node: str) -> Path:
+        """A character device of that name, and what /sys says of its number. There are five numbers."""
+        path = self.root / node.removeprefix("/")
+        if path.is_symlink():
+            return path
+        device = HARMLESS[len(self._nodes)]
+        self._nodes.append(node)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(device)
+        if found := NODE.search(node):
+            number = os.stat(device).st_rdev
+            place = f"sys/devices/{NODE_CLASSES[found.lastindex or 0]}/{found[found.lastindex or 0]}"
+            self.link(f"sys/dev/char/{os.major(number)}:{os.minor(number)}", place)
+        return path
+
+    def add_process(
+        self,
+        pid: int,
+        *files: str,
+        comm: str = "qemu-system-x86",
+        cmdline: bytes = b"",
+        exe: str = "usr/bin/qemu-system-x86_64",
+        uid: int = 0,
+    ) -> None:
+        """A process that has `files` open; what looks like a device node is one, below our root."""
         for number, target in enumerate(files):
             path = self.root / f"proc/{pid}/fd/{number}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.symlink_to(target)
+            path.symlink_to(os.path.relpath(self.add_node(target), path.parent) if NODE.search(target) else target)
+            self.write(f"proc/{pid}/fdinfo/{number}", "pos:\t0\nflags:\t0100002\n")
+        executable = self.root / exe
+        if not executable.exists():
+            executable.parent.mkdir(parents=True, exist_ok=True)
+            executable.symlink_to(SHELL)
         self.write(f"proc/{pid}/comm", f"{comm}\n")
+        (self.root / f"proc/{pid}/exe").unlink(missing_ok=True)
+        (self.root / f"proc/{pid}/exe").symlink_to(executable)
         self.write(f"proc/{pid}/cmdline", cmdline)
+        self.write(f"proc/{pid}/status", f"Name:\t{comm}\nUid:\t{uid}\t0\t0\t0\n")
 
     def configure(self, text: str) -> None:
         self.write("etc/sriov-bootstrap/config.toml", text)

@@ -27,7 +27,8 @@ METHODS = {"ListUnitsByNames": ("as", "a(ssssssouso)"), "RestartUnit": ("ss", "o
 JOB_REMOVED = "uoss"
 PROPERTIES = {"Unit": "InactiveExitTimestampMonotonic", "Service": "ExecMainStartTimestampMonotonic"}
 BUS_CONFIG = """<busconfig><type>session</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
+<policy context="default"><allow send_destination="*" send_requested_reply="false"/>
+<allow receive_sender="*" receive_requested_reply="false"/><allow own="*"/></policy>
 </busconfig>"""
 
 
@@ -69,7 +70,8 @@ class FakeSystemd:
     """org.freedesktop.systemd1 as far as we use it, in a thread of its own.
 
     `calls` has each call that changes something. `on_restart` runs before RestartUnit is answered. `is_hasty`: jobs end
-    before the answer that names them.
+    before the answer that names them. `forge` is given each RestartUnit, and what it returns comes from another peer,
+    before anything else. `moves`: after RestartUnit it takes another connection, to which nobody has subscribed.
     """
 
     def __init__(self, address: str, units: dict[str, FakeUnit]) -> None:
@@ -78,6 +80,9 @@ class FakeSystemd:
         self.calls: list[tuple[str, ...]] = []
         self.on_restart: Callable[[], None] = lambda: None
         self.is_hasty = False
+        self.forge: Callable[[Message], list[Message]] = lambda _call: []
+        self.moves = False
+        self._untold: list[Message] = []
         self._jobs = 0
         self._subscribers: set[str] = set()
         self._is_ready = threading.Event()
@@ -97,10 +102,20 @@ class FakeSystemd:
         await self._bus.connect()
         await self._bus.request_name(SYSTEMD)
         self._bus.add_message_handler(self._on_message)
+        self._stranger = _Bus(self.address)
+        await self._stranger.connect()
         self._is_ready.set()
-        with contextlib.suppress(EOFError, OSError):
-            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        both = (bus.wait_for_disconnect() for bus in (self._bus, self._stranger))  # type: ignore[no-untyped-call]
+        await asyncio.gather(*both, return_exceptions=True)
         self._bus.close()
+        self._stranger.close()
+
+    async def _move(self) -> None:
+        self._subscribers.clear()
+        before, self._bus, self._stranger = self._bus, self._stranger, self._bus
+        self._bus.add_message_handler(self._on_message)
+        await before.release_name(SYSTEMD)
+        await self._bus.request_name(SYSTEMD)
 
     def _on_message(self, message: Message) -> Message | None:
         if message.message_type is not MessageType.METHOD_CALL:
@@ -132,10 +147,16 @@ class FakeSystemd:
 
     def _Subscribe(self, message: Message) -> None:  # noqa: N802 - systemd's name
         self._subscribers.add(message.sender)
+        untold, self._untold = self._untold, []
+        for signal_ in untold:
+            self._bus.send(signal_)
 
     def _RestartUnit(self, message: Message, name: str, mode: str) -> str:  # noqa: N802 - systemd's name
         self.calls.append(("RestartUnit", name, mode))
         self.on_restart()
+        for forged in self.forge(message):
+            forged.destination = message.sender
+            self._stranger.send(forged)
         unit = self.units[name]
         if unit.error:
             raise DBusError(*unit.error)  # type: ignore[no-untyped-call]
@@ -144,6 +165,10 @@ class FakeSystemd:
         if unit.job and message.sender in self._subscribers:
             signature, body = JOB_REMOVED, [self._jobs, job, name, unit.job]
             signal_ = Message.new_signal(MANAGER_PATH, MANAGER, "JobRemoved", signature, body)
+            if self.moves:
+                self._untold.append(signal_)
+                self._moving = self._loop.create_task(self._move())
+                return job
             _ = self._bus.send(signal_) if self.is_hasty else self._loop.call_soon(self._bus.send, signal_)
         return job
 

@@ -14,7 +14,7 @@ from sriov_bootstrap.core.causes import WRITE_CAUSES
 from sriov_bootstrap.core.facts import RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Action, Jam, SetAutoprobe, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.report import Outcome, Written
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
 from sriov_bootstrap.errors import InUseError, StuckError, SysfsError, UnitError
@@ -50,6 +50,7 @@ class ModelHost(FakeMachine):
     `held`: VFs that a VM has open, `rdma` those that a process has, `away` those in another network namespace, by
     incarnation. `has_nameless`: somebody has a vfio device open, and nobody knows which. `made`: VFs of our making.
     `crash_in`: after how many more calls the process that makes them dies. `lost`: VFs that went by another hand.
+    `rewritten`: PCI address -> how often a rival has written over a number of ours.
     """
 
     def __init__(self, units: Iterable[str], *pfs: FakePf) -> None:
@@ -68,6 +69,7 @@ class ModelHost(FakeMachine):
         self.crash_in: int | None = None
         self.unsaved: State | None = None
         self.lost: dict[str, int] = {}
+        self.rewritten: dict[str, int] = {}
         self.has_bus = True
         self.bus_lives_for: int | None = None
         self.restarted: list[str] = []
@@ -220,13 +222,13 @@ class ModelHost(FakeMachine):
 
     # -- apply.Kernel --
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
         """As the kernel, which waits until a VM lets go of the VFs that it is to destroy."""
         self._begin(action, timeout_seconds)
         address, pf = action.pci_address, self.pfs[action.pci_address]
         now = pf.facts.num_vfs
         if now != action.before or now == action.after:
-            return Outcome.UNCHANGED if now == action.after else Outcome.STALE
+            return Written(Outcome.UNCHANGED if now == action.after else Outcome.STALE)
         if action.before and not action.allow_in_use and (users := guard()):
             raise InUseError(f"{address}: VFs stay: {users}", hint="wait")
         assert not self.used(address) or self.may_write[address], f"VFs in use are destroyed: {action}"
@@ -237,8 +239,18 @@ class ModelHost(FakeMachine):
             self._stick(action, timeout_seconds)
         self.make_vfs(address, min(action.after, pf.makes))
         self.made |= self.incarnations()[address]
+        made = self.meddled(address)
         self._live()
-        return Outcome.CHANGED
+        return Written(Outcome.CHANGED, made)
+
+    def meddled(self, address: str) -> int:
+        """He lets the 0 of a step pass, and does not get over what a VM holds."""
+        made = self.count(address)
+        if made not in {0, self.rivals.get(address, made)} and not self.is_held(address):
+            self.rewritten[address] = self.rewritten.get(address, 0) + 1
+            self.is_meddled_with = True
+            self.foreign(address, self.rivals[address])
+        return made
 
     def write_autoprobe(self, action: SetAutoprobe) -> None:
         """Sets it, and dies after it."""

@@ -32,7 +32,8 @@ def nobody() -> str:
 )
 def test_each_action_reaches_the_machine(action: Action) -> None:
     machine = FakeMachine(FakePf(netdevs=(make_netdev(is_up=False),)))
-    assert apply(action, machine, guard=nobody) == Result(action, Outcome.CHANGED)
+    made = 4 if action == WRITE else -1
+    assert apply(action, machine, guard=nobody) == Result(action, Outcome.CHANGED, made=made)
     assert machine.writes == [f"{PF} {action}"]
 
 

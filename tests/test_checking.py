@@ -8,9 +8,21 @@ import pytest
 from msgspec import Struct
 
 from fakes_daemon import VirtualTimeLoop
-from sriov_bootstrap.checking import CHECK_SECONDS, MAX_REMEMBERED, PAUSE_SECONDS, RIGHT, WRONG, Checks
+from sriov_bootstrap.checking import (
+    CHECK_SECONDS,
+    MAX_GUESSERS,
+    MAX_REMEMBERED,
+    MAX_WAITING,
+    PAUSE_SECONDS,
+    RIGHT,
+    WRONG,
+    Checks,
+)
+from sriov_bootstrap.core.refusals import Peer, Refusal
+from sriov_bootstrap.errors import SriovBootstrapError
 
 CHEAP, DEAR = "$2y$04$cheap", "$2y$12$dear"
+HOME = Peer("192.0.2.1", "192.0.2.1")
 USERS = {"prometheus": CHEAP, "grafana": DEAR}
 
 
@@ -31,13 +43,20 @@ class Stage:
         self.ended: list[int] = []
         self.reaped: list[int] = []
         self.broken: list[bytes] = []
-        self.answers: dict[str, bool] = {}
+        self.answers: dict[str, bool | None] = {}
+        self.refused: list[tuple[Refusal, Peer, str]] = []
         self.has_processes = True
-        self.checks = Checks(self.start, end=self.ended.append, reap=self.reaped.append, broke=self.broken.append)
+        self.checks = Checks(
+            self.start,
+            end=self.ended.append,
+            reap=self.reaped.append,
+            broke=self.broken.append,
+            refused=lambda *refused: self.refused.append(refused),
+        )
 
     def start(self, password: bytes, hashed: str) -> FakeJob:
         if not self.has_processes:
-            raise BlockingIOError(11, "Resource temporarily unavailable")
+            raise SriovBootstrapError("no process can be started: Resource temporarily unavailable")
         fd, write_end = os.pipe()
         self.jobs.append(FakeJob(len(self.jobs), fd, write_end, password, hashed))
         return self.jobs[-1]
@@ -45,9 +64,9 @@ class Stage:
     def advance(self, seconds: float = 1e-6) -> None:
         self.loop.run_until_complete(asyncio.sleep(seconds))
 
-    def ask(self, who: str, user: str = "prometheus", password: bytes = b"secret") -> bool | None:
+    def ask(self, who: str, user: str = "prometheus", password: bytes = b"secret", *, peer: Peer = HOME) -> bool | None:
         async def main() -> bool | None:
-            return self.checks.ask(user, password, USERS, self.answer_to(who))
+            return self.checks.ask(user, password, USERS, self.answer_to(who), peer=peer)
 
         return self.loop.run_until_complete(main())
 
@@ -76,7 +95,7 @@ class Answer(Struct, eq=True):
     stage: Stage
     who: str
 
-    def __call__(self, is_right: bool) -> None:  # noqa: FBT001 - the answer
+    def __call__(self, is_right: bool | None) -> None:  # noqa: FBT001 - the answer
         self.stage.answers[self.who] = is_right
 
 
@@ -124,7 +143,7 @@ def test_one_check_is_made_at_a_time_and_the_next_guess_waits(stage: Stage) -> N
     stage.advance(PAUSE_SECONDS / 2)
     assert len(stage.jobs) == 1
     stage.advance(PAUSE_SECONDS)
-    assert [job.password for job in stage.jobs] == [b"1", b"2"]
+    assert [job.password for job in stage.jobs] == [b"1", b"3"]
 
 
 def test_a_right_password_keeps_nobody_waiting(stage: Stage) -> None:
@@ -146,7 +165,7 @@ def test_a_password_is_remembered_for_its_hash(stage: Stage) -> None:
     stage.end_job(RIGHT)
 
     async def main() -> bool | None:
-        return stage.checks.ask("prometheus", b"secret", {"prometheus": DEAR}, stage.answer_to("b"))
+        return stage.checks.ask("prometheus", b"secret", {"prometheus": DEAR}, stage.answer_to("b"), peer=HOME)
 
     assert stage.loop.run_until_complete(main()) is None
     stage.end_job(WRONG)
@@ -218,7 +237,10 @@ def test_a_check_that_broke_opens_nothing_and_is_said_once(stage: Stage, line: b
 def test_without_a_process_to_be_had_nobody_is_let_in(stage: Stage) -> None:
     stage.has_processes = False
     stage.ask("a")
-    assert (stage.answers, stage.broken) == ({"a": False}, [b"[Errno 11] Resource temporarily unavailable"])
+    assert (stage.answers, stage.broken) == (
+        {"a": False},
+        [b"no process can be started: Resource temporarily unavailable"],
+    )
     stage.has_processes = True
     stage.advance(PAUSE_SECONDS * 2)
     stage.ask("b")
@@ -230,10 +252,109 @@ def test_what_is_remembered_is_bounded(stage: Stage) -> None:
     users = {f"user{number}": CHEAP for number in range(MAX_REMEMBERED + 1)}
 
     async def ask(user: str) -> bool | None:
-        return stage.checks.ask(user, b"", users, stage.answer_to(user))
+        return stage.checks.ask(user, b"", users, stage.answer_to(user), peer=HOME)
 
     for user in users:
         assert stage.loop.run_until_complete(ask(user)) is None
         stage.end_job(RIGHT)
     assert stage.loop.run_until_complete(ask(f"user{MAX_REMEMBERED}")) is True
     assert stage.loop.run_until_complete(ask("user0")) is None
+
+
+def thief(number: int) -> Peer:
+    return Peer(f"198.51.100.{number}", f"198.51.100.{number}")
+
+
+@pytest.mark.parametrize("guessers", [[HOME] * 40, [thief(1)] * 40, [thief(number) for number in range(40)]])
+def test_a_first_check_waits_for_one_guess_however_many_guess(stage: Stage, guessers: list[Peer]) -> None:
+    """Each guesses again as soon as it is told; between two of them comes who knows the password."""
+    asked = 0
+
+    def guess_again() -> None:
+        nonlocal asked
+        for number, peer in enumerate(guessers):
+            if f"thief {number}" not in waiting:
+                waiting.add(f"thief {number}")
+                asked += 1
+                stage.ask(f"thief {number}", password=b"guess %d" % asked, peer=peer)
+
+    waiting: set[str] = set()
+    for _ in range(100):
+        guess_again()
+        stage.end_job(WRONG)
+        waiting -= stage.answers.keys()
+        stage.answers.clear()
+        guess_again()
+        stage.advance(PAUSE_SECONDS * 1.5)
+    guesses = len(stage.jobs)
+    assert stage.ask("prometheus") is None
+    stage.end_job(WRONG)
+    stage.advance(PAUSE_SECONDS * 1.5)
+    assert [job.password for job in stage.jobs[guesses:]] == [b"secret"]
+    stage.end_job(RIGHT)
+    assert stage.answers["prometheus"] is True
+    assert stage.ask("prometheus") is True
+
+
+def test_who_has_not_guessed_goes_first_and_who_guessed_takes_turns(stage: Stage) -> None:
+    for number, peer in enumerate((thief(1), thief(1), thief(1), thief(2), thief(2), thief(3))):
+        stage.ask(str(number), password=b"%d" % number, peer=peer)
+    for _ in range(5):
+        stage.end_job(WRONG)
+        stage.advance(PAUSE_SECONDS * 1.5)
+    assert [job.password for job in stage.jobs] == [b"0", b"5", b"4", b"2", b"3", b"1"]
+
+
+def test_a_right_password_makes_up_for_wrong_ones(stage: Stage) -> None:
+    for password, end in ((b"typo", WRONG), (b"secret", RIGHT)):
+        stage.ask("a", password=password)
+        stage.end_job(end)
+        stage.advance(PAUSE_SECONDS * 1.5)
+    stage.ask("thief", password=b"0", peer=thief(1))
+    stage.ask("thief", password=b"1", peer=thief(1))
+    stage.ask("b", "grafana")
+    stage.end_job(WRONG)
+    stage.advance(PAUSE_SECONDS * 1.5)
+    assert stage.jobs[-1].hashed == DEAR
+
+
+def test_the_oldest_of_too_many_that_wait_is_told_with_the_next_result(stage: Stage) -> None:
+    for number in range(MAX_WAITING + 3):
+        stage.ask(str(number), password=b"%d" % number)
+    stage.ask("elsewhere", peer=thief(1))
+    assert stage.answers == {}
+    stage.withdraw("2")
+    stage.end_job(WRONG)
+    assert stage.answers == {"0": False, "1": None}
+    assert stage.refused == [(Refusal.WRONG, HOME, "prometheus"), (Refusal.UNCHECKED, HOME, "prometheus")]
+
+
+def test_a_check_stays_for_those_of_other_addresses(stage: Stage) -> None:
+    stage.ask("busy", "grafana")
+    stage.ask("a", peer=thief(1))
+    stage.ask("b")
+    for number in range(MAX_WAITING):
+        stage.ask(str(number), password=b"%d" % number)
+    stage.end_job(RIGHT)
+    assert stage.answers == {"busy": True, "b": None}
+    while "a" not in stage.answers:
+        stage.end_job(RIGHT)
+    assert stage.answers["a"] is True
+
+
+def test_a_check_that_broke_is_no_guess_to_be_counted(stage: Stage) -> None:
+    stage.ask("a")
+    stage.end_job(b"")
+    assert stage.refused == []
+
+
+def test_addresses_that_guessed_are_not_remembered_without_bound(stage: Stage) -> None:
+    for number in range(MAX_GUESSERS + 2):
+        stage.ask("thief", password=b"guess", peer=Peer(str(number), str(number)))
+        stage.end_job(WRONG)
+        stage.advance(PAUSE_SECONDS * 1.5)
+    stage.ask("busy", peer=Peer("2", "2"))
+    stage.ask("0", password=b"0", peer=Peer("0", "0"))
+    stage.ask("1001", password=b"1", peer=Peer("1001", "1001"))
+    stage.end_job(RIGHT)
+    assert stage.jobs[-1].password == b"0"

@@ -1,6 +1,7 @@
 """argv -> verb -> exit code. What needs a process of its own gets one: a signal, a pipe that is closed."""
 
 import contextlib
+import importlib
 import os
 import signal
 import subprocess
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from builders import PF
 from fakes_host import HostTree, rule
 from sriov_bootstrap import __version__
 from sriov_bootstrap.arguments import make_parser
 from sriov_bootstrap.cli import WITHOUT_PARSER, Arguments, main
+from sriov_bootstrap.edges.locks import PASS_LOCK
 from sriov_bootstrap.errors import ExitCode
 
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
@@ -137,21 +140,62 @@ def test_a_broken_config_is_one_line_for_each_mistake_and_a_hint(
 
 
 def test_a_lock_that_cannot_be_had_is_an_error_with_a_hint(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    lock = tree.root / "run/lock/sriov-bootstrap.lock"
+    lock = tree.root / PASS_LOCK
+    lock.parent.mkdir(parents=True)
     lock.symlink_to("/nonexistent")
     assert main(["--once"], root=str(tree.root)) == ExitCode.ERROR
     problem = f"sriov-bootstrap: {lock}: cannot be locked: Too many levels of symbolic links\n"
     assert capsys.readouterr() == ("", f"{problem}  hint: run as root\n")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives up root to be refused")
+@pytest.mark.parametrize("words", [["--once"], ["--once", "--force"], ["release", PF], ["run"]], ids=" ".join)
+def test_who_is_not_root_changes_nothing_and_leaves_nothing_behind(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """/run/lock is open for everybody on Debian: a lock that such a user left there stopped every pass of root's."""
+    tree.add_pf(num_vfs=2)
+    tree.configure(rule(4))
+    for folder in (one for one in (tree.root, *tree.root.parents) if one.stat().st_mode & 0o055 != 0o055):
+        folder.chmod(folder.stat().st_mode | 0o055)  # pytest's own are root's alone
+    (tree.root / "run/lock").mkdir()
+    (tree.root / "run/lock").chmod(0o1777)
+    for name in ("once", "release", "run"):  # a Python in a home of root's is out of that user's reach
+        importlib.import_module(f"sriov_bootstrap.commands.{name}")
+    os.seteuid(65534)
+    try:
+        code = main(words, root=str(tree.root))
+    finally:
+        os.seteuid(0)
+    out, err = capsys.readouterr()
+    assert (code, out) == (ExitCode.ERROR, "")
+    assert err == f"sriov-bootstrap: {words[0]} changes the machine, and you are not root\n  hint: run as root\n"
+    assert [path.name for path in (tree.root / "run").rglob("*")] == ["lock"]
+
+
 def test_what_nobody_expected_is_a_traceback_and_a_request(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check-config", "no\0file"]) == ExitCode.ERROR
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("Traceback ")
+    assert err.startswith("  Traceback ")
     assert err.endswith(
         f"sriov-bootstrap: unexpected error\n  hint: please report it with the text above; version {__version__}\n"
     )
+
+
+def test_a_traceback_obeys_nothing_that_it_quotes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """journald takes `<0>` in front of a line for its priority."""
+
+    def fail(*_: object, **__: object) -> int:
+        raise RuntimeError("a\n<0>b\x1b[2J")
+
+    monkeypatch.setattr("sriov_bootstrap.commands.check_config.check_config", fail)
+    assert main(["check-config"]) == ExitCode.ERROR
+    lines = capsys.readouterr().err.split("\n")
+    assert r"  <0>b\x1b[2J" in lines
+    assert all(map(str.isprintable, lines))
 
 
 def test_a_reader_that_has_gone_is_nothing_to_complain_about(tree: HostTree) -> None:
@@ -169,7 +213,7 @@ def test_without_an_output_the_work_is_done_all_the_same(tree: HostTree) -> None
     argv = ["sh", "-c", 'exec "$@" >&-', "sh", *command(tree, "--once")]
     ended = subprocess.run(argv, stderr=subprocess.PIPE, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
-    assert (tree.root / "run/sriov-bootstrap/state.json").exists()
+    assert (tree.root / "run/sriov-bootstrap/state/state.json").exists()
 
 
 def test_an_output_that_is_full_is_no_success(tree: HostTree) -> None:
@@ -180,7 +224,8 @@ def test_an_output_that_is_full_is_no_success(tree: HostTree) -> None:
 
 
 def test_ctrl_c_is_130_and_says_what_goes_on(tree: HostTree) -> None:
-    lock = tree.root / "run/lock/sriov-bootstrap.lock"
+    lock = tree.root / PASS_LOCK
+    lock.parent.mkdir(parents=True)
     lock.touch()
     holder = subprocess.Popen(["flock", str(lock), "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     # A shell that starts the tests in the background has them ignore SIGINT, and whatever they start.

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from builders import PF
 from fakes_daemon import CONFIG, START, Stage, degraded, make_state
 from sriov_bootstrap.core.config import Boot, Config, Metrics, Services
+from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.events import Event, Level, Value
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
@@ -51,7 +52,7 @@ def test_ready_waits_for_the_first_pass(stage: Stage) -> None:
     stage.advance(30.0)
     assert not stage.is_ready
     stage.end_pass(make_state())
-    assert stage.host.notified[1] == "READY=1\nSTATUS=4 VFs on 1 PF as desired"
+    assert stage.host.notified[1:3] == ["READY=1", "STATUS=4 VFs on 1 PF as desired"]
 
 
 def test_ready_is_said_once(settled: Stage) -> None:
@@ -64,7 +65,7 @@ def test_ready_does_not_wait_for_ever_for_a_nic_that_is_missing(stage: Stage) ->
     stage.advance(59.0 - stage.now)
     assert not stage.is_ready
     stage.advance(1.0 + JUST_AFTER)
-    assert f"READY=1\nSTATUS=degraded: {PF}: absent" in stage.host.notified
+    assert stage.host.notified[1:3] == ["READY=1", f"STATUS=degraded: {PF}: absent"]
 
 
 def test_ready_comes_when_the_missing_nic_does(stage: Stage) -> None:
@@ -262,6 +263,32 @@ def test_what_time_may_help_is_tried_again_ever_less_often(
     assert stage.host.passes[-1].began_at - ended == pytest.approx(delay, abs=JUST_AFTER)
 
 
+def test_a_number_that_was_written_over_is_tried_when_its_pause_ends_however_many_events_come(stage: Stage) -> None:
+    stage.settle()
+    for _ in range(7):
+        stage.udev.send(b"r")
+        wait_for_the_next_pass(stage)
+        stage.end_pass(replace(degraded(Reason.CONTESTED), contests={PF: Contest(4, 1, 2, stage.loop.time() + 10.0)}))
+    ended = stage.now
+    wait_for_the_next_pass(stage)
+    assert stage.host.passes[-1].began_at - ended == pytest.approx(10.0, abs=JUST_AFTER)
+
+
+def test_a_reload_asks_for_a_try_and_an_event_does_not(settled: Stage) -> None:
+    settled.signal(signal.SIGHUP)
+    settled.advance(0.2)
+    assert settled.host.passes[-1].handover == Handover(is_asked=True)
+    settled.signal(signal.SIGHUP)
+    settled.udev.send(b"o")
+    settled.end_pass(make_state())
+    settled.advance(0.2)
+    assert settled.host.passes[-1].handover == Handover(udev_resyncs=1, is_asked=True)
+    settled.end_pass(make_state())
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    assert settled.host.passes[-1].handover == Handover()
+
+
 def wait_for_the_next_pass(stage: Stage) -> None:
     passes = stage.passes
     while stage.passes == passes:
@@ -304,6 +331,17 @@ def test_a_pass_that_broke_is_logged_counted_and_tried_again(settled: Stage) -> 
     settled.advance(5.1)
     assert times(settled)[3:] == [round(ended + 5.0, 2)]
     assert settled.host.passes[3].handover == Handover(failures=1)
+
+
+def test_a_pass_that_finds_no_room_for_a_process_is_tried_again(settled: Stage) -> None:
+    """The unit has limits, and a host may have no memory: neither ends the daemon."""
+    settled.host.has_room = False
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    assert Event(Level.ERROR, "no process can be started: out of room", {"hint": "make some"}) in settled.host.logged
+    settled.host.has_room = True
+    settled.advance(5.1)
+    assert settled.host.passes[2].handover == Handover(failures=1)
 
 
 def test_every_job_that_ended_is_taken_note_of(settled: Stage) -> None:
@@ -482,6 +520,16 @@ def test_a_round_of_restarts_that_broke_is_tried_again(settled: Stage) -> None:
     assert settled.restarts == 2
 
 
+def test_a_round_of_restarts_that_finds_no_room_for_a_process_is_tried_again(settled: Stage) -> None:
+    change(settled)
+    settled.host.has_room = False
+    settled.advance(2.1)
+    assert (settled.texts[-1], settled.restarts) == ("no process can be started: out of room", 0)
+    settled.host.has_room = True
+    settled.advance(120.1)
+    assert settled.restarts == 1
+
+
 def test_passes_go_on_while_units_restart(settled: Stage) -> None:
     change(settled)
     settled.advance(2.1)
@@ -580,6 +628,21 @@ def test_a_look_that_breaks_is_said_once_and_what_was_found_stands(looking: Stag
         looking.lose_look()
     assert looking.texts.count("doctor's look broke: its process ended without a report") == 1
     assert looking.host.found[-1] == Inspected((STALE_SPEC,), ("SB-E401",))
+
+
+def test_a_look_that_finds_no_room_for_a_process_is_said_and_comes_after_the_next_pass(looking: Stage) -> None:
+    looking.end_look(STALE_SPEC)
+    looking.advance(600.0)
+    looking.end_pass(make_state())
+    looking.host.has_room = False
+    looking.advance(10.1)
+    assert looking.texts[-1] == "doctor does not look: no process can be started: out of room"
+    looking.host.has_room = True
+    looks = len(looking.host.looks)
+    looking.advance(600.0)
+    looking.end_pass(make_state())
+    looking.advance(10.1)
+    assert len(looking.host.looks) == looks + 1
 
 
 def test_a_look_that_hangs_is_given_up_and_passes_go_on(looking: Stage) -> None:

@@ -1,14 +1,19 @@
 """The wheel and the source distribution: what is in them, and that anybody can build the same bytes."""
 
 import email
+import os
+import sys
 import tarfile
+import tomllib
 import zipfile
 from email.message import Message
 from pathlib import Path
 
 import pytest
 
-from sources import EPOCH, FILES, FOLDERS, ROOT, build
+from sources import EPOCH, FILES, FOLDERS, ROOT, bill, build, copy, run_in
+
+pytestmark = pytest.mark.timeout(300)  # whole builds, on a machine that may be busy
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,31 @@ def test_the_same_sources_give_the_same_bytes(dist: Path, tmp_path: Path) -> Non
     assert len(names) == 2
     for name in names:
         assert (dist / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def test_the_same_sources_give_the_same_debian_package(tmp_path: Path) -> None:
+    """The first one is that of `make deb`."""
+    package = Path(os.environ.get("SRIOV_BOOTSTRAP_DEB", ""))
+    if not package.is_file():
+        pytest.skip("no Debian package to compare with: make deb")
+    folders = [ROOT / name for name in ("docs", "packaging", "sriov_bootstrap", "units")]
+    files = [path for folder in folders for path in folder.rglob("*") if "__pycache__" not in path.parts]
+    if package.stat().st_mtime < max(path.stat().st_mtime for path in files):
+        pytest.skip("the Debian package is older than what it is made from: make deb")
+    tree = tmp_path / "elsewhere"
+    copy(tree, 0o077, 1_700_000_000)
+    (tree / ".venv").symlink_to(Path(sys.prefix))
+    run_in(tree, 0o077, "make", f"dist/{package.name}")
+    assert (tree / "dist" / package.name).read_bytes() == package.read_bytes()
+
+
+def test_the_bill_of_each_says_what_pip_fetches(dist: Path) -> None:
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    for package in dist.iterdir():
+        said = bill(package)
+        assert said["metadata"]["component"]["name"] == "sriov-bootstrap"
+        assert [one["properties"][0]["value"] for one in said["components"]] == dependencies
+        assert {"pkg:pypi/pyyaml", "pkg:pypi/h11"} <= {one["purl"] for one in said["components"]}
 
 
 def test_what_was_built_can_be_read_by_everybody_and_is_of_one_time(dist: Path) -> None:

@@ -28,7 +28,7 @@ EMPTY_PANELS: Final = {
     "VFs lost, by host",
     "Hosts that lack most VFs",
     "Not as desired, by PF and reason",
-    "VFs lost",
+    "VFs lost, numbers written over",
     "Restarts of services",
     "Duration of passes",
     "What doctor finds",

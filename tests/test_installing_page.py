@@ -28,7 +28,7 @@ def host(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     host = tmp_path_factory.mktemp("host")
     (host / SYSTEM.lstrip("/")).mkdir(parents=True)
     commands = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert len(commands) == 3
+    assert len(commands) == 2
     script = "\n".join(commands).replace(VENV, f"{host}{VENV}").replace(SYSTEM, f"{host}{SYSTEM}")
     # The dependencies are those of the environment that runs the tests: they need not be fetched again.
     environment = {**os.environ, "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -98,12 +98,6 @@ def test_the_program_of_the_venv_runs_isolated(host: Path) -> None:
     code = "import sriov_bootstrap; print(sriov_bootstrap.__file__)"
     where = subprocess.run([*command[:2], "-c", code], check=True, capture_output=True, text=True).stdout
     assert where.startswith(f"{host}{VENV}/")
-
-
-def test_the_drop_in_for_run_lock_is_that_of_the_package(host: Path) -> None:
-    typed = (host / SYSTEM.lstrip("/") / "sriov-bootstrap.service.d/run-lock.conf").read_text()
-    packaged = (ROOT / "packaging/rpm/run-lock.conf").read_text()
-    assert typed.splitlines() == [line for line in packaged.splitlines() if not line.startswith("#")]
 
 
 def test_the_packages_are_named_as_they_are_built() -> None:

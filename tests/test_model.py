@@ -37,7 +37,10 @@ BROKEN = (
     ConfigFile("/c", b"x = 1"),
     ConfigFile("/c", problem="is a directory"),
 )
-NO_WRITE = frozenset({Reason.IN_USE, Reason.EXCEEDS_MAX, Reason.STUCK, Reason.BLOCKED, Reason.DRIVER_MISSING})
+WRITES_IN_40_SECONDS = 4  # at once, and after pauses of 5, 10 and 30 s
+NO_WRITE = frozenset(
+    {Reason.CONTESTED, Reason.IN_USE, Reason.EXCEEDS_MAX, Reason.STUCK, Reason.BLOCKED, Reason.DRIVER_MISSING}
+)
 
 addresses = st.sampled_from(tuple(TOTALS))
 counts = st.integers(0, 9)
@@ -155,6 +158,23 @@ class Host(RuleBasedStateMachine):
     def somebody_writes(self, address: str, count: int) -> None:
         if not (self.host.jam and self.host.jam.pci_address == address):
             self.host.foreign(address, min(count, TOTALS[address]))
+
+    @rule(address=addresses, count=st.integers(0, 3), seconds=st.sampled_from([0, 1, 4, 40]))
+    def somebody_writes_over_our_number(self, address: str, count: int, seconds: int) -> None:
+        """For a while, and each of his writes wakes us; or from now on until the end."""
+        if address not in self.host.pfs:
+            return
+        self.host.rivals[address], before = count, self.host.rewritten.get(address, 0)
+        for _ in range(seconds):
+            self._checked_pass(force=False)
+            self.host.now += 1.0
+        assert self.host.rewritten.get(address, 0) - before <= WRITES_IN_40_SECONDS
+        if seconds:
+            del self.host.rivals[address]
+
+    @rule(address=addresses)
+    def he_stops(self, address: str) -> None:
+        self.host.rivals.pop(address, None)
 
     @rule(address=addresses)
     def somebody_makes_them_anew(self, address: str) -> None:
@@ -364,6 +384,7 @@ class Host(RuleBasedStateMachine):
     def _end_faults(self) -> None:
         host = self.host
         host.failures, host.save_problem, host.has_bus, host.bus_lives_for = {}, "", True, None
+        host.rivals = {}
         host.files = (ConfigFile("/c", toml_of(self.written)),)
         for unit in host.units.values():
             unit.ends = UnitOutcome.DONE
@@ -456,7 +477,7 @@ class Host(RuleBasedStateMachine):
     def _check_neighbours(self, report: PassReport, mine: dict[str, PfRule], scripted: set[str]) -> None:
         """What goes wrong on one PF is not seen on another, but for a write that is stuck."""
         saved = self.host.load_state()[0]
-        excused = scripted | {*saved.short, *saved.incomplete}
+        excused = scripted | {*saved.short, *saved.incomplete, *saved.contests}
         for pf in report.pfs:
             if self.host.jam or not pf.pci_address or pf.pci_address in excused:
                 continue

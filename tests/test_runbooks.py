@@ -17,6 +17,7 @@ from fakes_openstack import add_unit
 from fakes_systemd import FakeUnit, fake_systemd
 from service import QUIET, running
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.events import follow_up_events
 from sriov_bootstrap.core.followup import FollowUpReport, UnitResult, retry_failed
 from sriov_bootstrap.core.plan import Jam
@@ -59,6 +60,12 @@ def too_many(tree: HostTree) -> None:
     saved(tree)
 
 
+def contested(tree: HostTree) -> None:
+    tree.add_pf(num_vfs=1)
+    tree.configure(rule(4))
+    saved(tree, contests={PF: Contest(4, 1, times=3, due_at=time.monotonic() + 30.0)})
+
+
 def without_driver(tree: HostTree) -> None:
     tree.add_pf(netdev="", driver="")
     tree.configure(rule(4))
@@ -99,6 +106,7 @@ CASES = [
     ("SriovPfMissing", without_nic, "status"),
     ("SriovPfDegraded", too_many, "status"),
     ("SriovPfDegraded", without_driver, "status"),
+    ("SriovPfContested", contested, "status"),
     ("SriovPassFailing", late, "status"),
     ("SriovNotRunning", disabled, "status"),
     ("SriovNotRunning", healthy, "status"),

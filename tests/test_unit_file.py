@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
+from sriov_bootstrap.edges.files import FOLDERS, Files
+from sriov_bootstrap.edges.locks import EARLIER
 
 UNITS = Path(__file__).parents[1] / "units"
 UNIT = UNITS / "sriov-bootstrap.service"
@@ -54,6 +56,58 @@ def test_a_unit_is_exposed_to_little(unit: Path, most: float) -> None:
     found = re.search(r"Overall exposure level for .*: (\d+\.\d+) ", said.stdout)
     assert found, said.stderr
     assert float(found[1]) <= most, said.stdout
+
+
+def _writable(unit: Path) -> set[str]:
+    """What a unit may write of all that ProtectSystem=strict makes read-only."""
+    assert _values("ProtectSystem", unit) == {"strict"}
+    assert "/run" in _values("ReadOnlyPaths", unit)  # "strict" leaves it out: see the unit
+    folders = {f"/run/{one}" for one in _values("RuntimeDirectory", unit)}
+    return {one.lstrip("-+") for one in _values("ReadWritePaths", unit)} | folders
+
+
+def _answers() -> set[str]:
+    lines = [line for unit in UNITS.iterdir() for line in unit.read_text().splitlines()]
+    return {line.partition("truncate:")[2] for line in lines if line.startswith("StandardOutput=truncate:")}
+
+
+def _meets(one: str, other: str) -> bool:
+    """Whether whoever may write one of them may write the other, or a part of it."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda unit: unit.name)
+def test_no_unit_writes_what_another_of_ours_obeys(unit: Path) -> None:
+    """Config, answers, what modprobe reads: whoever took over the daemon could tell its helpers what to do."""
+    obeyed = {f"/{folder}/{name}" for folder in FOLDERS for name in ("config.toml", "config.d", "templates")}
+    obeyed |= {"/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/run/systemd", "/etc/systemd", *_answers()}
+    written = {one for one in obeyed if any(_meets(one, path) for path in _writable(unit))}
+    assert written == ({"/etc/modprobe.d"} if unit == RELOAD_UNIT else set())
+
+
+def test_all_that_is_written_in_run_is_in_one_folder_of_ours() -> None:
+    in_run = {path for unit in UNITS.glob("*.service") for path in _writable(unit) if _meets(path, "/run")}
+    assert in_run == {"/run/sriov-bootstrap/state"}
+    assert {f"/{lock.rpartition('/')[0]}" for lock in EARLIER} == in_run
+    assert _values("RuntimeDirectoryPreserve") == {"yes"}
+
+
+def test_what_a_helper_answers_is_where_it_is_looked_for(tmp_path: Path) -> None:
+    assert _answers() == {"/run/sriov-bootstrap/holders.answer", "/run/sriov-bootstrap/reload-%i.answer"}
+    for answer in _answers():
+        (tmp_path / answer.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / answer.lstrip("/")).write_text("told")
+    files = Files(str(tmp_path))
+    assert (files.read_answer("holders"), files.read_answer("reload-%i")) == (b"told", b"told")
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda unit: unit.name)
+def test_a_unit_takes_neither_the_memory_nor_the_processes_of_the_host(unit: Path) -> None:
+    """And what is ended for it is one process: not the daemon with it."""
+    assert _values("MemoryMax", unit) & {"64M", "512M", "2G"}
+    assert _values("MemorySwapMax", unit) == {"0"}
+    assert _values("TasksMax", unit) & {"8", "256"}
+    assert _values("OOMPolicy", unit) == {"continue"}
 
 
 def test_no_unit_runs_a_shell() -> None:

@@ -72,13 +72,30 @@
           hold='10m',
         ),
 
-        // absent: SriovPfMissing. stuck, blocked: SriovWriteStuck. in_use: SriovVfsBlockedByVm.
+        // absent: SriovPfMissing. stuck, blocked: SriovWriteStuck. in_use: SriovVfsBlockedByVm. contested: SriovPfContested.
         alert(
           'SriovPfDegraded',
           'warning',
-          degraded('reason!~"absent|stuck|blocked|in_use"'),
+          degraded('reason!~"absent|stuck|blocked|in_use|contested"'),
           pf + ': {{ $labels.reason }}',
           'The PF is not as desired, for the reason {{ $labels.reason }}. ' + vfs,
+          hold='10m',
+        ),
+
+        // First arm: whenever our number is there, somebody writes over it. Second arm: he does it so seldom that ours is put
+        // right at once each time; 3 in an hour can be one who was gone after half a minute. Without `reason` both have the same
+        // labels, so that one going over into the other does not start the clock anew.
+        alert(
+          'SriovPfContested',
+          'warning',
+          |||
+            max without (reason) (%s)
+            or
+            increase(%s[1h]) >= 4
+          ||| % [degraded('reason="contested"'), metric('sriov_pf_contested_total')],
+          pf + ': somebody else sets the number of VFs, too',
+          'Whenever sriov-bootstrap sets the number that the rule asks for, somebody sets another one, and each time all VFs of ' +
+          'the PF go. It is set again ever less often, every five minutes in the end. ' + vfs,
           hold='10m',
         ),
 

@@ -163,9 +163,12 @@
       'Empty is good. On the host: sriov-bootstrap status.',
     ),
     graph(
-      'VFs lost',
-      [target('increase(%s[$__rate_interval]) > 0' % host('sriov_pf_vf_losses_total'), pf_legend)],
-      'Events: VFs that went away, and not by sriov-bootstrap. Empty is good.',
+      'VFs lost, numbers written over',
+      [
+        target('increase(%s[$__rate_interval]) > 0' % host('sriov_pf_vf_losses_total'), pf_legend),
+        target('increase(%s[$__rate_interval]) > 0' % host('sriov_pf_contested_total'), pf_legend + ' contested'),
+      ],
+      'Events: VFs that went away, and not by sriov-bootstrap; times that somebody else wrote over the number. Empty is good.',
       defaults=bars,
     ),
     graph(

@@ -2,8 +2,9 @@
 # build.sh SDIST OUTDIR EL [PYTHON_VERSION [BUILD_NUMBER]]: the .rpm for CentOS Stream or RHEL EL (9, 10), and its .src.rpm.
 #
 # Runs on Debian with its package `rpm`, or on the target with rpm-build. On Debian nothing can be asked whether BuildRequires
-# are there; it needs no more than unzip and .venv. The wheels come from the package index, in the versions of the spec.
+# are there; it needs no more than unzip and .venv. The wheels come from the package index, by the hashes in packaging/locks/runtime.txt.
 set -eu
+umask 022 # the .src.rpm has the modes of what is put into it
 sdist=$1 out=$2 el=$3 python_version=${4:-3.12} build_number=${5:-1}
 here=$(cd "$(dirname "$0")" && pwd)
 spec=$here/sriov-bootstrap.spec
@@ -11,26 +12,32 @@ pip="$here/../../.venv/bin/python -m pip --quiet --disable-pip-version-check"
 arch=$(uname -m)
 version=$(sed -n 's/^Version: *//p' "$spec")
 
+lock=$here/../locks/runtime.txt
 wheels=$here/../../build/rpm/wheels-py$python_version-$arch
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 mkdir -p "$work/sources" "$out"
+out=$(cd "$out" && pwd)
 
 # glibc of EL 9 is 2.34, that of EL 10 2.39: wheels for 2.34 and older run on both.
-wanted=$(sed -n 's/^Provides: *bundled(python3dist(\(.*\))) = \(.*\)/\1==\2/p' "$spec")
-if [ "$(cat "$wheels/wanted" 2>/dev/null)" != "$wanted" ]; then
+if ! cmp -s "$lock" "$wheels/lock"; then
     rm -rf "$wheels"
     platforms=$(for glibc in 34 28 17 12 5; do echo "--platform manylinux_2_${glibc}_$arch"; done)
     # shellcheck disable=SC2086
-    $pip download --no-deps --only-binary=:all: --implementation cp --python-version "$python_version" $platforms \
-        --platform "manylinux2014_$arch" --dest "$wheels/wheels" $wanted
-    echo "$wanted" >"$wheels/wanted"
+    $pip download --require-hashes --no-deps --only-binary=:all: --implementation cp --python-version "$python_version" $platforms \
+        --platform "manylinux2014_$arch" --dest "$wheels/wheels" -r "$lock"
+    cp "$lock" "$wheels/lock"
 fi
+# What lies there since an earlier build is looked at as well.
+for wheel in "$wheels"/wheels/*; do
+    grep -q "sha256:$(sha256sum "$wheel" | cut -d ' ' -f 1)" "$lock" || { echo "rpm: $wheel is not what $lock says" >&2; exit 1; }
+done
 
-cp "$sdist" "$work/sources/"
+cp --no-preserve=mode "$sdist" "$spec" "$work/sources/"
 tar -c --sort=name --mtime="@${SOURCE_DATE_EPOCH:-0}" --owner=0 --group=0 --numeric-owner --mode=u=rw,go=r,a+X -C "$wheels" \
     -f "$work/sources/sriov-bootstrap-wheels-$version-py$python_version-$arch.tar" wheels
+touch -d "@${SOURCE_DATE_EPOCH:-0}" "$work"/sources/*
 
 # A Python that a version manager only pretends to have does not run.
 python=$(command -v "python$python_version" || true)
@@ -38,12 +45,17 @@ python=$(command -v "python$python_version" || true)
 
 debian=
 if [ -e /etc/debian_version ]; then debian="--nodeps --load $here/macros.debian"; fi
-# shellcheck disable=SC2086
-rpmbuild $debian -ba --quiet \
-    --define "_topdir $work/top" --define "_sourcedir $work/sources" --define "_specdir $here" \
-    --define "_rpmdir $out" --define "_srcrpmdir $out" --define '_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' \
-    --define "rhel $el" --define "dist .el$el" --define "build_number $build_number" \
-    --define "pyversion $python_version" --define "python $python" \
-    --define '_buildhost localhost' --define 'use_source_date_epoch_as_buildtime 1' \
-    --define 'clamp_mtime_to_source_date_epoch 1' \
-    "$spec" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+# A .src.rpm has the spec with its macros expanded, so that no folder must be named while it is made.
+cd "$work/sources"
+build() {
+    # shellcheck disable=SC2086
+    rpmbuild $debian "$@" --quiet --define "_specdir ." \
+        --define "_rpmdir $out" --define "_srcrpmdir $out" --define '_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' \
+        --define "rhel $el" --define "dist .el$el" --define "build_number $build_number" \
+        --define "pyversion $python_version" --define "python $python" \
+        --define '_buildhost localhost' --define 'use_source_date_epoch_as_buildtime 1' \
+        --define 'clamp_mtime_to_source_date_epoch 1' \
+        "${spec##*/}" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+}
+build -bs --define "_topdir ." --define "_sourcedir ."
+build -bb --define "_topdir $work/top" --define "_sourcedir $work/sources"

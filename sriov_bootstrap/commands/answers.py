@@ -17,9 +17,10 @@ class Told(Struct, tag_field="kind", tag=str.lower):
 
 
 class Ended(Told):
-    """It came back."""
+    """It came back; `made`: see report.Written."""
 
     outcome: Outcome
+    made: int = -1
 
 
 class KernelSaidNo(Told):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sriov_bootstrap.core.doctor.unit_state import PROPERTIES, parse_units
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.errors import StuckError
+from sriov_bootstrap.printable import one_line
 
 SECONDS = 10.0
 
@@ -16,6 +17,6 @@ def ask_systemd(units: Iterable[str]) -> tuple[dict[str, dict[str, str]], str]:
         done = child.run(argv, timeout_seconds=SECONDS)
     except StuckError:
         return {}, f"what systemd says of units: systemctl show: no answer in {SECONDS:g} s"
-    said = " ".join(done.stderr.decode(errors="replace").split()) or f"exit code {done.returncode}"
+    said = one_line(done.stderr) or f"exit code {done.returncode}"
     note = f"what systemd says of units: systemctl show: {said}" if done.returncode else ""
     return parse_units(done.stdout.decode(errors="replace")), note

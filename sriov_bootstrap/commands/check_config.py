@@ -5,6 +5,7 @@ from sriov_bootstrap.core import decode
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.printable import printable
 
 
 def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
@@ -19,9 +20,9 @@ def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
         print("no config file: valid, and nothing to do")
         return ExitCode.OK
     for file in files:
-        print(f"read {file.path}")
+        print(f"read {printable(file.path)}")
     for rule in config.pf:
-        print(f'rule "{rule.name}": {_asked(rule)} on every PF with {rule.match}')
+        print(f'rule "{rule.name}": {_asked(rule)} on every PF with {printable(str(rule.match))}')
     if path:
         print(f"read {path}, and the files that it names")
     print("valid")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from sriov_bootstrap.core.config import Config, Metrics
 from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
+from sriov_bootstrap.core.notices import Notice
+from sriov_bootstrap.core.refusals import Peer, Refusal, Refusals
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
@@ -21,6 +24,7 @@ from sriov_bootstrap.reconcile import Loaded
 if TYPE_CHECKING:
     from sriov_bootstrap.edges.http.endpoint import Endpoint
     from sriov_bootstrap.edges.log import Log
+    from sriov_bootstrap.edges.metrics import Page
 
 
 class DaemonHost:
@@ -34,7 +38,8 @@ class DaemonHost:
         self._verbose = verbose
         self._log: Log | None = None
         self._notifier = notifier
-        self._page = b""
+        self._refusals = Refusals()
+        self._page: Page | None = None
 
     def load_config(self, last_good: Config | None) -> Loaded:
         """The config now."""
@@ -76,23 +81,32 @@ class DaemonHost:
         child.reap(pid, timeout_seconds=1.0)
 
     def publish(self, value: State, loaded: Loaded, found: Inspected) -> None:
-        """The page is made here, once: a scrape only sends it, whatever the kernel is doing."""
-        from sriov_bootstrap.edges import metrics
-
+        """The page is made here, where it is another one: a scrape only sends it, whatever the kernel is doing."""
         units = loaded.config.services.restart
-        valid = not loaded.problems
-        self._page = metrics.exposition(value, config_valid=valid, units=units, inspected=found)
+        self._get_page().show(value, config_valid=not loaded.problems, units=units, inspected=found)
 
     def make_endpoint(self, metrics: Metrics) -> "Endpoint":
         """The endpoint for a [metrics] that validate.py has let through."""
         from sriov_bootstrap.edges.http.endpoint import Endpoint
 
         addresses, port = parse_listen(metrics.listen) or ((), 0)
+        read = self._get_page().read
         if not metrics.web_config:
-            return Endpoint(addresses, port, lambda: self._page)
+            return Endpoint(addresses, port, read, refused=self._on_refusal)
         from sriov_bootstrap.commands.web_access import WebAccess
 
-        return Endpoint(addresses, port, lambda: self._page, rules=WebAccess(metrics.web_config, self.emit).rules)
+        access = WebAccess(metrics.web_config, self.emit, self._on_refusal)
+        return Endpoint(addresses, port, read, rules=access.rules, refused=self._on_refusal)
+
+    def _get_page(self) -> "Page":
+        from sriov_bootstrap.edges.metrics import Page
+
+        self._page = self._page or Page(self._refusals.counts)
+        return self._page
+
+    def _on_refusal(self, refusal: Refusal, peer: Peer, user: str = "") -> None:
+        event = self._refusals.note(refusal, peer, now=time.monotonic(), user=user)
+        self.emit([event] if event else [])
 
     def emit(self, lines: Iterable[Event]) -> None:
         """To the log."""
@@ -101,9 +115,9 @@ class DaemonHost:
         self._log = self._log or Log(self._log_format, verbose=self._verbose)
         self._log.emit(lines)
 
-    def notify(self, text: str) -> bool:
+    def notify(self, *notices: tuple[Notice, str | int]) -> bool:
         """To systemd; whether it took it."""
-        return self._notifier.notify(text)
+        return self._notifier.notify(*notices)
 
     def watchdog_seconds(self) -> float | None:
         """Half of what systemd allows."""

@@ -19,7 +19,9 @@ from sriov_bootstrap.core.doctor.finding import Diagnosis, Severity
 from sriov_bootstrap.core.doctor.openstack_units import UNITS
 from sriov_bootstrap.core.doctor.service_survey import UNIT
 from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.printable import printable, to_json
 from sriov_bootstrap.reconcile import Loaded
 
 COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
@@ -38,9 +40,21 @@ def doctor(config_paths: tuple[str, ...], *, as_json: bool, root: str = "") -> i
 
 def look(machine: HostMachine, loaded: Loaded, root: str) -> Diagnosis:
     """Reads and judges; the daemon does the same after its passes."""
-    host = _read_host(machine, loaded.config, root)
-    on_host = survey_host(machine, host, loaded.problems, root)
-    return diagnose.diagnose(host, on_host, survey_openstack(machine, host, root))
+    with limited("doctor's look"):
+        host = _read_host(machine, loaded.config, root)
+        on_host = survey_host(machine, host, loaded.problems, root)
+        return _shown(diagnose.diagnose(host, on_host, survey_openstack(machine, host, root)))
+
+
+def _shown(diagnosis: Diagnosis) -> Diagnosis:
+    """Findings quote files and names of others: one printable line each, whoever prints, saves or sends them."""
+    return Diagnosis(
+        tuple(
+            replace(one, **{key: printable(getattr(one, key)) for key in ("place", "problem", "evidence", "remedy")})
+            for one in diagnosis.findings
+        ),
+        tuple(map(printable, diagnosis.unseen)),
+    )
 
 
 def _read_host(machine: HostMachine, config: Config, root: str) -> Host:
@@ -69,7 +83,7 @@ def explain(code: str, *, as_json: bool) -> int:
 
 def _print_json(diagnosis: Diagnosis) -> None:
     findings = [{**msgspec.to_builtins(one), "severity": one.severity} for one in diagnosis.findings]
-    print(msgspec.json.encode({"version": __version__, "findings": findings, "unseen": diagnosis.unseen}).decode())
+    print(to_json({"version": __version__, "findings": findings, "unseen": diagnosis.unseen}).decode())
 
 
 def _print(diagnosis: Diagnosis) -> None:

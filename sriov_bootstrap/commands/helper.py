@@ -5,58 +5,70 @@ A helper trusts nobody: whoever starts it gets what the config asks for and what
 
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from sriov_bootstrap.commands import answers
-from sriov_bootstrap.core.plan import ReloadDriver, reload_deadline_seconds
+from sriov_bootstrap.commands.privileges import stamped
+from sriov_bootstrap.core.plan import ReloadDriver, WriteFile, reload_deadline_seconds
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.validate import is_module_name
-from sriov_bootstrap.edges.procfs import Procfs
+from sriov_bootstrap.edges.holders.look import OpenDevices
 from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError
+from sriov_bootstrap.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sriov_bootstrap.commands.machine import HostMachine
     from sriov_bootstrap.edges.kmod import Kmod
 
 
 def helper(words: tuple[str, ...], *, root: str = "") -> int:
     """The answer goes to stdout, as JSON. ConfigError for words that it does not know."""
+    began_at = time.monotonic()
     match words:
         case ("holders",):
-            told = answers.answer(lambda: answers.Looked(Procfs(f"{root}/proc").holders()))
+            told = answers.answer(lambda: answers.Looked(OpenDevices(root).holders()))
         case ("reload", driver) if is_module_name(driver):
             from sriov_bootstrap.commands.machine import HostMachine
             from sriov_bootstrap.edges import child
             from sriov_bootstrap.edges.kmod import Kmod
 
-            told = answers.answer(lambda: _reload(HostMachine(root=root), Kmod(child.run, root), driver))
+            told = answers.answer(lambda: _next_step(HostMachine(root=root), Kmod(child.run, root), driver))
         case _:
             raise ConfigError(
                 (f"helper: cannot do {' '.join(words)!r}",), hint="it is for the units of sriov-bootstrap"
             )
-    print(msgspec.json.encode(told).decode())
+    print(stamped(told, began_at).decode(), end="")
     if isinstance(told, answers.Ended | answers.Looked):
         return ExitCode.OK
-    sys.stderr.write(f"sriov-bootstrap: {getattr(told, 'message', told)}\n")
+    sys.stderr.write(f"sriov-bootstrap: {printable(str(getattr(told, 'message', told)))}\n")
     return ExitCode.ERROR
 
 
-def _reload(machine: "HostMachine", kmod: "Kmod", driver: str) -> answers.Answer:
-    """Decides as a pass would, under the write lock that modprobe then shares."""
-    from sriov_bootstrap.core.plan_max_vfs import due_reload
+def _next_step(machine: "HostMachine", kmod: "Kmod", driver: str) -> answers.Answer:
+    """Decides as a pass would: the file in modprobe.d first, and the reload when it is asked for then."""
+    from sriov_bootstrap.core.plan_max_vfs import due_step
     from sriov_bootstrap.reconcile import load_config, plans_now, users_now
 
     config = load_config(machine, None).config
-    due = due_reload(plans_now(machine, config), driver)
-    if not isinstance(due, ReloadDriver):
-        raise RefusedError(due.message, hint=due.hint)
+    match due_step(plans_now(machine, config), driver):
+        case WriteFile() as due:
+            machine.files.write_file(due.path, due.text)
+        case ReloadDriver() as due:
+            _reload(machine, kmod, due, guard=lambda: users_now(machine, config, due.pci_addresses))
+        case verdict:
+            raise RefusedError(verdict.message, hint=verdict.hint)
+    return answers.Ended(Outcome.CHANGED)
+
+
+def _reload(machine: "HostMachine", kmod: "Kmod", due: ReloadDriver, guard: "Callable[[], str]") -> None:
+    """Under the write lock, which modprobe then shares."""
     lock = machine.locks.begin_write()
     os.set_inheritable(lock, True)  # noqa: FBT003 - modprobe has it, too: it is held for as long as modprobe lives
     machine.note_writer(lock, due, reload_deadline_seconds(due))
     try:
-        kmod.reload(due, guard=lambda: users_now(machine, config, due.pci_addresses))
+        kmod.reload(due, guard=guard)
     finally:
         os.close(lock)
-    return answers.Ended(Outcome.CHANGED)

@@ -1,8 +1,11 @@
 """init: looks at this host's NICs and prints a commented config for them."""
 
+import re
+
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.openstack.ports import NETDEV
 from sriov_bootstrap.core.render import render
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.errors import ExitCode
@@ -15,5 +18,7 @@ def init(*, root: str = "") -> int:
     pfs = read_facts(machine, Config())
     links = machine.read_links()
     altnames = {pf.pci_address: links.by_name[pf.netdev].altnames for pf in pfs if pf.netdev in links.by_name}
-    print(render(read_template("config.toml.j2"), {"pfs": pfs, "altnames": altnames, "schema": schema_uri()}), end="")
+    plain = {pf.netdev for pf in pfs if re.fullmatch(NETDEV, pf.netdev)}  # the others would need TOML's escapes
+    context = {"pfs": pfs, "altnames": altnames, "plain": plain, "schema": schema_uri()}
+    print(render(read_template("config.toml.j2"), context), end="")
     return ExitCode.OK

@@ -16,6 +16,7 @@ from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
+from sriov_bootstrap.printable import printable, to_json
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 
 if TYPE_CHECKING:
@@ -88,13 +89,14 @@ def start_inspection(machine: HostMachine, loaded: Loaded, root: str) -> child.C
     """doctor's look in a process of its own; its last line is an Inspected."""
 
     def work() -> "Inspected":
+        child.be_the_first_to_go()  # it reads whatever is on the host, and nobody waits for it
         from sriov_bootstrap.commands.doctor import look
         from sriov_bootstrap.core.doctor.finding import inspected, load_inspected
 
         before = load_inspected(machine.files.read_findings())
         latest = inspected(look(machine, loaded, root).findings, before)
         if latest != before:  # what the pass has written is true otherwise, and a textfile waits for the disk
-            machine.files.save_findings(msgspec.json.encode(latest))
+            machine.files.save_findings(to_json(latest))
             _write_textfile(machine, loaded)
         return latest
 
@@ -129,7 +131,7 @@ def _start(machine: HostMachine, work: Callable[[], Struct]) -> child.Child:
         machine.say = _seldom(send)
         signal.signal(signal.SIGTERM, lambda *_: None if machine.has_written else os._exit(0))
         try:
-            send(msgspec.json.encode(work()))
+            send(to_json(work()))
         except SriovBootstrapError as error:
             send(child.CRASH + error.message.encode())
 
@@ -143,7 +145,7 @@ def _seldom(send: child.Send) -> Callable[[str], None]:
         nonlocal said_at
         if time.monotonic() - said_at >= SAY_SECONDS:
             said_at = time.monotonic()
-            send(text.encode())
+            send(printable(text).encode())
 
     return say
 

@@ -10,7 +10,7 @@ import msgspec
 
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Links, RawPf, leaving_users
+from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -21,25 +21,30 @@ from sriov_bootstrap.core.plan import (
     SetNumVfs,
     WriteFile,
 )
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.report import Outcome, Written
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.edges.locks import Locks
+from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
-from sriov_bootstrap.errors import BusyError, StuckError, UnitError
+from sriov_bootstrap.errors import BusyError, SriovBootstrapError, StuckError, UnitError
+from sriov_bootstrap.printable import to_json
 
 if TYPE_CHECKING:
     from sriov_bootstrap.commands.privileges import Privileges
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
 
-LOCK_FILE = "run/lock/sriov-bootstrap.lock"
-RESTART_LOCK_FILE = "run/sriov-bootstrap/restart.lock"
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
 JAM_POLL_SECONDS = 0.2
+
+
+def require_root(what: str, root: str = "") -> None:
+    """Ends who may not do it before anything of theirs is left behind: a lock, a folder, half a pass."""
+    if os.geteuid() not in {0, os.stat(f"{root}/").st_uid}:
+        raise SriovBootstrapError(f"{what} changes the machine, and you are not root", hint="run as root")
 
 
 class HostMachine:
@@ -89,9 +94,13 @@ class HostMachine:
 
     def read_holders(self) -> Holders:
         """Who has a VF open, from whoever may look."""
-        if self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH):
-            return self._privileges.holders()
-        return self.procfs.holders()
+        from sriov_bootstrap.edges.holders.look import OpenDevices  # most passes need not know
+
+        is_for_others = self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)
+        holders = self._privileges.holders() if is_for_others else OpenDevices(self._root).holders()
+        for user in holders.unseen:
+            self.say(str(user))
+        return holders
 
     def read_owners(self, *, shut_off: bool) -> Owners:
         """Which VMs VFs are assigned to."""
@@ -103,9 +112,9 @@ class HostMachine:
         """A driver's module."""
         return self._kmod.read_module(driver)
 
-    def default_route_netdevs(self) -> frozenset[str]:
+    def default_routes(self) -> Routes:
         """Where the default routes leave."""
-        return self.procfs.default_route_netdevs()
+        return self.procfs.default_routes().among(self._sysfs.netdevs())
 
     @property
     def _privileges(self) -> "Privileges":
@@ -169,7 +178,7 @@ class HostMachine:
     @contextlib.contextmanager
     def pass_lock(self) -> Iterator[None]:
         """One pass at a time, and never beside a write that an earlier pass may still bring to a good end."""
-        with self.locks.locked(LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say):
+        with self.locks.locked(PASS_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say):
             deadline = self.monotonic() + LOCK_SECONDS
             while (jam := self.locks.read_jam(self.monotonic())) and not jam.is_overdue:
                 if self.monotonic() > deadline:  # a writer that found no room to say how long it may take
@@ -180,11 +189,11 @@ class HostMachine:
 
     def restart_lock(self) -> contextlib.AbstractContextManager[None]:
         """One round of restarts at a time."""
-        return self.locks.locked(RESTART_LOCK_FILE, timeout_seconds=LOCK_SECONDS, waiting=self.say)
+        return self.locks.locked(RESTART_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say)
 
     # -- what is done --
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
         """See apply.Kernel."""
         return self._write(action, lambda: self._sysfs.write_num_vfs(action, guard), timeout_seconds)
 
@@ -200,20 +209,23 @@ class HostMachine:
     def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
         """See apply.Kernel. Where a unit has to be asked, that unit guards and locks."""
         if not self.procfs.is_root_without(CAP_SYS_MODULE):
-            return self._write(action, lambda: self._kmod.reload(action, guard), timeout_seconds)
+            return self._write(action, lambda: self._kmod.reload(action, guard), timeout_seconds).outcome
         self.has_written = True
         return self._privileges.reload(action.driver, timeout_seconds=timeout_seconds)
 
     def write_file(self, action: WriteFile) -> None:
-        """See apply.Kernel."""
-        self.files.write_file(action.path, action.text)
+        """See apply.Kernel. What modprobe obeys is written by whoever may reload."""
+        if self.procfs.is_root_without(CAP_SYS_MODULE):
+            self._privileges.write_modprobe(action.path)
+        else:
+            self.files.write_file(action.path, action.text)
 
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
         """Says to whoever meets the write lock that this process begins `action` now."""
         jam = Jam(os.getpid(), action.pci_address, str(action), self.time(), limit_seconds, began_at=self.monotonic())
         self.locks.note_writer(lock, jam)
 
-    def _write(self, action: Action, work: Callable[[], Outcome | None], timeout_seconds: float) -> Outcome:
+    def _write(self, action: Action, work: Callable[[], Outcome | None], timeout_seconds: float) -> Written:
         """Runs a write where it can be left behind, with the write lock in its hands for as long as it lives."""
         from sriov_bootstrap.commands import answers
 
@@ -227,7 +239,12 @@ class HostMachine:
         def write(send: child.Send) -> None:
             self.say = lambda _: None  # whoever listened to us is out of reach: no file is open here but the lock
             self.note_writer(lock, action, timeout_seconds)
-            send(msgspec.json.encode(answers.answer(lambda: answers.Ended(work() or Outcome.CHANGED))))
+            send(to_json(answers.answer(end)))
+
+        def end() -> answers.Ended:
+            outcome = work() or Outcome.CHANGED
+            is_new = isinstance(action, SetNumVfs) and outcome is Outcome.CHANGED
+            return answers.Ended(outcome, self._sysfs.count_vfs(action.pci_address) if is_new else -1)
 
         def waiting(passed: float) -> None:
             self.say(f"{action.pci_address}: {action}: {passed:.0f} s so far")
@@ -245,7 +262,7 @@ class HostMachine:
         told = answers.understood(line, what)
         if not isinstance(told, answers.Ended):  # pragma: no cover (a writer sends nothing else)
             raise TypeError(told)
-        return told.outcome
+        return Written(told.outcome, told.made)
 
     # -- systemd --
 

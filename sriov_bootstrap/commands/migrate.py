@@ -6,11 +6,15 @@ from itertools import count
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.survey_masters import survey_masters
 from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.doctor.diagnose import bounded
+from sriov_bootstrap.core.doctor.finding import Diagnosis
 from sriov_bootstrap.core.doctor.masters.check import find_masters
 from sriov_bootstrap.core.migrate import migrate
 from sriov_bootstrap.core.render import render
+from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.printable import printable
 from sriov_bootstrap.reconcile import load_config, read_facts
 
 
@@ -19,8 +23,10 @@ def print_migration(config_paths: tuple[str, ...], *, root: str = "") -> int:
     machine = HostMachine(root=root, config_paths=config_paths)
     config = load_config(machine, None).config
     pfs = read_facts(machine, config)
-    survey = survey_masters(machine, root)
-    migration = migrate(find_masters(survey, pfs), pfs, config)
+    notes: list[str] = []
+    with limited("migrate"):
+        survey = survey_masters(machine, root)
+        migration = migrate(find_masters(survey, pfs, notes.append), pfs, config)
     taken = {rule.name for rule in config.pf}
     names = (name for number in count(1) if (name := f"port-{number}") not in taken)
     context = {
@@ -30,6 +36,7 @@ def print_migration(config_paths: tuple[str, ...], *, root: str = "") -> int:
         "schema": schema_uri(),
     }
     print(render(read_template("migrate.toml.j2"), context), end="")
-    for text in survey.unseen:
-        sys.stderr.write(f"not seen: {text}\n")
+    unseen = tuple(dict.fromkeys((*survey.unseen, *notes)))
+    for text in bounded(Diagnosis(unseen=unseen)).unseen:
+        sys.stderr.write(f"not seen: {printable(text)}\n")
     return ExitCode.OK

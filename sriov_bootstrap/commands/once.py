@@ -6,34 +6,39 @@ import time
 import msgspec
 
 from sriov_bootstrap.commands import jobs
-from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
+from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.errors import ExitCode, StuckError, UnitError
+from sriov_bootstrap.printable import printable, to_json
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
+ASKED = Handover(is_asked=True)
 BUS_TRIES = 3
 
 
 def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: bool, root: str = "") -> int:
     """The manual reapply. Prints what it did, or with `dry_run` what it would do."""
+    if not dry_run:
+        require_root("--once", root)
     say = progress_printer()
     machine = HostMachine(root=root, config_paths=config_paths, say=say)
     loaded = load_config(machine, None)
     if dry_run or force:
-        plan = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force)
+        plan = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force, handover=ASKED)
         if dry_run:
             return print_plan(machine, loaded, plan, as_json=as_json)
         if not _may_force(plan):
             return ExitCode.DEGRADED
-    report = jobs.do_pass(machine, loaded, force=force)
+    report = jobs.do_pass(machine, loaded, force=force, handover=ASKED)
     follow_up = restart_all(machine, loaded) if machine.has_pending_restart else FollowUpReport()
     say("")
     if as_json:
-        print(msgspec.json.encode({"report": report, "restarts": follow_up}).decode())
+        print(to_json({"report": report, "restarts": follow_up}).decode())
     else:
         print_report(report, follow_up)
     return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
@@ -69,10 +74,10 @@ def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
     for unit in follow_up.results:
-        ending = "" if unit.outcome is UnitOutcome.DONE else f": {unit.words}"
+        ending = "" if unit.outcome is UnitOutcome.DONE else f": {printable(unit.words)}"
         print(f"{unit.unit}: restart {unit.outcome}{ending}")
     for problem in (*report.notes, *([f"restarts stay pending: {follow_up.problem}"] if follow_up.problem else [])):
-        sys.stderr.write(f"sriov-bootstrap: {problem}\n")
+        sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
     if report.pfs:
         print(_summary(report))
 
@@ -98,7 +103,7 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
     units, problem = _units(machine, loaded) if changing else ((), "")
     machine.say("")
     if as_json:
-        print(msgspec.json.encode({"report": report, "would_restart": units, "problem": problem}).decode())
+        print(to_json({"report": report, "would_restart": units, "problem": problem}).decode())
         return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
     if not report.pfs:
         print(NOTHING_TO_DO)
@@ -106,13 +111,13 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
         print(_line(pf, report))
         for vf in pf.vfs if pf.will_change_vfs else ():
             what = vf.user or vf.note
-            print(f"  VF {vf.index} {vf.pci_address} would go away" + (f": {what}" if what else ""))
+            print(f"  VF {vf.index} {vf.pci_address} would go away" + (f": {printable(what)}" if what else ""))
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
     for unit in units:
         print(f"{unit} would restart")
     for note in report.notes:
-        sys.stderr.write(f"sriov-bootstrap: {note}\n")
+        sys.stderr.write(f"sriov-bootstrap: {printable(note)}\n")
     if problem:
         sys.stderr.write(f"sriov-bootstrap: the units that would restart are unknown: {problem}\n")
     print("dry run: nothing was changed")

@@ -6,6 +6,9 @@
 import time
 from collections.abc import Callable
 
+import msgspec
+from msgspec import Struct
+
 from sriov_bootstrap.commands import answers
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.users import Holders
@@ -13,12 +16,25 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError, SysfsError
+from sriov_bootstrap.printable import one_line, shell_quoted, to_json
 
 Run = Callable[..., child.Completed]
 
 HOLDERS_SECONDS = 40.0  # the unit's own limit is 30
 STUCK_HINT = "see journalctl -k; it goes on by itself when the kernel lets it"
 START_SECONDS = 30.0  # until the other end has loaded and looked: its own limit counts from there
+FILE_SECONDS = 30.0
+
+
+class Stamped(Struct):
+    """An answer's stamp, beside what it says: when the other end began to look (CLOCK_MONOTONIC)."""
+
+    began_at: float = 0.0
+
+
+def stamped(told: answers.Answer, began_at: float) -> bytes:
+    """The answer of a helper, a line."""
+    return to_json({**msgspec.to_builtins(told), "began_at": began_at}) + b"\n"
 
 
 class Privileges:
@@ -50,22 +66,35 @@ class Privileges:
             raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=STUCK_HINT) from error
         return told.outcome if isinstance(told, answers.Ended) else Outcome.STALE
 
+    def write_modprobe(self, path: str) -> None:
+        """Has a driver's file in modprobe.d written; what is in it, the other end decides."""
+        driver = path.rpartition("/sriov-bootstrap-")[2].removesuffix(".conf")
+        self._ask(f"reload@{driver}", FILE_SECONDS + START_SECONDS)
+
     def _ask(self, name: str, timeout_seconds: float) -> answers.Answer:
         """Starts sriov-bootstrap-NAME.service, which ends when its answer is there.
 
-        A start joins one that is under way, whose answer was taken away with the earlier one's: hence the second try.
+        Its answer is a file that we only read: the one before it is known by its stamp. A start joins one that is under
+        way, which began to look before we asked: hence the second try.
         """
         unit, answer = f"sriov-bootstrap-{name}.service", name.replace("@", "-")
         command = ["systemctl", "--no-ask-password", "start", unit]
-        said = ""
+        said, asked_at = "", time.monotonic()
         for _ in range(2):
-            self._files.forget_answer(answer)
             completed = self._run(
                 command,
                 timeout_seconds=timeout_seconds,
                 waiting=lambda passed: self._say(f"{unit}: {passed:.0f} s so far"),
             )
-            if line := self._files.read_answer(answer).strip():
+            line = self._files.read_answer(answer)
+            if line.endswith(b"\n") and _began_at(line) >= asked_at:
                 return answers.understood(line, unit)
-            said = completed.stderr.decode(errors="replace").strip() or "it ended without an answer"
-        raise SysfsError(f"{unit}: {said.splitlines()[0]}", hint=f"see journalctl -u {unit}")
+            said = one_line(completed.stderr) or "it ended without an answer"
+        raise SysfsError(f"{unit}: {said.partition(' | ')[0]}", hint=f"see journalctl -u {shell_quoted(unit)}")
+
+
+def _began_at(line: bytes) -> float:
+    try:
+        return msgspec.json.decode(line, type=Stamped).began_at
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0.0

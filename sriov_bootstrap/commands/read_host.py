@@ -6,7 +6,7 @@ from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.openstack.catalogue import PROBED_PATHS
 from sriov_bootstrap.core.openstack.host import Host, parse_layout, parse_os_release
 from sriov_bootstrap.edges.sysfs import Sysfs
-from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.errors import LinkError, SriovBootstrapError
 from sriov_bootstrap.reconcile import read_facts
 
 
@@ -30,5 +30,7 @@ def read_host(machine: HostMachine, config: Config, root: str) -> Host:
 def _text(machine: HostMachine, path: str) -> str:
     try:
         return machine.files.read_text(path) or ""
+    except LinkError:
+        raise  # what is said of this host would be another's
     except SriovBootstrapError:
         return ""

@@ -1,15 +1,14 @@
 """release: removes the VFs of a PF that are ours and that no rule asks for any more."""
 
-import msgspec
-
 from sriov_bootstrap.commands.consent import has_consent
-from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.commands.once import print_plan, print_report, restart_all
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.release import understood
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.printable import to_json
 from sriov_bootstrap.reconcile import Mode, load_config
 from sriov_bootstrap.release import run_release
 
@@ -18,6 +17,8 @@ def release(
     config_paths: tuple[str, ...], pci_address: str, *, dry_run: bool, force: bool, as_json: bool, root: str = ""
 ) -> int:
     """0 when no VF is left, 3 when they are in use or the kernel did not take them away."""
+    if not dry_run:
+        require_root("release", root)
     machine = HostMachine(root=root, config_paths=config_paths, say=progress_printer())
     address = understood(pci_address)
     loaded = load_config(machine, None)
@@ -31,7 +32,7 @@ def release(
     follow_up = restart_all(machine, loaded) if machine.has_pending_restart else FollowUpReport()
     machine.say("")
     if as_json:
-        print(msgspec.json.encode({"report": report, "restarts": follow_up}).decode())
+        print(to_json({"report": report, "restarts": follow_up}).decode())
     elif _had_nothing(report):
         print(f"{report.pfs[0]}: nothing to do: it has no VFs")
     else:

@@ -15,6 +15,7 @@ from sriov_bootstrap.core.render import render_file
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.templates import read_template
 from sriov_bootstrap.errors import ConfigError, ExitCode, SriovBootstrapError
+from sriov_bootstrap.printable import one_line, printable
 from sriov_bootstrap.reconcile import load_config
 
 MARK = "Written by `sriov-bootstrap render"  # in the first line of each of our templates
@@ -54,12 +55,13 @@ def list_targets() -> int:
 def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> int:
     """0; with --diff 3 when something differs; 3 when something could not be told."""
     machine = HostMachine(root=root, config_paths=config_paths)
+    machine.files.refuse_links_out()
     host = read_host(machine, load_config(machine, None).config, root)
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
     files = [one for rendering in renderings for one in _filled(machine, rendering, read=wanted.diff or wanted.write)]
     problems = tuple(dict.fromkeys(problem for rendering in renderings for problem in rendering.problems))
     for problem in problems:
-        sys.stderr.write(f"sriov-bootstrap: {problem}\n")
+        sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
     if wanted.diff:
         return _diff(files, problems)
     if not wanted.write:
@@ -116,7 +118,7 @@ def _fill(machine: HostMachine, draft: Draft) -> str:
 
 def _print(files: Sequence[Filled], renderings: Iterable[Rendering]) -> None:
     for note in (note for rendering in renderings for note in rendering.notes):
-        print(f"# {note}")
+        print(f"# {printable(note)}")
     for one in files:
         if len(files) > 1 and one.path:
             print(f"# ==> {one.path} <==")
@@ -126,10 +128,15 @@ def _print(files: Sequence[Filled], renderings: Iterable[Rendering]) -> None:
 def _diff(files: Iterable[Filled], problems: Iterable[str]) -> int:
     changed = [one for one in files if one.differs]
     for one in changed:
-        before, after = (one.installed or "").splitlines(keepends=True), one.text.splitlines(keepends=True)
+        before, after = _lines(one.installed or ""), _lines(one.text)
         old, new = one.path if one.installed is not None else "/dev/null", one.path if one.text else "/dev/null"
-        print("".join(difflib.unified_diff(before, after, old, new)), end="")
+        for line in difflib.unified_diff(before, after, old, new, lineterm=""):
+            print(f"{line[:1]}{printable(line[1:])}")  # what is installed may be of a service's making
     return ExitCode.DEGRADED if changed or any(problems) else ExitCode.OK
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _refuse(renderings: Iterable[Rendering], problems: Iterable[str]) -> int:
@@ -158,7 +165,7 @@ def _write(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering]
         elif changed & {*(draft.path for draft in rendering.drafts), *rendering.obsolete}:
             print(*(f"then: {text}" for text in rendering.after), sep="\n")
         for note in rendering.notes:
-            print(note)
+            print(printable(note))
     return ExitCode.OK
 
 
@@ -167,7 +174,7 @@ def _run(commands: Iterable[tuple[str, ...]]) -> None:
         print(f"running {' '.join(command)}", flush=True)
         completed = child.run(list(command), timeout_seconds=COMMAND_SECONDS)
         if completed.returncode:
-            text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"
+            text = one_line(completed.stderr) or f"exit code {completed.returncode}"
             raise SriovBootstrapError(f"{' '.join(command)}: {text}", hint="run it by hand")
 
 

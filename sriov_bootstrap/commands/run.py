@@ -4,17 +4,18 @@ import os
 import signal
 
 from sriov_bootstrap.commands import jobs
-from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.core.state import Handover
 
 
 def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: str = "") -> int:
     """Until it is told to stop."""
+    require_root("run", root)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: the first pass reads the config anyway
     machine = HostMachine(root=root, config_paths=config_paths)
     state = machine.load_state()[0]
     loaded = jobs.load(machine, None)
-    first = jobs.start_pass(machine, loaded, Handover())
+    first = jobs.start_pass(machine, loaded, Handover(is_asked=True))
 
     import asyncio
     import gc

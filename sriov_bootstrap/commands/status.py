@@ -14,6 +14,7 @@ from sriov_bootstrap.core.doctor.finding import load_inspected
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import LATE_SECONDS, State
 from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.printable import printable, to_json
 from sriov_bootstrap.reconcile import Mode, run_pass
 
 WAIT_POLL_SECONDS = 0.5
@@ -118,7 +119,7 @@ def _print_json(report: PassReport, saved: State, notes: tuple[str, ...]) -> Non
         "leftovers": report.leftovers,
         "notes": notes,
     }
-    print(msgspec.json.encode(answer).decode())
+    print(to_json(answer).decode())
 
 
 def _print_table(report: PassReport, notes: tuple[str, ...]) -> None:
@@ -136,7 +137,7 @@ def _print_table(report: PassReport, notes: tuple[str, ...]) -> None:
     if notes:
         print()
     for note in notes:
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
 
 
 def _print_reason(pf: PfReport) -> None:
@@ -147,7 +148,7 @@ def _print_reason(pf: PfReport) -> None:
         print(f"  hint: {pf.hint}")
     for vf in pf.vfs:
         if vf.user and vf.user not in pf.message:
-            print(f"  VF {vf.index} {vf.pci_address}: {vf.user}")
+            print(f"  VF {vf.index} {vf.pci_address}: {printable(vf.user)}")
 
 
 def _row(pf: PfReport) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def survey_masters(machine: HostMachine, root: str) -> MastersSurvey:
 
 
 def _source(kind: Format, text: Text) -> Source:
-    return Source(kind, text.path, text.text)
+    return Source(kind, text.path, text.text, owner=text.owner)
 
 
 def _scripts(sources: Texts) -> Iterator[Source]:
@@ -86,12 +86,15 @@ def wanted_units(sources: Texts) -> frozenset[str]:
 
 
 def _called(sources: Texts, survey: MastersSurvey) -> Iterator[Source]:
-    """The scripts that these run: not the other files that a command names, which may be keys."""
-    for path, caller in called_scripts(survey).items():
+    """The scripts that these run: not the other files that a command names, which may be keys.
+
+    Of what a user's cron table names only what that user could read as well.
+    """
+    for path, call in called_scripts(survey, sources.problems.append).items():
         is_script = path.endswith(".sh") or sources.is_executable(path)
-        text = sources.file(path) if is_script else None
+        text = sources.file(path, reader=call.source.owner) if is_script else None
         if text and text.text.startswith("#!"):
-            yield Source(Format.SCRIPT, path, text.text, caller=caller)
+            yield Source(Format.SCRIPT, path, text.text, caller=call.place, owner=call.source.owner or text.owner)
 
 
 def _of_udev(sources: Texts) -> Iterator[Source]:

@@ -1,6 +1,5 @@
 """Reads what `doctor` wants to know of nova and neutron: the edges as the eyes of core/doctor/openstack_checks.py."""
 
-import os
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -14,6 +13,10 @@ from sriov_bootstrap.core.doctor.openstack_units import Kind
 from sriov_bootstrap.core.doctor.unit_state import process_of
 from sriov_bootstrap.core.openstack.host import KOLLA_FOLDER, Host
 from sriov_bootstrap.edges.texts import Texts
+
+# Many services' users may write to their own folders, and oslo.config itself has no limits.
+MAX_FILES = 256  # of a folder
+MAX_FILE_BYTES = 1 << 20
 
 
 class Started(Struct, frozen=True):
@@ -46,8 +49,8 @@ class _Look:
 
     def __init__(self, machine: HostMachine, root: str) -> None:
         self._machine = machine
-        self._root = root
         self._texts = Texts(root)
+        self._folders = Texts(root, max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES)
         self._notes: list[str] = []
 
     def note(self, text: str) -> None:
@@ -56,7 +59,7 @@ class _Look:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self._texts.problems, *self._notes)))
+        return tuple(dict.fromkeys((*self._texts.problems, *self._folders.problems, *self._notes)))
 
     def started(self, kind: Kind) -> Started | None:
         """How it is started, None if it is not on this host."""
@@ -129,26 +132,28 @@ class _Look:
             if not place:  # one that is not copied is the image's own
                 missing += places if step.is_named and places[0] else []
                 continue
-            for path in self._folder(place) if step.is_folder else [place]:
-                text = self._read(path)
+            paths, rest = self._folder(place) if step.is_folder else ([place], [])
+            for path in paths:
+                text = self._read(self._folders if step.is_folder else self._texts, path)
                 files += [parse_ini(path, text)] if text is not None else []
                 unread += [path] if text is None else []
+            unread += rest
         named = tuple(step.places[0] for step in steps if step.is_named)
         return replace(service, files=tuple(files), config_files=named, missing=tuple(missing), unread=tuple(unread))
 
-    def _read(self, path: str) -> str | None:
+    @staticmethod
+    def _read(texts: Texts, path: str) -> str | None:
         """None where it cannot be read, which is noted."""
-        before = len(self._texts.problems)
-        text = self._texts.read(path)
-        return text if len(self._texts.problems) == before else None
+        before = len(texts.problems)
+        text = texts.read(path)
+        return text if len(texts.problems) == before else None
 
-    def _folder(self, place: str) -> list[str]:
-        try:
-            names = sorted(os.listdir(f"{self._root}{place}"))
-        except OSError as error:
-            self.note(f"{place}: cannot be read: {error.strerror}: run it as root")
-            return []
-        return [f"{place}/{name}" for name in names if name.endswith(".conf") and not name.startswith(".")]
+    def _folder(self, place: str) -> tuple[list[str], list[str]]:
+        """The files of a folder that are to be read, and what of it is not: the folder itself, if not all of it."""
+        before = len(self._folders.problems)
+        names = [name for name in self._folders.names(place) if name.endswith(".conf") and not name.startswith(".")]
+        paths = self._folders.first(place, [f"{place}/{name}" for name in names])
+        return paths, [place] if len(self._folders.problems) > before else []
 
     def _on_host(self, place: str, started: Started) -> str:
         return kolla.on_host(place, started.container, started.folder) if started.folder else place
@@ -163,7 +168,7 @@ class _Look:
         there = self._machine.files.existing(openstack_units.KNOWN_FILES)
         paths = [path for path in openstack_units.KNOWN_FILES if path in there and path not in read]
         found = {path: self._texts.read(path) for path in paths}
-        found |= self._texts.read_matching(*openstack_units.KNOWN_FOLDERS)
+        found |= self._folders.read_matching(*openstack_units.KNOWN_FOLDERS)
         return tuple(parse_ini(path, text) for path, text in found.items() if path not in read and text)
 
 

@@ -5,6 +5,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from sriov_bootstrap.printable import printable
+
 FIRST_SAY_SECONDS = 2.0
 
 
@@ -23,6 +25,7 @@ def progress_printer() -> Callable[[str], None]:
 
     def say(text: str) -> None:
         nonlocal next_at
+        text = printable(text)
         if is_terminal:
             sys.stderr.write(f"\r\x1b[K{text}" if text else "\r\x1b[K")
             sys.stderr.flush()

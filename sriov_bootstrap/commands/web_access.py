@@ -7,6 +7,7 @@ from typing import cast
 from sriov_bootstrap.checking import RIGHT, WRONG, Answer, Checks
 from sriov_bootstrap.core import web_config
 from sriov_bootstrap.core.events import Event, Level
+from sriov_bootstrap.core.refusals import Peer, Refusal
 from sriov_bootstrap.core.web_config import WebConfig
 from sriov_bootstrap.edges import child, files, tls, yaml_text
 from sriov_bootstrap.edges.http.connection import Channel, Plain
@@ -14,27 +15,33 @@ from sriov_bootstrap.errors import ConfigError
 
 NICE = 10  # a password must not take a CPU from a VM
 
+Refused = Callable[[Refusal, Peer, str], None]
+
 
 class Rules:
     """See edges/http/connection.py:Rules. What the files said at one moment."""
 
-    def __init__(self, config: WebConfig, server: tls.Server | None, checks: Checks) -> None:
+    def __init__(self, config: WebConfig, server: tls.Server | None, checks: Checks, refused: Refused) -> None:
         """`server` is None for plain HTTP."""
         self.headers = config.headers
         self._users = config.users
         self._server = server
         self._checks = checks
+        self._refused = refused
 
     def open_channel(self) -> Channel:
         """TLS, or nothing."""
         return self._server.open() if self._server else Plain()
 
-    def admits(self, authorization: bytes, later: Answer) -> bool | None:
+    def admits(self, authorization: bytes, peer: Peer, later: Answer) -> bool | None:
         """Everybody where there are no users."""
         if not self._users:
             return True
         credentials = web_config.parse_basic(authorization)
-        return self._checks.ask(*credentials, self._users, later) if credentials else False
+        if not credentials:
+            self._refused(Refusal.ANONYMOUS, peer, "")
+            return False
+        return self._checks.ask(*credentials, self._users, later, peer=peer)
 
     def withdraw(self, later: Answer) -> None:
         """Nobody waits for that verdict any more."""
@@ -44,11 +51,12 @@ class Rules:
 class WebAccess:
     """The rules, read again when a file has changed: asked at each connection and request, never in between."""
 
-    def __init__(self, path: str, emit: Callable[[Iterable[Event]], None]) -> None:
+    def __init__(self, path: str, emit: Callable[[Iterable[Event]], None], refused: Refused = lambda *_: None) -> None:
         """Reads nothing yet."""
         self._path = path
         self._emit = emit
-        self._checks = Checks(start_check, end=child.end, reap=_reap, broke=self._on_broken_check)
+        self._refused = refused
+        self._checks = Checks(start_check, end=child.end, reap=_reap, broke=self._on_broken_check, refused=refused)
         self._rules: Rules | None = None
         self._stamps: dict[str, files.Stamp | None] = {}
         self._error: ConfigError | None = None  # about what is there now
@@ -81,7 +89,7 @@ class WebAccess:
         config = web_config.decode(yaml_text.parse(self._load(self._path), self._path), self._path)
         named = config.tls.files if config.tls else ()
         contents = {path: self._load(path) for path in named}
-        return Rules(config, tls.Server(config.tls, contents) if config.tls else None, self._checks)
+        return Rules(config, tls.Server(config.tls, contents) if config.tls else None, self._checks, self._refused)
 
     def _load(self, path: str) -> bytes:
         file, self._stamps[path] = files.read_trusted(path)

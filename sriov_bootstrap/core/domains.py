@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from sriov_bootstrap.core.users import Owner
+from sriov_bootstrap.printable import text_of
 
 
 def parse_domain(text: bytes) -> dict[str, Owner] | None:
@@ -33,7 +34,7 @@ def _devices(domain: ET.Element) -> Iterator[str]:
         if name := _address(device.find("source/address")):
             yield name
         if device.get("type") in {"direct", "vdpa"}:
-            yield from filter(None, (source.get("dev") for source in device.iterfind("source")))
+            yield from (text_of(dev.encode()) for source in device.iterfind("source") if (dev := source.get("dev")))
 
 
 def _address(element: ET.Element | None) -> str:

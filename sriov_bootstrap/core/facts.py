@@ -16,6 +16,7 @@ INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of olde
 IFF_UP = 0x1  # include/uapi/linux/if.h
 ROUTING_IDS = 1 << 16
 C_INT_LIMIT = 1 << 31
+NAMED = 4  # more VFs in use than this are counted, not named: a message is one line
 IFF_PROMISC = 0x100  # set by the kernel as long as somebody asks for it (net/core/dev.c, __dev_set_promiscuity)
 VFIO_PREFIX = "vfio"  # vfio-pci and its vendor variants: mlx5_vfio_pci is bound like them but named otherwise
 VFIO_DRIVERS = frozenset({"mlx5_vfio_pci", "nvgrace_gpu_vfio_pci", "hisi_acc_vfio_pci", "pds_vfio_pci", "qat_vfio_pci"})
@@ -81,6 +82,7 @@ class Link(Struct, frozen=True):
     name: str
     altnames: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()  # without link-local ones: the kernel gives those to every netdev that is up
+    ifindex: int = 0
     has_xdp: bool = False  # a program takes its packets before the kernel does: AF_XDP, a load balancer
 
 
@@ -89,6 +91,27 @@ class Links(Struct, frozen=True):
 
     by_name: dict[str, Link] = {}
     problem: str = ""
+
+    def of(self, dev: RawNetdev) -> Link | None:
+        """Its link, also when it was renamed between the two looks; None when `ip` does not know it."""
+        found = self.by_name.get(dev.name)
+        if found or not dev.ifindex:
+            return found
+        return next((link for link in self.by_name.values() if str(link.ifindex) == dev.ifindex), None)
+
+
+class Routes(Struct, frozen=True):
+    """The netdevs that default routes leave through; `problem` says why that is not known, or not of all."""
+
+    netdevs: frozenset[str] = frozenset()
+    problem: str = ""
+
+    def among(self, known: frozenset[str]) -> "Routes":
+        """The same, if each is one of the netdevs that are there: a name that meets none could be any of them."""
+        strange = sorted(self.netdevs - known)
+        if self.problem or not strange:
+            return self
+        return Routes(self.netdevs, f"one leaves through {strange[0]}, which is no netdev in /sys")
 
 
 class Netdev(Struct, frozen=True):
@@ -225,7 +248,7 @@ def _netdevs(raw: RawPf, links: Links) -> tuple[Netdev, ...]:
 
 
 def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
-    link = links.by_name.get(raw.name)
+    link = links.of(raw)
     return Netdev(
         name=raw.name,
         altnames=link.altnames if link else (),
@@ -302,27 +325,32 @@ def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
 
 def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
     """Who keeps VFs from being destroyed, though their driver's link is gone already; "" if nobody is known to."""
-    used = [(raw.pci_address, user) for raw in raws if (user := _vfio_user(raw, holders))]
-    return "; ".join(f"VF {address} is {user}" for address, user in used if "held by" in user)
+    users = ((raw.pci_address, _vfio_user(raw, holders)) for raw in raws)
+    said = [f"VF {address} is {user}" for address, user in users if "held by" in user]
+    more = f"; and {len(said) - NAMED} more" if len(said) > NAMED else ""
+    return "; ".join(said[:NAMED]) + more
 
 
 def _netdev_user(dev: RawNetdev, links: Links) -> str:
     """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it is somebody's set-up.
+
+    What is up and `ip` does not know, or cannot say, is one, too: nobody can tell what it carries.
 
     One that was moved to another network namespace has no link here (net/core/dev.c, netdev_adjacent_is_neigh_list),
     but most make the netdev promiscuous.
     """
     if dev.uppers:
         return f"netdev {dev.name} is below {', '.join(dev.uppers)}"
-    link = links.by_name.get(dev.name, Link(dev.name))
-    if link.has_xdp:
+    link = links.of(dev)
+    if link and link.has_xdp:
         return f"netdev {dev.name} has an XDP program"
     if not _has_flag(dev, IFF_UP):
         return ""
     if _has_flag(dev, IFF_PROMISC):
         return f"netdev {dev.name} is up and promiscuous: somebody takes all its packets"
-    if links.problem:
-        return f"netdev {dev.name} is up and its addresses are unknown: {links.problem}"
+    if not link:
+        why = links.problem or "ip does not list it"
+        return f"netdev {dev.name} is up and its addresses are unknown: {why}"
     return f"netdev {dev.name} is up with {', '.join(link.addresses)}" if link.addresses else ""
 
 

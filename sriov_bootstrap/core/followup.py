@@ -18,14 +18,14 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
-from sriov_bootstrap.core.state import FailedRestart, PendingRestart
+from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 
 RUNNING = frozenset({"active", "activating", "reloading", "refreshing"})
 IN_BETWEEN = frozenset({"activating", "deactivating"})
 RESTART_RETRY_SECONDS = (30.0, 60.0, 120.0)
 IN_BETWEEN_SECONDS = 300.0  # after a failure: one that restarts itself for ever is not looked at for ever
 # Closing a file sends no event, and neither does a kernel that recovers.
-RETRIED = frozenset({Reason.IN_USE, Reason.STUCK, Reason.BLOCKED, Reason.VFS_INCOMPLETE})
+RETRIED = frozenset({Reason.IN_USE, Reason.STUCK, Reason.BLOCKED, Reason.VFS_INCOMPLETE, Reason.CONTESTED})
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 IN_USE_SECONDS = (
     60.0  # the walk through /proc costs little, and somebody may be waiting for the VM that he has just ended
@@ -179,11 +179,18 @@ def retry_delay_seconds(failures: int) -> float | None:
     return RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]
 
 
-def next_look_seconds(report: PassReport, failures: int) -> float | None:
-    """The same for the pass after this one: a VF that is in use is looked at again sooner, for ever."""
+def next_look_seconds(state: State, failures: int, *, now: float) -> float | None:
+    """The same for the pass after the last one: a VF that is in use is looked at again sooner, for ever.
+
+    And a number that somebody else has written over when its pause ends, however many passes his writes have woken.
+    """
     delay = retry_delay_seconds(failures)
-    waits = any(pf.reason is Reason.IN_USE for pf in report.pfs)
-    return min(delay, IN_USE_SECONDS) if waits and delay is not None else delay
+    if delay is None:
+        return None
+    contested = [pf.pci_address for pf in state.report.pfs if pf.reason is Reason.CONTESTED]
+    dues = [max(0.0, state.contests[one].due_at - now) for one in contested if one in state.contests]
+    waits = any(pf.reason is Reason.IN_USE for pf in state.report.pfs)
+    return min([delay, *dues, IN_USE_SECONDS] if waits else [delay, *dues])
 
 
 def is_worth_retrying(report: PassReport) -> bool:

@@ -9,6 +9,7 @@ The rules, in prose:
   pci_vfs_assigned() does not see vfio users, and the write would hang, unkillable, until the holder lets go.
 - The PF is brought up, and autoprobe set, before VFs are made: both only matter to VFs that come after.
 - A device that was asked for 64 and made 32 keeps its 32: asking again would destroy them each time (`Short`).
+- A number that somebody else writes over ours says nothing of the device: it is written again, later (contest.py).
 - While an earlier write has not come back, nothing is written: it would queue up behind it in the kernel.
 - max_vfs is a parameter of the module, so it is decided for all PFs of a driver at once (plan_max_vfs.py).
 """
@@ -18,9 +19,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
 
 
 class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
@@ -95,6 +97,7 @@ class Reason(StrEnum):
     IN_USE = "in_use"
     WRITE_FAILED = "write_failed"
     FEWER_VFS = "fewer_vfs"
+    CONTESTED = "contested"
     VFS_INCOMPLETE = "vfs_incomplete"
     STUCK = "stuck"
     BLOCKED = "blocked"
@@ -152,10 +155,15 @@ class Jam(Struct, frozen=True):
 
 
 class Short(Struct, frozen=True):
-    """A write that the kernel accepted and that made other VFs than asked: for `target` it made `incarnations`."""
+    """A write that the kernel accepted and that made other VFs than asked: for `target` it made `incarnations`.
+
+    `is_proven`: they are what the write left, and not what somebody else has written since. A version that did not
+    look has left entries without it, which are asked once more.
+    """
 
     target: int
     incarnations: frozenset[int]
+    is_proven: bool = False
 
 
 class ModuleFacts(Struct, frozen=True):
@@ -166,14 +174,16 @@ class ModuleFacts(Struct, frozen=True):
 
 
 class Surroundings(Struct, frozen=True):
-    """What a plan depends on beyond its own PF."""
+    """What a plan depends on beyond its own PF. `now` on CLOCK_MONOTONIC."""
 
     pfs: tuple[PfFacts, ...] = ()
     jam: Jam | None = None
     modules: dict[str, ModuleFacts] = {}
-    default_route_netdevs: frozenset[str] = frozenset()
+    routes: Routes = Routes()
     autoprobe_off_by_us: frozenset[str] = frozenset()
     short: dict[str, Short] = {}
+    contests: dict[str, Contest] = {}
+    now: float = 0.0
     force: bool = False
 
 
@@ -189,7 +199,9 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     prepared = preparations(desired, pf, target, around)
     if pf.num_vfs == target:
         writes, verdict = prepared, None
-    elif verdict := _in_use(desired, pf, target, around) or _short(pf, target, around):
+    elif verdict := (
+        _in_use(desired, pf, target, around) or _short(pf, target, around) or left_alone(pf, target, around)
+    ):
         writes = prepared
     else:
         writes = (*prepared, *_count_steps(desired, pf, target, around))
@@ -241,8 +253,9 @@ def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
 def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
         return None
-    users = "; ".join(vf.use for vf in pf.vfs_in_use)
-    message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}"
+    users = "; ".join(vf.use for vf in pf.vfs_in_use[:NAMED])
+    more = f"; and {len(pf.vfs_in_use) - NAMED} more" if len(pf.vfs_in_use) > NAMED else ""
+    message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}{more}"
     return Verdict(Reason.IN_USE, message, "it is done by itself when they are released")
 
 
@@ -254,7 +267,7 @@ def stay(number: int, wanted: int) -> str:
 def _short(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     """The device has made these VFs for this very number: to destroy them and ask again would go on for ever."""
     made = around.short.get(pf.pci_address)
-    same = made and made.target == target and made.incarnations == {vf.incarnation for vf in pf.vfs}
+    same = made == Short(target, pf.incarnations, is_proven=True)
     return fewer(pf, target) if same and pf.num_vfs and not around.force else None
 
 
@@ -265,6 +278,18 @@ def fewer(pf: PfFacts, target: int) -> Verdict:
     )
     hint = "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k"
     return Verdict(Reason.FEWER_VFS, message, hint)
+
+
+def left_alone(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
+    """Somebody else writes this number, too, and the pause before our next try is not over."""
+    contest = around.contests.get(pf.pci_address)
+    if contest is None or contest.target != target or around.now >= contest.due_at:
+        return None
+    often = f", {contest.times} times so far" if contest.times > 1 else ""
+    message = f"{pf.pci_address}: somebody else sets {counted(contest.found, 'VF')} where {target} are asked for{often}"
+    pause = f"it is written again {pause_seconds(contest.times):g} s later, and ever less often"
+    hint = f"{pause}; sriov-bootstrap doctor names who else sets VFs, as far as files tell: let only one of you do it"
+    return Verdict(Reason.CONTESTED, message, hint)
 
 
 def _count_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:

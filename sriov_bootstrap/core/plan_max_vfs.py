@@ -26,10 +26,12 @@ from sriov_bootstrap.core.plan import (
     WriteFile,
     blocked,
     fewer,
+    left_alone,
     plan_pf,
     preparations,
     unfit,
 )
+from sriov_bootstrap.printable import shell_quoted
 
 
 class Wish(Struct, frozen=True):
@@ -59,11 +61,11 @@ def _of_max_vfs(wish: DesiredPf) -> Wish | None:
     return Wish(wish, wish.pf, wish.target)
 
 
-def due_reload(plans: Iterable[Plan], driver: str) -> ReloadDriver | Verdict:
-    """The reload of this driver, if it is the very next step; else why it is not."""
+def due_step(plans: Iterable[Plan], driver: str) -> WriteFile | ReloadDriver | Verdict:
+    """The file or the reload of this driver, if that is the very next step; else why it is not."""
     plans = tuple(plan for plan in plans if plan.desired.pf and plan.desired.pf.driver == driver)
     for plan in plans:
-        if plan.actions and isinstance(plan.actions[0], ReloadDriver):
+        if plan.actions and isinstance(plan.actions[0], WriteFile | ReloadDriver):
             return plan.actions[0]
     hint = "sriov-bootstrap --once --dry-run shows what is to be done"
     nothing = Verdict(Reason.RELOAD_REQUIRED, f"the config asks for no reload of {driver} now", hint)
@@ -131,12 +133,14 @@ def _impossible(wish: Wish, family: Sequence[Wish], around: Surroundings, module
 def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
     """Why the module may not be reloaded now, None if it may."""
     pf, driver = wish.pf, wish.pf.driver
-    hint = f"reboot, or when nothing needs the NIC: modprobe -r {driver} && modprobe {driver}"
+    hint = (
+        f"reboot, or when nothing needs the NIC: modprobe -r {shell_quoted(driver)} && modprobe {shell_quoted(driver)}"
+    )
     if not all(other.desired.rule.reload_driver for other in family):
         message = f"{pf.pci_address}: {counted(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
         return Verdict(Reason.RELOAD_REQUIRED, message, f"{hint}; reload_driver = true in the rule does it")
-    if not around.force and any(_was_tried(other, around) for other in family):
-        return fewer(pf, wish.target)
+    if verdict := _tried(wish, family, around):
+        return verdict
     covered = {other.pf.pci_address for other in family}
     for other in (one for one in around.pfs if one.driver == driver):
         if other.pci_address not in covered:
@@ -145,13 +149,30 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
         if users := other.vfs_in_use:
             message = f"{other.pci_address}: {users[0].use}"
             return Verdict(Reason.IN_USE, f"{message}; {driver} is not reloaded", "it is done when it is released")
-        if carried := [dev.name for dev in other.netdevs if around.default_route_netdevs & {dev.name, *dev.uppers}]:
+    return _routed(pf, around, hint) or (blocked(pf, around.jam) if around.jam else None)
+
+
+def _routed(pf: PfFacts, around: Surroundings, hint: str) -> Verdict | None:
+    """A default route through a PF of the driver, or one of which nobody knows where it leaves."""
+    driver, routes = pf.driver, around.routes
+    for other in (one for one in around.pfs if one.driver == driver):
+        if carried := [dev.name for dev in other.netdevs if routes.netdevs & {dev.name, *dev.uppers}]:
             message = f"{other.pci_address}: {carried[0]} carries the default route, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
-    return blocked(pf, around.jam) if around.jam else None
+    if routes.problem:
+        message = f"{pf.pci_address}: it cannot be told whether it carries a default route, so {driver} is not reloaded"
+        return Verdict(Reason.RELOAD_REQUIRED, f"{message}: {routes.problem}", hint)
+    return None
+
+
+def _tried(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
+    """What the last reload came to, where another one would come to the same."""
+    if not around.force and any(_was_tried(other, around) for other in family):
+        return fewer(wish.pf, wish.target)
+    return next(filter(None, (left_alone(other.pf, other.target, around) for other in family)), None)
 
 
 def _was_tried(wish: Wish, around: Surroundings) -> bool:
     """A reload gave this PF these VFs, or none, for this very number: the next one would give no others."""
     made = around.short.get(wish.pf.pci_address)
-    return made is not None and made == Short(wish.target, frozenset(vf.incarnation for vf in wish.pf.vfs))
+    return made == Short(wish.target, wish.pf.incarnations, is_proven=True)

@@ -13,6 +13,7 @@ from sriov_bootstrap.core.ours import Ours, is_ours
 from sriov_bootstrap.errors import NotOursError
 
 IN_USE_HINT = "end who uses it and run it again, or add --force"
+CONTESTED_HINT = "end who sets VFs of it and run it again; sriov-bootstrap doctor names him, as far as files tell"
 PCI_ADDRESS = re.compile(r"(?:([0-9a-f]{4,}):)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
 
 

@@ -7,6 +7,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.printable import printable
 
 
 def render(template: str, context: Mapping[str, object]) -> str:
@@ -19,6 +20,7 @@ def render(template: str, context: Mapping[str, object]) -> str:
         autoescape=False,
     )
     environment.globals["counted"] = counted
+    environment.filters["printable"] = printable
     return environment.from_string(template).render(context)
 
 

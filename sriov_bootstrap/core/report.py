@@ -9,6 +9,7 @@ from sriov_bootstrap.core import causes
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, SetNumVfs, Verdict, fewer
+from sriov_bootstrap.printable import printable
 
 # Only a new config, a release or an operator changes these: a boot does not wait for them.
 FINAL = frozenset(
@@ -34,10 +35,19 @@ class Outcome(StrEnum):
     STUCK = "stuck"
 
 
+class Written(Struct, frozen=True):
+    """How a write of sriov_numvfs ended, and how many VFs were there right after it; -1 where nobody looked."""
+
+    outcome: Outcome
+    made: int = -1
+
+
 class Result(Struct, frozen=True):
     """One action and its end; `errno` is the kernel's number or 0; `is_transient`: worth another try at once.
 
     `is_settled` False: the write was accepted and its VFs were not ready by the deadline.
+    `made`: how many VFs a write of sriov_numvfs left, as seen right after it; -1 where nobody looked.
+    `contested`: PFs whose VFs somebody else has changed since; they are not waited for.
     """
 
     action: Action
@@ -48,6 +58,8 @@ class Result(Struct, frozen=True):
     hint: str = ""
     is_transient: bool = False
     is_settled: bool = True
+    made: int = -1
+    contested: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -151,7 +163,8 @@ class PfReport(Struct, frozen=True):
 class PassReport(Struct, frozen=True):
     """One pass. `started_at` is Unix time; `config_problems` are why the last good config was used instead.
 
-    `config_checksums`: of each of `config_files`, as it was read.
+    `config_checksums`: of each of `config_files`, as it was read. `losses`: PCI address -> VFs that went without us;
+    `contested`: PCI address -> how often somebody else has written over the number of that PF.
     """
 
     started_at: float = 0.0
@@ -165,6 +178,7 @@ class PassReport(Struct, frozen=True):
     losses: dict[str, int] = {}
     notes: tuple[str, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
+    contested: dict[str, int] = {}
 
     @property
     def is_degraded(self) -> bool:
@@ -203,8 +217,8 @@ def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is
         will_change_vfs=plan.changes_vfs and not results,
         desired=plan.desired.target or 0,
         reason=verdict.reason if verdict else None,
-        message=verdict.message if verdict else _intention(plan, results),
-        hint=verdict.hint if verdict else "",
+        message=printable(verdict.message if verdict else _intention(plan, results)),
+        hint=printable(verdict.hint if verdict else ""),
     )
     return base if pf is None else _with_facts(base, pf)
 

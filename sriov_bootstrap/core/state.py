@@ -9,10 +9,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sriov_bootstrap.core import contest
+from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import still_ours
 from sriov_bootstrap.core.plan import Jam, ReloadDriver, SetAutoprobe, SetNumVfs, Short
-from sriov_bootstrap.core.report import Outcome, PassReport, Result
+from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
+from sriov_bootstrap.printable import to_json
 
 FORMAT = 1
 LATE_SECONDS = 1300.0  # two safety nets: a daemon that runs has made a pass since `passed_at`
@@ -49,13 +52,18 @@ class Counters(Struct, frozen=True):
     restarts: dict[str, int] = {}
     restart_failures: dict[str, int] = {}
     udev_resyncs: int = 0
+    contested: dict[str, int] = {}
 
 
 class Handover(Struct, frozen=True):
-    """What happened in the daemon between two passes; counted with the next, as only passes write state.json."""
+    """What happened in the daemon between two passes; counted with the next, as only passes write state.json.
+
+    `is_asked`: somebody wants this pass, by --once, a reload or a start, and not only an event or a timer.
+    """
 
     udev_resyncs: int = 0
     failures: int = 0
+    is_asked: bool = False
 
 
 class State(Struct, frozen=True):
@@ -65,7 +73,8 @@ class State(Struct, frozen=True):
     CLOCK_MONOTONIC, which no change of the clock moves.
     `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs of our making
     that still wait for their driver; `short`: PFs that made fewer VFs than they were asked for; `ours`: the VFs that we
-    made, or that were there in the number that a rule asked for, until they go.
+    made, or that were there in the number that a rule asked for, until they go; `contests`: PFs whose number somebody
+    else has written over.
     """
 
     format: int = FORMAT
@@ -80,6 +89,7 @@ class State(Struct, frozen=True):
     short: dict[str, Short] = {}
     autoprobe_off: tuple[str, ...] = ()
     ours: dict[str, frozenset[int]] = {}
+    contests: dict[str, Contest] = {}
     counters: Counters = Counters()
 
 
@@ -120,7 +130,7 @@ def _understood(data: bytes) -> State:
 
 def dump(saved: State) -> bytes:
     """The text of state.json."""
-    return msgspec.json.encode(saved) + b"\n"
+    return to_json(saved) + b"\n"
 
 
 def begin_write(saved: State, pci_addresses: tuple[str, ...]) -> State:
@@ -214,9 +224,11 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
         for pf in (here[one] for one in addresses if one in here):
             short.pop(pf.pci_address, None)
             incomplete.discard(pf.pci_address)
+            if pf.num_vfs != target and pf.pci_address in result.contested:
+                continue  # these are not what the write left
             ours[pf.pci_address] = pf.incarnations
             if pf.num_vfs not in good:
-                short[pf.pci_address] = Short(target, pf.incarnations)
+                short[pf.pci_address] = Short(target, pf.incarnations, is_proven=True)
             elif not result.is_settled:
                 incomplete.add(pf.pci_address)
     return replace(
@@ -226,6 +238,46 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
         autoprobe_off=tuple(sorted(autoprobe_off)),
         ours=ours,
     )
+
+
+def notice_contests(
+    saved: State, pfs: tuple[PfFacts, ...], *, now: float, is_asked: bool
+) -> tuple[State, dict[str, int]]:
+    """What has become of each contest until a pass begins, and how often it has happened to each PF since the last.
+
+    A number that a pass has left as desired, and that is another one now, was written over. Who asks for a try has seen
+    to the other one, as far as we know: what was is forgotten.
+    """
+    placed = {pf.pci_address: pf.desired for pf in saved.report.pfs if pf.state is PfState.OK}
+    contests, new = contest.noticed({} if is_asked else saved.contests, placed, pfs, now=now)
+    return replace(saved, contests=contests), dict.fromkeys(new, 1)
+
+
+def note_contests(
+    saved: State,
+    results: tuple[Result, ...],
+    targets: dict[str, int],
+    pfs: tuple[PfFacts, ...],
+    *,
+    now: float,
+    is_last: bool,
+) -> tuple[State, dict[str, int]]:
+    """The same for a round of actions. `targets`: what the rules ask for.
+
+    What is stale is planned anew at once, and stays undone only if `is_last`, or if he has written over this target
+    before: whoever got in between us twice would do so a third time.
+    """
+    here, contests, new = {pf.pci_address: pf for pf in pfs}, dict(saved.contests), set()
+    for result in results:
+        is_stale = result.outcome is Outcome.STALE and isinstance(result.action, SetNumVfs)
+        for address in (result.action.pci_address,) if is_stale else result.contested:
+            target, found = targets.get(address, -1), here[address].num_vfs if address in here else -1
+            if found in {-1, target} or (is_stale and not found and not is_last):  # the last one: a loss
+                continue
+            one = contest.once_more(contests.get(address), target, found, now=now)
+            contests[address] = replace(one, due_at=now) if is_stale and not is_last and one.times == 1 else one
+            new.add(address)
+    return replace(saved, contests=contests), dict.fromkeys(new, 1)
 
 
 def _waits_for_drivers(pf: PfFacts) -> bool:
@@ -308,4 +360,5 @@ def _counted(counters: Counters, report: PassReport, handover: Handover) -> Coun
             for count, bound in zip(counters.duration_buckets, DURATION_BUCKETS, strict=True)
         ),
         vf_losses=sum_of(counters.vf_losses, report.losses),
+        contested=sum_of(counters.contested, report.contested),
     )

@@ -86,13 +86,14 @@ def match_problems(match: Match) -> list[str]:
     problems = []
     for key, shape, example in shapes:
         value = getattr(match, key)
-        if value and not re.search(GLOB, value) and not re.fullmatch(shape, value):
+        is_glob = re.search(GLOB, value) and value.isprintable()
+        if value and not is_glob and not re.fullmatch(shape, value):
             problems.append(f'match: {key} "{value}" can match nothing: write it like {example}, or as a glob')
     names = {key: getattr(match, key) for key in ("netdev", "altname", "driver")}
     return problems + [
         f'match: {key} "{value}" can match nothing: a name has no / and no space'
         for key, value in names.items()
-        if "/" in value or " " in value
+        if "/" in value or " " in value or not value.isprintable()
     ]
 
 
@@ -124,8 +125,9 @@ def table_problems(table: Services | Metrics | Boot | OpenStack) -> list[str]:
         if key == "textfile" and value and not _is_textfile(value):
             must_be = "must be an absolute path without .. that ends in .prom, as node_exporter reads it"
             problems.append(f"{key}: {value!r} {must_be}")
-        if key == "web_config" and value and not value.startswith("/"):
-            problems.append(f'{key}: "{value}" must be an absolute path: the service has no folder of its own')
+        if key == "web_config" and value and not (value.startswith("/") and value.isprintable()):
+            must_be = "must be an absolute path of printable characters: the service has no folder of its own"
+            problems.append(f'{key}: "{value}" {must_be}')
         if key == "listen" and value and parse_listen(value) is None:
             problems.append(f'{key}: "{value}" must be ADDRESS:PORT, with localhost, an IP address, or nothing for all')
     return problems

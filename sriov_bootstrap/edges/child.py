@@ -15,13 +15,20 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError
+from sriov_bootstrap.printable import one_line
 
 Send = Callable[[bytes], None]
 Work = Callable[[Send], None]
 Waiting = Callable[[float], None]
+BUG = "this is a bug: please report it"
 CRASH = b"!"  # first byte of the line that carries a traceback; JSON never begins with it
 COMMAND_SECONDS = 30.0
 SAY_SECONDS = 2.0
+STDOUT_BYTES = 8 << 20  # of a command; `ip -d` of 64 PFs with 256 VFs each says less
+STDERR_BYTES = 64 << 10
+LINE_BYTES = 64 << 20  # of a child of ours: as much as state.json may have
+CHUNK_BYTES = 1 << 16
+OOM_SCORE_ADJ = "500"  # proc_pid_oom_score_adj(5): as if it had half of the unit's memory
 
 
 class Child(Struct, frozen=True):
@@ -39,14 +46,24 @@ class Completed(Struct, frozen=True):
     stderr: bytes
 
 
+class TooLongError(Exception):
+    """More was written than anybody reads."""
+
+
 def start(work: Work, *, keep: Iterable[int] = ()) -> Child:
     """Runs `work(send)` in a process of its own; each `send(line)` reaches the parent as a line of Child.fd.
 
     It keeps no file of ours open but `keep`: a process that is left behind must not hold a terminal, a pipe to ssh or
-    the port of the metrics.
+    the port of the metrics. SriovBootstrapError where there is no room for one more.
     """
     read_end, write_end = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:  # EAGAIN, ENOMEM: fork(2)
+        os.close(read_end)
+        os.close(write_end)
+        hint = "see TasksMax= and MemoryMax= of the unit, and whether the host has memory"
+        raise SriovBootstrapError(f"no process can be started: {error.strerror}", hint=hint) from error
     if pid == 0:
         _become_child(work, write_end, {write_end, *keep})
     os.close(write_end)
@@ -64,11 +81,15 @@ def call(
 ) -> bytes:
     """Waits for `work` and returns its last line; `waiting` gets the time that has passed every two seconds.
 
-    StuckError after the deadline: by then the process is killed, or left to go on where `leave_behind` says so.
+    SriovBootstrapError for an answer without end. StuckError after the deadline: by then the process is killed, or left
+    to go on where `leave_behind` says so.
     """
     child = start(work, keep=keep)
     try:
         last = _read_last_line(child.fd, time.monotonic(), timeout_seconds, waiting)
+    except TooLongError as error:
+        end(child.pid)
+        raise SriovBootstrapError(f"{what}: {error}", hint=BUG) from error
     finally:
         os.close(child.fd)
     if last is None:
@@ -82,9 +103,7 @@ def call(
 def checked(line: bytes, what: str) -> bytes:
     """The line, or the crash that it carries as an exception."""
     if line.startswith(CRASH):
-        raise SriovBootstrapError(
-            f"{what}: {line[1:].decode(errors='replace').strip()}", hint="this is a bug: please report it"
-        )
+        raise SriovBootstrapError(f"{what}: {line[1:].decode(errors='replace').strip()}", hint=BUG)
     return line
 
 
@@ -94,7 +113,10 @@ def run(
     timeout_seconds: float = COMMAND_SECONDS,
     waiting: Waiting = lambda _passed_seconds: None,
 ) -> Completed:
-    """Runs a command without a shell. A command that cannot be started ends like the shell's: 127 and a message."""
+    """Runs a command without a shell. A command that cannot be started ends like the shell's: 127 and a message.
+
+    Of its stderr the first STDERR_BYTES are kept. One that writes more than STDOUT_BYTES is ended: SriovBootstrapError.
+    """
     out, out_child = os.pipe()
     err, err_child = os.pipe()
     actions = [
@@ -112,14 +134,20 @@ def run(
     finally:
         os.close(out_child)
         os.close(err_child)
-    texts = _read_all({out: b"", err: b""}, time.monotonic(), timeout_seconds, waiting)
-    os.close(out)
-    os.close(err)
-    if texts is None:
+    texts = {out: bytearray(), err: bytearray()}
+    try:
+        is_done = _read_all(texts, time.monotonic(), timeout_seconds, waiting, answer=out)
+    except TooLongError as error:
+        end(pid)
+        raise SriovBootstrapError(f"{' '.join(argv)}: {error}", hint="run it by hand, and see what it says") from error
+    finally:
+        os.close(out)
+        os.close(err)
+    if not is_done:
         end(pid)
         raise StuckError(f"{' '.join(argv)}: not done in {timeout_seconds:g} s", pid=pid)
     _, status = os.waitpid(pid, 0)
-    return Completed(os.waitstatus_to_exitcode(status), texts[out], texts[err])
+    return Completed(os.waitstatus_to_exitcode(status), bytes(texts[out]), bytes(texts[err]))
 
 
 def end(pid: int) -> None:
@@ -127,6 +155,12 @@ def end(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGKILL)
         reap(pid, timeout_seconds=1.0)
+
+
+def be_the_first_to_go() -> None:
+    """For who may be lost at any time: of all that share our unit's memory the kernel ends this process first."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(OOM_SCORE_ADJ)
 
 
 def reap(pid: int, *, timeout_seconds: float) -> bool:
@@ -157,7 +191,8 @@ def _become_child(work: Work, write_end: int, keep: set[int]) -> None:
         except BaseException:  # noqa: BLE001 - whatever it was, the parent is told
             import traceback
 
-            _send(write_end, CRASH + " | ".join(traceback.format_exc().strip().splitlines()[-3:]).encode())
+            last_words = "\n".join(traceback.format_exc().strip().splitlines()[-3:])
+            _send(write_end, CRASH + one_line(last_words.encode(errors="surrogatepass")).encode())
     finally:
         os._exit(0)
 
@@ -180,35 +215,57 @@ def _send(descriptor: int, line: bytes) -> None:
 
 
 def _read_last_line(descriptor: int, began: float, timeout_seconds: float, waiting: Waiting) -> bytes | None:
-    """The last line at end-of-file, None at the deadline."""
-    text = b""
+    """The last line at end-of-file, None at the deadline. Raises TooLongError."""
+    line = bytearray()
     while (passed := time.monotonic() - began) < timeout_seconds:
         chunk = _read_chunk([descriptor], time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
         if chunk is None:
             waiting(time.monotonic() - began)
         elif chunk[1]:
-            text += chunk[1]
+            _go_on(line, chunk[1])
         else:
-            return text.rstrip(b"\n").rpartition(b"\n")[2]
+            return bytes(line.rstrip(b"\n"))
     return None
 
 
+def _go_on(line: bytearray, chunk: bytes) -> None:
+    """`line` becomes the last one that is not empty, with a line break where it has come to its end."""
+    text = chunk.rstrip(b"\n")
+    _, is_next, last = text.rpartition(b"\n")
+    if is_next or (text and line.endswith(b"\n")):
+        line.clear()
+    line += last
+    if text != chunk and not line.endswith(b"\n"):
+        line += b"\n"
+    if len(line) > LINE_BYTES:
+        raise TooLongError(f"the answer is longer than {LINE_BYTES >> 20} MiB")
+
+
 def _read_all(
-    texts: dict[int, bytes], began: float, timeout_seconds: float, waiting: Waiting
-) -> dict[int, bytes] | None:
-    """Everything from several pipes until each is at its end, None at the deadline."""
+    texts: dict[int, bytearray], began: float, timeout_seconds: float, waiting: Waiting, *, answer: int
+) -> bool:
+    """What comes from several pipes until each is at its end; False at the deadline. Raises TooLongError for `answer`.
+
+    Of the others the beginning is kept: they are for people.
+    """
     still_open = list(texts)
     while still_open and (passed := time.monotonic() - began) < timeout_seconds:
-        chunk = _read_chunk(still_open, time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
-        if chunk is None:
+        found = _read_chunk(still_open, time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
+        if found is None:
             waiting(time.monotonic() - began)
             continue
-        texts[chunk[0]] += chunk[1]
-        if not chunk[1]:
-            still_open.remove(chunk[0])
-    return None if still_open else texts
+        descriptor, chunk = found
+        if not chunk:
+            still_open.remove(descriptor)
+        elif descriptor != answer:
+            texts[descriptor] += chunk[: STDERR_BYTES - len(texts[descriptor])]
+        else:
+            texts[descriptor] += chunk
+            if len(texts[descriptor]) > STDOUT_BYTES:
+                raise TooLongError(f"it says more than {STDOUT_BYTES >> 20} MiB, and was ended")
+    return not still_open
 
 
 def _read_chunk(descriptors: list[int], deadline: float) -> tuple[int, bytes] | None:
     ready, _, _ = select.select(descriptors, [], [], max(0.0, deadline - time.monotonic()))
-    return (ready[0], os.read(ready[0], 1 << 16)) if ready else None
+    return (ready[0], os.read(ready[0], CHUNK_BYTES)) if ready else None

@@ -3,13 +3,18 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
-from sriov_bootstrap.errors import SriovBootstrapError, SysfsError
+from sriov_bootstrap.errors import LinkError, SriovBootstrapError, SysfsError
+from sriov_bootstrap.printable import shell_quoted
+from sriov_bootstrap.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, opened
+from sriov_bootstrap.replacing import remove_file, replace_file
 
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
-MAX_LINKS = 40  # as the kernel's own (include/linux/namei.h)
+MAX_OWN_BYTES = 64 << 20  # a VF takes some 200 bytes of state.json
+MAX_DEVICES = 1 << 16  # PCI has so many functions in a domain
+MAX_TEXT_BYTES = 1 << 20  # what we write elsewhere, or compare; a kernel's config has 300 KB
 
 
 class Files:
@@ -18,22 +23,44 @@ class Files:
     def __init__(self, root: str = "", config_paths: tuple[str, ...] = ()) -> None:
         """Reads nothing yet."""
         self._root = root
+        self._below = Below(root)
         self._config_paths = config_paths
-        self._run = f"{self._root}/run/sriov-bootstrap"
-        self._state = f"{self._run}/state.json"
-        self._findings = f"{self._run}/findings.json"
+        self._run = "/run/sriov-bootstrap"
+        self._folder = f"{self._run}/state"  # what alone the service may write of all that is in /run
 
     def read_config(self) -> tuple[ConfigFile, ...]:
         """Every config file, lowest folder first."""
         if self._config_paths:
-            return tuple(_read_config(path, is_drop_in=False, is_searched=False) for path in self._config_paths)
+            return tuple(_read_named(path) for path in self._config_paths)
         files = []
-        for folder in (f"{self._root}/{one}" for one in FOLDERS):
+        for folder in (f"/{one}" for one in FOLDERS):
             main = f"{folder}/config.toml"
-            if folder.endswith("/etc/sriov-bootstrap") and os.path.lexists(main):
-                files.append(_read_config(main, is_drop_in=False))
-            files += [_read_config(path, is_drop_in=True) for path in _drop_ins(f"{folder}/config.d")]
+            if folder.endswith("/etc/sriov-bootstrap") and (found := self._read_if_there(main)):
+                files.append(found)
+            files += self._read_drop_ins(f"{folder}/config.d")
         return tuple(files)
+
+    def _read_drop_ins(self, folder: str) -> list[ConfigFile]:
+        try:
+            names = [name for name in self._below.names(folder) if name.endswith(".toml") and name[0] != "."]
+        except LinkError as error:
+            return [ConfigFile(f"{self._root}{folder}", problem=error.message, is_drop_in=True)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:  # which of them count is not known
+            return [ConfigFile(f"{self._root}{folder}", problem=_unread(error), is_drop_in=True)]
+        return [_read_searched(self._root, f"{folder}/{name}", is_drop_in=True) for name in names]
+
+    def _read_if_there(self, path: str) -> ConfigFile | None:
+        """A dangling link is there."""
+        try:
+            with self._below.place(path, follow=False, any_link=True) as place:
+                is_there = place.status is not None
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, LinkError):
+            is_there = True  # and the reader says what is wrong
+        return _read_searched(self._root, path, is_drop_in=False) if is_there else None
 
     @property
     def has_named_config(self) -> bool:
@@ -42,105 +69,129 @@ class Files:
 
     def read_state(self) -> bytes:
         """state.json, b"" if it cannot be read."""
-        return _read_if_there(self._state)
+        return self._read_own(self._newest("state.json"))
 
     def save_state(self, data: bytes) -> str:
         """Why state.json could not be saved, "" when it was."""
+        path = f"{self._folder}/state.json"
         try:
-            os.makedirs(self._run, mode=0o755, exist_ok=True)
-            replace_file(self._state, data)
-        except OSError as error:
-            return (
-                f"{self._state} could not be saved: {error.strerror}: a restart of the service forgets what it counted"
-            )
+            replace_file(path, data, root=self._root, make=True)
+            earlier = self._written_at(f"{self._run}/state.json")
+            if earlier >= self._written_at(path):  # the clock was set back since
+                os.utime(f"{self._root}{path}", ns=(earlier + 1, earlier + 1))
+        except (OSError, LinkError) as error:
+            path, why = f"{self._root}{path}", _why(error)
+            return f"{path} could not be saved: {why}: a restart of the service forgets what it counted"
         return ""
 
     def read_findings(self) -> bytes:
         """findings.json, b"" if it cannot be read."""
-        return _read_if_there(self._findings)
+        return self._read_own(self._newest("findings.json"))
 
     def save_findings(self, data: bytes) -> None:
         """Replaces it. Where that fails nobody but status and the textfile knows less."""
-        with contextlib.suppress(OSError):
-            os.makedirs(self._run, mode=0o755, exist_ok=True)
-            replace_file(self._findings, data)
+        with contextlib.suppress(OSError, LinkError):
+            replace_file(f"{self._folder}/findings.json", data, root=self._root, make=True)
 
-    def forget_answer(self, name: str) -> None:
-        """Takes an earlier answer of a helper unit away: it must not pass for the next one. Raises SysfsError."""
-        path = f"{self._run}/{name}.answer"
+    def _newest(self, name: str) -> str:
+        """Version 0.1.0 has it one folder above: that counts until we write, and after a way back to it."""
+        return max(f"{self._folder}/{name}", f"{self._run}/{name}", key=self._written_at)
+
+    def _written_at(self, path: str) -> int:
         try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise SysfsError(f"{path}: {error.strerror}", errno=error.errno or 0) from error
+            return os.stat(f"{self._root}{path}").st_mtime_ns
+        except OSError:
+            return 0
 
     def read_answer(self, name: str) -> bytes:
         """What a helper unit has answered, b"" if nothing."""
-        return _read_if_there(f"{self._run}/{name}.answer")
+        return self._read_own(f"{self._run}/{name}.answer")
+
+    def _read_own(self, path: str) -> bytes:
+        try:
+            return self._below.read(path, MAX_OWN_BYTES)
+        except (OSError, LinkError):
+            return b""
 
     def write_file(self, path: str, text: str) -> None:
         """Replaces a file below root. SysfsError carries the errno."""
         try:
-            replace_file(f"{self._root}{path}", text.encode(), durable=True)
+            replace_file(path, text.encode(), root=self._root, durable=True)
         except OSError as error:
             raise SysfsError(f"{path}: {error.strerror}", errno=error.errno or 0) from error
+        except LinkError as error:
+            raise SysfsError(error.message, hint=error.hint) from error
 
     def read_text(self, path: str) -> str | None:
-        """A file below root, None where there is none. SriovBootstrapError when it cannot be read."""
+        """A file below root, None where there is none. SriovBootstrapError when it cannot be read, or may not be."""
         try:
-            with open(f"{self._root}{path}", encoding="utf-8", errors="replace") as file:
-                return file.read()
+            return self._below.read(path, MAX_TEXT_BYTES).decode(errors="replace")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            message = f"{path}: cannot be read: {error.strerror}"
-            raise SriovBootstrapError(message, hint="run as root") from error
+            hint = "run as root" if isinstance(error, PermissionError) else ""
+            raise SriovBootstrapError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
 
     def existing(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of these paths that are there."""
-        return frozenset(path for path in paths if os.path.exists(f"{self._root}{path}"))
+        return frozenset(path for path in paths if self._below.exists(path))
+
+    def refuse_links_out(self) -> None:
+        """LinkError where what looks like /sys and /proc below root is not there: their edges know of no root.
+
+        SriovBootstrapError where that cannot be told.
+        """
+        trees = ("/sys/bus/pci/devices", "/sys/class/net")
+        for path in ("/proc", *trees) if self._root else ():
+            self._below.refuse_if_out(path)
+        for tree in trees if self._root else ():
+            for name in self._listed(tree):
+                self._below.refuse_if_out(f"{tree}/{name}")
+
+    def _listed(self, folder: str) -> list[str]:
+        try:
+            return self._below.names(folder, MAX_DEVICES)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise SriovBootstrapError(
+                f"{self._root}{folder}: {error.strerror}: it is not known whether each is below {self._root}",
+                hint="give a --root that has only what is read of the host",
+            ) from error
 
     def install_file(self, path: str, text: str) -> None:
         """Replaces a file below root, or makes it with its folders; owner and mode of one that was there stay."""
         try:
-            os.makedirs(f"{self._root}{path}".rpartition("/")[0], mode=0o755, exist_ok=True)
-            replace_file(f"{self._root}{path}", text.encode(), durable=True, keep_owner=True)
+            replace_file(path, text.encode(), root=self._root, durable=True, keep_owner=True, follow=True, make=True)
         except OSError as error:
             raise SriovBootstrapError(f"{path}: cannot be written: {error.strerror}", hint="run as root") from error
 
     def remove_file(self, path: str) -> None:
         """Removes a file below root."""
         try:
-            os.unlink(f"{self._root}{path}")
+            remove_file(path, root=self._root)
         except OSError as error:
             raise SriovBootstrapError(f"{path}: cannot be removed: {error.strerror}", hint="run as root") from error
 
     def read_template(self, name: str) -> ConfigFile | None:
         """The site's own template of that name, None where there is none."""
-        path = f"{self._root}/etc/sriov-bootstrap/templates/{name}"
-        return _read_config(path, is_drop_in=False) if os.path.lexists(path) else None
+        found = self._read_if_there(f"/etc/sriov-bootstrap/templates/{name}")
+        if found and len(found.data) > MAX_FILE_BYTES:
+            return ConfigFile(found.path, problem="larger than 1 MiB")
+        return found
 
     def is_disabled(self) -> bool:
         """Whether the kill switch file is there, which keeps the unit from starting."""
-        return os.path.exists(f"{self._root}/etc/sriov-bootstrap/disabled")
+        return self._below.exists("/etc/sriov-bootstrap/disabled")
 
 
 Stamp = tuple[int, ...]  # another one when the file was changed, or when another file took its name
 
 
-def _read_if_there(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
-
-
 def read_trusted(path: str) -> tuple[ConfigFile, Stamp | None]:
     """A file of which root alone decides what is in it, refused like a config file; and its stamp."""
     before = stamp(path)  # what changes while it is read is seen to have changed
-    return _read_config(path, is_drop_in=False), before
+    return _read_searched("", os.path.abspath(path), is_drop_in=False), before
 
 
 def stamp(path: str) -> Stamp | None:
@@ -153,105 +204,65 @@ def stamp(path: str) -> Stamp | None:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def replace_file(path: str, data: bytes, *, durable: bool = False, keep_owner: bool = False) -> None:
-    """Readers see the old text or the new one, never a part. `durable`: also after a power cut. Raises OSError.
-
-    The file is root's and readable for all, or, with `keep_owner`, whose it was and as open as it was.
-    """
-    temporary = f"{path}.{os.getpid()}.tmp"
-    before = _status(path) if keep_owner else None
+def _read_named(path: str) -> ConfigFile:
+    """What whoever named it answers for."""
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(descriptor, stat.S_IMODE(before.st_mode) if before else 0o644)
-            if before and (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(descriptor, before.st_uid, before.st_gid)
-            if durable:
-                os.fsync(descriptor)
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _status(path: str) -> os.stat_result | None:
-    try:
-        return os.stat(path)
-    except FileNotFoundError:
-        return None
-
-
-def _drop_ins(folder: str) -> list[str]:
-    try:
-        return [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".toml") and name[0] != "."]
-    except OSError:
-        return []
-
-
-def _read_config(path: str, *, is_drop_in: bool, is_searched: bool = True) -> ConfigFile:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # O_NONBLOCK: a FIFO must not hang us
+        with opened(path) as file:
+            return _config_file(path, file)
     except OSError as error:
-        return ConfigFile(path, problem=f"cannot be read: {error.strerror}", is_drop_in=is_drop_in)
+        return ConfigFile(path, problem=_unread(error))
+
+
+def _read_searched(root: str, path: str, *, is_drop_in: bool) -> ConfigFile:
+    """What only root may have decided."""
+    name = f"{root}{path}"
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) and not os.path.samestat(status, os.stat(os.devnull)):
-            return ConfigFile(path, problem="is not a regular file", is_drop_in=is_drop_in)
-        if is_searched and (problem := _distrust(status) or _distrust_folders(path)):
-            return ConfigFile(path, problem=problem, is_drop_in=is_drop_in)
-        with open(descriptor, "rb", closefd=False) as file:
-            return ConfigFile(path, file.read(MAX_FILE_BYTES + 1), is_drop_in=is_drop_in)
+        with Below(root).place(path, any_link=True) as place, place.opened() as file:
+            if problem := _distrust(file.status) or _distrust_folders((*_folders_of(root), *place.folders)):
+                return ConfigFile(name, problem=problem, is_drop_in=is_drop_in)
+            return _config_file(name, file, is_drop_in=is_drop_in)
     except OSError as error:
-        return ConfigFile(path, problem=f"cannot be read: {error.strerror}", is_drop_in=is_drop_in)
-    finally:
-        os.close(descriptor)
+        return ConfigFile(name, problem=_unread(error), is_drop_in=is_drop_in)
+    except LinkError as error:
+        return ConfigFile(name, problem=error.message, is_drop_in=is_drop_in)
+
+
+def _config_file(path: str, file: Opened, *, is_drop_in: bool = False) -> ConfigFile:
+    return ConfigFile(path, file.read(MAX_FILE_BYTES, is_cut=True), is_drop_in=is_drop_in)
+
+
+def _unread(error: OSError) -> str:
+    return "is not a regular file" if isinstance(error, IrregularError) else f"cannot be read: {error.strerror}"
+
+
+def _why(error: OSError | LinkError) -> str:
+    return error.message if isinstance(error, LinkError) else f"{error.strerror}"
 
 
 def _distrust(status: os.stat_result) -> str:
     """Why what is in a file that was found, not named, may not be what root has decided; "" if it may be."""
-    if stat.S_ISCHR(status.st_mode):  # /dev/null
+    if not stat.S_ISREG(status.st_mode):  # /dev/null, or a link to it
         return ""
-    if status.st_uid not in {0, os.geteuid()}:
+    if is_anothers(status):
         return f"belongs to user {status.st_uid}, who could change it: chown root it"
-    is_open = status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0)
-    return (
-        f"can be written by others than root (mode {stat.S_IMODE(status.st_mode):04o}): chmod go-w it"
-        if is_open
-        else ""
-    )
+    mode = f"{stat.S_IMODE(status.st_mode):04o}"
+    return f"can be written by others than root (mode {mode}): chmod go-w it" if is_open_to_others(status) else ""
 
 
-def _distrust_folders(path: str) -> str:
+def _distrust_folders(folders: Iterable[tuple[str, os.stat_result]]) -> str:
     """The same of the folders on the way: whoever can write to one of them can put another file there."""
-    for folder in _folders_on_the_way(os.path.abspath(path)):
-        status = os.stat(folder)
-        if status.st_uid not in {0, os.geteuid()}:
-            return f"is in {folder}, which belongs to user {status.st_uid}, who could replace it: chown root {folder}"
-        is_open = status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0)
-        if is_open and not status.st_mode & stat.S_ISVTX:  # sticky as /tmp: nobody replaces what is another's
-            return f"is in {folder}, where others than root could replace it: chmod go-w {folder}"
+    for folder, status in folders:
+        if is_anothers(status):
+            who = f"user {status.st_uid}, who could replace it: chown root {shell_quoted(folder)}"
+            return f"is in {folder}, which belongs to {who}"
+        if is_open_to_others(status) and not status.st_mode & stat.S_ISVTX:  # sticky as /tmp
+            return f"is in {folder}, where others than root could replace it: chmod go-w {shell_quoted(folder)}"
     return ""
 
 
-def _folders_on_the_way(path: str) -> Iterator[str]:
-    """Every folder that has a say in which file an absolute path is, those of links and of their targets included."""
-    here, ahead, links = "/", path.split("/")[::-1], 0
-    while ahead and links < MAX_LINKS:
-        name = ahead.pop()
-        if name == "..":
-            here = os.path.dirname(here)
-        if name in {"", ".", ".."}:
-            continue
-        yield here
-        step = os.path.join(here, name)
-        try:
-            target = os.readlink(step)
-        except OSError:  # no link
-            here = step
-            continue
-        links += 1
-        ahead += target.split("/")[::-1]
-        here = "/" if target.startswith("/") else here
+def _folders_of(root: str) -> list[tuple[str, os.stat_result]]:
+    """Those that have a say in what `root` is."""
+    if not root:
+        return []
+    with Below().place(os.path.abspath(root), any_link=True) as place:
+        return place.folders

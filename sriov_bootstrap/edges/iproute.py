@@ -12,9 +12,12 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.facts import Link, Links
 from sriov_bootstrap.errors import StuckError
+from sriov_bootstrap.printable import one_line, text_of
 
 COMMAND = ["ip", "-json", "address", "show"]
 WITHOUT_VFS = "novf"
+# `ip` escapes some control characters and prints the others, which JSON does not allow (lib/json_writer.c, jsonw_puts).
+CONTROLS = {number: f"\\u{number:04x}" for number in range(32) if number != ord("\n")}
 
 
 class Completed(Protocol):
@@ -35,6 +38,7 @@ class _Address(Struct):
 
 
 class _Row(Struct):
+    ifindex: int = 0
     ifname: str = ""
     altnames: tuple[str, ...] = ()
     addr_info: tuple[_Address, ...] = ()
@@ -50,15 +54,22 @@ def read_links(run: Callable[[list[str]], Completed]) -> Links:
     except StuckError as error:
         return Links(problem=error.message)
     if completed.returncode:
-        return Links(problem=f"ip failed: {completed.stderr.decode(errors='replace').strip()}")
+        return Links(problem=f"ip failed: {one_line(completed.stderr)}")
     try:
-        text = completed.stdout.decode(errors="replace")  # the kernel lets a name or an alias have any bytes
+        # A byte is a character here, so that the bytes of a name are still known when the JSON around it is gone.
+        text = completed.stdout.decode("latin-1").translate(CONTROLS)
         rows = msgspec.json.decode(text, type=list[_Row])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        links = [_link(row) for row in rows if row.ifname]
+    except (msgspec.DecodeError, UnicodeError) as error:
         return Links(problem=f"ip gave no usable answer: {error}")
-    return Links({row.ifname: _link(row) for row in rows if row.ifname})
+    return Links({link.name: link for link in links})
 
 
 def _link(row: _Row) -> Link:
     addresses = (f"{one.local}/{one.prefixlen}" for one in row.addr_info if one.local and one.scope != "link")
-    return Link(row.ifname, row.altnames, tuple(addresses), has_xdp=bool(row.xdp))
+    altnames = tuple(map(_name, row.altnames))
+    return Link(_name(row.ifname), altnames, tuple(addresses), row.ifindex, has_xdp=bool(row.xdp))
+
+
+def _name(characters: str) -> str:
+    return text_of(characters.encode("latin-1"))

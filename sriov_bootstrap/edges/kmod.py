@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
-from sriov_bootstrap.errors import InUseError, SysfsError
+from sriov_bootstrap.errors import InUseError, LinkError, SysfsError
+from sriov_bootstrap.printable import one_line, shell_quoted
+from sriov_bootstrap.reading import Below
 
 # `max_vfs:Maximum number of virtual functions ... (uint)`. The out-of-tree drivers say `(array of int)`.
 ONE_NUMBER = re.compile(r"^max_vfs:.*\((?:uint|int|ushort|byte)\)\s*$", re.MULTILINE)
 
 # A day: who gave up earlier would leave the NICs without a driver, and the write lock to others.
 RELOAD_SECONDS = 86400.0
+MAX_FILE_BYTES = 1 << 20
 
 
 class Completed(Protocol):
@@ -38,8 +40,8 @@ class Kmod:
     def read_module(self, driver: str) -> ModuleFacts:
         """The driver's modprobe.d file as it is and whether its module takes max_vfs."""
         try:
-            text = Path(self._root + modprobe_path(driver)).read_text()
-        except (OSError, UnicodeDecodeError):
+            text = Below(self._root).read(modprobe_path(driver), MAX_FILE_BYTES).decode()
+        except (OSError, UnicodeDecodeError, LinkError):
             text = ""
         parameters = self._run(["modinfo", "-F", "parm", "--", driver]).stdout.decode(errors="replace")
         return ModuleFacts(text, bool(ONE_NUMBER.search(parameters)))
@@ -61,6 +63,6 @@ class Kmod:
         loaded = self._run(["modprobe", "--", action.driver], timeout_seconds=RELOAD_SECONDS)
         for completed, verb in ((unloaded, "unload"), (loaded, "load")):
             if completed.returncode:
-                text = completed.stderr.decode(errors="replace").strip() or f"exit code {completed.returncode}"
+                text = one_line(completed.stderr) or f"exit code {completed.returncode}"
                 message = f"{action.pci_address}: cannot {verb} the driver {action.driver}: {text}"
-                raise SysfsError(message, hint=f"see what uses it: lsmod | grep {action.driver}")
+                raise SysfsError(message, hint=f"see what uses it: lsmod | grep {shell_quoted(action.driver)}")

@@ -1,8 +1,9 @@
 """libvirt's own files: the only module that reads them. They name the domains without libvirt having to run."""
 
-import os
-
 from sriov_bootstrap.core.users import Owner, Owners
+from sriov_bootstrap.errors import LinkError
+from sriov_bootstrap.printable import printable
+from sriov_bootstrap.reading import MAX_ENTRIES, Below, TooLargeError, read_file, read_names
 
 # Where persistent domains lie: on a host (EDPM and TripleO give their containers that folder), in the volume that
 # kolla-ansible gives its container (docker, podman), and in Sunbeam's snap.
@@ -25,32 +26,40 @@ def read_owners(root: str = "", *, shut_off: bool) -> Owners:
     owners: dict[str, Owner] = {}
     for folder in (*(PERSISTENT if shut_off else ()), *RUNNING):
         for path in _domain_files(f"{root}/{folder}", problems):
-            owners |= _owned(path, problems)
-    return Owners(owners, problems[0] if problems else "")
+            owners |= _owned(root, path, problems)
+    return Owners(owners, printable(problems[0]) if problems else "")
 
 
-def _owned(path: str, problems: list[str]) -> dict[str, Owner]:
+def _owned(root: str, path: str, problems: list[str]) -> dict[str, Owner]:
     from sriov_bootstrap.core.domains import parse_domain  # XML is loaded where there are domains
 
     try:
-        with open(path, "rb") as file:
-            text = file.read(MAX_FILE_BYTES + 1)
+        text = Below(root).read(path.removeprefix(root), MAX_FILE_BYTES) if root else read_file(path, MAX_FILE_BYTES)
     except FileNotFoundError:
+        return {}
+    except TooLargeError:
+        problems.append(f"{path}: larger than any domain's XML")
         return {}
     except OSError as error:
         problems.append(f"{path}: {error.strerror}")
         return {}
-    owners = parse_domain(text) if len(text) <= MAX_FILE_BYTES else None
+    except LinkError as error:
+        problems.append(error.message)
+        return {}
+    owners = parse_domain(text)
     if owners is None:
-        problems.append(f"{path}: not XML" if len(text) <= MAX_FILE_BYTES else f"{path}: larger than any domain's XML")
+        problems.append(f"{path}: not XML")
     return owners or {}
 
 
 def _domain_files(folder: str, problems: list[str]) -> list[str]:
     try:
-        return [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".xml")]
+        names, is_all = read_names(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         problems.append(f"{folder}: {error.strerror}")
         return []
+    if not is_all:
+        problems.append(f"{folder}: has more than {MAX_ENTRIES} entries")
+    return [f"{folder}/{name}" for name in names if name.endswith(".xml")]

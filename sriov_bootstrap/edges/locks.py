@@ -1,15 +1,18 @@
 """flock(2): who passes, restarts and writes now. The only module that takes these locks and says who holds them.
 
-The kernel lets a lock go when the last process that has it open ends, however it ends:
-- /run/lock/sriov-bootstrap.lock: one pass at a time.
-- /run/sriov-bootstrap/write.lock: held by the process that writes to the kernel, and only by it. While it is held by a
-  process that was left behind, no further write goes into the jam, in whichever process or after whatever restart.
+The kernel lets a lock go when the last process that has it open ends, however it ends. In /run/sriov-bootstrap/state,
+where root alone makes files:
+- pass.lock: one pass at a time.
+- restart.lock: one round of restarts at a time.
+- write.lock: held by the process that writes to the kernel, and only by it. While it is held by a process that was left
+  behind, no further write goes into the jam, in whichever process or after whatever restart.
 """
 
 import contextlib
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 
@@ -17,10 +20,21 @@ import msgspec
 
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.errors import BusyError
+from sriov_bootstrap.printable import to_json
 
+FOLDER = "run/sriov-bootstrap/state"
+PASS_LOCK, RESTART_LOCK, WRITE_LOCK = (f"{FOLDER}/{name}.lock" for name in ("pass", "restart", "write"))
+# Where version 0.1.0 has them. A process of it may be at work beside us until it ends, or the host is booted anew: the
+# daemon until an upgrade restarts it, its pass that has begun to write, a --once, a write that does not come back.
+EARLIER = {
+    PASS_LOCK: "run/lock/sriov-bootstrap.lock",
+    RESTART_LOCK: "run/sriov-bootstrap/restart.lock",
+    WRITE_LOCK: "run/sriov-bootstrap/write.lock",
+}
 LOCK_POLL_SECONDS = 0.05
 READER_SECONDS = 1.0  # read_jam() holds the write lock for a moment, too
 NOTE_BYTES = 1024
+READ_BYTES = 4096  # that anybody looks at, however large the file is
 
 
 class Locks:
@@ -29,24 +43,29 @@ class Locks:
     def __init__(self, root: str = "") -> None:
         """Takes none yet."""
         self._root = root
-        self._write_lock = f"{root}/run/sriov-bootstrap/write.lock"
+        self._write_lock = f"{root}/{WRITE_LOCK}"
+        self._earlier_write_lock = f"{root}/{EARLIER[WRITE_LOCK]}"
 
     @contextlib.contextmanager
     def locked(self, name: str, *, timeout_seconds: float, waiting: Callable[[str], None]) -> Iterator[None]:
-        """Holds a lock: "run/lock/..." or "run/sriov-bootstrap/...". BusyError at the deadline."""
-        path = f"{self._root}/{name}"
-        descriptor = _open_lock(path)
+        """Holds PASS_LOCK or RESTART_LOCK, and its earlier one where there is one. BusyError at the deadline."""
+        path, earlier = f"{self._root}/{name}", f"{self._root}/{EARLIER[name]}"
+        held = [_open_lock(path)]
         try:
-            _flock(descriptor, path, timeout_seconds, waiting)
+            _flock(held[0], path, timeout_seconds, waiting)
+            if (descriptor := _open_earlier(earlier)) is not None:  # looked for under our own: one order for all of us
+                held.append(descriptor)
+                _flock(descriptor, earlier, timeout_seconds, waiting)
             yield
         finally:
-            os.close(descriptor)
+            for descriptor in held:
+                os.close(descriptor)
 
     def begin_write(self) -> int:
         """Takes the write lock and returns its descriptor, for the writer to keep. BusyError while another has it."""
         descriptor = _open_lock(self._write_lock)
         deadline = time.monotonic() + READER_SECONDS
-        while not _try_lock(descriptor):
+        while not _try_lock(descriptor) or _is_held(self._earlier_write_lock):
             if time.monotonic() > deadline:
                 os.close(descriptor)
                 raise BusyError("an earlier write to the kernel has not come back", hint="see sriov-bootstrap status")
@@ -57,37 +76,48 @@ class Locks:
     @staticmethod
     def note_writer(descriptor: int, jam: Jam) -> None:
         """Says in the lock file who writes what: the writer calls it before it writes."""
-        _note(descriptor, msgspec.json.encode(jam))
+        _note(descriptor, to_json(jam))
 
     def read_jam(self, now: float) -> Jam | None:
         """The write that is under way in another process, None if there is none. `now` on CLOCK_MONOTONIC."""
-        try:
-            descriptor = os.open(self._write_lock, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        return _jam(self._write_lock, now) or _jam(self._earlier_write_lock, now)
+
+
+def _jam(path: str, now: float) -> Jam | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO holds up nobody
+    except OSError:
+        return None
+    try:
+        if _try_lock(descriptor, fcntl.LOCK_SH):
             return None
-        try:
-            if _try_lock(descriptor, fcntl.LOCK_SH):
-                return None
-            jam = msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Jam)
-        except (
-            OSError,
-            msgspec.DecodeError,
-            UnicodeDecodeError,
-        ):  # it was taken this moment and nothing is written in it yet
-            return Jam(0, "", "a write", since=0.0, limit_seconds=1.0, is_overdue=False, began_at=now)
-        finally:
-            os.close(descriptor)
-        return msgspec.structs.replace(jam, is_overdue=now - jam.began_at > jam.limit_seconds)
+        jam = msgspec.json.decode(os.pread(descriptor, READ_BYTES, 0), type=Jam)
+    except (
+        OSError,
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+    ):  # it was taken this moment and nothing is written in it yet
+        return Jam(0, "", "a write", since=0.0, limit_seconds=1.0, is_overdue=False, began_at=now)
+    finally:
+        os.close(descriptor)
+    return msgspec.structs.replace(jam, is_overdue=now - jam.began_at > jam.limit_seconds)
+
+
+def _is_held(path: str) -> bool:
+    return _jam(path, 0.0) is not None
 
 
 def _open_lock(path: str) -> int:
-    """/run/lock is writable for everybody on Debian: a link there is not followed, a file of somebody else not used.
+    """Mode 0600: whoever can read a file can lock it, and would keep us from working.
 
-    Mode 0600: whoever can read a file can lock it, and would keep us from working.
+    A link is not followed, and a file of somebody else not used: the folder is root's, so there is none.
     """
     try:
-        os.makedirs(path.rpartition("/")[0], mode=0o755, exist_ok=True)
-        descriptor = _open_to_lock(path)
+        try:
+            descriptor = _open_to_lock(path)
+        except FileNotFoundError:
+            _make_folders(path)
+            descriptor = _open_to_lock(path)
     except OSError as error:
         hint = "make it writable" if error.errno in {errno.EROFS, errno.ENOSPC} else "run as root"
         raise BusyError(f"{path}: cannot be locked: {error.strerror}", hint=hint) from error
@@ -98,9 +128,33 @@ def _open_lock(path: str) -> int:
     return descriptor
 
 
+def _make_folders(path: str) -> None:
+    """One by one: makedirs would make those on the way as open as the umask lets it."""
+    folder = path.rpartition("/")[0]
+    for one in (folder.rpartition("/")[0], folder):
+        os.makedirs(one, mode=0o755, exist_ok=True)
+
+
+def _open_earlier(path: str) -> int | None:
+    """A lock that 0.1.0 may hold, None if there is none; never made. Nothing is written in it: it may be read-only.
+
+    On Debian /run/lock is writable for everybody: what 0.1.0 itself would not have made, or not used, holds nobody up.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    status = os.fstat(descriptor)
+    is_private = stat.S_ISREG(status.st_mode) and not stat.S_IMODE(status.st_mode) & 0o077 and status.st_nlink == 1
+    if is_private and status.st_uid == os.geteuid():
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
 def _open_to_lock(path: str) -> int:
     """A file system that has become read-only keeps nobody from locking what is there."""
-    flags = os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
     except OSError as error:
@@ -115,7 +169,7 @@ def _note(descriptor: int, text: bytes) -> None:
     It is for people, and for the age of a write. Where it cannot be noted the lock holds all the same.
     """
     with contextlib.suppress(OSError):
-        size = max(NOTE_BYTES, os.fstat(descriptor).st_size)
+        size = max(NOTE_BYTES, min(os.fstat(descriptor).st_size, READ_BYTES))
         os.pwrite(descriptor, text.ljust(size), 0)
 
 

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import structlog
 
 from sriov_bootstrap.core.events import Event
+from sriov_bootstrap.printable import printable
 
 PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}  # sd-daemon(3)
 
@@ -38,11 +39,12 @@ class Log:
     def emit(self, events: Iterable[Event]) -> None:
         """Writes each event."""
         for event in events:
-            getattr(self._logger, event.level)(event.text, **event.fields)
+            self.say(event.level, event.text, **event.fields)
 
     def say(self, level: str, text: str, **fields: str | float) -> None:
-        """Writes one line that is not about a report."""
-        getattr(self._logger, level)(text, **fields)
+        """Writes one line, whatever is in the text: journald would take a second one for an entry of its own."""
+        shown = {key: printable(value) if isinstance(value, str) else value for key, value in fields.items()}
+        getattr(self._logger, level)(printable(text), **shown)
 
 
 def _journal_line(_logger: object, _name: str, event: dict[str, Any]) -> str:

@@ -1,15 +1,14 @@
 """Prometheus: State -> exposition text, as a page and as a textfile. The only module that knows prometheus_client.
 
 The text is built once for each new state and a scrape only sends it: so a scrape costs nothing, waits for nothing and
-cannot fail here. That is also why there is no ProcessCollector: its values would be as old as the last pass, and
-systemd's cgroup metrics have them fresh. Everything is built anew each time, or a VF that is gone would stay exported.
+cannot fail here. No value is worked out at a scrape: times are given as timestamps, whose age the reader reckons, and
+there is no ProcessCollector, as systemd's cgroup metrics have what it would tell. The exception is what the endpoint
+has refused: a few lines at the end, made anew when there is more, for nothing else of a state says it. Everything is
+built anew each time, or a VF that is gone would stay exported.
 """
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 
@@ -20,9 +19,12 @@ from prometheus_client.registry import Collector
 from sriov_bootstrap import __version__
 from sriov_bootstrap.core.doctor.finding import Inspected, severity_of
 from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.refusals import Refusal
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State
 from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.printable import printable
+from sriov_bootstrap.replacing import replace_file
 
 PF_LABELS = ("pci_address", "netdev", "rule")
 PF_INFO_LABELS = (*PF_LABELS, "driver", "vendor_id", "device_id", "numa_node", "physical_network")
@@ -60,35 +62,61 @@ def exposition(
         *_of_units(state.counters, units),
         _findings(inspected),
     ]
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot(families))
-    return generate_latest(registry)
+    return _text_of(families)
+
+
+def refusals_exposition(counts: Mapping[Refusal, int]) -> bytes:
+    """The rest of the page, which only the endpoint can tell and so no textfile has."""
+    family = CounterMetricFamily(
+        "sriov_bootstrap_http_refused", "What the endpoint refused, by reason.", labels=("reason",)
+    )
+    for refusal in Refusal:
+        family.add_metric([refusal.value], counts[refusal])
+    return _text_of([family])
+
+
+class Page:
+    """What a scrape gets: the same bytes until there is something else to show."""
+
+    def __init__(self, counts: Mapping[Refusal, int], render: Callable[..., bytes] = exposition) -> None:
+        """`counts` are the endpoint's, and may grow at any time."""
+        self._counts = counts
+        self._render = render
+        self._shown: tuple[State, dict[str, object]] | None = None
+        self._of_state = self._whole = b""
+        self._refused = -1
+
+    def show(self, state: State, **more: object) -> None:
+        """See exposition(). Where nothing is new, as after most looks of doctor, nothing is made."""
+        if self._shown is None or self._shown[0] is not state or self._shown[1] != more:
+            self._shown = state, more
+            self._of_state, self._refused = self._render(state, **more), -1
+
+    def read(self) -> bytes:
+        """For each scrape."""
+        if (refused := sum(self._counts.values())) != self._refused:
+            self._whole, self._refused = self._of_state + refusals_exposition(self._counts), refused
+        return self._whole
 
 
 def write_textfile(path: Path, data: bytes) -> None:
-    """Replaces `path` for node_exporter's textfile collector: whole, readable for all, also after a power cut.
+    """Replaces `path` for node_exporter's textfile collector: whole, also after a power cut.
 
     prometheus_client's write_to_textfile does not fsync, and its mode follows the umask. fsync waits for the disk.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # not *.prom: never read half-done
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fchmod(handle, 0o644)
-                os.fsync(handle)
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        replace_file(str(path), data, durable=True)
     except OSError as error:
         raise SriovBootstrapError(
             f"{path}: cannot write the metrics textfile: {error.strerror}",
             hint=f"make {path.parent} writable for sriov-bootstrap, or change metrics.textfile",
         ) from error
+
+
+def _text_of(families: list[Metric]) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot(families))
+    return generate_latest(registry)
 
 
 class _Snapshot(Collector):
@@ -112,10 +140,16 @@ def _of_pfs(state: State) -> Iterator[Metric]:
             family.add_metric(labels, value(pf))
         yield family
     yield _degraded(lines)
-    losses = CounterMetricFamily("sriov_pf_vf_losses", "VFs that went away without us.", labels=PF_LABELS)
+    counters = state.counters
+    yield _by_pf("vf_losses", "VFs that went away without us.", counters.vf_losses, lines)
+    yield _by_pf("contested", "Times somebody else wrote over the number of VFs.", counters.contested, lines)
+
+
+def _by_pf(name: str, meaning: str, counts: Mapping[str, int], lines: Lines) -> Metric:
+    family = CounterMetricFamily(f"sriov_pf_{name}", meaning, labels=PF_LABELS)
     for labels, pf in lines.items():
-        losses.add_metric(labels, state.counters.vf_losses.get(pf.pci_address, 0))
-    yield losses
+        family.add_metric(labels, counts.get(pf.pci_address, 0))
+    return family
 
 
 def _degraded(lines: Lines) -> Metric:
@@ -212,5 +246,5 @@ def _counter(name: str, meaning: str, value: float) -> Metric:
 
 
 def _text(value: str) -> str:
-    """A netdev's name may be any bytes: what is not UTF-8 would make the whole page fail."""
-    return value.encode(errors="replace").decode()
+    """A label's value is one line of printable text, or the whole page would fail."""
+    return printable(value)

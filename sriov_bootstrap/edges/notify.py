@@ -4,6 +4,9 @@ import os
 import socket
 from collections.abc import Mapping
 
+from sriov_bootstrap.core.notices import STATUS_LIMIT, Notice
+from sriov_bootstrap.printable import printable
+
 
 class Notifier:
     """Without $NOTIFY_SOCKET there is nobody to tell, and every call is silently done."""
@@ -13,16 +16,18 @@ class Notifier:
         self._address = "\0" + path[1:] if path.startswith("@") else path
         self._watchdog_seconds = _watchdog_seconds(environ)
 
-    def notify(self, text: str) -> bool:
-        """Sends lines of VARIABLE=value. Never raises or blocks.
+    def notify(self, *notices: tuple[Notice, str | int]) -> bool:
+        """Sends these in one message. Never raises or blocks.
 
+        Each is one short line, whatever its value: a line break would be another variable, and of a message of more
+        than 4096 bytes systemd takes none (NOTIFY_BUFFER_MAX, src/core/manager.c).
         False: the service manager did not take it, its queue is full for instance; READY=1 is worth another try.
         """
         if not self._address:
             return True
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
-                sender.sendto(text.encode(errors="replace"), self._address)
+                sender.sendto("\n".join(map(_line, notices)).encode(), self._address)
         except OSError:
             return False
         return True
@@ -30,6 +35,11 @@ class Notifier:
     def watchdog_interval_seconds(self) -> float | None:
         """How often to send WATCHDOG=1: half of WatchdogSec= as sd_watchdog_enabled(3) advises; None: never."""
         return self._watchdog_seconds and self._watchdog_seconds / 2
+
+
+def _line(notice: tuple[Notice, str | int]) -> str:
+    variable, value = notice
+    return f"{variable}={printable(str(value), STATUS_LIMIT)}"
 
 
 def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:

@@ -7,6 +7,8 @@ gives who has no CAP_SYS_ADMIN 64 bytes (drivers/pci/pci-sysfs.c, pci_read_confi
 import os
 import re
 
+from sriov_bootstrap.reading import FLAGS
+
 CONFIG_BYTES = 4096  # PCI Express; 256 for what is behind a conventional bus
 FUNCTION = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
@@ -79,7 +81,7 @@ def _text(path: str) -> str:
 def _read(path: str, size: int) -> bytes:
     """b"" if it cannot be read: a device may leave while it is looked at."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, FLAGS | os.O_NOFOLLOW)  # an attribute is no link
     except OSError:
         return b""
     try:

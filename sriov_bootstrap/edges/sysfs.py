@@ -14,10 +14,13 @@ from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, Raw
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs, stay
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.errors import InUseError, SysfsError
+from sriov_bootstrap.printable import raw_of, text_of
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # what a tree below `render --root` has may be anything
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
+MODALIAS = "modalias"
 INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
 
 # PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
@@ -36,8 +39,13 @@ class Sysfs:
     def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
         """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
         places = self._find_children()
-        pfs = (self._read_pf(address, places) for address in sorted(only or _names(self._devices)))
-        return tuple(pf for pf in pfs if pf)
+        pfs: list[RawPf] = []
+        vfs: set[str] = set()  # a VF is none, and most are behind their PF
+        for address in sorted(only or _names(self._devices)):
+            if address not in vfs and (pf := self._read_pf(address, places)):
+                pfs.append(pf)
+                vfs.update(vf.pci_address for vf in pf.vfs)
+        return tuple(pfs)
 
     def read_functions(self) -> tuple[RawPf, ...]:
         """Every network function, PF or not; the attribute `physfn` of a VF is the address of its PF."""
@@ -56,8 +64,8 @@ class Sysfs:
         """
         texts = {name: _read(f"{self._devices}/{pf}/{name}") for name in PLACE_ATTRIBUTES}
         there = [one for one in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{one}")]
-        places = self._find_children()
-        return tuple(self._read_vf(self._devices, one, places) for one in there)
+        places, shared = self._find_children(), dict[str, str]()
+        return tuple(self._read_vf(self._devices, one, places, shared) for one in there)
 
     def read_vf_layout(self, address: str) -> tuple[str, str, str]:
         """What a PF says of VFs that need not be there: sriov_vf_device, sriov_offset, sriov_stride."""
@@ -65,6 +73,10 @@ class Sysfs:
         names = ("sriov_vf_device", "sriov_offset", "sriov_stride")
         device, offset, stride = (_read(f"{folder}/{name}") for name in names)
         return device, offset, stride
+
+    def count_vfs(self, address: str) -> int:
+        """How many VFs a PF has now. Waits for nothing: a write makes and removes the links before it returns."""
+        return sum(name.startswith("virtfn") for name in _names(f"{self._devices}/{address}"))
 
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """May block for ever: run it where it can be left behind. Raises SysfsError with the errno, or InUseError."""
@@ -89,14 +101,18 @@ class Sysfs:
 
     def set_link_up(self, action: SetLinkUp) -> None:
         """By the PF's own folder, so that a netdev renamed since it was read is not found instead of another one."""
-        folder = f"{self._devices}/{action.pci_address}"
+        folder, netdev = f"{self._devices}/{action.pci_address}", os.fsdecode(raw_of(action.netdev))
         if not os.path.exists(f"{folder}/net"):
             children = self._find_children().get(action.pci_address, ())
             places = (f"{folder}/{one}" for one in children)
-            folder = next((one for one in places if os.path.exists(f"{one}/net/{action.netdev}")), folder)
-        path = f"{folder}/net/{action.netdev}/flags"
+            folder = next((one for one in places if os.path.exists(f"{one}/net/{netdev}")), folder)
+        path = f"{folder}/net/{netdev}/flags"
         with _errno_kept():
             _write(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
+
+    def netdevs(self) -> frozenset[str]:
+        """Every netdev of our network namespace."""
+        return frozenset(map(_text_of, _names(self._netdevs)))
 
     def _find_children(self) -> Places:
         """From the side of their buses, once for all functions: next to nothing where these have no devices."""
@@ -135,25 +151,29 @@ class Sysfs:
 
     def _read_vfs(self, pf_folder: str, names: list[str], places: Places) -> tuple[RawVf, ...]:
         """A VF without its folder has gone since the names were read: counted, it would be lost a second time."""
-        vfs = (self._read_vf(pf_folder, name, places) for name in names if name.startswith("virtfn"))
+        shared: dict[str, str] = {}
+        vfs = (self._read_vf(pf_folder, name, places, shared) for name in names if name.startswith("virtfn"))
         return tuple(vf for vf in vfs if vf.inode)
 
-    def _read_vf(self, pf_folder: str, link: str, places: Places) -> RawVf:
+    def _read_vf(self, pf_folder: str, link: str, places: Places, shared: dict[str, str]) -> RawVf:
+        """`shared`: what the kernel reads once for all VFs of a PF (drivers/pci/iov.c, pci_read_vf_config_common)."""
         folder = f"{pf_folder}/{link}"
         address = _link_name(folder)
         driver = _link_name(f"{folder}/driver")
         children = places.get(address, ()) if driver else ()
+        if not driver and not shared.get(MODALIAS):
+            shared[MODALIAS] = _read(f"{folder}/{MODALIAS}")
         return RawVf(
             index=link.removeprefix("virtfn"),
             pci_address=address,
             driver=driver,
             iommu_group=_link_name(f"{folder}/iommu_group"),
             inode=_inode(folder),
-            modalias="" if driver else _read(f"{folder}/modalias"),
+            modalias="" if driver else shared[MODALIAS],
             netdevs=(*self._read_netdevs(folder), *self._read_netdevs_of(folder, children)) if driver else (),
             nodes=_read_nodes(folder, children) if driver else (),
-            infiniband=tuple(_names(f"{folder}/infiniband")) if driver else (),
-            children=_read_children(folder, children),
+            infiniband=tuple(map(_text_of, _names(f"{folder}/infiniband"))) if driver else (),
+            children=_read_children(folder, children) if children else (),
         )
 
     def _read_netdevs_of(self, folder: str, children: Iterable[str]) -> Iterator[RawNetdev]:
@@ -163,7 +183,7 @@ class Sysfs:
     def _read_netdevs(self, folder: str, *, device: str = "") -> tuple[RawNetdev, ...]:
         return tuple(
             RawNetdev(
-                name=name,
+                name=_text_of(name),
                 address=_read(f"{folder}/net/{name}/address"),
                 flags=_read(f"{folder}/net/{name}/flags"),
                 ifindex=_read(f"{folder}/net/{name}/ifindex"),
@@ -182,7 +202,7 @@ class Sysfs:
             new = [name for one in links if (name := one.removeprefix("upper_")) not in found]
             queue += new
             found += new
-        return tuple(sorted(found))
+        return tuple(sorted(map(_text_of, found)))
 
 
 def _read_children(folder: str, places: Iterable[str]) -> tuple[RawChild, ...]:
@@ -191,7 +211,7 @@ def _read_children(folder: str, places: Iterable[str]) -> tuple[RawChild, ...]:
 
 def _read_child(folder: str, name: str) -> RawChild:
     driver = _link_name(f"{folder}/driver")
-    return RawChild(name, driver, "" if driver else _read(f"{folder}/modalias"))
+    return RawChild(name, driver, "" if driver else _read(f"{folder}/{MODALIAS}"))
 
 
 def _read_nodes(folder: str, children: Iterable[str]) -> tuple[str, ...]:
@@ -210,16 +230,21 @@ def _names(folder: str) -> list[str]:
         return []
 
 
+def _text_of(name: str) -> str:
+    """A name out of a folder, as everybody else has it: paths go on with the one that the folder gave."""
+    return name if name.isalnum() and name.isascii() else text_of(os.fsencode(name))
+
+
 def _read(path: str) -> str:
     """A file's text, "" if it cannot be read: ENOENT and ENODEV when the device leaves, EINVAL from a netdev."""
     try:
-        return _read_or_raise(path)
+        return _read_or_raise(path, FLAGS)
     except OSError:
         return ""
 
 
-def _read_or_raise(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY)
+def _read_or_raise(path: str, flags: int = os.O_RDONLY) -> str:
+    descriptor = os.open(path, flags)
     try:
         return os.read(descriptor, 4096).decode(errors="replace").strip()
     finally:

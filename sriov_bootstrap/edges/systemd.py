@@ -31,6 +31,7 @@ BUS, BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
 SYSTEMD, SYSTEMD_PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 MANAGER, UNIT, SERVICE = f"{SYSTEMD}.Manager", f"{SYSTEMD}.Unit", f"{SYSTEMD}.Service"
 JOB_REMOVED = f"type='signal',sender='{SYSTEMD}',path='{SYSTEMD_PATH}',interface='{MANAGER}',member='JobRemoved'"
+OWNER_CHANGED = f"type='signal',sender='{BUS}',path='{BUS_PATH}',member='NameOwnerChanged',arg0='{SYSTEMD}'"
 
 # org.freedesktop.systemd1(5), JobRemoved; words of later versions pass through as they are
 CAUSES = {
@@ -158,7 +159,8 @@ class _RefusedError(Exception):
 class _Systemd:
     """One connection. Every wait on it ends with an answer, at a deadline, or with the connection, whichever is first.
 
-    dbus-next alone would wait for ever: it has no deadlines, and calls on a dead connection never return.
+    dbus-next alone would wait for ever: it has no deadlines, and calls on a dead connection never return. Any user of
+    the bus may send us any message, whatever we have asked to get: only the bus itself and systemd are listened to.
     """
 
     def __init__(self, bus: "_Bus", address: str, timeout_seconds: float) -> None:
@@ -166,11 +168,15 @@ class _Systemd:
         self._address = address
         self._deadline = time.monotonic() + timeout_seconds
         self._lost = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
+        self._has_subscribed = False
         self._job_results: defaultdict[str, asyncio.Future[str]] = defaultdict(asyncio.Future)
         bus.add_message_handler(self._on_message)
 
     async def connect(self) -> None:
         await self._answer(self._bus.connect(), "the greeting")
+        await self._call(_to_bus("AddMatch", OWNER_CHANGED), "")
+        with contextlib.suppress(_RefusedError):  # nobody has it: whoever calls systemd is told so
+            self._bus.systemd = str(await self._call(_to_bus("GetNameOwner", SYSTEMD), "s"))
 
     async def list_units(self, names: list[str]) -> list[list[Any]]:
         """One row for each name, loaded or not: Id, _, LoadState, ActiveState, _, _, path, ..."""
@@ -187,7 +193,8 @@ class _Systemd:
 
     async def subscribe(self) -> None:
         """Before any dispatch: a job may end before the answer that names it is here."""
-        await self._call(Message(BUS, BUS_PATH, BUS, "AddMatch", signature="s", body=[JOB_REMOVED]), "")
+        await self._call(_to_bus("AddMatch", JOB_REMOVED), "")
+        self._has_subscribed = True
         await self._call(_to_manager("Subscribe", ""), "")
 
     async def restart(self, name: str) -> str:
@@ -239,14 +246,33 @@ class _Systemd:
         raise _bus_error(self._address, error) from error
 
     def _on_message(self, message: Message) -> None:
-        if message.member == "JobRemoved" and message.interface == MANAGER and message.signature == "uoss":
+        where = (message.message_type, message.sender, message.path, message.interface, message.member)
+        if where == (MessageType.SIGNAL, BUS, BUS_PATH, BUS, "NameOwnerChanged") and message.signature == "sss":
+            name, _, owner = message.body
+            if name == SYSTEMD:
+                self._on_owner(owner)
+        signal = (MessageType.SIGNAL, self._bus.systemd, SYSTEMD_PATH, MANAGER, "JobRemoved")
+        if where == signal and message.signature == "uoss":
             _, path, _, result = message.body
             if not self._job_results[path].done():
                 self._job_results[path].set_result(result)
 
+    def _on_owner(self, owner: str) -> None:
+        """systemd has left the bus, or is back on a connection of its own that may not know of us any more."""
+        self._bus.systemd = owner
+        if owner and self._has_subscribed:
+            self._bus.send(_to_manager("Subscribe", ""))  # refused where it still knows: nobody waits for that
+
 
 class _Bus(MessageBus):
-    """dbus-next 0.2.3 with its two worst habits mended."""
+    """dbus-next 0.2.3 with its three worst habits mended."""
+
+    systemd = ""  # the connection that has systemd's name now, "" while none has
+
+    def _process_message(self, message: Message) -> None:
+        """The original takes anybody's message for the answer that has its number. The bus stamps the sender's name."""
+        if message.sender and message.sender in {BUS, self.systemd}:
+            super()._process_message(message)  # type: ignore[no-untyped-call]
 
     async def _auth_readline(self) -> str:
         """The original takes end-of-file for a short read: it spins for ever and lets no timeout have its turn."""
@@ -282,6 +308,10 @@ async def _connected(address: str, timeout_seconds: float) -> AsyncIterator[_Sys
         raise UnitError(f"{address}: {error}", hint="is systemd PID 1 of this machine, and are we root?") from error
     finally:
         systemd.close()
+
+
+def _to_bus(member: str, word: str) -> Message:
+    return Message(BUS, BUS_PATH, BUS, member, signature="s", body=[word])
 
 
 def _to_manager(member: str, signature: str, *body: object) -> Message:

@@ -1,14 +1,33 @@
-"""Text files of other programs: read for doctor alone, never written. Nothing here waits, whatever lies there."""
+"""Text files of other programs: read for doctor alone, never written. Nothing here waits, whatever lies there.
+
+Root reads folders of services and users here, and what it reads it may show. So a link counts only where root made it:
+below a folder that somebody else may change none is followed, and no file is read there that has a second name.
+"""
 
 import errno
+import fnmatch
 import glob
 import os
 import stat
+from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from msgspec import Struct
 
+from sriov_bootstrap.reading import (
+    MAX_ENTRIES,
+    MAX_LINKS,
+    IrregularError,
+    Opened,
+    TooLargeError,
+    is_roots,
+    opened,
+    read_names,
+)
+
 MAX_BYTES = 1 << 23  # modules.alias of a distribution's kernel is the largest of them, with 2 MB
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -18,14 +37,28 @@ class Text(Struct, frozen=True):
     path: str
     text: str
     is_executable: bool
+    owner: int = 0
+
+
+class Refused(Exception):  # noqa: N818 - no error: it becomes a problem of the reader
+    """Not to be followed: the text says why."""
 
 
 class Texts:
     """Everything below `root`, "" for the real one. `problems`: what is there and could not be read, and why."""
 
-    def __init__(self, root: str = "", *, each_once: bool = False) -> None:
-        """Reads nothing yet. `each_once`: a file with several names is given out under the first of them alone."""
+    def __init__(
+        self, root: str = "", *, each_once: bool = False, max_bytes: int = 0, max_files: int = MAX_ENTRIES
+    ) -> None:
+        """Reads nothing yet. `each_once`: a file with several names is given out under the first of them alone.
+
+        `max_bytes` of a file, MAX_BYTES by default, and `max_files` of a folder: the first by name.
+        """
         self._root = root
+        self._max_bytes = max_bytes or MAX_BYTES
+        self._max_files = max_files
+        self._is_guarded = os.geteuid() == 0  # anybody else sees nothing that others could not show him as well
+        self._roots: dict[str, bool] = {}
         self._given: set[tuple[int, int]] | None = set() if each_once else None
         self.problems: list[str] = []
 
@@ -34,20 +67,19 @@ class Texts:
         found = self.file(path)
         return found.text if found else ""
 
-    def file(self, path: str) -> Text | None:
-        """None where there is none, where it was given out before, or where it cannot be read, which is noted."""
+    def file(self, path: str, *, reader: int = 0) -> Text | None:
+        """None where there is none, where it was given out before, or where it cannot be read, which is noted.
+
+        `reader`: the user who names it, and who must be able to read it as well.
+        """
         try:
-            descriptor = os.open(f"{self._root}{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with self._opened(path, reader) as file:
+                return self._text(path, file)
         except OSError as error:
             self._note(path, error)
-            return None
-        try:
-            return self._text(path, descriptor)
-        except OSError as error:
-            self._note(path, error)
-            return None
-        finally:
-            os.close(descriptor)
+        except Refused as refused:
+            self.problems.append(f"{path}: {refused}")
+        return None
 
     def read_matching(self, *patterns: str) -> dict[str, str]:
         """Path -> text of the files that match these shell globs, in the order of the globs, then of the names.
@@ -56,26 +88,50 @@ class Texts:
         """
         found: dict[str, str] = {}
         for pattern in patterns:
-            self._note_closed(pattern.rpartition("/")[0])
-            paths = sorted(glob.glob(glob.escape(self._root) + pattern))
-            found |= {path: self.read(path) for path in (one.removeprefix(self._root) for one in paths)}
+            found |= {path: self.read(path) for path in self._matching(pattern)}
         return found
+
+    def _matching(self, pattern: str) -> list[str]:
+        folder, _, name = pattern.rpartition("/")
+        if not glob.has_magic(pattern):
+            return [pattern] if self._is_open(folder) and os.path.lexists(f"{self._root}{pattern}") else []
+        if glob.has_magic(folder):
+            paths = sorted(glob.glob(glob.escape(self._root) + pattern))
+            return self.first(folder, [path.removeprefix(self._root) for path in paths])
+        names = fnmatch.filter(self.names(folder), name)
+        return self.first(folder, [f"{folder}/{one}" for one in names if one[0] != "." or name[0] == "."])
+
+    def first(self, folder: str, paths: list[str]) -> list[str]:
+        """As many as are read of one folder; that there are more is noted."""
+        if len(paths) > self._max_files:
+            more = f"{len(paths) - self._max_files} more, from {paths[self._max_files].rpartition('/')[2]} on, are not"
+            self.problems.append(f"{folder}: has {len(paths)} files: {self._max_files} are read, {more}")
+        return paths[: self._max_files]
 
     def folder(self, path: str, *endings: str) -> Iterator[Text]:
         """The files of a folder with one of these endings, by name; all of them where no ending is asked for."""
-        for name in self.names(path):
-            if endings and not name.endswith(endings):
-                continue
+        names = [name for name in self.names(path) if not endings or name.endswith(endings)]
+        for name in self.first(path, names):
             if not os.path.isdir(f"{self._root}{path}/{name}") and (found := self.file(f"{path}/{name}")):
                 yield found
 
     def names(self, path: str) -> list[str]:
-        """What is in a folder, sorted."""
+        """What is in a folder, sorted; of a very full one a part, which is noted."""
         try:
-            return sorted(os.listdir(f"{self._root}{path}"))
+            descriptor = self._walk(path, os.O_RDONLY | os.O_DIRECTORY)[0]
         except OSError as error:
             self._note(path, error)
             return []
+        except Refused as refused:
+            self.problems.append(f"{path}: {refused}")
+            return []
+        try:
+            names, is_all = read_names(descriptor)
+        finally:
+            os.close(descriptor)
+        if not is_all:
+            self.problems.append(f"{path}: has more than {MAX_ENTRIES} entries: the rest is not looked at")
+        return names
 
     def is_executable(self, path: str) -> bool:
         """Whether it is a file that somebody may run."""
@@ -92,33 +148,111 @@ class Texts:
         except OSError:
             return ""
 
-    def _text(self, path: str, descriptor: int) -> Text | None:
-        status = os.fstat(descriptor)
+    def _text(self, path: str, file: Opened) -> Text | None:
+        status = file.status
         if stat.S_ISCHR(status.st_mode):  # /dev/null
             return Text(path, "", is_executable=False)
-        if not stat.S_ISREG(status.st_mode):
-            self.problems.append(f"{path}: is not a regular file")
-            return None
         if self._given is not None:
             identity = (status.st_dev, status.st_ino)
             if identity in self._given:
                 return None
             self._given.add(identity)
-        with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            self.problems.append(f"{path}: larger than {MAX_BYTES >> 20} MiB: not read")
-            return None
-        return Text(path, data.decode(errors="replace"), is_executable=bool(status.st_mode & 0o111))
+        text = file.read(self._max_bytes).decode(errors="replace")
+        return Text(path, text, is_executable=bool(status.st_mode & 0o111), owner=status.st_uid)
 
     def _note(self, path: str, error: OSError) -> None:
-        if error.errno not in ABSENT:
+        if isinstance(error, IrregularError):
+            self.problems.append(f"{path}: is not a regular file")
+        elif isinstance(error, TooLargeError):
+            self.problems.append(f"{path}: {error.strerror}: not read")
+        elif error.errno not in ABSENT:
             advice = ": run it as root" if isinstance(error, PermissionError) else ""
             self.problems.append(f"{path}: cannot be read: {error.strerror}{advice}")
 
-    def _note_closed(self, folder: str) -> None:
-        """A folder that may not be listed looks empty to glob."""
+    def _is_open(self, folder: str) -> bool:
+        """Whether it may be listed: one that may not looks empty to glob."""
         try:
-            os.scandir(f"{self._root}{folder}").close()
+            os.close(self._walk(folder, os.O_RDONLY | os.O_DIRECTORY)[0])
         except OSError as error:
             self._note(folder, error)
+        except Refused as refused:
+            self.problems.append(f"{folder}: {refused}")
+            return False
+        return True
+
+    # -- whose links count --
+
+    @contextmanager
+    def _opened(self, path: str, reader: int) -> Iterator[Opened]:
+        if self._is_plain(path, reader):
+            with opened(f"{self._root}{path}") as file:
+                yield file
+            return
+        place = self._walk(path, os.O_PATH, reader)[0]
+        try:
+            # By its descriptor it is what was looked at: nobody can put another file in its place.
+            with opened(f"/proc/self/fd/{place}") as file:
+                yield file
+        finally:
+            os.close(place)
+
+    def _is_plain(self, path: str, reader: int) -> bool:
+        """Whether nobody but root has a say in where it leads."""
+        if not self._is_guarded:
+            return True
+        if reader or not self._is_roots(path.rpartition("/")[0]):
+            return False
+        try:
+            return not stat.S_ISLNK(os.lstat(f"{self._root}{path}").st_mode)
+        except OSError:
+            return True  # said when it is opened
+
+    def _is_roots(self, folder: str) -> bool:
+        """Whether nobody but root can change what is on the way into it, and in it."""
+        if folder not in self._roots:
+            try:
+                descriptor, self._roots[folder] = self._walk(folder or "/", os.O_PATH)
+                os.close(descriptor)
+            except (OSError, Refused):
+                return False
+        return self._roots[folder]
+
+    def _walk(self, path: str, flags: int, reader: int = 0) -> tuple[int, bool]:
+        """Opens what is there, step by step; and whether every folder on the way, and it, is root's. Raises Refused."""
+        if not self._is_guarded:
+            return os.open(f"{self._root}{path}", FLAGS | flags), False
+        steps = deque(filter(None, path.split("/")))
+        at, all_roots, links = os.open(self._root or "/", os.O_PATH | os.O_CLOEXEC), True, 0
+        try:
+            while steps:
+                step = steps.popleft()
+                found = os.open(step, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+                try:
+                    status = os.fstat(found)
+                    if stat.S_ISLNK(status.st_mode):
+                        if not all_roots:
+                            raise Refused("is a link, or is behind one, in a folder that is not root's: not followed")
+                        links += 1
+                        if links > MAX_LINKS:
+                            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                        target = os.readlink("", dir_fd=found)
+                        steps.extendleft(filter(None, reversed(target.split("/"))))
+                        if target.startswith("/"):
+                            at, found = os.open("/", os.O_PATH | os.O_CLOEXEC), at
+                        continue
+                    _check(status, os.fstat(at), reader, all_roots=all_roots)
+                    all_roots = all_roots and (not stat.S_ISDIR(status.st_mode) or is_roots(status))
+                    at, found = found, at
+                finally:
+                    os.close(found)
+            return os.open(f"/proc/self/fd/{at}", flags | os.O_NONBLOCK | os.O_CLOEXEC), all_roots
+        finally:
+            os.close(at)
+
+
+def _check(status: os.stat_result, folder: os.stat_result, reader: int, *, all_roots: bool) -> None:
+    is_folder = stat.S_ISDIR(status.st_mode)
+    if not is_folder and not all_roots and status.st_nlink > 1 and status.st_uid != folder.st_uid:
+        raise Refused("has a second name, in a folder that is not root's: not read")
+    if reader and status.st_uid != reader and not status.st_mode & (stat.S_IXOTH if is_folder else stat.S_IROTH):
+        raise Refused(f"user {reader}, whose file names it, may not read it: not read")

@@ -19,8 +19,17 @@ def parse(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
 
 
 def parse_located(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
-    """The same of another program's file: every text is a Word, which knows its line."""
-    return _load(data, path, _LocatedLoader, FOREIGN_BYTES)
+    """The same of another program's file: every text is a Word, which knows its line.
+
+    A mistake is told by its line alone: the words of PyYAML repeat what stands there, which may be a password.
+    """
+    try:
+        return _load(data, path, _LocatedLoader, FOREIGN_BYTES)
+    except ConfigError as error:
+        if error.__cause__ is None:  # our own words
+            raise
+        mark = getattr(error.__cause__, "problem_mark", None)
+        raise ConfigError((f"{path}: not YAML: {f'line {mark.line + 1}' if mark else 'it cannot be read'}",)) from None
 
 
 def _load(data: bytes, path: str, loader: "type[_Loader]", max_bytes: int) -> Any:  # noqa: ANN401

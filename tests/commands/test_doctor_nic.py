@@ -173,7 +173,7 @@ def test_garbage_everywhere_is_survived(tree: HostTree, capsys: pytest.CaptureFi
         f"lib/modules/{RELEASE}/modules.alias",
         f"lib/modules/{RELEASE}/modules.dep",
         "run/NetworkManager/devices/10",
-        "run/sriov-bootstrap/state.json",
+        "run/sriov-bootstrap/state/state.json",
         NM,
     ]
     for name in names:

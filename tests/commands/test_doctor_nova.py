@@ -445,7 +445,7 @@ LATE = OpenStackSurvey(RUNNING, changed_at=100.0, waited=1000.0)
     ],
 )
 def test_nova_compute_that_started_before_the_vfs(release: str, survey: OpenStackSurvey, number: int) -> None:
-    findings = list(check_nova(Host(Config(openstack=OpenStack(release=release))), survey))
+    findings = list(check_nova(Host(Config(openstack=OpenStack(release=release))), survey, print))
     assert [one.code for one in findings] == ["SB-W416"] * number
 
 

@@ -147,7 +147,7 @@ def test_a_web_config_that_is_broken(tree: HostTree, capsys: pytest.CaptureFixtu
 
 
 def test_an_unreadable_state_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    tree.write("run/sriov-bootstrap/state.json", b"\xff\x00")
+    tree.write("run/sriov-bootstrap/state/state.json", b"\xff\x00")
     codes, unseen = look(tree, capsys)
     assert codes == []
     assert any(one.startswith("state.json is not readable") for one in unseen)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,14 @@ def test_a_host_without_sr_iov_is_told_what_to_do(tree: HostTree, capsys: pytest
     text = init(tree, capsys)
     assert "# This host has no NIC with SR-IOV" in text
     assert read(text) == Config()
+
+
+def test_a_name_that_toml_would_have_to_escape_is_not_proposed(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.add_pf(netdev=os.fsdecode(b'a"\n[x]\xff'), num_vfs=4)
+    text = init(tree, capsys)
+    assert "or: {" not in text
+    assert r', netdev a"\x0a[x]\xff, NUMA node 0.' in text
+    (rule,) = read(text).pf
+    assert rule.match.pci_address == PF

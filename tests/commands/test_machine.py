@@ -13,7 +13,7 @@ from builders import PF, PF2, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.plan import Jam, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.report import Outcome, Written
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges import child
@@ -85,11 +85,20 @@ def noted(machine: HostMachine) -> Jam:
 def test_a_write_is_done_by_another_process_and_its_outcome_comes_back(tree: HostTree, machine: HostMachine) -> None:
     path = tree.add_pf() / "sriov_numvfs"
     change = SetNumVfs(PF, 0, 4)
-    assert machine.write_num_vfs(change, guard=nobody, timeout_seconds=ENOUGH) is Outcome.CHANGED
-    assert machine.write_num_vfs(change, guard=nobody, timeout_seconds=ENOUGH) is Outcome.UNCHANGED
-    assert machine.write_num_vfs(SetNumVfs(PF, 0, 7), guard=nobody, timeout_seconds=ENOUGH) is Outcome.STALE
+    assert machine.write_num_vfs(change, guard=nobody, timeout_seconds=ENOUGH).outcome is Outcome.CHANGED
+    assert machine.write_num_vfs(change, guard=nobody, timeout_seconds=ENOUGH).outcome is Outcome.UNCHANGED
+    assert machine.write_num_vfs(SetNumVfs(PF, 0, 7), guard=nobody, timeout_seconds=ENOUGH).outcome is Outcome.STALE
     assert path.read_text() == "4\n"
     assert machine.read_jam() is None
+
+
+def test_how_many_vfs_a_write_has_left_comes_back(tree: HostTree, machine: HostMachine) -> None:
+    """The tree makes none by itself: these three are there, whatever was asked for."""
+    tree.add_pf(num_vfs=3)
+    (tree.device() / "sriov_numvfs").write_text("0")
+    made = machine.write_num_vfs(SetNumVfs(PF, 0, 4), guard=nobody, timeout_seconds=ENOUGH)
+    assert made == Written(Outcome.CHANGED, 3)
+    assert machine.write_num_vfs(SetNumVfs(PF, 0, 4), guard=nobody, timeout_seconds=ENOUGH).made == -1
 
 
 def test_an_errno_comes_back_as_it_was(machine: HostMachine) -> None:
@@ -116,7 +125,7 @@ def test_a_writer_does_not_speak_to_whoever_listens_to_its_pass(tree: HostTree, 
         machine.say("still looking")
         return ""
 
-    assert machine.write_num_vfs(TO_ZERO, guard=talk, timeout_seconds=ENOUGH) is Outcome.CHANGED
+    assert machine.write_num_vfs(TO_ZERO, guard=talk, timeout_seconds=ENOUGH).outcome is Outcome.CHANGED
 
 
 def test_a_writer_that_dies_is_a_failure_and_not_a_success(tree: HostTree, machine: HostMachine) -> None:
@@ -227,7 +236,7 @@ def test_state_comes_back_after_a_restart_and_not_after_a_boot(tree: HostTree, m
 
 
 def test_state_that_could_not_be_saved_is_remembered_by_its_process(tree: HostTree, machine: HostMachine) -> None:
-    (tree.root / "run/sriov-bootstrap/state.json").mkdir(parents=True)
+    (tree.root / "run/sriov-bootstrap/state/state.json").mkdir(parents=True)
     state = State(boot_id="b007", last_success_at=7.0)
     assert "could not be saved" in machine.save_state(state)
     assert machine.has_unsaved_state

@@ -157,3 +157,15 @@ def test_a_host_on_which_nothing_sets_vfs(tree: HostTree, capsys: pytest.Capture
 def test_what_may_not_be_read_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     (tree.root / "etc/rc.local").mkdir(parents=True)
     assert migrate(tree, capsys)[1] == "not seen: /etc/rc.local: is not a regular file\n"
+
+
+def test_a_file_with_more_than_anybody_reads_gives_a_short_answer(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.write("etc/rc.local", f"{ECHO}\n" * 5000).chmod(0o755)
+    out, err = migrate(tree, capsys)
+    assert f"set by /etc/rc.local:1, {', '.join(f'/etc/rc.local:{line}' for line in range(2, 9))} and more\n" in out
+    assert len(out) < 20_000
+    assert err == "not seen: /etc/rc.local: too much to follow: more of it sets VFs than is named\n"
+    tree.write("etc/rc.local", f"{'A={0..99}{0..99}{0..99}; ' * 2000}{ECHO}\n").chmod(0o755)
+    assert migrate(tree, capsys)[1] == "not seen: /etc/rc.local: too much to follow: not all that it sets is known\n"

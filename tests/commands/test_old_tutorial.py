@@ -72,7 +72,7 @@ def test_the_readme_counts_them(tree: HostTree, capsys: pytest.CaptureFixture[st
 def test_what_is_found_says_why_and_what_to_type(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     by_code = {one["code"]: one for one in findings(tree, capsys)}
     assert '"phynet2" is "physnet2" to the config and neutron\'s server' in by_code["SB-E501"]["problem"]
-    assert f"{PLUGINS}/sriov_agent.ini:5: physical_device_mappings = phynet2:ens1f0" in by_code["SB-E501"]["evidence"]
+    assert f"{PLUGINS}/sriov_agent.ini:5: physical_device_mappings, entry 1: phynet2" in by_code["SB-E501"]["evidence"]
     gone = "does not have RetryFilter, AvailabilityZoneFilter, CoreFilter, RamFilter"
     assert gone in by_code["SB-E603"]["problem"]
     assert (

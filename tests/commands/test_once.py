@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from builders import PF, vf_address
 from fakes_host import HostTree, rule
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.contest import Contest
+from sriov_bootstrap.core.state import State, dump
+from sriov_bootstrap.edges.files import Files
 
 NO_BUS = "unix:path=/nonexistent/system-bus: no bus: the socket does not exist"
 REFUSED = """\
@@ -65,6 +69,17 @@ def test_what_has_to_change_is_changed_and_said_and_the_second_run_does_nothing(
     before = snapshot(tree)
     assert shell.run("--once") == (0, f"{PF} (ens1f0): 1 VF, as desired\nas desired, nothing changed\n", "")
     assert snapshot(tree) == before
+
+
+def test_a_number_that_somebody_has_written_over_is_written_at_once_when_asked(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=1)
+    tree.configure(rule(0))
+    contests = {PF: Contest(0, 1, times=3, due_at=time.monotonic() + 1000.0)}
+    Files(str(tree.root)).save_state(dump(State(boot_id="b007", contests=contests)))
+    assert "degraded: contested" in shell.run("status")[1]
+    assert "to do: set sriov_numvfs from 1 to 0" in shell.run("--once", "--dry-run")[1]
+    shell.run("--once")
+    assert (tree.device() / "sriov_numvfs").read_text().strip() == "0"
 
 
 def test_more_vfs_than_the_device_offers_are_refused(tree: HostTree, shell: Shell) -> None:
@@ -161,7 +176,7 @@ def test_json_is_the_whole_report(tree: HostTree, shell: Shell) -> None:
 def test_state_that_cannot_be_saved_is_said_and_the_work_is_done(tree: HostTree, shell: Shell) -> None:
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4))
-    (tree.root / "run/sriov-bootstrap/state.json").mkdir(parents=True)
+    (tree.root / "run/sriov-bootstrap/state/state.json").mkdir(parents=True)
     code, out, err = shell.run("--once")
     assert (code, out.splitlines()[-1]) == (0, "as desired, nothing changed")
     assert "state.json could not be saved: Is a directory" in err

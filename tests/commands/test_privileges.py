@@ -1,7 +1,9 @@
 """Both ends of a helper unit: the one that asks, with a systemctl of the test's, and the one that answers."""
 
+import errno
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ from fakes_host import HostTree
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.commands import answers
 from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.commands.privileges import Privileges
+from sriov_bootstrap.commands.privileges import Privileges, stamped
 from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges.child import Completed
@@ -25,6 +28,7 @@ from sriov_bootstrap.errors import InUseError, RefusedError, StuckError, SysfsEr
 
 OK = Completed(0, b"", b"")
 FAILED = Completed(1, b"", b"Job for it failed.\nSee journalctl -xe for details.\n")
+MODPROBE_FILE = modprobe_path("igb").lstrip("/")
 HOLDER = Holder(4711, "qemu", "instance-1")
 RULE = (
     '[[pf]]\nname = "tenant-a"\nmatch = {{ driver = "igb" }}\nnum_vfs = {}\nmethod = "max_vfs"\nreload_driver = true\n'
@@ -42,10 +46,17 @@ def tree(tmp_path: Path) -> HostTree:
 class FakeSystemctl:
     """Leaves an answer as the unit would, and ends as it is told."""
 
-    def __init__(self, tree: HostTree, told: answers.Answer | bytes | None, completed: Completed = OK) -> None:
+    def __init__(
+        self,
+        tree: HostTree,
+        told: answers.Answer | bytes | None,
+        completed: Completed = OK,
+        began_at: float | None = None,
+    ) -> None:
         self._tree = tree
         self._told = told
         self._completed = completed
+        self._began_at = began_at
         self.asked: list[str] = []
 
     def __call__(self, argv: list[str], *, timeout_seconds: float, waiting: Callable[[float], None]) -> Completed:
@@ -53,7 +64,8 @@ class FakeSystemctl:
         waiting(2.0)
         name = argv[-1].removeprefix("sriov-bootstrap-").removesuffix(".service").replace("@", "-")
         if self._told is not None:
-            data = self._told if isinstance(self._told, bytes) else msgspec.json.encode(self._told) + b"\n"
+            began_at = time.monotonic() if self._began_at is None else self._began_at
+            data = self._told if isinstance(self._told, bytes) else stamped(self._told, began_at)
             self._tree.write(f"run/sriov-bootstrap/{name}.answer", data)
         return self._completed
 
@@ -87,14 +99,40 @@ def test_whoever_cannot_be_asked_has_ruled_nobody_out(
     assert privileges(tree, FakeSystemctl(tree, told, completed)).holders() == Holders(problem=problem)
 
 
-def test_garbage_rules_nobody_out(tree: HostTree) -> None:
-    assert "broke off" in privileges(tree, FakeSystemctl(tree, b'{"kind":')).holders().problem
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        pytest.param(b'{"kind":', id="cut"),
+        pytest.param(stamped(answers.Looked(Holders()), 9e9)[:-1], id="its last byte is missing"),
+        pytest.param(b'{"kind":"looked","began_at":9e9}\n', id="a part is missing"),
+        pytest.param(b'{"kind":"looked","holders":{}}\n', id="no stamp"),
+        pytest.param(b"\xff\n", id="no text"),
+        pytest.param(b"[" * 100000 + b"\n", id="deep"),
+    ],
+)
+def test_garbage_rules_nobody_out(tree: HostTree, garbage: bytes) -> None:
+    assert privileges(tree, FakeSystemctl(tree, garbage)).holders().problem
 
 
 def test_an_earlier_answer_is_not_taken_for_this_one(tree: HostTree) -> None:
+    """It cannot be taken away: the service may only read it."""
     ended = privileges(tree, FakeSystemctl(tree, answers.Looked(Holders())))
     assert ended.holders() == Holders()
+    (tree.root / "run/sriov-bootstrap/holders.answer").chmod(0o400)
     assert privileges(tree, FakeSystemctl(tree, None)).holders().problem
+
+
+def test_an_answer_of_a_look_that_began_before_we_asked_is_not_ours(tree: HostTree) -> None:
+    looked = answers.Looked(Holders())
+    before = FakeSystemctl(tree, looked, began_at=time.monotonic() - 0.001)
+    assert privileges(tree, before).holders().problem.endswith("it ended without an answer")
+    assert len(before.asked) == 2
+    tries = [FakeSystemctl(tree, looked), before]
+
+    def start(argv: list[str], **more: Any) -> Completed:  # noqa: ANN401
+        return tries.pop()(argv, **more)
+
+    assert privileges(tree, start).holders() == Holders()
 
 
 def test_a_look_that_was_under_way_is_followed_by_one_of_our_own(tree: HostTree) -> None:
@@ -118,6 +156,19 @@ def test_a_reload_is_asked_of_the_unit_of_that_driver(tree: HostTree) -> None:
     systemctl = FakeSystemctl(tree, answers.Ended(Outcome.CHANGED))
     assert privileges(tree, systemctl).reload("igb", timeout_seconds=100) is Outcome.CHANGED
     assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-reload@igb.service within 130 s"]
+
+
+def test_the_file_in_modprobe_d_is_asked_of_the_same_unit(tree: HostTree) -> None:
+    systemctl = FakeSystemctl(tree, answers.Ended(Outcome.CHANGED))
+    privileges(tree, systemctl).write_modprobe(modprobe_path("igb"))
+    assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-reload@igb.service within 60 s"]
+
+
+def test_a_file_that_the_unit_could_not_write_fails_as_if_we_had_tried(tree: HostTree) -> None:
+    systemctl = FakeSystemctl(tree, answers.KernelSaidNo(errno.EROFS, "read-only", ""), FAILED)
+    with pytest.raises(SysfsError) as caught:
+        privileges(tree, systemctl).write_modprobe(modprobe_path("igb"))
+    assert caught.value.errno == errno.EROFS
 
 
 @pytest.mark.parametrize(
@@ -161,7 +212,7 @@ def test_a_reload_that_does_not_come_back_is_known_by_who_has_the_write_lock(tre
 def kmod(tmp_path: Path, tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> Path:
     """modinfo knows max_vfs; modprobe says what it was asked, and by the lock whether somebody writes."""
     tools, said = tmp_path / "bin", tmp_path / "said"
-    lock = tree.root / "run/sriov-bootstrap/write.lock"
+    lock = tree.root / "run/sriov-bootstrap/state/write.lock"
     tools.mkdir()
     (tools / "modinfo").write_text('#!/bin/sh\necho "max_vfs:Maximum number (uint)"\n')
     (tools / "modprobe").write_text(f'#!/bin/sh\necho "$*" >>{said}\nflock -n {lock} true || echo locked >>{said}\n')
@@ -178,14 +229,18 @@ def ready_for_reload(tree: HostTree, num_vfs: int = 4) -> None:
         tree.add_pf(address, netdev=f"ens{number}")
     tree.configure(RULE.format(num_vfs))
     text = '# Written by sriov-bootstrap (method = "max_vfs"); changes here are replaced.\n'
-    tree.write("etc/modprobe.d/sriov-bootstrap-igb.conf", f"{text}options igb max_vfs=4\n")
+    tree.write(MODPROBE_FILE, f"{text}options igb max_vfs=4\n")
 
 
 def helper(tree: HostTree, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, object], str]:
     """Exit code, answer, log."""
+    asked_at = time.monotonic()
     code = main(["helper", *words], root=str(tree.root))
     out, err = capsys.readouterr()
-    return code, json.loads(out), err
+    told = json.loads(out)
+    assert asked_at <= told.pop("began_at") <= time.monotonic()
+    assert out.endswith("}\n")
+    return code, told, err
 
 
 def test_the_looker_sees_who_holds_a_node(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,7 +254,7 @@ def test_a_reload_that_is_due_is_made_under_the_write_lock(
     tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ready_for_reload(tree)
-    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed"}, "")
+    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed", "made": -1}, "")
     assert kmod.read_text() == "-r -- igb\nlocked\n-- igb\nlocked\n"
     assert HostMachine(root=str(tree.root)).read_jam() is None
 
@@ -218,8 +273,6 @@ def test_a_reload_is_not_made_beside_another_write(
 @pytest.mark.parametrize(
     ("num_vfs", "driver", "said"),
     [
-        pytest.param(5, "igb", "the config asks for no reload of igb now", id="modprobe.d is not written yet"),
-        pytest.param(0, "igb", "the config asks for no reload of igb now", id="all is as desired"),
         pytest.param(4, "ixgbe", "the config asks for no reload of ixgbe now", id="another driver"),
         pytest.param(400, "igb", f"{PF}: cannot make 400 VFs: the device offers 7", id="a number that cannot be"),
     ],
@@ -232,6 +285,39 @@ def test_who_asks_for_more_than_the_config_does_gets_nothing(
     assert (code, told["kind"], told["message"]) == (1, "refused", said)
     assert log == f"sriov-bootstrap: {said}\n"
     assert kmod.read_text() == ""
+
+
+def test_where_all_is_as_desired_there_is_nothing_to_get(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready_for_reload(tree, 0)
+    assert helper(tree, capsys, "reload", "igb")[0] == 0  # no VFs for the module either
+    before = tree.read(MODPROBE_FILE)
+    code, told, _ = helper(tree, capsys, "reload", "igb")
+    assert (code, told["message"]) == (1, "the config asks for no reload of igb now")
+    assert (tree.read(MODPROBE_FILE), kmod.read_text()) == (before, "")
+
+
+@pytest.mark.parametrize("reload_driver", ["true", "false"])
+def test_the_file_comes_first_and_says_what_the_config_says(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str], reload_driver: str
+) -> None:
+    ready_for_reload(tree)
+    tree.configure(RULE.format(5).replace("reload_driver = true", f"reload_driver = {reload_driver}"))
+    tree.write(MODPROBE_FILE, "options igb max_vfs=99\ninstall igb something else\n")
+    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed", "made": -1}, "")
+    assert tree.read(MODPROBE_FILE).splitlines()[1:] == ["options igb max_vfs=5"]
+    assert kmod.read_text() == "", "the reload is a step of its own"
+
+
+def test_a_file_that_cannot_be_written_is_told_with_its_errno(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready_for_reload(tree, 5)
+    (tree.root / MODPROBE_FILE).unlink()
+    (tree.root / MODPROBE_FILE).parent.rmdir()
+    code, told, _ = helper(tree, capsys, "reload", "igb")
+    assert (code, told["kind"], told["errno"], kmod.read_text()) == (1, "kernelsaidno", errno.ENOENT, "")
 
 
 def test_a_broken_config_asks_for_nothing(tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from builders import PF, PF2
 from fakes_host import HostTree
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.edges.files import stamp
+from sriov_bootstrap.printable import text_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "render"
 DEGRADED = 3
@@ -34,6 +35,7 @@ match = {{ pci_address = "0000:5e:00.0" }}
 num_vfs = 1
 required = false
 """
+STYLE = '[openstack]\nspec_style = "devname"\n'
 FLAVOR = f"""
 [[pf]]
 name = "accelerator"
@@ -336,6 +338,41 @@ def test_a_module_option_that_costs_the_nic_is_not_rendered(
     assert capsys.readouterr() == ("", f"sriov-bootstrap: {problem}\nsriov-bootstrap: nothing was written\n")
 
 
+@pytest.mark.parametrize("target", ["udev", "sriov-agent", "nova-compute"])
+@pytest.mark.parametrize("raw", [b'a"+RUN="b', b"a,b:c", b"net\xff", b"a\nb", b"a$b"])
+def test_a_netdev_whose_name_is_punctuation_is_not_rendered(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], target: str, raw: bytes
+) -> None:
+    plug(tree, netdev=os.fsdecode(raw))
+    tree.configure(RULES.partition('[[pf]]\nname = "tenant-b"')[0].replace("EXTRA", "") + STYLE)
+    assert render(tree, target) == DEGRADED
+    out, err = capsys.readouterr()
+    problem = f'the netdev "{text_of(raw)}" must be letters, digits, "_", "-", "." to be rendered: rename it'
+    assert f'sriov-bootstrap: rule "tenant-a" ({PF}): {problem}\n' in err
+    left = [line for line in out.splitlines() if text_of(raw) in line]
+    assert left
+    assert all(line.startswith("# NOT RENDERED: ") for line in left)
+    assert PF not in "".join(line for line in out.splitlines() if not line.startswith("#"))
+
+
+def test_what_is_no_mac_address_stands_in_no_udev_rule(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    plug(tree)
+    (tree.device(PF) / "net/ens1f0/address").write_text('x", RUN+="y\n')
+    tree.configure(RULES.partition('[[pf]]\nname = "tenant-b"')[0].replace("EXTRA", ""))
+    assert render(tree, "udev") == 0
+    assert "RUN" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("driver", ["../igb", "igb max_vfs=63", "-r", "größe", "i" * 65])
+def test_a_driver_that_is_no_module_has_no_modprobe_file(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], driver: str
+) -> None:
+    tree.configure(MAX_VFS.format(name="a", match=f'driver = "{driver}"', number=4, driver="kernel"))
+    assert render(tree, "modprobe --write") in {DEGRADED, USAGE}
+    assert capsys.readouterr().out == ""
+    assert list((tree.root / "etc/modprobe.d").iterdir()) == []
+
+
 def test_udev_leaves_a_name_that_is_too_long_alone(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     plug(tree, netdev="enp59s0f0npf123", num_vfs=2)
     tree.configure(
@@ -475,6 +512,88 @@ def test_root_is_another_tree(tree: HostTree, tmp_path: Path, capsys: pytest.Cap
     assert f'"address": "{PF}"' in image.read(NOVA)
     assert not (tree.root / NOVA).exists()
     assert f"wrote /{NOVA}" in capsys.readouterr().out
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> HostTree:
+    """With what is installed there elsewhere than usual, and a folder beside it that is not part of it."""
+    image = HostTree(tmp_path / "image")
+    image.configure(FLAVOR + 'vf_id = "8086:10ca"\n')
+    image.write("opt/nova/nova.conf.d/other.conf", "")
+    (tmp_path / "outside/nova.conf.d").mkdir(parents=True)
+    (tmp_path / "outside/nova.conf.d/sriov-bootstrap.conf").write_text("secret\n")
+    return image
+
+
+@pytest.mark.parametrize("target", ["../opt/nova", "/opt/nova"])
+def test_a_link_that_stays_below_the_root_is_followed(tree: HostTree, image: HostTree, target: str) -> None:
+    (image.root / "etc/nova").symlink_to(target)
+    assert render(tree, f"nova-compute --diff --root {image.root}") == DEGRADED
+    assert render(tree, f"nova-compute --write --root {image.root}") == 0
+    assert f'"address": "{PF}"' in image.read("opt/nova/nova.conf.d/sriov-bootstrap.conf")
+    assert render(tree, f"nova-compute --diff --root {image.root}") == 0
+
+
+@pytest.mark.parametrize("verb", ["--diff", "--write"])
+@pytest.mark.parametrize(
+    ("place", "target"),
+    [
+        ("etc/nova", "../../outside"),
+        ("etc/nova", "{outside}"),
+        ("etc/nova/nova.conf.d", "../../../outside/nova.conf.d"),
+        ("etc/nova/nova.conf.d", "{outside}/nova.conf.d"),
+        (NOVA, "../../../../outside/nova.conf.d/sriov-bootstrap.conf"),
+        (NOVA, "{outside}/nova.conf.d/sriov-bootstrap.conf"),
+        ("etc/os-release", "{outside}/nova.conf.d/sriov-bootstrap.conf"),
+    ],
+)
+def test_a_link_that_leaves_the_root_is_named(
+    tree: HostTree, image: HostTree, capsys: pytest.CaptureFixture[str], verb: str, place: str, target: str
+) -> None:
+    outside = image.root.parent / "outside"
+    target = target.format(outside=outside)
+    (image.root / place).parent.mkdir(parents=True, exist_ok=True)
+    (image.root / place).symlink_to(target)
+    assert render(tree, f"nova-compute {verb} --root {image.root}") == 1
+    out, err = capsys.readouterr()
+    assert f"{image.root / place}: is a link to {target}, which is not below {image.root}\n" in err
+    assert "secret" not in out + err
+    assert [path.name for path in (outside / "nova.conf.d").iterdir()] == ["sriov-bootstrap.conf"]
+    assert (outside / "nova.conf.d/sriov-bootstrap.conf").read_text() == "secret\n"
+
+
+def test_a_config_that_is_elsewhere_is_not_the_images(
+    tree: HostTree, image: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = image.root / "etc/sriov-bootstrap/config.toml"
+    path.unlink()
+    path.symlink_to("../../../outside/nova.conf.d/sriov-bootstrap.conf")
+    assert render(tree, f"nova-compute --root {image.root}") == USAGE
+    out, err = capsys.readouterr()
+    assert f"{path}: is a link to ../../../outside/" in err
+    assert "secret" not in out + err
+
+
+@pytest.mark.parametrize("place", ["sys", "proc", f"sys/bus/pci/devices/{PF}"])
+def test_an_image_whose_kernel_files_are_elsewhere_is_refused(
+    tree: HostTree, image: HostTree, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    path = image.root / place
+    if path.is_dir():
+        path.rename(image.root.parent / "elsewhere")
+    path.symlink_to(image.root.parent / "elsewhere")
+    assert render(tree, f"nova-compute --root {image.root}") == 1
+    assert "elsewhere" in capsys.readouterr().err
+
+
+def test_a_diff_obeys_nothing_that_is_installed(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    """A service's user may have written it."""
+    tree.write("etc/default/grub.d/sriov-bootstrap.cfg", "a\x1b[2J\u2028b\n-- c\n")
+    tree.configure(FLAVOR)
+    render(tree, "kernel-cmdline --diff")
+    lines = capsys.readouterr().out.split("\n")
+    assert {r"-a\x1b[2J\xe2\x80\xa8b", "--- c"} <= {*lines}
+    assert all(map(str.isprintable, lines))
 
 
 def test_apply_runs_the_command(

@@ -13,7 +13,7 @@ from builders import PF
 from fakes_host import HostTree, rule
 from service import ENOUGH, QUIET, free_port, running, scrape
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.edges.locks import Locks
+from sriov_bootstrap.edges.locks import PASS_LOCK, Locks
 
 
 @pytest.fixture
@@ -25,8 +25,9 @@ def test_it_is_ready_after_its_first_pass_and_stops_when_told(tree: HostTree) ->
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4) + QUIET)
     with running(tree) as service:
-        assert service.wait_for("READY=1") == "READY=1\nSTATUS=4 VFs on 1 PF as desired"
-        assert (tree.root / "run/sriov-bootstrap/state.json").exists()
+        assert service.wait_for("READY=1") == "READY=1"
+        service.wait_for("STATUS=4 VFs on 1 PF as desired")
+        assert (tree.root / "run/sriov-bootstrap/state/state.json").exists()
         code, log, _ = service.stop()
         assert (code, log) == (0, f"<6>{PF} (ens1f0): 4 VFs, as desired | pci_address={PF} rule=tenant-a\n")
         service.wait_for("STOPPING=1")
@@ -104,9 +105,10 @@ def test_whatever_becomes_of_the_config_the_last_good_one_stays(
 def test_a_full_run_is_said_and_costs_no_pass(tree: HostTree) -> None:
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4) + QUIET)
-    (tree.root / "run/sriov-bootstrap/state.json").mkdir(parents=True)  # nothing can take its place
+    (tree.root / "run/sriov-bootstrap/state/state.json").mkdir(parents=True)  # nothing can take its place
     with running(tree) as service:
-        service.wait_for("READY=1\nSTATUS=4 VFs on 1 PF as desired")
+        service.wait_for("READY=1")
+        service.wait_for("STATUS=4 VFs on 1 PF as desired")
         code, log, _ = service.stop()
     assert code == 0
     assert "state.json could not be saved: Is a directory: a restart of the service forgets what it counted" in log
@@ -155,14 +157,15 @@ def moments(tree: HostTree) -> Iterator[tuple[int, float]]:
 
 def wait_for_leftovers(tree: HostTree) -> None:
     """A pass whose daemon has died ends by itself, and then its lock is free."""
-    with Locks(str(tree.root)).locked("run/lock/sriov-bootstrap.lock", timeout_seconds=ENOUGH, waiting=lambda _: None):
+    with Locks(str(tree.root)).locked(PASS_LOCK, timeout_seconds=ENOUGH, waiting=lambda _: None):
         pass
 
 
 def test_it_lives_on_without_any_valid_config(tree: HostTree) -> None:
     tree.configure("[[pf\n")
     with running(tree) as service:
-        assert service.wait_for("READY=1") == "READY=1\nSTATUS=nothing to do: no rule in the config"
+        assert service.wait_for("READY=1") == "READY=1"
+        service.wait_for("STATUS=nothing to do: no rule in the config")
         tree.add_pf(num_vfs=4)
         tree.configure(rule(4) + QUIET)
         service.process.send_signal(signal.SIGHUP)
@@ -195,7 +198,7 @@ def test_a_write_that_hangs_stops_neither_ready_nor_a_scrape_nor_the_stop(tree: 
         assert select.select([end], [], [], ENOUGH)[0]
         os.close(end)
     assert locks.read_jam(time.monotonic()) is None
-    assert (tree.root / "run/sriov-bootstrap/state.json").exists()
+    assert (tree.root / "run/sriov-bootstrap/state/state.json").exists()
 
 
 def children_of(pid: int) -> list[int]:

@@ -97,6 +97,7 @@ def test_a_siege_costs_bounded_memory_and_sockets_no_thread_and_no_pass(tree: Ho
         service.process.send_signal(signal.SIGHUP)
         answers = siege(port, during)
         assert sum(answer.startswith(b"HTTP/1.1 200 OK\r\n") for answer in answers) == SCRAPES
+        assert b'sriov_bootstrap_http_refused_total{reason="malformed"} 0.0\n' not in scrape(port)
         service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot make 32 VFs: the device offers 7")
         assert during.threads == 1
         assert MAX_CONNECTIONS < during.files <= before.files + MAX_BURST + IN_TRANSIT + SPARE
@@ -191,6 +192,8 @@ def test_curl_and_openssl_see_what_web_config_lets_them_see(tree: HostTree) -> N
         assert usage.threads == 1
         code, log, _ = service.stop()
     assert code == 0
+    (guess,) = [line for line in log.splitlines() if line.startswith("<4>metrics: a wrong user or password")]
+    assert guess.endswith(" | address=127.0.0.1 user=prometheus")
     changed = [line for line in log.splitlines() if line.startswith(f"<6>metrics: {site.web} or a file of it has")]
     broken = [line for line in log.splitlines() if line.startswith("<4>metrics: web_config is not valid")]
     assert changed
@@ -201,7 +204,8 @@ def test_a_broken_web_config_closes_the_endpoint_and_nothing_else(tree: HostTree
     tree.add_pf(num_vfs=4)
     site = Site(tree)
     with running(tree) as service:
-        assert service.wait_for("READY=1") == "READY=1\nSTATUS=4 VFs on 1 PF as desired"
+        assert service.wait_for("READY=1") == "READY=1"
+        service.wait_for("STATUS=4 VFs on 1 PF as desired")
         applied(service)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", site.port))

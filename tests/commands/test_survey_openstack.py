@@ -4,6 +4,7 @@ import pytest
 
 from fakes_host import HostTree
 from fakes_openstack import DEBIAN_HEADS, RDO_COMMANDS, add_debian, add_kolla, add_rdo, add_unit
+from sriov_bootstrap import reading
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.survey_openstack import survey_openstack
 from sriov_bootstrap.core.config import Config
@@ -179,3 +180,31 @@ def test_a_process_says_better_what_it_reads(tree: HostTree) -> None:
     for said in ({"ActiveState": "active", "MainPID": "78"}, {"MainPID": "77", STARTS[0]: "5000000"}):
         agent = asked(**said)
         assert (agent.started_at, read_by(agent)) == (None, [NEUTRON, f"{ML2}/sriov_agent.ini"])
+
+
+def test_a_folder_of_a_services_user_is_read_within_limits(tree: HostTree) -> None:
+    add_debian(tree, "nova-compute")
+    folder = "etc/nova/nova.conf.d"
+    for number in range(300):
+        tree.write(f"{folder}/{number:03}.conf", f"[pci]\nalias = {number}\n")
+    tree.write(f"{folder}/000.conf", b"#" * ((1 << 20) + 1))
+    seen = survey(tree)
+    read = [path for path in read_by(seen.compute) if path.startswith(f"/{folder}/")]
+    assert read == [f"/{folder}/{number:03}.conf" for number in range(1, 256)]
+    assert seen.compute.unread == (f"/{folder}/000.conf", f"/{folder}")
+    assert not seen.compute.is_known
+    assert [file.path for file in seen.strays] == []
+    assert seen.unseen == (
+        f"/{folder}: has 300 files: 256 are read, 44 more, from 256.conf on, are not",
+        f"/{folder}/000.conf: larger than 1 MiB: not read",
+    )
+
+
+def test_a_folder_with_too_many_entries_is_not_known(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_ENTRIES", 100)
+    add_debian(tree, "nova-compute")
+    for number in range(150):
+        tree.write(f"etc/nova/nova.conf.d/{number:03}.other", "")
+    seen = survey(tree)
+    assert seen.compute.unread == ("/etc/nova/nova.conf.d",)
+    assert any(one.startswith("/etc/nova/nova.conf.d: has more than ") for one in seen.unseen)

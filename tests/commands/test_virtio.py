@@ -12,7 +12,7 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.plan import SetNumVfs
-from sriov_bootstrap.core.report import Outcome, PfState
+from sriov_bootstrap.core.report import PfState, Written
 from sriov_bootstrap.reconcile import Mode, load_config, run_pass
 
 BY_NAME = rule(4).replace('pci_address = "0000:3b:00.0"', 'netdev = "ens6"')
@@ -30,8 +30,8 @@ class VirtioHost(HostMachine):
         self.module = "virtio_net"
         self.waited = 0.0
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
-        outcome = super().write_num_vfs(action, guard=guard, timeout_seconds=timeout_seconds)
+    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
+        written = super().write_num_vfs(action, guard=guard, timeout_seconds=timeout_seconds)
         self.writes.append(str(action))
         for index in range(action.before):
             (self.tree.device(VIRTIO) / f"virtfn{index}").unlink()
@@ -40,7 +40,7 @@ class VirtioHost(HostMachine):
             self.tree.remove(virtio_vf(index))
         for index in range(action.after):
             self.tree.add_virtio_vf(index, driver="")
-        return outcome
+        return written
 
     def expects_driver(self, modalias: str) -> bool:
         return bool(self.module) and modalias.startswith("virtio:")

@@ -15,10 +15,13 @@ import bcrypt
 import pytest
 
 from certificates import Authority, openssl
+from endpoints import WatchedEndpoint
 from guards import children
 from promtool import promtool
+from sriov_bootstrap.checking import MAX_WAITING
 from sriov_bootstrap.commands.web_access import WebAccess
-from sriov_bootstrap.edges.http.endpoint import MAX_CONNECTIONS, Endpoint
+from sriov_bootstrap.core.refusals import Peer, Refusal
+from sriov_bootstrap.edges.http.endpoint import GRACE_SECONDS, MAX_CONNECTIONS, Endpoint
 from sriov_bootstrap.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,9 +56,10 @@ class Site:
         self.folder = folder
         self.path = folder / "web.yml"
         self.said: list[Event] = []
+        self.refused: list[tuple[Refusal, Peer, str]] = []
         for file in template.iterdir():
             (folder / file.name).write_bytes(file.read_bytes())
-        self.access = WebAccess(str(self.path), self.said.extend)
+        self.access = WebAccess(str(self.path), self.said.extend, lambda *refused: self.refused.append(refused))
 
     def configure(self, text: str, *, is_checked: bool = True) -> None:
         """What the tests use is what Prometheus' own tool accepts."""
@@ -97,16 +101,13 @@ def site(tmp_path: Path, template: Path) -> Site:
 
 
 @asynccontextmanager
-async def serving(site: Site, *, request_seconds: float = LONG, **more: float) -> AsyncIterator[Endpoint]:
-    endpoint = Endpoint(
-        ("127.0.0.1",),
-        0,
-        lambda: PAGE,
-        rules=site.access.rules,
-        request_seconds=request_seconds,
-        idle_seconds=LONG,
-        **more,
+async def serving(
+    site: Site, *, request_seconds: float = LONG, grace_seconds: float = GRACE_SECONDS
+) -> AsyncIterator[WatchedEndpoint]:
+    endpoint = WatchedEndpoint(
+        ("127.0.0.1",), lambda: PAGE, rules=site.access.rules, request_seconds=request_seconds, idle_seconds=LONG
     )
+    endpoint.grace_seconds = grace_seconds
     await endpoint.start()
     try:
         yield endpoint
@@ -165,7 +166,7 @@ def test_a_scrape_over_tls_gets_the_page(site: Site) -> None:
             answer = await ask(endpoint, site.client())
             assert answer.startswith(b"HTTP/1.1 200")
             assert answer.endswith(PAGE)
-            assert endpoint.peer_errors == 0
+            assert not endpoint.refused
 
     run(test)
 
@@ -327,7 +328,7 @@ def test_plain_http_at_a_tls_port_is_told_so_and_sees_nothing(site: Site) -> Non
             answer = await ask(endpoint)
             assert answer.startswith(b"HTTP/1.0 400 ")
             assert answer.endswith(b"use https://\n")
-            assert endpoint.peer_errors == 1
+            assert endpoint.refused.total() == 1
 
     run(test)
 
@@ -340,7 +341,7 @@ def test_a_peer_that_speaks_neither_is_dropped(site: Site, garbage: bytes, caplo
         async with serving(site, request_seconds=0.2) as endpoint:
             assert b"HTTP" not in await ask(endpoint, None, garbage)
             assert await status(endpoint, site.client()) == 200
-            assert endpoint.peer_errors == 1
+            assert endpoint.refused.total() == 1
 
     run(test)
     assert not caplog.records
@@ -358,7 +359,7 @@ def test_a_tls_peer_that_never_speaks_is_dropped_at_the_deadline_and_stops_no_sc
                 with suppress(ConnectionResetError):
                     assert await reader.read() == b""
                 writer.close()
-            assert endpoint.peer_errors == 20
+            assert endpoint.refused == {Refusal.SLOW: 20}
 
     run(test)
 
@@ -387,7 +388,7 @@ def test_200_tls_scrapes_at_the_same_moment_are_all_answered(site: Site) -> None
     async def test() -> None:
         async with serving(site, grace_seconds=LONG) as endpoint:  # a slow machine takes longer than the real one
             assert await asyncio.gather(*(status(endpoint, client) for _ in range(200))) == [200] * 200
-            assert endpoint.peer_errors == 0
+            assert not endpoint.refused
 
     run(test)
 
@@ -402,7 +403,7 @@ def test_a_tls_peer_that_says_goodbye_is_let_go(site: Site) -> None:
             await reader.readuntil(PAGE)
             writer.close()
             await writer.wait_closed()
-            assert endpoint.peer_errors == 0
+            assert not endpoint.refused
 
     run(test)
 
@@ -478,6 +479,33 @@ def test_scrapes_go_on_while_passwords_are_guessed(site: Site) -> None:
             for _ in range(20):
                 assert await status(endpoint, None, request(credentials=CREDENTIALS)) == 200
             assert not any(task.done() and b" 200 " in task.result() for task in guesses)
+            for task in guesses:
+                task.cancel()
+            await asyncio.gather(*guesses, return_exceptions=True)
+
+    run(test)
+
+
+def test_who_guesses_is_told_of_by_address_and_name(site: Site) -> None:
+    users(site, prometheus="correct horse")
+    home = Peer("127.0.0.1", "127.0.0.1")
+    assert statuses(site, None, data=request()) == [401]
+    assert statuses(site, None, data=request(credentials=("prometheus", "guess"))) == [401]
+    assert site.refused == [(Refusal.ANONYMOUS, home, ""), (Refusal.WRONG, home, "prometheus")]
+
+
+def test_who_asks_for_too_much_is_told_to_come_again(site: Site) -> None:
+    users(site, prometheus="correct horse")
+
+    async def test() -> None:
+        async with serving(site) as endpoint:
+            guesses = [
+                asyncio.create_task(status(endpoint, None, request(credentials=("prometheus", f"guess {number}"))))
+                for number in range(MAX_WAITING + 2)
+            ]
+            while 429 not in {task.result() for task in guesses if task.done()}:
+                await asyncio.wait([task for task in guesses if not task.done()], return_when=asyncio.FIRST_COMPLETED)
+            assert await status(endpoint, None, request(credentials=CREDENTIALS)) == 200
             for task in guesses:
                 task.cancel()
             await asyncio.gather(*guesses, return_exceptions=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
 from sriov_bootstrap.core import facts
-from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawChild, RawNetdev, RawPf, RawVf, parse_pf
+from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawChild, RawNetdev, RawPf, RawVf, Routes, parse_pf
 from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
 
 QEMU = Holder(4711, "qemu-system-x86", "instance-0000002a")
@@ -76,7 +76,27 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
     [
         pytest.param(make_raw_vf(driver=""), Links(), Holders(), "", id="no driver"),
         pytest.param(make_raw_vf(), Links(), Holders(), "", id="netdev down"),
-        pytest.param(make_raw_vf(netdevs=(UP,)), Links(), Holders(), "", id="netdev up, unknown to ip"),
+        pytest.param(
+            make_raw_vf(netdevs=(UP,)),
+            Links({"v1": Link("v1", ifindex=9)}),
+            Holders(),
+            "netdev v0 is up and its addresses are unknown: ip does not list it",
+            id="netdev up, unknown to ip",
+        ),
+        pytest.param(
+            make_raw_vf(netdevs=(RawNetdev("v0", flags="0x1003", ifindex="7"),)),
+            Links({"v1": Link("v1", addresses=("10.0.0.2/24",), ifindex=7), "v2": Link("v2", ifindex=8)}),
+            Holders(),
+            "netdev v0 is up with 10.0.0.2/24",
+            id="netdev renamed since",
+        ),
+        pytest.param(
+            make_raw_vf(netdevs=(RawNetdev("v0", flags="0x1003", ifindex="7"),)),
+            Links({"v1": Link("v1", ifindex=8)}),
+            Holders(),
+            "netdev v0 is up and its addresses are unknown: ip does not list it",
+            id="netdev of another index",
+        ),
         pytest.param(make_raw_vf(netdevs=(UP,)), Links({"v0": Link("v0")}), Holders(), "", id="netdev up, no address"),
         pytest.param(
             make_raw_vf(netdevs=(UP,)),
@@ -450,3 +470,18 @@ def test_vfs_have_their_places_on_the_bus(
 ) -> None:
     texts = {"sriov_totalvfs": total, "sriov_offset": offset, "sriov_stride": stride}
     assert facts.vf_places(pf, texts) == places
+
+
+@pytest.mark.parametrize(
+    ("routes", "known", "problem"),
+    [
+        (Routes(), frozenset(), ""),
+        (Routes(frozenset({"bond0"})), frozenset({"bond0", "lo"}), ""),
+        (Routes(frozenset({"bond0", "b"})), frozenset({"bond0"}), "one leaves through b, which is no netdev in /sys"),
+        (Routes(problem="unread"), frozenset(), "unread"),
+    ],
+)
+def test_a_route_through_a_netdev_that_is_not_there_could_be_through_any(
+    routes: Routes, known: frozenset[str], problem: str
+) -> None:
+    assert routes.among(known) == Routes(routes.netdevs, problem)

@@ -4,6 +4,7 @@ import pytest
 
 from builders import PF
 from sriov_bootstrap.core.config import Services
+from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.followup import (
     Need,
     UnitPlan,
@@ -17,7 +18,7 @@ from sriov_bootstrap.core.followup import (
 )
 from sriov_bootstrap.core.plan import Reason, SetNumVfs
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
-from sriov_bootstrap.core.state import FailedRestart, PendingRestart
+from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 
 WRITE = SetNumVfs(PF, 0, 4)
 
@@ -38,7 +39,21 @@ def test_a_vf_in_use_is_looked_at_every_minute_at_the_least(
     reason: Reason, failures: int, seconds: float | None
 ) -> None:
     report = PassReport(pfs=(PfReport("a", "4", PfState.DEGRADED, reason=reason),))
-    assert next_look_seconds(report, failures) == seconds
+    assert next_look_seconds(State(report=report), failures, now=0.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("failures", "address", "seconds"),
+    [(1, PF, 5.0), (5, PF, 30.0), (5000, PF, 30.0), (5, "0000:af:00.0", 120.0), (5, "0000:d8:00.0", 0.0)],
+    ids=["soon", "due", "due, after many events", "not remembered", "overdue"],
+)
+def test_a_number_that_was_written_over_is_looked_at_when_its_pause_ends(
+    failures: int, address: str, seconds: float
+) -> None:
+    line = PfReport("a", "4", PfState.DEGRADED, pci_address=address, reason=Reason.CONTESTED)
+    contests = {PF: Contest(4, 1, 3, 130.0), "0000:d8:00.0": Contest(4, 1, 3, 90.0)}
+    state = State(report=PassReport(pfs=(line,)), contests=contests)
+    assert next_look_seconds(state, failures, now=100.0) == seconds
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import (
@@ -72,6 +73,12 @@ class Row:
     around: Surroundings = field(default_factory=Surroundings)
 
 
+CONTESTED = Verdict(
+    Reason.CONTESTED,
+    f"{PF}: somebody else sets 1 VF where 4 are asked for, 2 times so far",
+    "it is written again 10 s later, and ever less often; "
+    "sriov-bootstrap doctor names who else sets VFs, as far as files tell: let only one of you do it",
+)
 ROWS = [
     Row("equal does nothing", make_wish(pf=make_pf(num_vfs=4))),
     Row("zero wanted, zero there", make_wish(pf=make_pf(netdevs=DOWN), num_vfs=0)),
@@ -145,25 +152,55 @@ ROWS = [
         "what is short is not asked again",
         make_wish(pf=make_pf(num_vfs=2)),
         verdict=FEWER,
-        around=Surroundings(short={PF: Short(4, TWO)}),
+        around=Surroundings(short={PF: Short(4, TWO, is_proven=True)}),
     ),
     Row(
         "what is short is asked again by force",
         make_wish(pf=make_pf(num_vfs=2)),
         (SetNumVfs(PF, 2, 0, allow_in_use=True), SetNumVfs(PF, 0, 4, allow_in_use=True)),
-        around=Surroundings(short={PF: Short(4, TWO)}, force=True),
+        around=Surroundings(short={PF: Short(4, TWO, is_proven=True)}, force=True),
     ),
     Row(
         "what is short is asked for another number",
         make_wish(pf=make_pf(num_vfs=2), num_vfs=3),
         (SetNumVfs(PF, 2, 0), SetNumVfs(PF, 0, 3)),
-        around=Surroundings(short={PF: Short(4, TWO)}),
+        around=Surroundings(short={PF: Short(4, TWO, is_proven=True)}),
     ),
     Row(
         "other VFs than the short ones",
         make_wish(pf=make_pf(num_vfs=2)),
         (SetNumVfs(PF, 2, 0), SetNumVfs(PF, 0, 4)),
-        around=Surroundings(short={PF: Short(4, frozenset({1, 2}))}),
+        around=Surroundings(short={PF: Short(4, frozenset({1, 2}), is_proven=True)}),
+    ),
+    Row(
+        "what no look has proven to be short is asked again",
+        make_wish(pf=make_pf(num_vfs=2)),
+        (SetNumVfs(PF, 2, 0), SetNumVfs(PF, 0, 4)),
+        around=Surroundings(short={PF: Short(4, TWO)}),
+    ),
+    Row(
+        "contested, in the pause",
+        make_wish(pf=make_pf(num_vfs=1, netdevs=DOWN)),
+        (SetLinkUp(PF, "ens1f0"),),
+        verdict=CONTESTED,
+        around=Surroundings(contests={PF: Contest(4, 1, 2, 60.0)}, now=59.9),
+    ),
+    Row(
+        "contested, after the pause",
+        make_wish(pf=make_pf(num_vfs=1)),
+        (SetNumVfs(PF, 1, 0), SetNumVfs(PF, 0, 4)),
+        around=Surroundings(contests={PF: Contest(4, 1, 2, 60.0)}, now=60.0),
+    ),
+    Row(
+        "contested at another number",
+        make_wish(pf=make_pf(num_vfs=1)),
+        (SetNumVfs(PF, 1, 0), SetNumVfs(PF, 0, 4)),
+        around=Surroundings(contests={PF: Contest(3, 1, 2, 60.0)}),
+    ),
+    Row(
+        "contested, and as desired",
+        make_wish(pf=make_pf(num_vfs=4)),
+        around=Surroundings(contests={PF: Contest(4, 1, 2, 60.0)}),
     ),
     Row("a jam elsewhere blocks", make_wish(pf=make_pf()), verdict=BLOCKED, around=Surroundings(jam=JAM)),
     Row("a jam elsewhere and nothing to do", make_wish(pf=make_pf(num_vfs=4)), around=Surroundings(jam=JAM)),

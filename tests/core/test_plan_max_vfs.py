@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, PF3, make_netdev, make_pf, make_wish
 from sriov_bootstrap.core.config import Method, VfDriver
+from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.facts import PfFacts, Routes
 from sriov_bootstrap.core.plan import (
     Action,
     Jam,
@@ -24,7 +25,7 @@ from sriov_bootstrap.core.plan import (
     Verdict,
     WriteFile,
 )
-from sriov_bootstrap.core.plan_max_vfs import due_reload, make_plans
+from sriov_bootstrap.core.plan_max_vfs import due_step, make_plans
 
 PATH = "/etc/modprobe.d/sriov-bootstrap-igb.conf"
 TEXT = '# Written by sriov-bootstrap (method = "max_vfs"); changes here are replaced.\noptions igb max_vfs=4\n'
@@ -83,6 +84,12 @@ VM = make_pf(pci_address=PF2, num_vfs=2, user="held by qemu pid 9")
 ROUTED = make_pf(netdevs=(make_netdev(uppers=("bond0",)),))
 DONE: tuple[tuple[Action, ...], Verdict | None, str] = ((), None, "")
 
+CONTESTED = Verdict(
+    Reason.CONTESTED,
+    f"{PF}: somebody else sets 0 VFs where 4 are asked for",
+    "it is written again 5 s later, and ever less often; "
+    "sriov-bootstrap doctor names who else sets VFs, as far as files tell: let only one of you do it",
+)
 ROWS = [
     Row("file and reload", (wish(A),), around(A, module=NEW), [((FILE, RELOAD), None, "")]),
     Row("the file is there", (wish(A),), around(A), [((RELOAD,), None, "")]),
@@ -164,13 +171,30 @@ ROWS = [
     Row(
         "the default route",
         (wish(ROUTED),),
-        around(ROUTED, default_route_netdevs=frozenset({"bond0"})),
+        around(ROUTED, routes=Routes(frozenset({"bond0"}))),
         [
             (
                 (),
                 Verdict(
                     Reason.RELOAD_REQUIRED,
                     f"{PF}: ens1f0 carries the default route, so igb is not reloaded",
+                    BY_HAND,
+                ),
+                "",
+            )
+        ],
+    ),
+    Row(
+        "nobody knows where the default routes leave",
+        (wish(A),),
+        around(A, routes=Routes(problem="/proc/net/route: Permission denied")),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.RELOAD_REQUIRED,
+                    f"{PF}: it cannot be told whether it carries a default route, so igb is not reloaded: "
+                    "/proc/net/route: Permission denied",
                     BY_HAND,
                 ),
                 "",
@@ -222,19 +246,25 @@ ROWS = [
     Row(
         "a reload that made none is not repeated",
         (wish(A),),
-        around(A, short={PF: Short(4, frozenset())}),
+        around(A, short={PF: Short(4, frozenset(), is_proven=True)}),
         [((), FEWER, "")],
+    ),
+    Row(
+        "a reload whose VFs somebody has changed waits",
+        (wish(A),),
+        around(A, contests={PF: Contest(4, 0, 1, 60.0)}),
+        [((), CONTESTED, "")],
     ),
     Row(
         "a reload for another number",
         (wish(A),),
-        around(A, short={PF: Short(3, frozenset())}),
+        around(A, short={PF: Short(3, frozenset(), is_proven=True)}),
         [((RELOAD,), None, "")],
     ),
     Row(
         "a reload by force",
         (wish(A),),
-        around(A, short={PF: Short(4, frozenset())}, force=True),
+        around(A, short={PF: Short(4, frozenset(), is_proven=True)}, force=True),
         [((RELOAD,), None, "")],
     ),
     Row(
@@ -290,15 +320,19 @@ NOT_NOW = Verdict(
     [
         pytest.param((Plan(wish(A), (RELOAD,)),), RELOAD, id="the next step"),
         pytest.param((Plan(wish(B), carrier=PF), Plan(wish(A), (RELOAD_BOTH,))), RELOAD_BOTH, id="for another PF, too"),
-        pytest.param((Plan(wish(A), (FILE, RELOAD)),), NOT_NOW, id="something has to come first"),
-        pytest.param((Plan(wish(A), (FILE,), NO_RELOAD),), NO_RELOAD, id="not allowed: why not"),
+        pytest.param((Plan(wish(A), (FILE, RELOAD)),), FILE, id="the file comes first"),
+        pytest.param(
+            (Plan(wish(A), (SetAutoprobe(PF, enabled=False), RELOAD)),), NOT_NOW, id="something else has to come first"
+        ),
+        pytest.param((Plan(wish(A), (FILE,), NO_RELOAD),), FILE, id="the file, where no reload is allowed"),
+        pytest.param((Plan(wish(A), (), NO_RELOAD),), NO_RELOAD, id="not allowed: why not"),
         pytest.param((Plan(wish(A4)),), NOT_NOW, id="all is as desired"),
         pytest.param((Plan(wish(make_pf(driver="ixgbe")), (RELOAD,)),), NOT_NOW, id="of another driver"),
         pytest.param((Plan(replace(wish(A), pf=None)),), NOT_NOW, id="no PF"),
         pytest.param((), NOT_NOW, id="no rule"),
     ],
 )
-def test_a_reload_is_due_when_it_is_the_very_next_step(
-    plans: tuple[Plan, ...], expected: ReloadDriver | Verdict
+def test_a_file_or_a_reload_is_due_when_it_is_the_very_next_step(
+    plans: tuple[Plan, ...], expected: WriteFile | ReloadDriver | Verdict
 ) -> None:
-    assert due_reload(plans, "igb") == expected
+    assert due_step(plans, "igb") == expected

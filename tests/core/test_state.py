@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, make_pf, make_vf
 from sriov_bootstrap.core import state
+from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Action, Jam, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, Short, WriteFile
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
@@ -40,10 +41,11 @@ FULL = State(
     pending=PendingRestart(None, (PF,)),
     known={PF: SEEN},
     incomplete=(PF,),
-    short={PF: Short(4, NOW)},
+    short={PF: Short(4, NOW, is_proven=True)},
     autoprobe_off=(PF,),
     ours={PF: SEEN},
-    counters=Counters(passes=3, vf_losses={PF: 2}),
+    contests={PF: Contest(4, 2, times=3, due_at=40.0)},
+    counters=Counters(passes=3, vf_losses={PF: 2}, contested={PF: 3}),
 )
 
 
@@ -56,8 +58,10 @@ def test_a_state_of_the_version_before_is_loaded_with_all_that_it_counted() -> N
     """The fields that have been added since are the ones cut out here."""
     older = json.loads(state.dump(FULL))
     del older["ours"], older["report"]["leftovers"]
+    del older["contests"], older["counters"]["contested"], older["short"][PF]["is_proven"]
     loaded, note = state.load(json.dumps(older).encode(), boot_id="b")
-    assert (loaded, note) == (replace(FULL, ours={}), "")
+    counters = replace(FULL.counters, contested={})
+    assert (loaded, note) == (replace(FULL, ours={}, contests={}, short={PF: Short(4, NOW)}, counters=counters), "")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +202,75 @@ def test_consumers_care_for_vfs_that_they_may_not_have_seen(
     assert state.changed_pfs(saved, (before,), (after,)) == changed
 
 
-SHORT = {PF: Short(4, NOW)}
+SHORT = {PF: Short(4, NOW, is_proven=True)}
+NONE = {PF: Short(4, frozenset(), is_proven=True)}
+
+
+@pytest.mark.parametrize(
+    ("report", "is_asked", "expected", "new"),
+    [
+        (PassReport(pfs=(LINE,)), False, {PF: Contest(4, 2, 1, 50.0)}, {PF: 1}),
+        (PassReport(pfs=(replace(LINE, state=PfState.DEGRADED),)), False, {}, {}),
+        (PassReport(), False, {}, {}),
+    ],
+    ids=["as desired", "not as desired", "no pass yet"],
+)
+def test_a_number_that_a_pass_has_left_as_desired_and_is_another_was_written_over(
+    report: PassReport, expected: dict[str, Contest], new: dict[str, int], *, is_asked: bool
+) -> None:
+    report = replace(report, pfs=tuple(replace(pf, desired=4) for pf in report.pfs))
+    found = state.notice_contests(State(report=report), (TWO,), now=50.0, is_asked=is_asked)
+    assert found == (State(report=report, contests=expected), new)
+
+
+def test_who_asks_need_not_wait_for_the_end_of_the_pause() -> None:
+    saved = State(contests={PF: Contest(4, 2, 3, 90.0)})
+    assert state.notice_contests(saved, (TWO,), now=50.0, is_asked=False) == (saved, {})
+    assert state.notice_contests(saved, (TWO,), now=50.0, is_asked=True) == (State(), {})
+
+
+STALE = Result(WRITE, Outcome.STALE)
+FIRST = {PF: Contest(4, 2, 1, 55.0)}
+
+
+@pytest.mark.parametrize(
+    ("result", "pfs", "targets", "is_last", "expected"),
+    [
+        (Result(WRITE, Outcome.CHANGED, contested=(PF,)), (TWO,), {PF: 4}, False, FIRST),
+        (Result(WRITE, Outcome.CHANGED, contested=(PF,)), (FOUR,), {PF: 4}, False, {}),
+        (Result(WRITE, Outcome.CHANGED, contested=(PF,)), (), {PF: 4}, False, {}),
+        (Result(WRITE, Outcome.CHANGED), (TWO,), {PF: 4}, True, {}),
+        (Result(RELOAD, Outcome.CHANGED, contested=(PF, PF2)), (TWO,), {PF: 4, PF2: 4}, False, FIRST),
+        (STALE, (TWO,), {PF: 4}, True, FIRST),
+        (STALE, (EMPTY,), {PF: 4}, True, {PF: Contest(4, 0, 1, 55.0)}),
+        (STALE, (TWO,), {PF: 4}, False, {PF: Contest(4, 2, 1, 50.0)}),
+        (STALE, (EMPTY,), {PF: 4}, False, {}),
+        (Result(SetLinkUp(PF, "e"), Outcome.STALE), (TWO,), {PF: 4}, True, {}),
+    ],
+    ids=[
+        "over",
+        "right again",
+        "gone",
+        "fewer made",
+        "reload",
+        "stale",
+        "stale, none",
+        "stale, again",
+        "a loss",
+        "link",
+    ],
+)
+def test_what_a_round_came_to_is_a_contest(
+    result: Result, pfs: tuple[PfFacts, ...], targets: dict[str, int], expected: dict[str, Contest], *, is_last: bool
+) -> None:
+    after, new = state.note_contests(State(), (result,), targets, pfs, now=50.0, is_last=is_last)
+    assert (after, new) == (State(contests=expected), dict.fromkeys(expected, 1))
+
+
+def test_who_gets_in_between_a_second_time_is_given_a_pause() -> None:
+    saved = State(contests={PF: Contest(4, 2, 1, 50.0)})
+    after, new = state.note_contests(saved, (STALE,), {PF: 4}, (TWO,), now=50.0, is_last=False)
+    assert (after.contests, new) == ({PF: Contest(4, 2, 2, 60.0)}, {PF: 1})
 
 
 def made(pf: PfFacts, **values: Any) -> State:  # noqa: ANN401
@@ -217,12 +289,14 @@ def made(pf: PfFacts, **values: Any) -> State:  # noqa: ANN401
         (State(), (Result(WRITE, Outcome.CHANGED),), FOUR, made(FOUR)),
         (State(), (Result(WRITE, Outcome.CHANGED),), TWO, made(TWO, short=SHORT)),
         (State(), (Result(WRITE, Outcome.CHANGED),), EMPTY, made(EMPTY)),
+        (State(short=SHORT), (Result(WRITE, Outcome.CHANGED, contested=(PF,)),), TWO, State()),
+        (State(), (Result(WRITE, Outcome.CHANGED, contested=(PF,)),), FOUR, made(FOUR)),
         (State(), (Result(WRITE, Outcome.FAILED),), TWO, State()),
         (State(short=SHORT), (Result(WRITE, Outcome.CHANGED),), FOUR, made(FOUR)),
         (State(), (Result(WRITE, Outcome.CHANGED, is_settled=False),), FOUR, made(FOUR, incomplete=(PF,))),
         (State(), (Result(SetNumVfs(PF2, 0, 4), Outcome.CHANGED),), TWO, State()),
         (State(), (Result(RELOAD, Outcome.CHANGED),), FOUR, made(FOUR)),
-        (State(), (Result(RELOAD, Outcome.CHANGED),), EMPTY, made(EMPTY, short={PF: Short(4, frozenset())})),
+        (State(), (Result(RELOAD, Outcome.CHANGED),), EMPTY, made(EMPTY, short=NONE)),
         (State(), (Result(RELOAD, Outcome.CHANGED, is_settled=False),), FOUR, made(FOUR, incomplete=(PF,))),
         (State(), (Result(SetLinkUp(PF, "e"), Outcome.CHANGED),), TWO, State()),
         (State(), (Result(SetAutoprobe(PF, enabled=False), Outcome.CHANGED),), TWO, State(autoprobe_off=(PF,))),
@@ -231,7 +305,8 @@ def made(pf: PfFacts, **values: Any) -> State:  # noqa: ANN401
     ],
     ids=[
         "nothing", "still incomplete", "complete", "incomplete and gone", "none is to bind", "all made", "fewer made",
-        "none made", "failed", "made at last", "not ready", "gone", "reloaded", "reloaded for nothing",
+        "none made", "written over", "written over, and right again", "failed",
+        "made at last", "not ready", "gone", "reloaded", "reloaded for nothing",
         "reloaded, not ready", "link", "autoprobe off", "autoprobe failed", "autoprobe on",
     ],
 )  # fmt: skip

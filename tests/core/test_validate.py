@@ -9,6 +9,7 @@ from sriov_bootstrap.core.config import Boot, Match, Method, Metrics, PfRule, Se
 KEYS = "netdev, altname, pci_address, mac, driver, vendor_id, device_id"
 
 NO_TEXTFILE = "must be an absolute path without .. that ends in .prom, as node_exporter reads it"
+NO_WEB_CONFIG = "must be an absolute path of printable characters: the service has no folder of its own"
 
 
 @pytest.mark.parametrize(
@@ -73,11 +74,25 @@ def test_a_rule_is_judged(rule: PfRule, problems: list[str]) -> None:
             Match(mac="3cfdfeaabb00"),
             'match: mac "3cfdfeaabb00" can match nothing: write it like 3c:fd:fe:aa:bb:00, or as a glob',
         ),
+        (Match(mac="*\n"), 'match: mac "*\n" can match nothing: write it like 3c:fd:fe:aa:bb:00, or as a glob'),
         (Match(vendor_id="Intel"), 'match: vendor_id "Intel" can match nothing: write it like 8086, or as a glob'),
         (Match(device_id="0x10c"), 'match: device_id "0x10c" can match nothing: write it like 10c9, or as a glob'),
-        (Match(netdev="eth0/1"), 'match: netdev "eth0/1" can match nothing: a name has no / and no space'),
-        (Match(altname="eth 0"), 'match: altname "eth 0" can match nothing: a name has no / and no space'),
-        (Match(driver="i/gb"), 'match: driver "i/gb" can match nothing: a name has no / and no space'),
+        (
+            Match(netdev="eth0/1"),
+            'match: netdev "eth0/1" can match nothing: a name has no / and no space',
+        ),
+        (
+            Match(altname="eth 0"),
+            'match: altname "eth 0" can match nothing: a name has no / and no space',
+        ),
+        (
+            Match(driver="igb\noptions x"),
+            'match: driver "igb\noptions x" can match nothing: a name has no / and no space',
+        ),
+        (
+            Match(driver="i/gb"),
+            'match: driver "i/gb" can match nothing: a name has no / and no space',
+        ),
         (Match(pci_address="3b:00.*", mac="*", vendor_id="80[0-9]6"), ""),
     ],
     ids=str,
@@ -130,7 +145,11 @@ def test_a_count_is_one_the_kernel_can_be_asked_for(value: int | str, problem: s
         (Metrics(web_config="/etc/sriov-bootstrap/web.yml"), []),
         (
             Metrics(web_config="web.yml"),
-            ['web_config: "web.yml" must be an absolute path: the service has no folder of its own'],
+            [f'web_config: "web.yml" {NO_WEB_CONFIG}'],
+        ),
+        (
+            Metrics(web_config="/etc/\0web.yml"),
+            [f'web_config: "/etc/\0web.yml" {NO_WEB_CONFIG}'],
         ),
         (
             Metrics(listen="monitoring:80"),

@@ -1,9 +1,11 @@
 import os
+import resource
 import select
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,33 @@ def pipe() -> Iterator[tuple[int, int]]:
 # -- call --
 
 
+def test_where_there_is_no_room_for_a_process_that_is_said_and_nothing_stays_open() -> None:
+    """In a child: a limit on its processes, as TasksMax= of the unit is one. Root has none but a cgroup's."""
+
+    def try_to_fork(send: child.Send) -> None:
+        os.setresuid(65534, 65534, 65534)
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        before = os.listdir("/proc/self/fd")
+        try:
+            child.start(never_answer)
+        except SriovBootstrapError as error:
+            kept = "" if os.listdir("/proc/self/fd") == before else " and files stay open"
+            send(f"{error.message}{kept}".encode())
+
+    if os.geteuid():
+        pytest.skip("becomes nobody")
+    said = child.call(try_to_fork, what="it", timeout_seconds=ENOUGH)
+    assert said == b"no process can be started: Resource temporarily unavailable"
+
+
+def test_who_may_be_lost_is_the_first_that_the_kernel_ends() -> None:
+    def work(send: child.Send) -> None:
+        child.be_the_first_to_go()
+        send(Path("/proc/self/oom_score_adj").read_bytes().strip())
+
+    assert child.call(work, what="it", timeout_seconds=ENOUGH) == b"500"
+
+
 def test_a_call_returns_the_last_line() -> None:
     def work(send: child.Send) -> None:
         send(b"begun")
@@ -58,6 +87,36 @@ def test_a_line_stays_one_line() -> None:
 def test_a_long_line_arrives_whole() -> None:
     line = b"x" * (1 << 20)  # sixteen times what a pipe holds
     assert child.call(lambda send: send(line), what="a write", timeout_seconds=ENOUGH) == line
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [(b"a\nb\n",), (b"a", b"\nb\n"), (b"a\n", b"b", b"\n"), (b"a\n", b"\n", b"b"), (b"a\nb", b"", b"\n\n")],
+)
+def test_the_last_line_is_the_same_however_it_arrives(monkeypatch: pytest.MonkeyPatch, chunks: tuple[bytes]) -> None:
+    left = [*filter(None, chunks), b""]
+    monkeypatch.setattr(child, "_read_chunk", lambda *_: (0, left.pop(0)))
+    assert child.call(lambda _: None, what="it", timeout_seconds=ENOUGH) == b"b"
+
+
+def test_lines_before_the_last_take_no_room_and_one_without_end_ends_the_child(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(child, "LINE_BYTES", 1 << 20)
+    line = b"x" * ((1 << 20) - 1)
+
+    def work(send: child.Send) -> None:
+        for _ in range(4):
+            send(line)
+
+    def go_on(send: child.Send) -> None:
+        send(line * 2)
+        signal.pause()
+
+    assert child.call(work, what="it", timeout_seconds=ENOUGH) == line
+    with pytest.raises(SriovBootstrapError) as caught:
+        child.call(go_on, what="it", timeout_seconds=ENOUGH)
+    assert caught.value.message == "it: the answer is longer than 1 MiB"
 
 
 def test_a_crash_is_an_exception_here() -> None:
@@ -231,7 +290,24 @@ def test_a_command_that_does_not_end_is_killed_at_the_deadline() -> None:
 def test_large_outputs_on_both_sides_do_not_block_each_other() -> None:
     script = "head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2"
     completed = child.run(["sh", "-c", script])
-    assert (len(completed.stdout), len(completed.stderr)) == (1_000_000, 2_000_000)
+    assert (len(completed.stdout), len(completed.stderr)) == (1_000_000, child.STDERR_BYTES)
+
+
+def test_of_what_a_command_complains_the_beginning_is_kept() -> None:
+    completed = child.run(["sh", "-c", "echo first >&2; head -c 1000000 /dev/zero >&2; echo last >&2"])
+    assert completed.stderr == b"first\n" + bytes(child.STDERR_BYTES - 6)
+
+
+def test_a_command_that_says_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "STDOUT_BYTES", 1 << 20)
+    completed = child.run(["head", "-c", str(1 << 20), "/dev/zero"])
+    assert completed == child.Completed(0, bytes(1 << 20), b"")
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(SriovBootstrapError) as caught:
+        child.run(["sh", "-c", "cat /dev/zero"], timeout_seconds=ENOUGH)
+    assert caught.value.message == "sh -c cat /dev/zero: it says more than 1 MiB, and was ended"
+    assert caught.value.hint
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_who_waits_for_a_command_is_told_how_long() -> None:

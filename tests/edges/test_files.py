@@ -1,15 +1,19 @@
 import errno
 import os
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sriov_bootstrap import reading
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.errors import SysfsError
+from sriov_bootstrap.errors import LinkError, SriovBootstrapError, SysfsError
 
 ETC, USR, RUN = "etc/sriov-bootstrap", "usr/lib/sriov-bootstrap", "run/sriov-bootstrap"
+STATE = f"{RUN}/state"
 NOBODY = 65534
 
 
@@ -49,6 +53,40 @@ def test_no_config_at_all_is_no_problem(files: Files) -> None:
 def test_what_editors_and_packages_leave_behind_is_not_read(tmp_path: Path, files: Files, name: str) -> None:
     write(tmp_path / ETC / "config.d" / name, b"left behind")
     assert files.read_config() == ()
+
+
+@pytest.mark.parametrize("folder", [USR, ETC, RUN])
+def test_of_a_folder_that_is_not_read_to_its_end_no_part_counts(
+    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setattr(reading, "MAX_ENTRIES", 2)
+    for name in ("10.toml", "20.toml"):
+        write(tmp_path / folder / "config.d" / name)
+    assert [one.problem for one in files.read_config()] == ["", ""]
+    write(tmp_path / folder / "config.d/x.txt")
+    problem = "cannot be read: more than 2 entries"
+    assert files.read_config() == (ConfigFile(f"{tmp_path}/{folder}/config.d", problem=problem, is_drop_in=True),)
+
+
+def test_what_is_no_folder_in_place_of_one_is_a_problem(tmp_path: Path, files: Files) -> None:
+    write(tmp_path / ETC / "config.d")
+    (found,) = files.read_config()
+    assert (found.path, found.problem) == (f"{tmp_path}/{ETC}/config.d", "cannot be read: Not a directory")
+
+
+def test_devices_that_are_too_many_to_look_at_are_no_devices_below_the_root(
+    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sriov_bootstrap.edges.files.MAX_DEVICES", 2)
+    for name in ("a", "b"):
+        write(tmp_path / f"sys/bus/pci/devices/{name}/vendor")
+    files.refuse_links_out()
+    (tmp_path / "sys/bus/pci/devices/c").symlink_to("../../../../../outside")
+    monkeypatch.setattr(reading, "MAX_ENTRIES", 2)
+    with pytest.raises(SriovBootstrapError) as caught:
+        files.refuse_links_out()
+    assert caught.value.message.startswith(f"{tmp_path}/sys/bus/pci/devices: more than 2 entries: it is not known")
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("folder", [USR, RUN])
@@ -188,7 +226,7 @@ def test_state_comes_back_as_it_was_saved(tmp_path: Path, files: Files) -> None:
     assert files.save_state(b"{}") == ""
     assert files.save_state(b'{"format":1}') == ""
     assert files.read_state() == b'{"format":1}'
-    assert [path.name for path in (tmp_path / RUN).iterdir()] == ["state.json"]
+    assert [path.name for path in (tmp_path / STATE).iterdir()] == ["state.json"]
 
 
 def test_state_is_readable_for_everybody_whatever_the_umask(tmp_path: Path, files: Files) -> None:
@@ -197,21 +235,46 @@ def test_state_is_readable_for_everybody_whatever_the_umask(tmp_path: Path, file
         files.save_state(b"{}")
     finally:
         os.umask(before)
-    assert (tmp_path / RUN / "state.json").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / STATE / "state.json").stat().st_mode & 0o777 == 0o644
 
 
 def test_state_that_cannot_be_saved_says_why_and_what_it_costs(tmp_path: Path, files: Files) -> None:
     write(tmp_path / "run")
-    path = f"{tmp_path}/{RUN}/state.json"
+    path = f"{tmp_path}/{STATE}/state.json"
     assert files.save_state(b"{}") == (
         f"{path} could not be saved: Not a directory: a restart of the service forgets what it counted"
     )
 
 
 def test_a_failed_replacement_leaves_the_old_file_and_no_other(tmp_path: Path, files: Files) -> None:
-    (tmp_path / RUN / "state.json/old").mkdir(parents=True)
+    (tmp_path / STATE / "state.json/old").mkdir(parents=True)
     assert "Is a directory" in files.save_state(b"{}")
-    assert [path.name for path in (tmp_path / RUN).iterdir()] == ["state.json"]
+    assert [path.name for path in (tmp_path / STATE).iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_nobody_but_root_makes_files_beside_the_state(tmp_path: Path, files: Files, umask: int) -> None:
+    (tmp_path / "run").mkdir()
+    before = os.umask(umask)
+    try:
+        files.save_state(b"{}")
+    finally:
+        os.umask(before)
+    assert [(tmp_path / one).stat().st_mode & 0o022 for one in (RUN, STATE)] == [0, 0]
+
+
+def test_what_the_version_before_knew_counts_until_we_write_and_after_a_way_back(tmp_path: Path, files: Files) -> None:
+    earlier = write(tmp_path / RUN / "state.json", b"of 0.1.0")
+    write(tmp_path / RUN / "findings.json", b"found by 0.1.0")
+    assert (files.read_state(), files.read_findings()) == (b"of 0.1.0", b"found by 0.1.0")
+    assert files.save_state(b"ours") == ""
+    assert files.read_state() == b"ours"
+    earlier.write_bytes(b"of a downgrade")
+    os.utime(earlier, (time.time() + 1, time.time() + 1))
+    assert files.read_state() == b"of a downgrade"
+    assert files.save_state(b"ours again") == ""  # also where the clock was set back since
+    assert files.read_state() == b"ours again"
+    assert earlier.read_bytes() == b"of a downgrade"
 
 
 def test_a_file_is_replaced_below_the_root(tmp_path: Path, files: Files) -> None:
@@ -229,22 +292,82 @@ def test_a_file_that_cannot_be_written_fails_with_its_errno(tmp_path: Path, file
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_answer_is_read_once(tmp_path: Path, files: Files) -> None:
-    files.forget_answer("holders")
+def test_an_answer_is_read_where_root_alone_makes_files(tmp_path: Path, files: Files) -> None:
     assert files.read_answer("holders") == b""
     write(tmp_path / RUN / "holders.answer", b"{}")
     assert files.read_answer("holders") == b"{}"
-    files.forget_answer("holders")
-    assert files.read_answer("holders") == b""
-
-
-def test_an_answer_that_cannot_be_taken_away_passes_for_no_other(tmp_path: Path, files: Files) -> None:
-    (tmp_path / RUN / "holders.answer").mkdir(parents=True)
-    with pytest.raises(SysfsError, match=r"holders\.answer: Is a directory"):
-        files.forget_answer("holders")
 
 
 def test_the_kill_switch_is_a_file(tmp_path: Path, files: Files) -> None:
     assert not files.is_disabled()
     write(tmp_path / ETC / "disabled")
     assert files.is_disabled()
+
+
+# -- files of others --
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to nova")
+@pytest.mark.parametrize("place", ["nova.conf.d", "nova.conf.d/x.conf"])
+def test_a_link_in_a_folder_of_a_services_user_is_no_way_for_root(tmp_path: Path, place: str) -> None:
+    """Without a root, as on a host: the paths are real ones."""
+    secret = write(tmp_path / "cron.d/x.conf", b"secret")
+    link = tmp_path / "nova" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(secret if place.endswith(".conf") else secret.parent)
+    os.chown(link.parent, NOBODY, NOBODY)
+    path = f"{tmp_path}/nova/nova.conf.d/x.conf"
+    problem = f"{link}: is a link in {link.parent}, which belongs to user {NOBODY}: not followed"
+    with pytest.raises(LinkError, match=re.escape(problem)):
+        Files().read_text(path)
+    with pytest.raises(LinkError, match=re.escape(problem)):
+        Files().install_file(path, "new")
+    assert secret.read_bytes() == b"secret"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to nova")
+def test_a_folder_of_a_services_user_is_written_to(tmp_path: Path) -> None:
+    path = write(tmp_path / "nova/x.conf", b"old")
+    os.chown(path.parent, NOBODY, NOBODY)
+    os.chown(path, NOBODY, NOBODY)
+    Files().install_file(f"{path.parent}/nova.conf.d/x.conf", "new")
+    Files().install_file(str(path), "new")
+    assert path.read_text() == (path.parent / "nova.conf.d/x.conf").read_text() == "new"
+    assert path.stat().st_uid == NOBODY
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [(_fifo, "is not a regular file"), (_device, "is not a regular file"), (_folder, "Is a directory")],
+)
+def test_a_file_to_compare_with_that_is_none_is_said(
+    tmp_path: Path, files: Files, make: Callable[[Path], None], problem: str
+) -> None:
+    make(tmp_path / "x")
+    with pytest.raises(SriovBootstrapError, match=f"/x: cannot be read: {problem}"):
+        files.read_text("/x")
+
+
+def test_a_file_to_compare_with_has_a_limit(tmp_path: Path, files: Files) -> None:
+    with write(tmp_path / "x").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(SriovBootstrapError, match="/x: cannot be read: larger than 1 MiB"):
+        files.read_text("/x")
+    with write(tmp_path / RUN / "state.json").open("wb") as file:
+        file.truncate(1 << 40)
+    assert files.read_state() == b""
+
+
+def test_a_template_is_used_whole_or_not_at_all(tmp_path: Path, files: Files) -> None:
+    write(tmp_path / ETC / "templates/x.j2", b"x" * (MAX_FILE_BYTES + 1))
+    assert files.read_template("x.j2") == ConfigFile(f"{tmp_path}/{ETC}/templates/x.j2", problem="larger than 1 MiB")
+
+
+def test_drop_ins_that_are_elsewhere_are_a_problem(tmp_path: Path) -> None:
+    write(tmp_path / "outside/10.toml", b"x")
+    image = tmp_path / "image"
+    (image / ETC).mkdir(parents=True)
+    (image / ETC / "config.d").symlink_to("../../../outside")
+    (found,) = Files(str(image)).read_config()
+    assert found.path == f"{image}/{ETC}/config.d"
+    assert found.problem.endswith(f"is a link to ../../../outside, which is not below {image}")

@@ -4,14 +4,17 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from http.client import HTTPResponse
 from io import BytesIO
-from typing import cast
+from typing import Self, cast
 
 import pytest
 
-from sriov_bootstrap.edges.http.endpoint import MAX_CONNECTIONS, Endpoint
+from endpoints import WatchedEndpoint
+from sriov_bootstrap.core.refusals import Refusal
+from sriov_bootstrap.edges.http.connection import MAX_REQUESTS
+from sriov_bootstrap.edges.http.endpoint import MAX_BURST, MAX_CONNECTIONS, TURN_SECONDS, Endpoint
 from sriov_bootstrap.errors import SriovBootstrapError
 
 LOCALHOST = ("127.0.0.1", "::1")
@@ -25,9 +28,14 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @asynccontextmanager
 async def serving(
-    page: Callable[[], bytes] = lambda: PAGE, *, request_seconds: float = LONG, idle_seconds: float = LONG
-) -> AsyncIterator[Endpoint]:
-    endpoint = Endpoint(LOCALHOST, 0, page, request_seconds=request_seconds, idle_seconds=idle_seconds)
+    page: Callable[[], bytes] = lambda: PAGE,
+    *,
+    request_seconds: float = LONG,
+    idle_seconds: float = LONG,
+    turn_seconds: float = TURN_SECONDS,
+) -> AsyncIterator[WatchedEndpoint]:
+    endpoint = WatchedEndpoint(LOCALHOST, page, request_seconds=request_seconds, idle_seconds=idle_seconds)
+    endpoint.turn_seconds = turn_seconds
     await endpoint.start()
     try:
         yield endpoint
@@ -151,7 +159,7 @@ def test_each_request_is_answered_and_its_connection_closed(request_bytes: bytes
             answer = await ask(endpoint, request_bytes)
             assert answer.startswith(b"HTTP/1.1 " + status)
             assert answer.count(b"HTTP/1.1") == request_bytes.count(b"GET /metrics") or status != b"200"
-            assert endpoint.peer_errors == (status in {b"400", b"431", b"501"})
+            assert endpoint.refused == ({Refusal.MALFORMED: 1} if status in {b"400", b"431", b"501"} else {})
 
     run(test)
 
@@ -184,7 +192,7 @@ def test_a_peer_that_does_not_finish_its_request_is_dropped_at_the_deadline(begi
         async with serving(request_seconds=0.05) as endpoint, peer(endpoint) as (reader, writer):
             writer.write(beginning)
             await dropped(reader)
-            assert endpoint.peer_errors == 1
+            assert endpoint.refused == {Refusal.SLOW: 1}
 
     run(test)
 
@@ -211,7 +219,7 @@ def test_an_idle_connection_is_closed_and_its_peer_not_blamed() -> None:
             writer.write(GET)
             await reader.readuntil(PAGE)
             await dropped(reader)
-            assert endpoint.peer_errors == 0
+            assert not endpoint.refused
 
     run(test)
 
@@ -232,7 +240,7 @@ def test_a_peer_that_never_reads_is_dropped_at_the_deadline_and_makes_no_pages()
                 with pytest.raises((ConnectionResetError, BrokenPipeError)):
                     await flood(deaf, GET * 100)
             assert len(made) < 20  # the kernel's buffers hold a few
-            assert endpoint.peer_errors == 1
+            assert endpoint.refused == {Refusal.SLOW: 1}
 
     run(test)
 
@@ -259,6 +267,92 @@ def test_pages_larger_than_the_buffers_arrive_whole_and_in_order() -> None:
     run(test)
 
 
+class Turns:
+    """Counts the turns of the loop while it is open."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._handle: asyncio.Handle | None = None
+
+    def __enter__(self) -> Self:
+        self._count()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle:
+            self._handle.cancel()
+
+    def _count(self) -> None:
+        self.count += 1
+        self._handle = asyncio.get_running_loop().call_soon(self._count)
+
+
+@pytest.mark.parametrize(("peers", "turn_seconds"), [(1, LONG), (8, 0.0)], ids=["of one peer", "of all peers"])
+def test_whoever_waits_in_the_loop_gets_a_turn_between_two_pipelined_requests(peers: int, turn_seconds: float) -> None:
+    async def test() -> None:
+        with Turns() as turns:
+            served: list[int] = []
+
+            def page() -> bytes:
+                served.append(turns.count)
+                return PAGE
+
+            async with serving(page, turn_seconds=turn_seconds) as endpoint:
+                answers = await asyncio.gather(*(ask(endpoint, GET * 40 + LAST_GET) for _ in range(peers)))
+            assert [answer.count(PAGE) for answer in answers] == [41] * peers
+            assert len(set(served[peers:])) == 40 * peers  # the first answers of all may share one
+
+    run(test)
+
+
+def test_who_asks_once_is_answered_among_those_who_ask_without_end() -> None:
+    async def test() -> None:
+        served: list[bytes] = []
+        async with serving() as endpoint, AsyncExitStack() as stack:
+            page, content_type = endpoint.pages[b"/metrics"]
+
+            def healthy() -> bytes:
+                served.append(b"once")
+                return b"ok\n"
+
+            def counted() -> bytes:
+                served.append(b"greedy")
+                return page()
+
+            endpoint.pages[b"/metrics"] = counted, content_type
+            endpoint.pages[b"/-/healthy"] = healthy, content_type
+            greedy = [await stack.enter_async_context(peer(endpoint)) for _ in range(8)]
+            for _, writer in greedy:
+                writer.write(GET * 90)
+            await greedy[0][0].readuntil(PAGE)
+            assert (await ask(endpoint, LAST_GET.replace(b"/metrics", b"/-/healthy"))).endswith(b"ok\n")
+            assert served.index(b"once") < 8 * 90 / 2
+
+    run(test)
+
+
+def test_a_connection_ends_after_a_number_of_requests_and_says_so() -> None:
+    async def test() -> None:
+        async with serving() as endpoint:
+            answer = await ask(endpoint, GET * (MAX_REQUESTS + 50))
+            assert answer.count(PAGE) == MAX_REQUESTS
+            assert answer.count(b"\r\nConnection: close\r\n") == 1
+            assert answer.rpartition(b"HTTP/1.1 ")[2].count(b"Connection: close") == 1
+            assert not endpoint.refused
+
+    run(test)
+
+
+def test_a_peer_that_shuts_its_side_down_gets_all_its_answers() -> None:
+    async def test() -> None:
+        async with serving() as endpoint, peer(endpoint) as (reader, writer):
+            writer.write(GET * 40)
+            writer.write_eof()
+            assert (await reader.read()).count(PAGE) == 40
+
+    run(test)
+
+
 def test_500_idle_peers_do_not_keep_a_scrape_out() -> None:
     async def test() -> None:
         async with serving() as endpoint:
@@ -276,12 +370,37 @@ def test_500_idle_peers_do_not_keep_a_scrape_out() -> None:
     run(test)
 
 
-def test_300_scrapes_at_the_same_moment_are_all_answered() -> None:
+def test_an_address_with_many_connections_costs_no_other_its_own() -> None:
+    async def test() -> None:
+        async with serving() as endpoint, AsyncExitStack() as stack:
+            oldest = await asyncio.open_connection("127.0.0.1", endpoint.port, local_addr=("127.0.0.2", 0))
+            greedy = [await stack.enter_async_context(peer(endpoint)) for _ in range(2 * MAX_BURST)]
+            oldest[1].write(GET)
+            assert (await oldest[0].readuntil(PAGE)).startswith(b"HTTP/1.1 200")
+            await asyncio.gather(*(dropped(reader) for reader, _ in greedy[: 2 * MAX_BURST - MAX_CONNECTIONS]))
+            oldest[1].write(LAST_GET)
+            assert (await oldest[0].read()).endswith(PAGE)
+            oldest[1].close()
+            assert endpoint.refused[Refusal.CROWDED] > 2 * MAX_BURST - MAX_CONNECTIONS
+
+    run(test)
+
+
+def test_the_limits_of_an_ipv6_peer_are_those_of_its_network() -> None:
     async def test() -> None:
         async with serving() as endpoint:
+            await ask(endpoint, b"nonsense\r\n\r\n", host="::1")
+            assert endpoint.refused == {Refusal.MALFORMED: 1}  # endpoints.py has seen of whom
+
+    run(test)
+
+
+def test_300_scrapes_at_the_same_moment_are_all_answered() -> None:
+    async def test() -> None:
+        async with serving(turn_seconds=LONG) as endpoint:  # a slow machine takes longer than the real one
             answers = await asyncio.gather(*(ask(endpoint, LAST_GET) for _ in range(300)))
             assert all(answer.endswith(PAGE) for answer in answers)
-            assert endpoint.peer_errors == 0
+            assert not endpoint.refused
 
     run(test)
 

@@ -21,8 +21,8 @@ ANSWER = b"""\
 """
 LINKS = Links(
     {
-        "lo": Link("lo"),
-        "ens1f0": Link("ens1f0", ("enp59s0f0", "tenant-a"), ("192.0.2.7/24", "2001:db8::7/64")),
+        "lo": Link("lo", ifindex=1),
+        "ens1f0": Link("ens1f0", ("enp59s0f0", "tenant-a"), ("192.0.2.7/24", "2001:db8::7/64"), ifindex=3),
     }
 )
 OLDER_IP = Completed(1, b"", b'Device "novf" does not exist.\n')
@@ -51,8 +51,8 @@ def test_an_older_ip_that_knows_no_novf_is_asked_without_it() -> None:
 
 
 def test_an_ip_that_fails_is_asked_once_and_quoted() -> None:
-    run = FakeRun({WITH_NOVF: Completed(2, b"", b"Cannot open netlink socket: \xff\n")})
-    assert read_links(run) == Links(problem="ip failed: Cannot open netlink socket: \ufffd")
+    run = FakeRun({WITH_NOVF: Completed(2, b"", b"Cannot open netlink socket: \xff\nDump terminated\n")})
+    assert read_links(run) == Links(problem=r"ip failed: Cannot open netlink socket: \xff | Dump terminated")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,7 @@ def test_an_ip_that_fails_is_asked_once_and_quoted() -> None:
         pytest.param(b'[{"ifname":"lo"', id="cut off"),
         pytest.param(b'{"ifname":"lo"}', id="no list"),
         pytest.param(b'[{"ifname":7}]', id="another type"),
+        pytest.param(b'[{"ifname":"\\u2028"}]', id="no byte"),
     ],
 )
 def test_an_answer_that_makes_no_sense_is_a_problem(answer: bytes) -> None:
@@ -74,7 +75,15 @@ def test_an_answer_that_makes_no_sense_is_a_problem(answer: bytes) -> None:
 def test_a_name_that_is_not_utf_8_hides_no_other() -> None:
     answer = b'[{"ifname":"\xff"},{"ifname":"ens1f0","altnames":["enp59s0f0"]}]'
     links = read_links(FakeRun({WITH_NOVF: Completed(0, answer, b"")}))
-    assert links == Links({"\ufffd": Link("\ufffd"), "ens1f0": Link("ens1f0", ("enp59s0f0",))})
+    assert links == Links({r"\xff": Link(r"\xff"), "ens1f0": Link("ens1f0", ("enp59s0f0",))})
+
+
+def test_names_are_the_bytes_that_the_kernel_has() -> None:
+    """As iproute2 prints them: what is no JSON included (lib/json_writer.c)."""
+    answer = b'[{"ifname":"a\x1bb\x7f","altnames":["gr\xc3\xb6\xc3\x9fe","a\\\\b\\"\\n","\xf6"]}]\n'
+    links = read_links(FakeRun({WITH_NOVF: Completed(0, answer, b"")}))
+    altnames = ("größe", r"a\x5cb" + '"' + r"\x0a", r"\xf6")
+    assert links == Links({r"a\x1bb\x7f": Link(r"a\x1bb\x7f", altnames)})
 
 
 def test_an_xdp_program_is_seen() -> None:

@@ -1,11 +1,13 @@
 """libvirt's own files, read without libvirt."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from sriov_bootstrap.core.users import Owner, Owners
 from sriov_bootstrap.edges.libvirt import MAX_FILE_BYTES, PERSISTENT, RUNNING, read_owners
+from sriov_bootstrap.reading import MAX_ENTRIES
 
 ADDRESS = "<address domain='0' bus='0x3b' slot='0x10' function='{function}'/>"
 XML = "<domain><name>{name}</name><devices><hostdev><source>{address}</source></hostdev></devices></domain>"
@@ -68,3 +70,28 @@ def test_a_file_that_cannot_be_understood_may_be_a_domain(tmp_path: Path, text: 
     path.write_text(text)
     owners = read_owners(str(tmp_path), shut_off=True)
     assert owners == Owners({"0000:3b:10.1": Owner("instance-1")}, f"{path}: {problem}")
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_what_is_no_file_may_be_a_domain_and_holds_up_nobody(tmp_path: Path, *, is_running: bool) -> None:
+    folder = tmp_path / (RUNNING[0] if is_running else PERSISTENT[1])
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "a.xml")
+    assert read_owners(str(tmp_path), shut_off=True).problem == f"{folder}/a.xml: is not a regular file"
+
+
+def test_a_domain_of_another_root_is_none(tmp_path: Path) -> None:
+    define(tmp_path / "outside", PERSISTENT[0], "instance-1", function=1)
+    (tmp_path / "image/etc").mkdir(parents=True)
+    (tmp_path / "image/etc/libvirt").symlink_to("../../outside/etc/libvirt")
+    owners = read_owners(str(tmp_path / "image"), shut_off=True)
+    assert owners.by_device == {}
+    assert "is a link to ../../outside/etc/libvirt, which is not below" in owners.problem
+
+
+def test_a_folder_that_is_not_read_to_its_end_may_have_any_domain(tmp_path: Path) -> None:
+    folder = tmp_path / RUNNING[0]
+    folder.mkdir(parents=True)
+    for number in range(MAX_ENTRIES + 1):
+        os.mknod(folder / str(number))
+    assert read_owners(str(tmp_path), shut_off=False) == Owners({}, f"{folder}: has more than {MAX_ENTRIES} entries")

@@ -1,6 +1,7 @@
 """Locks of passes and writers, on real files and with real processes."""
 
 import contextlib
+import fcntl
 import os
 import resource
 import select
@@ -15,11 +16,11 @@ import pytest
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.edges.locks import NOTE_BYTES, Locks
+from sriov_bootstrap.edges.locks import EARLIER, FOLDER, NOTE_BYTES, PASS_LOCK, RESTART_LOCK, WRITE_LOCK, Locks
 from sriov_bootstrap.errors import BusyError, SysfsError
 
 ETC, USR, RUN = "etc/sriov-bootstrap", "usr/lib/sriov-bootstrap", "run/sriov-bootstrap"
-LOCK = "run/lock/sriov-bootstrap.lock"
+LOCK = PASS_LOCK
 JAM = Jam(
     4711,
     "0000:3b:00.0",
@@ -123,6 +124,111 @@ def test_a_lock_of_somebody_else_is_refused(tmp_path: Path, locks: Locks) -> Non
     assert caught.value.hint == f"remove it: rm {path}"
 
 
+# -- beside version 0.1.0, which has its locks elsewhere --
+
+
+@contextlib.contextmanager
+def held_by_the_version_before(root: Path, name: str, text: bytes = b"4711\n") -> Iterator[Path]:
+    """Its file, made and locked as it does that."""
+    path = root / EARLIER[name]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.pwrite(descriptor, text, 0)
+    try:
+        yield path
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("name", [PASS_LOCK, RESTART_LOCK])
+def test_what_the_version_before_has_begun_is_waited_for(tmp_path: Path, locks: Locks, name: str) -> None:
+    with held_by_the_version_before(tmp_path, name) as path:
+        with pytest.raises(BusyError) as caught, locks.locked(name, timeout_seconds=0, waiting=lambda _: None):
+            pytest.fail("both have the lock")
+        assert caught.value.message == f"{path}: process 4711 holds it for more than 0 s"
+    with locks.locked(name, timeout_seconds=0, waiting=never):
+        pass
+
+
+@pytest.mark.parametrize("name", [PASS_LOCK, RESTART_LOCK])
+def test_the_version_before_begins_nothing_beside_us(tmp_path: Path, locks: Locks, name: str) -> None:
+    with held_by_the_version_before(tmp_path, name) as path:
+        pass
+    with (
+        locks.locked(name, timeout_seconds=0, waiting=never),
+        path.open("rb+") as file,
+        pytest.raises(BlockingIOError),
+    ):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_no_write_begins_beside_one_of_the_version_before(tmp_path: Path, locks: Locks) -> None:
+    with held_by_the_version_before(tmp_path, WRITE_LOCK, msgspec.json.encode(JAM)):
+        assert locks.read_jam(1000.0) == JAM
+        with pytest.raises(BusyError):
+            locks.begin_write()
+    assert locks.read_jam(1000.0) is None
+    os.close(locks.begin_write())
+
+
+def _a_fifo(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+def _an_open_file(path: Path) -> None:
+    path.touch()
+    path.chmod(0o644)
+
+
+def _a_link(path: Path) -> None:
+    target = path.parent / "other"
+    target.touch(0o600)
+    path.symlink_to(target)
+
+
+def _a_file_with_another_name(path: Path) -> None:
+    target = path.parent / "other"
+    target.touch(0o600)
+    path.hardlink_to(target)
+
+
+def _a_file_of_somebody_else(path: Path) -> None:
+    path.touch(0o600)
+    os.chown(path, NOBODY, NOBODY)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _a_fifo,
+        _an_open_file,
+        _a_link,
+        _a_file_with_another_name,
+        pytest.param(
+            _a_file_of_somebody_else, marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give it away")
+        ),
+    ],
+)
+def test_what_the_version_before_has_not_made_holds_nobody_up(
+    tmp_path: Path, locks: Locks, make: Callable[[Path], None]
+) -> None:
+    """/run/lock is open for everybody on Debian."""
+    path = tmp_path / EARLIER[PASS_LOCK]
+    path.parent.mkdir(parents=True)
+    make(path)
+    holder = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    with locks.locked(PASS_LOCK, timeout_seconds=0, waiting=never):
+        pass
+    os.close(holder)
+
+
+def test_there_is_no_lock_where_others_may_make_files() -> None:
+    folders = {name.rpartition("/")[0] for name in (PASS_LOCK, RESTART_LOCK, WRITE_LOCK)}
+    assert folders == {"run/sriov-bootstrap/state"}
+
+
 # -- the lock of a writer --
 
 
@@ -201,7 +307,7 @@ def test_locks_hold_on_a_full_disk(tmp_path: Path, locks: Locks) -> None:
         locks.note_writer(lock, JAM)
         jam = locks.read_jam(1000.0)
         os.close(lock)
-        assert Files(str(tmp_path)).save_state(b"{}").startswith(f"{tmp_path}/run/sriov-bootstrap/state.json could not")
+        assert Files(str(tmp_path)).save_state(b"{}").startswith(f"{tmp_path}/{FOLDER}/state.json could not")
     assert jam
     assert (jam.pid, jam.is_overdue) == (0, False)
     assert locks.read_jam(1000.0) is None

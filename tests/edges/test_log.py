@@ -67,3 +67,11 @@ def test_a_line_that_is_about_no_report_looks_like_the_others() -> None:
     stream = io.StringIO()
     Log("auto", stream=stream).say("warning", "started anew", note="state.json")
     assert stream.getvalue() == "<4>started anew | note=state.json\n"
+
+
+@pytest.mark.parametrize("log_format", ["auto", "console", "json"])
+def test_an_event_is_one_line_whatever_it_quotes(log_format: str) -> None:
+    hostile = "a\n<0>b\x1b[2J\udcff\u2028c"
+    (line,) = emitted(log_format, Event(Level.ERROR, hostile, {"hint": hostile})).splitlines()
+    assert line.isprintable()
+    assert len(emitted(log_format, Event(Level.ERROR, "x" * 100_000, {"hint": "y" * 100_000}))) < 4096

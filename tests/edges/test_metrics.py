@@ -6,6 +6,7 @@ import shlex
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,9 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from promtool import promtool
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.plan import Jam, Reason
+from sriov_bootstrap.core.refusals import Refusal
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State
-from sriov_bootstrap.edges.metrics import exposition, write_textfile
+from sriov_bootstrap.edges.metrics import Page, exposition, write_textfile
 from sriov_bootstrap.errors import SriovBootstrapError
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -70,6 +72,7 @@ STATE = State(
         duration_sum=45.5,
         duration_buckets=(1, 1, 2, 3, 3, 3, 3, 4, 4, 4),
         vf_losses={"0000:3b:00.0": 3, "0000:af:00.0": 9},
+        contested={"0000:3b:00.1": 2},
         restarts={"nova-compute.service": 2},
         restart_failures={"neutron-sriov-agent.service": 1},
         udev_resyncs=1,
@@ -79,8 +82,14 @@ FOUND = Inspected((Finding("SB-E401", "a:1", ""), Finding("SB-E401", "a:2", ""))
 UNITS = ("neutron-sriov-agent.service", "nova-compute.service")
 
 
+TURNED_AWAY = {**dict.fromkeys(Refusal, 0), Refusal.WRONG: 4}
+
+
 def page(state: State = STATE, *, config_valid: bool = True) -> str:
-    return exposition(state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3").decode()
+    """As it is scraped."""
+    made = Page(TURNED_AWAY)
+    made.show(state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3")
+    return made.read().decode()
 
 
 def values(state: State) -> dict[tuple[str, ...], float]:
@@ -154,6 +163,45 @@ def test_the_page_says_nothing_that_an_unprivileged_user_of_the_host_could_not_r
     assert not any(word in text for word in ("qemu", "4711", "instance-"))
 
 
+class Renders:
+    """Counts what it makes."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, state: State, **more: Any) -> bytes:  # noqa: ANN401 - what exposition() takes
+        self.count += 1
+        return exposition(state, **more)
+
+
+def test_the_page_is_made_once_for_each_state_and_not_for_a_scrape_or_a_look_that_finds_nothing_new() -> None:
+    counts, renders = dict.fromkeys(Refusal, 0), Renders()
+    made = Page(counts, renders)
+    for found in (Inspected(), Inspected()):
+        made.show(STATE, config_valid=True, units=UNITS, inspected=found)
+        assert len({id(made.read()) for _ in range(5)}) == 1
+    assert renders.count == 1
+    made.show(STATE, config_valid=True, units=UNITS, inspected=FOUND)
+    assert b"SB-E401" in made.read()
+    made.show(replace(STATE, last_success_at=7.0), config_valid=True, units=UNITS, inspected=FOUND)
+    assert b"sriov_bootstrap_last_success_timestamp_seconds 7.0\n" in made.read()
+    assert renders.count == 3
+
+
+def test_a_scrape_sees_what_was_refused_a_moment_ago_and_nothing_else_is_made_for_it() -> None:
+    counts, renders = dict.fromkeys(Refusal, 0), Renders()
+    made = Page(counts, renders)
+    made.show(STATE, config_valid=True)
+    assert b'sriov_bootstrap_http_refused_total{reason="slow"} 0.0\n' in made.read()
+    counts[Refusal.SLOW] += 1
+    assert b'sriov_bootstrap_http_refused_total{reason="slow"} 1.0\n' in made.read()
+    assert renders.count == 1
+
+
+def test_the_textfile_says_nothing_of_the_endpoint() -> None:
+    assert b"http_refused" not in exposition(STATE, config_valid=True)
+
+
 def test_no_series_says_when_it_was_created() -> None:
     assert "_created" not in page()
 
@@ -177,6 +225,7 @@ def test_a_rule_without_a_nic_has_its_series() -> None:
     assert series["sriov_pf_present", "", "", "spare"] == 0
     assert series["sriov_pf_vfs_desired", "", "", "spare"] == 8
     assert series["sriov_pf_vf_losses_total", "", "", "spare"] == 0
+    assert series["sriov_pf_contested_total", "", "", "spare"] == 0
     assert not any(value for key, value in series.items() if key[0] == "sriov_pf_degraded")
 
 
@@ -191,7 +240,7 @@ def test_of_lines_with_the_same_labels_the_degraded_one_speaks() -> None:
 
 
 def test_a_netdev_whose_name_is_no_text_does_not_break_the_page() -> None:
-    assert 'netdev="ens?"' in page(with_pfs(replace(OK, netdev="ens\udcff")))
+    assert r'netdev="ens\\xff"' in page(with_pfs(replace(OK, netdev="ens\udcff")))
 
 
 @pytest.mark.parametrize(
@@ -247,3 +296,14 @@ def test_a_missing_folder_is_named_with_its_remedy(tmp_path: Path) -> None:
         write_textfile(path, b"")
     assert str(caught.value) == f"{path}: cannot write the metrics textfile: No such file or directory"
     assert caught.value.hint == f"make {path.parent} writable for sriov-bootstrap, or change metrics.textfile"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to a service's user")
+def test_a_textfile_is_not_written_by_way_of_a_link_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "prometheus").mkdir()
+    (tmp_path / "prometheus/node-exporter").symlink_to(tmp_path / "outside")
+    os.chown(tmp_path / "prometheus", 65534, 65534)
+    with pytest.raises(SriovBootstrapError, match="which belongs to user 65534: not followed"):
+        write_textfile(tmp_path / "prometheus/node-exporter/x.prom", b"new\n")
+    assert list((tmp_path / "outside").iterdir()) == []

@@ -55,6 +55,17 @@ def test_a_pf_without_driver_and_netdev_is_still_a_pf(tree: HostTree, sysfs: Sys
     assert (pf.pci_address, pf.driver, pf.netdevs) == (PF, "", ())
 
 
+def test_any_name_is_read_as_text_and_written_to_as_it_is(tree: HostTree, sysfs: Sysfs) -> None:
+    raw = os.fsdecode(b"n\xff\\\x1b")
+    tree.add_pf(netdev=raw)
+    tree.write(f"sys/class/net/{raw}/upper_{os.fsdecode(bytes([0xFE]))}", "")
+    ((netdev,),) = (pf.netdevs for pf in sysfs.read_pfs())
+    assert (netdev.name, netdev.uppers) == (r"n\xff\x5c\x1b", (r"\xfe",))
+    assert netdev.flags == "0x1003"
+    sysfs.set_link_up(SetLinkUp(PF, netdev.name))
+    assert sysfs.netdevs() == {netdev.name}
+
+
 def test_a_pf_may_have_several_netdevs(tree: HostTree, sysfs: Sysfs) -> None:
     tree.add_pf()
     tree.add_netdev(PF, "ens1f0_rep0", ifindex=9)

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from dbus_next.message import Message
 
 from fakes_systemd import JOB_REMOVED, METHODS, PROPERTIES, SYSTEMD, FakeSystemd, FakeUnit, Forked, PrivateBus
 from fakes_systemd import fake_systemd as running
@@ -85,6 +86,41 @@ def test_units_restart_once_and_are_done(fake: FakeSystemd) -> None:
 
 def test_a_job_may_end_before_the_answer_that_names_it(fake: FakeSystemd) -> None:
     fake.is_hasty = True
+    assert restart(fake, NOVA)[NOVA].outcome is UnitOutcome.DONE
+
+
+def job_removed(_: Message) -> list[Message]:
+    path = "/org/freedesktop/systemd1"
+    job = f"{path}/job/1"
+    return [Message.new_signal(path, f"{SYSTEMD}.Manager", "JobRemoved", JOB_REMOVED, [1, job, NOVA, "done"])]
+
+
+def test_another_users_signal_ends_no_job(fake: FakeSystemd) -> None:
+    fake.units[NOVA].job, fake.forge = None, job_removed
+    assert restart(fake, NOVA, timeout_seconds=0.5)[NOVA].outcome is UnitOutcome.TIMEOUT
+
+
+def owner_changed(call: Message) -> list[Message]:
+    bus = "org.freedesktop.DBus"
+    body = [SYSTEMD, "", call.sender]
+    return [Message.new_signal("/org/freedesktop/DBus", bus, "NameOwnerChanged", "sss", body), *job_removed(call)]
+
+
+def test_another_users_word_makes_nobody_systemd(fake: FakeSystemd) -> None:
+    fake.units[NOVA].job, fake.forge = None, owner_changed
+    assert restart(fake, NOVA, timeout_seconds=0.5)[NOVA].outcome is UnitOutcome.TIMEOUT
+
+
+def test_another_users_answer_is_none_of_systemds(fake: FakeSystemd) -> None:
+    """A real bus passes on no answer that nobody has asked for; that of the tests does."""
+    fake.units[NOVA].job = "failed"
+    error = "org.freedesktop.DBus.Error.Failed"
+    fake.forge = lambda call: [Message.new_error(call, error, "forged")]
+    assert "restart ended as 'failed'" in restart(fake, NOVA)[NOVA].message
+
+
+def test_a_job_ends_when_systemd_says_so_from_a_new_connection(fake: FakeSystemd) -> None:
+    fake.moves = True
     assert restart(fake, NOVA)[NOVA].outcome is UnitOutcome.DONE
 
 

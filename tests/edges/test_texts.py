@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from sriov_bootstrap import reading
 from sriov_bootstrap.edges import texts
 from sriov_bootstrap.edges.texts import Text, Texts
 
@@ -65,7 +66,7 @@ def test_a_file_is_read_once_whatever_it_is_called(tree: Path) -> None:
     (tree / "etc/a").chmod(0o755)
     (tree / "etc/b").symlink_to("a")
     reader = Texts(str(tree), each_once=True)
-    assert reader.file("/etc/b") == Text("/etc/b", "one�", is_executable=True)
+    assert reader.file("/etc/b") == Text("/etc/b", "one�", is_executable=True, owner=os.geteuid())
     assert reader.file("/etc/a") is None
 
 
@@ -112,3 +113,118 @@ def test_links_are_told(tree: Path) -> None:
     (tree / "etc/a").symlink_to("/dev/null")
     reader = Texts(str(tree))
     assert (reader.link("/etc/a"), reader.link("/etc/b")) == ("/dev/null", "")
+
+
+def test_a_folder_has_a_limit_and_so_has_a_file(tree: Path) -> None:
+    for name in ("a.conf", "b.conf", "c.conf", "d.conf", ".hidden.conf", "x.txt"):
+        (tree / "etc/x.d" / name).write_text(name)
+    reader = Texts(str(tree), max_files=2)
+    assert list(reader.read_matching("/etc/x.d/*.conf")) == ["/etc/x.d/a.conf", "/etc/x.d/b.conf"]
+    said = "/etc/x.d: has 4 files: 2 are read, 2 more, from c.conf on, are not"
+    assert reader.problems == [said]
+    assert [one.path for one in Texts(str(tree), max_files=2).folder("/etc/x.d", ".txt")] == ["/etc/x.d/x.txt"]
+    small = Texts(str(tree), max_bytes=1 << 20)
+    (tree / "etc/x.d/a.conf").write_bytes(b"x" * ((1 << 20) + 1))
+    assert small.read("/etc/x.d/a.conf") == ""
+    assert small.problems == ["/etc/x.d/a.conf: larger than 1 MiB: not read"]
+
+
+def test_a_very_full_folder_is_looked_at_in_part(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(texts, "MAX_ENTRIES", 3)
+    for number in range(5):
+        (tree / f"etc/x.d/{number}").touch()
+    reader = Texts(str(tree))
+    assert len(reader.names("/etc/x.d")) == 3
+    assert reader.problems == ["/etc/x.d: has more than 3 entries: the rest is not looked at"]
+
+
+# -- whose links count --
+
+SERVICE_USER = 64055
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to users")
+
+
+@pytest.fixture
+def mixed(tree: Path) -> Path:
+    """/etc/x.d is a service's; what is in /root is root's alone."""
+    (tree / "root").mkdir(mode=0o700)
+    (tree / "root/secret").write_text("password")
+    (tree / "root/secret").chmod(0o600)
+    (tree / "root/tool").write_text("#!/bin/sh\n")
+    (tree / "root/tool").chmod(0o755)
+    os.chown(tree / "etc/x.d", SERVICE_USER, SERVICE_USER)
+    return tree
+
+
+@as_root
+def test_a_link_in_a_folder_of_another_user_is_not_followed(mixed: Path) -> None:
+    (mixed / "etc/x.d/a.conf").symlink_to("../../root/secret")
+    (mixed / "etc/x.d/b.conf").write_text("mine")
+    (mixed / "etc/x.d/sub").symlink_to("../../root")
+    reader = Texts(str(mixed))
+    assert reader.read_matching("/etc/x.d/*.conf") == {"/etc/x.d/a.conf": "", "/etc/x.d/b.conf": "mine"}
+    assert [reader.file(f"/etc/x.d/{name}") for name in ("a.conf", "sub/secret")] == [None, None]
+    assert reader.names("/etc/x.d/sub") == []
+    assert reader.read_matching("/etc/x.d/sub/*") == {}
+    reason = "is a link, or is behind one, in a folder that is not root's: not followed"
+    paths = ("a.conf", "a.conf", "sub/secret", "sub", "sub")
+    assert reader.problems == [f"/etc/x.d/{path}: {reason}" for path in paths]
+
+
+@as_root
+@pytest.mark.parametrize(("mode", "group"), [(0o777, 0), (0o775, SERVICE_USER), (0o1730, SERVICE_USER)])
+def test_a_folder_that_others_may_write_is_not_roots(tree: Path, mode: int, group: int) -> None:
+    (tree / "etc/x.d/a").symlink_to("../b")
+    (tree / "etc/b").write_text("b")
+    os.chown(tree / "etc/x.d", 0, group)
+    (tree / "etc/x.d").chmod(mode)
+    assert Texts(str(tree)).file("/etc/x.d/a") is None
+
+
+@as_root
+def test_what_root_links_is_followed_also_into_a_folder_of_another_user(mixed: Path) -> None:
+    (mixed / "etc/x.d/b.conf").write_text("mine")
+    (mixed / "etc/x.d/c.conf").symlink_to("b.conf")
+    for name, target in {"one": "x.d/b.conf", "two": "x.d/c.conf", "folder": "x.d"}.items():
+        (mixed / "etc" / name).symlink_to(target)
+    (mixed / "etc/whole").symlink_to(mixed / "etc/x.d/b.conf")
+    reader = Texts(str(mixed))
+    names = ("one", "whole", "folder/b.conf", "two")
+    assert [reader.read(f"/etc/{name}") for name in names] == ["mine", "mine", "mine", ""]
+    assert [problem.partition(":")[0] for problem in reader.problems] == ["/etc/two"]
+
+
+@as_root
+def test_a_second_name_of_somebody_elses_file_is_not_read(mixed: Path) -> None:
+    os.link(mixed / "root/secret", mixed / "etc/x.d/a.conf")
+    (mixed / "etc/x.d/b.conf").write_text("root's own, as a deployment tool writes it")
+    (mixed / "etc/x.d/c.conf").write_text("mine")
+    os.chown(mixed / "etc/x.d/c.conf", SERVICE_USER, SERVICE_USER)
+    os.link(mixed / "etc/x.d/c.conf", mixed / "etc/x.d/d.conf")
+    reader = Texts(str(mixed))
+    texts_read = [reader.read(f"/etc/x.d/{name}.conf")[:4] for name in "abcd"]
+    assert texts_read == ["", "root", "mine", "mine"]
+    assert reader.problems == ["/etc/x.d/a.conf: has a second name, in a folder that is not root's: not read"]
+
+
+@as_root
+def test_what_a_user_names_is_read_where_that_user_may_read_it(mixed: Path) -> None:
+    (mixed / "opt").mkdir()
+    (mixed / "opt/tool").write_text("#!/bin/sh\n")
+    (mixed / "opt/tool").chmod(0o755)
+    reader = Texts(str(mixed))
+    assert reader.file("/opt/tool", reader=SERVICE_USER)
+    assert [reader.file(f"/root/{name}", reader=SERVICE_USER) for name in ("tool", "secret")] == [None, None]
+    assert reader.file("/root/tool")
+    reason = f"user {SERVICE_USER}, whose file names it, may not read it: not read"
+    assert reader.problems == [f"/root/{name}: {reason}" for name in ("tool", "secret")]
+
+
+@as_root
+def test_links_in_a_circle_are_nothing(tree: Path) -> None:
+    (tree / "etc/a").symlink_to("b")
+    (tree / "etc/b").symlink_to("a")
+    reader = Texts(str(tree))
+    assert reader.file("/etc/a") is None
+    assert reader.problems == []

@@ -2,6 +2,8 @@
 
 Seconds under an emulated CPU mean little; ratios of two things measured in turns in the same guest, by its own clock,
 hold. docs/benchmarks.md has the figures of one run and what they stand for.
+
+With --base COMMIT only two builds are measured, that commit's and this one, in turns.
 """
 
 import argparse
@@ -18,13 +20,17 @@ sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder ther
 
 from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_package, newest_package  # noqa: E402
+from lab.old_package import package_of  # noqa: E402
 from lab.vm import Vm, running_vm  # noqa: E402
 
 PROGRAM: Final = Path(__file__).parent / "guest" / "bench" / "measure.py"
+BIG_TREE: Final = PROGRAM.with_name("big_tree.py")
+TREE: Final = "/run/big"  # in memory, as /sys is
 REMOTE: Final = "/root/measure.py"
 FOLDER: Final = "/root/bench"
 CONFIG: Final = "/etc/sriov-bootstrap/config.toml"
 IDLE_SECONDS: Final = 60
+ROUNDS_AT_ONCE: Final = 3  # an emulated CPU takes minutes for them, and what takes longer counts as hung
 KIB: Final = 1024
 RULE: Final = """\
 [[pf]]
@@ -58,7 +64,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=3, help="of first applies; each takes about two minutes")
     parser.add_argument("--idle-rounds", type=int, default=15, help="of runs with nothing to do")
+    parser.add_argument("--base", metavar="COMMIT", help="measure this commit's build and ours, and nothing else")
+    parser.add_argument("--base-rounds", type=int, default=12, help="of these two; three take about two minutes")
     arguments = parser.parse_args()
+    if arguments.base:
+        seconds = _measure_builds(package_of(arguments.base), arguments.base_rounds)
+        _show_seconds({"two builds": seconds})
+        _show(base_lines(seconds))
+        return 0
     try:
         figures = _measure_all(arguments.rounds, arguments.idle_rounds)
     except subprocess.TimeoutExpired as error:
@@ -83,6 +96,29 @@ def _measure_all(rounds: int, idle_rounds: int) -> tuple[Seconds, Seconds, Secon
     return idle_none, idle_kernel, first, daemon
 
 
+def _measure_builds(base: Path, rounds: int) -> Seconds:
+    """Both from folders of their own, beside an installed package that gives them its dependencies."""
+    with running_vm() as vm:
+        _prepare(vm)
+        _apply(vm, "none")
+        for name, package in {"base": base, "ours": newest_package()}.items():
+            vm.push(package, f"{FOLDER}/{name}.deb")
+            vm.check(f"dpkg-deb --extract {FOLDER}/{name}.deb {FOLDER}/{name}")
+        vm.push(BIG_TREE, "/root/big_tree.py")
+        vm.check(f"python3 /root/big_tree.py {TREE}", timeout_seconds=600)
+        seconds: Seconds = {}
+        for _ in range(0, rounds, ROUNDS_AT_ONCE):
+            for name, found in _measure(vm, f"builds {ROUNDS_AT_ONCE} {FOLDER} {TREE}").items():
+                seconds.setdefault(name, []).extend(found)
+    return seconds
+
+
+def base_lines(seconds: Seconds) -> Iterator[Line]:
+    """Ours against the base: no slower."""
+    yield Line("base_once", "--once, nothing to do / base", _ratio(seconds, "ours once", "base once"), 1.0)
+    yield Line("base_big", "a pass over 64 PFs with 256 VFs / base", _ratio(seconds, "ours big", "base big"), 1.0)
+
+
 def _prepare(vm: Vm) -> list[str]:
     """Four PFs, the VFs' driver loaded, and no daemon beside what is measured."""
     vm.plug_igb("rp3", "hot1", mac="52:54:00:1a:b0:11")
@@ -100,11 +136,15 @@ def _prepare(vm: Vm) -> list[str]:
 
 def _idle(vm: Vm, vf_driver: str, rounds: int) -> Seconds:
     """The VFs as this config wants them, then nothing left to do."""
+    _apply(vm, vf_driver)
+    return _measure(vm, f"idle {rounds}")
+
+
+def _apply(vm: Vm, vf_driver: str) -> None:
     for pf in vm.pfs():
         vm.write(f"/sys/bus/pci/devices/{pf}/sriov_numvfs", "0")
     vm.check(f"cp {FOLDER}/{vf_driver}.toml {CONFIG} && sriov-bootstrap --once", timeout_seconds=600)
     vm.check("udevadm settle && sleep 3")
-    return _measure(vm, f"idle {rounds}")
 
 
 def _daemon(vm: Vm) -> dict[str, float]:

@@ -9,7 +9,8 @@ MAC: Final = "52:54:00:1a:b0:77"
 WANTED: Final = {PF1: 7, "hot": 3}
 UNOWNED_VFS: Final = 3
 SOON_READY: Final = "[boot]\nwait_for_pf_seconds = 5\n"  # the NIC that is not in is required
-LOCKS: Final = "flock -w 60 /run/lock/sriov-bootstrap.lock flock -w 60 /run/sriov-bootstrap/write.lock"
+STATE: Final = "/run/sriov-bootstrap/state"
+LOCKS: Final = f"flock -w 60 {STATE}/pass.lock flock -w 60 {STATE}/write.lock"
 UDEVD: Final = "systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket"
 BROKEN: Final = ("num_vfs = = 3\n", "[[pf]]\nname = ", "\\377\\376", "x = 1\n")
 

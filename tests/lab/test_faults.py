@@ -10,7 +10,7 @@ MAC = "52:54:00:1a:b0:77"
 UDEVD = "systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket"
 
 
-RUN = "/run/sriov-bootstrap"
+RUN = "/run/sriov-bootstrap/state"
 
 
 @pytest.fixture

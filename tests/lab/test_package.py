@@ -1,5 +1,6 @@
 """Upgrading, removing, purging and installing the package again changes no VF and restarts nobody."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from .consumers import install_package, newest_package
-from .host import CONFIG_FILE, NOVA, PF1, PF2, UNIT, Guest, address_rule
+from .host import CONFIG_FILE, NOVA, PF1, PF2, STATE_FILE, UNIT, Guest, address_rule
+from .old_package import package_of
 
 NEWER = "99~lab"
+LAST_0_1_0 = "796f9ed"  # the last commit that has state and locks where 0.1.0 has them
+PASSES = "sriov_bootstrap_passes_total"
 SMOKE = Path(__file__).parents[2] / "packaging/debian/tests/smoke"
 
 
@@ -66,6 +70,46 @@ def test_no_step_in_the_life_of_the_package_touches_a_vf(reinstalled: Guest, new
     guest.check("dpkg --purge sriov-bootstrap", timeout_seconds=300)
     assert guest.run("ls -d /run/sriov-bootstrap /usr/lib/sriov-bootstrap").stdout == ""
     nothing_has_changed()  # what an administrator wrote is not the package's to remove
+
+
+LATER = "[services]\nsettle_seconds = 600\nmin_interval_seconds = 0\n"
+OLD_LOCK = "/run/lock/sriov-bootstrap.lock"
+
+
+def test_from_0_1_0_and_back_writes_nothing_and_loses_no_pending_restart(reinstalled: Guest, newer: Path) -> None:
+    """That version has its state and its locks elsewhere in /run."""
+    guest, old = reinstalled, package_of(LAST_0_1_0)
+    install_package(guest.vm, old)
+    guest.configure(address_rule(PF1, 4), address_rule(PF2))
+    guest.settle({PF1: 4, PF2: 7})
+    guest.configure(address_rule(PF1, 3), address_rule(PF2), services=LATER)
+    scrape = guest.until_scrape(lambda it: it.is_pending and guest.vfs() == {PF1: 3, PF2: 7}, "a restart that waits")
+    config, nova, passes = guest.check(f"cat {CONFIG_FILE}"), guest.starts(NOVA), scrape.value(PASSES)
+    vfs, main_pid = (guest.vf_incarnations(PF1), guest.vf_incarnations(PF2)), guest.service("MainPID")
+    assert guest.run(f"ls {OLD_LOCK}").rc == 0
+
+    install_package(guest.vm, newer)
+    scrape = guest.until_scrape(lambda it: it.value(PASSES) > passes, "a pass that goes on counting")
+    assert guest.service("MainPID") not in {main_pid, "0"}
+    assert scrape.is_pending
+    assert json.loads(guest.vm.read(STATE_FILE))["pending"]["pci_addresses"] == [PF1]
+    assert (guest.vf_incarnations(PF1), guest.vf_incarnations(PF2)) == vfs
+    assert (guest.check(f"cat {CONFIG_FILE}"), guest.starts(NOVA)) == (config, nova)
+
+    with guest.running("old-pass", f"flock {OLD_LOCK} sleep 600"):  # a --once of 0.1.0 that is still at it
+        guest.until(lambda: guest.run(f"flock --nonblock {OLD_LOCK} true").rc, "a lock that is held")
+        assert guest.run("timeout 10 sriov-bootstrap --once").rc == 124
+    guest.configure(address_rule(PF1, 3), address_rule(PF2))
+    guest.until(lambda: len(guest.starts(NOVA)) == len(nova) + 1, "the restart that was pending")
+    guest.settle({PF1: 3, PF2: 7})
+    config, nova = guest.check(f"cat {CONFIG_FILE}"), guest.starts(NOVA)
+
+    main_pid = guest.service("MainPID")
+    install_package(guest.vm, old)  # a way back
+    assert guest.service("MainPID") not in {main_pid, "0"}
+    guest.settle({PF1: 3, PF2: 7})
+    assert (guest.vf_incarnations(PF1), guest.vf_incarnations(PF2)) == vfs
+    assert (guest.check(f"cat {CONFIG_FILE}"), guest.starts(NOVA)) == (config, nova)
 
 
 def test_the_smoke_test_that_debian_runs_passes(guest: Guest) -> None:

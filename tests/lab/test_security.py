@@ -53,6 +53,66 @@ def test_without_the_looker_nobody_can_be_ruled_out(guest: Guest) -> None:
         guest.check(f"systemctl unmask --runtime {HOLDERS_UNIT}")
 
 
+OBEYED = (
+    "/run/sriov-bootstrap/config.d",
+    "/run/sriov-bootstrap",
+    "/etc/sriov-bootstrap",
+    "/etc/sriov-bootstrap/config.d",
+    "/usr/lib/sriov-bootstrap/config.d",
+    "/etc/modprobe.d",
+    "/run/lock",
+)
+
+
+def test_the_daemon_writes_nothing_that_its_helpers_obey(guest: Guest) -> None:
+    """As root with all its capabilities, but in what the daemon sees as its file system."""
+    guest.check("mkdir -p /run/sriov-bootstrap/config.d")
+    inside = f"nsenter --mount --target {guest.service('MainPID')}"
+    for folder in OBEYED:
+        done = guest.run(f"{inside} touch {folder}/lab.toml")
+        assert (done.rc, "Read-only file system" in done.stderr) == (1, True), (folder, done)
+    with guest.held_vf(PF1):  # so that there is an answer
+        guest.make_pass()
+        done = guest.run(f"{inside} rm /run/sriov-bootstrap/holders.answer")
+        assert "Read-only file system" in done.stderr, done
+    guest.check(f"{inside} touch /run/sriov-bootstrap/state/lab && rm /run/sriov-bootstrap/state/lab")
+    guest.check("rmdir /run/sriov-bootstrap/config.d")
+
+
+def test_a_user_without_rights_leaves_nothing_behind_and_keeps_nobody_from_working(guest: Guest) -> None:
+    lock = "/run/lock/sriov-bootstrap.lock"
+    guest.check(f"rm -f {lock}")
+    for words in ("--once", f"release {PF1}", "run"):
+        done = guest.run(f"setpriv --reuid=nobody --clear-groups sriov-bootstrap {words}")
+        assert (done.rc, done.stdout) == (1, ""), done
+        assert "you are not root" in done.stderr
+    assert guest.run(f"ls {lock}").rc != 0
+    with guest.running("foreign", f"flock {lock} sleep 600", user="nobody"):
+        guest.until(lambda: guest.run(f"stat -c %U {lock}").stdout == "nobody\n", "a file of somebody else")
+        done = guest.once()
+        assert done.rc == 0, done
+        guest.make_pass()
+    guest.check(f"rm {lock}")
+
+
+EAT = "x = bytearray(1 << 30); x[:] = bytes(len(x))"  # without quotes: it stands in two pairs of them
+
+
+def test_a_process_of_the_service_that_eats_memory_is_ended_alone(guest: Guest) -> None:
+    pid = guest.service("MainPID")
+    assert guest.service("MemoryMax") == f"{2 << 30}"
+    guest.check(f"systemctl set-property --runtime {UNIT} MemoryMax=200M")
+    try:
+        cgroup = f"/sys/fs/cgroup{guest.service('ControlGroup')}/cgroup.procs"
+        done = guest.run(f"sh -c 'echo $$ >{cgroup}; exec python3 -c \"{EAT}\"'")
+        assert done.rc != 0, done
+        assert guest.check(f"cat /sys/fs/cgroup{guest.service('ControlGroup')}/memory.events").count("oom_kill 0") == 0
+        guest.make_pass()
+        assert (guest.service("MainPID"), guest.service("ActiveState")) == (pid, "active")
+    finally:
+        guest.check(f"systemctl revert {UNIT}")
+
+
 @pytest.fixture
 def pf_down(guest: Guest) -> Iterator[Guest]:
     """No VFs, and the first PF down: it has to be brought up before it gets some."""

@@ -20,14 +20,9 @@ fetch_schemas() {
     rm -rf "$scratch"
 }
 
-# The newest that this Python takes, and one three years older.
-packaging/venv.sh $folder/newest nova neutron &
+packaging/venv.sh $folder/newest openstack-newest &
 newest=$!
-# What was current in that year: an installer alone takes libraries that no longer have what these releases use.
-packaging/venv.sh $folder/older 'setuptools<81' 'nova<29' 'neutron<24' 'neutron-lib<3.9' 'pyroute2<0.7.10' 'SQLAlchemy<2' 'oslo.cache<3.5' \
-    'oslo.concurrency<5.3' 'oslo.config<9.3' 'oslo.context<5.3' 'oslo.db<15' 'oslo.i18n<6.2' 'oslo.limit<2.3' \
-    'oslo.log<5.4' 'oslo.messaging<14.5' 'oslo.middleware<5.3' 'oslo.policy<4.3' 'oslo.privsep<3.3' 'oslo.reports<3.2' \
-    'oslo.serialization<5.3' 'oslo.service<3.3' 'oslo.upgradecheck<2.3' 'oslo.utils<7' 'oslo.versionedobjects<3.3' &
+packaging/venv.sh $folder/older openstack-older &
 older=$!
 fetch_schemas
 wait "$newest"

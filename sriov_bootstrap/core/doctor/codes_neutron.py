@@ -100,7 +100,7 @@ The agent reads the VFs of a PF once, and never again as long as the PF's netdev
 were made anew, so it does not know them: their ports stay DOWN. sriov-bootstrap restarts it a few seconds after a
 change, and tries a restart that fails three times more; here it has not happened for more than five minutes.
 
-Looked at: when the VFs changed, in /run/sriov-bootstrap/state.json; when the unit started, by systemd.
+Looked at: when the VFs changed, in /run/sriov-bootstrap/state/state.json; when the unit started, by systemd.
 
 What to do: see why the restart failed, in journalctl -u sriov-bootstrap and that of the agent, then restart the
 agent. A unit with a name of its own belongs into restart below [services] in the config.

@@ -108,7 +108,7 @@ Then give it back to its driver, or take its rule away.
 The write ended with ENOENT although a driver is bound: it has no sriov_configure. Drivers that old know only a module
 parameter, and some drivers have no SR-IOV at all.
 
-Looked at: the report of the last pass in /run/sriov-bootstrap/state.json.
+Looked at: the report of the last pass in /run/sriov-bootstrap/state/state.json.
 
 What to do: update the driver or the kernel. If modinfo -p DRIVER lists max_vfs: method = "max_vfs" in the rule.
 """,

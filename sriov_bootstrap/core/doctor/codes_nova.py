@@ -196,7 +196,7 @@ traits. Then start nova-compute.
 nova-compute before 2025.2 keeps what it knew of VFs that went and came back at the same address: it may give out what
 is not there (bug 2115729). sriov-bootstrap restarts it after a change; that has not happened, or has failed.
 
-Looked at: when VFs changed, in /run/sriov-bootstrap/state.json; when the unit started, from systemd.
+Looked at: when VFs changed, in /run/sriov-bootstrap/state/state.json; when the unit started, from systemd.
 
 What to do: systemctl restart of the unit. sriov-bootstrap status says why a restart is still waiting.
 """,

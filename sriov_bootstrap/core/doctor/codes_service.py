@@ -68,7 +68,7 @@ only says what it would do.
         """\
 The service runs, and its first pass has not come to an end, or could not be remembered: nothing is known of the VFs.
 
-Looked at: /run/sriov-bootstrap/state.json, which is of this boot or counts as not there.
+Looked at: /run/sriov-bootstrap/state/state.json, which is of this boot or counts as not there.
 
 What to do: journalctl -b -u sriov-bootstrap.service; sriov-bootstrap --once shows what a pass waits for.
 """,
@@ -113,7 +113,7 @@ correct the rule. when_in_use = "replace" does it anyway, and takes the VFs from
 A process writes sriov_numvfs, and the kernel keeps it: it cannot be killed. Until it is over no other PF can be changed
 either, because the kernel has one lock for all of them.
 
-Looked at: /run/sriov-bootstrap/write.lock, which that process holds, and how long it may take for that many VFs.
+Looked at: /run/sriov-bootstrap/state/write.lock, which that process holds, and how long it may take for that many VFs.
 
 What to do: end the VM or process that holds a VF of that PF, which the finding names where it is known; journalctl -k
 has the kernel's words. The service goes on by itself then. If nobody holds one, only a reboot helps.

@@ -10,7 +10,7 @@ Each VF needs windows in the physical address space (BARs) for its registers. Th
 for those of all VFs below the bridge of this NIC, and a write to sriov_numvfs ends with ENOMEM.
 
 Looked at: lines 8 to 13 of /sys/bus/pci/devices/ADDRESS/resource, which are the VFs' BARs: without a place they are
-marked unset, or are all zero; and the errno of the last pass in /run/sriov-bootstrap/state.json.
+marked unset, or are all zero; and the errno of the last pass in /run/sriov-bootstrap/state/state.json.
 
 What to do: switch "above 4G decoding" (and "SR-IOV support", "large BAR") on in the firmware's setup; where there is
 no such switch: pci=realloc on the kernel command line. A smaller number of VFs in the NIC's own setup needs less
@@ -36,7 +36,7 @@ pci=assign-busses, which lets the kernel number the buses anew.
 The write to sriov_numvfs ended with ENOSPC: the device has no MSI-X vectors left for VFs, because the PF's own queues
 hold them.
 
-Looked at: the report of the last pass in /run/sriov-bootstrap/state.json.
+Looked at: the report of the last pass in /run/sriov-bootstrap/state/state.json.
 
 What to do: lower num_vfs, or give the PF fewer queues: ethtool -L NETDEV combined N. Some NICs set the vectors of a
 VF in their own setup (NUM_VF_MSIX of mlxconfig).
@@ -48,7 +48,7 @@ VF in their own setup (NUM_VF_MSIX of mlxconfig).
 The last pass has written the number. It was refused, or accepted without the VFs appearing, which some drivers do
 (bnxt with its PF down, some with a wrong eswitch mode).
 
-Looked at: the report of the last pass in /run/sriov-bootstrap/state.json, as long as the VFs are still missing.
+Looked at: the report of the last pass in /run/sriov-bootstrap/state/state.json, as long as the VFs are still missing.
 
 What to do: what the finding says; journalctl -k -g ADDRESS has the driver's own words. sriov-bootstrap --once tries
 again.

@@ -1,7 +1,9 @@
 """What was read -> findings, in the order of the road: firmware, kernel, NIC, VFs, nova, neutron."""
 
 import difflib
+from typing import TypeVar
 
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.codes import CODES
 from sriov_bootstrap.core.doctor.finding import Diagnosis, Explanation
 from sriov_bootstrap.core.doctor.host_checks import check_host
@@ -10,13 +12,40 @@ from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.printable import to_json
+
+# Both together, printed or as JSON, are an answer of less than 1 MB.
+FINDINGS_BYTES, UNSEEN_BYTES = 1 << 19, 1 << 17
+Thing = TypeVar("Thing")
 
 
 def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> Diagnosis:
     """Errors first; within a severity in the order of the road. The same is said once, of what was not seen as well."""
-    found = (*check_host(host, on_host), *check_openstack(host, of_openstack))
+    notes: list[str] = []
+    found = (*check_host(host, on_host, notes.append), *check_openstack(host, of_openstack, notes.append))
     findings = sorted(dict.fromkeys(found), key=lambda one: one.severity)  # "error" sorts before "warning"
-    return Diagnosis(tuple(findings), tuple(dict.fromkeys((*on_host.unseen, *host.unseen, *of_openstack.unseen))))
+    unseen = dict.fromkeys((*on_host.unseen, *host.unseen, *of_openstack.unseen, *notes))
+    return bounded(Diagnosis(tuple(findings), tuple(unseen)))
+
+
+def bounded(diagnosis: Diagnosis) -> Diagnosis:
+    """As much of it as anybody can use: the files of others decide how much there is, and not how much is said."""
+    findings, unseen = _first(diagnosis.findings, FINDINGS_BYTES), _first(diagnosis.unseen, UNSEEN_BYTES)
+    left = len(diagnosis.findings) - len(findings), len(diagnosis.unseen) - len(unseen)
+    if any(left):
+        said = f"{counted(left[0], 'more finding')} and {counted(left[1], 'more note')} like this one: too much to show"
+        unseen = (*unseen, said)
+    return Diagnosis(findings, unseen)
+
+
+def _first(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
+    kept: list[Thing] = []
+    for one in things:
+        most -= len(to_json(one))
+        if most < 0:
+            break
+        kept.append(one)
+    return tuple(kept)
 
 
 def explain(code: str) -> Explanation:

@@ -1,11 +1,13 @@
 """The checks of files as files: what oslo.config cannot read, what is not there, and what nobody reads where it is."""
 
+import itertools
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.ini import Entry, IniFile, folded
 from sriov_bootstrap.core.doctor.likeness import nearest
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
+from sriov_bootstrap.core.doctor.oslo_files import FILE, FOLDER
 
 # Service -> (section, option) that it reads and that somebody puts somewhere else.
 HOMES = {
@@ -54,18 +56,19 @@ def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
             "SB-E531",
             f"{path}:{first.line}",
             f"oslo.config cannot read this file, so {names} cannot start: {first.text}{also}",
-            first.found,
+            "",
             f"correct line {first.line}, then: systemctl restart {names.replace(' and ', ' ')}",
         )
 
 
 def _missing(service: Service) -> Iterator[Finding]:
     for path in service.missing:
+        spelt = {path, f"--config-file={path}", f"--config-dir={path}"}
         yield Finding(
             "SB-E532",
             service.label,
             f"its command names {path}, which is not there: it does not start",
-            " ".join(word for word in service.argv if path in word) or " ".join(service.argv[:1]),
+            next((word for word in service.argv if word in spelt), path),
             f"put {path} back, or take it out of the command: systemctl edit {service.label}",
         )
 
@@ -81,7 +84,7 @@ def _default_in_small_letters(service: Service) -> Iterator[Finding]:
                 "SB-E533",
                 found[0].place,
                 f"[{found[0].section}] is not [DEFAULT]: {service.label} ignores what is in it",
-                found[0].text,
+                found[0].name,
                 f"write [DEFAULT] in {file.path}, then: systemctl restart {service.label}",
             )
 
@@ -99,7 +102,7 @@ def _wrong_section(service: Service) -> Iterator[Finding]:
                 entry.place,
                 f"{service.label} reads {option} in [{section}] only, and ignores it in [{entry.section}]"
                 + (": the section is misspelt" if near else ""),
-                entry.text,
+                entry.name,
                 f"move it below [{section}], then: systemctl restart {service.label}",
             )
 
@@ -119,12 +122,12 @@ def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
         if entry is None:
             continue
         read = agent.last("sriov_nic", entry.option)
-        beside = f"; it has {read.place}: {read.text}" if read else ", and has none"
+        beside = f"; it has {read.place}" if read else ", and has none"
         yield Finding(
             "SB-E522",
             entry.place,
             f"the agent does not read this file: its command does not name it{beside}",
-            f"{entry.text}; the command: {' '.join(agent.argv)}",
+            f"{entry.name}; the command names {' '.join(agent.config_files) or 'no file'}",
             f"systemctl edit {agent.unit}: ExecStart= and ExecStart={_with_file(agent, file.path)}"
             if not read
             else f"merge the two into {read.path}, and remove {file.path}",
@@ -132,5 +135,9 @@ def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _with_file(agent: Service, path: str) -> str:
-    words = [*agent.argv, f"--config-file={path}"]
-    return " ".join(words)
+    """Its command, without what else is in it: an option of oslo.config may be a password."""
+    words = list(agent.argv[:1])
+    for before, word in itertools.pairwise(agent.argv):
+        is_known = before in {FILE, FOLDER} or word.partition("=")[0] in {FILE, FOLDER}
+        words += [word] if is_known else ["..."] if words[-1] != "..." else []
+    return " ".join((*words, f"{FILE}={path}"))

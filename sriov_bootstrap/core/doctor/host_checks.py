@@ -7,17 +7,18 @@ from sriov_bootstrap.core.doctor.firmware import check_firmware
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.iommu_groups import check_groups
 from sriov_bootstrap.core.doctor.masters.check import check_masters
+from sriov_bootstrap.core.doctor.masters_survey import Note
 from sriov_bootstrap.core.doctor.nic import check_nics
 from sriov_bootstrap.core.doctor.own_service import check_service
 from sriov_bootstrap.core.openstack.host import Host
 
 
-def check_host(host: Host, survey: HostSurvey) -> Iterator[Finding]:
-    """All of them."""
+def check_host(host: Host, survey: HostSurvey, note: Note) -> Iterator[Finding]:
+    """All of them; `note` is told what was too much to look at."""
     yield from check_firmware(host, survey.kernel)
     yield from check_groups(host, survey.kernel)
     yield from check_nics(host, survey.nics)
-    yield from check_masters(host, survey.masters)
+    yield from check_masters(host, survey.masters, note)
     yield from _own_config(survey)
     yield from check_service(host, survey.service)
 

@@ -9,13 +9,15 @@ Where oslo.config gives up, and the service with it, this notes a problem and re
 """
 
 import re
+from functools import cached_property
 
 from msgspec import Struct
 
-SHOWN = 100  # characters of a line; what is wrong with a binary file shows in fewer
+SHOWN = 100  # characters of a value
+NAME = re.compile(r"[\w.-]{1,64}")
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, dict=True):
     """An option as it stands in a file; `section` as it is written there."""
 
     section: str
@@ -24,23 +26,31 @@ class Entry(Struct, frozen=True):
     line: int
     path: str
 
-    @property
+    @cached_property
     def place(self) -> str:
         """`file:line`."""
         return f"{self.path}:{self.line}"
 
-    @property
+    @cached_property  # a long value gives many findings
     def text(self) -> str:
-        """The line, for evidence."""
-        return _cut(f"{self.option} = {self.value}".replace("\n", " "))
+        """Name and value, for evidence: of an option that is known to hold no secret.
+
+        The first line of the value alone: a line that begins with a blank by mistake belongs to it, whatever it is.
+        """
+        first, more, _ = self.value.partition("\n")
+        return f"{_cut(f'{self.option} = {first}')}{' ...' if more else ''}"
+
+    @property
+    def name(self) -> str:
+        """For evidence of any other option: what it is set to may be a password."""
+        return f"{self.option} = ..." if NAME.fullmatch(self.option) else ""
 
 
 class Problem(Struct, frozen=True):
-    """What keeps oslo.config from reading a file; `found`: the line."""
+    """What keeps oslo.config from reading a file. Not the line: what is out of place may be a password."""
 
     line: int
     text: str
-    found: str = ""
 
 
 class IniFile(Struct, frozen=True):
@@ -86,7 +96,7 @@ class _Reader:
     def take(self, number: int, line: str) -> None:
         """One line without its end."""
         if "\ufffd" in line:  # what could not be decoded; Python refuses the whole file
-            self.problems.append(Problem(number, "bytes that are not UTF-8", _cut(line)))
+            self.problems.append(Problem(number, "bytes that are not UTF-8"))
         if line.startswith((" ", "\t")):
             self._continue(number, line)
             return
@@ -102,34 +112,31 @@ class _Reader:
             value = "\n".join(self._value)
             self.entries.append(Entry(self._section, self._option, value, self._begun, self._path))
         elif self._option:
-            found = f"{self._option} = {self._value[0]}"
-            self.problems.append(Problem(self._begun, "an option before the first [section]", _cut(found)))
+            self.problems.append(Problem(self._begun, "an option before the first [section]"))
         self._option = ""
 
     def _continue(self, number: int, line: str) -> None:
         if self._option:
             self._value.append(line.lstrip())
         else:
-            self.problems.append(
-                Problem(number, "begins with a blank, and there is no value to go on with", _cut(line))
-            )
+            self.problems.append(Problem(number, "begins with a blank, and there is no value to go on with"))
 
     def _begin_section(self, number: int, line: str) -> None:
         self._section = line[1:-1]
         if not line.endswith("]"):
-            self.problems.append(Problem(number, "a section must end with ], and nothing may follow", _cut(line)))
+            self.problems.append(Problem(number, "a section must end with ], and nothing may follow"))
             self._section = re.split(r"[]\s#;]", line[1:])[0]
         elif not self._section:
-            self.problems.append(Problem(number, "a section without a name", line))
+            self.problems.append(Problem(number, "a section without a name"))
 
     def _begin_value(self, number: int, line: str) -> None:
         ends = [place for place in (line.find("="), line.find(":")) if place >= 0]
         if not ends:
-            self.problems.append(Problem(number, 'neither "=" nor ":" in it', _cut(line)))
+            self.problems.append(Problem(number, 'neither "=" nor ":" in it'))
             return
         option, value = line[: min(ends)].strip(), line[min(ends) + 1 :].strip()
         if not option:
-            self.problems.append(Problem(number, "an option without a name", _cut(line)))
+            self.problems.append(Problem(number, "an option without a name"))
         if value and value[0] == value[-1] and value[0] in "\"'":
             value = value[1:-1]
         self._option, self._value, self._begun = option, [value], number

@@ -12,7 +12,8 @@ from enum import Enum
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.doctor.oslo_files import split
+from sriov_bootstrap.core.doctor.oslo_files import split, substituted
+from sriov_bootstrap.core.doctor.steps import Steps, TooMuch
 
 # What Debian's server finds out with a function of neutron-common, and what Ubuntu's has in /etc/default.
 GIVEN = {"NEUTRON_PLUGIN_CONFIG": "/etc/neutron/plugins/ml2/ml2_conf.ini"}
@@ -40,6 +41,7 @@ class Surroundings(Struct, frozen=True):
 
     sources: Mapping[str, str]
     there: frozenset[str]
+    steps: Steps
 
 
 def paths_in(script: str) -> tuple[str, ...]:
@@ -50,13 +52,18 @@ def paths_in(script: str) -> tuple[str, ...]:
 def script_argv(
     script: str, sources: Mapping[str, str], there: frozenset[str], environment: Mapping[str, str] = GIVEN
 ) -> tuple[str, ...]:
-    """() if it is no such script. `sources`: texts of files that it may read; `there`: of `paths_in`, what exists.
+    """() if it is no such script, or one that is too much to follow.
+
+    `sources`: texts of files that it may read; `there`: of `paths_in`, what exists.
 
     `environment`: what its unit gives it.
     """
     said = {**GIVEN, **environment}
-    around = Surroundings(sources, there.union(sources))
-    _run(script, said, around, DEPTH)
+    around = Surroundings(sources, there.union(sources), Steps())
+    try:
+        _run(script, said, around, DEPTH)
+    except TooMuch:
+        return ()
     if "NAME" not in said and "DAEMON" not in said:
         return ()
     program = said.get("DAEMON") or f"/usr/bin/{said['NAME']}"
@@ -64,10 +71,11 @@ def script_argv(
 
 
 def _run(script: str, said: dict[str, str], around: Surroundings, depth: int) -> None:
+    around.steps.take(1 + len(script))
     blocks: list[Block] = []
     for raw in script.splitlines():
         line = raw.strip()
-        counts = all(block is Block.COUNTS for block in blocks)
+        counts = blocks[-1:] in ([], [Block.COUNTS])  # below a block that counts all do
         if line.startswith("if ") and not line.endswith("fi"):
             holds = _holds(line[3:].partition(";")[0], said, around)
             blocks.append((Block.COUNTS if holds else Block.WAITS) if counts else Block.OVER)
@@ -77,7 +85,7 @@ def _run(script: str, said: dict[str, str], around: Surroundings, depth: int) ->
         elif OPENS.match(line):
             blocks.append(Block.OVER)
         elif CLOSES.match(line):
-            blocks = blocks[:-1]
+            del blocks[-1:]
         elif counts:
             _step(line, said, around, depth)
 
@@ -89,9 +97,9 @@ def _step(line: str, said: dict[str, str], around: Surroundings, depth: int) -> 
     if not all(_holds(one, said, around) for one in conditions):
         return
     if command.startswith(". ") and depth:
-        _run(around.sources.get(_value(command[2:], said), ""), said, around, depth - 1)
+        _run(around.sources.get(_value(command[2:], said, around.steps), ""), said, around, depth - 1)
     elif found := ASSIGNMENT.match(command):
-        said[found[1]] = _value(found[2], said)
+        said[found[1]] = _value(found[2], said, around.steps)
 
 
 def _holds(condition: str, said: dict[str, str], around: Surroundings) -> bool:
@@ -102,7 +110,7 @@ def _holds(condition: str, said: dict[str, str], around: Surroundings) -> bool:
 def _is_true(test: str, said: dict[str, str], around: Surroundings) -> bool:
     if not (found := TEST.fullmatch(test)):
         return False
-    words = [_value(word, said) for word in WORD.findall(found[2])]
+    words = [_value(word, said, around.steps) for word in WORD.findall(found[2])]
     is_denied = bool(found[1]) is not (words[:1] == ["!"])
     return _compares([word for word in words if word != "!"], around) is not is_denied
 
@@ -118,11 +126,13 @@ def _compares(words: list[str], around: Surroundings) -> bool:
     return False
 
 
-def _value(text: str, said: dict[str, str]) -> str:
+def _value(text: str, said: dict[str, str], steps: Steps) -> str:
     """A word without its quotes, and with the variables that are known."""
     text = text.strip()
     if "`" in text or "$(" in text:
         return ""
     if text.startswith("'"):
         return text.strip("'")
-    return VARIABLE.sub(lambda name: said.get(name[1] or name[2], ""), text.strip('"'))
+    value = substituted(VARIABLE, text.strip('"'), lambda name: said.get(name[1] or name[2], ""))
+    steps.take(len(value))
+    return value

@@ -40,5 +40,6 @@ def on_host(path: str, container: Container, folder: str) -> str:
     for copy in container.config_files:
         source, dest = copy.source.rstrip("/*"), copy.dest.rstrip("/")
         if source.startswith(INSIDE) and (path == dest or path.startswith(f"{dest}/")):
-            return f"{folder}/{source.removeprefix(INSIDE)}{path.removeprefix(dest)}"
+            inside = f"{source.removeprefix(INSIDE)}{path.removeprefix(dest)}"
+            return "" if ".." in inside.split("/") else f"{folder}/{inside}"
     return ""

@@ -1,16 +1,35 @@
 """Names that are nearly the same, as `phynet2` and `physnet2` are."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 NEAR = 2  # letters that differ, are missing, or are too many
 LONGEST = 64
+COMPARED = 64  # names that one is compared with, letter by letter
+GUESSES = 32
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The one that was probably meant, "" for none; upper and lower case count as the same."""
-    distances = {other: distance(name.lower(), other.lower()) for other in names if other != name}
+    alike = islice((one for one in names if one != name and abs(len(one) - len(name)) <= NEAR), COMPARED)
+    distances = {other: distance(name.lower(), other.lower()) for other in alike}
     near = {other: far for other, far in distances.items() if far <= min(NEAR, len(other) // 3)}
     return min(near, key=lambda other: near[other]) if near else ""
+
+
+class Guesses:
+    """`nearest` for as many names as anybody mends by hand; for others "": files decide how many there are."""
+
+    def __init__(self) -> None:
+        self._left = GUESSES
+        self._made: dict[str, str] = {}
+
+    def nearest(self, name: str, names: Iterable[str]) -> str:
+        """The one that was probably meant, "" for none; of one name always the same."""
+        if name not in self._made and self._left:
+            self._left -= 1
+            self._made[name] = nearest(name, names)
+        return self._made.get(name, "")
 
 
 def distance(one: str, other: str) -> int:

@@ -12,17 +12,17 @@ def logical_lines(text: str, comments: str = "#", *, may_interrupt: bool = False
     `may_interrupt`: a comment between the parts is none of them, as in units (systemd.syntax(7)) and udev rules
     (src/udev/udev-rules.c). Else it is, as in interfaces(5), where only the first part can be a comment.
     """
-    number, begun = 0, ""
+    number, begun = 0, list[str]()
     for index, line in enumerate(text.split("\n"), 1):
         is_comment = line.lstrip()[:1] in tuple(comments)
         if is_comment and (may_interrupt or not begun):
             continue
         number = number if begun else index
         if line.endswith("\\"):
-            begun += f"{line[:-1]} "
+            begun.append(f"{line[:-1]} ")
             continue
-        if (whole := begun + line).strip():
+        if (whole := "".join((*begun, line))).strip():
             yield number, whole
-        begun = ""
-    if begun.strip():
-        yield number, begun
+        begun.clear()
+    if (rest := "".join(begun)).strip():
+        yield number, rest

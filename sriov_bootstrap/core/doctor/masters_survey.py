@@ -1,9 +1,12 @@
 """The nouns of what other programs' files say about VFs: as they were read, nothing understood yet."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+
+Note = Callable[[str], None]  # told what is not seen, and why
 
 
 class Format(StrEnum):
@@ -30,7 +33,7 @@ class Source(Struct, frozen=True):
     """One file. `document`: what a YAML or JSON file says, with `Word`s for its texts; None for the other formats.
 
     `caller`: the `file:line` that runs this script, where it was found by that. `is_run` False: it is a script that
-    lacks the mode bit without which nobody runs it.
+    lacks the mode bit without which nobody runs it. `owner`: the user whose file it is.
     """
 
     format: Format
@@ -39,6 +42,7 @@ class Source(Struct, frozen=True):
     document: Any = None
     caller: str = ""
     is_run: bool = True
+    owner: int = 0
 
     @property
     def name(self) -> str:

@@ -17,7 +17,8 @@ from msgspec import Struct
 FOLDERS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
 GLOBS = tuple(f"{folder}/*{ending}" for folder in FOLDERS for ending in (".conf", ".alias"))
 CMDLINE = "/proc/cmdline"
-DOES_NOTHING = re.compile(r"(?:/\w+)*/(?:true|false)$|^:$")
+DOES_NOTHING = re.compile(r":|(?:[^/]*/)+(?:true|false)")
+NUMBERS = re.compile(r"[\dxXa-fA-F,]{,64}")
 ALIAS_PREFIX = len("pci:v00008086")
 ALIAS_DEVICE = len("pci:v00008086d000010CA")
 
@@ -38,8 +39,8 @@ class Line(Struct, frozen=True):
         return f"{self.path}:{self.number}" if self.number else self.path
 
     def __str__(self) -> str:
-        """As it stands there."""
-        return " ".join(self.words)
+        """What it does to which module, for evidence: behind that there may be any command with any argument."""
+        return " ".join(self.words[: 3 if self.words[0] == "install" else 2])
 
 
 class Parameter(Struct, frozen=True):
@@ -48,6 +49,16 @@ class Parameter(Struct, frozen=True):
     line: Line
     module: str
     value: str
+
+    @property
+    def number(self) -> str:
+        """The value, where it is made of numbers: what else is put there is not shown."""
+        return self.value if NUMBERS.fullmatch(self.value) else "..."
+
+    def __str__(self) -> str:
+        """The line without what else stands in it: an `install` line may run anything with any argument."""
+        between = " ... " if self.line.words[0] == "install" else " "
+        return f"{self.line.words[0]} {self.module}{between}max_vfs={self.number}"
 
 
 def module_name(text: str) -> str:
@@ -76,16 +87,16 @@ def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[Line, .
 
 
 def _lines(path: str, text: str) -> Iterator[Line]:
-    carried, began = "", 1
+    carried, began = list[str](), 1
     for number, line in enumerate(f"{text}\n".split("\n"), 1):
         is_joined = (len(line) - len(line.rstrip("\\"))) % 2 == 1
-        carried += line[:-1] if is_joined else line
+        carried.append(line[:-1] if is_joined else line)
         if is_joined:
             continue
-        words = tuple(ESCAPE.sub(r"\1", carried).split())
+        words = tuple(ESCAPE.sub(r"\1", "".join(carried)).split())
         if words and not words[0].startswith("#"):
             yield Line(path, began, words)
-        carried, began = "", number + 1
+        carried, began = [], number + 1
 
 
 def blocking(lines: tuple[Line, ...], module: str) -> Line | None:
@@ -95,7 +106,7 @@ def blocking(lines: tuple[Line, ...], module: str) -> Line | None:
             case ("blacklist", name, *_) if module_name(name) == module_name(module):
                 return line
             case ("install", name, command, *_) if module_name(name) == module_name(module):
-                if DOES_NOTHING.search(command):
+                if DOES_NOTHING.fullmatch(command):
                     return line
             case _:
                 pass
@@ -125,7 +136,7 @@ def claiming(modules_alias: str, modalias: str) -> tuple[str, ...]:
 
 def is_in_tree(modules_dep: str, module: str) -> bool | None:
     """Whether the running kernel's own module of that name is the one that loads; None where it cannot be told."""
-    pattern = re.compile(rf"^(?:/lib/modules/[^/]+/)?(\w+)/(?:\S*/)?{_spelled(module)}\.ko[.\w]*:", re.MULTILINE)
+    pattern = re.compile(rf"^(?:/lib/modules/[^/\n]+/)?(\w+)/(?:\S*/)?{_spelled(module)}\.ko[.\w]*:", re.MULTILINE)
     found = pattern.search(modules_dep)
     return found[1] == "kernel" if found else None
 

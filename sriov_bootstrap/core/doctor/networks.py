@@ -15,19 +15,32 @@ from sriov_bootstrap.core.doctor.likeness import nearest
 from sriov_bootstrap.core.doctor.neutron_lists import items, parse_mappings
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.remedies import rendered, restarted
+from sriov_bootstrap.core.doctor.shown_names import ShownNames, quoted
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.openstack.ports import resolve_ports
 
+MAX_NAMES = 64  # that are compared; a host has a handful
 DEVICE_SPEC = ("pci", "device_spec")
 OLD_SPECS = (("pci", "passthrough_whitelist"), ("DEFAULT", "pci_passthrough_whitelist"))
 
 
 class Use(Struct, frozen=True):
-    """A name where it stands. `entry` None: in our config."""
+    """A name where it stands. `entry` None: in our config. `number`: of the item, 0 where it is no list's."""
 
     place: str
     text: str
     entry: Entry | None = None
+    number: int = 0
+
+    def named(self, name: str, shown: ShownNames) -> str:
+        """The name, or where it is: what stands in a list may be anything."""
+        if not self.entry or not self.number or shown.network(name):
+            return f'physical network "{name}"'
+        return f"the physical network in entry {self.number} of {self.entry.option}"
+
+    def evidence(self, name: str, shown: ShownNames) -> str:
+        """Of a list, what is about this network."""
+        return quoted(self.entry, self.number, shown.network(name)) if self.entry and self.number else self.text
 
 
 class Knower(Struct, frozen=True):
@@ -37,6 +50,7 @@ class Knower(Struct, frozen=True):
     target: str
     uses: dict[str, Use]
     is_open: bool = False
+    entries: tuple[Entry, ...] = ()
 
     def lacks(self, name: str) -> bool:
         """Whether it does not know this one."""
@@ -45,15 +59,21 @@ class Knower(Struct, frozen=True):
 
 def check_networks(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """First what is written in two ways, then what is missing; each name once."""
-    knowers = _knowers(host, survey)
+    knowers, shown = _knowers(host, survey), ShownNames(host, nova_networks(survey))
     names = list(dict.fromkeys(name for knower in knowers for name in knower.uses))
     pairs = _spellings(names, knowers)
     for wrong, right in pairs.items():
-        yield _misspelt(host, wrong, right, knowers)
+        yield _misspelt(host, wrong, right, knowers, shown)
     paired = {*pairs, *pairs.values()}
     for name in names:
         if name not in paired:
-            yield from _missing(host, name, knowers)
+            yield from _missing(host, name, knowers, shown)
+
+
+def nova_networks(survey: OpenStackSurvey) -> tuple[str, ...]:
+    """Those that nova has where only a network can stand."""
+    entries = survey.compute.values(*DEVICE_SPEC, *OLD_SPECS) if survey.compute.is_known else ()
+    return tuple(name for entry in entries for name in spec_networks(entry))
 
 
 def misspellings(host: Host, survey: OpenStackSurvey) -> dict[str, str]:
@@ -84,43 +104,44 @@ def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
     if survey.compute.is_known and (of_nova := _of_nova(survey.compute)):
         found.append(Knower("nova-compute", "nova-compute", of_nova))
     if survey.agent.is_known:
-        found.append(Knower("the SR-IOV agent", "sriov-agent", _of_agent(survey)))
+        found.append(_of_agent(survey))
     if survey.server.is_known:
         found.append(_of_server(survey.server))
     return tuple(found)
 
 
 def _of_nova(compute: Service) -> dict[str, Use]:
-    entries = compute.values(*DEVICE_SPEC, *OLD_SPECS)
-    return {name: _use(entry) for entry in reversed(entries) for name in spec_networks(entry)}
+    uses: dict[str, Use] = {}
+    for entry in reversed(compute.values(*DEVICE_SPEC, *OLD_SPECS)):
+        uses |= dict.fromkeys(spec_networks(entry), Use(entry.place, entry.text, entry))
+    return uses
 
 
-def _of_agent(survey: OpenStackSurvey) -> dict[str, Use]:
+def _of_agent(survey: OpenStackSurvey) -> Knower:
     """Where it reads no list, one that it was meant to read: that it does not is found elsewhere."""
     option = ("sriov_nic", "physical_device_mappings")
     unread = (entry for file in survey.strays for entry in file.values(*option))
     entry = survey.agent.last(*option) or next(unread, None)
-    return {one.network: _use(entry) for one in parse_mappings(entry).mappings if entry}
+    found = reversed(parse_mappings(entry).mappings)
+    uses = {one.network: Use(entry.place, "", entry, one.number) for one in found if entry}
+    return Knower("the SR-IOV agent", "sriov-agent", uses, entries=(entry,) if entry and uses else ())
 
 
 def _of_server(server: Service) -> Knower:
     vlan, flat = server.last("ml2_type_vlan", "network_vlan_ranges"), server.last("ml2_type_flat", "flat_networks")
-    uses = {name: _use(flat) for name in items(flat) if flat}
-    uses |= {item.partition(":")[0]: _use(vlan) for item in items(vlan) if vlan}
+    found = [(name, flat, number) for number, name in enumerate(items(flat), 1)]
+    found += [(item.partition(":")[0], vlan, number) for number, item in enumerate(items(vlan), 1)]
+    uses = {name: Use(entry.place, "", entry, number) for name, entry, number in found if entry and name}
     # Where nobody says flat_networks, a flat network may have any name.
     is_open = flat is None or "*" in uses or any("$" in one.value for one in (vlan, flat) if one)
-    return Knower(
-        "neutron's server", "neutron-server", {name: uses[name] for name in uses if name and name != "*"}, is_open
-    )
-
-
-def _use(entry: Entry) -> Use:
-    return Use(entry.place, entry.text, entry)
+    uses.pop("*", None)
+    return Knower("neutron's server", "neutron-server", uses, is_open)
 
 
 def _spellings(names: list[str], knowers: tuple[Knower, ...]) -> dict[str, str]:
-    """Wrong -> right: two names that are nearly the same, and nobody knows both."""
+    """Wrong -> right: two names that are nearly the same, and nobody knows both. Each is compared with each."""
     pairs: dict[str, str] = {}
+    names = names[:MAX_NAMES]
     for name in names:
         if name in {*pairs, *pairs.values()}:
             continue
@@ -137,43 +158,43 @@ def _weight(name: str, knowers: tuple[Knower, ...]) -> tuple[bool, int]:
     return any(not knower.target for knower in using), len(using)
 
 
-def _misspelt(host: Host, wrong: str, right: str, knowers: tuple[Knower, ...]) -> Finding:
+def _misspelt(host: Host, wrong: str, right: str, knowers: tuple[Knower, ...], shown: ShownNames) -> Finding:
     theirs = [knower for knower in knowers if wrong in knower.uses]
     ours = [knower for knower in knowers if right in knower.uses]
     uses = [knower.uses[wrong] for knower in theirs]
-    evidence = "; ".join(f"{use.place}: {use.text}" for use in uses)
+    evidence = "; ".join(f"{use.place}: {use.evidence(wrong, shown)}" for use in uses)
     targets = [rendered(host, knower.target, *filter(None, (knower.uses[wrong].entry,))) for knower in theirs]
+    is_shown = not ours[0].uses[right].number or bool(shown.network(right))
+    meant = f'"{right}"' if is_shown else f"nearly the one in {ours[0].uses[right].place}"
     return Finding(
         "SB-E501",
         uses[0].place,
-        f'physical network "{wrong}" is "{right}" to {_and(ours)}: one of them is misspelt',
+        f"{uses[0].named(wrong, shown)} is {meant} to {_and(ours)}: one of them is misspelt",
         evidence,
-        f'write "{right}" everywhere: ' + "; ".join(targets),
+        f"write {meant if is_shown else 'the same name'} everywhere: " + "; ".join(targets),
     )
 
 
-def _missing(host: Host, name: str, knowers: tuple[Knower, ...]) -> Iterator[Finding]:
+def _missing(host: Host, name: str, knowers: tuple[Knower, ...], shown: ShownNames) -> Iterator[Finding]:
     using = [knower for knower in knowers if name in knower.uses]
     first = using[0].uses[name]
+    named, evidence = first.named(name, shown), first.evidence(name, shown)
+    word = name if not first.number or shown.network(name) else "NETWORK"
     of_rule = not using[0].target
     by_target = {knower.target: knower for knower in knowers}
     known_to = {knower.target for knower in using}
     agent, nova, server = (by_target.get(one) for one in ("sriov-agent", "nova-compute", "neutron-server"))
     if agent and agent.lacks(name) and known_to & {"", "nova-compute"}:
-        problem = f'physical network "{name}" is missing in the agent\'s physical_device_mappings'
-        remedy = rendered(host, agent.target, *_entries(agent)) if of_rule else _by_hand(host, agent, name)
-        yield Finding("SB-E502", first.place, f"{problem}, and known to {_and(using)}", first.text, remedy)
+        problem = f"{named} is missing in the agent's physical_device_mappings"
+        remedy = rendered(host, agent.target, *agent.entries) if of_rule else _by_hand(host, agent, word)
+        yield Finding("SB-E502", first.place, f"{problem}, and known to {_and(using)}", evidence, remedy)
     if nova and nova.lacks(name) and known_to & {"", "sriov-agent"}:
-        problem = f'physical network "{name}" is in no device_spec of nova-compute'
-        remedy = rendered(host, nova.target) if of_rule else _by_hand(host, nova, name)
-        yield Finding("SB-W503", first.place, f"{problem}, and known to {_and(using)}", first.text, remedy)
+        problem = f"{named} is in no device_spec of nova-compute"
+        remedy = rendered(host, nova.target) if of_rule else _by_hand(host, nova, word)
+        yield Finding("SB-W503", first.place, f"{problem}, and known to {_and(using)}", evidence, remedy)
     if server and server.lacks(name) and known_to & {"", "sriov-agent"}:
-        problem = f'physical network "{name}" is in neither network_vlan_ranges nor flat_networks of the server'
-        yield Finding("SB-E504", first.place, problem, first.text, _by_hand(host, server, name))
-
-
-def _entries(knower: Knower) -> tuple[Entry, ...]:
-    return tuple(use.entry for use in knower.uses.values() if use.entry)
+        problem = f"{named} is in neither network_vlan_ranges nor flat_networks of the server"
+        yield Finding("SB-E504", first.place, problem, evidence, _by_hand(host, server, word))
 
 
 def _by_hand(host: Host, knower: Knower, name: str) -> str:

@@ -9,75 +9,108 @@ from sriov_bootstrap.core.doctor.ini import Entry
 
 
 class Mapping(Struct, frozen=True):
-    """One item of physical_device_mappings."""
+    """One item of physical_device_mappings. `number`: which one, from 1."""
 
     network: str
     netdev: str
+    number: int
+
+
+class Exclusion(Struct, frozen=True):
+    """One of exclude_devices."""
+
+    netdev: str
+    addresses: tuple[str, ...]
+    number: int
 
 
 class Mappings(Struct, frozen=True):
-    """The whole list; `problems`: what the agent refuses."""
+    """The whole list; `problems`: what the agent refuses, and in which item: it is not shown."""
 
     mappings: tuple[Mapping, ...] = ()
     problems: tuple[str, ...] = ()
 
 
 class Exclusions(Struct, frozen=True):
-    """exclude_devices: (netdev, addresses)."""
+    """Likewise."""
 
-    exclusions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class Bandwidths(Struct, frozen=True):
+    """resource_provider_bandwidths: netdev -> the number of its item."""
+
+    netdevs: dict[str, int] = {}
     problems: tuple[str, ...] = ()
 
 
 def items(entry: Entry | None) -> tuple[str, ...]:
     """A ListOpt; () where oslo.config puts something in that only it knows."""
-    if entry is None or "$" in entry.value:
-        return ()
-    text = entry.value.strip().rstrip(",")
-    return tuple(item.strip() for item in text.split(",")) if text else ()
+    return () if entry is None or "$" in entry.value else listed(entry.value)
+
+
+def listed(value: str) -> tuple[str, ...]:
+    """What stands between the commas.
+
+    A line that begins with a blank by mistake belongs to the list, whatever it is, and items are shown: of one that
+    goes over the end of its line the rest is left out, and on a later line all of one that has an "=".
+    """
+    text, found, is_later = value.strip().rstrip(","), list[str](), False
+    for part in text.split(",") if text else ():
+        item = part.strip()
+        first, more, _ = item.partition("\n")
+        is_later = is_later or "\n" in part[: len(part) - len(part.lstrip())]
+        found.append("..." if is_later and "=" in item else f"{first.rstrip()} ..." if more else item)
+        is_later = is_later or "\n" in part
+    return tuple(found)
 
 
 def parse_mappings(entry: Entry | None) -> Mappings:
     """`physnet2:ens1f0,physnet2:ens1f1`; an item that is empty is none."""
-    found, problems = [], []
-    for item in filter(None, items(entry)):
+    found: dict[tuple[str, str], Mapping] = {}
+    problems = []
+    for number, item in enumerate(items(entry), 1):
         network, *rest = (part.strip() for part in item.split(":"))
         if len(rest) == 1 and network and rest[0]:
-            found.append(Mapping(network, rest[0]))
-        else:
-            problems.append(f'"{item}" is not NETWORK:NETDEV')
-    return Mappings(tuple(dict.fromkeys(found)), tuple(problems))
+            found.setdefault((network, rest[0]), Mapping(network, rest[0], number))
+        elif item:
+            problems.append(f"entry {number} is not NETWORK:NETDEV")
+    return Mappings(tuple(found.values()), tuple(problems))
 
 
 def parse_exclusions(entry: Entry | None) -> Exclusions:
     """`ens1f0:0000:07:00.2;0000:07:00.3,ens1f1:...`."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, Exclusion] = {}
     problems = []
-    for item in items(entry):
+    for number, item in enumerate(items(entry), 1):
         netdev, colon, addresses = item.partition(":")
         netdev = netdev.strip()
         if not colon or not netdev:
-            problems.append(f'"{item}" is not NETDEV:ADDRESS;ADDRESS')
+            problems.append(f"entry {number} is not NETDEV:ADDRESS;ADDRESS")
         elif netdev in found:
-            problems.append(f'"{netdev}" comes twice: one item has all addresses of a netdev, with ";" between')
+            twice = f"entry {number} has the netdev of entry {found[netdev].number}"
+            problems.append(f'{twice}: one item has all addresses of a netdev, with ";" between')
         else:
-            found[netdev] = tuple(filter(None, (one.strip() for one in addresses.split(";"))))
-    return Exclusions(tuple(found.items()), tuple(problems))
+            found[netdev] = Exclusion(
+                netdev, tuple(filter(None, (one.strip() for one in addresses.split(";")))), number
+            )
+    return Exclusions(tuple(found.values()), tuple(problems))
 
 
-def parse_bandwidths(entry: Entry | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """`ens1f0:10000000:10000000`: the netdevs, and what is wrong (neutron_lib.placement.utils.parse_rp_bandwidths)."""
-    found: list[str] = []
+def parse_bandwidths(entry: Entry | None) -> Bandwidths:
+    """`ens1f0:10000000:10000000` (neutron_lib.placement.utils.parse_rp_bandwidths)."""
+    found: dict[str, int] = {}
     problems = []
-    for item in items(entry):
+    for number, item in enumerate(items(entry), 1):
         netdev, *numbers = item.split(":")
         if len(numbers) not in {0, 2} or not netdev or not all(_is_number(one) for one in numbers):
-            problems.append(f'"{item}" is not NETDEV:EGRESS:INGRESS, in kbit/s')
+            problems.append(f"entry {number} is not NETDEV:EGRESS:INGRESS, in kbit/s")
         elif netdev in found:
-            problems.append(f'"{netdev}" comes twice')
+            problems.append(f"entry {number} has the netdev of entry {found[netdev]}")
         else:
-            found.append(netdev)
-    return tuple(found), tuple(problems)
+            found[netdev] = number
+    return Bandwidths(found, tuple(problems))
 
 
 def _is_number(text: str) -> bool:

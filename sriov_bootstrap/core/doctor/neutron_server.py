@@ -13,6 +13,7 @@ from sriov_bootstrap.core.openstack.neutron import MECHANISM_DRIVER
 
 OLD_FILE = "/ml2_conf_sriov.ini"
 OLD_SECTION = "ml2_sriov"
+SHOWN = 8
 
 
 def check_server(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
@@ -29,9 +30,8 @@ def _driver(host: Host, server: Service) -> Iterator[Finding]:
     if MECHANISM_DRIVER in drivers or (entry and "$" in entry.value):
         return
     problem = f"mechanism_drivers lacks {MECHANISM_DRIVER}: a port of the type direct cannot be bound"
-    line = ",".join((*drivers, MECHANISM_DRIVER))
-    change = f"write mechanism_drivers = {line} in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"
-    place, evidence = (entry.place, entry.text) if entry else (server.label, "")
+    change = f"add {MECHANISM_DRIVER} to mechanism_drivers in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"
+    place, evidence = (entry.place, entry.name) if entry else (server.label, "")
     yield Finding("SB-E520", place, problem, evidence, restarted(host, "neutron-server", change))
 
 
@@ -45,7 +45,7 @@ def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
                 "SB-W521",
                 place,
                 f"[{OLD_SECTION}] is ignored since neutron 10.0.0 (ocata); this is {host.release}",
-                "; ".join(entry.text for entry in file.entries if folded(entry.section) == OLD_SECTION),
+                "; ".join([entry.name for entry in file.entries if folded(entry.section) == OLD_SECTION][:SHOWN]),
                 f"remove {file.path}" if file.path.endswith(OLD_FILE) else f"take the section out of {file.path}",
             )
 

@@ -12,6 +12,7 @@ from sriov_bootstrap.core.doctor.nic_survey import Detail, NicSurvey, falls_shor
 from sriov_bootstrap.core.facts import PfFacts, is_vfio
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.openstack.ports import exact
+from sriov_bootstrap.printable import shell_quoted
 
 # drivers/net/ethernet/intel: igb has 8 pools and ixgbe 64, and one of them is the PF's.
 MAX_VFS = {"igb": 7, "ixgbe": 63}
@@ -37,12 +38,12 @@ def _no_driver(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
     for module in modules:
         if line := modprobe.blocking(survey.lines, module):
             problem = f"it has no driver, because {module} is blocked"
-            remedy = f"take that line out of {line.place}, then: modprobe {module}"
+            remedy = f"take that line out of {line.place}, then: modprobe {shell_quoted(module)}"
             evidence = f"{line.place}: {line}; modules.alias: {module} drives {modalias}"
             return Finding("SB-E207", pf.pci_address, problem, evidence, remedy)
     evidence = f'no link driver in /sys/bus/pci/devices/{pf.pci_address}; rule "{wish.rule.name}" means it'
     if modules:
-        remedy = f"modprobe {modules[0]}; if that fails: journalctl -k -g {modules[0]}"
+        remedy = f"modprobe {shell_quoted(modules[0])}; if that fails: journalctl -k -g {shell_quoted(modules[0])}"
         return Finding("SB-E206", pf.pci_address, f"no driver is bound; {modules[0]} drives it", evidence, remedy)
     problem = "no driver is bound, so it makes no VFs"
     if modalias and survey.has_module_list:
@@ -91,18 +92,18 @@ def driverless(host: Host) -> tuple[PfFacts, ...]:
 
 
 def _max_vfs(driver: str, given: modprobe.Parameter, *, in_tree: bool | None) -> Finding | None:
-    limit, place, value = MAX_VFS[driver], given.line.place, given.value
+    limit, place, value, shown = MAX_VFS[driver], given.line.place, given.value, given.number
     numbers = [int(one, 0 if one[1:2] in {"x", "X"} else 10) for one in value.split(",") if NUMBER.fullmatch(one)]
     if not NUMBER.fullmatch(value) and in_tree is not False:
         problem = (
-            f"max_vfs={value} is not one number, and the kernel's own {driver} refuses to load with it: no NIC at boot"
+            f"max_vfs={shown} is not one number, and the kernel's own {driver} refuses to load with it: no NIC at boot"
         )
         remedy = f"take it out of {place}; the rule's num_vfs does the work"
-        return Finding("SB-E212", place, problem, f"{place}: {given.line}", remedy)
+        return Finding("SB-E212", place, problem, f"{place}: {given}", remedy)
     if any(number > limit for number in numbers):
-        problem = f"max_vfs={value} for {driver}, whose limit is {limit}: {ABOVE[driver]}"
+        problem = f"max_vfs={shown} for {driver}, whose limit is {limit}: {ABOVE[driver]}"
         remedy = f"take it out of {place}; num_vfs in the rule does the work, up to {limit}"
-        return Finding("SB-E211", place, problem, f"{place}: {given.line}", remedy)
+        return Finding("SB-E211", place, problem, f"{place}: {given}", remedy)
     return None
 
 

@@ -12,9 +12,10 @@ from sriov_bootstrap.core.doctor.nic_survey import NicSurvey, falls_short
 from sriov_bootstrap.core.facts import PfFacts, VfFacts, is_vfio
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.openstack.netdevs import FILE as UDEV_FILE
+from sriov_bootstrap.printable import shell_name, shell_quoted
 
 SHOWN = 3
-MANAGED = re.compile(r"^\s*managed\s*=\s*(?:true|1)\s*$", re.MULTILINE)
+MANAGED = re.compile(r"^[ \t]*managed[ \t]*=[ \t]*(?:true|1)[ \t]*$", re.MULTILINE)
 # x86 has 256 vectors on each CPU: 32 are exceptions, about 20 the kernel's own (arch/x86/include/asm/irq_vectors.h).
 VECTORS_OF_A_CPU = 200
 CROWDED = 0.8
@@ -26,7 +27,7 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
     if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
         return
     evidence = f"IFF_UP is not in /sys/class/net/{pf.netdev}/flags; {counted(pf.num_vfs, 'VF is', 'VFs are')} there"
-    by_hand = f"ip link set {pf.netdev} up"
+    by_hand = f"ip link set {shell_name(pf.netdev)} up"
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; find out who takes it down if it does not stay"
         yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence, remedy)
@@ -64,9 +65,8 @@ def _bare(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) 
     wanted = f'rule "{wish.rule.name}" wants one (vf_driver = "kernel")'
     problem = f"VFs without a driver: {len(bare)} of {pf.num_vfs}, and {wanted}"
     modules = survey.modules.get(vf.modalias, ())
-    remedy = (
-        f'vf_driver = "none" in the rule if that is meant; else modprobe {modules[0] if modules else "their driver"}'
-    )
+    named = shell_quoted(modules[0]) if modules else "their driver"
+    remedy = f'vf_driver = "none" in the rule if that is meant; else modprobe {named}'
     for module in modules:
         if line := modprobe.blocking(survey.lines, module):
             evidence = f"{line.place}: {line}; {module} drives {vf.pci_address}"

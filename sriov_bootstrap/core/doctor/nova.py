@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.masters_survey import Note
 from sriov_bootstrap.core.doctor.neutron_agent import PATIENCE
 from sriov_bootstrap.core.doctor.nova_alias import check_aliases
 from sriov_bootstrap.core.doctor.nova_files import check_nova_files
@@ -17,12 +18,14 @@ from sriov_bootstrap.core.openstack.host import Host
 SEES_NEW_VFS_SINCE = 32  # bug 2115729: before, VFs that were made anew keep the old ones' data until a restart
 
 
-def check_nova(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """All of them, where nova-compute is on this host."""
+def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
+    """All of them, where nova-compute is on this host; `note` is told what was too much to look at."""
     if not survey.compute.is_installed:
         return
     yield from check_nova_files(host, survey)
     view = look(host, survey.compute)
+    for text in view.unseen:
+        note(text)
     yield from check_specs(view)
     yield from check_rules(view, survey)
     yield from check_placement(view)

@@ -47,9 +47,12 @@ def check_aliases(view: View) -> Iterator[Finding]:
         else:
             understood.append((entry, alias))
     if view.service.is_known and not refused:
+        of_name: dict[str, list[tuple[Entry, Alias]]] = {}
+        for entry, alias in understood:
+            of_name.setdefault(str(alias["name"]).strip(), []).append((entry, alias))
         for port in resolve_ports(view.host):
             if port.rule.alias and port.device:
-                yield from _of_rule(view, port, understood)
+                yield from _of_rule(view, port, of_name.get(port.rule.alias, []))
 
 
 def alias_options(release: Release) -> tuple[Name, ...]:
@@ -94,8 +97,7 @@ def _key_problem(key: str, value: object, release: Release) -> str:
     return ""
 
 
-def _of_rule(view: View, port: Port, aliases: list[tuple[Entry, Alias]]) -> Iterator[Finding]:
-    named = [(entry, alias) for entry, alias in aliases if str(alias["name"]).strip() == port.rule.alias]
+def _of_rule(view: View, port: Port, named: list[tuple[Entry, Alias]]) -> Iterator[Finding]:
     if not named:
         problem = f'{port.label} has alias = "{port.rule.alias}", and nova-compute has no such alias'
         yield Finding("SB-W418", view.service.label, problem, remedy=rendered(view.host, TARGET))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.ini import Entry, IniFile, folded
-from sriov_bootstrap.core.doctor.likeness import nearest
+from sriov_bootstrap.core.doctor.likeness import Guesses, nearest
 from sriov_bootstrap.core.doctor.nova_view import device_options, older
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.doctor.remedies import rendered, restarted
@@ -26,10 +26,11 @@ GENERIC = frozenset({"alias"})  # a word that may be an option of anybody's
 
 def check_nova_files(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """All of them."""
+    guesses = Guesses()
     for file in survey.compute.files:
         yield from _default_in_small_letters(host, survey, file)
         for entry in file.entries:
-            yield from _ignored(host, entry)
+            yield from _ignored(host, entry, guesses)
     yield from _added_up(host, survey)
 
 
@@ -41,7 +42,7 @@ def _default_in_small_letters(host: Host, survey: OpenStackSurvey, file: IniFile
             "SB-E414",
             found[0].place,
             f"[{found[0].section}] is not [DEFAULT]: nova-compute ignores what is in it",
-            found[0].text,
+            found[0].name,
             restarted(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to where they belong"),
         )
 
@@ -50,16 +51,17 @@ def _is_small_default(entry: Entry) -> bool:
     return entry.section != "DEFAULT" and entry.section.upper() == "DEFAULT"
 
 
-def _ignored(host: Host, entry: Entry) -> Iterator[Finding]:
-    problem = "" if _is_small_default(entry) else _why_ignored(entry, host.release)
+def _ignored(host: Host, entry: Entry, guesses: Guesses) -> Iterator[Finding]:
+    problem = "" if _is_small_default(entry) else _why_ignored(entry, host.release, guesses)
     if problem:
-        yield Finding("SB-E413", entry.place, problem, entry.text, rendered(host, TARGET, entry))
+        said = entry.text if entry.option in HOMES else entry.name
+        yield Finding("SB-E413", entry.place, problem, said, rendered(host, TARGET, entry))
 
 
-def _why_ignored(entry: Entry, release: Release) -> str:
+def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
     section = folded(entry.section)
     if entry.option not in HOMES:
-        near = nearest(entry.option, [name for name, (home, _) in HOMES.items() if home == section])
+        near = guesses.nearest(entry.option, [name for name, (home, _) in HOMES.items() if home == section])
         return (
             f"nova-compute does not know {entry.option} in [{section}], and ignores it: was {near} meant?"
             if near

@@ -23,7 +23,7 @@ def check_placement(view: View) -> Iterator[Finding]:
         if row.spec.devname:
             yield _finding(view, row.entry, f"devname {row.spec.devname}: say its address")
     for pf in view.host.pfs:
-        yield from _of_provider(view, [one for one in view.functions if one.pf == pf.pci_address and one.is_expected])
+        yield from _of_provider(view, [one for one in view.of_pf[pf.pci_address] if one.is_expected])
 
 
 def _finding(view: View, entry: Entry, problem: str) -> Finding:

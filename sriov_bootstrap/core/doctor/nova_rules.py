@@ -1,7 +1,7 @@
 """The checks of nova's device_spec against our rules: whose VFs are given to VMs, and as VFs of which network."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.finding import Finding
@@ -17,16 +17,18 @@ TARGET = "nova-compute"
 
 def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
     """All of them."""
+    misspelt = misspellings(view.host, survey)
+    networks = {json.dumps(row.spec.tags.get("physical_network")) for row in view.rows} - {"null", '""'}
     for port in resolve_ports(view.host):
-        vfs = [one for one in view.functions if one.is_vf and one.is_expected and one.port == port]
+        vfs = [one for one in view.of_pf.get(port.pci_address, ()) if one.is_vf and one.is_expected]
         if not is_for_nova(port):
             yield from _given(view, "SB-E408", vfs, f"{port.label} has neither a physical_network nor an alias, but")
             continue
         excluded = [one for one in vfs if one.index in port.rule.exclude_vfs]
         yield from _given(view, "SB-E407", excluded, f"{port.label} has them in exclude_vfs, but")
-        offered = [one for one in vfs if one not in excluded]
-        yield from _wrong_network(view, survey, port, offered)
-        yield from _to_nobody(view, port, offered)
+        offered = [one for one in vfs if one.index not in port.rule.exclude_vfs]
+        yield from _wrong_network(view, misspelt, port, offered)
+        yield from _to_nobody(view, networks, port, offered)
 
 
 def _takers(view: View, vfs: Iterable[Function]) -> list[tuple[Row, list[Function]]]:
@@ -45,12 +47,12 @@ def _given(view: View, code: str, vfs: list[Function], why: str) -> Iterator[Fin
         yield Finding(code, row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
 
 
-def _wrong_network(view: View, survey: OpenStackSurvey, port: Port, vfs: list[Function]) -> Iterator[Finding]:
+def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
     """A name that is only misspelt is said once, of all files together."""
     right = port.rule.physical_network
     for row, taken in _takers(view, vfs):
         wrong = row.spec.tags.get("physical_network") or ""
-        if wrong == right or (isinstance(wrong, str) and misspellings(view.host, survey).get(wrong) == right):
+        if wrong == right or (isinstance(wrong, str) and misspelt.get(wrong) == right):
             continue
         given = f'as VFs of "{wrong}"' if wrong else "without a physical_network"
         wanted = f'has "{right}"' if right else "has no physical_network"
@@ -58,12 +60,11 @@ def _wrong_network(view: View, survey: OpenStackSurvey, port: Port, vfs: list[Fu
         yield Finding("SB-E406", row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
 
 
-def _to_nobody(view: View, port: Port, vfs: list[Function]) -> Iterator[Finding]:
+def _to_nobody(view: View, networks: set[str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
     """Where a line is refused nova does not start, and that is said; where not all was seen it cannot be told."""
     left = [vf for vf in vfs if vf.is_known and vf.device.address not in view.taken]
-    if not left or not view.service.is_known or any(told.problem or told.is_open for told in view.told):
+    if not left or not view.service.is_known or view.unseen or any(one.problem or one.is_open for one in view.told):
         return
-    networks = {json.dumps(row.spec.tags.get("physical_network")) for row in view.rows} - {"null", '""'}
     if port.rule.physical_network and networks and json.dumps(port.rule.physical_network) not in networks:
         return  # SB-E501 or SB-W503
     section, option = device_options(view.host.release)[0]

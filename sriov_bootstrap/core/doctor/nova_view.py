@@ -1,6 +1,7 @@
 """What nova-compute is told of PCI devices, beside the PFs and VFs of this host: what the checks of nova look at."""
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -14,6 +15,8 @@ from sriov_bootstrap.core.doctor.device_spec import (
 )
 from sriov_bootstrap.core.doctor.ini import Entry
 from sriov_bootstrap.core.doctor.openstack_survey import Name, Service
+from sriov_bootstrap.core.doctor.pci_address import Place
+from sriov_bootstrap.core.doctor.steps import Steps, TooMuch
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.openstack.host import Host, VfLayout
 from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
@@ -22,6 +25,8 @@ from sriov_bootstrap.core.releases import Release
 DEVICE_SPEC = ("pci", "device_spec")
 PCI_WHITELIST = ("pci", "passthrough_whitelist")
 OLD_WHITELIST = ("DEFAULT", "pci_passthrough_whitelist")
+LOOKS = 1 << 21  # at devices; a spec for each PF of 64 with 256 VFs takes half
+UNKNOWN = "which devices it names is not known"
 TRUE = frozenset({"true", "1", "yes", "on"})  # oslo_config.types.Boolean
 
 
@@ -54,15 +59,23 @@ class Told(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """One spec, where it stands, and what it names, whether or not another one comes first."""
+    """One spec, where it stands, and what it names, whether or not another one comes first.
+
+    Not `is_known`: what it names was too much to follow.
+    """
 
     entry: Entry
     spec: DeviceSpec
     named: tuple[Function, ...]
+    is_known: bool = True
 
 
 class View(Struct, frozen=True):
-    """`taken`: address -> the first spec that names it, which is the one whose tags count."""
+    """`taken`: address -> the first spec that names it, which is the one whose tags count, as far as that is known.
+
+    `of_pf`: PF -> it and its VFs; `vague`: of PFs that tell neither ids nor addresses of their VFs. `unseen`: which
+    lines were too much to follow.
+    """
 
     host: Host
     service: Service
@@ -71,6 +84,9 @@ class View(Struct, frozen=True):
     functions: tuple[Function, ...]
     here: Surroundings
     taken: dict[str, Row]
+    of_pf: dict[str, list[Function]]
+    vague: tuple[Function, ...]
+    unseen: tuple[str, ...]
 
 
 def look(host: Host, service: Service) -> View:
@@ -90,23 +106,49 @@ def look(host: Host, service: Service) -> View:
     for function in functions:
         for address in {function.device.address, function.pf}:
             near.setdefault(address, []).append(function)
-    rows = tuple(_row(one.entry, spec, here, _near(spec, here, functions, near)) for one in told for spec in one.specs)
-    taken = {each.device.address: row for row in reversed(rows) for each in row.named}
-    return View(host, service, told, rows, functions, here, taken)
+    look_up = _LookUp(here, functions, near)
+    rows = tuple(look_up.row(one.entry, spec) for one in told for spec in one.specs)
+    known = itertools.takewhile(lambda row: row.is_known, rows)
+    taken = {each.device.address: row for row in reversed(tuple(known)) for each in row.named}
+    telling = {one.pf for one in functions if one.is_vf and one.is_known}
+    vague = tuple(one for one in functions if one.pf not in telling)
+    return View(host, service, told, rows, functions, here, taken, near, vague, tuple(look_up.unseen))
 
 
-def _row(entry: Entry, spec: DeviceSpec, here: Surroundings, functions: Iterable[Function]) -> Row:
-    return Row(entry, spec, tuple(one for one in functions if spec.matches(one.device, here)))
+class _LookUp:
+    """What each spec names. Files of others say how many specs there are: devices are looked at within a budget."""
 
+    def __init__(self, here: Surroundings, functions: tuple[Function, ...], near: dict[str, list[Function]]) -> None:
+        self.unseen: dict[str, None] = {}
+        self._here = here
+        self._functions = functions
+        self._near = near
+        self._steps = Steps(LOOKS)
+        self._named: dict[object, tuple[Function, ...]] = {}
 
-def _near(
-    spec: DeviceSpec, here: Surroundings, functions: tuple[Function, ...], near: dict[str, list[Function]]
-) -> Iterable[Function]:
-    """One spec for each of hundreds of VFs is usual: not every one is compared with each."""
-    place = spec.place_in(here)
-    if place is None or place.is_regex or not place.single:
-        return functions
-    return near.get(place.single, ())
+    def row(self, entry: Entry, spec: DeviceSpec) -> Row:
+        place = spec.place_in(self._here)
+        if place and place.is_too_much:
+            self.unseen[f"{entry.place}: a regular expression is too much to follow: {UNKNOWN}"] = None
+            return Row(entry, spec, (), is_known=False)
+        try:
+            return Row(entry, spec, self._look(spec, place))
+        except TooMuch:
+            if not self._steps.is_cut:
+                self.unseen[f"{entry.place}: too much to follow from here on: {UNKNOWN}"] = None
+            self._steps.cut()
+            return Row(entry, spec, (), is_known=False)
+
+    def _look(self, spec: DeviceSpec, place: Place | None) -> tuple[Function, ...]:
+        """One spec for each of hundreds of VFs is usual: not every one is compared with each."""
+        kind = (spec.vendor_id, spec.product_id, place, spec.remote_managed)
+        if kind not in self._named:
+            is_one = place and place.single and not place.is_regex
+            functions = self._near.get(place.single, ()) if place and is_one else self._functions
+            self._steps.take(len(functions))
+            self._named[kind] = tuple(one for one in functions if spec.matches(one.device, self._here))
+        self._steps.take(1 + len(self._named[kind]))
+        return self._named[kind]
 
 
 def device_options(release: Release) -> tuple[Name, ...]:

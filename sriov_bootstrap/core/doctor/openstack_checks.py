@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.doctor.file_checks import check_files
 from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.doctor.masters_survey import Note
 from sriov_bootstrap.core.doctor.networks import check_networks
 from sriov_bootstrap.core.doctor.neutron_agent import check_agent
 from sriov_bootstrap.core.doctor.neutron_server import check_server
@@ -13,10 +14,10 @@ from sriov_bootstrap.core.doctor.scheduler_checks import check_scheduler
 from sriov_bootstrap.core.openstack.host import Host
 
 
-def check_openstack(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """All of them."""
+def check_openstack(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
+    """All of them; `note` is told what was too much to look at."""
     yield from check_files(survey)
-    yield from check_nova(host, survey)
+    yield from check_nova(host, survey, note)
     yield from check_networks(host, survey)
     yield from check_agent(host, survey)
     yield from check_server(host, survey)

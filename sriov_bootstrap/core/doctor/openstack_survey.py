@@ -29,11 +29,8 @@ class Service(Struct, frozen=True):
 
     def values(self, section: str, option: str, *deprecated: Name) -> tuple[Entry, ...]:
         """What a MultiStr has, in oslo.config's order: all names in all files."""
-        found: list[Entry] = []
-        for file in reversed(self.files):
-            for name in ((section, option), *deprecated):
-                found = [*file.values(*name), *found]
-        return tuple(found)
+        names = ((section, option), *deprecated)
+        return tuple(entry for file in self.files for name in reversed(names) for entry in file.values(*name))
 
     def last(self, section: str, option: str, *deprecated: Name) -> Entry | None:
         """What any other option has: the last file counts more than the current name. None: its default."""

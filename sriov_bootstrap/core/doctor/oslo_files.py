@@ -7,10 +7,13 @@ reads /usr/share/PROJECT/PROJECT-dist.conf first, with the defaults.
 
 import re
 import shlex
+from collections.abc import Callable
 
 from msgspec import Struct
 
 FILE, FOLDER = "--config-file", "--config-dir"
+MAX_COMMAND = 1 << 14  # characters; shlex looks at each, and copies what it has, for each
+MAX_FILES = 64  # that a command line names
 RUNS_SCRIPTS = re.compile(r"(?:.*/)?(?:python[\d.]*|env|sh|bash|dash)$")
 TITLE = re.compile(r"[^(]+ \((/.*)\)\s*$")  # setproctitle, as neutron's processes have it: name (what was typed)
 
@@ -27,10 +30,12 @@ def service_argv(words: tuple[str, ...]) -> tuple[str, ...]:
     """The program and its own words, without the interpreter, uWSGI or a title that hides them."""
     if len(words) == 1 and (title := TITLE.match(words[0])):
         words = tuple(title[1].split())
-    while words and RUNS_SCRIPTS.match(words[0]):
-        words = words[1:]
-        while words and words[0].startswith("-"):
-            words = words[1:]
+    at = 0
+    while at < len(words) and RUNS_SCRIPTS.match(words[at]):
+        at += 1
+        while at < len(words) and words[at].startswith("-"):
+            at += 1
+    words = words[at:]
     for place, word in enumerate(words):
         if word == "--pyargv" and place + 1 < len(words):
             return (words[0], *split(words[place + 1]))
@@ -40,11 +45,24 @@ def service_argv(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def split(text: str) -> tuple[str, ...]:
-    """As a shell would; by blanks where the quotes are wrong."""
+    """As a shell would; by blanks where the quotes are wrong, and where it is longer than any command line."""
     try:
-        return tuple(shlex.split(text))
+        return tuple(shlex.split(text) if len(text) <= MAX_COMMAND else text.split())
     except ValueError:
         return tuple(text.split())
+
+
+def substituted(pattern: re.Pattern[str], text: str, value: Callable[[re.Match[str]], str]) -> str:
+    """`pattern.sub`, which stops before the text becomes longer than a command line: names may come many times."""
+    parts, at, length = list[str](), 0, len(text)
+    for found in pattern.finditer(text):
+        put = value(found)
+        length += len(put)
+        if length > MAX_COMMAND:
+            break
+        parts += (text[at : found.start()], put)
+        at = found.end()
+    return "".join((*parts, text[at:]))[:MAX_COMMAND]
 
 
 def reading_steps(argv: tuple[str, ...], project: str, home: str) -> tuple[Step, ...]:
@@ -68,8 +86,8 @@ def _named(words: tuple[str, ...], home: str) -> tuple[Step, ...]:
         option, equals, path = word.partition("=")
         if option not in {FILE, FOLDER}:
             continue
-        path = path if equals else next(iter(words[place + 1 :]), "")
+        path = path if equals else "".join(words[place + 1 : place + 2])
         path = home + path[1:] if path.startswith("~/") else path
         if path:
             steps.append(Step((path,), is_folder=option == FOLDER, is_named=True))
-    return tuple(steps)
+    return tuple(steps[:MAX_FILES])

@@ -5,15 +5,17 @@
   `0x3b`, ` 3b`, `3_b`, and `-1`, which then names nothing.
 - A regular expression holds from the start of a field, and need not reach its end. Its text is matched with small
   letters, as addresses have them.
+- A regular expression that takes too much to follow is not compiled: what it names is not known.
 - An address that names one function which is a PF names the VFs of that PF, too.
 """
 
 import functools
 import re
-import warnings
 from collections.abc import Mapping
 
 from msgspec import Struct
+
+from sriov_bootstrap.core.doctor.regex_cost import compiled, is_too_much
 
 ANY = "*"
 # Name of a field, the key that a regular expression has for it, its greatest value, its width.
@@ -24,10 +26,11 @@ Fields = tuple[str, str, str, str]
 
 
 class Place(Struct, frozen=True):
-    """Four fields, of a glob or (`is_regex`) of regular expressions."""
+    """Four fields, of a glob or (`is_regex`) of regular expressions. `is_too_much`: it is never matched."""
 
     fields: Fields = (ANY, ANY, ANY, ANY)
     is_regex: bool = False
+    is_too_much: bool = False
 
     @property
     def is_everywhere(self) -> bool:
@@ -44,10 +47,10 @@ class Place(Struct, frozen=True):
     def names(self, address: str) -> bool:
         """Whether it names this function itself."""
         fields = device_fields(address)
-        if fields is None:
+        if fields is None or self.is_too_much:
             return False
         if self.is_regex:
-            return all(_compile(mine).match(theirs) for mine, theirs in zip(self.fields, fields, strict=True))
+            return all(_fits(mine, theirs) for mine, theirs in zip(self.fields, fields, strict=True))
         return all(mine in {ANY, theirs} for mine, theirs in zip(self.fields, fields, strict=True))
 
 
@@ -66,7 +69,8 @@ def parse_glob(text: str) -> Place:
 def parse_regex(value: Mapping[str, object]) -> Place:
     """{"domain": ".*", "bus": "0[a-c]"}; ValueError says what nova does not take."""
     texts = [_regex(value.get(name, ".*"), name) for name, _, _ in FIELDS]
-    return Place((texts[0], texts[1], texts[2], texts[3]), is_regex=True)
+    costly = any(map(is_too_much, texts))
+    return Place((texts[0], texts[1], texts[2], texts[3]), is_regex=True, is_too_much=costly)
 
 
 def number(text: str, name: str, greatest: int, width: int) -> str:
@@ -104,14 +108,14 @@ def _regex(text: object, name: str) -> str:
     if not isinstance(text, str):
         raise ValueError(f"{name} in address must be a regular expression as a string")  # noqa: TRY004 - a bad value
     try:
-        _compile(text)
+        if not is_too_much(text):
+            compiled(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f'{name} "{text}" in address is no regular expression: {error}') from None
     return text
 
 
-@functools.lru_cache(maxsize=64)
-def _compile(text: str) -> re.Pattern[str]:
-    with warnings.catch_warnings():  # "possible nested set" is no concern of ours
-        warnings.simplefilter("ignore")
-        return re.compile(text)
+@functools.lru_cache(maxsize=4096)
+def _fits(pattern: str, text: str) -> bool:
+    """A card's VFs share most of their fields."""
+    return bool(compiled(pattern).match(text))

@@ -39,16 +39,18 @@ def enabled_filters(scheduler: Service, release: Release) -> Entry | None:
 
 def _removed(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
     """One name that is not there, and it does not start. A class of somebody's own may have any name."""
-    own = [one.value for one in scheduler.values("filter_scheduler", "available_filters")]
-    gone = [name for name in _gone(filters, host.release) if not any(value.endswith(f".{name}") for value in own)]
+    own = {one.value.rpartition(".")[2] for one in scheduler.values("filter_scheduler", "available_filters")}
+    gone = [name for name in _gone(filters, host.release) if name not in own]
     if entry and gone:
         since = ", ".join(f"{name} since nova {releases.REMOVED_FILTERS[name]}" for name in gone)
         problem = f"nova-scheduler does not start: filters that {host.release} does not have: {since}"
-        yield Finding("SB-E601", entry.place, problem, entry.text, rendered(host, TARGET, entry))
+        yield Finding("SB-E601", entry.place, problem, entry.name, rendered(host, TARGET, entry))
 
 
 def _gone(filters: tuple[str, ...], release: Release) -> list[str]:
-    return [name for name in filters if releases.REMOVED_FILTERS.get(name, release.nova + 1) <= release.nova]
+    return [
+        name for name in dict.fromkeys(filters) if releases.REMOVED_FILTERS.get(name, release.nova + 1) <= release.nova
+    ]
 
 
 def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
@@ -61,7 +63,7 @@ def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: t
     if near:
         problem = f"nova-scheduler does not start: {near} is written {PCI_FILTER}"
     place, evidence = (
-        (entry.place, entry.text) if entry else (scheduler.label, "no option: the defaults do not have it")
+        (entry.place, entry.name) if entry else (scheduler.label, "no option: the defaults do not have it")
     )
     in_the_way = (entry,) if entry else ()
     yield Finding("SB-E602", place, problem, evidence, rendered(host, TARGET, *in_the_way))
@@ -77,4 +79,4 @@ def _ignored(host: Host, scheduler: Service) -> Iterator[Finding]:
         problem = f"{host.release} does not read [{name[0]}] {name[1]}: it is [{right[0]}] {right[1]}"
         if gone := _gone(items(entry), host.release):
             problem += f"; and it does not have {', '.join(gone)}"
-        yield Finding("SB-E603", entry.place, problem, entry.text, rendered(host, TARGET, entry))
+        yield Finding("SB-E603", entry.place, problem, entry.name, rendered(host, TARGET, entry))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from sriov_bootstrap.core.doctor.logical_lines import logical_lines
-from sriov_bootstrap.core.doctor.oslo_files import split
+from sriov_bootstrap.core.doctor.oslo_files import split, substituted
 
 FOLDERS = (  # the first one that has the unit wins
     "/etc/systemd/system",
@@ -52,7 +52,7 @@ def _expanded(word: str, environment: Mapping[str, str]) -> tuple[str, ...]:
     """`$NAME` alone is as many words as its value has; `${NAME}` is a part of its word; no other `$NAME` is one."""
     if bare := BARE.fullmatch(word):
         return split(environment.get(bare[1], ""))
-    return (BRACED.sub(lambda found: environment.get(found[1], "") if found[1] else "$", word),)
+    return (substituted(BRACED, word, lambda found: environment.get(found[1], "") if found[1] else "$"),)
 
 
 def environment_files(texts: Iterable[str]) -> tuple[str, ...]:
@@ -84,7 +84,10 @@ def service_values(texts: Iterable[str], option: str) -> list[str]:
                 section = line
             key, _, value = line.partition("=")
             if section == "[Service]" and key.strip() == option:
-                values = [*values, value.strip()] if value.strip() else []
+                if not value.strip():
+                    values.clear()
+                else:
+                    values.append(value.strip())
     return values
 
 

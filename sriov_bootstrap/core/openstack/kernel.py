@@ -12,6 +12,7 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.core.openstack.ports import exact
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path, modprobe_text
+from sriov_bootstrap.core.validate import is_module_name
 
 INTEL, AMD = "GenuineIntel", "AuthenticAMD"
 WORD = "intel_iommu=on"
@@ -69,7 +70,10 @@ def render_modprobe(host: Host, _ask: Ask) -> Rendering:
             problems.append(f'rule "{wish.rule.name}": its driver is unknown: render it where the NIC is')
     drafts = []
     for driver, wishes in families.items():
-        if problem := _unfit(driver, wishes):
+        if not is_module_name(driver):  # it would be a part of a path, and a line of its own
+            names = ", ".join(f'"{wish.rule.name}"' for wish in wishes)
+            problems.append(f'the driver "{driver}" of rule {names} is no name of a module')
+        elif problem := _unfit(driver, wishes):
             problems.append(problem)
         else:
             drafts.append(Draft("", {"text": modprobe_text(driver, wishes[0].target or 0)}, modprobe_path(driver)))

@@ -4,8 +4,11 @@ By PCI address, which does not move. Only for our PFs and their VFs, and with th
 puts beside a PF's netdev has the same PCI device, and must not get its name.
 """
 
+import re
+
 from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
+from sriov_bootstrap.core.validate import MAC
 
 FILE = "/etc/udev/rules.d/70-sriov-bootstrap.rules"  # before 80-net-setup-link.rules, which names what has no name yet
 IFNAMSIZ = 16
@@ -25,7 +28,7 @@ def render_udev(host: Host, _ask: Ask) -> Rendering:
 def _entry(port: Port, mac: str) -> dict[str, object]:
     return {
         "port": port,
-        "mac": mac,
+        "mac": mac if re.fullmatch(MAC, mac) else "",
         "vfs": [{"pci_address": vf.pci_address, "name": _name(port, vf.index)} for vf in port.vfs or ()],
     }
 
@@ -41,4 +44,4 @@ def _missing(port: Port) -> str:
         return "the PCI address of its PF is unknown: render it where the NIC is, or match by an exact pci_address"
     if port.vfs is None and port.rule.num_vfs != 0:
         return "the addresses of its VFs are unknown: render it where the NIC is"
-    return ""
+    return port.netdev_problem

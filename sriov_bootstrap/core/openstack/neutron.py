@@ -75,7 +75,7 @@ def _missing(port: Port) -> str:
     """What the agent needs and nobody knows, "" if nothing; "" where the agent is not concerned."""
     if not port.rule.physical_network:
         return ""
-    if problem := _bad_name(port):
+    if problem := _bad_name(port) or port.netdev_problem:
         return problem
     if not port.netdev:
         return "the netdev of its PF is unknown: render it where the NIC is, or match by an exact netdev"

@@ -115,11 +115,15 @@ def _missing(port: Port, style: SpecStyle) -> str:
         return "the ids of its VFs are unknown: render it where the NIC is, or say vf_id in the rule"
     if style is SpecStyle.PF_ADDRESS and not port.pci_address:
         return "the PCI address of its PF is unknown: render it where the NIC is, or match by an exact pci_address"
-    if style is SpecStyle.DEVNAME and not port.netdev:
+    return _missing_netdev(port) if style is SpecStyle.DEVNAME else ""
+
+
+def _missing_netdev(port: Port) -> str:
+    if not port.netdev:
         return "the netdev of its PF is unknown: render it where the NIC is, or match by an exact netdev"
-    if style is SpecStyle.DEVNAME and port.netdev_device:
+    if port.netdev_device:
         return f"nova finds {port.netdev} in {port.netdev_device}, which is no PCI device: {BY_ADDRESS}"
-    return ""
+    return port.netdev_problem
 
 
 def _ambiguous(port: Port, host: Host) -> str:

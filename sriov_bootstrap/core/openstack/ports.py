@@ -14,6 +14,9 @@ from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.openstack.host import Host, VfLayout
 from sriov_bootstrap.core.validate import GLOB
 
+# What udev's rules, neutron's lists and nova's JSON all take as a part of a name, and Linux as a netdev's.
+NETDEV = r"[A-Za-z0-9_.-]{1,15}"
+
 
 class Vf(Struct, frozen=True):
     """A VF that is there, or will be at this address."""
@@ -38,6 +41,13 @@ class Port(Struct, frozen=True):
         """For people: `rule "tenant-a" (0000:3b:00.0)`."""
         place = self.pci_address or self.netdev
         return f'rule "{self.rule.name}"' + (f" ({place})" if place else "")
+
+    @property
+    def netdev_problem(self) -> str:
+        """Why the netdev can stand in no file of others: in each some characters are punctuation; "" if it can."""
+        if not self.netdev or re.fullmatch(NETDEV, self.netdev):
+            return ""
+        return f'the netdev "{self.netdev}" must be letters, digits, "_", "-", "." to be rendered: rename it'
 
     @property
     def offered(self) -> tuple[Vf, ...]:

@@ -3,18 +3,22 @@
 import asyncio
 import errno
 import socket
-from collections import OrderedDict
+import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.core.refusals import Peer, Refusal
 from sriov_bootstrap.edges.http.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, Connection, Rules
 from sriov_bootstrap.errors import SriovBootstrapError
 
 MAX_CONNECTIONS = 32  # that stay; Prometheus needs one
 MAX_BURST = 256  # for GRACE_SECONDS, so that many scrapes at the same moment are all answered
 GRACE_SECONDS = 1.0
-ACCEPT_BATCH = 32  # of one turn of the loop: a few turns pass until a request is read, together less than MAX_BURST
+TURN_SECONDS = 0.01  # of CPU time in one turn of the loop, and the request that is under way then
+ACCEPT_BATCH = 16  # of one turn of the loop: a few turns pass until a request is answered, together less than MAX_BURST
+FIRST_TURNS = 2 * ACCEPT_BATCH
 QUEUE = 1024  # in the kernel; who finds it full tries again after a second
 
 INDEX = (
@@ -35,7 +39,7 @@ class Endpoint:
 
     When it is full the peer that made no progress for longest gives way, never the newcomer: peers that hold
     connections and say nothing cannot keep Prometheus out, and a Prometheus that was dropped between two scrapes
-    connects again without a word. `peer_errors` counts peers that owed us something, or did not speak HTTP.
+    connects again without a word. It is one of the network that has the most: no address can take the places of others.
     """
 
     def __init__(
@@ -45,9 +49,9 @@ class Endpoint:
         page: Callable[[], bytes],
         *,
         rules: Callable[[], Rules] = lambda: PUBLIC,
+        refused: Callable[[Refusal, Peer], None] = lambda _refusal, _peer: None,
         request_seconds: float = 10.0,
         idle_seconds: float = 120.0,
-        grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         """`port` 0: any free one. `request_seconds` for a request to arrive, and again for its answer to be taken.
 
@@ -63,13 +67,17 @@ class Endpoint:
         self.rules = rules
         self.request_seconds = request_seconds
         self.idle_seconds = idle_seconds
-        self.grace_seconds = grace_seconds
-        self.peer_errors = 0
+        self.grace_seconds = GRACE_SECONDS
+        self.turn_seconds = TURN_SECONDS
+        self._refused = refused
         self.buffer = bytearray(MAX_HEADER_BYTES)  # for all: what is received is taken out at once
         self._addresses = tuple(addresses)
         self._servers: list[asyncio.Server] = []
         self._listeners: list[socket.socket] = []
         self._open: OrderedDict[Connection, None] = OrderedDict()  # who gives way first is first
+        self._networks: Counter[str] = Counter()  # of these
+        self._line: OrderedDict[Connection, None] = OrderedDict()  # who has a turn next is first
+        self._turn: asyncio.Handle | None = None
         self._trimming: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -95,7 +103,9 @@ class Endpoint:
         for listener in listeners:
             listener.close()  # one that has no server, because start() was cancelled
         while self._open:
-            self._open.popitem()[0].drop()
+            connection = next(reversed(self._open))
+            self.release(connection)
+            connection.drop()
         if self._trimming:
             self._trimming.cancel()
             self._trimming = None
@@ -107,10 +117,40 @@ class Endpoint:
             connection.drop()
             return
         self._open[connection] = None
+        self._networks[connection.peer.network] += 1
         if len(self._open) > MAX_BURST:
-            self._open.popitem(last=False)[0].evict()
+            self._evict_one()
         elif len(self._open) > MAX_CONNECTIONS and self._trimming is None:
             self._trimming = asyncio.get_running_loop().call_later(self.grace_seconds, self._trim)
+
+    def line_up(self, connection: Connection) -> None:
+        """It wants a turn; in one turn of the loop each has one at most.
+
+        All together have TURN_SECONDS. Up to FIRST_TURNS that had no answer yet do not wait for what others used up:
+        who accepts more than it serves would drop peers whose turn has not come.
+        """
+        if connection in self._open:
+            self._line[connection] = None
+            self._call_next()
+
+    def _call_next(self) -> None:
+        if self._line and self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._give_turns)
+
+    def _give_turns(self) -> None:
+        began, given = time.thread_time(), 0  # CPU time: who waits for a CPU serves no fewer for it
+        try:
+            for connection in tuple(self._line):
+                may_be_first = connection.is_new and given < FIRST_TURNS
+                if given and not may_be_first and time.thread_time() - began >= self.turn_seconds:
+                    continue
+                if connection in self._line:
+                    del self._line[connection]
+                    given += 1
+                    connection.take_turn()
+        finally:
+            self._turn = None
+            self._call_next()
 
     def requeue(self, connection: Connection, *, is_done: bool) -> None:
         """It took its answer, and stands at the end of the queue again; or, done, at the head."""
@@ -119,12 +159,26 @@ class Endpoint:
 
     def release(self, connection: Connection) -> None:
         """It is closed."""
-        self._open.pop(connection, None)
+        if connection in self._open:
+            del self._open[connection]
+            self._line.pop(connection, None)
+            self._networks[connection.peer.network] -= 1
+            self._networks += Counter()  # without those that have none
+
+    def refuse(self, refusal: Refusal, peer: Peer) -> None:
+        """It owed us something, or did not speak HTTP."""
+        self._refused(refusal, peer)
 
     def _trim(self) -> None:
         self._trimming = None
         while len(self._open) > MAX_CONNECTIONS:
-            self._open.popitem(last=False)[0].evict()
+            self._evict_one()
+
+    def _evict_one(self) -> None:
+        most = max(self._networks.values())
+        victim = next(one for one in self._open if self._networks[one.peer.network] == most)
+        self.release(victim)
+        victim.evict()
 
     def _bind(self) -> list[socket.socket]:
         """A listener for each address; of several, those that this host does not have (no IPv6) may be missing."""

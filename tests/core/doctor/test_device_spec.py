@@ -1,8 +1,10 @@
 import json
+import re
 
 import pytest
 
 from builders import PF, PF2, vf_address
+from sriov_bootstrap.core.doctor import pci_address
 from sriov_bootstrap.core.doctor.device_spec import (
     DeviceSpec,
     PciDevice,
@@ -153,3 +155,53 @@ def test_a_spec_that_names_everything(text: str, everything: bool) -> None:  # n
 
 def test_booleans_are_oslos() -> None:
     assert [as_boolean(one) for one in (True, "No", 1, None, "x")] == [True, False, True, None, None]
+
+
+# -- regular expressions that take time --
+
+PLAIN = [
+    ".*",
+    "0[a-c]",
+    "(0a|3b|3c)",
+    "[0-9a-f]{2}",
+    "(?:00|01|0[2-9])",
+    "3b$",
+    "(?i:3B)",
+    "(?=3).b",
+    "(?>3)b",
+    ".*3.*",
+]
+COSTLY = {
+    "a repeat in a repeat": "(?:[0-9]+)+",
+    "alternatives in a repeat": "(?:00|1)*",
+    "a repeat in a look-ahead in a repeat": "(?:(?=0+)0)*",
+    "a group that comes again": "(0)\\1",
+    "a group that decides": "(0)?(?(1)b|c)",
+    "many repeats": "0*" * 4,
+    "many choices": "(?:0|1a)" * 9,
+    "choices of nothing": "(|)" * 9,
+    "a repeat that asks for many": "(?:){99}",
+    "a long one": "0" * 257,
+}
+
+
+def spec_of(pattern: str) -> DeviceSpec:
+    return parse(json.dumps({"address": {"bus": pattern}}))
+
+
+@pytest.mark.parametrize("pattern", PLAIN)
+def test_what_anybody_writes_for_an_address_is_followed(pattern: str) -> None:
+    place = spec_of(pattern).place
+    assert place
+    assert not place.is_too_much
+    assert spec_of(pattern).matches(DEVICES["vf"], HERE) == bool(re.match(pattern, "3b"))
+
+
+@pytest.mark.parametrize("pattern", COSTLY.values(), ids=COSTLY)
+def test_what_may_take_for_ever_is_neither_compiled_nor_matched(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    refused = re.compile(".*")
+    monkeypatch.setattr(pci_address, "compiled", lambda text: refused if text == ".*" else pytest.fail(text))
+    spec = spec_of(pattern)
+    assert spec.place
+    assert spec.place.is_too_much
+    assert not spec.matches(DEVICES["vf"], HERE)

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from sriov_bootstrap.core.config import Config
@@ -66,3 +67,14 @@ def test_every_code_says_what_it_means_and_what_to_do(code: str) -> None:
 
 def test_no_number_is_used_twice() -> None:
     assert len({code[4:] for code in CODES}) == len(CODES)
+
+
+def test_an_answer_has_a_bound_whatever_others_write() -> None:
+    findings = tuple(Finding("SB-E531", f"/etc/nova/{number}", "x" * 1000) for number in range(2000))
+    notes = tuple(f"{number}{'x' * 1000}" for number in range(1000))
+    bounded = diagnose.bounded(Diagnosis(findings, notes))
+    assert len(msgspec.json.encode(bounded)) < 1_000_000
+    assert bounded.findings == findings[: len(bounded.findings)]
+    left = f"{2000 - len(bounded.findings)} more findings and {1001 - len(bounded.unseen)} more notes"
+    assert bounded.unseen[-1] == f"{left} like this one: too much to show"
+    assert diagnose.bounded(Diagnosis(findings[:3], notes[:3])) == Diagnosis(findings[:3], notes[:3])

@@ -266,7 +266,7 @@ def test_max_vfs_that_is_none_of_our_business(text: str, driver: str, *, in_tree
 def test_max_vfs_of_an_install_line_counts_as_well() -> None:
     lines = modprobe.parse({"f": "install igb /sbin/modprobe -i igb max_vfs=32; true"}, ())
     finding = the_one(make_host(make_pf(num_vfs=4)), NicSurvey(lines=lines))
-    assert (finding.code, finding.evidence) == ("SB-E211", "f:1: install igb /sbin/modprobe -i igb max_vfs=32; true")
+    assert (finding.code, finding.evidence) == ("SB-E211", "f:1: install igb ... max_vfs=32")
 
 
 def test_a_list_from_elsewhere_is_judged_number_by_number() -> None:

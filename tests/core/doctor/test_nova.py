@@ -4,7 +4,9 @@ import pytest
 
 from builders import PF, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.doctor import nova_view
 from sriov_bootstrap.core.doctor.ini import parse_ini
+from sriov_bootstrap.core.doctor.netdev_names import NetdevNames
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.facts import PfFacts
@@ -24,7 +26,7 @@ def found_in(text: str, pf: PfFacts) -> list[tuple[str, str]]:
         argv=("nova-compute",),
         files=(parse_ini(CONF, text),),
     )
-    return [(one.code, one.problem) for one in check_nova(host, OpenStackSurvey(compute))]
+    return [(one.code, one.problem) for one in check_nova(host, OpenStackSurvey(compute), print)]
 
 
 def spec(text: str) -> str:
@@ -66,3 +68,46 @@ def test_a_devname_that_is_an_altname() -> None:
 def test_a_pf_whose_vfs_are_not_known_is_named_without_their_id() -> None:
     (found,) = found_in(spec(f'{{"address": "{PF}", "physical_network": "physnet2"}}'), make_pf())
     assert found == ("SB-W405", f"it names PF {PF} itself: a VM that gets it takes all its VFs away")
+
+
+REGEX = '{{"address": {{"bus": "{}"}}, "product_id": "10ca", "physical_network": "physnet2"}}'
+VFS = tuple(make_vf(index=index, modalias="pci:v00008086d000010CAsv") for index in range(4))
+NETWORK = "physnet2"
+
+
+def looked(text: str, pfs: tuple[PfFacts, ...]) -> tuple[list[str], list[str]]:
+    """Codes, and what was not seen."""
+    notes: list[str] = []
+    wishes = tuple(make_wish(pf=pf, physical_network=NETWORK) for pf in pfs)
+    host = Host(Config(pf=(make_rule(physical_network=NETWORK),)), wishes=wishes, pfs=pfs)
+    files = (parse_ini(CONF, text),)
+    compute = Service("nova-compute", "nova-compute.service", is_installed=True, argv=("nova-compute",), files=files)
+    return [one.code for one in check_nova(host, OpenStackSurvey(compute), notes.append)], notes
+
+
+def test_an_address_that_takes_too_much_is_named_and_nothing_is_claimed_of_what_comes_after() -> None:
+    text = spec(REGEX.format("(?:3+)+b")) + spec(f'{{"address": "{PF}", "product_id": "10ca"}}')[6:]
+    unseen = f"{CONF}:2: a regular expression is too much to follow: which devices it names is not known"
+    assert looked(text, (make_pf(vfs=VFS),)) == ([], [unseen])
+    assert looked(text.replace("(?:3+)+b", "4b"), (make_pf(vfs=VFS),)) == (["SB-W410", "SB-E406"], [])
+
+
+def test_devices_are_looked_at_within_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nova_view, "LOOKS", 12)
+    lines = [f'device_spec = {{"address": {{"bus": "{number}"}}, "product_id": "1"}}\n' for number in range(9)]
+    unseen = f"{CONF}:4: too much to follow from here on: which devices it names is not known"
+    assert looked("[pci]\n" + "".join(lines), (make_pf(vfs=VFS),)) == ([], [unseen])
+    assert looked("[pci]\n" + lines[0] * 3, (make_pf(vfs=VFS),)) == (["SB-E411"], [])
+
+
+def test_what_may_fit_is_looked_for_within_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = spec('{"address": "0000:af:*.*", "product_id": "154c", "physical_network": "physnet2"}')
+    assert looked(text, (make_pf(num_vfs=4),)) == (["SB-W410"], [])
+    monkeypatch.setattr("sriov_bootstrap.core.doctor.nova_specs.LOOKS", 1)
+    assert looked(text, (make_pf(num_vfs=4),)) == ([], [])
+
+
+def test_a_name_that_no_netdev_can_have_was_none_before() -> None:
+    names = NetdevNames(Host(Config(), pfs=(make_pf(),)))
+    assert names.renamed("ens1f0np0")
+    assert names.renamed(f"ens1f0np{'x' * 99}") is None

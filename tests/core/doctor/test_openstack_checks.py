@@ -11,7 +11,14 @@ from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.ini import parse_ini
 from sriov_bootstrap.core.doctor.likeness import distance, nearest
 from sriov_bootstrap.core.doctor.networks import spec_networks
-from sriov_bootstrap.core.doctor.neutron_lists import parse_bandwidths, parse_exclusions, parse_mappings
+from sriov_bootstrap.core.doctor.neutron_lists import (
+    Bandwidths,
+    Exclusion,
+    Exclusions,
+    parse_bandwidths,
+    parse_exclusions,
+    parse_mappings,
+)
 from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.openstack.host import Host
@@ -31,7 +38,7 @@ def agent(text: str, **values: object) -> OpenStackSurvey:
 
 
 def found(survey: OpenStackSurvey) -> list[str]:
-    return [f"{one.code} {one.problem}" for one in check_openstack(HOST, survey)]
+    return [f"{one.code} {one.problem}" for one in check_openstack(HOST, survey, print)]
 
 
 def test_an_altname_is_none_to_the_agent() -> None:
@@ -46,7 +53,7 @@ def test_the_agent_finds_no_vfs_of_a_virtio_pf() -> None:
     pf = make_pf(netdevs=(make_netdev(device="virtio1", driver="virtio_net"),))
     host = replace(HOST, wishes=(DesiredPf(rule, pf),), pfs=(pf,))
     survey = agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n")
-    (found,) = check_openstack(host, survey)
+    (found,) = check_openstack(host, survey, print)
     said = "finds no VFs: it looks for them in virtio1, whose netdev ens1f0 is"
     assert (found.code, found.problem) == ("SB-W513", f'the agent is to use "ens1f0" for physnet2, and {said}')
     assert found.remedy.startswith("take ens1f0 out of physical_device_mappings in /f:2")
@@ -58,15 +65,13 @@ def test_a_virtio_pf_is_not_missed_in_the_agents_list() -> None:
     other = make_pf(pci_address="0000:3b:00.1", netdevs=(make_netdev(name="ens1f1"),))
     host = replace(HOST, wishes=(DesiredPf(rule, pf),), pfs=(pf, other))
     survey = agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f1\n")
-    assert not list(check_openstack(host, survey))
+    assert not list(check_openstack(host, survey, print))
 
 
 def test_a_pf_that_is_in_another_network() -> None:
     text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens9,other:ens1f0\n"
-    said = (
-        'SB-E514 rule "tenant-a" (0000:3b:00.0) is in physnet2, and the agent does not know it: it has ens1f0 in other'
-    )
-    assert said in found(agent(text))
+    said = "is in physnet2, and the agent does not know it: it has ens1f0 in another one"
+    assert f'SB-E514 rule "tenant-a" (0000:3b:00.0) {said}' in found(agent(text))
 
 
 def test_where_a_variable_decides_nothing_is_refused() -> None:
@@ -78,7 +83,7 @@ def test_exclusions_of_a_netdev_without_a_rule_are_not_ours() -> None:
     pf = make_pf(pci_address="0000:5e:00.0", netdevs=(make_netdev(name="ens7"),))
     host = replace(HOST, pfs=(PF, pf))
     text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0,x:ens7\nexclude_devices = ens7:0000:5e:02.1\n"
-    assert list(check_openstack(host, agent(text))) == []
+    assert list(check_openstack(host, agent(text), print)) == []
 
 
 @pytest.mark.parametrize(
@@ -149,16 +154,92 @@ def test_lists_that_the_agent_refuses() -> None:
     ).entries
     assert [(one.network, one.netdev) for one in parse_mappings(mapping).mappings] == [("p", "x")]
     assert len(parse_mappings(mapping).problems) == 3
-    assert parse_exclusions(excluded).exclusions == (("x", ("0000",)),)
-    assert len(parse_exclusions(excluded).problems) == 3
-    assert parse_bandwidths(rates) == (
-        ("x", "y"),
+    assert parse_exclusions(excluded) == Exclusions(
+        (Exclusion("x", ("0000",), 1),),
         (
-            '"z:1" is not NETDEV:EGRESS:INGRESS, in kbit/s',
-            '"w:-1:1" is not NETDEV:EGRESS:INGRESS, in kbit/s',
-            '"x" comes twice',
+            'entry 2 has the netdev of entry 1: one item has all addresses of a netdev, with ";" between',
+            "entry 3 is not NETDEV:ADDRESS;ADDRESS",
+            "entry 4 is not NETDEV:ADDRESS;ADDRESS",
         ),
     )
+    assert parse_bandwidths(rates) == Bandwidths(
+        {"x": 1, "y": 2},
+        (
+            "entry 3 is not NETDEV:EGRESS:INGRESS, in kbit/s",
+            "entry 4 is not NETDEV:EGRESS:INGRESS, in kbit/s",
+            "entry 5 has the netdev of entry 1",
+        ),
+    )
+
+
+# -- what is shown of a list: an item may be a password with a colon in it --
+
+SECRET = "hunter2"  # noqa: S105 - the word that is looked for
+MAPPED = f"[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0,\n password: {SECRET}\n"
+SPEC = '[pci]\ndevice_spec = {"physical_network": "physnet2", "address": "0000:3b:00.0"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (MAPPED, {"SB-W513", "SB-W503"}),
+        (MAPPED.replace("password: ", f"{SECRET}:"), {"SB-W513", "SB-W503"}),
+        (MAPPED.replace("password: ", f"{SECRET}:{SECRET}:"), {"SB-E511"}),
+        (MAPPED.replace("ens1f0", "ens9").replace(SECRET, f"ens1f0,{SECRET}:ens1f0"), {"SB-E514"}),
+        (f"{MAPPED}{MAPPED[12:].replace('password: ', '').replace(SECRET, 'x:y')}", {"SB-E512"}),
+        (f"{MAPPED}exclude_devices = ens1f0:0000:3b:02.1,\n {SECRET}:{SECRET},{SECRET}\n", {"SB-E511", "SB-W517"}),
+        (f"{MAPPED}exclude_devices = ens1f0:{SECRET};0000:3b:02.1\n", {"SB-W517"}),
+        (f"{MAPPED}resource_provider_bandwidths = {SECRET}:1:1, {SECRET}:1:1,ens1f0:{SECRET}\n", {"SB-E511"}),
+    ],
+)
+def test_of_a_list_only_names_that_are_known_are_shown(text: str, codes: set[str]) -> None:
+    ranges = "[ml2_type_vlan]\nnetwork_vlan_ranges = {0}:1:2\n[ml2_type_flat]\nflat_networks = {0}\n"
+    server = "[ml2]\nmechanism_drivers = {0}\n" + ranges
+    survey = OpenStackSurvey(
+        compute=service("nova-compute", SPEC),
+        agent=service("sriov-agent", text),
+        server=service("neutron-server", server.format(SECRET)),
+        scheduler=service("nova-scheduler", f"[filter_scheduler]\nenabled_filters = {SECRET}\n"),
+        strays=(parse_ini("/g", text),),
+    )
+    said = list(check_openstack(HOST, survey, print))
+    assert [one for one in said if SECRET in str(one)] == []
+    assert {one.code for one in said} >= codes | {"SB-E520", "SB-E602", "SB-E522"}
+
+
+def test_what_is_not_shown_is_found_by_its_number() -> None:
+    survey = OpenStackSurvey(compute=service("nova-compute", SPEC), agent=service("sriov-agent", MAPPED))
+    second = "entry 2 of physical_device_mappings"
+    said = [(one.code, one.problem, one.evidence) for one in check_openstack(HOST, survey, print) if one.code[4] == "5"]
+    assert said == [
+        (
+            "SB-W503",
+            f"the physical network in {second} is in no device_spec of nova-compute, and known to the SR-IOV agent",
+            "physical_device_mappings, entry 2",
+        ),
+        (
+            "SB-W513",
+            "the agent is to use the netdev of entry 2 for its network, and no PF has that netdev",
+            "physical_device_mappings, entry 2",
+        ),
+    ]
+
+
+def test_two_networks_that_nobody_vouches_for_are_compared_and_not_shown() -> None:
+    mapped = service("sriov-agent", f"[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0,{SECRET}:ens1f0\n")
+    server = service("neutron-server", f"[ml2_type_flat]\nflat_networks = physnet2,{SECRET}2\n")
+    said = list(check_openstack(HOST, OpenStackSurvey(agent=mapped, server=server), print))
+    (found,) = [one for one in said if one.code == "SB-E501"]
+    assert SECRET not in str(found)
+    assert "is nearly the one in /f:2 to" in found.problem
+    assert "write the same name everywhere: " in found.remedy
+
+
+def test_a_slip_of_a_letter_is_shown() -> None:
+    text = MAPPED.replace("password", "physnet1").replace(SECRET, "ens1f1")
+    (one, *_) = [one for one in check_openstack(HOST, agent(text), print) if one.code == "SB-W513"]
+    assert one.problem == 'the agent is to use "ens1f1" for physnet1, and no PF has that netdev: was ens1f0 meant?'
+    assert one.evidence == "physical_device_mappings, entry 2: physnet1:ens1f1"
 
 
 GOOD = b"""[DEFAULT]
@@ -198,4 +279,4 @@ def test_any_files_are_findings(data: bytes, stray: bytes) -> None:
         server,
         strays=(parse_ini("/ml2_conf_sriov.ini", stray.decode(errors="replace")),),
     )
-    assert all(isinstance(one, Finding) for one in check_openstack(HOST, survey))
+    assert all(isinstance(one, Finding) for one in check_openstack(HOST, survey, print))

@@ -4,10 +4,13 @@ An error is what certainly sets another number: VFs come and go between the two,
 what sets the same number, or where the PF, the number or the moment cannot be told. PFs that no rule takes are theirs.
 """
 
+import itertools
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from sriov_bootstrap.core.config import Match, VfDriver
 from sriov_bootstrap.core.counted import counted
@@ -20,31 +23,56 @@ from sriov_bootstrap.core.doctor.masters.modules import read_modules
 from sriov_bootstrap.core.doctor.masters.scripts import read_scripts, read_units
 from sriov_bootstrap.core.doctor.masters.udev import read_udev
 from sriov_bootstrap.core.doctor.masters.yaml_formats import read_yaml
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, visible
+from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, visible
 from sriov_bootstrap.core.facts import PfFacts, is_vfio, vf_places
 from sriov_bootstrap.core.openstack.host import Host, VfLayout
 from sriov_bootstrap.core.openstack.kernel import INITRAMFS
 
+MAX_OF_A_FILE = 64
+MAX_MASTERS = 512
+MAX_DEVICES = 64
+MAX_VALUE = 256  # characters of what names a device
+MAX_REMEDY = 1024
+SHOWN = 8
+MODULE = re.compile(r"[\w-]{1,56}")  # as long as the kernel lets a module's name be
 
-def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts]) -> tuple[Master, ...]:
-    """Everything that sets VFs, of whichever PF."""
-    found = (
-        *read_scripts(survey),
-        *read_units(survey),
-        *read_udev(survey),
-        *read_links(survey, pfs),
-        *read_yaml(survey),
-        *read_profiles(survey),
-        *read_modules(survey),
+
+def _nobody(_note: str) -> None: ...
+
+
+def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _nobody) -> tuple[Master, ...]:
+    """Everything that sets VFs, of whichever PF, as much as anybody can look through; `note` is told of the rest."""
+    found = itertools.chain(
+        read_scripts(survey, note),
+        read_units(survey, note),
+        read_udev(survey, note),
+        read_links(survey, pfs),
+        read_yaml(survey),
+        read_profiles(survey),
+        read_modules(survey),
     )
-    return tuple(dict.fromkeys(found))
+    of_files = Counter[str]()
+    kept: dict[Master, None] = {}
+    for master in found:
+        of_files[master.path] += 1
+        if of_files[master.path] <= MAX_OF_A_FILE and len(kept) < MAX_MASTERS:
+            kept.setdefault(_bounded(master))
+        elif of_files[master.path] <= MAX_OF_A_FILE + 1:
+            note(f"{master.path}: too much to follow: more of it sets VFs than is named")
+    return tuple(kept)
 
 
-def check_masters(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
+def _bounded(master: Master) -> Master:
+    """A device whose name no device can have is none that can be told."""
+    devices = tuple(one for one in master.devices[:MAX_DEVICES] if max(map(len, astuple(one))) <= MAX_VALUE)
+    return replace(master, devices=devices, remedy=master.remedy[:MAX_REMEDY])
+
+
+def check_masters(host: Host, survey: MastersSurvey, note: Note = _nobody) -> Iterator[Finding]:
     """Those that set VFs of a PF that a rule of ours takes."""
     if not host.config.pf:
         return
-    for master in find_masters(survey, host.pfs):
+    for master in find_masters(survey, host.pfs, note):
         yield from (_with_initramfs(one, master.format, host) for one in _judge(master, host))
     yield from _overrides(host, survey)
 
@@ -73,7 +101,8 @@ def _judge(master: Master, host: Host) -> Iterator[Finding]:
         is_error = bool(others) and master.is_certain and None not in {master.num_vfs, *(one.target for one in others)}
         yield _finding(master, "; ".join(_against(master, wish) for wish in others or wishes), is_error=is_error)
     elif not hit and (names := [one.netdev for one in master.devices if _is_name_alone(one)]):
-        yield _finding(master, f"of {', '.join(names)}, which is no PF of this host now", is_error=False)
+        few = ", ".join(names[:SHOWN]) + (" and more" if len(names) > SHOWN else "")
+        yield _finding(master, f"of {few}, which is no PF of this host now", is_error=False)
 
 
 def _may_name(device: Match, match: Match) -> bool:
@@ -114,20 +143,21 @@ def _finding(master: Master, whose: str, *, is_error: bool) -> Finding:
 def _overrides(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
     """driverctl sets no number: it gives a PF, or a VF, another driver at each boot."""
     error, warning = CODES_OF[Format.DRIVERCTL]
-    wishes = [(wish, wish.pf) for wish in host.wishes if wish.pf]
+    wishes = [(wish, wish.pf, _vfs(wish.pf, host)) for wish in host.wishes if wish.pf]
     for source in visible(survey.of(Format.DRIVERCTL)):
         address, driver = source.name.removeprefix("pci-").lower(), source.text.strip()
+        shown = driver if MODULE.fullmatch(driver) else "that is no module's name"
         remedy = f"driverctl unset-override {address}"
-        for wish, pf in wishes:
+        for wish, pf, vfs in wishes:
             if address == pf.pci_address and driver != pf.driver:
-                problem = f'gives the PF of rule "{wish.rule.name}" the driver {driver}: one that makes no VFs for it'
-                yield Finding(error, f"{source.path}:1", problem, driver, remedy)
-            if address in _vfs(pf, host) and is_vfio(driver) and wish.rule.vf_driver is VfDriver.KERNEL:
+                problem = f'gives the PF of rule "{wish.rule.name}" the driver {shown}: one that makes no VFs for it'
+                yield Finding(error, f"{source.path}:1", problem, shown, remedy)
+            if address in vfs and is_vfio(driver) and wish.rule.vf_driver is VfDriver.KERNEL:
                 problem = (
-                    f'gives a VF of {pf.pci_address} the driver {driver}, and rule "{wish.rule.name}" the kernel\'s own'
+                    f'gives a VF of {pf.pci_address} the driver {shown}, and rule "{wish.rule.name}" the kernel\'s own'
                 )
                 yield Finding(
-                    warning, f"{source.path}:1", problem, driver, f'{remedy}, or vf_driver = "none" in the rule'
+                    warning, f"{source.path}:1", problem, shown, f'{remedy}, or vf_driver = "none" in the rule'
                 )
 
 

@@ -6,12 +6,13 @@ from fnmatch import fnmatchcase
 
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.doctor.logical_lines import logical_lines
-from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries, without_keys
+from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries, setting, without_keys
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
 from sriov_bootstrap.core.facts import PfFacts
 
 COUNT_KEY = "SR-IOVVirtualFunctions"
 KERNEL_NAMES = ("eth", "ib")
+MAX_GLOB = 256  # characters; fnmatch looks for the end of each bracket anew
 RELOAD_LINKS = "udevadm control --reload; it is read at the next boot"
 
 
@@ -60,12 +61,12 @@ def _link_master(said: tuple[Entry, ...], pf: PfFacts, fit: Fit) -> Master | Non
         Format.LINK,
         entry.source.path,
         entry.line,
-        entry.text,
+        setting(entry.key, entry.value),
         (Match(pci_address=pf.pci_address),),
         number,
         is_certain=fit is Fit.YES,
         doubt="" if fit is Fit.YES else "whether its [Match] section takes this PF only udev can judge",
-        remedy=without_keys(entry.source.path, (entry.text,), after=RELOAD_LINKS),
+        remedy=without_keys(entry.source.path, (setting(entry.key, entry.value),), after=RELOAD_LINKS),
     )
 
 
@@ -94,7 +95,7 @@ def _condition(key: str, words: list[str], pf: PfFacts) -> Fit:
 
 def _any_fits(words: list[str], have: list[str]) -> bool:
     is_inverted = words[0].startswith("!")
-    globs = [words[0].removeprefix("!"), *words[1:]]
+    globs = [one for one in (words[0].removeprefix("!"), *words[1:]) if len(one) <= MAX_GLOB]
     return any(fnmatchcase(text, glob) for text in have for glob in globs) is not is_inverted
 
 
@@ -115,18 +116,18 @@ def read_profiles(survey: MastersSurvey) -> Iterator[Master]:
     """NetworkManager sets the number when it activates the profile."""
     for source in visible(survey.of(Format.NETWORK_MANAGER)):
         said = tuple(entries(source))
+        devices = _profile_devices(said)
+        activates = _value(said, "connection", "autoconnect") != "false"
+        doubt = "" if devices else "the profile names no device that it is for"
         for entry in (one for one in said if one.section == "sriov" and one.key == "total-vfs"):
-            devices, is_exact = _profile_devices(said)
-            activates = _value(said, "connection", "autoconnect") != "false"
-            doubt = "" if is_exact else "the profile names no device that it is for"
             yield Master(
                 Format.NETWORK_MANAGER,
                 source.path,
                 entry.line,
-                entry.text,
+                setting(entry.key, entry.value),
                 devices,
                 count(entry.value),
-                is_certain=is_exact and activates,
+                is_certain=bool(devices) and activates,
                 doubt=doubt if activates else "the profile does not connect by itself",
                 remedy=without_keys(source.path, ("the section [sriov]",), after="nmcli connection reload"),
             )
@@ -134,7 +135,7 @@ def read_profiles(survey: MastersSurvey) -> Iterator[Master]:
         yield from _ifcfg(source)
 
 
-def _profile_devices(said: tuple[Entry, ...]) -> tuple[tuple[Match, ...], bool]:
+def _profile_devices(said: tuple[Entry, ...]) -> tuple[Match, ...]:
     mac = _value(said, "ethernet", "mac-address") or _value(said, "802-3-ethernet", "mac-address")
     names = _value(said, "connection", "interface-name") or _value(said, "match", "interface-name")
     driver, path = _value(said, "match", "driver"), _value(said, "match", "path")
@@ -147,8 +148,7 @@ def _profile_devices(said: tuple[Entry, ...]) -> tuple[tuple[Match, ...], bool]:
         )
         for name in (names.rstrip(";").split(";"))
     ]
-    known = tuple(one for one in found if one != Match())
-    return known, bool(known)
+    return tuple(one for one in found if one != Match())
 
 
 def _value(said: tuple[Entry, ...], section: str, key: str) -> str:
@@ -157,17 +157,17 @@ def _value(said: tuple[Entry, ...], section: str, key: str) -> str:
 
 def _ifcfg(source: Source) -> Iterator[Master]:
     values = {
-        key.strip(): (number, line.strip(), value.strip().strip("\"'"))
+        key.strip(): (number, value.strip().strip("\"'"))
         for number, line in logical_lines(source.text)
         for key, separator, value in [line.partition("=")]
         if separator
     }
     if "SRIOV_TOTAL_VFS" not in values:
         return
-    number, line, text = values["SRIOV_TOTAL_VFS"]
-    nothing = (0, "", "")
-    device, mac = values.get("DEVICE", nothing)[2], values.get("HWADDR", nothing)[2]
-    activates = values.get("ONBOOT", nothing)[2].lower() != "no"
+    number, text = values["SRIOV_TOTAL_VFS"]
+    nothing = (0, "")
+    device, mac = values.get("DEVICE", nothing)[1], values.get("HWADDR", nothing)[1]
+    activates = values.get("ONBOOT", nothing)[1].lower() != "no"
     named = Match(netdev=device, mac=mac.lower())
     devices = (named,) if named != Match() else ()
     doubt = "" if devices else "the file names no device that it is for"
@@ -175,7 +175,7 @@ def _ifcfg(source: Source) -> Iterator[Master]:
         Format.IFCFG,
         source.path,
         number,
-        line,
+        setting("SRIOV_TOTAL_VFS", text),
         devices,
         count(text),
         is_certain=bool(devices) and activates,

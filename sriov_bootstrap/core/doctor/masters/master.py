@@ -1,4 +1,4 @@
-"""The noun: one line of one file that sets VFs."""
+"""The noun: one line of one file that sets VFs. Of it only what was understood is kept: the rest may be secret."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,6 +14,7 @@ MAX_EVIDENCE = 200
 class Master(Struct, frozen=True):
     """`devices`: any of these, as in our own config; none: it cannot be told which. `num_vfs` None: the number cannot.
 
+    `text`: what it says of VFs, for evidence, and no word more.
     `is_certain` False: whether it acts depends on what only the host at that moment knows, which `doubt` says in words.
     `remedy`: what to type, or which line or key to take out.
     """
@@ -35,8 +36,9 @@ class Master(Struct, frozen=True):
 
     @property
     def evidence(self) -> str:
-        """The line, made fit to be printed."""
-        text = " ".join("".join(char if char.isprintable() else " " for char in self.text).split())
+        """`text`, made fit to be printed."""
+        start = self.text[: 2 * MAX_EVIDENCE]
+        text = " ".join("".join(char if char.isprintable() else " " for char in start).split())
         return text if len(text) <= MAX_EVIDENCE else f"{text[:MAX_EVIDENCE]}..."
 
 
@@ -48,6 +50,11 @@ def count(text: str) -> int | None:
     return None
 
 
+def setting(key: str, value: str, *, sign: str = "=") -> str:
+    """Key and value for evidence, where the value is a number; else the key alone, whatever was put there."""
+    return f"{key}{sign}{'' if count(value) is None else count(value)}".rstrip()
+
+
 class Entry(Struct, frozen=True):
     """One `key = value` of an ini file; `source` and `line`: where."""
 
@@ -56,7 +63,6 @@ class Entry(Struct, frozen=True):
     value: str
     source: Source
     line: int
-    text: str
 
 
 def entries(source: Source) -> Iterator[Entry]:
@@ -68,7 +74,7 @@ def entries(source: Source) -> Iterator[Entry]:
             section = stripped[1:-1]
         elif "=" in stripped:
             key, _, value = stripped.partition("=")
-            yield Entry(section, key.strip(), value.strip(), source, number, stripped)
+            yield Entry(section, key.strip(), value.strip(), source, number)
 
 
 def without_keys(path: str, keys: Iterable[str], *, after: str) -> str:

@@ -16,15 +16,16 @@ def read_modules(survey: MastersSurvey) -> Iterator[Master]:
     texts = effective({source.path: source.text for source in survey.of(Format.MODPROBE)})
     others = {path: text for path, text in texts.items() if not OURS.fullmatch(path)}
     command_line = tuple(word for source in survey.of(Format.KERNEL) for word in source.text.split())
-    last = {one.line: one for one in parameters(parse(others, command_line), "max_vfs")}
+    given = parameters(parse(others, command_line), "max_vfs")
+    last = {one.line.place if one.line.number else one.line: one for one in given}
     yield from map(_master, last.values())
 
 
 def _master(given: Parameter) -> Master:
-    line, kind, text = given.line, Format.MODPROBE, str(given.line)
+    line, kind, text = given.line, Format.MODPROBE, str(given)
     remedy = f"take max_vfs out of line {line.number} of {line.path}"
     if not line.number:
-        kind, text = Format.KERNEL, f"{given.module}.max_vfs={given.value}"
+        kind, text = Format.KERNEL, f"{given.module}.max_vfs={given.number}"
         remedy = f"take {text} off the kernel command line in the boot loader's config, and reboot"
     driver = Match(driver=module_name(given.module))
     return Master(kind, line.path, line.number, text, (driver,), count(given.value), remedy=remedy)

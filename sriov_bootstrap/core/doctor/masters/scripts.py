@@ -1,13 +1,18 @@
 """Files with shell in them: rc.local, hooks, cron tables, /etc/network/interfaces, Exec lines of units, udev's RUN."""
 
+import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import Struct
 
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.doctor.logical_lines import logical_lines
 from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries
 from sriov_bootstrap.core.doctor.masters.shell import FILE, UNKNOWN, Write, writes
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
+from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, Source, visible
+from sriov_bootstrap.core.doctor.steps import Steps, TooMuch
+from sriov_bootstrap.printable import shell_quoted
 
 NETDEV = re.compile(r"/sys/class/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
 PCI = re.compile(r"/sys/(?:bus/pci/(?:devices|drivers/[^/]+)|devices/pci\S*?)/([^/]+)/sriov_numvfs")
@@ -20,6 +25,10 @@ WORDS_OF_A_BLOCK = re.compile(r"\b(?:if|then|else|fi|for|do|done|while|case|esac
 SCRIPT_PATH = re.compile(r"(?<![\w./=-])(/(?:usr/local|usr/libexec|opt|etc|srv|root|home|var/lib)/[\w./+@-]+)")
 OUR_UNITS = "sriov-bootstrap"
 CRON_FIELDS = 5
+MAX_NAME = 64  # of a netdev: the kernel has 15
+MAX_CALLED = 64  # scripts that one file runs
+MAX_PATH = 1 << 10
+MAX_LINE = 1 << 10  # that is looked at for words of a block
 
 
 def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
@@ -29,7 +38,7 @@ def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
     for path in (THERE_AND_BACK.sub("", one) for one in paths):
         named = NETDEV.fullmatch(path) or OF_NETDEV.fullmatch(path)
         address = PCI.fullmatch(path)
-        if named and UNKNOWN not in named[1]:
+        if named and UNKNOWN not in named[1] and len(named[1]) <= MAX_NAME:
             found.append(Match(netdev=named[1]))
         elif address and ADDRESS.fullmatch(address[1]):
             found.append(Match(pci_address=address[1].lower()))
@@ -42,18 +51,57 @@ def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
     return () if is_unknown else tuple(dict.fromkeys(found))
 
 
-def read_scripts(survey: MastersSurvey) -> Iterator[Master]:
+def said_of(devices: tuple[Match, ...], number: str | None) -> str:
+    """A write in our own words, for evidence."""
+    first = devices[0] if devices else Match()
+    folder = f"/sys/class/net/{first.netdev}/device" if first.netdev else "..."
+    folder = f"/sys/bus/pci/devices/{first.pci_address}" if first.pci_address else folder
+    more = f" and {len(devices) - 1} more" if len(devices) > 1 else ""
+    known = count(number or "")
+    return f"{'a write to' if known is None else f'echo {known} >'} {folder}/{FILE}{more}"
+
+
+class Script(Struct, frozen=True):
+    """A file with shell in it, on its way through the reader."""
+
+    source: Source
+    lines: tuple[str, ...]
+    steps: Steps
+
+
+def followed(source: Source, note: Note, read: Callable[[Script], Iterator[Master]]) -> Iterator[Master]:
+    """What `read` finds in one file; `note` is told where that is not all."""
+    script = Script(source, tuple(source.text.split("\n")), Steps())
+    try:
+        yield from read(script)
+    except TooMuch:
+        script.steps.cut()
+    if script.steps.is_cut:
+        note(f"{source.path}: too much to follow: not all that it sets is known")
+
+
+def read_scripts(survey: MastersSurvey, note: Note) -> Iterator[Master]:
     """rc.local, hooks, cron tables, interfaces(5), and the scripts that they and units run."""
     for source in survey.of(Format.SCRIPT):
-        if "\0" not in source.text:
-            for write in writes(source.text):
-                yield from _of(source, write)
+        if FILE in source.text and "\0" not in source.text:
+            yield from followed(source, note, _script)
     for source in survey.of(Format.CRON):
-        for number, line in logical_lines(source.text):
-            for write in writes(_cron_command(source, line), first_line=number):
-                yield from _of(source, write, text=line.strip())
+        if FILE in source.text:
+            yield from followed(source, note, _cron)
     for source in survey.of(Format.INTERFACES):
-        yield from _interfaces(source)
+        if FILE in source.text:
+            yield from followed(source, note, _interfaces)
+
+
+def _script(script: Script) -> Iterator[Master]:
+    for write in writes(script.source.text, steps=script.steps):
+        yield from _of(script, write)
+
+
+def _cron(script: Script) -> Iterator[Master]:
+    for number, line in logical_lines(script.source.text):
+        for write in writes(_cron_command(script.source, line), first_line=number, steps=script.steps):
+            yield from _of(script, write)
 
 
 def _cron_command(source: Source, line: str) -> str:
@@ -64,22 +112,24 @@ def _cron_command(source: Source, line: str) -> str:
     return "" if "=" in words[0] else " ".join(line.split()[skip:])
 
 
-def _interfaces(source: Source) -> Iterator[Master]:
+def _interfaces(script: Script) -> Iterator[Master]:
     name = UNKNOWN
-    for number, line in logical_lines(source.text):
+    for number, line in logical_lines(script.source.text):
         word, _, rest = line.strip().partition(" ")
         if word == "iface":
-            name = rest.split()[0] if rest.split() else UNKNOWN
+            first = next(iter(rest.split(None, 1)), UNKNOWN)
+            name = first if len(first) <= MAX_NAME else UNKNOWN
         if word in HOOKS:
             command = rest.replace("$IFACE", name).replace("${IFACE}", name)
-            for write in writes(command, first_line=number):
-                yield from _of(source, write, text=line.strip())
+            for write in writes(command, first_line=number, steps=script.steps):
+                yield from _of(script, write)
 
 
-def _of(source: Source, write: Write, *, text: str = "") -> Iterator[Master]:
+def _of(script: Script, write: Write) -> Iterator[Master]:
     devices = devices_of(write.paths)
     if devices is None:
         return
+    source = script.source
     doubt = "it stands in a block that is not always run" if write.is_conditional else ""
     if not source.is_run:
         doubt = f"{source.path} is not executable, so nobody runs it now"
@@ -87,69 +137,80 @@ def _of(source: Source, write: Write, *, text: str = "") -> Iterator[Master]:
         source.format,
         source.path,
         write.line,
-        text or write.text,
+        said_of(devices, write.number),
         devices,
         count(write.number or ""),
         is_certain=not doubt,
         doubt=doubt,
-        remedy=_remedy(source, write.line, text or write.text),
+        remedy=_remedy(script, write.line),
     )
 
 
-def _remedy(source: Source, line: int, text: str) -> str:
-    what = f"line {line} of {source.path}"
-    if WORDS_OF_A_BLOCK.search(text) or source.text.split("\n")[line - 1 :][:1] != [text]:
+def _remedy(script: Script, number: int) -> str:
+    source, line = script.source, script.lines[number - 1]
+    what = f"line {number} of {source.path}"
+    is_whole = line == line.strip() and not line.endswith("\\") and len(line) <= MAX_LINE
+    if not is_whole or WORDS_OF_A_BLOCK.search(line):
         done = f"take the command out of {what} with an editor"
     else:
-        done = f"delete {what}: sed -i {line}d {source.path}"
+        done = f"delete {what}: sed -i {number}d {shell_quoted(source.path)}"
     return f"{done} (run by {source.caller})" if source.caller else done
 
 
 # -- units --
 
 
-def read_units(survey: MastersSurvey) -> Iterator[Master]:
+def read_units(survey: MastersSurvey, note: Note) -> Iterator[Master]:
     """Exec lines of services that something pulls in. systemd knows no redirection: only a shell's own words count."""
     for source in visible(survey.of(Format.UNIT)):
-        for entry, command in _commands(source, survey.wanted_units):
-            for write in writes(command, is_shell=False):
-                devices = devices_of(write.paths)
-                if devices is not None:
-                    yield Master(
-                        source.format,
-                        source.path,
-                        entry.line,
-                        entry.text,
-                        devices,
-                        count(write.number or ""),
-                        is_certain=not write.is_conditional,
-                        doubt="it stands in a block that is not always run" if write.is_conditional else "",
-                        remedy=_unit_remedy(source),
-                    )
+        if FILE in source.text:
+            yield from followed(source, note, lambda script: _unit(script, survey.wanted_units))
 
 
-def _unit_remedy(source: Source) -> str:
-    executed = [one for one in entries(source) if one.section == "Service" and one.key.startswith("Exec")]
+def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
+    source = script.source
+    said = tuple(entries(source))
+    remedy = _unit_remedy(source, said)
+    for entry, command in _commands(source, said, wanted, script.steps):
+        for write in writes(command, is_shell=False, steps=script.steps):
+            devices = devices_of(write.paths)
+            if devices is not None:
+                yield Master(
+                    source.format,
+                    source.path,
+                    entry.line,
+                    f"{entry.key}: {said_of(devices, write.number)}",
+                    devices,
+                    count(write.number or ""),
+                    is_certain=not write.is_conditional,
+                    doubt="it stands in a block that is not always run" if write.is_conditional else "",
+                    remedy=remedy,
+                )
+
+
+def _unit_remedy(source: Source, said: tuple[Entry, ...]) -> str:
+    executed = [one for one in said if one.section == "Service" and one.key.startswith("Exec")]
     if source.folder.endswith(".d") or any(FILE not in one.value for one in executed):
         return f"take the command out of {source.path}, then: systemctl daemon-reload"
-    return (
-        f"systemctl disable {source.name} (without --now: an ExecStop= of it may destroy VFs), and remove {source.path}"
-    )
+    unit = shell_quoted(source.name)
+    return f"systemctl disable {unit} (without --now: an ExecStop= of it may destroy VFs), and remove {source.path}"
 
 
-def _commands(source: Source, wanted: frozenset[str]) -> Iterator[tuple[Entry, str]]:
+def _commands(
+    source: Source, said: tuple[Entry, ...], wanted: frozenset[str], steps: Steps
+) -> Iterator[tuple[Entry, str]]:
     """What the unit runs, once for each of its instances."""
     is_drop_in = source.folder.endswith(".service.d")
     name = source.folder.removesuffix(".d") if is_drop_in else source.name
     if name.startswith(OUR_UNITS) or (is_drop_in and name not in wanted):
         return
-    said = tuple(entries(source))
     instances = _instances(name, said, wanted)
     for entry in said:
         if entry.section == "Service" and entry.key.startswith("Exec"):
             for instance in instances:
-                command = re.sub("%[iI]", instance, entry.value).replace("%%", "%").replace("$$", "$")
-                yield entry, command.lstrip("-@:+!|")
+                steps.take(len(entry.value))
+                command = re.sub("%[iI]", lambda _, name=instance: name, entry.value)  # type: ignore[misc]
+                yield entry, command.replace("%%", "%").replace("$$", "$").lstrip("-@:+!|")
 
 
 def _instances(name: str, said: tuple[Entry, ...], wanted: frozenset[str]) -> tuple[str, ...]:
@@ -165,24 +226,44 @@ def _instances(name: str, said: tuple[Entry, ...], wanted: frozenset[str]) -> tu
 # -- scripts that are run by these --
 
 
-def called_scripts(survey: MastersSurvey) -> dict[str, str]:
-    """Scripts that are run by what was read -> the `file:line` that runs them."""
-    called: dict[str, str] = {}
+class Call(Struct, frozen=True):
+    """Who runs a script: `place` is the `file:line`."""
+
+    place: str
+    source: Source
+
+
+def called_scripts(survey: MastersSurvey, note: Note) -> dict[str, Call]:
+    """Scripts that are run by what was read."""
+    called: dict[str, Call] = {}
+    known = {source.path for source in survey.sources}
+    for source, lines in _running(survey):
+        named = ((found[1], number) for number, line in lines for found in SCRIPT_PATH.finditer(line))
+        new: dict[str, Call] = {}
+        for path, number in named:
+            if path in known or path in called or path in new or len(path) > MAX_PATH:
+                continue
+            if len(new) == MAX_CALLED:
+                note(f"{source.path}: runs more than {MAX_CALLED} scripts: the others were not read")
+                break
+            new[path] = Call(f"{source.path}:{number}", source)
+        called |= new
+    return called
+
+
+def _running(survey: MastersSurvey) -> Iterator[tuple[Source, Iterator[tuple[int, str]]]]:
+    """Each file, and its lines that run something."""
     for source in visible(survey.of(Format.UNIT)):
-        for entry, command in _commands(source, survey.wanted_units):
-            _note(called, command, f"{source.path}:{entry.line}")
+        yield source, _executed(source, survey.wanted_units)
     for source in survey.of(Format.SCRIPT, Format.CRON, Format.INTERFACES):
         if "\0" not in source.text and source.is_run:
-            for number, line in logical_lines(source.text):
-                _note(called, line, f"{source.path}:{number}")
+            yield source, logical_lines(source.text)
     for source in visible(survey.of(Format.UDEV)):
-        for number, line in logical_lines(source.text, may_interrupt=True):
-            if "RUN" in line:
-                _note(called, line, f"{source.path}:{number}")
-    known = {source.path for source in survey.sources}
-    return {path: caller for path, caller in called.items() if path not in known}
+        lines = logical_lines(source.text, may_interrupt=True)
+        yield source, ((number, line) for number, line in lines if "RUN" in line)
 
 
-def _note(called: dict[str, str], command: str, caller: str) -> None:
-    for path in SCRIPT_PATH.findall(command):
-        called.setdefault(path, caller)
+def _executed(source: Source, wanted: frozenset[str]) -> Iterator[tuple[int, str]]:
+    with contextlib.suppress(TooMuch):  # that is said where its writes are looked for
+        for entry, command in _commands(source, tuple(entries(source)), wanted, Steps()):
+            yield entry.line, command

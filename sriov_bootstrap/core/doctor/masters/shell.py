@@ -2,25 +2,31 @@
 
 Nothing is run and nothing is asked: what only the shell could know (an argument, the output of a command) is unknown,
 and with it the device or the number. Reading sriov_numvfs is no finding.
+
+A user's cron table is read as root, so nothing here grows faster than its text: values are bounded while they are made,
+patterns look at a character a fixed number of times, and `Steps` counts what is read and made.
 """
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
 from sriov_bootstrap.core.doctor.masters.shell_grammar import Command, commands, plain
+from sriov_bootstrap.core.doctor.steps import Steps
 
 UNKNOWN = "\0"  # what only the shell would know
 MAX_VALUES = 64
+MAX_TEXT = 1 << 12  # of a value: PATH_MAX
 MAX_DEPTH = 4
-MAX_LINE = 1 << 14
 FILE = "sriov_numvfs"
-VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\{[^}]*\}|[^\w{(]|$)")
+VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\{[^}]*(?:\}|$)|[^\w{(]|$)")
 SUBSTITUTION = re.compile(r"\$\(|`")
 ASSIGNMENT = re.compile(r"(\w+)=(.*)", re.DOTALL)
-FUNCTION = re.compile(r"([\w-]+)[ \t]*\([ \t]*\)")
+FUNCTION = re.compile(r"(?<![\w-])([\w-]+)[ \t]*\([ \t]*\)")
+BRACES = re.compile(r"(?<!\$)\{([^{}]*)\}")
+RANGE = re.compile(r"(\d{1,4})\.\.(\d{1,4})")
 SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh", "su", "runuser"})
 C_FLAG = re.compile(r"-[a-z]*c|--command")
 OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&"})
@@ -40,29 +46,28 @@ class Write(Struct, frozen=True):
     """
 
     line: int
-    text: str
     paths: Values
     number: str | None
     is_conditional: bool
 
 
-def writes(text: str, *, first_line: int = 1, is_shell: bool = True, depth: int = 0) -> Iterator[Write]:
-    """Every write to sriov_numvfs in a script. `first_line`: the number of its first line.
+def writes(
+    text: str, *, first_line: int = 1, is_shell: bool = True, depth: int = 0, steps: Steps | None = None
+) -> Iterator[Write]:
+    """Every write to sriov_numvfs in a script. `first_line`: the number of its first line. May raise TooMuch.
 
     `is_shell` False: it is a command that no shell reads, as in a unit, so that only one that it runs redirects.
     """
     if FILE not in text or depth > MAX_DEPTH:
         return
-    lines = text.split("\n")
-    reader = _Reader()
+    steps = steps or Steps()
+    steps.take(len(text))
+    reader = _Reader(steps)
     for command in commands(FUNCTION.sub(r"function \1 ", text)):
-        for found in reader.read(command) if is_shell else ():
-            line = found.line + first_line - 1
-            said = lines[found.line - 1].strip() if found.line <= len(lines) else ""
-            yield Write(line, said, found.paths, found.number, found.is_conditional)
-        for inner in writes(_script_of(command), depth=depth + 1):
-            said = lines[command.line - 1].strip()
-            yield Write(command.line + first_line - 1, said, inner.paths, inner.number, inner.is_conditional)
+        found = reader.read(command) if is_shell else None
+        inner = writes(_script_of(command), depth=depth + 1, steps=steps)
+        for one in (*([found] if found else []), *inner):
+            yield Write(command.line + first_line - 1, one.paths, one.number, one.is_conditional)
 
 
 def _script_of(command: Command) -> str:
@@ -77,14 +82,16 @@ def _script_of(command: Command) -> str:
 class _Reader:
     """What is known after the commands so far: variables, the folder, the conditions around."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
         self._known: dict[str, Values] = {}
         self._folder = ""
         self._conditions: list[bool] = []  # of each block around: does it leave a doubt
+        self._doubts = 0  # how many of them do
         self._is_function = False  # its body comes next
 
-    def read(self, command: Command) -> Iterator[Write]:
-        words = self._blocks(list(command.words))
+    def read(self, command: Command) -> Write | None:
+        words = self._blocks(command.words)
         words = self._assignments(words)
         if words[:1] == ["cd"] and len(words) > 1:
             self._folder = next(iter(self._expand(words[1])), "")
@@ -94,58 +101,70 @@ class _Reader:
             targets += [word for word in words[1:] if not word.startswith("-")]
         elif name == "dd":
             targets += [word[3:] for word in words if word.startswith("of=")]
-        paths = tuple(path for target in targets for path in map(self._absolute, self._expand(target)) if FILE in path)
-        if paths:
-            yield Write(command.line, "", paths, self._number(command), any(self._conditions))
+        every = (path for target in targets for path in map(self._absolute, self._expand(target)) if FILE in path)
+        paths = self._first(every)
+        return Write(command.line, paths, self._number(command), self._doubts > 0) if paths else None
+
+    def _first(self, values: Iterable[str]) -> Values:
+        """As many as may be: the rest is not made."""
+        values = iter(values)
+        kept = tuple(itertools.islice(values, MAX_VALUES))
+        if len(kept) == MAX_VALUES and next(values, None) is not None:
+            self._steps.cut()
+        return kept
 
     def _absolute(self, path: str) -> str:
         return path if path.startswith(("/", UNKNOWN)) or not self._folder else f"{self._folder}/{path}"
 
+    def _open(self, *, is_doubtful: bool) -> None:
+        self._conditions.append(is_doubtful)
+        self._doubts += is_doubtful
+
     def _blocks(self, words: list[str]) -> list[str]:
         """Without the words that only open or close a block."""
-        while words:
-            word = words[0]
+        at = 0
+        while at < len(words):
+            word = words[at]
             if word in {"fi", "done", "esac", "}"}:
-                del self._conditions[-1:]
+                self._doubts -= self._conditions.pop() if self._conditions else 0
             elif word == "for":
-                self._conditions.append(False)
-                self._loop(words)
+                self._open(is_doubtful=False)
+                self._loop(words[at:])
                 return []
             elif word in {"if", "while", "until"}:
-                test = words[1:3]
+                test = words[at + 1 : at + 3]
                 is_file_test = len(test) == 2 and test[0] in {"[", "[[", "test"} and test[1] in FILE_TESTS  # noqa: PLR2004
-                self._conditions.append(word == "if" and not is_file_test)
+                self._open(is_doubtful=word == "if" and not is_file_test)
             elif word == "case":
-                self._conditions.append(True)
+                self._open(is_doubtful=True)
                 return []
             elif word == "function":
                 self._is_function = True
-                words = words[1:]
+                at += 1
             elif word == "{":
-                self._conditions.append(self._is_function)
+                self._open(is_doubtful=self._is_function)
                 self._is_function = False
             elif word not in PREFIXES:
-                return words
-            words = words[1:]
-        return words
+                break
+            at += 1
+        return words[at:]
 
     def _loop(self, words: list[str]) -> None:
         if words[2:3] == ["in"] and len(words) > 3:  # noqa: PLR2004
-            values = tuple(itertools.chain.from_iterable(self._listed(word) for word in words[3:]))
-            self._known[words[1]] = values[:MAX_VALUES]
+            self._known[words[1]] = self._first(part for word in words[3:] for part in self._listed(word))
         elif len(words) > 1:
             self._known.pop(words[1], None)
 
-    def _listed(self, word: str) -> Values:
+    def _listed(self, word: str) -> Iterator[str]:
         """A word of a `for`: braces and unquoted variables make several."""
-        return tuple(part for value in self._expand(word) for part in (value.split() or [""]))
+        return (part for value in self._expand(word) for part in (value.split() or [""]))
 
     def _assignments(self, words: list[str]) -> list[str]:
-        if words[:1] and words[0] in DECLARATIONS:
-            words = words[1:]
-        while words and (assigned := ASSIGNMENT.fullmatch(words[0])):
+        at = 1 if words[:1] and words[0] in DECLARATIONS else 0
+        while at < len(words) and (assigned := ASSIGNMENT.fullmatch(words[at])):
             self._known[assigned[1]] = self._expand(assigned[2])
-            words = words[1:]
+            at += 1
+        words = words[at:]
         if words[:1] == ["read"]:
             for name in words[1:]:
                 self._known.pop(name, None)
@@ -175,8 +194,7 @@ class _Reader:
 
     def _expand(self, word: str) -> Values:
         """Every text that the word may stand for."""
-        texts = _braces(word)
-        return tuple(plain(value) for text in texts for value in self._variables(text))[:MAX_VALUES]
+        return self._first(plain(value) for text in self._braces(word) for value in self._variables(text))
 
     def _variables(self, text: str) -> Iterator[str]:
         if SUBSTITUTION.search(text):
@@ -187,19 +205,28 @@ class _Reader:
             names.append(self._known.get(found[1] or found[2] or "", (UNKNOWN,)))
             at = found.end()
         rest = text[at:]
-        for values in itertools.islice(itertools.product(*names), MAX_VALUES):
-            yield "".join(itertools.chain.from_iterable(zip(parts, values, strict=True))) + rest
+        for values in itertools.product(*names):
+            length = len(text) + sum(map(len, values))
+            self._steps.take(min(length, MAX_TEXT))
+            if length <= MAX_TEXT:
+                yield "".join(itertools.chain.from_iterable(zip(parts, values, strict=True))) + rest
+            else:
+                self._steps.cut()
+                yield UNKNOWN
 
-
-def _braces(word: str, depth: int = 0) -> Values:
-    """`{0..3}` and `{a,b}`."""
-    found = re.search(r"(?<!\$)\{(?:(\d{1,4})\.\.(\d{1,4})|([^{}]*,[^{}]*))\}", word)
-    if not found or depth > MAX_DEPTH:
-        return (word,)
-    middle = (
-        [str(number) for number in range(int(found[1]), int(found[2]) + 1)][:MAX_VALUES]
-        if found[1]
-        else found[3].split(",")
-    )
-    texts = (f"{word[: found.start()]}{one}{word[found.end() :]}" for one in middle)
-    return tuple(value for text in texts for value in _braces(text, depth + 1))[:MAX_VALUES]
+    def _braces(self, word: str, depth: int = 0) -> Iterator[str]:
+        """`{0..3}` and `{a,b}`, one text after the other: who takes them stops when there are enough."""
+        self._steps.take(1 + min(len(word), MAX_TEXT))
+        if len(word) > MAX_TEXT:
+            self._steps.cut()
+            yield UNKNOWN
+            return
+        found = next((one for one in BRACES.finditer(word) if "," in one[1] or RANGE.fullmatch(one[1])), None)
+        if not found or depth > MAX_DEPTH:
+            self._steps.is_cut |= found is not None
+            yield word
+            return
+        numbers = RANGE.fullmatch(found[1])
+        middle = map(str, range(int(numbers[1]), int(numbers[2]) + 1)) if numbers else iter(found[1].split(","))
+        for one in middle:
+            yield from self._braces(f"{word[: found.start()]}{one}{word[found.end() :]}", depth + 1)

@@ -70,7 +70,8 @@ def commands(text: str) -> Iterator[Command]:
             if command.words or command.redirections:
                 command.stdin = before
                 yield command
-            before = command if token == "|" else None  # noqa: S105 - no password
+            # Without the one before it: a pipe of a million would be a chain that is taken down in one recursion.
+            before = Command(command.line, command.words, command.redirections) if token == "|" else None  # noqa: S105
             command, operator = Command(line, [], []), ""
 
 
@@ -84,8 +85,9 @@ def _tokens(text: str) -> Iterator[tuple[int, str, str]]:
         if char == "\n":
             yield line, "operator", "\n"
             at, line = at + 1, line + 1
-            while ends:
-                at, line = _after_heredoc(text, at, line, ends.pop(0))
+            for last in ends:
+                at, line = _after_heredoc(text, at, line, last)
+            ends.clear()
         elif char.isspace():
             at += 1
         elif text.startswith("\\\n", at):

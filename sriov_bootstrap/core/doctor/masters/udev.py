@@ -8,15 +8,16 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.doctor.logical_lines import logical_lines
-from sriov_bootstrap.core.doctor.masters.master import Master, count
-from sriov_bootstrap.core.doctor.masters.scripts import devices_of
+from sriov_bootstrap.core.doctor.masters.master import Master, count, setting
+from sriov_bootstrap.core.doctor.masters.scripts import Script, devices_of, followed, said_of
 from sriov_bootstrap.core.doctor.masters.shell import FILE, UNKNOWN, writes
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
+from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, visible
+from sriov_bootstrap.core.doctor.steps import Steps
 
-TOKEN = re.compile(r'\b([A-Z_]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"((?:[^"\\]|\\.)*)"')
+TOKEN = re.compile(r'\b([A-Z_]+)(?:\{([^{}"]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"([^"\\]*(?:\\.[^"\\]*)*)"')
 ASSIGNMENTS = frozenset({"=", ":=", "+="})
 SUBSTITUTION = re.compile(
-    r"%[a-zA-Z](?:\{[^}]*\})?|\$(?:env|attr|sysfs|kernel|name|devpath|id|number|result|root|sys|devnode|links|parent|driver|major|minor)(?:\{[^}]*\})?"
+    r"%[a-zA-Z](?:\{[^{}]*\})?|\$(?:env|attr|sysfs|kernel|name|devpath|id|number|result|root|sys|devnode|links|parent|driver|major|minor)(?:\{[^{}]*\})?"
 )
 OS_NET_CONFIG = re.compile(r"os-net-config-sriov\s+-n\s+(\S+?):(\d+)")
 ALLOCATE_VFS = "allocate_vfs"  # puppet-tripleo's script, which its own udev rule runs with the netdev
@@ -55,17 +56,29 @@ class Token(Struct, frozen=True):
         return self.operator in {"==", "!="}
 
 
-def read_udev(survey: MastersSurvey) -> Iterator[Master]:
+class Effect(Struct, frozen=True):
+    """What a rule does to a number of VFs. `devices` (): of the device of the event. `text`: for evidence."""
+
+    text: str
+    number: str
+    devices: tuple[Match, ...] = ()
+
+
+def read_udev(survey: MastersSurvey, note: Note) -> Iterator[Master]:
     """All rules that are in force."""
     for source in visible(survey.of(Format.UDEV)):
-        has_jump = False
-        for number, line in logical_lines(source.text, may_interrupt=True):
-            tokens = tuple(
-                Token(f"{key}{{{attribute}}}" if attribute else key, operator, value)
-                for key, attribute, operator, value in TOKEN.findall(line)
-            )
-            yield from _rule(source, number, line, tokens, is_certain=not has_jump)
-            has_jump = has_jump or _is_doubtful_jump(tokens)
+        yield from followed(source, note, _rules)
+
+
+def _rules(script: Script) -> Iterator[Master]:
+    has_jump = False
+    for number, line in logical_lines(script.source.text, may_interrupt=True):
+        tokens = tuple(
+            Token(f"{key}{{{attribute}}}" if attribute else key, operator, value)
+            for key, attribute, operator, value in TOKEN.findall(line)
+        )
+        yield from _rule(script, number, tokens, is_certain=not has_jump)
+        has_jump = has_jump or _is_doubtful_jump(tokens)
 
 
 def _is_doubtful_jump(tokens: tuple[Token, ...]) -> bool:
@@ -74,22 +87,23 @@ def _is_doubtful_jump(tokens: tuple[Token, ...]) -> bool:
     return jumps and any(one.is_match and one.key not in {"SUBSYSTEM", "ACTION"} for one in tokens)
 
 
-def _rule(source: Source, number: int, line: str, tokens: tuple[Token, ...], *, is_certain: bool) -> Iterator[Master]:
+def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain: bool) -> Iterator[Master]:
     if not _concerns_netdevs(tokens):
         return
+    path = script.source.path
     devices, is_exact = _devices(tokens)
-    for own, text in _effects(tokens):
+    for effect in _effects(tokens, script.steps):
         certain = is_certain and is_exact
         yield Master(
             Format.UDEV,
-            source.path,
+            path,
             number,
-            line,
-            own or devices,
-            count(text),
+            effect.text,
+            effect.devices or devices,
+            count(effect.number),
             is_certain=certain,
             doubt="" if certain else "the rule has conditions that only udev can judge",
-            remedy=f"take that assignment out of line {number} of {source.path}, then: udevadm control --reload",
+            remedy=f"take that assignment out of line {number} of {path}, then: udevadm control --reload",
         )
 
 
@@ -102,28 +116,29 @@ def _concerns_netdevs(tokens: tuple[Token, ...]) -> bool:
     return True
 
 
-def _effects(tokens: tuple[Token, ...]) -> Iterator[tuple[tuple[Match, ...], str]]:
-    """(the devices that the effect itself names, the number): () for the device of the event."""
+def _effects(tokens: tuple[Token, ...], steps: Steps) -> Iterator[Effect]:
     for one in tokens:
         if one.operator not in ASSIGNMENTS:
             continue
         if one.key.startswith("ATTR{") and one.key.endswith(f"{FILE}}}"):
-            yield (), one.value
+            key = one.key if NEUTRAL.fullmatch(one.key) else f"ATTR{{.../{FILE}}}"
+            yield Effect(setting(key, one.value), one.value)
         elif one.key.startswith("RUN"):
-            yield from _run(one.value)
+            yield from _run(one.value, steps)
 
 
-def _run(value: str) -> Iterator[tuple[tuple[Match, ...], str]]:
+def _run(value: str, steps: Steps) -> Iterator[Effect]:
     if found := OS_NET_CONFIG.search(value):
-        yield (() if found[1] in {"%k", "$name"} else (Match(netdev=found[1]),)), found[2]
+        netdev = () if found[1] in {"%k", "$name"} else (Match(netdev=found[1]),)
+        yield Effect(f"RUN: os-net-config-sriov -n {found[1]}:{found[2]}", found[2], netdev)
     elif ALLOCATE_VFS in value:
-        yield (), ""
+        yield Effect(f"RUN: {ALLOCATE_VFS}", "")
     command = SUBSTITUTION.sub(UNKNOWN, value.replace("$$", "\ue001")).replace("\ue001", "$")
     quoted = command.replace("\\'", "'").replace('\\"', '"')
-    for write in writes(quoted, is_shell=False):
+    for write in writes(quoted, is_shell=False, steps=steps):
         devices = devices_of(write.paths)
         if devices is not None:
-            yield devices, write.number or ""
+            yield Effect(f"RUN: {said_of(devices, write.number)}", write.number or "", devices)
 
 
 def _devices(tokens: tuple[Token, ...]) -> tuple[tuple[Match, ...], bool]:

@@ -3,19 +3,23 @@
 Their texts are `Word`s, which know their line. What has not the shape that its program expects is passed over.
 """
 
+import itertools
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.masters.master import Master, count, line_of, without_keys
+from sriov_bootstrap.core.doctor.masters.master import Master, count, line_of, setting, without_keys
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
 
 NUMBERED_NIC = re.compile(r"nic\d+")  # os-net-config's own names, by the order of the NICs
 TRUE = frozenset({"true", "yes", "on", "y", "1"})
 MAX_NODES = 20_000
+MAX_DEVICES = 64
+MERGED = ("match", "set-name")  # what is asked of a netplan entry that several files make
 
 
 class Place(Struct, frozen=True):
@@ -40,9 +44,9 @@ def read_yaml(survey: MastersSurvey) -> Iterator[Master]:
 
 def _tables(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - YAML gives anything
     """Every mapping in a document; what an alias repeats comes once."""
-    queue, seen = [document], set[int]()
+    queue, seen = deque([document]), set[int]()
     while queue and len(seen) < MAX_NODES:
-        value = queue.pop(0)
+        value = queue.popleft()
         if not isinstance(value, dict | list) or id(value) in seen:
             continue
         seen.add(id(value))
@@ -70,8 +74,7 @@ def _texts(table: dict[str, Any], key: str) -> list[str]:
 
 def _place(source: Source, table: dict[str, Any], key: str) -> Place:
     value = _text(table, key)
-    line = next((line_of(one) for one in table if one == key), 0) or line_of(table.get(key))
-    return Place(source, key, value, line)
+    return Place(source, key, value, line_of(table.get(key)))
 
 
 # -- netplan --
@@ -94,7 +97,7 @@ def _netplan(sources: Iterable[Source]) -> Iterator[Master]:
             if not isinstance(settings, dict):
                 continue
             netdef = netdefs.setdefault(name, Netdef(name, {}, None, []))
-            netdef.settings |= settings
+            netdef.settings |= {key: settings[key] for key in MERGED if key in settings}
             if "virtual-function-count" in settings:
                 netdef.count = _place(source, settings, "virtual-function-count")
             if link := _text(settings, "link"):
@@ -112,7 +115,7 @@ def _netplan_master(netdef: Netdef, place: Place) -> Master:
         Format.NETPLAN,
         place.source.path,
         place.line,
-        f"{place.key}: {place.value}",
+        setting(place.key, place.value, sign=": ") if netdef.count else f"link: {netdef.name}",
         _netplan_devices(netdef),
         None if asked is None else max(asked, len(netdef.links)),
         remedy=without_keys(place.source.path, keys, after="netplan generate"),
@@ -124,11 +127,8 @@ def _netplan_devices(netdef: Netdef) -> tuple[Match, ...]:
     if not match:
         return (Match(netdev=netdef.name),)
     mac = _text(match, "macaddress").lower()
-    found = [
-        Match(netdev=name, mac=mac, driver=driver)
-        for name in _texts(match, "name")
-        for driver in _texts(match, "driver")
-    ]
+    pairs = itertools.product(_texts(match, "name"), _texts(match, "driver"))
+    found = [Match(netdev=name, mac=mac, driver=driver) for name, driver in itertools.islice(pairs, MAX_DEVICES)]
     renamed = _text(netdef.settings, "set-name")
     return tuple(one for one in (*found, Match(netdev=renamed)) if one != Match())
 
@@ -146,7 +146,7 @@ def _os_net_config(source: Source) -> Iterator[Master]:
             Format.OS_NET_CONFIG,
             source.path,
             place.line or line_of(table.get("name")),
-            f"{name}: numvfs: {place.value}",
+            f"{name}: {setting(place.key, place.value, sign=': ')}",
             () if NUMBERED_NIC.fullmatch(name) or not name else (Match(netdev=name),),
             count(place.value),
             remedy=f"take {name or 'that PF'} out of {source.path}, and sriov_pf out of the template that made it",
@@ -163,7 +163,7 @@ def _shim(source: Source) -> Iterator[Master]:
             Format.SHIM,
             source.path,
             place.line or line_of(name),
-            f"{name}: num_vfs: {place.value}",
+            f"{name}: {setting(place.key, place.value, sign=': ')}",
             (Match(pci_address=address) if address else Match(netdev=name),),
             count(place.value),
             remedy=f"take {name} out of {source.path}, or: systemctl disable sriov-netplan-shim",
@@ -183,7 +183,7 @@ def _operator(source: Source) -> Iterator[Master]:
             Format.OPERATOR,
             source.path,
             line_of(lowered["numvfs"]),
-            f"numVfs: {number}",
+            setting("numVfs", number, sign=": "),
             (Match(pci_address=_text(lowered, "pciaddress").lower()),),
             count(number),
             is_certain=source.folder != "pci",

@@ -1,6 +1,6 @@
 """Runs in the guest, with its clock: each measurement as seconds, one JSON object on stdout. See bench.py.
 
-usage: measure.py idle ROUNDS | first ROUNDS FOLDER PF... | daemon PID SECONDS
+usage: measure.py idle ROUNDS | first ROUNDS FOLDER PF... | daemon PID SECONDS | builds ROUNDS FOLDER TREE
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 DEVICES = Path("/sys/bus/pci/devices")
-STATE = Path("/run/sriov-bootstrap/state.json")
+STATES = [Path("/run/sriov-bootstrap") / name for name in ("state/state.json", "state.json")]  # the second: 0.1.0
 CONFIG = Path("/etc/sriov-bootstrap/config.toml")
 UNIT = "sriov-bootstrap.service"
 VFS = 7
@@ -57,6 +57,35 @@ def first(rounds: int, folder: str, pfs: list[str]) -> dict[str, list[float]]:
     return seconds
 
 
+def builds(rounds: int, folder: str, tree: str) -> dict[str, list[float]]:
+    """Two builds, `base` and `ours` in `folder`, in turns: `--once` with nothing to do here, and a pass over a tree.
+
+    Each starts as its package starts it, but from its own folder. Who goes first changes from round to round.
+    """
+    names = ("base", "ours")
+    contestants = {f"{name} once": [*started(folder, name), "--once"] for name in names}
+    contestants |= {f"{name} big": [*started(folder, name, root=tree), "--once"] for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds + 1):
+        turns = list(contestants.items())
+        for name, argv in turns if number % 2 else reversed(turns):
+            took = timed(argv)
+            if number:  # the first round compiles, and fills the page cache
+                seconds[name].append(took)
+    return seconds
+
+
+def started(folder: str, name: str, root: str = "") -> list[str]:
+    """The command line of a build that lies in a folder."""
+    code = f"""
+import sys
+sys.path.insert(0, "{folder}/{name}/usr/lib/python3/dist-packages")
+from sriov_bootstrap.cli import main
+sys.exit(main(root={root!r}))
+"""
+    return ["/usr/bin/python3", "-I", "-c", code]
+
+
 def daemon(pid: int, seconds: float) -> dict[str, list[float]]:
     """How often a process woke up, and its memory (KiB) afterwards."""
     before = wake_ups(pid)
@@ -75,7 +104,8 @@ def take_away(pfs: list[str]) -> None:
         (DEVICES / pf / "sriov_drivers_autoprobe").write_text("1")
         [netdev] = (DEVICES / pf / "net").iterdir()
         subprocess.run(["ip", "link", "set", netdev.name, "up"], check=True)
-    STATE.unlink(missing_ok=True)
+    for state in STATES:
+        state.unlink(missing_ok=True)
     subprocess.run(["udevadm", "settle"], check=True)
     time.sleep(2)
 
@@ -98,6 +128,8 @@ def main(verb: str, *arguments: str) -> None:
             answer = idle(int(rounds))
         case "first", (rounds, folder, *pfs):
             answer = first(int(rounds), folder, pfs)
+        case "builds", (rounds, folder, tree):
+            answer = builds(int(rounds), folder, tree)
         case "daemon", (pid, seconds):
             answer = daemon(int(pid), float(seconds))
         case _:

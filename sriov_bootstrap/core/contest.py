@@ -1,0 +1,74 @@
+"""Somebody else sets the number of VFs of a PF, too: how often he has written over ours, and when ours is next.
+
+Two who set one number undo each other's work, and each write costs all VFs of the PF. So a number that is written over
+is written again after a pause, and the pause grows each time that it happens again. It is never given up: when the
+other one stops, the next try holds. What is found at another number when a pass begins, for the first time in a while,
+is put right at once, as any loss is: most often that was one command, and nobody stands behind it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.facts import PfFacts
+
+PAUSES_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+QUIET_SECONDS = 600.0  # after the last pause: then it is forgotten
+
+
+class Contest(Struct, frozen=True):
+    """`times` in a row somebody has written `found` over our `target`; ours is not written again before `due_at`.
+
+    That is on CLOCK_MONOTONIC.
+    """
+
+    target: int
+    found: int
+    times: int = 1
+    due_at: float = 0.0
+
+
+Contests = Mapping[str, Contest]
+
+
+def pause_seconds(times: int) -> float:
+    """How long the number is left to him after so many times."""
+    return PAUSES_SECONDS[min(times, len(PAUSES_SECONDS)) - 1]
+
+
+def once_more(earlier: Contest | None, target: int, found: int, *, now: float) -> Contest:
+    """It has happened again; a new target is a new contest."""
+    times = earlier.times + 1 if earlier and earlier.target == target else 1
+    return Contest(target, found, times, now + pause_seconds(times))
+
+
+def noticed(
+    contests: Contests, placed: Mapping[str, int], pfs: Iterable[PfFacts], *, now: float
+) -> tuple[dict[str, Contest], tuple[str, ...]]:
+    """The contests as a pass finds them, and the PFs whose number was written over since the last one.
+
+    `placed`: the numbers that the last pass left as desired. No VFs at all are a loss, as after a reload of the driver,
+    unless there is a contest already.
+    """
+    here = {pf.pci_address: pf for pf in pfs if pf.driver}
+    kept = {
+        address: _seen_now(one, here[address])
+        for address, one in contests.items()
+        if address in here and now < one.due_at + QUIET_SECONDS
+    }
+    new = []
+    for address, target in placed.items():
+        earlier = one if (one := kept.get(address)) and one.target == target else None
+        found = here[address].num_vfs if address in here else target
+        if found == target or not (found or earlier):
+            continue
+        new.append(address)
+        contest = once_more(earlier, target, found, now=now)
+        kept[address] = contest if earlier else replace(contest, due_at=now)
+    return kept, tuple(new)
+
+
+def _seen_now(contest: Contest, pf: PfFacts) -> Contest:
+    """He goes through 0 as everybody does: the number that he is after is another one."""
+    return contest if pf.num_vfs in {0, contest.target} else replace(contest, found=pf.num_vfs)

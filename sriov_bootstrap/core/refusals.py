@@ -1,0 +1,86 @@
+"""What the endpoint refuses to whom: counted for the metrics, and said in the log once a minute at most.
+
+The first one is said at once, those of the minute after it are only counted, and the next line says how many. Passwords
+have a line for each address, and where more guess than anybody would read, one for all the others.
+"""
+
+from collections import OrderedDict
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.events import Event, Level, Value
+from sriov_bootstrap.printable import NAME_LIMIT, printable
+
+QUIET_SECONDS = 60.0
+MAX_NETWORKS = 32  # with a line a minute of their own
+EVERYBODY, OTHERS = "everybody", "others"  # who is no address
+
+
+class Refusal(StrEnum):
+    """Why; values are labels of a metric, and so API."""
+
+    MALFORMED = "malformed"
+    SLOW = "slow"
+    CROWDED = "crowded"
+    ANONYMOUS = "anonymous"
+    WRONG = "wrong_password"
+    UNCHECKED = "too_many_passwords"
+
+
+MEANINGS = {
+    Refusal.MALFORMED: "a peer does not speak the protocol",
+    Refusal.SLOW: "a peer is too slow",
+    Refusal.CROWDED: "a peer gave way to newer ones",
+    Refusal.ANONYMOUS: "a peer gives no user and password",
+    Refusal.WRONG: "a wrong user or password",
+    Refusal.UNCHECKED: "an address asks about more passwords than are checked",
+}
+GUESSES = {Refusal.WRONG, Refusal.UNCHECKED}
+
+
+class Peer(Struct, frozen=True):
+    """`network`: whom its limits are for. A host has one IPv4 address, and all of an IPv6 /64."""
+
+    address: str = ""
+    network: str = ""
+
+
+class _Line(Struct):
+    said_at: float
+    unsaid: int = 0
+
+
+class Refusals:
+    """All since the daemon started."""
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(Refusal, 0)
+        self._lines: OrderedDict[str, _Line] = OrderedDict()  # who was said longest ago is first
+
+    def note(self, refusal: Refusal, peer: Peer, *, now: float, user: str = "") -> Event | None:
+        """Counts it. The event is what is to be said."""
+        self.counts[refusal] += 1
+        whose = self._whose_line(peer.network, now) if refusal in GUESSES else EVERYBODY
+        line = self._lines.get(whose)
+        if line and now < line.said_at + QUIET_SECONDS:
+            line.unsaid += 1
+            return None
+        self._lines[whose] = _Line(now)
+        self._lines.move_to_end(whose)
+        fields: dict[str, Value] = {"address": peer.address}
+        if user:
+            fields["user"] = printable(user, NAME_LIMIT)
+        if line and line.unsaid:
+            fields["more_since_last_line"] = line.unsaid
+        level = Level.WARNING if refusal in GUESSES else Level.INFO
+        return Event(level, f"metrics: {MEANINGS[refusal]}", fields)
+
+    def _whose_line(self, network: str, now: float) -> str:
+        if network in self._lines or len(self._lines) < MAX_NETWORKS:
+            return network
+        oldest, line = next(iter(self._lines.items()))
+        if now < line.said_at + QUIET_SECONDS:
+            return OTHERS
+        del self._lines[oldest]
+        return network

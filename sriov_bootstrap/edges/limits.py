@@ -1,0 +1,53 @@
+"""rlimits: what reading other people's files may use of this machine, whatever they say."""
+
+import contextlib
+import resource
+import signal
+import time
+from collections.abc import Iterator
+
+from sriov_bootstrap.errors import SriovBootstrapError
+
+MEMORY_BYTES = 512 << 20
+CPU_SECONDS = 60
+
+
+@contextlib.contextmanager
+def limited(what: str, *, memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = CPU_SECONDS) -> Iterator[None]:
+    """Memory beyond what this process has by now, and CPU time from now on. SriovBootstrapError where it wants more.
+
+    Only the soft limits are lowered: they are as before when it ends. For the main thread, which signals reach.
+    """
+
+    def give_up(*_: object) -> None:
+        raise SriovBootstrapError(f"{what}: given up after {cpu_seconds} s of CPU time", hint=HINT)
+
+    before = {kind: resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU)}
+    handler = signal.signal(signal.SIGXCPU, give_up)
+    try:
+        _lower(resource.RLIMIT_AS, _address_space() + memory_bytes)
+        _lower(resource.RLIMIT_CPU, int(time.process_time()) + 1 + cpu_seconds)
+        yield
+    except MemoryError as error:
+        message = f"{what}: given up: it wants more than {memory_bytes >> 20} MiB of memory"
+        raise SriovBootstrapError(message, hint=HINT) from error
+    finally:
+        for kind, limits in before.items():
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(kind, limits)
+        signal.signal(signal.SIGXCPU, handler)
+
+
+HINT = "some file that it reads is not what it should be: this is a bug too: please report it"
+
+
+def _lower(kind: int, wanted: int) -> None:
+    soft, hard = resource.getrlimit(kind)
+    wanted = min(one for one in (wanted, soft, hard) if one != resource.RLIM_INFINITY)
+    with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it: then its own limits hold
+        resource.setrlimit(kind, (wanted, hard))
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()

@@ -1,0 +1,332 @@
+"""Files that somebody else may have made: opened without waiting, read within a limit, found without leaving a folder.
+
+Nothing is opened before it was looked at: a FIFO holds whoever opens it plainly, a device may act when it is opened
+(watchdog(4)), and a file with a hole is as large as its maker likes. For the edges alone.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+from msgspec import Struct
+
+from sriov_bootstrap.errors import LinkError
+
+MAX_LINKS = 40  # as the kernel's own (include/linux/namei.h)
+MAX_ENTRIES = 1 << 13  # of a folder; a distribution's largest has a thousand units
+HINT = "put what is meant in its place, or a relative link that stays there"
+NO_FILE = "is not a regular file"
+NULL = "/dev/null"
+NULL_NUMBER = os.makedev(1, 3)  # Documentation/admin-guide/devices.txt
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+FOLDER_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+CHUNK_BYTES = 1 << 16
+
+
+class IrregularError(OSError):
+    """What has that name is no regular file."""
+
+
+class TooLargeError(OSError):
+    """It is larger than whoever asks wants to read."""
+
+
+class Opened(Struct, frozen=True):
+    """A regular file that is open, or /dev/null, which is not opened."""
+
+    status: os.stat_result
+    descriptor: int = -1
+
+    def read(self, limit: int, *, is_cut: bool = False) -> bytes:
+        """All of it. TooLargeError if that is more than `limit` bytes; `is_cut`: the first limit + 1 of them."""
+        if self.descriptor < 0:
+            return b""
+        if self.status.st_size > limit and not is_cut:
+            raise _too_large(limit)
+        parts, left = [], limit + 1  # what grows meanwhile, and what has no size, as in /proc
+        while left and (part := os.read(self.descriptor, min(left, max(CHUNK_BYTES, self.status.st_size + 1)))):
+            parts.append(part)
+            left -= len(part)
+        if not left and not is_cut:
+            raise _too_large(limit)
+        return b"".join(parts)
+
+
+@contextmanager
+def opened(path: str, *, folder: int | None = None) -> Iterator[Opened]:
+    """A regular file for reading, or OSError. `folder`: `path` is a name in it, and no link is followed."""
+    is_plain = folder is None
+    status = _checked(os.stat(path, dir_fd=folder, follow_symlinks=is_plain))
+    if stat.S_ISCHR(status.st_mode):
+        yield Opened(status)
+        return
+    descriptor = os.open(path, FLAGS | (0 if is_plain else os.O_NOFOLLOW), dir_fd=folder)
+    try:
+        yield Opened(_checked(os.fstat(descriptor)), descriptor)  # another file may have taken the name
+    finally:
+        os.close(descriptor)
+
+
+def read_file(path: str, limit: int) -> bytes:
+    """What is in a regular file; b"" for /dev/null. OSError for everything else, and for more than `limit` bytes."""
+    with opened(path) as file:
+        return file.read(limit)
+
+
+def read_names(path: str | int, most: int = 0) -> tuple[list[str], bool]:
+    """What is in a folder, sorted, and whether that is all: no more than `most`, or MAX_ENTRIES, are looked at."""
+    most = most or MAX_ENTRIES
+    with os.scandir(path) as entries:
+        names = [entry.name for entry in islice(entries, most + 1)]
+    return sorted(names[:most]), len(names) <= most
+
+
+def is_anothers(status: os.stat_result) -> bool:
+    """Whether it belongs to somebody else than root and us."""
+    return status.st_uid not in {0, os.geteuid()}
+
+
+def is_open_to_others(status: os.stat_result) -> bool:
+    """Whether others than its owner and root may write to it."""
+    return bool(status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0))
+
+
+def is_roots(status: os.stat_result) -> bool:
+    """Whether nobody but root may change it."""
+    return status.st_uid == 0 and not is_open_to_others(status)
+
+
+def sync_folder(folder: int) -> None:
+    """Keeps the names in it over a power cut. Some file systems cannot, and say so with EINVAL."""
+    descriptor = os.open(".", FLAGS | os.O_DIRECTORY, dir_fd=folder)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+class Place(Struct):
+    """Where a path leads: a name in a folder that is open. `status`: of what has that name, None for nothing."""
+
+    folder: int
+    name: str
+    status: os.stat_result | None
+    folders: list[tuple[str, os.stat_result]]  # that have a say in it, those of links and of their targets included
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it is a link to /dev/null, which masks: it counts below every root, with or without devices."""
+        return self.status is not None and stat.S_ISLNK(self.status.st_mode) and self._target() == NULL
+
+    def _target(self) -> str:
+        return os.readlink(self.name, dir_fd=self.folder)
+
+    @contextmanager
+    def opened(self) -> Iterator[Opened]:
+        """The file for reading."""
+        if self.is_null and self.status:
+            yield Opened(self.status)
+            return
+        with opened(self.name, folder=self.folder) as file:
+            yield file
+
+
+class Below:
+    """Everything below `root`, "" for the real one, found step by step by descriptors, so that nothing is swapped.
+
+    Below a root an absolute link means what it means to who lives there, or to us if it names the root. One that leads
+    out is a LinkError, and so is one to what only the host has. On this host it is one in a folder in which others than
+    root choose what a link says.
+    """
+
+    def __init__(self, root: str = "") -> None:
+        """Reads nothing yet."""
+        self._root = root
+
+    @contextmanager
+    def place(self, path: str, *, follow: bool = True, make: bool = False, any_link: bool = False) -> Iterator[Place]:
+        """Where it is. OSError, LinkError. `make`: folders that are not there; `any_link`: whoever says what links say.
+
+        `follow`: also a link that has the last name, except one to /dev/null.
+        """
+        walk = _Walk(self._root, any_link=any_link or bool(self._root))
+        try:
+            yield walk.go(path, follow=follow, make=make)
+        finally:
+            walk.close()
+
+    def read(self, path: str, limit: int) -> bytes:
+        """As read_file()."""
+        with self.place(path) as place, place.opened() as file:
+            return file.read(limit)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something. On this host as everybody sees it, whoever has made the links."""
+        if not self._root:
+            return os.path.exists(path)
+        try:
+            with self.place(path) as place:
+                return place.status is not None
+        except IrregularError:  # a device
+            return True
+        except (OSError, LinkError):
+            return False
+
+    def refuse_if_out(self, path: str) -> None:
+        """LinkError if the kernel, which knows of no root, would find this path elsewhere."""
+        top, real = os.path.realpath(self._root), os.path.realpath(f"{self._root}{path}")
+        if not f"{real}/".startswith(f"{top}/"):
+            raise LinkError(f"{self._root}{path}: leads to {real}, which is not below {self._root}", hint=HINT)
+
+    def names(self, path: str, most: int = 0) -> list[str]:
+        """What is in a folder, sorted. OSError, LinkError; TooLargeError for more than `most`, or MAX_ENTRIES."""
+        with self.place(path, any_link=True) as place:
+            flags = FLAGS | os.O_DIRECTORY | os.O_NOFOLLOW
+            descriptor = os.open(place.name, flags, dir_fd=place.folder)
+            try:
+                names, is_all = read_names(descriptor, most)
+            finally:
+                os.close(descriptor)
+        if not is_all:
+            raise TooLargeError(errno.EFBIG, f"more than {most or MAX_ENTRIES} entries")
+        return names
+
+
+class _Walk:
+    """From the root to a place."""
+
+    def __init__(self, root: str, *, any_link: bool) -> None:
+        self._root = root
+        self._any_link = any_link
+        self._open = [os.open(root or "/", FOLDER_FLAGS)]  # the folder where we are is the last one
+        self._names: list[str] = []  # of all but the first
+        self._folders: list[tuple[str, os.stat_result]] = []
+        self._link, self._target, self._links = "", "", 0  # the last link, where it leads, how many there were
+        self._after = 0  # the steps that come after its own
+
+    def close(self) -> None:
+        for descriptor in self._open:
+            os.close(descriptor)
+
+    def go(self, path: str, *, follow: bool, make: bool) -> Place:
+        ahead = _steps(path)
+        self._note()
+        while ahead:
+            name = ahead.pop()
+            if name == "..":
+                self._up(path)
+                continue
+            status = self._look(name)
+            if status and stat.S_ISLNK(status.st_mode) and (ahead or follow):
+                target = os.readlink(name, dir_fd=self._open[-1])
+                if not ahead and target == NULL:
+                    return self._at(name, status)
+                self._turn(name, status, target)
+                self._after = len(ahead)
+                ahead += _steps(self._target)
+                continue
+            if not status and self._is_for_host(ahead):
+                self._refuse_host(path, make=make)
+            if not ahead:
+                return self._at(name, status)
+            if not status and make:
+                os.mkdir(name, 0o755, dir_fd=self._open[-1])
+                sync_folder(self._open[-1])
+            self._enter(name)
+        return self._at(".", os.fstat(self._open[-1]))
+
+    def _is_for_host(self, ahead: list[str]) -> bool:
+        """Whether what is not there is what an absolute link leads to: it means the host, as likely as not."""
+        return bool(self._root) and self._target.startswith("/") and len(ahead) >= self._after
+
+    def _refuse_host(self, path: str, *, make: bool) -> None:
+        """Raises, unless nothing is there for anybody."""
+        if self._target.startswith("/dev/"):
+            raise IrregularError(errno.EINVAL, NO_FILE)
+        if make or os.path.lexists(self._target):
+            raise self._leaves(path)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _look(self, name: str) -> os.stat_result | None:
+        try:
+            return os.stat(name, dir_fd=self._open[-1], follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def _enter(self, name: str) -> None:
+        self._open.append(os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=self._open[-1]))
+        self._names.append(name)
+        self._note()
+
+    def _up(self, path: str = "") -> None:
+        """Back the way we came: `..` of a folder that is moved meanwhile may be anywhere."""
+        if self._names:
+            os.close(self._open.pop())
+            self._names.pop()
+        elif self._root:
+            raise self._leaves(path)
+
+    def _turn(self, name: str, status: os.stat_result, target: str) -> None:
+        folder = os.fstat(self._open[-1])
+        self._links += 1
+        if self._links > MAX_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if not self._any_link and (why := _distrust(folder, status)):
+            raise LinkError(
+                f"{self._path(name)}: is a link in {self._path()}, {why}: not followed",
+                hint="put what is meant in its place, or let root alone write to that folder",
+            )
+        self._link = self._path(name)
+        self._target = target
+        if target.startswith("/"):
+            if self._root and f"{target}/".startswith(f"{self._root}/"):
+                self._target = target.removeprefix(self._root) or "/"
+            while self._names:
+                self._up()
+
+    def _leaves(self, path: str) -> LinkError:
+        if not self._link:
+            return LinkError(f"{path}: is not below {self._root}")
+        return LinkError(f"{self._link}: is a link to {self._target}, which is not below {self._root}", hint=HINT)
+
+    def _at(self, name: str, status: os.stat_result | None) -> Place:
+        return Place(self._open[-1], name, status, self._folders)
+
+    def _note(self) -> None:
+        self._folders.append((self._path(), os.fstat(self._open[-1])))
+
+    def _path(self, *names: str) -> str:
+        return f"{self._root}/{'/'.join((*self._names, *names))}".rstrip("/") or "/"
+
+
+def _steps(path: str) -> list[str]:
+    """The next one last."""
+    return [step for step in reversed(path.split("/")) if step not in {"", "."}]
+
+
+def _distrust(folder: os.stat_result, link: os.stat_result) -> str:
+    """Why others than root may have said where this link leads, "" if they may not."""
+    if is_anothers(folder):
+        return f"which belongs to user {folder.st_uid}"
+    if is_open_to_others(folder) and (not folder.st_mode & stat.S_ISVTX or is_anothers(link)):  # sticky as /tmp
+        return "where others than root may write"
+    return ""
+
+
+def _checked(status: os.stat_result) -> os.stat_result:
+    if stat.S_ISDIR(status.st_mode):
+        raise IrregularError(errno.EISDIR, os.strerror(errno.EISDIR))
+    is_null = stat.S_ISCHR(status.st_mode) and status.st_rdev == NULL_NUMBER
+    if not stat.S_ISREG(status.st_mode) and not is_null:
+        raise IrregularError(errno.EINVAL, NO_FILE)
+    return status
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(errno.EFBIG, f"larger than {limit >> 20} MiB")

@@ -1,0 +1,72 @@
+"""Somebody else writes another number of VFs, too: he is not fought, and ours holds when he has ended."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .host import DEADLINE_SECONDS, DEVICES, PF1, PF2, Guest, address_rule
+
+WANTED = 3
+HIS_SECONDS = 60
+# At once, twice, as the first that is found between two passes costs no pause, after pauses of 10 and 30 s; the others
+# are for passes that find him between his 0 and his 1, which looks like a loss. Without pauses there is one in 4 s.
+# Written or come too late: he may always be quicker.
+MOST_WRITES = 7
+LONGEST_PAUSE_SECONDS = 300.0
+
+# Writes his number whenever it is not there: 0 first, as every guide says. By uptime: other tests set the clock.
+RIVAL = f"""\
+cd {DEVICES}/{PF1} || exit
+now() {{ cut -d. -f1 /proc/uptime; }}
+end=$(($(now) + {HIS_SECONDS}))
+while [ "$(now)" -lt $end ]; do
+    if [ "$(ls -d virtfn* 2>/dev/null | wc -l)" -ne 1 ]; then echo 0 >sriov_numvfs; echo 1 >sriov_numvfs; fi
+    sleep 0.2
+done
+"""
+
+
+@contextmanager
+def rival(guest: Guest) -> Iterator[None]:
+    """Let him write beside the test, until he ends by himself or the test does."""
+    guest.vm.write("/run/rival", RIVAL)
+    with guest.running("rival", "sh /run/rival"):
+        yield
+
+
+def has_ended(guest: Guest) -> bool:
+    return guest.run("systemctl is-active --quiet lab-test-rival").rc != 0
+
+
+def test_who_sets_another_number_for_a_while_is_not_fought_and_ours_holds_when_he_ends(guest: Guest) -> None:
+    guest.configure(address_rule(PF1, WANTED), address_rule(PF2))
+    before = guest.settle({PF1: WANTED, PF2: 7})
+    assert before.series("sriov_pf_contested_total", pci_address=PF1)  # 0, and not nothing
+    others = guest.vf_incarnations(PF2)
+    guest.forget_journal()
+    with rival(guest):
+        scrape = guest.wait_for_reason(PF1, "contested")
+        assert scrape.reasons(PF2) == set()
+        (pf,) = [one for one in guest.status()["pfs"] if one["pci_address"] == PF1]
+        assert "the kernel reported no error" not in pf["message"]
+        guest.until(lambda: has_ended(guest), "his end")
+        writes = guest.journal().count(f"{PF1}: set sriov_numvfs from 0 to {WANTED}: ")
+        assert 1 <= writes <= MOST_WRITES
+    # Nobody asks: no --once, no reload, and no event either, as he is quiet.
+    deadline = LONGEST_PAUSE_SECONDS + DEADLINE_SECONDS
+    guest.vm.wait_until(lambda: guest.vfs()[PF1] == WANTED, deadline_seconds=deadline, what="our number")
+    after = guest.settle({PF1: WANTED, PF2: 7})
+    counts = [one.value("sriov_pf_contested_total", pci_address=PF1) for one in (before, after)]
+    assert 1 <= counts[1] - counts[0] <= 3 * MOST_WRITES
+    assert guest.vf_incarnations(PF2) == others
+    assert "Traceback" not in guest.journal()
+
+
+def test_who_asks_for_a_try_need_not_wait(guest: Guest) -> None:
+    guest.configure(address_rule(PF1, WANTED), address_rule(PF2))
+    guest.settle({PF1: WANTED, PF2: 7})
+    with rival(guest):
+        guest.wait_for_reason(PF1, "contested")
+        guest.until(lambda: "3 times so far" in guest.journal() or has_ended(guest), "a pause of 30 s, or his end")
+    done = guest.once()
+    assert done.rc == 0, done
+    assert guest.vfs()[PF1] == WANTED
