@@ -14,10 +14,9 @@ from msgspec.structs import replace
 from sriov_bootstrap import execute
 from sriov_bootstrap.core import decode, facts, ours, state
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.desired import DesiredPf, resolve
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Action, Jam, ModuleFacts, Plan, ReloadDriver, Surroundings
-from sriov_bootstrap.core.plan_max_vfs import make_plans
+from sriov_bootstrap.core.plan import Action, Jam, ModuleFacts, Plan, ReloadDriver, Surroundings, plan_pf
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.users import Holders, Owners
@@ -170,7 +169,16 @@ def decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: St
         now=machine.monotonic(),
         force=force,
     )
-    return Seen(pfs, make_plans(wishes, around), around.jam)
+    return Seen(pfs, _plans(wishes, around), around.jam)
+
+
+def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, ...]:
+    """One for each; what max_vfs takes is imported only where a rule asks for it."""
+    if not any(wish.rule.uses_max_vfs for wish in wishes):
+        return tuple(plan_pf(wish, around) for wish in wishes)
+    from sriov_bootstrap.core.plan_max_vfs import make_plans
+
+    return make_plans(wishes, around)
 
 
 def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
