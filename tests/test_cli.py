@@ -161,7 +161,7 @@ def test_who_is_not_root_changes_nothing_and_leaves_nothing_behind(
     """/run/lock is open for everybody on Debian: a lock that such a user left there stopped every pass of root's."""
     tree.add_pf(num_vfs=2)
     tree.configure(rule(4))
-    for folder in (one for one in (tree.root, *tree.root.parents) if not one.stat().st_mode & 0o005):
+    for folder in (one for one in (tree.root, *tree.root.parents) if one.stat().st_mode & 0o055 != 0o055):
         folder.chmod(folder.stat().st_mode | 0o055)  # pytest's own are root's alone
     (tree.root / "run/lock").mkdir()
     (tree.root / "run/lock").chmod(0o1777)
