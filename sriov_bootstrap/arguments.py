@@ -1,7 +1,9 @@
 """The parser: every option and its help. Loaded only where the words are more than a unit's."""
 
 import argparse
-from typing import Protocol
+import os
+from functools import partial
+from typing import Any, Protocol
 
 from sriov_bootstrap import __version__
 
@@ -44,10 +46,28 @@ class Asked(Protocol):
     root: str | None
 
 
+class Parser(argparse.ArgumentParser):
+    """Knows how wide a help text may be; argparse would import shutil to find out, and three compressions with it."""
+
+    def __init__(self, *, formatter_class: Any = argparse.HelpFormatter, **settings: Any) -> None:  # noqa: ANN401
+        super().__init__(formatter_class=partial(formatter_class, width=_width()), **settings)
+
+
+def _width() -> int:
+    try:
+        columns = int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        columns = 0
+    try:
+        return (columns if columns > 0 else os.get_terminal_size().columns or 80) - 2
+    except OSError:
+        return 78
+
+
 def make_parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "sriov-bootstrap", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False
+    parser = Parser(
+        prog="sriov-bootstrap", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"sriov-bootstrap {__version__}")
     parser.add_argument("--once", action="store_true", help="one pass, then exit: the manual reapply")
@@ -55,9 +75,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_common(parser, default=None, config="config")
     _add_json(parser, default=False)
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands", prog="sriov-bootstrap")
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     _add_common(common, default=argparse.SUPPRESS, config="more_config")  # or it would replace what stands before
-    answers = argparse.ArgumentParser(add_help=False)
+    answers = Parser(add_help=False)
     _add_json(answers, default=argparse.SUPPRESS)
     verbs.add_parser("run", parents=[common], help="the daemon: apply, watch udev, repair, serve metrics")
     status = verbs.add_parser("status", parents=[common, answers], help="what is, what should be, and why they differ")

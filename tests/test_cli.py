@@ -252,3 +252,19 @@ def wait_until_open(pid: int, path: Path) -> None:
             if any(link.readlink() == path for link in Path(f"/proc/{pid}/fd").iterdir()):
                 return
     pytest.fail(f"process {pid} has not opened {path}")
+
+
+def test_a_pass_with_nothing_to_do_imports_nothing_that_it_does_not_need(tree: HostTree) -> None:
+    """Half of what such a pass takes are imports."""
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4))
+    names = ("shutil", "bz2", "lzma", "asyncio", "jinja2", "structlog", "dbus_next", "prometheus_client", "ctypes")
+    own = ("core.plan_max_vfs", "edges.holders.look", "edges.metrics", "core.render", "commands.doctor")
+    unneeded = {*names, *(f"sriov_bootstrap.{name}" for name in own)}
+    code = (
+        "import sys; from sriov_bootstrap.cli import main\n"
+        f"code = main(['--once'], root={str(tree.root)!r})\n"
+        f"print(code, sorted({unneeded!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.stderr == "0 []\n", done
