@@ -21,14 +21,20 @@ mkdir -p "$work/sources" "$out"
 out=$(cd "$out" && pwd)
 
 # glibc of EL 9 is 2.34, that of EL 10 2.39: wheels for 2.34 and older run on both.
-if ! cmp -s "$lock" "$wheels/lock"; then
-    rm -rf "$wheels"
-    platforms=$(for glibc in 34 28 17 12 5; do echo "--platform manylinux_2_${glibc}_$arch"; done)
-    # shellcheck disable=SC2086
-    $pip download --require-hashes --no-deps --only-binary=:all: --implementation cp --python-version "$python_version" $platforms \
-        --platform "manylinux2014_$arch" --dest "$wheels/wheels" -r "$lock"
-    cp "$lock" "$wheels/lock"
-fi
+# Several may build at once, and share the wheels.
+mkdir -p "${wheels%/*}"
+(
+    flock 9
+    if ! cmp -s "$lock" "$wheels/lock"; then
+        rm -rf "$wheels" "$wheels.new"
+        platforms=$(for glibc in 34 28 17 12 5; do echo "--platform manylinux_2_${glibc}_$arch"; done)
+        # shellcheck disable=SC2086
+        $pip download --require-hashes --no-deps --only-binary=:all: --implementation cp --python-version "$python_version" $platforms \
+            --platform "manylinux2014_$arch" --dest "$wheels.new/wheels" -r "$lock"
+        cp "$lock" "$wheels.new/lock"
+        mv "$wheels.new" "$wheels"
+    fi
+) 9>"$wheels.flock"
 # What lies there since an earlier build is looked at as well.
 for wheel in "$wheels"/wheels/*; do
     grep -q "sha256:$(sha256sum "$wheel" | cut -d ' ' -f 1)" "$lock" || { echo "rpm: $wheel is not what $lock says" >&2; exit 1; }
