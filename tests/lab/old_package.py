@@ -15,8 +15,12 @@ PACKAGE: Final = "sriov-bootstrap.deb"
 MEGABYTES: Final = 100
 
 
+class UnknownCommitError(BuildError):
+    """This is a shallow clone, or none."""
+
+
 def commit_of(name: str, root: Path = ROOT) -> str:
-    """Return the whole hash of a commit that git knows by this name; BuildError."""
+    """Return the whole hash of a commit that git knows by this name; UnknownCommitError."""
     ended = subprocess.run(
         ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"],
         cwd=root,
@@ -25,7 +29,7 @@ def commit_of(name: str, root: Path = ROOT) -> str:
         text=True,
     )
     if ended.returncode:
-        raise BuildError(f"{name} is no commit of {root}: fetch the whole history, or name another one")
+        raise UnknownCommitError(f"{name} is no commit of {root}: fetch the whole history, or name another one")
     return ended.stdout.strip()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from .consumers import install_package, newest_package
 from .host import CONFIG_FILE, NOVA, PF1, PF2, STATE_FILE, UNIT, Guest, address_rule
-from .old_package import package_of
+from .old_package import UnknownCommitError, package_of
 
 NEWER = "99~lab"
 LAST_0_1_0 = "796f9ed"  # the last commit that has state and locks where 0.1.0 has them
@@ -78,7 +78,10 @@ OLD_LOCK = "/run/lock/sriov-bootstrap.lock"
 
 def test_from_0_1_0_and_back_writes_nothing_and_loses_no_pending_restart(reinstalled: Guest, newer: Path) -> None:
     """That version has its state and its locks elsewhere in /run."""
-    guest, old = reinstalled, package_of(LAST_0_1_0)
+    try:
+        guest, old = reinstalled, package_of(LAST_0_1_0)
+    except UnknownCommitError as error:
+        pytest.skip(str(error))
     install_package(guest.vm, old)
     guest.configure(address_rule(PF1, 4), address_rule(PF2))
     guest.settle({PF1: 4, PF2: 7})
