@@ -119,14 +119,8 @@ def run(
     """
     out, out_child = os.pipe()
     err, err_child = os.pipe()
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, out_child, 1),
-        (os.POSIX_SPAWN_DUP2, err_child, 2),
-    ]
-    environment = {**os.environ, "LC_ALL": "C"}
     try:
-        pid = os.posix_spawnp(argv[0], argv, environment, file_actions=actions, setsigmask=(), setsid=True)
+        pid = _spawn(argv, out_child, err_child)
     except OSError as error:
         os.close(out)
         os.close(err)
@@ -148,6 +142,16 @@ def run(
         raise StuckError(f"{' '.join(argv)}: not done in {timeout_seconds:g} s", pid=pid)
     _, status = os.waitpid(pid, 0)
     return Completed(os.waitstatus_to_exitcode(status), bytes(texts[out]), bytes(texts[err]))
+
+
+def _spawn(argv: list[str], out: int, err: int) -> int:
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, out, 1),
+        (os.POSIX_SPAWN_DUP2, err, 2),
+    ]
+    environment = {**os.environ, "LC_ALL": "C"}
+    return os.posix_spawnp(argv[0], argv, environment, file_actions=actions, setsigmask=(), setsid=True)
 
 
 def end(pid: int) -> None:

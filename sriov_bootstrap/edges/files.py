@@ -141,10 +141,12 @@ class Files:
 
         SriovBootstrapError where that cannot be told.
         """
+        if not self._root:
+            return
         trees = ("/sys/bus/pci/devices", "/sys/class/net")
-        for path in ("/proc", *trees) if self._root else ():
+        for path in ("/proc", *trees):
             self._below.refuse_if_out(path)
-        for tree in trees if self._root else ():
+        for tree in trees:
             for name in self._listed(tree):
                 self._below.refuse_if_out(f"{tree}/{name}")
 

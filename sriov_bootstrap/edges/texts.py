@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from sriov_bootstrap.reading import (
+    FLAGS,
     MAX_ENTRIES,
     MAX_LINKS,
     IrregularError,
@@ -27,7 +28,6 @@ from sriov_bootstrap.reading import (
 )
 
 MAX_BYTES = 1 << 23  # modules.alias of a distribution's kernel is the largest of them, with 2 MB
-FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -245,7 +245,7 @@ class Texts:
                     at, found = found, at
                 finally:
                     os.close(found)
-            return os.open(f"/proc/self/fd/{at}", flags | os.O_NONBLOCK | os.O_CLOEXEC), all_roots
+            return os.open(f"/proc/self/fd/{at}", FLAGS | flags), all_roots
         finally:
             os.close(at)
 

@@ -75,9 +75,12 @@ def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) ->
             name = shown.netdev(netdev)
             which = f'"{name}"' if name else f"the netdev of entry {number}"
             found.append((entry, f"{which} is not in physical_device_mappings"))
-    ends = "the agent ends with exit code 1 at"
-    for entry, problem in ((entry, f"{ends} {entry.option}: {text}") for entry, text in found if entry):
-        yield Finding("SB-E511", entry.place, problem, entry.name, rendered(host, TARGET, entry))
+    yield from (_end(host, entry, text) for entry, text in found if entry)
+
+
+def _end(host: Host, entry: Entry, text: str) -> Finding:
+    problem = f"the agent ends with exit code 1 at {entry.option}: {text}"
+    return Finding("SB-E511", entry.place, problem, entry.name, rendered(host, TARGET, entry))
 
 
 def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
