@@ -22,6 +22,7 @@ from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.inspecting import Inspection
 from sriov_bootstrap.ports import Host, Job, Udev
+from sriov_bootstrap.publishing import Publication
 from sriov_bootstrap.reconcile import Loaded
 from sriov_bootstrap.watching import SILENT_SECONDS, ProcessEnd, Running
 
@@ -73,6 +74,7 @@ class Daemon:
         self._restart_at = NEVER
         self._binding = Binding(host.make_endpoint, now=self._began)
         self._inspection = Inspection(host, self._on_inspected, clock=clock)
+        self._publication = Publication(host, self._wake.set, clock=clock)
         self._ping_at = NEVER
         self._failures = 0
         self._bus_failures = 0
@@ -112,6 +114,7 @@ class Daemon:
             self._inspection.step(self._loaded)
         if self._is_ready or (self._pass is None and self._dirty_since == NEVER):
             self._tell()
+            self._publication.step(self._loaded)
             if now >= self._binding.due_at:
                 await self._bind(now)
         if interval and now >= self._ping_at and self._is_progressing(now):
@@ -121,7 +124,7 @@ class Daemon:
     def _seconds_to_next(self) -> float | None:
         """Until the next thing is due; None: only an event can wake us."""
         now = self._clock()
-        due = [self._ping_at, self._binding.due_at if self._is_ready else NEVER]
+        due = [self._ping_at, self._publication.due_at, self._binding.due_at if self._is_ready else NEVER]
         if self._pass is None:
             due.append(self._next_pass_at())
             due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)
@@ -305,12 +308,13 @@ class Daemon:
 
     def _tell(self) -> None:
         """The sinks, each given what is new. After READY=1: they take longer to load than the first pass takes."""
-        self._unsaid += self._inspection.news()
+        self._unsaid += self._inspection.news() + self._publication.news()
         if self._unsaid:
             self._host.emit(self._unsaid)
             self._unsaid = []
         if self._is_stale:
             self._is_stale = False
+            self._publication.want()
             self._host.publish(self._state, self._loaded, self._inspection.latest)
             self._host.notify((Notice.STATUS, self._status()))
         self._binding.want(self._loaded.config.metrics, now=self._clock())
@@ -334,3 +338,5 @@ class Daemon:
                 self._host.ask_to_end(job.pid)
                 self._say(Level.WARNING, f"stopped while process {job.pid} was at work: it ends by itself", "")
         self._tell()
+        self._publication.step(self._loaded)
+        self._publication.let_go()

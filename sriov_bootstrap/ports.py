@@ -59,6 +59,12 @@ class Host(Protocol):
     def start_inspection(self, loaded: Loaded) -> Job:
         """Starts doctor's look at the host."""
 
+    def start_page(self, loaded: Loaded) -> Job:
+        """Starts to make the page of metrics of the state as it is then."""
+
+    def page_problems(self, line: bytes) -> tuple[str, ...]:
+        """Understands the last line of that. SriovBootstrapError when it broke."""
+
     def job_end(self, line: bytes) -> tuple[State, FollowUpReport]:
         """Understands a job's last line. SriovBootstrapError when the job broke."""
 

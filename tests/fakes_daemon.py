@@ -115,6 +115,8 @@ class FakeHost:
         self.passes: list[FakeJob] = []
         self.restarts: list[FakeJob] = []
         self.looks: list[FakeJob] = []
+        self.pages: list[FakeJob] = []
+        self.pages_end_at_once = True
         self.ended: list[int] = []
         self.asked_to_end: list[int] = []
         self.reaped: list[int] = []
@@ -135,7 +137,7 @@ class FakeHost:
 
     @property
     def jobs(self) -> list[FakeJob]:
-        return self.passes + self.restarts + self.looks
+        return self.passes + self.restarts + self.looks + self.pages
 
     def load_config(self, last_good: Config | None) -> Loaded:
         return Loaded(last_good or Config() if self.problems else self.config, self.problems)
@@ -161,6 +163,29 @@ class FakeHost:
         if not line:
             raise SriovBootstrapError("its process ended without a report", hint="it was killed, or out of memory")
         return self._found[int(line)]
+
+    def start_page(self, loaded: Loaded) -> FakeJob:
+        self._make_room()
+        self.pages.append(self._job(loaded))
+        if self.pages_end_at_once:
+            self.end_page(self.pages[-1])
+        return self.pages[-1]
+
+    def page_problems(self, line: bytes) -> tuple[str, ...]:
+        if not line:
+            raise SriovBootstrapError("its process ended without a report", hint="it was killed, or out of memory")
+        return tuple(filter(None, line.decode().split("|")))
+
+    def lose_page(self, job: FakeJob) -> None:
+        """It dies."""
+        os.close(job.write_end)
+        job.write_end = -1
+
+    def end_page(self, job: FakeJob, *problems: str) -> None:
+        """It is made, or why not."""
+        os.write(job.write_end, "|".join(problems or ("|",)).encode() + b"\n")
+        os.close(job.write_end)
+        job.write_end = -1
 
     def _make_room(self) -> None:
         if not self.has_room:

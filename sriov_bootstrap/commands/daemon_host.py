@@ -57,6 +57,14 @@ class DaemonHost:
         """doctor's look."""
         return jobs.start_inspection(self._machine, loaded, self._root)
 
+    def start_page(self, loaded: Loaded) -> child.Child:
+        """The page of metrics."""
+        return jobs.start_page(self._machine, loaded)
+
+    def page_problems(self, line: bytes) -> tuple[str, ...]:
+        """What is wrong with it."""
+        return jobs.page_problems(line)
+
     def inspection_end(self, line: bytes) -> Inspected:
         """What it found."""
         return jobs.end_of_inspection(line)
@@ -82,8 +90,9 @@ class DaemonHost:
 
     def publish(self, value: State, loaded: Loaded, found: Inspected) -> None:
         """The page is made here, where it is another one: a scrape only sends it, whatever the kernel is doing."""
-        units = loaded.config.services.restart
-        self._get_page().show(value, config_valid=not loaded.problems, units=units, inspected=found)
+        units, per_vf = loaded.config.services.restart, loaded.config.metrics.per_vf
+        valid, now = not loaded.problems, self._machine.time()
+        self._get_page().show(value, made_at=now, config_valid=valid, units=units, inspected=found, per_vf=per_vf)
 
     def make_endpoint(self, metrics: Metrics) -> "Endpoint":
         """The endpoint for a [metrics] that validate.py has let through."""

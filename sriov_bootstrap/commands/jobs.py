@@ -36,6 +36,12 @@ class JobEnd(Struct, frozen=True):
     follow_up: FollowUpReport = FollowUpReport()
 
 
+class PageEnd(Struct, frozen=True):
+    """The last line of who makes the page: one text for each place that does not have it."""
+
+    problems: tuple[str, ...] = ()
+
+
 def load(machine: HostMachine, last_good: Config | None) -> Loaded:
     """The config for who lives on, with none at all, when the first one is broken: the daemon, status, doctor."""
     try:
@@ -47,20 +53,41 @@ def load(machine: HostMachine, last_good: Config | None) -> Loaded:
 def do_pass(
     machine: HostMachine, loaded: Loaded, *, force: bool = False, handover: Handover | None = None
 ) -> PassReport:
-    """One pass, and the textfile after it."""
-    report = run_pass(machine, loaded, mode=Mode.APPLY, force=force, handover=handover)
-    _write_textfile(machine, loaded)
-    return report
+    """One pass."""
+    return run_pass(machine, loaded, mode=Mode.APPLY, force=force, handover=handover)
 
 
 def do_restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
-    """One round of restarts, and the textfile that counts them."""
+    """One round of restarts."""
     from sriov_bootstrap.restarts import run_restarts
 
-    report = run_restarts(machine, loaded.config.services)
-    if report.results:
-        _write_textfile(machine, loaded)
-    return report
+    return run_restarts(machine, loaded.config.services)
+
+
+def publish(machine: HostMachine, loaded: Loaded) -> tuple[str, ...]:
+    """Makes the page of the state as it is now. What goes wrong with it is returned, and fails no pass."""
+    from sriov_bootstrap.core.doctor.finding import load_inspected
+    from sriov_bootstrap.edges import metrics
+
+    config = loaded.config
+    text = metrics.exposition(
+        machine.load_state()[0],
+        config_valid=not loaded.problems,
+        units=config.services.restart,
+        inspected=load_inspected(machine.files.read_findings()),
+        per_vf=config.metrics.per_vf,
+        made_at=machine.time(),
+    )
+    page = metrics.page_file(text)
+    problems = [machine.files.save_page(page)]
+    if config.metrics.textfile:
+        from pathlib import Path
+
+        try:
+            metrics.write_textfile(Path(config.metrics.textfile), page)
+        except SriovBootstrapError as error:
+            problems.append(error.message)
+    return tuple(filter(None, problems))
 
 
 def start_pass(machine: HostMachine, loaded: Loaded, handover: Handover) -> child.Child:
@@ -95,12 +122,16 @@ def start_inspection(machine: HostMachine, loaded: Loaded, root: str) -> child.C
 
         before = load_inspected(machine.files.read_findings())
         latest = inspected(look(machine, loaded, root).findings, before)
-        if latest != before:  # what the pass has written is true otherwise, and a textfile waits for the disk
+        if latest != before:
             machine.files.save_findings(to_json(latest))
-            _write_textfile(machine, loaded)
         return latest
 
     return _start(machine, work)
+
+
+def start_page(machine: HostMachine, loaded: Loaded) -> child.Child:
+    """The page of metrics in a process of its own; its last line is a PageEnd."""
+    return _start(machine, lambda: PageEnd(publish(machine, loaded)))
 
 
 def end_of(line: bytes) -> JobEnd:
@@ -113,6 +144,11 @@ def end_of_inspection(line: bytes) -> "Inspected":
     from sriov_bootstrap.core.doctor.finding import Inspected
 
     return _end(line, Inspected)
+
+
+def page_problems(line: bytes) -> tuple[str, ...]:
+    """The same for the page: what was wrong with it."""
+    return _end(line, PageEnd).problems
 
 
 def _end(line: bytes, kind: type[End]) -> End:
@@ -148,22 +184,3 @@ def _seldom(send: child.Send) -> Callable[[str], None]:
             send(printable(text).encode())
 
     return say
-
-
-def _write_textfile(machine: HostMachine, loaded: Loaded) -> None:
-    """For node_exporter, where the config asks for it. What goes wrong with it is said, and fails no pass."""
-    if not (path := loaded.config.metrics.textfile):
-        return
-    from pathlib import Path
-
-    from sriov_bootstrap.core.doctor.finding import load_inspected
-    from sriov_bootstrap.edges import metrics
-
-    try:
-        saved = machine.load_state()[0]
-        units = loaded.config.services.restart
-        found = load_inspected(machine.files.read_findings())
-        page = metrics.exposition(saved, config_valid=not loaded.problems, units=units, inspected=found)
-        metrics.write_textfile(Path(path), page)
-    except SriovBootstrapError as error:
-        machine.say(error.message)

@@ -35,8 +35,14 @@ def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: 
         if not _may_force(plan):
             return ExitCode.DEGRADED
     report = jobs.do_pass(machine, loaded, force=force, handover=ASKED)
-    follow_up = restart_all(machine, loaded) if machine.has_pending_restart else FollowUpReport()
+    problems = jobs.publish(machine, loaded)
+    follow_up = FollowUpReport()
+    if machine.has_pending_restart:
+        follow_up = restart_all(machine, loaded)
+        problems = jobs.publish(machine, loaded)
     say("")
+    for problem in problems:
+        sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
     if as_json:
         print(to_json({"report": report, "restarts": follow_up}).decode())
     else:

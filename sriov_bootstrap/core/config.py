@@ -121,11 +121,12 @@ class OpenStack(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
-    """[metrics]: where Prometheus finds us, and who else may; "" switches each of them off."""
+    """[metrics]: where Prometheus finds us, who else may, and how much; "" switches a place off."""
 
     listen: str = "localhost:10049"
     web_config: str = ""
     textfile: str = ""
+    per_vf: bool = True
 
 
 class Boot(Struct, frozen=True, forbid_unknown_fields=True):

@@ -93,6 +93,15 @@ class Files:
         with contextlib.suppress(OSError, LinkError):
             replace_file(f"{self._folder}/findings.json", data, root=self._root, make=True)
 
+    def save_page(self, data: bytes) -> str:
+        """Why the page of metrics could not be saved, "" when it was."""
+        path = f"{self._folder}/metrics.prom"
+        try:
+            replace_file(path, data, root=self._root, make=True)
+        except (OSError, LinkError) as error:
+            return f"{self._root}{path} could not be saved: {_why(error)}: the metrics stay as they were"
+        return ""
+
     def _newest(self, name: str) -> str:
         """Version 0.1.0 has it one folder above: that counts until we write, and after a way back to it."""
         return max(f"{self._folder}/{name}", f"{self._run}/{name}", key=self._written_at)

@@ -32,6 +32,12 @@ VF_INFO_LABELS = ("pci_address", "pf_pci_address", "vf", "driver", "iommu_group"
 
 NOTHING_FOUND = Inspected()
 
+# Comments to Prometheus. Who serves the file tells by them what it has, and that it has all of it.
+PAGE_BEGIN = b"# sriov-bootstrap page 1\n"
+PAGE_END = b"# end of page\n"
+
+MADE_AT = "When the service has last told its state: it is down, or hangs, if that is long ago."
+
 Labels = tuple[str, ...]
 Lines = Mapping[Labels, PfReport]
 
@@ -50,14 +56,17 @@ def exposition(
     config_valid: bool,
     units: Iterable[str] = (),
     inspected: Inspected = NOTHING_FOUND,
+    per_vf: bool = True,
+    made_at: float = 0.0,
     version: str = __version__,
 ) -> bytes:
-    """The whole page in text format 0.0.4. `units`: exported with 0 before their first restart."""
+    """The whole page in text format 0.0.4. `units`: with 0 before their first restart. `made_at`: Unix seconds."""
     families = [
         *_of_pfs(state),
-        *_of_vfs(state.report),
+        *(_of_vfs(state.report) if per_vf else ()),
         _build_info(version),
         _gauge("config_valid", "Whether the config on disk is the one in use.", config_valid),
+        _gauge("state_timestamp_seconds", MADE_AT, made_at),
         *_of_passes(state),
         *_of_units(state.counters, units),
         _findings(inspected),
@@ -86,17 +95,22 @@ class Page:
         self._of_state = self._whole = b""
         self._refused = -1
 
-    def show(self, state: State, **more: object) -> None:
+    def show(self, state: State, *, made_at: float = 0.0, **more: object) -> None:
         """See exposition(). Where nothing is new, as after most looks of doctor, nothing is made."""
         if self._shown is None or self._shown[0] is not state or self._shown[1] != more:
             self._shown = state, more
-            self._of_state, self._refused = self._render(state, **more), -1
+            self._of_state, self._refused = self._render(state, made_at=made_at, **more), -1
 
     def read(self) -> bytes:
         """For each scrape."""
         if (refused := sum(self._counts.values())) != self._refused:
             self._whole, self._refused = self._of_state + refusals_exposition(self._counts), refused
         return self._whole
+
+
+def page_file(text: bytes) -> bytes:
+    """An exposition as it is kept in a file."""
+    return PAGE_BEGIN + text + PAGE_END
 
 
 def write_textfile(path: Path, data: bytes) -> None:

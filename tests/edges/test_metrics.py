@@ -18,7 +18,7 @@ from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.refusals import Refusal
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State
-from sriov_bootstrap.edges.metrics import Page, exposition, write_textfile
+from sriov_bootstrap.edges.metrics import Page, exposition, page_file, write_textfile
 from sriov_bootstrap.errors import SriovBootstrapError
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -88,7 +88,7 @@ TURNED_AWAY = {**dict.fromkeys(Refusal, 0), Refusal.WRONG: 4}
 def page(state: State = STATE, *, config_valid: bool = True) -> str:
     """As it is scraped."""
     made = Page(TURNED_AWAY)
-    made.show(state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3")
+    made.show(state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3", made_at=1700000002.5)
     return made.read().decode()
 
 
@@ -200,6 +200,18 @@ def test_a_scrape_sees_what_was_refused_a_moment_ago_and_nothing_else_is_made_fo
 
 def test_the_textfile_says_nothing_of_the_endpoint() -> None:
     assert b"http_refused" not in exposition(STATE, config_valid=True)
+
+
+def test_the_series_of_each_vf_can_be_left_out_and_nothing_else_goes_with_them() -> None:
+    whole = exposition(STATE, config_valid=True, made_at=0.0).decode().splitlines()
+    without = exposition(STATE, config_valid=True, made_at=0.0, per_vf=False).decode().splitlines()
+    assert [line for line in whole if "sriov_vf_info" not in line] == without
+    assert len(whole) == len(without) + 2 + len(OK.vfs)
+
+
+def test_a_page_in_a_file_is_one_to_prometheus_as_well() -> None:
+    ended = promtool("check", "metrics", text=page_file(exposition(STATE, config_valid=True)).decode())
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 def test_no_series_says_when_it_was_created() -> None:

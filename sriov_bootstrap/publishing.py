@@ -1,0 +1,78 @@
+"""The page of metrics, made once for each state: in a job of its own, as it takes time and waits for the disk."""
+
+from collections.abc import Callable
+
+from sriov_bootstrap.core.events import Event, Level
+from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.ports import Host
+from sriov_bootstrap.reconcile import Loaded
+from sriov_bootstrap.watching import SILENT_SECONDS, Running
+
+NEVER = float("inf")
+
+
+class Publication:
+    """`due_at` (CLOCK_MONOTONIC) is when `step` has work; `ended` is called when there may be more."""
+
+    def __init__(self, host: Host, ended: Callable[[], None], *, clock: Callable[[], float]) -> None:
+        self._host = host
+        self._ended = ended
+        self._clock = clock
+        self._job: Running | None = None
+        self._is_wanted = False
+        self._news: list[Event] = []
+        self._problems: tuple[str, ...] = ()
+
+    @property
+    def due_at(self) -> float:
+        """When a page is to be given up."""
+        return self._job.heard_at + SILENT_SECONDS if self._job else NEVER
+
+    def want(self) -> None:
+        """There is another state; of several that come while a page is made the last one gets the next page."""
+        self._is_wanted = True
+
+    def step(self, loaded: Loaded) -> None:
+        """Starts a page that is wanted; gives one up that hangs: its disk may."""
+        if self._job and self._clock() >= self.due_at:
+            pid = self.let_go()
+            self._host.end(pid)
+            self._complain((f"the metrics hung for {SILENT_SECONDS:g} s and were given up (process {pid})",))
+        if self._job or not self._is_wanted:
+            return
+        self._is_wanted = False
+        try:
+            job = self._host.start_page(loaded)
+        except SriovBootstrapError as error:  # the next state asks for another
+            self._complain((f"the metrics stay as they were: {error.message}",))
+            return
+        self._job = Running(job, self._on_end, clock=self._clock)
+
+    def let_go(self) -> int:
+        """Leaves a page that is under way to itself, and returns its process; 0 when there is none."""
+        job, self._job = self._job, None
+        if job:
+            job.let_go()
+        return job.pid if job else 0
+
+    def news(self) -> list[Event]:
+        """What is to be said, once."""
+        news, self._news = self._news, []
+        return news
+
+    def _on_end(self, line: bytes) -> None:
+        job, self._job = self._job, None
+        if job:
+            self._host.reap(job.pid)
+        try:
+            self._complain(self._host.page_problems(line))
+        except SriovBootstrapError as error:
+            self._complain((f"the metrics stay as they were: {error.message}",))
+        self._ended()
+
+    def _complain(self, problems: tuple[str, ...]) -> None:
+        """What is not new is not said again."""
+        self._news += [Event(Level.WARNING, one) for one in problems if one not in self._problems]
+        self._problems = problems
+        if self._news:
+            self._ended()
