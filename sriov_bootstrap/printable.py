@@ -5,8 +5,6 @@ a name from /sys meet the same name from `ip` and /proc, and nothing that is wri
 speak to a terminal, or end in an exception because it is no Unicode.
 """
 
-import msgspec
-
 NAME_LIMIT = 64  # characters
 MESSAGE_LIMIT = 1024  # characters: 4 KiB in any script
 SHELL_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
@@ -57,6 +55,8 @@ def shell_name(text: str) -> str:
 
 def to_json(value: object) -> bytes:
     """Never fails for a text that is no Unicode: that text is made printable."""
+    import msgspec  # the one thing here that the exporter can do without
+
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:

@@ -5,8 +5,10 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from sriov_bootstrap.ports import Job
+if TYPE_CHECKING:
+    from sriov_bootstrap.ports import Job
 
 SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
 
@@ -15,7 +17,7 @@ class Running:
     """A job under the eyes of the event loop: calls `ended(last_line)` once, at its end."""
 
     def __init__(
-        self, job: Job, ended: Callable[[bytes], None], *, clock: Callable[[], float] = time.monotonic
+        self, job: "Job", ended: Callable[[bytes], None], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.pid = job.pid
         self.heard_at = clock()

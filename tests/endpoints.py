@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 
-from sriov_bootstrap.core.refusals import Peer, Refusal
-from sriov_bootstrap.edges.http.connection import PUBLIC, Rules
-from sriov_bootstrap.edges.http.endpoint import Endpoint
+from sriov_bootstrap.exporter.connection import PUBLIC, Rules
+from sriov_bootstrap.exporter.endpoint import Endpoint
+from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 
 class WatchedEndpoint(Endpoint):

@@ -9,6 +9,7 @@ from sriov_bootstrap.core import web_config
 from sriov_bootstrap.core.web_config import WebConfig
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.exporter.access import parse_basic
 
 GOOD = b"""\
 tls_server_config:
@@ -58,5 +59,5 @@ def test_any_document_is_a_web_config_or_a_mistake_in_one(document: object) -> N
 
 @given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda token: b"Basic " + token))
 def test_any_header_has_credentials_or_none(header: bytes) -> None:
-    found = web_config.parse_basic(header)
+    found = parse_basic(header)
     assert found is None or header.lower().startswith(b"basic ")

@@ -11,20 +11,20 @@ from sriov_bootstrap.commands import jobs
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config, Metrics
 from sriov_bootstrap.core.doctor.finding import Inspected
-from sriov_bootstrap.core.events import Event
+from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
-from sriov_bootstrap.core.refusals import Peer, Refusal, Refusals
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.notify import Notifier
+from sriov_bootstrap.exporter.refusals import Peer, Refusal, Refusals
 from sriov_bootstrap.reconcile import Loaded
 
 if TYPE_CHECKING:
-    from sriov_bootstrap.edges.http.endpoint import Endpoint
     from sriov_bootstrap.edges.log import Log
     from sriov_bootstrap.edges.metrics import Page
+    from sriov_bootstrap.exporter.endpoint import Endpoint
 
 
 class DaemonHost:
@@ -96,10 +96,15 @@ class DaemonHost:
 
     def make_endpoint(self, metrics: Metrics) -> "Endpoint":
         """The endpoint for a [metrics] that validate.py has let through."""
-        from sriov_bootstrap.edges.http.endpoint import Endpoint
+        from sriov_bootstrap.exporter.endpoint import Endpoint
+        from sriov_bootstrap.exporter.page import own_metrics
 
         addresses, port = parse_listen(metrics.listen) or ((), 0)
-        read = self._get_page().read
+        page = self._get_page()
+
+        def read() -> bytes:
+            return page.read() + own_metrics(self._refusals.counts)
+
         if not metrics.web_config:
             return Endpoint(addresses, port, read, refused=self._on_refusal)
         from sriov_bootstrap.commands.web_access import WebAccess
@@ -110,12 +115,12 @@ class DaemonHost:
     def _get_page(self) -> "Page":
         from sriov_bootstrap.edges.metrics import Page
 
-        self._page = self._page or Page(self._refusals.counts)
+        self._page = self._page or Page()
         return self._page
 
     def _on_refusal(self, refusal: Refusal, peer: Peer, user: str = "") -> None:
-        event = self._refusals.note(refusal, peer, now=time.monotonic(), user=user)
-        self.emit([event] if event else [])
+        if line := self._refusals.note(refusal, peer, now=time.monotonic(), user=user):
+            self.emit([Event(Level(line.level), line.text, {**line.fields})])
 
     def emit(self, lines: Iterable[Event]) -> None:
         """To the log."""

@@ -4,48 +4,15 @@ import os
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from sriov_bootstrap.checking import RIGHT, WRONG, Answer, Checks
 from sriov_bootstrap.core import web_config
 from sriov_bootstrap.core.events import Event, Level
-from sriov_bootstrap.core.refusals import Peer, Refusal
-from sriov_bootstrap.core.web_config import WebConfig
-from sriov_bootstrap.edges import child, files, tls, yaml_text
-from sriov_bootstrap.edges.http.connection import Channel, Plain
+from sriov_bootstrap.edges import child, files, yaml_text
 from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.exporter import tls
+from sriov_bootstrap.exporter.access import Refused, Rules
+from sriov_bootstrap.exporter.checking import RIGHT, WRONG, Checks
 
 NICE = 10  # a password must not take a CPU from a VM
-
-Refused = Callable[[Refusal, Peer, str], None]
-
-
-class Rules:
-    """See edges/http/connection.py:Rules. What the files said at one moment."""
-
-    def __init__(self, config: WebConfig, server: tls.Server | None, checks: Checks, refused: Refused) -> None:
-        """`server` is None for plain HTTP."""
-        self.headers = config.headers
-        self._users = config.users
-        self._server = server
-        self._checks = checks
-        self._refused = refused
-
-    def open_channel(self) -> Channel:
-        """TLS, or nothing."""
-        return self._server.open() if self._server else Plain()
-
-    def admits(self, authorization: bytes, peer: Peer, later: Answer) -> bool | None:
-        """Everybody where there are no users."""
-        if not self._users:
-            return True
-        credentials = web_config.parse_basic(authorization)
-        if not credentials:
-            self._refused(Refusal.ANONYMOUS, peer, "")
-            return False
-        return self._checks.ask(*credentials, self._users, later, peer=peer)
-
-    def withdraw(self, later: Answer) -> None:
-        """Nobody waits for that verdict any more."""
-        self._checks.withdraw(later)
 
 
 class WebAccess:
@@ -89,7 +56,8 @@ class WebAccess:
         config = web_config.decode(yaml_text.parse(self._load(self._path), self._path), self._path)
         named = config.tls.files if config.tls else ()
         contents = {path: self._load(path) for path in named}
-        return Rules(config, tls.Server(config.tls, contents) if config.tls else None, self._checks, self._refused)
+        server = tls.Server(config.tls, contents) if config.tls else None
+        return Rules(config.headers, config.users, server, self._checks, self._refused)
 
     def _load(self, path: str) -> bytes:
         file, self._stamps[path] = files.read_trusted(path)
@@ -107,7 +75,7 @@ def start_check(password: bytes, hashed: str) -> child.Child:
 
     def work(send: child.Send) -> None:
         os.nice(NICE)
-        from sriov_bootstrap.edges import passwords
+        from sriov_bootstrap.exporter import passwords
 
         send(RIGHT if passwords.is_right(password, hashed) else WRONG)
 

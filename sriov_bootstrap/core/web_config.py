@@ -10,10 +10,8 @@ protected than its file says is worse than one that is closed. So a file that pr
 - TLS settings without a certificate: exporter-toolkit would serve plain HTTP.
 """
 
-import binascii
 import os.path
 import re
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -150,32 +148,6 @@ def decode(document: Any, path: str) -> WebConfig:  # noqa: ANN401 - YAML gives 
     if problems := _problems(read):
         raise ConfigError(tuple(f"{path}: {problem}" for problem in problems), hint=HINT)
     return _understood(read, os.path.dirname(path))
-
-
-def parse_basic(authorization: bytes) -> tuple[str, bytes] | None:
-    """Name and password of an Authorization header (RFC 7617), None if it is not Basic."""
-    scheme, _, token = authorization.partition(b" ")
-    if scheme.lower() != b"basic":
-        return None
-    try:
-        user, colon, password = binascii.a2b_base64(token.strip(b" "), strict_mode=True).partition(b":")
-    except binascii.Error:
-        return None
-    return (user.decode(errors="surrogateescape"), password) if colon else None
-
-
-def has_allowed_san(names: Iterable[tuple[str, str]], allowed: tuple[str, ...]) -> bool:
-    """Whether one of a certificate's (kind, name), as Python's ssl gives them, is allowed: exactly, but for IPv6."""
-    return any(_spelt(kind, name) in allowed for kind, name in names if kind in {"DNS", "email", "IP Address", "URI"})
-
-
-def _spelt(kind: str, name: str) -> str:
-    """OpenSSL writes 2001:DB8:0:0:0:0:0:1, Go 2001:db8::1."""
-    if kind != "IP Address" or ":" not in name:
-        return name
-    from ipaddress import ip_address
-
-    return str(ip_address(name.strip()))
 
 
 def _key_problems(document: dict[str, Any], path: str) -> list[str]:

@@ -11,8 +11,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from sriov_bootstrap.errors import SriovBootstrapError, StuckError
 from sriov_bootstrap.printable import one_line
@@ -31,14 +30,14 @@ CHUNK_BYTES = 1 << 16
 OOM_SCORE_ADJ = "500"  # proc_pid_oom_score_adj(5): as if it had half of the unit's memory
 
 
-class Child(Struct, frozen=True):
+class Child(NamedTuple):
     """A process at work. Its lines arrive on `fd`, which reports end-of-file when it is over."""
 
     pid: int
     fd: int
 
 
-class Completed(Struct, frozen=True):
+class Completed(NamedTuple):
     """A command that ended by itself."""
 
     returncode: int

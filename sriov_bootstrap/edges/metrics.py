@@ -2,8 +2,7 @@
 
 The text is built once for each new state and a scrape only sends it: so a scrape costs nothing, waits for nothing and
 cannot fail here. No value is worked out at a scrape: times are given as timestamps, whose age the reader reckons, and
-there is no ProcessCollector, as systemd's cgroup metrics have what it would tell. The exception is what the endpoint
-has refused: a few lines at the end, made anew when there is more, for nothing else of a state says it. Everything is
+there is no ProcessCollector, as systemd's cgroup metrics have what it would tell. Everything is
 built anew each time, or a VF that is gone would stay exported.
 """
 
@@ -19,7 +18,6 @@ from prometheus_client.registry import Collector
 from sriov_bootstrap import __version__
 from sriov_bootstrap.core.doctor.finding import Inspected, severity_of
 from sriov_bootstrap.core.plan import Reason
-from sriov_bootstrap.core.refusals import Refusal
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State
 from sriov_bootstrap.errors import SriovBootstrapError
@@ -74,38 +72,23 @@ def exposition(
     return _text_of(families)
 
 
-def refusals_exposition(counts: Mapping[Refusal, int]) -> bytes:
-    """The rest of the page, which only the endpoint can tell and so no textfile has."""
-    family = CounterMetricFamily(
-        "sriov_bootstrap_http_refused", "What the endpoint refused, by reason.", labels=("reason",)
-    )
-    for refusal in Refusal:
-        family.add_metric([refusal.value], counts[refusal])
-    return _text_of([family])
-
-
 class Page:
     """What a scrape gets: the same bytes until there is something else to show."""
 
-    def __init__(self, counts: Mapping[Refusal, int], render: Callable[..., bytes] = exposition) -> None:
-        """`counts` are the endpoint's, and may grow at any time."""
-        self._counts = counts
+    def __init__(self, render: Callable[..., bytes] = exposition) -> None:
         self._render = render
         self._shown: tuple[State, dict[str, object]] | None = None
-        self._of_state = self._whole = b""
-        self._refused = -1
+        self._text = b""
 
     def show(self, state: State, *, made_at: float = 0.0, **more: object) -> None:
         """See exposition(). Where nothing is new, as after most looks of doctor, nothing is made."""
         if self._shown is None or self._shown[0] is not state or self._shown[1] != more:
             self._shown = state, more
-            self._of_state, self._refused = self._render(state, made_at=made_at, **more), -1
+            self._text = self._render(state, made_at=made_at, **more)
 
     def read(self) -> bytes:
         """For each scrape."""
-        if (refused := sum(self._counts.values())) != self._refused:
-            self._whole, self._refused = self._of_state + refusals_exposition(self._counts), refused
-        return self._whole
+        return self._text
 
 
 def page_file(text: bytes) -> bytes:

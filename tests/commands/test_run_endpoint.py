@@ -15,7 +15,7 @@ import pytest
 from certificates import Authority
 from fakes_host import HostTree, rule
 from service import ENOUGH, Service, free_port, running, scrape
-from sriov_bootstrap.edges.http.endpoint import ACCEPT_BATCH, MAX_BURST, MAX_CONNECTIONS
+from sriov_bootstrap.exporter.endpoint import ACCEPT_BATCH, MAX_BURST, MAX_CONNECTIONS
 
 SCRAPES = 2000
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

@@ -18,11 +18,11 @@ from certificates import Authority, openssl
 from endpoints import WatchedEndpoint
 from guards import children
 from promtool import promtool
-from sriov_bootstrap.checking import MAX_WAITING
 from sriov_bootstrap.commands.web_access import WebAccess
-from sriov_bootstrap.core.refusals import Peer, Refusal
-from sriov_bootstrap.edges.http.endpoint import GRACE_SECONDS, MAX_CONNECTIONS, Endpoint
 from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.exporter.checking import MAX_WAITING
+from sriov_bootstrap.exporter.endpoint import GRACE_SECONDS, MAX_CONNECTIONS, Endpoint
+from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.events import Event

@@ -10,10 +10,10 @@ from sriov_bootstrap.core.web_config import (
     Tls,
     WebConfig,
     decode,
-    has_allowed_san,
-    parse_basic,
 )
 from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.exporter.access import parse_basic
+from sriov_bootstrap.exporter.tls import has_allowed_san
 
 PATH = "/etc/x/web.yml"
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"

@@ -15,11 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from promtool import promtool
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.plan import Jam, Reason
-from sriov_bootstrap.core.refusals import Refusal
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State
 from sriov_bootstrap.edges.metrics import Page, exposition, page_file, write_textfile
 from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.exporter.page import own_metrics
+from sriov_bootstrap.exporter.refusals import Refusal
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics.txt"
@@ -87,9 +88,9 @@ TURNED_AWAY = {**dict.fromkeys(Refusal, 0), Refusal.WRONG: 4}
 
 def page(state: State = STATE, *, config_valid: bool = True) -> str:
     """As it is scraped."""
-    made = Page(TURNED_AWAY)
+    made = Page()
     made.show(state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3", made_at=1700000002.5)
-    return made.read().decode()
+    return (made.read() + own_metrics(TURNED_AWAY)).decode()
 
 
 def values(state: State) -> dict[tuple[str, ...], float]:
@@ -175,8 +176,8 @@ class Renders:
 
 
 def test_the_page_is_made_once_for_each_state_and_not_for_a_scrape_or_a_look_that_finds_nothing_new() -> None:
-    counts, renders = dict.fromkeys(Refusal, 0), Renders()
-    made = Page(counts, renders)
+    renders = Renders()
+    made = Page(renders)
     for found in (Inspected(), Inspected()):
         made.show(STATE, config_valid=True, units=UNITS, inspected=found)
         assert len({id(made.read()) for _ in range(5)}) == 1
@@ -186,16 +187,6 @@ def test_the_page_is_made_once_for_each_state_and_not_for_a_scrape_or_a_look_tha
     made.show(replace(STATE, last_success_at=7.0), config_valid=True, units=UNITS, inspected=FOUND)
     assert b"sriov_bootstrap_last_success_timestamp_seconds 7.0\n" in made.read()
     assert renders.count == 3
-
-
-def test_a_scrape_sees_what_was_refused_a_moment_ago_and_nothing_else_is_made_for_it() -> None:
-    counts, renders = dict.fromkeys(Refusal, 0), Renders()
-    made = Page(counts, renders)
-    made.show(STATE, config_valid=True)
-    assert b'sriov_bootstrap_http_refused_total{reason="slow"} 0.0\n' in made.read()
-    counts[Refusal.SLOW] += 1
-    assert b'sriov_bootstrap_http_refused_total{reason="slow"} 1.0\n' in made.read()
-    assert renders.count == 1
 
 
 def test_the_textfile_says_nothing_of_the_endpoint() -> None:

@@ -1,4 +1,4 @@
-"""The port that Prometheus scrapes: HTTP by h11 on the daemon's own event loop.
+"""Who serves the metrics: HTTP by h11 on one event loop, without a thread.
 
 Why not a ready-made server. prometheus_client.start_http_server looks its own name up in DNS before it listens (30 s of
 boot where no DNS server answers) and starts a thread without any time-out for each connection: 200 silent peers, 200

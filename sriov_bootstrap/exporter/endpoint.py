@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from sriov_bootstrap import __version__
-from sriov_bootstrap.core.refusals import Peer, Refusal
-from sriov_bootstrap.edges.http.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, Connection, Rules
 from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.exporter.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, Connection, Rules
+from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 MAX_CONNECTIONS = 32  # that stay; Prometheus needs one
 MAX_BURST = 256  # for GRACE_SECONDS, so that many scrapes at the same moment are all answered

@@ -12,10 +12,10 @@ from typing import Self, cast
 import pytest
 
 from endpoints import WatchedEndpoint
-from sriov_bootstrap.core.refusals import Refusal
-from sriov_bootstrap.edges.http.connection import MAX_REQUESTS
-from sriov_bootstrap.edges.http.endpoint import MAX_BURST, MAX_CONNECTIONS, TURN_SECONDS, Endpoint
 from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.exporter.connection import MAX_REQUESTS
+from sriov_bootstrap.exporter.endpoint import MAX_BURST, MAX_CONNECTIONS, TURN_SECONDS, Endpoint
+from sriov_bootstrap.exporter.refusals import Refusal
 
 LOCALHOST = ("127.0.0.1", "::1")
 PAGE = b"sriov_pf_present 1.0\n"

@@ -8,7 +8,8 @@ import pytest
 from msgspec import Struct
 
 from fakes_daemon import VirtualTimeLoop
-from sriov_bootstrap.checking import (
+from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.exporter.checking import (
     CHECK_SECONDS,
     MAX_GUESSERS,
     MAX_REMEMBERED,
@@ -18,8 +19,7 @@ from sriov_bootstrap.checking import (
     WRONG,
     Checks,
 )
-from sriov_bootstrap.core.refusals import Peer, Refusal
-from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 CHEAP, DEAR = "$2y$04$cheap", "$2y$12$dear"
 HOME = Peer("192.0.2.1", "192.0.2.1")

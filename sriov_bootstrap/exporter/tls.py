@@ -1,4 +1,4 @@
-"""TLS: the only module that knows ssl. Bytes in, bytes out: sockets, deadlines and limits stay those of edges/http.
+"""TLS: the only module that knows ssl. Bytes in, bytes out: sockets, deadlines and limits stay those of exporter.
 
 Why not the TLS that asyncio puts below a protocol. There a peer is nobody's until its handshake is done, so it counts
 against no limit; each has a buffer of 256 KiB, 64 MiB for a burst of ours; and what waits to be sent is hidden from
@@ -8,28 +8,53 @@ the protocol that wants to know when the kernel has all of it.
 import contextlib
 import os
 import ssl
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
-from sriov_bootstrap.core.web_config import HINT, ClientAuth, Tls, has_allowed_san
 from sriov_bootstrap.errors import ConfigError
 
+HINT = "correct the file, then run: sriov-bootstrap check-config"
 RECORD_BYTES = 1 << 14  # of TLS: the most that one read can give
 # OpenSSL keeps what a TLS 1.2 peer without tickets may resume: 20480 sessions, 20 MB. Python cannot tell it to keep
 # fewer, but a new context keeps none.
 MAX_SESSIONS = 1000
 VERIFY = {
-    ClientAuth.VERIFY_IF_GIVEN: ssl.CERT_OPTIONAL,
-    ClientAuth.REQUIRE_AND_VERIFY: ssl.CERT_REQUIRED,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
 PLAIN_HTTP = b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nThis is an HTTPS port: use https://\n"
+
+
+class Tls(Protocol):
+    """What TLS is to be; see core/web_config.py:Tls. The files are named, and handed over beside it."""
+
+    @property
+    def cert_file(self) -> str: ...
+    @property
+    def key_file(self) -> str: ...
+    @property
+    def client_ca_file(self) -> str: ...
+    @property
+    def client_auth(self) -> str: ...
+    @property
+    def client_allowed_sans(self) -> tuple[str, ...]: ...
+    @property
+    def is_tls13_only(self) -> bool: ...
+    @property
+    def is_tls12_only(self) -> bool: ...
+    @property
+    def ciphers(self) -> tuple[str, ...]: ...
+    @property
+    def prefers_server_ciphers(self) -> bool: ...
+    @property
+    def curve(self) -> str: ...
 
 
 class Server:
     """Our side of TLS: makes a session for each peer."""
 
     def __init__(self, tls: Tls, files: Mapping[str, bytes], *, max_sessions: int = MAX_SESSIONS) -> None:
-        """`files`: what is in each of tls.files. Raises ConfigError when nothing can be made of them."""
+        """`files`: what is in each that is named. Raises ConfigError when nothing can be made of them."""
         self._tls = tls
         self._files = files
         self._max_sessions = max_sessions
@@ -88,7 +113,7 @@ class Server:
 
     def _load_client_ca(self, context: ssl.SSLContext) -> None:
         tls = self._tls
-        if not tls.client_auth.verifies:
+        if tls.client_auth not in VERIFY:
             return
         context.verify_mode = VERIFY[tls.client_auth]
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as Go: whatever is in the file is trusted
@@ -100,7 +125,7 @@ class Server:
 
 
 class Session:
-    """One peer; see edges/http/connection.py:Channel."""
+    """One peer; see exporter/connection.py:Channel."""
 
     def __init__(self, context: ssl.SSLContext, allowed_sans: tuple[str, ...]) -> None:
         """Waits for the peer's first bytes."""
@@ -155,6 +180,20 @@ class Session:
         names = certificate.get("subjectAltName", ())
         if self._allowed_sans and not has_allowed_san(names, self._allowed_sans):
             raise ConnectionAbortedError("no name of the client's certificate is in client_allowed_sans")
+
+
+def has_allowed_san(names: Iterable[tuple[str, str]], allowed: tuple[str, ...]) -> bool:
+    """Whether one of a certificate's (kind, name), as Python's ssl gives them, is allowed: exactly, but for IPv6."""
+    return any(_spelt(kind, name) in allowed for kind, name in names if kind in {"DNS", "email", "IP Address", "URI"})
+
+
+def _spelt(kind: str, name: str) -> str:
+    """OpenSSL writes 2001:DB8:0:0:0:0:0:1, Go 2001:db8::1."""
+    if kind != "IP Address" or ":" not in name:
+        return name
+    from ipaddress import ip_address
+
+    return str(ip_address(name.strip()))
 
 
 @contextlib.contextmanager

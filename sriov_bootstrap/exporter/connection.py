@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 import h11
 
-from sriov_bootstrap.core.refusals import Peer, Refusal
+from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 MAX_HEADER_BYTES = 16 * 1024
 MAX_REQUESTS = 100  # of one connection: at a scrape every 15 s that is 25 minutes

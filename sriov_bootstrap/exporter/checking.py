@@ -18,12 +18,14 @@ import hmac
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from sriov_bootstrap.core.refusals import Peer, Refusal
 from sriov_bootstrap.errors import SriovBootstrapError
-from sriov_bootstrap.ports import Job
+from sriov_bootstrap.exporter.refusals import Peer, Refusal
 from sriov_bootstrap.watching import Running
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.ports import Job
 
 RIGHT, WRONG = b"right", b"wrong"  # what a job says of a password
 PAUSE_SECONDS = 0.25  # after a wrong password
@@ -54,7 +56,7 @@ class Checks:
 
     def __init__(
         self,
-        start: Callable[[bytes, str], Job],
+        start: "Callable[[bytes, str], Job]",
         *,
         end: Callable[[int], None],
         reap: Callable[[int], None],

@@ -1,6 +1,6 @@
 import pytest
 
-from sriov_bootstrap.edges.passwords import is_right
+from sriov_bootstrap.exporter.passwords import is_right
 
 HASH = "$04$ba.IDLYy5FngDAwHvnbRz.lO2clAQnNzAMOuk0rAtS3TuGtM48m1K"  # of "correct horse"
 

@@ -6,10 +6,9 @@ have a line for each address, and where more guess than anybody would read, one 
 
 from collections import OrderedDict
 from enum import StrEnum
+from typing import NamedTuple
 
-from msgspec import Struct
-
-from sriov_bootstrap.core.events import Event, Level, Value
+from sriov_bootstrap.exporter.lines import Line
 from sriov_bootstrap.printable import NAME_LIMIT, printable
 
 QUIET_SECONDS = 60.0
@@ -39,42 +38,43 @@ MEANINGS = {
 GUESSES = {Refusal.WRONG, Refusal.UNCHECKED}
 
 
-class Peer(Struct, frozen=True):
+class Peer(NamedTuple):
     """`network`: whom its limits are for. A host has one IPv4 address, and all of an IPv6 /64."""
 
     address: str = ""
     network: str = ""
 
 
-class _Line(Struct):
-    said_at: float
-    unsaid: int = 0
+class _Said:
+    def __init__(self, said_at: float) -> None:
+        self.said_at = said_at
+        self.unsaid = 0
 
 
 class Refusals:
-    """All since the daemon started."""
+    """All since the process started."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(Refusal, 0)
-        self._lines: OrderedDict[str, _Line] = OrderedDict()  # who was said longest ago is first
+        self._lines: OrderedDict[str, _Said] = OrderedDict()  # who was said longest ago is first
 
-    def note(self, refusal: Refusal, peer: Peer, *, now: float, user: str = "") -> Event | None:
-        """Counts it. The event is what is to be said."""
+    def note(self, refusal: Refusal, peer: Peer, *, now: float, user: str = "") -> Line | None:
+        """Counts it. The line is what is to be said."""
         self.counts[refusal] += 1
         whose = self._whose_line(peer.network, now) if refusal in GUESSES else EVERYBODY
         line = self._lines.get(whose)
         if line and now < line.said_at + QUIET_SECONDS:
             line.unsaid += 1
             return None
-        self._lines[whose] = _Line(now)
+        self._lines[whose] = _Said(now)
         self._lines.move_to_end(whose)
-        fields: dict[str, Value] = {"address": peer.address}
+        fields: dict[str, str | int] = {"address": peer.address}
         if user:
             fields["user"] = printable(user, NAME_LIMIT)
         if line and line.unsaid:
             fields["more_since_last_line"] = line.unsaid
-        level = Level.WARNING if refusal in GUESSES else Level.INFO
-        return Event(level, f"metrics: {MEANINGS[refusal]}", fields)
+        level = "warning" if refusal in GUESSES else "info"
+        return Line(level, f"metrics: {MEANINGS[refusal]}", fields)
 
     def _whose_line(self, network: str, now: float) -> str:
         if network in self._lines or len(self._lines) < MAX_NETWORKS:

@@ -1,0 +1,129 @@
+"""The page: the file that the daemon has had made last, and what only the exporter can tell.
+
+The file is sent as it is. It is looked at for each scrape, and read again when it is another one. What is no page of
+ours is told, in the log and by a metric, and the last one that was stays: a series that ends is an alert that ends.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from sriov_bootstrap.exporter.lines import Line
+from sriov_bootstrap.exporter.refusals import Refusal
+
+BEGIN, END = b"# sriov-bootstrap page ", b"# end of page\n"
+VERSION = 1  # of what we understand; edges/metrics.py writes it
+MAX_BYTES = 64 << 20  # 16384 VFs have 2.5 MB
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Problem(StrEnum):
+    """Why the file is no page; values are labels of a metric, and so API."""
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    FOREIGN = "foreign"
+    TRUNCATED = "truncated"
+    VERSION = "version"
+
+
+MEANINGS = {
+    Problem.MISSING: "is not there: sriov-bootstrap.service has not run since boot",
+    Problem.UNREADABLE: "cannot be read",
+    Problem.FOREIGN: "was not written by root",
+    Problem.TRUNCATED: "has no end",
+    Problem.VERSION: "is of another version: restart sriov-bootstrap-metrics.service",
+}
+
+
+class PageFile:
+    """What a scrape gets. `owner` alone may have written the file; `counts` may grow at any time."""
+
+    def __init__(
+        self, path: str, counts: Mapping[Refusal, int], say: Callable[[Line], None], *, owner: int = 0
+    ) -> None:
+        """Reads nothing yet."""
+        self._path = path
+        self._counts = counts
+        self._say = say
+        self._owner = owner
+        self._stamp: tuple[int, ...] | None = None
+        self._text = b""
+        self.problem: Problem | None = None
+
+    def read(self) -> bytes:
+        """For each scrape."""
+        self._look()
+        return self._text + own_metrics(self._counts, self.problem)
+
+    def _look(self) -> None:
+        try:
+            status = os.stat(self._path, follow_symlinks=False)
+        except FileNotFoundError:
+            self._on_problem(Problem.MISSING)
+            return
+        except OSError:
+            self._on_problem(Problem.UNREADABLE)
+            return
+        stamp = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._on_problem(self._take())
+
+    def _take(self) -> Problem | None:
+        try:
+            descriptor = os.open(self._path, FLAGS)
+        except OSError:
+            return Problem.UNREADABLE
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+                return Problem.UNREADABLE
+            if status.st_uid != self._owner or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                return Problem.FOREIGN
+            data = _read(descriptor, status.st_size)
+        except OSError:
+            return Problem.UNREADABLE
+        finally:
+            os.close(descriptor)
+        return self._understand(data)
+
+    def _understand(self, data: bytes) -> Problem | None:
+        first, _, text = data.partition(b"\n")
+        if not first.startswith(BEGIN) or not data.endswith(b"\n" + END):
+            return Problem.TRUNCATED
+        if first != BEGIN + b"%d" % VERSION:
+            return Problem.VERSION
+        self._text = text.removesuffix(END)
+        return None
+
+    def _on_problem(self, problem: Problem | None) -> None:
+        """Said when it is another one."""
+        if problem is Problem.MISSING:
+            self._stamp = None
+        if problem is not self.problem:
+            self.problem = problem
+            text = f"{MEANINGS[problem]}; the last page stays" if problem else "is in order again"
+            self._say(Line("warning" if problem else "info", f"{self._path}: {text}"))
+
+
+def own_metrics(counts: Mapping[Refusal, int], problem: Problem | None = None) -> bytes:
+    """The rest of the page. Its label values are words of ours: nothing in them has to be escaped."""
+    lines = [
+        "# HELP sriov_bootstrap_http_refused_total What the endpoint refused, by reason.",
+        "# TYPE sriov_bootstrap_http_refused_total counter",
+        *(f'sriov_bootstrap_http_refused_total{{reason="{one}"}} {float(counts[one])}' for one in Refusal),
+        "# HELP sriov_bootstrap_page_problem 1 while the file with the metrics is not in order, for this reason.",
+        "# TYPE sriov_bootstrap_page_problem gauge",
+        *(f'sriov_bootstrap_page_problem{{reason="{one}"}} {float(one is problem)}' for one in Problem),
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    parts = []
+    while size > 0 and (part := os.read(descriptor, size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
