@@ -4,15 +4,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from sriov_bootstrap import __version__
 from sriov_bootstrap.errors import ConfigError, ExitCode, NotOursError, SriovBootstrapError
 from sriov_bootstrap.printable import printable
 
 
-class Arguments(Struct, dict=True):  # argparse keeps words that it does not know in __dict__
-    """What was asked for on the command line."""
+class Arguments:
+    """What was asked for on the command line. No Struct: who serves the metrics does not load msgspec."""
 
     verb: str | None = None
     once: bool = False
@@ -39,12 +37,17 @@ class Arguments(Struct, dict=True):  # argparse keeps words that it does not kno
     mac: str = ""
     vlan: int = 0
 
+    def __init__(self, **given: object) -> None:
+        """The others are as above."""
+        vars(self).update(given)
+
 
 # What units and cron jobs run: argparse alone would cost a tenth of a pass that has nothing to do.
 WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
     ("run",): Arguments(verb="run"),
     ("--once",): Arguments(once=True),
     ("helper", "holders"): Arguments(verb="helper", words=["holders"]),
+    ("helper", "metrics"): Arguments(verb="helper", words=["metrics"]),
 }
 
 
@@ -133,9 +136,7 @@ def _dispatch(arguments: Arguments, root: str) -> int:
 
             code = check_config((*config_paths, *(arguments.files or ())), root=root)
         case "helper":
-            from sriov_bootstrap.commands.helper import helper
-
-            code = helper(tuple(arguments.words or ()), root=root)
+            code = _helper(tuple(arguments.words or ()), root)
         case "release":
             code = _release(arguments, config_paths, root)
         case "init":
@@ -160,6 +161,16 @@ def _once(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int
 
     dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
     return once(config_paths, dry_run=dry_run, force=force, as_json=as_json, root=root)
+
+
+def _helper(words: tuple[str, ...], root: str) -> int:
+    if words == ("metrics",):  # apart from the others, which load what decides
+        from sriov_bootstrap.commands.serve_metrics import serve_metrics
+
+        return serve_metrics(root=root)
+    from sriov_bootstrap.commands.helper import helper
+
+    return helper(words, root=root)
 
 
 def _release(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:

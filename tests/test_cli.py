@@ -61,12 +61,17 @@ def command(tree: HostTree, *words: str) -> list[str]:
     ],
 )
 def test_words_are_understood(words: str, arguments: Arguments) -> None:
-    assert make_parser().parse_args(words.split(), namespace=Arguments()) == arguments
+    assert told(make_parser().parse_args(words.split(), namespace=Arguments())) == told(arguments)
+
+
+def told(arguments: Arguments) -> dict[str, object]:
+    """All of it, defaults as well."""
+    return {name: getattr(arguments, name) for name in Arguments.__annotations__} | vars(arguments)
 
 
 @pytest.mark.parametrize("words", WITHOUT_PARSER)
 def test_the_short_cut_past_the_parser_understands_the_same(words: tuple[str, ...]) -> None:
-    assert make_parser().parse_args(words, namespace=Arguments()) == WITHOUT_PARSER[words]
+    assert told(make_parser().parse_args(words, namespace=Arguments())) == told(WITHOUT_PARSER[words])
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,15 @@
 """[metrics] web_config: who may see the metrics, as its files say now, or said when they were last in order."""
 
-import os
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from sriov_bootstrap.commands.serve_metrics import make_checks
 from sriov_bootstrap.core import web_config
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.edges import child, files, yaml_text
 from sriov_bootstrap.errors import ConfigError
 from sriov_bootstrap.exporter import tls
 from sriov_bootstrap.exporter.access import Refused, Rules
-from sriov_bootstrap.exporter.checking import RIGHT, WRONG, Checks
-
-NICE = 10  # a password must not take a CPU from a VM
 
 
 class WebAccess:
@@ -23,7 +20,7 @@ class WebAccess:
         self._path = path
         self._emit = emit
         self._refused = refused
-        self._checks = Checks(start_check, end=child.end, reap=_reap, broke=self._on_broken_check, refused=refused)
+        self._checks = make_checks(self._on_broken_check, refused)
         self._rules: Rules | None = None
         self._stamps: dict[str, files.Stamp | None] = {}
         self._error: ConfigError | None = None  # about what is there now
@@ -68,19 +65,3 @@ class WebAccess:
     def _on_broken_check(self, line: bytes) -> None:
         text = line.lstrip(child.CRASH).decode(errors="replace").strip() or "its process was killed"
         self._emit([Event(Level.ERROR, f"metrics: a password could not be checked: {text}")])
-
-
-def start_check(password: bytes, hashed: str) -> child.Child:
-    """A process that says whether this is the password; see checking.py."""
-
-    def work(send: child.Send) -> None:
-        os.nice(NICE)
-        from sriov_bootstrap.exporter import passwords
-
-        send(RIGHT if passwords.is_right(password, hashed) else WRONG)
-
-    return child.start(work)
-
-
-def _reap(pid: int) -> None:
-    child.reap(pid, timeout_seconds=1.0)

@@ -80,11 +80,14 @@ class Endpoint:
         self._turn: asyncio.Handle | None = None
         self._trimming: asyncio.TimerHandle | None = None
 
-    async def start(self) -> None:
-        """Raises SriovBootstrapError when it cannot listen, and may then be called again."""
+    async def start(self, listeners: Iterable[socket.socket] = ()) -> None:
+        """Raises SriovBootstrapError when it cannot listen, and may then be called again.
+
+        `listeners`: those of systemd, in place of ours.
+        """
         self.rules()
         loop = asyncio.get_running_loop()
-        self._listeners = self._bind()
+        self._listeners = list(listeners) or self._bind()
         for listener in self._listeners:
             connection = partial(Connection, self)
             self._servers.append(await loop.create_server(connection, sock=listener, backlog=ACCEPT_BATCH))

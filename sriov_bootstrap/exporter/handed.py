@@ -1,0 +1,72 @@
+"""What root has handed over: who may see the metrics, as one text with everything in it.
+
+Certificates and keys are in it, so what belongs together changes together, and no name of a file has to be followed. It
+comes as a credential (systemd.exec(5)), written by commands/metrics_config.py, which has checked all of it. JSON of the
+standard library: it is read once.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sriov_bootstrap.errors import SriovBootstrapError
+
+CREDENTIAL = "access"  # its name; see the unit
+VERSION = 1
+
+
+class Tls(NamedTuple):
+    """See tls.py:Tls."""
+
+    cert_file: str
+    key_file: str
+    client_ca_file: str
+    client_auth: str
+    client_allowed_sans: tuple[str, ...]
+    is_tls13_only: bool
+    is_tls12_only: bool
+    ciphers: tuple[str, ...]
+    prefers_server_ciphers: bool
+    curve: str
+
+
+class Handed(NamedTuple):
+    """`files`: what is in each that `tls` names. Without `tls` it is plain HTTP, without `users` everybody may."""
+
+    tls: Tls | None = None
+    files: Mapping[str, bytes] = {}
+    headers: tuple[tuple[str, str], ...] = ()
+    users: Mapping[str, str] = {}
+
+
+def dump(tls: Mapping[str, Any] | None, files: Mapping[str, bytes], headers: Any, users: Mapping[str, str]) -> bytes:  # noqa: ANN401 - pairs
+    """For load(). `tls` has the fields of Tls."""
+    texts = {path: data.decode("latin-1") for path, data in files.items()}
+    value = {"version": VERSION, "tls": tls, "files": texts, "headers": headers, "users": users}
+    return json.dumps(value, sort_keys=True).encode()
+
+
+def load(data: bytes) -> Handed:
+    """SriovBootstrapError for what dump() has not made: nobody is let in then."""
+    try:
+        return _understood(json.loads(data))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SriovBootstrapError(
+            f"what says who may see the metrics is not in order: {type(error).__name__}",
+            hint="systemctl restart sriov-bootstrap-metrics-config.service",
+        ) from None
+
+
+def _understood(value: Any) -> Handed:  # noqa: ANN401 - JSON gives anything
+    if value["version"] != VERSION:
+        raise ValueError
+    return Handed(
+        Tls(**{key: _frozen(one) for key, one in value["tls"].items()}) if value["tls"] else None,
+        {str(path): text.encode("latin-1") for path, text in value["files"].items()},
+        tuple((str(name), str(text)) for name, text in value["headers"]),
+        {str(name): str(hashed) for name, hashed in value["users"].items()},
+    )
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON gives anything
+    return tuple(value) if isinstance(value, list) else value

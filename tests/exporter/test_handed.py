@@ -1,0 +1,52 @@
+"""What root hands over, and what is none of it."""
+
+import json
+
+import pytest
+
+from sriov_bootstrap.core.web_config import Tls
+from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.exporter import handed
+
+TLS = Tls("/a.crt", "/a.key", ciphers=("X",), is_tls13_only=True)
+GOOD = handed.dump(
+    {name: getattr(TLS, name) for name in TLS.__struct_fields__},
+    {"/a.crt": b"\x00\xff", "/a.key": b"key"},
+    (("X-Frame-Options", "deny"),),
+    {"prometheus": "$2b$"},
+)
+
+
+def test_what_is_handed_over_arrives_whole() -> None:
+    got = handed.load(GOOD)
+    assert got.tls
+    assert {name: getattr(got.tls, name) for name in got.tls._fields} == {
+        name: getattr(TLS, name) for name in TLS.__struct_fields__
+    }
+    assert got.files == {"/a.crt": b"\x00\xff", "/a.key": b"key"}
+    assert got.headers == (("X-Frame-Options", "deny"),)
+    assert got.users == {"prometheus": "$2b$"}
+
+
+def test_nothing_is_asked_for_where_nothing_is_handed_over() -> None:
+    assert handed.load(handed.dump(None, {}, (), {})) == handed.Handed()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b"[" * 5000,
+        GOOD[:-9],
+        json.dumps({**json.loads(GOOD), "version": 2}).encode(),
+        json.dumps({**json.loads(GOOD), "tls": {"cert_file": "/a"}}).encode(),
+        json.dumps({**json.loads(GOOD), "users": None}).encode(),
+    ],
+)
+def test_what_nobody_has_handed_over_lets_nobody_in(data: bytes) -> None:
+    with pytest.raises(SriovBootstrapError, match="what says who may see the metrics is not in order"):
+        handed.load(data)
