@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.binding import Binding
 from sriov_bootstrap.core import events, followup
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.events import Event, Level
@@ -72,7 +71,6 @@ class Daemon:
         self._last_event = 0.0
         self._look_at = NEVER  # safety net or retry
         self._restart_at = NEVER
-        self._binding = Binding(host.make_endpoint, now=self._began)
         self._inspection = Inspection(host, self._on_inspected, clock=clock)
         self._publication = Publication(host, self._wake.set, clock=clock)
         self._ping_at = NEVER
@@ -95,12 +93,12 @@ class Daemon:
         self._ping_at = self._began + interval if interval else NEVER
         while not self._is_stopping:
             self._wake.clear()
-            await self._step(self._clock(), interval)
+            self._step(self._clock(), interval)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._seconds_to_next())
         await self._stop()
 
-    async def _step(self, now: float, interval: float | None) -> None:
+    def _step(self, now: float, interval: float | None) -> None:
         """Starts whatever is due."""
         if not self._is_ready and self._may_be_ready(now):
             self._is_ready = self._host.notify((Notice.READY, 1))  # alone: the boot waits for it
@@ -115,8 +113,6 @@ class Daemon:
         if self._is_ready or (self._pass is None and self._dirty_since == NEVER):
             self._tell()
             self._publication.step(self._loaded)
-            if now >= self._binding.due_at:
-                await self._bind(now)
         if interval and now >= self._ping_at and self._is_progressing(now):
             self._host.notify((Notice.WATCHDOG, 1))
             self._ping_at = now + interval
@@ -124,7 +120,7 @@ class Daemon:
     def _seconds_to_next(self) -> float | None:
         """Until the next thing is due; None: only an event can wake us."""
         now = self._clock()
-        due = [self._ping_at, self._publication.due_at, self._binding.due_at if self._is_ready else NEVER]
+        due = [self._ping_at, self._publication.due_at]
         if self._pass is None:
             due.append(self._next_pass_at())
             due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)
@@ -302,10 +298,6 @@ class Daemon:
 
     # -- sinks --
 
-    async def _bind(self, now: float) -> None:
-        if error := await self._binding.bind(self._loaded.config.metrics, now=now):
-            self._say(Level.ERROR, error.message, error.hint)
-
     def _tell(self) -> None:
         """The sinks, each given what is new. After READY=1: they take longer to load than the first pass takes."""
         self._unsaid += self._inspection.news() + self._publication.news()
@@ -315,9 +307,7 @@ class Daemon:
         if self._is_stale:
             self._is_stale = False
             self._publication.want()
-            self._host.publish(self._state, self._loaded, self._inspection.latest)
             self._host.notify((Notice.STATUS, self._status()))
-        self._binding.want(self._loaded.config.metrics, now=self._clock())
 
     def _say(self, level: Level, text: str, hint: str) -> None:
         self._unsaid.append(Event(level, text, {"hint": hint} if hint else {}))
@@ -326,7 +316,6 @@ class Daemon:
         """Lets a pass that is about to end do so; one that is not goes on by itself: it keeps what it has begun."""
         self._host.notify((Notice.STOPPING, 1))
         self._inspection.stop()
-        await self._binding.close()
         deadline = self._clock() + STOP_SECONDS
         while self._pass and (left := deadline - self._clock()) > 0:
             self._wake.clear()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from sriov_bootstrap.core.config import Config, Metrics
+from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
@@ -35,13 +35,6 @@ class Udev(Protocol):
 
     def fileno(self) -> int: ...
     def drain(self) -> Poke: ...
-
-
-class Endpoint(Protocol):
-    """The metrics endpoint."""
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
 
 
 class Host(Protocol):
@@ -79,12 +72,6 @@ class Host(Protocol):
 
     def reap(self, pid: int) -> None:
         """Takes note of a job's end."""
-
-    def publish(self, value: State, loaded: Loaded, found: Inspected) -> None:
-        """Gives the metrics endpoint what it shows from now on."""
-
-    def make_endpoint(self, metrics: Metrics) -> Endpoint:
-        """The endpoint that [metrics] asks for."""
 
     def emit(self, lines: Iterable[Event]) -> None:
         """Writes to the log."""

@@ -17,7 +17,7 @@ ACL = "system.posix_acl_access"
 NOT_KEPT = ("security.ima", "security.evm", "security.capability", "trusted.")
 
 
-def replace_file(
+def replace_file(  # noqa: PLR0913 - each is a word of its own
     path: str,
     data: bytes,
     *,
@@ -26,15 +26,16 @@ def replace_file(
     keep_owner: bool = False,
     follow: bool = False,
     make: bool = False,
+    private: bool = False,
 ) -> None:
     """Raises OSError, LinkError. `durable`: there after a power cut, too. `make`: with its folders.
 
     The file is ours and readable for all, unless the old one was not; or, with `keep_owner`, whose it was and as open
     as it was. A security label and POSIX ACLs stay, where that is permitted. `follow`: a link that has the name stays,
-    and what it leads to is replaced; otherwise the link is.
+    and what it leads to is replaced; otherwise the link is. `private`: readable for nobody but us, whatever was there.
     """
     with Below(root).place(path, follow=follow, make=make) as place:
-        _replace(place.folder, place.name, data, durable=durable, keep_owner=keep_owner)
+        _replace(place.folder, place.name, data, durable=durable, keep_owner=keep_owner, private=private)
 
 
 def remove_file(path: str, *, root: str = "") -> None:
@@ -43,14 +44,15 @@ def remove_file(path: str, *, root: str = "") -> None:
         os.unlink(place.name, dir_fd=place.folder)
 
 
-def _replace(folder: int, name: str, data: bytes, *, durable: bool, keep_owner: bool) -> None:
+def _replace(folder: int, name: str, data: bytes, *, durable: bool, keep_owner: bool, private: bool) -> None:
     temporary = f".sriov-bootstrap.{os.urandom(8).hex()}.tmp"
     descriptor = os.open(temporary, NEW_FLAGS, stat.S_IRUSR | stat.S_IWUSR, dir_fd=folder)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            _dress(descriptor, folder, name, keep_owner=keep_owner)
+            if not private:
+                _dress(descriptor, folder, name, keep_owner=keep_owner)
             if durable:
                 os.fsync(descriptor)
         os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)

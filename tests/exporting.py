@@ -15,7 +15,7 @@ from sriov_bootstrap.edges.metrics import page_file
 from sriov_bootstrap.exporter import handed
 
 PAGE = "run/sriov-bootstrap/state/metrics.prom"
-OPEN_TO_ALL = handed.dump(None, {}, (), {})
+OPEN_TO_ALL = handed.dump(handed.Handed())
 RUN = """\
 import atexit, json, os, sys
 os.dup2(int(sys.argv[3]), 3)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from builders import PF, make_rule
-from sriov_bootstrap.core.config import Config, Metrics
+from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected, inspected
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
@@ -89,23 +89,6 @@ class FakeUdev:
         self._receiver.close()
 
 
-class FakeEndpoint:
-    """Open while its address is in `host.listening`."""
-
-    def __init__(self, host: "FakeHost", listen: str) -> None:
-        self._host = host
-        self._listen = listen
-
-    async def start(self) -> None:
-        if self._listen in self._host.taken:
-            raise SriovBootstrapError(f"cannot listen on {self._listen}: in use", hint="choose another port")
-        self._host.listening.append(self._listen)
-        self._host.opened += 1
-
-    async def stop(self) -> None:
-        self._host.listening.remove(self._listen)
-
-
 class FakeHost:
     """Keeps what the daemon does to it. `config` and `problems` are what the files say now."""
 
@@ -120,11 +103,6 @@ class FakeHost:
         self.ended: list[int] = []
         self.asked_to_end: list[int] = []
         self.reaped: list[int] = []
-        self.listening: list[str] = []
-        self.opened = 0
-        self.taken: set[str] = set()
-        self.published: list[State] = []
-        self.found: list[Inspected] = []
         self.logged: list[Event] = []
         self.notified: list[str] = []
         self.systemd_listens = True
@@ -226,14 +204,6 @@ class FakeHost:
     def reap(self, pid: int) -> None:
         self.reaped.append(pid)
 
-    def publish(self, value: State, loaded: Loaded, found: Inspected) -> None:
-        assert isinstance(loaded, Loaded)
-        self.published.append(value)
-        self.found.append(found)
-
-    def make_endpoint(self, metrics: Metrics) -> FakeEndpoint:
-        return FakeEndpoint(self, f"{metrics.listen} {metrics.web_config}".strip())
-
     def emit(self, lines: Iterable[Event]) -> None:
         self.logged += lines
 
@@ -286,6 +256,7 @@ class Stage:
         self.host.config = config
         loaded = Loaded(config)
         first = self.host.start_pass(loaded, Handover())
+        self.last_found = Inspected()
         daemon = Daemon(self.host, self.udev, loaded, first, state or State(), clock=self.loop.time)
         self._task = self.loop.create_task(daemon.run())
         self.advance()
@@ -330,7 +301,8 @@ class Stage:
 
     def end_look(self, *findings: Finding) -> None:
         """doctor's newest look ends with these."""
-        self.host.end_look(self.host.looks[-1], inspected(findings, self.host.found[-1]))
+        self.last_found = inspected(findings, self.last_found)
+        self.host.end_look(self.host.looks[-1], self.last_found)
         self.advance()
 
     def lose_look(self) -> None:

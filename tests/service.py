@@ -73,12 +73,6 @@ def running(tree: HostTree) -> Iterator[Service]:
         service.close()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def scrape(port: int) -> bytes:
     """The endpoint opens right after READY=1."""
     deadline = time.monotonic() + ENOUGH

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from builders import PF
 from fakes_daemon import CONFIG, START, Stage, degraded, make_state
-from sriov_bootstrap.core.config import Boot, Config, Metrics, Services
+from sriov_bootstrap.core.config import Boot, Services
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.events import Event, Level, Value
@@ -364,8 +364,9 @@ def test_a_pass_that_says_nothing_is_given_up_and_the_next_one_comes(settled: St
     settled.advance(5.0)
     assert settled.passes == 4
     assert settled.host.passes[3].handover == Handover(failures=1)
+    pages = len(settled.host.pages)
     settled.end_pass(make_state())
-    assert settled.host.published[-1] == make_state()
+    assert len(settled.host.pages) == pages + 1
 
 
 def test_a_pass_that_says_something_is_waited_for(settled: Stage) -> None:
@@ -595,7 +596,7 @@ def test_what_doctor_finds_is_said_and_published_once(looking: Stage) -> None:
         {"new": "SB-E401 /etc/nova/nova.conf:3"},
     )
     assert looking.host.logged[-1] == said
-    assert looking.host.found[-1] == Inspected((STALE_SPEC,), ("SB-E401",))
+    assert looking.last_found == Inspected((STALE_SPEC,), ("SB-E401",))
     count = len(looking.host.logged)
     looking.advance(600.0)
     looking.end_pass(make_state())
@@ -617,7 +618,7 @@ def test_a_finding_that_is_gone_keeps_its_series_and_is_said(looking: Stage) -> 
     looking.advance(10.1)
     looking.end_look()
     assert looking.texts[-1] == "doctor finds nothing any more"
-    assert looking.host.found[-1] == Inspected((), ("SB-E401", "SB-W301"))
+    assert looking.last_found == Inspected((), ("SB-E401", "SB-W301"))
 
 
 def test_a_look_that_breaks_is_said_once_and_what_was_found_stands(looking: Stage) -> None:
@@ -628,7 +629,7 @@ def test_a_look_that_breaks_is_said_once_and_what_was_found_stands(looking: Stag
         looking.advance(10.1)
         looking.lose_look()
     assert looking.texts.count("doctor's look broke: its process ended without a report") == 1
-    assert looking.host.found[-1] == Inspected((STALE_SPEC,), ("SB-E401",))
+    assert looking.last_found == Inspected((STALE_SPEC,), ("SB-E401",))
 
 
 def test_a_look_that_finds_no_room_for_a_process_is_said_and_comes_after_the_next_pass(looking: Stage) -> None:
@@ -697,7 +698,6 @@ def test_an_idle_daemon_stops_at_once(settled: Stage, number: signal.Signals) ->
     assert settled.is_over
     assert settled.now - began < JUST_AFTER
     assert settled.host.notified[-1] == "STOPPING=1"
-    assert settled.host.listening == []
     assert settled.host.asked_to_end == []
 
 
@@ -721,7 +721,7 @@ def test_a_pass_that_is_about_to_end_may_do_so(settled: Stage) -> None:
     settled.end_pass(make_state(num_vfs=3))
     assert settled.is_over
     assert settled.host.asked_to_end == []
-    assert settled.host.published[-1] == make_state(num_vfs=3)
+    assert len(settled.host.pages) == 3
 
 
 def test_restarts_at_work_are_left_to_end_by_themselves(settled: Stage) -> None:
@@ -749,105 +749,12 @@ def test_sighup_does_not_make_a_start_ready(stage: Stage) -> None:
     assert not stage.is_ready
 
 
-# -- the endpoint --
-
-
-def listening_on(listen: str) -> Config:
-    return replace(CONFIG, metrics=Metrics(listen=listen))
-
-
-def test_the_endpoint_opens_when_the_boot_has_what_it_waits_for(stage: Stage) -> None:
-    assert stage.host.listening == []
-    stage.end_pass(make_state())
-    assert stage.host.listening == ["localhost:10049"]
-
-
-def test_a_port_that_is_taken_is_tried_again_and_costs_nothing_else(stage: Stage) -> None:
-    stage.host.taken = {"localhost:10049"}
-    stage.settle()
-    error = Event(Level.ERROR, "cannot listen on localhost:10049: in use", {"hint": "choose another port"})
-    stage.udev.send(b"r")
-    stage.advance(0.2)
-    assert error in stage.host.logged
-    assert stage.passes == 3
-    stage.end_pass(make_state())
-    stage.host.taken = set()
-    stage.advance(29.0)
-    assert stage.host.listening == []
-    stage.advance(2.0)
-    assert stage.host.listening == ["localhost:10049"]
-
-
-def test_a_port_that_stays_taken_is_said_once(stage: Stage) -> None:
-    stage.host.taken = {"localhost:10049"}
-    stage.settle()
-    for _ in range(4):
-        stage.advance(31.0)
-        stage.udev.send(b"r")
-        stage.advance(0.2)
-        stage.end_pass(make_state())
-    text = "cannot listen on localhost:10049: in use"
-    assert stage.texts.count(text) == 1
-    stage.host.taken = set()
-    stage.advance(31.0)
-    stage.host.taken = {"localhost:10049"}
-    reconfigure(stage, Metrics(web_config="/web.yml"))
-    reconfigure(stage, Metrics())
-    assert stage.texts.count(text) == 2
-
-
-def reconfigure(stage: Stage, metrics: Metrics) -> None:
-    stage.host.config = replace(CONFIG, metrics=metrics)
-    stage.signal(signal.SIGHUP)
-    stage.advance(0.2)
-    stage.end_pass(make_state())
-
-
-def test_other_rules_about_who_may_see_it_open_the_endpoint_anew_and_a_textfile_does_not(settled: Stage) -> None:
-    reconfigure(settled, Metrics(textfile="/x.prom"))
-    assert settled.host.opened == 1
-    reconfigure(settled, Metrics(web_config="/web.yml"))
-    assert settled.host.listening == ["localhost:10049 /web.yml"]
-    assert settled.host.opened == 2
-
-
-def test_an_endpoint_that_may_not_open_with_its_new_rules_stays_closed(settled: Stage) -> None:
-    settled.host.taken = {"localhost:10049 /web.yml"}
-    reconfigure(settled, Metrics(web_config="/web.yml"))
-    assert settled.host.listening == []
-    settled.host.taken = set()
-    settled.advance(31.0)
-    assert settled.host.listening == ["localhost:10049 /web.yml"]
-
-
-@pytest.mark.parametrize(
-    ("listen", "listening"), [pytest.param("[::1]:9", ["[::1]:9"], id="moved"), pytest.param("", [], id="off")]
-)
-def test_another_address_in_the_config_moves_the_endpoint(settled: Stage, listen: str, listening: list[str]) -> None:
-    settled.host.config = listening_on(listen)
-    settled.signal(signal.SIGHUP)
-    settled.advance(0.2)
-    settled.end_pass(make_state())
-    assert settled.host.listening == listening
-
-
-def test_an_endpoint_that_was_off_is_switched_on() -> None:
-    with Stage(listening_on("")) as stage:
-        stage.settle()
-        assert stage.host.listening == []
-        stage.host.config = listening_on("localhost:10049")
-        stage.signal(signal.SIGHUP)
-        stage.advance(0.2)
-        stage.end_pass(make_state())
-        assert stage.host.listening == ["localhost:10049"]
-
-
-# -- the other sinks --
+# -- the sinks --
 
 
 def test_every_report_is_published_and_what_is_new_in_it_logged_once(stage: Stage) -> None:
     stage.settle(degraded(Reason.EXCEEDS_MAX))
-    assert stage.host.published == [degraded(Reason.EXCEEDS_MAX)] * 2
+    assert len(stage.host.pages) == 2
     assert stage.texts == [f"{PF}: exceeds_max"]
     stage.udev.send(b"r")
     stage.advance(0.2)
@@ -858,7 +765,7 @@ def test_every_report_is_published_and_what_is_new_in_it_logged_once(stage: Stag
 
 def test_sinks_wait_while_the_boot_does(stage: Stage) -> None:
     stage.end_pass(degraded(Reason.ABSENT))
-    assert stage.host.published == []  # the second pass is under way, and loading the sinks would slow it down
+    assert stage.host.pages == []  # the second pass is under way, and loading the sinks would slow it down
     stage.advance(0.2)
     stage.end_pass(degraded(Reason.ABSENT))
-    assert stage.host.published == [degraded(Reason.ABSENT)]
+    assert len(stage.host.pages) == 1

@@ -12,7 +12,14 @@ import pytest
 from sources import ROOT
 
 PAGE = (ROOT / "docs/installing.md").read_text()
-UNITS = ("sriov-bootstrap.service", "sriov-bootstrap-holders.service", "sriov-bootstrap-reload@.service")
+UNITS = (
+    "sriov-bootstrap.service",
+    "sriov-bootstrap-holders.service",
+    "sriov-bootstrap-reload@.service",
+    "sriov-bootstrap-metrics.service",
+    "sriov-bootstrap-metrics-config.service",
+)
+OTHERS = {"sriov-bootstrap-metrics.socket", "sriov-bootstrap-metrics-config.path"}
 CLOUD_INIT_UNIT = "sriov-bootstrap-cloud-init.service"
 VENV = "/opt/sriov-bootstrap"
 SYSTEM = "/etc/systemd/system"
@@ -85,6 +92,7 @@ def test_a_drop_in_does_what_the_unit_does_in_the_venv(host: Path, unit: str) ->
 
 def test_the_units_name_no_other_program_of_ours(host: Path) -> None:
     there = {one.name for one in (host / SYSTEM.lstrip("/")).glob("*.service")}
+    assert {one.name for one in (host / SYSTEM.lstrip("/")).iterdir() if one.is_file()} == {*there, *OTHERS}
     assert there == {*UNITS, CLOUD_INIT_UNIT} == {one.name for one in (ROOT / "units").glob("*.service")}
     for unit in UNITS:
         assert (ROOT / "units" / unit).read_text().count("/usr/bin/sriov-bootstrap") == 1

@@ -7,15 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from sriov_bootstrap.commands.metrics_config import ACCESS, DEFAULT, FOLDER, spelt
+from sriov_bootstrap.core.config import Metrics
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
+from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges.files import FOLDERS, Files
 from sriov_bootstrap.edges.locks import EARLIER
+from sriov_bootstrap.exporter.handed import CREDENTIAL
 
 UNITS = Path(__file__).parents[1] / "units"
 UNIT = UNITS / "sriov-bootstrap.service"
 HOLDERS_UNIT = UNITS / "sriov-bootstrap-holders.service"
 RELOAD_UNIT = UNITS / "sriov-bootstrap-reload@.service"
 CLOUD_INIT_UNIT = UNITS / "sriov-bootstrap-cloud-init.service"
+METRICS_UNIT = UNITS / "sriov-bootstrap-metrics.service"
+METRICS_SOCKET = UNITS / "sriov-bootstrap-metrics.socket"
+METRICS_CONFIG_UNIT = UNITS / "sriov-bootstrap-metrics-config.service"
+METRICS_CONFIG_PATH = UNITS / "sriov-bootstrap-metrics-config.path"
 
 
 def _values(key: str, unit: Path = UNIT) -> set[str]:
@@ -43,7 +51,9 @@ def test_the_unit_is_wanted_by_what_boots_and_ordered_before_the_network() -> No
 @pytest.mark.parametrize(
     ("unit", "most"),
     [
-        pytest.param(UNIT, 2.0, id="the service"),
+        pytest.param(UNIT, 1.7, id="the service"),
+        pytest.param(METRICS_UNIT, 0.5, id="who serves the metrics"),
+        pytest.param(METRICS_CONFIG_UNIT, 1.7, id="who hands over"),
         pytest.param(HOLDERS_UNIT, 1.5, id="the looker"),
         pytest.param(RELOAD_UNIT, 2.8, id="modprobe"),
         pytest.param(CLOUD_INIT_UNIT, 0.9, id="cloud-init"),
@@ -81,13 +91,19 @@ def test_no_unit_writes_what_another_of_ours_obeys(unit: Path) -> None:
     """Config, answers, what modprobe reads: whoever took over the daemon could tell its helpers what to do."""
     obeyed = {f"/{folder}/{name}" for folder in FOLDERS for name in ("config.toml", "config.d", "templates")}
     obeyed |= {"/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/run/systemd", "/etc/systemd", *_answers()}
+    # What is root's own will is written by two, from the config alone.
     written = {one for one in obeyed if any(_meets(one, path) for path in _writable(unit))}
-    assert written == ({"/etc/modprobe.d"} if unit == RELOAD_UNIT else set())
+    theirs = {
+        RELOAD_UNIT: {"/etc/modprobe.d"},
+        METRICS_CONFIG_UNIT: {"/run/systemd"},
+    }
+    assert written == theirs.get(unit, set())
 
 
 def test_all_that_is_written_in_run_is_in_one_folder_of_ours() -> None:
     in_run = {path for unit in UNITS.glob("*.service") for path in _writable(unit) if _meets(path, "/run")}
-    assert in_run == {"/run/sriov-bootstrap/state"}
+    assert in_run == {"/run/sriov-bootstrap/state", "/run/sriov-bootstrap-metrics", "/run/systemd/system"}
+    in_run = {path for path in _writable(UNIT) if _meets(path, "/run")}
     assert {f"/{lock.rpartition('/')[0]}" for lock in EARLIER} == in_run
     assert _values("RuntimeDirectoryPreserve") == {"yes"}
 
@@ -104,7 +120,7 @@ def test_what_a_helper_answers_is_where_it_is_looked_for(tmp_path: Path) -> None
 @pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda unit: unit.name)
 def test_a_unit_takes_neither_the_memory_nor_the_processes_of_the_host(unit: Path) -> None:
     """And what is ended for it is one process: not the daemon with it."""
-    assert _values("MemoryMax", unit) & {"64M", "512M", "2G"}
+    assert _values("MemoryMax", unit) & {"64M", "256M", "512M", "2G"}
     assert _values("MemorySwapMax", unit) == {"0"}
     assert _values("TasksMax", unit) & {"8", "256"}
     assert _values("OOMPolicy", unit) == {"continue"}
@@ -112,5 +128,32 @@ def test_a_unit_takes_neither_the_memory_nor_the_processes_of_the_host(unit: Pat
 
 def test_no_unit_runs_a_shell() -> None:
     commands = [line for unit in UNITS.iterdir() for line in unit.read_text().splitlines() if line.startswith("Exec")]
-    assert len(commands) == 5
+    assert len(commands) == 8
     assert not [line for line in commands if re.search(r"\bsh\b", line)]
+
+
+def test_the_socket_listens_where_the_config_does_by_default() -> None:
+    addresses, port = parse_listen(Metrics().listen) or ((), 0)
+    assert _values("ListenStream", METRICS_SOCKET) == {spelt(one, port) for one in addresses} == set(DEFAULT)
+
+
+def test_the_daemon_listens_on_nothing_and_starts_what_does() -> None:
+    assert _values("RestrictAddressFamilies") == {"AF_UNIX", "AF_NETLINK"}
+    assert _values("IPAddressAllow") == set()
+    assert {METRICS_CONFIG_UNIT.name, METRICS_CONFIG_PATH.name} <= _values("Wants")
+
+
+@pytest.mark.parametrize("unit", [METRICS_UNIT, METRICS_SOCKET])
+def test_both_kill_switches_stop_the_metrics_as_well(unit: Path) -> None:
+    for key in ("ConditionKernelCommandLine", "ConditionPathExists"):
+        assert _values(key, unit) == _values(key)
+
+
+def test_the_credential_is_what_is_handed_over() -> None:
+    assert _values("LoadCredential", METRICS_UNIT) == {f"{CREDENTIAL}:{ACCESS}"}
+    assert f"/run/{_values('RuntimeDirectory', METRICS_CONFIG_UNIT).pop()}" == FOLDER
+
+
+def test_every_folder_of_the_config_is_watched() -> None:
+    folders = {f"/{folder}/config.d" for folder in FOLDERS}
+    assert _values("PathChanged", METRICS_CONFIG_PATH) == folders | {"/etc/sriov-bootstrap"}

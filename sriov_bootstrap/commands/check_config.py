@@ -15,7 +15,7 @@ def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
     if path := config.metrics.web_config:
         from sriov_bootstrap.commands.web_access import WebAccess
 
-        WebAccess(path, lambda _: None).rules()
+        WebAccess(path).read()
     if not files:
         print("no config file: valid, and nothing to do")
         return ExitCode.OK

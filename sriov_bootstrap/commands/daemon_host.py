@@ -3,32 +3,27 @@
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sriov_bootstrap.commands import jobs
 from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.core.config import Config, Metrics
+from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor.finding import Inspected
-from sriov_bootstrap.core.events import Event, Level
+from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
-from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.notify import Notifier
-from sriov_bootstrap.exporter.refusals import Peer, Refusal, Refusals
 from sriov_bootstrap.reconcile import Loaded
 
 if TYPE_CHECKING:
     from sriov_bootstrap.edges.log import Log
-    from sriov_bootstrap.edges.metrics import Page
-    from sriov_bootstrap.exporter.endpoint import Endpoint
 
 
 class DaemonHost:
-    """See daemon.Host. The log and the metrics are loaded when first used, which is after READY=1."""
+    """See daemon.Host. The log is loaded when first used, which is after READY=1."""
 
     def __init__(self, machine: HostMachine, notifier: Notifier, *, log_format: str, verbose: bool, root: str) -> None:
         """Starts nothing yet."""
@@ -38,8 +33,6 @@ class DaemonHost:
         self._verbose = verbose
         self._log: Log | None = None
         self._notifier = notifier
-        self._refusals = Refusals()
-        self._page: Page | None = None
 
     def load_config(self, last_good: Config | None) -> Loaded:
         """The config now."""
@@ -87,40 +80,6 @@ class DaemonHost:
     def reap(self, pid: int) -> None:
         """Takes note of a job's end."""
         child.reap(pid, timeout_seconds=1.0)
-
-    def publish(self, value: State, loaded: Loaded, found: Inspected) -> None:
-        """The page is made here, where it is another one: a scrape only sends it, whatever the kernel is doing."""
-        units, per_vf = loaded.config.services.restart, loaded.config.metrics.per_vf
-        valid, now = not loaded.problems, self._machine.time()
-        self._get_page().show(value, made_at=now, config_valid=valid, units=units, inspected=found, per_vf=per_vf)
-
-    def make_endpoint(self, metrics: Metrics) -> "Endpoint":
-        """The endpoint for a [metrics] that validate.py has let through."""
-        from sriov_bootstrap.exporter.endpoint import Endpoint
-        from sriov_bootstrap.exporter.page import own_metrics
-
-        addresses, port = parse_listen(metrics.listen) or ((), 0)
-        page = self._get_page()
-
-        def read() -> bytes:
-            return page.read() + own_metrics(self._refusals.counts)
-
-        if not metrics.web_config:
-            return Endpoint(addresses, port, read, refused=self._on_refusal)
-        from sriov_bootstrap.commands.web_access import WebAccess
-
-        access = WebAccess(metrics.web_config, self.emit, self._on_refusal)
-        return Endpoint(addresses, port, read, rules=access.rules, refused=self._on_refusal)
-
-    def _get_page(self) -> "Page":
-        from sriov_bootstrap.edges.metrics import Page
-
-        self._page = self._page or Page()
-        return self._page
-
-    def _on_refusal(self, refusal: Refusal, peer: Peer, user: str = "") -> None:
-        if line := self._refusals.note(refusal, peer, now=time.monotonic(), user=user):
-            self.emit([Event(Level(line.level), line.text, {**line.fields})])
 
     def emit(self, lines: Iterable[Event]) -> None:
         """To the log."""

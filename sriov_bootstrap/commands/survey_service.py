@@ -96,7 +96,7 @@ def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
     from sriov_bootstrap.commands.web_access import WebAccess
 
     try:
-        WebAccess(path, lambda _: None).rules()
+        WebAccess(path).read()
     except ConfigError as error:
         if os.geteuid() and any("Permission denied" in one for one in error.problems):
             return (), tuple(f"{one}: run it as root" for one in error.problems)

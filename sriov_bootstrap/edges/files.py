@@ -102,6 +102,34 @@ class Files:
             return f"{self._root}{path} could not be saved: {_why(error)}: the metrics stay as they were"
         return ""
 
+    def read_private(self, path: str) -> bytes:
+        """A file of ours below root, b"" if it cannot be read."""
+        return self._read_own(path)
+
+    def write_private(self, path: str, data: bytes) -> None:
+        """Replaces it: readable for nobody but us. SriovBootstrapError when that cannot be done."""
+        try:
+            replace_file(path, data, root=self._root, make=True, private=True)
+        except OSError as error:
+            raise SriovBootstrapError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def remove_if_there(self, path: str) -> None:
+        """Removes a file below root. SriovBootstrapError when that cannot be done."""
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                remove_file(path, root=self._root)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise SriovBootstrapError(f"{path}: cannot be removed: {error.strerror}") from error
+
+    def save_metrics_beside(self, textfile: str, data: bytes) -> None:
+        """X-endpoint.prom for X.prom, where that is another one. Where it cannot be written the log alone tells."""
+        path = f"{textfile.removesuffix('.prom')}-endpoint.prom"
+        with contextlib.suppress(OSError, LinkError):
+            if self._read_own(path) != data:
+                replace_file(path, data, root=self._root)
+
     def _newest(self, name: str) -> str:
         """Version 0.1.0 has it one folder above: that counts until we write, and after a way back to it."""
         return max(f"{self._folder}/{name}", f"{self._run}/{name}", key=self._written_at)

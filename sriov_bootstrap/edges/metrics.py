@@ -72,25 +72,6 @@ def exposition(
     return _text_of(families)
 
 
-class Page:
-    """What a scrape gets: the same bytes until there is something else to show."""
-
-    def __init__(self, render: Callable[..., bytes] = exposition) -> None:
-        self._render = render
-        self._shown: tuple[State, dict[str, object]] | None = None
-        self._text = b""
-
-    def show(self, state: State, *, made_at: float = 0.0, **more: object) -> None:
-        """See exposition(). Where nothing is new, as after most looks of doctor, nothing is made."""
-        if self._shown is None or self._shown[0] is not state or self._shown[1] != more:
-            self._shown = state, more
-            self._text = self._render(state, made_at=made_at, **more)
-
-    def read(self) -> bytes:
-        """For each scrape."""
-        return self._text
-
-
 def page_file(text: bytes) -> bytes:
     """An exposition as it is kept in a file."""
     return PAGE_BEGIN + text + PAGE_END

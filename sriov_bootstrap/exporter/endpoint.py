@@ -203,6 +203,29 @@ class Endpoint:
         return listeners
 
 
+def present_addresses(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Of several addresses those that this host has, or all if it has none; of one it is not asked."""
+    present = []
+    for address in addresses:
+        try:
+            _listen(address, 0).close()
+        except OSError:
+            continue
+        present.append(address)
+    return tuple(present) if present and len(addresses) > 1 else addresses
+
+
+def refuse_if_taken(addresses: Iterable[str]) -> None:
+    """SriovBootstrapError that says why one of these (ADDRESS:PORT) cannot be listened on, if it cannot."""
+    for one in addresses:
+        host, _, port = one.rpartition(":")
+        address = host.strip("[]")
+        try:
+            _listen(address, int(port)).close()
+        except OSError as error:
+            raise _cannot_listen(address, int(port), error) from error
+
+
 def _listen(address: str, port: int) -> socket.socket:
     """An OSError for everything that can be wrong. inet_pton first: bind() would ask DNS about what is no address."""
     host, _, scope = address.partition("%")

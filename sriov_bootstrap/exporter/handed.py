@@ -39,11 +39,12 @@ class Handed(NamedTuple):
     users: Mapping[str, str] = {}
 
 
-def dump(tls: Mapping[str, Any] | None, files: Mapping[str, bytes], headers: Any, users: Mapping[str, str]) -> bytes:  # noqa: ANN401 - pairs
-    """For load(). `tls` has the fields of Tls."""
-    texts = {path: data.decode("latin-1") for path, data in files.items()}
-    value = {"version": VERSION, "tls": tls, "files": texts, "headers": headers, "users": users}
-    return json.dumps(value, sort_keys=True).encode()
+def dump(value: Handed, **more: str) -> bytes:
+    """For load(). `more`: what makes it another one, and means nothing here."""
+    texts = {path: data.decode("latin-1") for path, data in value.files.items()}
+    tls = value.tls._asdict() if value.tls else None
+    told = {"version": VERSION, "tls": tls, "files": texts, "headers": value.headers, "users": value.users}
+    return json.dumps(told | {"more": more}, sort_keys=True).encode()
 
 
 def load(data: bytes) -> Handed:

@@ -6,7 +6,6 @@ import shlex
 import stat
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -17,7 +16,7 @@ from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State
-from sriov_bootstrap.edges.metrics import Page, exposition, page_file, write_textfile
+from sriov_bootstrap.edges.metrics import exposition, page_file, write_textfile
 from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.exporter.page import own_metrics
 from sriov_bootstrap.exporter.refusals import Refusal
@@ -88,9 +87,10 @@ TURNED_AWAY = {**dict.fromkeys(Refusal, 0), Refusal.WRONG: 4}
 
 def page(state: State = STATE, *, config_valid: bool = True) -> str:
     """As it is scraped."""
-    made = Page()
-    made.show(state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3", made_at=1700000002.5)
-    return (made.read() + own_metrics(TURNED_AWAY)).decode()
+    text = exposition(
+        state, config_valid=config_valid, units=UNITS, inspected=FOUND, version="1.2.3", made_at=1700000002.5
+    )
+    return (text + own_metrics(TURNED_AWAY)).decode()
 
 
 def values(state: State) -> dict[tuple[str, ...], float]:
@@ -162,31 +162,6 @@ def test_the_page_says_nothing_that_an_unprivileged_user_of_the_host_could_not_r
     }
     assert 'in_use="1"' in text
     assert not any(word in text for word in ("qemu", "4711", "instance-"))
-
-
-class Renders:
-    """Counts what it makes."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, state: State, **more: Any) -> bytes:  # noqa: ANN401 - what exposition() takes
-        self.count += 1
-        return exposition(state, **more)
-
-
-def test_the_page_is_made_once_for_each_state_and_not_for_a_scrape_or_a_look_that_finds_nothing_new() -> None:
-    renders = Renders()
-    made = Page(renders)
-    for found in (Inspected(), Inspected()):
-        made.show(STATE, config_valid=True, units=UNITS, inspected=found)
-        assert len({id(made.read()) for _ in range(5)}) == 1
-    assert renders.count == 1
-    made.show(STATE, config_valid=True, units=UNITS, inspected=FOUND)
-    assert b"SB-E401" in made.read()
-    made.show(replace(STATE, last_success_at=7.0), config_valid=True, units=UNITS, inspected=FOUND)
-    assert b"sriov_bootstrap_last_success_timestamp_seconds 7.0\n" in made.read()
-    assert renders.count == 3
 
 
 def test_the_textfile_says_nothing_of_the_endpoint() -> None:

@@ -9,27 +9,22 @@ from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.exporter import handed
 
 TLS = Tls("/a.crt", "/a.key", ciphers=("X",), is_tls13_only=True)
-GOOD = handed.dump(
-    {name: getattr(TLS, name) for name in TLS.__struct_fields__},
+VALUE = handed.Handed(
+    handed.Tls(**{name: getattr(TLS, name) for name in TLS.__struct_fields__}),
     {"/a.crt": b"\x00\xff", "/a.key": b"key"},
     (("X-Frame-Options", "deny"),),
     {"prometheus": "$2b$"},
 )
+GOOD = handed.dump(VALUE, program="1")
 
 
-def test_what_is_handed_over_arrives_whole() -> None:
-    got = handed.load(GOOD)
-    assert got.tls
-    assert {name: getattr(got.tls, name) for name in got.tls._fields} == {
-        name: getattr(TLS, name) for name in TLS.__struct_fields__
-    }
-    assert got.files == {"/a.crt": b"\x00\xff", "/a.key": b"key"}
-    assert got.headers == (("X-Frame-Options", "deny"),)
-    assert got.users == {"prometheus": "$2b$"}
+@pytest.mark.parametrize("value", [VALUE, handed.Handed()])
+def test_what_is_handed_over_arrives_whole(value: handed.Handed) -> None:
+    assert handed.load(handed.dump(value)) == value
 
 
-def test_nothing_is_asked_for_where_nothing_is_handed_over() -> None:
-    assert handed.load(handed.dump(None, {}, (), {})) == handed.Handed()
+def test_tls_is_told_as_it_was_understood() -> None:
+    assert handed.Tls._fields == TLS.__struct_fields__
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,199 @@
+"""helper metrics-config: brings the units of the metrics to what the config asks for, and says what is in the way.
+
+sriov-bootstrap-metrics-config.service runs it when the service starts or is reloaded, and when a file has changed. The
+units that listen and serve know no config: the first has its address in a drop-in below /run, if it is another than
+theirs; the second gets what it must know as a credential. Nothing is touched that is as it should be.
+"""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from sriov_bootstrap import __version__
+from sriov_bootstrap.commands.machine import HostMachine, require_root
+from sriov_bootstrap.commands.web_access import WebAccess
+from sriov_bootstrap.core.config import Metrics
+from sriov_bootstrap.core.validate import parse_listen
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.errors import ConfigError, ExitCode, SriovBootstrapError
+from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.exporter.endpoint import present_addresses, refuse_if_taken
+from sriov_bootstrap.printable import one_line, printable
+from sriov_bootstrap.reconcile import load_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+SOCKET, SERVICE = "sriov-bootstrap-metrics.socket", "sriov-bootstrap-metrics.service"
+WATCH = "sriov-bootstrap-metrics-config.path"
+FOLDER = "/run/sriov-bootstrap-metrics"
+ACCESS, SAID = f"{FOLDER}/access", f"{FOLDER}/said"
+DROP_IN = "/run/systemd/system/{}.d/50-sriov-bootstrap.conf"
+DEFAULT = ("127.0.0.1:10049", "[::1]:10049")  # as the socket's unit has it
+KILL_SWITCH = "sriov_bootstrap=0"
+SYSTEMCTL_SECONDS = 60.0
+FILTERS = ("IPAddressAllow=", "IPAddressDeny=")
+
+
+class _Wanted(Struct):
+    """`addresses`: none where nothing is to listen."""
+
+    addresses: tuple[str, ...] = ()
+    access: bytes = b""
+    watched: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    hint: str = ""
+
+
+def metrics_config(*, root: str = "", run: "Callable[..., child.Completed]" = child.run) -> int:
+    """ExitCode.ERROR when it is to be tried again."""
+    require_root("helper metrics-config", root)
+    return _Units(HostMachine(root=root), run).bring()
+
+
+class _Units:
+    def __init__(self, machine: HostMachine, run: "Callable[..., child.Completed]") -> None:
+        self._machine = machine
+        self._files = machine.files
+        self._run = run
+
+    def bring(self) -> int:
+        metrics, problems = self._metrics()
+        wanted = self._wanted(metrics, problems)
+        try:
+            if wanted.addresses:
+                self._start(wanted)
+            else:
+                self._stop(wanted)
+        except SriovBootstrapError as error:
+            wanted.problems = (*wanted.problems, error.message)
+            wanted.hint = wanted.hint or error.hint
+        self._tell(wanted, metrics)
+        return ExitCode.ERROR if wanted.problems else ExitCode.OK
+
+    def _metrics(self) -> tuple[Metrics, tuple[str, ...]]:
+        """What was in force stays while the config is broken; the daemon, which serves the defaults then, says why."""
+        try:
+            return load_config(self._machine, None).config.metrics, ()
+        except ConfigError as error:
+            said = self._last()
+            before = Metrics(listen=said["listen"], web_config=said["web_config"]) if said else Metrics()
+            return before, error.problems
+
+    def _last(self) -> dict[str, str]:
+        try:
+            more = json.loads(self._files.read_private(ACCESS) or b"{}").get("more", {})
+            return {key: str(more[key]) for key in ("listen", "web_config")} if more else {}
+        except (ValueError, AttributeError, KeyError, TypeError):
+            return {}
+
+    def _wanted(self, metrics: Metrics, problems: tuple[str, ...]) -> _Wanted:
+        if self._files.is_disabled() or KILL_SWITCH in self._machine.procfs.kernel_command_line():
+            return _Wanted()
+        addresses, port = parse_listen(metrics.listen) or ((), 0)
+        wanted = _Wanted(tuple(spelt(one, port) for one in present_addresses(addresses)), problems=problems)
+        if not wanted.addresses:
+            return wanted
+        value = handed.Handed()
+        if metrics.web_config:
+            web = WebAccess(metrics.web_config)
+            try:
+                value = web.read()
+            except ConfigError as error:
+                wanted.problems, wanted.hint = (*wanted.problems, *error.problems), error.hint
+                if self._last().get("web_config") == metrics.web_config:
+                    wanted.access = self._files.read_private(ACCESS)  # the last good one
+                else:
+                    wanted.addresses = ()
+            wanted.watched = tuple(web.paths)
+        more = {"listen": metrics.listen, "web_config": metrics.web_config, "program": __version__}
+        wanted.access = wanted.access or handed.dump(value, **more)
+        return wanted
+
+    # -- units --
+
+    def _start(self, wanted: _Wanted) -> None:
+        text = _drop_in(wanted.addresses, self._filters())
+        is_moved = self._put(DROP_IN.format(SOCKET), text)
+        is_watching = not self._put(DROP_IN.format(WATCH), _watching(wanted.watched))
+        is_new = self._files.read_private(ACCESS) != wanted.access
+        if is_new:
+            self._files.write_private(ACCESS, wanted.access)
+        if is_moved or not is_watching:
+            self._systemctl("daemon-reload")
+        if not is_watching:
+            self._systemctl("--no-block", "try-restart", WATCH)
+        if is_moved:
+            self._systemctl("stop", SERVICE, SOCKET)
+        elif is_new:
+            self._systemctl("try-restart", SERVICE)
+        try:
+            self._systemctl("start", SOCKET)
+        except SriovBootstrapError:
+            refuse_if_taken(wanted.addresses)  # systemd's own words name neither the address nor the cause
+            raise
+        self._systemctl("start", SERVICE)
+
+    def _stop(self, wanted: _Wanted) -> None:
+        self._systemctl("stop", SERVICE, SOCKET)
+        self._files.remove_if_there(ACCESS)
+        if self._put(DROP_IN.format(WATCH), _watching(wanted.watched)):
+            self._systemctl("daemon-reload")
+            self._systemctl("--no-block", "try-restart", WATCH)
+
+    def _put(self, path: str, text: str) -> bool:
+        """Whether that was another one."""
+        if (self._files.read_text(path) or "") == text:
+            return False
+        if text:
+            self._files.install_file(path, text)
+        else:
+            self._files.remove_if_there(path)
+        return True
+
+    def _filters(self) -> tuple[str, ...]:
+        """What drop-ins of the service said of who may scrape, when the service itself listened: it is in force."""
+        said = self._systemctl("show", "--value", "--property=DropInPaths", "sriov-bootstrap.service")
+        lines = [line.strip() for path in said.split() for line in (self._files.read_text(path) or "").splitlines()]
+        return tuple(line for line in lines if line.startswith(FILTERS))
+
+    def _systemctl(self, *words: str) -> str:
+        completed = self._run(["systemctl", "--no-ask-password", *words], timeout_seconds=SYSTEMCTL_SECONDS)
+        if completed.returncode:
+            why = one_line(completed.stderr).partition(" | ")[0] or f"exit code {completed.returncode}"
+            raise SriovBootstrapError(f"systemctl {' '.join(words)}: {why}", hint=f"see systemctl status {SOCKET}")
+        return completed.stdout.decode(errors="replace")
+
+    # -- what is wrong --
+
+    def _tell(self, wanted: _Wanted, metrics: Metrics) -> None:
+        """In the log when it is new: this runs again every half minute until it is mended."""
+        text = "".join(f"{one}\n" for one in wanted.problems)
+        if text.encode() != self._files.read_private(SAID):
+            self._files.write_private(SAID, text.encode())
+            for problem in wanted.problems:
+                hint = f" | hint={wanted.hint}" if wanted.hint else ""
+                sys.stderr.write(f"<3>metrics: {printable(problem.removeprefix('metrics: '))}{printable(hint)}\n")
+        if metrics.textfile:
+            self._files.save_metrics_beside(metrics.textfile, _textfile(bool(wanted.problems)))
+
+
+def spelt(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _drop_in(addresses: tuple[str, ...], filters: "Iterable[str]") -> str:
+    lines = [*(f"ListenStream={one}" for one in ("", *addresses) if addresses != DEFAULT), *filters]
+    return "\n".join(["# By sriov-bootstrap, from [metrics].", "[Socket]", *lines, ""]) if lines else ""
+
+
+def _watching(paths: tuple[str, ...]) -> str:
+    lines = [f"PathChanged={path.replace('%', '%%')}" for path in paths]
+    return "\n".join(["# By sriov-bootstrap, from web_config.", "[Path]", *lines, ""]) if lines else ""
+
+
+def _textfile(is_wrong: bool) -> bytes:  # noqa: FBT001 - the value
+    name = "sriov_bootstrap_metrics_config_problem"
+    return f"# HELP {name} 1 while [metrics] is not in force.\n# TYPE {name} gauge\n{name} {float(is_wrong)}\n".encode()

@@ -1,0 +1,253 @@
+"""What the config asks for, brought to the units that listen and serve; systemctl is a list of what it was asked."""
+
+import json
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from certificates import Authority
+from fakes_host import HostTree
+from sriov_bootstrap.commands.metrics_config import ACCESS, DROP_IN, SERVICE, SOCKET, WATCH, metrics_config
+from sriov_bootstrap.edges.child import Completed
+from sriov_bootstrap.errors import ExitCode
+from sriov_bootstrap.exporter import handed
+
+START = [["start", SOCKET], ["start", SERVICE]]
+SHOW = ["show", "--value", "--property=DropInPaths", "sriov-bootstrap.service"]
+MOVED = [["daemon-reload"], ["stop", SERVICE, SOCKET], *START]
+WATCHED = ["--no-block", "try-restart", WATCH]
+SERVES_ANEW = [["try-restart", SERVICE], *START]
+
+
+class Systemctl:
+    """Keeps what it was asked for, but for the question that is always asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.drop_ins = ""
+        self.fails: list[str] = []
+
+    def __call__(self, argv: list[str], **_: object) -> Completed:
+        assert argv[:2] == ["systemctl", "--no-ask-password"]
+        words = argv[2:]
+        if words == SHOW:
+            return Completed(0, self.drop_ins.encode(), b"")
+        self.asked.append(words)
+        return Completed(int(words == self.fails), b"", b"Job failed. See more.\n" if words == self.fails else b"")
+
+
+class Host:
+    """A tree with the units of the package, and the helper that brings them to what the config asks for."""
+
+    def __init__(self, tree: HostTree) -> None:
+        self.tree = tree
+        self.systemctl = Systemctl()
+        tree.configure("")
+
+    def bring(self) -> list[list[str]]:
+        """What systemd is asked for."""
+        self.systemctl.asked = []
+        self.code = metrics_config(root=str(self.tree.root), run=self.systemctl)
+        return self.systemctl.asked
+
+    def drop_in(self, unit: str = SOCKET) -> list[str]:
+        """Its lines; none where it is not there."""
+        path = self.tree.root / DROP_IN.format(unit).lstrip("/")
+        return [line for line in path.read_text().splitlines() if line[0] != "#"] if path.exists() else []
+
+    @property
+    def access(self) -> handed.Handed:
+        return handed.load((self.tree.root / ACCESS.lstrip("/")).read_bytes())
+
+    @property
+    def has_access(self) -> bool:
+        return (self.tree.root / ACCESS.lstrip("/")).exists()
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    monkeypatch.setattr("sriov_bootstrap.commands.metrics_config.present_addresses", lambda addresses: addresses)
+    return Host(HostTree(tmp_path))
+
+
+def test_the_default_needs_no_drop_in_and_no_reload_of_systemd(host: Host) -> None:
+    assert host.bring() == SERVES_ANEW
+    assert (host.drop_in(), host.code, host.access) == ([], ExitCode.OK, handed.Handed())
+
+
+def test_what_is_as_it_should_be_is_only_started(host: Host) -> None:
+    host.tree.configure('[metrics]\nlisten = "127.0.0.1:9"\n')
+    host.bring()
+    assert host.bring() == START
+
+
+@pytest.mark.parametrize(
+    ("listen", "lines"),
+    [
+        ("127.0.0.1:9", ["127.0.0.1:9"]),
+        ("[::1]:9", ["[::1]:9"]),
+        (":9", ["0.0.0.0:9", "[::]:9"]),
+        ("localhost:9", ["127.0.0.1:9", "[::1]:9"]),
+    ],
+)
+def test_another_listen_is_a_drop_in_and_the_way_back_takes_it_away(host: Host, listen: str, lines: list[str]) -> None:
+    host.bring()
+    host.tree.configure(f'[metrics]\nlisten = "{listen}"\n')
+    assert host.bring() == MOVED
+    assert host.drop_in() == ["[Socket]", "ListenStream=", *(f"ListenStream={one}" for one in lines)]
+    host.tree.configure("")
+    assert host.bring() == MOVED
+    assert host.drop_in() == []
+
+
+def test_an_address_that_the_host_has_not_is_left_out_of_several(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sriov_bootstrap.commands.metrics_config.present_addresses", lambda addresses: addresses[:1])
+    assert host.bring() == MOVED
+    assert host.drop_in() == ["[Socket]", "ListenStream=", "ListenStream=127.0.0.1:10049"]
+
+
+def _empty(host: Host) -> None:
+    host.tree.configure('[metrics]\nlisten = ""\n')
+
+
+def _file(host: Host) -> None:
+    (host.tree.root / "etc/sriov-bootstrap/disabled").touch()
+
+
+def _word(host: Host) -> None:
+    (host.tree.root / "proc/cmdline").write_text("quiet sriov_bootstrap=0\n")
+
+
+@pytest.mark.parametrize("switch_off", [_empty, _file, _word])
+def test_what_is_switched_off_is_stopped_and_nothing_is_handed_over(
+    host: Host, switch_off: Callable[[Host], None]
+) -> None:
+    host.bring()
+    switch_off(host)
+    assert host.bring() == [["stop", SERVICE, SOCKET]]
+    assert (host.code, host.has_access) == (ExitCode.OK, False)
+
+
+def test_filters_of_the_time_when_the_service_listened_itself_stay_in_force(host: Host) -> None:
+    first, second = host.tree.root / "a.conf", host.tree.root / "b.conf"
+    first.write_text("[Service]\nIPAddressAllow=\nIPAddressAllow=localhost\nMemoryMax=1G\n")
+    second.write_text("[Service]\n  IPAddressDeny=any\n")
+    host.systemctl.drop_ins = "/a.conf /b.conf /gone.conf\n"
+    assert host.bring() == MOVED
+    assert host.drop_in() == ["[Socket]", "IPAddressAllow=", "IPAddressAllow=localhost", "IPAddressDeny=any"]
+
+
+def test_a_port_that_is_taken_is_named_said_once_and_tried_again(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        textfile = host.tree.root / "x.prom"
+        host.tree.configure(f'[metrics]\nlisten = "127.0.0.1:{port}"\n')
+        host.systemctl.fails = ["start", SOCKET]
+        assert host.bring()[-1] == ["start", SOCKET]
+        assert host.code == ExitCode.ERROR
+        said = capsys.readouterr().err
+        assert said.startswith(f"<3>metrics: cannot listen on 127.0.0.1:{port}: Address already in use | hint=another ")
+        host.bring()
+        assert capsys.readouterr().err == ""
+    host.systemctl.fails = []
+    host.bring()
+    assert (host.code, textfile.exists()) == (ExitCode.OK, False)
+
+
+def test_what_is_in_the_way_is_told_beside_the_textfile(host: Host) -> None:
+    beside = host.tree.root / "var/x-endpoint.prom"
+    beside.parent.mkdir()
+    host.tree.configure('[metrics]\ntextfile = "/var/x.prom"\n')
+    host.systemctl.fails = ["start", SERVICE]
+    host.bring()
+    assert beside.read_text().endswith("\nsriov_bootstrap_metrics_config_problem 1.0\n")
+    host.systemctl.fails = []
+    host.bring()
+    assert beside.read_text().endswith("\nsriov_bootstrap_metrics_config_problem 0.0\n")
+
+
+class Site:
+    """web.yml with a pair, and a config that names it."""
+
+    def __init__(self, host: Host) -> None:
+        self.folder = host.tree.root / "site"
+        Authority(self.folder, "site").issue("server")
+        self.web = self.folder / "web.yml"
+        self.web.write_text("tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+        host.tree.configure(f'[metrics]\nweb_config = "{self.web}"\n')
+
+
+@pytest.fixture
+def site(host: Host) -> Site:
+    return Site(host)
+
+
+def test_web_config_is_handed_over_with_its_files_to_root_alone_and_they_are_watched(host: Host, site: Site) -> None:
+    assert host.bring() == [["daemon-reload"], WATCHED, *SERVES_ANEW]
+    assert host.access.files[f"{site.folder}/server.key"] == (site.folder / "server.key").read_bytes()
+    assert stat.S_IMODE((host.tree.root / ACCESS.lstrip("/")).stat().st_mode) == 0o600
+    names = ("web.yml", "server.crt", "server.key")
+    assert host.drop_in(WATCH) == ["[Path]", *(f"PathChanged={site.folder}/{name}" for name in names)]
+    assert host.bring() == START
+
+
+def test_a_certificate_that_was_replaced_is_served(host: Host, site: Site) -> None:
+    host.bring()
+    Authority(site.folder, "other").issue("server")
+    assert host.bring() == SERVES_ANEW
+    assert host.access.files[f"{site.folder}/server.crt"] == (site.folder / "server.crt").read_bytes()
+
+
+def test_a_broken_web_config_leaves_the_last_good_one_in_force_and_is_said_once(
+    host: Host, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.bring()
+    before = host.access
+    site.web.write_text("tls_server_config: [")
+    assert host.bring() == [["daemon-reload"], WATCHED, *START]
+    assert (host.access, host.code) == (before, ExitCode.ERROR)
+    assert capsys.readouterr().err.startswith(f"<3>metrics: {site.web}: not YAML: line 1")
+    host.bring()
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_broken_at_the_start_serves_nobody(host: Host, site: Site) -> None:
+    site.web.write_text("tls_server_config: [")
+    assert host.bring() == [["stop", SERVICE, SOCKET], ["daemon-reload"], WATCHED]
+    assert (host.has_access, host.code) == (False, ExitCode.ERROR)
+
+
+def test_a_web_config_that_is_new_and_broken_serves_nobody_any_more(host: Host) -> None:
+    host.bring()
+    host.tree.configure('[metrics]\nweb_config = "/nowhere/web.yml"\n')
+    assert ["stop", SERVICE, SOCKET] in host.bring()
+    assert not host.has_access
+
+
+def test_a_broken_config_leaves_in_force_what_was(host: Host, site: Site) -> None:
+    host.tree.configure(f'[metrics]\nlisten = "127.0.0.1:9"\nweb_config = "{site.web}"\n')
+    host.bring()
+    before = host.access
+    host.tree.configure("[[pf\n")
+    assert host.bring() == START
+    assert (host.access, host.drop_in()[-1], host.code) == (before, "ListenStream=127.0.0.1:9", ExitCode.ERROR)
+
+
+def test_a_broken_config_from_the_start_serves_as_the_daemon_does_without_one(host: Host) -> None:
+    host.tree.configure("[[pf\n")
+    assert host.bring() == SERVES_ANEW
+    assert (host.access, host.code) == (handed.Handed(), ExitCode.ERROR)
+
+
+def test_an_upgrade_is_served_by_the_new_program(host: Host) -> None:
+    host.bring()
+    path = host.tree.root / ACCESS.lstrip("/")
+    told = json.loads(path.read_text())
+    told["more"]["program"] = "0.0.1"
+    path.write_text(json.dumps(told))
+    assert host.bring() == SERVES_ANEW
