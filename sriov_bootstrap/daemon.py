@@ -204,6 +204,7 @@ class Daemon:
 
     def _on_pass_failure(self, text: str, hint: str) -> None:
         self._failures += 1
+        self._is_stale = True  # nothing is new but the time: the page tells that this process lives
         self._handover = replace(self._handover, failures=self._handover.failures + 1)
         self._look_at = self._clock() + (followup.retry_delay_seconds(self._failures) or 0.0)
         self._say(Level.ERROR, text, hint)

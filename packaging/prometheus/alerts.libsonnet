@@ -101,7 +101,8 @@
 
         // First arm: passes end, and something in them fails; one failure alone is out of the window before the alert is due.
         // Where the PF itself says why (write_failed, stuck), that is its alert. Second arm: passes do not end. Those that break
-        // off are counted by the next one that ends, so time is all that tells. Also the daemon's end, where a textfile stays.
+        // off are counted by the next one that ends, so time is all that tells. Where the service tells nothing at all any more,
+        // that is SriovNotRunning. Version 0.1.0 does not say when it last did: there it is the daemon's end, too.
         alert(
           'SriovPassFailing',
           'warning',
@@ -111,8 +112,12 @@
               unless on (%(host)s) max_over_time(%(told)s[30m]) == 1
             )
             or
-            time() - %(ended)s > %(overdue)d
+            (
+              time() - %(ended)s > %(overdue)d
+              unless on (%(host)s) time() - %(state)s > %(overdue)d
+            )
           ||| % {
+            state: last('sriov_bootstrap_state_timestamp_seconds'),
             failures: metric('sriov_bootstrap_pass_failures_total'),
             host: host,
             told: metric('sriov_pf_degraded', 'reason=~"write_failed|stuck"'),
@@ -128,8 +133,9 @@
 
         // First arm: targets of the job (upSelector) that cannot be scraped. Second arm, whatever the job is called: a host that
         // was seen with sriov-bootstrap in the last day, is not seen now, and is no target that the first arm speaks of, because
-        // it left the service discovery, or because its textfile is gone. Both have the labels of the target and no other, so
-        // that one going over into the other does not start the clock anew.
+        // it left the service discovery, or because its textfile is gone. Third arm: a host that answers, with a page that is old:
+        // what serves it is another process, and the service tells its state after each pass, also one that broke off. All have
+        // the labels of the target and no other, so that one going over into the other does not start the clock anew.
         alert(
           'SriovNotRunning',
           'warning',
@@ -141,14 +147,18 @@
               unless on (%(host)s) %(info)s
               unless on (%(host)s) %(up)s
             )
+            or on (%(host)s) time() - %(told)s > %(overdue)d
           ||| % {
+            told: last('sriov_bootstrap_state_timestamp_seconds'),
+            overdue: c.passOverdueSeconds,
             up: 'up{%s}' % c.upSelector,
             host: host,
             info: metric('sriov_bootstrap_build_info'),
             forget: c.forgetHostAfter,
           },
-          '{{ $labels.instance }}: sriov-bootstrap does not answer',
-          '{{ if eq $value 0.0 }}The scrape fails{{ else }}The host was seen in the last ' + c.forgetHostAfter +
+          '{{ $labels.instance }}: sriov-bootstrap does not run, or does not answer',
+          '{{ if eq $value 0.0 }}The scrape fails{{ else if gt $value 1.0 }}The host answers, and the service has told nothing for ' +
+          '{{ $value | humanizeDuration }}{{ else }}The host was seen in the last ' + c.forgetHostAfter +
           ' and sends no metrics any more{{ end }}. VFs that are there stay; none are made, and none come back, until the ' +
           'service runs.',
           hold='15m',
