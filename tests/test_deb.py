@@ -33,6 +33,17 @@ def test_no_maintainer_script_knows_of_vfs(control: Path) -> None:
         assert "sriov-bootstrap-reload" not in text
 
 
+def test_every_unit_is_in_it() -> None:
+    contents = {line.split()[-1] for line in deb("--contents").splitlines()}
+    assert {f"./usr/lib/systemd/system/{unit.name}" for unit in (ROOT / "units").iterdir()} <= contents
+
+
+def test_who_serves_the_metrics_is_stopped_with_the_package_and_before_another_version(control: Path) -> None:
+    """The service starts it, and does not stop it."""
+    assert "sriov-bootstrap-metrics.socket" in (control / "prerm").read_text()
+    assert "sriov-bootstrap-metrics" not in (control / "postinst").read_text()
+
+
 def test_the_service_is_enabled_by_presets_as_well() -> None:
     assert "./usr/lib/systemd/system-preset/80-sriov-bootstrap.preset" in deb("--contents")
 

@@ -25,6 +25,11 @@ APP = "/usr/lib64/sriov-bootstrap"
 PAST = 1_600_000_000  # rpm cuts later times to this one, and raises none: folders that it makes are of now
 SERVICE = "sriov-bootstrap.service"
 CLOUD_INIT = "sriov-bootstrap-cloud-init.service"
+# Started by the service, and not stopped by it.
+METRICS = (
+    "sriov-bootstrap-metrics-config.path sriov-bootstrap-metrics-config.service"
+    " sriov-bootstrap-metrics.service sriov-bootstrap-metrics.socket"
+)
 HELPER = "usr/lib/systemd/systemd-update-helper"
 CONFIG = '# an administrator wrote this\n[metrics]\nlisten = ""\n'
 
@@ -161,7 +166,7 @@ def test_install_upgrade_and_erase_ask_for_nothing_but_our_own_units(root: Root,
     assert root.calls() == [f"mark-restart-system-units {SERVICE}"]  # after the transaction, and if it runs
 
     root.rpm("--erase", "sriov-bootstrap")
-    assert root.calls() == [f"remove-system-units {SERVICE} {CLOUD_INIT}"]
+    assert root.calls() == [f"remove-system-units {SERVICE} {CLOUD_INIT} {METRICS}"]
 
     assert config.read_text() == CONFIG
     left = [path for path in root.folder.rglob("*") if "sriov" in path.name]

@@ -23,6 +23,7 @@ PF2: Final = "0000:02:00.0"
 DEVICES: Final = "/sys/bus/pci/devices"
 CONFIG_FILE: Final = "/etc/sriov-bootstrap/config.toml"
 UNIT: Final = "sriov-bootstrap.service"
+METRICS_UNITS: Final = "sriov-bootstrap-metrics.socket sriov-bootstrap-metrics.service"
 STATE_FILE: Final = "/run/sriov-bootstrap/state/state.json"
 NOVA: Final = "/var/log/nova-starts"
 AGENT: Final = "/var/log/agent-starts"
@@ -169,7 +170,10 @@ class Guest:
             """Asks what costs least first. The page is that of the last pass: it is right about that one only."""
             if self._has_pending_restart() or self.vfs(*expected) != expected:
                 return None
+            passes = self._state().get("counters", {}).get("passes", 0)
             scrape = self.scrape()
+            if scrape.value("sriov_bootstrap_passes_total") < passes:
+                return None  # the page is made after the state, by another process
             shown = {pf: scrape.value("sriov_pf_vfs", pci_address=pf) for pf in expected}
             still = scrape.is_quiet and shown == expected and not self._has_pending_restart()
             return scrape if still and self.vfs(*expected) == expected else None
@@ -180,8 +184,11 @@ class Guest:
 
     def _has_pending_restart(self) -> bool:
         """As `status` says it, for a tenth of what that costs."""
+        return bool(self._state().get("pending"))
+
+    def _state(self) -> dict[str, Any]:
         text = self.vm.peek(STATE_FILE)
-        return bool(text and json.loads(text).get("pending"))
+        return dict(json.loads(text)) if text else {}
 
     def make_pass(self) -> Scrape:
         """Let the daemon look again, and wait until it has."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .consumers import install_package, newest_package
-from .host import CONFIG_FILE, NOVA, PF1, PF2, STATE_FILE, UNIT, Guest, address_rule
+from .host import CONFIG_FILE, METRICS_UNITS, NOVA, PF1, PF2, STATE_FILE, UNIT, Guest, address_rule
 from .old_package import UnknownCommitError, package_of
 
 NEWER = "99~lab"
@@ -60,6 +60,7 @@ def test_no_step_in_the_life_of_the_package_touches_a_vf(reinstalled: Guest, new
     guest.check("dpkg --remove sriov-bootstrap", timeout_seconds=300)
     assert guest.run(f"systemctl is-active {UNIT}").stdout == "inactive\n"
     assert guest.run("command -v sriov-bootstrap").rc != 0
+    assert guest.run(f"systemctl is-active {METRICS_UNITS}").stdout == "inactive\ninactive\n"
     nothing_has_changed()
 
     install_package(guest.vm, newest_package())
@@ -94,6 +95,7 @@ def test_from_0_1_0_and_back_writes_nothing_and_loses_no_pending_restart(reinsta
     install_package(guest.vm, newer)
     scrape = guest.until_scrape(lambda it: it.value(PASSES) > passes, "a pass that goes on counting")
     assert guest.service("MainPID") not in {main_pid, "0"}
+    assert guest.check(f"systemctl is-active {METRICS_UNITS}") == "active\nactive\n"
     assert scrape.is_pending
     assert json.loads(guest.vm.read(STATE_FILE))["pending"]["pci_addresses"] == [PF1]
     assert (guest.vf_incarnations(PF1), guest.vf_incarnations(PF2)) == vfs

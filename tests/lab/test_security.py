@@ -4,18 +4,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from .host import BOTH_PFS, PF1, PF2, SERVICES, UNIT, Guest, address_rule
+from .host import BOTH_PFS, METRICS_UNITS, PF1, PF2, SERVICES, UNIT, Guest, address_rule
 
 HOLDERS_UNIT = "sriov-bootstrap-holders.service"
 RELOAD_UNIT = "sriov-bootstrap-reload@igb.service"
 TEXTFILE = "/var/lib/prometheus/node-exporter/sriov-bootstrap.prom"
-MAX_EXPOSURE = 20  # tenths
+MAX_EXPOSURE = 17  # tenths
+MAX_EXPOSURE_OF_METRICS = 5
 
 
 def test_the_unit_is_exposed_to_little(guest: Guest) -> None:
     done = guest.run(f"systemd-analyze security --no-pager --threshold={MAX_EXPOSURE} {UNIT}")
     assert done.rc == 0, done.stdout[-200:]
     assert guest.service("CapabilityBoundingSet") == "cap_net_admin"
+    metrics = METRICS_UNITS.split()[1]
+    done = guest.run(f"systemd-analyze security --no-pager --threshold={MAX_EXPOSURE_OF_METRICS} {metrics}")
+    assert done.rc == 0, done.stdout[-200:]
 
 
 def test_the_daemon_learns_who_holds_a_vf_from_a_unit_that_may_look(guest: Guest) -> None:
