@@ -71,7 +71,8 @@ class _Units:
             wanted.problems = (*wanted.problems, error.message)
             wanted.hint = wanted.hint or error.hint
         self._tell(wanted, metrics)
-        return ExitCode.ERROR if wanted.problems else ExitCode.OK
+        # A config that is mended is seen to change.
+        return ExitCode.ERROR if len(wanted.problems) > len(problems) else ExitCode.OK
 
     def _metrics(self) -> tuple[Metrics, tuple[str, ...]]:
         """What was in force stays while the config is broken; the daemon, which serves the defaults then, says why."""

@@ -1,9 +1,9 @@
 """Who serves the metrics: HTTP by h11 on one event loop, without a thread.
 
-Why not a ready-made server. prometheus_client.start_http_server looks its own name up in DNS before it listens (30 s of
-boot where no DNS server answers) and starts a thread without any time-out for each connection: 200 silent peers, 200
-threads. waitress and cheroot serve from threads as well; and this process forks for each kernel write, which is only
-safe while it has one thread. aiohttp has none of these faults, but brings eight packages and 16 MiB (PSS; h11: 0.4)
-into a daemon that should need 30. h11 does the part that is easily got wrong, the protocol; sockets, deadlines and
-limits are asyncio's and below. Nothing here wakes an idle daemon: timers live only while a peer is there.
+Why not a ready-made server. prometheus_client.start_http_server looks its own name up in DNS before it listens, and
+starts a thread without any time-out for each connection: 200 silent peers, 200 threads. waitress and cheroot serve from
+threads as well; and this process forks for each password, which is only safe while it has one thread. aiohttp has none
+of these faults, but brings eight packages and 16 MiB (PSS; h11: 0.4). h11 does the part that is easily got wrong, the
+protocol; sockets, deadlines and limits are asyncio's and below. Nothing here wakes an idle process: timers live only
+while a peer is there.
 """
