@@ -4,6 +4,7 @@ The file is sent as it is. It is looked at for each scrape, and read again when 
 ours is told, in the log and by a metric, and the last one that was stays: a series that ends is an alert that ends.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -60,11 +61,9 @@ class PageFile:
     def _look(self) -> None:
         try:
             status = os.stat(self._path, follow_symlinks=False)
-        except FileNotFoundError:
-            self._on_problem(Problem.MISSING)
-            return
-        except OSError:
-            self._on_problem(Problem.UNREADABLE)
+        except OSError as error:
+            self._stamp = None  # it may come back as it was
+            self._on_problem(Problem.MISSING if error.errno == errno.ENOENT else Problem.UNREADABLE)
             return
         stamp = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
         if stamp != self._stamp:
@@ -100,8 +99,6 @@ class PageFile:
 
     def _on_problem(self, problem: Problem | None) -> None:
         """Said when it is another one."""
-        if problem is Problem.MISSING:
-            self._stamp = None
         if problem is not self.problem:
             self.problem = problem
             text = f"{MEANINGS[problem]}; the last page stays" if problem else "is in order again"

@@ -137,6 +137,19 @@ def test_what_is_no_page_of_ours_is_told_once_and_the_last_one_stays(
     assert desk.said[1:] == [Line("info", f"{desk.path}: is in order again")]
 
 
+def test_a_page_that_comes_back_as_it_was_is_in_order_again(desk: Desk) -> None:
+    desk.put(metrics.page_file(TEXT))
+    desk.page.read()
+    folder = desk.path.parent
+    away = folder.with_name("away")
+    folder.rename(away)
+    folder.touch()  # not a folder: nothing below it can be looked at
+    assert f'{{reason="{Problem.UNREADABLE}"}} 1.0\n'.encode() in desk.page.read()
+    folder.unlink()
+    away.rename(folder)
+    assert desk.page.read() == TEXT + REST
+
+
 def test_before_the_first_page_what_only_the_exporter_can_tell_is_there(desk: Desk) -> None:
     assert desk.page.read() == own_metrics(COUNTS, Problem.MISSING)
 

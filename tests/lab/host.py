@@ -172,7 +172,8 @@ class Guest:
                 return None
             passes = self._state().get("counters", {}).get("passes", 0)
             scrape = self.scrape()
-            if scrape.value("sriov_bootstrap_passes_total") < passes:
+            is_of_a_file = "sriov_bootstrap_state_timestamp_seconds" in scrape.samples  # not that of 0.1.0
+            if is_of_a_file and scrape.value("sriov_bootstrap_passes_total") < passes:
                 return None  # the page is made after the state, by another process
             shown = {pf: scrape.value("sriov_pf_vfs", pci_address=pf) for pf in expected}
             still = scrape.is_quiet and shown == expected and not self._has_pending_restart()
