@@ -4,6 +4,7 @@ import errno
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
+from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError, SysfsError
 from sriov_bootstrap.core import causes
 from sriov_bootstrap.core.plan import (
     Action,
@@ -16,7 +17,6 @@ from sriov_bootstrap.core.plan import (
     write_deadline_seconds,
 )
 from sriov_bootstrap.core.report import Outcome, Result, Written, explained
-from sriov_bootstrap.errors import SriovBootstrapError, StuckError, SysfsError
 
 FILE_SECONDS = 30.0
 

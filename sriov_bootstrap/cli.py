@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from sriov_bootstrap import __version__
-from sriov_bootstrap.errors import ConfigError, ExitCode, NotOursError, SriovBootstrapError
-from sriov_bootstrap.printable import printable
+from sriov_bootstrap.base.errors import ConfigError, ExitCode, NotOursError, SriovBootstrapError
+from sriov_bootstrap.base.printable import printable
 
 
 class Arguments:

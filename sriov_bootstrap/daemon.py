@@ -12,18 +12,18 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.base.processes import SILENT_SECONDS, ProcessEnd, Running
 from sriov_bootstrap.core import events, followup
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
-from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.inspecting import Inspection
 from sriov_bootstrap.ports import Host, Job, Udev
 from sriov_bootstrap.publishing import Publication
 from sriov_bootstrap.reconcile import Loaded
-from sriov_bootstrap.watching import SILENT_SECONDS, ProcessEnd, Running
 
 QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
 PATIENCE_SECONDS = 2.0  # and a burst that does not end must not put the pass off for ever

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.base.processes import SILENT_SECONDS, Running
 from sriov_bootstrap.core.events import Event, Level
-from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.ports import Host
 from sriov_bootstrap.reconcile import Loaded
-from sriov_bootstrap.watching import SILENT_SECONDS, Running
 
 NEVER = float("inf")
 

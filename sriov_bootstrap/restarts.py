@@ -9,12 +9,12 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from sriov_bootstrap.base.errors import BusyError, StuckError, UnitError
 from sriov_bootstrap.core import followup
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
-from sriov_bootstrap.errors import BusyError, StuckError, UnitError
 
 
 class Machine(Protocol):

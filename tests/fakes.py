@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from builders import make_pf, vf_address
+from sriov_bootstrap.base.errors import InUseError, StuckError, SysfsError
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
@@ -24,7 +25,6 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Written
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders, Owners
-from sriov_bootstrap.errors import InUseError, StuckError, SysfsError
 
 BOOT_ID = "b007"
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from builders import PF, make_rule
+from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected, inspected
 from sriov_bootstrap.core.events import Event
@@ -22,7 +23,6 @@ from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
 from sriov_bootstrap.daemon import Daemon
-from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.reconcile import Loaded
 
 START = 1000.0

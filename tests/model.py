@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from builders import make_netdev
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
+from sriov_bootstrap.base.errors import InUseError, StuckError, SysfsError, UnitError
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.causes import WRITE_CAUSES
 from sriov_bootstrap.core.facts import RawNetdev, RawVf, VfFacts
@@ -17,7 +18,6 @@ from sriov_bootstrap.core.plan import Action, Jam, SetAutoprobe, SetLinkUp, SetN
 from sriov_bootstrap.core.report import Outcome, Written
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
-from sriov_bootstrap.errors import InUseError, StuckError, SysfsError, UnitError
 
 ERRNOS = (0, errno.E2BIG, *WRITE_CAUSES)  # 0: words without a number; E2BIG: not in the table
 MEDDLING = ("stale", "used", "unplug", "unbind")

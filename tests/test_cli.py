@@ -15,9 +15,9 @@ from builders import PF
 from fakes_host import HostTree, rule
 from sriov_bootstrap import __version__
 from sriov_bootstrap.arguments import make_parser
+from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.cli import WITHOUT_PARSER, Arguments, main
 from sriov_bootstrap.edges.locks import PASS_LOCK
-from sriov_bootstrap.errors import ExitCode
 
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
 

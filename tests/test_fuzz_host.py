@@ -18,6 +18,7 @@ from builders import PF, make_config, make_rule
 from fakes import BOOT_ID, FakeMachine
 from fakes_host import HostTree
 from fuzzing import bytes_like, fuzzed, spoilt
+from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError, UnitError
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.config import Config, Match, VfDriver
 from sriov_bootstrap.core.decode import ConfigFile, decode
@@ -30,7 +31,6 @@ from sriov_bootstrap.edges import child, metrics, systemd
 from sriov_bootstrap.edges.holders.look import OpenDevices
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
-from sriov_bootstrap.errors import ConfigError, SriovBootstrapError, UnitError
 from sriov_bootstrap.reconcile import Loaded, Mode, run_pass
 
 CONFIG = b"""\

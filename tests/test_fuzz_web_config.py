@@ -5,10 +5,10 @@ import contextlib
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core import web_config
 from sriov_bootstrap.core.web_config import WebConfig
 from sriov_bootstrap.edges import yaml_text
-from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.exporter.access import parse_basic
 
 GOOD = b"""\

@@ -10,6 +10,7 @@ import pytest
 from msgspec import Struct
 
 from sriov_bootstrap.arguments import make_parser
+from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.core.config import (
     Boot,
     Config,
@@ -25,7 +26,6 @@ from sriov_bootstrap.core.config import (
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PfState
-from sriov_bootstrap.errors import ExitCode
 
 MAN = Path(__file__).parents[1] / "docs" / "man"
 UNSHOWN = ["run", "check-config", "helper"]  # the daemon; in sriov-bootstrap.toml(5); not for people

@@ -13,6 +13,7 @@ import fuzzing
 from builders import PF, PF3, make_rule, vf_address
 from fakes import Crash, FakePf
 from model import ERRNOS, MEDDLING, ModelHost, driver_of
+from sriov_bootstrap.base.errors import ConfigError, NotOursError
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import PfFacts
@@ -20,7 +21,6 @@ from sriov_bootstrap.core.followup import UnitOutcome
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Counters
-from sriov_bootstrap.errors import ConfigError, NotOursError
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 from sriov_bootstrap.release import run_release
 from sriov_bootstrap.restarts import run_restarts

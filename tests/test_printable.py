@@ -5,8 +5,8 @@ import pytest
 from hypothesis import strategies as st
 
 from fuzzing import fuzzed
-from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
-from sriov_bootstrap.printable import (
+from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
+from sriov_bootstrap.base.printable import (
     MESSAGE_LIMIT,
     one_line,
     printable,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sriov_bootstrap import reading
-from sriov_bootstrap.errors import LinkError
-from sriov_bootstrap.reading import Below, IrregularError, TooLargeError, opened, read_file, read_names
+from sriov_bootstrap.base import reading
+from sriov_bootstrap.base.errors import LinkError
+from sriov_bootstrap.base.reading import Below, IrregularError, TooLargeError, opened, read_file, read_names
 
 MIB = 1 << 20
 NOBODY = 65534

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Routes
@@ -15,7 +16,6 @@ from sriov_bootstrap.core.plan import Reason, SetNumVfs, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Written
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
 from sriov_bootstrap.core.users import Holders, Owner, Owners
-from sriov_bootstrap.errors import ConfigError
 from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
 
 RULE = make_rule()

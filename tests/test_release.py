@@ -7,13 +7,13 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, make_config, make_netdev, make_rule
 from fakes import Crash, FakeMachine, FakePf
+from sriov_bootstrap.base.errors import NotOursError
 from sriov_bootstrap.core.config import Config, Match, VfDriver
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import PendingRestart
 from sriov_bootstrap.core.users import Owner, Owners
-from sriov_bootstrap.errors import NotOursError
 from sriov_bootstrap.reconcile import Loaded, Mode, run_pass
 from sriov_bootstrap.release import run_release
 

@@ -7,11 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from builders import PF
+from sriov_bootstrap.base.errors import BusyError, UnitError
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
-from sriov_bootstrap.errors import BusyError, UnitError
 from sriov_bootstrap.restarts import preview, run_restarts
 
 NOVA, AGENT = "nova-compute.service", "neutron-sriov-agent.service"

@@ -16,6 +16,7 @@ from fakes_host import HostTree, rule
 from fakes_openstack import add_unit
 from fakes_systemd import FakeUnit, fake_systemd
 from service import QUIET, running
+from sriov_bootstrap.base.processes import SILENT_SECONDS
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.events import follow_up_events
@@ -26,7 +27,6 @@ from sriov_bootstrap.core.state import Counters, PendingRestart, State, dump
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.edges.systemd import restart_units
-from sriov_bootstrap.watching import SILENT_SECONDS
 from troubles import in_use
 
 RUNBOOKS = Path(__file__).parents[1] / "docs" / "runbooks"

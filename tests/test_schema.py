@@ -8,9 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.edges.templates import schema_uri
-from sriov_bootstrap.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 RULE = '[[pf]]\nname = "a"\nmatch = { netdev = "e" }\n'

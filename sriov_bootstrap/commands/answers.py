@@ -5,11 +5,11 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.base.errors import InUseError, RefusedError, SriovBootstrapError, StuckError, SysfsError, UnitError
 from sriov_bootstrap.core.followup import UnitResult, UnitState
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.users import Holders
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.errors import InUseError, RefusedError, SriovBootstrapError, StuckError, SysfsError, UnitError
 
 
 class Told(Struct, tag_field="kind", tag=str.lower):

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
+from sriov_bootstrap.base.errors import StuckError
+from sriov_bootstrap.base.printable import one_line
 from sriov_bootstrap.core.doctor.unit_state import PROPERTIES, parse_units
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.errors import StuckError
-from sriov_bootstrap.printable import one_line
 
 SECONDS = 10.0
 

@@ -1,11 +1,11 @@
 """check-config: reads the config as the daemon would, and says all that is wrong with it."""
 
+from sriov_bootstrap.base.errors import ExitCode
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.counted import counted
-from sriov_bootstrap.errors import ExitCode
-from sriov_bootstrap.printable import printable
 
 
 def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:

@@ -2,8 +2,8 @@
 
 import sys
 
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.report import PassReport
-from sriov_bootstrap.printable import printable
 
 
 def has_consent(plan: PassReport) -> bool:

@@ -4,6 +4,8 @@ import msgspec
 from msgspec.structs import replace
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.base.errors import ExitCode
+from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.ask_systemd import ask_systemd
 from sriov_bootstrap.commands.jobs import load
 from sriov_bootstrap.commands.machine import HostMachine
@@ -20,8 +22,6 @@ from sriov_bootstrap.core.doctor.openstack_units import UNITS
 from sriov_bootstrap.core.doctor.service_survey import UNIT
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.edges.limits import limited
-from sriov_bootstrap.errors import ExitCode
-from sriov_bootstrap.printable import printable, to_json
 from sriov_bootstrap.reconcile import Loaded
 
 COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}

@@ -8,14 +8,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from sriov_bootstrap.base.errors import ConfigError, ExitCode, RefusedError
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.commands import answers
 from sriov_bootstrap.commands.privileges import stamped
 from sriov_bootstrap.core.plan import ReloadDriver, WriteFile, reload_deadline_seconds
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.edges.holders.look import OpenDevices
-from sriov_bootstrap.errors import ConfigError, ExitCode, RefusedError
-from sriov_bootstrap.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

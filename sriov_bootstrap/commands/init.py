@@ -2,13 +2,13 @@
 
 import re
 
+from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.openstack.ports import NETDEV
 from sriov_bootstrap.core.render import render
 from sriov_bootstrap.edges.templates import read_template, schema_uri
-from sriov_bootstrap.errors import ExitCode
 from sriov_bootstrap.reconcile import read_facts
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError, UnitError
+from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
@@ -29,8 +31,6 @@ from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
-from sriov_bootstrap.errors import BusyError, SriovBootstrapError, StuckError, UnitError
-from sriov_bootstrap.printable import to_json
 
 if TYPE_CHECKING:
     from sriov_bootstrap.commands.privileges import Privileges

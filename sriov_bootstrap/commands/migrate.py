@@ -3,6 +3,8 @@
 import sys
 from itertools import count
 
+from sriov_bootstrap.base.errors import ExitCode
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.survey_masters import survey_masters
 from sriov_bootstrap.core.config import Match
@@ -13,8 +15,6 @@ from sriov_bootstrap.core.migrate import migrate
 from sriov_bootstrap.core.render import render
 from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.edges.templates import read_template, schema_uri
-from sriov_bootstrap.errors import ExitCode
-from sriov_bootstrap.printable import printable
 from sriov_bootstrap.reconcile import load_config, read_facts
 
 

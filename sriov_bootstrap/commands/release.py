@@ -1,5 +1,7 @@
 """release: removes the VFs of a PF that are ours and that no rule asks for any more."""
 
+from sriov_bootstrap.base.errors import ExitCode
+from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.commands.consent import has_consent
 from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.commands.once import print_plan, print_report, restart_all
@@ -7,8 +9,6 @@ from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.release import understood
 from sriov_bootstrap.core.report import PassReport
-from sriov_bootstrap.errors import ExitCode
-from sriov_bootstrap.printable import to_json
 from sriov_bootstrap.reconcile import Mode, load_config
 from sriov_bootstrap.release import run_release
 

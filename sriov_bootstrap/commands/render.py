@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sriov_bootstrap.base.errors import ConfigError, ExitCode, SriovBootstrapError
+from sriov_bootstrap.base.printable import one_line, printable
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.read_host import read_host
 from sriov_bootstrap.core.openstack.catalogue import TARGETS
@@ -14,8 +16,6 @@ from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.core.render import render_file
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.templates import read_template
-from sriov_bootstrap.errors import ConfigError, ExitCode, SriovBootstrapError
-from sriov_bootstrap.printable import one_line, printable
 from sriov_bootstrap.reconcile import load_config
 
 MARK = "Written by `sriov-bootstrap render"  # in the first line of each of our templates

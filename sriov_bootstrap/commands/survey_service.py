@@ -4,6 +4,7 @@ import os
 
 from msgspec.structs import replace
 
+from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.render import MARK, outdated
 from sriov_bootstrap.commands.survey_masters import wanted_units
@@ -17,7 +18,6 @@ from sriov_bootstrap.core.doctor.service_survey import (
 from sriov_bootstrap.core.doctor.unit_files import FOLDERS
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.edges.texts import Texts
-from sriov_bootstrap.errors import ConfigError, SriovBootstrapError
 
 
 def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems: bool) -> ServiceSurvey:

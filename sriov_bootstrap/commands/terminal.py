@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from sriov_bootstrap.printable import printable
+from sriov_bootstrap.base.printable import printable
 
 FIRST_SAY_SECONDS = 2.0
 

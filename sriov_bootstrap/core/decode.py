@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core import validate
 from sriov_bootstrap.core.config import (
     Boot,
@@ -29,7 +30,6 @@ from sriov_bootstrap.core.config import (
     VfDriver,
     WhenInUse,
 )
-from sriov_bootstrap.errors import ConfigError
 
 MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; more is not a config file
 TABLES: dict[str, type[Services | Metrics | Boot | OpenStack]] = {

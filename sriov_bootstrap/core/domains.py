@@ -6,8 +6,8 @@ A VM that is shut off holds nothing open and still owns its VFs.
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
+from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.core.users import Owner
-from sriov_bootstrap.printable import text_of
 
 
 def parse_domain(text: bytes) -> dict[str, Owner] | None:

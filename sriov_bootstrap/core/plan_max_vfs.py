@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
@@ -31,7 +32,6 @@ from sriov_bootstrap.core.plan import (
     preparations,
     unfit,
 )
-from sriov_bootstrap.printable import shell_quoted
 
 
 class Wish(Struct, frozen=True):

@@ -5,12 +5,12 @@ Only VFs of our making, or that a rule has adopted, and that no rule asks for an
 
 import re
 
+from sriov_bootstrap.base.errors import NotOursError
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import Ours, is_ours
-from sriov_bootstrap.errors import NotOursError
 
 IN_USE_HINT = "end who uses it and run it again, or add --force"
 CONTESTED_HINT = "end who sets VFs of it and run it again; sriov-bootstrap doctor names him, as far as files tell"

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.counted import counted
-from sriov_bootstrap.errors import ConfigError
-from sriov_bootstrap.printable import printable
 
 
 def render(template: str, context: Mapping[str, object]) -> str:

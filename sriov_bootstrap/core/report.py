@@ -5,11 +5,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import causes
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, SetNumVfs, Verdict, fewer
-from sriov_bootstrap.printable import printable
 
 # Only a new config, a release or an operator changes these: a boot does not wait for them.
 FINAL = frozenset(

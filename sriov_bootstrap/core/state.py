@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core import contest
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import still_ours
 from sriov_bootstrap.core.plan import Jam, ReloadDriver, SetAutoprobe, SetNumVfs, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
-from sriov_bootstrap.printable import to_json
 
 FORMAT = 1
 LATE_SECONDS = 1300.0  # two safety nets: a daemon that runs has made a pass since `passed_at`

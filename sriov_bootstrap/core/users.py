@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
-from sriov_bootstrap.printable import NAME_LIMIT, printable
+from sriov_bootstrap.base.printable import NAME_LIMIT, printable
 
 NAMED = 2  # more holders of one VF than this are counted, not named: a refusal is one line
 

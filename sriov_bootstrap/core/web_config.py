@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.decode import rephrased, unknown_keys
-from sriov_bootstrap.errors import ConfigError
 
 HINT = "correct the file, then run: sriov-bootstrap check-config"
 BCRYPT = r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}"

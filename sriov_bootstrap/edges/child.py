@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from sriov_bootstrap.errors import SriovBootstrapError, StuckError
-from sriov_bootstrap.printable import one_line
+from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError
+from sriov_bootstrap.base.printable import one_line
 
 Send = Callable[[bytes], None]
 Work = Callable[[Send], None]

@@ -5,11 +5,11 @@ import os
 import stat
 from collections.abc import Iterable
 
+from sriov_bootstrap.base.errors import LinkError, SriovBootstrapError, SysfsError
+from sriov_bootstrap.base.printable import shell_quoted
+from sriov_bootstrap.base.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, opened
+from sriov_bootstrap.base.replacing import remove_file, replace_file
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
-from sriov_bootstrap.errors import LinkError, SriovBootstrapError, SysfsError
-from sriov_bootstrap.printable import shell_quoted
-from sriov_bootstrap.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, opened
-from sriov_bootstrap.replacing import remove_file, replace_file
 
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 MAX_OWN_BYTES = 64 << 20  # a VF takes some 200 bytes of state.json

@@ -10,9 +10,9 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.base.errors import StuckError
+from sriov_bootstrap.base.printable import one_line, text_of
 from sriov_bootstrap.core.facts import Link, Links
-from sriov_bootstrap.errors import StuckError
-from sriov_bootstrap.printable import one_line, text_of
 
 COMMAND = ["ip", "-json", "address", "show"]
 WITHOUT_VFS = "novf"

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
+from sriov_bootstrap.base.errors import InUseError, LinkError, SysfsError
+from sriov_bootstrap.base.printable import one_line, shell_quoted
+from sriov_bootstrap.base.reading import Below
 from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
-from sriov_bootstrap.errors import InUseError, LinkError, SysfsError
-from sriov_bootstrap.printable import one_line, shell_quoted
-from sriov_bootstrap.reading import Below
 
 # `max_vfs:Maximum number of virtual functions ... (uint)`. The out-of-tree drivers say `(array of int)`.
 ONE_NUMBER = re.compile(r"^max_vfs:.*\((?:uint|int|ushort|byte)\)\s*$", re.MULTILINE)

@@ -1,9 +1,9 @@
 """libvirt's own files: the only module that reads them. They name the domains without libvirt having to run."""
 
+from sriov_bootstrap.base.errors import LinkError
+from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.base.reading import MAX_ENTRIES, Below, TooLargeError, read_file, read_names
 from sriov_bootstrap.core.users import Owner, Owners
-from sriov_bootstrap.errors import LinkError
-from sriov_bootstrap.printable import printable
-from sriov_bootstrap.reading import MAX_ENTRIES, Below, TooLargeError, read_file, read_names
 
 # Where persistent domains lie: on a host (EDPM and TripleO give their containers that folder), in the volume that
 # kolla-ansible gives its container (docker, podman), and in Sunbeam's snap.

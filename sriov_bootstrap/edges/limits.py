@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.base.errors import SriovBootstrapError
 
 MEMORY_BYTES = 512 << 20
 CPU_SECONDS = 60

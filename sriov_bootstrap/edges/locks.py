@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from sriov_bootstrap.base.errors import BusyError
+from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.plan import Jam
-from sriov_bootstrap.errors import BusyError
-from sriov_bootstrap.printable import to_json
 
 FOLDER = "run/sriov-bootstrap/state"
 PASS_LOCK, RESTART_LOCK, WRITE_LOCK = (f"{FOLDER}/{name}.lock" for name in ("pass", "restart", "write"))

@@ -7,8 +7,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.events import Event
-from sriov_bootstrap.printable import printable
 
 PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}  # sd-daemon(3)
 

@@ -16,13 +16,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.base.replacing import replace_file
 from sriov_bootstrap.core.doctor.finding import Inspected, severity_of
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State
-from sriov_bootstrap.errors import SriovBootstrapError
-from sriov_bootstrap.printable import printable
-from sriov_bootstrap.replacing import replace_file
 
 PF_LABELS = ("pci_address", "netdev", "rule")
 PF_INFO_LABELS = (*PF_LABELS, "driver", "vendor_id", "device_id", "numa_node", "physical_network")

@@ -4,8 +4,8 @@ import os
 import socket
 from collections.abc import Mapping
 
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.notices import STATUS_LIMIT, Notice
-from sriov_bootstrap.printable import printable
 
 
 class Notifier:

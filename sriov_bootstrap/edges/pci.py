@@ -7,7 +7,7 @@ gives who has no CAP_SYS_ADMIN 64 bytes (drivers/pci/pci-sysfs.c, pci_read_confi
 import os
 import re
 
-from sriov_bootstrap.reading import FLAGS
+from sriov_bootstrap.base.reading import FLAGS
 
 CONFIG_BYTES = 4096  # PCI Express; 256 for what is behind a conventional bus
 FUNCTION = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")

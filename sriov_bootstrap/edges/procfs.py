@@ -3,9 +3,9 @@
 import os
 import re
 
+from sriov_bootstrap.base.printable import text_of
+from sriov_bootstrap.base.reading import read_file
 from sriov_bootstrap.core.facts import Routes
-from sriov_bootstrap.printable import text_of
-from sriov_bootstrap.reading import read_file
 
 MAX_BYTES = 256 << 20  # a route table of the whole Internet; what a tree below `render --root` has may be anything
 UDEVD_NAMES = ("systemd-udevd", "udevd")

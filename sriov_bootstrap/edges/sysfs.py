@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
+from sriov_bootstrap.base.errors import InUseError, SysfsError
+from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs, stay
 from sriov_bootstrap.core.report import Outcome
-from sriov_bootstrap.errors import InUseError, SysfsError
-from sriov_bootstrap.printable import raw_of, text_of
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # what a tree below `render --root` has may be anything

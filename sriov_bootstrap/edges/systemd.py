@@ -18,8 +18,8 @@ from dbus_next.constants import MessageFlag, MessageType
 from dbus_next.errors import AuthError, InvalidAddressError
 from dbus_next.message import Message
 
+from sriov_bootstrap.base.errors import UnitError
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
-from sriov_bootstrap.errors import UnitError
 
 T = TypeVar("T")
 

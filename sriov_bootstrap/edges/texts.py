@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from sriov_bootstrap.reading import (
+from sriov_bootstrap.base.reading import (
     FLAGS,
     MAX_ENTRIES,
     MAX_LINKS,

@@ -20,9 +20,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.base.processes import Running
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
-from sriov_bootstrap.watching import Running
 
 if TYPE_CHECKING:
     from sriov_bootstrap.ports import Job

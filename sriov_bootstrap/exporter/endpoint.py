@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from sriov_bootstrap import __version__
-from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.exporter.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, Connection, Rules
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 

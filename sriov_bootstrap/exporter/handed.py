@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.base.errors import SriovBootstrapError
 
 CREDENTIAL = "access"  # its name; see the unit
 VERSION = 1

@@ -3,7 +3,7 @@
 import sys
 from typing import NamedTuple
 
-from sriov_bootstrap.printable import printable
+from sriov_bootstrap.base.printable import printable
 
 PRIORITIES = {"info": 6, "warning": 4, "error": 3}  # sd-daemon(3)
 NO_FIELDS: dict[str, str | int] = {}

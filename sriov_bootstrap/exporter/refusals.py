@@ -8,8 +8,8 @@ from collections import OrderedDict
 from enum import StrEnum
 from typing import NamedTuple
 
+from sriov_bootstrap.base.printable import NAME_LIMIT, printable
 from sriov_bootstrap.exporter.lines import Line
-from sriov_bootstrap.printable import NAME_LIMIT, printable
 
 QUIET_SECONDS = 60.0
 MAX_NETWORKS = 32  # with a line a minute of their own

@@ -8,7 +8,7 @@ import stat
 import time
 from collections.abc import Callable, Mapping
 
-from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.exporter import handed
 from sriov_bootstrap.exporter.access import Rules
 from sriov_bootstrap.exporter.checking import Checks

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from sriov_bootstrap.errors import ConfigError
+from sriov_bootstrap.base.errors import ConfigError
 
 HINT = "correct the file, then run: sriov-bootstrap check-config"
 RECORD_BYTES = 1 << 14  # of TLS: the most that one read can give

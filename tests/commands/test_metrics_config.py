@@ -10,9 +10,9 @@ import pytest
 
 from certificates import Authority
 from fakes_host import HostTree
+from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.commands.metrics_config import ACCESS, DROP_IN, SERVICE, SOCKET, WATCH, metrics_config
 from sriov_bootstrap.edges.child import Completed
-from sriov_bootstrap.errors import ExitCode
 from sriov_bootstrap.exporter import handed
 
 START = [["start", SOCKET], ["start", SERVICE]]

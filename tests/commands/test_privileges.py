@@ -13,6 +13,7 @@ import pytest
 
 from builders import PF, PF2
 from fakes_host import HostTree
+from sriov_bootstrap.base.errors import InUseError, RefusedError, StuckError, SysfsError
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.commands import answers
 from sriov_bootstrap.commands.machine import HostMachine
@@ -24,7 +25,6 @@ from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
-from sriov_bootstrap.errors import InUseError, RefusedError, StuckError, SysfsError
 
 OK = Completed(0, b"", b"")
 FAILED = Completed(1, b"", b"Job for it failed.\nSee journalctl -xe for details.\n")

@@ -11,8 +11,8 @@ import pytest
 
 from builders import PF, vf_address
 from fakes_host import HostTree, rule
+from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.errors import ExitCode
 
 VF = f"VF 0 {vf_address(PF, 0)}"
 USER = "held by qemu-system-x86 pid 4711"

@@ -7,9 +7,9 @@ import pytest
 
 from builders import PF, PF2
 from fakes_host import HostTree
+from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.edges.files import stamp
-from sriov_bootstrap.printable import text_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "render"
 DEGRADED = 3

@@ -4,7 +4,7 @@ import pytest
 
 from fakes_host import HostTree
 from fakes_openstack import DEBIAN_HEADS, RDO_COMMANDS, add_debian, add_kolla, add_rdo, add_unit
-from sriov_bootstrap import reading
+from sriov_bootstrap.base import reading
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.survey_openstack import survey_openstack
 from sriov_bootstrap.core.config import Config

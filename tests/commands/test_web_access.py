@@ -17,10 +17,10 @@ from certificates import Authority, openssl
 from endpoints import WatchedEndpoint
 from guards import children
 from promtool import promtool
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.commands.serve_metrics import make_checks
 from sriov_bootstrap.commands.web_access import WebAccess
 from sriov_bootstrap.edges.files import Stamp, stamp
-from sriov_bootstrap.errors import ConfigError
 from sriov_bootstrap.exporter import handed
 from sriov_bootstrap.exporter.checking import MAX_WAITING
 from sriov_bootstrap.exporter.connection import PUBLIC, Rules

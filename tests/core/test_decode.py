@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import PF2, make_config, make_rule
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, Services, VfDriver
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile, decode, effective
-from sriov_bootstrap.errors import ConfigError
 
 RULE = '[[pf]]\nname = "tenant-a"\nmatch = { pci_address = "3b:00.0" }\nnum_vfs = 4\n'
 MAIN = ConfigFile("/etc/c.toml", RULE.encode())

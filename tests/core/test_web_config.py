@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.web_config import (
     ClientAuth,
     Tls,
     WebConfig,
     decode,
 )
-from sriov_bootstrap.errors import ConfigError
 from sriov_bootstrap.exporter.access import parse_basic
 from sriov_bootstrap.exporter.tls import has_allowed_san
 

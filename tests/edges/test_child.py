@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.errors import SriovBootstrapError, StuckError
 
 ENOUGH = 30.0  # seconds: no test waits that long unless something is broken
 AT_ONCE = 0.05

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sriov_bootstrap import reading
+from sriov_bootstrap.base import reading
+from sriov_bootstrap.base.errors import LinkError, SriovBootstrapError, SysfsError
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.errors import LinkError, SriovBootstrapError, SysfsError
 
 ETC, USR, RUN = "etc/sriov-bootstrap", "usr/lib/sriov-bootstrap", "run/sriov-bootstrap"
 STATE = f"{RUN}/state"

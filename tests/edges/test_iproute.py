@@ -2,11 +2,11 @@ import shutil
 
 import pytest
 
+from sriov_bootstrap.base.errors import StuckError
 from sriov_bootstrap.core.facts import Link, Links
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.iproute import read_links
-from sriov_bootstrap.errors import StuckError
 
 WITH_NOVF = "ip -json address show novf"
 WITHOUT_NOVF = "ip -json address show"

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from builders import PF, PF2
+from sriov_bootstrap.base.errors import InUseError, SysfsError
 from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.kmod import Kmod
-from sriov_bootstrap.errors import InUseError, SysfsError
 
 OK = Completed(0, b"", b"")
 ACTION = ReloadDriver(PF, "igb", (PF, PF2), 7)

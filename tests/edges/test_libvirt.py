@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sriov_bootstrap.base.reading import MAX_ENTRIES
 from sriov_bootstrap.core.users import Owner, Owners
 from sriov_bootstrap.edges.libvirt import MAX_FILE_BYTES, PERSISTENT, RUNNING, read_owners
-from sriov_bootstrap.reading import MAX_ENTRIES
 
 ADDRESS = "<address domain='0' bus='0x3b' slot='0x10' function='{function}'/>"
 XML = "<domain><name>{name}</name><devices><hostdev><source>{address}</source></hostdev></devices></domain>"

@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
+from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.limits import limited
-from sriov_bootstrap.errors import SriovBootstrapError
 
 
 def said(text: str) -> bytes:

@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sriov_bootstrap.base.errors import BusyError, SysfsError
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import EARLIER, FOLDER, NOTE_BYTES, PASS_LOCK, RESTART_LOCK, WRITE_LOCK, Locks
-from sriov_bootstrap.errors import BusyError, SysfsError
 
 ETC, USR, RUN = "etc/sriov-bootstrap", "usr/lib/sriov-bootstrap", "run/sriov-bootstrap"
 LOCK = PASS_LOCK

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from promtool import promtool
+from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State
 from sriov_bootstrap.edges.metrics import exposition, page_file, write_textfile
-from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.exporter.page import own_metrics
 from sriov_bootstrap.exporter.refusals import Refusal
 

@@ -11,9 +11,9 @@ from dbus_next.message import Message
 
 from fakes_systemd import JOB_REMOVED, METHODS, PROPERTIES, SYSTEMD, FakeSystemd, FakeUnit, Forked, PrivateBus
 from fakes_systemd import fake_systemd as running
+from sriov_bootstrap.base.errors import UnitError
 from sriov_bootstrap.core.followup import UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.edges import systemd
-from sriov_bootstrap.errors import UnitError
 
 NOVA, AGENT = "nova-compute.service", "neutron-sriov-agent.service"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sriov_bootstrap import reading
+from sriov_bootstrap.base import reading
 from sriov_bootstrap.edges import texts
 from sriov_bootstrap.edges.texts import Text, Texts
 

@@ -1,7 +1,7 @@
 import pytest
 
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.edges.yaml_text import FOREIGN_BYTES, MAX_BYTES, parse, parse_located
-from sriov_bootstrap.errors import ConfigError
 
 
 @pytest.mark.parametrize(

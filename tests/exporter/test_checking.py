@@ -8,7 +8,7 @@ import pytest
 from msgspec import Struct
 
 from fakes_daemon import VirtualTimeLoop
-from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.exporter.checking import (
     CHECK_SECONDS,
     MAX_GUESSERS,

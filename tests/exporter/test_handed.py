@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core.web_config import Tls
-from sriov_bootstrap.errors import SriovBootstrapError
 from sriov_bootstrap.exporter import handed
 
 TLS = Tls("/a.crt", "/a.key", ciphers=("X",), is_tls13_only=True)

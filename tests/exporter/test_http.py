@@ -12,7 +12,7 @@ from typing import Self, cast
 import pytest
 
 from endpoints import WatchedEndpoint
-from sriov_bootstrap.errors import SriovBootstrapError
+from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.exporter.connection import MAX_REQUESTS
 from sriov_bootstrap.exporter.endpoint import MAX_BURST, MAX_CONNECTIONS, TURN_SECONDS, Endpoint
 from sriov_bootstrap.exporter.refusals import Refusal

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from certificates import Authority
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.web_config import Tls
-from sriov_bootstrap.errors import ConfigError
 from sriov_bootstrap.exporter.tls import Server, Session
 
 

@@ -3,6 +3,8 @@
 import difflib
 from typing import TypeVar
 
+from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.codes import CODES
 from sriov_bootstrap.core.doctor.finding import Diagnosis, Explanation
@@ -11,8 +13,6 @@ from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.errors import ConfigError
-from sriov_bootstrap.printable import to_json
 
 # Both together, printed or as JSON, are an answer of less than 1 MB.
 FINDINGS_BYTES, UNSEEN_BYTES = 1 << 19, 1 << 17

@@ -4,6 +4,7 @@ import errno
 import re
 from collections.abc import Iterator
 
+from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.doctor import modprobe
@@ -12,7 +13,6 @@ from sriov_bootstrap.core.doctor.nic_survey import Detail, NicSurvey, falls_shor
 from sriov_bootstrap.core.facts import PfFacts, is_vfio
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.openstack.ports import exact
-from sriov_bootstrap.printable import shell_quoted
 
 # drivers/net/ethernet/intel: igb has 8 pools and ixgbe 64, and one of them is the PF's.
 MAX_VFS = {"igb": 7, "ixgbe": 63}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from sriov_bootstrap.base.printable import shell_name, shell_quoted
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
@@ -12,7 +13,6 @@ from sriov_bootstrap.core.doctor.nic_survey import NicSurvey, falls_short
 from sriov_bootstrap.core.facts import PfFacts, VfFacts, is_vfio
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.openstack.netdevs import FILE as UDEV_FILE
-from sriov_bootstrap.printable import shell_name, shell_quoted
 
 SHOWN = 3
 MANAGED = re.compile(r"^[ \t]*managed[ \t]*=[ \t]*(?:true|1)[ \t]*$", re.MULTILINE)

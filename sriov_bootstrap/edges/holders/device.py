@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from sriov_bootstrap.reading import read_file
+from sriov_bootstrap.base.reading import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

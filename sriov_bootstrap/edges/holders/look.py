@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from sriov_bootstrap.base.reading import read_file
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.users import Holder, Holders, Unseen
 from sriov_bootstrap.edges.holders.device import NODE, Devices, status_of
-from sriov_bootstrap.reading import read_file
 
 # A device that was opened through its group. Which one it is only its fdinfo says, since Linux 6.18; the group's own
 # file may be closed, or in another process (drivers/vfio/group.c: the device keeps the group by itself). No file has

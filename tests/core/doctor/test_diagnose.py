@@ -1,6 +1,7 @@
 import msgspec
 import pytest
 
+from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor import diagnose
 from sriov_bootstrap.core.doctor.codes import CODES
@@ -8,7 +9,6 @@ from sriov_bootstrap.core.doctor.finding import Diagnosis, Finding, Inspected, S
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.errors import ConfigError
 
 
 def test_a_broken_config_is_a_finding_with_its_file() -> None:

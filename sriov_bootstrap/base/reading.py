@@ -13,7 +13,7 @@ from itertools import islice
 
 from msgspec import Struct
 
-from sriov_bootstrap.errors import LinkError
+from sriov_bootstrap.base.errors import LinkError
 
 MAX_LINKS = 40  # as the kernel's own (include/linux/namei.h)
 MAX_ENTRIES = 1 << 13  # of a folder; a distribution's largest has a thousand units

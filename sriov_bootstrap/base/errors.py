@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from sriov_bootstrap.printable import printable
+from sriov_bootstrap.base.printable import printable
 
 
 class ExitCode(IntEnum):

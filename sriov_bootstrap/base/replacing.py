@@ -8,7 +8,7 @@ import contextlib
 import os
 import stat
 
-from sriov_bootstrap.reading import FLAGS, Below, sync_folder
+from sriov_bootstrap.base.reading import FLAGS, Below, sync_folder
 
 NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 READABLE = 0o644
