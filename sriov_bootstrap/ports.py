@@ -9,7 +9,7 @@ from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
-from sriov_bootstrap.reconcile import Loaded
+from sriov_bootstrap.passes.reconcile import Loaded
 
 
 class Job(Protocol):

@@ -6,9 +6,9 @@ import pytest
 
 from builders import PF, PF2, make_netdev
 from fakes import FakeMachine, FakePf
-from sriov_bootstrap.apply import apply
 from sriov_bootstrap.core.plan import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.passes.apply import apply
 
 WRITE = SetNumVfs(PF, 0, 4)
 FILE = WriteFile(PF, "/etc/x.conf", "text")

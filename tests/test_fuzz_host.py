@@ -31,7 +31,7 @@ from sriov_bootstrap.edges import child, metrics, systemd
 from sriov_bootstrap.edges.holders.look import OpenDevices
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
-from sriov_bootstrap.reconcile import Loaded, Mode, run_pass
+from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
 
 CONFIG = b"""\
 [[pf]]

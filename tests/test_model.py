@@ -21,9 +21,9 @@ from sriov_bootstrap.core.followup import UnitOutcome
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Counters
-from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
-from sriov_bootstrap.release import run_release
-from sriov_bootstrap.restarts import run_restarts
+from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.passes.release import run_release
+from sriov_bootstrap.passes.restarts import run_restarts
 
 EXAMPLES = os.environ.get("SRIOV_MODEL_EXAMPLES", "")
 STEPS = 60

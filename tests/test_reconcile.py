@@ -16,7 +16,7 @@ from sriov_bootstrap.core.plan import Reason, SetNumVfs, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Written
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
 from sriov_bootstrap.core.users import Holders, Owner, Owners
-from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 
 RULE = make_rule()
 BOTH = make_config(RULE, make_rule(name="b", match=Match(pci_address=PF2)))

@@ -14,8 +14,8 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import PendingRestart
 from sriov_bootstrap.core.users import Owner, Owners
-from sriov_bootstrap.reconcile import Loaded, Mode, run_pass
-from sriov_bootstrap.release import run_release
+from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
+from sriov_bootstrap.passes.release import run_release
 
 RULE = make_rule()
 OTHER = make_rule(name="b", match=Match(pci_address=PF2))

@@ -12,7 +12,7 @@ from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
-from sriov_bootstrap.restarts import preview, run_restarts
+from sriov_bootstrap.passes.restarts import preview, run_restarts
 
 NOVA, AGENT = "nova-compute.service", "neutron-sriov-agent.service"
 SERVICES = Services(restart=(NOVA, AGENT), min_interval_seconds=30)

@@ -16,7 +16,7 @@ from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.notify import Notifier
-from sriov_bootstrap.reconcile import Loaded
+from sriov_bootstrap.passes.reconcile import Loaded
 
 if TYPE_CHECKING:
     from sriov_bootstrap.edges.log import Log

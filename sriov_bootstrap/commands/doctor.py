@@ -22,7 +22,7 @@ from sriov_bootstrap.core.doctor.openstack_units import UNITS
 from sriov_bootstrap.core.doctor.service_survey import UNIT
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.edges.limits import limited
-from sriov_bootstrap.reconcile import Loaded
+from sriov_bootstrap.passes.reconcile import Loaded
 
 COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
 

@@ -54,7 +54,7 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
 def _next_step(machine: "HostMachine", kmod: "Kmod", driver: str) -> answers.Answer:
     """Decides as a pass would: the file in modprobe.d first, and the reload when it is asked for then."""
     from sriov_bootstrap.core.plan_max_vfs import due_step
-    from sriov_bootstrap.reconcile import load_config, plans_now, users_now
+    from sriov_bootstrap.passes.reconcile import load_config, plans_now, users_now
 
     config = load_config(machine, None).config
     match due_step(plans_now(machine, config), driver):

@@ -9,7 +9,7 @@ from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.openstack.ports import NETDEV
 from sriov_bootstrap.core.render import render
 from sriov_bootstrap.edges.templates import read_template, schema_uri
-from sriov_bootstrap.reconcile import read_facts
+from sriov_bootstrap.passes.reconcile import read_facts
 
 
 def init(*, root: str = "") -> int:

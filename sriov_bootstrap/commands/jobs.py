@@ -17,7 +17,7 @@ from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.doctor.finding import Inspected
@@ -59,7 +59,7 @@ def do_pass(
 
 def do_restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
     """One round of restarts."""
-    from sriov_bootstrap.restarts import run_restarts
+    from sriov_bootstrap.passes.restarts import run_restarts
 
     return run_restarts(machine, loaded.config.services)
 

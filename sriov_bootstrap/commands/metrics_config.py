@@ -21,7 +21,7 @@ from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.exporter import handed
 from sriov_bootstrap.exporter.endpoint import present_addresses, refuse_if_taken
-from sriov_bootstrap.reconcile import load_config
+from sriov_bootstrap.passes.reconcile import load_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,7 +15,7 @@ from sriov_bootstrap.core.migrate import migrate
 from sriov_bootstrap.core.render import render
 from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.edges.templates import read_template, schema_uri
-from sriov_bootstrap.reconcile import load_config, read_facts
+from sriov_bootstrap.passes.reconcile import load_config, read_facts
 
 
 def print_migration(config_paths: tuple[str, ...], *, root: str = "") -> int:

@@ -14,7 +14,7 @@ from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.core.state import Handover
-from sriov_bootstrap.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
 ASKED = Handover(is_asked=True)
@@ -137,7 +137,7 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
 
 
 def _units(machine: HostMachine, loaded: Loaded) -> tuple[tuple[str, ...], str]:
-    from sriov_bootstrap.restarts import preview
+    from sriov_bootstrap.passes.restarts import preview
 
     try:
         plans = preview(machine, loaded.config.services)

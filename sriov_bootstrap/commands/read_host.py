@@ -7,7 +7,7 @@ from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.openstack.catalogue import PROBED_PATHS
 from sriov_bootstrap.core.openstack.host import Host, parse_layout, parse_os_release
 from sriov_bootstrap.edges.sysfs import Sysfs
-from sriov_bootstrap.reconcile import read_facts
+from sriov_bootstrap.passes.reconcile import read_facts
 
 
 def read_host(machine: HostMachine, config: Config, root: str) -> Host:

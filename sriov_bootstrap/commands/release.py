@@ -9,8 +9,8 @@ from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.release import understood
 from sriov_bootstrap.core.report import PassReport
-from sriov_bootstrap.reconcile import Mode, load_config
-from sriov_bootstrap.release import run_release
+from sriov_bootstrap.passes.reconcile import Mode, load_config
+from sriov_bootstrap.passes.release import run_release
 
 
 def release(

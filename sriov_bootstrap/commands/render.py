@@ -16,7 +16,7 @@ from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.core.render import render_file
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.templates import read_template
-from sriov_bootstrap.reconcile import load_config
+from sriov_bootstrap.passes.reconcile import load_config
 
 MARK = "Written by `sriov-bootstrap render"  # in the first line of each of our templates
 

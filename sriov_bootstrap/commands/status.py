@@ -15,7 +15,7 @@ from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.finding import load_inspected
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import LATE_SECONDS, State
-from sriov_bootstrap.reconcile import Mode, run_pass
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 WAIT_POLL_SECONDS = 0.5
 COLUMNS = ("RULE", "PF", "NETDEV", "DRIVER", "DESIRED", "VFS", "MAX", "IN USE", "STATE")

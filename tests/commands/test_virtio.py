@@ -13,7 +13,7 @@ from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.plan import SetNumVfs
 from sriov_bootstrap.core.report import PfState, Written
-from sriov_bootstrap.reconcile import Mode, load_config, run_pass
+from sriov_bootstrap.passes.reconcile import Mode, load_config, run_pass
 
 BY_NAME = rule(4).replace('pci_address = "0000:3b:00.0"', 'netdev = "ens6"')
 FOUR = rule(4, address=VIRTIO)

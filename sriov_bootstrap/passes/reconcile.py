@@ -11,7 +11,6 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap import execute
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode, facts, ours, state
@@ -23,6 +22,7 @@ from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport,
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.core.validate import is_module_name
+from sriov_bootstrap.passes import execute
 
 MAX_ROUNDS = 3  # a plan that went stale is made anew, but not for ever against somebody who keeps writing
 

@@ -9,7 +9,7 @@ from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.reconcile import Machine, Mode, Seen, decide, read_facts, report_pfs, rounds
+from sriov_bootstrap.passes.reconcile import Machine, Mode, Seen, decide, read_facts, report_pfs, rounds
 
 
 def run_release(machine: Machine, config: Config, address: str, *, mode: Mode, force: bool = False) -> PassReport:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from sriov_bootstrap import settle
-from sriov_bootstrap.apply import Kernel, apply
 from sriov_bootstrap.core.followup import in_pass_delay_seconds
 from sriov_bootstrap.core.plan import Action, Plan, ReloadDriver
 from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.passes import settle
+from sriov_bootstrap.passes.apply import Kernel, apply
 
 Guard = Callable[[tuple[str, ...]], str]
 

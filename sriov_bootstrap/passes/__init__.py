@@ -1,0 +1,1 @@
+"""One pass from facts to VFs, its restarts, and release: decided by core, done by the machine."""
