@@ -22,7 +22,7 @@ from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
-from sriov_bootstrap.daemon import Daemon
+from sriov_bootstrap.daemon.loop import Daemon
 from sriov_bootstrap.passes.reconcile import Loaded
 
 START = 1000.0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sriov_bootstrap.ports import Job
+    from sriov_bootstrap.daemon.protocols import Job
 
 SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
 

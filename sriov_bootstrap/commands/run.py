@@ -21,7 +21,7 @@ def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: 
     import gc
 
     from sriov_bootstrap.commands.daemon_host import DaemonHost
-    from sriov_bootstrap.daemon import Daemon
+    from sriov_bootstrap.daemon.loop import Daemon
     from sriov_bootstrap.edges.notify import Notifier
     from sriov_bootstrap.edges.udev import Udev
 

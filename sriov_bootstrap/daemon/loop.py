@@ -20,10 +20,10 @@ from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
-from sriov_bootstrap.inspecting import Inspection
+from sriov_bootstrap.daemon.inspection import Inspection
+from sriov_bootstrap.daemon.protocols import Host, Job, Udev
+from sriov_bootstrap.daemon.publication import Publication
 from sriov_bootstrap.passes.reconcile import Loaded
-from sriov_bootstrap.ports import Host, Job, Udev
-from sriov_bootstrap.publishing import Publication
 
 QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
 PATIENCE_SECONDS = 2.0  # and a burst that does not end must not put the pass off for ever

@@ -6,8 +6,8 @@ from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Running
 from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event, Level, findings_event
+from sriov_bootstrap.daemon.protocols import Host
 from sriov_bootstrap.passes.reconcile import Loaded
-from sriov_bootstrap.ports import Host
 
 # After a pass come restarts, and a look before them would find what they are about to mend.
 QUIET_SECONDS = 10.0

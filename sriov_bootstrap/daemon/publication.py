@@ -5,8 +5,8 @@ from collections.abc import Callable
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Running
 from sriov_bootstrap.core.events import Event, Level
+from sriov_bootstrap.daemon.protocols import Host
 from sriov_bootstrap.passes.reconcile import Loaded
-from sriov_bootstrap.ports import Host
 
 NEVER = float("inf")
 
