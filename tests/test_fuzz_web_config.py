@@ -6,10 +6,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.core import web_config
-from sriov_bootstrap.core.web_config import WebConfig
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.exporter.access import parse_basic
+from sriov_bootstrap.formats import web_config
+from sriov_bootstrap.formats.web_config import WebConfig
 
 GOOD = b"""\
 tls_server_config:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from sriov_bootstrap.base.errors import StuckError
 from sriov_bootstrap.base.printable import one_line
-from sriov_bootstrap.core.doctor.unit_state import PROPERTIES, parse_units
 from sriov_bootstrap.edges import child
+from sriov_bootstrap.formats.unit_state import PROPERTIES, parse_units
 
 SECONDS = 10.0
 

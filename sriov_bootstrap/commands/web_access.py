@@ -1,9 +1,9 @@
 """[metrics] web_config: who may see the metrics, as its files say now, made ready to be handed over."""
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core import web_config
 from sriov_bootstrap.edges import files, yaml_text
 from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.formats import web_config
 
 
 class WebAccess:

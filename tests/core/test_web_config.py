@@ -6,14 +6,9 @@ from typing import Any
 import pytest
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.web_config import (
-    ClientAuth,
-    Tls,
-    WebConfig,
-    decode,
-)
 from sriov_bootstrap.exporter.access import parse_basic
 from sriov_bootstrap.exporter.tls import has_allowed_san
+from sriov_bootstrap.formats.web_config import ClientAuth, Tls, WebConfig, decode
 
 PATH = "/etc/x/web.yml"
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.core.web_config import Tls
 from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.formats.web_config import Tls
 
 TLS = Tls("/a.crt", "/a.key", ciphers=("X",), is_tls13_only=True)
 VALUE = handed.Handed(

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from certificates import Authority
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.web_config import Tls
 from sriov_bootstrap.exporter.tls import Server, Session
+from sriov_bootstrap.formats.web_config import Tls
 
 
 @pytest.fixture

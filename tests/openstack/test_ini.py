@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sriov_bootstrap.core.doctor.ini import parse_ini
 from sriov_bootstrap.core.doctor.openstack_survey import Service
-from sriov_bootstrap.core.doctor.oslo_files import reading_steps
+from sriov_bootstrap.formats.ini import parse_ini
+from sriov_bootstrap.formats.oslo_files import reading_steps
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(300)]
 

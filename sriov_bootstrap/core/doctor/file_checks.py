@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.ini import Entry, IniFile, folded
 from sriov_bootstrap.core.doctor.likeness import nearest
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
-from sriov_bootstrap.core.doctor.oslo_files import FILE, FOLDER
+from sriov_bootstrap.formats.ini import Entry, IniFile, folded
+from sriov_bootstrap.formats.oslo_files import FILE, FOLDER
 
 # Service -> (section, option) that it reads and that somebody puts somewhere else.
 HOMES = {

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.ini import NAME, Entry, folded
 from sriov_bootstrap.core.doctor.likeness import Guesses
 from sriov_bootstrap.core.doctor.netdev_names import NetdevNames
 from sriov_bootstrap.core.doctor.networks import nova_networks
@@ -21,6 +20,7 @@ from sriov_bootstrap.core.doctor.remedies import rendered, restarted
 from sriov_bootstrap.core.doctor.shown_names import ShownNames, quoted
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.openstack.ports import resolve_ports
+from sriov_bootstrap.formats.ini import NAME, Entry, folded
 
 SECTION = "sriov_nic"
 MAPPINGS, EXCLUDED, BANDWIDTHS = "physical_device_mappings", "exclude_devices", "resource_provider_bandwidths"

@@ -5,7 +5,7 @@ What the agent refuses ends it with exit code 1.
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.doctor.ini import Entry
+from sriov_bootstrap.formats.ini import Entry
 
 
 class Mapping(Struct, frozen=True):

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.doctor import modprobe
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.nic_survey import Detail, NicSurvey, falls_short, is_missing
 from sriov_bootstrap.core.facts import PfFacts, is_vfio
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.openstack.ports import exact
+from sriov_bootstrap.formats import modprobe
 
 # drivers/net/ethernet/intel: igb has 8 pools and ixgbe 64, and one of them is the PF's.
 MAX_VFS = {"igb": 7, "ixgbe": 63}

@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.doctor.modprobe import Line
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.report import PassReport
+from sriov_bootstrap.formats.modprobe import Line
 
 LONGEST_RANGE = 16
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.ini import Entry, IniFile, folded
 from sriov_bootstrap.core.doctor.likeness import Guesses, nearest
 from sriov_bootstrap.core.doctor.nova_view import device_options, older
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.doctor.remedies import rendered, restarted
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.formats.ini import Entry, IniFile, folded
 
 TARGET = "nova-compute"
 # Option -> its section, and the nova since which it is there.

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.doctor.device_spec import KEYS, DeviceSpec, as_boolean
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.ini import Entry
 from sriov_bootstrap.core.doctor.nova_view import Function, View
 from sriov_bootstrap.core.doctor.remedies import rendered
+from sriov_bootstrap.formats.ini import Entry
 
 TARGET = "nova-compute"
 

@@ -7,14 +7,14 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core.doctor.device_spec import KEYS, SELECTORS, DeviceSpec, SpecProblem, as_boolean
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.ini import Entry
 from sriov_bootstrap.core.doctor.likeness import Guesses
 from sriov_bootstrap.core.doctor.netdev_names import NetdevNames
 from sriov_bootstrap.core.doctor.nova_view import LOOKS, Row, View, as_nova_reads
 from sriov_bootstrap.core.doctor.pci_address import ANY
 from sriov_bootstrap.core.doctor.remedies import rendered, restarted
-from sriov_bootstrap.core.doctor.steps import Steps, TooMuch
 from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 TARGET = "nova-compute"
 AROUND = 24  # characters shown on each side of a mistake

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.doctor.ini import Entry, IniFile
+from sriov_bootstrap.formats.ini import Entry, IniFile
 
 Name = tuple[str, str]  # section, option
 

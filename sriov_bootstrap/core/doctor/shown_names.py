@@ -7,11 +7,11 @@ names, and what differs from one of them by a letter or two. Of anything else it
 import re
 from collections.abc import Iterable
 
-from sriov_bootstrap.core.doctor.ini import Entry
 from sriov_bootstrap.core.doctor.likeness import Guesses
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.openstack.ports import resolve_ports
 from sriov_bootstrap.core.validate import PCI_ADDRESS
+from sriov_bootstrap.formats.ini import Entry
 
 
 class ShownNames:

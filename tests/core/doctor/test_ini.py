@@ -2,7 +2,7 @@ import pytest
 from hypothesis import strategies as st
 
 from fuzzing import fuzzed, spoilt
-from sriov_bootstrap.core.doctor.ini import Entry, IniFile, Problem, parse_ini
+from sriov_bootstrap.formats.ini import Entry, IniFile, Problem, parse_ini
 
 GOOD = b"""# a comment
 ; another

@@ -1,6 +1,6 @@
 import pytest
 
-from sriov_bootstrap.core.doctor.logical_lines import logical_lines
+from sriov_bootstrap.formats.logical_lines import logical_lines
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,6 @@
 import pytest
 
-from sriov_bootstrap.core.doctor.modprobe import (
-    Line,
-    blocking,
-    claiming,
-    effective,
-    is_in_tree,
-    parameters,
-    parse,
-)
+from sriov_bootstrap.formats.modprobe import Line, blocking, claiming, effective, is_in_tree, parameters, parse
 
 IGB = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
 ALIASES = """\

@@ -8,7 +8,6 @@ from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, make
 from builders_pci import NONE, PLACED, config, resource, sriov
 from sriov_bootstrap.core.config import Config, Match, VfDriver
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.doctor import modprobe
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.nic import check_nics
 from sriov_bootstrap.core.doctor.nic_absent import unseen_of_absent
@@ -17,6 +16,7 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.openstack.host import Host, VfLayout
 from sriov_bootstrap.core.plan import Reason, SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
+from sriov_bootstrap.formats import modprobe
 
 MODALIAS = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
 BLACKLIST = modprobe.parse({"/etc/modprobe.d/a.conf": "blacklist igb\nblacklist igbvf\n"}, ())

@@ -5,12 +5,12 @@ import pytest
 from builders import PF, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor import nova_view
-from sriov_bootstrap.core.doctor.ini import parse_ini
 from sriov_bootstrap.core.doctor.netdev_names import NetdevNames
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.formats.ini import parse_ini
 
 CONF = "/etc/nova/nova.conf"
 

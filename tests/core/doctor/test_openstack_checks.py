@@ -8,7 +8,6 @@ from builders import make_config, make_netdev, make_pf, make_rule
 from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.ini import parse_ini
 from sriov_bootstrap.core.doctor.likeness import distance, nearest
 from sriov_bootstrap.core.doctor.networks import spec_networks
 from sriov_bootstrap.core.doctor.neutron_lists import (
@@ -22,6 +21,7 @@ from sriov_bootstrap.core.doctor.neutron_lists import (
 from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.formats.ini import parse_ini
 
 RULE = make_rule(physical_network="physnet2", exclude_vfs=(1,))
 PF = make_pf(num_vfs=4, netdevs=(make_netdev(altnames=("port-a",)),))

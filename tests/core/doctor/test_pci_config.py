@@ -1,7 +1,7 @@
 import pytest
 
 from builders_pci import NONE, PLACED, UNSET, config, resource, sriov
-from sriov_bootstrap.core.doctor.pci_config import Capability, capability, lacks_vf_memory
+from sriov_bootstrap.formats.pci_config import Capability, capability, lacks_vf_memory
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from fakes_openstack import DEBIAN_HEADS, TAIL
 from fuzzing import fuzzed, spoilt
-from sriov_bootstrap.core.doctor import init_script, kolla, unit_files
-from sriov_bootstrap.core.doctor.oslo_files import Step, reading_steps, service_argv
-from sriov_bootstrap.core.doctor.unit_state import UnitProcess, parse_units, process_of
+from sriov_bootstrap.formats import init_script, kolla, unit_files
+from sriov_bootstrap.formats.oslo_files import Step, reading_steps, service_argv
+from sriov_bootstrap.formats.unit_state import UnitProcess, parse_units, process_of
 
 AGENT = ("/usr/bin/neutron-sriov-nic-agent", "--config-file=/a")
 

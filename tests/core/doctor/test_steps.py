@@ -10,29 +10,20 @@ import pytest
 from builders import make_config, make_netdev, make_pf, make_rule, make_wish
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.doctor import (
-    ini,
-    init_script,
-    kolla,
-    likeness,
-    modprobe,
-    networks,
-    nova_view,
-    oslo_files,
-    unit_files,
-)
+from sriov_bootstrap.core.doctor import likeness, networks, nova_view
 from sriov_bootstrap.core.doctor.likeness import nearest
 from sriov_bootstrap.core.doctor.masters.check import check_masters, find_masters
 from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
-from sriov_bootstrap.core.doctor.masters.shell import writes
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core.doctor.nic_vfs import MANAGED
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
-from sriov_bootstrap.core.doctor.steps import MOST, Steps, TooMuch
 from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.edges.yaml_text import parse_located
+from sriov_bootstrap.formats import ini, init_script, kolla, modprobe, oslo_files, unit_files
+from sriov_bootstrap.formats.shell import writes
+from sriov_bootstrap.formats.steps import MOST, Steps, TooMuch
 
 FILE = "/sys/class/net/ens1f0/device/sriov_numvfs"
 ECHO = f"echo 8 > {FILE}"

@@ -5,10 +5,10 @@ from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.logical_lines import logical_lines
 from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries, setting, without_keys
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.formats.logical_lines import logical_lines
 
 COUNT_KEY = "SR-IOVVirtualFunctions"
 KERNEL_NAMES = ("eth", "ib")

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.logical_lines import logical_lines
 from sriov_bootstrap.core.doctor.masters_survey import Format, Source, Word
+from sriov_bootstrap.formats.logical_lines import logical_lines
 
 MAX_EVIDENCE = 200
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.doctor.masters.master import Master, count
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey
-from sriov_bootstrap.core.doctor.modprobe import Parameter, effective, module_name, parameters, parse
+from sriov_bootstrap.formats.modprobe import Parameter, effective, module_name, parameters, parse
 
 OURS = re.compile(r"/etc/modprobe\.d/sriov-bootstrap-[\w-]+\.conf")
 

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.logical_lines import logical_lines
 from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries
-from sriov_bootstrap.core.doctor.masters.shell import FILE, UNKNOWN, Write, writes
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, Source, visible
-from sriov_bootstrap.core.doctor.steps import Steps, TooMuch
+from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.shell import FILE, UNKNOWN, Write, writes
+from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 NETDEV = re.compile(r"/sys/class/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
 PCI = re.compile(r"/sys/(?:bus/pci/(?:devices|drivers/[^/]+)|devices/pci\S*?)/([^/]+)/sriov_numvfs")

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.logical_lines import logical_lines
 from sriov_bootstrap.core.doctor.masters.master import Master, count, setting
 from sriov_bootstrap.core.doctor.masters.scripts import Script, devices_of, followed, said_of
-from sriov_bootstrap.core.doctor.masters.shell import FILE, UNKNOWN, writes
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, visible
-from sriov_bootstrap.core.doctor.steps import Steps
+from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.shell import FILE, UNKNOWN, writes
+from sriov_bootstrap.formats.steps import Steps
 
 TOKEN = re.compile(r'\b([A-Z_]+)(?:\{([^{}"]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"([^"\\]*(?:\\.[^"\\]*)*)"')
 ASSIGNMENTS = frozenset({"=", ":=", "+="})

@@ -1,6 +1,6 @@
 import pytest
 
-from sriov_bootstrap.core.doctor.masters.shell import UNKNOWN, writes
+from sriov_bootstrap.formats.shell import UNKNOWN, writes
 
 A = "/sys/class/net/ens1f0/device/sriov_numvfs"
 B = "/sys/class/net/ens1f1/device/sriov_numvfs"

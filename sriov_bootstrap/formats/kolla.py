@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from sriov_bootstrap.core.doctor.oslo_files import split
+from sriov_bootstrap.formats.oslo_files import split
 
 INSIDE = "/var/lib/kolla/config_files/"  # where a container sees its folder of /etc/kolla
 

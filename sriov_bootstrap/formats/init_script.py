@@ -12,8 +12,8 @@ from enum import Enum
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.doctor.oslo_files import split, substituted
-from sriov_bootstrap.core.doctor.steps import Steps, TooMuch
+from sriov_bootstrap.formats.oslo_files import split, substituted
+from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 # What Debian's server finds out with a function of neutron-common, and what Ubuntu's has in /etc/default.
 GIVEN = {"NEUTRON_PLUGIN_CONFIG": "/etc/neutron/plugins/ml2/ml2_conf.ini"}

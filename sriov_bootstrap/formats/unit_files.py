@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from sriov_bootstrap.core.doctor.logical_lines import logical_lines
-from sriov_bootstrap.core.doctor.oslo_files import split, substituted
+from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.oslo_files import split, substituted
 
 FOLDERS = (  # the first one that has the unit wins
     "/etc/systemd/system",

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.doctor.masters.shell_grammar import Command, commands, plain
-from sriov_bootstrap.core.doctor.steps import Steps
+from sriov_bootstrap.formats.shell_grammar import Command, commands, plain
+from sriov_bootstrap.formats.steps import Steps
 
 UNKNOWN = "\0"  # what only the shell would know
 MAX_VALUES = 64

@@ -1,0 +1,1 @@
+"""How other programs' files read: text -> values, pure."""
