@@ -8,7 +8,7 @@ from pathlib import Path
 import shtab
 
 from sriov_bootstrap.arguments import make_parser
-from sriov_bootstrap.core.openstack.catalogue import TARGETS
+from sriov_bootstrap.render.catalogue import TARGETS
 
 NAME = "sriov-bootstrap"
 HIDDEN = {"helper"}  # for units, not for people

@@ -190,7 +190,7 @@ def _doctor(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> i
 
 def _render(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
     from sriov_bootstrap.commands.render import Wanted, list_targets, render
-    from sriov_bootstrap.core.openstack.host import Ask
+    from sriov_bootstrap.render.host import Ask
 
     if arguments.show_list:
         return list_targets()

@@ -13,10 +13,10 @@ from sriov_bootstrap.core.doctor.firmware import check_firmware
 from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey
 from sriov_bootstrap.core.doctor.nic import check_nics
 from sriov_bootstrap.core.doctor.nic_survey import Detail, Function, NicSurvey, count_cpus
-from sriov_bootstrap.core.openstack.host import Host, VfLayout
-from sriov_bootstrap.core.openstack.kernel import INTEL
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.formats.pci_config import capability
+from sriov_bootstrap.render.host import Host, VfLayout
+from sriov_bootstrap.render.kernel import INTEL
 
 MODPROBE = b"options igb max_vfs=2,4\nblacklist igb\ninstall igb /bin/false\noptions igb \\\n max_vfs=32\n"
 ALIASES = b"alias pci:v00008086d000010C9sv*sd*bc*sc*i* igb\nalias pci:v00008086d*sv*sd*bc02sc00i00* igb\n"

@@ -20,9 +20,9 @@ from sriov_bootstrap.core.doctor.codes import CODES
 from sriov_bootstrap.core.doctor.finding import Diagnosis, Severity
 from sriov_bootstrap.core.doctor.openstack_units import UNITS
 from sriov_bootstrap.core.doctor.service_survey import UNIT
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.render.host import Host
 
 COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
 

@@ -12,10 +12,10 @@ from sriov_bootstrap.core.doctor.diagnose import bounded
 from sriov_bootstrap.core.doctor.finding import Diagnosis
 from sriov_bootstrap.core.doctor.masters.check import find_masters
 from sriov_bootstrap.core.migrate import migrate
-from sriov_bootstrap.core.render import render
 from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.passes.reconcile import load_config, read_facts
+from sriov_bootstrap.render.templates import render
 
 
 def print_migration(config_paths: tuple[str, ...], *, root: str = "") -> int:

@@ -11,12 +11,12 @@ from sriov_bootstrap.base.errors import ConfigError, ExitCode, SriovBootstrapErr
 from sriov_bootstrap.base.printable import one_line, printable
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.read_host import read_host
-from sriov_bootstrap.core.openstack.catalogue import TARGETS
-from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.core.render import render_file
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.templates import read_template
 from sriov_bootstrap.passes.reconcile import load_config
+from sriov_bootstrap.render.catalogue import TARGETS
+from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
+from sriov_bootstrap.render.templates import render_file
 
 MARK = "Written by `sriov-bootstrap render"  # in the first line of each of our templates
 

@@ -7,7 +7,7 @@ from sriov_bootstrap.commands.survey_nic import survey_nics
 from sriov_bootstrap.commands.survey_service import survey_service
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.masters_survey import MastersSurvey
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 
 def survey_host(machine: HostMachine, host: Host, config_problems: tuple[str, ...], root: str) -> HostSurvey:

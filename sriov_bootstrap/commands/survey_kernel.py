@@ -5,10 +5,10 @@ from msgspec.structs import replace
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.doctor.firmware import lacks_iommu, unseen_of_firmware
 from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey, RawGroup
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.kernel import KERNEL_CMDLINE
 from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.kernel import KERNEL_CMDLINE
 
 SOURCES = ("/etc/default/grub", "/etc/default/grub.d/*.cfg", KERNEL_CMDLINE)
 MENUS = (

@@ -9,12 +9,12 @@ from sriov_bootstrap.core.doctor.nic_absent import functions_meant, unseen_of_ab
 from sriov_bootstrap.core.doctor.nic_driver import driverless, drivers_meant
 from sriov_bootstrap.core.doctor.nic_survey import Detail, Function, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.core.facts import PfFacts, parse_pf
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.users import Holders
 from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.formats import modprobe
+from sriov_bootstrap.render.host import Host
 
 # Its unit's control group, which is there while it runs: the service's sandbox shows no processes of others.
 NETWORK_MANAGER = tuple(f"/sys/fs/cgroup{one}/system.slice/NetworkManager.service" for one in ("", "/systemd"))

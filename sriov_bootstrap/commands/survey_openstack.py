@@ -9,11 +9,11 @@ from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.doctor import openstack_units
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.openstack_units import Kind
-from sriov_bootstrap.core.openstack.host import KOLLA_FOLDER, Host
 from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.formats import init_script, kolla, oslo_files, unit_files
 from sriov_bootstrap.formats.ini import IniFile, parse_ini
 from sriov_bootstrap.formats.unit_state import process_of
+from sriov_bootstrap.render.host import KOLLA_FOLDER, Host
 
 # Many services' users may write to their own folders, and oslo.config itself has no limits.
 MAX_FILES = 256  # of a folder

@@ -15,9 +15,9 @@ from sriov_bootstrap.core.doctor.service_survey import (
     UNIT,
     ServiceSurvey,
 )
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.formats.unit_files import FOLDERS
+from sriov_bootstrap.render.host import Host
 
 
 def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems: bool) -> ServiceSurvey:

@@ -18,7 +18,7 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.config import Config, OpenStack
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 NOVA = "/etc/nova/nova.conf"
 COMMAND = f"/usr/bin/nova-compute --config-file={NOVA}"

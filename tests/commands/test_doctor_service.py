@@ -14,11 +14,11 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.commands import survey_service
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import State, load
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
+from sriov_bootstrap.render.host import Host
 
 UNIT = "sriov-bootstrap.service"
 INSTALLED = f"usr/lib/systemd/system/{UNIT}"

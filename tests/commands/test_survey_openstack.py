@@ -9,8 +9,8 @@ from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.survey_openstack import survey_openstack
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.formats.unit_state import STARTS
+from sriov_bootstrap.render.host import Host
 
 NEUTRON, ML2 = "/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2"
 

@@ -4,7 +4,7 @@ import pytest
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
-from sriov_bootstrap.core.render import render
+from sriov_bootstrap.render.templates import render
 
 
 def test_blocks_leave_no_empty_lines_and_nothing_is_escaped() -> None:

@@ -12,7 +12,7 @@ from sriov_bootstrap.core.doctor.host_checks import check_host
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 # Both together, printed or as JSON, are an answer of less than 1 MB.
 FINDINGS_BYTES, UNSEEN_BYTES = 1 << 19, 1 << 17

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey, has_iommu
-from sriov_bootstrap.core.openstack.host import Ask, Host
-from sriov_bootstrap.core.openstack.kernel import AMD, BUILT_IN, INTEL, WORD, render_cmdline
+from sriov_bootstrap.render.host import Ask, Host
+from sriov_bootstrap.render.kernel import AMD, BUILT_IN, INTEL, WORD, render_cmdline
 
 TABLES = ("DMAR", "IVRS", "VIOT")  # Intel's, AMD's, virtio's
 NAMES = {INTEL: ("VT-d", "DMAR"), AMD: ("AMD-Vi", "IVRS")}

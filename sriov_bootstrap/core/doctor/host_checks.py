@@ -10,7 +10,7 @@ from sriov_bootstrap.core.doctor.masters.check import check_masters
 from sriov_bootstrap.core.doctor.masters_survey import Note
 from sriov_bootstrap.core.doctor.nic import check_nics
 from sriov_bootstrap.core.doctor.own_service import check_service
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 
 def check_host(host: Host, survey: HostSurvey, note: Note) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.firmware import passes_through
 from sriov_bootstrap.core.doctor.kernel_survey import BRIDGE, KernelSurvey, RawGroup
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 SHOWN = 3
 

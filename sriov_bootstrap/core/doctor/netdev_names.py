@@ -2,7 +2,7 @@
 
 from sriov_bootstrap.core.doctor.likeness import Guesses
 from sriov_bootstrap.core.facts import Netdev, PfFacts
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 Found = tuple[PfFacts, Netdev]
 LONGEST = 64  # characters; a netdev has 15, an altname 127

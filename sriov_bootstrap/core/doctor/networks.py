@@ -15,9 +15,9 @@ from sriov_bootstrap.core.doctor.neutron_lists import items, parse_mappings
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.remedies import rendered, restarted
 from sriov_bootstrap.core.doctor.shown_names import ShownNames, quoted
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.ports import resolve_ports
 from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.ports import resolve_ports
 
 MAX_NAMES = 64  # that are compared; a host has a handful
 DEVICE_SPEC = ("pci", "device_spec")

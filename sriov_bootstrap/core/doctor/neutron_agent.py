@@ -18,9 +18,9 @@ from sriov_bootstrap.core.doctor.neutron_lists import (
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.remedies import rendered, restarted
 from sriov_bootstrap.core.doctor.shown_names import ShownNames, quoted
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.ports import resolve_ports
 from sriov_bootstrap.formats.ini import NAME, Entry, folded
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.ports import resolve_ports
 
 SECTION = "sriov_nic"
 MAPPINGS, EXCLUDED, BANDWIDTHS = "physical_device_mappings", "exclude_devices", "resource_provider_bandwidths"

@@ -7,9 +7,9 @@ from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.neutron_lists import items
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.remedies import restarted
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.neutron import MECHANISM_DRIVER
 from sriov_bootstrap.formats.ini import IniFile, folded
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.neutron import MECHANISM_DRIVER
 
 OLD_FILE = "/ml2_conf_sriov.ini"
 OLD_SECTION = "ml2_sriov"

@@ -8,7 +8,7 @@ from sriov_bootstrap.core.doctor.nic_driver import check_driver, check_parameter
 from sriov_bootstrap.core.doctor.nic_room import check_room
 from sriov_bootstrap.core.doctor.nic_survey import NicSurvey
 from sriov_bootstrap.core.doctor.nic_vfs import check_link, check_network_manager, check_vectors, check_vf_drivers
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 
 def check_nics(host: Host, survey: NicSurvey) -> Iterator[Finding]:

@@ -7,9 +7,9 @@ from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.nic_survey import Detail, Function, NicSurvey, is_missing
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.ports import exact
 from sriov_bootstrap.formats.pci_config import capability
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.ports import exact
 
 NO_PCI_IOV = "# CONFIG_PCI_IOV is not set"
 NVIDIA = "15b3"

@@ -10,9 +10,9 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.nic_survey import Detail, NicSurvey, falls_short, is_missing
 from sriov_bootstrap.core.facts import PfFacts, is_vfio
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.ports import exact
 from sriov_bootstrap.formats import modprobe
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.ports import exact
 
 # drivers/net/ethernet/intel: igb has 8 pools and ixgbe 64, and one of them is the PF's.
 MAX_VFS = {"igb": 7, "ixgbe": 63}

@@ -10,10 +10,10 @@ from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.nic_driver import is_incapable
 from sriov_bootstrap.core.doctor.nic_survey import Detail, NicSurvey, falls_short
 from sriov_bootstrap.core.facts import PfFacts, vf_places
-from sriov_bootstrap.core.openstack.host import Host, VfLayout
 from sriov_bootstrap.core.plan import Reason, SetNumVfs
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.formats.pci_config import capability, lacks_vf_memory
+from sriov_bootstrap.render.host import Host, VfLayout
 
 MEMORY_REMEDY = 'enable "above 4G decoding" (and "SR-IOV") in the firmware\'s setup, or boot with pci=realloc'
 BUS_REMEDY = (

@@ -10,9 +10,9 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.nic_survey import NicSurvey, falls_short
 from sriov_bootstrap.core.facts import PfFacts, VfFacts, is_vfio
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.netdevs import FILE as UDEV_FILE
 from sriov_bootstrap.formats import modprobe
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.netdevs import FILE as UDEV_FILE
 
 SHOWN = 3
 MANAGED = re.compile(r"^[ \t]*managed[ \t]*=[ \t]*(?:true|1)[ \t]*$", re.MULTILINE)

@@ -13,7 +13,7 @@ from sriov_bootstrap.core.doctor.nova_specs import check_specs
 from sriov_bootstrap.core.doctor.nova_view import look
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.doctor.remedies import restarted
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 SEES_NEW_VFS_SINCE = 32  # bug 2115729: before, VFs that were made anew keep the old ones' data until a restart
 

@@ -10,9 +10,9 @@ from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.nova_view import View, as_nova_reads, is_open
 from sriov_bootstrap.core.doctor.openstack_survey import Name
 from sriov_bootstrap.core.doctor.remedies import rendered
-from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.render.ports import Port, resolve_ports
 
 TARGET = "nova-compute"
 # Key -> the nova since which nova.pci.request has it in its schema.

@@ -7,9 +7,9 @@ from sriov_bootstrap.core.doctor.likeness import Guesses, nearest
 from sriov_bootstrap.core.doctor.nova_view import device_options, older
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.doctor.remedies import rendered, restarted
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.formats.ini import Entry, IniFile, folded
+from sriov_bootstrap.render.host import Host
 
 TARGET = "nova-compute"
 # Option -> its section, and the nova since which it is there.

@@ -9,8 +9,8 @@ from sriov_bootstrap.core.doctor.networks import misspellings
 from sriov_bootstrap.core.doctor.nova_view import Function, Row, View, device_options
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.doctor.remedies import rendered
-from sriov_bootstrap.core.openstack.nova import is_for_nova
-from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
+from sriov_bootstrap.render.nova import is_for_nova
+from sriov_bootstrap.render.ports import Port, resolve_ports
 
 TARGET = "nova-compute"
 

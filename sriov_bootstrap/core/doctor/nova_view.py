@@ -16,11 +16,11 @@ from sriov_bootstrap.core.doctor.device_spec import (
 from sriov_bootstrap.core.doctor.openstack_survey import Name, Service
 from sriov_bootstrap.core.doctor.pci_address import Place
 from sriov_bootstrap.core.facts import PfFacts, vf_places
-from sriov_bootstrap.core.openstack.host import Host, VfLayout
-from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.formats.steps import Steps, TooMuch
+from sriov_bootstrap.render.host import Host, VfLayout
+from sriov_bootstrap.render.ports import Port, resolve_ports
 
 DEVICE_SPEC = ("pci", "device_spec")
 PCI_WHITELIST = ("pci", "passthrough_whitelist")

@@ -11,7 +11,7 @@ from sriov_bootstrap.core.doctor.neutron_server import check_server
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
 from sriov_bootstrap.core.doctor.scheduler_checks import check_scheduler
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 
 def check_openstack(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:

@@ -7,11 +7,11 @@ from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.service_survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.core.facts import is_vfio
 from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.ours import Ours, leftovers
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
+from sriov_bootstrap.render.host import Host
 
 OUR_FOLDER = "/sriov-bootstrap/"
 WAITING = frozenset({Reason.IN_USE, Reason.BLOCKED})

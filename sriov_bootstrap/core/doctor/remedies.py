@@ -1,8 +1,8 @@
 """What to type: the ends that several findings share."""
 
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.places import OWN_NAME, place_of
 from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.places import OWN_NAME, place_of
 
 
 def rendered(host: Host, target: str, *in_the_way: Entry) -> str:

@@ -8,10 +8,10 @@ from sriov_bootstrap.core.doctor.likeness import nearest
 from sriov_bootstrap.core.doctor.neutron_lists import items
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.doctor.remedies import rendered
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.nova import PCI_FILTER
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.nova import PCI_FILTER
 
 OLD, NEW = ("DEFAULT", "scheduler_default_filters"), ("filter_scheduler", "enabled_filters")
 OLD_NAME_UNTIL = 23  # nova 24.0.0 has the old name no more

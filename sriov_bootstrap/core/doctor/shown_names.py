@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable
 
 from sriov_bootstrap.core.doctor.likeness import Guesses
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.ports import resolve_ports
 from sriov_bootstrap.core.validate import PCI_ADDRESS
 from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.ports import resolve_ports
 
 
 class ShownNames:

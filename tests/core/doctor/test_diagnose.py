@@ -8,7 +8,7 @@ from sriov_bootstrap.core.doctor.codes import CODES
 from sriov_bootstrap.core.doctor.finding import Diagnosis, Finding, Inspected, Severity, inspected, load_inspected
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
-from sriov_bootstrap.core.openstack.host import Host
+from sriov_bootstrap.render.host import Host
 
 
 def test_a_broken_config_is_a_finding_with_its_file() -> None:

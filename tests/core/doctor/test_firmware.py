@@ -9,8 +9,8 @@ from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.firmware import check_firmware, unseen_of_firmware
 from sriov_bootstrap.core.doctor.iommu_groups import check_groups
 from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey, RawGroup
-from sriov_bootstrap.core.openstack.host import Host
-from sriov_bootstrap.core.openstack.kernel import AMD, BUILT_IN, GRUBBY, INTEL, UPDATE_GRUB
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.kernel import AMD, BUILT_IN, GRUBBY, INTEL, UPDATE_GRUB
 
 GRUB = "/etc/default/grub"
 MENU = "/boot/grub/grub.cfg"

@@ -13,10 +13,10 @@ from sriov_bootstrap.core.doctor.nic import check_nics
 from sriov_bootstrap.core.doctor.nic_absent import unseen_of_absent
 from sriov_bootstrap.core.doctor.nic_survey import Detail, Function, NicSurvey, count_cpus
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.openstack.host import Host, VfLayout
 from sriov_bootstrap.core.plan import Reason, SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.formats import modprobe
+from sriov_bootstrap.render.host import Host, VfLayout
 
 MODALIAS = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
 BLACKLIST = modprobe.parse({"/etc/modprobe.d/a.conf": "blacklist igb\nblacklist igbvf\n"}, ())

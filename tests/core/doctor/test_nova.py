@@ -9,8 +9,8 @@ from sriov_bootstrap.core.doctor.netdev_names import NetdevNames
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.formats.ini import parse_ini
+from sriov_bootstrap.render.host import Host
 
 CONF = "/etc/nova/nova.conf"
 

@@ -20,8 +20,8 @@ from sriov_bootstrap.core.doctor.neutron_lists import (
 )
 from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.formats.ini import parse_ini
+from sriov_bootstrap.render.host import Host
 
 RULE = make_rule(physical_network="physnet2", exclude_vfs=(1,))
 PF = make_pf(num_vfs=4, netdevs=(make_netdev(altnames=("port-a",)),))

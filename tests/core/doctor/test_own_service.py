@@ -13,10 +13,10 @@ from sriov_bootstrap.core.doctor.service_survey import (
     UNIT,
     ServiceSurvey,
 )
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
+from sriov_bootstrap.render.host import Host
 
 CONFIG = "/etc/sriov-bootstrap/config.toml"
 RUNS = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}

@@ -19,11 +19,11 @@ from sriov_bootstrap.core.doctor.nic_vfs import MANAGED
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
-from sriov_bootstrap.core.openstack.host import Host
 from sriov_bootstrap.edges.yaml_text import parse_located
 from sriov_bootstrap.formats import ini, init_script, kolla, modprobe, oslo_files, unit_files
 from sriov_bootstrap.formats.shell import writes
 from sriov_bootstrap.formats.steps import MOST, Steps, TooMuch
+from sriov_bootstrap.render.host import Host
 
 FILE = "/sys/class/net/ens1f0/device/sriov_numvfs"
 ECHO = f"echo 8 > {FILE}"

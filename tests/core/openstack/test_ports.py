@@ -4,9 +4,9 @@ import pytest
 
 from builders import PF, make_config, make_pf, make_rule, make_wish
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.openstack.host import Ask, Host, VfLayout, parse_layout
-from sriov_bootstrap.core.openstack.netdevs import render_udev
-from sriov_bootstrap.core.openstack.ports import Vf, resolve_ports
+from sriov_bootstrap.render.host import Ask, Host, VfLayout, parse_layout
+from sriov_bootstrap.render.netdevs import render_udev
+from sriov_bootstrap.render.ports import Vf, resolve_ports
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from sriov_bootstrap.core.doctor.masters.udev import read_udev
 from sriov_bootstrap.core.doctor.masters.yaml_formats import read_yaml
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, visible
 from sriov_bootstrap.core.facts import PfFacts, is_vfio, vf_places
-from sriov_bootstrap.core.openstack.host import Host, VfLayout
-from sriov_bootstrap.core.openstack.kernel import INITRAMFS
+from sriov_bootstrap.render.host import Host, VfLayout
+from sriov_bootstrap.render.kernel import INITRAMFS
 
 MAX_OF_A_FILE = 64
 MAX_MASTERS = 512

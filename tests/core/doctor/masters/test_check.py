@@ -8,7 +8,7 @@ from sriov_bootstrap.core.doctor.codes_masters import CODES_OF
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.masters.check import check_masters
 from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
-from sriov_bootstrap.core.openstack.host import Host, VfLayout
+from sriov_bootstrap.render.host import Host, VfLayout
 
 BLOCK = "it stands in a block that is not always run"
 FILE = "/sys/class/net/ens1f0/device/sriov_numvfs"

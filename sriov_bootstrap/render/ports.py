@@ -11,8 +11,8 @@ from msgspec import Struct
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, vf_places
-from sriov_bootstrap.core.openstack.host import Host, VfLayout
 from sriov_bootstrap.core.validate import GLOB
+from sriov_bootstrap.render.host import Host, VfLayout
 
 # What udev's rules, neutron's lists and nova's JSON all take as a part of a name, and Linux as a netdev's.
 NETDEV = r"[A-Za-z0-9_.-]{1,15}"

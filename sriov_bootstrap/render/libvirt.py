@@ -4,8 +4,8 @@ import re
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
-from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.core.validate import PCI_ADDRESS
+from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 
 MAC = r"(?i:[0-9a-f]{2}(:[0-9a-f]{2}){5})"
 MAX_VLAN = 4094

@@ -6,9 +6,9 @@ puts beside a PF's netdev has the same PCI device, and must not get its name.
 
 import re
 
-from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
 from sriov_bootstrap.core.validate import MAC
+from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
+from sriov_bootstrap.render.ports import Port, resolve_ports
 
 FILE = "/etc/udev/rules.d/70-sriov-bootstrap.rules"  # before 80-net-setup-link.rules, which names what has no name yet
 IFNAMSIZ = 16

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.config import PfRule, SpecStyle
-from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.core.openstack.places import OWN_NAME, place_of, unit_drafts
-from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
 from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
+from sriov_bootstrap.render.places import OWN_NAME, place_of, unit_drafts
+from sriov_bootstrap.render.ports import Port, resolve_ports
 
 PCI_FILTER = "PciPassthroughFilter"
 BY_ADDRESS = 'use spec_style = "pf_address"'

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.openstack import kernel, libvirt, netdevs, neutron, nova
-from sriov_bootstrap.core.openstack.host import KOLLA_FOLDER, Ask, Host, Rendering
+from sriov_bootstrap.render import kernel, libvirt, netdevs, neutron, nova
+from sriov_bootstrap.render.host import KOLLA_FOLDER, Ask, Host, Rendering
 
 PROBED_PATHS = (KOLLA_FOLDER, *kernel.PROBED)
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.combinations import NETWORK
-from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.core.openstack.places import place_of, unit_drafts
-from sriov_bootstrap.core.openstack.ports import Port, resolve_ports
+from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
+from sriov_bootstrap.render.places import place_of, unit_drafts
+from sriov_bootstrap.render.ports import Port, resolve_ports
 
 MECHANISM_DRIVER = "sriovnicswitch"
 

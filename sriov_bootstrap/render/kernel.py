@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.openstack.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.core.openstack.ports import exact
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path, modprobe_text
 from sriov_bootstrap.core.validate import is_module_name
+from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
+from sriov_bootstrap.render.ports import exact
 
 INTEL, AMD = "GenuineIntel", "AuthenticAMD"
 WORD = "intel_iommu=on"

@@ -9,8 +9,8 @@ name.
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import Distribution
-from sriov_bootstrap.core.openstack.host import Draft, Host
 from sriov_bootstrap.core.releases import CONF_D_SINCE, Release
+from sriov_bootstrap.render.host import Draft, Host
 
 OWN_NAME = "sriov-bootstrap"
 
