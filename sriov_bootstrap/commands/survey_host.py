@@ -2,11 +2,11 @@
 
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.survey_kernel import survey_kernel
-from sriov_bootstrap.commands.survey_masters import survey_masters
 from sriov_bootstrap.commands.survey_nic import survey_nics
 from sriov_bootstrap.commands.survey_service import survey_service
+from sriov_bootstrap.conflicts.read import survey_masters
+from sriov_bootstrap.conflicts.survey import MastersSurvey
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
-from sriov_bootstrap.core.doctor.masters_survey import MastersSurvey
 from sriov_bootstrap.render.host import Host
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.render import MARK, outdated
-from sriov_bootstrap.commands.survey_masters import wanted_units
+from sriov_bootstrap.conflicts.read import wanted_units
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.core.doctor.service_survey import (
     HOLDERS_UNIT,

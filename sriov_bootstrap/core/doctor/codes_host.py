@@ -1,7 +1,7 @@
 """The long form of the codes that are about this host: 1xx, 2xx, 3xx, 7xx."""
 
+from sriov_bootstrap.conflicts.codes import MASTER_CODES
 from sriov_bootstrap.core.doctor.codes_kernel import KERNEL_CODES
-from sriov_bootstrap.core.doctor.codes_masters import MASTER_CODES
 from sriov_bootstrap.core.doctor.codes_nic import NIC_CODES
 from sriov_bootstrap.core.doctor.codes_service import SERVICE_CODES
 from sriov_bootstrap.core.doctor.finding import Explanation

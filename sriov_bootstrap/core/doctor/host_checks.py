@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from sriov_bootstrap.conflicts.checks import check_masters
+from sriov_bootstrap.conflicts.survey import Note
 from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.doctor.firmware import check_firmware
 from sriov_bootstrap.core.doctor.host_survey import HostSurvey
 from sriov_bootstrap.core.doctor.iommu_groups import check_groups
-from sriov_bootstrap.core.doctor.masters.check import check_masters
-from sriov_bootstrap.core.doctor.masters_survey import Note
 from sriov_bootstrap.core.doctor.nic import check_nics
 from sriov_bootstrap.core.doctor.own_service import check_service
 from sriov_bootstrap.render.host import Host

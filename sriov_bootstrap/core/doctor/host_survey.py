@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
+from sriov_bootstrap.conflicts.survey import MastersSurvey
 from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey
-from sriov_bootstrap.core.doctor.masters_survey import MastersSurvey
 from sriov_bootstrap.core.doctor.nic_survey import NicSurvey
 from sriov_bootstrap.core.doctor.service_survey import ServiceSurvey
 

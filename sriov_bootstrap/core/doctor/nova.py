@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from sriov_bootstrap.conflicts.survey import Note
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.masters_survey import Note
 from sriov_bootstrap.core.doctor.neutron_agent import PATIENCE
 from sriov_bootstrap.core.doctor.nova_alias import check_aliases
 from sriov_bootstrap.core.doctor.nova_files import check_nova_files

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from sriov_bootstrap.conflicts.survey import Note
 from sriov_bootstrap.core.doctor.file_checks import check_files
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.masters_survey import Note
 from sriov_bootstrap.core.doctor.networks import check_networks
 from sriov_bootstrap.core.doctor.neutron_agent import check_agent
 from sriov_bootstrap.core.doctor.neutron_server import check_server

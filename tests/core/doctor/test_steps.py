@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from builders import make_config, make_netdev, make_pf, make_rule, make_wish
+from sriov_bootstrap.conflicts.checks import check_masters, find_masters
+from sriov_bootstrap.conflicts.scripts import called_scripts
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.doctor import likeness, networks, nova_view
 from sriov_bootstrap.core.doctor.likeness import nearest
-from sriov_bootstrap.core.doctor.masters.check import check_masters, find_masters
-from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core.doctor.nic_vfs import MANAGED
 from sriov_bootstrap.core.doctor.nova import check_nova
 from sriov_bootstrap.core.doctor.openstack_checks import check_openstack

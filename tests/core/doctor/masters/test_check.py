@@ -2,12 +2,12 @@ import pytest
 from msgspec.structs import replace
 
 from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, vf_address
+from sriov_bootstrap.conflicts.checks import check_masters
+from sriov_bootstrap.conflicts.codes import CODES_OF
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core.config import Match, VfDriver
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.doctor.codes_masters import CODES_OF
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.masters.check import check_masters
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
 from sriov_bootstrap.render.host import Host, VfLayout
 
 BLOCK = "it stands in a block that is not always run"

@@ -11,9 +11,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from sriov_bootstrap.conflicts.master import Master, count, line_of, setting, without_keys
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, visible
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.masters.master import Master, count, line_of, setting, without_keys
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
 
 NUMBERED_NIC = re.compile(r"nic\d+")  # os-net-config's own names, by the order of the NICs
 TRUE = frozenset({"true", "yes", "on", "y", "1"})

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from sriov_bootstrap.conflicts.master import Master, count, setting
+from sriov_bootstrap.conflicts.scripts import Script, devices_of, followed, said_of
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, visible
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.masters.master import Master, count, setting
-from sriov_bootstrap.core.doctor.masters.scripts import Script, devices_of, followed, said_of
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, visible
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE, UNKNOWN, writes
 from sriov_bootstrap.formats.steps import Steps

@@ -4,8 +4,8 @@ import textwrap
 
 from msgspec import Struct
 
+from sriov_bootstrap.conflicts.survey import Format
 from sriov_bootstrap.core.doctor.finding import Explanation
-from sriov_bootstrap.core.doctor.masters_survey import Format
 
 
 class Kind(Struct, frozen=True):

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.desired import matches, rule_of
-from sriov_bootstrap.core.doctor.masters.master import Master
 from sriov_bootstrap.core.facts import PfFacts
 
 

@@ -12,18 +12,18 @@ from fnmatch import fnmatchcase
 
 from msgspec.structs import astuple, replace
 
+from sriov_bootstrap.conflicts.codes import CODES_OF
+from sriov_bootstrap.conflicts.ini_formats import read_links, read_profiles
+from sriov_bootstrap.conflicts.master import Master
+from sriov_bootstrap.conflicts.modprobe import read_modules
+from sriov_bootstrap.conflicts.scripts import read_scripts, read_units
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, visible
+from sriov_bootstrap.conflicts.udev import read_udev
+from sriov_bootstrap.conflicts.yaml_formats import read_yaml
 from sriov_bootstrap.core.config import Match, VfDriver
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf, matches
-from sriov_bootstrap.core.doctor.codes_masters import CODES_OF
 from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.masters.ini_formats import read_links, read_profiles
-from sriov_bootstrap.core.doctor.masters.master import Master
-from sriov_bootstrap.core.doctor.masters.modules import read_modules
-from sriov_bootstrap.core.doctor.masters.scripts import read_scripts, read_units
-from sriov_bootstrap.core.doctor.masters.udev import read_udev
-from sriov_bootstrap.core.doctor.masters.yaml_formats import read_yaml
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, visible
 from sriov_bootstrap.core.facts import PfFacts, is_vfio, vf_places
 from sriov_bootstrap.render.host import Host, VfLayout
 from sriov_bootstrap.render.kernel import INITRAMFS

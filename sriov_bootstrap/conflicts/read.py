@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.core.doctor.masters.scripts import called_scripts
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source
+from sriov_bootstrap.conflicts.scripts import called_scripts
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.edges.texts import Text, Texts
 from sriov_bootstrap.formats import modprobe, unit_files

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from sriov_bootstrap.conflicts.master import Master, count
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.masters.master import Master, count
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey
 from sriov_bootstrap.formats.modprobe import Parameter, effective, module_name, parameters, parse
 
 OURS = re.compile(r"/etc/modprobe\.d/sriov-bootstrap-[\w-]+\.conf")

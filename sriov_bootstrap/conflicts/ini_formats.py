@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from fnmatch import fnmatchcase
 
+from sriov_bootstrap.conflicts.master import Entry, Master, count, entries, setting, without_keys
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, visible
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries, setting, without_keys
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Source, visible
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.formats.logical_lines import logical_lines
 

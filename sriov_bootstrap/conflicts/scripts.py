@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import shell_quoted
+from sriov_bootstrap.conflicts.master import Entry, Master, count, entries
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, visible
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.masters.master import Entry, Master, count, entries
-from sriov_bootstrap.core.doctor.masters_survey import Format, MastersSurvey, Note, Source, visible
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE, UNKNOWN, Write, writes
 from sriov_bootstrap.formats.steps import Steps, TooMuch
