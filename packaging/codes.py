@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.doctor.codes import CODES
-from sriov_bootstrap.core.doctor.finding import severity_of
+from sriov_bootstrap.core.finding import severity_of
+from sriov_bootstrap.doctor.codes import CODES
 
 HEAD = """\
 # What `doctor` finds

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from builders import PF, make_rule
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.doctor.finding import Finding, Inspected, inspected
 from sriov_bootstrap.core.events import Event
+from sriov_bootstrap.core.finding import Finding, Inspected, inspected
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.plan import Jam, Reason

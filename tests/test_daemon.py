@@ -11,8 +11,8 @@ from builders import PF
 from fakes_daemon import CONFIG, START, Stage, degraded, make_state
 from sriov_bootstrap.core.config import Boot, Services
 from sriov_bootstrap.core.contest import Contest
-from sriov_bootstrap.core.doctor.finding import Finding, Inspected
 from sriov_bootstrap.core.events import Event, Level, Value
+from sriov_bootstrap.core.finding import Finding, Inspected
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PfState

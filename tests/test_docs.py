@@ -8,7 +8,7 @@ import pytest
 
 from sriov_bootstrap.arguments import make_parser, misuse
 from sriov_bootstrap.cli import Arguments
-from sriov_bootstrap.core.doctor.codes import CODES
+from sriov_bootstrap.doctor.codes import CODES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("docs/man/*"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])

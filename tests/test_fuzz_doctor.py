@@ -8,11 +8,11 @@ from builders_pci import PLACED, resource, sriov
 from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.doctor.codes import CODES
-from sriov_bootstrap.core.doctor.firmware import check_firmware
-from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey
-from sriov_bootstrap.core.doctor.nic import check_nics
-from sriov_bootstrap.core.doctor.nic_survey import Detail, Function, NicSurvey, count_cpus
+from sriov_bootstrap.doctor.codes import CODES
+from sriov_bootstrap.doctor.kernel.checks import check_firmware
+from sriov_bootstrap.doctor.kernel.survey import KernelSurvey
+from sriov_bootstrap.doctor.nic.checks import check_nics
+from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, count_cpus
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.formats.pci_config import capability
 from sriov_bootstrap.render.host import Host, VfLayout

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from sriov_bootstrap.commands import jobs
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event
+from sriov_bootstrap.core.finding import Inspected
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State

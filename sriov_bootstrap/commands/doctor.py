@@ -10,16 +10,16 @@ from sriov_bootstrap.commands.ask_systemd import ask_systemd
 from sriov_bootstrap.commands.jobs import load
 from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.read_host import read_host
-from sriov_bootstrap.commands.survey_host import survey_host
-from sriov_bootstrap.commands.survey_openstack import survey_openstack
 from sriov_bootstrap.commands.terminal import coloured
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.counted import counted
-from sriov_bootstrap.core.doctor import diagnose
-from sriov_bootstrap.core.doctor.codes import CODES
-from sriov_bootstrap.core.doctor.finding import Diagnosis, Severity
-from sriov_bootstrap.core.doctor.openstack_units import UNITS
-from sriov_bootstrap.core.doctor.service_survey import UNIT
+from sriov_bootstrap.core.finding import Diagnosis, Severity
+from sriov_bootstrap.doctor import diagnose
+from sriov_bootstrap.doctor.codes import CODES
+from sriov_bootstrap.doctor.openstack.read import survey_openstack
+from sriov_bootstrap.doctor.openstack.units import UNITS
+from sriov_bootstrap.doctor.read import survey_host
+from sriov_bootstrap.doctor.service.survey import UNIT
 from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.passes.reconcile import Loaded
 from sriov_bootstrap.render.host import Host

@@ -20,7 +20,7 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 
 if TYPE_CHECKING:
-    from sriov_bootstrap.core.doctor.finding import Inspected
+    from sriov_bootstrap.core.finding import Inspected
 
 SAY_SECONDS = 1.0  # often enough to show that a job is alive, seldom enough not to keep the daemon busy
 
@@ -66,7 +66,7 @@ def do_restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
 
 def publish(machine: HostMachine, loaded: Loaded) -> tuple[str, ...]:
     """Makes the page of the state as it is now. What goes wrong with it is returned, and fails no pass."""
-    from sriov_bootstrap.core.doctor.finding import load_inspected
+    from sriov_bootstrap.core.finding import load_inspected
     from sriov_bootstrap.edges import metrics
 
     config = loaded.config
@@ -118,7 +118,7 @@ def start_inspection(machine: HostMachine, loaded: Loaded, root: str) -> child.C
     def work() -> "Inspected":
         child.be_the_first_to_go()  # it reads whatever is on the host, and nobody waits for it
         from sriov_bootstrap.commands.doctor import look
-        from sriov_bootstrap.core.doctor.finding import inspected, load_inspected
+        from sriov_bootstrap.core.finding import inspected, load_inspected
 
         before = load_inspected(machine.files.read_findings())
         latest = inspected(look(machine, loaded, root).findings, before)
@@ -141,7 +141,7 @@ def end_of(line: bytes) -> JobEnd:
 
 def end_of_inspection(line: bytes) -> "Inspected":
     """The same for doctor's look."""
-    from sriov_bootstrap.core.doctor.finding import Inspected
+    from sriov_bootstrap.core.finding import Inspected
 
     return _end(line, Inspected)
 

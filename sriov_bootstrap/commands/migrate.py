@@ -10,8 +10,8 @@ from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.migrate import migrate
 from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.doctor.diagnose import bounded
-from sriov_bootstrap.core.doctor.finding import Diagnosis
+from sriov_bootstrap.core.finding import Diagnosis
+from sriov_bootstrap.doctor.diagnose import bounded
 from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.passes.reconcile import load_config, read_facts

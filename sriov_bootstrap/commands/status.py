@@ -12,7 +12,7 @@ from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
 from sriov_bootstrap.commands.terminal import coloured, progress_printer
 from sriov_bootstrap.core.counted import counted
-from sriov_bootstrap.core.doctor.finding import load_inspected
+from sriov_bootstrap.core.finding import load_inspected
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import LATE_SECONDS, State
 from sriov_bootstrap.passes.reconcile import Mode, run_pass

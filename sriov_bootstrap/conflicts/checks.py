@@ -23,8 +23,8 @@ from sriov_bootstrap.conflicts.yaml_formats import read_yaml
 from sriov_bootstrap.core.config import Match, VfDriver
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf, matches
-from sriov_bootstrap.core.doctor.finding import Finding
 from sriov_bootstrap.core.facts import PfFacts, is_vfio, vf_places
+from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.render.host import Host, VfLayout
 from sriov_bootstrap.render.kernel import INITRAMFS
 

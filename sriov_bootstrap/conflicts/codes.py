@@ -5,7 +5,7 @@ import textwrap
 from msgspec import Struct
 
 from sriov_bootstrap.conflicts.survey import Format
-from sriov_bootstrap.core.doctor.finding import Explanation
+from sriov_bootstrap.core.finding import Explanation
 
 
 class Kind(Struct, frozen=True):

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Running
-from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event, Level, findings_event
+from sriov_bootstrap.core.finding import Inspected
 from sriov_bootstrap.daemon.protocols import Host
 from sriov_bootstrap.passes.reconcile import Loaded
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.doctor.finding import Inspected
 from sriov_bootstrap.core.events import Event
+from sriov_bootstrap.core.finding import Inspected
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State

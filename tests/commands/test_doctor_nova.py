@@ -16,8 +16,8 @@ from fakes_openstack import add_kolla, add_unit
 from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.config import Config, OpenStack
-from sriov_bootstrap.core.doctor.nova import check_nova
-from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.nova.checks import check_nova
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.render.host import Host
 
 NOVA = "/etc/nova/nova.conf"

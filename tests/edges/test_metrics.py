@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from promtool import promtool
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.core.doctor.finding import Finding, Inspected
+from sriov_bootstrap.core.finding import Finding, Inspected
 from sriov_bootstrap.core.plan import Jam, Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State

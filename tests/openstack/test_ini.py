@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sriov_bootstrap.core.doctor.openstack_survey import Service
+from sriov_bootstrap.doctor.openstack.survey import Service
 from sriov_bootstrap.formats.ini import parse_ini
 from sriov_bootstrap.formats.oslo_files import reading_steps
 

@@ -4,8 +4,9 @@ import re
 import pytest
 
 from builders import PF, PF2, vf_address
-from sriov_bootstrap.core.doctor import pci_address
-from sriov_bootstrap.core.doctor.device_spec import (
+from sriov_bootstrap.core.releases import NEWEST, Release
+from sriov_bootstrap.doctor.nova import pci_address
+from sriov_bootstrap.doctor.nova.device_spec import (
     DeviceSpec,
     PciDevice,
     SpecProblem,
@@ -13,8 +14,7 @@ from sriov_bootstrap.core.doctor.device_spec import (
     as_boolean,
     parse_specs,
 )
-from sriov_bootstrap.core.doctor.pci_address import device_fields
-from sriov_bootstrap.core.releases import NEWEST, Release
+from sriov_bootstrap.doctor.nova.pci_address import device_fields
 
 NEWTON, OCATA, YOGA = Release(14), Release(15), Release(25)
 VF = vf_address(PF, 1)

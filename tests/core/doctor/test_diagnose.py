@@ -3,11 +3,11 @@ import pytest
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.doctor import diagnose
-from sriov_bootstrap.core.doctor.codes import CODES
-from sriov_bootstrap.core.doctor.finding import Diagnosis, Finding, Inspected, Severity, inspected, load_inspected
-from sriov_bootstrap.core.doctor.host_survey import HostSurvey
-from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey
+from sriov_bootstrap.core.finding import Diagnosis, Finding, Inspected, Severity, inspected, load_inspected
+from sriov_bootstrap.doctor import diagnose
+from sriov_bootstrap.doctor.codes import CODES
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
+from sriov_bootstrap.doctor.survey import HostSurvey
 from sriov_bootstrap.render.host import Host
 
 

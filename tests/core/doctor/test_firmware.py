@@ -5,10 +5,10 @@ from msgspec.structs import replace
 
 from builders import make_config, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.config import VfDriver
-from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.firmware import check_firmware, unseen_of_firmware
-from sriov_bootstrap.core.doctor.iommu_groups import check_groups
-from sriov_bootstrap.core.doctor.kernel_survey import KernelSurvey, RawGroup
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.kernel.checks import check_firmware, unseen_of_firmware
+from sriov_bootstrap.doctor.kernel.iommu_groups import check_groups
+from sriov_bootstrap.doctor.kernel.survey import KernelSurvey, RawGroup
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.kernel import AMD, BUILT_IN, GRUBBY, INTEL, UPDATE_GRUB
 

@@ -8,13 +8,13 @@ from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, make
 from builders_pci import NONE, PLACED, config, resource, sriov
 from sriov_bootstrap.core.config import Config, Match, VfDriver
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.nic import check_nics
-from sriov_bootstrap.core.doctor.nic_absent import unseen_of_absent
-from sriov_bootstrap.core.doctor.nic_survey import Detail, Function, NicSurvey, count_cpus
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plan import Reason, SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
+from sriov_bootstrap.doctor.nic.absent import unseen_of_absent
+from sriov_bootstrap.doctor.nic.checks import check_nics
+from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, count_cpus
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host, VfLayout
 

@@ -4,11 +4,11 @@ import pytest
 
 from builders import PF, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.doctor import nova_view
-from sriov_bootstrap.core.doctor.netdev_names import NetdevNames
-from sriov_bootstrap.core.doctor.nova import check_nova
-from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
+from sriov_bootstrap.doctor.nova import view as nova_view
+from sriov_bootstrap.doctor.nova.checks import check_nova
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.formats.ini import parse_ini
 from sriov_bootstrap.render.host import Host
 
@@ -103,7 +103,7 @@ def test_devices_are_looked_at_within_a_budget(monkeypatch: pytest.MonkeyPatch) 
 def test_what_may_fit_is_looked_for_within_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     text = spec('{"address": "0000:af:*.*", "product_id": "154c", "physical_network": "physnet2"}')
     assert looked(text, (make_pf(num_vfs=4),)) == (["SB-W410"], [])
-    monkeypatch.setattr("sriov_bootstrap.core.doctor.nova_specs.LOOKS", 1)
+    monkeypatch.setattr("sriov_bootstrap.doctor.nova.specs.LOOKS", 1)
     assert looked(text, (make_pf(num_vfs=4),)) == ([], [])
 
 

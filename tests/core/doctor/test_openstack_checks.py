@@ -7,10 +7,8 @@ from msgspec.structs import replace
 from builders import make_config, make_netdev, make_pf, make_rule
 from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.doctor.finding import Finding
-from sriov_bootstrap.core.doctor.likeness import distance, nearest
-from sriov_bootstrap.core.doctor.networks import spec_networks
-from sriov_bootstrap.core.doctor.neutron_lists import (
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.neutron.lists import (
     Bandwidths,
     Exclusion,
     Exclusions,
@@ -18,8 +16,10 @@ from sriov_bootstrap.core.doctor.neutron_lists import (
     parse_exclusions,
     parse_mappings,
 )
-from sriov_bootstrap.core.doctor.openstack_checks import check_openstack
-from sriov_bootstrap.core.doctor.openstack_survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.neutron.networks import spec_networks
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.openstack_checks import check_openstack
+from sriov_bootstrap.doctor.similar_names import distance, nearest
 from sriov_bootstrap.formats.ini import parse_ini
 from sriov_bootstrap.render.host import Host
 

@@ -7,7 +7,7 @@ from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core.config import Match, VfDriver
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.doctor.finding import Finding
+from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.render.host import Host, VfLayout
 
 BLOCK = "it stands in a block that is not always run"

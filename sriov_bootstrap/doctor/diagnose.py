@@ -1,0 +1,59 @@
+"""What was read -> findings, in the order of the road: firmware, kernel, NIC, VFs, nova, neutron."""
+
+import difflib
+from typing import TypeVar
+
+from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.finding import Diagnosis, Explanation
+from sriov_bootstrap.doctor.codes import CODES
+from sriov_bootstrap.doctor.host_checks import check_host
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
+from sriov_bootstrap.doctor.openstack_checks import check_openstack
+from sriov_bootstrap.doctor.survey import HostSurvey
+from sriov_bootstrap.render.host import Host
+
+# Both together, printed or as JSON, are an answer of less than 1 MB.
+FINDINGS_BYTES, UNSEEN_BYTES = 1 << 19, 1 << 17
+Thing = TypeVar("Thing")
+
+
+def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> Diagnosis:
+    """Errors first; within a severity in the order of the road. The same is said once, of what was not seen as well."""
+    notes: list[str] = []
+    found = (*check_host(host, on_host, notes.append), *check_openstack(host, of_openstack, notes.append))
+    findings = sorted(dict.fromkeys(found), key=lambda one: one.severity)  # "error" sorts before "warning"
+    unseen = dict.fromkeys((*on_host.unseen, *host.unseen, *of_openstack.unseen, *notes))
+    return bounded(Diagnosis(tuple(findings), tuple(unseen)))
+
+
+def bounded(diagnosis: Diagnosis) -> Diagnosis:
+    """As much of it as anybody can use: the files of others decide how much there is, and not how much is said."""
+    findings, unseen = _first(diagnosis.findings, FINDINGS_BYTES), _first(diagnosis.unseen, UNSEEN_BYTES)
+    left = len(diagnosis.findings) - len(findings), len(diagnosis.unseen) - len(unseen)
+    if any(left):
+        said = f"{counted(left[0], 'more finding')} and {counted(left[1], 'more note')} like this one: too much to show"
+        unseen = (*unseen, said)
+    return Diagnosis(findings, unseen)
+
+
+def _first(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
+    kept: list[Thing] = []
+    for one in things:
+        most -= len(to_json(one))
+        if most < 0:
+            break
+        kept.append(one)
+    return tuple(kept)
+
+
+def explain(code: str) -> Explanation:
+    """The long form; ConfigError for what is no code. `e701` and `701` will do."""
+    word = code.upper()
+    known = next((one for one in CODES if word in {one, one.removeprefix("SB-"), one[4:]}), None)
+    if known:
+        return CODES[known]
+    near = difflib.get_close_matches(word, CODES, n=1)
+    advice = f"did you mean {near[0]}?" if near else "valid are those that sriov-bootstrap doctor prints"
+    raise ConfigError((f'doctor: unknown code "{code}": {advice}',))

@@ -1,0 +1,1 @@
+"""Firmware, kernel and IOMMU: 1xx."""

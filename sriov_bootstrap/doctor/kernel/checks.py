@@ -1,0 +1,134 @@
+"""Firmware and kernel: whether an IOMMU is in use, so that a VM may be given a VF at all, and who leaves it off.
+
+The kernel's own log does not tell: it says "DMAR: IOMMU enabled" of a parameter on a machine whose firmware has VT-d
+off. Groups in /sys/kernel/iommu_groups tell that an IOMMU is in use, ACPI tables that the firmware has one to use.
+"""
+
+import re
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.kernel.survey import KernelSurvey, has_iommu
+from sriov_bootstrap.render.host import Ask, Host
+from sriov_bootstrap.render.kernel import AMD, BUILT_IN, INTEL, WORD, render_cmdline
+
+TABLES = ("DMAR", "IVRS", "VIOT")  # Intel's, AMD's, virtio's
+NAMES = {INTEL: ("VT-d", "DMAR"), AMD: ("AMD-Vi", "IVRS")}
+# Documentation/admin-guide/kernel-parameters.txt; each takes a list.
+SWITCHES = ("iommu", "intel_iommu", "amd_iommu")
+
+
+def check_firmware(host: Host, survey: KernelSurvey) -> Iterator[Finding]:
+    """Only where rules make VFs that VMs may get."""
+    if lacks_iommu(host, survey) and host.cpu_vendor in NAMES and survey.acpi_tables:
+        yield _missing_iommu(host, survey, survey.acpi_tables)
+
+
+def unseen_of_firmware(host: Host, survey: KernelSurvey) -> Iterator[str]:
+    """What could not be judged, and why."""
+    if not lacks_iommu(host, survey):
+        return
+    if host.cpu_vendor not in NAMES:
+        yield "why no IOMMU is in use: only what Intel's and AMD's firmware says is understood"
+    elif not survey.acpi_tables:
+        yield "whether the firmware has an IOMMU: no /sys/firmware/acpi/tables here: run it on the host, as root"
+
+
+def lacks_iommu(host: Host, survey: KernelSurvey) -> bool:
+    """Whether there should be an IOMMU in use, and is none."""
+    return passes_through(host, survey) and survey.groups is not None and not has_iommu(survey.groups)
+
+
+def passes_through(host: Host, survey: KernelSurvey) -> bool:
+    """On hardware VFs are taken to be for VMs; inside a VM, which seldom has an IOMMU, a rule must say so."""
+    rules = [rule for rule in host.config.pf if rule.num_vfs != 0]
+    said = any(rule.physical_network or rule.alias or rule.vf_driver is VfDriver.NONE for rule in rules)
+    return bool(rules) and (said or not survey.is_guest)
+
+
+def _missing_iommu(host: Host, survey: KernelSurvey, tables: tuple[str, ...]) -> Finding:
+    present = next((one for one in TABLES if one in tables), "")
+    if not present:
+        return _firmware_off(host, survey)
+    seen = f"/sys/firmware/acpi/tables/{present} is there, /sys/kernel/iommu_groups is empty"
+    if word := _switched_off(survey.command_line):
+        return _told_off(host, survey, word, seen)
+    if present == "DMAR" and BUILT_IN not in host.kernel_config.splitlines() and not _is_on(survey.command_line):
+        return _not_told(replace(host, cpu_vendor=INTEL), survey, seen)
+    option = "CONFIG_AMD_IOMMU" if present == "IVRS" else "CONFIG_INTEL_IOMMU"
+    if present != "VIOT" and host.kernel_config and f"{option}=y" not in host.kernel_config.splitlines():
+        remedy = f"boot a kernel that is built with {option}=y"
+        return Finding("SB-E102", "host", f"this kernel is built without {option}", seen, remedy)
+    problem = "the kernel does not use the IOMMU, and nothing on its command line says why"
+    return Finding("SB-E102", "host", problem, seen, "see what it says: journalctl -k -g 'DMAR|AMD-Vi|IOMMU'")
+
+
+def _firmware_off(host: Host, survey: KernelSurvey) -> Finding:
+    name, table = NAMES[host.cpu_vendor]
+    evidence = f"no table {table} in /sys/firmware/acpi/tables, and /sys/kernel/iommu_groups is empty"
+    if survey.is_guest:
+        remedy = "give this VM one, such as libvirt's <iommu model='intel'/>, and start it anew"
+        return Finding("SB-E101", "host", "this VM has no IOMMU, so no VF can be passed through", evidence, remedy)
+    problem = f"{name} is off in the firmware, so no VM can be given a VF"
+    remedy = f"switch {name} (IOMMU) on in the firmware's setup: systemctl reboot --firmware-setup"
+    return Finding("SB-E101", "host", problem, evidence, remedy)
+
+
+def _told_off(host: Host, survey: KernelSurvey, word: str, seen: str) -> Finding:
+    at = _first_line(survey.boot_sources, word)
+    remedy = f"take {word} out of {at or 'the kernel command line in the boot loader'}, then {_regenerate(host)}"
+    evidence = f"/proc/cmdline has {word}; {seen}"
+    return Finding("SB-E102", "host", f"the kernel is told to leave the IOMMU off: {word}", evidence, remedy)
+
+
+def _not_told(host: Host, survey: KernelSurvey, seen: str) -> Finding:
+    """The parameter is missing: where it was lost on the way from the operator's file to the running kernel."""
+    at = _first_line(survey.boot_sources, WORD)
+    if not at:
+        problem = f"the kernel parameter {WORD} is missing, so VT-d is not in use"
+        return Finding("SB-E102", "host", problem, f"/proc/cmdline has no {WORD}; {seen}", _set_parameter(host))
+    evidence = f"{WORD} is at {at} and not in /proc/cmdline; {seen}"
+    if menu := _first_line(survey.boot_menus, WORD):
+        problem = f"{WORD} is in the boot menu, and this host was not booted since"
+        return Finding("SB-E104", at, problem, f"{evidence}; {menu} has it", "systemctl reboot")
+    if survey.boot_menus and survey.has_all_menus:
+        problem = f"{WORD} is written, and the boot menu was not made anew"
+        evidence = f"{evidence}; not in {', '.join(survey.boot_menus)}"
+        return Finding("SB-E103", at, problem, evidence, _regenerate(host))
+    return Finding("SB-E102", "host", f"{WORD} is written, and not in force", evidence, _regenerate(host))
+
+
+def _set_parameter(host: Host) -> str:
+    rendering = render_cmdline(host, Ask())
+    if rendering.drafts:
+        return "sriov-bootstrap render kernel-cmdline --apply, and reboot"
+    return "; ".join(rendering.notes)
+
+
+def _regenerate(host: Host) -> str:
+    rendering = render_cmdline(replace(host, cpu_vendor=INTEL, kernel_config=""), Ask())
+    return "; ".join(rendering.after or rendering.notes)
+
+
+def _first_line(texts: dict[str, str], word: str) -> str:
+    """`file:line` of the first line that has this word and is no comment; "" if none has."""
+    pattern = re.compile(rf"(?<![\w.-]){re.escape(word)}(?![\w.-])")
+    for path, text in texts.items():
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.lstrip().startswith("#") and pattern.search(line):
+                return f"{path}:{number}"
+    return ""
+
+
+def _switched_off(words: tuple[str, ...]) -> str:
+    """The word that switches the IOMMU off; "" if none does. The last one of a kind counts."""
+    last = {name: word for word in words for name in SWITCHES if word.startswith(f"{name}=")}
+    return next((word for name, word in last.items() if "off" in word.removeprefix(f"{name}=").split(",")), "")
+
+
+def _is_on(words: tuple[str, ...]) -> bool:
+    values = [word.removeprefix("intel_iommu=") for word in words if word.startswith("intel_iommu=")]
+    return any("on" in value.split(",") for value in values)

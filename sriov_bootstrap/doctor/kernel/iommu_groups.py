@@ -1,0 +1,49 @@
+"""IOMMU groups: can each VF go to a VM of its own? vfio gives a group to one user, whole.
+
+Two VFs in one group cannot go to two VMs; a VF beside its PF can go to none. Bridges in a group do no harm
+(drivers/vfio/vfio_main.c): they do no DMA of their own.
+"""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.core.facts import PfFacts, VfFacts
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.kernel.checks import passes_through
+from sriov_bootstrap.doctor.kernel.survey import BRIDGE, KernelSurvey, RawGroup
+from sriov_bootstrap.render.host import Host
+
+SHOWN = 3
+
+
+def check_groups(host: Host, survey: KernelSurvey) -> Iterator[Finding]:
+    """One finding for each PF."""
+    if not passes_through(host, survey):
+        return
+    for wish in host.wishes:
+        if wish.pf and (shared := _shared(wish.pf, survey.groups or {})):
+            yield _finding(wish.pf, shared)
+
+
+def _shared(pf: PfFacts, groups: dict[str, RawGroup]) -> list[tuple[VfFacts, list[str]]]:
+    """VFs of this PF with what else is in their groups."""
+    found = [(vf, _others(vf, groups.get(vf.iommu_group, RawGroup()))) for vf in pf.vfs]
+    return [(vf, others) for vf, others in found if others]
+
+
+def _others(vf: VfFacts, group: RawGroup) -> list[str]:
+    """Nothing where the group was read at another moment than the VF."""
+    if vf.pci_address not in group.devices:
+        return []
+    return [one for one, kind in group.devices.items() if one != vf.pci_address and not kind.startswith(BRIDGE)]
+
+
+def _finding(pf: PfFacts, shared: list[tuple[VfFacts, list[str]]]) -> Finding:
+    vf, others = shared[0]
+    names = ", ".join(others[:SHOWN]) + (", ..." if len(others) > SHOWN else "")
+    return Finding(
+        "SB-E105",
+        pf.pci_address,
+        f"VFs that are not alone in their IOMMU group, {len(shared)} of {pf.num_vfs}: VMs cannot have them one by one",
+        f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {names}",
+        "enable ACS (and ARI) in the firmware's setup, or put the NIC into a slot with a root port of its own",
+    )

@@ -1,0 +1,41 @@
+"""Reads what `doctor` wants to know of firmware, kernel and IOMMU."""
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.doctor.kernel.checks import lacks_iommu, unseen_of_firmware
+from sriov_bootstrap.doctor.kernel.survey import KernelSurvey, RawGroup
+from sriov_bootstrap.edges.pci import Pci
+from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.kernel import KERNEL_CMDLINE
+
+SOURCES = ("/etc/default/grub", "/etc/default/grub.d/*.cfg", KERNEL_CMDLINE)
+MENUS = (
+    "/boot/grub/grub.cfg",
+    "/boot/grub2/grub.cfg",
+    "/boot/grub2/grubenv",  # where RHEL 8 keeps the command line of its entries
+    "/boot/loader/entries/*.conf",
+    "/boot/efi/loader/entries/*.conf",
+    "/efi/loader/entries/*.conf",
+)
+
+
+def survey_kernel(machine: HostMachine, host: Host, root: str) -> tuple[KernelSurvey, tuple[str, ...]]:
+    """And what could not be seen. Boot files are opened only where no IOMMU is in use and one should be."""
+    if not host.config.pf:
+        return KernelSurvey(), ()
+    pci, procfs = Pci(f"{root}/sys"), machine.procfs
+    groups = pci.read_groups()
+    survey = KernelSurvey(
+        command_line=procfs.kernel_command_line(),
+        is_guest=procfs.is_guest(),
+        acpi_tables=pci.read_acpi_tables(),
+        groups=None if groups is None else {number: RawGroup(*group) for number, group in groups.items()},
+    )
+    if not lacks_iommu(host, survey):
+        return survey, ()
+    sources, menus = Texts(root), Texts(root)
+    survey = replace(survey, boot_sources=sources.read_matching(*SOURCES), boot_menus=menus.read_matching(*MENUS))
+    survey = replace(survey, has_all_menus=not menus.problems)
+    return survey, (*unseen_of_firmware(host, survey), *sources.problems, *menus.problems)

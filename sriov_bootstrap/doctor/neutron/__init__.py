@@ -1,0 +1,1 @@
+"""neutron's server, agent and networks: 5xx."""

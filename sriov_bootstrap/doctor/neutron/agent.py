@@ -1,0 +1,242 @@
+"""The checks of what the SR-IOV agent reads: its lists against the PFs that are here, and its options by release."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.core import releases
+from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.neutron.lists import Mappings, listed, parse_bandwidths, parse_exclusions, parse_mappings
+from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
+from sriov_bootstrap.doctor.neutron.networks import nova_networks
+from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
+from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.similar_names import Guesses
+from sriov_bootstrap.formats.ini import NAME, Entry, folded
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.ports import resolve_ports
+
+SECTION = "sriov_nic"
+MAPPINGS, EXCLUDED, BANDWIDTHS = "physical_device_mappings", "exclude_devices", "resource_provider_bandwidths"
+# Options of [sriov_nic] -> the nova whose neutron has them; what was given to older ones later counts from there on.
+OPTIONS = {
+    MAPPINGS: 0,
+    EXCLUDED: 0,
+    BANDWIDTHS: 19,  # bandwidth-config-sriov-bd8ff8b4d84c8792
+    "resource_provider_inventory_defaults": 19,
+    "resource_provider_hypervisors": 19,  # bug 1853840
+    "resource_provider_default_hypervisor": 19,  # bug 1926693
+}
+NO_FIREWALL = {"", "noop", "neutron.agent.firewall.NoopFirewallDriver"}
+# Seconds that VFs may have changed and the agent still be about to be restarted: more than a job may take.
+PATIENCE = 300.0
+TARGET = "sriov-agent"
+SHOWN = 8  # items of a list
+
+
+def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """All of them; none where there is no agent, or its files may not be read."""
+    agent = survey.agent
+    if agent.is_known:
+        entry = agent.last(SECTION, MAPPINGS)
+        mapped = parse_mappings(entry)
+        shown = ShownNames(host, nova_networks(survey))
+        yield from _refused(host, agent, mapped, shown)
+        yield from _replaced(host, agent, shown)
+        if entry:
+            yield from _strange_netdevs(host, entry, mapped, shown)
+            yield from _unmapped_pfs(host, entry, mapped, shown)
+        yield from _exclusions(host, agent, shown)
+        yield from _options(host, agent)
+        yield from _firewall(host, agent)
+    yield from _started_before(host, survey)
+
+
+def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
+    """What ends the agent with exit code 1."""
+    mappings, excluded, rates = (agent.last(SECTION, one) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
+    if mappings and "$" in mappings.value:
+        return
+    netdevs = {one.netdev for one in mapped.mappings}
+    exclusions, rated = parse_exclusions(excluded), parse_bandwidths(rates)
+    found = [(mappings, text) for text in mapped.problems] + [(excluded, text) for text in exclusions.problems]
+    named = [(excluded, one.netdev, one.number) for one in exclusions.exclusions]
+    if host.release.nova >= OPTIONS[BANDWIDTHS]:
+        found += [(rates, text) for text in rated.problems]
+        named += [(rates, netdev, number) for netdev, number in rated.netdevs.items()]
+    for entry, netdev, number in named:
+        if netdev not in netdevs:
+            name = shown.netdev(netdev)
+            which = f'"{name}"' if name else f"the netdev of entry {number}"
+            found.append((entry, f"{which} is not in physical_device_mappings"))
+    yield from (_end(host, entry, text) for entry, text in found if entry)
+
+
+def _end(host: Host, entry: Entry, text: str) -> Finding:
+    problem = f"the agent ends with exit code 1 at {entry.option}: {text}"
+    return Finding("SB-E511", entry.place, problem, entry.name, rendered(host, TARGET, entry))
+
+
+def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
+    """A list that comes again replaces the one before."""
+    for option in (MAPPINGS, EXCLUDED):
+        last = agent.last(SECTION, option)
+        kept = set(_words(last))
+        for entry in agent.values(SECTION, option):
+            lost = set(_words(entry)) - kept
+            if last and entry.place != last.place and lost:
+                named = sorted(word for word in lost if _is_shown(word, shown))[:SHOWN]
+                more = [counted(len(lost) - len(named), "entry", "entries")] if len(lost) > len(named) else []
+                said = ", ".join((*named, *more))
+                yield Finding(
+                    "SB-E512",
+                    entry.place,
+                    f"{option} comes again in {last.place}, which replaces this one: {said} is lost",
+                    f"{entry.name}; {last.place}: {last.name}",
+                    rendered(host, TARGET, entry, last),
+                )
+
+
+def _words(entry: Entry | None) -> list[str]:
+    return list(filter(None, listed(entry.value))) if entry else []
+
+
+def _is_shown(word: str, shown: ShownNames) -> bool:
+    """Whether every part of an item is."""
+    first, _, rest = word.partition(":")
+    if shown.network(first):
+        return bool(shown.netdev(rest))
+    return bool(shown.netdev(first)) and all(map(shown.address, rest.split(";")))
+
+
+def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
+    """Netdevs that no PF has. One that a rule names is missed by other checks, and may come."""
+    here = {dev.name: dev.device for pf in host.pfs for dev in pf.netdevs}
+    awaited = {port.netdev for port in resolve_ports(host)}
+    names = NetdevNames(host)
+    for one in mapped.mappings:
+        device = here.get(one.netdev)
+        if device == "" or (device is None and one.netdev in awaited):
+            continue
+        netdev, network = shown.netdev(one.netdev), shown.network(one.network)
+        which = f'"{netdev}"' if netdev else f"the netdev of entry {one.number}"
+        why, remedy = f"no PF has that netdev{_meant(one.netdev, names)}", rendered(host, TARGET, entry)
+        if device:
+            why = f"finds no VFs: it looks for them in {device}, whose netdev {netdev} is"
+            remedy = restarted(host, TARGET, f"take {netdev} out of {entry.option} in {entry.place}")
+        problem = f"the agent is to use {which} for {network or 'its network'}, and {why}"
+        yield Finding("SB-W513", entry.place, problem, quoted(entry, one.number, network, netdev), remedy)
+
+
+def _meant(name: str, names: NetdevNames) -> str:
+    """Why it may be written there."""
+    if found := names.with_altname(name):
+        return f": it is an altname of {found[1].name}, and the agent takes none"
+    if found := names.renamed(name):
+        return f": {found[0].pci_address} is {found[1].name} now, as names changed with an upgrade"
+    near = names.nearest(name)
+    return f": was {near} meant?" if near else ""
+
+
+def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
+    """PFs of ours whose network the agent knows, but not with them in it."""
+    networks = {one.network: one for one in reversed(mapped.mappings)}
+    netdevs = {one.netdev: one for one in reversed(mapped.mappings)}
+    pairs = {(one.network, one.netdev) for one in mapped.mappings}
+    for port in resolve_ports(host):
+        network = port.rule.physical_network
+        if not port.netdev or port.netdev_device or network not in networks or (network, port.netdev) in pairs:
+            continue
+        other = netdevs.get(port.netdev)
+        said, where = f"it lacks {network}:{port.netdev}", networks[network]
+        if other:
+            said, where = f"it has {port.netdev} in {shown.network(other.network) or 'another one'}", other
+        problem = f"{port.label} is in {network}, and the agent does not know it: {said}"
+        evidence = shown.mapping(entry, where.number, where.network, where.netdev)
+        yield Finding("SB-E514", entry.place, problem, evidence, rendered(host, TARGET, entry))
+
+
+def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
+    """VFs that are left out and are not there to be left out, or that nova is given all the same."""
+    entry = agent.last(SECTION, EXCLUDED)
+    if not entry:
+        return
+    known = _Vfs(host)
+    for one in parse_exclusions(entry).exclusions:
+        netdev = shown.netdev(one.netdev)
+        for address in one.addresses:
+            if problem := known.not_excluded(one.netdev, address, shown.address(address)):
+                problem = f"exclude_devices: {netdev or f'entry {one.number}'}: {problem}"
+                evidence = quoted(entry, one.number, netdev, shown.address(address))
+                yield Finding("SB-W517", entry.place, problem, evidence, rendered(host, TARGET, entry))
+
+
+class _Vfs:
+    """Each VF found at once: a list may be long."""
+
+    def __init__(self, host: Host) -> None:
+        self._pfs = {dev.name: pf for pf in host.pfs for dev in pf.netdevs}
+        self._owners = {vf.pci_address: pf for pf in host.pfs for vf in pf.vfs}
+        self._ports = {port.netdev: port for port in resolve_ports(host)}
+        self._left_out = {name: {vf.pci_address for vf in port.excluded} for name, port in self._ports.items()}
+        self._vfs = {name: {vf.pci_address for vf in port.vfs or ()} for name, port in self._ports.items()}
+
+    def not_excluded(self, netdev: str, address: str, shown: str) -> str:
+        """Why an address leaves nothing out, or one that nova gives to VMs; "" if it is right."""
+        if not shown or address.count(":") != 2:  # noqa: PLR2004 - domain, bus, device
+            which = f'"{shown}"' if shown else "one of its addresses"
+            return f"{which} is no address of a VF, such as 0000:3b:02.0"
+        if address != address.lower():
+            return f"the agent compares with {address.lower()}, in small letters"
+        owner, port = self._owners.get(address), self._ports.get(netdev)
+        if owner and owner is not self._pfs.get(netdev):
+            return f"{address} is a VF of {owner.netdev or owner.pci_address}"
+        if port and port.vfs is not None and port.rule.physical_network:
+            if address not in self._vfs[netdev]:
+                return f"{address} is none of its VFs"
+            if address not in self._left_out[netdev]:
+                return f"{address} is left out here, but not by exclude_vfs of {port.label}: nova gives it to VMs"
+        return ""
+
+
+def _options(host: Host, agent: Service) -> Iterator[Finding]:
+    """What [sriov_nic] does not have in this release; the agent ignores it in silence."""
+    known = [name for name, since in OPTIONS.items() if since <= host.release.nova]
+    guesses = Guesses()
+    for file in agent.files:
+        for entry in file.entries:
+            if folded(entry.section) != SECTION or entry.option in known:
+                continue
+            name = entry.option if NAME.fullmatch(entry.option) else "like this one"
+            problem = f"the agent has no option {name} in [{entry.section}]"
+            near = guesses.nearest(entry.option, known)
+            if entry.option in OPTIONS:
+                problem += f" before nova {OPTIONS[entry.option]}"
+            fix = f"write {near}" if near else "take the line out"
+            yield Finding(
+                "SB-W515",
+                entry.place,
+                f"{problem}: it is ignored" + (f"; {near} is one" if near else ""),
+                entry.text if entry.option in OPTIONS else entry.name,
+                restarted(host, TARGET, f"{fix} in {entry.place}"),
+            )
+
+
+def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
+    """The agent has one until neutron 26, and it must do nothing: VFs bypass the host."""
+    entry = agent.last("securitygroup", "firewall_driver")
+    if entry and host.release.nova <= releases.AGENT_FIREWALL_UNTIL and entry.value not in NO_FIREWALL:
+        driver = entry.value.partition("\n")[0]  # what stands below it by mistake may be secret
+        problem = f"the agent's firewall_driver is {driver}, which cannot filter what VFs send"
+        yield Finding("SB-W518", entry.place, problem, entry.text, rendered(host, TARGET, entry))
+
+
+def _started_before(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """It reads the VFs of a PF once."""
+    agent, changed = survey.agent, survey.changed_at
+    if changed is None or survey.waited is None or survey.waited < PATIENCE:
+        return
+    if agent.is_active and agent.started_at is not None and agent.started_at < changed:
+        problem = f"it started {changed - agent.started_at:.0f} s before VFs changed, and does not know the new ones"
+        restart = restarted(host, TARGET, f"see why its restart fails: journalctl -u {agent.unit}")
+        yield Finding("SB-E519", agent.unit, problem, remedy=restart)

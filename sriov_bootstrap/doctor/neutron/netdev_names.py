@@ -1,0 +1,39 @@
+"""What somebody may have meant by a netdev that is not here: an altname, a name from before an upgrade, a slip."""
+
+from sriov_bootstrap.core.facts import Netdev, PfFacts
+from sriov_bootstrap.doctor.similar_names import Guesses
+from sriov_bootstrap.render.host import Host
+
+Found = tuple[PfFacts, Netdev]
+LONGEST = 64  # characters; a netdev has 15, an altname 127
+PORT = "np"  # between a slot and the name of a port: systemd.net-naming-scheme(7)
+
+
+class NetdevNames:
+    """Those of the PFs of a host, each found at once: others' files decide how often one is looked for."""
+
+    def __init__(self, host: Host) -> None:
+        devices = [(pf, dev) for pf in reversed(host.pfs) for dev in reversed(pf.netdevs)]  # the first of a name counts
+        self._names: dict[str, Found] = {dev.name: (pf, dev) for pf, dev in devices}
+        self._altnames: dict[str, Found] = {name: (pf, dev) for pf, dev in devices for name in dev.altnames}
+        self._bases: dict[str, Found] = {base: (pf, dev) for pf, dev in devices for base in _bases(dev.name)}
+        self._guesses = Guesses()
+
+    def with_altname(self, name: str) -> Found | None:
+        """Whose altname it is."""
+        return self._altnames.get(name)
+
+    def renamed(self, name: str) -> Found | None:
+        """What was called so before, or with, the name of its port."""
+        later = (self._names[base] for base in _bases(name) if base in self._names)
+        return self._bases.get(name) or next(later, None)
+
+    def nearest(self, name: str) -> str:
+        """What was probably meant, "" for none."""
+        return self._guesses.nearest(name, reversed(self._names))
+
+
+def _bases(name: str) -> list[str]:
+    if len(name) > LONGEST:
+        return []
+    return [name[:place] for place in range(1, len(name)) if name.startswith(PORT, place)]

@@ -1,0 +1,210 @@
+"""Physical networks: one name, in our config, nova's device_spec, the agent's mappings and the server's lists.
+
+Who does not know a name, and who writes it differently. A network that only others' files have is nobody's mistake as
+long as nova and the agent agree: not every PF is ours.
+"""
+
+import json
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.neutron.lists import items, parse_mappings
+from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
+from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.similar_names import nearest
+from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.ports import resolve_ports
+
+MAX_NAMES = 64  # that are compared; a host has a handful
+DEVICE_SPEC = ("pci", "device_spec")
+OLD_SPECS = (("pci", "passthrough_whitelist"), ("DEFAULT", "pci_passthrough_whitelist"))
+
+
+class Use(Struct, frozen=True):
+    """A name where it stands. `entry` None: in our config. `number`: of the item, 0 where it is no list's."""
+
+    place: str
+    text: str
+    entry: Entry | None = None
+    number: int = 0
+
+    def named(self, name: str, shown: ShownNames) -> str:
+        """The name, or where it is: what stands in a list may be anything."""
+        if not self.entry or not self.number or shown.network(name):
+            return f'physical network "{name}"'
+        return f"the physical network in entry {self.number} of {self.entry.option}"
+
+    def evidence(self, name: str, shown: ShownNames) -> str:
+        """Of a list, what is about this network."""
+        return quoted(self.entry, self.number, shown.network(name)) if self.entry and self.number else self.text
+
+
+class Knower(Struct, frozen=True):
+    """Who has names of networks. `is_open`: it takes any name."""
+
+    label: str
+    target: str
+    uses: dict[str, Use]
+    is_open: bool = False
+    entries: tuple[Entry, ...] = ()
+
+    def lacks(self, name: str) -> bool:
+        """Whether it does not know this one."""
+        return name not in self.uses and not self.is_open
+
+
+def check_networks(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """First what is written in two ways, then what is missing; each name once."""
+    knowers, shown = _knowers(host, survey), ShownNames(host, nova_networks(survey))
+    names = list(dict.fromkeys(name for knower in knowers for name in knower.uses))
+    pairs = _spellings(names, knowers)
+    for wrong, right in pairs.items():
+        yield _misspelt(host, wrong, right, knowers, shown)
+    paired = {*pairs, *pairs.values()}
+    for name in names:
+        if name not in paired:
+            yield from _missing(host, name, knowers, shown)
+
+
+def nova_networks(survey: OpenStackSurvey) -> tuple[str, ...]:
+    """Those that nova has where only a network can stand."""
+    entries = survey.compute.values(*DEVICE_SPEC, *OLD_SPECS) if survey.compute.is_known else ()
+    return tuple(name for entry in entries for name in spec_networks(entry))
+
+
+def misspellings(host: Host, survey: OpenStackSurvey) -> dict[str, str]:
+    """Wrong -> right, as SB-E501 says it."""
+    knowers = _knowers(host, survey)
+    return _spellings(list(dict.fromkeys(name for knower in knowers for name in knower.uses)), knowers)
+
+
+def spec_networks(entry: Entry) -> tuple[str, ...]:
+    """The physical networks of a device_spec; whatever else is wrong with it is found elsewhere."""
+    try:
+        value = json.loads(entry.value.replace("$$", "$"))
+    except (ValueError, RecursionError):
+        return ()
+    specs = value if isinstance(value, list) else [value]
+    named = (spec.get("physical_network") for spec in specs if isinstance(spec, dict))
+    return tuple(name for name in named if isinstance(name, str) and name)
+
+
+def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
+    """The config first, then who is on this host and was seen."""
+    asked = {
+        port.rule.physical_network: Use(port.label, f'physical_network = "{port.rule.physical_network}"')
+        for port in resolve_ports(host)
+        if port.rule.physical_network
+    }
+    found = [Knower("the config", "", asked)] if asked else []
+    if survey.compute.is_known and (of_nova := _of_nova(survey.compute)):
+        found.append(Knower("nova-compute", "nova-compute", of_nova))
+    if survey.agent.is_known:
+        found.append(_of_agent(survey))
+    if survey.server.is_known:
+        found.append(_of_server(survey.server))
+    return tuple(found)
+
+
+def _of_nova(compute: Service) -> dict[str, Use]:
+    uses: dict[str, Use] = {}
+    for entry in reversed(compute.values(*DEVICE_SPEC, *OLD_SPECS)):
+        uses |= dict.fromkeys(spec_networks(entry), Use(entry.place, entry.text, entry))
+    return uses
+
+
+def _of_agent(survey: OpenStackSurvey) -> Knower:
+    """Where it reads no list, one that it was meant to read: that it does not is found elsewhere."""
+    option = ("sriov_nic", "physical_device_mappings")
+    unread = (entry for file in survey.strays for entry in file.values(*option))
+    entry = survey.agent.last(*option) or next(unread, None)
+    found = reversed(parse_mappings(entry).mappings)
+    uses = {one.network: Use(entry.place, "", entry, one.number) for one in found if entry}
+    return Knower("the SR-IOV agent", "sriov-agent", uses, entries=(entry,) if entry and uses else ())
+
+
+def _of_server(server: Service) -> Knower:
+    vlan, flat = server.last("ml2_type_vlan", "network_vlan_ranges"), server.last("ml2_type_flat", "flat_networks")
+    found = [(name, flat, number) for number, name in enumerate(items(flat), 1)]
+    found += [(item.partition(":")[0], vlan, number) for number, item in enumerate(items(vlan), 1)]
+    uses = {name: Use(entry.place, "", entry, number) for name, entry, number in found if entry and name}
+    # Where nobody says flat_networks, a flat network may have any name.
+    is_open = flat is None or "*" in uses or any("$" in one.value for one in (vlan, flat) if one)
+    uses.pop("*", None)
+    return Knower("neutron's server", "neutron-server", uses, is_open)
+
+
+def _spellings(names: list[str], knowers: tuple[Knower, ...]) -> dict[str, str]:
+    """Wrong -> right: two names that are nearly the same, and nobody knows both. Each is compared with each."""
+    pairs: dict[str, str] = {}
+    names = names[:MAX_NAMES]
+    for name in names:
+        if name in {*pairs, *pairs.values()}:
+            continue
+        rivals = [one for one in names if not any(name in who.uses and one in who.uses for who in knowers)]
+        if other := nearest(name, rivals):
+            wrong = other if _weight(name, knowers) >= _weight(other, knowers) else name
+            pairs[wrong] = name if wrong == other else other
+    return pairs
+
+
+def _weight(name: str, knowers: tuple[Knower, ...]) -> tuple[bool, int]:
+    """The config is right: it is what the other files are made from. Else the majority is."""
+    using = [knower for knower in knowers if name in knower.uses]
+    return any(not knower.target for knower in using), len(using)
+
+
+def _misspelt(host: Host, wrong: str, right: str, knowers: tuple[Knower, ...], shown: ShownNames) -> Finding:
+    theirs = [knower for knower in knowers if wrong in knower.uses]
+    ours = [knower for knower in knowers if right in knower.uses]
+    uses = [knower.uses[wrong] for knower in theirs]
+    evidence = "; ".join(f"{use.place}: {use.evidence(wrong, shown)}" for use in uses)
+    targets = [rendered(host, knower.target, *filter(None, (knower.uses[wrong].entry,))) for knower in theirs]
+    is_shown = not ours[0].uses[right].number or bool(shown.network(right))
+    meant = f'"{right}"' if is_shown else f"nearly the one in {ours[0].uses[right].place}"
+    return Finding(
+        "SB-E501",
+        uses[0].place,
+        f"{uses[0].named(wrong, shown)} is {meant} to {_and(ours)}: one of them is misspelt",
+        evidence,
+        f"write {meant if is_shown else 'the same name'} everywhere: " + "; ".join(targets),
+    )
+
+
+def _missing(host: Host, name: str, knowers: tuple[Knower, ...], shown: ShownNames) -> Iterator[Finding]:
+    using = [knower for knower in knowers if name in knower.uses]
+    first = using[0].uses[name]
+    named, evidence = first.named(name, shown), first.evidence(name, shown)
+    word = name if not first.number or shown.network(name) else "NETWORK"
+    of_rule = not using[0].target
+    by_target = {knower.target: knower for knower in knowers}
+    known_to = {knower.target for knower in using}
+    agent, nova, server = (by_target.get(one) for one in ("sriov-agent", "nova-compute", "neutron-server"))
+    if agent and agent.lacks(name) and known_to & {"", "nova-compute"}:
+        problem = f"{named} is missing in the agent's physical_device_mappings"
+        remedy = rendered(host, agent.target, *agent.entries) if of_rule else _by_hand(host, agent, word)
+        yield Finding("SB-E502", first.place, f"{problem}, and known to {_and(using)}", evidence, remedy)
+    if nova and nova.lacks(name) and known_to & {"", "sriov-agent"}:
+        problem = f"{named} is in no device_spec of nova-compute"
+        remedy = rendered(host, nova.target) if of_rule else _by_hand(host, nova, word)
+        yield Finding("SB-W503", first.place, f"{problem}, and known to {_and(using)}", evidence, remedy)
+    if server and server.lacks(name) and known_to & {"", "sriov-agent"}:
+        problem = f"{named} is in neither network_vlan_ranges nor flat_networks of the server"
+        yield Finding("SB-E504", first.place, problem, evidence, _by_hand(host, server, word))
+
+
+def _by_hand(host: Host, knower: Knower, name: str) -> str:
+    option = {
+        "sriov-agent": f"{name}:NETDEV to physical_device_mappings in [sriov_nic]",
+        "nova-compute": f'"physical_network": "{name}" to the device_spec of its VFs in [pci]',
+        "neutron-server": f"{name}:FIRST:LAST to network_vlan_ranges in [ml2_type_vlan]",
+    }[knower.target]
+    return restarted(host, knower.target, f"add {option}, or take the name out where it is")
+
+
+def _and(knowers: list[Knower]) -> str:
+    return " and ".join(knower.label for knower in knowers)

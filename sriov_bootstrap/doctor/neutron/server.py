@@ -1,0 +1,54 @@
+"""The checks of what neutron's server reads, where it is on this host; and of options that neutron no longer has."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.core import releases
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.neutron.lists import items
+from sriov_bootstrap.doctor.openstack.remedies import restarted
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.formats.ini import IniFile, folded
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.neutron import MECHANISM_DRIVER
+
+OLD_FILE = "/ml2_conf_sriov.ini"
+OLD_SECTION = "ml2_sriov"
+SHOWN = 8
+
+
+def check_server(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """All of them."""
+    if survey.server.is_known and any(wish.rule.physical_network for wish in host.wishes):
+        yield from _driver(host, survey.server)
+    if host.release.nova > releases.ML2_SRIOV_UNTIL:
+        yield from _leftovers(host, survey)
+
+
+def _driver(host: Host, server: Service) -> Iterator[Finding]:
+    entry = server.last("ml2", "mechanism_drivers")
+    drivers = items(entry)
+    if MECHANISM_DRIVER in drivers or (entry and "$" in entry.value):
+        return
+    problem = f"mechanism_drivers lacks {MECHANISM_DRIVER}: a port of the type direct cannot be bound"
+    change = f"add {MECHANISM_DRIVER} to mechanism_drivers in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"
+    place, evidence = (entry.place, entry.name) if entry else (server.label, "")
+    yield Finding("SB-E520", place, problem, evidence, restarted(host, "neutron-server", change))
+
+
+def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """[ml2_sriov] went with neutron 10.0.0, and its file."""
+    read = {file.path: file for service in (survey.server, survey.agent) for file in service.files}
+    read |= {file.path: file for file in survey.strays if file.path.endswith(OLD_FILE)}
+    for file in read.values():
+        if place := _old_options(file):
+            yield Finding(
+                "SB-W521",
+                place,
+                f"[{OLD_SECTION}] is ignored since neutron 10.0.0 (ocata); this is {host.release}",
+                "; ".join([entry.name for entry in file.entries if folded(entry.section) == OLD_SECTION][:SHOWN]),
+                f"remove {file.path}" if file.path.endswith(OLD_FILE) else f"take the section out of {file.path}",
+            )
+
+
+def _old_options(file: IniFile) -> str:
+    return next((entry.place for entry in file.entries if folded(entry.section) == OLD_SECTION), "")

@@ -1,0 +1,60 @@
+"""Which names of neutron's lists may be shown: what stands in a list by mistake may be a password with a colon in it.
+
+Those of physical networks that our config or nova's device_spec has, those of netdevs that are here or that a rule
+names, and what differs from one of them by a letter or two. Of anything else its number in the list is said.
+"""
+
+import re
+from collections.abc import Iterable
+
+from sriov_bootstrap.core.validate import PCI_ADDRESS
+from sriov_bootstrap.doctor.similar_names import Guesses
+from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.ports import resolve_ports
+
+
+class ShownNames:
+    """On a host. `networks`: those of nova's files as well."""
+
+    def __init__(self, host: Host, networks: Iterable[str] = ()) -> None:
+        ports, table = resolve_ports(host), host.config.openstack
+        ranges = (one.partition(":")[0] for one in table.network_vlan_ranges)
+        ours = (port.rule.physical_network for port in ports)
+        vfs = (name for pf in host.pfs for vf in pf.vfs for name in vf.netdevs)
+        devices = [dev for pf in host.pfs for dev in pf.netdevs]
+        netdevs = (*(port.netdev for port in ports), *(name for dev in devices for name in (dev.name, *dev.altnames)))
+        self._networks = _Names((*ours, *ranges, *table.flat_networks, *networks))
+        self._netdevs = _Names((*netdevs, *vfs))
+
+    def network(self, name: str) -> str:
+        """The name, "" where it is not shown."""
+        return self._networks.shown(name)
+
+    def netdev(self, name: str) -> str:
+        """Likewise."""
+        return self._netdevs.shown(name)
+
+    def mapping(self, entry: Entry, number: int, network: str, netdev: str) -> str:
+        """Of physical_device_mappings one item, as evidence."""
+        return quoted(entry, number, self.network(network), self.netdev(netdev))
+
+    @staticmethod
+    def address(text: str) -> str:
+        """What looks like a PCI address is nothing else."""
+        return text if re.fullmatch(PCI_ADDRESS, text) else ""
+
+
+class _Names:
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = dict.fromkeys(filter(None, names))
+        self._guesses = Guesses()
+
+    def shown(self, name: str) -> str:
+        return name if name in self._names or self._guesses.nearest(name, self._names) else ""
+
+
+def quoted(entry: Entry, number: int, *parts: str) -> str:
+    """`physical_device_mappings, entry 2: physnet2:...`: what is not shown is three dots."""
+    said = ":".join(part or "..." for part in parts)
+    return f"{entry.option}, entry {number}" + (f": {said}" if any(parts) else "")

@@ -1,0 +1,1 @@
+"""NICs, drivers and VFs: 2xx."""

@@ -1,0 +1,124 @@
+"""A rule that has no PF: whether there is a NIC that it means, and why that one is no PF to the kernel."""
+
+import difflib
+from collections.abc import Iterator
+
+from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.desired import DesiredPf, matches
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, is_missing
+from sriov_bootstrap.formats.pci_config import capability
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.ports import exact
+
+NO_PCI_IOV = "# CONFIG_PCI_IOV is not set"
+NVIDIA = "15b3"
+
+
+def check_absent(host: Host, survey: NicSurvey) -> Iterator[Finding]:
+    """One finding for each rule, or for each function that it means."""
+    for wish in filter(is_missing, host.wishes):
+        if _may_be_hidden(wish, host):
+            continue
+        meant = functions_meant(wish, survey)
+        pfs = [one for one in meant if not one.physfn]
+        if pfs:
+            yield from (_no_pf(wish, one, host, survey) for one in pfs)
+        elif meant:
+            yield _vf(wish, meant[0])
+        else:
+            yield _nothing(wish, host)
+
+
+def functions_meant(wish: DesiredPf, survey: NicSurvey) -> list[Function]:
+    """Network functions that the rule matches and that are no PFs."""
+    return [one for one in survey.functions if matches(wish.rule.match, one.facts)]
+
+
+def unseen_of_absent(host: Host, survey: NicSurvey) -> Iterator[str]:
+    """What could not be judged, and why."""
+    for wish in filter(is_missing, host.wishes):
+        if _may_be_hidden(wish, host):
+            yield f'which NIC rule "{wish.rule.name}" means: altnames cannot be read: see what `ip -json address` says'
+            continue
+        for one in functions_meant(wish, survey):
+            address = one.facts.pci_address
+            if not one.physfn and not capability(_detail(one, survey).config).is_seen:
+                yield f"{address}: whether it has an SR-IOV capability: config space is cut short: run it as root"
+
+
+def _detail(one: Function, survey: NicSurvey) -> Detail:
+    return survey.details.get(one.facts.pci_address, Detail())
+
+
+def _may_be_hidden(wish: DesiredPf, host: Host) -> bool:
+    """Whether a PF may be the one by an altname that could not be read."""
+    by_name = wish.rule.match.netdev or wish.rule.match.altname
+    return bool(by_name) and any(not pf.altnames_known for pf in host.pfs)
+
+
+def _no_pf(wish: DesiredPf, one: Function, host: Host, survey: NicSurvey) -> Finding:
+    chip = capability(_detail(one, survey).config)
+    if chip.total_vfs and not one.offers:
+        return _not_offered(wish, one, host, chip.total_vfs)
+    code, problem, evidence = "SB-E202", "it offers no VFs", "there is no file sriov_totalvfs"
+    remedy = _switch_on(wish, one)
+    if one.offers:
+        code, problem = "SB-E203", "SR-IOV is off: its firmware or driver offers no VFs"
+        evidence = f"sriov_totalvfs is {one.offers}"
+    elif chip.total_vfs == 0:
+        code, problem = "SB-E203", "SR-IOV is off in the NIC's firmware"
+        evidence = "the SR-IOV capability in its config space has TotalVFs 0"
+    elif chip.is_seen:
+        problem = "it has no SR-IOV: the chip cannot, or it is switched off in the NIC's firmware"
+        evidence = "no SR-IOV capability in its config space"
+    else:
+        remedy = "sudo sriov-bootstrap doctor, which may look at its SR-IOV capability"
+    return Finding(code, one.facts.pci_address, problem, f"{evidence}; {_means(wish)}", remedy)
+
+
+def _not_offered(wish: DesiredPf, one: Function, host: Host, total_vfs: int) -> Finding:
+    address = one.facts.pci_address
+    evidence = (
+        f"its config space offers {counted(total_vfs, 'VF')}, and there is no file sriov_totalvfs; {_means(wish)}"
+    )
+    problem, remedy = "the kernel makes nothing of its SR-IOV capability", f"see why: journalctl -k -g {address}"
+    if NO_PCI_IOV in host.kernel_config.splitlines():
+        problem, remedy = "this kernel is built without SR-IOV", "boot a kernel with CONFIG_PCI_IOV=y, 3.8 or newer"
+    return Finding("SB-E204", address, problem, evidence, remedy)
+
+
+def _means(wish: DesiredPf) -> str:
+    return f'rule "{wish.rule.name}" means it'
+
+
+def _switch_on(wish: DesiredPf, one: Function) -> str:
+    if one.facts.vendor_id == NVIDIA:
+        number = wish.rule.num_vfs if isinstance(wish.rule.num_vfs, int) else "N"
+        return f"mlxconfig -d {one.facts.pci_address} set SRIOV_EN=1 NUM_OF_VFS={number}, and power-cycle the host"
+    return "switch SR-IOV on for this port in the NIC's own setup (at boot, or by its vendor's tool) and the server's"
+
+
+def _vf(wish: DesiredPf, one: Function) -> Finding:
+    problem = f'rule "{wish.rule.name}" matches a VF, which cannot make VFs'
+    evidence = f"physfn of {one.facts.pci_address} is {one.physfn}; match: {wish.rule.match}"
+    remedy = f'match its PF: match = {{ pci_address = "{one.physfn}" }}'
+    return Finding("SB-E205", one.facts.pci_address, problem, evidence, remedy)
+
+
+def _nothing(wish: DesiredPf, host: Host) -> Finding:
+    names = [pf.netdev for pf in host.pfs if pf.netdev]
+    near = difflib.get_close_matches(exact(wish.rule.match.netdev), names, n=1)
+    driverless = [pf.pci_address for pf in host.pfs if not pf.driver]
+    have = ", ".join(f"{pf.pci_address} {pf.netdev or '(no netdev)'}" for pf in host.pfs) or "none"
+    remedy = "sriov-bootstrap init shows what there is; correct match in the rule, or reseat the NIC"
+    if near:
+        remedy = f'did you mean {near[0]}? match = {{ netdev = "{near[0]}" }}'
+    elif driverless and not wish.rule.match.pci_address:
+        remedy = f"{driverless[0]} has no driver, and so no netdev: modprobe $(cat {_modalias(driverless[0])})"
+    problem = f'no NIC matches rule "{wish.rule.name}" ({wish.rule.match})'
+    return Finding("SB-E201", "host", problem, f"PFs here: {have}", remedy)
+
+
+def _modalias(address: str) -> str:
+    return f"/sys/bus/pci/devices/{address}/modalias"

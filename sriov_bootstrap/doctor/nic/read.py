@@ -1,0 +1,104 @@
+"""Reads what `doctor` wants to know of NICs, drivers and VFs, each only where a check may want it."""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.core.facts import PfFacts, parse_pf
+from sriov_bootstrap.core.users import Holders
+from sriov_bootstrap.doctor.nic.absent import functions_meant, unseen_of_absent
+from sriov_bootstrap.doctor.nic.driver import driverless, drivers_meant
+from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, count_cpus, falls_short, is_missing
+from sriov_bootstrap.edges.pci import Pci
+from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.formats import modprobe
+from sriov_bootstrap.render.host import Host
+
+# Its unit's control group, which is there while it runs: the service's sandbox shows no processes of others.
+NETWORK_MANAGER = tuple(f"/sys/fs/cgroup{one}/system.slice/NetworkManager.service" for one in ("", "/systemd"))
+
+
+def survey_nics(machine: HostMachine, host: Host, root: str) -> tuple[NicSurvey, tuple[str, ...]]:
+    """And what could not be seen."""
+    if not host.config.pf:
+        return NicSurvey(), ()
+    pci, texts = Pci(f"{root}/sys"), Texts(root)
+    pfs = [wish.pf for wish in host.wishes if wish.pf]
+    survey = NicSurvey(
+        lines=_modprobe_lines(machine, texts),
+        managed=_managed(machine, pfs, pci, texts),
+        vectors=pci.count_vectors() if any(vf.netdevs or vf.infiniband for pf in pfs for vf in pf.vfs) else {},
+        cpus=count_cpus(pci.read_online_cpus()),
+        report=host.state.report,
+        is_busy=machine.locks.read_jam(machine.monotonic()) is not None,
+    )
+    if any(map(is_missing, host.wishes)):
+        survey = replace(survey, functions=_functions(machine, host, Sysfs(f"{root}/sys"), pci))
+    survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host, survey)})
+    survey = _with_modules(machine, host, survey, texts)
+    return survey, (*unseen_of_absent(host, survey), *texts.problems)
+
+
+def _modprobe_lines(machine: HostMachine, texts: Texts) -> tuple[modprobe.Line, ...]:
+    files = texts.read_matching(*modprobe.GLOBS)
+    return modprobe.parse(modprobe.effective(files), machine.procfs.kernel_command_line())
+
+
+def _managed(machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: Texts) -> dict[str, str]:
+    """What NetworkManager has noted; its notes stay when it ends."""
+    netdevs = [dev for pf in pfs for vf in pf.vfs for dev in vf.netdevs]
+    if not netdevs or not machine.files.existing(NETWORK_MANAGER):
+        return {}
+    return {dev: texts.read(f"/run/NetworkManager/devices/{pci.read_ifindex(dev)}") for dev in netdevs}
+
+
+def _functions(machine: HostMachine, host: Host, sysfs: Sysfs, pci: Pci) -> tuple[Function, ...]:
+    pfs = {pf.pci_address for pf in host.pfs}
+    links = machine.read_links()
+    return tuple(
+        Function(
+            parse_pf(raw, links, Holders()),
+            physfn=raw.attributes["physfn"],
+            offers=pci.read_text(raw.pci_address, "sriov_totalvfs"),
+        )
+        for raw in sysfs.read_functions()
+        if raw.pci_address not in pfs
+    )
+
+
+def _addresses(host: Host, survey: NicSurvey) -> tuple[str, ...]:
+    """Of what is looked at at length."""
+    meant = [one.facts for wish in host.wishes if is_missing(wish) for one in functions_meant(wish, survey)]
+    short = [wish.pf for wish in host.wishes if wish.pf and falls_short(wish)]
+    return tuple(dict.fromkeys(pf.pci_address for pf in (*meant, *short, *driverless(host))))
+
+
+def _detail(pci: Pci, address: str) -> Detail:
+    bridge, last_bus = pci.read_bridge(address)
+    return Detail(
+        config=pci.read_config(address),
+        resource=pci.read_text(address, "resource"),
+        modalias=pci.read_text(address, "modalias"),
+        bridge=bridge,
+        last_bus=last_bus,
+    )
+
+
+def _with_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: Texts) -> NicSurvey:
+    """Which modules drive what has no driver, and which of them are the kernel's own."""
+    folder = f"/lib/modules/{machine.procfs.kernel_release()}"
+    bare = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.lacks_driver]
+    wanted = {vf.modalias for vf in bare} | {
+        survey.details[pf.pci_address].modalias for pf in driverless(host) if pf.pci_address in survey.details
+    }
+    if wanted := wanted - {""}:
+        aliases = texts.read(f"{folder}/modules.alias")
+        modules = {one: modprobe.claiming(aliases, one) for one in wanted}
+        survey = replace(survey, modules=modules, has_module_list=bool(aliases))
+    drivers = drivers_meant(host, survey)
+    if any(modprobe.parameters(survey.lines, "max_vfs")):
+        dep = texts.read(f"{folder}/modules.dep")
+        survey = replace(survey, in_tree={driver: modprobe.is_in_tree(dep, driver) for driver in drivers})
+    return survey

@@ -1,0 +1,109 @@
+"""VFs that are there: a PF that is down, drivers that the rule does not want, NetworkManager, interrupt vectors."""
+
+import re
+from collections.abc import Iterator
+
+from sriov_bootstrap.base.printable import shell_name, shell_quoted
+from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.facts import PfFacts, VfFacts, is_vfio
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.nic.survey import NicSurvey, falls_short
+from sriov_bootstrap.formats import modprobe
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.netdevs import FILE as UDEV_FILE
+
+SHOWN = 3
+MANAGED = re.compile(r"^[ \t]*managed[ \t]*=[ \t]*(?:true|1)[ \t]*$", re.MULTILINE)
+# x86 has 256 vectors on each CPU: 32 are exceptions, about 20 the kernel's own (arch/x86/include/asm/irq_vectors.h).
+VECTORS_OF_A_CPU = 200
+CROWDED = 0.8
+
+
+def check_link(wish: DesiredPf) -> Iterator[Finding]:
+    """libvirt starts no VM with a VF of a PF that is down; bnxt_en makes none while it is."""
+    pf = wish.pf
+    if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
+        return
+    evidence = f"IFF_UP is not in /sys/class/net/{pf.netdev}/flags; {counted(pf.num_vfs, 'VF is', 'VFs are')} there"
+    by_hand = f"ip link set {shell_name(pf.netdev)} up"
+    if wish.rule.pf_up:
+        remedy = f"sriov-bootstrap --once, or {by_hand}; find out who takes it down if it does not stay"
+        yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence, remedy)
+    else:
+        problem = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it so (pf_up = false)'
+        yield Finding("SB-W218", pf.pci_address, problem, evidence, f"pf_up = true in the rule, or {by_hand}")
+
+
+def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
+    """VFs that were handed to a VM, or to vfio by somebody, are as they should be under every rule."""
+    if wish.pf is None or survey.is_busy:
+        return
+    if wish.rule.vf_driver is VfDriver.NONE:
+        taken = [vf for vf in wish.pf.vfs if (vf.netdevs or vf.infiniband) and not is_vfio(vf.driver)]
+        yield from [_probed(wish, wish.pf, taken)] if taken else []
+    elif wish.pf.autoprobe:
+        bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.user]
+        yield from [_bare(wish, wish.pf, bare, survey)] if bare else []
+
+
+def _probed(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Finding:
+    vf = taken[0]
+    problem = (
+        f'VFs with a driver: {len(taken)} of {pf.num_vfs}, and rule "{wish.rule.name}" wants none (vf_driver = "none")'
+    )
+    evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}: it was made before probing was off"
+    remedy = (
+        f"echo {vf.pci_address} > /sys/bus/pci/devices/{vf.pci_address}/driver/unbind, and so on, while no VM has them"
+    )
+    return Finding("SB-W219", pf.pci_address, problem, evidence, remedy)
+
+
+def _bare(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
+    vf = bare[0]
+    wanted = f'rule "{wish.rule.name}" wants one (vf_driver = "kernel")'
+    problem = f"VFs without a driver: {len(bare)} of {pf.num_vfs}, and {wanted}"
+    modules = survey.modules.get(vf.modalias, ())
+    named = shell_quoted(modules[0]) if modules else "their driver"
+    remedy = f'vf_driver = "none" in the rule if that is meant; else modprobe {named}'
+    for module in modules:
+        if line := modprobe.blocking(survey.lines, module):
+            evidence = f"{line.place}: {line}; {module} drives {vf.pci_address}"
+            remedy = f'vf_driver = "none" in the rule if that is meant; else take that line out of {line.place}'
+            return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
+    evidence = f"VF {vf.index} {vf.pci_address} has no driver, though sriov_drivers_autoprobe is 1"
+    if vf.driver:
+        evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}, and its device on another bus has none"
+    if not modules and survey.has_module_list:
+        evidence += f"; no module in modules.alias drives {vf.modalias or 'it'}"
+    return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
+
+
+def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
+    """By its own notes, so that rules of whatever kind that keep it away count."""
+    if wish.pf is None:
+        return
+    ours = [vf for vf in wish.pf.vfs if vf.index not in wish.rule.exclude_vfs]
+    managed = [dev for vf in ours for dev in vf.netdevs if MANAGED.search(survey.managed.get(dev, ""))]
+    if not managed:
+        return
+    names = ", ".join(managed[:SHOWN]) + (", ..." if len(managed) > SHOWN else "")
+    problem = f"NetworkManager manages {counted(len(managed), 'netdev')} of its VFs: {names}"
+    evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager runs"
+    trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
+    remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"
+    yield Finding("SB-W221", wish.pf.pci_address, problem, evidence, remedy)
+
+
+def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:
+    """Said only where VFs with a kernel driver are what fills the vectors of all CPUs."""
+    ours = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.netdevs or vf.infiniband]
+    of_vfs = sum(survey.vectors.get(vf.pci_address, 0) for vf in ours)
+    everything, room = sum(survey.vectors.values()), survey.cpus * VECTORS_OF_A_CPU
+    if not host.cpu_vendor or not room or everything <= CROWDED * room or of_vfs * 2 <= everything:
+        return
+    problem = f"VFs that the host itself drives hold {of_vfs} interrupt vectors, and few are left"
+    evidence = f"{everything} entries in /sys/bus/pci/devices/*/msi_irqs; {survey.cpus} CPUs have about {room} vectors"
+    remedy = 'vf_driver = "none" in the rules, so that only VMs drive VFs; or fewer queues for each (ethtool -L)'
+    yield Finding("SB-W222", "host", problem, evidence, remedy)

@@ -1,0 +1,1 @@
+"""nova-compute and the scheduler: 4xx and 6xx."""

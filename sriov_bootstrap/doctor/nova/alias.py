@@ -1,0 +1,117 @@
+"""nova's PCI aliases, by which flavors ask for VFs without a network: refused ones, and those that miss their VFs."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from sriov_bootstrap.core import releases
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.doctor.nova.device_spec import KEYS
+from sriov_bootstrap.doctor.nova.view import View, as_nova_reads, is_open
+from sriov_bootstrap.doctor.openstack.remedies import rendered
+from sriov_bootstrap.doctor.openstack.survey import Name
+from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.render.ports import Port, resolve_ports
+
+TARGET = "nova-compute"
+# Key -> the nova since which nova.pci.request has it in its schema.
+ALIAS_KEYS = {
+    "name": 0,
+    "capability_type": 0,
+    "product_id": 0,
+    "vendor_id": 0,
+    "device_type": 0,
+    "numa_policy": 17,  # share-pci-between-numa-nodes
+    "resource_class": releases.ALIAS_PLACEMENT_SINCE,
+    "traits": releases.ALIAS_PLACEMENT_SINCE,
+    "live_migratable": KEYS["live_migratable"],
+}
+DEVICE_TYPES = ("type-PCI", "type-PF", "type-VF")
+CHECKED_AT_START_SINCE = 32  # nova 32.0.0 looks at its aliases when nova-compute starts
+Alias = Mapping[str, object]
+
+
+def check_aliases(view: View) -> Iterator[Finding]:
+    """All of them."""
+    understood: list[tuple[Entry, Alias]] = []
+    refused = False  # or not known
+    for entry in view.service.values(*alias_options(view.host.release)[0], *alias_options(view.host.release)[1:]):
+        if is_open(entry.value):
+            refused = True
+            continue
+        alias = _parse(as_nova_reads(entry.value), view.host.release)
+        if isinstance(alias, str):
+            refused = True
+            yield _refused(view, entry, alias)
+        else:
+            understood.append((entry, alias))
+    if view.service.is_known and not refused:
+        of_name: dict[str, list[tuple[Entry, Alias]]] = {}
+        for entry, alias in understood:
+            of_name.setdefault(str(alias["name"]).strip(), []).append((entry, alias))
+        for port in resolve_ports(view.host):
+            if port.rule.alias and port.device:
+                yield from _of_rule(view, port, of_name.get(port.rule.alias, []))
+
+
+def alias_options(release: Release) -> tuple[Name, ...]:
+    """The option's names that this release reads, the current one first."""
+    old = ("DEFAULT", "pci_alias")
+    return (("pci", "alias"), old) if release.nova >= releases.PCI_GROUP_SINCE else (old,)
+
+
+def _refused(view: View, entry: Entry, reason: str) -> Finding:
+    cost = "flavors with any alias fail"
+    if view.host.release.nova >= CHECKED_AT_START_SINCE:
+        cost = "nova-compute does not start"
+    return Finding("SB-E417", entry.place, f"{reason}: {cost}", entry.text, rendered(view.host, TARGET, entry))
+
+
+def _parse(text: str, release: Release) -> Alias | str:
+    """The alias, or why nova refuses it."""
+    try:
+        alias = json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"no JSON at line {error.lineno}, column {error.colno} of the alias: {error.msg}"
+    except (ValueError, RecursionError):
+        return "no JSON that can be read"
+    if not isinstance(alias, dict):
+        return "an alias must be a JSON object"
+    problems = (_key_problem(key, value, release) for key, value in alias.items())
+    problem = next(filter(None, problems), "") if alias.get("name") else "an alias must have a name"
+    return problem or alias
+
+
+def _key_problem(key: str, value: object, release: Release) -> str:
+    if key not in ALIAS_KEYS:
+        return f'"{key}" is no key of an alias'
+    if release.nova < ALIAS_KEYS[key]:
+        return f"{key} is a key of an alias since {Release(ALIAS_KEYS[key])}, and release is {release}"
+    if not isinstance(value, str):
+        return f"{key} of an alias must be a string, and is {json.dumps(value)}"
+    if key in {"vendor_id", "product_id"} and not re.match(r"[\da-fA-F]{4}$", value):
+        return f'{key} "{value}" of an alias must be four hexadecimal digits'
+    if key == "device_type" and value not in DEVICE_TYPES:
+        return f'device_type "{value}" of an alias is none of {", ".join(DEVICE_TYPES)}'
+    return ""
+
+
+def _of_rule(view: View, port: Port, named: list[tuple[Entry, Alias]]) -> Iterator[Finding]:
+    if not named:
+        problem = f'{port.label} has alias = "{port.rule.alias}", and nova-compute has no such alias'
+        yield Finding("SB-W418", view.service.label, problem, remedy=rendered(view.host, TARGET))
+    elif not any(_fits(alias, port) for _, alias in named):
+        entry = named[0][0]
+        problem = (
+            f'alias "{port.rule.alias}" does not name the VFs of {port.label}, which are {port.vendor}:{port.device}'
+        )
+        yield Finding("SB-W418", entry.place, problem, entry.text, rendered(view.host, TARGET, entry))
+
+
+def _fits(alias: Alias, port: Port) -> bool:
+    """By resource_class it is placement's business."""
+    ids = {"vendor_id": port.vendor, "product_id": port.device}
+    return alias.get("device_type", "type-VF") == "type-VF" and (
+        "resource_class" in alias or all(str(alias.get(key, one)).lower() == one for key, one in ids.items())
+    )

@@ -1,0 +1,46 @@
+"""The checks of nova-compute: its files, its device_spec, and whether it knows the VFs that are there."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.conflicts.survey import Note
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.neutron.agent import PATIENCE
+from sriov_bootstrap.doctor.nova.alias import check_aliases
+from sriov_bootstrap.doctor.nova.files import check_nova_files
+from sriov_bootstrap.doctor.nova.placement import check_placement
+from sriov_bootstrap.doctor.nova.rules import check_rules
+from sriov_bootstrap.doctor.nova.specs import check_specs
+from sriov_bootstrap.doctor.nova.view import look
+from sriov_bootstrap.doctor.openstack.remedies import restarted
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
+from sriov_bootstrap.render.host import Host
+
+SEES_NEW_VFS_SINCE = 32  # bug 2115729: before, VFs that were made anew keep the old ones' data until a restart
+
+
+def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
+    """All of them, where nova-compute is on this host; `note` is told what was too much to look at."""
+    if not survey.compute.is_installed:
+        return
+    yield from check_nova_files(host, survey)
+    view = look(host, survey.compute)
+    for text in view.unseen:
+        note(text)
+    yield from check_specs(view)
+    yield from check_rules(view, survey)
+    yield from check_placement(view)
+    yield from check_aliases(view)
+    yield from _started_before(host, survey)
+
+
+def _started_before(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """VFs that are new to it are found by its periodic task; VFs that were made anew in older releases are not."""
+    compute, changed = survey.compute, survey.changed_at
+    if changed is None or survey.waited is None or survey.waited < PATIENCE:
+        return
+    if host.release.nova >= SEES_NEW_VFS_SINCE or not compute.is_active or compute.started_at is None:
+        return
+    if compute.started_at < changed:
+        problem = f"it started {changed - compute.started_at:.0f} s before VFs changed, and has the old ones' data"
+        change = f"see why its restart fails: journalctl -u {compute.unit}"
+        yield Finding("SB-W416", compute.unit, problem, remedy=restarted(host, "nova-compute", change))

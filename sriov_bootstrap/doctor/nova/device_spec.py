@@ -1,0 +1,209 @@
+"""nova's [pci] device_spec: what one says, whether nova takes it, and which devices it names.
+
+The rules are those of nova.pci.devspec and nova.pci.whitelist; tests/openstack/test_device_spec.py proves for two
+releases that both take, refuse and match the same. What is worth knowing:
+
+- A text is one JSON object or a list of them. One mistake in one of them, and nova-compute does not start.
+- A spec names what fits all of vendor_id, product_id and address (or devname). What it does not say fits anything.
+- devname, and the address of a PF, name the PF and its VFs; in Newton its VFs alone.
+- devname is looked up in /sys/class/net, so an altname is none. `remote_managed` with a PF is always refused: nova
+  looks for a file `product` that no kernel has in /sys.
+
+nova takes every other key as a tag. So `devnam` or `adress` leave a spec that names every PCI device of the host, as
+`{}` does. The matching here is nova's; what calls it is stricter: `unknown` lists such keys, and each is a finding.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.releases import PCI_GROUP_SINCE, Release
+from sriov_bootstrap.doctor.nova.pci_address import ANY, FIELDS, Place, number, parse_glob, parse_regex
+
+# Key -> the nova since which it is one.
+KEYS = {
+    "vendor_id": 0,
+    "product_id": 0,
+    "address": 0,
+    "devname": 0,
+    "physical_network": 0,
+    "trusted": 18,  # sriov-trusted-vfs
+    "remote_managed": 25,  # off-path backends, nova 25.0.0
+    "resource_class": 26,  # bp-pci-device-tracking-in-placement-75ee1d20a57662f2
+    "traits": 26,
+    "managed": 31,  # nova.conf [pci] device_spec, 31.0.0
+    "live_migratable": 31,
+    "one_time_use": 32,  # nova.conf [pci] device_spec, 32.0.0
+}
+SELECTORS = ("vendor_id", "product_id", "address", "devname")
+STRICT_BOOLEANS = ("managed", "live_migratable", "one_time_use")
+REGEX_SINCE = 15
+TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})  # oslo_utils.strutils.bool_from_string
+FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
+
+
+class PciDevice(Struct, frozen=True):
+    """A PCI function as nova's libvirt driver describes it. `parent`: its PF; `card_serial`: from its VPD."""
+
+    address: str
+    vendor_id: str = ""
+    product_id: str = ""
+    dev_type: str = "type-PCI"
+    parent: str = ""
+    card_serial: str = ""
+
+
+class Surroundings(Struct, frozen=True):
+    """What nova looks up for a spec: which addresses are PFs, which netdev is which device's, its own config."""
+
+    pfs: frozenset[str] = frozenset()
+    netdevs: dict[str, str] = {}
+    report_in_placement: bool = False
+
+
+class SpecProblem(Struct, frozen=True):
+    """Why nova takes a text not at all. `line` and `column` within it, from 1; 0 where JSON is not the problem."""
+
+    reason: str
+    line: int = 0
+    column: int = 0
+
+
+class DeviceSpec(Struct, frozen=True):
+    """One object. `place` None: `devname` says where. `unknown`: keys that this release has no meaning for."""
+
+    release: Release
+    vendor_id: str = ANY
+    product_id: str = ANY
+    place: Place | None = None
+    devname: str = ""
+    tags: dict[str, Any] = {}
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it names every PCI device of any host."""
+        return self.vendor_id == self.product_id == ANY and self.place is not None and self.place.is_everywhere
+
+    @property
+    def remote_managed(self) -> bool:
+        """Whether only devices with a serial number in their VPD are taken."""
+        since = KEYS["remote_managed"]
+        return self.release.nova >= since and bool(as_boolean(self.tags.get("remote_managed")))
+
+    def place_in(self, here: Surroundings) -> Place | None:
+        """Where it points on this host; None: to a netdev that is not here, or that is not a PCI device's."""
+        if self.place is not None or self.devname not in here.netdevs:
+            return self.place
+        try:
+            return parse_glob(here.netdevs[self.devname])
+        except ValueError:
+            return None
+
+    def matches(self, device: PciDevice, here: Surroundings) -> bool:
+        """Whether nova would take this device with it."""
+        place = self.place_in(here)
+        return (
+            place is not None
+            and self.vendor_id in {ANY, device.vendor_id}
+            and self.product_id in {ANY, device.product_id}
+            and self._points_to(place, device, here)
+            and (bool(device.card_serial) or not self.remote_managed)
+        )
+
+    def refusal(self, here: Surroundings) -> str:
+        """Why nova refuses it on this host, though its grammar is right; "" if it does not."""
+        place, since = self.place_in(here), KEYS["one_time_use"]
+        if place is None and self.devname in here.netdevs:
+            return f"devname {self.devname} is not a PCI device's: it belongs to {here.netdevs[self.devname]}"
+        if self.release.nova >= since and as_boolean(self.tags.get("one_time_use")) and not here.report_in_placement:
+            return "one_time_use needs report_in_placement = true"
+        if self.remote_managed and place is None:
+            return f"remote_managed needs its device: there is no netdev {self.devname}"
+        if self.remote_managed and place and place.single in here.pfs:
+            return "remote_managed does not go with the address or devname of a PF"
+        return ""
+
+    def _points_to(self, place: Place, device: PciDevice, here: Surroundings) -> bool:
+        if place.single not in here.pfs:
+            return place.names(device.address)
+        if self.release.nova < PCI_GROUP_SINCE:
+            return bool(device.parent) and place.names(device.parent)
+        return (bool(device.parent) and place.names(device.parent)) or place.names(device.address)
+
+
+def parse_specs(text: str, release: Release) -> tuple[DeviceSpec, ...] | SpecProblem:
+    """All specs of one value of the option, or the first thing that nova refuses in it."""
+    try:
+        value = json.loads(text)
+        values = [value] if isinstance(value, dict) else value
+        if not isinstance(values, list):
+            return SpecProblem("it must be a JSON object, or a list of them")
+        return tuple(_parse(one, release) for one in values)
+    except json.JSONDecodeError as error:
+        return SpecProblem(error.msg, error.lineno, error.colno)
+    except RecursionError:
+        return SpecProblem("it is nested too deeply")
+    except ValueError as error:
+        return SpecProblem(str(error))
+
+
+def as_boolean(value: object) -> bool | None:
+    """As bool_from_string understands it; None: not at all."""
+    word = str(value).strip().lower()
+    return True if word in TRUE else False if word in FALSE else None
+
+
+def _parse(value: object, release: Release) -> DeviceSpec:
+    if not isinstance(value, dict):
+        raise ValueError(f"{json.dumps(value)} in the list must be an object")  # noqa: TRY004 - a bad value
+    devname, address = value.get("devname"), value.get("address")
+    if devname and address:
+        raise ValueError("devname and address exclude each other")
+    tags = {key: one for key, one in value.items() if key not in SELECTORS}
+    _check_booleans(tags, release)
+    return DeviceSpec(
+        release,
+        vendor_id=_id(value, "vendor_id"),
+        product_id=_id(value, "product_id"),
+        place=None if devname else _place(address, release),
+        devname=str(devname) if devname else "",
+        tags=tags,
+        unknown=_unknown(value, release),
+    )
+
+
+def _id(value: Mapping[str, object], key: str) -> str:
+    text = value.get(key, ANY)
+    if not isinstance(text, str):
+        raise ValueError(f"{key} must be a string of hexadecimal digits, and is {json.dumps(text)}")  # noqa: TRY004
+    return number(text.strip() if key == "vendor_id" else text, key, 0xFFFF, 4)
+
+
+def _place(address: object, release: Release) -> Place:
+    if not address:
+        return Place()
+    if isinstance(address, str):
+        return parse_glob(address)
+    if isinstance(address, dict) and release.nova >= REGEX_SINCE:
+        return parse_regex(address)
+    since = f", or an object since {Release(REGEX_SINCE)}"
+    raise ValueError(f"address must be a string{since}, and is {json.dumps(address)}")
+
+
+def _check_booleans(tags: Mapping[str, object], release: Release) -> None:
+    for key in STRICT_BOOLEANS:
+        said = tags.get(key)
+        if release.nova >= KEYS[key] and said is not None and as_boolean(said) is None:
+            raise ValueError(f'{key} must be "yes" or "no", and is {json.dumps(said)}')
+
+
+def _unknown(value: Mapping[str, object], release: Release) -> tuple[str, ...]:
+    keys = [key for key in value if release.nova < KEYS.get(key, release.nova + 1)]
+    address = value.get("address")
+    if isinstance(address, dict):
+        fields = {name for name, _, _ in FIELDS}
+        keys += [f"address.{key}" for key in address if key not in fields]
+    return tuple(keys)

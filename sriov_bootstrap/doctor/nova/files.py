@@ -1,0 +1,93 @@
+"""Where nova-compute's PCI options stand: places that it ignores, old names that it adds up with the current one."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.doctor.nova.view import device_options, older
+from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
+from sriov_bootstrap.doctor.similar_names import Guesses, nearest
+from sriov_bootstrap.formats.ini import Entry, IniFile, folded
+from sriov_bootstrap.render.host import Host
+
+TARGET = "nova-compute"
+# Option -> its section, and the nova since which it is there.
+HOMES = {
+    "device_spec": ("pci", 26),
+    "passthrough_whitelist": ("pci", 15),
+    "pci_passthrough_whitelist": ("DEFAULT", 0),
+    "alias": ("pci", 15),
+    "pci_alias": ("DEFAULT", 0),
+    "report_in_placement": ("pci", 26),
+}
+GENERIC = frozenset({"alias"})  # a word that may be an option of anybody's
+
+
+def check_nova_files(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """All of them."""
+    guesses = Guesses()
+    for file in survey.compute.files:
+        yield from _default_in_small_letters(host, survey, file)
+        for entry in file.entries:
+            yield from _ignored(host, entry, guesses)
+    yield from _added_up(host, survey)
+
+
+def _default_in_small_letters(host: Host, survey: OpenStackSurvey, file: IniFile) -> Iterator[Finding]:
+    """Where the scheduler reads the same file it is said there."""
+    found = [one for one in file.entries if _is_small_default(one)]
+    if found and file.path not in {one.path for one in survey.scheduler.files}:
+        yield Finding(
+            "SB-E414",
+            found[0].place,
+            f"[{found[0].section}] is not [DEFAULT]: nova-compute ignores what is in it",
+            found[0].name,
+            restarted(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to where they belong"),
+        )
+
+
+def _is_small_default(entry: Entry) -> bool:
+    return entry.section != "DEFAULT" and entry.section.upper() == "DEFAULT"
+
+
+def _ignored(host: Host, entry: Entry, guesses: Guesses) -> Iterator[Finding]:
+    problem = "" if _is_small_default(entry) else _why_ignored(entry, host.release, guesses)
+    if problem:
+        said = entry.text if entry.option in HOMES else entry.name
+        yield Finding("SB-E413", entry.place, problem, said, rendered(host, TARGET, entry))
+
+
+def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
+    section = folded(entry.section)
+    if entry.option not in HOMES:
+        near = guesses.nearest(entry.option, [name for name, (home, _) in HOMES.items() if home == section])
+        return (
+            f"nova-compute does not know {entry.option} in [{section}], and ignores it: was {near} meant?"
+            if near
+            else ""
+        )
+    home, since = HOMES[entry.option]
+    if section != home:
+        if entry.option in GENERIC and not (nearest(section, [home]) or section == "DEFAULT"):
+            return ""
+        return f"nova-compute reads {entry.option} in [{home}] only, and ignores it in [{entry.section}]"
+    if release.nova < since:
+        return f"nova-compute ignores {entry.option}: it is read since {Release(since)}, and release is {release}"
+    return ""
+
+
+def _added_up(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    section, option = device_options(host.release)[0]
+    current = survey.compute.values(section, option)
+    if not current:
+        return
+    for name in older(host):
+        for entry in survey.compute.values(*name):
+            yield Finding(
+                "SB-W412",
+                entry.place,
+                f"an old {entry.option}, which nova adds to the {option} at {current[0].place}: it still counts",
+                entry.text,
+                restarted(host, TARGET, f"take out {entry.place}; what it should still give goes into {option}"),
+            )

@@ -1,0 +1,79 @@
+"""The checks of nova's device_spec against our rules: whose VFs are given to VMs, and as VFs of which network."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.neutron.networks import misspellings
+from sriov_bootstrap.doctor.nova.view import Function, Row, View, device_options
+from sriov_bootstrap.doctor.openstack.remedies import rendered
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
+from sriov_bootstrap.render.nova import is_for_nova
+from sriov_bootstrap.render.ports import Port, resolve_ports
+
+TARGET = "nova-compute"
+
+
+def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """All of them."""
+    misspelt = misspellings(view.host, survey)
+    networks = {json.dumps(row.spec.tags.get("physical_network")) for row in view.rows} - {"null", '""'}
+    for port in resolve_ports(view.host):
+        vfs = [one for one in view.of_pf.get(port.pci_address, ()) if one.is_vf and one.is_expected]
+        if not is_for_nova(port):
+            yield from _given(view, "SB-E408", vfs, f"{port.label} has neither a physical_network nor an alias, but")
+            continue
+        excluded = [one for one in vfs if one.index in port.rule.exclude_vfs]
+        yield from _given(view, "SB-E407", excluded, f"{port.label} has them in exclude_vfs, but")
+        offered = [one for one in vfs if one.index not in port.rule.exclude_vfs]
+        yield from _wrong_network(view, misspelt, port, offered)
+        yield from _to_nobody(view, networks, port, offered)
+
+
+def _takers(view: View, vfs: Iterable[Function]) -> list[tuple[Row, list[Function]]]:
+    """By spec: the VFs that it takes. What names everything is said of it once, elsewhere."""
+    found: dict[int, tuple[Row, list[Function]]] = {}
+    for vf in vfs:
+        row = view.taken.get(vf.device.address)
+        if row and not row.spec.is_everything:
+            found.setdefault(id(row), (row, []))[1].append(vf)
+    return list(found.values())
+
+
+def _given(view: View, code: str, vfs: list[Function], why: str) -> Iterator[Finding]:
+    for row, taken in _takers(view, vfs):
+        problem = f"{why} nova gives {_names(taken)} to VMs"
+        yield Finding(code, row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
+
+
+def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
+    """A name that is only misspelt is said once, of all files together."""
+    right = port.rule.physical_network
+    for row, taken in _takers(view, vfs):
+        wrong = row.spec.tags.get("physical_network") or ""
+        if wrong == right or (isinstance(wrong, str) and misspelt.get(wrong) == right):
+            continue
+        given = f'as VFs of "{wrong}"' if wrong else "without a physical_network"
+        wanted = f'has "{right}"' if right else "has no physical_network"
+        problem = f"nova gives {_names(taken)} {given}, and {port.label} {wanted}"
+        yield Finding("SB-E406", row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
+
+
+def _to_nobody(view: View, networks: set[str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
+    """Where a line is refused nova does not start, and that is said; where not all was seen it cannot be told."""
+    left = [vf for vf in vfs if vf.is_known and vf.device.address not in view.taken]
+    if not left or not view.service.is_known or view.unseen or any(one.problem or one.is_open for one in view.told):
+        return
+    if port.rule.physical_network and networks and json.dumps(port.rule.physical_network) not in networks:
+        return  # SB-E501 or SB-W503
+    section, option = device_options(view.host.release)[0]
+    problem = f"nova gives {_names(left)} of {port.label} to nobody: no {option} in [{section}] names them"
+    evidence = "; ".join(f"{told.entry.place}: {told.entry.text}" for told in view.told[:3]) or f"no {option} at all"
+    yield Finding("SB-E411", port.pci_address, problem, evidence, rendered(view.host, TARGET))
+
+
+def _names(vfs: list[Function]) -> str:
+    if len(vfs) == 1:
+        return f"VF {vfs[0].index} ({vfs[0].device.address})"
+    return f"{counted(len(vfs), 'VF')} ({vfs[0].device.address} to {vfs[-1].device.address})"

@@ -1,0 +1,82 @@
+"""The checks of what nova-scheduler reads, where it is on this host."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.core import releases
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.doctor.neutron.lists import items
+from sriov_bootstrap.doctor.openstack.remedies import rendered
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.similar_names import nearest
+from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.nova import PCI_FILTER
+
+OLD, NEW = ("DEFAULT", "scheduler_default_filters"), ("filter_scheduler", "enabled_filters")
+OLD_NAME_UNTIL = 23  # nova 24.0.0 has the old name no more
+TARGET = "nova-scheduler"
+
+
+def check_scheduler(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """All of them; none where there is no scheduler, or its files may not be read."""
+    scheduler = survey.scheduler
+    if not scheduler.is_known:
+        return
+    entry = enabled_filters(scheduler, host.release)
+    filters = items(entry)
+    yield from _removed(host, scheduler, entry, filters)
+    yield from _without_pci(host, scheduler, entry, filters)
+    yield from _ignored(host, scheduler)
+
+
+def enabled_filters(scheduler: Service, release: Release) -> Entry | None:
+    """The option as this release reads it; None: its defaults."""
+    if release.nova < releases.SCHEDULER_GROUP_SINCE:
+        return scheduler.last(*OLD)
+    return scheduler.last(*NEW, *([OLD] if release.nova <= OLD_NAME_UNTIL else []))
+
+
+def _removed(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
+    """One name that is not there, and it does not start. A class of somebody's own may have any name."""
+    own = {one.value.rpartition(".")[2] for one in scheduler.values("filter_scheduler", "available_filters")}
+    gone = [name for name in _gone(filters, host.release) if name not in own]
+    if entry and gone:
+        since = ", ".join(f"{name} since nova {releases.REMOVED_FILTERS[name]}" for name in gone)
+        problem = f"nova-scheduler does not start: filters that {host.release} does not have: {since}"
+        yield Finding("SB-E601", entry.place, problem, entry.name, rendered(host, TARGET, entry))
+
+
+def _gone(filters: tuple[str, ...], release: Release) -> list[str]:
+    return [
+        name for name in dict.fromkeys(filters) if releases.REMOVED_FILTERS.get(name, release.nova + 1) <= release.nova
+    ]
+
+
+def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
+    if PCI_FILTER in filters or (entry and "$" in entry.value):
+        return
+    if not any(wish.rule.physical_network or wish.rule.alias for wish in host.wishes):
+        return
+    problem = f"{PCI_FILTER} is not enabled: VMs are sent to hosts that have no free VF, and fail there"
+    near = nearest(PCI_FILTER, filters)
+    if near:
+        problem = f"nova-scheduler does not start: {near} is written {PCI_FILTER}"
+    place, evidence = (
+        (entry.place, entry.name) if entry else (scheduler.label, "no option: the defaults do not have it")
+    )
+    in_the_way = (entry,) if entry else ()
+    yield Finding("SB-E602", place, problem, evidence, rendered(host, TARGET, *in_the_way))
+
+
+def _ignored(host: Host, scheduler: Service) -> Iterator[Finding]:
+    """The option under the name of another release."""
+    is_old = host.release.nova < releases.SCHEDULER_GROUP_SINCE
+    if not is_old and host.release.nova <= OLD_NAME_UNTIL:
+        return
+    name, right = (NEW, OLD) if is_old else (OLD, NEW)
+    for entry in scheduler.values(*name):
+        problem = f"{host.release} does not read [{name[0]}] {name[1]}: it is [{right[0]}] {right[1]}"
+        if gone := _gone(items(entry), host.release):
+            problem += f"; and it does not have {', '.join(gone)}"
+        yield Finding("SB-E603", entry.place, problem, entry.name, rendered(host, TARGET, entry))

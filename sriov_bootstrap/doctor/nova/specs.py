@@ -1,0 +1,189 @@
+"""The checks of nova's device_spec, spec by spec: refused, too wide, or naming nothing."""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
+from sriov_bootstrap.doctor.nova.device_spec import KEYS, SELECTORS, DeviceSpec, SpecProblem, as_boolean
+from sriov_bootstrap.doctor.nova.pci_address import ANY
+from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View, as_nova_reads
+from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
+from sriov_bootstrap.doctor.similar_names import Guesses
+from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.formats.steps import Steps, TooMuch
+
+TARGET = "nova-compute"
+AROUND = 24  # characters shown on each side of a mistake
+TEXT_TAGS = ("physical_network", "trusted", "resource_class", "traits")
+SHOWN = 4
+
+
+def check_specs(view: View) -> Iterator[Finding]:
+    """All of them. A spec that names everything is only that: the rest follows from it."""
+    lines = {one.place: one for file in view.service.files for one in file.entries}
+    guesses, moved, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
+    for told in view.told:
+        if told.problem:
+            yield _refused(view, told.entry, told.problem, lines)
+    for row in view.rows:
+        entry, spec = row.entry, row.spec
+        if reason := spec.refusal(view.here):
+            yield _finding(view, "SB-E401", entry, f"nova-compute does not start: {reason}")
+        yield from _tags(view, entry, spec)
+        if spec.is_everything:
+            yield _everything(view, entry, spec, guesses)
+            continue
+        yield from _unknown(view, entry, spec, guesses)
+        yield from _whole_pfs(view, row)
+        yield from _other_pfs(view, row)
+        yield from _nothing(view, row, moved, steps)
+
+
+def _finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
+    """`change`: what to write instead; else what the rules say is right."""
+    remedy = restarted(view.host, TARGET, change) if change else _corrected(view, entry, entry.place)
+    return Finding(code, entry.place, problem, entry.text, remedy)
+
+
+def _corrected(view: View, entry: Entry, place: str) -> str:
+    """A line of ours is written anew; another one may be for devices that no rule knows."""
+    remedy = rendered(view.host, TARGET, entry)
+    return f"correct {place}, or {remedy}" if remedy.startswith("take out") else remedy
+
+
+def _refused(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str, Entry]) -> Finding:
+    """`lines`: every entry by its place."""
+    text = as_nova_reads(entry.value)
+    if not problem.line:
+        return _finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}")
+    line = text.split("\n")[problem.line - 1]
+    where = f"column {problem.column} of the value" if problem.line == 1 else f"column {problem.column}"
+    start = max(0, problem.column - 1 - AROUND)
+    near = line[start : problem.column - 1 + AROUND]
+    said = f"no JSON at {where}: {problem.reason}{_hint(entry, text, problem, lines)}: nova-compute does not start"
+    place = f"{entry.path}:{entry.line + problem.line - 1}"
+    remedy = _corrected(view, entry, place)
+    # A later line may be an option that begins with a blank by mistake, and what it is set to is nobody's business.
+    evidence = f"{entry.option}: ...{near}..." if near and problem.line == 1 else entry.text
+    return Finding("SB-E401", place, said, evidence, remedy)
+
+
+def _hint(entry: Entry, text: str, problem: SpecProblem, lines: Mapping[str, Entry]) -> str:
+    after = lines.get(f"{entry.path}:{entry.line + text.count(chr(10)) + 1}")
+    if after and after.option.startswith(('"', "{", "[", "}", "]", "'")):
+        return f"; line {after.line} goes on without a blank before it, so nova reads the first part alone"
+    if "'" in text and '"' not in text:
+        return "; JSON wants double quotes"
+    if problem.reason.startswith(("Unterminated string", "Invalid control character")) or text.count('"') % 2:
+        return "; a quote is missing"
+    return ""
+
+
+def _tags(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+    """What nova takes and compares with a text of the port, which it never equals."""
+    for key in TEXT_TAGS:
+        value = spec.tags.get(key)
+        if value is None or key in spec.unknown:
+            continue
+        if not isinstance(value, str):
+            problem = f"{key} must be a string, and is {json.dumps(value)}: nova compares it with a text"
+        elif key == "trusted" and value.lower() not in {"true", "false"}:
+            problem = f'trusted must be "true", and is "{value}": no port that asks for it gets these VFs'
+        else:
+            continue
+        right = str(bool(as_boolean(value))).lower() if key == "trusted" else value
+        yield _finding(view, "SB-E402", entry, problem, change=f'write "{key}": "{right}" at {entry.place}')
+
+
+def _everything(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Finding:
+    why = f": {_misread(spec.unknown[0], view.host.release, guesses)}" if spec.unknown else ""
+    problem = f"it names every PCI device of this host{why}: nova may give any of them to a VM, disks and PFs too"
+    return _finding(view, "SB-E403", entry, problem)
+
+
+def _unknown(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Iterator[Finding]:
+    for key in spec.unknown:
+        why = _misread(key, view.host.release, guesses)
+        problem = f"{why}: nova takes it as a tag, and the spec names more than it says"
+        yield _finding(view, "SB-W404", entry, problem, change=f'correct "{key}" at {entry.place}, or take it out')
+
+
+def _misread(key: str, release: Release, guesses: Guesses) -> str:
+    name = key.removeprefix("address.")
+    if name in KEYS and name == key:
+        return f"{key} is a key since {Release(KEYS[key])}, and release is {release}"
+    fields = ("domain", "bus", "slot", "function")
+    known = fields if name != key else tuple(one for one in KEYS if KEYS[one] <= release.nova)
+    near = guesses.nearest(name, known)
+    near = near or next((one for one in (*SELECTORS, *fields) if one.startswith(name) and name), "")
+    return f'"{name}" is no key of a spec' + (f": was {near} meant?" if near else "")
+
+
+def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
+    """A PF of ours, as a whole."""
+    found = [one for one in row.named if not one.is_vf and one.port and one.port.vfs != ()]
+    if not found:
+        return
+    names = _few([one.pf for one in found])
+    chip = next((one.device.product_id for one in view.of_pf[found[0].pf] if one.is_vf), "")
+    which = f' ("product_id": "{chip}" leaves its VFs)' if chip else ""
+    problem = f"it names PF {names} itself: a VM that gets it takes all its VFs away{which}"
+    yield _finding(view, "SB-W405", row.entry, problem)
+
+
+def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
+    """A spec that was meant for a PF of ours and reaches another one's."""
+    found = row.named
+    ours = {one.pf for one in found if one.port and one.is_vf}
+    others = sorted({one.pf for one in found if not one.port})
+    if ours and others:
+        problem = f"it is for the VFs of {_few(sorted(ours))}, and names those of {_few(others)}, which no rule takes"
+        yield _finding(view, "SB-W409", row.entry, f"{problem}: they are given to VMs as well")
+
+
+def _nothing(view: View, row: Row, moved: NetdevNames, steps: Steps) -> Iterator[Finding]:
+    """Only what is surely meant for a NIC, and not for one that a rule waits for."""
+    spec = row.spec
+    place = spec.place_in(view.here)
+    if (
+        row.named
+        or not row.is_known
+        or not (spec.devname or spec.tags.get("physical_network"))
+        or spec.refusal(view.here)
+    ):
+        return
+    is_exact = bool(spec.devname or (place and place.single))
+    if (is_exact and any(wish.pf is None for wish in view.host.wishes)) or _may_fit(view, spec, steps):
+        return
+    problem = "it names no PF and no VF of this host" + (_moved(moved, spec.devname) if spec.devname else "")
+    yield _finding(view, "SB-W410", row.entry, problem)
+
+
+def _may_fit(view: View, spec: DeviceSpec, steps: Steps) -> bool:
+    """Whether it asks for ids, of VFs of a PF that tells neither theirs nor where they will be; or it is too much."""
+    if spec.product_id == ANY:
+        return False
+    try:
+        steps.take(len(view.vague))
+    except TooMuch:
+        return True
+    return any(spec.matches(replace(one.device, product_id=spec.product_id), view.here) for one in view.vague)
+
+
+def _moved(names: NetdevNames, name: str) -> str:
+    """Why nova does not find a devname: it looks into /sys/class/net."""
+    if found := names.with_altname(name):
+        return f': "{name}" is an altname of {found[1].name} ({found[0].pci_address}), and nova takes none'
+    if found := names.renamed(name):
+        return f": {found[0].pci_address} is {found[1].name} now, as names changed with an upgrade"
+    near = names.nearest(name)
+    return f': there is no netdev "{name}" of one' + (f": was {near} meant?" if near else "")
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

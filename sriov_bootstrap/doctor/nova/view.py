@@ -1,0 +1,200 @@
+"""What nova-compute is told of PCI devices, beside the PFs and VFs of this host: what the checks of nova look at."""
+
+import itertools
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from sriov_bootstrap.core import releases
+from sriov_bootstrap.core.facts import PfFacts, vf_places
+from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.doctor.nova.device_spec import DeviceSpec, PciDevice, SpecProblem, Surroundings, parse_specs
+from sriov_bootstrap.doctor.nova.pci_address import Place
+from sriov_bootstrap.doctor.openstack.survey import Name, Service
+from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.formats.steps import Steps, TooMuch
+from sriov_bootstrap.render.host import Host, VfLayout
+from sriov_bootstrap.render.ports import Port, resolve_ports
+
+DEVICE_SPEC = ("pci", "device_spec")
+PCI_WHITELIST = ("pci", "passthrough_whitelist")
+OLD_WHITELIST = ("DEFAULT", "pci_passthrough_whitelist")
+LOOKS = 1 << 21  # at devices; a spec for each PF of 64 with 256 VFs takes half
+UNKNOWN = "which devices it names is not known"
+TRUE = frozenset({"true", "1", "yes", "on"})  # oslo_config.types.Boolean
+
+
+class Function(Struct, frozen=True):
+    """A PF or a VF. `port`: the rule of its PF. `is_expected`: it is there, or should be; else it only could be.
+
+    `is_known`: so are its ids. Without them only a spec that asks for none names it, and that none does proves nothing.
+    """
+
+    device: PciDevice
+    pf: str
+    port: Port | None = None
+    index: int = -1
+    is_expected: bool = True
+    is_known: bool = True
+
+    @property
+    def is_vf(self) -> bool:
+        """Whether it is a VF, not the PF itself."""
+        return bool(self.device.parent)
+
+
+class Told(Struct, frozen=True):
+    """One line of the option: its specs, or why nova refuses it. `is_open`: it has a $ that is resolved elsewhere."""
+
+    entry: Entry
+    specs: tuple[DeviceSpec, ...] = ()
+    problem: SpecProblem | None = None
+    is_open: bool = False
+
+
+class Row(Struct, frozen=True):
+    """One spec, where it stands, and what it names, whether or not another one comes first.
+
+    Not `is_known`: what it names was too much to follow.
+    """
+
+    entry: Entry
+    spec: DeviceSpec
+    named: tuple[Function, ...]
+    is_known: bool = True
+
+
+class View(Struct, frozen=True):
+    """`taken`: address -> the first spec that names it, which is the one whose tags count, as far as that is known.
+
+    `of_pf`: PF -> it and its VFs; `vague`: of PFs that tell neither ids nor addresses of their VFs. `unseen`: which
+    lines were too much to follow.
+    """
+
+    host: Host
+    service: Service
+    told: tuple[Told, ...]
+    rows: tuple[Row, ...]
+    functions: tuple[Function, ...]
+    here: Surroundings
+    taken: dict[str, Row]
+    of_pf: dict[str, list[Function]]
+    vague: tuple[Function, ...]
+    unseen: tuple[str, ...]
+
+
+def look(host: Host, service: Service) -> View:
+    """Everything together."""
+    reports = service.last("pci", "report_in_placement")
+    since = releases.SINCE["report_in_placement"]
+    report = host.release.nova >= since and reports is not None and reports.value.strip().lower() in TRUE
+    here = Surroundings(
+        frozenset(pf.pci_address for pf in host.pfs if pf.total_vfs > 0),
+        {dev.name: dev.device or pf.pci_address for pf in host.pfs for dev in pf.netdevs}
+        | {name: vf.devices.get(name, vf.pci_address) for pf in host.pfs for vf in pf.vfs for name in vf.netdevs},
+        report,
+    )
+    told = tuple(_told(entry, host.release) for entry in service.values(*device_options(host.release)[0], *older(host)))
+    functions = tuple(_functions(host))
+    near: dict[str, list[Function]] = {}
+    for function in functions:
+        for address in {function.device.address, function.pf}:
+            near.setdefault(address, []).append(function)
+    look_up = _LookUp(here, functions, near)
+    rows = tuple(look_up.row(one.entry, spec) for one in told for spec in one.specs)
+    known = itertools.takewhile(lambda row: row.is_known, rows)
+    taken = {each.device.address: row for row in reversed(tuple(known)) for each in row.named}
+    telling = {one.pf for one in functions if one.is_vf and one.is_known}
+    vague = tuple(one for one in functions if one.pf not in telling)
+    return View(host, service, told, rows, functions, here, taken, near, vague, tuple(look_up.unseen))
+
+
+class _LookUp:
+    """What each spec names. Files of others say how many specs there are: devices are looked at within a budget."""
+
+    def __init__(self, here: Surroundings, functions: tuple[Function, ...], near: dict[str, list[Function]]) -> None:
+        self.unseen: dict[str, None] = {}
+        self._here = here
+        self._functions = functions
+        self._near = near
+        self._steps = Steps(LOOKS)
+        self._named: dict[object, tuple[Function, ...]] = {}
+
+    def row(self, entry: Entry, spec: DeviceSpec) -> Row:
+        place = spec.place_in(self._here)
+        if place and place.is_too_much:
+            self.unseen[f"{entry.place}: a regular expression is too much to follow: {UNKNOWN}"] = None
+            return Row(entry, spec, (), is_known=False)
+        try:
+            return Row(entry, spec, self._look(spec, place))
+        except TooMuch:
+            if not self._steps.is_cut:
+                self.unseen[f"{entry.place}: too much to follow from here on: {UNKNOWN}"] = None
+            self._steps.cut()
+            return Row(entry, spec, (), is_known=False)
+
+    def _look(self, spec: DeviceSpec, place: Place | None) -> tuple[Function, ...]:
+        """One spec for each of hundreds of VFs is usual: not every one is compared with each."""
+        kind = (spec.vendor_id, spec.product_id, place, spec.remote_managed)
+        if kind not in self._named:
+            is_one = place and place.single and not place.is_regex
+            functions = self._near.get(place.single, ()) if place and is_one else self._functions
+            self._steps.take(len(functions))
+            self._named[kind] = tuple(one for one in functions if spec.matches(one.device, self._here))
+        self._steps.take(1 + len(self._named[kind]))
+        return self._named[kind]
+
+
+def device_options(release: Release) -> tuple[Name, ...]:
+    """The option's names that this release reads, the current one first. It adds them all up."""
+    if release.nova >= releases.DEVICE_SPEC_SINCE:
+        return DEVICE_SPEC, PCI_WHITELIST, OLD_WHITELIST
+    if release.nova >= releases.PCI_GROUP_SINCE:
+        return PCI_WHITELIST, OLD_WHITELIST
+    return (OLD_WHITELIST,)
+
+
+def older(host: Host) -> tuple[Name, ...]:
+    """Those that are not the current one."""
+    return device_options(host.release)[1:]
+
+
+def as_nova_reads(value: str) -> str:
+    """oslo.config replaces $$ by $."""
+    return value.replace("$$", "$")
+
+
+def is_open(value: str) -> bool:
+    """Whether oslo.config puts another option's value into it: that is not known here."""
+    return "$" in value.replace("$$", "")
+
+
+def _told(entry: Entry, release: Release) -> Told:
+    if is_open(entry.value):
+        return Told(entry, is_open=True)
+    specs = parse_specs(as_nova_reads(entry.value), release)
+    return Told(entry, problem=specs) if isinstance(specs, SpecProblem) else Told(entry, specs)
+
+
+def _functions(host: Host) -> Iterator[Function]:
+    ports = {port.pci_address: port for port in resolve_ports(host)}
+    for pf in host.pfs:
+        port = ports.get(pf.pci_address)
+        layout = host.layouts.get(pf.pci_address, VfLayout())
+        yield Function(PciDevice(pf.pci_address, pf.vendor_id, pf.device_id, "type-PF"), pf.pci_address, port)
+        chip = vf_chip(pf, layout)
+        there = {vf.pci_address: vf.index for vf in pf.vfs}
+        there |= {vf.pci_address: vf.index for vf in (port.vfs if port else None) or ()}
+        numbers = {"sriov_totalvfs": pf.total_vfs, "sriov_offset": layout.offset, "sriov_stride": layout.stride}
+        possible = vf_places(pf.pci_address, {name: str(number) for name, number in numbers.items()})
+        places = {place: index for index, place in enumerate(possible)} | there
+        for place, index in places.items():
+            # What is in its VPD is not read: a spec with remote_managed is believed.
+            device = PciDevice(place, pf.vendor_id, chip, "type-VF", pf.pci_address, card_serial="?")
+            yield Function(device, pf.pci_address, port, index, is_expected=place in there, is_known=bool(chip))
+
+
+def vf_chip(pf: PfFacts, layout: VfLayout) -> str:
+    """The device id of its VFs, "" if unknown: the PF says it since Linux 4.15, and each VF in its modalias."""
+    modalias = next((vf.modalias for vf in pf.vfs if vf.modalias.startswith("pci:v")), "")
+    return layout.device or modalias[18:22].lower()

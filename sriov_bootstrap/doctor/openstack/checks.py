@@ -1,0 +1,143 @@
+"""The checks of files as files: what oslo.config cannot read, what is not there, and what nobody reads where it is."""
+
+import itertools
+from collections.abc import Iterator
+
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.similar_names import nearest
+from sriov_bootstrap.formats.ini import Entry, IniFile, folded
+from sriov_bootstrap.formats.oslo_files import FILE, FOLDER
+
+# Service -> (section, option) that it reads and that somebody puts somewhere else.
+HOMES = {
+    "sriov-agent": (("sriov_nic", "physical_device_mappings"), ("sriov_nic", "exclude_devices")),
+    "neutron-server": (
+        ("ml2", "mechanism_drivers"),
+        ("ml2", "type_drivers"),
+        ("ml2_type_vlan", "network_vlan_ranges"),
+        ("ml2_type_flat", "flat_networks"),
+    ),
+    "nova-scheduler": (("filter_scheduler", "enabled_filters"), ("filter_scheduler", "available_filters")),
+}
+# Sections of other agents that share a file, with an option of the same name.
+OTHERS = {
+    ("ovs", "network_vlan_ranges"),
+    ("vlans", "network_vlan_ranges"),
+    ("linux_bridge", "physical_interface_mappings"),
+}
+AGENT_OPTIONS = ("physical_device_mappings", "exclude_devices")
+
+
+def check_files(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """All of them. What is in nova-compute's sections is judged with nova-compute."""
+    yield from _malformed(survey)
+    for service in survey.services:
+        yield from _missing(service)
+        yield from _default_in_small_letters(service)
+        yield from _wrong_section(service)
+    yield from _unread(survey)
+
+
+def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
+    users: dict[str, list[Service]] = {}
+    files: dict[str, IniFile] = {}
+    for service in survey.services:
+        for file in service.files:
+            users.setdefault(file.path, []).append(service)
+            files[file.path] = file
+    for path, file in files.items():
+        if not file.problems:
+            continue
+        first, *more = file.problems
+        names = " and ".join(dict.fromkeys(service.label for service in users[path]))
+        also = f"; also line {', '.join(str(one.line) for one in more[:5])}" if more else ""
+        yield Finding(
+            "SB-E531",
+            f"{path}:{first.line}",
+            f"oslo.config cannot read this file, so {names} cannot start: {first.text}{also}",
+            "",
+            f"correct line {first.line}, then: systemctl restart {names.replace(' and ', ' ')}",
+        )
+
+
+def _missing(service: Service) -> Iterator[Finding]:
+    for path in service.missing:
+        spelt = {path, f"--config-file={path}", f"--config-dir={path}"}
+        yield Finding(
+            "SB-E532",
+            service.label,
+            f"its command names {path}, which is not there: it does not start",
+            next((word for word in service.argv if word in spelt), path),
+            f"put {path} back, or take it out of the command: systemctl edit {service.label}",
+        )
+
+
+def _default_in_small_letters(service: Service) -> Iterator[Finding]:
+    """Of all sections only this one is compared letter by letter."""
+    if service.name == "nova-compute":
+        return
+    for file in service.files:
+        found = [one for one in file.entries if one.section != "DEFAULT" and one.section.upper() == "DEFAULT"]
+        if found:
+            yield Finding(
+                "SB-E533",
+                found[0].place,
+                f"[{found[0].section}] is not [DEFAULT]: {service.label} ignores what is in it",
+                found[0].name,
+                f"write [DEFAULT] in {file.path}, then: systemctl restart {service.label}",
+            )
+
+
+def _wrong_section(service: Service) -> Iterator[Finding]:
+    """An option that exists, but not there."""
+    for section, option in HOMES.get(service.name, ()):
+        for entry in (one for file in service.files for one in file.entries if one.option == option):
+            written = folded(entry.section)
+            if written == section or (written, option) in OTHERS or _is_old_place(entry):
+                continue
+            near = nearest(written, [section])
+            yield Finding(
+                "SB-E534",
+                entry.place,
+                f"{service.label} reads {option} in [{section}] only, and ignores it in [{entry.section}]"
+                + (": the section is misspelt" if near else ""),
+                entry.name,
+                f"move it below [{section}], then: systemctl restart {service.label}",
+            )
+
+
+def _is_old_place(entry: Entry) -> bool:
+    """[default] in small letters is said once."""
+    return entry.section.upper() == "DEFAULT" and entry.section != "DEFAULT"
+
+
+def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """What the agent should know stands in a file that its unit does not name."""
+    agent = survey.agent
+    if not agent.is_known:
+        return
+    for file in survey.strays:
+        entry = next((one for name in AGENT_OPTIONS for one in file.values("sriov_nic", name)), None)
+        if entry is None:
+            continue
+        read = agent.last("sriov_nic", entry.option)
+        beside = f"; it has {read.place}" if read else ", and has none"
+        yield Finding(
+            "SB-E522",
+            entry.place,
+            f"the agent does not read this file: its command does not name it{beside}",
+            f"{entry.name}; the command names {' '.join(agent.config_files) or 'no file'}",
+            f"systemctl edit {agent.unit}: ExecStart= and ExecStart={_with_file(agent, file.path)}"
+            if not read
+            else f"merge the two into {read.path}, and remove {file.path}",
+        )
+
+
+def _with_file(agent: Service, path: str) -> str:
+    """Its command, without what else is in it: an option of oslo.config may be a password."""
+    words = list(agent.argv[:1])
+    for before, word in itertools.pairwise(agent.argv):
+        is_known = before in {FILE, FOLDER} or word.partition("=")[0] in {FILE, FOLDER}
+        words += [word] if is_known else ["..."] if words[-1] != "..." else []
+    return " ".join((*words, f"{FILE}={path}"))

@@ -1,0 +1,177 @@
+"""Reads what `doctor` wants to know of nova and neutron: the edges as the eyes of core/doctor/openstack_checks.py."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.doctor.openstack import units as openstack_units
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.openstack.units import Kind
+from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.formats import init_script, kolla, oslo_files, unit_files
+from sriov_bootstrap.formats.ini import IniFile, parse_ini
+from sriov_bootstrap.formats.unit_state import process_of
+from sriov_bootstrap.render.host import KOLLA_FOLDER, Host
+
+# Many services' users may write to their own folders, and oslo.config itself has no limits.
+MAX_FILES = 256  # of a folder
+MAX_FILE_BYTES = 1 << 20
+
+
+class Started(Struct, frozen=True):
+    """How a unit starts its service. `folder`: of its container in /etc/kolla, "" for none."""
+
+    unit: str
+    argv: tuple[str, ...] = ()
+    user: str = ""
+    folder: str = ""
+    container: kolla.Container = kolla.Container()
+
+
+def survey_openstack(machine: HostMachine, host: Host, root: str) -> OpenStackSurvey:
+    """Changes nothing, and needs no root: what may not be read is said."""
+    look = _Look(machine, root)
+    started = {kind.name: look.started(kind) for kind in openstack_units.KINDS}
+    compute, scheduler, agent, server = (
+        look.service(kind, started[kind.name], host.units) for kind in openstack_units.KINDS
+    )
+    services = (compute, scheduler, agent, server)
+    read = {file.path for one in services for file in one.files}
+    strays = look.strays(read) if any(one.is_installed for one in services) else ()
+    changed_at = host.state.changed_at or None
+    waited = None if changed_at is None else machine.monotonic() - changed_at
+    return OpenStackSurvey(compute, scheduler, agent, server, strays, changed_at, waited, look.unseen)
+
+
+class _Look:
+    """One look at the files."""
+
+    def __init__(self, machine: HostMachine, root: str) -> None:
+        self._machine = machine
+        self._texts = Texts(root)
+        self._folders = Texts(root, max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES)
+        self._notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Something that could not be seen."""
+        self._notes += [text] if text else []
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._texts.problems, *self._folders.problems, *self._notes)))
+
+    def started(self, kind: Kind) -> Started | None:
+        """How it is started, None if it is not on this host."""
+        for unit in kind.units:
+            paths = [f"{folder}/{unit}" for folder in unit_files.FOLDERS]
+            there = [path for path in paths if path in self._machine.files.existing(paths)]
+            text = self._texts.read(there[0]) if there else ""
+            if text:
+                drop_ins = unit_files.in_order(self._texts.read_matching(*unit_files.drop_in_patterns(unit)))
+                return self._understood(kind, unit, (text, *drop_ins))
+        return self._contained(kind, kind.units[-1])
+
+    def _understood(self, kind: Kind, unit: str, texts: tuple[str, ...]) -> Started:
+        if unit.startswith("kolla-") and (contained := self._contained(kind, unit)):
+            return contained
+        files = self._texts.read_matching(*unit_files.environment_files(texts)).values()
+        environment = unit_files.environment(texts, files)
+        words = unit_files.exec_start(texts, environment)
+        user = (unit_files.service_values(texts, "User") or ["root"])[-1]
+        if words and words[0].startswith("/etc/init.d/"):
+            words = self._script_words(words[0], environment)
+        words = oslo_files.service_argv(words)
+        if not words or not (words[0].endswith(kind.program) or _names_files(words)):
+            self.note(f"{unit}: which files its service reads: its ExecStart is not understood")
+            return Started(unit, (), user)
+        return Started(unit, words, user)
+
+    def _script_words(self, path: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+        script = self._texts.read(path)
+        there = self._machine.files.existing(init_script.paths_in(script))
+        return init_script.script_argv(script, self._texts.read_matching(init_script.DEFAULTS), there, environment)
+
+    def _contained(self, kind: Kind, unit: str) -> Started | None:
+        folder = f"{KOLLA_FOLDER}/{kind.container}"
+        text = self._texts.read(f"{folder}/config.json")
+        container = kolla.parse_container(text) if text else None
+        if text and container is None:
+            self.note(f"{folder}/config.json: not understood: it is no config.json of kolla")
+        if container is None:
+            return None
+        return Started(unit, kolla.container_argv(container), folder=folder, container=container)
+
+    def service(self, kind: Kind, started: Started | None, units: Mapping[str, Mapping[str, str]]) -> Service:
+        """The service with all its files."""
+        if started is None:
+            return Service(kind.name)
+        process = process_of(units[started.unit]) if started.unit in units else None
+        argv = started.argv
+        if process and process.is_active and not started.folder:
+            running = oslo_files.service_argv(self._machine.procfs.command_line(process.pid))
+            argv = running if running and running[0].endswith(kind.program) else argv
+        service = Service(
+            kind.name,
+            started.unit,
+            is_installed=True,
+            is_active=process.is_active if process else None,
+            started_at=process.started_at if process and process.is_active else None,
+            argv=argv,
+        )
+        return self._with_files(service, kind, started) if argv else service
+
+    def _with_files(self, service: Service, kind: Kind, started: Started) -> Service:
+        files: list[IniFile] = []
+        missing: list[str] = []
+        unread: list[str] = []
+        steps = oslo_files.reading_steps(service.argv, kind.project, self._home(started.user or kind.project))
+        for step in steps:
+            places = [self._on_host(place, started) for place in step.places]
+            place = next((one for one in places if one and one in self._machine.files.existing([one])), "")
+            if not place:  # one that is not copied is the image's own
+                missing += places if step.is_named and places[0] else []
+                continue
+            paths, rest = self._folder(place) if step.is_folder else ([place], [])
+            for path in paths:
+                text = self._read(self._folders if step.is_folder else self._texts, path)
+                files += [parse_ini(path, text)] if text is not None else []
+                unread += [path] if text is None else []
+            unread += rest
+        named = tuple(step.places[0] for step in steps if step.is_named)
+        return replace(service, files=tuple(files), config_files=named, missing=tuple(missing), unread=tuple(unread))
+
+    @staticmethod
+    def _read(texts: Texts, path: str) -> str | None:
+        """None where it cannot be read, which is noted."""
+        before = len(texts.problems)
+        text = texts.read(path)
+        return text if len(texts.problems) == before else None
+
+    def _folder(self, place: str) -> tuple[list[str], list[str]]:
+        """The files of a folder that are to be read, and what of it is not: the folder itself, if not all of it."""
+        before = len(self._folders.problems)
+        names = [name for name in self._folders.names(place) if name.endswith(".conf") and not name.startswith(".")]
+        paths = self._folders.first(place, [f"{place}/{name}" for name in names])
+        return paths, [place] if len(self._folders.problems) > before else []
+
+    def _on_host(self, place: str, started: Started) -> str:
+        return kolla.on_host(place, started.container, started.folder) if started.folder else place
+
+    def _home(self, user: str) -> str:
+        """As passwd(5) has it."""
+        rows = [line.split(":") for line in self._texts.read("/etc/passwd").splitlines()]
+        return next((row[5] for row in rows if row[0] == user and len(row) > 5), f"/var/lib/{user}")  # noqa: PLR2004
+
+    def strays(self, read: set[str]) -> tuple[IniFile, ...]:
+        """Files of known names that nobody reads."""
+        there = self._machine.files.existing(openstack_units.KNOWN_FILES)
+        paths = [path for path in openstack_units.KNOWN_FILES if path in there and path not in read]
+        found = {path: self._texts.read(path) for path in paths}
+        found |= self._folders.read_matching(*openstack_units.KNOWN_FOLDERS)
+        return tuple(parse_ini(path, text) for path, text in found.items() if path not in read and text)
+
+
+def _names_files(words: tuple[str, ...]) -> bool:
+    return any(word.startswith((oslo_files.FILE, oslo_files.FOLDER)) for word in words)

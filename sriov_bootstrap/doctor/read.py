@@ -1,0 +1,20 @@
+"""Reads what `doctor` wants to know of this host: the edges as the eyes of core/doctor/host_checks.py."""
+
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.conflicts.read import survey_masters
+from sriov_bootstrap.conflicts.survey import MastersSurvey
+from sriov_bootstrap.doctor.kernel.read import survey_kernel
+from sriov_bootstrap.doctor.nic.read import survey_nics
+from sriov_bootstrap.doctor.service.read import survey_service
+from sriov_bootstrap.doctor.survey import HostSurvey
+from sriov_bootstrap.render.host import Host
+
+
+def survey_host(machine: HostMachine, host: Host, config_problems: tuple[str, ...], root: str) -> HostSurvey:
+    """Changes nothing, and needs no root: what may not be read is said."""
+    kernel, unseen_of_kernel = survey_kernel(machine, host, root)
+    nics, unseen_of_nics = survey_nics(machine, host, root)
+    masters = survey_masters(machine, root) if host.config.pf else MastersSurvey()
+    service = survey_service(machine, host, root, has_problems=bool(config_problems))
+    unseen = (*unseen_of_kernel, *unseen_of_nics, *masters.unseen, *service.unseen)
+    return HostSurvey(config_problems, unseen, kernel, nics, masters, service)

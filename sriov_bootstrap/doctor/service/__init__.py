@@ -1,0 +1,1 @@
+"""Our own service and config: 7xx."""

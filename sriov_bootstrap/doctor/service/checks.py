@@ -1,0 +1,167 @@
+"""Our own service: does it run, will it at the next boot, has it read the config, and what does its work wait for."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.facts import is_vfio
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
+from sriov_bootstrap.core.ours import Ours, leftovers
+from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.report import PassReport, PfReport
+from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
+from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
+from sriov_bootstrap.render.host import Host
+
+OUR_FOLDER = "/sriov-bootstrap/"
+WAITING = frozenset({Reason.IN_USE, Reason.BLOCKED})
+JOURNAL = f"journalctl -b -u {UNIT}"
+STATUS = "sriov-bootstrap status"
+
+
+def check_service(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
+    """All of it. A host without a rule has nothing for the service to do, but for what it left behind."""
+    if host.config.pf:
+        yield from _at_boot(survey)
+        yield from _now(survey)
+        yield from _helpers(host, survey)
+        yield from _passes(survey)
+    yield from _stuck(survey)
+    if survey.state:
+        yield from _work(host, survey.state)
+        yield from _restarts(host, survey.state.pending, survey.pending_age)
+        yield from _leftovers(host, survey.state.ours)
+    yield from _files(survey)
+
+
+def _is_active(survey: ServiceSurvey) -> bool | None:
+    """None where systemd could not be asked."""
+    return survey.unit["ActiveState"] in RUNNING if "ActiveState" in survey.unit else None
+
+
+def _at_boot(survey: ServiceSurvey) -> Iterator[Finding]:
+    for text in survey.switches:
+        remedy = f"take {text} away, then: systemctl start {UNIT}"
+        yield Finding("SB-E703", UNIT, "is switched off: at the next boot no VF is made", text, remedy)
+    if UNIT in survey.masked or survey.unit.get("LoadState") == "masked":
+        remedy = f"systemctl unmask {UNIT} && systemctl enable --now {UNIT}"
+        yield Finding("SB-E702", UNIT, "is masked: it cannot be started", "linked to /dev/null", remedy)
+    elif survey.unit.get("LoadState") == "not-found":
+        problem = "is not there: nobody makes VFs at the next boot"
+        yield Finding("SB-E702", UNIT, problem, "LoadState=not-found", "install it with the package, and enable it")
+    elif survey.is_installed and not survey.is_wanted:
+        evidence = (
+            f"no link to it in multi-user.target.wants, UnitFileState={survey.unit.get('UnitFileState', 'unknown')}"
+        )
+        problem = "is not enabled: at the next boot no VF is made"
+        yield Finding("SB-E702", UNIT, problem, evidence, f"systemctl enable {UNIT}")
+
+
+def _now(survey: ServiceSurvey) -> Iterator[Finding]:
+    if _is_active(survey) is False and not survey.switches and survey.unit.get("LoadState") == "loaded":
+        state, result = survey.unit["ActiveState"], survey.unit.get("Result", "")
+        evidence = f"ActiveState={state}" + (f" Result={result}" if result else "")
+        problem = "has failed" if state == "failed" else "does not run: VFs that go away do not come back"
+        yield Finding("SB-E704", UNIT, problem, evidence, f"systemctl start {UNIT}; why it ended: {JOURNAL}")
+    if survey.unit.get("NeedDaemonReload") == "yes":
+        problem = "or a drop-in of it was changed, and systemd still has the old one"
+        remedy = f"systemctl daemon-reload && systemctl restart {UNIT} (VFs stay)"
+        yield Finding("SB-W716", UNIT, problem, "NeedDaemonReload=yes", remedy)
+
+
+def _helpers(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
+    """Masking one is a way to forbid it that; whoever did it should know what it costs here."""
+    vfs = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs]
+    if HOLDERS_UNIT in survey.masked and any(is_vfio(vf.driver) for vf in vfs):
+        problem = "is masked: every VF that is bound to vfio counts as in use, and no change of their number is made"
+        yield Finding("SB-W705", HOLDERS_UNIT, problem, "linked to /dev/null", f"systemctl unmask {HOLDERS_UNIT}")
+    if RELOAD_UNIT in survey.masked and any(rule.uses_max_vfs and rule.reload_driver for rule in host.config.pf):
+        problem = "is masked: the reload of the driver that a rule allows is never made"
+        yield Finding("SB-W705", RELOAD_UNIT, problem, "linked to /dev/null", f"systemctl unmask {RELOAD_UNIT}")
+
+
+def _passes(survey: ServiceSurvey) -> Iterator[Finding]:
+    is_active = _is_active(survey)
+    if survey.pass_age is None:
+        if survey.unit.get("ActiveState") == "active" and survey.state:
+            remedy = f"{JOURNAL}, or: sriov-bootstrap --once"
+            yield Finding("SB-E707", UNIT, "runs, and has made no pass since boot", "no pass in state.json", remedy)
+        return
+    if survey.pass_age > LATE_SECONDS and is_active is not False:
+        problem = f"the last pass was {survey.pass_age / 60:.0f} minutes ago, and one is due every ten"
+        yield Finding("SB-E708", UNIT, problem, "passed_at in state.json", f"{JOURNAL}, then: systemctl restart {UNIT}")
+    if survey.state and survey.config_files is not None:
+        yield from _newer_config(survey.config_files, survey.state.report)
+
+
+def _newer_config(files: dict[str, int], report: PassReport) -> Iterator[Finding]:
+    """By what is in the files, and not by their times: who touches one has changed nothing."""
+    read = dict(zip(report.config_files, report.config_checksums, strict=False))
+    if len(read) < len(report.config_files):  # a state.json of the version before
+        return
+    if any(OUR_FOLDER not in path for path in read):  # that pass was given files by name
+        return
+    remedy = "systemctl reload sriov-bootstrap makes a pass now, as does: sriov-bootstrap --once"
+    for path in sorted(one for one in files.keys() | read.keys() if files.get(one) != read.get(one)):
+        problem = "was changed after the last pass had read it"
+        problem = problem if path in files else "is gone, and the last pass has read it"
+        problem = problem if path in read else "was not there for the last pass, or empty"
+        yield Finding("SB-W706", path, problem, "config_files in state.json", remedy)
+
+
+def _stuck(survey: ServiceSurvey) -> Iterator[Finding]:
+    jam = survey.jam
+    if jam and jam.is_overdue:
+        remedy = "end the VM or process that holds a VF of it, or see journalctl -k; it goes on by itself then"
+        evidence = f"process {jam.pid} holds write.lock for {survey.jam_age:.0f} s"
+        yield Finding("SB-E711", jam.pci_address or "host", _of(jam.pci_address, str(jam)), evidence, remedy)
+
+
+def _work(host: Host, state: State) -> Iterator[Finding]:
+    """What the last pass could not do."""
+    names = {rule.name for rule in host.config.pf}
+    bad = [pf for pf in state.report.pfs if pf.is_degraded and pf.rule in names and pf.reason is not Reason.STUCK]
+    for pf in (pf for pf in bad if pf.reason in WAITING):
+        place = pf.pci_address or f'rule "{pf.rule}"'
+        yield Finding("SB-E710", place, _of(pf.pci_address, pf.message), _users(pf), pf.hint)
+    if others := [pf for pf in bad if pf.reason not in WAITING]:
+        evidence = "; ".join(f"{pf}: {pf.reason}" for pf in others)
+        problem = counted(len(others), "PF is not as its rule asks", "PFs are not as their rules ask")
+        yield Finding("SB-E712", "host", problem, evidence, STATUS)
+
+
+def _of(pci_address: str, message: str) -> str:
+    """The message of a PF where its address stands before it already."""
+    return message.removeprefix(f"{pci_address}: ")
+
+
+def _restarts(host: Host, pending: PendingRestart | None, age: float | None) -> Iterator[Finding]:
+    services = host.config.services
+    patience = services.settle_seconds + services.min_interval_seconds + services.job_timeout_seconds
+    if pending and pending.failed:
+        patience += sum(RESTART_RETRY_SECONDS) + len(RESTART_RETRY_SECONDS) * services.job_timeout_seconds
+    if pending and age is not None and age > patience:
+        who = " and ".join(pending.failed) or "nova-compute or the agent"
+        problem = f"{who} has still to be restarted: VFs changed {age / 60:.0f} minutes ago"
+        evidence = f"restarts are pending for {', '.join(pending.pci_addresses)}"
+        yield Finding("SB-W709", "host", problem, evidence, f"sriov-bootstrap --once, or: {JOURNAL}")
+
+
+def _leftovers(host: Host, ours: Ours) -> Iterator[Finding]:
+    for one in leftovers(ours, host.pfs, host.config):
+        yield Finding("SB-W713", one.pci_address, one.words, "ours in state.json", one.hint)
+
+
+def _users(pf: PfReport) -> str:
+    return "; ".join(f"VF {vf.index} {vf.pci_address}: {vf.user}" for vf in pf.vfs if vf.user)
+
+
+def _files(survey: ServiceSurvey) -> Iterator[Finding]:
+    for problem in survey.access_problems:
+        place, separator, rest = problem.partition(": ")
+        remedy = "correct it, then: sriov-bootstrap check-config"
+        yield Finding("SB-E714", place if separator else "host", rest or problem, "", remedy)
+    for path in survey.outdated:
+        problem = "is older than the config: `render` would write something else"
+        evidence = "sriov-bootstrap render all --diff shows it"
+        yield Finding("SB-W715", path, problem, evidence, "sriov-bootstrap render all --write")

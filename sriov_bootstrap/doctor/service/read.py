@@ -1,0 +1,99 @@
+"""Reads what `doctor` wants to know of our own service: the edges as the eyes of core/doctor/own_service.py."""
+
+import os
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
+from sriov_bootstrap.commands.machine import HostMachine
+from sriov_bootstrap.commands.render import MARK, outdated
+from sriov_bootstrap.conflicts.read import wanted_units
+from sriov_bootstrap.core import decode
+from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
+from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.formats.unit_files import FOLDERS
+from sriov_bootstrap.render.host import Host
+
+
+def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems: bool) -> ServiceSurvey:
+    """Needs no root. `has_problems`: the config is broken, so that nothing can be held against it."""
+    saved = host.state
+    now = machine.monotonic()
+    jam = machine.read_jam()
+    pending = saved.pending.changed_at if saved.pending else None
+    survey = _with_units(
+        ServiceSurvey(
+            state=saved,
+            pass_age=now - saved.passed_at if saved.counters.passes and saved.passed_at else None,
+            pending_age=None if pending is None else now - pending,
+            jam=jam,
+            jam_age=now - jam.began_at if jam else 0.0,
+            switches=_switches(machine),
+            unit=host.units.get(UNIT, {}),
+        ),
+        root,
+    )
+    if has_problems:
+        return replace(survey, state=None)
+    return _with_files(survey, machine, host, root)
+
+
+def _switches(machine: HostMachine) -> tuple[str, ...]:
+    file = ("/etc/sriov-bootstrap/disabled",) if machine.files.is_disabled() else ()
+    word = "sriov_bootstrap=0"
+    return (*file, *((f"{word} on the kernel command line",) if word in machine.procfs.kernel_command_line() else ()))
+
+
+def _with_units(survey: ServiceSurvey, root: str) -> ServiceSurvey:
+    sources = Texts(root)
+    return replace(
+        survey,
+        is_installed=any(UNIT in sources.names(folder) for folder in FOLDERS),
+        is_wanted=UNIT in wanted_units(sources),
+        masked=tuple(one for one in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, one)),
+    )
+
+
+def _is_masked(sources: Texts, unit: str) -> bool:
+    return any(sources.link(f"{folder}/{unit}") == "/dev/null" for folder in FOLDERS[:2])
+
+
+def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host, root: str) -> ServiceSurvey:
+    files = {file.path: file.checksum for file in decode.effective(machine.read_config())}
+    old, unseen = _outdated(machine, host, root)
+    problems, hidden = _access_problems(host)
+    return replace(
+        survey,
+        config_files=None if machine.files.has_named_config else files,
+        outdated=old,
+        access_problems=problems,
+        unseen=(*survey.unseen, *unseen, *hidden),
+    )
+
+
+def _outdated(machine: HostMachine, host: Host, root: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    sources = Texts(root)
+
+    def is_ours(path: str) -> bool:
+        text = sources.file(path)
+        return text is not None and MARK in text.text.partition("\n")[0]
+
+    try:
+        return outdated(machine, host, is_ours), tuple(sources.problems)
+    except SriovBootstrapError as error:
+        return (), (*sources.problems, f"what render would write: {error.message}")
+
+
+def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is wrong with the web-config file, and what of it may not be read by who asks."""
+    if not (path := host.config.metrics.web_config):
+        return (), ()
+    from sriov_bootstrap.commands.web_access import WebAccess
+
+    try:
+        WebAccess(path).read()
+    except ConfigError as error:
+        if os.geteuid() and any("Permission denied" in one for one in error.problems):
+            return (), tuple(f"{one}: run it as root" for one in error.problems)
+        return error.problems, ()
+    return (), ()
