@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from builders import PF
 from fuzzing import bytes_like, fuzzed
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.commands import answers, jobs
 from sriov_bootstrap.core.followup import UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.edges import child, iproute
 from sriov_bootstrap.edges.child import Completed
+from sriov_bootstrap.machine import answers, jobs
 
 DEEP = b"[" * 100_000
 END = msgspec.json.encode(jobs.JobEnd(State(boot_id="b")))

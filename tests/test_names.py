@@ -18,7 +18,6 @@ from fakes_host import HostTree, rule
 from fuzzing import fuzzed
 from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core import events, state
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import Links, parse_pf
@@ -28,6 +27,7 @@ from sriov_bootstrap.edges import libvirt, metrics
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.iproute import read_links
 from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
 
 HOSTILE = b"a\n<0>READY=1\x1b[2J\xff\xe2\x80\xae"

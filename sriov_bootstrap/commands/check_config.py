@@ -2,10 +2,10 @@
 
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.machine.host_machine import HostMachine
 
 
 def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
@@ -13,7 +13,7 @@ def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
     files = decode.effective(HostMachine(root=root, config_paths=config_paths).read_config())
     config = decode.decode(files)
     if path := config.metrics.web_config:
-        from sriov_bootstrap.commands.web_access import WebAccess
+        from sriov_bootstrap.machine.web_access import WebAccess
 
         WebAccess(path).read()
     if not files:

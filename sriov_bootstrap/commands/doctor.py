@@ -6,10 +6,6 @@ from msgspec.structs import replace
 from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable, to_json
-from sriov_bootstrap.commands.ask_systemd import ask_systemd
-from sriov_bootstrap.commands.jobs import load
-from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.commands.read_host import read_host
 from sriov_bootstrap.commands.terminal import coloured
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.counted import counted
@@ -21,6 +17,10 @@ from sriov_bootstrap.doctor.openstack.units import UNITS
 from sriov_bootstrap.doctor.read import survey_host
 from sriov_bootstrap.doctor.service.survey import UNIT
 from sriov_bootstrap.edges.limits import limited
+from sriov_bootstrap.machine.ask_systemd import ask_systemd
+from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.machine.jobs import load
+from sriov_bootstrap.machine.read_host import read_host
 from sriov_bootstrap.passes.reconcile import Loaded
 from sriov_bootstrap.render.host import Host
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from sriov_bootstrap.base.errors import ConfigError, ExitCode, RefusedError
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.commands import answers
-from sriov_bootstrap.commands.privileges import stamped
 from sriov_bootstrap.core.plan import ReloadDriver, WriteFile, reload_deadline_seconds
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.edges.holders.look import OpenDevices
+from sriov_bootstrap.machine import answers
+from sriov_bootstrap.machine.privileges import stamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sriov_bootstrap.commands.machine import HostMachine
     from sriov_bootstrap.edges.kmod import Kmod
+    from sriov_bootstrap.machine.host_machine import HostMachine
 
 
 def helper(words: tuple[str, ...], *, root: str = "") -> int:
@@ -35,9 +35,9 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
         case ("holders",):
             told = answers.answer(lambda: answers.Looked(OpenDevices(root).holders()))
         case ("reload", driver) if is_module_name(driver):
-            from sriov_bootstrap.commands.machine import HostMachine
             from sriov_bootstrap.edges import child
             from sriov_bootstrap.edges.kmod import Kmod
+            from sriov_bootstrap.machine.host_machine import HostMachine
 
             told = answers.answer(lambda: _next_step(HostMachine(root=root), Kmod(child.run, root), driver))
         case _:

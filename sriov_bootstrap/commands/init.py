@@ -3,10 +3,10 @@
 import re
 
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.edges.templates import read_template, schema_uri
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import read_facts
 from sriov_bootstrap.render.ports import NETDEV
 from sriov_bootstrap.render.templates import render

@@ -14,13 +14,13 @@ from msgspec import Struct
 from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ConfigError, ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import one_line, printable
-from sriov_bootstrap.commands.machine import HostMachine, require_root
-from sriov_bootstrap.commands.web_access import WebAccess
 from sriov_bootstrap.core.config import Metrics
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.exporter import handed
 from sriov_bootstrap.exporter.endpoint import present_addresses, refuse_if_taken
+from sriov_bootstrap.machine.host_machine import HostMachine, require_root
+from sriov_bootstrap.machine.web_access import WebAccess
 from sriov_bootstrap.passes.reconcile import load_config
 
 if TYPE_CHECKING:

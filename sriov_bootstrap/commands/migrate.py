@@ -5,7 +5,6 @@ from itertools import count
 
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.migrate import migrate
 from sriov_bootstrap.conflicts.read import survey_masters
@@ -14,6 +13,7 @@ from sriov_bootstrap.core.finding import Diagnosis
 from sriov_bootstrap.doctor.diagnose import bounded
 from sriov_bootstrap.edges.limits import limited
 from sriov_bootstrap.edges.templates import read_template, schema_uri
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import load_config, read_facts
 from sriov_bootstrap.render.templates import render
 

@@ -7,13 +7,13 @@ import msgspec
 
 from sriov_bootstrap.base.errors import ExitCode, StuckError, UnitError
 from sriov_bootstrap.base.printable import printable, to_json
-from sriov_bootstrap.commands import jobs
-from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.core.state import Handover
+from sriov_bootstrap.machine import jobs
+from sriov_bootstrap.machine.host_machine import HostMachine, require_root
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"

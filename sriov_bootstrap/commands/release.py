@@ -3,12 +3,12 @@
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.commands.consent import has_consent
-from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.commands.once import print_plan, print_report, restart_all
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.release import understood
 from sriov_bootstrap.core.report import PassReport
+from sriov_bootstrap.machine.host_machine import HostMachine, require_root
 from sriov_bootstrap.passes.reconcile import Mode, load_config
 from sriov_bootstrap.passes.release import run_release
 

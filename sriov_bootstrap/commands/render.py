@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError, ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import one_line, printable
-from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.commands.read_host import read_host
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.templates import read_template
+from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.machine.read_host import read_host
 from sriov_bootstrap.passes.reconcile import load_config
 from sriov_bootstrap.render.catalogue import TARGETS
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering

@@ -3,9 +3,9 @@
 import os
 import signal
 
-from sriov_bootstrap.commands import jobs
-from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.core.state import Handover
+from sriov_bootstrap.machine import jobs
+from sriov_bootstrap.machine.host_machine import HostMachine, require_root
 
 
 def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: str = "") -> int:
@@ -20,10 +20,10 @@ def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: 
     import asyncio
     import gc
 
-    from sriov_bootstrap.commands.daemon_host import DaemonHost
     from sriov_bootstrap.daemon.loop import Daemon
     from sriov_bootstrap.edges.notify import Notifier
     from sriov_bootstrap.edges.udev import Udev
+    from sriov_bootstrap.machine.daemon_host import DaemonHost
 
     host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, verbose=verbose, root=root)
     gc.collect()

@@ -7,14 +7,14 @@ import msgspec
 from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable, to_json
-from sriov_bootstrap.commands.jobs import load
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
 from sriov_bootstrap.commands.terminal import coloured, progress_printer
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import load_inspected
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import LATE_SECONDS, State
+from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.machine.jobs import load
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 WAIT_POLL_SECONDS = 0.5

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.conflicts.scripts import called_scripts
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.edges.texts import Text, Texts
 from sriov_bootstrap.formats import modprobe, unit_files
+from sriov_bootstrap.machine.host_machine import HostMachine
 
 SYSTEM = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")  # the one that wins first
 BOOT_SCRIPTS = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")

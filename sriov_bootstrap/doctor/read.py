@@ -1,12 +1,12 @@
 """Reads what `doctor` wants to know of this host: the edges as the eyes of core/doctor/host_checks.py."""
 
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.conflicts.survey import MastersSurvey
 from sriov_bootstrap.doctor.kernel.read import survey_kernel
 from sriov_bootstrap.doctor.nic.read import survey_nics
 from sriov_bootstrap.doctor.service.read import survey_service
 from sriov_bootstrap.doctor.survey import HostSurvey
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
 

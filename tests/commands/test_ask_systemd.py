@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sriov_bootstrap.commands import ask_systemd
+from sriov_bootstrap.machine import ask_systemd
 
 
 def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> tuple[dict[str, dict[str, str]], str]:

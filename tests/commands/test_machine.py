@@ -12,12 +12,12 @@ import pytest
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import InUseError, StuckError, SysfsError, UnitError
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.plan import Jam, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.report import Outcome, Written
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges import child
+from sriov_bootstrap.machine.host_machine import HostMachine
 
 TO_ZERO = SetNumVfs(PF, 4, 0)
 ENOUGH = 30.0

@@ -15,9 +15,6 @@ from builders import PF, PF2
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import InUseError, RefusedError, StuckError, SysfsError
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.commands import answers
-from sriov_bootstrap.commands.machine import HostMachine
-from sriov_bootstrap.commands.privileges import Privileges, stamped
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome
@@ -25,6 +22,9 @@ from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
+from sriov_bootstrap.machine import answers
+from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.machine.privileges import Privileges, stamped
 
 OK = Completed(0, b"", b"")
 FAILED = Completed(1, b"", b"Job for it failed.\nSee journalctl -xe for details.\n")

@@ -5,11 +5,11 @@ import pytest
 from fakes_host import HostTree
 from fakes_openstack import DEBIAN_HEADS, RDO_COMMANDS, add_debian, add_kolla, add_rdo, add_unit
 from sriov_bootstrap.base import reading
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.doctor.openstack.read import survey_openstack
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.formats.unit_state import STARTS
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
 NEUTRON, ML2 = "/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2"

@@ -9,10 +9,10 @@ import pytest
 
 from fakes_host import VIRTIO, HostTree, rule, virtio_vf
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.plan import SetNumVfs
 from sriov_bootstrap.core.report import PfState, Written
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Mode, load_config, run_pass
 
 BY_NAME = rule(4).replace('pci_address = "0000:3b:00.0"', 'netdev = "ens6"')

@@ -19,7 +19,6 @@ from guards import children
 from promtool import promtool
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.commands.serve_metrics import make_checks
-from sriov_bootstrap.commands.web_access import WebAccess
 from sriov_bootstrap.edges.files import Stamp, stamp
 from sriov_bootstrap.exporter import handed
 from sriov_bootstrap.exporter.checking import MAX_WAITING
@@ -27,6 +26,7 @@ from sriov_bootstrap.exporter.connection import PUBLIC, Rules
 from sriov_bootstrap.exporter.endpoint import GRACE_SECONDS, MAX_CONNECTIONS, Endpoint
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 from sriov_bootstrap.exporter.serve import make_rules
+from sriov_bootstrap.machine.web_access import WebAccess
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 PAGE = b"sriov_pf_present 1.0\n"

@@ -11,7 +11,7 @@ COUNTS = dict.fromkeys(Refusal, 0)
 TEXT = b"sriov_pf_present 1.0\n"
 NOT_LOADED = {
     *("msgspec", "prometheus_client", "structlog", "dbus_next", "pyudev", "jinja2", "yaml", "bcrypt", "argparse"),
-    *("sriov_bootstrap.core", "sriov_bootstrap.daemon.loop", "sriov_bootstrap.commands.machine"),
+    *("sriov_bootstrap.core", "sriov_bootstrap.daemon.loop", "sriov_bootstrap.machine.host_machine"),
 }
 
 

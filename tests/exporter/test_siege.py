@@ -14,9 +14,9 @@ import pytest
 from certificates import Authority
 from exporting import Exporter, exporting, put_page
 from service import ENOUGH, scrape
-from sriov_bootstrap.commands.web_access import WebAccess
 from sriov_bootstrap.exporter import handed
 from sriov_bootstrap.exporter.endpoint import ACCEPT_BATCH, MAX_BURST, MAX_CONNECTIONS
+from sriov_bootstrap.machine.web_access import WebAccess
 
 SCRAPES = 2000
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

@@ -2,11 +2,11 @@
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.doctor.kernel.checks import lacks_iommu, unseen_of_firmware
 from sriov_bootstrap.doctor.kernel.survey import KernelSurvey, RawGroup
 from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.kernel import KERNEL_CMDLINE
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.facts import PfFacts, parse_pf
 from sriov_bootstrap.core.users import Holders
 from sriov_bootstrap.doctor.nic.absent import functions_meant, unseen_of_absent
@@ -14,6 +13,7 @@ from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.formats import modprobe
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
 # Its unit's control group, which is there while it runs: the service's sandbox shows no processes of others.

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.doctor.openstack import units as openstack_units
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.openstack.units import Kind
@@ -13,6 +12,7 @@ from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.formats import init_script, kolla, oslo_files, unit_files
 from sriov_bootstrap.formats.ini import IniFile, parse_ini
 from sriov_bootstrap.formats.unit_state import process_of
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import KOLLA_FOLDER, Host
 
 # Many services' users may write to their own folders, and oslo.config itself has no limits.

@@ -5,13 +5,13 @@ import os
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.commands.render import MARK, outdated
 from sriov_bootstrap.conflicts.read import wanted_units
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.formats.unit_files import FOLDERS
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
 
@@ -88,7 +88,7 @@ def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is wrong with the web-config file, and what of it may not be read by who asks."""
     if not (path := host.config.metrics.web_config):
         return (), ()
-    from sriov_bootstrap.commands.web_access import WebAccess
+    from sriov_bootstrap.machine.web_access import WebAccess
 
     try:
         WebAccess(path).read()

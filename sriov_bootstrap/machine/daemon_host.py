@@ -6,8 +6,6 @@ import signal
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sriov_bootstrap.commands import jobs
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.finding import Inspected
@@ -16,6 +14,8 @@ from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.notify import Notifier
+from sriov_bootstrap.machine import jobs
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Loaded
 
 if TYPE_CHECKING:

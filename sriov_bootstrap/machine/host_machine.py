@@ -33,9 +33,9 @@ from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CA
 from sriov_bootstrap.edges.sysfs import Sysfs
 
 if TYPE_CHECKING:
-    from sriov_bootstrap.commands.privileges import Privileges
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
+    from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
 JAM_POLL_SECONDS = 0.2
@@ -118,7 +118,7 @@ class HostMachine:
 
     @property
     def _privileges(self) -> "Privileges":
-        from sriov_bootstrap.commands.privileges import Privileges
+        from sriov_bootstrap.machine.privileges import Privileges
 
         return Privileges(self.files, self.locks, child.run, self.say)
 
@@ -227,7 +227,7 @@ class HostMachine:
 
     def _write(self, action: Action, work: Callable[[], Outcome | None], timeout_seconds: float) -> Written:
         """Runs a write where it can be left behind, with the write lock in its hands for as long as it lives."""
-        from sriov_bootstrap.commands import answers
+        from sriov_bootstrap.machine import answers
 
         try:
             lock = self.locks.begin_write()
@@ -268,7 +268,7 @@ class HostMachine:
 
     def unit_states(self, names: Iterable[str]) -> "tuple[UnitState, ...]":
         """See restarts.Machine."""
-        from sriov_bootstrap.commands import bus
+        from sriov_bootstrap.machine import bus
 
         return bus.unit_states(names, self.say)
 
@@ -281,7 +281,7 @@ class HostMachine:
         on_result: "Callable[[UnitResult], None]",
     ) -> None:
         """See restarts.Machine."""
-        from sriov_bootstrap.commands import bus
+        from sriov_bootstrap.machine import bus
 
         told = bus.restart_units(names, self.say, failed=failed, job_timeout_seconds=job_timeout_seconds)
         for result in told.results:

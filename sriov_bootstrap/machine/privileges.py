@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError, SysfsError
 from sriov_bootstrap.base.printable import one_line, shell_quoted, to_json
-from sriov_bootstrap.commands import answers
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.users import Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
+from sriov_bootstrap.machine import answers
 
 Run = Callable[..., child.Completed]
 

@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable, to_json
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.edges import child
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 
 if TYPE_CHECKING:

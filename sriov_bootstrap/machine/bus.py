@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from sriov_bootstrap.base.errors import UnitError
-from sriov_bootstrap.commands import answers
 from sriov_bootstrap.core.followup import UnitResult, UnitState
 from sriov_bootstrap.edges import child
+from sriov_bootstrap.machine import answers
 
 SECONDS = 20.0
 Say = Callable[[str], None]

@@ -1,10 +1,10 @@
 """What is known of this host where files are rendered or judged: config, PFs, distribution."""
 
 from sriov_bootstrap.base.errors import LinkError, SriovBootstrapError
-from sriov_bootstrap.commands.machine import HostMachine
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import read_facts
 from sriov_bootstrap.render.catalogue import PROBED_PATHS
 from sriov_bootstrap.render.host import Host, parse_layout, parse_os_release

@@ -1,0 +1,1 @@
+"""The edges wired for the daemon and the verbs."""
