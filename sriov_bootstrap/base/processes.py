@@ -5,19 +5,25 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sriov_bootstrap.daemon.protocols import Job
+from typing import Protocol
 
 SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
+
+
+class Job(Protocol):
+    """A process at work; its lines come on `fd`, end-of-file is its end."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def fd(self) -> int: ...
 
 
 class Running:
     """A job under the eyes of the event loop: calls `ended(last_line)` once, at its end."""
 
     def __init__(
-        self, job: "Job", ended: Callable[[bytes], None], *, clock: Callable[[], float] = time.monotonic
+        self, job: Job, ended: Callable[[bytes], None], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.pid = job.pid
         self.heard_at = clock()

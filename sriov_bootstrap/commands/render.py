@@ -2,23 +2,19 @@
 
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError, ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import one_line, printable
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.edges.templates import read_template
+from sriov_bootstrap.machine.filling import Filled, filled
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.read_host import read_host
 from sriov_bootstrap.passes.reconcile import load_config
 from sriov_bootstrap.render.catalogue import TARGETS
-from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.render.templates import render_file
-
-MARK = "Written by `sriov-bootstrap render"  # in the first line of each of our templates
+from sriov_bootstrap.render.host import Ask, Rendering
 
 
 class Wanted(Struct, frozen=True):
@@ -29,19 +25,6 @@ class Wanted(Struct, frozen=True):
     diff: bool = False
     write: bool = False
     apply: bool = False
-
-
-class Filled(Struct, frozen=True):
-    """A file as it should be. `path` "": it has no place here and is only printed; `text` "": it should not be."""
-
-    path: str
-    text: str
-    installed: str | None = None
-
-    @property
-    def differs(self) -> bool:
-        """Whether there is something to do."""
-        return bool(self.path) and self.text != (self.installed or "")
 
 
 def list_targets() -> int:
@@ -58,7 +41,7 @@ def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> 
     machine.files.refuse_links_out()
     host = read_host(machine, load_config(machine, None).config, root)
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
-    files = [one for rendering in renderings for one in _filled(machine, rendering, read=wanted.diff or wanted.write)]
+    files = [one for rendering in renderings for one in filled(machine, rendering, read=wanted.diff or wanted.write)]
     problems = tuple(dict.fromkeys(problem for rendering in renderings for problem in rendering.problems))
     for problem in problems:
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
@@ -72,19 +55,6 @@ def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> 
     return _write(machine, wanted, renderings, files)
 
 
-def outdated(machine: HostMachine, host: Host, is_ours: Callable[[str], bool]) -> tuple[str, ...]:
-    """Files of ours that are installed and would be written otherwise now. Where something cannot be told: none."""
-    paths = []
-    for target in (one for one in TARGETS.values() if one.in_all):
-        rendering = target.make(host, Ask())
-        if rendering.problems:
-            continue
-        drafts = tuple(draft for draft in rendering.drafts if draft.path and is_ours(draft.path))
-        ours = replace(rendering, drafts=drafts, obsolete=tuple(filter(is_ours, rendering.obsolete)))
-        paths += [one.path for one in _filled(machine, ours, read=True) if one.differs]
-    return tuple(paths)
-
-
 def _names(target: str) -> Sequence[str]:
     if target == "all":
         return [name for name, one in TARGETS.items() if one.in_all]
@@ -93,27 +63,6 @@ def _names(target: str) -> Sequence[str]:
         advice = f'did you mean "{near[0]}"?' if near else f"valid are: all, {', '.join(TARGETS)}"
         raise ConfigError((f'render: unknown target "{target}": {advice}',), hint="see sriov-bootstrap render --list")
     return [target]
-
-
-def _filled(machine: HostMachine, rendering: Rendering, *, read: bool) -> Iterable[Filled]:
-    for draft in rendering.drafts:
-        installed = machine.files.read_text(draft.path) if read and draft.path else None
-        yield Filled(draft.path, _fill(machine, draft), installed)
-    for path in rendering.obsolete if read else ():
-        installed = machine.files.read_text(path)
-        if installed and MARK in installed.partition("\n")[0]:  # of our making, from when it was needed
-            yield Filled(path, "", installed)
-
-
-def _fill(machine: HostMachine, draft: Draft) -> str:
-    if not draft.template:
-        return str(draft.context["text"])
-    own = machine.files.read_template(draft.template)
-    if own is None:
-        return render_file(draft.template, read_template(draft.template), draft.context)
-    if own.problem:
-        raise ConfigError((f"{own.path}: {own.problem}",), hint="correct the template, or remove it: ours is used then")
-    return render_file(own.path, own.data.decode(errors="replace"), draft.context)
 
 
 def _print(files: Sequence[Filled], renderings: Iterable[Rendering]) -> None:

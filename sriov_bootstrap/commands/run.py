@@ -2,10 +2,15 @@
 
 import os
 import signal
+from typing import TYPE_CHECKING
 
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.machine import jobs
 from sriov_bootstrap.machine.host_machine import HostMachine, require_root
+from sriov_bootstrap.passes.reconcile import Loaded
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.core.finding import Diagnosis
 
 
 def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: str = "") -> int:
@@ -25,8 +30,19 @@ def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: 
     from sriov_bootstrap.edges.udev import Udev
     from sriov_bootstrap.machine.daemon_host import DaemonHost
 
-    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, verbose=verbose, root=root)
+    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, verbose=verbose, look=_look_from(root))
     gc.collect()
     gc.freeze()  # what is loaded now stays shared with every child that is forked from here
     asyncio.run(Daemon(host, Udev(), loaded, first, state).run())
     return 0
+
+
+def _look_from(root: str) -> jobs.Look:
+    """doctor is loaded by who looks, in a child."""
+
+    def look(machine: HostMachine, loaded: Loaded) -> "Diagnosis":
+        from sriov_bootstrap.doctor.look import look
+
+        return look(machine, loaded, root)
+
+    return look

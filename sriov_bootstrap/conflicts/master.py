@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.survey import Format, Source, Word
+from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.formats.located import Word
 from sriov_bootstrap.formats.logical_lines import logical_lines
 
 MAX_EVIDENCE = 200

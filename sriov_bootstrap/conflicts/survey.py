@@ -67,20 +67,6 @@ class MastersSurvey(Struct, frozen=True):
         return tuple(one for one in self.sources if one.format in formats)
 
 
-class Word(str):
-    """A text of a YAML file that knows the line on which it is, counted from 1."""
-
-    __slots__ = ("line",)
-    line: int
-
-    @classmethod
-    def at(cls, text: str, line: int) -> "Word":
-        """That text on that line."""
-        word = cls(text)
-        word.line = line
-        return word
-
-
 def visible(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """Those that count where a file hides those of its name in lower folders, in the order of their names.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from sriov_bootstrap.base.processes import Job
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.finding import Inspected
@@ -10,15 +11,6 @@ from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.passes.reconcile import Loaded
-
-
-class Job(Protocol):
-    """A process at work; its lines come on `fd`, end-of-file is its end."""
-
-    @property
-    def pid(self) -> int: ...
-    @property
-    def fd(self) -> int: ...
 
 
 class Poke(Protocol):

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.conflicts.survey import Word
+from sriov_bootstrap.formats.located import Word
 
 MAX_DEPTH = 8  # PyYAML's time grows with the square of it, and a web-config file needs four
 MAX_BYTES = 32 << 10  # 400 users; PyYAML takes a third of a second for it, and the event loop waits

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 class DaemonHost:
     """See daemon.Host. The log is loaded when first used, which is after READY=1."""
 
-    def __init__(self, machine: HostMachine, notifier: Notifier, *, log_format: str, verbose: bool, root: str) -> None:
+    def __init__(
+        self, machine: HostMachine, notifier: Notifier, *, log_format: str, verbose: bool, look: jobs.Look
+    ) -> None:
         """Starts nothing yet."""
         self._machine = machine
-        self._root = root
+        self._look = look
         self._log_format = log_format
         self._verbose = verbose
         self._log: Log | None = None
@@ -48,7 +50,7 @@ class DaemonHost:
 
     def start_inspection(self, loaded: Loaded) -> child.Child:
         """doctor's look."""
-        return jobs.start_inspection(self._machine, loaded, self._root)
+        return jobs.start_inspection(self._machine, loaded, self._look)
 
     def start_page(self, loaded: Loaded) -> child.Child:
         """The page of metrics."""

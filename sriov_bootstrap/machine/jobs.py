@@ -20,12 +20,13 @@ from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 
 if TYPE_CHECKING:
-    from sriov_bootstrap.core.finding import Inspected
+    from sriov_bootstrap.core.finding import Diagnosis, Inspected
 
 SAY_SECONDS = 1.0  # often enough to show that a job is alive, seldom enough not to keep the daemon busy
 
 
 End = TypeVar("End")
+Look = Callable[[HostMachine, Loaded], "Diagnosis"]  # doctor's, which is above this room
 
 
 class JobEnd(Struct, frozen=True):
@@ -112,16 +113,15 @@ def start_restarts(machine: HostMachine, loaded: Loaded) -> child.Child:
     return _start(machine, work)
 
 
-def start_inspection(machine: HostMachine, loaded: Loaded, root: str) -> child.Child:
+def start_inspection(machine: HostMachine, loaded: Loaded, look: Look) -> child.Child:
     """doctor's look in a process of its own; its last line is an Inspected."""
 
     def work() -> "Inspected":
         child.be_the_first_to_go()  # it reads whatever is on the host, and nobody waits for it
-        from sriov_bootstrap.commands.doctor import look
         from sriov_bootstrap.core.finding import inspected, load_inspected
 
         before = load_inspected(machine.files.read_findings())
-        latest = inspected(look(machine, loaded, root).findings, before)
+        latest = inspected(look(machine, loaded).findings, before)
         if latest != before:
             machine.files.save_findings(to_json(latest))
         return latest

@@ -5,12 +5,12 @@ import os
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
-from sriov_bootstrap.commands.render import MARK, outdated
 from sriov_bootstrap.conflicts.read import wanted_units
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.formats.unit_files import FOLDERS
+from sriov_bootstrap.machine.filling import MARK, outdated
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 

@@ -1,0 +1,45 @@
+"""One look at this host: reads, and judges."""
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.finding import Diagnosis
+from sriov_bootstrap.doctor.diagnose import diagnose
+from sriov_bootstrap.doctor.openstack.read import survey_openstack
+from sriov_bootstrap.doctor.openstack.units import UNITS
+from sriov_bootstrap.doctor.read import survey_host
+from sriov_bootstrap.doctor.service.survey import UNIT
+from sriov_bootstrap.edges.limits import limited
+from sriov_bootstrap.machine.ask_systemd import ask_systemd
+from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.machine.read_host import read_host
+from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.render.host import Host
+
+
+def look(machine: HostMachine, loaded: Loaded, root: str) -> Diagnosis:
+    """Reads and judges; the daemon does the same after its passes."""
+    with limited("doctor's look"):
+        host = _read_host(machine, loaded.config, root)
+        on_host = survey_host(machine, host, loaded.problems, root)
+        return _shown(diagnose(host, on_host, survey_openstack(machine, host, root)))
+
+
+def _shown(diagnosis: Diagnosis) -> Diagnosis:
+    """Findings quote files and names of others: one printable line each, whoever prints, saves or sends them."""
+    return Diagnosis(
+        tuple(
+            replace(one, **{key: printable(getattr(one, key)) for key in ("place", "problem", "evidence", "remedy")})
+            for one in diagnosis.findings
+        ),
+        tuple(map(printable, diagnosis.unseen)),
+    )
+
+
+def _read_host(machine: HostMachine, config: Config, root: str) -> Host:
+    """With what more than one look is about, read once. systemd knows of this host alone, and not of a tree."""
+    state, note = machine.load_state()
+    units, unasked = ({}, "") if root else ask_systemd((UNIT, *UNITS))
+    unseen = tuple(filter(None, (note, unasked)))
+    return replace(read_host(machine, config, root), state=state, units=units, unseen=unseen)
