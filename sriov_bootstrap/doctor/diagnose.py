@@ -1,16 +1,25 @@
 """What was read -> findings, in the order of the road: firmware, kernel, NIC, VFs, nova, neutron."""
 
 import difflib
+from collections.abc import Iterator
 from typing import TypeVar
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.conflicts.checks import check_masters
+from sriov_bootstrap.conflicts.survey import Note
 from sriov_bootstrap.core.counted import counted
-from sriov_bootstrap.core.finding import Diagnosis, Explanation
+from sriov_bootstrap.core.finding import Diagnosis, Explanation, Finding
 from sriov_bootstrap.doctor.codes import CODES
-from sriov_bootstrap.doctor.host_checks import check_host
+from sriov_bootstrap.doctor.kernel.checks import check_firmware
+from sriov_bootstrap.doctor.kernel.iommu_groups import check_groups
+from sriov_bootstrap.doctor.neutron.checks import check_neutron
+from sriov_bootstrap.doctor.nic.checks import check_nics
+from sriov_bootstrap.doctor.nova.checks import check_nova
+from sriov_bootstrap.doctor.nova.scheduler import check_scheduler
+from sriov_bootstrap.doctor.openstack.checks import check_files
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
-from sriov_bootstrap.doctor.openstack_checks import check_openstack
+from sriov_bootstrap.doctor.service.checks import check_service
 from sriov_bootstrap.doctor.survey import HostSurvey
 from sriov_bootstrap.render.host import Host
 
@@ -57,3 +66,32 @@ def explain(code: str) -> Explanation:
     near = difflib.get_close_matches(word, CODES, n=1)
     advice = f"did you mean {near[0]}?" if near else "valid are those that sriov-bootstrap doctor prints"
     raise ConfigError((f'doctor: unknown code "{code}": {advice}',))
+
+
+def check_host(host: Host, survey: HostSurvey, note: Note) -> Iterator[Finding]:
+    """All of them; `note` is told what was too much to look at."""
+    yield from check_firmware(host, survey.kernel)
+    yield from check_groups(host, survey.kernel)
+    yield from check_nics(host, survey.nics)
+    yield from check_masters(host, survey.masters, note)
+    yield from _own_config(survey)
+    yield from check_service(host, survey.service)
+
+
+def _own_config(survey: HostSurvey) -> Iterator[Finding]:
+    for problem in survey.config_problems:
+        place, separator, rest = problem.partition(": ")
+        yield Finding(
+            "SB-E701",
+            place if separator else "host",
+            rest or problem,
+            remedy="correct it, then: sriov-bootstrap check-config",
+        )
+
+
+def check_openstack(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
+    """All of them; `note` is told what was too much to look at."""
+    yield from check_files(survey)
+    yield from check_nova(host, survey, note)
+    yield from check_neutron(host, survey)
+    yield from check_scheduler(host, survey)

@@ -25,7 +25,7 @@ from sriov_bootstrap.base.processes import Running
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 if TYPE_CHECKING:
-    from sriov_bootstrap.daemon.protocols import Job
+    from sriov_bootstrap.base.processes import Job
 
 RIGHT, WRONG = b"right", b"wrong"  # what a job says of a password
 PAUSE_SECONDS = 0.25  # after a wrong password

@@ -10,10 +10,10 @@ from builders import PF
 from fakes_host import HostTree, rule
 from fakes_openstack import DEBIAN_HEADS, add_debian, add_unit
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.commands.doctor import look
 from sriov_bootstrap.core.events import findings_event
 from sriov_bootstrap.core.finding import Inspected, inspected
 from sriov_bootstrap.doctor.codes import CODES
+from sriov_bootstrap.doctor.look import look
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.jobs import load
 

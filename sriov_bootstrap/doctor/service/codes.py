@@ -3,6 +3,18 @@
 from sriov_bootstrap.core.finding import Explanation
 
 SERVICE_CODES: dict[str, Explanation] = {
+    "SB-E701": Explanation(
+        "the config of sriov-bootstrap cannot be used",
+        """\
+A file of the config is broken, or says what cannot be. The daemon keeps the last config that was good for as long as
+it runs; after the next boot it has none, and no VF is made.
+
+Looked at: the files that `sriov-bootstrap check-config` reads, by the same code.
+
+What to do: correct the file and line that the finding names; `sriov-bootstrap check-config` says when it is good. The
+daemon reads it by itself at its next pass: systemctl reload sriov-bootstrap makes that now.
+""",
+    ),
     "SB-E702": Explanation(
         "sriov-bootstrap.service will not start at the next boot",
         """\

@@ -8,6 +8,7 @@ from builders import make_config, make_netdev, make_pf, make_rule
 from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.diagnose import check_openstack
 from sriov_bootstrap.doctor.neutron.lists import (
     Bandwidths,
     Exclusion,
@@ -18,7 +19,6 @@ from sriov_bootstrap.doctor.neutron.lists import (
 )
 from sriov_bootstrap.doctor.neutron.networks import spec_networks
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
-from sriov_bootstrap.doctor.openstack_checks import check_openstack
 from sriov_bootstrap.doctor.similar_names import distance, nearest
 from sriov_bootstrap.formats.ini import parse_ini
 from sriov_bootstrap.render.host import Host
