@@ -27,7 +27,7 @@ SDIST_SOURCES := $(DEB_SOURCES) CONTRIBUTING.md MANIFEST.in Makefile tests
 files = $(shell find $(1) -name __pycache__ -prune -o -print 2>/dev/null)
 copy = rm -rf $(2) && mkdir -p $(2) && tar -c --exclude=__pycache__ $(1) | tar -x --no-same-owner -C $(2)
 
-# Each test goes to the process that is free, in their order: tests/side_by_side.py. Each process boots guests of its
+# Each test goes to the process that is free, in their order: tests/support/side_by_side.py. Each process boots guests of its
 # own, of 2 GiB each.
 PARALLEL := --numprocesses auto --maxprocesses 4
 
@@ -191,7 +191,7 @@ mixin: setup ## render alerts, recording rules and dashboard from packaging/prom
 	    --exec '(import "mixin.libsonnet").grafanaDashboards' >/dev/null
 
 fuzz: setup wheel ## try FUZZ_EXAMPLES new inputs on each parser, and count them
-	SRIOV_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q tests/test_fuzz.py tests/test_fuzz_host.py
+	SRIOV_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -q tests/fuzz/test_fuzz.py tests/fuzz/test_fuzz_host.py
 
 soak-model: setup wheel ## MODEL_RUNS new runs of the model of a host on which anything may happen
 	SRIOV_MODEL_EXAMPLES=$(MODEL_RUNS) $(BIN)/pytest -q tests/test_model.py

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
+sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
 import msgspec  # noqa: E402
 from prometheus_client.parser import text_string_to_metric_families  # noqa: E402

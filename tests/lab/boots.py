@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
+sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
 from lab.boot import SEEN, BootError  # noqa: E402
 from lab.building import failures_told  # noqa: E402

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
+sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
 from lab.building import failures_told  # noqa: E402
 from lab.emulator import emulator  # noqa: E402

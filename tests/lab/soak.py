@@ -14,7 +14,7 @@ from random import Random
 from typing import Final
 
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).parents[1])  # a script has its own folder there, and no package
+    sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
     __package__ = "lab"
 
 from .boot import said

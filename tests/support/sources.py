@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FILES = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "pyproject.toml")
 FOLDERS = ("docs", "packaging", "sriov_bootstrap", "tests", "units")
 EPOCH = 1_800_000_000  # 2027-01-15

@@ -13,7 +13,7 @@ from fakes_kernel import kernel_of
 from fakes_openstack import add_debian
 from fakes_systemd import fake_systemd
 
-PAGE = (Path(__file__).parents[1] / "docs" / "tutorial.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
 [CONFIG] = re.findall(r"^```toml\n(.*?)```$", PAGE, re.MULTILINE | re.DOTALL)
 KERNEL = "6.12.48+deb13-amd64"
 VF = vf_address(PF, 0)

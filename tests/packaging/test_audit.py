@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-PACKAGING = Path(__file__).parents[1] / "packaging"
+PACKAGING = Path(__file__).parents[2] / "packaging"
 AUDIT = runpy.run_path(str(PACKAGING / "audit.py"))
 Verdict = Callable[[str, set[str]], tuple[list[str], bool, bool]]
 

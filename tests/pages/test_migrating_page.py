@@ -9,7 +9,7 @@ from builders import PF2
 from fakes_host import HostTree
 from sriov_bootstrap.cli import main
 
-PAGE = (Path(__file__).parents[1] / "docs" / "migrating.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 SECTION = r"^## ([^\n]*)\n\n`/([^\n]*)`:\n\n```\n(.*?)```\n\nbecomes\n\n```toml\n(.*?)```\n"
 SECTIONS = re.findall(SECTION, PAGE, re.MULTILINE | re.DOTALL)
 

@@ -17,9 +17,9 @@ from prometheus import Prometheus, running_prometheus
 from promtool import promtool
 from waiting import until
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 PACKAGING: Final = ROOT / "packaging" / "prometheus"
-INVENTORY: Final = Path(__file__).parent / "data" / "inventory"
+INVENTORY: Final = Path(__file__).parents[1] / "data" / "inventory"
 NUM_HOSTS: Final = 2 * HOSTS_PER_RACK + 5
 START_SECONDS: Final = 40.0
 # Nothing bad happens in the first seconds of these hosts. Passes have no rate before there were two.

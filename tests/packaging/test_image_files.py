@@ -8,7 +8,7 @@ import yaml
 
 from sriov_bootstrap.cli import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
 PAGE = (ROOT / "docs" / "images.md").read_text()
 CLOUD_CONFIGS = sorted((PACKAGING / "cloud-init").glob("*.yaml"))

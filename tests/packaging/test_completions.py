@@ -10,7 +10,7 @@ import pytest
 
 from sriov_bootstrap.arguments import make_parser
 
-FOLDER = Path(__file__).parents[1] / "packaging" / "completions"
+FOLDER = Path(__file__).parents[2] / "packaging" / "completions"
 BASH = """\
 source {file}
 COMP_WORDS=({words}) COMP_CWORD={last}

@@ -27,7 +27,7 @@ from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
 from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.report import PfState
 
-MAN = Path(__file__).parents[1] / "docs" / "man"
+MAN = Path(__file__).parents[2] / "docs" / "man"
 UNSHOWN = ["run", "check-config", "helper"]  # the daemon; in sriov-bootstrap.toml(5); not for people
 COMMAND = (MAN / "sriov-bootstrap.8").read_text()
 CONFIG = (MAN / "sriov-bootstrap.toml.5").read_text()

@@ -15,7 +15,7 @@ from sriov_bootstrap.edges.files import FOLDERS, Files
 from sriov_bootstrap.edges.locks import EARLIER
 from sriov_bootstrap.exporter.handed import CREDENTIAL
 
-UNITS = Path(__file__).parents[1] / "units"
+UNITS = Path(__file__).parents[2] / "units"
 UNIT = UNITS / "sriov-bootstrap.service"
 HOLDERS_UNIT = UNITS / "sriov-bootstrap-holders.service"
 RELOAD_UNIT = UNITS / "sriov-bootstrap-reload@.service"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BUNDLED = runpy.run_path(str(ROOT / "packaging/sbom.py"))["bundled"]
 SUMS = PurePosixPath("wheels.sha256")
 

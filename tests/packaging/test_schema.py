@@ -12,7 +12,7 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.edges.templates import schema_uri
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RULE = '[[pf]]\nname = "a"\nmatch = { netdev = "e" }\n'
 
 

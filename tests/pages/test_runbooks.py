@@ -29,7 +29,7 @@ from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.edges.systemd import restart_units
 from troubles import in_use
 
-RUNBOOKS = Path(__file__).parents[1] / "docs" / "runbooks"
+RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 NOVA = "nova-compute.service"
 
 

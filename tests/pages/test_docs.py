@@ -10,7 +10,7 @@ from sriov_bootstrap.arguments import make_parser, misuse
 from sriov_bootstrap.cli import Arguments
 from sriov_bootstrap.doctor.codes import CODES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("docs/man/*"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 NAMES = ("sriov-bootstrap release", "sriov-bootstrap render")  # a sentence may speak of them as such
 PLACEHOLDER = re.compile(r"\.\.\.|\b[A-Z]{2,}\b|[<{]")

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from promtool import promtool
 from sriov_bootstrap.core.plan import Reason
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HERE = ROOT / "packaging" / "prometheus"
 RULE_FILES = sorted(HERE.glob("*.yaml"))
 RULE_TESTS = sorted((HERE / "tests").glob("*.yaml"))

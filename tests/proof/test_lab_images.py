@@ -21,7 +21,7 @@ from waiting import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="images are built by root")
 
-IMAGES = Path(__file__).parent / "lab" / "images.py"
+IMAGES = Path(__file__).parents[1] / "lab" / "images.py"
 # Its last argument but for the mirror is the folder to fill. BEHAVIOUR is what the test has it do first.
 FAKE = """\
 #!/bin/sh

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 BIN: Final = ROOT / "build" / "ansible" / "venv" / "bin"
 ROLE: Final = "sriov_bootstrap.host.sriov_bootstrap"
 FLEET: Final = "sriov_bootstrap.host.fleet"

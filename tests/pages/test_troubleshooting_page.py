@@ -11,7 +11,7 @@ from sriov_bootstrap.core.causes import WRITE_CAUSES, name_of
 from sriov_bootstrap.core.plan import Reason
 from troubles import HOSTS
 
-PAGE = (Path(__file__).parents[1] / "docs" / "troubleshooting.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text()
 ENTRIES = [entry for entry in ours(PAGE) if entry.output]
 
 
@@ -43,4 +43,4 @@ def test_the_page_explains_every_errno() -> None:
 def test_what_the_journal_says_is_what_the_runbook_has() -> None:
     """Which a test of the runbooks takes from a daemon that runs."""
     [loss] = [entry for entry in entries(PAGE) if entry.command.endswith("'went away'")]
-    assert f"    {loss.output}\n" in (Path(__file__).parents[1] / "docs/runbooks/SriovVfLoss.md").read_text()
+    assert f"    {loss.output}\n" in (Path(__file__).parents[2] / "docs/runbooks/SriovVfLoss.md").read_text()
