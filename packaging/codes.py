@@ -9,7 +9,7 @@ from sriov_bootstrap.doctor.codes import CODES
 HEAD = """\
 # What `doctor` finds
 
-<!-- Made by `make codes`: change sriov_bootstrap/core/doctor/codes_*.py -->
+<!-- Made by `make codes`: change codes.py of an area in sriov_bootstrap/doctor or sriov_bootstrap/conflicts -->
 
     sriov-bootstrap doctor                     # exit code 0, or 3 when there are findings
     sriov-bootstrap doctor --json              # the same for programs

@@ -410,7 +410,7 @@ class Host(RuleBasedStateMachine):
         self.felled.discard(name)
 
     def _load(self) -> Loaded:
-        """As commands/jobs.py loads it, and checked against what the administrator wrote."""
+        """As machine/jobs.py loads it, and checked against what the administrator wrote."""
         try:
             loaded = load_config(self.host, self.last_good)
         except ConfigError as error:

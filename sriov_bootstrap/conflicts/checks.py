@@ -13,13 +13,9 @@ from fnmatch import fnmatchcase
 from msgspec.structs import astuple, replace
 
 from sriov_bootstrap.conflicts.codes import CODES_OF
-from sriov_bootstrap.conflicts.ini_formats import read_links, read_profiles
-from sriov_bootstrap.conflicts.master import Master
-from sriov_bootstrap.conflicts.modprobe import read_modules
-from sriov_bootstrap.conflicts.scripts import read_scripts, read_units
+from sriov_bootstrap.conflicts.master import Master, Search
+from sriov_bootstrap.conflicts.readers import READERS
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, visible
-from sriov_bootstrap.conflicts.udev import read_udev
-from sriov_bootstrap.conflicts.yaml_formats import read_yaml
 from sriov_bootstrap.core.config import Match, VfDriver
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf, matches
@@ -42,15 +38,8 @@ def _nobody(_note: str) -> None: ...
 
 def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _nobody) -> tuple[Master, ...]:
     """Everything that sets VFs, of whichever PF, as much as anybody can look through; `note` is told of the rest."""
-    found = itertools.chain(
-        read_scripts(survey, note),
-        read_units(survey, note),
-        read_udev(survey, note),
-        read_links(survey, pfs),
-        read_yaml(survey),
-        read_profiles(survey),
-        read_modules(survey),
-    )
+    search = Search(survey, tuple(pfs), note)
+    found = itertools.chain.from_iterable(reader(search) for reader in READERS)
     of_files = Counter[str]()
     kept: dict[Master, None] = {}
     for master in found:

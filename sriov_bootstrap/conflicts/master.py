@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source
 from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.formats.located import Word
 from sriov_bootstrap.formats.logical_lines import logical_lines
 
@@ -54,6 +55,14 @@ def count(text: str) -> int | None:
 def setting(key: str, value: str, *, sign: str = "=") -> str:
     """Key and value for evidence, where the value is a number; else the key alone, whatever was put there."""
     return f"{key}{sign}{'' if count(value) is None else count(value)}".rstrip()
+
+
+class Search(Struct, frozen=True):
+    """What a reader is given: the files that were read, this host's PFs, and whom to tell what was too much."""
+
+    survey: MastersSurvey
+    pfs: tuple[PfFacts, ...]
+    note: Note
 
 
 class Entry(Struct, frozen=True):

@@ -3,19 +3,19 @@
 import re
 from collections.abc import Iterator
 
-from sriov_bootstrap.conflicts.master import Master, count
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey
+from sriov_bootstrap.conflicts.master import Master, Search, count
+from sriov_bootstrap.conflicts.survey import Format
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.modprobe import Parameter, effective, module_name, parameters, parse
 
 OURS = re.compile(r"/etc/modprobe\.d/sriov-bootstrap-[\w-]+\.conf")
 
 
-def read_modules(survey: MastersSurvey) -> Iterator[Master]:
+def read(search: Search) -> Iterator[Master]:
     """A number for every PF of a driver. Ours is not a second master."""
-    texts = effective({source.path: source.text for source in survey.of(Format.MODPROBE)})
+    texts = effective({source.path: source.text for source in search.survey.of(Format.MODPROBE)})
     others = {path: text for path, text in texts.items() if not OURS.fullmatch(path)}
-    command_line = tuple(word for source in survey.of(Format.KERNEL) for word in source.text.split())
+    command_line = tuple(word for source in search.survey.of(Format.KERNEL) for word in source.text.split())
     given = parameters(parse(others, command_line), "max_vfs")
     last = {one.line.place if one.line.number else one.line: one for one in given}
     yield from map(_master, last.values())

@@ -1,11 +1,11 @@
-"""Reads what `doctor` wants to know of others who set VFs: the edges as the eyes of core/doctor/masters."""
+"""Reads what `doctor` wants to know of others who set VFs: the edges as the eyes of its checks."""
 
 from collections.abc import Iterator
 
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.conflicts.scripts import called_scripts
+from sriov_bootstrap.conflicts.called import called_scripts
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.edges.texts import Text, Texts

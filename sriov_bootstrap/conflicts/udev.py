@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.master import Master, count, setting
+from sriov_bootstrap.conflicts.master import Master, Search, count, setting
 from sriov_bootstrap.conflicts.scripts import Script, devices_of, followed, said_of
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, visible
+from sriov_bootstrap.conflicts.survey import Format, visible
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE, UNKNOWN, writes
@@ -64,10 +64,10 @@ class Effect(Struct, frozen=True):
     devices: tuple[Match, ...] = ()
 
 
-def read_udev(survey: MastersSurvey, note: Note) -> Iterator[Master]:
+def read(search: Search) -> Iterator[Master]:
     """All rules that are in force."""
-    for source in visible(survey.of(Format.UDEV)):
-        yield from followed(source, note, _rules)
+    for source in visible(search.survey.of(Format.UDEV)):
+        yield from followed(source, search.note, _rules)
 
 
 def _rules(script: Script) -> Iterator[Master]:

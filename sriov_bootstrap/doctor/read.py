@@ -1,4 +1,4 @@
-"""Reads what `doctor` wants to know of this host: the edges as the eyes of core/doctor/host_checks.py."""
+"""Reads what `doctor` wants to know of this host: the edges as the eyes of its checks."""
 
 from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.conflicts.survey import MastersSurvey

@@ -1,6 +1,6 @@
 """Lines of a text, joined where a backslash at the end says so.
 
-Not for modprobe.d, whose backslashes are libkmod's own (modprobe.py), and not for shell (masters/shell.py).
+Not for modprobe.d, whose backslashes are libkmod's own (modprobe.py), and not for shell (shell.py).
 """
 
 from collections.abc import Iterator

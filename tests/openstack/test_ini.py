@@ -127,7 +127,7 @@ def test_the_order_of_files(release: str, tmp_path: Path) -> None:
 
 
 def read(argv: tuple[str, ...], home: str) -> list[str]:
-    """As commands/survey_openstack.py goes through the steps."""
+    """As doctor/openstack/read.py goes through the steps."""
     found = []
     for step in reading_steps(argv, "nova", home):
         place = next((Path(one) for one in step.places if Path(one).exists()), None)

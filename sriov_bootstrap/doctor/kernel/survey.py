@@ -1,4 +1,4 @@
-"""What `doctor` knows of firmware, kernel and IOMMU: as it was read, understood by firmware.py."""
+"""What `doctor` knows of firmware, kernel and IOMMU: as it was read, understood by the checks."""
 
 from msgspec import Struct
 

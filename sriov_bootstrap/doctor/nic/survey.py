@@ -1,4 +1,4 @@
-"""What `doctor` knows of NICs beyond the facts of a pass: as it was read, understood by the nic_*.py."""
+"""What `doctor` knows of NICs beyond the facts of a pass: as it was read, understood by the checks."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""Reads what `doctor` wants to know of nova and neutron: the edges as the eyes of core/doctor/openstack_checks.py."""
+"""Reads what `doctor` wants to know of nova and neutron: the edges as the eyes of its checks."""
 
 from collections.abc import Mapping
 

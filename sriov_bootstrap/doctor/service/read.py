@@ -1,4 +1,4 @@
-"""Reads what `doctor` wants to know of our own service: the edges as the eyes of core/doctor/own_service.py."""
+"""Reads what `doctor` wants to know of our own service: the edges as the eyes of its checks."""
 
 import os
 

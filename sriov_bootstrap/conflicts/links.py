@@ -1,14 +1,13 @@
-"""Ini files: systemd's .link files, NetworkManager's profiles, and ifcfg files."""
+"""systemd.link(5): the first file that matches a PF counts, and each of its drop-ins."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import IntEnum
 from fnmatch import fnmatchcase
 
-from sriov_bootstrap.conflicts.master import Entry, Master, count, entries, setting, without_keys
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, visible
+from sriov_bootstrap.conflicts.master import Entry, Master, Search, count, entries, setting, without_keys
+from sriov_bootstrap.conflicts.survey import Format, visible
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.formats.logical_lines import logical_lines
 
 COUNT_KEY = "SR-IOVVirtualFunctions"
 KERNEL_NAMES = ("eth", "ib")
@@ -24,12 +23,9 @@ class Fit(IntEnum):
     YES = 2
 
 
-# -- systemd.link(5) --
-
-
-def read_links(survey: MastersSurvey, pfs: Iterable[PfFacts]) -> Iterator[Master]:
+def read(search: Search) -> Iterator[Master]:
     """For each PF the .link file that udev takes: the first that matches, and those before it that may."""
-    sources = survey.of(Format.LINK)
+    sources = search.survey.of(Format.LINK)
     mains = visible(tuple(one for one in sources if one.name.endswith(".link")))
     drop_ins = visible(tuple(one for one in sources if one.folder.endswith(".link.d")))
     files = {
@@ -40,7 +36,7 @@ def read_links(survey: MastersSurvey, pfs: Iterable[PfFacts]) -> Iterator[Master
         )
         for main in mains
     }
-    for pf in pfs:
+    for pf in search.pfs:
         for said in files.values():
             fit = _fit(said, pf)
             if fit and (master := _link_master(said, pf, fit)):
@@ -107,78 +103,3 @@ def _original_name(words: list[str], pf: PfFacts) -> Fit:
     if _any_fits(words, names):
         return Fit.MAYBE
     return Fit.MAYBE if any(word.lstrip("!").startswith(KERNEL_NAMES) for word in words) else Fit.NO
-
-
-# -- nm-settings-keyfile(5) and ifcfg files --
-
-
-def read_profiles(survey: MastersSurvey) -> Iterator[Master]:
-    """NetworkManager sets the number when it activates the profile."""
-    for source in visible(survey.of(Format.NETWORK_MANAGER)):
-        said = tuple(entries(source))
-        devices = _profile_devices(said)
-        activates = _value(said, "connection", "autoconnect") != "false"
-        doubt = "" if devices else "the profile names no device that it is for"
-        for entry in (one for one in said if one.section == "sriov" and one.key == "total-vfs"):
-            yield Master(
-                Format.NETWORK_MANAGER,
-                source.path,
-                entry.line,
-                setting(entry.key, entry.value),
-                devices,
-                count(entry.value),
-                is_certain=bool(devices) and activates,
-                doubt=doubt if activates else "the profile does not connect by itself",
-                remedy=without_keys(source.path, ("the section [sriov]",), after="nmcli connection reload"),
-            )
-    for source in survey.of(Format.IFCFG):
-        yield from _ifcfg(source)
-
-
-def _profile_devices(said: tuple[Entry, ...]) -> tuple[Match, ...]:
-    mac = _value(said, "ethernet", "mac-address") or _value(said, "802-3-ethernet", "mac-address")
-    names = _value(said, "connection", "interface-name") or _value(said, "match", "interface-name")
-    driver, path = _value(said, "match", "driver"), _value(said, "match", "path")
-    found = [
-        Match(
-            netdev=name,
-            mac=mac.lower(),
-            driver=driver.rstrip(";"),
-            pci_address=path.rstrip(";").removeprefix("pci-").lower(),
-        )
-        for name in (names.rstrip(";").split(";"))
-    ]
-    return tuple(one for one in found if one != Match())
-
-
-def _value(said: tuple[Entry, ...], section: str, key: str) -> str:
-    return next((one.value for one in said if (one.section, one.key) == (section, key)), "")
-
-
-def _ifcfg(source: Source) -> Iterator[Master]:
-    values = {
-        key.strip(): (number, value.strip().strip("\"'"))
-        for number, line in logical_lines(source.text)
-        for key, separator, value in [line.partition("=")]
-        if separator
-    }
-    if "SRIOV_TOTAL_VFS" not in values:
-        return
-    number, text = values["SRIOV_TOTAL_VFS"]
-    nothing = (0, "")
-    device, mac = values.get("DEVICE", nothing)[1], values.get("HWADDR", nothing)[1]
-    activates = values.get("ONBOOT", nothing)[1].lower() != "no"
-    named = Match(netdev=device, mac=mac.lower())
-    devices = (named,) if named != Match() else ()
-    doubt = "" if devices else "the file names no device that it is for"
-    yield Master(
-        Format.IFCFG,
-        source.path,
-        number,
-        setting("SRIOV_TOTAL_VFS", text),
-        devices,
-        count(text),
-        is_certain=bool(devices) and activates,
-        doubt=doubt if activates else "the profile does not connect by itself",
-        remedy=without_keys(source.path, ("SRIOV_TOTAL_VFS",), after="nmcli connection reload"),
-    )

@@ -1,0 +1,60 @@
+"""Scripts that are run by what was read: units, other scripts, cron tables, interfaces, udev rules."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from sriov_bootstrap.conflicts.master import entries
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, visible
+from sriov_bootstrap.conflicts.units import commands
+from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.steps import Steps, TooMuch
+
+SCRIPT_PATH = re.compile(r"(?<![\w./=-])(/(?:usr/local|usr/libexec|opt|etc|srv|root|home|var/lib)/[\w./+@-]+)")
+MAX_CALLED = 64  # scripts that one file runs
+MAX_PATH = 1 << 10
+
+
+class Call(Struct, frozen=True):
+    """Who runs a script: `place` is the `file:line`."""
+
+    place: str
+    source: Source
+
+
+def called_scripts(survey: MastersSurvey, note: Note) -> dict[str, Call]:
+    """Scripts that are run by what was read."""
+    called: dict[str, Call] = {}
+    known = {source.path for source in survey.sources}
+    for source, lines in _running(survey):
+        named = ((found[1], number) for number, line in lines for found in SCRIPT_PATH.finditer(line))
+        new: dict[str, Call] = {}
+        for path, number in named:
+            if path in known or path in called or path in new or len(path) > MAX_PATH:
+                continue
+            if len(new) == MAX_CALLED:
+                note(f"{source.path}: runs more than {MAX_CALLED} scripts: the others were not read")
+                break
+            new[path] = Call(f"{source.path}:{number}", source)
+        called |= new
+    return called
+
+
+def _running(survey: MastersSurvey) -> Iterator[tuple[Source, Iterator[tuple[int, str]]]]:
+    """Each file, and its lines that run something."""
+    for source in visible(survey.of(Format.UNIT)):
+        yield source, _executed(source, survey.wanted_units)
+    for source in survey.of(Format.SCRIPT, Format.CRON, Format.INTERFACES):
+        if "\0" not in source.text and source.is_run:
+            yield source, logical_lines(source.text)
+    for source in visible(survey.of(Format.UDEV)):
+        lines = logical_lines(source.text, may_interrupt=True)
+        yield source, ((number, line) for number, line in lines if "RUN" in line)
+
+
+def _executed(source: Source, wanted: frozenset[str]) -> Iterator[tuple[int, str]]:
+    with contextlib.suppress(TooMuch):  # that is said where its writes are looked for
+        for entry, command in commands(source, tuple(entries(source)), wanted, Steps()):
+            yield entry.line, command

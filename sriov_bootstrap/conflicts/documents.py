@@ -1,0 +1,63 @@
+"""YAML and JSON files: what has not the shape that its program expects is passed over.
+
+Their texts are `Word`s, which know their line.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from sriov_bootstrap.conflicts.master import line_of
+from sriov_bootstrap.conflicts.survey import Source
+
+MAX_NODES = 20_000
+
+
+class Key(Struct, frozen=True):
+    """A key in a file."""
+
+    source: Source
+    key: str
+    value: str
+    line: int
+
+
+def every_table(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - YAML gives anything
+    """Every mapping in a document; what an alias repeats comes once."""
+    queue, seen = deque([document]), set[int]()
+    while queue and len(seen) < MAX_NODES:
+        value = queue.popleft()
+        if not isinstance(value, dict | list) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            yield value
+            queue += value.values()
+        else:
+            queue += value
+
+
+def table_of(value: Any, key: str) -> dict[str, Any]:  # noqa: ANN401
+    """The table below `key`; {} where there is none."""
+    inner = value.get(key) if isinstance(value, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def text_of(table: dict[str, Any], key: str) -> str:
+    """The text below `key`; "" where there is none."""
+    value = table.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def texts_of(table: dict[str, Any], key: str) -> list[str]:
+    """The same where one text or a list of them may stand."""
+    value = table.get(key)
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else [text_of(table, key)]
+
+
+def key_of(source: Source, table: dict[str, Any], key: str) -> Key:
+    """The key, and where it is."""
+    value = text_of(table, key)
+    return Key(source, key, value, line_of(table.get(key)))

@@ -1,0 +1,31 @@
+"""sriov-netplan-shim: `num_vfs` of each interface."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.conflicts.documents import key_of, table_of, text_of
+from sriov_bootstrap.conflicts.master import Master, Search, count, line_of, setting
+from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.core.config import Match
+
+
+def read(search: Search) -> Iterator[Master]:
+    """Each of its files by itself."""
+    for source in search.survey.of(Format.SHIM):
+        yield from _of_file(source)
+
+
+def _of_file(source: Source) -> Iterator[Master]:
+    for name, settings in table_of(source.document, "interfaces").items():
+        if not isinstance(settings, dict):
+            continue
+        place = key_of(source, settings, "num_vfs")
+        address = text_of(table_of(settings, "match"), "pciaddress").lower()
+        yield Master(
+            Format.SHIM,
+            source.path,
+            place.line or line_of(name),
+            f"{name}: {setting(place.key, place.value, sign=': ')}",
+            (Match(pci_address=address) if address else Match(netdev=name),),
+            count(place.value),
+            remedy=f"take {name} out of {source.path}, or: systemctl disable sriov-netplan-shim",
+        )

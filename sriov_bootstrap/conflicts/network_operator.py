@@ -1,0 +1,38 @@
+"""sriov-network-operator: what its daemon or its own unit sets, and what it has set last."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.conflicts.documents import every_table, text_of
+from sriov_bootstrap.conflicts.master import Master, Search, count, line_of, setting
+from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.core.config import Match
+
+TRUE = frozenset({"true", "yes", "on", "y", "1"})
+
+
+def read(search: Search) -> Iterator[Master]:
+    """Each of its files by itself."""
+    for source in search.survey.of(Format.OPERATOR):
+        yield from _of_file(source)
+
+
+def _of_file(source: Source) -> Iterator[Master]:
+    """`/etc/sriov-operator`: what its daemon or its own unit sets, and what it has set last. Keys are in any case."""
+    for table in every_table(source.document):
+        lowered = {key.lower(): value for key, value in table.items()}
+        if "pciaddress" not in lowered or "numvfs" not in lowered:
+            continue
+        if text_of(lowered, "externallymanaged").lower() in TRUE:
+            continue
+        number = text_of(lowered, "numvfs")
+        yield Master(
+            Format.OPERATOR,
+            source.path,
+            line_of(lowered["numvfs"]),
+            setting("numVfs", number, sign=": "),
+            (Match(pci_address=text_of(lowered, "pciaddress").lower()),),
+            count(number),
+            is_certain=source.folder != "pci",
+            doubt="it is what the operator has set last" if source.folder == "pci" else "",
+            remedy="leave this PF out of every SriovNetworkNodePolicy, or set externallyManaged: true in it",
+        )

@@ -1,0 +1,48 @@
+"""nm-settings-keyfile(5): NetworkManager's profiles."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.conflicts.master import Entry, Master, Search, count, entries, setting, without_keys
+from sriov_bootstrap.conflicts.survey import Format, visible
+from sriov_bootstrap.core.config import Match
+
+
+def read(search: Search) -> Iterator[Master]:
+    """NetworkManager sets the number when it activates the profile."""
+    for source in visible(search.survey.of(Format.NETWORK_MANAGER)):
+        said = tuple(entries(source))
+        devices = _profile_devices(said)
+        activates = _value(said, "connection", "autoconnect") != "false"
+        doubt = "" if devices else "the profile names no device that it is for"
+        for entry in (one for one in said if one.section == "sriov" and one.key == "total-vfs"):
+            yield Master(
+                Format.NETWORK_MANAGER,
+                source.path,
+                entry.line,
+                setting(entry.key, entry.value),
+                devices,
+                count(entry.value),
+                is_certain=bool(devices) and activates,
+                doubt=doubt if activates else "the profile does not connect by itself",
+                remedy=without_keys(source.path, ("the section [sriov]",), after="nmcli connection reload"),
+            )
+
+
+def _profile_devices(said: tuple[Entry, ...]) -> tuple[Match, ...]:
+    mac = _value(said, "ethernet", "mac-address") or _value(said, "802-3-ethernet", "mac-address")
+    names = _value(said, "connection", "interface-name") or _value(said, "match", "interface-name")
+    driver, path = _value(said, "match", "driver"), _value(said, "match", "path")
+    found = [
+        Match(
+            netdev=name,
+            mac=mac.lower(),
+            driver=driver.rstrip(";"),
+            pci_address=path.rstrip(";").removeprefix("pci-").lower(),
+        )
+        for name in (names.rstrip(";").split(";"))
+    ]
+    return tuple(one for one in found if one != Match())
+
+
+def _value(said: tuple[Entry, ...], section: str, key: str) -> str:
+    return next((one.value for one in said if (one.section, one.key) == (section, key)), "")

@@ -1,0 +1,34 @@
+"""Every format that can set VFs: one file each, one line here."""
+
+from collections.abc import Callable, Iterator
+
+from sriov_bootstrap.conflicts import (
+    ifcfg,
+    links,
+    modprobe,
+    netplan,
+    netplan_shim,
+    network_operator,
+    networkmanager,
+    os_net_config,
+    scripts,
+    udev,
+    units,
+)
+from sriov_bootstrap.conflicts.master import Master, Search
+
+Reader = Callable[[Search], Iterator[Master]]
+
+READERS: tuple[Reader, ...] = (
+    scripts.read,
+    units.read,
+    udev.read,
+    links.read,
+    netplan.read,
+    os_net_config.read,
+    netplan_shim.read,
+    network_operator.read,
+    networkmanager.read,
+    ifcfg.read,
+    modprobe.read,
+)

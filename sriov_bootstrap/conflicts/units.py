@@ -1,0 +1,76 @@
+"""systemd services: their Exec lines."""
+
+import re
+from collections.abc import Iterator
+
+from sriov_bootstrap.base.printable import shell_quoted
+from sriov_bootstrap.conflicts.master import Entry, Master, Search, count, entries
+from sriov_bootstrap.conflicts.scripts import Script, devices_of, followed, said_of
+from sriov_bootstrap.conflicts.survey import Format, Source, visible
+from sriov_bootstrap.formats.shell import FILE, writes
+from sriov_bootstrap.formats.steps import Steps
+
+OUR_UNITS = "sriov-bootstrap"
+
+
+def read(search: Search) -> Iterator[Master]:
+    """Exec lines of services that something pulls in. systemd knows no redirection: only a shell's own words count."""
+    for source in visible(search.survey.of(Format.UNIT)):
+        if FILE in source.text:
+            yield from followed(source, search.note, lambda script: _unit(script, search.survey.wanted_units))
+
+
+def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
+    source = script.source
+    said = tuple(entries(source))
+    remedy = _unit_remedy(source, said)
+    for entry, command in commands(source, said, wanted, script.steps):
+        for write in writes(command, is_shell=False, steps=script.steps):
+            devices = devices_of(write.paths)
+            if devices is not None:
+                yield Master(
+                    source.format,
+                    source.path,
+                    entry.line,
+                    f"{entry.key}: {said_of(devices, write.number)}",
+                    devices,
+                    count(write.number or ""),
+                    is_certain=not write.is_conditional,
+                    doubt="it stands in a block that is not always run" if write.is_conditional else "",
+                    remedy=remedy,
+                )
+
+
+def _unit_remedy(source: Source, said: tuple[Entry, ...]) -> str:
+    executed = [one for one in said if one.section == "Service" and one.key.startswith("Exec")]
+    if source.folder.endswith(".d") or any(FILE not in one.value for one in executed):
+        return f"take the command out of {source.path}, then: systemctl daemon-reload"
+    unit = shell_quoted(source.name)
+    return f"systemctl disable {unit} (without --now: an ExecStop= of it may destroy VFs), and remove {source.path}"
+
+
+def commands(
+    source: Source, said: tuple[Entry, ...], wanted: frozenset[str], steps: Steps
+) -> Iterator[tuple[Entry, str]]:
+    """What the unit runs, once for each of its instances."""
+    is_drop_in = source.folder.endswith(".service.d")
+    name = source.folder.removesuffix(".d") if is_drop_in else source.name
+    if name.startswith(OUR_UNITS) or (is_drop_in and name not in wanted):
+        return
+    instances = _instances(name, said, wanted)
+    for entry in said:
+        if entry.section == "Service" and entry.key.startswith("Exec"):
+            for instance in instances:
+                steps.take(len(entry.value))
+                command = re.sub("%[iI]", lambda _, name=instance: name, entry.value)  # type: ignore[misc]
+                yield entry, command.replace("%%", "%").replace("$$", "$").lstrip("-@:+!|")
+
+
+def _instances(name: str, said: tuple[Entry, ...], wanted: frozenset[str]) -> tuple[str, ...]:
+    """What stands for %i; none where the unit is switched off: it has an [Install] section, and nobody wants it."""
+    prefix, at, _ = name.partition("@")
+    if at:
+        names = [one for one in sorted(wanted) if one.startswith(f"{prefix}@")]
+        return tuple(one.removeprefix(f"{prefix}@").removesuffix(".service") for one in names)
+    has_install = any(one.section == "Install" and one.key in {"WantedBy", "RequiredBy", "UpheldBy"} for one in said)
+    return ("",) if name in wanted or not has_install else ()
