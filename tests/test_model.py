@@ -18,7 +18,7 @@ from sriov_bootstrap.core.config import Config, Match, PfRule, VfDriver, WhenInU
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.followup import UnitOutcome
-from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Counters
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass

@@ -117,7 +117,7 @@ def test_any_name_of_the_kernel_is_one_text_everywhere(
     netdev = facts.netdevs[0]
     assert (netdev.name, netdev.uppers, netdev.altnames) == (text_of(pf), (text_of(upper),), (text_of(altname),))
     assert facts.vfs[0].infiniband == (text_of(rdma),)
-    assert facts.vfs[0].user == f"netdev {text_of(vf)} is up with 10.0.0.2/24"
+    assert str(facts.vfs[0].use) == f"netdev {text_of(vf)} is up with 10.0.0.2/24"
     loaded = Loaded(make_config(make_rule(match=Match(pci_address=PF), num_vfs=2)))
     assert_told(run_pass(machine, loaded, mode=Mode.OBSERVE), netdev.name)
 
@@ -186,7 +186,7 @@ def test_a_problem_with_processes_or_vms_is_one_line(tree: HostTree) -> None:
     tree.add_pf(num_vfs=1)
     (raw,) = Sysfs(f"{tree.root}/sys").read_pfs()
     facts = parse_pf(raw, Links(), Holders(), Owners(problem="a\nREADY=1"))
-    assert facts.vfs[0].user == r"no VM could be ruled out: a\x0aREADY=1"
+    assert str(facts.vfs[0].use) == r"no VM could be ruled out: a\x0aREADY=1"
 
 
 # -- a tenant --

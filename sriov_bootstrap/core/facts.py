@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.users import Holders, Owners, held, owned
+from sriov_bootstrap.core.users import OPEN, Holders, Owners, Use, UseKind, held, owned
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 IFF_UP = 0x1  # include/uapi/linux/if.h
@@ -128,7 +128,7 @@ class Netdev(Struct, frozen=True):
 
 
 class VfFacts(Struct, frozen=True):
-    """One VF. `user` says who uses it, "" when nobody does; `incarnation` differs after every re-creation.
+    """One VF. `use` says who uses it, None when nobody does; `incarnation` differs after every re-creation.
 
     `modalias` is that of what has no driver: the VF, or the device that it has on another bus. `devices`: netdev ->
     that device, where it is the netdev of one.
@@ -142,20 +142,19 @@ class VfFacts(Struct, frozen=True):
     infiniband: tuple[str, ...] = ()
     incarnation: int = 0
     modalias: str = ""
-    user: str = ""
+    use: Use | None = None
     devices: dict[str, str] = {}
 
     @property
-    def use(self) -> str:
+    def refusal(self) -> str:
         """The VF and its user, as refusals have it: `VF 3 0000:3b:10.6 is held by ...`."""
-        return (
-            f"VF {self.index} {self.pci_address} is {'' if self.user.startswith('held by ') else 'in use: '}{self.user}"
-        )
+        lead = "" if self.use and self.use.kind is UseKind.HELD else "in use: "
+        return f"VF {self.index} {self.pci_address} is {lead}{self.use}"
 
     @property
     def note(self) -> str:
         """What else an operator may want to know of it: it looks taken and is not."""
-        return f"bound to {self.driver}, held by nobody" if is_vfio(self.driver) and not self.user else ""
+        return f"bound to {self.driver}, held by nobody" if is_vfio(self.driver) and not self.use else ""
 
     @property
     def lacks_driver(self) -> bool:
@@ -200,7 +199,7 @@ class PfFacts(Struct, frozen=True):
     @property
     def vfs_in_use(self) -> tuple[VfFacts, ...]:
         """The VFs that somebody uses."""
-        return tuple(vf for vf in self.vfs if vf.user)
+        return tuple(vf for vf in self.vfs if vf.use)
 
 
 def is_vfio(driver: str) -> bool:
@@ -230,7 +229,7 @@ def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None =
         netdevs=_netdevs(raw, links),
         vfs=tuple(
             sorted(
-                (_vf(vf, _user(vf, raw, links, holders) or _owner(vf, owners or Owners())) for vf in raw.vfs),
+                (_vf(vf, _use(vf, raw, links, holders) or _owner(vf, owners or Owners())) for vf in raw.vfs),
                 key=lambda vf: vf.index,
             )
         ),
@@ -261,7 +260,7 @@ def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
     )
 
 
-def _vf(raw: RawVf, user: str) -> VfFacts:
+def _vf(raw: RawVf, use: Use | None) -> VfFacts:
     return VfFacts(
         index=_number(raw.index, default=-1),
         pci_address=raw.pci_address,
@@ -271,24 +270,24 @@ def _vf(raw: RawVf, user: str) -> VfFacts:
         infiniband=raw.infiniband,
         incarnation=raw.inode,
         modalias=next((one.modalias for one in raw.children if one.modalias), "") if raw.driver else raw.modalias,
-        user=user,
+        use=use,
         devices={dev.name: dev.device for dev in raw.netdevs if dev.device},
     )
 
 
-def _owner(raw: RawVf, owners: Owners) -> str:
+def _owner(raw: RawVf, owners: Owners) -> Use | None:
     return owned((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
 
 
-def _user(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> str:
+def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
     if not raw.driver:
-        return ""
+        return None
     if is_vfio(raw.driver):
-        return _vfio_user(raw, holders)
+        return _vfio_use(raw, holders)
     if driver := _without_netdev(raw, pf):
-        return f"driver {driver} has no netdev here: it is in another network namespace, or used past the kernel"
-    by_netdev = next((user for dev in raw.netdevs if (user := _netdev_user(dev, links))), "")
-    return by_netdev or (held(raw.nodes, holders, through_vfio=False) if raw.nodes else "")
+        return Use(UseKind.NO_NETDEV, driver)
+    by_netdev = next((use for dev in raw.netdevs if (use := _netdev_use(dev, links))), None)
+    return by_netdev or (held(raw.nodes, holders, through_vfio=False) if raw.nodes else None)
 
 
 def _without_netdev(raw: RawVf, pf: RawPf) -> str:
@@ -304,7 +303,7 @@ def _without_netdev(raw: RawVf, pf: RawPf) -> str:
     return next((driver for name, driver in bound if name not in seen and driver not in TRANSPORTS), "")
 
 
-def _vfio_user(raw: RawVf, holders: Holders) -> str:
+def _vfio_use(raw: RawVf, holders: Holders) -> Use | None:
     groups = (f"/dev/vfio/{raw.iommu_group}", f"/dev/vfio/noiommu-{raw.iommu_group}") if raw.iommu_group else ()
     return held((*raw.nodes, *groups, raw.pci_address), holders, through_vfio=True)
 
@@ -325,13 +324,13 @@ def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
 
 def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
     """Who keeps VFs from being destroyed, though their driver's link is gone already; "" if nobody is known to."""
-    users = ((raw.pci_address, _vfio_user(raw, holders)) for raw in raws)
-    said = [f"VF {address} is {user}" for address, user in users if "held by" in user]
+    uses = ((raw.pci_address, _vfio_use(raw, holders)) for raw in raws)
+    said = [f"VF {address} is {use}" for address, use in uses if use and use.kind in OPEN]
     more = f"; and {len(said) - NAMED} more" if len(said) > NAMED else ""
     return "; ".join(said[:NAMED]) + more
 
 
-def _netdev_user(dev: RawNetdev, links: Links) -> str:
+def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:
     """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it is somebody's set-up.
 
     What is up and `ip` does not know, or cannot say, is one, too: nobody can tell what it carries.
@@ -340,18 +339,17 @@ def _netdev_user(dev: RawNetdev, links: Links) -> str:
     but most make the netdev promiscuous.
     """
     if dev.uppers:
-        return f"netdev {dev.name} is below {', '.join(dev.uppers)}"
+        return Use(UseKind.LOWER, ", ".join(dev.uppers), dev.name)
     link = links.of(dev)
     if link and link.has_xdp:
-        return f"netdev {dev.name} has an XDP program"
+        return Use(UseKind.XDP, netdev=dev.name)
     if not _has_flag(dev, IFF_UP):
-        return ""
+        return None
     if _has_flag(dev, IFF_PROMISC):
-        return f"netdev {dev.name} is up and promiscuous: somebody takes all its packets"
+        return Use(UseKind.PROMISCUOUS, netdev=dev.name)
     if not link:
-        why = links.problem or "ip does not list it"
-        return f"netdev {dev.name} is up and its addresses are unknown: {why}"
-    return f"netdev {dev.name} is up with {', '.join(link.addresses)}" if link.addresses else ""
+        return Use(UseKind.LINK_UNKNOWN, links.problem or "ip does not list it", dev.name)
+    return Use(UseKind.ADDRESSED, ", ".join(link.addresses), dev.name) if link.addresses else None
 
 
 def _has_flag(dev: RawNetdev, flag: int) -> bool:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import Services
-from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 
@@ -24,8 +24,6 @@ RUNNING = frozenset({"active", "activating", "reloading", "refreshing"})
 IN_BETWEEN = frozenset({"activating", "deactivating"})
 RESTART_RETRY_SECONDS = (30.0, 60.0, 120.0)
 IN_BETWEEN_SECONDS = 300.0  # after a failure: one that restarts itself for ever is not looked at for ever
-# Closing a file sends no event, and neither does a kernel that recovers.
-RETRIED = frozenset({Reason.IN_USE, Reason.STUCK, Reason.BLOCKED, Reason.VFS_INCOMPLETE, Reason.CONTESTED})
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 IN_USE_SECONDS = (
     60.0  # the walk through /proc costs little, and somebody may be waiting for the VM that he has just ended
@@ -195,7 +193,7 @@ def next_look_seconds(state: State, failures: int, *, now: float) -> float | Non
 
 def is_worth_retrying(report: PassReport) -> bool:
     """Whether time alone may help: a VF is let go, a firmware recovers. Else an event or a new config has to come."""
-    return report.has_transient_failure or any(pf.reason in RETRIED for pf in report.pfs)
+    return report.has_transient_failure or any(pf.reason and pf.reason.traits.is_retried for pf in report.pfs)
 
 
 def is_unfinished(report: PassReport) -> bool:

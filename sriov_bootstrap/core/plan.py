@@ -14,8 +14,6 @@ The rules, in prose:
 - max_vfs is a parameter of the module, so it is decided for all PFs of a driver at once (plan_max_vfs.py).
 """
 
-from enum import StrEnum
-
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
@@ -23,6 +21,7 @@ from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
+from sriov_bootstrap.core.reasons import Reason
 
 
 class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
@@ -86,24 +85,6 @@ class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
 
 
 Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver
-
-
-class Reason(StrEnum):
-    """Why a PF is not as desired: a label in metrics, so a fixed list."""
-
-    ABSENT = "absent"
-    DRIVER_MISSING = "driver_missing"
-    EXCEEDS_MAX = "exceeds_max"
-    IN_USE = "in_use"
-    WRITE_FAILED = "write_failed"
-    FEWER_VFS = "fewer_vfs"
-    CONTESTED = "contested"
-    VFS_INCOMPLETE = "vfs_incomplete"
-    STUCK = "stuck"
-    BLOCKED = "blocked"
-    RELOAD_REQUIRED = "reload_required"
-    METHOD_UNSUPPORTED = "method_unsupported"
-    CONFLICT = "conflict"
 
 
 class Verdict(Struct, frozen=True):
@@ -253,7 +234,7 @@ def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
 def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
         return None
-    users = "; ".join(vf.use for vf in pf.vfs_in_use[:NAMED])
+    users = "; ".join(vf.refusal for vf in pf.vfs_in_use[:NAMED])
     more = f"; and {len(pf.vfs_in_use) - NAMED} more" if len(pf.vfs_in_use) > NAMED else ""
     message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}{more}"
     return Verdict(Reason.IN_USE, message, "it is done by itself when they are released")

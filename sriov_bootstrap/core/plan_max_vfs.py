@@ -18,7 +18,6 @@ from sriov_bootstrap.core.plan import (
     Action,
     ModuleFacts,
     Plan,
-    Reason,
     ReloadDriver,
     SetAutoprobe,
     Short,
@@ -32,6 +31,7 @@ from sriov_bootstrap.core.plan import (
     preparations,
     unfit,
 )
+from sriov_bootstrap.core.reasons import Reason
 
 
 class Wish(Struct, frozen=True):
@@ -147,7 +147,7 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
             message = f"{other.pci_address}: no rule with max_vfs covers this PF, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
         if users := other.vfs_in_use:
-            message = f"{other.pci_address}: {users[0].use}"
+            message = f"{other.pci_address}: {users[0].refusal}"
             return Verdict(Reason.IN_USE, f"{message}; {driver} is not reloaded", "it is done when it is released")
     return _routed(pf, around, hint) or (blocked(pf, around.jam) if around.jam else None)
 

@@ -9,19 +9,8 @@ from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import causes
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Action, Jam, Plan, Reason, SetNumVfs, Verdict, fewer
-
-# Only a new config, a release or an operator changes these: a boot does not wait for them.
-FINAL = frozenset(
-    {
-        Reason.EXCEEDS_MAX,
-        Reason.IN_USE,
-        Reason.FEWER_VFS,
-        Reason.RELOAD_REQUIRED,
-        Reason.METHOD_UNSUPPORTED,
-        Reason.CONFLICT,
-    }
-)
+from sriov_bootstrap.core.plan import Action, Jam, Plan, SetNumVfs, Verdict, fewer
+from sriov_bootstrap.core.reasons import Reason
 
 
 class Outcome(StrEnum):
@@ -153,7 +142,11 @@ class PfReport(Struct, frozen=True):
     @property
     def is_settled(self) -> bool:
         """Whether "ready" has nothing to wait for here: all is well, or waiting would not help."""
-        return self.state in {PfState.OK, PfState.OPTIONAL} or not self.required or self.reason in FINAL
+        return (
+            self.state in {PfState.OK, PfState.OPTIONAL}
+            or not self.required
+            or bool(self.reason and self.reason.traits.is_final)
+        )
 
     def __str__(self) -> str:
         """How messages call it: `0000:3b:00.0 (ens1f0)`."""
@@ -241,7 +234,9 @@ def _with_facts(base: PfReport, pf: PfFacts) -> PfReport:
 
 def report_vfs(pf: PfFacts) -> tuple[VfReport, ...]:
     """The VFs of a PF as they are now."""
-    return tuple(VfReport(vf.index, vf.pci_address, vf.driver, vf.iommu_group, vf.user, vf.note) for vf in pf.vfs)
+    return tuple(
+        VfReport(vf.index, vf.pci_address, vf.driver, vf.iommu_group, str(vf.use or ""), vf.note) for vf in pf.vfs
+    )
 
 
 def _quiet_state(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> PfState:

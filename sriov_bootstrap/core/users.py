@@ -1,15 +1,61 @@
-"""Who uses a VF from outside the kernel: processes that have it open, VMs that own it. In words, for a refusal.
+"""Who uses a VF: processes that have it open, VMs that own it, what the kernel does with its netdev.
 
 What cannot be established counts as use.
 """
 
 from collections.abc import Collection, Iterable
+from enum import StrEnum
 
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import NAME_LIMIT, printable
 
 NAMED = 2  # more holders of one VF than this are counted, not named: a refusal is one line
+
+
+class UseKind(StrEnum):
+    """What makes a VF one in use. Decisions ask for it; the words in USES are for people alone."""
+
+    HELD = "held"
+    MAY_BE_HELD = "may be held"
+    HOLDER_UNKNOWN = "holder unknown"
+    OWNED = "owned"
+    OWNER_UNKNOWN = "owner unknown"
+    NO_NETDEV = "no netdev"
+    LOWER = "lower"
+    XDP = "XDP"
+    PROMISCUOUS = "promiscuous"
+    LINK_UNKNOWN = "link unknown"
+    ADDRESSED = "addressed"
+
+
+OPEN = frozenset({UseKind.HELD, UseKind.MAY_BE_HELD})  # by a process that the kernel waits for
+
+USES = {
+    UseKind.HELD: "held by {who}",
+    UseKind.MAY_BE_HELD: "could be held by {who}, who has some vfio device open",
+    UseKind.HOLDER_UNKNOWN: "nobody could be ruled out: {who}",
+    UseKind.OWNED: "{who}",
+    UseKind.OWNER_UNKNOWN: "no VM could be ruled out: {who}",
+    UseKind.NO_NETDEV: "driver {who} has no netdev here: it is in another network namespace, or used past the kernel",
+    UseKind.LOWER: "netdev {netdev} is below {who}",
+    UseKind.XDP: "netdev {netdev} has an XDP program",
+    UseKind.PROMISCUOUS: "netdev {netdev} is up and promiscuous: somebody takes all its packets",
+    UseKind.LINK_UNKNOWN: "netdev {netdev} is up and its addresses are unknown: {who}",
+    UseKind.ADDRESSED: "netdev {netdev} is up with {who}",
+}
+
+
+class Use(Struct, frozen=True):
+    """That a VF is in use. `who`: by whom, or why that is unknown; `netdev`: of the VF, where it is about that."""
+
+    kind: UseKind
+    who: str = ""
+    netdev: str = ""
+
+    def __str__(self) -> str:
+        """For people: `held by qemu-system-x86 pid 4711`."""
+        return USES[self.kind].format(who=self.who, netdev=self.netdev)
 
 
 class Holder(Struct, frozen=True):
@@ -76,24 +122,24 @@ class Owners(Struct, frozen=True):
     problem: str = ""
 
 
-def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> str:
-    """Who has one of these names of a VF open, "" when nobody does."""
+def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> Use | None:
+    """Who has one of these names of a VF open, None when nobody does."""
     found = {holder.pid: holder for name in devices for holder in holders.by_device.get(name, ())}
     if found:
-        return f"held by {_listed(found.values())}"
+        return Use(UseKind.HELD, _listed(found.values()))
     if through_vfio and holders.unattributed:
-        return f"could be held by {_listed(holders.unattributed)}, who has some vfio device open"
+        return Use(UseKind.MAY_BE_HELD, _listed(holders.unattributed))
     if holders.problem:
-        return f"nobody could be ruled out: {printable(holders.problem)}"
-    user = next((one for one in holders.unseen if one.may_hold(devices)), None)
-    return f"nobody could be ruled out: {user}" if user else ""
+        return Use(UseKind.HOLDER_UNKNOWN, printable(holders.problem))
+    unseen = next((one for one in holders.unseen if one.may_hold(devices)), None)
+    return Use(UseKind.HOLDER_UNKNOWN, str(unseen)) if unseen else None
 
 
-def owned(devices: Iterable[str], owners: Owners) -> str:
-    """Which VM one of these names of a VF is assigned to, "" when none is."""
+def owned(devices: Iterable[str], owners: Owners) -> Use | None:
+    """Which VM one of these names of a VF is assigned to, None when none is."""
     if owner := next((owners.by_device[name] for name in devices if name in owners.by_device), None):
-        return str(owner)
-    return f"no VM could be ruled out: {printable(owners.problem)}" if owners.problem else ""
+        return Use(UseKind.OWNED, str(owner))
+    return Use(UseKind.OWNER_UNKNOWN, printable(owners.problem)) if owners.problem else None
 
 
 def _listed(holders: Iterable[Holder]) -> str:

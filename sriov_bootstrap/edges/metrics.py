@@ -20,7 +20,7 @@ from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.base.replacing import replace_file
 from sriov_bootstrap.core.finding import Inspected, severity_of
-from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State
 

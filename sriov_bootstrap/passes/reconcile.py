@@ -191,7 +191,7 @@ def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
 def users_now(machine: Machine, config: Config, addresses: tuple[str, ...]) -> str:
     """Who uses a VF of these PFs at this moment, "" for nobody."""
     pfs = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
-    return "; ".join(vf.use for pf in pfs for vf in pf.vfs_in_use)
+    return "; ".join(vf.refusal for pf in pfs for vf in pf.vfs_in_use)
 
 
 def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 from sriov_bootstrap.core import release, state
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Reason
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.passes.reconcile import Machine, Mode, Seen, decide, read_facts, report_pfs, rounds

@@ -26,7 +26,7 @@ def render_hostdev(host: Host, ask: Ask) -> Rendering:
 def _render(host: Host, ask: Ask, template: str) -> Rendering:
     _check(ask)
     vfs = _one(host, ask.vf) if ask.vf else _free(host)
-    problems = [f"VF {vf.index} {vf.pci_address} is in use: {vf.user}" for _, vf in vfs if vf.user]
+    problems = [f"VF {vf.index} {vf.pci_address} is in use: {vf.use}" for _, vf in vfs if vf.use]
     drafts = tuple(
         Draft(
             template,
@@ -66,7 +66,7 @@ def _one(host: Host, address: str) -> list[tuple[PfFacts, VfFacts]]:
 
 def _free(host: Host) -> list[tuple[PfFacts, VfFacts]]:
     pfs = [wish.pf for wish in host.wishes if wish.pf]
-    return [(pf, vf) for pf in pfs for vf in pf.vfs if not vf.user]
+    return [(pf, vf) for pf in pfs for vf in pf.vfs if not vf.use]
 
 
 def _parts(address: str) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from builders import PF, PF2
 from sriov_bootstrap.core.events import Event, Level, Value, follow_up_events, pass_events
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
-from sriov_bootstrap.core.plan import Reason, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.plan import SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, PfState, Result, VfReport
 
 FINE = PfReport("a", "4", PfState.OK, pci_address=PF, netdev="ens1f0", desired=4, num_vfs=4)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
-from sriov_bootstrap.core import facts
+from sriov_bootstrap.core import facts, users
 from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawChild, RawNetdev, RawPf, RawVf, Routes, parse_pf
-from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
+from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners, Use, UseKind
 
 QEMU = Holder(4711, "qemu-system-x86", "instance-0000002a")
 DPDK = Holder(9, "dpdk")
@@ -244,7 +244,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
 )
 def test_a_vf_is_in_use_when_somebody_would_miss_it(vf: RawVf, links: Links, holders: Holders, user: str) -> None:
     pf = parse_pf(make_raw_pf(vfs=(vf,)), links, holders)
-    assert pf.vfs[0].user == user
+    assert str(pf.vfs[0].use or "") == user
     assert pf.vfs_in_use == (pf.vfs if user else ())
 
 
@@ -311,7 +311,7 @@ def raw_virtio_vf(*children: RawChild, driver: str = "virtio-pci", **values: Any
 def test_a_vf_is_in_use_by_what_it_has_on_another_bus(vf: RawVf, user: str) -> None:
     links = Links({"v0": Link("v0", addresses=("10.0.0.2/24",))})
     pf = parse_pf(make_raw_pf(vfs=(vf,)), links, Holders({VHOST: (QEMU,)}))
-    assert pf.vfs[0].user == user
+    assert str(pf.vfs[0].use or "") == user
 
 
 @pytest.mark.parametrize(
@@ -389,13 +389,17 @@ def test_proc_is_walked_only_where_a_vf_has_something_to_open(vf: RawVf, *, need
 @pytest.mark.parametrize(
     ("vf", "use", "note"),
     [
-        (make_vf(user="held by dpdk pid 9"), "VF 0 0000:3b:02.0 is held by dpdk pid 9", ""),
-        (make_vf(user="netdev v0 is below br0"), "VF 0 0000:3b:02.0 is in use: netdev v0 is below br0", ""),
-        (make_vf(driver="vfio-pci", user="held by dpdk pid 9"), "VF 0 0000:3b:02.0 is held by dpdk pid 9", ""),
+        (make_vf(use=Use(UseKind.HELD, "dpdk pid 9")), "VF 0 0000:3b:02.0 is held by dpdk pid 9", ""),
+        (make_vf(use=Use(UseKind.LOWER, "br0", "v0")), "VF 0 0000:3b:02.0 is in use: netdev v0 is below br0", ""),
+        (
+            make_vf(driver="vfio-pci", use=Use(UseKind.HELD, "dpdk pid 9")),
+            "VF 0 0000:3b:02.0 is held by dpdk pid 9",
+            "",
+        ),
     ],
 )
 def test_a_refusal_names_the_vf_and_its_user(vf: facts.VfFacts, use: str, note: str) -> None:
-    assert (vf.use, vf.note) == (use, note)
+    assert (vf.refusal, vf.note) == (use, note)
 
 
 def test_a_vf_that_is_bound_to_vfio_and_free_is_told_so() -> None:
@@ -420,19 +424,19 @@ def test_an_infiniband_vf_needs_no_netdev() -> None:
 )
 def test_a_vm_that_is_shut_off_owns_its_vf(owners: Owners, user: str) -> None:
     pf = parse_pf(make_raw_pf(vfs=(make_raw_vf(driver="", netdevs=()),)), Links(), Holders(), owners)
-    assert pf.vfs[0].user == user
+    assert str(pf.vfs[0].use or "") == user
 
 
 @pytest.mark.parametrize("name", ["v0", RDMA])
 def test_a_vm_may_have_a_vf_by_its_netdev_or_its_device_node(name: str) -> None:
     pf = parse_pf(make_raw_pf(vfs=(make_raw_vf(nodes=(RDMA,)),)), Links(), Holders(), Owners({name: VM}))
-    assert pf.vfs[0].user == "belongs to the VM instance-0000002a, which is shut off"
+    assert str(pf.vfs[0].use) == "belongs to the VM instance-0000002a, which is shut off"
 
 
 def test_who_has_a_vf_open_is_named_before_who_owns_it() -> None:
     vf = make_raw_vf(driver="vfio-pci", netdevs=())
     pf = parse_pf(make_raw_pf(vfs=(vf,)), Links(), Holders({"/dev/vfio/17": (QEMU,)}), Owners({"0000:3b:02.0": VM}))
-    assert pf.vfs[0].user == "held by qemu-system-x86 pid 4711 (instance-0000002a)"
+    assert str(pf.vfs[0].use) == "held by qemu-system-x86 pid 4711 (instance-0000002a)"
 
 
 @pytest.mark.parametrize(
@@ -450,6 +454,14 @@ def test_who_has_a_vf_open_is_named_before_who_owns_it() -> None:
 )
 def test_who_keeps_a_vf_from_being_destroyed_is_named(holders: Holders, users: str) -> None:
     assert facts.leaving_users([make_raw_vf(driver="")], holders) == users
+
+
+def test_who_keeps_a_leaving_vf_is_told_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Holders({"/dev/vfio/17": (Holder(9, "dpdk"),)})
+    unknown = Holders(problem="held by a permission")
+    monkeypatch.setattr(users, "USES", dict.fromkeys(UseKind, "taken"))
+    said = [facts.leaving_users([make_raw_vf(driver="")], holders) for holders in (held, unknown)]
+    assert said == ["VF 0000:3b:02.0 is taken", ""]
 
 
 @pytest.mark.parametrize(

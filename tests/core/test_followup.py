@@ -16,7 +16,8 @@ from sriov_bootstrap.core.followup import (
     plan_restarts,
     retry_delay_seconds,
 )
-from sriov_bootstrap.core.plan import Reason, SetNumVfs
+from sriov_bootstrap.core.plan import SetNumVfs
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
+from sriov_bootstrap.core import users
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
@@ -13,7 +14,6 @@ from sriov_bootstrap.core.plan import (
     Action,
     Jam,
     Plan,
-    Reason,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
@@ -27,9 +27,11 @@ from sriov_bootstrap.core.plan import (
     settle_deadline_seconds,
     write_deadline_seconds,
 )
+from sriov_bootstrap.core.reasons import TRAITS, Reason
+from sriov_bootstrap.core.users import Use, UseKind
 
 DOWN = (make_netdev(is_up=False),)
-VM = "held by qemu-system-x86 pid 4711"
+VM = "qemu-system-x86 pid 4711"
 JAM = Jam(4711, PF2, "set sriov_numvfs from 7 to 0", 1000.0)
 JAM_HINT = "end the VM or process that holds a VF of it; the kernel log may name the cause: journalctl -k"
 BLOCKED = Verdict(
@@ -47,7 +49,7 @@ WAITS = Verdict(
 )
 IN_USE = Verdict(
     Reason.IN_USE,
-    f"{PF}: 7 VFs stay instead of 4: VF 0 0000:3b:02.0 is {VM}",
+    f"{PF}: 7 VFs stay instead of 4: VF 0 0000:3b:02.0 is held by {VM}",
     "it is done by itself when they are released",
 )
 FEWER = Verdict(
@@ -88,16 +90,16 @@ ROWS = [
     Row("more goes through 0 too", make_wish(pf=make_pf(num_vfs=2)), (SetNumVfs(PF, 2, 0), SetNumVfs(PF, 0, 4))),
     Row("max", make_wish(pf=make_pf(), num_vfs="max"), (SetNumVfs(PF, 0, 7),)),
     Row("percentage", make_wish(pf=make_pf(), num_vfs="50%"), (SetNumVfs(PF, 0, 3),)),
-    Row("in use is kept", make_wish(pf=make_pf(num_vfs=7, user=VM)), verdict=IN_USE),
-    Row("in use and equal is fine", make_wish(pf=make_pf(num_vfs=4, user=VM))),
+    Row("in use is kept", make_wish(pf=make_pf(num_vfs=7, holder=VM)), verdict=IN_USE),
+    Row("in use and equal is fine", make_wish(pf=make_pf(num_vfs=4, holder=VM))),
     Row(
         "in use is replaced where the rule says so",
-        make_wish(pf=make_pf(num_vfs=7, user=VM), when_in_use=WhenInUse.REPLACE),
+        make_wish(pf=make_pf(num_vfs=7, holder=VM), when_in_use=WhenInUse.REPLACE),
         (SetNumVfs(PF, 7, 0, allow_in_use=True), SetNumVfs(PF, 0, 4, allow_in_use=True)),
     ),
     Row(
         "in use is replaced by force",
-        make_wish(pf=make_pf(num_vfs=7, user=VM)),
+        make_wish(pf=make_pf(num_vfs=7, holder=VM)),
         (SetNumVfs(PF, 7, 0, allow_in_use=True), SetNumVfs(PF, 0, 4, allow_in_use=True)),
         around=Surroundings(force=True),
     ),
@@ -206,7 +208,7 @@ ROWS = [
     Row("a jam elsewhere and nothing to do", make_wish(pf=make_pf(num_vfs=4)), around=Surroundings(jam=JAM)),
     Row(
         "a jam elsewhere does not hide who uses the VFs",
-        make_wish(pf=make_pf(num_vfs=7, user=VM, netdevs=DOWN)),
+        make_wish(pf=make_pf(num_vfs=7, holder=VM, netdevs=DOWN)),
         verdict=IN_USE,
         around=Surroundings(jam=JAM),
     ),
@@ -219,7 +221,7 @@ ROWS = [
     ),
     Row(
         "stuck, though somebody uses a VF",
-        make_wish(pf=make_pf(num_vfs=7, user=VM)),
+        make_wish(pf=make_pf(num_vfs=7, holder=VM)),
         verdict=STUCK,
         around=Surroundings(jam=OWN_JAM),
     ),
@@ -281,3 +283,20 @@ def test_a_write_has_become_true_when_the_vfs_are_ready(
 def test_deadlines_grow_with_the_number_of_vfs() -> None:
     assert [write_deadline_seconds(count) for count in (0, 64)] == [60.0, 380.0]
     assert [settle_deadline_seconds(count) for count in (0, 64)] == [20.0, 148.0]
+
+
+@pytest.mark.parametrize("kind", UseKind)
+def test_a_vf_in_use_stays_whatever_the_words_for_its_use_are(kind: UseKind, monkeypatch: pytest.MonkeyPatch) -> None:
+    vfs = tuple(make_vf(index=index, use=None if index else Use(kind, "x", "v0")) for index in range(7))
+    wish = make_wish(pf=make_pf(vfs=vfs))
+    before = plan_pf(wish, Surroundings())
+    for words in ("", "held by nobody", "free"):
+        monkeypatch.setattr(users, "USES", dict.fromkeys(UseKind, words))
+        after = plan_pf(wish, Surroundings())
+        assert (after.actions, after.verdict and after.verdict.reason) == ((), Reason.IN_USE)
+    assert (before.actions, before.verdict and before.verdict.reason) == ((), Reason.IN_USE)
+
+
+def test_what_follows_from_a_reason_is_said_of_each() -> None:
+    assert set(TRAITS) == set(Reason)
+    assert all(reason.traits is TRAITS[reason] for reason in Reason)

@@ -15,7 +15,6 @@ from sriov_bootstrap.core.plan import (
     Jam,
     ModuleFacts,
     Plan,
-    Reason,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
@@ -26,6 +25,7 @@ from sriov_bootstrap.core.plan import (
     WriteFile,
 )
 from sriov_bootstrap.core.plan_max_vfs import due_step, make_plans
+from sriov_bootstrap.core.reasons import Reason
 
 PATH = "/etc/modprobe.d/sriov-bootstrap-igb.conf"
 TEXT = '# Written by sriov-bootstrap (method = "max_vfs"); changes here are replaced.\noptions igb max_vfs=4\n'
@@ -80,7 +80,7 @@ class Row:
 
 A, B = make_pf(), make_pf(pci_address=PF2)
 A4, B4 = make_pf(num_vfs=4), make_pf(pci_address=PF2, num_vfs=4)
-VM = make_pf(pci_address=PF2, num_vfs=2, user="held by qemu pid 9")
+VM = make_pf(pci_address=PF2, num_vfs=2, holder="qemu pid 9")
 ROUTED = make_pf(netdevs=(make_netdev(uppers=("bond0",)),))
 DONE: tuple[tuple[Action, ...], Verdict | None, str] = ((), None, "")
 

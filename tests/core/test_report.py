@@ -7,7 +7,8 @@ import pytest
 
 from builders import PF, PF2, make_pf, make_vf, make_wish
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Plan, Reason, ReloadDriver, SetLinkUp, SetNumVfs, Verdict, WriteFile
+from sriov_bootstrap.core.plan import Plan, ReloadDriver, SetLinkUp, SetNumVfs, Verdict, WriteFile
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import (
     Outcome,
     PassReport,
@@ -164,7 +165,7 @@ def test_the_state_of_a_pf(row: Row) -> None:
 
 
 def test_a_report_shows_rule_and_facts() -> None:
-    pf = make_pf(num_vfs=1, numa_node=1, user="bond0")
+    pf = make_pf(num_vfs=1, numa_node=1, holder="bond0")
     plan = Plan(make_wish(pf=pf, num_vfs="max", physical_network="physnet2"), verdict=REFUSED)
     assert report_pf(plan, pf, (), is_incomplete=False) == PfReport(
         rule="tenant-a",
@@ -183,7 +184,7 @@ def test_a_report_shows_rule_and_facts() -> None:
         reason=Reason.EXCEEDS_MAX,
         message="too many",
         hint="fewer",
-        vfs=(VfReport(0, "0000:3b:02.0", "igbvf", user="bond0"),),
+        vfs=(VfReport(0, "0000:3b:02.0", "igbvf", user="held by bond0"),),
     )
 
 

@@ -12,7 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from promtool import promtool
-from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "packaging" / "prometheus"

@@ -24,7 +24,7 @@ from sriov_bootstrap.core.config import (
     WhenInUse,
 )
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
-from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PfState
 
 MAN = Path(__file__).parents[2] / "docs" / "man"

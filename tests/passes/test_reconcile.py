@@ -12,7 +12,8 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Routes
-from sriov_bootstrap.core.plan import Reason, SetNumVfs, Short
+from sriov_bootstrap.core.plan import SetNumVfs, Short
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Written
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
 from sriov_bootstrap.core.users import Holders, Owner, Owners

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import Netdev, PfFacts, RawNetdev, RawPf, RawVf, VfFacts
+from sriov_bootstrap.core.users import Use, UseKind
 
 PF = "0000:3b:00.0"
 PF2 = "0000:3b:00.1"
@@ -29,10 +30,11 @@ def make_vf(*, index: int = 0, pf: str = PF, **values: Any) -> VfFacts:  # noqa:
     return replace(vf, **values)
 
 
-def make_pf(*, num_vfs: int = 0, user: str = "", **values: Any) -> PfFacts:  # noqa: ANN401
-    """An igb with a driver and a netdev that is up; `user` uses its first VF."""
+def make_pf(*, num_vfs: int = 0, holder: str = "", **values: Any) -> PfFacts:  # noqa: ANN401
+    """An igb with a driver and a netdev that is up; `holder` has its first VF open."""
     address = values.get("pci_address", PF)
-    vfs = tuple(make_vf(index=index, pf=address, user="" if index else user) for index in range(num_vfs))
+    use = Use(UseKind.HELD, holder) if holder else None
+    vfs = tuple(make_vf(index=index, pf=address, use=None if index else use) for index in range(num_vfs))
     pf = PfFacts(address, 7, "igb", "8086", "10c9", netdevs=(make_netdev(),), vfs=vfs)
     return replace(pf, **values)
 

@@ -44,7 +44,7 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
         taken = [vf for vf in wish.pf.vfs if (vf.netdevs or vf.infiniband) and not is_vfio(vf.driver)]
         yield from [_probed(wish, wish.pf, taken)] if taken else []
     elif wish.pf.autoprobe:
-        bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.user]
+        bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]
         yield from [_bare(wish, wish.pf, bare, survey)] if bare else []
 
 

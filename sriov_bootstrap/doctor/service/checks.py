@@ -7,14 +7,13 @@ from sriov_bootstrap.core.facts import is_vfio
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
 from sriov_bootstrap.core.ours import Ours, leftovers
-from sriov_bootstrap.core.plan import Reason
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.render.host import Host
 
 OUR_FOLDER = "/sriov-bootstrap/"
-WAITING = frozenset({Reason.IN_USE, Reason.BLOCKED})
 JOURNAL = f"journalctl -b -u {UNIT}"
 STATUS = "sriov-bootstrap status"
 
@@ -121,10 +120,10 @@ def _work(host: Host, state: State) -> Iterator[Finding]:
     """What the last pass could not do."""
     names = {rule.name for rule in host.config.pf}
     bad = [pf for pf in state.report.pfs if pf.is_degraded and pf.rule in names and pf.reason is not Reason.STUCK]
-    for pf in (pf for pf in bad if pf.reason in WAITING):
+    for pf in (pf for pf in bad if pf.reason and pf.reason.traits.awaits_user):
         place = pf.pci_address or f'rule "{pf.rule}"'
         yield Finding("SB-E710", place, _of(pf.pci_address, pf.message), _users(pf), pf.hint)
-    if others := [pf for pf in bad if pf.reason not in WAITING]:
+    if others := [pf for pf in bad if not (pf.reason and pf.reason.traits.awaits_user)]:
         evidence = "; ".join(f"{pf}: {pf.reason}" for pf in others)
         problem = counted(len(others), "PF is not as its rule asks", "PFs are not as their rules ask")
         yield Finding("SB-E712", "host", problem, evidence, STATUS)

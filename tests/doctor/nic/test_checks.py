@@ -10,7 +10,8 @@ from sriov_bootstrap.core.config import Config, Match, VfDriver
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plan import Reason, SetAutoprobe, SetNumVfs
+from sriov_bootstrap.core.plan import SetAutoprobe, SetNumVfs
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.doctor.nic.absent import unseen_of_absent
 from sriov_bootstrap.doctor.nic.checks import check_nics

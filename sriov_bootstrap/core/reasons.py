@@ -1,0 +1,57 @@
+"""Why a PF is not as desired, and what follows from it: one table, which all who decide by a reason ask."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Reason(StrEnum):
+    """Why a PF is not as desired: a label in metrics, so a fixed list."""
+
+    ABSENT = "absent"
+    DRIVER_MISSING = "driver_missing"
+    EXCEEDS_MAX = "exceeds_max"
+    IN_USE = "in_use"
+    WRITE_FAILED = "write_failed"
+    FEWER_VFS = "fewer_vfs"
+    CONTESTED = "contested"
+    VFS_INCOMPLETE = "vfs_incomplete"
+    STUCK = "stuck"
+    BLOCKED = "blocked"
+    RELOAD_REQUIRED = "reload_required"
+    METHOD_UNSUPPORTED = "method_unsupported"
+    CONFLICT = "conflict"
+
+    @property
+    def traits(self) -> "Traits":
+        """What follows from it."""
+        return TRAITS[self]
+
+
+class Traits(Struct, frozen=True):
+    """`is_final`: only a new config, a release or an operator changes it, so that a boot does not wait for it.
+
+    `is_retried`: it may end without an event: closing a file sends none, and neither does a kernel that recovers.
+    `awaits_user`: it ends when whoever uses the VFs lets them go, which is no mistake of anybody.
+    """
+
+    is_final: bool = False
+    is_retried: bool = False
+    awaits_user: bool = False
+
+
+TRAITS = {
+    Reason.ABSENT: Traits(),  # its coming is an event
+    Reason.DRIVER_MISSING: Traits(),
+    Reason.EXCEEDS_MAX: Traits(is_final=True),
+    Reason.IN_USE: Traits(is_final=True, is_retried=True, awaits_user=True),
+    Reason.WRITE_FAILED: Traits(),  # its errno says whether it is tried again: causes.py
+    Reason.FEWER_VFS: Traits(is_final=True),
+    Reason.CONTESTED: Traits(is_retried=True),
+    Reason.VFS_INCOMPLETE: Traits(is_retried=True),
+    Reason.STUCK: Traits(is_retried=True),
+    Reason.BLOCKED: Traits(is_retried=True, awaits_user=True),
+    Reason.RELOAD_REQUIRED: Traits(is_final=True),
+    Reason.METHOD_UNSUPPORTED: Traits(is_final=True),
+    Reason.CONFLICT: Traits(is_final=True),
+}
