@@ -31,6 +31,16 @@ class Entry(Struct, frozen=True, dict=True):
         """`file:line`."""
         return f"{self.path}:{self.line}"
 
+    @property
+    def has_reference(self) -> bool:
+        """Whether oslo.config puts another option's value in (`$name`): what it comes to only oslo.config knows."""
+        return "$" in self.value.replace("$$", "")
+
+    @property
+    def resolved(self) -> str:
+        """The value as its service gets it, where it has no reference: `$$` is one dollar."""
+        return self.value.replace("$$", "$")
+
     @cached_property  # a long value gives many findings
     def text(self) -> str:
         """Name and value, for evidence: of an option that is known to hold no secret.

@@ -94,3 +94,17 @@ def test_any_bytes_are_entries_and_problems(data: bytes) -> None:
 @fuzzed(text=st.text(max_size=200))
 def test_any_text_is_entries_and_problems(text: str) -> None:
     assert isinstance(parse_ini("/f", text), IniFile)
+
+
+@pytest.mark.parametrize(
+    ("value", "has_reference", "resolved"),
+    [
+        ("physnet2:ens1f0", False, "physnet2:ens1f0"),
+        ("net$$2:ens1f0", False, "net$2:ens1f0"),
+        ("$bindir/x", True, "$bindir/x"),
+        ("a$$$b", True, "a$$b"),
+    ],
+)
+def test_a_dollar_is_a_reference_and_two_are_one(value: str, *, has_reference: bool, resolved: str) -> None:
+    entry = Entry("s", "o", value, 1, "/x")
+    assert (entry.has_reference, entry.resolved) == (has_reference, resolved)

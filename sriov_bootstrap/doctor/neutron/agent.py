@@ -28,8 +28,6 @@ OPTIONS = {
     "resource_provider_default_hypervisor": 19,  # bug 1926693
 }
 NO_FIREWALL = {"", "noop", "neutron.agent.firewall.NoopFirewallDriver"}
-# Seconds that VFs may have changed and the agent still be about to be restarted: more than a job may take.
-PATIENCE = 300.0
 TARGET = "sriov-agent"
 SHOWN = 8  # items of a list
 
@@ -55,7 +53,7 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
     """What ends the agent with exit code 1."""
     mappings, excluded, rates = (agent.last(SECTION, one) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
-    if mappings and "$" in mappings.value:
+    if mappings and mappings.has_reference:
         return
     netdevs = {one.netdev for one in mapped.mappings}
     exclusions, rated = parse_exclusions(excluded), parse_bandwidths(rates)
@@ -98,7 +96,7 @@ def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding
 
 
 def _words(entry: Entry | None) -> list[str]:
-    return list(filter(None, listed(entry.value))) if entry else []
+    return list(filter(None, listed(entry.resolved))) if entry else []
 
 
 def _is_shown(word: str, shown: ShownNames) -> bool:
@@ -233,10 +231,8 @@ def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
 
 def _started_before(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """It reads the VFs of a PF once."""
-    agent, changed = survey.agent, survey.changed_at
-    if changed is None or survey.waited is None or survey.waited < PATIENCE:
-        return
-    if agent.is_active and agent.started_at is not None and agent.started_at < changed:
-        problem = f"it started {changed - agent.started_at:.0f} s before VFs changed, and does not know the new ones"
+    agent = survey.agent
+    if (seconds := survey.seconds_behind(agent)) is not None:
+        problem = f"it started {seconds:.0f} s before VFs changed, and does not know the new ones"
         restart = restarted(host, TARGET, f"see why its restart fails: journalctl -u {agent.unit}")
         yield Finding("SB-E519", agent.unit, problem, remedy=restart)

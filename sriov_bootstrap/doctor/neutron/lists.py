@@ -47,7 +47,7 @@ class Bandwidths(Struct, frozen=True):
 
 def items(entry: Entry | None) -> tuple[str, ...]:
     """A ListOpt; () where oslo.config puts something in that only it knows."""
-    return () if entry is None or "$" in entry.value else listed(entry.value)
+    return () if entry is None or entry.has_reference else listed(entry.resolved)
 
 
 def listed(value: str) -> tuple[str, ...]:

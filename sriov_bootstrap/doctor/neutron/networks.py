@@ -85,7 +85,7 @@ def misspellings(host: Host, survey: OpenStackSurvey) -> dict[str, str]:
 def spec_networks(entry: Entry) -> tuple[str, ...]:
     """The physical networks of a device_spec; whatever else is wrong with it is found elsewhere."""
     try:
-        value = json.loads(entry.value.replace("$$", "$"))
+        value = json.loads(entry.resolved)
     except (ValueError, RecursionError):
         return ()
     specs = value if isinstance(value, list) else [value]
@@ -133,7 +133,7 @@ def _of_server(server: Service) -> Knower:
     found += [(item.partition(":")[0], vlan, number) for number, item in enumerate(items(vlan), 1)]
     uses = {name: Use(entry.place, "", entry, number) for name, entry, number in found if entry and name}
     # Where nobody says flat_networks, a flat network may have any name.
-    is_open = flat is None or "*" in uses or any("$" in one.value for one in (vlan, flat) if one)
+    is_open = flat is None or "*" in uses or any(one.has_reference for one in (vlan, flat) if one)
     uses.pop("*", None)
     return Knower("neutron's server", "neutron-server", uses, is_open)
 

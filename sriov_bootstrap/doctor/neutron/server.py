@@ -27,7 +27,7 @@ def check_server(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 def _driver(host: Host, server: Service) -> Iterator[Finding]:
     entry = server.last("ml2", "mechanism_drivers")
     drivers = items(entry)
-    if MECHANISM_DRIVER in drivers or (entry and "$" in entry.value):
+    if MECHANISM_DRIVER in drivers or (entry and entry.has_reference):
         return
     problem = f"mechanism_drivers lacks {MECHANISM_DRIVER}: a port of the type direct cannot be bound"
     change = f"add {MECHANISM_DRIVER} to mechanism_drivers in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"

@@ -8,7 +8,7 @@ from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.doctor.nova.device_spec import KEYS
-from sriov_bootstrap.doctor.nova.view import View, as_nova_reads, is_open
+from sriov_bootstrap.doctor.nova.view import View
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.doctor.openstack.survey import Name
 from sriov_bootstrap.formats.ini import Entry
@@ -37,10 +37,10 @@ def check_aliases(view: View) -> Iterator[Finding]:
     understood: list[tuple[Entry, Alias]] = []
     refused = False  # or not known
     for entry in view.service.values(*alias_options(view.host.release)[0], *alias_options(view.host.release)[1:]):
-        if is_open(entry.value):
+        if entry.has_reference:
             refused = True
             continue
-        alias = _parse(as_nova_reads(entry.value), view.host.release)
+        alias = _parse(entry.resolved, view.host.release)
         if isinstance(alias, str):
             refused = True
             yield _refused(view, entry, alias)

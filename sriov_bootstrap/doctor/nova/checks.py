@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.conflicts.survey import Note
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.doctor.neutron.agent import PATIENCE
 from sriov_bootstrap.doctor.nova.alias import check_aliases
 from sriov_bootstrap.doctor.nova.files import check_nova_files
 from sriov_bootstrap.doctor.nova.placement import check_placement
@@ -35,12 +34,8 @@ def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Find
 
 def _started_before(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """VFs that are new to it are found by its periodic task; VFs that were made anew in older releases are not."""
-    compute, changed = survey.compute, survey.changed_at
-    if changed is None or survey.waited is None or survey.waited < PATIENCE:
-        return
-    if host.release.nova >= SEES_NEW_VFS_SINCE or not compute.is_active or compute.started_at is None:
-        return
-    if compute.started_at < changed:
-        problem = f"it started {changed - compute.started_at:.0f} s before VFs changed, and has the old ones' data"
+    compute, seconds = survey.compute, survey.seconds_behind(survey.compute)
+    if host.release.nova < SEES_NEW_VFS_SINCE and seconds is not None:
+        problem = f"it started {seconds:.0f} s before VFs changed, and has the old ones' data"
         change = f"see why its restart fails: journalctl -u {compute.unit}"
         yield Finding("SB-W416", compute.unit, problem, remedy=restarted(host, "nova-compute", change))

@@ -54,7 +54,7 @@ def _gone(filters: tuple[str, ...], release: Release) -> list[str]:
 
 
 def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
-    if PCI_FILTER in filters or (entry and "$" in entry.value):
+    if PCI_FILTER in filters or (entry and entry.has_reference):
         return
     if not any(wish.rule.physical_network or wish.rule.alias for wish in host.wishes):
         return

@@ -10,7 +10,7 @@ from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.nova.device_spec import KEYS, SELECTORS, DeviceSpec, SpecProblem, as_boolean
 from sriov_bootstrap.doctor.nova.pci_address import ANY
-from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View, as_nova_reads
+from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
 from sriov_bootstrap.doctor.similar_names import Guesses
 from sriov_bootstrap.formats.ini import Entry
@@ -57,7 +57,7 @@ def _corrected(view: View, entry: Entry, place: str) -> str:
 
 def _refused(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str, Entry]) -> Finding:
     """`lines`: every entry by its place."""
-    text = as_nova_reads(entry.value)
+    text = entry.resolved
     if not problem.line:
         return _finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}")
     line = text.split("\n")[problem.line - 1]

@@ -159,20 +159,10 @@ def older(host: Host) -> tuple[Name, ...]:
     return device_options(host.release)[1:]
 
 
-def as_nova_reads(value: str) -> str:
-    """oslo.config replaces $$ by $."""
-    return value.replace("$$", "$")
-
-
-def is_open(value: str) -> bool:
-    """Whether oslo.config puts another option's value into it: that is not known here."""
-    return "$" in value.replace("$$", "")
-
-
 def _told(entry: Entry, release: Release) -> Told:
-    if is_open(entry.value):
+    if entry.has_reference:
         return Told(entry, is_open=True)
-    specs = parse_specs(as_nova_reads(entry.value), release)
+    specs = parse_specs(entry.resolved, release)
     return Told(entry, problem=specs) if isinstance(specs, SpecProblem) else Told(entry, specs)
 
 

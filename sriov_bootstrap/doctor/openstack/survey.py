@@ -4,6 +4,9 @@ from msgspec import Struct
 
 from sriov_bootstrap.formats.ini import Entry, IniFile
 
+# After a change of VFs a service may still be about to be restarted: more than a job of systemd may take.
+PATIENCE_SECONDS = 300.0
+
 Name = tuple[str, str]  # section, option
 
 
@@ -65,6 +68,14 @@ class OpenStackSurvey(Struct, frozen=True):
     changed_at: float | None = None
     waited: float | None = None
     unseen: tuple[str, ...] = ()
+
+    def seconds_behind(self, service: Service) -> float | None:
+        """How long before the last change of VFs it started; None where it did not, or may still be restarted."""
+        if self.changed_at is None or self.waited is None or self.waited < PATIENCE_SECONDS:
+            return None
+        if not service.is_active or service.started_at is None or service.started_at >= self.changed_at:
+            return None
+        return self.changed_at - service.started_at
 
     @property
     def services(self) -> tuple[Service, ...]:

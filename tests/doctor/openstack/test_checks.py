@@ -13,6 +13,7 @@ from sriov_bootstrap.doctor.neutron.lists import (
     Bandwidths,
     Exclusion,
     Exclusions,
+    items,
     parse_bandwidths,
     parse_exclusions,
     parse_mappings,
@@ -20,7 +21,7 @@ from sriov_bootstrap.doctor.neutron.lists import (
 from sriov_bootstrap.doctor.neutron.networks import spec_networks
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import distance, nearest
-from sriov_bootstrap.formats.ini import parse_ini
+from sriov_bootstrap.formats.ini import Entry, parse_ini
 from sriov_bootstrap.render.host import Host
 
 RULE = make_rule(physical_network="physnet2", exclude_vfs=(1,))
@@ -146,6 +147,11 @@ def test_of_two_spellings_without_a_rule_most_files_are_right() -> None:
     survey = OpenStackSurvey(compute=compute, agent=mapped, server=server)
     said = 'SB-E501 physical network "dpdknett" is "dpdknet" to nova-compute and neutron\'s server'
     assert f"{said}: one of them is misspelt" in found(survey)
+
+
+def test_a_list_with_two_dollars_is_read_and_one_with_a_reference_is_not() -> None:
+    assert items(Entry("s", "o", "a$$b, c", 1, "/x")) == ("a$b", "c")
+    assert items(Entry("s", "o", "a, $more", 1, "/x")) == ()
 
 
 def test_lists_that_the_agent_refuses() -> None:
