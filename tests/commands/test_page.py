@@ -38,9 +38,21 @@ def test_once_makes_the_page_and_the_textfile_is_the_same(tree: HostTree) -> Non
 
 def test_per_vf_false_leaves_out_what_each_vf_has(tree: HostTree) -> None:
     tree.add_pf(num_vfs=4)
-    tree.configure(rule(4) + "[metrics]\nper_vf = false\n")
+    textfile = tree.root / "x.prom"
+    tree.configure(rule(4) + f'[metrics]\nper_vf = false\ntextfile = "{textfile}"\n')
     assert main(["--once"], root=str(tree.root)) == 0
     assert b"sriov_vf_info" not in (tree.root / PAGE).read_bytes()
+
+
+@pytest.mark.parametrize(("wanted", "has_page"), [(4, False), (0, True), (9, True)])
+def test_a_pass_that_found_all_as_it_was_leaves_the_page_to_the_daemon(
+    tree: HostTree, wanted: int, has_page: bool
+) -> None:
+    """It would take twice as long with it."""
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(wanted))
+    main(["--once"], root=str(tree.root))
+    assert (tree.root / PAGE).exists() == has_page
 
 
 def test_a_page_that_cannot_be_written_is_told_and_fails_no_pass(
