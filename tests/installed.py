@@ -1,4 +1,4 @@
-"""The program, installed into a tree that never boots: what a boot would start, and what scripts of packages ask for."""
+"""The program in a tree that never boots: what a boot would start, and what scripts of packages ask for."""
 
 import os
 import re
@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from sources import ROOT
-from sriov_bootstrap.commands.metrics_config import SERVICE as METRICS
-from sriov_bootstrap.commands.metrics_config import SOCKET as METRICS_SOCKET
+from sriov_bootstrap.commands.metrics_config import SERVICE, SOCKET
 
 DAEMON: Final = "sriov-bootstrap.service"
 CLOUD_INIT: Final = "sriov-bootstrap-cloud-init.service"
+METRICS: Final = SERVICE
+METRICS_SOCKET: Final = SOCKET
 METRICS_CONFIG: Final = "sriov-bootstrap-metrics-config.service"
 METRICS_CONFIG_PATH: Final = "sriov-bootstrap-metrics-config.path"
 # Those that the service starts, and does not stop, in the order in which they are to be stopped.
@@ -23,6 +24,17 @@ EVERY_UNIT: Final = {unit.name for unit in (ROOT / "units").iterdir()}
 FOLDERS: Final = ("etc/systemd/system", "usr/lib/systemd/system")
 # systemd 252 does not know what the unit says for newer ones.
 TOO_NEW: Final = re.compile(r".*Unknown key.*'(RestartSteps|RestartMaxDelaySec)' in section \[Service\], ignoring\.")
+
+# Enabling is done, as in an image. What takes a systemd that runs, as --now does with --root as well, is written down.
+SYSTEMCTL: Final = """\
+echo "$*" >>{root}/calls
+case "$1" in enable | disable | preset-all) ;; *) exit 0 ;; esac
+for word; do
+    shift
+    [ "$word" = --now ] || set -- "$@" "$word"
+done
+exec /usr/bin/systemctl --root={root} "$@"
+"""
 
 
 def started_at_boot(root: Path, target: str = "multi-user.target") -> set[str]:
@@ -69,10 +81,8 @@ def shims(folder: Path, root: Path, **more: str) -> dict[str, str]:
     `more`: programs that are shell scripts, by their names with _ for -.
     """
     folder.mkdir()
-    # Enabling is done, as in an image; what takes a systemd that runs is only written down.
     scripts = {
-        "systemctl": f'echo "$*" >>{root}/calls\n'
-        f'case " $* " in *" enable "*|*" disable "*) exec /usr/bin/systemctl --root={root} "$@";; esac',
+        "systemctl": SYSTEMCTL.format(root=root),
         **more,
     }
     for name, text in scripts.items():

@@ -80,8 +80,8 @@ def _package(tmp_path: Path, version: str, *, is_bare: bool = False) -> Path:
     control = tree / "DEBIAN/control"
     control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {version}", control.read_text()))
     package = tmp_path / f"{version}.deb"
-    command = ["dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, package]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    command = ["dpkg-deb", "-Znone", "--root-owner-group", "--build"]
+    subprocess.run([*command, tree, package], check=True, stdout=subprocess.DEVNULL)
     return package
 
 

@@ -171,8 +171,8 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package from before the units of the metrics."""
     folder = tmp_path_factory.mktemp("earlier")
     (folder / "earlier.spec").write_text(EARLIER)
-    macros = ["--nodeps", "--load", FOLDER / "macros.debian"]
-    _run("rpmbuild", *macros, "-bb", "--quiet", "--define", f"_topdir {folder}", folder / "earlier.spec")
+    command = f"rpmbuild --nodeps --load {FOLDER}/macros.debian -bb --quiet --define"
+    _run(*command.split(), f"_topdir {folder}", folder / "earlier.spec")
     (built,) = folder.rglob("*.rpm")
     return built
 
