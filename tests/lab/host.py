@@ -34,8 +34,8 @@ HOLDER: Final = Path(__file__).parent / "guest" / "consumers" / "hold-device"
 
 # Restarts soon, so that a test need not wait for them; a test of the defaults says so in its own config.
 SERVICES: Final = "[services]\nsettle_seconds = 1\nmin_interval_seconds = 0\n"
-# What a pass, its restarts and a retry may take on a CPU in software that others use, too.
 LATE_LOOKS: Final = 4  # with the same state and an older page
+# What a pass, its restarts and a retry may take on a CPU in software that others use, too.
 DEADLINE_SECONDS: Final = 120.0
 
 # Leaves alone what is already so: between two tests that is nearly everything. `lab-test-` are the units of `start`.

@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import HERE, prepared
 from .element_image import ELEMENTS, REPOSITORY, ROOT_ELEMENTS, TOOLS, build_tree, make_image
-from .host import AGENT, NOVA, PF1, PF2, UNIT, Guest, address_rule
+from .host import AGENT, METRICS_UNITS, NOVA, PF1, PF2, UNIT, Guest, address_rule
 from .image import guest_image
 from .qemu import Hardware
 from .vm import running_vm
@@ -147,6 +147,7 @@ def test_the_first_boot_has_the_vfs_of_image_and_seed_before_anybody_looks(boote
     for log in (NOVA, AGENT):
         [start] = booted.until(lambda log=log: booted.starts(log), "its start")  # type: ignore[misc]
         assert start.endswith(f" {PF1}=7 {PF2}=3")
+    assert booted.check(f"systemctl is-active {UNIT} {METRICS_UNITS}") == "active\nactive\nactive\n"
     assert not booted.scrape().value("sriov_bootstrap_service_restarts_total")
     journal = booted.check(f"journalctl -b -o cat -u {UNIT}")
     assert "sriov_numvfs from 0 to 4" in journal, journal  # the image's number came first, and was not waited for

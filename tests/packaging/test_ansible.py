@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,8 @@ import yaml
 
 import sriov_bootstrap
 from ansible_tools import FLEET, ROLE, ROOT, Ansible
+from installed import assert_both_start
+from sources import deb
 from sriov_bootstrap.core.decode import ConfigFile, decode
 
 SOURCE = ROOT / "packaging" / "ansible"
@@ -60,6 +63,20 @@ def test_playbook_and_role_are_well_formed_and_documented(ansible: Ansible) -> N
 def test_the_collection_has_the_version_of_the_package() -> None:
     galaxy = yaml.safe_load((SOURCE / "galaxy.yml").read_text())
     assert galaxy["version"] == sriov_bootstrap.__version__
+
+
+def test_both_start_on_a_host_that_the_role_has_configured(tmp_path: Path) -> None:
+    """By what it enables and starts; in the lab it is run."""
+    tasks = yaml.safe_load((SOURCE / "roles" / "sriov_bootstrap" / "tasks" / "configure.yml").read_text())
+    (service,) = [
+        task["ansible.builtin.systemd_service"] for task in tasks if "ansible.builtin.systemd_service" in task
+    ]
+    assert service["enabled"] is True
+    assert service["state"] == "{{ 'started' if sriov_bootstrap_is_on | bool else omit }}"
+    deb("--extract", str(tmp_path))
+    units = [service["name"], "sriov-bootstrap-cloud-init.service"]  # the other one by the package
+    subprocess.run(["systemctl", f"--root={tmp_path}", "enable", *units], check=True, capture_output=True)
+    assert_both_start(tmp_path)
 
 
 def test_the_role_takes_what_the_config_takes() -> None:

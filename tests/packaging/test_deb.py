@@ -2,12 +2,17 @@
 
 import email
 import os
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from installed import DAEMON, METRICS_UNITS, Chroot, assert_both_start, complaints
 from sources import ROOT, deb
+
+STOPPED = f"invoke stop {' '.join(METRICS_UNITS)}"
 
 
 @pytest.fixture
@@ -38,10 +43,101 @@ def test_every_unit_is_in_it() -> None:
     assert {f"./usr/lib/systemd/system/{unit.name}" for unit in (ROOT / "units").iterdir()} <= contents
 
 
-def test_who_serves_the_metrics_is_stopped_with_the_package_and_before_another_version(control: Path) -> None:
-    """The service starts it, and does not stop it."""
-    assert "sriov-bootstrap-metrics.socket" in (control / "prerm").read_text()
-    assert "sriov-bootstrap-metrics" not in (control / "postinst").read_text()
+class Root(Chroot):
+    """A folder as the root of a host, with Debian's own dpkg; what it asks of systemd is written down."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "/usr/bin/dpkg", "/usr/bin/dpkg-query")
+        self.write("var/lib/dpkg/status", "")
+        for name in ("info", "updates", "triggers"):
+            (folder / "var/lib/dpkg" / name).mkdir()
+        self.listen_to("usr/bin/deb-systemd-invoke", "invoke ")
+        self.listen_to("usr/bin/deb-systemd-helper", "helper ")
+        self.write("usr/bin/systemctl", "#!/bin/sh\n").chmod(0o755)
+        self.write("usr/bin/py3clean", "#!/bin/sh\n").chmod(0o755)
+
+    def dpkg(self, *words: str | Path) -> None:
+        self.run("dpkg", f"--root={self.folder}", "--force-depends,downgrade", *words)
+
+    def calls(self) -> list[str]:
+        """What was started, restarted and stopped."""
+        return [call for call in super().calls() if call.startswith("invoke ")]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    return Root(tmp_path / "root")
+
+
+def _package(tmp_path: Path, version: str, *, is_bare: bool = False) -> Path:
+    """The package as another version; bare: one from before the units of the metrics, with nothing to say."""
+    tree = tmp_path / version
+    deb("--raw-extract", str(tree))
+    if is_bare:
+        for unit in (tree / "usr/lib/systemd/system").glob("sriov-bootstrap-metrics*"):
+            unit.unlink()
+        (tree / "DEBIAN/prerm").unlink()
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {version}", control.read_text()))
+    package = tmp_path / f"{version}.deb"
+    command = ["dpkg-deb", "-Znone", "--root-owner-group", "--build"]
+    subprocess.run([*command, tree, package], check=True, stdout=subprocess.DEVNULL)
+    return package
+
+
+def test_both_start_at_the_first_boot_of_where_it_was_installed(control: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    deb("--extract", str(tree))
+    enabled = re.findall(r"deb-systemd-helper enable '(\S+)'", (control / "postinst").read_text())
+    subprocess.run(["systemctl", f"--root={tree}", "enable", *enabled], check=True, capture_output=True)
+    assert_both_start(tree)
+    assert complaints(tree) == []
+
+
+def test_who_serves_the_metrics_goes_with_the_package_and_what_was_handed_over_with_it(
+    root: Root, tmp_path: Path
+) -> None:
+    """The service starts them, and does not stop them."""
+    earlier = _package(tmp_path, "0.0.9", is_bare=True)
+    ours, newer = (_package(tmp_path, version) for version in ("0.1.0", "99"))
+
+    root.dpkg("--install", earlier)
+    assert root.calls() == [f"invoke start {DAEMON}"]
+    root.dpkg("--install", ours)
+    assert root.calls() == [f"invoke restart {DAEMON}"]  # whose start is that of the others
+
+    handed = root.hand_over()
+    root.dpkg("--install", newer)
+    assert root.calls() == [STOPPED, f"invoke restart {DAEMON}"]
+    assert root.handed() == handed  # a web_config that is broken meanwhile: the last good one
+
+    root.dpkg("--install", earlier)
+    assert root.calls() == [STOPPED, f"invoke restart {DAEMON}"]
+    assert root.handed() == set()
+
+    root.dpkg("--install", ours)
+    root.calls()
+    root.hand_over()
+    root.dpkg("--remove", "sriov-bootstrap")
+    assert root.calls() == [STOPPED, f"invoke stop {DAEMON}"]
+    assert root.handed() == set()
+
+
+def test_removal_from_an_image_leaves_this_host_alone(control: Path, root: Root) -> None:
+    """DPKG_ROOT: dpkg runs the scripts on the host that makes the image."""
+    (root.folder / "image").mkdir()
+    shutil.copytree(root.folder / "run", root.folder / "image/run")
+    in_image = {root.write(f"image/{one.relative_to(root.folder)}", "") for one in root.hand_over()}
+    handed = root.handed()
+    for script, word in (("prerm", "remove"), ("postrm", "purge")):
+        # What debhelper has put into them is its own matter.
+        ours = (control / script).read_text().partition("# Automatically added")[0]
+        root.write(script, ours)
+        command = ["unshare", "--map-root-user", f"--root={root.folder}", "sh", f"/{script}", word]
+        subprocess.run(["env", "-i", "PATH=/usr/bin:/bin", "DPKG_ROOT=/image", *command], check=True)
+    assert root.calls() == []
+    assert root.handed() == handed
+    assert not any(path.exists() for path in in_image)
 
 
 def test_the_service_is_enabled_by_presets_as_well() -> None:

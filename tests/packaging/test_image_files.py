@@ -1,11 +1,14 @@
 """The configs that packaging/ hands to makers of images, and docs/images.md, against the command itself."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from installed import assert_both_start, calls, shims
+from sources import deb
 from sriov_bootstrap.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -53,3 +56,36 @@ def test_the_config_of_the_mkosi_snippet_is_valid(capsys: pytest.CaptureFixture[
 
 def test_the_page_names_every_cloud_config() -> None:
     assert {path.name for path in CLOUD_CONFIGS} == set(re.findall(r"`cloud-init/(\S+)`", PAGE))
+
+
+def _last_run(path: Path) -> str:
+    """What a Containerfile does to the image when the package is in it, but for bootc's own look."""
+    runs = re.findall(r"^RUN ((?:.*\\\n)*.*)$", path.read_text(), re.MULTILINE)
+    assert runs[-1] == "bootc container lint"
+    return str(runs[-2])
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        pytest.param(
+            (PACKAGING / "diskimage-builder/sriov-bootstrap/post-install.d/80-sriov-bootstrap").read_text(), id="dib"
+        ),
+        pytest.param((PACKAGING / "mkosi/mkosi.postinst.d/50-sriov-bootstrap.chroot").read_text(), id="mkosi"),
+        pytest.param(_last_run(PACKAGING / "bootc/Containerfile"), id="bootc"),
+        pytest.param("systemctl preset-all\n", id="presets"),
+    ],
+)
+def test_both_start_at_the_first_boot_of_an_image(tmp_path: Path, hook: str) -> None:
+    """The hook after the package is there, whose own scripts have enabled nothing; in a build nothing is started."""
+    tree = tmp_path / "tree"
+    deb("--extract", str(tree))
+    (tree / "usr/lib/systemd/system-preset/99-default-disable.preset").write_text("disable *\n")
+    environment = shims(tmp_path / "shims", tree, sriov_bootstrap=f'echo "$*" >>{tree}/checked')
+    done = subprocess.run(["bash", "-c", hook], check=False, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert_both_start(tree)
+    asked = calls(tree)
+    assert not [words for words in asked if "start" in words.split() or "--now" in words]
+    if asked != ["preset-all"]:
+        assert (tree / "checked").read_text() == "check-config\n"

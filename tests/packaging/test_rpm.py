@@ -14,6 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from installed import (
+    CLOUD_INIT,
+    DAEMON,
+    METRICS_CONFIG_PATH,
+    METRICS_SOCKET,
+    METRICS_UNITS,
+    Chroot,
+    assert_both_start,
+    complaints,
+)
 from sources import ROOT, bill, copy, deb, run_in
 
 FOLDER = ROOT / "packaging/rpm"
@@ -23,13 +33,7 @@ pytestmark = pytest.mark.timeout(300)  # builds two packages, on a machine that 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 APP = "/usr/lib64/sriov-bootstrap"
 PAST = 1_600_000_000  # rpm cuts later times to this one, and raises none: folders that it makes are of now
-SERVICE = "sriov-bootstrap.service"
-CLOUD_INIT = "sriov-bootstrap-cloud-init.service"
-# Started by the service, and not stopped by it.
-METRICS = (
-    "sriov-bootstrap-metrics-config.path sriov-bootstrap-metrics-config.service"
-    " sriov-bootstrap-metrics.service sriov-bootstrap-metrics.socket"
-)
+METRICS = " ".join(METRICS_UNITS)
 HELPER = "usr/lib/systemd/systemd-update-helper"
 CONFIG = '# an administrator wrote this\n[metrics]\nlisten = ""\n'
 
@@ -71,33 +75,16 @@ def rpm(builds: list[Path]) -> Path:
     return builds[0]
 
 
-class Root:
-    """A folder as the root of a host, with a shell and a helper of systemd that writes down what it is asked."""
+class Root(Chroot):
+    """A folder as the root of a host, with a helper of systemd that writes down what it is asked."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._calls = folder / "calls"
-        for needed in ("/bin/sh", *re.findall(r"(/\S+) \(0x", _run("ldd", "/bin/sh"))):
-            target = folder / needed.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(needed, target)
-        self.write(HELPER, '#!/bin/sh\necho "$*" >>/calls\n').chmod(0o755)
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
+        super().__init__(folder)
+        self.listen_to(HELPER)
+        self.listen_to("usr/bin/systemctl", "systemctl ")
 
     def rpm(self, *words: str | Path) -> None:
-        as_root = [] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user"]
-        _run(*as_root, "rpm", "--root", self.folder, "--dbpath", "/var/lib/rpm", *words)
-
-    def calls(self) -> list[str]:
-        """What the scriptlets have asked for since the last look."""
-        found = self._calls.read_text().splitlines() if self._calls.exists() else []
-        self._calls.unlink(missing_ok=True)
-        return found
+        self.run("rpm", "--root", self.folder, "--dbpath", "/var/lib/rpm", *words)
 
 
 @pytest.fixture
@@ -155,26 +142,78 @@ def test_a_wheel_that_the_lock_does_not_know_is_not_built_in(dist: Path, tmp_pat
         _run(tmp_path / "packaging/rpm/build.sh", sdist, tmp_path / "out", "10", PYTHON)
 
 
+RESTARTED = f"{DAEMON} {METRICS_CONFIG_PATH} {METRICS_SOCKET}"
+# What 0.1.0 was: no units for the metrics, which the daemon served.
+EARLIER = f"""
+Name: sriov-bootstrap
+Version: 0.0.9
+Release: 1.el10
+Summary: Earlier
+License: Apache-2.0
+ExclusiveArch: {os.uname().machine}
+%description
+%install
+install -d %{{buildroot}}%{{_unitdir}}
+touch %{{buildroot}}%{{_unitdir}}/{DAEMON}
+%post
+%systemd_post {DAEMON}
+%preun
+%systemd_preun {DAEMON}
+%postun
+%systemd_postun_with_restart {DAEMON}
+%files
+%{{_unitdir}}/{DAEMON}
+"""
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package from before the units of the metrics."""
+    folder = tmp_path_factory.mktemp("earlier")
+    (folder / "earlier.spec").write_text(EARLIER)
+    command = f"rpmbuild --nodeps --load {FOLDER}/macros.debian -bb --quiet --define"
+    _run(*command.split(), f"_topdir {folder}", folder / "earlier.spec")
+    (built,) = folder.rglob("*.rpm")
+    return built
+
+
 def test_install_upgrade_and_erase_ask_for_nothing_but_our_own_units(root: Root, builds: list[Path]) -> None:
     config = root.write("etc/sriov-bootstrap/config.toml", CONFIG)
     first, second = builds
 
     root.rpm("--install", "--nodeps", first)
-    assert root.calls() == [f"install-system-units {SERVICE} {CLOUD_INIT}"]  # presets; EL starts nothing
+    assert root.calls() == [f"install-system-units {DAEMON} {CLOUD_INIT}"]  # presets; EL starts nothing
 
+    handed = root.hand_over()
     root.rpm("--upgrade", "--nodeps", second)
-    assert root.calls() == [f"mark-restart-system-units {SERVICE}"]  # after the transaction, and if it runs
+    assert root.calls() == [f"mark-restart-system-units {RESTARTED}"]  # after the transaction, and what runs
+    assert root.handed() == handed
 
     root.rpm("--erase", "sriov-bootstrap")
-    assert root.calls() == [f"remove-system-units {SERVICE} {CLOUD_INIT} {METRICS}"]
+    assert root.calls() == [f"remove-system-units {DAEMON} {CLOUD_INIT} {METRICS}", f"systemctl stop {METRICS}"]
 
     assert config.read_text() == CONFIG
     left = [path for path in root.folder.rglob("*") if "sriov" in path.name]
     assert left == [root.folder / "etc/sriov-bootstrap"]
 
 
+def test_from_a_package_without_the_units_of_the_metrics_and_back(root: Root, rpm: Path, earlier: Path) -> None:
+    root.rpm("--install", "--nodeps", earlier)
+    root.calls()
+
+    root.rpm("--upgrade", "--nodeps", rpm)
+    assert root.calls() == [f"mark-restart-system-units {DAEMON}"]  # whose start is that of the others
+
+    root.hand_over()
+    root.rpm("--upgrade", "--oldpackage", "--nodeps", earlier)
+    # At the end of the transaction, when the earlier one is started: it wants the port for itself.
+    assert root.calls() == [f"mark-restart-system-units {RESTARTED}", f"systemctl stop {METRICS}"]
+    assert root.handed() == set()
+
+
 def test_scriptlets_do_no_harm_where_there_is_no_systemd(root: Root, rpm: Path) -> None:
     (root.folder / HELPER).unlink()
+    (root.folder / "run/systemd/system").rmdir()
     root.rpm("--install", "--nodeps", rpm)
     root.rpm("--erase", "sriov-bootstrap")
     assert root.calls() == []
@@ -183,7 +222,9 @@ def test_scriptlets_do_no_harm_where_there_is_no_systemd(root: Root, rpm: Path) 
 def test_no_scriptlet_knows_of_vfs(rpm: Path) -> None:
     said = "\n".join(_query(rpm, "scripts"))
     assert said.count("systemd-update-helper") == 6  # looked for, and run, three times
-    assert not re.search(r"/sys/|numvfs|modprobe|\brm\b|systemctl", said)
+    assert not re.search(r"/sys/|numvfs|modprobe", said)
+    removed = re.findall(r"\brm .*", said)
+    assert removed == ["rm -rf /run/sriov-bootstrap-metrics /run/systemd/system/sriov-bootstrap-metrics*.d"]
 
 
 def test_the_service_is_enabled_by_presets_where_everything_else_is_disabled(installed: Root) -> None:
@@ -191,13 +232,18 @@ def test_the_service_is_enabled_by_presets_where_everything_else_is_disabled(ins
     _run("systemctl", "--root", installed.folder, "preset-all")
     enabled = {f"{path.parent.name}/{path.name}" for path in (installed.folder / "etc").rglob("*.wants/*")}
     assert enabled == {
-        f"multi-user.target.wants/{SERVICE}",
+        f"multi-user.target.wants/{DAEMON}",
         f"cloud-init.target.wants/{CLOUD_INIT}",
     }
+    assert_both_start(installed.folder)
     # As docs/installing.md has it.
     installed.write("etc/systemd/system-preset/10-sriov-bootstrap.preset", "disable sriov-bootstrap*.service\n")
     _run("systemctl", "--root", installed.folder, "preset-all")
     assert not list((installed.folder / "etc").rglob("*.wants/*"))
+
+
+def test_systemd_takes_the_units(installed: Root) -> None:
+    assert complaints(installed.folder) == []
 
 
 def test_what_is_bundled_is_enough_and_comes_from_the_package(installed: Root) -> None:

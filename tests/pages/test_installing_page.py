@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import site
 import subprocess
 from importlib import metadata
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from installed import EVERY_UNIT, assert_both_start, calls, shims
 from sources import ROOT
 
 PAGE = (ROOT / "docs/installing.md").read_text()
@@ -19,9 +21,18 @@ UNITS = (
     "sriov-bootstrap-metrics.service",
     "sriov-bootstrap-metrics-config.service",
 )
-OTHERS = {"sriov-bootstrap-metrics.socket", "sriov-bootstrap-metrics-config.path"}
 CLOUD_INIT_UNIT = "sriov-bootstrap-cloud-init.service"
 VENV = "/opt/sriov-bootstrap"
+PIPX_VENV = "/opt/pipx/venvs/sriov-bootstrap"
+# In the order of the page.
+VENV_MADE, UNITS_MADE, STARTED, UPGRADED, REMOVED, PIPX_MADE = re.findall(
+    r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
+)
+# What pipx does for this: a venv below PIPX_HOME, and a link to each of its scripts in PIPX_BIN_DIR.
+PIPX = """
+venv="$PIPX_HOME/venvs/sriov-bootstrap"
+[ "$1" = install ] && python3 -m venv "$venv" && "$venv/bin/pip" install "$2" && ln -s "$venv/bin/sriov-bootstrap" "$PIPX_BIN_DIR"
+"""
 SYSTEM = "/etc/systemd/system"
 # Newer than systemd 252; the unit says so.
 TOO_NEW = re.compile(r".*Unknown key.*'(RestartSteps|RestartMaxDelaySec)' in section \[Service\], ignoring\.")
@@ -29,23 +40,69 @@ TOO_NEW = re.compile(r".*Unknown key.*'(RestartSteps|RestartMaxDelaySec)' in sec
 pytestmark = pytest.mark.timeout(180)  # a venv with pip, on a machine that may be busy
 
 
+class Host:
+    """A folder in which is typed what the page says."""
+
+    def __init__(self, folder: Path, dist: Path) -> None:
+        self.folder = folder
+        self._dist = dist
+        for there in (SYSTEM, "/usr/local/sbin", "/run/systemd/system"):
+            (folder / there.lstrip("/")).mkdir(parents=True)
+        # The dependencies are those of the environment that runs the tests: they need not be fetched again.
+        pip = {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        self._environment = {**shims(folder / "shims", folder, pipx=PIPX), **pip}
+
+    def type(self, script: str) -> list[str]:
+        """What systemctl was asked."""
+        # Of a host's root nothing but folders that we know is named.
+        moved = re.sub(r"(?<![\w.])/(?=(opt|etc|run|usr/local)/)", f"{self.folder}/", script)
+        ended = subprocess.run(
+            ["sh", "-euc", moved], cwd=self._dist, env=self._environment, check=False, capture_output=True, text=True
+        )
+        assert ended.returncode == 0, ended.stderr
+        return calls(self.folder)
+
+
 @pytest.fixture(scope="module")
-def host(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which everything has been done that the page says."""
-    host = tmp_path_factory.mktemp("host")
-    (host / SYSTEM.lstrip("/")).mkdir(parents=True)
-    commands = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert len(commands) == 2
-    script = "\n".join(commands).replace(VENV, f"{host}{VENV}").replace(SYSTEM, f"{host}{SYSTEM}")
-    # The dependencies are those of the environment that runs the tests: they need not be fetched again.
-    environment = {**os.environ, "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    ended = subprocess.run(
-        ["sh", "-euc", script], cwd=dist, env=environment, check=False, capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stderr
-    (packages,) = (host / VENV.lstrip("/") / "lib").glob("python*/site-packages")
+def venv(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which everything has been done that the page says of a venv."""
+    host = Host(tmp_path_factory.mktemp("host"), dist)
+    host.type(VENV_MADE + UNITS_MADE + STARTED)
+    (packages,) = (host.folder / VENV.lstrip("/") / "lib").glob("python*/site-packages")
     (packages / "dependencies.pth").write_text(f"{site.getsitepackages()[0]}\n")
-    return host
+    return host.folder
+
+
+def test_both_start_from_a_venv_and_after_its_removal_nothing_is_left(venv: Path, dist: Path, tmp_path: Path) -> None:
+    host = Host(tmp_path / "host", dist)
+    shutil.copytree(venv / "opt", host.folder / "opt", symlinks=True)  # takes less time than another venv
+    started = ["daemon-reload", "enable --now sriov-bootstrap", "enable sriov-bootstrap-cloud-init"]
+    assert host.type(UNITS_MADE + STARTED) == started
+    assert_both_start(host.folder)
+
+    # From a version that had fewer units.
+    for unit in (host.folder / SYSTEM.lstrip("/")).glob("sriov-bootstrap-metrics*"):
+        shutil.rmtree(unit) if unit.is_dir() else unit.unlink()
+    metrics = "sriov-bootstrap-metrics*"
+    upgraded = ["daemon-reload", f"try-restart {metrics}", "restart sriov-bootstrap"]
+    assert host.type(UNITS_MADE + UPGRADED) == upgraded
+    assert_both_start(host.folder)
+
+    for handed in ("run/sriov-bootstrap-metrics", "run/systemd/system/sriov-bootstrap-metrics.socket.d"):
+        (host.folder / handed).mkdir()
+    removed = ["disable --now sriov-bootstrap sriov-bootstrap-cloud-init", f"stop {metrics}", "daemon-reload"]
+    assert host.type(REMOVED) == removed
+    assert [path for path in host.folder.rglob("*") if "sriov" in path.name] == []
+
+
+def test_both_start_from_the_venv_of_pipx(dist: Path, tmp_path: Path) -> None:
+    host = Host(tmp_path / "host", dist)
+    link, _, enabled = STARTED.partition("\n")
+    assert link.startswith("ln ")
+    assert PIPX_VENV in PAGE
+    host.type(PIPX_MADE + (UNITS_MADE + enabled).replace(VENV, PIPX_VENV))
+    assert_both_start(host.folder)
+    assert (host.folder / "usr/local/sbin/sriov-bootstrap").exists()
 
 
 def _verify(path: Path, unit: str) -> list[str]:
@@ -69,43 +126,42 @@ def _starts(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("unit", [*UNITS, CLOUD_INIT_UNIT])
-def test_systemd_takes_the_units_with_their_drop_ins(host: Path, unit: str) -> None:
-    assert _verify(host / SYSTEM.lstrip("/"), unit) == []
+def test_systemd_takes_the_units_with_their_drop_ins(venv: Path, unit: str) -> None:
+    assert _verify(venv / SYSTEM.lstrip("/"), unit) == []
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_systemd_sees_a_drop_in_that_names_another_folder(host: Path, tmp_path: Path, unit: str) -> None:
+def test_systemd_sees_a_drop_in_that_names_another_folder(venv: Path, tmp_path: Path, unit: str) -> None:
     (tmp_path / unit).write_text((ROOT / "units" / unit).read_text())
-    dropin = (host / SYSTEM.lstrip("/") / f"{unit}.d/venv.conf").read_text()
+    dropin = (venv / SYSTEM.lstrip("/") / f"{unit}.d/venv.conf").read_text()
     (tmp_path / f"{unit}.d").mkdir()
     (tmp_path / f"{unit}.d/venv.conf").write_text(dropin.replace("/bin/python", "/nowhere/python"))
     assert any("is not executable" in line for line in _verify(tmp_path, unit))
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_a_drop_in_does_what_the_unit_does_in_the_venv(host: Path, unit: str) -> None:
+def test_a_drop_in_does_what_the_unit_does_in_the_venv(venv: Path, unit: str) -> None:
     (packaged,) = _starts((ROOT / "units" / unit).read_text())
-    dropin = host / SYSTEM.lstrip("/") / f"{unit}.d/venv.conf"
-    program = f"{host}{VENV}/bin/python -I -m sriov_bootstrap"
+    dropin = venv / SYSTEM.lstrip("/") / f"{unit}.d/venv.conf"
+    program = f"{venv}{VENV}/bin/python -I -m sriov_bootstrap"
     assert _starts(dropin.read_text()) == ["", packaged.replace("/usr/bin/sriov-bootstrap", program)]
 
 
-def test_the_units_name_no_other_program_of_ours(host: Path) -> None:
-    there = {one.name for one in (host / SYSTEM.lstrip("/")).glob("*.service")}
-    assert {one.name for one in (host / SYSTEM.lstrip("/")).iterdir() if one.is_file()} == {*there, *OTHERS}
-    assert there == {*UNITS, CLOUD_INIT_UNIT} == {one.name for one in (ROOT / "units").glob("*.service")}
+def test_the_units_name_no_other_program_of_ours(venv: Path) -> None:
+    assert {one.name for one in (venv / SYSTEM.lstrip("/")).iterdir() if one.is_file()} == EVERY_UNIT
+    assert {*UNITS, CLOUD_INIT_UNIT} == {one for one in EVERY_UNIT if one.endswith(".service")}
     for unit in UNITS:
         assert (ROOT / "units" / unit).read_text().count("/usr/bin/sriov-bootstrap") == 1
     assert "/usr/bin/sriov-bootstrap" not in (ROOT / "units" / CLOUD_INIT_UNIT).read_text()
 
 
-def test_the_program_of_the_venv_runs_isolated(host: Path) -> None:
-    command = [f"{host}{VENV}/bin/python", "-I", "-m", "sriov_bootstrap", "--version"]
+def test_the_program_of_the_venv_runs_isolated(venv: Path) -> None:
+    command = [f"{venv}{VENV}/bin/python", "-I", "-m", "sriov_bootstrap", "--version"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert said.startswith("sriov-bootstrap ")
     code = "import sriov_bootstrap; print(sriov_bootstrap.__file__)"
     where = subprocess.run([*command[:2], "-c", code], check=True, capture_output=True, text=True).stdout
-    assert where.startswith(f"{host}{VENV}/")
+    assert where.startswith(f"{venv}{VENV}/")
 
 
 def test_the_packages_are_named_as_they_are_built() -> None:
