@@ -25,13 +25,13 @@ CLOUD_INIT_UNIT = "sriov-bootstrap-cloud-init.service"
 VENV = "/opt/sriov-bootstrap"
 PIPX_VENV = "/opt/pipx/venvs/sriov-bootstrap"
 # In the order of the page.
-VENV_MADE, UNITS_MADE, STARTED, UPGRADED, REMOVED, PIPX_MADE = re.findall(
-    r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
-)
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+VENV_MADE, UNITS_MADE, STARTED, UPGRADED, REMOVED, PIPX_MADE = BLOCKS
 # What pipx does for this: a venv below PIPX_HOME, and a link to each of its scripts in PIPX_BIN_DIR.
 PIPX = """
 venv="$PIPX_HOME/venvs/sriov-bootstrap"
-[ "$1" = install ] && python3 -m venv "$venv" && "$venv/bin/pip" install "$2" && ln -s "$venv/bin/sriov-bootstrap" "$PIPX_BIN_DIR"
+[ "$1" = install ] && python3 -m venv "$venv" && "$venv/bin/pip" install "$2" &&
+    ln -s "$venv/bin/sriov-bootstrap" "$PIPX_BIN_DIR"
 """
 SYSTEM = "/etc/systemd/system"
 # Newer than systemd 252; the unit says so.
