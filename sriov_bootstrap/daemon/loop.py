@@ -2,6 +2,21 @@
 
 One thread, one event loop. Every pass and every round of restarts is a job: a process of its own that reports over a
 pipe and can be left behind, so nothing here ever blocks. Times are CLOCK_MONOTONIC.
+
+What may be done, and when, is one table, `Daemon._schedule`, of duties in the order in which they are done. A duty is
+done when it is due and may be started; the loop then sleeps until the next one that may be started is due. So the two
+questions cannot be answered differently, and a duty that waits for another has no time of its own to wake for: the end
+of a job is an event, and each event leads through the whole table once.
+
+Nothing else starts anything. Each `_on_...` notes what happened in a few times and flags:
+
+- `_dirty_since`, `_last_event`: udev, SIGHUP, the end of a jam. A pass follows when a burst is over;
+- `_look_at`: a pass without an event, as a retry or as the safety net;
+- `_restart_at`: a round of restarts, some quiet seconds after the last change of VFs, or when systemd is asked again.
+
+One pass at a time, one round at a time, never both: a round that begins within a pass would ask for units that the pass
+is about to make restart once more. doctor's look waits for both. READY=1 comes before the first round, because a
+job of a unit that is ordered after ours waits for us; and before the log and the page, because the boot waits for it.
 """
 
 import asyncio
@@ -9,6 +24,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -35,8 +51,16 @@ NEVER = float("inf")
 LOOK_AT_UDEVD = "until it runs a loss is seen ten minutes late: systemctl status systemd-udevd"
 
 
+class Duty(NamedTuple):
+    """`due_at()`: CLOCK_MONOTONIC, NEVER if not by time; `start(now)` is called when that is past and `may_start()`."""
+
+    due_at: Callable[[], float]
+    may_start: Callable[[], bool]
+    start: Callable[[float], None]
+
+
 class Daemon:
-    """The state machine. Each `_on_...` notes what happened; `_step` alone decides what is started."""
+    """The state machine: see above."""
 
     def __init__(
         self,
@@ -74,9 +98,21 @@ class Daemon:
         self._inspection = Inspection(host, self._on_inspected, clock=clock)
         self._publication = Publication(host, self._wake.set, clock=clock)
         self._ping_at = NEVER
+        self._ping_seconds = 0.0
+        self._ready_again_at = 0.0
         self._failures = 0
         self._bus_failures = 0
         self._jam: ProcessEnd | None = None
+        self._schedule = (
+            Duty(self._ready_at, lambda: not self._is_ready, self._be_ready),
+            Duty(lambda: _silent_at(self._pass), lambda: True, self._give_up_pass),
+            Duty(lambda: _silent_at(self._restarts), lambda: True, self._give_up_restarts),
+            Duty(self._next_pass_at, lambda: self._pass is None, self._start_pass),
+            Duty(lambda: self._restart_at, self._is_idle, self._start_restarts),
+            Duty(lambda: self._inspection.due_at, self._is_idle, lambda _: self._inspection.step(self._loaded)),
+            Duty(lambda: self._publication.due_at, self._may_tell, lambda _: self._publication.step(self._loaded)),
+            Duty(lambda: self._ping_at, self._is_progressing, self._ping),
+        )
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Children that cannot end are left behind."""
@@ -89,61 +125,56 @@ class Daemon:
         self._poke()  # the first pass began before the listener: what came in between is looked at after it
         wait = self._loaded.config.boot.wait_for_pf_seconds
         self._host.notify((Notice.STATUS, "first pass"), (Notice.EXTEND_TIMEOUT_USEC, int((wait + 30) * 1e6)))
-        interval = self._host.watchdog_seconds()
-        self._ping_at = self._began + interval if interval else NEVER
+        self._ping_seconds = self._host.watchdog_seconds() or NEVER
+        self._ping_at = self._began + self._ping_seconds
         while not self._is_stopping:
             self._wake.clear()
-            self._step(self._clock(), interval)
+            self._step(self._clock())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._seconds_to_next())
         await self._stop()
 
-    def _step(self, now: float, interval: float | None) -> None:
-        """Starts whatever is due."""
-        if not self._is_ready and self._may_be_ready(now):
-            self._is_ready = self._host.notify((Notice.READY, 1))  # alone: the boot waits for it
-            self._host.notify((Notice.STATUS, self._status()))
-        self._end_silent(now)
-        if self._pass is None and now >= self._next_pass_at():
-            self._start_pass(now)
-        if self._restarts is None and self._pass is None and self._is_ready and now >= self._restart_at:
-            self._start_restarts(now)
-        if self._is_ready and self._pass is None and self._restarts is None:
-            self._inspection.step(self._loaded)
-        if self._is_ready or (self._pass is None and self._dirty_since == NEVER):
+    def _step(self, now: float) -> None:
+        """Does what is due, and tells what is new."""
+        for duty in self._schedule:
+            if duty.may_start() and now >= duty.due_at():
+                duty.start(now)
+        if self._may_tell():
             self._tell()
-            self._publication.step(self._loaded)
-        if interval and now >= self._ping_at and self._is_progressing(now):
-            self._host.notify((Notice.WATCHDOG, 1))
-            self._ping_at = now + interval
 
     def _seconds_to_next(self) -> float | None:
-        """Until the next thing is due; None: only an event can wake us."""
-        now = self._clock()
-        due = [self._ping_at, self._publication.due_at]
-        if self._pass is None:
-            due.append(self._next_pass_at())
-            due.append(self._restart_at if self._is_ready and self._restarts is None else NEVER)
-            due.append(self._inspection.due_at if self._is_ready and self._restarts is None else NEVER)
-        due += [job.heard_at + SILENT_SECONDS for job in (self._pass, self._restarts) if job]
-        if not self._is_ready:
-            due.append(now + READY_RETRY_SECONDS if self._may_be_ready(now) else self._waited_at)
-        nearest = min(due)
-        return None if nearest == NEVER else max(0.0, nearest - now)
+        """Until the next duty is due; None: only an event can wake us."""
+        nearest = min((duty.due_at() for duty in self._schedule if duty.may_start()), default=NEVER)
+        return None if nearest == NEVER else max(0.0, nearest - self._clock())
+
+    def _is_idle(self) -> bool:
+        return self._is_ready and self._pass is None and self._restarts is None
+
+    def _may_tell(self) -> bool:
+        """Not in a boot's way: the log and the page take longer to load than the first pass takes."""
+        return self._is_ready or (self._pass is None and self._dirty_since == NEVER)
 
     # -- ready, alive --
 
-    @property
-    def _waited_at(self) -> float:
-        return self._began + self._loaded.config.boot.wait_for_pf_seconds
+    def _ready_at(self) -> float:
+        """When every required PF is settled, or waiting for it is over: a missing NIC never blocks the boot."""
+        is_settled = self._pass is None and self._has_looked and self._state.report.is_settled
+        waited_at = self._began + self._loaded.config.boot.wait_for_pf_seconds
+        return max(self._began if is_settled else waited_at, self._ready_again_at)
 
-    def _may_be_ready(self, now: float) -> bool:
-        """Every required PF is settled, or waiting for it is over: a missing NIC never blocks the boot."""
-        return now >= self._waited_at or (self._pass is None and self._has_looked and self._state.report.is_settled)
+    def _be_ready(self, now: float) -> None:
+        self._is_ready = self._host.notify((Notice.READY, 1))  # alone: the boot waits for it
+        self._ready_again_at = now + READY_RETRY_SECONDS
+        self._host.notify((Notice.STATUS, self._status()))
 
-    def _is_progressing(self, now: float) -> bool:
+    def _is_progressing(self) -> bool:
         """What a watchdog ping vouches for: no job has been silent for long without having been given up."""
+        now = self._clock()
         return all(now - job.heard_at < 2 * SILENT_SECONDS for job in (self._pass, self._restarts) if job)
+
+    def _ping(self, now: float) -> None:
+        self._host.notify((Notice.WATCHDOG, 1))
+        self._ping_at = now + self._ping_seconds
 
     def _status(self) -> str:
         pfs = self._state.report.pfs
@@ -209,14 +240,16 @@ class Daemon:
         self._look_at = self._clock() + (followup.retry_delay_seconds(self._failures) or 0.0)
         self._say(Level.ERROR, text, hint)
 
-    def _end_silent(self, now: float) -> None:
+    def _give_up_pass(self, _now: float) -> None:
         """A job that says nothing sits in a read that does not come back: it is given up, and tried again later."""
-        if self._pass and now >= self._pass.heard_at + SILENT_SECONDS:
-            job, self._pass = self._pass, None
+        job, self._pass = self._pass, None
+        if job:
             self._give_up(job)
             self._on_pass_failure(f"a pass hung for {SILENT_SECONDS:g} s and was given up (process {job.pid})", "")
-        if self._restarts and now >= self._restarts.heard_at + SILENT_SECONDS:
-            job, self._restarts = self._restarts, None
+
+    def _give_up_restarts(self, now: float) -> None:
+        job, self._restarts = self._restarts, None
+        if job:
             self._give_up(job)
             self._restart_at = now + SILENT_SECONDS
             self._say(Level.ERROR, f"restarts hung for {SILENT_SECONDS:g} s and were given up (process {job.pid})", "")
@@ -300,7 +333,7 @@ class Daemon:
     # -- sinks --
 
     def _tell(self) -> None:
-        """The sinks, each given what is new. After READY=1: they take longer to load than the first pass takes."""
+        """The sinks, each given what is new."""
         self._unsaid += self._inspection.news() + self._publication.news()
         if self._unsaid:
             self._host.emit(self._unsaid)
@@ -308,6 +341,7 @@ class Daemon:
         if self._is_stale:
             self._is_stale = False
             self._publication.want()
+            self._publication.step(self._loaded)
             self._host.notify((Notice.STATUS, self._status()))
 
     def _say(self, level: Level, text: str, hint: str) -> None:
@@ -328,5 +362,9 @@ class Daemon:
                 self._host.ask_to_end(job.pid)
                 self._say(Level.WARNING, f"stopped while process {job.pid} was at work: it ends by itself", "")
         self._tell()
-        self._publication.step(self._loaded)
         self._publication.let_go()
+
+
+def _silent_at(job: Running | None) -> float:
+    """When it will have said nothing for so long that it is given up."""
+    return job.heard_at + SILENT_SECONDS if job else NEVER

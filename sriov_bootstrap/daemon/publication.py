@@ -19,18 +19,20 @@ class Publication:
         self._ended = ended
         self._clock = clock
         self._job: Running | None = None
-        self._is_wanted = False
+        self._wanted_at = NEVER
         self._news: list[Event] = []
         self._problems: tuple[str, ...] = ()
 
     @property
     def due_at(self) -> float:
-        """When a page is to be given up."""
-        return self._job.heard_at + SILENT_SECONDS if self._job else NEVER
+        """When there is a page to give up, or one to start: at once, when none is under way."""
+        if self._job:
+            return self._job.heard_at + SILENT_SECONDS
+        return self._wanted_at
 
     def want(self) -> None:
         """There is another state; of several that come while a page is made the last one gets the next page."""
-        self._is_wanted = True
+        self._wanted_at = self._clock()
 
     def step(self, loaded: Loaded) -> None:
         """Starts a page that is wanted; gives one up that hangs: its disk may."""
@@ -38,9 +40,9 @@ class Publication:
             pid = self.let_go()
             self._host.end(pid)
             self._complain((f"the metrics hung for {SILENT_SECONDS:g} s and were given up (process {pid})",))
-        if self._job or not self._is_wanted:
+        if self._job or self._wanted_at == NEVER:
             return
-        self._is_wanted = False
+        self._wanted_at = NEVER
         try:
             job = self._host.start_page(loaded)
         except SriovBootstrapError as error:  # the next state asks for another
