@@ -25,8 +25,7 @@ class Arguments:
     pci_address: str = ""
     explain: str | None = None
     code: str = ""
-    log_format: str = "auto"
-    verbose: bool = False
+    log_format: str = ""
     target: str = ""
     vf: str = ""
     show_list: bool = False
@@ -152,7 +151,7 @@ def _dispatch(arguments: Arguments, root: str) -> int:
         case _:
             from sriov_bootstrap.commands.run import run
 
-            code = run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose, root=root)
+            code = run(config_paths, log_format=arguments.log_format or "auto", root=root)
     return code
 
 

@@ -8,7 +8,7 @@ from sriov_bootstrap.commands.machine import HostMachine, require_root
 from sriov_bootstrap.core.state import Handover
 
 
-def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: str = "") -> int:
+def run(config_paths: tuple[str, ...], *, log_format: str, root: str = "") -> int:
     """Until it is told to stop."""
     require_root("run", root)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: the first pass reads the config anyway
@@ -25,7 +25,7 @@ def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: 
     from sriov_bootstrap.edges.notify import Notifier
     from sriov_bootstrap.edges.udev import Udev
 
-    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, verbose=verbose, root=root)
+    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, root=root)
     gc.collect()
     gc.freeze()  # what is loaded now stays shared with every child that is forked from here
     asyncio.run(Daemon(host, Udev(), loaded, first, state).run())
