@@ -46,7 +46,7 @@ def test_per_vf_false_leaves_out_what_each_vf_has(tree: HostTree) -> None:
 
 @pytest.mark.parametrize(("wanted", "has_page"), [(4, False), (0, True), (9, True)])
 def test_a_pass_that_found_all_as_it_was_leaves_the_page_to_the_daemon(
-    tree: HostTree, wanted: int, has_page: bool
+    tree: HostTree, wanted: int, *, has_page: bool
 ) -> None:
     """It would take twice as long with it."""
     tree.add_pf(num_vfs=4)
