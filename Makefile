@@ -185,6 +185,9 @@ completions: setup ## write the completions for bash, zsh and fish, from the par
 site: setup ## make a web site of the manuals: build/site/html
 	$(BIN)/python packaging/site/build.py . build/site
 
+golden: setup wheel ## write tests/golden anew; what then differs in tests/golden/api breaks somebody's program
+	UPDATE_GOLDEN=1 $(BIN)/pytest --no-cov -q tests/test_golden.py tests/edges/test_metrics.py tests/commands/test_render.py
+
 mixin: setup ## render alerts, recording rules and dashboard from packaging/prometheus/*.libsonnet
 	jsonnet --string --multi packaging/prometheus packaging/prometheus/render.jsonnet >/dev/null
 	jsonnet --jpath packaging/prometheus --multi packaging/grafana \

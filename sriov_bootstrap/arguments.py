@@ -38,12 +38,19 @@ class Asked(Protocol):
     dry_run: bool
     force: bool
     json: bool
+    config: list[str] | None
+    more_config: list[str] | None
+    explain: str | None
+    log_format: str
     target: str
+    vf: str
     show_list: bool
     diff: bool
     write: bool
     apply: bool
     root: str | None
+    mac: str
+    vlan: int
 
 
 class Parser(argparse.ArgumentParser):
@@ -72,15 +79,17 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sriov-bootstrap {__version__}")
     parser.add_argument("--once", action="store_true", help="one pass, then exit: the manual reapply")
     _add_acting(parser, default=False)
-    _add_common(parser, default=None, config="config")
+    _add_config(parser, default=None, name="config")
+    _add_log_format(parser, default="")
     _add_json(parser, default=False)
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands", prog="sriov-bootstrap")
-    common = Parser(add_help=False)
-    _add_common(common, default=argparse.SUPPRESS, config="more_config")  # or it would replace what stands before
+    files = Parser(add_help=False)
+    _add_config(files, default=argparse.SUPPRESS, name="more_config")  # or it would replace what stands before
     answers = Parser(add_help=False)
     _add_json(answers, default=argparse.SUPPRESS)
-    verbs.add_parser("run", parents=[common], help="the daemon: apply, watch udev, repair, serve metrics")
-    status = verbs.add_parser("status", parents=[common, answers], help="what is, what should be, and why they differ")
+    run = verbs.add_parser("run", parents=[files], help="the daemon: apply, watch udev, repair, serve metrics")
+    _add_log_format(run, default=argparse.SUPPRESS)
+    status = verbs.add_parser("status", parents=[files, answers], help="what is, what should be, and why they differ")
     status.add_argument(
         "--wait",
         nargs="?",
@@ -89,45 +98,75 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"wait until every PF is as desired, {DEFAULT_WAIT_SECONDS:.0f} s at most by default",
     )
-    doctor = verbs.add_parser("doctor", parents=[common, answers], help="what is wrong from the firmware to the agent")
+    doctor = verbs.add_parser("doctor", parents=[files, answers], help="what is wrong from the firmware to the agent")
     doctor.add_argument("explain", nargs="?", choices=("explain",), help="say more of a code, or list all codes")
     doctor.add_argument("code", nargs="?", default="", metavar="CODE", help="as doctor prints it, such as SB-E101")
-    release = verbs.add_parser("release", parents=[common, answers], help="remove VFs that no rule asks for any more")
+    release = verbs.add_parser("release", parents=[files, answers], help="remove VFs that no rule asks for any more")
     _add_acting(release, default=argparse.SUPPRESS)
     release.add_argument("pci_address", metavar="PCI_ADDRESS", help="of the PF, as status shows it")
-    check = verbs.add_parser("check-config", parents=[common], help="read the config, say what is wrong with it")
+    check = verbs.add_parser("check-config", parents=[files], help="read the config, say what is wrong with it")
     check.add_argument("files", nargs="*", metavar="FILE", help="these files instead of the installed ones")
     helper = verbs.add_parser("helper", help="what the units of sriov-bootstrap run; not for people")
     helper.add_argument("words", nargs="+", metavar="WORD", help="holders, or reload DRIVER")
-    verbs.add_parser("init", parents=[common], help="print a commented config for the NICs of this host")
-    verbs.add_parser("migrate", parents=[common], help="print the config that replaces rc.local lines, udev rules, ...")
-    _add_render(verbs.add_parser("render", parents=[common], help="print or install files for kernel, nova, neutron"))
+    verbs.add_parser("init", help="print a commented config for the NICs of this host")
+    verbs.add_parser("migrate", parents=[files], help="print the config that replaces rc.local lines, udev rules, ...")
+    _add_render(verbs.add_parser("render", parents=[files], help="print or install files for kernel, nova, neutron"))
     return parser
 
 
 def misuse(arguments: Asked) -> str:
-    """Combinations that the parser cannot tell; argparse's own error exit is 2, as ours."""
-    if arguments.once and arguments.verb:
-        return f"--once and {arguments.verb} do not go together"
-    if not arguments.once and arguments.verb != "release" and (arguments.dry_run or arguments.force):
-        return "--dry-run and --force go with --once and release"
-    if arguments.json and not arguments.once and arguments.verb not in {"status", "doctor", "release"}:
-        return "--json goes with --once, status, doctor and release"
-    if arguments.verb == "render":
-        return _misuse_of_render(arguments)
-    return ""
+    """Combinations that the parser cannot tell; argparse's own error exit is 2, as ours.
+
+    No option is taken where it would do nothing: who gives one is to know that it did not count.
+    """
+    verb, once = arguments.verb, arguments.once
+    has_config, no_reader = bool(arguments.config or arguments.more_config), _reads_no_config(arguments)
+    rules = (
+        (once and verb, f"--once and {verb} do not go together"),
+        (
+            not once and verb != "release" and (arguments.dry_run or arguments.force),
+            "--dry-run and --force go with --once and release",
+        ),
+        (
+            arguments.json and not once and verb not in {"status", "doctor", "release"},
+            "--json goes with --once, status, doctor and release",
+        ),
+        (
+            arguments.log_format and (once or verb not in {None, "run"}),
+            "--log-format goes with run: nothing else writes a log",
+        ),
+        (has_config and no_reader, f"--config does not go with {no_reader}, which reads no config"),
+    )
+    said = next((text for is_wrong, text in rules if is_wrong), "")
+    return said or (_misuse_of_render(arguments) if verb == "render" else "")
+
+
+def _reads_no_config(arguments: Asked) -> str | None:
+    if arguments.explain:
+        return "doctor explain"
+    if arguments.show_list:
+        return "render --list"
+    return arguments.verb if arguments.verb in {"init", "helper"} else None
 
 
 def _misuse_of_render(arguments: Asked) -> str:
-    if bool(arguments.target) == arguments.show_list:
-        return "render needs a TARGET, or --list"
-    if arguments.diff and (arguments.write or arguments.apply):
-        return "--diff and --write do not go together"
-    if arguments.apply and arguments.target not in {"kernel-cmdline", "all"}:
-        return "--apply goes with kernel-cmdline and all"
-    if arguments.apply and arguments.root is not None:
-        return "--apply and --root do not go together: it would be the boot menu of this host; use --write"
-    return ""
+    is_acting = arguments.diff or arguments.write or arguments.apply
+    is_about_a_vf = arguments.vf or arguments.mac or arguments.vlan
+    rules = (
+        (bool(arguments.target) == arguments.show_list, "render needs a TARGET, or --list"),
+        (arguments.show_list and (is_acting or is_about_a_vf or arguments.root is not None), "--list goes alone"),
+        (is_about_a_vf and not arguments.target.startswith("libvirt"), "VF, --mac and --vlan go with libvirt"),
+        (arguments.diff and (arguments.write or arguments.apply), "--diff and --write do not go together"),
+        (
+            arguments.apply and arguments.target not in {"kernel-cmdline", "all"},
+            "--apply goes with kernel-cmdline and all",
+        ),
+        (
+            arguments.apply and arguments.root is not None,
+            "--apply and --root do not go together: it would be the boot menu of this host; use --write",
+        ),
+    )
+    return next((text for is_wrong, text in rules if is_wrong), "")
 
 
 def _add_render(parser: argparse.ArgumentParser) -> None:
@@ -142,14 +181,14 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vlan", type=int, default=0, metavar="ID", help="for libvirt: the VLAN of the VF")
 
 
-def _add_common(parser: argparse.ArgumentParser, *, default: str | None, config: str) -> None:
+def _add_config(parser: argparse.ArgumentParser, *, default: str | None, name: str) -> None:
     help_ = "use this file only (repeatable)"
-    parser.add_argument("--config", action="append", dest=config, metavar="FILE", default=default, help=help_)
-    formats = ("auto", "console", "json")
-    log_default = default or "auto"
-    parser.add_argument("--log-format", choices=formats, default=log_default, help="form of the log on stderr")
-    verbose_default = default or False
-    parser.add_argument("-v", "--verbose", action="store_true", default=verbose_default, help="log more")
+    parser.add_argument("--config", action="append", dest=name, metavar="FILE", default=default, help=help_)
+
+
+def _add_log_format(parser: argparse.ArgumentParser, *, default: str) -> None:
+    help_ = "with run: form of the log on stderr, auto by default"
+    parser.add_argument("--log-format", choices=("auto", "console", "json"), default=default, help=help_)
 
 
 def _add_acting(parser: argparse.ArgumentParser, *, default: str | bool) -> None:

@@ -25,8 +25,7 @@ class Arguments:
     pci_address: str = ""
     explain: str | None = None
     code: str = ""
-    log_format: str = "auto"
-    verbose: bool = False
+    log_format: str = ""
     target: str = ""
     vf: str = ""
     show_list: bool = False
@@ -109,11 +108,16 @@ def _fail(code: ExitCode, problems: Sequence[str], hint: str) -> ExitCode:
     return code
 
 
+# 0.1.0 took it, and did nothing: no drop-in from then may cost a boot its VFs.
+IGNORED = ("-v", "--verbose")
+
+
 def _parsed(words: Sequence[str]) -> Arguments:
     from sriov_bootstrap.arguments import make_parser, misuse
 
     parser = make_parser()
-    arguments = parser.parse_args(words, namespace=Arguments())
+    meant = [one for one in words if one not in IGNORED]
+    arguments = parser.parse_args(meant, namespace=Arguments())
     if problem := misuse(arguments):
         parser.error(problem)
     return arguments
@@ -152,7 +156,7 @@ def _dispatch(arguments: Arguments, root: str) -> int:
         case _:
             from sriov_bootstrap.commands.run import run
 
-            code = run(config_paths, log_format=arguments.log_format, verbose=arguments.verbose, root=root)
+            code = run(config_paths, log_format=arguments.log_format or "auto", root=root)
     return code
 
 

@@ -40,7 +40,7 @@ def command(tree: HostTree, *words: str) -> list[str]:
     [
         ("", Arguments()),
         ("run", Arguments(verb="run")),
-        ("run --log-format json -v", Arguments(verb="run", log_format="json", verbose=True)),
+        ("run --log-format json", Arguments(verb="run", log_format="json")),
         ("--log-format json run", Arguments(verb="run", log_format="json")),
         ("--once", Arguments(once=True)),
         ("--once --dry-run --json", Arguments(once=True, dry_run=True, json=True)),

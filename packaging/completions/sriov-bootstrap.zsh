@@ -29,8 +29,7 @@ _shtab_sriov_bootstrap_options=(
   "--dry-run[with --once and release\: print the plan, change nothing]"
   "--force[with --once and release\: also destroy VFs that somebody uses]"
   "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[form of the log on stderr]:log_format:(auto console json)"
-  {-v,--verbose}"[log more]"
+  "--log-format[with run\: form of the log on stderr, auto by default]:log_format:(auto console json)"
   "--json[the answer as JSON]"
 )
 
@@ -40,8 +39,6 @@ _shtab_sriov_bootstrap_defaults_added=0
 _shtab_sriov_bootstrap_check_config_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[form of the log on stderr]:log_format:(auto console json)"
-  {-v,--verbose}"[log more]"
   "(*)::these files instead of the installed ones:_files"
 )
 
@@ -51,8 +48,6 @@ _shtab_sriov_bootstrap_check_config_defaults_added=0
 _shtab_sriov_bootstrap_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[form of the log on stderr]:log_format:(auto console json)"
-  {-v,--verbose}"[log more]"
   "--json[the answer as JSON]"
   ":say more of a code, or list all codes:(explain)"
   ":as doctor prints it, such as SB-E101:"
@@ -63,9 +58,6 @@ _shtab_sriov_bootstrap_doctor_defaults_added=0
 
 _shtab_sriov_bootstrap_init_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[form of the log on stderr]:log_format:(auto console json)"
-  {-v,--verbose}"[log more]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -74,8 +66,6 @@ _shtab_sriov_bootstrap_init_defaults_added=0
 _shtab_sriov_bootstrap_migrate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[form of the log on stderr]:log_format:(auto console json)"
-  {-v,--verbose}"[log more]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -84,8 +74,6 @@ _shtab_sriov_bootstrap_migrate_defaults_added=0
 _shtab_sriov_bootstrap_release_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[form of the log on stderr]:log_format:(auto console json)"
-  {-v,--verbose}"[log more]"
   "--json[the answer as JSON]"
   "--dry-run[with --once and release\: print the plan, change nothing]"
   "--force[with --once and release\: also destroy VFs that somebody uses]"
@@ -98,8 +86,6 @@ _shtab_sriov_bootstrap_release_defaults_added=0
 _shtab_sriov_bootstrap_render_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[form of the log on stderr]:log_format:(auto console json)"
-  {-v,--verbose}"[log more]"
   "--list[list the targets]"
   "--diff[compare with what is installed]"
   "--write[install it\: drop-ins of our own name only]"
@@ -117,8 +103,7 @@ _shtab_sriov_bootstrap_render_defaults_added=0
 _shtab_sriov_bootstrap_run_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[form of the log on stderr]:log_format:(auto console json)"
-  {-v,--verbose}"[log more]"
+  "--log-format[with run\: form of the log on stderr, auto by default]:log_format:(auto console json)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -127,8 +112,6 @@ _shtab_sriov_bootstrap_run_defaults_added=0
 _shtab_sriov_bootstrap_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[form of the log on stderr]:log_format:(auto console json)"
-  {-v,--verbose}"[log more]"
   "--json[the answer as JSON]"
   "--wait[wait until every PF is as desired, 300 s at most by default]:SECONDS:"
 )

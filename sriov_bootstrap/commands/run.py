@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.core.finding import Diagnosis
 
 
-def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: str = "") -> int:
+def run(config_paths: tuple[str, ...], *, log_format: str, root: str = "") -> int:
     """Until it is told to stop."""
     require_root("run", root)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: the first pass reads the config anyway
@@ -30,7 +30,7 @@ def run(config_paths: tuple[str, ...], *, log_format: str, verbose: bool, root: 
     from sriov_bootstrap.edges.udev import Udev
     from sriov_bootstrap.machine.daemon_host import DaemonHost
 
-    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, verbose=verbose, look=_look_from(root))
+    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, look=_look_from(root))
     gc.collect()
     gc.freeze()  # what is loaded now stays shared with every child that is forked from here
     asyncio.run(Daemon(host, Udev(), loaded, first, state).run())

@@ -18,7 +18,7 @@ class Cause(Struct, frozen=True):
 
 
 _GONE = Cause("the device went away during the write", "reseat or replace the NIC; the rule applies when it is back")
-_UNKNOWN = Cause("the kernel gave no known reason", "look at the kernel log: journalctl -k -g PCI_ADDRESS")
+_UNKNOWN = Cause("the kernel gave no known reason", "look at the kernel log: journalctl -k")
 
 WRITE_CAUSES = {
     errno.EAGAIN: Cause("the driver is busy with another operation", "nothing: it is tried again", is_transient=True),
@@ -60,6 +60,12 @@ WRITE_CAUSES = {
 def explain(number: int) -> Cause:
     """Cause and remedy of a failed write; an errno that is not in the table gets the general advice."""
     return WRITE_CAUSES.get(number, _UNKNOWN)
+
+
+def remedy(number: int, pci_address: str) -> str:
+    """What to do about it; without a known reason, where the kernel may have said more of this device."""
+    cause = explain(number)
+    return f"{cause.remedy} -g {pci_address}" if cause is _UNKNOWN else cause.remedy
 
 
 def name_of(number: int) -> str:

@@ -20,7 +20,6 @@ Value = str | int | float
 class Level(StrEnum):
     """The levels that are used."""
 
-    DEBUG = "debug"
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"

@@ -275,11 +275,8 @@ def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
 def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is_incomplete: bool) -> Verdict | None:
     """Every action ended well, and yet the VFs are not there."""
     target = plan.desired.target
-    if plan.desired.pf is None or target is None or ((plan.actions or plan.carrier) and not results):
+    if pf is None or target is None or ((plan.actions or plan.carrier) and not results):
         return None
-    if pf is None:
-        message = f"{plan.desired.pf.pci_address}: the device went away during the pass"
-        return Verdict(Reason.ABSENT, message, "the rule applies again when it is back")
     if pf.num_vfs != target:
         return fewer(pf, target)
     if is_incomplete:
@@ -297,4 +294,5 @@ def explained(action: Action, number: int) -> tuple[str, str]:
     """
     if not isinstance(action, SetNumVfs):
         return f"{action.pci_address}: cannot {action}: {causes.name_of(number)} ({os.strerror(number)})", ""
-    return f"{action.pci_address}: cannot {action}: {causes.describe(number)}", causes.explain(number).remedy
+    remedy = causes.remedy(number, action.pci_address)
+    return f"{action.pci_address}: cannot {action}: {causes.describe(number)}", remedy

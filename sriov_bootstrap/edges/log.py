@@ -10,13 +10,13 @@ import structlog
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.events import Event
 
-PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}  # sd-daemon(3)
+PRIORITIES = {"info": 6, "warning": 4, "error": 3}  # sd-daemon(3)
 
 
 class Log:
     """`log_format`: "console", "json", or "auto": console on a terminal, else lines with journald's priorities."""
 
-    def __init__(self, log_format: str, *, verbose: bool = False, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, log_format: str, *, stream: TextIO = sys.stderr) -> None:
         """Builds a logger of its own and changes nothing global."""
         is_console = log_format == "console" or (log_format == "auto" and stream.isatty())
         processors: list[Any] = [structlog.processors.add_log_level]
@@ -33,7 +33,6 @@ class Log:
         self._logger = structlog.wrap_logger(
             structlog.PrintLogger(stream),
             processors=processors,
-            wrapper_class=structlog.make_filtering_bound_logger(10 if verbose else 20),
         )
 
     def emit(self, events: Iterable[Event]) -> None:

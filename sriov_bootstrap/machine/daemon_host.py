@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 class DaemonHost:
     """See daemon.Host. The log is loaded when first used, which is after READY=1."""
 
-    def __init__(
-        self, machine: HostMachine, notifier: Notifier, *, log_format: str, verbose: bool, look: jobs.Look
-    ) -> None:
+    def __init__(self, machine: HostMachine, notifier: Notifier, *, log_format: str, look: jobs.Look) -> None:
         """Starts nothing yet."""
         self._machine = machine
         self._look = look
         self._log_format = log_format
-        self._verbose = verbose
         self._log: Log | None = None
         self._notifier = notifier
 
@@ -87,7 +84,7 @@ class DaemonHost:
         """To the log."""
         from sriov_bootstrap.edges.log import Log
 
-        self._log = self._log or Log(self._log_format, verbose=self._verbose)
+        self._log = self._log or Log(self._log_format)
         self._log.emit(lines)
 
     def notify(self, *notices: tuple[Notice, str | int]) -> bool:

@@ -1,10 +1,14 @@
 """Every errno of a failed write has words; one that has none gets the general advice."""
 
 import errno
+import re
 
 import pytest
 
+from builders import PF
 from sriov_bootstrap.core import causes
+from sriov_bootstrap.core.plan import SetNumVfs
+from sriov_bootstrap.core.report import explained
 
 
 @pytest.mark.parametrize(
@@ -54,10 +58,19 @@ def test_only_what_may_pass_by_itself_is_transient() -> None:
     assert transient == {errno.EAGAIN, errno.EBUSY, errno.ETIMEDOUT}
 
 
-def test_every_cause_has_a_remedy_without_braces_left_in_it() -> None:
-    everything = [causes.explain(number) for number in (*causes.WRITE_CAUSES, 0)]
-    assert all(one.cause and one.remedy for one in everything)
-    assert not any("{" in one.cause + one.remedy for one in everything)
+def test_every_cause_has_a_remedy_that_can_be_typed_as_it_is() -> None:
+    """Without a name that stands for something: `PCI_ADDRESS` was told to people who have a card."""
+    numbers = (*causes.WRITE_CAUSES, errno.EFAULT, 0)
+    assert all(causes.explain(number).cause for number in numbers)
+    remedies = [causes.remedy(number, PF) for number in numbers]
+    assert all(remedies)
+    assert [text for text in remedies if re.search(r"[{<]|(?<!CONFIG_)\b(?!CONFIG_)[A-Z]+_[A-Z]+\b", text)] == []
+
+
+def test_without_a_known_reason_the_kernel_is_asked_about_this_device() -> None:
+    assert causes.remedy(errno.EFAULT, PF) == f"look at the kernel log: journalctl -k -g {PF}"
+    assert explained(SetNumVfs(PF, 0, 4), errno.EFAULT)[1] == causes.remedy(errno.EFAULT, PF)
+    assert causes.remedy(errno.ERANGE, PF) == "lower num_vfs; sriov_totalvfs is the maximum"
 
 
 def test_no_errno_has_no_name() -> None:

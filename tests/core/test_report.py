@@ -119,18 +119,6 @@ ROWS = [
         (CHANGED,),
     ),
     Row(
-        "went away",
-        TODO,
-        None,
-        (
-            PfState.DEGRADED,
-            Reason.ABSENT,
-            f"{PF}: the device went away during the pass",
-            "the rule applies again when it is back",
-        ),
-        (CHANGED,),
-    ),
-    Row(
         "VFs without their driver",
         DONE,
         PROBING,

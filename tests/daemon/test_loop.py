@@ -629,7 +629,12 @@ def test_a_look_that_breaks_is_said_once_and_what_was_found_stands(looking: Stag
         looking.end_pass(make_state())
         looking.advance(10.1)
         looking.lose_look()
-    assert looking.texts.count("doctor's look broke: its process ended without a report") == 1
+    said = Event(
+        Level.WARNING,
+        "doctor's look broke: its process ended without a report",
+        {"hint": "it was killed, or out of memory"},
+    )
+    assert looking.host.logged.count(said) == looking.texts.count(said.text) == 1
     assert looking.last_found == Inspected((STALE_SPEC,), ("SB-E401",))
 
 

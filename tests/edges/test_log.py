@@ -8,7 +8,6 @@ from sriov_bootstrap.edges.log import Log
 
 GOOD = Event(Level.INFO, "0000:3b:00.0: set sriov_numvfs from 0 to 4: changed", {"from": 0, "to": 4, "seconds": 1.25})
 BAD = Event(Level.ERROR, "0000:3b:00.0: no", {"errno": "ENOSPC", "hint": "lower num_vfs, or its queues", "rule": ""})
-DETAIL = Event(Level.DEBUG, "looked again")
 
 
 class Terminal(io.StringIO):
@@ -16,9 +15,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def emitted(log_format: str, *events: Event, verbose: bool = False, stream: io.StringIO | None = None) -> str:
+def emitted(log_format: str, *events: Event, stream: io.StringIO | None = None) -> str:
     stream = stream or io.StringIO()
-    Log(log_format, verbose=verbose, stream=stream).emit(events)
+    Log(log_format, stream=stream).emit(events)
     return stream.getvalue()
 
 
@@ -29,11 +28,9 @@ def test_off_a_terminal_lines_carry_the_priority_for_journald() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("level", "priority"), [(Level.DEBUG, 7), (Level.INFO, 6), (Level.WARNING, 4), (Level.ERROR, 3)]
-)
+@pytest.mark.parametrize(("level", "priority"), [(Level.INFO, 6), (Level.WARNING, 4), (Level.ERROR, 3)])
 def test_every_level_has_its_priority(level: Level, priority: int) -> None:
-    assert emitted("auto", Event(level, "text"), verbose=True) == f"<{priority}>text\n"
+    assert emitted("auto", Event(level, "text")) == f"<{priority}>text\n"
 
 
 def test_json_is_one_object_a_line() -> None:
@@ -55,12 +52,6 @@ def test_auto_means_console_on_a_terminal() -> None:
     line = emitted("auto", GOOD, stream=Terminal())
     assert GOOD.text in line
     assert not line.startswith("<")
-
-
-@pytest.mark.parametrize("log_format", ["auto", "console", "json"])
-def test_details_are_for_who_asks_for_them(log_format: str) -> None:
-    assert emitted(log_format, DETAIL) == ""
-    assert DETAIL.text in emitted(log_format, DETAIL, verbose=True)
 
 
 def test_a_line_that_is_about_no_report_looks_like_the_others() -> None:

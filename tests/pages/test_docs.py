@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def test_every_command_that_a_page_tells_people_to_type_can_be_typed(page: Path)
         if not PLACEHOLDER.search(command) and command not in NAMES:
             arguments = make_parser().parse_args(shlex.split(command)[1:], namespace=Arguments())
             assert not misuse(arguments), command
+
+
+def test_the_readme_is_for_one_reader() -> None:
+    """What is for the others has a page of its own."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 140
+
+
+def test_what_sets_the_addresses_of_the_project_finds_them_all() -> None:
+    """A sentence had run into that command: it named files that there are not."""
+    (command,) = re.findall(r"^    (grep -rl .*)$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "pyproject.toml" in done.stdout.splitlines()
 
 
 def test_commands_are_found() -> None:

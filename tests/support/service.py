@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fakes_host import HostTree
 
-RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(['run'], root=sys.argv[1]))"
+RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
 QUIET = '[metrics]\nlisten = ""\n'
 ENOUGH = 30.0
 MASKS = ("SigIgn", "SigCgt")  # proc_pid_status(5)
@@ -22,14 +22,14 @@ MASKS = ("SigIgn", "SigCgt")  # proc_pid_status(5)
 class Service:
     """A daemon and the service manager that listens to it."""
 
-    def __init__(self, tree: HostTree) -> None:
+    def __init__(self, tree: HostTree, words: tuple[str, ...]) -> None:
         path = tree.root / "notify"
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path.unlink(missing_ok=True)  # of the one before
         self._manager.bind(str(path))
         self._manager.settimeout(ENOUGH)
         environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
-        argv = [sys.executable, "-I", "-c", RUN, str(tree.root)]  # -I: the installed package
+        argv = [sys.executable, "-I", "-c", RUN, str(tree.root), *words]  # -I: the installed package
         self.process = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
 
     def wait_for(self, text: str) -> str:
@@ -65,8 +65,9 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(tree: HostTree) -> Iterator[Service]:
-    service = Service(tree)
+def running(tree: HostTree, *words: str) -> Iterator[Service]:
+    """With these words on its command line; `run` in most tests, where `words` are none."""
+    service = Service(tree, words or ("run",))
     try:
         yield service
     finally:

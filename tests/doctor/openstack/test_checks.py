@@ -80,6 +80,38 @@ def test_where_a_variable_decides_nothing_is_refused() -> None:
     assert [one[:7] for one in found(agent(text))] == ["SB-E502"]
 
 
+def test_a_network_that_is_missing_is_rendered_where_a_rule_has_it_and_else_added_by_hand() -> None:
+    """What a rule asks for, `render` writes; of what only nova or the agent knows it has nothing."""
+    specs = '[pci]\ndevice_spec = {"address": "0000:5e:02.*", "physical_network": "dpdk"}\n'
+    compute = service("nova-compute", specs)
+    survey = replace(agent("[sriov_nic]\nphysical_device_mappings = other:ens9\n"), compute=compute)
+    missing = [one for one in check_openstack(HOST, survey, print) if one.code in {"SB-E502", "SB-W503"}]
+    render = "sriov-bootstrap render"
+    by_hand = "or take the name out where it is, then: systemctl restart"
+    assert [(one.code, one.problem.split(" is in", 1)[0].split(" is missing")[0], one.remedy) for one in missing] == [
+        (
+            "SB-E502",
+            'physical network "physnet2"',
+            f"take out /f:2, then: {render} sriov-agent --write && systemctl restart neutron-sriov-nic-agent",
+        ),
+        (
+            "SB-W503",
+            'physical network "physnet2"',
+            f"{render} nova-compute --write && systemctl restart nova-compute",
+        ),
+        (
+            "SB-E502",
+            'physical network "dpdk"',
+            f"add dpdk:NETDEV to physical_device_mappings in [sriov_nic], {by_hand} neutron-sriov-nic-agent",
+        ),
+        (
+            "SB-W503",
+            "the physical network in entry 1 of physical_device_mappings",
+            f'add "physical_network": "NETWORK" to the device_spec of its VFs in [pci], {by_hand} nova-compute',
+        ),
+    ]
+
+
 def test_exclusions_of_a_netdev_without_a_rule_are_not_ours() -> None:
     pf = make_pf(pci_address="0000:5e:00.0", netdevs=(make_netdev(name="ens7"),))
     host = replace(HOST, pfs=(PF, pf))
