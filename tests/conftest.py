@@ -1,5 +1,6 @@
 """What holds for every test: the installed package is tested, the real host out of reach, nothing survives."""
 
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,11 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """All that is there by now stays: nobody looks through it again, neither Python for garbage nor we for tasks."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
