@@ -53,10 +53,16 @@ help: ## list the targets
 setup: ## install what build, lint and tests need: Debian packages (as root) and .venv
 	@packaging/setup.sh
 
-lint: setup audit ## ruff, mypy, import contracts, known vulnerabilities
+lint: audit style types contracts ## ruff, mypy, import contracts, known vulnerabilities
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: setup
 	$(BIN)/mypy
+
+contracts: setup
 	$(BIN)/lint-imports --no-logo
 
 # Needs the package index's vulnerability data; says so where there is none, which a release does not put up with.
@@ -140,7 +146,8 @@ lab-images: lab-setup
 	@tests/lab/image_tools.sh
 	@$(BIN)/python tests/lab/images.py
 
-test-fast: setup lint wheel collection ## lint and every test that needs no VM; coverage is the matter of `make test`
+test-fast: setup ## lint and every test that needs no VM; coverage is the matter of `make test`
+	@$(MAKE) -j --output-sync=line lint wheel collection
 	$(PYTEST) --no-cov $(PARALLEL) -m "not lab and not openstack"
 
 openstack-setup: setup lab-setup # one apt at a time

@@ -1,5 +1,6 @@
 """What holds for every test: the installed package is tested, the real host out of reach, nothing survives."""
 
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import sources
 import sriov_bootstrap
 from guards import HostGuard, children, pending_tasks
 from lab import boot
-from side_by_side import Scheduling
+from side_by_side import FIRST, Scheduling
 
 GUARD = HostGuard()
 GUARD.install()
@@ -29,6 +30,15 @@ def pytest_configure() -> None:
     tested = Path(sriov_bootstrap.__file__)
     if not tested.is_relative_to(sys.prefix):
         pytest.exit(f"{tested} is not the installed package: run `make wheel`, then .venv/bin/pytest", 2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """All that is there by now stays: nobody looks through it again, neither Python for garbage nor we for tasks."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -97,6 +97,7 @@ class Host(RuleBasedStateMachine):
         super().__init__()
         self.host = ModelHost(UNITS)
         self.last_good: Config | None = None
+        self.read: tuple[tuple[ConfigFile, ...], Loaded] | None = None
         self.written: tuple[PfRule, ...] = ()
         self.wanted: tuple[PfRule, ...] = ()
         self.known: dict[str, frozenset[int]] | None = None
@@ -410,11 +411,14 @@ class Host(RuleBasedStateMachine):
         self.felled.discard(name)
 
     def _load(self) -> Loaded:
-        """As machine/jobs.py loads it, and checked against what the administrator wrote."""
+        """As machine/jobs.py loads it, and checked against what the administrator wrote; the same files only once."""
+        if self.read and self.read[0] is self.host.files:
+            return self.read[1]
         try:
             loaded = load_config(self.host, self.last_good)
         except ConfigError as error:
             loaded = Loaded(Config(), error.problems)
+        self.read = self.host.files, loaded
         if self.host.files and self.host.files[0] not in BROKEN:
             self.wanted = self.written
         assert loaded.config.pf == self.wanted

@@ -7,7 +7,8 @@ import pytest
 
 from lab import boot
 from lab.boot import BOOT_SECONDS, SILENT_SECONDS, BootError, Boots, SilentError, Watch
-from side_by_side import with_own_guest
+from side_by_side import FIRST, SAME_WORK, together, with_own_guest
+from sources import ROOT
 
 
 class Clock:
@@ -118,3 +119,26 @@ def test_boots_of_several_processes_are_added_up() -> None:
 )
 def test_tests_with_a_guest_of_their_own_stay_together(nodeid: str, guest: str) -> None:
     assert with_own_guest(nodeid) == guest
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "scope"),
+    [
+        ("tests/lab/nics/test_virtio.py::test_x", "nics"),
+        ("tests/packaging/test_rpm.py::test_x[y]", "dist"),
+        ("tests/packaging/test_dist.py::test_x", "dist"),
+        ("tests/pages/test_site.py::test_x", "site"),
+        ("tests/packaging/test_ansible.py::test_x", "ansible"),
+        ("tests/lab/test_ansible.py::test_x", "tests/lab/test_ansible.py::test_x"),
+        (
+            "tests/core/test_plan.py::test_x[tests/packaging/test_rpm.py]",
+            "tests/core/test_plan.py::test_x[tests/packaging/test_rpm.py]",
+        ),
+    ],
+)
+def test_tests_that_share_what_takes_long_to_make_go_to_one_process(nodeid: str, scope: str) -> None:
+    assert together(nodeid) == scope
+
+
+def test_no_file_is_named_that_is_gone() -> None:
+    assert [name for name in (FIRST, *SAME_WORK) if not (ROOT / name).is_file()] == []

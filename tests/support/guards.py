@@ -5,7 +5,6 @@ import contextlib
 import gc
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -41,9 +40,12 @@ class HostGuard:
 def children() -> set[str]:
     """Return the PIDs of this process's children; also of those that have ended and nobody has waited for."""
     found: set[str] = set()
-    for tasks in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends while we look
-            found.update(tasks.read_text().split())
+    for task in os.listdir("/proc/self/task"):
+        with (
+            contextlib.suppress(FileNotFoundError, ProcessLookupError),  # a thread that ends while we look
+            open(f"/proc/self/task/{task}/children", encoding="ascii") as file,
+        ):
+            found.update(file.read().split())
     return found
 
 

@@ -1,4 +1,4 @@
-"""How tests are given to processes: any process takes the next one, but for those that share a guest of their own."""
+"""How tests are given to processes: any process takes the next; those that share costly things go together."""
 
 import re
 from typing import Final
@@ -8,6 +8,17 @@ from xdist.scheduler import LoadScopeScheduling
 # Folders below lab/, and files, whose tests boot a guest that no other test uses: one process boots it, once.
 OWN_GUEST: Final = re.compile(r"(?:^|/)lab/(?:([^/.]+)/|(test_images)\.py)")
 
+# Files whose tests look at the same builds, venv or site, by a name for these: one process makes them, once.
+SAME_WORK: Final = {
+    "tests/packaging/test_ansible.py": "ansible",
+    "tests/packaging/test_dist.py": "dist",
+    "tests/packaging/test_rpm.py": "dist",
+    "tests/pages/test_installing_page.py": "dist",
+    "tests/pages/test_site.py": "site",
+}
+# The longest test of all: where it came last, one process would work while the others have nothing left.
+FIRST: Final = "tests/test_model.py"
+
 
 def with_own_guest(nodeid: str) -> str:
     """Return the name of the guest that this test shares with some others, "" for the main one or none."""
@@ -15,8 +26,13 @@ def with_own_guest(nodeid: str) -> str:
     return found[1] or found[2] if found else ""
 
 
+def together(nodeid: str) -> str:
+    """Return the name of what this test shares with some others, or its own."""
+    return with_own_guest(nodeid) or SAME_WORK.get(nodeid.partition("::")[0]) or nodeid
+
+
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no type information
     """pytest-xdist's own `--dist loadgroup` groups nothing under pytest 9.2, and says nothing."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return with_own_guest(nodeid) or nodeid
+        return together(nodeid)
