@@ -241,6 +241,7 @@ class Connection(asyncio.BufferedProtocol):
             request = self._http.next_event()
             if not isinstance(request, h11.Request):
                 return False
+            _refuse_two_lengths(request)
             has_body = not isinstance(self._http.next_event(), h11.EndOfMessage)
         except h11.RemoteProtocolError as error:
             self._endpoint.refuse(Refusal.MALFORMED, self.peer)
@@ -336,6 +337,12 @@ class Connection(asyncio.BufferedProtocol):
     def _wait(self, seconds: float) -> None:
         self._deadline.cancel()
         self._deadline = asyncio.get_running_loop().call_later(seconds, self._be_late)
+
+
+def _refuse_two_lengths(request: h11.Request) -> None:
+    """h11 takes the chunks. A proxy before us that takes the length has let another request through (RFC 9112, 6.1)."""
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
+        raise h11.RemoteProtocolError("Content-Length beside Transfer-Encoding")
 
 
 def _peer_at(name: tuple[str, int] | None) -> Peer:
