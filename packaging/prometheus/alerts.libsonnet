@@ -134,8 +134,10 @@
         // First arm: targets of the job (upSelector) that cannot be scraped. Second arm, whatever the job is called: a host that
         // was seen with sriov-bootstrap in the last day, is not seen now, and is no target that the first arm speaks of, because
         // it left the service discovery, or because its textfile is gone. Third arm: a host that answers, with a page that is old:
-        // what serves it is another process, and the service tells its state after each pass, also one that broke off. All have
-        // the labels of the target and no other, so that one going over into the other does not start the clock anew.
+        // what serves it is another process, and the service tells its state after each pass, also one that broke off. Fourth arm:
+        // one that answers without any page, because the service has told nothing since the boot, or nothing that can be read;
+        // its value is below 0 to tell it from the others. All have the labels of the target and no other, so that one going over
+        // into the other does not start the clock anew.
         alert(
           'SriovNotRunning',
           'warning',
@@ -148,8 +150,14 @@
               unless on (%(host)s) %(up)s
             )
             or on (%(host)s) time() - %(told)s > %(overdue)d
+            or on (%(host)s)
+            -max without (reason) (
+              %(problem)s == 1
+              unless on (%(host)s) %(told)s
+            )
           ||| % {
             told: last('sriov_bootstrap_state_timestamp_seconds'),
+            problem: last('sriov_bootstrap_page_problem'),
             overdue: c.passOverdueSeconds,
             up: 'up{%s}' % c.upSelector,
             host: host,
@@ -158,7 +166,8 @@
           },
           '{{ $labels.instance }}: sriov-bootstrap does not run, or does not answer',
           '{{ if eq $value 0.0 }}The scrape fails{{ else if gt $value 1.0 }}The host answers, and the service has told nothing for ' +
-          '{{ $value | humanizeDuration }}{{ else }}The host was seen in the last ' + c.forgetHostAfter +
+          '{{ $value | humanizeDuration }}{{ else if lt $value 0.0 }}The host answers, and the service has told nothing that can be ' +
+          'read since the boot{{ else }}The host was seen in the last ' + c.forgetHostAfter +
           ' and sends no metrics any more{{ end }}. VFs that are there stay; none are made, and none come back, until the ' +
           'service runs.',
           hold='15m',

@@ -59,7 +59,7 @@
     title,
     [target(expr)],
     description,
-    4,
+    3,
     4,
     'short',
     { reduceOptions: { calcs: ['lastNotNull'] }, colorMode: 'value', graphMode: 'area' },
@@ -92,6 +92,15 @@
     { x: 0, y: 0, height: 0, panels: [] }
   ).panels,
 
+  // As in rules.libsonnet: 0 or 1 for each host that answers.
+  local told = fleet('sriov_bootstrap_state_timestamp_seconds'),
+  local silent = 'time() - %s > bool %d or on (%s) max without (reason) (%s)' % [
+    told,
+    c.passOverdueSeconds,
+    std.join(', ', c.hostLabels),
+    fleet('sriov_bootstrap_page_problem'),
+  ],
+
   local missing(metric) = 'clamp_min(%s - %s, 0)' % [metric('sriov_pf_vfs_desired'), metric('sriov_pf_vfs')],
   local vfs(metric, aggregate, legend) = [
     target(aggregate % metric('sriov_pf_vfs_desired'), legend + 'desired'),
@@ -114,6 +123,13 @@
       'Sums below are of these. Which ones are missing: the alert SriovNotRunning.',
       { mode: 'absolute', steps: [{ color: 'blue', value: null }] },
     ),
+    number(
+      'Hosts that are silent',
+      'sum(%s)' % silent,
+      'They answer, and the service has told nothing new for %d minutes: it is stopped, or hangs. Sums below have what it told last.' %
+      std.floor(c.passOverdueSeconds / 60 + 0.5),
+      steps('red', 1),
+    ),
     number('VFs missing', 'sum(%s)' % missing(fleet), 'Desired and not there. Too many on one PF do not make up for it.', steps('red', 1)),
     number('PFs not as desired', 'sum(%s)' % fleet('sriov_pf_degraded'), 'For whatever reason.', steps('orange', 1)),
     number(
@@ -129,12 +145,18 @@
       steps('orange', 1),
     ),
     number(
+      'Pages not in order',
+      'sum(%s)' % fleet('sriov_bootstrap_page_problem'),
+      'What serves the metrics cannot read what the service writes.',
+      steps('orange', 1),
+    ),
+    number(
       'Hosts that wait for restarts',
       'sum(%s)' % fleet('sriov_bootstrap_restart_pending'),
       'VFs changed, and nova-compute or the agent may not know.',
       steps('orange', 1),
     ),
-    graph('VFs: desired, there, in use', vfs(fleet, 'sum(%s)', ''), 'All hosts that answer. A host that does not is missing in all three.') + desired_is_wide,
+    graph('VFs: desired, there, in use', vfs(fleet, 'sum(%s)', ''), 'All hosts that answer, silent ones with what was told last. A host that does not answer is missing in all three.') + desired_is_wide,
     graph('Free VFs by physical network', [target(free_by_network(fleet), '{{physical_network}}')], 'There, and not in use.'),
     graph('PFs not as desired, by reason', [target('sum by (reason) (%s) > 0' % fleet('sriov_pf_degraded'), '{{reason}}')], 'Empty is good.'),
     graph(
@@ -151,6 +173,19 @@
       'VFs missing',
     ),
     graph('Hosts by version', [target('count by (version) (%s)' % fleet('sriov_bootstrap_build_info'), '{{version}}')], 'A rollout under way.'),
+    table(
+      'Silent hosts',
+      [target('sort_desc(time() - %s > %d)' % [told, c.passOverdueSeconds], instant=true)],
+      'Empty is good. They answer: look at the daemon, systemctl status sriov-bootstrap.',
+      ['Time'],
+      'seconds since it told its state',
+    ),
+    table(
+      'Pages not in order, by reason',
+      [target('%s == 1' % fleet('sriov_bootstrap_page_problem'), instant=true)],
+      'Empty is good. missing: the daemon has not run since the boot.',
+      ['Time', 'Value', '__name__'],
+    ),
 
     row('Host: $instance') { repeat: 'instance' },
     graph('VFs by PF: desired, there, in use', vfs(host, '%s', pf_legend + ' '), 'A rule without a NIC has no PCI address.', width=24) + desired_is_wide {
@@ -206,10 +241,11 @@
     graph(
       'Time since the last pass, and since all was as desired',
       [
+        target('time() - %s' % host('sriov_bootstrap_state_timestamp_seconds'), 'told its state'),
         target('time() - %s' % host('sriov_bootstrap_last_pass_timestamp_seconds'), 'pass'),
         target('time() - (%s > 0)' % host('sriov_bootstrap_last_success_timestamp_seconds'), 'as desired'),
       ],
-      'A pass is due every ten minutes. A host on which nothing was as desired since boot has no line for that.',
+      'A pass is due every ten minutes, and the state is told after each, also one that broke off. A host on which nothing was as desired since boot has no line for that.',
       unit='s',
     ),
     table(

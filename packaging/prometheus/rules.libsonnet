@@ -2,12 +2,20 @@
 //
 // `without` and not `by` at the level of a host, so that every label of the target stays: the groups are made of them.
 // A host that is not scraped is missing in its group's sums: how many hosts are in them says ...:sriov_bootstrap_hosts:count, and
-// how many are not, as far as they are targets of the job of their own, ...:sriov_bootstrap_hosts_unreachable:count.
+// how many are not, as far as they are targets of the job of their own, ...:sriov_bootstrap_hosts_unreachable:count. In the sums with
+// what they told last are those of ...:sriov_bootstrap_hosts_silent:count.
 {
   local c = $._config,
   local host = std.join(', ', c.hostLabels),
   local metric(name) = name + (if c.selector == '' then '' else '{%s}' % c.selector),
   local of_pf = 'pci_address, netdev, rule',
+  // 0 or 1 for each host that answers. What serves the page tells how long ago the service made it, or that there is none.
+  local silent = 'time() - %s > bool %d or on (%s) max without (reason) (%s)' % [
+    metric('sriov_bootstrap_state_timestamp_seconds'),
+    c.passOverdueSeconds,
+    host,
+    metric('sriov_bootstrap_page_problem'),
+  ],
   local free = '%s - %s' % [metric('sriov_pf_vfs'), metric('sriov_pf_vfs_in_use')],
 
   // A PF with too many VFs must not make up for another one with too few.
@@ -48,6 +56,10 @@
       {
         record: '%s:sriov_bootstrap_hosts_unreachable:count' % label,
         expr: 'sum by (%s) (up{%s} == bool 0)' % [label, c.upSelector],
+      },
+      {
+        record: '%s:sriov_bootstrap_hosts_silent:count' % label,
+        expr: 'sum by (%s) (%s)' % [label, silent],
       },
       {
         record: '%s_reason:sriov_pf_degraded:sum' % label,

@@ -1,12 +1,14 @@
-"""Hosts that are not there: what the service on each would report, pass by pass. The pages are the exporter's own.
+"""Hosts that are not there: what the service on each would report, pass by pass. The pages are the product's own: what
+the daemon would write, as the exporter would send it.
 
 All chance comes from the number of the host, so a fleet is the same in each run. VMs take VFs and give them back, some
 PFs lose VFs and have them back in the same pass, as on a real host, and a few traits stay: a PF that cannot be as
-desired, a missing NIC, a finding of doctor, a host that does not answer.
+desired, a missing NIC, a finding of doctor, a host that does not answer, one that answers and whose service is stopped.
 """
 
 import random
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
@@ -19,6 +21,8 @@ from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State
 from sriov_bootstrap.edges.metrics import exposition
+from sriov_bootstrap.exporter.page import own_metrics
+from sriov_bootstrap.exporter.refusals import Refusal
 
 HOSTS_PER_RACK: Final = 20
 RACKS_PER_AGGREGATE: Final = 10
@@ -26,7 +30,8 @@ CHANGE_OF_A_VF: Final = 0.02  # in a pass: a VM came or went
 LOSS_OF_A_PF: Final = 0.00005
 VF_DRIVER: Final = "vfio-pci"
 # One host in so many has it.
-SHORT_PF, MISSING_NIC, FOUND, DOWN, OLD_VERSION = 150, 400, 50, 330, 4
+SHORT_PF, MISSING_NIC, FOUND, DOWN, SILENT, OLD_VERSION = 150, 400, 50, 330, 200, 4
+SILENT_FOR_SECONDS: Final = 3600.0  # already, when it is first asked
 FINDING: Final = "SB-E501"
 
 
@@ -56,8 +61,14 @@ class Host:
     def is_down(self) -> bool:
         return self._has(DOWN)
 
+    @property
+    def is_silent(self) -> bool:
+        return self._has(SILENT)
+
     def make_pass(self, now: float) -> bytes:
-        """Let time go on by one pass, and return the page that is served until the next."""
+        """Let time go on by one pass, and return the page that is served until the next. A silent host has one page."""
+        if self.is_silent:
+            now -= SILENT_FOR_SECONDS
         chance = random.Random(f"{self.number} {self.passes}")  # noqa: S311 (a fleet that can be had again)
         self.passes += 1
         self.durations.append(chance.lognormvariate(-1, 0.5))
@@ -70,7 +81,10 @@ class Host:
         found = Inspected((Finding(FINDING, "host", ""),), (FINDING,)) if self._has(FOUND) else Inspected()
         state = State(report=report, last_success_at=0 if report.is_degraded else now, counters=self._counters())
         version = "0.0.9" if self._has(OLD_VERSION) else "0.1.0"
-        return exposition(state, config_valid=True, units=KNOWN_CONSUMERS, inspected=found, version=version)
+        page = exposition(
+            state, config_valid=True, units=KNOWN_CONSUMERS, inspected=found, made_at=now, version=version
+        )
+        return page + own_metrics(Counter[Refusal]())
 
     def _has(self, one_in: int) -> bool:
         return self.number % one_in == one_in - 1

@@ -1,7 +1,8 @@
 """One web server that is a fleet: /host/N/metrics of each host, and /targets for HTTP service discovery.
 
-A page is made anew when it is older than a pass, and only sent otherwise: so does the service, and what it costs to
-make pages stays small beside what is measured.
+A page is made anew when it is older than a pass, and only sent otherwise, whoever asks: so do the daemon, which writes
+it, and the exporter, which sends it. What it costs to make pages stays small beside what is measured, and that a
+thousand exporters run on a thousand hosts makes no difference to the Prometheus that is.
 """
 
 import asyncio
@@ -52,7 +53,7 @@ class Fleet:
     def _page(self, host: Host) -> bytes:
         now = time.time()
         made_at, page = self.pages.get(host.number, (0.0, b""))
-        if now - made_at >= self.seconds_between_passes:
+        if not made_at or (now - made_at >= self.seconds_between_passes and not host.is_silent):
             # The first passes are spread, or the whole fleet would make the later ones at once.
             age = self.seconds_between_passes * (host.number % 97) / 97 if not made_at else 0.0
             made_at, page = now - age, host.make_pass(now - age)

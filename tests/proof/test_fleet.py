@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from fleet.hosts import HOSTS_PER_RACK, Host
+from fleet.hosts import HOSTS_PER_RACK, SILENT, Host
 from fleet.server import Fleet, serving
 from prometheus import Prometheus, running_prometheus
 from promtool import promtool
@@ -20,7 +20,8 @@ from waiting import until
 ROOT: Final = Path(__file__).parents[2]
 PACKAGING: Final = ROOT / "packaging" / "prometheus"
 INVENTORY: Final = Path(__file__).parents[1] / "data" / "inventory"
-NUM_HOSTS: Final = 2 * HOSTS_PER_RACK + 5
+NUMBERS: Final = (*range(2 * HOSTS_PER_RACK + 4), SILENT - 1)
+NUM_HOSTS: Final = len(NUMBERS)
 START_SECONDS: Final = 40.0
 # Nothing bad happens in the first seconds of these hosts. Passes have no rate before there were two.
 EMPTY_PANELS: Final = {
@@ -32,6 +33,7 @@ EMPTY_PANELS: Final = {
     "Restarts of services",
     "Duration of passes",
     "What doctor finds",
+    "Pages not in order, by reason",
 }
 
 
@@ -47,7 +49,7 @@ def scrape_config(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def fleet() -> Fleet:
-    return Fleet([Host(number, num_pfs=2, num_vfs=2) for number in range(NUM_HOSTS)])
+    return Fleet([Host(number, num_pfs=2, num_vfs=2) for number in NUMBERS])
 
 
 @pytest.fixture
@@ -63,11 +65,12 @@ def prometheus(fleet: Fleet, tmp_path: Path) -> Iterator[Prometheus]:
 
 
 def test_both_kinds_of_discovery_find_the_fleet_and_rules_roll_it_up(prometheus: Prometheus) -> None:
-    racks = {"r00": HOSTS_PER_RACK, "r01": HOSTS_PER_RACK, "r02": NUM_HOSTS - 2 * HOSTS_PER_RACK}
+    racks = {"r00": HOSTS_PER_RACK, "r01": HOSTS_PER_RACK, "r02": NUM_HOSTS - 2 * HOSTS_PER_RACK - 1, "r09": 1}
     expected = {  # of two jobs, and two PFs with two VFs
         "rack:sriov_bootstrap_hosts:count": {rack: 2 * hosts for rack, hosts in racks.items()},
         "rack:sriov_pf_vfs_desired:sum": {rack: 2 * hosts * 2 * 2 for rack, hosts in racks.items()},
         "rack:sriov_bootstrap_hosts_unreachable:count": dict.fromkeys(racks, 0),
+        "rack:sriov_bootstrap_hosts_silent:count": dict.fromkeys(racks, 0) | {"r09": 2},
     }
 
     def by(label: str, expression: str) -> dict[str, float]:
