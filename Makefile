@@ -173,6 +173,10 @@ bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM; 
 fleet-bench: setup wheel ## half an hour: what one Prometheus needs for FLEET_HOSTS simulated hosts
 	$(BIN)/python tests/fleet/bench.py --hosts $(FLEET_HOSTS) $(FLEET_OPTIONS)
 
+servers: setup wheel ## who could serve the page: ours, aiohttp and hypercorn under the same hostile peers; docs/reliability.md has the table
+	packaging/venv.sh build/servers/venv servers
+	$(BIN)/python tests/servers/compare.py
+
 schema: setup ## write the JSON Schema of the config, from the types and the manual
 	$(BIN)/python packaging/schema.py >sriov_bootstrap/templates/config.schema.json
 
