@@ -29,8 +29,8 @@ TREE: Final = "/run/big"  # in memory, as /sys is
 REMOTE: Final = "/root/measure.py"
 FOLDER: Final = "/root/bench"
 CONFIG: Final = "/etc/sriov-bootstrap/config.toml"
-# What serves the metrics starts with the daemon, and is looked after when the config changes: beside what is measured. In
-# a boot it starts later, with the ordinary services. The pattern fits nothing where a build has no such units.
+# What serves the metrics starts with the daemon, and is looked after when the config changes: beside what is measured.
+# In a boot it starts later, with the ordinary services. The pattern fits nothing where a build has no such units.
 METRICS: Final = "sriov-bootstrap-metrics.service"
 METRICS_CONFIG: Final = "sriov-bootstrap-metrics-config.service sriov-bootstrap-metrics-config.path"
 STOP: Final = f"systemctl stop sriov-bootstrap 'sriov-bootstrap-metrics*' && systemctl mask --runtime {METRICS_CONFIG}"

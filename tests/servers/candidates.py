@@ -137,12 +137,17 @@ class Server:
 
 @contextmanager
 def serving(name: str, site: Site) -> Iterator[Server]:
-    with listening() as listener:
-        server = Server(name, site, listener)
-        try:
-            yield server
-        finally:
-            server.stop()
+    with listening() as listener, behind(listener, name, site) as server:
+        yield server
+
+
+@contextmanager
+def behind(listener: socket.socket, name: str, site: Site) -> Iterator[Server]:
+    server = Server(name, site, listener)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def ask(port: int, request: bytes) -> bytes:

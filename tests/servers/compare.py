@@ -30,7 +30,7 @@ from packaging.utils import canonicalize_name  # noqa: E402
 
 from certificates import Authority  # noqa: E402
 from servers import scenes  # noqa: E402
-from servers.candidates import CANDIDATES, VENV, Server, Site, listening, serving  # noqa: E402
+from servers.candidates import CANDIDATES, VENV, Server, Site, behind, listening, serving  # noqa: E402
 
 SMALL: Final = b"sriov_bootstrap_vf_info 1.0\n" * 730  # 20 KiB: a host as most are
 LARGE: Final = b"sriov_bootstrap_vf_info 1.0\n" * 75_000  # 2 MiB: 16,000 VFs
@@ -169,16 +169,14 @@ def restarted(name: str) -> str:
         assert where.authority
         assert where.cert
         assert where.key
-        server = Server(name, where, listener)
-        scraper = Scraper(server.port, {"pid": server.pid, "ca": str(where.root / "site.crt")})
-        before = shown(server)
-        for new, old in zip(where.authority.issue("next"), (where.cert, where.key), strict=True):
-            new.replace(old)
-        server.stop()
-        server = Server(name, where, listener)
-        after = shown(server)
-        said = scraper.stop()
-        server.stop()
+        with behind(listener, name, where) as server:
+            scraper = Scraper(server.port, {"pid": server.pid, "ca": str(where.root / "site.crt")})
+            before = shown(server)
+            for new, old in zip(where.authority.issue("next"), (where.cert, where.key), strict=True):
+                new.replace(old)
+        with behind(listener, name, where) as server:
+            after = shown(server)
+            said = scraper.stop()
     assert before != after
     return f"shown to the next peer; {sum(said['failures'].values())} of {len(said['seconds'])} scrapes failed"
 
