@@ -244,6 +244,7 @@ class Host(RuleBasedStateMachine):
             self.host.data = self.host.data[:size]
             self.known, self.counters = None, Counters()
             self.must.clear()
+            self.felled.clear()  # what is owed to whom stands there alone
             self.has_lost_memory = True
 
     @rule(problem=st.sampled_from(["", "", "No space left on device"]))
