@@ -1,6 +1,7 @@
 """The package of an earlier commit, as far as that goes without a VM; and what of `make bench BASE=` does."""
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -94,6 +95,12 @@ def test_the_ratios_are_ours_to_the_base() -> None:
         ("base_once", 0.5, 1.0),
         ("base_big", 1.5, 1.0),
     ]
+
+
+def test_the_memory_of_each_process_is_told() -> None:
+    found = runpy.run_path(str(BENCH / "measure.py"))["daemon"](0.0, [os.getpid()] * 2)
+    assert [len(values) for values in found.values()] == [2, 2]
+    assert all(kib > 0 for kib in found["pss"])
 
 
 def test_make_hands_the_commit_on() -> None:

@@ -44,8 +44,8 @@ QUIET: Final = {
     "SriovWriteStuck",
     "SriovVfsBlockedByVm",
 }
-# Whether doctor finds something is the guest's matter, and so is whether restarts take three seconds, and whether the page
-# is there at the first scrape.
+# Whether doctor finds something is the guest's matter, and so is whether restarts take three seconds, and whether the
+# page is there at the first scrape.
 EITHER_WAY: Final = {"SriovDoctorFinds", "SriovRestartFailing", "What doctor finds", "Pages not in order, by reason"}
 FINDINGS: Final = "sriov_bootstrap_findings"
 

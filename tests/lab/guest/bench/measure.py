@@ -1,6 +1,6 @@
 """Runs in the guest, with its clock: each measurement as seconds, one JSON object on stdout. See bench.py.
 
-usage: measure.py idle ROUNDS | first ROUNDS FOLDER PF... | daemon PID SECONDS | builds ROUNDS FOLDER TREE
+usage: measure.py idle ROUNDS | first ROUNDS FOLDER PF... | daemon SECONDS PID... | builds ROUNDS FOLDER TREE
 """
 
 import json
@@ -86,14 +86,17 @@ sys.exit(main(root={root!r}))
     return ["/usr/bin/python3", "-I", "-c", code]
 
 
-def daemon(pid: int, seconds: float) -> dict[str, list[float]]:
-    """How often a process woke up, and its memory (KiB) afterwards."""
-    before = wake_ups(pid)
+def daemon(seconds: float, pids: list[int]) -> dict[str, list[float]]:
+    """How often each of these processes woke up, and its memory (KiB) afterwards."""
+    before = [wake_ups(pid) for pid in pids]
     time.sleep(seconds)
-    after = wake_ups(pid)
+    woken: list[float] = [wake_ups(pid) - earlier for pid, earlier in zip(pids, before, strict=True)]
+    return {"wake_ups": woken, "pss": [memory(pid) for pid in pids]}
+
+
+def memory(pid: int) -> int:
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-    return {"wake_ups": [after - before], "pss": [pss]}
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
 def take_away(pfs: list[str]) -> None:
@@ -130,8 +133,8 @@ def main(verb: str, *arguments: str) -> None:
             answer = first(int(rounds), folder, pfs)
         case "builds", (rounds, folder, tree):
             answer = builds(int(rounds), folder, tree)
-        case "daemon", (pid, seconds):
-            answer = daemon(int(pid), float(seconds))
+        case "daemon", (seconds, *pids):
+            answer = daemon(float(seconds), [int(pid) for pid in pids])
         case _:
             raise SystemExit(__doc__)
     print(json.dumps(answer))
