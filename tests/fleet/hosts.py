@@ -1,5 +1,6 @@
-"""Hosts that are not there: what the service on each would report, pass by pass. The pages are the product's own: what
-the daemon would write, as the exporter would send it.
+"""Hosts that are not there: what the service on each would report, pass by pass.
+
+The pages are the product's own: what the daemon would write, as the exporter would send it.
 
 All chance comes from the number of the host, so a fleet is the same in each run. VMs take VFs and give them back, some
 PFs lose VFs and have them back in the same pass, as on a real host, and a few traits stay: a PF that cannot be as
