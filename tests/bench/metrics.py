@@ -262,55 +262,55 @@ def end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
+# Name of the figure, what it is, its unit, and how many of that one is.
+ROWS: Final = (
+    ("pss", "memory of all processes, idle (PSS)", "MiB", 1 / KIB),
+    ("anon", "of that, what is in no file", "MiB", 1 / KIB),
+    ("daemon", "of that, the daemon", "MiB", 1 / KIB),
+    ("exporter rss", "the exporter's RSS, with the page", "MiB", 1 / KIB),
+    ("page", "the page", "MiB", 1 / KIB),
+    ("ticks", f"CPU of the daemon for {SCRAPES} scrapes", f"ticks of 1/{TICKS} s", 1),
+    ("scrapes", "the same, exactly", "ms", 1000),
+    ("held", f"{PEERS} peers: longest that its loop was held, CPU time", "ms", 1000),
+    ("gap", "the same by the clock", "ms", 1000),
+    ("quiet held", "without peers, CPU time", "ms", 1000),
+    ("quiet gap", "the same by the clock", "ms", 1000),
+    ("answers", f"requests of those peers that were answered, of {WAVES * PEERS * PIPELINED:,}", "", 1),
+)
+
+
 def table(found: dict[str, list[Figures]]) -> Iterator[str]:
     """Medians, the spread, and what was to be reached."""
-
-    def of(name: str, key: str) -> float:
-        return median(one[key] for one in found[name])
-
-    def row(what: str, key: str, unit: str, scale: float, target: str = "") -> str:
-        cells = []
-        for name in ("base", "ours"):
-            values = [one[key] * scale for one in found[name] if key in one]
-            least_to_most = f"{median(values):.4g} ({min(values):.4g} to {max(values):.4g}) {unit}" if values else ""
-            cells.append(least_to_most)
-        return f"| {what} | {cells[0]} | {cells[1]} | {target} |"
-
-    ratio, held, ticks = of("ours", "pss") / of("base", "pss"), of("ours", "held"), of("ours", "ticks")
+    ratio = median_of(found["ours"], "pss") / median_of(found["base"], "pss")
+    targets = {
+        "pss": f"{ratio:.2f} x base, at most 1.6 x: {verdict(ratio, 1.6)}",
+        "ticks": f"0: {verdict(median_of(found['ours'], 'ticks'), 0)}",
+        "held": f"at most 50 ms: {verdict(median_of(found['ours'], 'held'), 0.05)}",
+    }
     yield "| median (least to most) | base | ours | target |"
     yield "|---|---|---|---|"
-    yield row(
-        "memory of all processes, idle (PSS)",
-        "pss",
-        "MiB",
-        1 / KIB,
-        judged(f"{ratio:.2f} x base", ratio <= 1.6, "1.6 x"),
-    )
-    yield row("of that, anonymous", "anon", "MiB", 1 / KIB)
-    yield row("of that, the daemon", "daemon", "MiB", 1 / KIB)
-    yield row("RSS of the exporter, with the page", "exporter rss", "MiB", 1 / KIB)
-    yield row("the page", "page", "MiB", 1 / KIB)
-    yield row(
-        f"CPU of the daemon for {SCRAPES} scrapes", "ticks", f"ticks of 1/{TICKS} s", 1, judged("", ticks == 0, "0")
-    )
-    yield row("the same, exactly", "scrapes", "ms", 1000)
-    yield row(
-        f"loop of the daemon held, {PEERS} peers: most CPU time between two pings",
-        "held",
-        "ms",
-        1000,
-        judged("", held <= 0.05, "50 ms"),
-    )
-    yield row("longest time between two pings then", "gap", "ms", 1000)
-    yield row(f"requests of those peers that were answered, of {WAVES * PEERS * PIPELINED:,}", "answers", "", 1)
-    yield row("most CPU time between two, without peers", "quiet held", "ms", 1000)
-    yield row("longest time between two, without peers", "quiet gap", "ms", 1000)
+    for key, what, unit, scale in ROWS:
+        cells = [spread([one[key] * scale for one in found[name] if key in one], unit) for name in ("base", "ours")]
+        yield f"| {what} | {cells[0]} | {cells[1]} | {targets.get(key, '')} |"
     loads = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     yield f"\nThis machine: {os.cpu_count()} CPUs; load of all that runs on it {loads} (1, 5, 15 min)."
 
 
-def judged(what: str, is_met: bool, target: str) -> str:  # noqa: FBT001 (the verdict)
-    return f"{what}{', ' if what else ''}at most {target}: {'met' if is_met else 'MISSED'}"
+def median_of(rounds: list[Figures], key: str) -> float:
+    return median(one[key] for one in rounds)
+
+
+def spread(values: list[float], unit: str) -> str:
+    if not values:
+        return ""
+    middle, least, most = (
+        f"{one:,.0f}" if one >= 100 else f"{one:.3g}" for one in (median(values), min(values), max(values))
+    )
+    return f"{middle} ({least} to {most}) {unit}".rstrip()
+
+
+def verdict(value: float, limit: float) -> str:
+    return "met" if value <= limit else "MISSED"
 
 
 if __name__ == "__main__":

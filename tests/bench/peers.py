@@ -22,6 +22,7 @@ def besiege(port: int, *, peers: int = PEERS, waves: int = WAVES) -> int:
 
 def _wave(port: int, peers: int, deadline: float) -> int:
     answers = 0
+    tails: dict[socket.socket, bytes] = {}  # of what was read last: an answer may begin there
     with selectors.DefaultSelector() as selector:
         for _ in range(peers):
             peer = socket.create_connection(("127.0.0.1", port), DEADLINE_SECONDS)
@@ -30,9 +31,11 @@ def _wave(port: int, peers: int, deadline: float) -> int:
             selector.register(peer, selectors.EVENT_READ, peer)
         while (open_ones := list(selector.get_map().values())) and time.monotonic() < deadline:
             for key, _ in selector.select(1.0):
-                data = _received(key.data)
+                received = _received(key.data)
+                data = tails.get(key.data, b"") + received
                 answers += data.count(ANSWER)
-                if not data:
+                tails[key.data] = data[1 - len(ANSWER) :]
+                if not received:
                     selector.unregister(key.data)
                     key.data.close()
         for key in open_ones:
