@@ -177,6 +177,9 @@ demo: setup lab-setup deb ## boot the lab VM and show the main job
 bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM; BASE=COMMIT: against the build of that commit
 	$(BIN)/python tests/lab/bench.py $(if $(BASE),--base $(BASE))
 
+bench-metrics: setup wheel ## measure what the metrics cost the daemon, against the build of BASE (796f9ed); no VM
+	$(BIN)/python tests/bench/metrics.py $(if $(BASE),--base $(BASE))
+
 fleet-bench: setup wheel ## half an hour: what one Prometheus needs for FLEET_HOSTS simulated hosts
 	$(BIN)/python tests/fleet/bench.py --hosts $(FLEET_HOSTS) $(FLEET_OPTIONS)
 

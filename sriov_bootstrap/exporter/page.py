@@ -89,12 +89,12 @@ class PageFile:
         return self._understand(data)
 
     def _understand(self, data: bytes) -> Problem | None:
-        first, _, text = data.partition(b"\n")
-        if not first.startswith(BEGIN) or not data.endswith(b"\n" + END):
+        begin = data.find(b"\n") + 1
+        if not data.startswith(BEGIN) or not data.endswith(b"\n" + END):
             return Problem.TRUNCATED
-        if first != BEGIN + b"%d" % VERSION:
+        if data[:begin] != BEGIN + b"%d\n" % VERSION:
             return Problem.VERSION
-        self._text = text.removesuffix(END)
+        self._text = data[begin : -len(END)]  # one copy: it may be megabytes
         return None
 
     def _on_problem(self, problem: Problem | None) -> None:

@@ -1,0 +1,1 @@
+"""What the metrics cost, measured without a VM."""
