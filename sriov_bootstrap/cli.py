@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from sriov_bootstrap import __version__
-from sriov_bootstrap.base.errors import ConfigError, ExitCode, NotOursError, SriovBootstrapError
+from sriov_bootstrap.base.errors import ExitCode, MistakesError, NotOursError, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable
 
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     try:
         code = _dispatch(arguments, root)
         _flush()
-    except ConfigError as error:
+    except MistakesError as error:
         return _fail(ExitCode.USAGE, error.problems, error.hint)
     except SriovBootstrapError as error:
         code = ExitCode.USAGE if isinstance(error, NotOursError) else ExitCode.ERROR

@@ -25,13 +25,21 @@ class SriovBootstrapError(Exception):
         super().__init__(self.message)
 
 
-class ConfigError(SriovBootstrapError):
-    """The administrator can act: a config file is wrong. `problems` holds one line for each mistake."""
+class MistakesError(SriovBootstrapError):
+    """Something that people wrote is wrong. `problems` holds one line for each mistake."""
 
     def __init__(self, problems: tuple[str, ...], *, hint: str = "") -> None:
         """`problems` must not be empty."""
         self.problems = tuple(map(printable, problems))
         super().__init__("; ".join(self.problems), hint=hint)
+
+
+class ConfigError(MistakesError):
+    """The administrator can act: a config file, or a file that it names, is wrong."""
+
+
+class UsageError(MistakesError):
+    """Who typed the command can act: it asks for what there is not, or cannot be."""
 
 
 class NotOursError(SriovBootstrapError):
@@ -42,7 +50,7 @@ class LinkError(SriovBootstrapError):
     """A link on the way to a file leads where it must not be followed: out of a root, or where others choose."""
 
 
-class SysfsError(SriovBootstrapError):
+class KernelError(SriovBootstrapError):
     """The kernel, a driver or the firmware said no. `errno` is 0 where no number was given."""
 
     def __init__(self, message: str, *, errno: int = 0, hint: str = "") -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from sriov_bootstrap.base.errors import ConfigError, ExitCode, RefusedError
+from sriov_bootstrap.base.errors import ExitCode, RefusedError, UsageError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.plan import ReloadDriver, WriteFile, reload_deadline_seconds
 from sriov_bootstrap.core.report import Outcome
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def helper(words: tuple[str, ...], *, root: str = "") -> int:
-    """The answer goes to stdout, as JSON. ConfigError for words that it does not know."""
+    """The answer goes to stdout, as JSON. UsageError for words that it does not know."""
     if words == ("metrics-config",):
         from sriov_bootstrap.commands.metrics_config import metrics_config
 
@@ -41,9 +41,7 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
 
             told = answers.answer(lambda: _next_step(HostMachine(root=root), Kmod(child.run, root), driver))
         case _:
-            raise ConfigError(
-                (f"helper: cannot do {' '.join(words)!r}",), hint="it is for the units of sriov-bootstrap"
-            )
+            raise UsageError((f"helper: cannot do {' '.join(words)!r}",), hint="it is for the units of sriov-bootstrap")
     print(stamped(told, began_at).decode(), end="")
     if isinstance(told, answers.Ended | answers.Looked):
         return ExitCode.OK

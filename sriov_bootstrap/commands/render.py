@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from sriov_bootstrap.base.errors import ConfigError, ExitCode, SriovBootstrapError
+from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError, UsageError
 from sriov_bootstrap.base.printable import one_line, printable
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine.filling import Filled, filled
@@ -61,7 +61,7 @@ def _names(target: str) -> Sequence[str]:
     if target not in TARGETS:
         near = difflib.get_close_matches(target, TARGETS, n=1)
         advice = f'did you mean "{near[0]}"?' if near else f"valid are: all, {', '.join(TARGETS)}"
-        raise ConfigError((f'render: unknown target "{target}": {advice}',), hint="see sriov-bootstrap render --list")
+        raise UsageError((f'render: unknown target "{target}": {advice}',), hint="see sriov-bootstrap render --list")
     return [target]
 
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator
 from typing import TypeVar
 
-from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.conflicts.checks import check_masters
 from sriov_bootstrap.conflicts.survey import Note
@@ -58,14 +58,14 @@ def _first(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
 
 
 def explain(code: str) -> Explanation:
-    """The long form; ConfigError for what is no code. `e701` and `701` will do."""
+    """The long form; UsageError for what is no code. `e701` and `701` will do."""
     word = code.upper()
     known = next((one for one in CODES if word in {one, one.removeprefix("SB-"), one[4:]}), None)
     if known:
         return CODES[known]
     near = difflib.get_close_matches(word, CODES, n=1)
     advice = f"did you mean {near[0]}?" if near else "valid are those that sriov-bootstrap doctor prints"
-    raise ConfigError((f'doctor: unknown code "{code}": {advice}',))
+    raise UsageError((f'doctor: unknown code "{code}": {advice}',))
 
 
 def check_host(host: Host, survey: HostSurvey, note: Note) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterable
 
-from sriov_bootstrap.base.errors import LinkError, SriovBootstrapError, SysfsError
+from sriov_bootstrap.base.errors import KernelError, LinkError, SriovBootstrapError
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.base.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, opened
 from sriov_bootstrap.base.replacing import remove_file, replace_file
@@ -151,13 +151,13 @@ class Files:
             return b""
 
     def write_file(self, path: str, text: str) -> None:
-        """Replaces a file below root. SysfsError carries the errno."""
+        """Replaces a file below root. KernelError carries the errno."""
         try:
             replace_file(path, text.encode(), root=self._root, durable=True)
         except OSError as error:
-            raise SysfsError(f"{path}: {error.strerror}", errno=error.errno or 0) from error
+            raise KernelError(f"{path}: {error.strerror}", errno=error.errno or 0) from error
         except LinkError as error:
-            raise SysfsError(error.message, hint=error.hint) from error
+            raise KernelError(error.message, hint=error.hint) from error
 
     def read_text(self, path: str) -> str | None:
         """A file below root, None where there is none. SriovBootstrapError when it cannot be read, or may not be."""

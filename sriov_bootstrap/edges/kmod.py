@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from sriov_bootstrap.base.errors import InUseError, LinkError, SysfsError
+from sriov_bootstrap.base.errors import InUseError, KernelError, LinkError
 from sriov_bootstrap.base.printable import one_line, shell_quoted
 from sriov_bootstrap.base.reading import Below
 from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
@@ -65,4 +65,4 @@ class Kmod:
             if completed.returncode:
                 text = one_line(completed.stderr) or f"exit code {completed.returncode}"
                 message = f"{action.pci_address}: cannot {verb} the driver {action.driver}: {text}"
-                raise SysfsError(message, hint=f"see what uses it: lsmod | grep {shell_quoted(action.driver)}")
+                raise KernelError(message, hint=f"see what uses it: lsmod | grep {shell_quoted(action.driver)}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.base.errors import InUseError, SysfsError
+from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
 from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs, stay
@@ -79,7 +79,7 @@ class Sysfs:
         return sum(name.startswith("virtfn") for name in _names(f"{self._devices}/{address}"))
 
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
-        """May block for ever: run it where it can be left behind. Raises SysfsError with the errno, or InUseError."""
+        """May block for ever: run it where it can be left behind. Raises KernelError with the errno, or InUseError."""
         path = f"{self._devices}/{action.pci_address}/sriov_numvfs"
         with _errno_kept():
             now = _number(_read_or_raise(path))  # waits for a probe or another write of this PF to end
@@ -95,7 +95,7 @@ class Sysfs:
         return Outcome.CHANGED
 
     def write_autoprobe(self, action: SetAutoprobe) -> None:
-        """Raises SysfsError."""
+        """Raises KernelError."""
         with _errno_kept():
             _write(f"{self._devices}/{action.pci_address}/sriov_drivers_autoprobe", f"{action.enabled:d}")
 
@@ -288,6 +288,6 @@ def _errno_kept() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SysfsError(f"{error.filename or 'write'}: {error.strerror}", errno=error.errno or 0) from error
+        raise KernelError(f"{error.filename or 'write'}: {error.strerror}", errno=error.errno or 0) from error
     except ValueError as error:
-        raise SysfsError(f"the kernel gave no number: {error}") from error
+        raise KernelError(f"the kernel gave no number: {error}") from error

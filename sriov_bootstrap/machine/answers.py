@@ -5,7 +5,14 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from sriov_bootstrap.base.errors import InUseError, RefusedError, SriovBootstrapError, StuckError, SysfsError, UnitError
+from sriov_bootstrap.base.errors import (
+    InUseError,
+    KernelError,
+    RefusedError,
+    SriovBootstrapError,
+    StuckError,
+    UnitError,
+)
 from sriov_bootstrap.core.followup import UnitResult, UnitState
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.users import Holders
@@ -78,7 +85,7 @@ def answer(work: Callable[[], Answer]) -> Answer:
     """Our own exceptions as values: only values pass through a pipe."""
     try:
         return work()
-    except SysfsError as error:
+    except KernelError as error:
         return KernelSaidNo(error.errno, error.message, error.hint)
     except InUseError as error:
         return SomebodyUsesIt(error.message, error.hint)
@@ -93,18 +100,18 @@ def answer(work: Callable[[], Answer]) -> Answer:
 def understood(line: bytes, what: str) -> Answer:
     """The value, or our own exception again."""
     if not line:
-        raise SysfsError(
+        raise KernelError(
             f"{what}: the process that did it ended without a word", hint="it was killed, or out of memory"
         )
     try:
         told: Answer = msgspec.json.decode(child.checked(line, what), type=Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SysfsError(
+        raise KernelError(
             f"{what}: the process that did it broke off: {error}", hint="it was killed, or out of memory"
         ) from error
     match told:
         case KernelSaidNo():
-            raise SysfsError(told.message, errno=told.errno, hint=told.hint)
+            raise KernelError(told.message, errno=told.errno, hint=told.hint)
         case SomebodyUsesIt():
             raise InUseError(told.message, hint=told.hint)
         case Refused():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError, SysfsError
+from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import one_line, shell_quoted, to_json
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.users import Holders
@@ -90,7 +90,7 @@ class Privileges:
             if line.endswith(b"\n") and _began_at(line) >= asked_at:
                 return answers.understood(line, unit)
             said = one_line(completed.stderr) or "it ended without an answer"
-        raise SysfsError(f"{unit}: {said.partition(' | ')[0]}", hint=f"see journalctl -u {shell_quoted(unit)}")
+        raise KernelError(f"{unit}: {said.partition(' | ')[0]}", hint=f"see journalctl -u {shell_quoted(unit)}")
 
 
 def _began_at(line: bytes) -> float:

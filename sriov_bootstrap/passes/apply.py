@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
-from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError, SysfsError
+from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckError
 from sriov_bootstrap.core import causes
 from sriov_bootstrap.core.plan import (
     Action,
@@ -25,7 +25,7 @@ class Kernel(Protocol):
     """What apply needs of the machine. Each call blocks until it is done or its deadline passes (StuckError)."""
 
     def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
-        """Writes if the file still says `before` and `guard()` returns "". SysfsError carries the errno.
+        """Writes if the file still says `before` and `guard()` returns "". KernelError carries the errno.
 
         What is there right after it tells a device that makes fewer from somebody else who writes, too.
         """
@@ -53,7 +53,7 @@ def apply(action: Action, kernel: Kernel, *, guard: Callable[[], str]) -> Result
         done = _call(action, kernel, guard)
     except StuckError as error:
         return Result(action, Outcome.STUCK, kernel.monotonic() - began, message=error.message, hint=error.hint)
-    except SysfsError as error:
+    except KernelError as error:
         if isinstance(action, SetLinkUp) and error.errno == errno.ENOENT:  # udev has renamed it since: look again
             return Result(action, Outcome.STALE, kernel.monotonic() - began)
         message, hint = explained(action, error.errno) if error.errno else (error.message, "")

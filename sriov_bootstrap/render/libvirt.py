@@ -2,7 +2,7 @@
 
 import re
 
-from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.validate import PCI_ADDRESS
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
@@ -19,7 +19,7 @@ def render_interface(host: Host, ask: Ask) -> Rendering:
 def render_hostdev(host: Host, ask: Ask) -> Rendering:
     """`<hostdev>`: the VF as any PCI device; MAC and VLAN are somebody else's matter."""
     if ask.mac or ask.vlan:
-        raise ConfigError(("render: a <hostdev> has no MAC address and no VLAN",), hint="use: render libvirt")
+        raise UsageError(("render: a <hostdev> has no MAC address and no VLAN",), hint="use: render libvirt")
     return _render(host, ask, "libvirt-hostdev.xml.j2")
 
 
@@ -51,14 +51,14 @@ def _check(ask: Ask) -> None:
     if ask.vf and not re.fullmatch(PCI_ADDRESS, ask.vf):
         problems.append(f'render: "{ask.vf}" is no PCI address: write it like 0000:3b:02.0')
     if problems:
-        raise ConfigError(tuple(problems))
+        raise UsageError(tuple(problems))
 
 
 def _one(host: Host, address: str) -> list[tuple[PfFacts, VfFacts]]:
     full = address.lower() if address.count(":") > 1 else f"0000:{address.lower()}"
     found = [(pf, vf) for pf in host.pfs for vf in pf.vfs if vf.pci_address == full]
     if not found:
-        raise ConfigError(
+        raise UsageError(
             (f"render: {full} is no VF of this host",), hint="see them: ls -l /sys/bus/pci/devices/*/virtfn*"
         )
     return found

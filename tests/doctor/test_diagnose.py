@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.finding import Diagnosis, Finding, Inspected, Severity, inspected, load_inspected
 from sriov_bootstrap.doctor import diagnose
@@ -50,7 +50,7 @@ def test_a_code_is_found_however_it_is_typed(code: str) -> None:
     [("SB-EE701", "did you mean SB-E701?"), ("x", "valid are those that sriov-bootstrap doctor prints")],
 )
 def test_an_unknown_code_is_answered_with_the_nearest(code: str, advice: str) -> None:
-    with pytest.raises(ConfigError, match=f'unknown code "{code}"') as caught:
+    with pytest.raises(UsageError, match=f'unknown code "{code}"') as caught:
         diagnose.explain(code)
     assert caught.value.problems[0].endswith(advice)
 

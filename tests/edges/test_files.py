@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sriov_bootstrap.base import reading
-from sriov_bootstrap.base.errors import LinkError, SriovBootstrapError, SysfsError
+from sriov_bootstrap.base.errors import KernelError, LinkError, SriovBootstrapError
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 from sriov_bootstrap.edges.files import Files
 
@@ -285,7 +285,7 @@ def test_a_file_is_replaced_below_the_root(tmp_path: Path, files: Files) -> None
 
 
 def test_a_file_that_cannot_be_written_fails_with_its_errno(tmp_path: Path, files: Files) -> None:
-    with pytest.raises(SysfsError) as caught:
+    with pytest.raises(KernelError) as caught:
         files.write_file("/etc/modprobe.d/igb.conf", "")
     assert caught.value.message == "/etc/modprobe.d/igb.conf: No such file or directory"
     assert caught.value.errno == errno.ENOENT

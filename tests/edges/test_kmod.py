@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from builders import PF, PF2
-from sriov_bootstrap.base.errors import InUseError, SysfsError
+from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.kmod import Kmod
@@ -114,7 +114,7 @@ def test_a_driver_whose_vfs_are_in_use_is_not_touched() -> None:
 )
 def test_a_failed_reload_quotes_modprobe_and_has_loaded_again(answers: dict[str, Completed], text: str) -> None:
     run = FakeRun(answers)
-    with pytest.raises(SysfsError) as caught:
+    with pytest.raises(KernelError) as caught:
         Kmod(run).reload(ACTION, nobody)
     assert (caught.value.message, caught.value.errno) == (f"{PF}: {text}", 0)
     assert caught.value.hint == "see what uses it: lsmod | grep igb"

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sriov_bootstrap.base.errors import BusyError, SysfsError
+from sriov_bootstrap.base.errors import BusyError, KernelError
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
@@ -70,8 +70,8 @@ def test_a_pass_that_does_not_end_is_named_at_the_deadline(tmp_path: Path, locks
 
 
 def test_a_pass_that_fails_lets_go_of_the_lock(locks: Locks) -> None:
-    with pytest.raises(SysfsError), locks.locked(LOCK, timeout_seconds=0, waiting=never):
-        raise SysfsError("the pass failed")
+    with pytest.raises(KernelError), locks.locked(LOCK, timeout_seconds=0, waiting=never):
+        raise KernelError("the pass failed")
     with locks.locked(LOCK, timeout_seconds=0, waiting=never):
         pass
 

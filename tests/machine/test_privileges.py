@@ -13,7 +13,7 @@ import pytest
 
 from builders import PF, PF2
 from fakes_host import HostTree
-from sriov_bootstrap.base.errors import InUseError, RefusedError, StuckError, SysfsError
+from sriov_bootstrap.base.errors import InUseError, KernelError, RefusedError, StuckError
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
@@ -166,7 +166,7 @@ def test_the_file_in_modprobe_d_is_asked_of_the_same_unit(tree: HostTree) -> Non
 
 def test_a_file_that_the_unit_could_not_write_fails_as_if_we_had_tried(tree: HostTree) -> None:
     systemctl = FakeSystemctl(tree, answers.KernelSaidNo(errno.EROFS, "read-only", ""), FAILED)
-    with pytest.raises(SysfsError) as caught:
+    with pytest.raises(KernelError) as caught:
         privileges(tree, systemctl).write_modprobe(modprobe_path("igb"))
     assert caught.value.errno == errno.EROFS
 
@@ -176,11 +176,11 @@ def test_a_file_that_the_unit_could_not_write_fails_as_if_we_had_tried(tree: Hos
     [
         (answers.SomebodyUsesIt("VF 0 is in use", "wait"), InUseError),
         (answers.Refused("the config asks for no reload", "look"), RefusedError),
-        (answers.KernelSaidNo(0, "cannot unload the driver igb", "see"), SysfsError),
+        (answers.KernelSaidNo(0, "cannot unload the driver igb", "see"), KernelError),
     ],
 )
 def test_how_a_reload_ended_comes_back_as_it_was(
-    tree: HostTree, told: answers.KernelSaidNo, error: type[SysfsError | RefusedError]
+    tree: HostTree, told: answers.KernelSaidNo, error: type[KernelError | RefusedError]
 ) -> None:
     with pytest.raises(error) as caught:
         privileges(tree, FakeSystemctl(tree, told, FAILED)).reload("igb", timeout_seconds=1)

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from builders import make_pf, vf_address
-from sriov_bootstrap.base.errors import InUseError, StuckError, SysfsError
+from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
@@ -238,7 +238,7 @@ class FakeMachine:
         script = self.failures.get(action.pci_address, [])
         match script.pop(0) if script else None:
             case int(number):
-                raise SysfsError(f"{action.pci_address}: said no", errno=number)
+                raise KernelError(f"{action.pci_address}: said no", errno=number)
             case "stuck":
                 self.now += timeout_seconds
                 self.jam = Jam(4711, action.pci_address, str(action), self.time() - timeout_seconds)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from builders import make_netdev
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
-from sriov_bootstrap.base.errors import InUseError, StuckError, SysfsError, UnitError
+from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, UnitError
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.causes import WRITE_CAUSES
 from sriov_bootstrap.core.facts import RawNetdev, RawVf, VfFacts
@@ -234,7 +234,7 @@ class ModelHost(FakeMachine):
         assert not self.used(address) or self.may_write[address], f"VFs in use are destroyed: {action}"
         assert not (action.before and action.after), "the kernel answers EBUSY"
         if not pf.facts.driver or action.after > pf.facts.total_vfs:
-            raise SysfsError(f"{address}: said no", errno=errno.ERANGE if pf.facts.driver else errno.ENOENT)
+            raise KernelError(f"{address}: said no", errno=errno.ERANGE if pf.facts.driver else errno.ENOENT)
         if self.is_held(address):
             self._stick(action, timeout_seconds)
         self.make_vfs(address, min(action.after, pf.makes))
@@ -261,7 +261,7 @@ class ModelHost(FakeMachine):
         """Sets it by name, as the kernel does."""
         self._begin(action, timeout_seconds)
         if action.netdev not in [dev.name for dev in self.pfs[action.pci_address].facts.netdevs]:
-            raise SysfsError(f"{action.pci_address}: no {action.netdev}", errno=errno.ENOENT)
+            raise KernelError(f"{action.pci_address}: no {action.netdev}", errno=errno.ENOENT)
         self._set_links(action.pci_address, is_up=True)
         self._live()
 
@@ -277,7 +277,7 @@ class ModelHost(FakeMachine):
         self.is_meddled_with = self.is_meddled_with or word in MEDDLING
         match word:
             case int(number):
-                raise SysfsError(f"{address}: said no", errno=number)
+                raise KernelError(f"{address}: said no", errno=number)
             case "stuck":
                 self._stick(action, timeout_seconds)
             case "stale":
@@ -289,7 +289,7 @@ class ModelHost(FakeMachine):
             case "unplug":
                 self.unplug(address)
         if address not in self.pfs:
-            raise SysfsError(f"{address}: gone", errno=errno.ENODEV)
+            raise KernelError(f"{address}: gone", errno=errno.ENODEV)
 
     def _stick(self, action: Action, timeout_seconds: float) -> None:
         self.now += timeout_seconds
