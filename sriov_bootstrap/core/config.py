@@ -65,7 +65,25 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
         return ", ".join(f"{key} {value}" for key in self.__struct_fields__ if (value := getattr(self, key)))
 
 
-class PfRule(Struct, frozen=True, forbid_unknown_fields=True):
+class RenderKeys(Struct, frozen=True, kw_only=True):
+    """The keys of a [[pf]] that are for `render` alone. None of them is set by default."""
+
+    exclude_vfs: tuple[int, ...] = ()
+    trusted: bool = False
+    live_migratable: bool = False
+    alias: str = ""
+    resource_class: str = ""
+    traits: tuple[str, ...] = ()
+    bandwidth_kbps: int = 0
+    vf_id: str = ""
+
+    @property
+    def asks_openstack(self) -> bool:
+        """Whether one of them is set."""
+        return any(getattr(self, key) for key in RenderKeys.__struct_fields__)
+
+
+class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     """One [[pf]] of the config: which PFs, and what they should have."""
 
     name: str
@@ -78,15 +96,6 @@ class PfRule(Struct, frozen=True, forbid_unknown_fields=True):
     when_in_use: WhenInUse = WhenInUse.KEEP
     pf_up: bool = True
     required: bool = True
-    # What follows is for `render` alone.
-    exclude_vfs: tuple[int, ...] = ()
-    trusted: bool = False
-    live_migratable: bool = False
-    alias: str = ""
-    resource_class: str = ""
-    traits: tuple[str, ...] = ()
-    bandwidth_kbps: int = 0
-    vf_id: str = ""
 
     @property
     def uses_max_vfs(self) -> bool:

@@ -109,7 +109,7 @@ def decode(files: Iterable[ConfigFile]) -> Config:
 
 def _conflicts(config: Config, origins: dict[str, str]) -> list[str]:
     """What the files say about OpenStack together. Most hosts say nothing, and at boot nobody needs it."""
-    if not any(_asks_openstack(rule) for rule in config.pf) and config.openstack == OpenStack():
+    if not any(rule.asks_openstack for rule in config.pf) and config.openstack == OpenStack():
         return []
     from sriov_bootstrap.core.combinations import conflicts
 
@@ -119,16 +119,6 @@ def _conflicts(config: Config, origins: dict[str, str]) -> list[str]:
         else f"{origins['']}: [openstack]: {one.message}"
         for one in conflicts(config)
     ]
-
-
-def _asks_openstack(rule: PfRule) -> bool:
-    """Whether the rule has one of the keys that are for `render` alone."""
-    return any(
-        (
-            *(rule.exclude_vfs, rule.trusted, rule.live_migratable, rule.alias),
-            *(rule.resource_class, rule.traits, rule.bandwidth_kbps, rule.vf_id),
-        )
-    )
 
 
 def _parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:

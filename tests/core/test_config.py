@@ -1,9 +1,11 @@
 """The nouns of the config, and which units are told by default."""
 
+from typing import Any
+
 import pytest
 
 from builders import make_rule
-from sriov_bootstrap.core.config import Config, Match, Method
+from sriov_bootstrap.core.config import Config, Match, Method, PfRule, RenderKeys
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
 
 
@@ -34,3 +36,28 @@ def test_no_config_has_nothing_to_do_and_knows_every_consumer() -> None:
 def test_a_consumer_is_a_service_and_named_once() -> None:
     assert all(name.endswith(".service") for name in KNOWN_CONSUMERS)
     assert len(set(KNOWN_CONSUMERS)) == len(KNOWN_CONSUMERS)
+
+
+SET: dict[str, Any] = {
+    "exclude_vfs": (1,),
+    "trusted": True,
+    "live_migratable": True,
+    "alias": "a",
+    "resource_class": "CUSTOM_VF",
+    "traits": ("CUSTOM_FAST",),
+    "bandwidth_kbps": 1000,
+    "vf_id": "8086:154c",
+}
+
+
+def test_no_key_for_render_alone_leaves_the_table() -> None:
+    """A key of a rule is one that a pass acts on, or one of these."""
+    acted_on = "name match num_vfs physical_network vf_driver method reload_driver when_in_use pf_up required"
+    assert set(PfRule.__struct_fields__) == {*acted_on.split(), *SET}
+    assert set(RenderKeys.__struct_fields__) == set(SET)
+
+
+@pytest.mark.parametrize("key", sorted(SET))
+def test_each_of_them_asks_something_of_openstack(key: str) -> None:
+    assert not make_rule().asks_openstack
+    assert make_rule(**{key: SET[key]}).asks_openstack
