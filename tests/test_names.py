@@ -186,7 +186,7 @@ def test_a_problem_with_processes_or_vms_is_one_line(tree: HostTree) -> None:
     tree.add_pf(num_vfs=1)
     (raw,) = Sysfs(f"{tree.root}/sys").read_pfs()
     facts = parse_pf(raw, Links(), Holders(), Owners(problem="a\nREADY=1"))
-    assert str(facts.vfs[0].use) == r"no VM could be ruled out: a\x0aREADY=1"
+    assert str(facts.vfs[0].use) == r"cannot tell which VM owns it: a\x0aREADY=1"
 
 
 # -- a tenant --

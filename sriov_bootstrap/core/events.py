@@ -95,7 +95,7 @@ def _leftover(left: Leftover) -> Event:
 
 
 def _loss(address: str, count: int, rules: dict[str, str]) -> Event:
-    text = f"{address}: {counted(count, 'VF')} went away without us"
+    text = f"{address}: {counted(count, 'VF')} disappeared, and not by sriov-bootstrap"
     return Event(Level.WARNING, text, {"pci_address": address, "rule": rules.get(address, ""), "lost": count})
 
 

@@ -153,7 +153,7 @@ def retry_failed(
         if result.outcome is UnitOutcome.FAILED:
             failed = FailedRestart(_tries(result.unit, pending) + 1, now)
             if (due_at := _retry_at(failed)) is None:
-                fate = f"given up after {failed.tries} tries: it needs you"
+                fate = f"gave up after {failed.tries} attempts: manual action needed"
             else:
                 fate = f"tried again in {due_at - now:.0f} s"
                 kept[result.unit] = failed

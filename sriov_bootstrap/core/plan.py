@@ -237,7 +237,7 @@ def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) 
     users = "; ".join(vf.refusal for vf in pf.vfs_in_use[:NAMED])
     more = f"; and {len(pf.vfs_in_use) - NAMED} more" if len(pf.vfs_in_use) > NAMED else ""
     message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}{more}"
-    return Verdict(Reason.IN_USE, message, "it is done by itself when they are released")
+    return Verdict(Reason.IN_USE, message, "this is applied automatically once they are released")
 
 
 def stay(number: int, wanted: int) -> str:

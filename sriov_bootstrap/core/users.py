@@ -34,9 +34,9 @@ OPEN = frozenset({UseKind.HELD, UseKind.MAY_BE_HELD})  # by a process that the k
 USES = {
     UseKind.HELD: "held by {who}",
     UseKind.MAY_BE_HELD: "could be held by {who}, who has some vfio device open",
-    UseKind.HOLDER_UNKNOWN: "nobody could be ruled out: {who}",
+    UseKind.HOLDER_UNKNOWN: "cannot tell who is using it: {who}",
     UseKind.OWNED: "{who}",
-    UseKind.OWNER_UNKNOWN: "no VM could be ruled out: {who}",
+    UseKind.OWNER_UNKNOWN: "cannot tell which VM owns it: {who}",
     UseKind.NO_NETDEV: "driver {who} has no netdev here: it is in another network namespace, or used past the kernel",
     UseKind.LOWER: "netdev {netdev} is below {who}",
     UseKind.XDP: "netdev {netdev} has an XDP program",

@@ -230,7 +230,7 @@ class Daemon:
             self._restart_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
         self._inspection.want()
         if report.losses and not self._was_woken and self._dirty_since == NEVER:
-            self._say(Level.WARNING, "VFs went away and no udev event said so", LOOK_AT_UDEVD)
+            self._say(Level.WARNING, "VFs disappeared, and no udev event said so", LOOK_AT_UDEVD)
         self._watch_jam()
 
     def _on_pass_failure(self, text: str, hint: str) -> None:

@@ -285,7 +285,7 @@ def _distrust(status: os.stat_result) -> str:
     if is_anothers(status):
         return f"belongs to user {status.st_uid}, who could change it: chown root it"
     mode = f"{stat.S_IMODE(status.st_mode):04o}"
-    return f"can be written by others than root (mode {mode}): chmod go-w it" if is_open_to_others(status) else ""
+    return f"is writable by users other than root (mode {mode}): chmod go-w it" if is_open_to_others(status) else ""
 
 
 def _distrust_folders(folders: Iterable[tuple[str, os.stat_result]]) -> str:

@@ -57,7 +57,7 @@ class Kmod:
         Waits for modprobe as long as the kernel lets it wait: run it where it can be left behind.
         """
         if users := guard():
-            hint = "it is done by itself when they are released"
+            hint = "this is applied automatically once they are released"
             raise InUseError(f"{action.pci_address}: {action.driver} is not reloaded: {users}", hint=hint)
         unloaded = self._run(["modprobe", "-r", "--", action.driver], timeout_seconds=RELOAD_SECONDS)
         loaded = self._run(["modprobe", "--", action.driver], timeout_seconds=RELOAD_SECONDS)

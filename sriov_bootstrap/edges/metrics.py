@@ -119,7 +119,7 @@ def _of_pfs(state: State) -> Iterator[Metric]:
         yield family
     yield _degraded(lines)
     counters = state.counters
-    yield _by_pf("vf_losses", "VFs that went away without us.", counters.vf_losses, lines)
+    yield _by_pf("vf_losses", "VFs that disappeared, and not by sriov-bootstrap.", counters.vf_losses, lines)
     yield _by_pf("contested", "Times somebody else wrote over the number of VFs.", counters.contested, lines)
 
 

@@ -89,7 +89,7 @@ class Sysfs:
             return Outcome.STALE
         if action.before and not action.allow_in_use and (users := guard()):
             message = f"{action.pci_address}: {stay(action.before, action.after)}: {users}"
-            raise InUseError(message, hint="it is done by itself when they are released")
+            raise InUseError(message, hint="this is applied automatically once they are released")
         with _errno_kept():
             _write(path, str(action.after))
         return Outcome.CHANGED

@@ -101,13 +101,13 @@ def understood(line: bytes, what: str) -> Answer:
     """The value, or our own exception again."""
     if not line:
         raise KernelError(
-            f"{what}: the process that did it ended without a word", hint="it was killed, or out of memory"
+            f"{what}: the worker process exited without reporting a result", hint="it was killed, or out of memory"
         )
     try:
         told: Answer = msgspec.json.decode(child.checked(line, what), type=Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise KernelError(
-            f"{what}: the process that did it broke off: {error}", hint="it was killed, or out of memory"
+            f"{what}: the worker process broke off its report: {error}", hint="it was killed, or out of memory"
         ) from error
     match told:
         case KernelSaidNo():

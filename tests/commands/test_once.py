@@ -115,7 +115,7 @@ def test_vfs_that_a_vm_holds_stay(tree: HostTree, shell: Shell) -> None:
     assert shell.run("--once") == (
         3,
         (
-            f"{PF}: 1 VF stays instead of 2: {user}\n  hint: it is done by itself when they are released\n"
+            f"{PF}: 1 VF stays instead of 2: {user}\n  hint: this is applied automatically once they are released\n"
             "degraded: 1 of 1 PF not as desired, nothing changed\n"
         ),
         "",

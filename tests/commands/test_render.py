@@ -635,7 +635,7 @@ def test_a_template_of_the_site_is_used(tree: HostTree, capsys: pytest.CaptureFi
         ("\n{% if %}", 0o644, "line 2: Expected an expression, got 'end of statement block'"),
         ("{{ ''.__class__ }}", 0o644, "access to attribute '__class__' of 'str' object is unsafe."),
         ("{{ 1 // 0 }}", 0o644, "integer division or modulo by zero"),
-        ("x", 0o666, "can be written by others than root (mode 0666): chmod go-w it"),
+        ("x", 0o666, "is writable by users other than root (mode 0666): chmod go-w it"),
     ],
 )
 def test_a_template_that_is_wrong_or_open_is_refused(

@@ -80,8 +80,16 @@ def test_losses_notes_and_problems_of_the_config_are_said() -> None:
     assert pass_events(report, PassReport(pfs=(FINE,), notes=("old",))) == (
         Event(Level.WARNING, "config is not valid, the last good one stays in force: /c: bad"),
         Event(Level.WARNING, "new"),
-        Event(Level.WARNING, f"{PF}: 3 VFs went away without us", {"pci_address": PF, "rule": "a", "lost": 3}),
-        Event(Level.WARNING, f"{PF2}: 1 VF went away without us", {"pci_address": PF2, "rule": "", "lost": 1}),
+        Event(
+            Level.WARNING,
+            f"{PF}: 3 VFs disappeared, and not by sriov-bootstrap",
+            {"pci_address": PF, "rule": "a", "lost": 3},
+        ),
+        Event(
+            Level.WARNING,
+            f"{PF2}: 1 VF disappeared, and not by sriov-bootstrap",
+            {"pci_address": PF2, "rule": "", "lost": 1},
+        ),
     )
     again = PassReport(pfs=(FINE,), notes=("old", "new"), config_problems=("/c: bad",))
     assert pass_events(again, report) == ()

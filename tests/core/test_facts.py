@@ -154,7 +154,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(nodes=(RDMA,)),
             Links(),
             Holders(problem="no permission to read /proc"),
-            "nobody could be ruled out: no permission to read /proc",
+            "cannot tell who is using it: no permission to read /proc",
             id="RDMA, /proc unreadable",
         ),
         pytest.param(make_raw_vf(nodes=(RDMA,)), Links(), Holders(unattributed=(DPDK,)), "", id="RDMA, nobody"),
@@ -237,7 +237,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(driver="vfio-pci"),
             Links(),
             Holders(problem="no permission to read /proc"),
-            "nobody could be ruled out: no permission to read /proc",
+            "cannot tell who is using it: no permission to read /proc",
             id="vfio, /proc unreadable",
         ),
     ],
@@ -419,7 +419,7 @@ def test_an_infiniband_vf_needs_no_netdev() -> None:
         (Owners({"0000:3b:02.0": VM}), "belongs to the VM instance-0000002a, which is shut off"),
         (Owners({"0000:3b:02.0": Owner("vm", is_running=True)}), "belongs to the VM vm, which runs"),
         (Owners({"0000:3b:02.1": VM}), ""),
-        (Owners(problem="x.xml: Permission denied"), "no VM could be ruled out: x.xml: Permission denied"),
+        (Owners(problem="x.xml: Permission denied"), "cannot tell which VM owns it: x.xml: Permission denied"),
     ],
 )
 def test_a_vm_that_is_shut_off_owns_its_vf(owners: Owners, user: str) -> None:

@@ -50,7 +50,7 @@ WAITS = Verdict(
 IN_USE = Verdict(
     Reason.IN_USE,
     f"{PF}: 7 VFs stay instead of 4: VF 0 0000:3b:02.0 is held by {VM}",
-    "it is done by itself when they are released",
+    "this is applied automatically once they are released",
 )
 FEWER = Verdict(
     Reason.FEWER_VFS,

@@ -210,7 +210,7 @@ def test_a_loss_that_no_event_told_of_is_said(settled: Stage, *, is_woken: bool)
     else:
         settled.advance(601.0)
     settled.end_pass(LOSS)
-    assert ("VFs went away and no udev event said so" in settled.texts) is not is_woken
+    assert ("VFs disappeared, and no udev event said so" in settled.texts) is not is_woken
 
 
 def test_an_event_that_is_late_is_an_event(settled: Stage) -> None:
@@ -218,7 +218,7 @@ def test_an_event_that_is_late_is_an_event(settled: Stage) -> None:
     settled.udev.send(b"r")
     settled.advance()
     settled.end_pass(LOSS)
-    assert "VFs went away and no udev event said so" not in settled.texts
+    assert "VFs disappeared, and no udev event said so" not in settled.texts
 
 
 def test_a_machine_that_stood_still_makes_up_for_it_once() -> None:

@@ -100,8 +100,8 @@ def test_only_etc_has_a_main_file(tmp_path: Path, files: Files, folder: str) -> 
     [
         (0o644, 0, 0, ""),
         (0o664, 0, 0, ""),
-        (0o664, 0, 4711, "can be written by others than root (mode 0664): chmod go-w it"),
-        (0o646, 0, 0, "can be written by others than root (mode 0646): chmod go-w it"),
+        (0o664, 0, 4711, "is writable by users other than root (mode 0664): chmod go-w it"),
+        (0o646, 0, 0, "is writable by users other than root (mode 0646): chmod go-w it"),
         (0o600, 4711, 0, "belongs to user 4711, who could change it: chown root it"),
     ],
 )

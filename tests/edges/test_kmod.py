@@ -92,7 +92,7 @@ def test_a_driver_whose_vfs_are_in_use_is_not_touched() -> None:
     with pytest.raises(InUseError) as caught:
         Kmod(run).reload(ACTION, lambda: "VF 0 is held by qemu pid 4711")
     assert caught.value.message == f"{PF}: igb is not reloaded: VF 0 is held by qemu pid 4711"
-    assert caught.value.hint == "it is done by itself when they are released"
+    assert caught.value.hint == "this is applied automatically once they are released"
     assert run.asked == []
 
 

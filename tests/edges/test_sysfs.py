@@ -280,7 +280,7 @@ def test_vfs_that_somebody_began_to_use_stay(tree: HostTree, sysfs: Sysfs) -> No
     with pytest.raises(InUseError) as caught:
         sysfs.write_num_vfs(SetNumVfs(PF, 4, 0), lambda: "VF 0 is held by qemu pid 4711")
     assert caught.value.message == "0000:3b:00.0: 4 VFs stay instead of 0: VF 0 is held by qemu pid 4711"
-    assert caught.value.hint == "it is done by itself when they are released"
+    assert caught.value.hint == "this is applied automatically once they are released"
     assert path.read_text() == "4\n"
 
 

@@ -186,7 +186,7 @@ def _lose(tell: Narrator, vm: Vm) -> None:
 
 def _lost(journal: str, pf: str) -> int:
     """Return how many VFs of it went away: a pass may see some go while the kernel still takes the others."""
-    return sum(map(int, re.findall(rf"{pf}: (\d+) VFs? went away without us", journal)))
+    return sum(map(int, re.findall(rf"{pf}: (\d+) VFs? disappeared, and not by sriov-bootstrap", journal)))
 
 
 def _restarts(tell: Narrator, vm: Vm) -> None:
@@ -198,7 +198,7 @@ def _restarts(tell: Narrator, vm: Vm) -> None:
         lines = tell.type(vm, f"cat {log}").stdout.splitlines()
         tell.expect(len(lines) == 2 and lines[1].endswith(ALL), f"{unit} was restarted exactly once, with all VFs")
     journal = "journalctl -b -o short-monotonic --no-hostname --no-pager -t sriov-bootstrap"
-    said = tell.type(vm, f"{journal} --grep 'went away|changed|restarted'").stdout
+    said = tell.type(vm, f"{journal} --grep 'disappeared|changed|restarted'").stdout
     tell.expect(
         [_lost(said, pf) for pf in (PF_A, PF_C)] == [7, 4],
         "the journal has the loss, the repair and the restarts",

@@ -113,7 +113,7 @@ def test_who_uses_a_vf_comes_back_as_it_was(tree: HostTree, machine: HostMachine
     with pytest.raises(InUseError) as caught:
         machine.write_num_vfs(TO_ZERO, guard=lambda: "VF 0 is in use", timeout_seconds=ENOUGH)
     assert caught.value.message == f"{PF}: 4 VFs stay instead of 0: VF 0 is in use"
-    assert caught.value.hint == "it is done by itself when they are released"
+    assert caught.value.hint == "this is applied automatically once they are released"
 
 
 def test_a_writer_does_not_speak_to_whoever_listens_to_its_pass(tree: HostTree, machine: HostMachine) -> None:
@@ -137,7 +137,7 @@ def test_a_writer_that_dies_is_a_failure_and_not_a_success(tree: HostTree, machi
 
     with pytest.raises(KernelError) as caught:
         machine.write_num_vfs(TO_ZERO, guard=be_killed, timeout_seconds=ENOUGH)
-    assert "ended without a word" in caught.value.message
+    assert "exited without reporting a result" in caught.value.message
     assert machine.read_jam() is None
 
 

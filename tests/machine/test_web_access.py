@@ -644,12 +644,12 @@ def test_users_that_were_changed_are_asked_for_from_the_next_request_on(site: Si
         pytest.param(lambda site: site.path.unlink(), "web.yml: cannot be read: No such file", id="gone"),
         pytest.param(
             lambda site: site.path.chmod(0o666),
-            "web.yml: can be written by others than root (mode 0666): chmod go-w it",
+            "web.yml: is writable by users other than root (mode 0666): chmod go-w it",
             id="open to all",
         ),
         pytest.param(
             lambda site: (site.folder / "server.key").chmod(0o646),
-            "server.key: can be written by others than root (mode 0646): chmod go-w it",
+            "server.key: is writable by users other than root (mode 0646): chmod go-w it",
             id="key open to all",
         ),
         pytest.param(

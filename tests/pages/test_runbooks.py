@@ -161,7 +161,7 @@ def test_what_the_log_says_of_a_loss(tmp_path: Path) -> None:
         service.process.send_signal(signal.SIGHUP)
         service.wait_for("STATUS=degraded")
         log = service.stop()[1]
-    (line,) = [one for one in log.splitlines() if "went away" in one]
+    (line,) = [one for one in log.splitlines() if "disappeared" in one]
     assert_said("SriovVfLoss", line.removeprefix("<4>"))
 
 

@@ -128,7 +128,9 @@ def test_a_unit_that_fails_to_start_is_tried_ever_less_often_and_then_given_up()
         machine.now += wait - 0.1
         assert run_restarts(machine, SERVICES).results == ()
         machine.now += 0.1
-    assert {one.fate for one in run_restarts(machine, SERVICES).results} == {"given up after 4 tries: it needs you"}
+    assert {one.fate for one in run_restarts(machine, SERVICES).results} == {
+        "gave up after 4 attempts: manual action needed"
+    }
     assert machine.state.pending is None
     machine.now += 1000.0
     assert run_restarts(machine, SERVICES) == FollowUpReport()

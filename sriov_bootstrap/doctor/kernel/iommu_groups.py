@@ -43,7 +43,8 @@ def _finding(pf: PfFacts, shared: list[tuple[VfFacts, list[str]]]) -> Finding:
     return Finding(
         "SB-E105",
         pf.pci_address,
-        f"VFs that are not alone in their IOMMU group, {len(shared)} of {pf.num_vfs}: VMs cannot have them one by one",
+        f"{len(shared)} of {pf.num_vfs} VFs share an IOMMU group with another device, "
+        "so they cannot be given to different VMs",
         f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {names}",
         "enable ACS (and ARI) in the firmware's setup, or put the NIC into a slot with a root port of its own",
     )

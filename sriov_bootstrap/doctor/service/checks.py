@@ -46,7 +46,7 @@ def _at_boot(survey: ServiceSurvey) -> Iterator[Finding]:
         remedy = f"systemctl unmask {UNIT} && systemctl enable --now {UNIT}"
         yield Finding("SB-E702", UNIT, "is masked: it cannot be started", "linked to /dev/null", remedy)
     elif survey.unit.get("LoadState") == "not-found":
-        problem = "is not there: nobody makes VFs at the next boot"
+        problem = "is not installed: no VFs will be created at the next boot"
         yield Finding("SB-E702", UNIT, problem, "LoadState=not-found", "install it with the package, and enable it")
     elif survey.is_installed and not survey.is_wanted:
         evidence = (
