@@ -90,14 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     run = verbs.add_parser("run", parents=[files], help="the daemon: apply, watch udev, repair, serve metrics")
     _add_log_format(run, default=argparse.SUPPRESS)
     status = verbs.add_parser("status", parents=[files, answers], help="what is, what should be, and why they differ")
-    status.add_argument(
-        "--wait",
-        nargs="?",
-        type=float,
-        const=DEFAULT_WAIT_SECONDS,
-        metavar="SECONDS",
-        help=f"wait until every PF is as desired, {DEFAULT_WAIT_SECONDS:.0f} s at most by default",
-    )
+    _add_wait(status)
     doctor = verbs.add_parser("doctor", parents=[files, answers], help="what is wrong from the firmware to the agent")
     doctor.add_argument("explain", nargs="?", choices=("explain",), help="say more of a code, or list all codes")
     doctor.add_argument("code", nargs="?", default="", metavar="CODE", help="as doctor prints it, such as SB-E101")
@@ -184,6 +177,17 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
 def _add_config(parser: argparse.ArgumentParser, *, default: str | None, name: str) -> None:
     help_ = "use this file only (repeatable)"
     parser.add_argument("--config", action="append", dest=name, metavar="FILE", default=default, help=help_)
+
+
+def _add_wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait",
+        nargs="?",
+        type=float,
+        const=DEFAULT_WAIT_SECONDS,
+        metavar="SECONDS",
+        help=f"wait until every PF is as desired, {DEFAULT_WAIT_SECONDS:.0f} s at most by default",
+    )
 
 
 def _add_log_format(parser: argparse.ArgumentParser, *, default: str) -> None:

@@ -103,7 +103,11 @@ class Daemon:
         self._failures = 0
         self._bus_failures = 0
         self._jam: ProcessEnd | None = None
-        self._schedule = (
+        self._schedule = self._duties()
+
+    def _duties(self) -> tuple[Duty, ...]:
+        """All that this process ever starts, in the order in which it is done."""
+        return (
             Duty(self._ready_at, lambda: not self._is_ready, self._be_ready),
             Duty(lambda: _silent_at(self._pass), lambda: True, self._give_up_pass),
             Duty(lambda: _silent_at(self._restarts), lambda: True, self._give_up_restarts),
