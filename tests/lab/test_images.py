@@ -147,7 +147,8 @@ def test_the_first_boot_has_the_vfs_of_image_and_seed_before_anybody_looks(boote
     for log in (NOVA, AGENT):
         [start] = booted.until(lambda log=log: booted.starts(log), "its start")  # type: ignore[misc]
         assert start.endswith(f" {PF1}=7 {PF2}=3")
-    assert booted.check(f"systemctl is-active {UNIT} {METRICS_UNITS}") == "active\nactive\nactive\n"
+    running = f"systemctl is-active {UNIT} {METRICS_UNITS}"  # who serves starts later, with the ordinary services
+    booted.until(lambda: booted.run(running).stdout == "active\n" * 3, "who makes VFs and who serves the metrics")
     assert not booted.scrape().value("sriov_bootstrap_service_restarts_total")
     journal = booted.check(f"journalctl -b -o cat -u {UNIT}")
     assert "sriov_numvfs from 0 to 4" in journal, journal  # the image's number came first, and was not waited for
