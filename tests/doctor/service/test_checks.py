@@ -95,7 +95,7 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             service(unit={"LoadState": "not-found", "ActiveState": "inactive"}),
             "SB-E702",
             UNIT,
-            "is not there",
+            "is not installed",
             id="not installed",
         ),
         pytest.param(
