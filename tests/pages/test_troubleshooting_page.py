@@ -42,5 +42,5 @@ def test_the_page_explains_every_errno() -> None:
 
 def test_what_the_journal_says_is_what_the_runbook_has() -> None:
     """Which a test of the runbooks takes from a daemon that runs."""
-    [loss] = [entry for entry in entries(PAGE) if entry.command.endswith("'went away'")]
+    [loss] = [entry for entry in entries(PAGE) if entry.command.endswith(" disappeared")]
     assert f"    {loss.output}\n" in (Path(__file__).parents[2] / "docs/runbooks/SriovVfLoss.md").read_text()

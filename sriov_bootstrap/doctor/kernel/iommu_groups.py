@@ -6,6 +6,7 @@ Two VFs in one group cannot go to two VMs; a VF beside its PF can go to none. Br
 
 from collections.abc import Iterator
 
+from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.kernel.checks import passes_through
@@ -43,8 +44,8 @@ def _finding(pf: PfFacts, shared: list[tuple[VfFacts, list[str]]]) -> Finding:
     return Finding(
         "SB-E105",
         pf.pci_address,
-        f"{len(shared)} of {pf.num_vfs} VFs share an IOMMU group with another device, "
-        "so they cannot be given to different VMs",
+        f"{len(shared)} of {counted(pf.num_vfs, 'VF')} {'shares' if len(shared) == 1 else 'share'} an IOMMU group with "
+        "another device, and cannot be given to different VMs",
         f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {names}",
         "enable ACS (and ARI) in the firmware's setup, or put the NIC into a slot with a root port of its own",
     )
