@@ -36,6 +36,7 @@ GHOST: Final = address_rule(NO_NIC, 4) + "[boot]\nwait_for_pf_seconds = 0\n"
 # Nothing of that kind happens here. What they ask for is there all the same, and only the condition is not met.
 QUIET: Final = {
     "Restarts of services B",
+    "Silent hosts",
     "VFs lost, numbers written over B",
     "SriovPfDegraded",
     "SriovPfContested",
