@@ -61,7 +61,7 @@ def test_no_step_in_the_life_of_the_package_touches_a_vf(reinstalled: Guest, new
     assert guest.run(f"systemctl is-active {UNIT}").stdout == "inactive\n"
     assert guest.run("command -v sriov-bootstrap").rc != 0
     assert guest.run(f"systemctl is-active {METRICS_UNITS}").stdout == "inactive\ninactive\n"
-    assert guest.run("ls -d /run/sriov-bootstrap-metrics /run/systemd/system/sriov-bootstrap*").stdout == ""
+    assert guest.run("ls -d /run/sriov-bootstrap-metrics /run/systemd/system/sriov-bootstrap-metrics*").stdout == ""
     nothing_has_changed()
 
     install_package(guest.vm, newest_package())
@@ -113,7 +113,7 @@ def test_from_0_1_0_and_back_writes_nothing_and_loses_no_pending_restart(reinsta
     main_pid = guest.service("MainPID")
     install_package(guest.vm, old)  # a way back
     assert guest.service("MainPID") not in {main_pid, "0"}
-    assert guest.run("ls -d /run/sriov-bootstrap-metrics /run/systemd/system/sriov-bootstrap*").stdout == ""
+    assert guest.run("ls -d /run/sriov-bootstrap-metrics /run/systemd/system/sriov-bootstrap-metrics*").stdout == ""
     guest.settle({PF1: 3, PF2: 7})
     assert (guest.vf_incarnations(PF1), guest.vf_incarnations(PF2)) == vfs
     assert (guest.check(f"cat {CONFIG_FILE}"), guest.starts(NOVA)) == (config, nova)
