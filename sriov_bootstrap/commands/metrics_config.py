@@ -18,7 +18,7 @@ from sriov_bootstrap.core.config import Metrics
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.exporter import handed
-from sriov_bootstrap.exporter.endpoint import present_addresses, refuse_if_taken
+from sriov_bootstrap.exporter.endpoint import present_addresses, refuse_if_taken, spelt
 from sriov_bootstrap.machine.host_machine import HostMachine, require_root
 from sriov_bootstrap.machine.web_access import WebAccess
 from sriov_bootstrap.passes.reconcile import load_config
@@ -181,18 +181,18 @@ class _Units:
             self._files.save_metrics_beside(metrics.textfile, _textfile(bool(wanted.problems)))
 
 
-def spelt(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def _drop_in(addresses: tuple[str, ...], filters: "Iterable[str]") -> str:
-    lines = [*(f"ListenStream={one}" for one in ("", *addresses) if addresses != DEFAULT), *filters]
-    return "\n".join(["# By sriov-bootstrap, from [metrics].", "[Socket]", *lines, ""]) if lines else ""
+    streams = (f"ListenStream={one}" for one in ("", *addresses) if addresses != DEFAULT)
+    return _section("[metrics]", "Socket", (*streams, *filters))
 
 
 def _watching(paths: tuple[str, ...]) -> str:
-    lines = [f"PathChanged={path.replace('%', '%%')}" for path in paths]
-    return "\n".join(["# By sriov-bootstrap, from web_config.", "[Path]", *lines, ""]) if lines else ""
+    return _section("web_config", "Path", tuple(f"PathChanged={path.replace('%', '%%')}" for path in paths))
+
+
+def _section(origin: str, name: str, lines: tuple[str, ...]) -> str:
+    """A drop-in with one section; "" for none."""
+    return "\n".join([f"# By sriov-bootstrap, from {origin}.", f"[{name}]", *lines, ""]) if lines else ""
 
 
 def _textfile(is_wrong: bool) -> bytes:  # noqa: FBT001 - the value

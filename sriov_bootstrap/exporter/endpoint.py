@@ -245,9 +245,13 @@ def _listen(address: str, port: int) -> socket.socket:
     return listener
 
 
+def spelt(address: str, port: int) -> str:
+    """As systemd and URLs have it: `[::1]:10049`."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def _cannot_listen(address: str, port: int, error: OSError) -> SriovBootstrapError:
-    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     return SriovBootstrapError(
-        f"metrics: cannot listen on {where}: {error.strerror or error}",
+        f"metrics: cannot listen on {spelt(address, port)}: {error.strerror or error}",
         hint=HINTS.get(error.errno or 0, "metrics.listen must be ADDRESS:PORT of this host"),
     )

@@ -6,7 +6,7 @@ MAX_BYTES = 72  # bcrypt never looks at more; newer versions of the library refu
 
 
 def is_right(password: bytes, hashed: str) -> bool:
-    """Whether the password is the one that was hashed; `hashed` is of the form that core/web_config.py lets through."""
+    """Whether the password is the one that was hashed; `hashed`: as formats/web_config.py lets it through."""
     try:
         return bcrypt.checkpw(password[:MAX_BYTES], hashed.encode())
     except ValueError:  # some versions of the library refuse a password with a NUL in it

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from sriov_bootstrap.commands.metrics_config import ACCESS, DEFAULT, FOLDER, spelt
+from sriov_bootstrap.commands.metrics_config import ACCESS, DEFAULT, FOLDER
 from sriov_bootstrap.core.config import Metrics
 from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges.files import FOLDERS, Files
 from sriov_bootstrap.edges.locks import EARLIER
+from sriov_bootstrap.exporter.endpoint import spelt
 from sriov_bootstrap.exporter.handed import CREDENTIAL
 
 UNITS = Path(__file__).parents[2] / "units"
