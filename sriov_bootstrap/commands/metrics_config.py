@@ -32,7 +32,6 @@ FOLDER = "/run/sriov-bootstrap-metrics"
 ACCESS, SAID = f"{FOLDER}/access", f"{FOLDER}/said"
 DROP_IN = "/run/systemd/system/{}.d/50-sriov-bootstrap.conf"
 DEFAULT = ("127.0.0.1:10049", "[::1]:10049")  # as the socket's unit has it
-KILL_SWITCH = "sriov_bootstrap=0"
 SYSTEMCTL_SECONDS = 60.0
 FILTERS = ("IPAddressAllow=", "IPAddressDeny=")
 
@@ -91,7 +90,7 @@ class _Units:
             return {}
 
     def _wanted(self, metrics: Metrics, problems: tuple[str, ...]) -> _Wanted:
-        if self._files.is_disabled() or KILL_SWITCH in self._machine.procfs.kernel_command_line():
+        if self._machine.switches():
             return _Wanted()
         addresses, port = parse_listen(metrics.listen) or ((), 0)
         wanted = _Wanted(tuple(spelt(one, port) for one in present_addresses(addresses)), problems=problems)

@@ -61,10 +61,7 @@ def _word(report: PassReport) -> str:
 def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str, ...]:
     """What an operator should know that is not about one PF."""
     notes = [f"config: {problem}" for problem in report.config_problems]
-    if machine.files.is_disabled():
-        notes.append("switched off: /etc/sriov-bootstrap/disabled keeps the unit from starting")
-    if "sriov_bootstrap=0" in machine.procfs.kernel_command_line():
-        notes.append("switched off: sriov_bootstrap=0 on the kernel command line keeps the unit from starting")
+    notes += [f"switched off: {one} keeps the unit from starting" for one in machine.switches()]
     if not machine.procfs.has_udevd():
         notes.append(
             "systemd-udevd does not run: a loss of VFs is seen ten minutes late, see systemctl status systemd-udevd"

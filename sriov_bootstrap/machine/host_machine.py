@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
+KILL_SWITCH = "sriov_bootstrap=0"
 JAM_POLL_SECONDS = 0.2
 
 
@@ -134,6 +135,12 @@ class HostMachine:
             return self._kmod.expects_driver(modalias)
         except StuckError:
             return False
+
+    def switches(self) -> tuple[str, ...]:
+        """The kill switches that are on: they keep the units from starting."""
+        file = ("/etc/sriov-bootstrap/disabled",) if self.files.is_disabled() else ()
+        has_word = KILL_SWITCH in self.procfs.kernel_command_line()
+        return (*file, *((f"{KILL_SWITCH} on the kernel command line",) if has_word else ()))
 
     def read_jam(self) -> Jam | None:
         """The write that is under way in another process; once it is overdue with the names of those who hold it up."""

@@ -28,7 +28,7 @@ def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems:
             pending_age=None if pending is None else now - pending,
             jam=jam,
             jam_age=now - jam.began_at if jam else 0.0,
-            switches=_switches(machine),
+            switches=machine.switches(),
             unit=host.units.get(UNIT, {}),
         ),
         root,
@@ -36,12 +36,6 @@ def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems:
     if has_problems:
         return replace(survey, state=None)
     return _with_files(survey, machine, host, root)
-
-
-def _switches(machine: HostMachine) -> tuple[str, ...]:
-    file = ("/etc/sriov-bootstrap/disabled",) if machine.files.is_disabled() else ()
-    word = "sriov_bootstrap=0"
-    return (*file, *((f"{word} on the kernel command line",) if word in machine.procfs.kernel_command_line() else ()))
 
 
 def _with_units(survey: ServiceSurvey, root: str) -> ServiceSurvey:
