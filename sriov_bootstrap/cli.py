@@ -47,6 +47,7 @@ WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
     ("--once",): Arguments(once=True),
     ("helper", "holders"): Arguments(verb="helper", words=["holders"]),
     ("helper", "metrics"): Arguments(verb="helper", words=["metrics"]),
+    ("helper", "metrics-config"): Arguments(verb="helper", words=["metrics-config"]),
 }
 
 
@@ -172,6 +173,10 @@ def _helper(words: tuple[str, ...], root: str) -> int:
         from sriov_bootstrap.commands.serve_metrics import serve_metrics
 
         return serve_metrics(root=root)
+    if words == ("metrics-config",):
+        from sriov_bootstrap.commands.metrics_config import metrics_config
+
+        return metrics_config(root=root)
     from sriov_bootstrap.commands.helper import helper
 
     return helper(words, root=root)

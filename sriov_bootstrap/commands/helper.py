@@ -1,4 +1,4 @@
-"""helper: what sriov-bootstrap-holders, -reload@ and -metrics-config run; privileges.py asks the first two.
+"""helper: what sriov-bootstrap-holders and -reload@ run; privileges.py asks them.
 
 A helper trusts nobody: whoever starts it gets what the config asks for and what costs nobody anything, and no more.
 """
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 def helper(words: tuple[str, ...], *, root: str = "") -> int:
     """The answer goes to stdout, as JSON. UsageError for words that it does not know."""
-    if words == ("metrics-config",):
-        from sriov_bootstrap.commands.metrics_config import metrics_config
-
-        return metrics_config(root=root)
     began_at = time.monotonic()
     match words:
         case ("holders",):

@@ -5,7 +5,6 @@ units that listen and serve know no config: the first has its address in a drop-
 theirs; the second gets what it must know as a credential. Nothing is touched that is as it should be.
 """
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,9 +17,8 @@ from sriov_bootstrap.core.config import Metrics
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.exporter import handed
-from sriov_bootstrap.exporter.endpoint import present_addresses, refuse_if_taken, spelt
+from sriov_bootstrap.exporter.addresses import present_addresses, refuse_if_taken, spelt
 from sriov_bootstrap.machine.host_machine import HostMachine, require_root
-from sriov_bootstrap.machine.web_access import WebAccess
 from sriov_bootstrap.passes.reconcile import load_config
 
 if TYPE_CHECKING:
@@ -83,11 +81,8 @@ class _Units:
             return before, error.problems
 
     def _last(self) -> dict[str, str]:
-        try:
-            more = json.loads(self._files.read_private(ACCESS) or b"{}").get("more", {})
-            return {key: str(more[key]) for key in ("listen", "web_config")} if more else {}
-        except (ValueError, AttributeError, KeyError, TypeError):
-            return {}
+        said = handed.more(self._files.read_private(ACCESS))
+        return said if said.keys() >= {"listen", "web_config"} else {}
 
     def _wanted(self, metrics: Metrics, problems: tuple[str, ...]) -> _Wanted:
         if self._machine.switches():
@@ -98,6 +93,8 @@ class _Units:
             return wanted
         value = handed.Handed()
         if metrics.web_config:
+            from sriov_bootstrap.machine.web_access import WebAccess  # YAML
+
             web = WebAccess(metrics.web_config)
             try:
                 value = web.read()
@@ -130,11 +127,11 @@ class _Units:
         elif is_new:
             self._systemctl("try-restart", SERVICE)
         try:
-            self._systemctl("start", SOCKET)
+            self._systemctl("start", SOCKET, SERVICE)
         except SriovBootstrapError:
-            refuse_if_taken(wanted.addresses)  # systemd's own words name neither the address nor the cause
+            if not self._is_active(SOCKET):
+                refuse_if_taken(wanted.addresses)  # systemd's own words name neither the address nor the cause
             raise
-        self._systemctl("start", SERVICE)
 
     def _stop(self, wanted: _Wanted) -> None:
         self._systemctl("stop", SERVICE, SOCKET)
@@ -159,12 +156,18 @@ class _Units:
         lines = [line.strip() for path in said.split() for line in (self._files.read_text(path) or "").splitlines()]
         return tuple(line for line in lines if line.startswith(FILTERS))
 
+    def _is_active(self, unit: str) -> bool:
+        return self._completed("is-active", unit).returncode == 0
+
     def _systemctl(self, *words: str) -> str:
-        completed = self._run(["systemctl", "--no-ask-password", *words], timeout_seconds=SYSTEMCTL_SECONDS)
+        completed = self._completed(*words)
         if completed.returncode:
             why = one_line(completed.stderr).partition(" | ")[0] or f"exit code {completed.returncode}"
             raise SriovBootstrapError(f"systemctl {' '.join(words)}: {why}", hint=f"see systemctl status {SOCKET}")
         return completed.stdout.decode(errors="replace")
+
+    def _completed(self, *words: str) -> child.Completed:
+        return self._run(["systemctl", "--no-ask-password", *words], timeout_seconds=SYSTEMCTL_SECONDS)
 
     # -- what is wrong --
 

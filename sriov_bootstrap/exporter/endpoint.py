@@ -1,7 +1,6 @@
-"""The port: who listens where, which pages there are, how many peers may stay."""
+"""The port: which pages there are, how many peers may stay, who has a turn."""
 
 import asyncio
-import errno
 import socket
 import time
 from collections import Counter, OrderedDict
@@ -9,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from sriov_bootstrap import __version__
-from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.exporter.addresses import QUEUE
 from sriov_bootstrap.exporter.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, Connection, Rules
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
@@ -19,23 +18,15 @@ GRACE_SECONDS = 1.0
 TURN_SECONDS = 0.01  # of CPU time in one turn of the loop, and the request that is under way then
 ACCEPT_BATCH = 16  # of one turn of the loop: a few turns pass until a request is answered, together less than MAX_BURST
 FIRST_TURNS = 2 * ACCEPT_BATCH
-QUEUE = 1024  # in the kernel; who finds it full tries again after a second
 
 INDEX = (
     "<!doctype html><title>sriov-bootstrap</title>"
     f'<h1>sriov-bootstrap {__version__}</h1><p><a href="/metrics">Metrics</a></p>\n'
 ).encode()
 
-HINTS = {
-    errno.EADDRINUSE: "another process has this port (see ss -ltnp): stop it, or change metrics.listen",
-    errno.EADDRNOTAVAIL: "no interface has this address yet, or metrics.listen is wrong",
-    errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE: choose another for metrics.listen",
-}
-NO_SUCH_ADDRESS = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
-
 
 class Endpoint:
-    """Serves what `page` returns at the moment of each scrape. Addresses are numeric: nothing is ever looked up.
+    """Serves what `page` returns at the moment of each scrape.
 
     When it is full the peer that made no progress for longest gives way, never the newcomer: peers that hold
     connections and say nothing cannot keep Prometheus out, and a Prometheus that was dropped between two scrapes
@@ -44,8 +35,6 @@ class Endpoint:
 
     def __init__(
         self,
-        addresses: Iterable[str],
-        port: int,
         page: Callable[[], bytes],
         *,
         rules: Callable[[], Rules] = lambda: PUBLIC,
@@ -53,12 +42,11 @@ class Endpoint:
         request_seconds: float = 10.0,
         idle_seconds: float = 120.0,
     ) -> None:
-        """`port` 0: any free one. `request_seconds` for a request to arrive, and again for its answer to be taken.
+        """`request_seconds` for a request to arrive, and again for its answer to be taken.
 
         `rules` is asked at every connection and request. At start() it may raise: then nobody is served at all.
         `idle_seconds` between two requests is more than the usual scrape intervals, so that one connection lasts.
         """
-        self.port = port
         self.pages = {
             b"/metrics": (page, "text/plain; version=0.0.4; charset=utf-8"),
             b"/-/healthy": (lambda: b"ok\n", TEXT),
@@ -71,7 +59,6 @@ class Endpoint:
         self.turn_seconds = TURN_SECONDS
         self._refused = refused
         self.buffer = bytearray(MAX_HEADER_BYTES)  # for all: what is received is taken out at once
-        self._addresses = tuple(addresses)
         self._servers: list[asyncio.Server] = []
         self._listeners: list[socket.socket] = []
         self._open: OrderedDict[Connection, None] = OrderedDict()  # who gives way first is first
@@ -80,14 +67,11 @@ class Endpoint:
         self._turn: asyncio.Handle | None = None
         self._trimming: asyncio.TimerHandle | None = None
 
-    async def start(self, listeners: Iterable[socket.socket] = ()) -> None:
-        """Raises SriovBootstrapError when it cannot listen, and may then be called again.
-
-        `listeners`: those of systemd, in place of ours.
-        """
+    async def start(self, listeners: Iterable[socket.socket]) -> None:
+        """Takes the sockets over, which listen already, and closes them in stop()."""
         self.rules()
         loop = asyncio.get_running_loop()
-        self._listeners = list(listeners) or self._bind()
+        self._listeners = list(listeners)
         for listener in self._listeners:
             connection = partial(Connection, self)
             self._servers.append(await loop.create_server(connection, sock=listener, backlog=ACCEPT_BATCH))
@@ -182,76 +166,3 @@ class Endpoint:
         victim = next(one for one in self._open if self._networks[one.peer.network] == most)
         self.release(victim)
         victim.evict()
-
-    def _bind(self) -> list[socket.socket]:
-        """A listener for each address; of several, those that this host does not have (no IPv6) may be missing."""
-        listeners: list[socket.socket] = []
-        missing: OSError | None = None
-        for address in self._addresses:
-            try:
-                listeners.append(_listen(address, self.port))
-            except OSError as error:
-                if error.errno not in NO_SUCH_ADDRESS or len(self._addresses) == 1:
-                    for listener in listeners:
-                        listener.close()
-                    raise _cannot_listen(address, self.port, error) from error
-                missing = error
-            else:
-                self.port = listeners[-1].getsockname()[1]
-        if missing and not listeners:
-            raise _cannot_listen(" ".join(self._addresses), self.port, missing) from missing
-        return listeners
-
-
-def present_addresses(addresses: tuple[str, ...]) -> tuple[str, ...]:
-    """Of several addresses those that this host has, or all if it has none; of one it is not asked."""
-    present = []
-    for address in addresses:
-        try:
-            _listen(address, 0).close()
-        except OSError:
-            continue
-        present.append(address)
-    return tuple(present) if present and len(addresses) > 1 else addresses
-
-
-def refuse_if_taken(addresses: Iterable[str]) -> None:
-    """SriovBootstrapError that says why one of these (ADDRESS:PORT) cannot be listened on, if it cannot."""
-    for one in addresses:
-        host, _, port = one.rpartition(":")
-        address = host.strip("[]")
-        try:
-            _listen(address, int(port)).close()
-        except OSError as error:
-            raise _cannot_listen(address, int(port), error) from error
-
-
-def _listen(address: str, port: int) -> socket.socket:
-    """An OSError for everything that can be wrong. inet_pton first: bind() would ask DNS about what is no address."""
-    host, _, scope = address.partition("%")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    socket.inet_pton(family, host)
-    where = (host, port) if family == socket.AF_INET else (host, port, 0, socket.if_nametoindex(scope) if scope else 0)
-    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # or :: would take 0.0.0.0 as well
-        listener.bind(where)
-        listener.listen(QUEUE)  # only now it is sure that nobody else listens here
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def spelt(address: str, port: int) -> str:
-    """As systemd and URLs have it: `[::1]:10049`."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def _cannot_listen(address: str, port: int, error: OSError) -> SriovBootstrapError:
-    return SriovBootstrapError(
-        f"metrics: cannot listen on {spelt(address, port)}: {error.strerror or error}",
-        hint=HINTS.get(error.errno or 0, "metrics.listen must be ADDRESS:PORT of this host"),
-    )

@@ -47,6 +47,14 @@ def dump(value: Handed, **more: str) -> bytes:
     return json.dumps(told | {"more": more}, sort_keys=True).encode()
 
 
+def more(data: bytes) -> dict[str, str]:
+    """What was given to dump() beside the value; nothing of what dump() has not made."""
+    try:
+        return {key: str(value) for key, value in json.loads(data)["more"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
 def load(data: bytes) -> Handed:
     """SriovBootstrapError for what dump() has not made: nobody is let in then."""
     try:

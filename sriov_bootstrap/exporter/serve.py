@@ -41,7 +41,7 @@ def serve(page_path: str, environment: Mapping[str, str], make_checks: MakeCheck
 
     rules = make_rules(access, make_checks(broke, refused), refused)
     page = PageFile(page_path, refusals.counts, say, owner=owner)
-    endpoint = Endpoint((), 0, page.read, rules=lambda: rules, refused=refused)
+    endpoint = Endpoint(page.read, rules=lambda: rules, refused=refused)
     asyncio.run(_serve(endpoint, listeners))
     return 0
 

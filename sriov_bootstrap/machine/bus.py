@@ -1,5 +1,10 @@
-"""Conversations with systemd over D-Bus, each in a child that ends soon: dbus_next is loaded nowhere else."""
+"""Conversations with systemd over D-Bus, each in a child that ends soon.
 
+Who starts the child loads dbus_next, once for all of its children. The daemon is never that: a job of its own is, or a
+command, which live little longer than the child.
+"""
+
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -50,6 +55,8 @@ def restart_units(
 
 def _told(ask: Callable[[], answers.Answer], say: Say, timeout_seconds: float) -> answers.Answer:
     what = "D-Bus"
+    with contextlib.suppress(Exception):  # the child says what is wrong with it
+        from sriov_bootstrap.edges import systemd  # noqa: F401 (loaded here, used there)
     line = child.call(
         lambda send: send(msgspec.json.encode(answers.answer(ask))),
         what=what,

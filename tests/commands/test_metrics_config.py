@@ -15,7 +15,7 @@ from sriov_bootstrap.commands.metrics_config import ACCESS, DROP_IN, SERVICE, SO
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.exporter import handed
 
-START = [["start", SOCKET], ["start", SERVICE]]
+START = [["start", SOCKET, SERVICE]]
 SHOW = ["show", "--value", "--property=DropInPaths", "sriov-bootstrap.service"]
 MOVED = [["daemon-reload"], ["stop", SERVICE, SOCKET], *START]
 WATCHED = ["--no-block", "try-restart", WATCH]
@@ -28,15 +28,17 @@ class Systemctl:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
         self.drop_ins = ""
-        self.fails: list[str] = []
+        self.fails: list[list[str]] = []
 
     def __call__(self, argv: list[str], **_: object) -> Completed:
         assert argv[:2] == ["systemctl", "--no-ask-password"]
         words = argv[2:]
         if words == SHOW:
             return Completed(0, self.drop_ins.encode(), b"")
-        self.asked.append(words)
-        return Completed(int(words == self.fails), b"", b"Job failed. See more.\n" if words == self.fails else b"")
+        if words[0] != "is-active":
+            self.asked.append(words)
+        has_failed = words in self.fails
+        return Completed(int(has_failed), b"", b"Job failed. See more.\n" if has_failed else b"")
 
 
 class Host:
@@ -147,8 +149,8 @@ def test_a_port_that_is_taken_is_named_said_once_and_tried_again(
         port = taken.getsockname()[1]
         textfile = host.tree.root / "x.prom"
         host.tree.configure(f'[metrics]\nlisten = "127.0.0.1:{port}"\n')
-        host.systemctl.fails = ["start", SOCKET]
-        assert host.bring()[-1] == ["start", SOCKET]
+        host.systemctl.fails = [*START, ["is-active", SOCKET]]
+        assert host.bring()[-1:] == START
         assert host.code == ExitCode.ERROR
         said = capsys.readouterr().err
         assert said.startswith(f"<3>metrics: cannot listen on 127.0.0.1:{port}: Address already in use | hint=another ")
@@ -159,11 +161,19 @@ def test_a_port_that_is_taken_is_named_said_once_and_tried_again(
     assert (host.code, textfile.exists()) == (ExitCode.OK, False)
 
 
+def test_a_port_that_is_ours_is_not_called_taken(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        host.tree.configure(f'[metrics]\nlisten = "127.0.0.1:{ours.getsockname()[1]}"\n')
+        host.systemctl.fails = START
+        host.bring()
+    assert f"systemctl start {SOCKET} {SERVICE}: Job failed." in capsys.readouterr().err
+
+
 def test_what_is_in_the_way_is_told_beside_the_textfile(host: Host) -> None:
     beside = host.tree.root / "var/x-endpoint.prom"
     beside.parent.mkdir()
     host.tree.configure('[metrics]\ntextfile = "/var/x.prom"\n')
-    host.systemctl.fails = ["start", SERVICE]
+    host.systemctl.fails = START
     host.bring()
     assert beside.read_text().endswith("\nsriov_bootstrap_metrics_config_problem 1.0\n")
     host.systemctl.fails = []

@@ -11,17 +11,16 @@ from typing import Self, cast
 
 import pytest
 
-from endpoints import WatchedEndpoint
-from sriov_bootstrap.base.errors import SriovBootstrapError
+from endpoints import LONG, WatchedEndpoint
+from sriov_bootstrap.exporter.addresses import listener
 from sriov_bootstrap.exporter.connection import MAX_REQUESTS
-from sriov_bootstrap.exporter.endpoint import MAX_BURST, MAX_CONNECTIONS, TURN_SECONDS, Endpoint
+from sriov_bootstrap.exporter.endpoint import MAX_BURST, MAX_CONNECTIONS, TURN_SECONDS
 from sriov_bootstrap.exporter.refusals import Refusal
 
 LOCALHOST = ("127.0.0.1", "::1")
 PAGE = b"sriov_pf_present 1.0\n"
 GET = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST_GET = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-LONG = 1000.0
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -34,9 +33,9 @@ async def serving(
     idle_seconds: float = LONG,
     turn_seconds: float = TURN_SECONDS,
 ) -> AsyncIterator[WatchedEndpoint]:
-    endpoint = WatchedEndpoint(LOCALHOST, page, request_seconds=request_seconds, idle_seconds=idle_seconds)
+    endpoint = WatchedEndpoint(page, request_seconds=request_seconds, idle_seconds=idle_seconds)
     endpoint.turn_seconds = turn_seconds
-    await endpoint.start()
+    await endpoint.start_on(*LOCALHOST)
     try:
         yield endpoint
     finally:
@@ -44,7 +43,7 @@ async def serving(
 
 
 @asynccontextmanager
-async def peer(endpoint: Endpoint, *, host: str = "127.0.0.1") -> AsyncIterator[Streams]:
+async def peer(endpoint: WatchedEndpoint, *, host: str = "127.0.0.1") -> AsyncIterator[Streams]:
     """A connection whose end is not held against the test: many tests are about resets."""
     reader, writer = await asyncio.open_connection(host, endpoint.port)
     try:
@@ -53,7 +52,7 @@ async def peer(endpoint: Endpoint, *, host: str = "127.0.0.1") -> AsyncIterator[
         writer.transport.abort()
 
 
-async def ask(endpoint: Endpoint, request: bytes, *, host: str = "127.0.0.1") -> bytes:
+async def ask(endpoint: WatchedEndpoint, request: bytes, *, host: str = "127.0.0.1") -> bytes:
     """What the endpoint says until it closes."""
     async with peer(endpoint, host=host) as (reader, writer):
         writer.write(request)
@@ -415,47 +414,6 @@ def test_localhost_is_served_on_both_of_its_addresses() -> None:
     run(test)
 
 
-def test_a_host_without_one_of_two_addresses_is_served_on_the_other() -> None:
-    async def test() -> None:
-        endpoint = Endpoint(("2001:db8::1", "127.0.0.1"), 0, lambda: PAGE)
-        await endpoint.start()
-        assert (await ask(endpoint, LAST_GET)).endswith(PAGE)
-        await endpoint.stop()
-
-    run(test)
-
-
-@pytest.mark.parametrize(
-    ("addresses", "message", "hint"),
-    [
-        (("2001:db8::1",), "[2001:db8::1]:9: Cannot assign requested address", "no interface has this address"),
-        (("192.0.2.1", "2001:db8::1"), "192.0.2.1 2001:db8::1]:9: Cannot assign", "no interface has this address"),
-        (("1.2.3",), "1.2.3:9: illegal IP address string", "metrics.listen must be ADDRESS:PORT"),
-        (("fe80::1%nosuch0",), "[fe80::1%nosuch0]:9: no interface with this name", "metrics.listen must be"),
-    ],
-)
-def test_an_address_that_cannot_be_had_is_named(addresses: tuple[str, ...], message: str, hint: str) -> None:
-    with pytest.raises(SriovBootstrapError) as caught:
-        asyncio.run(Endpoint(addresses, 9, lambda: PAGE).start())
-    assert message in str(caught.value)
-    assert caught.value.hint.startswith(hint)
-
-
-def test_a_taken_port_is_an_error_and_start_works_when_it_is_free_again() -> None:
-    async def test() -> None:
-        with closing(socket.create_server(("127.0.0.1", 0))) as other:
-            endpoint = Endpoint(("::1", "127.0.0.1"), other.getsockname()[1], lambda: PAGE)
-            with pytest.raises(SriovBootstrapError) as caught:
-                await endpoint.start()
-            assert str(caught.value) == f"metrics: cannot listen on 127.0.0.1:{endpoint.port}: Address already in use"
-            assert caught.value.hint.startswith("another process has this port")
-        await endpoint.start()
-        assert (await ask(endpoint, LAST_GET)).endswith(PAGE)
-        await endpoint.stop()
-
-    run(test)
-
-
 def test_stop_closes_every_connection_and_the_port_can_be_had_at_once() -> None:
     async def test() -> None:
         async with serving() as endpoint, peer(endpoint) as idle, peer(endpoint) as half:
@@ -467,7 +425,7 @@ def test_stop_closes_every_connection_and_the_port_can_be_had_at_once() -> None:
             await dropped(half[0])
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection("127.0.0.1", endpoint.port)
-            await endpoint.start()
+            await endpoint.start([listener("127.0.0.1", endpoint.port)])
             assert (await ask(endpoint, LAST_GET)).endswith(PAGE)
 
     run(test)

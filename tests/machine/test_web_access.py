@@ -15,7 +15,7 @@ import bcrypt
 import pytest
 
 from certificates import Authority, openssl
-from endpoints import WatchedEndpoint
+from endpoints import LONG, WatchedEndpoint
 from guards import children
 from promtool import promtool
 from sriov_bootstrap.base.errors import ConfigError
@@ -24,14 +24,13 @@ from sriov_bootstrap.edges.files import Stamp, stamp
 from sriov_bootstrap.exporter import handed
 from sriov_bootstrap.exporter.checking import MAX_WAITING
 from sriov_bootstrap.exporter.connection import PUBLIC, Rules
-from sriov_bootstrap.exporter.endpoint import GRACE_SECONDS, MAX_CONNECTIONS, Endpoint
+from sriov_bootstrap.exporter.endpoint import GRACE_SECONDS, MAX_CONNECTIONS
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 from sriov_bootstrap.exporter.serve import make_rules
 from sriov_bootstrap.machine.web_access import WebAccess
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 PAGE = b"sriov_pf_present 1.0\n"
-LONG = 1000.0
 CREDENTIALS = ("prometheus", "correct horse")
 PAIR = """\
 tls_server_config:
@@ -139,11 +138,9 @@ def site(tmp_path: Path, template: Path) -> Site:
 async def serving(
     site: Site, *, request_seconds: float = LONG, grace_seconds: float = GRACE_SECONDS
 ) -> AsyncIterator[WatchedEndpoint]:
-    endpoint = WatchedEndpoint(
-        ("127.0.0.1",), lambda: PAGE, rules=site.access.rules, request_seconds=request_seconds, idle_seconds=LONG
-    )
+    endpoint = WatchedEndpoint(lambda: PAGE, rules=site.access.rules, request_seconds=request_seconds)
     endpoint.grace_seconds = grace_seconds
-    await endpoint.start()
+    await endpoint.start_on("127.0.0.1")
     try:
         yield endpoint
     finally:
@@ -159,7 +156,7 @@ def request(*, credentials: tuple[str, str] | None = None, path: str = "/metrics
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def ask(endpoint: Endpoint, client: ssl.SSLContext | None = None, data: bytes = b"") -> bytes:
+async def ask(endpoint: WatchedEndpoint, client: ssl.SSLContext | None = None, data: bytes = b"") -> bytes:
     """The whole answer, b"" for a peer that is not served."""
     writer = None
     try:
@@ -173,7 +170,7 @@ async def ask(endpoint: Endpoint, client: ssl.SSLContext | None = None, data: by
             writer.transport.abort()
 
 
-async def status(endpoint: Endpoint, client: ssl.SSLContext | None = None, data: bytes = b"") -> int:
+async def status(endpoint: WatchedEndpoint, client: ssl.SSLContext | None = None, data: bytes = b"") -> int:
     answer = await ask(endpoint, client, data)
     return int(answer.split()[1]) if answer else 0
 
@@ -221,8 +218,8 @@ def test_pages_of_many_records_arrive_whole(site: Site) -> None:
     site.configure(PAIR)
 
     async def test() -> None:
-        endpoint = Endpoint(("127.0.0.1",), 0, lambda: bytes(2**22), rules=site.access.rules)
-        await endpoint.start()
+        endpoint = WatchedEndpoint(lambda: bytes(2**22), rules=site.access.rules)
+        await endpoint.start_on("127.0.0.1")
         assert len(await ask(endpoint, site.client(), request(is_last=False) * 3 + request())) > 4 * 2**22
         await endpoint.stop()
 
@@ -573,7 +570,7 @@ def test_users_and_certificates_are_both_asked_for(site: Site) -> None:
 # -- change --
 
 
-def names_of(site: Site, endpoint: Endpoint) -> Coroutine[None, None, list[str]]:
+def names_of(site: Site, endpoint: WatchedEndpoint) -> Coroutine[None, None, list[str]]:
     """The names of the certificate that is shown."""
 
     async def main() -> list[str]:
@@ -689,14 +686,13 @@ def test_a_broken_change_leaves_the_last_good_one_in_force_and_is_said(
 
 def test_what_is_broken_at_the_start_opens_nothing_until_it_is_mended(site: Site) -> None:
     async def test() -> None:
-        endpoint = Endpoint(("127.0.0.1",), 0, lambda: PAGE, rules=site.access.rules)
+        endpoint = WatchedEndpoint(lambda: PAGE, rules=site.access.rules)
         site.path.write_text("tls_server_config: {cert_file: server.crt}\n")
         with pytest.raises(ConfigError) as caught:
-            await endpoint.start()
+            await endpoint.start_on("127.0.0.1")
         assert caught.value.problems == (f"{site.path}: tls_server_config: key_file is missing",)
-        assert endpoint.port == 0
         site.configure(PAIR)
-        await endpoint.start()
+        await endpoint.start_on("127.0.0.1")
         assert await status(endpoint, site.client()) == 200
         await endpoint.stop()
 

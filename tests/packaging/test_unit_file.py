@@ -13,7 +13,7 @@ from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges.files import FOLDERS, Files
 from sriov_bootstrap.edges.locks import EARLIER
-from sriov_bootstrap.exporter.endpoint import spelt
+from sriov_bootstrap.exporter.addresses import spelt
 from sriov_bootstrap.exporter.handed import CREDENTIAL
 
 UNITS = Path(__file__).parents[2] / "units"

@@ -1,35 +1,49 @@
-"""An endpoint that keeps what it refused."""
+"""An endpoint that has a port of its own, and keeps what it refused."""
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
+from sriov_bootstrap.exporter.addresses import listener
 from sriov_bootstrap.exporter.connection import PUBLIC, Rules
 from sriov_bootstrap.exporter.endpoint import Endpoint
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
+LONG: Final = 1000.0  # a test is over before
+
 
 class WatchedEndpoint(Endpoint):
-    """On some port of these addresses."""
+    """`port`: where it was started last."""
 
     def __init__(
         self,
-        addresses: tuple[str, ...],
         page: Callable[[], bytes],
         *,
         rules: Callable[[], Rules] = lambda: PUBLIC,
-        request_seconds: float,
-        idle_seconds: float,
+        request_seconds: float = LONG,
+        idle_seconds: float = LONG,
     ) -> None:
+        self.port = 0
         self.refused: Counter[Refusal] = Counter()
         super().__init__(
-            addresses,
-            0,
             page,
             rules=rules,
             refused=self._keep,
             request_seconds=request_seconds,
             idle_seconds=idle_seconds,
         )
+
+    async def start_on(self, *addresses: str) -> None:
+        """On a port that is free on all of these."""
+        listeners = [listener(addresses[0], 0)]
+        self.port = int(listeners[0].getsockname()[1])
+        listeners += [listener(address, self.port) for address in addresses[1:]]
+        try:
+            await self.start(listeners)
+        except BaseException:
+            for made in listeners:
+                made.close()
+            raise
 
     def _keep(self, refusal: Refusal, peer: Peer) -> None:
         assert peer.network in {"127.0.0.1", "127.0.0.2", "::/64"}

@@ -1,0 +1,48 @@
+"""Where this host can listen, and what is said where it cannot."""
+
+import socket
+from contextlib import closing
+
+import pytest
+
+from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.exporter.addresses import listener, present_addresses, refuse_if_taken, spelt
+
+ABSENT = ("192.0.2.1", "2001:db8::1")  # of documentation: no host has them
+
+
+def test_of_several_addresses_those_that_the_host_has_count() -> None:
+    assert present_addresses(("2001:db8::1", "127.0.0.1")) == ("127.0.0.1",)
+    assert present_addresses(ABSENT) == ABSENT
+    assert present_addresses(ABSENT[:1]) == ABSENT[:1]
+
+
+@pytest.mark.parametrize(
+    ("address", "message", "hint"),
+    [
+        ("2001:db8::1", "[2001:db8::1]:9: Cannot assign requested address", "no interface has this address"),
+        ("1.2.3", "1.2.3:9: illegal IP address string", "metrics.listen must be ADDRESS:PORT"),
+        ("fe80::1%nosuch0", "[fe80::1%nosuch0]:9: no interface with this name", "metrics.listen must be"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_named(address: str, message: str, hint: str) -> None:
+    with pytest.raises(SriovBootstrapError) as caught:
+        refuse_if_taken([spelt(address, 9)])
+    assert message in str(caught.value)
+    assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_port_is_refused_while_it_is_taken(address: str) -> None:
+    with closing(listener(address, 0)) as other:
+        where = spelt(address, other.getsockname()[1])
+        with pytest.raises(SriovBootstrapError) as caught:
+            refuse_if_taken([where])
+    assert str(caught.value) == f"metrics: cannot listen on {where}: Address already in use"
+    assert caught.value.hint.startswith("another process has this port")
+    refuse_if_taken([where])
+
+
+def test_both_families_can_have_the_same_port() -> None:
+    with closing(listener("0.0.0.0", 0)) as four, closing(listener("::", four.getsockname()[1])) as six:  # noqa: S104
+        assert (four.family, six.family) == (socket.AF_INET, socket.AF_INET6)
