@@ -9,7 +9,7 @@ import pytest
 
 from ansible_tools import FLEET, ROLE, Ansible
 
-from .consumers import newest_package
+from .consumers import newest_package, place_bytecode
 from .host import CONFIG_FILE, NOVA, PF1, PF2, UNIT, Guest
 from .ssh import HOST
 
@@ -72,6 +72,7 @@ def test_a_host_is_checked_changed_and_then_left_alone_and_a_vf_in_use_stays(gue
     assert (guest.uevents(), guest.starts(NOVA)) == (uevents, nova)
 
     guest.check("dpkg --remove sriov-bootstrap", timeout_seconds=300)
+    place_bytecode(guest.vm, newest_package())
     with guest.held_vf(PF1) as holder:
         held = guest.vf_incarnations(PF1)
         run = play(**wanted | {"package_file": str(newest_package())})

@@ -51,7 +51,7 @@ def test_no_step_in_the_life_of_the_package_touches_a_vf(reinstalled: Guest, new
         assert guest.check(f"cat {CONFIG_FILE}") == config
         assert guest.starts(NOVA) == nova
 
-    install_package(guest.vm, newer)  # an upgrade
+    install_package(guest.vm, newer, in_one_step=True)  # an upgrade
     assert guest.check("dpkg-query -W -f '${Version}' sriov-bootstrap") == NEWER
     assert guest.service("MainPID") not in {main_pid, "0"}
     guest.settle({PF1: 4, PF2: 7})

@@ -52,12 +52,12 @@ class Vm:
     """A guest with two igb PFs; see `running_vm`. Paths are the guest's, commands run as root in a shell."""
 
     def __init__(self, image: Image, folder: Path, seed: Path | None, hardware: Hardware) -> None:
-        self._image, self._folder, self._seed, self._hardware = image, folder, seed, hardware
+        self.image, self._folder, self._seed, self._hardware = image, folder, seed, hardware
         self._start()
 
     def _start(self) -> None:
-        self._qemu = Qemu(self._image, self._folder, self._hardware, self._seed)
-        self._ssh = Ssh(self._folder, key=self._image.ssh_key, port=self._qemu.ssh_port)
+        self._qemu = Qemu(self.image, self._folder, self._hardware, self._seed)
+        self._ssh = Ssh(self._folder, key=self.image.ssh_key, port=self._qemu.ssh_port)
 
     def run(self, command: str, *, timeout_seconds: float = 120) -> Completed:
         """Raise subprocess.TimeoutExpired when it takes too long; the command then goes on in the guest."""
