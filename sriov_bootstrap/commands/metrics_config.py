@@ -3,6 +3,10 @@
 sriov-bootstrap-metrics-config.service runs it when the service starts or is reloaded, and when a file has changed. The
 units that listen and serve know no config: the first has its address in a drop-in below /run, if it is another than
 theirs; the second gets what it must know as a credential. Nothing is touched that is as it should be.
+
+While a oneshot runs, systemd drops what would start it: a path unit forgets the change that it saw (systemd/systemd,
+src/core/path.c: path_check_good() from path_trigger_notify()), and a start joins the job under way, which may have read
+the config already. So it looks again when it is done, and ends when it finds what it found before.
 """
 
 import sys
@@ -31,17 +35,20 @@ ACCESS, SAID = f"{FOLDER}/access", f"{FOLDER}/said"
 DROP_IN = "/run/systemd/system/{}.d/50-sriov-bootstrap.conf"
 DEFAULT = ("127.0.0.1:10049", "[::1]:10049")  # as the socket's unit has it
 SYSTEMCTL_SECONDS = 60.0
+ROUNDS = 5  # of a config that changes all the time; then the unit's own retry
 FILTERS = ("IPAddressAllow=", "IPAddressDeny=")
 
 
 class _Wanted(Struct):
-    """`addresses`: none where nothing is to listen."""
+    """`addresses`: none where nothing is to listen. `is_final`: another try would find the same."""
 
     addresses: tuple[str, ...] = ()
     access: bytes = b""
     watched: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     hint: str = ""
+    textfile: str = ""
+    is_final: bool = True
 
 
 def metrics_config(*, root: str = "", run: "Callable[..., child.Completed]" = child.run) -> int:
@@ -57,19 +64,25 @@ class _Units:
         self._run = run
 
     def bring(self) -> int:
-        metrics, problems = self._metrics()
-        wanted = self._wanted(metrics, problems)
+        wanted = self._wanted()
+        for _ in range(ROUNDS):
+            is_done = self._bring(wanted)
+            before, wanted = wanted, self._wanted()
+            if wanted == before:
+                return ExitCode.OK if is_done else ExitCode.ERROR
+        return ExitCode.ERROR
+
+    def _bring(self, wanted: _Wanted) -> bool:
+        problems, hint = wanted.problems, wanted.hint
         try:
             if wanted.addresses:
                 self._start(wanted)
             else:
                 self._stop(wanted)
         except SriovBootstrapError as error:
-            wanted.problems = (*wanted.problems, error.message)
-            wanted.hint = wanted.hint or error.hint
-        self._tell(wanted, metrics)
-        # A config that is mended is seen to change.
-        return ExitCode.ERROR if len(wanted.problems) > len(problems) else ExitCode.OK
+            problems, hint = (*problems, error.message), hint or error.hint
+        self._tell(problems, hint, wanted.textfile)
+        return wanted.is_final and problems == wanted.problems
 
     def _metrics(self) -> tuple[Metrics, tuple[str, ...]]:
         """What was in force stays while the config is broken; the daemon, which serves the defaults then, says why."""
@@ -84,11 +97,14 @@ class _Units:
         said = handed.more(self._files.read_private(ACCESS))
         return said if said.keys() >= {"listen", "web_config"} else {}
 
-    def _wanted(self, metrics: Metrics, problems: tuple[str, ...]) -> _Wanted:
+    def _wanted(self) -> _Wanted:
+        metrics, problems = self._metrics()
         if self._machine.switches():
-            return _Wanted()
+            return _Wanted(textfile=metrics.textfile)
         addresses, port = parse_listen(metrics.listen) or ((), 0)
-        wanted = _Wanted(tuple(spelt(one, port) for one in present_addresses(addresses)), problems=problems)
+        listening = tuple(spelt(one, port) for one in present_addresses(addresses))
+        # A config that is fixed is seen to change: no try before that.
+        wanted = _Wanted(listening, problems=problems, textfile=metrics.textfile)
         if not wanted.addresses:
             return wanted
         value = handed.Handed()
@@ -99,7 +115,7 @@ class _Units:
             try:
                 value = web.read()
             except ConfigError as error:
-                wanted.problems, wanted.hint = (*wanted.problems, *error.problems), error.hint
+                wanted.problems, wanted.hint, wanted.is_final = (*wanted.problems, *error.problems), error.hint, False
                 if self._last().get("web_config") == metrics.web_config:
                     wanted.access = self._files.read_private(ACCESS)  # the last good one
                 else:
@@ -171,16 +187,16 @@ class _Units:
 
     # -- what is wrong --
 
-    def _tell(self, wanted: _Wanted, metrics: Metrics) -> None:
-        """In the log when it is new: this runs again every half minute until it is mended."""
-        text = "".join(f"{one}\n" for one in wanted.problems)
+    def _tell(self, problems: tuple[str, ...], hint: str, textfile: str) -> None:
+        """In the log when it is new: this runs again every half minute until it is fixed."""
+        text = "".join(f"{one}\n" for one in problems)
         if text.encode() != self._files.read_private(SAID):
             self._files.write_private(SAID, text.encode())
-            for problem in wanted.problems:
-                hint = f" | hint={wanted.hint}" if wanted.hint else ""
-                sys.stderr.write(f"<3>metrics: {printable(problem.removeprefix('metrics: '))}{printable(hint)}\n")
-        if metrics.textfile:
-            self._files.save_metrics_beside(metrics.textfile, _textfile(bool(wanted.problems)))
+            remedy = f" | hint={hint}" if hint else ""
+            for problem in problems:
+                sys.stderr.write(f"<3>metrics: {printable(problem.removeprefix('metrics: '))}{printable(remedy)}\n")
+        if textfile:
+            self._files.save_metrics_beside(textfile, _textfile(bool(problems)))
 
 
 def _drop_in(addresses: tuple[str, ...], filters: "Iterable[str]") -> str:

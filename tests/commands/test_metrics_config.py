@@ -29,6 +29,7 @@ class Systemctl:
         self.asked: list[list[str]] = []
         self.drop_ins = ""
         self.fails: list[list[str]] = []
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def __call__(self, argv: list[str], **_: object) -> Completed:
         assert argv[:2] == ["systemctl", "--no-ask-password"]
@@ -37,6 +38,7 @@ class Systemctl:
             return Completed(0, self.drop_ins.encode(), b"")
         if words[0] != "is-active":
             self.asked.append(words)
+            self.meanwhile()
         has_failed = words in self.fails
         return Completed(int(has_failed), b"", b"Job failed. See more.\n" if has_failed else b"")
 
@@ -261,3 +263,17 @@ def test_an_upgrade_is_served_by_the_new_program(host: Host) -> None:
     told["more"]["program"] = "0.0.1"
     path.write_text(json.dumps(told))
     assert host.bring() == SERVES_ANEW
+
+
+def test_a_kill_switch_that_is_set_during_a_run_counts(host: Host) -> None:
+    """systemd starts no second run meanwhile."""
+    host.systemctl.meanwhile = lambda: _file(host)
+    assert host.bring() == [*SERVES_ANEW, ["stop", SERVICE, SOCKET]]
+    assert (host.code, host.has_access) == (ExitCode.OK, False)
+
+
+def test_a_config_that_changes_in_each_round_is_left_to_the_next_run(host: Host) -> None:
+    ports = iter(range(1000, 2000))
+    host.systemctl.meanwhile = lambda: host.tree.configure(f'[metrics]\nlisten = "127.0.0.1:{next(ports)}"\n')
+    host.bring()
+    assert host.code == ExitCode.ERROR

@@ -27,6 +27,10 @@ def served(guest: Guest) -> Iterator[Guest]:
     guest.until_scrape(lambda it: bool(it.samples), "metrics at the default address")
 
 
+def wait_for_config(guest: Guest) -> None:
+    guest.until(lambda: guest.run(f"systemctl is-active {CONFIG_UNIT}").stdout == "inactive\n", "the config in force")
+
+
 def code(guest: Guest, *words: str) -> str:
     """The HTTP status that curl sees, 000 for none."""
     return guest.run(f"curl -s -o /dev/null -w '%{{http_code}}' --max-time 10 {' '.join(words)}").stdout
@@ -72,8 +76,10 @@ def test_another_listen_counts_without_a_restart_and_so_does_none(served: Guest)
 
 def test_a_file_that_changes_is_enough(served: Guest) -> None:
     """Nobody reloads the service."""
+    wait_for_config(served)
     served.vm.write("/etc/sriov-bootstrap/config.d/lab.toml", f'[metrics]\nlisten = "{HERE}"\n')
     served.until(lambda: code(served, f"http://{HERE}/metrics") == "200", "metrics at another address")
+    wait_for_config(served)
     served.check("rm /etc/sriov-bootstrap/config.d/lab.toml")
     served.until_scrape(lambda it: bool(it.samples), "metrics at the default address")
 
@@ -105,8 +111,10 @@ def test_web_config_is_in_force_from_the_first_answer_on(served: Guest, tmp_path
     assert code(guest, "http://localhost:10049/metrics") in {"000", "400"}
     assert guest.check("stat -c '%a %u' /run/sriov-bootstrap-metrics/access") == "600 0\n"
 
+    wait_for_config(guest)
     guest.vm.write(f"{FOLDER}/web.yml", web.replace("prometheus:", "grafana:"))
     guest.until(lambda: code(guest, "-u grafana:horse", page) == "200", "another user")
+    wait_for_config(guest)
     guest.vm.write(f"{FOLDER}/web.yml", "tls_server_config: [")
     said = "web.yml: not YAML"
     guest.until(lambda: said in guest.run(f"journalctl -b -o cat -u {CONFIG_UNIT}").stdout, "a word in the log")
@@ -114,7 +122,9 @@ def test_web_config_is_in_force_from_the_first_answer_on(served: Guest, tmp_path
 
 
 def test_the_kill_switch_stops_who_serves_as_well(served: Guest) -> None:
-    served.check("touch /etc/sriov-bootstrap/disabled")
+    """Also when it comes while a config is brought into force: systemd starts no second run then."""
+    wait_for_config(served)
+    served.check(f"systemctl --no-block start {CONFIG_UNIT}; touch /etc/sriov-bootstrap/disabled")
     served.until(
         lambda: served.run(f"systemctl is-active {METRICS_UNITS}").stdout == "inactive\ninactive\n", "nobody who serves"
     )
