@@ -91,9 +91,22 @@ def installed_vm(vm: Vm) -> Vm:
     return vm
 
 
-@pytest.fixture
-def guest(installed_vm: Vm) -> Guest:
-    """The product at work: 7 VFs on both PFs, consumers up, nothing pending, whatever the test before has left."""
-    guest = Guest(installed_vm)
-    guest.reset()
+@pytest.fixture(scope="session")
+def saved_guest(installed_vm: Vm) -> Guest:
+    """7 VFs on both PFs, consumers up, nothing pending; and all of it kept."""
+    return saved(installed_vm)
+
+
+def saved(vm: Vm) -> Guest:
+    """Return the guest with the product at work in it, ready to be restored for each test."""
+    guest = Guest(vm)
+    guest.set_up()
+    guest.save()
     return guest
+
+
+@pytest.fixture
+def guest(saved_guest: Guest) -> Guest:
+    """The product at work, the same for each test."""
+    saved_guest.restore()
+    return saved_guest

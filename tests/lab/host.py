@@ -38,18 +38,8 @@ LATE_LOOKS: Final = 4  # with the same state and an older page
 # What a pass, its restarts and a retry may take on a CPU in software that others use, too.
 DEADLINE_SECONDS: Final = 120.0
 
-# Leaves alone what is already so: between two tests that is nearly everything. `lab-test-` are the units of `start`.
-RESET: Final = f"""\
-systemctl stop 'lab-test-*' openstack-nova-compute edpm_nova_compute neutron-sriov-nic-agent 2>/dev/null
-[ ! -e /run/systemd/system/edpm_nova_compute.service ] || systemctl unmask --runtime edpm_nova_compute
-rm -rf /etc/sriov-bootstrap/disabled /etc/sriov-bootstrap/config.d/* /run/sriov-bootstrap/config.d
-rm -f /etc/modprobe.d/sriov-bootstrap-igb.conf
-systemctl reset-failed
-systemctl start nova-compute neutron-sriov-agent
-for pf in {PF1} {PF2}; do
-    [ -e {DEVICES}/$pf/net ] || modprobe igb
-    if ls -d {DEVICES}/$pf/virtfn*/driver >/dev/null 2>&1; then echo 0 >{DEVICES}/$pf/sriov_numvfs; fi
-done
+READY: Final = "ready"  # a snapshot
+SET_UP: Final = f"""\
 systemctl is-active -q {UNIT} && systemctl reload {UNIT} || systemctl restart {UNIT}
 journalctl --lines=0 --show-cursor
 """
@@ -112,13 +102,23 @@ class Guest:
         self.vm = vm
         self.run = vm.run
         self.check = vm.check
-        self._journal_cursor = ""
+        self._journal_cursor = self._saved_cursor = ""
 
-    def reset(self) -> None:
-        """Bring back what each test starts from: 7 VFs without driver on both PFs, everybody up, nothing pending."""
+    def set_up(self) -> None:
+        """What each test starts from: 7 VFs without driver on both PFs, everybody up, nothing pending."""
         self.vm.write(CONFIG_FILE, BOTH_PFS + SERVICES)
-        self._journal_cursor = self.run(RESET).stdout.rpartition("-- cursor: ")[2].strip()
+        self._journal_cursor = self.run(SET_UP).stdout.rpartition("-- cursor: ")[2].strip()
         self.settle({PF1: 7, PF2: 7})
+
+    def save(self) -> None:
+        """Keep all of this for restore()."""
+        self.vm.save(READY)
+        self._saved_cursor = self._journal_cursor
+
+    def restore(self) -> None:
+        """As it was at save(), to the byte: no test cleans up what it does in the guest."""
+        self.vm.restore(READY)
+        self._journal_cursor = self._saved_cursor
 
     # -- config and the daemon --
 

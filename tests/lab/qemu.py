@@ -13,6 +13,7 @@ from .image import Image
 from .qmp import Qmp, QmpError
 
 START_SECONDS: Final = 20.0
+SNAPSHOT_SECONDS: Final = 120.0  # a second on an idle machine
 UNPLUG_SECONDS: Final = 60.0  # pciehp may take 5 s: the attention button's time to change one's mind
 ROOT_PORTS: Final = ("rp1", "rp2", "rp3", "rp4")
 
@@ -25,6 +26,8 @@ KERNEL_ARGUMENTS: Final = (
     " mitigations=off init_on_alloc=0 hardened_usercopy=off randomize_kstack_offset=off"
     " apparmor=0 selinux=0 audit=0 raid=noautodetect random.trust_cpu=on"
     " rcupdate.rcu_cpu_stall_timeout=120"  # see boot.SILENT_SECONDS
+    # QEMU's TSC never goes back (system/cpu-timers.c: cpu_ticks_prev), so to a guest that is put back it jumps ahead.
+    " tsc=unstable clocksource=hpet"
 )
 VIRTIO_PORT: Final = "rp5"
 VIRTIO_VFS: Final = 15
@@ -87,6 +90,19 @@ class Qemu:
         self.qmp.command("device_del", {"id": device_id})
         self.qmp.wait_for_event(is_gone, deadline_seconds=UNPLUG_SECONDS)
         self.qmp.command("netdev_del", {"id": f"net-{device_id}"})
+
+    def save(self, name: str) -> None:
+        """Keep memory, devices and disk as they are, for load()."""
+        self._snapshot(f"savevm {name}")
+
+    def load(self, name: str) -> None:
+        """Go back to what save() has kept; QmpError where other devices are plugged."""
+        self._snapshot(f"loadvm {name}")
+
+    def _snapshot(self, line: str) -> None:
+        said = self.qmp.command("human-monitor-command", {"command-line": line}, deadline_seconds=SNAPSHOT_SECONDS)
+        if said:
+            raise QmpError(f"{line}: {said.strip()}")
 
     def kill(self) -> None:
         if hasattr(self, "qmp"):  # not when QEMU never answered

@@ -29,10 +29,12 @@ class Qmp:
         self._read(time.monotonic() + COMMAND_SECONDS)  # the greeting
         self.command("qmp_capabilities")
 
-    def command(self, name: str, arguments: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 (each command has its own)
+    def command(
+        self, name: str, arguments: dict[str, Any] | None = None, *, deadline_seconds: float = COMMAND_SECONDS
+    ) -> Any:  # noqa: ANN401 - each command has its own
         request = {"execute": name, "arguments": arguments or {}}
         self._socket.sendall(json.dumps(request).encode() + b"\n")
-        deadline = time.monotonic() + COMMAND_SECONDS
+        deadline = time.monotonic() + deadline_seconds
         while True:
             message = self._read(deadline)
             if "return" in message:

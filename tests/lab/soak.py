@@ -158,7 +158,7 @@ class Soak:
 def soak(vm: Vm, *, minutes: float, seed: int) -> Soak:
     """Soak a guest that has package and stand-ins."""
     guest = Guest(vm)
-    guest.reset()
+    guest.set_up()
     one = Soak(guest, seed)
     print(f"soak: {minutes:g} minutes, seed {seed}", flush=True)
     one.run(minutes=minutes)

@@ -1,7 +1,5 @@
 """A VF that somebody uses outlives every change of mind; the change is made when it is let go."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from .host import DEVICES, NOVA, PF1, PF2, Guest, address_rule
@@ -77,11 +75,10 @@ def test_vfs_without_a_rule_stay_until_they_are_released(guest: Guest) -> None:
 
 
 @pytest.fixture
-def netns(guest: Guest) -> Iterator[str]:
+def netns(guest: Guest) -> str:
     """A network namespace as that of a container."""
     guest.check("ip netns add tenant")
-    yield "tenant"
-    guest.run("ip netns delete tenant")  # which brings the netdevs in it back
+    return "tenant"
 
 
 def vf_netdevs(guest: Guest, count: int) -> list[str]:

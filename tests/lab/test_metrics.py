@@ -1,10 +1,8 @@
 """Who serves the metrics: whatever becomes of the daemon, and wherever the config wants them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bcrypt
-import pytest
 
 from certificates import Authority
 
@@ -17,16 +15,6 @@ HERE = "127.0.0.1:10051"
 FOLDER = "/etc/sriov-bootstrap/lab-web"
 
 
-@pytest.fixture
-def served(guest: Guest) -> Iterator[Guest]:
-    """Leaves the metrics where other tests look for them, whatever happens."""
-    yield guest
-    guest.run(f"rm -rf /etc/sriov-bootstrap/disabled {FOLDER}")
-    guest.configure(BOTH_PFS)
-    guest.check(f"systemctl start {UNIT}")
-    guest.until_scrape(lambda it: bool(it.samples), "metrics at the default address")
-
-
 def wait_for_config(guest: Guest) -> None:
     guest.until(lambda: guest.run(f"systemctl is-active {CONFIG_UNIT}").stdout == "inactive\n", "the config in force")
 
@@ -36,8 +24,7 @@ def code(guest: Guest, *words: str) -> str:
     return guest.run(f"curl -s -o /dev/null -w '%{{http_code}}' --max-time 10 {' '.join(words)}").stdout
 
 
-def test_the_last_page_is_there_while_the_daemon_is_stopped_hung_or_killed(served: Guest) -> None:
-    guest = served
+def test_the_last_page_is_there_while_the_daemon_is_stopped_hung_or_killed(guest: Guest) -> None:
     before = guest.settle({PF1: 7, PF2: 7})
     pid = guest.service("MainPID")
     guest.check(f"kill -STOP {pid}")
@@ -56,14 +43,13 @@ def test_the_last_page_is_there_while_the_daemon_is_stopped_hung_or_killed(serve
     )
 
 
-def test_the_daemon_listens_on_nothing(served: Guest) -> None:
-    listening = served.check("ss -Hltnp")
+def test_the_daemon_listens_on_nothing(guest: Guest) -> None:
+    listening = guest.check("ss -Hltnp")
     assert ":10049" in listening
-    assert f"pid={served.service('MainPID')}," not in listening
+    assert f"pid={guest.service('MainPID')}," not in listening
 
 
-def test_another_listen_counts_without_a_restart_and_so_does_none(served: Guest) -> None:
-    guest = served
+def test_another_listen_counts_without_a_restart_and_so_does_none(guest: Guest) -> None:
     pid = guest.service("MainPID")
     guest.configure(BOTH_PFS, f'[metrics]\nlisten = "{HERE}"\n')
     guest.until(lambda: code(guest, f"http://{HERE}/metrics") == "200", "metrics at another address")
@@ -74,27 +60,26 @@ def test_another_listen_counts_without_a_restart_and_so_does_none(served: Guest)
     assert guest.service("MainPID") == pid
 
 
-def test_a_file_that_changes_is_enough(served: Guest) -> None:
+def test_a_file_that_changes_is_enough(guest: Guest) -> None:
     """Nobody reloads the service."""
-    wait_for_config(served)
-    served.vm.write("/etc/sriov-bootstrap/config.d/lab.toml", f'[metrics]\nlisten = "{HERE}"\n')
-    served.until(lambda: code(served, f"http://{HERE}/metrics") == "200", "metrics at another address")
-    wait_for_config(served)
-    served.check("rm /etc/sriov-bootstrap/config.d/lab.toml")
-    served.until_scrape(lambda it: bool(it.samples), "metrics at the default address")
+    wait_for_config(guest)
+    guest.vm.write("/etc/sriov-bootstrap/config.d/lab.toml", f'[metrics]\nlisten = "{HERE}"\n')
+    guest.until(lambda: code(guest, f"http://{HERE}/metrics") == "200", "metrics at another address")
+    wait_for_config(guest)
+    guest.check("rm /etc/sriov-bootstrap/config.d/lab.toml")
+    guest.until_scrape(lambda it: bool(it.samples), "metrics at the default address")
 
 
-def test_a_port_that_is_taken_is_told_and_tried_again(served: Guest) -> None:
+def test_a_port_that_is_taken_is_told_and_tried_again(guest: Guest) -> None:
     port = HERE.rpartition(":")[2]
-    with served.running("port", f"python3 -m http.server --bind 127.0.0.1 {port}"):
-        served.configure(BOTH_PFS, f'[metrics]\nlisten = "{HERE}"\n')
+    with guest.running("port", f"python3 -m http.server --bind 127.0.0.1 {port}"):
+        guest.configure(BOTH_PFS, f'[metrics]\nlisten = "{HERE}"\n')
         said = f"cannot listen on {HERE}: Address already in use"
-        served.until(lambda: said in served.run(f"journalctl -b -o cat -u {CONFIG_UNIT}").stdout, "a word in the log")
-    served.until(lambda: code(served, f"http://{HERE}/metrics") == "200", "another try")
+        guest.until(lambda: said in guest.run(f"journalctl -b -o cat -u {CONFIG_UNIT}").stdout, "a word in the log")
+    guest.until(lambda: code(guest, f"http://{HERE}/metrics") == "200", "another try")
 
 
-def test_web_config_is_in_force_from_the_first_answer_on(served: Guest, tmp_path: Path) -> None:
-    guest = served
+def test_web_config_is_in_force_from_the_first_answer_on(guest: Guest, tmp_path: Path) -> None:
     Authority(tmp_path, "site").issue("server")
     hashed = bcrypt.hashpw(b"horse", bcrypt.gensalt(4)).decode()
     tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}"
@@ -121,15 +106,15 @@ def test_web_config_is_in_force_from_the_first_answer_on(served: Guest, tmp_path
     assert code(guest, "-u grafana:horse", page) == "200"
 
 
-def test_the_kill_switch_stops_who_serves_as_well(served: Guest) -> None:
+def test_the_kill_switch_stops_who_serves_as_well(guest: Guest) -> None:
     """Also when it comes while a config is brought into force: systemd starts no second run then."""
-    wait_for_config(served)
-    served.check(f"systemctl --no-block start {CONFIG_UNIT}; touch /etc/sriov-bootstrap/disabled")
-    served.until(
-        lambda: served.run(f"systemctl is-active {METRICS_UNITS}").stdout == "inactive\ninactive\n", "nobody who serves"
+    wait_for_config(guest)
+    guest.check(f"systemctl --no-block start {CONFIG_UNIT}; touch /etc/sriov-bootstrap/disabled")
+    guest.until(
+        lambda: guest.run(f"systemctl is-active {METRICS_UNITS}").stdout == "inactive\ninactive\n", "nobody who serves"
     )
-    served.check(f"systemctl start {SERVICE}; systemctl restart {UNIT}")
-    assert served.run(f"systemctl is-active {METRICS_UNITS}").stdout == "inactive\ninactive\n"
-    served.check("rm /etc/sriov-bootstrap/disabled")
-    served.check(f"systemctl restart {UNIT}")
-    served.settle({PF1: 7, PF2: 7})
+    guest.check(f"systemctl start {SERVICE}; systemctl restart {UNIT}")
+    assert guest.run(f"systemctl is-active {METRICS_UNITS}").stdout == "inactive\ninactive\n"
+    guest.check("rm /etc/sriov-bootstrap/disabled")
+    guest.check(f"systemctl restart {UNIT}")
+    guest.settle({PF1: 7, PF2: 7})

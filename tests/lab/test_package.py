@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,16 +29,7 @@ def newer(tmp_path: Path) -> Path:
     return package
 
 
-@pytest.fixture
-def reinstalled(guest: Guest) -> Iterator[Guest]:
-    """Leaves the package under test installed, whatever happens."""
-    yield guest
-    install_package(guest.vm, newest_package())
-    guest.check(f"systemctl enable --now {UNIT}")
-
-
-def test_no_step_in_the_life_of_the_package_touches_a_vf(reinstalled: Guest, newer: Path) -> None:
-    guest = reinstalled
+def test_no_step_in_the_life_of_the_package_touches_a_vf(guest: Guest, newer: Path) -> None:
     guest.configure(address_rule(PF1, 4), address_rule(PF2))
     guest.settle({PF1: 4, PF2: 7})
     config, nova = guest.check(f"cat {CONFIG_FILE}"), guest.starts(NOVA)
@@ -78,10 +68,10 @@ LATER = "[services]\nsettle_seconds = 600\nmin_interval_seconds = 0\n"
 OLD_LOCK = "/run/lock/sriov-bootstrap.lock"
 
 
-def test_from_0_1_0_and_back_writes_nothing_and_loses_no_pending_restart(reinstalled: Guest, newer: Path) -> None:
+def test_from_0_1_0_and_back_writes_nothing_and_loses_no_pending_restart(guest: Guest, newer: Path) -> None:
     """That version has its state and its locks elsewhere in /run."""
     try:
-        guest, old = reinstalled, package_of(LAST_0_1_0)
+        old = package_of(LAST_0_1_0)
     except UnknownCommitError as error:
         pytest.skip(str(error))
     install_package(guest.vm, old)

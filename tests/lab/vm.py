@@ -26,6 +26,7 @@ IGB_ALONE: Final = Hardware()
 STATE_SECONDS: Final = 15  # how long the guest waits for the end of its boot before it is looked at
 ANSWER_SECONDS: Final = STATE_SECONDS + 15.0
 SHUTDOWN_SECONDS: Final = 120.0
+CONNECT_SECONDS: Final = 60.0
 TAIL_LINES: Final = 60
 PF_MODALIAS: Final = "v00008086d000010C9"
 
@@ -53,6 +54,7 @@ class Vm:
 
     def __init__(self, image: Image, folder: Path, seed: Path | None, hardware: Hardware) -> None:
         self.image, self._folder, self._seed, self._hardware = image, folder, seed, hardware
+        self._plugged: set[str] = set()
         self._start()
 
     def _start(self) -> None:
@@ -104,6 +106,7 @@ class Vm:
     def plug_igb(self, root_port: str = "rp3", device_id: str = "hot1", *, mac: str = "52:54:00:1a:b0:11") -> None:
         """Plug an igb; returns before the guest has seen it."""
         self._qemu.plug_igb(root_port, device_id, mac)
+        self._plugged.add(device_id)
 
     def unplug(self, device_id: str = "hot1") -> None:
         """Ask the guest to let the device go and wait until it has (about 5 s); TimeoutError when it does not.
@@ -111,6 +114,25 @@ class Vm:
         `igb1` and `igb2` are the two that were there at boot.
         """
         self._qemu.unplug(device_id)
+        self._plugged.discard(device_id)
+
+    def save(self, name: str) -> None:
+        """Keep the guest as it is now, its memory and its disk, for restore(), until it ends."""
+        self._ssh.disconnect()
+        self._qemu.save(name)
+        self._connect_again()
+
+    def restore(self, name: str) -> None:
+        """Go back to what save() has kept, in a second; only the clock on the wall goes on."""
+        for device_id in sorted(self._plugged):
+            self.unplug(device_id)
+        self._ssh.disconnect()
+        self._qemu.load(name)
+        self._connect_again()
+        self.check(f"date --set=@{time.time():.3f}")
+
+    def _connect_again(self) -> None:
+        self.wait_until(self._ssh.connect, deadline_seconds=CONNECT_SECONDS, what="the guest's ssh")
 
     def pfs(self) -> list[str]:
         """Return the PCI addresses of all igb PFs in slot order, whatever driver they have."""
