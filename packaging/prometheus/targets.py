@@ -4,8 +4,8 @@
     ansible-inventory --list | targets.py --group compute --label rack >compute.json
     openstack aggregate list --long -f json | targets.py --label rack >compute.json
 
-The same text, served as application/json, works for http_sd_configs. Only the standard library is needed. A host in several
-aggregates gets one label value with all their names, sorted, so that no sum counts it twice.
+The same text, served as application/json, works for http_sd_configs. Only the standard library is needed. A host in
+several aggregates gets one label value with all their names, sorted, so that no sum counts it twice.
 """
 
 import argparse
@@ -51,7 +51,9 @@ def parse() -> argparse.Namespace:
         metavar="NAME[=KEY]",
         help="a label, taken from the host variable or aggregate property NAME, or KEY if given",
     )
-    parser.add_argument("--port", type=int, default=PORT, help="the port of metrics.listen on the hosts (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=PORT, help="the port of metrics.listen on the hosts (default: %(default)s)"
+    )
     return parser.parse_args()
 
 
