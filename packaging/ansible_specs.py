@@ -13,35 +13,35 @@ import yaml
 SCHEMA = Path(__file__).parents[1] / "sriov_bootstrap" / "templates" / "config.schema.json"
 TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
 TABLES = {
-    "pf": "The rules, each a [[pf]]: which NICs, and how many VFs. The first that matches a NIC counts.",
-    "services": "The table [services]: who is restarted after VFs have changed.",
-    "metrics": "The table [metrics]: where Prometheus finds the host.",
+    "pf": "The rules, each a [[pf]] table: which NICs, and how many VFs. The first rule that matches a NIC wins.",
+    "services": "The table [services]: which services are restarted after VFs have changed.",
+    "metrics": "The table [metrics]: where the metrics are served for Prometheus.",
     "boot": "The table [boot].",
-    "openstack": "The table [openstack]: what nova and neutron are told, see sriov_bootstrap_render.",
+    "openstack": "The table [openstack]: how nova and neutron are configured, see sriov_bootstrap_render.",
 }
 OWN: dict[str, Any] = {
     "sriov_bootstrap_package": {
-        "description": "Name of the package in a repository of the host. Empty where the image has it.",
+        "description": "Name of the package in the host's repositories. Leave empty if the image has it.",
         "default": "sriov-bootstrap",
     },
     "sriov_bootstrap_package_state": {
-        "description": "With C(latest) the package is upgraded. No upgrade changes a VF.",
+        "description": "With C(latest), the package is upgraded. No upgrade changes a VF.",
         "choices": ["present", "latest"],
         "default": "present",
     },
     "sriov_bootstrap_package_file": {
-        "description": "A .deb or .rpm on the controller, which is installed instead.",
+        "description": "A .deb or .rpm on the controller to install instead.",
         "default": "",
     },
     "sriov_bootstrap_config_file": {
-        "description": "Where the tables go. A file in config.d is one drop-in among others.",
+        "description": "The file that the tables are written to. A file in config.d is one drop-in among others.",
         "type": "path",
         "default": "/etc/sriov-bootstrap/config.toml",
     },
     "sriov_bootstrap_render": {
         "description": (
-            "What C(sriov-bootstrap render) writes on the host: targets such as C(nova-compute) and C(sriov-agent), or"
-            " C(all). What has to be restarted for it is said, and not done."
+            "Targets that C(sriov-bootstrap render) writes on the host, such as C(nova-compute) and C(sriov-agent), or"
+            " C(all). What has to be restarted as a result is printed, but not restarted."
         ),
         "type": "list",
         "elements": "str",
@@ -49,16 +49,16 @@ OWN: dict[str, Any] = {
     },
     "sriov_bootstrap_live": {
         "description": (
-            "Whether this is a running host, whose VFs are to be made now. Without that, as in an image that is built,"
-            " the service is enabled and not started."
+            "Whether this is a running host, whose VFs are to be made now. If not, as while building an image, the"
+            " service is enabled but not started."
         ),
         "type": "bool",
         "default": True,
     },
     "sriov_bootstrap_fail_degraded": {
         "description": (
-            "Whether a host fails whose NICs do not all have the VFs that they should. Switch it off where numbers are"
-            " changed while VMs hold VFs: those follow when the VMs are gone."
+            "Whether a host fails if not all of its NICs have the desired VFs. Switch this off when changing numbers"
+            " while VMs hold VFs: the change is applied when the VMs are gone."
         ),
         "type": "bool",
         "default": True,
@@ -71,19 +71,18 @@ def main() -> None:
 
 
 def argument_specs(schema: dict[str, Any]) -> str:
-    """The text of the file."""
     config = schema["$defs"]["Config"]["properties"]
     tables = {
         f"sriov_bootstrap_{name}": {"description": text} | _option(config[name], schema["$defs"])
         for name, text in TABLES.items()
     }
     for option in tables.values():
-        option.pop("default", None)  # a table that nobody has set is not in the file
+        option.pop("default", None)  # a table that is not set is not in the file
     entry = {
         "short_description": "SR-IOV virtual functions on a compute host",
         "description": [
             "Installs sriov-bootstrap, writes its config from variables, and applies it.",
-            "Where no table of the config is set, the config of the host stays as it is.",
+            "If no table of the config is set, the config of the host stays as it is.",
         ],
         "author": ["sriov-bootstrap maintainers"],
         "options": tables | OWN,
@@ -93,14 +92,14 @@ def argument_specs(schema: dict[str, Any]) -> str:
 
 
 class Indented(yaml.SafeDumper):
-    """Lists below their key, as Ansible's linter wants them."""
+    """Indents lists below their key, as Ansible's linter requires."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
         super().increase_indent(flow, indentless=False)
 
 
 def _option(value: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """One key of the schema, as Ansible says it."""
+    """A key of the schema as an Ansible option."""
     for place in (value, *value.get("allOf", ())):
         if "$ref" in place:
             value = definitions[place["$ref"].rpartition("/")[2]] | {k: v for k, v in value.items() if k != "$ref"}
@@ -111,7 +110,7 @@ def _option(value: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
     elif isinstance(kind, str):
         option["type"] = TYPES[kind]
     else:
-        option["type"] = "raw"  # a number or a text: check-config decides
+        option["type"] = "raw"  # a number or a string: check-config decides
     if kind == "array":
         option |= {f"{'elements' if k == 'type' else k}": v for k, v in _option(value["items"], definitions).items()}
     if "properties" in value:

@@ -1,4 +1,4 @@
-"""Known vulnerabilities of the runtime dependencies, as packaging/locks/runtime.txt has them: audit.py [--release].
+"""Known vulnerabilities of the runtime dependencies in packaging/locks/runtime.txt: audit.py [--release].
 
 These versions are in the .rpm, and in .venv. What there is no vulnerability data about is "not audited": a release
 stops there, `make lint` goes on. pip-audit alone would not do: an index that knows no vulnerabilities makes it say "No
@@ -40,7 +40,7 @@ def _ask(versions: dict[str, str]) -> Verdict:
 
 
 def verdict(said: str, names: set[str]) -> Verdict:
-    """What pip-audit's answer about these names comes to."""
+    """pip-audit's answer about these names, summarised."""
     try:
         found = json.loads(said)["dependencies"]
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The build backend: setuptools', and the same bytes for the same sources, wherever and whenever they are built.
+"""The build backend: that of setuptools, but with identical results for identical sources, wherever and whenever built.
 
 setuptools takes over the times, modes and owners of the files it finds, and gzip the time of day. Here the only time is
 SOURCE_DATE_EPOCH, which `make` takes from packaging/debian/changelog; modes are 644 or 755, and everything is root's.
@@ -20,16 +20,16 @@ from setuptools.build_meta import get_requires_for_build_sdist, get_requires_for
 
 __all__ = ["build_sdist", "build_wheel", "get_requires_for_build_sdist", "get_requires_for_build_wheel"]
 
-# Debian 12's setuptools takes no SPDX expression instead; see pyproject.toml.
+# Debian 12's setuptools does not support an SPDX expression instead; see pyproject.toml.
 warnings.filterwarnings("ignore", "License classifiers are deprecated")
 
-FIRST_TIME_OF_ZIP = 315532800  # 1980-01-01: zip knows no earlier one
+FIRST_TIME_OF_ZIP = 315532800  # 1980-01-01: zip cannot represent earlier times
 
 
 def build_wheel(
     wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
 ) -> str:
-    # What an earlier build left behind in build/ would go into this one.
+    # Leftovers of an earlier build in build/ would end up in this one.
     shutil.rmtree("build/lib", ignore_errors=True)
     name: str = build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
     wheel = Path(wheel_directory, name)
@@ -53,14 +53,14 @@ def _mode(mode: int) -> int:
 
 
 def _same_zip(content: bytes) -> bytes:
-    """RECORD has no times and modes, so it stays true."""
+    """RECORD has no times or modes, so it stays correct."""
     result = io.BytesIO()
     date = time.gmtime(_epoch())[:6]
     with zipfile.ZipFile(io.BytesIO(content)) as found, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as made:
         for old in found.infolist():
             new = zipfile.ZipInfo(old.filename, date)
             new.compress_type = zipfile.ZIP_DEFLATED
-            new.create_system = 3  # Unix, or the modes mean nothing
+            new.create_system = 3  # Unix; otherwise the modes have no meaning
             new.external_attr = (0o100000 | _mode(old.external_attr >> 16)) << 16
             made.writestr(new, found.read(old))
     return result.getvalue()

@@ -1,4 +1,4 @@
-"""Completions for bash, zsh and fish from the parser: completions.py FOLDER writes one file for each."""
+"""Completions for bash, zsh and fish, from the parser: completions.py FOLDER writes one file for each shell."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from sriov_bootstrap.arguments import make_parser
 from sriov_bootstrap.render.catalogue import TARGETS
 
 NAME = "sriov-bootstrap"
-HIDDEN = {"helper"}  # for units, not for people
+HIDDEN = {"helper"}  # run by units only
 WORDS = {"TARGET": ["all", *TARGETS]}
 FILES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}
 
@@ -31,7 +31,7 @@ def completions() -> dict[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """What the parser does not need to know itself: which words are files, targets, codes."""
+    """Which words are files, targets or codes, which the parser itself does not need to know."""
     parser = make_parser()
     verbs = _verbs(parser)
     for name in HIDDEN:
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fish(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """shtab has no fish."""
+    """shtab does not support fish."""
     verbs = _verbs(parser).choices
     none = f"not __fish_seen_subcommand_from {' '.join(verbs)}"
     yield f"# {NAME}: made by packaging/completions.py"

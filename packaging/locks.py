@@ -1,4 +1,4 @@
-"""The lock files: `locks.py [--upgrade]` writes packaging/locks/*.txt, and what the spec says is bundled.
+"""The lock files: `locks.py [--upgrade]` writes packaging/locks/*.txt, and the list of bundled libraries in the spec.
 
 runtime.txt is what the .rpm brings along, dev.txt is .venv, and the others are venvs of tests, from the lists beside
 them. Each has the hashes of every file of a version, so that it serves every Python from 3.11 on and every
@@ -25,7 +25,7 @@ ENTRY = re.compile(
     r"(?P<name>[a-z0-9-]+)==(?P<version>[a-z0-9.!+]+)(?: ; (?P<marker>[\w .<>=!'()]+))?(?: --hash=sha256:[0-9a-f]{64})+"
 )
 BUNDLED = re.compile(r"(?:^Provides: +bundled\(.*\n)+", re.MULTILINE)
-# An index beside the configured one may have a single wheel of a version, and hide the hashes of all others.
+# An additional index may have a single wheel of a version, and hide the hashes of all others.
 ONE_INDEX = {"UV_INDEX": "", "UV_FIND_LINKS": ""}
 COMPILE = ["pip", "compile", "-", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate"]
 COMPILE += ["--no-emit-index-url", "--quiet", "--custom-compile-command", "make locks"]
@@ -35,7 +35,7 @@ def main(options: list[str]) -> None:
     for name, wanted in sorted(requirements().items(), key=lambda one: one[0] != RUNTIME.stem):
         print(f"locks: {name}")
         command = [sys.executable, str(ROOT / "packaging/uv.py"), *COMPILE]
-        # .venv runs what the .rpm brings along.
+        # .venv runs the libraries that the .rpm bundles.
         same = ["--constraints", str(RUNTIME)] if name == "dev" else []
         target = ["--output-file", str(FOLDER / f"{name}.txt")]
         environment = {**os.environ, **ONE_INDEX}
@@ -45,7 +45,7 @@ def main(options: list[str]) -> None:
 
 
 def requirements() -> dict[str, list[str]]:
-    """What each lock file is made from."""
+    """The inputs of each lock file."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     runtime = project["project"]["dependencies"]
     lists = {path.stem: _lines(path.read_text()) for path in FOLDER.glob("*.in")}
@@ -54,7 +54,7 @@ def requirements() -> dict[str, list[str]]:
 
 
 def faults(lock: str, wanted: list[str]) -> list[str]:
-    """Why nothing must be installed from this lock file; the empty list if it is as it should be."""
+    """Why nothing may be installed from this lock file; an empty list if it is in order."""
     found = []
     versions: dict[str, list[str]] = {}
     for line in _lines(lock):
@@ -75,7 +75,7 @@ def faults(lock: str, wanted: list[str]) -> list[str]:
 
 
 def pinned(lock: str) -> dict[str, str]:
-    """The versions in a lock file that has one for each name."""
+    """Name -> version, for a lock file with one version per name."""
     return {entry["name"]: entry["version"] for entry in map(ENTRY.fullmatch, _lines(lock)) if entry}
 
 
@@ -85,7 +85,7 @@ def with_bundled(spec: str, versions: dict[str, str]) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Without comments and empty lines; a line that goes on is one."""
+    """Lines without comments and empty ones, with continuation lines joined."""
     joined = re.sub(r" *\\\n *", " ", text)
     return [line for line in joined.splitlines() if line and not line.startswith("#")]
 

@@ -22,9 +22,9 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-NAMESPACE = uuid.UUID("5c7f6c4e-5f0b-4d0e-9c57-6a2f7e2f3a11")  # this project's own
+NAMESPACE = uuid.UUID("5c7f6c4e-5f0b-4d0e-9c57-6a2f7e2f3a11")  # of this project
 OURS = "sriov_bootstrap"
-WHEELS = "wheels.sha256"  # the spec has it written
+WHEELS = "wheels.sha256"  # written by the spec
 Component = dict[str, Any]
 
 
@@ -82,7 +82,7 @@ def _rpm(package: Path) -> tuple[str, str, list[Component]]:
 
 
 def _capability(stated: str) -> Component:
-    """`iproute`, `python(abi) = 3.12`, `/bin/sh`; of `libc.so.6(GLIBC_2.34)(64bit)` the library, once."""
+    """`iproute`, `python(abi) = 3.12`, `/bin/sh`; for `libc.so.6(GLIBC_2.34)(64bit)` the library, once."""
     name = stated.split(maxsplit=1)[0]
     if ".so." in name:
         name = stated = name.partition("(")[0]
@@ -91,7 +91,7 @@ def _capability(stated: str) -> Component:
 
 
 def bundled(files: dict[PurePosixPath, bytes]) -> list[Component]:
-    """The libraries in a folder into which wheels were unpacked; SystemExit if something else is in it, or changed."""
+    """The libraries in a folder of unpacked wheels; SystemExit if anything else is in it, or has changed."""
     sums = (line.split() for line in files[PurePosixPath(WHEELS)].decode().splitlines())
     wheels = {_normal("-".join(wheel.split("-")[:2])): (wheel, digest) for digest, wheel in sums}
     components, known = [], {PurePosixPath(WHEELS)}
@@ -114,7 +114,7 @@ def bundled(files: dict[PurePosixPath, bytes]) -> list[Component]:
                 "properties": [{"name": "python:wheel", "value": wheel}],
             }
         )
-    # Ours is no wheel, and what is compiled is made in the build.
+    # Our own package is not a wheel, and compiled files are made during the build.
     strange = [one for one in files if one not in known and one.parts[0] != OURS and one.parent.name != "__pycache__"]
     if strange or wheels:
         what = ", ".join([*map(str, sorted(strange)), *sorted(wheels)])
@@ -123,7 +123,7 @@ def bundled(files: dict[PurePosixPath, bytes]) -> list[Component]:
 
 
 def _recorded(files: dict[PurePosixPath, bytes], record: PurePosixPath) -> set[PurePosixPath]:
-    """The files of a wheel, each of which is as the wheel's own list has it."""
+    """The files of a wheel, each verified against the wheel's own list."""
     rows = [(PurePosixPath(row[0]), row[1]) for row in csv.reader(files[record].decode().splitlines()) if row]
     for path, said in rows:
         digest = base64.urlsafe_b64encode(hashlib.sha256(files.get(path, b"")).digest()).decode().rstrip("=")
@@ -153,7 +153,7 @@ def _metadata(found: Iterable[bytes]) -> tuple[str, str, list[Component]]:
 
 
 def _needed(name: str, ref: str, field: str, stated: str) -> Component:
-    """What is not in the package; a reference that is a package URL is given as such, too."""
+    """A component outside the package; a reference that is a package URL is also given as one."""
     purl = {"purl": ref} if ref.startswith("pkg:") else {}
     properties = [{"name": field, "value": stated}]
     return {"type": "library", "bom-ref": ref, "name": name, **purl, "properties": properties}

@@ -1,6 +1,6 @@
 """The JSON Schema of the config, for editors: schema.py > sriov_bootstrap/templates/config.schema.json.
 
-The types say what is allowed, the manual what it means: neither is written twice.
+The types define what is allowed, the manual explains it, and neither is written twice.
 """
 
 import json
@@ -30,11 +30,10 @@ def main() -> None:
 
 
 def schema(manual: str) -> str:
-    """The text of the file."""
     found: dict[str, Any] = msgspec.json.schema(Config)
     meanings = {key: plain(text) for key, text in ITEM.findall(manual)}
     for definition in found["$defs"].values():
-        definition.pop("description", None)  # written for those who read the code
+        definition.pop("description", None)  # it is for readers of the code
         for key, value in definition.get("properties", {}).items():
             if key in meanings:
                 definition["properties"][key] = _described(value, meanings[key])
@@ -45,7 +44,7 @@ def schema(manual: str) -> str:
 
 
 def plain(mdoc: str) -> str:
-    """A piece of mdoc(7) without its macros."""
+    """mdoc(7) -> plain text."""
     words = []
     for line in mdoc.splitlines():
         macro, _, rest = line.partition(" ") if line.startswith(".") else ("", "", line)
@@ -60,7 +59,7 @@ def plain(mdoc: str) -> str:
 
 
 def _described(value: dict[str, Any], meaning: str) -> dict[str, Any]:
-    """Beside a $ref older editors see nothing, so it goes into an allOf of its own."""
+    """Older editors ignore what is beside a $ref, so the $ref goes into an allOf."""
     if "$ref" in value:
         return {"description": meaning, "allOf": [{"$ref": value.pop("$ref")}], **value}
     return {"description": meaning, **value}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what build, lint and unit tests need: Debian packages (as root, on Debian or Ubuntu) and .venv.
-# Silent and quick when everything is there. What the lab needs on top is the matter of tests/lab/setup.sh.
+# Silent and quick when everything is installed. tests/lab/setup.sh installs what the lab needs in addition.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,7 +8,7 @@ fail() { echo "setup: $*" >&2; exit 1; }
 has_command() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# A version that a version manager only pretends to have does not run; Debian's has no ensurepip without python3-venv.
+# A version manager's shim for a missing version does not run; Debian's Python has no ensurepip without python3-venv.
 find_python() {
     for python in python3 python3.13 python3.12 python3.11 python3.14 /usr/bin/python3; do
         if "$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
@@ -44,13 +44,13 @@ missing_packages() {
     ldconfig -p 2>/dev/null | grep -q libudev.so.1 || echo libudev1
 }
 
-# Nobody is there to answer whether a changed configuration file may be replaced: it stays.
+# Non-interactive: a changed configuration file is kept without asking.
 apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Options::=--force-confold "$@" >"$log" 2>&1 </dev/null ||
         { cat "$log" >&2; return 1; }
 }
 
-# At most once in a run, and only when something is missing.
+# At most once per run, and only if something is missing.
 update_lists() {
     [ -n "${lists_are_new:-}" ] || apt update || fail "apt-get update failed"
     lists_are_new=yes
@@ -91,7 +91,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c '' 2>
         "$python" -m venv --clear .venv
     fi
     echo "setup: installing Python packages into .venv"
-    # uv itself by its entry in the lock, which also has the build backend, so that a build downloads nothing.
+    # uv itself comes from its entry in the lock, which also has the build backend, so that a build downloads nothing.
     sed -n '/^uv==/,/[^\\]$/p' $lock >.venv/uv.txt
     .venv/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --only-binary :all: -r .venv/uv.txt </dev/null
     .venv/bin/python packaging/uv.py pip install --quiet --python .venv/bin/python --require-hashes --only-binary :all: -r $lock </dev/null
@@ -99,8 +99,8 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c '' 2>
 fi
 
 # --- promtool, prometheus --------------------------------------------------------------------------------------------
-# Out of Debian's packages without installing them: nobody wants a server started by a test run. promtool is in the server's
-# package up to Debian 12, and has one of its own since.
+# Extracted from Debian's packages without installing them, since a test run must not start a server. Up to Debian 12, promtool
+# is in the server's package; later it has its own.
 for tool in $tools; do
     has_command apt-get || fail "missing on this machine: $tool (part of Prometheus)"
     echo "setup: fetching $tool"

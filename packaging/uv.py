@@ -23,7 +23,7 @@ VARIABLES = {
 
 
 def from_pip(listed: str) -> dict[str, str]:
-    """Return uv's variables, from what `pip config list` prints; the environment comes last, and wins there, too."""
+    """uv's environment variables, from the output of `pip config list`: the environment comes last, and wins."""
     lines = [line.partition("=") for line in listed.splitlines() if line.startswith(("global.", "install.", ":env:."))]
     lines.sort(key=lambda line: (line[0].startswith(":env:"), line[0].startswith("install.")))
     values = {key.rpartition(".")[2]: " ".join(str(ast.literal_eval(value)).split()) for key, _, value in lines}
@@ -31,13 +31,13 @@ def from_pip(listed: str) -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Return uv's exit status."""
+    """uv's exit status."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True)
-    # As pip does: of several indexes the one that has the best version, not the first that has any.
+    # As pip does: of several indexes use the one with the best version, not the first one with any.
     defaults = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
     uv = Path(sys.executable).with_name("uv")
     environment = {**defaults, **from_pip(listed.stdout), **os.environ}
-    if "--require-hashes" in arguments:  # a lock file pins everything, and uv takes no constraint that has no hash
+    if "--require-hashes" in arguments:  # a lock file pins everything, and uv refuses constraints without a hash
         environment.pop("UV_CONSTRAINT", None)
     return subprocess.run([uv, "--no-config", *arguments], check=False, env=environment).returncode
 

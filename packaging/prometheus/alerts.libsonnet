@@ -1,9 +1,9 @@
-// One cause is one alert: reasons of sriov_pf_degraded that have an alert of their own are left out of SriovPfDegraded,
-// and what follows from a stuck write is left out of the others.
+// One alert per cause: reasons of sriov_pf_degraded that have an alert of their own are left out of SriovPfDegraded,
+// and the consequences of a stuck write are left out of the others.
 //
-// A comparison with a series that is not there is no alert. Hence last_over_time (a gap), SriovNotRunning (a host that is
-// gone), and `unless`, which leaves things out, in place of joins, which would demand that both sides are there. Values that
-// a description adds are looked up by it, so none of them can keep an alert from firing.
+// A comparison with a series that does not exist raises no alert. Hence last_over_time (for gaps), SriovNotRunning (for hosts
+// that are gone), and `unless`, which excludes series, instead of joins, which would require both sides to exist. Extra values
+// in a description are queried by the description itself, so none of them can keep an alert from firing.
 {
   local c = $._config,
   local host = std.join(', ', c.hostLabels),
@@ -14,13 +14,13 @@
   local last(name, matchers='') = 'last_over_time(%s[%s])' % [metric(name, matchers), c.scrapeGap],
   local degraded(matchers) = last('sriov_pf_degraded', matchers) + ' == 1',
 
-  // {{ value }} of another gauge of this PF, by the labels of the alert; "?" where there is none.
+  // {{ value }} of another gauge of this PF, by the labels of the alert; "?" if there is none.
   local of_pf(name) = std.join('', [
     '{{ with query (printf "%s{instance=%%q,pci_address=%%q,rule=%%q}"' % name,
     ' $labels.instance $labels.pci_address $labels.rule) }}{{ . | first | value }}{{ else }}?{{ end }}',
   ]),
   local pf = '{{ $labels.instance }}: {{ $labels.pci_address }} ({{ $labels.netdev }}), rule "{{ $labels.rule }}"',
-  local vfs = 'VFs: %s there, %s desired, %s in use.' % [
+  local vfs = 'VFs: %s present, %s desired, %s in use.' % [
     of_pf('sriov_pf_vfs'),
     of_pf('sriov_pf_vfs_desired'),
     of_pf('sriov_pf_vfs_in_use'),
@@ -42,9 +42,9 @@
     groups+: [{
       name: 'sriov-bootstrap',
       rules: [
-        // First arm: increase() counts over gaps shorter than its window, and takes a counter that starts anew at 0, as after a
-        // boot, for no loss. Second arm: gaps longer than the window, as when the service was stopped for an hour. Nobody counts
-        // then; the service does when it starts, and the alert comes with its first scrape.
+        // First arm: increase() counts across gaps shorter than its window, and does not take a counter that restarts at 0, as
+        // after a boot, for a loss. Second arm: gaps longer than the window, as when the service was stopped for an hour. Nothing
+        // counts during that time; the service does when it starts, and the alert fires with its first scrape.
         alert(
           'SriovVfLoss',
           'warning',
@@ -54,8 +54,8 @@
             %(losses)s - last_over_time(%(losses)s[%(forget)s] offset %(window)s) > 0
           ||| % { losses: metric('sriov_pf_vf_losses_total'), window: c.lossWindow, forget: c.forgetHostAfter },
           pf + ' lost VFs',
-          'About {{ $value | printf "%.0f" }} VFs went away, as seen in the last ' + c.lossWindow +
-          ', and not by sriov-bootstrap. Whoever used them has lost them, also where they were made again. ' + vfs,
+          'About {{ $value | printf "%.0f" }} VFs disappeared (noticed in the last ' + c.lossWindow +
+          '), and not by sriov-bootstrap. Their users have lost them, even if VFs were recreated. ' + vfs,
         ),
 
         // The series of a rule without a NIC has pci_address="" and ends when the NIC comes: its last value must not outlive that.
@@ -67,7 +67,7 @@
             unless on (%s, rule) %s == 1
           ||| % [degraded('reason="absent"'), host, metric('sriov_pf_present')],
           '{{ $labels.instance }}: no NIC matches rule "{{ $labels.rule }}"',
-          'The rule asks for %s VFs and is required. The NIC is gone, or is not what the rule matches any more.' %
+          'The rule asks for %s VFs and is required. The NIC is gone, or no longer matches the rule.' %
           of_pf('sriov_pf_vfs_desired'),
           hold='10m',
         ),
@@ -82,9 +82,9 @@
           hold='10m',
         ),
 
-        // First arm: whenever our number is there, somebody writes over it. Second arm: he does it so seldom that ours is put
-        // right at once each time; 3 in an hour can be one who was gone after half a minute. Without `reason` both have the same
-        // labels, so that one going over into the other does not start the clock anew.
+        // First arm: whenever our number is in place, something overwrites it. Second arm: it does so rarely enough that our number
+        // is restored at once each time; 3 in an hour can come from a program that was gone after half a minute. Without `reason`
+        // both arms have the same labels, so that a change from one to the other does not restart the clock.
         alert(
           'SriovPfContested',
           'warning',
@@ -93,16 +93,17 @@
             or
             increase(%s[1h]) >= 4
           ||| % [degraded('reason="contested"'), metric('sriov_pf_contested_total')],
-          pf + ': somebody else sets the number of VFs, too',
-          'Whenever sriov-bootstrap sets the number that the rule asks for, somebody sets another one, and each time all VFs of ' +
-          'the PF go. It is set again ever less often, every five minutes in the end. ' + vfs,
+          pf + ': something else also sets the number of VFs',
+          'Whenever sriov-bootstrap sets the number that the rule asks for, something else sets a different one, and each time all ' +
+          'VFs of the PF are destroyed. sriov-bootstrap tries again at growing intervals of up to five minutes. ' + vfs,
           hold='10m',
         ),
 
-        // First arm: passes end, and something in them fails; one failure alone is out of the window before the alert is due.
-        // Where the PF itself says why (write_failed, stuck), that is its alert. Second arm: passes do not end. Those that break
-        // off are counted by the next one that ends, so time is all that tells. Where the service tells nothing at all any more,
-        // that is SriovNotRunning. Version 0.1.0 does not say when it last did: there it is the daemon's end, too.
+        // First arm: passes end, but something in them fails; a single failure leaves the window before the alert is due.
+        // If the PF itself says why (write_failed, stuck), its own alert covers that. Second arm: passes do not end. Passes that
+        // break off are counted by the next one that ends, so only the elapsed time shows it. If the service no longer reports
+        // anything at all, that is SriovNotRunning. Version 0.1.0 has no timestamp for its reports, so this alert also covers a
+        // daemon of that version that has died.
         alert(
           'SriovPassFailing',
           'warning',
@@ -124,20 +125,20 @@
             ended: last('sriov_bootstrap_last_pass_timestamp_seconds'),
             overdue: c.passOverdueSeconds,
           },
-          '{{ $labels.instance }}: passes of sriov-bootstrap fail or do not end',
-          '{{ if gt $value 1e9 }}No pass has ended since the last boot{{ else if gt $value 1000.0 }}No pass has ended for ' +
+          '{{ $labels.instance }}: passes of sriov-bootstrap fail or do not finish',
+          '{{ if gt $value 1e9 }}No pass has finished since the last boot{{ else if gt $value 1000.0 }}No pass has finished for ' +
           '{{ $value | humanizeDuration }}{{ else }}About {{ $value | printf "%.0f" }} passes failed in 15 minutes{{ end }}. ' +
-          'VFs that go away now may not come back.',
+          'VFs that disappear now may not come back.',
           hold='20m',
         ),
 
         // First arm: targets of the job (upSelector) that cannot be scraped. Second arm, whatever the job is called: a host that
-        // was seen with sriov-bootstrap in the last day, is not seen now, and is no target that the first arm speaks of, because
-        // it left the service discovery, or because its textfile is gone. Third arm: a host that answers, with a page that is old:
-        // what serves it is another process, and the service tells its state after each pass, also one that broke off. Fourth arm:
-        // one that answers without any page, because the service has told nothing since the boot, or nothing that can be read;
-        // its value is below 0 to tell it from the others. All have the labels of the target and no other, so that one going over
-        // into the other does not start the clock anew.
+        // was seen with sriov-bootstrap in the last day, is not seen now, and is not a target covered by the first arm, because
+        // it left the service discovery, or because its textfile is gone. Third arm: a host that answers with an old page: the page
+        // is served by another process, and the service reports its state after each pass, even one that broke off. Fourth arm: a
+        // host that answers without any page, because the service has reported nothing since boot, or nothing readable; its value
+        // is below 0 to distinguish it from the others. All arms have the labels of the target and no others, so that a change
+        // from one to another does not restart the clock.
         alert(
           'SriovNotRunning',
           'warning',
@@ -164,17 +165,17 @@
             info: metric('sriov_bootstrap_build_info'),
             forget: c.forgetHostAfter,
           },
-          '{{ $labels.instance }}: sriov-bootstrap does not run, or does not answer',
-          '{{ if eq $value 0.0 }}The scrape fails{{ else if gt $value 1.0 }}The host answers, and the service has told nothing for ' +
-          '{{ $value | humanizeDuration }}{{ else if lt $value 0.0 }}The host answers, and the service has told nothing that can be ' +
-          'read since the boot{{ else }}The host was seen in the last ' + c.forgetHostAfter +
-          ' and sends no metrics any more{{ end }}. VFs that are there stay; none are made, and none come back, until the ' +
-          'service runs.',
+          '{{ $labels.instance }}: sriov-bootstrap is not running or not answering',
+          '{{ if eq $value 0.0 }}The scrape fails{{ else if gt $value 1.0 }}The host answers, but the service has reported nothing ' +
+          'for {{ $value | humanizeDuration }}{{ else if lt $value 0.0 }}The host answers, but the service has reported nothing ' +
+          'readable since boot{{ else }}The host was seen in the last ' + c.forgetHostAfter +
+          ' but no longer sends metrics{{ end }}. Existing VFs stay; none are made or recreated until the service runs.',
           hold='15m',
         ),
 
-        // A restart that failed is not tried again: the alert lasts for the window and not until somebody has helped. Second arm:
-        // restarts that are not even begun, unless the first arm or SriovWriteStuck, which they wait for, says it.
+        // A failed restart is not retried for ever, and nothing reports that an operator has fixed it, so the alert lasts for the
+        // window. Second arm: restarts that have not even begun, unless the first arm covers the host, or SriovWriteStuck, which
+        // they then wait for.
         alert(
           'SriovRestartFailing',
           'warning',
@@ -194,10 +195,10 @@
             stuck: last('sriov_bootstrap_write_stuck_since_timestamp_seconds'),
           },
           '{{ $labels.instance }}: {{ with $labels.unit }}{{ . }} was{{ else }}services were{{ end }} not restarted after VFs ' +
-          'had changed',
-          '{{ with $labels.unit }}{{ . }}{{ else }}nova-compute or the SR-IOV agent{{ end }} may work with VFs that are gone, and ' +
-          'not know the new ones. {{ if $labels.unit }}Failed in the last ' + c.restartFailureWindow +
-          ': {{ $value | printf "%.0f" }}.{{ else }}The restart is pending for more than ten minutes.{{ end }}',
+          'changed',
+          '{{ with $labels.unit }}{{ . }}{{ else }}nova-compute or the SR-IOV agent{{ end }} may be working with VFs that no ' +
+          'longer exist, and not know the new ones. {{ if $labels.unit }}Failures in the last ' + c.restartFailureWindow +
+          ': {{ $value | printf "%.0f" }}.{{ else }}The restart has been pending for more than ten minutes.{{ end }}',
           hold='10m',
         ),
 
@@ -206,11 +207,11 @@
           'warning',
           last('sriov_bootstrap_config_valid') + ' == 0',
           '{{ $labels.instance }}: the config of sriov-bootstrap has an error',
-          'The last good config stays in force as long as the daemon runs. After the next boot there is none, and no VFs.',
+          'The last good config stays in force while the daemon runs. After the next boot there is none, and no VFs are made.',
           hold='10m',
         ),
 
-        // The PF is named where it has a rule; the second arm is for a write to one without (`release`).
+        // The PF is named if it has a rule; the second arm is for a write to one without (`release`).
         alert(
           'SriovWriteStuck',
           'critical',
@@ -226,10 +227,10 @@
             since: last('sriov_bootstrap_write_stuck_since_timestamp_seconds'),
             host: host,
           },
-          '{{ $labels.instance }}: a kernel write{{ with $labels.pci_address }} for {{ . }}{{ end }} does not come back',
-          '{{ with $labels.rule }}Rule "{{ . }}". {{ end }}Began: ' +
+          '{{ $labels.instance }}: a kernel write{{ with $labels.pci_address }} for {{ . }}{{ end }} has not returned',
+          '{{ with $labels.rule }}Rule "{{ . }}". {{ end }}Started: ' +
           '{{ with query (printf "sriov_bootstrap_write_stuck_since_timestamp_seconds{instance=%q} > 0" $labels.instance) }}' +
-          '{{ . | first | value | humanizeTimestamp }}{{ else }}?{{ end }}. Until it ends no VF of any PF of this host can be ' +
+          '{{ . | first | value | humanizeTimestamp }}{{ else }}?{{ end }}. Until it ends, no VF of any PF on this host can be ' +
           'made or removed, and restarts of nova-compute and the agent wait.',
           hold='1m',
         ),
@@ -238,12 +239,12 @@
           'SriovVfsBlockedByVm',
           'info',
           degraded('reason="in_use"'),
-          pf + ' waits for a VM to let go of its VFs',
-          'For a day the number of VFs could not be changed, because VFs that would be destroyed are in use. ' + vfs,
+          pf + ' waits for a VM to release its VFs',
+          'The number of VFs could not be changed for a day, because VFs that would have to be destroyed are in use. ' + vfs,
           hold='1d',
         ),
 
-        // Findings have no label of a PF, so one PF with an alert answers for those of the whole host. in_use explains none.
+        // Findings are not labelled by PF, so one PF with an alert covers those of the whole host. in_use explains none of them.
         alert(
           'SriovDoctorFinds',
           'warning',
@@ -260,8 +261,8 @@
             host,
             degraded('reason!="in_use"'),
           ],
-          '{{ $labels.instance }}: sriov-bootstrap doctor finds {{ $labels.code }}',
-          'Found {{ $value }} times: something between the firmware and nova or the agent keeps VFs from being used.',
+          '{{ $labels.instance }}: sriov-bootstrap doctor reports {{ $labels.code }}',
+          'Number of findings: {{ $value }}. Something between the firmware and nova or the agent prevents VFs from being used.',
           hold='1h',
         ),
       ],

@@ -1,5 +1,5 @@
-// The Grafana dashboard. Its expressions are of the exporter's own metrics and need no recording rule: a panel that is empty
-// because rules were not loaded would look like a fleet without trouble. For the same reason numbers have no `or vector(0)`.
+// The Grafana dashboard. Its expressions use the exporter's own metrics and no recording rules: a panel that is empty because
+// rules were not loaded would look like a fleet without problems. For the same reason numbers have no `or vector(0)`.
 {
   local c = $._config,
   local datasource = { type: 'prometheus', uid: '${datasource}' },
@@ -9,7 +9,7 @@
   local fleet(name) = name + matchers(''),
   local host(name) = name + matchers('instance=~"$instance"'),
   local of_pf = std.join(', ', c.hostLabels + ['pci_address', 'netdev', 'rule']),
-  local pf_legend = '{{pci_address}} {{netdev}} {{rule}}',  // the row says of which host
+  local pf_legend = '{{pci_address}} {{netdev}} {{rule}}',  // the row names the host
 
   local target(expr, legend='', instant=false) = {
     datasource: datasource,
@@ -40,7 +40,7 @@
     { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } },
     { min: 0 } + defaults,
   ),
-  // As a rule as many VFs are there as are desired: a wide line below, or one would hide the other.
+  // Usually there are as many VFs as desired, so that line is drawn wide, or one would hide the other.
   local desired_is_wide = {
     fieldConfig+: {
       overrides: [{
@@ -78,7 +78,7 @@
   },
   local row(title) = { type: 'row', title: title, collapsed: false, panels: [], gridPos: { w: 24, h: 1 } },
 
-  // From left to right, and on to the next line when one is full. Locals, because jsonnet evaluates a field at each look.
+  // From left to right, wrapping when a line is full. Locals, because jsonnet evaluates a field at each access.
   local placed(panels) = std.foldl(
     function(done, one)
       local begins = done.x + one.gridPos.w > 24;
@@ -104,7 +104,7 @@
   local missing(metric) = 'clamp_min(%s - %s, 0)' % [metric('sriov_pf_vfs_desired'), metric('sriov_pf_vfs')],
   local vfs(metric, aggregate, legend) = [
     target(aggregate % metric('sriov_pf_vfs_desired'), legend + 'desired'),
-    target(aggregate % metric('sriov_pf_vfs'), legend + 'there'),
+    target(aggregate % metric('sriov_pf_vfs'), legend + 'present'),
     target(aggregate % metric('sriov_pf_vfs_in_use'), legend + 'in use'),
   ],
   local free_by_network(metric) =
@@ -118,19 +118,19 @@
   local panels = [
     row('Fleet'),
     number(
-      'Hosts that answer',
+      'Hosts responding',
       'count(%s)' % fleet('sriov_bootstrap_build_info'),
-      'Sums below are of these. Which ones are missing: the alert SriovNotRunning.',
+      'The sums below cover these. The alert SriovNotRunning names the missing ones.',
       { mode: 'absolute', steps: [{ color: 'blue', value: null }] },
     ),
     number(
-      'Hosts that are silent',
+      'Hosts silent',
       'sum(%s)' % silent,
-      'They answer, and the service has told nothing new for %d minutes: it is stopped, or hangs. Sums below have what it told last.' %
+      'They answer, but the service has reported nothing for %d minutes: it is stopped or hangs. The sums below have its last values.' %
       std.floor(c.passOverdueSeconds / 60 + 0.5),
       steps('red', 1),
     ),
-    number('VFs missing', 'sum(%s)' % missing(fleet), 'Desired and not there. Too many on one PF do not make up for it.', steps('red', 1)),
+    number('VFs missing', 'sum(%s)' % missing(fleet), 'Desired but not present. Too many on one PF do not make up for it.', steps('red', 1)),
     number('PFs not as desired', 'sum(%s)' % fleet('sriov_pf_degraded'), 'For whatever reason.', steps('orange', 1)),
     number(
       'Hosts with a stuck write',
@@ -141,69 +141,69 @@
     number(
       'Hosts with a broken config',
       'sum(%s == bool 0)' % fleet('sriov_bootstrap_config_valid'),
-      'The last good one is in force until the next boot.',
+      'The last good config stays in force until the next boot.',
       steps('orange', 1),
     ),
     number(
-      'Pages not in order',
+      'Pages with problems',
       'sum(%s)' % fleet('sriov_bootstrap_page_problem'),
-      'What serves the metrics cannot read what the service writes.',
+      'The metrics endpoint cannot read the page that the service writes.',
       steps('orange', 1),
     ),
     number(
-      'Hosts that wait for restarts',
+      'Hosts with pending restarts',
       'sum(%s)' % fleet('sriov_bootstrap_restart_pending'),
       'VFs changed, and nova-compute or the agent may not know.',
       steps('orange', 1),
     ),
-    graph('VFs: desired, there, in use', vfs(fleet, 'sum(%s)', ''), 'All hosts that answer, silent ones with what was told last. A host that does not answer is missing in all three.') + desired_is_wide,
-    graph('Free VFs by physical network', [target(free_by_network(fleet), '{{physical_network}}')], 'There, and not in use.'),
+    graph('VFs: desired, present, in use', vfs(fleet, 'sum(%s)', ''), 'All hosts that answer; silent ones with their last values. A host that does not answer is missing from all three.') + desired_is_wide,
+    graph('Free VFs by physical network', [target(free_by_network(fleet), '{{physical_network}}')], 'Present and not in use.'),
     graph('PFs not as desired, by reason', [target('sum by (reason) (%s) > 0' % fleet('sriov_pf_degraded'), '{{reason}}')], 'Empty is good.'),
     graph(
       'VFs lost, by host',
       [target('sum by (instance) (increase(%s[$__rate_interval])) > 0' % fleet('sriov_pf_vf_losses_total'), '{{instance}}')],
-      'Events: VFs that went away, and not by sriov-bootstrap. Empty is good.',
+      'Events: VFs that disappeared, and not by sriov-bootstrap. Empty is good.',
       defaults=bars,
     ),
     table(
-      'Hosts that lack most VFs',
+      'Hosts missing the most VFs',
       [target('topk(10, sum by (instance) (%s)) > 0' % missing(fleet), instant=true)],
       'Empty is good.',
       ['Time'],
       'VFs missing',
     ),
-    graph('Hosts by version', [target('count by (version) (%s)' % fleet('sriov_bootstrap_build_info'), '{{version}}')], 'A rollout under way.'),
+    graph('Hosts by version', [target('count by (version) (%s)' % fleet('sriov_bootstrap_build_info'), '{{version}}')], 'Shows the progress of a rollout.'),
     table(
       'Silent hosts',
       [target('sort_desc(time() - %s > %d)' % [told, c.passOverdueSeconds], instant=true)],
-      'Empty is good. They answer: look at the daemon, systemctl status sriov-bootstrap.',
+      'Empty is good. These hosts answer, so check the daemon: systemctl status sriov-bootstrap.',
       ['Time'],
-      'seconds since it told its state',
+      'seconds since last report',
     ),
     table(
-      'Pages not in order, by reason',
+      'Pages with problems, by reason',
       [target('%s == 1' % fleet('sriov_bootstrap_page_problem'), instant=true)],
-      'Empty is good. missing: the daemon has not run since the boot.',
+      'Empty is good. missing: the daemon has not run since boot.',
       ['Time', 'Value', '__name__'],
     ),
 
     row('Host: $instance') { repeat: 'instance' },
-    graph('VFs by PF: desired, there, in use', vfs(host, '%s', pf_legend + ' '), 'A rule without a NIC has no PCI address.', width=24) + desired_is_wide {
+    graph('VFs by PF: desired, present, in use', vfs(host, '%s', pf_legend + ' '), 'A rule without a NIC has no PCI address.', width=24) + desired_is_wide {
       options+: { legend: { displayMode: 'table', placement: 'right' } },
     },
-    graph('Free VFs by physical network', [target(free_by_network(host), '{{physical_network}}')], 'There, and not in use.'),
+    graph('Free VFs by physical network', [target(free_by_network(host), '{{physical_network}}')], 'Present and not in use.'),
     graph(
       'Not as desired, by PF and reason',
       [target('%s == 1' % host('sriov_pf_degraded'), pf_legend + ' {{reason}}')],
       'Empty is good. On the host: sriov-bootstrap status.',
     ),
     graph(
-      'VFs lost, numbers written over',
+      'VFs lost, numbers overwritten',
       [
         target('increase(%s[$__rate_interval]) > 0' % host('sriov_pf_vf_losses_total'), pf_legend),
         target('increase(%s[$__rate_interval]) > 0' % host('sriov_pf_contested_total'), pf_legend + ' contested'),
       ],
-      'Events: VFs that went away, and not by sriov-bootstrap; times that somebody else wrote over the number. Empty is good.',
+      'Events: VFs that disappeared, and not by sriov-bootstrap; times that something else overwrote the number. Empty is good.',
       defaults=bars,
     ),
     graph(
@@ -212,7 +212,7 @@
         target('increase(%s[$__rate_interval]) > 0' % host('sriov_bootstrap_service_restarts_total'), '{{unit}}'),
         target('increase(%s[$__rate_interval]) > 0' % host('sriov_bootstrap_service_restart_failures_total'), '{{unit}} failed'),
       ],
-      'After VFs had changed. A restart that failed is not tried again.',
+      'After VFs changed. A failed restart is retried three times.',
       defaults=bars,
     ),
     graph(
@@ -225,7 +225,7 @@
         )
         for one in [{ quantile: '0.5', name: 'median' }, { quantile: '0.95', name: 'slowest 5 %' }]
       ],
-      'Of the last hour: with nothing to do there is a pass every ten minutes.',
+      'Over the last hour: with nothing to do, there is a pass every ten minutes.',
       unit='s',
     ),
     graph(
@@ -239,26 +239,26 @@
       defaults=bars,
     ),
     graph(
-      'Time since the last pass, and since all was as desired',
+      'Time since the last pass, and since everything was as desired',
       [
-        target('time() - %s' % host('sriov_bootstrap_state_timestamp_seconds'), 'told its state'),
+        target('time() - %s' % host('sriov_bootstrap_state_timestamp_seconds'), 'report'),
         target('time() - %s' % host('sriov_bootstrap_last_pass_timestamp_seconds'), 'pass'),
         target('time() - (%s > 0)' % host('sriov_bootstrap_last_success_timestamp_seconds'), 'as desired'),
       ],
-      'A pass is due every ten minutes, and the state is told after each, also one that broke off. A host on which nothing was as desired since boot has no line for that.',
+      'A pass is due every ten minutes, and the state is reported after each, even one that broke off. A host that has never been as desired since boot has no line for that.',
       unit='s',
     ),
     table(
-      'What doctor finds',
+      'Findings of doctor',
       [target('%s > 0' % host('sriov_bootstrap_findings'), instant=true)],
       'Empty is good. On the host: sriov-bootstrap doctor explain CODE.',
       ['Time', '__name__', 'job', 'instance'],
-      'times',
+      'number',
     ),
     table(
       'PFs',
       [target(host('sriov_pf_info'), instant=true)],
-      'Each rule and the PF that it took.',
+      'Each rule and the PF that it applies to.',
       ['Time', 'Value', '__name__', 'job', 'instance'],
       width=24,
     ),

@@ -1,15 +1,15 @@
 // Sums over hosts and groups of hosts. Named level:metric:operation.
 //
-// `without` and not `by` at the level of a host, so that every label of the target stays: the groups are made of them.
-// A host that is not scraped is missing in its group's sums: how many hosts are in them says ...:sriov_bootstrap_hosts:count, and
-// how many are not, as far as they are targets of the job of their own, ...:sriov_bootstrap_hosts_unreachable:count. In the sums with
-// what they told last are those of ...:sriov_bootstrap_hosts_silent:count.
+// `without` rather than `by` at the level of a host, so that every label of the target is kept: the groups are made from them.
+// A host that is not scraped is missing from its group's sums: ...:sriov_bootstrap_hosts:count says how many hosts they include, and
+// ...:sriov_bootstrap_hosts_unreachable:count how many they lack, as far as those are targets of the dedicated job. The hosts of
+// ...:sriov_bootstrap_hosts_silent:count are included with their last reported values.
 {
   local c = $._config,
   local host = std.join(', ', c.hostLabels),
   local metric(name) = name + (if c.selector == '' then '' else '{%s}' % c.selector),
   local of_pf = 'pci_address, netdev, rule',
-  // 0 or 1 for each host that answers. What serves the page tells how long ago the service made it, or that there is none.
+  // 0 or 1 for each host that answers. The exporter knows when the service made the page, or that there is none.
   local silent = 'time() - %s > bool %d or on (%s) max without (reason) (%s)' % [
     metric('sriov_bootstrap_state_timestamp_seconds'),
     c.passOverdueSeconds,
@@ -18,7 +18,7 @@
   ],
   local free = '%s - %s' % [metric('sriov_pf_vfs'), metric('sriov_pf_vfs_in_use')],
 
-  // A PF with too many VFs must not make up for another one with too few.
+  // A PF with too many VFs must not make up for another with too few.
   local sums = {
     sriov_pf_vfs_desired: metric('sriov_pf_vfs_desired'),
     sriov_pf_vfs: metric('sriov_pf_vfs'),

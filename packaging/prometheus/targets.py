@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Inventory -> targets for Prometheus: what Ansible or nova knows of compute hosts, as a file for file_sd_configs.
+"""Inventory -> targets for Prometheus: the compute hosts known to Ansible or nova, as a file for file_sd_configs.
 
     ansible-inventory --list | targets.py --group compute --label rack >compute.json
     openstack aggregate list --long -f json | targets.py --label rack >compute.json
 
-The same text, sent as application/json, is what http_sd_configs asks a web server for. Nothing but the standard library
-is needed. A host in several aggregates has all their names as one, in order, so that no sum counts it twice.
+The same text, served as application/json, works for http_sd_configs. Only the standard library is needed. A host in
+several aggregates gets one label value with all their names, sorted, so that no sum counts it twice.
 """
 
 import argparse
@@ -19,7 +19,7 @@ Labels = dict[str, str]
 
 
 class InventoryError(Exception):
-    """What was read is no such inventory."""
+    """The input is not an inventory of either kind."""
 
 
 def main() -> int:
@@ -30,7 +30,7 @@ def main() -> int:
         print(f"targets: {error}", file=sys.stderr)
         return 1
     if not hosts:
-        print("targets: no host in what was read: an empty list would end every series of the fleet", file=sys.stderr)
+        print("targets: no hosts in the inventory: an empty list would end every series of the fleet", file=sys.stderr)
         return 1
     targets = [
         {"targets": [address if has_port(address) else f"{bracketed(address)}:{arguments.port}"], "labels": labels}
@@ -43,20 +43,22 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--group", default="all", help="of the Ansible inventory; its groups below it count")
+    parser.add_argument("--group", default="all", help="a group of the Ansible inventory, including its child groups")
     parser.add_argument(
         "--label",
         action="append",
         default=[],
         metavar="NAME[=KEY]",
-        help="a label, from a host variable or a property of the aggregate of that name, or called KEY",
+        help="a label, taken from the host variable or aggregate property NAME, or KEY if given",
     )
-    parser.add_argument("--port", type=int, default=PORT, help="of metrics.listen on the hosts (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=PORT, help="the port of metrics.listen on the hosts (default: %(default)s)"
+    )
     return parser.parse_args()
 
 
 def read(text: str, arguments: argparse.Namespace) -> Iterator[tuple[str, tuple[str, Labels]]]:
-    """Name of each host, its address and its labels."""
+    """(name, (address, labels)) of each host."""
     try:
         inventory = json.loads(text)
     except ValueError as error:
@@ -67,8 +69,8 @@ def read(text: str, arguments: argparse.Namespace) -> Iterator[tuple[str, tuple[
     if isinstance(inventory, list) and all(isinstance(one, dict) and "Hosts" in one for one in inventory):
         return of_aggregates(inventory, wanted)
     raise InventoryError(
-        "neither what `ansible-inventory --list` prints nor what `openstack aggregate list --long -f json` prints"
-        " (older clients leave out the hosts)"
+        "neither output of `ansible-inventory --list` nor of `openstack aggregate list --long -f json`"
+        " (older clients omit the hosts)"
     )
 
 
@@ -85,7 +87,7 @@ def of_ansible(
 
 
 def members(inventory: dict[str, Any], group: str, seen: set[str]) -> Iterator[str]:
-    """Return the hosts of a group and of those below it."""
+    """The hosts of a group and of its child groups."""
     if group in seen:
         return
     seen.add(group)

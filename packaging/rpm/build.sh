@@ -1,10 +1,10 @@
 #!/bin/sh
 # build.sh SDIST OUTDIR EL [PYTHON_VERSION [BUILD_NUMBER]]: the .rpm for CentOS Stream or RHEL EL (9, 10), and its .src.rpm.
 #
-# Runs on Debian with its package `rpm`, or on the target with rpm-build. On Debian nothing can be asked whether BuildRequires
-# are there; it needs no more than unzip and .venv. The wheels come from the package index, by the hashes in packaging/locks/runtime.txt.
+# Runs on Debian with its package `rpm`, or on the target with rpm-build. On Debian, BuildRequires cannot be checked; it only
+# needs unzip and .venv. The wheels come from the package index, by the hashes in packaging/locks/runtime.txt.
 set -eu
-umask 022 # the .src.rpm has the modes of what is put into it
+umask 022 # the .src.rpm keeps the modes of its files
 sdist=$1 out=$2 el=$3 python_version=${4:-3.12} build_number=${5:-1}
 here=$(cd "$(dirname "$0")" && pwd)
 spec=$here/sriov-bootstrap.spec
@@ -20,8 +20,8 @@ trap 'rm -rf "$work"' EXIT INT TERM
 mkdir -p "$work/sources" "$out"
 out=$(cd "$out" && pwd)
 
-# glibc of EL 9 is 2.34, that of EL 10 2.39: wheels for 2.34 and older run on both.
-# Several may build at once, and share the wheels.
+# EL 9 has glibc 2.34, EL 10 has 2.39: wheels for 2.34 and older run on both.
+# Several builds may run at once, and share the wheels.
 mkdir -p "${wheels%/*}"
 (
     flock 9
@@ -35,9 +35,9 @@ mkdir -p "${wheels%/*}"
         mv "$wheels.new" "$wheels"
     fi
 ) 9>"$wheels.flock"
-# What lies there since an earlier build is looked at as well.
+# Wheels left from an earlier build are checked as well.
 for wheel in "$wheels"/wheels/*; do
-    grep -q "sha256:$(sha256sum "$wheel" | cut -d ' ' -f 1)" "$lock" || { echo "rpm: $wheel is not what $lock says" >&2; exit 1; }
+    grep -q "sha256:$(sha256sum "$wheel" | cut -d ' ' -f 1)" "$lock" || { echo "rpm: $wheel does not match $lock" >&2; exit 1; }
 done
 
 cp --no-preserve=mode "$sdist" "$spec" "$work/sources/"
@@ -45,13 +45,13 @@ tar -c --sort=name --mtime="@${SOURCE_DATE_EPOCH:-0}" --owner=0 --group=0 --nume
     -f "$work/sources/sriov-bootstrap-wheels-$version-py$python_version-$arch.tar" wheels
 touch -d "@${SOURCE_DATE_EPOCH:-0}" "$work"/sources/*
 
-# A Python that a version manager only pretends to have does not run.
+# A version manager's shim for a missing Python does not run.
 python=$(command -v "python$python_version" || true)
 "${python:-false}" -c '' 2>/dev/null || python=/usr/bin/python$python_version
 
 debian=
 if [ -e /etc/debian_version ]; then debian="--nodeps --load $here/macros.debian"; fi
-# A .src.rpm has the spec with its macros expanded, so that no folder must be named while it is made.
+# A .src.rpm contains the spec with its macros expanded, so no path may be mentioned while it is built.
 cd "$work/sources"
 build() {
     # shellcheck disable=SC2086

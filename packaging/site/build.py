@@ -1,7 +1,7 @@
 """The manuals as a web site: `python packaging/site/build.py REPOSITORY OUT`.
 
-The pages keep the places that they have in the repository, so every link between them is the same here and there; only
-manual pages become pages of HTML. mkdocs.yml says the rest. A link to a page or heading that is not there is an error.
+The pages keep their places in the repository, so links between them are the same in both; only manual pages become
+HTML pages. mkdocs.yml has the rest. A link to a missing page or heading is an error.
 """
 
 import html
@@ -24,7 +24,7 @@ DROPPED = re.compile(
 
 
 def main(repository: Path, out: Path) -> int:
-    """The exit code of mkdocs, which says something only where something is wrong."""
+    """The exit code of mkdocs, whose output is shown only if something is wrong."""
     out = out.absolute()
     pages, config = out / "pages", out / "mkdocs.yml"
     shutil.rmtree(out, ignore_errors=True)
@@ -34,7 +34,7 @@ def main(repository: Path, out: Path) -> int:
     settings["nav"] += more(settings["nav"], pages)
     config.write_text(yaml.safe_dump(settings, sort_keys=False))
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    # Not --quiet: that keeps warnings from being counted, too.
+    # Not --quiet: warnings would no longer be counted.
     argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(config)]
     done = subprocess.run(argv, check=False, env=environment, capture_output=True, text=True)
     sys.stderr.write(done.stderr if done.returncode else "")
@@ -42,7 +42,7 @@ def main(repository: Path, out: Path) -> int:
 
 
 def lay_out(repository: Path, pages: Path) -> None:
-    """Copies what becomes a page, and makes pages of the manual pages."""
+    """Copy the pages, and turn the manual pages into pages."""
     for name in COPIED:
         source, target = repository / name, pages / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def lay_out(repository: Path, pages: Path) -> None:
 
 
 def add_linked(repository: Path, pages: Path) -> None:
-    """Files of the repository that pages link to come along, with those that they link to."""
+    """Add the files of the repository that pages link to, recursively."""
     todo = list(pages.rglob("*.md"))
     while todo:
         page = todo.pop()
@@ -74,7 +74,7 @@ def add_linked(repository: Path, pages: Path) -> None:
 
 
 def as_page(manual: Path, names: set[str]) -> str:
-    """mandoc's HTML with headings that the site knows, and links between our own manual pages."""
+    """mandoc's HTML, with headings in Markdown and links between our own manual pages."""
     argv = ["mandoc", "-T", "html", "-O", "fragment", str(manual)]
     text = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     text = DROPPED.sub("", text).replace("</div>\n<table", "<table").strip().removesuffix("</div>")
@@ -87,7 +87,7 @@ def as_page(manual: Path, names: set[str]) -> str:
 
 
 def _anchor(name: str) -> str:
-    """Markdown takes no colon in one."""
+    """Markdown does not allow a colon in an anchor."""
     return name.replace(":", "")
 
 
@@ -108,7 +108,7 @@ def _linked(text: str, names: set[str]) -> str:
 
 
 def more(nav: list[Any], pages: Path) -> list[dict[str, list[str]]]:
-    """Pages that nobody has put anywhere."""
+    """A menu for the pages that are in no other menu."""
     known = set(_paths(nav))
     found = [str(path.relative_to(pages)) for path in sorted(pages.rglob("*.md"))]
     others = [path for path in found if path not in known]

@@ -188,8 +188,8 @@ def _lines(idle_none: Seconds, idle_kernel: Seconds, first: Seconds, daemon: dic
         yield Line(f"kernel_{way}", f'first apply, "kernel": {what} / rc.local loop', kernel, 1.05)
     yield Line("wake_ups", f"idle daemon: wake-ups in {IDLE_SECONDS} s, without pings", daemon["wake_ups"], 0, "")
     yield Line("pss", "idle daemon: memory (PSS)", daemon["pss"], 30, "MiB")
-    yield Line("metrics_wake_ups", "who serves the metrics: wake-ups in that time", daemon["metrics_wake_ups"], 0, "")
-    yield Line("metrics_pss", "who serves the metrics: memory (PSS)", daemon["metrics_pss"], None, "MiB")
+    yield Line("metrics_wake_ups", "idle exporter: wake-ups in that time", daemon["metrics_wake_ups"], 0, "")
+    yield Line("metrics_pss", "idle exporter: memory (PSS)", daemon["metrics_pss"], None, "MiB")
 
 
 def _ratio(seconds: Seconds, one: str, other: str) -> float:

@@ -85,7 +85,7 @@ def test_a_host_is_checked_changed_and_then_left_alone_and_a_vf_in_use_stays(gue
         assert re.search(rf"{HOST} +{PF1} +{PF1} +\w+ +4 +7 +1 +- +\d+ +degraded: in_use", fleet)
         assert re.search(rf"{HOST} +{PF2} +{PF2} +\w+ +3 +3 +0 +- +\d+ +ok", fleet)
         assert re.search(r"gone +- .* unreachable", fleet)
-        assert "2 hosts, 1 without an answer; 1 of 2 PFs as desired; VFs: 7 wanted, 10 there, 1 in use" in fleet
+        assert "2 hosts, 1 without an answer; 1 of 2 PFs as desired; VFs: 7 wanted, 10 present, 1 in use" in fleet
 
     guest.settle({PF1: 4, PF2: 3})  # by itself, for the service has read the config
     again = play("--diff", **wanted)

@@ -37,7 +37,7 @@ GHOST: Final = address_rule(NO_NIC, 4) + "[boot]\nwait_for_pf_seconds = 0\n"
 QUIET: Final = {
     "Restarts of services B",
     "Silent hosts",
-    "VFs lost, numbers written over B",
+    "VFs lost, numbers overwritten B",
     "SriovPfDegraded",
     "SriovPfContested",
     "SriovPassFailing",
@@ -47,7 +47,7 @@ QUIET: Final = {
 }
 # Whether doctor finds something is the guest's matter, and so is whether restarts take three seconds, and whether the
 # page is there at the first scrape.
-EITHER_WAY: Final = {"SriovDoctorFinds", "SriovRestartFailing", "What doctor finds", "Pages not in order, by reason"}
+EITHER_WAY: Final = {"SriovDoctorFinds", "SriovRestartFailing", "Findings of doctor", "Pages with problems, by reason"}
 FINDINGS: Final = "sriov_bootstrap_findings"
 
 
@@ -91,8 +91,8 @@ def test_vfs_that_go_while_the_service_is_stopped_have_their_alerts(guest: Guest
     guest.check(f"systemctl start {UNIT}")
     (lost,) = guest.until(lambda: fires("SriovVfLoss"), "SriovVfLoss")
     assert (lost["labels"]["pci_address"], lost["labels"]["rule"]) == (PF1, "tenant")
-    assert lost["annotations"]["description"].startswith("About 7 VFs went away")
-    assert lost["annotations"]["description"].endswith("VFs: 7 there, 7 desired, 0 in use.")
+    assert lost["annotations"]["description"].startswith("About 7 VFs disappeared")
+    assert lost["annotations"]["description"].endswith("VFs: 7 present, 7 desired, 0 in use.")
     assert guest.vfs()[PF1] == 7
     guest.until(lambda: has_ended("SriovNotRunning"), "the end of SriovNotRunning")
     (missing,) = guest.until(lambda: fires("SriovPfMissing"), "SriovPfMissing")

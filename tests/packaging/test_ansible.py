@@ -126,11 +126,11 @@ def test_the_text_reads_like_one_that_people_wrote() -> None:
 @pytest.mark.parametrize(
     ("tables", "said"),
     [
-        ({"pf": [{"name": "a", "alias": None}]}, "pf, number 1: alias: TOML has no value for None: leave the key out"),
-        ({"pf": ["a"]}, "pf, number 1: must be a mapping, and is 'a'"),
-        ({"boot": 5}, "boot: must be a mapping or a list of mappings, and is 5"),
-        ({"boot": "x"}, "boot: must be a mapping or a list of mappings, and is 'x'"),
-        ({"pf": [{"match": {"mac": None}}]}, "pf, number 1: match: mac: TOML has no value for None"),
+        ({"pf": [{"name": "a", "alias": None}]}, "pf, number 1: alias: TOML cannot represent None: omit the key"),
+        ({"pf": ["a"]}, "pf, number 1: must be a mapping, but is 'a'"),
+        ({"boot": 5}, "boot: must be a mapping or a list of mappings, but is 5"),
+        ({"boot": "x"}, "boot: must be a mapping or a list of mappings, but is 'x'"),
+        ({"pf": [{"match": {"mac": None}}]}, "pf, number 1: match: mac: TOML cannot represent None"),
     ],
 )
 def test_what_toml_cannot_say_is_refused_by_name(tables: dict[str, Any], said: str) -> None:
@@ -179,7 +179,7 @@ def test_the_fleet_is_one_table() -> None:
         "c2: 4 VFs stay instead of 7",
         "c2: SB-E103 /etc/default/grub:4: the boot menu was not made anew",
         "",
-        "5 hosts, 2 without an answer; 1 of 4 PFs as desired; VFs: 21 wanted, 18 there, 6 in use",
+        "5 hosts, 2 without an answer; 1 of 4 PFs as desired; VFs: 21 wanted, 18 present, 6 in use",
     ]
 
 

@@ -36,7 +36,7 @@ def test_the_page_explains_every_reason() -> None:
 
 def test_the_page_explains_every_errno() -> None:
     rows = [f"| {name_of(number)} | {why.cause} | {why.remedy} |" for number, why in WRITE_CAUSES.items()]
-    table = PAGE.partition("### The kernel says no")[2].partition("## ")[0]
+    table = PAGE.partition("### The kernel refuses")[2].partition("## ")[0]
     assert re.findall(r"^\| E.*$", table, re.MULTILINE) == rows
 
 

@@ -27,13 +27,13 @@ START_SECONDS: Final = 40.0
 EMPTY_PANELS: Final = {
     "PFs not as desired, by reason",
     "VFs lost, by host",
-    "Hosts that lack most VFs",
+    "Hosts missing the most VFs",
     "Not as desired, by PF and reason",
-    "VFs lost, numbers written over",
+    "VFs lost, numbers overwritten",
     "Restarts of services",
     "Duration of passes",
-    "What doctor finds",
-    "Pages not in order, by reason",
+    "Findings of doctor",
+    "Pages with problems, by reason",
 }
 
 
@@ -164,11 +164,11 @@ def test_targets_are_made_from_an_inventory(kind: str, tmp_path: Path) -> None:
     ("text", "options", "said"),
     [
         ("", (), "not JSON"),
-        ("[1]", (), "neither what"),
-        ('[{"Name": "a"}]', (), "neither what"),
-        ('{"all": {}}', (), "neither what"),
-        ("[]", (), "no host in what was read"),
-        ('{"_meta": {}, "all": {"children": ["all"]}}', (), "no host in what was read"),
+        ("[1]", (), "neither output of"),
+        ('[{"Name": "a"}]', (), "neither output of"),
+        ('{"all": {}}', (), "neither output of"),
+        ("[]", (), "no hosts in the inventory"),
+        ('{"_meta": {}, "all": {"children": ["all"]}}', (), "no hosts in the inventory"),
         ('{"_meta": {}}', ("--group", "compute"), 'there is no group "compute"'),
     ],
 )

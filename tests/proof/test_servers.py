@@ -15,7 +15,7 @@ COMPARE = (ROOT / "tests/servers/compare.py").read_text()
 
 
 def test_the_table_has_every_scene_and_a_cell_for_each_candidate() -> None:
-    section = DOCS.partition("\n## Who serves the page\n")[2].partition("\n## ")[0]
+    section = DOCS.partition("\n## The HTTP server\n")[2].partition("\n## ")[0]
     table = [line for line in section.splitlines() if line.startswith("| ")]
     assert table[0].split("|")[2:-1] == [f" {name} " for name in CANDIDATES]
     names = re.findall(r'Scene\(\s*"([^"]+)"', COMPARE)
@@ -28,7 +28,7 @@ def test_the_table_has_every_scene_and_a_cell_for_each_candidate() -> None:
     ("act", "said"),
     [
         (scenes.malformed, f"{len(scenes.MALFORMED)} of {len(scenes.MALFORMED)} refused"),
-        (scenes.upgrade, "not spoken"),
+        (scenes.upgrade, "not supported"),
         (scenes.huge_headers, "50 times 431"),
     ],
     ids=["malformed", "upgrade", "huge headers"],

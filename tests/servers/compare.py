@@ -73,10 +73,10 @@ SCENES: Final = [
     Scene("malformed requests", scenes.malformed, wishes=None),
     Scene("HTTP/2 without TLS", scenes.upgrade, wishes=None),
     Scene("500 TLS peers that never speak", scenes.idle(500), is_tls=True),
-    Scene("plain HTTP at the TLS port", scenes.plain_at_tls, is_tls=True, wishes=None),
-    Scene("33 peers that guess passwords, another address", scenes.guessers("127.0.0.2"), **LOGINS),
-    Scene("33 peers that guess passwords, the same address", scenes.guessers("127.0.0.1"), **LOGINS),
-    Scene("600 peers of one address beside another", scenes.crowd_of_one_address, wishes={"source": "127.0.0.2"}),
+    Scene("plain HTTP on the TLS port", scenes.plain_at_tls, is_tls=True, wishes=None),
+    Scene("33 peers that guess passwords, different address", scenes.guessers("127.0.0.2"), **LOGINS),
+    Scene("33 peers that guess passwords, same address", scenes.guessers("127.0.0.1"), **LOGINS),
+    Scene("600 peers from one address next to another", scenes.crowd_of_one_address, wishes={"source": "127.0.0.2"}),
 ]
 
 

@@ -167,12 +167,12 @@ async def upgrade(server: Server) -> str:
         + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n"
     )
     said = await asyncio.to_thread(ask, server.port, request)
-    return "spoken" if said.startswith(b"HTTP/1.1 101") else "not spoken"
+    return "supported" if said.startswith(b"HTTP/1.1 101") else "not supported"
 
 
 async def plain_at_tls(server: Server) -> str:
     said = await asyncio.to_thread(ask, server.port, SCRAPE)
-    return f"{said[9:12].decode('latin-1')}, in words" if said else "closed without a word"
+    return f"{said[9:12].decode('latin-1')}, with a message" if said else "closed silently"
 
 
 async def crowd_of_one_address(server: Server) -> str:

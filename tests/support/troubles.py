@@ -120,9 +120,9 @@ def not_ours(tree: HostTree) -> None:
 HOSTS: dict[str, Callable[[HostTree], None]] = {
     "After a boot there are no VFs": switched_off,
     "Fewer VFs than the config says": too_many,
-    "The NIC is there, and status says that it is not": renamed,
+    "The NIC is installed, but status does not find it": renamed,
     "A new number is not applied": in_use,
-    "The number changes back, or to another one": two_masters,
+    "The number changes back, or to a different one": two_masters,
     "A VM does not start: the host cannot pass devices through": without_iommu,
     "A VM does not start: the group is not viable": shared_group,
     "A VM does not start: the PF is not online": pf_down,
@@ -130,5 +130,5 @@ HOSTS: dict[str, Callable[[HostTree], None]] = {
     "Binding failed for a port": without_mapping,
     "VFs get addresses on the host, or interrupts run out": managed_vfs,
     "The config is refused": open_config,
-    "VFs of an old rule stay": not_ours,
+    "VFs of a removed rule remain": not_ours,
 }

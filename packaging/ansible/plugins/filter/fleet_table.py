@@ -1,4 +1,4 @@
-"""fleet_table: what every host of a fleet says of itself, as one table."""
+"""fleet_table: the status of every host of a fleet, as one table."""
 
 import errno
 import json
@@ -11,8 +11,8 @@ author: sriov-bootstrap maintainers
 version_added: 0.1.0
 short_description: The PFs of a fleet as a table
 description:
-  - Takes the answers of C(sriov-bootstrap status --json) and C(sriov-bootstrap doctor --json).
-  - A host that did not answer has its line, too.
+  - Takes the output of C(sriov-bootstrap status --json) and C(sriov-bootstrap doctor --json).
+  - A host that did not answer also gets a line.
 positional: variables
 options:
   _input:
@@ -32,7 +32,7 @@ lines: "{{ ansible_play_hosts_all | sriov_bootstrap.host.fleet_table(hostvars) }
 
 RETURN = r"""
 _value:
-  description: The lines of the table, what is wrong below it, and the sums.
+  description: The lines of the table, the problems found, and the totals.
   type: list
   elements: str
 """
@@ -43,10 +43,10 @@ Row = tuple[str, ...]
 
 
 class Host:
-    """What was registered of one host, understood."""
+    """The parsed results that were registered for one host."""
 
     def __init__(self, name: str, variables: Mapping[str, Any]) -> None:
-        """`variables` lack a result where a command was not run."""
+        """`variables` lack the result of a command that was not run."""
         self.name = name
         self.result = variables.get("fleet_status") or {}
         self.status = answer(self.result)
@@ -54,12 +54,12 @@ class Host:
 
     @property
     def pfs(self) -> list[dict[str, Any]]:
-        """Its PFs, a line each."""
+        """One for each line of the table."""
         return list(self.status.get("pfs", ()))
 
 
 def fleet_table(names: Sequence[str], variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The lines: the table, a blank one, what is wrong on which host, the sums."""
+    """The lines: the table, a blank line, the problems by host, the totals."""
     hosts = [Host(name, variables[name]) for name in names]
     rows = [COLUMNS, *(row for host in hosts for row in _rows(host))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
@@ -69,7 +69,7 @@ def fleet_table(names: Sequence[str], variables: Mapping[str, Mapping[str, Any]]
 
 
 def answer(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON that a command has printed; {} when it has printed none."""
+    """The JSON printed by a command; {} if it printed none."""
     try:
         found = json.loads(result.get("stdout") or "")
     except ValueError:
@@ -103,7 +103,7 @@ def _silence(status: Mapping[str, Any]) -> str:
     if status.get("unreachable"):
         return "unreachable"
     text = str(status.get("stderr") or "").strip()
-    if status.get("rc") == errno.ENOENT and not text:  # Ansible's own words for it differ by version
+    if status.get("rc") == errno.ENOENT and not text:  # Ansible's own message for it differs by version
         return "not installed"
     text = text or str(status.get("msg") or "").strip()
     return f"no answer: {text.splitlines()[-1]}" if text else "no answer"
@@ -123,7 +123,7 @@ def _sums(hosts: Sequence[Host]) -> str:
     good = sum(pf.get("state") in GOOD for pf in pfs)
     return (
         f"{len(hosts)} hosts, {silent} without an answer; {good} of {len(pfs)} PFs as desired;"
-        f" VFs: {wanted} wanted, {there} there, {used} in use"
+        f" VFs: {wanted} wanted, {there} present, {used} in use"
     )
 
 

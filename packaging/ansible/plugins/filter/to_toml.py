@@ -10,7 +10,7 @@ author: sriov-bootstrap maintainers
 version_added: 0.1.0
 short_description: The tables of a config as TOML
 description:
-  - A table that is a list becomes an array of tables, one that is a mapping becomes a table.
+  - A list becomes an array of tables, a mapping becomes a table.
   - Keys keep their order, so the same variables always give the same text.
 options:
   _input:
@@ -33,7 +33,7 @@ BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def to_toml(tables: Mapping[str, object]) -> str:
-    """The text; TypeError names the key of a value that TOML does not have."""
+    """The text; TypeError names the key of a value that TOML cannot represent."""
     return "\n".join(block for name, content in tables.items() for block in _blocks(str(name), content))
 
 
@@ -44,10 +44,10 @@ def _blocks(name: str, content: object) -> Iterator[str]:
     elif isinstance(content, Sequence) and not isinstance(content, str):
         for number, entry in enumerate(content, 1):
             if not isinstance(entry, Mapping):
-                raise TypeError(f"{name}, number {number}: must be a mapping, and is {entry!r}")
+                raise TypeError(f"{name}, number {number}: must be a mapping, but is {entry!r}")
             yield _block(f"[[{_key(name)}]]", f"{name}, number {number}", entry)
     else:
-        raise TypeError(f"{name}: must be a mapping or a list of mappings, and is {content!r}")
+        raise TypeError(f"{name}: must be a mapping or a list of mappings, but is {content!r}")
 
 
 def _block(header: str, where: str, table: Mapping[str, object]) -> str:
@@ -67,7 +67,7 @@ def _value(value: object, where: str) -> str:
         return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, Sequence):
         return f"[{', '.join(_value(one, where) for one in value)}]"
-    raise TypeError(f"{where}: TOML has no value for {value!r}: leave the key out")
+    raise TypeError(f"{where}: TOML cannot represent {value!r}: omit the key")
 
 
 def _key(key: object) -> str:
@@ -76,7 +76,7 @@ def _key(key: object) -> str:
 
 
 def _text(text: str) -> str:
-    """JSON's escapes are TOML's, but for DEL, which JSON leaves as it is."""
+    """JSON's escapes are TOML's, except for DEL, which JSON does not escape."""
     return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
