@@ -3,7 +3,7 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# .ci/run wants to know where the time goes.
+# So that .ci/run can report where the time goes.
 ifdef MINUTES
 SHELL := $(CURDIR)/packaging/timed.sh
 .SHELLFLAGS = $@ -c
@@ -18,8 +18,8 @@ WHEEL := dist/sriov_bootstrap-$(VERSION)-py3-none-any.whl
 PACKAGES := $(DEB) $(RPMS) $(WHEEL) $(SDIST)
 BIN := .venv/bin
 
-# What a build sees, and nothing else: builds run on a copy, so that they leave nothing in the checkout and take nothing
-# stale from it. Folders are listed too: their time tells that a file is gone.
+# Exactly what a build sees: builds run on a copy, so that they leave nothing in the checkout and use nothing stale from it.
+# Directories are listed too, since their time shows that a file was removed.
 MODULE_SOURCES := sriov_bootstrap pyproject.toml README.md LICENSE
 WHEEL_SOURCES := $(MODULE_SOURCES) docs/man packaging/build_backend.py packaging/completions units
 DEB_SOURCES := $(MODULE_SOURCES) CHANGELOG.md docs packaging units
@@ -31,13 +31,13 @@ copy = rm -rf $(2) && mkdir -p $(2) && tar -c --exclude=__pycache__ $(1) | tar -
 # own, of 2 GiB each.
 PARALLEL := --numprocesses auto --maxprocesses 4
 
-# The one time in everything that is built: the last entry of the changelog.
+# The only time in everything that is built: that of the last changelog entry.
 export SOURCE_DATE_EPOCH := $(shell date -d "$$(sed -n 's/^ -- .*>  //p;T;q' packaging/debian/changelog)" +%s)
 
 # pytest as a script, never `python -m pytest`: that would put the checkout before the installed package.
 PYTEST := SRIOV_BOOTSTRAP_DEB=$(CURDIR)/$(DEB) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --cov
 
-# How much the long runs do; docs/reliability.md has what they found.
+# How much the long runs do; docs/reliability.md has their results.
 FUZZ_EXAMPLES := 5000
 MODEL_RUNS := 3000
 SOAK_MINUTES := 30
@@ -65,11 +65,11 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports --no-logo
 
-# Needs the package index's vulnerability data; says so where there is none, which a release does not put up with.
+# Needs the package index's vulnerability data; reports if there is none, which fails a release.
 audit: setup
 	@$(BIN)/python packaging/audit.py $(AUDIT_OPTIONS)
 
-locks: setup ## renew packaging/locks from pyproject.toml and the lists there; UPGRADE=1 takes what is newest
+locks: setup ## update packaging/locks from pyproject.toml and the lists there; UPGRADE=1 takes the newest versions
 	$(BIN)/python packaging/locks.py $(if $(UPGRADE),--upgrade)
 
 wheel: setup build/wheel/installed
@@ -89,14 +89,14 @@ $(SDIST): $(call files,$(SDIST_SOURCES)) | setup
 
 $(WHEEL): $(SDIST)
 
-# The bill of materials of each package lies beside it.
+# The bill of materials of each package is beside it.
 %.cdx.json: % packaging/sbom.py | setup
 	$(BIN)/python packaging/sbom.py $< >$@
 
 deb: setup $(DEB) $(DEB).cdx.json ## build the Debian package into dist/
 
-# The PATH leaves out Python versions that Debian did not install: its build tools belong to its own. -d: setup has looked
-# for what is needed, and the compiler in build-essential is not.
+# The PATH excludes Python versions not installed by Debian: its build tools need its own. -d: setup has installed what is
+# needed, and the compiler in build-essential is not.
 $(DEB): $(call files,$(DEB_SOURCES)) | setup
 	@[ "$$(dpkg-parsechangelog -l packaging/debian/changelog -S Version)" = "$(VERSION)" ] || \
 	    { echo "packaging/debian/changelog and sriov_bootstrap/__init__.py disagree on the version" >&2; exit 1; }
@@ -106,7 +106,7 @@ $(DEB): $(call files,$(DEB_SOURCES)) | setup
 	    { cat ../build.log >&2; exit 1; }
 	mkdir -p dist && mv build/deb/$(notdir $@) $@
 
-# Everything that is published, into dist/, with SHA256SUMS of it. Nothing goes out that nobody can say anything about.
+# Everything that is published, in dist/, with SHA256SUMS. Nothing is released without vulnerability data.
 release: AUDIT_OPTIONS := --release
 release: audit lint lintian rpmlint sdist collection ## all packages, checked and audited, their bills of materials, checksums
 	cd dist && sha256sum $(notdir $(PACKAGES) $(addsuffix .cdx.json,$(PACKAGES)) $(COLLECTION)) >SHA256SUMS
@@ -127,7 +127,7 @@ $(COLLECTION): $(call files,$(ANSIBLE_SOURCES)) | ansible-setup
 ansible-specs: setup ## write the variables of the Ansible role, from the schema of the config
 	$(BIN)/python packaging/ansible_specs.py >packaging/ansible/roles/sriov_bootstrap/meta/argument_specs.yml
 
-# Whatever it says is mended, or has its reason in packaging/debian/sriov-bootstrap.lintian-overrides.
+# Every complaint is fixed, or has its reason in packaging/debian/sriov-bootstrap.lintian-overrides.
 lintian: deb ## check the Debian package
 	@said=$$(lintian --allow-root --pedantic --display-info $(DEB) 2>&1) && [ -z "$$said" ] || { echo "$$said" >&2; exit 1; }
 
@@ -136,7 +136,7 @@ rpm: setup $(RPMS) $(addsuffix .cdx.json,$(RPMS)) ## build the packages for Cent
 dist/sriov-bootstrap-$(VERSION)-1.el%.$(RPM_ARCH).rpm: $(SDIST)
 	packaging/rpm/build.sh $(SDIST) $(CURDIR)/dist $*
 
-rpmlint: rpm ## check those
+rpmlint: rpm ## check the .rpm packages
 	rpmlint --strict -c packaging/rpm/rpmlint.toml packaging/rpm/sriov-bootstrap.spec $(RPMS) $(patsubst %.$(RPM_ARCH).rpm,%.src.rpm,$(firstword $(RPMS)))
 
 lab-setup: setup
@@ -146,44 +146,44 @@ lab-images: lab-setup
 	@tests/lab/image_tools.sh
 	@$(BIN)/python tests/lab/images.py
 
-test-fast: setup ## lint and every test that needs no VM; coverage is the matter of `make test`
+test-fast: setup ## lint and every test that needs no VM; without coverage, which `make test` checks
 	@$(MAKE) -j --output-sync=line lint wheel collection
 	$(PYTEST) --no-cov $(PARALLEL) -m "not lab and not openstack"
 
 openstack-setup: setup lab-setup # one apt at a time
 	@tests/openstack/setup.sh
 
-test-openstack: openstack-setup lab-images wheel deb ## nova's and neutron's own code on what render writes; Debian's agent in the lab VM
+test-openstack: openstack-setup lab-images wheel deb ## nova's and neutron's own code on rendered files; Debian's agent in the lab VM
 	$(PYTEST) --no-cov -m openstack
 
 prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 
-test: setup ## lint, package, every test, those of the lab VM and of test-openstack included
+test: setup ## lint, package, every test, including the lab VM and test-openstack
 	@$(MAKE) -j --output-sync=line prepare
 	$(PYTEST) $(PARALLEL)
 
-test-nics: setup lab-setup wheel deb collection ## the lab's tests on the kernel of Debian's backports, and those of other NICs; not in `make test`
+test-nics: setup lab-setup wheel deb collection ## the lab's tests on the kernel from Debian's backports, and those of other NICs; not in `make test`
 	SRIOV_LAB_FLAVOUR=nics $(PYTEST) --no-cov -m "lab and not openstack"
 
 test-sid: setup lab-setup wheel deb collection ## the lab's tests on Debian sid; not in `make test`
 	SRIOV_LAB_FLAVOUR=sid $(PYTEST) --no-cov -m "lab and not openstack"
 
-boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=one-cpu and others try something against them
+boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=one-cpu and others try remedies
 	$(BIN)/python tests/lab/boots.py -n $(N) --measure $(MEASURE)
 
-demo: setup lab-setup deb ## boot the lab VM and show the main job
+demo: setup lab-setup deb ## boot the lab VM and show the main features
 	$(BIN)/python tests/lab/demo.py
 
-bench: setup lab-setup deb ## measure against the rc.local loop, in the lab VM; BASE=COMMIT: against the build of that commit
+bench: setup lab-setup deb ## compare with the rc.local loop, in the lab VM; BASE=COMMIT: with the build of that commit
 	$(BIN)/python tests/lab/bench.py $(if $(BASE),--base $(BASE))
 
-bench-metrics: setup wheel ## measure what the metrics cost the daemon, against the build of BASE (796f9ed); no VM
+bench-metrics: setup wheel ## what the metrics cost the daemon, compared with the build of BASE (796f9ed); no VM
 	$(BIN)/python tests/bench/metrics.py $(if $(BASE),--base $(BASE))
 
 fleet-bench: setup wheel ## half an hour: what one Prometheus needs for FLEET_HOSTS simulated hosts
 	$(BIN)/python tests/fleet/bench.py --hosts $(FLEET_HOSTS) $(FLEET_OPTIONS)
 
-servers: setup wheel ## who could serve the page: ours, aiohttp and hypercorn under the same hostile peers; docs/reliability.md has the table
+servers: setup wheel ## compare our HTTP server with aiohttp and hypercorn under hostile peers; docs/reliability.md has the table
 	packaging/venv.sh build/servers/venv servers
 	$(BIN)/python tests/servers/compare.py
 
@@ -196,10 +196,10 @@ codes: setup ## write docs/doctor.md, from the codes of doctor
 completions: setup ## write the completions for bash, zsh and fish, from the parser
 	$(BIN)/python packaging/completions.py packaging/completions
 
-site: setup ## make a web site of the manuals: build/site/html
+site: setup ## build a web site from the manuals: build/site/html
 	$(BIN)/python packaging/site/build.py . build/site
 
-golden: setup wheel ## write tests/golden anew; what then differs in tests/golden/api breaks somebody's program
+golden: setup wheel ## rewrite tests/golden; a difference in tests/golden/api breaks someone's program
 	UPDATE_GOLDEN=1 $(BIN)/pytest --no-cov -q tests/test_golden.py tests/edges/test_metrics.py tests/commands/test_render.py
 
 mixin: setup ## render alerts, recording rules and dashboard from packaging/prometheus/*.libsonnet
@@ -216,6 +216,6 @@ soak-model: setup wheel ## MODEL_RUNS new runs of the model of a host on which a
 soak: setup lab-setup deb ## SOAK_MINUTES of random real faults in the lab VM; SEED=N repeats a run
 	$(BIN)/python tests/lab/soak.py --minutes $(SOAK_MINUTES) $(if $(SEED),--seed $(SEED))
 
-clean: ## remove what builds and tests made, but for .venv and the lab's images
+clean: ## remove what builds and tests made, except .venv and the lab's images
 	rm -rf build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find sriov_bootstrap tests -name __pycache__ -prune -exec rm -rf {} +

@@ -110,7 +110,7 @@
           |||
             (
               increase(%(failures)s[15m]) > 0
-              unless on (%(host)s) max_over_time(%(told)s[30m]) == 1
+              unless on (%(host)s) max_over_time(%(explained)s[30m]) == 1
             )
             or
             (
@@ -121,7 +121,7 @@
             state: last('sriov_bootstrap_state_timestamp_seconds'),
             failures: metric('sriov_bootstrap_pass_failures_total'),
             host: host,
-            told: metric('sriov_pf_degraded', 'reason=~"write_failed|stuck"'),
+            explained: metric('sriov_pf_degraded', 'reason=~"write_failed|stuck"'),
             ended: last('sriov_bootstrap_last_pass_timestamp_seconds'),
             overdue: c.passOverdueSeconds,
           },
@@ -150,14 +150,14 @@
               unless on (%(host)s) %(info)s
               unless on (%(host)s) %(up)s
             )
-            or on (%(host)s) time() - %(told)s > %(overdue)d
+            or on (%(host)s) time() - %(reported)s > %(overdue)d
             or on (%(host)s)
             -max without (reason) (
               %(problem)s == 1
-              unless on (%(host)s) %(told)s
+              unless on (%(host)s) %(reported)s
             )
           ||| % {
-            told: last('sriov_bootstrap_state_timestamp_seconds'),
+            reported: last('sriov_bootstrap_state_timestamp_seconds'),
             problem: last('sriov_bootstrap_page_problem'),
             overdue: c.passOverdueSeconds,
             up: 'up{%s}' % c.upSelector,
@@ -173,7 +173,7 @@
           hold='15m',
         ),
 
-        // A failed restart is not retried for ever, and nothing reports that an operator has fixed it, so the alert lasts for the
+        // A failed restart is not retried forever, and nothing reports that an operator has fixed it, so the alert lasts for the
         // window. Second arm: restarts that have not even begun, unless the first arm covers the host, or SriovWriteStuck, which
         // they then wait for.
         alert(

@@ -93,9 +93,9 @@
   ).panels,
 
   // As in rules.libsonnet: 0 or 1 for each host that answers.
-  local told = fleet('sriov_bootstrap_state_timestamp_seconds'),
+  local reported = fleet('sriov_bootstrap_state_timestamp_seconds'),
   local silent = 'time() - %s > bool %d or on (%s) max without (reason) (%s)' % [
-    told,
+    reported,
     c.passOverdueSeconds,
     std.join(', ', c.hostLabels),
     fleet('sriov_bootstrap_page_problem'),
@@ -175,7 +175,7 @@
     graph('Hosts by version', [target('count by (version) (%s)' % fleet('sriov_bootstrap_build_info'), '{{version}}')], 'Shows the progress of a rollout.'),
     table(
       'Silent hosts',
-      [target('sort_desc(time() - %s > %d)' % [told, c.passOverdueSeconds], instant=true)],
+      [target('sort_desc(time() - %s > %d)' % [reported, c.passOverdueSeconds], instant=true)],
       'Empty is good. These hosts answer, so check the daemon: systemctl status sriov-bootstrap.',
       ['Time'],
       'seconds since last report',
