@@ -370,7 +370,7 @@ def test_a_peer_that_speaks_neither_is_dropped(site: Site, garbage: bytes, caplo
     site.configure(PAIR)
 
     async def test() -> None:
-        async with serving(site, request_seconds=0.2) as endpoint:
+        async with serving(site) as endpoint:
             assert b"HTTP" not in await ask(endpoint, None, garbage)
             assert await status(endpoint, site.client()) == 200
             assert endpoint.refused.total() == 1
