@@ -23,6 +23,8 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
 from sriov_bootstrap.core.reasons import Reason
 
+SHORT_SECONDS = 30.0  # for what waits for no VF
+
 
 class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
     """Bring the PF's netdev up."""
@@ -290,14 +292,15 @@ def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool) -> bool
     return not expects_driver or not pf.autoprobe or all(vf.is_ready for vf in pf.vfs)
 
 
-def write_deadline_seconds(num_vfs: int) -> float:
-    """After how long a write counts as stuck. It is not ended then: nobody can. mlx5 needs 0.5 s a VF, ixgbe 1 s."""
-    return 60.0 + 5.0 * num_vfs
-
-
-def reload_deadline_seconds(action: ReloadDriver) -> float:
-    """The same for a driver that is unloaded and loaded: every VF of every PF goes and comes."""
-    return write_deadline_seconds(2 * action.expected * len(action.pci_addresses))
+def deadline_seconds(action: Action) -> float:
+    """After how long an action counts as stuck. It is not ended then: nobody can. mlx5 needs 0.5 s a VF, ixgbe 1 s."""
+    match action:
+        case SetNumVfs(before=before, after=after):
+            return 60.0 + 5.0 * max(before, after)
+        case ReloadDriver(pci_addresses=addresses, expected=expected):  # every VF of every PF goes and comes
+            return 60.0 + 5.0 * 2 * expected * len(addresses)
+        case _:
+            return SHORT_SECONDS
 
 
 def settle_deadline_seconds(num_vfs: int) -> float:

@@ -24,13 +24,6 @@ class Outcome(StrEnum):
     STUCK = "stuck"
 
 
-class Written(Struct, frozen=True):
-    """How a write of sriov_numvfs ended, and how many VFs were there right after it; -1 where nobody looked."""
-
-    outcome: Outcome
-    made: int = -1
-
-
 class Result(Struct, frozen=True):
     """One action and its end; `errno` is the kernel's number or 0; `is_transient`: worth another try at once.
 

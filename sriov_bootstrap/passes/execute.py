@@ -3,17 +3,25 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.core.followup import in_pass_delay_seconds
 from sriov_bootstrap.core.plan import Action, Plan, ReloadDriver
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
-from sriov_bootstrap.passes.apply import Kernel, apply
 
 Guard = Callable[[tuple[str, ...]], str]
 
 
-class Machine(Kernel, settle.Machine, Protocol):
-    """What carrying out plans needs: the single calls, and what waiting needs."""
+class Machine(settle.Machine, Protocol):
+    """What carrying out plans needs: who acts, and what waiting needs."""
+
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        """Carries it out and says what it came to; blocks until then, or until its deadline has passed.
+
+        `guard` says who uses a VF that the action would end; it is asked right before. Never raises out of our family
+        of errors: a failure is a result, and so is a hang.
+        """
 
 
 def carry_out(plans: Iterable[Plan], machine: Machine, *, guard: Guard) -> tuple[Result, ...]:
@@ -40,7 +48,9 @@ def _with_retries(action: Action, machine: Machine, guard: Guard) -> Result:
     attempt = 0
     machine.say(f"{action.pci_address}: {action}")
     while True:
-        result = apply(action, machine, guard=lambda: guard(addresses))
+        began = machine.monotonic()
+        result = machine.act(action, guard=lambda: guard(addresses))
+        result = replace(result, seconds=machine.monotonic() - began)
         delay = in_pass_delay_seconds(result, attempt)
         if delay is None:
             return result

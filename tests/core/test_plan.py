@@ -22,10 +22,10 @@ from sriov_bootstrap.core.plan import (
     Surroundings,
     Verdict,
     WriteFile,
+    deadline_seconds,
     is_settled,
     plan_pf,
     settle_deadline_seconds,
-    write_deadline_seconds,
 )
 from sriov_bootstrap.core.reasons import TRAITS, Reason
 from sriov_bootstrap.core.users import Use, UseKind
@@ -281,8 +281,17 @@ def test_a_write_has_become_true_when_the_vfs_are_ready(
 
 
 def test_deadlines_grow_with_the_number_of_vfs() -> None:
-    assert [write_deadline_seconds(count) for count in (0, 64)] == [60.0, 380.0]
+    assert [deadline_seconds(SetNumVfs(PF, 0, count)) for count in (0, 64)] == [60.0, 380.0]
+    assert deadline_seconds(SetNumVfs(PF, 64, 0)) == 380.0
     assert [settle_deadline_seconds(count) for count in (0, 64)] == [20.0, 148.0]
+
+
+def test_a_reload_may_take_as_long_as_all_its_vfs_need() -> None:
+    assert deadline_seconds(ReloadDriver(PF, "igb", (PF, PF2), 7)) == 60 + 5 * 2 * 7 * 2
+
+
+def test_what_waits_for_no_vf_has_half_a_minute() -> None:
+    assert deadline_seconds(SetLinkUp(PF, "ens1f0")) == 30.0
 
 
 @pytest.mark.parametrize("kind", UseKind)
