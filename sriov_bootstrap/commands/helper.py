@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sriov_bootstrap.base.errors import ExitCode, RefusedError, UsageError
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.core.plan import ReloadDriver, WriteFile, deadline_seconds
+from sriov_bootstrap.core.actions import ReloadDriver, WriteFile, deadline_seconds
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.edges.holders.look import OpenDevices
 from sriov_bootstrap.machine import answers

@@ -16,77 +16,13 @@ The rules, in prose:
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
 from sriov_bootstrap.core.reasons import Reason
-
-SHORT_SECONDS = 30.0  # for what waits for no VF
-
-
-class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
-    """Bring the PF's netdev up."""
-
-    pci_address: str
-    netdev: str
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"bring {self.netdev} up"
-
-
-class SetAutoprobe(Struct, frozen=True, tag="set_autoprobe"):
-    """Say whether new VFs get a driver by themselves."""
-
-    pci_address: str
-    enabled: bool
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"set sriov_drivers_autoprobe to {self.enabled:d}"
-
-
-class SetNumVfs(Struct, frozen=True, tag="set_num_vfs"):
-    """Write sriov_numvfs, if it still says `before`."""
-
-    pci_address: str
-    before: int
-    after: int
-    allow_in_use: bool = False
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"set sriov_numvfs from {self.before} to {self.after}"
-
-
-class WriteFile(Struct, frozen=True, tag="write_file"):
-    """Put `text` into `path`, atomically."""
-
-    pci_address: str
-    path: str
-    text: str
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"write {self.path}"
-
-
-class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
-    """Unload and load a module; every PF in `pci_addresses` is gone in between."""
-
-    pci_address: str
-    driver: str
-    pci_addresses: tuple[str, ...]
-    expected: int
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"reload the driver {self.driver} ({', '.join(self.pci_addresses)})"
-
-
-Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver
 
 
 class Verdict(Struct, frozen=True):
@@ -290,19 +226,3 @@ def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool) -> bool
     if pf is None or pf.num_vfs != target:
         return False
     return not expects_driver or not pf.autoprobe or all(vf.is_ready for vf in pf.vfs)
-
-
-def deadline_seconds(action: Action) -> float:
-    """After how long an action counts as stuck. It is not ended then: nobody can. mlx5 needs 0.5 s a VF, ixgbe 1 s."""
-    match action:
-        case SetNumVfs(before=before, after=after):
-            return 60.0 + 5.0 * max(before, after)
-        case ReloadDriver(pci_addresses=addresses, expected=expected):  # every VF of every PF goes and comes
-            return 60.0 + 5.0 * 2 * expected * len(addresses)
-        case _:
-            return SHORT_SECONDS
-
-
-def settle_deadline_seconds(num_vfs: int) -> float:
-    """How long VFs may take to appear after the write returned: udev may have to load their driver first."""
-    return 20.0 + 2.0 * num_vfs

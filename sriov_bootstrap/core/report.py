@@ -7,9 +7,10 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import causes
+from sriov_bootstrap.core.actions import Action, SetNumVfs
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Action, Jam, Plan, SetNumVfs, Verdict, fewer
+from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer
 from sriov_bootstrap.core.reasons import Reason
 
 

@@ -11,12 +11,8 @@ import msgspec
 
 from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError, UnitError
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
-from sriov_bootstrap.core.plan import (
+from sriov_bootstrap.core.actions import (
     Action,
-    Jam,
-    ModuleFacts,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
@@ -24,6 +20,9 @@ from sriov_bootstrap.core.plan import (
     WriteFile,
     deadline_seconds,
 )
+from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
+from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holders, Owners

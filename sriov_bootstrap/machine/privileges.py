@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import one_line, shell_quoted, to_json
-from sriov_bootstrap.core.plan import ReloadDriver, WriteFile
+from sriov_bootstrap.core.actions import ReloadDriver, WriteFile
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.users import Holders
 from sriov_bootstrap.edges import child

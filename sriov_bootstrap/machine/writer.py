@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import to_json
-from sriov_bootstrap.core.plan import Action
+from sriov_bootstrap.core.actions import Action
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine import answers

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sriov_bootstrap.base.errors import BusyError, KernelError, RefusedError, SriovBootstrapError, StuckError
 from sriov_bootstrap.core import causes
-from sriov_bootstrap.core.plan import Action, SetLinkUp
+from sriov_bootstrap.core.actions import Action, SetLinkUp
 from sriov_bootstrap.core.report import Outcome, Result, explained
 
 NOT_COUNTED = -1

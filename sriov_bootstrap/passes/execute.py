@@ -5,8 +5,9 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from sriov_bootstrap.core.actions import Action, ReloadDriver
 from sriov_bootstrap.core.followup import in_pass_delay_seconds
-from sriov_bootstrap.core.plan import Action, Plan, ReloadDriver
+from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
 

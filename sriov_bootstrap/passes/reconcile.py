@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode, facts, ours, state
+from sriov_bootstrap.core.actions import Action, ReloadDriver
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import DesiredPf, resolve
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Action, Jam, ModuleFacts, Plan, ReloadDriver, Surroundings, plan_pf
+from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, plan_pf
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.users import Holders, Owners

@@ -14,8 +14,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts
+from sriov_bootstrap.core.actions import ReloadDriver, SetNumVfs, settle_deadline_seconds
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import ReloadDriver, SetNumVfs, is_settled, settle_deadline_seconds
+from sriov_bootstrap.core.plan import is_settled
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.users import Holders
 

@@ -9,8 +9,8 @@ import pytest
 
 from fakes_host import VIRTIO, HostTree, rule, virtio_vf
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.actions import Action, SetNumVfs
 from sriov_bootstrap.core.decode import ConfigFile, decode
-from sriov_bootstrap.core.plan import Action, SetNumVfs
 from sriov_bootstrap.core.report import PfState, Result
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Mode, load_config, run_pass

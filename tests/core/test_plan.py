@@ -6,27 +6,19 @@ import pytest
 
 from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
 from sriov_bootstrap.core import users
-from sriov_bootstrap.core.config import VfDriver, WhenInUse
-from sriov_bootstrap.core.contest import Contest
-from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import (
+from sriov_bootstrap.core.actions import (
     Action,
-    Jam,
-    Plan,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
-    Short,
-    Surroundings,
-    Verdict,
     WriteFile,
-    deadline_seconds,
-    is_settled,
-    plan_pf,
-    settle_deadline_seconds,
 )
+from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.contest import Contest
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plan import Jam, Plan, Short, Surroundings, Verdict, is_settled, plan_pf
 from sriov_bootstrap.core.reasons import TRAITS, Reason
 from sriov_bootstrap.core.users import Use, UseKind
 
@@ -278,20 +270,6 @@ def test_a_write_has_become_true_when_the_vfs_are_ready(
     pf: PfFacts | None, *, expects_driver: bool, settled: bool
 ) -> None:
     assert is_settled(pf, 2, expects_driver=expects_driver) is settled
-
-
-def test_deadlines_grow_with_the_number_of_vfs() -> None:
-    assert [deadline_seconds(SetNumVfs(PF, 0, count)) for count in (0, 64)] == [60.0, 380.0]
-    assert deadline_seconds(SetNumVfs(PF, 64, 0)) == 380.0
-    assert [settle_deadline_seconds(count) for count in (0, 64)] == [20.0, 148.0]
-
-
-def test_a_reload_may_take_as_long_as_all_its_vfs_need() -> None:
-    assert deadline_seconds(ReloadDriver(PF, "igb", (PF, PF2), 7)) == 60 + 5 * 2 * 7 * 2
-
-
-def test_what_waits_for_no_vf_has_half_a_minute() -> None:
-    assert deadline_seconds(SetLinkUp(PF, "ens1f0")) == 30.0
 
 
 @pytest.mark.parametrize("kind", UseKind)

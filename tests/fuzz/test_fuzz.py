@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from builders import PF
 from fuzzing import bytes_like, fuzzed
 from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.followup import UnitOutcome, UnitResult, UnitState
-from sriov_bootstrap.core.plan import SetNumVfs
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.edges import child, iproute

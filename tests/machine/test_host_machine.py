@@ -13,7 +13,8 @@ import pytest
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import StuckError, UnitError
-from sriov_bootstrap.core.plan import Jam, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders

@@ -15,7 +15,8 @@ from builders import PF, PF2
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import StuckError
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.plan import Jam, ReloadDriver, WriteFile
+from sriov_bootstrap.core.actions import ReloadDriver, WriteFile
+from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.users import Holder, Holders

@@ -14,7 +14,7 @@ from sriov_bootstrap.base.errors import (
     SriovBootstrapError,
     StuckError,
 )
-from sriov_bootstrap.core.plan import Action, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import Action, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes.apply import apply
 

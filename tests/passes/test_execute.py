@@ -4,7 +4,8 @@ import errno
 
 from builders import PF, PF2, make_wish
 from fakes import FakeMachine, FakePf
-from sriov_bootstrap.core.plan import Plan, ReloadDriver, SetNumVfs
+from sriov_bootstrap.core.actions import ReloadDriver, SetNumVfs
+from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes.execute import carry_out
 

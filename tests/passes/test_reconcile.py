@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Routes
-from sriov_bootstrap.core.plan import SetNumVfs, Short
+from sriov_bootstrap.core.plan import Short
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State

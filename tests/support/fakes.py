@@ -10,12 +10,8 @@ from msgspec.structs import replace
 from builders import make_pf, vf_address
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError
 from sriov_bootstrap.core import facts, state
-from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
-from sriov_bootstrap.core.plan import (
+from sriov_bootstrap.core.actions import (
     Action,
-    Jam,
-    ModuleFacts,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
@@ -23,6 +19,9 @@ from sriov_bootstrap.core.plan import (
     WriteFile,
     deadline_seconds,
 )
+from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
+from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
