@@ -1,6 +1,15 @@
-"""What a pass can do to the host: one small class for each thing, and how long it may take."""
+"""What a pass can do to the host: one small class per action, its stage, and how long it may take.
+
+Order matters. Some settings only affect VFs that are created later, and a count destroys whatever was done to the VFs
+before it. So the steps of a plan come in stages, and `STAGES` says which class of action belongs to which.
+"""
+
+from enum import IntEnum, auto
+from typing import Protocol
 
 from msgspec import Struct
+
+from sriov_bootstrap.core.facts import VfFacts
 
 SHORT_SECONDS = 30.0  # for what waits for no VF
 
@@ -68,12 +77,37 @@ class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
 Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver
 
 
+class Stage(IntEnum):
+    """When an action runs, within the plan of its PF."""
+
+    BEFORE = auto()  # what must be in place before VFs are created
+    COUNT = auto()  # creates VFs, and destroys existing ones
+    EACH_VF = auto()  # once for each VF that exists after the count
+    AFTER = auto()  # once, when every VF is done
+
+
+STAGES: dict[type, Stage] = {
+    SetLinkUp: Stage.BEFORE,
+    SetAutoprobe: Stage.BEFORE,
+    WriteFile: Stage.BEFORE,
+    SetNumVfs: Stage.COUNT,
+    ReloadDriver: Stage.COUNT,
+}
+
+
+class VfAction(Protocol):
+    """What an action of EACH_VF offers besides: in a plan it stands for all VFs of its PF, as none exists yet."""
+
+    def for_vf(self, vf: VfFacts) -> Action | None:
+        """The same for one VF; None where that VF is as it should be, or must not be touched."""
+
+
 def deadline_seconds(action: Action) -> float:
-    """After how long an action counts as stuck. It is not ended then: nobody can. mlx5 needs 0.5 s a VF, ixgbe 1 s."""
+    """How long it may take before it counts as stuck; nobody can end it then. mlx5 takes 0.5 s a VF, ixgbe 1 s."""
     match action:
         case SetNumVfs(before=before, after=after):
             return 60.0 + 5.0 * max(before, after)
-        case ReloadDriver(pci_addresses=addresses, expected=expected):  # every VF of every PF goes and comes
+        case ReloadDriver(pci_addresses=addresses, expected=expected):  # each VF of each PF is destroyed and created
             return 60.0 + 5.0 * 2 * expected * len(addresses)
         case _:
             return SHORT_SECONDS

@@ -16,7 +16,7 @@ The rules, in prose:
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.actions import STAGES, Action, SetAutoprobe, SetLinkUp, SetNumVfs, Stage
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.counted import counted
@@ -34,7 +34,7 @@ class Verdict(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """The steps for one PF, in order; `verdict` says why they do not reach the target, None when they do.
+    """The steps for one PF, in the order of their stages; `verdict` says why they fall short, None when they do not.
 
     `carrier` is the PCI address of the PF whose plan has the steps for this one too, "" where there is no such PF.
     """
@@ -45,9 +45,14 @@ class Plan(Struct, frozen=True):
     carrier: str = ""
 
     @property
+    def pci_address(self) -> str:
+        """Of its PF, "" where its rule has taken none."""
+        return self.desired.pf.pci_address if self.desired.pf else ""
+
+    @property
     def changes_vfs(self) -> bool:
         """Whether VFs will come or go."""
-        return any(isinstance(action, SetNumVfs | ReloadDriver) for action in self.actions)
+        return any(STAGES[type(action)] is Stage.COUNT for action in self.actions)
 
 
 class Jam(Struct, frozen=True):

@@ -245,7 +245,8 @@ def rounds(
     for number in range(1, MAX_ROUNDS + 1):
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.ours)))
-        acted = execute.carry_out(seen.plans, machine, guard=partial(users_now, machine, config))
+        guard, look = partial(users_now, machine, config), partial(read_facts, machine, config)
+        acted = execute.carry_out(seen.plans, machine, guard=guard, look=look)
         if not acted:
             break
         results += acted
@@ -281,7 +282,7 @@ def report_pfs(seen: Seen, results: tuple[Result, ...], memory: State) -> tuple[
     """A line for each plan of the last look."""
     lines = []
     for plan in seen.plans:
-        address = plan.desired.pf.pci_address if plan.desired.pf else ""
+        address = plan.pci_address
         involved = {address, plan.carrier}
         own = tuple(result for result in results if involved & _concerned(result.action))
         lines.append(report_pf(plan, plan.desired.pf, own, is_incomplete=address in memory.incomplete))

@@ -7,6 +7,7 @@ import pytest
 from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
 from sriov_bootstrap.core import users
 from sriov_bootstrap.core.actions import (
+    STAGES,
     Action,
     ReloadDriver,
     SetAutoprobe,
@@ -224,6 +225,7 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_steps(row: Row) -> None:
     assert plan_pf(row.wish, row.around) == Plan(row.wish, row.actions, row.verdict)
+    assert list(row.actions) == sorted(row.actions, key=lambda action: STAGES[type(action)])
 
 
 @pytest.mark.parametrize(
