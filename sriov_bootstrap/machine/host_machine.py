@@ -36,6 +36,8 @@ from sriov_bootstrap.passes.apply import apply
 if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
+    from sriov_bootstrap.edges.pci import Pci
+    from sriov_bootstrap.edges.texts import Texts
     from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
@@ -43,14 +45,11 @@ KILL_SWITCH = "sriov_bootstrap=0"
 JAM_POLL_SECONDS = 0.2
 
 
-def require_root(what: str, root: str = "") -> None:
-    """Ends who may not do it before anything of theirs is left behind: a lock, a folder, half a pass."""
-    if os.geteuid() not in {0, os.stat(f"{root}/").st_uid}:
-        raise SriovBootstrapError(f"{what} changes the machine, and you are not root", hint="run as root")
-
-
 class HostMachine:
-    """This host, or a tree that looks like one below `root`. `say` gets progress; it must not block."""
+    """This host, or a tree that looks like one below `root`. `say` gets progress; it must not block.
+
+    It hands out its edges, so that nobody else has to know `root`.
+    """
 
     def __init__(
         self,
@@ -71,6 +70,16 @@ class HostMachine:
         self._saved: State | None = None
         self.has_written = False
         self._unsaved: State | None = None
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether it is not the host that we run on, so that systemd knows nothing of it."""
+        return bool(self._root)
+
+    def require_root(self, what: str) -> None:
+        """Ends who may not do it before anything of theirs is left behind: a lock, a folder, half a pass."""
+        if os.geteuid() not in {0, os.stat(f"{self._root}/").st_uid}:
+            raise SriovBootstrapError(f"{what} changes the machine, and you are not root", hint="run as root")
 
     def time(self) -> float:
         """Unix seconds."""
@@ -130,12 +139,27 @@ class HostMachine:
 
         return Privileges(self.files, self.locks, child.run, self.say)
 
+    # -- edges that most passes do without --
+
     @property
     def kmod(self) -> "Kmod":
         """Modules."""
         from sriov_bootstrap.edges.kmod import Kmod
 
         return Kmod(child.run, self._root)
+
+    @property
+    def pci(self) -> "Pci":
+        """What /sys has of PCI beyond PFs and VFs."""
+        from sriov_bootstrap.edges.pci import Pci
+
+        return Pci(f"{self._root}/sys")
+
+    def texts(self, *, each_once: bool = False, **limits: int) -> "Texts":
+        """Files of others. Each look has its own, which notes what it could not read; see Texts for the arguments."""
+        from sriov_bootstrap.edges.texts import Texts
+
+        return Texts(self._root, each_once=each_once, **limits)
 
     def expects_driver(self, modalias: str) -> bool:
         """Whether a VF will get a driver."""
