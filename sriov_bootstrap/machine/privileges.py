@@ -77,7 +77,8 @@ class Privileges:
             return replace(answers.result_of(told, _unit(name)), action=action)
         except StuckError as error:  # of our `systemctl`; what matters is the process that has the write lock
             jam = self._locks.read_jam(time.monotonic())
-            return failure(action, StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=STUCK_HINT))
+            hint = error.hint or STUCK_HINT
+            return failure(action, StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=hint))
         except SriovBootstrapError as error:
             return failure(action, error)
 

@@ -242,7 +242,7 @@ def test_a_reload_that_does_not_come_back_is_known_by_who_has_the_write_lock(tre
 def test_what_hangs_before_the_reload_is_a_hang_too(tree: HostTree) -> None:
     systemctl = FakeSystemctl(tree, answers.Stuck("modinfo: not done in 30 s", "wait"), FAILED)
     result = privileges(tree, systemctl).reload(RELOAD, timeout_seconds=1)
-    assert (result.outcome, result.message) == (Outcome.STUCK, "modinfo: not done in 30 s")
+    assert result == Result(RELOAD, Outcome.STUCK, message="modinfo: not done in 30 s", hint="wait")
 
 
 # -- the end that answers --
