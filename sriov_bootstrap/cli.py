@@ -3,10 +3,14 @@
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode, MistakesError, NotOursError, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.machine.host_machine import HostMachine
 
 
 class Arguments:
@@ -126,49 +130,57 @@ def _parsed(words: Sequence[str]) -> Arguments:
 
 def _dispatch(arguments: Arguments, root: str) -> int:
     """Imports only the verb that is asked for: `--once` runs at boot."""
-    config_paths = (*(arguments.config or ()), *(arguments.more_config or ()))
     if arguments.once:
-        return _once(arguments, config_paths, root)
+        return _once(arguments, root)
     match arguments.verb:
         case "status":
             from sriov_bootstrap.commands.status import status
 
-            code = status(config_paths, as_json=arguments.json, wait_seconds=arguments.wait, root=root)
+            code = status(_machine(arguments, root), as_json=arguments.json, wait_seconds=arguments.wait)
         case "doctor":
-            code = _doctor(arguments, config_paths, root)
+            code = _doctor(arguments, root)
         case "check-config":
             from sriov_bootstrap.commands.check_config import check_config
 
-            code = check_config((*config_paths, *(arguments.files or ())), root=root)
+            code = check_config(_machine(arguments, root))
         case "helper":
-            code = _helper(tuple(arguments.words or ()), root)
+            code = _helper(arguments, root)
         case "release":
-            code = _release(arguments, config_paths, root)
+            code = _release(arguments, root)
         case "init":
             from sriov_bootstrap.commands.init import init
 
-            code = init(root=root)
+            code = init(_machine(arguments, root))
         case "migrate":
             from sriov_bootstrap.commands.migrate import print_migration
 
-            code = print_migration(config_paths, root=root)
+            code = print_migration(_machine(arguments, root))
         case "render":
-            code = _render(arguments, config_paths, root)
+            code = _render(arguments, root)
         case _:
             from sriov_bootstrap.commands.run import run
 
-            code = run(config_paths, log_format=arguments.log_format or "auto", root=root)
+            code = run(_machine(arguments, root), log_format=arguments.log_format or "auto")
     return code
 
 
-def _once(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
+def _machine(arguments: Arguments, root: str) -> "HostMachine":
+    """The host that the verb is about, with the config that it names."""
+    from sriov_bootstrap.machine.host_machine import HostMachine  # what serves the metrics, or explains, needs none
+
+    named = (arguments.config, arguments.more_config, arguments.files)
+    return HostMachine(root=root, config_paths=tuple(path for paths in named for path in paths or ()))
+
+
+def _once(arguments: Arguments, root: str) -> int:
     from sriov_bootstrap.commands.once import once
 
     dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
-    return once(config_paths, dry_run=dry_run, force=force, as_json=as_json, root=root)
+    return once(_machine(arguments, root), dry_run=dry_run, force=force, as_json=as_json)
 
 
-def _helper(words: tuple[str, ...], root: str) -> int:
+def _helper(arguments: Arguments, root: str) -> int:
+    words = tuple(arguments.words or ())
     if words == ("metrics",):  # apart from the others, which load what decides
         from sriov_bootstrap.commands.serve_metrics import serve_metrics
 
@@ -176,28 +188,29 @@ def _helper(words: tuple[str, ...], root: str) -> int:
     if words == ("metrics-config",):
         from sriov_bootstrap.commands.metrics_config import metrics_config
 
-        return metrics_config(root=root)
+        return metrics_config(_machine(arguments, root))
     from sriov_bootstrap.commands.helper import helper
 
     return helper(words, root=root)
 
 
-def _release(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
+def _release(arguments: Arguments, root: str) -> int:
     from sriov_bootstrap.commands.release import release
 
     dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
-    return release(config_paths, arguments.pci_address, dry_run=dry_run, force=force, as_json=as_json, root=root)
+    machine = _machine(arguments, root)
+    return release(machine, arguments.pci_address, dry_run=dry_run, force=force, as_json=as_json)
 
 
-def _doctor(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
+def _doctor(arguments: Arguments, root: str) -> int:
     from sriov_bootstrap.commands import doctor
 
     if arguments.explain:
         return doctor.explain(arguments.code, as_json=arguments.json)
-    return doctor.doctor(config_paths, as_json=arguments.json, root=root)
+    return doctor.doctor(_machine(arguments, root), as_json=arguments.json)
 
 
-def _render(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int:
+def _render(arguments: Arguments, root: str) -> int:
     from sriov_bootstrap.commands.render import Wanted, list_targets, render
     from sriov_bootstrap.render.host import Ask
 
@@ -210,4 +223,5 @@ def _render(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> i
         write=arguments.write or arguments.apply,
         apply=arguments.apply,
     )
-    return render(config_paths, wanted, root=root if arguments.root is None else arguments.root.rstrip("/"))
+    tree = root if arguments.root is None else arguments.root.rstrip("/")
+    return render(_machine(arguments, tree), wanted)

@@ -8,9 +8,9 @@ from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 
-def check_config(config_paths: tuple[str, ...], *, root: str = "") -> int:
+def check_config(machine: HostMachine) -> int:
     """ConfigError carries the problems to cli.py."""
-    files = decode.effective(HostMachine(root=root, config_paths=config_paths).read_config())
+    files = decode.effective(machine.read_config())
     config = decode.decode(files)
     if path := config.metrics.web_config:
         from sriov_bootstrap.machine.web_access import WebAccess

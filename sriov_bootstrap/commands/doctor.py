@@ -17,10 +17,9 @@ from sriov_bootstrap.machine.jobs import load
 COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
 
 
-def doctor(config_paths: tuple[str, ...], *, as_json: bool, root: str = "") -> int:
+def doctor(machine: HostMachine, *, as_json: bool) -> int:
     """0 when nothing is wrong, 3 when there are findings. Changes nothing."""
-    machine = HostMachine(root=root, config_paths=config_paths)
-    diagnosis = look(machine, load(machine, None), root)  # a broken config is a finding here
+    diagnosis = look(machine, load(machine, None))  # a broken config is a finding here
     if as_json:
         _print_json(diagnosis)
     else:

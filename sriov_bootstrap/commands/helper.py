@@ -6,21 +6,21 @@ A helper trusts nobody: whoever starts it gets what the config asks for and what
 import os
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sriov_bootstrap.base.errors import ExitCode, RefusedError, UsageError
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.core.plan import ReloadDriver, WriteFile, reload_deadline_seconds
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.actions import ReloadDriver, WriteFile, deadline_seconds
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.edges.holders.look import OpenDevices
 from sriov_bootstrap.machine import answers
 from sriov_bootstrap.machine.privileges import stamped
+from sriov_bootstrap.passes.apply import apply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.machine.host_machine import HostMachine
 
 
@@ -31,42 +31,52 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
         case ("holders",):
             told = answers.answer(lambda: answers.Looked(OpenDevices(root).holders()))
         case ("reload", driver) if is_module_name(driver):
-            from sriov_bootstrap.edges import child
-            from sriov_bootstrap.edges.kmod import Kmod
             from sriov_bootstrap.machine.host_machine import HostMachine
 
-            told = answers.answer(lambda: _next_step(HostMachine(root=root), Kmod(child.run, root), driver))
+            told = answers.answer(lambda: _next_step(HostMachine(root=root), driver))
         case _:
             raise UsageError((f"helper: cannot do {' '.join(words)!r}",), hint="it is for the units of sriov-bootstrap")
     print(stamped(told, began_at).decode(), end="")
-    if isinstance(told, answers.Ended | answers.Looked):
+    problem = _problem(told)
+    if problem is None:
         return ExitCode.OK
-    sys.stderr.write(f"sriov-bootstrap: {printable(str(getattr(told, 'message', told)))}\n")
+    sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
     return ExitCode.ERROR
 
 
-def _next_step(machine: "HostMachine", kmod: "Kmod", driver: str) -> answers.Answer:
+def _problem(told: answers.Answer) -> str | None:
+    """Why what was asked for was not done, None where it was."""
+    match told:
+        case answers.Done(result=result):
+            return None if result.is_done else result.message
+        case answers.Looked():
+            return None
+        case _:
+            return str(getattr(told, "message", told))
+
+
+def _next_step(machine: "HostMachine", driver: str) -> answers.Done:
     """Decides as a pass would: the file in modprobe.d first, and the reload when it is asked for then."""
     from sriov_bootstrap.core.plan_max_vfs import due_step
     from sriov_bootstrap.passes.reconcile import load_config, plans_now, users_now
 
     config = load_config(machine, None).config
     match due_step(plans_now(machine, config), driver):
-        case WriteFile() as due:
-            machine.files.write_file(due.path, due.text)
-        case ReloadDriver() as due:
-            _reload(machine, kmod, due, guard=lambda: users_now(machine, config, due.pci_addresses))
+        case WriteFile(path=path, text=text) as due:
+            return answers.Done(apply(due, lambda: machine.files.write_file(path, text)))
+        case ReloadDriver(pci_addresses=addresses) as due:
+            guard = partial(users_now, machine, config, addresses)
+            return answers.Done(apply(due, partial(_reload, machine, due, guard)))
         case verdict:
             raise RefusedError(verdict.message, hint=verdict.hint)
-    return answers.Ended(Outcome.CHANGED)
 
 
-def _reload(machine: "HostMachine", kmod: "Kmod", due: ReloadDriver, guard: "Callable[[], str]") -> None:
+def _reload(machine: "HostMachine", due: ReloadDriver, guard: "Callable[[], str]") -> None:
     """Under the write lock, which modprobe then shares."""
     lock = machine.locks.begin_write()
     os.set_inheritable(lock, True)  # noqa: FBT003 - modprobe has it, too: it is held for as long as modprobe lives
-    machine.note_writer(lock, due, reload_deadline_seconds(due))
+    machine.note_writer(lock, due, deadline_seconds(due))
     try:
-        kmod.reload(due, guard=guard)
+        machine.kmod.reload(due, guard=guard)
     finally:
         os.close(lock)

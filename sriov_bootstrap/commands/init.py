@@ -12,9 +12,9 @@ from sriov_bootstrap.render.ports import NETDEV
 from sriov_bootstrap.render.templates import render
 
 
-def init(*, root: str = "") -> int:
+def init(machine: HostMachine) -> int:
     """Changes nothing: what is there now becomes the config, so that applying it does nothing either."""
-    machine = HostMachine(root=root, say=progress_printer())
+    machine.say = progress_printer()
     pfs = read_facts(machine, Config())
     links = machine.read_links()
     altnames = {pf.pci_address: links.by_name[pf.netdev].altnames for pf in pfs if pf.netdev in links.by_name}

@@ -22,7 +22,7 @@ from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.exporter import handed
 from sriov_bootstrap.exporter.addresses import present_addresses, refuse_if_taken, spelt
-from sriov_bootstrap.machine.host_machine import HostMachine, require_root
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import load_config
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ class _Wanted(Struct):
     is_final: bool = True
 
 
-def metrics_config(*, root: str = "", run: "Callable[..., child.Completed]" = child.run) -> int:
+def metrics_config(machine: HostMachine, run: "Callable[..., child.Completed]" = child.run) -> int:
     """ExitCode.ERROR when it is to be tried again."""
-    require_root("helper metrics-config", root)
-    return _Units(HostMachine(root=root), run).bring()
+    machine.require_root("helper metrics-config")
+    return _Units(machine, run).bring()
 
 
 class _Units:

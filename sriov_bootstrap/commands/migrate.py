@@ -18,14 +18,13 @@ from sriov_bootstrap.passes.reconcile import load_config, read_facts
 from sriov_bootstrap.render.templates import render
 
 
-def print_migration(config_paths: tuple[str, ...], *, root: str = "") -> int:
+def print_migration(machine: HostMachine) -> int:
     """0, also when there is nothing to migrate. What could not be read is said on stderr."""
-    machine = HostMachine(root=root, config_paths=config_paths)
     config = load_config(machine, None).config
     pfs = read_facts(machine, config)
     notes: list[str] = []
     with limited("migrate"):
-        survey = survey_masters(machine, root)
+        survey = survey_masters(machine)
         migration = migrate(find_masters(survey, pfs, notes.append), pfs, config)
     taken = {rule.name for rule in config.pf}
     names = (name for number in count(1) if (name := f"port-{number}") not in taken)

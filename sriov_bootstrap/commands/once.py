@@ -13,7 +13,7 @@ from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.machine import jobs
-from sriov_bootstrap.machine.host_machine import HostMachine, require_root
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
@@ -21,12 +21,11 @@ ASKED = Handover(is_asked=True)
 BUS_TRIES = 3
 
 
-def once(config_paths: tuple[str, ...], *, dry_run: bool, force: bool, as_json: bool, root: str = "") -> int:
+def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> int:
     """The manual reapply. Prints what it did, or with `dry_run` what it would do."""
     if not dry_run:
-        require_root("--once", root)
-    say = progress_printer()
-    machine = HostMachine(root=root, config_paths=config_paths, say=say)
+        machine.require_root("--once")
+    machine.say = say = progress_printer()
     loaded = load_config(machine, None)
     if dry_run or force:
         plan = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force, handover=ASKED)

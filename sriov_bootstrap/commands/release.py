@@ -8,18 +8,16 @@ from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.release import understood
 from sriov_bootstrap.core.report import PassReport
-from sriov_bootstrap.machine.host_machine import HostMachine, require_root
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Mode, load_config
 from sriov_bootstrap.passes.release import run_release
 
 
-def release(
-    config_paths: tuple[str, ...], pci_address: str, *, dry_run: bool, force: bool, as_json: bool, root: str = ""
-) -> int:
+def release(machine: HostMachine, pci_address: str, *, dry_run: bool, force: bool, as_json: bool) -> int:
     """0 when no VF is left, 3 when they are in use or the kernel did not take them away."""
     if not dry_run:
-        require_root("release", root)
-    machine = HostMachine(root=root, config_paths=config_paths, say=progress_printer())
+        machine.require_root("release")
+    machine.say = progress_printer()
     address = understood(pci_address)
     loaded = load_config(machine, None)
     if dry_run or force:

@@ -35,11 +35,10 @@ def list_targets() -> int:
     return ExitCode.OK
 
 
-def render(config_paths: tuple[str, ...], wanted: Wanted, *, root: str = "") -> int:
+def render(machine: HostMachine, wanted: Wanted) -> int:
     """0; with --diff 3 when something differs; 3 when something could not be told."""
-    machine = HostMachine(root=root, config_paths=config_paths)
     machine.files.refuse_links_out()
-    host = read_host(machine, load_config(machine, None).config, root)
+    host = read_host(machine, load_config(machine, None).config)
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
     files = [one for rendering in renderings for one in filled(machine, rendering, read=wanted.diff or wanted.write)]
     problems = tuple(dict.fromkeys(problem for rendering in renderings for problem in rendering.problems))

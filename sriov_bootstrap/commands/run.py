@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.machine import jobs
-from sriov_bootstrap.machine.host_machine import HostMachine, require_root
+from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Loaded
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.finding import Diagnosis
 
 
-def run(config_paths: tuple[str, ...], *, log_format: str, root: str = "") -> int:
+def run(machine: HostMachine, *, log_format: str) -> int:
     """Until it is told to stop."""
-    require_root("run", root)
+    machine.require_root("run")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: the first pass reads the config anyway
-    machine = HostMachine(root=root, config_paths=config_paths)
     state = machine.load_state()[0]
     loaded = jobs.load(machine, None)
     first = jobs.start_pass(machine, loaded, Handover(is_asked=True))
@@ -30,19 +29,15 @@ def run(config_paths: tuple[str, ...], *, log_format: str, root: str = "") -> in
     from sriov_bootstrap.edges.udev import Udev
     from sriov_bootstrap.machine.daemon_host import DaemonHost
 
-    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, look=_look_from(root))
+    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, look=_look)
     gc.collect()
     gc.freeze()  # what is loaded now stays shared with every child that is forked from here
     asyncio.run(Daemon(host, Udev(), loaded, first, state).run())
     return 0
 
 
-def _look_from(root: str) -> jobs.Look:
+def _look(machine: HostMachine, loaded: Loaded) -> "Diagnosis":
     """doctor is loaded by who looks, in a child."""
+    from sriov_bootstrap.doctor.look import look
 
-    def look(machine: HostMachine, loaded: Loaded) -> "Diagnosis":
-        from sriov_bootstrap.doctor.look import look
-
-        return look(machine, loaded, root)
-
-    return look
+    return look(machine, loaded)

@@ -22,10 +22,9 @@ COLUMNS = ("RULE", "PF", "NETDEV", "DRIVER", "DESIRED", "VFS", "MAX", "IN USE", 
 COLOURS = {PfState.OK: "32", PfState.PENDING: "33", PfState.DEGRADED: "31", PfState.OPTIONAL: "2"}
 
 
-def status(config_paths: tuple[str, ...], *, as_json: bool, wait_seconds: float | None, root: str = "") -> int:
+def status(machine: HostMachine, *, as_json: bool, wait_seconds: float | None) -> int:
     """0 when every PF is as desired, 3 when not; `wait_seconds` is how long it may take to become so."""
-    say = progress_printer()
-    machine = HostMachine(root=root, config_paths=config_paths, say=say)
+    machine.say = say = progress_printer()
     deadline = machine.monotonic() + (wait_seconds or 0.0)
     while True:
         loaded = load(machine, None)  # a broken config is part of the answer

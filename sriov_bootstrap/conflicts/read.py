@@ -38,9 +38,9 @@ OPERATOR = "/etc/sriov-operator"
 SERVICE_ENDINGS = (".service",)
 
 
-def survey_masters(machine: HostMachine, root: str) -> MastersSurvey:
+def survey_masters(machine: HostMachine) -> MastersSurvey:
     """Needs no root: what only root may read is said."""
-    sources = Texts(root, each_once=True)
+    sources = machine.texts(each_once=True)
     found = (*_scripts(sources), *_units(sources), *_of_udev(sources), *_of_networks(sources), *_modules(sources))
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)

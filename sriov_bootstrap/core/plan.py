@@ -1,90 +1,51 @@
-"""What to do: one PF's facts and wish -> the steps between them, or the reason why there are none.
+"""What to do: one PF's facts and the rule's wish -> the steps between them, or the reason why there are none.
 
-The rules, in prose:
-- Equal means an empty plan. Idempotence is decided here and nowhere else.
-- A count is judged only with a driver bound: igb offers 8 VFs before it binds and 7 after.
-- More than the device offers is refused, not clamped: a silent 7 for 32 is found months later, by the scheduler.
-- N to M goes through 0: the kernel answers EBUSY to any other step (drivers/pci/iov.c, sriov_numvfs_store).
-- VFs that somebody uses are not destroyed unless the rule says `when_in_use = "replace"`. No driver protects them:
-  pci_vfs_assigned() does not see vfio users, and the write would hang, unkillable, until the holder lets go.
-- The PF is brought up, and autoprobe set, before VFs are made: both only matter to VFs that come after.
-- A device that was asked for 64 and made 32 keeps its 32: asking again would destroy them each time (`Short`).
-- A number that somebody else writes over ours says nothing of the device: it is written again, later (contest.py).
-- While an earlier write has not come back, nothing is written: it would queue up behind it in the kernel.
-- max_vfs is a parameter of the module, so it is decided for all PFs of a driver at once (plan_max_vfs.py).
+Two rules for this file:
+
+1. Whatever a pass writes is decided here, or in plan_max_vfs.py, and nowhere else. An edge compares once more right
+   before it writes, and refuses if something has changed; it never picks another value.
+2. A plan is a function of its arguments. Clock, memory of earlier passes and the other PFs come in as `Surroundings`,
+   so each row of the tables in tests/core is the whole truth about one case.
+
+Theory of operation
+-------------------
+
+A plan is a difference. If facts and wish are equal it is empty; that is what makes a pass idempotent, and no other
+part of the program has to be. It is good for one look only: once it has been carried out, or has gone stale on the
+way, the facts are read again and the next plan is made from scratch. Nothing here repairs a plan or picks up where one
+stopped.
+
+The kernel knows two ways to write sriov_numvfs: from 0 to N, and from N to 0. Anything else is EBUSY
+(drivers/pci/iov.c, sriov_numvfs_store). So changing a count destroys every VF of the PF and creates new ones, whoever
+was using the old ones, and no driver protects them: pci_vfs_assigned() does not see vfio users, and the write would
+hang, unkillable, until they let go. Nearly all of the rules follow from that. Each says when a count is *not* written:
+
+- More than the device offers is refused, not clamped: a silent 7 for 32 is found months later, by the scheduler. It is
+  judged only with a driver bound, because igb offers 8 VFs before it binds and 7 after.
+- VFs in use stay, unless the rule says `when_in_use = "replace"` or an operator says `--force`.
+- A device that was asked for 64 and made 32 keeps its 32 (`Short`): asking again would destroy them every time.
+- A number that somebody else writes over ours says nothing about the device. It is written again, later (contest.py).
+- While an earlier write has not come back (`Jam`), nothing is written to any PF: it would queue up behind the first
+  one in the kernel.
+
+When several of these hold, the first that `plan_pf` asks about is reported. A refusal may still have steps: the PF is
+brought up and autoprobe set even if the count has to wait, because these touch no VF that exists. They come before the
+count, as they only affect VFs created later; actions.py has the stages. Steps and refusal travel together in `Plan`,
+so that a report can say what was done and what was not.
+
+max_vfs is different: it is a parameter of the module, so the count of one PF is that of all PFs of its driver. They
+are planned together in plan_max_vfs.py, with the rules of this file.
 """
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.actions import STAGES, Action, SetAutoprobe, SetLinkUp, SetNumVfs, Stage
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
 from sriov_bootstrap.core.reasons import Reason
-
-
-class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
-    """Bring the PF's netdev up."""
-
-    pci_address: str
-    netdev: str
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"bring {self.netdev} up"
-
-
-class SetAutoprobe(Struct, frozen=True, tag="set_autoprobe"):
-    """Say whether new VFs get a driver by themselves."""
-
-    pci_address: str
-    enabled: bool
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"set sriov_drivers_autoprobe to {self.enabled:d}"
-
-
-class SetNumVfs(Struct, frozen=True, tag="set_num_vfs"):
-    """Write sriov_numvfs, if it still says `before`."""
-
-    pci_address: str
-    before: int
-    after: int
-    allow_in_use: bool = False
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"set sriov_numvfs from {self.before} to {self.after}"
-
-
-class WriteFile(Struct, frozen=True, tag="write_file"):
-    """Put `text` into `path`, atomically."""
-
-    pci_address: str
-    path: str
-    text: str
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"write {self.path}"
-
-
-class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
-    """Unload and load a module; every PF in `pci_addresses` is gone in between."""
-
-    pci_address: str
-    driver: str
-    pci_addresses: tuple[str, ...]
-    expected: int
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"reload the driver {self.driver} ({', '.join(self.pci_addresses)})"
-
-
-Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver
 
 
 class Verdict(Struct, frozen=True):
@@ -96,7 +57,7 @@ class Verdict(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """The steps for one PF, in order; `verdict` says why they do not reach the target, None when they do.
+    """The steps for one PF, in the order of their stages; `verdict` says why they fall short, None when they do not.
 
     `carrier` is the PCI address of the PF whose plan has the steps for this one too, "" where there is no such PF.
     """
@@ -107,9 +68,14 @@ class Plan(Struct, frozen=True):
     carrier: str = ""
 
     @property
+    def pci_address(self) -> str:
+        """Of its PF, "" where its rule has taken none."""
+        return self.desired.pf.pci_address if self.desired.pf else ""
+
+    @property
     def changes_vfs(self) -> bool:
         """Whether VFs will come or go."""
-        return any(isinstance(action, SetNumVfs | ReloadDriver) for action in self.actions)
+        return any(STAGES[type(action)] is Stage.COUNT for action in self.actions)
 
 
 class Jam(Struct, frozen=True):
@@ -288,18 +254,3 @@ def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool) -> bool
     if pf is None or pf.num_vfs != target:
         return False
     return not expects_driver or not pf.autoprobe or all(vf.is_ready for vf in pf.vfs)
-
-
-def write_deadline_seconds(num_vfs: int) -> float:
-    """After how long a write counts as stuck. It is not ended then: nobody can. mlx5 needs 0.5 s a VF, ixgbe 1 s."""
-    return 60.0 + 5.0 * num_vfs
-
-
-def reload_deadline_seconds(action: ReloadDriver) -> float:
-    """The same for a driver that is unloaded and loaded: every VF of every PF goes and comes."""
-    return write_deadline_seconds(2 * action.expected * len(action.pci_addresses))
-
-
-def settle_deadline_seconds(num_vfs: int) -> float:
-    """How long VFs may take to appear after the write returned: udev may have to load their driver first."""
-    return 20.0 + 2.0 * num_vfs

@@ -11,19 +11,16 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import shell_quoted
+from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, WriteFile
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import (
-    Action,
     ModuleFacts,
     Plan,
-    ReloadDriver,
-    SetAutoprobe,
     Short,
     Surroundings,
     Verdict,
-    WriteFile,
     blocked,
     fewer,
     left_alone,

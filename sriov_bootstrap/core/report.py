@@ -7,9 +7,10 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import causes
+from sriov_bootstrap.core.actions import Action, SetNumVfs
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Action, Jam, Plan, SetNumVfs, Verdict, fewer
+from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer
 from sriov_bootstrap.core.reasons import Reason
 
 
@@ -22,13 +23,6 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     STALE = "stale"
     STUCK = "stuck"
-
-
-class Written(Struct, frozen=True):
-    """How a write of sriov_numvfs ended, and how many VFs were there right after it; -1 where nobody looked."""
-
-    outcome: Outcome
-    made: int = -1
 
 
 class Result(Struct, frozen=True):

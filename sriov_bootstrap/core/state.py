@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core import contest
+from sriov_bootstrap.core.actions import ReloadDriver, SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import still_ours
-from sriov_bootstrap.core.plan import Jam, ReloadDriver, SetAutoprobe, SetNumVfs, Short
+from sriov_bootstrap.core.plan import Jam, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
 
 FORMAT = 1

@@ -18,12 +18,12 @@ from sriov_bootstrap.passes.reconcile import Loaded
 from sriov_bootstrap.render.host import Host
 
 
-def look(machine: HostMachine, loaded: Loaded, root: str) -> Diagnosis:
+def look(machine: HostMachine, loaded: Loaded) -> Diagnosis:
     """Reads and judges; the daemon does the same after its passes."""
     with limited("doctor's look"):
-        host = _read_host(machine, loaded.config, root)
-        on_host = survey_host(machine, host, loaded.problems, root)
-        return _shown(diagnose(host, on_host, survey_openstack(machine, host, root)))
+        host = _read_host(machine, loaded.config)
+        on_host = survey_host(machine, host, loaded.problems)
+        return _shown(diagnose(host, on_host, survey_openstack(machine, host)))
 
 
 def _shown(diagnosis: Diagnosis) -> Diagnosis:
@@ -37,9 +37,9 @@ def _shown(diagnosis: Diagnosis) -> Diagnosis:
     )
 
 
-def _read_host(machine: HostMachine, config: Config, root: str) -> Host:
+def _read_host(machine: HostMachine, config: Config) -> Host:
     """With what more than one look is about, read once. systemd knows of this host alone, and not of a tree."""
     state, note = machine.load_state()
-    units, unasked = ({}, "") if root else ask_systemd((UNIT, *UNITS))
+    units, unasked = ({}, "") if machine.is_tree else ask_systemd((UNIT, *UNITS))
     unseen = tuple(filter(None, (note, unasked)))
-    return replace(read_host(machine, config, root), state=state, units=units, unseen=unseen)
+    return replace(read_host(machine, config), state=state, units=units, unseen=unseen)

@@ -10,11 +10,11 @@ from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
 
-def survey_host(machine: HostMachine, host: Host, config_problems: tuple[str, ...], root: str) -> HostSurvey:
+def survey_host(machine: HostMachine, host: Host, config_problems: tuple[str, ...]) -> HostSurvey:
     """Changes nothing, and needs no root: what may not be read is said."""
-    kernel, unseen_of_kernel = survey_kernel(machine, host, root)
-    nics, unseen_of_nics = survey_nics(machine, host, root)
-    masters = survey_masters(machine, root) if host.config.pf else MastersSurvey()
-    service = survey_service(machine, host, root, has_problems=bool(config_problems))
+    kernel, unseen_of_kernel = survey_kernel(machine, host)
+    nics, unseen_of_nics = survey_nics(machine, host)
+    masters = survey_masters(machine) if host.config.pf else MastersSurvey()
+    service = survey_service(machine, host, has_problems=bool(config_problems))
     unseen = (*unseen_of_kernel, *unseen_of_nics, *masters.unseen, *service.unseen)
     return HostSurvey(config_problems, unseen, kernel, nics, masters, service)

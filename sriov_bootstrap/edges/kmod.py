@@ -7,7 +7,8 @@ from typing import Protocol
 from sriov_bootstrap.base.errors import InUseError, KernelError, LinkError
 from sriov_bootstrap.base.printable import one_line, shell_quoted
 from sriov_bootstrap.base.reading import Below
-from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
+from sriov_bootstrap.core.actions import ReloadDriver
+from sriov_bootstrap.core.plan import ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 
 # `max_vfs:Maximum number of virtual functions ... (uint)`. The out-of-tree drivers say `(array of int)`.

@@ -1,11 +1,39 @@
 """flock(2): who passes, restarts and writes now. The only module that takes these locks and says who holds them.
 
-The kernel lets a lock go when the last process that has it open ends, however it ends. In /run/sriov-bootstrap/state,
-where root alone makes files:
-- pass.lock: one pass at a time.
+Two rules for this file:
+
+1. A lock is held by a process, not by a file. What a lock file says is for people, and for telling the age of a write;
+   whether the lock is held, the kernel alone knows.
+2. Locks are taken in one order: ours, then the one of 0.1.0; restart.lock before pass.lock, pass.lock before
+   write.lock.
+
+Theory of operation
+-------------------
+
+The daemon, an operator's `--once`, `release` and a helper unit are independent processes that may all want to change
+the same VFs. There are three locks, all in /run/sriov-bootstrap/state, where only root can create files:
+
+- pass.lock: one pass at a time. Whoever holds it also owns state.json.
 - restart.lock: one round of restarts at a time.
-- write.lock: held by the process that writes to the kernel, and only by it. While it is held by a process that was left
-  behind, no further write goes into the jam, in whichever process or after whatever restart.
+- write.lock: held by the process that writes to the kernel, and by no other.
+
+flock, because the kernel drops such a lock when the last process that has the file open ends, however it ends. There
+is no lock to clean up after a kill -9, and none that outlives a boot. It belongs to the open file description, so a
+fork passes it on: the pass opens write.lock, its writer inherits the descriptor, and the pass closes its own when it
+stops waiting.
+
+That is the point of write.lock. A write that hangs cannot be killed, and the pass that began it leaves it behind. Its
+writer sits in the kernel with the lock in its hands, and so every later process, after whatever restart, sees that a
+write is under way and adds no other one to the jam. The writer notes in the file who it is, what it writes, since when
+and for how long at most; from that a reader tells a write that is merely slow from one that is stuck (`Jam`). A pass
+waits for the former and works around the latter. The age is reckoned on the monotonic clock, as Unix time jumps.
+
+Reading a jam means trying the lock, shared, for a moment. Two readers never disturb each other; a writer that meets
+one tries again for a second (READER_SECONDS) before it believes in another writer.
+
+A lock has to work on the worst day. A full disk must not break it, so a note is overwritten in place, at a fixed size,
+and never truncated: no page has to be found. A read-only /run must not either: a file that exists is opened read-only.
+And nobody but root may hold us up: files are 0600, links are not followed, and files of others are not used.
 """
 
 import contextlib

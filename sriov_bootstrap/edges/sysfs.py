@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.printable import raw_of, text_of
+from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
-from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs, stay
+from sriov_bootstrap.core.plan import stay
 from sriov_bootstrap.core.report import Outcome
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)

@@ -1,52 +1,42 @@
-"""What a child process tells the one that waits for it: our results and our exceptions as values, for a pipe."""
+"""What a child process or a helper unit tells the one that waits for it, as values: results, and our exceptions.
+
+The two ends of a helper unit may be of two versions for the moment that an upgrade of the package takes. So whatever
+does not read as one of these is a failure that says so.
+"""
 
 from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
 
-from sriov_bootstrap.base.errors import (
-    InUseError,
-    KernelError,
-    RefusedError,
-    SriovBootstrapError,
-    StuckError,
-    UnitError,
-)
+from sriov_bootstrap.base.errors import KernelError, RefusedError, SriovBootstrapError, StuckError, UnitError
 from sriov_bootstrap.core.followup import UnitResult, UnitState
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.users import Holders
 from sriov_bootstrap.edges import child
 
+KILLED_HINT = "it was killed, or out of memory"
+
 
 class Told(Struct, tag_field="kind", tag=str.lower):
-    """What a writer tells the process that waits for it."""
+    """One answer."""
 
 
-class Ended(Told):
-    """It came back; `made`: see report.Written."""
+class Done(Told):
+    """What an action came to, well or not."""
 
-    outcome: Outcome
-    made: int = -1
-
-
-class KernelSaidNo(Told):
-    """It came back with an errno, or with words where there is none."""
-
-    errno: int
-    message: str
-    hint: str
-
-
-class SomebodyUsesIt(Told):
-    """It was not begun."""
-
-    message: str
-    hint: str
+    result: Result
 
 
 class Refused(Told):
-    """It was not begun, for another reason."""
+    """No action was begun."""
+
+    message: str
+    hint: str
+
+
+class Stuck(Told):
+    """No action was begun, and what comes before it hangs."""
 
     message: str
     hint: str
@@ -78,44 +68,44 @@ class Restarted(Told):
     problem: str = ""
 
 
-Answer = Ended | KernelSaidNo | SomebodyUsesIt | Refused | Looked | BusFailed | Units | Restarted
+Answer = Done | Refused | Stuck | Looked | BusFailed | Units | Restarted
 
 
 def answer(work: Callable[[], Answer]) -> Answer:
     """Our own exceptions as values: only values pass through a pipe."""
     try:
         return work()
-    except KernelError as error:
-        return KernelSaidNo(error.errno, error.message, error.hint)
-    except InUseError as error:
-        return SomebodyUsesIt(error.message, error.hint)
-    except StuckError as error:
-        return KernelSaidNo(0, error.message, error.hint)
     except UnitError as error:
         return BusFailed(error.message, error.hint)
+    except StuckError as error:
+        return Stuck(error.message, error.hint)
     except SriovBootstrapError as error:
         return Refused(error.message, error.hint)
 
 
 def understood(line: bytes, what: str) -> Answer:
-    """The value, or our own exception again."""
+    """The value, or our own exception again; KernelError where it is neither."""
     if not line:
-        raise KernelError(
-            f"{what}: the worker process exited without reporting a result", hint="it was killed, or out of memory"
-        )
+        raise KernelError(f"{what}: the worker process exited without reporting a result", hint=KILLED_HINT)
     try:
         told: Answer = msgspec.json.decode(child.checked(line, what), type=Answer)
+    except msgspec.ValidationError as error:
+        hint = "the package was upgraded meanwhile: restart the service, if it was not"
+        raise KernelError(f"{what}: its answer is of another version: {error}", hint=hint) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise KernelError(
-            f"{what}: the worker process broke off its report: {error}", hint="it was killed, or out of memory"
-        ) from error
+        raise KernelError(f"{what}: the worker process broke off its report: {error}", hint=KILLED_HINT) from error
     match told:
-        case KernelSaidNo():
-            raise KernelError(told.message, errno=told.errno, hint=told.hint)
-        case SomebodyUsesIt():
-            raise InUseError(told.message, hint=told.hint)
         case Refused():
             raise RefusedError(told.message, hint=told.hint)
+        case Stuck():
+            raise StuckError(told.message, pid=0, hint=told.hint)
         case BusFailed():
             raise UnitError(told.message, hint=told.hint)
     return told
+
+
+def result_of(told: Answer, what: str) -> Result:
+    """What an action came to; KernelError for an answer about something else."""
+    if not isinstance(told, Done):
+        raise KernelError(f"{what}: its answer is about something else")
+    return told.result

@@ -4,26 +4,26 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
-from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError, UnitError
-from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError, UnitError
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
-from sriov_bootstrap.core.plan import (
+from sriov_bootstrap.core.actions import (
     Action,
-    Jam,
-    ModuleFacts,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
     WriteFile,
+    deadline_seconds,
 )
-from sriov_bootstrap.core.report import Outcome, Written
+from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
+from sriov_bootstrap.core.plan import Jam, ModuleFacts
+from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.edges import child
@@ -31,10 +31,13 @@ from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.passes.apply import apply
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
+    from sriov_bootstrap.edges.pci import Pci
+    from sriov_bootstrap.edges.texts import Texts
     from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
@@ -42,28 +45,41 @@ KILL_SWITCH = "sriov_bootstrap=0"
 JAM_POLL_SECONDS = 0.2
 
 
-def require_root(what: str, root: str = "") -> None:
-    """Ends who may not do it before anything of theirs is left behind: a lock, a folder, half a pass."""
-    if os.geteuid() not in {0, os.stat(f"{root}/").st_uid}:
-        raise SriovBootstrapError(f"{what} changes the machine, and you are not root", hint="run as root")
-
-
 class HostMachine:
-    """This host, or a tree that looks like one below `root`. `say` gets progress; it must not block."""
+    """This host, or a tree that looks like one below `root`. `say` gets progress; it must not block.
+
+    It hands out its edges, so that nobody else has to know `root`.
+    """
 
     def __init__(
-        self, *, root: str = "", config_paths: tuple[str, ...] = (), say: Callable[[str], None] = lambda _: None
+        self,
+        *,
+        root: str = "",
+        config_paths: tuple[str, ...] = (),
+        say: Callable[[str], None] = lambda _: None,
+        deadline_seconds: Callable[[Action], float] = deadline_seconds,
     ) -> None:
         """Reads nothing yet."""
         self.files = Files(root, config_paths)
         self.locks = Locks(root)
         self.say = say
+        self.deadline_seconds = deadline_seconds
         self.procfs = Procfs(f"{root}/proc")
-        self._sysfs = Sysfs(f"{root}/sys")
+        self.sysfs = Sysfs(f"{root}/sys")
         self._root = root
         self._saved: State | None = None
         self.has_written = False
         self._unsaved: State | None = None
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether it is not the host that we run on, so that systemd knows nothing of it."""
+        return bool(self._root)
+
+    def require_root(self, what: str) -> None:
+        """Ends who may not do it before anything of theirs is left behind: a lock, a folder, half a pass."""
+        if os.geteuid() not in {0, os.stat(f"{self._root}/").st_uid}:
+            raise SriovBootstrapError(f"{what} changes the machine, and you are not root", hint="run as root")
 
     def time(self) -> float:
         """Unix seconds."""
@@ -84,8 +100,8 @@ class HostMachine:
         return self.files.read_config()
 
     def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """See execute.Machine."""
-        return self._sysfs.read_pfs(only)
+        """See settle.Machine."""
+        return self.sysfs.read_pfs(only)
 
     def read_links(self) -> Links:
         """altnames and addresses."""
@@ -111,11 +127,11 @@ class HostMachine:
 
     def read_module(self, driver: str) -> ModuleFacts:
         """A driver's module."""
-        return self._kmod.read_module(driver)
+        return self.kmod.read_module(driver)
 
     def default_routes(self) -> Routes:
         """Where the default routes leave."""
-        return self.procfs.default_routes().among(self._sysfs.netdevs())
+        return self.procfs.default_routes().among(self.sysfs.netdevs())
 
     @property
     def _privileges(self) -> "Privileges":
@@ -123,16 +139,32 @@ class HostMachine:
 
         return Privileges(self.files, self.locks, child.run, self.say)
 
+    # -- edges that most passes do without --
+
     @property
-    def _kmod(self) -> "Kmod":
+    def kmod(self) -> "Kmod":
+        """Modules."""
         from sriov_bootstrap.edges.kmod import Kmod
 
         return Kmod(child.run, self._root)
 
+    @property
+    def pci(self) -> "Pci":
+        """What /sys has of PCI beyond PFs and VFs."""
+        from sriov_bootstrap.edges.pci import Pci
+
+        return Pci(f"{self._root}/sys")
+
+    def texts(self, *, each_once: bool = False, **limits: int) -> "Texts":
+        """Files of others. Each look has its own, which notes what it could not read; see Texts for the arguments."""
+        from sriov_bootstrap.edges.texts import Texts
+
+        return Texts(self._root, each_once=each_once, **limits)
+
     def expects_driver(self, modalias: str) -> bool:
         """Whether a VF will get a driver."""
         try:
-            return self._kmod.expects_driver(modalias)
+            return self.kmod.expects_driver(modalias)
         except StuckError:
             return False
 
@@ -151,7 +183,7 @@ class HostMachine:
         return msgspec.structs.replace(jam, since=self.time() - (now - jam.began_at), users=users)
 
     def _users_of(self, pci_address: str) -> str:
-        leaving = self._sysfs.read_functions_of(pci_address)
+        leaving = self.sysfs.read_functions_of(pci_address)
         return leaving_users(leaving, self.read_holders()) if leaving else ""
 
     # -- what outlives a pass --
@@ -200,76 +232,47 @@ class HostMachine:
 
     # -- what is done --
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
-        """See apply.Kernel."""
-        return self._write(action, lambda: self._sysfs.write_num_vfs(action, guard), timeout_seconds)
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        """See execute.Machine."""
+        match action:
+            case SetNumVfs(pci_address=address):
+                call = partial(self.sysfs.write_num_vfs, action, guard)
+                count_made = partial(self.sysfs.count_vfs, address)
+                return self._in_writer(action, partial(apply, action, call, count_made=count_made))
+            case SetLinkUp():
+                return self._in_writer(action, partial(apply, action, partial(self.sysfs.set_link_up, action)))
+            case SetAutoprobe():  # no process of its own: the kernel sets a flag and takes no lock (drivers/pci/iov.c)
+                self.has_written = True
+                return apply(action, lambda: self.sysfs.write_autoprobe(action))
+            case WriteFile():
+                return self._write_file(action)
+            case ReloadDriver():
+                return self._reload(action, guard)
+            case _:
+                assert_never(action)
 
-    def write_autoprobe(self, action: SetAutoprobe) -> None:
-        """See apply.Kernel. No process of its own: the kernel sets a flag and takes no lock (drivers/pci/iov.c)."""
-        self.has_written = True
-        self._sysfs.write_autoprobe(action)
+    def _in_writer(self, action: Action, work: Callable[[], Result]) -> Result:
+        from sriov_bootstrap.machine.writer import write  # most passes write nothing
 
-    def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:
-        """See apply.Kernel."""
-        self._write(action, lambda: self._sysfs.set_link_up(action), timeout_seconds)
+        return write(self, action, work)
 
-    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
-        """See apply.Kernel. Where a unit has to be asked, that unit guards and locks."""
-        if not self.procfs.is_root_without(CAP_SYS_MODULE):
-            return self._write(action, lambda: self._kmod.reload(action, guard), timeout_seconds).outcome
-        self.has_written = True
-        return self._privileges.reload(action.driver, timeout_seconds=timeout_seconds)
-
-    def write_file(self, action: WriteFile) -> None:
-        """See apply.Kernel. What modprobe obeys is written by whoever may reload."""
+    def _write_file(self, action: WriteFile) -> Result:
+        """What modprobe obeys is written by whoever may reload."""
         if self.procfs.is_root_without(CAP_SYS_MODULE):
-            self._privileges.write_modprobe(action.path)
-        else:
-            self.files.write_file(action.path, action.text)
+            return self._privileges.write_modprobe(action)
+        return apply(action, lambda: self.files.write_file(action.path, action.text))
+
+    def _reload(self, action: ReloadDriver, guard: Callable[[], str]) -> Result:
+        """Where a unit has to be asked, that unit guards and locks."""
+        if not self.procfs.is_root_without(CAP_SYS_MODULE):
+            return self._in_writer(action, partial(apply, action, partial(self.kmod.reload, action, guard)))
+        self.has_written = True
+        return self._privileges.reload(action, timeout_seconds=self.deadline_seconds(action))
 
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
         """Says to whoever meets the write lock that this process begins `action` now."""
         jam = Jam(os.getpid(), action.pci_address, str(action), self.time(), limit_seconds, began_at=self.monotonic())
         self.locks.note_writer(lock, jam)
-
-    def _write(self, action: Action, work: Callable[[], Outcome | None], timeout_seconds: float) -> Written:
-        """Runs a write where it can be left behind, with the write lock in its hands for as long as it lives."""
-        from sriov_bootstrap.machine import answers
-
-        try:
-            lock = self.locks.begin_write()
-        except BusyError as error:
-            jam = self.read_jam()
-            raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=error.hint) from error
-        self.has_written = True
-
-        def write(send: child.Send) -> None:
-            self.say = lambda _: None  # whoever listened to us is out of reach: no file is open here but the lock
-            self.note_writer(lock, action, timeout_seconds)
-            send(to_json(answers.answer(end)))
-
-        def end() -> answers.Ended:
-            outcome = work() or Outcome.CHANGED
-            is_new = isinstance(action, SetNumVfs) and outcome is Outcome.CHANGED
-            return answers.Ended(outcome, self._sysfs.count_vfs(action.pci_address) if is_new else -1)
-
-        def waiting(passed: float) -> None:
-            self.say(f"{action.pci_address}: {action}: {passed:.0f} s so far")
-
-        try:
-            what = f"{action.pci_address}: {action}"
-            line = child.call(
-                write, what=what, timeout_seconds=timeout_seconds, keep=(lock,), leave_behind=True, waiting=waiting
-            )
-        except StuckError as error:
-            error.hint = "end the VM or process that holds a VF of it, or see journalctl -k; it goes on by itself then"
-            raise
-        finally:
-            os.close(lock)
-        told = answers.understood(line, what)
-        if not isinstance(told, answers.Ended):  # pragma: no cover (a writer sends nothing else)
-            raise TypeError(told)
-        return Written(told.outcome, told.made)
 
     # -- systemd --
 

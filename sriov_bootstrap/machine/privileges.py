@@ -8,15 +8,18 @@ from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import one_line, shell_quoted, to_json
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.actions import ReloadDriver, WriteFile
+from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.users import Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.machine import answers
+from sriov_bootstrap.passes.apply import failure
 
 Run = Callable[..., child.Completed]
 
@@ -57,19 +60,27 @@ class Privileges:
             told.holders if isinstance(told, answers.Looked) else Holders(problem="its answer is about something else")
         )
 
-    def reload(self, driver: str, *, timeout_seconds: float) -> Outcome:
-        """Has a driver reloaded, if the other end comes to the same decision. StuckError at the deadline."""
+    def reload(self, action: ReloadDriver, *, timeout_seconds: float) -> Result:
+        """Has a driver reloaded, if the other end comes to the same decision."""
+        return self._result(action, action.driver, timeout_seconds)
+
+    def write_modprobe(self, action: WriteFile) -> Result:
+        """Has a driver's file in modprobe.d written; what is in it, the other end decides."""
+        driver = action.path.rpartition("/sriov-bootstrap-")[2].removesuffix(".conf")
+        return self._result(action, driver, FILE_SECONDS)
+
+    def _result(self, action: ReloadDriver | WriteFile, driver: str, timeout_seconds: float) -> Result:
+        """The other end's own, as that of what it was asked for."""
+        name = f"reload@{driver}"
         try:
-            told = self._ask(f"reload@{driver}", timeout_seconds + START_SECONDS)
+            told = self._ask(name, timeout_seconds + START_SECONDS)
+            return replace(answers.result_of(told, _unit(name)), action=action)
         except StuckError as error:  # of our `systemctl`; what matters is the process that has the write lock
             jam = self._locks.read_jam(time.monotonic())
-            raise StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=STUCK_HINT) from error
-        return told.outcome if isinstance(told, answers.Ended) else Outcome.STALE
-
-    def write_modprobe(self, path: str) -> None:
-        """Has a driver's file in modprobe.d written; what is in it, the other end decides."""
-        driver = path.rpartition("/sriov-bootstrap-")[2].removesuffix(".conf")
-        self._ask(f"reload@{driver}", FILE_SECONDS + START_SECONDS)
+            hint = error.hint or STUCK_HINT
+            return failure(action, StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=hint))
+        except SriovBootstrapError as error:
+            return failure(action, error)
 
     def _ask(self, name: str, timeout_seconds: float) -> answers.Answer:
         """Starts sriov-bootstrap-NAME.service, which ends when its answer is there.
@@ -77,7 +88,7 @@ class Privileges:
         Its answer is a file that we only read: the one before it is known by its stamp. A start joins one that is under
         way, which began to look before we asked: hence the second try.
         """
-        unit, answer = f"sriov-bootstrap-{name}.service", name.replace("@", "-")
+        unit, answer = _unit(name), name.replace("@", "-")
         command = ["systemctl", "--no-ask-password", "start", unit]
         said, asked_at = "", time.monotonic()
         for _ in range(2):
@@ -91,6 +102,10 @@ class Privileges:
                 return answers.understood(line, unit)
             said = one_line(completed.stderr) or "it ended without an answer"
         raise KernelError(f"{unit}: {said.partition(' | ')[0]}", hint=f"see journalctl -u {shell_quoted(unit)}")
+
+
+def _unit(name: str) -> str:
+    return f"sriov-bootstrap-{name}.service"
 
 
 def _began_at(line: bytes) -> float:

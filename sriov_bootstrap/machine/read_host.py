@@ -3,17 +3,16 @@
 from sriov_bootstrap.base.errors import LinkError, SriovBootstrapError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import read_facts
 from sriov_bootstrap.render.catalogue import PROBED_PATHS
 from sriov_bootstrap.render.host import Host, parse_layout, parse_os_release
 
 
-def read_host(machine: HostMachine, config: Config, root: str) -> Host:
+def read_host(machine: HostMachine, config: Config) -> Host:
     """Needs no root: what may not be read counts as unknown."""
     pfs = read_facts(machine, config)
-    sysfs, procfs = Sysfs(f"{root}/sys"), machine.procfs
+    sysfs, procfs = machine.sysfs, machine.procfs
     kernel = procfs.kernel_release()
     return Host(
         config,

@@ -1,49 +1,113 @@
-"""Plans -> results: every action in order, tried again where that helps, and looked at until it has become true."""
+"""Plans -> results: stage by stage, each action in order, retried where that helps.
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+Up to and including the count the PFs take turns, because nothing may start after a write that hangs. Then the VFs of
+all PFs are waited for together (settle.py). What is done to each VF, and what follows, comes last and starts from new
+facts: the VFs that the plan was made from are gone, and those of the count did not exist yet.
+"""
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Protocol, cast
+
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.actions import STAGES, Action, ReloadDriver, Stage, VfAction
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.followup import in_pass_delay_seconds
-from sriov_bootstrap.core.plan import Action, Plan, ReloadDriver
+from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
-from sriov_bootstrap.passes.apply import Kernel, apply
 
 Guard = Callable[[tuple[str, ...]], str]
+Look = Callable[[], tuple[PfFacts, ...]]
+Stages = Mapping[type, Stage]
 
 
-class Machine(Kernel, settle.Machine, Protocol):
-    """What carrying out plans needs: the single calls, and what waiting needs."""
+class Machine(settle.Machine, Protocol):
+    """What carrying out plans needs: who acts, and what waiting needs."""
+
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        """Carries it out and says what it came to; blocks until then, or until its deadline has passed.
+
+        `guard` says who uses a VF that the action would end; it is asked right before. Never raises out of our family
+        of errors: a failure is a result, and so is a hang.
+        """
 
 
-def carry_out(plans: Iterable[Plan], machine: Machine, *, guard: Guard) -> tuple[Result, ...]:
+def carry_out(
+    plans: Iterable[Plan], machine: Machine, *, guard: Guard, look: Look, stages: Stages = STAGES
+) -> tuple[Result, ...]:
     """Runs every plan. A failure ends its own PF's steps; a write that does not come back ends all further ones.
 
     `guard(pci_addresses)` says who uses a VF of these PFs now; it is asked again right before VFs are destroyed.
+    `look` reads the facts; it is called once at most, after the counts.
     """
-    return settle.settle(tuple(_act(plans, machine, guard)), machine)
+    plans, road = tuple(plans), _Road(machine, guard)
+    counts = chain.from_iterable(road.take(plan, _up_to_count(plan, stages)) for plan in plans)
+    results = settle.settle(tuple(counts), machine)
+    road.give_up(*(address for result in results for address in result.contested))
+    left = [(plan, rest) for plan in plans if (rest := _after_count(plan, stages)) and road.is_open(plan)]
+    needs_look = any(stages[type(action)] is Stage.EACH_VF for _, rest in left for action in rest)
+    pfs = {pf.pci_address: pf for pf in look()} if needs_look else {}
+    ends = (road.take(plan, _for_vfs(rest, pfs.get(plan.pci_address), stages)) for plan, rest in left)
+    return (*results, *chain.from_iterable(ends))
 
 
-def _act(plans: Iterable[Plan], machine: Machine, guard: Guard) -> Iterator[Result]:
-    for plan in plans:
-        for action in plan.actions:
-            result = _with_retries(action, machine, guard)
-            yield result
-            if result.outcome is Outcome.STUCK:
+def _up_to_count(plan: Plan, stages: Stages) -> tuple[Action, ...]:
+    return tuple(action for action in plan.actions if stages[type(action)] <= Stage.COUNT)
+
+
+def _after_count(plan: Plan, stages: Stages) -> tuple[Action, ...]:
+    return tuple(action for action in plan.actions if stages[type(action)] > Stage.COUNT)
+
+
+def _for_vfs(actions: tuple[Action, ...], pf: PfFacts | None, stages: Stages) -> Iterator[Action]:
+    """Those of EACH_VF, VF by VF, where it needs them; then those of AFTER."""
+    each = [cast("VfAction", action) for action in actions if stages[type(action)] is Stage.EACH_VF]
+    for vf in pf.vfs if pf else ():
+        yield from filter(None, (action.for_vf(vf) for action in each))
+    yield from (action for action in actions if stages[type(action)] is Stage.AFTER)
+
+
+class _Road:
+    """Takes the steps of plans, and knows which plans go no further."""
+
+    def __init__(self, machine: Machine, guard: Guard) -> None:
+        self._machine = machine
+        self._guard = guard
+        self._given_up: set[str] = set()
+        self._is_stuck = False
+
+    def give_up(self, *pci_addresses: str) -> None:
+        """Nothing more is done to these PFs."""
+        self._given_up.update(pci_addresses)
+
+    def is_open(self, plan: Plan) -> bool:
+        """Whether its next step may be taken. A plan that another one carries depends on that one as well."""
+        return not self._is_stuck and not self._given_up & {plan.pci_address, plan.carrier or plan.pci_address}
+
+    def take(self, plan: Plan, actions: Iterable[Action]) -> Iterator[Result]:
+        """Takes these steps of a plan, up to the first that fails."""
+        for action in actions:
+            if not self.is_open(plan):
                 return
+            result = self._with_retries(action)
+            yield result
             if not result.is_done:
-                break
+                self.give_up(plan.pci_address)
+                self._is_stuck = result.outcome is Outcome.STUCK
 
-
-def _with_retries(action: Action, machine: Machine, guard: Guard) -> Result:
-    addresses = action.pci_addresses if isinstance(action, ReloadDriver) else (action.pci_address,)
-    attempt = 0
-    machine.say(f"{action.pci_address}: {action}")
-    while True:
-        result = apply(action, machine, guard=lambda: guard(addresses))
-        delay = in_pass_delay_seconds(result, attempt)
-        if delay is None:
-            return result
-        machine.say(f"{result.message}; next try in {delay:g} s")
-        machine.pause(delay)
-        attempt += 1
+    def _with_retries(self, action: Action) -> Result:
+        addresses = action.pci_addresses if isinstance(action, ReloadDriver) else (action.pci_address,)
+        machine, attempt = self._machine, 0
+        machine.say(f"{action.pci_address}: {action}")
+        while True:
+            began = machine.monotonic()
+            result = machine.act(action, guard=lambda: self._guard(addresses))
+            result = replace(result, seconds=machine.monotonic() - began)
+            delay = in_pass_delay_seconds(result, attempt)
+            if delay is None:
+                return result
+            machine.say(f"{result.message}; next try in {delay:g} s")
+            machine.pause(delay)
+            attempt += 1

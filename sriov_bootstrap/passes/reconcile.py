@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode, facts, ours, state
+from sriov_bootstrap.core.actions import Action, ReloadDriver
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import DesiredPf, resolve
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Action, Jam, ModuleFacts, Plan, ReloadDriver, Surroundings, plan_pf
+from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, plan_pf
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.users import Holders, Owners
@@ -244,7 +245,8 @@ def rounds(
     for number in range(1, MAX_ROUNDS + 1):
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.ours)))
-        acted = execute.carry_out(seen.plans, machine, guard=partial(users_now, machine, config))
+        guard, look = partial(users_now, machine, config), partial(read_facts, machine, config)
+        acted = execute.carry_out(seen.plans, machine, guard=guard, look=look)
         if not acted:
             break
         results += acted
@@ -280,7 +282,7 @@ def report_pfs(seen: Seen, results: tuple[Result, ...], memory: State) -> tuple[
     """A line for each plan of the last look."""
     lines = []
     for plan in seen.plans:
-        address = plan.desired.pf.pci_address if plan.desired.pf else ""
+        address = plan.pci_address
         involved = {address, plan.carrier}
         own = tuple(result for result in results if involved & _concerned(result.action))
         lines.append(report_pf(plan, plan.desired.pf, own, is_incomplete=address in memory.incomplete))

@@ -1,9 +1,36 @@
-"""Really done? Waits until the VFs that were asked for are there and have their drivers, for all PFs together.
+"""Really done? Waits until the VFs that were asked for exist and have their drivers, for all PFs together.
 
-Together, because drivers bind beside us: while the VFs of one PF are probed the next one is written already.
+Two rules for this file:
 
-A PF that has other VFs than its write left is waited for no longer: no device and no driver does that by itself, so
-somebody else writes, too. Without that look his number would pass for all that the device can make.
+1. This is the only place in a pass that waits for something to appear. No edge sleeps until a file is there.
+2. It only looks, and only at what no write can block: the virtfn links and the VFs' own folders, never sriov_numvfs.
+
+Theory of operation
+-------------------
+
+A write that succeeded is not yet a success. When it returns, the VFs are on the bus, but their driver may not be: udev
+may have to load its module first, and probing takes up to a second a VF. A consumer started in between would find VFs
+without netdevs. So each result is settled only once the facts agree with it, and the time that took is part of it.
+
+All PFs are waited for at the same time, after the last write, because drivers bind in parallel with us: while the VFs
+of one PF are probed, the next PF is being written. There is no event to wait for (one that says "all VFs of this PF
+are bound" does not exist, and udev may be dead), so we look again, quickly at first and then every half second. A look
+reads only the PFs that are still awaited.
+
+For each action that made VFs there is one `_Wait`, and three ways out of it:
+
+- Settled. The count is right, and every VF that is going to have a driver has it. Which ones are? None with autoprobe
+  off, and none for which no module on this host claims the VF's modalias: waiting for igbvf where it is not installed
+  would cost every pass the whole deadline. modprobe is asked once per kind of VF.
+- Deadline. It grows with the number of VFs. The result stays a success that is not settled: the VFs are there, the
+  report calls them incomplete, and a later pass sees when their drivers arrive.
+- Contested. The PF has other VFs than its write left. No device and no driver does that by itself, so somebody else
+  writes sriov_numvfs too, and waiting is pointless. There are two clues: the count differs from the one that the
+  writer saw right after its write (`made`), or VFs that we have seen since are gone (`seen`). Without them a number of
+  somebody else's would pass for all that the device can make, and would be kept for good (`Short` in core/plan.py). A
+  PF that has lost its driver has lost its VFs with it, and nobody contests anything.
+
+Of several actions on one PF only the last is awaited: a 0 on the way to N has been overtaken.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,8 +41,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts
+from sriov_bootstrap.core.actions import ReloadDriver, SetNumVfs, settle_deadline_seconds
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import ReloadDriver, SetNumVfs, is_settled, settle_deadline_seconds
+from sriov_bootstrap.core.plan import is_settled
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.users import Holders
 

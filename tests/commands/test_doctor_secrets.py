@@ -170,7 +170,7 @@ def test_what_stands_below_a_list_by_mistake_is_not_shown(
 
 def test_neither_the_log_nor_what_the_daemon_keeps_has_it(tree: HostTree) -> None:
     machine = HostMachine(root=str(tree.root), config_paths=())
-    latest = inspected(look(machine, load(machine, None), str(tree.root)).findings, Inspected())
+    latest = inspected(look(machine, load(machine, None)).findings, Inspected())
     assert latest.findings
     assert SECRET not in msgspec.json.encode(latest).decode()
     assert SECRET not in str(findings_event(latest.findings, ()))

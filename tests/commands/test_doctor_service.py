@@ -157,6 +157,6 @@ def test_a_host_that_was_never_looked_at_has_no_findings(tmp_path: Path) -> None
     tree = HostTree(tmp_path)
     saved = State(boot_id="b007")
     survey = survey_service.survey_service(
-        HostMachine(root=str(tree.root)), Host(Config(), state=saved), str(tmp_path), has_problems=False
+        HostMachine(root=str(tree.root)), Host(Config(), state=saved), has_problems=False
     )
     assert survey.state == saved

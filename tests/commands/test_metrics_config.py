@@ -14,6 +14,7 @@ from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.commands.metrics_config import ACCESS, DROP_IN, SERVICE, SOCKET, WATCH, metrics_config
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.machine.host_machine import HostMachine
 
 START = [["start", SOCKET, SERVICE]]
 SHOW = ["show", "--value", "--property=DropInPaths", "sriov-bootstrap.service"]
@@ -54,7 +55,7 @@ class Host:
     def bring(self) -> list[list[str]]:
         """What systemd is asked for."""
         self.systemctl.asked = []
-        self.code = metrics_config(root=str(self.tree.root), run=self.systemctl)
+        self.code = metrics_config(HostMachine(root=str(self.tree.root)), self.systemctl)
         return self.systemctl.asked
 
     def drop_in(self, unit: str = SOCKET) -> list[str]:

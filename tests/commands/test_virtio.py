@@ -9,9 +9,9 @@ import pytest
 
 from fakes_host import VIRTIO, HostTree, rule, virtio_vf
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.actions import Action, SetNumVfs
 from sriov_bootstrap.core.decode import ConfigFile, decode
-from sriov_bootstrap.core.plan import SetNumVfs
-from sriov_bootstrap.core.report import PfState, Written
+from sriov_bootstrap.core.report import PfState, Result
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Mode, load_config, run_pass
 
@@ -30,9 +30,14 @@ class VirtioHost(HostMachine):
         self.module = "virtio_net"
         self.waited = 0.0
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
-        written = super().write_num_vfs(action, guard=guard, timeout_seconds=timeout_seconds)
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        result = super().act(action, guard=guard)
         self.writes.append(str(action))
+        if isinstance(action, SetNumVfs):
+            self._change_vfs(action)
+        return result
+
+    def _change_vfs(self, action: SetNumVfs) -> None:
         for index in range(action.before):
             (self.tree.device(VIRTIO) / f"virtfn{index}").unlink()
             for link in self.tree.root.glob(f"sys/class/net/ens6v{index}"):
@@ -40,7 +45,6 @@ class VirtioHost(HostMachine):
             self.tree.remove(virtio_vf(index))
         for index in range(action.after):
             self.tree.add_virtio_vf(index, driver="")
-        return written
 
     def expects_driver(self, modalias: str) -> bool:
         return bool(self.module) and modalias.startswith("virtio:")

@@ -7,7 +7,7 @@ import pytest
 
 from builders import PF
 from sriov_bootstrap.core import causes
-from sriov_bootstrap.core.plan import SetNumVfs
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.report import explained
 
 

@@ -1,9 +1,9 @@
 """A report as log events: what is new in it, and only that."""
 
 from builders import PF, PF2
+from sriov_bootstrap.core.actions import SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.events import Event, Level, Value, follow_up_events, pass_events
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
-from sriov_bootstrap.core.plan import SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, PfState, Result, VfReport
 

@@ -3,6 +3,7 @@
 import pytest
 
 from builders import PF
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.followup import (
@@ -16,7 +17,6 @@ from sriov_bootstrap.core.followup import (
     plan_restarts,
     retry_delay_seconds,
 )
-from sriov_bootstrap.core.plan import SetNumVfs
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State

@@ -6,27 +6,20 @@ import pytest
 
 from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
 from sriov_bootstrap.core import users
-from sriov_bootstrap.core.config import VfDriver, WhenInUse
-from sriov_bootstrap.core.contest import Contest
-from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import (
+from sriov_bootstrap.core.actions import (
+    STAGES,
     Action,
-    Jam,
-    Plan,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
-    Short,
-    Surroundings,
-    Verdict,
     WriteFile,
-    is_settled,
-    plan_pf,
-    settle_deadline_seconds,
-    write_deadline_seconds,
 )
+from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.contest import Contest
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plan import Jam, Plan, Short, Surroundings, Verdict, is_settled, plan_pf
 from sriov_bootstrap.core.reasons import TRAITS, Reason
 from sriov_bootstrap.core.users import Use, UseKind
 
@@ -232,6 +225,7 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_steps(row: Row) -> None:
     assert plan_pf(row.wish, row.around) == Plan(row.wish, row.actions, row.verdict)
+    assert list(row.actions) == sorted(row.actions, key=lambda action: STAGES[type(action)])
 
 
 @pytest.mark.parametrize(
@@ -278,11 +272,6 @@ def test_a_write_has_become_true_when_the_vfs_are_ready(
     pf: PfFacts | None, *, expects_driver: bool, settled: bool
 ) -> None:
     assert is_settled(pf, 2, expects_driver=expects_driver) is settled
-
-
-def test_deadlines_grow_with_the_number_of_vfs() -> None:
-    assert [write_deadline_seconds(count) for count in (0, 64)] == [60.0, 380.0]
-    assert [settle_deadline_seconds(count) for count in (0, 64)] == [20.0, 148.0]
 
 
 @pytest.mark.parametrize("kind", UseKind)

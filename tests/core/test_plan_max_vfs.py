@@ -6,24 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from builders import PF, PF2, PF3, make_netdev, make_pf, make_wish
+from sriov_bootstrap.core.actions import STAGES, Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.config import Method, VfDriver
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, Routes
-from sriov_bootstrap.core.plan import (
-    Action,
-    Jam,
-    ModuleFacts,
-    Plan,
-    ReloadDriver,
-    SetAutoprobe,
-    SetLinkUp,
-    SetNumVfs,
-    Short,
-    Surroundings,
-    Verdict,
-    WriteFile,
-)
+from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Short, Surroundings, Verdict
 from sriov_bootstrap.core.plan_max_vfs import due_step, make_plans
 from sriov_bootstrap.core.reasons import Reason
 
@@ -306,6 +294,7 @@ ROWS = [
 def test_steps(row: Row) -> None:
     plans = make_plans(row.wishes, row.around)
     assert plans == tuple(Plan(one, *expected) for one, expected in zip(row.wishes, row.expected, strict=True))
+    assert all(list(plan.actions) == sorted(plan.actions, key=lambda step: STAGES[type(step)]) for plan in plans)
 
 
 NOT_NOW = Verdict(

@@ -5,10 +5,11 @@ import pytest
 from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule
 from sriov_bootstrap.base.errors import NotOursError
 from sriov_bootstrap.core import ours, release
+from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import SetAutoprobe, SetNumVfs, Surroundings, plan_pf
+from sriov_bootstrap.core.plan import Surroundings, plan_pf
 from sriov_bootstrap.core.report import Leftover, report_vfs
 
 TWO = make_pf(num_vfs=2)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from builders import PF, PF2, make_pf, make_vf, make_wish
+from sriov_bootstrap.core.actions import ReloadDriver, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Plan, ReloadDriver, SetLinkUp, SetNumVfs, Verdict, WriteFile
+from sriov_bootstrap.core.plan import Plan, Verdict
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import (
     Outcome,

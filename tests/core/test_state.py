@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, make_pf, make_vf
 from sriov_bootstrap.core import state
+from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Action, Jam, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, Short, WriteFile
+from sriov_bootstrap.core.plan import Jam, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.core.state import Counters, FailedRestart, Handover, PendingRestart, State
 

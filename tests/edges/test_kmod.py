@@ -4,7 +4,8 @@ import pytest
 
 from builders import PF, PF2
 from sriov_bootstrap.base.errors import InUseError, KernelError
-from sriov_bootstrap.core.plan import ModuleFacts, ReloadDriver
+from sriov_bootstrap.core.actions import ReloadDriver
+from sriov_bootstrap.core.plan import ModuleFacts
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.kmod import Kmod
 

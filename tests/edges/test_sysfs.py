@@ -8,8 +8,8 @@ import pytest
 from builders import PF, PF2, vf_address
 from fakes_host import VIRTIO, VIRTIO_ALIAS, HostTree, virtio_vf
 from sriov_bootstrap.base.errors import InUseError, KernelError
+from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.facts import RawChild, RawNetdev, RawPf, RawVf
-from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.edges.sysfs import Sysfs
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from builders import PF
 from fuzzing import bytes_like, fuzzed
 from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.followup import UnitOutcome, UnitResult, UnitState
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.edges import child, iproute
 from sriov_bootstrap.edges.child import Completed
@@ -22,9 +23,9 @@ END = msgspec.json.encode(jobs.JobEnd(State(boot_id="b")))
 ANSWERS = tuple(
     msgspec.json.encode(one)
     for one in (
-        answers.Ended(Outcome.CHANGED),
-        answers.KernelSaidNo(16, "said no", "wait"),
-        answers.SomebodyUsesIt("in use", "wait"),
+        answers.Done(Result(SetNumVfs(PF, 0, 4), Outcome.FAILED, errno=16, message="said no", hint="wait")),
+        answers.Refused("not asked for", "look"),
+        answers.Stuck("modinfo hangs", "wait"),
         answers.BusFailed("no bus", "wait"),
         answers.Units((UnitState("a.service"),)),
         answers.Restarted((UnitResult("a.service", UnitOutcome.DONE),)),
@@ -48,11 +49,11 @@ def test_any_bytes_are_the_end_of_a_job_or_say_that_it_broke(line: bytes) -> Non
 @example(DEEP)
 @example(b"")
 @example(b'{"kind": "busfailed", "message": "\xff", "hint": ""}')
-@example(b'{"kind": "ended", "x": ' + DEEP)
+@example(b'{"kind": "done", "x": ' + DEEP)
 @example(child.CRASH + b"\xff")
 def test_any_bytes_are_an_answer_or_say_that_there_is_none(line: bytes) -> None:
     with contextlib.suppress(SriovBootstrapError):
-        assert isinstance(answers.understood(line, PF), answers.Ended | answers.Units | answers.Restarted)
+        assert isinstance(answers.understood(line, PF), answers.Done | answers.Units | answers.Restarted)
 
 
 @pytest.mark.parametrize("returncode", [0, 255])

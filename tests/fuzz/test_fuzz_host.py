@@ -20,12 +20,12 @@ from fakes_host import HostTree
 from fuzzing import bytes_like, fuzzed, spoilt
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError, UnitError
 from sriov_bootstrap.core import state
+from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match, VfDriver
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.domains import parse_domain
 from sriov_bootstrap.core.facts import RawPf, Routes
 from sriov_bootstrap.core.followup import UnitState
-from sriov_bootstrap.core.plan import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.users import Owner
 from sriov_bootstrap.edges import child, metrics, systemd
 from sriov_bootstrap.edges.holders.look import OpenDevices

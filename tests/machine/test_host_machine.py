@@ -1,19 +1,21 @@
 """The edges wired together: a write that hangs is real here, as a FIFO that nobody opens stands in for sriov_numvfs."""
 
+import errno
 import os
 import select
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree
-from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, UnitError
-from sriov_bootstrap.core.plan import Jam, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
-from sriov_bootstrap.core.report import Outcome, Written
+from sriov_bootstrap.base.errors import StuckError, UnitError
+from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges import child
@@ -31,7 +33,13 @@ def tree(tmp_path: Path) -> HostTree:
 
 @pytest.fixture
 def machine(tree: HostTree) -> HostMachine:
-    return HostMachine(root=str(tree.root))
+    return HostMachine(root=str(tree.root), deadline_seconds=lambda _: ENOUGH)
+
+
+@pytest.fixture
+def hasty(tree: HostTree) -> HostMachine:
+    """Gives every write up."""
+    return HostMachine(root=str(tree.root), deadline_seconds=lambda _: AT_ONCE)
 
 
 def nobody() -> str:
@@ -61,11 +69,10 @@ def hanging(tree: HostTree) -> Hanging:
 
 
 @pytest.fixture
-def jam(machine: HostMachine, hanging: Hanging) -> Iterator[Jam]:
+def jam(hasty: HostMachine, hanging: Hanging) -> Iterator[Jam]:
     """A write that has been given up and goes on."""
-    with pytest.raises(StuckError):
-        machine.write_num_vfs(TO_ZERO, guard=nobody, timeout_seconds=AT_ONCE)
-    found = noted(machine)
+    assert hasty.act(TO_ZERO, guard=nobody).outcome is Outcome.STUCK
+    found = noted(hasty)
     yield found
     hanging.answer(found.pid)
 
@@ -82,12 +89,12 @@ def noted(machine: HostMachine) -> Jam:
 # -- writes --
 
 
-def test_a_write_is_done_by_another_process_and_its_outcome_comes_back(tree: HostTree, machine: HostMachine) -> None:
+def test_a_write_is_done_by_another_process_and_its_result_comes_back(tree: HostTree, machine: HostMachine) -> None:
     path = tree.add_pf() / "sriov_numvfs"
-    change = SetNumVfs(PF, 0, 4)
-    assert machine.write_num_vfs(change, guard=nobody, timeout_seconds=ENOUGH).outcome is Outcome.CHANGED
-    assert machine.write_num_vfs(change, guard=nobody, timeout_seconds=ENOUGH).outcome is Outcome.UNCHANGED
-    assert machine.write_num_vfs(SetNumVfs(PF, 0, 7), guard=nobody, timeout_seconds=ENOUGH).outcome is Outcome.STALE
+    change, too_late = SetNumVfs(PF, 0, 4), SetNumVfs(PF, 0, 7)
+    assert machine.act(change, guard=nobody) == Result(change, Outcome.CHANGED, made=0)
+    assert machine.act(change, guard=nobody) == Result(change, Outcome.UNCHANGED)
+    assert machine.act(too_late, guard=nobody) == Result(too_late, Outcome.STALE)
     assert path.read_text() == "4\n"
     assert machine.read_jam() is None
 
@@ -96,24 +103,39 @@ def test_how_many_vfs_a_write_has_left_comes_back(tree: HostTree, machine: HostM
     """The tree makes none by itself: these three are there, whatever was asked for."""
     tree.add_pf(num_vfs=3)
     (tree.device() / "sriov_numvfs").write_text("0")
-    made = machine.write_num_vfs(SetNumVfs(PF, 0, 4), guard=nobody, timeout_seconds=ENOUGH)
-    assert made == Written(Outcome.CHANGED, 3)
-    assert machine.write_num_vfs(SetNumVfs(PF, 0, 4), guard=nobody, timeout_seconds=ENOUGH).made == -1
+    assert machine.act(SetNumVfs(PF, 0, 4), guard=nobody).made == 3
+    assert machine.act(SetNumVfs(PF, 0, 4), guard=nobody).made == -1
 
 
-def test_an_errno_comes_back_as_it_was(machine: HostMachine) -> None:
-    with pytest.raises(KernelError) as caught:
-        machine.set_link_up(SetLinkUp(PF, "ens1f0"), timeout_seconds=ENOUGH)
-    assert caught.value.errno == 2
-    assert caught.value.message.endswith("/net/ens1f0/flags: No such file or directory")
+def test_an_errno_comes_back_with_its_remedy(machine: HostMachine) -> None:
+    change = SetNumVfs(PF, 0, 4)
+    assert machine.act(change, guard=nobody) == Result(
+        change,
+        Outcome.FAILED,
+        errno=errno.ENOENT,
+        message=f"{PF}: cannot set sriov_numvfs from 0 to 4: ENOENT (No such file or directory): "
+        "no driver is bound to the PF, or it cannot make VFs at run time",
+        hint='bind a driver, or use method = "max_vfs" if its module has that parameter',
+    )
 
 
 def test_who_uses_a_vf_comes_back_as_it_was(tree: HostTree, machine: HostMachine) -> None:
     tree.add_pf(num_vfs=4)
-    with pytest.raises(InUseError) as caught:
-        machine.write_num_vfs(TO_ZERO, guard=lambda: "VF 0 is in use", timeout_seconds=ENOUGH)
-    assert caught.value.message == f"{PF}: 4 VFs stay instead of 0: VF 0 is in use"
-    assert caught.value.hint == "this is applied automatically once they are released"
+    result = machine.act(TO_ZERO, guard=lambda: "VF 0 is in use")
+    message = f"{PF}: 4 VFs stay instead of 0: VF 0 is in use"
+    hint = "this is applied automatically once they are released"
+    assert result == Result(TO_ZERO, Outcome.REFUSED, message=message, hint=hint)
+
+
+def test_a_hang_in_a_writer_comes_back_as_one(tree: HostTree, machine: HostMachine) -> None:
+    """What it runs has a deadline of its own, and sits in the kernel as any write does."""
+    tree.add_pf(num_vfs=4)
+
+    def hang() -> str:
+        raise StuckError("modinfo: not done in 30 s", pid=7, hint="look there")
+
+    expected = Result(TO_ZERO, Outcome.STUCK, message="modinfo: not done in 30 s", hint="look there")
+    assert machine.act(TO_ZERO, guard=hang) == expected
 
 
 def test_a_writer_does_not_speak_to_whoever_listens_to_its_pass(tree: HostTree, machine: HostMachine) -> None:
@@ -125,28 +147,36 @@ def test_a_writer_does_not_speak_to_whoever_listens_to_its_pass(tree: HostTree, 
         machine.say("still looking")
         return ""
 
-    assert machine.write_num_vfs(TO_ZERO, guard=talk, timeout_seconds=ENOUGH).outcome is Outcome.CHANGED
+    assert machine.act(TO_ZERO, guard=talk).outcome is Outcome.CHANGED
 
 
-def test_a_writer_that_dies_is_a_failure_and_not_a_success(tree: HostTree, machine: HostMachine) -> None:
+def be_killed() -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ""
+
+
+def crash() -> str:
+    raise ZeroDivisionError("oops")
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [(be_killed, "exited without reporting a result"), (crash, "ZeroDivisionError: oops")]
+)
+def test_a_writer_that_dies_is_a_failure_and_not_a_success(
+    tree: HostTree, machine: HostMachine, end: Callable[[], str], said: str
+) -> None:
     tree.add_pf(num_vfs=4)
-
-    def be_killed() -> str:
-        os.kill(os.getpid(), signal.SIGKILL)
-        return ""
-
-    with pytest.raises(KernelError) as caught:
-        machine.write_num_vfs(TO_ZERO, guard=be_killed, timeout_seconds=ENOUGH)
-    assert "exited without reporting a result" in caught.value.message
+    result = machine.act(TO_ZERO, guard=end)
+    assert (result.outcome, said in result.message) == (Outcome.FAILED, True)
     assert machine.read_jam() is None
 
 
-def test_the_other_writes_reach_their_files(tree: HostTree, machine: HostMachine) -> None:
+def test_the_other_actions_reach_their_files(tree: HostTree, machine: HostMachine) -> None:
     folder = tree.add_pf(netdev="")
     flags = tree.add_netdev(PF, "ens1f0", flags="0x1002") / "flags"
-    machine.set_link_up(SetLinkUp(PF, "ens1f0"), timeout_seconds=ENOUGH)
-    machine.write_autoprobe(SetAutoprobe(PF, enabled=False))
-    machine.write_file(WriteFile(PF, "/etc/modprobe.d/sriov-bootstrap-igb.conf", "options igb max_vfs=7\n"))
+    file = WriteFile(PF, "/etc/modprobe.d/sriov-bootstrap-igb.conf", "options igb max_vfs=7\n")
+    for action in (SetLinkUp(PF, "ens1f0"), SetAutoprobe(PF, enabled=False), file):
+        assert machine.act(action, guard=nobody) == Result(action, Outcome.CHANGED)
     assert flags.read_text() == "0x1003\n"
     assert (folder / "sriov_drivers_autoprobe").read_text() == "0\n"
     assert tree.read("etc/modprobe.d/sriov-bootstrap-igb.conf") == "options igb max_vfs=7\n"
@@ -155,25 +185,25 @@ def test_the_other_writes_reach_their_files(tree: HostTree, machine: HostMachine
 # -- a write that does not come back --
 
 
-def test_a_write_that_hangs_is_left_behind_with_its_name_on_it(machine: HostMachine, hanging: Hanging) -> None:
-    with pytest.raises(StuckError) as caught:
-        machine.write_num_vfs(TO_ZERO, guard=nobody, timeout_seconds=AT_ONCE)
-    jam = noted(machine)
-    assert caught.value.message == f"{PF}: set sriov_numvfs from 4 to 0: no answer in 0.05 s"
-    assert caught.value.hint.startswith("end the VM or process that holds a VF of it")
-    assert (jam.pid, jam.pci_address, jam.action) == (caught.value.pid, PF, "set sriov_numvfs from 4 to 0")
+def test_a_write_that_hangs_is_left_behind_with_its_name_on_it(hasty: HostMachine, hanging: Hanging) -> None:
+    result = hasty.act(TO_ZERO, guard=nobody)
+    jam = noted(hasty)
+    message = f"{PF}: set sriov_numvfs from 4 to 0: no answer in 0.05 s"
+    assert (result.outcome, result.message) == (Outcome.STUCK, message)
+    assert result.hint.startswith("end the VM or process that holds a VF of it")
+    assert (jam.pci_address, jam.action) == (PF, "set sriov_numvfs from 4 to 0")
     assert jam.limit_seconds == AT_ONCE
     hanging.answer(jam.pid)
-    assert machine.read_jam() is None
+    assert hasty.read_jam() is None
 
 
 def test_no_further_write_goes_into_the_jam(tree: HostTree, jam: Jam) -> None:
     path = tree.add_pf(PF2, netdev="ens1f1") / "sriov_numvfs"
     another_process = HostMachine(root=str(tree.root))
-    with pytest.raises(StuckError) as caught:
-        another_process.write_num_vfs(SetNumVfs(PF2, 0, 4), guard=nobody, timeout_seconds=ENOUGH)
-    assert caught.value.pid == jam.pid
-    assert caught.value.message.startswith(f"{PF}: set sriov_numvfs from 4 to 0 ")
+    result = another_process.act(SetNumVfs(PF2, 0, 4), guard=nobody)
+    assert result.outcome is Outcome.STUCK
+    assert result.message.startswith(f"{PF}: set sriov_numvfs from 4 to 0 ")
+    assert f"(process {jam.pid} waits in the kernel)" in result.message
     assert path.read_text() == "0\n"
 
 

@@ -13,11 +13,12 @@ import pytest
 
 from builders import PF, PF2
 from fakes_host import HostTree
-from sriov_bootstrap.base.errors import InUseError, KernelError, RefusedError, StuckError
+from sriov_bootstrap.base.errors import StuckError
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.actions import ReloadDriver, WriteFile
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
-from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.users import Holder, Holders
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.files import Files
@@ -29,6 +30,9 @@ from sriov_bootstrap.machine.privileges import Privileges, stamped
 OK = Completed(0, b"", b"")
 FAILED = Completed(1, b"", b"Job for it failed.\nSee journalctl -xe for details.\n")
 MODPROBE_FILE = modprobe_path("igb").lstrip("/")
+RELOAD = ReloadDriver(PF, "igb", (PF, PF2), 4)
+RELOADED = answers.Done(Result(RELOAD, Outcome.CHANGED))
+FILE = WriteFile(PF, modprobe_path("igb"), "options igb max_vfs=4\n")
 HOLDER = Holder(4711, "qemu", "instance-1")
 RULE = (
     '[[pf]]\nname = "tenant-a"\nmatch = {{ driver = "igb" }}\nnum_vfs = {}\nmethod = "max_vfs"\nreload_driver = true\n'
@@ -89,7 +93,7 @@ def test_the_holders_are_those_that_the_unit_has_seen(tree: HostTree) -> None:
         pytest.param(
             b"\n", Completed(127, b"", b"systemctl: not found"), "sriov-bootstrap-holders.service: systemctl: not found"
         ),
-        pytest.param(answers.Ended(Outcome.CHANGED), OK, "its answer is about something else", id="another answer"),
+        pytest.param(RELOADED, OK, "its answer is about something else", id="another answer"),
         pytest.param(answers.Refused("no", ""), FAILED, "no", id="the other end's own words"),
     ],
 )
@@ -153,38 +157,70 @@ def test_a_systemd_that_does_not_answer_rules_nobody_out(tree: HostTree) -> None
 
 
 def test_a_reload_is_asked_of_the_unit_of_that_driver(tree: HostTree) -> None:
-    systemctl = FakeSystemctl(tree, answers.Ended(Outcome.CHANGED))
-    assert privileges(tree, systemctl).reload("igb", timeout_seconds=100) is Outcome.CHANGED
+    systemctl = FakeSystemctl(tree, RELOADED)
+    assert privileges(tree, systemctl).reload(RELOAD, timeout_seconds=100) == Result(RELOAD, Outcome.CHANGED)
     assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-reload@igb.service within 130 s"]
 
 
 def test_the_file_in_modprobe_d_is_asked_of_the_same_unit(tree: HostTree) -> None:
-    systemctl = FakeSystemctl(tree, answers.Ended(Outcome.CHANGED))
-    privileges(tree, systemctl).write_modprobe(modprobe_path("igb"))
+    """What it says there, the unit knows by itself: its result is that of what was asked."""
+    systemctl = FakeSystemctl(tree, answers.Done(Result(WriteFile(PF2, "/x", "other"), Outcome.CHANGED)))
+    assert privileges(tree, systemctl).write_modprobe(FILE) == Result(FILE, Outcome.CHANGED)
     assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-reload@igb.service within 60 s"]
 
 
-def test_a_file_that_the_unit_could_not_write_fails_as_if_we_had_tried(tree: HostTree) -> None:
-    systemctl = FakeSystemctl(tree, answers.KernelSaidNo(errno.EROFS, "read-only", ""), FAILED)
-    with pytest.raises(KernelError) as caught:
-        privileges(tree, systemctl).write_modprobe(modprobe_path("igb"))
-    assert caught.value.errno == errno.EROFS
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(
+            answers.Done(Result(RELOAD, Outcome.REFUSED, message="VF 0 is in use", hint="wait")),
+            Result(RELOAD, Outcome.REFUSED, message="VF 0 is in use", hint="wait"),
+            id="in use",
+        ),
+        pytest.param(
+            answers.Done(Result(RELOAD, Outcome.FAILED, errno=errno.EAGAIN, message="busy", is_transient=True)),
+            Result(RELOAD, Outcome.FAILED, errno=errno.EAGAIN, message="busy", is_transient=True),
+            id="failed",
+        ),
+        pytest.param(
+            answers.Done(Result(RELOAD, Outcome.STUCK, message="modprobe: not done in 86400 s", hint="wait")),
+            Result(RELOAD, Outcome.STUCK, message="modprobe: not done in 86400 s", hint="wait"),
+            id="hung",
+        ),
+        pytest.param(
+            answers.Refused("the config asks for no reload", "look"),
+            Result(RELOAD, Outcome.REFUSED, message="the config asks for no reload", hint="look"),
+            id="not begun",
+        ),
+        pytest.param(
+            answers.Looked(Holders()),
+            Result(
+                RELOAD,
+                Outcome.FAILED,
+                message="sriov-bootstrap-reload@igb.service: its answer is about something else",
+            ),
+            id="about something else",
+        ),
+    ],
+)
+def test_how_a_reload_ended_comes_back_as_it_was(tree: HostTree, told: answers.Answer, expected: Result) -> None:
+    assert privileges(tree, FakeSystemctl(tree, told, FAILED)).reload(RELOAD, timeout_seconds=1) == expected
 
 
 @pytest.mark.parametrize(
-    ("told", "error"),
+    "told",
     [
-        (answers.SomebodyUsesIt("VF 0 is in use", "wait"), InUseError),
-        (answers.Refused("the config asks for no reload", "look"), RefusedError),
-        (answers.KernelSaidNo(0, "cannot unload the driver igb", "see"), KernelError),
+        b'{"kind":"ended","outcome":"changed","made":-1,"began_at":9e9}\n',
+        b'{"kind":"kernelsaidno","errno":16,"message":"said no","hint":"","began_at":9e9}\n',
+        b'{"kind":"done","result":{"action":{"type":"set_vf_mtu"},"outcome":"changed"},"began_at":9e9}\n',
     ],
+    ids=["an earlier one: done", "an earlier one: failed", "one to come"],
 )
-def test_how_a_reload_ended_comes_back_as_it_was(
-    tree: HostTree, told: answers.KernelSaidNo, error: type[KernelError | RefusedError]
-) -> None:
-    with pytest.raises(error) as caught:
-        privileges(tree, FakeSystemctl(tree, told, FAILED)).reload("igb", timeout_seconds=1)
-    assert (caught.value.message, caught.value.hint) == (told.message, told.hint)
+def test_an_answer_of_another_version_is_a_failure_that_says_so(tree: HostTree, told: bytes) -> None:
+    result = privileges(tree, FakeSystemctl(tree, told)).reload(RELOAD, timeout_seconds=1)
+    assert (result.outcome, result.action) == (Outcome.FAILED, RELOAD)
+    assert result.message.startswith("sriov-bootstrap-reload@igb.service: its answer is of another version: ")
+    assert "upgraded" in result.hint
 
 
 def test_a_reload_that_does_not_come_back_is_known_by_who_has_the_write_lock(tree: HostTree) -> None:
@@ -195,14 +231,18 @@ def test_a_reload_that_does_not_come_back_is_known_by_who_has_the_write_lock(tre
     def slow(argv: list[str], **_: object) -> Completed:
         raise StuckError(f"{argv[0]}: not done", pid=5)
 
-    with pytest.raises(StuckError) as caught:
-        privileges(tree, slow).reload("igb", timeout_seconds=1)
-    assert caught.value.pid == 77
-    assert caught.value.message == f"{PF}: reload the driver igb has not come back (process 77 waits in the kernel)"
+    result = privileges(tree, slow).reload(RELOAD, timeout_seconds=1)
+    assert result.outcome is Outcome.STUCK
+    assert result.message == f"{PF}: reload the driver igb has not come back (process 77 waits in the kernel)"
     os.close(lock)
-    with pytest.raises(StuckError) as caught:
-        privileges(tree, slow).reload("igb", timeout_seconds=1)
-    assert (caught.value.pid, caught.value.message) == (0, "systemctl: not done")
+    result = privileges(tree, slow).reload(RELOAD, timeout_seconds=1)
+    assert (result.outcome, result.message) == (Outcome.STUCK, "systemctl: not done")
+
+
+def test_what_hangs_before_the_reload_is_a_hang_too(tree: HostTree) -> None:
+    systemctl = FakeSystemctl(tree, answers.Stuck("modinfo: not done in 30 s", "wait"), FAILED)
+    result = privileges(tree, systemctl).reload(RELOAD, timeout_seconds=1)
+    assert result == Result(RELOAD, Outcome.STUCK, message="modinfo: not done in 30 s", hint="wait")
 
 
 # -- the end that answers --
@@ -243,6 +283,14 @@ def helper(tree: HostTree, capsys: pytest.CaptureFixture[str], *words: str) -> t
     return code, told, err
 
 
+def reload_igb(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> tuple[int, Outcome, str]:
+    """Exit code, outcome, log."""
+    code, told, err = helper(tree, capsys, "reload", "igb")
+    done = msgspec.convert(told, answers.Answer)
+    assert isinstance(done, answers.Done)
+    return code, done.result.outcome, err
+
+
 def test_the_looker_sees_who_holds_a_node(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.add_process(4711, "/dev/vfio/17", comm="qemu", cmdline=b"qemu\0-name\0guest=instance-1\0")
     code, told, _ = helper(tree, capsys, "holders")
@@ -254,7 +302,7 @@ def test_a_reload_that_is_due_is_made_under_the_write_lock(
     tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ready_for_reload(tree)
-    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed", "made": -1}, "")
+    assert reload_igb(tree, capsys) == (0, Outcome.CHANGED, "")
     assert kmod.read_text() == "-r -- igb\nlocked\n-- igb\nlocked\n"
     assert HostMachine(root=str(tree.root)).read_jam() is None
 
@@ -305,7 +353,7 @@ def test_the_file_comes_first_and_says_what_the_config_says(
     ready_for_reload(tree)
     tree.configure(RULE.format(5).replace("reload_driver = true", f"reload_driver = {reload_driver}"))
     tree.write(MODPROBE_FILE, "options igb max_vfs=99\ninstall igb something else\n")
-    assert helper(tree, capsys, "reload", "igb") == (0, {"kind": "ended", "outcome": "changed", "made": -1}, "")
+    assert reload_igb(tree, capsys) == (0, Outcome.CHANGED, "")
     assert tree.read(MODPROBE_FILE).splitlines()[1:] == ["options igb max_vfs=5"]
     assert kmod.read_text() == "", "the reload is a step of its own"
 
@@ -316,8 +364,9 @@ def test_a_file_that_cannot_be_written_is_told_with_its_errno(
     ready_for_reload(tree, 5)
     (tree.root / MODPROBE_FILE).unlink()
     (tree.root / MODPROBE_FILE).parent.rmdir()
-    code, told, _ = helper(tree, capsys, "reload", "igb")
-    assert (code, told["kind"], told["errno"], kmod.read_text()) == (1, "kernelsaidno", errno.ENOENT, "")
+    ended = reload_igb(tree, capsys)
+    said = f"{PF}: cannot write /etc/modprobe.d/sriov-bootstrap-igb.conf: ENOENT (No such file or directory)"
+    assert (ended, kmod.read_text()) == ((1, Outcome.FAILED, f"sriov-bootstrap: {said}\n"), "")
 
 
 def test_a_broken_config_asks_for_nothing(tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]) -> None:

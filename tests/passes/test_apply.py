@@ -1,49 +1,56 @@
-"""One action -> one edge call -> one result."""
+"""One action -> one call -> one result."""
 
 import errno
+import os
 
 import pytest
 
-from builders import PF, PF2, make_netdev
-from fakes import FakeMachine, FakePf
-from sriov_bootstrap.core.plan import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from builders import PF
+from sriov_bootstrap.base.errors import (
+    BusyError,
+    InUseError,
+    KernelError,
+    RefusedError,
+    SriovBootstrapError,
+    StuckError,
+)
+from sriov_bootstrap.core.actions import Action, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes.apply import apply
 
 WRITE = SetNumVfs(PF, 0, 4)
+UP = SetLinkUp(PF, "eth0")
 FILE = WriteFile(PF, "/etc/x.conf", "text")
 
 
-def nobody() -> str:
-    """No VF is in use."""
-    return ""
-
-
 @pytest.mark.parametrize(
-    "action",
+    ("said", "expected"),
     [
-        WRITE,
-        SetAutoprobe(PF, enabled=False),
-        SetLinkUp(PF, "ens1f0"),
-        FILE,
-        ReloadDriver(PF, "igb", (PF,), 4),
+        (None, Result(WRITE, Outcome.CHANGED, made=3)),
+        (Outcome.CHANGED, Result(WRITE, Outcome.CHANGED, made=3)),
+        (Outcome.UNCHANGED, Result(WRITE, Outcome.UNCHANGED)),
+        (Outcome.STALE, Result(WRITE, Outcome.STALE)),
     ],
-    ids=str,
 )
-def test_each_action_reaches_the_machine(action: Action) -> None:
-    machine = FakeMachine(FakePf(netdevs=(make_netdev(is_up=False),)))
-    made = 4 if action == WRITE else -1
-    assert apply(action, machine, guard=nobody) == Result(action, Outcome.CHANGED, made=made)
-    assert machine.writes == [f"{PF} {action}"]
+def test_what_a_call_made_is_counted_where_it_changed_something(said: Outcome | None, expected: Result) -> None:
+    assert apply(WRITE, lambda: said, count_made=lambda: 3) == expected
+
+
+def test_nobody_has_counted_where_nobody_was_asked_to() -> None:
+    assert apply(UP, lambda: None) == Result(UP, Outcome.CHANGED, made=-1)
+
+
+def no(number: int) -> KernelError:
+    return KernelError("somewhere: said no", errno=number, hint="" if number else "look there")
 
 
 @pytest.mark.parametrize(
-    ("action", "failure", "expected"),
+    ("action", "error", "expected"),
     [
-        (SetLinkUp(PF, "eth0"), errno.ENOENT, Result(SetLinkUp(PF, "eth0"), Outcome.STALE)),
-        (
+        pytest.param(UP, no(errno.ENOENT), Result(UP, Outcome.STALE), id="renamed meanwhile"),
+        pytest.param(
             WRITE,
-            errno.ENOSPC,
+            no(errno.ENOSPC),
             Result(
                 WRITE,
                 Outcome.FAILED,
@@ -52,10 +59,11 @@ def test_each_action_reaches_the_machine(action: Action) -> None:
                 "the device or the CPU is out of MSI-X vectors",
                 hint="lower num_vfs or its queues (ethtool -L)",
             ),
+            id="errno",
         ),
-        (
+        pytest.param(
             WRITE,
-            errno.EAGAIN,
+            no(errno.EAGAIN),
             Result(
                 WRITE,
                 Outcome.FAILED,
@@ -65,55 +73,46 @@ def test_each_action_reaches_the_machine(action: Action) -> None:
                 hint="nothing: it is tried again",
                 is_transient=True,
             ),
+            id="transient errno",
         ),
-        (
+        pytest.param(
             FILE,
-            errno.EROFS,
+            no(errno.EROFS),
             Result(
                 FILE,
                 Outcome.FAILED,
                 errno=errno.EROFS,
-                message=f"{PF}: cannot write /etc/x.conf: EROFS (Read-only file system)",
+                message=f"{PF}: cannot write /etc/x.conf: EROFS ({os.strerror(errno.EROFS)})",
             ),
+            id="errno of a file",
         ),
-        (WRITE, 0, Result(WRITE, Outcome.FAILED, message=f"{PF}: said no")),
-        (
+        pytest.param(
             WRITE,
-            "stuck",
-            Result(
-                WRITE,
-                Outcome.STUCK,
-                seconds=80.0,
-                message=f"{PF}: set sriov_numvfs from 0 to 4: no answer in 80 s",
-                hint="wait",
-            ),
+            no(0),
+            Result(WRITE, Outcome.FAILED, message="somewhere: said no", hint="look there"),
+            id="words without a number",
         ),
-        (WRITE, "stale", Result(WRITE, Outcome.STALE)),
+        pytest.param(
+            WRITE,
+            StuckError("no answer in 80 s", pid=7, hint="wait"),
+            Result(WRITE, Outcome.STUCK, message="no answer in 80 s", hint="wait"),
+            id="hung",
+        ),
+        pytest.param(
+            WRITE,
+            InUseError("VF 0 is held", hint="wait"),
+            Result(WRITE, Outcome.REFUSED, message="VF 0 is held", hint="wait"),
+            id="in use",
+        ),
+        pytest.param(WRITE, RefusedError("no"), Result(WRITE, Outcome.REFUSED, message="no"), id="refused"),
+        pytest.param(WRITE, BusyError("busy"), Result(WRITE, Outcome.REFUSED, message="busy"), id="busy"),
+        pytest.param(
+            WRITE, SriovBootstrapError("broke"), Result(WRITE, Outcome.FAILED, message="broke"), id="anything else"
+        ),
     ],
-    ids=["renamed meanwhile", "errno", "transient errno", "errno of a file", "no errno", "stuck", "stale"],
 )
-def test_a_failure_is_a_result(action: Action, failure: int | str, expected: Result) -> None:
-    machine = FakeMachine(FakePf())
-    machine.failures = {PF: [failure]}
-    assert apply(action, machine, guard=nobody) == expected
+def test_a_failure_is_a_result(action: Action, error: SriovBootstrapError, expected: Result) -> None:
+    def fail() -> Outcome:
+        raise error
 
-
-def test_vfs_that_somebody_began_to_use_stay() -> None:
-    machine = FakeMachine(FakePf())
-    machine.make_vfs(PF, 7)
-    action = SetNumVfs(PF, 7, 0)
-    result = apply(action, machine, guard=lambda: "VF 0 is held")
-    assert result == Result(action, Outcome.REFUSED, message=f"{PF}: VFs stay: VF 0 is held", hint="wait")
-    assert machine.count(PF) == 7
-
-
-def test_a_count_that_is_there_already_is_unchanged() -> None:
-    machine = FakeMachine(FakePf())
-    machine.make_vfs(PF, 4)
-    assert apply(WRITE, machine, guard=nobody) == Result(WRITE, Outcome.UNCHANGED)
-
-
-def test_a_reload_may_take_as_long_as_all_its_vfs_need() -> None:
-    machine = FakeMachine(FakePf(), FakePf(pci_address=PF2))
-    machine.failures = {PF: ["stuck"]}
-    assert apply(ReloadDriver(PF, "igb", (PF, PF2), 7), machine, guard=nobody).seconds == 60 + 5 * 2 * 7 * 2
+    assert apply(action, fail) == expected

@@ -9,12 +9,13 @@ from msgspec.structs import replace
 from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Routes
-from sriov_bootstrap.core.plan import SetNumVfs, Short
+from sriov_bootstrap.core.plan import Short
 from sriov_bootstrap.core.reasons import Reason
-from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Written
+from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
 from sriov_bootstrap.core.users import Holders, Owner, Owners
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
@@ -452,10 +453,10 @@ def test_a_loss_is_repaired_counted_and_told() -> None:
 class _SlowRemoval(FakeMachine):
     """Somebody's removal of VFs has begun before the pass looks, and ends before it writes."""
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
+    def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         if action.before == 1:
             self.make_vfs(PF, 0)
-        return super().write_num_vfs(action, guard=guard, timeout_seconds=timeout_seconds)
+        return super().write_num_vfs(action, guard)
 
 
 def test_a_loss_that_goes_on_while_we_look_is_counted_whole() -> None:

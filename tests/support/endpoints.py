@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sriov_bootstrap.exporter.addresses import listener
-from sriov_bootstrap.exporter.connection import PUBLIC, Rules
+from sriov_bootstrap.exporter.connection import PUBLIC, Connection, Rules
 from sriov_bootstrap.exporter.endpoint import Endpoint
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
@@ -13,7 +13,7 @@ LONG: Final = 1000.0  # a test is over before
 
 
 class WatchedEndpoint(Endpoint):
-    """`port`: where it was started last."""
+    """`port`: where it was started last; `admitted`: how many have come."""
 
     def __init__(
         self,
@@ -24,6 +24,7 @@ class WatchedEndpoint(Endpoint):
         idle_seconds: float = LONG,
     ) -> None:
         self.port = 0
+        self.admitted = 0
         self.refused: Counter[Refusal] = Counter()
         super().__init__(
             page,
@@ -44,6 +45,10 @@ class WatchedEndpoint(Endpoint):
             for made in listeners:
                 made.close()
             raise
+
+    def admit(self, connection: Connection) -> None:
+        self.admitted += 1
+        super().admit(connection)
 
     def _keep(self, refusal: Refusal, peer: Peer) -> None:
         assert peer.network in {"127.0.0.1", "127.0.0.2", "::/64"}

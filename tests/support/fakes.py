@@ -2,29 +2,31 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, assert_never
 
 from msgspec.structs import replace
 
 from builders import make_pf, vf_address
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError
 from sriov_bootstrap.core import facts, state
-from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
-from sriov_bootstrap.core.plan import (
+from sriov_bootstrap.core.actions import (
     Action,
-    Jam,
-    ModuleFacts,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
     WriteFile,
+    deadline_seconds,
 )
+from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
+from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
-from sriov_bootstrap.core.report import Outcome, Written
+from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders, Owners
+from sriov_bootstrap.passes.apply import apply
 
 BOOT_ID = "b007"
 
@@ -183,18 +185,41 @@ class FakeMachine:
         """Kept."""
         self.said.append(text)
 
-    # -- apply.Kernel: what is done --
+    # -- reconcile.Machine: what is done --
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        """As the machine, its edges and the kernel do it together."""
+        call = partial(self._change, action, guard)
+        if isinstance(action, SetNumVfs):
+            return apply(action, call, count_made=partial(self.meddled, action.pci_address))
+        return apply(action, call)
+
+    def _change(self, action: Action, guard: Callable[[], str]) -> Outcome:
+        self._begin(action)
+        match action:
+            case SetNumVfs():
+                return self.write_num_vfs(action, guard)
+            case SetAutoprobe(pci_address=address, enabled=enabled):
+                self.change(address, autoprobe=enabled)
+            case SetLinkUp():
+                self.set_link_up(action)
+            case WriteFile(path=path, text=text):
+                self.texts[path] = text
+            case ReloadDriver():
+                self._reload(action, guard)
+            case _:
+                assert_never(action)
+        return Outcome.CHANGED
+
+    def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """As edges/sysfs.py and the kernel do it together."""
-        self._begin(action, timeout_seconds)
         now = self.count(action.pci_address)
         if now != action.before or now == action.after:
-            return Written(Outcome.UNCHANGED if now == action.after else Outcome.STALE)
+            return Outcome.UNCHANGED if now == action.after else Outcome.STALE
         if action.before and not action.allow_in_use and (users := guard()):
             raise InUseError(f"{action.pci_address}: VFs stay: {users}", hint="wait")
         self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
-        return Written(Outcome.CHANGED, self.meddled(action.pci_address))
+        return Outcome.CHANGED
 
     def meddled(self, address: str) -> int:
         """How many VFs a write has left; then the other one has his turn, if there is one: he lets a 0 pass."""
@@ -203,36 +228,23 @@ class FakeMachine:
             self.make_vfs(address, self.rivals[address])
         return made
 
-    def write_autoprobe(self, action: SetAutoprobe) -> None:
-        """Sets it."""
-        self._begin(action, 0.0)
-        self.change(action.pci_address, autoprobe=action.enabled)
-
-    def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:
-        """Sets it."""
-        self._begin(action, timeout_seconds)
+    def set_link_up(self, action: SetLinkUp) -> None:
+        """Whatever its name."""
         self._set_links(action.pci_address, is_up=True)
 
-    def write_file(self, action: WriteFile) -> None:
-        """Keeps the text."""
-        self._begin(action, 0.0)
-        self.texts[action.path] = action.text
-
-    def reload_driver(self, action: ReloadDriver, *, guard: Callable[[], str], timeout_seconds: float) -> Outcome:
+    def _reload(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
         """Every PF of the driver comes back down, with max_vfs VFs."""
-        self._begin(action, timeout_seconds)
         if users := guard():
             raise InUseError(f"{action.pci_address}: {action.driver} is not reloaded: {users}", hint="wait")
         text = self.texts.get(modprobe_path(action.driver), "=0")
         for address in action.pci_addresses:
             self.make_vfs(address, min(int(text.rpartition("=")[2]), self.pfs[address].makes))
             self._set_links(address, is_up=False)
-        return Outcome.CHANGED
 
     def _set_links(self, address: str, *, is_up: bool) -> None:
         self.change(address, netdevs=tuple(replace(dev, is_up=is_up) for dev in self.pfs[address].facts.netdevs))
 
-    def _begin(self, action: Action, timeout_seconds: float) -> None:
+    def _begin(self, action: Action) -> None:
         """Notes the write, and fails as the test's script says."""
         self.writes.append(f"{action.pci_address} {action}")
         script = self.failures.get(action.pci_address, [])
@@ -240,11 +252,9 @@ class FakeMachine:
             case int(number):
                 raise KernelError(f"{action.pci_address}: said no", errno=number)
             case "stuck":
-                self.now += timeout_seconds
-                self.jam = Jam(4711, action.pci_address, str(action), self.time() - timeout_seconds)
-                raise StuckError(
-                    f"{action.pci_address}: {action}: no answer in {timeout_seconds:g} s", pid=4711, hint="wait"
-                )
+                self.jam = Jam(4711, action.pci_address, str(action), self.time())
+                self.now += (limit := deadline_seconds(action))
+                raise StuckError(f"{action.pci_address}: {action}: no answer in {limit:g} s", pid=4711, hint="wait")
             case "stale":
                 self.make_vfs(action.pci_address, self.count(action.pci_address) + 1)
             case "used":

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from unittest import mock
 
 from fakes_host import HostTree
-from sriov_bootstrap.core.plan import SetNumVfs
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.edges.sysfs import Sysfs
 

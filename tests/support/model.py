@@ -11,11 +11,12 @@ from builders import make_netdev
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, UnitError
 from sriov_bootstrap.core import state
+from sriov_bootstrap.core.actions import Action, SetLinkUp, SetNumVfs, deadline_seconds
 from sriov_bootstrap.core.causes import WRITE_CAUSES
 from sriov_bootstrap.core.facts import RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
-from sriov_bootstrap.core.plan import Action, Jam, SetAutoprobe, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.report import Outcome, Written
+from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
 
@@ -220,15 +221,18 @@ class ModelHost(FakeMachine):
     def say(self, text: str) -> None:
         """To nobody."""
 
-    # -- apply.Kernel --
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        """Dies after it."""
+        result = super().act(action, guard=guard)
+        self._live()
+        return result
 
-    def write_num_vfs(self, action: SetNumVfs, *, guard: Callable[[], str], timeout_seconds: float) -> Written:
+    def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """As the kernel, which waits until a VM lets go of the VFs that it is to destroy."""
-        self._begin(action, timeout_seconds)
         address, pf = action.pci_address, self.pfs[action.pci_address]
         now = pf.facts.num_vfs
         if now != action.before or now == action.after:
-            return Written(Outcome.UNCHANGED if now == action.after else Outcome.STALE)
+            return Outcome.UNCHANGED if now == action.after else Outcome.STALE
         if action.before and not action.allow_in_use and (users := guard()):
             raise InUseError(f"{address}: VFs stay: {users}", hint="wait")
         assert not self.used(address) or self.may_write[address], f"VFs in use are destroyed: {action}"
@@ -236,12 +240,10 @@ class ModelHost(FakeMachine):
         if not pf.facts.driver or action.after > pf.facts.total_vfs:
             raise KernelError(f"{address}: said no", errno=errno.ERANGE if pf.facts.driver else errno.ENOENT)
         if self.is_held(address):
-            self._stick(action, timeout_seconds)
+            self._stick(action)
         self.make_vfs(address, min(action.after, pf.makes))
         self.made |= self.incarnations()[address]
-        made = self.meddled(address)
-        self._live()
-        return Written(Outcome.CHANGED, made)
+        return Outcome.CHANGED
 
     def meddled(self, address: str) -> int:
         """He lets the 0 of a step pass, and does not get over what a VM holds."""
@@ -252,20 +254,13 @@ class ModelHost(FakeMachine):
             self.foreign(address, self.rivals[address])
         return made
 
-    def write_autoprobe(self, action: SetAutoprobe) -> None:
-        """Sets it, and dies after it."""
-        super().write_autoprobe(action)
-        self._live()
-
-    def set_link_up(self, action: SetLinkUp, *, timeout_seconds: float) -> None:
-        """Sets it by name, as the kernel does."""
-        self._begin(action, timeout_seconds)
+    def set_link_up(self, action: SetLinkUp) -> None:
+        """By name, as the kernel does."""
         if action.netdev not in [dev.name for dev in self.pfs[action.pci_address].facts.netdevs]:
             raise KernelError(f"{action.pci_address}: no {action.netdev}", errno=errno.ENOENT)
-        self._set_links(action.pci_address, is_up=True)
-        self._live()
+        super().set_link_up(action)
 
-    def _begin(self, action: Action, timeout_seconds: float) -> None:
+    def _begin(self, action: Action) -> None:
         """What holds for every write, then what the script says."""
         address = action.pci_address
         assert self.jam is None, f"{action} is begun while {self.jam}"
@@ -279,7 +274,7 @@ class ModelHost(FakeMachine):
             case int(number):
                 raise KernelError(f"{address}: said no", errno=number)
             case "stuck":
-                self._stick(action, timeout_seconds)
+                self._stick(action)
             case "stale":
                 self.foreign(address, self.count(address) + 1 if address in self.pfs else 0)
             case "used":
@@ -291,9 +286,9 @@ class ModelHost(FakeMachine):
         if address not in self.pfs:
             raise KernelError(f"{address}: gone", errno=errno.ENODEV)
 
-    def _stick(self, action: Action, timeout_seconds: float) -> None:
-        self.now += timeout_seconds
-        self.jam = Jam(4711, action.pci_address, str(action), self.time() - timeout_seconds)
+    def _stick(self, action: Action) -> None:
+        self.jam = Jam(4711, action.pci_address, str(action), self.time())
+        self.now += deadline_seconds(action)
         self.under_way = action
         raise StuckError(f"{action.pci_address}: {action}: no answer", pid=4711, hint="wait")
 

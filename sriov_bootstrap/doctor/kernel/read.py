@@ -4,8 +4,6 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.doctor.kernel.checks import lacks_iommu, unseen_of_firmware
 from sriov_bootstrap.doctor.kernel.survey import KernelSurvey, RawGroup
-from sriov_bootstrap.edges.pci import Pci
-from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.kernel import KERNEL_CMDLINE
@@ -21,11 +19,11 @@ MENUS = (
 )
 
 
-def survey_kernel(machine: HostMachine, host: Host, root: str) -> tuple[KernelSurvey, tuple[str, ...]]:
+def survey_kernel(machine: HostMachine, host: Host) -> tuple[KernelSurvey, tuple[str, ...]]:
     """And what could not be seen. Boot files are opened only where no IOMMU is in use and one should be."""
     if not host.config.pf:
         return KernelSurvey(), ()
-    pci, procfs = Pci(f"{root}/sys"), machine.procfs
+    pci, procfs = machine.pci, machine.procfs
     groups = pci.read_groups()
     survey = KernelSurvey(
         command_line=procfs.kernel_command_line(),
@@ -35,7 +33,7 @@ def survey_kernel(machine: HostMachine, host: Host, root: str) -> tuple[KernelSu
     )
     if not lacks_iommu(host, survey):
         return survey, ()
-    sources, menus = Texts(root), Texts(root)
+    sources, menus = machine.texts(), machine.texts()
     survey = replace(survey, boot_sources=sources.read_matching(*SOURCES), boot_menus=menus.read_matching(*MENUS))
     survey = replace(survey, has_all_menus=not menus.problems)
     return survey, (*unseen_of_firmware(host, survey), *sources.problems, *menus.problems)

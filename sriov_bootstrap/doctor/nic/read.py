@@ -10,7 +10,6 @@ from sriov_bootstrap.doctor.nic.absent import functions_meant, unseen_of_absent
 from sriov_bootstrap.doctor.nic.driver import driverless, drivers_meant
 from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.edges.pci import Pci
-from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -20,11 +19,11 @@ from sriov_bootstrap.render.host import Host
 NETWORK_MANAGER = tuple(f"/sys/fs/cgroup{one}/system.slice/NetworkManager.service" for one in ("", "/systemd"))
 
 
-def survey_nics(machine: HostMachine, host: Host, root: str) -> tuple[NicSurvey, tuple[str, ...]]:
+def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str, ...]]:
     """And what could not be seen."""
     if not host.config.pf:
         return NicSurvey(), ()
-    pci, texts = Pci(f"{root}/sys"), Texts(root)
+    pci, texts = machine.pci, machine.texts()
     pfs = [wish.pf for wish in host.wishes if wish.pf]
     survey = NicSurvey(
         lines=_modprobe_lines(machine, texts),
@@ -35,7 +34,7 @@ def survey_nics(machine: HostMachine, host: Host, root: str) -> tuple[NicSurvey,
         is_busy=machine.locks.read_jam(machine.monotonic()) is not None,
     )
     if any(map(is_missing, host.wishes)):
-        survey = replace(survey, functions=_functions(machine, host, Sysfs(f"{root}/sys"), pci))
+        survey = replace(survey, functions=_functions(machine, host, pci))
     survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host, survey)})
     survey = _with_modules(machine, host, survey, texts)
     return survey, (*unseen_of_absent(host, survey), *texts.problems)
@@ -54,7 +53,7 @@ def _managed(machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: Text
     return {dev: texts.read(f"/run/NetworkManager/devices/{pci.read_ifindex(dev)}") for dev in netdevs}
 
 
-def _functions(machine: HostMachine, host: Host, sysfs: Sysfs, pci: Pci) -> tuple[Function, ...]:
+def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[Function, ...]:
     pfs = {pf.pci_address for pf in host.pfs}
     links = machine.read_links()
     return tuple(
@@ -63,7 +62,7 @@ def _functions(machine: HostMachine, host: Host, sysfs: Sysfs, pci: Pci) -> tupl
             physfn=raw.attributes["physfn"],
             offers=pci.read_text(raw.pci_address, "sriov_totalvfs"),
         )
-        for raw in sysfs.read_functions()
+        for raw in machine.sysfs.read_functions()
         if raw.pci_address not in pfs
     )
 

@@ -4,11 +4,11 @@ import errno
 from collections.abc import Iterator
 
 from sriov_bootstrap.core import causes
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plan import SetNumVfs
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.doctor.nic.driver import is_incapable

@@ -30,9 +30,9 @@ class Started(Struct, frozen=True):
     container: kolla.Container = kolla.Container()
 
 
-def survey_openstack(machine: HostMachine, host: Host, root: str) -> OpenStackSurvey:
+def survey_openstack(machine: HostMachine, host: Host) -> OpenStackSurvey:
     """Changes nothing, and needs no root: what may not be read is said."""
-    look = _Look(machine, root)
+    look = _Look(machine)
     started = {kind.name: look.started(kind) for kind in openstack_units.KINDS}
     compute, scheduler, agent, server = (
         look.service(kind, started[kind.name], host.units) for kind in openstack_units.KINDS
@@ -48,10 +48,10 @@ def survey_openstack(machine: HostMachine, host: Host, root: str) -> OpenStackSu
 class _Look:
     """One look at the files."""
 
-    def __init__(self, machine: HostMachine, root: str) -> None:
+    def __init__(self, machine: HostMachine) -> None:
         self._machine = machine
-        self._texts = Texts(root)
-        self._folders = Texts(root, max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES)
+        self._texts = machine.texts()
+        self._folders = machine.texts(max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES)
         self._notes: list[str] = []
 
     def note(self, text: str) -> None:

@@ -15,7 +15,7 @@ from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
 
-def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems: bool) -> ServiceSurvey:
+def survey_service(machine: HostMachine, host: Host, *, has_problems: bool) -> ServiceSurvey:
     """Needs no root. `has_problems`: the config is broken, so that nothing can be held against it."""
     saved = host.state
     now = machine.monotonic()
@@ -31,15 +31,15 @@ def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems:
             switches=machine.switches(),
             unit=host.units.get(UNIT, {}),
         ),
-        root,
+        machine,
     )
     if has_problems:
         return replace(survey, state=None)
-    return _with_files(survey, machine, host, root)
+    return _with_files(survey, machine, host)
 
 
-def _with_units(survey: ServiceSurvey, root: str) -> ServiceSurvey:
-    sources = Texts(root)
+def _with_units(survey: ServiceSurvey, machine: HostMachine) -> ServiceSurvey:
+    sources = machine.texts()
     return replace(
         survey,
         is_installed=any(UNIT in sources.names(folder) for folder in FOLDERS),
@@ -52,9 +52,9 @@ def _is_masked(sources: Texts, unit: str) -> bool:
     return any(sources.link(f"{folder}/{unit}") == "/dev/null" for folder in FOLDERS[:2])
 
 
-def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host, root: str) -> ServiceSurvey:
+def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> ServiceSurvey:
     files = {file.path: file.checksum for file in decode.effective(machine.read_config())}
-    old, unseen = _outdated(machine, host, root)
+    old, unseen = _outdated(machine, host)
     problems, hidden = _access_problems(host)
     return replace(
         survey,
@@ -65,8 +65,8 @@ def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host, root: s
     )
 
 
-def _outdated(machine: HostMachine, host: Host, root: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    sources = Texts(root)
+def _outdated(machine: HostMachine, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    sources = machine.texts()
 
     def is_ours(path: str) -> bool:
         text = sources.file(path)

@@ -6,11 +6,11 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, make_vf
 from builders_pci import NONE, PLACED, config, resource, sriov
+from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match, VfDriver
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plan import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.doctor.nic.absent import unseen_of_absent

@@ -21,8 +21,7 @@ def tree(tmp_path: Path) -> HostTree:
 
 
 def survey(tree: HostTree) -> OpenStackSurvey:
-    root = str(tree.root)
-    return survey_openstack(HostMachine(root=root), Host(Config()), root)
+    return survey_openstack(HostMachine(root=str(tree.root)), Host(Config()))
 
 
 def read_by(service: Service) -> list[str]:
@@ -169,11 +168,11 @@ def test_a_process_says_better_what_it_reads(tree: HostTree) -> None:
     add_debian(tree, "neutron-sriov-agent")
     words = ["/usr/bin/python3", "/usr/bin/neutron-sriov-nic-agent", f"--config-file={NEUTRON}", ""]
     tree.write("proc/77/cmdline", "\0".join(words))
-    root, unit = str(tree.root), "neutron-sriov-agent.service"
+    unit = "neutron-sriov-agent.service"
 
     def asked(**said: str) -> Service:
         host = Host(Config(), units={unit: {"ActiveState": "inactive", **said}})
-        return survey_openstack(HostMachine(root=root), host, root).agent
+        return survey_openstack(HostMachine(root=str(tree.root)), host).agent
 
     agent = asked(ActiveState="active", MainPID="77", ExecMainStartTimestampMonotonic="5000000")
     assert (agent.is_active, agent.started_at, read_by(agent)) == (True, 5.0, [NEUTRON])

@@ -1,0 +1,118 @@
+"""What a pass can do to the host: one small class per action, its stage, and how long it may take.
+
+Order matters. Some settings only affect VFs that are created later, and a count destroys whatever was done to the VFs
+before it. So the steps of a plan come in stages, and `STAGES` says which class of action belongs to which.
+"""
+
+from enum import IntEnum, auto
+from typing import Protocol
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.facts import VfFacts
+
+SHORT_SECONDS = 30.0  # for what waits for no VF
+
+
+class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
+    """Bring the PF's netdev up."""
+
+    pci_address: str
+    netdev: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"bring {self.netdev} up"
+
+
+class SetAutoprobe(Struct, frozen=True, tag="set_autoprobe"):
+    """Say whether new VFs get a driver by themselves."""
+
+    pci_address: str
+    enabled: bool
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"set sriov_drivers_autoprobe to {self.enabled:d}"
+
+
+class SetNumVfs(Struct, frozen=True, tag="set_num_vfs"):
+    """Write sriov_numvfs, if it still says `before`."""
+
+    pci_address: str
+    before: int
+    after: int
+    allow_in_use: bool = False
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"set sriov_numvfs from {self.before} to {self.after}"
+
+
+class WriteFile(Struct, frozen=True, tag="write_file"):
+    """Put `text` into `path`, atomically."""
+
+    pci_address: str
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"write {self.path}"
+
+
+class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
+    """Unload and load a module; every PF in `pci_addresses` is gone in between."""
+
+    pci_address: str
+    driver: str
+    pci_addresses: tuple[str, ...]
+    expected: int
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"reload the driver {self.driver} ({', '.join(self.pci_addresses)})"
+
+
+Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver
+
+
+class Stage(IntEnum):
+    """When an action runs, within the plan of its PF."""
+
+    BEFORE = auto()  # what must be in place before VFs are created
+    COUNT = auto()  # creates VFs, and destroys existing ones
+    EACH_VF = auto()  # once for each VF that exists after the count
+    AFTER = auto()  # once, when every VF is done
+
+
+STAGES: dict[type, Stage] = {
+    SetLinkUp: Stage.BEFORE,
+    SetAutoprobe: Stage.BEFORE,
+    WriteFile: Stage.BEFORE,
+    SetNumVfs: Stage.COUNT,
+    ReloadDriver: Stage.COUNT,
+}
+
+
+class VfAction(Protocol):
+    """What an action of EACH_VF offers besides: in a plan it stands for all VFs of its PF, as none exists yet."""
+
+    def for_vf(self, vf: VfFacts) -> Action | None:
+        """The same for one VF; None where that VF is as it should be, or must not be touched."""
+
+
+def deadline_seconds(action: Action) -> float:
+    """How long it may take before it counts as stuck; nobody can end it then. mlx5 takes 0.5 s a VF, ixgbe 1 s."""
+    match action:
+        case SetNumVfs(before=before, after=after):
+            return 60.0 + 5.0 * max(before, after)
+        case ReloadDriver(pci_addresses=addresses, expected=expected):  # each VF of each PF is destroyed and created
+            return 60.0 + 5.0 * 2 * expected * len(addresses)
+        case _:
+            return SHORT_SECONDS
+
+
+def settle_deadline_seconds(num_vfs: int) -> float:
+    """How long VFs may take to appear after the write returned: udev may have to load their driver first."""
+    return 20.0 + 2.0 * num_vfs

@@ -1,0 +1,37 @@
+"""What a pass can do to the host."""
+
+from typing import get_args
+
+from builders import PF, PF2
+from sriov_bootstrap.core.actions import (
+    STAGES,
+    Action,
+    ReloadDriver,
+    SetLinkUp,
+    SetNumVfs,
+    Stage,
+    deadline_seconds,
+    settle_deadline_seconds,
+)
+
+
+def test_every_action_has_its_stage() -> None:
+    assert set(STAGES) == set(get_args(Action))
+
+
+def test_what_is_done_for_each_vf_can_be_asked_for_it() -> None:
+    assert [kind for kind, stage in STAGES.items() if (stage is Stage.EACH_VF) is not hasattr(kind, "for_vf")] == []
+
+
+def test_deadlines_grow_with_the_number_of_vfs() -> None:
+    assert [deadline_seconds(SetNumVfs(PF, 0, count)) for count in (0, 64)] == [60.0, 380.0]
+    assert deadline_seconds(SetNumVfs(PF, 64, 0)) == 380.0
+    assert [settle_deadline_seconds(count) for count in (0, 64)] == [20.0, 148.0]
+
+
+def test_a_reload_may_take_as_long_as_all_its_vfs_need() -> None:
+    assert deadline_seconds(ReloadDriver(PF, "igb", (PF, PF2), 7)) == 60 + 5 * 2 * 7 * 2
+
+
+def test_what_waits_for_no_vf_has_half_a_minute() -> None:
+    assert deadline_seconds(SetLinkUp(PF, "ens1f0")) == 30.0

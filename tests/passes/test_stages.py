@@ -1,0 +1,198 @@
+"""A plan with an action of each stage, carried out: what an action to come can rely on."""
+
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+from msgspec import Struct
+
+from builders import PF, PF3, make_config, make_netdev, make_rule, make_wish, vf_address
+from fakes import FakeMachine, FakePf
+from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckError
+from sriov_bootstrap.core.actions import STAGES, Action, SetNumVfs, Stage
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.facts import PfFacts, VfFacts
+from sriov_bootstrap.core.plan import Plan
+from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.passes.apply import failure
+from sriov_bootstrap.passes.execute import carry_out
+from sriov_bootstrap.passes.reconcile import read_facts
+
+
+class SetMode(Struct, frozen=True, tag="set_mode"):
+    """Before: what the count depends on."""
+
+    pci_address: str
+
+    def __str__(self) -> str:
+        return "set the mode"
+
+
+class Split(SetNumVfs, frozen=True, tag="split"):
+    """The count: a write of sriov_numvfs in all but its name, so that it is waited for as such."""
+
+    def __str__(self) -> str:
+        return f"split into {self.after}"
+
+
+class SetMtu(Struct, frozen=True, tag="set_mtu"):
+    """Each VF: in a plan for all of them, and then for one."""
+
+    pci_address: str
+    vf: str = "each VF"
+
+    def for_vf(self, vf: VfFacts) -> Action | None:
+        return cast("Action", SetMtu(self.pci_address, vf.pci_address)) if vf.netdevs else None
+
+    def __str__(self) -> str:
+        return f"set the MTU of {self.vf}"
+
+
+class Announce(Struct, frozen=True, tag="announce"):
+    """After: once, when all is there."""
+
+    pci_address: str
+
+    def __str__(self) -> str:
+        return "announce it"
+
+
+TABLE = {**STAGES, SetMode: Stage.BEFORE, Split: Stage.COUNT, SetMtu: Stage.EACH_VF, Announce: Stage.AFTER}
+CONFIG = make_config(make_rule())
+
+
+class StagedHost(FakeMachine):
+    """Notes what is done, and how many VFs have a driver by then; `fails`: in what some of it ends."""
+
+    def __init__(self, *pfs: FakePf) -> None:
+        super().__init__(*pfs)
+        self.done: list[str] = []
+        self.looks = 0
+        self.fails: dict[str, SriovBootstrapError] = {}
+
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        ready = sum(bool(vf.driver) for pf in self.read_pfs((action.pci_address,)) for vf in pf.vfs)
+        name = f"{action.pci_address} {action}"
+        self.done.append(f"{name}, {ready} ready")
+        if name in self.fails:
+            return failure(action, self.fails[name])
+        return super().act(action, guard=guard) if isinstance(action, SetNumVfs) else Result(action, Outcome.CHANGED)
+
+    def look(self) -> tuple[PfFacts, ...]:
+        self.looks += 1
+        return read_facts(self, CONFIG)
+
+    def carry_out(self, *plans: Plan) -> tuple[Result, ...]:
+        return carry_out(plans, self, guard=lambda _: "", look=self.look, stages=TABLE)
+
+
+def staged(address: str = PF, *, before: int = 0, after: int = 2) -> Plan:
+    """A plan with an action of each stage for this PF."""
+    actions = (SetMode(address), Split(address, before, after), SetMtu(address), Announce(address))
+    pf = FakePf(pci_address=address).facts
+    return Plan(make_wish(pf=pf, match=Match(pci_address=address)), cast("tuple[Action, ...]", actions))
+
+
+def two_pfs() -> StagedHost:
+    return StagedHost(FakePf(), FakePf(pci_address=PF3, netdevs=(make_netdev(name="ens3f0"),)))
+
+
+def mtu(pf: str, index: int) -> str:
+    return f"{pf} set the MTU of {vf_address(pf, index)}, 2 ready"
+
+
+def test_each_stage_begins_when_the_one_before_has_become_true() -> None:
+    machine = StagedHost(FakePf())
+    machine.pfs[PF].late = 5.0
+    results = machine.carry_out(staged())
+    assert machine.done == [
+        f"{PF} set the mode, 0 ready",
+        f"{PF} split into 2, 0 ready",
+        mtu(PF, 0),
+        mtu(PF, 1),
+        f"{PF} announce it, 2 ready",
+    ]
+    assert [str(result.action) for result in results] == [
+        line.split(" ", 1)[1].rsplit(",", 1)[0] for line in machine.done
+    ]
+    assert all(result.outcome is Outcome.CHANGED for result in results)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 3), (2, 0)], ids=["they come", "they go"])
+def test_it_is_done_for_the_vfs_that_there_are_after_the_count_and_for_no_others(before: int, after: int) -> None:
+    machine = StagedHost(FakePf())
+    machine.make_vfs(PF, before)
+    machine.carry_out(staged(before=before, after=after))
+    expected = [vf_address(PF, index) for index in range(after)]
+    assert [line.split()[5].rstrip(",") for line in machine.done if "MTU" in line] == expected
+
+
+def test_a_vf_that_needs_nothing_gets_nothing() -> None:
+    machine = StagedHost(FakePf())
+    machine.has_vf_driver = False  # and so no netdev
+    machine.carry_out(staged())
+    assert [line for line in machine.done if "MTU" in line] == []
+    assert machine.done[-1] == f"{PF} announce it, 0 ready"
+
+
+def test_the_vfs_of_all_pfs_are_there_before_the_first_is_touched() -> None:
+    machine = two_pfs()
+    machine.carry_out(staged(PF), staged(PF3))
+    assert machine.done == [
+        f"{PF} set the mode, 0 ready",
+        f"{PF} split into 2, 0 ready",
+        f"{PF3} set the mode, 0 ready",
+        f"{PF3} split into 2, 0 ready",
+        mtu(PF, 0),
+        mtu(PF, 1),
+        f"{PF} announce it, 2 ready",
+        mtu(PF3, 0),
+        mtu(PF3, 1),
+        f"{PF3} announce it, 2 ready",
+    ]
+    assert machine.looks == 1
+
+
+@pytest.mark.parametrize(
+    ("failing", "done"),
+    [("set the mode", 1), ("split into 2", 2), (f"set the MTU of {vf_address(PF, 0)}", 3), ("announce it", 5)],
+)
+def test_a_failure_ends_the_stages_of_its_pf_and_of_no_other(failing: str, done: int) -> None:
+    machine = two_pfs()
+    machine.fails = {f"{PF} {failing}": KernelError("said no")}
+    results = machine.carry_out(staged(PF), staged(PF3))
+    assert [sum(line.startswith(pf) for line in machine.done) for pf in (PF, PF3)] == [done, 5]
+    assert [str(result.action) for result in results if not result.is_done] == [failing]
+
+
+def test_a_hang_ends_all_stages_of_all_pfs() -> None:
+    machine = two_pfs()
+    machine.fails = {f"{PF} set the MTU of {vf_address(PF, 0)}": StuckError("hangs", pid=7)}
+    results = machine.carry_out(staged(PF), staged(PF3))
+    assert machine.done[-1] == mtu(PF, 0)
+    assert results[-1].outcome is Outcome.STUCK
+
+
+def test_vfs_that_somebody_else_makes_meanwhile_are_left_alone() -> None:
+    machine = StagedHost(FakePf())
+    machine.rivals = {PF: 1}
+    machine.carry_out(staged())
+    assert machine.done[-1] == f"{PF} split into 2, 0 ready"
+    assert machine.looks == 0
+
+
+def test_what_another_plan_carries_goes_on_only_if_that_went_well() -> None:
+    machine = two_pfs()
+    machine.fails = {f"{PF} set the mode": KernelError("said no")}
+    carried = Plan(staged(PF3).desired, cast("tuple[Action, ...]", (Announce(PF3),)), carrier=PF)
+    machine.carry_out(staged(PF), carried)
+    assert machine.done == [f"{PF} set the mode, 0 ready"]
+    machine.fails = {}
+    machine.carry_out(staged(PF), carried)
+    assert machine.done[-1].startswith(f"{PF3} announce it")
+
+
+def test_a_plan_without_such_steps_costs_no_look() -> None:
+    machine = StagedHost(FakePf())
+    machine.carry_out(Plan(make_wish(pf=FakePf().facts), (SetNumVfs(PF, 0, 4),)))
+    assert (machine.looks, machine.count(PF)) == (0, 4)
