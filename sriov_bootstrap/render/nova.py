@@ -15,7 +15,7 @@ from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.config import PfRule, SpecStyle
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.render.places import OWN_NAME, place_of, unit_drafts
+from sriov_bootstrap.render.places import OWN_NAME, drop_in, place_of, restart, unit_drafts
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
 PCI_FILTER = "PciPassthroughFilter"
@@ -43,8 +43,8 @@ def render_compute(host: Host, _ask: Ask) -> Rendering:
         "alias_option": "alias" if host.release.nova >= releases.PCI_GROUP_SINCE else "pci_alias",
         "report_in_placement": host.config.openstack.report_in_placement,
     }
-    drafts = (Draft("nova-compute.conf.j2", context, place.path), *unit_drafts(place, host.release))
-    return Rendering(drafts, tuple(problems), (place.restart(host.release),))
+    drafts = (Draft("nova-compute.conf.j2", context, drop_in(place)), *unit_drafts(place, host.release))
+    return Rendering(drafts, tuple(problems), (restart(place, host.release),))
 
 
 def render_scheduler(host: Host, _ask: Ask) -> Rendering:
@@ -58,9 +58,9 @@ def render_scheduler(host: Host, _ask: Ask) -> Rendering:
         "option": "scheduler_default_filters" if is_old else "enabled_filters",
         "filters": list(dict.fromkeys(wanted)),
     }
-    path = f"{place.folder}/{OWN_NAME}-scheduler.conf" if place.folder else ""
+    path = drop_in(place, f"{OWN_NAME}-scheduler")
     drafts = (Draft("nova-scheduler.conf.j2", context, path), *unit_drafts(place, host.release))
-    return Rendering(drafts, after=(place.restart(host.release),))
+    return Rendering(drafts, after=(restart(place, host.release),))
 
 
 def device_option(release: Release) -> tuple[str, str]:
