@@ -22,8 +22,8 @@ MAPPINGS, EXCLUDED, BANDWIDTHS = "physical_device_mappings", "exclude_devices", 
 OPTIONS = {
     MAPPINGS: 0,
     EXCLUDED: 0,
-    BANDWIDTHS: 19,  # bandwidth-config-sriov-bd8ff8b4d84c8792
-    "resource_provider_inventory_defaults": 19,
+    BANDWIDTHS: releases.BANDWIDTHS_SINCE,
+    "resource_provider_inventory_defaults": releases.BANDWIDTHS_SINCE,
     "resource_provider_hypervisors": 19,  # bug 1853840
     "resource_provider_default_hypervisor": 19,  # bug 1926693
 }
@@ -36,9 +36,9 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """All of them; none where there is no agent, or its files may not be read."""
     agent = survey.agent
     if agent.is_known:
-        entry = agent.last(SECTION, MAPPINGS)
+        entry = agent.last((SECTION, MAPPINGS))
         mapped = parse_mappings(entry)
-        shown = ShownNames(host, nova_networks(survey))
+        shown = ShownNames(host, nova_networks(host, survey))
         yield from _refused(host, agent, mapped, shown)
         yield from _replaced(host, agent, shown)
         if entry:
@@ -52,7 +52,7 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
     """What ends the agent with exit code 1."""
-    mappings, excluded, rates = (agent.last(SECTION, one) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
+    mappings, excluded, rates = (agent.last((SECTION, one)) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
     if mappings and mappings.has_reference:
         return
     netdevs = {one.netdev for one in mapped.mappings}
@@ -78,9 +78,9 @@ def _end(host: Host, entry: Entry, text: str) -> Finding:
 def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
     """A list that comes again replaces the one before."""
     for option in (MAPPINGS, EXCLUDED):
-        last = agent.last(SECTION, option)
+        last = agent.last((SECTION, option))
         kept = set(_words(last))
-        for entry in agent.values(SECTION, option):
+        for entry in agent.values((SECTION, option)):
             lost = set(_words(entry)) - kept
             if last and entry.place != last.place and lost:
                 named = sorted(word for word in lost if _is_shown(word, shown))[:SHOWN]
@@ -156,7 +156,7 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
 
 def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
     """VFs that are left out and are not there to be left out, or that nova is given all the same."""
-    entry = agent.last(SECTION, EXCLUDED)
+    entry = agent.last((SECTION, EXCLUDED))
     if not entry:
         return
     known = _Vfs(host)
@@ -222,7 +222,7 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
 
 def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     """The agent has one until neutron 26, and it must do nothing: VFs bypass the host."""
-    entry = agent.last("securitygroup", "firewall_driver")
+    entry = agent.last(("securitygroup", "firewall_driver"))
     if entry and host.release.nova <= releases.AGENT_FIREWALL_UNTIL and entry.value not in NO_FIREWALL:
         driver = entry.value.partition("\n")[0]  # what stands below it by mistake may be secret
         problem = f"the agent's firewall_driver is {driver}, which cannot filter what VFs send"

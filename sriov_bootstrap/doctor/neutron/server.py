@@ -25,7 +25,7 @@ def check_server(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _driver(host: Host, server: Service) -> Iterator[Finding]:
-    entry = server.last("ml2", "mechanism_drivers")
+    entry = server.last(("ml2", "mechanism_drivers"))
     drivers = items(entry)
     if MECHANISM_DRIVER in drivers or (entry and entry.has_reference):
         return

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.nova_options import SPEC_KEYS
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
-from sriov_bootstrap.doctor.nova.device_spec import KEYS, SELECTORS, DeviceSpec, SpecProblem, as_boolean
+from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, as_boolean
 from sriov_bootstrap.doctor.nova.pci_address import ANY
 from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
@@ -114,10 +115,10 @@ def _unknown(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> It
 
 def _misread(key: str, release: Release, guesses: Guesses) -> str:
     name = key.removeprefix("address.")
-    if name in KEYS and name == key:
-        return f"{key} is a key since {Release(KEYS[key])}, and release is {release}"
+    if name in SPEC_KEYS and name == key:
+        return f"{key} is a key since {Release(SPEC_KEYS[key])}, and release is {release}"
     fields = ("domain", "bus", "slot", "function")
-    known = fields if name != key else tuple(one for one in KEYS if KEYS[one] <= release.nova)
+    known = fields if name != key else tuple(one for one in SPEC_KEYS if SPEC_KEYS[one] <= release.nova)
     near = guesses.nearest(name, known)
     near = near or next((one for one in (*SELECTORS, *fields) if one.startswith(name) and name), "")
     return f'"{name}" is no key of a spec' + (f": was {near} meant?" if near else "")

@@ -121,7 +121,7 @@ def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
         entry = next((one for name in AGENT_OPTIONS for one in file.values("sriov_nic", name)), None)
         if entry is None:
             continue
-        read = agent.last("sriov_nic", entry.option)
+        read = agent.last(("sriov_nic", entry.option))
         beside = f"; it has {read.place}" if read else ", and has none"
         yield Finding(
             "SB-E522",

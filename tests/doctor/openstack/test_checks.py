@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from builders import make_config, make_netdev, make_pf, make_rule
 from fuzzing import fuzzed, spoilt
+from sriov_bootstrap.core.config import OpenStack
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.diagnose import check_openstack
@@ -110,6 +111,17 @@ def test_a_network_that_is_missing_is_rendered_where_a_rule_has_it_and_else_adde
             f'add "physical_network": "NETWORK" to the device_spec of its VFs in [pci], {by_hand} nova-compute',
         ),
     ]
+
+
+@pytest.mark.parametrize(("release", "is_known"), [("yoga", False), ("zed", True)])
+def test_a_network_counts_where_the_release_reads_its_spec(release: str, *, is_known: bool) -> None:
+    host = replace(HOST, config=make_config(RULE, openstack=OpenStack(release=release)))
+    specs = '[pci]\ndevice_spec = {"address": "0000:5e:02.*", "physical_network": "dpdk"}\n'
+    survey = replace(
+        agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n"), compute=service("nova-compute", specs)
+    )
+    missing = [one.problem for one in check_openstack(host, survey, print) if one.code == "SB-E502"]
+    assert bool(missing) is is_known
 
 
 def test_exclusions_of_a_netdev_without_a_rule_are_not_ours() -> None:
