@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.doctor.neutron.lists import Mappings, listed, parse_bandwidths, parse_exclusions, parse_mappings
+from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
@@ -79,9 +79,11 @@ def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding
     """A list that comes again replaces the one before."""
     for option in (MAPPINGS, EXCLUDED):
         last = agent.last((SECTION, option))
-        kept = set(_words(last))
+        if last and last.has_reference:
+            continue
+        kept = set(filter(None, items(last)))
         for entry in agent.values((SECTION, option)):
-            lost = set(_words(entry)) - kept
+            lost = set(filter(None, items(entry))) - kept
             if last and entry.place != last.place and lost:
                 named = sorted(word for word in lost if _is_shown(word, shown))[:SHOWN]
                 more = [counted(len(lost) - len(named), "entry", "entries")] if len(lost) > len(named) else []
@@ -93,10 +95,6 @@ def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding
                     f"{entry.name}; {last.place}: {last.name}",
                     rendered(host, TARGET, entry, last),
                 )
-
-
-def _words(entry: Entry | None) -> list[str]:
-    return list(filter(None, listed(entry.resolved))) if entry else []
 
 
 def _is_shown(word: str, shown: ShownNames) -> bool:
@@ -223,7 +221,9 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
 def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     """The agent has one until neutron 26, and it must do nothing: VFs bypass the host."""
     entry = agent.last(("securitygroup", "firewall_driver"))
-    if entry and host.release.nova <= releases.AGENT_FIREWALL_UNTIL and entry.value not in NO_FIREWALL:
+    if not entry or entry.has_reference or host.release.nova > releases.AGENT_FIREWALL_UNTIL:
+        return
+    if entry.value not in NO_FIREWALL:
         driver = entry.value.partition("\n")[0]  # what stands below it by mistake may be secret
         problem = f"the agent's firewall_driver is {driver}, which cannot filter what VFs send"
         yield Finding("SB-W518", entry.place, problem, entry.text, rendered(host, TARGET, entry))

@@ -43,7 +43,7 @@ class Use(Struct, frozen=True):
 
 
 class Knower(Struct, frozen=True):
-    """Who has names of networks. `is_open`: it takes any name."""
+    """Who has names of networks. `is_open`: it takes any name, or may have it by a reference."""
 
     label: str
     target: str
@@ -88,7 +88,7 @@ def misspellings(host: Host, survey: OpenStackSurvey) -> dict[str, str]:
 def spec_networks(entry: Entry) -> tuple[str, ...]:
     """The physical networks of a device_spec; whatever else is wrong with it is found elsewhere."""
     try:
-        value = json.loads(entry.resolved)
+        value = None if entry.has_reference else json.loads(entry.resolved)
     except (ValueError, RecursionError):
         return ()
     specs = value if isinstance(value, list) else [value]
@@ -104,8 +104,8 @@ def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
         if port.rule.physical_network
     }
     found = [Knower("the config", "", asked)] if asked else []
-    if survey.compute.is_known and (of_nova := _of_nova(host, survey.compute)):
-        found.append(Knower("nova-compute", "nova-compute", of_nova))
+    if survey.compute.is_known and (of_nova := _of_nova(host, survey.compute)).uses:
+        found.append(of_nova)
     if survey.agent.is_known:
         found.append(_of_agent(survey))
     if survey.server.is_known:
@@ -113,11 +113,11 @@ def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
     return tuple(found)
 
 
-def _of_nova(host: Host, compute: Service) -> dict[str, Use]:
-    uses: dict[str, Use] = {}
-    for entry in reversed(_device_specs(host, compute)):
+def _of_nova(host: Host, compute: Service) -> Knower:
+    entries, uses = _device_specs(host, compute), dict[str, Use]()
+    for entry in reversed(entries):
         uses |= dict.fromkeys(spec_networks(entry), Use(entry.place, entry.text, entry))
-    return uses
+    return Knower("nova-compute", "nova-compute", uses, any(entry.has_reference for entry in entries))
 
 
 def _of_agent(survey: OpenStackSurvey) -> Knower:
@@ -127,7 +127,8 @@ def _of_agent(survey: OpenStackSurvey) -> Knower:
     entry = survey.agent.last(option) or next(unread, None)
     found = reversed(parse_mappings(entry).mappings)
     uses = {one.network: Use(entry.place, "", entry, one.number) for one in found if entry}
-    return Knower("the SR-IOV agent", "sriov-agent", uses, entries=(entry,) if entry and uses else ())
+    is_open = entry is not None and entry.has_reference
+    return Knower("the SR-IOV agent", "sriov-agent", uses, is_open, (entry,) if entry and uses else ())
 
 
 def _of_server(server: Service) -> Knower:

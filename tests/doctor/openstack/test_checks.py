@@ -78,7 +78,14 @@ def test_a_pf_that_is_in_another_network() -> None:
 
 def test_where_a_variable_decides_nothing_is_refused() -> None:
     text = "[sriov_nic]\nphysical_device_mappings = $m\nexclude_devices = ens1f0:0000:3b:02.1\n"
-    assert [one[:7] for one in found(agent(text))] == ["SB-E502"]
+    assert found(agent(text)) == []
+    replaced = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\nphysical_device_mappings = $m\n"
+    assert found(agent(replaced)) == []
+    specs = '[pci]\ndevice_spec = {"address": "0000:5e:02.*", "physical_network": "physnet2"}\ndevice_spec = $more\n'
+    both = replace(agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0,other:ens1f0\n"))
+    assert "SB-W503" not in " ".join(found(replace(both, compute=service("nova-compute", specs))))
+    firewall = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n[securitygroup]\nfirewall_driver = $none\n"
+    assert found(agent(firewall)) == []
 
 
 def test_a_network_that_is_missing_is_rendered_where_a_rule_has_it_and_else_added_by_hand() -> None:
@@ -154,6 +161,7 @@ def test_an_agent_that_started_before_the_vfs_changed(values: dict[str, object],
     [
         ('{"physical_network": "a"}', ("a",)),
         ('[{"physical_network": "a"}, {"physical_network": "b$$c"}, 1, {}]', ("a", "b$c")),
+        ('{"physical_network": "$net"}', ()),
         ('{"physical_network": 1}', ()),
         ('{"physical_network": ""}', ()),
         ('{"physical_network": "a}', ()),
