@@ -6,9 +6,9 @@ from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
-from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
+from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import Guesses
@@ -116,22 +116,15 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
             continue
         netdev, network = shown.netdev(one.netdev), shown.network(one.network)
         which = f'"{netdev}"' if netdev else f"the netdev of entry {one.number}"
-        why, remedy = f"no PF has that netdev{_meant(one.netdev, names)}", rendered(host, TARGET, entry)
+        why, remedy = (
+            f"no PF has that netdev{names.why_unknown(one.netdev, 'the agent')}",
+            rendered(host, TARGET, entry),
+        )
         if device:
             why = f"finds no VFs: it looks for them in {device}, whose netdev {netdev} is"
             remedy = restarted(host, TARGET, f"take {netdev} out of {entry.option} in {entry.place}")
         problem = f"the agent is to use {which} for {network or 'its network'}, and {why}"
         yield Finding("SB-W513", entry.place, problem, quoted(entry, one.number, network, netdev), remedy)
-
-
-def _meant(name: str, names: NetdevNames) -> str:
-    """Why it may be written there."""
-    if found := names.with_altname(name):
-        return f": it is an altname of {found[1].name}, and the agent takes none"
-    if found := names.renamed(name):
-        return f": {found[0].pci_address} is {found[1].name} now, as names changed with an upgrade"
-    near = names.nearest(name)
-    return f": was {near} meant?" if near else ""
 
 
 def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:

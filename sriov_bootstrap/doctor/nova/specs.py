@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
 from sriov_bootstrap.core.releases import Release
-from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, as_boolean
 from sriov_bootstrap.doctor.nova.pci_address import ANY
 from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View
+from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
 from sriov_bootstrap.doctor.similar_names import Guesses
 from sriov_bootstrap.formats.ini import Entry
@@ -26,7 +26,7 @@ SHOWN = 4
 def check_specs(view: View) -> Iterator[Finding]:
     """All of them. A spec that names everything is only that: the rest follows from it."""
     lines = {one.place: one for file in view.service.files for one in file.entries}
-    guesses, moved, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
+    guesses, names, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
     for told in view.told:
         if told.problem:
             yield _refused(view, told.entry, told.problem, lines)
@@ -41,7 +41,7 @@ def check_specs(view: View) -> Iterator[Finding]:
         yield from _unknown(view, entry, spec, guesses)
         yield from _whole_pfs(view, row)
         yield from _other_pfs(view, row)
-        yield from _nothing(view, row, moved, steps)
+        yield from _nothing(view, row, names, steps)
 
 
 def _finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
@@ -146,7 +146,7 @@ def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
         yield _finding(view, "SB-W409", row.entry, f"{problem}: they are given to VMs as well")
 
 
-def _nothing(view: View, row: Row, moved: NetdevNames, steps: Steps) -> Iterator[Finding]:
+def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator[Finding]:
     """Only what is surely meant for a NIC, and not for one that a rule waits for."""
     spec = row.spec
     place = spec.place_in(view.here)
@@ -160,7 +160,9 @@ def _nothing(view: View, row: Row, moved: NetdevNames, steps: Steps) -> Iterator
     is_exact = bool(spec.devname or (place and place.single))
     if (is_exact and any(wish.pf is None for wish in view.host.wishes)) or _may_fit(view, spec, steps):
         return
-    problem = "it names no PF and no VF of this host" + (_moved(moved, spec.devname) if spec.devname else "")
+    problem = "it names no PF and no VF of this host"
+    if spec.devname:
+        problem = f'no PF and no VF has the netdev "{spec.devname}"{names.why_unknown(spec.devname, "nova")}'
     yield _finding(view, "SB-W410", row.entry, problem)
 
 
@@ -173,16 +175,6 @@ def _may_fit(view: View, spec: DeviceSpec, steps: Steps) -> bool:
     except TooMuch:
         return True
     return any(spec.matches(replace(one.device, product_id=spec.product_id), view.here) for one in view.vague)
-
-
-def _moved(names: NetdevNames, name: str) -> str:
-    """Why nova does not find a devname: it looks into /sys/class/net."""
-    if found := names.with_altname(name):
-        return f': "{name}" is an altname of {found[1].name} ({found[0].pci_address}), and nova takes none'
-    if found := names.renamed(name):
-        return f": {found[0].pci_address} is {found[1].name} now, as names changed with an upgrade"
-    near = names.nearest(name)
-    return f': there is no netdev "{name}" of one' + (f": was {near} meant?" if near else "")
 
 
 def _few(names: list[str]) -> str:
