@@ -8,6 +8,7 @@ from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
+from sriov_bootstrap.doctor.openstack.checks import check_start
 from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
@@ -47,7 +48,8 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
         yield from _exclusions(host, agent, shown)
         yield from _options(host, agent)
         yield from _firewall(host, agent)
-    yield from _started_before(host, survey)
+    # It reads the VFs of a PF once.
+    yield from check_start(host, survey, agent, "SB-E519", "does not know the new ones")
 
 
 def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
@@ -220,12 +222,3 @@ def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
         driver = entry.value.partition("\n")[0]  # what stands below it by mistake may be secret
         problem = f"the agent's firewall_driver is {driver}, which cannot filter what VFs send"
         yield Finding("SB-W518", entry.place, problem, entry.text, rendered(host, TARGET, entry))
-
-
-def _started_before(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """It reads the VFs of a PF once."""
-    agent = survey.agent
-    if (seconds := survey.seconds_behind(agent)) is not None:
-        problem = f"it started {seconds:.0f} s before VFs changed, and does not know the new ones"
-        restart = restarted(host, TARGET, f"see why its restart fails: journalctl -u {agent.unit}")
-        yield Finding("SB-E519", agent.unit, problem, remedy=restart)

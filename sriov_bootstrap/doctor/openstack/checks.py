@@ -4,10 +4,12 @@ import itertools
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.openstack.remedies import restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import nearest
 from sriov_bootstrap.formats.ini import Entry, IniFile, folded
 from sriov_bootstrap.formats.oslo_files import FILE, FOLDER
+from sriov_bootstrap.render.host import Host
 
 # Service -> (section, option) that it reads and that somebody puts somewhere else.
 HOMES = {
@@ -37,6 +39,14 @@ def check_files(survey: OpenStackSurvey) -> Iterator[Finding]:
         yield from _default_in_small_letters(service)
         yield from _wrong_section(service)
     yield from _unread(survey)
+
+
+def check_start(host: Host, survey: OpenStackSurvey, service: Service, code: str, effect: str) -> Iterator[Finding]:
+    """A service that started before VFs changed, and was not restarted since; `effect`: what follows for it."""
+    if (seconds := survey.seconds_behind(service)) is not None:
+        problem = f"it started {seconds:.0f} s before VFs changed, and {effect}"
+        remedy = restarted(host, service.name, f"see why its restart fails: journalctl -u {service.unit}")
+        yield Finding(code, service.unit, problem, remedy=remedy)
 
 
 def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
