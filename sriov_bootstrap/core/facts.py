@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.users import OPEN, Holders, Owners, Use, UseKind, held, owned
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
@@ -326,8 +327,7 @@ def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
     """Who keeps VFs from being destroyed, though their driver's link is gone already; "" if nobody is known to."""
     uses = ((raw.pci_address, _vfio_use(raw, holders)) for raw in raws)
     said = [f"VF {address} is {use}" for address, use in uses if use and use.kind in OPEN]
-    more = f"; and {len(said) - NAMED} more" if len(said) > NAMED else ""
-    return "; ".join(said[:NAMED]) + more
+    return listed(said, NAMED, "; ")
 
 
 def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:

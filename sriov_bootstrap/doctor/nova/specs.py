@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
+from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
 from sriov_bootstrap.core.releases import Release
@@ -129,7 +130,7 @@ def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
     found = [one for one in row.named if not one.is_vf and one.port and one.port.vfs != ()]
     if not found:
         return
-    names = _few([one.pf for one in found])
+    names = listed([one.pf for one in found], SHOWN)
     chip = next((one.device.product_id for one in view.of_pf[found[0].pf] if one.is_vf), "")
     which = f' ("product_id": "{chip}" leaves its VFs)' if chip else ""
     problem = f"it names PF {names} itself: a VM that gets it takes all its VFs away{which}"
@@ -139,11 +140,11 @@ def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
 def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
     """A spec that was meant for a PF of ours and reaches another one's."""
     found = row.named
-    ours = {one.pf for one in found if one.port and one.is_vf}
+    ours = sorted({one.pf for one in found if one.port and one.is_vf})
     others = sorted({one.pf for one in found if not one.port})
     if ours and others:
-        problem = f"it is for the VFs of {_few(sorted(ours))}, and names those of {_few(others)}, which no rule takes"
-        yield _finding(view, "SB-W409", row.entry, f"{problem}: they are given to VMs as well")
+        problem = f"it is for the VFs of {listed(ours, SHOWN)}, and names those of {listed(others, SHOWN)}"
+        yield _finding(view, "SB-W409", row.entry, f"{problem}, which no rule takes: they are given to VMs as well")
 
 
 def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator[Finding]:
@@ -175,8 +176,3 @@ def _may_fit(view: View, spec: DeviceSpec, steps: Steps) -> bool:
     except TooMuch:
         return True
     return any(spec.matches(replace(one.device, product_id=spec.product_id), view.here) for one in view.vague)
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

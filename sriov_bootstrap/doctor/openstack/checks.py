@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 
+from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.openstack.remedies import restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
@@ -61,7 +62,7 @@ def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
             continue
         first, *more = file.problems
         names = " and ".join(dict.fromkeys(service.label for service in users[path]))
-        also = f"; also line {', '.join(str(one.line) for one in more[:5])}" if more else ""
+        also = f"; also line {listed([str(one.line) for one in more], 5)}" if more else ""
         yield Finding(
             "SB-E531",
             f"{path}:{first.line}",
