@@ -5,12 +5,11 @@ gives who has no CAP_SYS_ADMIN 64 bytes (drivers/pci/pci-sysfs.c, pci_read_confi
 """
 
 import os
-import re
 
 from sriov_bootstrap.base.reading import FLAGS
+from sriov_bootstrap.core.pci_address import in_full
 
 CONFIG_BYTES = 4096  # PCI Express; 256 for what is behind a conventional bus
-FUNCTION = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 class Pci:
@@ -36,7 +35,7 @@ class Pci:
         except OSError:
             return "", ""
         name = os.path.basename(folder)
-        return (name, _text(f"{folder}/subordinate_bus_number")) if FUNCTION.fullmatch(name) else ("", "")
+        return (name, _text(f"{folder}/subordinate_bus_number")) if in_full(name) == name else ("", "")
 
     def count_vectors(self) -> dict[str, int]:
         """PCI address -> MSI and MSI-X vectors that its driver has been given."""

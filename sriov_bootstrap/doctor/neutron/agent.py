@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.pci_address import in_full
 from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
@@ -174,7 +175,7 @@ class _Vfs:
 
     def not_excluded(self, netdev: str, address: str, shown: str) -> str:
         """Why an address leaves nothing out, or one that nova gives to VMs; "" if it is right."""
-        if not shown or address.count(":") != 2:  # noqa: PLR2004 - domain, bus, device
+        if not shown or in_full(address) != address.lower():
             which = f'"{shown}"' if shown else "one of its addresses"
             return f"{which} is no address of a VF, such as 0000:3b:02.0"
         if address != address.lower():
