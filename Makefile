@@ -187,6 +187,9 @@ servers: setup wheel ## compare our HTTP server with aiohttp and hypercorn under
 	packaging/venv.sh build/servers/venv servers
 	$(BIN)/python tests/servers/compare.py
 
+consumers: setup wheel ## write what units and manual say of consumers, from the table of packagings
+	$(BIN)/python packaging/consumers.py
+
 schema: setup ## write the JSON Schema of the config, from the types and the manual
 	$(BIN)/python packaging/schema.py >sriov_bootstrap/templates/config.schema.json
 

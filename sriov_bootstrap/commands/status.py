@@ -12,7 +12,8 @@ from sriov_bootstrap.commands.terminal import coloured, progress_printer
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import load_inspected
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
-from sriov_bootstrap.core.state import LATE_SECONDS, State
+from sriov_bootstrap.core.state import State
+from sriov_bootstrap.doctor.service.now import notes, now_of
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.jobs import load
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
@@ -35,11 +36,11 @@ def status(machine: HostMachine, *, as_json: bool, wait_seconds: float | None) -
         time.sleep(WAIT_POLL_SECONDS)
     say("")
     saved = machine.load_state()[0]
-    notes = (*_notes(machine, report, saved), *_vf_notes(report))
+    said = (*_notes(machine, report, saved), *_vf_notes(report))
     if as_json:
-        _print_json(report, saved, notes)
+        _print_json(report, saved, said)
     else:
-        _print_table(report, notes)
+        _print_table(report, said)
     return ExitCode.OK if _is_as_desired(report) else ExitCode.DEGRADED
 
 
@@ -59,24 +60,12 @@ def _word(report: PassReport) -> str:
 
 def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str, ...]:
     """What an operator should know that is not about one PF."""
-    notes = [f"config: {problem}" for problem in report.config_problems]
-    notes += [f"switched off: {one} keeps the unit from starting" for one in machine.switches()]
-    if not machine.procfs.has_udevd():
-        notes.append(
-            "systemd-udevd does not run: a loss of VFs is seen ten minutes late, see systemctl status systemd-udevd"
-        )
-    if report.jam:
-        notes.append(f"{report.jam}, for {machine.monotonic() - report.jam.began_at:.0f} s")
+    switches, has_udevd = machine.switches(), machine.procfs.has_udevd()
+    now = now_of(saved, machine.monotonic(), jam=report.jam, switches=switches, has_udevd=has_udevd)
+    said = [*(f"config: {problem}" for problem in report.config_problems), *notes(now)]
     if findings := load_inspected(machine.files.read_findings()).findings:
-        notes.append(f"doctor had {counted(len(findings), 'finding')} when the daemon looked: sriov-bootstrap doctor")
-    if saved.pending:
-        notes.append("restarts are pending, because VFs changed of: " + ", ".join(saved.pending.pci_addresses))
-        notes += [f"{name}: its restart has failed, and is tried again" for name in saved.pending.failed]
-    if not saved.counters.passes:
-        notes.append("no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once")
-    elif saved.passed_at and (age := machine.monotonic() - saved.passed_at) > LATE_SECONDS:
-        notes.append(f"the last pass was {age / 60:.0f} minutes ago: systemctl status sriov-bootstrap")
-    return tuple(notes)
+        said.append(f"doctor had {counted(len(findings), 'finding')} when the daemon looked: sriov-bootstrap doctor")
+    return tuple(said)
 
 
 def _vf_notes(report: PassReport) -> tuple[str, ...]:
@@ -101,7 +90,7 @@ def _ranges(numbers: list[int]) -> str:
     return ", ".join("-".join(map(str, run)) for run in runs)
 
 
-def _print_json(report: PassReport, saved: State, notes: tuple[str, ...]) -> None:
+def _print_json(report: PassReport, saved: State, said: tuple[str, ...]) -> None:
     answer = {
         "version": __version__,
         "state": _word(report),
@@ -113,12 +102,12 @@ def _print_json(report: PassReport, saved: State, notes: tuple[str, ...]) -> Non
         "pending_restart": saved.pending is not None,
         "stuck_write": report.jam,
         "leftovers": report.leftovers,
-        "notes": notes,
+        "notes": said,
     }
     print(to_json(answer).decode())
 
 
-def _print_table(report: PassReport, notes: tuple[str, ...]) -> None:
+def _print_table(report: PassReport, said: tuple[str, ...]) -> None:
     if not report.pfs and not report.config_problems:
         print(NOTHING_TO_DO)
     rows = [COLUMNS, *(_row(pf) for pf in report.pfs)]
@@ -130,9 +119,9 @@ def _print_table(report: PassReport, notes: tuple[str, ...]) -> None:
         print("  ".join(cells).rstrip())
     for pf in report.pfs:
         _print_reason(pf)
-    if notes:
+    if said:
         print()
-    for note in notes:
+    for note in said:
         print(f"note: {printable(note)}")
 
 

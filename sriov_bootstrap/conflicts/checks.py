@@ -17,7 +17,7 @@ from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.readers import READERS
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, visible
 from sriov_bootstrap.core.config import Match, VfDriver
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.facts import PfFacts, is_vfio, vf_places
 from sriov_bootstrap.core.finding import Finding
@@ -90,8 +90,7 @@ def _judge(master: Master, host: Host) -> Iterator[Finding]:
         is_error = bool(others) and master.is_certain and None not in {master.num_vfs, *(one.target for one in others)}
         yield _finding(master, "; ".join(_against(master, wish) for wish in others or wishes), is_error=is_error)
     elif not hit and (names := [one.netdev for one in master.devices if _is_name_alone(one)]):
-        few = ", ".join(names[:SHOWN]) + (" and more" if len(names) > SHOWN else "")
-        yield _finding(master, f"of {few}, which is no PF of this host now", is_error=False)
+        yield _finding(master, f"of {listed(names, SHOWN)}, which is no PF of this host now", is_error=False)
 
 
 def _may_name(device: Match, match: Match) -> bool:

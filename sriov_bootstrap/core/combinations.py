@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.config import Config, OpenStack, PfRule, SpecStyle
-from sriov_bootstrap.core.releases import NEWEST, SINCE, Release
+from sriov_bootstrap.core.nova_options import REPORT_IN_PLACEMENT, SPEC_KEYS
+from sriov_bootstrap.core.releases import NEWEST, Release
 
 NAME = r"[A-Za-z0-9_-]{1,200}"
 VF_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
@@ -17,6 +18,15 @@ VF_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
 NETWORK = r"[A-Za-z0-9_.-]{1,64}"
 VLAN_RANGE = rf"{NETWORK}(?::(\d{{1,4}}):(\d{{1,4}}))?"
 MAX_VLAN = 4094
+# Keys of the config -> the nova whose release (of both projects) takes what they ask for.
+SINCE = {
+    "trusted": SPEC_KEYS["trusted"],
+    "bandwidth_kbps": releases.BANDWIDTHS_SINCE,
+    "report_in_placement": REPORT_IN_PLACEMENT[0].since,
+    "resource_class": SPEC_KEYS["resource_class"],
+    "traits": SPEC_KEYS["traits"],
+    "live_migratable": SPEC_KEYS["live_migratable"],
+}
 MAX_KBPS = (1 << 31) - 1  # an inventory in placement is a signed 32-bit number
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
+from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 
 
 class VfDriver(StrEnum):

@@ -5,11 +5,12 @@ links, never the text of sriov_numvfs: reading that file waits for any write or 
 (drivers/pci/iov.c, device_lock), and some drivers report a number that they did not make.
 """
 
-import re
 from collections.abc import Iterable
 
 from msgspec import Struct
 
+from sriov_bootstrap.core import pci_address
+from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.users import OPEN, Holders, Owners, Use, UseKind, held, owned
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
@@ -313,21 +314,20 @@ def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
     total, offset, stride = (
         _number(attributes.get(name, ""), default=0) for name in ("sriov_totalvfs", "sriov_offset", "sriov_stride")
     )
-    parts = re.fullmatch(r"([0-9a-f]+):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", pf)
-    if not parts or min(total, offset, stride) <= 0:
+    place = pci_address.parsed(pf)
+    if not place or min(total, offset, stride) <= 0:
         return ()
-    bus, slot, function = (int(part, 16) for part in parts.groups()[1:])
-    first = (bus << 8 | slot << 3 | function) + offset
+    domain, bus, device, function = place
+    first = (bus << 8 | device << 3 | function) + offset
     ids = range(first, min(first + stride * total, ROUTING_IDS), stride)
-    return tuple(f"{parts[1]}:{one >> 8:02x}:{one >> 3 & 31:02x}.{one & 7}" for one in ids)
+    return tuple(pci_address.spelt(domain, one >> 8, one >> 3 & 31, one & 7) for one in ids)
 
 
 def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
     """Who keeps VFs from being destroyed, though their driver's link is gone already; "" if nobody is known to."""
     uses = ((raw.pci_address, _vfio_use(raw, holders)) for raw in raws)
     said = [f"VF {address} is {use}" for address, use in uses if use and use.kind in OPEN]
-    more = f"; and {len(said) - NAMED} more" if len(said) > NAMED else ""
-    return "; ".join(said[:NAMED]) + more
+    return listed(said, NAMED, "; ")
 
 
 def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:

@@ -42,7 +42,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.actions import STAGES, Action, SetAutoprobe, SetLinkUp, SetNumVfs, Stage
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest, pause_seconds
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
 from sriov_bootstrap.core.reasons import Reason
@@ -200,9 +200,8 @@ def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
 def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
         return None
-    users = "; ".join(vf.refusal for vf in pf.vfs_in_use[:NAMED])
-    more = f"; and {len(pf.vfs_in_use) - NAMED} more" if len(pf.vfs_in_use) > NAMED else ""
-    message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}{more}"
+    users = listed([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
+    message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}"
     return Verdict(Reason.IN_USE, message, "this is applied automatically once they are released")
 
 

@@ -3,25 +3,23 @@
 Only VFs of our making, or that a rule has adopted, and that no rule asks for any more: whoever made others has them.
 """
 
-import re
-
 from sriov_bootstrap.base.errors import NotOursError
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import Ours, is_ours
+from sriov_bootstrap.core.pci_address import in_full
 
 IN_USE_HINT = "end who uses it and run it again, or add --force"
 CONTESTED_HINT = "end who sets VFs of it and run it again; sriov-bootstrap doctor names him, as far as files tell"
-PCI_ADDRESS = re.compile(r"(?:([0-9a-f]{4,}):)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
 
 
 def understood(text: str) -> str:
     """A PCI address as the kernel writes it; without a domain 0000 is meant. NotOursError if it is none."""
-    if not (found := PCI_ADDRESS.fullmatch(text.strip().lower())):
+    if not (address := in_full(text.strip())):
         raise NotOursError(f"{text}: not a PCI address", hint="give it as status shows it, such as 0000:3b:00.0")
-    return f"{found[1] or '0000'}:{found[2]}"
+    return address
 
 
 def check(address: str, pf: PfFacts | None, config: Config, ours: Ours) -> None:

@@ -1,4 +1,4 @@
-"""OpenStack's releases, and since when nova and neutron take what `render` writes: tables.
+"""OpenStack's releases, and what came and went with them: tables. nova's options are in nova_options.py.
 
 nova's number is that of its first release in the series; neutron's is five less (nova 26.0.0 and neutron 21.0.0 are
 Zed). The notes are those in releasenotes/notes of openstack/nova and openstack/neutron.
@@ -15,20 +15,7 @@ SERIES = (
     *("2025.2 flamingo", "2026.1 gazpacho", "2026.2 hibiscus"),
 )
 
-# Config keys -> the nova whose release (of both projects) takes what they ask for.
-SINCE = {
-    "trusted": 18,  # nova: sriov-trusted-vfs
-    "bandwidth_kbps": 19,  # neutron: bandwidth-config-sriov-bd8ff8b4d84c8792
-    "report_in_placement": 26,  # nova: bp-pci-device-tracking-in-placement-75ee1d20a57662f2
-    "resource_class": 26,
-    "traits": 26,
-    "live_migratable": 31,  # nova.conf [pci] device_spec, 31.0.0
-}
-
-PCI_GROUP_SINCE = 15  # nova: add-pci-config-to-pci-group-5648cc0f307f24f8
-DEVICE_SPEC_SINCE = 26  # nova: deprecate-passthrough_whitelist-config-name-0530d502c960d753
-ALIAS_PLACEMENT_SINCE = 27  # nova: bp-pci-device-tracking-in-placement-antelope-082310a2b0337e0e
-SCHEDULER_GROUP_SINCE = 15  # nova: add-scheduler-config-to-scheduler-group-c83bc770e67ac115
+BANDWIDTHS_SINCE = 19  # neutron: bandwidth-config-sriov-bd8ff8b4d84c8792
 CONF_D_SINCE = 15  # oslo.config 3.20.0 reads /etc/PROJECT/PROJECT.conf.d by itself
 ML2_SRIOV_UNTIL = 14  # neutron 10.0.0 has no [ml2_sriov] and no ml2_conf_sriov.ini
 AGENT_FIREWALL_UNTIL = 31  # neutron 27.0.0: sr-iov-remove-sg-rpc-22f5dc1a515b6dbb

@@ -8,8 +8,8 @@ from msgspec import Struct
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import causes
 from sriov_bootstrap.core.actions import Action, SetNumVfs
-from sriov_bootstrap.core.counted import counted
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.counted import counted, listed
+from sriov_bootstrap.core.facts import NAMED, PfFacts
 from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer
 from sriov_bootstrap.core.reasons import Reason
 
@@ -274,9 +274,8 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
     if pf.num_vfs != target:
         return fewer(pf, target)
     if is_incomplete:
-        waiting = [vf for vf in pf.vfs if not vf.is_ready]
-        names = ", ".join(vf.pci_address for vf in waiting[:4]) + (", ..." if len(waiting) > 4 else "")  # noqa: PLR2004
-        message = f"{pf.pci_address}: VFs without a netdev yet, {len(waiting)} of {target}: {names}"
+        waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
+        message = f"{pf.pci_address}: VFs without a netdev yet, {len(waiting)} of {target}: {listed(waiting, NAMED)}"
         return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k has its words")
     return None
 

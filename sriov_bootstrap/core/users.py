@@ -9,6 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import NAME_LIMIT, printable
+from sriov_bootstrap.core.counted import listed
 
 NAMED = 2  # more holders of one VF than this are counted, not named: a refusal is one line
 
@@ -126,9 +127,9 @@ def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> U
     """Who has one of these names of a VF open, None when nobody does."""
     found = {holder.pid: holder for name in devices for holder in holders.by_device.get(name, ())}
     if found:
-        return Use(UseKind.HELD, _listed(found.values()))
+        return Use(UseKind.HELD, listed([str(one) for one in found.values()], NAMED))
     if through_vfio and holders.unattributed:
-        return Use(UseKind.MAY_BE_HELD, _listed(holders.unattributed))
+        return Use(UseKind.MAY_BE_HELD, listed([str(one) for one in holders.unattributed], NAMED))
     if holders.problem:
         return Use(UseKind.HOLDER_UNKNOWN, printable(holders.problem))
     unseen = next((one for one in holders.unseen if one.may_hold(devices)), None)
@@ -140,9 +141,3 @@ def owned(devices: Iterable[str], owners: Owners) -> Use | None:
     if owner := next((owners.by_device[name] for name in devices if name in owners.by_device), None):
         return Use(UseKind.OWNED, str(owner))
     return Use(UseKind.OWNER_UNKNOWN, printable(owners.problem)) if owners.problem else None
-
-
-def _listed(holders: Iterable[Holder]) -> str:
-    everyone = [str(holder) for holder in holders]
-    more = len(everyone) - NAMED
-    return ", ".join(everyone[:NAMED]) + (f" and {more} more" if more > 0 else "")

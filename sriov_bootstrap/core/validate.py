@@ -8,12 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.config import Boot, Match, Metrics, OpenStack, PfRule, Services
 
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 # Compiled when first used: at boot, most are not.
 GLOB = r"[*?\[]"
-PCI_ADDRESS = r"(?i:(?:[0-9a-f]{4,}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7])"
 MAC = r"(?i:[0-9a-f]{2}(?::[0-9a-f]{2}){5,19})"  # 20 bytes on InfiniBand
 HEX_ID = r"(?i:(?:0x)?[0-9a-f]{4})"
 PERCENT = r"(\d{1,3})%"
@@ -78,7 +78,7 @@ def match_problems(match: Match) -> list[str]:
     if not str(match):
         return ["match: is empty and would take every PF: name one of " + ", ".join(match.__struct_fields__)]
     shapes = (
-        ("pci_address", PCI_ADDRESS, "0000:3b:00.0"),
+        ("pci_address", pci_address.WRITTEN, "0000:3b:00.0"),
         ("mac", MAC, "3c:fd:fe:aa:bb:00"),
         ("vendor_id", HEX_ID, "8086"),
         ("device_id", HEX_ID, "10c9"),

@@ -3,17 +3,11 @@
 from sriov_bootstrap.base.errors import LinkError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.base.reading import MAX_ENTRIES, Below, TooLargeError, read_file, read_names
+from sriov_bootstrap.core.packagings import PACKAGINGS
 from sriov_bootstrap.core.users import Owner, Owners
 
-# Where persistent domains lie: on a host (EDPM and TripleO give their containers that folder), in the volume that
-# kolla-ansible gives its container (docker, podman), and in Sunbeam's snap.
-PERSISTENT = (
-    "etc/libvirt/qemu",
-    "var/lib/docker/volumes/nova_libvirt_qemu/_data",
-    "var/lib/containers/storage/volumes/nova_libvirt_qemu/_data",
-    "var/snap/openstack-hypervisor/common/etc/libvirt/qemu",
-)
-RUNNING = ("run/libvirt/qemu", "var/snap/openstack-hypervisor/common/run/libvirt/qemu")  # transient ones as well
+PERSISTENT = tuple(dict.fromkeys(folder for one in PACKAGINGS for folder in one.domains))
+RUNNING = tuple(dict.fromkeys(folder for one in PACKAGINGS for folder in one.running))
 MAX_FILE_BYTES = 1 << 20
 
 
@@ -25,7 +19,7 @@ def read_owners(root: str = "", *, shut_off: bool) -> Owners:
     problems: list[str] = []
     owners: dict[str, Owner] = {}
     for folder in (*(PERSISTENT if shut_off else ()), *RUNNING):
-        for path in _domain_files(f"{root}/{folder}", problems):
+        for path in _domain_files(f"{root}{folder}", problems):
             owners |= _owned(root, path, problems)
     return Owners(owners, printable(problems[0]) if problems else "")
 

@@ -5,12 +5,11 @@ gives who has no CAP_SYS_ADMIN 64 bytes (drivers/pci/pci-sysfs.c, pci_read_confi
 """
 
 import os
-import re
 
-from sriov_bootstrap.base.reading import FLAGS
+from sriov_bootstrap.base.vanishing import attribute, attribute_text, names_in
+from sriov_bootstrap.core.pci_address import in_full
 
 CONFIG_BYTES = 4096  # PCI Express; 256 for what is behind a conventional bus
-FUNCTION = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 class Pci:
@@ -23,11 +22,11 @@ class Pci:
 
     def read_config(self, address: str) -> bytes:
         """As much of the config space as may be read."""
-        return _read(f"{self._devices}/{address}/config", CONFIG_BYTES)
+        return attribute(f"{self._devices}/{address}/config", CONFIG_BYTES)
 
     def read_text(self, address: str, name: str) -> str:
         """An attribute, "" if it cannot be read. Not for sriov_numvfs and sriov_vf_total_msix, which wait."""
-        return _text(f"{self._devices}/{address}/{name}")
+        return attribute_text(f"{self._devices}/{address}/{name}")
 
     def read_bridge(self, address: str) -> tuple[str, str]:
         """The bridge right above: its address and its subordinate_bus_number; "" where there is none."""
@@ -36,11 +35,11 @@ class Pci:
         except OSError:
             return "", ""
         name = os.path.basename(folder)
-        return (name, _text(f"{folder}/subordinate_bus_number")) if FUNCTION.fullmatch(name) else ("", "")
+        return (name, attribute_text(f"{folder}/subordinate_bus_number")) if in_full(name) == name else ("", "")
 
     def count_vectors(self) -> dict[str, int]:
         """PCI address -> MSI and MSI-X vectors that its driver has been given."""
-        return {address: len(_names(f"{self._devices}/{address}/msi_irqs")) for address in _names(self._devices)}
+        return {address: len(names_in(f"{self._devices}/{address}/msi_irqs")) for address in names_in(self._devices)}
 
     def read_groups(self) -> dict[str, tuple[str, dict[str, str]]] | None:
         """IOMMU group -> its name and what is in it, with the PCI class; None where the kernel shows no groups."""
@@ -48,45 +47,21 @@ class Pci:
         if not os.path.isdir(folder):
             return None
         return {
-            one: (_text(f"{folder}/{one}/name"), self._members(f"{folder}/{one}/devices")) for one in _names(folder)
+            one: (attribute_text(f"{folder}/{one}/name"), self._members(f"{folder}/{one}/devices"))
+            for one in names_in(folder)
         }
 
     def read_acpi_tables(self) -> tuple[str, ...]:
         """The names of the tables that the firmware has left; nothing in containers."""
-        return tuple(sorted(_names(f"{self._root}/firmware/acpi/tables")))
+        return tuple(sorted(names_in(f"{self._root}/firmware/acpi/tables")))
 
     def read_ifindex(self, netdev: str) -> str:
         """As text."""
-        return _text(f"{self._root}/class/net/{netdev}/ifindex")
+        return attribute_text(f"{self._root}/class/net/{netdev}/ifindex")
 
     def read_online_cpus(self) -> str:
         """Such as `0-63`."""
-        return _text(f"{self._root}/devices/system/cpu/online")
+        return attribute_text(f"{self._root}/devices/system/cpu/online")
 
     def _members(self, folder: str) -> dict[str, str]:
-        return {address: _text(f"{folder}/{address}/class") for address in sorted(_names(folder))}
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
-
-
-def _text(path: str) -> str:
-    return _read(path, 4096).decode(errors="replace").strip()
-
-
-def _read(path: str, size: int) -> bytes:
-    """b"" if it cannot be read: a device may leave while it is looked at."""
-    try:
-        descriptor = os.open(path, FLAGS | os.O_NOFOLLOW)  # an attribute is no link
-    except OSError:
-        return b""
-    try:
-        return os.read(descriptor, size)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+        return {address: attribute_text(f"{folder}/{address}/class") for address in sorted(names_in(folder))}

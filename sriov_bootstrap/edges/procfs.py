@@ -5,6 +5,7 @@ import re
 
 from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.base.reading import read_file
+from sriov_bootstrap.base.vanishing import content
 from sriov_bootstrap.core.facts import Routes
 
 MAX_BYTES = 256 << 20  # a route table of the whole Internet; what a tree below `render --root` has may be anything
@@ -89,10 +90,7 @@ class Procfs:
         return self._bytes(name).decode(errors="replace")
 
     def _bytes(self, name: str) -> bytes:
-        try:
-            return self._read(name)
-        except OSError:
-            return b""
+        return content(f"{self._root}/{name}", MAX_BYTES)
 
     def _read(self, name: str) -> bytes:
         return read_file(f"{self._root}/{name}", MAX_BYTES)

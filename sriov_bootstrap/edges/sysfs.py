@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.printable import raw_of, text_of
+from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
 from sriov_bootstrap.core.plan import stay
 from sriov_bootstrap.core.report import Outcome
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
-FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # what a tree below `render --root` has may be anything
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 MODALIAS = "modalias"
@@ -42,7 +42,7 @@ class Sysfs:
         places = self._find_children()
         pfs: list[RawPf] = []
         vfs: set[str] = set()  # a VF is none, and most are behind their PF
-        for address in sorted(only or _names(self._devices)):
+        for address in sorted(only or names_in(self._devices)):
             if address not in vfs and (pf := self._read_pf(address, places)):
                 pfs.append(pf)
                 vfs.update(vf.pci_address for vf in pf.vfs)
@@ -51,9 +51,9 @@ class Sysfs:
     def read_functions(self) -> tuple[RawPf, ...]:
         """Every network function, PF or not; the attribute `physfn` of a VF is the address of its PF."""
         found, places = [], self._find_children()
-        for address in sorted(_names(self._devices)):
+        for address in sorted(names_in(self._devices)):
             folder = f"{self._devices}/{address}"
-            if _read(f"{folder}/class").startswith(NETWORK_CLASSES):
+            if attribute_text(f"{folder}/class").startswith(NETWORK_CLASSES):
                 raw = self._read_function(address, places)
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": _link_name(f"{folder}/physfn")}))
         return tuple(found)
@@ -63,7 +63,7 @@ class Sysfs:
 
         drivers/pci/iov.c, pci_iov_remove_virtfn: virtfn and physfn are gone before the VF's driver is waited for.
         """
-        texts = {name: _read(f"{self._devices}/{pf}/{name}") for name in PLACE_ATTRIBUTES}
+        texts = {name: attribute_text(f"{self._devices}/{pf}/{name}") for name in PLACE_ATTRIBUTES}
         there = [one for one in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{one}")]
         places, shared = self._find_children(), dict[str, str]()
         return tuple(self._read_vf(self._devices, one, places, shared) for one in there)
@@ -72,12 +72,12 @@ class Sysfs:
         """What a PF says of VFs that need not be there: sriov_vf_device, sriov_offset, sriov_stride."""
         folder = f"{self._devices}/{address}"
         names = ("sriov_vf_device", "sriov_offset", "sriov_stride")
-        device, offset, stride = (_read(f"{folder}/{name}") for name in names)
+        device, offset, stride = (attribute_text(f"{folder}/{name}") for name in names)
         return device, offset, stride
 
     def count_vfs(self, address: str) -> int:
         """How many VFs a PF has now. Waits for nothing: a write makes and removes the links before it returns."""
-        return sum(name.startswith("virtfn") for name in _names(f"{self._devices}/{address}"))
+        return sum(name.startswith("virtfn") for name in names_in(f"{self._devices}/{address}"))
 
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """May block for ever: run it where it can be left behind. Raises KernelError with the errno, or InUseError."""
@@ -113,11 +113,11 @@ class Sysfs:
 
     def netdevs(self) -> frozenset[str]:
         """Every netdev of our network namespace."""
-        return frozenset(map(_text_of, _names(self._netdevs)))
+        return frozenset(map(_text_of, names_in(self._netdevs)))
 
     def _find_children(self) -> Places:
         """From the side of their buses, once for all functions: next to nothing where these have no devices."""
-        links = {link for bus in self._inner for name in _names(bus) if (link := _link(f"{bus}/{name}"))}
+        links = {link for bus in self._inner for name in names_in(bus) if (link := link_of(f"{bus}/{name}"))}
         found: Places = {}
         for link in sorted(links):
             parent, _, place = link.rpartition("/")
@@ -132,18 +132,18 @@ class Sysfs:
         folder = f"{self._devices}/{address}"
         if not os.access(f"{folder}/sriov_totalvfs", os.F_OK):
             return None
-        if not _read(f"{folder}/class").startswith(NETWORK_CLASSES):
+        if not attribute_text(f"{folder}/class").startswith(NETWORK_CLASSES):
             return None
         return self._read_function(address, places)
 
     def _read_function(self, address: str, places: Places) -> RawPf:
         folder = f"{self._devices}/{address}"
-        names = _names(folder)
+        names = names_in(folder)
         children = places.get(address, ())
         own = self._read_netdevs(folder) if "net" in names else ()
         return RawPf(
             pci_address=address,
-            attributes={name: _read(f"{folder}/{name}") for name in PF_ATTRIBUTES if name in names},
+            attributes={name: attribute_text(f"{folder}/{name}") for name in PF_ATTRIBUTES if name in names},
             driver=_link_name(f"{folder}/driver"),
             netdevs=(*own, *self._read_netdevs_of(folder, children)),
             vfs=self._read_vfs(folder, names, places),
@@ -163,7 +163,7 @@ class Sysfs:
         driver = _link_name(f"{folder}/driver")
         children = places.get(address, ()) if driver else ()
         if not driver and not shared.get(MODALIAS):
-            shared[MODALIAS] = _read(f"{folder}/{MODALIAS}")
+            shared[MODALIAS] = attribute_text(f"{folder}/{MODALIAS}")
         return RawVf(
             index=link.removeprefix("virtfn"),
             pci_address=address,
@@ -173,7 +173,7 @@ class Sysfs:
             modalias="" if driver else shared[MODALIAS],
             netdevs=(*self._read_netdevs(folder), *self._read_netdevs_of(folder, children)) if driver else (),
             nodes=_read_nodes(folder, children) if driver else (),
-            infiniband=tuple(map(_text_of, _names(f"{folder}/infiniband"))) if driver else (),
+            infiniband=tuple(map(_text_of, names_in(f"{folder}/infiniband"))) if driver else (),
             children=_read_children(folder, children) if children else (),
         )
 
@@ -185,13 +185,13 @@ class Sysfs:
         return tuple(
             RawNetdev(
                 name=_text_of(name),
-                address=_read(f"{folder}/net/{name}/address"),
-                flags=_read(f"{folder}/net/{name}/flags"),
-                ifindex=_read(f"{folder}/net/{name}/ifindex"),
+                address=attribute_text(f"{folder}/net/{name}/address"),
+                flags=attribute_text(f"{folder}/net/{name}/flags"),
+                ifindex=attribute_text(f"{folder}/net/{name}/ifindex"),
                 uppers=self._uppers(name),
                 device=device,
             )
-            for name in _names(f"{folder}/net")
+            for name in names_in(f"{folder}/net")
         )
 
     def _uppers(self, name: str) -> tuple[str, ...]:
@@ -199,7 +199,7 @@ class Sysfs:
         found: list[str] = []
         queue = [name]
         while queue:
-            links = [one for one in _names(f"{self._netdevs}/{queue.pop()}") if one.startswith("upper_")]
+            links = [one for one in names_in(f"{self._netdevs}/{queue.pop()}") if one.startswith("upper_")]
             new = [name for one in links if (name := one.removeprefix("upper_")) not in found]
             queue += new
             found += new
@@ -212,23 +212,15 @@ def _read_children(folder: str, places: Iterable[str]) -> tuple[RawChild, ...]:
 
 def _read_child(folder: str, name: str) -> RawChild:
     driver = _link_name(f"{folder}/driver")
-    return RawChild(name, driver, "" if driver else _read(f"{folder}/{MODALIAS}"))
+    return RawChild(name, driver, "" if driver else attribute_text(f"{folder}/{MODALIAS}"))
 
 
 def _read_nodes(folder: str, children: Iterable[str]) -> tuple[str, ...]:
     """The device nodes through which a process, such as a VM, has this VF alone."""
-    vfio = [f"/dev/vfio/devices/{name}" for name in _names(f"{folder}/vfio-dev")]
-    rdma = [f"/dev/infiniband/{name}" for name in _names(f"{folder}/infiniband_verbs")]
-    inner = (name for place in children for name in _names(f"{folder}/{place}"))
+    vfio = [f"/dev/vfio/devices/{name}" for name in names_in(f"{folder}/vfio-dev")]
+    rdma = [f"/dev/infiniband/{name}" for name in names_in(f"{folder}/infiniband_verbs")]
+    inner = (name for place in children for name in names_in(f"{folder}/{place}"))
     return (*vfio, *rdma, *(f"/dev/{name}" for name in inner if name.startswith("vhost-vdpa-")))
-
-
-def _names(folder: str) -> list[str]:
-    """What is in a folder; nothing if it is not there: a device may leave while it is read."""
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def _text_of(name: str) -> str:
@@ -236,16 +228,8 @@ def _text_of(name: str) -> str:
     return name if name.isalnum() and name.isascii() else text_of(os.fsencode(name))
 
 
-def _read(path: str) -> str:
-    """A file's text, "" if it cannot be read: ENOENT and ENODEV when the device leaves, EINVAL from a netdev."""
-    try:
-        return _read_or_raise(path, FLAGS)
-    except OSError:
-        return ""
-
-
-def _read_or_raise(path: str, flags: int = os.O_RDONLY) -> str:
-    descriptor = os.open(path, flags)
+def _read_or_raise(path: str) -> str:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         return os.read(descriptor, 4096).decode(errors="replace").strip()
     finally:
@@ -262,14 +246,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _link_name(path: str) -> str:
-    return _link(path).rpartition("/")[2]
-
-
-def _link(path: str) -> str:
-    try:
-        return os.readlink(path)
-    except OSError:
-        return ""
+    return link_of(path).rpartition("/")[2]
 
 
 def _inode(path: str) -> int:

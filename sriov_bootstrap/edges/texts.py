@@ -26,6 +26,7 @@ from sriov_bootstrap.base.reading import (
     opened,
     read_names,
 )
+from sriov_bootstrap.base.vanishing import link_of
 
 MAX_BYTES = 1 << 23  # modules.alias of a distribution's kernel is the largest of them, with 2 MB
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -143,10 +144,7 @@ class Texts:
 
     def link(self, path: str) -> str:
         """Where a link leads, "" if it is none."""
-        try:
-            return os.readlink(f"{self._root}{path}")
-        except OSError:
-            return ""
+        return link_of(f"{self._root}{path}")
 
     def _text(self, path: str, file: Opened) -> Text | None:
         status = file.status

@@ -15,6 +15,8 @@ from msgspec import Struct
 
 SHOWN = 100  # characters of a value
 NAME = re.compile(r"[\w.-]{1,64}")
+# As cfg.ConfigOpts.Template: `$name` and `${name}` are references, `$$` is one dollar, so is $ before anything else.
+DOLLAR = re.compile(r"\$(?:(?P<escaped>\$)|[_a-z][._a-z0-9]*|\{[_a-z][._a-z0-9]*\})", re.IGNORECASE)
 
 
 class Entry(Struct, frozen=True, dict=True):
@@ -33,13 +35,17 @@ class Entry(Struct, frozen=True, dict=True):
 
     @property
     def has_reference(self) -> bool:
-        """Whether oslo.config puts another option's value in (`$name`): what it comes to only oslo.config knows."""
-        return "$" in self.value.replace("$$", "")
+        """Whether oslo.config puts another option's value in: what it comes to only oslo.config knows."""
+        return any(not found["escaped"] for found in DOLLAR.finditer(self._template))
 
     @property
     def resolved(self) -> str:
-        """The value as its service gets it, where it has no reference: `$$` is one dollar."""
-        return self.value.replace("$$", "$")
+        """The value as its service gets it, where it has no reference."""
+        return DOLLAR.sub(lambda found: "$" if found["escaped"] else found[0], self._template)
+
+    @property
+    def _template(self) -> str:
+        return self.value.replace(r"\$", "$$")
 
     @cached_property  # a long value gives many findings
     def text(self) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.packagings import MARKERS
 from sriov_bootstrap.render import kernel, libvirt, netdevs, neutron, nova
-from sriov_bootstrap.render.host import KOLLA_FOLDER, Ask, Host, Rendering
+from sriov_bootstrap.render.host import Ask, Host, Rendering
 
-PROBED_PATHS = (KOLLA_FOLDER, *kernel.PROBED)
+PROBED_PATHS = (*MARKERS, *kernel.PROBED)
 
 
 class Target(Struct, frozen=True):

@@ -7,6 +7,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.config import Config, Distribution
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.packagings import recognized
 from sriov_bootstrap.core.releases import NEWEST, Release, parse
 from sriov_bootstrap.core.state import State
 
@@ -49,20 +50,8 @@ class Host(Struct, frozen=True):
         said = self.config.openstack.distribution
         if said is not Distribution.AUTO:
             return said
-        if KOLLA_FOLDER in self.paths:
-            return Distribution.KOLLA
-        families = f"{self.os_release.get('ID', '')} {self.os_release.get('ID_LIKE', '')}".split()
-        return next((FAMILIES[word] for word in families if word in FAMILIES), Distribution.OTHER)
-
-
-KOLLA_FOLDER = "/etc/kolla"  # kolla-ansible's files on each host
-FAMILIES = {
-    "ubuntu": Distribution.UBUNTU,
-    "debian": Distribution.DEBIAN,
-    "rhel": Distribution.RDO,
-    "centos": Distribution.RDO,
-    "fedora": Distribution.RDO,
-}
+        ids = f"{self.os_release.get('ID', '')} {self.os_release.get('ID_LIKE', '')}".split()
+        return Distribution(recognized(self.paths, ids).name)
 
 
 class Ask(Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.combinations import NETWORK
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.render.places import place_of, unit_drafts
+from sriov_bootstrap.render.places import drop_in, place_of, restart, unit_drafts
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
 MECHANISM_DRIVER = "sriovnicswitch"
@@ -36,8 +36,8 @@ def render_agent(host: Host, _ask: Ask) -> Rendering:
         "unused": [port for port in ports if not port.rule.physical_network],
         "problems": _lines(problems),
     }
-    drafts = (Draft("sriov-agent.conf.j2", context, place.path), *unit_drafts(place, host.release))
-    return Rendering(drafts, tuple(_lines(problems)), (place.restart(host.release),))
+    drafts = (Draft("sriov-agent.conf.j2", context, drop_in(place)), *unit_drafts(place, host.release))
+    return Rendering(drafts, tuple(_lines(problems)), (restart(place, host.release),))
 
 
 def render_server(host: Host, _ask: Ask) -> Rendering:
@@ -60,9 +60,9 @@ def render_server(host: Host, _ask: Ask) -> Rendering:
         "vendor_devs": _vendor_devs(ports) if host.release.nova <= releases.ML2_SRIOV_UNTIL else [],
         "problems": _lines(problems),
     }
-    drafts = (Draft("neutron-server.conf.j2", context, place.path), *unit_drafts(place, host.release))
+    drafts = (Draft("neutron-server.conf.j2", context, drop_in(place)), *unit_drafts(place, host.release))
     told = (*_lines(problems), *filter(None, (drivers_problem,)))
-    return Rendering(drafts, told, (f"on the controllers: {place.restart(host.release)}",))
+    return Rendering(drafts, told, (f"on the controllers: {restart(place, host.release)}",))
 
 
 NO_DRIVERS = (

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.config import PfRule, SpecStyle
+from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, DEVICE_SPEC, ENABLED_FILTERS, places
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.render.places import OWN_NAME, place_of, unit_drafts
+from sriov_bootstrap.render.places import OWN_NAME, drop_in, place_of, restart, unit_drafts
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
 PCI_FILTER = "PciPassthroughFilter"
@@ -32,7 +33,8 @@ def render_compute(host: Host, _ask: Ask) -> Rendering:
         problem = _missing(port, style) or (_ambiguous(port, host) if style is SpecStyle.VENDOR_PRODUCT else "")
         problems += [f"{port.label}: {problem}"] if problem else []
         groups.append({"port": port, "problem": problem, "specs": [] if problem else _specs(port, style)})
-    group, option = device_option(host.release)
+    # All names of it still parse and are merged: ours is the current one, and must stay the only one.
+    group, option = places(DEVICE_SPEC, host.release)[0]
     context = {
         "release": host.release,
         "group": group,
@@ -40,36 +42,27 @@ def render_compute(host: Host, _ask: Ask) -> Rendering:
         "groups": _once(groups),
         "unused": [port for port in ports if not is_for_nova(port)],
         "aliases": _aliases(ports, host.release),
-        "alias_option": "alias" if host.release.nova >= releases.PCI_GROUP_SINCE else "pci_alias",
+        "alias_option": places(ALIAS, host.release)[0][1],
         "report_in_placement": host.config.openstack.report_in_placement,
     }
-    drafts = (Draft("nova-compute.conf.j2", context, place.path), *unit_drafts(place, host.release))
-    return Rendering(drafts, tuple(problems), (place.restart(host.release),))
+    drafts = (Draft("nova-compute.conf.j2", context, drop_in(place)), *unit_drafts(place, host.release))
+    return Rendering(drafts, tuple(problems), (restart(place, host.release),))
 
 
 def render_scheduler(host: Host, _ask: Ask) -> Rendering:
     """The drop-in of nova-scheduler."""
     place = place_of("nova-scheduler", host)
     wanted = (*releases.default_filters(host.release), *host.config.openstack.scheduler_filters, PCI_FILTER)
-    is_old = host.release.nova < releases.SCHEDULER_GROUP_SINCE
+    group, option = places(ENABLED_FILTERS, host.release)[0]
     context = {
         "release": host.release,
-        "group": "DEFAULT" if is_old else "filter_scheduler",
-        "option": "scheduler_default_filters" if is_old else "enabled_filters",
+        "group": group,
+        "option": option,
         "filters": list(dict.fromkeys(wanted)),
     }
-    path = f"{place.folder}/{OWN_NAME}-scheduler.conf" if place.folder else ""
+    path = drop_in(place, f"{OWN_NAME}-scheduler")
     drafts = (Draft("nova-scheduler.conf.j2", context, path), *unit_drafts(place, host.release))
-    return Rendering(drafts, after=(place.restart(host.release),))
-
-
-def device_option(release: Release) -> tuple[str, str]:
-    """Section and name. All three still parse and are merged, so one place must stay the only one."""
-    if release.nova >= releases.DEVICE_SPEC_SINCE:
-        return "pci", "device_spec"
-    if release.nova >= releases.PCI_GROUP_SINCE:
-        return "pci", "passthrough_whitelist"
-    return "DEFAULT", "pci_passthrough_whitelist"
+    return Rendering(drafts, after=(restart(place, host.release),))
 
 
 def is_for_nova(port: Port) -> bool:
@@ -160,8 +153,7 @@ def _aliases(ports: Iterable[Port], release: Release) -> list[str]:
         if not port.rule.alias or not port.device:
             continue
         alias = {"name": port.rule.alias, "device_type": "type-VF"}
-        alias |= {"vendor_id": port.vendor, "product_id": port.device}
-        if release.nova >= releases.ALIAS_PLACEMENT_SINCE:
-            alias |= tags(port.rule)
-        found.append(_line(alias))
+        alias |= {"vendor_id": port.vendor, "product_id": port.device} | tags(port.rule)
+        known = {key for key, since in ALIAS_KEYS.items() if since <= release.nova}
+        found.append(_line({key: value for key, value in alias.items() if key in known}))
     return list(dict.fromkeys(found))

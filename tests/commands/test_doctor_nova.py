@@ -258,9 +258,12 @@ CASES = {
         {("SB-W410", 4): "0000:5e:00.0 is ens7 now, as names changed with an upgrade"},
     ),
     "misspelt": Case(
-        pci(GOOD_A, GOOD_B, '{"devname": "ens1g1"}'), {("SB-W410", 4): 'no netdev "ens1g1" of one: was ens1f1 meant?'}
+        pci(GOOD_A, GOOD_B, '{"devname": "ens1g1"}'),
+        {("SB-W410", 4): 'no PF and no VF has the netdev "ens1g1": was ens1f1 meant?'},
     ),
-    "nobody's": Case(pci(GOOD_A, GOOD_B, '{"devname": "bond0"}'), {("SB-W410", 4): 'no netdev "bond0" of one'}),
+    "nobody's": Case(
+        pci(GOOD_A, GOOD_B, '{"devname": "bond0"}'), {("SB-W410", 4): 'no PF and no VF has the netdev "bond0"'}
+    ),
     "wrong chip": Case(
         pci(GOOD_A.replace("10ca", "1520"), GOOD_A, GOOD_B), {("SB-W410", 2): "it names no PF and no VF of this host"}
     ),

@@ -493,7 +493,7 @@ def test_kolla_has_no_place_for_it(tree: HostTree, capsys: pytest.CaptureFixture
         ("ID=ubuntu\n", "neutron-server"),
         ("ID=rocky\nID_LIKE='rhel centos'\n", "neutron-server"),
         ("", "neutron-server"),
-        ("ID=debian\n", "neutron-api neutron-rpc-server"),
+        ("ID=debian\n", "neutron-rpc-server neutron-api"),
     ],
 )
 def test_the_distribution_decides_which_unit(

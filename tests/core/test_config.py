@@ -6,7 +6,7 @@ import pytest
 
 from builders import make_rule
 from sriov_bootstrap.core.config import Config, Match, Method, PfRule, RenderKeys
-from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
+from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,6 @@ def test_auto_means_sriov_numvfs(method: Method, *, uses: bool) -> None:
 def test_no_config_has_nothing_to_do_and_knows_every_consumer() -> None:
     assert Config().pf == ()
     assert Config().services.restart == KNOWN_CONSUMERS
-
-
-def test_a_consumer_is_a_service_and_named_once() -> None:
-    assert all(name.endswith(".service") for name in KNOWN_CONSUMERS)
-    assert len(set(KNOWN_CONSUMERS)) == len(KNOWN_CONSUMERS)
 
 
 SET: dict[str, Any] = {

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import sriov_bootstrap
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.counted import counted, listed
 
 SOURCES = Path(sriov_bootstrap.__file__).parent
 NOUNS = "VFs|PFs|processes|netdevs|findings|errors|warnings"
@@ -23,6 +23,20 @@ NOUNS = "VFs|PFs|processes|netdevs|findings|errors|warnings"
 )
 def test_one_thing_is_no_plural(number: int, words: tuple[str, ...], text: str) -> None:
     assert counted(number, *words) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "between", "text"),
+    [
+        ("", ", ", ""),
+        ("ab", ", ", "a, b"),
+        ("abc", ", ", "a, b and 1 more"),
+        ("ab", "; ", "a; b"),
+        ("abcde", "; ", "a; b; and 3 more"),
+    ],
+)
+def test_of_many_names_the_first_are_said_and_the_others_counted(names: str, between: str, text: str) -> None:
+    assert listed(names, 2, between) == text
 
 
 def test_no_message_puts_a_plural_after_a_number_by_itself() -> None:

@@ -26,7 +26,9 @@ def test_an_address_is_understood(text: str, address: str) -> None:
     assert release.understood(text) == address
 
 
-@pytest.mark.parametrize("text", ["", "ens1f0", "3b:00", "0000:3b:00.8", "0000:3b:00.0/../x", "0000:3b:00.*"])
+@pytest.mark.parametrize(
+    "text", ["", "ens1f0", "3b:00", "0000:3b:00.8", "0000:3b:20.0", "0000:3b:00.0/../x", "0000:3b:00.*"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(NotOursError, match="not a PCI address"):
         release.understood(text)

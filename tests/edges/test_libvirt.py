@@ -7,8 +7,10 @@ import pytest
 
 from sriov_bootstrap.base.reading import MAX_ENTRIES
 from sriov_bootstrap.core.users import Owner, Owners
-from sriov_bootstrap.edges.libvirt import MAX_FILE_BYTES, PERSISTENT, RUNNING, read_owners
+from sriov_bootstrap.edges import libvirt
+from sriov_bootstrap.edges.libvirt import MAX_FILE_BYTES, read_owners
 
+PERSISTENT, RUNNING = ([folder[1:] for folder in folders] for folders in (libvirt.PERSISTENT, libvirt.RUNNING))
 ADDRESS = "<address domain='0' bus='0x3b' slot='0x10' function='{function}'/>"
 XML = "<domain><name>{name}</name><devices><hostdev><source>{address}</source></hostdev></devices></domain>"
 

@@ -16,8 +16,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
 from sriov_bootstrap.core.finding import Finding, Inspected
+from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import DURATION_BUCKETS, Counters, State

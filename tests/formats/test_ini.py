@@ -103,8 +103,14 @@ def test_any_text_is_entries_and_problems(text: str) -> None:
         ("net$$2:ens1f0", False, "net$2:ens1f0"),
         ("$bindir/x", True, "$bindir/x"),
         ("a$$$b", True, "a$$b"),
+        ("${bindir}/x", True, "${bindir}/x"),
+        (r"net\$2", False, "net$2"),
+        (r"a\$b", False, "a$b"),
+        ('{"address": {"slot": "0[0-3]$"}}', False, '{"address": {"slot": "0[0-3]$"}}'),
+        ("${", False, "${"),
+        ("5$", False, "5$"),
     ],
 )
-def test_a_dollar_is_a_reference_and_two_are_one(value: str, *, has_reference: bool, resolved: str) -> None:
+def test_a_dollar_is_a_reference_before_a_name_alone(value: str, *, has_reference: bool, resolved: str) -> None:
     entry = Entry("s", "o", value, 1, "/x")
     assert (entry.has_reference, entry.resolved) == (has_reference, resolved)

@@ -99,8 +99,8 @@ def test_which_values_count(release: str, tmp_path: Path) -> None:
     for pair, (multi, single) in zip(pairs, answers, strict=True):
         service = Service("x", files=tuple(parse_ini("/f", text) for text in pair))
         old = (("DEFAULT", "b"), ("default", "a"))
-        assert [one.value for one in service.values("pci", "a", *old)] == multi, pair
-        last = service.last("pci", "a", *old)
+        assert [one.value for one in service.values(("pci", "a"), *old)] == multi, pair
+        last = service.last(("pci", "a"), *old)
         assert (last.value if last else None) == single, pair
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sriov_bootstrap.commands.metrics_config import ACCESS, DEFAULT, FOLDER
 from sriov_bootstrap.core.config import Metrics
-from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
+from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges.files import FOLDERS, Files
 from sriov_bootstrap.edges.locks import EARLIER

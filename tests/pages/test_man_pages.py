@@ -23,7 +23,7 @@ from sriov_bootstrap.core.config import (
     VfDriver,
     WhenInUse,
 )
-from sriov_bootstrap.core.consumers import KNOWN_CONSUMERS
+from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PfState
 

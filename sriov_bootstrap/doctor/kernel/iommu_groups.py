@@ -6,7 +6,7 @@ Two VFs in one group cannot go to two VMs; a VF beside its PF can go to none. Br
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.kernel.checks import passes_through
@@ -40,12 +40,11 @@ def _others(vf: VfFacts, group: RawGroup) -> list[str]:
 
 def _finding(pf: PfFacts, shared: list[tuple[VfFacts, list[str]]]) -> Finding:
     vf, others = shared[0]
-    names = ", ".join(others[:SHOWN]) + (", ..." if len(others) > SHOWN else "")
     return Finding(
         "SB-E105",
         pf.pci_address,
         f"{len(shared)} of {counted(pf.num_vfs, 'VF')} {'shares' if len(shared) == 1 else 'share'} an IOMMU group with "
         "another device, and cannot be given to different VMs",
-        f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {names}",
+        f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {listed(others, SHOWN)}",
         "enable ACS (and ARI) in the firmware's setup, or put the NIC into a slot with a root port of its own",
     )

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.doctor.neutron.lists import Mappings, listed, parse_bandwidths, parse_exclusions, parse_mappings
-from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
+from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
+from sriov_bootstrap.doctor.openstack.checks import check_start
+from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import Guesses
@@ -22,8 +24,8 @@ MAPPINGS, EXCLUDED, BANDWIDTHS = "physical_device_mappings", "exclude_devices", 
 OPTIONS = {
     MAPPINGS: 0,
     EXCLUDED: 0,
-    BANDWIDTHS: 19,  # bandwidth-config-sriov-bd8ff8b4d84c8792
-    "resource_provider_inventory_defaults": 19,
+    BANDWIDTHS: releases.BANDWIDTHS_SINCE,
+    "resource_provider_inventory_defaults": releases.BANDWIDTHS_SINCE,
     "resource_provider_hypervisors": 19,  # bug 1853840
     "resource_provider_default_hypervisor": 19,  # bug 1926693
 }
@@ -36,9 +38,9 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """All of them; none where there is no agent, or its files may not be read."""
     agent = survey.agent
     if agent.is_known:
-        entry = agent.last(SECTION, MAPPINGS)
+        entry = agent.last((SECTION, MAPPINGS))
         mapped = parse_mappings(entry)
-        shown = ShownNames(host, nova_networks(survey))
+        shown = ShownNames(host, nova_networks(host, survey))
         yield from _refused(host, agent, mapped, shown)
         yield from _replaced(host, agent, shown)
         if entry:
@@ -47,12 +49,13 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
         yield from _exclusions(host, agent, shown)
         yield from _options(host, agent)
         yield from _firewall(host, agent)
-    yield from _started_before(host, survey)
+    # It reads the VFs of a PF once.
+    yield from check_start(host, survey, agent, "SB-E519", "does not know the new ones")
 
 
 def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
     """What ends the agent with exit code 1."""
-    mappings, excluded, rates = (agent.last(SECTION, one) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
+    mappings, excluded, rates = (agent.last((SECTION, one)) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
     if mappings and mappings.has_reference:
         return
     netdevs = {one.netdev for one in mapped.mappings}
@@ -78,10 +81,12 @@ def _end(host: Host, entry: Entry, text: str) -> Finding:
 def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
     """A list that comes again replaces the one before."""
     for option in (MAPPINGS, EXCLUDED):
-        last = agent.last(SECTION, option)
-        kept = set(_words(last))
-        for entry in agent.values(SECTION, option):
-            lost = set(_words(entry)) - kept
+        last = agent.last((SECTION, option))
+        if last and last.has_reference:
+            continue
+        kept = set(filter(None, items(last)))
+        for entry in agent.values((SECTION, option)):
+            lost = set(filter(None, items(entry))) - kept
             if last and entry.place != last.place and lost:
                 named = sorted(word for word in lost if _is_shown(word, shown))[:SHOWN]
                 more = [counted(len(lost) - len(named), "entry", "entries")] if len(lost) > len(named) else []
@@ -93,10 +98,6 @@ def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding
                     f"{entry.name}; {last.place}: {last.name}",
                     rendered(host, TARGET, entry, last),
                 )
-
-
-def _words(entry: Entry | None) -> list[str]:
-    return list(filter(None, listed(entry.resolved))) if entry else []
 
 
 def _is_shown(word: str, shown: ShownNames) -> bool:
@@ -118,22 +119,15 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
             continue
         netdev, network = shown.netdev(one.netdev), shown.network(one.network)
         which = f'"{netdev}"' if netdev else f"the netdev of entry {one.number}"
-        why, remedy = f"no PF has that netdev{_meant(one.netdev, names)}", rendered(host, TARGET, entry)
+        why, remedy = (
+            f"no PF has that netdev{names.why_unknown(one.netdev, 'the agent')}",
+            rendered(host, TARGET, entry),
+        )
         if device:
             why = f"finds no VFs: it looks for them in {device}, whose netdev {netdev} is"
             remedy = restarted(host, TARGET, f"take {netdev} out of {entry.option} in {entry.place}")
         problem = f"the agent is to use {which} for {network or 'its network'}, and {why}"
         yield Finding("SB-W513", entry.place, problem, quoted(entry, one.number, network, netdev), remedy)
-
-
-def _meant(name: str, names: NetdevNames) -> str:
-    """Why it may be written there."""
-    if found := names.with_altname(name):
-        return f": it is an altname of {found[1].name}, and the agent takes none"
-    if found := names.renamed(name):
-        return f": {found[0].pci_address} is {found[1].name} now, as names changed with an upgrade"
-    near = names.nearest(name)
-    return f": was {near} meant?" if near else ""
 
 
 def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
@@ -156,7 +150,7 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
 
 def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
     """VFs that are left out and are not there to be left out, or that nova is given all the same."""
-    entry = agent.last(SECTION, EXCLUDED)
+    entry = agent.last((SECTION, EXCLUDED))
     if not entry:
         return
     known = _Vfs(host)
@@ -181,7 +175,7 @@ class _Vfs:
 
     def not_excluded(self, netdev: str, address: str, shown: str) -> str:
         """Why an address leaves nothing out, or one that nova gives to VMs; "" if it is right."""
-        if not shown or address.count(":") != 2:  # noqa: PLR2004 - domain, bus, device
+        if not shown or in_full(address) != address.lower():
             which = f'"{shown}"' if shown else "one of its addresses"
             return f"{which} is no address of a VF, such as 0000:3b:02.0"
         if address != address.lower():
@@ -222,17 +216,10 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
 
 def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     """The agent has one until neutron 26, and it must do nothing: VFs bypass the host."""
-    entry = agent.last("securitygroup", "firewall_driver")
-    if entry and host.release.nova <= releases.AGENT_FIREWALL_UNTIL and entry.value not in NO_FIREWALL:
+    entry = agent.last(("securitygroup", "firewall_driver"))
+    if not entry or entry.has_reference or host.release.nova > releases.AGENT_FIREWALL_UNTIL:
+        return
+    if entry.value not in NO_FIREWALL:
         driver = entry.value.partition("\n")[0]  # what stands below it by mistake may be secret
         problem = f"the agent's firewall_driver is {driver}, which cannot filter what VFs send"
         yield Finding("SB-W518", entry.place, problem, entry.text, rendered(host, TARGET, entry))
-
-
-def _started_before(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """It reads the VFs of a PF once."""
-    agent = survey.agent
-    if (seconds := survey.seconds_behind(agent)) is not None:
-        problem = f"it started {seconds:.0f} s before VFs changed, and does not know the new ones"
-        restart = restarted(host, TARGET, f"see why its restart fails: journalctl -u {agent.unit}")
-        yield Finding("SB-E519", agent.unit, problem, remedy=restart)

@@ -47,10 +47,10 @@ class Bandwidths(Struct, frozen=True):
 
 def items(entry: Entry | None) -> tuple[str, ...]:
     """A ListOpt; () where oslo.config puts something in that only it knows."""
-    return () if entry is None or entry.has_reference else listed(entry.resolved)
+    return () if entry is None or entry.has_reference else _split(entry.resolved)
 
 
-def listed(value: str) -> tuple[str, ...]:
+def _split(value: str) -> tuple[str, ...]:
     """What stands between the commas.
 
     A line that begins with a blank by mistake belongs to the list, whatever it is, and items are shown: of one that

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
 from sriov_bootstrap.doctor.neutron.lists import items, parse_mappings
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
@@ -20,8 +21,6 @@ from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.ports import resolve_ports
 
 MAX_NAMES = 64  # that are compared; a host has a handful
-DEVICE_SPEC = ("pci", "device_spec")
-OLD_SPECS = (("pci", "passthrough_whitelist"), ("DEFAULT", "pci_passthrough_whitelist"))
 
 
 class Use(Struct, frozen=True):
@@ -44,7 +43,7 @@ class Use(Struct, frozen=True):
 
 
 class Knower(Struct, frozen=True):
-    """Who has names of networks. `is_open`: it takes any name."""
+    """Who has names of networks. `is_open`: it takes any name, or may have it by a reference."""
 
     label: str
     target: str
@@ -59,7 +58,7 @@ class Knower(Struct, frozen=True):
 
 def check_networks(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """First what is written in two ways, then what is missing; each name once."""
-    knowers, shown = _knowers(host, survey), ShownNames(host, nova_networks(survey))
+    knowers, shown = _knowers(host, survey), ShownNames(host, nova_networks(host, survey))
     names = list(dict.fromkeys(name for knower in knowers for name in knower.uses))
     pairs = _spellings(names, knowers)
     for wrong, right in pairs.items():
@@ -70,10 +69,14 @@ def check_networks(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
             yield from _missing(host, name, knowers, shown)
 
 
-def nova_networks(survey: OpenStackSurvey) -> tuple[str, ...]:
+def nova_networks(host: Host, survey: OpenStackSurvey) -> tuple[str, ...]:
     """Those that nova has where only a network can stand."""
-    entries = survey.compute.values(*DEVICE_SPEC, *OLD_SPECS) if survey.compute.is_known else ()
+    entries = _device_specs(host, survey.compute) if survey.compute.is_known else ()
     return tuple(name for entry in entries for name in spec_networks(entry))
+
+
+def _device_specs(host: Host, compute: Service) -> tuple[Entry, ...]:
+    return compute.values(*places(DEVICE_SPEC, host.release))
 
 
 def misspellings(host: Host, survey: OpenStackSurvey) -> dict[str, str]:
@@ -85,7 +88,7 @@ def misspellings(host: Host, survey: OpenStackSurvey) -> dict[str, str]:
 def spec_networks(entry: Entry) -> tuple[str, ...]:
     """The physical networks of a device_spec; whatever else is wrong with it is found elsewhere."""
     try:
-        value = json.loads(entry.resolved)
+        value = None if entry.has_reference else json.loads(entry.resolved)
     except (ValueError, RecursionError):
         return ()
     specs = value if isinstance(value, list) else [value]
@@ -101,8 +104,8 @@ def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
         if port.rule.physical_network
     }
     found = [Knower("the config", "", asked)] if asked else []
-    if survey.compute.is_known and (of_nova := _of_nova(survey.compute)):
-        found.append(Knower("nova-compute", "nova-compute", of_nova))
+    if survey.compute.is_known and (of_nova := _of_nova(host, survey.compute)).uses:
+        found.append(of_nova)
     if survey.agent.is_known:
         found.append(_of_agent(survey))
     if survey.server.is_known:
@@ -110,25 +113,26 @@ def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
     return tuple(found)
 
 
-def _of_nova(compute: Service) -> dict[str, Use]:
-    uses: dict[str, Use] = {}
-    for entry in reversed(compute.values(*DEVICE_SPEC, *OLD_SPECS)):
+def _of_nova(host: Host, compute: Service) -> Knower:
+    entries, uses = _device_specs(host, compute), dict[str, Use]()
+    for entry in reversed(entries):
         uses |= dict.fromkeys(spec_networks(entry), Use(entry.place, entry.text, entry))
-    return uses
+    return Knower("nova-compute", "nova-compute", uses, any(entry.has_reference for entry in entries))
 
 
 def _of_agent(survey: OpenStackSurvey) -> Knower:
     """Where it reads no list, one that it was meant to read: that it does not is found elsewhere."""
     option = ("sriov_nic", "physical_device_mappings")
     unread = (entry for file in survey.strays for entry in file.values(*option))
-    entry = survey.agent.last(*option) or next(unread, None)
+    entry = survey.agent.last(option) or next(unread, None)
     found = reversed(parse_mappings(entry).mappings)
     uses = {one.network: Use(entry.place, "", entry, one.number) for one in found if entry}
-    return Knower("the SR-IOV agent", "sriov-agent", uses, entries=(entry,) if entry and uses else ())
+    is_open = entry is not None and entry.has_reference
+    return Knower("the SR-IOV agent", "sriov-agent", uses, is_open, (entry,) if entry and uses else ())
 
 
 def _of_server(server: Service) -> Knower:
-    vlan, flat = server.last("ml2_type_vlan", "network_vlan_ranges"), server.last("ml2_type_flat", "flat_networks")
+    vlan, flat = server.last(("ml2_type_vlan", "network_vlan_ranges")), server.last(("ml2_type_flat", "flat_networks"))
     found = [(name, flat, number) for number, name in enumerate(items(flat), 1)]
     found += [(item.partition(":")[0], vlan, number) for number, item in enumerate(items(vlan), 1)]
     uses = {name: Use(entry.place, "", entry, number) for name, entry, number in found if entry and name}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core import releases
+from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.neutron.lists import items
 from sriov_bootstrap.doctor.openstack.remedies import restarted
@@ -25,7 +26,7 @@ def check_server(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _driver(host: Host, server: Service) -> Iterator[Finding]:
-    entry = server.last("ml2", "mechanism_drivers")
+    entry = server.last(("ml2", "mechanism_drivers"))
     drivers = items(entry)
     if MECHANISM_DRIVER in drivers or (entry and entry.has_reference):
         return
@@ -45,7 +46,7 @@ def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
                 "SB-W521",
                 place,
                 f"[{OLD_SECTION}] is ignored since neutron 10.0.0 (ocata); this is {host.release}",
-                "; ".join([entry.name for entry in file.entries if folded(entry.section) == OLD_SECTION][:SHOWN]),
+                listed([one.name for one in file.entries if folded(one.section) == OLD_SECTION], SHOWN, "; "),
                 f"remove {file.path}" if file.path.endswith(OLD_FILE) else f"take the section out of {file.path}",
             )
 

@@ -4,10 +4,9 @@ Those of physical networks that our config or nova's device_spec has, those of n
 names, and what differs from one of them by a letter or two. Of anything else its number in the list is said.
 """
 
-import re
 from collections.abc import Iterable
 
-from sriov_bootstrap.core.validate import PCI_ADDRESS
+from sriov_bootstrap.core.pci_address import in_full
 from sriov_bootstrap.doctor.similar_names import Guesses
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.host import Host
@@ -42,7 +41,7 @@ class ShownNames:
     @staticmethod
     def address(text: str) -> str:
         """What looks like a PCI address is nothing else."""
-        return text if re.fullmatch(PCI_ADDRESS, text) else ""
+        return text if in_full(text) else ""
 
 
 class _Names:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_name, shell_quoted
 from sriov_bootstrap.core.config import VfDriver
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, VfFacts, is_vfio
 from sriov_bootstrap.core.finding import Finding
@@ -88,8 +88,7 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     managed = [dev for vf in ours for dev in vf.netdevs if MANAGED.search(survey.managed.get(dev, ""))]
     if not managed:
         return
-    names = ", ".join(managed[:SHOWN]) + (", ..." if len(managed) > SHOWN else "")
-    problem = f"NetworkManager manages {counted(len(managed), 'netdev')} of its VFs: {names}"
+    problem = f"NetworkManager manages {counted(len(managed), 'netdev')} of its VFs: {listed(managed, SHOWN)}"
     evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager runs"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
     remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"

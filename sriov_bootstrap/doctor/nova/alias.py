@@ -4,29 +4,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, places
 from sriov_bootstrap.core.releases import Release
-from sriov_bootstrap.doctor.nova.device_spec import KEYS
 from sriov_bootstrap.doctor.nova.view import View
 from sriov_bootstrap.doctor.openstack.remedies import rendered
-from sriov_bootstrap.doctor.openstack.survey import Name
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
 TARGET = "nova-compute"
-# Key -> the nova since which nova.pci.request has it in its schema.
-ALIAS_KEYS = {
-    "name": 0,
-    "capability_type": 0,
-    "product_id": 0,
-    "vendor_id": 0,
-    "device_type": 0,
-    "numa_policy": 17,  # share-pci-between-numa-nodes
-    "resource_class": releases.ALIAS_PLACEMENT_SINCE,
-    "traits": releases.ALIAS_PLACEMENT_SINCE,
-    "live_migratable": KEYS["live_migratable"],
-}
 DEVICE_TYPES = ("type-PCI", "type-PF", "type-VF")
 CHECKED_AT_START_SINCE = 32  # nova 32.0.0 looks at its aliases when nova-compute starts
 Alias = Mapping[str, object]
@@ -36,7 +22,7 @@ def check_aliases(view: View) -> Iterator[Finding]:
     """All of them."""
     understood: list[tuple[Entry, Alias]] = []
     refused = False  # or not known
-    for entry in view.service.values(*alias_options(view.host.release)[0], *alias_options(view.host.release)[1:]):
+    for entry in view.service.values(*places(ALIAS, view.host.release)):
         if entry.has_reference:
             refused = True
             continue
@@ -53,12 +39,6 @@ def check_aliases(view: View) -> Iterator[Finding]:
         for port in resolve_ports(view.host):
             if port.rule.alias and port.device:
                 yield from _of_rule(view, port, of_name.get(port.rule.alias, []))
-
-
-def alias_options(release: Release) -> tuple[Name, ...]:
-    """The option's names that this release reads, the current one first."""
-    old = ("DEFAULT", "pci_alias")
-    return (("pci", "alias"), old) if release.nova >= releases.PCI_GROUP_SINCE else (old,)
 
 
 def _refused(view: View, entry: Entry, reason: str) -> Finding:

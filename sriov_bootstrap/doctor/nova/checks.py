@@ -10,11 +10,13 @@ from sriov_bootstrap.doctor.nova.placement import check_placement
 from sriov_bootstrap.doctor.nova.rules import check_rules
 from sriov_bootstrap.doctor.nova.specs import check_specs
 from sriov_bootstrap.doctor.nova.view import look
-from sriov_bootstrap.doctor.openstack.remedies import restarted
+from sriov_bootstrap.doctor.openstack.checks import check_start
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.host import Host
 
-SEES_NEW_VFS_SINCE = 32  # bug 2115729: before, VFs that were made anew keep the old ones' data until a restart
+# Bug 2115729: its periodic task finds VFs that are new to it; before, those that were made anew keep the old ones' data
+# until a restart.
+SEES_NEW_VFS_SINCE = 32
 
 
 def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
@@ -29,13 +31,5 @@ def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Find
     yield from check_rules(view, survey)
     yield from check_placement(view)
     yield from check_aliases(view)
-    yield from _started_before(host, survey)
-
-
-def _started_before(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """VFs that are new to it are found by its periodic task; VFs that were made anew in older releases are not."""
-    compute, seconds = survey.compute, survey.seconds_behind(survey.compute)
-    if host.release.nova < SEES_NEW_VFS_SINCE and seconds is not None:
-        problem = f"it started {seconds:.0f} s before VFs changed, and has the old ones' data"
-        change = f"see why its restart fails: journalctl -u {compute.unit}"
-        yield Finding("SB-W416", compute.unit, problem, remedy=restarted(host, "nova-compute", change))
+    if host.release.nova < SEES_NEW_VFS_SINCE:
+        yield from check_start(host, survey, survey.compute, "SB-W416", "has the old ones' data")

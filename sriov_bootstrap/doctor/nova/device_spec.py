@@ -19,27 +19,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.releases import PCI_GROUP_SINCE, Release
+from sriov_bootstrap.core.nova_options import SPEC_KEYS
+from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.doctor.nova.pci_address import ANY, FIELDS, Place, number, parse_glob, parse_regex
 
-# Key -> the nova since which it is one.
-KEYS = {
-    "vendor_id": 0,
-    "product_id": 0,
-    "address": 0,
-    "devname": 0,
-    "physical_network": 0,
-    "trusted": 18,  # sriov-trusted-vfs
-    "remote_managed": 25,  # off-path backends, nova 25.0.0
-    "resource_class": 26,  # bp-pci-device-tracking-in-placement-75ee1d20a57662f2
-    "traits": 26,
-    "managed": 31,  # nova.conf [pci] device_spec, 31.0.0
-    "live_migratable": 31,
-    "one_time_use": 32,  # nova.conf [pci] device_spec, 32.0.0
-}
 SELECTORS = ("vendor_id", "product_id", "address", "devname")
 STRICT_BOOLEANS = ("managed", "live_migratable", "one_time_use")
 REGEX_SINCE = 15
+PF_ITSELF_SINCE = 15  # before, the address of a PF named its VFs alone
 TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})  # oslo_utils.strutils.bool_from_string
 FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
 
@@ -90,7 +77,7 @@ class DeviceSpec(Struct, frozen=True):
     @property
     def remote_managed(self) -> bool:
         """Whether only devices with a serial number in their VPD are taken."""
-        since = KEYS["remote_managed"]
+        since = SPEC_KEYS["remote_managed"]
         return self.release.nova >= since and bool(as_boolean(self.tags.get("remote_managed")))
 
     def place_in(self, here: Surroundings) -> Place | None:
@@ -115,7 +102,7 @@ class DeviceSpec(Struct, frozen=True):
 
     def refusal(self, here: Surroundings) -> str:
         """Why nova refuses it on this host, though its grammar is right; "" if it does not."""
-        place, since = self.place_in(here), KEYS["one_time_use"]
+        place, since = self.place_in(here), SPEC_KEYS["one_time_use"]
         if place is None and self.devname in here.netdevs:
             return f"devname {self.devname} is not a PCI device's: it belongs to {here.netdevs[self.devname]}"
         if self.release.nova >= since and as_boolean(self.tags.get("one_time_use")) and not here.report_in_placement:
@@ -129,7 +116,7 @@ class DeviceSpec(Struct, frozen=True):
     def _points_to(self, place: Place, device: PciDevice, here: Surroundings) -> bool:
         if place.single not in here.pfs:
             return place.names(device.address)
-        if self.release.nova < PCI_GROUP_SINCE:
+        if self.release.nova < PF_ITSELF_SINCE:
             return bool(device.parent) and place.names(device.parent)
         return (bool(device.parent) and place.names(device.parent)) or place.names(device.address)
 
@@ -196,12 +183,12 @@ def _place(address: object, release: Release) -> Place:
 def _check_booleans(tags: Mapping[str, object], release: Release) -> None:
     for key in STRICT_BOOLEANS:
         said = tags.get(key)
-        if release.nova >= KEYS[key] and said is not None and as_boolean(said) is None:
+        if release.nova >= SPEC_KEYS[key] and said is not None and as_boolean(said) is None:
             raise ValueError(f'{key} must be "yes" or "no", and is {json.dumps(said)}')
 
 
 def _unknown(value: Mapping[str, object], release: Release) -> tuple[str, ...]:
-    keys = [key for key in value if release.nova < KEYS.get(key, release.nova + 1)]
+    keys = [key for key in value if release.nova < SPEC_KEYS.get(key, release.nova + 1)]
     address = value.get("address")
     if isinstance(address, dict):
         fields = {name for name, _, _ in FIELDS}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.nova_options import ALIAS, DEVICE_SPEC, REPORT_IN_PLACEMENT, places
 from sriov_bootstrap.core.releases import Release
-from sriov_bootstrap.doctor.nova.view import device_options, older
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.doctor.similar_names import Guesses, nearest
@@ -12,15 +12,7 @@ from sriov_bootstrap.formats.ini import Entry, IniFile, folded
 from sriov_bootstrap.render.host import Host
 
 TARGET = "nova-compute"
-# Option -> its section, and the nova since which it is there.
-HOMES = {
-    "device_spec": ("pci", 26),
-    "passthrough_whitelist": ("pci", 15),
-    "pci_passthrough_whitelist": ("DEFAULT", 0),
-    "alias": ("pci", 15),
-    "pci_alias": ("DEFAULT", 0),
-    "report_in_placement": ("pci", 26),
-}
+HOMES = {one.option: one for one in (*DEVICE_SPEC, *ALIAS, *REPORT_IN_PLACEMENT)}
 GENERIC = frozenset({"alias"})  # a word that may be an option of anybody's
 
 
@@ -61,29 +53,27 @@ def _ignored(host: Host, entry: Entry, guesses: Guesses) -> Iterator[Finding]:
 def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
     section = folded(entry.section)
     if entry.option not in HOMES:
-        near = guesses.nearest(entry.option, [name for name, (home, _) in HOMES.items() if home == section])
+        near = guesses.nearest(entry.option, [name for name, home in HOMES.items() if home.section == section])
         return (
             f"nova-compute does not know {entry.option} in [{section}], and ignores it: was {near} meant?"
             if near
             else ""
         )
-    home, since = HOMES[entry.option]
-    if section != home:
-        if entry.option in GENERIC and not (nearest(section, [home]) or section == "DEFAULT"):
+    home = HOMES[entry.option]
+    if section != home.section:
+        if entry.option in GENERIC and not (nearest(section, [home.section]) or section == "DEFAULT"):
             return ""
-        return f"nova-compute reads {entry.option} in [{home}] only, and ignores it in [{entry.section}]"
-    if release.nova < since:
-        return f"nova-compute ignores {entry.option}: it is read since {Release(since)}, and release is {release}"
+        return f"nova-compute reads {entry.option} in [{home.section}] only, and ignores it in [{entry.section}]"
+    if not home.is_read_by(release):
+        return f"nova-compute ignores {entry.option}: it is read since {Release(home.since)}, and release is {release}"
     return ""
 
 
 def _added_up(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    section, option = device_options(host.release)[0]
-    current = survey.compute.values(section, option)
-    if not current:
-        return
-    for name in older(host):
-        for entry in survey.compute.values(*name):
+    newest, *older = places(DEVICE_SPEC, host.release)
+    current, option = survey.compute.values(newest), newest[1]
+    for name in older if current else ():
+        for entry in survey.compute.values(name):
             yield Finding(
                 "SB-W412",
                 entry.place,

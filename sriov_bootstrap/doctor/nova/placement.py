@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.doctor.nova.device_spec import KEYS, DeviceSpec, as_boolean
+from sriov_bootstrap.core.nova_options import SPEC_KEYS
+from sriov_bootstrap.doctor.nova.device_spec import DeviceSpec, as_boolean
 from sriov_bootstrap.doctor.nova.view import Function, View
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.formats.ini import Entry
@@ -42,7 +43,7 @@ def _of_provider(view: View, functions: list[Function]) -> Iterator[Finding]:
         both = f"on PF {one.pf}: of {first.device.address} and {one.device.address}"
         if not one.is_vf:
             yield _finding(view, row.entry, f"PF {one.pf} and its VFs together")
-        elif "one_time_use" in row.spec.tags and row.spec.release.nova >= KEYS["one_time_use"]:
+        elif "one_time_use" in row.spec.tags and row.spec.release.nova >= SPEC_KEYS["one_time_use"]:
             yield _finding(view, row.entry, f"one_time_use on a VF ({one.device.address})")
             return
         elif _class(one, row.spec) != _class(first, its.spec):
@@ -61,7 +62,7 @@ def _class(function: Function, spec: DeviceSpec) -> str:
 def _traits(spec: DeviceSpec) -> frozenset[str]:
     said = str(spec.tags.get("traits") or "")
     traits = {_normal(one) for one in said.split(",") if said}
-    if spec.release.nova >= KEYS["live_migratable"] and as_boolean(spec.tags.get("live_migratable")):
+    if spec.release.nova >= SPEC_KEYS["live_migratable"] and as_boolean(spec.tags.get("live_migratable")):
         traits.add("HW_PCI_LIVE_MIGRATABLE")
     return frozenset(traits)
 

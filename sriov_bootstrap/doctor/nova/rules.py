@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
 from sriov_bootstrap.doctor.neutron.networks import misspellings
-from sriov_bootstrap.doctor.nova.view import Function, Row, View, device_options
+from sriov_bootstrap.doctor.nova.view import Function, Row, View
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.nova import is_for_nova
@@ -67,7 +68,7 @@ def _to_nobody(view: View, networks: set[str], port: Port, vfs: list[Function]) 
         return
     if port.rule.physical_network and networks and json.dumps(port.rule.physical_network) not in networks:
         return  # SB-E501 or SB-W503
-    section, option = device_options(view.host.release)[0]
+    section, option = places(DEVICE_SPEC, view.host.release)[0]
     problem = f"nova gives {_names(left)} of {port.label} to nobody: no {option} in [{section}] names them"
     evidence = "; ".join(f"{told.entry.place}: {told.entry.text}" for told in view.told[:3]) or f"no {option} at all"
     yield Finding("SB-E411", port.pci_address, problem, evidence, rendered(view.host, TARGET))

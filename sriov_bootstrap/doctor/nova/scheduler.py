@@ -4,17 +4,16 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.nova_options import ENABLED_FILTERS, places
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.doctor.neutron.lists import items
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import nearest
-from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.formats.ini import Entry, folded
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.nova import PCI_FILTER
 
-OLD, NEW = ("DEFAULT", "scheduler_default_filters"), ("filter_scheduler", "enabled_filters")
-OLD_NAME_UNTIL = 23  # nova 24.0.0 has the old name no more
 TARGET = "nova-scheduler"
 
 
@@ -32,14 +31,12 @@ def check_scheduler(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 def enabled_filters(scheduler: Service, release: Release) -> Entry | None:
     """The option as this release reads it; None: its defaults."""
-    if release.nova < releases.SCHEDULER_GROUP_SINCE:
-        return scheduler.last(*OLD)
-    return scheduler.last(*NEW, *([OLD] if release.nova <= OLD_NAME_UNTIL else []))
+    return scheduler.last(*places(ENABLED_FILTERS, release))
 
 
 def _removed(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
     """One name that is not there, and it does not start. A class of somebody's own may have any name."""
-    own = {one.value.rpartition(".")[2] for one in scheduler.values("filter_scheduler", "available_filters")}
+    own = {one.value.rpartition(".")[2] for one in scheduler.values(("filter_scheduler", "available_filters"))}
     gone = [name for name in _gone(filters, host.release) if name not in own]
     if entry and gone:
         since = ", ".join(f"{name} since nova {releases.REMOVED_FILTERS[name]}" for name in gone)
@@ -71,12 +68,10 @@ def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: t
 
 def _ignored(host: Host, scheduler: Service) -> Iterator[Finding]:
     """The option under the name of another release."""
-    is_old = host.release.nova < releases.SCHEDULER_GROUP_SINCE
-    if not is_old and host.release.nova <= OLD_NAME_UNTIL:
-        return
-    name, right = (NEW, OLD) if is_old else (OLD, NEW)
-    for entry in scheduler.values(*name):
-        problem = f"{host.release} does not read [{name[0]}] {name[1]}: it is [{right[0]}] {right[1]}"
+    read = places(ENABLED_FILTERS, host.release)
+    section, option = read[0]
+    for entry in scheduler.values(*(one.place for one in ENABLED_FILTERS if one.place not in read)):
+        problem = f"{host.release} does not read [{folded(entry.section)}] {entry.option}: it is [{section}] {option}"
         if gone := _gone(items(entry), host.release):
             problem += f"; and it does not have {', '.join(gone)}"
         yield Finding("SB-E603", entry.place, problem, entry.name, rendered(host, TARGET, entry))

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
+from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.nova_options import SPEC_KEYS
 from sriov_bootstrap.core.releases import Release
-from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
-from sriov_bootstrap.doctor.nova.device_spec import KEYS, SELECTORS, DeviceSpec, SpecProblem, as_boolean
+from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, as_boolean
 from sriov_bootstrap.doctor.nova.pci_address import ANY
 from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View
+from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
 from sriov_bootstrap.doctor.similar_names import Guesses
 from sriov_bootstrap.formats.ini import Entry
@@ -25,7 +27,7 @@ SHOWN = 4
 def check_specs(view: View) -> Iterator[Finding]:
     """All of them. A spec that names everything is only that: the rest follows from it."""
     lines = {one.place: one for file in view.service.files for one in file.entries}
-    guesses, moved, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
+    guesses, names, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
     for told in view.told:
         if told.problem:
             yield _refused(view, told.entry, told.problem, lines)
@@ -40,7 +42,7 @@ def check_specs(view: View) -> Iterator[Finding]:
         yield from _unknown(view, entry, spec, guesses)
         yield from _whole_pfs(view, row)
         yield from _other_pfs(view, row)
-        yield from _nothing(view, row, moved, steps)
+        yield from _nothing(view, row, names, steps)
 
 
 def _finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
@@ -114,10 +116,10 @@ def _unknown(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> It
 
 def _misread(key: str, release: Release, guesses: Guesses) -> str:
     name = key.removeprefix("address.")
-    if name in KEYS and name == key:
-        return f"{key} is a key since {Release(KEYS[key])}, and release is {release}"
+    if name in SPEC_KEYS and name == key:
+        return f"{key} is a key since {Release(SPEC_KEYS[key])}, and release is {release}"
     fields = ("domain", "bus", "slot", "function")
-    known = fields if name != key else tuple(one for one in KEYS if KEYS[one] <= release.nova)
+    known = fields if name != key else tuple(one for one in SPEC_KEYS if SPEC_KEYS[one] <= release.nova)
     near = guesses.nearest(name, known)
     near = near or next((one for one in (*SELECTORS, *fields) if one.startswith(name) and name), "")
     return f'"{name}" is no key of a spec' + (f": was {near} meant?" if near else "")
@@ -128,7 +130,7 @@ def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
     found = [one for one in row.named if not one.is_vf and one.port and one.port.vfs != ()]
     if not found:
         return
-    names = _few([one.pf for one in found])
+    names = listed([one.pf for one in found], SHOWN)
     chip = next((one.device.product_id for one in view.of_pf[found[0].pf] if one.is_vf), "")
     which = f' ("product_id": "{chip}" leaves its VFs)' if chip else ""
     problem = f"it names PF {names} itself: a VM that gets it takes all its VFs away{which}"
@@ -138,14 +140,14 @@ def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
 def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
     """A spec that was meant for a PF of ours and reaches another one's."""
     found = row.named
-    ours = {one.pf for one in found if one.port and one.is_vf}
+    ours = sorted({one.pf for one in found if one.port and one.is_vf})
     others = sorted({one.pf for one in found if not one.port})
     if ours and others:
-        problem = f"it is for the VFs of {_few(sorted(ours))}, and names those of {_few(others)}, which no rule takes"
-        yield _finding(view, "SB-W409", row.entry, f"{problem}: they are given to VMs as well")
+        problem = f"it is for the VFs of {listed(ours, SHOWN)}, and names those of {listed(others, SHOWN)}"
+        yield _finding(view, "SB-W409", row.entry, f"{problem}, which no rule takes: they are given to VMs as well")
 
 
-def _nothing(view: View, row: Row, moved: NetdevNames, steps: Steps) -> Iterator[Finding]:
+def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator[Finding]:
     """Only what is surely meant for a NIC, and not for one that a rule waits for."""
     spec = row.spec
     place = spec.place_in(view.here)
@@ -159,7 +161,9 @@ def _nothing(view: View, row: Row, moved: NetdevNames, steps: Steps) -> Iterator
     is_exact = bool(spec.devname or (place and place.single))
     if (is_exact and any(wish.pf is None for wish in view.host.wishes)) or _may_fit(view, spec, steps):
         return
-    problem = "it names no PF and no VF of this host" + (_moved(moved, spec.devname) if spec.devname else "")
+    problem = "it names no PF and no VF of this host"
+    if spec.devname:
+        problem = f'no PF and no VF has the netdev "{spec.devname}"{names.why_unknown(spec.devname, "nova")}'
     yield _finding(view, "SB-W410", row.entry, problem)
 
 
@@ -172,18 +176,3 @@ def _may_fit(view: View, spec: DeviceSpec, steps: Steps) -> bool:
     except TooMuch:
         return True
     return any(spec.matches(replace(one.device, product_id=spec.product_id), view.here) for one in view.vague)
-
-
-def _moved(names: NetdevNames, name: str) -> str:
-    """Why nova does not find a devname: it looks into /sys/class/net."""
-    if found := names.with_altname(name):
-        return f': "{name}" is an altname of {found[1].name} ({found[0].pci_address}), and nova takes none'
-    if found := names.renamed(name):
-        return f": {found[0].pci_address} is {found[1].name} now, as names changed with an upgrade"
-    near = names.nearest(name)
-    return f': there is no netdev "{name}" of one' + (f": was {near} meant?" if near else "")
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

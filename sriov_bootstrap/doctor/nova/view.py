@@ -5,20 +5,17 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.core import releases
 from sriov_bootstrap.core.facts import PfFacts, vf_places
+from sriov_bootstrap.core.nova_options import DEVICE_SPEC, REPORT_IN_PLACEMENT, places
 from sriov_bootstrap.core.releases import Release
 from sriov_bootstrap.doctor.nova.device_spec import DeviceSpec, PciDevice, SpecProblem, Surroundings, parse_specs
 from sriov_bootstrap.doctor.nova.pci_address import Place
-from sriov_bootstrap.doctor.openstack.survey import Name, Service
+from sriov_bootstrap.doctor.openstack.survey import Service
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 from sriov_bootstrap.render.host import Host, VfLayout
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
-DEVICE_SPEC = ("pci", "device_spec")
-PCI_WHITELIST = ("pci", "passthrough_whitelist")
-OLD_WHITELIST = ("DEFAULT", "pci_passthrough_whitelist")
 LOOKS = 1 << 21  # at devices; a spec for each PF of 64 with 256 VFs takes half
 UNKNOWN = "which devices it names is not known"
 TRUE = frozenset({"true", "1", "yes", "on"})  # oslo_config.types.Boolean
@@ -85,16 +82,15 @@ class View(Struct, frozen=True):
 
 def look(host: Host, service: Service) -> View:
     """Everything together."""
-    reports = service.last("pci", "report_in_placement")
-    since = releases.SINCE["report_in_placement"]
-    report = host.release.nova >= since and reports is not None and reports.value.strip().lower() in TRUE
+    reports = service.last(*places(REPORT_IN_PLACEMENT, host.release))
+    report = reports is not None and reports.value.strip().lower() in TRUE
     here = Surroundings(
         frozenset(pf.pci_address for pf in host.pfs if pf.total_vfs > 0),
         {dev.name: dev.device or pf.pci_address for pf in host.pfs for dev in pf.netdevs}
         | {name: vf.devices.get(name, vf.pci_address) for pf in host.pfs for vf in pf.vfs for name in vf.netdevs},
         report,
     )
-    told = tuple(_told(entry, host.release) for entry in service.values(*device_options(host.release)[0], *older(host)))
+    told = tuple(_told(entry, host.release) for entry in service.values(*places(DEVICE_SPEC, host.release)))
     functions = tuple(_functions(host))
     near: dict[str, list[Function]] = {}
     for function in functions:
@@ -143,20 +139,6 @@ class _LookUp:
             self._named[kind] = tuple(one for one in functions if spec.matches(one.device, self._here))
         self._steps.take(1 + len(self._named[kind]))
         return self._named[kind]
-
-
-def device_options(release: Release) -> tuple[Name, ...]:
-    """The option's names that this release reads, the current one first. It adds them all up."""
-    if release.nova >= releases.DEVICE_SPEC_SINCE:
-        return DEVICE_SPEC, PCI_WHITELIST, OLD_WHITELIST
-    if release.nova >= releases.PCI_GROUP_SINCE:
-        return PCI_WHITELIST, OLD_WHITELIST
-    return (OLD_WHITELIST,)
-
-
-def older(host: Host) -> tuple[Name, ...]:
-    """Those that are not the current one."""
-    return device_options(host.release)[1:]
 
 
 def _told(entry: Entry, release: Release) -> Told:

@@ -3,11 +3,14 @@
 import itertools
 from collections.abc import Iterator
 
+from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.doctor.openstack.remedies import restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import nearest
 from sriov_bootstrap.formats.ini import Entry, IniFile, folded
 from sriov_bootstrap.formats.oslo_files import FILE, FOLDER
+from sriov_bootstrap.render.host import Host
 
 # Service -> (section, option) that it reads and that somebody puts somewhere else.
 HOMES = {
@@ -39,6 +42,14 @@ def check_files(survey: OpenStackSurvey) -> Iterator[Finding]:
     yield from _unread(survey)
 
 
+def check_start(host: Host, survey: OpenStackSurvey, service: Service, code: str, effect: str) -> Iterator[Finding]:
+    """A service that started before VFs changed, and was not restarted since; `effect`: what follows for it."""
+    if (seconds := survey.seconds_behind(service)) is not None:
+        problem = f"it started {seconds:.0f} s before VFs changed, and {effect}"
+        remedy = restarted(host, service.name, f"see why its restart fails: journalctl -u {service.unit}")
+        yield Finding(code, service.unit, problem, remedy=remedy)
+
+
 def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
     users: dict[str, list[Service]] = {}
     files: dict[str, IniFile] = {}
@@ -51,7 +62,7 @@ def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
             continue
         first, *more = file.problems
         names = " and ".join(dict.fromkeys(service.label for service in users[path]))
-        also = f"; also line {', '.join(str(one.line) for one in more[:5])}" if more else ""
+        also = f"; also line {listed([str(one.line) for one in more], 5)}" if more else ""
         yield Finding(
             "SB-E531",
             f"{path}:{first.line}",
@@ -121,7 +132,7 @@ def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
         entry = next((one for name in AGENT_OPTIONS for one in file.values("sriov_nic", name)), None)
         if entry is None:
             continue
-        read = agent.last("sriov_nic", entry.option)
+        read = agent.last(("sriov_nic", entry.option))
         beside = f"; it has {read.place}" if read else ", and has none"
         yield Finding(
             "SB-E522",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sriov_bootstrap.core.packagings import PackagedService, packaged
 from sriov_bootstrap.doctor.openstack import units as openstack_units
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.openstack.units import Kind
@@ -13,7 +14,7 @@ from sriov_bootstrap.formats import init_script, kolla, oslo_files, unit_files
 from sriov_bootstrap.formats.ini import IniFile, parse_ini
 from sriov_bootstrap.formats.unit_state import process_of
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.render.host import KOLLA_FOLDER, Host
+from sriov_bootstrap.render.host import Host
 
 # Many services' users may write to their own folders, and oslo.config itself has no limits.
 MAX_FILES = 256  # of a folder
@@ -21,7 +22,7 @@ MAX_FILE_BYTES = 1 << 20
 
 
 class Started(Struct, frozen=True):
-    """How a unit starts its service. `folder`: of its container in /etc/kolla, "" for none."""
+    """How a unit starts its service. `folder`: of its container, with kolla's config.json, "" for none."""
 
     unit: str
     argv: tuple[str, ...] = ()
@@ -64,17 +65,18 @@ class _Look:
 
     def started(self, kind: Kind) -> Started | None:
         """How it is started, None if it is not on this host."""
-        for unit in kind.units:
+        services = packaged(kind.name)
+        for service, unit in ((one, unit) for one in services for unit in one.units):
             paths = [f"{folder}/{unit}" for folder in unit_files.FOLDERS]
             there = [path for path in paths if path in self._machine.files.existing(paths)]
             text = self._texts.read(there[0]) if there else ""
             if text:
                 drop_ins = unit_files.in_order(self._texts.read_matching(*unit_files.drop_in_patterns(unit)))
-                return self._understood(kind, unit, (text, *drop_ins))
-        return self._contained(kind, kind.units[-1])
+                return self._understood(kind, service, unit, (text, *drop_ins))
+        return next(filter(None, (self._contained(one, one.units[0]) for one in services)), None)
 
-    def _understood(self, kind: Kind, unit: str, texts: tuple[str, ...]) -> Started:
-        if unit.startswith("kolla-") and (contained := self._contained(kind, unit)):
+    def _understood(self, kind: Kind, service: PackagedService, unit: str, texts: tuple[str, ...]) -> Started:
+        if contained := self._contained(service, unit):
             return contained
         files = self._texts.read_matching(*unit_files.environment_files(texts)).values()
         environment = unit_files.environment(texts, files)
@@ -93,9 +95,9 @@ class _Look:
         there = self._machine.files.existing(init_script.paths_in(script))
         return init_script.script_argv(script, self._texts.read_matching(init_script.DEFAULTS), there, environment)
 
-    def _contained(self, kind: Kind, unit: str) -> Started | None:
-        folder = f"{KOLLA_FOLDER}/{kind.container}"
-        text = self._texts.read(f"{folder}/config.json")
+    def _contained(self, service: PackagedService, unit: str) -> Started | None:
+        folder = service.container
+        text = self._texts.read(f"{folder}/config.json") if folder else ""
         container = kolla.parse_container(text) if text else None
         if text and container is None:
             self.note(f"{folder}/config.json: not understood: it is no config.json of kolla")

@@ -2,7 +2,7 @@
 
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.host import Host
-from sriov_bootstrap.render.places import OWN_NAME, place_of
+from sriov_bootstrap.render.places import OWN_NAME, place_of, restart
 
 
 def rendered(host: Host, target: str, *in_the_way: Entry) -> str:
@@ -10,12 +10,12 @@ def rendered(host: Host, target: str, *in_the_way: Entry) -> str:
     place = place_of(target, host)
     lines = [entry.place for entry in in_the_way if not entry.path.endswith(f"/{OWN_NAME}.conf")]
     if not place.folder:
-        return f"sriov-bootstrap render {target} prints the right lines: {place.restart(host.release)}"
+        return f"sriov-bootstrap render {target} prints the right lines: {restart(place, host.release)}"
     out = f"take out {' and '.join(dict.fromkeys(lines))}, then: " if lines else ""
-    return f"{out}sriov-bootstrap render {target} --write && {place.restart(host.release)}"
+    return f"{out}sriov-bootstrap render {target} --write && {restart(place, host.release)}"
 
 
 def restarted(host: Host, target: str, change: str) -> str:
     """A change by hand, and the restart that makes it count."""
     place = place_of(target, host)
-    return f"{change}, then: {place.restart(host.release)}" if place.folder else f"{change}; {place.instead}"
+    return f"{change}, then: {restart(place, host.release)}" if place.folder else f"{change}; {place.instead}"

@@ -30,15 +30,14 @@ class Service(Struct, frozen=True):
     missing: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
-    def values(self, section: str, option: str, *deprecated: Name) -> tuple[Entry, ...]:
-        """What a MultiStr has, in oslo.config's order: all names in all files."""
-        names = ((section, option), *deprecated)
+    def values(self, *names: Name) -> tuple[Entry, ...]:
+        """What a MultiStr has, in oslo.config's order: all names in all files. `names`: the current one first."""
         return tuple(entry for file in self.files for name in reversed(names) for entry in file.values(*name))
 
-    def last(self, section: str, option: str, *deprecated: Name) -> Entry | None:
+    def last(self, *names: Name) -> Entry | None:
         """What any other option has: the last file counts more than the current name. None: its default."""
         for file in reversed(self.files):
-            for name in ((section, option), *deprecated):
+            for name in names:
                 if found := file.values(*name):
                     return found[-1]
         return None

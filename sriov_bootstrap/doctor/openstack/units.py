@@ -1,47 +1,31 @@
-"""Which units are nova's and neutron's services, by whoever packaged them: tables."""
+"""nova's and neutron's services, and the files that they might read, whoever packaged them."""
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.consumers import NOVA_COMPUTE, SRIOV_AGENT
+from sriov_bootstrap.core.packagings import (
+    NEUTRON_SERVER,
+    NOVA_COMPUTE,
+    NOVA_SCHEDULER,
+    PACKAGINGS,
+    SRIOV_AGENT,
+    units_of,
+)
 
 
 class Kind(Struct, frozen=True):
-    """A service. `container`: its folder in /etc/kolla. `program`: what it is called where nothing is known."""
+    """A service. `name`: of its target of `render`. `program`: what it is called where nothing is known."""
 
     name: str
     project: str
     program: str
-    units: tuple[str, ...]
-    container: str
 
 
-COMPUTE = Kind("nova-compute", "nova", "nova-compute", NOVA_COMPUTE, "nova-compute")
-SCHEDULER = Kind(
-    "nova-scheduler",
-    "nova",
-    "nova-scheduler",
-    (
-        "nova-scheduler.service",  # Debian, Ubuntu, openstack-ansible
-        "openstack-nova-scheduler.service",  # RDO
-        "kolla-nova_scheduler-container.service",
-    ),
-    "nova-scheduler",
-)
-AGENT = Kind("sriov-agent", "neutron", "neutron-sriov-nic-agent", SRIOV_AGENT, "neutron-sriov-agent")
-SERVER = Kind(
-    "neutron-server",
-    "neutron",
-    "neutron-server",
-    (
-        "neutron-server.service",  # Ubuntu, RDO, openstack-ansible
-        "neutron-rpc-server.service",  # Debian, beside neutron-api
-        "neutron-api.service",
-        "kolla-neutron_server-container.service",
-    ),
-    "neutron-server",
-)
+COMPUTE = Kind(NOVA_COMPUTE, "nova", "nova-compute")
+SCHEDULER = Kind(NOVA_SCHEDULER, "nova", "nova-scheduler")
+AGENT = Kind(SRIOV_AGENT, "neutron", "neutron-sriov-nic-agent")
+SERVER = Kind(NEUTRON_SERVER, "neutron", "neutron-server")
 KINDS = (COMPUTE, SCHEDULER, AGENT, SERVER)
-UNITS = tuple(dict.fromkeys(unit for kind in KINDS for unit in kind.units))
+UNITS = tuple(dict.fromkeys(unit for kind in KINDS for unit in units_of(kind.name)))
 
 # Files with names that everybody knows, whether a service reads them or not.
 KNOWN_FILES = (
@@ -53,10 +37,5 @@ KNOWN_FILES = (
     "/etc/neutron/plugins/ml2/ml2_conf_sriov.ini",
     "/etc/neutron/plugins/ml2/sriov_agent.ini",
 )
-KNOWN_FOLDERS = (
-    "/etc/nova/nova.conf.d/*.conf",
-    "/etc/neutron/neutron.conf.d/*.conf",
-    "/etc/neutron/neutron-sriov-nic-agent.conf.d/*.conf",
-    "/etc/neutron/neutron-server.conf.d/*.conf",
-    "/etc/neutron/server.conf.d/*.conf",
-)
+_FOLDERS = {service.folder: None for one in PACKAGINGS for service in one.services.values() if service.folder}
+KNOWN_FOLDERS = tuple(f"{folder}/*.conf" for folder in (*_FOLDERS, "/etc/neutron/neutron-server.conf.d"))

@@ -9,7 +9,8 @@ from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
 from sriov_bootstrap.core.ours import Ours, leftovers
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
-from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
+from sriov_bootstrap.core.state import State
+from sriov_bootstrap.doctor.service.now import Now
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.render.host import Host
 
@@ -28,7 +29,7 @@ def check_service(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
     yield from _stuck(survey)
     if survey.state:
         yield from _work(host, survey.state)
-        yield from _restarts(host, survey.state.pending, survey.pending_age)
+        yield from _restarts(host, survey.now)
         yield from _leftovers(host, survey.state.ours)
     yield from _files(survey)
 
@@ -39,7 +40,7 @@ def _is_active(survey: ServiceSurvey) -> bool | None:
 
 
 def _at_boot(survey: ServiceSurvey) -> Iterator[Finding]:
-    for text in survey.switches:
+    for text in survey.now.switches:
         remedy = f"take {text} away, then: systemctl start {UNIT}"
         yield Finding("SB-E703", UNIT, "is switched off: at the next boot no VF is made", text, remedy)
     if UNIT in survey.masked or survey.unit.get("LoadState") == "masked":
@@ -57,7 +58,7 @@ def _at_boot(survey: ServiceSurvey) -> Iterator[Finding]:
 
 
 def _now(survey: ServiceSurvey) -> Iterator[Finding]:
-    if _is_active(survey) is False and not survey.switches and survey.unit.get("LoadState") == "loaded":
+    if _is_active(survey) is False and not survey.now.switches and survey.unit.get("LoadState") == "loaded":
         state, result = survey.unit["ActiveState"], survey.unit.get("Result", "")
         evidence = f"ActiveState={state}" + (f" Result={result}" if result else "")
         problem = "has failed" if state == "failed" else "does not run: VFs that go away do not come back"
@@ -81,13 +82,13 @@ def _helpers(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
 
 def _passes(survey: ServiceSurvey) -> Iterator[Finding]:
     is_active = _is_active(survey)
-    if survey.pass_age is None:
+    if not survey.now.has_passed:
         if survey.unit.get("ActiveState") == "active" and survey.state:
             remedy = f"{JOURNAL}, or: sriov-bootstrap --once"
             yield Finding("SB-E707", UNIT, "runs, and has made no pass since boot", "no pass in state.json", remedy)
         return
-    if survey.pass_age > LATE_SECONDS and is_active is not False:
-        problem = f"the last pass was {survey.pass_age / 60:.0f} minutes ago, and one is due every ten"
+    if survey.now.late and is_active is not False:
+        problem = f"{survey.now.late}, and one is due every ten"
         yield Finding("SB-E708", UNIT, problem, "passed_at in state.json", f"{JOURNAL}, then: systemctl restart {UNIT}")
     if survey.state and survey.config_files is not None:
         yield from _newer_config(survey.config_files, survey.state.report)
@@ -109,10 +110,10 @@ def _newer_config(files: dict[str, int], report: PassReport) -> Iterator[Finding
 
 
 def _stuck(survey: ServiceSurvey) -> Iterator[Finding]:
-    jam = survey.jam
+    jam = survey.now.jam
     if jam and jam.is_overdue:
         remedy = "end the VM or process that holds a VF of it, or see journalctl -k; it goes on by itself then"
-        evidence = f"process {jam.pid} holds write.lock for {survey.jam_age:.0f} s"
+        evidence = f"process {jam.pid} holds write.lock for {survey.now.jam_age:.0f} s"
         yield Finding("SB-E711", jam.pci_address or "host", _of(jam.pci_address, str(jam)), evidence, remedy)
 
 
@@ -134,8 +135,8 @@ def _of(pci_address: str, message: str) -> str:
     return message.removeprefix(f"{pci_address}: ")
 
 
-def _restarts(host: Host, pending: PendingRestart | None, age: float | None) -> Iterator[Finding]:
-    services = host.config.services
+def _restarts(host: Host, now: Now) -> Iterator[Finding]:
+    services, pending, age = host.config.services, now.pending, now.pending_age
     patience = services.settle_seconds + services.min_interval_seconds + services.job_timeout_seconds
     if pending and pending.failed:
         patience += sum(RESTART_RETRY_SECONDS) + len(RESTART_RETRY_SECONDS) * services.job_timeout_seconds

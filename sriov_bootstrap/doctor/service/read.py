@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.conflicts.read import wanted_units
 from sriov_bootstrap.core import decode
+from sriov_bootstrap.doctor.service.now import now_of
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.edges.texts import Texts
 from sriov_bootstrap.formats.unit_files import FOLDERS
@@ -17,18 +18,11 @@ from sriov_bootstrap.render.host import Host
 
 def survey_service(machine: HostMachine, host: Host, *, has_problems: bool) -> ServiceSurvey:
     """Needs no root. `has_problems`: the config is broken, so that nothing can be held against it."""
-    saved = host.state
-    now = machine.monotonic()
-    jam = machine.read_jam()
-    pending = saved.pending.changed_at if saved.pending else None
+    saved, jam, switches, has_udevd = host.state, machine.read_jam(), machine.switches(), machine.procfs.has_udevd()
     survey = _with_units(
         ServiceSurvey(
             state=saved,
-            pass_age=now - saved.passed_at if saved.counters.passes and saved.passed_at else None,
-            pending_age=None if pending is None else now - pending,
-            jam=jam,
-            jam_age=now - jam.began_at if jam else 0.0,
-            switches=machine.switches(),
+            now=now_of(saved, machine.monotonic(), jam=jam, switches=switches, has_udevd=has_udevd),
             unit=host.units.get(UNIT, {}),
         ),
         machine,

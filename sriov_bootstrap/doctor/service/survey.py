@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.doctor.service.now import Now
 
 UNIT = "sriov-bootstrap.service"
 HOLDERS_UNIT = "sriov-bootstrap-holders.service"
@@ -11,26 +11,21 @@ RELOAD_UNIT = "sriov-bootstrap-reload@.service"
 
 
 class ServiceSurvey(Struct, frozen=True):
-    """Times in seconds. `state` None: nobody has looked, or there is no config to hold against it.
+    """`state` None: nobody has looked, or there is no config to hold against it.
 
     `unit`: properties of our unit as `systemctl show` says them, {} where systemd could not be asked. `is_installed`:
     its file is there; `is_wanted`: some target pulls it in; `masked`: units of ours that are linked to /dev/null.
-    `switches`: what keeps it from starting. `pass_age`: since the last pass of this boot ended, None if there was none.
     `config_files`: those that count now, and their checksums; None where the config was named on the command line, so
     that it need not be what the service reads.
     `access_problems`: what is wrong with [metrics] web_config. `outdated`: rendered files that the config has outrun.
     """
 
     state: State | None = None
-    pass_age: float | None = None
-    pending_age: float | None = None
-    jam: Jam | None = None
-    jam_age: float = 0.0
+    now: Now = Now()
     unit: dict[str, str] = {}
     is_installed: bool = False
     is_wanted: bool = False
     masked: tuple[str, ...] = ()
-    switches: tuple[str, ...] = ()
     config_files: dict[str, int] | None = None
     access_problems: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()

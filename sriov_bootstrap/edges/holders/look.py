@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from sriov_bootstrap.base.reading import read_file
+from sriov_bootstrap.base.vanishing import content
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.users import Holder, Holders, Unseen
 from sriov_bootstrap.edges.holders.device import NODE, Devices, status_of
@@ -206,7 +206,4 @@ class OpenDevices:
         return int(found[1]) if found else 0
 
     def _bytes(self, name: str) -> bytes:
-        try:
-            return read_file(f"{self._proc}/{name}", MAX_BYTES)
-        except OSError:
-            return b""
+        return content(f"{self._proc}/{name}", MAX_BYTES)

@@ -439,7 +439,7 @@ def test_vfs_that_networkmanager_manages() -> None:
     assert finding.problem == "NetworkManager manages 2 netdevs of its VFs: v0, v3"
     assert finding.remedy.startswith("sriov-bootstrap render udev --write ")
     every = dict.fromkeys(("v0", "v1", "v2", "v3"), "managed=true")
-    assert the_one(ruled(pf), NicSurvey(managed=every)).problem.endswith(": v0, v1, v2, ...")
+    assert the_one(ruled(pf), NicSurvey(managed=every)).problem.endswith(": v0, v1, v2 and 1 more")
     assert not found(ruled(pf, exclude_vfs=(0, 3)), NicSurvey(managed=notes)), "the host's own"
 
 

@@ -5,9 +5,9 @@ import pytest
 from builders import PF, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.doctor.neutron.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.nova import view as nova_view
 from sriov_bootstrap.doctor.nova.checks import check_nova
+from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.formats.ini import parse_ini
 from sriov_bootstrap.render.host import Host
@@ -61,7 +61,7 @@ def test_a_devname_that_is_an_altname() -> None:
     (found,) = found_in(spec('{"devname": "enp59s0f0", "physical_network": "physnet2"}'), pf)
     assert found == (
         "SB-W410",
-        f'it names no PF and no VF of this host: "enp59s0f0" is an altname of ens1f0np0 ({PF}), and nova takes none',
+        f'no PF and no VF has the netdev "enp59s0f0": it is an altname of ens1f0np0 ({PF}), and nova takes none',
     )
 
 
@@ -107,7 +107,16 @@ def test_what_may_fit_is_looked_for_within_a_budget(monkeypatch: pytest.MonkeyPa
     assert looked(text, (make_pf(num_vfs=4),)) == ([], [])
 
 
-def test_a_name_that_no_netdev_can_have_was_none_before() -> None:
-    names = NetdevNames(Host(Config(), pfs=(make_pf(),)))
-    assert names.renamed("ens1f0np0")
-    assert names.renamed(f"ens1f0np{'x' * 99}") is None
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("port-a", ": it is an altname of ens1f0 (0000:3b:00.0), and nova takes none"),
+        ("ens1f0np0", ": 0000:3b:00.0 is ens1f0 now, as names changed with an upgrade"),
+        ("ens1f0" + "np0" * 100, ""),  # longer than any netdev can have been called
+        ("ens1g0", ": was ens1f0 meant?"),
+        ("bond0", ""),
+    ],
+)
+def test_why_a_netdev_is_not_found(name: str, why: str) -> None:
+    pf = make_pf(netdevs=(make_netdev(altnames=("port-a",)),))
+    assert NetdevNames(Host(Config(), pfs=(pf,))).why_unknown(name, "nova") == why

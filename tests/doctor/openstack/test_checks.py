@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from builders import make_config, make_netdev, make_pf, make_rule
 from fuzzing import fuzzed, spoilt
+from sriov_bootstrap.core.config import OpenStack
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.diagnose import check_openstack
@@ -45,7 +46,7 @@ def found(survey: OpenStackSurvey) -> list[str]:
 def test_an_altname_is_none_to_the_agent() -> None:
     (first, second) = found(agent("[sriov_nic]\nphysical_device_mappings = physnet2:port-a\n"))
     assert first.startswith("SB-W513")
-    assert first.endswith("it is an altname of ens1f0, and the agent takes none")
+    assert first.endswith("it is an altname of ens1f0 (0000:3b:00.0), and the agent takes none")
     assert second.startswith("SB-E514")
 
 
@@ -77,7 +78,14 @@ def test_a_pf_that_is_in_another_network() -> None:
 
 def test_where_a_variable_decides_nothing_is_refused() -> None:
     text = "[sriov_nic]\nphysical_device_mappings = $m\nexclude_devices = ens1f0:0000:3b:02.1\n"
-    assert [one[:7] for one in found(agent(text))] == ["SB-E502"]
+    assert found(agent(text)) == []
+    replaced = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\nphysical_device_mappings = $m\n"
+    assert found(agent(replaced)) == []
+    specs = '[pci]\ndevice_spec = {"address": "0000:5e:02.*", "physical_network": "physnet2"}\ndevice_spec = $more\n'
+    both = replace(agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0,other:ens1f0\n"))
+    assert "SB-W503" not in " ".join(found(replace(both, compute=service("nova-compute", specs))))
+    firewall = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n[securitygroup]\nfirewall_driver = $none\n"
+    assert found(agent(firewall)) == []
 
 
 def test_a_network_that_is_missing_is_rendered_where_a_rule_has_it_and_else_added_by_hand() -> None:
@@ -112,6 +120,17 @@ def test_a_network_that_is_missing_is_rendered_where_a_rule_has_it_and_else_adde
     ]
 
 
+@pytest.mark.parametrize(("release", "is_known"), [("yoga", False), ("zed", True)])
+def test_a_network_counts_where_the_release_reads_its_spec(release: str, *, is_known: bool) -> None:
+    host = replace(HOST, config=make_config(RULE, openstack=OpenStack(release=release)))
+    specs = '[pci]\ndevice_spec = {"address": "0000:5e:02.*", "physical_network": "dpdk"}\n'
+    survey = replace(
+        agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n"), compute=service("nova-compute", specs)
+    )
+    missing = [one.problem for one in check_openstack(host, survey, print) if one.code == "SB-E502"]
+    assert bool(missing) is is_known
+
+
 def test_exclusions_of_a_netdev_without_a_rule_are_not_ours() -> None:
     pf = make_pf(pci_address="0000:5e:00.0", netdevs=(make_netdev(name="ens7"),))
     host = replace(HOST, pfs=(PF, pf))
@@ -142,6 +161,7 @@ def test_an_agent_that_started_before_the_vfs_changed(values: dict[str, object],
     [
         ('{"physical_network": "a"}', ("a",)),
         ('[{"physical_network": "a"}, {"physical_network": "b$$c"}, 1, {}]', ("a", "b$c")),
+        ('{"physical_network": "$net"}', ()),
         ('{"physical_network": 1}', ()),
         ('{"physical_network": ""}', ()),
         ('{"physical_network": "a}', ()),

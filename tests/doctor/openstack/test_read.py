@@ -84,6 +84,15 @@ def test_what_the_containers_of_kolla_copy(tree: HostTree) -> None:
     assert seen.agent.missing == ("/etc/kolla/neutron-sriov-agent/neutron.conf",)
 
 
+def test_a_container_without_a_unit_is_kollas(tree: HostTree) -> None:
+    add_kolla(tree, nova_compute="nova-compute", neutron_sriov_agent="neutron-sriov-nic-agent")
+    for unit in (tree.root / "etc/systemd/system").iterdir():
+        unit.unlink()
+    seen = survey(tree)
+    assert seen.compute.unit == "kolla-nova_compute-container.service"
+    assert seen.agent.unit == "kolla-neutron_sriov_agent-container.service"
+
+
 def test_a_drop_in_replaces_the_command(tree: HostTree) -> None:
     add_debian(tree, "neutron-sriov-agent")
     text = f"[Service]\nExecStart=\nExecStart=/usr/bin/neutron-sriov-nic-agent \\\n  --config-file={NEUTRON}\n"

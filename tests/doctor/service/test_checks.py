@@ -11,6 +11,7 @@ from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 from sriov_bootstrap.doctor.service.checks import check_service
+from sriov_bootstrap.doctor.service.now import Now
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.render.host import Host
 
@@ -26,9 +27,11 @@ NAMED = State(report=PassReport(config_files=("/root/a.toml",), config_checksums
 
 def service(**values: Any) -> ServiceSurvey:  # noqa: ANN401
     """A service that is as it should be; its last pass ended 100 s ago."""
+    now = Now(has_passed=True, pass_age=100.0)
+    now = replace(now, **{key: values.pop(key) for key in Now.__struct_fields__ if key in values})
     survey = ServiceSurvey(
         state=State(report=REPORT),
-        pass_age=100.0,
+        now=now,
         unit=RUNS,
         is_installed=True,
         is_wanted=True,
@@ -54,17 +57,18 @@ def reported(*pfs: PfReport) -> State:
     [
         pytest.param(service(), id="all is well"),
         pytest.param(ServiceSurvey(), id="nobody has looked"),
-        pytest.param(service(unit={}, pass_age=None), id="an image: no systemd, no pass"),
+        pytest.param(service(unit={}, has_passed=False), id="an image: no systemd, no pass"),
         pytest.param(
-            service(unit={**RUNS, "ActiveState": "activating"}, pass_age=None), id="the first pass is under way"
+            service(unit={**RUNS, "ActiveState": "activating"}, has_passed=False), id="the first pass is under way"
         ),
+        pytest.param(service(pass_age=None), id="a pass, and nobody knows when"),
         pytest.param(service(is_installed=False, is_wanted=False), id="installed in another way"),
         pytest.param(service(config_files=None), id="a config of its own"),
         pytest.param(service(state=State(report=PassReport(config_files=(CONFIG,)))), id="an older state.json"),
         pytest.param(service(state=NAMED), id="a pass with files by name"),
-        pytest.param(service(state=state(pending=PendingRestart(1.0, (PF,))), pending_age=60.0), id="restarts are due"),
-        pytest.param(service(state=state(pending=FAILED), pending_age=600.0), id="a restart that failed has its tries"),
-        pytest.param(service(state=state(pending=PendingRestart(None, (PF,)))), id="a write is under way"),
+        pytest.param(service(pending=PendingRestart(1.0, (PF,)), pending_age=60.0), id="restarts are due"),
+        pytest.param(service(pending=FAILED, pending_age=600.0), id="a restart that failed has its tries"),
+        pytest.param(service(pending=PendingRestart(None, (PF,))), id="a write is under way"),
         pytest.param(service(jam=Jam(1, PF, "x", 0.0, is_overdue=False)), id="a write that may still end"),
         pytest.param(service(state=reported(bad(Reason.STUCK))), id="stuck in the last pass, and no more"),
         pytest.param(service(state=reported(bad(Reason.IN_USE, rule="gone"))), id="a rule that is gone"),
@@ -75,7 +79,7 @@ def reported(*pfs: PfReport) -> State:
 )
 def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
     found = [one.code for one in check_service(HOST, survey)]
-    assert found == (["SB-E708"] if survey.pass_age == 9999.0 else [])
+    assert found == (["SB-E708"] if survey.now.pass_age == 9999.0 else [])
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,7 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
         pytest.param(
             service(unit={**RUNS, "NeedDaemonReload": "yes"}), "SB-W716", UNIT, "still has the old one", id="old unit"
         ),
-        pytest.param(service(pass_age=None), "SB-E707", UNIT, "no pass since boot", id="no pass"),
+        pytest.param(service(has_passed=False), "SB-E707", UNIT, "no pass since boot", id="no pass"),
         pytest.param(
             service(pass_age=1320.0),
             "SB-E708",
@@ -184,14 +188,14 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             id="several",
         ),
         pytest.param(
-            service(state=state(pending=PendingRestart(1.0, (PF,))), pending_age=600.0),
+            service(pending=PendingRestart(1.0, (PF,)), pending_age=600.0),
             "SB-W709",
             "host",
             "nova-compute or the agent has still to be restarted: VFs changed 10 minutes ago",
             id="restart",
         ),
         pytest.param(
-            service(state=state(pending=FAILED), pending_age=1200.0),
+            service(pending=FAILED, pending_age=1200.0),
             "SB-W709",
             "host",
             "nova-compute.service has still to be restarted: VFs changed 20 minutes ago",
@@ -222,7 +226,7 @@ def test_who_blocks_is_named() -> None:
 
 
 def test_a_host_without_rules_needs_no_service() -> None:
-    survey = service(is_wanted=False, pass_age=None, switches=("x",), unit={}, state=State())
+    survey = service(is_wanted=False, has_passed=False, switches=("x",), unit={}, state=State())
     assert not list(check_service(Host(make_config()), survey))
 
 

@@ -19,18 +19,19 @@ class NetdevNames:
         self._bases: dict[str, Found] = {base: (pf, dev) for pf, dev in devices for base in _bases(dev.name)}
         self._guesses = Guesses()
 
-    def with_altname(self, name: str) -> Found | None:
-        """Whose altname it is."""
-        return self._altnames.get(name)
+    def why_unknown(self, name: str, reader: str) -> str:
+        """Why `reader`, who looks for netdevs by name, does not find it: to be appended; "" where nobody can tell."""
+        if found := self._altnames.get(name):
+            return f": it is an altname of {found[1].name} ({found[0].pci_address}), and {reader} takes none"
+        if found := self._renamed(name):
+            return f": {found[0].pci_address} is {found[1].name} now, as names changed with an upgrade"
+        near = self._guesses.nearest(name, reversed(self._names))
+        return f": was {near} meant?" if near else ""
 
-    def renamed(self, name: str) -> Found | None:
+    def _renamed(self, name: str) -> Found | None:
         """What was called so before, or with, the name of its port."""
         later = (self._names[base] for base in _bases(name) if base in self._names)
         return self._bases.get(name) or next(later, None)
-
-    def nearest(self, name: str) -> str:
-        """What was probably meant, "" for none."""
-        return self._guesses.nearest(name, reversed(self._names))
 
 
 def _bases(name: str) -> list[str]:

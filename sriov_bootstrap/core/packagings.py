@@ -1,0 +1,180 @@
+"""Who brings nova and neutron to a host, and where they put things: a table, one row for each packaging.
+
+Everything that differs between packagings is here: which units to restart, which of them to order after ours (`make
+consumers` writes that into units/), whose files doctor reads, where a drop-in belongs, where libvirt keeps its domains.
+A row is all that a new packaging needs. Only one that `render` shall write for has a word of its own in the config.
+
+oslo.config reads /etc/PROJECT/PROJECT.conf.d and /etc/PROJECT/PROGRAM.conf.d by itself (since 3.20.0, that of Ocata),
+beside the --config-file of a unit, which wins over them, but not beside a --config-dir. So Debian's server and all of
+RDO's neutron, whose units name folders, have folders of their own. Before that nothing is read that the unit does not
+name.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+
+class PackagedService(Struct, frozen=True):
+    """One service as one packaging has it.
+
+    `folder`: of drop-ins that it reads; "" where a host has none, and then `instead` says where the text belongs.
+    `command`: what to start with a drop-in of systemd where the release reads no folder by itself, () where the unit
+    names the folder. `container`: the folder of its container, with kolla's config.json, "" where there is none.
+    """
+
+    units: tuple[str, ...]
+    folder: str = ""
+    command: tuple[str, ...] = ()
+    instead: str = ""
+    container: str = ""
+
+
+class Packaging(Struct, frozen=True):
+    """One way of bringing nova and neutron to a host.
+
+    `name`: its word in `[openstack] distribution`, "" where `render` knows no place. `services`: by the target of
+    `render`. It is recognized by a path, `marker`, or by an ID of os-release(5). `domains`: where libvirt keeps
+    persistent domains; `running`: where those that run, transient ones as well.
+    """
+
+    title: str
+    services: dict[str, PackagedService]
+    name: str = ""
+    marker: str = ""
+    os_ids: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ("/etc/libvirt/qemu",)
+    running: tuple[str, ...] = ("/run/libvirt/qemu",)
+
+    @property
+    def consumers(self) -> tuple[str, ...]:
+        """Units that look at VFs when they start."""
+        return tuple(unit for name in CONSUMERS if name in self.services for unit in self.services[name].units)
+
+
+NOVA_COMPUTE, NOVA_SCHEDULER = "nova-compute", "nova-scheduler"
+SRIOV_AGENT, NEUTRON_SERVER = "sriov-agent", "neutron-server"
+CONSUMERS = (NOVA_COMPUTE, SRIOV_AGENT)
+
+_NOVA = "/etc/nova/nova.conf.d"
+_NOVA_CONF = "--config-file=/etc/nova/nova.conf"
+_NEUTRON_CONF = "--config-file=/etc/neutron/neutron.conf"
+_COMPUTE = ("/usr/bin/nova-compute", _NOVA_CONF)
+_SCHEDULER = ("/usr/bin/nova-scheduler", _NOVA_CONF)
+_AGENT = (
+    "/usr/bin/neutron-sriov-nic-agent",
+    _NEUTRON_CONF,
+    "--config-file=/etc/neutron/plugins/ml2/sriov_agent.ini",
+)
+_SERVER = ("/usr/bin/neutron-server", _NEUTRON_CONF, "--config-file=/etc/neutron/plugins/ml2/ml2_conf.ini")
+_AGENT_FOLDER = "/etc/neutron/neutron-sriov-nic-agent.conf.d"
+
+
+def _kolla(name: str, file: str) -> PackagedService:
+    """`file`: below the configs of a deployment host, which are merged into those of every container."""
+    return PackagedService(
+        (f"kolla-{name}-container.service",),
+        instead=f"merge it into /etc/kolla/config/{file} on the deployment host, then: kolla-ansible reconfigure",
+        container=f"/etc/kolla/{name.replace('_', '-')}",
+    )
+
+
+_UBUNTU = {
+    NOVA_COMPUTE: PackagedService(("nova-compute.service",), _NOVA, _COMPUTE),
+    NOVA_SCHEDULER: PackagedService(("nova-scheduler.service",), _NOVA, _SCHEDULER),
+    SRIOV_AGENT: PackagedService(("neutron-sriov-agent.service",), _AGENT_FOLDER, _AGENT),
+    NEUTRON_SERVER: PackagedService(("neutron-server.service",), "/etc/neutron/neutron.conf.d", _SERVER),
+}
+
+UBUNTU = Packaging("Ubuntu", _UBUNTU, "ubuntu", os_ids=("ubuntu",))
+DEBIAN = Packaging(
+    "Debian",
+    _UBUNTU
+    | {
+        NEUTRON_SERVER: PackagedService(
+            ("neutron-rpc-server.service", "neutron-api.service"), "/etc/neutron/server.conf.d", _SERVER
+        )
+    },
+    "debian",
+    os_ids=("debian",),
+)
+OTHER = Packaging(
+    "openstack-ansible, and hosts of which nothing is known",
+    _UBUNTU | {SRIOV_AGENT: PackagedService(("neutron-sriov-nic-agent.service",), _AGENT_FOLDER, _AGENT)},
+    "other",
+)
+
+# In this order doctor looks for the units of a service.
+PACKAGINGS = (
+    UBUNTU,
+    DEBIAN,
+    Packaging(
+        "RDO",
+        {
+            NOVA_COMPUTE: PackagedService(("openstack-nova-compute.service",), _NOVA, _COMPUTE),
+            NOVA_SCHEDULER: PackagedService(("openstack-nova-scheduler.service",), _NOVA, _SCHEDULER),
+            SRIOV_AGENT: PackagedService(
+                ("neutron-sriov-nic-agent.service",), "/etc/neutron/conf.d/neutron-sriov-nic-agent"
+            ),
+            NEUTRON_SERVER: PackagedService(("neutron-server.service",), "/etc/neutron/conf.d/neutron-server"),
+        },
+        "rdo",
+        os_ids=("rhel", "centos", "fedora"),
+    ),
+    Packaging(
+        "kolla-ansible",
+        {
+            NOVA_COMPUTE: _kolla("nova_compute", "nova/nova-compute.conf"),
+            NOVA_SCHEDULER: _kolla("nova_scheduler", "nova/nova-scheduler.conf"),
+            SRIOV_AGENT: _kolla("neutron_sriov_agent", "neutron/sriov_agent.ini"),
+            NEUTRON_SERVER: _kolla("neutron_server", "neutron/ml2_conf.ini"),
+        },
+        "kolla",
+        marker="/etc/kolla",
+        domains=(  # its volume, of docker and of podman
+            "/var/lib/docker/volumes/nova_libvirt_qemu/_data",
+            "/var/lib/containers/storage/volumes/nova_libvirt_qemu/_data",
+        ),
+    ),
+    Packaging(
+        "EDPM",
+        {
+            NOVA_COMPUTE: PackagedService(("edpm_nova_compute.service",)),
+            SRIOV_AGENT: PackagedService(("edpm_neutron_sriov_agent.service",)),
+        },
+    ),
+    Packaging("TripleO", {NOVA_COMPUTE: PackagedService(("tripleo_nova_compute.service",))}),
+    Packaging(
+        "Sunbeam",
+        {NOVA_COMPUTE: PackagedService(("snap.openstack-hypervisor.nova-compute.service",))},
+        domains=("/var/snap/openstack-hypervisor/common/etc/libvirt/qemu",),
+        running=("/var/snap/openstack-hypervisor/common/run/libvirt/qemu",),
+    ),
+    OTHER,
+)
+
+
+def packaged(service: str) -> tuple[PackagedService, ...]:
+    """A service, by the target of `render`, in every packaging that has it."""
+    return tuple(one.services[service] for one in PACKAGINGS if service in one.services)
+
+
+def units_of(service: str) -> tuple[str, ...]:
+    """Every name that its unit may have."""
+    return tuple(dict.fromkeys(unit for one in packaged(service) for unit in one.units))
+
+
+def named(distribution: str) -> Packaging:
+    """`distribution` is a word of the config, not `auto`."""
+    return next(one for one in PACKAGINGS if one.name == distribution)
+
+
+def recognized(paths: frozenset[str], os_ids: Iterable[str]) -> Packaging:
+    """By what is there, else by the first ID of os-release(5) that is known."""
+    marked = [one for one in PACKAGINGS if one.marker in paths]
+    familiar = [one for os_id in os_ids for one in PACKAGINGS if os_id in one.os_ids]
+    return next(iter((*marked, *familiar)), OTHER)
+
+
+MARKERS = tuple(one.marker for one in PACKAGINGS if one.marker)
+KNOWN_CONSUMERS = tuple(unit for service in CONSUMERS for unit in units_of(service))

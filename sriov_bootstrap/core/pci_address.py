@@ -1,0 +1,25 @@
+"""The address of a PCI function: as people may write it, as the kernel does, and as numbers."""
+
+import re
+
+WRITTEN = r"(?i:(?:([0-9a-f]{4,}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7]))"  # domain, bus, device, function
+
+
+def parsed(text: str) -> tuple[int, int, int, int] | None:
+    """Domain, bus, device and function; domain 0 where none is said. None for what is no address."""
+    found = re.fullmatch(WRITTEN, text)
+    if not found:
+        return None
+    domain, bus, device, function = (int(part or "0", 16) for part in found.groups())
+    return domain, bus, device, function
+
+
+def spelt(domain: int, bus: int, device: int, function: int) -> str:
+    """As the kernel names it (drivers/pci/probe.c, pci_setup_device)."""
+    return f"{domain:04x}:{bus:02x}:{device:02x}.{function:x}"
+
+
+def in_full(text: str) -> str:
+    """As the kernel names it, "" for what is no address."""
+    found = parsed(text)
+    return spelt(*found) if found else ""

@@ -1,0 +1,62 @@
+"""What holds of the service at this moment: `status` prints it as notes, doctor's checks judge it."""
+
+from msgspec import Struct
+
+from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
+
+
+class Now(Struct, frozen=True):
+    """Ages in seconds. `switches`: what keeps the unit from starting.
+
+    `pending_age`: since VFs changed, None while a write is still under way. `pass_age`: since the last pass of this
+    boot ended, None where state.json does not tell.
+    """
+
+    switches: tuple[str, ...] = ()
+    has_udevd: bool = True
+    jam: Jam | None = None
+    jam_age: float = 0.0
+    pending: PendingRestart | None = None
+    pending_age: float | None = None
+    has_passed: bool = False
+    pass_age: float | None = None
+
+    @property
+    def late(self) -> str:
+        """How long ago the last pass was, where the next one is overdue; else ""."""
+        age = self.pass_age or 0.0
+        return f"the last pass was {age / 60:.0f} minutes ago" if age > LATE_SECONDS else ""
+
+
+def now_of(state: State, monotonic: float, *, jam: Jam | None, switches: tuple[str, ...], has_udevd: bool) -> Now:
+    """`monotonic`: the time now, on the clock that `state` uses."""
+    changed_at = state.pending.changed_at if state.pending else None
+    return Now(
+        switches,
+        has_udevd,
+        jam,
+        monotonic - jam.began_at if jam else 0.0,
+        state.pending,
+        None if changed_at is None else monotonic - changed_at,
+        bool(state.counters.passes),
+        monotonic - state.passed_at if state.counters.passes and state.passed_at else None,
+    )
+
+
+def notes(now: Now) -> tuple[str, ...]:
+    """For who operates the host: a line each, and what to type."""
+    said = [f"switched off: {one} keeps the unit from starting" for one in now.switches]
+    if not now.has_udevd:
+        late = "a loss of VFs is seen ten minutes late"
+        said.append(f"systemd-udevd does not run: {late}, see systemctl status systemd-udevd")
+    if now.jam:
+        said.append(f"{now.jam}, for {now.jam_age:.0f} s")
+    if now.pending:
+        said.append("restarts are pending, because VFs changed of: " + ", ".join(now.pending.pci_addresses))
+        said += [f"{name}: its restart has failed, and is tried again" for name in now.pending.failed]
+    if not now.has_passed:
+        said.append("no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once")
+    elif now.late:
+        said.append(f"{now.late}: systemctl status sriov-bootstrap")
+    return tuple(said)
