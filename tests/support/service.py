@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -31,12 +32,24 @@ class Service:
         environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
         argv = [sys.executable, "-I", "-c", RUN, str(tree.root), *words]  # -I: the installed package
         self.process = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self._log = b""
 
     def wait_for(self, text: str) -> str:
         """The first message from now on that has it."""
         while text not in (message := self._manager.recv(4096).decode()):
             pass
         return message
+
+    def wait_for_log(self, text: str) -> None:
+        """Until its log has this, whenever that was written."""
+        assert self.process.stderr
+        deadline = time.monotonic() + ENOUGH
+        while text.encode() not in self._log:
+            readable, _, _ = select.select([self.process.stderr], [], [], max(0.0, deadline - time.monotonic()))
+            assert readable, (text, self._log)
+            part = os.read(self.process.stderr.fileno(), 65536)
+            assert part, (text, self._log)
+            self._log += part
 
     def pass_by(self, seconds: float) -> None:
         """Lets it work for so long, or until it has ended."""
@@ -56,7 +69,7 @@ class Service:
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         _, err = self.process.communicate(timeout=ENOUGH)
-        return self.process.returncode, err.decode(), time.monotonic() - began
+        return self.process.returncode, (self._log + err).decode(), time.monotonic() - began
 
     def close(self) -> None:
         self.process.kill()
