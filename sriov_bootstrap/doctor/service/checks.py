@@ -10,12 +10,13 @@ from sriov_bootstrap.core.ours import Ours, leftovers
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.doctor.service.now import Now
+from sriov_bootstrap.doctor.service.now import WITHOUT_UDEVD, Now
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.render.host import Host
 
 OUR_FOLDER = "/sriov-bootstrap/"
 JOURNAL = f"journalctl -b -u {UNIT}"
+UDEVD = "systemd-udevd.service"
 STATUS = "sriov-bootstrap status"
 
 
@@ -67,6 +68,9 @@ def _now(survey: ServiceSurvey) -> Iterator[Finding]:
         problem = "or a drop-in of it was changed, and systemd still has the old one"
         remedy = f"systemctl daemon-reload && systemctl restart {UNIT} (VFs stay)"
         yield Finding("SB-W716", UNIT, problem, "NeedDaemonReload=yes", remedy)
+    if _is_active(survey) and not survey.now.has_udevd:
+        remedy = f"systemctl start {UDEVD}; why it ended: journalctl -b -u {UDEVD}"
+        yield Finding("SB-W717", UDEVD, WITHOUT_UDEVD, "no process of that name", remedy)
 
 
 def _helpers(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:

@@ -185,4 +185,15 @@ Looked at: NeedDaemonReload of systemctl show.
 What to do: systemctl daemon-reload && systemctl restart sriov-bootstrap.service. VFs stay.
 """,
     ),
+    "SB-W717": Explanation(
+        "systemd-udevd does not run",
+        """\
+udevd passes on the kernel's device events. Without it the daemon looks only every ten minutes, so a PF may lack its VFs
+for that long; netdevs keep the names that the kernel gave them.
+
+Looked at: the processes systemd-udevd and udevd in /proc, where sriov-bootstrap.service runs.
+
+What to do: systemctl start systemd-udevd; journalctl -b -u systemd-udevd says why it ended.
+""",
+    ),
 }

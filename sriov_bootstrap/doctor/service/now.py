@@ -5,6 +5,8 @@ from msgspec import Struct
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
 
+WITHOUT_UDEVD = "does not run: a loss of VFs is seen ten minutes late"
+
 
 class Now(Struct, frozen=True):
     """Ages in seconds. `switches`: what keeps the unit from starting.
@@ -48,8 +50,7 @@ def notes(now: Now) -> tuple[str, ...]:
     """For who operates the host: a line each, and what to type."""
     said = [f"switched off: {one} keeps the unit from starting" for one in now.switches]
     if not now.has_udevd:
-        late = "a loss of VFs is seen ten minutes late"
-        said.append(f"systemd-udevd does not run: {late}, see systemctl status systemd-udevd")
+        said.append(f"systemd-udevd {WITHOUT_UDEVD}, see systemctl status systemd-udevd")
     if now.jam:
         said.append(f"{now.jam}, for {now.jam_age:.0f} s")
     if now.pending:

@@ -62,6 +62,7 @@ def reported(*pfs: PfReport) -> State:
             service(unit={**RUNS, "ActiveState": "activating"}, has_passed=False), id="the first pass is under way"
         ),
         pytest.param(service(pass_age=None), id="a pass, and nobody knows when"),
+        pytest.param(service(has_udevd=False, unit={}, is_installed=True), id="an image has no udevd"),
         pytest.param(service(is_installed=False, is_wanted=False), id="installed in another way"),
         pytest.param(service(config_files=None), id="a config of its own"),
         pytest.param(service(state=State(report=PassReport(config_files=(CONFIG,)))), id="an older state.json"),
@@ -102,6 +103,7 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             "is not installed",
             id="not installed",
         ),
+        pytest.param(service(has_udevd=False), "SB-W717", "systemd-udevd.service", "ten minutes late", id="no udevd"),
         pytest.param(
             service(switches=("/etc/sriov-bootstrap/disabled",), unit={**RUNS, "ActiveState": "inactive"}),
             "SB-E703",
