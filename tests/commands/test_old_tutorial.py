@@ -66,7 +66,7 @@ def test_each_mistake_of_the_tutorial_is_found(tree: HostTree, capsys: pytest.Ca
 def test_the_page_counts_them(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     severities = [one["severity"] for one in findings(tree, capsys)]
     counts = f"{severities.count('error')} errors and {severities.count('warning')} warnings"
-    assert f"it has {counts};" in (Path(__file__).parents[2] / "docs" / "openstack.md").read_text()
+    assert f"it reports {counts};" in (Path(__file__).parents[2] / "docs" / "openstack.md").read_text()
 
 
 def test_what_is_found_says_why_and_what_to_type(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
