@@ -33,7 +33,7 @@ from sriov_bootstrap.edges.libvirt import PERSISTENT
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 script, root = sys.argv[1:]
-compute = survey_openstack(HostMachine(root=root), Host(Config()), root).compute
+compute = survey_openstack(HostMachine(root=root), Host(Config())).compute
 json.dump({
     "consumers": Config().services.restart, "units": UNITS, "folders": KNOWN_FOLDERS, "domains": PERSISTENT,
     "repeated": runpy.run_path(script)["files"](), "read": [compute.unit, [file.path for file in compute.files]],
