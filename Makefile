@@ -160,7 +160,7 @@ prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 
 test: setup ## lint, package, every test, including the lab VM and test-openstack
 	@$(MAKE) -j --output-sync=line prepare
-	$(PYTEST) $(PARALLEL)
+	$(PYTEST) $(PARALLEL) --durations=20
 
 test-nics: setup lab-setup wheel deb collection ## the lab's tests on the kernel from Debian's backports, and those of other NICs; not in `make test`
 	SRIOV_LAB_FLAVOUR=nics $(PYTEST) --no-cov -m "lab and not openstack"

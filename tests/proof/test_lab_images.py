@@ -19,8 +19,9 @@ from lab.building import BuildError, explained
 from lab.cache import CONTENTS, cached_folder
 from waiting import until
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="images are built by root")
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="images are built by root"), pytest.mark.timeout(600)]
 
+ENOUGH = 100.0  # seconds, beside guests that take both processors
 IMAGES = Path(__file__).parents[1] / "lab" / "images.py"
 # Its last argument but for the mirror is the folder to fill. BEHAVIOUR is what the test has it do first.
 FAKE = """\
@@ -72,7 +73,7 @@ class Lab:
     def build(self, *names: str, behaviour: str = "") -> tuple[int, str]:
         """Build these images; the status and what it said."""
         process = self.start(*names, behaviour=behaviour)
-        said, _ = process.communicate(timeout=50)
+        said, _ = process.communicate(timeout=ENOUGH)
         assert "Traceback" not in said
         return process.returncode, said
 
@@ -173,7 +174,7 @@ def test_a_program_that_is_missing_is_named(lab: Lab) -> None:
             path.symlink_to(f"/usr/bin/{name}")
     environment = {"PATH": str(lab.folder / "bin"), "XDG_CACHE_HOME": str(lab.folder)}
     command = [sys.executable, str(IMAGES), "main"]
-    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=ENOUGH)
     assert done.stderr.splitlines()[-1] == "lab: ssh-keygen is not on this machine: run tests/lab/setup.sh as root"
 
 
@@ -181,7 +182,7 @@ def test_a_program_that_is_missing_is_named(lab: Lab) -> None:
 def test_an_interrupted_build_cleans_up_and_leaves_no_mount(lab: Lab, number: signal.Signals) -> None:
     process = lab.start_and_wait()
     process.send_signal(number)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=ENOUGH)
     assert process.returncode == (1 if number == signal.SIGINT else 128 + number)
     assert "Traceback" not in said
     _assert_all_ended(lab)
@@ -193,7 +194,7 @@ def test_an_interrupted_build_cleans_up_and_leaves_no_mount(lab: Lab, number: si
 def test_a_killed_build_leaves_a_folder_that_the_next_one_removes_and_no_mount(lab: Lab) -> None:
     process = lab.start_and_wait()
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=ENOUGH)
     _assert_all_ended(lab)
     assert len(lab.leftovers) == 1
     assert lab.build("main")[0] == 0
@@ -206,7 +207,7 @@ def test_what_another_build_is_making_stays(lab: Lab) -> None:
     assert lab.build("sid")[0] == 0
     assert len(lab.leftovers) == 1
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=ENOUGH)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from fakes_host import HostTree
 
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
 QUIET = '[metrics]\nlisten = ""\n'
-ENOUGH = 30.0
+ENOUGH = 60.0
 MASKS = ("SigIgn", "SigCgt")  # proc_pid_status(5)
 
 
