@@ -1,4 +1,4 @@
-"""Reads what `doctor` wants to know of others who set VFs: the edges as the eyes of its checks."""
+"""Reads what `doctor` wants to know about other programs that set VFs: the edges as the eyes of its checks."""
 
 from collections.abc import Iterator
 
@@ -39,7 +39,7 @@ SERVICE_ENDINGS = (".service",)
 
 
 def survey_masters(machine: HostMachine, root: str) -> MastersSurvey:
-    """Needs no root: what only root may read is said."""
+    """Needs no root: what only root may read is reported."""
     sources = Texts(root, each_once=True)
     found = (*_scripts(sources), *_units(sources), *_of_udev(sources), *_of_networks(sources), *_modules(sources))
     command_line = " ".join(machine.procfs.kernel_command_line())
@@ -88,7 +88,7 @@ def wanted_units(sources: Texts) -> frozenset[str]:
 def _called(sources: Texts, survey: MastersSurvey) -> Iterator[Source]:
     """The scripts that these run: not the other files that a command names, which may be keys.
 
-    Of what a user's cron table names only what that user could read as well.
+    From a user's cron table, only those that this user can read too.
     """
     for path, call in called_scripts(survey, sources.problems.append).items():
         is_script = path.endswith(".sh") or sources.is_executable(path)

@@ -1,4 +1,4 @@
-"""One look at this host: reads, and judges."""
+"""One look at this host: reads it, then judges."""
 
 from msgspec.structs import replace
 
@@ -27,7 +27,7 @@ def look(machine: HostMachine, loaded: Loaded, root: str) -> Diagnosis:
 
 
 def _shown(diagnosis: Diagnosis) -> Diagnosis:
-    """Findings quote files and names of others: one printable line each, whoever prints, saves or sends them."""
+    """Findings quote other programs' files and names: one printable line each, to print, save or send."""
     return Diagnosis(
         tuple(
             replace(one, **{key: printable(getattr(one, key)) for key in ("place", "problem", "evidence", "remedy")})
@@ -38,7 +38,7 @@ def _shown(diagnosis: Diagnosis) -> Diagnosis:
 
 
 def _read_host(machine: HostMachine, config: Config, root: str) -> Host:
-    """With what more than one look is about, read once. systemd knows of this host alone, and not of a tree."""
+    """With what several areas need, read once. systemd only knows this host, not a tree in a folder."""
     state, note = machine.load_state()
     units, unasked = ({}, "") if root else ask_systemd((UNIT, *UNITS))
     unseen = tuple(filter(None, (note, unasked)))

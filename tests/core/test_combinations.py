@@ -14,7 +14,7 @@ EPOXY = "2025.1 epoxy (nova 31, neutron 26)"
 VICTORIA = "victoria (nova 22, neutron 17)"
 TRAIN = "train (nova 20, neutron 15)"
 NEWEST = "2026.2 hibiscus (nova 34, neutron 29)"
-GONE = f"it is gone since {VICTORIA}, and release is {NEWEST}"
+GONE = f"it is gone since {VICTORIA}, but release is {NEWEST}"
 
 
 def network(**values: Any) -> PfRule:  # noqa: ANN401
@@ -37,7 +37,7 @@ def flavor(**values: Any) -> PfRule:  # noqa: ANN401
         ),
         (
             OpenStack(release="train", report_in_placement=True),
-            [f"report_in_placement works since zed (nova 26, neutron 21), and release is {TRAIN}"],
+            [f"report_in_placement works since zed (nova 26, neutron 21), but release is {TRAIN}"],
         ),
         (OpenStack(release="zed", report_in_placement=True), []),
         (
@@ -83,9 +83,9 @@ PLACEMENT = OpenStack(report_in_placement=True)
             network(trusted=True, live_migratable=True, bandwidth_kbps=1),
             OpenStack(release="queens"),
             [
-                "trusted works since rocky (nova 18, neutron 13), and release is queens (nova 17, neutron 12)",
-                "bandwidth_kbps works since stein (nova 19, neutron 14), and release is queens (nova 17, neutron 12)",
-                f"live_migratable works since {EPOXY}, and release is queens (nova 17, neutron 12)",
+                "trusted works since rocky (nova 18, neutron 13), but release is queens (nova 17, neutron 12)",
+                "bandwidth_kbps works since stein (nova 19, neutron 14), but release is queens (nova 17, neutron 12)",
+                f"live_migratable works since {EPOXY}, but release is queens (nova 17, neutron 12)",
             ],
         ),
         (flavor(resource_class="VF", traits=("FAST",)), PLACEMENT, []),

@@ -71,7 +71,7 @@ def test_a_pf_without_driver_and_a_blocked_one(guest: Guest) -> None:
         (found,) = (
             one for one in doctor(guest)["findings"] if one["place"] == PF1 and one["code"].startswith(HARDWARE)
         )
-        assert (found["code"], found["problem"]) == ("SB-E206", "no driver is bound; igb drives it")
+        assert (found["code"], found["problem"]) == ("SB-E206", "no driver is bound; its module is igb")
         guest.vm.write("/etc/modprobe.d/lab.conf", "blacklist igb\n")
         assert ("SB-E207", PF1) in hardware(doctor(guest))
     finally:

@@ -1,4 +1,4 @@
-"""The checks of what the SR-IOV agent reads: its lists against the PFs that are here, and its options by release."""
+"""The checks of what the SR-IOV agent reads: its lists against this host's PFs, and its options by release."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ SHOWN = 8  # items of a list
 
 
 def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """All of them; none where there is no agent, or its files may not be read."""
+    """None where there is no agent or its files may not be read."""
     agent = survey.agent
     if agent.is_known:
         entry = agent.last(SECTION, MAPPINGS)
@@ -51,7 +51,7 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
-    """What ends the agent with exit code 1."""
+    """What makes the agent exit with code 1."""
     mappings, excluded, rates = (agent.last(SECTION, one) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
     if mappings and mappings.has_reference:
         return
@@ -71,12 +71,12 @@ def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) ->
 
 
 def _end(host: Host, entry: Entry, text: str) -> Finding:
-    problem = f"the agent ends with exit code 1 at {entry.option}: {text}"
+    problem = f"the agent exits with code 1 because of {entry.option}: {text}"
     return Finding("SB-E511", entry.place, problem, entry.name, rendered(host, TARGET, entry))
 
 
 def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
-    """A list that comes again replaces the one before."""
+    """A list that is set again replaces the earlier one."""
     for option in (MAPPINGS, EXCLUDED):
         last = agent.last(SECTION, option)
         kept = set(_words(last))
@@ -89,7 +89,7 @@ def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding
                 yield Finding(
                     "SB-E512",
                     entry.place,
-                    f"{option} comes again in {last.place}, which replaces this one: {said} is lost",
+                    f"{option} is set again in {last.place}, which replaces this one: {said} is lost",
                     f"{entry.name}; {last.place}: {last.name}",
                     rendered(host, TARGET, entry, last),
                 )
@@ -108,7 +108,7 @@ def _is_shown(word: str, shown: ShownNames) -> bool:
 
 
 def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
-    """Netdevs that no PF has. One that a rule names is missed by other checks, and may come."""
+    """Netdevs that no PF has. One that a rule names may still appear; other checks report it as missing."""
     here = {dev.name: dev.device for pf in host.pfs for dev in pf.netdevs}
     awaited = {port.netdev for port in resolve_ports(host)}
     names = NetdevNames(host)
@@ -120,24 +120,24 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
         which = f'"{netdev}"' if netdev else f"the netdev of entry {one.number}"
         why, remedy = f"no PF has that netdev{_meant(one.netdev, names)}", rendered(host, TARGET, entry)
         if device:
-            why = f"finds no VFs: it looks for them in {device}, whose netdev {netdev} is"
-            remedy = restarted(host, TARGET, f"take {netdev} out of {entry.option} in {entry.place}")
-        problem = f"the agent is to use {which} for {network or 'its network'}, and {why}"
+            why = f"finds no VFs: it looks for them in {device}, to which netdev {netdev} belongs"
+            remedy = restarted(host, TARGET, f"remove {netdev} from {entry.option} in {entry.place}")
+        problem = f"the agent is configured with {which} for {network or 'its network'}, but {why}"
         yield Finding("SB-W513", entry.place, problem, quoted(entry, one.number, network, netdev), remedy)
 
 
 def _meant(name: str, names: NetdevNames) -> str:
     """Why it may be written there."""
     if found := names.with_altname(name):
-        return f": it is an altname of {found[1].name}, and the agent takes none"
+        return f": it is an altname of {found[1].name}, and the agent does not accept altnames"
     if found := names.renamed(name):
-        return f": {found[0].pci_address} is {found[1].name} now, as names changed with an upgrade"
+        return f": {found[0].pci_address} is now {found[1].name}, renamed by an upgrade"
     near = names.nearest(name)
     return f": was {near} meant?" if near else ""
 
 
 def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
-    """PFs of ours whose network the agent knows, but not with them in it."""
+    """Our PFs whose network the agent knows, but not with them on it."""
     networks = {one.network: one for one in reversed(mapped.mappings)}
     netdevs = {one.netdev: one for one in reversed(mapped.mappings)}
     pairs = {(one.network, one.netdev) for one in mapped.mappings}
@@ -148,14 +148,14 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
         other = netdevs.get(port.netdev)
         said, where = f"it lacks {network}:{port.netdev}", networks[network]
         if other:
-            said, where = f"it has {port.netdev} in {shown.network(other.network) or 'another one'}", other
-        problem = f"{port.label} is in {network}, and the agent does not know it: {said}"
+            said, where = f"it maps {port.netdev} to {shown.network(other.network) or 'another one'}", other
+        problem = f"{port.label} is on {network}, but not for the agent: {said}"
         evidence = shown.mapping(entry, where.number, where.network, where.netdev)
         yield Finding("SB-E514", entry.place, problem, evidence, rendered(host, TARGET, entry))
 
 
 def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
-    """VFs that are left out and are not there to be left out, or that nova is given all the same."""
+    """Exclusions of VFs that do not exist, or that nova gives out all the same."""
     entry = agent.last(SECTION, EXCLUDED)
     if not entry:
         return
@@ -170,7 +170,7 @@ def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Findi
 
 
 class _Vfs:
-    """Each VF found at once: a list may be long."""
+    """Each VF looked up in constant time: a list may be long."""
 
     def __init__(self, host: Host) -> None:
         self._pfs = {dev.name: pf for pf in host.pfs for dev in pf.netdevs}
@@ -180,25 +180,25 @@ class _Vfs:
         self._vfs = {name: {vf.pci_address for vf in port.vfs or ()} for name, port in self._ports.items()}
 
     def not_excluded(self, netdev: str, address: str, shown: str) -> str:
-        """Why an address leaves nothing out, or one that nova gives to VMs; "" if it is right."""
+        """Why an address excludes nothing, or one that nova gives to VMs; "" if it is right."""
         if not shown or address.count(":") != 2:  # noqa: PLR2004 - domain, bus, device
             which = f'"{shown}"' if shown else "one of its addresses"
-            return f"{which} is no address of a VF, such as 0000:3b:02.0"
+            return f"{which} is not a VF's address, such as 0000:3b:02.0"
         if address != address.lower():
-            return f"the agent compares with {address.lower()}, in small letters"
+            return f"the agent compares it with {address.lower()}, in lower case"
         owner, port = self._owners.get(address), self._ports.get(netdev)
         if owner and owner is not self._pfs.get(netdev):
             return f"{address} is a VF of {owner.netdev or owner.pci_address}"
         if port and port.vfs is not None and port.rule.physical_network:
             if address not in self._vfs[netdev]:
-                return f"{address} is none of its VFs"
+                return f"{address} is not one of its VFs"
             if address not in self._left_out[netdev]:
-                return f"{address} is left out here, but not by exclude_vfs of {port.label}: nova gives it to VMs"
+                return f"{address} is excluded here, but not by exclude_vfs of {port.label}: nova gives it to VMs"
         return ""
 
 
 def _options(host: Host, agent: Service) -> Iterator[Finding]:
-    """What [sriov_nic] does not have in this release; the agent ignores it in silence."""
+    """Options that [sriov_nic] does not have in this release; the agent silently ignores them."""
     known = [name for name, since in OPTIONS.items() if since <= host.release.nova]
     guesses = Guesses()
     for file in agent.files:
@@ -210,11 +210,11 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
             near = guesses.nearest(entry.option, known)
             if entry.option in OPTIONS:
                 problem += f" before nova {OPTIONS[entry.option]}"
-            fix = f"write {near}" if near else "take the line out"
+            fix = f"write {near}" if near else "remove the line"
             yield Finding(
                 "SB-W515",
                 entry.place,
-                f"{problem}: it is ignored" + (f"; {near} is one" if near else ""),
+                f"{problem}: it is ignored" + (f"; was {near} meant?" if near else ""),
                 entry.text if entry.option in OPTIONS else entry.name,
                 restarted(host, TARGET, f"{fix} in {entry.place}"),
             )
@@ -224,15 +224,15 @@ def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     """The agent has one until neutron 26, and it must do nothing: VFs bypass the host."""
     entry = agent.last("securitygroup", "firewall_driver")
     if entry and host.release.nova <= releases.AGENT_FIREWALL_UNTIL and entry.value not in NO_FIREWALL:
-        driver = entry.value.partition("\n")[0]  # what stands below it by mistake may be secret
-        problem = f"the agent's firewall_driver is {driver}, which cannot filter what VFs send"
+        driver = entry.value.partition("\n")[0]  # a line indented below it by mistake may be secret
+        problem = f"the agent's firewall_driver is {driver}, which cannot filter the traffic of VFs"
         yield Finding("SB-W518", entry.place, problem, entry.text, rendered(host, TARGET, entry))
 
 
 def _started_before(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """It reads the VFs of a PF once."""
+    """The agent reads the VFs of a PF only once."""
     agent = survey.agent
     if (seconds := survey.seconds_behind(agent)) is not None:
-        problem = f"it started {seconds:.0f} s before VFs changed, and does not know the new ones"
-        restart = restarted(host, TARGET, f"see why its restart fails: journalctl -u {agent.unit}")
+        problem = f"it started {seconds:.0f} s before the VFs changed, and does not know the new ones"
+        restart = restarted(host, TARGET, f"find out why its restart fails: journalctl -u {agent.unit}")
         yield Finding("SB-E519", agent.unit, problem, remedy=restart)

@@ -1,4 +1,4 @@
-"""The checks of nova-compute: its files, its device_spec, and whether it knows the VFs that are there."""
+"""The checks of nova-compute: its files, its device_spec, and whether it knows the current VFs."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,11 @@ from sriov_bootstrap.doctor.openstack.remedies import restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.host import Host
 
-SEES_NEW_VFS_SINCE = 32  # bug 2115729: before, VFs that were made anew keep the old ones' data until a restart
+SEES_NEW_VFS_SINCE = 32  # bug 2115729: before, VFs created again keep the old ones' data until a restart
 
 
 def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
-    """All of them, where nova-compute is on this host; `note` is told what was too much to look at."""
+    """Only where nova-compute is on this host; `note` receives what was too much to look at."""
     if not survey.compute.is_installed:
         return
     yield from check_nova_files(host, survey)
@@ -33,9 +33,9 @@ def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Find
 
 
 def _started_before(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """VFs that are new to it are found by its periodic task; VFs that were made anew in older releases are not."""
+    """Its periodic task finds VFs at new addresses, but in older releases not those created again."""
     compute, seconds = survey.compute, survey.seconds_behind(survey.compute)
     if host.release.nova < SEES_NEW_VFS_SINCE and seconds is not None:
-        problem = f"it started {seconds:.0f} s before VFs changed, and has the old ones' data"
-        change = f"see why its restart fails: journalctl -u {compute.unit}"
+        problem = f"it started {seconds:.0f} s before the VFs changed, and has the old ones' data"
+        change = f"find out why its restart fails: journalctl -u {compute.unit}"
         yield Finding("SB-W416", compute.unit, problem, remedy=restarted(host, "nova-compute", change))

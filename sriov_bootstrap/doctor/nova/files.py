@@ -1,4 +1,4 @@
-"""Where nova-compute's PCI options stand: places that it ignores, old names that it adds up with the current one."""
+"""Where nova-compute's PCI options are: places that it ignores, old names that it adds to the current one."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from sriov_bootstrap.formats.ini import Entry, IniFile, folded
 from sriov_bootstrap.render.host import Host
 
 TARGET = "nova-compute"
-# Option -> its section, and the nova since which it is there.
+# Option -> its section, and the nova that introduced it.
 HOMES = {
     "device_spec": ("pci", 26),
     "passthrough_whitelist": ("pci", 15),
@@ -21,7 +21,7 @@ HOMES = {
     "pci_alias": ("DEFAULT", 0),
     "report_in_placement": ("pci", 26),
 }
-GENERIC = frozenset({"alias"})  # a word that may be an option of anybody's
+GENERIC = frozenset({"alias"})  # a word that may be any service's option
 
 
 def check_nova_files(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
@@ -35,15 +35,15 @@ def check_nova_files(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _default_in_small_letters(host: Host, survey: OpenStackSurvey, file: IniFile) -> Iterator[Finding]:
-    """Where the scheduler reads the same file it is said there."""
+    """If the scheduler reads the same file, it is reported there."""
     found = [one for one in file.entries if _is_small_default(one)]
     if found and file.path not in {one.path for one in survey.scheduler.files}:
         yield Finding(
             "SB-E414",
             found[0].place,
-            f"[{found[0].section}] is not [DEFAULT]: nova-compute ignores what is in it",
+            f"[{found[0].section}] is not [DEFAULT]: nova-compute ignores its contents",
             found[0].name,
-            restarted(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to where they belong"),
+            restarted(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to the right section"),
         )
 
 
@@ -63,7 +63,7 @@ def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
     if entry.option not in HOMES:
         near = guesses.nearest(entry.option, [name for name, (home, _) in HOMES.items() if home == section])
         return (
-            f"nova-compute does not know {entry.option} in [{section}], and ignores it: was {near} meant?"
+            f"nova-compute does not know {entry.option} in [{section}] and ignores it: was {near} meant?"
             if near
             else ""
         )
@@ -71,9 +71,9 @@ def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
     if section != home:
         if entry.option in GENERIC and not (nearest(section, [home]) or section == "DEFAULT"):
             return ""
-        return f"nova-compute reads {entry.option} in [{home}] only, and ignores it in [{entry.section}]"
+        return f"nova-compute reads {entry.option} only in [{home}] and ignores it in [{entry.section}]"
     if release.nova < since:
-        return f"nova-compute ignores {entry.option}: it is read since {Release(since)}, and release is {release}"
+        return f"nova-compute ignores {entry.option}: it is read since {Release(since)}, but release is {release}"
     return ""
 
 
@@ -87,7 +87,7 @@ def _added_up(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
             yield Finding(
                 "SB-W412",
                 entry.place,
-                f"an old {entry.option}, which nova adds to the {option} at {current[0].place}: it still counts",
+                f"an old {entry.option}, which still counts: nova adds it to the {option} at {current[0].place}",
                 entry.text,
-                restarted(host, TARGET, f"take out {entry.place}; what it should still give goes into {option}"),
+                restarted(host, TARGET, f"remove {entry.place}; move what is still needed to {option}"),
             )

@@ -1,4 +1,4 @@
-"""The checks of what nova-scheduler reads, where it is on this host."""
+"""The checks of what nova-scheduler on this host reads."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,12 @@ from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.nova import PCI_FILTER
 
 OLD, NEW = ("DEFAULT", "scheduler_default_filters"), ("filter_scheduler", "enabled_filters")
-OLD_NAME_UNTIL = 23  # nova 24.0.0 has the old name no more
+OLD_NAME_UNTIL = 23  # nova 24.0.0 dropped the old name
 TARGET = "nova-scheduler"
 
 
 def check_scheduler(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """All of them; none where there is no scheduler, or its files may not be read."""
+    """None where there is no scheduler or its files may not be read."""
     scheduler = survey.scheduler
     if not scheduler.is_known:
         return
@@ -38,12 +38,12 @@ def enabled_filters(scheduler: Service, release: Release) -> Entry | None:
 
 
 def _removed(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
-    """One name that is not there, and it does not start. A class of somebody's own may have any name."""
+    """One unknown name, and it does not start. A custom class may have any name."""
     own = {one.value.rpartition(".")[2] for one in scheduler.values("filter_scheduler", "available_filters")}
     gone = [name for name in _gone(filters, host.release) if name not in own]
     if entry and gone:
         since = ", ".join(f"{name} since nova {releases.REMOVED_FILTERS[name]}" for name in gone)
-        problem = f"nova-scheduler does not start: filters that {host.release} does not have: {since}"
+        problem = f"nova-scheduler does not start: {host.release} no longer has these filters: {since}"
         yield Finding("SB-E601", entry.place, problem, entry.name, rendered(host, TARGET, entry))
 
 
@@ -58,12 +58,12 @@ def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: t
         return
     if not any(wish.rule.physical_network or wish.rule.alias for wish in host.wishes):
         return
-    problem = f"{PCI_FILTER} is not enabled: VMs are sent to hosts that have no free VF, and fail there"
+    problem = f"{PCI_FILTER} is not enabled: VMs are sent to hosts without a free VF, and fail there"
     near = nearest(PCI_FILTER, filters)
     if near:
-        problem = f"nova-scheduler does not start: {near} is written {PCI_FILTER}"
+        problem = f"nova-scheduler does not start: {near} is a misspelt {PCI_FILTER}"
     place, evidence = (
-        (entry.place, entry.name) if entry else (scheduler.label, "no option: the defaults do not have it")
+        (entry.place, entry.name) if entry else (scheduler.label, "option not set: the defaults do not include it")
     )
     in_the_way = (entry,) if entry else ()
     yield Finding("SB-E602", place, problem, evidence, rendered(host, TARGET, *in_the_way))
@@ -76,7 +76,7 @@ def _ignored(host: Host, scheduler: Service) -> Iterator[Finding]:
         return
     name, right = (NEW, OLD) if is_old else (OLD, NEW)
     for entry in scheduler.values(*name):
-        problem = f"{host.release} does not read [{name[0]}] {name[1]}: it is [{right[0]}] {right[1]}"
+        problem = f"{host.release} does not read [{name[0]}] {name[1]}, but [{right[0]}] {right[1]}"
         if gone := _gone(items(entry), host.release):
-            problem += f"; and it does not have {', '.join(gone)}"
+            problem += f"; and it no longer has {', '.join(gone)}"
         yield Finding("SB-E603", entry.place, problem, entry.name, rendered(host, TARGET, entry))

@@ -31,7 +31,7 @@ class Started(Struct, frozen=True):
 
 
 def survey_openstack(machine: HostMachine, host: Host, root: str) -> OpenStackSurvey:
-    """Changes nothing, and needs no root: what may not be read is said."""
+    """Changes nothing, and needs no root: what it may not read is reported."""
     look = _Look(machine, root)
     started = {kind.name: look.started(kind) for kind in openstack_units.KINDS}
     compute, scheduler, agent, server = (
@@ -63,7 +63,7 @@ class _Look:
         return tuple(dict.fromkeys((*self._texts.problems, *self._folders.problems, *self._notes)))
 
     def started(self, kind: Kind) -> Started | None:
-        """How it is started, None if it is not on this host."""
+        """How it is started; None if it is not on this host."""
         for unit in kind.units:
             paths = [f"{folder}/{unit}" for folder in unit_files.FOLDERS]
             there = [path for path in paths if path in self._machine.files.existing(paths)]
@@ -84,7 +84,7 @@ class _Look:
             words = self._script_words(words[0], environment)
         words = oslo_files.service_argv(words)
         if not words or not (words[0].endswith(kind.program) or _names_files(words)):
-            self.note(f"{unit}: which files its service reads: its ExecStart is not understood")
+            self.note(f"{unit}: which files its service reads: its ExecStart cannot be parsed")
             return Started(unit, (), user)
         return Started(unit, words, user)
 
@@ -98,7 +98,7 @@ class _Look:
         text = self._texts.read(f"{folder}/config.json")
         container = kolla.parse_container(text) if text else None
         if text and container is None:
-            self.note(f"{folder}/config.json: not understood: it is no config.json of kolla")
+            self.note(f"{folder}/config.json: not a config.json of kolla")
         if container is None:
             return None
         return Started(unit, kolla.container_argv(container), folder=folder, container=container)
@@ -165,7 +165,7 @@ class _Look:
         return next((row[5] for row in rows if row[0] == user and len(row) > 5), f"/var/lib/{user}")  # noqa: PLR2004
 
     def strays(self, read: set[str]) -> tuple[IniFile, ...]:
-        """Files of known names that nobody reads."""
+        """Files with well-known names that no service reads."""
         there = self._machine.files.existing(openstack_units.KNOWN_FILES)
         paths = [path for path in openstack_units.KNOWN_FILES if path in there and path not in read]
         found = {path: self._texts.read(path) for path in paths}

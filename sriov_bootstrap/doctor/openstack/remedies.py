@@ -1,4 +1,4 @@
-"""What to type: the ends that several findings share."""
+"""What to type: the endings that several remedies share."""
 
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.host import Host
@@ -6,12 +6,12 @@ from sriov_bootstrap.render.places import OWN_NAME, place_of
 
 
 def rendered(host: Host, target: str, *in_the_way: Entry) -> str:
-    """Have it rendered, without the lines that are in the way: a file of the unit's wins over a drop-in."""
+    """Have it rendered, without the lines that would override it: a file named by the unit wins over a drop-in."""
     place = place_of(target, host)
     lines = [entry.place for entry in in_the_way if not entry.path.endswith(f"/{OWN_NAME}.conf")]
     if not place.folder:
         return f"sriov-bootstrap render {target} prints the right lines: {place.restart(host.release)}"
-    out = f"take out {' and '.join(dict.fromkeys(lines))}, then: " if lines else ""
+    out = f"remove line {' and line '.join(dict.fromkeys(lines))}, then: " if lines else ""
     return f"{out}sriov-bootstrap render {target} --write && {place.restart(host.release)}"
 
 

@@ -1,4 +1,4 @@
-"""Which units are nova's and neutron's services, by whoever packaged them: tables."""
+"""Which units are nova's and neutron's services, for each packaging: tables."""
 
 from msgspec import Struct
 
@@ -6,7 +6,7 @@ from sriov_bootstrap.core.consumers import NOVA_COMPUTE, SRIOV_AGENT
 
 
 class Kind(Struct, frozen=True):
-    """A service. `container`: its folder in /etc/kolla. `program`: what it is called where nothing is known."""
+    """A service. `container`: its folder in /etc/kolla. `program`: its name where nothing else is known."""
 
     name: str
     project: str
@@ -43,7 +43,7 @@ SERVER = Kind(
 KINDS = (COMPUTE, SCHEDULER, AGENT, SERVER)
 UNITS = tuple(dict.fromkeys(unit for kind in KINDS for unit in kind.units))
 
-# Files with names that everybody knows, whether a service reads them or not.
+# Files with well-known names, whether or not a service reads them.
 KNOWN_FILES = (
     "/etc/nova/nova.conf",
     "/etc/nova/nova-compute.conf",

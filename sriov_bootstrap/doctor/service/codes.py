@@ -29,7 +29,7 @@ What to do: systemctl enable sriov-bootstrap.service; if it is masked, first sys
 """,
     ),
     "SB-E703": Explanation(
-        "sriov-bootstrap.service is disabled by a kill switch",
+        "sriov-bootstrap.service is switched off",
         """\
 One of the two kill switches is on: the file /etc/sriov-bootstrap/disabled, or sriov_bootstrap=0 on the kernel command
 line. The unit's conditions keep it from starting, without a visible failure.

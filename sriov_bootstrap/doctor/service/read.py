@@ -16,7 +16,7 @@ from sriov_bootstrap.render.host import Host
 
 
 def survey_service(machine: HostMachine, host: Host, root: str, *, has_problems: bool) -> ServiceSurvey:
-    """Needs no root. `has_problems`: the config is broken, so that nothing can be held against it."""
+    """Needs no root. `has_problems`: the config is broken, so nothing can be compared with it."""
     saved = host.state
     now = machine.monotonic()
     jam = machine.read_jam()
@@ -79,7 +79,7 @@ def _outdated(machine: HostMachine, host: Host, root: str) -> tuple[tuple[str, .
 
 
 def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is wrong with the web-config file, and what of it may not be read by who asks."""
+    """What is wrong with the web-config file, and what the caller may not read of it."""
     if not (path := host.config.metrics.web_config):
         return (), ()
     from sriov_bootstrap.machine.web_access import WebAccess
@@ -88,6 +88,6 @@ def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
         WebAccess(path).read()
     except ConfigError as error:
         if os.geteuid() and any("Permission denied" in one for one in error.problems):
-            return (), tuple(f"{one}: run it as root" for one in error.problems)
+            return (), tuple(f"{one}: run doctor as root" for one in error.problems)
         return error.problems, ()
     return (), ()

@@ -1,4 +1,4 @@
-"""What `doctor` knows of our own service: systemd's words, what the last pass left, what is on disk."""
+"""What `doctor` knows of our own service: what systemd says, what the last pass left, what is on disk."""
 
 from msgspec import Struct
 
@@ -11,14 +11,14 @@ RELOAD_UNIT = "sriov-bootstrap-reload@.service"
 
 
 class ServiceSurvey(Struct, frozen=True):
-    """Times in seconds. `state` None: nobody has looked, or there is no config to hold against it.
+    """Times in seconds. `state` None: not read, or there is no config to compare it with.
 
     `unit`: properties of our unit as `systemctl show` says them, {} where systemd could not be asked. `is_installed`:
     its file is there; `is_wanted`: some target pulls it in; `masked`: units of ours that are linked to /dev/null.
     `switches`: what keeps it from starting. `pass_age`: since the last pass of this boot ended, None if there was none.
     `config_files`: those that count now, and their checksums; None where the config was named on the command line, so
     that it need not be what the service reads.
-    `access_problems`: what is wrong with [metrics] web_config. `outdated`: rendered files that the config has outrun.
+    `access_problems`: what is wrong with [metrics] web_config. `outdated`: rendered files that the config has outgrown.
     """
 
     state: State | None = None

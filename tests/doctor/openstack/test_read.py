@@ -131,7 +131,7 @@ def test_a_container_of_somebody_else_is_not_seen(tree: HostTree) -> None:
     add_unit(tree, "edpm_nova_compute", "/usr/bin/podman start edpm_nova_compute")
     seen = survey(tree)
     assert (seen.compute.is_installed, seen.compute.files) == (True, ())
-    said = "edpm_nova_compute.service: which files its service reads: its ExecStart is not understood"
+    said = "edpm_nova_compute.service: which files its service reads: its ExecStart cannot be parsed"
     assert seen.unseen == (said,)
 
 
