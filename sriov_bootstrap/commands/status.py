@@ -83,7 +83,7 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
 def _vf_notes(report: PassReport) -> tuple[str, ...]:
     """What looks wrong and is not, and what is ours and no longer asked for."""
     idle = [
-        f"{pf}: VF {_ranges([vf.index for vf in pf.vfs if vf.note])} bound to vfio, held by nobody"
+        f"{pf}: VF {_ranges([vf.index for vf in pf.vfs if vf.note])} bound to vfio, but not in use"
         for pf in report.pfs
         if any(vf.note for vf in pf.vfs)
     ]

@@ -1,4 +1,4 @@
-"""Which units look at VFs: a table, because every deployment tool names them its own way."""
+"""Which units look at VFs: a table, because every deployment tool has its own names for them."""
 
 NOVA_COMPUTE = (
     "nova-compute.service",  # Debian, Ubuntu, openstack-ansible

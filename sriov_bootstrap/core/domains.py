@@ -1,4 +1,4 @@
-"""Which VM owns which VF: a libvirt domain's XML, understood.
+"""Which VM owns which VF: a libvirt domain's XML, parsed.
 
 A VM that is shut off holds nothing open and still owns its VFs.
 """
@@ -24,7 +24,7 @@ def parse_domain(text: bytes) -> dict[str, Owner] | None:
     domain = root if root.tag == "domain" else root.find("domain")  # /run/libvirt wraps it in <domstatus>
     if domain is None:
         return {}
-    owner = Owner(domain.findtext("name") or "a domain without a name", is_running=root is not domain)
+    owner = Owner(domain.findtext("name") or "an unnamed domain", is_running=root is not domain)
     return dict.fromkeys(_devices(domain), owner)
 
 

@@ -1,6 +1,6 @@
-"""May VFs be removed because an operator asks for it, and how: the refusals, and the rule that a release comes to.
+"""May VFs be removed because an operator asks for it, and how: the refusals, and the rule that a release amounts to.
 
-Only VFs of our making, or that a rule has adopted, and that no rule asks for any more: whoever made others has them.
+Only VFs that we created or a rule adopted, and that no rule asks for any more: others belong to their creator.
 """
 
 import re
@@ -12,28 +12,28 @@ from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import Ours, is_ours
 
-IN_USE_HINT = "end who uses it and run it again, or add --force"
-CONTESTED_HINT = "end who sets VFs of it and run it again; sriov-bootstrap doctor names him, as far as files tell"
+IN_USE_HINT = "stop what uses it and run this again, or add --force"
+CONTESTED_HINT = "stop what else sets its VFs and run this again; sriov-bootstrap doctor names it if a file does"
 PCI_ADDRESS = re.compile(r"(?:([0-9a-f]{4,}):)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
 
 
 def understood(text: str) -> str:
     """A PCI address as the kernel writes it; without a domain 0000 is meant. NotOursError if it is none."""
     if not (found := PCI_ADDRESS.fullmatch(text.strip().lower())):
-        raise NotOursError(f"{text}: not a PCI address", hint="give it as status shows it, such as 0000:3b:00.0")
+        raise NotOursError(f"{text}: not a PCI address", hint="write it as status shows it, such as 0000:3b:00.0")
     return f"{found[1] or '0000'}:{found[2]}"
 
 
 def check(address: str, pf: PfFacts | None, config: Config, ours: Ours) -> None:
-    """Raises NotOursError where a release is not ours to make."""
+    """Raises NotOursError for VFs that are not ours to release."""
     if pf is None:
         hint = "sriov-bootstrap init lists this host's PFs"
         raise NotOursError(f"{address}: no SR-IOV network card has this PCI address", hint=hint)
     if (rule := rule_of(config, pf)) and rule.num_vfs != 0:
-        hint = "remove the rule or set num_vfs = 0 first: the service would make the VFs again"
+        hint = "remove the rule or set num_vfs = 0 first: otherwise the service would create the VFs again"
         raise NotOursError(f'{address}: rule "{rule.name}" still asks for VFs on it', hint=hint)
     if pf.num_vfs and not is_ours(ours, pf):
-        hint = f"whoever made them removes them; a rule with num_vfs = {pf.num_vfs} would adopt them"
+        hint = f"what created them must remove them; a rule with num_vfs = {pf.num_vfs} would adopt them"
         raise NotOursError(f"{address}: its {counted(pf.num_vfs, 'VF is', 'VFs are')} not of our making", hint=hint)
 
 

@@ -1,4 +1,4 @@
-"""OpenStack's releases, and since when nova and neutron take what `render` writes: tables.
+"""OpenStack's releases, and since when nova and neutron support what `render` writes: tables.
 
 nova's number is that of its first release in the series; neutron's is five less (nova 26.0.0 and neutron 21.0.0 are
 Zed). The notes are those in releasenotes/notes of openstack/nova and openstack/neutron.
@@ -8,14 +8,14 @@ from msgspec import Struct
 
 FIRST_NOVA = 14
 NEUTRON_BEHIND = 5
-# In order, from nova 14.0.0 on: the series, and from 2023 on the version that it is better known by.
+# In order, from nova 14.0.0: the series, and from 2023 the version by which it is better known.
 SERIES = (
     *("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby", "xena", "yoga"),
     *("zed", "2023.1 antelope", "2023.2 bobcat", "2024.1 caracal", "2024.2 dalmatian", "2025.1 epoxy"),
     *("2025.2 flamingo", "2026.1 gazpacho", "2026.2 hibiscus"),
 )
 
-# Config keys -> the nova whose release (of both projects) takes what they ask for.
+# Config keys -> the nova whose release (of both projects) supports them.
 SINCE = {
     "trusted": 18,  # nova: sriov-trusted-vfs
     "bandwidth_kbps": 19,  # neutron: bandwidth-config-sriov-bd8ff8b4d84c8792
@@ -29,11 +29,11 @@ PCI_GROUP_SINCE = 15  # nova: add-pci-config-to-pci-group-5648cc0f307f24f8
 DEVICE_SPEC_SINCE = 26  # nova: deprecate-passthrough_whitelist-config-name-0530d502c960d753
 ALIAS_PLACEMENT_SINCE = 27  # nova: bp-pci-device-tracking-in-placement-antelope-082310a2b0337e0e
 SCHEDULER_GROUP_SINCE = 15  # nova: add-scheduler-config-to-scheduler-group-c83bc770e67ac115
-CONF_D_SINCE = 15  # oslo.config 3.20.0 reads /etc/PROJECT/PROJECT.conf.d by itself
+CONF_D_SINCE = 15  # oslo.config 3.20.0 reads /etc/PROJECT/PROJECT.conf.d by default
 ML2_SRIOV_UNTIL = 14  # neutron 10.0.0 has no [ml2_sriov] and no ml2_conf_sriov.ini
 AGENT_FIREWALL_UNTIL = 31  # neutron 27.0.0: sr-iov-remove-sg-rpc-22f5dc1a515b6dbb
 
-# Scheduler filters that are gone -> the nova that has them no more: a name that is not there stops nova-scheduler.
+# Removed scheduler filters -> the nova that removed them: an unknown name keeps nova-scheduler from starting.
 REMOVED_FILTERS = {
     "TypeAffinityFilter": 17,
     "TrustedFilter": 17,
@@ -97,10 +97,10 @@ def parse(text: str | float) -> Release | None:
 
 
 def valid_names() -> str:
-    """For an error: what may be said."""
+    """For an error: the valid values."""
     return f"{SERIES[0]} to {SERIES[-1]}, or nova's number, {FIRST_NOVA} to {NEWEST.nova}"
 
 
 def default_filters(release: Release) -> tuple[str, ...]:
-    """What this release's scheduler enables when nobody says anything."""
+    """What this release's scheduler enables by default."""
     return tuple(name for name, until in FORMER_DEFAULTS if release.nova <= until) + ALWAYS

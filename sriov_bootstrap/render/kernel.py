@@ -97,7 +97,7 @@ def _unfit(driver: str, wishes: list[DesiredPf]) -> str:
     for wish in wishes:
         if wish.pf and wish.pf.driver and (wish.target or 0) > wish.pf.total_vfs:
             asked = counted(wish.target or 0, "VF")
-            return f"{wish.pf.pci_address}: cannot make {asked}: the device offers {wish.pf.total_vfs}"
+            return f"{wish.pf.pci_address}: cannot create {asked}: the device offers {wish.pf.total_vfs}"
     return ""
 
 

@@ -321,7 +321,7 @@ def test_a_file_of_somebody_else_is_not_removed(tree: HostTree, capsys: pytest.C
             [('driver = "igb", mac = "*:01"', 4), ('driver = "igb", mac = "*:02"', 3)],
             'igb: max_vfs is one number for all its PFs, and the rules "a0", "a1" differ',
         ),
-        ([(f'pci_address = "{PF}"', 32)], f"{PF}: cannot make 32 VFs: the device offers 7"),
+        ([(f'pci_address = "{PF}"', 32)], f"{PF}: cannot create 32 VFs: the device offers 7"),
     ],
 )
 def test_a_module_option_that_costs_the_nic_is_not_rendered(

@@ -41,14 +41,14 @@ def test_a_new_config_is_read_on_sighup(tree: HostTree) -> None:
         tree.configure(rule(32) + QUIET)
         service.process.send_signal(signal.SIGHUP)
         service.wait_for("RELOADING=1")
-        service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot make 32 VFs: the device offers 7")
+        service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot create 32 VFs: the device offers 7")
         tree.configure("[[pf\n")
         service.process.send_signal(signal.SIGHUP)
         service.wait_for("RELOADING=1")
-        service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot make 32 VFs: the device offers 7")
+        service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot create 32 VFs: the device offers 7")
         code, log, _ = service.stop()
     assert code == 0
-    assert "<4>config is not valid, the last good one stays in force: " in log
+    assert "<4>config is not valid, the last valid one stays in force: " in log
 
 
 def _binary(path: Path) -> None:
@@ -97,7 +97,7 @@ def test_whatever_becomes_of_the_config_the_last_good_one_stays(
         service.wait_for("STATUS=4 VFs on 1 PF as desired")
         code, log, _ = service.stop()
     assert code == 0
-    assert "<4>config is not valid, the last good one stays in force: " in log
+    assert "<4>config is not valid, the last valid one stays in force: " in log
     assert "config.toml" in log or "every config file is gone" in log
     assert (folder / "sriov_numvfs").read_text() == "4\n"
 

@@ -111,7 +111,7 @@ def test_a_vf_in_another_network_namespace_keeps_them_all(tree: HostTree, capsys
     assert code == 3
     assert (
         "2 VFs stay instead of 4: VF 1 0000:06:00.2 is in use: driver virtio_net has no netdev here: it is in another "
-        "network namespace, or used past the kernel\n"
+        "network namespace, or bypasses the kernel\n"
     ) in out
     assert (tree.device(VIRTIO) / "sriov_numvfs").read_text() == "2\n"
 

@@ -618,7 +618,7 @@ def test_a_finding_that_is_gone_keeps_its_series_and_is_said(looking: Stage) -> 
     looking.end_pass(make_state())
     looking.advance(10.1)
     looking.end_look()
-    assert looking.texts[-1] == "doctor finds nothing any more"
+    assert looking.texts[-1] == "doctor has no findings any more"
     assert looking.last_found == Inspected((), ("SB-E401", "SB-W301"))
 
 

@@ -81,7 +81,7 @@ def test_more_than_the_device_offers_is_refused_and_the_other_pf_is_fine(guest: 
     guest.configure(address_rule(PF1, 32), address_rule(PF2, 5))
     done = guest.once()
     assert done.rc == 3, done
-    assert f"{PF1}: cannot make 32 VFs: the device offers 7" in done.stdout
+    assert f"{PF1}: cannot create 32 VFs: the device offers 7" in done.stdout
     assert f'hint: lower num_vfs in rule "{PF1}" to 7 or "max"' in done.stdout
     assert guest.vfs() == {PF1: 7, PF2: 5}  # refused means untouched
     scrape = guest.wait_for_reason(PF1, "exceeds_max")

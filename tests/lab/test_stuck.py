@@ -37,7 +37,7 @@ def test_a_write_that_a_vm_holds_up_is_told_and_followed_by_no_other(guest: Gues
         guest.configure(address_rule(PF1, 2, when_in_use="replace"), address_rule(PF2, 3))
         guest.until(lambda: writers(guest), "a writer in the kernel")
         began = time.time()
-        assert "is under way" in " ".join(guest.status()["notes"])
+        assert "is in progress" in " ".join(guest.status()["notes"])
         scrape = guest.wait_for_reason(PF1, "stuck")
         assert scrape.reasons(PF2) == {"blocked"}
         assert began - 30 < scrape.value("sriov_bootstrap_write_stuck_since_timestamp_seconds") < began + 30
@@ -45,7 +45,7 @@ def test_a_write_that_a_vm_holds_up_is_told_and_followed_by_no_other(guest: Gues
         assert guest.vf_incarnations(PF2) == others
         done = guest.once()
         assert done.rc == 3, done
-        assert "has not come back" in done.stdout
+        assert "has not returned" in done.stdout
         assert f"is held by python3 pid {pid}" in done.stdout
         assert f"is held by python3 pid {pid}" in " ".join(guest.status()["notes"])
         guest.check(f"systemctl stop {UNIT}")

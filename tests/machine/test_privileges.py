@@ -198,7 +198,7 @@ def test_a_reload_that_does_not_come_back_is_known_by_who_has_the_write_lock(tre
     with pytest.raises(StuckError) as caught:
         privileges(tree, slow).reload("igb", timeout_seconds=1)
     assert caught.value.pid == 77
-    assert caught.value.message == f"{PF}: reload the driver igb has not come back (process 77 waits in the kernel)"
+    assert caught.value.message == f"{PF}: reload the driver igb has not returned (process 77 is waiting in the kernel)"
     os.close(lock)
     with pytest.raises(StuckError) as caught:
         privileges(tree, slow).reload("igb", timeout_seconds=1)
@@ -273,8 +273,8 @@ def test_a_reload_is_not_made_beside_another_write(
 @pytest.mark.parametrize(
     ("num_vfs", "driver", "said"),
     [
-        pytest.param(4, "ixgbe", "the config asks for no reload of ixgbe now", id="another driver"),
-        pytest.param(400, "igb", f"{PF}: cannot make 400 VFs: the device offers 7", id="a number that cannot be"),
+        pytest.param(4, "ixgbe", "the config does not ask for a reload of ixgbe now", id="another driver"),
+        pytest.param(400, "igb", f"{PF}: cannot create 400 VFs: the device offers 7", id="a number that cannot be"),
     ],
 )
 def test_who_asks_for_more_than_the_config_does_gets_nothing(
@@ -294,7 +294,7 @@ def test_where_all_is_as_desired_there_is_nothing_to_get(
     assert helper(tree, capsys, "reload", "igb")[0] == 0  # no VFs for the module either
     before = tree.read(MODPROBE_FILE)
     code, told, _ = helper(tree, capsys, "reload", "igb")
-    assert (code, told["message"]) == (1, "the config asks for no reload of igb now")
+    assert (code, told["message"]) == (1, "the config does not ask for a reload of igb now")
     assert (tree.read(MODPROBE_FILE), kmod.read_text()) == (before, "")
 
 

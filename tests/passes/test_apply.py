@@ -62,7 +62,7 @@ def test_each_action_reaches_the_machine(action: Action) -> None:
                 errno=errno.EAGAIN,
                 message=f"{PF}: cannot set sriov_numvfs from 0 to 4: EAGAIN (Resource temporarily unavailable): "
                 "the driver is busy with another operation",
-                hint="nothing: it is tried again",
+                hint="none needed: the write is retried",
                 is_transient=True,
             ),
         ),

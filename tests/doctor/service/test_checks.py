@@ -146,13 +146,13 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             id="new file",
         ),
         pytest.param(
-            service(jam=Jam(4711, PF, "set it", 0.0), jam_age=90.0), "SB-E711", PF, "has not come back", id="stuck"
+            service(jam=Jam(4711, PF, "set it", 0.0), jam_age=90.0), "SB-E711", PF, "has not returned", id="stuck"
         ),
         pytest.param(
             service(jam=Jam(4711, "", "a write", 0.0)),
             "SB-E711",
             "host",
-            "has not come back",
+            "has not returned",
             id="stuck, of whom nobody knows",
         ),
         pytest.param(
