@@ -174,7 +174,7 @@ def test_who_is_not_root_changes_nothing_and_leaves_nothing_behind(
         os.seteuid(0)
     out, err = capsys.readouterr()
     assert (code, out) == (ExitCode.ERROR, "")
-    assert err == f"sriov-bootstrap: {words[0]} changes the machine, and you are not root\n  hint: run as root\n"
+    assert err == f"sriov-bootstrap: {words[0]} changes the machine, but you are not root\n  hint: run as root\n"
     assert [path.name for path in (tree.root / "run").rglob("*")] == ["lock"]
 
 

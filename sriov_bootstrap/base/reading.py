@@ -313,9 +313,9 @@ def _steps(path: str) -> list[str]:
 def _distrust(folder: os.stat_result, link: os.stat_result) -> str:
     """Why others than root may have said where this link leads, "" if they may not."""
     if is_anothers(folder):
-        return f"which belongs to user {folder.st_uid}"
+        return f"which is owned by user {folder.st_uid}"
     if is_open_to_others(folder) and (not folder.st_mode & stat.S_ISVTX or is_anothers(link)):  # sticky as /tmp
-        return "where others than root may write"
+        return "where users other than root may write"
     return ""
 
 

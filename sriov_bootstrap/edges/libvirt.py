@@ -5,7 +5,7 @@ from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.base.reading import MAX_ENTRIES, Below, TooLargeError, read_file, read_names
 from sriov_bootstrap.core.users import Owner, Owners
 
-# Where persistent domains lie: on a host (EDPM and TripleO give their containers that folder), in the volume that
+# Where persistent domains are: on a host (EDPM and TripleO give their containers that folder), in the volume that
 # kolla-ansible gives its container (docker, podman), and in Sunbeam's snap.
 PERSISTENT = (
     "etc/libvirt/qemu",
@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 1 << 20
 def read_owners(root: str = "", *, shut_off: bool) -> Owners:
     """The VFs of every running domain, and with `shut_off` of every persistent one; never raises.
 
-    XML that is no domain is passed over; a file that cannot be understood may be one.
+    XML that is not a domain is skipped; a file that cannot be parsed may be one.
     """
     problems: list[str] = []
     owners: dict[str, Owner] = {}

@@ -1,7 +1,7 @@
-"""What /sys has of PCI beyond PFs and VFs, for doctor alone: config space, resources, IOMMU groups. Only reads.
+"""What /sys knows about PCI beyond PFs and VFs, only for doctor: config space, resources, IOMMU groups. Only reads.
 
 Nothing here waits for a device lock. Reading config space waits for a reset of that device (pci_cfg_access_lock), and
-gives who has no CAP_SYS_ADMIN 64 bytes (drivers/pci/pci-sysfs.c, pci_read_config).
+without CAP_SYS_ADMIN returns 64 bytes (drivers/pci/pci-sysfs.c, pci_read_config).
 """
 
 import os
@@ -9,7 +9,7 @@ import re
 
 from sriov_bootstrap.base.reading import FLAGS
 
-CONFIG_BYTES = 4096  # PCI Express; 256 for what is behind a conventional bus
+CONFIG_BYTES = 4096  # PCI Express; 256 behind a conventional bus
 FUNCTION = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
@@ -22,7 +22,7 @@ class Pci:
         self._devices = f"{root}/bus/pci/devices"
 
     def read_config(self, address: str) -> bytes:
-        """As much of the config space as may be read."""
+        """As much of the config space as we may read."""
         return _read(f"{self._devices}/{address}/config", CONFIG_BYTES)
 
     def read_text(self, address: str, name: str) -> str:
@@ -39,11 +39,11 @@ class Pci:
         return (name, _text(f"{folder}/subordinate_bus_number")) if FUNCTION.fullmatch(name) else ("", "")
 
     def count_vectors(self) -> dict[str, int]:
-        """PCI address -> MSI and MSI-X vectors that its driver has been given."""
+        """PCI address -> number of MSI and MSI-X vectors that its driver has allocated."""
         return {address: len(_names(f"{self._devices}/{address}/msi_irqs")) for address in _names(self._devices)}
 
     def read_groups(self) -> dict[str, tuple[str, dict[str, str]]] | None:
-        """IOMMU group -> its name and what is in it, with the PCI class; None where the kernel shows no groups."""
+        """IOMMU group -> its name and what is in it, with the PCI class; None if the kernel shows no groups."""
         folder = f"{self._root}/kernel/iommu_groups"
         if not os.path.isdir(folder):
             return None
@@ -52,7 +52,7 @@ class Pci:
         }
 
     def read_acpi_tables(self) -> tuple[str, ...]:
-        """The names of the tables that the firmware has left; nothing in containers."""
+        """The names of the firmware's tables; none in containers."""
         return tuple(sorted(_names(f"{self._root}/firmware/acpi/tables")))
 
     def read_ifindex(self, netdev: str) -> str:
@@ -79,9 +79,9 @@ def _text(path: str) -> str:
 
 
 def _read(path: str, size: int) -> bytes:
-    """b"" if it cannot be read: a device may leave while it is looked at."""
+    """b"" if it cannot be read: a device may disappear while it is being read."""
     try:
-        descriptor = os.open(path, FLAGS | os.O_NOFOLLOW)  # an attribute is no link
+        descriptor = os.open(path, FLAGS | os.O_NOFOLLOW)  # an attribute is not a link
     except OSError:
         return b""
     try:

@@ -1,4 +1,4 @@
-"""What a child process tells the one that waits for it: our results and our exceptions as values, for a pipe."""
+"""What a child process sends to the process that waits for it: our results and exceptions as values, for a pipe."""
 
 from collections.abc import Callable
 
@@ -20,18 +20,18 @@ from sriov_bootstrap.edges import child
 
 
 class Told(Struct, tag_field="kind", tag=str.lower):
-    """What a writer tells the process that waits for it."""
+    """What a writer sends to the process that waits for it."""
 
 
 class Ended(Told):
-    """It came back; `made`: see report.Written."""
+    """The write returned; `made`: see report.Written."""
 
     outcome: Outcome
     made: int = -1
 
 
 class KernelSaidNo(Told):
-    """It came back with an errno, or with words where there is none."""
+    """The write returned an errno, or a message if there is none."""
 
     errno: int
     message: str
@@ -53,26 +53,26 @@ class Refused(Told):
 
 
 class Looked(Told):
-    """Who has a vfio node open."""
+    """Which processes have a vfio node open."""
 
     holders: Holders
 
 
 class BusFailed(Told):
-    """The conversation with systemd could not be had."""
+    """systemd could not be asked."""
 
     message: str
     hint: str
 
 
 class Units(Told):
-    """What systemd said of the units."""
+    """What systemd said about the units."""
 
     states: tuple[UnitState, ...]
 
 
 class Restarted(Told):
-    """How restarts ended, and why not all of them did, "" when all did."""
+    """How restarts ended, and why not all of them did; "" if all did."""
 
     results: tuple[UnitResult, ...]
     problem: str = ""

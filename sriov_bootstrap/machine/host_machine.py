@@ -43,9 +43,9 @@ JAM_POLL_SECONDS = 0.2
 
 
 def require_root(what: str, root: str = "") -> None:
-    """Ends who may not do it before anything of theirs is left behind: a lock, a folder, half a pass."""
+    """Stops a user who may not do it before anything is left behind: a lock, a folder, half a pass."""
     if os.geteuid() not in {0, os.stat(f"{root}/").st_uid}:
-        raise SriovBootstrapError(f"{what} changes the machine, and you are not root", hint="run as root")
+        raise SriovBootstrapError(f"{what} changes the machine, but you are not root", hint="run as root")
 
 
 class HostMachine:
@@ -94,8 +94,8 @@ class HostMachine:
         return read_links(child.run)
 
     def read_holders(self) -> Holders:
-        """Who has a VF open, from whoever may look."""
-        from sriov_bootstrap.edges.holders.look import OpenDevices  # most passes need not know
+        """Which processes have a VF open, from whatever may look."""
+        from sriov_bootstrap.edges.holders.look import OpenDevices  # most passes do not need it
 
         is_for_others = self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)
         holders = self._privileges.holders() if is_for_others else OpenDevices(self._root).holders()
@@ -143,7 +143,7 @@ class HostMachine:
         return (*file, *((f"{KILL_SWITCH} on the kernel command line",) if has_word else ()))
 
     def read_jam(self) -> Jam | None:
-        """The write that is under way in another process; once it is overdue with the names of those who hold it up."""
+        """The write in progress in another process; once it is overdue, with what holds it up."""
         jam = self.locks.read_jam(now := self.monotonic())
         if jam is None:
             return None
@@ -184,11 +184,11 @@ class HostMachine:
 
     @contextlib.contextmanager
     def pass_lock(self) -> Iterator[None]:
-        """One pass at a time, and never beside a write that an earlier pass may still bring to a good end."""
+        """One pass at a time, and never beside a write of an earlier pass that may still succeed."""
         with self.locks.locked(PASS_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say):
             deadline = self.monotonic() + LOCK_SECONDS
             while (jam := self.locks.read_jam(self.monotonic())) and not jam.is_overdue:
-                if self.monotonic() > deadline:  # a writer that found no room to say how long it may take
+                if self.monotonic() > deadline:  # a writer that had no room to record how long it may take
                     break
                 self.say(str(jam))
                 self.pause(JAM_POLL_SECONDS)
@@ -221,14 +221,14 @@ class HostMachine:
         return self._privileges.reload(action.driver, timeout_seconds=timeout_seconds)
 
     def write_file(self, action: WriteFile) -> None:
-        """See apply.Kernel. What modprobe obeys is written by whoever may reload."""
+        """See apply.Kernel. Whatever may reload also writes what modprobe obeys."""
         if self.procfs.is_root_without(CAP_SYS_MODULE):
             self._privileges.write_modprobe(action.path)
         else:
             self.files.write_file(action.path, action.text)
 
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
-        """Says to whoever meets the write lock that this process begins `action` now."""
+        """Records at the write lock that this process begins `action` now."""
         jam = Jam(os.getpid(), action.pci_address, str(action), self.time(), limit_seconds, began_at=self.monotonic())
         self.locks.note_writer(lock, jam)
 
@@ -244,7 +244,7 @@ class HostMachine:
         self.has_written = True
 
         def write(send: child.Send) -> None:
-            self.say = lambda _: None  # whoever listened to us is out of reach: no file is open here but the lock
+            self.say = lambda _: None  # our listener is out of reach: the only file open here is the lock
             self.note_writer(lock, action, timeout_seconds)
             send(to_json(answers.answer(end)))
 
@@ -262,7 +262,9 @@ class HostMachine:
                 write, what=what, timeout_seconds=timeout_seconds, keep=(lock,), leave_behind=True, waiting=waiting
             )
         except StuckError as error:
-            error.hint = "end the VM or process that holds a VF of it, or see journalctl -k; it goes on by itself then"
+            error.hint = (
+                "end the VM or process that holds one of its VFs, or see journalctl -k; the write then completes"
+            )
             raise
         finally:
             os.close(lock)

@@ -646,4 +646,4 @@ def test_a_template_that_is_wrong_or_open_is_refused(
     assert render(tree, "nova-scheduler") == USAGE
     err = capsys.readouterr().err
     assert f"{path}: {problem}\n" in err
-    assert "hint: correct the template, or remove it: ours is used then" in err
+    assert "hint: correct the template, or remove it to use ours" in err

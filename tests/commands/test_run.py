@@ -111,7 +111,7 @@ def test_a_full_run_is_said_and_costs_no_pass(tree: HostTree) -> None:
         service.wait_for("STATUS=4 VFs on 1 PF as desired")
         code, log, _ = service.stop()
     assert code == 0
-    assert "state.json could not be saved: Is a directory: a restart of the service forgets what it counted" in log
+    assert "state.json could not be saved: Is a directory: a restart of the service will reset its counters" in log
 
 
 MOMENTS = 12

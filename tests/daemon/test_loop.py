@@ -327,7 +327,7 @@ def test_a_pass_that_broke_is_logged_counted_and_tried_again(settled: Stage) -> 
     settled.end_pass(None)
     ended = settled.now
     hint = "it was killed, or out of memory"
-    text = "the pass broke: its process ended without a report"
+    text = "the pass broke: its process exited without a report"
     assert Event(Level.ERROR, text, {"hint": hint}) in settled.host.logged
     settled.advance(5.1)
     assert times(settled)[3:] == [round(ended + 5.0, 2)]
@@ -339,7 +339,7 @@ def test_a_pass_that_finds_no_room_for_a_process_is_tried_again(settled: Stage) 
     settled.host.has_room = False
     settled.udev.send(b"r")
     settled.advance(0.2)
-    assert Event(Level.ERROR, "no process can be started: out of room", {"hint": "make some"}) in settled.host.logged
+    assert Event(Level.ERROR, "cannot start a process: out of room", {"hint": "make some"}) in settled.host.logged
     settled.host.has_room = True
     settled.advance(5.1)
     assert settled.host.passes[2].handover == Handover(failures=1)
@@ -518,7 +518,7 @@ def test_a_round_of_restarts_that_broke_is_tried_again(settled: Stage) -> None:
     change(settled)
     settled.advance(2.1)
     settled.end_restarts(None)
-    assert settled.texts[-1] == "restarts stay pending: its process ended without a report"
+    assert settled.texts[-1] == "restarts stay pending: its process exited without a report"
     settled.advance(5.1)
     assert settled.restarts == 2
 
@@ -527,7 +527,7 @@ def test_a_round_of_restarts_that_finds_no_room_for_a_process_is_tried_again(set
     change(settled)
     settled.host.has_room = False
     settled.advance(2.1)
-    assert (settled.texts[-1], settled.restarts) == ("no process can be started: out of room", 0)
+    assert (settled.texts[-1], settled.restarts) == ("cannot start a process: out of room", 0)
     settled.host.has_room = True
     settled.advance(120.1)
     assert settled.restarts == 1
@@ -631,7 +631,7 @@ def test_a_look_that_breaks_is_said_once_and_what_was_found_stands(looking: Stag
         looking.lose_look()
     said = Event(
         Level.WARNING,
-        "doctor's look broke: its process ended without a report",
+        "doctor's look broke: its process exited without a report",
         {"hint": "it was killed, or out of memory"},
     )
     assert looking.host.logged.count(said) == looking.texts.count(said.text) == 1
@@ -644,7 +644,7 @@ def test_a_look_that_finds_no_room_for_a_process_is_said_and_comes_after_the_nex
     looking.end_pass(make_state())
     looking.host.has_room = False
     looking.advance(10.1)
-    assert looking.texts[-1] == "doctor does not look: no process can be started: out of room"
+    assert looking.texts[-1] == "doctor does not look: cannot start a process: out of room"
     looking.host.has_room = True
     looks = len(looking.host.looks)
     looking.advance(600.0)

@@ -80,6 +80,6 @@ def test_a_page_whose_process_dies_is_told_and_costs_nothing_else(stage: Stage) 
     stage.settle()
     stage.host.lose_page(stage.host.pages[-1])
     stage.advance()
-    assert "the metrics stay as they were: its process ended without a report" in stage.texts
+    assert "the metrics stay as they were: its process exited without a report" in stage.texts
     another_state(stage, 2)
     assert stage.passes == 3

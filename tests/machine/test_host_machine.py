@@ -159,8 +159,8 @@ def test_a_write_that_hangs_is_left_behind_with_its_name_on_it(machine: HostMach
     with pytest.raises(StuckError) as caught:
         machine.write_num_vfs(TO_ZERO, guard=nobody, timeout_seconds=AT_ONCE)
     jam = noted(machine)
-    assert caught.value.message == f"{PF}: set sriov_numvfs from 4 to 0: no answer in 0.05 s"
-    assert caught.value.hint.startswith("end the VM or process that holds a VF of it")
+    assert caught.value.message == f"{PF}: set sriov_numvfs from 4 to 0: no answer after 0.05 s"
+    assert caught.value.hint.startswith("end the VM or process that holds one of its VFs")
     assert (jam.pid, jam.pci_address, jam.action) == (caught.value.pid, PF, "set sriov_numvfs from 4 to 0")
     assert jam.limit_seconds == AT_ONCE
     hanging.answer(jam.pid)

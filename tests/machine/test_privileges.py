@@ -85,11 +85,11 @@ def test_the_holders_are_those_that_the_unit_has_seen(tree: HostTree) -> None:
     ("told", "completed", "problem"),
     [
         pytest.param(None, FAILED, "sriov-bootstrap-holders.service: Job for it failed.", id="the unit failed"),
-        pytest.param(None, OK, "sriov-bootstrap-holders.service: it ended without an answer", id="no answer"),
+        pytest.param(None, OK, "sriov-bootstrap-holders.service: it exited without an answer", id="no answer"),
         pytest.param(
             b"\n", Completed(127, b"", b"systemctl: not found"), "sriov-bootstrap-holders.service: systemctl: not found"
         ),
-        pytest.param(answers.Ended(Outcome.CHANGED), OK, "its answer is about something else", id="another answer"),
+        pytest.param(answers.Ended(Outcome.CHANGED), OK, "its answer is not about holders", id="another answer"),
         pytest.param(answers.Refused("no", ""), FAILED, "no", id="the other end's own words"),
     ],
 )
@@ -125,7 +125,7 @@ def test_an_earlier_answer_is_not_taken_for_this_one(tree: HostTree) -> None:
 def test_an_answer_of_a_look_that_began_before_we_asked_is_not_ours(tree: HostTree) -> None:
     looked = answers.Looked(Holders())
     before = FakeSystemctl(tree, looked, began_at=time.monotonic() - 0.001)
-    assert privileges(tree, before).holders().problem.endswith("it ended without an answer")
+    assert privileges(tree, before).holders().problem.endswith("it exited without an answer")
     assert len(before.asked) == 2
     tries = [FakeSystemctl(tree, looked), before]
 
@@ -147,9 +147,9 @@ def test_a_look_that_was_under_way_is_followed_by_one_of_our_own(tree: HostTree)
 
 def test_a_systemd_that_does_not_answer_rules_nobody_out(tree: HostTree) -> None:
     def frozen(argv: list[str], **_: object) -> Completed:
-        raise StuckError(f"{argv[0]}: not done in 40 s", pid=5)
+        raise StuckError(f"{argv[0]}: not finished after 40 s", pid=5)
 
-    assert privileges(tree, frozen).holders() == Holders(problem="systemctl: not done in 40 s")
+    assert privileges(tree, frozen).holders() == Holders(problem="systemctl: not finished after 40 s")
 
 
 def test_a_reload_is_asked_of_the_unit_of_that_driver(tree: HostTree) -> None:

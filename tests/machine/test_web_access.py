@@ -718,7 +718,7 @@ def test_a_file_that_another_user_owns_is_refused_by_name(site: Site) -> None:
     with pytest.raises(ConfigError) as caught:
         site.access.rules()
     assert caught.value.problems == (
-        f"{site.folder}/server.key: belongs to user 65534, who could change it: chown root it",
+        f"{site.folder}/server.key: is owned by user 65534, who could change it: chown root it",
     )
 
 

@@ -84,7 +84,7 @@ def test_each_action_reaches_the_machine(action: Action) -> None:
                 WRITE,
                 Outcome.STUCK,
                 seconds=80.0,
-                message=f"{PF}: set sriov_numvfs from 0 to 4: no answer in 80 s",
+                message=f"{PF}: set sriov_numvfs from 0 to 4: no answer after 80 s",
                 hint="wait",
             ),
         ),

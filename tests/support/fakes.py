@@ -243,7 +243,7 @@ class FakeMachine:
                 self.now += timeout_seconds
                 self.jam = Jam(4711, action.pci_address, str(action), self.time() - timeout_seconds)
                 raise StuckError(
-                    f"{action.pci_address}: {action}: no answer in {timeout_seconds:g} s", pid=4711, hint="wait"
+                    f"{action.pci_address}: {action}: no answer after {timeout_seconds:g} s", pid=4711, hint="wait"
                 )
             case "stale":
                 self.make_vfs(action.pci_address, self.count(action.pci_address) + 1)
