@@ -10,7 +10,7 @@ from sriov_bootstrap.base.printable import printable
 
 
 class Arguments:
-    """What was asked for on the command line. No Struct: who serves the metrics does not load msgspec."""
+    """What was asked for on the command line. No Struct: the exporter does not load msgspec."""
 
     verb: str | None = None
     once: bool = False
@@ -41,7 +41,7 @@ class Arguments:
         vars(self).update(given)
 
 
-# What units and cron jobs run: argparse alone would cost a tenth of a pass that has nothing to do.
+# What units and cron jobs run: argparse alone would cost a tenth of a pass with nothing to do.
 WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
     ("run",): Arguments(verb="run"),
     ("--once",): Arguments(once=True),
@@ -65,9 +65,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
         code = ExitCode.USAGE if isinstance(error, NotOursError) else ExitCode.ERROR
         return _fail(code, (error.message,), error.hint)
     except KeyboardInterrupt:
-        return _fail(
-            ExitCode.INTERRUPTED, ("interrupted",), "a write to the kernel that was under way goes on by itself"
-        )
+        return _fail(ExitCode.INTERRUPTED, ("interrupted",), "a write to the kernel in progress continues on its own")
     except BrokenPipeError:
         _drop_output()  # `status | head`: nothing to complain about
         return ExitCode.ERROR
@@ -75,7 +73,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
         import traceback
 
         for line in traceback.format_exc().splitlines():
-            sys.stderr.write(f"  {printable(line)}\n")  # it may quote others, and journald obeys a "<0>" in front
+            sys.stderr.write(f"  {printable(line)}\n")  # it may quote others' text, and journald obeys a leading "<0>"
         return _fail(
             ExitCode.ERROR, ("unexpected error",), f"please report it with the text above; version {__version__}"
         )
@@ -92,7 +90,7 @@ def _flush() -> None:
 
 
 def _never_fail_to_print() -> None:
-    """What stdout's encoding lacks is escaped, as on stderr: a name of somebody else ends no command."""
+    """What stdout cannot encode is escaped, as on stderr: a foreign name must not end a command."""
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(errors="backslashreplace")
 
@@ -109,7 +107,7 @@ def _fail(code: ExitCode, problems: Sequence[str], hint: str) -> ExitCode:
     return code
 
 
-# 0.1.0 took it, and did nothing: no drop-in from then may cost a boot its VFs.
+# 0.1.0 accepted it and did nothing: no drop-in from then may cost a boot its VFs.
 IGNORED = ("-v", "--verbose")
 
 
@@ -125,7 +123,7 @@ def _parsed(words: Sequence[str]) -> Arguments:
 
 
 def _dispatch(arguments: Arguments, root: str) -> int:
-    """Imports only the verb that is asked for: `--once` runs at boot."""
+    """Imports only the requested verb: `--once` runs at boot."""
     config_paths = (*(arguments.config or ()), *(arguments.more_config or ()))
     if arguments.once:
         return _once(arguments, config_paths, root)
@@ -169,7 +167,7 @@ def _once(arguments: Arguments, config_paths: tuple[str, ...], root: str) -> int
 
 
 def _helper(words: tuple[str, ...], root: str) -> int:
-    if words == ("metrics",):  # apart from the others, which load what decides
+    if words == ("metrics",):  # apart from the others, which load the code that decides
         from sriov_bootstrap.commands.serve_metrics import serve_metrics
 
         return serve_metrics(root=root)

@@ -18,7 +18,7 @@ COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
 
 
 def doctor(config_paths: tuple[str, ...], *, as_json: bool, root: str = "") -> int:
-    """0 when nothing is wrong, 3 when there are findings. Changes nothing."""
+    """0 if nothing is wrong, 3 if there are findings. Changes nothing."""
     machine = HostMachine(root=root, config_paths=config_paths)
     diagnosis = look(machine, load(machine, None), root)  # a broken config is a finding here
     if as_json:
@@ -29,7 +29,7 @@ def doctor(config_paths: tuple[str, ...], *, as_json: bool, root: str = "") -> i
 
 
 def explain(code: str, *, as_json: bool) -> int:
-    """`doctor explain CODE`; without a code: all of them, a line each."""
+    """`doctor explain CODE`; without a code, all of them, one line each."""
     if not code:
         if as_json:
             print(msgspec.json.encode(CODES).decode())

@@ -1,8 +1,8 @@
-"""helper metrics-config: brings the units of the metrics to what the config asks for, and says what is in the way.
+"""helper metrics-config: brings the metrics units in line with the config, and reports what prevents that.
 
 sriov-bootstrap-metrics-config.service runs it when the service starts or is reloaded, and when a file has changed. The
-units that listen and serve know no config: the first has its address in a drop-in below /run, if it is another than
-theirs; the second gets what it must know as a credential. Nothing is touched that is as it should be.
+units that listen and serve know no config: the first gets its address from a drop-in below /run, unless it is the
+default; the second gets what it needs as a credential. Nothing is touched that is as it should be.
 """
 
 import sys
@@ -35,7 +35,7 @@ FILTERS = ("IPAddressAllow=", "IPAddressDeny=")
 
 
 class _Wanted(Struct):
-    """`addresses`: none where nothing is to listen."""
+    """`addresses`: empty if nothing should listen."""
 
     addresses: tuple[str, ...] = ()
     access: bytes = b""
@@ -45,7 +45,7 @@ class _Wanted(Struct):
 
 
 def metrics_config(*, root: str = "", run: "Callable[..., child.Completed]" = child.run) -> int:
-    """ExitCode.ERROR when it is to be tried again."""
+    """ExitCode.ERROR if it should be tried again."""
     require_root("helper metrics-config", root)
     return _Units(HostMachine(root=root), run).bring()
 
@@ -68,11 +68,11 @@ class _Units:
             wanted.problems = (*wanted.problems, error.message)
             wanted.hint = wanted.hint or error.hint
         self._tell(wanted, metrics)
-        # A config that is mended is seen to change.
+        # Fixing the config counts as a change.
         return ExitCode.ERROR if len(wanted.problems) > len(problems) else ExitCode.OK
 
     def _metrics(self) -> tuple[Metrics, tuple[str, ...]]:
-        """What was in force stays while the config is broken; the daemon, which serves the defaults then, says why."""
+        """What was in force stays while the config is broken; the daemon, which then serves the defaults, says why."""
         try:
             return load_config(self._machine, None).config.metrics, ()
         except ConfigError as error:
@@ -130,7 +130,7 @@ class _Units:
             self._systemctl("start", SOCKET, SERVICE)
         except SriovBootstrapError:
             if not self._is_active(SOCKET):
-                refuse_if_taken(wanted.addresses)  # systemd's own words name neither the address nor the cause
+                refuse_if_taken(wanted.addresses)  # systemd's own message names neither the address nor the cause
             raise
 
     def _stop(self, wanted: _Wanted) -> None:
@@ -151,7 +151,7 @@ class _Units:
         return True
 
     def _filters(self) -> tuple[str, ...]:
-        """What drop-ins of the service said of who may scrape, when the service itself listened: it is in force."""
+        """What drop-ins said about who may scrape when the service itself listened is still in force."""
         said = self._systemctl("show", "--value", "--property=DropInPaths", "sriov-bootstrap.service")
         lines = [line.strip() for path in said.split() for line in (self._files.read_text(path) or "").splitlines()]
         return tuple(line for line in lines if line.startswith(FILTERS))
@@ -172,7 +172,7 @@ class _Units:
     # -- what is wrong --
 
     def _tell(self, wanted: _Wanted, metrics: Metrics) -> None:
-        """In the log when it is new: this runs again every half minute until it is mended."""
+        """Logged when new: this runs again every half minute until it is fixed."""
         text = "".join(f"{one}\n" for one in wanted.problems)
         if text.encode() != self._files.read_private(SAID):
             self._files.write_private(SAID, text.encode())

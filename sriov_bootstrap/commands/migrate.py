@@ -1,4 +1,4 @@
-"""migrate: prints the config that replaces what sets VFs on this host today, and the lines to take out."""
+"""migrate: prints the config that replaces what sets VFs on this host today, and the lines to remove."""
 
 import sys
 from itertools import count
@@ -19,7 +19,7 @@ from sriov_bootstrap.render.templates import render
 
 
 def print_migration(config_paths: tuple[str, ...], *, root: str = "") -> int:
-    """0, also when there is nothing to migrate. What could not be read is said on stderr."""
+    """0, even if there is nothing to migrate. What could not be read is reported on stderr."""
     machine = HostMachine(root=root, config_paths=config_paths)
     config = load_config(machine, None).config
     pfs = read_facts(machine, config)

@@ -16,7 +16,7 @@ from sriov_bootstrap.passes.release import run_release
 def release(
     config_paths: tuple[str, ...], pci_address: str, *, dry_run: bool, force: bool, as_json: bool, root: str = ""
 ) -> int:
-    """0 when no VF is left, 3 when they are in use or the kernel did not take them away."""
+    """0 if no VF is left, 3 if they are in use or the kernel did not remove them."""
     if not dry_run:
         require_root("release", root)
     machine = HostMachine(root=root, config_paths=config_paths, say=progress_printer())

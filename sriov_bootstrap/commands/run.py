@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def run(config_paths: tuple[str, ...], *, log_format: str, root: str = "") -> int:
-    """Until it is told to stop."""
+    """Runs until it is told to stop."""
     require_root("run", root)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: the first pass reads the config anyway
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon handles it: the first pass reads the config anyway
     machine = HostMachine(root=root, config_paths=config_paths)
     state = machine.load_state()[0]
     loaded = jobs.load(machine, None)
@@ -32,13 +32,13 @@ def run(config_paths: tuple[str, ...], *, log_format: str, root: str = "") -> in
 
     host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, look=_look_from(root))
     gc.collect()
-    gc.freeze()  # what is loaded now stays shared with every child that is forked from here
+    gc.freeze()  # what is loaded now stays shared with every forked child
     asyncio.run(Daemon(host, Udev(), loaded, first, state).run())
     return 0
 
 
 def _look_from(root: str) -> jobs.Look:
-    """doctor is loaded by who looks, in a child."""
+    """doctor is only loaded in the child that looks."""
 
     def look(machine: HostMachine, loaded: Loaded) -> "Diagnosis":
         from sriov_bootstrap.doctor.look import look

@@ -1,4 +1,4 @@
-"""status: a look at the machine as it is now, beside what the last pass left behind."""
+"""status: the machine as it is now, beside what the last pass left behind."""
 
 import time
 
@@ -23,7 +23,7 @@ COLOURS = {PfState.OK: "32", PfState.PENDING: "33", PfState.DEGRADED: "31", PfSt
 
 
 def status(config_paths: tuple[str, ...], *, as_json: bool, wait_seconds: float | None, root: str = "") -> int:
-    """0 when every PF is as desired, 3 when not; `wait_seconds` is how long it may take to become so."""
+    """0 if every PF is as desired, 3 if not; `wait_seconds` is how long to wait for that."""
     say = progress_printer()
     machine = HostMachine(root=root, config_paths=config_paths, say=say)
     deadline = machine.monotonic() + (wait_seconds or 0.0)
@@ -59,20 +59,20 @@ def _word(report: PassReport) -> str:
 
 
 def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str, ...]:
-    """What an operator should know that is not about one PF."""
+    """What an operator should know that is not about a single PF."""
     notes = [f"config: {problem}" for problem in report.config_problems]
     notes += [f"switched off: {one} keeps the unit from starting" for one in machine.switches()]
     if not machine.procfs.has_udevd():
         notes.append(
-            "systemd-udevd does not run: a loss of VFs is seen ten minutes late, see systemctl status systemd-udevd"
+            "systemd-udevd is down: VF losses are noticed up to 10 minutes late: systemctl status systemd-udevd"
         )
     if report.jam:
         notes.append(f"{report.jam}, for {machine.monotonic() - report.jam.began_at:.0f} s")
     if findings := load_inspected(machine.files.read_findings()).findings:
         notes.append(f"doctor had {counted(len(findings), 'finding')} when the daemon looked: sriov-bootstrap doctor")
     if saved.pending:
-        notes.append("restarts are pending, because VFs changed of: " + ", ".join(saved.pending.pci_addresses))
-        notes += [f"{name}: its restart has failed, and is tried again" for name in saved.pending.failed]
+        notes.append("restarts are pending, because VFs changed on: " + ", ".join(saved.pending.pci_addresses))
+        notes += [f"{name}: its restart failed, and will be tried again" for name in saved.pending.failed]
     if not saved.counters.passes:
         notes.append("no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once")
     elif saved.passed_at and (age := machine.monotonic() - saved.passed_at) > LATE_SECONDS:
@@ -81,7 +81,7 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
 
 
 def _vf_notes(report: PassReport) -> tuple[str, ...]:
-    """What looks wrong and is not, and what is ours and no longer asked for."""
+    """What looks wrong but is not, and what is ours but no longer asked for."""
     idle = [
         f"{pf}: VF {_ranges([vf.index for vf in pf.vfs if vf.note])} bound to vfio, but not in use"
         for pf in report.pfs

@@ -11,7 +11,7 @@ from sriov_bootstrap.core.users import Owner
 
 
 def parse_domain(text: bytes) -> dict[str, Owner] | None:
-    """PCI address, netdev or device node of each host device -> the domain; nothing if it is no domain, None if no XML.
+    """PCI address, netdev or device node of each host device -> the domain; empty if it is no domain, None if not XML.
 
     Covers `<hostdev type='pci'>`, `<interface type='hostdev'>`, macvtap (`type='direct'`) and vDPA; of an interface
     that takes its VF from a pool (`type='network'`) only a running domain's file says which one, in `<actual>`:

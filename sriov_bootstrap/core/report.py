@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 
 class Written(Struct, frozen=True):
-    """How a write of sriov_numvfs ended, and how many VFs were there right after it; -1 where nobody looked."""
+    """How a write of sriov_numvfs ended, and how many VFs were there right after it; -1 if not known."""
 
     outcome: Outcome
     made: int = -1
@@ -35,8 +35,8 @@ class Result(Struct, frozen=True):
     """One action and its end; `errno` is the kernel's number or 0; `is_transient`: worth another try at once.
 
     `is_settled` False: the write was accepted and its VFs were not ready by the deadline.
-    `made`: how many VFs a write of sriov_numvfs left, as seen right after it; -1 where nobody looked.
-    `contested`: PFs whose VFs somebody else has changed since; they are not waited for.
+    `made`: how many VFs a write of sriov_numvfs left, as seen right after it; -1 if not known.
+    `contested`: PFs whose VFs something else has changed since; they are not waited for.
     """
 
     action: Action

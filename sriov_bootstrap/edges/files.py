@@ -279,7 +279,7 @@ def _why(error: OSError | LinkError) -> str:
 
 
 def _distrust(status: os.stat_result) -> str:
-    """Why a file that was found, not named, may have been changed by others than root; "" if it is safe."""
+    """Why a file that was found, not named, may have been changed by a user other than root; "" if not."""
     if not stat.S_ISREG(status.st_mode):  # /dev/null, or a link to it
         return ""
     if is_anothers(status):

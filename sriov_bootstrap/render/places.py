@@ -1,9 +1,9 @@
 """Where each distribution's nova and neutron look for drop-ins, and which units read them: a table.
 
-oslo.config reads /etc/PROJECT/PROJECT.conf.d and /etc/PROJECT/PROGRAM.conf.d by itself (since 3.20.0, that of Ocata),
-beside the --config-file of a unit, which wins over them, but not beside a --config-dir. So Debian's server and all of
-RDO's neutron, whose units name folders, have folders of their own. Before that nothing is read that the unit does not
-name.
+oslo.config reads /etc/PROJECT/PROJECT.conf.d and /etc/PROJECT/PROGRAM.conf.d by default (since 3.20.0, Ocata's),
+in addition to a unit's --config-file, which overrides them, but not with a --config-dir. So Debian's server and all of
+RDO's neutron, whose units name folders, have folders of their own. Before that, only what the unit names is
+read.
 """
 
 from msgspec import Struct

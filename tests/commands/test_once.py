@@ -200,8 +200,8 @@ def test_a_dry_run_shows_the_steps_and_the_vfs_that_would_go_and_changes_nothing
         0,
         f"""\
 {PF} (ens1f0): to do: set sriov_numvfs from 2 to 0, then set sriov_numvfs from 0 to 1
-  VF 0 {vf_address(PF, 0)} would go away
-  VF 1 {vf_address(PF, 1)} would go away
+  VF 0 {vf_address(PF, 0)} would be removed
+  VF 1 {vf_address(PF, 1)} would be removed
 dry run: nothing was changed
 """,
         f"sriov-bootstrap: the units that would restart are unknown: {NO_BUS}\n",
@@ -216,7 +216,7 @@ def test_a_dry_run_with_force_names_who_would_lose_a_vf(tree: HostTree, shell: S
     tree.add_process(4711, "/dev/vfio/17")
     tree.configure(rule(2))
     _, out, _ = shell.run("--once", "--dry-run", "--force")
-    assert f"  VF 0 {vf_address(PF, 0)} would go away: held by qemu-system-x86 pid 4711\n" in out
+    assert f"  VF 0 {vf_address(PF, 0)} would be removed: held by qemu-system-x86 pid 4711\n" in out
 
 
 def test_a_dry_run_of_what_is_refused_says_so_and_exits_3(tree: HostTree, shell: Shell) -> None:

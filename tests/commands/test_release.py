@@ -72,7 +72,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(shell: Shell) -> None:
         0,
         (
             f"{PF} (ens1f0): to do: set sriov_numvfs from 2 to 0\n"
-            f"  {VF} would go away: bound to vfio-pci, but not in use\n  VF 1 {vf_address(PF, 1)} would go away\n"
+            f"  {VF} would be removed: bound to vfio-pci, but not in use\n  VF 1 {vf_address(PF, 1)} would be removed\n"
             "dry run: nothing was changed\n"
         ),
     )

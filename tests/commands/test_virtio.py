@@ -162,7 +162,7 @@ def test_names_are_kept_by_udev(tree: HostTree, capsys: pytest.CaptureFixture[st
         (
             "nova-compute",
             "devname",
-            'nova finds ens6 in virtio1, which is no PCI device: use spec_style = "pf_address"',
+            'nova finds ens6 in virtio1, which is not a PCI device: use spec_style = "pf_address"',
         ),
         ("sriov-agent", "pf_address", "looks for the VFs of ens6 in virtio1, which has none: use alias instead of"),
     ],

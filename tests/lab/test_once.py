@@ -33,7 +33,7 @@ def test_dry_run_says_what_it_would_cost_and_changes_nothing(guest: Guest) -> No
     done = guest.once("--dry-run")
     assert done.rc == 0, done
     assert "set sriov_numvfs from 7 to 0, then set sriov_numvfs from 0 to 4" in done.stdout
-    assert "VF 6 0000:01:11.4 would go away" in done.stdout
+    assert "VF 6 0000:01:11.4 would be removed" in done.stdout
     assert "nova-compute.service would restart" in done.stdout
     assert "neutron-sriov-nic-agent" not in done.stdout  # it does not run
     assert guest.uevents() == uevents

@@ -19,7 +19,7 @@ def test_scrape_status_and_stop_do_not_wait_for_a_write(guest: Guest) -> None:
         status = guest.status()
         assert status["stuck_write"]["pci_address"] == PF1
         assert status["stuck_write"]["action"] == "set sriov_numvfs from 0 to 7"
-        assert f"{PF1}: set sriov_numvfs from 0 to 7 is under way" in " ".join(status["notes"])
+        assert f"{PF1}: set sriov_numvfs from 0 to 7 is in progress" in " ".join(status["notes"])
         guest.check(f"systemctl stop {UNIT}")
         assert guest.service("Result") == "success"  # "timeout" if the write had to be waited for
         assert guest.vfs()[PF1] == 0  # it is still held up: all this was during the write

@@ -157,7 +157,7 @@ def test_vfs_are_waited_for_until_their_driver_has_them() -> None:
     report = a_pass(machine)
     assert verdicts(report) == [OK]
     assert report.results[0].seconds == pytest.approx(5.0, abs=0.6)
-    assert "waiting until VFs are ready: 0000:3b:00.0 has 4 of 4" in machine.said
+    assert "waiting for VFs to be ready: 0000:3b:00.0 has 4 of 4" in machine.said
 
 
 def test_vfs_whose_driver_is_late_are_degraded_until_it_comes() -> None:
@@ -427,7 +427,9 @@ def test_a_broken_config_leaves_the_last_good_one_in_force() -> None:
 
 
 def test_a_config_that_vanished_stays_in_force() -> None:
-    vanished = "every config file is gone, the last good one stays in force: restart the service if that is meant"
+    vanished = (
+        "every config file is gone, the last valid config stays in force: restart the service if that is intended"
+    )
     config = make_config(RULE)
     assert load_config(FakeMachine(), config) == Loaded(config, (vanished,))
     assert load_config(FakeMachine(), Config()) == Loaded(Config())

@@ -154,7 +154,7 @@ def test_a_modprobe_file_that_would_bring_them_back_is_named() -> None:
     machine = machine_with_leftovers()
     machine.texts[modprobe_path("igb")] = "options igb max_vfs=4\n"
     assert a_release(machine).notes == (
-        "/etc/modprobe.d/sriov-bootstrap-igb.conf makes VFs again when igb is loaded: remove it",
+        "/etc/modprobe.d/sriov-bootstrap-igb.conf creates VFs again when igb is loaded: remove it",
     )
 
 
