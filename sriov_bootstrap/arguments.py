@@ -1,4 +1,4 @@
-"""The parser: every option and its help. Loaded only where the words are more than a unit's."""
+"""The parser: every option and its help. Only loaded if the words are more than a unit's."""
 
 import argparse
 import os
@@ -8,17 +8,17 @@ from typing import Any, Protocol
 from sriov_bootstrap import __version__
 
 DESCRIPTION = """\
-Puts SR-IOV virtual functions (VFs) on this host and keeps them there.
+Creates SR-IOV virtual functions (VFs) on this host and keeps them in place.
 
-Without a command it is the daemon that the unit sriov-bootstrap.service starts."""
+Without a command, runs the daemon, as the unit sriov-bootstrap.service does."""
 
 EPILOG = """\
 examples:
-  sriov-bootstrap init > /etc/sriov-bootstrap/config.toml   a commented config for the NICs of this host
-  sriov-bootstrap --once --dry-run                          what would be done, which VFs and units it would cost
+  sriov-bootstrap init > /etc/sriov-bootstrap/config.toml   a commented config for this host's NICs
+  sriov-bootstrap --once --dry-run                          what would be done, and which VFs and units it affects
   sriov-bootstrap --once                                    do it now; works while the daemon runs
-  sriov-bootstrap status                                    what is, what should be, and why they differ
-  sriov-bootstrap doctor                                    what is wrong from the firmware to nova and the agent
+  sriov-bootstrap status                                    the state, the desired state, and why they differ
+  sriov-bootstrap doctor                                    what is wrong, from the firmware to nova and the agent
 
 exit codes:
   0  every PF is as desired          2  wrong usage or config       130  interrupted
@@ -89,46 +89,50 @@ def make_parser() -> argparse.ArgumentParser:
     _add_json(answers, default=argparse.SUPPRESS)
     run = verbs.add_parser("run", parents=[files], help="the daemon: apply, watch udev, repair, serve metrics")
     _add_log_format(run, default=argparse.SUPPRESS)
-    status = verbs.add_parser("status", parents=[files, answers], help="what is, what should be, and why they differ")
+    status = verbs.add_parser(
+        "status", parents=[files, answers], help="the state, the desired state, and why they differ"
+    )
     _add_wait(status)
-    doctor = verbs.add_parser("doctor", parents=[files, answers], help="what is wrong from the firmware to the agent")
-    doctor.add_argument("explain", nargs="?", choices=("explain",), help="say more of a code, or list all codes")
-    doctor.add_argument("code", nargs="?", default="", metavar="CODE", help="as doctor prints it, such as SB-E101")
+    doctor = verbs.add_parser("doctor", parents=[files, answers], help="what is wrong, from the firmware to the agent")
+    doctor.add_argument("explain", nargs="?", choices=("explain",), help="explain a code, or list all codes")
+    doctor.add_argument(
+        "code", nargs="?", default="", metavar="CODE", help="a code as printed by doctor, such as SB-E101"
+    )
     release = verbs.add_parser("release", parents=[files, answers], help="remove VFs that no rule asks for any more")
     _add_acting(release, default=argparse.SUPPRESS)
-    release.add_argument("pci_address", metavar="PCI_ADDRESS", help="of the PF, as status shows it")
-    check = verbs.add_parser("check-config", parents=[files], help="read the config, say what is wrong with it")
+    release.add_argument("pci_address", metavar="PCI_ADDRESS", help="the PF's address, as status shows it")
+    check = verbs.add_parser("check-config", parents=[files], help="read the config and report what is wrong with it")
     check.add_argument("files", nargs="*", metavar="FILE", help="these files instead of the installed ones")
-    helper = verbs.add_parser("helper", help="what the units of sriov-bootstrap run; not for people")
+    helper = verbs.add_parser("helper", help="for sriov-bootstrap's own units, not for people")
     helper.add_argument("words", nargs="+", metavar="WORD", help="holders, or reload DRIVER")
-    verbs.add_parser("init", help="print a commented config for the NICs of this host")
+    verbs.add_parser("init", help="print a commented config for this host's NICs")
     verbs.add_parser("migrate", parents=[files], help="print the config that replaces rc.local lines, udev rules, ...")
     _add_render(verbs.add_parser("render", parents=[files], help="print or install files for kernel, nova, neutron"))
     return parser
 
 
 def misuse(arguments: Asked) -> str:
-    """Combinations that the parser cannot tell; argparse's own error exit is 2, as ours.
+    """Combinations that the parser cannot check; argparse's own error exit is 2, like ours.
 
-    No option is taken where it would do nothing: who gives one is to know that it did not count.
+    No option is accepted where it would do nothing: the user should know that it did not count.
     """
     verb, once = arguments.verb, arguments.once
     has_config, no_reader = bool(arguments.config or arguments.more_config), _reads_no_config(arguments)
     rules = (
-        (once and verb, f"--once and {verb} do not go together"),
+        (once and verb, f"--once and {verb} are mutually exclusive"),
         (
             not once and verb != "release" and (arguments.dry_run or arguments.force),
-            "--dry-run and --force go with --once and release",
+            "--dry-run and --force only work with --once and release",
         ),
         (
             arguments.json and not once and verb not in {"status", "doctor", "release"},
-            "--json goes with --once, status, doctor and release",
+            "--json only works with --once, status, doctor and release",
         ),
         (
             arguments.log_format and (once or verb not in {None, "run"}),
-            "--log-format goes with run: nothing else writes a log",
+            "--log-format only works with run: nothing else writes a log",
         ),
-        (has_config and no_reader, f"--config does not go with {no_reader}, which reads no config"),
+        (has_config and no_reader, f"--config does not work with {no_reader}, which reads no config"),
     )
     said = next((text for is_wrong, text in rules if is_wrong), "")
     return said or (_misuse_of_render(arguments) if verb == "render" else "")
@@ -147,16 +151,19 @@ def _misuse_of_render(arguments: Asked) -> str:
     is_about_a_vf = arguments.vf or arguments.mac or arguments.vlan
     rules = (
         (bool(arguments.target) == arguments.show_list, "render needs a TARGET, or --list"),
-        (arguments.show_list and (is_acting or is_about_a_vf or arguments.root is not None), "--list goes alone"),
-        (is_about_a_vf and not arguments.target.startswith("libvirt"), "VF, --mac and --vlan go with libvirt"),
-        (arguments.diff and (arguments.write or arguments.apply), "--diff and --write do not go together"),
+        (
+            arguments.show_list and (is_acting or is_about_a_vf or arguments.root is not None),
+            "--list must be the only argument",
+        ),
+        (is_about_a_vf and not arguments.target.startswith("libvirt"), "VF, --mac and --vlan only work with libvirt"),
+        (arguments.diff and (arguments.write or arguments.apply), "--diff and --write are mutually exclusive"),
         (
             arguments.apply and arguments.target not in {"kernel-cmdline", "all"},
-            "--apply goes with kernel-cmdline and all",
+            "--apply only works with kernel-cmdline and all",
         ),
         (
             arguments.apply and arguments.root is not None,
-            "--apply and --root do not go together: it would be the boot menu of this host; use --write",
+            "--apply and --root are mutually exclusive: it would change this host's boot menu; use --write",
         ),
     )
     return next((text for is_wrong, text in rules if is_wrong), "")
@@ -167,15 +174,15 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("vf", nargs="?", default="", metavar="VF", help="for libvirt: the PCI address of one VF")
     parser.add_argument("--list", action="store_true", dest="show_list", help="list the targets")
     parser.add_argument("--diff", action="store_true", help="compare with what is installed")
-    parser.add_argument("--write", action="store_true", help="install it: drop-ins of our own name only")
+    parser.add_argument("--write", action="store_true", help="install it: only drop-ins with our own name")
     parser.add_argument("--apply", action="store_true", help="with kernel-cmdline: write, and update the boot loader")
-    parser.add_argument("--root", metavar="DIR", help="look at the tree below DIR instead, and write into it")
-    parser.add_argument("--mac", default="", help="for libvirt: the MAC address that the VF gets")
-    parser.add_argument("--vlan", type=int, default=0, metavar="ID", help="for libvirt: the VLAN of the VF")
+    parser.add_argument("--root", metavar="DIR", help="use the tree below DIR instead, also for writing")
+    parser.add_argument("--mac", default="", help="for libvirt: the MAC address for the VF")
+    parser.add_argument("--vlan", type=int, default=0, metavar="ID", help="for libvirt: the VLAN for the VF")
 
 
 def _add_config(parser: argparse.ArgumentParser, *, default: str | None, name: str) -> None:
-    help_ = "use this file only (repeatable)"
+    help_ = "use only this file (repeatable)"
     parser.add_argument("--config", action="append", dest=name, metavar="FILE", default=default, help=help_)
 
 
@@ -186,21 +193,21 @@ def _add_wait(parser: argparse.ArgumentParser) -> None:
         type=float,
         const=DEFAULT_WAIT_SECONDS,
         metavar="SECONDS",
-        help=f"wait until every PF is as desired, {DEFAULT_WAIT_SECONDS:.0f} s at most by default",
+        help=f"wait until every PF is as desired, by default {DEFAULT_WAIT_SECONDS:.0f} s at most",
     )
 
 
 def _add_log_format(parser: argparse.ArgumentParser, *, default: str) -> None:
-    help_ = "with run: form of the log on stderr, auto by default"
+    help_ = "with run: format of the log on stderr (default: auto)"
     parser.add_argument("--log-format", choices=("auto", "console", "json"), default=default, help=help_)
 
 
 def _add_acting(parser: argparse.ArgumentParser, *, default: str | bool) -> None:
     plan = "with --once and release: print the plan, change nothing"
     parser.add_argument("--dry-run", action="store_true", default=default, help=plan)
-    force = "with --once and release: also destroy VFs that somebody uses"
+    force = "with --once and release: also destroy VFs in use"
     parser.add_argument("--force", action="store_true", default=default, help=force)
 
 
 def _add_json(parser: argparse.ArgumentParser, *, default: str | bool) -> None:
-    parser.add_argument("--json", action="store_true", default=default, help="the answer as JSON")
+    parser.add_argument("--json", action="store_true", default=default, help="print the answer as JSON")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Arguments:
-    """What was asked for on the command line. No Struct: who serves the metrics does not load msgspec."""
+    """What was asked for on the command line. No Struct: the exporter does not load msgspec."""
 
     verb: str | None = None
     once: bool = False
@@ -45,7 +45,7 @@ class Arguments:
         vars(self).update(given)
 
 
-# What units and cron jobs run: argparse alone would cost a tenth of a pass that has nothing to do.
+# What units and cron jobs run: argparse alone would cost a tenth of a pass with nothing to do.
 WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
     ("run",): Arguments(verb="run"),
     ("--once",): Arguments(once=True),
@@ -69,9 +69,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
         code = ExitCode.USAGE if isinstance(error, NotOursError) else ExitCode.ERROR
         return _fail(code, (error.message,), error.hint)
     except KeyboardInterrupt:
-        return _fail(
-            ExitCode.INTERRUPTED, ("interrupted",), "a write to the kernel that was under way goes on by itself"
-        )
+        return _fail(ExitCode.INTERRUPTED, ("interrupted",), "a write to the kernel in progress continues on its own")
     except BrokenPipeError:
         _drop_output()  # `status | head`: nothing to complain about
         return ExitCode.ERROR
@@ -79,7 +77,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
         import traceback
 
         for line in traceback.format_exc().splitlines():
-            sys.stderr.write(f"  {printable(line)}\n")  # it may quote others, and journald obeys a "<0>" in front
+            sys.stderr.write(f"  {printable(line)}\n")  # it may quote others' text, and journald obeys a leading "<0>"
         return _fail(
             ExitCode.ERROR, ("unexpected error",), f"please report it with the text above; version {__version__}"
         )
@@ -96,7 +94,7 @@ def _flush() -> None:
 
 
 def _never_fail_to_print() -> None:
-    """What stdout's encoding lacks is escaped, as on stderr: a name of somebody else ends no command."""
+    """What stdout cannot encode is escaped, as on stderr: a foreign name must not end a command."""
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(errors="backslashreplace")
 
@@ -113,7 +111,7 @@ def _fail(code: ExitCode, problems: Sequence[str], hint: str) -> ExitCode:
     return code
 
 
-# 0.1.0 took it, and did nothing: no drop-in from then may cost a boot its VFs.
+# 0.1.0 accepted it and did nothing: no drop-in from then may cost a boot its VFs.
 IGNORED = ("-v", "--verbose")
 
 

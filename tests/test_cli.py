@@ -82,12 +82,15 @@ def test_the_short_cut_past_the_parser_understands_the_same(words: tuple[str, ..
         ("no-such-command", "invalid choice: 'no-such-command'"),
         ("status --wait=soon", "argument --wait: invalid float value: 'soon'"),
         ("--log-format xml", "invalid choice: 'xml'"),
-        ("--once status", "--once and status do not go together"),
-        ("--dry-run", "--dry-run and --force go with --once and release"),
-        ("--force run", "--dry-run and --force go with --once and release"),
-        ("--json", "--json goes with --once, status, doctor and release"),
-        ("--json init", "--json goes with --once, status, doctor and release"),
-        ("render all --apply --root /srv/image", "--apply and --root do not go together: it would be the boot menu of"),
+        ("--once status", "--once and status are mutually exclusive"),
+        ("--dry-run", "--dry-run and --force only work with --once and release"),
+        ("--force run", "--dry-run and --force only work with --once and release"),
+        ("--json", "--json only works with --once, status, doctor and release"),
+        ("--json init", "--json only works with --once, status, doctor and release"),
+        (
+            "render all --apply --root /srv/image",
+            "--apply and --root are mutually exclusive: it would change this host",
+        ),
         ("init more", "unrecognized arguments: more"),
         ("status --no-such-option", "unrecognized arguments: --no-such-option"),
     ],
@@ -174,7 +177,7 @@ def test_who_is_not_root_changes_nothing_and_leaves_nothing_behind(
         os.seteuid(0)
     out, err = capsys.readouterr()
     assert (code, out) == (ExitCode.ERROR, "")
-    assert err == f"sriov-bootstrap: {words[0]} changes the machine, and you are not root\n  hint: run as root\n"
+    assert err == f"sriov-bootstrap: {words[0]} changes the machine, but you are not root\n  hint: run as root\n"
     assert [path.name for path in (tree.root / "run").rglob("*")] == ["lock"]
 
 
@@ -245,9 +248,7 @@ def test_ctrl_c_is_130_and_says_what_goes_on(tree: HostTree) -> None:
         waiting.kill()
         holder.communicate()
     assert waiting.returncode == ExitCode.INTERRUPTED
-    assert err == (
-        b"sriov-bootstrap: interrupted\n  hint: a write to the kernel that was under way goes on by itself\n"
-    )
+    assert err == (b"sriov-bootstrap: interrupted\n  hint: a write to the kernel in progress continues on its own\n")
 
 
 def wait_until_open(pid: int, path: Path) -> None:

@@ -10,14 +10,14 @@
 
 _shtab_sriov_bootstrap_commands() {
   local _commands=(
-    check-config:'read the config, say what is wrong with it'
-    doctor:'what is wrong from the firmware to the agent'
-    init:'print a commented config for the NICs of this host'
+    check-config:'read the config and report what is wrong with it'
+    doctor:'what is wrong, from the firmware to the agent'
+    init:'print a commented config for this host'"'"'s NICs'
     migrate:'print the config that replaces rc.local lines, udev rules, ...'
     release:'remove VFs that no rule asks for any more'
     render:'print or install files for kernel, nova, neutron'
     run:'the daemon: apply, watch udev, repair, serve metrics'
-    status:'what is, what should be, and why they differ'
+    status:'the state, the desired state, and why they differ'
   )
   _describe 'sriov-bootstrap commands' _commands
 }
@@ -27,10 +27,10 @@ _shtab_sriov_bootstrap_options=(
   "(- : *)--version[show program\'s version number and exit]"
   "--once[one pass, then exit\: the manual reapply]"
   "--dry-run[with --once and release\: print the plan, change nothing]"
-  "--force[with --once and release\: also destroy VFs that somebody uses]"
-  "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[with run\: form of the log on stderr, auto by default]:log_format:(auto console json)"
-  "--json[the answer as JSON]"
+  "--force[with --once and release\: also destroy VFs in use]"
+  "*--config[use only this file (repeatable)]:FILE:_files"
+  "--log-format[with run\: format of the log on stderr (default\: auto)]:log_format:(auto console json)"
+  "--json[print the answer as JSON]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -38,7 +38,7 @@ _shtab_sriov_bootstrap_defaults_added=0
 
 _shtab_sriov_bootstrap_check_config_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--config[use this file only (repeatable)]:FILE:_files"
+  "*--config[use only this file (repeatable)]:FILE:_files"
   "(*)::these files instead of the installed ones:_files"
 )
 
@@ -47,10 +47,10 @@ _shtab_sriov_bootstrap_check_config_defaults_added=0
 
 _shtab_sriov_bootstrap_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--config[use this file only (repeatable)]:FILE:_files"
-  "--json[the answer as JSON]"
-  ":say more of a code, or list all codes:(explain)"
-  ":as doctor prints it, such as SB-E101:"
+  "*--config[use only this file (repeatable)]:FILE:_files"
+  "--json[print the answer as JSON]"
+  ":explain a code, or list all codes:(explain)"
+  ":a code as printed by doctor, such as SB-E101:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -65,7 +65,7 @@ _shtab_sriov_bootstrap_init_defaults_added=0
 
 _shtab_sriov_bootstrap_migrate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--config[use this file only (repeatable)]:FILE:_files"
+  "*--config[use only this file (repeatable)]:FILE:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -73,11 +73,11 @@ _shtab_sriov_bootstrap_migrate_defaults_added=0
 
 _shtab_sriov_bootstrap_release_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--config[use this file only (repeatable)]:FILE:_files"
-  "--json[the answer as JSON]"
+  "*--config[use only this file (repeatable)]:FILE:_files"
+  "--json[print the answer as JSON]"
   "--dry-run[with --once and release\: print the plan, change nothing]"
-  "--force[with --once and release\: also destroy VFs that somebody uses]"
-  ":of the PF, as status shows it:"
+  "--force[with --once and release\: also destroy VFs in use]"
+  ":the PF\'s address, as status shows it:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -85,14 +85,14 @@ _shtab_sriov_bootstrap_release_defaults_added=0
 
 _shtab_sriov_bootstrap_render_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--config[use this file only (repeatable)]:FILE:_files"
+  "*--config[use only this file (repeatable)]:FILE:_files"
   "--list[list the targets]"
   "--diff[compare with what is installed]"
-  "--write[install it\: drop-ins of our own name only]"
+  "--write[install it\: only drop-ins with our own name]"
   "--apply[with kernel-cmdline\: write, and update the boot loader]"
-  "--root[look at the tree below DIR instead, and write into it]:DIR:_files -/"
-  "--mac[for libvirt\: the MAC address that the VF gets]:mac:"
-  "--vlan[for libvirt\: the VLAN of the VF]:ID:"
+  "--root[use the tree below DIR instead, also for writing]:DIR:_files -/"
+  "--mac[for libvirt\: the MAC address for the VF]:mac:"
+  "--vlan[for libvirt\: the VLAN for the VF]:ID:"
   ":what to render, or all\; see --list:(all kernel-cmdline modprobe udev nova-compute sriov-agent nova-scheduler neutron-server libvirt libvirt-hostdev)"
   ":for libvirt\: the PCI address of one VF:"
 )
@@ -102,8 +102,8 @@ _shtab_sriov_bootstrap_render_defaults_added=0
 
 _shtab_sriov_bootstrap_run_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--config[use this file only (repeatable)]:FILE:_files"
-  "--log-format[with run\: form of the log on stderr, auto by default]:log_format:(auto console json)"
+  "*--config[use only this file (repeatable)]:FILE:_files"
+  "--log-format[with run\: format of the log on stderr (default\: auto)]:log_format:(auto console json)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -111,9 +111,9 @@ _shtab_sriov_bootstrap_run_defaults_added=0
 
 _shtab_sriov_bootstrap_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--config[use this file only (repeatable)]:FILE:_files"
-  "--json[the answer as JSON]"
-  "--wait[wait until every PF is as desired, 300 s at most by default]:SECONDS:"
+  "*--config[use only this file (repeatable)]:FILE:_files"
+  "--json[print the answer as JSON]"
+  "--wait[wait until every PF is as desired, by default 300 s at most]:SECONDS:"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -2,7 +2,7 @@
 
 The kernel lets a netdev, a process and a file have any bytes but a few in its name. One decoding for all sources lets
 a name from /sys meet the same name from `ip` and /proc, and nothing that is written or printed can break a line,
-speak to a terminal, or end in an exception because it is no Unicode.
+speak to a terminal, or raise because it is not Unicode.
 """
 
 NAME_LIMIT = 64  # characters
@@ -40,7 +40,7 @@ def one_line(raw: bytes, limit: int = MESSAGE_LIMIT) -> str:
 
 
 def shell_quoted(text: str) -> str:
-    r"""One word for the shell that somebody pastes it into: bash, where it takes `\xHH` to say it in one line."""
+    r"""One word for the shell that it is pasted into: bash, where it takes `\xHH` to say it in one line."""
     if text and SHELL_SAFE.issuperset(text):
         return text
     if text.isprintable():
@@ -54,7 +54,7 @@ def shell_name(text: str) -> str:
 
 
 def to_json(value: object) -> bytes:
-    """Never fails for a text that is no Unicode: that text is made printable."""
+    """Never fails for text that is not Unicode: it is made printable."""
     import msgspec  # the one thing here that the exporter can do without
 
     try:

@@ -51,7 +51,7 @@ class Running:
 
 
 class ProcessEnd:
-    """Calls `ended()` once when the process ends, whoever its parent is; never if it is gone already."""
+    """Calls `ended()` once when the process ends, whatever its parent; never if it is already gone."""
 
     def __init__(self, pid: int, ended: Callable[[], None]) -> None:
         self._ended = ended

@@ -1,6 +1,6 @@
-"""Files that somebody else may have made: opened without waiting, read within a limit, found without leaving a folder.
+"""Files that other users may have made: opened without blocking, read within a limit, found without leaving a folder.
 
-Nothing is opened before it was looked at: a FIFO holds whoever opens it plainly, a device may act when it is opened
+Nothing is opened before it was looked at: a FIFO blocks a plain open(2), a device may act when it is opened
 (watchdog(4)), and a file with a hole is as large as its maker likes. For the edges alone.
 """
 
@@ -17,7 +17,7 @@ from sriov_bootstrap.base.errors import LinkError
 
 MAX_LINKS = 40  # as the kernel's own (include/linux/namei.h)
 MAX_ENTRIES = 1 << 13  # of a folder; a distribution's largest has a thousand units
-HINT = "put what is meant in its place, or a relative link that stays there"
+HINT = "replace it with the intended file, or with a relative link that stays below that folder"
 NO_FILE = "is not a regular file"
 NULL = "/dev/null"
 NULL_NUMBER = os.makedev(1, 3)  # Documentation/admin-guide/devices.txt
@@ -27,11 +27,11 @@ CHUNK_BYTES = 1 << 16
 
 
 class IrregularError(OSError):
-    """What has that name is no regular file."""
+    """The name is not that of a regular file."""
 
 
 class TooLargeError(OSError):
-    """It is larger than whoever asks wants to read."""
+    """It is larger than the caller wants to read."""
 
 
 class Opened(Struct, frozen=True):
@@ -85,17 +85,17 @@ def read_names(path: str | int, most: int = 0) -> tuple[list[str], bool]:
 
 
 def is_anothers(status: os.stat_result) -> bool:
-    """Whether it belongs to somebody else than root and us."""
+    """Whether it is owned by a user other than root and us."""
     return status.st_uid not in {0, os.geteuid()}
 
 
 def is_open_to_others(status: os.stat_result) -> bool:
-    """Whether others than its owner and root may write to it."""
+    """Whether users other than its owner and root may write to it."""
     return bool(status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0))
 
 
 def is_roots(status: os.stat_result) -> bool:
-    """Whether nobody but root may change it."""
+    """Whether only root may change it."""
     return status.st_uid == 0 and not is_open_to_others(status)
 
 
@@ -151,7 +151,7 @@ class Below:
 
     @contextmanager
     def place(self, path: str, *, follow: bool = True, make: bool = False, any_link: bool = False) -> Iterator[Place]:
-        """Where it is. OSError, LinkError. `make`: folders that are not there; `any_link`: whoever says what links say.
+        """Where it is. OSError, LinkError. `make`: folders that are not there; `any_link`: whoever made a link.
 
         `follow`: also a link that has the last name, except one to /dev/null.
         """
@@ -167,7 +167,7 @@ class Below:
             return file.read(limit)
 
     def exists(self, path: str) -> bool:
-        """Whether there is something. On this host as everybody sees it, whoever has made the links."""
+        """Whether it exists. On this host as every process sees it, whoever made the links."""
         if not self._root:
             return os.path.exists(path)
         try:
@@ -246,7 +246,7 @@ class _Walk:
         return bool(self._root) and self._target.startswith("/") and len(ahead) >= self._after
 
     def _refuse_host(self, path: str, *, make: bool) -> None:
-        """Raises, unless nothing is there for anybody."""
+        """Raises, unless it exists for no one."""
         if self._target.startswith("/dev/"):
             raise IrregularError(errno.EINVAL, NO_FILE)
         if make or os.path.lexists(self._target):
@@ -280,7 +280,7 @@ class _Walk:
         if not self._any_link and (why := _distrust(folder, status)):
             raise LinkError(
                 f"{self._path(name)}: is a link in {self._path()}, {why}: not followed",
-                hint="put what is meant in its place, or let root alone write to that folder",
+                hint="replace it with the intended file, or let only root write to that folder",
             )
         self._link = self._path(name)
         self._target = target
@@ -311,11 +311,11 @@ def _steps(path: str) -> list[str]:
 
 
 def _distrust(folder: os.stat_result, link: os.stat_result) -> str:
-    """Why others than root may have said where this link leads, "" if they may not."""
+    """Why users other than root may have chosen where this link leads; "" if they cannot have."""
     if is_anothers(folder):
-        return f"which belongs to user {folder.st_uid}"
+        return f"which is owned by user {folder.st_uid}"
     if is_open_to_others(folder) and (not folder.st_mode & stat.S_ISVTX or is_anothers(link)):  # sticky as /tmp
-        return "where others than root may write"
+        return "where users other than root may write"
     return ""
 
 

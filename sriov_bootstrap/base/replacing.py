@@ -1,6 +1,6 @@
 """Files that we write: readers see the old text or the new one, never a part. For the edges alone.
 
-The new file is made beside the old one under a name that nobody can guess, open to nobody else until it has the owner
+The new file is created beside the old one under a name that cannot be guessed, closed to others until it has the owner
 of the old one, and never as open as the old one was not.
 """
 
@@ -32,7 +32,7 @@ def replace_file(  # noqa: PLR0913 - each is a word of its own
 
     The file is ours and readable for all, unless the old one was not; or, with `keep_owner`, whose it was and as open
     as it was. A security label and POSIX ACLs stay, where that is permitted. `follow`: a link that has the name stays,
-    and what it leads to is replaced; otherwise the link is. `private`: readable for nobody but us, whatever was there.
+    and what it leads to is replaced; otherwise the link is. `private`: readable only by us, whatever was there.
     """
     with Below(root).place(path, follow=follow, make=make) as place:
         _replace(place.folder, place.name, data, durable=durable, keep_owner=keep_owner, private=private)
@@ -65,7 +65,7 @@ def _replace(folder: int, name: str, data: bytes, *, durable: bool, keep_owner: 
 
 
 def _dress(descriptor: int, folder: int, name: str, *, keep_owner: bool) -> None:
-    """The owner first, the mode last: in between nobody may more than in the end."""
+    """The owner first, the mode last: in between, no one has more access than at the end."""
     before = _status(folder, name)
     if before is None:
         os.fchmod(descriptor, READABLE)

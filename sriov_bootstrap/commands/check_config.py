@@ -1,4 +1,4 @@
-"""check-config: reads the config as the daemon would, and says all that is wrong with it."""
+"""check-config: reads the config as the daemon would, and reports everything wrong with it."""
 
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable
@@ -17,14 +17,14 @@ def check_config(machine: HostMachine) -> int:
 
         WebAccess(path).read()
     if not files:
-        print("no config file: valid, and nothing to do")
+        print("no config file: valid, nothing to do")
         return ExitCode.OK
     for file in files:
         print(f"read {printable(file.path)}")
     for rule in config.pf:
         print(f'rule "{rule.name}": {_asked(rule)} on every PF with {printable(str(rule.match))}')
     if path:
-        print(f"read {path}, and the files that it names")
+        print(f"read {path} and the files that it names")
     print("valid")
     return ExitCode.OK
 

@@ -1,4 +1,4 @@
-"""--force: says on stderr whom it will cost a VF, and asks where somebody is there to answer."""
+"""--force: says on stderr which users will lose a VF, and asks for consent on a terminal."""
 
 import sys
 
@@ -7,7 +7,7 @@ from sriov_bootstrap.core.report import PassReport
 
 
 def has_consent(plan: PassReport) -> bool:
-    """Whether what `plan` says may be done. Without a terminal nothing is asked: who calls us has said --force."""
+    """Whether `plan` may be carried out. Without a terminal nothing is asked: the caller gave --force."""
     users = [(pf, vf) for pf in plan.pfs if pf.will_change_vfs for vf in pf.vfs if vf.user]
     for pf, vf in users:
         sys.stderr.write(f"{pf}: VF {vf.index} {vf.pci_address} will be destroyed: {printable(vf.user)}\n")

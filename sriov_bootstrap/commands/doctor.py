@@ -28,7 +28,7 @@ def doctor(machine: HostMachine, *, as_json: bool) -> int:
 
 
 def explain(code: str, *, as_json: bool) -> int:
-    """`doctor explain CODE`; without a code: all of them, a line each."""
+    """`doctor explain CODE`; without a code, all of them, one line each."""
     if not code:
         if as_json:
             print(msgspec.json.encode(CODES).decode())

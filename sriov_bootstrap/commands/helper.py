@@ -1,6 +1,6 @@
 """helper: what sriov-bootstrap-holders and -reload@ run; privileges.py asks them.
 
-A helper trusts nobody: whoever starts it gets what the config asks for and what costs nobody anything, and no more.
+A helper does not trust its caller: it only does what the config asks for and what harms no one.
 """
 
 import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def helper(words: tuple[str, ...], *, root: str = "") -> int:
-    """The answer goes to stdout, as JSON. UsageError for words that it does not know."""
+    """The answer goes to stdout, as JSON. UsageError for unknown words."""
     began_at = time.monotonic()
     match words:
         case ("holders",):
@@ -35,7 +35,9 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
 
             told = answers.answer(lambda: _next_step(HostMachine(root=root), driver))
         case _:
-            raise UsageError((f"helper: cannot do {' '.join(words)!r}",), hint="it is for the units of sriov-bootstrap")
+            raise UsageError(
+                (f"helper: unknown command {' '.join(words)!r}",), hint="only sriov-bootstrap's own units use it"
+            )
     print(stamped(told, began_at).decode(), end="")
     problem = _problem(told)
     if problem is None:

@@ -1,4 +1,4 @@
-"""helper metrics-config: brings the units of the metrics to what the config asks for, and says what is in the way.
+"""helper metrics-config: brings the metrics units in line with the config, and reports what prevents that.
 
 sriov-bootstrap-metrics-config.service runs it when the service starts or is reloaded, and when a file has changed. The
 units that listen and serve know no config: the first has its address in a drop-in below /run, if it is another than
@@ -85,7 +85,7 @@ class _Units:
         return wanted.is_final and problems == wanted.problems
 
     def _metrics(self) -> tuple[Metrics, tuple[str, ...]]:
-        """What was in force stays while the config is broken; the daemon, which serves the defaults then, says why."""
+        """What was in force stays while the config is broken; the daemon, which then serves the defaults, says why."""
         try:
             return load_config(self._machine, None).config.metrics, ()
         except ConfigError as error:
@@ -146,7 +146,7 @@ class _Units:
             self._systemctl("start", SOCKET, SERVICE)
         except SriovBootstrapError:
             if not self._is_active(SOCKET):
-                refuse_if_taken(wanted.addresses)  # systemd's own words name neither the address nor the cause
+                refuse_if_taken(wanted.addresses)  # systemd's own message names neither the address nor the cause
             raise
 
     def _stop(self, wanted: _Wanted) -> None:
@@ -167,7 +167,7 @@ class _Units:
         return True
 
     def _filters(self) -> tuple[str, ...]:
-        """What drop-ins of the service said of who may scrape, when the service itself listened: it is in force."""
+        """What drop-ins said about who may scrape when the service itself listened is still in force."""
         said = self._systemctl("show", "--value", "--property=DropInPaths", "sriov-bootstrap.service")
         lines = [line.strip() for path in said.split() for line in (self._files.read_text(path) or "").splitlines()]
         return tuple(line for line in lines if line.startswith(FILTERS))

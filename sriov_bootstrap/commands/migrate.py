@@ -1,4 +1,4 @@
-"""migrate: prints the config that replaces what sets VFs on this host today, and the lines to take out."""
+"""migrate: prints the config that replaces what sets VFs on this host today, and the lines to remove."""
 
 import sys
 from itertools import count

@@ -50,7 +50,7 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
 
 
 def _publish(machine: HostMachine, loaded: Loaded, report: PassReport) -> tuple[str, ...]:
-    """Making the page takes as long as such a pass: one that found all as it was leaves the daemon's page alone."""
+    """Making the page takes as long as such a pass: one that changed nothing leaves the daemon's page alone."""
     has_news = bool(report.results) or report.is_degraded
     return jobs.publish(machine, loaded) if has_news or loaded.config.metrics.textfile else ()
 
@@ -62,14 +62,14 @@ def _may_force(plan: PassReport) -> bool:
 
 
 def restart_all(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
-    """Rounds until nothing has to wait any more; a silent bus and units that failed are left to the daemon."""
+    """Rounds until nothing has to wait; a silent bus and failed units are left to the daemon."""
     results: tuple[object, ...] = ()
     report = FollowUpReport()
     for _ in range(BUS_TRIES):
         report = jobs.do_restarts(machine, loaded)
         results += report.results
         while report.due_at is not None and (left := report.due_at - machine.monotonic()) > 0:
-            machine.say(f"units that started just now restart in {left:.0f} s (min_interval_seconds)")
+            machine.say(f"recently started units will restart in {left:.0f} s (min_interval_seconds)")
             time.sleep(min(left, 0.5))
         if report.due_at is None and not report.problem:
             break
@@ -109,7 +109,7 @@ def _summary(report: PassReport) -> str:
 
 
 def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_json: bool) -> int:
-    """What would be done, and whom it would cost what."""
+    """What would be done, and what it would cost whom."""
     changing = [pf for pf in report.pfs if pf.will_change_vfs]
     units, problem = _units(machine, loaded) if changing else ((), "")
     machine.say("")
@@ -122,7 +122,7 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
         print(_line(pf, report))
         for vf in pf.vfs if pf.will_change_vfs else ():
             what = vf.user or vf.note
-            print(f"  VF {vf.index} {vf.pci_address} would go away" + (f": {printable(what)}" if what else ""))
+            print(f"  VF {vf.index} {vf.pci_address} would be removed" + (f": {printable(what)}" if what else ""))
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
     for unit in units:

@@ -59,7 +59,7 @@ def _names(target: str) -> Sequence[str]:
         return [name for name, one in TARGETS.items() if one.in_all]
     if target not in TARGETS:
         near = difflib.get_close_matches(target, TARGETS, n=1)
-        advice = f'did you mean "{near[0]}"?' if near else f"valid are: all, {', '.join(TARGETS)}"
+        advice = f'did you mean "{near[0]}"?' if near else f"valid here: all, {', '.join(TARGETS)}"
         raise UsageError((f'render: unknown target "{target}": {advice}',), hint="see sriov-bootstrap render --list")
     return [target]
 
@@ -79,7 +79,7 @@ def _diff(files: Iterable[Filled], problems: Iterable[str]) -> int:
         before, after = _lines(one.installed or ""), _lines(one.text)
         old, new = one.path if one.installed is not None else "/dev/null", one.path if one.text else "/dev/null"
         for line in difflib.unified_diff(before, after, old, new, lineterm=""):
-            print(f"{line[:1]}{printable(line[1:])}")  # what is installed may be of a service's making
+            print(f"{line[:1]}{printable(line[1:])}")  # a service may have written what is installed
     return ExitCode.DEGRADED if changed or any(problems) else ExitCode.OK
 
 
@@ -88,10 +88,10 @@ def _lines(text: str) -> list[str]:
 
 
 def _refuse(renderings: Iterable[Rendering], problems: Iterable[str]) -> int:
-    """A file that lacks a PF would take its VFs from nova: better the old one than half of the new one."""
+    """A file without a PF would take its VFs away from nova: better the old one than an incomplete new one."""
     if not any(problems):
         for place in dict.fromkeys(text for one in renderings for text in one.after):
-            sys.stderr.write(f"sriov-bootstrap: it has no place on this host: {place}\n")
+            sys.stderr.write(f"sriov-bootstrap: this has no place on this host: {place}\n")
     sys.stderr.write("sriov-bootstrap: nothing was written\n")
     return ExitCode.DEGRADED
 

@@ -31,7 +31,7 @@ def run(machine: HostMachine, *, log_format: str) -> int:
 
     host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, look=_look)
     gc.collect()
-    gc.freeze()  # what is loaded now stays shared with every child that is forked from here
+    gc.freeze()  # what is loaded now stays shared with every forked child
     asyncio.run(Daemon(host, Udev(), loaded, first, state).run())
     return 0
 

@@ -10,7 +10,7 @@ from sriov_bootstrap.exporter.refusals import Peer, Refusal
 from sriov_bootstrap.exporter.serve import serve
 
 PAGE = "/run/sriov-bootstrap/state/metrics.prom"
-NICE = 10  # a password must not take a CPU from a VM
+NICE = 10  # checking a password must not take a CPU from a VM
 
 
 def serve_metrics(*, root: str = "") -> int:

@@ -1,4 +1,4 @@
-"""status: a look at the machine as it is now, beside what the last pass left behind."""
+"""status: the machine as it is now, beside what the last pass left behind."""
 
 import time
 
@@ -69,9 +69,9 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
 
 
 def _vf_notes(report: PassReport) -> tuple[str, ...]:
-    """What looks wrong and is not, and what is ours and no longer asked for."""
+    """What looks wrong but is not, and what is ours but no longer asked for."""
     idle = [
-        f"{pf}: VF {_ranges([vf.index for vf in pf.vfs if vf.note])} bound to vfio, held by nobody"
+        f"{pf}: VF {_ranges([vf.index for vf in pf.vfs if vf.note])} bound to vfio, but not in use"
         for pf in report.pfs
         if any(vf.note for vf in pf.vfs)
     ]

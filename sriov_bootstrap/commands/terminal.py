@@ -1,4 +1,4 @@
-"""Colour and progress, where somebody sees them."""
+"""Colour and progress, on a terminal."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ FIRST_SAY_SECONDS = 2.0
 
 
 def coloured(text: str, colour: str) -> str:
-    """`colour` is a number of ECMA-48 (SGR). Only on a terminal, and not where NO_COLOR asks for none."""
+    """`colour` is a number of ECMA-48 (SGR). Only on a terminal, and not if NO_COLOR is set."""
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return text
     return f"\x1b[{colour}m{text}\x1b[0m"

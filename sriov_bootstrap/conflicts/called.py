@@ -18,7 +18,7 @@ MAX_PATH = 1 << 10
 
 
 class Call(Struct, frozen=True):
-    """Who runs a script: `place` is the `file:line`."""
+    """What runs a script: `place` is the `file:line`."""
 
     place: str
     source: Source
@@ -55,6 +55,6 @@ def _running(survey: MastersSurvey) -> Iterator[tuple[Source, Iterator[tuple[int
 
 
 def _executed(source: Source, wanted: frozenset[str]) -> Iterator[tuple[int, str]]:
-    with contextlib.suppress(TooMuch):  # that is said where its writes are looked for
+    with contextlib.suppress(TooMuch):  # reported where its writes are looked for
         for entry, command in commands(source, tuple(entries(source)), wanted, Steps()):
             yield entry.line, command

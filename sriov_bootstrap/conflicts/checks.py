@@ -1,7 +1,7 @@
-"""Other masters against our rules: who sets the VFs of a PF that a rule of ours takes.
+"""Other masters against our rules: what else sets the VFs of a PF that has a rule.
 
-An error is what certainly sets another number: VFs come and go between the two, under whoever uses them. A warning is
-what sets the same number, or where the PF, the number or the moment cannot be told. PFs that no rule takes are theirs.
+An error certainly sets another number: VFs come and go between the two, even while in use. A warning sets the same
+number, or the PF, the number or the time is not known. PFs without a rule are left to others.
 """
 
 import itertools
@@ -37,7 +37,7 @@ def _nobody(_note: str) -> None: ...
 
 
 def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _nobody) -> tuple[Master, ...]:
-    """Everything that sets VFs, of whichever PF, as much as anybody can look through; `note` is told of the rest."""
+    """Everything that sets VFs, of any PF, up to what anyone can read through; `note` is called for the rest."""
     search = Search(survey, tuple(pfs), note)
     found = itertools.chain.from_iterable(reader(search) for reader in READERS)
     of_files = Counter[str]()
@@ -47,18 +47,18 @@ def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _no
         if of_files[master.path] <= MAX_OF_A_FILE and len(kept) < MAX_MASTERS:
             kept.setdefault(_bounded(master))
         elif of_files[master.path] <= MAX_OF_A_FILE + 1:
-            note(f"{master.path}: too much to follow: more of it sets VFs than is named")
+            note(f"{master.path}: too much to follow: it sets more VFs than are listed")
     return tuple(kept)
 
 
 def _bounded(master: Master) -> Master:
-    """A device whose name no device can have is none that can be told."""
+    """Without devices whose name no device can have."""
     devices = tuple(one for one in master.devices[:MAX_DEVICES] if max(map(len, astuple(one))) <= MAX_VALUE)
     return replace(master, devices=devices, remedy=master.remedy[:MAX_REMEDY])
 
 
 def check_masters(host: Host, survey: MastersSurvey, note: Note = _nobody) -> Iterator[Finding]:
-    """Those that set VFs of a PF that a rule of ours takes."""
+    """Those that set VFs of a PF that has a rule."""
     if not host.config.pf:
         return
     for master in find_masters(survey, host.pfs, note):
@@ -67,7 +67,7 @@ def check_masters(host: Host, survey: MastersSurvey, note: Note = _nobody) -> It
 
 
 def _with_initramfs(finding: Finding, kind: Format, host: Host) -> Finding:
-    """A module option is in force at the next boot from the initramfs, whatever the file says by then."""
+    """At the next boot, a module option comes from the initramfs, whatever the file says by then."""
     command = next((command for path, command in INITRAMFS.items() if path in host.paths), "")
     if kind is not Format.MODPROBE or not command:
         return finding
@@ -76,7 +76,7 @@ def _with_initramfs(finding: Finding, kind: Format, host: Host) -> Finding:
 
 def _judge(master: Master, host: Host) -> Iterator[Finding]:
     if not master.devices:
-        yield _finding(master, "of a PF that cannot be told from here", is_error=False)
+        yield _finding(master, "of a PF that cannot be determined", is_error=False)
         return
     hit = [pf.pci_address for pf in host.pfs if any(matches(one, pf) for one in master.devices)]
     wishes = [
@@ -94,7 +94,7 @@ def _judge(master: Master, host: Host) -> Iterator[Finding]:
 
 
 def _may_name(device: Match, match: Match) -> bool:
-    """Whether a rule whose PF is not there may mean this device."""
+    """Whether a rule whose PF is missing may match this device."""
     names = [match.netdev, match.altname] if device.netdev else []
     pairs = [(device.pci_address, match.pci_address), (device.mac, match.mac), (device.driver, match.driver)]
     pairs += [(device.netdev, name) for name in names]
@@ -107,21 +107,17 @@ def _is_name_alone(device: Match) -> bool:
 
 def _against(master: Master, wish: DesiredPf) -> str:
     pf = wish.pf
-    name = f"{pf.pci_address} ({pf.netdev})" if pf and pf.netdev else pf.pci_address if pf else "a PF that is not there"
-    more = (
-        f" ({pf.total_vfs} is what the device offers)"
-        if pf and pf.driver and (master.num_vfs or 0) > pf.total_vfs
-        else ""
-    )
+    name = f"{pf.pci_address} ({pf.netdev})" if pf and pf.netdev else pf.pci_address if pf else "a missing PF"
+    more = f" (the device offers {pf.total_vfs})" if pf and pf.driver and (master.num_vfs or 0) > pf.total_vfs else ""
     asked = wish.target if wish.target is not None else f'"{wish.rule.num_vfs}"'
     also = " too" if wish.target == master.num_vfs else ""
-    return f'of {name}, for which rule "{wish.rule.name}" asks {asked}{also}{more}'
+    return f'of {name}, for which rule "{wish.rule.name}" asks for {asked}{also}{more}'
 
 
 def _finding(master: Master, whose: str, *, is_error: bool) -> Finding:
     verb = "sets" if master.is_certain else "may set"
     number = "the VFs" if master.num_vfs is None else counted(master.num_vfs, "VF")
-    unknown = ", in a number that cannot be told" if master.num_vfs is None else ""
+    unknown = ", an unknown number of them" if master.num_vfs is None else ""
     doubt = f" ({master.doubt})" if master.doubt else ""
     error, warning = CODES_OF[master.format]
     problem = f"{verb} {number} {whose}{unknown}{doubt}"
@@ -134,18 +130,18 @@ def _overrides(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
     wishes = [(wish, wish.pf, _vfs(wish.pf, host)) for wish in host.wishes if wish.pf]
     for source in visible(survey.of(Format.DRIVERCTL)):
         address, driver = source.name.removeprefix("pci-").lower(), source.text.strip()
-        shown = driver if MODULE.fullmatch(driver) else "that is no module's name"
+        shown = driver if MODULE.fullmatch(driver) else "(not a valid module name)"
         remedy = f"driverctl unset-override {address}"
         for wish, pf, vfs in wishes:
             if address == pf.pci_address and driver != pf.driver:
-                problem = f'gives the PF of rule "{wish.rule.name}" the driver {shown}: one that makes no VFs for it'
+                problem = f'binds the PF of rule "{wish.rule.name}" to {shown}, which creates no VFs'
                 yield Finding(error, f"{source.path}:1", problem, shown, remedy)
             if address in vfs and is_vfio(driver) and wish.rule.vf_driver is VfDriver.KERNEL:
                 problem = (
-                    f'gives a VF of {pf.pci_address} the driver {shown}, and rule "{wish.rule.name}" the kernel\'s own'
+                    f'binds a VF of {pf.pci_address} to {shown}, but rule "{wish.rule.name}" leaves it to the kernel'
                 )
                 yield Finding(
-                    warning, f"{source.path}:1", problem, shown, f'{remedy}, or vf_driver = "none" in the rule'
+                    warning, f"{source.path}:1", problem, shown, f'{remedy}, or set vf_driver = "none" in the rule'
                 )
 
 

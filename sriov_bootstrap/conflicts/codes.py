@@ -1,4 +1,4 @@
-"""The long form of the codes 3xx: somebody else sets the same VFs. From 301 on certainly, from 351 on perhaps."""
+"""The long form of the codes 3xx: something else sets the same VFs. From 301 on certainly, from 351 on perhaps."""
 
 import textwrap
 
@@ -22,128 +22,128 @@ KINDS = (
     Kind(
         1,
         (Format.SCRIPT,),
-        "a script sets VFs of ours",
+        "a script sets our VFs",
         """\
 /etc/rc.local, /etc/rc.d/rc.local, /etc/init.d/boot.local, hooks of ifupdown (/etc/network/if-*.d), of
 NetworkManager (dispatcher.d) and of TripleO (/sbin/ifup-local, /etc/sysconfig/allocate_vfs), and the scripts that
-these, units, cron tables and udev rules run. Commands that write to a sriov_numvfs: echo, printf, tee, dd, with
-variables, loops and pipes followed as far as that goes without running anything. Comments and reads do not count.""",
-        "delete the line, or put it out of action with an editor where it is part of a loop or a condition.",
+these, units, cron tables and udev rules run. Commands that write to a sriov_numvfs: echo, printf, tee, dd; variables,
+loops and pipes are followed as far as possible without running anything. Comments and reads do not count.""",
+        "delete the line, or edit it out of the loop or condition that it is part of.",
     ),
     Kind(
         2,
         (Format.UNIT,),
-        "a systemd unit sets VFs of ours",
+        "a systemd unit sets our VFs",
         """\
 Exec lines of the services in /etc, /run, /usr/local/lib and /usr/lib/systemd/system, with their drop-ins, that
-something pulls in: a unit that is disabled is no finding. A redirection counts inside of `sh -c '...'` only, because
-systemd has none.""",
+something pulls in: a disabled unit is not reported. A redirection only counts inside `sh -c '...'`, because systemd has
+none.""",
         """\
-disable the unit, without --now: its ExecStop= often writes 0, which destroys the VFs under your VMs. Then
-remove it.""",
+disable the unit, without --now: its ExecStop= often writes 0, which destroys VFs that VMs are using. Then remove
+it.""",
     ),
     Kind(
         3,
         (Format.UDEV,),
-        "a udev rule sets VFs of ours",
+        "a udev rule sets our VFs",
         """\
-rules.d in /etc, /run, /usr/local/lib and /usr/lib/udev; a file hides those of its name in lower folders. ATTR{...}
+rules.d in /etc, /run, /usr/local/lib and /usr/lib/udev; a file hides those of the same name in later folders. ATTR{...}
 assignments to sriov_numvfs, and RUN that writes to it.""",
-        "take the assignment out of the rule, and tell udev: udevadm control --reload.",
+        "remove the assignment from the rule, then reload: udevadm control --reload.",
     ),
     Kind(
         4,
         (Format.LINK,),
-        "a .link file sets VFs of ours",
+        "a .link file sets our VFs",
         """\
 *.link and their drop-ins in /etc, /run, /usr/local/lib and /usr/lib/systemd/network, in the order of their names: udev
 takes the first whose [Match] section fits. SR-IOVVirtualFunctions=, or the largest VirtualFunction= in [SR-IOV].""",
-        "take the keys out; what else the [SR-IOV] sections say needs VFs, which udev then finds at its next event.",
+        "remove the keys; anything else in the [SR-IOV] sections needs VFs, which udev then finds at its next event.",
     ),
     Kind(
         5,
         (Format.NETPLAN,),
-        "netplan sets VFs of ours",
+        "netplan sets our VFs",
         """\
-*.yaml in /etc, /run, /usr/lib and /lib/netplan, merged as netplan does. `virtual-function-count` of a PF, and the
-number of VFs that are described with `link:`; netplan makes as many as the larger one of the two says.""",
-        "take virtual-function-count and the VFs out, then run netplan generate. netplan apply changes VFs by itself.",
+*.yaml in /etc, /run, /usr/lib and /lib/netplan, merged as netplan does. A PF's `virtual-function-count`, and the
+number of VFs described with `link:`; netplan creates the larger number of the two.""",
+        "remove virtual-function-count and the VFs, then run netplan generate. netplan apply changes VFs itself.",
     ),
     Kind(
         6,
         (Format.NETWORK_MANAGER, Format.IFCFG),
-        "a NetworkManager profile sets VFs of ours",
+        "a NetworkManager profile sets our VFs",
         """\
-system-connections in /etc, /run and /usr/lib/NetworkManager ([sriov] total-vfs; only root may read them), and
+system-connections in /etc, /run and /usr/lib/NetworkManager ([sriov] total-vfs; readable by root only), and
 SRIOV_TOTAL_VFS in /etc/sysconfig/network-scripts/ifcfg-*.""",
         """\
 remove the setting: nmcli connection modify PROFILE remove sriov. Do it before the profile is activated again:
-NetworkManager sets the number when it activates a profile, and 0 when it takes it down.""",
+NetworkManager sets the number when it activates a profile, and 0 when it deactivates it.""",
     ),
     Kind(
         7,
         (Format.OS_NET_CONFIG,),
-        "os-net-config sets VFs of ours",
+        "os-net-config sets our VFs",
         """\
 config.yaml, config.json and sriov_config.yaml in /etc/os-net-config, and /var/lib/os-net-config/sriov_config.yaml:
-PFs with numvfs. A name such as nic3 is os-net-config's own, and cannot be told from here.""",
-        "take the sriov_pf out of the template that made the file, or it comes back with the next deployment.",
+PFs with numvfs. A name such as nic3 is os-net-config's own, and cannot be resolved here.""",
+        "remove the sriov_pf from the template that the file comes from, or the next deployment brings it back.",
     ),
     Kind(
         8,
         (Format.SHIM,),
-        "sriov-netplan-shim sets VFs of ours",
+        "sriov-netplan-shim sets our VFs",
         "/etc/sriov-netplan-shim/interfaces.yaml. The shim sets the device's maximum where the file asks for more.",
         """\
-take the interface out of the file. A charm writes it anew: unset its sriov-numvfs or sriov-device-mappings first.""",
+remove the interface from the file. If a charm writes it: unset its sriov-numvfs or sriov-device-mappings first.""",
     ),
     Kind(
         9,
         (Format.DRIVERCTL,),
-        "driverctl gives a PF or VF of ours another driver",
-        "/etc/driverctl.d, in which the name of a file is a PCI address and its text a driver.",
-        "driverctl unset-override ADDRESS. Of a VF that a VM holds do it when the VM is off.",
+        "driverctl gives one of our PFs or VFs another driver",
+        "/etc/driverctl.d, where a file's name is a PCI address and its content a driver.",
+        "driverctl unset-override ADDRESS. If a VM holds the VF, shut the VM down first.",
     ),
     Kind(
         10,
         (Format.MODPROBE,),
-        "a module parameter sets VFs of ours",
+        "a module parameter sets our VFs",
         """\
-max_vfs in *.conf in /etc, /run, /usr/local/lib, /usr/lib and /lib/modprobe.d; a file hides those of its name in lower
-folders. Ours, sriov-bootstrap-DRIVER.conf, is none of them. max_vfs is one number for every PF of the driver; mainline
-igb takes 7 where more is asked for, and does not load at all with a list such as 2,4.""",
+max_vfs in *.conf in /etc, /run, /usr/local/lib, /usr/lib and /lib/modprobe.d; a file hides those of the same name in
+later folders. Ours, sriov-bootstrap-DRIVER.conf, does not count. max_vfs is one number for every PF of the driver;
+mainline igb uses 7 if asked for more, and does not load at all with a list such as 2,4.""",
         """\
-take max_vfs out of the file, and make the initramfs anew (update-initramfs -u, dracut --force), or it comes back at
-boot. Where VFs have to come from the parameter, say so in the rule: method = "max_vfs".""",
+remove max_vfs from the file, and rebuild the initramfs (update-initramfs -u, dracut --force), or it comes back at boot.
+If VFs have to come from the parameter, say so in the rule: method = "max_vfs".""",
     ),
     Kind(
         11,
         (Format.KERNEL,),
-        "the kernel command line sets VFs of ours",
-        "DRIVER.max_vfs=N in /proc/cmdline: the line that this kernel was started with.",
-        "take it off in the boot loader's config (/etc/default/grub and update-grub, or grubby), and reboot.",
+        "the kernel command line sets our VFs",
+        "DRIVER.max_vfs=N in /proc/cmdline, the command line of the running kernel.",
+        "remove it from the boot loader's config (/etc/default/grub and update-grub, or grubby), and reboot.",
     ),
     Kind(
         12,
         (Format.OPERATOR,),
-        "sriov-network-operator sets VFs of ours",
+        "sriov-network-operator sets our VFs",
         """\
-/etc/sriov-operator/sriov-interface-config.yaml, which its unit applies, and /etc/sriov-operator/pci, where it notes
-what it has set last. PFs with externallyManaged are not its own.""",
-        "choose one of the two: leave the PF out of every policy, set externallyManaged, or remove our rule for it.",
+/etc/sriov-operator/sriov-interface-config.yaml, which its unit applies, and /etc/sriov-operator/pci, where it
+records what it set last. PFs with externallyManaged do not count.""",
+        "keep one of the two: leave the PF out of every policy, set externallyManaged, or remove our rule for it.",
     ),
     Kind(
         13,
         (Format.INTERFACES,),
-        "/etc/network/interfaces sets VFs of ours",
+        "/etc/network/interfaces sets our VFs",
         "up, pre-up, post-up and the down hooks in /etc/network/interfaces and interfaces.d.",
-        "delete the line. A pre-up of a VF's own iface is not needed: our service is done before networking begins.",
+        "delete the line. The pre-up in a VF's own iface is not needed: our service finishes before networking starts.",
     ),
     Kind(
         14,
         (Format.CRON,),
-        "a cron job sets VFs of ours",
-        "/etc/crontab, /etc/cron.d and the tables in /var/spool/cron, which only root may read: not only @reboot.",
+        "a cron job sets our VFs",
+        "/etc/crontab, /etc/cron.d and the tables in /var/spool/cron (readable by root only): not just @reboot lines.",
         "delete the line (crontab -e for the tables of users).",
     ),
 )
@@ -152,18 +152,18 @@ CODES_OF = {one: (f"SB-E3{kind.number:02d}", f"SB-W3{kind.number + 50:02d}") for
 
 WIDTH = 118
 FIGHT = """\
-Something else sets the number of VFs of a PF that a rule of sriov-bootstrap takes, and sets another number. Whoever
-comes last wins until the other one looks again; each change goes through 0, so every VF of that PF is destroyed and
-made anew, without its MAC and VLAN, under whoever uses it. Nobody but sriov-bootstrap asks whether a VM has one.
+Something else sets the number of VFs on a PF that a rule of sriov-bootstrap matches, and to a different number. The
+last one to write wins until the other looks again; each change goes through 0, so every VF of that PF is destroyed and
+created again, without its MAC and VLAN, even while in use. Only sriov-bootstrap checks whether a VM is using one.
 """
 DOUBT = """\
-Something else sets VFs of a PF that a rule of sriov-bootstrap takes: the same number, or a number, a PF or a moment
-that cannot be told from what was read. While both agree nothing happens; the day that one of them is changed, VFs are
-destroyed under whoever uses them, and nobody looks for the second place.
+Something else sets VFs on a PF that a rule of sriov-bootstrap matches: the same number, or the number, the PF or the
+time cannot be determined from what was read. While both agree, nothing happens; once one of them is changed, VFs are
+destroyed even while in use, and the second setting is easily overlooked.
 """
 DRIVER = """\
-driverctl gives a device another driver at each boot. A PF with vfio-pci has no VFs: none of its own, none of ours. A
-VF with vfio-pci is "assigned" to the SR-IOV agent, whoever has it, where the rule leaves VFs to the kernel.
+driverctl gives a device another driver at each boot. A PF bound to vfio-pci has no VFs, and none can be created. Where
+the rule leaves VFs to the kernel, the SR-IOV agent takes a VF bound to vfio-pci for "assigned", whether or not it is.
 """
 
 

@@ -1,4 +1,4 @@
-"""YAML and JSON files: what has not the shape that its program expects is passed over.
+"""YAML and JSON files: anything not of the shape that its program expects is skipped.
 
 Their texts are `Word`s, which know their line.
 """
@@ -25,7 +25,7 @@ class Key(Struct, frozen=True):
 
 
 def every_table(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - YAML gives anything
-    """Every mapping in a document; what an alias repeats comes once."""
+    """Every mapping in a document; one repeated by an alias comes once."""
     queue, seen = deque([document]), set[int]()
     while queue and len(seen) < MAX_NODES:
         value = queue.popleft()
@@ -52,7 +52,7 @@ def text_of(table: dict[str, Any], key: str) -> str:
 
 
 def texts_of(table: dict[str, Any], key: str) -> list[str]:
-    """The same where one text or a list of them may stand."""
+    """The same, if the value may be one text or a list of them."""
     value = table.get(key)
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else [text_of(table, key)]
 

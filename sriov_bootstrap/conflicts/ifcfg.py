@@ -9,7 +9,7 @@ from sriov_bootstrap.formats.logical_lines import logical_lines
 
 
 def read(search: Search) -> Iterator[Master]:
-    """SRIOV_TOTAL_VFS of each."""
+    """SRIOV_TOTAL_VFS in each."""
     for source in search.survey.of(Format.IFCFG):
         yield from _of_file(source)
 
@@ -29,7 +29,7 @@ def _of_file(source: Source) -> Iterator[Master]:
     activates = values.get("ONBOOT", nothing)[1].lower() != "no"
     named = Match(netdev=device, mac=mac.lower())
     devices = (named,) if named != Match() else ()
-    doubt = "" if devices else "the file names no device that it is for"
+    doubt = "" if devices else "the file does not name its device"
     yield Master(
         Format.IFCFG,
         source.path,
@@ -38,6 +38,6 @@ def _of_file(source: Source) -> Iterator[Master]:
         devices,
         count(text),
         is_certain=bool(devices) and activates,
-        doubt=doubt if activates else "the profile does not connect by itself",
+        doubt=doubt if activates else "the profile does not connect automatically",
         remedy=without_keys(source.path, ("SRIOV_TOTAL_VFS",), after="nmcli connection reload"),
     )

@@ -11,8 +11,8 @@ from sriov_bootstrap.core.facts import PfFacts
 
 COUNT_KEY = "SR-IOVVirtualFunctions"
 KERNEL_NAMES = ("eth", "ib")
-MAX_GLOB = 256  # characters; fnmatch looks for the end of each bracket anew
-RELOAD_LINKS = "udevadm control --reload; it is read at the next boot"
+MAX_GLOB = 256  # characters; fnmatch searches for the end of each bracket again
+RELOAD_LINKS = "udevadm control --reload; it takes effect at the next boot"
 
 
 class Fit(IntEnum):
@@ -61,13 +61,13 @@ def _link_master(said: tuple[Entry, ...], pf: PfFacts, fit: Fit) -> Master | Non
         (Match(pci_address=pf.pci_address),),
         number,
         is_certain=fit is Fit.YES,
-        doubt="" if fit is Fit.YES else "whether its [Match] section takes this PF only udev can judge",
+        doubt="" if fit is Fit.YES else "only udev can tell whether its [Match] section applies to this PF",
         remedy=without_keys(entry.source.path, (setting(entry.key, entry.value),), after=RELOAD_LINKS),
     )
 
 
 def _fit(said: tuple[Entry, ...], pf: PfFacts) -> Fit:
-    """The worst of its conditions; a file without any is ignored by udev."""
+    """The least certain of its conditions; udev ignores a file without any."""
     conditions = [one for one in said if one.section == "Match" and one.value]
     return min((_condition(one.key, one.value.split(), pf) for one in conditions), default=Fit.NO)
 
@@ -96,7 +96,7 @@ def _any_fits(words: list[str], have: list[str]) -> bool:
 
 
 def _original_name(words: list[str], pf: PfFacts) -> Fit:
-    """It is compared with the name that the kernel gave, which nobody knows any more once udev has given another."""
+    """Compared with the kernel's own name, which is no longer known once udev has assigned another."""
     if words == ["*"]:
         return Fit.YES
     names = [dev.name for dev in pf.netdevs]

@@ -1,4 +1,4 @@
-"""The noun: one line of one file that sets VFs. Of it only what was understood is kept: the rest may be secret."""
+"""The noun: one line of one file that sets VFs. Only what was understood is kept: the rest may be secret."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,11 +14,11 @@ MAX_EVIDENCE = 200
 
 
 class Master(Struct, frozen=True):
-    """`devices`: any of these, as in our own config; none: it cannot be told which. `num_vfs` None: the number cannot.
+    """`devices`: any of these, as in our own config; empty: not known which. `num_vfs` None: the number is not known.
 
-    `text`: what it says of VFs, for evidence, and no word more.
-    `is_certain` False: whether it acts depends on what only the host at that moment knows, which `doubt` says in words.
-    `remedy`: what to type, or which line or key to take out.
+    `text`: what it says about VFs, as evidence, and nothing else.
+    `is_certain` False: whether it acts depends on what only the host knows at that moment; `doubt` says on what.
+    `remedy`: what to type, or which line or key to remove.
     """
 
     format: Format
@@ -38,14 +38,14 @@ class Master(Struct, frozen=True):
 
     @property
     def evidence(self) -> str:
-        """`text`, made fit to be printed."""
+        """`text`, made printable."""
         start = self.text[: 2 * MAX_EVIDENCE]
         text = " ".join("".join(char if char.isprintable() else " " for char in start).split())
         return text if len(text) <= MAX_EVIDENCE else f"{text[:MAX_EVIDENCE]}..."
 
 
 def count(text: str) -> int | None:
-    """A number of VFs; None for what is none. sriov_numvfs is a 16-bit number to the kernel."""
+    """A number of VFs; None if it is not one. To the kernel, sriov_numvfs is a 16-bit number."""
     text = text.strip()
     if text.isascii() and text.isdigit() and len(text) <= len("65535"):
         return int(text)
@@ -53,12 +53,12 @@ def count(text: str) -> int | None:
 
 
 def setting(key: str, value: str, *, sign: str = "=") -> str:
-    """Key and value for evidence, where the value is a number; else the key alone, whatever was put there."""
+    """Key and value as evidence if the value is a number; otherwise only the key, whatever the value."""
     return f"{key}{sign}{'' if count(value) is None else count(value)}".rstrip()
 
 
 class Search(Struct, frozen=True):
-    """What a reader is given: the files that were read, this host's PFs, and whom to tell what was too much."""
+    """What a reader gets: the files that were read, this host's PFs, and a callback for what was too much."""
 
     survey: MastersSurvey
     pfs: tuple[PfFacts, ...]
@@ -76,7 +76,7 @@ class Entry(Struct, frozen=True):
 
 
 def entries(source: Source) -> Iterator[Entry]:
-    """Of an ini file as systemd and NetworkManager read it."""
+    """The entries of an ini file as systemd and NetworkManager read it."""
     section = ""
     for number, line in logical_lines(source.text, "#;", may_interrupt=True):
         stripped = line.strip()
@@ -89,9 +89,9 @@ def entries(source: Source) -> Iterator[Entry]:
 
 def without_keys(path: str, keys: Iterable[str], *, after: str) -> str:
     """The remedy for a file with keys."""
-    return f"take {' and '.join(keys)} out of {path}, then: {after}"
+    return f"remove {' and '.join(keys)} from {path}, then: {after}"
 
 
 def line_of(word: object) -> int:
-    """Where a text of a YAML file is; 0 if that is not known."""
+    """The line of a text in a YAML file; 0 if unknown."""
     return word.line if isinstance(word, Word) else 0

@@ -1,4 +1,4 @@
-"""From what sets VFs on this host today to rules that replace it: one for each PF, and the lines that have to go."""
+"""From what sets VFs on this host today to rules that replace it: one for each PF, and the lines to remove."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,9 +11,9 @@ from sriov_bootstrap.core.facts import PfFacts
 
 
 class Proposal(Struct, frozen=True):
-    """A rule to come. `pf` None: what the lines name is not there now. `has_rule`: the config has one for it already.
+    """A proposed rule. `pf` None: what the lines name does not exist now. `has_rule`: the config already has one.
 
-    `notes`: what the operator should know of the choice of the number.
+    `notes`: what the operator should know about the choice of the number.
     """
 
     match: Match
@@ -25,14 +25,14 @@ class Proposal(Struct, frozen=True):
 
 
 class Migration(Struct, frozen=True):
-    """`untold`: lines that set VFs of a PF that cannot be told from here."""
+    """`untold`: lines that set VFs of a PF that cannot be determined."""
 
     proposals: tuple[Proposal, ...] = ()
     untold: tuple[Master, ...] = ()
 
     @property
     def masters(self) -> tuple[Master, ...]:
-        """Every line that has to go, once; in a file from the last one up: what is taken out moves what follows."""
+        """Every line to remove, once; within a file from the last one up, since removing one moves those after it."""
         found = [*(one for proposal in self.proposals for one in proposal.masters), *self.untold]
         return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.path, -one.line)))
 
@@ -57,28 +57,28 @@ def _of_pf(pf: PfFacts, masters: tuple[Master, ...], config: Config) -> Proposal
 
 
 def _of_absent(masters: Iterable[Master], pfs: list[PfFacts]) -> Iterator[Proposal]:
-    """By what the lines say of the PF; a driver alone that has no PF here names none."""
+    """By what the lines say about the PF; a driver without a PF here names none."""
     for master in masters:
         here = any(matches(device, pf) for device in master.devices for pf in pfs)
         named = [one for one in master.devices if one.netdev or one.pci_address or one.mac]
         if not here and named:
             number = master.num_vfs if master.num_vfs is not None else "max"
-            yield Proposal(named[0], number, (master,), notes=("no such PF is here now",))
+            yield Proposal(named[0], number, (master,), notes=("no such PF exists now",))
 
 
 def _number(masters: tuple[Master, ...], pf: PfFacts) -> tuple[int | str, tuple[str, ...]]:
-    """The number that is there now where a line asks for it: then nothing changes. A 0 before a number is no wish."""
+    """The current number if a line asks for it: then nothing changes. A 0 written before a number does not count."""
     asked = {one.num_vfs for one in masters if one.num_vfs is not None}
     wishes = sorted(asked - {0}) or sorted(asked)
     notes = []
     if len(wishes) > 1:
         notes.append(f"the lines disagree: {', '.join(map(str, wishes))}")
     if not wishes:
-        notes.append("the lines do not tell the number: it is what is there now")
+        notes.append("the lines do not say the number: this is the current one")
         return pf.num_vfs or "max", tuple(notes)
     possible = [one for one in wishes if one <= pf.total_vfs]
     if over := [one for one in wishes if one > pf.total_vfs]:
-        notes.append(f"{over[-1]} cannot be: the device offers {pf.total_vfs}")
+        notes.append(f"{over[-1]} is too many: the device offers {pf.total_vfs}")
     if pf.num_vfs in possible:
         return pf.num_vfs, tuple(notes)
     return possible[-1] if possible else "max", tuple(notes)

@@ -12,7 +12,7 @@ OURS = re.compile(r"/etc/modprobe\.d/sriov-bootstrap-[\w-]+\.conf")
 
 
 def read(search: Search) -> Iterator[Master]:
-    """A number for every PF of a driver. Ours is not a second master."""
+    """One number for every PF of a driver. Our own file does not count."""
     texts = effective({source.path: source.text for source in search.survey.of(Format.MODPROBE)})
     others = {path: text for path, text in texts.items() if not OURS.fullmatch(path)}
     command_line = tuple(word for source in search.survey.of(Format.KERNEL) for word in source.text.split())
@@ -23,9 +23,9 @@ def read(search: Search) -> Iterator[Master]:
 
 def _master(given: Parameter) -> Master:
     line, kind, text = given.line, Format.MODPROBE, str(given)
-    remedy = f"take max_vfs out of line {line.number} of {line.path}"
+    remedy = f"remove max_vfs from line {line.number} of {line.path}"
     if not line.number:
         kind, text = Format.KERNEL, f"{given.module}.max_vfs={given.number}"
-        remedy = f"take {text} off the kernel command line in the boot loader's config, and reboot"
+        remedy = f"remove {text} from the kernel command line in the boot loader's config, and reboot"
     driver = Match(driver=module_name(given.module))
     return Master(kind, line.path, line.number, text, (driver,), count(given.value), remedy=remedy)

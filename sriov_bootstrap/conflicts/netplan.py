@@ -25,7 +25,7 @@ class Netdef(Struct):
 
 
 def read(search: Search) -> Iterator[Master]:
-    """Numbers are netplan's: the larger one of what is asked for and of how many VFs are described."""
+    """netplan creates the larger of the number asked for and the number of VFs described."""
     netdefs: dict[str, Netdef] = {}
     for source in visible(search.survey.of(Format.NETPLAN)):
         for name, settings in table_of(table_of(source.document, "network"), "ethernets").items():

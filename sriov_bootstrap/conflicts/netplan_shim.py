@@ -9,7 +9,7 @@ from sriov_bootstrap.core.config import Match
 
 
 def read(search: Search) -> Iterator[Master]:
-    """Each of its files by itself."""
+    """Each of its files on its own."""
     for source in search.survey.of(Format.SHIM):
         yield from _of_file(source)
 
@@ -27,5 +27,5 @@ def _of_file(source: Source) -> Iterator[Master]:
             f"{name}: {setting(place.key, place.value, sign=': ')}",
             (Match(pci_address=address) if address else Match(netdev=name),),
             count(place.value),
-            remedy=f"take {name} out of {source.path}, or: systemctl disable sriov-netplan-shim",
+            remedy=f"remove {name} from {source.path}, or: systemctl disable sriov-netplan-shim",
         )

@@ -1,4 +1,4 @@
-"""sriov-network-operator: what its daemon or its own unit sets, and what it has set last."""
+"""sriov-network-operator: what its daemon or its own unit sets, and what it set last."""
 
 from collections.abc import Iterator
 
@@ -11,13 +11,13 @@ TRUE = frozenset({"true", "yes", "on", "y", "1"})
 
 
 def read(search: Search) -> Iterator[Master]:
-    """Each of its files by itself."""
+    """Each of its files on its own."""
     for source in search.survey.of(Format.OPERATOR):
         yield from _of_file(source)
 
 
 def _of_file(source: Source) -> Iterator[Master]:
-    """`/etc/sriov-operator`: what its daemon or its own unit sets, and what it has set last. Keys are in any case."""
+    """`/etc/sriov-operator`: what its daemon or its own unit sets, and what it set last. Keys are in any case."""
     for table in every_table(source.document):
         lowered = {key.lower(): value for key, value in table.items()}
         if "pciaddress" not in lowered or "numvfs" not in lowered:
@@ -33,6 +33,6 @@ def _of_file(source: Source) -> Iterator[Master]:
             (Match(pci_address=text_of(lowered, "pciaddress").lower()),),
             count(number),
             is_certain=source.folder != "pci",
-            doubt="it is what the operator has set last" if source.folder == "pci" else "",
+            doubt="it is what the operator set last" if source.folder == "pci" else "",
             remedy="leave this PF out of every SriovNetworkNodePolicy, or set externallyManaged: true in it",
         )

@@ -13,7 +13,7 @@ def read(search: Search) -> Iterator[Master]:
         said = tuple(entries(source))
         devices = _profile_devices(said)
         activates = _value(said, "connection", "autoconnect") != "false"
-        doubt = "" if devices else "the profile names no device that it is for"
+        doubt = "" if devices else "the profile does not name its device"
         for entry in (one for one in said if one.section == "sriov" and one.key == "total-vfs"):
             yield Master(
                 Format.NETWORK_MANAGER,
@@ -23,7 +23,7 @@ def read(search: Search) -> Iterator[Master]:
                 devices,
                 count(entry.value),
                 is_certain=bool(devices) and activates,
-                doubt=doubt if activates else "the profile does not connect by itself",
+                doubt=doubt if activates else "the profile does not connect automatically",
                 remedy=without_keys(source.path, ("the section [sriov]",), after="nmcli connection reload"),
             )
 

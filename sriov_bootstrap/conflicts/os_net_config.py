@@ -1,4 +1,4 @@
-"""os-net-config: `sriov_pf`, and its own notes of what it has set."""
+"""os-net-config: `sriov_pf`, and its own record of what it has set."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ NUMBERED_NIC = re.compile(r"nic\d+")  # its own names, by the order of the NICs
 
 
 def read(search: Search) -> Iterator[Master]:
-    """Each of its files by itself."""
+    """Each of its files on its own."""
     for source in search.survey.of(Format.OS_NET_CONFIG):
         yield from _of_file(source)
 
@@ -30,5 +30,5 @@ def _of_file(source: Source) -> Iterator[Master]:
             f"{name}: {setting(place.key, place.value, sign=': ')}",
             () if NUMBERED_NIC.fullmatch(name) or not name else (Match(netdev=name),),
             count(place.value),
-            remedy=f"take {name or 'that PF'} out of {source.path}, and sriov_pf out of the template that made it",
+            remedy=f"remove {name or 'that PF'} from {source.path}, and sriov_pf from the template that it comes from",
         )

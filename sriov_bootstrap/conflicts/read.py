@@ -1,4 +1,4 @@
-"""Reads what `doctor` wants to know of others who set VFs: the edges as the eyes of its checks."""
+"""Reads what `doctor` wants to know about other programs that set VFs: the edges as the eyes of its checks."""
 
 from collections.abc import Iterator
 
@@ -88,7 +88,7 @@ def wanted_units(sources: Texts) -> frozenset[str]:
 def _called(sources: Texts, survey: MastersSurvey) -> Iterator[Source]:
     """The scripts that these run: not the other files that a command names, which may be keys.
 
-    Of what a user's cron table names only what that user could read as well.
+    From a user's cron table, only those that this user can read too.
     """
     for path, call in called_scripts(survey, sources.problems.append).items():
         is_script = path.endswith(".sh") or sources.is_executable(path)

@@ -27,7 +27,7 @@ MAX_LINE = 1 << 10  # that is looked at for words of a block
 
 
 def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
-    """Whose sriov_numvfs these are; () where that cannot be told, None where they are of no network device."""
+    """Whose sriov_numvfs these are; () if that is not known, None if they do not belong to a network device."""
     found: list[Match] = []
     is_unknown = False
     for path in (THERE_AND_BACK.sub("", one) for one in paths):
@@ -47,7 +47,7 @@ def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
 
 
 def said_of(devices: tuple[Match, ...], number: str | None) -> str:
-    """A write in our own words, for evidence."""
+    """A write in our own words, as evidence."""
     first = devices[0] if devices else Match()
     folder = f"/sys/class/net/{first.netdev}/device" if first.netdev else "..."
     folder = f"/sys/bus/pci/devices/{first.pci_address}" if first.pci_address else folder
@@ -65,14 +65,14 @@ class Script(Struct, frozen=True):
 
 
 def followed(source: Source, note: Note, read: Callable[[Script], Iterator[Master]]) -> Iterator[Master]:
-    """What `read` finds in one file; `note` is told where that is not all."""
+    """What `read` finds in one file; `note` is called if that is not all."""
     script = Script(source, tuple(source.text.split("\n")), Steps())
     try:
         yield from read(script)
     except TooMuch:
         script.steps.cut()
     if script.steps.is_cut:
-        note(f"{source.path}: too much to follow: not all that it sets is known")
+        note(f"{source.path}: too much to follow: not everything that it sets is known")
 
 
 def read(search: Search) -> Iterator[Master]:
@@ -100,7 +100,7 @@ def _cron(script: Script) -> Iterator[Master]:
 
 
 def _cron_command(source: Source, line: str) -> str:
-    """Without the time, and without the user where there is one."""
+    """Without the time, and without the user if there is one."""
     words = line.split(None, CRON_FIELDS + 1)
     skip = 1 if line.lstrip().startswith("@") else CRON_FIELDS
     skip += "/spool/" not in source.path
@@ -125,9 +125,9 @@ def _of(script: Script, write: Write) -> Iterator[Master]:
     if devices is None:
         return
     source = script.source
-    doubt = "it stands in a block that is not always run" if write.is_conditional else ""
+    doubt = "it is in a block that is not always run" if write.is_conditional else ""
     if not source.is_run:
-        doubt = f"{source.path} is not executable, so nobody runs it now"
+        doubt = f"{source.path} is not executable, so it is not run now"
     yield Master(
         source.format,
         source.path,
@@ -146,7 +146,7 @@ def _remedy(script: Script, number: int) -> str:
     what = f"line {number} of {source.path}"
     is_whole = line == line.strip() and not line.endswith("\\") and len(line) <= MAX_LINE
     if not is_whole or WORDS_OF_A_BLOCK.search(line):
-        done = f"take the command out of {what} with an editor"
+        done = f"remove the command from {what} with an editor"
     else:
         done = f"delete {what}: sed -i {number}d {shell_quoted(source.path)}"
     return f"{done} (run by {source.caller})" if source.caller else done

@@ -1,4 +1,4 @@
-"""The nouns of what other programs' files say about VFs: as they were read, nothing understood yet."""
+"""The nouns for what other programs' files say about VFs: as read, not yet parsed."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-Note = Callable[[str], None]  # told what is not seen, and why
+Note = Callable[[str], None]  # called with what was not seen, and why
 
 
 class Format(StrEnum):
@@ -33,7 +33,7 @@ class Source(Struct, frozen=True):
     """One file. `document`: what a YAML or JSON file says, with `Word`s for its texts; None for the other formats.
 
     `caller`: the `file:line` that runs this script, where it was found by that. `is_run` False: it is a script that
-    lacks the mode bit without which nobody runs it. `owner`: the user whose file it is.
+    lacks the mode bit without which it is not run. `owner`: the user whose file it is.
     """
 
     format: Format
@@ -68,7 +68,7 @@ class MastersSurvey(Struct, frozen=True):
 
 
 def visible(sources: tuple[Source, ...]) -> tuple[Source, ...]:
-    """Those that count where a file hides those of its name in lower folders, in the order of their names.
+    """Those that count, in the order of their names: a file hides those of the same name in later folders.
 
     Drop-ins (`NAME.d/*.conf`) hide each other by the name of their folder and their own.
     """

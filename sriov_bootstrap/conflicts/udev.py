@@ -57,7 +57,7 @@ class Token(Struct, frozen=True):
 
 
 class Effect(Struct, frozen=True):
-    """What a rule does to a number of VFs. `devices` (): of the device of the event. `text`: for evidence."""
+    """What a rule does to a number of VFs. `devices` (): the device of the event. `text`: the evidence."""
 
     text: str
     number: str
@@ -82,7 +82,7 @@ def _rules(script: Script) -> Iterator[Master]:
 
 
 def _is_doubtful_jump(tokens: tuple[Token, ...]) -> bool:
-    """A GOTO may leave out what follows. The usual one at the top sorts out other subsystems and events."""
+    """A GOTO may skip what follows. The usual one at the top skips other subsystems and events."""
     jumps = any(one.key == "GOTO" for one in tokens)
     return jumps and any(one.is_match and one.key not in {"SUBSYSTEM", "ACTION"} for one in tokens)
 
@@ -103,7 +103,7 @@ def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain:
             count(effect.number),
             is_certain=certain,
             doubt="" if certain else "the rule has conditions that only udev can judge",
-            remedy=f"take that assignment out of line {number} of {path}, then: udevadm control --reload",
+            remedy=f"remove that assignment from line {number} of {path}, then: udevadm control --reload",
         )
 
 
@@ -142,7 +142,7 @@ def _run(value: str, steps: Steps) -> Iterator[Effect]:
 
 
 def _devices(tokens: tuple[Token, ...]) -> tuple[tuple[Match, ...], bool]:
-    """Which devices the rule is for, and whether its conditions are understood, all of them."""
+    """Which devices the rule is for, and whether all of its conditions are understood."""
     is_pci = any(one.key == "SUBSYSTEM" and one.value == "pci" for one in tokens)
     choices: list[tuple[tuple[str, str], ...]] = []
     is_exact = True

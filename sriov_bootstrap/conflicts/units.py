@@ -14,7 +14,7 @@ OUR_UNITS = "sriov-bootstrap"
 
 
 def read(search: Search) -> Iterator[Master]:
-    """Exec lines of services that something pulls in. systemd knows no redirection: only a shell's own words count."""
+    """Exec lines of services that something pulls in. systemd has no redirection: it only counts in a shell."""
     for source in visible(search.survey.of(Format.UNIT)):
         if FILE in source.text:
             yield from followed(source, search.note, lambda script: _unit(script, search.survey.wanted_units))
@@ -36,7 +36,7 @@ def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
                     devices,
                     count(write.number or ""),
                     is_certain=not write.is_conditional,
-                    doubt="it stands in a block that is not always run" if write.is_conditional else "",
+                    doubt="it is in a block that is not always run" if write.is_conditional else "",
                     remedy=remedy,
                 )
 
@@ -44,9 +44,9 @@ def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
 def _unit_remedy(source: Source, said: tuple[Entry, ...]) -> str:
     executed = [one for one in said if one.section == "Service" and one.key.startswith("Exec")]
     if source.folder.endswith(".d") or any(FILE not in one.value for one in executed):
-        return f"take the command out of {source.path}, then: systemctl daemon-reload"
+        return f"remove the command from {source.path}, then: systemctl daemon-reload"
     unit = shell_quoted(source.name)
-    return f"systemctl disable {unit} (without --now: an ExecStop= of it may destroy VFs), and remove {source.path}"
+    return f"systemctl disable {unit} (without --now: its ExecStop= may destroy VFs), and remove {source.path}"
 
 
 def commands(
@@ -67,7 +67,7 @@ def commands(
 
 
 def _instances(name: str, said: tuple[Entry, ...], wanted: frozenset[str]) -> tuple[str, ...]:
-    """What stands for %i; none where the unit is switched off: it has an [Install] section, and nobody wants it."""
+    """The values of %i; none if the unit is disabled: it has an [Install] section, but nothing pulls it in."""
     prefix, at, _ = name.partition("@")
     if at:
         names = [one for one in sorted(wanted) if one.startswith(f"{prefix}@")]

@@ -1,6 +1,6 @@
-"""What of [openstack] and the rules goes together, and with which release: everything that one key alone does not show.
+"""Which keys of [openstack] and the rules go together, and with which release: what no single key shows.
 
-Loaded only where a config says something about OpenStack: VFs do not depend on it, and the boot path comes first.
+Loaded only where a config says something about OpenStack: VFs do not depend on it, and the boot must be fast.
 """
 
 import re
@@ -42,7 +42,7 @@ def conflicts(config: Config) -> list[Conflict]:
     release = releases.parse(config.openstack.release)
     found = [Conflict("", text) for text in _table_problems(config.openstack, release or NEWEST)]
     if release is None:
-        text = f'release: "{config.openstack.release}" is not known: {releases.valid_names()}'
+        text = f'release: "{config.openstack.release}" is not known: use {releases.valid_names()}'
         found.append(Conflict("", text))
     for rule in config.pf:
         problems = _rule_problems(rule, config.openstack, release or NEWEST)
@@ -56,13 +56,13 @@ def _table_problems(table: OpenStack, release: Release) -> list[str]:
         problems += _too_early("report_in_placement", release)
         if table.spec_style is SpecStyle.DEVNAME:
             problems.append(
-                'report_in_placement: nova does not start with it and spec_style = "devname": use "pf_address"'
+                'report_in_placement: nova does not start with it if spec_style = "devname": use "pf_address"'
             )
     for name in table.scheduler_filters:
         if not re.fullmatch(NAME, name):
             problems.append(f'scheduler_filters: "{name}" is not the name of a filter')
         elif release.nova >= (gone := releases.REMOVED_FILTERS.get(name, NEWEST.nova + 1)):
-            since = f"it is gone since {Release(gone)}, and release is {release}"
+            since = f"it was removed in {Release(gone)}, but release is {release}"
             problems.append(f"scheduler_filters: {name} stops nova-scheduler: {since}")
     problems += [
         f'mechanism_drivers: "{name}" is not the name of a driver'
@@ -95,7 +95,9 @@ def _rule_problems(rule: PfRule, table: OpenStack, release: Release) -> list[str
     if (rule.resource_class or rule.traits) and not table.report_in_placement:
         problems.append("resource_class and traits need report_in_placement = true in [openstack]")
     if rule.exclude_vfs and table.spec_style is SpecStyle.VENDOR_PRODUCT:
-        problems.append('exclude_vfs needs another spec_style than "vendor_product", which names every VF of the chip')
+        problems.append(
+            'exclude_vfs does not work with spec_style = "vendor_product", which matches every VF of the chip'
+        )
     count = rule.num_vfs if isinstance(rule.num_vfs, int) else None
     problems += [
         f"exclude_vfs: there is no VF {index}" + (f" among {count}, which count from 0" if index >= 0 else "")
@@ -116,17 +118,19 @@ def _rule_problems(rule: PfRule, table: OpenStack, release: Release) -> list[str
 
 
 def _of_networks(rule: PfRule) -> list[str]:
-    """nova offers VFs with a network to neutron's ports only, and does not report them in placement."""
+    """nova offers VFs with a network only to neutron ports, and does not report them in placement."""
     problems = []
     if rule.alias:
-        problems.append("alias and physical_network do not go together: a flavor would take VFs from the network")
+        problems.append(
+            "alias and physical_network are mutually exclusive: flavors would take VFs away from the network"
+        )
     if rule.resource_class or rule.traits:
-        problems.append("resource_class and traits are ignored by nova for VFs of a physical_network")
+        problems.append("nova ignores resource_class and traits for VFs with a physical_network")
     return problems
 
 
 def _of_others(rule: PfRule) -> list[str]:
-    """Without a network neutron knows nothing of the VFs, and without an alias nova neither."""
+    """Without a network, neutron knows nothing about the VFs, and without an alias, neither does nova."""
     problems = [f"{key} needs a physical_network" for key in ("trusted", "bandwidth_kbps") if getattr(rule, key)]
     if not rule.alias:
         keys = ("live_migratable", "resource_class", "traits", "exclude_vfs")
@@ -136,4 +140,4 @@ def _of_others(rule: PfRule) -> list[str]:
 
 def _too_early(key: str, release: Release) -> list[str]:
     since = Release(SINCE[key])
-    return [f"{key} works since {since}, and release is {release}"] if release < since else []
+    return [f"{key} requires {since} or later, but release is {release}"] if release < since else []

@@ -1,4 +1,4 @@
-"""What was asked: the nouns of the config file. decode.py makes them, validate.py knows what is possible."""
+"""What was asked: the nouns of the config file. decode.py makes them, validate.py knows what is valid."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 
 
 class VfDriver(StrEnum):
-    """Who is to drive the VFs: `kernel` leaves sriov_drivers_autoprobe alone, `none` switches it off."""
+    """What drives the VFs: `kernel` leaves sriov_drivers_autoprobe alone, `none` disables it."""
 
     KERNEL = "kernel"
     NONE = "none"
@@ -23,7 +23,7 @@ class Method(StrEnum):
 
 
 class WhenInUse(StrEnum):
-    """What happens to VFs that somebody uses when the number changes."""
+    """What happens to VFs in use when the number changes."""
 
     KEEP = "keep"
     REPLACE = "replace"
@@ -104,7 +104,7 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
 
 
 class Services(Struct, frozen=True, forbid_unknown_fields=True):
-    """[services]: who is told when VFs changed, and how patiently. Times in seconds."""
+    """[services]: which units restart after VFs changed, and with which delays. Times in seconds."""
 
     restart: tuple[str, ...] = KNOWN_CONSUMERS
     settle_seconds: float = 2.0
@@ -130,7 +130,7 @@ class OpenStack(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
-    """[metrics]: where Prometheus finds us, who else may, and how much; "" switches a place off."""
+    """[metrics]: where Prometheus scrapes, who else may, and how much; "" disables a place."""
 
     listen: str = "localhost:10049"
     web_config: str = ""

@@ -1,9 +1,9 @@
-"""Somebody else sets the number of VFs of a PF, too: how often he has written over ours, and when ours is next.
+"""Something else also sets a PF's number of VFs: how often it has overwritten ours, and when ours is written next.
 
-Two who set one number undo each other's work, and each write costs all VFs of the PF. So a number that is written over
-is written again after a pause, and the pause grows each time that it happens again. It is never given up: when the
-other one stops, the next try holds. What is found at another number when a pass begins, for the first time in a while,
-is put right at once, as any loss is: most often that was one command, and nobody stands behind it.
+Two programs that set one number undo each other's work, and each write costs all of the PF's VFs. So a number that was
+overwritten is written again after a pause, which grows each time it happens again. It is never given up: once the other
+one stops, the next attempt holds. A number found changed at the start of a pass, for the first time in a while, is
+corrected at once, like any loss: most often it was a single command, with no program behind it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.facts import PfFacts
 
 PAUSES_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-QUIET_SECONDS = 600.0  # after the last pause: then it is forgotten
+QUIET_SECONDS = 600.0  # after the last pause, the contest is forgotten
 
 
 class Contest(Struct, frozen=True):
-    """`times` in a row somebody has written `found` over our `target`; ours is not written again before `due_at`.
+    """`times` in a row, `found` was written over our `target`; ours is not written again before `due_at`.
 
     That is on CLOCK_MONOTONIC.
     """
@@ -33,7 +33,7 @@ Contests = Mapping[str, Contest]
 
 
 def pause_seconds(times: int) -> float:
-    """How long the number is left to him after so many times."""
+    """How long the number is left alone after that many times."""
     return PAUSES_SECONDS[min(times, len(PAUSES_SECONDS)) - 1]
 
 
@@ -70,5 +70,5 @@ def noticed(
 
 
 def _seen_now(contest: Contest, pf: PfFacts) -> Contest:
-    """He goes through 0 as everybody does: the number that he is after is another one."""
+    """Every writer goes through 0: the number that it wants is another one."""
     return contest if pf.num_vfs in {0, contest.target} else replace(contest, found=pf.num_vfs)

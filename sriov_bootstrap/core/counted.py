@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """`many` is for every number but 1, and `one` with an s where it is not given."""
+    """`many` is for every number but 1; without it, `one` with an s."""
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 

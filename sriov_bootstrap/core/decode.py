@@ -1,8 +1,8 @@
 """TOML texts -> one Config, or every mistake in them.
 
 Drop-ins follow systemd's rules: sorted by file name over all folders, the same name in a higher folder replaces the
-lower one, an empty file masks it (a link to /dev/null reads as empty). Over that, tables merge key by key and a
-[[pf]] replaces the earlier one of the same name, in that one's place.
+lower one, and an empty file masks it (a link to /dev/null reads as empty). Over that, tables merge key by key and a
+[[pf]] replaces the earlier one of the same name, in its place.
 """
 
 import binascii
@@ -31,7 +31,7 @@ from sriov_bootstrap.core.config import (
     WhenInUse,
 )
 
-MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; more is not a config file
+MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; a larger file is not a config
 TABLES: dict[str, type[Services | Metrics | Boot | OpenStack]] = {
     "services": Services,
     "metrics": Metrics,
@@ -49,7 +49,7 @@ HINT = "correct the file, then run: sriov-bootstrap check-config"
 
 
 class ConfigFile(Struct, frozen=True):
-    """A file as it was read; `problem` says why it could not be."""
+    """A file as read; `problem` says why it could not be."""
 
     path: str
     data: bytes = b""
@@ -63,7 +63,7 @@ class ConfigFile(Struct, frozen=True):
 
     @property
     def checksum(self) -> int:
-        """Another one when the text is another one."""
+        """Different for different text."""
         return binascii.crc32(self.data)
 
 
@@ -108,7 +108,7 @@ def decode(files: Iterable[ConfigFile]) -> Config:
 
 
 def _conflicts(config: Config, origins: dict[str, str]) -> list[str]:
-    """What the files say about OpenStack together. Most hosts say nothing, and at boot nobody needs it."""
+    """What the files together say about OpenStack. Most hosts say nothing, and at boot it is not needed."""
     if not any(rule.asks_openstack for rule in config.pf) and config.openstack == OpenStack():
         return []
     from sriov_bootstrap.core.combinations import conflicts
@@ -125,7 +125,7 @@ def _parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:
     if file.problem:
         return [f"{file.path}: {file.problem}"], {}
     if len(file.data) > MAX_FILE_BYTES:
-        return [f"{file.path}: {len(file.data)} bytes: a config file has at most {MAX_FILE_BYTES}"], {}
+        return [f"{file.path}: {len(file.data)} bytes: a config file may have at most {MAX_FILE_BYTES}"], {}
     try:
         return [], tomllib.loads(file.data.decode())
     except UnicodeDecodeError as error:
@@ -141,7 +141,7 @@ def _check(path: str, document: dict[str, Any]) -> list[str]:
     problems += [problem for name in document if name != "pf" for problem in _check_table(path, name, document[name])]
     entries = document.get("pf", [])
     if not isinstance(entries, list):
-        return [*problems, f"{path}: pf: write [[pf]], with two brackets: there may be several"]
+        return [*problems, f"{path}: pf: write [[pf]], with double brackets: there may be several"]
     seen: set[str] = set()
     for number, entry in enumerate(entries, 1):
         problems += _check_pf(path, number, entry, seen)
@@ -180,14 +180,14 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
     except msgspec.ValidationError as error:
         return [f"{where}: {rephrased(error)}"]
     if rule.name in seen:
-        return [f"{where}: this name is there twice in the file: only a drop-in may replace a rule"]
+        return [f"{where}: this name occurs twice in the file: only a drop-in may replace a rule"]
     seen.add(rule.name)
     return [f"{where}: {problem}" for problem in validate.pf_problems(rule)]
 
 
 def unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> list[str]:
-    """A line for each key that `struct` does not have, with the nearest that it has."""
-    from difflib import get_close_matches  # only a mistake pays for it, not the boot
+    """A line for each key that `struct` does not have, with the nearest one that it has."""
+    from difflib import get_close_matches  # only mistakes pay for this import, not the boot
 
     known = struct.__struct_fields__
     problems = []

@@ -1,4 +1,4 @@
-"""What should be: rules applied to PFs. The first rule that matches a PF wins; a PF without a rule is not ours."""
+"""What should be: rules applied to PFs. The first rule that matches a PF wins; a PF without a rule is left alone."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -11,14 +11,14 @@ from sriov_bootstrap.core.facts import PfFacts
 
 
 class DesiredPf(Struct, frozen=True):
-    """One rule and one PF that it took; `pf` None: the rule found no PF."""
+    """One rule and one PF that it matched; `pf` None: it matched none."""
 
     rule: PfRule
     pf: PfFacts | None = None
 
     @property
     def target(self) -> int | None:
-        """How many VFs there should be; None while that cannot be told (no PF, or no driver to say its maximum)."""
+        """How many VFs there should be; None while that is not known (no PF, or no driver to report its maximum)."""
         if isinstance(self.rule.num_vfs, int):
             return self.rule.num_vfs
         if self.pf is None or not self.pf.driver:
@@ -32,7 +32,7 @@ class DesiredPf(Struct, frozen=True):
 
 
 def resolve(config: Config, pfs: Iterable[PfFacts]) -> tuple[DesiredPf, ...]:
-    """In the order of the rules, then of the PCI addresses; a rule without a PF stands there once, with None."""
+    """In the order of the rules, then of the PCI addresses; a rule without a PF is listed once, with None."""
     taken: dict[str, list[PfFacts]] = {rule.name: [] for rule in config.pf}
     for pf in sorted(pfs, key=lambda pf: pf.pci_address):
         if rule := rule_of(config, pf):
@@ -45,12 +45,12 @@ def resolve(config: Config, pfs: Iterable[PfFacts]) -> tuple[DesiredPf, ...]:
 
 
 def rule_of(config: Config, pf: PfFacts) -> PfRule | None:
-    """The rule that takes this PF, or may take it when all is known of it."""
+    """The rule that matches this PF, or may match it once everything about it is known."""
     return next((rule for rule in config.pf if _may_match(rule.match, pf)), None)
 
 
 def _may_match(match: Match, pf: PfFacts) -> bool:
-    """While altnames are unknown, a rule by name may be the one: the PF is held still, not given to a later rule."""
+    """While altnames are unknown, a rule by name may match: the PF is left alone, not given to a later rule."""
     if pf.altnames_known or not (match.netdev or match.altname):
         return matches(match, pf)
     return matches(replace(match, netdev="", altname=""), pf)

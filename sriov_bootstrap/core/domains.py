@@ -1,4 +1,4 @@
-"""Which VM owns which VF: a libvirt domain's XML, understood.
+"""Which VM owns which VF: a libvirt domain's XML, parsed.
 
 A VM that is shut off holds nothing open and still owns its VFs.
 """
@@ -12,7 +12,7 @@ from sriov_bootstrap.core.users import Owner
 
 
 def parse_domain(text: bytes) -> dict[str, Owner] | None:
-    """PCI address, netdev or device node of each host device -> the domain; nothing if it is no domain, None if no XML.
+    """PCI address, netdev or device node of each host device -> the domain; empty if it is no domain, None if not XML.
 
     Covers `<hostdev type='pci'>`, `<interface type='hostdev'>`, macvtap (`type='direct'`) and vDPA; of an interface
     that takes its VF from a pool (`type='network'`) only a running domain's file says which one, in `<actual>`:
@@ -25,7 +25,7 @@ def parse_domain(text: bytes) -> dict[str, Owner] | None:
     domain = root if root.tag == "domain" else root.find("domain")  # /run/libvirt wraps it in <domstatus>
     if domain is None:
         return {}
-    owner = Owner(domain.findtext("name") or "a domain without a name", is_running=root is not domain)
+    owner = Owner(domain.findtext("name") or "an unnamed domain", is_running=root is not domain)
     return dict.fromkeys(_devices(domain), owner)
 
 

@@ -1,6 +1,6 @@
 """A report as log events: what is new in it, each with its level, its words and its fields.
 
-What has not changed since the report before is not said again: a NIC that is missing for a month is one line.
+What has not changed since the previous report is not logged again: a NIC missing for a month is one line.
 """
 
 from enum import StrEnum
@@ -34,10 +34,10 @@ class Event(Struct, frozen=True):
 
 
 def pass_events(report: PassReport, before: PassReport) -> tuple[Event, ...]:
-    """What is to be said of `report` to somebody who has heard `before`."""
+    """What is new in `report` after `before`."""
     rules = {pf.pci_address: pf.rule for pf in report.pfs}
     earlier = {(pf.rule, pf.pci_address): pf for pf in before.pfs}
-    events = [_problem("config is not valid, the last good one stays in force", one) for one in report.config_problems]
+    events = [_problem("config is not valid, the last valid one stays in force", one) for one in report.config_problems]
     if report.config_problems == before.config_problems:
         events = []
     events += [_problem(note) for note in report.notes if note not in before.notes]
@@ -55,7 +55,7 @@ def pass_events(report: PassReport, before: PassReport) -> tuple[Event, ...]:
 
 
 def follow_up_events(report: FollowUpReport, before: FollowUpReport) -> tuple[Event, ...]:
-    """The restarts of one round; a bus that stays away is said once."""
+    """The restarts of one round; a bus that stays away is logged once."""
     because = ", ".join(report.pci_addresses)
     events = []
     if report.problem and report.problem != before.problem:
@@ -75,7 +75,7 @@ def findings_event(findings: tuple[Finding, ...], before: tuple[Finding, ...]) -
     if not new and not gone:
         return None
     if not findings:
-        return Event(Level.INFO, "doctor finds nothing any more", {"gone": _places(gone)})
+        return Event(Level.INFO, "doctor has no findings any more", {"gone": _places(gone)})
     fields: dict[str, Value] = {key: _places(some) for key, some in (("new", new), ("gone", gone)) if some}
     is_bad = any(one.severity is Severity.ERROR for one in new)
     text = f"doctor has {counted(len(findings), 'finding')}: see sriov-bootstrap doctor"
@@ -110,7 +110,7 @@ def _result(result: Result, rule: str) -> Event:
     if result.hint:
         fields["hint"] = result.hint
     text = result.message or f"{action.pci_address}: {action}: {result.outcome}"
-    is_good = result.is_done or result.outcome is Outcome.STALE  # planned anew at once
+    is_good = result.is_done or result.outcome is Outcome.STALE  # planned again at once
     return Event(Level.INFO if is_good else Level.ERROR, text, fields)
 
 

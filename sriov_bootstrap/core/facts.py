@@ -1,8 +1,8 @@
-"""What is: a PF and its VFs, understood from the raw text that /sys, `ip` and /proc gave.
+"""What is: a PF and its VFs, parsed from the raw text of /sys, `ip` and /proc.
 
-Identity is the PCI address; a netdev's name is an attribute that moves. The number of VFs is the number of `virtfn`
-links, never the text of sriov_numvfs: reading that file waits for any write or probe of the PF that is under way
-(drivers/pci/iov.c, device_lock), and some drivers report a number that they did not make.
+Identity is the PCI address; a netdev's name is an attribute and may change. The number of VFs is the number of `virtfn`
+links, never the text of sriov_numvfs: reading that file waits for any write or probe of the PF in progress
+(drivers/pci/iov.c, device_lock), and some drivers report a number that they did not create.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ IFF_UP = 0x1  # include/uapi/linux/if.h
 ROUTING_IDS = 1 << 16
 C_INT_LIMIT = 1 << 31
 NAMED = 4  # more VFs in use than this are counted, not named: a message is one line
-IFF_PROMISC = 0x100  # set by the kernel as long as somebody asks for it (net/core/dev.c, __dev_set_promiscuity)
+IFF_PROMISC = 0x100  # set by the kernel as long as it is requested (net/core/dev.c, __dev_set_promiscuity)
 VFIO_PREFIX = "vfio"  # vfio-pci and its vendor variants: mlx5_vfio_pci is bound like them but named otherwise
 VFIO_DRIVERS = frozenset({"mlx5_vfio_pci", "nvgrace_gpu_vfio_pci", "hisi_acc_vfio_pci", "pds_vfio_pci", "qat_vfio_pci"})
 # They never make a netdev: they put a device on another bus, whose driver does, or give it to a process.
@@ -108,11 +108,11 @@ class Routes(Struct, frozen=True):
     problem: str = ""
 
     def among(self, known: frozenset[str]) -> "Routes":
-        """The same, if each is one of the netdevs that are there: a name that meets none could be any of them."""
+        """The same, if each of them exists in /sys: an unknown name could be any of the netdevs there."""
         strange = sorted(self.netdevs - known)
         if self.problem or not strange:
             return self
-        return Routes(self.netdevs, f"one leaves through {strange[0]}, which is no netdev in /sys")
+        return Routes(self.netdevs, f"one leaves through {strange[0]}, which has no netdev in /sys")
 
 
 class Netdev(Struct, frozen=True):
@@ -129,7 +129,7 @@ class Netdev(Struct, frozen=True):
 
 
 class VfFacts(Struct, frozen=True):
-    """One VF. `use` says who uses it, None when nobody does; `incarnation` differs after every re-creation.
+    """One VF. `use` says who uses it, None if it is free; `incarnation` differs after every re-creation.
 
     `modalias` is that of what has no driver: the VF, or the device that it has on another bus. `devices`: netdev ->
     that device, where it is the netdev of one.
@@ -154,8 +154,8 @@ class VfFacts(Struct, frozen=True):
 
     @property
     def note(self) -> str:
-        """What else an operator may want to know of it: it looks taken and is not."""
-        return f"bound to {self.driver}, held by nobody" if is_vfio(self.driver) and not self.use else ""
+        """What else an operator may want to know: that it looks taken but is not."""
+        return f"bound to {self.driver}, but not in use" if is_vfio(self.driver) and not self.use else ""
 
     @property
     def lacks_driver(self) -> bool:
@@ -184,12 +184,12 @@ class PfFacts(Struct, frozen=True):
 
     @property
     def num_vfs(self) -> int:
-        """VFs that are there, by their virtfn links."""
+        """Existing VFs, by their virtfn links."""
         return len(self.vfs)
 
     @property
     def incarnations(self) -> frozenset[int]:
-        """Which VFs these are: a VF that is made anew is another one, though its address is the same."""
+        """Which VFs these are: a VF created again is another one, although its address is the same."""
         return frozenset(vf.incarnation for vf in self.vfs)
 
     @property
@@ -199,7 +199,7 @@ class PfFacts(Struct, frozen=True):
 
     @property
     def vfs_in_use(self) -> tuple[VfFacts, ...]:
-        """The VFs that somebody uses."""
+        """The VFs in use."""
         return tuple(vf for vf in self.vfs if vf.use)
 
 
@@ -209,12 +209,12 @@ def is_vfio(driver: str) -> bool:
 
 
 def needs_holders(pfs: Iterable[RawPf]) -> bool:
-    """Whether anybody has to walk /proc at all: it is the costliest read of a pass on a host full of VMs."""
+    """Whether /proc has to be walked at all: it is the costliest read of a pass on a host full of VMs."""
     return any(is_vfio(vf.driver) or vf.nodes for pf in pfs for vf in pf.vfs)
 
 
 def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None = None) -> PfFacts:
-    """Understands one PF. Garbage in a file becomes the value that makes the least happen.
+    """Parses one PF. Garbage in a file becomes the value with the least effect.
 
     `owners`: the VMs that VFs are assigned to; without them only what is open or up counts as use.
     """
@@ -292,9 +292,9 @@ def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
 
 
 def _without_netdev(raw: RawVf, pf: RawPf) -> str:
-    """The driver of the VF, or of a child of it, whose netdev is not to be seen; "" where there is none.
+    """The driver of the VF, or of one of its children, whose netdev is not visible; "" if there is none.
 
-    A child that is not there yet, or has no driver yet, makes no netdev. An RDMA device that is shared stays visible
+    A child that does not exist yet, or has no driver yet, has no netdev. An RDMA device that is shared stays visible
     here when its netdev moves: only InfiniBand does without a netdev.
     """
     seen = {dev.device for dev in raw.netdevs}
@@ -324,16 +324,16 @@ def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
 
 
 def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
-    """Who keeps VFs from being destroyed, though their driver's link is gone already; "" if nobody is known to."""
+    """What keeps VFs from being destroyed, although their driver link is already gone; "" if not known."""
     uses = ((raw.pci_address, _vfio_use(raw, holders)) for raw in raws)
     said = [f"VF {address} is {use}" for address, use in uses if use and use.kind in OPEN]
     return listed(said, NAMED, "; ")
 
 
 def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:
-    """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it is somebody's set-up.
+    """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it was set up on purpose.
 
-    What is up and `ip` does not know, or cannot say, is one, too: nobody can tell what it carries.
+    So is a netdev that is up and that `ip` does not know, or cannot show: there is no telling what it carries.
 
     One that was moved to another network namespace has no link here (net/core/dev.c, netdev_adjacent_is_neigh_list),
     but most make the netdev promiscuous.
@@ -360,7 +360,7 @@ def _has_flag(dev: RawNetdev, flag: int) -> bool:
 
 
 def _number(text: str, *, default: int) -> int:
-    """What no C int holds did not come from the kernel, and would break whoever is told of it."""
+    """A number beyond a C int did not come from the kernel, and would break whatever it is passed to."""
     try:
         number = int(text)
     except ValueError:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Severity(StrEnum):
-    """ERROR: it does not work, or will not after the next boot. WARNING: it works, and will surprise somebody."""
+    """ERROR: it does not work, or will not after the next boot. WARNING: it works, but will surprise someone."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 class Finding(Struct, frozen=True):
     """One thing that is wrong. `place`: a PCI address, `file:line`, a unit, or "host".
 
-    `evidence`: what was read, and where; `remedy`: what to type, or in which file to change what.
+    `evidence`: what was read, and where; `remedy`: what to type, or what to change in which file.
     """
 
     code: str
@@ -27,24 +27,24 @@ class Finding(Struct, frozen=True):
 
     @property
     def severity(self) -> Severity:
-        """As its code says: SB-E101, SB-W102."""
+        """From its code: SB-E101, SB-W102."""
         return severity_of(self.code)
 
 
 def severity_of(code: str) -> Severity:
-    """The letter says it."""
+    """SB-E is an error, SB-W a warning."""
     return Severity.ERROR if code.startswith("SB-E") else Severity.WARNING
 
 
 class Explanation(Struct, frozen=True):
-    """The long form of a code. `text`: what it means, what it costs, how it is looked for, and what to do."""
+    """The long form of a code. `text`: what it means, what it costs, how it is detected, and what to do."""
 
     title: str
     text: str
 
 
 class Diagnosis(Struct, frozen=True):
-    """All findings, and what could not be looked at: each with the reason and what would make it seen."""
+    """All findings, and what could not be looked at: each with the reason and what would make it visible."""
 
     findings: tuple[Finding, ...] = ()
     unseen: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ def inspected(findings: tuple[Finding, ...], before: Inspected) -> Inspected:
 
 
 def load_inspected(data: bytes) -> Inspected:
-    """findings.json; nothing where there is none, or one of another version."""
+    """From findings.json; empty if it does not exist or is from another version."""
     try:
         return msgspec.json.decode(data, type=Inspected)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,12 +1,12 @@
 """What next: which units restart after VFs changed, and when something that failed is tried again.
 
 A unit needs a restart only if it started before the change: systemd's own timestamps say so. Thus nothing restarts at
-boot (consumers start after us), a restart that somebody else did counts as done, and a crash between a write and its
-restart neither loses the restart nor does it twice.
+boot (consumers start after us), a restart by anything else counts as done, and a crash between a write and its restart
+neither loses the restart nor does it twice.
 
-A unit that our restart has stopped and that did not start is tried again, three times: its trouble may be a database
-that is away for a minute, and nobody else starts it. In between systemd has its turn (Restart=): a unit that is
-starting or stopping by itself is waited for. One that is inactive was stopped by somebody, and stays so.
+A unit that our restart stopped and that did not start again is tried three more times: the cause may be a database that
+is away for a minute, and nothing else starts it. In between it is systemd's turn (Restart=): a unit that is starting or
+stopping on its own is waited for. One that is inactive was stopped on purpose, and stays that way.
 """
 
 from collections.abc import Iterable
@@ -23,11 +23,9 @@ from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 RUNNING = frozenset({"active", "activating", "reloading", "refreshing"})
 IN_BETWEEN = frozenset({"activating", "deactivating"})
 RESTART_RETRY_SECONDS = (30.0, 60.0, 120.0)
-IN_BETWEEN_SECONDS = 300.0  # after a failure: one that restarts itself for ever is not looked at for ever
+IN_BETWEEN_SECONDS = 300.0  # after a failure: one that restarts itself for ever is not watched for ever
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-IN_USE_SECONDS = (
-    60.0  # the walk through /proc costs little, and somebody may be waiting for the VM that he has just ended
-)
+IN_USE_SECONDS = 60.0  # walking /proc costs little, and an operator may be waiting for the VM that was just stopped
 IN_PASS_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -44,7 +42,7 @@ class Need(StrEnum):
     """What a unit needs after VFs changed."""
 
     RESTART = "restart"
-    START = "start"  # our restart has stopped it, and it did not come up
+    START = "start"  # our restart stopped it, and it did not come up
     WAIT = "wait"
     WAIT_TO_RETRY = "wait to try again"
     GIVEN_UP = "given up"
@@ -80,7 +78,7 @@ class UnitResult(Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """Why it has failed, and what becomes of it."""
+        """Why it failed, and what happens next."""
         return f"{self.message}; {self.fate}" if self.fate else self.message
 
 
@@ -141,7 +139,7 @@ def _retry_at(failed: FailedRestart) -> float | None:
 def retry_failed(
     report: FollowUpReport, plans: Iterable[UnitPlan], pending: PendingRestart, *, now: float
 ) -> tuple[FollowUpReport, dict[str, FailedRestart]]:
-    """What becomes of the restarts that failed in this round, and which units are still to be tried again.
+    """What becomes of the restarts that failed in this round, and which units will be tried again.
 
     A job that has not ended (TIMEOUT) is systemd's, which goes on with it.
     """
@@ -178,9 +176,9 @@ def retry_delay_seconds(failures: int) -> float | None:
 
 
 def next_look_seconds(state: State, failures: int, *, now: float) -> float | None:
-    """The same for the pass after the last one: a VF that is in use is looked at again sooner, for ever.
+    """The same for the pass after the last one: a VF in use is looked at again sooner, for ever.
 
-    And a number that somebody else has written over when its pause ends, however many passes his writes have woken.
+    So is a number that was overwritten, when its pause ends, however many passes those writes have triggered.
     """
     delay = retry_delay_seconds(failures)
     if delay is None:
@@ -192,12 +190,12 @@ def next_look_seconds(state: State, failures: int, *, now: float) -> float | Non
 
 
 def is_worth_retrying(report: PassReport) -> bool:
-    """Whether time alone may help: a VF is let go, a firmware recovers. Else an event or a new config has to come."""
+    """Whether time alone may help: a VF is released, a firmware recovers. If not, an event or new config must come."""
     return report.has_transient_failure or any(pf.reason and pf.reason.traits.is_retried for pf in report.pfs)
 
 
 def is_unfinished(report: PassReport) -> bool:
-    """Whether somebody changed the VFs while the pass was at work, so that it ended with things to do."""
+    """Whether the VFs were changed during the pass, so that it ended with things left to do."""
     return any(pf.state is PfState.PENDING for pf in report.pfs)
 
 

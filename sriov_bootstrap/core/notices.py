@@ -1,4 +1,4 @@
-"""What the service manager may be told: the variables of sd_notify(3) that we use, and no others."""
+"""The variables of sd_notify(3) that we send to the service manager, and no others."""
 
 from enum import StrEnum
 

@@ -1,7 +1,7 @@
-"""Whose VFs: those that we made, or that were there in the number that a rule asked for, until they go.
+"""Whose VFs: ours are those that we created, or that existed in the number that a rule asked for, until they are gone.
 
-`ours` is PCI address of a PF -> incarnations of its VFs that are ours. A VF that somebody else made anew is not ours,
-though its address is the same.
+`ours` is PCI address of a PF -> incarnations of its VFs that are ours. A VF that something else has created again is
+not ours, although its address is the same.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ NOTHING: frozenset[int] = frozenset()
 
 
 def is_ours(ours: Ours, pf: PfFacts) -> bool:
-    """Whether the VFs that are there now are ours."""
+    """Whether its current VFs are ours."""
     return pf.incarnations <= ours.get(pf.pci_address, NOTHING)
 
 
@@ -32,7 +32,7 @@ def still_ours(ours: Ours, pfs: Iterable[PfFacts], *, adopted: Iterable[str] = (
 
 
 def leftovers(ours: Ours, pfs: Iterable[PfFacts], config: Config) -> tuple[Leftover, ...]:
-    """PFs with VFs of ours that no rule asks for any more."""
+    """PFs with our VFs that no rule asks for any more."""
     return tuple(
         Leftover(pf.pci_address, pf.netdev, report_vfs(pf))
         for pf in pfs

@@ -79,10 +79,10 @@ class Plan(Struct, frozen=True):
 
 
 class Jam(Struct, frozen=True):
-    """A write that is under way since `since` (Unix seconds, for people); process `pid` sits in the kernel with it.
+    """A write in progress since `since` (Unix seconds, for people); process `pid` is in the kernel with it.
 
     `is_overdue`: longer than `limit_seconds`, so it counts as stuck and is no longer waited for. That is decided on
-    CLOCK_MONOTONIC, where it began at `began_at`: Unix time jumps. `users`: who holds VFs of it, "" if nobody is known.
+    CLOCK_MONOTONIC, where it began at `began_at`: Unix time jumps. `users`: who holds its VFs, "" if not known.
     """
 
     pid: int
@@ -96,16 +96,16 @@ class Jam(Struct, frozen=True):
 
     def __str__(self) -> str:
         """For people."""
-        how = "has not come back" if self.is_overdue else "is under way"
+        how = "has not returned" if self.is_overdue else "is in progress"
         users = f": {self.users}" if self.users else ""
-        return f"{self.pci_address}: {self.action} {how} (process {self.pid} waits in the kernel){users}"
+        return f"{self.pci_address}: {self.action} {how} (process {self.pid} is waiting in the kernel){users}"
 
 
 class Short(Struct, frozen=True):
-    """A write that the kernel accepted and that made other VFs than asked: for `target` it made `incarnations`.
+    """A write that the kernel accepted but that created another number of VFs: for `target`, `incarnations`.
 
-    `is_proven`: they are what the write left, and not what somebody else has written since. A version that did not
-    look has left entries without it, which are asked once more.
+    `is_proven`: they are what the write left, not the result of another write since. An older version that did not
+    check left entries without it, which are tried once more.
     """
 
     target: int
@@ -139,7 +139,7 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     if verdict := unfit(desired):
         return Plan(desired, verdict=verdict)
     pf, target = desired.pf, desired.target
-    if pf is None or target is None:  # an optional PF that is not there: nothing to do, and that is fine
+    if pf is None or target is None:  # an optional PF that is missing: nothing to do, and that is fine
         return Plan(desired)
     if around.jam and around.jam.pci_address == pf.pci_address:
         return Plan(desired, verdict=blocked(pf, around.jam))
@@ -162,14 +162,14 @@ def unfit(desired: DesiredPf) -> Verdict | None:
     rule, pf = desired.rule, desired.pf
     if pf is None:
         message = f'no PF matches rule "{rule.name}" ({rule.match})'
-        hint = "check that the NIC is seated and its name has not moved: sriov-bootstrap init lists this host's PFs"
+        hint = "check that the NIC is seated and its name has not changed: sriov-bootstrap init lists this host's PFs"
         return Verdict(Reason.ABSENT, message, hint) if rule.required else None
     if not pf.driver:
-        message = f"{pf.pci_address}: no driver is bound, so it cannot make VFs"
+        message = f"{pf.pci_address}: no driver is bound, so it cannot have VFs"
         hint = f"load its driver: modprobe $(cat /sys/bus/pci/devices/{pf.pci_address}/modalias)"
         return Verdict(Reason.DRIVER_MISSING, message, hint)
     if desired.target is not None and desired.target > pf.total_vfs:
-        message = f"{pf.pci_address}: cannot make {counted(desired.target, 'VF')}: the device offers {pf.total_vfs}"
+        message = f"{pf.pci_address}: cannot create {counted(desired.target, 'VF')}: the device offers {pf.total_vfs}"
         return Verdict(Reason.EXCEEDS_MAX, message, f'lower num_vfs in rule "{rule.name}" to {pf.total_vfs} or "max"')
     return None
 
@@ -177,14 +177,14 @@ def unfit(desired: DesiredPf) -> Verdict | None:
 def blocked(pf: PfFacts, jam: Jam) -> Verdict:
     """The PF that a write is stuck on, or one that has to wait because of it."""
     reason = Reason.STUCK if jam.is_overdue and jam.pci_address == pf.pci_address else Reason.BLOCKED
-    hint = "end the VM or process that holds a VF of it; the kernel log may name the cause: journalctl -k"
+    hint = "end the VM or process that holds one of its VFs; the kernel log may name the cause: journalctl -k"
     return Verdict(reason, str(jam), hint)
 
 
 def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:
-    """What has to be so before VFs are made, and is not yet.
+    """What has to be set before VFs are created, and is not yet.
 
-    Where none are to be made: probing that we have switched off is given back to whoever makes the next ones.
+    If none are to be created: probing that we disabled is enabled again for whatever creates the next ones.
     """
     steps: list[Action] = []
     if target and desired.rule.pf_up and pf.netdevs and not pf.netdevs[0].is_up:
@@ -206,35 +206,37 @@ def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) 
 
 
 def stay(number: int, wanted: int) -> str:
-    """What a refusal says of them, before it names who uses them."""
+    """What a refusal says about them, before it names their users."""
     return counted(number, f"VF stays instead of {wanted}", f"VFs stay instead of {wanted}")
 
 
 def _short(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
-    """The device has made these VFs for this very number: to destroy them and ask again would go on for ever."""
+    """The device created these VFs for exactly this number: destroying them and asking again would never end."""
     made = around.short.get(pf.pci_address)
     same = made == Short(target, pf.incarnations, is_proven=True)
     return fewer(pf, target) if same and pf.num_vfs and not around.force else None
 
 
 def fewer(pf: PfFacts, target: int) -> Verdict:
-    """The kernel accepted a number and there are other VFs."""
+    """The kernel accepted a number, but there are more or fewer VFs."""
     message = (
-        f"{pf.pci_address}: asked for {counted(target, 'VF')}, {pf.num_vfs} are there, and the kernel reported no error"
+        f"{pf.pci_address}: asked for {counted(target, 'VF')} but got {pf.num_vfs}, and the kernel reported no error"
     )
-    hint = "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k"
+    hint = "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k"
     return Verdict(Reason.FEWER_VFS, message, hint)
 
 
 def left_alone(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
-    """Somebody else writes this number, too, and the pause before our next try is not over."""
+    """Something else also writes this number, and the pause before our next attempt is not over."""
     contest = around.contests.get(pf.pci_address)
     if contest is None or contest.target != target or around.now >= contest.due_at:
         return None
     often = f", {contest.times} times so far" if contest.times > 1 else ""
-    message = f"{pf.pci_address}: somebody else sets {counted(contest.found, 'VF')} where {target} are asked for{often}"
-    pause = f"it is written again {pause_seconds(contest.times):g} s later, and ever less often"
-    hint = f"{pause}; sriov-bootstrap doctor names who else sets VFs, as far as files tell: let only one of you do it"
+    message = (
+        f"{pf.pci_address}: something else sets {counted(contest.found, 'VF')} where {target} are asked for{often}"
+    )
+    pause = f"it is written again after {pause_seconds(contest.times):g} s, and less and less often"
+    hint = f"{pause}; sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it"
     return Verdict(Reason.CONTESTED, message, hint)
 
 
@@ -249,7 +251,7 @@ def _count_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
 
 
 def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool) -> bool:
-    """Whether a write has become true: the VFs are there and, where a driver is to bind, it has finished."""
+    """Whether a write has taken effect: the VFs exist and, if a driver binds, it has finished."""
     if pf is None or pf.num_vfs != target:
         return False
     return not expects_driver or not pf.autoprobe or all(vf.is_ready for vf in pf.vfs)

@@ -1,6 +1,6 @@
 """What to do where VFs come from a module parameter: one number for all PFs of a driver, decided for them together.
 
-max_vfs is one unsigned number. A list (`max_vfs=2,4`, as old guides have it) makes mainline igb refuse to load, and a
+max_vfs is one unsigned number. A list (`max_vfs=2,4`, as in old guides) makes mainline igb refuse to load, and a
 number above 63 makes ixgbe create none: a wrong file costs the NIC at the next boot, so it is judged before it is
 written. The parameter is read only when the module loads, and passing it to a loaded module is silently ignored:
 hence the reload, which takes every PF of the driver down and is therefore guarded.
@@ -32,7 +32,7 @@ from sriov_bootstrap.core.reasons import Reason
 
 
 class Wish(Struct, frozen=True):
-    """A wish that has all it takes: a PF with a driver, and a count."""
+    """A complete wish: a PF with a driver, and a count."""
 
     desired: DesiredPf
     pf: PfFacts
@@ -52,20 +52,20 @@ def make_plans(wishes: Iterable[DesiredPf], around: Surroundings) -> tuple[Plan,
 
 
 def _of_max_vfs(wish: DesiredPf) -> Wish | None:
-    """None: it goes through sriov_numvfs, or through its refusals."""
+    """None: it goes through sriov_numvfs, including its refusals."""
     if not wish.rule.uses_max_vfs or wish.pf is None or not wish.pf.driver or wish.target is None:
         return None
     return Wish(wish, wish.pf, wish.target)
 
 
 def due_step(plans: Iterable[Plan], driver: str) -> WriteFile | ReloadDriver | Verdict:
-    """The file or the reload of this driver, if that is the very next step; else why it is not."""
+    """The file or the reload of this driver, if that is the next step; otherwise why it is not."""
     plans = tuple(plan for plan in plans if plan.desired.pf and plan.desired.pf.driver == driver)
     for plan in plans:
         if plan.actions and isinstance(plan.actions[0], WriteFile | ReloadDriver):
             return plan.actions[0]
-    hint = "sriov-bootstrap --once --dry-run shows what is to be done"
-    nothing = Verdict(Reason.RELOAD_REQUIRED, f"the config asks for no reload of {driver} now", hint)
+    hint = "sriov-bootstrap --once --dry-run shows what has to be done"
+    nothing = Verdict(Reason.RELOAD_REQUIRED, f"the config does not ask for a reload of {driver} now", hint)
     return next((plan.verdict for plan in plans if plan.verdict), nothing)
 
 
@@ -111,18 +111,18 @@ def _reload_steps(wish: Wish, family: Sequence[Wish], around: Surroundings) -> t
 
 
 def _impossible(wish: Wish, family: Sequence[Wish], around: Surroundings, module: ModuleFacts) -> Verdict | None:
-    """A count that one PF of the driver refuses is not written for the others either: it is the module's."""
+    """A count that one PF of the driver refuses is not written for the others either: they share the module."""
     pf = wish.pf
     if around.jam and around.jam.pci_address == pf.pci_address:
         return blocked(pf, around.jam)
     if verdict := next(filter(None, map(unfit, [wish.desired, *(other.desired for other in family)])), None):
         return verdict
     if not module.has_max_vfs:
-        message = f"{pf.pci_address}: the module {pf.driver} has no parameter max_vfs that takes one number"
+        message = f"{pf.pci_address}: the module {pf.driver} has no max_vfs parameter that takes one number"
         return Verdict(Reason.METHOD_UNSUPPORTED, message, 'use method = "sriov_numvfs"')
     if len({other.target for other in family}) > 1:
         names = ", ".join(sorted({f'"{other.desired.rule.name}"' for other in family}))
-        message = f"{pf.pci_address}: max_vfs is one number for all PFs of {pf.driver}, and the rules {names} differ"
+        message = f"{pf.pci_address}: max_vfs is one number for all PFs of {pf.driver}, but the rules {names} differ"
         return Verdict(Reason.CONFLICT, message, 'give these rules the same num_vfs, or use method = "sriov_numvfs"')
     return None
 
@@ -131,11 +131,15 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
     """Why the module may not be reloaded now, None if it may."""
     pf, driver = wish.pf, wish.pf.driver
     hint = (
-        f"reboot, or when nothing needs the NIC: modprobe -r {shell_quoted(driver)} && modprobe {shell_quoted(driver)}"
+        f"reboot, or while nothing uses the NIC: modprobe -r {shell_quoted(driver)} && modprobe {shell_quoted(driver)}"
     )
     if not all(other.desired.rule.reload_driver for other in family):
         message = f"{pf.pci_address}: {counted(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
-        return Verdict(Reason.RELOAD_REQUIRED, message, f"{hint}; reload_driver = true in the rule does it")
+        return Verdict(
+            Reason.RELOAD_REQUIRED,
+            message,
+            f"{hint}; with reload_driver = true in the rule, this is done automatically",
+        )
     if verdict := _tried(wish, family, around):
         return verdict
     covered = {other.pf.pci_address for other in family}
@@ -145,31 +149,33 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
         if users := other.vfs_in_use:
             message = f"{other.pci_address}: {users[0].refusal}"
-            return Verdict(Reason.IN_USE, f"{message}; {driver} is not reloaded", "it is done when it is released")
+            return Verdict(
+                Reason.IN_USE, f"{message}; {driver} is not reloaded", "this is done automatically once it is released"
+            )
     return _routed(pf, around, hint) or (blocked(pf, around.jam) if around.jam else None)
 
 
 def _routed(pf: PfFacts, around: Surroundings, hint: str) -> Verdict | None:
-    """A default route through a PF of the driver, or one of which nobody knows where it leaves."""
+    """A default route through a PF of the driver, or one whose PF is not known."""
     driver, routes = pf.driver, around.routes
     for other in (one for one in around.pfs if one.driver == driver):
         if carried := [dev.name for dev in other.netdevs if routes.netdevs & {dev.name, *dev.uppers}]:
             message = f"{other.pci_address}: {carried[0]} carries the default route, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
     if routes.problem:
-        message = f"{pf.pci_address}: it cannot be told whether it carries a default route, so {driver} is not reloaded"
+        message = f"{pf.pci_address}: it may carry a default route, so {driver} is not reloaded"
         return Verdict(Reason.RELOAD_REQUIRED, f"{message}: {routes.problem}", hint)
     return None
 
 
 def _tried(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
-    """What the last reload came to, where another one would come to the same."""
+    """The result of the last reload, if another one would have the same."""
     if not around.force and any(_was_tried(other, around) for other in family):
         return fewer(wish.pf, wish.target)
     return next(filter(None, (left_alone(other.pf, other.target, around) for other in family)), None)
 
 
 def _was_tried(wish: Wish, around: Surroundings) -> bool:
-    """A reload gave this PF these VFs, or none, for this very number: the next one would give no others."""
+    """A reload gave this PF these VFs, or none, for exactly this number: the next one would too."""
     made = around.short.get(wish.pf.pci_address)
     return made == Short(wish.target, wish.pf.incarnations, is_proven=True)

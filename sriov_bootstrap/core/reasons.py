@@ -1,4 +1,4 @@
-"""Why a PF is not as desired, and what follows from it: one table, which all who decide by a reason ask."""
+"""Why a PF is not as desired, and what follows from it: one table for everything that decides by a reason."""
 
 from enum import StrEnum
 
@@ -31,8 +31,8 @@ class Reason(StrEnum):
 class Traits(Struct, frozen=True):
     """`is_final`: only a new config, a release or an operator changes it, so that a boot does not wait for it.
 
-    `is_retried`: it may end without an event: closing a file sends none, and neither does a kernel that recovers.
-    `awaits_user`: it ends when whoever uses the VFs lets them go, which is no mistake of anybody.
+    `is_retried`: it may end without an event: closing a file sends none, nor does a kernel that recovers.
+    `awaits_user`: it ends when the VFs are released; nothing is wrong until then.
     """
 
     is_final: bool = False
@@ -41,7 +41,7 @@ class Traits(Struct, frozen=True):
 
 
 TRAITS = {
-    Reason.ABSENT: Traits(),  # its coming is an event
+    Reason.ABSENT: Traits(),  # its appearance is an event
     Reason.DRIVER_MISSING: Traits(),
     Reason.EXCEEDS_MAX: Traits(is_final=True),
     Reason.IN_USE: Traits(is_final=True, is_retried=True, awaits_user=True),

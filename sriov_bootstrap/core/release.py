@@ -1,6 +1,6 @@
-"""May VFs be removed because an operator asks for it, and how: the refusals, and the rule that a release comes to.
+"""May VFs be removed because an operator asks for it, and how: the refusals, and the rule that a release amounts to.
 
-Only VFs of our making, or that a rule has adopted, and that no rule asks for any more: whoever made others has them.
+Only VFs that we created or a rule adopted, and that no rule asks for any more: others belong to their creator.
 """
 
 from sriov_bootstrap.base.errors import NotOursError
@@ -23,15 +23,15 @@ def understood(text: str) -> str:
 
 
 def check(address: str, pf: PfFacts | None, config: Config, ours: Ours) -> None:
-    """Raises NotOursError where a release is not ours to make."""
+    """Raises NotOursError for VFs that are not ours to release."""
     if pf is None:
         hint = "sriov-bootstrap init lists this host's PFs"
         raise NotOursError(f"{address}: no SR-IOV network card has this PCI address", hint=hint)
     if (rule := rule_of(config, pf)) and rule.num_vfs != 0:
-        hint = "remove the rule or set num_vfs = 0 first: the service would make the VFs again"
+        hint = "remove the rule or set num_vfs = 0 first: otherwise the service would create the VFs again"
         raise NotOursError(f'{address}: rule "{rule.name}" still asks for VFs on it', hint=hint)
     if pf.num_vfs and not is_ours(ours, pf):
-        hint = f"whoever made them removes them; a rule with num_vfs = {pf.num_vfs} would adopt them"
+        hint = f"what created them must remove them; a rule with num_vfs = {pf.num_vfs} would adopt them"
         raise NotOursError(f"{address}: its {counted(pf.num_vfs, 'VF is', 'VFs are')} not of our making", hint=hint)
 
 

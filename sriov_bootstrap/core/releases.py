@@ -8,7 +8,7 @@ from msgspec import Struct
 
 FIRST_NOVA = 14
 NEUTRON_BEHIND = 5
-# In order, from nova 14.0.0 on: the series, and from 2023 on the version that it is better known by.
+# In order, from nova 14.0.0: the series, and from 2023 the version by which it is better known.
 SERIES = (
     *("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby", "xena", "yoga"),
     *("zed", "2023.1 antelope", "2023.2 bobcat", "2024.1 caracal", "2024.2 dalmatian", "2025.1 epoxy"),
@@ -20,7 +20,7 @@ CONF_D_SINCE = 15  # oslo.config 3.20.0 reads /etc/PROJECT/PROJECT.conf.d by its
 ML2_SRIOV_UNTIL = 14  # neutron 10.0.0 has no [ml2_sriov] and no ml2_conf_sriov.ini
 AGENT_FIREWALL_UNTIL = 31  # neutron 27.0.0: sr-iov-remove-sg-rpc-22f5dc1a515b6dbb
 
-# Scheduler filters that are gone -> the nova that has them no more: a name that is not there stops nova-scheduler.
+# Removed scheduler filters -> the nova that removed them: an unknown name keeps nova-scheduler from starting.
 REMOVED_FILTERS = {
     "TypeAffinityFilter": 17,
     "TrustedFilter": 17,
@@ -84,10 +84,10 @@ def parse(text: str | float) -> Release | None:
 
 
 def valid_names() -> str:
-    """For an error: what may be said."""
+    """For an error: the valid values."""
     return f"{SERIES[0]} to {SERIES[-1]}, or nova's number, {FIRST_NOVA} to {NEWEST.nova}"
 
 
 def default_filters(release: Release) -> tuple[str, ...]:
-    """What this release's scheduler enables when nobody says anything."""
+    """What this release's scheduler enables by default."""
     return tuple(name for name, until in FORMER_DEFAULTS if release.nova <= until) + ALWAYS

@@ -29,8 +29,8 @@ class Result(Struct, frozen=True):
     """One action and its end; `errno` is the kernel's number or 0; `is_transient`: worth another try at once.
 
     `is_settled` False: the write was accepted and its VFs were not ready by the deadline.
-    `made`: how many VFs a write of sriov_numvfs left, as seen right after it; -1 where nobody looked.
-    `contested`: PFs whose VFs somebody else has changed since; they are not waited for.
+    `made`: how many VFs a write of sriov_numvfs left, as seen right after it; -1 if not known.
+    `contested`: PFs whose VFs something else has changed since; they are not waited for.
     """
 
     action: Action
@@ -60,7 +60,7 @@ class PfState(StrEnum):
 
 
 class VfReport(Struct, frozen=True):
-    """One VF; `user` says who uses it, `note` what else there is to know of it."""
+    """One VF; `user` says who uses it, `note` what else is worth knowing about it."""
 
     index: int
     pci_address: str
@@ -71,7 +71,7 @@ class VfReport(Struct, frozen=True):
 
 
 class Leftover(Struct, frozen=True):
-    """A PF with VFs of our making that no rule asks for any more: it is left as it is."""
+    """A PF with VFs that we created and no rule asks for any more: it is left as it is."""
 
     pci_address: str
     netdev: str = ""
@@ -87,8 +87,8 @@ class Leftover(Struct, frozen=True):
         """The same without the name of the PF."""
         return counted(
             len(self.vfs),
-            "VF is ours, and no rule asks for it any more",
-            "VFs are ours, and no rule asks for them any more",
+            "VF is ours, but no rule asks for it any more",
+            "VFs are ours, but no rule asks for them any more",
         )
 
     @property
@@ -125,7 +125,7 @@ class PfReport(Struct, frozen=True):
 
     @property
     def vfs_in_use(self) -> int:
-        """How many VFs somebody uses."""
+        """How many VFs are in use."""
         return sum(bool(vf.user) for vf in self.vfs)
 
     @property
@@ -135,7 +135,7 @@ class PfReport(Struct, frozen=True):
 
     @property
     def is_settled(self) -> bool:
-        """Whether "ready" has nothing to wait for here: all is well, or waiting would not help."""
+        """Whether "ready" need not wait for it: all is well, or waiting would not help."""
         return (
             self.state in {PfState.OK, PfState.OPTIONAL}
             or not self.required
@@ -151,7 +151,7 @@ class PassReport(Struct, frozen=True):
     """One pass. `started_at` is Unix time; `config_problems` are why the last good config was used instead.
 
     `config_checksums`: of each of `config_files`, as it was read. `losses`: PCI address -> VFs that went without us;
-    `contested`: PCI address -> how often somebody else has written over the number of that PF.
+    `contested`: PCI address -> how often something else has overwritten the number of that PF.
     """
 
     started_at: float = 0.0
@@ -250,17 +250,19 @@ def _intention(plan: Plan, results: tuple[Result, ...]) -> str:
 
 
 def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
-    """The last action as a verdict, if it did not end well: earlier ones were planned anew and done after all."""
+    """The last action as a verdict, if it failed: earlier ones were planned again and done after all."""
     bad = results[-1] if results else None
     if bad is None or bad.is_done:
         return None
     if bad.outcome is Outcome.STUCK:
         return Verdict(Reason.STUCK, bad.message, bad.hint)
-    if not plan.actions and not plan.carrier:  # somebody else has brought it about since
+    if not plan.actions and not plan.carrier:  # it has come about since
         return None
     if bad.outcome is Outcome.STALE:
-        message = f"{bad.action.pci_address}: cannot {bad.action}: somebody else keeps changing it"
-        return Verdict(Reason.WRITE_FAILED, message, "find out who writes sriov_numvfs and let only one of you do it")
+        message = f"{bad.action.pci_address}: cannot {bad.action}: something else keeps changing it"
+        return Verdict(
+            Reason.WRITE_FAILED, message, "find out what else writes sriov_numvfs, and let only one program do it"
+        )
     if bad.outcome is Outcome.REFUSED:
         return Verdict(Reason.IN_USE, bad.message, bad.hint)
     return Verdict(Reason.WRITE_FAILED, bad.message, bad.hint)
@@ -283,7 +285,7 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
 def explained(action: Action, number: int) -> tuple[str, str]:
     """Message and hint for an action that ended in `number`, the kernel's errno.
 
-    The table of causes is of sriov_numvfs: ENOSPC from a file system is not about MSI-X vectors.
+    The table of causes is for sriov_numvfs: ENOSPC from a file system is not about MSI-X vectors.
     """
     if not isinstance(action, SetNumVfs):
         return f"{action.pci_address}: cannot {action}: {causes.name_of(number)} ({os.strerror(number)})", ""

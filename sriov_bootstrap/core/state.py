@@ -1,6 +1,6 @@
 """What outlives a pass: state.json as a value, and how a pass folds into it.
 
-The counters live here and not in the daemon, so that `--once`, the daemon and its successor count the same things.
+The counters live here and not in the daemon, so that `--once`, the daemon and its successor all count in one place.
 """
 
 import contextlib
@@ -24,16 +24,16 @@ DURATION_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # 
 
 
 class FailedRestart(Struct, frozen=True):
-    """A unit that did not come up when it was restarted: how often in a row, and when the last time."""
+    """A unit that did not come up when restarted: how many times in a row, and when the last time."""
 
     tries: int
     at: float
 
 
 class PendingRestart(Struct, frozen=True):
-    """VFs changed and their consumers may not know. Times on CLOCK_MONOTONIC, the one that systemd's timestamps use.
+    """VFs changed, and their consumers may not know. Times on CLOCK_MONOTONIC, the one that systemd's timestamps use.
 
-    `changed_at` None: a write was begun and its end not yet noted; it stays None only if the pass died.
+    `changed_at` None: a write began and its end is not recorded yet; it only stays None if the pass died.
     `failed`: units whose restart is tried again.
     """
 
@@ -59,7 +59,7 @@ class Counters(Struct, frozen=True):
 class Handover(Struct, frozen=True):
     """What happened in the daemon between two passes; counted with the next, as only passes write state.json.
 
-    `is_asked`: somebody wants this pass, by --once, a reload or a start, and not only an event or a timer.
+    `is_asked`: this pass was requested, by --once, a reload or a start, not just by an event or a timer.
     """
 
     udev_resyncs: int = 0
@@ -71,11 +71,11 @@ class State(Struct, frozen=True):
     """state.json.
 
     `passed_at`: when the last pass ended, `changed_at`: when VFs last changed, 0 if never since boot; both on
-    CLOCK_MONOTONIC, which no change of the clock moves.
-    `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs of our making
-    that still wait for their driver; `short`: PFs that made fewer VFs than they were asked for; `ours`: the VFs that we
-    made, or that were there in the number that a rule asked for, until they go; `contests`: PFs whose number somebody
-    else has written over.
+    CLOCK_MONOTONIC, which clock changes do not affect.
+    `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs that we created
+    and that still wait for their driver; `short`: PFs that created fewer VFs than asked for; `ours`: the VFs that we
+    created, or that existed in the number that a rule asked for, until they are gone; `contests`: PFs whose number
+    something else has overwritten.
     """
 
     format: int = FORMAT
@@ -103,21 +103,21 @@ def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
     try:
         saved = msgspec.json.decode(data, type=State)
     except msgspec.ValidationError as error:
-        saved, note = _understood(data), f"state.json is of another version, not all of it was understood: {error}"
+        saved, note = _understood(data), f"state.json is from another version and was only partly understood: {error}"
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return fresh, f"state.json is not readable and was started anew: {error}"
+        return fresh, f"state.json was unreadable and has been reset: {error}"
     if len(saved.counters.duration_buckets) != len(DURATION_BUCKETS):
         counters = replace(saved.counters, duration_buckets=Counters().duration_buckets, duration_sum=0.0)
-        saved, note = replace(saved, counters=counters), "state.json counts other durations: they were started anew"
+        saved, note = replace(saved, counters=counters), "state.json counts other durations: they have been reset"
     if saved.format != FORMAT:
-        return fresh, f"state.json has format {saved.format}, not {FORMAT}, and was started anew"
+        return fresh, f"state.json has format {saved.format} instead of {FORMAT} and has been reset"
     if saved.boot_id != boot_id:
         return fresh, ""
     return saved, note
 
 
 def _understood(data: bytes) -> State:
-    """What this version understands of another one's: a word that it does not know in the report costs no restart."""
+    """What this version understands of another's: an unknown word in the report must not cost a restart."""
     kept = {}
     try:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
@@ -142,16 +142,16 @@ def begin_write(saved: State, pci_addresses: tuple[str, ...]) -> State:
 def _with_change(
     pending: PendingRestart | None, changed_at: float | None, addresses: tuple[str, ...]
 ) -> PendingRestart:
-    """A unit that an earlier change has cost its life stays one to be tried again."""
+    """A unit that an earlier change stopped will still be tried again."""
     earlier = pending or PendingRestart()
     both = tuple(sorted({*earlier.pci_addresses, *addresses}))
     return replace(earlier, changed_at=changed_at, pci_addresses=both)
 
 
 def lost_vfs(saved: State, pfs: tuple[PfFacts, ...]) -> dict[str, int]:
-    """PCI address -> VFs of a PF with a rule that the last pass left there and that are gone: not by our hand.
+    """PCI address -> VFs of a PF with a rule that the last pass left and that are gone, not by us.
 
-    Where the last pass died during its own write, or left one behind, what is missing may be its doing and is not
+    If the last pass died during its own write, or left one behind, it may have removed them itself, so they are not
     counted.
     """
     our_doing = saved.pending.pci_addresses if saved.pending and saved.pending.changed_at is None else ()
@@ -167,7 +167,7 @@ def lost_vfs(saved: State, pfs: tuple[PfFacts, ...]) -> dict[str, int]:
 def lost_in_round(
     before: tuple[PfFacts, ...], after: tuple[PfFacts, ...], results: tuple[Result, ...]
 ) -> dict[str, int]:
-    """The same for one round of actions: a pass may begin while somebody's removal of VFs is only half done."""
+    """The same for one round of actions: a pass may begin while VFs are still being removed by something else."""
     our_doing = {address for result in results for address in _emptied(result)}
     now = {pf.pci_address: pf.incarnations for pf in after}
     nothing: frozenset[int] = frozenset()
@@ -177,7 +177,7 @@ def lost_in_round(
 
 
 def _emptied(result: Result) -> tuple[str, ...]:
-    """PFs whose VFs an action has destroyed, or may have."""
+    """PFs whose VFs an action destroyed, or may have."""
     if result.outcome in {Outcome.UNCHANGED, Outcome.REFUSED, Outcome.STALE}:
         return ()
     match result.action:
@@ -195,7 +195,7 @@ def sum_of(losses: dict[str, int], more: dict[str, int]) -> dict[str, int]:
 
 
 def changed_pfs(saved: State, before: tuple[PfFacts, ...], after: tuple[PfFacts, ...]) -> tuple[str, ...]:
-    """PFs of `after` whose VFs are not the ones that consumers may have seen, whoever changed them.
+    """PFs of `after` whose VFs are not the ones that consumers may have seen, whatever changed them.
 
     A PF that no pass has seen counts as new, with no VFs, except in the first pass since boot (`before` is that look).
     """
@@ -208,7 +208,7 @@ def changed_pfs(saved: State, before: tuple[PfFacts, ...], after: tuple[PfFacts,
 
 
 def incarnations_at(address: str, pfs: tuple[PfFacts, ...]) -> frozenset[int]:
-    """Which VFs the PF of this address has; none when it is not there."""
+    """Which VFs the PF at this address has; none if it does not exist."""
     return next((pf.incarnations for pf in pfs if pf.pci_address == address), frozenset())
 
 
@@ -244,10 +244,10 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
 def notice_contests(
     saved: State, pfs: tuple[PfFacts, ...], *, now: float, is_asked: bool
 ) -> tuple[State, dict[str, int]]:
-    """What has become of each contest until a pass begins, and how often it has happened to each PF since the last.
+    """The contests at the beginning of a pass, and how often each PF was overwritten since the last one.
 
-    A number that a pass has left as desired, and that is another one now, was written over. Who asks for a try has seen
-    to the other one, as far as we know: what was is forgotten.
+    A number that a pass left as desired, and that is different now, was overwritten. An operator who requests a pass
+    is assumed to have stopped the other writer: the past is forgotten.
     """
     placed = {pf.pci_address: pf.desired for pf in saved.report.pfs if pf.state is PfState.OK}
     contests, new = contest.noticed({} if is_asked else saved.contests, placed, pfs, now=now)
@@ -265,8 +265,8 @@ def note_contests(
 ) -> tuple[State, dict[str, int]]:
     """The same for a round of actions. `targets`: what the rules ask for.
 
-    What is stale is planned anew at once, and stays undone only if `is_last`, or if he has written over this target
-    before: whoever got in between us twice would do so a third time.
+    Stale actions are planned again at once, and stay undone only if `is_last`, or if this target was overwritten
+    before: what interfered twice would do so a third time.
     """
     here, contests, new = {pf.pci_address: pf for pf in pfs}, dict(saved.contests), set()
     for result in results:
@@ -288,7 +288,7 @@ def _waits_for_drivers(pf: PfFacts) -> bool:
 def _written(result: Result) -> tuple[tuple[str, ...], int, frozenset[int]]:
     """PFs whose VFs an action made, the count it asked for, and the counts after which it may be asked again.
 
-    A write that made no VFs destroys none the next time; a reload takes every PF of the driver down once more.
+    A write that created no VFs destroys none the next time; a reload takes every PF of the driver down again.
     """
     nothing: frozenset[int] = frozenset()
     if result.outcome is not Outcome.CHANGED:
@@ -315,7 +315,7 @@ def fold(
     pending = saved.pending
     if changed:
         pending = _with_change(pending, now_monotonic, changed)
-    elif pending and pending.changed_at is None:  # the pass that began it died: now is the latest it can have been
+    elif pending and pending.changed_at is None:  # the pass that began it died: now is the latest possible time
         pending = replace(pending, changed_at=now_monotonic)
     return replace(
         saved,
@@ -333,9 +333,9 @@ def fold(
 def fold_release(
     saved: State, address: str, pfs: tuple[PfFacts, ...], *, jam: Jam | None, changed_at: float | None
 ) -> State:
-    """The state after a release. It is no pass: of the other PFs it says nothing, and what they lost is not forgotten.
+    """The state after a release. It is not a pass: it says nothing about other PFs, and their losses are not forgotten.
 
-    `changed_at`: when its VFs went (CLOCK_MONOTONIC), None if they did not.
+    `changed_at`: when its VFs were removed (CLOCK_MONOTONIC), None if they did not.
     """
     now = incarnations_at(address, pfs)
     leftovers = tuple(one for one in saved.report.leftovers if one.pci_address != address or now)

@@ -1,6 +1,6 @@
 """Who uses a VF: processes that have it open, VMs that own it, what the kernel does with its netdev.
 
-What cannot be established counts as use.
+If in doubt, a VF is in use.
 """
 
 from collections.abc import Collection, Iterable
@@ -34,21 +34,21 @@ OPEN = frozenset({UseKind.HELD, UseKind.MAY_BE_HELD})  # by a process that the k
 
 USES = {
     UseKind.HELD: "held by {who}",
-    UseKind.MAY_BE_HELD: "could be held by {who}, who has some vfio device open",
+    UseKind.MAY_BE_HELD: "could be held by {who}, which has a vfio device open",
     UseKind.HOLDER_UNKNOWN: "cannot tell who is using it: {who}",
     UseKind.OWNED: "{who}",
     UseKind.OWNER_UNKNOWN: "cannot tell which VM owns it: {who}",
-    UseKind.NO_NETDEV: "driver {who} has no netdev here: it is in another network namespace, or used past the kernel",
+    UseKind.NO_NETDEV: "driver {who} has no netdev here: it is in another network namespace, or bypasses the kernel",
     UseKind.LOWER: "netdev {netdev} is below {who}",
     UseKind.XDP: "netdev {netdev} has an XDP program",
-    UseKind.PROMISCUOUS: "netdev {netdev} is up and promiscuous: somebody takes all its packets",
-    UseKind.LINK_UNKNOWN: "netdev {netdev} is up and its addresses are unknown: {who}",
+    UseKind.PROMISCUOUS: "netdev {netdev} is up and promiscuous: a program receives all its packets",
+    UseKind.LINK_UNKNOWN: "netdev {netdev} is up, and its addresses are unknown: {who}",
     UseKind.ADDRESSED: "netdev {netdev} is up with {who}",
 }
 
 
 class Use(Struct, frozen=True):
-    """That a VF is in use. `who`: by whom, or why that is unknown; `netdev`: of the VF, where it is about that."""
+    """That a VF is in use. `who`: by whom, or why that is unknown; `netdev`: the VF's, if that is what is in use."""
 
     kind: UseKind
     who: str = ""
@@ -73,7 +73,7 @@ class Holder(Struct, frozen=True):
 
 
 class Unseen(Struct, frozen=True):
-    """A user who has so many files open that some were not looked at.
+    """A user with so many open files that some were not looked at.
 
     `nodes`: device nodes that one of them may be; `is_any`: each one may be.
     """
@@ -84,7 +84,7 @@ class Unseen(Struct, frozen=True):
 
     def __str__(self) -> str:
         """For people: what it is, and what to do."""
-        return f"uid {self.uid} has more files open than are looked at: end some of its processes (ps -U {self.uid})"
+        return f"uid {self.uid} has more open files than can be checked: end some of its processes (ps -U {self.uid})"
 
     def may_hold(self, devices: Iterable[str]) -> bool:
         """Whether one of these names could be among them."""
@@ -95,7 +95,7 @@ class Holders(Struct, frozen=True):
     """Who has which device open. `problem` says why some processes could not be looked at.
 
     `by_device`: device node (`/dev/vfio/17`), or a PCI address where the kernel tells it -> holders. `unattributed`:
-    processes with a vfio device open and no word of which one it is.
+    processes with a vfio device open that cannot be attributed to a VF.
     """
 
     by_device: dict[str, tuple[Holder, ...]] = {}
@@ -112,7 +112,7 @@ class Owner(Struct, frozen=True):
 
     def __str__(self) -> str:
         """For people."""
-        how = "runs" if self.is_running else "is shut off"
+        how = "is running" if self.is_running else "is shut off"
         return f"belongs to the VM {printable(self.domain, NAME_LIMIT)}, which {how}"
 
 
@@ -124,7 +124,7 @@ class Owners(Struct, frozen=True):
 
 
 def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> Use | None:
-    """Who has one of these names of a VF open, None when nobody does."""
+    """Who has a VF open under one of these names; None if no one does."""
     found = {holder.pid: holder for name in devices for holder in holders.by_device.get(name, ())}
     if found:
         return Use(UseKind.HELD, listed([str(one) for one in found.values()], NAMED))
@@ -137,7 +137,7 @@ def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> U
 
 
 def owned(devices: Iterable[str], owners: Owners) -> Use | None:
-    """Which VM one of these names of a VF is assigned to, None when none is."""
+    """Which VM a VF is assigned to under one of these names; None if it is not."""
     if owner := next((owners.by_device[name] for name in devices if name in owners.by_device), None):
         return Use(UseKind.OWNED, str(owner))
     return Use(UseKind.OWNER_UNKNOWN, printable(owners.problem)) if owners.problem else None

@@ -1,6 +1,6 @@
 """What a value in the config may be: everything that a type alone does not say.
 
-Works on decoded values, so that a mistake is named with the rule it stands in, before anything is done.
+Works on decoded values, so that a mistake is reported with its rule, before anything is done.
 """
 
 import re
@@ -17,7 +17,7 @@ GLOB = r"[*?\[]"
 MAC = r"(?i:[0-9a-f]{2}(?::[0-9a-f]{2}){5,19})"  # 20 bytes on InfiniBand
 HEX_ID = r"(?i:(?:0x)?[0-9a-f]{4})"
 PERCENT = r"(\d{1,3})%"
-UNIT = r"[A-Za-z0-9:_.\\-]{1,200}(@[A-Za-z0-9:_.\\-]+)?\.service"  # a template without an instance is no unit
+UNIT = r"[A-Za-z0-9:_.\\-]{1,200}(@[A-Za-z0-9:_.\\-]+)?\.service"  # a template without an instance is not a unit
 MODULE = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"  # the kernel takes 55 (MODULE_NAME_LEN)
 MAX_LABEL = 64
 MAX_PORT = 65535
@@ -43,10 +43,10 @@ def normalised(rule: PfRule) -> PfRule:
 
 
 def unsupported(entry: dict[str, Any]) -> list[str]:
-    """Values that will be understood one day and must not be ignored until then."""
+    """Values that may be supported one day and must not be ignored until then."""
     if entry.get("vf_driver") != "vfio-pci":
         return []
-    instead = "libvirt and nova bind a VF to vfio-pci themselves when a VM takes it"
+    instead = "libvirt and nova bind a VF to vfio-pci themselves when a VM uses it"
     return [f'vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a driver: {instead}']
 
 
@@ -54,18 +54,18 @@ def pf_problems(rule: PfRule) -> list[str]:
     """What is wrong with one decoded [[pf]]."""
     problems = match_problems(rule.match)
     if not rule.name or not _is_label(rule.name):
-        problems.append("name: 1 to 64 printable characters: it is a label in metrics and logs")
+        problems.append("name: must be 1 to 64 printable characters: it is a label in metrics and logs")
     if not _is_label(rule.physical_network):
-        problems.append("physical_network: at most 64 printable characters")
+        problems.append("physical_network: must be at most 64 printable characters")
     if problem := num_vfs_problem(rule.num_vfs):
         problems.append(f"num_vfs: {problem}")
     if rule.reload_driver and not rule.uses_max_vfs:
-        problems.append('reload_driver is for method = "max_vfs" only: sriov_numvfs needs no reload')
+        problems.append('reload_driver only works with method = "max_vfs": sriov_numvfs needs no reload')
     return problems
 
 
 def is_module_name(text: str) -> bool:
-    """Whether this can be part of a path, of a unit's name and of modprobe's words: no /, no dot, no leading dash."""
+    """Whether this can be part of a path, of a unit's name and of a modprobe command: no /, no dot, no leading dash."""
     return re.fullmatch(MODULE, text) is not None
 
 
@@ -74,9 +74,9 @@ def _is_label(text: str) -> bool:
 
 
 def match_problems(match: Match) -> list[str]:
-    """A match that holds for everything, or can hold for nothing."""
+    """A match that matches everything, or cannot match anything."""
     if not str(match):
-        return ["match: is empty and would take every PF: name one of " + ", ".join(match.__struct_fields__)]
+        return ["match: is empty and would match every PF: set one of " + ", ".join(match.__struct_fields__)]
     shapes = (
         ("pci_address", pci_address.WRITTEN, "0000:3b:00.0"),
         ("mac", MAC, "3c:fd:fe:aa:bb:00"),
@@ -88,22 +88,22 @@ def match_problems(match: Match) -> list[str]:
         value = getattr(match, key)
         is_glob = re.search(GLOB, value) and value.isprintable()
         if value and not is_glob and not re.fullmatch(shape, value):
-            problems.append(f'match: {key} "{value}" can match nothing: write it like {example}, or as a glob')
+            problems.append(f'match: {key} "{value}" cannot match anything: write it like {example}, or as a glob')
     names = {key: getattr(match, key) for key in ("netdev", "altname", "driver")}
     return problems + [
-        f'match: {key} "{value}" can match nothing: a name has no / and no space'
+        f'match: {key} "{value}" cannot match anything: a name has no / and no space'
         for key, value in names.items()
         if "/" in value or " " in value or not value.isprintable()
     ]
 
 
 def num_vfs_problem(value: int | str) -> str:
-    """Why this is no VF count, "" if it is one."""
+    """Why this is not a VF count, "" if it is one."""
     if isinstance(value, int):
         if value < 0:
             return f"{value} is negative"
         text = str(value) if value.bit_length() < 64 else "the number"  # noqa: PLR2004 - str() has a limit, 0xf... none
-        return f"{text} is more than the kernel can be asked for ({MAX_NUM_VFS})" if value > MAX_NUM_VFS else ""
+        return f"{text} is more than the kernel accepts ({MAX_NUM_VFS})" if value > MAX_NUM_VFS else ""
     percent = re.fullmatch(PERCENT, value)
     if value == "max" or (percent and int(percent[1]) <= 100):  # noqa: PLR2004 - per cent
         return ""
@@ -116,7 +116,7 @@ def table_problems(table: Services | Metrics | Boot | OpenStack) -> list[str]:
     for key in table.__struct_fields__:
         value = getattr(table, key)
         if value == getattr(type(table)(), key):
-            continue  # a default is right, and at boot most values are
+            continue  # a default is valid, and at boot most values are defaults
         if key.endswith("_seconds") and not 0 <= value <= 86400:  # noqa: PLR2004 - a day
             problems.append(f"{key}: {value:g} is not between 0 and 86400 seconds")
         if key == "restart":
@@ -129,12 +129,14 @@ def table_problems(table: Services | Metrics | Boot | OpenStack) -> list[str]:
             must_be = "must be an absolute path of printable characters: the service has no folder of its own"
             problems.append(f'{key}: "{value}" {must_be}')
         if key == "listen" and value and parse_listen(value) is None:
-            problems.append(f'{key}: "{value}" must be ADDRESS:PORT, with localhost, an IP address, or nothing for all')
+            problems.append(
+                f'{key}: "{value}" must be ADDRESS:PORT, with localhost, an IP address, or no ADDRESS for all'
+            )
     return problems
 
 
 def _is_textfile(path: str) -> bool:
-    """A path that says where it leads: what writes there is root."""
+    """An unambiguous path: it is root that writes there."""
     is_plain = path.isprintable() and not {".", ".."} & {*path.split("/")}
     return is_plain and path.startswith("/") and path.endswith(".prom")
 
@@ -153,7 +155,7 @@ def parse_listen(value: str) -> tuple[tuple[str, ...], int] | None:
 
 
 def _is_address(text: str, *, version: int) -> bool:
-    from ipaddress import ip_address  # the default needs none, and the boot path comes first
+    from ipaddress import ip_address  # the default needs none, and the boot must be fast
 
     try:
         return ip_address(text).version == version

@@ -1,4 +1,4 @@
-"""What `doctor` finds, kept up to date after passes: in a job of its own, which holds no lock and nobody waits for."""
+"""What `doctor` finds, kept up to date after passes: in a job of its own that holds no lock and blocks nothing."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from sriov_bootstrap.core.finding import Inspected
 from sriov_bootstrap.daemon.protocols import Host
 from sriov_bootstrap.passes.reconcile import Loaded
 
-# After a pass come restarts, and a look before them would find what they are about to mend.
+# Restarts follow a pass, and an earlier look would find what they are about to fix.
 QUIET_SECONDS = 10.0
 PATIENCE_SECONDS = 120.0  # passes that do not end must not put it off for ever
 NEVER = float("inf")
@@ -42,18 +42,18 @@ class Inspection:
         self._patient_until = min(self._patient_until, now + PATIENCE_SECONDS)
 
     def step(self, loaded: Loaded) -> None:
-        """Starts a look that is due; gives one up that hangs: the next pass asks for another."""
+        """Starts a look that is due; abandons one that hangs: the next pass asks for another."""
         if self._clock() < self.due_at:
             return
         if self._job:
             pid = self.stop()
-            self._complain(f"doctor's look hung for {SILENT_SECONDS:g} s and was given up (process {pid})", "")
+            self._complain(f"doctor's look hung for {SILENT_SECONDS:g} s and was abandoned (process {pid})", "")
         else:
             self._quiet_at = self._patient_until = NEVER
             try:
                 job = self._host.start_inspection(loaded)
             except SriovBootstrapError as error:  # the next pass asks for another
-                self._complain(f"doctor does not look: {error.message}", error.hint)
+                self._complain(f"doctor's look could not start: {error.message}", error.hint)
                 return
             self._job = Running(job, self._on_end, clock=self._clock)
 
@@ -77,7 +77,7 @@ class Inspection:
         try:
             latest = self._host.inspection_end(line)
         except SriovBootstrapError as error:
-            self._complain(f"doctor's look broke: {error.message}", error.hint)
+            self._complain(f"doctor's look failed: {error.message}", error.hint)
         else:
             if event := findings_event(latest.findings, self.latest.findings):
                 self._news.append(event)
@@ -85,7 +85,7 @@ class Inspection:
         self._ended()
 
     def _complain(self, text: str, hint: str) -> None:
-        """Said once: what was found before stands."""
+        """Logged once: earlier findings stay."""
         if not self._trouble:
             self._news.append(Event(Level.WARNING, text, {"hint": hint} if hint else {}))
         self._trouble = text

@@ -4,9 +4,9 @@ One thread, one event loop. Every pass and every round of restarts is a job: a p
 pipe and can be left behind, so nothing here ever blocks. Times are CLOCK_MONOTONIC.
 
 What may be done, and when, is one table, `Daemon._schedule`, of duties in the order in which they are done. A duty is
-done when it is due and may be started; the loop then sleeps until the next one that may be started is due. So the two
-questions cannot be answered differently, and a duty that waits for another has no time of its own to wake for: the end
-of a job is an event, and each event leads through the whole table once.
+done when it is due and may start; the loop then sleeps until the next one that may start is due. So the two questions
+cannot be answered differently, and a duty that waits for another needs no wake-up of its own: the end of a job is an
+event, and each event leads through the whole table once.
 
 Nothing else starts anything. Each `_on_...` notes what happened in a few times and flags:
 
@@ -42,13 +42,13 @@ from sriov_bootstrap.daemon.publication import Publication
 from sriov_bootstrap.passes.reconcile import Loaded
 
 QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
-PATIENCE_SECONDS = 2.0  # and a burst that does not end must not put the pass off for ever
+PATIENCE_SECONDS = 2.0  # and an endless burst must not put off the pass for ever
 SAFETY_NET_SECONDS = 600.0
 STOP_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
 READY_RETRY_SECONDS = 0.1  # systemd's queue was full
 NEVER = float("inf")
-LOOK_AT_UDEVD = "until it runs a loss is seen ten minutes late: systemctl status systemd-udevd"
+LOOK_AT_UDEVD = "until it runs, a loss is noticed up to ten minutes late: systemctl status systemd-udevd"
 
 
 class Duty(NamedTuple):
@@ -83,7 +83,7 @@ class Daemon:
         self._handover = Handover()
         self._pass: Running | None = None
         self._restarts: Running | None = None
-        self._was_woken = True  # whether the pass that is under way has an event behind it
+        self._was_woken = True  # whether the current pass was triggered by an event
         self._is_stale = True
         self._unsaid: list[Event] = []
         self._wake = asyncio.Event()
@@ -106,7 +106,7 @@ class Daemon:
         self._schedule = self._duties()
 
     def _duties(self) -> tuple[Duty, ...]:
-        """All that this process ever starts, in the order in which it is done."""
+        """Everything that this process ever starts, in the order in which it is done."""
         return (
             Duty(self._ready_at, lambda: not self._is_ready, self._be_ready),
             Duty(lambda: _silent_at(self._pass), lambda: True, self._give_up_pass),
@@ -139,7 +139,7 @@ class Daemon:
         await self._stop()
 
     def _step(self, now: float) -> None:
-        """Does what is due, and tells what is new."""
+        """Does what is due, and reports what is new."""
         for duty in self._schedule:
             if duty.may_start() and now >= duty.due_at():
                 duty.start(now)
@@ -155,7 +155,7 @@ class Daemon:
         return self._is_ready and self._pass is None and self._restarts is None
 
     def _may_tell(self) -> bool:
-        """Not in a boot's way: the log and the page take longer to load than the first pass takes."""
+        """Not during the boot: the log and the page take longer to load than the first pass."""
         return self._is_ready or (self._pass is None and self._dirty_since == NEVER)
 
     # -- ready, alive --
@@ -172,7 +172,7 @@ class Daemon:
         self._host.notify((Notice.STATUS, self._status()))
 
     def _is_progressing(self) -> bool:
-        """What a watchdog ping vouches for: no job has been silent for long without having been given up."""
+        """What a watchdog ping vouches for: no job has been silent for long without being abandoned."""
         now = self._clock()
         return all(now - job.heard_at < 2 * SILENT_SECONDS for job in (self._pass, self._restarts) if job)
 
@@ -219,7 +219,7 @@ class Daemon:
         try:
             state, _ = self._host.job_end(line)
         except SriovBootstrapError as error:
-            self._on_pass_failure(f"the pass broke: {error.message}", error.hint)
+            self._on_pass_failure(f"the pass failed: {error.message}", error.hint)
             return
         before, self._state, self._has_looked = self._state, state, True
         report = state.report
@@ -234,29 +234,29 @@ class Daemon:
             self._restart_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
         self._inspection.want()
         if report.losses and not self._was_woken and self._dirty_since == NEVER:
-            self._say(Level.WARNING, "VFs disappeared, and no udev event said so", LOOK_AT_UDEVD)
+            self._say(Level.WARNING, "VFs disappeared without a udev event", LOOK_AT_UDEVD)
         self._watch_jam()
 
     def _on_pass_failure(self, text: str, hint: str) -> None:
         self._failures += 1
-        self._is_stale = True  # nothing is new but the time: the page tells that this process lives
+        self._is_stale = True  # only the time is new: the page shows that this process is alive
         self._handover = replace(self._handover, failures=self._handover.failures + 1)
         self._look_at = self._clock() + (followup.retry_delay_seconds(self._failures) or 0.0)
         self._say(Level.ERROR, text, hint)
 
     def _give_up_pass(self, _now: float) -> None:
-        """A job that says nothing sits in a read that does not come back: it is given up, and tried again later."""
+        """A silent job is stuck in a read that does not return: it is abandoned, and tried again later."""
         job, self._pass = self._pass, None
         if job:
             self._give_up(job)
-            self._on_pass_failure(f"a pass hung for {SILENT_SECONDS:g} s and was given up (process {job.pid})", "")
+            self._on_pass_failure(f"a pass hung for {SILENT_SECONDS:g} s and was abandoned (process {job.pid})", "")
 
     def _give_up_restarts(self, now: float) -> None:
         job, self._restarts = self._restarts, None
         if job:
             self._give_up(job)
             self._restart_at = now + SILENT_SECONDS
-            self._say(Level.ERROR, f"restarts hung for {SILENT_SECONDS:g} s and were given up (process {job.pid})", "")
+            self._say(Level.ERROR, f"restarts hung for {SILENT_SECONDS:g} s and were abandoned (process {job.pid})", "")
 
     def _give_up(self, job: Running) -> None:
         job.let_go()
@@ -352,7 +352,7 @@ class Daemon:
         self._unsaid.append(Event(level, text, {"hint": hint} if hint else {}))
 
     async def _stop(self) -> None:
-        """Lets a pass that is about to end do so; one that is not goes on by itself: it keeps what it has begun."""
+        """Lets a pass that is about to end do so; any other continues on its own: it finishes what it began."""
         self._host.notify((Notice.STOPPING, 1))
         self._inspection.stop()
         deadline = self._clock() + STOP_SECONDS
@@ -364,11 +364,11 @@ class Daemon:
             if job:
                 job.let_go()
                 self._host.ask_to_end(job.pid)
-                self._say(Level.WARNING, f"stopped while process {job.pid} was at work: it ends by itself", "")
+                self._say(Level.WARNING, f"stopped while process {job.pid} was at work: it will end on its own", "")
         self._tell()
         self._publication.let_go()
 
 
 def _silent_at(job: Running | None) -> float:
-    """When it will have said nothing for so long that it is given up."""
+    """When it will have been silent for so long that it is abandoned."""
     return job.heard_at + SILENT_SECONDS if job else NEVER

@@ -1,4 +1,4 @@
-"""What the daemon needs of the machine: the protocols that commands/ fills with edges. Nothing here may block."""
+"""What the daemon needs of the machine: the protocols that machine/ fills with edges. Nothing here may block."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -45,16 +45,16 @@ class Host(Protocol):
         """Starts doctor's look at the host."""
 
     def start_page(self, loaded: Loaded) -> Job:
-        """Starts to make the page of metrics of the state as it is then."""
+        """Starts making the page of metrics for the current state."""
 
     def page_problems(self, line: bytes) -> tuple[str, ...]:
-        """Understands the last line of that. SriovBootstrapError when it broke."""
+        """Parses the last line of that. SriovBootstrapError if it failed."""
 
     def job_end(self, line: bytes) -> tuple[State, FollowUpReport]:
-        """Understands a job's last line. SriovBootstrapError when the job broke."""
+        """Parses a job's last line. SriovBootstrapError if the job failed."""
 
     def inspection_end(self, line: bytes) -> Inspected:
-        """Understands the last line of such a look. SriovBootstrapError when it broke."""
+        """Parses the last line of such a look. SriovBootstrapError if it failed."""
 
     def end(self, pid: int) -> None:
         """Kills a job if it can be killed."""
@@ -69,7 +69,7 @@ class Host(Protocol):
         """Writes to the log."""
 
     def notify(self, *notices: tuple[Notice, str | int]) -> bool:
-        """sd_notify, all in one message; False when systemd did not take it."""
+        """sd_notify, all in one message; False if systemd did not take it."""
 
     def watchdog_seconds(self) -> float | None:
         """How often systemd wants a ping, None if never."""

@@ -31,22 +31,22 @@ class Publication:
         return self._wanted_at
 
     def want(self) -> None:
-        """There is another state; of several that come while a page is made the last one gets the next page."""
+        """There is a new state; of several that come while a page is made, the last one gets the next page."""
         self._wanted_at = self._clock()
 
     def step(self, loaded: Loaded) -> None:
-        """Starts a page that is wanted; gives one up that hangs: its disk may."""
+        """Starts a page that is due; abandons one that hangs, as its disk may."""
         if self._job and self._clock() >= self.due_at:
             pid = self.let_go()
             self._host.end(pid)
-            self._complain((f"the metrics hung for {SILENT_SECONDS:g} s and were given up (process {pid})",))
+            self._complain((f"making the metrics hung for {SILENT_SECONDS:g} s and was abandoned (process {pid})",))
         if self._job or self._wanted_at == NEVER:
             return
         self._wanted_at = NEVER
         try:
             job = self._host.start_page(loaded)
         except SriovBootstrapError as error:  # the next state asks for another
-            self._complain((f"the metrics stay as they were: {error.message}",))
+            self._complain((f"the metrics are not updated: {error.message}",))
             return
         self._job = Running(job, self._on_end, clock=self._clock)
 
@@ -69,11 +69,11 @@ class Publication:
         try:
             self._complain(self._host.page_problems(line))
         except SriovBootstrapError as error:
-            self._complain((f"the metrics stay as they were: {error.message}",))
+            self._complain((f"the metrics are not updated: {error.message}",))
         self._ended()
 
     def _complain(self, problems: tuple[str, ...]) -> None:
-        """What is not new is not said again."""
+        """What is not new is not logged again."""
         self._news += [Event(Level.WARNING, one) for one in problems if one not in self._problems]
         self._problems = problems
         if self._news:

@@ -29,7 +29,7 @@ Thing = TypeVar("Thing")
 
 
 def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> Diagnosis:
-    """Errors first; within a severity in the order of the road. The same is said once, of what was not seen as well."""
+    """Errors first; within a severity, in the order of the road. No duplicates, in findings or unseen."""
     notes: list[str] = []
     found = (*check_host(host, on_host, notes.append), *check_openstack(host, of_openstack, notes.append))
     findings = sorted(dict.fromkeys(found), key=lambda one: one.severity)  # "error" sorts before "warning"
@@ -38,11 +38,11 @@ def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> 
 
 
 def bounded(diagnosis: Diagnosis) -> Diagnosis:
-    """As much of it as anybody can use: the files of others decide how much there is, and not how much is said."""
+    """As much of it as anyone can use: other programs' files decide how much is found, but not how much is reported."""
     findings, unseen = _first(diagnosis.findings, FINDINGS_BYTES), _first(diagnosis.unseen, UNSEEN_BYTES)
     left = len(diagnosis.findings) - len(findings), len(diagnosis.unseen) - len(unseen)
     if any(left):
-        said = f"{counted(left[0], 'more finding')} and {counted(left[1], 'more note')} like this one: too much to show"
+        said = f"{counted(left[0], 'more finding')} and {counted(left[1], 'more note')} like these: too many to show"
         unseen = (*unseen, said)
     return Diagnosis(findings, unseen)
 
@@ -58,7 +58,7 @@ def _first(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
 
 
 def explain(code: str) -> Explanation:
-    """The long form; UsageError for what is no code. `e701` and `701` will do."""
+    """The long form; UsageError for anything that is not a code. `e701` and `701` will do."""
     word = code.upper()
     known = next((one for one in CODES if word in {one, one.removeprefix("SB-"), one[4:]}), None)
     if known:
@@ -69,7 +69,7 @@ def explain(code: str) -> Explanation:
 
 
 def check_host(host: Host, survey: HostSurvey, note: Note) -> Iterator[Finding]:
-    """All of them; `note` is told what was too much to look at."""
+    """Each of its findings; `note` receives what was too much to look at."""
     yield from check_firmware(host, survey.kernel)
     yield from check_groups(host, survey.kernel)
     yield from check_nics(host, survey.nics)
@@ -90,7 +90,7 @@ def _own_config(survey: HostSurvey) -> Iterator[Finding]:
 
 
 def check_openstack(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
-    """All of them; `note` is told what was too much to look at."""
+    """Each of its findings; `note` receives what was too much to look at."""
     yield from check_files(survey)
     yield from check_nova(host, survey, note)
     yield from check_neutron(host, survey)

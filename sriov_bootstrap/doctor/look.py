@@ -1,4 +1,4 @@
-"""One look at this host: reads, and judges."""
+"""One look at this host: reads it, then judges."""
 
 from msgspec.structs import replace
 
@@ -27,7 +27,7 @@ def look(machine: HostMachine, loaded: Loaded) -> Diagnosis:
 
 
 def _shown(diagnosis: Diagnosis) -> Diagnosis:
-    """Findings quote files and names of others: one printable line each, whoever prints, saves or sends them."""
+    """Findings quote other programs' files and names: one printable line each, to print, save or send."""
     return Diagnosis(
         tuple(
             replace(one, **{key: printable(getattr(one, key)) for key in ("place", "problem", "evidence", "remedy")})

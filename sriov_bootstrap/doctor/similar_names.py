@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from itertools import islice
 
-NEAR = 2  # letters that differ, are missing, or are too many
+NEAR = 2  # letters that differ, are missing, or are extra
 LONGEST = 64
 COMPARED = 64  # names that one is compared with, letter by letter
 GUESSES = 32
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The one that was probably meant, "" for none; upper and lower case count as the same."""
+    """The one that was probably meant, "" if none is close; case does not count."""
     alike = islice((one for one in names if one != name and abs(len(one) - len(name)) <= NEAR), COMPARED)
     distances = {other: distance(name.lower(), other.lower()) for other in alike}
     near = {other: far for other, far in distances.items() if far <= min(NEAR, len(other) // 3)}
@@ -18,14 +18,14 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 class Guesses:
-    """`nearest` for as many names as anybody mends by hand; for others "": files decide how many there are."""
+    """`nearest` for as many names as anyone would fix by hand; "" for the rest: files decide how many there are."""
 
     def __init__(self) -> None:
         self._left = GUESSES
         self._made: dict[str, str] = {}
 
     def nearest(self, name: str, names: Iterable[str]) -> str:
-        """The one that was probably meant, "" for none; of one name always the same."""
+        """The one that was probably meant, "" if none is close; for one name always the same."""
         if name not in self._made and self._left:
             self._left -= 1
             self._made[name] = nearest(name, names)
@@ -33,7 +33,7 @@ class Guesses:
 
 
 def distance(one: str, other: str) -> int:
-    """Levenshtein's, of names that are not too long to be names."""
+    """Levenshtein distance, of at most LONGEST characters."""
     one, other = one[:LONGEST], other[:LONGEST]
     row = list(range(len(other) + 1))
     for number, letter in enumerate(one, 1):

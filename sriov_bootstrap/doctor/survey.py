@@ -1,4 +1,4 @@
-"""What `doctor` knows of this host beside the PFs: texts as they were read, understood by the checks."""
+"""What `doctor` knows of this host beyond the PFs: text as read; the checks make sense of it."""
 
 from msgspec import Struct
 

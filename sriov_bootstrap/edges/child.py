@@ -1,6 +1,6 @@
 """Processes: the only module that starts one, and that leaves one behind.
 
-Whatever may never come back (a write to /sys, a read that needs a kernel lock, a bus that hangs, modprobe) runs in a
+Whatever may never return (a write to /sys, a read that needs a kernel lock, a bus that hangs, modprobe) runs in a
 process of its own. A thread would not do: a process with a thread stuck in the kernel cannot exit. fork and not exec,
 because a new interpreter costs more than the write. This process must therefore have one thread only.
 """
@@ -23,9 +23,9 @@ BUG = "this is a bug: please report it"
 CRASH = b"!"  # first byte of the line that carries a traceback; JSON never begins with it
 COMMAND_SECONDS = 30.0
 SAY_SECONDS = 2.0
-STDOUT_BYTES = 8 << 20  # of a command; `ip -d` of 64 PFs with 256 VFs each says less
+STDOUT_BYTES = 8 << 20  # of a command; `ip -d` for 64 PFs with 256 VFs each prints less
 STDERR_BYTES = 64 << 10
-LINE_BYTES = 64 << 20  # of a child of ours: as much as state.json may have
+LINE_BYTES = 64 << 20  # of one of our children: as much as state.json may have
 CHUNK_BYTES = 1 << 16
 OOM_SCORE_ADJ = "500"  # proc_pid_oom_score_adj(5): as if it had half of the unit's memory
 
@@ -38,7 +38,7 @@ class Child(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """A command that ended by itself."""
+    """A command that ended on its own."""
 
     returncode: int
     stdout: bytes
@@ -46,14 +46,14 @@ class Completed(NamedTuple):
 
 
 class TooLongError(Exception):
-    """More was written than anybody reads."""
+    """More output than is ever read."""
 
 
 def start(work: Work, *, keep: Iterable[int] = ()) -> Child:
     """Runs `work(send)` in a process of its own; each `send(line)` reaches the parent as a line of Child.fd.
 
     It keeps no file of ours open but `keep`: a process that is left behind must not hold a terminal, a pipe to ssh or
-    the port of the metrics. SriovBootstrapError where there is no room for one more.
+    the port of the metrics. SriovBootstrapError if no process can be started.
     """
     read_end, write_end = os.pipe()
     try:
@@ -61,8 +61,8 @@ def start(work: Work, *, keep: Iterable[int] = ()) -> Child:
     except OSError as error:  # EAGAIN, ENOMEM: fork(2)
         os.close(read_end)
         os.close(write_end)
-        hint = "see TasksMax= and MemoryMax= of the unit, and whether the host has memory"
-        raise SriovBootstrapError(f"no process can be started: {error.strerror}", hint=hint) from error
+        hint = "check TasksMax= and MemoryMax= of the unit, and whether the host has free memory"
+        raise SriovBootstrapError(f"cannot start a process: {error.strerror}", hint=hint) from error
     if pid == 0:
         _become_child(work, write_end, {write_end, *keep})
     os.close(write_end)
@@ -80,8 +80,8 @@ def call(
 ) -> bytes:
     """Waits for `work` and returns its last line; `waiting` gets the time that has passed every two seconds.
 
-    SriovBootstrapError for an answer without end. StuckError after the deadline: by then the process is killed, or left
-    to go on where `leave_behind` says so.
+    SriovBootstrapError for an endless answer. StuckError after the deadline: by then the process has been killed, or
+    left running if `leave_behind` says so.
     """
     child = start(work, keep=keep)
     try:
@@ -94,7 +94,7 @@ def call(
     if last is None:
         if not leave_behind:
             end(child.pid)
-        raise StuckError(f"{what}: no answer in {timeout_seconds:g} s", pid=child.pid)
+        raise StuckError(f"{what}: no answer after {timeout_seconds:g} s", pid=child.pid)
     os.waitpid(child.pid, 0)
     return checked(last, what)
 
@@ -114,7 +114,7 @@ def run(
 ) -> Completed:
     """Runs a command without a shell. A command that cannot be started ends like the shell's: 127 and a message.
 
-    Of its stderr the first STDERR_BYTES are kept. One that writes more than STDOUT_BYTES is ended: SriovBootstrapError.
+    The first STDERR_BYTES of its stderr are kept. SriovBootstrapError for more than STDOUT_BYTES.
     """
     out, out_child = os.pipe()
     err, err_child = os.pipe()
@@ -132,13 +132,13 @@ def run(
         is_done = _read_all(texts, time.monotonic(), timeout_seconds, waiting, answer=out)
     except TooLongError as error:
         end(pid)
-        raise SriovBootstrapError(f"{' '.join(argv)}: {error}", hint="run it by hand, and see what it says") from error
+        raise SriovBootstrapError(f"{' '.join(argv)}: {error}", hint="run it by hand to see what it prints") from error
     finally:
         os.close(out)
         os.close(err)
     if not is_done:
         end(pid)
-        raise StuckError(f"{' '.join(argv)}: not done in {timeout_seconds:g} s", pid=pid)
+        raise StuckError(f"{' '.join(argv)}: not finished after {timeout_seconds:g} s", pid=pid)
     _, status = os.waitpid(pid, 0)
     return Completed(os.waitstatus_to_exitcode(status), bytes(texts[out]), bytes(texts[err]))
 
@@ -154,20 +154,20 @@ def _spawn(argv: list[str], out: int, err: int) -> int:
 
 
 def end(pid: int) -> None:
-    """Kills a child of ours and reaps it if it can die; one that sits in the kernel stays behind."""
+    """Kills one of our children and reaps it if it can die; one stuck in the kernel stays behind."""
     with contextlib.suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGKILL)
         reap(pid, timeout_seconds=1.0)
 
 
 def be_the_first_to_go() -> None:
-    """For who may be lost at any time: of all that share our unit's memory the kernel ends this process first."""
+    """For expendable processes: of all that share our unit's memory, the kernel kills this one first."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write(OOM_SCORE_ADJ)
 
 
 def reap(pid: int, *, timeout_seconds: float) -> bool:
-    """Waits for a child's end without ever blocking for good."""
+    """Waits for a child to end, but not for ever."""
     descriptor = os.pidfd_open(pid)
     try:
         ready, _, _ = select.select([descriptor], [], [], timeout_seconds)
@@ -183,7 +183,7 @@ def _become_child(work: Work, write_end: int, keep: set[int]) -> None:
     import gc
 
     try:
-        gc.freeze()  # the parent's objects are never collected here: they hold file numbers that will be used anew
+        gc.freeze()  # the parent's objects are never collected here: they hold file numbers that will be reused
         os.setsid()
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
@@ -206,12 +206,12 @@ def _close_all_but(keep: set[int]) -> None:
         os.dup2(null, standard)
     for descriptor in [int(name) for name in os.listdir("/proc/self/fd")]:
         if descriptor > 2 and descriptor not in keep:  # noqa: PLR2004 - stderr
-            with contextlib.suppress(OSError):  # the listing's own descriptor is gone by now
+            with contextlib.suppress(OSError):  # the listing's own descriptor is already closed
                 os.close(descriptor)
 
 
 def _send(descriptor: int, line: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError):  # the parent has gone or has given up: the work still goes on
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended or given up: the work still goes on
         view = memoryview(line.replace(b"\n", b" ") + b"\n")
         while view:
             view = view[os.write(descriptor, view) :]
@@ -232,7 +232,7 @@ def _read_last_line(descriptor: int, began: float, timeout_seconds: float, waiti
 
 
 def _go_on(line: bytearray, chunk: bytes) -> None:
-    """`line` becomes the last one that is not empty, with a line break where it has come to its end."""
+    """`line` becomes the last non-empty line, with its line break if it is complete."""
     text = chunk.rstrip(b"\n")
     _, is_next, last = text.rpartition(b"\n")
     if is_next or (text and line.endswith(b"\n")):
@@ -247,9 +247,9 @@ def _go_on(line: bytearray, chunk: bytes) -> None:
 def _read_all(
     texts: dict[int, bytearray], began: float, timeout_seconds: float, waiting: Waiting, *, answer: int
 ) -> bool:
-    """What comes from several pipes until each is at its end; False at the deadline. Raises TooLongError for `answer`.
+    """Reads several pipes until each is at its end; False at the deadline. Raises TooLongError for `answer`.
 
-    Of the others the beginning is kept: they are for people.
+    Of the others only the beginning is kept: they are for people.
     """
     still_open = list(texts)
     while still_open and (passed := time.monotonic() - began) < timeout_seconds:
@@ -265,7 +265,7 @@ def _read_all(
         else:
             texts[descriptor] += chunk
             if len(texts[descriptor]) > STDOUT_BYTES:
-                raise TooLongError(f"it says more than {STDOUT_BYTES >> 20} MiB, and was ended")
+                raise TooLongError(f"it printed more than {STDOUT_BYTES >> 20} MiB and was killed")
     return not still_open
 
 

@@ -13,8 +13,8 @@ from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 MAX_OWN_BYTES = 64 << 20  # a VF takes some 200 bytes of state.json
-MAX_DEVICES = 1 << 16  # PCI has so many functions in a domain
-MAX_TEXT_BYTES = 1 << 20  # what we write elsewhere, or compare; a kernel's config has 300 KB
+MAX_DEVICES = 1 << 16  # the number of functions in a PCI domain
+MAX_TEXT_BYTES = 1 << 20  # what we write elsewhere, or compare; a kernel config has 300 KB
 
 
 class Files:
@@ -26,7 +26,7 @@ class Files:
         self._below = Below(root)
         self._config_paths = config_paths
         self._run = "/run/sriov-bootstrap"
-        self._folder = f"{self._run}/state"  # what alone the service may write of all that is in /run
+        self._folder = f"{self._run}/state"  # the only place in /run that the service may write to
 
     def read_config(self) -> tuple[ConfigFile, ...]:
         """Every config file, lowest folder first."""
@@ -47,7 +47,7 @@ class Files:
             return [ConfigFile(f"{self._root}{folder}", problem=error.message, is_drop_in=True)]
         except FileNotFoundError:
             return []
-        except OSError as error:  # which of them count is not known
+        except OSError as error:  # it is not known which of them count
             return [ConfigFile(f"{self._root}{folder}", problem=_unread(error), is_drop_in=True)]
         return [_read_searched(self._root, f"{folder}/{name}", is_drop_in=True) for name in names]
 
@@ -72,16 +72,16 @@ class Files:
         return self._read_own(self._newest("state.json"))
 
     def save_state(self, data: bytes) -> str:
-        """Why state.json could not be saved, "" when it was."""
+        """Why state.json could not be saved; "" if it was."""
         path = f"{self._folder}/state.json"
         try:
             replace_file(path, data, root=self._root, make=True)
             earlier = self._written_at(f"{self._run}/state.json")
-            if earlier >= self._written_at(path):  # the clock was set back since
+            if earlier >= self._written_at(path):  # the clock has been set back since
                 os.utime(f"{self._root}{path}", ns=(earlier + 1, earlier + 1))
         except (OSError, LinkError) as error:
             path, why = f"{self._root}{path}", _why(error)
-            return f"{path} could not be saved: {why}: a restart of the service forgets what it counted"
+            return f"{path} could not be saved: {why}: a restart of the service will reset its counters"
         return ""
 
     def read_findings(self) -> bytes:
@@ -89,32 +89,32 @@ class Files:
         return self._read_own(self._newest("findings.json"))
 
     def save_findings(self, data: bytes) -> None:
-        """Replaces it. Where that fails nobody but status and the textfile knows less."""
+        """Replaces it. If that fails, only status and the textfile know less."""
         with contextlib.suppress(OSError, LinkError):
             replace_file(f"{self._folder}/findings.json", data, root=self._root, make=True)
 
     def save_page(self, data: bytes) -> str:
-        """Why the page of metrics could not be saved, "" when it was."""
+        """Why the page of metrics could not be saved; "" if it was."""
         path = f"{self._folder}/metrics.prom"
         try:
             replace_file(path, data, root=self._root, make=True)
         except (OSError, LinkError) as error:
-            return f"{self._root}{path} could not be saved: {_why(error)}: the metrics stay as they were"
+            return f"{self._root}{path} could not be saved: {_why(error)}: the metrics are not updated"
         return ""
 
     def read_private(self, path: str) -> bytes:
-        """A file of ours below root, b"" if it cannot be read."""
+        """One of our files below root, b"" if it cannot be read."""
         return self._read_own(path)
 
     def write_private(self, path: str, data: bytes) -> None:
-        """Replaces it: readable for nobody but us. SriovBootstrapError when that cannot be done."""
+        """Replaces it, readable only by us. SriovBootstrapError if that fails."""
         try:
             replace_file(path, data, root=self._root, make=True, private=True)
         except OSError as error:
             raise SriovBootstrapError(f"{path}: cannot be written: {error.strerror}") from error
 
     def remove_if_there(self, path: str) -> None:
-        """Removes a file below root. SriovBootstrapError when that cannot be done."""
+        """Removes a file below root. SriovBootstrapError if that fails."""
         with contextlib.suppress(FileNotFoundError):
             try:
                 remove_file(path, root=self._root)
@@ -124,14 +124,14 @@ class Files:
                 raise SriovBootstrapError(f"{path}: cannot be removed: {error.strerror}") from error
 
     def save_metrics_beside(self, textfile: str, data: bytes) -> None:
-        """X-endpoint.prom for X.prom, where that is another one. Where it cannot be written the log alone tells."""
+        """X-endpoint.prom for X.prom, if that is another file. If it cannot be written, only the log says so."""
         path = f"{textfile.removesuffix('.prom')}-endpoint.prom"
         with contextlib.suppress(OSError, LinkError):
             if self._read_own(path) != data:
                 replace_file(path, data, root=self._root)
 
     def _newest(self, name: str) -> str:
-        """Version 0.1.0 has it one folder above: that counts until we write, and after a way back to it."""
+        """Version 0.1.0 has it one folder above: that counts until we write, and again after a downgrade."""
         return max(f"{self._folder}/{name}", f"{self._run}/{name}", key=self._written_at)
 
     def _written_at(self, path: str) -> int:
@@ -141,7 +141,7 @@ class Files:
             return 0
 
     def read_answer(self, name: str) -> bytes:
-        """What a helper unit has answered, b"" if nothing."""
+        """A helper unit's answer, b"" if there is none."""
         return self._read_own(f"{self._run}/{name}.answer")
 
     def _read_own(self, path: str) -> bytes:
@@ -160,7 +160,7 @@ class Files:
             raise KernelError(error.message, hint=error.hint) from error
 
     def read_text(self, path: str) -> str | None:
-        """A file below root, None where there is none. SriovBootstrapError when it cannot be read, or may not be."""
+        """A file below root, None where there is none. SriovBootstrapError if it cannot or may not be read."""
         try:
             return self._below.read(path, MAX_TEXT_BYTES).decode(errors="replace")
         except (FileNotFoundError, NotADirectoryError):
@@ -170,13 +170,13 @@ class Files:
             raise SriovBootstrapError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
 
     def existing(self, paths: Iterable[str]) -> frozenset[str]:
-        """Those of these paths that are there."""
+        """Those of these paths that exist."""
         return frozenset(path for path in paths if self._below.exists(path))
 
     def refuse_links_out(self) -> None:
-        """LinkError where what looks like /sys and /proc below root is not there: their edges know of no root.
+        """LinkError if /sys or /proc below root leads elsewhere: their edges do not know about a root.
 
-        SriovBootstrapError where that cannot be told.
+        SriovBootstrapError if that cannot be checked.
         """
         if not self._root:
             return
@@ -194,12 +194,12 @@ class Files:
             return []
         except OSError as error:
             raise SriovBootstrapError(
-                f"{self._root}{folder}: {error.strerror}: it is not known whether each is below {self._root}",
-                hint="give a --root that has only what is read of the host",
+                f"{self._root}{folder}: {error.strerror}: cannot check that it is below {self._root}",
+                hint="use a --root that only contains what is read from the host",
             ) from error
 
     def install_file(self, path: str, text: str) -> None:
-        """Replaces a file below root, or makes it with its folders; owner and mode of one that was there stay."""
+        """Replaces a file below root, or creates it with its folders; an existing file keeps owner and mode."""
         try:
             replace_file(path, text.encode(), root=self._root, durable=True, keep_owner=True, follow=True, make=True)
         except OSError as error:
@@ -213,23 +213,23 @@ class Files:
             raise SriovBootstrapError(f"{path}: cannot be removed: {error.strerror}", hint="run as root") from error
 
     def read_template(self, name: str) -> ConfigFile | None:
-        """The site's own template of that name, None where there is none."""
+        """The site's own template of that name; None if there is none."""
         found = self._read_if_there(f"/etc/sriov-bootstrap/templates/{name}")
         if found and len(found.data) > MAX_FILE_BYTES:
             return ConfigFile(found.path, problem="larger than 1 MiB")
         return found
 
     def is_disabled(self) -> bool:
-        """Whether the kill switch file is there, which keeps the unit from starting."""
+        """Whether the kill switch file exists, which keeps the unit from starting."""
         return self._below.exists("/etc/sriov-bootstrap/disabled")
 
 
-Stamp = tuple[int, ...]  # another one when the file was changed, or when another file took its name
+Stamp = tuple[int, ...]  # differs once the file was changed or replaced
 
 
 def read_trusted(path: str) -> tuple[ConfigFile, Stamp | None]:
-    """A file of which root alone decides what is in it, refused like a config file; and its stamp."""
-    before = stamp(path)  # what changes while it is read is seen to have changed
+    """A file that only root controls, refused like a config file; and its stamp."""
+    before = stamp(path)  # a change while reading is noticed later
     return _read_searched("", os.path.abspath(path), is_drop_in=False), before
 
 
@@ -239,12 +239,12 @@ def stamp(path: str) -> Stamp | None:
         status = os.stat(path)
     except OSError:
         return None
-    # ctime as well: it is another file to us when its owner or its mode was put right.
+    # ctime as well: to us it is another file once its owner or mode was fixed.
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _read_named(path: str) -> ConfigFile:
-    """What whoever named it answers for."""
+    """A file named by the operator, who answers for it."""
     try:
         with opened(path) as file:
             return _config_file(path, file)
@@ -253,7 +253,7 @@ def _read_named(path: str) -> ConfigFile:
 
 
 def _read_searched(root: str, path: str, *, is_drop_in: bool) -> ConfigFile:
-    """What only root may have decided."""
+    """A file that only root may control."""
     name = f"{root}{path}"
     try:
         with Below(root).place(path, any_link=True) as place, place.opened() as file:
@@ -279,28 +279,28 @@ def _why(error: OSError | LinkError) -> str:
 
 
 def _distrust(status: os.stat_result) -> str:
-    """Why what is in a file that was found, not named, may not be what root has decided; "" if it may be."""
+    """Why a file that was found, not named, may have been changed by a user other than root; "" if not."""
     if not stat.S_ISREG(status.st_mode):  # /dev/null, or a link to it
         return ""
     if is_anothers(status):
-        return f"belongs to user {status.st_uid}, who could change it: chown root it"
+        return f"is owned by user {status.st_uid}, who could change it: chown root it"
     mode = f"{stat.S_IMODE(status.st_mode):04o}"
     return f"is writable by users other than root (mode {mode}): chmod go-w it" if is_open_to_others(status) else ""
 
 
 def _distrust_folders(folders: Iterable[tuple[str, os.stat_result]]) -> str:
-    """The same of the folders on the way: whoever can write to one of them can put another file there."""
+    """The same for its parent folders: anyone who can write to one of them can put another file there."""
     for folder, status in folders:
         if is_anothers(status):
             who = f"user {status.st_uid}, who could replace it: chown root {shell_quoted(folder)}"
-            return f"is in {folder}, which belongs to {who}"
+            return f"is in {folder}, which is owned by {who}"
         if is_open_to_others(status) and not status.st_mode & stat.S_ISVTX:  # sticky as /tmp
-            return f"is in {folder}, where others than root could replace it: chmod go-w {shell_quoted(folder)}"
+            return f"is in {folder}, where users other than root could replace it: chmod go-w {shell_quoted(folder)}"
     return ""
 
 
 def _folders_of(root: str) -> list[tuple[str, os.stat_result]]:
-    """Those that have a say in what `root` is."""
+    """The folders that determine what `root` is."""
     if not root:
         return []
     with Below().place(os.path.abspath(root), any_link=True) as place:

@@ -42,21 +42,21 @@ class _Row(Struct):
     ifname: str = ""
     altnames: tuple[str, ...] = ()
     addr_info: tuple[_Address, ...] = ()
-    xdp: object = None  # its form differs between versions of ip; it is there only with a program
+    xdp: object = None  # its form differs between versions of ip; only present with a program
 
 
 def read_links(run: Callable[[list[str]], Completed]) -> Links:
     """Every netdev of this network namespace; never raises: what failed is in Links.problem."""
     try:
         completed = run([*COMMAND, WITHOUT_VFS])
-        if completed.returncode and WITHOUT_VFS.encode() in completed.stderr:  # an older ip takes the word for a netdev
+        if completed.returncode and WITHOUT_VFS.encode() in completed.stderr:  # to an older ip, that word is a netdev
             completed = run(COMMAND)
     except StuckError as error:
         return Links(problem=error.message)
     if completed.returncode:
         return Links(problem=f"ip failed: {one_line(completed.stderr)}")
     try:
-        # A byte is a character here, so that the bytes of a name are still known when the JSON around it is gone.
+        # A byte is a character here, so that the bytes of a name survive JSON decoding.
         text = completed.stdout.decode("latin-1").translate(CONTROLS)
         rows = msgspec.json.decode(text, type=list[_Row])
         links = [_link(row) for row in rows if row.ifname]

@@ -14,7 +14,7 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 # `max_vfs:Maximum number of virtual functions ... (uint)`. The out-of-tree drivers say `(array of int)`.
 ONE_NUMBER = re.compile(r"^max_vfs:.*\((?:uint|int|ushort|byte)\)\s*$", re.MULTILINE)
 
-# A day: who gave up earlier would leave the NICs without a driver, and the write lock to others.
+# A day: giving up earlier would leave the NICs without a driver, and the write lock to others.
 RELOAD_SECONDS = 86400.0
 MAX_FILE_BYTES = 1 << 20
 
@@ -31,7 +31,7 @@ class Completed(Protocol):
 
 
 class Kmod:
-    """`run` starts a command; `root` is where etc/modprobe.d lies."""
+    """`run` starts a command; `root` is where etc/modprobe.d is."""
 
     def __init__(self, run: Callable[..., Completed], root: str = "") -> None:
         """Runs nothing yet."""
@@ -53,9 +53,9 @@ class Kmod:
         return completed.returncode == 0 and bool(completed.stdout.strip())
 
     def reload(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
-        """Unloads and loads. A module that was unloaded is loaded again whatever happened in between.
+        """Unloads and loads. A module that was unloaded is loaded again, whatever happened in between.
 
-        Waits for modprobe as long as the kernel lets it wait: run it where it can be left behind.
+        Waits for modprobe as long as the kernel makes it wait: run it where it can be left behind.
         """
         if users := guard():
             hint = "this is applied automatically once they are released"
@@ -66,4 +66,4 @@ class Kmod:
             if completed.returncode:
                 text = one_line(completed.stderr) or f"exit code {completed.returncode}"
                 message = f"{action.pci_address}: cannot {verb} the driver {action.driver}: {text}"
-                raise KernelError(message, hint=f"see what uses it: lsmod | grep {shell_quoted(action.driver)}")
+                raise KernelError(message, hint=f"find out what uses it: lsmod | grep {shell_quoted(action.driver)}")

@@ -14,7 +14,7 @@ MAX_FILE_BYTES = 1 << 20
 def read_owners(root: str = "", *, shut_off: bool) -> Owners:
     """The VFs of every running domain, and with `shut_off` of every persistent one; never raises.
 
-    XML that is no domain is passed over; a file that cannot be understood may be one.
+    XML that is not a domain is skipped; a file that cannot be parsed may be one.
     """
     problems: list[str] = []
     owners: dict[str, Owner] = {}

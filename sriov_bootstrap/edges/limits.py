@@ -1,4 +1,4 @@
-"""rlimits: what reading other people's files may use of this machine, whatever they say."""
+"""rlimits: how much of this machine reading other programs' files may use, whatever they contain."""
 
 import contextlib
 import resource
@@ -16,11 +16,11 @@ CPU_SECONDS = 60
 def limited(what: str, *, memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = CPU_SECONDS) -> Iterator[None]:
     """Memory beyond what this process has by now, and CPU time from now on. SriovBootstrapError where it wants more.
 
-    Only the soft limits are lowered: they are as before when it ends. For the main thread, which signals reach.
+    Only the soft limits are lowered, and restored at the end. For the main thread, which receives signals.
     """
 
     def give_up(*_: object) -> None:
-        raise SriovBootstrapError(f"{what}: given up after {cpu_seconds} s of CPU time", hint=HINT)
+        raise SriovBootstrapError(f"{what}: gave up after {cpu_seconds} s of CPU time", hint=HINT)
 
     before = {kind: resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU)}
     handler = signal.signal(signal.SIGXCPU, give_up)
@@ -29,7 +29,7 @@ def limited(what: str, *, memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = C
         _lower(resource.RLIMIT_CPU, int(time.process_time()) + 1 + cpu_seconds)
         yield
     except MemoryError as error:
-        message = f"{what}: given up: it wants more than {memory_bytes >> 20} MiB of memory"
+        message = f"{what}: gave up: it needs more than {memory_bytes >> 20} MiB of memory"
         raise SriovBootstrapError(message, hint=HINT) from error
     finally:
         for kind, limits in before.items():
@@ -38,13 +38,13 @@ def limited(what: str, *, memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = C
         signal.signal(signal.SIGXCPU, handler)
 
 
-HINT = "some file that it reads is not what it should be: this is a bug too: please report it"
+HINT = "one of the files that it reads is malformed; it should cope with that: please report this bug"
 
 
 def _lower(kind: int, wanted: int) -> None:
     soft, hard = resource.getrlimit(kind)
     wanted = min(one for one in (wanted, soft, hard) if one != resource.RLIM_INFINITY)
-    with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it: then its own limits hold
+    with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it: then its own limits apply
         resource.setrlimit(kind, (wanted, hard))
 
 

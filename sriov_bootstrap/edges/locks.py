@@ -1,4 +1,4 @@
-"""flock(2): who passes, restarts and writes now. The only module that takes these locks and says who holds them.
+"""flock(2): which process runs a pass, restarts or writes now. Nothing else takes these locks or knows their holders.
 
 Two rules for this file:
 
@@ -52,8 +52,8 @@ from sriov_bootstrap.core.plan import Jam
 
 FOLDER = "run/sriov-bootstrap/state"
 PASS_LOCK, RESTART_LOCK, WRITE_LOCK = (f"{FOLDER}/{name}.lock" for name in ("pass", "restart", "write"))
-# Where version 0.1.0 has them. A process of it may be at work beside us until it ends, or the host is booted anew: the
-# daemon until an upgrade restarts it, its pass that has begun to write, a --once, a write that does not come back.
+# Where version 0.1.0 has them. One of its processes may run beside us until it ends, or the host reboots: the daemon
+# until an upgrade restarts it, its pass that has begun to write, a --once, a write that does not return.
 EARLIER = {
     PASS_LOCK: "run/lock/sriov-bootstrap.lock",
     RESTART_LOCK: "run/sriov-bootstrap/restart.lock",
@@ -62,7 +62,7 @@ EARLIER = {
 LOCK_POLL_SECONDS = 0.05
 READER_SECONDS = 1.0  # read_jam() holds the write lock for a moment, too
 NOTE_BYTES = 1024
-READ_BYTES = 4096  # that anybody looks at, however large the file is
+READ_BYTES = 4096  # that are looked at, however large the file is
 
 
 class Locks:
@@ -76,7 +76,7 @@ class Locks:
 
     @contextlib.contextmanager
     def locked(self, name: str, *, timeout_seconds: float, waiting: Callable[[str], None]) -> Iterator[None]:
-        """Holds PASS_LOCK or RESTART_LOCK, and its earlier one where there is one. BusyError at the deadline."""
+        """Holds PASS_LOCK or RESTART_LOCK, and its earlier one if that exists. BusyError at the deadline."""
         path, earlier = f"{self._root}/{name}", f"{self._root}/{EARLIER[name]}"
         held = [_open_lock(path)]
         try:
@@ -96,24 +96,24 @@ class Locks:
         while not _try_lock(descriptor) or _is_held(self._earlier_write_lock):
             if time.monotonic() > deadline:
                 os.close(descriptor)
-                raise BusyError("an earlier write to the kernel has not come back", hint="see sriov-bootstrap status")
+                raise BusyError("an earlier write to the kernel has not returned", hint="see sriov-bootstrap status")
             time.sleep(LOCK_POLL_SECONDS)
-        _note(descriptor, b"")  # what it says is of an earlier write, and would pass for a stuck one
+        _note(descriptor, b"")  # its content is about an earlier write, and would look like a stuck one
         return descriptor
 
     @staticmethod
     def note_writer(descriptor: int, jam: Jam) -> None:
-        """Says in the lock file who writes what: the writer calls it before it writes."""
+        """Records in the lock file what is writing what: the writer calls it before it writes."""
         _note(descriptor, to_json(jam))
 
     def read_jam(self, now: float) -> Jam | None:
-        """The write that is under way in another process, None if there is none. `now` on CLOCK_MONOTONIC."""
+        """The write in progress in another process, None if there is none. `now` on CLOCK_MONOTONIC."""
         return _jam(self._write_lock, now) or _jam(self._earlier_write_lock, now)
 
 
 def _jam(path: str, now: float) -> Jam | None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO holds up nobody
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not block us
     except OSError:
         return None
     try:
@@ -124,7 +124,7 @@ def _jam(path: str, now: float) -> Jam | None:
         OSError,
         msgspec.DecodeError,
         UnicodeDecodeError,
-    ):  # it was taken this moment and nothing is written in it yet
+    ):  # it was only just taken, and nothing is written to it yet
         return Jam(0, "", "a write", since=0.0, limit_seconds=1.0, is_overdue=False, began_at=now)
     finally:
         os.close(descriptor)
@@ -136,9 +136,9 @@ def _is_held(path: str) -> bool:
 
 
 def _open_lock(path: str) -> int:
-    """Mode 0600: whoever can read a file can lock it, and would keep us from working.
+    """Mode 0600: any process that can read a file can lock it, and would keep us from working.
 
-    A link is not followed, and a file of somebody else not used: the folder is root's, so there is none.
+    A link is not followed, and another user's file not used: the folder is root's, so there is none.
     """
     try:
         try:
@@ -152,21 +152,21 @@ def _open_lock(path: str) -> int:
     owner = os.fstat(descriptor).st_uid
     if owner != os.geteuid():
         os.close(descriptor)
-        raise BusyError(f"{path}: belongs to user {owner}, not to us", hint=f"remove it: rm {path}")
+        raise BusyError(f"{path}: is owned by user {owner}, not by us", hint=f"remove it: rm {path}")
     return descriptor
 
 
 def _make_folders(path: str) -> None:
-    """One by one: makedirs would make those on the way as open as the umask lets it."""
+    """One by one: makedirs would create the parents as open as the umask allows."""
     folder = path.rpartition("/")[0]
     for one in (folder.rpartition("/")[0], folder):
         os.makedirs(one, mode=0o755, exist_ok=True)
 
 
 def _open_earlier(path: str) -> int | None:
-    """A lock that 0.1.0 may hold, None if there is none; never made. Nothing is written in it: it may be read-only.
+    """A lock that 0.1.0 may hold, None if there is none; never created. Nothing is written to it: it may be read-only.
 
-    On Debian /run/lock is writable for everybody: what 0.1.0 itself would not have made, or not used, holds nobody up.
+    On Debian, /run/lock is writable for all users: a file that 0.1.0 would not have created or used must not block us.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -181,7 +181,7 @@ def _open_earlier(path: str) -> int | None:
 
 
 def _open_to_lock(path: str) -> int:
-    """A file system that has become read-only keeps nobody from locking what is there."""
+    """Files on a file system that has become read-only can still be locked."""
     flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
@@ -192,9 +192,9 @@ def _open_to_lock(path: str) -> int:
 
 
 def _note(descriptor: int, text: bytes) -> None:
-    """What a lock file says, in place of what it said: never cut, because a full disk gives no page back.
+    """Replaces the content of a lock file; never truncates it, because a full disk gives no page back.
 
-    It is for people, and for the age of a write. Where it cannot be noted the lock holds all the same.
+    It is for people, and for the age of a write. If it cannot be written, the lock still holds.
     """
     with contextlib.suppress(OSError):
         size = max(NOTE_BYTES, min(os.fstat(descriptor).st_size, READ_BYTES))
@@ -214,8 +214,8 @@ def _flock(descriptor: int, path: str, timeout_seconds: float, waiting: Callable
     while not _try_lock(descriptor):
         holder = os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip() or "unknown"
         if time.monotonic() - began > timeout_seconds:
-            message = f"{path}: process {holder} holds it for more than {timeout_seconds:g} s"
-            raise BusyError(message, hint=f"see what it does: cat /proc/{holder}/stack")
+            message = f"{path}: process {holder} has held it for more than {timeout_seconds:g} s"
+            raise BusyError(message, hint=f"find out what it is doing: cat /proc/{holder}/stack")
         waiting(f"waiting for process {holder}")
         time.sleep(LOCK_POLL_SECONDS)
     _note(descriptor, f"{os.getpid()}\n".encode())

@@ -1,4 +1,4 @@
-"""The log: the only module that sets structlog up. Everything goes to stderr; stdout carries answers."""
+"""The log: the only module that sets up structlog. Everything goes to stderr; stdout is for answers."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ class Log:
     """`log_format`: "console", "json", or "auto": console on a terminal, else lines with journald's priorities."""
 
     def __init__(self, log_format: str, *, stream: TextIO = sys.stderr) -> None:
-        """Builds a logger of its own and changes nothing global."""
+        """Builds its own logger and changes nothing global."""
         is_console = log_format == "console" or (log_format == "auto" and stream.isatty())
         processors: list[Any] = [structlog.processors.add_log_level]
         if log_format == "json":
@@ -41,13 +41,13 @@ class Log:
             self.say(event.level, event.text, **event.fields)
 
     def say(self, level: str, text: str, **fields: str | float) -> None:
-        """Writes one line, whatever is in the text: journald would take a second one for an entry of its own."""
+        """Writes one line, whatever is in the text: to journald, a second line would be another entry."""
         shown = {key: printable(value) if isinstance(value, str) else value for key, value in fields.items()}
         getattr(self._logger, level)(printable(text), **shown)
 
 
 def _journal_line(_logger: object, _name: str, event: dict[str, Any]) -> str:
-    """`<4>text key=value`: readable as it is, and journald takes the priority off."""
+    """`<4>text key=value`: readable as it is, and journald strips the priority."""
     text, level = event.pop("event"), event.pop("level")
     pairs = structlog.processors.LogfmtRenderer()(None, "", {key: value for key, value in event.items() if value != ""})
     return f"<{PRIORITIES[level]}>{text}" + (f" | {pairs}" if pairs else "")

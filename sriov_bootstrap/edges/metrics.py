@@ -1,9 +1,9 @@
 """Prometheus: State -> exposition text, as a page and as a textfile. The only module that knows prometheus_client.
 
 The text is built once for each new state and a scrape only sends it: so a scrape costs nothing, waits for nothing and
-cannot fail here. No value is worked out at a scrape: times are given as timestamps, whose age the reader reckons, and
-there is no ProcessCollector, as systemd's cgroup metrics have what it would tell. Everything is
-built anew each time, or a VF that is gone would stay exported.
+cannot fail here. No value is computed at a scrape: times are timestamps, whose age the reader computes, and
+there is no ProcessCollector, since systemd's cgroup metrics have what it would export. Everything is
+built again each time, or a VF that is gone would stay exported.
 """
 
 from collections import Counter
@@ -30,21 +30,21 @@ VF_INFO_LABELS = ("pci_address", "pf_pci_address", "vf", "driver", "iommu_group"
 
 NOTHING_FOUND = Inspected()
 
-# Comments to Prometheus. Who serves the file tells by them what it has, and that it has all of it.
+# Comments to Prometheus. By these, the exporter knows what the file is, and that it is complete.
 PAGE_BEGIN = b"# sriov-bootstrap page 1\n"
 PAGE_END = b"# end of page\n"
 
-MADE_AT = "When the service has last told its state: it is down, or hangs, if that is long ago."
+MADE_AT = "When the service last published its state; if that is long ago, it is down or hangs."
 
 Labels = tuple[str, ...]
 Lines = Mapping[Labels, PfReport]
 
 PF_GAUGES: tuple[tuple[str, str, Callable[[PfReport], float]], ...] = (
     ("sriov_pf_present", "Whether a NIC matches the rule.", lambda pf: bool(pf.pci_address)),
-    ("sriov_pf_vfs_desired", "VFs that the rule asks for; 0 while that cannot be told.", lambda pf: pf.desired),
-    ("sriov_pf_vfs", "VFs that there are.", lambda pf: pf.num_vfs),
+    ("sriov_pf_vfs_desired", "VFs that the rule asks for; 0 while that is not known.", lambda pf: pf.desired),
+    ("sriov_pf_vfs", "VFs that exist.", lambda pf: pf.num_vfs),
     ("sriov_pf_vfs_max", "VFs that the device offers.", lambda pf: pf.max_vfs),
-    ("sriov_pf_vfs_in_use", "VFs that somebody uses.", lambda pf: pf.vfs_in_use),
+    ("sriov_pf_vfs_in_use", "VFs in use.", lambda pf: pf.vfs_in_use),
 )
 
 
@@ -107,7 +107,7 @@ class _Snapshot(Collector):
 
 def _of_pfs(state: State) -> Iterator[Metric]:
     lines = _lines(state.report)
-    info = GaugeMetricFamily("sriov_pf_info", "A rule and the PF that it took.", labels=PF_INFO_LABELS)
+    info = GaugeMetricFamily("sriov_pf_info", "A rule and the PF that it matched.", labels=PF_INFO_LABELS)
     for labels, pf in lines.items():
         more = (pf.driver, pf.vendor_id, pf.device_id, str(pf.numa_node), pf.physical_network)
         info.add_metric([*labels, *map(_text, more)], 1)
@@ -120,7 +120,7 @@ def _of_pfs(state: State) -> Iterator[Metric]:
     yield _degraded(lines)
     counters = state.counters
     yield _by_pf("vf_losses", "VFs that disappeared, and not by sriov-bootstrap.", counters.vf_losses, lines)
-    yield _by_pf("contested", "Times somebody else wrote over the number of VFs.", counters.contested, lines)
+    yield _by_pf("contested", "Times something else overwrote the number of VFs.", counters.contested, lines)
 
 
 def _by_pf(name: str, meaning: str, counts: Mapping[str, int], lines: Lines) -> Metric:
@@ -142,7 +142,7 @@ def _degraded(lines: Lines) -> Metric:
 
 
 def _lines(report: PassReport) -> Lines:
-    """The lines of the report by their labels: two of the same would break the scrape, so the worse one speaks."""
+    """The lines of the report by their labels: duplicates would break the scrape, so the worse one counts."""
     lines: dict[Labels, PfReport] = {}
     for pf in report.pfs:
         labels = (_text(pf.pci_address), _text(pf.netdev), _text(pf.rule))
@@ -168,25 +168,25 @@ def _build_info(version: str) -> Metric:
 
 def _of_passes(state: State) -> Iterator[Metric]:
     report, counters = state.report, state.counters
-    yield _counter("passes", "Passes, whatever came of them.", counters.passes)
+    yield _counter("passes", "Passes, whatever their outcome.", counters.passes)
     yield _counter("pass_failures", "Passes in which something failed.", counters.pass_failures)
     yield _durations(counters)
     yield _gauge("last_pass_timestamp_seconds", "End of the last pass.", report.started_at + report.seconds)
     yield _gauge("last_success_timestamp_seconds", "End of the last pass with no PF degraded.", state.last_success_at)
     stuck_since = report.jam.since if report.jam and report.jam.is_overdue else 0
-    yield _gauge("write_stuck_since_timestamp_seconds", "Start of a write that is not back; 0: none.", stuck_since)
-    yield _gauge("restart_pending", "Whether VFs changed and a restart is still to do.", state.pending is not None)
-    yield _counter("udev_resyncs", "Times udev events were lost and all was read anew.", counters.udev_resyncs)
+    yield _gauge("write_stuck_since_timestamp_seconds", "Start of a write that has not returned; 0: none.", stuck_since)
+    yield _gauge("restart_pending", "Whether VFs changed and a restart is still due.", state.pending is not None)
+    yield _counter("udev_resyncs", "Times udev events were lost and all was read again.", counters.udev_resyncs)
 
 
 def _durations(counters: Counters) -> Metric:
-    """Passes that raised have no duration and count only in +Inf. state.json is a file: what it says is made to fit."""
+    """Passes that raised have no duration and only count in +Inf. state.json is a file, so values are made to fit."""
     counts = list(accumulate(counters.duration_buckets, max))
     total = max([counters.passes, *counts])
     buckets = [(str(bound), count) for bound, count in zip(DURATION_BUCKETS, counts, strict=False)]
     return HistogramMetricFamily(
         "sriov_bootstrap_pass_duration_seconds",
-        "How long passes took; those that broke off count as longer than all.",
+        "How long passes took; aborted ones count as longer than all others.",
         buckets=[*buckets, ("+Inf", total)],
         sum_value=counters.duration_sum,
     )
@@ -199,9 +199,9 @@ def _of_units(counters: Counters, units: Iterable[str]) -> Iterator[Metric]:
 
 
 def _findings(inspected: Inspected) -> Metric:
-    """A series for each code that was found since boot: dozens of zeros on every host would tell nobody anything."""
+    """A series for each code found since boot: dozens of zeros on every host would say nothing."""
     counts = Counter(one.code for one in inspected.findings)
-    meaning = "What sriov-bootstrap doctor finds; a code has its series once it was found."
+    meaning = "What sriov-bootstrap doctor finds; a code has a series once it was found."
     family = GaugeMetricFamily("sriov_bootstrap_findings", meaning, labels=("code", "severity"))
     for code in inspected.codes:
         family.add_metric([_text(code), severity_of(code)], counts[code])

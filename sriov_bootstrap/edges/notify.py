@@ -1,4 +1,4 @@
-"""$NOTIFY_SOCKET: the only module that tells the service manager how we are, as sd_notify(3) would."""
+"""$NOTIFY_SOCKET: the only module that reports to the service manager, as sd_notify(3) would."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from sriov_bootstrap.core.notices import STATUS_LIMIT, Notice
 
 
 class Notifier:
-    """Without $NOTIFY_SOCKET there is nobody to tell, and every call is silently done."""
+    """Without $NOTIFY_SOCKET every call silently does nothing."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         path = environ.get("NOTIFY_SOCKET", "")
@@ -44,6 +44,6 @@ def _line(notice: tuple[Notice, str | int]) -> str:
 
 def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
     pid, microseconds = environ.get("WATCHDOG_PID", ""), environ.get("WATCHDOG_USEC", "")
-    if pid and pid != str(os.getpid()):  # meant for a process that started us
+    if pid and pid != str(os.getpid()):  # meant for the process that started us
         return None
     return int(microseconds) / 1e6 if microseconds.isdecimal() and int(microseconds) else None

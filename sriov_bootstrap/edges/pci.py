@@ -1,7 +1,7 @@
-"""What /sys has of PCI beyond PFs and VFs, for doctor alone: config space, resources, IOMMU groups. Only reads.
+"""What /sys knows about PCI beyond PFs and VFs, only for doctor: config space, resources, IOMMU groups. Only reads.
 
 Nothing here waits for a device lock. Reading config space waits for a reset of that device (pci_cfg_access_lock), and
-gives who has no CAP_SYS_ADMIN 64 bytes (drivers/pci/pci-sysfs.c, pci_read_config).
+without CAP_SYS_ADMIN returns 64 bytes (drivers/pci/pci-sysfs.c, pci_read_config).
 """
 
 import os
@@ -42,7 +42,7 @@ class Pci:
         return {address: len(names_in(f"{self._devices}/{address}/msi_irqs")) for address in names_in(self._devices)}
 
     def read_groups(self) -> dict[str, tuple[str, dict[str, str]]] | None:
-        """IOMMU group -> its name and what is in it, with the PCI class; None where the kernel shows no groups."""
+        """IOMMU group -> its name and what is in it, with the PCI class; None if the kernel shows no groups."""
         folder = f"{self._root}/kernel/iommu_groups"
         if not os.path.isdir(folder):
             return None

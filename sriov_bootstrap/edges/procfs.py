@@ -1,4 +1,4 @@
-"""/proc: where the default routes leave, what runs, what we may do. Who holds a device open is in holders/."""
+"""/proc: where the default routes leave, what runs, what we may do. What holds a device open is in holders/."""
 
 import os
 import re
@@ -24,7 +24,7 @@ class Procfs:
         self._root = root
 
     def is_root_without(self, *capabilities: int) -> bool:
-        """Whether we are root and one of these was taken away, as in the sandbox of the service's unit."""
+        """Whether we are root without one of these, as in the sandbox of the service's unit."""
         status = self._text("self/status")
         is_root = re.search(r"^Uid:\s+\d+\s+0\s", status, re.MULTILINE)  # the second one is the effective one
         effective = re.search(r"^CapEff:\s+([0-9a-f]+)$", status, re.MULTILINE)
@@ -33,7 +33,7 @@ class Procfs:
         return not all(int(effective[1], 16) >> one & 1 for one in capabilities)
 
     def default_routes(self) -> Routes:
-        """Where they leave, IPv4 and IPv6. In bytes: a name may have in it what only str.split() takes for a space."""
+        """Where they leave, IPv4 and IPv6. In bytes: a name may contain what only str.split() takes for a space."""
         try:
             ipv4 = [line.split() for line in self._read("net/route").splitlines()]
         except OSError as error:
@@ -51,7 +51,7 @@ class Procfs:
         return Routes(frozenset(text_of(name) for name in names if name not in NOWHERE))
 
     def has_udevd(self) -> bool:
-        """Whether a udevd is at work, or cannot be ruled out: without one no event ever comes."""
+        """Whether a udevd is running, or may be: without one no event ever comes."""
         pids = [name for name in os.listdir(self._root) if name.isdigit()]
         states = [
             self._text(f"{pid}/stat").rpartition(")")[2].strip()[:1]
@@ -65,7 +65,7 @@ class Procfs:
         return self._text("sys/kernel/random/boot_id").strip()
 
     def command_line(self, pid: int) -> tuple[str, ...]:
-        """The words that a process was started with; () if it has ended."""
+        """A process's command line; () if it has ended."""
         return tuple(self._text(f"{pid}/cmdline").rstrip("\0").split("\0")) if pid else ()
 
     def kernel_command_line(self) -> tuple[str, ...]:
@@ -77,12 +77,12 @@ class Procfs:
         return self._text("sys/kernel/osrelease").strip()
 
     def cpu_vendor(self) -> str:
-        """Such as GenuineIntel; "" on what is no x86."""
+        """Such as GenuineIntel; "" if it is not x86."""
         found = re.search(r"^vendor_id\s*:\s*(\S+)", self._text("cpuinfo"), re.MULTILINE)
         return found[1] if found else ""
 
     def is_guest(self) -> bool:
-        """Whether this is a VM, as far as its hypervisor says so (x86)."""
+        """Whether this is a VM, if its hypervisor says so (x86)."""
         flags = re.search(r"^flags\s*:(.*)$", self._text("cpuinfo"), re.MULTILINE)
         return "hypervisor" in (flags[1].split() if flags else ())
 

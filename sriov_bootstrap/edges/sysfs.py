@@ -1,4 +1,4 @@
-"""/sys: the only module that writes it; beside it edges/pci.py reads what doctor alone wants.
+"""/sys: the only module that writes it; besides it, edges/pci.py reads what only doctor needs.
 
 Never reads sriov_numvfs outside a write: that read waits for the PF's device lock, which any write or probe of the PF
 holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
@@ -59,7 +59,7 @@ class Sysfs:
         return tuple(found)
 
     def read_functions_of(self, pf: str) -> tuple[RawVf, ...]:
-        """Its VFs by their place on the bus: while one is destroyed, the links that say whose it is go first.
+        """Its VFs by their place on the bus: while one is destroyed, its links to the PF disappear first.
 
         drivers/pci/iov.c, pci_iov_remove_virtfn: virtfn and physfn are gone before the VF's driver is waited for.
         """
@@ -69,7 +69,7 @@ class Sysfs:
         return tuple(self._read_vf(self._devices, one, places, shared) for one in there)
 
     def read_vf_layout(self, address: str) -> tuple[str, str, str]:
-        """What a PF says of VFs that need not be there: sriov_vf_device, sriov_offset, sriov_stride."""
+        """What a PF says about VFs that need not exist: sriov_vf_device, sriov_offset, sriov_stride."""
         folder = f"{self._devices}/{address}"
         names = ("sriov_vf_device", "sriov_offset", "sriov_stride")
         device, offset, stride = (attribute_text(f"{folder}/{name}") for name in names)
@@ -151,7 +151,7 @@ class Sysfs:
         )
 
     def _read_vfs(self, pf_folder: str, names: list[str], places: Places) -> tuple[RawVf, ...]:
-        """A VF without its folder has gone since the names were read: counted, it would be lost a second time."""
+        """A VF without its folder disappeared after the names were read: counted, it would be lost a second time."""
         shared: dict[str, str] = {}
         vfs = (self._read_vf(pf_folder, name, places, shared) for name in names if name.startswith("virtfn"))
         return tuple(vf for vf in vfs if vf.inode)
@@ -224,7 +224,7 @@ def _read_nodes(folder: str, children: Iterable[str]) -> tuple[str, ...]:
 
 
 def _text_of(name: str) -> str:
-    """A name out of a folder, as everybody else has it: paths go on with the one that the folder gave."""
+    """A name from a folder as it is spelt everywhere else; paths continue with the folder's own spelling."""
     return name if name.isalnum() and name.isascii() else text_of(os.fsencode(name))
 
 
@@ -250,7 +250,7 @@ def _link_name(path: str) -> str:
 
 
 def _inode(path: str) -> int:
-    """kernfs gives every new folder a new number (fs/kernfs/dir.c), so a VF that is made anew shows it."""
+    """kernfs gives every new folder a new number (fs/kernfs/dir.c), so a VF that was created again can be told."""
     try:
         return os.stat(path).st_ino
     except OSError:

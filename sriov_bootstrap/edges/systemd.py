@@ -1,8 +1,8 @@
 """systemd over D-Bus: the only module that speaks to it.
 
-Every function blocks until its deadline at the latest. It belongs into a short-lived child process all the same, which
-is killed when even that fails: connect(2) to a bus that accepts nobody blocks, dbus-next is slow to import, and it has
-had no release since 2021 that could mend what `_Bus` mends here.
+Every function blocks until its deadline at the latest. Even so it belongs in a short-lived child process, which is
+killed if even that fails: connect(2) to a bus that accepts no one blocks, dbus-next is slow to import, and it has had
+no release since 2021 that could fix what `_Bus` fixes here.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, Unit
 T = TypeVar("T")
 
 SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
-ANSWER_SECONDS = 15.0  # systemd is deaf during a daemon-reload; the caller grants more, or nobody would hear why
+ANSWER_SECONDS = 15.0  # systemd is deaf during a daemon-reload; the caller must allow more, or the reason would be lost
 AUTH_LINE_BYTES = 16384  # as in libdbus
 
 BUS, BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
@@ -36,22 +36,22 @@ OWNER_CHANGED = f"type='signal',sender='{BUS}',path='{BUS_PATH}',member='NameOwn
 # org.freedesktop.systemd1(5), JobRemoved; words of later versions pass through as they are
 CAUSES = {
     "failed": "it did not start",
-    "canceled": "another job took its place before it was done",
+    "canceled": "another job replaced it before it was done",
     "timeout": "the unit's own time limit passed",
     "dependency": "a unit that it requires did not start",
-    "skipped": "the unit was in no state to restart from",
+    "skipped": "the unit was not in a state to be restarted",
 }
 
 LOOK_AT_BUS = "see `systemctl status dbus.socket dbus.service`"
-LOOK_AT_ADDRESS = "look at the environment variable DBUS_SYSTEM_BUS_ADDRESS"
+LOOK_AT_ADDRESS = "check the environment variable DBUS_SYSTEM_BUS_ADDRESS"
 BUS_CAUSES: tuple[tuple[type[Exception], str, str], ...] = (
     (FileNotFoundError, "no bus: the socket does not exist", f"install and start dbus; {LOOK_AT_BUS}"),
-    (ConnectionRefusedError, "no bus: nobody listens on the socket", LOOK_AT_BUS),
+    (ConnectionRefusedError, "no bus: nothing listens on the socket", LOOK_AT_BUS),
     (ConnectionError, "the bus closed the connection", LOOK_AT_BUS),
     (EOFError, "the bus closed the connection", LOOK_AT_BUS),
-    (AuthError, "the bus does not let us in", "run this as root"),
-    (PermissionError, "the bus does not let us in: permission denied", "run this as root"),
-    (InvalidAddressError, "no address of a bus", LOOK_AT_ADDRESS),
+    (AuthError, "the bus refuses us", "run this as root"),
+    (PermissionError, "the bus refuses us: permission denied", "run this as root"),
+    (InvalidAddressError, "not a bus address", LOOK_AT_ADDRESS),
 )
 
 
@@ -71,10 +71,10 @@ def restart_units(
     on_result: Callable[[UnitResult], None],
     bus_address: str | None = None,
 ) -> None:
-    """Restarts all at the same time, and tells the end of each as it comes; all is over after `job_timeout_seconds`.
+    """Restarts all at the same time, and reports each one as it ends; everything is over after `job_timeout_seconds`.
 
-    One that has stopped meanwhile is left alone, but those of `failed` are started where they have failed.
-    Raises UnitError when the bus could not be used; units whose restart was under way have got their results before.
+    One that has stopped in the meantime is left alone, but those in `failed` are started if they have failed.
+    Raises UnitError when the bus could not be used; units whose restart was in progress already have their results.
     """
     if names:
         wanted = {name: RUNNING | {"failed"} if name in failed else RUNNING for name in names}
@@ -95,7 +95,7 @@ async def _unit_state(systemd: "_Systemd", unit: list[Any]) -> UnitState:
     name, _, load_state, active_state, _, _, path, *_ = unit
     if active_state not in RUNNING:
         return UnitState(name, load_state, active_state)
-    # A service that systemd restarts by itself has a new main process, and its unit stays "activating" meanwhile.
+    # A service that systemd restarts on its own has a new main process, and its unit stays "activating" meanwhile.
     left_inactive = await systemd.read_number(path, UNIT, "InactiveExitTimestampMonotonic")
     process_began = await systemd.read_number(path, SERVICE, "ExecMainStartTimestampMonotonic")
     return UnitState(name, load_state, active_state, max(left_inactive, process_began) / 1e6)
@@ -145,7 +145,7 @@ async def _run_job(
     except _RefusedError as error:
         return UnitOutcome.FAILED, f"{name}: cannot restart: {error}; {look}"
     except TimeoutError:
-        left = f"job still running after {job_timeout_seconds:g} s, left alone: systemd goes on with it"
+        left = f"job still running after {job_timeout_seconds:g} s, left to systemd"
         return UnitOutcome.TIMEOUT, f"{name}: {left}; {look}"
     if result == "done":
         return UnitOutcome.DONE, ""
@@ -153,14 +153,14 @@ async def _run_job(
 
 
 class _RefusedError(Exception):
-    """systemd, or the bus in its place, answered with an error: the connection is still good."""
+    """systemd, or the bus on its behalf, answered with an error: the connection is still good."""
 
 
 class _Systemd:
     """One connection. Every wait on it ends with an answer, at a deadline, or with the connection, whichever is first.
 
     dbus-next alone would wait for ever: it has no deadlines, and calls on a dead connection never return. Any user of
-    the bus may send us any message, whatever we have asked to get: only the bus itself and systemd are listened to.
+    the bus may send us any message, requested or not: only the bus itself and systemd are listened to.
     """
 
     def __init__(self, bus: "_Bus", address: str, timeout_seconds: float) -> None:
@@ -175,7 +175,7 @@ class _Systemd:
     async def connect(self) -> None:
         await self._answer(self._bus.connect(), "the greeting")
         await self._call(_to_bus("AddMatch", OWNER_CHANGED), "")
-        with contextlib.suppress(_RefusedError):  # nobody has it: whoever calls systemd is told so
+        with contextlib.suppress(_RefusedError):  # no one owns it: the next call to systemd reports that
             self._bus.systemd = str(await self._call(_to_bus("GetNameOwner", SYSTEMD), "s"))
 
     async def list_units(self, names: list[str]) -> list[list[Any]]:
@@ -184,7 +184,7 @@ class _Systemd:
         return list(await self._call(call, "a(ssssssouso)"))
 
     async def read_number(self, path: str, interface: str, name: str) -> int:
-        """A property; 0 where the unit has none (it is no service) or is gone."""
+        """A property; 0 if the unit lacks it (not a service) or is gone."""
         call = Message(SYSTEMD, path, f"{BUS}.Properties", "Get", signature="ss", body=[interface, name])
         with contextlib.suppress(_RefusedError):
             value = (await self._call(call, "v")).value
@@ -207,7 +207,7 @@ class _Systemd:
 
     def close(self) -> None:
         if not self._lost.cancel() and not self._lost.cancelled():
-            self._lost.exception()  # asyncio complains about one that nobody has looked at
+            self._lost.exception()  # asyncio complains about one that was never retrieved
         self._bus.close()
 
     async def _call(self, call: Message, answer: str) -> Any:  # noqa: ANN401 - `answer` is its D-Bus type
@@ -261,21 +261,21 @@ class _Systemd:
         """systemd has left the bus, or is back on a connection of its own that may not know of us any more."""
         self._bus.systemd = owner
         if owner and self._has_subscribed:
-            self._bus.send(_to_manager("Subscribe", ""))  # refused where it still knows: nobody waits for that
+            self._bus.send(_to_manager("Subscribe", ""))  # refused if it still knows us: no need to wait for that
 
 
 class _Bus(MessageBus):
-    """dbus-next 0.2.3 with its three worst habits mended."""
+    """dbus-next 0.2.3 with its three worst habits fixed."""
 
     systemd = ""  # the connection that has systemd's name now, "" while none has
 
     def _process_message(self, message: Message) -> None:
-        """The original takes anybody's message for the answer that has its number. The bus stamps the sender's name."""
+        """The original accepts a message from any sender as the answer. The bus stamps the sender's name."""
         if message.sender and message.sender in {BUS, self.systemd}:
             super()._process_message(message)  # type: ignore[no-untyped-call]
 
     async def _auth_readline(self) -> str:
-        """The original takes end-of-file for a short read: it spins for ever and lets no timeout have its turn."""
+        """The original takes end-of-file for a short read: it spins for ever, and no timeout gets its turn."""
         line = b""
         while not line.endswith(b"\r\n"):
             byte = await asyncio.get_running_loop().sock_recv(self._sock, 1)
@@ -305,7 +305,7 @@ async def _connected(address: str, timeout_seconds: float) -> AsyncIterator[_Sys
         await systemd.connect()
         yield systemd
     except _RefusedError as error:
-        raise UnitError(f"{address}: {error}", hint="is systemd PID 1 of this machine, and are we root?") from error
+        raise UnitError(f"{address}: {error}", hint="is systemd PID 1 on this machine, and are we root?") from error
     finally:
         systemd.close()
 
@@ -315,7 +315,7 @@ def _to_bus(member: str, word: str) -> Message:
 
 
 def _to_manager(member: str, signature: str, *body: object) -> Message:
-    """NO_AUTOSTART: where systemd is not on the bus, the bus shall say so and not look for something to start."""
+    """NO_AUTOSTART: if systemd is not on the bus, the bus must say so instead of looking for something to start."""
     flags = MessageFlag.NO_AUTOSTART
     return Message(SYSTEMD, SYSTEMD_PATH, MANAGER, member, flags=flags, signature=signature, body=list(body))
 
@@ -325,4 +325,4 @@ def _bus_error(address: str, error: BaseException) -> UnitError:
         if isinstance(error, kind):
             detail = f": {error}" if str(error) and not isinstance(error, OSError) else ""
             return UnitError(f"{address}: {what}{detail}", hint=hint)
-    return UnitError(f"{address}: what answers there does not speak D-Bus: {error}", hint=LOOK_AT_ADDRESS)
+    return UnitError(f"{address}: the peer does not speak D-Bus: {error}", hint=LOOK_AT_ADDRESS)

@@ -1,7 +1,7 @@
-"""Text files of other programs: read for doctor alone, never written. Nothing here waits, whatever lies there.
+"""Text files of other programs: read only for doctor, never written. Nothing here blocks, whatever the file is.
 
-Root reads folders of services and users here, and what it reads it may show. So a link counts only where root made it:
-below a folder that somebody else may change none is followed, and no file is read there that has a second name.
+Root reads folders of services and users here, and may show what it reads. So a link only counts if root made it: in a
+folder that another user may change, none is followed, and no file with a second name is read.
 """
 
 import errno
@@ -33,7 +33,7 @@ ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 class Text(Struct, frozen=True):
-    """A file: its path without the root, its text ("" for /dev/null, which masks), whether somebody may execute it."""
+    """A file: its path without the root, its text ("" for /dev/null, which masks), whether it is executable."""
 
     path: str
     text: str
@@ -42,36 +42,36 @@ class Text(Struct, frozen=True):
 
 
 class Refused(Exception):  # noqa: N818 - no error: it becomes a problem of the reader
-    """Not to be followed: the text says why."""
+    """Not to be followed or read; the text says why."""
 
 
 class Texts:
-    """Everything below `root`, "" for the real one. `problems`: what is there and could not be read, and why."""
+    """Everything below `root`, "" for the real one. `problems`: what exists but could not be read, and why."""
 
     def __init__(
         self, root: str = "", *, each_once: bool = False, max_bytes: int = 0, max_files: int = MAX_ENTRIES
     ) -> None:
-        """Reads nothing yet. `each_once`: a file with several names is given out under the first of them alone.
+        """Reads nothing yet. `each_once`: a file with several names is returned only under the first of them.
 
         `max_bytes` of a file, MAX_BYTES by default, and `max_files` of a folder: the first by name.
         """
         self._root = root
         self._max_bytes = max_bytes or MAX_BYTES
         self._max_files = max_files
-        self._is_guarded = os.geteuid() == 0  # anybody else sees nothing that others could not show him as well
+        self._is_guarded = os.geteuid() == 0  # any other user sees nothing that others could not show as well
         self._roots: dict[str, bool] = {}
         self._given: set[tuple[int, int]] | None = set() if each_once else None
         self.problems: list[str] = []
 
     def read(self, path: str) -> str:
-        """A file's text; "" where there is none, or where it cannot be read, which is noted."""
+        """A file's text; "" if it does not exist, or cannot be read, which is noted."""
         found = self.file(path)
         return found.text if found else ""
 
     def file(self, path: str, *, reader: int = 0) -> Text | None:
-        """None where there is none, where it was given out before, or where it cannot be read, which is noted.
+        """None if it does not exist, was returned before, or cannot be read, which is noted.
 
-        `reader`: the user who names it, and who must be able to read it as well.
+        `reader`: the user whose file names it, who must be able to read it too.
         """
         try:
             with self._opened(path, reader) as file:
@@ -103,10 +103,12 @@ class Texts:
         return self.first(folder, [f"{folder}/{one}" for one in names if one[0] != "." or name[0] == "."])
 
     def first(self, folder: str, paths: list[str]) -> list[str]:
-        """As many as are read of one folder; that there are more is noted."""
+        """At most as many as are read from one folder; if there are more, that is noted."""
         if len(paths) > self._max_files:
-            more = f"{len(paths) - self._max_files} more, from {paths[self._max_files].rpartition('/')[2]} on, are not"
-            self.problems.append(f"{folder}: has {len(paths)} files: {self._max_files} are read, {more}")
+            more = (
+                f"the other {len(paths) - self._max_files}, from {paths[self._max_files].rpartition('/')[2]}, are not"
+            )
+            self.problems.append(f"{folder}: has {len(paths)} files: {self._max_files} were read, {more}")
         return paths[: self._max_files]
 
     def folder(self, path: str, *endings: str) -> Iterator[Text]:
@@ -131,11 +133,11 @@ class Texts:
         finally:
             os.close(descriptor)
         if not is_all:
-            self.problems.append(f"{path}: has more than {MAX_ENTRIES} entries: the rest is not looked at")
+            self.problems.append(f"{path}: has more than {MAX_ENTRIES} entries: the rest were not looked at")
         return names
 
     def is_executable(self, path: str) -> bool:
-        """Whether it is a file that somebody may run."""
+        """Whether it is an executable file."""
         try:
             mode = os.stat(f"{self._root}{path}").st_mode
         except OSError:
@@ -164,11 +166,11 @@ class Texts:
         elif isinstance(error, TooLargeError):
             self.problems.append(f"{path}: {error.strerror}: not read")
         elif error.errno not in ABSENT:
-            advice = ": run it as root" if isinstance(error, PermissionError) else ""
+            advice = ": run doctor as root" if isinstance(error, PermissionError) else ""
             self.problems.append(f"{path}: cannot be read: {error.strerror}{advice}")
 
     def _is_open(self, folder: str) -> bool:
-        """Whether it may be listed: one that may not looks empty to glob."""
+        """Whether it may be listed: to glob, a folder that may not be listed looks empty."""
         try:
             os.close(self._walk(folder, os.O_RDONLY | os.O_DIRECTORY)[0])
         except OSError as error:
@@ -188,14 +190,14 @@ class Texts:
             return
         place = self._walk(path, os.O_PATH, reader)[0]
         try:
-            # By its descriptor it is what was looked at: nobody can put another file in its place.
+            # Through its descriptor it is what was looked at: it cannot be replaced by another file.
             with opened(f"/proc/self/fd/{place}") as file:
                 yield file
         finally:
             os.close(place)
 
     def _is_plain(self, path: str, reader: int) -> bool:
-        """Whether nobody but root has a say in where it leads."""
+        """Whether only root controls where it leads."""
         if not self._is_guarded:
             return True
         if reader or not self._is_roots(path.rpartition("/")[0]):
@@ -203,10 +205,10 @@ class Texts:
         try:
             return not stat.S_ISLNK(os.lstat(f"{self._root}{path}").st_mode)
         except OSError:
-            return True  # said when it is opened
+            return True  # reported when it is opened
 
     def _is_roots(self, folder: str) -> bool:
-        """Whether nobody but root can change what is on the way into it, and in it."""
+        """Whether only root can change it and the folders that lead to it."""
         if folder not in self._roots:
             try:
                 descriptor, self._roots[folder] = self._walk(folder or "/", os.O_PATH)
@@ -229,7 +231,7 @@ class Texts:
                     status = os.fstat(found)
                     if stat.S_ISLNK(status.st_mode):
                         if not all_roots:
-                            raise Refused("is a link, or is behind one, in a folder that is not root's: not followed")
+                            raise Refused("is a link, or is behind one, in a folder not owned by root: not followed")
                         links += 1
                         if links > MAX_LINKS:
                             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -251,6 +253,6 @@ class Texts:
 def _check(status: os.stat_result, folder: os.stat_result, reader: int, *, all_roots: bool) -> None:
     is_folder = stat.S_ISDIR(status.st_mode)
     if not is_folder and not all_roots and status.st_nlink > 1 and status.st_uid != folder.st_uid:
-        raise Refused("has a second name, in a folder that is not root's: not read")
+        raise Refused("has a second name, in a folder not owned by root: not read")
     if reader and status.st_uid != reader and not status.st_mode & (stat.S_IXOTH if is_folder else stat.S_IROTH):
-        raise Refused(f"user {reader}, whose file names it, may not read it: not read")
+        raise Refused(f"not read: user {reader}, whose file names it, may not read it")

@@ -1,8 +1,8 @@
 """udev: the only module that listens to it. An event only means "look again"; what it says is not used.
 
 pyudev 0.24 never recovers from one overflow of the receive buffer: its Poll raises on POLLERR without reading the
-socket, for ever. So the socket is peeked at first: a real receive clears the error (ENOBUFS, once), and what was lost
-is made up for by a full look.
+socket, for ever. So the socket is peeked at first: a real receive clears the error (ENOBUFS, once), and a full look
+makes up for what was lost.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 SUBSYSTEMS = ("pci", "net")
 BUFFER_BYTES = 8 << 20  # a burst of 1,000 VFs is 2 MB; the default of 128 MiB is allocated from kernel memory we share
-MOST_AT_ONCE = 20_000  # a storm must let the event loop breathe
+MOST_AT_ONCE = 20_000  # during a storm, the event loop needs its turn
 VIRTUAL = "/devices/virtual/"  # the taps and veths of VMs and containers: never a PF, never a VF
 
 
@@ -34,7 +34,7 @@ class Udev:
         self._monitor = pyudev.Monitor.from_netlink(pyudev.Context(), source="udev")
         for subsystem in SUBSYSTEMS:
             self._monitor.filter_by(subsystem)
-        with contextlib.suppress(OSError):  # without CAP_NET_ADMIN: a smaller one overflows sooner, which is survived
+        with contextlib.suppress(OSError):  # without CAP_NET_ADMIN: a smaller one overflows sooner, which is harmless
             self._monitor.set_receive_buffer_size(buffer_bytes)
         self._monitor.start()
         self._socket = socket.socket(fileno=os.dup(self._monitor.fileno()))
@@ -44,7 +44,7 @@ class Udev:
         return self._monitor.fileno()  # type: ignore[no-any-return]
 
     def drain(self) -> Poke:
-        """Takes what is there, without blocking."""
+        """Receives what is there, without blocking."""
         is_relevant = was_overflow = False
         for _ in range(MOST_AT_ONCE):
             try:
@@ -52,7 +52,7 @@ class Udev:
                 device = self._monitor.poll(timeout=0)
             except BlockingIOError:
                 break
-            except ValueError:  # libudev's EINVAL: an event that nobody can read still means "look again"
+            except ValueError:  # libudev's EINVAL: an unreadable event still means "look again"
                 is_relevant = True
                 continue
             except OSError as error:

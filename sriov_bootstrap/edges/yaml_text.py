@@ -1,4 +1,4 @@
-"""YAML: the only module that knows PyYAML. Every scalar is a text here: what it means is decided where it is known."""
+"""YAML: the only module that knows PyYAML. Every scalar is text here: its meaning is decided by the reader."""
 
 from typing import Any
 
@@ -9,19 +9,19 @@ from sriov_bootstrap.formats.located import Word
 
 MAX_DEPTH = 8  # PyYAML's time grows with the square of it, and a web-config file needs four
 MAX_BYTES = 32 << 10  # 400 users; PyYAML takes a third of a second for it, and the event loop waits
-FOREIGN_DEPTH = 40  # os-net-config nests bonds in bridges, and nobody waits for doctor
+FOREIGN_DEPTH = 40  # os-net-config nests bonds in bridges, and nothing waits for doctor
 FOREIGN_BYTES = 128 << 10
 
 
 def parse(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
-    """Texts, lists and dicts of texts. Raises ConfigError; a key that is there twice is a mistake too."""
+    """Texts, lists and dicts of texts. Raises ConfigError; a duplicate key is a mistake too."""
     return _load(data, path, _Loader, MAX_BYTES)
 
 
 def parse_located(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
     """The same of another program's file: every text is a Word, which knows its line.
 
-    A mistake is told by its line alone: the words of PyYAML repeat what stands there, which may be a password.
+    A mistake is reported only by its line: PyYAML's message quotes the text, which may be a password.
     """
     try:
         return _load(data, path, _LocatedLoader, FOREIGN_BYTES)
@@ -34,7 +34,7 @@ def parse_located(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives a
 
 def _load(data: bytes, path: str, loader: "type[_Loader]", max_bytes: int) -> Any:  # noqa: ANN401
     if len(data) > max_bytes:
-        raise ConfigError((f"{path}: has at most {max_bytes} bytes",))
+        raise ConfigError((f"{path}: must have at most {max_bytes} bytes",))
     try:
         return yaml.load(data, loader)  # noqa: S506 - the base loader: it makes nothing but texts, lists and dicts
     except yaml.MarkedYAMLError as error:
@@ -48,18 +48,18 @@ class _Loader(yaml.BaseLoader):
     max_depth = MAX_DEPTH
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - PyYAML's own signature
-        """As the original, which goes as deep as the stack."""
+        """Like the original, but that nests as deep as the stack allows."""
         if len(self.indents) + self.flow_level > self.max_depth:
             raise yaml.composer.ComposerError(None, None, "nested too deeply", self.get_mark())
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
-        """As the original, which lets the last of two equal keys win in silence."""
+        """Like the original, but there the last of two equal keys silently wins."""
         keys = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node) if isinstance(key_node, yaml.ScalarNode) else None
             if key is not None and key in keys:
-                raise yaml.constructor.ConstructorError(None, None, f'"{key}" is there twice', key_node.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f'duplicate key "{key}"', key_node.start_mark)
             keys.add(key)
         return super().construct_mapping(node, deep)
 
@@ -68,5 +68,5 @@ class _LocatedLoader(_Loader):
     max_depth = FOREIGN_DEPTH
 
     def construct_scalar(self, node: yaml.ScalarNode) -> Word:
-        """As the original, and where it was."""
+        """Like the original, but keeps its line."""
         return Word.at(super().construct_scalar(node), node.start_mark.line + 1)

@@ -37,7 +37,7 @@ class Rules:
         return self._server.open() if self._server else Plain()
 
     def admits(self, authorization: bytes, peer: Peer, later: Answer) -> bool | None:
-        """Everybody where there are no users."""
+        """Everyone, if there are no users."""
         if not self._users:
             return True
         credentials = parse_basic(authorization)
@@ -47,7 +47,7 @@ class Rules:
         return self._checks.ask(*credentials, self._users, later, peer=peer)
 
     def withdraw(self, later: Answer) -> None:
-        """Nobody waits for that verdict any more."""
+        """That verdict is no longer needed."""
         self._checks.withdraw(later)
 
 

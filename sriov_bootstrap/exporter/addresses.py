@@ -42,7 +42,7 @@ def listener(address: str, port: int) -> socket.socket:
     """A socket that listens there; `port` 0: on any free one. An OSError for everything that can be wrong."""
     host, _, scope = address.partition("%")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    socket.inet_pton(family, host)  # bind() would ask DNS about what is no address
+    socket.inet_pton(family, host)  # bind() would ask DNS about anything that is not an address
     where = (host, port) if family == socket.AF_INET else (host, port, 0, socket.if_nametoindex(scope) if scope else 0)
     made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
@@ -50,7 +50,7 @@ def listener(address: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # or :: would take 0.0.0.0 as well
         made.bind(where)
-        made.listen(QUEUE)  # only now it is sure that nobody else listens here
+        made.listen(QUEUE)  # only now is it certain that nothing else listens here
     except OSError:
         made.close()
         raise

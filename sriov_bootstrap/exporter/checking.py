@@ -1,15 +1,15 @@
 """Passwords: one check at a time in a process of its own, right ones remembered, guesses slowed down.
 
-A check is bcrypt, 70 ms of CPU and more, which the event loop must not wait for. A Prometheus with the right password
-costs one, which waits for nobody from then on, and a thousand peers with wrong ones a fraction of one CPU.
+A check is bcrypt, 70 ms of CPU or more, which the event loop must not wait for. A Prometheus with the right password
+costs one check, and never waits after that; a thousand peers with wrong ones cost a fraction of one CPU.
 
-Who waits for a first check must not wait for those who guess. Addresses take turns: next is one that has not guessed
-wrong, or not for longest. Of one address the newest is next, chosen before a wrong answer is told: who guesses again
-is then older than whoever came in between, however many guess. MAX_WAITING of an address may wait; the oldest gives
-way, and is told so only with the next result, or asking again would push the others out.
+A peer waiting for its first check must not wait for those that guess. Addresses take turns: next is one that has not
+guessed wrong, or not for the longest time. Within an address the newest is next, chosen before a wrong answer is sent:
+a peer that guesses again is then older than any that came in between, however many guess. MAX_WAITING per address may
+wait; the oldest gives way, and only learns so with the next result, or asking again would push the others out.
 
-A name that nobody has is checked as well, against the hash of a name that somebody has: how long the answer takes says
-nothing about who there is.
+An unknown name is checked too, against the hash of an existing one: how long the answer takes does not reveal which
+names exist.
 """
 
 import asyncio
@@ -50,8 +50,8 @@ class _Check:
 class Checks:
     """`start(password, hashed)` begins a job that says RIGHT or WRONG; `end(pid)` kills it, `reap(pid)` takes its end.
 
-    `broke(line)` gets what a job said instead, once: nobody can log in until that is mended. `refused` is told of each
-    who is not let in, with the name that was given.
+    `broke(line)` gets what a job said instead, once: no one can log in until it is fixed. `refused` is called for each
+    peer that is not let in, with the name that it gave.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Checks:
         self._broke = broke
         self._refused = refused
         self._has_broken = False
-        self._secret = os.urandom(32)  # what is remembered is of no use to anybody else
+        self._secret = os.urandom(32)  # what is remembered is useless elsewhere
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._guessed: OrderedDict[str, None] = OrderedDict()  # networks; who has not guessed for longest is first
         self._waiting: OrderedDict[bytes, _Check] = OrderedDict()  # who asked last is last
@@ -125,7 +125,7 @@ class Checks:
         self._next = min(ranked, key=lambda one: one[0], default=(0, None))[1]
 
     def _stand_in(self, user: str, users: Mapping[str, str]) -> str:
-        """Always the same for a name, and nobody else can tell which: hashes may differ in their cost."""
+        """Always the same for a name, and unpredictable from outside: hashes may differ in their cost."""
         hashes = sorted(users.values())
         return hashes[int.from_bytes(self._digest(user.encode(errors="surrogateescape"))) % len(hashes)]
 

@@ -2,7 +2,7 @@
 
 What comes is only kept, and reading stops: it is understood, decrypted and answered in the peer's turns, which
 endpoint.py gives, one request at a time. So no peer holds the event loop for longer than one request, and all of them
-together not for much longer. A peer has at most one buffer of bytes here that nobody has looked at.
+together not for much longer. A peer has at most one buffer of unprocessed bytes here.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class Rules(Protocol):
         """Whether this header opens the pages; None: `later` will be told."""
 
     def withdraw(self, later: Verdict) -> None:
-        """Nobody waits for that verdict any more."""
+        """That verdict is no longer needed."""
 
 
 class Plain:

@@ -44,7 +44,7 @@ class Endpoint:
     ) -> None:
         """`request_seconds` for a request to arrive, and again for its answer to be taken.
 
-        `rules` is asked at every connection and request. At start() it may raise: then nobody is served at all.
+        `rules` is asked at every connection and request. At start() it may raise: then no one is served at all.
         `idle_seconds` between two requests is more than the usual scrape intervals, so that one connection lasts.
         """
         self.pages = {

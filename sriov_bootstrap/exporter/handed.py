@@ -1,4 +1,4 @@
-"""What root has handed over: who may see the metrics, as one text with everything in it.
+"""What root has handed over: who may read the metrics, as one text with everything in it.
 
 Certificates and keys are in it, so what belongs together changes together, and no name of a file has to be followed. It
 comes as a credential (systemd.exec(5)), written by commands/metrics_config.py, which has checked all of it. JSON of the
@@ -31,7 +31,7 @@ class Tls(NamedTuple):
 
 
 class Handed(NamedTuple):
-    """`files`: what is in each that `tls` names. Without `tls` it is plain HTTP, without `users` everybody may."""
+    """`files`: the contents of those that `tls` names. Without `tls` it is plain HTTP, without `users` everyone may."""
 
     tls: Tls | None = None
     files: Mapping[str, bytes] = {}
@@ -56,12 +56,12 @@ def more(data: bytes) -> dict[str, str]:
 
 
 def load(data: bytes) -> Handed:
-    """SriovBootstrapError for what dump() has not made: nobody is let in then."""
+    """SriovBootstrapError for anything not made by dump(): then no one is let in."""
     try:
         return _understood(json.loads(data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SriovBootstrapError(
-            f"what says who may see the metrics is not in order: {type(error).__name__}",
+            f"the access rules for the metrics are not valid: {type(error).__name__}",
             hint="systemctl restart sriov-bootstrap-metrics-config.service",
         ) from None
 

@@ -1,7 +1,7 @@
-"""The page: the file that the daemon has had made last, and what only the exporter can tell.
+"""The page: the latest file from the daemon, and what only the exporter knows.
 
-The file is sent as it is. It is looked at for each scrape, and read again when it is another one. What is no page of
-ours is told, in the log and by a metric, and the last one that was stays: a series that ends is an alert that ends.
+The file is sent as it is. It is checked at each scrape, and read again if it has changed. A file that is not one of
+our pages is reported, in the log and by a metric, and the last valid one is kept: without a series, alerts end.
 """
 
 import errno
@@ -30,11 +30,11 @@ class Problem(StrEnum):
 
 
 MEANINGS = {
-    Problem.MISSING: "is not there: sriov-bootstrap.service has not run since boot",
+    Problem.MISSING: "does not exist: sriov-bootstrap.service has not run since boot",
     Problem.UNREADABLE: "cannot be read",
     Problem.FOREIGN: "was not written by root",
-    Problem.TRUNCATED: "has no end",
-    Problem.VERSION: "is of another version: restart sriov-bootstrap-metrics.service",
+    Problem.TRUNCATED: "is incomplete",
+    Problem.VERSION: "is from another version: restart sriov-bootstrap-metrics.service",
 }
 
 
@@ -101,7 +101,7 @@ class PageFile:
         """Said when it is another one."""
         if problem is not self.problem:
             self.problem = problem
-            text = f"{MEANINGS[problem]}; the last page stays" if problem else "is in order again"
+            text = f"{MEANINGS[problem]}; the last page is kept" if problem else "is valid again"
             self._say(Line("warning" if problem else "info", f"{self._path}: {text}"))
 
 
@@ -111,7 +111,7 @@ def own_metrics(counts: Mapping[Refusal, int], problem: Problem | None = None) -
         "# HELP sriov_bootstrap_http_refused_total What the endpoint refused, by reason.",
         "# TYPE sriov_bootstrap_http_refused_total counter",
         *(f'sriov_bootstrap_http_refused_total{{reason="{one}"}} {float(counts[one])}' for one in Refusal),
-        "# HELP sriov_bootstrap_page_problem 1 while the file with the metrics is not in order, for this reason.",
+        "# HELP sriov_bootstrap_page_problem 1 while the file with the metrics is not valid, for this reason.",
         "# TYPE sriov_bootstrap_page_problem gauge",
         *(f'sriov_bootstrap_page_problem{{reason="{one}"}} {float(one is problem)}' for one in Problem),
     ]

@@ -1,7 +1,7 @@
-"""What the endpoint refuses to whom: counted for the metrics, and said in the log once a minute at most.
+"""What the endpoint refuses to whom: counted for the metrics, and logged once a minute at most.
 
-The first one is said at once, those of the minute after it are only counted, and the next line says how many. Passwords
-have a line for each address, and where more guess than anybody would read, one for all the others.
+The first one is logged at once, those in the minute after it are only counted, and the next line says how many.
+Passwords have a line for each address, and if too many addresses guess, one line for all the others.
 """
 
 from collections import OrderedDict
@@ -31,9 +31,9 @@ MEANINGS = {
     Refusal.MALFORMED: "a peer does not speak the protocol",
     Refusal.SLOW: "a peer is too slow",
     Refusal.CROWDED: "a peer gave way to newer ones",
-    Refusal.ANONYMOUS: "a peer gives no user and password",
+    Refusal.ANONYMOUS: "a peer did not give user and password",
     Refusal.WRONG: "a wrong user or password",
-    Refusal.UNCHECKED: "an address asks about more passwords than are checked",
+    Refusal.UNCHECKED: "an address tries more passwords than are checked",
 }
 GUESSES = {Refusal.WRONG, Refusal.UNCHECKED}
 

@@ -68,22 +68,22 @@ def make_rules(access: Handed, checks: Checks, refused: Callable[[Refusal, Peer,
 
 
 def take_listeners(environment: Mapping[str, str]) -> list[socket.socket]:
-    """As sd_listen_fds(3). What is no listening TCP socket is not served on."""
+    """As sd_listen_fds(3). Only listening TCP sockets are served on."""
     count = environment.get("LISTEN_FDS", "")
     if environment.get("LISTEN_PID") != str(os.getpid()) or not count.isascii() or not count.isdigit():
-        raise SriovBootstrapError("helper metrics: no socket was handed over", hint="it is for its unit")
+        raise SriovBootstrapError("helper metrics: no socket was passed", hint="only its unit uses it")
     listeners = []
     for descriptor in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + int(count)):
         if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            raise SriovBootstrapError(f"helper metrics: descriptor {descriptor} is no socket")
+            raise SriovBootstrapError(f"helper metrics: descriptor {descriptor} is not a socket")
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - its own signature
         listener = socket.socket(fileno=descriptor)
         listener.setblocking(False)  # noqa: FBT003 - the same
         if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            raise SriovBootstrapError(f"helper metrics: descriptor {descriptor} does not listen")
+            raise SriovBootstrapError(f"helper metrics: descriptor {descriptor} is not listening")
         listeners.append(listener)
     if not listeners:
-        raise SriovBootstrapError("helper metrics: no socket was handed over", hint="it is for its unit")
+        raise SriovBootstrapError("helper metrics: no socket was passed", hint="only its unit uses it")
     return listeners
 
 
@@ -94,6 +94,6 @@ def _credential(environment: Mapping[str, str]) -> bytes:
             return file.read(MAX_CREDENTIAL_BYTES)
     except OSError as error:
         raise SriovBootstrapError(
-            f"helper metrics: nothing says who may see the metrics: {path}: {error.strerror}",
+            f"helper metrics: no access rules for the metrics: {path}: {error.strerror}",
             hint="systemctl restart sriov-bootstrap-metrics-config.service",
         ) from error

@@ -1,7 +1,7 @@
 """TLS: the only module that knows ssl. Bytes in, bytes out: sockets, deadlines and limits stay those of exporter.
 
-Why not the TLS that asyncio puts below a protocol. There a peer is nobody's until its handshake is done, so it counts
-against no limit; each has a buffer of 256 KiB, 64 MiB for a burst of ours; and what waits to be sent is hidden from
+Why not the TLS that asyncio puts below a protocol. There a peer belongs to no one until its handshake is done, so it
+counts against no limit; each has a buffer of 256 KiB, 64 MiB for a full burst; and what waits to be sent is hidden from
 the protocol that wants to know when the kernel has all of it.
 """
 
@@ -80,7 +80,7 @@ class Server:
             if tls.curve:
                 context.set_ecdh_curve(tls.curve)
         except (ssl.SSLError, ValueError) as error:
-            problem = f"tls_server_config: OpenSSL of this host has not these ciphers or curves: {_reason(error)}"
+            problem = f"tls_server_config: this host's OpenSSL lacks these ciphers or curves: {_reason(error)}"
             raise ConfigError((problem,), hint=HINT) from error
         context.set_alpn_protocols(["http/1.1"])
         self._load_own(context)
@@ -102,13 +102,13 @@ class Server:
             why = _reason(error)
             if was_asked:
                 raise ConfigError(
-                    (f"{tls.key_file}: is encrypted, and nobody is there to be asked for a password",),
-                    hint="take the password off: openssl pkey -in OLD -out NEW",
+                    (f"{tls.key_file}: is encrypted, and there is no one to ask for a password",),
+                    hint="remove the password: openssl pkey -in OLD -out NEW",
                 ) from error
             if why == "KEY_VALUES_MISMATCH":
-                why = "the key is not that of the certificate"
+                why = "the key does not belong to the certificate"
             raise ConfigError(
-                (f"{tls.cert_file} with {tls.key_file}: no usable pair of PEM files: {why}",), hint=HINT
+                (f"{tls.cert_file} with {tls.key_file}: not a usable pair of PEM files: {why}",), hint=HINT
             ) from error
 
     def _load_client_ca(self, context: ssl.SSLContext) -> None:
@@ -121,7 +121,9 @@ class Server:
             with _as_path(self._files[tls.client_ca_file]) as path:
                 context.load_verify_locations(path)
         except OSError as error:
-            raise ConfigError((f"{tls.client_ca_file}: no certificate in it: {_reason(error)}",), hint=HINT) from error
+            raise ConfigError(
+                (f"{tls.client_ca_file}: contains no certificate: {_reason(error)}",), hint=HINT
+            ) from error
 
 
 class Session:
@@ -179,7 +181,7 @@ class Session:
         certificate: Mapping[str, Any] = self._tls.getpeercert() or {}
         names = certificate.get("subjectAltName", ())
         if self._allowed_sans and not has_allowed_san(names, self._allowed_sans):
-            raise ConnectionAbortedError("no name of the client's certificate is in client_allowed_sans")
+            raise ConnectionAbortedError("none of the names in the client's certificate is in client_allowed_sans")
 
 
 def has_allowed_san(names: Iterable[tuple[str, str]], allowed: tuple[str, ...]) -> bool:

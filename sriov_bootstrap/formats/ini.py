@@ -1,11 +1,11 @@
-"""A config file of nova or neutron, understood as oslo.config's parser does (oslo_config.iniparser, cfg.ConfigParser).
+"""A config file of nova or neutron, parsed as oslo.config does (oslo_config.iniparser, cfg.ConfigParser).
 
-- A comment is a line that begins with # or ;. What stands behind a value belongs to the value.
-- A line that begins with a blank goes on with the value before it; an empty line ends that.
-- `=` or `:`, whichever comes first, ends the name. Quotes around the whole first line of a value are taken off.
-- An option may come again: one that holds several values keeps them all, any other one the last.
+- A comment is a line that begins with # or ;. Anything after a value belongs to the value.
+- An indented line continues the value before it; an empty line ends that.
+- `=` or `:`, whichever comes first, ends the name. Quotes around the whole first line of a value are removed.
+- An option may be repeated: one with several values keeps them all, any other only the last.
 
-Where oslo.config gives up, and the service with it, this notes a problem and reads on: what follows is worth judging.
+Where oslo.config gives up, and the service with it, this notes a problem and reads on: the rest is worth checking.
 """
 
 import re
@@ -135,12 +135,12 @@ class _Reader:
         if self._option:
             self._value.append(line.lstrip())
         else:
-            self.problems.append(Problem(number, "begins with a blank, and there is no value to go on with"))
+            self.problems.append(Problem(number, "is indented, but there is no value to continue"))
 
     def _begin_section(self, number: int, line: str) -> None:
         self._section = line[1:-1]
         if not line.endswith("]"):
-            self.problems.append(Problem(number, "a section must end with ], and nothing may follow"))
+            self.problems.append(Problem(number, "a section must end with ] and nothing after it"))
             self._section = re.split(r"[]\s#;]", line[1:])[0]
         elif not self._section:
             self.problems.append(Problem(number, "a section without a name"))
@@ -148,7 +148,7 @@ class _Reader:
     def _begin_value(self, number: int, line: str) -> None:
         ends = [place for place in (line.find("="), line.find(":")) if place >= 0]
         if not ends:
-            self.problems.append(Problem(number, 'neither "=" nor ":" in it'))
+            self.problems.append(Problem(number, 'contains neither "=" nor ":"'))
             return
         option, value = line[: min(ends)].strip(), line[min(ends) + 1 :].strip()
         if not option:

@@ -3,7 +3,7 @@
 Their units say `ExecStart=/etc/init.d/NAME systemd-start`, and the script (openstack-pkg-tools) builds DAEMON and
 DAEMON_ARGS out of its own lines, of what files are there, and of /etc/default/openstack and /etc/default/NAME. This
 reads as much of a shell as those scripts use: assignments, `if` and `&&` with tests of files and texts, and `.`; loops,
-functions and `case` are passed over. Nothing is run: as root the script would make folders.
+functions and `case` are skipped. Nothing is run: as root, the script would create folders.
 """
 
 import re
@@ -52,7 +52,7 @@ def paths_in(script: str) -> tuple[str, ...]:
 def script_argv(
     script: str, sources: Mapping[str, str], there: frozenset[str], environment: Mapping[str, str] = GIVEN
 ) -> tuple[str, ...]:
-    """() if it is no such script, or one that is too much to follow.
+    """() if it is not such a script, or too much to follow.
 
     `sources`: texts of files that it may read; `there`: of `paths_in`, what exists.
 

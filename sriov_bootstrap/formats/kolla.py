@@ -23,7 +23,7 @@ class Container(Struct, frozen=True):
 
 
 def parse_container(text: str) -> Container | None:
-    """None for what is no config.json."""
+    """None if it is not a config.json."""
     try:
         return msgspec.json.decode(text.encode(errors="replace"), type=Container)
     except (msgspec.DecodeError, RecursionError):

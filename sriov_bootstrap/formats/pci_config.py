@@ -40,7 +40,7 @@ def capability(config: bytes) -> Capability:
 def lacks_vf_memory(resource: str) -> bool:
     """Whether the kernel has found no room for the VFs' BARs: they are marked so, or were all given up.
 
-    False for what is no such file, and where a BAR has a place: which of the others should have one it does not say.
+    False for any other file, and if a BAR has an address: it does not say which of the others should have one.
     """
     lines = [line.split() for line in resource.splitlines()]
     if len(lines) < IOV_LINES.stop:

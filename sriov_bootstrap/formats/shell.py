@@ -1,10 +1,10 @@
 """Shell, as far as a write to sriov_numvfs needs it: simple commands, pipes, redirections, variables, loops, quotes.
 
-Nothing is run and nothing is asked: what only the shell could know (an argument, the output of a command) is unknown,
-and with it the device or the number. Reading sriov_numvfs is no finding.
+Nothing is run: what only the shell could know (an argument, a command's output) is unknown, and with it the device or
+the number. Reading sriov_numvfs is not a finding.
 
-A user's cron table is read as root, so nothing here grows faster than its text: values are bounded while they are made,
-patterns look at a character a fixed number of times, and `Steps` counts what is read and made.
+A user's cron table is read as root, so nothing grows faster than its text: values are bounded while they are built,
+patterns look at a character a fixed number of times, and `Steps` counts what is read and built.
 """
 
 import itertools

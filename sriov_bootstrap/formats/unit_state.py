@@ -30,7 +30,7 @@ def parse_units(text: str) -> dict[str, dict[str, str]]:
 
 def process_of(said: Mapping[str, str]) -> UnitProcess:
     """Out of a unit's properties."""
-    # A service that systemd restarts by itself has a new main process, and its unit stays as it was meanwhile.
+    # A service that systemd restarts on its own has a new main process, while its unit stays as it was.
     times = [_number(said.get(name, "")) for name in STARTS]
     started_at = max(times) / 1e6 if any(times) else None
     return UnitProcess(said.get("ActiveState") in RUNNING, _number(said.get("MainPID", "")), started_at)

@@ -1,9 +1,9 @@
 """A web-config file, as Prometheus' own exporters take it -> who may see the metrics, or every mistake in it.
 
-The format is exporter-toolkit's. What cannot be had here is refused and never left out: an endpoint that is less
+The format is exporter-toolkit's. What is not supported here is refused, never ignored: an endpoint that is less
 protected than its file says is worse than one that is closed. So a file that promtool accepts may be refused:
-- `RequireAnyClientCert`: Python's ssl cannot take a certificate without verifying it, and a certificate that nobody
-  has verified is one that anybody can make. `RequestClientCert` lets everybody in, and so means `NoClientCert` here.
+- `RequireAnyClientCert`: Python's ssl cannot take a certificate without verifying it, and anyone can make a
+  certificate that is not verified. `RequestClientCert` lets everyone in, and so means `NoClientCert` here.
 - Verifying without `client_ca_file`: Go would then trust every public CA of the host.
 - TLS 1.0 and 1.1: OpenSSL does not speak them at the security level of today's distributions (RFC 8996).
 - More than one of `curve_preferences`: Python's ssl takes one.
@@ -86,7 +86,7 @@ class Tls(Struct, frozen=True):
 
 
 class WebConfig(Struct, frozen=True):
-    """Who may see the metrics. Without `tls` it is plain HTTP, without `users` nobody is asked for a password."""
+    """Who may see the metrics. Without `tls` it is plain HTTP, without `users` no one is asked for a password."""
 
     tls: Tls | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -180,7 +180,9 @@ def _problems(read: _Document) -> list[str]:
 def _file_problems(section: _TlsSection) -> list[str]:
     problems = [f"{key} is missing" for key in ("cert_file", "key_file") if not getattr(section, key)]
     given = {key: getattr(section, key) for key in ("cert_file", "key_file", "client_ca_file")}
-    return problems + [f"{key}: not a path: only printable characters" for key in given if not given[key].isprintable()]
+    return problems + [
+        f"{key}: not a path: it may only contain printable characters" for key in given if not given[key].isprintable()
+    ]
 
 
 def _client_problems(section: _TlsSection) -> list[str]:
@@ -188,19 +190,19 @@ def _client_problems(section: _TlsSection) -> list[str]:
     if kind in {ClientAuth.REQUIRE_ANY, "RequireClientCert"}:
         instead = f"use {ClientAuth.REQUIRE_AND_VERIFY} with client_ca_file"
         return [
-            f"client_auth_type {kind} is not supported: anybody can make a certificate that nobody verifies: {instead}"
+            f"client_auth_type {kind} is not supported: anyone can make a certificate if it is not verified: {instead}"
         ]
     if kind not in list(ClientAuth):
         return [f'client_auth_type "{kind}": valid here: {", ".join(one for one in ClientAuth if "Any" not in one)}']
     problems = []
     if ClientAuth(kind).verifies and not section.client_ca_file:
-        problems.append(f"client_auth_type {kind} needs client_ca_file: without it no certificate is to be trusted")
+        problems.append(f"client_auth_type {kind} needs client_ca_file: without it, no certificate can be trusted")
     if kind == ClientAuth.NONE and section.client_ca_file:
         problems.append(f"client_ca_file has no effect without client_auth_type: use {ClientAuth.REQUIRE_AND_VERIFY}")
     if sans is not None and kind != ClientAuth.REQUIRE_AND_VERIFY:
         problems.append(f"client_allowed_sans needs client_auth_type {ClientAuth.REQUIRE_AND_VERIFY}")
     if sans == ():
-        problems.append("client_allowed_sans is empty: nobody could connect")
+        problems.append("client_allowed_sans is empty: no one could connect")
     return problems
 
 
@@ -218,7 +220,7 @@ def _version_problems(section: _TlsSection) -> list[str]:
 
 def _cipher_problems(section: _TlsSection) -> list[str]:
     problems = [
-        f'cipher_suites: "{name}" is unknown, or not safe: valid here: {", ".join((*CIPHERS, *TLS13_CIPHERS))}'
+        f'cipher_suites: "{name}" is unknown or unsafe: valid here: {", ".join((*CIPHERS, *TLS13_CIPHERS))}'
         for name in section.cipher_suites
         if name not in CIPHERS and name not in TLS13_CIPHERS
     ]
@@ -230,7 +232,7 @@ def _cipher_problems(section: _TlsSection) -> list[str]:
         if name not in CURVES
     ]
     if len(section.curve_preferences) > 1:
-        problems.append("curve_preferences: only one curve can be named here; none at all means every safe one")
+        problems.append("curve_preferences: only one curve can be set here; without it, all safe ones are used")
     return problems
 
 
@@ -242,14 +244,14 @@ def _header_problems(section: _HttpSection) -> list[str]:
         elif HEADERS[name] and value not in HEADERS[name]:
             problems.append(f'{name}: "{value}": valid here: {", ".join(HEADERS[name])}')
         elif value and not re.fullmatch(HEADER_VALUE, value):
-            problems.append(f"{name}: only printable ASCII, with no space at either end")
+            problems.append(f"{name}: may only contain printable ASCII, with no space at either end")
     return problems
 
 
 def _user_problem(user: str, hashed: str) -> str:
     """Never says the hash: problems go to the log."""
     if not user or ":" in user or not user.isprintable():
-        return "a name is printable, and has no colon: HTTP could not carry it"
+        return "a name must be printable and without a colon, or HTTP cannot carry it"
     if not (found := re.fullmatch(BCRYPT, hashed)):
         return "is not a bcrypt hash: make one with: htpasswd -nBC 10 USER"
     if not MIN_COST <= int(found[1]) <= MAX_COST:

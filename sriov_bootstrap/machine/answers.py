@@ -43,26 +43,26 @@ class Stuck(Told):
 
 
 class Looked(Told):
-    """Who has a vfio node open."""
+    """Which processes have a vfio node open."""
 
     holders: Holders
 
 
 class BusFailed(Told):
-    """The conversation with systemd could not be had."""
+    """systemd could not be asked."""
 
     message: str
     hint: str
 
 
 class Units(Told):
-    """What systemd said of the units."""
+    """What systemd said about the units."""
 
     states: tuple[UnitState, ...]
 
 
 class Restarted(Told):
-    """How restarts ended, and why not all of them did, "" when all did."""
+    """How restarts ended, and why not all of them did; "" if all did."""
 
     results: tuple[UnitResult, ...]
     problem: str = ""

@@ -1,7 +1,7 @@
 """Conversations with systemd over D-Bus, each in a child that ends soon.
 
-Who starts the child loads dbus_next, once for all of its children. The daemon is never that: a job of its own is, or a
-command, which live little longer than the child.
+The process that starts the child loads dbus_next, once for all of its children. That is never the daemon, but one of
+its jobs or a command, which live little longer than the child.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ Say = Callable[[str], None]
 
 
 def unit_states(names: Iterable[str], say: Say) -> tuple[UnitState, ...]:
-    """How systemd sees these units. UnitError or StuckError when it cannot be asked."""
+    """How systemd sees these units. UnitError or StuckError if it cannot be asked."""
 
     def ask() -> answers.Answer:
         from sriov_bootstrap.edges import systemd
@@ -33,7 +33,7 @@ def unit_states(names: Iterable[str], say: Say) -> tuple[UnitState, ...]:
 def restart_units(
     names: Sequence[str], say: Say, *, failed: frozenset[str], job_timeout_seconds: float
 ) -> answers.Restarted:
-    """How the restarts ended; see edges/systemd.py. UnitError or StuckError when nothing is known of any."""
+    """How the restarts ended; see edges/systemd.py. UnitError or StuckError if nothing is known about any."""
 
     def ask() -> answers.Answer:
         from sriov_bootstrap.edges import systemd
@@ -61,6 +61,6 @@ def _told(ask: Callable[[], answers.Answer], say: Say, timeout_seconds: float) -
         lambda send: send(msgspec.json.encode(answers.answer(ask))),
         what=what,
         timeout_seconds=timeout_seconds,
-        waiting=lambda passed: say(f"systemd is at work: {passed:.0f} s so far"),
+        waiting=lambda passed: say(f"waiting for systemd: {passed:.0f} s so far"),
     )
     return answers.understood(line, what)

@@ -16,7 +16,7 @@ MARK = "Written by `sriov-bootstrap render"  # in the first line of each of our 
 
 
 class Filled(Struct, frozen=True):
-    """A file as it should be. `path` "": it has no place here and is only printed; `text` "": it should not be."""
+    """A file as it should be. `path` "": it has no place here and is only printed; `text` "": it should not exist."""
 
     path: str
     text: str
@@ -29,7 +29,7 @@ class Filled(Struct, frozen=True):
 
 
 def outdated(machine: HostMachine, host: Host, is_ours: Callable[[str], bool]) -> tuple[str, ...]:
-    """Files of ours that are installed and would be written otherwise now. Where something cannot be told: none."""
+    """Our installed files that would be written differently now. If anything is unclear: none."""
     paths = []
     for target in (one for one in TARGETS.values() if one.in_all):
         rendering = target.make(host, Ask())
@@ -42,13 +42,13 @@ def outdated(machine: HostMachine, host: Host, is_ours: Callable[[str], bool]) -
 
 
 def filled(machine: HostMachine, rendering: Rendering, *, read: bool) -> Iterable[Filled]:
-    """What each file should say, and those of our making that should not be; `read`: and what it says now."""
+    """What each file should say, including our files that should not exist; with `read` also what it says now."""
     for draft in rendering.drafts:
         installed = machine.files.read_text(draft.path) if read and draft.path else None
         yield Filled(draft.path, _fill(machine, draft), installed)
     for path in rendering.obsolete if read else ():
         installed = machine.files.read_text(path)
-        if installed and MARK in installed.partition("\n")[0]:  # of our making, from when it was needed
+        if installed and MARK in installed.partition("\n")[0]:  # ours, from when it was needed
             yield Filled(path, "", installed)
 
 
@@ -59,5 +59,5 @@ def _fill(machine: HostMachine, draft: Draft) -> str:
     if own is None:
         return render_file(draft.template, read_template(draft.template), draft.context)
     if own.problem:
-        raise ConfigError((f"{own.path}: {own.problem}",), hint="correct the template, or remove it: ours is used then")
+        raise ConfigError((f"{own.path}: {own.problem}",), hint="correct the template, or remove it to use ours")
     return render_file(own.path, own.data.decode(errors="replace"), draft.context)

@@ -110,8 +110,8 @@ class HostMachine:
         return read_links(child.run)
 
     def read_holders(self) -> Holders:
-        """Who has a VF open, from whoever may look."""
-        from sriov_bootstrap.edges.holders.look import OpenDevices  # most passes need not know
+        """Which processes have a VF open, from whatever may look."""
+        from sriov_bootstrap.edges.holders.look import OpenDevices  # most passes do not need it
 
         is_for_others = self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)
         holders = self._privileges.holders() if is_for_others else OpenDevices(self._root).holders()
@@ -175,7 +175,7 @@ class HostMachine:
         return (*file, *((f"{KILL_SWITCH} on the kernel command line",) if has_word else ()))
 
     def read_jam(self) -> Jam | None:
-        """The write that is under way in another process; once it is overdue with the names of those who hold it up."""
+        """The write in progress in another process; once it is overdue, with what holds it up."""
         jam = self.locks.read_jam(now := self.monotonic())
         if jam is None:
             return None
@@ -216,11 +216,11 @@ class HostMachine:
 
     @contextlib.contextmanager
     def pass_lock(self) -> Iterator[None]:
-        """One pass at a time, and never beside a write that an earlier pass may still bring to a good end."""
+        """One pass at a time, and never beside a write of an earlier pass that may still succeed."""
         with self.locks.locked(PASS_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say):
             deadline = self.monotonic() + LOCK_SECONDS
             while (jam := self.locks.read_jam(self.monotonic())) and not jam.is_overdue:
-                if self.monotonic() > deadline:  # a writer that found no room to say how long it may take
+                if self.monotonic() > deadline:  # a writer that had no room to record how long it may take
                     break
                 self.say(str(jam))
                 self.pause(JAM_POLL_SECONDS)
@@ -270,7 +270,7 @@ class HostMachine:
         return self._privileges.reload(action, timeout_seconds=self.deadline_seconds(action))
 
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
-        """Says to whoever meets the write lock that this process begins `action` now."""
+        """Records at the write lock that this process begins `action` now."""
         jam = Jam(os.getpid(), action.pci_address, str(action), self.time(), limit_seconds, began_at=self.monotonic())
         self.locks.note_writer(lock, jam)
 

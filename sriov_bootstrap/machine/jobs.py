@@ -1,4 +1,4 @@
-"""A pass and a round of restarts as they are done everywhere: by `--once` in its process, by the daemon in a child."""
+"""A pass and a round of restarts as they always run: by `--once` in its own process, by the daemon in a child."""
 
 import os
 import signal
@@ -38,13 +38,13 @@ class JobEnd(Struct, frozen=True):
 
 
 class PageEnd(Struct, frozen=True):
-    """The last line of who makes the page: one text for each place that does not have it."""
+    """The last line of the process that makes the page: one text for each place that does not have it."""
 
     problems: tuple[str, ...] = ()
 
 
 def load(machine: HostMachine, last_good: Config | None) -> Loaded:
-    """The config for who lives on, with none at all, when the first one is broken: the daemon, status, doctor."""
+    """The config for those that carry on, without any rules, if it is broken: the daemon, status, doctor."""
     try:
         return load_config(machine, last_good)
     except ConfigError as error:
@@ -66,7 +66,7 @@ def do_restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
 
 
 def publish(machine: HostMachine, loaded: Loaded) -> tuple[str, ...]:
-    """Makes the page of the state as it is now. What goes wrong with it is returned, and fails no pass."""
+    """Makes the page for the current state. Problems are returned, and fail no pass."""
     from sriov_bootstrap.core.finding import load_inspected
     from sriov_bootstrap.edges import metrics
 
@@ -97,7 +97,7 @@ def start_pass(machine: HostMachine, loaded: Loaded, handover: Handover) -> chil
     def work() -> JobEnd:
         report = do_pass(machine, loaded, handover=handover)
         saved = machine.load_state()[0]
-        # The notes of the pass know what state.json cannot: that it could not be saved.
+        # Only the pass's notes can say that state.json could not be saved.
         return JobEnd(msgspec.structs.replace(saved, report=report), is_saved=not machine.has_unsaved_state)
 
     return _start(machine, work)
@@ -117,7 +117,7 @@ def start_inspection(machine: HostMachine, loaded: Loaded, look: Look) -> child.
     """doctor's look in a process of its own; its last line is an Inspected."""
 
     def work() -> "Inspected":
-        child.be_the_first_to_go()  # it reads whatever is on the host, and nobody waits for it
+        child.be_the_first_to_go()  # it reads whatever is on the host, and nothing waits for it
         from sriov_bootstrap.core.finding import inspected, load_inspected
 
         before = load_inspected(machine.files.read_findings())
@@ -135,7 +135,7 @@ def start_page(machine: HostMachine, loaded: Loaded) -> child.Child:
 
 
 def end_of(line: bytes) -> JobEnd:
-    """Understands a job's last line. Raises SriovBootstrapError when the job broke."""
+    """Parses a job's last line. Raises SriovBootstrapError if the job failed."""
     return _end(line, JobEnd)
 
 
@@ -156,12 +156,12 @@ def _end(line: bytes, kind: type[End]) -> End:
         return msgspec.json.decode(child.checked(line, "a job of the daemon"), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SriovBootstrapError(
-            "its process ended without a report", hint="it was killed, or out of memory"
+            "its process exited without a report", hint="it was killed, or out of memory"
         ) from error
 
 
 def _start(machine: HostMachine, work: Callable[[], Struct]) -> child.Child:
-    """A job that is told to stop does so, unless it has begun to write: between two writes a PF may have no VFs."""
+    """A job asked to stop does so, unless it has begun to write: between two writes a PF may have no VFs."""
 
     def job(send: child.Send) -> None:
         machine.say = _seldom(send)

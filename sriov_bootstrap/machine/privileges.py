@@ -1,6 +1,6 @@
-"""What the service may not do itself: asked of units of its own that may. helper.py is the other end.
+"""What the service may not do itself: it asks its own helper units, which may. helper.py is the other end.
 
-`systemctl`, and not D-Bus: as root it speaks to systemd over a socket of their own, which is there before D-Bus is up.
+`systemctl`, and not D-Bus: as root it talks to systemd over a private socket, which exists before D-Bus is up.
 """
 
 import time
@@ -24,7 +24,7 @@ from sriov_bootstrap.passes.apply import failure
 Run = Callable[..., child.Completed]
 
 HOLDERS_SECONDS = 40.0  # the unit's own limit is 30
-STUCK_HINT = "see journalctl -k; it goes on by itself when the kernel lets it"
+STUCK_HINT = "see journalctl -k; the reload continues once the kernel lets it"
 START_SECONDS = 30.0  # until the other end has loaded and looked: its own limit counts from there
 FILE_SECONDS = 30.0
 
@@ -51,14 +51,12 @@ class Privileges:
         self._say = say
 
     def holders(self) -> Holders:
-        """Who has a vfio node open. Never raises: whoever cannot be asked has ruled nobody out."""
+        """Which processes have a vfio node open. Never raises: without an answer, every VF may be held."""
         try:
             told = self._ask("holders", HOLDERS_SECONDS)
         except SriovBootstrapError as error:
             return Holders(problem=error.message)
-        return (
-            told.holders if isinstance(told, answers.Looked) else Holders(problem="its answer is about something else")
-        )
+        return told.holders if isinstance(told, answers.Looked) else Holders(problem="its answer is not about holders")
 
     def reload(self, action: ReloadDriver, *, timeout_seconds: float) -> Result:
         """Has a driver reloaded, if the other end comes to the same decision."""
@@ -85,8 +83,8 @@ class Privileges:
     def _ask(self, name: str, timeout_seconds: float) -> answers.Answer:
         """Starts sriov-bootstrap-NAME.service, which ends when its answer is there.
 
-        Its answer is a file that we only read: the one before it is known by its stamp. A start joins one that is under
-        way, which began to look before we asked: hence the second try.
+        Its answer is a file that we only read: the one before it is known by its stamp. A start joins one in
+        progress, which began to look before we asked: hence the second attempt.
         """
         unit, answer = _unit(name), name.replace("@", "-")
         command = ["systemctl", "--no-ask-password", "start", unit]
@@ -100,7 +98,7 @@ class Privileges:
             line = self._files.read_answer(answer)
             if line.endswith(b"\n") and _began_at(line) >= asked_at:
                 return answers.understood(line, unit)
-            said = one_line(completed.stderr) or "it ended without an answer"
+            said = one_line(completed.stderr) or "it exited without an answer"
         raise KernelError(f"{unit}: {said.partition(' | ')[0]}", hint=f"see journalctl -u {shell_quoted(unit)}")
 
 

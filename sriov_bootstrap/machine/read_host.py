@@ -1,4 +1,4 @@
-"""What is known of this host where files are rendered or judged: config, PFs, distribution."""
+"""What is known about this host when files are rendered or checked: config, PFs, distribution."""
 
 from sriov_bootstrap.base.errors import LinkError, SriovBootstrapError
 from sriov_bootstrap.core.config import Config
@@ -30,6 +30,6 @@ def _text(machine: HostMachine, path: str) -> str:
     try:
         return machine.files.read_text(path) or ""
     except LinkError:
-        raise  # what is said of this host would be another's
+        raise  # the result would describe another host
     except SriovBootstrapError:
         return ""

@@ -7,7 +7,7 @@ from sriov_bootstrap.formats import web_config
 
 
 class WebAccess:
-    """The file, and those that it names. `paths`: of all that were looked at, also of what could not be read."""
+    """The file, and those that it names. `paths`: everything looked at, even if it could not be read."""
 
     def __init__(self, path: str) -> None:
         """Reads nothing yet."""
@@ -15,7 +15,7 @@ class WebAccess:
         self.paths: list[str] = []
 
     def read(self) -> handed.Handed:
-        """Raises ConfigError for everything that would keep it from being in force."""
+        """Raises ConfigError for anything that would keep it from taking effect."""
         config = web_config.decode(yaml_text.parse(self._load(self._path), self._path), self._path)
         named = config.tls.files if config.tls else ()
         self.paths += [path for path in named if path not in self.paths]
@@ -24,7 +24,7 @@ class WebAccess:
         if tls:
             from sriov_bootstrap.exporter.tls import Server
 
-            Server(tls, contents)  # whether a pair is one, only OpenSSL can tell
+            Server(tls, contents)  # only OpenSSL can tell whether key and certificate match
         return handed.Handed(tls, contents, config.headers, config.users)
 
     def _load(self, path: str) -> bytes:

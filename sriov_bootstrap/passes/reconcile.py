@@ -133,7 +133,9 @@ def load_config(machine: Machine, last_good: Config | None) -> Loaded:
     names = tuple(printable(file.path) for file in files)
     checksums = tuple(file.checksum for file in files)
     if last_good and last_good.pf and not files:
-        vanished = "every config file is gone, the last good one stays in force: restart the service if that is meant"
+        vanished = (
+            "every config file is gone, the last valid config stays in force: restart the service if that is intended"
+        )
         return Loaded(last_good, (vanished,))
     try:
         return Loaded(decode.decode(files), (), names, checksums)

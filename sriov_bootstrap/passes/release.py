@@ -72,4 +72,4 @@ def _hinted(pf: PfReport) -> PfReport:
 
 
 def _module_note(driver: str) -> str:
-    return f"{modprobe_path(driver)} makes VFs again when {driver} is loaded: remove it"
+    return f"{modprobe_path(driver)} creates VFs again when {driver} is loaded: remove it"

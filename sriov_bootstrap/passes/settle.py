@@ -107,7 +107,7 @@ def settle(results: tuple[Result, ...], machine: Machine) -> tuple[Result, ...]:
                 )
         if not waits:
             return tuple(settled)
-        machine.say(f"waiting until VFs are ready: {_progress(waits.values(), pfs)}")
+        machine.say(f"waiting for VFs to be ready: {_progress(waits.values(), pfs)}")
         machine.pause(delay)
     raise AssertionError  # pragma: no cover (the delays never end)
 

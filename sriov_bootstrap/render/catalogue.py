@@ -21,12 +21,12 @@ class Target(Struct, frozen=True):
 
 TARGETS = {
     "kernel-cmdline": Target("kernel parameters for the IOMMU", kernel.render_cmdline),
-    "modprobe": Target("max_vfs, and VF drivers that stay away", kernel.render_modprobe),
-    "udev": Target("netdevs that keep their names and that NetworkManager leaves alone", netdevs.render_udev),
-    "nova-compute": Target("which VFs VMs may have, and aliases for flavors", nova.render_compute),
-    "sriov-agent": Target("the network of each PF, VFs left out, bandwidths", neutron.render_agent),
+    "modprobe": Target("max_vfs, and blocked VF drivers", kernel.render_modprobe),
+    "udev": Target("stable netdev names, and netdevs that NetworkManager leaves alone", netdevs.render_udev),
+    "nova-compute": Target("which VFs VMs may use, and aliases for flavors", nova.render_compute),
+    "sriov-agent": Target("the network of each PF, excluded VFs, bandwidths", neutron.render_agent),
     "nova-scheduler": Target(
-        "controllers: the filters of the release, and the one for VFs", nova.render_scheduler, in_all=False
+        "controllers: the release's filters, and the one for VFs", nova.render_scheduler, in_all=False
     ),
     "neutron-server": Target("controllers: mechanism driver and networks", neutron.render_server, in_all=False),
     "libvirt": Target(

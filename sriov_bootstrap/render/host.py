@@ -77,7 +77,7 @@ class Rendering(Struct, frozen=True):
     """A target. `problems`: what could not be told, so that the files are not complete.
 
     `after`: what has to be done when a file changed, in words; `commands`: what does it, where --apply may run it.
-    `obsolete`: files of ours that should not be there. `notes` stand where there is no file.
+    `obsolete`: our files that should not exist. `notes` are shown if there is no file.
     """
 
     drafts: tuple[Draft, ...] = ()

@@ -1,4 +1,4 @@
-"""What the kernel and its modules must be told before there are VFs: only what this kernel does not do by itself.
+"""What the kernel and its modules must be told before there are VFs: only what this kernel does not do by default.
 
 AMD's IOMMU is on where the firmware has it on, and no parameter `amd_iommu=on` exists. Intel's needs one, unless the
 kernel was built with CONFIG_INTEL_IOMMU_DEFAULT_ON, as Debian's is.
@@ -31,7 +31,7 @@ def render_cmdline(host: Host, _ask: Ask) -> Rendering:
     if why := _unneeded(host):
         return Rendering(notes=(f"no kernel parameter is needed: {why}",), obsolete=(GRUB_FILE,))
     if not host.cpu_vendor:
-        problem = "the CPU is unknown (no /proc/cpuinfo, or not an x86): no kernel parameter is rendered"
+        problem = "the CPU is unknown (no /proc/cpuinfo, or not x86): no kernel parameter is rendered"
         return Rendering(problems=(problem,))
     if UPDATE_GRUB in host.paths:
         draft = Draft("kernel-cmdline.cfg.j2", {"word": WORD}, GRUB_FILE)
@@ -47,13 +47,13 @@ def render_cmdline(host: Host, _ask: Ask) -> Rendering:
 def _unneeded(host: Host) -> str:
     """Why nothing has to be said to the kernel, "" if something has."""
     if not host.config.pf:
-        return "no rule, so no VF"
+        return "there is no rule, so no VF"
     if host.cpu_vendor == AMD:
         return "AMD's IOMMU is on when the firmware has it on"
     if host.cpu_vendor not in {"", INTEL}:
         return f"the CPU is {host.cpu_vendor}"
     if BUILT_IN in host.kernel_config.splitlines():
-        return "this kernel switches Intel's IOMMU on by itself (CONFIG_INTEL_IOMMU_DEFAULT_ON)"
+        return "this kernel enables Intel's IOMMU by default (CONFIG_INTEL_IOMMU_DEFAULT_ON)"
     return ""
 
 
@@ -67,12 +67,12 @@ def render_modprobe(host: Host, _ask: Ask) -> Rendering:
         if driver := wish.pf.driver if wish.pf else exact(wish.rule.match.driver):
             families.setdefault(driver, []).append(wish)
         else:
-            problems.append(f'rule "{wish.rule.name}": its driver is unknown: render it where the NIC is')
+            problems.append(f'rule "{wish.rule.name}": its driver is unknown: render on a host with the NIC')
     drafts = []
     for driver, wishes in families.items():
         if not is_module_name(driver):  # it would be a part of a path, and a line of its own
             names = ", ".join(f'"{wish.rule.name}"' for wish in wishes)
-            problems.append(f'the driver "{driver}" of rule {names} is no name of a module')
+            problems.append(f'the driver "{driver}" of rule {names} is not a module name')
         elif problem := _unfit(driver, wishes):
             problems.append(problem)
         else:
@@ -91,16 +91,16 @@ def _unfit(driver: str, wishes: list[DesiredPf]) -> str:
     names = ", ".join(f'"{wish.rule.name}"' for wish in wishes)
     targets = {wish.target for wish in wishes}
     if None in targets:
-        return f"{driver}: num_vfs of rule {names} cannot be told without the NIC"
+        return f"{driver}: num_vfs of rule {names} is not known without the NIC"
     if len(targets) > 1:
-        return f"{driver}: max_vfs is one number for all its PFs, and the rules {names} differ"
+        return f"{driver}: max_vfs is one number for all its PFs, but the rules {names} differ"
     for wish in wishes:
         if wish.pf and wish.pf.driver and (wish.target or 0) > wish.pf.total_vfs:
             asked = counted(wish.target or 0, "VF")
-            return f"{wish.pf.pci_address}: cannot make {asked}: the device offers {wish.pf.total_vfs}"
+            return f"{wish.pf.pci_address}: cannot create {asked}: the device offers {wish.pf.total_vfs}"
     return ""
 
 
 def _undriven(wishes: Iterable[DesiredPf]) -> bool:
-    """The module makes its VFs before anybody can switch probing off, so only a blacklist keeps their driver away."""
+    """The module creates its VFs before probing can be disabled, so only a blacklist keeps their driver away."""
     return all(wish.rule.vf_driver is VfDriver.NONE for wish in wishes)

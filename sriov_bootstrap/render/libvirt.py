@@ -17,7 +17,7 @@ def render_interface(host: Host, ask: Ask) -> Rendering:
 
 
 def render_hostdev(host: Host, ask: Ask) -> Rendering:
-    """`<hostdev>`: the VF as any PCI device; MAC and VLAN are somebody else's matter."""
+    """`<hostdev>`: the VF as a plain PCI device; MAC and VLAN are not set."""
     if ask.mac or ask.vlan:
         raise UsageError(("render: a <hostdev> has no MAC address and no VLAN",), hint="use: render libvirt")
     return _render(host, ask, "libvirt-hostdev.xml.j2")
@@ -34,16 +34,16 @@ def _render(host: Host, ask: Ask, template: str) -> Rendering:
         )
         for pf, vf in vfs
     )
-    notes = () if drafts else ("no VF of a PF with a rule is there and free",)
+    notes = () if drafts else ("no PF with a rule has a free VF",)
     return Rendering(drafts, tuple(problems), notes=notes)
 
 
 def _check(ask: Ask) -> None:
     problems = []
     if ask.mac and not re.fullmatch(MAC, ask.mac):
-        problems.append(f'render: --mac "{ask.mac}" is no MAC address: write it like 52:54:00:12:34:56')
+        problems.append(f'render: --mac "{ask.mac}" is not a MAC address: write it like 52:54:00:12:34:56')
     elif ask.mac and int(ask.mac[:2], 16) & 1:
-        problems.append(f"render: --mac {ask.mac} is a group address, which no VF can have")
+        problems.append(f"render: --mac {ask.mac} is a multicast address, which no VF can have")
     if not 0 <= ask.vlan <= MAX_VLAN:
         problems.append(f"render: --vlan {ask.vlan} is not between 1 and {MAX_VLAN}")
     if ask.mac and not ask.vf:
@@ -59,7 +59,7 @@ def _one(host: Host, address: str) -> list[tuple[PfFacts, VfFacts]]:
     found = [(pf, vf) for pf in host.pfs for vf in pf.vfs if vf.pci_address == full]
     if not found:
         raise UsageError(
-            (f"render: {full} is no VF of this host",), hint="see them: ls -l /sys/bus/pci/devices/*/virtfn*"
+            (f"render: {full} is not a VF on this host",), hint="list them: ls -l /sys/bus/pci/devices/*/virtfn*"
         )
     return found
 

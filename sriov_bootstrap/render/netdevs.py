@@ -1,7 +1,7 @@
 """udev's part: names that stay, and VF netdevs that NetworkManager leaves alone.
 
-By PCI address, which does not move. Only for our PFs and their VFs, and with the MAC address of the PF: what switchdev
-puts beside a PF's netdev has the same PCI device, and must not get its name.
+By PCI address, which does not change. Only for our PFs and their VFs, and with the PF's MAC address: the netdevs that
+switchdev adds beside a PF's have the same PCI device, and must not get its name.
 """
 
 import re
@@ -10,7 +10,9 @@ from sriov_bootstrap.core.validate import MAC
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
-FILE = "/etc/udev/rules.d/70-sriov-bootstrap.rules"  # before 80-net-setup-link.rules, which names what has no name yet
+FILE = (
+    "/etc/udev/rules.d/70-sriov-bootstrap.rules"  # before 80-net-setup-link.rules, which names everything still unnamed
+)
 IFNAMSIZ = 16
 
 
@@ -41,7 +43,7 @@ def _name(port: Port, index: int) -> str:
 
 def _missing(port: Port) -> str:
     if not port.pci_address:
-        return "the PCI address of its PF is unknown: render it where the NIC is, or match by an exact pci_address"
+        return "the PCI address of its PF is unknown: render on a host with the NIC, or match by an exact pci_address"
     if port.vfs is None and port.rule.num_vfs != 0:
-        return "the addresses of its VFs are unknown: render it where the NIC is"
+        return "the addresses of its VFs are unknown: render on a host with the NIC"
     return port.netdev_problem

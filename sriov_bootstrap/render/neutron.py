@@ -1,7 +1,7 @@
 """neutron's part: which netdev is in which network on this host, and what the server must know of the networks.
 
-The agent's lists are one option each: a line that is repeated in another file replaces the list and adds nothing to it.
-So is the server's mechanism_drivers: the config names the others, because ours would be left alone otherwise.
+The agent's lists are one option each: a line repeated in another file replaces the list and adds nothing to it.
+So is the server's mechanism_drivers: the config names the others, or ours would be the only one.
 """
 
 import re
@@ -66,24 +66,24 @@ def render_server(host: Host, _ask: Ask) -> Rendering:
 
 
 NO_DRIVERS = (
-    "[openstack]: mechanism_drivers is not said: name the drivers that the cloud uses besides, such as "
+    "[openstack]: mechanism_drivers is not set: list the other drivers that the cloud uses, such as "
     'mechanism_drivers = ["openvswitch"]: the list replaces the one in ml2_conf.ini'
 )
 
 
 def _missing(port: Port) -> str:
-    """What the agent needs and nobody knows, "" if nothing; "" where the agent is not concerned."""
+    """What the agent needs but is not known; "" if nothing, or if the agent is not concerned."""
     if not port.rule.physical_network:
         return ""
     if problem := _bad_name(port) or port.netdev_problem:
         return problem
     if not port.netdev:
-        return "the netdev of its PF is unknown: render it where the NIC is, or match by an exact netdev"
+        return "the netdev of its PF is unknown: render on a host with the NIC, or match by an exact netdev"
     if port.netdev_device:
         where = f"the agent looks for the VFs of {port.netdev} in {port.netdev_device}, which has none"
         return f"{where}: use alias instead of physical_network, for flavors"
     if port.rule.exclude_vfs and port.vfs is None:
-        return "the addresses of the excluded VFs are unknown: render it where the NIC is"
+        return "the addresses of the excluded VFs are unknown: render on a host with the NIC"
     return ""
 
 

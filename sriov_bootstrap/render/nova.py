@@ -1,11 +1,11 @@
 """nova's part: which VFs nova-compute may give to VMs, and that the scheduler asks for them.
 
-Rules of a device_spec, each of which somebody's cloud has broken:
-- It names exactly our VFs. A PF's address or netdev alone matches the PF as well: the device id of the VFs is what
-  leaves it out. A key that nova does not know, or an empty spec, matches every PCI device of the host.
-- One JSON object on one line: what is continued on a line without indent is cut off in silence.
+Rules for a device_spec, each learned from a broken cloud:
+- It names exactly our VFs. A PF's address or netdev alone also matches the PF: the device id of the VFs excludes
+  it. A key unknown to nova, or an empty spec, matches every PCI device on the host.
+- One JSON object on one line: a continuation line without indentation is silently cut off.
 - Every text is a string, also "true": anything else is a traceback in nova-compute.
-- A VF has one network. Where the chip is all that a spec says, all its PFs must ask for the same.
+- A VF has one network. If a spec only names the chip, all its PFs must ask for the same one.
 """
 
 import json
@@ -66,7 +66,7 @@ def render_scheduler(host: Host, _ask: Ask) -> Rendering:
 
 
 def is_for_nova(port: Port) -> bool:
-    """VFs without a network and an alias are somebody else's."""
+    """VFs without a network and an alias are not nova's."""
     return bool(port.rule.physical_network or port.rule.alias)
 
 
@@ -101,21 +101,21 @@ def tags(rule: PfRule) -> dict[str, str]:
 
 
 def _missing(port: Port, style: SpecStyle) -> str:
-    """What a spec of this style needs and nobody knows, "" if nothing."""
+    """What a spec of this style needs but is not known; "" if nothing."""
     if style is SpecStyle.VF_ADDRESS or port.rule.exclude_vfs:
-        return "" if port.vfs is not None else "the addresses of its VFs are unknown: render it where the NIC is"
+        return "" if port.vfs is not None else "the addresses of its VFs are unknown: render on a host with the NIC"
     if not port.device:
-        return "the ids of its VFs are unknown: render it where the NIC is, or say vf_id in the rule"
+        return "the ids of its VFs are unknown: render on a host with the NIC, or set vf_id in the rule"
     if style is SpecStyle.PF_ADDRESS and not port.pci_address:
-        return "the PCI address of its PF is unknown: render it where the NIC is, or match by an exact pci_address"
+        return "the PCI address of its PF is unknown: render on a host with the NIC, or match by an exact pci_address"
     return _missing_netdev(port) if style is SpecStyle.DEVNAME else ""
 
 
 def _missing_netdev(port: Port) -> str:
     if not port.netdev:
-        return "the netdev of its PF is unknown: render it where the NIC is, or match by an exact netdev"
+        return "the netdev of its PF is unknown: render on a host with the NIC, or match by an exact netdev"
     if port.netdev_device:
-        return f"nova finds {port.netdev} in {port.netdev_device}, which is no PCI device: {BY_ADDRESS}"
+        return f"nova finds {port.netdev} in {port.netdev_device}, which is not a PCI device: {BY_ADDRESS}"
     return port.netdev_problem
 
 
@@ -126,7 +126,7 @@ def _ambiguous(port: Port, host: Host) -> str:
     known = {one.pci_address for one in rivals}
     others = [one.label for one in rivals if not is_for_nova(one) or tags(one.rule) != mine]
     others += [
-        f"{pf.pci_address}, which no rule takes"
+        f"{pf.pci_address}, which has no rule"
         for pf in host.pfs
         if (layout := host.layouts.get(pf.pci_address))
         and (pf.vendor_id, layout.device) == chip

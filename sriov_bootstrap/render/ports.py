@@ -1,7 +1,7 @@
 """A rule and its PF as nova and neutron need them: addresses, names and ids, from the NIC or from the config alone.
 
-What the NIC does not tell, because it is not here, the rule may: an exact `pci_address` or `netdev` in its match, and
-`vf_id`. So an image can be rendered for hosts that it does not run on.
+What a missing NIC cannot tell, the rule may: an exact `pci_address` or `netdev` in its match, and `vf_id`. So an image
+can be rendered for hosts that it does not run on.
 """
 
 import re

@@ -11,7 +11,7 @@ from sriov_bootstrap.core.counted import counted
 
 
 def render(template: str, context: Mapping[str, object]) -> str:
-    """A name that the context does not have is an error, never an empty string in somebody's config file."""
+    """A name missing from the context is an error, never an empty string in a config file."""
     environment = SandboxedEnvironment(
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -31,6 +31,4 @@ def render_file(name: str, template: str, context: Mapping[str, object]) -> str:
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         where = f"{name}: line {line}" if line else name
-        raise ConfigError(
-            (f"{where}: {error}",), hint="correct the template, or remove it: ours is used then"
-        ) from error
+        raise ConfigError((f"{where}: {error}",), hint="correct the template, or remove it to use ours") from error

@@ -190,10 +190,10 @@ def test_the_kernel_finds_no_tree_elsewhere(root: Path) -> None:
     [
         (0, 0o755, 0, ""),
         (0, 0o1777, 0, ""),
-        (NOBODY, 0o755, NOBODY, f"which belongs to user {NOBODY}"),
-        (NOBODY, 0o755, 0, f"which belongs to user {NOBODY}"),
-        (0, 0o777, 0, "where others than root may write"),
-        (0, 0o1777, NOBODY, "where others than root may write"),
+        (NOBODY, 0o755, NOBODY, f"which is owned by user {NOBODY}"),
+        (NOBODY, 0o755, 0, f"which is owned by user {NOBODY}"),
+        (0, 0o777, 0, "where users other than root may write"),
+        (0, 0o1777, NOBODY, "where users other than root may write"),
     ],
 )
 @pytest.mark.parametrize("name", ["nova.conf.d", "nova.conf.d/x.conf"])

@@ -19,7 +19,7 @@ def check(tree: HostTree, *words: str) -> int:
 
 def test_no_config_is_valid(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(tree) == 0
-    assert capsys.readouterr() == ("no config file: valid, and nothing to do\n", "")
+    assert capsys.readouterr() == ("no config file: valid, nothing to do\n", "")
 
 
 def test_a_valid_config_is_read_back(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,7 +74,7 @@ def test_the_web_config_is_checked_with_all_that_it_names(tree: HostTree, capsys
     assert (out, said.splitlines(keepends=True)[0]) == ("", err)
     web.write_text("")
     assert check(tree) == 0
-    assert f"read {web}, and the files that it names\n" in capsys.readouterr().out
+    assert f"read {web} and the files that it names\n" in capsys.readouterr().out
 
 
 def test_a_folder_is_refused(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ def test_findings_for_machines(tree: HostTree, capsys: pytest.CaptureFixture[str
 
 def test_a_code_is_explained(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor(tree, "explain", "e701") == 0
-    assert capsys.readouterr().out.startswith("the config of sriov-bootstrap cannot be used\n\nA file of the config")
+    assert capsys.readouterr().out.startswith("the config of sriov-bootstrap cannot be used\n\nA config file is broken")
     assert doctor(tree, "explain") == 0
     assert "SB-E701  the config of sriov-bootstrap cannot be used\n" in capsys.readouterr().out
     assert doctor(tree, "explain", "nothing") == 2

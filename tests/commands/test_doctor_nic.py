@@ -104,7 +104,7 @@ def test_a_nic_whose_firmware_has_sriov_off(tree: HostTree, capsys: pytest.Captu
     (tree.device() / "config").write_bytes(sriov(0)[:64])
     findings, (unseen,) = doctor(tree, capsys)
     assert findings == [("SB-E202", PF)]
-    assert unseen.endswith("run it as root")
+    assert unseen.endswith("run doctor as root")
 
 
 def test_a_rule_that_means_a_vf(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -153,55 +153,55 @@ CASES = {
     "a list": Case(pci(f"[{GOOD_A}, {GOOD_B}]"), {}),
     "an empty list": Case(pci("[]", GOOD_A, GOOD_B), {}),
     "nothing at all": Case(
-        "", {("SB-E411", PF): "nova gives 3 VFs (0000:3b:10.0 to 0000:3b:10.4) of rule", ("SB-E411", PF2): "2 VFs"}
+        "", {("SB-E411", PF): "never gives out 3 VFs (0000:3b:10.0 to 0000:3b:10.4)", ("SB-E411", PF2): "2 VFs"}
     ),
     "missing quote": Case(
         pci(GOOD_A.replace('"physnet2"', '"physnet2'), GOOD_B),
         {("SB-E401", 2): "Unterminated string starting at; a quote is missing: nova-compute does not start"},
     ),
-    "single quotes": Case(pci(f"{{'address': '{PF}'}}"), {("SB-E401", 2): "JSON wants double quotes"}),
-    "stray comma": Case(pci(GOOD_A.replace("}", ",}")), {("SB-E401", 2): "no JSON at column"}),
+    "single quotes": Case(pci(f"{{'address': '{PF}'}}"), {("SB-E401", 2): "JSON needs double quotes"}),
+    "stray comma": Case(pci(GOOD_A.replace("}", ",}")), {("SB-E401", 2): "invalid JSON at column"}),
     "cut": Case(
         f'device_spec = {{"address": "{PF}",\n"physical_network": "physnet2"}}\n',
-        {("SB-E401", 2): "line 3 goes on without a blank before it"},
+        {("SB-E401", 2): "line 3 continues it without indentation"},
     ),
     "continued": Case(f'device_spec = {{"address": "{PF}",\n  {IDS},\n  "physical_network": "physnet2"}}{BOTH}', {}),
     "wrong in the second line": Case(
         f'device_spec = {{"address": "{PF}",\n  10ca}}\n', {("SB-E401", 3): "at column 1:"}
     ),
     "numbers": Case(pci('{"vendor_id": 8086}'), {("SB-E401", 2): "vendor_id must be a string of hexadecimal digits"}),
-    "half a glob": Case(pci('{"address": "0000:3b:1*.0"}'), {("SB-E401", 2): '"*" stands for a whole field'}),
+    "half a glob": Case(pci('{"address": "0000:3b:1*.0"}'), {("SB-E401", 2): '"*" must stand for a whole field'}),
     "one_time_use": Case(
         pci(GOOD_A.replace("}", ', "one_time_use": "yes"}'), GOOD_B), {("SB-E401", 2): "needs report_in_placement"}
     ),
     "trusted true": Case(
         pci(GOOD_A.replace("}", ', "trusted": true}'), GOOD_B),
-        {("SB-E402", 2): "trusted must be a string, and is true"},
+        {("SB-E402", 2): "trusted must be a string, but is true"},
     ),
     "trusted yes": Case(
         pci(GOOD_A.replace("}", ', "trusted": "yes"}'), GOOD_B),
-        {("SB-E402", 2): 'trusted must be "true", and is "yes"'},
+        {("SB-E402", 2): 'trusted must be "true", but is "yes"'},
     ),
     "a network that is a number": Case(
         pci(GOOD_A.replace('"physnet2"', "2"), GOOD_B),
-        {("SB-E402", 2): "physical_network must be a string, and is 2", ("SB-E406", 2): 'as VFs of "2"'},
+        {("SB-E402", 2): "physical_network must be a string, but is 2", ("SB-E406", 2): 'as VFs of "2"'},
     ),
-    "empty": Case(pci("{}", GOOD_A, GOOD_B), {("SB-E403", 2): "it names every PCI device of this host: nova may"}),
+    "empty": Case(pci("{}", GOOD_A, GOOD_B), {("SB-E403", 2): "it matches every PCI device on this host: nova may"}),
     "near miss": Case(
         pci('{"devnam": "ens1f0", "physical_network": "physnet2"}', GOOD_A, GOOD_B),
-        {("SB-E403", 2): '"devnam" is no key of a spec: was devname meant?'},
+        {("SB-E403", 2): '"devnam" is not a key of a spec: was devname meant?'},
     ),
     "unknown key": Case(
         pci(GOOD_A.replace("}", ', "colour": "red"}'), GOOD_B),
-        {("SB-W404", 2): '"colour" is no key of a spec: nova takes'},
+        {("SB-W404", 2): '"colour" is not a key of a spec: nova treats'},
     ),
     "vendor": Case(
         pci(GOOD_A.replace("vendor_id", "vendor"), GOOD_B),
-        {("SB-W404", 2): '"vendor" is no key of a spec: was vendor_id'},
+        {("SB-W404", 2): '"vendor" is not a key of a spec: was vendor_id'},
     ),
     "later key": Case(
         pci(GOOD_A.replace("}", ', "live_migratable": "yes"}'), GOOD_B),
-        {("SB-W404", 2): "live_migratable is a key since 2025.1 epoxy"},
+        {("SB-W404", 2): "live_migratable exists since 2025.1 epoxy"},
         rules(release='"zed"'),
     ),
     "key of an address": Case(
@@ -210,34 +210,34 @@ CASES = {
             GOOD_B,
         ),
         {
-            ("SB-W404", 2): '"func" is no key of a spec: was function meant?',
+            ("SB-W404", 2): '"func" is not a key of a spec: was function meant?',
             ("SB-E406", 2): 'tenant-b" (0000:3b:00.1) has "physnet1"',
         },
     ),
     "the PF too": Case(
         pci(GOOD_A, f'{{"address": "{PF2}", "physical_network": "physnet1"}}'),
-        {("SB-W405", 3): '("product_id": "10ca" leaves its VFs)'},
+        {("SB-W405", 3): '("product_id": "10ca" restricts it to VFs)'},
     ),
     "the PF too, by name": Case(
         pci(GOOD_A, '{"devname": "ens1f1", "physical_network": "physnet1"}'),
-        {("SB-W405", 3): "names PF 0000:3b:00.1 itself"},
+        {("SB-W405", 3): "matches PF 0000:3b:00.1 itself"},
     ),
     "another network": Case(
         pci(GOOD_A, GOOD_B.replace("physnet1", "dpdk")),
-        {("SB-E406", 3): 'nova gives 2 VFs (0000:3b:10.1 to 0000:3b:10.3) as VFs of "dpdk"'},
+        {("SB-E406", 3): 'nova gives out 2 VFs (0000:3b:10.1 to 0000:3b:10.3) as VFs of "dpdk"'},
     ),
     "of another rule": Case(
         pci(GOOD_A, '{"address": "0000:3b:10.1", "physical_network": "physnet2"}', GOOD_B),
-        {("SB-E406", 3): 'nova gives VF 0 (0000:3b:10.1) as VFs of "physnet2"'},
+        {("SB-E406", 3): 'nova gives out VF 0 (0000:3b:10.1) as VFs of "physnet2"'},
     ),
     "null": Case(pci(GOOD_A, GOOD_B, GOOD_A), {}),
     "no network": Case(
         pci(GOOD_A.replace('"physnet2"', "null"), GOOD_B, GOOD_A),
-        {("SB-E406", 2): "without a physical_network, and rule"},
+        {("SB-E406", 2): "without a physical_network, but rule"},
     ),
     "a glob over both ports": Case(
         pci('{"address": "0000:3b:10.*", "physical_network": "physnet2"}', GOOD_B),
-        {("SB-E406", 2): 'nova gives 2 VFs (0000:3b:10.1 to 0000:3b:10.3) as VFs of "physnet2"'},
+        {("SB-E406", 2): 'nova gives out 2 VFs (0000:3b:10.1 to 0000:3b:10.3) as VFs of "physnet2"'},
     ),
     "excluded": Case(
         pci(GOOD_A, GOOD_B),
@@ -249,13 +249,13 @@ CASES = {
     ),
     "the chip": Case(
         pci(f'{{{IDS}, "physical_network": "physnet2"}}'),
-        {("SB-W409", 2): "names those of 0000:5e:00.0, which no rule takes"},
+        {("SB-W409", 2): "matches those of 0000:5e:00.0, which have no rule"},
         rules(b='physical_network = "physnet2"'),
     ),
     "a PF that is not ours": Case(pci(GOOD_A, GOOD_B, f'{{"address": "{PF3}", "physical_network": "x"}}'), {}),
     "moved": Case(
         pci(GOOD_A, GOOD_B, '{"devname": "ens7np0", "physical_network": "x"}'),
-        {("SB-W410", 4): "0000:5e:00.0 is ens7 now, as names changed with an upgrade"},
+        {("SB-W410", 4): "0000:5e:00.0 is now ens7, renamed by an upgrade"},
     ),
     "misspelt": Case(
         pci(GOOD_A, GOOD_B, '{"devname": "ens1g1"}'),
@@ -265,7 +265,7 @@ CASES = {
         pci(GOOD_A, GOOD_B, '{"devname": "bond0"}'), {("SB-W410", 4): 'no PF and no VF has the netdev "bond0"'}
     ),
     "wrong chip": Case(
-        pci(GOOD_A.replace("10ca", "1520"), GOOD_A, GOOD_B), {("SB-W410", 2): "it names no PF and no VF of this host"}
+        pci(GOOD_A.replace("10ca", "1520"), GOOD_A, GOOD_B), {("SB-W410", 2): "it matches no PF and no VF on this host"}
     ),
     "something else": Case(pci(GOOD_A, GOOD_B, '{"vendor_id": "10de", "product_id": "25b6"}'), {}),
     "remote_managed": Case(
@@ -279,15 +279,15 @@ CASES = {
     ),
     "half": Case(
         pci('{"address": "0000:3b:10.0", "physical_network": "physnet2"}', GOOD_B),
-        {("SB-E411", PF): "nova gives 2 VFs (0000:3b:10.2 to 0000:3b:10.4)"},
+        {("SB-E411", PF): "nova never gives out 2 VFs (0000:3b:10.2 to 0000:3b:10.4)"},
     ),
     "all but one": Case(
         pci('{"address": {"bus": "3b", "slot": "10", "function": "[02]"}, "physical_network": "physnet2"}', GOOD_B),
-        {("SB-E411", PF): "nova gives VF 2 (0000:3b:10.4) of rule"},
+        {("SB-E411", PF): "nova never gives out VF 2 (0000:3b:10.4) of rule"},
     ),
     "old beside new": Case(
         pci(GOOD_A, GOOD_B) + pci(GOOD_A, option="passthrough_whitelist"),
-        {("SB-W412", 4): f"which nova adds to the device_spec at {NOVA}:2"},
+        {("SB-W412", 4): f"which still counts: nova adds it to the device_spec at {NOVA}:2"},
     ),
     "old alone": Case(pci(GOOD_A, GOOD_B, option="passthrough_whitelist"), {}),
     "oldest beside old": Case(
@@ -302,14 +302,14 @@ CASES = {
     ),
     "wrong section": Case(
         pci(GOOD_A, GOOD_B) + f"[libvirt]\npassthrough_whitelist = {GOOD_A}\nalias = x\n",
-        {("SB-E413", 5): "reads passthrough_whitelist in [pci] only, and ignores it in [libvirt]"},
+        {("SB-E413", 5): "reads passthrough_whitelist only in [pci] and ignores it in [libvirt]"},
     ),
     "wrong name": Case(
         pci(GOOD_A, GOOD_B) + f"device-spec = {GOOD_A}\ncolour = red\n",
-        {("SB-E413", 4): "does not know device-spec in [pci], and ignores it: was device_spec meant?"},
+        {("SB-E413", 4): "does not know device-spec in [pci] and ignores it: was device_spec meant?"},
     ),
     "alias in DEFAULT": Case(
-        pci(GOOD_A, GOOD_B) + '[DEFAULT]\nalias = {"name": "x"}\n', {("SB-E413", 5): "reads alias in [pci] only"}
+        pci(GOOD_A, GOOD_B) + '[DEFAULT]\nalias = {"name": "x"}\n', {("SB-E413", 5): "reads alias only in [pci]"}
     ),
     "small letters": Case(
         pci(GOOD_A, GOOD_B) + f"[default]\ndebug = true\npci_passthrough_whitelist = {GOOD_A}\n",
@@ -331,7 +331,7 @@ CASES = {
     "placement, two classes": Case(
         pci(GOOD_A, '{"address": "0000:3b:10.1", "resource_class": "a"}', '{"address": "0000:3b:10.3"}')
         + 'report_in_placement = true\nalias = {"name": "vf", "resource_class": "a"}\n',
-        {("SB-E415", 4): "two resource classes on PF 0000:3b:00.1: of 0000:3b:10.1 and 0000:3b:10.3"},
+        {("SB-E415", 4): "two resource classes on PF 0000:3b:00.1: those of 0000:3b:10.1 and 0000:3b:10.3"},
         rules(b='alias = "vf"'),
     ),
     "placement, two sets of traits": Case(
@@ -363,12 +363,12 @@ CASES = {
     "alias of other devices": Case(
         pci(GOOD_A, f'{{"address": "{PF2}", {IDS}}}')
         + 'alias = {"name": "vf", "product_id": "1520", "vendor_id": "8086"}\n',
-        {("SB-W418", 4): 'alias "vf" does not name the VFs of rule "tenant-b" (0000:3b:00.1), which are 8086:10ca'},
+        {("SB-W418", 4): 'alias "vf" does not match the VFs of rule "tenant-b" (0000:3b:00.1), which are 8086:10ca'},
         rules(b='alias = "vf"'),
     ),
     "alias of the PF": Case(
         pci(GOOD_A, f'{{"address": "{PF2}", {IDS}}}') + f'alias = {{"name": "vf", {IDS}, "device_type": "type-PF"}}\n',
-        {("SB-W418", 4): "does not name the VFs"},
+        {("SB-W418", 4): "does not match the VFs"},
         rules(b='alias = "vf"'),
     ),
     "alias that fits": Case(
@@ -378,7 +378,7 @@ CASES = {
     ),
     "old alias": Case(
         f"[DEFAULT]\npci_passthrough_whitelist = [{GOOD_A}, {GOOD_B}]\npci_alias = x\n",
-        {("SB-E417", 4): "no JSON at line 1, column 1"},
+        {("SB-E417", 4): "invalid JSON at line 1, column 1"},
         rules(release='"newton"'),
     ),
     "a network for flavors": Case(
@@ -408,16 +408,16 @@ def test_what_nova_compute_is_told(tree: HostTree, capsys: pytest.CaptureFixture
     ("alias", "release", "words"),
     [
         ("[1]", "", "must be a JSON object"),
-        ("9" * 5000, "", "no JSON that can be read"),
+        ("9" * 5000, "", "JSON that cannot be read"),
         ("{}", "", "must have a name"),
-        ('{"name": 5}', "", "name of an alias must be a string, and is 5"),
-        ('{"name": "a", "vendor": "8086"}', "", '"vendor" is no key of an alias'),
+        ('{"name": 5}', "", "name of an alias must be a string, but is 5"),
+        ('{"name": "a", "vendor": "8086"}', "", '"vendor" is not a key of an alias'),
         ('{"name": "a", "traits": "x"}', "zed", "traits is a key of an alias since 2023.1 antelope"),
         ('{"name": "a", "vendor_id": "808"}', "", "must be four hexadecimal digits"),
         (
             '{"name": "a", "device_type": "VF"}',
             "",
-            'device_type "VF" of an alias is none of type-PCI, type-PF, type-VF',
+            'device_type "VF" of an alias is not one of type-PCI, type-PF, type-VF',
         ),
     ],
 )
@@ -470,9 +470,9 @@ def test_a_remedy_is_what_to_type(tree: HostTree, capsys: pytest.CaptureFixture[
     restart = "systemctl restart nova-compute"
     again = f"sriov-bootstrap render nova-compute --write && {restart}"
     assert {one["code"]: one["remedy"] for one in found_in(tree, capsys)} == {
-        "SB-E401": f"correct {NOVA}:4, or take out {NOVA}:4, then: {again}",
+        "SB-E401": f"correct {NOVA}:4, or remove line {NOVA}:4, then: {again}",
         "SB-E402": f'write "trusted": "true" at {NOVA}:2, then: {restart}',
-        "SB-W404": f'correct "vendor" at {NOVA}:3, or take it out, then: {restart}',
+        "SB-W404": f'correct "vendor" at {NOVA}:3, or remove it, then: {restart}',
     }
     drop_in = "etc/nova/nova.conf.d/sriov-bootstrap.conf"
     tree.write(NOVA[1:], "")

@@ -140,9 +140,9 @@ CASES: dict[str, tuple[str, str, int, str, str]] = {
         "epoxy",
         2,
         "SB-E501",
-        'is "physnet2" to the config and nova-compute',
+        'is "physnet2" in the config and nova-compute',
     ),
-    "lost network": (agent_ini("physnet2:ens1f0"), "epoxy", 0, "SB-E502", '"physnet1" is missing in the agent'),
+    "lost network": (agent_ini("physnet2:ens1f0"), "epoxy", 0, "SB-E502", '"physnet1" is missing from the agent'),
     "others' network": (agent_ini(f"{GOOD},dpdk:ens1f1"), "epoxy", 2, "SB-W503", "the physical network in entry 3 of"),
     "no colon": (agent_ini("physnet2=ens1f0"), "epoxy", 2, "SB-E511", "entry 1 is not NETWORK:NETDEV"),
     "excluded netdev": (
@@ -171,12 +171,12 @@ CASES: dict[str, tuple[str, str, int, str, str]] = {
         "epoxy",
         2,
         "SB-W513",
-        f"{PF} is ens1f0 now",
+        f"{PF} is now ens1f0",
     ),
     "misspelt netdev": (agent_ini(f"{GOOD},physnet1:ens1g1"), "epoxy", 2, "SB-W513", "was ens1f1 meant?"),
     "wrong PF": (agent_ini("physnet2:ens1f1,physnet1:ens1f1"), "epoxy", 2, "SB-E514", "it lacks physnet2:ens1f0"),
-    "misspelt option": (agent_ini(more="exclude_device = x\n"), "epoxy", 4, "SB-W515", "exclude_devices is one"),
-    "capital letters": (agent_ini(more="Exclude_Devices = x\n"), "epoxy", 4, "SB-W515", "exclude_devices is one"),
+    "misspelt option": (agent_ini(more="exclude_device = x\n"), "epoxy", 4, "SB-W515", "was exclude_devices meant?"),
+    "capital letters": (agent_ini(more="Exclude_Devices = x\n"), "epoxy", 4, "SB-W515", "was exclude_devices meant?"),
     "unknown option": (agent_ini(more="colour = red\n"), "epoxy", 4, "SB-W515", "it is ignored"),
     "later option": (
         agent_ini(more="resource_provider_bandwidths = a\n"),
@@ -204,21 +204,21 @@ CASES: dict[str, tuple[str, str, int, str, str]] = {
         "epoxy",
         3,
         "SB-W517",
-        "is none of its VFs",
+        "is not one of its VFs",
     ),
     "excluded garbage": (
         "[sriov_nic]\nphysical_device_mappings = " + GOOD + "\nexclude_devices = ens1f0:3b:02.0\n",
         "epoxy",
         3,
         "SB-W517",
-        "is no address of a VF",
+        "is not a VF's address",
     ),
     "excluded in capitals": (
         "[sriov_nic]\nphysical_device_mappings = " + GOOD + "\nexclude_devices = ens1f0:0000:3B:02.0\n",
         "epoxy",
         3,
         "SB-W517",
-        "the agent compares with 0000:3b:02.0",
+        "the agent compares it with 0000:3b:02.0",
     ),
     "firewall": (
         agent_ini(more="[securitygroup]\nfirewall_driver = iptables_hybrid\n"),
@@ -318,11 +318,11 @@ SERVER_CASES = {
     ),
     "misspelt": (
         "[ml2]\nmechanism_drivers = sriovnicswitch\n[ml2_type_vlan]\nnetwork_vlan_ranges = physnet1,phynet2:1:9\n",
-        "SB-E501", 4, '"phynet2" is "physnet2" to the config',
+        "SB-E501", 4, '"phynet2" is "physnet2" in the config',
     ),
     "wrong section": (
         "[ml2]\nmechanism_drivers=sriovnicswitch\n[ovs]\nnetwork_vlan_ranges=a\n[ml2_vlan]\nnetwork_vlan_ranges=b\n",
-        "SB-E534", 6, "in [ml2_type_vlan] only",
+        "SB-E534", 6, "only in [ml2_type_vlan]",
     ),
 }  # fmt: skip
 
@@ -350,7 +350,7 @@ SCHEDULER_CASES = {
     "defaults": ("[filter_scheduler]\n", "epoxy", "SB-E602", 0, "is not enabled"),
     "without": ("[filter_scheduler]\nenabled_filters = ComputeFilter\n", "epoxy", "SB-E602", 2, "is not enabled"),
     "capital letter": (
-        "[filter_scheduler]\nenabled_filters = PciPassThroughFilter\n", "epoxy", "SB-E602", 2, "is written Pci",
+        "[filter_scheduler]\nenabled_filters = PciPassThroughFilter\n", "epoxy", "SB-E602", 2, "is a misspelt Pci",
     ),
     "removed": (f"[filter_scheduler]\n{FILTERS},RetryFilter\n", "epoxy", "SB-E601", 2, "RetryFilter since nova 22"),
     "still there": (f"[filter_scheduler]\n{FILTERS},RetryFilter\n", "train", "", 0, ""),
@@ -361,11 +361,11 @@ SCHEDULER_CASES = {
     "old name": ("[DEFAULT]\nscheduler_default_filters = PciPassthroughFilter\n", "victoria", "", 0, ""),
     "old name today": (
         "[DEFAULT]\nscheduler_default_filters = RamFilter,PciPassthroughFilter\n", "epoxy", "SB-E603", 2,
-        "enabled_filters; and it does not have RamFilter",
+        "enabled_filters; and it no longer has RamFilter",
     ),
-    "new name once": (f"[filter_scheduler]\n{FILTERS}\n", "newton", "SB-E603", 2, "it is [DEFAULT] scheduler_default"),
+    "new name once": (f"[filter_scheduler]\n{FILTERS}\n", "newton", "SB-E603", 2, ", but [DEFAULT] scheduler_default"),
     "small letters": (f"[default]\ndebug = 1\n[filter_scheduler]\n{FILTERS}\n", "epoxy", "SB-E533", 2, "ignores"),
-    "wrong section": (f"[scheduler]\n{FILTERS}\n", "epoxy", "SB-E534", 2, "in [filter_scheduler] only"),
+    "wrong section": (f"[scheduler]\n{FILTERS}\n", "epoxy", "SB-E534", 2, "only in [filter_scheduler]"),
 }  # fmt: skip
 
 

@@ -150,7 +150,7 @@ def test_an_unreadable_state_is_said(tree: HostTree, capsys: pytest.CaptureFixtu
     tree.write("run/sriov-bootstrap/state/state.json", b"\xff\x00")
     codes, unseen = look(tree, capsys)
     assert codes == []
-    assert any(one.startswith("state.json is not readable") for one in unseen)
+    assert any(one.startswith("state.json was unreadable") for one in unseen)
 
 
 def test_a_host_that_was_never_looked_at_has_no_findings(tmp_path: Path) -> None:

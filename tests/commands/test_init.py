@@ -11,7 +11,7 @@ from sriov_bootstrap.core.config import Config
 
 TAIL = """\
 # [services]
-# restart = ["nova-compute.service", "neutron-sriov-agent.service"]   # default: every known name of the two
+# restart = ["nova-compute.service", "neutron-sriov-agent.service"]   # default: every known name of both
 """
 
 
@@ -52,7 +52,7 @@ def test_a_pf_without_vfs_gets_a_rule_that_is_switched_off(tree: HostTree, capsy
     tree.add_pf(netdev="", driver="")
     text = init(tree, capsys)
     assert f"# {PF}: 8086:10c9, driver none bound, NUMA node 0.\n" in text
-    assert "(the driver may lower that when it is bound), has 0 now." in text
+    assert "(a driver may lower that once bound), has 0 now." in text
     assert read(text).pf == ()
     block = text[text.index("# [[pf]]") : text.index("# physical_network")]
     (rule,) = read("\n".join(line.removeprefix("# ") for line in block.splitlines())).pf

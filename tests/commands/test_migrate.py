@@ -41,7 +41,7 @@ def test_rc_local_whole(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> N
     assert head.startswith("#:schema file:///")
     assert (rest, err) == (
         f"""\
-# What replaces the lines that set VFs on this host, which are listed below. Nothing was changed.
+# This replaces the lines that set VFs on this host, which are listed below. Nothing was changed.
 # Save it as /etc/sriov-bootstrap/config.toml, then:  sriov-bootstrap --once --dry-run
 
 # {PF} (ens1f0): 4 VFs now, 7 possible; set by /etc/rc.local:3
@@ -50,7 +50,7 @@ name = "port-1"
 match = {{ pci_address = "{PF}" }}
 num_vfs = 4
 
-# Then take these out, or they go on fighting with it (sriov-bootstrap doctor tells when none is left):
+# Then remove these, or they will keep fighting with it (sriov-bootstrap doctor shows any that are left):
 #   /etc/rc.local:3: {ECHO}
 #       delete line 3 of /etc/rc.local: sed -i 3d /etc/rc.local
 """,
@@ -107,7 +107,7 @@ def test_what_the_chip_cannot_have_becomes_max(tree: HostTree, capsys: pytest.Ca
     tree.write("etc/modprobe.d/igb.conf", "options igb max_vfs=32\n")
     out, _ = migrate(tree, capsys)
     assert [(one.match.pci_address, one.num_vfs) for one in understood(out).pf] == [(PF, "max"), (PF2, "max")]
-    assert "# 32 cannot be: the device offers 7\n" in out
+    assert "# 32 is too many: the device offers 7\n" in out
 
 
 def test_lines_that_disagree_keep_what_is_there(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,8 +134,8 @@ def test_a_pf_that_is_not_here_and_one_that_cannot_be_told(tree: HostTree, capsy
     tree.write("etc/rc.local", ECHO.replace("ens1f0", "ens9") + "\n" + ECHO.replace("ens1f0", "$1") + "\n")
     out, _ = migrate(tree, capsys)
     assert [(one.match, one.num_vfs) for one in understood(out).pf] == [(Match(netdev="ens9"), 4)]
-    assert "# no such PF is here now\n" in out
-    assert "#       of which PF could not be told: add a rule for it\n" in out
+    assert "# no such PF exists now\n" in out
+    assert "#       its PF could not be determined: add a rule for it\n" in out
     tree.write("etc/rc.local", ECHO.replace("ens1f0", "ens9").replace("4", "$N") + "\n")
     assert [one.num_vfs for one in understood(migrate(tree, capsys)[0]).pf] == ["max"]
 
@@ -145,12 +145,12 @@ def test_a_pf_that_has_a_rule_gets_no_other(tree: HostTree, capsys: pytest.Captu
     tree.write("etc/rc.local", f"{ECHO}\n{ECHO.replace('f0', 'f1')}\n")
     out, _ = migrate(tree, capsys)
     assert [one.match.pci_address for one in understood(out).pf] == [PF2]
-    assert "# The config has a rule for it already.\n" in out
+    assert "# The config already has a rule for it.\n" in out
     assert "#   /etc/rc.local:1: " in out
 
 
 def test_a_host_on_which_nothing_sets_vfs(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    text = "# Nothing was found that sets VFs on this host. What is there now: sriov-bootstrap init\n"
+    text = "# Nothing was found that sets VFs on this host. To see the current VFs: sriov-bootstrap init\n"
     assert migrate(tree, capsys) == (text, "")
 
 
@@ -166,6 +166,9 @@ def test_a_file_with_more_than_anybody_reads_gives_a_short_answer(
     out, err = migrate(tree, capsys)
     assert f"set by /etc/rc.local:1, {', '.join(f'/etc/rc.local:{line}' for line in range(2, 9))} and more\n" in out
     assert len(out) < 20_000
-    assert err == "not seen: /etc/rc.local: too much to follow: more of it sets VFs than is named\n"
+    assert err == "not seen: /etc/rc.local: too much to follow: it sets more VFs than are listed\n"
     tree.write("etc/rc.local", f"{'A={0..99}{0..99}{0..99}; ' * 2000}{ECHO}\n").chmod(0o755)
-    assert migrate(tree, capsys)[1] == "not seen: /etc/rc.local: too much to follow: not all that it sets is known\n"
+    assert (
+        migrate(tree, capsys)[1]
+        == "not seen: /etc/rc.local: too much to follow: not everything that it sets is known\n"
+    )

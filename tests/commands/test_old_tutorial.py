@@ -14,7 +14,7 @@ FILES = Path(__file__).parents[1] / "data" / "old_tutorial"
 PLUGINS = "/etc/neutron/plugins/ml2"
 EXPECTED = {
     # the kernel and the NIC
-    ("SB-E103", "/etc/default/grub:4"),  # intel_iommu=on, and the boot menu was not made anew
+    ("SB-E103", "/etc/default/grub:4"),  # intel_iommu=on, and the boot menu was not regenerated
     ("SB-E210", PF),  # 32 VFs of an 82576
     ("SB-E211", "/etc/modprobe.d/igb.conf:1"),
     # who else makes VFs
@@ -71,9 +71,9 @@ def test_the_page_counts_them(tree: HostTree, capsys: pytest.CaptureFixture[str]
 
 def test_what_is_found_says_why_and_what_to_type(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     by_code = {one["code"]: one for one in findings(tree, capsys)}
-    assert '"phynet2" is "physnet2" to the config and neutron\'s server' in by_code["SB-E501"]["problem"]
+    assert '"phynet2" is "physnet2" in the config and the neutron server' in by_code["SB-E501"]["problem"]
     assert f"{PLUGINS}/sriov_agent.ini:5: physical_device_mappings, entry 1: phynet2" in by_code["SB-E501"]["evidence"]
-    gone = "does not have RetryFilter, AvailabilityZoneFilter, CoreFilter, RamFilter"
+    gone = "no longer has RetryFilter, AvailabilityZoneFilter, CoreFilter, RamFilter"
     assert gone in by_code["SB-E603"]["problem"]
     assert (
         f"ExecStart=/usr/bin/neutron-sriov-nic-agent --config-file=/etc/neutron/neutron.conf --config-file={PLUGINS}/"
@@ -81,5 +81,5 @@ def test_what_is_found_says_why_and_what_to_type(tree: HostTree, capsys: pytest.
     )
     assert "column 50 of the value: Unterminated string" in by_code["SB-E401"]["problem"]
     assert "a quote is missing: nova-compute does not start" in by_code["SB-E401"]["problem"]
-    assert f"for the VFs of {PF}, and names those of {PF2}, which no rule takes" in by_code["SB-W409"]["problem"]
+    assert f"for the VFs of {PF}, but also matches those of {PF2}, which have no rule" in by_code["SB-W409"]["problem"]
     assert all(one["remedy"] for one in by_code.values())

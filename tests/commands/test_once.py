@@ -16,7 +16,7 @@ from sriov_bootstrap.edges.files import Files
 
 NO_BUS = "unix:path=/nonexistent/system-bus: no bus: the socket does not exist"
 REFUSED = """\
-0000:3b:00.0: cannot make 32 VFs: the device offers 7
+0000:3b:00.0: cannot create 32 VFs: the device offers 7
   hint: lower num_vfs in rule "tenant-a" to 7 or "max"
 """
 
@@ -99,7 +99,7 @@ def test_a_bad_pf_does_not_stop_the_others(tree: HostTree, shell: Shell) -> None
     assert code == 3
     assert out.splitlines() == [
         'no PF matches rule "gone" (pci_address 0000:5e:00.0)',
-        "  hint: check that the NIC is seated and its name has not moved: sriov-bootstrap init lists this host's PFs",
+        "  hint: check that the NIC is seated and its name has not changed: sriov-bootstrap init lists this host's PFs",
         f"{PF} (ens1f0): 1 VF, as desired; bring ens1f0 up (N s)",
         "degraded: 1 of 2 PFs not as desired, changed",
     ]
@@ -129,7 +129,7 @@ def test_a_write_that_the_kernel_took_and_did_nothing_about_is_degraded(tree: Ho
     code, out, _ = shell.run("--once")
     assert code == 3
     assert out.splitlines()[0] == (
-        f"{PF}: asked for 0 VFs, 4 are there, and the kernel reported no error; set sriov_numvfs from 4 to 0 (N s)"
+        f"{PF}: asked for 0 VFs but got 4, and the kernel reported no error; set sriov_numvfs from 4 to 0 (N s)"
     )
     assert (folder / "sriov_numvfs").read_text() == "0\n"
 
@@ -143,7 +143,7 @@ def test_a_write_that_fails_says_the_errno_and_what_to_do(tree: HostTree, shell:
     assert out.splitlines()[:2] == [
         (
             f"{PF}: cannot set sriov_numvfs from 4 to 0: ENOENT (No such file or directory): "
-            "no driver is bound to the PF, or it cannot make VFs at run time"
+            "no driver is bound to the PF, or it cannot create VFs at run time"
         ),
         '  hint: bind a driver, or use method = "max_vfs" if its module has that parameter',
     ]
@@ -200,8 +200,8 @@ def test_a_dry_run_shows_the_steps_and_the_vfs_that_would_go_and_changes_nothing
         0,
         f"""\
 {PF} (ens1f0): to do: set sriov_numvfs from 2 to 0, then set sriov_numvfs from 0 to 1
-  VF 0 {vf_address(PF, 0)} would go away
-  VF 1 {vf_address(PF, 1)} would go away
+  VF 0 {vf_address(PF, 0)} would be removed
+  VF 1 {vf_address(PF, 1)} would be removed
 dry run: nothing was changed
 """,
         f"sriov-bootstrap: the units that would restart are unknown: {NO_BUS}\n",
@@ -216,7 +216,7 @@ def test_a_dry_run_with_force_names_who_would_lose_a_vf(tree: HostTree, shell: S
     tree.add_process(4711, "/dev/vfio/17")
     tree.configure(rule(2))
     _, out, _ = shell.run("--once", "--dry-run", "--force")
-    assert f"  VF 0 {vf_address(PF, 0)} would go away: held by qemu-system-x86 pid 4711\n" in out
+    assert f"  VF 0 {vf_address(PF, 0)} would be removed: held by qemu-system-x86 pid 4711\n" in out
 
 
 def test_a_dry_run_of_what_is_refused_says_so_and_exits_3(tree: HostTree, shell: Shell) -> None:

@@ -63,7 +63,7 @@ def test_a_page_that_cannot_be_written_is_told_and_fails_no_pass(
     (tree.root / PAGE).mkdir(parents=True)
     assert main(["--once"], root=str(tree.root)) == 0
     told = capsys.readouterr().err
-    assert f"{tree.root}/{PAGE} could not be saved: Is a directory: the metrics stay as they were" in told
+    assert f"{tree.root}/{PAGE} could not be saved: Is a directory: the metrics are not updated" in told
     assert "/nowhere/x.prom: cannot write the metrics textfile: No such file or directory" in told
 
 

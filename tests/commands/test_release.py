@@ -60,7 +60,7 @@ def test_status_says_what_is_left_over_and_how_to_remove_it(shell: Shell) -> Non
     leave_over(shell)
     code, out, _ = shell.run("status")
     assert code == 0
-    assert f"note: {PF} (ens1f0): 2 VFs are ours, and no rule asks for them any more: sriov-bootstrap release" in out
+    assert f"note: {PF} (ens1f0): 2 VFs are ours, but no rule asks for them any more: sriov-bootstrap release" in out
     (left,) = json.loads(shell.run("status", "--json")[1])["leftovers"]
     assert (left["pci_address"], [vf["index"] for vf in left["vfs"]]) == (PF, [0, 1])
 
@@ -72,7 +72,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(shell: Shell) -> None:
         0,
         (
             f"{PF} (ens1f0): to do: set sriov_numvfs from 2 to 0\n"
-            f"  {VF} would go away: bound to vfio-pci, held by nobody\n  VF 1 {vf_address(PF, 1)} would go away\n"
+            f"  {VF} would be removed: bound to vfio-pci, but not in use\n  VF 1 {vf_address(PF, 1)} would be removed\n"
             "dry run: nothing was changed\n"
         ),
     )
@@ -82,7 +82,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(shell: Shell) -> None:
 def test_a_vf_that_a_vm_holds_stays(shell: Shell) -> None:
     folder = leave_over(shell, held=True)
     message = (
-        f"{PF}: 2 VFs stay instead of 0: {VF} is {USER}\n  hint: end who uses it and run it again, or add --force\n"
+        f"{PF}: 2 VFs stay instead of 0: {VF} is {USER}\n  hint: stop what uses it and run this again, or add --force\n"
     )
     summary = "degraded: 1 of 1 PF not as desired, nothing changed\n"
     assert shell.run("release", PF) == (3, message + summary, "")

@@ -142,7 +142,7 @@ def test_the_chip_alone_is_refused_where_it_hands_out_others(
         + '[openstack]\nspec_style = "vendor_product"\n'
     )
     assert render(tree, "nova-compute") == DEGRADED
-    assert f"is also the chip of {PF2}, which no rule takes" in capsys.readouterr().err
+    assert f"is also the chip of {PF2}, which has no rule" in capsys.readouterr().err
 
 
 def test_a_flavor_gets_an_alias_and_no_network(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,11 +181,16 @@ spec_style = "{style}"
         ("pf_address", 'pci_address = "3b:00.0"', 'vf_id = "8086:10ca"', f'"address": "{PF}", "vendor_id": "8086"'),
         ("devname", 'netdev = "ens1f0"', 'vf_id = "8086:10ca"', '"devname": "ens1f0", "vendor_id": "8086"'),
         ("vendor_product", 'driver = "igb"', 'vf_id = "8086:10ca"', '{"vendor_id": "8086", "product_id": "10ca"'),
-        ("pf_address", 'pci_address = "3b:00.0"', "", "the ids of its VFs are unknown: render it where the NIC is, or"),
-        ("pf_address", 'netdev = "ens1f0"', 'vf_id = "8086:10ca"', "the PCI address of its PF is unknown: render it"),
-        ("devname", 'netdev = "ens*"', 'vf_id = "8086:10ca"', "the netdev of its PF is unknown: render it where the"),
-        ("vf_address", 'netdev = "ens1f0"', "", "the addresses of its VFs are unknown: render it where the NIC is"),
-        ("pf_address", 'netdev = "x"', "exclude_vfs = [0]", "the addresses of its VFs are unknown: render it where"),
+        (
+            "pf_address",
+            'pci_address = "3b:00.0"',
+            "",
+            "the ids of its VFs are unknown: render on a host with the NIC, or",
+        ),
+        ("pf_address", 'netdev = "ens1f0"', 'vf_id = "8086:10ca"', "the PCI address of its PF is unknown: render on"),
+        ("devname", 'netdev = "ens*"', 'vf_id = "8086:10ca"', "the netdev of its PF is unknown: render on a host"),
+        ("vf_address", 'netdev = "ens1f0"', "", "the addresses of its VFs are unknown: render on a host with the NIC"),
+        ("pf_address", 'netdev = "x"', "exclude_vfs = [0]", "the addresses of its VFs are unknown: render on a host"),
     ],
 )
 def test_without_the_nic_the_rule_has_to_say_it(
@@ -227,7 +232,7 @@ def test_a_server_without_other_drivers_is_not_overruled(tree: HostTree, capsys:
     assert render(tree, "neutron-server") == DEGRADED
     out, err = capsys.readouterr()
     assert "\nmechanism_drivers" not in out
-    assert "mechanism_drivers is not said" in err
+    assert "mechanism_drivers is not set" in err
     assert 'physical_network "a b" must be' in err
 
 
@@ -244,7 +249,7 @@ def test_a_server_without_other_drivers_is_not_overruled(tree: HostTree, capsys:
             {"boot/config-6.12.1": "X=y\nCONFIG_INTEL_IOMMU_DEFAULT_ON=y\n"},
             "# no kernel parameter is needed: this kernel",
         ),
-        ({"etc/sriov-bootstrap/config.toml": ""}, "# no kernel parameter is needed: no rule, so no VF"),
+        ({"etc/sriov-bootstrap/config.toml": ""}, "# no kernel parameter is needed: there is no rule, so no VF"),
         (
             {"usr/sbin/update-grub": None, "usr/sbin/grubby": ""},
             "# run: grubby --update-kernel=ALL --args=intel_iommu=on",
@@ -315,13 +320,13 @@ def test_a_file_of_somebody_else_is_not_removed(tree: HostTree, capsys: pytest.C
 @pytest.mark.parametrize(
     ("rules", "problem"),
     [
-        ([('netdev = "x"', 4)], 'rule "a0": its driver is unknown: render it where the NIC is'),
-        ([('driver = "igb"', '"max"')], 'igb: num_vfs of rule "a0" cannot be told without the NIC'),
+        ([('netdev = "x"', 4)], 'rule "a0": its driver is unknown: render on a host with the NIC'),
+        ([('driver = "igb"', '"max"')], 'igb: num_vfs of rule "a0" is not known without the NIC'),
         (
             [('driver = "igb", mac = "*:01"', 4), ('driver = "igb", mac = "*:02"', 3)],
-            'igb: max_vfs is one number for all its PFs, and the rules "a0", "a1" differ',
+            'igb: max_vfs is one number for all its PFs, but the rules "a0", "a1" differ',
         ),
-        ([(f'pci_address = "{PF}"', 32)], f"{PF}: cannot make 32 VFs: the device offers 7"),
+        ([(f'pci_address = "{PF}"', 32)], f"{PF}: cannot create 32 VFs: the device offers 7"),
     ],
 )
 def test_a_module_option_that_costs_the_nic_is_not_rendered(
@@ -402,7 +407,7 @@ def test_a_vf_in_use_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str])
     tree.add_process(4711, "/dev/vfio/17")
     tree.configure(FLAVOR)
     assert render(tree, "libvirt") == 0
-    assert capsys.readouterr().out == "# no VF of a PF with a rule is there and free\n"
+    assert capsys.readouterr().out == "# no PF with a rule has a free VF\n"
     assert render(tree, "libvirt 0000:3b:02.0") == DEGRADED
     assert "VF 0 0000:3b:02.0 is in use: held by qemu-system-x86 pid 4711" in capsys.readouterr().err
 
@@ -410,15 +415,15 @@ def test_a_vf_in_use_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("libvirt 0000:3b:02.7", "render: 0000:3b:02.7 is no VF of this host"),
-        ("libvirt eth0", 'render: "eth0" is no PCI address: write it like 0000:3b:02.0'),
-        ("libvirt 0000:3b:02.0 --mac x", 'render: --mac "x" is no MAC address: write it like 52:54:00:12:34:56'),
-        ("libvirt 0000:3b:02.0 --mac 01:00:00:00:00:00", "render: --mac 01:00:00:00:00:00 is a group address"),
+        ("libvirt 0000:3b:02.7", "render: 0000:3b:02.7 is not a VF on this host"),
+        ("libvirt eth0", 'render: "eth0" is not a PCI address: write it like 0000:3b:02.0'),
+        ("libvirt 0000:3b:02.0 --mac x", 'render: --mac "x" is not a MAC address: write it like 52:54:00:12:34:56'),
+        ("libvirt 0000:3b:02.0 --mac 01:00:00:00:00:00", "render: --mac 01:00:00:00:00:00 is a multicast address"),
         ("libvirt --mac 52:54:00:12:34:56", "render: --mac is for one VF: name it"),
         ("libvirt --vlan 4095", "render: --vlan 4095 is not between 1 and 4094"),
         ("libvirt-hostdev 0000:3b:02.0 --vlan 4", "render: a <hostdev> has no MAC address and no VLAN"),
         ("nova-computer", 'render: unknown target "nova-computer": did you mean "nova-compute"?'),
-        ("zzz", 'render: unknown target "zzz": valid are: all, kernel-cmdline, modprobe, udev, nova-compute'),
+        ("zzz", 'render: unknown target "zzz": valid here: all, kernel-cmdline, modprobe, udev, nova-compute'),
     ],
 )
 def test_words_that_make_no_sense_are_refused(
@@ -483,7 +488,7 @@ def test_kolla_has_no_place_for_it(tree: HostTree, capsys: pytest.CaptureFixture
         "merge it into /etc/kolla/config/nova/nova-compute.conf on the deployment host, then: kolla-ansible reconfigure"
     )
     assert capsys.readouterr().err == (
-        f"sriov-bootstrap: it has no place on this host: {where}\nsriov-bootstrap: nothing was written\n"
+        f"sriov-bootstrap: this has no place on this host: {where}\nsriov-bootstrap: nothing was written\n"
     )
 
 
@@ -646,4 +651,4 @@ def test_a_template_that_is_wrong_or_open_is_refused(
     assert render(tree, "nova-scheduler") == USAGE
     err = capsys.readouterr().err
     assert f"{path}: {problem}\n" in err
-    assert "hint: correct the template, or remove it: ours is used then" in err
+    assert "hint: correct the template, or remove it to use ours" in err

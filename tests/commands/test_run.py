@@ -41,7 +41,7 @@ def test_a_new_config_is_read_on_sighup(tree: HostTree) -> None:
         tree.configure(rule(32) + QUIET)
         service.process.send_signal(signal.SIGHUP)
         service.wait_for("RELOADING=1")
-        service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot make 32 VFs: the device offers 7")
+        service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot create 32 VFs: the device offers 7")
         tree.configure("[[pf\n")
         service.process.send_signal(signal.SIGHUP)
         service.wait_for_log("<4>config is not valid, the last good one stays in force: ")
@@ -107,7 +107,7 @@ def test_a_full_run_is_said_and_costs_no_pass(tree: HostTree) -> None:
         service.wait_for("STATUS=4 VFs on 1 PF as desired")
         code, log, _ = service.stop()
     assert code == 0
-    assert "state.json could not be saved: Is a directory: a restart of the service forgets what it counted" in log
+    assert "state.json could not be saved: Is a directory: a restart of the service will reset its counters" in log
 
 
 MOMENTS = 12
@@ -184,7 +184,7 @@ def test_a_write_that_hangs_stops_neither_ready_nor_the_stop(tree: HostTree) -> 
         code, log, seconds = service.stop()
         assert code == 0
         assert seconds < 2.0
-        assert "was at work: it ends by itself" in log
+        assert "was at work: it will end on its own" in log
     assert not select.select(ends, [], [], 0)[0]  # the pass and its write go on
     with path.open("wb", buffering=0) as kernel:
         kernel.write(b"0\n")

@@ -115,7 +115,7 @@ def test_a_vf_in_another_network_namespace_keeps_them_all(tree: HostTree, capsys
     assert code == 3
     assert (
         "2 VFs stay instead of 4: VF 1 0000:06:00.2 is in use: driver virtio_net has no netdev here: it is in another "
-        "network namespace, or used past the kernel\n"
+        "network namespace, or bypasses the kernel\n"
     ) in out
     assert (tree.device(VIRTIO) / "sriov_numvfs").read_text() == "2\n"
 
@@ -166,7 +166,7 @@ def test_names_are_kept_by_udev(tree: HostTree, capsys: pytest.CaptureFixture[st
         (
             "nova-compute",
             "devname",
-            'nova finds ens6 in virtio1, which is no PCI device: use spec_style = "pf_address"',
+            'nova finds ens6 in virtio1, which is not a PCI device: use spec_style = "pf_address"',
         ),
         ("sriov-agent", "pf_address", "looks for the VFs of ens6 in virtio1, which has none: use alias instead of"),
     ],
@@ -189,7 +189,7 @@ def test_doctor_finds_the_lines_that_set_its_vfs(tree: HostTree, capsys: pytest.
     tree.configure(FOUR)
     tree.write("etc/rc.local", "echo 2 > /sys/class/net/ens6/device/../sriov_numvfs\n").chmod(0o755)
     masters = [problem for code, problem in findings(tree, capsys) if code[4] == "3"]
-    assert masters == ['sets 2 VFs of 0000:06:00.0 (ens6), for which rule "tenant-a" asks 4']
+    assert masters == ['sets 2 VFs of 0000:06:00.0 (ens6), for which rule "tenant-a" asks for 4']
 
 
 def test_doctor_says_that_virtio_net_is_not_loaded(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,4 +208,4 @@ def test_doctor_says_that_nova_refuses_its_netdevs(
     spec = f'{{"devname": "{name}", "physical_network": "physnet1"}}'
     tree.write("etc/nova/nova.conf", f"[pci]\ndevice_spec = {spec}\n")
     device = {"ens6": "virtio1", "ens6v1": "virtio3"}[name]
-    assert [text for _, text in findings(tree, capsys) if f"is not a PCI device's: it belongs to {device}" in text]
+    assert [text for _, text in findings(tree, capsys) if f"does not belong to a PCI device, but to {device}" in text]

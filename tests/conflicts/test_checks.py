@@ -10,7 +10,7 @@ from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.render.host import Host, VfLayout
 
-BLOCK = "it stands in a block that is not always run"
+BLOCK = "it is in a block that is not always run"
 FILE = "/sys/class/net/ens1f0/device/sriov_numvfs"
 OURS = make_pf(num_vfs=4)
 THEIRS = make_pf(pci_address=PF2, netdevs=(make_netdev(name="ens1f1"),))
@@ -37,19 +37,19 @@ def script(line: str) -> Source:
             [
                 (
                     "SB-E301",
-                    f'sets 8 VFs of {PF} (ens1f0), for which rule "tenant-a" asks 4 (7 is what the device offers)',
+                    f'sets 8 VFs of {PF} (ens1f0), for which rule "tenant-a" asks for 4 (the device offers 7)',
                 )
             ],
             id="another number",
         ),
         pytest.param(
             f"echo 0 > {FILE}",
-            [("SB-E301", f'sets 0 VFs of {PF} (ens1f0), for which rule "tenant-a" asks 4')],
+            [("SB-E301", f'sets 0 VFs of {PF} (ens1f0), for which rule "tenant-a" asks for 4')],
             id="none",
         ),
         pytest.param(
             f"echo 4 > {FILE}",
-            [("SB-W351", f'sets 4 VFs of {PF} (ens1f0), for which rule "tenant-a" asks 4 too')],
+            [("SB-W351", f'sets 4 VFs of {PF} (ens1f0), for which rule "tenant-a" asks for 4 too')],
             id="the same",
         ),
         pytest.param(
@@ -57,7 +57,7 @@ def script(line: str) -> Source:
             [
                 (
                     "SB-W351",
-                    f'sets the VFs of {PF} (ens1f0), for which rule "tenant-a" asks 4, in a number that cannot be told',
+                    f'sets the VFs of {PF} (ens1f0), for which rule "tenant-a" asks for 4, an unknown number of them',
                 )
             ],
             id="unknown number",
@@ -67,19 +67,19 @@ def script(line: str) -> Source:
             [
                 (
                     "SB-W351",
-                    f'may set 5 VFs of {PF} (ens1f0), for which rule "tenant-a" asks 4 ({BLOCK})',
+                    f'may set 5 VFs of {PF} (ens1f0), for which rule "tenant-a" asks for 4 ({BLOCK})',
                 )
             ],
             id="a condition",
         ),
         pytest.param(
             "echo 8 > /sys/class/net/$1/device/sriov_numvfs",
-            [("SB-W351", "sets 8 VFs of a PF that cannot be told from here")],
+            [("SB-W351", "sets 8 VFs of a PF that cannot be determined")],
             id="unknown PF",
         ),
         pytest.param(
             "echo 8 > /sys/class/net/eth7/device/sriov_numvfs",
-            [("SB-W351", "sets 8 VFs of eth7, which is no PF of this host now")],
+            [("SB-W351", "sets 8 VFs of eth7, which is not a PF on this host now")],
             id="a name that is gone",
         ),
         pytest.param("echo 8 > /sys/class/net/ens1f1/device/sriov_numvfs", [], id="a PF without a rule"),
@@ -104,7 +104,7 @@ def test_one_line_for_several_pfs_is_one_finding() -> None:
     rules = (make_rule(name="a"), make_rule(name="b", match=Match(pci_address=PF2), num_vfs=8))
     (one,) = found(host(*rules), Source(Format.MODPROBE, "/etc/modprobe.d/igb.conf", "options igb max_vfs=8"))
     assert one.code == "SB-E310"
-    assert 'rule "a" asks 4' in one.problem
+    assert 'rule "a" asks for 4' in one.problem
     assert 'rule "b"' not in one.problem
 
 
@@ -120,7 +120,7 @@ def test_a_rule_whose_pf_is_not_there_may_be_meant(match: Match, line: str) -> N
     (one,) = found(host(make_rule(match=match)), script(line))
     assert (one.code, one.problem) == (
         "SB-E301",
-        'sets 8 VFs of a PF that is not there, for which rule "tenant-a" asks 4',
+        'sets 8 VFs of a missing PF, for which rule "tenant-a" asks for 4',
     )
 
 
@@ -129,14 +129,14 @@ def test_a_number_that_our_rule_cannot_tell_is_a_warning() -> None:
     (one,) = found(
         host(make_rule(num_vfs="50%"), pfs=(pf,)), script("echo 8 > /sys/bus/pci/devices/0000:3b:00.0/sriov_numvfs")
     )
-    assert (one.code, one.problem) == ("SB-W351", f'sets 8 VFs of {PF}, for which rule "tenant-a" asks "50%"')
+    assert (one.code, one.problem) == ("SB-W351", f'sets 8 VFs of {PF}, for which rule "tenant-a" asks for "50%"')
 
 
 def test_the_old_tutorials_number_is_found_though_the_rule_repeats_it() -> None:
     where = host(make_rule(num_vfs=32))
     (one,) = found(where, Source(Format.MODPROBE, "/etc/modprobe.d/igb.conf", "options igb max_vfs=32\n"))
     assert one.code == "SB-W360"
-    assert one.problem.endswith("asks 32 too (7 is what the device offers)")
+    assert one.problem.endswith("asks for 32 too (the device offers 7)")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_the_old_tutorials_number_is_found_though_the_rule_repeats_it() -> None:
 def test_a_module_option_is_in_the_initramfs_as_well(path: str, more: str) -> None:
     where = replace(host(), paths=frozenset({path}))
     (one,) = found(where, Source(Format.MODPROBE, "/etc/modprobe.d/igb.conf", "options igb max_vfs=32\n"))
-    assert one.remedy == f"take max_vfs out of line 1 of /etc/modprobe.d/igb.conf{more}"
+    assert one.remedy == f"remove max_vfs from line 1 of /etc/modprobe.d/igb.conf{more}"
     (other,) = found(where, script(f"echo 8 > {FILE}"))
     assert "then" not in other.remedy
 

@@ -57,8 +57,8 @@ def test_what_is_no_network_device_is_not_ours() -> None:
     ("text", "remedy"),
     [
         (f"echo 8 > {FILE}\n", "delete line 1 of /etc/rc.local: sed -i 1d /etc/rc.local"),
-        (f"if true; then echo 8 > {FILE}; fi\n", "take the command out of line 1 of /etc/rc.local with an editor"),
-        (f"  echo 8 > {FILE}\n", "take the command out of line 1 of /etc/rc.local with an editor"),
+        (f"if true; then echo 8 > {FILE}; fi\n", "remove the command from line 1 of /etc/rc.local with an editor"),
+        (f"  echo 8 > {FILE}\n", "remove the command from line 1 of /etc/rc.local with an editor"),
     ],
 )
 def test_a_line_is_deleted_where_it_stands_alone(text: str, remedy: str) -> None:
@@ -67,7 +67,7 @@ def test_a_line_is_deleted_where_it_stands_alone(text: str, remedy: str) -> None
 
 def test_a_script_that_nobody_may_execute_is_a_doubt() -> None:
     (found,) = find(Source(Format.SCRIPT, "/etc/rc.local", f"echo 8 > {FILE}", is_run=False))
-    assert (found.is_certain, found.doubt) == (False, "/etc/rc.local is not executable, so nobody runs it now")
+    assert (found.is_certain, found.doubt) == (False, "/etc/rc.local is not executable, so it is not run now")
 
 
 def test_a_binary_is_no_script() -> None:
@@ -144,21 +144,21 @@ def test_instances_of_a_template() -> None:
     source = Source(Format.UNIT, "/etc/systemd/system/vfs@.service", text)
     found = find(source, wanted=frozenset({"vfs@ens1f0.service", "vfs@ens1f1.service", "x.service"}))
     assert [one.devices for one in found] == [ENS1F0, (Match(netdev="ens1f1"),)]
-    assert [one.doubt for one in found] == ["it stands in a block that is not always run"] * 2
+    assert [one.doubt for one in found] == ["it is in a block that is not always run"] * 2
 
 
-DISABLE = f"systemctl disable vfs.service (without --now: an ExecStop= of it may destroy VFs), and remove {UNIT}"
+DISABLE = f"systemctl disable vfs.service (without --now: its ExecStop= may destroy VFs), and remove {UNIT}"
 
 
 @pytest.mark.parametrize(
     ("path", "more", "remedy"),
     [
         (UNIT, "", DISABLE),
-        (UNIT, "ExecStart=/bin/true\n", f"take the command out of {UNIT}, then: systemctl daemon-reload"),
+        (UNIT, "ExecStart=/bin/true\n", f"remove the command from {UNIT}, then: systemctl daemon-reload"),
         (
             "/etc/systemd/system/vfs.service.d/a.conf",
             "",
-            "take the command out of /etc/systemd/system/vfs.service.d/a.conf, then: systemctl daemon-reload",
+            "remove the command from /etc/systemd/system/vfs.service.d/a.conf, then: systemctl daemon-reload",
         ),
     ],
 )
@@ -386,7 +386,7 @@ def test_profiles(text: str, devices: tuple[Match, ...], *, certain: bool) -> No
     (found,) = find(Source(Format.NETWORK_MANAGER, PROFILE, f"{text}\n[sriov]\nautoprobe-drivers=0\ntotal-vfs=8\n"))
     assert (found.devices, found.num_vfs, found.is_certain) == (devices, 8, certain)
     assert bool(found.doubt) is not certain
-    assert found.remedy == f"take the section [sriov] out of {PROFILE}, then: nmcli connection reload"
+    assert found.remedy == f"remove the section [sriov] from {PROFILE}, then: nmcli connection reload"
 
 
 def test_ifcfg_files() -> None:
@@ -430,7 +430,7 @@ def test_netplan() -> None:
         (13, (Match(netdev="pf3"),), 2, True),
     ]
     assert find(main)[0].remedy == (
-        'take "virtual-function-count" of ens1f0 out of /etc/netplan/50-cloud-init.yaml, then: netplan generate'
+        'remove "virtual-function-count" of ens1f0 from /etc/netplan/50-cloud-init.yaml, then: netplan generate'
     )
 
 

@@ -17,11 +17,11 @@ from sriov_bootstrap.core.report import explained
         (errno.EAGAIN, "EAGAIN (Resource temporarily unavailable): the driver is busy with another operation"),
         (
             errno.EBUSY,
-            "EBUSY (Device or resource busy): the driver is not ready, or VFs are there already or assigned to a VM",
+            "EBUSY (Device or resource busy): the driver is not ready, or VFs already exist or are assigned to a VM",
         ),
         (
             errno.ENOENT,
-            "ENOENT (No such file or directory): no driver is bound to the PF, or it cannot make VFs at run time",
+            "ENOENT (No such file or directory): no driver is bound to the PF, or it cannot create VFs at run time",
         ),
         (
             errno.EINVAL,
@@ -34,15 +34,15 @@ from sriov_bootstrap.core.report import explained
         ),
         (errno.ENOSPC, "ENOSPC (No space left on device): the device or the CPU is out of MSI-X vectors"),
         (errno.EIO, "EIO (Input/output error): the NIC's firmware did not answer"),
-        (errno.ENODEV, "ENODEV (No such device): the device went away during the write"),
-        (errno.ENXIO, "ENXIO (No such device or address): the device went away during the write"),
-        (errno.EACCES, "EACCES (Permission denied): no permission to write there"),
-        (errno.EPERM, "EPERM (Operation not permitted): the kernel is locked down or permission is missing"),
+        (errno.ENODEV, "ENODEV (No such device): the device disappeared during the write"),
+        (errno.ENXIO, "ENXIO (No such device or address): the device disappeared during the write"),
+        (errno.EACCES, "EACCES (Permission denied): no permission to write to it"),
+        (errno.EPERM, "EPERM (Operation not permitted): the kernel is locked down, or permission is missing"),
         (errno.EROFS, "EROFS (Read-only file system): /sys is mounted read-only here"),
         (errno.ENOSYS, "ENOSYS (Function not implemented): this kernel or driver has no SR-IOV support"),
         (
             errno.EOPNOTSUPP,
-            "ENOTSUP (Operation not supported): the driver does not support this in its present mode",
+            "ENOTSUP (Operation not supported): the driver does not support this in its current mode",
         ),
         (errno.ETIMEDOUT, "ETIMEDOUT (Connection timed out): the NIC's firmware took too long"),
         (errno.EFAULT, "EFAULT (Bad address): the kernel gave no known reason"),
@@ -68,7 +68,7 @@ def test_every_cause_has_a_remedy_that_can_be_typed_as_it_is() -> None:
 
 
 def test_without_a_known_reason_the_kernel_is_asked_about_this_device() -> None:
-    assert causes.remedy(errno.EFAULT, PF) == f"look at the kernel log: journalctl -k -g {PF}"
+    assert causes.remedy(errno.EFAULT, PF) == f"check the kernel log: journalctl -k -g {PF}"
     assert explained(SetNumVfs(PF, 0, 4), errno.EFAULT)[1] == causes.remedy(errno.EFAULT, PF)
     assert causes.remedy(errno.ERANGE, PF) == "lower num_vfs; sriov_totalvfs is the maximum"
 

@@ -14,7 +14,7 @@ EPOXY = "2025.1 epoxy (nova 31, neutron 26)"
 VICTORIA = "victoria (nova 22, neutron 17)"
 TRAIN = "train (nova 20, neutron 15)"
 NEWEST = "2026.2 hibiscus (nova 34, neutron 29)"
-GONE = f"it is gone since {VICTORIA}, and release is {NEWEST}"
+GONE = f"it was removed in {VICTORIA}, but release is {NEWEST}"
 
 
 def network(**values: Any) -> PfRule:  # noqa: ANN401
@@ -33,16 +33,16 @@ def flavor(**values: Any) -> PfRule:  # noqa: ANN401
         (OpenStack(), []),
         (
             OpenStack(release="mitaka"),
-            ['release: "mitaka" is not known: newton to 2026.2 hibiscus, or nova\'s number, 14 to 34'],
+            ['release: "mitaka" is not known: use newton to 2026.2 hibiscus, or nova\'s number, 14 to 34'],
         ),
         (
             OpenStack(release="train", report_in_placement=True),
-            [f"report_in_placement works since zed (nova 26, neutron 21), and release is {TRAIN}"],
+            [f"report_in_placement requires zed (nova 26, neutron 21) or later, but release is {TRAIN}"],
         ),
         (OpenStack(release="zed", report_in_placement=True), []),
         (
             OpenStack(spec_style=SpecStyle.DEVNAME, report_in_placement=True),
-            ['report_in_placement: nova does not start with it and spec_style = "devname": use "pf_address"'],
+            ['report_in_placement: nova does not start with it if spec_style = "devname": use "pf_address"'],
         ),
         (OpenStack(release="train", scheduler_filters=("NUMATopologyFilter", "RetryFilter")), []),
         (
@@ -83,9 +83,12 @@ PLACEMENT = OpenStack(report_in_placement=True)
             network(trusted=True, live_migratable=True, bandwidth_kbps=1),
             OpenStack(release="queens"),
             [
-                "trusted works since rocky (nova 18, neutron 13), and release is queens (nova 17, neutron 12)",
-                "bandwidth_kbps works since stein (nova 19, neutron 14), and release is queens (nova 17, neutron 12)",
-                f"live_migratable works since {EPOXY}, and release is queens (nova 17, neutron 12)",
+                "trusted requires rocky (nova 18, neutron 13) or later, but release is queens (nova 17, neutron 12)",
+                (
+                    "bandwidth_kbps requires stein (nova 19, neutron 14) or later, "
+                    "but release is queens (nova 17, neutron 12)"
+                ),
+                f"live_migratable requires {EPOXY} or later, but release is queens (nova 17, neutron 12)",
             ],
         ),
         (flavor(resource_class="VF", traits=("FAST",)), PLACEMENT, []),
@@ -97,12 +100,12 @@ PLACEMENT = OpenStack(report_in_placement=True)
         (
             network(traits=("FAST",)),
             PLACEMENT,
-            ["resource_class and traits are ignored by nova for VFs of a physical_network"],
+            ["nova ignores resource_class and traits for VFs with a physical_network"],
         ),
         (
             network(alias="vf"),
             OpenStack(),
-            ["alias and physical_network do not go together: a flavor would take VFs from the network"],
+            ["alias and physical_network are mutually exclusive: flavors would take VFs away from the network"],
         ),
         (
             make_rule(trusted=True, live_migratable=True, exclude_vfs=(1,)),
@@ -116,7 +119,7 @@ PLACEMENT = OpenStack(report_in_placement=True)
         (
             network(exclude_vfs=(1,)),
             OpenStack(spec_style=SpecStyle.VENDOR_PRODUCT),
-            ['exclude_vfs needs another spec_style than "vendor_product", which names every VF of the chip'],
+            ['exclude_vfs does not work with spec_style = "vendor_product", which matches every VF of the chip'],
         ),
         (
             network(exclude_vfs=(-1, 3, 4)),
@@ -151,7 +154,7 @@ def test_a_conflict_names_the_file_that_says_it() -> None:
     table = '[openstack]\nrelease = 2025.1\nreport_in_placement = true\nspec_style = "devname"\n'
     with pytest.raises(ConfigError) as caught:
         decode([ConfigFile("/a", text.encode()), ConfigFile("/b", table.encode())])
-    refused = 'nova does not start with it and spec_style = "devname": use "pf_address"'
+    refused = 'nova does not start with it if spec_style = "devname": use "pf_address"'
     assert caught.value.problems == (
         f"/b: [openstack]: report_in_placement: {refused}",
         '/a: [[pf]] "a": trusted needs a physical_network',

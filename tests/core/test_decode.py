@@ -103,8 +103,8 @@ def test_a_drop_in_replaces_a_rule_in_its_place_and_one_key_of_a_table() -> None
 WRONG = [
     ("[[pf]", "not TOML: Expected ']]' at the end of an array declaration (at line 1, column 5)"),
     ("a = 1\na = 2", "not TOML: Cannot overwrite a value (at end of document)"),
-    ("pf = 1", "pf: write [[pf]], with two brackets: there may be several"),
-    ("[pf]", "pf: write [[pf]], with two brackets: there may be several"),
+    ("pf = 1", "pf: write [[pf]], with double brackets: there may be several"),
+    ("[pf]", "pf: write [[pf]], with double brackets: there may be several"),
     ("pf = [1]", "[[pf]] number 1: must be a table"),
     ("services = 1", "[services]: must be a table"),
     ("[service]", 'unknown key "service": did you mean "services"?'),
@@ -132,7 +132,7 @@ WRONG = [
         RULE + 'vf_driver = "dpdk"',
         "[[pf]] \"tenant-a\": vf_driver: invalid enum value 'dpdk': valid here: kernel, none",
     ),
-    (RULE + RULE, '[[pf]] "tenant-a": this name is there twice in the file: only a drop-in may replace a rule'),
+    (RULE + RULE, '[[pf]] "tenant-a": this name occurs twice in the file: only a drop-in may replace a rule'),
     ("a = 07", "not TOML: Expected newline or end of document after a statement (at line 1, column 6)"),
 ]
 
@@ -157,7 +157,7 @@ def test_vfio_pci_is_refused() -> None:
         (ConfigFile("/c", b"a = 1\n#\xff"), "/c: line 2: not UTF-8 text (byte 0xff)"),
         (
             ConfigFile("/c", b"#" * (MAX_FILE_BYTES + 1)),
-            "/c: 1048577 bytes: a config file has at most 1048576",
+            "/c: 1048577 bytes: a config file may have at most 1048576",
         ),
     ],
     ids=["unreadable", "not text", "too big"],

@@ -55,7 +55,7 @@ def test_what_is_no_xml_is_told_from_what_is_no_domain(text: str) -> None:
 
 def test_a_domain_without_a_name_still_owns_its_vf() -> None:
     text = f"<domain><devices><hostdev><source>{ADDRESS}</source></hostdev></devices></domain>"
-    assert parse_domain(text.encode()) == {"0000:3b:10.6": Owner("a domain without a name")}
+    assert parse_domain(text.encode()) == {"0000:3b:10.6": Owner("an unnamed domain")}
 
 
 def test_an_address_that_is_no_address_is_passed_over() -> None:

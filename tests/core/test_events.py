@@ -44,7 +44,7 @@ def test_a_pf_with_things_to_do_is_not_called_as_desired() -> None:
 def test_vfs_that_no_rule_asks_for_any_more_are_said_once() -> None:
     left = PassReport(leftovers=(Leftover(PF, vfs=(VfReport(0, "0000:3b:02.0"),)),))
     fields: dict[str, Value] = {"pci_address": PF, "vfs": 1, "hint": left.leftovers[0].hint}
-    text = f"{PF}: 1 VF is ours, and no rule asks for it any more"
+    text = f"{PF}: 1 VF is ours, but no rule asks for it any more"
     assert pass_events(left, NOTHING) == (Event(Level.INFO, text, fields),)
     assert pass_events(left, left) == ()
 
@@ -78,7 +78,7 @@ def test_every_result_is_said_once_with_its_numbers() -> None:
 def test_losses_notes_and_problems_of_the_config_are_said() -> None:
     report = PassReport(pfs=(FINE,), losses={PF: 3, PF2: 1}, notes=("old", "new"), config_problems=("/c: bad",))
     assert pass_events(report, PassReport(pfs=(FINE,), notes=("old",))) == (
-        Event(Level.WARNING, "config is not valid, the last good one stays in force: /c: bad"),
+        Event(Level.WARNING, "config is not valid, the last valid one stays in force: /c: bad"),
         Event(Level.WARNING, "new"),
         Event(
             Level.WARNING,

@@ -80,7 +80,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=(UP,)),
             Links({"v1": Link("v1", ifindex=9)}),
             Holders(),
-            "netdev v0 is up and its addresses are unknown: ip does not list it",
+            "netdev v0 is up, and its addresses are unknown: ip does not list it",
             id="netdev up, unknown to ip",
         ),
         pytest.param(
@@ -94,7 +94,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=(RawNetdev("v0", flags="0x1003", ifindex="7"),)),
             Links({"v1": Link("v1", ifindex=8)}),
             Holders(),
-            "netdev v0 is up and its addresses are unknown: ip does not list it",
+            "netdev v0 is up, and its addresses are unknown: ip does not list it",
             id="netdev of another index",
         ),
         pytest.param(make_raw_vf(netdevs=(UP,)), Links({"v0": Link("v0")}), Holders(), "", id="netdev up, no address"),
@@ -116,7 +116,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=(UP,)),
             Links(problem="ip failed"),
             Holders(),
-            "netdev v0 is up and its addresses are unknown: ip failed",
+            "netdev v0 is up, and its addresses are unknown: ip failed",
             id="addresses unknown",
         ),
         pytest.param(
@@ -130,7 +130,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=(RawNetdev("v0", flags="0x1103"),)),
             Links(),
             Holders(),
-            "netdev v0 is up and promiscuous: somebody takes all its packets",
+            "netdev v0 is up and promiscuous: a program receives all its packets",
             id="below a macvtap that was moved to another namespace",
         ),
         pytest.param(
@@ -170,14 +170,14 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=()),
             Links(),
             Holders(),
-            "driver igbvf has no netdev here: it is in another network namespace, or used past the kernel",
+            "driver igbvf has no netdev here: it is in another network namespace, or bypasses the kernel",
             id="another namespace",
         ),
         pytest.param(
             make_raw_vf(netdevs=(), infiniband=("mlx5_2",)),
             Links(),
             Holders(),
-            "driver igbvf has no netdev here: it is in another network namespace, or used past the kernel",
+            "driver igbvf has no netdev here: it is in another network namespace, or bypasses the kernel",
             id="another namespace, its shared RDMA device stays visible",
         ),
         pytest.param(make_raw_vf(driver="vfio-pci", netdevs=()), Links(), Holders(), "", id="vfio, nobody"),
@@ -216,7 +216,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(driver="vfio-pci"),
             Links(),
             Holders(unattributed=(DPDK,)),
-            "could be held by dpdk pid 9, who has some vfio device open",
+            "could be held by dpdk pid 9, which has a vfio device open",
             id="vfio, a device that has no name",
         ),
         pytest.param(
@@ -253,7 +253,7 @@ def test_a_vf_is_in_use_when_somebody_would_miss_it(vf: RawVf, links: Links, hol
 ALIAS = "virtio:d00000001v00001AF4"
 NET = RawChild("virtio2", "virtio_net")
 VHOST = "/dev/vhost-vdpa-0"
-GONE = "driver {} has no netdev here: it is in another network namespace, or used past the kernel"
+GONE = "driver {} has no netdev here: it is in another network namespace, or bypasses the kernel"
 
 
 def raw_virtio_vf(*children: RawChild, driver: str = "virtio-pci", **values: Any) -> RawVf:  # noqa: ANN401
@@ -404,7 +404,7 @@ def test_a_refusal_names_the_vf_and_its_user(vf: facts.VfFacts, use: str, note: 
 
 def test_a_vf_that_is_bound_to_vfio_and_free_is_told_so() -> None:
     vf = make_vf(driver="vfio-pci")
-    assert (vf.note, make_vf().note) == ("bound to vfio-pci, held by nobody", "")
+    assert (vf.note, make_vf().note) == ("bound to vfio-pci, but not in use", "")
 
 
 def test_an_infiniband_vf_needs_no_netdev() -> None:
@@ -417,7 +417,7 @@ def test_an_infiniband_vf_needs_no_netdev() -> None:
     ("owners", "user"),
     [
         (Owners({"0000:3b:02.0": VM}), "belongs to the VM instance-0000002a, which is shut off"),
-        (Owners({"0000:3b:02.0": Owner("vm", is_running=True)}), "belongs to the VM vm, which runs"),
+        (Owners({"0000:3b:02.0": Owner("vm", is_running=True)}), "belongs to the VM vm, which is running"),
         (Owners({"0000:3b:02.1": VM}), ""),
         (Owners(problem="x.xml: Permission denied"), "cannot tell which VM owns it: x.xml: Permission denied"),
     ],
@@ -489,7 +489,7 @@ def test_vfs_have_their_places_on_the_bus(
     [
         (Routes(), frozenset(), ""),
         (Routes(frozenset({"bond0"})), frozenset({"bond0", "lo"}), ""),
-        (Routes(frozenset({"bond0", "b"})), frozenset({"bond0"}), "one leaves through b, which is no netdev in /sys"),
+        (Routes(frozenset({"bond0", "b"})), frozenset({"bond0"}), "one leaves through b, which has no netdev in /sys"),
         (Routes(problem="unread"), frozenset(), "unread"),
     ],
 )

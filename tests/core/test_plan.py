@@ -26,19 +26,23 @@ from sriov_bootstrap.core.users import Use, UseKind
 DOWN = (make_netdev(is_up=False),)
 VM = "qemu-system-x86 pid 4711"
 JAM = Jam(4711, PF2, "set sriov_numvfs from 7 to 0", 1000.0)
-JAM_HINT = "end the VM or process that holds a VF of it; the kernel log may name the cause: journalctl -k"
+JAM_HINT = "end the VM or process that holds one of its VFs; the kernel log may name the cause: journalctl -k"
 BLOCKED = Verdict(
     Reason.BLOCKED,
-    f"{PF2}: set sriov_numvfs from 7 to 0 has not come back (process 4711 waits in the kernel)",
+    f"{PF2}: set sriov_numvfs from 7 to 0 has not returned (process 4711 is waiting in the kernel)",
     JAM_HINT,
 )
 OWN_JAM = Jam(4711, PF, "set sriov_numvfs from 7 to 0", 1000.0)
 STUCK = Verdict(
-    Reason.STUCK, f"{PF}: set sriov_numvfs from 7 to 0 has not come back (process 4711 waits in the kernel)", JAM_HINT
+    Reason.STUCK,
+    f"{PF}: set sriov_numvfs from 7 to 0 has not returned (process 4711 is waiting in the kernel)",
+    JAM_HINT,
 )
 UNDER_WAY = Jam(4711, PF, "set sriov_numvfs from 7 to 0", 1000.0, is_overdue=False)
 WAITS = Verdict(
-    Reason.BLOCKED, f"{PF}: set sriov_numvfs from 7 to 0 is under way (process 4711 waits in the kernel)", JAM_HINT
+    Reason.BLOCKED,
+    f"{PF}: set sriov_numvfs from 7 to 0 is in progress (process 4711 is waiting in the kernel)",
+    JAM_HINT,
 )
 IN_USE = Verdict(
     Reason.IN_USE,
@@ -47,8 +51,8 @@ IN_USE = Verdict(
 )
 FEWER = Verdict(
     Reason.FEWER_VFS,
-    f"{PF}: asked for 4 VFs, 2 are there, and the kernel reported no error",
-    "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k",
+    f"{PF}: asked for 4 VFs but got 2, and the kernel reported no error",
+    "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k",
 )
 TWO = frozenset({100, 101})
 
@@ -70,9 +74,9 @@ class Row:
 
 CONTESTED = Verdict(
     Reason.CONTESTED,
-    f"{PF}: somebody else sets 1 VF where 4 are asked for, 2 times so far",
-    "it is written again 10 s later, and ever less often; "
-    "sriov-bootstrap doctor names who else sets VFs, as far as files tell: let only one of you do it",
+    f"{PF}: something else sets 1 VF where 4 are asked for, 2 times so far",
+    "it is written again after 10 s, and less and less often; "
+    "sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it",
 )
 ROWS = [
     Row("equal does nothing", make_wish(pf=make_pf(num_vfs=4))),
@@ -101,7 +105,7 @@ ROWS = [
         make_wish(pf=make_pf(), num_vfs=32),
         verdict=Verdict(
             Reason.EXCEEDS_MAX,
-            f"{PF}: cannot make 32 VFs: the device offers 7",
+            f"{PF}: cannot create 32 VFs: the device offers 7",
             'lower num_vfs in rule "tenant-a" to 7 or "max"',
         ),
     ),
@@ -110,7 +114,7 @@ ROWS = [
         make_wish(pf=make_pf(driver="", total_vfs=8), num_vfs=32),
         verdict=Verdict(
             Reason.DRIVER_MISSING,
-            f"{PF}: no driver is bound, so it cannot make VFs",
+            f"{PF}: no driver is bound, so it cannot have VFs",
             f"load its driver: modprobe $(cat /sys/bus/pci/devices/{PF}/modalias)",
         ),
     ),
@@ -120,7 +124,7 @@ ROWS = [
         verdict=Verdict(
             Reason.ABSENT,
             f'no PF matches rule "tenant-a" (pci_address {PF})',
-            "check that the NIC is seated and its name has not moved: sriov-bootstrap init lists this host's PFs",
+            "check that the NIC is seated and its name has not changed: sriov-bootstrap init lists this host's PFs",
         ),
     ),
     Row("absent and optional", make_wish(required=False)),

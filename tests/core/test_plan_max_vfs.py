@@ -22,27 +22,27 @@ RELOAD = ReloadDriver(PF, "igb", (PF,), 4)
 RELOAD_BOTH = ReloadDriver(PF, "igb", (PF, PF2), 4)
 NEW = ModuleFacts("", has_max_vfs=True)
 WRITTEN = ModuleFacts(TEXT, has_max_vfs=True)
-BY_HAND = "reboot, or when nothing needs the NIC: modprobe -r igb && modprobe igb"
+BY_HAND = "reboot, or while nothing uses the NIC: modprobe -r igb && modprobe igb"
 NO_RELOAD = Verdict(
     Reason.RELOAD_REQUIRED,
     f"{PF}: 0 VFs instead of 4 until igb is reloaded",
-    f"{BY_HAND}; reload_driver = true in the rule does it",
+    f"{BY_HAND}; with reload_driver = true in the rule, this is done automatically",
 )
 FEWER = Verdict(
     Reason.FEWER_VFS,
-    f"{PF}: asked for 4 VFs, 0 are there, and the kernel reported no error",
-    "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k",
+    f"{PF}: asked for 4 VFs but got 0, and the kernel reported no error",
+    "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k",
 )
 DOWN = (make_netdev(is_up=False),)
 JAM = Jam(4711, PF3, "set sriov_numvfs from 7 to 0", 1000.0)
-JAM_HINT = "end the VM or process that holds a VF of it; the kernel log may name the cause: journalctl -k"
+JAM_HINT = "end the VM or process that holds one of its VFs; the kernel log may name the cause: journalctl -k"
 BLOCKED = Verdict(
     Reason.BLOCKED,
-    f"{PF3}: set sriov_numvfs from 7 to 0 has not come back (process 4711 waits in the kernel)",
+    f"{PF3}: set sriov_numvfs from 7 to 0 has not returned (process 4711 is waiting in the kernel)",
     JAM_HINT,
 )
 STUCK = Verdict(
-    Reason.STUCK, f"{PF}: reload the driver igb has not come back (process 4711 waits in the kernel)", JAM_HINT
+    Reason.STUCK, f"{PF}: reload the driver igb has not returned (process 4711 is waiting in the kernel)", JAM_HINT
 )
 
 
@@ -74,9 +74,9 @@ DONE: tuple[tuple[Action, ...], Verdict | None, str] = ((), None, "")
 
 CONTESTED = Verdict(
     Reason.CONTESTED,
-    f"{PF}: somebody else sets 0 VFs where 4 are asked for",
-    "it is written again 5 s later, and ever less often; "
-    "sriov-bootstrap doctor names who else sets VFs, as far as files tell: let only one of you do it",
+    f"{PF}: something else sets 0 VFs where 4 are asked for",
+    "it is written again after 5 s, and less and less often; "
+    "sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it",
 )
 ROWS = [
     Row("file and reload", (wish(A),), around(A, module=NEW), [((FILE, RELOAD), None, "")]),
@@ -111,7 +111,7 @@ ROWS = [
                 (),
                 Verdict(
                     Reason.CONFLICT,
-                    f'{address}: max_vfs is one number for all PFs of igb, and the rules "b", "tenant-a" differ',
+                    f'{address}: max_vfs is one number for all PFs of igb, but the rules "b", "tenant-a" differ',
                     'give these rules the same num_vfs, or use method = "sriov_numvfs"',
                 ),
                 "",
@@ -149,7 +149,7 @@ ROWS = [
                 Verdict(
                     Reason.IN_USE,
                     f"{PF2}: VF 0 0000:3b:02.0 is held by qemu pid 9; igb is not reloaded",
-                    "it is done when it is released",
+                    "this is done automatically once it is released",
                 ),
                 "",
             )
@@ -181,8 +181,7 @@ ROWS = [
                 (),
                 Verdict(
                     Reason.RELOAD_REQUIRED,
-                    f"{PF}: it cannot be told whether it carries a default route, so igb is not reloaded: "
-                    "/proc/net/route: Permission denied",
+                    f"{PF}: it may carry a default route, so igb is not reloaded: /proc/net/route: Permission denied",
                     BY_HAND,
                 ),
                 "",
@@ -198,7 +197,7 @@ ROWS = [
                 (),
                 Verdict(
                     Reason.METHOD_UNSUPPORTED,
-                    f"{PF}: the module igb has no parameter max_vfs that takes one number",
+                    f"{PF}: the module igb has no max_vfs parameter that takes one number",
                     'use method = "sriov_numvfs"',
                 ),
                 "",
@@ -214,7 +213,7 @@ ROWS = [
                 (),
                 Verdict(
                     Reason.EXCEEDS_MAX,
-                    f"{PF}: cannot make 4 VFs: the device offers 3",
+                    f"{PF}: cannot create 4 VFs: the device offers 3",
                     'lower num_vfs in rule "tenant-a" to 3 or "max"',
                 ),
                 "",
@@ -280,7 +279,7 @@ ROWS = [
                 (),
                 Verdict(
                     Reason.DRIVER_MISSING,
-                    f"{PF}: no driver is bound, so it cannot make VFs",
+                    f"{PF}: no driver is bound, so it cannot have VFs",
                     f"load its driver: modprobe $(cat /sys/bus/pci/devices/{PF}/modalias)",
                 ),
                 "",
@@ -299,8 +298,8 @@ def test_steps(row: Row) -> None:
 
 NOT_NOW = Verdict(
     Reason.RELOAD_REQUIRED,
-    "the config asks for no reload of igb now",
-    "sriov-bootstrap --once --dry-run shows what is to be done",
+    "the config does not ask for a reload of igb now",
+    "sriov-bootstrap --once --dry-run shows what has to be done",
 )
 
 

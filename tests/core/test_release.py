@@ -108,6 +108,6 @@ def test_vfs_of_ours_without_a_rule_are_left_over(
 
 def test_a_leftover_says_what_can_be_done() -> None:
     left = Leftover(PF, "ens1f0", report_vfs(TWO))
-    assert str(left) == f"{PF} (ens1f0): 2 VFs are ours, and no rule asks for them any more"
+    assert str(left) == f"{PF} (ens1f0): 2 VFs are ours, but no rule asks for them any more"
     assert str(Leftover(PF)).startswith(f"{PF}: 0 VFs")
     assert f"sriov-bootstrap release {PF} " in left.hint

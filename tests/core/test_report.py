@@ -31,9 +31,9 @@ CARRIED = Plan(make_wish(pf=EMPTY), carrier=PF2)
 REFUSED = Verdict(Reason.EXCEEDS_MAX, "too many", "fewer")
 PROBING = make_pf(vfs=tuple(make_vf(index=index, driver="") for index in range(4)))
 MANY = make_pf(vfs=tuple(make_vf(index=index, driver="") for index in range(6)))
-STALE = "find out who writes sriov_numvfs and let only one of you do it"
-SHORT_HINT = "check the eswitch mode, the NIC's firmware settings and the driver's words: journalctl -k"
-DRIVER_HINT = "load or update the VF driver; journalctl -k has its words"
+STALE = "find out what else writes sriov_numvfs, and let only one program do it"
+SHORT_HINT = "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k"
+DRIVER_HINT = "load or update the VF driver; journalctl -k shows its messages"
 
 
 NO_VECTORS = "ENOSPC (No space left on device): the device or the CPU is out of MSI-X vectors"
@@ -88,7 +88,7 @@ ROWS = [
         (
             PfState.DEGRADED,
             Reason.WRITE_FAILED,
-            f"{PF}: cannot set sriov_numvfs from 0 to 4: somebody else keeps changing it",
+            f"{PF}: cannot set sriov_numvfs from 0 to 4: something else keeps changing it",
             STALE,
         ),
         (Result(WRITE, Outcome.STALE),),
@@ -114,7 +114,7 @@ ROWS = [
         (
             PfState.DEGRADED,
             Reason.FEWER_VFS,
-            f"{PF}: asked for 4 VFs, 0 are there, and the kernel reported no error",
+            f"{PF}: asked for 4 VFs but got 0, and the kernel reported no error",
             SHORT_HINT,
         ),
         (CHANGED,),
@@ -126,7 +126,7 @@ ROWS = [
         (
             PfState.DEGRADED,
             Reason.VFS_INCOMPLETE,
-            f"{PF}: VFs without a netdev yet, 4 of 4: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
+            f"{PF}: VFs that still have no netdev, 4 of 4: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
             DRIVER_HINT,
         ),
         is_incomplete=True,

@@ -72,15 +72,15 @@ def test_a_state_of_the_version_before_is_loaded_with_all_that_it_counted() -> N
         (b'{"boot_id":"of yesterday"}', ""),
         (
             b'{"format":2,"boot_id":"b"}',
-            "state.json has format 2, not 1, and was started anew",
+            "state.json has format 2 instead of 1 and has been reset",
         ),
         (
             b'{"boot_id":',
-            "state.json is not readable and was started anew: Input data was truncated",
+            "state.json was unreadable and has been reset: Input data was truncated",
         ),
         (
             b'{"boot_id":"\xff"}',
-            f"state.json is not readable and was started anew: {NO_TEXT}",
+            f"state.json was unreadable and has been reset: {NO_TEXT}",
         ),
     ],
     ids=["empty", "another boot", "another format", "cut off", "not text"],
@@ -120,7 +120,7 @@ def test_another_version_of_us_loses_neither_counters_nor_a_restart(
 
 def test_endless_nesting_is_started_anew() -> None:
     loaded, note = state.load(b'{"report":' * 100000, boot_id="b")
-    assert (loaded, note[:49]) == (State(boot_id="b"), "state.json is not readable and was started anew: ")
+    assert (loaded, note[:46]) == (State(boot_id="b"), "state.json was unreadable and has been reset: ")
 
 
 @given(st.binary(max_size=200) | st.integers(0, 2000).map(lambda size: state.dump(FULL)[:size]))

@@ -32,7 +32,7 @@ def test_a_match_is_spelt_as_sys_spells_it(given: Match, normal: Match) -> None:
 def test_vfio_pci_is_refused_and_not_ignored() -> None:
     (problem,) = validate.unsupported({"vf_driver": "vfio-pci"})
     assert problem.startswith('vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a')
-    assert problem.endswith("libvirt and nova bind a VF to vfio-pci themselves when a VM takes it")
+    assert problem.endswith("libvirt and nova bind a VF to vfio-pci themselves when a VM uses it")
     assert validate.unsupported({"vf_driver": "none"}) == []
 
 
@@ -40,15 +40,15 @@ def test_vfio_pci_is_refused_and_not_ignored() -> None:
     ("rule", "problems"),
     [
         (make_rule(), []),
-        (make_rule(name=""), ["name: 1 to 64 printable characters: it is a label in metrics and logs"]),
-        (make_rule(name="a\nb"), ["name: 1 to 64 printable characters: it is a label in metrics and logs"]),
-        (make_rule(name="x" * 65), ["name: 1 to 64 printable characters: it is a label in metrics and logs"]),
+        (make_rule(name=""), ["name: must be 1 to 64 printable characters: it is a label in metrics and logs"]),
+        (make_rule(name="a\nb"), ["name: must be 1 to 64 printable characters: it is a label in metrics and logs"]),
+        (make_rule(name="x" * 65), ["name: must be 1 to 64 printable characters: it is a label in metrics and logs"]),
         (make_rule(name="Mandant Ä/1"), []),
-        (make_rule(physical_network="a\tb"), ["physical_network: at most 64 printable characters"]),
+        (make_rule(physical_network="a\tb"), ["physical_network: must be at most 64 printable characters"]),
         (make_rule(num_vfs=-1), ["num_vfs: -1 is negative"]),
         (
             make_rule(reload_driver=True),
-            ['reload_driver is for method = "max_vfs" only: sriov_numvfs needs no reload'],
+            ['reload_driver only works with method = "max_vfs": sriov_numvfs needs no reload'],
         ),
         (make_rule(reload_driver=True, method=Method.MAX_VFS), []),
         (make_rule(match=Match(netdev="*")), []),
@@ -61,37 +61,37 @@ def test_a_rule_is_judged(rule: PfRule, problems: list[str]) -> None:
 @pytest.mark.parametrize(
     ("match", "problem"),
     [
-        (Match(), f"match: is empty and would take every PF: name one of {KEYS}"),
+        (Match(), f"match: is empty and would match every PF: set one of {KEYS}"),
         (
             Match(pci_address="3b:00"),
-            'match: pci_address "3b:00" can match nothing: write it like 0000:3b:00.0, or as a glob',
+            'match: pci_address "3b:00" cannot match anything: write it like 0000:3b:00.0, or as a glob',
         ),
         (
             Match(pci_address="3b:20.0"),
-            'match: pci_address "3b:20.0" can match nothing: write it like 0000:3b:00.0, or as a glob',
+            'match: pci_address "3b:20.0" cannot match anything: write it like 0000:3b:00.0, or as a glob',
         ),
         (
             Match(mac="3cfdfeaabb00"),
-            'match: mac "3cfdfeaabb00" can match nothing: write it like 3c:fd:fe:aa:bb:00, or as a glob',
+            'match: mac "3cfdfeaabb00" cannot match anything: write it like 3c:fd:fe:aa:bb:00, or as a glob',
         ),
-        (Match(mac="*\n"), 'match: mac "*\n" can match nothing: write it like 3c:fd:fe:aa:bb:00, or as a glob'),
-        (Match(vendor_id="Intel"), 'match: vendor_id "Intel" can match nothing: write it like 8086, or as a glob'),
-        (Match(device_id="0x10c"), 'match: device_id "0x10c" can match nothing: write it like 10c9, or as a glob'),
+        (Match(mac="*\n"), 'match: mac "*\n" cannot match anything: write it like 3c:fd:fe:aa:bb:00, or as a glob'),
+        (Match(vendor_id="Intel"), 'match: vendor_id "Intel" cannot match anything: write it like 8086, or as a glob'),
+        (Match(device_id="0x10c"), 'match: device_id "0x10c" cannot match anything: write it like 10c9, or as a glob'),
         (
             Match(netdev="eth0/1"),
-            'match: netdev "eth0/1" can match nothing: a name has no / and no space',
+            'match: netdev "eth0/1" cannot match anything: a name has no / and no space',
         ),
         (
             Match(altname="eth 0"),
-            'match: altname "eth 0" can match nothing: a name has no / and no space',
+            'match: altname "eth 0" cannot match anything: a name has no / and no space',
         ),
         (
             Match(driver="igb\noptions x"),
-            'match: driver "igb\noptions x" can match nothing: a name has no / and no space',
+            'match: driver "igb\noptions x" cannot match anything: a name has no / and no space',
         ),
         (
             Match(driver="i/gb"),
-            'match: driver "i/gb" can match nothing: a name has no / and no space',
+            'match: driver "i/gb" cannot match anything: a name has no / and no space',
         ),
         (Match(pci_address="3b:00.*", mac="*", vendor_id="80[0-9]6"), ""),
     ],
@@ -106,8 +106,8 @@ def test_a_match_holds_for_something_and_not_for_everything(match: Match, proble
     [
         (0, ""),
         (65535, ""),
-        (65536, "65536 is more than the kernel can be asked for (65535)"),
-        (1 << 20000, "the number is more than the kernel can be asked for (65535)"),
+        (65536, "65536 is more than the kernel accepts (65535)"),
+        (1 << 20000, "the number is more than the kernel accepts (65535)"),
         (-1, "-1 is negative"),
         ("max", ""),
         ("0%", ""),
@@ -153,7 +153,7 @@ def test_a_count_is_one_the_kernel_can_be_asked_for(value: int | str, problem: s
         ),
         (
             Metrics(listen="monitoring:80"),
-            ['listen: "monitoring:80" must be ADDRESS:PORT, with localhost, an IP address, or nothing for all'],
+            ['listen: "monitoring:80" must be ADDRESS:PORT, with localhost, an IP address, or no ADDRESS for all'],
         ),
     ],
 )

@@ -210,7 +210,7 @@ def test_a_loss_that_no_event_told_of_is_said(settled: Stage, *, is_woken: bool)
     else:
         settled.advance(601.0)
     settled.end_pass(LOSS)
-    assert ("VFs disappeared, and no udev event said so" in settled.texts) is not is_woken
+    assert ("VFs disappeared without a udev event" in settled.texts) is not is_woken
 
 
 def test_an_event_that_is_late_is_an_event(settled: Stage) -> None:
@@ -218,7 +218,7 @@ def test_an_event_that_is_late_is_an_event(settled: Stage) -> None:
     settled.udev.send(b"r")
     settled.advance()
     settled.end_pass(LOSS)
-    assert "VFs disappeared, and no udev event said so" not in settled.texts
+    assert "VFs disappeared without a udev event" not in settled.texts
 
 
 def test_a_machine_that_stood_still_makes_up_for_it_once() -> None:
@@ -327,7 +327,7 @@ def test_a_pass_that_broke_is_logged_counted_and_tried_again(settled: Stage) -> 
     settled.end_pass(None)
     ended = settled.now
     hint = "it was killed, or out of memory"
-    text = "the pass broke: its process ended without a report"
+    text = "the pass failed: its process exited without a report"
     assert Event(Level.ERROR, text, {"hint": hint}) in settled.host.logged
     settled.advance(5.1)
     assert times(settled)[3:] == [round(ended + 5.0, 2)]
@@ -339,7 +339,7 @@ def test_a_pass_that_finds_no_room_for_a_process_is_tried_again(settled: Stage) 
     settled.host.has_room = False
     settled.udev.send(b"r")
     settled.advance(0.2)
-    assert Event(Level.ERROR, "no process can be started: out of room", {"hint": "make some"}) in settled.host.logged
+    assert Event(Level.ERROR, "cannot start a process: out of room", {"hint": "make some"}) in settled.host.logged
     settled.host.has_room = True
     settled.advance(5.1)
     assert settled.host.passes[2].handover == Handover(failures=1)
@@ -361,7 +361,7 @@ def test_a_pass_that_says_nothing_is_given_up_and_the_next_one_comes(settled: St
     assert settled.host.ended == []
     settled.advance(1.0)
     assert settled.host.ended == [hung.pid]
-    assert f"a pass hung for 120 s and was given up (process {hung.pid})" in settled.texts
+    assert f"a pass hung for 120 s and was abandoned (process {hung.pid})" in settled.texts
     settled.advance(5.0)
     assert settled.passes == 4
     assert settled.host.passes[3].handover == Handover(failures=1)
@@ -518,7 +518,7 @@ def test_a_round_of_restarts_that_broke_is_tried_again(settled: Stage) -> None:
     change(settled)
     settled.advance(2.1)
     settled.end_restarts(None)
-    assert settled.texts[-1] == "restarts stay pending: its process ended without a report"
+    assert settled.texts[-1] == "restarts stay pending: its process exited without a report"
     settled.advance(5.1)
     assert settled.restarts == 2
 
@@ -527,7 +527,7 @@ def test_a_round_of_restarts_that_finds_no_room_for_a_process_is_tried_again(set
     change(settled)
     settled.host.has_room = False
     settled.advance(2.1)
-    assert (settled.texts[-1], settled.restarts) == ("no process can be started: out of room", 0)
+    assert (settled.texts[-1], settled.restarts) == ("cannot start a process: out of room", 0)
     settled.host.has_room = True
     settled.advance(120.1)
     assert settled.restarts == 1
@@ -618,7 +618,7 @@ def test_a_finding_that_is_gone_keeps_its_series_and_is_said(looking: Stage) -> 
     looking.end_pass(make_state())
     looking.advance(10.1)
     looking.end_look()
-    assert looking.texts[-1] == "doctor finds nothing any more"
+    assert looking.texts[-1] == "doctor has no findings any more"
     assert looking.last_found == Inspected((), ("SB-E401", "SB-W301"))
 
 
@@ -631,7 +631,7 @@ def test_a_look_that_breaks_is_said_once_and_what_was_found_stands(looking: Stag
         looking.lose_look()
     said = Event(
         Level.WARNING,
-        "doctor's look broke: its process ended without a report",
+        "doctor's look failed: its process exited without a report",
         {"hint": "it was killed, or out of memory"},
     )
     assert looking.host.logged.count(said) == looking.texts.count(said.text) == 1
@@ -644,7 +644,7 @@ def test_a_look_that_finds_no_room_for_a_process_is_said_and_comes_after_the_nex
     looking.end_pass(make_state())
     looking.host.has_room = False
     looking.advance(10.1)
-    assert looking.texts[-1] == "doctor does not look: no process can be started: out of room"
+    assert looking.texts[-1] == "doctor's look could not start: cannot start a process: out of room"
     looking.host.has_room = True
     looks = len(looking.host.looks)
     looking.advance(600.0)
@@ -661,7 +661,7 @@ def test_a_look_that_hangs_is_given_up_and_passes_go_on(looking: Stage) -> None:
     looking.advance(121.0)
     (look, *_) = looking.host.looks
     assert looking.host.ended == [look.pid]
-    assert f"doctor's look hung for 120 s and was given up (process {look.pid})" in looking.texts
+    assert f"doctor's look hung for 120 s and was abandoned (process {look.pid})" in looking.texts
 
 
 def test_a_look_does_not_keep_us_from_stopping(looking: Stage) -> None:
@@ -716,7 +716,7 @@ def test_sigterm_during_a_hung_pass_stops_within_two_seconds(stage: Stage) -> No
     assert stage.now - began < 2.0
     assert stage.host.asked_to_end == [job.pid]
     assert stage.host.ended == []  # a write that was begun is not killed
-    assert stage.texts == [f"stopped while process {job.pid} was at work: it ends by itself"]
+    assert stage.texts == [f"stopped while process {job.pid} was at work: it will end on its own"]
 
 
 def test_a_pass_that_is_about_to_end_may_do_so(settled: Stage) -> None:

@@ -60,7 +60,7 @@ def test_a_page_that_hangs_is_given_up_and_the_next_state_has_one(stage: Stage) 
     hung = stage.host.pages[-1]
     stage.advance(121.0)
     assert stage.host.ended == [hung.pid]
-    assert f"the metrics hung for 120 s and were given up (process {hung.pid})" in stage.texts
+    assert f"making the metrics hung for 120 s and was abandoned (process {hung.pid})" in stage.texts
     assert len(stage.host.pages) == 2
 
 
@@ -80,6 +80,6 @@ def test_a_page_whose_process_dies_is_told_and_costs_nothing_else(stage: Stage) 
     stage.settle()
     stage.host.lose_page(stage.host.pages[-1])
     stage.advance()
-    assert "the metrics stay as they were: its process ended without a report" in stage.texts
+    assert "the metrics are not updated: its process exited without a report" in stage.texts
     another_state(stage, 2)
     assert stage.passes == 3

@@ -76,5 +76,5 @@ def test_an_answer_has_a_bound_whatever_others_write() -> None:
     assert len(msgspec.json.encode(bounded)) < 1_000_000
     assert bounded.findings == findings[: len(bounded.findings)]
     left = f"{2000 - len(bounded.findings)} more findings and {1001 - len(bounded.unseen)} more notes"
-    assert bounded.unseen[-1] == f"{left} like this one: too much to show"
+    assert bounded.unseen[-1] == f"{left} like these: too many to show"
     assert diagnose.bounded(Diagnosis(findings[:3], notes[:3])) == Diagnosis(findings[:3], notes[:3])

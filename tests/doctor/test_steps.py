@@ -115,7 +115,7 @@ def test_exactly_as_many_as_may_be_are_no_cut() -> None:
 def test_what_is_too_much_to_follow_is_named(kind: Format, path: str, text: str) -> None:
     notes: list[str] = []
     find_masters(MastersSurvey((Source(kind, path, text),)), (make_pf(),), notes.append)
-    assert notes == [f"{path}: too much to follow: not all that it sets is known"]
+    assert notes == [f"{path}: too much to follow: not everything that it sets is known"]
 
 
 def test_doctor_is_told_as_well() -> None:
@@ -125,7 +125,7 @@ def test_doctor_is_told_as_well() -> None:
     source = Source(Format.SCRIPT, "/etc/rc.local", f"{ECHO}\n" * 70)
     found = list(check_masters(Host(config, resolve(config, pfs), pfs), MastersSurvey((source,)), notes.append))
     assert len(found) == 64
-    assert notes == ["/etc/rc.local: too much to follow: more of it sets VFs than is named"]
+    assert notes == ["/etc/rc.local: too much to follow: it sets more VFs than are listed"]
 
 
 def test_all_files_together_have_a_bound_too() -> None:

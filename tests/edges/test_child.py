@@ -60,7 +60,7 @@ def test_where_there_is_no_room_for_a_process_that_is_said_and_nothing_stays_ope
     if os.geteuid():
         pytest.skip("becomes nobody")
     said = child.call(try_to_fork, what="it", timeout_seconds=ENOUGH)
-    assert said == b"no process can be started: Resource temporarily unavailable"
+    assert said == b"cannot start a process: Resource temporarily unavailable"
 
 
 def test_who_may_be_lost_is_the_first_that_the_kernel_ends() -> None:
@@ -141,7 +141,7 @@ def test_a_child_that_is_killed_gives_an_empty_line() -> None:
 def test_a_child_that_never_answers_is_killed_at_the_deadline() -> None:
     with pytest.raises(StuckError) as caught:
         child.call(never_answer, what="D-Bus", timeout_seconds=AT_ONCE)
-    assert caught.value.message == "D-Bus: no answer in 0.05 s"
+    assert caught.value.message == "D-Bus: no answer after 0.05 s"
     assert not is_alive(caught.value.pid)
 
 
@@ -282,7 +282,7 @@ def test_a_command_that_does_not_end_is_killed_at_the_deadline() -> None:
     began = time.monotonic()
     with pytest.raises(StuckError) as caught:
         child.run(["sleep", "60"], timeout_seconds=AT_ONCE)
-    assert caught.value.message == "sleep 60: not done in 0.05 s"
+    assert caught.value.message == "sleep 60: not finished after 0.05 s"
     assert not is_alive(caught.value.pid)
     assert time.monotonic() - began < ENOUGH
 
@@ -305,7 +305,7 @@ def test_a_command_that_says_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) 
     before = os.listdir("/proc/self/fd")
     with pytest.raises(SriovBootstrapError) as caught:
         child.run(["sh", "-c", "cat /dev/zero"], timeout_seconds=ENOUGH)
-    assert caught.value.message == "sh -c cat /dev/zero: it says more than 1 MiB, and was ended"
+    assert caught.value.message == "sh -c cat /dev/zero: it printed more than 1 MiB and was killed"
     assert caught.value.hint
     assert os.listdir("/proc/self/fd") == before
 

@@ -85,7 +85,7 @@ def test_devices_that_are_too_many_to_look_at_are_no_devices_below_the_root(
     monkeypatch.setattr(reading, "MAX_ENTRIES", 2)
     with pytest.raises(SriovBootstrapError) as caught:
         files.refuse_links_out()
-    assert caught.value.message.startswith(f"{tmp_path}/sys/bus/pci/devices: more than 2 entries: it is not known")
+    assert caught.value.message.startswith(f"{tmp_path}/sys/bus/pci/devices: more than 2 entries: cannot check that")
     assert caught.value.hint
 
 
@@ -102,7 +102,7 @@ def test_only_etc_has_a_main_file(tmp_path: Path, files: Files, folder: str) -> 
         (0o664, 0, 0, ""),
         (0o664, 0, 4711, "is writable by users other than root (mode 0664): chmod go-w it"),
         (0o646, 0, 0, "is writable by users other than root (mode 0646): chmod go-w it"),
-        (0o600, 4711, 0, "belongs to user 4711, who could change it: chown root it"),
+        (0o600, 4711, 0, "is owned by user 4711, who could change it: chown root it"),
     ],
 )
 def test_only_root_decides_what_is_in_a_config_that_is_found(
@@ -123,9 +123,9 @@ def test_only_root_decides_what_is_in_a_config_that_is_found(
         (0o755, 0, 0, ""),
         (0o775, 0, 0, ""),
         (0o1777, 0, 0, ""),
-        (0o775, 0, 4711, "is in {}, where others than root could replace it: chmod go-w {}"),
-        (0o757, 0, 0, "is in {}, where others than root could replace it: chmod go-w {}"),
-        (0o755, 4711, 0, "is in {}, which belongs to user 4711, who could replace it: chown root {}"),
+        (0o775, 0, 4711, "is in {}, where users other than root could replace it: chmod go-w {}"),
+        (0o757, 0, 0, "is in {}, where users other than root could replace it: chmod go-w {}"),
+        (0o755, 4711, 0, "is in {}, which is owned by user 4711, who could replace it: chown root {}"),
     ],
 )
 @pytest.mark.parametrize("folder", [ETC, f"{ETC}/config.d", "elsewhere", "elsewhere/links"])
@@ -242,7 +242,7 @@ def test_state_that_cannot_be_saved_says_why_and_what_it_costs(tmp_path: Path, f
     write(tmp_path / "run")
     path = f"{tmp_path}/{STATE}/state.json"
     assert files.save_state(b"{}") == (
-        f"{path} could not be saved: Not a directory: a restart of the service forgets what it counted"
+        f"{path} could not be saved: Not a directory: a restart of the service will reset its counters"
     )
 
 
@@ -317,7 +317,7 @@ def test_a_link_in_a_folder_of_a_services_user_is_no_way_for_root(tmp_path: Path
     link.symlink_to(secret if place.endswith(".conf") else secret.parent)
     os.chown(link.parent, NOBODY, NOBODY)
     path = f"{tmp_path}/nova/nova.conf.d/x.conf"
-    problem = f"{link}: is a link in {link.parent}, which belongs to user {NOBODY}: not followed"
+    problem = f"{link}: is a link in {link.parent}, which is owned by user {NOBODY}: not followed"
     with pytest.raises(LinkError, match=re.escape(problem)):
         Files().read_text(path)
     with pytest.raises(LinkError, match=re.escape(problem)):

@@ -94,9 +94,9 @@ def test_an_xdp_program_is_seen() -> None:
 
 def test_an_ip_that_hangs_is_a_problem() -> None:
     def hang(argv: list[str]) -> Completed:
-        raise StuckError(f"{' '.join(argv)}: not done in 30 s", pid=4711)
+        raise StuckError(f"{' '.join(argv)}: not finished after 30 s", pid=4711)
 
-    assert read_links(hang) == Links(problem="ip -json address show novf: not done in 30 s")
+    assert read_links(hang) == Links(problem="ip -json address show novf: not finished after 30 s")
 
 
 def test_a_missing_ip_is_a_problem() -> None:

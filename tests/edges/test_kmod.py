@@ -118,5 +118,5 @@ def test_a_failed_reload_quotes_modprobe_and_has_loaded_again(answers: dict[str,
     with pytest.raises(KernelError) as caught:
         Kmod(run).reload(ACTION, nobody)
     assert (caught.value.message, caught.value.errno) == (f"{PF}: {text}", 0)
-    assert caught.value.hint == "see what uses it: lsmod | grep igb"
+    assert caught.value.hint == "find out what uses it: lsmod | grep igb"
     assert run.asked == [UNLOAD, LOAD]

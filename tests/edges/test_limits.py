@@ -30,12 +30,12 @@ def test_what_is_within_the_bounds_is_done() -> None:
 
 
 def test_memory_beyond_the_bound_ends_the_look() -> None:
-    assert said("bytearray(256 << 20)") == b"the look: given up: it wants more than 16 MiB of memory"
+    assert said("bytearray(256 << 20)") == b"the look: gave up: it needs more than 16 MiB of memory"
 
 
 def test_time_beyond_the_bound_ends_the_look() -> None:
     """The signal is sent by hand: nothing here burns a second."""
-    assert said("import signal; signal.raise_signal(signal.SIGXCPU)") == b"the look: given up after 0 s of CPU time"
+    assert said("import signal; signal.raise_signal(signal.SIGXCPU)") == b"the look: gave up after 0 s of CPU time"
 
 
 def test_the_process_is_as_before_when_the_look_is_over() -> None:

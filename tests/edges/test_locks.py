@@ -65,8 +65,8 @@ def test_a_pass_that_does_not_end_is_named_at_the_deadline(tmp_path: Path, locks
         locks.locked(LOCK, timeout_seconds=0.01, waiting=lambda _: None),
     ):
         pytest.fail("both have the lock")
-    assert caught.value.message == f"{tmp_path}/{LOCK}: process {os.getpid()} holds it for more than 0.01 s"
-    assert caught.value.hint == f"see what it does: cat /proc/{os.getpid()}/stack"
+    assert caught.value.message == f"{tmp_path}/{LOCK}: process {os.getpid()} has held it for more than 0.01 s"
+    assert caught.value.hint == f"find out what it is doing: cat /proc/{os.getpid()}/stack"
 
 
 def test_a_pass_that_fails_lets_go_of_the_lock(locks: Locks) -> None:
@@ -120,7 +120,7 @@ def test_a_lock_of_somebody_else_is_refused(tmp_path: Path, locks: Locks) -> Non
     os.chown(path, NOBODY, NOBODY)
     with pytest.raises(BusyError) as caught, locks.locked(LOCK, timeout_seconds=0, waiting=never):
         pytest.fail("it was locked all the same")
-    assert caught.value.message == f"{path}: belongs to user {NOBODY}, not to us"
+    assert caught.value.message == f"{path}: is owned by user {NOBODY}, not by us"
     assert caught.value.hint == f"remove it: rm {path}"
 
 
@@ -146,7 +146,7 @@ def test_what_the_version_before_has_begun_is_waited_for(tmp_path: Path, locks: 
     with held_by_the_version_before(tmp_path, name) as path:
         with pytest.raises(BusyError) as caught, locks.locked(name, timeout_seconds=0, waiting=lambda _: None):
             pytest.fail("both have the lock")
-        assert caught.value.message == f"{path}: process 4711 holds it for more than 0 s"
+        assert caught.value.message == f"{path}: process 4711 has held it for more than 0 s"
     with locks.locked(name, timeout_seconds=0, waiting=never):
         pass
 
@@ -265,7 +265,7 @@ def test_no_write_begins_beside_another(locks: Locks) -> None:
     lock = locks.begin_write()
     with pytest.raises(BusyError) as caught:
         locks.begin_write()
-    assert caught.value.message == "an earlier write to the kernel has not come back"
+    assert caught.value.message == "an earlier write to the kernel has not returned"
     assert caught.value.hint == "see sriov-bootstrap status"
     os.close(lock)
     os.close(locks.begin_write())
@@ -302,7 +302,7 @@ def test_locks_hold_on_a_full_disk(tmp_path: Path, locks: Locks) -> None:
         with locks.locked(LOCK, timeout_seconds=0, waiting=never):
             with pytest.raises(BusyError) as caught, locks.locked(LOCK, timeout_seconds=0, waiting=lambda _: None):
                 pytest.fail("both have the lock")
-            assert "process unknown holds it" in caught.value.message
+            assert "process unknown has held it" in caught.value.message
         lock = locks.begin_write()
         locks.note_writer(lock, JAM)
         jam = locks.read_jam(1000.0)

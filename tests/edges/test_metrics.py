@@ -283,6 +283,6 @@ def test_a_textfile_is_not_written_by_way_of_a_link_of_somebody_else(tmp_path: P
     (tmp_path / "prometheus").mkdir()
     (tmp_path / "prometheus/node-exporter").symlink_to(tmp_path / "outside")
     os.chown(tmp_path / "prometheus", 65534, 65534)
-    with pytest.raises(SriovBootstrapError, match="which belongs to user 65534: not followed"):
+    with pytest.raises(SriovBootstrapError, match="which is owned by user 65534: not followed"):
         write_textfile(tmp_path / "prometheus/node-exporter/x.prom", b"new\n")
     assert list((tmp_path / "outside").iterdir()) == []

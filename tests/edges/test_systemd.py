@@ -156,7 +156,7 @@ def test_a_unit_that_an_operator_has_stopped_meanwhile_stays_stopped(fake: FakeS
     ("word", "why"),
     [
         ("failed", "it did not start"),
-        ("canceled", "another job took its place before it was done"),
+        ("canceled", "another job replaced it before it was done"),
         ("timeout", "the unit's own time limit passed"),
         ("dependency", "a unit that it requires did not start"),
         ("a-later-word", "see systemd"),
@@ -193,7 +193,7 @@ def test_a_job_that_does_not_end_is_left_alone_at_the_deadline(fake: FakeSystemd
     results = restart(fake, NOVA, AGENT, timeout_seconds=0.5)
     assert results[NOVA].outcome is UnitOutcome.TIMEOUT
     assert results[NOVA].seconds >= 0.4
-    assert f"{NOVA}: job still running after 0.5 s, left alone: systemd goes on with it" in results[NOVA].message
+    assert f"{NOVA}: job still running after 0.5 s, left to systemd" in results[NOVA].message
     assert results[AGENT].outcome is UnitOutcome.DONE
 
 
@@ -256,12 +256,12 @@ def test_a_socket_that_nobody_listens_on_is_an_error(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(f"{tmp_path}/bus")
     message, _ = Forked(lambda: ask(f"unix:path={tmp_path}/bus")).result()
-    assert message.endswith("no bus: nobody listens on the socket")
+    assert message.endswith("no bus: nothing listens on the socket")
 
 
 def test_an_address_that_is_none_is_an_error() -> None:
     message, hint = Forked(lambda: ask("/run/dbus/system_bus_socket")).result()
-    assert message.startswith("/run/dbus/system_bus_socket: no address of a bus: ")
+    assert message.startswith("/run/dbus/system_bus_socket: not a bus address: ")
     assert "DBUS_SYSTEM_BUS_ADDRESS" in hint
 
 
@@ -322,10 +322,10 @@ def sends_garbage(peer: socket.socket) -> None:
         (closes_after_auth, "the bus closed the connection"),
         (closes_within_its_answer, "the bus closed the connection"),
         (closes_after_the_greeting, "the bus closed the connection"),
-        (rejects, "the bus does not let us in: authentication failed: REJECTED"),
-        (never_ends_its_line, "the bus does not let us in: the answer to AUTH does not end"),
-        (speaks_http, "what answers there does not speak D-Bus"),
-        (sends_garbage, "what answers there does not speak D-Bus"),
+        (rejects, "the bus refuses us: authentication failed: REJECTED"),
+        (never_ends_its_line, "the bus refuses us: the answer to AUTH does not end"),
+        (speaks_http, "the peer does not speak D-Bus"),
+        (sends_garbage, "the peer does not speak D-Bus"),
     ],
 )
 def test_a_bus_that_breaks_is_an_error_at_once(

@@ -50,8 +50,8 @@ def test_what_may_not_be_read_is_said_with_the_way_out(tmp_path: Path) -> None:
     finally:
         os.seteuid(0)
     assert reader.problems == [
-        "/x: cannot be read: Permission denied: run it as root",
-        "/shadow: cannot be read: Permission denied: run it as root",
+        "/x: cannot be read: Permission denied: run doctor as root",
+        "/shadow: cannot be read: Permission denied: run doctor as root",
     ]
 
 
@@ -120,7 +120,7 @@ def test_a_folder_has_a_limit_and_so_has_a_file(tree: Path) -> None:
         (tree / "etc/x.d" / name).write_text(name)
     reader = Texts(str(tree), max_files=2)
     assert list(reader.read_matching("/etc/x.d/*.conf")) == ["/etc/x.d/a.conf", "/etc/x.d/b.conf"]
-    said = "/etc/x.d: has 4 files: 2 are read, 2 more, from c.conf on, are not"
+    said = "/etc/x.d: has 4 files: 2 were read, the other 2, from c.conf, are not"
     assert reader.problems == [said]
     assert [one.path for one in Texts(str(tree), max_files=2).folder("/etc/x.d", ".txt")] == ["/etc/x.d/x.txt"]
     small = Texts(str(tree), max_bytes=1 << 20)
@@ -136,7 +136,7 @@ def test_a_very_full_folder_is_looked_at_in_part(tree: Path, monkeypatch: pytest
         (tree / f"etc/x.d/{number}").touch()
     reader = Texts(str(tree))
     assert len(reader.names("/etc/x.d")) == 3
-    assert reader.problems == ["/etc/x.d: has more than 3 entries: the rest is not looked at"]
+    assert reader.problems == ["/etc/x.d: has more than 3 entries: the rest were not looked at"]
 
 
 # -- whose links count --
@@ -167,7 +167,7 @@ def test_a_link_in_a_folder_of_another_user_is_not_followed(mixed: Path) -> None
     assert [reader.file(f"/etc/x.d/{name}") for name in ("a.conf", "sub/secret")] == [None, None]
     assert reader.names("/etc/x.d/sub") == []
     assert reader.read_matching("/etc/x.d/sub/*") == {}
-    reason = "is a link, or is behind one, in a folder that is not root's: not followed"
+    reason = "is a link, or is behind one, in a folder not owned by root: not followed"
     paths = ("a.conf", "a.conf", "sub/secret", "sub", "sub")
     assert reader.problems == [f"/etc/x.d/{path}: {reason}" for path in paths]
 
@@ -205,7 +205,7 @@ def test_a_second_name_of_somebody_elses_file_is_not_read(mixed: Path) -> None:
     reader = Texts(str(mixed))
     texts_read = [reader.read(f"/etc/x.d/{name}.conf")[:4] for name in "abcd"]
     assert texts_read == ["", "root", "mine", "mine"]
-    assert reader.problems == ["/etc/x.d/a.conf: has a second name, in a folder that is not root's: not read"]
+    assert reader.problems == ["/etc/x.d/a.conf: has a second name, in a folder not owned by root: not read"]
 
 
 @as_root
@@ -217,7 +217,7 @@ def test_what_a_user_names_is_read_where_that_user_may_read_it(mixed: Path) -> N
     assert reader.file("/opt/tool", reader=SERVICE_USER)
     assert [reader.file(f"/root/{name}", reader=SERVICE_USER) for name in ("tool", "secret")] == [None, None]
     assert reader.file("/root/tool")
-    reason = f"user {SERVICE_USER}, whose file names it, may not read it: not read"
+    reason = f"not read: user {SERVICE_USER}, whose file names it, may not read it"
     assert reader.problems == [f"/root/{name}: {reason}" for name in ("tool", "secret")]
 
 

@@ -56,7 +56,7 @@ class Stage:
 
     def start(self, password: bytes, hashed: str) -> FakeJob:
         if not self.has_processes:
-            raise SriovBootstrapError("no process can be started: Resource temporarily unavailable")
+            raise SriovBootstrapError("cannot start a process: Resource temporarily unavailable")
         fd, write_end = os.pipe()
         self.jobs.append(FakeJob(len(self.jobs), fd, write_end, password, hashed))
         return self.jobs[-1]
@@ -239,7 +239,7 @@ def test_without_a_process_to_be_had_nobody_is_let_in(stage: Stage) -> None:
     stage.ask("a")
     assert (stage.answers, stage.broken) == (
         {"a": False},
-        [b"no process can be started: Resource temporarily unavailable"],
+        [b"cannot start a process: Resource temporarily unavailable"],
     )
     stage.has_processes = True
     stage.advance(PAUSE_SECONDS * 2)

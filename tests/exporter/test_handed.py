@@ -43,5 +43,5 @@ def test_tls_is_told_as_it_was_understood() -> None:
     ],
 )
 def test_what_nobody_has_handed_over_lets_nobody_in(data: bytes) -> None:
-    with pytest.raises(SriovBootstrapError, match="what says who may see the metrics is not in order"):
+    with pytest.raises(SriovBootstrapError, match="the access rules for the metrics are not valid"):
         handed.load(data)

@@ -128,13 +128,13 @@ def test_what_is_no_page_of_ours_is_told_once_and_the_last_one_stays(
     assert f'sriov_bootstrap_page_problem{{reason="{problem}"}} 1.0\n'.encode() in shown
     assert shown.count(b"} 1.0\n") == 1
     (line,) = desk.said
-    assert line == Line("warning", f"{desk.path}: {page.MEANINGS[problem]}; the last page stays")
+    assert line == Line("warning", f"{desk.path}: {page.MEANINGS[problem]}; the last page is kept")
     if desk.path.is_dir():
         desk.path.rmdir()
     desk.page._owner = owner  # noqa: SLF001 - the other one's is gone
     desk.put(metrics.page_file(TEXT * 2))
     assert desk.page.read() == TEXT * 2 + REST
-    assert desk.said[1:] == [Line("info", f"{desk.path}: is in order again")]
+    assert desk.said[1:] == [Line("info", f"{desk.path}: is valid again")]
 
 
 def test_a_page_that_comes_back_as_it_was_is_in_order_again(desk: Desk) -> None:

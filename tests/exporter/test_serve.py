@@ -31,7 +31,7 @@ def test_it_serves_before_there_is_a_page_and_says_so(tmp_path: Path) -> None:
         assert scrape(exporter.port) == own_metrics(COUNTS, Problem.MISSING)
         code, log = exporter.stop()
     assert code == 0
-    assert log.startswith(f"<4>{tmp_path}/run/sriov-bootstrap/state/metrics.prom: is not there: ")
+    assert log.startswith(f"<4>{tmp_path}/run/sriov-bootstrap/state/metrics.prom: does not exist: ")
 
 
 def test_a_successor_goes_on_at_the_same_socket(tmp_path: Path) -> None:
@@ -46,18 +46,18 @@ def test_without_a_credential_nobody_is_served(tmp_path: Path) -> None:
     with exporting(tmp_path, None) as exporter:
         code, log = exporter.ended()
     assert code == 1
-    assert "nothing says who may see the metrics" in log
+    assert "no access rules for the metrics" in log
 
 
 def test_with_a_credential_that_is_none_nobody_is_served(tmp_path: Path) -> None:
     with exporting(tmp_path, b"{}") as exporter:
         code, log = exporter.ended()
     assert code == 1
-    assert "what says who may see the metrics is not in order" in log
+    assert "the access rules for the metrics are not valid" in log
 
 
 def test_without_a_socket_there_is_nothing_to_do(tmp_path: Path) -> None:
     with exporting(tmp_path, sockets=0) as exporter:
         code, log = exporter.ended()
     assert code == 1
-    assert "no socket was handed over" in log
+    assert "no socket was passed" in log

@@ -98,7 +98,7 @@ def test_a_handshake_that_fails_leaves_an_alert_for_the_peer(pair: Tls) -> None:
 def test_what_this_openssl_lacks_is_an_error_of_the_config(pair: Tls, setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         serve(replace(pair, **setting))
-    assert str(caught.value).startswith("tls_server_config: OpenSSL of this host has not these ciphers or curves: ")
+    assert str(caught.value).startswith("tls_server_config: this host's OpenSSL lacks these ciphers or curves: ")
 
 
 def test_http_1_1_is_what_is_agreed_on(pair: Tls) -> None:

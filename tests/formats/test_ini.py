@@ -59,14 +59,14 @@ def test_a_value(line: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[s]\na", Problem(2, 'neither "=" nor ":" in it')),
-        ("[s]\n = a", Problem(2, "begins with a blank, and there is no value to go on with")),
+        ("[s]\na", Problem(2, 'contains neither "=" nor ":"')),
+        ("[s]\n = a", Problem(2, "is indented, but there is no value to continue")),
         ("[s]\n=a", Problem(2, "an option without a name")),
         ("[]", Problem(1, "a section without a name")),
-        ("[s] # c", Problem(1, "a section must end with ], and nothing may follow")),
+        ("[s] # c", Problem(1, "a section must end with ] and nothing after it")),
         ("a = b\n[s]", Problem(1, "an option before the first [section]")),
         ("[s]\n# \ufffd", Problem(2, "bytes that are not UTF-8")),
-        ("[s]\n" + "x" * 999, Problem(2, 'neither "=" nor ":" in it')),
+        ("[s]\n" + "x" * 999, Problem(2, 'contains neither "=" nor ":"')),
     ],
 )
 def test_what_ends_the_service_is_a_problem(text: str, problem: Problem) -> None:

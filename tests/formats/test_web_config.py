@@ -131,12 +131,12 @@ def test_its_files_are_those_that_it_names() -> None:
         pytest.param({"tls_server_config": {"cert_file": "c"}}, "tls_server_config: key_file is missing", id="no key"),
         pytest.param(
             tls(client_auth_type="RequireAnyClientCert"),
-            "tls_server_config: client_auth_type RequireAnyClientCert is not supported: anybody can make",
+            "tls_server_config: client_auth_type RequireAnyClientCert is not supported: anyone can make",
             id="RequireAnyClientCert",
         ),
         pytest.param(
             tls(client_auth_type="RequireClientCert"),
-            "tls_server_config: client_auth_type RequireClientCert is not supported: anybody can make",
+            "tls_server_config: client_auth_type RequireClientCert is not supported: anyone can make",
             id="RequireClientCert",
         ),
         pytest.param(
@@ -159,7 +159,7 @@ def test_its_files_are_those_that_it_names() -> None:
         ),
         pytest.param(
             {"tls_server_config": {**MUTUAL, "client_allowed_sans": []}},
-            "tls_server_config: client_allowed_sans is empty: nobody",
+            "tls_server_config: client_allowed_sans is empty: no one",
             id="no names",
         ),
         pytest.param(
@@ -172,7 +172,7 @@ def test_its_files_are_those_that_it_names() -> None:
         ),
         pytest.param(
             tls(cipher_suites=["TLS_RSA_WITH_RC4_128_SHA"]),
-            'tls_server_config: cipher_suites: "TLS_RSA_WITH_RC4_128_SHA" is unknown, or not safe',
+            'tls_server_config: cipher_suites: "TLS_RSA_WITH_RC4_128_SHA" is unknown or unsafe',
             id="unknown cipher",
         ),
         pytest.param(
@@ -185,7 +185,7 @@ def test_its_files_are_those_that_it_names() -> None:
         ),
         pytest.param(
             tls(curve_preferences=["X25519", "CurveP256"]),
-            "tls_server_config: curve_preferences: only one curve can be named here",
+            "tls_server_config: curve_preferences: only one curve can be set here",
             id="two curves",
         ),
         pytest.param(
@@ -200,11 +200,13 @@ def test_its_files_are_those_that_it_names() -> None:
         ),
         pytest.param(
             {"http_server_config": {"headers": {"Content-Security-Policy": "a\r\nSet-Cookie: b"}}},
-            "http_server_config: headers: Content-Security-Policy: only printable ASCII",
+            "http_server_config: headers: Content-Security-Policy: may only contain printable ASCII",
             id="a header in a header",
         ),
-        pytest.param({"basic_auth_users": {"a:b": HASH}}, 'basic_auth_users: "a:b": a name is printable', id="colon"),
-        pytest.param({"basic_auth_users": {"": HASH}}, 'basic_auth_users: "": a name is printable', id="no name"),
+        pytest.param(
+            {"basic_auth_users": {"a:b": HASH}}, 'basic_auth_users: "a:b": a name must be printable', id="colon"
+        ),
+        pytest.param({"basic_auth_users": {"": HASH}}, 'basic_auth_users: "": a name must be printable', id="no name"),
         pytest.param({"basic_auth_users": {"a": "secret"}}, 'basic_auth_users: "a": is not a bcrypt hash', id="plain"),
         pytest.param(
             {"basic_auth_users": {"a": HASH.replace("10", "31")}},

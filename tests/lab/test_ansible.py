@@ -66,7 +66,7 @@ def test_a_host_is_checked_changed_and_then_left_alone_and_a_vf_in_use_stays(gue
     checked = play("--check", "--diff", **wanted)
     assert (checked.numbers["changed"], checked.numbers["failed"]) == (3, 0)  # the file, the reload, the VFs
     assert "+num_vfs = 4" in checked.text
-    assert "VF 6 0000:01:11.4 would go away" in checked.text
+    assert "VF 6 0000:01:11.4 would be removed" in checked.text
     assert "nova-compute.service would restart" in checked.text
     assert guest.vm.read(CONFIG_FILE) == config
     assert (guest.uevents(), guest.starts(NOVA)) == (uevents, nova)

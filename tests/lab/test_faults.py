@@ -47,7 +47,7 @@ def test_a_clock_that_jumps_makes_no_write_overdue(guest: Guest) -> None:
         guest.until(lambda: guest.status()["stuck_write"], "a write under way")
         guest.check("date -s @$(($(date +%s) + 31536000))")
         status = guest.status()
-        assert f"{PF1}: set sriov_numvfs from 0 to 7 is under way" in " ".join(status["notes"])
+        assert f"{PF1}: set sriov_numvfs from 0 to 7 is in progress" in " ".join(status["notes"])
         assert not status["stuck_write"]["is_overdue"]
         assert not guest.scrape().reasons("tenant")
     passes = guest.settle({PF1: 7, PF2: 7}).value("sriov_bootstrap_passes_total")

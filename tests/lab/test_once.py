@@ -33,7 +33,7 @@ def test_dry_run_says_what_it_would_cost_and_changes_nothing(guest: Guest) -> No
     done = guest.once("--dry-run")
     assert done.rc == 0, done
     assert "set sriov_numvfs from 7 to 0, then set sriov_numvfs from 0 to 4" in done.stdout
-    assert "VF 6 0000:01:11.4 would go away" in done.stdout
+    assert "VF 6 0000:01:11.4 would be removed" in done.stdout
     assert "nova-compute.service would restart" in done.stdout
     assert "neutron-sriov-nic-agent" not in done.stdout  # it does not run
     assert guest.uevents() == uevents
@@ -81,7 +81,7 @@ def test_more_than_the_device_offers_is_refused_and_the_other_pf_is_fine(guest: 
     guest.configure(address_rule(PF1, 32), address_rule(PF2, 5))
     done = guest.once()
     assert done.rc == 3, done
-    assert f"{PF1}: cannot make 32 VFs: the device offers 7" in done.stdout
+    assert f"{PF1}: cannot create 32 VFs: the device offers 7" in done.stdout
     assert f'hint: lower num_vfs in rule "{PF1}" to 7 or "max"' in done.stdout
     assert guest.vfs() == {PF1: 7, PF2: 5}  # refused means untouched
     scrape = guest.wait_for_reason(PF1, "exceeds_max")

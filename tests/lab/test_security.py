@@ -132,7 +132,7 @@ def test_a_reload_by_hand_does_what_the_config_asks_for_and_no_more(guest: Guest
     uevents = guest.uevents()
     done = guest.run(f"systemctl start {RELOAD_UNIT}")
     assert done.rc == 1, done
-    assert "the config asks for no reload of igb now" in guest.check(f"journalctl -b -o cat -u {RELOAD_UNIT}")
+    assert "the config does not ask for a reload of igb now" in guest.check(f"journalctl -b -o cat -u {RELOAD_UNIT}")
     assert guest.run("systemctl start sriov-bootstrap-reload@-r.service").rc == 1
     assert guest.uevents() == uevents
     assert not guest.run("systemctl --failed --plain --no-legend").stdout

@@ -19,7 +19,7 @@ def test_scrape_status_and_stop_do_not_wait_for_a_write(guest: Guest) -> None:
         status = guest.status()
         assert status["stuck_write"]["pci_address"] == PF1
         assert status["stuck_write"]["action"] == "set sriov_numvfs from 0 to 7"
-        assert f"{PF1}: set sriov_numvfs from 0 to 7 is under way" in " ".join(status["notes"])
+        assert f"{PF1}: set sriov_numvfs from 0 to 7 is in progress" in " ".join(status["notes"])
         guest.check(f"systemctl stop {UNIT}")
         assert guest.service("Result") == "success"  # "timeout" if the write had to be waited for
         assert guest.vfs()[PF1] == 0  # it is still held up: all this was during the write
@@ -37,7 +37,7 @@ def test_a_write_that_a_vm_holds_up_is_told_and_followed_by_no_other(guest: Gues
         guest.configure(address_rule(PF1, 2, when_in_use="replace"), address_rule(PF2, 3))
         guest.until(lambda: writers(guest), "a writer in the kernel")
         began = time.time()
-        assert "is under way" in " ".join(guest.status()["notes"])
+        assert "is in progress" in " ".join(guest.status()["notes"])
         scrape = guest.wait_for_reason(PF1, "stuck")
         assert scrape.reasons(PF2) == {"blocked"}
         assert began - 30 < scrape.value("sriov_bootstrap_write_stuck_since_timestamp_seconds") < began + 30
@@ -45,7 +45,7 @@ def test_a_write_that_a_vm_holds_up_is_told_and_followed_by_no_other(guest: Gues
         assert guest.vf_incarnations(PF2) == others
         done = guest.once()
         assert done.rc == 3, done
-        assert "has not come back" in done.stdout
+        assert "has not returned" in done.stdout
         assert f"is held by python3 pid {pid}" in done.stdout
         assert f"is held by python3 pid {pid}" in " ".join(guest.status()["notes"])
         guest.check(f"systemctl stop {UNIT}")

@@ -33,7 +33,7 @@ echo a warning >&2
             "systemctl show: Failed to connect to bus: Host is",
         ),
         ("exit 3", "systemctl show: exit code 3"),
-        ("exec sleep 60", "systemctl show: no answer in 0.2 s"),
+        ("exec sleep 60", "systemctl show: no answer after 0.2 s"),
     ],
 )
 def test_a_systemd_that_does_not_answer_is_not_seen(
@@ -42,7 +42,7 @@ def test_a_systemd_that_does_not_answer_is_not_seen(
     monkeypatch.setattr(ask_systemd, "SECONDS", 0.2)
     units, note = ask(tmp_path, monkeypatch, script)
     assert units == {}
-    assert note.startswith(f"what systemd says of units: {words}")
+    assert note.startswith(f"what systemd says about units: {words}")
 
 
 def test_what_was_said_before_it_failed_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,4 +54,4 @@ def test_without_systemctl_nothing_is_known(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PATH", str(tmp_path))
     units, note = ask_systemd.ask_systemd(["a.service"])
     assert units == {}
-    assert note.startswith("what systemd says of units: systemctl show: systemctl: No such file")
+    assert note.startswith("what systemd says about units: systemctl show: systemctl: No such file")

@@ -221,7 +221,7 @@ def test_a_stuck_write_names_who_holds_it_up(tree: HostTree, machine: HostMachin
     again = machine.read_jam()
     assert again
     assert again.users == f"VF {address} is held by qemu-system-x86 pid 4711 (instance-0000002a)"
-    assert str(again).endswith(f"(process {jam.pid} waits in the kernel): {again.users}")
+    assert str(again).endswith(f"(process {jam.pid} is waiting in the kernel): {again.users}")
 
 
 def test_everything_can_be_read_beside_a_jam(machine: HostMachine, jam: Jam) -> None:
@@ -252,7 +252,7 @@ def test_a_pass_waits_for_a_write_that_is_not_overdue(machine: HostMachine, hang
     machine.say = say
     with machine.pass_lock():
         assert machine.read_jam() is None
-    assert said == [f"{PF}: a write is under way (process {writer.pid} waits in the kernel)"]
+    assert said == [f"{PF}: a write is in progress (process {writer.pid} is waiting in the kernel)"]
 
 
 # -- the rest --

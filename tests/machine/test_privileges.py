@@ -89,7 +89,7 @@ def test_the_holders_are_those_that_the_unit_has_seen(tree: HostTree) -> None:
     ("told", "completed", "problem"),
     [
         pytest.param(None, FAILED, "sriov-bootstrap-holders.service: Job for it failed.", id="the unit failed"),
-        pytest.param(None, OK, "sriov-bootstrap-holders.service: it ended without an answer", id="no answer"),
+        pytest.param(None, OK, "sriov-bootstrap-holders.service: it exited without an answer", id="no answer"),
         pytest.param(
             b"\n", Completed(127, b"", b"systemctl: not found"), "sriov-bootstrap-holders.service: systemctl: not found"
         ),
@@ -129,7 +129,7 @@ def test_an_earlier_answer_is_not_taken_for_this_one(tree: HostTree) -> None:
 def test_an_answer_of_a_look_that_began_before_we_asked_is_not_ours(tree: HostTree) -> None:
     looked = answers.Looked(Holders())
     before = FakeSystemctl(tree, looked, began_at=time.monotonic() - 0.001)
-    assert privileges(tree, before).holders().problem.endswith("it ended without an answer")
+    assert privileges(tree, before).holders().problem.endswith("it exited without an answer")
     assert len(before.asked) == 2
     tries = [FakeSystemctl(tree, looked), before]
 
@@ -151,9 +151,9 @@ def test_a_look_that_was_under_way_is_followed_by_one_of_our_own(tree: HostTree)
 
 def test_a_systemd_that_does_not_answer_rules_nobody_out(tree: HostTree) -> None:
     def frozen(argv: list[str], **_: object) -> Completed:
-        raise StuckError(f"{argv[0]}: not done in 40 s", pid=5)
+        raise StuckError(f"{argv[0]}: not finished after 40 s", pid=5)
 
-    assert privileges(tree, frozen).holders() == Holders(problem="systemctl: not done in 40 s")
+    assert privileges(tree, frozen).holders() == Holders(problem="systemctl: not finished after 40 s")
 
 
 def test_a_reload_is_asked_of_the_unit_of_that_driver(tree: HostTree) -> None:
@@ -321,8 +321,8 @@ def test_a_reload_is_not_made_beside_another_write(
 @pytest.mark.parametrize(
     ("num_vfs", "driver", "said"),
     [
-        pytest.param(4, "ixgbe", "the config asks for no reload of ixgbe now", id="another driver"),
-        pytest.param(400, "igb", f"{PF}: cannot make 400 VFs: the device offers 7", id="a number that cannot be"),
+        pytest.param(4, "ixgbe", "the config does not ask for a reload of ixgbe now", id="another driver"),
+        pytest.param(400, "igb", f"{PF}: cannot create 400 VFs: the device offers 7", id="a number that cannot be"),
     ],
 )
 def test_who_asks_for_more_than_the_config_does_gets_nothing(
@@ -342,7 +342,7 @@ def test_where_all_is_as_desired_there_is_nothing_to_get(
     assert helper(tree, capsys, "reload", "igb")[0] == 0  # no VFs for the module either
     before = tree.read(MODPROBE_FILE)
     code, told, _ = helper(tree, capsys, "reload", "igb")
-    assert (code, told["message"]) == (1, "the config asks for no reload of igb now")
+    assert (code, told["message"]) == (1, "the config does not ask for a reload of igb now")
     assert (tree.read(MODPROBE_FILE), kmod.read_text()) == (before, "")
 
 
@@ -384,5 +384,5 @@ def test_other_words_are_wrong_usage(
     tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     assert main(["helper", *words], root=str(tree.root)) == 2
-    assert "helper: cannot do" in capsys.readouterr().err
+    assert "helper: unknown command" in capsys.readouterr().err
     assert kmod.read_text() == ""

@@ -654,15 +654,17 @@ def test_users_that_were_changed_are_asked_for_from_the_next_request_on(site: Si
         ),
         pytest.param(
             lambda site: (site.folder / "new.key").replace(site.folder / "server.key"),
-            "server.key: no usable pair of PEM files: the key is not that of the certificate",
+            "server.key: not a usable pair of PEM files: the key does not belong to the certificate",
             id="half a rotation",
         ),
         pytest.param(
-            lambda site: (site.folder / "server.crt").write_text("rubbish"), "no usable pair of PEM files", id="no PEM"
+            lambda site: (site.folder / "server.crt").write_text("rubbish"),
+            "not a usable pair of PEM files",
+            id="no PEM",
         ),
         pytest.param(
             lambda site: site.path.write_text(f"{MUTUAL}".replace("site.crt", "new.key")),
-            "new.key: no certificate in it",
+            "new.key: contains no certificate",
             id="no CA",
         ),
     ],
@@ -709,8 +711,8 @@ def test_an_encrypted_key_is_refused_and_nobody_is_asked(site: Site) -> None:
     site.configure(PAIR, is_checked=False)
     with pytest.raises(ConfigError) as caught:
         site.access.rules()
-    assert caught.value.problems == (f"{key}: is encrypted, and nobody is there to be asked for a password",)
-    assert caught.value.hint == "take the password off: openssl pkey -in OLD -out NEW"
+    assert caught.value.problems == (f"{key}: is encrypted, and there is no one to ask for a password",)
+    assert caught.value.hint == "remove the password: openssl pkey -in OLD -out NEW"
 
 
 def test_a_file_that_another_user_owns_is_refused_by_name(site: Site) -> None:
@@ -721,7 +723,7 @@ def test_a_file_that_another_user_owns_is_refused_by_name(site: Site) -> None:
     with pytest.raises(ConfigError) as caught:
         site.access.rules()
     assert caught.value.problems == (
-        f"{site.folder}/server.key: belongs to user 65534, who could change it: chown root it",
+        f"{site.folder}/server.key: is owned by user 65534, who could change it: chown root it",
     )
 
 

@@ -154,7 +154,7 @@ def pf(**more: object) -> dict[str, object]:
 def test_the_fleet_is_one_table() -> None:
     short = pf(num_vfs=4, state="degraded", reason="in_use", message="4 VFs stay instead of 7")
     gone = pf(pci_address="", netdev="", num_vfs=0, vfs_in_use=0, desired=0, state="degraded", reason="absent")
-    finding = {"code": "SB-E103", "place": "/etc/default/grub:4", "problem": "the boot menu was not made anew"}
+    finding = {"code": "SB-E103", "place": "/etc/default/grub:4", "problem": "the boot menu was not regenerated"}
     silent = {"rc": 2, "stdout": "", "stderr": "", "msg": "Error executing command."}
     hosts = {
         "c1": {"fleet_status": said({"pfs": [pf(), pf(state="pending")]}), "fleet_doctor": said({"findings": []})},
@@ -177,7 +177,7 @@ def test_the_fleet_is_one_table() -> None:
         "c5    -     -             -       -       -    -       -        -         not installed",
         "",
         "c2: 4 VFs stay instead of 7",
-        "c2: SB-E103 /etc/default/grub:4: the boot menu was not made anew",
+        "c2: SB-E103 /etc/default/grub:4: the boot menu was not regenerated",
         "",
         "5 hosts, 2 without an answer; 1 of 4 PFs as desired; VFs: 21 wanted, 18 present, 6 in use",
     ]

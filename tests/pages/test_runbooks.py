@@ -177,4 +177,4 @@ def test_what_the_log_says_of_a_restart_that_failed(tmp_path: Path) -> None:
 
 
 def test_what_the_log_says_of_passes_that_do_not_end() -> None:
-    assert f"a pass hung for {SILENT_SECONDS:g} s and was given up (process" in page("SriovPassFailing")
+    assert f"a pass hung for {SILENT_SECONDS:g} s and was abandoned (process" in page("SriovPassFailing")

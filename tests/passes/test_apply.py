@@ -70,7 +70,7 @@ def no(number: int) -> KernelError:
                 errno=errno.EAGAIN,
                 message=f"{PF}: cannot set sriov_numvfs from 0 to 4: EAGAIN (Resource temporarily unavailable): "
                 "the driver is busy with another operation",
-                hint="nothing: it is tried again",
+                hint="none needed: the write is retried",
                 is_transient=True,
             ),
             id="transient errno",

@@ -158,7 +158,7 @@ def test_vfs_are_waited_for_until_their_driver_has_them() -> None:
     report = a_pass(machine)
     assert verdicts(report) == [OK]
     assert report.results[0].seconds == pytest.approx(5.0, abs=0.6)
-    assert "waiting until VFs are ready: 0000:3b:00.0 has 4 of 4" in machine.said
+    assert "waiting for VFs to be ready: 0000:3b:00.0 has 4 of 4" in machine.said
 
 
 def test_vfs_whose_driver_is_late_are_degraded_until_it_comes() -> None:
@@ -192,7 +192,7 @@ def test_somebody_who_keeps_changing_the_count_is_not_fought_for_ever() -> None:
     machine.failures = {PF: ["stale"] * 99}
     report = a_pass(machine)
     assert verdicts(report) == [degraded(Reason.CONTESTED)]
-    assert report.pfs[0].message == f"{PF}: somebody else sets 2 VFs where 4 are asked for, 2 times so far"
+    assert report.pfs[0].message == f"{PF}: something else sets 2 VFs where 4 are asked for, 2 times so far"
     assert report.contested == {PF: 2}
     assert len(machine.writes) == 2
     assert verdicts(a_pass(machine)) == [degraded(Reason.CONTESTED)]
@@ -221,10 +221,10 @@ def test_a_number_that_somebody_else_writes_over_is_contested_and_ours_when_he_e
     report = a_pass(machine)
     assert verdicts(report) == [degraded(Reason.CONTESTED)]
     assert (report.pfs[0].message, report.contested) == (
-        f"{PF}: somebody else sets {count} {'VF' if count == 1 else 'VFs'} where 4 are asked for",
+        f"{PF}: something else sets {count} {'VF' if count == 1 else 'VFs'} where 4 are asked for",
         {PF: 1},
     )
-    assert "it is written again 5 s later, and ever less often; sriov-bootstrap doctor names" in report.pfs[0].hint
+    assert "it is written again after 5 s, and less and less often; sriov-bootstrap doctor names" in report.pfs[0].hint
     assert not report.has_failed
     machine.rivals = {}
     machine.pause(5.0)
@@ -428,7 +428,9 @@ def test_a_broken_config_leaves_the_last_good_one_in_force() -> None:
 
 
 def test_a_config_that_vanished_stays_in_force() -> None:
-    vanished = "every config file is gone, the last good one stays in force: restart the service if that is meant"
+    vanished = (
+        "every config file is gone, the last valid config stays in force: restart the service if that is intended"
+    )
     config = make_config(RULE)
     assert load_config(FakeMachine(), config) == Loaded(config, (vanished,))
     assert load_config(FakeMachine(), Config()) == Loaded(Config())
@@ -527,7 +529,7 @@ def test_a_state_that_cannot_be_read_or_saved_is_noted() -> None:
     machine = machine_with(num_vfs=4)
     machine.data, machine.save_problem = b"{", "no space"
     notes = a_pass(machine).notes
-    assert notes == ("state.json is not readable and was started anew: Input data was truncated", "no space")
+    assert notes == ("state.json was unreadable and has been reset: Input data was truncated", "no space")
     assert run_pass(machine, Loaded(Config()), mode=Mode.OBSERVE).notes == notes[:1]
 
 
@@ -621,7 +623,7 @@ def test_a_vf_of_a_vm_that_runs_is_kept_whatever_the_config_says_of_those_that_d
     machine = machine_with(num_vfs=7)
     machine.owners = Owners({vf_address(PF, 2): Owner("transient", is_running=True)})
     report = a_pass(machine, make_config(RULE, openstack=OpenStack(protect_shutoff=False)))
-    assert report.pfs[0].message.endswith("VF 2 0000:3b:02.2 is in use: belongs to the VM transient, which runs")
+    assert report.pfs[0].message.endswith("VF 2 0000:3b:02.2 is in use: belongs to the VM transient, which is running")
 
 
 def test_a_loss_is_counted_whole_though_a_rule_by_driver_lets_go_of_the_pf_meanwhile() -> None:

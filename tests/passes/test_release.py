@@ -83,7 +83,7 @@ def test_a_vf_in_use_stays_until_force_is_said() -> None:
     (pf,) = a_release(machine).pfs
     assert (pf.state, pf.reason) == (PfState.DEGRADED, Reason.IN_USE)
     assert pf.message == f"{PF}: 4 VFs stay instead of 0: VF 1 0000:3b:02.1 is held by qemu pid 4711"
-    assert pf.hint == "end who uses it and run it again, or add --force"
+    assert pf.hint == "stop what uses it and run this again, or add --force"
     assert (machine.count(PF), machine.writes, machine.load_state()[0].pending) == (4, [], None)
     assert a_release(machine, force=True).pfs[0].state is PfState.OK
     assert machine.count(PF) == 0
@@ -154,7 +154,7 @@ def test_a_modprobe_file_that_would_bring_them_back_is_named() -> None:
     machine = machine_with_leftovers()
     machine.texts[modprobe_path("igb")] = "options igb max_vfs=4\n"
     assert a_release(machine).notes == (
-        "/etc/modprobe.d/sriov-bootstrap-igb.conf makes VFs again when igb is loaded: remove it",
+        "/etc/modprobe.d/sriov-bootstrap-igb.conf creates VFs again when igb is loaded: remove it",
     )
 
 

@@ -238,7 +238,7 @@ def test_nothing_restarts_into_a_write_that_has_not_come_back() -> None:
     machine = FakeMachine()
     machine.jam = Jam(4711, PF, "set sriov_numvfs from 7 to 0", since=0.0)
     report = run_restarts(machine, SERVICES)
-    assert report.problem.startswith(f"they wait for a write: {PF}: set sriov_numvfs from 7 to 0 has not come back")
+    assert report.problem.startswith(f"they wait for a write: {PF}: set sriov_numvfs from 7 to 0 has not returned")
     assert (machine.restarted, machine.state.pending) == ([], CHANGE)
 
 

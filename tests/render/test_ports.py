@@ -45,4 +45,6 @@ def test_garbage_in_sys_counts_as_unknown() -> None:
 def test_udev_needs_the_address() -> None:
     wish = make_wish(match=Match(netdev="x"))
     (problem,) = render_udev(Host(make_config(make_rule()), (wish,)), Ask()).problems
-    assert problem.startswith('rule "tenant-a" (x): the PCI address of its PF is unknown: render it where the NIC is')
+    assert problem.startswith(
+        'rule "tenant-a" (x): the PCI address of its PF is unknown: render on a host with the NIC'
+    )

@@ -140,7 +140,7 @@ class FakeHost:
 
     def inspection_end(self, line: bytes) -> Inspected:
         if not line:
-            raise SriovBootstrapError("its process ended without a report", hint="it was killed, or out of memory")
+            raise SriovBootstrapError("its process exited without a report", hint="it was killed, or out of memory")
         return self._found[int(line)]
 
     def start_page(self, loaded: Loaded) -> FakeJob:
@@ -152,7 +152,7 @@ class FakeHost:
 
     def page_problems(self, line: bytes) -> tuple[str, ...]:
         if not line:
-            raise SriovBootstrapError("its process ended without a report", hint="it was killed, or out of memory")
+            raise SriovBootstrapError("its process exited without a report", hint="it was killed, or out of memory")
         return tuple(filter(None, line.decode().split("|")))
 
     def lose_page(self, job: FakeJob) -> None:
@@ -168,7 +168,7 @@ class FakeHost:
 
     def _make_room(self) -> None:
         if not self.has_room:
-            raise SriovBootstrapError("no process can be started: out of room", hint="make some")
+            raise SriovBootstrapError("cannot start a process: out of room", hint="make some")
 
     def _job(self, loaded: Loaded) -> FakeJob:
         fd, write_end = os.pipe()
@@ -177,7 +177,7 @@ class FakeHost:
 
     def job_end(self, line: bytes) -> tuple[State, FollowUpReport]:
         if not line:
-            raise SriovBootstrapError("its process ended without a report", hint="it was killed, or out of memory")
+            raise SriovBootstrapError("its process exited without a report", hint="it was killed, or out of memory")
         return self._ends[int(line)]
 
     def end_job(self, job: FakeJob, end: tuple[State, FollowUpReport] | None) -> None:

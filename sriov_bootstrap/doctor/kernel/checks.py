@@ -1,7 +1,7 @@
-"""Firmware and kernel: whether an IOMMU is in use, so that a VM may be given a VF at all, and who leaves it off.
+"""Firmware and kernel: whether an IOMMU is in use, so that a VM may be given a VF at all, and what leaves it off.
 
-The kernel's own log does not tell: it says "DMAR: IOMMU enabled" of a parameter on a machine whose firmware has VT-d
-off. Groups in /sys/kernel/iommu_groups tell that an IOMMU is in use, ACPI tables that the firmware has one to use.
+The kernel log is no evidence: the parameter alone makes it say "DMAR: IOMMU enabled", even if VT-d is off in the
+firmware. Groups in /sys/kernel/iommu_groups show that an IOMMU is in use, ACPI tables that the firmware has one.
 """
 
 import re
@@ -32,18 +32,18 @@ def unseen_of_firmware(host: Host, survey: KernelSurvey) -> Iterator[str]:
     if not lacks_iommu(host, survey):
         return
     if host.cpu_vendor not in NAMES:
-        yield "why no IOMMU is in use: only what Intel's and AMD's firmware says is understood"
+        yield "why no IOMMU is in use: only Intel's and AMD's firmware tables are understood"
     elif not survey.acpi_tables:
-        yield "whether the firmware has an IOMMU: no /sys/firmware/acpi/tables here: run it on the host, as root"
+        yield "whether the firmware has an IOMMU: no /sys/firmware/acpi/tables here: run doctor on the host, as root"
 
 
 def lacks_iommu(host: Host, survey: KernelSurvey) -> bool:
-    """Whether there should be an IOMMU in use, and is none."""
+    """Whether an IOMMU should be in use but is not."""
     return passes_through(host, survey) and survey.groups is not None and not has_iommu(survey.groups)
 
 
 def passes_through(host: Host, survey: KernelSurvey) -> bool:
-    """On hardware VFs are taken to be for VMs; inside a VM, which seldom has an IOMMU, a rule must say so."""
+    """On bare metal, VFs are assumed to be for VMs; inside a VM, which seldom has an IOMMU, a rule must say so."""
     rules = [rule for rule in host.config.pf if rule.num_vfs != 0]
     said = any(rule.physical_network or rule.alias or rule.vf_driver is VfDriver.NONE for rule in rules)
     return bool(rules) and (said or not survey.is_guest)
@@ -53,58 +53,58 @@ def _missing_iommu(host: Host, survey: KernelSurvey, tables: tuple[str, ...]) ->
     present = next((one for one in TABLES if one in tables), "")
     if not present:
         return _firmware_off(host, survey)
-    seen = f"/sys/firmware/acpi/tables/{present} is there, /sys/kernel/iommu_groups is empty"
+    seen = f"/sys/firmware/acpi/tables/{present} exists, but /sys/kernel/iommu_groups is empty"
     if word := _switched_off(survey.command_line):
         return _told_off(host, survey, word, seen)
     if present == "DMAR" and BUILT_IN not in host.kernel_config.splitlines() and not _is_on(survey.command_line):
         return _not_told(replace(host, cpu_vendor=INTEL), survey, seen)
     option = "CONFIG_AMD_IOMMU" if present == "IVRS" else "CONFIG_INTEL_IOMMU"
     if present != "VIOT" and host.kernel_config and f"{option}=y" not in host.kernel_config.splitlines():
-        remedy = f"boot a kernel that is built with {option}=y"
-        return Finding("SB-E102", "host", f"this kernel is built without {option}", seen, remedy)
-    problem = "the kernel does not use the IOMMU, and nothing on its command line says why"
-    return Finding("SB-E102", "host", problem, seen, "see what it says: journalctl -k -g 'DMAR|AMD-Vi|IOMMU'")
+        remedy = f"boot a kernel built with {option}=y"
+        return Finding("SB-E102", "host", f"this kernel was built without {option}", seen, remedy)
+    problem = "the kernel does not use the IOMMU, and nothing on its command line explains why"
+    return Finding("SB-E102", "host", problem, seen, "check the kernel log: journalctl -k -g 'DMAR|AMD-Vi|IOMMU'")
 
 
 def _firmware_off(host: Host, survey: KernelSurvey) -> Finding:
     name, table = NAMES[host.cpu_vendor]
-    evidence = f"no table {table} in /sys/firmware/acpi/tables, and /sys/kernel/iommu_groups is empty"
+    evidence = f"no {table} table in /sys/firmware/acpi/tables, and /sys/kernel/iommu_groups is empty"
     if survey.is_guest:
-        remedy = "give this VM one, such as libvirt's <iommu model='intel'/>, and start it anew"
+        remedy = "give this VM one, such as libvirt's <iommu model='intel'/>, and restart it"
         return Finding("SB-E101", "host", "this VM has no IOMMU, so no VF can be passed through", evidence, remedy)
     problem = f"{name} is off in the firmware, so no VM can be given a VF"
-    remedy = f"switch {name} (IOMMU) on in the firmware's setup: systemctl reboot --firmware-setup"
+    remedy = f"enable {name} (IOMMU) in the firmware setup: systemctl reboot --firmware-setup"
     return Finding("SB-E101", "host", problem, evidence, remedy)
 
 
 def _told_off(host: Host, survey: KernelSurvey, word: str, seen: str) -> Finding:
     at = _first_line(survey.boot_sources, word)
-    remedy = f"take {word} out of {at or 'the kernel command line in the boot loader'}, then {_regenerate(host)}"
+    remedy = f"remove {word} from {at or 'the kernel command line in the boot loader'}, then {_regenerate(host)}"
     evidence = f"/proc/cmdline has {word}; {seen}"
-    return Finding("SB-E102", "host", f"the kernel is told to leave the IOMMU off: {word}", evidence, remedy)
+    return Finding("SB-E102", "host", f"the kernel command line turns the IOMMU off: {word}", evidence, remedy)
 
 
 def _not_told(host: Host, survey: KernelSurvey, seen: str) -> Finding:
-    """The parameter is missing: where it was lost on the way from the operator's file to the running kernel."""
+    """Where the missing parameter was lost on the way from the operator's file to the running kernel."""
     at = _first_line(survey.boot_sources, WORD)
     if not at:
         problem = f"the kernel parameter {WORD} is missing, so VT-d is not in use"
         return Finding("SB-E102", "host", problem, f"/proc/cmdline has no {WORD}; {seen}", _set_parameter(host))
-    evidence = f"{WORD} is at {at} and not in /proc/cmdline; {seen}"
+    evidence = f"{WORD} is at {at}, but not in /proc/cmdline; {seen}"
     if menu := _first_line(survey.boot_menus, WORD):
-        problem = f"{WORD} is in the boot menu, and this host was not booted since"
+        problem = f"{WORD} is in the boot menu, but this host has not been rebooted since"
         return Finding("SB-E104", at, problem, f"{evidence}; {menu} has it", "systemctl reboot")
     if survey.boot_menus and survey.has_all_menus:
-        problem = f"{WORD} is written, and the boot menu was not made anew"
+        problem = f"{WORD} is set, but the boot menu was not regenerated"
         evidence = f"{evidence}; not in {', '.join(survey.boot_menus)}"
         return Finding("SB-E103", at, problem, evidence, _regenerate(host))
-    return Finding("SB-E102", "host", f"{WORD} is written, and not in force", evidence, _regenerate(host))
+    return Finding("SB-E102", "host", f"{WORD} is set, but not in force", evidence, _regenerate(host))
 
 
 def _set_parameter(host: Host) -> str:
     rendering = render_cmdline(host, Ask())
     if rendering.drafts:
-        return "sriov-bootstrap render kernel-cmdline --apply, and reboot"
+        return "sriov-bootstrap render kernel-cmdline --apply, then reboot"
     return "; ".join(rendering.notes)
 
 
@@ -114,7 +114,7 @@ def _regenerate(host: Host) -> str:
 
 
 def _first_line(texts: dict[str, str], word: str) -> str:
-    """`file:line` of the first line that has this word and is no comment; "" if none has."""
+    """`file:line` of the first line with this word, comments aside; "" if there is none."""
     pattern = re.compile(rf"(?<![\w.-]){re.escape(word)}(?![\w.-])")
     for path, text in texts.items():
         for number, line in enumerate(text.splitlines(), 1):
@@ -124,7 +124,7 @@ def _first_line(texts: dict[str, str], word: str) -> str:
 
 
 def _switched_off(words: tuple[str, ...]) -> str:
-    """The word that switches the IOMMU off; "" if none does. The last one of a kind counts."""
+    """The parameter that turns the IOMMU off; "" if none does. The last of each name counts."""
     last = {name: word for word in words for name in SWITCHES if word.startswith(f"{name}=")}
     return next((word for name, word in last.items() if "off" in word.removeprefix(f"{name}=").split(",")), "")
 

@@ -1,6 +1,6 @@
-"""IOMMU groups: can each VF go to a VM of its own? vfio gives a group to one user, whole.
+"""IOMMU groups: can each VF go to a VM of its own? vfio gives a whole group to one user.
 
-Two VFs in one group cannot go to two VMs; a VF beside its PF can go to none. Bridges in a group do no harm
+Two VFs in one group cannot go to two VMs; a VF in the group of its PF can go to none. Bridges in a group do no harm
 (drivers/vfio/vfio_main.c): they do no DMA of their own.
 """
 
@@ -26,13 +26,13 @@ def check_groups(host: Host, survey: KernelSurvey) -> Iterator[Finding]:
 
 
 def _shared(pf: PfFacts, groups: dict[str, RawGroup]) -> list[tuple[VfFacts, list[str]]]:
-    """VFs of this PF with what else is in their groups."""
+    """This PF's VFs, each with the other devices in its group."""
     found = [(vf, _others(vf, groups.get(vf.iommu_group, RawGroup()))) for vf in pf.vfs]
     return [(vf, others) for vf, others in found if others]
 
 
 def _others(vf: VfFacts, group: RawGroup) -> list[str]:
-    """Nothing where the group was read at another moment than the VF."""
+    """None if the group was read at a different time than the VF."""
     if vf.pci_address not in group.devices:
         return []
     return [one for one, kind in group.devices.items() if one != vf.pci_address and not kind.startswith(BRIDGE)]

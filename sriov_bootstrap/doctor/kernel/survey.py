@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 BRIDGE = "0x06"  # PCI class: what stands between the CPU and devices, and does no DMA of its own
-NO_IOMMU = "vfio-noiommu"  # a group of that name has no IOMMU behind it (drivers/vfio/group.c)
+NO_IOMMU = "vfio-noiommu"  # a group of that name is not behind an IOMMU (drivers/vfio/group.c)
 
 
 class RawGroup(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The checks of what the SR-IOV agent reads: its lists against the PFs that are here, and its options by release."""
+"""The checks of what the SR-IOV agent reads: its lists against this host's PFs, and its options by release."""
 
 from collections.abc import Iterator
 
@@ -35,7 +35,7 @@ SHOWN = 8  # items of a list
 
 
 def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """All of them; none where there is no agent, or its files may not be read."""
+    """None where there is no agent or its files may not be read."""
     agent = survey.agent
     if agent.is_known:
         entry = agent.last((SECTION, MAPPINGS))
@@ -74,12 +74,12 @@ def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) ->
 
 
 def _end(host: Host, entry: Entry, text: str) -> Finding:
-    problem = f"the agent ends with exit code 1 at {entry.option}: {text}"
+    problem = f"the agent exits with code 1 because of {entry.option}: {text}"
     return Finding("SB-E511", entry.place, problem, entry.name, rendered(host, TARGET, entry))
 
 
 def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
-    """A list that comes again replaces the one before."""
+    """A list that is set again replaces the earlier one."""
     for option in (MAPPINGS, EXCLUDED):
         last = agent.last((SECTION, option))
         if last and last.has_reference:
@@ -94,7 +94,7 @@ def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding
                 yield Finding(
                     "SB-E512",
                     entry.place,
-                    f"{option} comes again in {last.place}, which replaces this one: {said} is lost",
+                    f"{option} is set again in {last.place}, which replaces this one: {said} is lost",
                     f"{entry.name}; {last.place}: {last.name}",
                     rendered(host, TARGET, entry, last),
                 )
@@ -109,7 +109,7 @@ def _is_shown(word: str, shown: ShownNames) -> bool:
 
 
 def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
-    """Netdevs that no PF has. One that a rule names is missed by other checks, and may come."""
+    """Netdevs that no PF has. One that a rule names may still appear; other checks report it as missing."""
     here = {dev.name: dev.device for pf in host.pfs for dev in pf.netdevs}
     awaited = {port.netdev for port in resolve_ports(host)}
     names = NetdevNames(host)
@@ -124,14 +124,14 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
             rendered(host, TARGET, entry),
         )
         if device:
-            why = f"finds no VFs: it looks for them in {device}, whose netdev {netdev} is"
-            remedy = restarted(host, TARGET, f"take {netdev} out of {entry.option} in {entry.place}")
-        problem = f"the agent is to use {which} for {network or 'its network'}, and {why}"
+            why = f"finds no VFs: it looks for them in {device}, to which netdev {netdev} belongs"
+            remedy = restarted(host, TARGET, f"remove {netdev} from {entry.option} in {entry.place}")
+        problem = f"the agent is configured with {which} for {network or 'its network'}, but {why}"
         yield Finding("SB-W513", entry.place, problem, quoted(entry, one.number, network, netdev), remedy)
 
 
 def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
-    """PFs of ours whose network the agent knows, but not with them in it."""
+    """Our PFs whose network the agent knows, but not with them on it."""
     networks = {one.network: one for one in reversed(mapped.mappings)}
     netdevs = {one.netdev: one for one in reversed(mapped.mappings)}
     pairs = {(one.network, one.netdev) for one in mapped.mappings}
@@ -142,8 +142,8 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
         other = netdevs.get(port.netdev)
         said, where = f"it lacks {network}:{port.netdev}", networks[network]
         if other:
-            said, where = f"it has {port.netdev} in {shown.network(other.network) or 'another one'}", other
-        problem = f"{port.label} is in {network}, and the agent does not know it: {said}"
+            said, where = f"it maps {port.netdev} to {shown.network(other.network) or 'another one'}", other
+        problem = f"{port.label} is on {network}, but not for the agent: {said}"
         evidence = shown.mapping(entry, where.number, where.network, where.netdev)
         yield Finding("SB-E514", entry.place, problem, evidence, rendered(host, TARGET, entry))
 
@@ -164,7 +164,7 @@ def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Findi
 
 
 class _Vfs:
-    """Each VF found at once: a list may be long."""
+    """Each VF looked up in constant time: a list may be long."""
 
     def __init__(self, host: Host) -> None:
         self._pfs = {dev.name: pf for pf in host.pfs for dev in pf.netdevs}
@@ -177,22 +177,22 @@ class _Vfs:
         """Why an address leaves nothing out, or one that nova gives to VMs; "" if it is right."""
         if not shown or in_full(address) != address.lower():
             which = f'"{shown}"' if shown else "one of its addresses"
-            return f"{which} is no address of a VF, such as 0000:3b:02.0"
+            return f"{which} is not a VF's address, such as 0000:3b:02.0"
         if address != address.lower():
-            return f"the agent compares with {address.lower()}, in small letters"
+            return f"the agent compares it with {address.lower()}, in lower case"
         owner, port = self._owners.get(address), self._ports.get(netdev)
         if owner and owner is not self._pfs.get(netdev):
             return f"{address} is a VF of {owner.netdev or owner.pci_address}"
         if port and port.vfs is not None and port.rule.physical_network:
             if address not in self._vfs[netdev]:
-                return f"{address} is none of its VFs"
+                return f"{address} is not one of its VFs"
             if address not in self._left_out[netdev]:
-                return f"{address} is left out here, but not by exclude_vfs of {port.label}: nova gives it to VMs"
+                return f"{address} is excluded here, but not by exclude_vfs of {port.label}: nova gives it to VMs"
         return ""
 
 
 def _options(host: Host, agent: Service) -> Iterator[Finding]:
-    """What [sriov_nic] does not have in this release; the agent ignores it in silence."""
+    """Options that [sriov_nic] does not have in this release; the agent silently ignores them."""
     known = [name for name, since in OPTIONS.items() if since <= host.release.nova]
     guesses = Guesses()
     for file in agent.files:
@@ -204,11 +204,11 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
             near = guesses.nearest(entry.option, known)
             if entry.option in OPTIONS:
                 problem += f" before nova {OPTIONS[entry.option]}"
-            fix = f"write {near}" if near else "take the line out"
+            fix = f"write {near}" if near else "remove the line"
             yield Finding(
                 "SB-W515",
                 entry.place,
-                f"{problem}: it is ignored" + (f"; {near} is one" if near else ""),
+                f"{problem}: it is ignored" + (f"; was {near} meant?" if near else ""),
                 entry.text if entry.option in OPTIONS else entry.name,
                 restarted(host, TARGET, f"{fix} in {entry.place}"),
             )

@@ -11,7 +11,7 @@ from sriov_bootstrap.render.host import Host
 
 
 def check_neutron(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """Of whichever of them is on this host."""
+    """Only of those that are on this host."""
     yield from check_networks(host, survey)
     yield from check_agent(host, survey)
     yield from check_server(host, survey)

@@ -1,6 +1,6 @@
-"""The lists in neutron's files, understood as its agent does: neutron_lib.utils.helpers.parse_mappings and others.
+"""The lists in neutron's files, parsed as its agent does: neutron_lib.utils.helpers.parse_mappings and others.
 
-What the agent refuses ends it with exit code 1.
+If it refuses one, the agent exits with code 1.
 """
 
 from msgspec import Struct
@@ -25,7 +25,7 @@ class Exclusion(Struct, frozen=True):
 
 
 class Mappings(Struct, frozen=True):
-    """The whole list; `problems`: what the agent refuses, and in which item: it is not shown."""
+    """The whole list; `problems`: what the agent refuses, and the number of the item, which itself is not shown."""
 
     mappings: tuple[Mapping, ...] = ()
     problems: tuple[str, ...] = ()
@@ -53,8 +53,8 @@ def items(entry: Entry | None) -> tuple[str, ...]:
 def _split(value: str) -> tuple[str, ...]:
     """What stands between the commas.
 
-    A line that begins with a blank by mistake belongs to the list, whatever it is, and items are shown: of one that
-    goes over the end of its line the rest is left out, and on a later line all of one that has an "=".
+    A line indented by mistake belongs to the list, whatever it is, and items are shown: if one continues past the end
+    of its line, the rest is left out, and on a later line an item with an "=" is left out altogether.
     """
     text, found, is_later = value.strip().rstrip(","), list[str](), False
     for part in text.split(",") if text else ():
@@ -67,7 +67,7 @@ def _split(value: str) -> tuple[str, ...]:
 
 
 def parse_mappings(entry: Entry | None) -> Mappings:
-    """`physnet2:ens1f0,physnet2:ens1f1`; an item that is empty is none."""
+    """`physnet2:ens1f0,physnet2:ens1f1`; empty items are skipped."""
     found: dict[tuple[str, str], Mapping] = {}
     problems = []
     for number, item in enumerate(items(entry), 1):
@@ -89,8 +89,8 @@ def parse_exclusions(entry: Entry | None) -> Exclusions:
         if not colon or not netdev:
             problems.append(f"entry {number} is not NETDEV:ADDRESS;ADDRESS")
         elif netdev in found:
-            twice = f"entry {number} has the netdev of entry {found[netdev].number}"
-            problems.append(f'{twice}: one item has all addresses of a netdev, with ";" between')
+            twice = f"entry {number} repeats the netdev of entry {found[netdev].number}"
+            problems.append(f'{twice}: put all addresses of a netdev in one item, separated by ";"')
         else:
             found[netdev] = Exclusion(
                 netdev, tuple(filter(None, (one.strip() for one in addresses.split(";")))), number
@@ -107,7 +107,7 @@ def parse_bandwidths(entry: Entry | None) -> Bandwidths:
         if len(numbers) not in {0, 2} or not netdev or not all(_is_number(one) for one in numbers):
             problems.append(f"entry {number} is not NETDEV:EGRESS:INGRESS, in kbit/s")
         elif netdev in found:
-            problems.append(f"entry {number} has the netdev of entry {found[netdev]}")
+            problems.append(f"entry {number} repeats the netdev of entry {found[netdev]}")
         else:
             found[netdev] = number
     return Bandwidths(found, tuple(problems))

@@ -1,6 +1,6 @@
 """Physical networks: one name, in our config, nova's device_spec, the agent's mappings and the server's lists.
 
-Who does not know a name, and who writes it differently. A network that only others' files have is nobody's mistake as
+Which of them lacks a name, and which spells it differently. A network that is only in others' files is no mistake as
 long as nova and the agent agree: not every PF is ours.
 """
 
@@ -24,7 +24,7 @@ MAX_NAMES = 64  # that are compared; a host has a handful
 
 
 class Use(Struct, frozen=True):
-    """A name where it stands. `entry` None: in our config. `number`: of the item, 0 where it is no list's."""
+    """One occurrence of a name. `entry` None: in our config. `number`: of the item, 0 if it is not in a list."""
 
     place: str
     text: str
@@ -32,13 +32,13 @@ class Use(Struct, frozen=True):
     number: int = 0
 
     def named(self, name: str, shown: ShownNames) -> str:
-        """The name, or where it is: what stands in a list may be anything."""
+        """The name, or its place: a list may contain anything."""
         if not self.entry or not self.number or shown.network(name):
             return f'physical network "{name}"'
         return f"the physical network in entry {self.number} of {self.entry.option}"
 
     def evidence(self, name: str, shown: ShownNames) -> str:
-        """Of a list, what is about this network."""
+        """The text; for a list, only the item about this network."""
         return quoted(self.entry, self.number, shown.network(name)) if self.entry and self.number else self.text
 
 
@@ -80,7 +80,7 @@ def _device_specs(host: Host, compute: Service) -> tuple[Entry, ...]:
 
 
 def misspellings(host: Host, survey: OpenStackSurvey) -> dict[str, str]:
-    """Wrong -> right, as SB-E501 says it."""
+    """Wrong -> right, as SB-E501 reports it."""
     knowers = _knowers(host, survey)
     return _spellings(list(dict.fromkeys(name for knower in knowers for name in knower.uses)), knowers)
 
@@ -97,7 +97,7 @@ def spec_networks(entry: Entry) -> tuple[str, ...]:
 
 
 def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
-    """The config first, then who is on this host and was seen."""
+    """The config first, then the services on this host whose files could be read."""
     asked = {
         port.rule.physical_network: Use(port.label, f'physical_network = "{port.rule.physical_network}"')
         for port in resolve_ports(host)
@@ -121,7 +121,7 @@ def _of_nova(host: Host, compute: Service) -> Knower:
 
 
 def _of_agent(survey: OpenStackSurvey) -> Knower:
-    """Where it reads no list, one that it was meant to read: that it does not is found elsewhere."""
+    """If it reads no list, one that it was meant to read; that it does not is reported elsewhere."""
     option = ("sriov_nic", "physical_device_mappings")
     unread = (entry for file in survey.strays for entry in file.values(*option))
     entry = survey.agent.last(option) or next(unread, None)
@@ -136,14 +136,14 @@ def _of_server(server: Service) -> Knower:
     found = [(name, flat, number) for number, name in enumerate(items(flat), 1)]
     found += [(item.partition(":")[0], vlan, number) for number, item in enumerate(items(vlan), 1)]
     uses = {name: Use(entry.place, "", entry, number) for name, entry, number in found if entry and name}
-    # Where nobody says flat_networks, a flat network may have any name.
+    # Without flat_networks, a flat network may have any name.
     is_open = flat is None or "*" in uses or any(one.has_reference for one in (vlan, flat) if one)
     uses.pop("*", None)
-    return Knower("neutron's server", "neutron-server", uses, is_open)
+    return Knower("the neutron server", "neutron-server", uses, is_open)
 
 
 def _spellings(names: list[str], knowers: tuple[Knower, ...]) -> dict[str, str]:
-    """Wrong -> right: two names that are nearly the same, and nobody knows both. Each is compared with each."""
+    """Wrong -> right: pairs of nearly identical names that occur in no knower together. All pairs are compared."""
     pairs: dict[str, str] = {}
     names = names[:MAX_NAMES]
     for name in names:
@@ -157,7 +157,7 @@ def _spellings(names: list[str], knowers: tuple[Knower, ...]) -> dict[str, str]:
 
 
 def _weight(name: str, knowers: tuple[Knower, ...]) -> tuple[bool, int]:
-    """The config is right: it is what the other files are made from. Else the majority is."""
+    """The config is right, since the other files are made from it; otherwise the majority is."""
     using = [knower for knower in knowers if name in knower.uses]
     return any(not knower.target for knower in using), len(using)
 
@@ -173,7 +173,7 @@ def _misspelt(host: Host, wrong: str, right: str, knowers: tuple[Knower, ...], s
     return Finding(
         "SB-E501",
         uses[0].place,
-        f"{uses[0].named(wrong, shown)} is {meant} to {_and(ours)}: one of them is misspelt",
+        f"{uses[0].named(wrong, shown)} is {meant} in {_and(ours)}: one of them is misspelt",
         evidence,
         f"write {meant if is_shown else 'the same name'} everywhere: " + "; ".join(targets),
     )
@@ -189,15 +189,15 @@ def _missing(host: Host, name: str, knowers: tuple[Knower, ...], shown: ShownNam
     known_to = {knower.target for knower in using}
     agent, nova, server = (by_target.get(one) for one in ("sriov-agent", "nova-compute", "neutron-server"))
     if agent and agent.lacks(name) and known_to & {"", "nova-compute"}:
-        problem = f"{named} is missing in the agent's physical_device_mappings"
+        problem = f"{named} is missing from the agent's physical_device_mappings"
         remedy = rendered(host, agent.target, *agent.entries) if of_rule else _by_hand(host, agent, word)
-        yield Finding("SB-E502", first.place, f"{problem}, and known to {_and(using)}", evidence, remedy)
+        yield Finding("SB-E502", first.place, f"{problem}, but known to {_and(using)}", evidence, remedy)
     if nova and nova.lacks(name) and known_to & {"", "sriov-agent"}:
         problem = f"{named} is in no device_spec of nova-compute"
         remedy = rendered(host, nova.target) if of_rule else _by_hand(host, nova, word)
-        yield Finding("SB-W503", first.place, f"{problem}, and known to {_and(using)}", evidence, remedy)
+        yield Finding("SB-W503", first.place, f"{problem}, but known to {_and(using)}", evidence, remedy)
     if server and server.lacks(name) and known_to & {"", "sriov-agent"}:
-        problem = f"{named} is in neither network_vlan_ranges nor flat_networks of the server"
+        problem = f"{named} is in neither the server's network_vlan_ranges nor its flat_networks"
         yield Finding("SB-E504", first.place, problem, evidence, _by_hand(host, server, word))
 
 
@@ -207,7 +207,7 @@ def _by_hand(host: Host, knower: Knower, name: str) -> str:
         "nova-compute": f'"physical_network": "{name}" to the device_spec of its VFs in [pci]',
         "neutron-server": f"{name}:FIRST:LAST to network_vlan_ranges in [ml2_type_vlan]",
     }[knower.target]
-    return restarted(host, knower.target, f"add {option}, or take the name out where it is")
+    return restarted(host, knower.target, f"add {option}, or remove the name where it is used")
 
 
 def _and(knowers: list[Knower]) -> str:

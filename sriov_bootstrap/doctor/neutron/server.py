@@ -1,4 +1,4 @@
-"""The checks of what neutron's server reads, where it is on this host; and of options that neutron no longer has."""
+"""The checks of what the neutron server on this host reads, and of options that neutron no longer has."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ SHOWN = 8
 
 
 def check_server(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """All of them."""
+    """And leftovers in the files of the agent."""
     if survey.server.is_known and any(wish.rule.physical_network for wish in host.wishes):
         yield from _driver(host, survey.server)
     if host.release.nova > releases.ML2_SRIOV_UNTIL:
@@ -30,14 +30,14 @@ def _driver(host: Host, server: Service) -> Iterator[Finding]:
     drivers = items(entry)
     if MECHANISM_DRIVER in drivers or (entry and entry.has_reference):
         return
-    problem = f"mechanism_drivers lacks {MECHANISM_DRIVER}: a port of the type direct cannot be bound"
+    problem = f"mechanism_drivers lacks {MECHANISM_DRIVER}: ports of type direct cannot be bound"
     change = f"add {MECHANISM_DRIVER} to mechanism_drivers in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"
     place, evidence = (entry.place, entry.name) if entry else (server.label, "")
     yield Finding("SB-E520", place, problem, evidence, restarted(host, "neutron-server", change))
 
 
 def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """[ml2_sriov] went with neutron 10.0.0, and its file."""
+    """neutron 10.0.0 removed [ml2_sriov] and its file."""
     read = {file.path: file for service in (survey.server, survey.agent) for file in service.files}
     read |= {file.path: file for file in survey.strays if file.path.endswith(OLD_FILE)}
     for file in read.values():

@@ -1,7 +1,7 @@
-"""Which names of neutron's lists may be shown: what stands in a list by mistake may be a password with a colon in it.
+"""Which names of neutron's lists may be shown: what ends up in a list by mistake may be a password with a colon in it.
 
-Those of physical networks that our config or nova's device_spec has, those of netdevs that are here or that a rule
-names, and what differs from one of them by a letter or two. Of anything else its number in the list is said.
+Physical networks that our config or nova's device_spec has, netdevs that exist or that a rule names, and whatever
+differs from one of them by a letter or two. Anything else is referred to by its number in the list.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class ShownNames:
         self._netdevs = _Names((*netdevs, *vfs))
 
     def network(self, name: str) -> str:
-        """The name, "" where it is not shown."""
+        """The name, or "" if it may not be shown."""
         return self._networks.shown(name)
 
     def netdev(self, name: str) -> str:
@@ -35,7 +35,7 @@ class ShownNames:
         return self._netdevs.shown(name)
 
     def mapping(self, entry: Entry, number: int, network: str, netdev: str) -> str:
-        """Of physical_device_mappings one item, as evidence."""
+        """One item of physical_device_mappings, as evidence."""
         return quoted(entry, number, self.network(network), self.netdev(netdev))
 
     @staticmethod

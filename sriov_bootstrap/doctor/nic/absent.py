@@ -1,4 +1,4 @@
-"""A rule that has no PF: whether there is a NIC that it means, and why that one is no PF to the kernel."""
+"""A rule without a PF: whether there is a NIC that it matches, and why that is not a PF to the kernel."""
 
 import difflib
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ NVIDIA = "15b3"
 
 
 def check_absent(host: Host, survey: NicSurvey) -> Iterator[Finding]:
-    """One finding for each rule, or for each function that it means."""
+    """One finding for each rule, or for each function that it matches."""
     for wish in filter(is_missing, host.wishes):
         if _may_be_hidden(wish, host):
             continue
@@ -31,7 +31,7 @@ def check_absent(host: Host, survey: NicSurvey) -> Iterator[Finding]:
 
 
 def functions_meant(wish: DesiredPf, survey: NicSurvey) -> list[Function]:
-    """Network functions that the rule matches and that are no PFs."""
+    """Network functions that the rule matches and that are not PFs."""
     return [one for one in survey.functions if matches(wish.rule.match, one.facts)]
 
 
@@ -39,12 +39,12 @@ def unseen_of_absent(host: Host, survey: NicSurvey) -> Iterator[str]:
     """What could not be judged, and why."""
     for wish in filter(is_missing, host.wishes):
         if _may_be_hidden(wish, host):
-            yield f'which NIC rule "{wish.rule.name}" means: altnames cannot be read: see what `ip -json address` says'
+            yield f'which NIC rule "{wish.rule.name}" matches: altnames cannot be read: check `ip -json address`'
             continue
         for one in functions_meant(wish, survey):
             address = one.facts.pci_address
             if not one.physfn and not capability(_detail(one, survey).config).is_seen:
-                yield f"{address}: whether it has an SR-IOV capability: config space is cut short: run it as root"
+                yield f"{address}: whether it has an SR-IOV capability: config space is truncated: run doctor as root"
 
 
 def _detail(one: Function, survey: NicSurvey) -> Detail:
@@ -64,43 +64,46 @@ def _no_pf(wish: DesiredPf, one: Function, host: Host, survey: NicSurvey) -> Fin
     code, problem, evidence = "SB-E202", "it offers no VFs", "there is no file sriov_totalvfs"
     remedy = _switch_on(wish, one)
     if one.offers:
-        code, problem = "SB-E203", "SR-IOV is off: its firmware or driver offers no VFs"
+        code, problem = "SB-E203", "SR-IOV is disabled: its firmware or driver offers no VFs"
         evidence = f"sriov_totalvfs is {one.offers}"
     elif chip.total_vfs == 0:
-        code, problem = "SB-E203", "SR-IOV is off in the NIC's firmware"
+        code, problem = "SB-E203", "SR-IOV is disabled in the NIC's firmware"
         evidence = "the SR-IOV capability in its config space has TotalVFs 0"
     elif chip.is_seen:
-        problem = "it has no SR-IOV: the chip cannot, or it is switched off in the NIC's firmware"
+        problem = "it has no SR-IOV: the chip does not support it, or it is disabled in the NIC's firmware"
         evidence = "no SR-IOV capability in its config space"
     else:
-        remedy = "sudo sriov-bootstrap doctor, which may look at its SR-IOV capability"
+        remedy = "run doctor as root, which can read its SR-IOV capability: sudo sriov-bootstrap doctor"
     return Finding(code, one.facts.pci_address, problem, f"{evidence}; {_means(wish)}", remedy)
 
 
 def _not_offered(wish: DesiredPf, one: Function, host: Host, total_vfs: int) -> Finding:
     address = one.facts.pci_address
     evidence = (
-        f"its config space offers {counted(total_vfs, 'VF')}, and there is no file sriov_totalvfs; {_means(wish)}"
+        f"its config space offers {counted(total_vfs, 'VF')}, but there is no file sriov_totalvfs; {_means(wish)}"
     )
-    problem, remedy = "the kernel makes nothing of its SR-IOV capability", f"see why: journalctl -k -g {address}"
+    problem, remedy = (
+        "the kernel does not offer its SR-IOV",
+        f"check the kernel log: journalctl -k -g {address}",
+    )
     if NO_PCI_IOV in host.kernel_config.splitlines():
-        problem, remedy = "this kernel is built without SR-IOV", "boot a kernel with CONFIG_PCI_IOV=y, 3.8 or newer"
+        problem, remedy = "this kernel was built without SR-IOV", "boot a kernel with CONFIG_PCI_IOV=y, 3.8 or newer"
     return Finding("SB-E204", address, problem, evidence, remedy)
 
 
 def _means(wish: DesiredPf) -> str:
-    return f'rule "{wish.rule.name}" means it'
+    return f'rule "{wish.rule.name}" matches it'
 
 
 def _switch_on(wish: DesiredPf, one: Function) -> str:
     if one.facts.vendor_id == NVIDIA:
         number = wish.rule.num_vfs if isinstance(wish.rule.num_vfs, int) else "N"
         return f"mlxconfig -d {one.facts.pci_address} set SRIOV_EN=1 NUM_OF_VFS={number}, and power-cycle the host"
-    return "switch SR-IOV on for this port in the NIC's own setup (at boot, or by its vendor's tool) and the server's"
+    return "enable SR-IOV for this port in the NIC's own setup (at boot, or with its vendor's tool) and in the server's"
 
 
 def _vf(wish: DesiredPf, one: Function) -> Finding:
-    problem = f'rule "{wish.rule.name}" matches a VF, which cannot make VFs'
+    problem = f'rule "{wish.rule.name}" matches a VF, which cannot have VFs'
     evidence = f"physfn of {one.facts.pci_address} is {one.physfn}; match: {wish.rule.match}"
     remedy = f'match its PF: match = {{ pci_address = "{one.physfn}" }}'
     return Finding("SB-E205", one.facts.pci_address, problem, evidence, remedy)
@@ -111,7 +114,7 @@ def _nothing(wish: DesiredPf, host: Host) -> Finding:
     near = difflib.get_close_matches(exact(wish.rule.match.netdev), names, n=1)
     driverless = [pf.pci_address for pf in host.pfs if not pf.driver]
     have = ", ".join(f"{pf.pci_address} {pf.netdev or '(no netdev)'}" for pf in host.pfs) or "none"
-    remedy = "sriov-bootstrap init shows what there is; correct match in the rule, or reseat the NIC"
+    remedy = "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC"
     if near:
         remedy = f'did you mean {near[0]}? match = {{ netdev = "{near[0]}" }}'
     elif driverless and not wish.rule.match.pci_address:

@@ -1,4 +1,4 @@
-"""The PF's driver: whether it is there and the right one, and whether its parameters are what it can take."""
+"""The PF's driver: whether there is one, whether it is the right one, and whether it can take its parameters."""
 
 import errno
 import re
@@ -16,14 +16,14 @@ from sriov_bootstrap.render.ports import exact
 
 # drivers/net/ethernet/intel: igb has 8 pools and ixgbe 64, and one of them is the PF's.
 MAX_VFS = {"igb": 7, "ixgbe": 63}
-ABOVE = {"igb": "igb makes 7 of it on every port", "ixgbe": "ixgbe makes none at all"}
-# Bound to a whole device for somebody in user space or in a VM; none of them makes VFs when sriov_numvfs is written.
+ABOVE = {"igb": "igb reduces it to 7 on every port", "ixgbe": "ixgbe creates none at all"}
+# Bound to a whole device for a user-space program or a VM; none of them creates VFs when sriov_numvfs is written.
 PASSED_ON = frozenset({"pci-stub", "uio_pci_generic", "igb_uio", "pciback", "xen-pciback"})
 NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|\d{1,9}")
 
 
 def check_driver(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
-    """Of one PF."""
+    """Of one PF: without a driver, or with one that hands it on."""
     if wish.pf is None or not wish.rule.num_vfs:
         return
     if not wish.pf.driver:
@@ -37,15 +37,15 @@ def _no_driver(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
     modules = survey.modules.get(modalias, ())
     for module in modules:
         if line := modprobe.blocking(survey.lines, module):
-            problem = f"it has no driver, because {module} is blocked"
-            remedy = f"take that line out of {line.place}, then: modprobe {shell_quoted(module)}"
+            problem = f"it has no driver because {module} is blocked"
+            remedy = f"remove that line from {line.place}, then: modprobe {shell_quoted(module)}"
             evidence = f"{line.place}: {line}; modules.alias: {module} drives {modalias}"
             return Finding("SB-E207", pf.pci_address, problem, evidence, remedy)
-    evidence = f'no link driver in /sys/bus/pci/devices/{pf.pci_address}; rule "{wish.rule.name}" means it'
+    evidence = f'no driver link in /sys/bus/pci/devices/{pf.pci_address}; rule "{wish.rule.name}" matches it'
     if modules:
         remedy = f"modprobe {shell_quoted(modules[0])}; if that fails: journalctl -k -g {shell_quoted(modules[0])}"
-        return Finding("SB-E206", pf.pci_address, f"no driver is bound; {modules[0]} drives it", evidence, remedy)
-    problem = "no driver is bound, so it makes no VFs"
+        return Finding("SB-E206", pf.pci_address, f"no driver is bound; its module is {modules[0]}", evidence, remedy)
+    problem = "no driver is bound, so it has no VFs"
     if modalias and survey.has_module_list:
         evidence = f"no module in modules.alias drives {modalias}"
         remedy = (
@@ -57,17 +57,17 @@ def _no_driver(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
 
 
 def _passed_on(pf: PfFacts) -> Finding:
-    problem = f"it is bound to {pf.driver}, which hands the whole PF on and makes no VFs"
-    evidence = f"/sys/bus/pci/devices/{pf.pci_address}/driver; {counted(pf.num_vfs, 'VF is', 'VFs are')} there"
+    problem = f"it is bound to {pf.driver}, which passes the whole PF on and creates no VFs"
+    evidence = f"/sys/bus/pci/devices/{pf.pci_address}/driver; it has {counted(pf.num_vfs, 'VF')}"
     remedy = (
-        f"when no VM has it: virsh nodedev-reattach pci_{re.sub('[:.]', '_', pf.pci_address)}"
+        f"once no VM uses it: virsh nodedev-reattach pci_{re.sub('[:.]', '_', pf.pci_address)}"
         f" (or driverctl unset-override {pf.pci_address})"
     )
     return Finding("SB-E208", pf.pci_address, problem, evidence, remedy)
 
 
 def check_parameters(host: Host, survey: NicSurvey) -> Iterator[Finding]:
-    """max_vfs, as old guides have it, for the drivers that our rules are about."""
+    """max_vfs, as old guides set it, for the drivers that our rules concern."""
     given = tuple(modprobe.parameters(survey.lines, "max_vfs"))
     for driver in drivers_meant(host, survey):
         for one in given:
@@ -77,7 +77,7 @@ def check_parameters(host: Host, survey: NicSurvey) -> Iterator[Finding]:
 
 
 def drivers_meant(host: Host, survey: NicSurvey) -> tuple[str, ...]:
-    """Of PFs with a rule, of rules without a PF, and those that PFs without driver would have."""
+    """Those of PFs with a rule, of rules without a PF, and those that PFs without a driver would get."""
     found = [wish.pf.driver if wish.pf else exact(wish.rule.match.driver) for wish in host.wishes]
     for pf in driverless(host):
         found += survey.modules.get(survey.details.get(pf.pci_address, Detail()).modalias, ())
@@ -85,7 +85,7 @@ def drivers_meant(host: Host, survey: NicSurvey) -> tuple[str, ...]:
 
 
 def driverless(host: Host) -> tuple[PfFacts, ...]:
-    """PFs without driver that are ours, or may be: without driver there is no netdev by which a rule would know it."""
+    """PFs without a driver that have a rule, or may have one: without a driver there is no netdev to match."""
     ours = {wish.pf.pci_address for wish in host.wishes if wish.pf}
     any_missing = any(map(is_missing, host.wishes))
     return tuple(pf for pf in host.pfs if not pf.driver and (any_missing or pf.pci_address in ours))
@@ -96,17 +96,17 @@ def _max_vfs(driver: str, given: modprobe.Parameter, *, in_tree: bool | None) ->
     numbers = [int(one, 0 if one[1:2] in {"x", "X"} else 10) for one in value.split(",") if NUMBER.fullmatch(one)]
     if not NUMBER.fullmatch(value) and in_tree is not False:
         problem = (
-            f"max_vfs={shown} is not one number, and the kernel's own {driver} refuses to load with it: no NIC at boot"
+            f"max_vfs={shown} is not one number, and the kernel's {driver} refuses to load with it: no NIC at boot"
         )
-        remedy = f"take it out of {place}; the rule's num_vfs does the work"
+        remedy = f"remove it from {place}; num_vfs in the rule creates the VFs"
         return Finding("SB-E212", place, problem, f"{place}: {given}", remedy)
     if any(number > limit for number in numbers):
         problem = f"max_vfs={shown} for {driver}, whose limit is {limit}: {ABOVE[driver]}"
-        remedy = f"take it out of {place}; num_vfs in the rule does the work, up to {limit}"
+        remedy = f"remove it from {place}; num_vfs in the rule creates VFs, up to {limit}"
         return Finding("SB-E211", place, problem, f"{place}: {given}", remedy)
     return None
 
 
 def is_incapable(number: int) -> bool:
-    """Whether a write of sriov_numvfs failed because the driver has no way to do it (drivers/pci/iov.c)."""
+    """Whether writing sriov_numvfs failed because the driver does not support it (drivers/pci/iov.c)."""
     return number in {errno.ENOENT, errno.ENOSYS}

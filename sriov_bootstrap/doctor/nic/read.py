@@ -1,4 +1,4 @@
-"""Reads what `doctor` wants to know of NICs, drivers and VFs, each only where a check may want it."""
+"""Reads what `doctor` wants to know of NICs, drivers and VFs, each only where a check may need it."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
-# Its unit's control group, which is there while it runs: the service's sandbox shows no processes of others.
+# Its unit's control group, which exists while it runs: the service's sandbox hides other users' processes.
 NETWORK_MANAGER = tuple(f"/sys/fs/cgroup{one}/system.slice/NetworkManager.service" for one in ("", "/systemd"))
 
 
@@ -46,7 +46,7 @@ def _modprobe_lines(machine: HostMachine, texts: Texts) -> tuple[modprobe.Line, 
 
 
 def _managed(machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: Texts) -> dict[str, str]:
-    """What NetworkManager has noted; its notes stay when it ends."""
+    """What NetworkManager has recorded; its records outlive it."""
     netdevs = [dev for pf in pfs for vf in pf.vfs for dev in vf.netdevs]
     if not netdevs or not machine.files.existing(NETWORK_MANAGER):
         return {}
@@ -68,7 +68,7 @@ def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[Function, ..
 
 
 def _addresses(host: Host, survey: NicSurvey) -> tuple[str, ...]:
-    """Of what is looked at at length."""
+    """The functions to read in detail."""
     meant = [one.facts for wish in host.wishes if is_missing(wish) for one in functions_meant(wish, survey)]
     short = [wish.pf for wish in host.wishes if wish.pf and falls_short(wish)]
     return tuple(dict.fromkeys(pf.pci_address for pf in (*meant, *short, *driverless(host))))
@@ -86,7 +86,7 @@ def _detail(pci: Pci, address: str) -> Detail:
 
 
 def _with_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: Texts) -> NicSurvey:
-    """Which modules drive what has no driver, and which of them are the kernel's own."""
+    """Which modules drive the devices without a driver, and which of them are the kernel's own."""
     folder = f"/lib/modules/{machine.procfs.kernel_release()}"
     bare = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.lacks_driver]
     wanted = {vf.modalias for vf in bare} | {

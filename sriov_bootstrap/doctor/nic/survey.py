@@ -1,4 +1,4 @@
-"""What `doctor` knows of NICs beyond the facts of a pass: as it was read, understood by the checks."""
+"""What `doctor` knows of NICs beyond the facts of a pass, as read; the checks make sense of it."""
 
 from msgspec import Struct
 
@@ -22,7 +22,7 @@ class Function(Struct, frozen=True):
 
 
 class Detail(Struct, frozen=True):
-    """One function at length. `bridge` is the one right above it, `last_bus` the last bus number that it passes on."""
+    """One function in detail. `bridge` is the one directly above it, `last_bus` the last bus that it forwards."""
 
     config: bytes = b""
     resource: str = ""
@@ -32,12 +32,12 @@ class Detail(Struct, frozen=True):
 
 
 class NicSurvey(Struct, frozen=True):
-    """By PCI address where not said otherwise.
+    """By PCI address unless stated otherwise.
 
-    `functions` are read while a rule has no PF. `details`: of those, of PFs without driver, and of PFs with other VFs
-    than asked. `modules`: modalias -> modules that drive it; `in_tree`: module -> whether it is the kernel's own.
-    `managed`: netdev of a VF -> what NetworkManager has noted of it, empty while that does not run. `vectors` are of
-    every PCI function. `is_busy`: a write is under way, so that what is there may be half of what will be.
+    `functions` are read while a rule has no PF. `details`: of those, of PFs without a driver, and of PFs whose
+    number of VFs is not as asked. `modules`: modalias -> modules that drive it; `in_tree`: module -> whether it is the
+    kernel's own. `managed`: netdev of a VF -> what NetworkManager has recorded about it, empty while it does not run.
+    `vectors` are of every PCI function. `is_busy`: a write is in progress, so only half of the VFs may exist yet.
     """
 
     functions: tuple[Function, ...] = ()
@@ -59,7 +59,7 @@ def falls_short(wish: DesiredPf) -> bool:
 
 
 def is_missing(wish: DesiredPf) -> bool:
-    """Whether a rule that wants a NIC has none."""
+    """Whether a required NIC is missing."""
     return wish.pf is None and wish.rule.required and wish.rule.num_vfs != 0
 
 

@@ -1,4 +1,4 @@
-"""VFs that are there: a PF that is down, drivers that the rule does not want, NetworkManager, interrupt vectors."""
+"""Existing VFs: a PF that is down, drivers that the rule does not ask for, NetworkManager, interrupt vectors."""
 
 import re
 from collections.abc import Iterator
@@ -22,22 +22,22 @@ CROWDED = 0.8
 
 
 def check_link(wish: DesiredPf) -> Iterator[Finding]:
-    """libvirt starts no VM with a VF of a PF that is down; bnxt_en makes none while it is."""
+    """libvirt starts no VM with a VF of a PF that is down; bnxt_en creates no VFs while it is."""
     pf = wish.pf
     if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
         return
-    evidence = f"IFF_UP is not in /sys/class/net/{pf.netdev}/flags; {counted(pf.num_vfs, 'VF is', 'VFs are')} there"
+    evidence = f"IFF_UP is not set in /sys/class/net/{pf.netdev}/flags; the PF has {counted(pf.num_vfs, 'VF')}"
     by_hand = f"ip link set {shell_name(pf.netdev)} up"
     if wish.rule.pf_up:
-        remedy = f"sriov-bootstrap --once, or {by_hand}; find out who takes it down if it does not stay"
+        remedy = f"sriov-bootstrap --once, or {by_hand}; if it goes down again, find out what takes it down"
         yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence, remedy)
     else:
-        problem = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it so (pf_up = false)'
-        yield Finding("SB-W218", pf.pci_address, problem, evidence, f"pf_up = true in the rule, or {by_hand}")
+        problem = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
+        yield Finding("SB-W218", pf.pci_address, problem, evidence, f"set pf_up = true in the rule, or {by_hand}")
 
 
 def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
-    """VFs that were handed to a VM, or to vfio by somebody, are as they should be under every rule."""
+    """VFs given to a VM or bound to vfio are as they should be, whatever the rule."""
     if wish.pf is None or survey.is_busy:
         return
     if wish.rule.vf_driver is VfDriver.NONE:
@@ -51,37 +51,39 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
 def _probed(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Finding:
     vf = taken[0]
     problem = (
-        f'VFs with a driver: {len(taken)} of {pf.num_vfs}, and rule "{wish.rule.name}" wants none (vf_driver = "none")'
+        f'VFs with a driver: {len(taken)} of {pf.num_vfs}; rule "{wish.rule.name}" asks for none (vf_driver = "none")'
     )
-    evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}: it was made before probing was off"
+    evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}: it was created before probing was disabled"
     remedy = (
-        f"echo {vf.pci_address} > /sys/bus/pci/devices/{vf.pci_address}/driver/unbind, and so on, while no VM has them"
+        f"echo {vf.pci_address} > /sys/bus/pci/devices/{vf.pci_address}/driver/unbind, and so on, while no VM uses them"
     )
     return Finding("SB-W219", pf.pci_address, problem, evidence, remedy)
 
 
 def _bare(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
     vf = bare[0]
-    wanted = f'rule "{wish.rule.name}" wants one (vf_driver = "kernel")'
-    problem = f"VFs without a driver: {len(bare)} of {pf.num_vfs}, and {wanted}"
+    wanted = f'rule "{wish.rule.name}" asks for one (vf_driver = "kernel")'
+    problem = f"VFs without a driver: {len(bare)} of {pf.num_vfs}; {wanted}"
     modules = survey.modules.get(vf.modalias, ())
     named = shell_quoted(modules[0]) if modules else "their driver"
-    remedy = f'vf_driver = "none" in the rule if that is meant; else modprobe {named}'
+    remedy = f'set vf_driver = "none" in the rule if this is intended; if not, modprobe {named}'
     for module in modules:
         if line := modprobe.blocking(survey.lines, module):
             evidence = f"{line.place}: {line}; {module} drives {vf.pci_address}"
-            remedy = f'vf_driver = "none" in the rule if that is meant; else take that line out of {line.place}'
+            remedy = (
+                f'set vf_driver = "none" in the rule if this is intended; if not, remove that line from {line.place}'
+            )
             return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
-    evidence = f"VF {vf.index} {vf.pci_address} has no driver, though sriov_drivers_autoprobe is 1"
+    evidence = f"VF {vf.index} {vf.pci_address} has no driver, although sriov_drivers_autoprobe is 1"
     if vf.driver:
-        evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}, and its device on another bus has none"
+        evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}, but its device on another bus has none"
     if not modules and survey.has_module_list:
         evidence += f"; no module in modules.alias drives {vf.modalias or 'it'}"
     return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
 
 
 def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
-    """By its own notes, so that rules of whatever kind that keep it away count."""
+    """By its own records, so that any kind of rule that keeps it away is taken into account."""
     if wish.pf is None:
         return
     ours = [vf for vf in wish.pf.vfs if vf.index not in wish.rule.exclude_vfs]
@@ -96,13 +98,13 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
 
 
 def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:
-    """Said only where VFs with a kernel driver are what fills the vectors of all CPUs."""
+    """Only where it is VFs with a kernel driver that use up the vectors of all CPUs."""
     ours = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.netdevs or vf.infiniband]
     of_vfs = sum(survey.vectors.get(vf.pci_address, 0) for vf in ours)
     everything, room = sum(survey.vectors.values()), survey.cpus * VECTORS_OF_A_CPU
     if not host.cpu_vendor or not room or everything <= CROWDED * room or of_vfs * 2 <= everything:
         return
-    problem = f"VFs that the host itself drives hold {of_vfs} interrupt vectors, and few are left"
+    problem = f"VFs driven by the host hold {of_vfs} interrupt vectors, and few are left"
     evidence = f"{everything} entries in /sys/bus/pci/devices/*/msi_irqs; {survey.cpus} CPUs have about {room} vectors"
-    remedy = 'vf_driver = "none" in the rules, so that only VMs drive VFs; or fewer queues for each (ethtool -L)'
+    remedy = 'set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)'
     yield Finding("SB-W222", "host", problem, evidence, remedy)

@@ -14,12 +14,12 @@ from sriov_bootstrap.render.ports import Port, resolve_ports
 
 TARGET = "nova-compute"
 DEVICE_TYPES = ("type-PCI", "type-PF", "type-VF")
-CHECKED_AT_START_SINCE = 32  # nova 32.0.0 looks at its aliases when nova-compute starts
+CHECKED_AT_START_SINCE = 32  # since nova 32.0.0, nova-compute checks its aliases when it starts
 Alias = Mapping[str, object]
 
 
 def check_aliases(view: View) -> Iterator[Finding]:
-    """All of them."""
+    """Refused ones; if there are none, also the rules without a matching one."""
     understood: list[tuple[Entry, Alias]] = []
     refused = False  # or not known
     for entry in view.service.values(*places(ALIAS, view.host.release)):
@@ -53,9 +53,9 @@ def _parse(text: str, release: Release) -> Alias | str:
     try:
         alias = json.loads(text)
     except json.JSONDecodeError as error:
-        return f"no JSON at line {error.lineno}, column {error.colno} of the alias: {error.msg}"
+        return f"invalid JSON at line {error.lineno}, column {error.colno} of the alias: {error.msg}"
     except (ValueError, RecursionError):
-        return "no JSON that can be read"
+        return "JSON that cannot be read"
     if not isinstance(alias, dict):
         return "an alias must be a JSON object"
     problems = (_key_problem(key, value, release) for key, value in alias.items())
@@ -65,32 +65,32 @@ def _parse(text: str, release: Release) -> Alias | str:
 
 def _key_problem(key: str, value: object, release: Release) -> str:
     if key not in ALIAS_KEYS:
-        return f'"{key}" is no key of an alias'
+        return f'"{key}" is not a key of an alias'
     if release.nova < ALIAS_KEYS[key]:
-        return f"{key} is a key of an alias since {Release(ALIAS_KEYS[key])}, and release is {release}"
+        return f"{key} is a key of an alias since {Release(ALIAS_KEYS[key])}, but release is {release}"
     if not isinstance(value, str):
-        return f"{key} of an alias must be a string, and is {json.dumps(value)}"
+        return f"{key} of an alias must be a string, but is {json.dumps(value)}"
     if key in {"vendor_id", "product_id"} and not re.match(r"[\da-fA-F]{4}$", value):
         return f'{key} "{value}" of an alias must be four hexadecimal digits'
     if key == "device_type" and value not in DEVICE_TYPES:
-        return f'device_type "{value}" of an alias is none of {", ".join(DEVICE_TYPES)}'
+        return f'device_type "{value}" of an alias is not one of {", ".join(DEVICE_TYPES)}'
     return ""
 
 
 def _of_rule(view: View, port: Port, named: list[tuple[Entry, Alias]]) -> Iterator[Finding]:
     if not named:
-        problem = f'{port.label} has alias = "{port.rule.alias}", and nova-compute has no such alias'
+        problem = f'{port.label} has alias = "{port.rule.alias}", but nova-compute has no such alias'
         yield Finding("SB-W418", view.service.label, problem, remedy=rendered(view.host, TARGET))
     elif not any(_fits(alias, port) for _, alias in named):
         entry = named[0][0]
         problem = (
-            f'alias "{port.rule.alias}" does not name the VFs of {port.label}, which are {port.vendor}:{port.device}'
+            f'alias "{port.rule.alias}" does not match the VFs of {port.label}, which are {port.vendor}:{port.device}'
         )
         yield Finding("SB-W418", entry.place, problem, entry.text, rendered(view.host, TARGET, entry))
 
 
 def _fits(alias: Alias, port: Port) -> bool:
-    """By resource_class it is placement's business."""
+    """With a resource_class, matching is up to placement."""
     ids = {"vendor_id": port.vendor, "product_id": port.device}
     return alias.get("device_type", "type-VF") == "type-VF" and (
         "resource_class" in alias or all(str(alias.get(key, one)).lower() == one for key, one in ids.items())

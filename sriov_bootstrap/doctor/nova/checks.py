@@ -1,4 +1,4 @@
-"""The checks of nova-compute: its files, its device_spec, and whether it knows the VFs that are there."""
+"""The checks of nova-compute: its files, its device_spec, and whether it knows the current VFs."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ SEES_NEW_VFS_SINCE = 32
 
 
 def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
-    """All of them, where nova-compute is on this host; `note` is told what was too much to look at."""
+    """Only where nova-compute is on this host; `note` receives what was too much to look at."""
     if not survey.compute.is_installed:
         return
     yield from check_nova_files(host, survey)

@@ -1,16 +1,16 @@
-"""nova's [pci] device_spec: what one says, whether nova takes it, and which devices it names.
+"""nova's [pci] device_spec: what one says, whether nova accepts it, and which devices it matches.
 
 The rules are those of nova.pci.devspec and nova.pci.whitelist; tests/openstack/test_device_spec.py proves for two
-releases that both take, refuse and match the same. What is worth knowing:
+releases that both accept, refuse and match the same. What is worth knowing:
 
-- A text is one JSON object or a list of them. One mistake in one of them, and nova-compute does not start.
-- A spec names what fits all of vendor_id, product_id and address (or devname). What it does not say fits anything.
-- devname, and the address of a PF, name the PF and its VFs; in Newton its VFs alone.
-- devname is looked up in /sys/class/net, so an altname is none. `remote_managed` with a PF is always refused: nova
+- A value is one JSON object or a list of them. One mistake in one of them, and nova-compute does not start.
+- A spec matches what fits all of vendor_id, product_id and address (or devname). A key left out matches anything.
+- devname, and the address of a PF, match the PF and its VFs; in Newton only its VFs.
+- devname is looked up in /sys/class/net, so altnames do not count. `remote_managed` with a PF is always refused: nova
   looks for a file `product` that no kernel has in /sys.
 
-nova takes every other key as a tag. So `devnam` or `adress` leave a spec that names every PCI device of the host, as
-`{}` does. The matching here is nova's; what calls it is stricter: `unknown` lists such keys, and each is a finding.
+nova treats every other key as a tag. So a spec with just `devnam` or `adress` matches every PCI device on the host, as
+`{}` does. The matching here is nova's; its callers are stricter: `unknown` lists such keys, and each is a finding.
 """
 
 import json
@@ -51,7 +51,7 @@ class Surroundings(Struct, frozen=True):
 
 
 class SpecProblem(Struct, frozen=True):
-    """Why nova takes a text not at all. `line` and `column` within it, from 1; 0 where JSON is not the problem."""
+    """Why nova refuses a value. `line` and `column` within it, from 1; 0 if JSON is not the problem."""
 
     reason: str
     line: int = 0
@@ -59,7 +59,7 @@ class SpecProblem(Struct, frozen=True):
 
 
 class DeviceSpec(Struct, frozen=True):
-    """One object. `place` None: `devname` says where. `unknown`: keys that this release has no meaning for."""
+    """One object. `place` None: `devname` says where. `unknown`: keys that mean nothing to this release."""
 
     release: Release
     vendor_id: str = ANY
@@ -71,7 +71,7 @@ class DeviceSpec(Struct, frozen=True):
 
     @property
     def is_everything(self) -> bool:
-        """Whether it names every PCI device of any host."""
+        """Whether it matches every PCI device on any host."""
         return self.vendor_id == self.product_id == ANY and self.place is not None and self.place.is_everywhere
 
     @property
@@ -81,7 +81,7 @@ class DeviceSpec(Struct, frozen=True):
         return self.release.nova >= since and bool(as_boolean(self.tags.get("remote_managed")))
 
     def place_in(self, here: Surroundings) -> Place | None:
-        """Where it points on this host; None: to a netdev that is not here, or that is not a PCI device's."""
+        """Where it points on this host; None if its netdev does not exist or does not belong to a PCI device."""
         if self.place is not None or self.devname not in here.netdevs:
             return self.place
         try:
@@ -90,7 +90,7 @@ class DeviceSpec(Struct, frozen=True):
             return None
 
     def matches(self, device: PciDevice, here: Surroundings) -> bool:
-        """Whether nova would take this device with it."""
+        """Whether nova would match this device with it."""
         place = self.place_in(here)
         return (
             place is not None
@@ -104,7 +104,7 @@ class DeviceSpec(Struct, frozen=True):
         """Why nova refuses it on this host, though its grammar is right; "" if it does not."""
         place, since = self.place_in(here), SPEC_KEYS["one_time_use"]
         if place is None and self.devname in here.netdevs:
-            return f"devname {self.devname} is not a PCI device's: it belongs to {here.netdevs[self.devname]}"
+            return f"devname {self.devname} does not belong to a PCI device, but to {here.netdevs[self.devname]}"
         if self.release.nova >= since and as_boolean(self.tags.get("one_time_use")) and not here.report_in_placement:
             return "one_time_use needs report_in_placement = true"
         if self.remote_managed and place is None:
@@ -138,7 +138,7 @@ def parse_specs(text: str, release: Release) -> tuple[DeviceSpec, ...] | SpecPro
 
 
 def as_boolean(value: object) -> bool | None:
-    """As bool_from_string understands it; None: not at all."""
+    """As bool_from_string parses it; None if it cannot."""
     word = str(value).strip().lower()
     return True if word in TRUE else False if word in FALSE else None
 
@@ -148,7 +148,7 @@ def _parse(value: object, release: Release) -> DeviceSpec:
         raise ValueError(f"{json.dumps(value)} in the list must be an object")  # noqa: TRY004 - a bad value
     devname, address = value.get("devname"), value.get("address")
     if devname and address:
-        raise ValueError("devname and address exclude each other")
+        raise ValueError("devname and address are mutually exclusive")
     tags = {key: one for key, one in value.items() if key not in SELECTORS}
     _check_booleans(tags, release)
     return DeviceSpec(
@@ -165,7 +165,7 @@ def _parse(value: object, release: Release) -> DeviceSpec:
 def _id(value: Mapping[str, object], key: str) -> str:
     text = value.get(key, ANY)
     if not isinstance(text, str):
-        raise ValueError(f"{key} must be a string of hexadecimal digits, and is {json.dumps(text)}")  # noqa: TRY004
+        raise ValueError(f"{key} must be a string of hexadecimal digits, but is {json.dumps(text)}")  # noqa: TRY004
     return number(text.strip() if key == "vendor_id" else text, key, 0xFFFF, 4)
 
 
@@ -177,7 +177,7 @@ def _place(address: object, release: Release) -> Place:
     if isinstance(address, dict) and release.nova >= REGEX_SINCE:
         return parse_regex(address)
     since = f", or an object since {Release(REGEX_SINCE)}"
-    raise ValueError(f"address must be a string{since}, and is {json.dumps(address)}")
+    raise ValueError(f"address must be a string{since}, but is {json.dumps(address)}")
 
 
 def _check_booleans(tags: Mapping[str, object], release: Release) -> None:

@@ -1,4 +1,4 @@
-"""Where nova-compute's PCI options stand: places that it ignores, old names that it adds up with the current one."""
+"""Where nova-compute's PCI options are: places that it ignores, old names that it adds to the current one."""
 
 from collections.abc import Iterator
 
@@ -27,15 +27,15 @@ def check_nova_files(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _default_in_small_letters(host: Host, survey: OpenStackSurvey, file: IniFile) -> Iterator[Finding]:
-    """Where the scheduler reads the same file it is said there."""
+    """If the scheduler reads the same file, it is reported there."""
     found = [one for one in file.entries if _is_small_default(one)]
     if found and file.path not in {one.path for one in survey.scheduler.files}:
         yield Finding(
             "SB-E414",
             found[0].place,
-            f"[{found[0].section}] is not [DEFAULT]: nova-compute ignores what is in it",
+            f"[{found[0].section}] is not [DEFAULT]: nova-compute ignores its contents",
             found[0].name,
-            restarted(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to where they belong"),
+            restarted(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to the right section"),
         )
 
 
@@ -55,7 +55,7 @@ def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
     if entry.option not in HOMES:
         near = guesses.nearest(entry.option, [name for name, home in HOMES.items() if home.section == section])
         return (
-            f"nova-compute does not know {entry.option} in [{section}], and ignores it: was {near} meant?"
+            f"nova-compute does not know {entry.option} in [{section}] and ignores it: was {near} meant?"
             if near
             else ""
         )
@@ -77,7 +77,7 @@ def _added_up(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
             yield Finding(
                 "SB-W412",
                 entry.place,
-                f"an old {entry.option}, which nova adds to the {option} at {current[0].place}: it still counts",
+                f"an old {entry.option}, which still counts: nova adds it to the {option} at {current[0].place}",
                 entry.text,
-                restarted(host, TARGET, f"take out {entry.place}; what it should still give goes into {option}"),
+                restarted(host, TARGET, f"remove {entry.place}; move what is still needed to {option}"),
             )

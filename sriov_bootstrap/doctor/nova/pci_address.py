@@ -1,12 +1,12 @@
-"""Which PCI devices an address of nova's device_spec names: nova.pci.devspec's globs and regular expressions.
+"""Which PCI devices an address in nova's device_spec matches: nova.pci.devspec's globs and regular expressions.
 
-- A field that is left out, or empty, is any: `:0a:00.`, `0a:00.*`. A glob is a whole field, never a part of one.
-- Fields are hexadecimal numbers and filled up with zeros: `3b:0.0` is `*:3b:00.0`. What int(text, 16) takes is taken:
-  `0x3b`, ` 3b`, `3_b`, and `-1`, which then names nothing.
-- A regular expression holds from the start of a field, and need not reach its end. Its text is matched with small
-  letters, as addresses have them.
-- A regular expression that takes too much to follow is not compiled: what it names is not known.
-- An address that names one function which is a PF names the VFs of that PF, too.
+- A missing or empty field matches anything: `:0a:00.`, `0a:00.*`. A glob is a whole field, never part of one.
+- Fields are hexadecimal numbers, padded with zeros: `3b:0.0` is `*:3b:00.0`. Whatever int(text, 16) accepts is
+  accepted: `0x3b`, ` 3b`, `3_b`, and `-1`, which then matches nothing.
+- A regular expression is anchored at the start of a field, but not at its end, and compared with lower case, as
+  addresses are written.
+- A regular expression that is too complex to follow is not compiled: what it matches is not known.
+- An address of a single function that is a PF also matches that PF's VFs.
 """
 
 import functools
@@ -18,7 +18,7 @@ from msgspec import Struct
 from sriov_bootstrap.doctor.nova.regex_cost import compiled, is_too_much
 
 ANY = "*"
-# Name of a field, the key that a regular expression has for it, its greatest value, its width.
+# Name of a field, which is also its key in a regular expression, its greatest value, its width.
 DOMAIN, BUS, SLOT, FUNCTION = ("domain", 0xFFFF, 4), ("bus", 0xFF, 2), ("slot", 0x1F, 2), ("function", 0x7, 1)
 FIELDS = (DOMAIN, BUS, SLOT, FUNCTION)
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
@@ -34,7 +34,7 @@ class Place(Struct, frozen=True):
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether no address is left out, as far as that is seen at once."""
+        """Whether it matches every address, as far as that is obvious."""
         return all(field in {"", ".*", ".+"} if self.is_regex else field == ANY for field in self.fields)
 
     @property
@@ -45,7 +45,7 @@ class Place(Struct, frozen=True):
         return "{}:{}:{}.{}".format(*self.fields)
 
     def names(self, address: str) -> bool:
-        """Whether it names this function itself."""
+        """Whether it matches this function itself."""
         fields = device_fields(address)
         if fields is None or self.is_too_much:
             return False
@@ -55,7 +55,7 @@ class Place(Struct, frozen=True):
 
 
 def parse_glob(text: str) -> Place:
-    """`*:0a:00.*`; ValueError says what nova does not take."""
+    """`*:0a:00.*`; ValueError says what nova refuses."""
     rest, _, function = text.partition(".")
     parts = rest.split(":") if rest else []
     if len(parts) > len(FIELDS) - 1:
@@ -67,7 +67,7 @@ def parse_glob(text: str) -> Place:
 
 
 def parse_regex(value: Mapping[str, object]) -> Place:
-    """{"domain": ".*", "bus": "0[a-c]"}; ValueError says what nova does not take."""
+    """{"domain": ".*", "bus": "0[a-c]"}; ValueError says what nova refuses."""
     texts = [_regex(value.get(name, ".*"), name) for name, _, _ in FIELDS]
     costly = any(map(is_too_much, texts))
     return Place((texts[0], texts[1], texts[2], texts[3]), is_regex=True, is_too_much=costly)
@@ -80,7 +80,7 @@ def number(text: str, name: str, greatest: int, width: int) -> str:
     try:
         value = int(text, 16)
     except ValueError:
-        raise ValueError(f'{name} "{text}" is no hexadecimal number{_half_glob(text)}') from None
+        raise ValueError(f'{name} "{text}" is not a hexadecimal number{_half_glob(text)}') from None
     if value > greatest:
         raise ValueError(f"{name} {text} is above {greatest:x}")
     return f"{value:0{width}x}"
@@ -88,7 +88,7 @@ def number(text: str, name: str, greatest: int, width: int) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def device_fields(address: str) -> Fields | None:
-    """The fields of a device's own address; None for one that nova passes over, such as `10000:01:00.0`."""
+    """The fields of a device's own address; None for one that nova skips, such as `10000:01:00.0`."""
     rest, _, function = address.partition(".")
     parts = [*rest.split(":"), function]
     if len(parts) != len(FIELDS):
@@ -101,17 +101,17 @@ def device_fields(address: str) -> Fields | None:
 
 
 def _half_glob(text: str) -> str:
-    return ': "*" stands for a whole field' if ANY in text else ""
+    return ': "*" must stand for a whole field' if ANY in text else ""
 
 
 def _regex(text: object, name: str) -> str:
     if not isinstance(text, str):
-        raise ValueError(f"{name} in address must be a regular expression as a string")  # noqa: TRY004 - a bad value
+        raise ValueError(f"{name} in address must be a string with a regular expression")  # noqa: TRY004 - a bad value
     try:
         if not is_too_much(text):
             compiled(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f'{name} "{text}" in address is no regular expression: {error}') from None
+        raise ValueError(f'{name} "{text}" in address is not a regular expression: {error}') from None
     return text
 
 

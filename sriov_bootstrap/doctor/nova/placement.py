@@ -1,6 +1,7 @@
 """What keeps nova-compute from starting with report_in_placement = true (nova.compute.pci_placement_translator).
 
-VFs with a physical_network are not reported; of the others each PF is one provider, of one class and one set of traits.
+VFs with a physical_network are not reported; for the others, each PF is one provider with one class and one set of
+traits.
 """
 
 import re
@@ -22,7 +23,7 @@ def check_placement(view: View) -> Iterator[Finding]:
         return
     for row in view.rows:
         if row.spec.devname:
-            yield _finding(view, row.entry, f"devname {row.spec.devname}: say its address")
+            yield _finding(view, row.entry, f"devname {row.spec.devname}: use its address")
     for pf in view.host.pfs:
         yield from _of_provider(view, [one for one in view.of_pf[pf.pci_address] if one.is_expected])
 
@@ -40,7 +41,7 @@ def _of_provider(view: View, functions: list[Function]) -> Iterator[Finding]:
         return
     first, its = vfs[0]
     for one, row in reported:
-        both = f"on PF {one.pf}: of {first.device.address} and {one.device.address}"
+        both = f"on PF {one.pf}: those of {first.device.address} and {one.device.address}"
         if not one.is_vf:
             yield _finding(view, row.entry, f"PF {one.pf} and its VFs together")
         elif "one_time_use" in row.spec.tags and row.spec.release.nova >= SPEC_KEYS["one_time_use"]:

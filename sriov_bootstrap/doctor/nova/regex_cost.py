@@ -1,7 +1,7 @@
-"""How much work a regular expression of somebody else's may make, told before it is compiled or matched.
+"""How much work another program's regular expression may cause, estimated before it is compiled or matched.
 
-Python's backtracks: a repeat of what may itself be read in several ways takes time that doubles with each character.
-So may many choices one after the other, on the shortest of texts. Whoever writes an address for nova needs neither.
+Python's engine backtracks: repeating what can itself be read in several ways takes time that doubles with each
+character. So can many choices in a row, even on the shortest text. An address for nova needs neither.
 """
 
 import importlib
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 LONGEST = 256  # characters of a pattern
-MOST_WAYS = 256  # in which it may be read
+MOST_WAYS = 256  # of reading it
 PLACES = 5  # where a repeat may end: a field of an address has four characters at most
 FEWEST = 16  # repeats that a pattern may ask for at least
 SIMPLE = frozenset({"LITERAL", "NOT_LITERAL", "ANY", "IN", "AT", "CATEGORY"})
@@ -24,12 +24,12 @@ class TooCostly(Exception):  # noqa: N818 - no error of anybody's, and it never 
 
 
 def is_too_much(pattern: str) -> bool:
-    """Whether it is not to be compiled. re.error and its kin for what is no regular expression."""
+    """Whether it is not to be compiled. re.error and its relatives if it is not a regular expression."""
     if len(pattern) > LONGEST:
         return True
     # `re` is a package since 3.11, and its parser the only one that reads as `re` does.
     parser: Any = importlib.import_module("re._parser")
-    with warnings.catch_warnings():  # "possible nested set" is no concern of ours
+    with warnings.catch_warnings():  # "possible nested set" does not concern us
         warnings.simplefilter("ignore")
         parsed = parser.parse(pattern)
     try:
@@ -65,4 +65,4 @@ def _ways_of(operator: str, value: Any) -> int:  # noqa: ANN401 - each operator 
         return _ways(value if operator == "ATOMIC_GROUP" else value[-1])
     if operator in REPEATS and value[0] <= FEWEST and _ways(value[2]) == 1:
         return PLACES
-    raise TooCostly  # a repeat in a repeat, a group that is referred to, and what is new to us
+    raise TooCostly  # a repeat in a repeat, a group reference, and whatever is unknown here

@@ -1,4 +1,4 @@
-"""The checks of nova's device_spec against our rules: whose VFs are given to VMs, and as VFs of which network."""
+"""The checks of nova's device_spec against our rules: whose VFs VMs get, and for which network."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _takers(view: View, vfs: Iterable[Function]) -> list[tuple[Row, list[Function]]]:
-    """By spec: the VFs that it takes. What names everything is said of it once, elsewhere."""
+    """By spec, the VFs that it takes. A spec that matches everything has a finding of its own."""
     found: dict[int, tuple[Row, list[Function]]] = {}
     for vf in vfs:
         row = view.taken.get(vf.device.address)
@@ -49,7 +49,7 @@ def _given(view: View, code: str, vfs: list[Function], why: str) -> Iterator[Fin
 
 
 def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
-    """A name that is only misspelt is said once, of all files together."""
+    """A misspelt name is reported once, for all files together."""
     right = port.rule.physical_network
     for row, taken in _takers(view, vfs):
         wrong = row.spec.tags.get("physical_network") or ""
@@ -57,12 +57,12 @@ def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: lis
             continue
         given = f'as VFs of "{wrong}"' if wrong else "without a physical_network"
         wanted = f'has "{right}"' if right else "has no physical_network"
-        problem = f"nova gives {_names(taken)} {given}, and {port.label} {wanted}"
+        problem = f"nova gives out {_names(taken)} {given}, but {port.label} {wanted}"
         yield Finding("SB-E406", row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
 
 
 def _to_nobody(view: View, networks: set[str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
-    """Where a line is refused nova does not start, and that is said; where not all was seen it cannot be told."""
+    """Not where a line is refused, since then nova does not start, nor where not everything was seen."""
     left = [vf for vf in vfs if vf.is_known and vf.device.address not in view.taken]
     if not left or not view.service.is_known or view.unseen or any(one.problem or one.is_open for one in view.told):
         return

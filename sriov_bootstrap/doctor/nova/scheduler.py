@@ -1,4 +1,4 @@
-"""The checks of what nova-scheduler reads, where it is on this host."""
+"""The checks of what nova-scheduler on this host reads."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ TARGET = "nova-scheduler"
 
 
 def check_scheduler(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """All of them; none where there is no scheduler, or its files may not be read."""
+    """None where there is no scheduler or its files may not be read."""
     scheduler = survey.scheduler
     if not scheduler.is_known:
         return
@@ -40,7 +40,7 @@ def _removed(host: Host, scheduler: Service, entry: Entry | None, filters: tuple
     gone = [name for name in _gone(filters, host.release) if name not in own]
     if entry and gone:
         since = ", ".join(f"{name} since nova {releases.REMOVED_FILTERS[name]}" for name in gone)
-        problem = f"nova-scheduler does not start: filters that {host.release} does not have: {since}"
+        problem = f"nova-scheduler does not start: {host.release} no longer has these filters: {since}"
         yield Finding("SB-E601", entry.place, problem, entry.name, rendered(host, TARGET, entry))
 
 
@@ -55,12 +55,12 @@ def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: t
         return
     if not any(wish.rule.physical_network or wish.rule.alias for wish in host.wishes):
         return
-    problem = f"{PCI_FILTER} is not enabled: VMs are sent to hosts that have no free VF, and fail there"
+    problem = f"{PCI_FILTER} is not enabled: VMs are sent to hosts without a free VF, and fail there"
     near = nearest(PCI_FILTER, filters)
     if near:
-        problem = f"nova-scheduler does not start: {near} is written {PCI_FILTER}"
+        problem = f"nova-scheduler does not start: {near} is a misspelt {PCI_FILTER}"
     place, evidence = (
-        (entry.place, entry.name) if entry else (scheduler.label, "no option: the defaults do not have it")
+        (entry.place, entry.name) if entry else (scheduler.label, "option not set: the defaults do not include it")
     )
     in_the_way = (entry,) if entry else ()
     yield Finding("SB-E602", place, problem, evidence, rendered(host, TARGET, *in_the_way))
@@ -73,5 +73,5 @@ def _ignored(host: Host, scheduler: Service) -> Iterator[Finding]:
     for entry in scheduler.values(*(one.place for one in ENABLED_FILTERS if one.place not in read)):
         problem = f"{host.release} does not read [{folded(entry.section)}] {entry.option}: it is [{section}] {option}"
         if gone := _gone(items(entry), host.release):
-            problem += f"; and it does not have {', '.join(gone)}"
+            problem += f"; and it no longer has {', '.join(gone)}"
         yield Finding("SB-E603", entry.place, problem, entry.name, rendered(host, TARGET, entry))

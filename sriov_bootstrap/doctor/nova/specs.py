@@ -1,4 +1,4 @@
-"""The checks of nova's device_spec, spec by spec: refused, too wide, or naming nothing."""
+"""The checks of nova's device_spec, spec by spec: refused, too wide, or matching nothing."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ SHOWN = 4
 
 
 def check_specs(view: View) -> Iterator[Finding]:
-    """All of them. A spec that names everything is only that: the rest follows from it."""
+    """A spec that matches everything gets only that finding: the rest follows from it."""
     lines = {one.place: one for file in view.service.files for one in file.entries}
     guesses, names, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
     for told in view.told:
@@ -46,15 +46,15 @@ def check_specs(view: View) -> Iterator[Finding]:
 
 
 def _finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
-    """`change`: what to write instead; else what the rules say is right."""
+    """`change`: what to write instead; without it, what follows from the rules."""
     remedy = restarted(view.host, TARGET, change) if change else _corrected(view, entry, entry.place)
     return Finding(code, entry.place, problem, entry.text, remedy)
 
 
 def _corrected(view: View, entry: Entry, place: str) -> str:
-    """A line of ours is written anew; another one may be for devices that no rule knows."""
+    """One of our lines is rendered again; another may be for devices without a rule."""
     remedy = rendered(view.host, TARGET, entry)
-    return f"correct {place}, or {remedy}" if remedy.startswith("take out") else remedy
+    return f"correct {place}, or {remedy}" if remedy.startswith("remove ") else remedy
 
 
 def _refused(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str, Entry]) -> Finding:
@@ -66,10 +66,10 @@ def _refused(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str,
     where = f"column {problem.column} of the value" if problem.line == 1 else f"column {problem.column}"
     start = max(0, problem.column - 1 - AROUND)
     near = line[start : problem.column - 1 + AROUND]
-    said = f"no JSON at {where}: {problem.reason}{_hint(entry, text, problem, lines)}: nova-compute does not start"
+    said = f"invalid JSON at {where}: {problem.reason}{_hint(entry, text, problem, lines)}: nova-compute does not start"
     place = f"{entry.path}:{entry.line + problem.line - 1}"
     remedy = _corrected(view, entry, place)
-    # A later line may be an option that begins with a blank by mistake, and what it is set to is nobody's business.
+    # A later line may be an option indented by mistake, whose value must not be shown.
     evidence = f"{entry.option}: ...{near}..." if near and problem.line == 1 else entry.text
     return Finding("SB-E401", place, said, evidence, remedy)
 
@@ -77,24 +77,24 @@ def _refused(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str,
 def _hint(entry: Entry, text: str, problem: SpecProblem, lines: Mapping[str, Entry]) -> str:
     after = lines.get(f"{entry.path}:{entry.line + text.count(chr(10)) + 1}")
     if after and after.option.startswith(('"', "{", "[", "}", "]", "'")):
-        return f"; line {after.line} goes on without a blank before it, so nova reads the first part alone"
+        return f"; line {after.line} continues it without indentation, so nova only reads the first part"
     if "'" in text and '"' not in text:
-        return "; JSON wants double quotes"
+        return "; JSON needs double quotes"
     if problem.reason.startswith(("Unterminated string", "Invalid control character")) or text.count('"') % 2:
         return "; a quote is missing"
     return ""
 
 
 def _tags(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
-    """What nova takes and compares with a text of the port, which it never equals."""
+    """Values that nova accepts but compares with a string from the port, which they never equal."""
     for key in TEXT_TAGS:
         value = spec.tags.get(key)
         if value is None or key in spec.unknown:
             continue
         if not isinstance(value, str):
-            problem = f"{key} must be a string, and is {json.dumps(value)}: nova compares it with a text"
+            problem = f"{key} must be a string, but is {json.dumps(value)}: nova compares it with strings"
         elif key == "trusted" and value.lower() not in {"true", "false"}:
-            problem = f'trusted must be "true", and is "{value}": no port that asks for it gets these VFs'
+            problem = f'trusted must be "true", but is "{value}": no port that asks for it gets these VFs'
         else:
             continue
         right = str(bool(as_boolean(value))).lower() if key == "trusted" else value
@@ -103,15 +103,15 @@ def _tags(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
 
 def _everything(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Finding:
     why = f": {_misread(spec.unknown[0], view.host.release, guesses)}" if spec.unknown else ""
-    problem = f"it names every PCI device of this host{why}: nova may give any of them to a VM, disks and PFs too"
+    problem = f"it matches every PCI device on this host{why}: nova may give any of them to a VM, even disks and PFs"
     return _finding(view, "SB-E403", entry, problem)
 
 
 def _unknown(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Iterator[Finding]:
     for key in spec.unknown:
         why = _misread(key, view.host.release, guesses)
-        problem = f"{why}: nova takes it as a tag, and the spec names more than it says"
-        yield _finding(view, "SB-W404", entry, problem, change=f'correct "{key}" at {entry.place}, or take it out')
+        problem = f"{why}: nova treats it as a tag, so the spec matches more than intended"
+        yield _finding(view, "SB-W404", entry, problem, change=f'correct "{key}" at {entry.place}, or remove it')
 
 
 def _misread(key: str, release: Release, guesses: Guesses) -> str:
@@ -122,23 +122,23 @@ def _misread(key: str, release: Release, guesses: Guesses) -> str:
     known = fields if name != key else tuple(one for one in SPEC_KEYS if SPEC_KEYS[one] <= release.nova)
     near = guesses.nearest(name, known)
     near = near or next((one for one in (*SELECTORS, *fields) if one.startswith(name) and name), "")
-    return f'"{name}" is no key of a spec' + (f": was {near} meant?" if near else "")
+    return f'"{name}" is not a key of a spec' + (f": was {near} meant?" if near else "")
 
 
 def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
-    """A PF of ours, as a whole."""
+    """One of our PFs, as a whole."""
     found = [one for one in row.named if not one.is_vf and one.port and one.port.vfs != ()]
     if not found:
         return
     names = listed([one.pf for one in found], SHOWN)
     chip = next((one.device.product_id for one in view.of_pf[found[0].pf] if one.is_vf), "")
-    which = f' ("product_id": "{chip}" leaves its VFs)' if chip else ""
-    problem = f"it names PF {names} itself: a VM that gets it takes all its VFs away{which}"
+    which = f' ("product_id": "{chip}" restricts it to VFs)' if chip else ""
+    problem = f"it matches PF {names} itself: a VM that gets it takes all its VFs away{which}"
     yield _finding(view, "SB-W405", row.entry, problem)
 
 
 def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
-    """A spec that was meant for a PF of ours and reaches another one's."""
+    """A spec that was meant for one of our PFs and also matches another's VFs."""
     found = row.named
     ours = sorted({one.pf for one in found if one.port and one.is_vf})
     others = sorted({one.pf for one in found if not one.port})
@@ -168,7 +168,7 @@ def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator
 
 
 def _may_fit(view: View, spec: DeviceSpec, steps: Steps) -> bool:
-    """Whether it asks for ids, of VFs of a PF that tells neither theirs nor where they will be; or it is too much."""
+    """Whether it may match VFs whose ids and addresses their PF does not reveal; also if it is too much to find out."""
     if spec.product_id == ANY:
         return False
     try:

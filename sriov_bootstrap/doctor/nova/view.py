@@ -1,4 +1,4 @@
-"""What nova-compute is told of PCI devices, beside the PFs and VFs of this host: what the checks of nova look at."""
+"""What nova-compute is told about PCI devices, and this host's PFs and VFs: what the checks of nova look at."""
 
 import itertools
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ TRUE = frozenset({"true", "1", "yes", "on"})  # oslo_config.types.Boolean
 
 
 class Function(Struct, frozen=True):
-    """A PF or a VF. `port`: the rule of its PF. `is_expected`: it is there, or should be; else it only could be.
+    """A PF or a VF. `port`: the rule of its PF. `is_expected`: it exists, or should; otherwise it merely could.
 
-    `is_known`: so are its ids. Without them only a spec that asks for none names it, and that none does proves nothing.
+    `is_known`: its ids are known. Without them only a spec without ids matches it, and no match proves nothing.
     """
 
     device: PciDevice
@@ -50,9 +50,9 @@ class Told(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """One spec, where it stands, and what it names, whether or not another one comes first.
+    """One spec, where it is, and what it matches, whether or not another one comes first.
 
-    Not `is_known`: what it names was too much to follow.
+    Not `is_known`: what it matches was too much to follow.
     """
 
     entry: Entry
@@ -62,9 +62,9 @@ class Row(Struct, frozen=True):
 
 
 class View(Struct, frozen=True):
-    """`taken`: address -> the first spec that names it, which is the one whose tags count, as far as that is known.
+    """`taken`: address -> the first spec that matches it, which is the one whose tags count, as far as that is known.
 
-    `of_pf`: PF -> it and its VFs; `vague`: of PFs that tell neither ids nor addresses of their VFs. `unseen`: which
+    `of_pf`: PF -> it and its VFs; `vague`: of PFs that reveal neither ids nor addresses of their VFs. `unseen`: which
     lines were too much to follow.
     """
 
@@ -106,7 +106,7 @@ def look(host: Host, service: Service) -> View:
 
 
 class _LookUp:
-    """What each spec names. Files of others say how many specs there are: devices are looked at within a budget."""
+    """What each spec matches. Others' files decide how many specs there are, so looking at devices has a budget."""
 
     def __init__(self, here: Surroundings, functions: tuple[Function, ...], near: dict[str, list[Function]]) -> None:
         self.unseen: dict[str, None] = {}
@@ -119,7 +119,7 @@ class _LookUp:
     def row(self, entry: Entry, spec: DeviceSpec) -> Row:
         place = spec.place_in(self._here)
         if place and place.is_too_much:
-            self.unseen[f"{entry.place}: a regular expression is too much to follow: {UNKNOWN}"] = None
+            self.unseen[f"{entry.place}: a regular expression is too complex to follow: {UNKNOWN}"] = None
             return Row(entry, spec, (), is_known=False)
         try:
             return Row(entry, spec, self._look(spec, place))
@@ -130,7 +130,7 @@ class _LookUp:
             return Row(entry, spec, (), is_known=False)
 
     def _look(self, spec: DeviceSpec, place: Place | None) -> tuple[Function, ...]:
-        """One spec for each of hundreds of VFs is usual: not every one is compared with each."""
+        """Hundreds of specs, one for each VF, are usual: not every spec is compared with every VF."""
         kind = (spec.vendor_id, spec.product_id, place, spec.remote_managed)
         if kind not in self._named:
             is_one = place and place.single and not place.is_regex
@@ -161,12 +161,12 @@ def _functions(host: Host) -> Iterator[Function]:
         possible = vf_places(pf.pci_address, {name: str(number) for name, number in numbers.items()})
         places = {place: index for index, place in enumerate(possible)} | there
         for place, index in places.items():
-            # What is in its VPD is not read: a spec with remote_managed is believed.
+            # Its VPD is not read: a spec with remote_managed is trusted.
             device = PciDevice(place, pf.vendor_id, chip, "type-VF", pf.pci_address, card_serial="?")
             yield Function(device, pf.pci_address, port, index, is_expected=place in there, is_known=bool(chip))
 
 
 def vf_chip(pf: PfFacts, layout: VfLayout) -> str:
-    """The device id of its VFs, "" if unknown: the PF says it since Linux 4.15, and each VF in its modalias."""
+    """The device id of its VFs, "" if unknown: the PF has it since Linux 4.15, and each VF in its modalias."""
     modalias = next((vf.modalias for vf in pf.vfs if vf.modalias.startswith("pci:v")), "")
     return layout.device or modalias[18:22].lower()

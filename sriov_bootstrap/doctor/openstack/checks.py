@@ -1,4 +1,4 @@
-"""The checks of files as files: what oslo.config cannot read, what is not there, and what nobody reads where it is."""
+"""The checks of files as files: what oslo.config cannot read, what is missing, and what is never read where it is."""
 
 import itertools
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from sriov_bootstrap.formats.ini import Entry, IniFile, folded
 from sriov_bootstrap.formats.oslo_files import FILE, FOLDER
 from sriov_bootstrap.render.host import Host
 
-# Service -> (section, option) that it reads and that somebody puts somewhere else.
+# Service -> (section, option) that it reads and that is easily put in another section.
 HOMES = {
     "sriov-agent": (("sriov_nic", "physical_device_mappings"), ("sriov_nic", "exclude_devices")),
     "neutron-server": (
@@ -33,7 +33,7 @@ AGENT_OPTIONS = ("physical_device_mappings", "exclude_devices")
 
 
 def check_files(survey: OpenStackSurvey) -> Iterator[Finding]:
-    """All of them. What is in nova-compute's sections is judged with nova-compute."""
+    """nova-compute's sections are checked with nova-compute."""
     yield from _malformed(survey)
     for service in survey.services:
         yield from _missing(service)
@@ -66,7 +66,7 @@ def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
         yield Finding(
             "SB-E531",
             f"{path}:{first.line}",
-            f"oslo.config cannot read this file, so {names} cannot start: {first.text}{also}",
+            f"oslo.config cannot parse this file, so {names} cannot start: {first.text}{also}",
             "",
             f"correct line {first.line}, then: systemctl restart {names.replace(' and ', ' ')}",
         )
@@ -78,14 +78,14 @@ def _missing(service: Service) -> Iterator[Finding]:
         yield Finding(
             "SB-E532",
             service.label,
-            f"its command names {path}, which is not there: it does not start",
+            f"its command names {path}, which does not exist, so it cannot start",
             next((word for word in service.argv if word in spelt), path),
-            f"put {path} back, or take it out of the command: systemctl edit {service.label}",
+            f"restore {path}, or remove it from the command: systemctl edit {service.label}",
         )
 
 
 def _default_in_small_letters(service: Service) -> Iterator[Finding]:
-    """Of all sections only this one is compared letter by letter."""
+    """The only section whose name is case-sensitive."""
     if service.name == "nova-compute":
         return
     for file in service.files:
@@ -94,14 +94,14 @@ def _default_in_small_letters(service: Service) -> Iterator[Finding]:
             yield Finding(
                 "SB-E533",
                 found[0].place,
-                f"[{found[0].section}] is not [DEFAULT]: {service.label} ignores what is in it",
+                f"[{found[0].section}] is not [DEFAULT]: {service.label} ignores its contents",
                 found[0].name,
                 f"write [DEFAULT] in {file.path}, then: systemctl restart {service.label}",
             )
 
 
 def _wrong_section(service: Service) -> Iterator[Finding]:
-    """An option that exists, but not there."""
+    """An option that exists, but not in that section."""
     for section, option in HOMES.get(service.name, ()):
         for entry in (one for file in service.files for one in file.entries if one.option == option):
             written = folded(entry.section)
@@ -111,20 +111,20 @@ def _wrong_section(service: Service) -> Iterator[Finding]:
             yield Finding(
                 "SB-E534",
                 entry.place,
-                f"{service.label} reads {option} in [{section}] only, and ignores it in [{entry.section}]"
+                f"{service.label} reads {option} only in [{section}] and ignores it in [{entry.section}]"
                 + (": the section is misspelt" if near else ""),
                 entry.name,
-                f"move it below [{section}], then: systemctl restart {service.label}",
+                f"move it to [{section}], then: systemctl restart {service.label}",
             )
 
 
 def _is_old_place(entry: Entry) -> bool:
-    """[default] in small letters is said once."""
+    """[default] in lower case has a finding of its own."""
     return entry.section.upper() == "DEFAULT" and entry.section != "DEFAULT"
 
 
 def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
-    """What the agent should know stands in a file that its unit does not name."""
+    """The agent's settings are in a file that its unit does not name."""
     agent = survey.agent
     if not agent.is_known:
         return
@@ -146,7 +146,7 @@ def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _with_file(agent: Service, path: str) -> str:
-    """Its command, without what else is in it: an option of oslo.config may be a password."""
+    """Its command, without other options: one of oslo.config's may be a password."""
     words = list(agent.argv[:1])
     for before, word in itertools.pairwise(agent.argv):
         is_known = before in {FILE, FOLDER} or word.partition("=")[0] in {FILE, FOLDER}

@@ -1,4 +1,4 @@
-"""What somebody may have meant by a netdev that is not here: an altname, a name from before an upgrade, a slip."""
+"""What may be meant by a netdev that does not exist: an altname, a name from before an upgrade, a typo."""
 
 from sriov_bootstrap.core.facts import Netdev, PfFacts
 from sriov_bootstrap.doctor.similar_names import Guesses
@@ -10,7 +10,7 @@ PORT = "np"  # between a slot and the name of a port: systemd.net-naming-scheme(
 
 
 class NetdevNames:
-    """Those of the PFs of a host, each found at once: others' files decide how often one is looked for."""
+    """Those of a host's PFs, each looked up in constant time: others' files decide how often."""
 
     def __init__(self, host: Host) -> None:
         devices = [(pf, dev) for pf in reversed(host.pfs) for dev in reversed(pf.netdevs)]  # the first of a name counts

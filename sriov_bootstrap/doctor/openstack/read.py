@@ -86,7 +86,7 @@ class _Look:
             words = self._script_words(words[0], environment)
         words = oslo_files.service_argv(words)
         if not words or not (words[0].endswith(kind.program) or _names_files(words)):
-            self.note(f"{unit}: which files its service reads: its ExecStart is not understood")
+            self.note(f"{unit}: which files its service reads: its ExecStart cannot be parsed")
             return Started(unit, (), user)
         return Started(unit, words, user)
 
@@ -100,7 +100,7 @@ class _Look:
         text = self._texts.read(f"{folder}/config.json") if folder else ""
         container = kolla.parse_container(text) if text else None
         if text and container is None:
-            self.note(f"{folder}/config.json: not understood: it is no config.json of kolla")
+            self.note(f"{folder}/config.json: not a config.json of kolla")
         if container is None:
             return None
         return Started(unit, kolla.container_argv(container), folder=folder, container=container)
@@ -167,7 +167,7 @@ class _Look:
         return next((row[5] for row in rows if row[0] == user and len(row) > 5), f"/var/lib/{user}")  # noqa: PLR2004
 
     def strays(self, read: set[str]) -> tuple[IniFile, ...]:
-        """Files of known names that nobody reads."""
+        """Files with well-known names that no service reads."""
         there = self._machine.files.existing(openstack_units.KNOWN_FILES)
         paths = [path for path in openstack_units.KNOWN_FILES if path in there and path not in read]
         found = {path: self._texts.read(path) for path in paths}

@@ -1,4 +1,4 @@
-"""What to type: the ends that several findings share."""
+"""What to type: the endings that several remedies share."""
 
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.host import Host
@@ -6,7 +6,7 @@ from sriov_bootstrap.render.places import OWN_NAME, place_of, restart
 
 
 def rendered(host: Host, target: str, *in_the_way: Entry) -> str:
-    """Have it rendered, without the lines that are in the way: a file of the unit's wins over a drop-in."""
+    """Have it rendered, without the lines that would override it: a file named by the unit wins over a drop-in."""
     place = place_of(target, host)
     lines = [entry.place for entry in in_the_way if not entry.path.endswith(f"/{OWN_NAME}.conf")]
     if not place.folder:

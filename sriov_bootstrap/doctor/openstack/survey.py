@@ -1,4 +1,4 @@
-"""What `doctor` knows of nova and neutron on this host: their units, and the files that each of them really reads."""
+"""What `doctor` knows of nova and neutron on this host: their units, and the files that each of them actually reads."""
 
 from msgspec import Struct
 
@@ -14,9 +14,9 @@ class Service(Struct, frozen=True):
     """One of them. `unit` "" and not `is_installed`: it is not on this host.
 
     `argv`: of the process if it runs, else what the unit would start. `files`: what it reads, in that order: a later
-    one wins. `config_files`: what its command line names, there or not; `missing`: what of it is not there, which keeps
-    oslo.config from starting; `unread`: what it reads and we may not. `is_active` and `started_at` (CLOCK_MONOTONIC)
-    are None where systemd could not be asked.
+    one wins. `config_files`: what its command line names, existing or not; `missing`: those that do not exist, which
+    keeps oslo.config from starting; `unread`: what it reads and we may not. `is_active` and `started_at`
+    (CLOCK_MONOTONIC) are None where systemd could not be asked.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Service(Struct, frozen=True):
 
     @property
     def is_known(self) -> bool:
-        """Whether what it reads was seen, all of it: else nothing can be said of what it lacks."""
+        """Whether everything it reads was seen: otherwise nothing can be said about what it lacks."""
         return bool(self.argv) and not self.unread
 
     @property

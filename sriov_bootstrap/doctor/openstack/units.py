@@ -27,7 +27,7 @@ SERVER = Kind(NEUTRON_SERVER, "neutron", "neutron-server")
 KINDS = (COMPUTE, SCHEDULER, AGENT, SERVER)
 UNITS = tuple(dict.fromkeys(unit for kind in KINDS for unit in units_of(kind.name)))
 
-# Files with names that everybody knows, whether a service reads them or not.
+# Files with well-known names, whether or not a service reads them.
 KNOWN_FILES = (
     "/etc/nova/nova.conf",
     "/etc/nova/nova-compute.conf",

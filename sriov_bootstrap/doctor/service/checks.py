@@ -1,4 +1,4 @@
-"""Our own service: does it run, will it at the next boot, has it read the config, and what does its work wait for."""
+"""Our own service: does it run, will it at the next boot, has it read the config, and what is its work waiting for."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ STATUS = "sriov-bootstrap status"
 
 
 def check_service(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
-    """All of it. A host without a rule has nothing for the service to do, but for what it left behind."""
+    """On a host without a rule, the service has nothing to do except for what it left behind."""
     if host.config.pf:
         yield from _at_boot(survey)
         yield from _now(survey)
@@ -46,15 +46,15 @@ def _at_boot(survey: ServiceSurvey) -> Iterator[Finding]:
         yield Finding("SB-E703", UNIT, "is switched off: at the next boot no VF is made", text, remedy)
     if UNIT in survey.masked or survey.unit.get("LoadState") == "masked":
         remedy = f"systemctl unmask {UNIT} && systemctl enable --now {UNIT}"
-        yield Finding("SB-E702", UNIT, "is masked: it cannot be started", "linked to /dev/null", remedy)
+        yield Finding("SB-E702", UNIT, "is masked, so it cannot be started", "linked to /dev/null", remedy)
     elif survey.unit.get("LoadState") == "not-found":
         problem = "is not installed: no VFs will be created at the next boot"
-        yield Finding("SB-E702", UNIT, problem, "LoadState=not-found", "install it with the package, and enable it")
+        yield Finding("SB-E702", UNIT, problem, "LoadState=not-found", "install the package, then enable the unit")
     elif survey.is_installed and not survey.is_wanted:
         evidence = (
             f"no link to it in multi-user.target.wants, UnitFileState={survey.unit.get('UnitFileState', 'unknown')}"
         )
-        problem = "is not enabled: at the next boot no VF is made"
+        problem = "is not enabled: no VFs will be created at the next boot"
         yield Finding("SB-E702", UNIT, problem, evidence, f"systemctl enable {UNIT}")
 
 
@@ -62,10 +62,10 @@ def _now(survey: ServiceSurvey) -> Iterator[Finding]:
     if _is_active(survey) is False and not survey.now.switches and survey.unit.get("LoadState") == "loaded":
         state, result = survey.unit["ActiveState"], survey.unit.get("Result", "")
         evidence = f"ActiveState={state}" + (f" Result={result}" if result else "")
-        problem = "has failed" if state == "failed" else "does not run: VFs that go away do not come back"
-        yield Finding("SB-E704", UNIT, problem, evidence, f"systemctl start {UNIT}; why it ended: {JOURNAL}")
+        problem = "has failed" if state == "failed" else "is not running: VFs that disappear will not be created again"
+        yield Finding("SB-E704", UNIT, problem, evidence, f"systemctl start {UNIT}; to see why it ended: {JOURNAL}")
     if survey.unit.get("NeedDaemonReload") == "yes":
-        problem = "or a drop-in of it was changed, and systemd still has the old one"
+        problem = "or one of its drop-ins was changed, and systemd still has the old version"
         remedy = f"systemctl daemon-reload && systemctl restart {UNIT} (VFs stay)"
         yield Finding("SB-W716", UNIT, problem, "NeedDaemonReload=yes", remedy)
     if _is_active(survey) and not survey.now.has_udevd:
@@ -74,13 +74,13 @@ def _now(survey: ServiceSurvey) -> Iterator[Finding]:
 
 
 def _helpers(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
-    """Masking one is a way to forbid it that; whoever did it should know what it costs here."""
+    """Masking one is a way to forbid what it does; the operator should know what that costs here."""
     vfs = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs]
     if HOLDERS_UNIT in survey.masked and any(is_vfio(vf.driver) for vf in vfs):
-        problem = "is masked: every VF that is bound to vfio counts as in use, and no change of their number is made"
+        problem = "is masked: every VF bound to vfio counts as in use, and their number is never changed"
         yield Finding("SB-W705", HOLDERS_UNIT, problem, "linked to /dev/null", f"systemctl unmask {HOLDERS_UNIT}")
     if RELOAD_UNIT in survey.masked and any(rule.uses_max_vfs and rule.reload_driver for rule in host.config.pf):
-        problem = "is masked: the reload of the driver that a rule allows is never made"
+        problem = "is masked: the driver reload that a rule allows never happens"
         yield Finding("SB-W705", RELOAD_UNIT, problem, "linked to /dev/null", f"systemctl unmask {RELOAD_UNIT}")
 
 
@@ -89,7 +89,9 @@ def _passes(survey: ServiceSurvey) -> Iterator[Finding]:
     if not survey.now.has_passed:
         if survey.unit.get("ActiveState") == "active" and survey.state:
             remedy = f"{JOURNAL}, or: sriov-bootstrap --once"
-            yield Finding("SB-E707", UNIT, "runs, and has made no pass since boot", "no pass in state.json", remedy)
+            yield Finding(
+                "SB-E707", UNIT, "is running, but finished no pass since boot", "no pass in state.json", remedy
+            )
         return
     if survey.now.late and is_active is not False:
         problem = f"{survey.now.late}, and one is due every ten"
@@ -99,17 +101,17 @@ def _passes(survey: ServiceSurvey) -> Iterator[Finding]:
 
 
 def _newer_config(files: dict[str, int], report: PassReport) -> Iterator[Finding]:
-    """By what is in the files, and not by their times: who touches one has changed nothing."""
+    """By the contents of the files, not by their times: touching one changes nothing."""
     read = dict(zip(report.config_files, report.config_checksums, strict=False))
-    if len(read) < len(report.config_files):  # a state.json of the version before
+    if len(read) < len(report.config_files):  # a state.json of an older version
         return
-    if any(OUR_FOLDER not in path for path in read):  # that pass was given files by name
+    if any(OUR_FOLDER not in path for path in read):  # that pass was given its files on the command line
         return
-    remedy = "systemctl reload sriov-bootstrap makes a pass now, as does: sriov-bootstrap --once"
+    remedy = "systemctl reload sriov-bootstrap starts a pass now, as does: sriov-bootstrap --once"
     for path in sorted(one for one in files.keys() | read.keys() if files.get(one) != read.get(one)):
-        problem = "was changed after the last pass had read it"
-        problem = problem if path in files else "is gone, and the last pass has read it"
-        problem = problem if path in read else "was not there for the last pass, or empty"
+        problem = "was changed after the last pass read it"
+        problem = problem if path in files else "no longer exists, but the last pass read it"
+        problem = problem if path in read else "did not exist or was empty when the last pass ran"
         yield Finding("SB-W706", path, problem, "config_files in state.json", remedy)
 
 
@@ -135,7 +137,7 @@ def _work(host: Host, state: State) -> Iterator[Finding]:
 
 
 def _of(pci_address: str, message: str) -> str:
-    """The message of a PF where its address stands before it already."""
+    """A PF's message without its address, which is already shown as the place."""
     return message.removeprefix(f"{pci_address}: ")
 
 
@@ -146,8 +148,8 @@ def _restarts(host: Host, now: Now) -> Iterator[Finding]:
         patience += sum(RESTART_RETRY_SECONDS) + len(RESTART_RETRY_SECONDS) * services.job_timeout_seconds
     if pending and age is not None and age > patience:
         who = " and ".join(pending.failed) or "nova-compute or the agent"
-        problem = f"{who} has still to be restarted: VFs changed {age / 60:.0f} minutes ago"
-        evidence = f"restarts are pending for {', '.join(pending.pci_addresses)}"
+        problem = f"{who} has not been restarted yet, although VFs changed {age / 60:.0f} minutes ago"
+        evidence = f"a restart is pending for changes of {', '.join(pending.pci_addresses)}"
         yield Finding("SB-W709", "host", problem, evidence, f"sriov-bootstrap --once, or: {JOURNAL}")
 
 
@@ -166,6 +168,6 @@ def _files(survey: ServiceSurvey) -> Iterator[Finding]:
         remedy = "correct it, then: sriov-bootstrap check-config"
         yield Finding("SB-E714", place if separator else "host", rest or problem, "", remedy)
     for path in survey.outdated:
-        problem = "is older than the config: `render` would write something else"
+        problem = "is older than the config: `render` would now write something else"
         evidence = "sriov-bootstrap render all --diff shows it"
         yield Finding("SB-W715", path, problem, evidence, "sriov-bootstrap render all --write")

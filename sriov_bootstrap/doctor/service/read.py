@@ -73,7 +73,7 @@ def _outdated(machine: HostMachine, host: Host) -> tuple[tuple[str, ...], tuple[
 
 
 def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is wrong with the web-config file, and what of it may not be read by who asks."""
+    """What is wrong with the web-config file, and what the caller may not read of it."""
     if not (path := host.config.metrics.web_config):
         return (), ()
     from sriov_bootstrap.machine.web_access import WebAccess
@@ -82,6 +82,6 @@ def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
         WebAccess(path).read()
     except ConfigError as error:
         if os.geteuid() and any("Permission denied" in one for one in error.problems):
-            return (), tuple(f"{one}: run it as root" for one in error.problems)
+            return (), tuple(f"{one}: run doctor as root" for one in error.problems)
         return error.problems, ()
     return (), ()

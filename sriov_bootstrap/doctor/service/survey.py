@@ -1,4 +1,4 @@
-"""What `doctor` knows of our own service: systemd's words, what the last pass left, what is on disk."""
+"""What `doctor` knows of our own service: what systemd says, what the last pass left, what is on disk."""
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ class ServiceSurvey(Struct, frozen=True):
     its file is there; `is_wanted`: some target pulls it in; `masked`: units of ours that are linked to /dev/null.
     `config_files`: those that count now, and their checksums; None where the config was named on the command line, so
     that it need not be what the service reads.
-    `access_problems`: what is wrong with [metrics] web_config. `outdated`: rendered files that the config has outrun.
+    `access_problems`: what is wrong with [metrics] web_config. `outdated`: rendered files that the config has outgrown.
     """
 
     state: State | None = None

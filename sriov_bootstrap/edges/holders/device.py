@@ -1,6 +1,6 @@
-"""Whether a file that somebody has open is a VF's device node, and which.
+"""Whether an open file of some process is a VF's device node, and which.
 
-Nothing is opened, and no file system is asked: a FUSE server, anybody's process, might never answer. statx(2) with
+Nothing is opened, and no file system is asked: a FUSE server, any user's process, might never answer. statx(2) with
 AT_STATX_DONT_SYNC takes what the kernel has in memory, where every open device is: there is nothing to wait for.
 """
 
@@ -28,7 +28,7 @@ FOLDERS = ("", "/dev/", "/dev/vfio/devices/", "/dev/infiniband/", "/dev/")  # by
 DRIVERS = re.compile(r"^ *(\d+) (?:vfio|vfio-dev|infiniband_verbs|vhost-vdpa)$", re.MULTILINE)
 OPENED = re.compile(rb"^flags:\s*([0-7]+)$(?:\s*^mnt_id:\s*(\d+)$)?(?:\s*^ino:\s*(\d+)$)?", re.MULTILINE)
 MAX_BYTES = 1 << 16
-SAMPLES = 16  # a descriptor that is exchanged under our eyes passes for two at once in half of them
+SAMPLES = 16  # a descriptor being swapped while we look passes for two at once in half of them
 CANNOT_BE_ASKED = {errno.ENOSYS, errno.EPERM}  # EPERM: of a sandbox around us; no file system says that to a look
 # include/uapi/linux/fcntl.h, stat.h
 AT_FDCWD, AT_NO_AUTOMOUNT, AT_STATX_DONT_SYNC = -100, 0x800, 0x4000
@@ -38,7 +38,7 @@ STATX_BYTES = 256
 
 
 class Status(Struct, frozen=True):
-    """What the kernel knows of a file."""
+    """What the kernel knows about a file."""
 
     uid: int
     mode: int
@@ -49,7 +49,7 @@ class Status(Struct, frozen=True):
 
 
 def status_of(path: str) -> Status:
-    """Follows the link, and waits for nobody. OSError, with ENOSYS where the C library cannot do it."""
+    """Follows the link without blocking. OSError, with ENOSYS if the C library cannot do it."""
     buffer = bytearray(STATX_BYTES)
     _statx()(os.fsencode(path), buffer)
     return Status(*STATX.unpack_from(buffer))
@@ -87,13 +87,13 @@ class Devices:
         self._numbers = f"{root}/sys/dev/char"
 
     def node_of(self, pid: str, number: str, node: str) -> str:
-        """The node that this descriptor has open, "" if it is none; `node` is what its link looks like.
+        """The node that this descriptor has open, "" if none; `node` is what its link looks like.
 
         What cannot be told of a character device counts as what it looks like.
 
         O_PATH takes no right to open a node, and the link and statx look the same: only fdinfo shows it. The two could
-        be of different files, one after the other, unless place and inode are the same. Where they cannot be compared
-        (before Linux 5.14) or differ (overlayfs), only who is lucky many times over passes for a holder.
+        be of different files, one after the other, unless place and inode are the same. If they cannot be compared
+        (before Linux 5.14) or differ (overlayfs), only a process lucky many times over passes for a holder.
         """
         samples = 0
         while True:
@@ -103,7 +103,7 @@ class Devices:
                 if not opened or int(opened[1], 8) & os.O_PATH:
                     return ""
                 status = self._look(f"{self._proc}/{pid}/fd/{number}")
-            except OSError as error:  # it was closed, or its file system does not talk to us: no device then
+            except OSError as error:  # it was closed, or its file system refuses us: then it is not a device
                 return node if error.errno in CANNOT_BE_ASKED else ""
             if not stat.S_ISCHR(status.mode):
                 return ""
@@ -121,7 +121,7 @@ class Devices:
 
     @cached_property
     def _majors(self) -> frozenset[int] | None:
-        """Those of the drivers that make such nodes; None where they cannot be told."""
+        """The major numbers of the drivers that create such nodes; None if they are not known."""
         try:
             text = read_file(f"{self._proc}/devices", MAX_BYTES).decode(errors="replace")
         except OSError:

@@ -1,8 +1,8 @@
-"""A look at every process: what it has open, and on whose account.
+"""A look at every process: what it has open, and for which user.
 
-Anybody can have a million files open. Whoever has more than is usual has his turn after the others, and a budget; what
-is not looked at then counts against the VFs that he can reach, not against all, or he could keep each from changing.
-The account is the real uid: su(1) and the like run as root for whoever has started them.
+Any user can have a million files open. A user with more than usual is looked at after the others, within a budget; what
+is then not looked at counts against the VFs within that user's reach, not against all, which could block any change.
+The user is the real uid: su(1) and the like run as root for the user who started them.
 """
 
 import os
@@ -17,7 +17,7 @@ from sriov_bootstrap.core.users import Holder, Holders, Unseen
 from sriov_bootstrap.edges.holders.device import NODE, Devices, status_of
 
 # A device that was opened through its group. Which one it is only its fdinfo says, since Linux 6.18; the group's own
-# file may be closed, or in another process (drivers/vfio/group.c: the device keeps the group by itself). No file has
+# file may be closed, or in another process (drivers/vfio/group.c: the device keeps the group itself). No file has
 # this name: the link to a file begins with a slash.
 VFIO_DEVICE = "anon_inode:[vfio-device]"
 VFIO_SYSPATH = re.compile(rb"^vfio-device-syspath:.*/([^/\n]+)$", re.MULTILINE)
@@ -34,15 +34,15 @@ NODE_FOLDERS = ("", "/vfio", "/vfio/devices", "/infiniband")  # of /dev
 class Limits(Struct, frozen=True):
     """How many files are looked at. A million takes 3 s, more on a busy host; the unit has 30."""
 
-    process: int = 1 << 10  # of one process, before the others have had their turn
-    first: int = 1 << 17  # of all, before anybody asks whose they are
+    process: int = 1 << 10  # of one process, before the others get their turn
+    first: int = 1 << 17  # of all, before their users are looked up
     uid: int = 1 << 17
     known: int = 1 << 19  # of root, and of each uid that holds a VF, such as QEMU's
-    all: int = 1 << 21  # of all uids that had more than their turn
+    all: int = 1 << 21  # of all uids with more than their share
 
 
 class Seen(Struct, frozen=True):
-    """One process: what it has open, whether each of its devices is known, what the look has cost, if it saw all."""
+    """One process: what it has open, whether each of its devices is known, what the look cost, if it was complete."""
 
     devices: set[str]
     is_clear: bool
@@ -89,7 +89,7 @@ class OpenDevices:
         return found.cost < self._limits.first and self._look(pid, found, self._limits.process)
 
     def _look_by_uid(self, pids: Iterable[str], found: Found) -> tuple[Unseen, ...]:
-        """Root and who holds a VF first, then whoever has the fewest processes."""
+        """Root and VF holders first, then the users with the fewest processes."""
         by_uid: dict[int, list[str]] = {}
         for pid in pids:
             by_uid.setdefault(self._uid(pid), []).append(pid)
@@ -103,7 +103,7 @@ class OpenDevices:
         return tuple(unseen)
 
     def _look_at(self, pids: list[str], found: Found, end: int, *, is_known: bool) -> bool:
-        """A uid's processes, a part of each first: what a VM has of a VF is among the first files that it opens."""
+        """A uid's processes, a part of each first: a VM opens its VFs among its first files."""
         began = found.cost
         for limit in (self._limits.process, self._limits.all):
             rest = []
@@ -117,7 +117,7 @@ class OpenDevices:
         return not pids
 
     def _look(self, pid: str, found: Found, limit: int) -> bool:
-        """Whether that was all of it; then what was found of it before counts no more."""
+        """Whether that was all of it; then its earlier findings no longer count."""
         _, before = found.holders.pop(pid, (None, None))
         try:
             seen = self._seen(pid, limit)
@@ -134,12 +134,12 @@ class OpenDevices:
         return seen.is_whole
 
     def _seen(self, pid: str, limit: int) -> Seen:
-        """One that has a group open as well, as QEMU has, is taken to have its devices through that."""
+        """One that also has a group open, as QEMU does, is taken to have its devices through that."""
         devices, has_nameless, asked, number = set[str](), False, 0, 0
-        folder = os.open(f"{self._proc}/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)  # what begins here costs less
+        folder = os.open(f"{self._proc}/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)  # relative lookups cost less
         try:
             with os.scandir(folder) as entries:  # lazy: to list a million takes a second
-                for number, entry in enumerate(entries, 1):  # in the end it is what they cost
+                for number, entry in enumerate(entries, 1):  # the final count is the cost
                     if number + asked > limit:
                         break
                     try:
@@ -164,8 +164,8 @@ class OpenDevices:
     def _unseen(self, uid: int, found: Found) -> Unseen:
         """What it can have open beyond what was seen: nodes that it may open, or any once it was handed one.
 
-        libvirt gives QEMU a /dev of its own, or the open file. That a uid was handed a VF cannot be made up: it is
-        told by one that it has and may not open.
+        libvirt gives QEMU a /dev of its own, or the open file. That a uid was handed a VF cannot be
+        faked: it has one open that it may not open itself.
         """
         nodes = self._nodes()
         if uid == 0 or nodes is None:
@@ -193,7 +193,7 @@ class OpenDevices:
         return Holder(int(pid), name, domain[1].decode(errors="replace") if domain else "")
 
     def _is_qemu(self, pid: str) -> bool:
-        """Whether it runs QEMU's own executable: a command line says what its process likes."""
+        """Whether it runs QEMU's own executable: a process can set its command line to anything."""
         try:
             link, status = os.readlink(f"{self._proc}/{pid}/exe"), status_of(f"{self._proc}/{pid}/exe")
         except OSError:
@@ -201,7 +201,7 @@ class OpenDevices:
         return bool(QEMU.search(link)) and status.uid == 0 and not status.mode & WRITABLE_BY_OTHERS
 
     def _uid(self, pid: str) -> int:
-        """Its real one; root's where it cannot be read."""
+        """Its real uid; root's if it cannot be read."""
         found = REAL_UID.search(self._bytes(f"{pid}/status"))
         return int(found[1]) if found else 0
 

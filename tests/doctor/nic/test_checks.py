@@ -80,7 +80,7 @@ def test_a_required_nic_that_is_missing() -> None:
         "host",
         f'no NIC matches rule "tenant-a" (pci_address {PF})',
         f"PFs here: {PF2} ens1f0",
-        "sriov-bootstrap init shows what there is; correct match in the rule, or reseat the NIC",
+        "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
     )
     assert the_one(make_host()).evidence == "PFs here: none"
 
@@ -100,24 +100,24 @@ def test_a_nic_whose_altname_cannot_be_read_is_not_called_missing() -> None:
     host = ruled(make_pf(altnames_known=False), match=Match(altname="tenant"))
     assert not found(host)
     (text,) = unseen_of_absent(host, NicSurvey())
-    assert text.startswith('which NIC rule "tenant-a" means: altnames cannot be read')
+    assert text.startswith('which NIC rule "tenant-a" matches: altnames cannot be read')
 
 
 @pytest.mark.parametrize(
     ("one", "data", "kernel_config", "code", "problem", "remedy"),
     [
         pytest.param(
-            function(offers="0"), sriov(8), "", "SB-E203", "SR-IOV is off: ", "switch SR-IOV on", id="driver: none"
+            function(offers="0"), sriov(8), "", "SB-E203", "SR-IOV is disabled: ", "enable SR-IOV", id="driver: none"
         ),
         pytest.param(
-            function(), sriov(0), "", "SB-E203", "SR-IOV is off in the NIC", "switch SR-IOV on", id="TotalVFs 0"
+            function(), sriov(0), "", "SB-E203", "SR-IOV is disabled in the NIC", "enable SR-IOV", id="TotalVFs 0"
         ),
         pytest.param(
             function(),
             sriov(8),
             "# CONFIG_PCI_IOV is not set\n",
             "SB-E204",
-            "this kernel is built without SR-IOV",
+            "this kernel was built without SR-IOV",
             "boot a kernel with CONFIG_PCI_IOV=y",
             id="kernel without",
         ),
@@ -126,8 +126,8 @@ def test_a_nic_whose_altname_cannot_be_read_is_not_called_missing() -> None:
             sriov(8),
             "",
             "SB-E204",
-            "the kernel makes nothing of",
-            f"see why: journalctl -k -g {PF}",
+            "the kernel does not offer its SR-IOV",
+            f"check the kernel log: journalctl -k -g {PF}",
             id="kernel failed",
         ),
         pytest.param(
@@ -136,7 +136,7 @@ def test_a_nic_whose_altname_cannot_be_read_is_not_called_missing() -> None:
             "",
             "SB-E202",
             "it has no SR-IOV",
-            "switch SR-IOV on",
+            "enable SR-IOV",
             id="no capability",
         ),
         pytest.param(
@@ -149,7 +149,7 @@ def test_a_nic_whose_altname_cannot_be_read_is_not_called_missing() -> None:
             id="Mellanox",
         ),
         pytest.param(
-            function(), bytes(64), "", "SB-E202", "it offers no VFs", "sudo sriov-bootstrap doctor", id="without root"
+            function(), bytes(64), "", "SB-E202", "it offers no VFs", "run doctor as root, ", id="without root"
         ),
     ],
 )
@@ -161,7 +161,7 @@ def test_why_a_nic_is_no_pf(
     assert (finding.code, finding.place) == (code, PF)
     assert finding.problem.startswith(problem)
     assert finding.remedy.startswith(remedy)
-    assert finding.evidence.endswith('rule "tenant-a" means it')
+    assert finding.evidence.endswith('rule "tenant-a" matches it')
 
 
 def test_the_vendors_tool_is_named_without_a_number_where_the_rule_has_none() -> None:
@@ -172,7 +172,7 @@ def test_the_vendors_tool_is_named_without_a_number_where_the_rule_has_none() ->
 def test_what_root_alone_could_see_is_said() -> None:
     survey = NicSurvey(functions=(function(), function(physfn=PF2)))
     assert list(unseen_of_absent(make_host(), survey)) == [
-        f"{PF}: whether it has an SR-IOV capability: config space is cut short: run it as root"
+        f"{PF}: whether it has an SR-IOV capability: config space is truncated: run doctor as root"
     ]
     seen = replace(survey, details={PF: Detail(config=sriov(0))})
     assert not list(unseen_of_absent(make_host(), seen))
@@ -182,7 +182,7 @@ def test_a_rule_that_means_a_vf() -> None:
     assert the_one(make_host(), NicSurvey(functions=(function(physfn=PF2),))) == Finding(
         "SB-E205",
         PF,
-        'rule "tenant-a" matches a VF, which cannot make VFs',
+        'rule "tenant-a" matches a VF, which cannot have VFs',
         f"physfn of {PF} is {PF2}; match: pci_address {PF}",
         f'match its PF: match = {{ pci_address = "{PF2}" }}',
     )
@@ -202,7 +202,12 @@ def test_a_pf_without_driver() -> None:
 @pytest.mark.parametrize(
     ("survey", "code", "problem", "remedy"),
     [
-        (NicSurvey(modules={MODALIAS: ("igb",)}), "SB-E206", "no driver is bound; igb drives it", "modprobe igb; if"),
+        (
+            NicSurvey(modules={MODALIAS: ("igb",)}),
+            "SB-E206",
+            "no driver is bound; its module is igb",
+            "modprobe igb; if",
+        ),
         (
             NicSurvey(modules={MODALIAS: ()}, has_module_list=True),
             "SB-E206",
@@ -212,8 +217,8 @@ def test_a_pf_without_driver() -> None:
         (
             NicSurvey(modules={MODALIAS: ("igb",)}, lines=BLACKLIST),
             "SB-E207",
-            "it has no driver, because igb is blocked",
-            "take that line out of /etc/modprobe.d/a.conf:1, then: modprobe igb",
+            "it has no driver because igb is blocked",
+            "remove that line from /etc/modprobe.d/a.conf:1, then: modprobe igb",
         ),
     ],
 )
@@ -234,9 +239,9 @@ def test_a_pf_that_is_passed_on_whole(driver: str) -> None:
 @pytest.mark.parametrize(
     ("text", "driver", "code", "problem"),
     [
-        ("igb max_vfs=32", "igb", "SB-E211", "max_vfs=32 for igb, whose limit is 7: igb makes 7"),
+        ("igb max_vfs=32", "igb", "SB-E211", "max_vfs=32 for igb, whose limit is 7: igb reduces it to 7"),
         ("igb max_vfs=0x20", "igb", "SB-E211", "max_vfs=0x20 for igb"),
-        ("ixgbe max_vfs=64", "ixgbe", "SB-E211", "max_vfs=64 for ixgbe, whose limit is 63: ixgbe makes none"),
+        ("ixgbe max_vfs=64", "ixgbe", "SB-E211", "max_vfs=64 for ixgbe, whose limit is 63: ixgbe creates none"),
         ("igb max_vfs=2,4", "igb", "SB-E212", "max_vfs=2,4 is not one number"),
         ("igb max_vfs=", "igb", "SB-E212", "max_vfs= is not one number"),
         ("igb max_vfs=99999999999", "igb", "SB-E212", "max_vfs=99999999999 is not one number"),
@@ -247,7 +252,7 @@ def test_max_vfs_that_the_driver_cannot_take(text: str, driver: str, code: str, 
     finding = the_one(make_host(make_pf(num_vfs=4, driver=driver)), NicSurvey(lines=lines))
     assert (finding.code, finding.place) == (code, "/etc/modprobe.d/old.conf:2")
     assert finding.problem.startswith(problem)
-    assert "take it out of /etc/modprobe.d/old.conf:2" in finding.remedy
+    assert "remove it from /etc/modprobe.d/old.conf:2" in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -292,9 +297,9 @@ def test_more_than_the_device_offers() -> None:
     assert the_one(ruled(make_pf(), num_vfs=32), detailed(config=sriov(8))) == Finding(
         "SB-E210",
         PF,
-        "it offers 7 VFs, fewer than asked",
-        'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32; its config space has TotalVFs 8, less what igb keeps',
-        'num_vfs = 7 or "max" in rule "tenant-a"; some NICs offer more by their firmware\'s setup',
+        "it offers 7 VFs, fewer than asked for",
+        'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32; its config space has TotalVFs 8, igb keeps the rest',
+        'num_vfs = 7 or "max" in rule "tenant-a"; some NICs can be set up to offer more',
     )
     assert the_one(ruled(make_pf(), num_vfs=32)).evidence == 'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32'
 
@@ -339,11 +344,11 @@ def failed(number: int, *, reason: Reason = Reason.WRITE_FAILED) -> NicSurvey:
 @pytest.mark.parametrize(
     ("survey", "code", "problem"),
     [
-        (failed(errno.ENOMEM), "SB-E213", "the kernel made no VFs: no room for the VFs' memory windows"),
-        (failed(errno.ENOSPC), "SB-E215", "the kernel made no VFs: the device or the CPU is out of MSI-X vectors"),
-        (failed(errno.ENOENT), "SB-E209", "the driver igb cannot make VFs by sriov_numvfs"),
-        (failed(errno.EIO), "SB-E216", "the kernel made no VFs: the NIC's firmware did not answer"),
-        (failed(0, reason=Reason.FEWER_VFS), "SB-E216", "the last pass made no VFs"),
+        (failed(errno.ENOMEM), "SB-E213", "the kernel created no VFs: no room for the VFs' memory windows"),
+        (failed(errno.ENOSPC), "SB-E215", "the kernel created no VFs: the device or the CPU is out of MSI-X vectors"),
+        (failed(errno.ENOENT), "SB-E209", "the driver igb cannot create VFs through sriov_numvfs"),
+        (failed(errno.EIO), "SB-E216", "the kernel created no VFs: the NIC's firmware did not answer"),
+        (failed(0, reason=Reason.FEWER_VFS), "SB-E216", "the last pass created no VFs"),
     ],
 )
 def test_what_the_last_pass_met(survey: NicSurvey, code: str, problem: str) -> None:
@@ -366,7 +371,7 @@ def test_a_pf_that_is_down(*, pf_up: bool, code: str, num_vfs: int) -> None:
     pf = make_pf(num_vfs=num_vfs, netdevs=(make_netdev(is_up=False),))
     finding = the_one(ruled(pf, pf_up=pf_up), NicSurvey())
     assert (finding.code, finding.place) == (code, PF)
-    assert finding.evidence == f"IFF_UP is not in /sys/class/net/ens1f0/flags; {num_vfs} VFs are there"
+    assert finding.evidence == f"IFF_UP is not set in /sys/class/net/ens1f0/flags; the PF has {num_vfs} VFs"
     assert "ip link set ens1f0 up" in finding.remedy
 
 
@@ -388,7 +393,7 @@ def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
     pf = vfs_of("igbvf", "vfio-pci", "", "uio_pci_generic")
     finding = the_one(ruled(pf, vf_driver=VfDriver.NONE))
     assert finding.code == "SB-W219"
-    assert finding.problem.startswith("VFs with a driver: 1 of 4, and")
+    assert finding.problem.startswith("VFs with a driver: 1 of 4; rule")
     assert finding.remedy.startswith("echo 0000:3b:02.0 > /sys/bus/pci/devices/0000:3b:02.0/driver/unbind")
     assert not found(ruled(pf, vf_driver=VfDriver.NONE), NicSurvey(is_busy=True))
     assert not found(ruled(vfs_of("", "vfio-pci", "", ""), vf_driver=VfDriver.NONE))
@@ -397,24 +402,24 @@ def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
 @pytest.mark.parametrize(
     ("survey", "evidence", "remedy"),
     [
-        (NicSurvey(), "sriov_drivers_autoprobe is 1", "else modprobe their driver"),
+        (NicSurvey(), "sriov_drivers_autoprobe is 1", "if not, modprobe their driver"),
         (
             NicSurvey(has_module_list=True),
             f"no module in modules.alias drives {MODALIAS}",
-            "else modprobe their driver",
+            "if not, modprobe their driver",
         ),
-        (NicSurvey(modules={MODALIAS: ("igbvf",)}, has_module_list=True), "autoprobe is 1", "else modprobe igbvf"),
+        (NicSurvey(modules={MODALIAS: ("igbvf",)}, has_module_list=True), "autoprobe is 1", "if not, modprobe igbvf"),
         (
             NicSurvey(modules={MODALIAS: ("other", "igbvf")}, lines=BLACKLIST),
             "/etc/modprobe.d/a.conf:2: blacklist igbvf; igbvf drives 0000:3b:02.1",
-            "else take that line out of /etc/modprobe.d/a.conf:2",
+            "if not, remove that line from /etc/modprobe.d/a.conf:2",
         ),
     ],
 )
 def test_vfs_without_the_driver_that_the_rule_wants(survey: NicSurvey, evidence: str, remedy: str) -> None:
     finding = the_one(make_host(vfs_of("igbvf", "", "", "vfio-pci")), survey)
     assert finding.code == "SB-W220"
-    assert finding.problem.startswith("VFs without a driver: 2 of 4, and")
+    assert finding.problem.startswith("VFs without a driver: 2 of 4; rule")
     assert finding.evidence.endswith(evidence)
     assert finding.remedy.endswith(remedy)
 
@@ -423,8 +428,8 @@ def test_vfs_whose_virtio_device_has_no_driver() -> None:
     alias = "virtio:d00000001v00001AF4"
     vfs = tuple(make_vf(index=index, driver="virtio-pci", netdevs=(), modalias=alias) for index in range(4))
     finding = the_one(make_host(make_pf(vfs=vfs)), NicSurvey(modules={alias: ("virtio_net",)}, has_module_list=True))
-    assert (finding.code, finding.remedy.rpartition("; ")[2]) == ("SB-W220", "else modprobe virtio_net")
-    assert finding.evidence == "VF 0 0000:3b:02.0 has driver virtio-pci, and its device on another bus has none"
+    assert (finding.code, finding.remedy.rpartition("; ")[2]) == ("SB-W220", "if not, modprobe virtio_net")
+    assert finding.evidence == "VF 0 0000:3b:02.0 has driver virtio-pci, but its device on another bus has none"
 
 
 def test_vfs_whose_probing_somebody_has_switched_off_are_as_they_should_be() -> None:

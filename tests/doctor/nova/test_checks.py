@@ -67,7 +67,7 @@ def test_a_devname_that_is_an_altname() -> None:
 
 def test_a_pf_whose_vfs_are_not_known_is_named_without_their_id() -> None:
     (found,) = found_in(spec(f'{{"address": "{PF}", "physical_network": "physnet2"}}'), make_pf())
-    assert found == ("SB-W405", f"it names PF {PF} itself: a VM that gets it takes all its VFs away")
+    assert found == ("SB-W405", f"it matches PF {PF} itself: a VM that gets it takes all its VFs away")
 
 
 REGEX = '{{"address": {{"bus": "{}"}}, "product_id": "10ca", "physical_network": "physnet2"}}'
@@ -87,7 +87,7 @@ def looked(text: str, pfs: tuple[PfFacts, ...]) -> tuple[list[str], list[str]]:
 
 def test_an_address_that_takes_too_much_is_named_and_nothing_is_claimed_of_what_comes_after() -> None:
     text = spec(REGEX.format("(?:3+)+b")) + spec(f'{{"address": "{PF}", "product_id": "10ca"}}')[6:]
-    unseen = f"{CONF}:2: a regular expression is too much to follow: which devices it names is not known"
+    unseen = f"{CONF}:2: a regular expression is too complex to follow: which devices it matches is not known"
     assert looked(text, (make_pf(vfs=VFS),)) == ([], [unseen])
     assert looked(text.replace("(?:3+)+b", "4b"), (make_pf(vfs=VFS),)) == (["SB-W410", "SB-E406"], [])
 
@@ -95,7 +95,7 @@ def test_an_address_that_takes_too_much_is_named_and_nothing_is_claimed_of_what_
 def test_devices_are_looked_at_within_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nova_view, "LOOKS", 12)
     lines = [f'device_spec = {{"address": {{"bus": "{number}"}}, "product_id": "1"}}\n' for number in range(9)]
-    unseen = f"{CONF}:4: too much to follow from here on: which devices it names is not known"
+    unseen = f"{CONF}:4: too much to follow from here on: which devices it matches is not known"
     assert looked("[pci]\n" + "".join(lines), (make_pf(vfs=VFS),)) == ([], [unseen])
     assert looked("[pci]\n" + lines[0] * 3, (make_pf(vfs=VFS),)) == (["SB-E411"], [])
 

@@ -56,9 +56,9 @@ def test_the_agent_finds_no_vfs_of_a_virtio_pf() -> None:
     host = replace(HOST, wishes=(DesiredPf(rule, pf),), pfs=(pf,))
     survey = agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n")
     (found,) = check_openstack(host, survey, print)
-    said = "finds no VFs: it looks for them in virtio1, whose netdev ens1f0 is"
-    assert (found.code, found.problem) == ("SB-W513", f'the agent is to use "ens1f0" for physnet2, and {said}')
-    assert found.remedy.startswith("take ens1f0 out of physical_device_mappings in /f:2")
+    said = "finds no VFs: it looks for them in virtio1, to which netdev ens1f0 belongs"
+    assert (found.code, found.problem) == ("SB-W513", f'the agent is configured with "ens1f0" for physnet2, but {said}')
+    assert found.remedy.startswith("remove ens1f0 from physical_device_mappings in /f:2")
 
 
 def test_a_virtio_pf_is_not_missed_in_the_agents_list() -> None:
@@ -72,7 +72,7 @@ def test_a_virtio_pf_is_not_missed_in_the_agents_list() -> None:
 
 def test_a_pf_that_is_in_another_network() -> None:
     text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens9,other:ens1f0\n"
-    said = "is in physnet2, and the agent does not know it: it has ens1f0 in another one"
+    said = "is on physnet2, but not for the agent: it maps ens1f0 to another one"
     assert f'SB-E514 rule "tenant-a" (0000:3b:00.0) {said}' in found(agent(text))
 
 
@@ -95,12 +95,12 @@ def test_a_network_that_is_missing_is_rendered_where_a_rule_has_it_and_else_adde
     survey = replace(agent("[sriov_nic]\nphysical_device_mappings = other:ens9\n"), compute=compute)
     missing = [one for one in check_openstack(HOST, survey, print) if one.code in {"SB-E502", "SB-W503"}]
     render = "sriov-bootstrap render"
-    by_hand = "or take the name out where it is, then: systemctl restart"
+    by_hand = "or remove the name where it is used, then: systemctl restart"
     assert [(one.code, one.problem.split(" is in", 1)[0].split(" is missing")[0], one.remedy) for one in missing] == [
         (
             "SB-E502",
             'physical network "physnet2"',
-            f"take out /f:2, then: {render} sriov-agent --write && systemctl restart neutron-sriov-nic-agent",
+            f"remove line /f:2, then: {render} sriov-agent --write && systemctl restart neutron-sriov-nic-agent",
         ),
         (
             "SB-W503",
@@ -151,7 +151,7 @@ def test_exclusions_of_a_netdev_without_a_rule_are_not_ours() -> None:
 def test_an_agent_that_started_before_the_vfs_changed(values: dict[str, object], *, is_said: bool) -> None:
     text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n"
     survey = replace(agent(text, **values), changed_at=200.0, waited=400.0)
-    said = "SB-E519 it started 100 s before VFs changed, and does not know the new ones"
+    said = "SB-E519 it started 100 s before the VFs changed, and does not know the new ones"
     assert found(survey) == ([said] if is_said else [])
     assert found(replace(survey, waited=10.0)) == []
 
@@ -197,7 +197,7 @@ def test_of_two_spellings_without_a_rule_most_files_are_right() -> None:
         "neutron-server", "[ml2]\nmechanism_drivers=sriovnicswitch\n[ml2_type_flat]\nflat_networks=dpdknet,physnet2\n"
     )
     survey = OpenStackSurvey(compute=compute, agent=mapped, server=server)
-    said = 'SB-E501 physical network "dpdknett" is "dpdknet" to nova-compute and neutron\'s server'
+    said = 'SB-E501 physical network "dpdknett" is "dpdknet" in nova-compute and the neutron server'
     assert f"{said}: one of them is misspelt" in found(survey)
 
 
@@ -215,7 +215,7 @@ def test_lists_that_the_agent_refuses() -> None:
     assert parse_exclusions(excluded) == Exclusions(
         (Exclusion("x", ("0000",), 1),),
         (
-            'entry 2 has the netdev of entry 1: one item has all addresses of a netdev, with ";" between',
+            'entry 2 repeats the netdev of entry 1: put all addresses of a netdev in one item, separated by ";"',
             "entry 3 is not NETDEV:ADDRESS;ADDRESS",
             "entry 4 is not NETDEV:ADDRESS;ADDRESS",
         ),
@@ -225,7 +225,7 @@ def test_lists_that_the_agent_refuses() -> None:
         (
             "entry 3 is not NETDEV:EGRESS:INGRESS, in kbit/s",
             "entry 4 is not NETDEV:EGRESS:INGRESS, in kbit/s",
-            "entry 5 has the netdev of entry 1",
+            "entry 5 repeats the netdev of entry 1",
         ),
     )
 
@@ -272,12 +272,12 @@ def test_what_is_not_shown_is_found_by_its_number() -> None:
     assert said == [
         (
             "SB-W503",
-            f"the physical network in {second} is in no device_spec of nova-compute, and known to the SR-IOV agent",
+            f"the physical network in {second} is in no device_spec of nova-compute, but known to the SR-IOV agent",
             "physical_device_mappings, entry 2",
         ),
         (
             "SB-W513",
-            "the agent is to use the netdev of entry 2 for its network, and no PF has that netdev",
+            "the agent is configured with the netdev of entry 2 for its network, but no PF has that netdev",
             "physical_device_mappings, entry 2",
         ),
     ]
@@ -289,14 +289,17 @@ def test_two_networks_that_nobody_vouches_for_are_compared_and_not_shown() -> No
     said = list(check_openstack(HOST, OpenStackSurvey(agent=mapped, server=server), print))
     (found,) = [one for one in said if one.code == "SB-E501"]
     assert SECRET not in str(found)
-    assert "is nearly the one in /f:2 to" in found.problem
+    assert "is nearly the one in /f:2 in" in found.problem
     assert "write the same name everywhere: " in found.remedy
 
 
 def test_a_slip_of_a_letter_is_shown() -> None:
     text = MAPPED.replace("password", "physnet1").replace(SECRET, "ens1f1")
     (one, *_) = [one for one in check_openstack(HOST, agent(text), print) if one.code == "SB-W513"]
-    assert one.problem == 'the agent is to use "ens1f1" for physnet1, and no PF has that netdev: was ens1f0 meant?'
+    assert (
+        one.problem
+        == 'the agent is configured with "ens1f1" for physnet1, but no PF has that netdev: was ens1f0 meant?'
+    )
     assert one.evidence == "physical_device_mappings, entry 2: physnet1:ens1f1"
 
 

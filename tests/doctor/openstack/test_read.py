@@ -139,7 +139,7 @@ def test_a_container_of_somebody_else_is_not_seen(tree: HostTree) -> None:
     add_unit(tree, "edpm_nova_compute", "/usr/bin/podman start edpm_nova_compute")
     seen = survey(tree)
     assert (seen.compute.is_installed, seen.compute.files) == (True, ())
-    said = "edpm_nova_compute.service: which files its service reads: its ExecStart is not understood"
+    said = "edpm_nova_compute.service: which files its service reads: its ExecStart cannot be parsed"
     assert seen.unseen == (said,)
 
 
@@ -203,7 +203,7 @@ def test_a_folder_of_a_services_user_is_read_within_limits(tree: HostTree) -> No
     assert not seen.compute.is_known
     assert [file.path for file in seen.strays] == []
     assert seen.unseen == (
-        f"/{folder}: has 300 files: 256 are read, 44 more, from 256.conf on, are not",
+        f"/{folder}: has 300 files: 256 were read, the other 44, from 256.conf, are not",
         f"/{folder}/000.conf: larger than 1 MiB: not read",
     )
 

@@ -118,9 +118,15 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             "has failed",
             id="failed",
         ),
-        pytest.param(service(unit={**RUNS, "ActiveState": "inactive"}), "SB-E704", UNIT, "does not run", id="stopped"),
         pytest.param(
-            service(unit={**RUNS, "NeedDaemonReload": "yes"}), "SB-W716", UNIT, "still has the old one", id="old unit"
+            service(unit={**RUNS, "ActiveState": "inactive"}), "SB-E704", UNIT, "is not running", id="stopped"
+        ),
+        pytest.param(
+            service(unit={**RUNS, "NeedDaemonReload": "yes"}),
+            "SB-W716",
+            UNIT,
+            "still has the old version",
+            id="old unit",
         ),
         pytest.param(service(has_passed=False), "SB-E707", UNIT, "no pass since boot", id="no pass"),
         pytest.param(
@@ -137,22 +143,22 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             "was changed after the last pass",
             id="newer config",
         ),
-        pytest.param(service(config_files={}), "SB-W706", CONFIG, "is gone", id="config that is gone"),
+        pytest.param(service(config_files={}), "SB-W706", CONFIG, "no longer exists", id="config that is gone"),
         pytest.param(
             service(config_files={CONFIG: 7, "/run/sriov-bootstrap/config.d/a.toml": 1}),
             "SB-W706",
             "/run/sriov-bootstrap/config.d/a.toml",
-            "was not there",
+            "did not exist",
             id="new file",
         ),
         pytest.param(
-            service(jam=Jam(4711, PF, "set it", 0.0), jam_age=90.0), "SB-E711", PF, "has not come back", id="stuck"
+            service(jam=Jam(4711, PF, "set it", 0.0), jam_age=90.0), "SB-E711", PF, "has not returned", id="stuck"
         ),
         pytest.param(
             service(jam=Jam(4711, "", "a write", 0.0)),
             "SB-E711",
             "host",
-            "has not come back",
+            "has not returned",
             id="stuck, of whom nobody knows",
         ),
         pytest.param(
@@ -193,14 +199,14 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             service(pending=PendingRestart(1.0, (PF,)), pending_age=600.0),
             "SB-W709",
             "host",
-            "nova-compute or the agent has still to be restarted: VFs changed 10 minutes ago",
+            "nova-compute or the agent has not been restarted yet, although VFs changed 10 minutes ago",
             id="restart",
         ),
         pytest.param(
             service(pending=FAILED, pending_age=1200.0),
             "SB-W709",
             "host",
-            "nova-compute.service has still to be restarted: VFs changed 20 minutes ago",
+            "nova-compute.service has not been restarted yet, although VFs changed 20 minutes ago",
             id="restart that failed",
         ),
         pytest.param(

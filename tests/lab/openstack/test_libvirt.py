@@ -48,7 +48,7 @@ def test_libvirts_own_validator_takes_what_we_render(host: OpenstackGuest, words
 
 def test_the_guard_sees_a_vf_that_libvirt_has_taken(host: OpenstackGuest) -> None:
     vf = host.vf_addresses(PF1)[0]
-    idle = f"note: {PF1} ({host.netdev(PF1)}): VF 0 bound to vfio, held by nobody"
+    idle = f"note: {PF1} ({host.netdev(PF1)}): VF 0 bound to vfio, but not in use"
     assert seen(host) == ("igbvf", "")
     host.check(f"virsh nodedev-detach {node(vf)}", timeout_seconds=300)
     assert seen(host) == ("vfio-pci", "")
