@@ -127,7 +127,7 @@ def _parsed(words: Sequence[str]) -> Arguments:
 
 
 def _dispatch(arguments: Arguments, root: str) -> int:
-    """Imports only the verb that is asked for: `--once` runs at boot."""
+    """Imports only the requested verb: `--once` runs at boot."""
     if arguments.once:
         return _once(arguments, root)
     match arguments.verb:
@@ -179,7 +179,7 @@ def _once(arguments: Arguments, root: str) -> int:
 
 def _helper(arguments: Arguments, root: str) -> int:
     words = tuple(arguments.words or ())
-    if words == ("metrics",):  # apart from the others, which load what decides
+    if words == ("metrics",):  # apart from the others, which load the code that decides
         from sriov_bootstrap.commands.serve_metrics import serve_metrics
 
         return serve_metrics(root=root)

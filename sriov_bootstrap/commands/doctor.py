@@ -18,7 +18,7 @@ COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
 
 
 def doctor(machine: HostMachine, *, as_json: bool) -> int:
-    """0 when nothing is wrong, 3 when there are findings. Changes nothing."""
+    """0 if nothing is wrong, 3 if there are findings. Changes nothing."""
     diagnosis = look(machine, load(machine, None))  # a broken config is a finding here
     if as_json:
         _print_json(diagnosis)

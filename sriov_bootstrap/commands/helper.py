@@ -58,7 +58,7 @@ def _problem(told: answers.Answer) -> str | None:
 
 
 def _next_step(machine: "HostMachine", driver: str) -> answers.Done:
-    """Decides as a pass would: the file in modprobe.d first, and the reload when it is asked for then."""
+    """Decides as a pass would: the file in modprobe.d first, then the reload once it is asked for."""
     from sriov_bootstrap.core.plan_max_vfs import due_step
     from sriov_bootstrap.passes.reconcile import load_config, plans_now, users_now
 

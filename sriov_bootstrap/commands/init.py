@@ -13,7 +13,7 @@ from sriov_bootstrap.render.templates import render
 
 
 def init(machine: HostMachine) -> int:
-    """Changes nothing: what is there now becomes the config, so that applying it does nothing either."""
+    """Changes nothing: the current VFs become the config, so applying it does nothing either."""
     machine.say = progress_printer()
     pfs = read_facts(machine, Config())
     links = machine.read_links()

@@ -1,8 +1,8 @@
 """helper metrics-config: brings the metrics units in line with the config, and reports what prevents that.
 
 sriov-bootstrap-metrics-config.service runs it when the service starts or is reloaded, and when a file has changed. The
-units that listen and serve know no config: the first has its address in a drop-in below /run, if it is another than
-theirs; the second gets what it must know as a credential. Nothing is touched that is as it should be.
+units that listen and serve know no config: the first gets its address from a drop-in below /run, unless it is the
+default; the second gets what it needs as a credential. Nothing is touched that is as it should be.
 
 While a oneshot runs, systemd drops what would start it: a path unit forgets the change that it saw (systemd/systemd,
 src/core/path.c: path_check_good() from path_trigger_notify()), and a start joins the job under way, which may have read
@@ -40,7 +40,7 @@ FILTERS = ("IPAddressAllow=", "IPAddressDeny=")
 
 
 class _Wanted(Struct):
-    """`addresses`: none where nothing is to listen. `is_final`: another try would find the same."""
+    """`addresses`: empty if nothing should listen. `is_final`: another try would find the same."""
 
     addresses: tuple[str, ...] = ()
     access: bytes = b""
@@ -52,7 +52,7 @@ class _Wanted(Struct):
 
 
 def metrics_config(machine: HostMachine, run: "Callable[..., child.Completed]" = child.run) -> int:
-    """ExitCode.ERROR when it is to be tried again."""
+    """ExitCode.ERROR if it should be tried again."""
     machine.require_root("helper metrics-config")
     return _Units(machine, run).bring()
 

@@ -19,7 +19,7 @@ from sriov_bootstrap.render.templates import render
 
 
 def print_migration(machine: HostMachine) -> int:
-    """0, also when there is nothing to migrate. What could not be read is said on stderr."""
+    """0, even if there is nothing to migrate. What could not be read is reported on stderr."""
     config = load_config(machine, None).config
     pfs = read_facts(machine, config)
     notes: list[str] = []

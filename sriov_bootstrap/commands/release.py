@@ -14,7 +14,7 @@ from sriov_bootstrap.passes.release import run_release
 
 
 def release(machine: HostMachine, pci_address: str, *, dry_run: bool, force: bool, as_json: bool) -> int:
-    """0 when no VF is left, 3 when they are in use or the kernel did not take them away."""
+    """0 if no VF is left, 3 if they are in use or the kernel did not remove them."""
     if not dry_run:
         machine.require_root("release")
     machine.say = progress_printer()

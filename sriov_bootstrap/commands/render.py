@@ -36,7 +36,7 @@ def list_targets() -> int:
 
 
 def render(machine: HostMachine, wanted: Wanted) -> int:
-    """0; with --diff 3 when something differs; 3 when something could not be told."""
+    """0; with --diff, 3 if something differs; 3 if something is not known."""
     machine.files.refuse_links_out()
     host = read_host(machine, load_config(machine, None).config)
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def run(machine: HostMachine, *, log_format: str) -> int:
-    """Until it is told to stop."""
+    """Runs until it is told to stop."""
     machine.require_root("run")
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: the first pass reads the config anyway
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon handles it: the first pass reads the config anyway
     state = machine.load_state()[0]
     loaded = jobs.load(machine, None)
     first = jobs.start_pass(machine, loaded, Handover(is_asked=True))
@@ -37,7 +37,7 @@ def run(machine: HostMachine, *, log_format: str) -> int:
 
 
 def _look(machine: HostMachine, loaded: Loaded) -> "Diagnosis":
-    """doctor is loaded by who looks, in a child."""
+    """doctor is only loaded in the child that looks."""
     from sriov_bootstrap.doctor.look import look
 
     return look(machine, loaded)

@@ -24,7 +24,7 @@ COLOURS = {PfState.OK: "32", PfState.PENDING: "33", PfState.DEGRADED: "31", PfSt
 
 
 def status(machine: HostMachine, *, as_json: bool, wait_seconds: float | None) -> int:
-    """0 when every PF is as desired, 3 when not; `wait_seconds` is how long it may take to become so."""
+    """0 if every PF is as desired, 3 if not; `wait_seconds` is how long to wait for that."""
     machine.say = say = progress_printer()
     deadline = machine.monotonic() + (wait_seconds or 0.0)
     while True:
@@ -59,7 +59,7 @@ def _word(report: PassReport) -> str:
 
 
 def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str, ...]:
-    """What an operator should know that is not about one PF."""
+    """What an operator should know that is not about a single PF."""
     switches, has_udevd = machine.switches(), machine.procfs.has_udevd()
     now = now_of(saved, machine.monotonic(), jam=report.jam, switches=switches, has_udevd=has_udevd)
     said = [*(f"config: {problem}" for problem in report.config_problems), *notes(now)]

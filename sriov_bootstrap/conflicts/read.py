@@ -39,7 +39,7 @@ SERVICE_ENDINGS = (".service",)
 
 
 def survey_masters(machine: HostMachine) -> MastersSurvey:
-    """Needs no root: what only root may read is said."""
+    """Needs no root: what only root may read is reported."""
     sources = machine.texts(each_once=True)
     found = (*_scripts(sources), *_units(sources), *_of_udev(sources), *_of_networks(sources), *_modules(sources))
     command_line = " ".join(machine.procfs.kernel_command_line())

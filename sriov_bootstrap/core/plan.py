@@ -23,7 +23,7 @@ hang, unkillable, until they let go. Nearly all of the rules follow from that. E
 - More than the device offers is refused, not clamped: a silent 7 for 32 is found months later, by the scheduler. It is
   judged only with a driver bound, because igb offers 8 VFs before it binds and 7 after.
 - VFs in use stay, unless the rule says `when_in_use = "replace"` or an operator says `--force`.
-- A device that was asked for 64 and made 32 keeps its 32 (`Short`): asking again would destroy them every time.
+- A device that was asked for 64 VFs and created 32 keeps its 32 (`Short`): asking again would destroy them every time.
 - A number that somebody else writes over ours says nothing about the device. It is written again, later (contest.py).
 - While an earlier write has not come back (`Jam`), nothing is written to any PF: it would queue up behind the first
   one in the kernel.

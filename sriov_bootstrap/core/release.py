@@ -11,14 +11,14 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import Ours, is_ours
 from sriov_bootstrap.core.pci_address import in_full
 
-IN_USE_HINT = "end who uses it and run it again, or add --force"
-CONTESTED_HINT = "end who sets VFs of it and run it again; sriov-bootstrap doctor names him, as far as files tell"
+IN_USE_HINT = "stop what uses it and run this again, or add --force"
+CONTESTED_HINT = "stop what else sets its VFs and run this again; sriov-bootstrap doctor names it if a file does"
 
 
 def understood(text: str) -> str:
     """A PCI address as the kernel writes it; without a domain 0000 is meant. NotOursError if it is none."""
     if not (address := in_full(text.strip())):
-        raise NotOursError(f"{text}: not a PCI address", hint="give it as status shows it, such as 0000:3b:00.0")
+        raise NotOursError(f"{text}: not a PCI address", hint="write it as status shows it, such as 0000:3b:00.0")
     return address
 
 

@@ -278,7 +278,7 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
     if is_incomplete:
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
         message = f"{pf.pci_address}: VFs without a netdev yet, {len(waiting)} of {target}: {listed(waiting, NAMED)}"
-        return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k has its words")
+        return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k shows its messages")
     return None
 
 

@@ -38,7 +38,7 @@ def _shown(diagnosis: Diagnosis) -> Diagnosis:
 
 
 def _read_host(machine: HostMachine, config: Config) -> Host:
-    """With what more than one look is about, read once. systemd knows of this host alone, and not of a tree."""
+    """With what several areas need, read once. systemd only knows this host, not a tree in a folder."""
     state, note = machine.load_state()
     units, unasked = ({}, "") if machine.is_tree else ask_systemd((UNIT, *UNITS))
     unseen = tuple(filter(None, (note, unasked)))

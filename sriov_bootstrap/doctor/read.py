@@ -11,7 +11,7 @@ from sriov_bootstrap.render.host import Host
 
 
 def survey_host(machine: HostMachine, host: Host, config_problems: tuple[str, ...]) -> HostSurvey:
-    """Changes nothing, and needs no root: what may not be read is said."""
+    """Changes nothing, and needs no root: what it may not read is reported."""
     kernel, unseen_of_kernel = survey_kernel(machine, host)
     nics, unseen_of_nics = survey_nics(machine, host)
     masters = survey_masters(machine) if host.config.pf else MastersSurvey()

@@ -9,7 +9,7 @@ import os
 from sriov_bootstrap.base.vanishing import attribute, attribute_text, names_in
 from sriov_bootstrap.core.pci_address import in_full
 
-CONFIG_BYTES = 4096  # PCI Express; 256 for what is behind a conventional bus
+CONFIG_BYTES = 4096  # PCI Express; 256 behind a conventional bus
 
 
 class Pci:
@@ -21,7 +21,7 @@ class Pci:
         self._devices = f"{root}/bus/pci/devices"
 
     def read_config(self, address: str) -> bytes:
-        """As much of the config space as may be read."""
+        """As much of the config space as we may read."""
         return attribute(f"{self._devices}/{address}/config", CONFIG_BYTES)
 
     def read_text(self, address: str, name: str) -> str:
@@ -38,7 +38,7 @@ class Pci:
         return (name, attribute_text(f"{folder}/subordinate_bus_number")) if in_full(name) == name else ("", "")
 
     def count_vectors(self) -> dict[str, int]:
-        """PCI address -> MSI and MSI-X vectors that its driver has been given."""
+        """PCI address -> number of MSI and MSI-X vectors that its driver has allocated."""
         return {address: len(names_in(f"{self._devices}/{address}/msi_irqs")) for address in names_in(self._devices)}
 
     def read_groups(self) -> dict[str, tuple[str, dict[str, str]]] | None:
@@ -52,7 +52,7 @@ class Pci:
         }
 
     def read_acpi_tables(self) -> tuple[str, ...]:
-        """The names of the tables that the firmware has left; nothing in containers."""
+        """The names of the firmware's tables; none in containers."""
         return tuple(sorted(names_in(f"{self._root}/firmware/acpi/tables")))
 
     def read_ifindex(self, netdev: str) -> str:

@@ -41,7 +41,7 @@ class Sysfs:
         """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
         places = self._find_children()
         pfs: list[RawPf] = []
-        vfs: set[str] = set()  # a VF is none, and most are behind their PF
+        vfs: set[str] = set()  # a VF is not a PF, and most come after theirs
         for address in sorted(only or names_in(self._devices)):
             if address not in vfs and (pf := self._read_pf(address, places)):
                 pfs.append(pf)
@@ -76,7 +76,7 @@ class Sysfs:
         return device, offset, stride
 
     def count_vfs(self, address: str) -> int:
-        """How many VFs a PF has now. Waits for nothing: a write makes and removes the links before it returns."""
+        """How many VFs a PF has now. Does not block: a write creates and removes the links before it returns."""
         return sum(name.startswith("virtfn") for name in names_in(f"{self._devices}/{address}"))
 
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
@@ -216,7 +216,7 @@ def _read_child(folder: str, name: str) -> RawChild:
 
 
 def _read_nodes(folder: str, children: Iterable[str]) -> tuple[str, ...]:
-    """The device nodes through which a process, such as a VM, has this VF alone."""
+    """The device nodes through which a process, such as a VM, has only this VF."""
     vfio = [f"/dev/vfio/devices/{name}" for name in names_in(f"{folder}/vfio-dev")]
     rdma = [f"/dev/infiniband/{name}" for name in names_in(f"{folder}/infiniband_verbs")]
     inner = (name for place in children for name in names_in(f"{folder}/{place}"))

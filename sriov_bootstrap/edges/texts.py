@@ -145,7 +145,7 @@ class Texts:
         return stat.S_ISREG(mode) and bool(mode & 0o111)
 
     def link(self, path: str) -> str:
-        """Where a link leads, "" if it is none."""
+        """Where a link leads; "" if it is not one."""
         return link_of(f"{self._root}{path}")
 
     def _text(self, path: str, file: Opened) -> Text | None:

@@ -77,9 +77,9 @@ class HostMachine:
         return bool(self._root)
 
     def require_root(self, what: str) -> None:
-        """Ends who may not do it before anything of theirs is left behind: a lock, a folder, half a pass."""
+        """Stops a user who may not do it before anything is left behind: a lock, a folder, half a pass."""
         if os.geteuid() not in {0, os.stat(f"{self._root}/").st_uid}:
-            raise SriovBootstrapError(f"{what} changes the machine, and you are not root", hint="run as root")
+            raise SriovBootstrapError(f"{what} changes the machine, but you are not root", hint="run as root")
 
     def time(self) -> float:
         """Unix seconds."""

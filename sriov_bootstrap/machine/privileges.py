@@ -63,7 +63,7 @@ class Privileges:
         return self._result(action, action.driver, timeout_seconds)
 
     def write_modprobe(self, action: WriteFile) -> Result:
-        """Has a driver's file in modprobe.d written; what is in it, the other end decides."""
+        """Has a driver's file in modprobe.d written; the other end decides on its content."""
         driver = action.path.rpartition("/sriov-bootstrap-")[2].removesuffix(".conf")
         return self._result(action, driver, FILE_SECONDS)
 

@@ -49,7 +49,7 @@ def _check(ask: Ask) -> None:
     if ask.mac and not ask.vf:
         problems.append("render: --mac is for one VF: name it")
     if ask.vf and not in_full(ask.vf):
-        problems.append(f'render: "{ask.vf}" is no PCI address: write it like 0000:3b:02.0')
+        problems.append(f'render: "{ask.vf}" is not a PCI address: write it like 0000:3b:02.0')
     if problems:
         raise UsageError(tuple(problems))
 

@@ -250,7 +250,7 @@ CASES: dict[str, tuple[str, str, int, str, str]] = {
         "SB-E534",
         "the section is misspelt",
     ),
-    "other section": (f"[agent]\nphysical_device_mappings = {GOOD}\n", "epoxy", 2, "SB-E534", "in [sriov_nic] only"),
+    "other section": (f"[agent]\nphysical_device_mappings = {GOOD}\n", "epoxy", 2, "SB-E534", "only in [sriov_nic]"),
     "variable": ("[sriov_nic]\nphysical_device_mappings = $mine\n", "epoxy", 0, "", ""),
 }
 

@@ -44,7 +44,7 @@ def test_a_new_config_is_read_on_sighup(tree: HostTree) -> None:
         service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot create 32 VFs: the device offers 7")
         tree.configure("[[pf\n")
         service.process.send_signal(signal.SIGHUP)
-        service.wait_for_log("<4>config is not valid, the last good one stays in force: ")
+        service.wait_for_log("<4>config is not valid, the last valid one stays in force: ")
         code, *_ = service.stop()
     assert code == 0
 
@@ -91,7 +91,7 @@ def test_whatever_becomes_of_the_config_the_last_good_one_stays(
         service.wait_for("READY=1")
         break_it(tree.root / "etc/sriov-bootstrap/config.toml")
         service.process.send_signal(signal.SIGHUP)
-        service.wait_for_log("<4>config is not valid, the last good one stays in force: ")
+        service.wait_for_log("<4>config is not valid, the last valid one stays in force: ")
         code, log, _ = service.stop()
     assert code == 0
     assert "config.toml" in log or "every config file is gone" in log

@@ -138,7 +138,7 @@ ROWS = [
         (
             PfState.DEGRADED,
             Reason.VFS_INCOMPLETE,
-            f"{PF}: VFs without a netdev yet, 6 of 6: {', '.join(f'0000:3b:02.{i}' for i in range(4))} and 2 more",
+            f"{PF}: VFs that still have no netdev, 6 of 6: {', '.join(f'0000:3b:02.{i}' for i in range(4))} and 2 more",
             DRIVER_HINT,
         ),
         is_incomplete=True,

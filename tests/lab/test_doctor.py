@@ -63,7 +63,7 @@ def test_a_pf_without_driver_and_a_blocked_one(guest: Guest) -> None:
     guest.vm.write(CONFIG_FILE, address_rule(PF1) + address_rule(PF2))
     guest.check(f"echo {PF1} > {DEVICES}/{PF1}/driver/unbind")
     (found,) = (one for one in doctor(guest)["findings"] if one["place"] == PF1 and one["code"].startswith(HARDWARE))
-    assert (found["code"], found["problem"]) == ("SB-E206", "no driver is bound; igb drives it")
+    assert (found["code"], found["problem"]) == ("SB-E206", "no driver is bound; its module is igb")
     guest.vm.write("/etc/modprobe.d/lab.conf", "blacklist igb\n")
     assert ("SB-E207", PF1) in hardware(doctor(guest))
 

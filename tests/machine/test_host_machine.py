@@ -114,7 +114,7 @@ def test_an_errno_comes_back_with_its_remedy(machine: HostMachine) -> None:
         Outcome.FAILED,
         errno=errno.ENOENT,
         message=f"{PF}: cannot set sriov_numvfs from 0 to 4: ENOENT (No such file or directory): "
-        "no driver is bound to the PF, or it cannot make VFs at run time",
+        "no driver is bound to the PF, or it cannot create VFs at run time",
         hint='bind a driver, or use method = "max_vfs" if its module has that parameter',
     )
 
@@ -132,9 +132,9 @@ def test_a_hang_in_a_writer_comes_back_as_one(tree: HostTree, machine: HostMachi
     tree.add_pf(num_vfs=4)
 
     def hang() -> str:
-        raise StuckError("modinfo: not done in 30 s", pid=7, hint="look there")
+        raise StuckError("modinfo: not finished after 30 s", pid=7, hint="look there")
 
-    expected = Result(TO_ZERO, Outcome.STUCK, message="modinfo: not done in 30 s", hint="look there")
+    expected = Result(TO_ZERO, Outcome.STUCK, message="modinfo: not finished after 30 s", hint="look there")
     assert machine.act(TO_ZERO, guard=hang) == expected
 
 
@@ -188,9 +188,9 @@ def test_the_other_actions_reach_their_files(tree: HostTree, machine: HostMachin
 def test_a_write_that_hangs_is_left_behind_with_its_name_on_it(hasty: HostMachine, hanging: Hanging) -> None:
     result = hasty.act(TO_ZERO, guard=nobody)
     jam = noted(hasty)
-    message = f"{PF}: set sriov_numvfs from 4 to 0: no answer in 0.05 s"
+    message = f"{PF}: set sriov_numvfs from 4 to 0: no answer after 0.05 s"
     assert (result.outcome, result.message) == (Outcome.STUCK, message)
-    assert result.hint.startswith("end the VM or process that holds a VF of it")
+    assert result.hint.startswith("end the VM or process that holds one of its VFs")
     assert (jam.pci_address, jam.action) == (PF, "set sriov_numvfs from 4 to 0")
     assert jam.limit_seconds == AT_ONCE
     hanging.answer(jam.pid)
@@ -203,7 +203,7 @@ def test_no_further_write_goes_into_the_jam(tree: HostTree, jam: Jam) -> None:
     result = another_process.act(SetNumVfs(PF2, 0, 4), guard=nobody)
     assert result.outcome is Outcome.STUCK
     assert result.message.startswith(f"{PF}: set sriov_numvfs from 4 to 0 ")
-    assert f"(process {jam.pid} waits in the kernel)" in result.message
+    assert f"(process {jam.pid} is waiting in the kernel)" in result.message
     assert path.read_text() == "0\n"
 
 

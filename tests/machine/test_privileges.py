@@ -93,7 +93,7 @@ def test_the_holders_are_those_that_the_unit_has_seen(tree: HostTree) -> None:
         pytest.param(
             b"\n", Completed(127, b"", b"systemctl: not found"), "sriov-bootstrap-holders.service: systemctl: not found"
         ),
-        pytest.param(RELOADED, OK, "its answer is about something else", id="another answer"),
+        pytest.param(RELOADED, OK, "its answer is not about holders", id="another answer"),
         pytest.param(answers.Refused("no", ""), FAILED, "no", id="the other end's own words"),
     ],
 )
@@ -183,8 +183,8 @@ def test_the_file_in_modprobe_d_is_asked_of_the_same_unit(tree: HostTree) -> Non
             id="failed",
         ),
         pytest.param(
-            answers.Done(Result(RELOAD, Outcome.STUCK, message="modprobe: not done in 86400 s", hint="wait")),
-            Result(RELOAD, Outcome.STUCK, message="modprobe: not done in 86400 s", hint="wait"),
+            answers.Done(Result(RELOAD, Outcome.STUCK, message="modprobe: not finished after 86400 s", hint="wait")),
+            Result(RELOAD, Outcome.STUCK, message="modprobe: not finished after 86400 s", hint="wait"),
             id="hung",
         ),
         pytest.param(
@@ -197,7 +197,7 @@ def test_the_file_in_modprobe_d_is_asked_of_the_same_unit(tree: HostTree) -> Non
             Result(
                 RELOAD,
                 Outcome.FAILED,
-                message="sriov-bootstrap-reload@igb.service: its answer is about something else",
+                message="sriov-bootstrap-reload@igb.service: its answer is not about holders",
             ),
             id="about something else",
         ),
@@ -233,16 +233,16 @@ def test_a_reload_that_does_not_come_back_is_known_by_who_has_the_write_lock(tre
 
     result = privileges(tree, slow).reload(RELOAD, timeout_seconds=1)
     assert result.outcome is Outcome.STUCK
-    assert result.message == f"{PF}: reload the driver igb has not come back (process 77 waits in the kernel)"
+    assert result.message == f"{PF}: reload the driver igb has not returned (process 77 is waiting in the kernel)"
     os.close(lock)
     result = privileges(tree, slow).reload(RELOAD, timeout_seconds=1)
     assert (result.outcome, result.message) == (Outcome.STUCK, "systemctl: not done")
 
 
 def test_what_hangs_before_the_reload_is_a_hang_too(tree: HostTree) -> None:
-    systemctl = FakeSystemctl(tree, answers.Stuck("modinfo: not done in 30 s", "wait"), FAILED)
+    systemctl = FakeSystemctl(tree, answers.Stuck("modinfo: not finished after 30 s", "wait"), FAILED)
     result = privileges(tree, systemctl).reload(RELOAD, timeout_seconds=1)
-    assert result == Result(RELOAD, Outcome.STUCK, message="modinfo: not done in 30 s", hint="wait")
+    assert result == Result(RELOAD, Outcome.STUCK, message="modinfo: not finished after 30 s", hint="wait")
 
 
 # -- the end that answers --

@@ -94,8 +94,8 @@ def no(number: int) -> KernelError:
         ),
         pytest.param(
             WRITE,
-            StuckError("no answer in 80 s", pid=7, hint="wait"),
-            Result(WRITE, Outcome.STUCK, message="no answer in 80 s", hint="wait"),
+            StuckError("no answer after 80 s", pid=7, hint="wait"),
+            Result(WRITE, Outcome.STUCK, message="no answer after 80 s", hint="wait"),
             id="hung",
         ),
         pytest.param(

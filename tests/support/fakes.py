@@ -254,7 +254,7 @@ class FakeMachine:
             case "stuck":
                 self.jam = Jam(4711, action.pci_address, str(action), self.time())
                 self.now += (limit := deadline_seconds(action))
-                raise StuckError(f"{action.pci_address}: {action}: no answer in {limit:g} s", pid=4711, hint="wait")
+                raise StuckError(f"{action.pci_address}: {action}: no answer after {limit:g} s", pid=4711, hint="wait")
             case "stale":
                 self.make_vfs(action.pci_address, self.count(action.pci_address) + 1)
             case "used":

@@ -44,7 +44,7 @@ def _finding(pf: PfFacts, shared: list[tuple[VfFacts, list[str]]]) -> Finding:
         "SB-E105",
         pf.pci_address,
         f"{len(shared)} of {counted(pf.num_vfs, 'VF')} {'shares' if len(shared) == 1 else 'share'} an IOMMU group with "
-        "another device, and cannot be given to different VMs",
+        "another device, and only a whole group can be given to a VM",
         f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {listed(others, SHOWN)}",
-        "enable ACS (and ARI) in the firmware's setup, or put the NIC into a slot with a root port of its own",
+        "enable ACS (and ARI) in the firmware setup, or move the NIC to a slot with its own root port",
     )

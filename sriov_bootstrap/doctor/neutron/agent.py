@@ -54,7 +54,7 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
-    """What ends the agent with exit code 1."""
+    """What makes the agent exit with code 1."""
     mappings, excluded, rates = (agent.last((SECTION, one)) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
     if mappings and mappings.has_reference:
         return
@@ -149,7 +149,7 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
 
 
 def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
-    """VFs that are left out and are not there to be left out, or that nova is given all the same."""
+    """Exclusions of VFs that do not exist, or that nova gives out all the same."""
     entry = agent.last((SECTION, EXCLUDED))
     if not entry:
         return
@@ -174,7 +174,7 @@ class _Vfs:
         self._vfs = {name: {vf.pci_address for vf in port.vfs or ()} for name, port in self._ports.items()}
 
     def not_excluded(self, netdev: str, address: str, shown: str) -> str:
-        """Why an address leaves nothing out, or one that nova gives to VMs; "" if it is right."""
+        """Why an address excludes nothing, or one that nova gives to VMs; "" if it is right."""
         if not shown or in_full(address) != address.lower():
             which = f'"{shown}"' if shown else "one of its addresses"
             return f"{which} is not a VF's address, such as 0000:3b:02.0"
@@ -220,6 +220,6 @@ def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     if not entry or entry.has_reference or host.release.nova > releases.AGENT_FIREWALL_UNTIL:
         return
     if entry.value not in NO_FIREWALL:
-        driver = entry.value.partition("\n")[0]  # what stands below it by mistake may be secret
-        problem = f"the agent's firewall_driver is {driver}, which cannot filter what VFs send"
+        driver = entry.value.partition("\n")[0]  # a line indented below it by mistake may be secret
+        problem = f"the agent's firewall_driver is {driver}, which cannot filter the traffic of VFs"
         yield Finding("SB-W518", entry.place, problem, entry.text, rendered(host, TARGET, entry))

@@ -60,7 +60,7 @@ What to do: sriov-bootstrap render sriov-agent --write, or correct physical_netw
     "SB-W515": Explanation(
         "[sriov_nic] has an option that the agent does not know",
         """\
-oslo.config says nothing about options that are never read. One that is misspelt, in the wrong case, or from a later
+oslo.config says nothing about options that are never read. One that is misspelled, in the wrong case, or from a later
 release is ignored, and its default applies: for the lists, nothing at all.
 
 Looked at: every line in [sriov_nic] in the files that the agent reads, against the options of the release set with

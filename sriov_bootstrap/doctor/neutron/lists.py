@@ -46,7 +46,7 @@ class Bandwidths(Struct, frozen=True):
 
 
 def items(entry: Entry | None) -> tuple[str, ...]:
-    """A ListOpt; () where oslo.config puts something in that only it knows."""
+    """A ListOpt; () where oslo.config substitutes something that only it knows."""
     return () if entry is None or entry.has_reference else _split(entry.resolved)
 
 

@@ -57,7 +57,7 @@ class Knower(Struct, frozen=True):
 
 
 def check_networks(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
-    """First what is written in two ways, then what is missing; each name once."""
+    """First names spelt in two ways, then missing ones; each name once."""
     knowers, shown = _knowers(host, survey), ShownNames(host, nova_networks(host, survey))
     names = list(dict.fromkeys(name for knower in knowers for name in knower.uses))
     pairs = _spellings(names, knowers)
@@ -70,7 +70,7 @@ def check_networks(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def nova_networks(host: Host, survey: OpenStackSurvey) -> tuple[str, ...]:
-    """Those that nova has where only a network can stand."""
+    """Those that nova has where only a network can be."""
     entries = _device_specs(host, survey.compute) if survey.compute.is_known else ()
     return tuple(name for entry in entries for name in spec_networks(entry))
 

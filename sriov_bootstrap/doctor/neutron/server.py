@@ -45,9 +45,9 @@ def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
             yield Finding(
                 "SB-W521",
                 place,
-                f"[{OLD_SECTION}] is ignored since neutron 10.0.0 (ocata); this is {host.release}",
+                f"[{OLD_SECTION}] has been ignored since neutron 10.0.0 (ocata); this is {host.release}",
                 listed([one.name for one in file.entries if folded(one.section) == OLD_SECTION], SHOWN, "; "),
-                f"remove {file.path}" if file.path.endswith(OLD_FILE) else f"take the section out of {file.path}",
+                f"remove {file.path}" if file.path.endswith(OLD_FILE) else f"remove the section from {file.path}",
             )
 
 

@@ -40,7 +40,7 @@ class ShownNames:
 
     @staticmethod
     def address(text: str) -> str:
-        """What looks like a PCI address is nothing else."""
+        """Text that looks like a PCI address cannot be a secret."""
         return text if in_full(text) else ""
 
 

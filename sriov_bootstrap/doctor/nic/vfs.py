@@ -91,7 +91,7 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     if not managed:
         return
     problem = f"NetworkManager manages {counted(len(managed), 'netdev')} of its VFs: {listed(managed, SHOWN)}"
-    evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager runs"
+    evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager is running"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
     remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"
     yield Finding("SB-W221", wish.pf.pci_address, problem, evidence, remedy)

@@ -76,7 +76,7 @@ class DeviceSpec(Struct, frozen=True):
 
     @property
     def remote_managed(self) -> bool:
-        """Whether only devices with a serial number in their VPD are taken."""
+        """Whether it only matches devices with a serial number in their VPD."""
         since = SPEC_KEYS["remote_managed"]
         return self.release.nova >= since and bool(as_boolean(self.tags.get("remote_managed")))
 
@@ -184,7 +184,7 @@ def _check_booleans(tags: Mapping[str, object], release: Release) -> None:
     for key in STRICT_BOOLEANS:
         said = tags.get(key)
         if release.nova >= SPEC_KEYS[key] and said is not None and as_boolean(said) is None:
-            raise ValueError(f'{key} must be "yes" or "no", and is {json.dumps(said)}')
+            raise ValueError(f'{key} must be "yes" or "no", but is {json.dumps(said)}')
 
 
 def _unknown(value: Mapping[str, object], release: Release) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from sriov_bootstrap.render.host import Host
 
 TARGET = "nova-compute"
 HOMES = {one.option: one for one in (*DEVICE_SPEC, *ALIAS, *REPORT_IN_PLACEMENT)}
-GENERIC = frozenset({"alias"})  # a word that may be an option of anybody's
+GENERIC = frozenset({"alias"})  # a word that may be any service's option
 
 
 def check_nova_files(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:

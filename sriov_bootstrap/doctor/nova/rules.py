@@ -69,7 +69,7 @@ def _to_nobody(view: View, networks: set[str], port: Port, vfs: list[Function]) 
     if port.rule.physical_network and networks and json.dumps(port.rule.physical_network) not in networks:
         return  # SB-E501 or SB-W503
     section, option = places(DEVICE_SPEC, view.host.release)[0]
-    problem = f"nova gives {_names(left)} of {port.label} to nobody: no {option} in [{section}] names them"
+    problem = f"nova never gives out {_names(left)} of {port.label}: no {option} in [{section}] matches them"
     evidence = "; ".join(f"{told.entry.place}: {told.entry.text}" for told in view.told[:3]) or f"no {option} at all"
     yield Finding("SB-E411", port.pci_address, problem, evidence, rendered(view.host, TARGET))
 

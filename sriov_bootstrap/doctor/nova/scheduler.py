@@ -35,7 +35,7 @@ def enabled_filters(scheduler: Service, release: Release) -> Entry | None:
 
 
 def _removed(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
-    """One name that is not there, and it does not start. A class of somebody's own may have any name."""
+    """One unknown name, and it does not start. A custom class may have any name."""
     own = {one.value.rpartition(".")[2] for one in scheduler.values(("filter_scheduler", "available_filters"))}
     gone = [name for name in _gone(filters, host.release) if name not in own]
     if entry and gone:

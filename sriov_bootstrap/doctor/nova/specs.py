@@ -148,7 +148,7 @@ def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
 
 
 def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator[Finding]:
-    """Only what is surely meant for a NIC, and not for one that a rule waits for."""
+    """Only specs clearly meant for a NIC, and not for one that a rule is waiting for."""
     spec = row.spec
     place = spec.place_in(view.here)
     if (
@@ -161,7 +161,7 @@ def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator
     is_exact = bool(spec.devname or (place and place.single))
     if (is_exact and any(wish.pf is None for wish in view.host.wishes)) or _may_fit(view, spec, steps):
         return
-    problem = "it names no PF and no VF of this host"
+    problem = "it matches no PF and no VF on this host"
     if spec.devname:
         problem = f'no PF and no VF has the netdev "{spec.devname}"{names.why_unknown(spec.devname, "nova")}'
     yield _finding(view, "SB-W410", row.entry, problem)

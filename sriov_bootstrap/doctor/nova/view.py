@@ -16,8 +16,8 @@ from sriov_bootstrap.formats.steps import Steps, TooMuch
 from sriov_bootstrap.render.host import Host, VfLayout
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
-LOOKS = 1 << 21  # at devices; a spec for each PF of 64 with 256 VFs takes half
-UNKNOWN = "which devices it names is not known"
+LOOKS = 1 << 21  # at devices; a spec for each of 64 PFs with 256 VFs takes half
+UNKNOWN = "which devices it matches is not known"
 TRUE = frozenset({"true", "1", "yes", "on"})  # oslo_config.types.Boolean
 
 

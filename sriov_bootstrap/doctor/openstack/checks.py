@@ -133,7 +133,7 @@ def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
         if entry is None:
             continue
         read = agent.last(("sriov_nic", entry.option))
-        beside = f"; it has {read.place}" if read else ", and has none"
+        beside = f"; it uses {read.place}" if read else ", and it has no other"
         yield Finding(
             "SB-E522",
             entry.place,

@@ -32,7 +32,7 @@ class Started(Struct, frozen=True):
 
 
 def survey_openstack(machine: HostMachine, host: Host) -> OpenStackSurvey:
-    """Changes nothing, and needs no root: what may not be read is said."""
+    """Changes nothing, and needs no root: what it may not read is reported."""
     look = _Look(machine)
     started = {kind.name: look.started(kind) for kind in openstack_units.KINDS}
     compute, scheduler, agent, server = (
@@ -64,7 +64,7 @@ class _Look:
         return tuple(dict.fromkeys((*self._texts.problems, *self._folders.problems, *self._notes)))
 
     def started(self, kind: Kind) -> Started | None:
-        """How it is started, None if it is not on this host."""
+        """How it is started; None if it is not on this host."""
         services = packaged(kind.name)
         for service, unit in ((one, unit) for one in services for unit in one.units):
             paths = [f"{folder}/{unit}" for folder in unit_files.FOLDERS]

@@ -11,7 +11,7 @@ def rendered(host: Host, target: str, *in_the_way: Entry) -> str:
     lines = [entry.place for entry in in_the_way if not entry.path.endswith(f"/{OWN_NAME}.conf")]
     if not place.folder:
         return f"sriov-bootstrap render {target} prints the right lines: {restart(place, host.release)}"
-    out = f"take out {' and '.join(dict.fromkeys(lines))}, then: " if lines else ""
+    out = f"remove line {' and line '.join(dict.fromkeys(lines))}, then: " if lines else ""
     return f"{out}sriov-bootstrap render {target} --write && {restart(place, host.release)}"
 
 

@@ -31,11 +31,11 @@ class Service(Struct, frozen=True):
     unread: tuple[str, ...] = ()
 
     def values(self, *names: Name) -> tuple[Entry, ...]:
-        """What a MultiStr has, in oslo.config's order: all names in all files. `names`: the current one first."""
+        """All values of a MultiStr, in oslo.config's order, from all files. `names`: the current one first."""
         return tuple(entry for file in self.files for name in reversed(names) for entry in file.values(*name))
 
     def last(self, *names: Name) -> Entry | None:
-        """What any other option has: the last file counts more than the current name. None: its default."""
+        """The value of any other option: the last file counts more than the current name. None: its default."""
         for file in reversed(self.files):
             for name in names:
                 if found := file.values(*name):

@@ -13,7 +13,7 @@ from sriov_bootstrap.core.packagings import (
 
 
 class Kind(Struct, frozen=True):
-    """A service. `name`: of its target of `render`. `program`: what it is called where nothing is known."""
+    """A service. `name`: of its target of `render`. `program`: its name where nothing else is known."""
 
     name: str
     project: str

@@ -42,8 +42,8 @@ def _is_active(survey: ServiceSurvey) -> bool | None:
 
 def _at_boot(survey: ServiceSurvey) -> Iterator[Finding]:
     for text in survey.now.switches:
-        remedy = f"take {text} away, then: systemctl start {UNIT}"
-        yield Finding("SB-E703", UNIT, "is switched off: at the next boot no VF is made", text, remedy)
+        remedy = f"remove {text}, then: systemctl start {UNIT}"
+        yield Finding("SB-E703", UNIT, "is switched off: no VFs will be created at the next boot", text, remedy)
     if UNIT in survey.masked or survey.unit.get("LoadState") == "masked":
         remedy = f"systemctl unmask {UNIT} && systemctl enable --now {UNIT}"
         yield Finding("SB-E702", UNIT, "is masked, so it cannot be started", "linked to /dev/null", remedy)
@@ -118,7 +118,7 @@ def _newer_config(files: dict[str, int], report: PassReport) -> Iterator[Finding
 def _stuck(survey: ServiceSurvey) -> Iterator[Finding]:
     jam = survey.now.jam
     if jam and jam.is_overdue:
-        remedy = "end the VM or process that holds a VF of it, or see journalctl -k; it goes on by itself then"
+        remedy = "end the VM or process that holds one of its VFs, or see journalctl -k; the write then completes"
         evidence = f"process {jam.pid} holds write.lock for {survey.now.jam_age:.0f} s"
         yield Finding("SB-E711", jam.pci_address or "host", _of(jam.pci_address, str(jam)), evidence, remedy)
 

@@ -17,7 +17,7 @@ from sriov_bootstrap.render.host import Host
 
 
 def survey_service(machine: HostMachine, host: Host, *, has_problems: bool) -> ServiceSurvey:
-    """Needs no root. `has_problems`: the config is broken, so that nothing can be held against it."""
+    """Needs no root. `has_problems`: the config is broken, so nothing can be compared with it."""
     saved, jam, switches, has_udevd = host.state, machine.read_jam(), machine.switches(), machine.procfs.has_udevd()
     survey = _with_units(
         ServiceSurvey(

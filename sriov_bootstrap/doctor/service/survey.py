@@ -11,7 +11,7 @@ RELOAD_UNIT = "sriov-bootstrap-reload@.service"
 
 
 class ServiceSurvey(Struct, frozen=True):
-    """`state` None: nobody has looked, or there is no config to hold against it.
+    """`state` None: not read, or there is no config to compare it with.
 
     `unit`: properties of our unit as `systemctl show` says them, {} where systemd could not be asked. `is_installed`:
     its file is there; `is_wanted`: some target pulls it in; `masked`: units of ours that are linked to /dev/null.

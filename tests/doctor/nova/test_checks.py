@@ -111,7 +111,7 @@ def test_what_may_fit_is_looked_for_within_a_budget(monkeypatch: pytest.MonkeyPa
     ("name", "why"),
     [
         ("port-a", ": it is an altname of ens1f0 (0000:3b:00.0), and nova takes none"),
-        ("ens1f0np0", ": 0000:3b:00.0 is ens1f0 now, as names changed with an upgrade"),
+        ("ens1f0np0", ": 0000:3b:00.0 is now ens1f0, renamed by an upgrade"),
         ("ens1f0" + "np0" * 100, ""),  # longer than any netdev can have been called
         ("ens1g0", ": was ens1f0 meant?"),
         ("bond0", ""),
