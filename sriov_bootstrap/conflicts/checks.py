@@ -90,7 +90,7 @@ def _judge(master: Master, host: Host) -> Iterator[Finding]:
         is_error = bool(others) and master.is_certain and None not in {master.num_vfs, *(one.target for one in others)}
         yield _finding(master, "; ".join(_against(master, wish) for wish in others or wishes), is_error=is_error)
     elif not hit and (names := [one.netdev for one in master.devices if _is_name_alone(one)]):
-        yield _finding(master, f"of {listed(names, SHOWN)}, which is no PF of this host now", is_error=False)
+        yield _finding(master, f"of {listed(names, SHOWN)}, which is not a PF on this host now", is_error=False)
 
 
 def _may_name(device: Match, match: Match) -> bool:

@@ -277,7 +277,9 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
         return fewer(pf, target)
     if is_incomplete:
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
-        message = f"{pf.pci_address}: VFs without a netdev yet, {len(waiting)} of {target}: {listed(waiting, NAMED)}"
+        message = (
+            f"{pf.pci_address}: VFs that still have no netdev, {len(waiting)} of {target}: {listed(waiting, NAMED)}"
+        )
         return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k shows its messages")
     return None
 

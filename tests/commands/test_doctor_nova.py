@@ -259,10 +259,10 @@ CASES = {
     ),
     "misspelt": Case(
         pci(GOOD_A, GOOD_B, '{"devname": "ens1g1"}'),
-        {("SB-W410", 4): 'no PF and no VF has the netdev "ens1g1": was ens1f1 meant?'},
+        {("SB-W410", 4): 'no PF or VF has the netdev "ens1g1": was ens1f1 meant?'},
     ),
     "nobody's": Case(
-        pci(GOOD_A, GOOD_B, '{"devname": "bond0"}'), {("SB-W410", 4): 'no PF and no VF has the netdev "bond0"'}
+        pci(GOOD_A, GOOD_B, '{"devname": "bond0"}'), {("SB-W410", 4): 'no PF or VF has the netdev "bond0"'}
     ),
     "wrong chip": Case(
         pci(GOOD_A.replace("10ca", "1520"), GOOD_A, GOOD_B), {("SB-W410", 2): "it matches no PF and no VF on this host"}

@@ -49,7 +49,7 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
         yield from _exclusions(host, agent, shown)
         yield from _options(host, agent)
         yield from _firewall(host, agent)
-    # It reads the VFs of a PF once.
+    # The agent reads the VFs of a PF only once.
     yield from check_start(host, survey, agent, "SB-E519", "does not know the new ones")
 
 

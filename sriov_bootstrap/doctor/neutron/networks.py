@@ -43,7 +43,7 @@ class Use(Struct, frozen=True):
 
 
 class Knower(Struct, frozen=True):
-    """Who has names of networks. `is_open`: it takes any name, or may have it by a reference."""
+    """A config or service that has network names. `is_open`: it accepts any name, or may get it through a reference."""
 
     label: str
     target: str

@@ -14,8 +14,8 @@ from sriov_bootstrap.doctor.openstack.checks import check_start
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.host import Host
 
-# Bug 2115729: its periodic task finds VFs that are new to it; before, those that were made anew keep the old ones' data
-# until a restart.
+# Bug 2115729: its periodic task finds VFs at new addresses; before that release, VFs created again keep the old ones'
+# data until a restart.
 SEES_NEW_VFS_SINCE = 32
 
 

@@ -63,9 +63,9 @@ def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
     if section != home.section:
         if entry.option in GENERIC and not (nearest(section, [home.section]) or section == "DEFAULT"):
             return ""
-        return f"nova-compute reads {entry.option} in [{home.section}] only, and ignores it in [{entry.section}]"
+        return f"nova-compute reads {entry.option} only in [{home.section}] and ignores it in [{entry.section}]"
     if not home.is_read_by(release):
-        return f"nova-compute ignores {entry.option}: it is read since {Release(home.since)}, and release is {release}"
+        return f"nova-compute ignores {entry.option}: it is read since {Release(home.since)}, but release is {release}"
     return ""
 
 

@@ -71,7 +71,7 @@ def _ignored(host: Host, scheduler: Service) -> Iterator[Finding]:
     read = places(ENABLED_FILTERS, host.release)
     section, option = read[0]
     for entry in scheduler.values(*(one.place for one in ENABLED_FILTERS if one.place not in read)):
-        problem = f"{host.release} does not read [{folded(entry.section)}] {entry.option}: it is [{section}] {option}"
+        problem = f"{host.release} does not read [{folded(entry.section)}] {entry.option}, but [{section}] {option}"
         if gone := _gone(items(entry), host.release):
             problem += f"; and it no longer has {', '.join(gone)}"
         yield Finding("SB-E603", entry.place, problem, entry.name, rendered(host, TARGET, entry))

@@ -117,7 +117,7 @@ def _unknown(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> It
 def _misread(key: str, release: Release, guesses: Guesses) -> str:
     name = key.removeprefix("address.")
     if name in SPEC_KEYS and name == key:
-        return f"{key} is a key since {Release(SPEC_KEYS[key])}, and release is {release}"
+        return f"{key} exists since {Release(SPEC_KEYS[key])}, but release is {release}"
     fields = ("domain", "bus", "slot", "function")
     known = fields if name != key else tuple(one for one in SPEC_KEYS if SPEC_KEYS[one] <= release.nova)
     near = guesses.nearest(name, known)
@@ -143,8 +143,9 @@ def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
     ours = sorted({one.pf for one in found if one.port and one.is_vf})
     others = sorted({one.pf for one in found if not one.port})
     if ours and others:
-        problem = f"it is for the VFs of {listed(ours, SHOWN)}, and names those of {listed(others, SHOWN)}"
-        yield _finding(view, "SB-W409", row.entry, f"{problem}, which no rule takes: they are given to VMs as well")
+        mine, foreign = listed(ours, SHOWN), listed(others, SHOWN)
+        problem = f"it is for the VFs of {mine}, but also matches those of {foreign}, which have no rule"
+        yield _finding(view, "SB-W409", row.entry, f"{problem}: VMs get them too")
 
 
 def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator[Finding]:
@@ -163,7 +164,7 @@ def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator
         return
     problem = "it matches no PF and no VF on this host"
     if spec.devname:
-        problem = f'no PF and no VF has the netdev "{spec.devname}"{names.why_unknown(spec.devname, "nova")}'
+        problem = f'no PF or VF has the netdev "{spec.devname}"{names.why_unknown(spec.devname, "nova")}'
     yield _finding(view, "SB-W410", row.entry, problem)
 
 

@@ -1,4 +1,4 @@
-"""What nova-compute is told about PCI devices, and this host's PFs and VFs: what the checks of nova look at."""
+"""What nova-compute's config says about PCI devices, and this host's PFs and VFs: what the checks of nova look at."""
 
 import itertools
 from collections.abc import Iterator

@@ -43,10 +43,10 @@ def check_files(survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def check_start(host: Host, survey: OpenStackSurvey, service: Service, code: str, effect: str) -> Iterator[Finding]:
-    """A service that started before VFs changed, and was not restarted since; `effect`: what follows for it."""
+    """A service that started before the VFs changed, and was not restarted since; `effect`: what follows for it."""
     if (seconds := survey.seconds_behind(service)) is not None:
-        problem = f"it started {seconds:.0f} s before VFs changed, and {effect}"
-        remedy = restarted(host, service.name, f"see why its restart fails: journalctl -u {service.unit}")
+        problem = f"it started {seconds:.0f} s before the VFs changed, and {effect}"
+        remedy = restarted(host, service.name, f"find out why its restart fails: journalctl -u {service.unit}")
         yield Finding(code, service.unit, problem, remedy=remedy)
 
 

@@ -20,16 +20,18 @@ class NetdevNames:
         self._guesses = Guesses()
 
     def why_unknown(self, name: str, reader: str) -> str:
-        """Why `reader`, who looks for netdevs by name, does not find it: to be appended; "" where nobody can tell."""
+        """Why `reader`, which looks up netdevs by name, does not find it: to be appended; "" if unknown."""
         if found := self._altnames.get(name):
-            return f": it is an altname of {found[1].name} ({found[0].pci_address}), and {reader} takes none"
+            return (
+                f": it is an altname of {found[1].name} ({found[0].pci_address}), and {reader} does not accept altnames"
+            )
         if found := self._renamed(name):
-            return f": {found[0].pci_address} is {found[1].name} now, as names changed with an upgrade"
+            return f": {found[0].pci_address} is now {found[1].name}, renamed by an upgrade"
         near = self._guesses.nearest(name, reversed(self._names))
         return f": was {near} meant?" if near else ""
 
     def _renamed(self, name: str) -> Found | None:
-        """What was called so before, or with, the name of its port."""
+        """The netdev that had this name before, without or with the name of its port."""
         later = (self._names[base] for base in _bases(name) if base in self._names)
         return self._bases.get(name) or next(later, None)
 

@@ -1,4 +1,4 @@
-"""nova's and neutron's services, and the files that they might read, whoever packaged them."""
+"""nova's and neutron's services, and the files that they might read, in every packaging."""
 
 from msgspec import Struct
 

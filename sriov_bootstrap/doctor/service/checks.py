@@ -94,7 +94,7 @@ def _passes(survey: ServiceSurvey) -> Iterator[Finding]:
             )
         return
     if survey.now.late and is_active is not False:
-        problem = f"{survey.now.late}, and one is due every ten"
+        problem = f"{survey.now.late}, but one is due every ten"
         yield Finding("SB-E708", UNIT, problem, "passed_at in state.json", f"{JOURNAL}, then: systemctl restart {UNIT}")
     if survey.state and survey.config_files is not None:
         yield from _newer_config(survey.config_files, survey.state.report)
@@ -119,7 +119,7 @@ def _stuck(survey: ServiceSurvey) -> Iterator[Finding]:
     jam = survey.now.jam
     if jam and jam.is_overdue:
         remedy = "end the VM or process that holds one of its VFs, or see journalctl -k; the write then completes"
-        evidence = f"process {jam.pid} holds write.lock for {survey.now.jam_age:.0f} s"
+        evidence = f"process {jam.pid} has held write.lock for {survey.now.jam_age:.0f} s"
         yield Finding("SB-E711", jam.pci_address or "host", _of(jam.pci_address, str(jam)), evidence, remedy)
 
 

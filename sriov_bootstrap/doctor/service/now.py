@@ -1,18 +1,18 @@
-"""What holds of the service at this moment: `status` prints it as notes, doctor's checks judge it."""
+"""The state of the service right now: `status` prints it as notes, doctor's checks judge it."""
 
 from msgspec import Struct
 
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
 
-WITHOUT_UDEVD = "does not run: a loss of VFs is seen ten minutes late"
+WITHOUT_UDEVD = "is down: VF losses are noticed up to 10 minutes late"
 
 
 class Now(Struct, frozen=True):
     """Ages in seconds. `switches`: what keeps the unit from starting.
 
     `pending_age`: since VFs changed, None while a write is still under way. `pass_age`: since the last pass of this
-    boot ended, None where state.json does not tell.
+    boot ended, None if state.json does not say.
     """
 
     switches: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class Now(Struct, frozen=True):
 
     @property
     def late(self) -> str:
-        """How long ago the last pass was, where the next one is overdue; else ""."""
+        """How long ago the last pass was if the next one is overdue; otherwise ""."""
         age = self.pass_age or 0.0
         return f"the last pass was {age / 60:.0f} minutes ago" if age > LATE_SECONDS else ""
 
@@ -47,15 +47,15 @@ def now_of(state: State, monotonic: float, *, jam: Jam | None, switches: tuple[s
 
 
 def notes(now: Now) -> tuple[str, ...]:
-    """For who operates the host: a line each, and what to type."""
+    """For whoever operates this host: one line each, with what to type."""
     said = [f"switched off: {one} keeps the unit from starting" for one in now.switches]
     if not now.has_udevd:
-        said.append(f"systemd-udevd {WITHOUT_UDEVD}, see systemctl status systemd-udevd")
+        said.append(f"systemd-udevd {WITHOUT_UDEVD}: systemctl status systemd-udevd")
     if now.jam:
         said.append(f"{now.jam}, for {now.jam_age:.0f} s")
     if now.pending:
-        said.append("restarts are pending, because VFs changed of: " + ", ".join(now.pending.pci_addresses))
-        said += [f"{name}: its restart has failed, and is tried again" for name in now.pending.failed]
+        said.append("restarts are pending, because VFs changed on: " + ", ".join(now.pending.pci_addresses))
+        said += [f"{name}: its restart failed, and will be tried again" for name in now.pending.failed]
     if not now.has_passed:
         said.append("no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once")
     elif now.late:

@@ -61,7 +61,10 @@ def test_a_devname_that_is_an_altname() -> None:
     (found,) = found_in(spec('{"devname": "enp59s0f0", "physical_network": "physnet2"}'), pf)
     assert found == (
         "SB-W410",
-        f'no PF and no VF has the netdev "enp59s0f0": it is an altname of ens1f0np0 ({PF}), and nova takes none',
+        (
+            'no PF or VF has the netdev "enp59s0f0": '
+            f"it is an altname of ens1f0np0 ({PF}), and nova does not accept altnames"
+        ),
     )
 
 
@@ -110,7 +113,7 @@ def test_what_may_fit_is_looked_for_within_a_budget(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("port-a", ": it is an altname of ens1f0 (0000:3b:00.0), and nova takes none"),
+        ("port-a", ": it is an altname of ens1f0 (0000:3b:00.0), and nova does not accept altnames"),
         ("ens1f0np0", ": 0000:3b:00.0 is now ens1f0, renamed by an upgrade"),
         ("ens1f0" + "np0" * 100, ""),  # longer than any netdev can have been called
         ("ens1g0", ": was ens1f0 meant?"),

@@ -46,7 +46,7 @@ def found(survey: OpenStackSurvey) -> list[str]:
 def test_an_altname_is_none_to_the_agent() -> None:
     (first, second) = found(agent("[sriov_nic]\nphysical_device_mappings = physnet2:port-a\n"))
     assert first.startswith("SB-W513")
-    assert first.endswith("it is an altname of ens1f0 (0000:3b:00.0), and the agent takes none")
+    assert first.endswith("it is an altname of ens1f0 (0000:3b:00.0), and the agent does not accept altnames")
     assert second.startswith("SB-E514")
 
 

@@ -103,7 +103,7 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             "is not installed",
             id="not installed",
         ),
-        pytest.param(service(has_udevd=False), "SB-W717", "systemd-udevd.service", "ten minutes late", id="no udevd"),
+        pytest.param(service(has_udevd=False), "SB-W717", "systemd-udevd.service", "10 minutes late", id="no udevd"),
         pytest.param(
             service(switches=("/etc/sriov-bootstrap/disabled",), unit={**RUNS, "ActiveState": "inactive"}),
             "SB-E703",

@@ -41,11 +41,14 @@ FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 20
         (Now(has_passed=True, pass_age=1320.0), ["the last pass was 22 minutes ago: systemctl status"]),
         (Now(), ["no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once"]),
         (Now(switches=("x",), has_passed=True), ["switched off: x keeps the unit from starting"]),
-        (Now(has_udevd=False, has_passed=True), ["systemd-udevd does not run: a loss of VFs is seen ten minutes late"]),
+        (Now(has_udevd=False, has_passed=True), ["systemd-udevd is down: VF losses are noticed up to 10 minutes late"]),
         (Now(jam=JAM, jam_age=90.0, has_passed=True), [f"{JAM}, for 90 s"]),
         (
             Now(pending=FAILED, has_passed=True),
-            [f"restarts are pending, because VFs changed of: {PF}", "nova-compute.service: its restart has failed"],
+            [
+                f"restarts are pending, because VFs changed on: {PF}",
+                "nova-compute.service: its restart failed, and will be",
+            ],
         ),
     ],
 )
