@@ -33,7 +33,7 @@ def flavor(**values: Any) -> PfRule:  # noqa: ANN401
         (OpenStack(), []),
         (
             OpenStack(release="mitaka"),
-            ['release: "mitaka" is not known: use use newton to 2026.2 hibiscus, or nova\'s number, 14 to 34'],
+            ['release: "mitaka" is not known: use newton to 2026.2 hibiscus, or nova\'s number, 14 to 34'],
         ),
         (
             OpenStack(release="train", report_in_placement=True),

@@ -197,7 +197,7 @@ def test_the_file_in_modprobe_d_is_asked_of_the_same_unit(tree: HostTree) -> Non
             Result(
                 RELOAD,
                 Outcome.FAILED,
-                message="sriov-bootstrap-reload@igb.service: its answer is not about holders",
+                message="sriov-bootstrap-reload@igb.service: its answer is about something else",
             ),
             id="about something else",
         ),
