@@ -1,4 +1,4 @@
-"""What a child process or a helper unit tells the one that waits for it, as values: results, and our exceptions.
+"""What a child process or a helper unit sends to the process that waits for it: results and our exceptions, as values.
 
 The two ends of a helper unit may be of two versions for the moment that an upgrade of the package takes. So whatever
 does not read as one of these is a failure that says so.
@@ -23,7 +23,7 @@ class Told(Struct, tag_field="kind", tag=str.lower):
 
 
 class Done(Told):
-    """What an action came to, well or not."""
+    """How an action ended, well or not."""
 
     result: Result
 
@@ -105,7 +105,7 @@ def understood(line: bytes, what: str) -> Answer:
 
 
 def result_of(told: Answer, what: str) -> Result:
-    """What an action came to; KernelError for an answer about something else."""
+    """How an action ended; KernelError for an answer about something else."""
     if not isinstance(told, Done):
         raise KernelError(f"{what}: its answer is about something else")
     return told.result

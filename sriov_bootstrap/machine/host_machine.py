@@ -48,7 +48,7 @@ JAM_POLL_SECONDS = 0.2
 class HostMachine:
     """This host, or a tree that looks like one below `root`. `say` gets progress; it must not block.
 
-    It hands out its edges, so that nobody else has to know `root`.
+    It hands out its edges, so that nothing else has to know `root`.
     """
 
     def __init__(
@@ -257,7 +257,7 @@ class HostMachine:
         return write(self, action, work)
 
     def _write_file(self, action: WriteFile) -> Result:
-        """What modprobe obeys is written by whoever may reload."""
+        """Whatever may reload also writes what modprobe obeys."""
         if self.procfs.is_root_without(CAP_SYS_MODULE):
             return self._privileges.write_modprobe(action)
         return apply(action, lambda: self.files.write_file(action.path, action.text))

@@ -1,7 +1,7 @@
-"""A write in a process of its own, which takes the write lock along and can be left behind with it.
+"""A write in a process of its own, which inherits the write lock and can be left behind with it.
 
-The writer sends its `Result` home. Who waits for it makes one only where none comes: at the deadline, and where the
-process has died, or has said what is no result.
+The writer sends its `Result` back. The process that waits makes one itself only if none arrives: at the deadline, or
+if the writer died or sent something else.
 """
 
 import os
@@ -19,11 +19,11 @@ from sriov_bootstrap.passes.apply import failure
 if TYPE_CHECKING:
     from sriov_bootstrap.machine.host_machine import HostMachine
 
-STUCK_HINT = "end the VM or process that holds a VF of it, or see journalctl -k; it goes on by itself then"
+STUCK_HINT = "end the VM or process that holds one of its VFs, or see journalctl -k; the write then completes"
 
 
 def write(machine: "HostMachine", action: Action, work: Callable[[], Result]) -> Result:
-    """What `work` came to in that process. Blocks until it is done, or until the deadline of `action`."""
+    """The result of `work` in that process. Blocks until it is done, or until the deadline of `action`."""
     try:
         lock = machine.locks.begin_write()
     except BusyError as error:
@@ -45,7 +45,7 @@ def _wait_for_writer(machine: "HostMachine", action: Action, work: Callable[[], 
     what, limit_seconds = f"{action.pci_address}: {action}", machine.deadline_seconds(action)
 
     def be_the_writer(send: child.Send) -> None:
-        machine.say = lambda _: None  # whoever listened to us is out of reach: no file is open here but the lock
+        machine.say = lambda _: None  # our listener is out of reach: the only file open here is the lock
         machine.note_writer(lock, action, limit_seconds)
         send(to_json(answers.Done(work())))
 
