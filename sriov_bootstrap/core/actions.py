@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.facts import VfFacts
 
-SHORT_SECONDS = 30.0  # for what waits for no VF
+SHORT_SECONDS = 30.0  # for an action that waits for no VF
 
 
 class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
@@ -26,7 +26,7 @@ class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
 
 
 class SetAutoprobe(Struct, frozen=True, tag="set_autoprobe"):
-    """Say whether new VFs get a driver by themselves."""
+    """Set whether new VFs get a driver automatically."""
 
     pci_address: str
     enabled: bool
@@ -62,7 +62,7 @@ class WriteFile(Struct, frozen=True, tag="write_file"):
 
 
 class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
-    """Unload and load a module; every PF in `pci_addresses` is gone in between."""
+    """Unload and load a module; every PF in `pci_addresses` disappears in between."""
 
     pci_address: str
     driver: str
@@ -96,14 +96,14 @@ STAGES: dict[type, Stage] = {
 
 
 class VfAction(Protocol):
-    """What an action of EACH_VF offers besides: in a plan it stands for all VFs of its PF, as none exists yet."""
+    """An action of EACH_VF: in a plan it stands for all VFs of its PF, as none exists yet."""
 
     def for_vf(self, vf: VfFacts) -> Action | None:
-        """The same for one VF; None where that VF is as it should be, or must not be touched."""
+        """The action for one VF; None if that VF is as it should be, or must not be touched."""
 
 
 def deadline_seconds(action: Action) -> float:
-    """How long it may take before it counts as stuck; nobody can end it then. mlx5 takes 0.5 s a VF, ixgbe 1 s."""
+    """How long it may take before it counts as stuck; nothing can end it then. mlx5 takes 0.5 s per VF, ixgbe 1 s."""
     match action:
         case SetNumVfs(before=before, after=after):
             return 60.0 + 5.0 * max(before, after)

@@ -18,7 +18,7 @@ VF_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
 NETWORK = r"[A-Za-z0-9_.-]{1,64}"
 VLAN_RANGE = rf"{NETWORK}(?::(\d{{1,4}}):(\d{{1,4}}))?"
 MAX_VLAN = 4094
-# Keys of the config -> the nova whose release (of both projects) takes what they ask for.
+# Keys of the config -> the nova whose release (of both projects) supports them.
 SINCE = {
     "trusted": SPEC_KEYS["trusted"],
     "bandwidth_kbps": releases.BANDWIDTHS_SINCE,

@@ -1,6 +1,6 @@
 """nova's options for VFs, and the keys of a device_spec and of an alias, by release: tables.
 
-The notes are those in releasenotes/notes of openstack/nova; `since 0` is before the oldest release that is known here.
+The notes are those in releasenotes/notes of openstack/nova; `since` 0 means before the oldest release known here.
 """
 
 from msgspec import Struct
@@ -20,15 +20,15 @@ class Name(Struct, frozen=True):
 
     @property
     def place(self) -> Place:
-        """Where it stands in a file."""
+        """Its place in a file."""
         return self.section, self.option
 
     def is_read_by(self, release: Release) -> bool:
-        """Whether it is one of that release's."""
+        """Whether that release reads it."""
         return self.since <= release.nova <= self.until
 
 
-# Each option with all its names, the current one first. Of the first two nova adds up what stands under any name.
+# Each option with all its names, the current one first. Of the first two nova adds up the values under all names.
 DEVICE_SPEC = (
     Name("pci", "device_spec", 26),  # deprecate-passthrough_whitelist-config-name-0530d502c960d753
     Name("pci", "passthrough_whitelist", 15),  # add-pci-config-to-pci-group-5648cc0f307f24f8
@@ -44,7 +44,7 @@ ENABLED_FILTERS = (
     Name("DEFAULT", "scheduler_default_filters", until=23),
 )
 
-# Key -> the nova since which it is one.
+# Key -> the nova that introduced it.
 SPEC_KEYS = {
     "vendor_id": 0,
     "product_id": 0,

@@ -1,13 +1,12 @@
-"""Who brings nova and neutron to a host, and where they put things: a table, one row for each packaging.
+"""How nova and neutron are packaged for a host, and where each packaging puts things: a table, one row per packaging.
 
 Everything that differs between packagings is here: which units to restart, which of them to order after ours (`make
 consumers` writes that into units/), whose files doctor reads, where a drop-in belongs, where libvirt keeps its domains.
-A row is all that a new packaging needs. Only one that `render` shall write for has a word of its own in the config.
+A row is all that a new packaging needs. Only packagings that `render` can write for have a name in the config.
 
-oslo.config reads /etc/PROJECT/PROJECT.conf.d and /etc/PROJECT/PROGRAM.conf.d by itself (since 3.20.0, that of Ocata),
-beside the --config-file of a unit, which wins over them, but not beside a --config-dir. So Debian's server and all of
-RDO's neutron, whose units name folders, have folders of their own. Before that nothing is read that the unit does not
-name.
+Since 3.20.0 (Ocata), oslo.config also reads /etc/PROJECT/PROJECT.conf.d and /etc/PROJECT/PROGRAM.conf.d by default. A
+--config-file in the unit wins over them; a --config-dir replaces them. So Debian's server and all of RDO's neutron,
+whose units name folders, have folders of their own. Older releases read only what the unit names.
 """
 
 from collections.abc import Iterable
@@ -16,11 +15,11 @@ from msgspec import Struct
 
 
 class PackagedService(Struct, frozen=True):
-    """One service as one packaging has it.
+    """One service in one packaging.
 
-    `folder`: of drop-ins that it reads; "" where a host has none, and then `instead` says where the text belongs.
-    `command`: what to start with a drop-in of systemd where the release reads no folder by itself, () where the unit
-    names the folder. `container`: the folder of its container, with kolla's config.json, "" where there is none.
+    `folder`: of the drop-ins that it reads; "" if a host has none, in which case `instead` says where the text belongs.
+    `command`: what a systemd drop-in starts if the release reads no folder by default, () if the unit names the folder.
+    `container`: the folder of its container, with kolla's config.json, "" if there is none.
     """
 
     units: tuple[str, ...]
@@ -31,11 +30,11 @@ class PackagedService(Struct, frozen=True):
 
 
 class Packaging(Struct, frozen=True):
-    """One way of bringing nova and neutron to a host.
+    """One way of installing nova and neutron on a host.
 
-    `name`: its word in `[openstack] distribution`, "" where `render` knows no place. `services`: by the target of
+    `name`: its value in `[openstack] distribution`, "" if `render` knows no place. `services`: by the target of
     `render`. It is recognized by a path, `marker`, or by an ID of os-release(5). `domains`: where libvirt keeps
-    persistent domains; `running`: where those that run, transient ones as well.
+    persistent domains; `running`: the same for those that run, including transient ones.
     """
 
     title: str
@@ -99,12 +98,12 @@ DEBIAN = Packaging(
     os_ids=("debian",),
 )
 OTHER = Packaging(
-    "openstack-ansible, and hosts of which nothing is known",
+    "openstack-ansible, and hosts about which nothing is known",
     _UBUNTU | {SRIOV_AGENT: PackagedService(("neutron-sriov-nic-agent.service",), _AGENT_FOLDER, _AGENT)},
     "other",
 )
 
-# In this order doctor looks for the units of a service.
+# The order in which doctor looks for the units of a service.
 PACKAGINGS = (
     UBUNTU,
     DEBIAN,
@@ -165,12 +164,12 @@ def units_of(service: str) -> tuple[str, ...]:
 
 
 def named(distribution: str) -> Packaging:
-    """`distribution` is a word of the config, not `auto`."""
+    """`distribution` as in the config, but not `auto`."""
     return next(one for one in PACKAGINGS if one.name == distribution)
 
 
 def recognized(paths: frozenset[str], os_ids: Iterable[str]) -> Packaging:
-    """By what is there, else by the first ID of os-release(5) that is known."""
+    """By existing paths, otherwise by the first known ID of os-release(5)."""
     marked = [one for one in PACKAGINGS if one.marker in paths]
     familiar = [one for os_id in os_ids for one in PACKAGINGS if os_id in one.os_ids]
     return next(iter((*marked, *familiar)), OTHER)

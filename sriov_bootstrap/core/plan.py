@@ -24,8 +24,8 @@ hang, unkillable, until they let go. Nearly all of the rules follow from that. E
   judged only with a driver bound, because igb offers 8 VFs before it binds and 7 after.
 - VFs in use stay, unless the rule says `when_in_use = "replace"` or an operator says `--force`.
 - A device that was asked for 64 VFs and created 32 keeps its 32 (`Short`): asking again would destroy them every time.
-- A number that somebody else writes over ours says nothing about the device. It is written again, later (contest.py).
-- While an earlier write has not come back (`Jam`), nothing is written to any PF: it would queue up behind the first
+- A number that something else overwrites says nothing about the device. It is written again, later (contest.py).
+- While an earlier write has not returned (`Jam`), nothing is written to any PF: it would queue up behind the first
   one in the kernel.
 
 When several of these hold, the first that `plan_pf` asks about is reported. A refusal may still have steps: the PF is

@@ -1,7 +1,7 @@
 """Plans -> results: stage by stage, each action in order, retried where that helps.
 
-Up to and including the count the PFs take turns, because nothing may start after a write that hangs. Then the VFs of
-all PFs are waited for together (settle.py). What is done to each VF, and what follows, comes last and starts from new
+Up to and including the count, PFs take turns, because nothing may start after a write that hangs. Then the pass waits
+for the VFs of all PFs together (settle.py). What is done to each VF, and what follows, comes last and starts from new
 facts: the VFs that the plan was made from are gone, and those of the count did not exist yet.
 """
 
@@ -24,23 +24,23 @@ Stages = Mapping[type, Stage]
 
 
 class Machine(settle.Machine, Protocol):
-    """What carrying out plans needs: who acts, and what waiting needs."""
+    """What carrying out plans needs: something that acts, and what waiting needs."""
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
-        """Carries it out and says what it came to; blocks until then, or until its deadline has passed.
+        """Carries it out and returns how it ended; blocks until then, or until its deadline has passed.
 
-        `guard` says who uses a VF that the action would end; it is asked right before. Never raises out of our family
-        of errors: a failure is a result, and so is a hang.
+        `guard` says who uses a VF that the action would destroy; it is asked right before. Never raises one of our own
+        errors: a failure is a result, and so is a hang.
         """
 
 
 def carry_out(
     plans: Iterable[Plan], machine: Machine, *, guard: Guard, look: Look, stages: Stages = STAGES
 ) -> tuple[Result, ...]:
-    """Runs every plan. A failure ends its own PF's steps; a write that does not come back ends all further ones.
+    """Runs every plan. A failure ends its own PF's steps; after a write that does not return, no further step is taken.
 
     `guard(pci_addresses)` says who uses a VF of these PFs now; it is asked again right before VFs are destroyed.
-    `look` reads the facts; it is called once at most, after the counts.
+    `look` reads the facts; it is called at most once, after the counts.
     """
     plans, road = tuple(plans), _Road(machine, guard)
     counts = chain.from_iterable(road.take(plan, _up_to_count(plan, stages)) for plan in plans)
@@ -62,7 +62,7 @@ def _after_count(plan: Plan, stages: Stages) -> tuple[Action, ...]:
 
 
 def _for_vfs(actions: tuple[Action, ...], pf: PfFacts | None, stages: Stages) -> Iterator[Action]:
-    """Those of EACH_VF, VF by VF, where it needs them; then those of AFTER."""
+    """The EACH_VF actions that each VF needs, VF by VF; then the AFTER actions."""
     each = [cast("VfAction", action) for action in actions if stages[type(action)] is Stage.EACH_VF]
     for vf in pf.vfs if pf else ():
         yield from filter(None, (action.for_vf(vf) for action in each))
@@ -70,7 +70,7 @@ def _for_vfs(actions: tuple[Action, ...], pf: PfFacts | None, stages: Stages) ->
 
 
 class _Road:
-    """Takes the steps of plans, and knows which plans go no further."""
+    """Takes the steps of plans, and knows which plans have ended early."""
 
     def __init__(self, machine: Machine, guard: Guard) -> None:
         self._machine = machine
@@ -83,7 +83,7 @@ class _Road:
         self._given_up.update(pci_addresses)
 
     def is_open(self, plan: Plan) -> bool:
-        """Whether its next step may be taken. A plan that another one carries depends on that one as well."""
+        """Whether its next step may be taken. A plan carried by another one depends on that one as well."""
         return not self._is_stuck and not self._given_up & {plan.pci_address, plan.carrier or plan.pci_address}
 
     def take(self, plan: Plan, actions: Iterable[Action]) -> Iterator[Result]:
