@@ -103,7 +103,7 @@ class _Units:
             return _Wanted(textfile=metrics.textfile)
         addresses, port = parse_listen(metrics.listen) or ((), 0)
         listening = tuple(spelt(one, port) for one in present_addresses(addresses))
-        # A config that is fixed is seen to change: no try before that.
+        # Fixing the config counts as a change: no retry before that.
         wanted = _Wanted(listening, problems=problems, textfile=metrics.textfile)
         if not wanted.addresses:
             return wanted
@@ -188,7 +188,7 @@ class _Units:
     # -- what is wrong --
 
     def _tell(self, problems: tuple[str, ...], hint: str, textfile: str) -> None:
-        """In the log when it is new: this runs again every half minute until it is fixed."""
+        """Logged when new: this runs again every half minute until it is fixed."""
         text = "".join(f"{one}\n" for one in problems)
         if text.encode() != self._files.read_private(SAID):
             self._files.write_private(SAID, text.encode())

@@ -176,7 +176,7 @@ def _of_passes(state: State) -> Iterator[Metric]:
     stuck_since = report.jam.since if report.jam and report.jam.is_overdue else 0
     yield _gauge("write_stuck_since_timestamp_seconds", "Start of a write that has not returned; 0: none.", stuck_since)
     yield _gauge("restart_pending", "Whether VFs changed and a restart is still due.", state.pending is not None)
-    yield _counter("udev_resyncs", "Times udev events were lost and all was read again.", counters.udev_resyncs)
+    yield _counter("udev_resyncs", "Times udev events were lost and everything was read again.", counters.udev_resyncs)
 
 
 def _durations(counters: Counters) -> Metric:
