@@ -64,7 +64,7 @@ class UnitError(SriovBootstrapError):
 
 
 class StuckError(SriovBootstrapError):
-    """Work did not come back by its deadline and was left behind in process `pid`."""
+    """Work did not return by its deadline and was left behind in process `pid`."""
 
     def __init__(self, message: str, *, pid: int, hint: str = "") -> None:
         """`pid` may be unkillable: the kernel decides when it ends."""
@@ -81,4 +81,4 @@ class RefusedError(SriovBootstrapError):
 
 
 class InUseError(RefusedError):
-    """Somebody began to use a VF between the plan and the write: nothing was written."""
+    """A VF came into use between the plan and the write: nothing was written."""

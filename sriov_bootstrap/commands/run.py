@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run(machine: HostMachine, *, log_format: str) -> int:
-    """Runs until it is told to stop."""
+    """Runs until stopped."""
     machine.require_root("run")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon handles it: the first pass reads the config anyway
     state = machine.load_state()[0]

@@ -191,7 +191,7 @@ def _become_child(work: Work, write_end: int, keep: set[int]) -> None:
         _close_all_but(keep)
         try:
             work(lambda line: _send(write_end, line))
-        except BaseException:  # noqa: BLE001 - whatever it was, the parent is told
+        except BaseException:  # noqa: BLE001 - whatever it was, it goes to the parent
             import traceback
 
             last_words = "\n".join(traceback.format_exc().strip().splitlines()[-3:])

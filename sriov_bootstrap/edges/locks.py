@@ -23,17 +23,17 @@ fork passes it on: the pass opens write.lock, its writer inherits the descriptor
 stops waiting.
 
 That is the point of write.lock. A write that hangs cannot be killed, and the pass that began it leaves it behind. Its
-writer sits in the kernel with the lock in its hands, and so every later process, after whatever restart, sees that a
-write is under way and adds no other one to the jam. The writer notes in the file who it is, what it writes, since when
-and for how long at most; from that a reader tells a write that is merely slow from one that is stuck (`Jam`). A pass
-waits for the former and works around the latter. The age is reckoned on the monotonic clock, as Unix time jumps.
+writer sits in the kernel holding the lock, so every later process, after any restart, sees that a write is under way
+and adds none to the jam. The writer notes in the file who it is, what it writes, since when and for how long at most;
+from that a reader tells a write that is merely slow from one that is stuck (`Jam`). A pass waits for the former and
+works around the latter. The age is measured on the monotonic clock, as Unix time jumps.
 
 Reading a jam means trying the lock, shared, for a moment. Two readers never disturb each other; a writer that meets
 one tries again for a second (READER_SECONDS) before it believes in another writer.
 
 A lock has to work on the worst day. A full disk must not break it, so a note is overwritten in place, at a fixed size,
 and never truncated: no page has to be found. A read-only /run must not either: a file that exists is opened read-only.
-And nobody but root may hold us up: files are 0600, links are not followed, and files of others are not used.
+And only root may hold us up: files are 0600, links are not followed, and files of others are not used.
 """
 
 import contextlib

@@ -99,7 +99,7 @@ class Checks:
         return None
 
     def withdraw(self, answer: Answer) -> None:
-        """Nobody waits for that answer any more: a check that was for it alone is not made, or ended."""
+        """Nothing waits for that answer any more: a check only for it is not started, or is ended."""
         self._displaced = [one for one in self._displaced if one[0] != answer]
         for key, check in tuple(self._waiting.items()):
             if _leaves(check, answer):

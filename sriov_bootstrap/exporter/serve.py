@@ -1,4 +1,4 @@
-"""The process: takes its sockets from systemd, serves the page, ends when it is told to. It remembers nothing."""
+"""The process: takes its sockets from systemd, serves the page, ends on request. It remembers nothing."""
 
 import asyncio
 import os

@@ -3,7 +3,7 @@
 MOST = 1 << 20  # characters read and made; honest files of shell need some thousands
 
 
-class TooMuch(Exception):  # noqa: N818 - no error of anybody's, and it never leaves the reader of the file
+class TooMuch(Exception):  # noqa: N818 - not an error, and it never leaves the reader of the file
     """The file costs more than any honest one does."""
 
 

@@ -25,7 +25,7 @@ from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.passes import execute
 
-MAX_ROUNDS = 3  # a plan that went stale is made anew, but not for ever against somebody who keeps writing
+MAX_ROUNDS = 3  # a stale plan is made again, but not for ever against something that keeps writing
 
 
 class Machine(execute.Machine, Protocol):
@@ -47,7 +47,7 @@ class Machine(execute.Machine, Protocol):
         """Which running VMs VFs are assigned to; with `shut_off` also those that do not run."""
 
     def read_jam(self) -> Jam | None:
-        """The write that has not come back, if there is one."""
+        """The write that has not returned, if there is one."""
 
     def read_module(self, driver: str) -> ModuleFacts:
         """Of a driver whose rule says max_vfs."""
@@ -103,7 +103,7 @@ class Seen(Struct, frozen=True):
 def run_pass(
     machine: Machine, loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
 ) -> PassReport:
-    """One pass with a config that load_config gave. `force` lets go of VFs in use; `handover`: see state.py."""
+    """One pass with a config that load_config gave. `force` destroys even VFs in use; `handover`: see state.py."""
     if mode is Mode.APPLY:
         with machine.pass_lock():
             return _apply_pass(machine, loaded, force=force, handover=handover or Handover())
@@ -192,7 +192,7 @@ def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
 
 
 def users_now(machine: Machine, config: Config, addresses: tuple[str, ...]) -> str:
-    """Who uses a VF of these PFs at this moment, "" for nobody."""
+    """Who uses a VF of these PFs right now, "" if no one does."""
     pfs = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
     return "; ".join(vf.refusal for pf in pfs for vf in pf.vfs_in_use)
 
@@ -233,7 +233,7 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
 def _remembered(
     machine: Machine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
 ) -> tuple[State, dict[str, int]]:
-    """What is known when a pass begins, and whose number somebody else has written over since the last one."""
+    """What is known when a pass begins, and which PFs' numbers something else has overwritten since the last one."""
     return state.notice_contests(state.remember(saved, (), pfs), pfs, now=machine.monotonic(), is_asked=is_asked)
 
 

@@ -37,7 +37,7 @@ def _apply(machine: Machine, config: Config, address: str, *, force: bool) -> Pa
     before = seen.pfs
     seen, memory, results, *_ = rounds(machine, _alone(config, address), seen, saved, force=force)
     report = _report(machine, seen, results, memory)
-    # A write that has not come back may still do it, when nobody compares any more: the restart waits for its end.
+    # A write that has not returned may still do it, when nothing compares any more: the restart waits for its end.
     is_stuck = any(result.outcome is Outcome.STUCK for result in results)
     changed = is_stuck or state.incarnations_at(address, before) != state.incarnations_at(address, seen.pfs)
     memory = state.fold_release(
@@ -66,7 +66,7 @@ def _report(machine: Machine, seen: Seen, results: tuple[Result, ...], memory: S
 
 
 def _hinted(pf: PfReport) -> PfReport:
-    """Nobody does it later: a release is asked for once."""
+    """Nothing does it later: a release is requested once."""
     hints = {Reason.IN_USE: release.IN_USE_HINT, Reason.CONTESTED: release.CONTESTED_HINT}
     return replace(pf, hint=hints[pf.reason]) if pf.reason in hints else pf
 

@@ -33,7 +33,7 @@ class Machine(Protocol):
         """Writes state.json."""
 
     def read_jam(self) -> Jam | None:
-        """The write that has not come back, if there is one."""
+        """The write that has not returned, if there is one."""
 
     def unit_states(self, names: Iterable[str]) -> tuple[UnitState, ...]:
         """How systemd sees these units. UnitError or StuckError when it cannot be asked."""

@@ -9,7 +9,7 @@ Theory of operation
 -------------------
 
 A write that succeeded is not yet a success. When it returns, the VFs are on the bus, but their driver may not be: udev
-may have to load its module first, and probing takes up to a second a VF. A consumer started in between would find VFs
+may have to load its module first, and probing takes up to a second per VF. A consumer started in between would find VFs
 without netdevs. So each result is settled only once the facts agree with it, and the time that took is part of it.
 
 All PFs are waited for at the same time, after the last write, because drivers bind in parallel with us: while the VFs
@@ -24,11 +24,11 @@ For each action that made VFs there is one `_Wait`, and three ways out of it:
   would cost every pass the whole deadline. modprobe is asked once per kind of VF.
 - Deadline. It grows with the number of VFs. The result stays a success that is not settled: the VFs are there, the
   report calls them incomplete, and a later pass sees when their drivers arrive.
-- Contested. The PF has other VFs than its write left. No device and no driver does that by itself, so somebody else
+- Contested. The PF has other VFs than its write left. No device and no driver does that on its own, so something else
   writes sriov_numvfs too, and waiting is pointless. There are two clues: the count differs from the one that the
-  writer saw right after its write (`made`), or VFs that we have seen since are gone (`seen`). Without them a number of
-  somebody else's would pass for all that the device can make, and would be kept for good (`Short` in core/plan.py). A
-  PF that has lost its driver has lost its VFs with it, and nobody contests anything.
+  writer saw right after its write (`made`), or VFs that we have seen since are gone (`seen`). Without them another
+  program's number would pass for all that the device can make, and would be kept for good (`Short` in core/plan.py). A
+  PF that has lost its driver has lost its VFs with it, and nothing is contested.
 
 Of several actions on one PF only the last is awaited: a 0 on the way to N has been overtaken.
 """

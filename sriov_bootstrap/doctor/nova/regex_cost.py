@@ -19,7 +19,7 @@ REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
 GROUPS = frozenset({"SUBPATTERN", "ATOMIC_GROUP", "ASSERT", "ASSERT_NOT"})
 
 
-class TooCostly(Exception):  # noqa: N818 - no error of anybody's, and it never leaves this module
+class TooCostly(Exception):  # noqa: N818 - not an error, and it never leaves this module
     """It is not to be matched."""
 
 
