@@ -1,4 +1,4 @@
-"""The long form of the codes 2xx: NIC and driver. Those about its VFs are in codes_vfs.py."""
+"""The long form of the codes 2xx: NIC and driver. Those about its VFs are in vf_codes.py."""
 
 from sriov_bootstrap.core.finding import Explanation
 from sriov_bootstrap.doctor.nic.vf_codes import VF_CODES
