@@ -190,13 +190,15 @@ servers: setup wheel ## compare our HTTP server with aiohttp and hypercorn under
 consumers: setup wheel ## write what units and manual say of consumers, from the table of packagings
 	$(BIN)/python packaging/consumers.py
 
-schema: setup ## write the JSON Schema of the config, from the types and the manual
+# The schema is part of the package, which is then built again, for `golden` in the same run.
+schema: setup wheel ## write the JSON Schema of the config, from the types and the manual
 	$(BIN)/python packaging/schema.py >sriov_bootstrap/templates/config.schema.json
+	@$(MAKE) wheel
 
-codes: setup ## write docs/doctor.md, from the codes of doctor
+codes: setup wheel ## write docs/doctor.md, from the codes of doctor
 	$(BIN)/python packaging/codes.py >docs/doctor.md
 
-completions: setup ## write the completions for bash, zsh and fish, from the parser
+completions: setup wheel ## write the completions for bash, zsh and fish, from the parser
 	$(BIN)/python packaging/completions.py packaging/completions
 
 site: setup ## build a web site from the manuals: build/site/html

@@ -16,20 +16,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core import validate
-from sriov_bootstrap.core.config import (
-    Boot,
-    Config,
-    Distribution,
-    Match,
-    Method,
-    Metrics,
-    OpenStack,
-    PfRule,
-    Services,
-    SpecStyle,
-    VfDriver,
-    WhenInUse,
-)
+from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, OpenStack, PfRule, Services
 
 MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; a larger file is not a config
 TABLES: dict[str, type[Services | Metrics | Boot | OpenStack]] = {
@@ -37,13 +24,6 @@ TABLES: dict[str, type[Services | Metrics | Boot | OpenStack]] = {
     "metrics": Metrics,
     "boot": Boot,
     "openstack": OpenStack,
-}
-CHOICES: dict[str, type[StrEnum]] = {
-    "vf_driver": VfDriver,
-    "method": Method,
-    "when_in_use": WhenInUse,
-    "distribution": Distribution,
-    "spec_style": SpecStyle,
 }
 HINT = "correct the file, then run: sriov-bootstrap check-config"
 
@@ -204,6 +184,13 @@ def rephrased(error: msgspec.ValidationError) -> str:
     text, _, place = str(error).replace("`", "").partition(" - at $")
     key = place.lstrip(".")
     text = text[:1].lower() + text[1:]
-    if choices := CHOICES.get(key):
-        text += f": valid here: {', '.join(choices)}"
+    if words := _words_of(key):
+        text += f": valid here: {', '.join(words)}"
     return f"{key}: {text}" if key else text
+
+
+def _words_of(key: str) -> tuple[str, ...]:
+    """Every word that a key may have as its value; () for one whose values are no such words."""
+    tables = (PfRule, *TABLES.values())
+    types = (field.type for table in tables for field in msgspec.structs.fields(table) if field.name == key)
+    return next((tuple(one) for one in types if isinstance(one, type) and issubclass(one, StrEnum)), ())

@@ -10,6 +10,7 @@ from builders import PF
 from fakes_host import HostTree, rule
 from fakes_openstack import DEBIAN_HEADS, add_debian, add_unit
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.core.events import findings_event
 from sriov_bootstrap.core.finding import Inspected, inspected
 from sriov_bootstrap.doctor.codes import CODES
@@ -131,6 +132,7 @@ def test_no_output_has_a_secret_word(tree: HostTree, capsys: pytest.CaptureFixtu
     if argv == ["doctor", "--json"]:
         codes = {one["code"] for one in json.loads(out)["findings"]}
         assert codes >= {"SB-E211", "SB-E212", "SB-E401", "SB-E413", "SB-E414", "SB-E522", "SB-E531", "SB-E532"}
+        assert [one for one, pair in CODES_OF.items() if codes.isdisjoint(pair)] == [], "formats without a file above"
         assert all(main(["doctor", "explain", one]) == 0 for one in codes)
         assert SECRET not in capsys.readouterr().out
 

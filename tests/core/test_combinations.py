@@ -7,7 +7,7 @@ import pytest
 from builders import make_config, make_rule
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.combinations import Conflict, conflicts
-from sriov_bootstrap.core.config import OpenStack, PfRule, SpecStyle
+from sriov_bootstrap.core.config import Distribution, OpenStack, PfRule, SpecStyle
 from sriov_bootstrap.core.decode import ConfigFile, decode
 
 EPOXY = "2025.1 epoxy (nova 31, neutron 26)"
@@ -171,7 +171,7 @@ def test_a_conflict_names_the_file_that_says_it() -> None:
         ),
         (
             'distribution = "x"',
-            "distribution: invalid enum value 'x': valid here: auto, debian, ubuntu, rdo, kolla, other",
+            f"distribution: invalid enum value 'x': valid here: {', '.join(Distribution)}",
         ),
         ("release = true", "release: expected int | float | str, got bool"),
     ],

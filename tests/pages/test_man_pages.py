@@ -4,26 +4,17 @@ import argparse
 import re
 import subprocess
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import fields
 
 from sriov_bootstrap.arguments import make_parser
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.core.config import (
-    Boot,
-    Config,
-    Match,
-    Method,
-    Metrics,
-    OpenStack,
-    PfRule,
-    Services,
-    VfDriver,
-    WhenInUse,
-)
-from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
+from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, OpenStack, PfRule, Services
+from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS, MARKERS
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PfState
 
@@ -121,9 +112,22 @@ def test_every_table_has_its_section() -> None:
     }
 
 
-@pytest.mark.parametrize("word", [*VfDriver, *Method, *WhenInUse])
-def test_every_word_of_a_key_is_explained(word: str) -> None:
-    assert rf"\(dq{word}\(dq" in _section(CONFIG, "PF RULES")
+WORDS = [
+    (section, word)
+    for section, struct in TABLES
+    for field in fields(struct)
+    if isinstance(field.type, type) and issubclass(field.type, StrEnum)
+    for word in field.type
+]
+
+
+@pytest.mark.parametrize(("section", "word"), WORDS, ids=[word for _, word in WORDS])
+def test_every_word_of_a_key_is_explained(section: str, word: str) -> None:
+    assert rf"\(dq{word}\(dq" in _section(CONFIG, section)
+
+
+def test_every_path_by_which_a_packaging_is_recognized_is_named() -> None:
+    assert [marker for marker in MARKERS if f".Pa {marker}\n" not in _section(CONFIG, "[openstack]")] == []
 
 
 @pytest.mark.parametrize(
