@@ -190,20 +190,21 @@ servers: setup wheel ## compare our HTTP server with aiohttp and hypercorn under
 consumers: setup wheel ## write what units and manual say of consumers, from the table of packagings
 	$(BIN)/python packaging/consumers.py
 
-schema: setup ## write the JSON Schema of the config, from the types and the manual
+schema: setup wheel ## write the JSON Schema of the config, from the types and the manual
 	$(BIN)/python packaging/schema.py >sriov_bootstrap/templates/config.schema.json
 
-codes: setup ## write docs/doctor.md, from the codes of doctor
+codes: setup wheel ## write docs/doctor.md, from the codes of doctor
 	$(BIN)/python packaging/codes.py >docs/doctor.md
 
-completions: setup ## write the completions for bash, zsh and fish, from the parser
+completions: setup wheel ## write the completions for bash, zsh and fish, from the parser
 	$(BIN)/python packaging/completions.py packaging/completions
 
 site: setup ## build a web site from the manuals: build/site/html
 	$(BIN)/python packaging/site/build.py . build/site
 
+# test_golden.py reads the page of metrics that test_metrics.py writes.
 golden: setup wheel ## rewrite tests/golden; a difference in tests/golden/api breaks someone's program
-	UPDATE_GOLDEN=1 $(BIN)/pytest --no-cov -q tests/test_golden.py tests/edges/test_metrics.py tests/commands/test_render.py
+	UPDATE_GOLDEN=1 $(BIN)/pytest --no-cov -q tests/edges/test_metrics.py tests/commands/test_render.py tests/test_golden.py
 
 mixin: setup ## render alerts, recording rules and dashboard from packaging/prometheus/*.libsonnet
 	jsonnet --string --multi packaging/prometheus packaging/prometheus/render.jsonnet >/dev/null
