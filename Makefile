@@ -204,8 +204,9 @@ completions: setup wheel ## write the completions for bash, zsh and fish, from t
 site: setup ## build a web site from the manuals: build/site/html
 	$(BIN)/python packaging/site/build.py . build/site
 
+# test_golden.py reads the page of metrics that test_metrics.py writes.
 golden: setup wheel ## rewrite tests/golden; a difference in tests/golden/api breaks someone's program
-	UPDATE_GOLDEN=1 $(BIN)/pytest --no-cov -q tests/test_golden.py tests/edges/test_metrics.py tests/commands/test_render.py
+	UPDATE_GOLDEN=1 $(BIN)/pytest --no-cov -q tests/edges/test_metrics.py tests/commands/test_render.py tests/test_golden.py
 
 mixin: setup ## render alerts, recording rules and dashboard from packaging/prometheus/*.libsonnet
 	jsonnet --string --multi packaging/prometheus packaging/prometheus/render.jsonnet >/dev/null

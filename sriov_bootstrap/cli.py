@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sriov_bootstrap import __version__
@@ -127,39 +127,9 @@ def _parsed(words: Sequence[str]) -> Arguments:
 
 
 def _dispatch(arguments: Arguments, root: str) -> int:
-    """Imports only the requested verb: `--once` runs at boot."""
     if arguments.once:
         return _once(arguments, root)
-    match arguments.verb:
-        case "status":
-            from sriov_bootstrap.commands.status import status
-
-            code = status(_machine(arguments, root), as_json=arguments.json, wait_seconds=arguments.wait)
-        case "doctor":
-            code = _doctor(arguments, root)
-        case "check-config":
-            from sriov_bootstrap.commands.check_config import check_config
-
-            code = check_config(_machine(arguments, root))
-        case "helper":
-            code = _helper(arguments, root)
-        case "release":
-            code = _release(arguments, root)
-        case "init":
-            from sriov_bootstrap.commands.init import init
-
-            code = init(_machine(arguments, root))
-        case "migrate":
-            from sriov_bootstrap.commands.migrate import print_migration
-
-            code = print_migration(_machine(arguments, root))
-        case "render":
-            code = _render(arguments, root)
-        case _:
-            from sriov_bootstrap.commands.run import run
-
-            code = run(_machine(arguments, root), log_format=arguments.log_format or "auto")
-    return code
+    return VERBS[arguments.verb or "run"](arguments, root)
 
 
 def _machine(arguments: Arguments, root: str) -> "HostMachine":
@@ -170,11 +140,45 @@ def _machine(arguments: Arguments, root: str) -> "HostMachine":
     return HostMachine(root=root, config_paths=tuple(path for paths in named for path in paths or ()))
 
 
+def _run(arguments: Arguments, root: str) -> int:
+    from sriov_bootstrap.commands.run import run
+
+    return run(_machine(arguments, root), log_format=arguments.log_format or "auto")
+
+
 def _once(arguments: Arguments, root: str) -> int:
     from sriov_bootstrap.commands.once import once
 
     dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
     return once(_machine(arguments, root), dry_run=dry_run, force=force, as_json=as_json)
+
+
+def _status(arguments: Arguments, root: str) -> int:
+    from sriov_bootstrap.commands.status import status
+
+    return status(_machine(arguments, root), as_json=arguments.json, wait_seconds=arguments.wait)
+
+
+def _doctor(arguments: Arguments, root: str) -> int:
+    from sriov_bootstrap.commands import doctor
+
+    if arguments.explain:
+        return doctor.explain(arguments.code, as_json=arguments.json)
+    return doctor.doctor(_machine(arguments, root), as_json=arguments.json)
+
+
+def _release(arguments: Arguments, root: str) -> int:
+    from sriov_bootstrap.commands.release import release
+
+    dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
+    machine = _machine(arguments, root)
+    return release(machine, arguments.pci_address, dry_run=dry_run, force=force, as_json=as_json)
+
+
+def _check_config(arguments: Arguments, root: str) -> int:
+    from sriov_bootstrap.commands.check_config import check_config
+
+    return check_config(_machine(arguments, root))
 
 
 def _helper(arguments: Arguments, root: str) -> int:
@@ -192,20 +196,16 @@ def _helper(arguments: Arguments, root: str) -> int:
     return helper(words, root=root)
 
 
-def _release(arguments: Arguments, root: str) -> int:
-    from sriov_bootstrap.commands.release import release
+def _init(arguments: Arguments, root: str) -> int:
+    from sriov_bootstrap.commands.init import init
 
-    dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
-    machine = _machine(arguments, root)
-    return release(machine, arguments.pci_address, dry_run=dry_run, force=force, as_json=as_json)
+    return init(_machine(arguments, root))
 
 
-def _doctor(arguments: Arguments, root: str) -> int:
-    from sriov_bootstrap.commands import doctor
+def _migrate(arguments: Arguments, root: str) -> int:
+    from sriov_bootstrap.commands.migrate import print_migration
 
-    if arguments.explain:
-        return doctor.explain(arguments.code, as_json=arguments.json)
-    return doctor.doctor(_machine(arguments, root), as_json=arguments.json)
+    return print_migration(_machine(arguments, root))
 
 
 def _render(arguments: Arguments, root: str) -> int:
@@ -223,3 +223,17 @@ def _render(arguments: Arguments, root: str) -> int:
     )
     tree = root if arguments.root is None else arguments.root.rstrip("/")
     return render(_machine(arguments, tree), wanted)
+
+
+# Each imports its verb only when it is asked for: `--once` runs at boot.
+VERBS: dict[str, Callable[[Arguments, str], int]] = {
+    "run": _run,
+    "status": _status,
+    "doctor": _doctor,
+    "release": _release,
+    "check-config": _check_config,
+    "helper": _helper,
+    "init": _init,
+    "migrate": _migrate,
+    "render": _render,
+}

@@ -18,7 +18,7 @@ from fakes_host import HostTree, rule
 from service import running
 from sriov_bootstrap.arguments import make_parser, misuse
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.cli import Arguments, main
+from sriov_bootstrap.cli import VERBS, Arguments, main
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 NO_QUESTIONS = {"--help", "-h", "--version"}  # they answer by themselves, whatever else is there
@@ -120,7 +120,7 @@ def test_an_option_is_taken_where_it_counts_and_refused_everywhere_else(form: st
 
 
 def test_every_verb_is_walked() -> None:
-    assert {form.split()[0] for form in FORMS if form and form[0] != "-"} == {*_verbs()}
+    assert {form.split()[0] for form in FORMS if form and form[0] != "-"} == {*_verbs()} == {*VERBS}
 
 
 def _verbs() -> Iterator[str]:

@@ -19,7 +19,8 @@ from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, visibl
 from sriov_bootstrap.core.config import Match, VfDriver
 from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.desired import DesiredPf, matches
-from sriov_bootstrap.core.facts import PfFacts, is_vfio, vf_places
+from sriov_bootstrap.core.drivers import is_vfio
+from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.render.host import Host, VfLayout
 from sriov_bootstrap.render.kernel import INITRAMFS

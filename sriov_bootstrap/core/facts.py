@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.counted import listed
+from sriov_bootstrap.core.drivers import is_transport, is_vfio
 from sriov_bootstrap.core.users import OPEN, Holders, Owners, Use, UseKind, held, owned
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
@@ -19,10 +20,6 @@ ROUTING_IDS = 1 << 16
 C_INT_LIMIT = 1 << 31
 NAMED = 4  # more VFs in use than this are counted, not named: a message is one line
 IFF_PROMISC = 0x100  # set by the kernel as long as it is requested (net/core/dev.c, __dev_set_promiscuity)
-VFIO_PREFIX = "vfio"  # vfio-pci and its vendor variants: mlx5_vfio_pci is bound like them but named otherwise
-VFIO_DRIVERS = frozenset({"mlx5_vfio_pci", "nvgrace_gpu_vfio_pci", "hisi_acc_vfio_pci", "pds_vfio_pci", "qat_vfio_pci"})
-# They never make a netdev: they put a device on another bus, whose driver does, or give it to a process.
-TRANSPORTS = frozenset({"virtio-pci", "virtio_vdpa", "vhost_vdpa"})  # drivers/virtio, drivers/vhost/vdpa.c
 
 
 class RawNetdev(Struct, frozen=True):
@@ -203,11 +200,6 @@ class PfFacts(Struct, frozen=True):
         return tuple(vf for vf in self.vfs if vf.use)
 
 
-def is_vfio(driver: str) -> bool:
-    """Whether a VF bound to this driver is reached through vfio, so that only /proc tells who holds it."""
-    return driver.startswith(VFIO_PREFIX) or driver in VFIO_DRIVERS
-
-
 def needs_holders(pfs: Iterable[RawPf]) -> bool:
     """Whether /proc has to be walked at all: it is the costliest read of a pass on a host full of VMs."""
     return any(is_vfio(vf.driver) or vf.nodes for pf in pfs for vf in pf.vfs)
@@ -242,7 +234,7 @@ def _netdevs(raw: RawPf, links: Links) -> tuple[Netdev, ...]:
 
     The virtio device of a subfunction's vDPA device has the PF for a parent, which does the DMA (drivers/vdpa/mlx5).
     """
-    drivers = {one.name: one.driver for one in raw.children} if raw.driver in TRANSPORTS else {}
+    drivers = {one.name: one.driver for one in raw.children} if is_transport(raw.driver) else {}
     own = (_netdev(dev, links, drivers.get(dev.device, "")) for dev in raw.netdevs if dev.device in {"", *drivers})
     return tuple(sorted(own, key=lambda dev: (dev.ifindex, dev.name)))
 
@@ -301,7 +293,7 @@ def _without_netdev(raw: RawVf, pf: RawPf) -> str:
     if raw.infiniband and pf.attributes.get("class", "").startswith(INFINIBAND_CLASSES):
         seen.add("")
     bound = (("", raw.driver), *((one.name, one.driver) for one in raw.children if one.driver))
-    return next((driver for name, driver in bound if name not in seen and driver not in TRANSPORTS), "")
+    return next((driver for name, driver in bound if name not in seen and not is_transport(driver)), "")
 
 
 def _vfio_use(raw: RawVf, holders: Holders) -> Use | None:

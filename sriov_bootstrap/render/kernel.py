@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path, modprobe_text
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
@@ -22,8 +23,6 @@ UPDATE_GRUB, GRUBBY, KERNEL_CMDLINE = "/usr/sbin/update-grub", "/usr/sbin/grubby
 INITRAMFS = {"/usr/sbin/update-initramfs": "update-initramfs -u", "/usr/bin/dracut": "dracut --force"}
 PROBED = (UPDATE_GRUB, GRUBBY, KERNEL_CMDLINE, *INITRAMFS)
 BLACKLIST_FILE = "/etc/modprobe.d/sriov-bootstrap-vfs.conf"
-# A PF's driver -> the module that drives its VFs, where that is another one.
-VF_MODULES = {"igb": "igbvf", "ixgbe": "ixgbevf", "i40e": "iavf", "ice": "iavf"}
 
 
 def render_cmdline(host: Host, _ask: Ask) -> Rendering:
@@ -77,7 +76,7 @@ def render_modprobe(host: Host, _ask: Ask) -> Rendering:
             problems.append(problem)
         else:
             drafts.append(Draft("", {"text": modprobe_text(driver, wishes[0].target or 0)}, modprobe_path(driver)))
-    modules = sorted(filter(None, (VF_MODULES.get(one, "") for one, wishes in families.items() if _undriven(wishes))))
+    modules = sorted(filter(None, (driver_of(one).vf_module for one, wishes in families.items() if _undriven(wishes))))
     if modules:
         drafts.append(Draft("modprobe-vfs.conf.j2", {"modules": modules}, BLACKLIST_FILE))
     initramfs = next((command for path, command in INITRAMFS.items() if path in host.paths), "")

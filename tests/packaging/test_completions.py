@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sriov_bootstrap.arguments import make_parser
+from sriov_bootstrap.cli import VERBS
 
 FOLDER = Path(__file__).parents[2] / "packaging" / "completions"
 BASH = """\
@@ -41,6 +42,7 @@ def _fish(line: str) -> set[str]:
         ("sriov-bootstrap render kernel", {"kernel-cmdline"}),
         ("sriov-bootstrap doctor ex", {"explain"}),
         ("sriov-bootstrap hel", set()),
+        *((f"sriov-bootstrap {verb}", {verb}) for verb in sorted({*VERBS} - {"helper"})),
     ],
 )
 def test_a_word_is_completed(line: str, words: set[str]) -> None:

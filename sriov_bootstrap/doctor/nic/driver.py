@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts, is_vfio
+from sriov_bootstrap.core.drivers import Role, driver_of
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, falls_short, is_missing
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.ports import exact
 
-# drivers/net/ethernet/intel: igb has 8 pools and ixgbe 64, and one of them is the PF's.
-MAX_VFS = {"igb": 7, "ixgbe": 63}
-ABOVE = {"igb": "igb reduces it to 7 on every port", "ixgbe": "ixgbe creates none at all"}
-# Bound to a whole device for a user-space program or a VM; none of them creates VFs when sriov_numvfs is written.
-PASSED_ON = frozenset({"pci-stub", "uio_pci_generic", "igb_uio", "pciback", "xen-pciback"})
 NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|\d{1,9}")
 
 
@@ -28,7 +24,7 @@ def check_driver(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
         return
     if not wish.pf.driver:
         yield _no_driver(wish, wish.pf, survey)
-    elif falls_short(wish) and (is_vfio(wish.pf.driver) or wish.pf.driver in PASSED_ON):
+    elif falls_short(wish) and driver_of(wish.pf.driver).role in {Role.VFIO, Role.PASSED_ON}:
         yield _passed_on(wish.pf)
 
 
@@ -71,7 +67,7 @@ def check_parameters(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     given = tuple(modprobe.parameters(survey.lines, "max_vfs"))
     for driver in drivers_meant(host, survey):
         for one in given:
-            is_its = driver in MAX_VFS and modprobe.module_name(one.module) == driver
+            is_its = driver_of(driver).max_vfs and modprobe.module_name(one.module) == driver
             if is_its and (finding := _max_vfs(driver, one, in_tree=survey.in_tree.get(driver))):
                 yield finding
 
@@ -92,7 +88,7 @@ def driverless(host: Host) -> tuple[PfFacts, ...]:
 
 
 def _max_vfs(driver: str, given: modprobe.Parameter, *, in_tree: bool | None) -> Finding | None:
-    limit, place, value, shown = MAX_VFS[driver], given.line.place, given.value, given.number
+    row, place, value, shown = driver_of(driver), given.line.place, given.value, given.number
     numbers = [int(one, 0 if one[1:2] in {"x", "X"} else 10) for one in value.split(",") if NUMBER.fullmatch(one)]
     if not NUMBER.fullmatch(value) and in_tree is not False:
         problem = (
@@ -100,9 +96,9 @@ def _max_vfs(driver: str, given: modprobe.Parameter, *, in_tree: bool | None) ->
         )
         remedy = f"remove it from {place}; num_vfs in the rule creates the VFs"
         return Finding("SB-E212", place, problem, f"{place}: {given}", remedy)
-    if any(number > limit for number in numbers):
-        problem = f"max_vfs={shown} for {driver}, whose limit is {limit}: {ABOVE[driver]}"
-        remedy = f"remove it from {place}; num_vfs in the rule creates VFs, up to {limit}"
+    if any(number > row.max_vfs for number in numbers):
+        problem = f"max_vfs={shown} for {driver}, whose limit is {row.max_vfs}: {row.above}"
+        remedy = f"remove it from {place}; num_vfs in the rule creates VFs, up to {row.max_vfs}"
         return Finding("SB-E211", place, problem, f"{place}: {given}", remedy)
     return None
 

@@ -7,7 +7,8 @@ from sriov_bootstrap.base.printable import shell_name, shell_quoted
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts, VfFacts, is_vfio
+from sriov_bootstrap.core.drivers import is_vfio
+from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.nic.survey import NicSurvey, falls_short
 from sriov_bootstrap.formats import modprobe

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.counted import counted
-from sriov_bootstrap.core.facts import is_vfio
+from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
 from sriov_bootstrap.core.ours import Ours, leftovers
