@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from guards import children, pending_tasks
+from guards import children, pending_tasks, was_killed
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,15 @@ def test_a_child_that_is_still_there_is_seen() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert str(child.pid) in children()
         child.kill()
+
+
+@pytest.mark.parametrize(("text", "is_killed"), [("exec sleep 600", True), ("exit 0", False)])
+def test_a_child_that_ends_otherwise_than_by_our_kill_is_seen(text: str, *, is_killed: bool) -> None:
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", text], {"PATH": "/usr/bin:/bin"})
+    if is_killed:
+        os.kill(pid, signal.SIGKILL)
+    assert was_killed(pid) is is_killed
+    assert str(pid) not in children()
 
 
 def test_a_task_that_is_still_there_is_seen() -> None:

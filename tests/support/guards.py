@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import gc
 import os
+import select
+import signal
 import sys
 
 import pytest
 
 REAL_BUSES = ("/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket", "/run/systemd/private")
+KILL_SECONDS = 10.0
 
 
 class HostGuard:
@@ -47,6 +50,18 @@ def children() -> set[str]:
         ):
             found.update(file.read().split())
     return found
+
+
+def was_killed(pid: int) -> bool:
+    """Whether a SIGKILL ends this child, and reap it then; a busy machine may take longer than `child.end` waits."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        if not select.select([descriptor], [], [], KILL_SECONDS)[0]:
+            return False
+    finally:
+        os.close(descriptor)
+    status = os.waitpid(pid, 0)[1]
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
 def pending_tasks() -> list[asyncio.Task[object]]:
