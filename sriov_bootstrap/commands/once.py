@@ -5,7 +5,7 @@ import time
 
 import msgspec
 
-from sriov_bootstrap.base.errors import ExitCode, StuckError, UnitError
+from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.counted import counted
@@ -140,6 +140,6 @@ def _units(machine: HostMachine, loaded: Loaded) -> tuple[tuple[str, ...], str]:
 
     try:
         plans = preview(machine, loaded.config.services)
-    except (UnitError, StuckError) as error:
+    except SriovBootstrapError as error:
         return (), error.message
     return tuple(one.name for one in plans if one.need in {Need.RESTART, Need.WAIT}), ""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.base.errors import BusyError, StuckError, UnitError
+from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError
 from sriov_bootstrap.core import followup
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
@@ -36,7 +36,7 @@ class Machine(Protocol):
         """The write that has not returned, if there is one."""
 
     def unit_states(self, names: Iterable[str]) -> tuple[UnitState, ...]:
-        """How systemd sees these units. UnitError or StuckError when it cannot be asked."""
+        """How systemd sees these units. SriovBootstrapError if it cannot be asked: no bus, no answer, no process."""
 
     def restart_units(
         self,
@@ -46,7 +46,7 @@ class Machine(Protocol):
         job_timeout_seconds: float,
         on_result: Callable[[UnitResult], None],
     ) -> None:
-        """Restarts them together and reports each as it ends. UnitError or StuckError when the bus is lost.
+        """Restarts them together and reports each as it ends. SriovBootstrapError if the others are unknown.
 
         `failed`: those of them that are started also from the state `failed`.
         """
@@ -68,7 +68,7 @@ def run_restarts(machine: Machine, services: Services) -> FollowUpReport:
             return FollowUpReport(problem=f"they wait for a write: {jam}", pci_addresses=pending.pci_addresses)
         try:
             plans = _plan(machine, pending, services)
-        except (UnitError, StuckError) as error:
+        except SriovBootstrapError as error:
             return FollowUpReport(problem=error.message, pci_addresses=pending.pci_addresses)
         due = [one for one in plans if one.need in {Need.RESTART, Need.START}]
         results, problem = _restart(machine, due, services)
@@ -80,7 +80,7 @@ def run_restarts(machine: Machine, services: Services) -> FollowUpReport:
 
 
 def preview(machine: Machine, services: Services) -> tuple[UnitPlan, ...]:
-    """What a change of VFs now would restart. Raises UnitError or StuckError when systemd cannot be asked."""
+    """What a change of VFs now would restart. Raises SriovBootstrapError if systemd cannot be asked."""
     return _plan(machine, PendingRestart(machine.monotonic()), services)
 
 
@@ -101,7 +101,7 @@ def _restart(machine: Machine, plans: list[UnitPlan], services: Services) -> tup
         failed = frozenset(one.name for one in plans if one.need is Need.START)
         timeout = services.job_timeout_seconds
         machine.restart_units(names, failed=failed, job_timeout_seconds=timeout, on_result=results.append)
-    except (UnitError, StuckError) as error:
+    except SriovBootstrapError as error:
         problem = error.message
         heard = {one.unit for one in results}
         results += [UnitResult(one, UnitOutcome.BUS_ERROR, 0.0, problem) for one in names if one not in heard]

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
 
 from builders import PF
-from sriov_bootstrap.base.errors import BusyError, UnitError
+from sriov_bootstrap.base.errors import BusyError, KernelError, SriovBootstrapError, StuckError, UnitError
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
@@ -27,6 +28,7 @@ class FakeMachine:
         self.units = {name: UnitState(name, "loaded", "active", 50.0) for name in (NOVA, AGENT)}
         self.jam: Jam | None = None
         self.bus_problem = ""
+        self.error: Callable[[str], SriovBootstrapError] = UnitError
         self.dies_after = 2
         self.is_busy = False
         self.outcome = UnitOutcome.DONE
@@ -56,7 +58,7 @@ class FakeMachine:
 
     def unit_states(self, names: Iterable[str]) -> tuple[UnitState, ...]:
         if self.bus_problem:
-            raise UnitError(self.bus_problem)
+            raise self.error(self.bus_problem)
         return tuple(self.units[name] for name in names)
 
     def restart_units(
@@ -74,7 +76,7 @@ class FakeMachine:
             self.units[name] = replace(self.units[name], active_state=self.becomes, started_at=self.started_at)
             on_result(UnitResult(name, self.outcome))
         if len(names) > self.dies_after:
-            raise UnitError("the bus closed the connection")
+            raise self.error("the bus closed the connection")
 
     @property
     def becomes(self) -> str:
@@ -216,15 +218,22 @@ def test_a_state_that_was_lost_meanwhile_stays_lost() -> None:
     assert machine.state.pending is None
 
 
-def test_without_a_bus_the_change_stays_pending() -> None:
+BUS_ERRORS = pytest.mark.parametrize("error", [UnitError, partial(StuckError, pid=4711), KernelError])
+
+
+@BUS_ERRORS
+def test_without_a_bus_the_change_stays_pending(error: Callable[[str], SriovBootstrapError]) -> None:
     machine = FakeMachine()
+    machine.error = error
     machine.bus_problem = "no bus: the socket does not exist"
     assert run_restarts(machine, SERVICES) == FollowUpReport(problem=machine.bus_problem, pci_addresses=(PF,))
     assert machine.state == State(pending=CHANGE)
 
 
-def test_a_bus_that_dies_in_the_middle_keeps_the_rest_pending() -> None:
+@BUS_ERRORS
+def test_a_bus_that_dies_in_the_middle_keeps_the_rest_pending(error: Callable[[str], SriovBootstrapError]) -> None:
     machine = FakeMachine()
+    machine.error = error
     machine.dies_after = 1
     report = run_restarts(machine, SERVICES)
     assert [one.outcome for one in report.results] == [UnitOutcome.DONE, UnitOutcome.BUS_ERROR]
