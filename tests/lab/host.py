@@ -141,9 +141,9 @@ class Guest:
         """Return the answer of `status --json`; it costs the guest a second, a scrape is cheaper."""
         return dict(json.loads(self.run("sriov-bootstrap status --json").stdout))
 
-    def journal(self) -> str:
-        """Return what the service has said in this test."""
-        return self.check(f"journalctl --no-pager -o cat -u {UNIT} --after-cursor='{self._journal_cursor}'")
+    def journal(self, *, output: str = "cat") -> str:
+        """Return what the service has said in this test; `output` as journalctl(1) has it."""
+        return self.check(f"journalctl --no-pager -o {output} -u {UNIT} --after-cursor='{self._journal_cursor}'")
 
     def forget_journal(self) -> None:
         """Let journal() begin here."""
