@@ -37,7 +37,7 @@ def has_ended(guest: Guest) -> bool:
 
 
 def writes_in_pauses(journal: str) -> list[str]:
-    """Ours that come before the pause is over; none holds back what looks like a loss, as when he has only written his 0."""
+    """Ours before the pause is over; none holds back what looks like a loss, as when he has only written his 0."""
     found, until = [], 0.0
     for line in journal.splitlines():
         at = float(line[1:].partition("]")[0])
