@@ -81,7 +81,7 @@ def test_vfs_that_go_while_the_service_is_stopped_have_their_alerts(guest: Guest
     guest.check(f"systemctl stop {UNIT} {METRICS_UNITS}")  # as where the host is down
     guest.set_num_vfs(PF1, 0)
     (stopped,) = guest.until(lambda: fires("SriovNotRunning"), "SriovNotRunning")
-    assert stopped["annotations"]["summary"] == "compute-1: sriov-bootstrap does not run, or does not answer"
+    assert stopped["annotations"]["summary"] == "compute-1: sriov-bootstrap is not running or not answering"
     assert has_ended("SriovVfLoss")  # nobody looks, so nobody can say it
     # Longer than increase() looks back: the loss must be told all the same.
     gone = f"max_over_time(up[{WINDOW_SECONDS}s]) == 0"
