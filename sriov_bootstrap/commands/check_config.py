@@ -4,7 +4,7 @@ from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.core.config import PfRule
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 

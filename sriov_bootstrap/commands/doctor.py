@@ -6,8 +6,8 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.commands.terminal import coloured
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Diagnosis, Severity
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.doctor import diagnose
 from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.look import look

@@ -9,8 +9,8 @@ from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
 from sriov_bootstrap.commands.terminal import coloured, progress_printer
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import load_inspected
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.doctor.service.now import notes, now_of

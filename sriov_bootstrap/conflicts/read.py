@@ -8,7 +8,7 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts.called import called_scripts
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.edges import yaml_text
-from sriov_bootstrap.edges.texts import Text, Texts
+from sriov_bootstrap.edges.text_files import Text, Texts
 from sriov_bootstrap.formats import modprobe, unit_files
 from sriov_bootstrap.machine.host_machine import HostMachine
 

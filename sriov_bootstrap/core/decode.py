@@ -91,7 +91,7 @@ def _conflicts(config: Config, origins: dict[str, str]) -> list[str]:
     """What the files together say about OpenStack. Most hosts say nothing, and at boot it is not needed."""
     if not any(rule.asks_openstack for rule in config.pf) and config.openstack == OpenStack():
         return []
-    from sriov_bootstrap.core.combinations import conflicts
+    from sriov_bootstrap.core.openstack_rules import conflicts
 
     return [
         f'{origins[one.rule]}: [[pf]] "{one.rule}": {one.message}'

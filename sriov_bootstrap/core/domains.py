@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.core.pci_address import spelt
-from sriov_bootstrap.core.users import Owner
+from sriov_bootstrap.core.vf_users import Owner
 
 
 def parse_domain(text: bytes) -> dict[str, Owner] | None:

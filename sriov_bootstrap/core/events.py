@@ -8,10 +8,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core.actions import SetNumVfs
-from sriov_bootstrap.core.causes import name_of
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.finding import Finding, Severity
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, PfState, Result
 
 Value = str | int | float

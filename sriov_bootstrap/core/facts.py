@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from sriov_bootstrap.core import pci_address
-from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.drivers import is_transport, is_vfio
-from sriov_bootstrap.core.users import OPEN, Holders, Owners, Use, UseKind, held, owned
+from sriov_bootstrap.core.plurals import listed
+from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, held, owned
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 IFF_UP = 0x1  # include/uapi/linux/if.h

@@ -5,7 +5,7 @@ The notes are those in releasenotes/notes of openstack/nova; `since` 0 means bef
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.releases import NEWEST, Release
+from sriov_bootstrap.core.openstack_releases import NEWEST, Release
 
 Place = tuple[str, str]  # section, option
 

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, WriteFile
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import (
@@ -28,6 +27,7 @@ from sriov_bootstrap.core.plan import (
     preparations,
     unfit,
 )
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.core.reasons import Reason
 
 

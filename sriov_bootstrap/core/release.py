@@ -5,11 +5,11 @@ Only VFs that we created or a rule adopted, and that no rule asks for any more: 
 
 from sriov_bootstrap.base.errors import NotOursError
 from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import Ours, is_ours
 from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.core.plurals import counted
 
 IN_USE_HINT = "stop what uses it and run this again, or add --force"
 CONTESTED_HINT = "stop what else sets its VFs and run this again; sriov-bootstrap doctor names it if a file does"

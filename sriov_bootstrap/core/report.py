@@ -6,11 +6,11 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.core import causes
+from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, SetNumVfs
-from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.facts import NAMED, PfFacts
 from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer
+from sriov_bootstrap.core.plurals import counted, listed
 from sriov_bootstrap.core.reasons import Reason
 
 
@@ -290,6 +290,6 @@ def explained(action: Action, number: int) -> tuple[str, str]:
     The table of causes is for sriov_numvfs: ENOSPC from a file system is not about MSI-X vectors.
     """
     if not isinstance(action, SetNumVfs):
-        return f"{action.pci_address}: cannot {action}: {causes.name_of(number)} ({os.strerror(number)})", ""
-    remedy = causes.remedy(number, action.pci_address)
-    return f"{action.pci_address}: cannot {action}: {causes.describe(number)}", remedy
+        return f"{action.pci_address}: cannot {action}: {errnos.name_of(number)} ({os.strerror(number)})", ""
+    remedy = errnos.remedy(number, action.pci_address)
+    return f"{action.pci_address}: cannot {action}: {errnos.describe(number)}", remedy

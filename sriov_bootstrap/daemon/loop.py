@@ -31,10 +31,10 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Job, ProcessEnd, Running
 from sriov_bootstrap.core import events, followup
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.daemon.inspection import Inspection
 from sriov_bootstrap.daemon.protocols import Host, Udev

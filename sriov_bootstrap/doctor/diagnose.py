@@ -8,8 +8,8 @@ from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.conflicts.checks import check_masters
 from sriov_bootstrap.conflicts.survey import Note
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Diagnosis, Explanation, Finding
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.kernel.checks import check_firmware
 from sriov_bootstrap.doctor.kernel.iommu_groups import check_groups

@@ -4,7 +4,7 @@ from sriov_bootstrap.base.errors import LinkError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.base.reading import MAX_ENTRIES, Below, TooLargeError, read_file, read_names
 from sriov_bootstrap.core.packagings import PACKAGINGS
-from sriov_bootstrap.core.users import Owner, Owners
+from sriov_bootstrap.core.vf_users import Owner, Owners
 
 PERSISTENT = tuple(dict.fromkeys(folder for one in PACKAGINGS for folder in one.domains))
 RUNNING = tuple(dict.fromkeys(folder for one in PACKAGINGS for folder in one.running))

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.exporter import handed
 from sriov_bootstrap.exporter.access import Rules
-from sriov_bootstrap.exporter.checking import Checks
 from sriov_bootstrap.exporter.connection import PUBLIC
 from sriov_bootstrap.exporter.connection import Rules as AnyRules
 from sriov_bootstrap.exporter.endpoint import Endpoint
 from sriov_bootstrap.exporter.handed import Handed
 from sriov_bootstrap.exporter.lines import Line, say
 from sriov_bootstrap.exporter.page import PageFile
+from sriov_bootstrap.exporter.password_checks import Checks
 from sriov_bootstrap.exporter.refusals import Peer, Refusal, Refusals
 
 FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)

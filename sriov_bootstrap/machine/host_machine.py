@@ -25,7 +25,7 @@ from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
 from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.core.users import Holders, Owners
+from sriov_bootstrap.core.vf_users import Holders, Owners
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
-    from sriov_bootstrap.edges.texts import Texts
+    from sriov_bootstrap.edges.text_files import Texts
     from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
@@ -157,7 +157,7 @@ class HostMachine:
 
     def texts(self, *, each_once: bool = False, **limits: int) -> "Texts":
         """Files of others. Each look has its own, which notes what it could not read; see Texts for the arguments."""
-        from sriov_bootstrap.edges.texts import Texts
+        from sriov_bootstrap.edges.text_files import Texts
 
         return Texts(self._root, each_once=each_once, **limits)
 

@@ -9,7 +9,7 @@ import errno
 from collections.abc import Callable
 
 from sriov_bootstrap.base.errors import BusyError, KernelError, RefusedError, SriovBootstrapError, StuckError
-from sriov_bootstrap.core import causes
+from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, SetLinkUp
 from sriov_bootstrap.core.report import Outcome, Result, explained
 
@@ -54,5 +54,5 @@ def _kernel_failure(action: Action, error: SriovBootstrapError, number: int) -> 
         errno=number,
         message=message,
         hint=remedy or error.hint,
-        is_transient=causes.explain(number).is_transient,
+        is_transient=errnos.explain(number).is_transient,
     )

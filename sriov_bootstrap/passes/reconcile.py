@@ -21,8 +21,8 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, plan_pf
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
-from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.core.validate import is_module_name
+from sriov_bootstrap.core.vf_users import Holders, Owners
 from sriov_bootstrap.passes import execute
 
 MAX_ROUNDS = 3  # a stale plan is made again, but not for ever against something that keeps writing

@@ -45,7 +45,7 @@ from sriov_bootstrap.core.actions import ReloadDriver, SetNumVfs, settle_deadlin
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import is_settled
 from sriov_bootstrap.core.report import Outcome, Result
-from sriov_bootstrap.core.users import Holders
+from sriov_bootstrap.core.vf_users import Holders
 
 LOOK_AGAIN_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 

@@ -7,8 +7,8 @@ from msgspec import Struct
 from sriov_bootstrap.core.config import Config, Distribution
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.openstack_releases import NEWEST, Release, parse
 from sriov_bootstrap.core.packagings import recognized
-from sriov_bootstrap.core.releases import NEWEST, Release, parse
 from sriov_bootstrap.core.state import State
 
 

@@ -7,10 +7,10 @@ kernel was built with CONFIG_INTEL_IOMMU_DEFAULT_ON, as Debian's is.
 from collections.abc import Iterable
 
 from sriov_bootstrap.core.config import VfDriver
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path, modprobe_text
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.render.ports import exact

@@ -7,8 +7,8 @@ So is the server's mechanism_drivers: the config names the others, or ours would
 import re
 from collections.abc import Iterable
 
-from sriov_bootstrap.core import releases
-from sriov_bootstrap.core.combinations import NETWORK
+from sriov_bootstrap.core import openstack_releases
+from sriov_bootstrap.core.openstack_rules import NETWORK
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.render.places import drop_in, place_of, restart, unit_drafts
 from sriov_bootstrap.render.ports import Port, resolve_ports
@@ -32,7 +32,7 @@ def render_agent(host: Host, _ask: Ask) -> Rendering:
             for port in good
             if port.rule.bandwidth_kbps
         ],
-        "has_firewall": host.release.nova <= releases.AGENT_FIREWALL_UNTIL,
+        "has_firewall": host.release.nova <= openstack_releases.AGENT_FIREWALL_UNTIL,
         "unused": [port for port in ports if not port.rule.physical_network],
         "problems": _lines(problems),
     }
@@ -57,7 +57,7 @@ def render_server(host: Host, _ask: Ask) -> Rendering:
         "vlan_ranges": [*table.network_vlan_ranges, *open_networks],
         "without_range": open_networks,
         "flat_networks": flat,
-        "vendor_devs": _vendor_devs(ports) if host.release.nova <= releases.ML2_SRIOV_UNTIL else [],
+        "vendor_devs": _vendor_devs(ports) if host.release.nova <= openstack_releases.ML2_SRIOV_UNTIL else [],
         "problems": _lines(problems),
     }
     drafts = (Draft("neutron-server.conf.j2", context, drop_in(place)), *unit_drafts(place, host.release))

@@ -11,10 +11,10 @@ Rules for a device_spec, each learned from a broken cloud:
 import json
 from collections.abc import Iterable
 
-from sriov_bootstrap.core import releases
+from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.config import PfRule, SpecStyle
 from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, DEVICE_SPEC, ENABLED_FILTERS, places
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import Release
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.render.places import OWN_NAME, drop_in, place_of, restart, unit_drafts
 from sriov_bootstrap.render.ports import Port, resolve_ports
@@ -52,7 +52,7 @@ def render_compute(host: Host, _ask: Ask) -> Rendering:
 def render_scheduler(host: Host, _ask: Ask) -> Rendering:
     """The drop-in of nova-scheduler."""
     place = place_of("nova-scheduler", host)
-    wanted = (*releases.default_filters(host.release), *host.config.openstack.scheduler_filters, PCI_FILTER)
+    wanted = (*openstack_releases.default_filters(host.release), *host.config.openstack.scheduler_filters, PCI_FILTER)
     group, option = places(ENABLED_FILTERS, host.release)[0]
     context = {
         "release": host.release,

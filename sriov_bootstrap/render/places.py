@@ -2,8 +2,8 @@
 
 from sriov_bootstrap.core import packagings
 from sriov_bootstrap.core.config import Distribution
+from sriov_bootstrap.core.openstack_releases import CONF_D_SINCE, Release
 from sriov_bootstrap.core.packagings import PackagedService
-from sriov_bootstrap.core.releases import CONF_D_SINCE, Release
 from sriov_bootstrap.render.host import Draft, Host
 
 OWN_NAME = "sriov-bootstrap"

@@ -7,7 +7,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.plurals import counted
 
 
 def render(template: str, context: Mapping[str, object]) -> str:

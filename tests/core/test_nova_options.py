@@ -10,7 +10,7 @@ from sriov_bootstrap.core.nova_options import (
     Name,
     places,
 )
-from sriov_bootstrap.core.releases import FIRST_NOVA, NEWEST, Release
+from sriov_bootstrap.core.openstack_releases import FIRST_NOVA, NEWEST, Release
 
 
 @pytest.mark.parametrize(

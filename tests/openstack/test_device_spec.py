@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import Release
 from sriov_bootstrap.doctor.nova.device_spec import PciDevice, SpecProblem, Surroundings, parse_specs
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(300)]

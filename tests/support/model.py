@@ -12,13 +12,13 @@ from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, UnitError
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.actions import Action, SetLinkUp, SetNumVfs, deadline_seconds
-from sriov_bootstrap.core.causes import WRITE_CAUSES
+from sriov_bootstrap.core.errnos import WRITE_CAUSES
 from sriov_bootstrap.core.facts import RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
+from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners
 
 ERRNOS = (0, errno.E2BIG, *WRITE_CAUSES)  # 0: words without a number; E2BIG: not in the table
 MEDDLING = ("stale", "used", "unplug", "unbind")

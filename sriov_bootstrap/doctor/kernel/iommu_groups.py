@@ -6,9 +6,9 @@ Two VFs in one group cannot go to two VMs; a VF in the group of its PF can go to
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import counted, listed
 from sriov_bootstrap.doctor.kernel.checks import passes_through
 from sriov_bootstrap.doctor.kernel.survey import BRIDGE, KernelSurvey, RawGroup
 from sriov_bootstrap.render.host import Host

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core import releases
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
@@ -24,8 +24,8 @@ MAPPINGS, EXCLUDED, BANDWIDTHS = "physical_device_mappings", "exclude_devices", 
 OPTIONS = {
     MAPPINGS: 0,
     EXCLUDED: 0,
-    BANDWIDTHS: releases.BANDWIDTHS_SINCE,
-    "resource_provider_inventory_defaults": releases.BANDWIDTHS_SINCE,
+    BANDWIDTHS: openstack_releases.BANDWIDTHS_SINCE,
+    "resource_provider_inventory_defaults": openstack_releases.BANDWIDTHS_SINCE,
     "resource_provider_hypervisors": 19,  # bug 1853840
     "resource_provider_default_hypervisor": 19,  # bug 1926693
 }
@@ -217,7 +217,7 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
 def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     """The agent has one until neutron 26, and it must do nothing: VFs bypass the host."""
     entry = agent.last(("securitygroup", "firewall_driver"))
-    if not entry or entry.has_reference or host.release.nova > releases.AGENT_FIREWALL_UNTIL:
+    if not entry or entry.has_reference or host.release.nova > openstack_releases.AGENT_FIREWALL_UNTIL:
         return
     if entry.value not in NO_FIREWALL:
         driver = entry.value.partition("\n")[0]  # a line indented below it by mistake may be secret

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core import releases
-from sriov_bootstrap.core.counted import listed
+from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import listed
 from sriov_bootstrap.doctor.neutron.lists import items
 from sriov_bootstrap.doctor.openstack.remedies import restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
@@ -21,7 +21,7 @@ def check_server(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """And leftovers in the files of the agent."""
     if survey.server.is_known and any(wish.rule.physical_network for wish in host.wishes):
         yield from _driver(host, survey.server)
-    if host.release.nova > releases.ML2_SRIOV_UNTIL:
+    if host.release.nova > openstack_releases.ML2_SRIOV_UNTIL:
         yield from _leftovers(host, survey)
 
 

@@ -3,9 +3,9 @@
 import difflib
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, is_missing
 from sriov_bootstrap.formats.pci_config import capability
 from sriov_bootstrap.render.host import Host

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import Role, driver_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, falls_short, is_missing
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.facts import PfFacts, parse_pf
-from sriov_bootstrap.core.users import Holders
+from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.doctor.nic.absent import functions_meant, unseen_of_absent
 from sriov_bootstrap.doctor.nic.driver import driverless, drivers_meant
 from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.edges.pci import Pci
-from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.edges.text_files import Texts
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host

@@ -3,12 +3,12 @@
 import errno
 from collections.abc import Iterator
 
-from sriov_bootstrap.core import causes
+from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import SetNumVfs
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.doctor.nic.driver import is_incapable
@@ -85,5 +85,5 @@ def _refused(pf: PfFacts, report: PassReport) -> Finding | None:
         remedy = f'upgrade {pf.driver}, or set method = "max_vfs" in the rule if modinfo -p {pf.driver} lists max_vfs'
         return Finding("SB-E209", pf.pci_address, problem, f"the last pass: {line.message}", remedy)
     code = CODES.get(number, "SB-E216")
-    problem = f"the kernel created no VFs: {causes.explain(number).cause}" if number else "the last pass created no VFs"
+    problem = f"the kernel created no VFs: {errnos.explain(number).cause}" if number else "the last pass created no VFs"
     return Finding(code, pf.pci_address, problem, f"the last pass: {line.message}", line.hint)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, places
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import Release
 from sriov_bootstrap.doctor.nova.view import View
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.formats.ini import Entry

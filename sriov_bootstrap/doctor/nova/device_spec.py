@@ -20,7 +20,7 @@ from typing import Any
 from msgspec import Struct
 
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import Release
 from sriov_bootstrap.doctor.nova.pci_address import ANY, FIELDS, Place, number, parse_glob, parse_regex
 
 SELECTORS = ("vendor_id", "product_id", "address", "devname")

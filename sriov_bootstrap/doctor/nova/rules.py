@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
+from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.doctor.neutron.networks import misspellings
 from sriov_bootstrap.doctor.nova.view import Function, Row, View
 from sriov_bootstrap.doctor.openstack.remedies import rendered

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core import releases
+from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ENABLED_FILTERS, places
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import Release
 from sriov_bootstrap.doctor.neutron.lists import items
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
@@ -39,14 +39,16 @@ def _removed(host: Host, scheduler: Service, entry: Entry | None, filters: tuple
     own = {one.value.rpartition(".")[2] for one in scheduler.values(("filter_scheduler", "available_filters"))}
     gone = [name for name in _gone(filters, host.release) if name not in own]
     if entry and gone:
-        since = ", ".join(f"{name} since nova {releases.REMOVED_FILTERS[name]}" for name in gone)
+        since = ", ".join(f"{name} since nova {openstack_releases.REMOVED_FILTERS[name]}" for name in gone)
         problem = f"nova-scheduler does not start: {host.release} no longer has these filters: {since}"
         yield Finding("SB-E601", entry.place, problem, entry.name, rendered(host, TARGET, entry))
 
 
 def _gone(filters: tuple[str, ...], release: Release) -> list[str]:
     return [
-        name for name in dict.fromkeys(filters) if releases.REMOVED_FILTERS.get(name, release.nova + 1) <= release.nova
+        name
+        for name in dict.fromkeys(filters)
+        if openstack_releases.REMOVED_FILTERS.get(name, release.nova + 1) <= release.nova
     ]
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import Release
+from sriov_bootstrap.core.plurals import listed
 from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, as_boolean
 from sriov_bootstrap.doctor.nova.pci_address import ANY
 from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View

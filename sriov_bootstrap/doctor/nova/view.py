@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, REPORT_IN_PLACEMENT, places
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import Release
 from sriov_bootstrap.doctor.nova.device_spec import DeviceSpec, PciDevice, SpecProblem, Surroundings, parse_specs
 from sriov_bootstrap.doctor.nova.pci_address import Place
 from sriov_bootstrap.doctor.openstack.survey import Service

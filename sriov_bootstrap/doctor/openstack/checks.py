@@ -3,8 +3,8 @@
 import itertools
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import listed
 from sriov_bootstrap.doctor.openstack.remedies import restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import nearest

@@ -9,7 +9,7 @@ from sriov_bootstrap.core.packagings import PackagedService, packaged
 from sriov_bootstrap.doctor.openstack import units as openstack_units
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.openstack.units import Kind
-from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.edges.text_files import Texts
 from sriov_bootstrap.formats import init_script, kolla, oslo_files, unit_files
 from sriov_bootstrap.formats.ini import IniFile, parse_ini
 from sriov_bootstrap.formats.unit_state import process_of

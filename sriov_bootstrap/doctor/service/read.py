@@ -9,7 +9,7 @@ from sriov_bootstrap.conflicts.read import wanted_units
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.doctor.service.now import now_of
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
-from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.edges.text_files import Texts
 from sriov_bootstrap.formats.unit_files import FOLDERS
 from sriov_bootstrap.machine.filling import MARK, outdated
 from sriov_bootstrap.machine.host_machine import HostMachine

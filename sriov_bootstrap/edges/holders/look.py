@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from sriov_bootstrap.base.vanishing import content
-from sriov_bootstrap.core.counted import counted
-from sriov_bootstrap.core.users import Holder, Holders, Unseen
+from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.vf_users import Holder, Holders, Unseen
 from sriov_bootstrap.edges.holders.device import NODE, Devices, status_of
 
 # A device that was opened through its group. Which one it is only its fdinfo says, since Linux 6.18; the group's own

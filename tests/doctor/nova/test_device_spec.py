@@ -4,7 +4,7 @@ import re
 import pytest
 
 from builders import PF, PF2, vf_address
-from sriov_bootstrap.core.releases import NEWEST, Release
+from sriov_bootstrap.core.openstack_releases import NEWEST, Release
 from sriov_bootstrap.doctor.nova import pci_address
 from sriov_bootstrap.doctor.nova.device_spec import (
     DeviceSpec,

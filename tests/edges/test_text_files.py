@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from sriov_bootstrap.base import reading
-from sriov_bootstrap.edges import texts
-from sriov_bootstrap.edges.texts import Text, Texts
+from sriov_bootstrap.edges import text_files
+from sriov_bootstrap.edges.text_files import Text, Texts
 
 
 def test_files_are_read_in_the_order_of_the_globs(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_what_is_not_there_is_nothing(tree: Path) -> None:
 
 
 def test_nothing_waits_and_nothing_is_too_much(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(text_files, "MAX_BYTES", 1 << 20)
     os.mkfifo(tree / "etc/x.d/fifo")
     (tree / "etc/x.d/huge").write_bytes(b"x" * ((1 << 20) + 1))
     (tree / "etc/x.d/folder").mkdir()
@@ -131,7 +131,7 @@ def test_a_folder_has_a_limit_and_so_has_a_file(tree: Path) -> None:
 
 def test_a_very_full_folder_is_looked_at_in_part(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MAX_ENTRIES", 3)
-    monkeypatch.setattr(texts, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(text_files, "MAX_ENTRIES", 3)
     for number in range(5):
         (tree / f"etc/x.d/{number}").touch()
     reader = Texts(str(tree))

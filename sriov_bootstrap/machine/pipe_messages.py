@@ -12,7 +12,7 @@ from msgspec import Struct
 from sriov_bootstrap.base.errors import KernelError, RefusedError, SriovBootstrapError, StuckError, UnitError
 from sriov_bootstrap.core.followup import UnitResult, UnitState
 from sriov_bootstrap.core.report import Result
-from sriov_bootstrap.core.users import Holders
+from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges import child
 
 KILLED_HINT = "it was killed, or out of memory"

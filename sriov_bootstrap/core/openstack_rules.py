@@ -7,10 +7,10 @@ import re
 
 from msgspec import Struct
 
-from sriov_bootstrap.core import releases
+from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.config import Config, OpenStack, PfRule, SpecStyle
 from sriov_bootstrap.core.nova_options import REPORT_IN_PLACEMENT, SPEC_KEYS
-from sriov_bootstrap.core.releases import NEWEST, Release
+from sriov_bootstrap.core.openstack_releases import NEWEST, Release
 
 NAME = r"[A-Za-z0-9_-]{1,200}"
 VF_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
@@ -21,7 +21,7 @@ MAX_VLAN = 4094
 # Keys of the config -> the nova whose release (of both projects) supports them.
 SINCE = {
     "trusted": SPEC_KEYS["trusted"],
-    "bandwidth_kbps": releases.BANDWIDTHS_SINCE,
+    "bandwidth_kbps": openstack_releases.BANDWIDTHS_SINCE,
     "report_in_placement": REPORT_IN_PLACEMENT[0].since,
     "resource_class": SPEC_KEYS["resource_class"],
     "traits": SPEC_KEYS["traits"],
@@ -39,10 +39,10 @@ class Conflict(Struct, frozen=True):
 
 def conflicts(config: Config) -> list[Conflict]:
     """Every one."""
-    release = releases.parse(config.openstack.release)
+    release = openstack_releases.parse(config.openstack.release)
     found = [Conflict("", text) for text in _table_problems(config.openstack, release or NEWEST)]
     if release is None:
-        text = f'release: "{config.openstack.release}" is not known: use {releases.valid_names()}'
+        text = f'release: "{config.openstack.release}" is not known: use {openstack_releases.valid_names()}'
         found.append(Conflict("", text))
     for rule in config.pf:
         problems = _rule_problems(rule, config.openstack, release or NEWEST)
@@ -61,7 +61,7 @@ def _table_problems(table: OpenStack, release: Release) -> list[str]:
     for name in table.scheduler_filters:
         if not re.fullmatch(NAME, name):
             problems.append(f'scheduler_filters: "{name}" is not the name of a filter')
-        elif release.nova >= (gone := releases.REMOVED_FILTERS.get(name, NEWEST.nova + 1)):
+        elif release.nova >= (gone := openstack_releases.REMOVED_FILTERS.get(name, NEWEST.nova + 1)):
             since = f"it was removed in {Release(gone)}, but release is {release}"
             problems.append(f"scheduler_filters: {name} stops nova-scheduler: {since}")
     problems += [

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import sriov_bootstrap
-from sriov_bootstrap.core.counted import counted, listed
+from sriov_bootstrap.core.plurals import counted, listed
 
 SOURCES = Path(sriov_bootstrap.__file__).parent
 NOUNS = "VFs|PFs|processes|netdevs|findings|errors|warnings"

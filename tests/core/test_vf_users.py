@@ -1,6 +1,6 @@
 import pytest
 
-from sriov_bootstrap.core.users import Holder, Holders, Unseen, Use, UseKind, held
+from sriov_bootstrap.core.vf_users import Holder, Holders, Unseen, Use, UseKind, held
 
 MANY = "uid 1000 has more open files than can be checked: end some of its processes (ps -U 1000)"
 GROUPS = ("/dev/vfio/17", "/dev/vfio/noiommu-17", "0000:3b:10.0")

@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import NAME_LIMIT, printable
-from sriov_bootstrap.core.counted import listed
+from sriov_bootstrap.core.plurals import listed
 
 NAMED = 2  # more holders of one VF than this are counted, not named: a refusal is one line
 
