@@ -111,7 +111,7 @@ def sync_folder(folder: int) -> None:
         os.close(descriptor)
 
 
-class Place(Struct):
+class Location(Struct):
     """Where a path leads: a name in a folder that is open. `status`: of what has that name, None for nothing."""
 
     folder: int
@@ -150,7 +150,9 @@ class Below:
         self._root = root
 
     @contextmanager
-    def place(self, path: str, *, follow: bool = True, make: bool = False, any_link: bool = False) -> Iterator[Place]:
+    def place(
+        self, path: str, *, follow: bool = True, make: bool = False, any_link: bool = False
+    ) -> Iterator[Location]:
         """Where it is. OSError, LinkError. `make`: folders that are not there; `any_link`: whoever made a link.
 
         `follow`: also a link that has the last name, except one to /dev/null.
@@ -214,7 +216,7 @@ class _Walk:
         for descriptor in self._open:
             os.close(descriptor)
 
-    def go(self, path: str, *, follow: bool, make: bool) -> Place:
+    def go(self, path: str, *, follow: bool, make: bool) -> Location:
         ahead = _steps(path)
         self._note()
         while ahead:
@@ -295,8 +297,8 @@ class _Walk:
             return LinkError(f"{path}: is not below {self._root}")
         return LinkError(f"{self._link}: is a link to {self._target}, which is not below {self._root}", hint=HINT)
 
-    def _at(self, name: str, status: os.stat_result | None) -> Place:
-        return Place(self._open[-1], name, status, self._folders)
+    def _at(self, name: str, status: os.stat_result | None) -> Location:
+        return Location(self._open[-1], name, status, self._folders)
 
     def _note(self) -> None:
         self._folders.append((self._path(), os.fstat(self._open[-1])))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.master import entries
+from sriov_bootstrap.conflicts.master import key_values
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, visible
 from sriov_bootstrap.conflicts.units import commands
 from sriov_bootstrap.formats.logical_lines import logical_lines
@@ -56,5 +56,5 @@ def _running(survey: MastersSurvey) -> Iterator[tuple[Source, Iterator[tuple[int
 
 def _executed(source: Source, wanted: frozenset[str]) -> Iterator[tuple[int, str]]:
     with contextlib.suppress(TooMuch):  # reported where its writes are looked for
-        for entry, command in commands(source, tuple(entries(source)), wanted, Steps()):
+        for entry, command in commands(source, tuple(key_values(source)), wanted, Steps()):
             yield entry.line, command

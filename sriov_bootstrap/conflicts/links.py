@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from fnmatch import fnmatchcase
 
-from sriov_bootstrap.conflicts.master import Entry, Master, Search, count, entries, setting, without_keys
+from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values, setting, without_keys
 from sriov_bootstrap.conflicts.survey import Format, visible
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import PfFacts
@@ -32,7 +32,7 @@ def read(search: Search) -> Iterator[Master]:
         main: tuple(
             entry
             for part in (main, *(one for one in drop_ins if one.folder == f"{main.name}.d"))
-            for entry in entries(part)
+            for entry in key_values(part)
         )
         for main in mains
     }
@@ -45,7 +45,7 @@ def read(search: Search) -> Iterator[Master]:
                 break
 
 
-def _link_master(said: tuple[Entry, ...], pf: PfFacts, fit: Fit) -> Master | None:
+def _link_master(said: tuple[KeyValue, ...], pf: PfFacts, fit: Fit) -> Master | None:
     counts = [one for one in said if one.section == "Link" and one.key == COUNT_KEY]
     listed = [one for one in said if one.section == "SR-IOV" and one.key == "VirtualFunction"]
     if not counts and not listed:
@@ -66,7 +66,7 @@ def _link_master(said: tuple[Entry, ...], pf: PfFacts, fit: Fit) -> Master | Non
     )
 
 
-def _fit(said: tuple[Entry, ...], pf: PfFacts) -> Fit:
+def _fit(said: tuple[KeyValue, ...], pf: PfFacts) -> Fit:
     """The least certain of its conditions; udev ignores a file without any."""
     conditions = [one for one in said if one.section == "Match" and one.value]
     return min((_condition(one.key, one.value.split(), pf) for one in conditions), default=Fit.NO)

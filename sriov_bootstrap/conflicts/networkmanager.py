@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.conflicts.master import Entry, Master, Search, count, entries, setting, without_keys
+from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values, setting, without_keys
 from sriov_bootstrap.conflicts.survey import Format, visible
 from sriov_bootstrap.core.config import Match
 
@@ -10,7 +10,7 @@ from sriov_bootstrap.core.config import Match
 def read(search: Search) -> Iterator[Master]:
     """NetworkManager sets the number when it activates the profile."""
     for source in visible(search.survey.of(Format.NETWORK_MANAGER)):
-        said = tuple(entries(source))
+        said = tuple(key_values(source))
         devices = _profile_devices(said)
         activates = _value(said, "connection", "autoconnect") != "false"
         doubt = "" if devices else "the profile does not name its device"
@@ -28,7 +28,7 @@ def read(search: Search) -> Iterator[Master]:
             )
 
 
-def _profile_devices(said: tuple[Entry, ...]) -> tuple[Match, ...]:
+def _profile_devices(said: tuple[KeyValue, ...]) -> tuple[Match, ...]:
     mac = _value(said, "ethernet", "mac-address") or _value(said, "802-3-ethernet", "mac-address")
     names = _value(said, "connection", "interface-name") or _value(said, "match", "interface-name")
     driver, path = _value(said, "match", "driver"), _value(said, "match", "path")
@@ -44,5 +44,5 @@ def _profile_devices(said: tuple[Entry, ...]) -> tuple[Match, ...]:
     return tuple(one for one in found if one != Match())
 
 
-def _value(said: tuple[Entry, ...], section: str, key: str) -> str:
+def _value(said: tuple[KeyValue, ...], section: str, key: str) -> str:
     return next((one.value for one in said if (one.section, one.key) == (section, key)), "")

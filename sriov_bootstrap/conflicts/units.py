@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.conflicts.master import Entry, Master, Search, count, entries
+from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values
 from sriov_bootstrap.conflicts.scripts import Script, devices_of, followed, said_of
 from sriov_bootstrap.conflicts.survey import Format, Source, visible
 from sriov_bootstrap.formats.shell import FILE, writes
@@ -22,7 +22,7 @@ def read(search: Search) -> Iterator[Master]:
 
 def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
     source = script.source
-    said = tuple(entries(source))
+    said = tuple(key_values(source))
     remedy = _unit_remedy(source, said)
     for entry, command in commands(source, said, wanted, script.steps):
         for write in writes(command, is_shell=False, steps=script.steps):
@@ -41,7 +41,7 @@ def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
                 )
 
 
-def _unit_remedy(source: Source, said: tuple[Entry, ...]) -> str:
+def _unit_remedy(source: Source, said: tuple[KeyValue, ...]) -> str:
     executed = [one for one in said if one.section == "Service" and one.key.startswith("Exec")]
     if source.folder.endswith(".d") or any(FILE not in one.value for one in executed):
         return f"remove the command from {source.path}, then: systemctl daemon-reload"
@@ -50,8 +50,8 @@ def _unit_remedy(source: Source, said: tuple[Entry, ...]) -> str:
 
 
 def commands(
-    source: Source, said: tuple[Entry, ...], wanted: frozenset[str], steps: Steps
-) -> Iterator[tuple[Entry, str]]:
+    source: Source, said: tuple[KeyValue, ...], wanted: frozenset[str], steps: Steps
+) -> Iterator[tuple[KeyValue, str]]:
     """What the unit runs, once for each of its instances."""
     is_drop_in = source.folder.endswith(".service.d")
     name = source.folder.removesuffix(".d") if is_drop_in else source.name
@@ -66,7 +66,7 @@ def commands(
                 yield entry, command.replace("%%", "%").replace("$$", "$").lstrip("-@:+!|")
 
 
-def _instances(name: str, said: tuple[Entry, ...], wanted: frozenset[str]) -> tuple[str, ...]:
+def _instances(name: str, said: tuple[KeyValue, ...], wanted: frozenset[str]) -> tuple[str, ...]:
     """The values of %i; none if the unit is disabled: it has an [Install] section, but nothing pulls it in."""
     prefix, at, _ = name.partition("@")
     if at:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.config import Config, OpenStack, PfRule, SpecStyle
 from sriov_bootstrap.core.nova_options import REPORT_IN_PLACEMENT, SPEC_KEYS
-from sriov_bootstrap.core.openstack_releases import NEWEST, Release
+from sriov_bootstrap.core.openstack_releases import NEWEST, OpenStackRelease
 
 NAME = r"[A-Za-z0-9_-]{1,200}"
 VF_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
@@ -50,7 +50,7 @@ def conflicts(config: Config) -> list[Conflict]:
     return found
 
 
-def _table_problems(table: OpenStack, release: Release) -> list[str]:
+def _table_problems(table: OpenStack, release: OpenStackRelease) -> list[str]:
     problems = []
     if table.report_in_placement:
         problems += _too_early("report_in_placement", release)
@@ -62,7 +62,7 @@ def _table_problems(table: OpenStack, release: Release) -> list[str]:
         if not re.fullmatch(NAME, name):
             problems.append(f'scheduler_filters: "{name}" is not the name of a filter')
         elif release.nova >= (gone := openstack_releases.REMOVED_FILTERS.get(name, NEWEST.nova + 1)):
-            since = f"it was removed in {Release(gone)}, but release is {release}"
+            since = f"it was removed in {OpenStackRelease(gone)}, but release is {release}"
             problems.append(f"scheduler_filters: {name} stops nova-scheduler: {since}")
     problems += [
         f'mechanism_drivers: "{name}" is not the name of a driver'
@@ -88,7 +88,7 @@ def _is_vlan_range(text: str) -> bool:
     return 1 <= int(found[1]) <= int(found[2]) <= MAX_VLAN
 
 
-def _rule_problems(rule: PfRule, table: OpenStack, release: Release) -> list[str]:
+def _rule_problems(rule: PfRule, table: OpenStack, release: OpenStackRelease) -> list[str]:
     asked = [key for key in SINCE if getattr(rule, key, False)]
     problems = [text for key in asked for text in _too_early(key, release)]
     problems += _of_networks(rule) if rule.physical_network else _of_others(rule)
@@ -138,6 +138,6 @@ def _of_others(rule: PfRule) -> list[str]:
     return problems
 
 
-def _too_early(key: str, release: Release) -> list[str]:
-    since = Release(SINCE[key])
+def _too_early(key: str, release: OpenStackRelease) -> list[str]:
+    since = OpenStackRelease(SINCE[key])
     return [f"{key} requires {since} or later, but release is {release}"] if release < since else []

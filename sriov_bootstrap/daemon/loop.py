@@ -37,7 +37,7 @@ from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.daemon.inspection import Inspection
-from sriov_bootstrap.daemon.protocols import Host, Udev
+from sriov_bootstrap.daemon.protocols import DaemonMachine, WakeUps
 from sriov_bootstrap.daemon.publication import Publication
 from sriov_bootstrap.passes.reconcile import Loaded
 
@@ -64,8 +64,8 @@ class Daemon:
 
     def __init__(
         self,
-        host: Host,
-        udev: Udev,
+        host: DaemonMachine,
+        udev: WakeUps,
         loaded: Loaded,
         first: Job,
         state: State,

@@ -41,7 +41,7 @@ class Text(Struct, frozen=True):
     owner: int = 0
 
 
-class Refused(Exception):  # noqa: N818 - no error: it becomes a problem of the reader
+class UntrustedFile(Exception):  # noqa: N818 - no error: it becomes a problem of the reader
     """Not to be followed or read; the text says why."""
 
 
@@ -78,7 +78,7 @@ class Texts:
                 return self._text(path, file)
         except OSError as error:
             self._note(path, error)
-        except Refused as refused:
+        except UntrustedFile as refused:
             self.problems.append(f"{path}: {refused}")
         return None
 
@@ -125,7 +125,7 @@ class Texts:
         except OSError as error:
             self._note(path, error)
             return []
-        except Refused as refused:
+        except UntrustedFile as refused:
             self.problems.append(f"{path}: {refused}")
             return []
         try:
@@ -175,7 +175,7 @@ class Texts:
             os.close(self._walk(folder, os.O_RDONLY | os.O_DIRECTORY)[0])
         except OSError as error:
             self._note(folder, error)
-        except Refused as refused:
+        except UntrustedFile as refused:
             self.problems.append(f"{folder}: {refused}")
             return False
         return True
@@ -213,7 +213,7 @@ class Texts:
             try:
                 descriptor, self._roots[folder] = self._walk(folder or "/", os.O_PATH)
                 os.close(descriptor)
-            except (OSError, Refused):
+            except (OSError, UntrustedFile):
                 return False
         return self._roots[folder]
 
@@ -231,7 +231,9 @@ class Texts:
                     status = os.fstat(found)
                     if stat.S_ISLNK(status.st_mode):
                         if not all_roots:
-                            raise Refused("is a link, or is behind one, in a folder not owned by root: not followed")
+                            raise UntrustedFile(
+                                "is a link, or is behind one, in a folder not owned by root: not followed"
+                            )
                         links += 1
                         if links > MAX_LINKS:
                             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -253,6 +255,6 @@ class Texts:
 def _check(status: os.stat_result, folder: os.stat_result, reader: int, *, all_roots: bool) -> None:
     is_folder = stat.S_ISDIR(status.st_mode)
     if not is_folder and not all_roots and status.st_nlink > 1 and status.st_uid != folder.st_uid:
-        raise Refused("has a second name, in a folder not owned by root: not read")
+        raise UntrustedFile("has a second name, in a folder not owned by root: not read")
     if reader and status.st_uid != reader and not status.st_mode & (stat.S_IXOTH if is_folder else stat.S_IROTH):
-        raise Refused(f"not read: user {reader}, whose file names it, may not read it")
+        raise UntrustedFile(f"not read: user {reader}, whose file names it, may not read it")

@@ -11,11 +11,11 @@ from sriov_bootstrap.exporter.refusals import Peer, Refusal
 if TYPE_CHECKING:  # OpenSSL is loaded where there is TLS
     from sriov_bootstrap.exporter import tls
 
-Refused = Callable[[Refusal, Peer, str], None]
+OnRefusal = Callable[[Refusal, Peer, str], None]
 
 
-class Rules:
-    """See connection.py:Rules. What web_config and its files said at one moment."""
+class WebConfigRules:
+    """See connection.py:AccessRules. What web_config and its files said at one moment."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class Rules:
         users: Mapping[str, str],
         server: "tls.Server | None",
         checks: Checks,
-        refused: Refused,
+        refused: OnRefusal,
     ) -> None:
         """`server` is None for plain HTTP."""
         self.headers = headers

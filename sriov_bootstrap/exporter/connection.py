@@ -42,7 +42,7 @@ class Channel(Protocol):
         """A goodbye, for take()."""
 
 
-class Rules(Protocol):
+class AccessRules(Protocol):
     """Who may see the pages. A connection that began under other rules ends with its next answer."""
 
     @property
@@ -103,7 +103,7 @@ class House(Protocol):
     """The endpoint, as its peers see it."""
 
     pages: dict[bytes, tuple[Callable[[], bytes], str]]
-    rules: Callable[[], Rules]
+    rules: Callable[[], AccessRules]
     request_seconds: float
     idle_seconds: float
     buffer: bytearray
@@ -120,7 +120,7 @@ class Connection(asyncio.BufferedProtocol):
 
     _transport: asyncio.Transport
     _deadline: asyncio.TimerHandle
-    _rules: Rules
+    _rules: AccessRules
     _channel: Channel
 
     def __init__(self, endpoint: House) -> None:

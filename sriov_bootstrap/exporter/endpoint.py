@@ -9,7 +9,7 @@ from functools import partial
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.exporter.addresses import QUEUE
-from sriov_bootstrap.exporter.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, Connection, Rules
+from sriov_bootstrap.exporter.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, AccessRules, Connection
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 MAX_CONNECTIONS = 32  # that stay; Prometheus needs one
@@ -37,7 +37,7 @@ class Endpoint:
         self,
         page: Callable[[], bytes],
         *,
-        rules: Callable[[], Rules] = lambda: PUBLIC,
+        rules: Callable[[], AccessRules] = lambda: PUBLIC,
         refused: Callable[[Refusal, Peer], None] = lambda _refusal, _peer: None,
         request_seconds: float = 10.0,
         idle_seconds: float = 120.0,

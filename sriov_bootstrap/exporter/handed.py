@@ -15,8 +15,8 @@ CREDENTIAL = "access"  # its name; see the unit
 VERSION = 1
 
 
-class Tls(NamedTuple):
-    """See tls.py:Tls."""
+class HandedTls(NamedTuple):
+    """See tls.py:TlsOptions."""
 
     cert_file: str
     key_file: str
@@ -33,7 +33,7 @@ class Tls(NamedTuple):
 class Handed(NamedTuple):
     """`files`: the contents of those that `tls` names. Without `tls` it is plain HTTP, without `users` everyone may."""
 
-    tls: Tls | None = None
+    tls: HandedTls | None = None
     files: Mapping[str, bytes] = {}
     headers: tuple[tuple[str, str], ...] = ()
     users: Mapping[str, str] = {}
@@ -70,7 +70,7 @@ def _understood(value: Any) -> Handed:  # noqa: ANN401 - JSON gives anything
     if value["version"] != VERSION:
         raise ValueError
     return Handed(
-        Tls(**{key: _frozen(one) for key, one in value["tls"].items()}) if value["tls"] else None,
+        HandedTls(**{key: _frozen(one) for key, one in value["tls"].items()}) if value["tls"] else None,
         {str(path): text.encode("latin-1") for path, text in value["files"].items()},
         tuple((str(name), str(text)) for name, text in value["headers"]),
         {str(name): str(hashed) for name, hashed in value["users"].items()},

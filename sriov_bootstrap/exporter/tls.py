@@ -25,8 +25,8 @@ VERIFY = {
 PLAIN_HTTP = b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nThis is an HTTPS port: use https://\n"
 
 
-class Tls(Protocol):
-    """What TLS is to be; see core/web_config.py:Tls. The files are named, and handed over beside it."""
+class TlsOptions(Protocol):
+    """What TLS is to be; see formats/web_config.py:Tls. The files are named, and handed over beside it."""
 
     @property
     def cert_file(self) -> str: ...
@@ -53,7 +53,7 @@ class Tls(Protocol):
 class Server:
     """Our side of TLS: makes a session for each peer."""
 
-    def __init__(self, tls: Tls, files: Mapping[str, bytes], *, max_sessions: int = MAX_SESSIONS) -> None:
+    def __init__(self, tls: TlsOptions, files: Mapping[str, bytes], *, max_sessions: int = MAX_SESSIONS) -> None:
         """`files`: what is in each that is named. Raises ConfigError when nothing can be made of them."""
         self._tls = tls
         self._files = files

@@ -36,7 +36,7 @@ class Block(Enum):
     OVER = 3
 
 
-class Surroundings(Struct, frozen=True):
+class ScriptContext(Struct, frozen=True):
     """What a script sees of the host."""
 
     sources: Mapping[str, str]
@@ -59,7 +59,7 @@ def script_argv(
     `environment`: what its unit gives it.
     """
     said = {**GIVEN, **environment}
-    around = Surroundings(sources, there.union(sources), Steps())
+    around = ScriptContext(sources, there.union(sources), Steps())
     try:
         _run(script, said, around, DEPTH)
     except TooMuch:
@@ -70,7 +70,7 @@ def script_argv(
     return (program, *split(said.get("PYARGV") or said.get("DAEMON_ARGS", "")))
 
 
-def _run(script: str, said: dict[str, str], around: Surroundings, depth: int) -> None:
+def _run(script: str, said: dict[str, str], around: ScriptContext, depth: int) -> None:
     around.steps.take(1 + len(script))
     blocks: list[Block] = []
     for raw in script.splitlines():
@@ -90,7 +90,7 @@ def _run(script: str, said: dict[str, str], around: Surroundings, depth: int) ->
             _step(line, said, around, depth)
 
 
-def _step(line: str, said: dict[str, str], around: Surroundings, depth: int) -> None:
+def _step(line: str, said: dict[str, str], around: ScriptContext, depth: int) -> None:
     if "||" in line:
         return
     *conditions, command = re.split(r"\s&&\s", line)
@@ -102,12 +102,12 @@ def _step(line: str, said: dict[str, str], around: Surroundings, depth: int) -> 
         said[found[1]] = _value(found[2], said, around.steps)
 
 
-def _holds(condition: str, said: dict[str, str], around: Surroundings) -> bool:
+def _holds(condition: str, said: dict[str, str], around: ScriptContext) -> bool:
     """What is not understood does not hold."""
     return all(_is_true(one.strip(), said, around) for one in condition.split("&&"))
 
 
-def _is_true(test: str, said: dict[str, str], around: Surroundings) -> bool:
+def _is_true(test: str, said: dict[str, str], around: ScriptContext) -> bool:
     if not (found := TEST.fullmatch(test)):
         return False
     words = [_value(word, said, around.steps) for word in WORD.findall(found[2])]
@@ -115,7 +115,7 @@ def _is_true(test: str, said: dict[str, str], around: Surroundings) -> bool:
     return _compares([word for word in words if word != "!"], around) is not is_denied
 
 
-def _compares(words: list[str], around: Surroundings) -> bool:
+def _compares(words: list[str], around: ScriptContext) -> bool:
     match words:
         case [("-f" | "-e" | "-r" | "-d"), path]:
             return path in around.there

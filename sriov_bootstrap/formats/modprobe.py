@@ -26,7 +26,7 @@ ALIAS_DEVICE = len("pci:v00008086d000010CA")
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
-class Line(Struct, frozen=True):
+class ModprobeLine(Struct, frozen=True):
     """One line, after those that it joins; `number` 0: of the kernel's command line."""
 
     path: str
@@ -46,7 +46,7 @@ class Line(Struct, frozen=True):
 class Parameter(Struct, frozen=True):
     """A line that gives a module a parameter; `module` as that line spells it."""
 
-    line: Line
+    line: ModprobeLine
     module: str
     value: str
 
@@ -74,19 +74,19 @@ def effective(texts: dict[str, str]) -> dict[str, str]:
     return {path: texts[path] for path in by_name.values()}
 
 
-def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[Line, ...]:
+def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[ModprobeLine, ...]:
     """Every line that says something; what the kernel's command line says of modules as if it stood in a file."""
     found = [line for path, text in texts.items() for line in _lines(path, text)]
     for word in command_line:
         name, _, value = word.strip('"').partition("=")
         if name in {"modprobe.blacklist", "module_blacklist"}:
-            found += [Line(CMDLINE, 0, ("blacklist", one)) for one in value.split(",") if one]
+            found += [ModprobeLine(CMDLINE, 0, ("blacklist", one)) for one in value.split(",") if one]
         elif name.endswith(".max_vfs"):
-            found.append(Line(CMDLINE, 0, ("options", name.removesuffix(".max_vfs"), f"max_vfs={value}")))
+            found.append(ModprobeLine(CMDLINE, 0, ("options", name.removesuffix(".max_vfs"), f"max_vfs={value}")))
     return tuple(found)
 
 
-def _lines(path: str, text: str) -> Iterator[Line]:
+def _lines(path: str, text: str) -> Iterator[ModprobeLine]:
     carried, began = list[str](), 1
     for number, line in enumerate(f"{text}\n".split("\n"), 1):
         is_joined = (len(line) - len(line.rstrip("\\"))) % 2 == 1
@@ -95,11 +95,11 @@ def _lines(path: str, text: str) -> Iterator[Line]:
             continue
         words = tuple(ESCAPE.sub(r"\1", "".join(carried)).split())
         if words and not words[0].startswith("#"):
-            yield Line(path, began, words)
+            yield ModprobeLine(path, began, words)
         carried, began = [], number + 1
 
 
-def blocking(lines: tuple[Line, ...], module: str) -> Line | None:
+def blocking(lines: tuple[ModprobeLine, ...], module: str) -> ModprobeLine | None:
     """The line that keeps udev from loading this module."""
     for line in lines:
         match line.words:
@@ -113,7 +113,7 @@ def blocking(lines: tuple[Line, ...], module: str) -> Line | None:
     return None
 
 
-def parameters(lines: tuple[Line, ...], name: str) -> Iterator[Parameter]:
+def parameters(lines: tuple[ModprobeLine, ...], name: str) -> Iterator[Parameter]:
     """Every time that a module is given this one; the last of a line wins, unless the module refuses one before it."""
     given = re.compile(rf"(?<![\w.-]){name}=[\"']?([^\s\"';&|]*)")
     for line in lines:

@@ -62,7 +62,7 @@ def writes(
         return
     steps = steps or Steps()
     steps.take(len(text))
-    reader = _Reader(steps)
+    reader = _ScriptReader(steps)
     for command in commands(FUNCTION.sub(r"function \1 ", text)):
         found = reader.read(command) if is_shell else None
         inner = writes(_script_of(command), depth=depth + 1, steps=steps)
@@ -79,7 +79,7 @@ def _script_of(command: Command) -> str:
     return plain("".join(command.words[flags[0] + 1 :][:1])) if flags and names & SHELLS else ""
 
 
-class _Reader:
+class _ScriptReader:
     """What is known after the commands so far: variables, the folder, the conditions around."""
 
     def __init__(self, steps: Steps) -> None:

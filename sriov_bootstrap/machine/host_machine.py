@@ -100,7 +100,7 @@ class HostMachine:
         return self.files.read_config()
 
     def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """See settle.Machine."""
+        """See settle.SettleMachine."""
         return self.sysfs.read_pfs(only)
 
     def read_links(self) -> Links:
@@ -233,7 +233,7 @@ class HostMachine:
     # -- what is done --
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
-        """See execute.Machine."""
+        """See execute.ActionMachine."""
         match action:
             case SetNumVfs(pci_address=address):
                 call = partial(self.sysfs.write_num_vfs, action, guard)
@@ -277,7 +277,7 @@ class HostMachine:
     # -- systemd --
 
     def unit_states(self, names: Iterable[str]) -> "tuple[UnitState, ...]":
-        """See restarts.Machine."""
+        """See restarts.RestartMachine."""
         from sriov_bootstrap.machine import bus
 
         return bus.unit_states(names, self.say)
@@ -290,7 +290,7 @@ class HostMachine:
         job_timeout_seconds: float,
         on_result: "Callable[[UnitResult], None]",
     ) -> None:
-        """See restarts.Machine."""
+        """See restarts.RestartMachine."""
         from sriov_bootstrap.machine import bus
 
         told = bus.restart_units(names, self.say, failed=failed, job_timeout_seconds=job_timeout_seconds)

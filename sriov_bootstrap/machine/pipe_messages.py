@@ -18,50 +18,50 @@ from sriov_bootstrap.edges import child
 KILLED_HINT = "it was killed, or out of memory"
 
 
-class Told(Struct, tag_field="kind", tag=str.lower):
+class Message(Struct, tag_field="kind", tag=str.lower):
     """One answer."""
 
 
-class Done(Told):
+class Done(Message):
     """How an action ended, well or not."""
 
     result: Result
 
 
-class Refused(Told):
+class Refused(Message):
     """No action was begun."""
 
     message: str
     hint: str
 
 
-class Stuck(Told):
+class Stuck(Message):
     """No action was begun, and what comes before it hangs."""
 
     message: str
     hint: str
 
 
-class Looked(Told):
+class Looked(Message):
     """Which processes have a vfio node open."""
 
     holders: Holders
 
 
-class BusFailed(Told):
+class BusFailed(Message):
     """systemd could not be asked."""
 
     message: str
     hint: str
 
 
-class Units(Told):
+class Units(Message):
     """What systemd said about the units."""
 
     states: tuple[UnitState, ...]
 
 
-class Restarted(Told):
+class Restarted(Message):
     """How restarts ended, and why not all of them did; "" if all did."""
 
     results: tuple[UnitResult, ...]

@@ -20,7 +20,11 @@ class WebAccess:
         named = config.tls.files if config.tls else ()
         self.paths += [path for path in named if path not in self.paths]
         contents = {path: self._load(path) for path in named}
-        tls = handed.Tls(**{key: getattr(config.tls, key) for key in handed.Tls._fields}) if config.tls else None
+        tls = (
+            handed.HandedTls(**{key: getattr(config.tls, key) for key in handed.HandedTls._fields})
+            if config.tls
+            else None
+        )
         if tls:
             from sriov_bootstrap.exporter.tls import Server
 

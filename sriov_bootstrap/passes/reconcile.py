@@ -28,7 +28,7 @@ from sriov_bootstrap.passes import execute
 MAX_ROUNDS = 3  # a stale plan is made again, but not for ever against something that keeps writing
 
 
-class Machine(execute.Machine, Protocol):
+class PassMachine(execute.ActionMachine, Protocol):
     """The machine as a pass needs it; execute.py and apply.py name what they need themselves."""
 
     def pass_lock(self) -> AbstractContextManager[None]:
@@ -81,7 +81,7 @@ class Loaded(Struct, frozen=True):
     checksums: tuple[int, ...] = ()
 
 
-class Seen(Struct, frozen=True):
+class HostSnapshot(Struct, frozen=True):
     """The machine at one moment, and what is to be done about it."""
 
     pfs: tuple[PfFacts, ...]
@@ -89,7 +89,7 @@ class Seen(Struct, frozen=True):
     jam: Jam | None
 
     @property
-    def ours(self) -> tuple[PfFacts, ...]:
+    def pfs_with_rule(self) -> tuple[PfFacts, ...]:
         """The PFs that have a rule."""
         return tuple(one.desired.pf for one in self.plans if one.desired.pf)
 
@@ -101,7 +101,7 @@ class Seen(Struct, frozen=True):
 
 
 def run_pass(
-    machine: Machine, loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
+    machine: PassMachine, loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
 ) -> PassReport:
     """One pass with a config that load_config gave. `force` destroys even VFs in use; `handover`: see state.py."""
     if mode is Mode.APPLY:
@@ -124,7 +124,7 @@ def run_pass(
     )
 
 
-def load_config(machine: Machine, last_good: Config | None) -> Loaded:
+def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
     """What the files say now; where they are broken, or all gone, what they said before.
 
     Raises ConfigError when they are broken and there is nothing to fall back to.
@@ -145,7 +145,7 @@ def load_config(machine: Machine, last_good: Config | None) -> Loaded:
         return Loaded(last_good, error.problems, names, checksums)
 
 
-def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
+def read_facts(machine: PassMachine, config: Config) -> tuple[PfFacts, ...]:
     """Every PF, understood. The costly reads are made only if they can matter to a rule."""
     raw = machine.read_pfs()
     needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
@@ -157,7 +157,9 @@ def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
     return tuple(pf for one in raw if (pf := facts.parse_pf(one, links, holders, owners)).total_vfs > 0)
 
 
-def decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool) -> Seen:
+def decide(
+    machine: PassMachine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool
+) -> HostSnapshot:
     """What is to be done about these facts."""
     wishes = resolve(config, pfs)
     drivers = {wish.pf.driver for wish in wishes if wish.rule.uses_max_vfs and wish.pf}
@@ -172,7 +174,7 @@ def decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: St
         now=machine.monotonic(),
         force=force,
     )
-    return Seen(pfs, _plans(wishes, around), around.jam)
+    return HostSnapshot(pfs, _plans(wishes, around), around.jam)
 
 
 def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, ...]:
@@ -184,20 +186,20 @@ def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, .
     return make_plans(wishes, around)
 
 
-def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
+def plans_now(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     """What a pass would do at this moment that waits for no pause: one that does has not come so far."""
     pfs = read_facts(machine, config)
     saved, _ = _remembered(machine, machine.load_state()[0], pfs, is_asked=True)
     return decide(machine, config, pfs, saved, force=False).plans
 
 
-def users_now(machine: Machine, config: Config, addresses: tuple[str, ...]) -> str:
+def users_now(machine: PassMachine, config: Config, addresses: tuple[str, ...]) -> str:
     """Who uses a VF of these PFs right now, "" if no one does."""
     pfs = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
     return "; ".join(vf.refusal for pf in pfs for vf in pf.vfs_in_use)
 
 
-def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
+def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
@@ -223,7 +225,7 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
         report,
         seen.pfs,
         now_monotonic=machine.monotonic(),
-        changed=state.changed_pfs(saved, first.pfs, seen.ours),
+        changed=state.changed_pfs(saved, first.pfs, seen.pfs_with_rule),
         handover=handover,
     )
     unsaved = machine.save_state(memory)
@@ -231,22 +233,22 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
 
 
 def _remembered(
-    machine: Machine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
+    machine: PassMachine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
 ) -> tuple[State, dict[str, int]]:
     """What is known when a pass begins, and which PFs' numbers something else has overwritten since the last one."""
     return state.notice_contests(state.remember(saved, (), pfs), pfs, now=machine.monotonic(), is_asked=is_asked)
 
 
 def rounds(
-    machine: Machine, config: Config, seen: Seen, memory: State, *, force: bool
-) -> tuple[Seen, State, tuple[Result, ...], dict[str, int], dict[str, int]]:
+    machine: PassMachine, config: Config, seen: HostSnapshot, memory: State, *, force: bool
+) -> tuple[HostSnapshot, State, tuple[Result, ...], dict[str, int], dict[str, int]]:
     """Acts until nothing is stale: the last look, the memory of what was done, all results, lost, contested."""
     results: tuple[Result, ...] = ()
     losses: dict[str, int] = {}
     contested: dict[str, int] = {}
     for number in range(1, MAX_ROUNDS + 1):
         if any(plan.changes_vfs for plan in seen.plans):
-            machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.ours)))
+            machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule)))
         guard, look = partial(users_now, machine, config), partial(read_facts, machine, config)
         acted = execute.carry_out(seen.plans, machine, guard=guard, look=look)
         if not acted:
@@ -258,7 +260,7 @@ def rounds(
             memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS
         )
         contested = state.sum_of(contested, new)
-        losses = state.sum_of(losses, state.lost_in_round(seen.ours, pfs, acted))
+        losses = state.sum_of(losses, state.lost_in_round(seen.pfs_with_rule, pfs, acted))
         seen = decide(machine, config, pfs, memory, force=force)
         if not any(_calls_for_another_look(result) for result in acted):
             break
@@ -280,7 +282,7 @@ def _concerned(action: Action) -> set[str]:
     return {*action.pci_addresses} if isinstance(action, ReloadDriver) else {action.pci_address}
 
 
-def report_pfs(seen: Seen, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:
+def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:
     """A line for each plan of the last look."""
     lines = []
     for plan in seen.plans:

@@ -9,10 +9,10 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.passes.reconcile import Machine, Mode, Seen, decide, read_facts, report_pfs, rounds
+from sriov_bootstrap.passes.reconcile import HostSnapshot, Mode, PassMachine, decide, read_facts, report_pfs, rounds
 
 
-def run_release(machine: Machine, config: Config, address: str, *, mode: Mode, force: bool = False) -> PassReport:
+def run_release(machine: PassMachine, config: Config, address: str, *, mode: Mode, force: bool = False) -> PassReport:
     """Removes them, or with OBSERVE says what that would do. NotOursError where it is not ours to do."""
     if mode is Mode.APPLY:
         with machine.pass_lock():
@@ -21,7 +21,7 @@ def run_release(machine: Machine, config: Config, address: str, *, mode: Mode, f
     return _report(machine, seen, (), saved)
 
 
-def _look(machine: Machine, config: Config, address: str, *, force: bool) -> tuple[Seen, State]:
+def _look(machine: PassMachine, config: Config, address: str, *, force: bool) -> tuple[HostSnapshot, State]:
     saved = machine.load_state()[0]
     others = {pf: one for pf, one in saved.contests.items() if pf != address}  # this one is asked for: no pause
     saved = replace(saved, contests=others)
@@ -30,7 +30,7 @@ def _look(machine: Machine, config: Config, address: str, *, force: bool) -> tup
     return decide(machine, _alone(config, address), pfs, saved, force=force), saved
 
 
-def _apply(machine: Machine, config: Config, address: str, *, force: bool) -> PassReport:
+def _apply(machine: PassMachine, config: Config, address: str, *, force: bool) -> PassReport:
     seen, saved = _look(machine, config, address, force=force)
     if any(plan.verdict or not plan.changes_vfs for plan in seen.plans):
         return _report(machine, seen, (), saved)
@@ -55,13 +55,15 @@ def _find(pfs: tuple[PfFacts, ...], address: str) -> PfFacts | None:
     return next((pf for pf in pfs if pf.pci_address == address), None)
 
 
-def _report(machine: Machine, seen: Seen, results: tuple[Result, ...], memory: State) -> PassReport:
+def _report(machine: PassMachine, seen: HostSnapshot, results: tuple[Result, ...], memory: State) -> PassReport:
     return PassReport(
         started_at=machine.time(),
         pfs=tuple(_hinted(pf) for pf in report_pfs(seen, results, memory)),
         results=results,
         jam=seen.jam,
-        notes=tuple(_module_note(pf.driver) for pf in seen.ours if machine.read_module(pf.driver).modprobe_text),
+        notes=tuple(
+            _module_note(pf.driver) for pf in seen.pfs_with_rule if machine.read_module(pf.driver).modprobe_text
+        ),
     )
 
 

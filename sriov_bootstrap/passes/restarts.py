@@ -17,7 +17,7 @@ from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 
 
-class Machine(Protocol):
+class RestartMachine(Protocol):
     """The machine as a round of restarts needs it."""
 
     def restart_lock(self) -> AbstractContextManager[None]:
@@ -58,7 +58,7 @@ class Machine(Protocol):
         """Progress, for whoever is watching."""
 
 
-def run_restarts(machine: Machine, services: Services) -> FollowUpReport:
+def run_restarts(machine: RestartMachine, services: Services) -> FollowUpReport:
     """Restarts what needs it now. What has to wait, or could not be done, stays pending in state.json."""
     with machine.restart_lock():
         pending = machine.load_state()[0].pending
@@ -79,17 +79,17 @@ def run_restarts(machine: Machine, services: Services) -> FollowUpReport:
         return report
 
 
-def preview(machine: Machine, services: Services) -> tuple[UnitPlan, ...]:
+def preview(machine: RestartMachine, services: Services) -> tuple[UnitPlan, ...]:
     """What a change of VFs now would restart. Raises SriovBootstrapError if systemd cannot be asked."""
     return _plan(machine, PendingRestart(machine.monotonic()), services)
 
 
-def _plan(machine: Machine, pending: PendingRestart, services: Services) -> tuple[UnitPlan, ...]:
+def _plan(machine: RestartMachine, pending: PendingRestart, services: Services) -> tuple[UnitPlan, ...]:
     states = machine.unit_states(services.restart)
     return followup.plan_restarts(states, pending, services, now=machine.monotonic())
 
 
-def _restart(machine: Machine, plans: list[UnitPlan], services: Services) -> tuple[tuple[UnitResult, ...], str]:
+def _restart(machine: RestartMachine, plans: list[UnitPlan], services: Services) -> tuple[tuple[UnitResult, ...], str]:
     """The results and why the bus was lost, "" if it was not."""
     if not plans:
         return (), ""
@@ -108,7 +108,9 @@ def _restart(machine: Machine, plans: list[UnitPlan], services: Services) -> tup
     return tuple(results), problem
 
 
-def _note(machine: Machine, pending: PendingRestart, report: FollowUpReport, retries: dict[str, FailedRestart]) -> None:
+def _note(
+    machine: RestartMachine, pending: PendingRestart, report: FollowUpReport, retries: dict[str, FailedRestart]
+) -> None:
     """Counts the results; forgets the change when every unit knows of it and no newer one has come."""
     is_over = report.due_at is None and report.retry_at is None and not report.problem
     if not report.results and not is_over and retries == pending.failed:

@@ -50,7 +50,7 @@ from sriov_bootstrap.core.vf_users import Holders
 LOOK_AGAIN_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 
-class Machine(Protocol):
+class SettleMachine(Protocol):
     """What waiting needs of the machine."""
 
     def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[facts.RawPf, ...]:
@@ -83,7 +83,7 @@ class _Wait(Struct, frozen=True):
     contested: set[str]
 
 
-def settle(results: tuple[Result, ...], machine: Machine) -> tuple[Result, ...]:
+def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result, ...]:
     """A successful write is not yet a success: each result says whether it has become true, and how long that took."""
     last = {result.action.pci_address: number for number, result in enumerate(results)}
     waits = {number: wait for number in sorted(last.values()) if (wait := _wait(results[number]))}
@@ -138,13 +138,13 @@ def _is_contested(wait: _Wait, pf: PfFacts | None) -> bool:
     return not seen <= pf.incarnations or wait.made not in {-1, pf.num_vfs}
 
 
-def _look(machine: Machine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
+def _look(machine: SettleMachine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
     addresses = tuple(one for wait in waits for one in wait.pci_addresses)
     pfs = machine.read_pfs(addresses) if addresses else ()
     return {raw.pci_address: facts.parse_pf(raw, facts.Links(), Holders()) for raw in pfs}
 
 
-def _is_settled(machine: Machine, pf: PfFacts | None, target: int, expects: dict[str, bool]) -> bool:
+def _is_settled(machine: SettleMachine, pf: PfFacts | None, target: int, expects: dict[str, bool]) -> bool:
     if is_settled(pf, target, expects_driver=True) or pf is None or pf.num_vfs != target:
         return is_settled(pf, target, expects_driver=True)
     bare = next((vf.modalias for vf in pf.vfs if vf.lacks_driver), None)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.config import PfRule, SpecStyle
 from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, DEVICE_SPEC, ENABLED_FILTERS, places
-from sriov_bootstrap.core.openstack_releases import Release
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.render.places import OWN_NAME, drop_in, place_of, restart, unit_drafts
 from sriov_bootstrap.render.ports import Port, resolve_ports
@@ -146,7 +146,7 @@ def _once(groups: Iterable[dict[str, object]]) -> list[dict[str, object]]:
     return kept
 
 
-def _aliases(ports: Iterable[Port], release: Release) -> list[str]:
+def _aliases(ports: Iterable[Port], release: OpenStackRelease) -> list[str]:
     """For flavors; one for each name and chip. Without pci_in_placement nova looks at the ids alone, and needs them."""
     found: list[str] = []
     for port in ports:

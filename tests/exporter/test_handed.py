@@ -10,7 +10,7 @@ from sriov_bootstrap.formats.web_config import Tls
 
 TLS = Tls("/a.crt", "/a.key", ciphers=("X",), is_tls13_only=True)
 VALUE = handed.Handed(
-    handed.Tls(**{name: getattr(TLS, name) for name in TLS.__struct_fields__}),
+    handed.HandedTls(**{name: getattr(TLS, name) for name in TLS.__struct_fields__}),
     {"/a.crt": b"\x00\xff", "/a.key": b"key"},
     (("X-Frame-Options", "deny"),),
     {"prometheus": "$2b$"},
@@ -24,7 +24,7 @@ def test_what_is_handed_over_arrives_whole(value: handed.Handed) -> None:
 
 
 def test_tls_is_told_as_it_was_understood() -> None:
-    assert handed.Tls._fields == TLS.__struct_fields__
+    assert handed.HandedTls._fields == TLS.__struct_fields__
 
 
 @pytest.mark.parametrize(

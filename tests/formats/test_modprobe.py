@@ -1,6 +1,6 @@
 import pytest
 
-from sriov_bootstrap.formats.modprobe import Line, blocking, claiming, effective, is_in_tree, parameters, parse
+from sriov_bootstrap.formats.modprobe import ModprobeLine, blocking, claiming, effective, is_in_tree, parameters, parse
 
 IGB = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
 ALIASES = """\
@@ -19,9 +19,9 @@ def test_lines_are_joined_counted_and_stripped_of_comments() -> None:
     text = "# options igb max_vfs=1\n\noptions igb \\\n  max_vfs=32\n\tblacklist igbvf # why\nblacklist"
     lines = parse({path: text}, ())
     assert lines == (
-        Line(path, 3, ("options", "igb", "max_vfs=32")),
-        Line(path, 5, ("blacklist", "igbvf", "#", "why")),
-        Line(path, 6, ("blacklist",)),
+        ModprobeLine(path, 3, ("options", "igb", "max_vfs=32")),
+        ModprobeLine(path, 5, ("blacklist", "igbvf", "#", "why")),
+        ModprobeLine(path, 6, ("blacklist",)),
     )
     assert (lines[0].place, str(lines[0])) == (f"{path}:3", "options igb")
 

@@ -23,7 +23,7 @@ from sriov_bootstrap.render.ports import resolve_ports
 MAX_NAMES = 64  # that are compared; a host has a handful
 
 
-class Use(Struct, frozen=True):
+class Occurrence(Struct, frozen=True):
     """One occurrence of a name. `entry` None: in our config. `number`: of the item, 0 if it is not in a list."""
 
     place: str
@@ -47,7 +47,7 @@ class Knower(Struct, frozen=True):
 
     label: str
     target: str
-    uses: dict[str, Use]
+    uses: dict[str, Occurrence]
     is_open: bool = False
     entries: tuple[Entry, ...] = ()
 
@@ -99,7 +99,7 @@ def spec_networks(entry: Entry) -> tuple[str, ...]:
 def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
     """The config first, then the services on this host whose files could be read."""
     asked = {
-        port.rule.physical_network: Use(port.label, f'physical_network = "{port.rule.physical_network}"')
+        port.rule.physical_network: Occurrence(port.label, f'physical_network = "{port.rule.physical_network}"')
         for port in resolve_ports(host)
         if port.rule.physical_network
     }
@@ -114,9 +114,9 @@ def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
 
 
 def _of_nova(host: Host, compute: Service) -> Knower:
-    entries, uses = _device_specs(host, compute), dict[str, Use]()
+    entries, uses = _device_specs(host, compute), dict[str, Occurrence]()
     for entry in reversed(entries):
-        uses |= dict.fromkeys(spec_networks(entry), Use(entry.place, entry.text, entry))
+        uses |= dict.fromkeys(spec_networks(entry), Occurrence(entry.place, entry.text, entry))
     return Knower("nova-compute", "nova-compute", uses, any(entry.has_reference for entry in entries))
 
 
@@ -126,7 +126,7 @@ def _of_agent(survey: OpenStackSurvey) -> Knower:
     unread = (entry for file in survey.strays for entry in file.values(*option))
     entry = survey.agent.last(option) or next(unread, None)
     found = reversed(parse_mappings(entry).mappings)
-    uses = {one.network: Use(entry.place, "", entry, one.number) for one in found if entry}
+    uses = {one.network: Occurrence(entry.place, "", entry, one.number) for one in found if entry}
     is_open = entry is not None and entry.has_reference
     return Knower("the SR-IOV agent", "sriov-agent", uses, is_open, (entry,) if entry and uses else ())
 
@@ -135,7 +135,7 @@ def _of_server(server: Service) -> Knower:
     vlan, flat = server.last(("ml2_type_vlan", "network_vlan_ranges")), server.last(("ml2_type_flat", "flat_networks"))
     found = [(name, flat, number) for number, name in enumerate(items(flat), 1)]
     found += [(item.partition(":")[0], vlan, number) for number, item in enumerate(items(vlan), 1)]
-    uses = {name: Use(entry.place, "", entry, number) for name, entry, number in found if entry and name}
+    uses = {name: Occurrence(entry.place, "", entry, number) for name, entry, number in found if entry and name}
     # Without flat_networks, a flat network may have any name.
     is_open = flat is None or "*" in uses or any(one.has_reference for one in (vlan, flat) if one)
     uses.pop("*", None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import counted
-from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, is_missing
+from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, is_missing
 from sriov_bootstrap.formats.pci_config import capability
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.ports import exact
@@ -30,7 +30,7 @@ def check_absent(host: Host, survey: NicSurvey) -> Iterator[Finding]:
             yield _nothing(wish, host)
 
 
-def functions_meant(wish: DesiredPf, survey: NicSurvey) -> list[Function]:
+def functions_meant(wish: DesiredPf, survey: NicSurvey) -> list[NetworkFunction]:
     """Network functions that the rule matches and that are not PFs."""
     return [one for one in survey.functions if matches(wish.rule.match, one.facts)]
 
@@ -47,7 +47,7 @@ def unseen_of_absent(host: Host, survey: NicSurvey) -> Iterator[str]:
                 yield f"{address}: whether it has an SR-IOV capability: config space is truncated: run doctor as root"
 
 
-def _detail(one: Function, survey: NicSurvey) -> Detail:
+def _detail(one: NetworkFunction, survey: NicSurvey) -> Detail:
     return survey.details.get(one.facts.pci_address, Detail())
 
 
@@ -57,7 +57,7 @@ def _may_be_hidden(wish: DesiredPf, host: Host) -> bool:
     return bool(by_name) and any(not pf.altnames_known for pf in host.pfs)
 
 
-def _no_pf(wish: DesiredPf, one: Function, host: Host, survey: NicSurvey) -> Finding:
+def _no_pf(wish: DesiredPf, one: NetworkFunction, host: Host, survey: NicSurvey) -> Finding:
     chip = capability(_detail(one, survey).config)
     if chip.total_vfs and not one.offers:
         return _not_offered(wish, one, host, chip.total_vfs)
@@ -77,7 +77,7 @@ def _no_pf(wish: DesiredPf, one: Function, host: Host, survey: NicSurvey) -> Fin
     return Finding(code, one.facts.pci_address, problem, f"{evidence}; {_means(wish)}", remedy)
 
 
-def _not_offered(wish: DesiredPf, one: Function, host: Host, total_vfs: int) -> Finding:
+def _not_offered(wish: DesiredPf, one: NetworkFunction, host: Host, total_vfs: int) -> Finding:
     address = one.facts.pci_address
     evidence = (
         f"its config space offers {counted(total_vfs, 'VF')}, but there is no file sriov_totalvfs; {_means(wish)}"
@@ -95,14 +95,14 @@ def _means(wish: DesiredPf) -> str:
     return f'rule "{wish.rule.name}" matches it'
 
 
-def _switch_on(wish: DesiredPf, one: Function) -> str:
+def _switch_on(wish: DesiredPf, one: NetworkFunction) -> str:
     if one.facts.vendor_id == NVIDIA:
         number = wish.rule.num_vfs if isinstance(wish.rule.num_vfs, int) else "N"
         return f"mlxconfig -d {one.facts.pci_address} set SRIOV_EN=1 NUM_OF_VFS={number}, and power-cycle the host"
     return "enable SR-IOV for this port in the NIC's own setup (at boot, or with its vendor's tool) and in the server's"
 
 
-def _vf(wish: DesiredPf, one: Function) -> Finding:
+def _vf(wish: DesiredPf, one: NetworkFunction) -> Finding:
     problem = f'rule "{wish.rule.name}" matches a VF, which cannot have VFs'
     evidence = f"physfn of {one.facts.pci_address} is {one.physfn}; match: {wish.rule.match}"
     remedy = f'match its PF: match = {{ pci_address = "{one.physfn}" }}'

@@ -8,7 +8,7 @@ from sriov_bootstrap.core.facts import PfFacts, parse_pf
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.doctor.nic.absent import functions_meant, unseen_of_absent
 from sriov_bootstrap.doctor.nic.driver import driverless, drivers_meant
-from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, count_cpus, falls_short, is_missing
+from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.text_files import Texts
 from sriov_bootstrap.formats import modprobe
@@ -40,7 +40,7 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
     return survey, (*unseen_of_absent(host, survey), *texts.problems)
 
 
-def _modprobe_lines(machine: HostMachine, texts: Texts) -> tuple[modprobe.Line, ...]:
+def _modprobe_lines(machine: HostMachine, texts: Texts) -> tuple[modprobe.ModprobeLine, ...]:
     files = texts.read_matching(*modprobe.GLOBS)
     return modprobe.parse(modprobe.effective(files), machine.procfs.kernel_command_line())
 
@@ -53,11 +53,11 @@ def _managed(machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: Text
     return {dev: texts.read(f"/run/NetworkManager/devices/{pci.read_ifindex(dev)}") for dev in netdevs}
 
 
-def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[Function, ...]:
+def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[NetworkFunction, ...]:
     pfs = {pf.pci_address for pf in host.pfs}
     links = machine.read_links()
     return tuple(
-        Function(
+        NetworkFunction(
             parse_pf(raw, links, Holders()),
             physfn=raw.attributes["physfn"],
             offers=pci.read_text(raw.pci_address, "sriov_totalvfs"),

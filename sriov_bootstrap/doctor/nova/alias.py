@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, places
-from sriov_bootstrap.core.openstack_releases import Release
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.doctor.nova.view import View
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.formats.ini import Entry
@@ -48,7 +48,7 @@ def _refused(view: View, entry: Entry, reason: str) -> Finding:
     return Finding("SB-E417", entry.place, f"{reason}: {cost}", entry.text, rendered(view.host, TARGET, entry))
 
 
-def _parse(text: str, release: Release) -> Alias | str:
+def _parse(text: str, release: OpenStackRelease) -> Alias | str:
     """The alias, or why nova refuses it."""
     try:
         alias = json.loads(text)
@@ -63,11 +63,11 @@ def _parse(text: str, release: Release) -> Alias | str:
     return problem or alias
 
 
-def _key_problem(key: str, value: object, release: Release) -> str:
+def _key_problem(key: str, value: object, release: OpenStackRelease) -> str:
     if key not in ALIAS_KEYS:
         return f'"{key}" is not a key of an alias'
     if release.nova < ALIAS_KEYS[key]:
-        return f"{key} is a key of an alias since {Release(ALIAS_KEYS[key])}, but release is {release}"
+        return f"{key} is a key of an alias since {OpenStackRelease(ALIAS_KEYS[key])}, but release is {release}"
     if not isinstance(value, str):
         return f"{key} of an alias must be a string, but is {json.dumps(value)}"
     if key in {"vendor_id", "product_id"} and not re.match(r"[\da-fA-F]{4}$", value):

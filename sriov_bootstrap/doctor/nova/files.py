@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ALIAS, DEVICE_SPEC, REPORT_IN_PLACEMENT, places
-from sriov_bootstrap.core.openstack_releases import Release
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.doctor.similar_names import Guesses, nearest
@@ -50,7 +50,7 @@ def _ignored(host: Host, entry: Entry, guesses: Guesses) -> Iterator[Finding]:
         yield Finding("SB-E413", entry.place, problem, said, rendered(host, TARGET, entry))
 
 
-def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
+def _why_ignored(entry: Entry, release: OpenStackRelease, guesses: Guesses) -> str:
     section = folded(entry.section)
     if entry.option not in HOMES:
         near = guesses.nearest(entry.option, [name for name, home in HOMES.items() if home.section == section])
@@ -65,7 +65,8 @@ def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
             return ""
         return f"nova-compute reads {entry.option} only in [{home.section}] and ignores it in [{entry.section}]"
     if not home.is_read_by(release):
-        return f"nova-compute ignores {entry.option}: it is read since {Release(home.since)}, but release is {release}"
+        since = OpenStackRelease(home.since)
+        return f"nova-compute ignores {entry.option}: it is read since {since}, but release is {release}"
     return ""
 
 

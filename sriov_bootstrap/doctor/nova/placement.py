@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
 from sriov_bootstrap.doctor.nova.device_spec import DeviceSpec, as_boolean
-from sriov_bootstrap.doctor.nova.view import Function, View
+from sriov_bootstrap.doctor.nova.view import Candidate, View
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.formats.ini import Entry
 
@@ -33,7 +33,7 @@ def _finding(view: View, entry: Entry, problem: str) -> Finding:
     return Finding("SB-E415", entry.place, said, entry.text, rendered(view.host, TARGET, entry))
 
 
-def _of_provider(view: View, functions: list[Function]) -> Iterator[Finding]:
+def _of_provider(view: View, functions: list[Candidate]) -> Iterator[Finding]:
     taken = [(one, view.taken[one.device.address]) for one in functions if one.device.address in view.taken]
     reported = [(one, row) for one, row in taken if not row.spec.tags.get("physical_network")]
     vfs = [(one, row) for one, row in reported if one.is_vf]
@@ -55,7 +55,7 @@ def _of_provider(view: View, functions: list[Function]) -> Iterator[Finding]:
             return
 
 
-def _class(function: Function, spec: DeviceSpec) -> str:
+def _class(function: Candidate, spec: DeviceSpec) -> str:
     said = spec.tags.get("resource_class")
     return _normal(said or f"PCI_{function.device.vendor_id}_{function.device.product_id}")
 

@@ -7,7 +7,7 @@ from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
 from sriov_bootstrap.core.plurals import counted
 from sriov_bootstrap.doctor.neutron.networks import misspellings
-from sriov_bootstrap.doctor.nova.view import Function, Row, View
+from sriov_bootstrap.doctor.nova.view import Candidate, Row, View
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.nova import is_for_nova
@@ -32,9 +32,9 @@ def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
         yield from _to_nobody(view, networks, port, offered)
 
 
-def _takers(view: View, vfs: Iterable[Function]) -> list[tuple[Row, list[Function]]]:
+def _takers(view: View, vfs: Iterable[Candidate]) -> list[tuple[Row, list[Candidate]]]:
     """By spec, the VFs that it takes. A spec that matches everything has a finding of its own."""
-    found: dict[int, tuple[Row, list[Function]]] = {}
+    found: dict[int, tuple[Row, list[Candidate]]] = {}
     for vf in vfs:
         row = view.taken.get(vf.device.address)
         if row and not row.spec.is_everything:
@@ -42,13 +42,13 @@ def _takers(view: View, vfs: Iterable[Function]) -> list[tuple[Row, list[Functio
     return list(found.values())
 
 
-def _given(view: View, code: str, vfs: list[Function], why: str) -> Iterator[Finding]:
+def _given(view: View, code: str, vfs: list[Candidate], why: str) -> Iterator[Finding]:
     for row, taken in _takers(view, vfs):
         problem = f"{why} nova gives {_names(taken)} to VMs"
         yield Finding(code, row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
 
 
-def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
+def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:
     """A misspelt name is reported once, for all files together."""
     right = port.rule.physical_network
     for row, taken in _takers(view, vfs):
@@ -61,20 +61,20 @@ def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: lis
         yield Finding("SB-E406", row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
 
 
-def _to_nobody(view: View, networks: set[str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
+def _to_nobody(view: View, networks: set[str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:
     """Not where a line is refused, since then nova does not start, nor where not everything was seen."""
     left = [vf for vf in vfs if vf.is_known and vf.device.address not in view.taken]
-    if not left or not view.service.is_known or view.unseen or any(one.problem or one.is_open for one in view.told):
+    if not left or not view.service.is_known or view.unseen or any(line.problem or line.is_open for line in view.lines):
         return
     if port.rule.physical_network and networks and json.dumps(port.rule.physical_network) not in networks:
         return  # SB-E501 or SB-W503
     section, option = places(DEVICE_SPEC, view.host.release)[0]
     problem = f"nova never gives out {_names(left)} of {port.label}: no {option} in [{section}] matches them"
-    evidence = "; ".join(f"{told.entry.place}: {told.entry.text}" for told in view.told[:3]) or f"no {option} at all"
+    evidence = "; ".join(f"{line.entry.place}: {line.entry.text}" for line in view.lines[:3]) or f"no {option} at all"
     yield Finding("SB-E411", port.pci_address, problem, evidence, rendered(view.host, TARGET))
 
 
-def _names(vfs: list[Function]) -> str:
+def _names(vfs: list[Candidate]) -> str:
     if len(vfs) == 1:
         return f"VF {vfs[0].index} ({vfs[0].device.address})"
     return f"{counted(len(vfs), 'VF')} ({vfs[0].device.address} to {vfs[-1].device.address})"

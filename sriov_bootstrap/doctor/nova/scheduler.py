@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ENABLED_FILTERS, places
-from sriov_bootstrap.core.openstack_releases import Release
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.doctor.neutron.lists import items
 from sriov_bootstrap.doctor.openstack.remedies import rendered
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
@@ -29,7 +29,7 @@ def check_scheduler(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     yield from _ignored(host, scheduler)
 
 
-def enabled_filters(scheduler: Service, release: Release) -> Entry | None:
+def enabled_filters(scheduler: Service, release: OpenStackRelease) -> Entry | None:
     """The option as this release reads it; None: its defaults."""
     return scheduler.last(*places(ENABLED_FILTERS, release))
 
@@ -44,7 +44,7 @@ def _removed(host: Host, scheduler: Service, entry: Entry | None, filters: tuple
         yield Finding("SB-E601", entry.place, problem, entry.name, rendered(host, TARGET, entry))
 
 
-def _gone(filters: tuple[str, ...], release: Release) -> list[str]:
+def _gone(filters: tuple[str, ...], release: OpenStackRelease) -> list[str]:
     return [
         name
         for name in dict.fromkeys(filters)

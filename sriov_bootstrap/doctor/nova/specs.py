@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
-from sriov_bootstrap.core.openstack_releases import Release
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.core.plurals import listed
 from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, as_boolean
 from sriov_bootstrap.doctor.nova.pci_address import ANY
@@ -28,9 +28,9 @@ def check_specs(view: View) -> Iterator[Finding]:
     """A spec that matches everything gets only that finding: the rest follows from it."""
     lines = {one.place: one for file in view.service.files for one in file.entries}
     guesses, names, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
-    for told in view.told:
-        if told.problem:
-            yield _refused(view, told.entry, told.problem, lines)
+    for line in view.lines:
+        if line.problem:
+            yield _refused(view, line.entry, line.problem, lines)
     for row in view.rows:
         entry, spec = row.entry, row.spec
         if reason := spec.refusal(view.here):
@@ -114,10 +114,10 @@ def _unknown(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> It
         yield _finding(view, "SB-W404", entry, problem, change=f'correct "{key}" at {entry.place}, or remove it')
 
 
-def _misread(key: str, release: Release, guesses: Guesses) -> str:
+def _misread(key: str, release: OpenStackRelease, guesses: Guesses) -> str:
     name = key.removeprefix("address.")
     if name in SPEC_KEYS and name == key:
-        return f"{key} exists since {Release(SPEC_KEYS[key])}, but release is {release}"
+        return f"{key} exists since {OpenStackRelease(SPEC_KEYS[key])}, but release is {release}"
     fields = ("domain", "bus", "slot", "function")
     known = fields if name != key else tuple(one for one in SPEC_KEYS if SPEC_KEYS[one] <= release.nova)
     near = guesses.nearest(name, known)

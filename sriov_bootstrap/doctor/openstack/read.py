@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.packagings import PackagedService, packaged
 from sriov_bootstrap.doctor.openstack import units as openstack_units
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
-from sriov_bootstrap.doctor.openstack.units import Kind
+from sriov_bootstrap.doctor.openstack.units import ServiceKind
 from sriov_bootstrap.edges.text_files import Texts
 from sriov_bootstrap.formats import init_script, kolla, oslo_files, unit_files
 from sriov_bootstrap.formats.ini import IniFile, parse_ini
@@ -63,7 +63,7 @@ class _Look:
     def unseen(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self._texts.problems, *self._folders.problems, *self._notes)))
 
-    def started(self, kind: Kind) -> Started | None:
+    def started(self, kind: ServiceKind) -> Started | None:
         """How it is started; None if it is not on this host."""
         services = packaged(kind.name)
         for service, unit in ((one, unit) for one in services for unit in one.units):
@@ -75,7 +75,7 @@ class _Look:
                 return self._understood(kind, service, unit, (text, *drop_ins))
         return next(filter(None, (self._contained(one, one.units[0]) for one in services)), None)
 
-    def _understood(self, kind: Kind, service: PackagedService, unit: str, texts: tuple[str, ...]) -> Started:
+    def _understood(self, kind: ServiceKind, service: PackagedService, unit: str, texts: tuple[str, ...]) -> Started:
         if contained := self._contained(service, unit):
             return contained
         files = self._texts.read_matching(*unit_files.environment_files(texts)).values()
@@ -105,7 +105,7 @@ class _Look:
             return None
         return Started(unit, kolla.container_argv(container), folder=folder, container=container)
 
-    def service(self, kind: Kind, started: Started | None, units: Mapping[str, Mapping[str, str]]) -> Service:
+    def service(self, kind: ServiceKind, started: Started | None, units: Mapping[str, Mapping[str, str]]) -> Service:
         """The service with all its files."""
         if started is None:
             return Service(kind.name)
@@ -124,7 +124,7 @@ class _Look:
         )
         return self._with_files(service, kind, started) if argv else service
 
-    def _with_files(self, service: Service, kind: Kind, started: Started) -> Service:
+    def _with_files(self, service: Service, kind: ServiceKind, started: Started) -> Service:
         files: list[IniFile] = []
         missing: list[str] = []
         unread: list[str] = []
