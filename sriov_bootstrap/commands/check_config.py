@@ -4,7 +4,7 @@ from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.core.config import PfRule
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 
@@ -30,4 +30,4 @@ def check_config(machine: HostMachine) -> int:
 
 
 def _asked(rule: PfRule) -> str:
-    return counted(rule.num_vfs, "VF") if isinstance(rule.num_vfs, int) else f'num_vfs = "{rule.num_vfs}"'
+    return quantity(rule.num_vfs, "VF") if isinstance(rule.num_vfs, int) else f'num_vfs = "{rule.num_vfs}"'

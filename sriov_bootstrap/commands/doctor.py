@@ -7,10 +7,10 @@ from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.commands.terminal import coloured
 from sriov_bootstrap.core.finding import Diagnosis, Severity
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor import diagnose
 from sriov_bootstrap.doctor.codes import CODES
-from sriov_bootstrap.doctor.look import look
+from sriov_bootstrap.doctor.examination import examine
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.jobs import load
 
@@ -19,7 +19,7 @@ COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33"}
 
 def doctor(machine: HostMachine, *, as_json: bool) -> int:
     """0 if nothing is wrong, 3 if there are findings. Changes nothing."""
-    diagnosis = look(machine, load(machine, None))  # a broken config is a finding here
+    diagnosis = examine(machine, load(machine, None))  # a broken config is a finding here
     if as_json:
         _print_json(diagnosis)
     else:
@@ -65,5 +65,5 @@ def _summary(diagnosis: Diagnosis) -> str:
         one: sum(finding.severity is one for finding in diagnosis.findings)
         for one in (Severity.ERROR, Severity.WARNING)
     }
-    said = ", ".join(counted(number, word) for word, number in counts.items() if number)
+    said = ", ".join(quantity(number, word) for word, number in counts.items() if number)
     return f"{said}; more of each: sriov-bootstrap doctor explain CODE" if said else "no findings"

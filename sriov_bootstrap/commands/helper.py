@@ -13,7 +13,7 @@ from sriov_bootstrap.base.errors import ExitCode, RefusedError, UsageError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.actions import ReloadDriver, WriteFile, deadline_seconds
 from sriov_bootstrap.core.validate import is_module_name
-from sriov_bootstrap.edges.holders.look import OpenDevices
+from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.machine import pipe_messages
 from sriov_bootstrap.machine.privileges import stamped
 from sriov_bootstrap.passes.apply import apply

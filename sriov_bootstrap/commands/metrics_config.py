@@ -20,7 +20,7 @@ from sriov_bootstrap.base.printable import one_line, printable
 from sriov_bootstrap.core.config import Metrics
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.exporter.addresses import present_addresses, refuse_if_taken, spelt
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import load_config
@@ -94,7 +94,7 @@ class _Units:
             return before, error.problems
 
     def _last(self) -> dict[str, str]:
-        said = handed.more(self._files.read_private(ACCESS))
+        said = credential.extras(self._files.read_private(ACCESS))
         return said if said.keys() >= {"listen", "web_config"} else {}
 
     def _wanted(self) -> _Wanted:
@@ -107,7 +107,7 @@ class _Units:
         wanted = _Wanted(listening, problems=problems, textfile=metrics.textfile)
         if not wanted.addresses:
             return wanted
-        value = handed.Handed()
+        value = credential.Access()
         if metrics.web_config:
             from sriov_bootstrap.machine.web_access import WebAccess  # YAML
 
@@ -122,7 +122,7 @@ class _Units:
                     wanted.addresses = ()
             wanted.watched = tuple(web.paths)
         more = {"listen": metrics.listen, "web_config": metrics.web_config, "program": __version__}
-        wanted.access = wanted.access or handed.dump(value, **more)
+        wanted.access = wanted.access or credential.dump(value, **more)
         return wanted
 
     # -- units --

@@ -9,7 +9,7 @@ from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.machine import jobs
@@ -96,7 +96,7 @@ def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
 def _line(pf: PfReport, report: PassReport) -> str:
     own = [one for one in report.results if one.action.pci_address == pf.pci_address and pf.pci_address]
     done = [f"{one.action} ({one.seconds:.1f} s)" for one in own if one.outcome is Outcome.CHANGED]
-    state = pf.message or f"{counted(pf.num_vfs, 'VF')}, as desired"
+    state = pf.message or f"{quantity(pf.num_vfs, 'VF')}, as desired"
     lead = "" if pf.message.startswith(pf.pci_address or "no PF") else f"{pf}: "
     return f"{lead}{state}" + (f"; {', '.join(done)}" if done else "")
 
@@ -104,7 +104,7 @@ def _line(pf: PfReport, report: PassReport) -> str:
 def _summary(report: PassReport) -> str:
     changed = any(one.outcome is Outcome.CHANGED for one in report.results)
     degraded = sum(pf.is_degraded for pf in report.pfs)
-    verdict = f"degraded: {degraded} of {counted(len(report.pfs), 'PF')} not as desired" if degraded else "as desired"
+    verdict = f"degraded: {degraded} of {quantity(len(report.pfs), 'PF')} not as desired" if degraded else "as desired"
     return f"{verdict}, {'changed' if changed else 'nothing changed'}"
 
 

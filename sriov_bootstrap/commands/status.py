@@ -10,7 +10,7 @@ from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
 from sriov_bootstrap.commands.terminal import coloured, progress_printer
 from sriov_bootstrap.core.finding import load_inspected
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.doctor.service.now import notes, now_of
@@ -64,7 +64,7 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
     now = now_of(saved, machine.monotonic(), jam=report.jam, switches=switches, has_udevd=has_udevd)
     said = [*(f"config: {problem}" for problem in report.config_problems), *notes(now)]
     if findings := load_inspected(machine.files.read_findings()).findings:
-        said.append(f"doctor had {counted(len(findings), 'finding')} when the daemon looked: sriov-bootstrap doctor")
+        said.append(f"doctor had {quantity(len(findings), 'finding')} when the daemon looked: sriov-bootstrap doctor")
     return tuple(said)
 
 

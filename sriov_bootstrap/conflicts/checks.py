@@ -21,7 +21,7 @@ from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plurals import counted, listed
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.render.host import Host, VfLayout
 from sriov_bootstrap.render.kernel import INITRAMFS
 
@@ -91,7 +91,7 @@ def _judge(master: Master, host: Host) -> Iterator[Finding]:
         is_error = bool(others) and master.is_certain and None not in {master.num_vfs, *(one.target for one in others)}
         yield _finding(master, "; ".join(_against(master, wish) for wish in others or wishes), is_error=is_error)
     elif not hit and (names := [one.netdev for one in master.devices if _is_name_alone(one)]):
-        yield _finding(master, f"of {listed(names, SHOWN)}, which is not a PF on this host now", is_error=False)
+        yield _finding(master, f"of {shortlist(names, SHOWN)}, which is not a PF on this host now", is_error=False)
 
 
 def _may_name(device: Match, match: Match) -> bool:
@@ -117,7 +117,7 @@ def _against(master: Master, wish: DesiredPf) -> str:
 
 def _finding(master: Master, whose: str, *, is_error: bool) -> Finding:
     verb = "sets" if master.is_certain else "may set"
-    number = "the VFs" if master.num_vfs is None else counted(master.num_vfs, "VF")
+    number = "the VFs" if master.num_vfs is None else quantity(master.num_vfs, "VF")
     unknown = ", an unknown number of them" if master.num_vfs is None else ""
     doubt = f" ({master.doubt})" if master.doubt else ""
     error, warning = CODES_OF[master.format]

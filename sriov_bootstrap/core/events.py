@@ -11,7 +11,7 @@ from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.finding import Finding, Severity
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, PfState, Result
 
 Value = str | int | float
@@ -78,7 +78,7 @@ def findings_event(findings: tuple[Finding, ...], before: tuple[Finding, ...]) -
         return Event(Level.INFO, "doctor has no findings any more", {"gone": _places(gone)})
     fields: dict[str, Value] = {key: _places(some) for key, some in (("new", new), ("gone", gone)) if some}
     is_bad = any(one.severity is Severity.ERROR for one in new)
-    text = f"doctor has {counted(len(findings), 'finding')}: see sriov-bootstrap doctor"
+    text = f"doctor has {quantity(len(findings), 'finding')}: see sriov-bootstrap doctor"
     return Event(Level.WARNING if is_bad else Level.INFO, text, fields)
 
 
@@ -95,7 +95,7 @@ def _leftover(left: Leftover) -> Event:
 
 
 def _loss(address: str, count: int, rules: dict[str, str]) -> Event:
-    text = f"{address}: {counted(count, 'VF')} disappeared, and not by sriov-bootstrap"
+    text = f"{address}: {quantity(count, 'VF')} disappeared, and not by sriov-bootstrap"
     return Event(Level.WARNING, text, {"pci_address": address, "rule": rules.get(address, ""), "lost": count})
 
 
@@ -121,6 +121,6 @@ def _change(pf: PfReport, before: PfReport | None) -> Event | None:
             return None
         return Event(Level.WARNING, pf.message, fields | {"reason": str(pf.reason), "hint": pf.hint})
     if pf.state is not PfState.PENDING and (before is None or before.is_degraded):
-        text = f"{pf}: {counted(pf.num_vfs, 'VF')}, as desired" if pf.pci_address else pf.message
+        text = f"{pf}: {quantity(pf.num_vfs, 'VF')}, as desired" if pf.pci_address else pf.message
         return Event(Level.INFO, text, {"pci_address": pf.pci_address, "rule": pf.rule})
     return None

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.drivers import is_transport, is_vfio
-from sriov_bootstrap.core.plurals import listed
+from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, held, owned
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
@@ -319,7 +319,7 @@ def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
     """What keeps VFs from being destroyed, although their driver link is already gone; "" if not known."""
     uses = ((raw.pci_address, _vfio_use(raw, holders)) for raw in raws)
     said = [f"VF {address} is {use}" for address, use in uses if use and use.kind in OPEN]
-    return listed(said, NAMED, "; ")
+    return shortlist(said, NAMED, "; ")
 
 
 def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:

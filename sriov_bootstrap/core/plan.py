@@ -44,7 +44,7 @@ from sriov_bootstrap.core.config import VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
-from sriov_bootstrap.core.plurals import counted, listed
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 
 
@@ -169,7 +169,7 @@ def unfit(desired: DesiredPf) -> Verdict | None:
         hint = f"load its driver: modprobe $(cat /sys/bus/pci/devices/{pf.pci_address}/modalias)"
         return Verdict(Reason.DRIVER_MISSING, message, hint)
     if desired.target is not None and desired.target > pf.total_vfs:
-        message = f"{pf.pci_address}: cannot create {counted(desired.target, 'VF')}: the device offers {pf.total_vfs}"
+        message = f"{pf.pci_address}: cannot create {quantity(desired.target, 'VF')}: the device offers {pf.total_vfs}"
         return Verdict(Reason.EXCEEDS_MAX, message, f'lower num_vfs in rule "{rule.name}" to {pf.total_vfs} or "max"')
     return None
 
@@ -200,14 +200,14 @@ def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
 def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
         return None
-    users = listed([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
+    users = shortlist([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
     message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}"
     return Verdict(Reason.IN_USE, message, "this is applied automatically once they are released")
 
 
 def stay(number: int, wanted: int) -> str:
     """What a refusal says about them, before it names their users."""
-    return counted(number, f"VF stays instead of {wanted}", f"VFs stay instead of {wanted}")
+    return quantity(number, f"VF stays instead of {wanted}", f"VFs stay instead of {wanted}")
 
 
 def _short(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
@@ -220,7 +220,7 @@ def _short(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
 def fewer(pf: PfFacts, target: int) -> Verdict:
     """The kernel accepted a number, but there are more or fewer VFs."""
     message = (
-        f"{pf.pci_address}: asked for {counted(target, 'VF')} but got {pf.num_vfs}, and the kernel reported no error"
+        f"{pf.pci_address}: asked for {quantity(target, 'VF')} but got {pf.num_vfs}, and the kernel reported no error"
     )
     hint = "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k"
     return Verdict(Reason.FEWER_VFS, message, hint)
@@ -233,7 +233,7 @@ def left_alone(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None
         return None
     often = f", {contest.times} times so far" if contest.times > 1 else ""
     message = (
-        f"{pf.pci_address}: something else sets {counted(contest.found, 'VF')} where {target} are asked for{often}"
+        f"{pf.pci_address}: something else sets {quantity(contest.found, 'VF')} where {target} are asked for{often}"
     )
     pause = f"it is written again after {pause_seconds(contest.times):g} s, and less and less often"
     hint = f"{pause}; sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it"

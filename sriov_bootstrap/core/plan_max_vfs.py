@@ -27,7 +27,7 @@ from sriov_bootstrap.core.plan import (
     preparations,
     unfit,
 )
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Reason
 
 
@@ -134,7 +134,7 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
         f"reboot, or while nothing uses the NIC: modprobe -r {shell_quoted(driver)} && modprobe {shell_quoted(driver)}"
     )
     if not all(other.desired.rule.reload_driver for other in family):
-        message = f"{pf.pci_address}: {counted(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
+        message = f"{pf.pci_address}: {quantity(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
         return Verdict(
             Reason.RELOAD_REQUIRED,
             message,

@@ -9,7 +9,7 @@ from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import Ours, is_ours
 from sriov_bootstrap.core.pci_address import in_full
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 
 IN_USE_HINT = "stop what uses it and run this again, or add --force"
 CONTESTED_HINT = "stop what else sets its VFs and run this again; sriov-bootstrap doctor names it if a file does"
@@ -32,7 +32,7 @@ def check(address: str, pf: PfFacts | None, config: Config, ours: Ours) -> None:
         raise NotOursError(f'{address}: rule "{rule.name}" still asks for VFs on it', hint=hint)
     if pf.num_vfs and not is_ours(ours, pf):
         hint = f"what created them must remove them; a rule with num_vfs = {pf.num_vfs} would adopt them"
-        raise NotOursError(f"{address}: its {counted(pf.num_vfs, 'VF is', 'VFs are')} not of our making", hint=hint)
+        raise NotOursError(f"{address}: its {quantity(pf.num_vfs, 'VF is', 'VFs are')} not of our making", hint=hint)
 
 
 def rule_for(address: str) -> PfRule:

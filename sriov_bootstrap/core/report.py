@@ -10,7 +10,7 @@ from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, SetNumVfs
 from sriov_bootstrap.core.facts import NAMED, PfFacts
 from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer
-from sriov_bootstrap.core.plurals import counted, listed
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 
 
@@ -85,7 +85,7 @@ class Leftover(Struct, frozen=True):
     @property
     def words(self) -> str:
         """The same without the name of the PF."""
-        return counted(
+        return quantity(
             len(self.vfs),
             "VF is ours, but no rule asks for it any more",
             "VFs are ours, but no rule asks for them any more",
@@ -278,7 +278,7 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
     if is_incomplete:
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
         message = (
-            f"{pf.pci_address}: VFs that still have no netdev, {len(waiting)} of {target}: {listed(waiting, NAMED)}"
+            f"{pf.pci_address}: VFs that still have no netdev, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"
         )
         return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k shows its messages")
     return None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import NAME_LIMIT, printable
-from sriov_bootstrap.core.plurals import listed
+from sriov_bootstrap.core.plurals import shortlist
 
 NAMED = 2  # more holders of one VF than this are counted, not named: a refusal is one line
 
@@ -127,9 +127,9 @@ def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> U
     """Who has a VF open under one of these names; None if no one does."""
     found = {holder.pid: holder for name in devices for holder in holders.by_device.get(name, ())}
     if found:
-        return Use(UseKind.HELD, listed([str(one) for one in found.values()], NAMED))
+        return Use(UseKind.HELD, shortlist([str(one) for one in found.values()], NAMED))
     if through_vfio and holders.unattributed:
-        return Use(UseKind.MAY_BE_HELD, listed([str(one) for one in holders.unattributed], NAMED))
+        return Use(UseKind.MAY_BE_HELD, shortlist([str(one) for one in holders.unattributed], NAMED))
     if holders.problem:
         return Use(UseKind.HOLDER_UNKNOWN, printable(holders.problem))
     unseen = next((one for one in holders.unseen if one.may_hold(devices)), None)

@@ -34,7 +34,7 @@ from sriov_bootstrap.core import events, followup
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.daemon.inspection import Inspection
 from sriov_bootstrap.daemon.protocols import DaemonMachine, WakeUps
@@ -188,7 +188,7 @@ class Daemon:
         return (
             f"degraded: {bad[0].message}"
             if bad
-            else f"{counted(sum(pf.num_vfs for pf in pfs), 'VF')} on {counted(len(pfs), 'PF')} as desired"
+            else f"{quantity(sum(pf.num_vfs for pf in pfs), 'VF')} on {quantity(len(pfs), 'PF')} as desired"
         )
 
     # -- passes --

@@ -9,7 +9,7 @@ from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.conflicts.checks import check_masters
 from sriov_bootstrap.conflicts.survey import Note
 from sriov_bootstrap.core.finding import Diagnosis, Explanation, Finding
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.kernel.checks import check_firmware
 from sriov_bootstrap.doctor.kernel.iommu_groups import check_groups
@@ -42,7 +42,7 @@ def bounded(diagnosis: Diagnosis) -> Diagnosis:
     findings, unseen = _first(diagnosis.findings, FINDINGS_BYTES), _first(diagnosis.unseen, UNSEEN_BYTES)
     left = len(diagnosis.findings) - len(findings), len(diagnosis.unseen) - len(unseen)
     if any(left):
-        said = f"{counted(left[0], 'more finding')} and {counted(left[1], 'more note')} like these: too many to show"
+        said = f"{quantity(left[0], 'more finding')} and {quantity(left[1], 'more note')} like these: too many to show"
         unseen = (*unseen, said)
     return Diagnosis(findings, unseen)
 

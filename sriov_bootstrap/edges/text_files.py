@@ -45,7 +45,7 @@ class UntrustedFile(Exception):  # noqa: N818 - no error: it becomes a problem o
     """Not to be followed or read; the text says why."""
 
 
-class Texts:
+class TextFiles:
     """Everything below `root`, "" for the real one. `problems`: what exists but could not be read, and why."""
 
     def __init__(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
-    from sriov_bootstrap.edges.text_files import Texts
+    from sriov_bootstrap.edges.text_files import TextFiles
     from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
@@ -111,7 +111,7 @@ class HostMachine:
 
     def read_holders(self) -> Holders:
         """Which processes have a VF open, from whatever may look."""
-        from sriov_bootstrap.edges.holders.look import OpenDevices  # most passes do not need it
+        from sriov_bootstrap.edges.holders.open_devices import OpenDevices  # most passes do not need it
 
         is_for_others = self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)
         holders = self._privileges.holders() if is_for_others else OpenDevices(self._root).holders()
@@ -155,11 +155,11 @@ class HostMachine:
 
         return Pci(f"{self._root}/sys")
 
-    def texts(self, *, each_once: bool = False, **limits: int) -> "Texts":
-        """Files of others. Each look has its own, which notes what it could not read; see Texts for the arguments."""
-        from sriov_bootstrap.edges.text_files import Texts
+    def text_files(self, *, each_once: bool = False, **limits: int) -> "TextFiles":
+        """Files of others. Each look has its own, which notes what it could not read; arguments as of TextFiles."""
+        from sriov_bootstrap.edges.text_files import TextFiles
 
-        return Texts(self._root, each_once=each_once, **limits)
+        return TextFiles(self._root, each_once=each_once, **limits)
 
     def expects_driver(self, modalias: str) -> bool:
         """Whether a VF will get a driver."""

@@ -10,7 +10,7 @@ from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path, modprobe_text
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.render.ports import exact
@@ -95,7 +95,7 @@ def _unfit(driver: str, wishes: list[DesiredPf]) -> str:
         return f"{driver}: max_vfs is one number for all its PFs, but the rules {names} differ"
     for wish in wishes:
         if wish.pf and wish.pf.driver and (wish.target or 0) > wish.pf.total_vfs:
-            asked = counted(wish.target or 0, "VF")
+            asked = quantity(wish.target or 0, "VF")
             return f"{wish.pf.pci_address}: cannot create {asked}: the device offers {wish.pf.total_vfs}"
     return ""
 

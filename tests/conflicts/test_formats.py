@@ -3,7 +3,7 @@
 import pytest
 
 from builders import PF, make_netdev, make_pf
-from sriov_bootstrap.conflicts.called import called_scripts
+from sriov_bootstrap.conflicts.called_scripts import called_scripts
 from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.master import Master, count
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, visible

@@ -21,7 +21,7 @@ from promtool import promtool
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.commands.serve_metrics import make_checks
 from sriov_bootstrap.edges.files import Stamp, stamp
-from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.exporter.connection import PUBLIC, AccessRules
 from sriov_bootstrap.exporter.endpoint import GRACE_SECONDS, MAX_CONNECTIONS
 from sriov_bootstrap.exporter.password_checks import MAX_WAITING
@@ -67,14 +67,14 @@ class Access:
         if not self._stamps or any(stamp(path) != before for path, before in self._stamps.items()):
             web = WebAccess(str(self._site.path))
             try:
-                new = handed.dump(web.read())
+                new = credential.dump(web.read())
             except ConfigError:
                 if not self._handed:
                     raise
             else:
                 if new != self._handed:
                     self._handed = new
-                    self._rules = make_rules(handed.load(new), self._checks, self._refused)
+                    self._rules = make_rules(credential.load(new), self._checks, self._refused)
             self._stamps = {path: stamp(path) for path in web.paths}
         return self._rules
 

@@ -14,7 +14,7 @@ from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges.files import FOLDERS, Files
 from sriov_bootstrap.edges.locks import EARLIER
 from sriov_bootstrap.exporter.addresses import spelt
-from sriov_bootstrap.exporter.handed import CREDENTIAL
+from sriov_bootstrap.exporter.credential import NAME as CREDENTIAL
 
 UNITS = Path(__file__).parents[2] / "units"
 UNIT = UNITS / "sriov-bootstrap.service"

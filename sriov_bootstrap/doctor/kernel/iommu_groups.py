@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plurals import counted, listed
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.doctor.kernel.checks import passes_through
 from sriov_bootstrap.doctor.kernel.survey import BRIDGE, KernelSurvey, RawGroup
 from sriov_bootstrap.render.host import Host
@@ -43,8 +43,8 @@ def _finding(pf: PfFacts, shared: list[tuple[VfFacts, list[str]]]) -> Finding:
     return Finding(
         "SB-E105",
         pf.pci_address,
-        f"{len(shared)} of {counted(pf.num_vfs, 'VF')} {'shares' if len(shared) == 1 else 'share'} an IOMMU group with "
-        "another device, and only a whole group can be given to a VM",
-        f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {listed(others, SHOWN)}",
+        f"{len(shared)} of {quantity(pf.num_vfs, 'VF')} {'shares' if len(shared) == 1 else 'share'} an IOMMU group "
+        "with another device, and only a whole group can be given to a VM",
+        f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {shortlist(others, SHOWN)}",
         "enable ACS (and ARI) in the firmware setup, or move the NIC to a slot with its own root port",
     )

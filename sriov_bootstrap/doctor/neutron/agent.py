@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.pci_address import in_full
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
@@ -89,7 +89,7 @@ def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding
             lost = set(filter(None, items(entry))) - kept
             if last and entry.place != last.place and lost:
                 named = sorted(word for word in lost if _is_shown(word, shown))[:SHOWN]
-                more = [counted(len(lost) - len(named), "entry", "entries")] if len(lost) > len(named) else []
+                more = [quantity(len(lost) - len(named), "entry", "entries")] if len(lost) > len(named) else []
                 said = ", ".join((*named, *more))
                 yield Finding(
                     "SB-E512",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plurals import listed
+from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.doctor.neutron.lists import items
 from sriov_bootstrap.doctor.openstack.remedies import restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
@@ -46,7 +46,7 @@ def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
                 "SB-W521",
                 place,
                 f"[{OLD_SECTION}] has been ignored since neutron 10.0.0 (ocata); this is {host.release}",
-                listed([one.name for one in file.entries if folded(one.section) == OLD_SECTION], SHOWN, "; "),
+                shortlist([one.name for one in file.entries if folded(one.section) == OLD_SECTION], SHOWN, "; "),
                 f"remove {file.path}" if file.path.endswith(OLD_FILE) else f"remove the section from {file.path}",
             )
 

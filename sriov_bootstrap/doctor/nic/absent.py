@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, is_missing
 from sriov_bootstrap.formats.pci_config import capability
 from sriov_bootstrap.render.host import Host
@@ -80,7 +80,7 @@ def _no_pf(wish: DesiredPf, one: NetworkFunction, host: Host, survey: NicSurvey)
 def _not_offered(wish: DesiredPf, one: NetworkFunction, host: Host, total_vfs: int) -> Finding:
     address = one.facts.pci_address
     evidence = (
-        f"its config space offers {counted(total_vfs, 'VF')}, but there is no file sriov_totalvfs; {_means(wish)}"
+        f"its config space offers {quantity(total_vfs, 'VF')}, but there is no file sriov_totalvfs; {_means(wish)}"
     )
     problem, remedy = (
         "the kernel does not offer its SR-IOV",

@@ -9,7 +9,7 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import Role, driver_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, falls_short, is_missing
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host
@@ -54,7 +54,7 @@ def _no_driver(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
 
 def _passed_on(pf: PfFacts) -> Finding:
     problem = f"it is bound to {pf.driver}, which passes the whole PF on and creates no VFs"
-    evidence = f"/sys/bus/pci/devices/{pf.pci_address}/driver; it has {counted(pf.num_vfs, 'VF')}"
+    evidence = f"/sys/bus/pci/devices/{pf.pci_address}/driver; it has {quantity(pf.num_vfs, 'VF')}"
     remedy = (
         f"once no VM uses it: virsh nodedev-reattach pci_{re.sub('[:.]', '_', pf.pci_address)}"
         f" (or driverctl unset-override {pf.pci_address})"

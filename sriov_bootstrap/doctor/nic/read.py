@@ -10,7 +10,7 @@ from sriov_bootstrap.doctor.nic.absent import functions_meant, unseen_of_absent
 from sriov_bootstrap.doctor.nic.driver import driverless, drivers_meant
 from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.edges.pci import Pci
-from sriov_bootstrap.edges.text_files import Texts
+from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
@@ -23,7 +23,7 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
     """And what could not be seen."""
     if not host.config.pf:
         return NicSurvey(), ()
-    pci, texts = machine.pci, machine.texts()
+    pci, texts = machine.pci, machine.text_files()
     pfs = [wish.pf for wish in host.wishes if wish.pf]
     survey = NicSurvey(
         lines=_modprobe_lines(machine, texts),
@@ -40,12 +40,12 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
     return survey, (*unseen_of_absent(host, survey), *texts.problems)
 
 
-def _modprobe_lines(machine: HostMachine, texts: Texts) -> tuple[modprobe.ModprobeLine, ...]:
+def _modprobe_lines(machine: HostMachine, texts: TextFiles) -> tuple[modprobe.ModprobeLine, ...]:
     files = texts.read_matching(*modprobe.GLOBS)
     return modprobe.parse(modprobe.effective(files), machine.procfs.kernel_command_line())
 
 
-def _managed(machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: Texts) -> dict[str, str]:
+def _managed(machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: TextFiles) -> dict[str, str]:
     """What NetworkManager has recorded; its records outlive it."""
     netdevs = [dev for pf in pfs for vf in pf.vfs for dev in vf.netdevs]
     if not netdevs or not machine.files.existing(NETWORK_MANAGER):
@@ -85,7 +85,7 @@ def _detail(pci: Pci, address: str) -> Detail:
     )
 
 
-def _with_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: Texts) -> NicSurvey:
+def _with_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: TextFiles) -> NicSurvey:
     """Which modules drive the devices without a driver, and which of them are the kernel's own."""
     folder = f"/lib/modules/{machine.procfs.kernel_release()}"
     bare = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.lacks_driver]

@@ -8,7 +8,7 @@ from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.doctor.nic.driver import is_incapable
@@ -44,7 +44,7 @@ def _too_many(wish: DesiredPf, pf: PfFacts, detail: Detail) -> Finding:
         evidence += f"; its config space has TotalVFs {chip}, {pf.driver} keeps the rest"
     remedy = f'num_vfs = {pf.total_vfs} or "max" in rule "{wish.rule.name}"; some NICs can be set up to offer more'
     return Finding(
-        "SB-E210", pf.pci_address, f"it offers {counted(pf.total_vfs, 'VF')}, fewer than asked for", evidence, remedy
+        "SB-E210", pf.pci_address, f"it offers {quantity(pf.total_vfs, 'VF')}, fewer than asked for", evidence, remedy
     )
 
 

@@ -9,7 +9,7 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plurals import counted, listed
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.doctor.nic.survey import NicSurvey, falls_short
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host
@@ -27,7 +27,7 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
     pf = wish.pf
     if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
         return
-    evidence = f"IFF_UP is not set in /sys/class/net/{pf.netdev}/flags; the PF has {counted(pf.num_vfs, 'VF')}"
+    evidence = f"IFF_UP is not set in /sys/class/net/{pf.netdev}/flags; the PF has {quantity(pf.num_vfs, 'VF')}"
     by_hand = f"ip link set {shell_name(pf.netdev)} up"
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; if it goes down again, find out what takes it down"
@@ -91,7 +91,7 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     managed = [dev for vf in ours for dev in vf.netdevs if MANAGED.search(survey.managed.get(dev, ""))]
     if not managed:
         return
-    problem = f"NetworkManager manages {counted(len(managed), 'netdev')} of its VFs: {listed(managed, SHOWN)}"
+    problem = f"NetworkManager manages {quantity(len(managed), 'netdev')} of its VFs: {shortlist(managed, SHOWN)}"
     evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager is running"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
     remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.neutron.networks import misspellings
 from sriov_bootstrap.doctor.nova.view import Candidate, Row, View
 from sriov_bootstrap.doctor.openstack.remedies import rendered
@@ -77,4 +77,4 @@ def _to_nobody(view: View, networks: set[str], port: Port, vfs: list[Candidate])
 def _names(vfs: list[Candidate]) -> str:
     if len(vfs) == 1:
         return f"VF {vfs[0].index} ({vfs[0].device.address})"
-    return f"{counted(len(vfs), 'VF')} ({vfs[0].device.address} to {vfs[-1].device.address})"
+    return f"{quantity(len(vfs), 'VF')} ({vfs[0].device.address} to {vfs[-1].device.address})"

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
-from sriov_bootstrap.core.plurals import listed
+from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, as_boolean
 from sriov_bootstrap.doctor.nova.pci_address import ANY
 from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View
@@ -130,7 +130,7 @@ def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
     found = [one for one in row.named if not one.is_vf and one.port and one.port.vfs != ()]
     if not found:
         return
-    names = listed([one.pf for one in found], SHOWN)
+    names = shortlist([one.pf for one in found], SHOWN)
     chip = next((one.device.product_id for one in view.of_pf[found[0].pf] if one.is_vf), "")
     which = f' ("product_id": "{chip}" restricts it to VFs)' if chip else ""
     problem = f"it matches PF {names} itself: a VM that gets it takes all its VFs away{which}"
@@ -143,7 +143,7 @@ def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
     ours = sorted({one.pf for one in found if one.port and one.is_vf})
     others = sorted({one.pf for one in found if not one.port})
     if ours and others:
-        mine, foreign = listed(ours, SHOWN), listed(others, SHOWN)
+        mine, foreign = shortlist(ours, SHOWN), shortlist(others, SHOWN)
         problem = f"it is for the VFs of {mine}, but also matches those of {foreign}, which have no rule"
         yield _finding(view, "SB-W409", row.entry, f"{problem}: VMs get them too")
 

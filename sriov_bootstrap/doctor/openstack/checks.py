@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.plurals import listed
+from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.doctor.openstack.remedies import restarted
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import nearest
@@ -62,7 +62,7 @@ def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
             continue
         first, *more = file.problems
         names = " and ".join(dict.fromkeys(service.label for service in users[path]))
-        also = f"; also line {listed([str(one.line) for one in more], 5)}" if more else ""
+        also = f"; also line {shortlist([str(one.line) for one in more], 5)}" if more else ""
         yield Finding(
             "SB-E531",
             f"{path}:{first.line}",

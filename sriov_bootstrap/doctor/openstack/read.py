@@ -9,7 +9,7 @@ from sriov_bootstrap.core.packagings import PackagedService, packaged
 from sriov_bootstrap.doctor.openstack import units as openstack_units
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.openstack.units import ServiceKind
-from sriov_bootstrap.edges.text_files import Texts
+from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats import init_script, kolla, oslo_files, unit_files
 from sriov_bootstrap.formats.ini import IniFile, parse_ini
 from sriov_bootstrap.formats.unit_state import process_of
@@ -51,8 +51,8 @@ class _Look:
 
     def __init__(self, machine: HostMachine) -> None:
         self._machine = machine
-        self._texts = machine.texts()
-        self._folders = machine.texts(max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES)
+        self._texts = machine.text_files()
+        self._folders = machine.text_files(max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES)
         self._notes: list[str] = []
 
     def note(self, text: str) -> None:
@@ -145,7 +145,7 @@ class _Look:
         return replace(service, files=tuple(files), config_files=named, missing=tuple(missing), unread=tuple(unread))
 
     @staticmethod
-    def _read(texts: Texts, path: str) -> str | None:
+    def _read(texts: TextFiles, path: str) -> str | None:
         """None where it cannot be read, which is noted."""
         before = len(texts.problems)
         text = texts.read(path)

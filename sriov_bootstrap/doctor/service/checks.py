@@ -6,7 +6,7 @@ from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
 from sriov_bootstrap.core.ours import Ours, leftovers
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import State
@@ -132,7 +132,7 @@ def _work(host: Host, state: State) -> Iterator[Finding]:
         yield Finding("SB-E710", place, _of(pf.pci_address, pf.message), _users(pf), pf.hint)
     if others := [pf for pf in bad if not (pf.reason and pf.reason.traits.awaits_user)]:
         evidence = "; ".join(f"{pf}: {pf.reason}" for pf in others)
-        problem = counted(len(others), "PF is not as its rule asks", "PFs are not as their rules ask")
+        problem = quantity(len(others), "PF is not as its rule asks", "PFs are not as their rules ask")
         yield Finding("SB-E712", "host", problem, evidence, STATUS)
 
 

@@ -9,7 +9,7 @@ from sriov_bootstrap.conflicts.read import wanted_units
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.doctor.service.now import now_of
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
-from sriov_bootstrap.edges.text_files import Texts
+from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats.unit_files import FOLDERS
 from sriov_bootstrap.machine.filling import MARK, outdated
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -33,7 +33,7 @@ def survey_service(machine: HostMachine, host: Host, *, has_problems: bool) -> S
 
 
 def _with_units(survey: ServiceSurvey, machine: HostMachine) -> ServiceSurvey:
-    sources = machine.texts()
+    sources = machine.text_files()
     return replace(
         survey,
         is_installed=any(UNIT in sources.names(folder) for folder in FOLDERS),
@@ -42,7 +42,7 @@ def _with_units(survey: ServiceSurvey, machine: HostMachine) -> ServiceSurvey:
     )
 
 
-def _is_masked(sources: Texts, unit: str) -> bool:
+def _is_masked(sources: TextFiles, unit: str) -> bool:
     return any(sources.link(f"{folder}/{unit}") == "/dev/null" for folder in FOLDERS[:2])
 
 
@@ -60,7 +60,7 @@ def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> Serv
 
 
 def _outdated(machine: HostMachine, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    sources = machine.texts()
+    sources = machine.text_files()
 
     def is_ours(path: str) -> bool:
         text = sources.file(path)

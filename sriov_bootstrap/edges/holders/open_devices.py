@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from sriov_bootstrap.base.vanishing import content
-from sriov_bootstrap.core.plurals import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_users import Holder, Holders, Unseen
 from sriov_bootstrap.edges.holders.device import NODE, Devices, status_of
 
@@ -81,7 +81,7 @@ class OpenDevices:
         for holder, seen in found.holders.values():
             by_device |= {device: (*by_device.get(device, ()), holder) for device in seen.devices}
         unattributed = tuple(holder for holder, seen in found.holders.values() if not seen.is_clear)
-        hidden = counted(len(found.hidden), "process", "processes")
+        hidden = quantity(len(found.hidden), "process", "processes")
         problem = f"{hidden} could not be looked at: run as root" if found.hidden else ""
         return Holders(by_device, unattributed, problem, unseen)
 

@@ -18,15 +18,15 @@ from sriov_bootstrap.passes.reconcile import Loaded
 from sriov_bootstrap.render.host import Host
 
 
-def look(machine: HostMachine, loaded: Loaded) -> Diagnosis:
+def examine(machine: HostMachine, loaded: Loaded) -> Diagnosis:
     """Reads and judges; the daemon does the same after its passes."""
     with limited("doctor's look"):
         host = _read_host(machine, loaded.config)
         on_host = survey_host(machine, host, loaded.problems)
-        return _shown(diagnose(host, on_host, survey_openstack(machine, host)))
+        return _make_printable(diagnose(host, on_host, survey_openstack(machine, host)))
 
 
-def _shown(diagnosis: Diagnosis) -> Diagnosis:
+def _make_printable(diagnosis: Diagnosis) -> Diagnosis:
     """Findings quote other programs' files and names: one printable line each, to print, save or send."""
     return Diagnosis(
         tuple(
