@@ -73,7 +73,7 @@ def decode(files: Iterable[ConfigFile]) -> Config:
         if found:
             continue
         for rule in msgspec.convert(document.pop("pf", []), tuple[PfRule, ...]):
-            pf_rules[rule.name] = validate.normalised(rule)
+            pf_rules[rule.name] = validate.normalise(rule)
             origins[rule.name] = file.path
         if "openstack" in document:
             origins[""] = file.path
@@ -139,7 +139,7 @@ def _check_table(path: str, name: str, table: Any) -> list[str]:  # noqa: ANN401
     try:
         converted = msgspec.convert(table, TABLES[name])
     except msgspec.ValidationError as error:
-        return [f"{where}: {rephrased(error)}"]
+        return [f"{where}: {rephrase(error)}"]
     return [f"{where}: {problem}" for problem in validate.table_problems(converted)]
 
 
@@ -152,13 +152,13 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
     problems = unknown_keys(entry, PfRule, where=where)
     if isinstance(entry.get("match"), dict):
         problems += unknown_keys(entry["match"], Match, where=f"{where}: match")
-    problems += [f"{where}: {problem}" for problem in validate.unsupported(entry)]
+    problems += [f"{where}: {problem}" for problem in validate.unsupported_values(entry)]
     if problems:
         return problems
     try:
         rule = msgspec.convert(entry, PfRule)
     except msgspec.ValidationError as error:
-        return [f"{where}: {rephrased(error)}"]
+        return [f"{where}: {rephrase(error)}"]
     if rule.name in seen:
         return [f"{where}: this name occurs twice in the file: only a drop-in may replace a rule"]
     seen.add(rule.name)
@@ -179,7 +179,7 @@ def unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> 
     return problems
 
 
-def rephrased(error: msgspec.ValidationError) -> str:
+def rephrase(error: msgspec.ValidationError) -> str:
     """`Expected `int`, got `str` - at `$.num_vfs`` -> `num_vfs: expected int, got str`."""
     text, _, place = str(error).replace("`", "").partition(" - at $")
     key = place.lstrip(".")

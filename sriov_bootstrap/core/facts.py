@@ -12,7 +12,7 @@ from msgspec import Struct
 from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.drivers import is_transport, is_vfio
 from sriov_bootstrap.core.plurals import shortlist
-from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, held, owned
+from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, use_by_holder, use_by_vm
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 IFF_UP = 0x1  # include/uapi/linux/if.h
@@ -269,7 +269,7 @@ def _vf(raw: RawVf, use: Use | None) -> VfFacts:
 
 
 def _owner(raw: RawVf, owners: Owners) -> Use | None:
-    return owned((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
+    return use_by_vm((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
 
 
 def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
@@ -280,7 +280,7 @@ def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
     if driver := _without_netdev(raw, pf):
         return Use(UseKind.NO_NETDEV, driver)
     by_netdev = next((use for dev in raw.netdevs if (use := _netdev_use(dev, links))), None)
-    return by_netdev or (held(raw.nodes, holders, through_vfio=False) if raw.nodes else None)
+    return by_netdev or (use_by_holder(raw.nodes, holders, through_vfio=False) if raw.nodes else None)
 
 
 def _without_netdev(raw: RawVf, pf: RawPf) -> str:
@@ -298,7 +298,7 @@ def _without_netdev(raw: RawVf, pf: RawPf) -> str:
 
 def _vfio_use(raw: RawVf, holders: Holders) -> Use | None:
     groups = (f"/dev/vfio/{raw.iommu_group}", f"/dev/vfio/noiommu-{raw.iommu_group}") if raw.iommu_group else ()
-    return held((*raw.nodes, *groups, raw.pci_address), holders, through_vfio=True)
+    return use_by_holder((*raw.nodes, *groups, raw.pci_address), holders, through_vfio=True)
 
 
 def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
@@ -306,13 +306,13 @@ def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
     total, offset, stride = (
         _number(attributes.get(name, ""), default=0) for name in ("sriov_totalvfs", "sriov_offset", "sriov_stride")
     )
-    place = pci_address.parsed(pf)
+    place = pci_address.parse(pf)
     if not place or min(total, offset, stride) <= 0:
         return ()
     domain, bus, device, function = place
     first = (bus << 8 | device << 3 | function) + offset
     ids = range(first, min(first + stride * total, ROUTING_IDS), stride)
-    return tuple(pci_address.spelt(domain, one >> 8, one >> 3 & 31, one & 7) for one in ids)
+    return tuple(pci_address.kernel_name(domain, one >> 8, one >> 3 & 31, one & 7) for one in ids)
 
 
 def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:

@@ -91,7 +91,7 @@ def _is_vlan_range(text: str) -> bool:
 def _rule_problems(rule: PfRule, table: OpenStack, release: OpenStackRelease) -> list[str]:
     asked = [key for key in SINCE if getattr(rule, key, False)]
     problems = [text for key in asked for text in _too_early(key, release)]
-    problems += _of_networks(rule) if rule.physical_network else _of_others(rule)
+    problems += _problems_with_network(rule) if rule.physical_network else _problems_without_network(rule)
     if (rule.resource_class or rule.traits) and not table.report_in_placement:
         problems.append("resource_class and traits need report_in_placement = true in [openstack]")
     if rule.exclude_vfs and table.spec_style is SpecStyle.VENDOR_PRODUCT:
@@ -117,7 +117,7 @@ def _rule_problems(rule: PfRule, table: OpenStack, release: OpenStackRelease) ->
     ]
 
 
-def _of_networks(rule: PfRule) -> list[str]:
+def _problems_with_network(rule: PfRule) -> list[str]:
     """nova offers VFs with a network only to neutron ports, and does not report them in placement."""
     problems = []
     if rule.alias:
@@ -129,7 +129,7 @@ def _of_networks(rule: PfRule) -> list[str]:
     return problems
 
 
-def _of_others(rule: PfRule) -> list[str]:
+def _problems_without_network(rule: PfRule) -> list[str]:
     """Without a network, neutron knows nothing about the VFs, and without an alias, neither does nova."""
     problems = [f"{key} needs a physical_network" for key in ("trusted", "bandwidth_kbps") if getattr(rule, key)]
     if not rule.alias:

@@ -9,7 +9,7 @@ from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, SetNumVfs
 from sriov_bootstrap.core.facts import NAMED, PfFacts
-from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer
+from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 
@@ -207,10 +207,10 @@ def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is
         message=printable(verdict.message if verdict else _intention(plan, results)),
         hint=printable(verdict.hint if verdict else ""),
     )
-    return base if pf is None else _with_facts(base, pf)
+    return base if pf is None else _add_facts(base, pf)
 
 
-def _with_facts(base: PfReport, pf: PfFacts) -> PfReport:
+def _add_facts(base: PfReport, pf: PfFacts) -> PfReport:
     values = {name: getattr(base, name) for name in base.__struct_fields__}
     values |= {
         "pci_address": pf.pci_address,
@@ -274,7 +274,7 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
     if pf is None or target is None or ((plan.actions or plan.carrier) and not results):
         return None
     if pf.num_vfs != target:
-        return fewer(pf, target)
+        return fewer_vfs_verdict(pf, target)
     if is_incomplete:
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
         message = (
@@ -284,7 +284,7 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
     return None
 
 
-def explained(action: Action, number: int) -> tuple[str, str]:
+def explain(action: Action, number: int) -> tuple[str, str]:
     """Message and hint for an action that ended in `number`, the kernel's errno.
 
     The table of causes is for sriov_numvfs: ENOSPC from a file system is not about MSI-X vectors.

@@ -123,7 +123,7 @@ class Owners(Struct, frozen=True):
     problem: str = ""
 
 
-def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> Use | None:
+def use_by_holder(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> Use | None:
     """Who has a VF open under one of these names; None if no one does."""
     found = {holder.pid: holder for name in devices for holder in holders.by_device.get(name, ())}
     if found:
@@ -136,7 +136,7 @@ def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> U
     return Use(UseKind.HOLDER_UNKNOWN, str(unseen)) if unseen else None
 
 
-def owned(devices: Iterable[str], owners: Owners) -> Use | None:
+def use_by_vm(devices: Iterable[str], owners: Owners) -> Use | None:
     """Which VM a VF is assigned to under one of these names; None if it is not."""
     if owner := next((owners.by_device[name] for name in devices if name in owners.by_device), None):
         return Use(UseKind.OWNED, str(owner))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sriov_bootstrap.base.errors import KernelError, LinkError, SriovBootstrapError
 from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.base.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, opened
+from sriov_bootstrap.base.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, open_regular
 from sriov_bootstrap.base.replacing import remove_file, replace_file
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 
@@ -246,7 +246,7 @@ def stamp(path: str) -> Stamp | None:
 def _read_named(path: str) -> ConfigFile:
     """A file named by the operator, who answers for it."""
     try:
-        with opened(path) as file:
+        with open_regular(path) as file:
             return _config_file(path, file)
     except OSError as error:
         return ConfigFile(path, problem=_unread(error))
@@ -256,7 +256,7 @@ def _read_searched(root: str, path: str, *, is_drop_in: bool) -> ConfigFile:
     """A file that only root may control."""
     name = f"{root}{path}"
     try:
-        with Below(root).place(path, any_link=True) as place, place.opened() as file:
+        with Below(root).place(path, any_link=True) as place, place.open_file() as file:
             if problem := _distrust(file.status) or _distrust_folders((*_folders_of(root), *place.folders)):
                 return ConfigFile(name, problem=problem, is_drop_in=is_drop_in)
             return _config_file(name, file, is_drop_in=is_drop_in)

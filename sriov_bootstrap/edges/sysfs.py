@@ -15,7 +15,7 @@ from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
-from sriov_bootstrap.core.plan import stay
+from sriov_bootstrap.core.plan import vfs_stay
 from sriov_bootstrap.core.report import Outcome
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
@@ -89,7 +89,7 @@ class Sysfs:
         if now != action.before:
             return Outcome.STALE
         if action.before and not action.allow_in_use and (users := guard()):
-            message = f"{action.pci_address}: {stay(action.before, action.after)}: {users}"
+            message = f"{action.pci_address}: {vfs_stay(action.before, action.after)}: {users}"
             raise InUseError(message, hint="this is applied automatically once they are released")
         with _errno_kept():
             _write(path, str(action.after))

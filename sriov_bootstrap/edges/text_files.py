@@ -23,7 +23,7 @@ from sriov_bootstrap.base.reading import (
     Opened,
     TooLargeError,
     is_roots,
-    opened,
+    open_regular,
     read_names,
 )
 from sriov_bootstrap.base.vanishing import link_of
@@ -185,13 +185,13 @@ class TextFiles:
     @contextmanager
     def _opened(self, path: str, reader: int) -> Iterator[Opened]:
         if self._is_plain(path, reader):
-            with opened(f"{self._root}{path}") as file:
+            with open_regular(f"{self._root}{path}") as file:
                 yield file
             return
         place = self._walk(path, os.O_PATH, reader)[0]
         try:
             # Through its descriptor it is what was looked at: it cannot be replaced by another file.
-            with opened(f"/proc/self/fd/{place}") as file:
+            with open_regular(f"/proc/self/fd/{place}") as file:
                 yield file
         finally:
             os.close(place)

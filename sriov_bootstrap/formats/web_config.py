@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.decode import rephrased, unknown_keys
+from sriov_bootstrap.core.decode import rephrase, unknown_keys
 
 HINT = "correct the file, then run: sriov-bootstrap check-config"
 BCRYPT = r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}"
@@ -144,7 +144,7 @@ def decode(document: Any, path: str) -> WebConfig:  # noqa: ANN401 - YAML gives 
     try:
         read = msgspec.convert(document, _Document, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError((f"{path}: {rephrased(error)}",), hint=HINT) from error
+        raise ConfigError((f"{path}: {rephrase(error)}",), hint=HINT) from error
     if problems := _problems(read):
         raise ConfigError(tuple(f"{path}: {problem}" for problem in problems), hint=HINT)
     return _understood(read, os.path.dirname(path))

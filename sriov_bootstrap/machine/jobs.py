@@ -118,10 +118,10 @@ def start_inspection(machine: HostMachine, loaded: Loaded, look: Look) -> child.
 
     def work() -> "Inspected":
         child.be_the_first_to_go()  # it reads whatever is on the host, and nothing waits for it
-        from sriov_bootstrap.core.finding import inspected, load_inspected
+        from sriov_bootstrap.core.finding import load_inspected, record_inspection
 
         before = load_inspected(machine.files.read_findings())
-        latest = inspected(look(machine, loaded).findings, before)
+        latest = record_inspection(look(machine, loaded).findings, before)
         if latest != before:
             machine.files.save_findings(to_json(latest))
         return latest

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sriov_bootstrap.base.errors import BusyError, KernelError, RefusedError, SriovBootstrapError, StuckError
 from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, SetLinkUp
-from sriov_bootstrap.core.report import Outcome, Result, explained
+from sriov_bootstrap.core.report import Outcome, Result, explain
 
 NOT_COUNTED = -1
 
@@ -47,7 +47,7 @@ def failure(action: Action, error: SriovBootstrapError) -> Result:
 def _kernel_failure(action: Action, error: SriovBootstrapError, number: int) -> Result:
     if isinstance(action, SetLinkUp) and number == errno.ENOENT:  # udev has renamed it since: look again
         return Result(action, Outcome.STALE)
-    message, remedy = explained(action, number)
+    message, remedy = explain(action, number)
     return Result(
         action,
         Outcome.FAILED,

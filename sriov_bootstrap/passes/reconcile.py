@@ -215,10 +215,10 @@ def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: 
         config_files=loaded.files,
         config_checksums=loaded.checksums,
         jam=seen.jam,
-        losses=state.sum_of(state.lost_vfs(saved, first.pfs), losses),
+        losses=state.add_losses(state.lost_vfs(saved, first.pfs), losses),
         notes=(note,) if note else (),
         leftovers=_leftovers(memory, seen.pfs, loaded),
-        contested=state.sum_of(contested, contested_since),
+        contested=state.add_losses(contested, contested_since),
     )
     memory = state.fold(
         memory,
@@ -259,8 +259,8 @@ def rounds(
         memory, new = state.note_contests(
             memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS
         )
-        contested = state.sum_of(contested, new)
-        losses = state.sum_of(losses, state.lost_in_round(seen.pfs_with_rule, pfs, acted))
+        contested = state.add_losses(contested, new)
+        losses = state.add_losses(losses, state.lost_in_round(seen.pfs_with_rule, pfs, acted))
         seen = decide(machine, config, pfs, memory, force=force)
         if not any(_calls_for_another_look(result) for result in acted):
             break

@@ -26,7 +26,7 @@ def _look(machine: PassMachine, config: Config, address: str, *, force: bool) ->
     others = {pf: one for pf, one in saved.contests.items() if pf != address}  # this one is asked for: no pause
     saved = replace(saved, contests=others)
     pfs = read_facts(machine, config)
-    release.check(address, _find(pfs, address), config, saved.ours)
+    release.refuse_unless_ours(address, _find(pfs, address), config, saved.ours)
     return decide(machine, _alone(config, address), pfs, saved, force=force), saved
 
 

@@ -4,7 +4,7 @@ import re
 
 from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
-from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.core.pci_address import normalize
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 
 MAC = r"(?i:[0-9a-f]{2}(:[0-9a-f]{2}){5})"
@@ -48,14 +48,14 @@ def _check(ask: Ask) -> None:
         problems.append(f"render: --vlan {ask.vlan} is not between 1 and {MAX_VLAN}")
     if ask.mac and not ask.vf:
         problems.append("render: --mac is for one VF: name it")
-    if ask.vf and not in_full(ask.vf):
+    if ask.vf and not normalize(ask.vf):
         problems.append(f'render: "{ask.vf}" is not a PCI address: write it like 0000:3b:02.0')
     if problems:
         raise UsageError(tuple(problems))
 
 
 def _one(host: Host, address: str) -> list[tuple[PfFacts, VfFacts]]:
-    full = in_full(address)
+    full = normalize(address)
     found = [(pf, vf) for pf in host.pfs for vf in pf.vfs if vf.pci_address == full]
     if not found:
         raise UsageError(

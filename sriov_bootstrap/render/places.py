@@ -12,7 +12,7 @@ OWN_NAME = "sriov-bootstrap"
 def place_of(service: str, host: Host) -> PackagedService:
     """`service` is the name of its target. Debian's Newton had the units that Ubuntu has to this day."""
     is_old = host.distribution is Distribution.DEBIAN and host.release.nova < CONF_D_SINCE
-    return packagings.named(Distribution.UBUNTU if is_old else host.distribution).services[service]
+    return packagings.packaging_named(Distribution.UBUNTU if is_old else host.distribution).services[service]
 
 
 def drop_in(place: PackagedService, name: str = OWN_NAME) -> str:

@@ -3,7 +3,7 @@ import pytest
 
 from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.finding import Diagnosis, Finding, Inspected, Severity, inspected, load_inspected
+from sriov_bootstrap.core.finding import Diagnosis, Finding, Inspected, Severity, load_inspected, record_inspection
 from sriov_bootstrap.doctor import diagnose
 from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
@@ -31,7 +31,7 @@ def test_a_file_of_findings_that_is_none_counts_as_none(data: bytes) -> None:
 
 def test_what_was_read_does_not_outlive_the_look() -> None:
     finding = Finding("SB-E402", "nova.conf:3", "is no option", evidence="password hunter2", remedy="x")
-    assert inspected((finding,), Inspected(codes=("SB-E401",))) == Inspected(
+    assert record_inspection((finding,), Inspected(codes=("SB-E401",))) == Inspected(
         (Finding("SB-E402", "nova.conf:3", ""),), ("SB-E401", "SB-E402")
     )
 

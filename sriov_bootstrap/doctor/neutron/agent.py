@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.core.pci_address import normalize
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
@@ -175,7 +175,7 @@ class _Vfs:
 
     def not_excluded(self, netdev: str, address: str, shown: str) -> str:
         """Why an address excludes nothing, or one that nova gives to VMs; "" if it is right."""
-        if not shown or in_full(address) != address.lower():
+        if not shown or normalize(address) != address.lower():
             which = f'"{shown}"' if shown else "one of its addresses"
             return f"{which} is not a VF's address, such as 0000:3b:02.0"
         if address != address.lower():

@@ -6,7 +6,7 @@ differs from one of them by a letter or two. Anything else is referred to by its
 
 from collections.abc import Iterable
 
-from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.core.pci_address import normalize
 from sriov_bootstrap.doctor.similar_names import Guesses
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.host import Host
@@ -41,7 +41,7 @@ class ShownNames:
     @staticmethod
     def address(text: str) -> str:
         """Text that looks like a PCI address cannot be a secret."""
-        return text if in_full(text) else ""
+        return text if normalize(text) else ""
 
 
 class _Names:

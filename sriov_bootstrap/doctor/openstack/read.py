@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.packagings import PackagedService, packaged
+from sriov_bootstrap.core.packagings import PackagedService, packaged_services
 from sriov_bootstrap.doctor.openstack import units as openstack_units
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.openstack.units import ServiceKind
@@ -65,7 +65,7 @@ class _Look:
 
     def started(self, kind: ServiceKind) -> Started | None:
         """How it is started; None if it is not on this host."""
-        services = packaged(kind.name)
+        services = packaged_services(kind.name)
         for service, unit in ((one, unit) for one in services for unit in one.units):
             paths = [f"{folder}/{unit}" for folder in unit_files.FOLDERS]
             there = [path for path in paths if path in self._machine.files.existing(paths)]
