@@ -22,12 +22,12 @@ def check_config(machine: HostMachine) -> int:
     for file in files:
         print(f"read {printable(file.path)}")
     for rule in config.pf:
-        print(f'rule "{rule.name}": {_asked(rule)} on every PF with {printable(str(rule.match))}')
+        print(f'rule "{rule.name}": {_num_vfs_text(rule)} on every PF with {printable(str(rule.match))}')
     if path:
         print(f"read {path} and the files that it names")
     print("valid")
     return ExitCode.OK
 
 
-def _asked(rule: PfRule) -> str:
+def _num_vfs_text(rule: PfRule) -> str:
     return quantity(rule.num_vfs, "VF") if isinstance(rule.num_vfs, int) else f'num_vfs = "{rule.num_vfs}"'

@@ -5,7 +5,7 @@ import msgspec
 from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import to_json
-from sriov_bootstrap.commands.terminal import coloured
+from sriov_bootstrap.commands.terminal import in_colour
 from sriov_bootstrap.core.finding import Diagnosis, Severity
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor import diagnose
@@ -50,7 +50,7 @@ def _print_json(diagnosis: Diagnosis) -> None:
 
 def _print(diagnosis: Diagnosis) -> None:
     for finding in diagnosis.findings:
-        print(f"{coloured(finding.code, COLOURS[finding.severity])}  {finding.place}: {finding.problem}")
+        print(f"{in_colour(finding.code, COLOURS[finding.severity])}  {finding.place}: {finding.problem}")
         if finding.evidence:
             print(f"         evidence: {finding.evidence}")
         if finding.remedy:

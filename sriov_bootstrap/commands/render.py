@@ -9,7 +9,7 @@ from msgspec import Struct
 from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError, UsageError
 from sriov_bootstrap.base.printable import one_line, printable
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.machine.filling import Filled, filled
+from sriov_bootstrap.machine.filling import Filled, fill_drafts
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.read_host import read_host
 from sriov_bootstrap.passes.reconcile import load_config
@@ -40,7 +40,9 @@ def render(machine: HostMachine, wanted: Wanted) -> int:
     machine.files.refuse_links_out()
     host = read_host(machine, load_config(machine, None).config)
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
-    files = [one for rendering in renderings for one in filled(machine, rendering, read=wanted.diff or wanted.write)]
+    files = [
+        one for rendering in renderings for one in fill_drafts(machine, rendering, read=wanted.diff or wanted.write)
+    ]
     problems = tuple(dict.fromkeys(problem for rendering in renderings for problem in rendering.problems))
     for problem in problems:
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
@@ -51,7 +53,7 @@ def render(machine: HostMachine, wanted: Wanted) -> int:
         return ExitCode.DEGRADED if problems else ExitCode.OK
     if problems or not all(one.path for one in files):
         return _refuse(renderings, problems)
-    return _write(machine, wanted, renderings, files)
+    return _install(machine, wanted, renderings, files)
 
 
 def _names(target: str) -> Sequence[str]:
@@ -96,7 +98,7 @@ def _refuse(renderings: Iterable[Rendering], problems: Iterable[str]) -> int:
     return ExitCode.DEGRADED
 
 
-def _write(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering], files: Sequence[Filled]) -> int:
+def _install(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering], files: Sequence[Filled]) -> int:
     for one in files:
         if not one.differs:
             print(f"unchanged {one.path}")
@@ -109,7 +111,7 @@ def _write(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering]
     changed = {one.path for one in files if one.differs}
     for rendering in renderings:
         if wanted.apply and rendering.commands:
-            _run(rendering.commands)
+            _run_commands(rendering.commands)
         elif changed & {*(draft.path for draft in rendering.drafts), *rendering.obsolete}:
             print(*(f"then: {text}" for text in rendering.after), sep="\n")
         for note in rendering.notes:
@@ -117,7 +119,7 @@ def _write(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering]
     return ExitCode.OK
 
 
-def _run(commands: Iterable[tuple[str, ...]]) -> None:
+def _run_commands(commands: Iterable[tuple[str, ...]]) -> None:
     for command in commands:
         print(f"running {' '.join(command)}", flush=True)
         completed = child.run(list(command), timeout_seconds=COMMAND_SECONDS)

@@ -8,7 +8,7 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
-from sriov_bootstrap.commands.terminal import coloured, progress_printer
+from sriov_bootstrap.commands.terminal import in_colour, progress_printer
 from sriov_bootstrap.core.finding import load_inspected
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
@@ -115,7 +115,7 @@ def _print_table(report: PassReport, said: tuple[str, ...]) -> None:
     for number, row in enumerate(rows if report.pfs else ()):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         if number:
-            cells[-1] = coloured(cells[-1], COLOURS[report.pfs[number - 1].state])
+            cells[-1] = in_colour(cells[-1], COLOURS[report.pfs[number - 1].state])
         print("  ".join(cells).rstrip())
     for pf in report.pfs:
         _print_reason(pf)

@@ -10,7 +10,7 @@ from sriov_bootstrap.doctor.openstack.read import survey_openstack
 from sriov_bootstrap.doctor.openstack.units import UNITS
 from sriov_bootstrap.doctor.read import survey_host
 from sriov_bootstrap.doctor.service.survey import UNIT
-from sriov_bootstrap.edges.limits import limited
+from sriov_bootstrap.edges.limits import limit_resources
 from sriov_bootstrap.machine.ask_systemd import ask_systemd
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.read_host import read_host
@@ -20,7 +20,7 @@ from sriov_bootstrap.render.host import Host
 
 def examine(machine: HostMachine, loaded: Loaded) -> Diagnosis:
     """Reads and judges; the daemon does the same after its passes."""
-    with limited("doctor's look"):
+    with limit_resources("doctor's look"):
         host = _read_host(machine, loaded.config)
         on_host = survey_host(machine, host, loaded.problems)
         return _make_printable(diagnose(host, on_host, survey_openstack(machine, host)))

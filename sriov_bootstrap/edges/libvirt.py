@@ -20,11 +20,11 @@ def read_owners(root: str = "", *, shut_off: bool) -> Owners:
     owners: dict[str, Owner] = {}
     for folder in (*(PERSISTENT if shut_off else ()), *RUNNING):
         for path in _domain_files(f"{root}{folder}", problems):
-            owners |= _owned(root, path, problems)
+            owners |= _owners_in(root, path, problems)
     return Owners(owners, printable(problems[0]) if problems else "")
 
 
-def _owned(root: str, path: str, problems: list[str]) -> dict[str, Owner]:
+def _owners_in(root: str, path: str, problems: list[str]) -> dict[str, Owner]:
     from sriov_bootstrap.core.domains import parse_domain  # XML is loaded where there are domains
 
     try:

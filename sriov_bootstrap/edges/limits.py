@@ -13,7 +13,7 @@ CPU_SECONDS = 60
 
 
 @contextlib.contextmanager
-def limited(what: str, *, memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = CPU_SECONDS) -> Iterator[None]:
+def limit_resources(what: str, *, memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = CPU_SECONDS) -> Iterator[None]:
     """Memory beyond what this process has by now, and CPU time from now on. SriovBootstrapError where it wants more.
 
     Only the soft limits are lowered, and restored at the end. For the main thread, which receives signals.

@@ -57,13 +57,13 @@ def listener(address: str, port: int) -> socket.socket:
     return made
 
 
-def spelt(address: str, port: int) -> str:
+def host_and_port(address: str, port: int) -> str:
     """As systemd and URLs have it: `[::1]:10049`."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _cannot_listen(address: str, port: int, error: OSError) -> SriovBootstrapError:
     return SriovBootstrapError(
-        f"metrics: cannot listen on {spelt(address, port)}: {error.strerror or error}",
+        f"metrics: cannot listen on {host_and_port(address, port)}: {error.strerror or error}",
         hint=HINTS.get(error.errno or 0, "metrics.listen must be ADDRESS:PORT of this host"),
     )

@@ -112,7 +112,7 @@ class House(Protocol):
     def line_up(self, connection: "Connection") -> None: ...
     def requeue(self, connection: "Connection", *, is_done: bool) -> None: ...
     def refuse(self, refusal: Refusal, peer: Peer) -> None: ...
-    def release(self, connection: "Connection") -> None: ...
+    def forget(self, connection: "Connection") -> None: ...
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -145,7 +145,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._deadline.cancel()
-        self._endpoint.release(self)
+        self._endpoint.forget(self)
         if self._waiting:
             self._rules.withdraw(self._waiting)
             self._waiting = None

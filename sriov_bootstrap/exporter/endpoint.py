@@ -91,7 +91,7 @@ class Endpoint:
             listener.close()  # one that has no server, because start() was cancelled
         while self._open:
             connection = next(reversed(self._open))
-            self.release(connection)
+            self.forget(connection)
             connection.drop()
         if self._trimming:
             self._trimming.cancel()
@@ -144,7 +144,7 @@ class Endpoint:
         if connection in self._open:
             self._open.move_to_end(connection, last=not is_done)
 
-    def release(self, connection: Connection) -> None:
+    def forget(self, connection: Connection) -> None:
         """It is closed."""
         if connection in self._open:
             del self._open[connection]
@@ -164,5 +164,5 @@ class Endpoint:
     def _evict_one(self) -> None:
         most = max(self._networks.values())
         victim = next(one for one in self._open if self._networks[one.peer.network] == most)
-        self.release(victim)
+        self.forget(victim)
         victim.evict()

@@ -19,13 +19,13 @@ class LogLine(NamedTuple):
 
 def say(line: LogLine) -> None:
     """Writes it to stderr, as edges/log.py writes those of the daemon."""
-    pairs = " ".join(f"{key}={_quoted(value)}" for key, value in line.fields.items() if value != "")
+    pairs = " ".join(f"{key}={_quote(value)}" for key, value in line.fields.items() if value != "")
     text = f"<{PRIORITIES[line.level]}>{printable(line.text)}" + (f" | {pairs}" if pairs else "")
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
-def _quoted(value: str | int) -> str:
+def _quote(value: str | int) -> str:
     text = printable(str(value))
     if not {" ", '"', "="} & {*text}:
         return text

@@ -55,10 +55,10 @@ class PageFile:
 
     def read(self) -> bytes:
         """For each scrape."""
-        self._look()
+        self._read_if_new()
         return self._text + own_metrics(self._counts, self.problem)
 
-    def _look(self) -> None:
+    def _read_if_new(self) -> None:
         try:
             status = os.stat(self._path, follow_symlinks=False)
         except OSError as error:
@@ -81,7 +81,7 @@ class PageFile:
                 return PageProblem.UNREADABLE
             if status.st_uid != self._owner or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 return PageProblem.FOREIGN
-            data = _read(descriptor, status.st_size)
+            data = _read_all(descriptor, status.st_size)
         except OSError:
             return PageProblem.UNREADABLE
         finally:
@@ -118,7 +118,7 @@ def own_metrics(counts: Mapping[Refusal, int], problem: PageProblem | None = Non
     return ("\n".join(lines) + "\n").encode()
 
 
-def _read(descriptor: int, size: int) -> bytes:
+def _read_all(descriptor: int, size: int) -> bytes:
     parts = []
     while size > 0 and (part := os.read(descriptor, size)):
         parts.append(part)

@@ -102,9 +102,9 @@ class Checks:
         """Nothing waits for that answer any more: a check only for it is not started, or is ended."""
         self._displaced = [one for one in self._displaced if one[0] != answer]
         for key, check in tuple(self._waiting.items()):
-            if _leaves(check, answer):
+            if _forget_answer(check, answer):
                 del self._waiting[key]
-        if self._now and _leaves(self._now[1], answer):
+        if self._now and _forget_answer(self._now[1], answer):
             self._give_up()
 
     def _make_room(self, network: str, key: bytes) -> None:
@@ -200,7 +200,7 @@ class Checks:
         self._begin()
 
 
-def _leaves(check: _Check, answer: Answer) -> bool:
+def _forget_answer(check: _Check, answer: Answer) -> bool:
     """Whether that was the last one who waits for this check."""
     before = len(check.answers)
     check.answers = [one for one in check.answers if one[0] != answer]

@@ -186,10 +186,12 @@ class Session:
 
 def has_allowed_san(names: Iterable[tuple[str, str]], allowed: tuple[str, ...]) -> bool:
     """Whether one of a certificate's (kind, name), as Python's ssl gives them, is allowed: exactly, but for IPv6."""
-    return any(_spelt(kind, name) in allowed for kind, name in names if kind in {"DNS", "email", "IP Address", "URI"})
+    return any(
+        _go_spelling(kind, name) in allowed for kind, name in names if kind in {"DNS", "email", "IP Address", "URI"}
+    )
 
 
-def _spelt(kind: str, name: str) -> str:
+def _go_spelling(kind: str, name: str) -> str:
     """OpenSSL writes 2001:DB8:0:0:0:0:0:1, Go 2001:db8::1."""
     if kind != "IP Address" or ":" not in name:
         return name

@@ -26,7 +26,7 @@ def unit_states(names: Iterable[str], say: Say) -> tuple[UnitState, ...]:
 
         return pipe_messages.Units(systemd.unit_states(names))
 
-    told = _told(ask, say, SECONDS)
+    told = _converse(ask, say, SECONDS)
     return told.states if isinstance(told, pipe_messages.Units) else ()
 
 
@@ -47,20 +47,20 @@ def restart_units(
             return pipe_messages.Restarted(tuple(results), error.message)
         return pipe_messages.Restarted(tuple(results))
 
-    told = _told(ask, say, job_timeout_seconds + SECONDS)
+    told = _converse(ask, say, job_timeout_seconds + SECONDS)
     if not isinstance(told, pipe_messages.Restarted):  # pragma: no cover (it sends nothing else)
         raise TypeError(told)
     return told
 
 
-def _told(ask: Callable[[], pipe_messages.Answer], say: Say, timeout_seconds: float) -> pipe_messages.Answer:
+def _converse(ask: Callable[[], pipe_messages.Answer], say: Say, timeout_seconds: float) -> pipe_messages.Answer:
     what = "D-Bus"
     with contextlib.suppress(Exception):  # the child says what is wrong with it
         from sriov_bootstrap.edges import systemd  # noqa: F401 (loaded here, used there)
     line = child.call(
-        lambda send: send(msgspec.json.encode(pipe_messages.answer(ask))),
+        lambda send: send(msgspec.json.encode(pipe_messages.catch_errors(ask))),
         what=what,
         timeout_seconds=timeout_seconds,
         waiting=lambda passed: say(f"waiting for systemd: {passed:.0f} s so far"),
     )
-    return pipe_messages.understood(line, what)
+    return pipe_messages.decode(line, what)

@@ -71,7 +71,7 @@ class Restarted(Message):
 Answer = Done | Refused | Stuck | Looked | BusFailed | Units | Restarted
 
 
-def answer(work: Callable[[], Answer]) -> Answer:
+def catch_errors(work: Callable[[], Answer]) -> Answer:
     """Our own exceptions as values: only values pass through a pipe."""
     try:
         return work()
@@ -83,12 +83,12 @@ def answer(work: Callable[[], Answer]) -> Answer:
         return Refused(error.message, error.hint)
 
 
-def understood(line: bytes, what: str) -> Answer:
+def decode(line: bytes, what: str) -> Answer:
     """The value, or our own exception again; KernelError where it is neither."""
     if not line:
         raise KernelError(f"{what}: the worker process exited without reporting a result", hint=KILLED_HINT)
     try:
-        told: Answer = msgspec.json.decode(child.checked(line, what), type=Answer)
+        told: Answer = msgspec.json.decode(child.line_or_crash(line, what), type=Answer)
     except msgspec.ValidationError as error:
         hint = "the package was upgraded meanwhile: restart the service, if it was not"
         raise KernelError(f"{what}: its answer is of another version: {error}", hint=hint) from error

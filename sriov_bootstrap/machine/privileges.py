@@ -35,7 +35,7 @@ class Stamped(Struct):
     began_at: float = 0.0
 
 
-def stamped(told: pipe_messages.Answer, began_at: float) -> bytes:
+def stamp_answer(told: pipe_messages.Answer, began_at: float) -> bytes:
     """The answer of a helper, a line."""
     return to_json({**msgspec.to_builtins(told), "began_at": began_at}) + b"\n"
 
@@ -76,7 +76,7 @@ class Privileges:
         name = f"reload@{driver}"
         try:
             told = self._ask(name, timeout_seconds + START_SECONDS)
-            return replace(pipe_messages.result_of(told, _unit(name)), action=action)
+            return replace(pipe_messages.result_of(told, _unit_name(name)), action=action)
         except StuckError as error:  # of our `systemctl`; what matters is the process that has the write lock
             jam = self._locks.read_jam(time.monotonic())
             hint = error.hint or STUCK_HINT
@@ -90,7 +90,7 @@ class Privileges:
         Its answer is a file that we only read: the one before it is known by its stamp. A start joins one in
         progress, which began to look before we asked: hence the second attempt.
         """
-        unit, answer = _unit(name), name.replace("@", "-")
+        unit, answer = _unit_name(name), name.replace("@", "-")
         command = ["systemctl", "--no-ask-password", "start", unit]
         said, asked_at = "", time.monotonic()
         for _ in range(2):
@@ -101,12 +101,12 @@ class Privileges:
             )
             line = self._files.read_answer(answer)
             if line.endswith(b"\n") and _began_at(line) >= asked_at:
-                return pipe_messages.understood(line, unit)
+                return pipe_messages.decode(line, unit)
             said = one_line(completed.stderr) or "it exited without an answer"
         raise KernelError(f"{unit}: {said.partition(' | ')[0]}", hint=f"see journalctl -u {shell_quoted(unit)}")
 
 
-def _unit(name: str) -> str:
+def _unit_name(name: str) -> str:
     return f"sriov-bootstrap-{name}.service"
 
 

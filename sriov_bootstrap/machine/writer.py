@@ -57,4 +57,4 @@ def _wait_for_writer(machine: "HostMachine", action: Action, work: Callable[[], 
         leave_behind=True,
         waiting=lambda passed: machine.say(f"{what}: {passed:.0f} s so far"),
     )
-    return pipe_messages.result_of(pipe_messages.understood(line, what), what)
+    return pipe_messages.result_of(pipe_messages.decode(line, what), what)

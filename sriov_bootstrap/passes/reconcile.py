@@ -110,7 +110,7 @@ def run_pass(
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
     is_asked = force or (handover or Handover()).is_asked
-    saved, _ = _remembered(machine, saved, pfs, is_asked=is_asked)
+    saved, _ = _begin_memory(machine, saved, pfs, is_asked=is_asked)
     seen = decide(machine, loaded.config, pfs, saved, force=force)
     return PassReport(
         started_at=machine.time(),
@@ -186,14 +186,14 @@ def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, .
     return make_plans(wishes, around)
 
 
-def plans_now(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
+def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     """What a pass would do at this moment that waits for no pause: one that does has not come so far."""
     pfs = read_facts(machine, config)
-    saved, _ = _remembered(machine, machine.load_state()[0], pfs, is_asked=True)
+    saved, _ = _begin_memory(machine, machine.load_state()[0], pfs, is_asked=True)
     return decide(machine, config, pfs, saved, force=False).plans
 
 
-def users_now(machine: PassMachine, config: Config, addresses: tuple[str, ...]) -> str:
+def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...]) -> str:
     """Who uses a VF of these PFs right now, "" if no one does."""
     pfs = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
     return "; ".join(vf.refusal for pf in pfs for vf in pf.vfs_in_use)
@@ -203,7 +203,7 @@ def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: 
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
-    saved, contested = _remembered(machine, saved, pfs, is_asked=force or handover.is_asked)
+    saved, contested = _begin_memory(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
     seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)
     report = PassReport(
@@ -232,7 +232,7 @@ def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: 
     return replace(report, notes=(*report.notes, unsaved)) if unsaved else report
 
 
-def _remembered(
+def _begin_memory(
     machine: PassMachine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
 ) -> tuple[State, dict[str, int]]:
     """What is known when a pass begins, and which PFs' numbers something else has overwritten since the last one."""
@@ -249,7 +249,7 @@ def rounds(
     for number in range(1, MAX_ROUNDS + 1):
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule)))
-        guard, look = partial(users_now, machine, config), partial(read_facts, machine, config)
+        guard, look = partial(read_users, machine, config), partial(read_facts, machine, config)
         acted = execute.carry_out(seen.plans, machine, guard=guard, look=look)
         if not acted:
             break
@@ -278,7 +278,7 @@ def _calls_for_another_look(result: Result) -> bool:
     return reloaded or result.outcome is Outcome.STALE
 
 
-def _concerned(action: Action) -> set[str]:
+def _addresses_of(action: Action) -> set[str]:
     return {*action.pci_addresses} if isinstance(action, ReloadDriver) else {action.pci_address}
 
 
@@ -288,6 +288,6 @@ def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -
     for plan in seen.plans:
         address = plan.pci_address
         involved = {address, plan.carrier}
-        own = tuple(result for result in results if involved & _concerned(result.action))
+        own = tuple(result for result in results if involved & _addresses_of(result.action))
         lines.append(report_pf(plan, plan.desired.pf, own, is_incomplete=address in memory.incomplete))
     return tuple(lines)

@@ -67,29 +67,31 @@ def run_restarts(machine: RestartMachine, services: Services) -> FollowUpReport:
         if jam := machine.read_jam():  # nova-compute reads sriov_numvfs when it starts, and would hang there as well
             return FollowUpReport(problem=f"they wait for a write: {jam}", pci_addresses=pending.pci_addresses)
         try:
-            plans = _plan(machine, pending, services)
+            plans = _plan_restarts(machine, pending, services)
         except SriovBootstrapError as error:
             return FollowUpReport(problem=error.message, pci_addresses=pending.pci_addresses)
         due = [one for one in plans if one.need in {Need.RESTART, Need.START}]
-        results, problem = _restart(machine, due, services)
+        results, problem = _restart_due(machine, due, services)
         due_at = min((one.due_at for one in plans if one.need is Need.WAIT), default=None)
         report = FollowUpReport(results, due_at, problem, pending.pci_addresses)
         report, retries = followup.retry_failed(report, plans, pending, now=machine.monotonic())
-        _note(machine, pending, report, retries)
+        _remember_round(machine, pending, report, retries)
         return report
 
 
 def preview(machine: RestartMachine, services: Services) -> tuple[UnitPlan, ...]:
     """What a change of VFs now would restart. Raises SriovBootstrapError if systemd cannot be asked."""
-    return _plan(machine, PendingRestart(machine.monotonic()), services)
+    return _plan_restarts(machine, PendingRestart(machine.monotonic()), services)
 
 
-def _plan(machine: RestartMachine, pending: PendingRestart, services: Services) -> tuple[UnitPlan, ...]:
+def _plan_restarts(machine: RestartMachine, pending: PendingRestart, services: Services) -> tuple[UnitPlan, ...]:
     states = machine.unit_states(services.restart)
     return followup.plan_restarts(states, pending, services, now=machine.monotonic())
 
 
-def _restart(machine: RestartMachine, plans: list[UnitPlan], services: Services) -> tuple[tuple[UnitResult, ...], str]:
+def _restart_due(
+    machine: RestartMachine, plans: list[UnitPlan], services: Services
+) -> tuple[tuple[UnitResult, ...], str]:
     """The results and why the bus was lost, "" if it was not."""
     if not plans:
         return (), ""
@@ -108,7 +110,7 @@ def _restart(machine: RestartMachine, plans: list[UnitPlan], services: Services)
     return tuple(results), problem
 
 
-def _note(
+def _remember_round(
     machine: RestartMachine, pending: PendingRestart, report: FollowUpReport, retries: dict[str, FailedRestart]
 ) -> None:
     """Counts the results; forgets the change when every unit knows of it and no newer one has come."""

@@ -86,12 +86,12 @@ class _Wait(Struct, frozen=True):
 def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result, ...]:
     """A successful write is not yet a success: each result says whether it has become true, and how long that took."""
     last = {result.action.pci_address: number for number, result in enumerate(results)}
-    waits = {number: wait for number in sorted(last.values()) if (wait := _wait(results[number]))}
+    waits = {number: wait for number in sorted(last.values()) if (wait := _wait_for(results[number]))}
     settled = list(results)
     began = machine.monotonic()
     expects: dict[str, bool] = {}
-    for delay in _delays():
-        pfs = _look(machine, waits.values())
+    for delay in _pauses():
+        pfs = _read_facts(machine, waits.values())
         passed = machine.monotonic() - began
         for number, wait in tuple(waits.items()):
             wait.contested.update(one for one in wait.pci_addresses if _is_contested(wait, pfs.get(one)))
@@ -107,12 +107,12 @@ def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result,
                 )
         if not waits:
             return tuple(settled)
-        machine.say(f"waiting for VFs to be ready: {_progress(waits.values(), pfs)}")
+        machine.say(f"waiting for VFs to be ready: {_progress_text(waits.values(), pfs)}")
         machine.pause(delay)
     raise AssertionError  # pragma: no cover (the delays never end)
 
 
-def _wait(result: Result) -> _Wait | None:
+def _wait_for(result: Result) -> _Wait | None:
     """None: this action changed no VFs, or was not done."""
     if result.outcome is not Outcome.CHANGED:
         return None
@@ -138,7 +138,7 @@ def _is_contested(wait: _Wait, pf: PfFacts | None) -> bool:
     return not seen <= pf.incarnations or wait.made not in {-1, pf.num_vfs}
 
 
-def _look(machine: SettleMachine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
+def _read_facts(machine: SettleMachine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
     addresses = tuple(one for wait in waits for one in wait.pci_addresses)
     pfs = machine.read_pfs(addresses) if addresses else ()
     return {raw.pci_address: facts.parse_pf(raw, facts.Links(), Holders()) for raw in pfs}
@@ -153,7 +153,7 @@ def _is_settled(machine: SettleMachine, pf: PfFacts | None, target: int, expects
     return is_settled(pf, target, expects_driver=bare is None or expects[bare])
 
 
-def _progress(waits: Iterable[_Wait], pfs: dict[str, PfFacts]) -> str:
+def _progress_text(waits: Iterable[_Wait], pfs: dict[str, PfFacts]) -> str:
     return ", ".join(
         f"{one} has {pfs[one].num_vfs if one in pfs else 0} of {wait.target}"
         for wait in waits
@@ -161,5 +161,5 @@ def _progress(waits: Iterable[_Wait], pfs: dict[str, PfFacts]) -> str:
     )
 
 
-def _delays() -> Iterator[float]:
+def _pauses() -> Iterator[float]:
     return chain(LOOK_AGAIN_SECONDS, repeat(LOOK_AGAIN_SECONDS[-1]))

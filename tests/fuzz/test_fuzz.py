@@ -54,7 +54,7 @@ def test_any_bytes_are_the_end_of_a_job_or_say_that_it_broke(line: bytes) -> Non
 def test_any_bytes_are_an_answer_or_say_that_there_is_none(line: bytes) -> None:
     with contextlib.suppress(SriovBootstrapError):
         assert isinstance(
-            pipe_messages.understood(line, PF), pipe_messages.Done | pipe_messages.Units | pipe_messages.Restarted
+            pipe_messages.decode(line, PF), pipe_messages.Done | pipe_messages.Units | pipe_messages.Restarted
         )
 
 

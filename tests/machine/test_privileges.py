@@ -25,7 +25,7 @@ from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.machine import pipe_messages
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.machine.privileges import Privileges, stamped
+from sriov_bootstrap.machine.privileges import Privileges, stamp_answer
 
 OK = Completed(0, b"", b"")
 FAILED = Completed(1, b"", b"Job for it failed.\nSee journalctl -xe for details.\n")
@@ -69,7 +69,7 @@ class FakeSystemctl:
         name = argv[-1].removeprefix("sriov-bootstrap-").removesuffix(".service").replace("@", "-")
         if self._told is not None:
             began_at = time.monotonic() if self._began_at is None else self._began_at
-            data = self._told if isinstance(self._told, bytes) else stamped(self._told, began_at)
+            data = self._told if isinstance(self._told, bytes) else stamp_answer(self._told, began_at)
             self._tree.write(f"run/sriov-bootstrap/{name}.answer", data)
         return self._completed
 
@@ -107,7 +107,7 @@ def test_whoever_cannot_be_asked_has_ruled_nobody_out(
     "garbage",
     [
         pytest.param(b'{"kind":', id="cut"),
-        pytest.param(stamped(pipe_messages.Looked(Holders()), 9e9)[:-1], id="its last byte is missing"),
+        pytest.param(stamp_answer(pipe_messages.Looked(Holders()), 9e9)[:-1], id="its last byte is missing"),
         pytest.param(b'{"kind":"looked","began_at":9e9}\n', id="a part is missing"),
         pytest.param(b'{"kind":"looked","holders":{}}\n', id="no stamp"),
         pytest.param(b"\xff\n", id="no text"),

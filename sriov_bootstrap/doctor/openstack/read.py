@@ -155,7 +155,7 @@ class _Look:
         """The files of a folder that are to be read, and what of it is not: the folder itself, if not all of it."""
         before = len(self._folders.problems)
         names = [name for name in self._folders.names(place) if name.endswith(".conf") and not name.startswith(".")]
-        paths = self._folders.first(place, [f"{place}/{name}" for name in names])
+        paths = self._folders.cap_files(place, [f"{place}/{name}" for name in names])
         return paths, [place] if len(self._folders.problems) > before else []
 
     def _on_host(self, place: str, started: Started) -> str:

@@ -11,7 +11,7 @@ from sriov_bootstrap.doctor.service.now import now_of
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats.unit_files import FOLDERS
-from sriov_bootstrap.machine.filling import MARK, outdated
+from sriov_bootstrap.machine.filling import MARK, outdated_files
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
@@ -67,7 +67,7 @@ def _outdated(machine: HostMachine, host: Host) -> tuple[tuple[str, ...], tuple[
         return text is not None and MARK in text.text.partition("\n")[0]
 
     try:
-        return outdated(machine, host, is_ours), tuple(sources.problems)
+        return outdated_files(machine, host, is_ours), tuple(sources.problems)
     except SriovBootstrapError as error:
         return (), (*sources.problems, f"what render would write: {error.message}")
 

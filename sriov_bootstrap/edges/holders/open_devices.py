@@ -76,7 +76,7 @@ class OpenDevices:
         """Every process with a VF open. To see other users' files: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."""
         found = SearchResult()
         rest = [pid for pid in filter(str.isdigit, os.listdir(self._proc)) if not self._has_looked(pid, found)]
-        unseen = self._look_by_uid(rest, found) if rest else ()
+        unseen = self._inspect_by_uid(rest, found) if rest else ()
         by_device: dict[str, tuple[Holder, ...]] = {}
         for holder, seen in found.holders.values():
             by_device |= {device: (*by_device.get(device, ()), holder) for device in seen.devices}
@@ -86,9 +86,9 @@ class OpenDevices:
         return Holders(by_device, unattributed, problem, unseen)
 
     def _has_looked(self, pid: str, found: SearchResult) -> bool:
-        return found.cost < self._limits.first and self._look(pid, found, self._limits.process)
+        return found.cost < self._limits.first and self._inspect(pid, found, self._limits.process)
 
-    def _look_by_uid(self, pids: Iterable[str], found: SearchResult) -> tuple[Unseen, ...]:
+    def _inspect_by_uid(self, pids: Iterable[str], found: SearchResult) -> tuple[Unseen, ...]:
         """Root and VF holders first, then the users with the fewest processes."""
         by_uid: dict[int, list[str]] = {}
         for pid in pids:
@@ -98,11 +98,11 @@ class OpenDevices:
         unseen = []
         for uid in sorted(by_uid, key=lambda uid: (uid not in known, len(by_uid[uid]))):
             is_cut = end - found.cost < self._limits.known
-            if not self._look_at(by_uid[uid], found, end, is_known=uid in known):
-                unseen.append(Unseen(uid, is_any=True) if is_cut else self._unseen(uid, found))
+            if not self._inspect_processes(by_uid[uid], found, end, is_known=uid in known):
+                unseen.append(Unseen(uid, is_any=True) if is_cut else self._unseen_of(uid, found))
         return tuple(unseen)
 
-    def _look_at(self, pids: list[str], found: SearchResult, end: int, *, is_known: bool) -> bool:
+    def _inspect_processes(self, pids: list[str], found: SearchResult, end: int, *, is_known: bool) -> bool:
         """A uid's processes, a part of each first: a VM opens its VFs among its first files."""
         began = found.cost
         for limit in (self._limits.process, self._limits.all):
@@ -110,17 +110,17 @@ class OpenDevices:
             for pid in pids:
                 budget = self._limits.known if is_known else self._limits.uid
                 left = min(end, began + budget) - found.cost
-                if left <= 0 or not self._look(pid, found, min(left, limit)):
+                if left <= 0 or not self._inspect(pid, found, min(left, limit)):
                     rest.append(pid)
                 is_known = is_known or pid in found.holders
             pids = rest
         return not pids
 
-    def _look(self, pid: str, found: SearchResult, limit: int) -> bool:
+    def _inspect(self, pid: str, found: SearchResult, limit: int) -> bool:
         """Whether that was all of it; then its earlier findings no longer count."""
         _, before = found.holders.pop(pid, (None, None))
         try:
-            seen = self._seen(pid, limit)
+            seen = self._read_process(pid, limit)
         except PermissionError:
             found.hidden.add(pid)
             return True
@@ -135,7 +135,7 @@ class OpenDevices:
             found.holders[pid] = self._holder(pid), seen
         return seen.is_whole
 
-    def _seen(self, pid: str, limit: int) -> ProcessFiles:
+    def _read_process(self, pid: str, limit: int) -> ProcessFiles:
         """One that also has a group open, as QEMU does, is taken to have its devices through that."""
         devices, has_nameless, asked, number = set[str](), False, 0, 0
         folder = os.open(f"{self._proc}/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)  # relative lookups cost less
@@ -163,7 +163,7 @@ class OpenDevices:
         is_clear = not has_nameless or any(device.startswith("/dev/vfio/") for device in devices)
         return ProcessFiles(devices, is_clear, number + asked, is_whole=number + asked <= limit)
 
-    def _unseen(self, uid: int, found: SearchResult) -> Unseen:
+    def _unseen_of(self, uid: int, found: SearchResult) -> Unseen:
         """What it can have open beyond what was seen: nodes that it may open, or any once it was handed one.
 
         libvirt gives QEMU a /dev of its own, or the open file. That a uid was handed a VF cannot be
