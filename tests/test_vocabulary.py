@@ -5,12 +5,32 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import sriov_bootstrap
 
 PACKAGE = Path(sriov_bootstrap.__file__).parent
 # Class name -> why several modules have one.
 SHARED = {
     "Completed": "edges never import each other: two of them say with a protocol what they need of child.Completed"
+}
+# Pronouns and the like: at the place of its call such a name says nothing.
+# fmt: off
+PRONOUNS = {
+    "it", "this", "that", "of", "and", "by", "with", "other", "others", "nobody", "nothing", "everything", "more",
+    "less", "first", "last", "once", "now", "then", "told", "meant", "given", "held", "said", "seen", "known",
+    "found", "spelt", "kept", "left", "lost", "taken", "gone", "look", "finding", "things",
+}
+# fmt: on
+# Function name -> why it stays.
+NAMELIKE = {
+    "once": "the verb --once",
+    "_once": "the verb --once",
+    "_ping": "a verb",
+    "bring": "a verb",
+    "setting": "a noun",
+    "mapping": "a noun",
+    "_spelling": "a noun",
 }
 
 
@@ -28,3 +48,29 @@ def test_a_class_has_its_name_for_itself() -> None:
     shared = {name: where for name, where in modules.items() if len(where) > 1 and name not in SHARED}
     assert not shared
     assert all(len(modules[name]) > 1 for name in SHARED)
+
+
+def functions(tree: ast.Module) -> Iterator[str]:
+    """Of modules and classes. A property is read as an attribute, so it may be an adjective."""
+    for body in (tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))):
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                decorators = map(ast.unparse, node.decorator_list)
+                if not any(decorator.endswith("property") for decorator in decorators):
+                    yield node.name
+
+
+def says_nothing(name: str) -> bool:
+    word = name.strip("_")
+    return word in PRONOUNS or ("_" not in word and word.endswith(("ed", "ing")))
+
+
+def test_a_function_is_named_by_a_verb_or_a_noun() -> None:
+    names = {(module, name) for module, tree in trees() for name in functions(tree) if says_nothing(name)}
+    assert not {(module, name) for module, name in names if name not in NAMELIKE}
+    assert {name for _, name in names} == {*NAMELIKE}
+
+
+@pytest.mark.parametrize("name", ["_told", "_and", "look", "_finding", "_watching", "counted"])
+def test_such_a_name_is_seen(name: str) -> None:
+    assert says_nothing(name)

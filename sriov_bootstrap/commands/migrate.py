@@ -10,7 +10,7 @@ from sriov_bootstrap.conflicts.migrate import migrate
 from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.finding import Diagnosis
-from sriov_bootstrap.doctor.diagnose import bounded
+from sriov_bootstrap.doctor.diagnose import within_limits
 from sriov_bootstrap.edges.limits import limit_resources
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -36,6 +36,6 @@ def print_migration(machine: HostMachine) -> int:
     }
     print(render(read_template("migrate.toml.j2"), context), end="")
     unseen = tuple(dict.fromkeys((*survey.unseen, *notes)))
-    for text in bounded(Diagnosis(unseen=unseen)).unseen:
+    for text in within_limits(Diagnosis(unseen=unseen)).unseen:
         sys.stderr.write(f"not seen: {printable(text)}\n")
     return ExitCode.OK

@@ -170,11 +170,11 @@ the rule leaves VFs to the kernel, the SR-IOV agent takes a VF bound to vfio-pci
 def _explanation(kind: ConflictKind, *, is_error: bool) -> Explanation:
     meaning = DRIVER if kind.formats == (Format.DRIVERCTL,) else FIGHT if is_error else DOUBT
     title = kind.what if is_error else f"{kind.what}, or may"
-    paragraphs = (_filled(f"Looked at: {kind.looked}"), _filled(f"What to do: {kind.remedy}"))
+    paragraphs = (_wrap(f"Looked at: {kind.looked}"), _wrap(f"What to do: {kind.remedy}"))
     return Explanation(title, "\n".join((meaning, f"{paragraphs[0]}\n", f"{paragraphs[1]}\n")))
 
 
-def _filled(text: str) -> str:
+def _wrap(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 

@@ -5,7 +5,7 @@ from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values, setting, without_keys
-from sriov_bootstrap.conflicts.survey import Format, visible
+from sriov_bootstrap.conflicts.survey import Format, without_overridden
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import PfFacts
 
@@ -25,9 +25,9 @@ class Fit(IntEnum):
 
 def read(search: Search) -> Iterator[Master]:
     """For each PF the .link file that udev takes: the first that matches, and those before it that may."""
-    sources = search.survey.of(Format.LINK)
-    mains = visible(tuple(one for one in sources if one.name.endswith(".link")))
-    drop_ins = visible(tuple(one for one in sources if one.folder.endswith(".link.d")))
+    sources = search.survey.sources_of(Format.LINK)
+    mains = without_overridden(tuple(one for one in sources if one.name.endswith(".link")))
+    drop_ins = without_overridden(tuple(one for one in sources if one.folder.endswith(".link.d")))
     files = {
         main: tuple(
             entry
@@ -38,7 +38,7 @@ def read(search: Search) -> Iterator[Master]:
     }
     for pf in search.pfs:
         for said in files.values():
-            fit = _fit(said, pf)
+            fit = _fit_of(said, pf)
             if fit and (master := _link_master(said, pf, fit)):
                 yield master
             if fit is Fit.YES:
@@ -66,7 +66,7 @@ def _link_master(said: tuple[KeyValue, ...], pf: PfFacts, fit: Fit) -> Master | 
     )
 
 
-def _fit(said: tuple[KeyValue, ...], pf: PfFacts) -> Fit:
+def _fit_of(said: tuple[KeyValue, ...], pf: PfFacts) -> Fit:
     """The least certain of its conditions; udev ignores a file without any."""
     conditions = [one for one in said if one.section == "Match" and one.value]
     return min((_condition(one.key, one.value.split(), pf) for one in conditions), default=Fit.NO)

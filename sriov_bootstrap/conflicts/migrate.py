@@ -40,23 +40,23 @@ class Migration(Struct, frozen=True):
 def migrate(masters: tuple[Master, ...], pfs: Iterable[PfFacts], config: Config) -> Migration:
     """A PF that nothing sets gets no rule."""
     present = sorted(pfs, key=lambda pf: pf.pci_address)
-    of_pfs = [(pf, _setting(masters, pf)) for pf in present]
-    proposals = [_of_pf(pf, mine, config) for pf, mine in of_pfs if mine]
-    proposals += _of_absent(masters, present)
+    of_pfs = [(pf, _masters_of_pf(masters, pf)) for pf in present]
+    proposals = [_propose_for_pf(pf, mine, config) for pf, mine in of_pfs if mine]
+    proposals += _propose_for_absent(masters, present)
     return Migration(tuple(proposals), tuple(one for one in masters if not one.devices))
 
 
-def _setting(masters: Iterable[Master], pf: PfFacts) -> tuple[Master, ...]:
+def _masters_of_pf(masters: Iterable[Master], pf: PfFacts) -> tuple[Master, ...]:
     return tuple(one for one in masters if any(matches(device, pf) for device in one.devices))
 
 
-def _of_pf(pf: PfFacts, masters: tuple[Master, ...], config: Config) -> Proposal:
-    number, notes = _number(masters, pf)
+def _propose_for_pf(pf: PfFacts, masters: tuple[Master, ...], config: Config) -> Proposal:
+    number, notes = _choose_number(masters, pf)
     has_rule = rule_of(config, pf) is not None
     return Proposal(Match(pci_address=pf.pci_address), number, masters, pf, has_rule, notes)
 
 
-def _of_absent(masters: Iterable[Master], pfs: list[PfFacts]) -> Iterator[Proposal]:
+def _propose_for_absent(masters: Iterable[Master], pfs: list[PfFacts]) -> Iterator[Proposal]:
     """By what the lines say about the PF; a driver without a PF here names none."""
     for master in masters:
         here = any(matches(device, pf) for device in master.devices for pf in pfs)
@@ -66,7 +66,7 @@ def _of_absent(masters: Iterable[Master], pfs: list[PfFacts]) -> Iterator[Propos
             yield Proposal(named[0], number, (master,), notes=("no such PF exists now",))
 
 
-def _number(masters: tuple[Master, ...], pf: PfFacts) -> tuple[int | str, tuple[str, ...]]:
+def _choose_number(masters: tuple[Master, ...], pf: PfFacts) -> tuple[int | str, tuple[str, ...]]:
     """The current number if a line asks for it: then nothing changes. A 0 written before a number does not count."""
     asked = {one.num_vfs for one in masters if one.num_vfs is not None}
     wishes = sorted(asked - {0}) or sorted(asked)

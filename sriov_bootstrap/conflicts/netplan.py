@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.conflicts.documents import Key, key_of, table_of, text_of, texts_of
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting, without_keys
-from sriov_bootstrap.conflicts.survey import Format, visible
+from sriov_bootstrap.conflicts.survey import Format, without_overridden
 from sriov_bootstrap.core.config import Match
 
 MAX_DEVICES = 64
@@ -27,7 +27,7 @@ class Netdef(Struct):
 def read(search: Search) -> Iterator[Master]:
     """netplan creates the larger of the number asked for and the number of VFs described."""
     netdefs: dict[str, Netdef] = {}
-    for source in visible(search.survey.of(Format.NETPLAN)):
+    for source in without_overridden(search.survey.sources_of(Format.NETPLAN)):
         for name, settings in table_of(table_of(source.document, "network"), "ethernets").items():
             if not isinstance(settings, dict):
                 continue

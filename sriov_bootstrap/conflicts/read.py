@@ -41,11 +41,17 @@ SERVICE_ENDINGS = (".service",)
 def survey_masters(machine: HostMachine) -> MastersSurvey:
     """Needs no root: what only root may read is reported."""
     sources = machine.text_files(each_once=True)
-    found = (*_scripts(sources), *_units(sources), *_of_udev(sources), *_of_networks(sources), *_modules(sources))
+    found = (
+        *_scripts(sources),
+        *_units(sources),
+        *_udev_sources(sources),
+        *_network_sources(sources),
+        *_modules(sources),
+    )
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
     survey = MastersSurvey(found, wanted_units(sources))
-    scripts = tuple(_called(sources, survey))
+    scripts = tuple(_called_sources(sources, survey))
     return replace(survey, sources=(*found, *scripts), unseen=tuple(dict.fromkeys(sources.problems)))
 
 
@@ -85,7 +91,7 @@ def wanted_units(sources: TextFiles) -> frozenset[str]:
     )
 
 
-def _called(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:
+def _called_sources(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:
     """The scripts that these run: not the other files that a command names, which may be keys.
 
     From a user's cron table, only those that this user can read too.
@@ -97,7 +103,7 @@ def _called(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:
             yield Source(Format.SCRIPT, path, text.text, caller=call.place, owner=call.source.owner or text.owner)
 
 
-def _of_udev(sources: TextFiles) -> Iterator[Source]:
+def _udev_sources(sources: TextFiles) -> Iterator[Source]:
     for one in SYSTEM:
         yield from (_source(Format.UDEV, text) for text in sources.folder(f"{one}/udev/rules.d", ".rules"))
     for folder in (f"{one}/systemd/network" for one in SYSTEM):
@@ -107,7 +113,7 @@ def _of_udev(sources: TextFiles) -> Iterator[Source]:
                 yield from (_source(Format.LINK, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
 
 
-def _of_networks(sources: TextFiles) -> Iterator[Source]:
+def _network_sources(sources: TextFiles) -> Iterator[Source]:
     for folder in ("/run/netplan", "/etc/netplan", "/usr/local/lib/netplan", "/usr/lib/netplan", "/lib/netplan"):
         yield from _documents(sources, Format.NETPLAN, *sources.folder(folder, ".yaml"))
     for folder in ("/etc", "/run", "/usr/lib"):

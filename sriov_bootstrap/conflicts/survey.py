@@ -62,12 +62,12 @@ class MastersSurvey(Struct, frozen=True):
     wanted_units: frozenset[str] = frozenset()
     unseen: tuple[str, ...] = ()
 
-    def of(self, *formats: Format) -> tuple[Source, ...]:
+    def sources_of(self, *formats: Format) -> tuple[Source, ...]:
         """Those of these formats."""
         return tuple(one for one in self.sources if one.format in formats)
 
 
-def visible(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+def without_overridden(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """Those that count, in the order of their names: a file hides those of the same name in later folders.
 
     Drop-ins (`NAME.d/*.conf`) hide each other by the name of their folder and their own.

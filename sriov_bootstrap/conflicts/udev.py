@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting
-from sriov_bootstrap.conflicts.scripts import Script, devices_of, followed, said_of
-from sriov_bootstrap.conflicts.survey import Format, visible
+from sriov_bootstrap.conflicts.scripts import Script, describe_write, devices_of, follow_script
+from sriov_bootstrap.conflicts.survey import Format, without_overridden
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE, UNKNOWN, writes
@@ -66,8 +66,8 @@ class Effect(Struct, frozen=True):
 
 def read(search: Search) -> Iterator[Master]:
     """All rules that are in force."""
-    for source in visible(search.survey.of(Format.UDEV)):
-        yield from followed(source, search.note, _rules)
+    for source in without_overridden(search.survey.sources_of(Format.UDEV)):
+        yield from follow_script(source, search.note, _rules)
 
 
 def _rules(script: Script) -> Iterator[Master]:
@@ -124,10 +124,10 @@ def _effects(tokens: tuple[Token, ...], steps: Steps) -> Iterator[Effect]:
             key = one.key if NEUTRAL.fullmatch(one.key) else f"ATTR{{.../{FILE}}}"
             yield Effect(setting(key, one.value), one.value)
         elif one.key.startswith("RUN"):
-            yield from _run(one.value, steps)
+            yield from _effects_of_run(one.value, steps)
 
 
-def _run(value: str, steps: Steps) -> Iterator[Effect]:
+def _effects_of_run(value: str, steps: Steps) -> Iterator[Effect]:
     if found := OS_NET_CONFIG.search(value):
         netdev = () if found[1] in {"%k", "$name"} else (Match(netdev=found[1]),)
         yield Effect(f"RUN: os-net-config-sriov -n {found[1]}:{found[2]}", found[2], netdev)
@@ -138,7 +138,7 @@ def _run(value: str, steps: Steps) -> Iterator[Effect]:
     for write in writes(quoted, is_shell=False, steps=steps):
         devices = devices_of(write.paths)
         if devices is not None:
-            yield Effect(f"RUN: {said_of(devices, write.number)}", write.number or "", devices)
+            yield Effect(f"RUN: {describe_write(devices, write.number)}", write.number or "", devices)
 
 
 def _devices(tokens: tuple[Token, ...]) -> tuple[tuple[Match, ...], bool]:
@@ -151,7 +151,7 @@ def _devices(tokens: tuple[Token, ...]) -> tuple[tuple[Match, ...], bool]:
         if one.operator == "!=" or not key:
             is_exact = False
             continue
-        choices.append(tuple((key, _value(key, text)) for text in one.value.split("|")))
+        choices.append(tuple((key, _match_value(key, text)) for text in one.value.split("|")))
     combined = itertools.islice(itertools.product(*choices), ALTERNATIVES)
     return tuple(Match(**dict(one)) for one in combined if one) or (Match(pci_address="*"),), is_exact
 
@@ -166,7 +166,7 @@ def _selector(key: str, *, is_pci: bool) -> str:
     return DEVICE_KEYS.get(key, "")
 
 
-def _value(key: str, text: str) -> str:
+def _match_value(key: str, text: str) -> str:
     if key == "pci_address":
         return text.removeprefix("pci-").lower()
     return text.removeprefix("0x").lower() if key in {"vendor_id", "device_id", "mac"} else text

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values
-from sriov_bootstrap.conflicts.scripts import Script, devices_of, followed, said_of
-from sriov_bootstrap.conflicts.survey import Format, Source, visible
+from sriov_bootstrap.conflicts.scripts import Script, describe_write, devices_of, follow_script
+from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
 from sriov_bootstrap.formats.shell import FILE, writes
 from sriov_bootstrap.formats.steps import Steps
 
@@ -15,9 +15,9 @@ OUR_UNITS = "sriov-bootstrap"
 
 def read(search: Search) -> Iterator[Master]:
     """Exec lines of services that something pulls in. systemd has no redirection: it only counts in a shell."""
-    for source in visible(search.survey.of(Format.UNIT)):
+    for source in without_overridden(search.survey.sources_of(Format.UNIT)):
         if FILE in source.text:
-            yield from followed(source, search.note, lambda script: _unit(script, search.survey.wanted_units))
+            yield from follow_script(source, search.note, lambda script: _unit(script, search.survey.wanted_units))
 
 
 def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
@@ -32,7 +32,7 @@ def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
                     source.format,
                     source.path,
                     entry.line,
-                    f"{entry.key}: {said_of(devices, write.number)}",
+                    f"{entry.key}: {describe_write(devices, write.number)}",
                     devices,
                     count(write.number or ""),
                     is_certain=not write.is_conditional,

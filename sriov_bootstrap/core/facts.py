@@ -90,7 +90,7 @@ class Links(Struct, frozen=True):
     by_name: dict[str, Link] = {}
     problem: str = ""
 
-    def of(self, dev: RawNetdev) -> Link | None:
+    def find(self, dev: RawNetdev) -> Link | None:
         """Its link, also when it was renamed between the two looks; None when `ip` does not know it."""
         found = self.by_name.get(dev.name)
         if found or not dev.ifindex:
@@ -240,7 +240,7 @@ def _netdevs(raw: RawPf, links: Links) -> tuple[Netdev, ...]:
 
 
 def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
-    link = links.of(raw)
+    link = links.find(raw)
     return Netdev(
         name=raw.name,
         altnames=link.altnames if link else (),
@@ -332,7 +332,7 @@ def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:
     """
     if dev.uppers:
         return Use(UseKind.LOWER, ", ".join(dev.uppers), dev.name)
-    link = links.of(dev)
+    link = links.find(dev)
     if link and link.has_xdp:
         return Use(UseKind.XDP, netdev=dev.name)
     if not _has_flag(dev, IFF_UP):

@@ -172,8 +172,8 @@ def lost_in_round(
     our_doing = {address for result in results for address in _emptied_pfs(result)}
     now = {pf.pci_address: pf.incarnations for pf in after}
     nothing: frozenset[int] = frozenset()
-    ours = [pf for pf in before if pf.pci_address not in our_doing]
-    losses = {pf.pci_address: len(pf.incarnations - now.get(pf.pci_address, nothing)) for pf in ours}
+    others = [pf for pf in before if pf.pci_address not in our_doing]
+    losses = {pf.pci_address: len(pf.incarnations - now.get(pf.pci_address, nothing)) for pf in others}
     return {address: count for address, count in losses.items() if count}
 
 

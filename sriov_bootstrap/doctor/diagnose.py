@@ -34,12 +34,15 @@ def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> 
     found = (*check_host(host, on_host, notes.append), *check_openstack(host, of_openstack, notes.append))
     findings = sorted(dict.fromkeys(found), key=lambda one: one.severity)  # "error" sorts before "warning"
     unseen = dict.fromkeys((*on_host.unseen, *host.unseen, *of_openstack.unseen, *notes))
-    return bounded(Diagnosis(tuple(findings), tuple(unseen)))
+    return within_limits(Diagnosis(tuple(findings), tuple(unseen)))
 
 
-def bounded(diagnosis: Diagnosis) -> Diagnosis:
+def within_limits(diagnosis: Diagnosis) -> Diagnosis:
     """As much of it as anyone can use: other programs' files decide how much is found, but not how much is reported."""
-    findings, unseen = _first(diagnosis.findings, FINDINGS_BYTES), _first(diagnosis.unseen, UNSEEN_BYTES)
+    findings, unseen = (
+        _as_many_as_fit(diagnosis.findings, FINDINGS_BYTES),
+        _as_many_as_fit(diagnosis.unseen, UNSEEN_BYTES),
+    )
     left = len(diagnosis.findings) - len(findings), len(diagnosis.unseen) - len(unseen)
     if any(left):
         said = f"{quantity(left[0], 'more finding')} and {quantity(left[1], 'more note')} like these: too many to show"
@@ -47,7 +50,7 @@ def bounded(diagnosis: Diagnosis) -> Diagnosis:
     return Diagnosis(findings, unseen)
 
 
-def _first(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
+def _as_many_as_fit(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
     kept: list[Thing] = []
     for one in things:
         most -= len(to_json(one))

@@ -169,7 +169,7 @@ class Files:
             hint = "run as root" if isinstance(error, PermissionError) else ""
             raise SriovBootstrapError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
 
-    def existing(self, paths: Iterable[str]) -> frozenset[str]:
+    def keep_existing(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of these paths that exist."""
         return frozenset(path for path in paths if self._below.exists(path))
 

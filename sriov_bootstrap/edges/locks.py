@@ -75,7 +75,7 @@ class Locks:
         self._earlier_write_lock = f"{root}/{EARLIER[WRITE_LOCK]}"
 
     @contextlib.contextmanager
-    def locked(self, name: str, *, timeout_seconds: float, waiting: Callable[[str], None]) -> Iterator[None]:
+    def hold(self, name: str, *, timeout_seconds: float, waiting: Callable[[str], None]) -> Iterator[None]:
         """Holds PASS_LOCK or RESTART_LOCK, and its earlier one if that exists. BusyError at the deadline."""
         path, earlier = f"{self._root}/{name}", f"{self._root}/{EARLIER[name]}"
         held = [_open_lock(path)]

@@ -54,7 +54,7 @@ class Entry(Struct, frozen=True, dict=True):
         The first line of the value alone: a line that begins with a blank by mistake belongs to it, whatever it is.
         """
         first, more, _ = self.value.partition("\n")
-        return f"{_cut(f'{self.option} = {first}')}{' ...' if more else ''}"
+        return f"{_shorten(f'{self.option} = {first}')}{' ...' if more else ''}"
 
     @property
     def name(self) -> str:
@@ -78,11 +78,11 @@ class IniFile(Struct, frozen=True):
 
     def values(self, section: str, option: str) -> tuple[Entry, ...]:
         """All of this option, first to last."""
-        wanted = folded(section)
-        return tuple(one for one in self.entries if one.option == option and folded(one.section) == wanted)
+        wanted = fold(section)
+        return tuple(one for one in self.entries if one.option == option and fold(one.section) == wanted)
 
 
-def folded(section: str) -> str:
+def fold(section: str) -> str:
     """How oslo.config compares the names of sections: `[PCI]` is `[pci]`, but `[default]` is not `[DEFAULT]`."""
     return section if section == "DEFAULT" else section.lower()
 
@@ -158,5 +158,5 @@ class _IniReader:
         self._option, self._value, self._begun = option, [value], number
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

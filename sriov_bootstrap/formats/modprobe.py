@@ -99,7 +99,7 @@ def _lines(path: str, text: str) -> Iterator[ModprobeLine]:
         carried, began = [], number + 1
 
 
-def blocking(lines: tuple[ModprobeLine, ...], module: str) -> ModprobeLine | None:
+def blocking_line(lines: tuple[ModprobeLine, ...], module: str) -> ModprobeLine | None:
     """The line that keeps udev from loading this module."""
     for line in lines:
         match line.words:
@@ -122,7 +122,7 @@ def parameters(lines: tuple[ModprobeLine, ...], name: str) -> Iterator[Parameter
                 yield Parameter(line, line.words[1], value)
 
 
-def claiming(modules_alias: str, modalias: str) -> tuple[str, ...]:
+def modules_for(modules_alias: str, modalias: str) -> tuple[str, ...]:
     """The modules that drive a PCI device with this modalias, by modules.alias of the running kernel."""
     if len(modalias) < ALIAS_DEVICE:
         return ()
@@ -136,10 +136,10 @@ def claiming(modules_alias: str, modalias: str) -> tuple[str, ...]:
 
 def is_in_tree(modules_dep: str, module: str) -> bool | None:
     """Whether the running kernel's own module of that name is the one that loads; None where it cannot be told."""
-    pattern = re.compile(rf"^(?:/lib/modules/[^/\n]+/)?(\w+)/(?:\S*/)?{_spelled(module)}\.ko[.\w]*:", re.MULTILINE)
+    pattern = re.compile(rf"^(?:/lib/modules/[^/\n]+/)?(\w+)/(?:\S*/)?{_spelling(module)}\.ko[.\w]*:", re.MULTILINE)
     found = pattern.search(modules_dep)
     return found[1] == "kernel" if found else None
 
 
-def _spelled(module: str) -> str:
+def _spelling(module: str) -> str:
     return "[-_]".join(re.escape(part) for part in re.split("[-_]", module))

@@ -147,7 +147,7 @@ def decode(document: Any, path: str) -> WebConfig:  # noqa: ANN401 - YAML gives 
         raise ConfigError((f"{path}: {rephrase(error)}",), hint=HINT) from error
     if problems := _problems(read):
         raise ConfigError(tuple(f"{path}: {problem}" for problem in problems), hint=HINT)
-    return _understood(read, os.path.dirname(path))
+    return _to_config(read, os.path.dirname(path))
 
 
 def _key_problems(document: dict[str, Any], path: str) -> list[str]:
@@ -263,7 +263,7 @@ def _ciphers(section: _TlsSection) -> tuple[str, ...]:
     return tuple(CIPHERS[name] for name in section.cipher_suites if name in CIPHERS)
 
 
-def _understood(read: _Document, folder: str) -> WebConfig:
+def _to_config(read: _Document, folder: str) -> WebConfig:
     section = read.tls_server_config
     tls = None
     if section.cert_file:

@@ -217,7 +217,7 @@ class HostMachine:
     @contextlib.contextmanager
     def pass_lock(self) -> Iterator[None]:
         """One pass at a time, and never beside a write of an earlier pass that may still succeed."""
-        with self.locks.locked(PASS_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say):
+        with self.locks.hold(PASS_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say):
             deadline = self.monotonic() + LOCK_SECONDS
             while (jam := self.locks.read_jam(self.monotonic())) and not jam.is_overdue:
                 if self.monotonic() > deadline:  # a writer that had no room to record how long it may take
@@ -228,7 +228,7 @@ class HostMachine:
 
     def restart_lock(self) -> contextlib.AbstractContextManager[None]:
         """One round of restarts at a time."""
-        return self.locks.locked(RESTART_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say)
+        return self.locks.hold(RESTART_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say)
 
     # -- what is done --
 

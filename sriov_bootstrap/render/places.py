@@ -20,7 +20,7 @@ def drop_in(place: PackagedService, name: str = OWN_NAME) -> str:
     return f"{place.folder}/{name}.conf" if place.folder else ""
 
 
-def restart(place: PackagedService, release: OpenStackRelease) -> str:
+def restart_command(place: PackagedService, release: OpenStackRelease) -> str:
     """What has to be done after a change."""
     if not place.folder:
         return place.instead

@@ -72,9 +72,9 @@ def test_no_number_is_used_twice() -> None:
 def test_an_answer_has_a_bound_whatever_others_write() -> None:
     findings = tuple(Finding("SB-E531", f"/etc/nova/{number}", "x" * 1000) for number in range(2000))
     notes = tuple(f"{number}{'x' * 1000}" for number in range(1000))
-    bounded = diagnose.bounded(Diagnosis(findings, notes))
+    bounded = diagnose.within_limits(Diagnosis(findings, notes))
     assert len(msgspec.json.encode(bounded)) < 1_000_000
     assert bounded.findings == findings[: len(bounded.findings)]
     left = f"{2000 - len(bounded.findings)} more findings and {1001 - len(bounded.unseen)} more notes"
     assert bounded.unseen[-1] == f"{left} like these: too many to show"
-    assert diagnose.bounded(Diagnosis(findings[:3], notes[:3])) == Diagnosis(findings[:3], notes[:3])
+    assert diagnose.within_limits(Diagnosis(findings[:3], notes[:3])) == Diagnosis(findings[:3], notes[:3])

@@ -46,7 +46,7 @@ def test_whatever_is_read_of_a_nic_gives_findings_with_codes(
         functions=(NetworkFunction(make_pf(pci_address=one[:12]), offers=other),),
         details={PF: Detail(config, other, modalias, one, other)},
         lines=lines,
-        modules={modalias: modprobe.claiming(one, modalias)},
+        modules={modalias: modprobe.modules_for(one, modalias)},
         in_tree={"igb": modprobe.is_in_tree(one, "igb")},
         managed={other: one},
         cpus=count_cpus(one),

@@ -8,13 +8,13 @@ from sriov_bootstrap.core.pci_address import normalize
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
-from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
+from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quote_entry
 from sriov_bootstrap.doctor.openstack.checks import check_start
 from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
-from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
+from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import Guesses
-from sriov_bootstrap.formats.ini import NAME, Entry, folded
+from sriov_bootstrap.formats.ini import NAME, Entry, fold
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.ports import resolve_ports
 
@@ -38,11 +38,11 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """None where there is no agent or its files may not be read."""
     agent = survey.agent
     if agent.is_known:
-        entry = agent.last((SECTION, MAPPINGS))
+        entry = agent.last_entry((SECTION, MAPPINGS))
         mapped = parse_mappings(entry)
         shown = ShownNames(host, nova_networks(host, survey))
-        yield from _refused(host, agent, mapped, shown)
-        yield from _replaced(host, agent, shown)
+        yield from _refused_lists(host, agent, mapped, shown)
+        yield from _replaced_lists(host, agent, shown)
         if entry:
             yield from _strange_netdevs(host, entry, mapped, shown)
             yield from _unmapped_pfs(host, entry, mapped, shown)
@@ -53,9 +53,9 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     yield from check_start(host, survey, agent, "SB-E519", "does not know the new ones")
 
 
-def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
+def _refused_lists(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
     """What makes the agent exit with code 1."""
-    mappings, excluded, rates = (agent.last((SECTION, one)) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
+    mappings, excluded, rates = (agent.last_entry((SECTION, one)) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
     if mappings and mappings.has_reference:
         return
     netdevs = {one.netdev for one in mapped.mappings}
@@ -70,18 +70,18 @@ def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) ->
             name = shown.netdev(netdev)
             which = f'"{name}"' if name else f"the netdev of entry {number}"
             found.append((entry, f"{which} is not in physical_device_mappings"))
-    yield from (_end(host, entry, text) for entry, text in found if entry)
+    yield from (_exit_finding(host, entry, text) for entry, text in found if entry)
 
 
-def _end(host: Host, entry: Entry, text: str) -> Finding:
+def _exit_finding(host: Host, entry: Entry, text: str) -> Finding:
     problem = f"the agent exits with code 1 because of {entry.option}: {text}"
-    return Finding("SB-E511", entry.place, problem, entry.name, rendered(host, TARGET, entry))
+    return Finding("SB-E511", entry.place, problem, entry.name, render_remedy(host, TARGET, entry))
 
 
-def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
+def _replaced_lists(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
     """A list that is set again replaces the earlier one."""
     for option in (MAPPINGS, EXCLUDED):
-        last = agent.last((SECTION, option))
+        last = agent.last_entry((SECTION, option))
         if last and last.has_reference:
             continue
         kept = set(filter(None, items(last)))
@@ -96,7 +96,7 @@ def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding
                     entry.place,
                     f"{option} is set again in {last.place}, which replaces this one: {said} is lost",
                     f"{entry.name}; {last.place}: {last.name}",
-                    rendered(host, TARGET, entry, last),
+                    render_remedy(host, TARGET, entry, last),
                 )
 
 
@@ -121,13 +121,13 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
         which = f'"{netdev}"' if netdev else f"the netdev of entry {one.number}"
         why, remedy = (
             f"no PF has that netdev{names.why_unknown(one.netdev, 'the agent')}",
-            rendered(host, TARGET, entry),
+            render_remedy(host, TARGET, entry),
         )
         if device:
             why = f"finds no VFs: it looks for them in {device}, to which netdev {netdev} belongs"
-            remedy = restarted(host, TARGET, f"remove {netdev} from {entry.option} in {entry.place}")
+            remedy = restart_remedy(host, TARGET, f"remove {netdev} from {entry.option} in {entry.place}")
         problem = f"the agent is configured with {which} for {network or 'its network'}, but {why}"
-        yield Finding("SB-W513", entry.place, problem, quoted(entry, one.number, network, netdev), remedy)
+        yield Finding("SB-W513", entry.place, problem, quote_entry(entry, one.number, network, netdev), remedy)
 
 
 def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
@@ -145,22 +145,22 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
             said, where = f"it maps {port.netdev} to {shown.network(other.network) or 'another one'}", other
         problem = f"{port.label} is on {network}, but not for the agent: {said}"
         evidence = shown.mapping(entry, where.number, where.network, where.netdev)
-        yield Finding("SB-E514", entry.place, problem, evidence, rendered(host, TARGET, entry))
+        yield Finding("SB-E514", entry.place, problem, evidence, render_remedy(host, TARGET, entry))
 
 
 def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
     """Exclusions of VFs that do not exist, or that nova gives out all the same."""
-    entry = agent.last((SECTION, EXCLUDED))
+    entry = agent.last_entry((SECTION, EXCLUDED))
     if not entry:
         return
     known = _Vfs(host)
     for one in parse_exclusions(entry).exclusions:
         netdev = shown.netdev(one.netdev)
         for address in one.addresses:
-            if problem := known.not_excluded(one.netdev, address, shown.address(address)):
+            if problem := known.why_not_excluded(one.netdev, address, shown.address(address)):
                 problem = f"exclude_devices: {netdev or f'entry {one.number}'}: {problem}"
-                evidence = quoted(entry, one.number, netdev, shown.address(address))
-                yield Finding("SB-W517", entry.place, problem, evidence, rendered(host, TARGET, entry))
+                evidence = quote_entry(entry, one.number, netdev, shown.address(address))
+                yield Finding("SB-W517", entry.place, problem, evidence, render_remedy(host, TARGET, entry))
 
 
 class _Vfs:
@@ -173,7 +173,7 @@ class _Vfs:
         self._left_out = {name: {vf.pci_address for vf in port.excluded} for name, port in self._ports.items()}
         self._vfs = {name: {vf.pci_address for vf in port.vfs or ()} for name, port in self._ports.items()}
 
-    def not_excluded(self, netdev: str, address: str, shown: str) -> str:
+    def why_not_excluded(self, netdev: str, address: str, shown: str) -> str:
         """Why an address excludes nothing, or one that nova gives to VMs; "" if it is right."""
         if not shown or normalize(address) != address.lower():
             which = f'"{shown}"' if shown else "one of its addresses"
@@ -197,7 +197,7 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
     guesses = Guesses()
     for file in agent.files:
         for entry in file.entries:
-            if folded(entry.section) != SECTION or entry.option in known:
+            if fold(entry.section) != SECTION or entry.option in known:
                 continue
             name = entry.option if NAME.fullmatch(entry.option) else "like this one"
             problem = f"the agent has no option {name} in [{entry.section}]"
@@ -210,16 +210,16 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
                 entry.place,
                 f"{problem}: it is ignored" + (f"; was {near} meant?" if near else ""),
                 entry.text if entry.option in OPTIONS else entry.name,
-                restarted(host, TARGET, f"{fix} in {entry.place}"),
+                restart_remedy(host, TARGET, f"{fix} in {entry.place}"),
             )
 
 
 def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     """The agent has one until neutron 26, and it must do nothing: VFs bypass the host."""
-    entry = agent.last(("securitygroup", "firewall_driver"))
+    entry = agent.last_entry(("securitygroup", "firewall_driver"))
     if not entry or entry.has_reference or host.release.nova > openstack_releases.AGENT_FIREWALL_UNTIL:
         return
     if entry.value not in NO_FIREWALL:
         driver = entry.value.partition("\n")[0]  # a line indented below it by mistake may be secret
         problem = f"the agent's firewall_driver is {driver}, which cannot filter the traffic of VFs"
-        yield Finding("SB-W518", entry.place, problem, entry.text, rendered(host, TARGET, entry))
+        yield Finding("SB-W518", entry.place, problem, entry.text, render_remedy(host, TARGET, entry))

@@ -47,10 +47,10 @@ class Bandwidths(Struct, frozen=True):
 
 def items(entry: Entry | None) -> tuple[str, ...]:
     """A ListOpt; () where oslo.config substitutes something that only it knows."""
-    return () if entry is None or entry.has_reference else _split(entry.resolved)
+    return () if entry is None or entry.has_reference else _split_at_commas(entry.resolved)
 
 
-def _split(value: str) -> tuple[str, ...]:
+def _split_at_commas(value: str) -> tuple[str, ...]:
     """What stands between the commas.
 
     A line indented by mistake belongs to the list, whatever it is, and items are shown: if one continues past the end

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core.facts import PfFacts, parse_pf
 from sriov_bootstrap.core.vf_users import Holders
-from sriov_bootstrap.doctor.nic.absent import functions_meant, unseen_of_absent
-from sriov_bootstrap.doctor.nic.driver import driverless, drivers_meant
+from sriov_bootstrap.doctor.nic.absent import matching_functions, unseen_of_absent
+from sriov_bootstrap.doctor.nic.driver import concerned_drivers, pfs_without_driver
 from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.text_files import TextFiles
@@ -27,7 +27,7 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
     pfs = [wish.pf for wish in host.wishes if wish.pf]
     survey = NicSurvey(
         lines=_modprobe_lines(machine, texts),
-        managed=_managed(machine, pfs, pci, texts),
+        managed=_network_manager_records(machine, pfs, pci, texts),
         vectors=pci.count_vectors() if any(vf.netdevs or vf.infiniband for pf in pfs for vf in pf.vfs) else {},
         cpus=count_cpus(pci.read_online_cpus()),
         report=host.state.report,
@@ -36,7 +36,7 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
     if any(map(is_missing, host.wishes)):
         survey = replace(survey, functions=_functions(machine, host, pci))
     survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host, survey)})
-    survey = _with_modules(machine, host, survey, texts)
+    survey = _add_modules(machine, host, survey, texts)
     return survey, (*unseen_of_absent(host, survey), *texts.problems)
 
 
@@ -45,10 +45,12 @@ def _modprobe_lines(machine: HostMachine, texts: TextFiles) -> tuple[modprobe.Mo
     return modprobe.parse(modprobe.effective(files), machine.procfs.kernel_command_line())
 
 
-def _managed(machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: TextFiles) -> dict[str, str]:
+def _network_manager_records(
+    machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: TextFiles
+) -> dict[str, str]:
     """What NetworkManager has recorded; its records outlive it."""
     netdevs = [dev for pf in pfs for vf in pf.vfs for dev in vf.netdevs]
-    if not netdevs or not machine.files.existing(NETWORK_MANAGER):
+    if not netdevs or not machine.files.keep_existing(NETWORK_MANAGER):
         return {}
     return {dev: texts.read(f"/run/NetworkManager/devices/{pci.read_ifindex(dev)}") for dev in netdevs}
 
@@ -69,9 +71,9 @@ def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[NetworkFunct
 
 def _addresses(host: Host, survey: NicSurvey) -> tuple[str, ...]:
     """The functions to read in detail."""
-    meant = [one.facts for wish in host.wishes if is_missing(wish) for one in functions_meant(wish, survey)]
+    meant = [one.facts for wish in host.wishes if is_missing(wish) for one in matching_functions(wish, survey)]
     short = [wish.pf for wish in host.wishes if wish.pf and falls_short(wish)]
-    return tuple(dict.fromkeys(pf.pci_address for pf in (*meant, *short, *driverless(host))))
+    return tuple(dict.fromkeys(pf.pci_address for pf in (*meant, *short, *pfs_without_driver(host))))
 
 
 def _detail(pci: Pci, address: str) -> Detail:
@@ -85,18 +87,18 @@ def _detail(pci: Pci, address: str) -> Detail:
     )
 
 
-def _with_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: TextFiles) -> NicSurvey:
+def _add_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: TextFiles) -> NicSurvey:
     """Which modules drive the devices without a driver, and which of them are the kernel's own."""
     folder = f"/lib/modules/{machine.procfs.kernel_release()}"
     bare = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.lacks_driver]
     wanted = {vf.modalias for vf in bare} | {
-        survey.details[pf.pci_address].modalias for pf in driverless(host) if pf.pci_address in survey.details
+        survey.details[pf.pci_address].modalias for pf in pfs_without_driver(host) if pf.pci_address in survey.details
     }
     if wanted := wanted - {""}:
         aliases = texts.read(f"{folder}/modules.alias")
-        modules = {one: modprobe.claiming(aliases, one) for one in wanted}
+        modules = {one: modprobe.modules_for(aliases, one) for one in wanted}
         survey = replace(survey, modules=modules, has_module_list=bool(aliases))
-    drivers = drivers_meant(host, survey)
+    drivers = concerned_drivers(host, survey)
     if any(modprobe.parameters(survey.lines, "max_vfs")):
         dep = texts.read(f"{folder}/modules.dep")
         survey = replace(survey, in_tree={driver: modprobe.is_in_tree(dep, driver) for driver in drivers})

@@ -30,14 +30,16 @@ def check_room(host: Host, wish: DesiredPf, survey: NicSurvey) -> Iterator[Findi
         return
     detail = survey.details.get(pf.pci_address, Detail())
     if target > pf.total_vfs:
-        yield _too_many(wish, pf, detail)
+        yield _too_many_finding(wish, pf, detail)
     elif not survey.is_busy and not pf.vfs:
         layout = host.layouts.get(pf.pci_address, VfLayout())
-        finding = _no_memory(pf, detail) or _no_bus(pf, target, detail, layout) or _refused(pf, survey.report)
+        finding = (
+            _memory_finding(pf, detail) or _bus_finding(pf, target, detail, layout) or _write_finding(pf, survey.report)
+        )
         yield from (finding,) if finding else ()
 
 
-def _too_many(wish: DesiredPf, pf: PfFacts, detail: Detail) -> Finding:
+def _too_many_finding(wish: DesiredPf, pf: PfFacts, detail: Detail) -> Finding:
     evidence = f'sriov_totalvfs is {pf.total_vfs}; rule "{wish.rule.name}" has num_vfs = {wish.rule.num_vfs}'
     chip = capability(detail.config).total_vfs
     if chip and chip != pf.total_vfs:
@@ -48,14 +50,14 @@ def _too_many(wish: DesiredPf, pf: PfFacts, detail: Detail) -> Finding:
     )
 
 
-def _no_memory(pf: PfFacts, detail: Detail) -> Finding | None:
+def _memory_finding(pf: PfFacts, detail: Detail) -> Finding | None:
     if not lacks_vf_memory(detail.resource):
         return None
     evidence = f"lines 8 to 13 of /sys/bus/pci/devices/{pf.pci_address}/resource give the VFs' BARs no address"
     return Finding("SB-E213", pf.pci_address, "there is no memory space for its VFs' BARs", evidence, MEMORY_REMEDY)
 
 
-def _no_bus(pf: PfFacts, target: int, detail: Detail, layout: VfLayout) -> Finding | None:
+def _bus_finding(pf: PfFacts, target: int, detail: Detail, layout: VfLayout) -> Finding | None:
     """drivers/pci/iov.c, sriov_enable: the bus of the last VF must be one that the bridge above forwards."""
     numbers = {"sriov_totalvfs": target, "sriov_offset": layout.offset, "sriov_stride": layout.stride}
     places = vf_places(pf.pci_address, {name: str(number) for name, number in numbers.items()})
@@ -69,7 +71,7 @@ def _no_bus(pf: PfFacts, target: int, detail: Detail, layout: VfLayout) -> Findi
     return Finding("SB-E214", pf.pci_address, problem, evidence, BUS_REMEDY)
 
 
-def _refused(pf: PfFacts, report: PassReport) -> Finding | None:
+def _write_finding(pf: PfFacts, report: PassReport) -> Finding | None:
     """What the last pass ran into, as long as it still applies."""
     line = next((one for one in report.pfs if one.pci_address == pf.pci_address), None)
     if line is None or line.reason not in {Reason.WRITE_FAILED, Reason.FEWER_VFS}:

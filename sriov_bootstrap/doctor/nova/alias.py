@@ -8,7 +8,7 @@ from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, places
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.doctor.nova.view import View
-from sriov_bootstrap.doctor.openstack.remedies import rendered
+from sriov_bootstrap.doctor.openstack.remedies import render_remedy
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
@@ -29,7 +29,7 @@ def check_aliases(view: View) -> Iterator[Finding]:
         alias = _parse(entry.resolved, view.host.release)
         if isinstance(alias, str):
             refused = True
-            yield _refused(view, entry, alias)
+            yield _refused_finding(view, entry, alias)
         else:
             understood.append((entry, alias))
     if view.service.is_known and not refused:
@@ -38,14 +38,14 @@ def check_aliases(view: View) -> Iterator[Finding]:
             of_name.setdefault(str(alias["name"]).strip(), []).append((entry, alias))
         for port in resolve_ports(view.host):
             if port.rule.alias and port.device:
-                yield from _of_rule(view, port, of_name.get(port.rule.alias, []))
+                yield from _check_rule(view, port, of_name.get(port.rule.alias, []))
 
 
-def _refused(view: View, entry: Entry, reason: str) -> Finding:
+def _refused_finding(view: View, entry: Entry, reason: str) -> Finding:
     cost = "flavors with any alias fail"
     if view.host.release.nova >= CHECKED_AT_START_SINCE:
         cost = "nova-compute does not start"
-    return Finding("SB-E417", entry.place, f"{reason}: {cost}", entry.text, rendered(view.host, TARGET, entry))
+    return Finding("SB-E417", entry.place, f"{reason}: {cost}", entry.text, render_remedy(view.host, TARGET, entry))
 
 
 def _parse(text: str, release: OpenStackRelease) -> Alias | str:
@@ -77,19 +77,19 @@ def _key_problem(key: str, value: object, release: OpenStackRelease) -> str:
     return ""
 
 
-def _of_rule(view: View, port: Port, named: list[tuple[Entry, Alias]]) -> Iterator[Finding]:
+def _check_rule(view: View, port: Port, named: list[tuple[Entry, Alias]]) -> Iterator[Finding]:
     if not named:
         problem = f'{port.label} has alias = "{port.rule.alias}", but nova-compute has no such alias'
-        yield Finding("SB-W418", view.service.label, problem, remedy=rendered(view.host, TARGET))
-    elif not any(_fits(alias, port) for _, alias in named):
+        yield Finding("SB-W418", view.service.label, problem, remedy=render_remedy(view.host, TARGET))
+    elif not any(_matches_port(alias, port) for _, alias in named):
         entry = named[0][0]
         problem = (
             f'alias "{port.rule.alias}" does not match the VFs of {port.label}, which are {port.vendor}:{port.device}'
         )
-        yield Finding("SB-W418", entry.place, problem, entry.text, rendered(view.host, TARGET, entry))
+        yield Finding("SB-W418", entry.place, problem, entry.text, render_remedy(view.host, TARGET, entry))
 
 
-def _fits(alias: Alias, port: Port) -> bool:
+def _matches_port(alias: Alias, port: Port) -> bool:
     """With a resource_class, matching is up to placement."""
     ids = {"vendor_id": port.vendor, "product_id": port.device}
     return alias.get("device_type", "type-VF") == "type-VF" and (

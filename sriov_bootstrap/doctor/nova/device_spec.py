@@ -78,7 +78,7 @@ class DeviceSpec(Struct, frozen=True):
     def remote_managed(self) -> bool:
         """Whether it only matches devices with a serial number in their VPD."""
         since = SPEC_KEYS["remote_managed"]
-        return self.release.nova >= since and bool(as_boolean(self.tags.get("remote_managed")))
+        return self.release.nova >= since and bool(parse_boolean(self.tags.get("remote_managed")))
 
     def place_in(self, here: SpecContext) -> AddressPattern | None:
         """Where it points on this host; None if its netdev does not exist or does not belong to a PCI device."""
@@ -105,7 +105,7 @@ class DeviceSpec(Struct, frozen=True):
         place, since = self.place_in(here), SPEC_KEYS["one_time_use"]
         if place is None and self.devname in here.netdevs:
             return f"devname {self.devname} does not belong to a PCI device, but to {here.netdevs[self.devname]}"
-        if self.release.nova >= since and as_boolean(self.tags.get("one_time_use")) and not here.report_in_placement:
+        if self.release.nova >= since and parse_boolean(self.tags.get("one_time_use")) and not here.report_in_placement:
             return "one_time_use needs report_in_placement = true"
         if self.remote_managed and place is None:
             return f"remote_managed needs its device: there is no netdev {self.devname}"
@@ -128,7 +128,7 @@ def parse_specs(text: str, release: OpenStackRelease) -> tuple[DeviceSpec, ...] 
         values = [value] if isinstance(value, dict) else value
         if not isinstance(values, list):
             return SpecProblem("it must be a JSON object, or a list of them")
-        return tuple(_parse(one, release) for one in values)
+        return tuple(_parse_spec(one, release) for one in values)
     except json.JSONDecodeError as error:
         return SpecProblem(error.msg, error.lineno, error.colno)
     except RecursionError:
@@ -137,13 +137,13 @@ def parse_specs(text: str, release: OpenStackRelease) -> tuple[DeviceSpec, ...] 
         return SpecProblem(str(error))
 
 
-def as_boolean(value: object) -> bool | None:
+def parse_boolean(value: object) -> bool | None:
     """As bool_from_string parses it; None if it cannot."""
     word = str(value).strip().lower()
     return True if word in TRUE else False if word in FALSE else None
 
 
-def _parse(value: object, release: OpenStackRelease) -> DeviceSpec:
+def _parse_spec(value: object, release: OpenStackRelease) -> DeviceSpec:
     if not isinstance(value, dict):
         raise ValueError(f"{json.dumps(value)} in the list must be an object")  # noqa: TRY004 - a bad value
     devname, address = value.get("devname"), value.get("address")
@@ -153,23 +153,23 @@ def _parse(value: object, release: OpenStackRelease) -> DeviceSpec:
     _check_booleans(tags, release)
     return DeviceSpec(
         release,
-        vendor_id=_id(value, "vendor_id"),
-        product_id=_id(value, "product_id"),
-        place=None if devname else _place(address, release),
+        vendor_id=_parse_id(value, "vendor_id"),
+        product_id=_parse_id(value, "product_id"),
+        place=None if devname else _parse_address(address, release),
         devname=str(devname) if devname else "",
         tags=tags,
-        unknown=_unknown(value, release),
+        unknown=_unknown_keys(value, release),
     )
 
 
-def _id(value: Mapping[str, object], key: str) -> str:
+def _parse_id(value: Mapping[str, object], key: str) -> str:
     text = value.get(key, ANY)
     if not isinstance(text, str):
         raise ValueError(f"{key} must be a string of hexadecimal digits, but is {json.dumps(text)}")  # noqa: TRY004
     return number(text.strip() if key == "vendor_id" else text, key, 0xFFFF, 4)
 
 
-def _place(address: object, release: OpenStackRelease) -> AddressPattern:
+def _parse_address(address: object, release: OpenStackRelease) -> AddressPattern:
     if not address:
         return AddressPattern()
     if isinstance(address, str):
@@ -183,11 +183,11 @@ def _place(address: object, release: OpenStackRelease) -> AddressPattern:
 def _check_booleans(tags: Mapping[str, object], release: OpenStackRelease) -> None:
     for key in STRICT_BOOLEANS:
         said = tags.get(key)
-        if release.nova >= SPEC_KEYS[key] and said is not None and as_boolean(said) is None:
+        if release.nova >= SPEC_KEYS[key] and said is not None and parse_boolean(said) is None:
             raise ValueError(f'{key} must be "yes" or "no", but is {json.dumps(said)}')
 
 
-def _unknown(value: Mapping[str, object], release: OpenStackRelease) -> tuple[str, ...]:
+def _unknown_keys(value: Mapping[str, object], release: OpenStackRelease) -> tuple[str, ...]:
     keys = [key for key in value if release.nova < SPEC_KEYS.get(key, release.nova + 1)]
     address = value.get("address")
     if isinstance(address, dict):

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from sriov_bootstrap.doctor.nova.regex_cost import compiled, is_too_much
+from sriov_bootstrap.doctor.nova.regex_cost import compile_pattern, is_too_much
 
 ANY = "*"
 # Name of a field, which is also its key in a regular expression, its greatest value, its width.
@@ -109,7 +109,7 @@ def _regex(text: object, name: str) -> str:
         raise ValueError(f"{name} in address must be a string with a regular expression")  # noqa: TRY004 - a bad value
     try:
         if not is_too_much(text):
-            compiled(text)
+            compile_pattern(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f'{name} "{text}" in address is not a regular expression: {error}') from None
     return text
@@ -118,4 +118,4 @@ def _regex(text: object, name: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def _fits(pattern: str, text: str) -> bool:
     """A card's VFs share most of their fields."""
-    return bool(compiled(pattern).match(text))
+    return bool(compile_pattern(pattern).match(text))

@@ -39,7 +39,7 @@ def is_too_much(pattern: str) -> bool:
     return False
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str) -> re.Pattern[str]:
     """One that is not too much."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -80,9 +80,9 @@ class View(Struct, frozen=True):
     unseen: tuple[str, ...]
 
 
-def look(host: Host, service: Service) -> View:
+def view_of(host: Host, service: Service) -> View:
     """Everything together."""
-    reports = service.last(*places(REPORT_IN_PLACEMENT, host.release))
+    reports = service.last_entry(*places(REPORT_IN_PLACEMENT, host.release))
     report = reports is not None and reports.value.strip().lower() in TRUE
     here = SpecContext(
         frozenset(pf.pci_address for pf in host.pfs if pf.total_vfs > 0),
@@ -122,14 +122,14 @@ class _LookUp:
             self.unseen[f"{entry.place}: a regular expression is too complex to follow: {UNKNOWN}"] = None
             return Row(entry, spec, (), is_known=False)
         try:
-            return Row(entry, spec, self._look(spec, place))
+            return Row(entry, spec, self._matches_of(spec, place))
         except TooMuch:
             if not self._steps.is_cut:
                 self.unseen[f"{entry.place}: too much to follow from here on: {UNKNOWN}"] = None
             self._steps.cut()
             return Row(entry, spec, (), is_known=False)
 
-    def _look(self, spec: DeviceSpec, place: AddressPattern | None) -> tuple[Candidate, ...]:
+    def _matches_of(self, spec: DeviceSpec, place: AddressPattern | None) -> tuple[Candidate, ...]:
         """Hundreds of specs, one for each VF, are usual: not every spec is compared with every VF."""
         kind = (spec.vendor_id, spec.product_id, place, spec.remote_managed)
         if kind not in self._named:

@@ -25,12 +25,12 @@ class NetdevNames:
             return (
                 f": it is an altname of {found[1].name} ({found[0].pci_address}), and {reader} does not accept altnames"
             )
-        if found := self._renamed(name):
+        if found := self._after_rename(name):
             return f": {found[0].pci_address} is now {found[1].name}, renamed by an upgrade"
         near = self._guesses.nearest(name, reversed(self._names))
         return f": was {near} meant?" if near else ""
 
-    def _renamed(self, name: str) -> Found | None:
+    def _after_rename(self, name: str) -> Found | None:
         """The netdev that had this name before, without or with the name of its port."""
         later = (self._names[base] for base in _bases(name) if base in self._names)
         return self._bases.get(name) or next(later, None)

@@ -34,7 +34,7 @@ class Started(Struct, frozen=True):
 def survey_openstack(machine: HostMachine, host: Host) -> OpenStackSurvey:
     """Changes nothing, and needs no root: what it may not read is reported."""
     look = _Look(machine)
-    started = {kind.name: look.started(kind) for kind in openstack_units.KINDS}
+    started = {kind.name: look.start_of(kind) for kind in openstack_units.KINDS}
     compute, scheduler, agent, server = (
         look.service(kind, started[kind.name], host.units) for kind in openstack_units.KINDS
     )
@@ -63,20 +63,20 @@ class _Look:
     def unseen(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self._texts.problems, *self._folders.problems, *self._notes)))
 
-    def started(self, kind: ServiceKind) -> Started | None:
+    def start_of(self, kind: ServiceKind) -> Started | None:
         """How it is started; None if it is not on this host."""
         services = packaged_services(kind.name)
         for service, unit in ((one, unit) for one in services for unit in one.units):
             paths = [f"{folder}/{unit}" for folder in unit_files.FOLDERS]
-            there = [path for path in paths if path in self._machine.files.existing(paths)]
+            there = [path for path in paths if path in self._machine.files.keep_existing(paths)]
             text = self._texts.read(there[0]) if there else ""
             if text:
                 drop_ins = unit_files.in_order(self._texts.read_matching(*unit_files.drop_in_patterns(unit)))
-                return self._understood(kind, service, unit, (text, *drop_ins))
-        return next(filter(None, (self._contained(one, one.units[0]) for one in services)), None)
+                return self._start_of_unit(kind, service, unit, (text, *drop_ins))
+        return next(filter(None, (self._start_in_container(one, one.units[0]) for one in services)), None)
 
-    def _understood(self, kind: ServiceKind, service: PackagedService, unit: str, texts: tuple[str, ...]) -> Started:
-        if contained := self._contained(service, unit):
+    def _start_of_unit(self, kind: ServiceKind, service: PackagedService, unit: str, texts: tuple[str, ...]) -> Started:
+        if contained := self._start_in_container(service, unit):
             return contained
         files = self._texts.read_matching(*unit_files.environment_files(texts)).values()
         environment = unit_files.environment(texts, files)
@@ -92,10 +92,10 @@ class _Look:
 
     def _script_words(self, path: str, environment: Mapping[str, str]) -> tuple[str, ...]:
         script = self._texts.read(path)
-        there = self._machine.files.existing(init_script.paths_in(script))
+        there = self._machine.files.keep_existing(init_script.paths_in(script))
         return init_script.script_argv(script, self._texts.read_matching(init_script.DEFAULTS), there, environment)
 
-    def _contained(self, service: PackagedService, unit: str) -> Started | None:
+    def _start_in_container(self, service: PackagedService, unit: str) -> Started | None:
         folder = service.container
         text = self._texts.read(f"{folder}/config.json") if folder else ""
         container = kolla.parse_container(text) if text else None
@@ -122,22 +122,22 @@ class _Look:
             started_at=process.started_at if process and process.is_active else None,
             argv=argv,
         )
-        return self._with_files(service, kind, started) if argv else service
+        return self._add_files(service, kind, started) if argv else service
 
-    def _with_files(self, service: Service, kind: ServiceKind, started: Started) -> Service:
+    def _add_files(self, service: Service, kind: ServiceKind, started: Started) -> Service:
         files: list[IniFile] = []
         missing: list[str] = []
         unread: list[str] = []
         steps = oslo_files.reading_steps(service.argv, kind.project, self._home(started.user or kind.project))
         for step in steps:
-            places = [self._on_host(place, started) for place in step.places]
-            place = next((one for one in places if one and one in self._machine.files.existing([one])), "")
+            places = [self._host_path(place, started) for place in step.places]
+            place = next((one for one in places if one and one in self._machine.files.keep_existing([one])), "")
             if not place:  # one that is not copied is the image's own
                 missing += places if step.is_named and places[0] else []
                 continue
             paths, rest = self._folder(place) if step.is_folder else ([place], [])
             for path in paths:
-                text = self._read(self._folders if step.is_folder else self._texts, path)
+                text = self._read_text(self._folders if step.is_folder else self._texts, path)
                 files += [parse_ini(path, text)] if text is not None else []
                 unread += [path] if text is None else []
             unread += rest
@@ -145,7 +145,7 @@ class _Look:
         return replace(service, files=tuple(files), config_files=named, missing=tuple(missing), unread=tuple(unread))
 
     @staticmethod
-    def _read(texts: TextFiles, path: str) -> str | None:
+    def _read_text(texts: TextFiles, path: str) -> str | None:
         """None where it cannot be read, which is noted."""
         before = len(texts.problems)
         text = texts.read(path)
@@ -158,7 +158,7 @@ class _Look:
         paths = self._folders.cap_files(place, [f"{place}/{name}" for name in names])
         return paths, [place] if len(self._folders.problems) > before else []
 
-    def _on_host(self, place: str, started: Started) -> str:
+    def _host_path(self, place: str, started: Started) -> str:
         return kolla.on_host(place, started.container, started.folder) if started.folder else place
 
     def _home(self, user: str) -> str:
@@ -168,7 +168,7 @@ class _Look:
 
     def strays(self, read: set[str]) -> tuple[IniFile, ...]:
         """Files with well-known names that no service reads."""
-        there = self._machine.files.existing(openstack_units.KNOWN_FILES)
+        there = self._machine.files.keep_existing(openstack_units.KNOWN_FILES)
         paths = [path for path in openstack_units.KNOWN_FILES if path in there and path not in read]
         found = {path: self._texts.read(path) for path in paths}
         found |= self._folders.read_matching(*openstack_units.KNOWN_FOLDERS)

@@ -34,7 +34,7 @@ class Service(Struct, frozen=True):
         """All values of a MultiStr, in oslo.config's order, from all files. `names`: the current one first."""
         return tuple(entry for file in self.files for name in reversed(names) for entry in file.values(*name))
 
-    def last(self, *names: Name) -> Entry | None:
+    def last_entry(self, *names: Name) -> Entry | None:
         """The value of any other option: the last file counts more than the current name. None: its default."""
         for file in reversed(self.files):
             for name in names:

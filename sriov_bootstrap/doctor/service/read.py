@@ -19,7 +19,7 @@ from sriov_bootstrap.render.host import Host
 def survey_service(machine: HostMachine, host: Host, *, has_problems: bool) -> ServiceSurvey:
     """Needs no root. `has_problems`: the config is broken, so nothing can be compared with it."""
     saved, jam, switches, has_udevd = host.state, machine.read_jam(), machine.switches(), machine.procfs.has_udevd()
-    survey = _with_units(
+    survey = _add_units(
         ServiceSurvey(
             state=saved,
             now=now_of(saved, machine.monotonic(), jam=jam, switches=switches, has_udevd=has_udevd),
@@ -29,10 +29,10 @@ def survey_service(machine: HostMachine, host: Host, *, has_problems: bool) -> S
     )
     if has_problems:
         return replace(survey, state=None)
-    return _with_files(survey, machine, host)
+    return _add_files(survey, machine, host)
 
 
-def _with_units(survey: ServiceSurvey, machine: HostMachine) -> ServiceSurvey:
+def _add_units(survey: ServiceSurvey, machine: HostMachine) -> ServiceSurvey:
     sources = machine.text_files()
     return replace(
         survey,
@@ -46,9 +46,9 @@ def _is_masked(sources: TextFiles, unit: str) -> bool:
     return any(sources.link(f"{folder}/{unit}") == "/dev/null" for folder in FOLDERS[:2])
 
 
-def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> ServiceSurvey:
+def _add_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> ServiceSurvey:
     files = {file.path: file.checksum for file in decode.effective(machine.read_config())}
-    old, unseen = _outdated(machine, host)
+    old, unseen = _outdated_files(machine, host)
     problems, hidden = _access_problems(host)
     return replace(
         survey,
@@ -59,7 +59,7 @@ def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> Serv
     )
 
 
-def _outdated(machine: HostMachine, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _outdated_files(machine: HostMachine, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
     sources = machine.text_files()
 
     def is_ours(path: str) -> bool:

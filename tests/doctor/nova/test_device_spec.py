@@ -11,7 +11,7 @@ from sriov_bootstrap.doctor.nova.device_spec import (
     PciDevice,
     SpecContext,
     SpecProblem,
-    as_boolean,
+    parse_boolean,
     parse_specs,
 )
 from sriov_bootstrap.doctor.nova.pci_address import device_fields
@@ -154,7 +154,7 @@ def test_a_spec_that_names_everything(text: str, everything: bool) -> None:  # n
 
 
 def test_booleans_are_oslos() -> None:
-    assert [as_boolean(one) for one in (True, "No", 1, None, "x")] == [True, False, True, None, None]
+    assert [parse_boolean(one) for one in (True, "No", 1, None, "x")] == [True, False, True, None, None]
 
 
 # -- regular expressions that take time --
@@ -200,7 +200,7 @@ def test_what_anybody_writes_for_an_address_is_followed(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", COSTLY.values(), ids=COSTLY)
 def test_what_may_take_for_ever_is_neither_compiled_nor_matched(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
     refused = re.compile(".*")
-    monkeypatch.setattr(pci_address, "compiled", lambda text: refused if text == ".*" else pytest.fail(text))
+    monkeypatch.setattr(pci_address, "compile_pattern", lambda text: refused if text == ".*" else pytest.fail(text))
     spec = spec_of(pattern)
     assert spec.place
     assert spec.place.is_too_much
