@@ -119,7 +119,7 @@ def _parse(words: Sequence[str]) -> Arguments:
     from sriov_bootstrap.arguments import make_parser, misuse
 
     parser = make_parser()
-    meant = [one for one in words if one not in IGNORED]
+    meant = [word for word in words if word not in IGNORED]
     arguments = parser.parse_args(meant, namespace=Arguments())
     if problem := misuse(arguments):
         parser.error(problem)

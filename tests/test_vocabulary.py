@@ -74,3 +74,14 @@ def test_a_function_is_named_by_a_verb_or_a_noun() -> None:
 @pytest.mark.parametrize("name", ["_told", "_and", "look", "_finding", "_watching", "counted"])
 def test_such_a_name_is_seen(name: str) -> None:
     assert says_nothing(name)
+
+
+def test_nothing_is_called_one() -> None:
+    """A loop over findings has a finding in its hand."""
+    stores = {
+        (module, node.lineno)
+        for module, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id == "one" and isinstance(node.ctx, ast.Store)
+    }
+    assert {module for module, _ in stores} <= {"doctor/similar_names.py"}  # one and other: neither is anything else

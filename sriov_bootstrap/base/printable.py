@@ -45,7 +45,7 @@ def shell_quoted(text: str) -> str:
         return text
     if text.isprintable():
         return "'" + text.replace("'", "'\"'\"'") + "'"
-    return "$'" + "".join("\\'" if one == "'" else _shell_form(one) for one in text) + "'"
+    return "$'" + "".join("\\'" if character == "'" else _shell_form(character) for character in text) + "'"
 
 
 def shell_name(text: str) -> str:
@@ -101,5 +101,5 @@ def _without_surrogates(value: object) -> object:
     if isinstance(value, str):
         return _bytes(value).decode(errors="backslashreplace")
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(one) for key, one in value.items()}
-    return [_without_surrogates(one) for one in value] if isinstance(value, list | tuple) else value
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return [_without_surrogates(item) for item in value] if isinstance(value, list | tuple) else value

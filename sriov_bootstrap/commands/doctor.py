@@ -33,7 +33,7 @@ def explain(code: str, *, as_json: bool) -> int:
         if as_json:
             print(msgspec.json.encode(CODES).decode())
         else:
-            print(*(f"{one}  {CODES[one].title}" for one in sorted(CODES)), sep="\n")
+            print(*(f"{each_code}  {CODES[each_code].title}" for each_code in sorted(CODES)), sep="\n")
         return ExitCode.OK
     explanation = diagnose.explain(code)
     if as_json:
@@ -44,7 +44,7 @@ def explain(code: str, *, as_json: bool) -> int:
 
 
 def _print_json(diagnosis: Diagnosis) -> None:
-    findings = [{**msgspec.to_builtins(one), "severity": one.severity} for one in diagnosis.findings]
+    findings = [{**msgspec.to_builtins(finding), "severity": finding.severity} for finding in diagnosis.findings]
     print(to_json({"version": __version__, "findings": findings, "unseen": diagnosis.unseen}).decode())
 
 
@@ -62,8 +62,8 @@ def _print(diagnosis: Diagnosis) -> None:
 
 def _summary(diagnosis: Diagnosis) -> str:
     counts = {
-        one: sum(finding.severity is one for finding in diagnosis.findings)
-        for one in (Severity.ERROR, Severity.WARNING)
+        severity: sum(finding.severity is severity for finding in diagnosis.findings)
+        for severity in (Severity.ERROR, Severity.WARNING)
     }
     said = ", ".join(quantity(number, word) for word, number in counts.items() if number)
     return f"{said}; more of each: sriov-bootstrap doctor explain CODE" if said else "no findings"

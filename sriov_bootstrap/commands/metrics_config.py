@@ -102,7 +102,7 @@ class _Units:
         if self._machine.switches():
             return _Target(textfile=metrics.textfile)
         addresses, port = parse_listen(metrics.listen) or ((), 0)
-        listening = tuple(host_and_port(one, port) for one in present_addresses(addresses))
+        listening = tuple(host_and_port(address, port) for address in present_addresses(addresses))
         # Fixing the config counts as a change: no retry before that.
         wanted = _Target(listening, problems=problems, textfile=metrics.textfile)
         if not wanted.addresses:
@@ -189,7 +189,7 @@ class _Units:
 
     def _report(self, problems: tuple[str, ...], hint: str, textfile: str) -> None:
         """Logged when new: this runs again every half minute until it is fixed."""
-        text = "".join(f"{one}\n" for one in problems)
+        text = "".join(f"{line}\n" for line in problems)
         if text.encode() != self._files.read_private(SAID):
             self._files.write_private(SAID, text.encode())
             remedy = f" | hint={hint}" if hint else ""
@@ -200,7 +200,7 @@ class _Units:
 
 
 def _socket_drop_in(addresses: tuple[str, ...], filters: "Iterable[str]") -> str:
-    streams = (f"ListenStream={one}" for one in ("", *addresses) if addresses != DEFAULT)
+    streams = (f"ListenStream={address}" for address in ("", *addresses) if addresses != DEFAULT)
     return _section("[metrics]", "Socket", (*streams, *filters))
 
 

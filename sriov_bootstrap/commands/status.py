@@ -75,7 +75,7 @@ def _vf_notes(report: PassReport) -> tuple[str, ...]:
         for pf in report.pfs
         if any(vf.note for vf in pf.vfs)
     ]
-    left = [f"{one}: {one.hint}" for one in report.leftovers]
+    left = [f"{leftover}: {leftover.hint}" for leftover in report.leftovers]
     return (*idle, *left)
 
 

@@ -54,7 +54,7 @@ def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _ig
 
 def _within_limits(master: Master) -> Master:
     """Without devices whose name no device can have."""
-    devices = tuple(one for one in master.devices[:MAX_DEVICES] if max(map(len, astuple(one))) <= MAX_VALUE)
+    devices = tuple(device for device in master.devices[:MAX_DEVICES] if max(map(len, astuple(device))) <= MAX_VALUE)
     return replace(master, devices=devices, remedy=master.remedy[:MAX_REMEDY])
 
 
@@ -63,7 +63,7 @@ def check_masters(host: Host, survey: MastersSurvey, note: Note = _ignore_note) 
     if not host.config.pf:
         return
     for master in find_masters(survey, host.pfs, note):
-        yield from (_add_initramfs(one, master.format, host) for one in _judge_master(master, host))
+        yield from (_add_initramfs(finding, master.format, host) for finding in _judge_master(master, host))
     yield from _driver_overrides(host, survey)
 
 
@@ -79,20 +79,22 @@ def _judge_master(master: Master, host: Host) -> Iterator[Finding]:
     if not master.devices:
         yield _master_finding(master, "of a PF that cannot be determined", is_error=False)
         return
-    hit = [pf.pci_address for pf in host.pfs if any(matches(one, pf) for one in master.devices)]
+    hit = [pf.pci_address for pf in host.pfs if any(matches(device, pf) for device in master.devices)]
     wishes = [
         wish
         for wish in host.wishes
         if (wish.pf and wish.pf.pci_address in hit)
-        or (wish.pf is None and not hit and any(_may_name(one, wish.rule.match) for one in master.devices))
+        or (wish.pf is None and not hit and any(_may_name(device, wish.rule.match) for device in master.devices))
     ]
     if wishes:
         others = [wish for wish in wishes if wish.target != master.num_vfs]
-        is_error = bool(others) and master.is_certain and None not in {master.num_vfs, *(one.target for one in others)}
+        is_error = (
+            bool(others) and master.is_certain and None not in {master.num_vfs, *(other.target for other in others)}
+        )
         yield _master_finding(
             master, "; ".join(_whose_vfs(master, wish) for wish in others or wishes), is_error=is_error
         )
-    elif not hit and (names := [one.netdev for one in master.devices if _is_name_alone(one)]):
+    elif not hit and (names := [device.netdev for device in master.devices if _is_name_alone(device)]):
         yield _master_finding(
             master, f"of {shortlist(names, SHOWN)}, which is not a PF on this host now", is_error=False
         )

@@ -148,7 +148,11 @@ records what it set last. PFs with externallyManaged do not count.""",
     ),
 )
 
-CODES_OF = {one: (f"SB-E3{kind.number:02d}", f"SB-W3{kind.number + 50:02d}") for kind in KINDS for one in kind.formats}
+CODES_OF = {
+    kind_format: (f"SB-E3{kind.number:02d}", f"SB-W3{kind.number + 50:02d}")
+    for kind in KINDS
+    for kind_format in kind.formats
+}
 
 WIDTH = 118
 FIGHT = """\

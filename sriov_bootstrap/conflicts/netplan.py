@@ -65,4 +65,4 @@ def _devices(netdef: Netdef) -> tuple[Match, ...]:
     pairs = itertools.product(texts_of(match, "name"), texts_of(match, "driver"))
     found = [Match(netdev=name, mac=mac, driver=driver) for name, driver in itertools.islice(pairs, MAX_DEVICES)]
     renamed = text_of(netdef.settings, "set-name")
-    return tuple(one for one in (*found, Match(netdev=renamed)) if one != Match())
+    return tuple(device for device in (*found, Match(netdev=renamed)) if device != Match())

@@ -14,7 +14,7 @@ def read(search: Search) -> Iterator[Master]:
         devices = _profile_devices(said)
         activates = _first_value(said, "connection", "autoconnect") != "false"
         doubt = "" if devices else "the profile does not name its device"
-        for entry in (one for one in said if one.section == "sriov" and one.key == "total-vfs"):
+        for entry in (line for line in said if line.section == "sriov" and line.key == "total-vfs"):
             yield Master(
                 Format.NETWORK_MANAGER,
                 source.path,
@@ -41,8 +41,8 @@ def _profile_devices(said: tuple[KeyValue, ...]) -> tuple[Match, ...]:
         )
         for name in (names.rstrip(";").split(";"))
     ]
-    return tuple(one for one in found if one != Match())
+    return tuple(device for device in found if device != Match())
 
 
 def _first_value(said: tuple[KeyValue, ...], section: str, key: str) -> str:
-    return next((one.value for one in said if (one.section, one.key) == (section, key)), "")
+    return next((entry.value for entry in said if (entry.section, entry.key) == (section, key)), "")

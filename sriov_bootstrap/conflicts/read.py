@@ -104,9 +104,9 @@ def _called_sources(sources: TextFiles, survey: MastersSurvey) -> Iterator[Sourc
 
 
 def _udev_sources(sources: TextFiles) -> Iterator[Source]:
-    for one in SYSTEM:
-        yield from (_source(Format.UDEV, text) for text in sources.folder(f"{one}/udev/rules.d", ".rules"))
-    for folder in (f"{one}/systemd/network" for one in SYSTEM):
+    for root in SYSTEM:
+        yield from (_source(Format.UDEV, text) for text in sources.folder(f"{root}/udev/rules.d", ".rules"))
+    for folder in (f"{root}/systemd/network" for root in SYSTEM):
         yield from (_source(Format.LINK, text) for text in sources.folder(folder, ".link"))
         for name in sources.names(folder):
             if name.endswith(".link.d"):

@@ -30,7 +30,7 @@ def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
     """Whose sriov_numvfs these are; () if that is not known, None if they do not belong to a network device."""
     found: list[Match] = []
     is_unknown = False
-    for path in (THERE_AND_BACK.sub("", one) for one in paths):
+    for path in (THERE_AND_BACK.sub("", word) for word in paths):
         named = NETDEV.fullmatch(path) or OF_NETDEV.fullmatch(path)
         address = PCI.fullmatch(path)
         if named and UNKNOWN not in named[1] and len(named[1]) <= MAX_NAME:

@@ -64,7 +64,7 @@ class MastersSurvey(Struct, frozen=True):
 
     def sources_of(self, *formats: Format) -> tuple[Source, ...]:
         """Those of these formats."""
-        return tuple(one for one in self.sources if one.format in formats)
+        return tuple(source for source in self.sources if source.format in formats)
 
 
 def without_overridden(sources: tuple[Source, ...]) -> tuple[Source, ...]:
@@ -73,8 +73,8 @@ def without_overridden(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     Drop-ins (`NAME.d/*.conf`) hide each other by the name of their folder and their own.
     """
     first: dict[tuple[str, str], Source] = {}
-    for one in sources:
-        first.setdefault((one.name, one.folder if one.folder.endswith(DROP_IN_FOLDERS) else ""), one)
+    for source in sources:
+        first.setdefault((source.name, source.folder if source.folder.endswith(DROP_IN_FOLDERS) else ""), source)
     return tuple(first[key] for key in sorted(first))
 
 

@@ -83,8 +83,8 @@ def _rules(script: Script) -> Iterator[Master]:
 
 def _is_doubtful_jump(tokens: tuple[Token, ...]) -> bool:
     """A GOTO may skip what follows. The usual one at the top skips other subsystems and events."""
-    jumps = any(one.key == "GOTO" for one in tokens)
-    return jumps and any(one.is_match and one.key not in {"SUBSYSTEM", "ACTION"} for one in tokens)
+    jumps = any(token.key == "GOTO" for token in tokens)
+    return jumps and any(token.is_match and token.key not in {"SUBSYSTEM", "ACTION"} for token in tokens)
 
 
 def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain: bool) -> Iterator[Master]:
@@ -108,23 +108,23 @@ def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain:
 
 
 def _concerns_netdevs(tokens: tuple[Token, ...]) -> bool:
-    for one in tokens:
-        if one.key == "SUBSYSTEM" and one.operator == "==" and not {"net", "pci"} & set(one.value.split("|")):
+    for token in tokens:
+        if token.key == "SUBSYSTEM" and token.operator == "==" and not {"net", "pci"} & set(token.value.split("|")):
             return False
-        if one.key == "ACTION" and one.operator == "==" and one.value == "remove":
+        if token.key == "ACTION" and token.operator == "==" and token.value == "remove":
             return False
     return True
 
 
 def _effects(tokens: tuple[Token, ...], steps: Steps) -> Iterator[Effect]:
-    for one in tokens:
-        if one.operator not in ASSIGNMENTS:
+    for token in tokens:
+        if token.operator not in ASSIGNMENTS:
             continue
-        if one.key.startswith("ATTR{") and one.key.endswith(f"{FILE}}}"):
-            key = one.key if NEUTRAL.fullmatch(one.key) else f"ATTR{{.../{FILE}}}"
-            yield Effect(setting(key, one.value), one.value)
-        elif one.key.startswith("RUN"):
-            yield from _effects_of_run(one.value, steps)
+        if token.key.startswith("ATTR{") and token.key.endswith(f"{FILE}}}"):
+            key = token.key if NEUTRAL.fullmatch(token.key) else f"ATTR{{.../{FILE}}}"
+            yield Effect(setting(key, token.value), token.value)
+        elif token.key.startswith("RUN"):
+            yield from _effects_of_run(token.value, steps)
 
 
 def _effects_of_run(value: str, steps: Steps) -> Iterator[Effect]:
@@ -143,17 +143,17 @@ def _effects_of_run(value: str, steps: Steps) -> Iterator[Effect]:
 
 def _devices(tokens: tuple[Token, ...]) -> tuple[tuple[Match, ...], bool]:
     """Which devices the rule is for, and whether all of its conditions are understood."""
-    is_pci = any(one.key == "SUBSYSTEM" and one.value == "pci" for one in tokens)
+    is_pci = any(token.key == "SUBSYSTEM" and token.value == "pci" for token in tokens)
     choices: list[tuple[tuple[str, str], ...]] = []
     is_exact = True
-    for one in (one for one in tokens if one.is_match and not NEUTRAL.fullmatch(one.key)):
-        key = _selector(one.key, is_pci=is_pci)
-        if one.operator == "!=" or not key:
+    for token in (token for token in tokens if token.is_match and not NEUTRAL.fullmatch(token.key)):
+        key = _selector(token.key, is_pci=is_pci)
+        if token.operator == "!=" or not key:
             is_exact = False
             continue
-        choices.append(tuple((key, _match_value(key, text)) for text in one.value.split("|")))
+        choices.append(tuple((key, _match_value(key, text)) for text in token.value.split("|")))
     combined = itertools.islice(itertools.product(*choices), ALTERNATIVES)
-    return tuple(Match(**dict(one)) for one in combined if one) or (Match(pci_address="*"),), is_exact
+    return tuple(Match(**dict(selectors)) for selectors in combined if selectors) or (Match(pci_address="*"),), is_exact
 
 
 def _selector(key: str, *, is_pci: bool) -> str:

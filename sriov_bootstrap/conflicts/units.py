@@ -42,8 +42,8 @@ def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
 
 
 def _unit_remedy(source: Source, said: tuple[KeyValue, ...]) -> str:
-    executed = [one for one in said if one.section == "Service" and one.key.startswith("Exec")]
-    if source.folder.endswith(".d") or any(FILE not in one.value for one in executed):
+    executed = [entry for entry in said if entry.section == "Service" and entry.key.startswith("Exec")]
+    if source.folder.endswith(".d") or any(FILE not in entry.value for entry in executed):
         return f"remove the command from {source.path}, then: systemctl daemon-reload"
     unit = shell_quoted(source.name)
     return f"systemctl disable {unit} (without --now: its ExecStop= may destroy VFs), and remove {source.path}"
@@ -70,7 +70,9 @@ def _instances(name: str, said: tuple[KeyValue, ...], wanted: frozenset[str]) ->
     """The values of %i; none if the unit is disabled: it has an [Install] section, but nothing pulls it in."""
     prefix, at, _ = name.partition("@")
     if at:
-        names = [one for one in sorted(wanted) if one.startswith(f"{prefix}@")]
-        return tuple(one.removeprefix(f"{prefix}@").removesuffix(".service") for one in names)
-    has_install = any(one.section == "Install" and one.key in {"WantedBy", "RequiredBy", "UpheldBy"} for one in said)
+        names = [unit for unit in sorted(wanted) if unit.startswith(f"{prefix}@")]
+        return tuple(unit.removeprefix(f"{prefix}@").removesuffix(".service") for unit in names)
+    has_install = any(
+        entry.section == "Install" and entry.key in {"WantedBy", "RequiredBy", "UpheldBy"} for entry in said
+    )
     return ("",) if name in wanted or not has_install else ()

@@ -53,13 +53,13 @@ def find_contests(
     """
     here = {pf.pci_address: pf for pf in pfs if pf.driver}
     kept = {
-        address: _seen_now(one, here[address])
-        for address, one in contests.items()
-        if address in here and now < one.due_at + QUIET_SECONDS
+        address: _seen_now(contest, here[address])
+        for address, contest in contests.items()
+        if address in here and now < contest.due_at + QUIET_SECONDS
     }
     new = []
     for address, target in placed.items():
-        earlier = one if (one := kept.get(address)) and one.target == target else None
+        earlier = contest if (contest := kept.get(address)) and contest.target == target else None
         found = here[address].num_vfs if address in here else target
         if found == target or not (found or earlier):
             continue

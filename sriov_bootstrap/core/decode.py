@@ -94,10 +94,10 @@ def _conflicts(config: Config, origins: dict[str, str]) -> list[str]:
     from sriov_bootstrap.core.openstack_rules import conflicts
 
     return [
-        f'{origins[one.rule]}: [[pf]] "{one.rule}": {one.message}'
-        if one.rule
-        else f"{origins['']}: [openstack]: {one.message}"
-        for one in conflicts(config)
+        f'{origins[conflict.rule]}: [[pf]] "{conflict.rule}": {conflict.message}'
+        if conflict.rule
+        else f"{origins['']}: [openstack]: {conflict.message}"
+        for conflict in conflicts(config)
     ]
 
 
@@ -193,4 +193,4 @@ def _words_of(key: str) -> tuple[str, ...]:
     """Every word that a key may have as its value; () for one whose values are no such words."""
     tables = (PfRule, *TABLES.values())
     types = (field.type for table in tables for field in msgspec.structs.fields(table) if field.name == key)
-    return next((tuple(one) for one in types if isinstance(one, type) and issubclass(one, StrEnum)), ())
+    return next((tuple(kind) for kind in types if isinstance(kind, type) and issubclass(kind, StrEnum)), ())

@@ -234,7 +234,7 @@ def _netdevs(raw: RawPf, links: Links) -> tuple[Netdev, ...]:
 
     The virtio device of a subfunction's vDPA device has the PF for a parent, which does the DMA (drivers/vdpa/mlx5).
     """
-    drivers = {one.name: one.driver for one in raw.children} if is_transport(raw.driver) else {}
+    drivers = {child.name: child.driver for child in raw.children} if is_transport(raw.driver) else {}
     own = (_netdev(dev, links, drivers.get(dev.device, "")) for dev in raw.netdevs if dev.device in {"", *drivers})
     return tuple(sorted(own, key=lambda dev: (dev.ifindex, dev.name)))
 
@@ -262,7 +262,7 @@ def _vf(raw: RawVf, use: Use | None) -> VfFacts:
         netdevs=tuple(dev.name for dev in raw.netdevs),
         infiniband=raw.infiniband,
         incarnation=raw.inode,
-        modalias=next((one.modalias for one in raw.children if one.modalias), "") if raw.driver else raw.modalias,
+        modalias=next((child.modalias for child in raw.children if child.modalias), "") if raw.driver else raw.modalias,
         use=use,
         devices={dev.name: dev.device for dev in raw.netdevs if dev.device},
     )
@@ -292,7 +292,7 @@ def _without_netdev(raw: RawVf, pf: RawPf) -> str:
     seen = {dev.device for dev in raw.netdevs}
     if raw.infiniband and pf.attributes.get("class", "").startswith(INFINIBAND_CLASSES):
         seen.add("")
-    bound = (("", raw.driver), *((one.name, one.driver) for one in raw.children if one.driver))
+    bound = (("", raw.driver), *((child.name, child.driver) for child in raw.children if child.driver))
     return next((driver for name, driver in bound if name not in seen and not is_transport(driver)), "")
 
 
@@ -312,7 +312,7 @@ def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
     domain, bus, device, function = place
     first = (bus << 8 | device << 3 | function) + offset
     ids = range(first, min(first + stride * total, ROUTING_IDS), stride)
-    return tuple(pci_address.kernel_name(domain, one >> 8, one >> 3 & 31, one & 7) for one in ids)
+    return tuple(pci_address.kernel_name(domain, number >> 8, number >> 3 & 31, number & 7) for number in ids)
 
 
 def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:

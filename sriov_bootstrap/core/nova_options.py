@@ -74,4 +74,4 @@ ALIAS_KEYS = {
 
 def places(names: tuple[Name, ...], release: OpenStackRelease) -> tuple[OptionPlace, ...]:
     """Those that this release reads, the current one first."""
-    return tuple(one.place for one in names if one.is_read_by(release))
+    return tuple(name.place for name in names if name.is_read_by(release))

@@ -46,8 +46,10 @@ def make_plans(wishes: Iterable[DesiredPf], around: Surroundings) -> tuple[Plan,
     for wish in filter(None, map(_max_vfs_wish, wishes)):
         families.setdefault(wish.pf.driver, []).append(wish)
     return tuple(
-        _plan_pf(mine, families[mine.pf.driver], around) if (mine := _max_vfs_wish(one)) else plan_pf(one, around)
-        for one in wishes
+        _plan_pf(mine, families[mine.pf.driver], around)
+        if (mine := _max_vfs_wish(candidate))
+        else plan_pf(candidate, around)
+        for candidate in wishes
     )
 
 
@@ -103,7 +105,7 @@ def _plan_pf(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Plan:
 
 def _reload_steps(wish: Wish, family: Sequence[Wish], around: Surroundings) -> tuple[Action, ...]:
     """autoprobe outlives the reload (struct pci_sriov belongs to the device), a netdev that is up does not."""
-    prepared = (step for one in family for step in preparations(one.desired, one.pf, one.target, around))
+    prepared = (step for member in family for step in preparations(member.desired, member.pf, member.target, around))
     probes = (step for step in prepared if isinstance(step, SetAutoprobe))
     driver = wish.pf.driver
     addresses = tuple(other.pci_address for other in around.pfs if other.driver == driver)
@@ -145,7 +147,7 @@ def _no_reload_verdict(wish: Wish, family: Sequence[Wish], around: Surroundings)
     if verdict := _tried_verdict(wish, family, around):
         return verdict
     covered = {other.pf.pci_address for other in family}
-    for other in (one for one in around.pfs if one.driver == driver):
+    for other in (sibling for sibling in around.pfs if sibling.driver == driver):
         if other.pci_address not in covered:
             message = f"{other.pci_address}: no rule with max_vfs covers this PF, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
@@ -160,7 +162,7 @@ def _no_reload_verdict(wish: Wish, family: Sequence[Wish], around: Surroundings)
 def _route_verdict(pf: PfFacts, around: Surroundings, hint: str) -> Verdict | None:
     """A default route through a PF of the driver, or one whose PF is not known."""
     driver, routes = pf.driver, around.routes
-    for other in (one for one in around.pfs if one.driver == driver):
+    for other in (sibling for sibling in around.pfs if sibling.driver == driver):
         if carried := [dev.name for dev in other.netdevs if routes.netdevs & {dev.name, *dev.uppers}]:
             message = f"{other.pci_address}: {carried[0]} carries the default route, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)

@@ -216,14 +216,16 @@ def incarnations_at(address: str, pfs: tuple[PfFacts, ...]) -> frozenset[int]:
 def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]) -> State:
     """What the next look must know of what was done: `pfs` are the facts after it."""
     here = {pf.pci_address: pf for pf in pfs}
-    incomplete = {one for one in saved.incomplete if one in here and _waits_for_drivers(here[one])}
+    incomplete = {
+        pf_address for pf_address in saved.incomplete if pf_address in here and _waits_for_drivers(here[pf_address])
+    }
     short, autoprobe_off, ours = dict(saved.short), set(saved.autoprobe_off), dict(saved.ours)
     for result in results:
         address = result.action.pci_address
         if isinstance(result.action, SetAutoprobe) and result.is_done:
             autoprobe_off = autoprobe_off - {address} if result.action.enabled else autoprobe_off | {address}
         addresses, target, good = _written_pfs(result)
-        for pf in (here[one] for one in addresses if one in here):
+        for pf in (here[pf_address] for pf_address in addresses if pf_address in here):
             short.pop(pf.pci_address, None)
             incomplete.discard(pf.pci_address)
             if pf.num_vfs != target and pf.pci_address in result.contested:
@@ -276,8 +278,10 @@ def note_contests(
             target, found = targets.get(address, -1), here[address].num_vfs if address in here else -1
             if found in {-1, target} or (is_stale and not found and not is_last):  # the last one: a loss
                 continue
-            one = contest.next_contest(contests.get(address), target, found, now=now)
-            contests[address] = replace(one, due_at=now) if is_stale and not is_last and one.times == 1 else one
+            latest = contest.next_contest(contests.get(address), target, found, now=now)
+            contests[address] = (
+                replace(latest, due_at=now) if is_stale and not is_last and latest.times == 1 else latest
+            )
             new.add(address)
     return replace(saved, contests=contests), dict.fromkeys(new, 1)
 
@@ -339,7 +343,7 @@ def fold_release(
     `changed_at`: when its VFs were removed (CLOCK_MONOTONIC), None if they did not.
     """
     now = incarnations_at(address, pfs)
-    leftovers = tuple(one for one in saved.report.leftovers if one.pci_address != address or now)
+    leftovers = tuple(leftover for leftover in saved.report.leftovers if leftover.pci_address != address or now)
     return replace(
         saved,
         report=replace(saved.report, jam=jam, leftovers=leftovers),

@@ -127,12 +127,12 @@ def use_by_holder(devices: Collection[str], holders: Holders, *, through_vfio: b
     """Who has a VF open under one of these names; None if no one does."""
     found = {holder.pid: holder for name in devices for holder in holders.by_device.get(name, ())}
     if found:
-        return Use(UseKind.HELD, shortlist([str(one) for one in found.values()], NAMED))
+        return Use(UseKind.HELD, shortlist([str(holder) for holder in found.values()], NAMED))
     if through_vfio and holders.unattributed:
-        return Use(UseKind.MAY_BE_HELD, shortlist([str(one) for one in holders.unattributed], NAMED))
+        return Use(UseKind.MAY_BE_HELD, shortlist([str(holder) for holder in holders.unattributed], NAMED))
     if holders.problem:
         return Use(UseKind.HOLDER_UNKNOWN, printable(holders.problem))
-    unseen = next((one for one in holders.unseen if one.may_hold(devices)), None)
+    unseen = next((user for user in holders.unseen if user.may_hold(devices)), None)
     return Use(UseKind.HOLDER_UNKNOWN, str(unseen)) if unseen else None
 
 

@@ -299,7 +299,7 @@ class Daemon:
         if report.problem:
             self._restart_at = now + (followup.retry_delay_seconds(self._bus_failures) or 0.0)
         else:
-            dues = [one for one in (report.due_at, report.retry_at) if one is not None]
+            dues = [due for due in (report.due_at, report.retry_at) if due is not None]
             self._restart_at = min((self._restart_at, *dues))
 
     # -- doctor --

@@ -74,7 +74,7 @@ class Publication:
 
     def _complain(self, problems: tuple[str, ...]) -> None:
         """What is not new is not logged again."""
-        self._news += [Event(Level.WARNING, one) for one in problems if one not in self._problems]
+        self._news += [Event(Level.WARNING, problem) for problem in problems if problem not in self._problems]
         self._problems = problems
         if self._news:
             self._ended()

@@ -32,7 +32,7 @@ def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> 
     """Errors first; within a severity, in the order of the road. No duplicates, in findings or unseen."""
     notes: list[str] = []
     found = (*check_host(host, on_host, notes.append), *check_openstack(host, of_openstack, notes.append))
-    findings = sorted(dict.fromkeys(found), key=lambda one: one.severity)  # "error" sorts before "warning"
+    findings = sorted(dict.fromkeys(found), key=lambda finding: finding.severity)  # "error" sorts before "warning"
     unseen = dict.fromkeys((*on_host.unseen, *host.unseen, *of_openstack.unseen, *notes))
     return within_limits(Diagnosis(tuple(findings), tuple(unseen)))
 
@@ -52,18 +52,20 @@ def within_limits(diagnosis: Diagnosis) -> Diagnosis:
 
 def _as_many_as_fit(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
     kept: list[Thing] = []
-    for one in things:
-        most -= len(to_json(one))
+    for thing in things:
+        most -= len(to_json(thing))
         if most < 0:
             break
-        kept.append(one)
+        kept.append(thing)
     return tuple(kept)
 
 
 def explain(code: str) -> Explanation:
     """The long form; UsageError for anything that is not a code. `e701` and `701` will do."""
     word = code.upper()
-    known = next((one for one in CODES if word in {one, one.removeprefix("SB-"), one[4:]}), None)
+    known = next(
+        (candidate for candidate in CODES if word in {candidate, candidate.removeprefix("SB-"), candidate[4:]}), None
+    )
     if known:
         return CODES[known]
     near = difflib.get_close_matches(word, CODES, n=1)

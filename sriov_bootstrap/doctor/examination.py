@@ -30,8 +30,10 @@ def _make_printable(diagnosis: Diagnosis) -> Diagnosis:
     """Findings quote other programs' files and names: one printable line each, to print, save or send."""
     return Diagnosis(
         tuple(
-            replace(one, **{key: printable(getattr(one, key)) for key in ("place", "problem", "evidence", "remedy")})
-            for one in diagnosis.findings
+            replace(
+                finding, **{key: printable(getattr(finding, key)) for key in ("place", "problem", "evidence", "remedy")}
+            )
+            for finding in diagnosis.findings
         ),
         tuple(map(printable, diagnosis.unseen)),
     )

@@ -33,7 +33,7 @@ class Files:
         if self._config_paths:
             return tuple(_read_named(path) for path in self._config_paths)
         files = []
-        for folder in (f"/{one}" for one in FOLDERS):
+        for folder in (f"/{parent}" for parent in FOLDERS):
             main = f"{folder}/config.toml"
             if folder.endswith("/etc/sriov-bootstrap") and (found := self._read_if_there(main)):
                 files.append(found)

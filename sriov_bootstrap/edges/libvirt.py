@@ -6,8 +6,8 @@ from sriov_bootstrap.base.reading import MAX_ENTRIES, Below, TooLargeError, read
 from sriov_bootstrap.core.packagings import PACKAGINGS
 from sriov_bootstrap.core.vf_users import Owner, Owners
 
-PERSISTENT = tuple(dict.fromkeys(folder for one in PACKAGINGS for folder in one.domains))
-RUNNING = tuple(dict.fromkeys(folder for one in PACKAGINGS for folder in one.running))
+PERSISTENT = tuple(dict.fromkeys(folder for packaging in PACKAGINGS for folder in packaging.domains))
+RUNNING = tuple(dict.fromkeys(folder for packaging in PACKAGINGS for folder in packaging.running))
 MAX_FILE_BYTES = 1 << 20
 
 

@@ -43,7 +43,7 @@ HINT = "one of the files that it reads is malformed; it should cope with that: p
 
 def _lower(kind: int, wanted: int) -> None:
     soft, hard = resource.getrlimit(kind)
-    wanted = min(one for one in (wanted, soft, hard) if one != resource.RLIM_INFINITY)
+    wanted = min(limit for limit in (wanted, soft, hard) if limit != resource.RLIM_INFINITY)
     with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it: then its own limits apply
         resource.setrlimit(kind, (wanted, hard))
 

@@ -159,8 +159,8 @@ def _open_lock(path: str) -> int:
 def _make_folders(path: str) -> None:
     """One by one: makedirs would create the parents as open as the umask allows."""
     folder = path.rpartition("/")[0]
-    for one in (folder.rpartition("/")[0], folder):
-        os.makedirs(one, mode=0o755, exist_ok=True)
+    for level in (folder.rpartition("/")[0], folder):
+        os.makedirs(level, mode=0o755, exist_ok=True)
 
 
 def _open_earlier(path: str) -> int | None:

@@ -200,7 +200,7 @@ def _unit_metrics(counters: Counters, units: Iterable[str]) -> Iterator[Metric]:
 
 def _findings(inspected: Inspected) -> Metric:
     """A series for each code found since boot: dozens of zeros on every host would say nothing."""
-    counts = Counter(one.code for one in inspected.findings)
+    counts = Counter(finding.code for finding in inspected.findings)
     meaning = "What sriov-bootstrap doctor finds; a code has a series once it was found."
     family = GaugeMetricFamily("sriov_bootstrap_findings", meaning, labels=("code", "severity"))
     for code in inspected.codes:

@@ -47,8 +47,8 @@ class Pci:
         if not os.path.isdir(folder):
             return None
         return {
-            one: (attribute_text(f"{folder}/{one}/name"), self._members(f"{folder}/{one}/devices"))
-            for one in names_in(folder)
+            name: (attribute_text(f"{folder}/{name}/name"), self._members(f"{folder}/{name}/devices"))
+            for name in names_in(folder)
         }
 
     def read_acpi_tables(self) -> tuple[str, ...]:

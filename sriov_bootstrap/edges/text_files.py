@@ -100,7 +100,9 @@ class TextFiles:
             paths = sorted(glob.glob(glob.escape(self._root) + pattern))
             return self.cap_files(folder, [path.removeprefix(self._root) for path in paths])
         names = fnmatch.filter(self.names(folder), name)
-        return self.cap_files(folder, [f"{folder}/{one}" for one in names if one[0] != "." or name[0] == "."])
+        return self.cap_files(
+            folder, [f"{folder}/{candidate}" for candidate in names if candidate[0] != "." or name[0] == "."]
+        )
 
     def cap_files(self, folder: str, paths: list[str]) -> list[str]:
         """At most as many as are read from one folder; if there are more, that is noted."""

@@ -29,8 +29,8 @@ def present_addresses(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 def refuse_if_taken(addresses: Iterable[str]) -> None:
     """SriovBootstrapError that says why one of these (ADDRESS:PORT) cannot be listened on, if it cannot."""
-    for one in addresses:
-        host, _, port = one.rpartition(":")
+    for text in addresses:
+        host, _, port = text.rpartition(":")
         address = host.strip("[]")
         try:
             listener(address, int(port)).close()

@@ -70,7 +70,7 @@ def _decode(value: Any) -> Access:  # noqa: ANN401 - JSON gives anything
     if value["version"] != VERSION:
         raise ValueError
     return Access(
-        HandedTls(**{key: _freeze(one) for key, one in value["tls"].items()}) if value["tls"] else None,
+        HandedTls(**{key: _freeze(setting) for key, setting in value["tls"].items()}) if value["tls"] else None,
         {str(path): text.encode("latin-1") for path, text in value["files"].items()},
         tuple((str(name), str(text)) for name, text in value["headers"]),
         {str(name): str(hashed) for name, hashed in value["users"].items()},

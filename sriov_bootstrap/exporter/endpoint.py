@@ -163,6 +163,6 @@ class Endpoint:
 
     def _evict_one(self) -> None:
         most = max(self._networks.values())
-        victim = next(one for one in self._open if self._networks[one.peer.network] == most)
+        victim = next(connection for connection in self._open if self._networks[connection.peer.network] == most)
         self.forget(victim)
         victim.evict()

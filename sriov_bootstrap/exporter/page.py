@@ -110,10 +110,10 @@ def own_metrics(counts: Mapping[Refusal, int], problem: PageProblem | None = Non
     lines = [
         "# HELP sriov_bootstrap_http_refused_total What the endpoint refused, by reason.",
         "# TYPE sriov_bootstrap_http_refused_total counter",
-        *(f'sriov_bootstrap_http_refused_total{{reason="{one}"}} {float(counts[one])}' for one in Refusal),
+        *(f'sriov_bootstrap_http_refused_total{{reason="{refusal}"}} {float(counts[refusal])}' for refusal in Refusal),
         "# HELP sriov_bootstrap_page_problem 1 while the file with the metrics is not valid, for this reason.",
         "# TYPE sriov_bootstrap_page_problem gauge",
-        *(f'sriov_bootstrap_page_problem{{reason="{one}"}} {float(one is problem)}' for one in PageProblem),
+        *(f'sriov_bootstrap_page_problem{{reason="{reason}"}} {float(reason is problem)}' for reason in PageProblem),
     ]
     return ("\n".join(lines) + "\n").encode()
 

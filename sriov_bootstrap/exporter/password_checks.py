@@ -100,7 +100,7 @@ class Checks:
 
     def withdraw(self, answer: Answer) -> None:
         """Nothing waits for that answer any more: a check only for it is not started, or is ended."""
-        self._displaced = [one for one in self._displaced if one[0] != answer]
+        self._displaced = [waiter for waiter in self._displaced if waiter[0] != answer]
         for key, check in tuple(self._waiting.items()):
             if _forget_answer(check, answer):
                 del self._waiting[key]
@@ -108,11 +108,11 @@ class Checks:
             self._give_up()
 
     def _make_room(self, network: str, key: bytes) -> None:
-        theirs = [one for one, check in self._waiting.items() if network in check.networks and one != key]
+        theirs = [other for other, check in self._waiting.items() if network in check.networks and other != key]
         for oldest in theirs[: max(0, len(theirs) + 1 - MAX_WAITING)]:
             check = self._waiting[oldest]
-            gone = [one for one in check.answers if one[1].network == network]
-            check.answers = [one for one in check.answers if one not in gone]
+            gone = [waiter for waiter in check.answers if waiter[1].network == network]
+            check.answers = [waiter for waiter in check.answers if waiter not in gone]
             check.networks.discard(network)
             self._displaced += [(answer, peer, check.user) for answer, peer in gone]
             if not check.answers:
@@ -121,8 +121,8 @@ class Checks:
     def _choose(self) -> None:
         order = {network: place for place, network in enumerate(self._guessed, 1)}
         newest_first = reversed(self._waiting.items())
-        ranked = ((min(order.get(one, 0) for one in check.networks), key) for key, check in newest_first)
-        self._next = min(ranked, key=lambda one: one[0], default=(0, None))[1]
+        ranked = ((min(order.get(network, 0) for network in check.networks), key) for key, check in newest_first)
+        self._next = min(ranked, key=lambda ranking: ranking[0], default=(0, None))[1]
 
     def _stand_in(self, user: str, users: Mapping[str, str]) -> str:
         """Always the same for a name, and unpredictable from outside: hashes may differ in their cost."""
@@ -203,5 +203,5 @@ class Checks:
 def _forget_answer(check: _Check, answer: Answer) -> bool:
     """Whether that was the last one who waits for this check."""
     before = len(check.answers)
-    check.answers = [one for one in check.answers if one[0] != answer]
+    check.answers = [waiter for waiter in check.answers if waiter[0] != answer]
     return len(check.answers) < before and not check.answers

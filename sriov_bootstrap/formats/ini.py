@@ -79,7 +79,7 @@ class IniFile(Struct, frozen=True):
     def values(self, section: str, option: str) -> tuple[Entry, ...]:
         """All of this option, first to last."""
         wanted = fold(section)
-        return tuple(one for one in self.entries if one.option == option and fold(one.section) == wanted)
+        return tuple(entry for entry in self.entries if entry.option == option and fold(entry.section) == wanted)
 
 
 def fold(section: str) -> str:

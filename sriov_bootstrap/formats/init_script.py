@@ -94,7 +94,7 @@ def _step(line: str, said: dict[str, str], around: ScriptContext, depth: int) ->
     if "||" in line:
         return
     *conditions, command = re.split(r"\s&&\s", line)
-    if not all(_holds(one, said, around) for one in conditions):
+    if not all(_holds(condition, said, around) for condition in conditions):
         return
     if command.startswith(". ") and depth:
         _run_script(around.sources.get(_expand_word(command[2:], said, around.steps), ""), said, around, depth - 1)
@@ -104,7 +104,7 @@ def _step(line: str, said: dict[str, str], around: ScriptContext, depth: int) ->
 
 def _holds(condition: str, said: dict[str, str], around: ScriptContext) -> bool:
     """What is not understood does not hold."""
-    return all(_is_true(one.strip(), said, around) for one in condition.split("&&"))
+    return all(_is_true(term.strip(), said, around) for term in condition.split("&&"))
 
 
 def _is_true(test: str, said: dict[str, str], around: ScriptContext) -> bool:

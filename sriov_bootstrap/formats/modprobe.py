@@ -80,7 +80,7 @@ def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[Modprob
     for word in command_line:
         name, _, value = word.strip('"').partition("=")
         if name in {"modprobe.blacklist", "module_blacklist"}:
-            found += [ModprobeLine(CMDLINE, 0, ("blacklist", one)) for one in value.split(",") if one]
+            found += [ModprobeLine(CMDLINE, 0, ("blacklist", module)) for module in value.split(",") if module]
         elif name.endswith(".max_vfs"):
             found.append(ModprobeLine(CMDLINE, 0, ("options", name.removesuffix(".max_vfs"), f"max_vfs={value}")))
     return tuple(found)

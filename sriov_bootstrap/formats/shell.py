@@ -66,8 +66,8 @@ def writes(
     for command in commands(FUNCTION.sub(r"function \1 ", text)):
         found = reader.read(command) if is_shell else None
         inner = writes(_script_of(command), depth=depth + 1, steps=steps)
-        for one in (*([found] if found else []), *inner):
-            yield Write(command.line + first_line - 1, one.paths, one.number, one.is_conditional)
+        for write in (*([found] if found else []), *inner):
+            yield Write(command.line + first_line - 1, write.paths, write.number, write.is_conditional)
 
 
 def _script_of(command: Command) -> str:
@@ -223,12 +223,12 @@ class _ScriptReader:
             self._steps.cut()
             yield UNKNOWN
             return
-        found = next((one for one in BRACES.finditer(word) if "," in one[1] or RANGE.fullmatch(one[1])), None)
+        found = next((brace for brace in BRACES.finditer(word) if "," in brace[1] or RANGE.fullmatch(brace[1])), None)
         if not found or depth > MAX_DEPTH:
             self._steps.is_cut |= found is not None
             yield word
             return
         numbers = RANGE.fullmatch(found[1])
         middle = map(str, range(int(numbers[1]), int(numbers[2]) + 1)) if numbers else iter(found[1].split(","))
-        for one in middle:
-            yield from self._braces(f"{word[: found.start()]}{one}{word[found.end() :]}", depth + 1)
+        for part in middle:
+            yield from self._braces(f"{word[: found.start()]}{part}{word[found.end() :]}", depth + 1)

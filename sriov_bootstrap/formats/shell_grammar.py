@@ -94,7 +94,7 @@ def _tokens(text: str) -> Iterator[tuple[int, str, str]]:
             at, line = at + 2, line + 1
         elif char == "#":
             at = (text.find("\n", at) + length + 1) % (length + 1)
-        elif operator := next((one for one in OPERATORS if text.startswith(one, at)), ""):
+        elif operator := next((candidate for candidate in OPERATORS if text.startswith(candidate, at)), ""):
             yield line, "operator", operator
             is_heredoc = operator in {"<<", "<<-"}
             at += len(operator)

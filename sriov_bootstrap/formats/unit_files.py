@@ -44,7 +44,7 @@ def exec_start(texts: Iterable[str], environment: Mapping[str, str] = NOTHING) -
     prefixes = words[0].removesuffix(program)
     rest = words[2 if "@" in prefixes else 1 :]
     if ":" not in prefixes:
-        rest = tuple(one for word in rest for one in _expand(word, environment))
+        rest = tuple(part for word in rest for part in _expand(word, environment))
     return (program, *rest) if program else ()
 
 
@@ -57,8 +57,8 @@ def _expand(word: str, environment: Mapping[str, str]) -> tuple[str, ...]:
 
 def environment_files(texts: Iterable[str]) -> tuple[str, ...]:
     """Globs of the files that its EnvironmentFile= name; systemd takes absolute ones alone."""
-    named = (one.removeprefix("-") for one in service_values(texts, "EnvironmentFile"))
-    return tuple(one for one in named if one.startswith("/"))
+    named = (value.removeprefix("-") for value in service_values(texts, "EnvironmentFile"))
+    return tuple(path for path in named if path.startswith("/"))
 
 
 def environment(texts: Iterable[str], files: Iterable[str]) -> dict[str, str]:

@@ -193,7 +193,7 @@ def _client_problems(section: _TlsSection) -> list[str]:
             f"client_auth_type {kind} is not supported: anyone can make a certificate if it is not verified: {instead}"
         ]
     if kind not in list(ClientAuth):
-        return [f'client_auth_type "{kind}": valid here: {", ".join(one for one in ClientAuth if "Any" not in one)}']
+        return [f'client_auth_type "{kind}": valid here: {", ".join(word for word in ClientAuth if "Any" not in word)}']
     problems = []
     if ClientAuth(kind).verifies and not section.client_ca_file:
         problems.append(f"client_auth_type {kind} needs client_ca_file: without it, no certificate can be trusted")

@@ -91,12 +91,12 @@ class HostSnapshot(Struct, frozen=True):
     @property
     def pfs_with_rule(self) -> tuple[PfFacts, ...]:
         """The PFs that have a rule."""
-        return tuple(one.desired.pf for one in self.plans if one.desired.pf)
+        return tuple(plan.desired.pf for plan in self.plans if plan.desired.pf)
 
     @property
     def targets(self) -> dict[str, int]:
         """PCI address -> the number that its rule asks for."""
-        wishes = ((one.desired.pf, one.desired.target) for one in self.plans)
+        wishes = ((plan.desired.pf, plan.desired.target) for plan in self.plans)
         return {pf.pci_address: target for pf, target in wishes if pf and target is not None}
 
 
@@ -154,7 +154,7 @@ def read_facts(machine: PassMachine, config: Config) -> tuple[PfFacts, ...]:
     holders = machine.read_holders() if facts.needs_holders(raw) else Holders()
     has_vfs = any(pf.vfs for pf in raw)
     owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
-    return tuple(pf for one in raw if (pf := facts.parse_pf(one, links, holders, owners)).total_vfs > 0)
+    return tuple(pf for raw_pf in raw if (pf := facts.parse_pf(raw_pf, links, holders, owners)).total_vfs > 0)
 
 
 def decide(

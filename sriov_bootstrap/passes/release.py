@@ -23,7 +23,7 @@ def run_release(machine: PassMachine, config: Config, address: str, *, mode: Mod
 
 def _read_host(machine: PassMachine, config: Config, address: str, *, force: bool) -> tuple[HostSnapshot, State]:
     saved = machine.load_state()[0]
-    others = {pf: one for pf, one in saved.contests.items() if pf != address}  # this one is asked for: no pause
+    others = {pf: contest for pf, contest in saved.contests.items() if pf != address}  # this one is asked for: no pause
     saved = replace(saved, contests=others)
     pfs = read_facts(machine, config)
     release.refuse_unless_ours(address, _find_pf(pfs, address), config, saved.ours)

@@ -70,9 +70,9 @@ def run_restarts(machine: RestartMachine, services: Services) -> FollowUpReport:
             plans = _plan_restarts(machine, pending, services)
         except SriovBootstrapError as error:
             return FollowUpReport(problem=error.message, pci_addresses=pending.pci_addresses)
-        due = [one for one in plans if one.need in {Need.RESTART, Need.START}]
+        due = [plan for plan in plans if plan.need in {Need.RESTART, Need.START}]
         results, problem = _restart_due(machine, due, services)
-        due_at = min((one.due_at for one in plans if one.need is Need.WAIT), default=None)
+        due_at = min((plan.due_at for plan in plans if plan.need is Need.WAIT), default=None)
         report = FollowUpReport(results, due_at, problem, pending.pci_addresses)
         report, retries = followup.retry_failed(report, plans, pending, now=machine.monotonic())
         _remember_round(machine, pending, report, retries)
@@ -95,18 +95,18 @@ def _restart_due(
     """The results and why the bus was lost, "" if it was not."""
     if not plans:
         return (), ""
-    names = [one.name for one in plans]
+    names = [plan.name for plan in plans]
     results: list[UnitResult] = []
     machine.say(f"restarting {', '.join(names)}")
     problem = ""
     try:
-        failed = frozenset(one.name for one in plans if one.need is Need.START)
+        failed = frozenset(plan.name for plan in plans if plan.need is Need.START)
         timeout = services.job_timeout_seconds
         machine.restart_units(names, failed=failed, job_timeout_seconds=timeout, on_result=results.append)
     except SriovBootstrapError as error:
         problem = error.message
-        heard = {one.unit for one in results}
-        results += [UnitResult(one, UnitOutcome.BUS_ERROR, 0.0, problem) for one in names if one not in heard]
+        heard = {result.unit for result in results}
+        results += [UnitResult(name, UnitOutcome.BUS_ERROR, 0.0, problem) for name in names if name not in heard]
     return tuple(results), problem
 
 
@@ -121,9 +121,9 @@ def _remember_round(
         with machine.pass_lock():
             saved = machine.load_state()[0]
             done, failed = dict(saved.counters.restarts), dict(saved.counters.restart_failures)
-            for one in report.results:
-                counter = done if one.outcome is UnitOutcome.DONE else failed
-                counter[one.unit] = counter.get(one.unit, 0) + 1
+            for result in report.results:
+                counter = done if result.outcome is UnitOutcome.DONE else failed
+                counter[result.unit] = counter.get(result.unit, 0) + 1
             rest = None if is_over and saved.pending == pending else saved.pending
             rest = rest and replace(rest, failed=retries)
             counters = replace(saved.counters, restarts=done, restart_failures=failed)

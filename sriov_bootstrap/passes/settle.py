@@ -94,9 +94,9 @@ def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result,
         pfs = _read_facts(machine, waits.values())
         passed = machine.monotonic() - began
         for number, wait in tuple(waits.items()):
-            wait.contested.update(one for one in wait.pci_addresses if _is_contested(wait, pfs.get(one)))
-            left = [one for one in wait.pci_addresses if one not in wait.contested]
-            is_over = all(_is_settled(machine, pfs.get(one), wait.target, expects) for one in left)
+            wait.contested.update(address for address in wait.pci_addresses if _is_contested(wait, pfs.get(address)))
+            left = [address for address in wait.pci_addresses if address not in wait.contested]
+            is_over = all(_is_settled(machine, pfs.get(address), wait.target, expects) for address in left)
             if is_over or passed > wait.limit_seconds:
                 del waits[number]
                 settled[number] = replace(
@@ -139,7 +139,7 @@ def _is_contested(wait: _Wait, pf: PfFacts | None) -> bool:
 
 
 def _read_facts(machine: SettleMachine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
-    addresses = tuple(one for wait in waits for one in wait.pci_addresses)
+    addresses = tuple(address for wait in waits for address in wait.pci_addresses)
     pfs = machine.read_pfs(addresses) if addresses else ()
     return {raw.pci_address: facts.parse_pf(raw, facts.Links(), Holders()) for raw in pfs}
 
@@ -155,9 +155,9 @@ def _is_settled(machine: SettleMachine, pf: PfFacts | None, target: int, expects
 
 def _progress_text(waits: Iterable[_Wait], pfs: dict[str, PfFacts]) -> str:
     return ", ".join(
-        f"{one} has {pfs[one].num_vfs if one in pfs else 0} of {wait.target}"
+        f"{address} has {pfs[address].num_vfs if address in pfs else 0} of {wait.target}"
         for wait in waits
-        for one in wait.pci_addresses
+        for address in wait.pci_addresses
     )
 
 

@@ -77,7 +77,7 @@ def render_modprobe(host: Host, _ask: Ask) -> Rendering:
         else:
             drafts.append(Draft("", {"text": modprobe_text(driver, wishes[0].target or 0)}, modprobe_path(driver)))
     modules = sorted(
-        filter(None, (driver_of(one).vf_module for one, wishes in families.items() if _leaves_without_driver(wishes)))
+        filter(None, (driver_of(name).vf_module for name, wishes in families.items() if _leaves_without_driver(wishes)))
     )
     if modules:
         drafts.append(Draft("modprobe-vfs.conf.j2", {"modules": modules}, BLACKLIST_FILE))

@@ -124,9 +124,9 @@ def _missing_netdev(port: Port) -> str:
 def _why_ambiguous(port: Port, host: Host) -> str:
     """Why the chip alone would hand out VFs that are not of this rule's network, "" if it would not."""
     chip, mine = (port.vendor, port.device), tags(port.rule)
-    rivals = [one for one in resolve_ports(host) if (one.vendor, one.device) == chip]
-    known = {one.pci_address for one in rivals}
-    others = [one.label for one in rivals if not is_for_nova(one) or tags(one.rule) != mine]
+    rivals = [rival for rival in resolve_ports(host) if (rival.vendor, rival.device) == chip]
+    known = {rival.pci_address for rival in rivals}
+    others = [rival.label for rival in rivals if not is_for_nova(rival) or tags(rival.rule) != mine]
     others += [
         f"{pf.pci_address}, which has no rule"
         for pf in host.pfs

@@ -40,7 +40,7 @@ def test_of_many_names_the_first_are_said_and_the_others_counted(names: str, bet
 
 
 def test_no_message_puts_a_plural_after_a_number_by_itself() -> None:
-    """Every number in braces that a plural follows is one that `counted` should have written."""
+    """Every number in braces that a plural follows is one that `quantity` should have written."""
     texts = {path: path.read_text() for path in SOURCES.rglob("*") if path.suffix in {".py", ".j2"}}
     assert len(texts) > 100
     found = {str(path): re.findall(rf"[^\n]*}} (?:{NOUNS})\b[^\n]*", text) for path, text in texts.items()}

@@ -50,7 +50,7 @@ def passes_through(host: Host, survey: KernelSurvey) -> bool:
 
 
 def _missing_iommu(host: Host, survey: KernelSurvey, tables: tuple[str, ...]) -> Finding:
-    present = next((one for one in TABLES if one in tables), "")
+    present = next((table for table in TABLES if table in tables), "")
     if not present:
         return _firmware_off(host, survey)
     seen = f"/sys/firmware/acpi/tables/{present} exists, but /sys/kernel/iommu_groups is empty"

@@ -35,7 +35,9 @@ def _group_mates(vf: VfFacts, group: RawGroup) -> list[str]:
     """None if the group was read at a different time than the VF."""
     if vf.pci_address not in group.devices:
         return []
-    return [one for one, kind in group.devices.items() if one != vf.pci_address and not kind.startswith(BRIDGE)]
+    return [
+        device for device, kind in group.devices.items() if device != vf.pci_address and not kind.startswith(BRIDGE)
+    ]
 
 
 def _group_finding(pf: PfFacts, shared: list[tuple[VfFacts, list[str]]]) -> Finding:

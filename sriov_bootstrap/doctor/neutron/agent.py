@@ -55,13 +55,13 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 def _refused_lists(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
     """What makes the agent exit with code 1."""
-    mappings, excluded, rates = (agent.last_entry((SECTION, one)) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
+    mappings, excluded, rates = (agent.last_entry((SECTION, option)) for option in (MAPPINGS, EXCLUDED, BANDWIDTHS))
     if mappings and mappings.has_reference:
         return
-    netdevs = {one.netdev for one in mapped.mappings}
+    netdevs = {mapping.netdev for mapping in mapped.mappings}
     exclusions, rated = parse_exclusions(excluded), parse_bandwidths(rates)
     found = [(mappings, text) for text in mapped.problems] + [(excluded, text) for text in exclusions.problems]
-    named = [(excluded, one.netdev, one.number) for one in exclusions.exclusions]
+    named = [(excluded, exclusion.netdev, exclusion.number) for exclusion in exclusions.exclusions]
     if host.release.nova >= OPTIONS[BANDWIDTHS]:
         found += [(rates, text) for text in rated.problems]
         named += [(rates, netdev, number) for netdev, number in rated.netdevs.items()]
@@ -113,28 +113,28 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
     here = {dev.name: dev.device for pf in host.pfs for dev in pf.netdevs}
     awaited = {port.netdev for port in resolve_ports(host)}
     names = NetdevNames(host)
-    for one in mapped.mappings:
-        device = here.get(one.netdev)
-        if device == "" or (device is None and one.netdev in awaited):
+    for mapping in mapped.mappings:
+        device = here.get(mapping.netdev)
+        if device == "" or (device is None and mapping.netdev in awaited):
             continue
-        netdev, network = shown.netdev(one.netdev), shown.network(one.network)
-        which = f'"{netdev}"' if netdev else f"the netdev of entry {one.number}"
+        netdev, network = shown.netdev(mapping.netdev), shown.network(mapping.network)
+        which = f'"{netdev}"' if netdev else f"the netdev of entry {mapping.number}"
         why, remedy = (
-            f"no PF has that netdev{names.why_unknown(one.netdev, 'the agent')}",
+            f"no PF has that netdev{names.why_unknown(mapping.netdev, 'the agent')}",
             render_remedy(host, TARGET, entry),
         )
         if device:
             why = f"finds no VFs: it looks for them in {device}, to which netdev {netdev} belongs"
             remedy = restart_remedy(host, TARGET, f"remove {netdev} from {entry.option} in {entry.place}")
         problem = f"the agent is configured with {which} for {network or 'its network'}, but {why}"
-        yield Finding("SB-W513", entry.place, problem, quote_entry(entry, one.number, network, netdev), remedy)
+        yield Finding("SB-W513", entry.place, problem, quote_entry(entry, mapping.number, network, netdev), remedy)
 
 
 def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
     """Our PFs whose network the agent knows, but not with them on it."""
-    networks = {one.network: one for one in reversed(mapped.mappings)}
-    netdevs = {one.netdev: one for one in reversed(mapped.mappings)}
-    pairs = {(one.network, one.netdev) for one in mapped.mappings}
+    networks = {mapping.network: mapping for mapping in reversed(mapped.mappings)}
+    netdevs = {mapping.netdev: mapping for mapping in reversed(mapped.mappings)}
+    pairs = {(mapping.network, mapping.netdev) for mapping in mapped.mappings}
     for port in resolve_ports(host):
         network = port.rule.physical_network
         if not port.netdev or port.netdev_device or network not in networks or (network, port.netdev) in pairs:
@@ -154,12 +154,12 @@ def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Findi
     if not entry:
         return
     known = _Vfs(host)
-    for one in parse_exclusions(entry).exclusions:
-        netdev = shown.netdev(one.netdev)
-        for address in one.addresses:
-            if problem := known.why_not_excluded(one.netdev, address, shown.address(address)):
-                problem = f"exclude_devices: {netdev or f'entry {one.number}'}: {problem}"
-                evidence = quote_entry(entry, one.number, netdev, shown.address(address))
+    for exclusion in parse_exclusions(entry).exclusions:
+        netdev = shown.netdev(exclusion.netdev)
+        for address in exclusion.addresses:
+            if problem := known.why_not_excluded(exclusion.netdev, address, shown.address(address)):
+                problem = f"exclude_devices: {netdev or f'entry {exclusion.number}'}: {problem}"
+                evidence = quote_entry(entry, exclusion.number, netdev, shown.address(address))
                 yield Finding("SB-W517", entry.place, problem, evidence, render_remedy(host, TARGET, entry))
 
 

@@ -126,7 +126,7 @@ def _agent_knower(survey: OpenStackSurvey) -> Knower:
     unread = (entry for file in survey.strays for entry in file.values(*option))
     entry = survey.agent.last_entry(option) or next(unread, None)
     found = reversed(parse_mappings(entry).mappings)
-    uses = {one.network: Occurrence(entry.place, "", entry, one.number) for one in found if entry}
+    uses = {mapping.network: Occurrence(entry.place, "", entry, mapping.number) for mapping in found if entry}
     is_open = entry is not None and entry.has_reference
     return Knower("the SR-IOV agent", "sriov-agent", uses, is_open, (entry,) if entry and uses else ())
 
@@ -140,7 +140,7 @@ def _server_knower(server: Service) -> Knower:
     found += [(item.partition(":")[0], vlan, number) for number, item in enumerate(items(vlan), 1)]
     uses = {name: Occurrence(entry.place, "", entry, number) for name, entry, number in found if entry and name}
     # Without flat_networks, a flat network may have any name.
-    is_open = flat is None or "*" in uses or any(one.has_reference for one in (vlan, flat) if one)
+    is_open = flat is None or "*" in uses or any(entry.has_reference for entry in (vlan, flat) if entry)
     uses.pop("*", None)
     return Knower("the neutron server", "neutron-server", uses, is_open)
 
@@ -152,7 +152,9 @@ def _spellings(names: list[str], knowers: tuple[Knower, ...]) -> dict[str, str]:
     for name in names:
         if name in {*pairs, *pairs.values()}:
             continue
-        rivals = [one for one in names if not any(name in who.uses and one in who.uses for who in knowers)]
+        rivals = [
+            candidate for candidate in names if not any(name in who.uses and candidate in who.uses for who in knowers)
+        ]
         if other := nearest(name, rivals):
             wrong = other if _weight(name, knowers) >= _weight(other, knowers) else name
             pairs[wrong] = name if wrong == other else other
@@ -192,7 +194,7 @@ def _missing_findings(host: Host, name: str, knowers: tuple[Knower, ...], shown:
     of_rule = not using[0].target
     by_target = {knower.target: knower for knower in knowers}
     known_to = {knower.target for knower in using}
-    agent, nova, server = (by_target.get(one) for one in ("sriov-agent", "nova-compute", "neutron-server"))
+    agent, nova, server = (by_target.get(target) for target in ("sriov-agent", "nova-compute", "neutron-server"))
     if agent and agent.lacks(name) and known_to & {"", "nova-compute"}:
         problem = f"{named} is missing from the agent's physical_device_mappings"
         remedy = render_remedy(host, agent.target, *agent.entries) if of_rule else _remedy_by_hand(host, agent, word)

@@ -46,7 +46,7 @@ def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
                 "SB-W521",
                 place,
                 f"[{OLD_SECTION}] has been ignored since neutron 10.0.0 (ocata); this is {host.release}",
-                shortlist([one.name for one in file.entries if fold(one.section) == OLD_SECTION], SHOWN, "; "),
+                shortlist([entry.name for entry in file.entries if fold(entry.section) == OLD_SECTION], SHOWN, "; "),
                 f"remove {file.path}" if file.path.endswith(OLD_FILE) else f"remove the section from {file.path}",
             )
 

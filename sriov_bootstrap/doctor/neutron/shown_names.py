@@ -18,7 +18,7 @@ class ShownNames:
 
     def __init__(self, host: Host, networks: Iterable[str] = ()) -> None:
         ports, table = resolve_ports(host), host.config.openstack
-        ranges = (one.partition(":")[0] for one in table.network_vlan_ranges)
+        ranges = (vlan_range.partition(":")[0] for vlan_range in table.network_vlan_ranges)
         of_rules = (port.rule.physical_network for port in ports)
         vfs = (name for pf in host.pfs for vf in pf.vfs for name in vf.netdevs)
         devices = [dev for pf in host.pfs for dev in pf.netdevs]

@@ -66,9 +66,9 @@ def check_parameters(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     """max_vfs, as old guides set it, for the drivers that our rules concern."""
     parameters = tuple(modprobe.parameters(survey.lines, "max_vfs"))
     for driver in concerned_drivers(host, survey):
-        for one in parameters:
-            is_its = driver_of(driver).max_vfs and modprobe.module_name(one.module) == driver
-            if is_its and (finding := _max_vfs_finding(driver, one, in_tree=survey.in_tree.get(driver))):
+        for parameter in parameters:
+            is_its = driver_of(driver).max_vfs and modprobe.module_name(parameter.module) == driver
+            if is_its and (finding := _max_vfs_finding(driver, parameter, in_tree=survey.in_tree.get(driver))):
                 yield finding
 
 
@@ -89,7 +89,9 @@ def pfs_without_driver(host: Host) -> tuple[PfFacts, ...]:
 
 def _max_vfs_finding(driver: str, parameter: modprobe.Parameter, *, in_tree: bool | None) -> Finding | None:
     row, place, value, shown = driver_of(driver), parameter.line.place, parameter.value, parameter.number
-    numbers = [int(one, 0 if one[1:2] in {"x", "X"} else 10) for one in value.split(",") if NUMBER.fullmatch(one)]
+    numbers = [
+        int(number, 0 if number[1:2] in {"x", "X"} else 10) for number in value.split(",") if NUMBER.fullmatch(number)
+    ]
     if not NUMBER.fullmatch(value) and in_tree is not False:
         problem = (
             f"max_vfs={shown} is not one number, and the kernel's {driver} refuses to load with it: no NIC at boot"

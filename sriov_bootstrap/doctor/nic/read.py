@@ -16,7 +16,9 @@ from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
 # Its unit's control group, which exists while it runs: the service's sandbox hides other users' processes.
-NETWORK_MANAGER = tuple(f"/sys/fs/cgroup{one}/system.slice/NetworkManager.service" for one in ("", "/systemd"))
+NETWORK_MANAGER = tuple(
+    f"/sys/fs/cgroup{hierarchy}/system.slice/NetworkManager.service" for hierarchy in ("", "/systemd")
+)
 
 
 def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str, ...]]:
@@ -71,7 +73,9 @@ def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[NetworkFunct
 
 def _addresses(host: Host, survey: NicSurvey) -> tuple[str, ...]:
     """The functions to read in detail."""
-    meant = [one.facts for wish in host.wishes if is_missing(wish) for one in matching_functions(wish, survey)]
+    meant = [
+        function.facts for wish in host.wishes if is_missing(wish) for function in matching_functions(wish, survey)
+    ]
     short = [wish.pf for wish in host.wishes if wish.pf and falls_short(wish)]
     return tuple(dict.fromkeys(pf.pci_address for pf in (*meant, *short, *pfs_without_driver(host))))
 
@@ -96,7 +100,7 @@ def _add_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: Tex
     }
     if wanted := wanted - {""}:
         aliases = texts.read(f"{folder}/modules.alias")
-        modules = {one: modprobe.modules_for(aliases, one) for one in wanted}
+        modules = {name: modprobe.modules_for(aliases, name) for name in wanted}
         survey = replace(survey, modules=modules, has_module_list=bool(aliases))
     drivers = concerned_drivers(host, survey)
     if any(modprobe.parameters(survey.lines, "max_vfs")):

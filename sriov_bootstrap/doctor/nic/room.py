@@ -73,13 +73,13 @@ def _bus_finding(pf: PfFacts, target: int, detail: Detail, layout: VfLayout) -> 
 
 def _write_finding(pf: PfFacts, report: PassReport) -> Finding | None:
     """What the last pass ran into, as long as it still applies."""
-    line = next((one for one in report.pfs if one.pci_address == pf.pci_address), None)
+    line = next((pf_report for pf_report in report.pfs if pf_report.pci_address == pf.pci_address), None)
     if line is None or line.reason not in {Reason.WRITE_FAILED, Reason.FEWER_VFS}:
         return None
     numbers = [
-        one.errno
-        for one in report.results
-        if isinstance(one.action, SetNumVfs) and one.action.pci_address == pf.pci_address and not one.is_done
+        result.errno
+        for result in report.results
+        if isinstance(result.action, SetNumVfs) and result.action.pci_address == pf.pci_address and not result.is_done
     ]
     number = numbers[-1] if numbers else 0
     if is_incapable(number):

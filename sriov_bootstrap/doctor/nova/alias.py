@@ -93,5 +93,5 @@ def _matches_port(alias: Alias, port: Port) -> bool:
     """With a resource_class, matching is up to placement."""
     ids = {"vendor_id": port.vendor, "product_id": port.device}
     return alias.get("device_type", "type-VF") == "type-VF" and (
-        "resource_class" in alias or all(str(alias.get(key, one)).lower() == one for key, one in ids.items())
+        "resource_class" in alias or all(str(alias.get(key, digits)).lower() == digits for key, digits in ids.items())
     )

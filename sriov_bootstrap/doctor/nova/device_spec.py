@@ -128,7 +128,7 @@ def parse_specs(text: str, release: OpenStackRelease) -> tuple[DeviceSpec, ...] 
         values = [value] if isinstance(value, dict) else value
         if not isinstance(values, list):
             return SpecProblem("it must be a JSON object, or a list of them")
-        return tuple(_parse_spec(one, release) for one in values)
+        return tuple(_parse_spec(spec, release) for spec in values)
     except json.JSONDecodeError as error:
         return SpecProblem(error.msg, error.lineno, error.colno)
     except RecursionError:
@@ -149,7 +149,7 @@ def _parse_spec(value: object, release: OpenStackRelease) -> DeviceSpec:
     devname, address = value.get("devname"), value.get("address")
     if devname and address:
         raise ValueError("devname and address are mutually exclusive")
-    tags = {key: one for key, one in value.items() if key not in SELECTORS}
+    tags = {key: tag for key, tag in value.items() if key not in SELECTORS}
     _check_booleans(tags, release)
     return DeviceSpec(
         release,

@@ -12,7 +12,7 @@ from sriov_bootstrap.formats.ini import Entry, IniFile, fold
 from sriov_bootstrap.render.host import Host
 
 TARGET = "nova-compute"
-HOMES = {one.option: one for one in (*DEVICE_SPEC, *ALIAS, *REPORT_IN_PLACEMENT)}
+HOMES = {name.option: name for name in (*DEVICE_SPEC, *ALIAS, *REPORT_IN_PLACEMENT)}
 GENERIC = frozenset({"alias"})  # a word that may be any service's option
 
 
@@ -28,8 +28,8 @@ def check_nova_files(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
 
 def _default_in_small_letters(host: Host, survey: OpenStackSurvey, file: IniFile) -> Iterator[Finding]:
     """If the scheduler reads the same file, it is reported there."""
-    found = [one for one in file.entries if _is_small_default(one)]
-    if found and file.path not in {one.path for one in survey.scheduler.files}:
+    found = [entry for entry in file.entries if _is_small_default(entry)]
+    if found and file.path not in {read.path for read in survey.scheduler.files}:
         yield Finding(
             "SB-E414",
             found[0].place,

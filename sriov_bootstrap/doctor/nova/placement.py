@@ -25,7 +25,7 @@ def check_placement(view: View) -> Iterator[Finding]:
         if row.spec.devname:
             yield _placement_finding(view, row.entry, f"devname {row.spec.devname}: use its address")
     for pf in view.host.pfs:
-        yield from _check_provider(view, [one for one in view.of_pf[pf.pci_address] if one.is_expected])
+        yield from _check_provider(view, [function for function in view.of_pf[pf.pci_address] if function.is_expected])
 
 
 def _placement_finding(view: View, entry: Entry, problem: str) -> Finding:
@@ -34,20 +34,24 @@ def _placement_finding(view: View, entry: Entry, problem: str) -> Finding:
 
 
 def _check_provider(view: View, functions: list[Candidate]) -> Iterator[Finding]:
-    taken = [(one, view.taken[one.device.address]) for one in functions if one.device.address in view.taken]
-    reported = [(one, row) for one, row in taken if not row.spec.tags.get("physical_network")]
-    vfs = [(one, row) for one, row in reported if one.is_vf]
+    taken = [
+        (function, view.taken[function.device.address])
+        for function in functions
+        if function.device.address in view.taken
+    ]
+    reported = [(function, row) for function, row in taken if not row.spec.tags.get("physical_network")]
+    vfs = [(function, row) for function, row in reported if function.is_vf]
     if not vfs:
         return
     first, its = vfs[0]
-    for one, row in reported:
-        both = f"on PF {one.pf}: those of {first.device.address} and {one.device.address}"
-        if not one.is_vf:
-            yield _placement_finding(view, row.entry, f"PF {one.pf} and its VFs together")
+    for function, row in reported:
+        both = f"on PF {function.pf}: those of {first.device.address} and {function.device.address}"
+        if not function.is_vf:
+            yield _placement_finding(view, row.entry, f"PF {function.pf} and its VFs together")
         elif "one_time_use" in row.spec.tags and row.spec.release.nova >= SPEC_KEYS["one_time_use"]:
-            yield _placement_finding(view, row.entry, f"one_time_use on a VF ({one.device.address})")
+            yield _placement_finding(view, row.entry, f"one_time_use on a VF ({function.device.address})")
             return
-        elif _resource_class(one, row.spec) != _resource_class(first, its.spec):
+        elif _resource_class(function, row.spec) != _resource_class(first, its.spec):
             yield _placement_finding(view, row.entry, f"two resource classes {both}")
             return
         elif _traits(row.spec) != _traits(its.spec):
@@ -62,7 +66,7 @@ def _resource_class(function: Candidate, spec: DeviceSpec) -> str:
 
 def _traits(spec: DeviceSpec) -> frozenset[str]:
     said = str(spec.tags.get("traits") or "")
-    traits = {_normal_name(one) for one in said.split(",") if said}
+    traits = {_normal_name(trait) for trait in said.split(",") if said}
     if spec.release.nova >= SPEC_KEYS["live_migratable"] and parse_boolean(spec.tags.get("live_migratable")):
         traits.add("HW_PCI_LIVE_MIGRATABLE")
     return frozenset(traits)

@@ -60,7 +60,7 @@ def _ways_of(operator: str, value: Any) -> int:  # noqa: ANN401 - each operator 
     if operator in SIMPLE:
         return 1
     if operator == "BRANCH":
-        return sum(_ways(one) for one in value[1])
+        return sum(_ways(item) for item in value[1])
     if operator in GROUPS:
         return _ways(value if operator == "ATOMIC_GROUP" else value[-1])
     if operator in REPEATS and value[0] <= FEWEST and _ways(value[2]) == 1:

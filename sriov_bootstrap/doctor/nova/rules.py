@@ -21,15 +21,15 @@ def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
     misspelt = misspellings(view.host, survey)
     networks = {json.dumps(row.spec.tags.get("physical_network")) for row in view.rows} - {"null", '""'}
     for port in resolve_ports(view.host):
-        vfs = [one for one in view.of_pf.get(port.pci_address, ()) if one.is_vf and one.is_expected]
+        vfs = [function for function in view.of_pf.get(port.pci_address, ()) if function.is_vf and function.is_expected]
         if not is_for_nova(port):
             yield from _unwanted_offers(
                 view, "SB-E408", vfs, f"{port.label} has neither a physical_network nor an alias, but"
             )
             continue
-        excluded = [one for one in vfs if one.index in port.rule.exclude_vfs]
+        excluded = [vf for vf in vfs if vf.index in port.rule.exclude_vfs]
         yield from _unwanted_offers(view, "SB-E407", excluded, f"{port.label} has them in exclude_vfs, but")
-        offered = [one for one in vfs if one.index not in port.rule.exclude_vfs]
+        offered = [vf for vf in vfs if vf.index not in port.rule.exclude_vfs]
         yield from _wrong_network(view, misspelt, port, offered)
         yield from _never_offered(view, networks, port, offered)
 

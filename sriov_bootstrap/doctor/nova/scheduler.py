@@ -38,7 +38,9 @@ def _removed_filters(
     host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]
 ) -> Iterator[Finding]:
     """One unknown name, and it does not start. A custom class may have any name."""
-    own = {one.value.rpartition(".")[2] for one in scheduler.values(("filter_scheduler", "available_filters"))}
+    own = {
+        available.value.rpartition(".")[2] for available in scheduler.values(("filter_scheduler", "available_filters"))
+    }
     gone = [name for name in _removed_names(filters, host.release) if name not in own]
     if entry and gone:
         since = ", ".join(f"{name} since nova {openstack_releases.REMOVED_FILTERS[name]}" for name in gone)
@@ -74,7 +76,7 @@ def _ignored_options(host: Host, scheduler: Service) -> Iterator[Finding]:
     """The option under the name of another release."""
     read = places(ENABLED_FILTERS, host.release)
     section, option = read[0]
-    for entry in scheduler.values(*(one.place for one in ENABLED_FILTERS if one.place not in read)):
+    for entry in scheduler.values(*(name.place for name in ENABLED_FILTERS if name.place not in read)):
         problem = f"{host.release} does not read [{fold(entry.section)}] {entry.option}, but [{section}] {option}"
         if gone := _removed_names(items(entry), host.release):
             problem += f"; and it no longer has {', '.join(gone)}"

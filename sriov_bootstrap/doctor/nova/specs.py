@@ -26,7 +26,7 @@ SHOWN = 4
 
 def check_specs(view: View) -> Iterator[Finding]:
     """A spec that matches everything gets only that finding: the rest follows from it."""
-    lines = {one.place: one for file in view.service.files for one in file.entries}
+    lines = {entry.place: entry for file in view.service.files for entry in file.entries}
     guesses, names, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
     for line in view.lines:
         if line.problem:
@@ -120,19 +120,21 @@ def _why_unknown(key: str, release: OpenStackRelease, guesses: Guesses) -> str:
     if name in SPEC_KEYS and name == key:
         return f"{key} exists since {OpenStackRelease(SPEC_KEYS[key])}, but release is {release}"
     fields = ("domain", "bus", "slot", "function")
-    known = fields if name != key else tuple(one for one in SPEC_KEYS if SPEC_KEYS[one] <= release.nova)
+    known = (
+        fields if name != key else tuple(candidate for candidate in SPEC_KEYS if SPEC_KEYS[candidate] <= release.nova)
+    )
     near = guesses.nearest(name, known)
-    near = near or next((one for one in (*SELECTORS, *fields) if one.startswith(name) and name), "")
+    near = near or next((field for field in (*SELECTORS, *fields) if field.startswith(name) and name), "")
     return f'"{name}" is not a key of a spec' + (f": was {near} meant?" if near else "")
 
 
 def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
     """One of our PFs, as a whole."""
-    found = [one for one in row.named if not one.is_vf and one.port and one.port.vfs != ()]
+    found = [function for function in row.named if not function.is_vf and function.port and function.port.vfs != ()]
     if not found:
         return
-    names = shortlist([one.pf for one in found], SHOWN)
-    chip = next((one.device.product_id for one in view.of_pf[found[0].pf] if one.is_vf), "")
+    names = shortlist([function.pf for function in found], SHOWN)
+    chip = next((function.device.product_id for function in view.of_pf[found[0].pf] if function.is_vf), "")
     which = f' ("product_id": "{chip}" restricts it to VFs)' if chip else ""
     problem = f"it matches PF {names} itself: a VM that gets it takes all its VFs away{which}"
     yield _spec_finding(view, "SB-W405", row.entry, problem)
@@ -141,8 +143,8 @@ def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
 def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
     """A spec that was meant for one of our PFs and also matches another's VFs."""
     found = row.named
-    pfs_with_rule = sorted({one.pf for one in found if one.port and one.is_vf})
-    others = sorted({one.pf for one in found if not one.port})
+    pfs_with_rule = sorted({function.pf for function in found if function.port and function.is_vf})
+    others = sorted({function.pf for function in found if not function.port})
     if pfs_with_rule and others:
         mine, foreign = shortlist(pfs_with_rule, SHOWN), shortlist(others, SHOWN)
         problem = f"it is for the VFs of {mine}, but also matches those of {foreign}, which have no rule"
@@ -177,4 +179,4 @@ def _may_fit(view: View, spec: DeviceSpec, steps: Steps) -> bool:
         steps.take(len(view.vague))
     except TooMuch:
         return True
-    return any(spec.matches(replace(one.device, product_id=spec.product_id), view.here) for one in view.vague)
+    return any(spec.matches(replace(function.device, product_id=spec.product_id), view.here) for function in view.vague)

@@ -100,8 +100,8 @@ def view_of(host: Host, service: Service) -> View:
     rows = tuple(look_up.row(line.entry, spec) for line in lines for spec in line.specs)
     known = itertools.takewhile(lambda row: row.is_known, rows)
     taken = {each.device.address: row for row in reversed(tuple(known)) for each in row.named}
-    telling = {one.pf for one in functions if one.is_vf and one.is_known}
-    vague = tuple(one for one in functions if one.pf not in telling)
+    telling = {candidate.pf for candidate in functions if candidate.is_vf and candidate.is_known}
+    vague = tuple(candidate for candidate in functions if candidate.pf not in telling)
     return View(host, service, lines, rows, functions, here, taken, near, vague, tuple(look_up.unseen))
 
 
@@ -136,7 +136,7 @@ class _LookUp:
             is_one = place and place.single and not place.is_regex
             functions = self._near.get(place.single, ()) if place and is_one else self._functions
             self._steps.take(len(functions))
-            self._named[kind] = tuple(one for one in functions if spec.matches(one.device, self._here))
+            self._named[kind] = tuple(function for function in functions if spec.matches(function.device, self._here))
         self._steps.take(1 + len(self._named[kind]))
         return self._named[kind]
 

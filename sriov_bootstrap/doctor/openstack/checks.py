@@ -62,7 +62,7 @@ def _malformed_files(survey: OpenStackSurvey) -> Iterator[Finding]:
             continue
         first, *more = file.problems
         names = " and ".join(dict.fromkeys(service.label for service in users[path]))
-        also = f"; also line {shortlist([str(one.line) for one in more], 5)}" if more else ""
+        also = f"; also line {shortlist([str(problem.line) for problem in more], 5)}" if more else ""
         yield Finding(
             "SB-E531",
             f"{path}:{first.line}",
@@ -89,7 +89,7 @@ def _default_in_small_letters(service: Service) -> Iterator[Finding]:
     if service.name == "nova-compute":
         return
     for file in service.files:
-        found = [one for one in file.entries if one.section != "DEFAULT" and one.section.upper() == "DEFAULT"]
+        found = [entry for entry in file.entries if entry.section != "DEFAULT" and entry.section.upper() == "DEFAULT"]
         if found:
             yield Finding(
                 "SB-E533",
@@ -103,7 +103,7 @@ def _default_in_small_letters(service: Service) -> Iterator[Finding]:
 def _wrong_section(service: Service) -> Iterator[Finding]:
     """An option that exists, but not in that section."""
     for section, option in HOMES.get(service.name, ()):
-        for entry in (one for file in service.files for one in file.entries if one.option == option):
+        for entry in (line for file in service.files for line in file.entries if line.option == option):
             written = fold(entry.section)
             if written == section or (written, option) in OTHERS or _is_old_place(entry):
                 continue
@@ -129,7 +129,7 @@ def _unread_files(survey: OpenStackSurvey) -> Iterator[Finding]:
     if not agent.is_known:
         return
     for file in survey.strays:
-        entry = next((one for name in AGENT_OPTIONS for one in file.values("sriov_nic", name)), None)
+        entry = next((setting for name in AGENT_OPTIONS for setting in file.values("sriov_nic", name)), None)
         if entry is None:
             continue
         read = agent.last_entry(("sriov_nic", entry.option))

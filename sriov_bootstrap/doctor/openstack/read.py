@@ -39,8 +39,8 @@ def survey_openstack(machine: HostMachine, host: Host) -> OpenStackSurvey:
         look.service(kind, started[kind.name], host.units) for kind in openstack_units.KINDS
     )
     services = (compute, scheduler, agent, server)
-    read = {file.path for one in services for file in one.files}
-    strays = look.strays(read) if any(one.is_installed for one in services) else ()
+    read = {file.path for service in services for file in service.files}
+    strays = look.strays(read) if any(service.is_installed for service in services) else ()
     changed_at = host.state.changed_at or None
     waited = None if changed_at is None else machine.monotonic() - changed_at
     return OpenStackSurvey(compute, scheduler, agent, server, strays, changed_at, waited, look.unseen)
@@ -66,14 +66,16 @@ class _Look:
     def start_of(self, kind: ServiceKind) -> Started | None:
         """How it is started; None if it is not on this host."""
         services = packaged_services(kind.name)
-        for service, unit in ((one, unit) for one in services for unit in one.units):
+        for service, unit in ((packaged, unit) for packaged in services for unit in packaged.units):
             paths = [f"{folder}/{unit}" for folder in unit_files.FOLDERS]
             there = [path for path in paths if path in self._machine.files.keep_existing(paths)]
             text = self._texts.read(there[0]) if there else ""
             if text:
                 drop_ins = unit_files.in_order(self._texts.read_matching(*unit_files.drop_in_patterns(unit)))
                 return self._start_of_unit(kind, service, unit, (text, *drop_ins))
-        return next(filter(None, (self._start_in_container(one, one.units[0]) for one in services)), None)
+        return next(
+            filter(None, (self._start_in_container(packaged, packaged.units[0]) for packaged in services)), None
+        )
 
     def _start_of_unit(self, kind: ServiceKind, service: PackagedService, unit: str, texts: tuple[str, ...]) -> Started:
         if contained := self._start_in_container(service, unit):
@@ -131,7 +133,14 @@ class _Look:
         steps = oslo_files.reading_steps(service.argv, kind.project, self._home(started.user or kind.project))
         for step in steps:
             places = [self._host_path(place, started) for place in step.places]
-            place = next((one for one in places if one and one in self._machine.files.keep_existing([one])), "")
+            place = next(
+                (
+                    candidate
+                    for candidate in places
+                    if candidate and candidate in self._machine.files.keep_existing([candidate])
+                ),
+                "",
+            )
             if not place:  # one that is not copied is the image's own
                 missing += places if step.is_named and places[0] else []
                 continue

@@ -80,4 +80,4 @@ class OpenStackSurvey(Struct, frozen=True):
     def services(self) -> tuple[Service, ...]:
         """Those that are installed."""
         all_of_them = (self.compute, self.scheduler, self.agent, self.server)
-        return tuple(one for one in all_of_them if one.is_installed)
+        return tuple(service for service in all_of_them if service.is_installed)

@@ -37,5 +37,7 @@ KNOWN_FILES = (
     "/etc/neutron/plugins/ml2/ml2_conf_sriov.ini",
     "/etc/neutron/plugins/ml2/sriov_agent.ini",
 )
-_FOLDERS = {service.folder: None for one in PACKAGINGS for service in one.services.values() if service.folder}
+_FOLDERS = {
+    service.folder: None for packaging in PACKAGINGS for service in packaging.services.values() if service.folder
+}
 KNOWN_FOLDERS = tuple(f"{folder}/*.conf" for folder in (*_FOLDERS, "/etc/neutron/neutron-server.conf.d"))

@@ -108,7 +108,7 @@ def _newer_config(files: dict[str, int], report: PassReport) -> Iterator[Finding
     if any(OUR_FOLDER not in path for path in read):  # that pass was given its files on the command line
         return
     remedy = "systemctl reload sriov-bootstrap starts a pass now, as does: sriov-bootstrap --once"
-    for path in sorted(one for one in files.keys() | read.keys() if files.get(one) != read.get(one)):
+    for path in sorted(file for file in files.keys() | read.keys() if files.get(file) != read.get(file)):
         problem = "was changed after the last pass read it"
         problem = problem if path in files else "no longer exists, but the last pass read it"
         problem = problem if path in read else "did not exist or was empty when the last pass ran"
@@ -156,8 +156,8 @@ def _restarts(host: Host, now: Now) -> Iterator[Finding]:
 
 
 def _leftovers(host: Host, ours: Ours) -> Iterator[Finding]:
-    for one in leftovers(ours, host.pfs, host.config):
-        yield Finding("SB-W713", one.pci_address, one.words, "ours in state.json", one.hint)
+    for leftover in leftovers(ours, host.pfs, host.config):
+        yield Finding("SB-W713", leftover.pci_address, leftover.words, "ours in state.json", leftover.hint)
 
 
 def _vf_users(pf: PfReport) -> str:

@@ -38,7 +38,7 @@ def _add_units(survey: ServiceSurvey, machine: HostMachine) -> ServiceSurvey:
         survey,
         is_installed=any(UNIT in sources.names(folder) for folder in FOLDERS),
         is_wanted=UNIT in wanted_units(sources),
-        masked=tuple(one for one in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, one)),
+        masked=tuple(unit for unit in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, unit)),
     )
 
 
@@ -81,7 +81,7 @@ def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
         WebAccess(path).read()
     except ConfigError as error:
-        if os.geteuid() and any("Permission denied" in one for one in error.problems):
-            return (), tuple(f"{one}: run doctor as root" for one in error.problems)
+        if os.geteuid() and any("Permission denied" in problem for problem in error.problems):
+            return (), tuple(f"{problem}: run doctor as root" for problem in error.problems)
         return error.problems, ()
     return (), ()
