@@ -39,12 +39,19 @@ def trees() -> Iterator[tuple[str, ast.Module]]:
         yield f"{path.relative_to(PACKAGE)}", ast.parse(path.read_text())
 
 
-def test_a_class_has_its_name_for_itself() -> None:
+def is_type(name: str) -> bool:
+    return name[0].isupper() and name.upper() != name
+
+
+def test_a_class_or_an_alias_has_its_name_for_itself() -> None:
     modules: dict[str, list[str]] = defaultdict(list)
     for module, tree in trees():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 modules[node.name].append(module)
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and is_type(node.targets[0].id):
+                modules[node.targets[0].id].append(module)
     shared = {name: where for name, where in modules.items() if len(where) > 1 and name not in SHARED}
     assert not shared
     assert all(len(modules[name]) > 1 for name in SHARED)

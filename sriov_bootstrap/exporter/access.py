@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sriov_bootstrap.exporter.connection import Channel, Plain
-from sriov_bootstrap.exporter.password_checks import Answer, Checks
+from sriov_bootstrap.exporter.password_checks import Checks, OnAnswer
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 if TYPE_CHECKING:  # OpenSSL is loaded where there is TLS
@@ -36,7 +36,7 @@ class WebConfigRules:
         """TLS, or nothing."""
         return self._server.open() if self._server else Plain()
 
-    def admits(self, authorization: bytes, peer: Peer, later: Answer) -> bool | None:
+    def admits(self, authorization: bytes, peer: Peer, later: OnAnswer) -> bool | None:
         """Everyone, if there are no users."""
         if not self._users:
             return True
@@ -46,7 +46,7 @@ class WebConfigRules:
             return False
         return self._checks.ask(*credentials, self._users, later, peer=peer)
 
-    def withdraw(self, later: Answer) -> None:
+    def withdraw(self, later: OnAnswer) -> None:
         """That verdict is no longer needed."""
         self._checks.withdraw(later)
 

@@ -21,7 +21,7 @@ MAX_REQUESTS = 100  # of one connection: at a scrape every 15 s that is 25 minut
 TEXT = "text/plain; charset=utf-8"
 CHALLENGE = 'Basic realm="sriov-bootstrap", charset="UTF-8"'
 
-Verdict = Callable[[bool | None], None]  # None: not now, too many passwords wait to be checked
+OnVerdict = Callable[[bool | None], None]  # None: not now, too many passwords wait to be checked
 
 
 class Channel(Protocol):
@@ -52,10 +52,10 @@ class AccessRules(Protocol):
     def open_channel(self) -> Channel:
         """For a new connection, at its first bytes."""
 
-    def admits(self, authorization: bytes, peer: Peer, later: Verdict) -> bool | None:
+    def admits(self, authorization: bytes, peer: Peer, later: OnVerdict) -> bool | None:
         """Whether this header opens the pages; None: `later` will be told."""
 
-    def withdraw(self, later: Verdict) -> None:
+    def withdraw(self, later: OnVerdict) -> None:
         """That verdict is no longer needed."""
 
 
@@ -89,10 +89,10 @@ class Public:
     def open_channel(self) -> Channel:
         return Plain()
 
-    def admits(self, _authorization: bytes, _peer: Peer, _later: Verdict) -> bool:
+    def admits(self, _authorization: bytes, _peer: Peer, _later: OnVerdict) -> bool:
         return True
 
-    def withdraw(self, _later: Verdict) -> None:
+    def withdraw(self, _later: OnVerdict) -> None:
         pass
 
 
@@ -133,7 +133,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_blocked = False
         self._is_leaving = False
         self._requests = 0
-        self._waiting: Verdict | None = None  # for a password
+        self._waiting: OnVerdict | None = None  # for a password
         self._due: Callable[[], None] | None = None  # an answer whose verdict is there
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

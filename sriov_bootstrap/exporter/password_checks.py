@@ -34,7 +34,7 @@ MAX_REMEMBERED = 100
 MAX_WAITING = 8  # different passwords of one address
 MAX_GUESSERS = 1000  # addresses
 
-Answer = Callable[[bool | None], None]  # None: not checked, too many of this address wait
+OnAnswer = Callable[[bool | None], None]  # None: not checked, too many of this address wait
 
 
 class _Check:
@@ -43,7 +43,7 @@ class _Check:
         self.password = password
         self.hashed = hashed
         self.is_known = is_known
-        self.answers: list[tuple[Answer, Peer]] = []
+        self.answers: list[tuple[OnAnswer, Peer]] = []
         self.networks: set[str] = set()  # of all who asked, also of those who have gone
 
 
@@ -75,11 +75,11 @@ class Checks:
         self._guessed: OrderedDict[str, None] = OrderedDict()  # networks; who has not guessed for longest is first
         self._waiting: OrderedDict[bytes, _Check] = OrderedDict()  # who asked last is last
         self._next: bytes | None = None
-        self._displaced: list[tuple[Answer, Peer, str]] = []
+        self._displaced: list[tuple[OnAnswer, Peer, str]] = []
         self._now: tuple[bytes, _Check, Running] | None = None
         self._timer: asyncio.TimerHandle | None = None  # the deadline of a check, or the pause after one
 
-    def ask(self, user: str, password: bytes, users: Mapping[str, str], answer: Answer, *, peer: Peer) -> bool | None:
+    def ask(self, user: str, password: bytes, users: Mapping[str, str], answer: OnAnswer, *, peer: Peer) -> bool | None:
         """Whether it is this user's password; None: `answer` will be called, at once with all who ask the same."""
         hashed = users.get(user)
         known, hashed = hashed is not None, hashed or self._stand_in(user, users)
@@ -98,7 +98,7 @@ class Checks:
         self._begin()
         return None
 
-    def withdraw(self, answer: Answer) -> None:
+    def withdraw(self, answer: OnAnswer) -> None:
         """Nothing waits for that answer any more: a check only for it is not started, or is ended."""
         self._displaced = [waiter for waiter in self._displaced if waiter[0] != answer]
         for key, check in tuple(self._waiting.items()):
@@ -200,7 +200,7 @@ class Checks:
         self._begin()
 
 
-def _forget_answer(check: _Check, answer: Answer) -> bool:
+def _forget_answer(check: _Check, answer: OnAnswer) -> bool:
     """Whether that was the last one who waits for this check."""
     before = len(check.answers)
     check.answers = [waiter for waiter in check.answers if waiter[0] != answer]

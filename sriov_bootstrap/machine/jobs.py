@@ -26,7 +26,7 @@ SAY_SECONDS = 1.0  # often enough to show that a job is alive, seldom enough not
 
 
 End = TypeVar("End")
-Look = Callable[[HostMachine, Loaded], "Diagnosis"]  # doctor's, which is above this room
+Examine = Callable[[HostMachine, Loaded], "Diagnosis"]  # doctor's, which is above this room
 
 
 class JobEnd(Struct, frozen=True):
@@ -113,7 +113,7 @@ def start_restarts(machine: HostMachine, loaded: Loaded) -> child.Child:
     return _start_job(machine, work)
 
 
-def start_inspection(machine: HostMachine, loaded: Loaded, look: Look) -> child.Child:
+def start_inspection(machine: HostMachine, loaded: Loaded, look: Examine) -> child.Child:
     """doctor's look in a process of its own; its last line is an Inspected."""
 
     def work() -> "Inspected":

@@ -19,7 +19,7 @@ from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
 
 Guard = Callable[[tuple[str, ...]], str]
-Look = Callable[[], tuple[PfFacts, ...]]
+ReadFacts = Callable[[], tuple[PfFacts, ...]]
 Stages = Mapping[type, Stage]
 
 
@@ -35,7 +35,7 @@ class ActionMachine(settle.SettleMachine, Protocol):
 
 
 def carry_out(
-    plans: Iterable[Plan], machine: ActionMachine, *, guard: Guard, look: Look, stages: Stages = STAGES
+    plans: Iterable[Plan], machine: ActionMachine, *, guard: Guard, look: ReadFacts, stages: Stages = STAGES
 ) -> tuple[Result, ...]:
     """Runs every plan. A failure ends its own PF's steps; after a write that does not return, no further step is taken.
 
