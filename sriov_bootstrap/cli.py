@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     """Runs one command on this host, or on a tree that looks like one below `root`, and returns its exit code."""
     _never_fail_to_print()
     words = tuple(sys.argv[1:] if argv is None else argv)
-    arguments = WITHOUT_PARSER.get(words) or _parsed(words)
+    arguments = WITHOUT_PARSER.get(words) or _parse(words)
     try:
         code = _dispatch(arguments, root)
         _flush()
@@ -115,11 +115,11 @@ def _fail(code: ExitCode, problems: Sequence[str], hint: str) -> ExitCode:
 IGNORED = ("-v", "--verbose")
 
 
-def _parsed(words: Sequence[str]) -> Arguments:
+def _parse(words: Sequence[str]) -> Arguments:
     from sriov_bootstrap.arguments import make_parser, misuse
 
     parser = make_parser()
-    meant = [one for one in words if one not in IGNORED]
+    meant = [word for word in words if word not in IGNORED]
     arguments = parser.parse_args(meant, namespace=Arguments())
     if problem := misuse(arguments):
         parser.error(problem)

@@ -22,7 +22,7 @@ from sriov_bootstrap.core import events, state
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import Links, parse_pf
 from sriov_bootstrap.core.report import PassReport
-from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
+from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners
 from sriov_bootstrap.edges import libvirt, metrics
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.iproute import read_links

@@ -16,7 +16,7 @@ def text_of(raw: bytes) -> str:
     Two names never become the same text, so names may be compared.
     """
     text = raw.decode(errors="surrogateescape")
-    return text if text.isprintable() and "\\" not in text else "".join(map(_exact, text))
+    return text if text.isprintable() and "\\" not in text else "".join(map(_shell_form, text))
 
 
 def raw_of(text: str) -> bytes:
@@ -29,8 +29,8 @@ def printable(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """One line of at most `limit` characters that no terminal and no line protocol obeys. Twice is as once."""
     if len(text) <= limit and text.isprintable():
         return text
-    shown = "".join(map(_shown, _cut(text, limit)))
-    return _cut(shown, limit)
+    shown = "".join(map(_printable_form, _shorten(text, limit)))
+    return _shorten(shown, limit)
 
 
 def one_line(raw: bytes, limit: int = MESSAGE_LIMIT) -> str:
@@ -45,7 +45,7 @@ def shell_quoted(text: str) -> str:
         return text
     if text.isprintable():
         return "'" + text.replace("'", "'\"'\"'") + "'"
-    return "$'" + "".join("\\'" if one == "'" else _exact(one) for one in text) + "'"
+    return "$'" + "".join("\\'" if character == "'" else _shell_form(character) for character in text) + "'"
 
 
 def shell_name(text: str) -> str:
@@ -60,20 +60,20 @@ def to_json(value: object) -> bytes:
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_clean(msgspec.to_builtins(value)))
+        return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(value)))
 
 
-def _exact(character: str) -> str:
-    return character if character.isprintable() and character != "\\" else _escaped(character)
+def _shell_form(character: str) -> str:
+    return character if character.isprintable() and character != "\\" else _hex_form(character)
 
 
-def _shown(character: str) -> str:
+def _printable_form(character: str) -> str:
     if character == "\t":
         return " "
-    return character if character.isprintable() else _escaped(character)
+    return character if character.isprintable() else _hex_form(character)
 
 
-def _escaped(character: str) -> str:
+def _hex_form(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in _bytes(character))
 
 
@@ -91,15 +91,15 @@ def _byte_first(text: bytes) -> bytes:
         return b"\\x" + text
 
 
-def _cut(text: str, limit: int) -> str:
+def _shorten(text: str, limit: int) -> str:
     """Both ends stay: a message begins with the place and ends with the cause."""
     tail = limit // 3
     return text if len(text) <= limit else f"{text[: limit - tail - 3]}...{text[-tail:]}"
 
 
-def _clean(value: object) -> object:
+def _without_surrogates(value: object) -> object:
     if isinstance(value, str):
         return _bytes(value).decode(errors="backslashreplace")
     if isinstance(value, dict):
-        return {_clean(key): _clean(one) for key, one in value.items()}
-    return [_clean(one) for one in value] if isinstance(value, list | tuple) else value
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return [_without_surrogates(item) for item in value] if isinstance(value, list | tuple) else value

@@ -56,23 +56,23 @@ class Opened(Struct, frozen=True):
 
 
 @contextmanager
-def opened(path: str, *, folder: int | None = None) -> Iterator[Opened]:
+def open_regular(path: str, *, folder: int | None = None) -> Iterator[Opened]:
     """A regular file for reading, or OSError. `folder`: `path` is a name in it, and no link is followed."""
     is_plain = folder is None
-    status = _checked(os.stat(path, dir_fd=folder, follow_symlinks=is_plain))
+    status = _refuse_irregular(os.stat(path, dir_fd=folder, follow_symlinks=is_plain))
     if stat.S_ISCHR(status.st_mode):
         yield Opened(status)
         return
     descriptor = os.open(path, FLAGS | (0 if is_plain else os.O_NOFOLLOW), dir_fd=folder)
     try:
-        yield Opened(_checked(os.fstat(descriptor)), descriptor)  # another file may have taken the name
+        yield Opened(_refuse_irregular(os.fstat(descriptor)), descriptor)  # another file may have taken the name
     finally:
         os.close(descriptor)
 
 
 def read_file(path: str, limit: int) -> bytes:
     """What is in a regular file; b"" for /dev/null. OSError for everything else, and for more than `limit` bytes."""
-    with opened(path) as file:
+    with open_regular(path) as file:
         return file.read(limit)
 
 
@@ -111,7 +111,7 @@ def sync_folder(folder: int) -> None:
         os.close(descriptor)
 
 
-class Place(Struct):
+class Location(Struct):
     """Where a path leads: a name in a folder that is open. `status`: of what has that name, None for nothing."""
 
     folder: int
@@ -128,12 +128,12 @@ class Place(Struct):
         return os.readlink(self.name, dir_fd=self.folder)
 
     @contextmanager
-    def opened(self) -> Iterator[Opened]:
+    def open_file(self) -> Iterator[Opened]:
         """The file for reading."""
         if self.is_null and self.status:
             yield Opened(self.status)
             return
-        with opened(self.name, folder=self.folder) as file:
+        with open_regular(self.name, folder=self.folder) as file:
             yield file
 
 
@@ -150,7 +150,9 @@ class Below:
         self._root = root
 
     @contextmanager
-    def place(self, path: str, *, follow: bool = True, make: bool = False, any_link: bool = False) -> Iterator[Place]:
+    def place(
+        self, path: str, *, follow: bool = True, make: bool = False, any_link: bool = False
+    ) -> Iterator[Location]:
         """Where it is. OSError, LinkError. `make`: folders that are not there; `any_link`: whoever made a link.
 
         `follow`: also a link that has the last name, except one to /dev/null.
@@ -163,7 +165,7 @@ class Below:
 
     def read(self, path: str, limit: int) -> bytes:
         """As read_file()."""
-        with self.place(path) as place, place.opened() as file:
+        with self.place(path) as place, place.open_file() as file:
             return file.read(limit)
 
     def exists(self, path: str) -> bool:
@@ -214,32 +216,32 @@ class _Walk:
         for descriptor in self._open:
             os.close(descriptor)
 
-    def go(self, path: str, *, follow: bool, make: bool) -> Place:
+    def go(self, path: str, *, follow: bool, make: bool) -> Location:
         ahead = _steps(path)
-        self._note()
+        self._note_folder()
         while ahead:
             name = ahead.pop()
             if name == "..":
-                self._up(path)
+                self._go_up(path)
                 continue
-            status = self._look(name)
+            status = self._lstat(name)
             if status and stat.S_ISLNK(status.st_mode) and (ahead or follow):
                 target = os.readlink(name, dir_fd=self._open[-1])
                 if not ahead and target == NULL:
-                    return self._at(name, status)
-                self._turn(name, status, target)
+                    return self._location(name, status)
+                self._follow_link(name, status, target)
                 self._after = len(ahead)
                 ahead += _steps(self._target)
                 continue
             if not status and self._is_for_host(ahead):
                 self._refuse_host(path, make=make)
             if not ahead:
-                return self._at(name, status)
+                return self._location(name, status)
             if not status and make:
                 os.mkdir(name, 0o755, dir_fd=self._open[-1])
                 sync_folder(self._open[-1])
             self._enter(name)
-        return self._at(".", os.fstat(self._open[-1]))
+        return self._location(".", os.fstat(self._open[-1]))
 
     def _is_for_host(self, ahead: list[str]) -> bool:
         """Whether what is not there is what an absolute link leads to: it means the host, as likely as not."""
@@ -250,10 +252,10 @@ class _Walk:
         if self._target.startswith("/dev/"):
             raise IrregularError(errno.EINVAL, NO_FILE)
         if make or os.path.lexists(self._target):
-            raise self._leaves(path)
+            raise self._link_out(path)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
-    def _look(self, name: str) -> os.stat_result | None:
+    def _lstat(self, name: str) -> os.stat_result | None:
         try:
             return os.stat(name, dir_fd=self._open[-1], follow_symlinks=False)
         except FileNotFoundError:
@@ -262,17 +264,17 @@ class _Walk:
     def _enter(self, name: str) -> None:
         self._open.append(os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=self._open[-1]))
         self._names.append(name)
-        self._note()
+        self._note_folder()
 
-    def _up(self, path: str = "") -> None:
+    def _go_up(self, path: str = "") -> None:
         """Back the way we came: `..` of a folder that is moved meanwhile may be anywhere."""
         if self._names:
             os.close(self._open.pop())
             self._names.pop()
         elif self._root:
-            raise self._leaves(path)
+            raise self._link_out(path)
 
-    def _turn(self, name: str, status: os.stat_result, target: str) -> None:
+    def _follow_link(self, name: str, status: os.stat_result, target: str) -> None:
         folder = os.fstat(self._open[-1])
         self._links += 1
         if self._links > MAX_LINKS:
@@ -288,17 +290,17 @@ class _Walk:
             if self._root and f"{target}/".startswith(f"{self._root}/"):
                 self._target = target.removeprefix(self._root) or "/"
             while self._names:
-                self._up()
+                self._go_up()
 
-    def _leaves(self, path: str) -> LinkError:
+    def _link_out(self, path: str) -> LinkError:
         if not self._link:
             return LinkError(f"{path}: is not below {self._root}")
         return LinkError(f"{self._link}: is a link to {self._target}, which is not below {self._root}", hint=HINT)
 
-    def _at(self, name: str, status: os.stat_result | None) -> Place:
-        return Place(self._open[-1], name, status, self._folders)
+    def _location(self, name: str, status: os.stat_result | None) -> Location:
+        return Location(self._open[-1], name, status, self._folders)
 
-    def _note(self) -> None:
+    def _note_folder(self) -> None:
         self._folders.append((self._path(), os.fstat(self._open[-1])))
 
     def _path(self, *names: str) -> str:
@@ -319,7 +321,7 @@ def _distrust(folder: os.stat_result, link: os.stat_result) -> str:
     return ""
 
 
-def _checked(status: os.stat_result) -> os.stat_result:
+def _refuse_irregular(status: os.stat_result) -> os.stat_result:
     if stat.S_ISDIR(status.st_mode):
         raise IrregularError(errno.EISDIR, os.strerror(errno.EISDIR))
     is_null = stat.S_ISCHR(status.st_mode) and status.st_rdev == NULL_NUMBER

@@ -108,8 +108,8 @@ def _attributes(folder: int, name: str) -> dict[str, bytes]:
     except OSError:
         return {}
     try:
-        names = [one for one in os.listxattr(descriptor) if not one.startswith(NOT_KEPT)]
-        return {one: os.getxattr(descriptor, one) for one in names}
+        names = [attribute for attribute in os.listxattr(descriptor) if not attribute.startswith(NOT_KEPT)]
+        return {attribute: os.getxattr(descriptor, attribute) for attribute in names}
     except OSError:
         return {}
     finally:

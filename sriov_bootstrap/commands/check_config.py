@@ -4,7 +4,7 @@ from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.core.config import PfRule
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 
@@ -22,12 +22,12 @@ def check_config(machine: HostMachine) -> int:
     for file in files:
         print(f"read {printable(file.path)}")
     for rule in config.pf:
-        print(f'rule "{rule.name}": {_asked(rule)} on every PF with {printable(str(rule.match))}')
+        print(f'rule "{rule.name}": {_num_vfs_text(rule)} on every PF with {printable(str(rule.match))}')
     if path:
         print(f"read {path} and the files that it names")
     print("valid")
     return ExitCode.OK
 
 
-def _asked(rule: PfRule) -> str:
-    return counted(rule.num_vfs, "VF") if isinstance(rule.num_vfs, int) else f'num_vfs = "{rule.num_vfs}"'
+def _num_vfs_text(rule: PfRule) -> str:
+    return quantity(rule.num_vfs, "VF") if isinstance(rule.num_vfs, int) else f'num_vfs = "{rule.num_vfs}"'

@@ -13,9 +13,9 @@ from sriov_bootstrap.base.errors import ExitCode, RefusedError, UsageError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.actions import ReloadDriver, WriteFile, deadline_seconds
 from sriov_bootstrap.core.validate import is_module_name
-from sriov_bootstrap.edges.holders.look import OpenDevices
-from sriov_bootstrap.machine import answers
-from sriov_bootstrap.machine.privileges import stamped
+from sriov_bootstrap.edges.holders.open_devices import OpenDevices
+from sriov_bootstrap.machine import pipe_messages
+from sriov_bootstrap.machine.privileges import stamp_answer
 from sriov_bootstrap.passes.apply import apply
 
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
     began_at = time.monotonic()
     match words:
         case ("holders",):
-            told = answers.answer(lambda: answers.Looked(OpenDevices(root).holders()))
+            told = pipe_messages.catch_errors(lambda: pipe_messages.Looked(OpenDevices(root).holders()))
         case ("reload", driver) if is_module_name(driver):
             from sriov_bootstrap.machine.host_machine import HostMachine
 
-            told = answers.answer(lambda: _next_step(HostMachine(root=root), driver))
+            told = pipe_messages.catch_errors(lambda: _next_step(HostMachine(root=root), driver))
         case _:
             raise UsageError(
                 (f"helper: unknown command {' '.join(words)!r}",), hint="only sriov-bootstrap's own units use it"
             )
-    print(stamped(told, began_at).decode(), end="")
+    print(stamp_answer(told, began_at).decode(), end="")
     problem = _problem(told)
     if problem is None:
         return ExitCode.OK
@@ -46,29 +46,29 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
     return ExitCode.ERROR
 
 
-def _problem(told: answers.Answer) -> str | None:
+def _problem(told: pipe_messages.Answer) -> str | None:
     """Why what was asked for was not done, None where it was."""
     match told:
-        case answers.Done(result=result):
+        case pipe_messages.Done(result=result):
             return None if result.is_done else result.message
-        case answers.Looked():
+        case pipe_messages.Looked():
             return None
         case _:
             return str(getattr(told, "message", told))
 
 
-def _next_step(machine: "HostMachine", driver: str) -> answers.Done:
+def _next_step(machine: "HostMachine", driver: str) -> pipe_messages.Done:
     """Decides as a pass would: the file in modprobe.d first, then the reload once it is asked for."""
     from sriov_bootstrap.core.plan_max_vfs import due_step
-    from sriov_bootstrap.passes.reconcile import load_config, plans_now, users_now
+    from sriov_bootstrap.passes.reconcile import load_config, make_plans, read_users
 
     config = load_config(machine, None).config
-    match due_step(plans_now(machine, config), driver):
+    match due_step(make_plans(machine, config), driver):
         case WriteFile(path=path, text=text) as due:
-            return answers.Done(apply(due, lambda: machine.files.write_file(path, text)))
+            return pipe_messages.Done(apply(due, lambda: machine.files.write_file(path, text)))
         case ReloadDriver(pci_addresses=addresses) as due:
-            guard = partial(users_now, machine, config, addresses)
-            return answers.Done(apply(due, partial(_reload, machine, due, guard)))
+            guard = partial(read_users, machine, config, addresses)
+            return pipe_messages.Done(apply(due, partial(_reload, machine, due, guard)))
         case verdict:
             raise RefusedError(verdict.message, hint=verdict.hint)
 

@@ -20,8 +20,8 @@ from sriov_bootstrap.base.printable import one_line, printable
 from sriov_bootstrap.core.config import Metrics
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.exporter import handed
-from sriov_bootstrap.exporter.addresses import present_addresses, refuse_if_taken, spelt
+from sriov_bootstrap.exporter import credential
+from sriov_bootstrap.exporter.addresses import host_and_port, present_addresses, refuse_if_taken
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import load_config
 
@@ -39,7 +39,7 @@ ROUNDS = 5  # of a config that changes all the time; then the unit's own retry
 FILTERS = ("IPAddressAllow=", "IPAddressDeny=")
 
 
-class _Wanted(Struct):
+class _Target(Struct):
     """`addresses`: empty if nothing should listen. `is_final`: another try would find the same."""
 
     addresses: tuple[str, ...] = ()
@@ -64,15 +64,15 @@ class _Units:
         self._run = run
 
     def bring(self) -> int:
-        wanted = self._wanted()
+        wanted = self._decide()
         for _ in range(ROUNDS):
-            is_done = self._bring(wanted)
-            before, wanted = wanted, self._wanted()
+            is_done = self._apply(wanted)
+            before, wanted = wanted, self._decide()
             if wanted == before:
                 return ExitCode.OK if is_done else ExitCode.ERROR
         return ExitCode.ERROR
 
-    def _bring(self, wanted: _Wanted) -> bool:
+    def _apply(self, wanted: _Target) -> bool:
         problems, hint = wanted.problems, wanted.hint
         try:
             if wanted.addresses:
@@ -81,7 +81,7 @@ class _Units:
                 self._stop(wanted)
         except SriovBootstrapError as error:
             problems, hint = (*problems, error.message), hint or error.hint
-        self._tell(problems, hint, wanted.textfile)
+        self._report(problems, hint, wanted.textfile)
         return wanted.is_final and problems == wanted.problems
 
     def _metrics(self) -> tuple[Metrics, tuple[str, ...]]:
@@ -89,25 +89,25 @@ class _Units:
         try:
             return load_config(self._machine, None).config.metrics, ()
         except ConfigError as error:
-            said = self._last()
+            said = self._last_settings()
             before = Metrics(listen=said["listen"], web_config=said["web_config"]) if said else Metrics()
             return before, error.problems
 
-    def _last(self) -> dict[str, str]:
-        said = handed.more(self._files.read_private(ACCESS))
+    def _last_settings(self) -> dict[str, str]:
+        said = credential.extras(self._files.read_private(ACCESS))
         return said if said.keys() >= {"listen", "web_config"} else {}
 
-    def _wanted(self) -> _Wanted:
+    def _decide(self) -> _Target:
         metrics, problems = self._metrics()
         if self._machine.switches():
-            return _Wanted(textfile=metrics.textfile)
+            return _Target(textfile=metrics.textfile)
         addresses, port = parse_listen(metrics.listen) or ((), 0)
-        listening = tuple(spelt(one, port) for one in present_addresses(addresses))
+        listening = tuple(host_and_port(address, port) for address in present_addresses(addresses))
         # Fixing the config counts as a change: no retry before that.
-        wanted = _Wanted(listening, problems=problems, textfile=metrics.textfile)
+        wanted = _Target(listening, problems=problems, textfile=metrics.textfile)
         if not wanted.addresses:
             return wanted
-        value = handed.Handed()
+        value = credential.Access()
         if metrics.web_config:
             from sriov_bootstrap.machine.web_access import WebAccess  # YAML
 
@@ -116,21 +116,21 @@ class _Units:
                 value = web.read()
             except ConfigError as error:
                 wanted.problems, wanted.hint, wanted.is_final = (*wanted.problems, *error.problems), error.hint, False
-                if self._last().get("web_config") == metrics.web_config:
+                if self._last_settings().get("web_config") == metrics.web_config:
                     wanted.access = self._files.read_private(ACCESS)  # the last good one
                 else:
                     wanted.addresses = ()
             wanted.watched = tuple(web.paths)
         more = {"listen": metrics.listen, "web_config": metrics.web_config, "program": __version__}
-        wanted.access = wanted.access or handed.dump(value, **more)
+        wanted.access = wanted.access or credential.dump(value, **more)
         return wanted
 
     # -- units --
 
-    def _start(self, wanted: _Wanted) -> None:
-        text = _drop_in(wanted.addresses, self._filters())
-        is_moved = self._put(DROP_IN.format(SOCKET), text)
-        is_watching = not self._put(DROP_IN.format(WATCH), _watching(wanted.watched))
+    def _start(self, wanted: _Target) -> None:
+        text = _socket_drop_in(wanted.addresses, self._filters())
+        is_moved = self._write_if_new(DROP_IN.format(SOCKET), text)
+        is_watching = not self._write_if_new(DROP_IN.format(WATCH), _path_drop_in(wanted.watched))
         is_new = self._files.read_private(ACCESS) != wanted.access
         if is_new:
             self._files.write_private(ACCESS, wanted.access)
@@ -149,14 +149,14 @@ class _Units:
                 refuse_if_taken(wanted.addresses)  # systemd's own message names neither the address nor the cause
             raise
 
-    def _stop(self, wanted: _Wanted) -> None:
+    def _stop(self, wanted: _Target) -> None:
         self._systemctl("stop", SERVICE, SOCKET)
         self._files.remove_if_there(ACCESS)
-        if self._put(DROP_IN.format(WATCH), _watching(wanted.watched)):
+        if self._write_if_new(DROP_IN.format(WATCH), _path_drop_in(wanted.watched)):
             self._systemctl("daemon-reload")
             self._systemctl("--no-block", "try-restart", WATCH)
 
-    def _put(self, path: str, text: str) -> bool:
+    def _write_if_new(self, path: str, text: str) -> bool:
         """Whether that was another one."""
         if (self._files.read_text(path) or "") == text:
             return False
@@ -173,23 +173,23 @@ class _Units:
         return tuple(line for line in lines if line.startswith(FILTERS))
 
     def _is_active(self, unit: str) -> bool:
-        return self._completed("is-active", unit).returncode == 0
+        return self._run_systemctl("is-active", unit).returncode == 0
 
     def _systemctl(self, *words: str) -> str:
-        completed = self._completed(*words)
+        completed = self._run_systemctl(*words)
         if completed.returncode:
             why = one_line(completed.stderr).partition(" | ")[0] or f"exit code {completed.returncode}"
             raise SriovBootstrapError(f"systemctl {' '.join(words)}: {why}", hint=f"see systemctl status {SOCKET}")
         return completed.stdout.decode(errors="replace")
 
-    def _completed(self, *words: str) -> child.Completed:
+    def _run_systemctl(self, *words: str) -> child.Completed:
         return self._run(["systemctl", "--no-ask-password", *words], timeout_seconds=SYSTEMCTL_SECONDS)
 
     # -- what is wrong --
 
-    def _tell(self, problems: tuple[str, ...], hint: str, textfile: str) -> None:
+    def _report(self, problems: tuple[str, ...], hint: str, textfile: str) -> None:
         """Logged when new: this runs again every half minute until it is fixed."""
-        text = "".join(f"{one}\n" for one in problems)
+        text = "".join(f"{line}\n" for line in problems)
         if text.encode() != self._files.read_private(SAID):
             self._files.write_private(SAID, text.encode())
             remedy = f" | hint={hint}" if hint else ""
@@ -199,12 +199,12 @@ class _Units:
             self._files.save_metrics_beside(textfile, _textfile(bool(problems)))
 
 
-def _drop_in(addresses: tuple[str, ...], filters: "Iterable[str]") -> str:
-    streams = (f"ListenStream={one}" for one in ("", *addresses) if addresses != DEFAULT)
+def _socket_drop_in(addresses: tuple[str, ...], filters: "Iterable[str]") -> str:
+    streams = (f"ListenStream={address}" for address in ("", *addresses) if addresses != DEFAULT)
     return _section("[metrics]", "Socket", (*streams, *filters))
 
 
-def _watching(paths: tuple[str, ...]) -> str:
+def _path_drop_in(paths: tuple[str, ...]) -> str:
     return _section("web_config", "Path", tuple(f"PathChanged={path.replace('%', '%%')}" for path in paths))
 
 

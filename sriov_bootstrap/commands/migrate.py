@@ -10,8 +10,8 @@ from sriov_bootstrap.conflicts.migrate import migrate
 from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.finding import Diagnosis
-from sriov_bootstrap.doctor.diagnose import bounded
-from sriov_bootstrap.edges.limits import limited
+from sriov_bootstrap.doctor.diagnose import within_limits
+from sriov_bootstrap.edges.limits import limit_resources
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import load_config, read_facts
@@ -23,7 +23,7 @@ def print_migration(machine: HostMachine) -> int:
     config = load_config(machine, None).config
     pfs = read_facts(machine, config)
     notes: list[str] = []
-    with limited("migrate"):
+    with limit_resources("migrate"):
         survey = survey_masters(machine)
         migration = migrate(find_masters(survey, pfs, notes.append), pfs, config)
     taken = {rule.name for rule in config.pf}
@@ -36,6 +36,6 @@ def print_migration(machine: HostMachine) -> int:
     }
     print(render(read_template("migrate.toml.j2"), context), end="")
     unseen = tuple(dict.fromkeys((*survey.unseen, *notes)))
-    for text in bounded(Diagnosis(unseen=unseen)).unseen:
+    for text in within_limits(Diagnosis(unseen=unseen)).unseen:
         sys.stderr.write(f"not seen: {printable(text)}\n")
     return ExitCode.OK

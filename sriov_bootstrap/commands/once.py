@@ -8,8 +8,8 @@ import msgspec
 from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.terminal import progress_printer
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.machine import jobs
@@ -94,17 +94,17 @@ def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
 
 
 def _line(pf: PfReport, report: PassReport) -> str:
-    own = [one for one in report.results if one.action.pci_address == pf.pci_address and pf.pci_address]
-    done = [f"{one.action} ({one.seconds:.1f} s)" for one in own if one.outcome is Outcome.CHANGED]
-    state = pf.message or f"{counted(pf.num_vfs, 'VF')}, as desired"
+    own = [result for result in report.results if result.action.pci_address == pf.pci_address and pf.pci_address]
+    done = [f"{result.action} ({result.seconds:.1f} s)" for result in own if result.outcome is Outcome.CHANGED]
+    state = pf.message or f"{quantity(pf.num_vfs, 'VF')}, as desired"
     lead = "" if pf.message.startswith(pf.pci_address or "no PF") else f"{pf}: "
     return f"{lead}{state}" + (f"; {', '.join(done)}" if done else "")
 
 
 def _summary(report: PassReport) -> str:
-    changed = any(one.outcome is Outcome.CHANGED for one in report.results)
+    changed = any(result.outcome is Outcome.CHANGED for result in report.results)
     degraded = sum(pf.is_degraded for pf in report.pfs)
-    verdict = f"degraded: {degraded} of {counted(len(report.pfs), 'PF')} not as desired" if degraded else "as desired"
+    verdict = f"degraded: {degraded} of {quantity(len(report.pfs), 'PF')} not as desired" if degraded else "as desired"
     return f"{verdict}, {'changed' if changed else 'nothing changed'}"
 
 
@@ -142,4 +142,4 @@ def _units(machine: HostMachine, loaded: Loaded) -> tuple[tuple[str, ...], str]:
         plans = preview(machine, loaded.config.services)
     except SriovBootstrapError as error:
         return (), error.message
-    return tuple(one.name for one in plans if one.need in {Need.RESTART, Need.WAIT}), ""
+    return tuple(plan.name for plan in plans if plan.need in {Need.RESTART, Need.WAIT}), ""

@@ -6,7 +6,7 @@ from sriov_bootstrap.commands.consent import has_consent
 from sriov_bootstrap.commands.once import print_plan, print_report, restart_all
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.followup import FollowUpReport
-from sriov_bootstrap.core.release import understood
+from sriov_bootstrap.core.release import parse_address
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Mode, load_config
@@ -18,7 +18,7 @@ def release(machine: HostMachine, pci_address: str, *, dry_run: bool, force: boo
     if not dry_run:
         machine.require_root("release")
     machine.say = progress_printer()
-    address = understood(pci_address)
+    address = parse_address(pci_address)
     loaded = load_config(machine, None)
     if dry_run or force:
         plan = run_release(machine, loaded.config, address, mode=Mode.OBSERVE, force=force)

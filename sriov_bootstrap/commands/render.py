@@ -9,7 +9,7 @@ from msgspec import Struct
 from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError, UsageError
 from sriov_bootstrap.base.printable import one_line, printable
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.machine.filling import Filled, filled
+from sriov_bootstrap.machine.filling import Filled, fill_drafts
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.read_host import read_host
 from sriov_bootstrap.passes.reconcile import load_config
@@ -40,7 +40,9 @@ def render(machine: HostMachine, wanted: Wanted) -> int:
     machine.files.refuse_links_out()
     host = read_host(machine, load_config(machine, None).config)
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
-    files = [one for rendering in renderings for one in filled(machine, rendering, read=wanted.diff or wanted.write)]
+    files = [
+        file for rendering in renderings for file in fill_drafts(machine, rendering, read=wanted.diff or wanted.write)
+    ]
     problems = tuple(dict.fromkeys(problem for rendering in renderings for problem in rendering.problems))
     for problem in problems:
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
@@ -49,14 +51,14 @@ def render(machine: HostMachine, wanted: Wanted) -> int:
     if not wanted.write:
         _print(files, renderings)
         return ExitCode.DEGRADED if problems else ExitCode.OK
-    if problems or not all(one.path for one in files):
+    if problems or not all(file.path for file in files):
         return _refuse(renderings, problems)
-    return _write(machine, wanted, renderings, files)
+    return _install(machine, wanted, renderings, files)
 
 
 def _names(target: str) -> Sequence[str]:
     if target == "all":
-        return [name for name, one in TARGETS.items() if one.in_all]
+        return [name for name, candidate in TARGETS.items() if candidate.in_all]
     if target not in TARGETS:
         near = difflib.get_close_matches(target, TARGETS, n=1)
         advice = f'did you mean "{near[0]}"?' if near else f"valid here: all, {', '.join(TARGETS)}"
@@ -67,17 +69,17 @@ def _names(target: str) -> Sequence[str]:
 def _print(files: Sequence[Filled], renderings: Iterable[Rendering]) -> None:
     for note in (note for rendering in renderings for note in rendering.notes):
         print(f"# {printable(note)}")
-    for one in files:
-        if len(files) > 1 and one.path:
-            print(f"# ==> {one.path} <==")
-        print(one.text, end="")
+    for file in files:
+        if len(files) > 1 and file.path:
+            print(f"# ==> {file.path} <==")
+        print(file.text, end="")
 
 
 def _diff(files: Iterable[Filled], problems: Iterable[str]) -> int:
-    changed = [one for one in files if one.differs]
-    for one in changed:
-        before, after = _lines(one.installed or ""), _lines(one.text)
-        old, new = one.path if one.installed is not None else "/dev/null", one.path if one.text else "/dev/null"
+    changed = [file for file in files if file.differs]
+    for file in changed:
+        before, after = _lines(file.installed or ""), _lines(file.text)
+        old, new = file.path if file.installed is not None else "/dev/null", file.path if file.text else "/dev/null"
         for line in difflib.unified_diff(before, after, old, new, lineterm=""):
             print(f"{line[:1]}{printable(line[1:])}")  # a service may have written what is installed
     return ExitCode.DEGRADED if changed or any(problems) else ExitCode.OK
@@ -90,26 +92,26 @@ def _lines(text: str) -> list[str]:
 def _refuse(renderings: Iterable[Rendering], problems: Iterable[str]) -> int:
     """A file without a PF would take its VFs away from nova: better the old one than an incomplete new one."""
     if not any(problems):
-        for place in dict.fromkeys(text for one in renderings for text in one.after):
+        for place in dict.fromkeys(text for rendering in renderings for text in rendering.after):
             sys.stderr.write(f"sriov-bootstrap: this has no place on this host: {place}\n")
     sys.stderr.write("sriov-bootstrap: nothing was written\n")
     return ExitCode.DEGRADED
 
 
-def _write(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering], files: Sequence[Filled]) -> int:
-    for one in files:
-        if not one.differs:
-            print(f"unchanged {one.path}")
-        elif one.text:
-            machine.files.install_file(one.path, one.text)
-            print(f"wrote {one.path}")
+def _install(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering], files: Sequence[Filled]) -> int:
+    for file in files:
+        if not file.differs:
+            print(f"unchanged {file.path}")
+        elif file.text:
+            machine.files.install_file(file.path, file.text)
+            print(f"wrote {file.path}")
         else:
-            machine.files.remove_file(one.path)
-            print(f"removed {one.path}")
-    changed = {one.path for one in files if one.differs}
+            machine.files.remove_file(file.path)
+            print(f"removed {file.path}")
+    changed = {file.path for file in files if file.differs}
     for rendering in renderings:
         if wanted.apply and rendering.commands:
-            _run(rendering.commands)
+            _run_commands(rendering.commands)
         elif changed & {*(draft.path for draft in rendering.drafts), *rendering.obsolete}:
             print(*(f"then: {text}" for text in rendering.after), sep="\n")
         for note in rendering.notes:
@@ -117,7 +119,7 @@ def _write(machine: HostMachine, wanted: Wanted, renderings: Iterable[Rendering]
     return ExitCode.OK
 
 
-def _run(commands: Iterable[tuple[str, ...]]) -> None:
+def _run_commands(commands: Iterable[tuple[str, ...]]) -> None:
     for command in commands:
         print(f"running {' '.join(command)}", flush=True)
         completed = child.run(list(command), timeout_seconds=COMMAND_SECONDS)

@@ -29,15 +29,15 @@ def run(machine: HostMachine, *, log_format: str) -> int:
     from sriov_bootstrap.edges.udev import Udev
     from sriov_bootstrap.machine.daemon_host import DaemonHost
 
-    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, look=_look)
+    host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, look=_examine)
     gc.collect()
     gc.freeze()  # what is loaded now stays shared with every forked child
     asyncio.run(Daemon(host, Udev(), loaded, first, state).run())
     return 0
 
 
-def _look(machine: HostMachine, loaded: Loaded) -> "Diagnosis":
+def _examine(machine: HostMachine, loaded: Loaded) -> "Diagnosis":
     """doctor is only loaded in the child that looks."""
-    from sriov_bootstrap.doctor.look import look
+    from sriov_bootstrap.doctor.examination import examine
 
-    return look(machine, loaded)
+    return examine(machine, loaded)

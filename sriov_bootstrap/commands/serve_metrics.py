@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.exporter.checking import RIGHT, WRONG, Checks
+from sriov_bootstrap.exporter.password_checks import RIGHT, WRONG, Checks
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 from sriov_bootstrap.exporter.serve import serve
 
@@ -24,7 +24,7 @@ def make_checks(broke: Callable[[bytes], None], refused: Callable[[Refusal, Peer
 
 
 def start_check(password: bytes, hashed: str) -> child.Child:
-    """A process that says whether this is the password; see checking.py."""
+    """A process that says whether this is the password; see password_checks.py."""
 
     def work(send: child.Send) -> None:
         with contextlib.suppress(OSError):  # the unit's filter of system calls may forbid it

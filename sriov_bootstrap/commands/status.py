@@ -8,9 +8,9 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
-from sriov_bootstrap.commands.terminal import coloured, progress_printer
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.commands.terminal import in_colour, progress_printer
 from sriov_bootstrap.core.finding import load_inspected
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.doctor.service.now import notes, now_of
@@ -64,7 +64,7 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
     now = now_of(saved, machine.monotonic(), jam=report.jam, switches=switches, has_udevd=has_udevd)
     said = [*(f"config: {problem}" for problem in report.config_problems), *notes(now)]
     if findings := load_inspected(machine.files.read_findings()).findings:
-        said.append(f"doctor had {counted(len(findings), 'finding')} when the daemon looked: sriov-bootstrap doctor")
+        said.append(f"doctor had {quantity(len(findings), 'finding')} when the daemon looked: sriov-bootstrap doctor")
     return tuple(said)
 
 
@@ -75,7 +75,7 @@ def _vf_notes(report: PassReport) -> tuple[str, ...]:
         for pf in report.pfs
         if any(vf.note for vf in pf.vfs)
     ]
-    left = [f"{one}: {one.hint}" for one in report.leftovers]
+    left = [f"{leftover}: {leftover.hint}" for leftover in report.leftovers]
     return (*idle, *left)
 
 
@@ -115,7 +115,7 @@ def _print_table(report: PassReport, said: tuple[str, ...]) -> None:
     for number, row in enumerate(rows if report.pfs else ()):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         if number:
-            cells[-1] = coloured(cells[-1], COLOURS[report.pfs[number - 1].state])
+            cells[-1] = in_colour(cells[-1], COLOURS[report.pfs[number - 1].state])
         print("  ".join(cells).rstrip())
     for pf in report.pfs:
         _print_reason(pf)

@@ -10,7 +10,7 @@ from sriov_bootstrap.base.printable import printable
 FIRST_SAY_SECONDS = 2.0
 
 
-def coloured(text: str, colour: str) -> str:
+def in_colour(text: str, colour: str) -> str:
     """`colour` is a number of ECMA-48 (SGR). Only on a terminal, and not if NO_COLOR is set."""
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return text

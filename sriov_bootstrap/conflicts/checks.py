@@ -15,13 +15,13 @@ from msgspec.structs import astuple, replace
 from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.readers import READERS
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, visible
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, without_overridden
 from sriov_bootstrap.core.config import Match, VfDriver
-from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.render.host import Host, VfLayout
 from sriov_bootstrap.render.kernel import INITRAMFS
 
@@ -34,10 +34,10 @@ SHOWN = 8
 MODULE = re.compile(r"[\w-]{1,56}")  # as long as the kernel lets a module's name be
 
 
-def _nobody(_note: str) -> None: ...
+def _ignore_note(_note: str) -> None: ...
 
 
-def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _nobody) -> tuple[Master, ...]:
+def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _ignore_note) -> tuple[Master, ...]:
     """Everything that sets VFs, of any PF, up to what anyone can read through; `note` is called for the rest."""
     search = Search(survey, tuple(pfs), note)
     found = itertools.chain.from_iterable(reader(search) for reader in READERS)
@@ -46,28 +46,28 @@ def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _no
     for master in found:
         of_files[master.path] += 1
         if of_files[master.path] <= MAX_OF_A_FILE and len(kept) < MAX_MASTERS:
-            kept.setdefault(_bounded(master))
+            kept.setdefault(_within_limits(master))
         elif of_files[master.path] <= MAX_OF_A_FILE + 1:
             note(f"{master.path}: too much to follow: it sets more VFs than are listed")
     return tuple(kept)
 
 
-def _bounded(master: Master) -> Master:
+def _within_limits(master: Master) -> Master:
     """Without devices whose name no device can have."""
-    devices = tuple(one for one in master.devices[:MAX_DEVICES] if max(map(len, astuple(one))) <= MAX_VALUE)
+    devices = tuple(device for device in master.devices[:MAX_DEVICES] if max(map(len, astuple(device))) <= MAX_VALUE)
     return replace(master, devices=devices, remedy=master.remedy[:MAX_REMEDY])
 
 
-def check_masters(host: Host, survey: MastersSurvey, note: Note = _nobody) -> Iterator[Finding]:
+def check_masters(host: Host, survey: MastersSurvey, note: Note = _ignore_note) -> Iterator[Finding]:
     """Those that set VFs of a PF that has a rule."""
     if not host.config.pf:
         return
     for master in find_masters(survey, host.pfs, note):
-        yield from (_with_initramfs(one, master.format, host) for one in _judge(master, host))
-    yield from _overrides(host, survey)
+        yield from (_add_initramfs(finding, master.format, host) for finding in _judge_master(master, host))
+    yield from _driver_overrides(host, survey)
 
 
-def _with_initramfs(finding: Finding, kind: Format, host: Host) -> Finding:
+def _add_initramfs(finding: Finding, kind: Format, host: Host) -> Finding:
     """At the next boot, a module option comes from the initramfs, whatever the file says by then."""
     command = next((command for path, command in INITRAMFS.items() if path in host.paths), "")
     if kind is not Format.MODPROBE or not command:
@@ -75,23 +75,29 @@ def _with_initramfs(finding: Finding, kind: Format, host: Host) -> Finding:
     return replace(finding, remedy=f"{finding.remedy}, then: {command}")
 
 
-def _judge(master: Master, host: Host) -> Iterator[Finding]:
+def _judge_master(master: Master, host: Host) -> Iterator[Finding]:
     if not master.devices:
-        yield _finding(master, "of a PF that cannot be determined", is_error=False)
+        yield _master_finding(master, "of a PF that cannot be determined", is_error=False)
         return
-    hit = [pf.pci_address for pf in host.pfs if any(matches(one, pf) for one in master.devices)]
+    hit = [pf.pci_address for pf in host.pfs if any(matches(device, pf) for device in master.devices)]
     wishes = [
         wish
         for wish in host.wishes
         if (wish.pf and wish.pf.pci_address in hit)
-        or (wish.pf is None and not hit and any(_may_name(one, wish.rule.match) for one in master.devices))
+        or (wish.pf is None and not hit and any(_may_name(device, wish.rule.match) for device in master.devices))
     ]
     if wishes:
         others = [wish for wish in wishes if wish.target != master.num_vfs]
-        is_error = bool(others) and master.is_certain and None not in {master.num_vfs, *(one.target for one in others)}
-        yield _finding(master, "; ".join(_against(master, wish) for wish in others or wishes), is_error=is_error)
-    elif not hit and (names := [one.netdev for one in master.devices if _is_name_alone(one)]):
-        yield _finding(master, f"of {listed(names, SHOWN)}, which is not a PF on this host now", is_error=False)
+        is_error = (
+            bool(others) and master.is_certain and None not in {master.num_vfs, *(other.target for other in others)}
+        )
+        yield _master_finding(
+            master, "; ".join(_whose_vfs(master, wish) for wish in others or wishes), is_error=is_error
+        )
+    elif not hit and (names := [device.netdev for device in master.devices if _is_name_alone(device)]):
+        yield _master_finding(
+            master, f"of {shortlist(names, SHOWN)}, which is not a PF on this host now", is_error=False
+        )
 
 
 def _may_name(device: Match, match: Match) -> bool:
@@ -106,7 +112,7 @@ def _is_name_alone(device: Match) -> bool:
     return device == Match(netdev=device.netdev)
 
 
-def _against(master: Master, wish: DesiredPf) -> str:
+def _whose_vfs(master: Master, wish: DesiredPf) -> str:
     pf = wish.pf
     name = f"{pf.pci_address} ({pf.netdev})" if pf and pf.netdev else pf.pci_address if pf else "a missing PF"
     more = f" (the device offers {pf.total_vfs})" if pf and pf.driver and (master.num_vfs or 0) > pf.total_vfs else ""
@@ -115,9 +121,9 @@ def _against(master: Master, wish: DesiredPf) -> str:
     return f'of {name}, for which rule "{wish.rule.name}" asks for {asked}{also}{more}'
 
 
-def _finding(master: Master, whose: str, *, is_error: bool) -> Finding:
+def _master_finding(master: Master, whose: str, *, is_error: bool) -> Finding:
     verb = "sets" if master.is_certain else "may set"
-    number = "the VFs" if master.num_vfs is None else counted(master.num_vfs, "VF")
+    number = "the VFs" if master.num_vfs is None else quantity(master.num_vfs, "VF")
     unknown = ", an unknown number of them" if master.num_vfs is None else ""
     doubt = f" ({master.doubt})" if master.doubt else ""
     error, warning = CODES_OF[master.format]
@@ -125,11 +131,11 @@ def _finding(master: Master, whose: str, *, is_error: bool) -> Finding:
     return Finding(error if is_error else warning, master.place, problem, master.evidence, master.remedy)
 
 
-def _overrides(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
+def _driver_overrides(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
     """driverctl sets no number: it gives a PF, or a VF, another driver at each boot."""
     error, warning = CODES_OF[Format.DRIVERCTL]
     wishes = [(wish, wish.pf, _vfs(wish.pf, host)) for wish in host.wishes if wish.pf]
-    for source in visible(survey.of(Format.DRIVERCTL)):
+    for source in without_overridden(survey.sources_of(Format.DRIVERCTL)):
         address, driver = source.name.removeprefix("pci-").lower(), source.text.strip()
         shown = driver if MODULE.fullmatch(driver) else "(not a valid module name)"
         remedy = f"driverctl unset-override {address}"

@@ -8,7 +8,7 @@ from sriov_bootstrap.conflicts.survey import Format
 from sriov_bootstrap.core.finding import Explanation
 
 
-class Kind(Struct, frozen=True):
+class ConflictKind(Struct, frozen=True):
     """A way to set VFs. `formats`: whose findings have its codes; `looked`, `remedy`: paragraphs of the long form."""
 
     number: int
@@ -19,7 +19,7 @@ class Kind(Struct, frozen=True):
 
 
 KINDS = (
-    Kind(
+    ConflictKind(
         1,
         (Format.SCRIPT,),
         "a script sets our VFs",
@@ -30,7 +30,7 @@ these, units, cron tables and udev rules run. Commands that write to a sriov_num
 loops and pipes are followed as far as possible without running anything. Comments and reads do not count.""",
         "delete the line, or edit it out of the loop or condition that it is part of.",
     ),
-    Kind(
+    ConflictKind(
         2,
         (Format.UNIT,),
         "a systemd unit sets our VFs",
@@ -42,7 +42,7 @@ none.""",
 disable the unit, without --now: its ExecStop= often writes 0, which destroys VFs that VMs are using. Then remove
 it.""",
     ),
-    Kind(
+    ConflictKind(
         3,
         (Format.UDEV,),
         "a udev rule sets our VFs",
@@ -51,7 +51,7 @@ rules.d in /etc, /run, /usr/local/lib and /usr/lib/udev; a file hides those of t
 assignments to sriov_numvfs, and RUN that writes to it.""",
         "remove the assignment from the rule, then reload: udevadm control --reload.",
     ),
-    Kind(
+    ConflictKind(
         4,
         (Format.LINK,),
         "a .link file sets our VFs",
@@ -60,7 +60,7 @@ assignments to sriov_numvfs, and RUN that writes to it.""",
 takes the first whose [Match] section fits. SR-IOVVirtualFunctions=, or the largest VirtualFunction= in [SR-IOV].""",
         "remove the keys; anything else in the [SR-IOV] sections needs VFs, which udev then finds at its next event.",
     ),
-    Kind(
+    ConflictKind(
         5,
         (Format.NETPLAN,),
         "netplan sets our VFs",
@@ -69,7 +69,7 @@ takes the first whose [Match] section fits. SR-IOVVirtualFunctions=, or the larg
 number of VFs described with `link:`; netplan creates the larger number of the two.""",
         "remove virtual-function-count and the VFs, then run netplan generate. netplan apply changes VFs itself.",
     ),
-    Kind(
+    ConflictKind(
         6,
         (Format.NETWORK_MANAGER, Format.IFCFG),
         "a NetworkManager profile sets our VFs",
@@ -80,7 +80,7 @@ SRIOV_TOTAL_VFS in /etc/sysconfig/network-scripts/ifcfg-*.""",
 remove the setting: nmcli connection modify PROFILE remove sriov. Do it before the profile is activated again:
 NetworkManager sets the number when it activates a profile, and 0 when it deactivates it.""",
     ),
-    Kind(
+    ConflictKind(
         7,
         (Format.OS_NET_CONFIG,),
         "os-net-config sets our VFs",
@@ -89,7 +89,7 @@ config.yaml, config.json and sriov_config.yaml in /etc/os-net-config, and /var/l
 PFs with numvfs. A name such as nic3 is os-net-config's own, and cannot be resolved here.""",
         "remove the sriov_pf from the template that the file comes from, or the next deployment brings it back.",
     ),
-    Kind(
+    ConflictKind(
         8,
         (Format.SHIM,),
         "sriov-netplan-shim sets our VFs",
@@ -97,14 +97,14 @@ PFs with numvfs. A name such as nic3 is os-net-config's own, and cannot be resol
         """\
 remove the interface from the file. If a charm writes it: unset its sriov-numvfs or sriov-device-mappings first.""",
     ),
-    Kind(
+    ConflictKind(
         9,
         (Format.DRIVERCTL,),
         "driverctl gives one of our PFs or VFs another driver",
         "/etc/driverctl.d, where a file's name is a PCI address and its content a driver.",
         "driverctl unset-override ADDRESS. If a VM holds the VF, shut the VM down first.",
     ),
-    Kind(
+    ConflictKind(
         10,
         (Format.MODPROBE,),
         "a module parameter sets our VFs",
@@ -116,14 +116,14 @@ mainline igb uses 7 if asked for more, and does not load at all with a list such
 remove max_vfs from the file, and rebuild the initramfs (update-initramfs -u, dracut --force), or it comes back at boot.
 If VFs have to come from the parameter, say so in the rule: method = "max_vfs".""",
     ),
-    Kind(
+    ConflictKind(
         11,
         (Format.KERNEL,),
         "the kernel command line sets our VFs",
         "DRIVER.max_vfs=N in /proc/cmdline, the command line of the running kernel.",
         "remove it from the boot loader's config (/etc/default/grub and update-grub, or grubby), and reboot.",
     ),
-    Kind(
+    ConflictKind(
         12,
         (Format.OPERATOR,),
         "sriov-network-operator sets our VFs",
@@ -132,14 +132,14 @@ If VFs have to come from the parameter, say so in the rule: method = "max_vfs"."
 records what it set last. PFs with externallyManaged do not count.""",
         "keep one of the two: leave the PF out of every policy, set externallyManaged, or remove our rule for it.",
     ),
-    Kind(
+    ConflictKind(
         13,
         (Format.INTERFACES,),
         "/etc/network/interfaces sets our VFs",
         "up, pre-up, post-up and the down hooks in /etc/network/interfaces and interfaces.d.",
         "delete the line. The pre-up in a VF's own iface is not needed: our service finishes before networking starts.",
     ),
-    Kind(
+    ConflictKind(
         14,
         (Format.CRON,),
         "a cron job sets our VFs",
@@ -148,7 +148,11 @@ records what it set last. PFs with externallyManaged do not count.""",
     ),
 )
 
-CODES_OF = {one: (f"SB-E3{kind.number:02d}", f"SB-W3{kind.number + 50:02d}") for kind in KINDS for one in kind.formats}
+CODES_OF = {
+    kind_format: (f"SB-E3{kind.number:02d}", f"SB-W3{kind.number + 50:02d}")
+    for kind in KINDS
+    for kind_format in kind.formats
+}
 
 WIDTH = 118
 FIGHT = """\
@@ -167,14 +171,14 @@ the rule leaves VFs to the kernel, the SR-IOV agent takes a VF bound to vfio-pci
 """
 
 
-def _explanation(kind: Kind, *, is_error: bool) -> Explanation:
+def _explanation(kind: ConflictKind, *, is_error: bool) -> Explanation:
     meaning = DRIVER if kind.formats == (Format.DRIVERCTL,) else FIGHT if is_error else DOUBT
     title = kind.what if is_error else f"{kind.what}, or may"
-    paragraphs = (_filled(f"Looked at: {kind.looked}"), _filled(f"What to do: {kind.remedy}"))
+    paragraphs = (_wrap(f"Looked at: {kind.looked}"), _wrap(f"What to do: {kind.remedy}"))
     return Explanation(title, "\n".join((meaning, f"{paragraphs[0]}\n", f"{paragraphs[1]}\n")))
 
 
-def _filled(text: str) -> str:
+def _wrap(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 

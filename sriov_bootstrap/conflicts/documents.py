@@ -54,7 +54,7 @@ def text_of(table: dict[str, Any], key: str) -> str:
 def texts_of(table: dict[str, Any], key: str) -> list[str]:
     """The same, if the value may be one text or a list of them."""
     value = table.get(key)
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else [text_of(table, key)]
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else [text_of(table, key)]
 
 
 def key_of(source: Source, table: dict[str, Any], key: str) -> Key:

@@ -10,11 +10,11 @@ from sriov_bootstrap.formats.logical_lines import logical_lines
 
 def read(search: Search) -> Iterator[Master]:
     """SRIOV_TOTAL_VFS in each."""
-    for source in search.survey.of(Format.IFCFG):
-        yield from _of_file(source)
+    for source in search.survey.sources_of(Format.IFCFG):
+        yield from _masters_of_file(source)
 
 
-def _of_file(source: Source) -> Iterator[Master]:
+def _masters_of_file(source: Source) -> Iterator[Master]:
     values = {
         key.strip(): (number, value.strip().strip("\"'"))
         for number, line in logical_lines(source.text)

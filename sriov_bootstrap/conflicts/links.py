@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from enum import IntEnum
 from fnmatch import fnmatchcase
 
-from sriov_bootstrap.conflicts.master import Entry, Master, Search, count, entries, setting, without_keys
-from sriov_bootstrap.conflicts.survey import Format, visible
+from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values, setting, without_keys
+from sriov_bootstrap.conflicts.survey import Format, without_overridden
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import PfFacts
 
@@ -25,33 +25,33 @@ class Fit(IntEnum):
 
 def read(search: Search) -> Iterator[Master]:
     """For each PF the .link file that udev takes: the first that matches, and those before it that may."""
-    sources = search.survey.of(Format.LINK)
-    mains = visible(tuple(one for one in sources if one.name.endswith(".link")))
-    drop_ins = visible(tuple(one for one in sources if one.folder.endswith(".link.d")))
+    sources = search.survey.sources_of(Format.LINK)
+    mains = without_overridden(tuple(source for source in sources if source.name.endswith(".link")))
+    drop_ins = without_overridden(tuple(source for source in sources if source.folder.endswith(".link.d")))
     files = {
         main: tuple(
             entry
-            for part in (main, *(one for one in drop_ins if one.folder == f"{main.name}.d"))
-            for entry in entries(part)
+            for part in (main, *(source for source in drop_ins if source.folder == f"{main.name}.d"))
+            for entry in key_values(part)
         )
         for main in mains
     }
     for pf in search.pfs:
         for said in files.values():
-            fit = _fit(said, pf)
+            fit = _fit_of(said, pf)
             if fit and (master := _link_master(said, pf, fit)):
                 yield master
             if fit is Fit.YES:
                 break
 
 
-def _link_master(said: tuple[Entry, ...], pf: PfFacts, fit: Fit) -> Master | None:
-    counts = [one for one in said if one.section == "Link" and one.key == COUNT_KEY]
-    listed = [one for one in said if one.section == "SR-IOV" and one.key == "VirtualFunction"]
+def _link_master(said: tuple[KeyValue, ...], pf: PfFacts, fit: Fit) -> Master | None:
+    counts = [line for line in said if line.section == "Link" and line.key == COUNT_KEY]
+    listed = [line for line in said if line.section == "SR-IOV" and line.key == "VirtualFunction"]
     if not counts and not listed:
         return None
     entry = counts[-1] if counts and counts[-1].value else (listed or counts)[-1]
-    numbers = [number for one in listed if (number := count(one.value)) is not None]
+    numbers = [number for function in listed if (number := count(function.value)) is not None]
     number = count(entry.value) if entry in counts else max(numbers, default=-1) + 1
     return Master(
         Format.LINK,
@@ -66,10 +66,10 @@ def _link_master(said: tuple[Entry, ...], pf: PfFacts, fit: Fit) -> Master | Non
     )
 
 
-def _fit(said: tuple[Entry, ...], pf: PfFacts) -> Fit:
+def _fit_of(said: tuple[KeyValue, ...], pf: PfFacts) -> Fit:
     """The least certain of its conditions; udev ignores a file without any."""
-    conditions = [one for one in said if one.section == "Match" and one.value]
-    return min((_condition(one.key, one.value.split(), pf) for one in conditions), default=Fit.NO)
+    conditions = [entry for entry in said if entry.section == "Match" and entry.value]
+    return min((_condition(condition.key, condition.value.split(), pf) for condition in conditions), default=Fit.NO)
 
 
 def _condition(key: str, words: list[str], pf: PfFacts) -> Fit:
@@ -91,7 +91,7 @@ def _condition(key: str, words: list[str], pf: PfFacts) -> Fit:
 
 def _any_fits(words: list[str], have: list[str]) -> bool:
     is_inverted = words[0].startswith("!")
-    globs = [one for one in (words[0].removeprefix("!"), *words[1:]) if len(one) <= MAX_GLOB]
+    globs = [word for word in (words[0].removeprefix("!"), *words[1:]) if len(word) <= MAX_GLOB]
     return any(fnmatchcase(text, glob) for text in have for glob in globs) is not is_inverted
 
 

@@ -65,7 +65,7 @@ class Search(Struct, frozen=True):
     note: Note
 
 
-class Entry(Struct, frozen=True):
+class KeyValue(Struct, frozen=True):
     """One `key = value` of an ini file; `source` and `line`: where."""
 
     section: str
@@ -75,7 +75,7 @@ class Entry(Struct, frozen=True):
     line: int
 
 
-def entries(source: Source) -> Iterator[Entry]:
+def key_values(source: Source) -> Iterator[KeyValue]:
     """The entries of an ini file as systemd and NetworkManager read it."""
     section = ""
     for number, line in logical_lines(source.text, "#;", may_interrupt=True):
@@ -84,7 +84,7 @@ def entries(source: Source) -> Iterator[Entry]:
             section = stripped[1:-1]
         elif "=" in stripped:
             key, _, value = stripped.partition("=")
-            yield Entry(section, key.strip(), value.strip(), source, number)
+            yield KeyValue(section, key.strip(), value.strip(), source, number)
 
 
 def without_keys(path: str, keys: Iterable[str], *, after: str) -> str:

@@ -13,11 +13,11 @@ OURS = re.compile(r"/etc/modprobe\.d/sriov-bootstrap-[\w-]+\.conf")
 
 def read(search: Search) -> Iterator[Master]:
     """One number for every PF of a driver. Our own file does not count."""
-    texts = effective({source.path: source.text for source in search.survey.of(Format.MODPROBE)})
+    texts = effective({source.path: source.text for source in search.survey.sources_of(Format.MODPROBE)})
     others = {path: text for path, text in texts.items() if not OURS.fullmatch(path)}
-    command_line = tuple(word for source in search.survey.of(Format.KERNEL) for word in source.text.split())
+    command_line = tuple(word for source in search.survey.sources_of(Format.KERNEL) for word in source.text.split())
     given = parameters(parse(others, command_line), "max_vfs")
-    last = {one.line.place if one.line.number else one.line: one for one in given}
+    last = {parameter.line.place if parameter.line.number else parameter.line: parameter for parameter in given}
     yield from map(_master, last.values())
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.conflicts.documents import Key, key_of, table_of, text_of, texts_of
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting, without_keys
-from sriov_bootstrap.conflicts.survey import Format, visible
+from sriov_bootstrap.conflicts.survey import Format, without_overridden
 from sriov_bootstrap.core.config import Match
 
 MAX_DEVICES = 64
@@ -27,7 +27,7 @@ class Netdef(Struct):
 def read(search: Search) -> Iterator[Master]:
     """netplan creates the larger of the number asked for and the number of VFs described."""
     netdefs: dict[str, Netdef] = {}
-    for source in visible(search.survey.of(Format.NETPLAN)):
+    for source in without_overridden(search.survey.sources_of(Format.NETPLAN)):
         for name, settings in table_of(table_of(source.document, "network"), "ethernets").items():
             if not isinstance(settings, dict):
                 continue
@@ -65,4 +65,4 @@ def _devices(netdef: Netdef) -> tuple[Match, ...]:
     pairs = itertools.product(texts_of(match, "name"), texts_of(match, "driver"))
     found = [Match(netdev=name, mac=mac, driver=driver) for name, driver in itertools.islice(pairs, MAX_DEVICES)]
     renamed = text_of(netdef.settings, "set-name")
-    return tuple(one for one in (*found, Match(netdev=renamed)) if one != Match())
+    return tuple(device for device in (*found, Match(netdev=renamed)) if device != Match())

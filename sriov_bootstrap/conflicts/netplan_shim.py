@@ -10,11 +10,11 @@ from sriov_bootstrap.core.config import Match
 
 def read(search: Search) -> Iterator[Master]:
     """Each of its files on its own."""
-    for source in search.survey.of(Format.SHIM):
-        yield from _of_file(source)
+    for source in search.survey.sources_of(Format.SHIM):
+        yield from _masters_of_file(source)
 
 
-def _of_file(source: Source) -> Iterator[Master]:
+def _masters_of_file(source: Source) -> Iterator[Master]:
     for name, settings in table_of(source.document, "interfaces").items():
         if not isinstance(settings, dict):
             continue

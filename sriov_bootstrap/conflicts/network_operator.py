@@ -12,11 +12,11 @@ TRUE = frozenset({"true", "yes", "on", "y", "1"})
 
 def read(search: Search) -> Iterator[Master]:
     """Each of its files on its own."""
-    for source in search.survey.of(Format.OPERATOR):
-        yield from _of_file(source)
+    for source in search.survey.sources_of(Format.OPERATOR):
+        yield from _masters_of_file(source)
 
 
-def _of_file(source: Source) -> Iterator[Master]:
+def _masters_of_file(source: Source) -> Iterator[Master]:
     """`/etc/sriov-operator`: what its daemon or its own unit sets, and what it set last. Keys are in any case."""
     for table in every_table(source.document):
         lowered = {key.lower(): value for key, value in table.items()}

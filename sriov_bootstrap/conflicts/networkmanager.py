@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.conflicts.master import Entry, Master, Search, count, entries, setting, without_keys
-from sriov_bootstrap.conflicts.survey import Format, visible
+from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values, setting, without_keys
+from sriov_bootstrap.conflicts.survey import Format, without_overridden
 from sriov_bootstrap.core.config import Match
 
 
 def read(search: Search) -> Iterator[Master]:
     """NetworkManager sets the number when it activates the profile."""
-    for source in visible(search.survey.of(Format.NETWORK_MANAGER)):
-        said = tuple(entries(source))
+    for source in without_overridden(search.survey.sources_of(Format.NETWORK_MANAGER)):
+        said = tuple(key_values(source))
         devices = _profile_devices(said)
-        activates = _value(said, "connection", "autoconnect") != "false"
+        activates = _first_value(said, "connection", "autoconnect") != "false"
         doubt = "" if devices else "the profile does not name its device"
-        for entry in (one for one in said if one.section == "sriov" and one.key == "total-vfs"):
+        for entry in (line for line in said if line.section == "sriov" and line.key == "total-vfs"):
             yield Master(
                 Format.NETWORK_MANAGER,
                 source.path,
@@ -28,10 +28,10 @@ def read(search: Search) -> Iterator[Master]:
             )
 
 
-def _profile_devices(said: tuple[Entry, ...]) -> tuple[Match, ...]:
-    mac = _value(said, "ethernet", "mac-address") or _value(said, "802-3-ethernet", "mac-address")
-    names = _value(said, "connection", "interface-name") or _value(said, "match", "interface-name")
-    driver, path = _value(said, "match", "driver"), _value(said, "match", "path")
+def _profile_devices(said: tuple[KeyValue, ...]) -> tuple[Match, ...]:
+    mac = _first_value(said, "ethernet", "mac-address") or _first_value(said, "802-3-ethernet", "mac-address")
+    names = _first_value(said, "connection", "interface-name") or _first_value(said, "match", "interface-name")
+    driver, path = _first_value(said, "match", "driver"), _first_value(said, "match", "path")
     found = [
         Match(
             netdev=name,
@@ -41,8 +41,8 @@ def _profile_devices(said: tuple[Entry, ...]) -> tuple[Match, ...]:
         )
         for name in (names.rstrip(";").split(";"))
     ]
-    return tuple(one for one in found if one != Match())
+    return tuple(device for device in found if device != Match())
 
 
-def _value(said: tuple[Entry, ...], section: str, key: str) -> str:
-    return next((one.value for one in said if (one.section, one.key) == (section, key)), "")
+def _first_value(said: tuple[KeyValue, ...], section: str, key: str) -> str:
+    return next((entry.value for entry in said if (entry.section, entry.key) == (section, key)), "")

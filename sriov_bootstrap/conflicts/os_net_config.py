@@ -13,11 +13,11 @@ NUMBERED_NIC = re.compile(r"nic\d+")  # its own names, by the order of the NICs
 
 def read(search: Search) -> Iterator[Master]:
     """Each of its files on its own."""
-    for source in search.survey.of(Format.OS_NET_CONFIG):
-        yield from _of_file(source)
+    for source in search.survey.sources_of(Format.OS_NET_CONFIG):
+        yield from _masters_of_file(source)
 
 
-def _of_file(source: Source) -> Iterator[Master]:
+def _masters_of_file(source: Source) -> Iterator[Master]:
     for table in every_table(source.document):
         if text_of(table, "type") != "sriov_pf" and text_of(table, "device_type") != "pf":
             continue

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.conflicts.called import called_scripts
+from sriov_bootstrap.conflicts.called_scripts import called_scripts
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.edges import yaml_text
-from sriov_bootstrap.edges.texts import Text, Texts
+from sriov_bootstrap.edges.text_files import Text, TextFiles
 from sriov_bootstrap.formats import modprobe, unit_files
 from sriov_bootstrap.machine.host_machine import HostMachine
 
@@ -40,12 +40,18 @@ SERVICE_ENDINGS = (".service",)
 
 def survey_masters(machine: HostMachine) -> MastersSurvey:
     """Needs no root: what only root may read is reported."""
-    sources = machine.texts(each_once=True)
-    found = (*_scripts(sources), *_units(sources), *_of_udev(sources), *_of_networks(sources), *_modules(sources))
+    sources = machine.text_files(each_once=True)
+    found = (
+        *_scripts(sources),
+        *_units(sources),
+        *_udev_sources(sources),
+        *_network_sources(sources),
+        *_modules(sources),
+    )
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
     survey = MastersSurvey(found, wanted_units(sources))
-    scripts = tuple(_called(sources, survey))
+    scripts = tuple(_called_sources(sources, survey))
     return replace(survey, sources=(*found, *scripts), unseen=tuple(dict.fromkeys(sources.problems)))
 
 
@@ -53,7 +59,7 @@ def _source(kind: Format, text: Text) -> Source:
     return Source(kind, text.path, text.text, owner=text.owner)
 
 
-def _scripts(sources: Texts) -> Iterator[Source]:
+def _scripts(sources: TextFiles) -> Iterator[Source]:
     for path in (*BOOT_SCRIPTS, *OTHER_SCRIPTS):
         if text := sources.file(path):
             yield Source(Format.SCRIPT, path, text.text, is_run=text.is_executable)
@@ -66,7 +72,7 @@ def _scripts(sources: Texts) -> Iterator[Source]:
     yield from (_source(Format.INTERFACES, text) for text in interfaces if text)
 
 
-def _units(sources: Texts) -> Iterator[Source]:
+def _units(sources: TextFiles) -> Iterator[Source]:
     for folder in unit_files.FOLDERS:
         yield from (_source(Format.UNIT, text) for text in sources.folder(folder, *SERVICE_ENDINGS))
         for name in sources.names(folder):
@@ -74,7 +80,7 @@ def _units(sources: Texts) -> Iterator[Source]:
                 yield from (_source(Format.UNIT, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
 
 
-def wanted_units(sources: Texts) -> frozenset[str]:
+def wanted_units(sources: TextFiles) -> frozenset[str]:
     """The names of the units that some unit pulls in."""
     return frozenset(
         unit
@@ -85,7 +91,7 @@ def wanted_units(sources: Texts) -> frozenset[str]:
     )
 
 
-def _called(sources: Texts, survey: MastersSurvey) -> Iterator[Source]:
+def _called_sources(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:
     """The scripts that these run: not the other files that a command names, which may be keys.
 
     From a user's cron table, only those that this user can read too.
@@ -97,17 +103,17 @@ def _called(sources: Texts, survey: MastersSurvey) -> Iterator[Source]:
             yield Source(Format.SCRIPT, path, text.text, caller=call.place, owner=call.source.owner or text.owner)
 
 
-def _of_udev(sources: Texts) -> Iterator[Source]:
-    for one in SYSTEM:
-        yield from (_source(Format.UDEV, text) for text in sources.folder(f"{one}/udev/rules.d", ".rules"))
-    for folder in (f"{one}/systemd/network" for one in SYSTEM):
+def _udev_sources(sources: TextFiles) -> Iterator[Source]:
+    for root in SYSTEM:
+        yield from (_source(Format.UDEV, text) for text in sources.folder(f"{root}/udev/rules.d", ".rules"))
+    for folder in (f"{root}/systemd/network" for root in SYSTEM):
         yield from (_source(Format.LINK, text) for text in sources.folder(folder, ".link"))
         for name in sources.names(folder):
             if name.endswith(".link.d"):
                 yield from (_source(Format.LINK, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
 
 
-def _of_networks(sources: Texts) -> Iterator[Source]:
+def _network_sources(sources: TextFiles) -> Iterator[Source]:
     for folder in ("/run/netplan", "/etc/netplan", "/usr/local/lib/netplan", "/usr/lib/netplan", "/lib/netplan"):
         yield from _documents(sources, Format.NETPLAN, *sources.folder(folder, ".yaml"))
     for folder in ("/etc", "/run", "/usr/lib"):
@@ -122,7 +128,7 @@ def _of_networks(sources: Texts) -> Iterator[Source]:
     yield from _documents(sources, Format.OPERATOR, *sources.folder(f"{OPERATOR}/pci"))
 
 
-def _documents(sources: Texts, kind: Format, *texts: Text | None) -> Iterator[Source]:
+def _documents(sources: TextFiles, kind: Format, *texts: Text | None) -> Iterator[Source]:
     for text in filter(None, texts):
         try:
             document = yaml_text.parse_located(text.text.encode(), text.path) if text.text.strip() else None
@@ -132,6 +138,6 @@ def _documents(sources: Texts, kind: Format, *texts: Text | None) -> Iterator[So
         yield Source(kind, text.path, text.text, document)
 
 
-def _modules(sources: Texts) -> Iterator[Source]:
+def _modules(sources: TextFiles) -> Iterator[Source]:
     yield from (_source(Format.DRIVERCTL, text) for text in sources.folder("/etc/driverctl.d"))
     yield from (Source(Format.MODPROBE, path, text) for path, text in sources.read_matching(*modprobe.GLOBS).items())

@@ -30,7 +30,7 @@ def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
     """Whose sriov_numvfs these are; () if that is not known, None if they do not belong to a network device."""
     found: list[Match] = []
     is_unknown = False
-    for path in (THERE_AND_BACK.sub("", one) for one in paths):
+    for path in (THERE_AND_BACK.sub("", word) for word in paths):
         named = NETDEV.fullmatch(path) or OF_NETDEV.fullmatch(path)
         address = PCI.fullmatch(path)
         if named and UNKNOWN not in named[1] and len(named[1]) <= MAX_NAME:
@@ -46,7 +46,7 @@ def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
     return () if is_unknown else tuple(dict.fromkeys(found))
 
 
-def said_of(devices: tuple[Match, ...], number: str | None) -> str:
+def describe_write(devices: tuple[Match, ...], number: str | None) -> str:
     """A write in our own words, as evidence."""
     first = devices[0] if devices else Match()
     folder = f"/sys/class/net/{first.netdev}/device" if first.netdev else "..."
@@ -64,7 +64,7 @@ class Script(Struct, frozen=True):
     steps: Steps
 
 
-def followed(source: Source, note: Note, read: Callable[[Script], Iterator[Master]]) -> Iterator[Master]:
+def follow_script(source: Source, note: Note, read: Callable[[Script], Iterator[Master]]) -> Iterator[Master]:
     """What `read` finds in one file; `note` is called if that is not all."""
     script = Script(source, tuple(source.text.split("\n")), Steps())
     try:
@@ -77,26 +77,26 @@ def followed(source: Source, note: Note, read: Callable[[Script], Iterator[Maste
 
 def read(search: Search) -> Iterator[Master]:
     """rc.local, hooks, cron tables, interfaces(5), and the scripts that they and units run."""
-    for source in search.survey.of(Format.SCRIPT):
+    for source in search.survey.sources_of(Format.SCRIPT):
         if FILE in source.text and "\0" not in source.text:
-            yield from followed(source, search.note, _script)
-    for source in search.survey.of(Format.CRON):
+            yield from follow_script(source, search.note, _script)
+    for source in search.survey.sources_of(Format.CRON):
         if FILE in source.text:
-            yield from followed(source, search.note, _cron)
-    for source in search.survey.of(Format.INTERFACES):
+            yield from follow_script(source, search.note, _cron)
+    for source in search.survey.sources_of(Format.INTERFACES):
         if FILE in source.text:
-            yield from followed(source, search.note, _interfaces)
+            yield from follow_script(source, search.note, _interfaces)
 
 
 def _script(script: Script) -> Iterator[Master]:
     for write in writes(script.source.text, steps=script.steps):
-        yield from _of(script, write)
+        yield from _master_of_write(script, write)
 
 
 def _cron(script: Script) -> Iterator[Master]:
     for number, line in logical_lines(script.source.text):
         for write in writes(_cron_command(script.source, line), first_line=number, steps=script.steps):
-            yield from _of(script, write)
+            yield from _master_of_write(script, write)
 
 
 def _cron_command(source: Source, line: str) -> str:
@@ -117,10 +117,10 @@ def _interfaces(script: Script) -> Iterator[Master]:
         if word in HOOKS:
             command = rest.replace("$IFACE", name).replace("${IFACE}", name)
             for write in writes(command, first_line=number, steps=script.steps):
-                yield from _of(script, write)
+                yield from _master_of_write(script, write)
 
 
-def _of(script: Script, write: Write) -> Iterator[Master]:
+def _master_of_write(script: Script, write: Write) -> Iterator[Master]:
     devices = devices_of(write.paths)
     if devices is None:
         return
@@ -132,7 +132,7 @@ def _of(script: Script, write: Write) -> Iterator[Master]:
         source.format,
         source.path,
         write.line,
-        said_of(devices, write.number),
+        describe_write(devices, write.number),
         devices,
         count(write.number or ""),
         is_certain=not doubt,

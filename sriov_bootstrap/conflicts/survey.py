@@ -62,19 +62,19 @@ class MastersSurvey(Struct, frozen=True):
     wanted_units: frozenset[str] = frozenset()
     unseen: tuple[str, ...] = ()
 
-    def of(self, *formats: Format) -> tuple[Source, ...]:
+    def sources_of(self, *formats: Format) -> tuple[Source, ...]:
         """Those of these formats."""
-        return tuple(one for one in self.sources if one.format in formats)
+        return tuple(source for source in self.sources if source.format in formats)
 
 
-def visible(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+def without_overridden(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """Those that count, in the order of their names: a file hides those of the same name in later folders.
 
     Drop-ins (`NAME.d/*.conf`) hide each other by the name of their folder and their own.
     """
     first: dict[tuple[str, str], Source] = {}
-    for one in sources:
-        first.setdefault((one.name, one.folder if one.folder.endswith(DROP_IN_FOLDERS) else ""), one)
+    for source in sources:
+        first.setdefault((source.name, source.folder if source.folder.endswith(DROP_IN_FOLDERS) else ""), source)
     return tuple(first[key] for key in sorted(first))
 
 

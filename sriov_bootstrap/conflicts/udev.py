@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting
-from sriov_bootstrap.conflicts.scripts import Script, devices_of, followed, said_of
-from sriov_bootstrap.conflicts.survey import Format, visible
+from sriov_bootstrap.conflicts.scripts import Script, describe_write, devices_of, follow_script
+from sriov_bootstrap.conflicts.survey import Format, without_overridden
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE, UNKNOWN, writes
@@ -66,8 +66,8 @@ class Effect(Struct, frozen=True):
 
 def read(search: Search) -> Iterator[Master]:
     """All rules that are in force."""
-    for source in visible(search.survey.of(Format.UDEV)):
-        yield from followed(source, search.note, _rules)
+    for source in without_overridden(search.survey.sources_of(Format.UDEV)):
+        yield from follow_script(source, search.note, _rules)
 
 
 def _rules(script: Script) -> Iterator[Master]:
@@ -83,8 +83,8 @@ def _rules(script: Script) -> Iterator[Master]:
 
 def _is_doubtful_jump(tokens: tuple[Token, ...]) -> bool:
     """A GOTO may skip what follows. The usual one at the top skips other subsystems and events."""
-    jumps = any(one.key == "GOTO" for one in tokens)
-    return jumps and any(one.is_match and one.key not in {"SUBSYSTEM", "ACTION"} for one in tokens)
+    jumps = any(token.key == "GOTO" for token in tokens)
+    return jumps and any(token.is_match and token.key not in {"SUBSYSTEM", "ACTION"} for token in tokens)
 
 
 def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain: bool) -> Iterator[Master]:
@@ -108,26 +108,26 @@ def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain:
 
 
 def _concerns_netdevs(tokens: tuple[Token, ...]) -> bool:
-    for one in tokens:
-        if one.key == "SUBSYSTEM" and one.operator == "==" and not {"net", "pci"} & set(one.value.split("|")):
+    for token in tokens:
+        if token.key == "SUBSYSTEM" and token.operator == "==" and not {"net", "pci"} & set(token.value.split("|")):
             return False
-        if one.key == "ACTION" and one.operator == "==" and one.value == "remove":
+        if token.key == "ACTION" and token.operator == "==" and token.value == "remove":
             return False
     return True
 
 
 def _effects(tokens: tuple[Token, ...], steps: Steps) -> Iterator[Effect]:
-    for one in tokens:
-        if one.operator not in ASSIGNMENTS:
+    for token in tokens:
+        if token.operator not in ASSIGNMENTS:
             continue
-        if one.key.startswith("ATTR{") and one.key.endswith(f"{FILE}}}"):
-            key = one.key if NEUTRAL.fullmatch(one.key) else f"ATTR{{.../{FILE}}}"
-            yield Effect(setting(key, one.value), one.value)
-        elif one.key.startswith("RUN"):
-            yield from _run(one.value, steps)
+        if token.key.startswith("ATTR{") and token.key.endswith(f"{FILE}}}"):
+            key = token.key if NEUTRAL.fullmatch(token.key) else f"ATTR{{.../{FILE}}}"
+            yield Effect(setting(key, token.value), token.value)
+        elif token.key.startswith("RUN"):
+            yield from _effects_of_run(token.value, steps)
 
 
-def _run(value: str, steps: Steps) -> Iterator[Effect]:
+def _effects_of_run(value: str, steps: Steps) -> Iterator[Effect]:
     if found := OS_NET_CONFIG.search(value):
         netdev = () if found[1] in {"%k", "$name"} else (Match(netdev=found[1]),)
         yield Effect(f"RUN: os-net-config-sriov -n {found[1]}:{found[2]}", found[2], netdev)
@@ -138,22 +138,22 @@ def _run(value: str, steps: Steps) -> Iterator[Effect]:
     for write in writes(quoted, is_shell=False, steps=steps):
         devices = devices_of(write.paths)
         if devices is not None:
-            yield Effect(f"RUN: {said_of(devices, write.number)}", write.number or "", devices)
+            yield Effect(f"RUN: {describe_write(devices, write.number)}", write.number or "", devices)
 
 
 def _devices(tokens: tuple[Token, ...]) -> tuple[tuple[Match, ...], bool]:
     """Which devices the rule is for, and whether all of its conditions are understood."""
-    is_pci = any(one.key == "SUBSYSTEM" and one.value == "pci" for one in tokens)
+    is_pci = any(token.key == "SUBSYSTEM" and token.value == "pci" for token in tokens)
     choices: list[tuple[tuple[str, str], ...]] = []
     is_exact = True
-    for one in (one for one in tokens if one.is_match and not NEUTRAL.fullmatch(one.key)):
-        key = _selector(one.key, is_pci=is_pci)
-        if one.operator == "!=" or not key:
+    for token in (token for token in tokens if token.is_match and not NEUTRAL.fullmatch(token.key)):
+        key = _selector(token.key, is_pci=is_pci)
+        if token.operator == "!=" or not key:
             is_exact = False
             continue
-        choices.append(tuple((key, _value(key, text)) for text in one.value.split("|")))
+        choices.append(tuple((key, _match_value(key, text)) for text in token.value.split("|")))
     combined = itertools.islice(itertools.product(*choices), ALTERNATIVES)
-    return tuple(Match(**dict(one)) for one in combined if one) or (Match(pci_address="*"),), is_exact
+    return tuple(Match(**dict(selectors)) for selectors in combined if selectors) or (Match(pci_address="*"),), is_exact
 
 
 def _selector(key: str, *, is_pci: bool) -> str:
@@ -166,7 +166,7 @@ def _selector(key: str, *, is_pci: bool) -> str:
     return DEVICE_KEYS.get(key, "")
 
 
-def _value(key: str, text: str) -> str:
+def _match_value(key: str, text: str) -> str:
     if key == "pci_address":
         return text.removeprefix("pci-").lower()
     return text.removeprefix("0x").lower() if key in {"vendor_id", "device_id", "mac"} else text

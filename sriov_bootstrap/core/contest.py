@@ -37,13 +37,13 @@ def pause_seconds(times: int) -> float:
     return PAUSES_SECONDS[min(times, len(PAUSES_SECONDS)) - 1]
 
 
-def once_more(earlier: Contest | None, target: int, found: int, *, now: float) -> Contest:
+def next_contest(earlier: Contest | None, target: int, found: int, *, now: float) -> Contest:
     """It has happened again; a new target is a new contest."""
     times = earlier.times + 1 if earlier and earlier.target == target else 1
     return Contest(target, found, times, now + pause_seconds(times))
 
 
-def noticed(
+def find_contests(
     contests: Contests, placed: Mapping[str, int], pfs: Iterable[PfFacts], *, now: float
 ) -> tuple[dict[str, Contest], tuple[str, ...]]:
     """The contests as a pass finds them, and the PFs whose number was written over since the last one.
@@ -53,18 +53,18 @@ def noticed(
     """
     here = {pf.pci_address: pf for pf in pfs if pf.driver}
     kept = {
-        address: _seen_now(one, here[address])
-        for address, one in contests.items()
-        if address in here and now < one.due_at + QUIET_SECONDS
+        address: _seen_now(contest, here[address])
+        for address, contest in contests.items()
+        if address in here and now < contest.due_at + QUIET_SECONDS
     }
     new = []
     for address, target in placed.items():
-        earlier = one if (one := kept.get(address)) and one.target == target else None
+        earlier = contest if (contest := kept.get(address)) and contest.target == target else None
         found = here[address].num_vfs if address in here else target
         if found == target or not (found or earlier):
             continue
         new.append(address)
-        contest = once_more(earlier, target, found, now=now)
+        contest = next_contest(earlier, target, found, now=now)
         kept[address] = contest if earlier else replace(contest, due_at=now)
     return kept, tuple(new)
 

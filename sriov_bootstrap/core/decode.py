@@ -73,7 +73,7 @@ def decode(files: Iterable[ConfigFile]) -> Config:
         if found:
             continue
         for rule in msgspec.convert(document.pop("pf", []), tuple[PfRule, ...]):
-            pf_rules[rule.name] = validate.normalised(rule)
+            pf_rules[rule.name] = validate.normalise(rule)
             origins[rule.name] = file.path
         if "openstack" in document:
             origins[""] = file.path
@@ -91,13 +91,13 @@ def _conflicts(config: Config, origins: dict[str, str]) -> list[str]:
     """What the files together say about OpenStack. Most hosts say nothing, and at boot it is not needed."""
     if not any(rule.asks_openstack for rule in config.pf) and config.openstack == OpenStack():
         return []
-    from sriov_bootstrap.core.combinations import conflicts
+    from sriov_bootstrap.core.openstack_rules import conflicts
 
     return [
-        f'{origins[one.rule]}: [[pf]] "{one.rule}": {one.message}'
-        if one.rule
-        else f"{origins['']}: [openstack]: {one.message}"
-        for one in conflicts(config)
+        f'{origins[conflict.rule]}: [[pf]] "{conflict.rule}": {conflict.message}'
+        if conflict.rule
+        else f"{origins['']}: [openstack]: {conflict.message}"
+        for conflict in conflicts(config)
     ]
 
 
@@ -139,7 +139,7 @@ def _check_table(path: str, name: str, table: Any) -> list[str]:  # noqa: ANN401
     try:
         converted = msgspec.convert(table, TABLES[name])
     except msgspec.ValidationError as error:
-        return [f"{where}: {rephrased(error)}"]
+        return [f"{where}: {rephrase(error)}"]
     return [f"{where}: {problem}" for problem in validate.table_problems(converted)]
 
 
@@ -152,13 +152,13 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
     problems = unknown_keys(entry, PfRule, where=where)
     if isinstance(entry.get("match"), dict):
         problems += unknown_keys(entry["match"], Match, where=f"{where}: match")
-    problems += [f"{where}: {problem}" for problem in validate.unsupported(entry)]
+    problems += [f"{where}: {problem}" for problem in validate.unsupported_values(entry)]
     if problems:
         return problems
     try:
         rule = msgspec.convert(entry, PfRule)
     except msgspec.ValidationError as error:
-        return [f"{where}: {rephrased(error)}"]
+        return [f"{where}: {rephrase(error)}"]
     if rule.name in seen:
         return [f"{where}: this name occurs twice in the file: only a drop-in may replace a rule"]
     seen.add(rule.name)
@@ -179,7 +179,7 @@ def unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> 
     return problems
 
 
-def rephrased(error: msgspec.ValidationError) -> str:
+def rephrase(error: msgspec.ValidationError) -> str:
     """`Expected `int`, got `str` - at `$.num_vfs`` -> `num_vfs: expected int, got str`."""
     text, _, place = str(error).replace("`", "").partition(" - at $")
     key = place.lstrip(".")
@@ -193,4 +193,4 @@ def _words_of(key: str) -> tuple[str, ...]:
     """Every word that a key may have as its value; () for one whose values are no such words."""
     tables = (PfRule, *TABLES.values())
     types = (field.type for table in tables for field in msgspec.structs.fields(table) if field.name == key)
-    return next((tuple(one) for one in types if isinstance(one, type) and issubclass(one, StrEnum)), ())
+    return next((tuple(kind) for kind in types if isinstance(kind, type) and issubclass(kind, StrEnum)), ())

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from sriov_bootstrap.base.printable import text_of
-from sriov_bootstrap.core.pci_address import spelt
-from sriov_bootstrap.core.users import Owner
+from sriov_bootstrap.core.pci_address import kernel_name
+from sriov_bootstrap.core.vf_users import Owner
 
 
 def parse_domain(text: bytes) -> dict[str, Owner] | None:
@@ -45,4 +45,4 @@ def _address(element: ET.Element | None) -> str:
         domain, bus, slot, function = (int(attributes[key], 0) for key in ("domain", "bus", "slot", "function"))
     except (KeyError, ValueError):
         return ""
-    return spelt(domain, bus, slot, function)
+    return kernel_name(domain, bus, slot, function)

@@ -8,10 +8,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core.actions import SetNumVfs
-from sriov_bootstrap.core.causes import name_of
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.finding import Finding, Severity
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, PfState, Result
 
 Value = str | int | float
@@ -37,7 +37,10 @@ def pass_events(report: PassReport, before: PassReport) -> tuple[Event, ...]:
     """What is new in `report` after `before`."""
     rules = {pf.pci_address: pf.rule for pf in report.pfs}
     earlier = {(pf.rule, pf.pci_address): pf for pf in before.pfs}
-    events = [_problem("config is not valid, the last valid one stays in force", one) for one in report.config_problems]
+    events = [
+        _problem("config is not valid, the last valid one stays in force", problem)
+        for problem in report.config_problems
+    ]
     if report.config_problems == before.config_problems:
         events = []
     events += [_problem(note) for note in report.notes if note not in before.notes]
@@ -49,8 +52,8 @@ def pass_events(report: PassReport, before: PassReport) -> tuple[Event, ...]:
         for pf in report.pfs
         if pf.message not in said and (event := _change(pf, earlier.get((pf.rule, pf.pci_address))))
     ]
-    left_before = {one.pci_address for one in before.leftovers}
-    events += [_leftover(one) for one in report.leftovers if one.pci_address not in left_before]
+    left_before = {leftover.pci_address for leftover in before.leftovers}
+    events += [_leftover(leftover) for leftover in report.leftovers if leftover.pci_address not in left_before]
     return tuple(events)
 
 
@@ -60,30 +63,30 @@ def follow_up_events(report: FollowUpReport, before: FollowUpReport) -> tuple[Ev
     events = []
     if report.problem and report.problem != before.problem:
         events.append(Event(Level.WARNING, f"restarts stay pending: {report.problem}", {"changed": because}))
-    for one in report.results:
-        good = one.outcome is UnitOutcome.DONE
-        text = f"{one.unit}: restarted" if good else f"{one.unit}: restart {one.outcome}: {one.words}"
-        fields: dict[str, Value] = {"unit": one.unit, "seconds": round(one.seconds, 3), "changed": because}
+    for result in report.results:
+        good = result.outcome is UnitOutcome.DONE
+        text = f"{result.unit}: restarted" if good else f"{result.unit}: restart {result.outcome}: {result.words}"
+        fields: dict[str, Value] = {"unit": result.unit, "seconds": round(result.seconds, 3), "changed": because}
         events.append(Event(Level.INFO if good else Level.ERROR, text, fields))
     return tuple(events)
 
 
 def findings_event(findings: tuple[Finding, ...], before: tuple[Finding, ...]) -> Event | None:
     """One line when what doctor finds has changed; None when it has not."""
-    new = [one for one in findings if one not in before]
-    gone = [one for one in before if one not in findings]
+    new = [finding for finding in findings if finding not in before]
+    gone = [finding for finding in before if finding not in findings]
     if not new and not gone:
         return None
     if not findings:
         return Event(Level.INFO, "doctor has no findings any more", {"gone": _places(gone)})
     fields: dict[str, Value] = {key: _places(some) for key, some in (("new", new), ("gone", gone)) if some}
-    is_bad = any(one.severity is Severity.ERROR for one in new)
-    text = f"doctor has {counted(len(findings), 'finding')}: see sriov-bootstrap doctor"
+    is_bad = any(finding.severity is Severity.ERROR for finding in new)
+    text = f"doctor has {quantity(len(findings), 'finding')}: see sriov-bootstrap doctor"
     return Event(Level.WARNING if is_bad else Level.INFO, text, fields)
 
 
 def _places(findings: list[Finding]) -> str:
-    return ", ".join(f"{one.code} {one.place}" for one in findings)
+    return ", ".join(f"{finding.code} {finding.place}" for finding in findings)
 
 
 def _problem(text: str, detail: str = "") -> Event:
@@ -95,7 +98,7 @@ def _leftover(left: Leftover) -> Event:
 
 
 def _loss(address: str, count: int, rules: dict[str, str]) -> Event:
-    text = f"{address}: {counted(count, 'VF')} disappeared, and not by sriov-bootstrap"
+    text = f"{address}: {quantity(count, 'VF')} disappeared, and not by sriov-bootstrap"
     return Event(Level.WARNING, text, {"pci_address": address, "rule": rules.get(address, ""), "lost": count})
 
 
@@ -121,6 +124,6 @@ def _change(pf: PfReport, before: PfReport | None) -> Event | None:
             return None
         return Event(Level.WARNING, pf.message, fields | {"reason": str(pf.reason), "hint": pf.hint})
     if pf.state is not PfState.PENDING and (before is None or before.is_degraded):
-        text = f"{pf}: {counted(pf.num_vfs, 'VF')}, as desired" if pf.pci_address else pf.message
+        text = f"{pf}: {quantity(pf.num_vfs, 'VF')}, as desired" if pf.pci_address else pf.message
         return Event(Level.INFO, text, {"pci_address": pf.pci_address, "rule": pf.rule})
     return None

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from sriov_bootstrap.core import pci_address
-from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.drivers import is_transport, is_vfio
-from sriov_bootstrap.core.users import OPEN, Holders, Owners, Use, UseKind, held, owned
+from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, use_by_holder, use_by_vm
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 IFF_UP = 0x1  # include/uapi/linux/if.h
@@ -90,7 +90,7 @@ class Links(Struct, frozen=True):
     by_name: dict[str, Link] = {}
     problem: str = ""
 
-    def of(self, dev: RawNetdev) -> Link | None:
+    def find(self, dev: RawNetdev) -> Link | None:
         """Its link, also when it was renamed between the two looks; None when `ip` does not know it."""
         found = self.by_name.get(dev.name)
         if found or not dev.ifindex:
@@ -234,13 +234,13 @@ def _netdevs(raw: RawPf, links: Links) -> tuple[Netdev, ...]:
 
     The virtio device of a subfunction's vDPA device has the PF for a parent, which does the DMA (drivers/vdpa/mlx5).
     """
-    drivers = {one.name: one.driver for one in raw.children} if is_transport(raw.driver) else {}
+    drivers = {child.name: child.driver for child in raw.children} if is_transport(raw.driver) else {}
     own = (_netdev(dev, links, drivers.get(dev.device, "")) for dev in raw.netdevs if dev.device in {"", *drivers})
     return tuple(sorted(own, key=lambda dev: (dev.ifindex, dev.name)))
 
 
 def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
-    link = links.of(raw)
+    link = links.find(raw)
     return Netdev(
         name=raw.name,
         altnames=link.altnames if link else (),
@@ -262,14 +262,14 @@ def _vf(raw: RawVf, use: Use | None) -> VfFacts:
         netdevs=tuple(dev.name for dev in raw.netdevs),
         infiniband=raw.infiniband,
         incarnation=raw.inode,
-        modalias=next((one.modalias for one in raw.children if one.modalias), "") if raw.driver else raw.modalias,
+        modalias=next((child.modalias for child in raw.children if child.modalias), "") if raw.driver else raw.modalias,
         use=use,
         devices={dev.name: dev.device for dev in raw.netdevs if dev.device},
     )
 
 
 def _owner(raw: RawVf, owners: Owners) -> Use | None:
-    return owned((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
+    return use_by_vm((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
 
 
 def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
@@ -280,7 +280,7 @@ def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
     if driver := _without_netdev(raw, pf):
         return Use(UseKind.NO_NETDEV, driver)
     by_netdev = next((use for dev in raw.netdevs if (use := _netdev_use(dev, links))), None)
-    return by_netdev or (held(raw.nodes, holders, through_vfio=False) if raw.nodes else None)
+    return by_netdev or (use_by_holder(raw.nodes, holders, through_vfio=False) if raw.nodes else None)
 
 
 def _without_netdev(raw: RawVf, pf: RawPf) -> str:
@@ -292,13 +292,13 @@ def _without_netdev(raw: RawVf, pf: RawPf) -> str:
     seen = {dev.device for dev in raw.netdevs}
     if raw.infiniband and pf.attributes.get("class", "").startswith(INFINIBAND_CLASSES):
         seen.add("")
-    bound = (("", raw.driver), *((one.name, one.driver) for one in raw.children if one.driver))
+    bound = (("", raw.driver), *((child.name, child.driver) for child in raw.children if child.driver))
     return next((driver for name, driver in bound if name not in seen and not is_transport(driver)), "")
 
 
 def _vfio_use(raw: RawVf, holders: Holders) -> Use | None:
     groups = (f"/dev/vfio/{raw.iommu_group}", f"/dev/vfio/noiommu-{raw.iommu_group}") if raw.iommu_group else ()
-    return held((*raw.nodes, *groups, raw.pci_address), holders, through_vfio=True)
+    return use_by_holder((*raw.nodes, *groups, raw.pci_address), holders, through_vfio=True)
 
 
 def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
@@ -306,20 +306,20 @@ def vf_places(pf: str, attributes: dict[str, str]) -> tuple[str, ...]:
     total, offset, stride = (
         _number(attributes.get(name, ""), default=0) for name in ("sriov_totalvfs", "sriov_offset", "sriov_stride")
     )
-    place = pci_address.parsed(pf)
+    place = pci_address.parse(pf)
     if not place or min(total, offset, stride) <= 0:
         return ()
     domain, bus, device, function = place
     first = (bus << 8 | device << 3 | function) + offset
     ids = range(first, min(first + stride * total, ROUTING_IDS), stride)
-    return tuple(pci_address.spelt(domain, one >> 8, one >> 3 & 31, one & 7) for one in ids)
+    return tuple(pci_address.kernel_name(domain, number >> 8, number >> 3 & 31, number & 7) for number in ids)
 
 
 def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
     """What keeps VFs from being destroyed, although their driver link is already gone; "" if not known."""
     uses = ((raw.pci_address, _vfio_use(raw, holders)) for raw in raws)
     said = [f"VF {address} is {use}" for address, use in uses if use and use.kind in OPEN]
-    return listed(said, NAMED, "; ")
+    return shortlist(said, NAMED, "; ")
 
 
 def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:
@@ -332,7 +332,7 @@ def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:
     """
     if dev.uppers:
         return Use(UseKind.LOWER, ", ".join(dev.uppers), dev.name)
-    link = links.of(dev)
+    link = links.find(dev)
     if link and link.has_xdp:
         return Use(UseKind.XDP, netdev=dev.name)
     if not _has_flag(dev, IFF_UP):

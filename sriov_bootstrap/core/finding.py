@@ -57,10 +57,10 @@ class Inspected(Struct, frozen=True):
     codes: tuple[str, ...] = ()
 
 
-def inspected(findings: tuple[Finding, ...], before: Inspected) -> Inspected:
+def record_inspection(findings: tuple[Finding, ...], before: Inspected) -> Inspected:
     """The look after `before`. Only codes and places outlive it: what was read of a file may be a secret."""
-    kept = tuple(Finding(one.code, one.place, "") for one in findings)
-    return Inspected(kept, tuple(sorted({*before.codes, *(one.code for one in kept)})))
+    kept = tuple(Finding(finding.code, finding.place, "") for finding in findings)
+    return Inspected(kept, tuple(sorted({*before.codes, *(finding.code for finding in kept)})))
 
 
 def load_inspected(data: bytes) -> Inspected:

@@ -143,9 +143,9 @@ def retry_failed(
 
     A job that has not ended (TIMEOUT) is systemd's, which goes on with it.
     """
-    waiting = [one for one in plans if one.need is Need.WAIT_TO_RETRY]
-    kept = {one.name: pending.failed[one.name] for one in waiting}
-    dues, results = [one.due_at for one in waiting], []
+    waiting = [plan for plan in plans if plan.need is Need.WAIT_TO_RETRY]
+    kept = {plan.name: pending.failed[plan.name] for plan in waiting}
+    dues, results = [plan.due_at for plan in waiting], []
     for result in report.results:
         fate = ""
         if result.outcome is UnitOutcome.FAILED:
@@ -184,7 +184,7 @@ def next_look_seconds(state: State, failures: int, *, now: float) -> float | Non
     if delay is None:
         return None
     contested = [pf.pci_address for pf in state.report.pfs if pf.reason is Reason.CONTESTED]
-    dues = [max(0.0, state.contests[one].due_at - now) for one in contested if one in state.contests]
+    dues = [max(0.0, state.contests[address].due_at - now) for address in contested if address in state.contests]
     waits = any(pf.reason is Reason.IN_USE for pf in state.report.pfs)
     return min([delay, *dues, IN_USE_SECONDS] if waits else [delay, *dues])
 

@@ -5,9 +5,9 @@ The notes are those in releasenotes/notes of openstack/nova; `since` 0 means bef
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.releases import NEWEST, Release
+from sriov_bootstrap.core.openstack_releases import NEWEST, OpenStackRelease
 
-Place = tuple[str, str]  # section, option
+OptionPlace = tuple[str, str]  # section, option
 
 
 class Name(Struct, frozen=True):
@@ -19,11 +19,11 @@ class Name(Struct, frozen=True):
     until: int = NEWEST.nova
 
     @property
-    def place(self) -> Place:
+    def place(self) -> OptionPlace:
         """Its place in a file."""
         return self.section, self.option
 
-    def is_read_by(self, release: Release) -> bool:
+    def is_read_by(self, release: OpenStackRelease) -> bool:
         """Whether that release reads it."""
         return self.since <= release.nova <= self.until
 
@@ -72,6 +72,6 @@ ALIAS_KEYS = {
 }
 
 
-def places(names: tuple[Name, ...], release: Release) -> tuple[Place, ...]:
+def places(names: tuple[Name, ...], release: OpenStackRelease) -> tuple[OptionPlace, ...]:
     """Those that this release reads, the current one first."""
-    return tuple(one.place for one in names if one.is_read_by(release))
+    return tuple(name.place for name in names if name.is_read_by(release))

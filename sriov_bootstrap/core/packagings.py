@@ -153,27 +153,27 @@ PACKAGINGS = (
 )
 
 
-def packaged(service: str) -> tuple[PackagedService, ...]:
+def packaged_services(service: str) -> tuple[PackagedService, ...]:
     """A service, by the target of `render`, in every packaging that has it."""
-    return tuple(one.services[service] for one in PACKAGINGS if service in one.services)
+    return tuple(packaging.services[service] for packaging in PACKAGINGS if service in packaging.services)
 
 
 def units_of(service: str) -> tuple[str, ...]:
     """Every name that its unit may have."""
-    return tuple(dict.fromkeys(unit for one in packaged(service) for unit in one.units))
+    return tuple(dict.fromkeys(unit for packaged in packaged_services(service) for unit in packaged.units))
 
 
-def named(distribution: str) -> Packaging:
+def packaging_named(distribution: str) -> Packaging:
     """`distribution` as in the config, but not `auto`."""
-    return next(one for one in PACKAGINGS if one.name == distribution)
+    return next(packaging for packaging in PACKAGINGS if packaging.name == distribution)
 
 
-def recognized(paths: frozenset[str], os_ids: Iterable[str]) -> Packaging:
+def recognize(paths: frozenset[str], os_ids: Iterable[str]) -> Packaging:
     """By existing paths, otherwise by the first known ID of os-release(5)."""
-    marked = [one for one in PACKAGINGS if one.marker in paths]
-    familiar = [one for os_id in os_ids for one in PACKAGINGS if os_id in one.os_ids]
+    marked = [packaging for packaging in PACKAGINGS if packaging.marker in paths]
+    familiar = [packaging for os_id in os_ids for packaging in PACKAGINGS if os_id in packaging.os_ids]
     return next(iter((*marked, *familiar)), OTHER)
 
 
-MARKERS = tuple(one.marker for one in PACKAGINGS if one.marker)
+MARKERS = tuple(packaging.marker for packaging in PACKAGINGS if packaging.marker)
 KNOWN_CONSUMERS = tuple(unit for service in CONSUMERS for unit in units_of(service))

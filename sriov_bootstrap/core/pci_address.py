@@ -5,7 +5,7 @@ import re
 WRITTEN = r"(?i:(?:([0-9a-f]{4,}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7]))"  # domain, bus, device, function
 
 
-def parsed(text: str) -> tuple[int, int, int, int] | None:
+def parse(text: str) -> tuple[int, int, int, int] | None:
     """Domain, bus, device and function; domain 0 where none is said. None for what is no address."""
     found = re.fullmatch(WRITTEN, text)
     if not found:
@@ -14,12 +14,12 @@ def parsed(text: str) -> tuple[int, int, int, int] | None:
     return domain, bus, device, function
 
 
-def spelt(domain: int, bus: int, device: int, function: int) -> str:
+def kernel_name(domain: int, bus: int, device: int, function: int) -> str:
     """As the kernel names it (drivers/pci/probe.c, pci_setup_device)."""
     return f"{domain:04x}:{bus:02x}:{device:02x}.{function:x}"
 
 
-def in_full(text: str) -> str:
+def normalize(text: str) -> str:
     """As the kernel names it, "" for what is no address."""
-    found = parsed(text)
-    return spelt(*found) if found else ""
+    found = parse(text)
+    return kernel_name(*found) if found else ""

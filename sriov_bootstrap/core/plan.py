@@ -42,9 +42,9 @@ from msgspec import Struct
 from sriov_bootstrap.core.actions import STAGES, Action, SetAutoprobe, SetLinkUp, SetNumVfs, Stage
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest, pause_seconds
-from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 
 
@@ -136,28 +136,30 @@ class Surroundings(Struct, frozen=True):
 
 def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     """The plan for a PF that is set through sriov_numvfs."""
-    if verdict := unfit(desired):
+    if verdict := unfit_verdict(desired):
         return Plan(desired, verdict=verdict)
     pf, target = desired.pf, desired.target
     if pf is None or target is None:  # an optional PF that is missing: nothing to do, and that is fine
         return Plan(desired)
     if around.jam and around.jam.pci_address == pf.pci_address:
-        return Plan(desired, verdict=blocked(pf, around.jam))
+        return Plan(desired, verdict=blocked_verdict(pf, around.jam))
     prepared = preparations(desired, pf, target, around)
     if pf.num_vfs == target:
         writes, verdict = prepared, None
     elif verdict := (
-        _in_use(desired, pf, target, around) or _short(pf, target, around) or left_alone(pf, target, around)
+        _in_use_verdict(desired, pf, target, around)
+        or _short_verdict(pf, target, around)
+        or contested_verdict(pf, target, around)
     ):
         writes = prepared
     else:
         writes = (*prepared, *_count_steps(desired, pf, target, around))
     if around.jam and writes:
-        return Plan(desired, verdict=verdict or blocked(pf, around.jam))
+        return Plan(desired, verdict=verdict or blocked_verdict(pf, around.jam))
     return Plan(desired, writes, verdict)
 
 
-def unfit(desired: DesiredPf) -> Verdict | None:
+def unfit_verdict(desired: DesiredPf) -> Verdict | None:
     """Why no count can be applied to this PF, whatever the method."""
     rule, pf = desired.rule, desired.pf
     if pf is None:
@@ -169,12 +171,12 @@ def unfit(desired: DesiredPf) -> Verdict | None:
         hint = f"load its driver: modprobe $(cat /sys/bus/pci/devices/{pf.pci_address}/modalias)"
         return Verdict(Reason.DRIVER_MISSING, message, hint)
     if desired.target is not None and desired.target > pf.total_vfs:
-        message = f"{pf.pci_address}: cannot create {counted(desired.target, 'VF')}: the device offers {pf.total_vfs}"
+        message = f"{pf.pci_address}: cannot create {quantity(desired.target, 'VF')}: the device offers {pf.total_vfs}"
         return Verdict(Reason.EXCEEDS_MAX, message, f'lower num_vfs in rule "{rule.name}" to {pf.total_vfs} or "max"')
     return None
 
 
-def blocked(pf: PfFacts, jam: Jam) -> Verdict:
+def blocked_verdict(pf: PfFacts, jam: Jam) -> Verdict:
     """The PF that a write is stuck on, or one that has to wait because of it."""
     reason = Reason.STUCK if jam.is_overdue and jam.pci_address == pf.pci_address else Reason.BLOCKED
     hint = "end the VM or process that holds one of its VFs; the kernel log may name the cause: journalctl -k"
@@ -197,43 +199,43 @@ def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
     return tuple(steps)
 
 
-def _in_use(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
+def _in_use_verdict(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
         return None
-    users = listed([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
-    message = f"{pf.pci_address}: {stay(pf.num_vfs, target)}: {users}"
+    users = shortlist([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
+    message = f"{pf.pci_address}: {vfs_stay(pf.num_vfs, target)}: {users}"
     return Verdict(Reason.IN_USE, message, "this is applied automatically once they are released")
 
 
-def stay(number: int, wanted: int) -> str:
+def vfs_stay(number: int, wanted: int) -> str:
     """What a refusal says about them, before it names their users."""
-    return counted(number, f"VF stays instead of {wanted}", f"VFs stay instead of {wanted}")
+    return quantity(number, f"VF stays instead of {wanted}", f"VFs stay instead of {wanted}")
 
 
-def _short(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
+def _short_verdict(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     """The device created these VFs for exactly this number: destroying them and asking again would never end."""
     made = around.short.get(pf.pci_address)
     same = made == Short(target, pf.incarnations, is_proven=True)
-    return fewer(pf, target) if same and pf.num_vfs and not around.force else None
+    return fewer_vfs_verdict(pf, target) if same and pf.num_vfs and not around.force else None
 
 
-def fewer(pf: PfFacts, target: int) -> Verdict:
+def fewer_vfs_verdict(pf: PfFacts, target: int) -> Verdict:
     """The kernel accepted a number, but there are more or fewer VFs."""
     message = (
-        f"{pf.pci_address}: asked for {counted(target, 'VF')} but got {pf.num_vfs}, and the kernel reported no error"
+        f"{pf.pci_address}: asked for {quantity(target, 'VF')} but got {pf.num_vfs}, and the kernel reported no error"
     )
     hint = "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k"
     return Verdict(Reason.FEWER_VFS, message, hint)
 
 
-def left_alone(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
+def contested_verdict(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     """Something else also writes this number, and the pause before our next attempt is not over."""
     contest = around.contests.get(pf.pci_address)
     if contest is None or contest.target != target or around.now >= contest.due_at:
         return None
     often = f", {contest.times} times so far" if contest.times > 1 else ""
     message = (
-        f"{pf.pci_address}: something else sets {counted(contest.found, 'VF')} where {target} are asked for{often}"
+        f"{pf.pci_address}: something else sets {quantity(contest.found, 'VF')} where {target} are asked for{often}"
     )
     pause = f"it is written again after {pause_seconds(contest.times):g} s, and less and less often"
     hint = f"{pause}; sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it"

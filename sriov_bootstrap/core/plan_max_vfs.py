@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, WriteFile
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import (
@@ -21,13 +20,14 @@ from sriov_bootstrap.core.plan import (
     Short,
     Surroundings,
     Verdict,
-    blocked,
-    fewer,
-    left_alone,
+    blocked_verdict,
+    contested_verdict,
+    fewer_vfs_verdict,
     plan_pf,
     preparations,
-    unfit,
+    unfit_verdict,
 )
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Reason
 
 
@@ -43,15 +43,17 @@ def make_plans(wishes: Iterable[DesiredPf], around: Surroundings) -> tuple[Plan,
     """A plan for each wish, in their order. Of the PFs of one driver that use max_vfs the first carries the steps."""
     wishes = tuple(wishes)
     families: dict[str, list[Wish]] = {}
-    for wish in filter(None, map(_of_max_vfs, wishes)):
+    for wish in filter(None, map(_max_vfs_wish, wishes)):
         families.setdefault(wish.pf.driver, []).append(wish)
     return tuple(
-        _plan(mine, families[mine.pf.driver], around) if (mine := _of_max_vfs(one)) else plan_pf(one, around)
-        for one in wishes
+        _plan_pf(mine, families[mine.pf.driver], around)
+        if (mine := _max_vfs_wish(candidate))
+        else plan_pf(candidate, around)
+        for candidate in wishes
     )
 
 
-def _of_max_vfs(wish: DesiredPf) -> Wish | None:
+def _max_vfs_wish(wish: DesiredPf) -> Wish | None:
     """None: it goes through sriov_numvfs, including its refusals."""
     if not wish.rule.uses_max_vfs or wish.pf is None or not wish.pf.driver or wish.target is None:
         return None
@@ -80,10 +82,10 @@ def modprobe_text(driver: str, count: int) -> str:
     return f"{header}\noptions {driver} max_vfs={count}\n"
 
 
-def _plan(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Plan:
+def _plan_pf(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Plan:
     pf, is_carrier = wish.pf, wish.pf == family[0].pf
     module = around.modules.get(pf.driver, ModuleFacts())
-    if verdict := _impossible(wish, family, around, module):
+    if verdict := _impossible_verdict(wish, family, around, module):
         return Plan(wish.desired, verdict=verdict)
     steps: list[Action] = []
     text = modprobe_text(pf.driver, wish.target)
@@ -92,9 +94,9 @@ def _plan(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Plan:
     if all(other.pf.num_vfs == wish.target for other in family):
         prepared = preparations(wish.desired, pf, wish.target, around)
         if prepared and around.jam:
-            return Plan(wish.desired, tuple(steps), blocked(pf, around.jam))
+            return Plan(wish.desired, tuple(steps), blocked_verdict(pf, around.jam))
         return Plan(wish.desired, (*steps, *prepared))
-    if verdict := _no_reload(wish, family, around):
+    if verdict := _no_reload_verdict(wish, family, around):
         return Plan(wish.desired, tuple(steps), verdict if pf.num_vfs != wish.target else None)
     if not is_carrier:
         return Plan(wish.desired, carrier=family[0].pf.pci_address)
@@ -103,19 +105,21 @@ def _plan(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Plan:
 
 def _reload_steps(wish: Wish, family: Sequence[Wish], around: Surroundings) -> tuple[Action, ...]:
     """autoprobe outlives the reload (struct pci_sriov belongs to the device), a netdev that is up does not."""
-    prepared = (step for one in family for step in preparations(one.desired, one.pf, one.target, around))
+    prepared = (step for member in family for step in preparations(member.desired, member.pf, member.target, around))
     probes = (step for step in prepared if isinstance(step, SetAutoprobe))
     driver = wish.pf.driver
     addresses = tuple(other.pci_address for other in around.pfs if other.driver == driver)
     return (*probes, ReloadDriver(wish.pf.pci_address, driver, addresses, wish.target))
 
 
-def _impossible(wish: Wish, family: Sequence[Wish], around: Surroundings, module: ModuleFacts) -> Verdict | None:
+def _impossible_verdict(
+    wish: Wish, family: Sequence[Wish], around: Surroundings, module: ModuleFacts
+) -> Verdict | None:
     """A count that one PF of the driver refuses is not written for the others either: they share the module."""
     pf = wish.pf
     if around.jam and around.jam.pci_address == pf.pci_address:
-        return blocked(pf, around.jam)
-    if verdict := next(filter(None, map(unfit, [wish.desired, *(other.desired for other in family)])), None):
+        return blocked_verdict(pf, around.jam)
+    if verdict := next(filter(None, map(unfit_verdict, [wish.desired, *(other.desired for other in family)])), None):
         return verdict
     if not module.has_max_vfs:
         message = f"{pf.pci_address}: the module {pf.driver} has no max_vfs parameter that takes one number"
@@ -127,23 +131,23 @@ def _impossible(wish: Wish, family: Sequence[Wish], around: Surroundings, module
     return None
 
 
-def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
+def _no_reload_verdict(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
     """Why the module may not be reloaded now, None if it may."""
     pf, driver = wish.pf, wish.pf.driver
     hint = (
         f"reboot, or while nothing uses the NIC: modprobe -r {shell_quoted(driver)} && modprobe {shell_quoted(driver)}"
     )
     if not all(other.desired.rule.reload_driver for other in family):
-        message = f"{pf.pci_address}: {counted(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
+        message = f"{pf.pci_address}: {quantity(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
         return Verdict(
             Reason.RELOAD_REQUIRED,
             message,
             f"{hint}; with reload_driver = true in the rule, this is done automatically",
         )
-    if verdict := _tried(wish, family, around):
+    if verdict := _tried_verdict(wish, family, around):
         return verdict
     covered = {other.pf.pci_address for other in family}
-    for other in (one for one in around.pfs if one.driver == driver):
+    for other in (sibling for sibling in around.pfs if sibling.driver == driver):
         if other.pci_address not in covered:
             message = f"{other.pci_address}: no rule with max_vfs covers this PF, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
@@ -152,13 +156,13 @@ def _no_reload(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verd
             return Verdict(
                 Reason.IN_USE, f"{message}; {driver} is not reloaded", "this is done automatically once it is released"
             )
-    return _routed(pf, around, hint) or (blocked(pf, around.jam) if around.jam else None)
+    return _route_verdict(pf, around, hint) or (blocked_verdict(pf, around.jam) if around.jam else None)
 
 
-def _routed(pf: PfFacts, around: Surroundings, hint: str) -> Verdict | None:
+def _route_verdict(pf: PfFacts, around: Surroundings, hint: str) -> Verdict | None:
     """A default route through a PF of the driver, or one whose PF is not known."""
     driver, routes = pf.driver, around.routes
-    for other in (one for one in around.pfs if one.driver == driver):
+    for other in (sibling for sibling in around.pfs if sibling.driver == driver):
         if carried := [dev.name for dev in other.netdevs if routes.netdevs & {dev.name, *dev.uppers}]:
             message = f"{other.pci_address}: {carried[0]} carries the default route, so {driver} is not reloaded"
             return Verdict(Reason.RELOAD_REQUIRED, message, hint)
@@ -168,11 +172,11 @@ def _routed(pf: PfFacts, around: Surroundings, hint: str) -> Verdict | None:
     return None
 
 
-def _tried(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
+def _tried_verdict(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
     """The result of the last reload, if another one would have the same."""
     if not around.force and any(_was_tried(other, around) for other in family):
-        return fewer(wish.pf, wish.target)
-    return next(filter(None, (left_alone(other.pf, other.target, around) for other in family)), None)
+        return fewer_vfs_verdict(wish.pf, wish.target)
+    return next(filter(None, (contested_verdict(other.pf, other.target, around) for other in family)), None)
 
 
 def _was_tried(wish: Wish, around: Surroundings) -> bool:

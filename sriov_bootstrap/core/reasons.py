@@ -45,7 +45,7 @@ TRAITS = {
     Reason.DRIVER_MISSING: Traits(),
     Reason.EXCEEDS_MAX: Traits(is_final=True),
     Reason.IN_USE: Traits(is_final=True, is_retried=True, awaits_user=True),
-    Reason.WRITE_FAILED: Traits(),  # its errno says whether it is tried again: causes.py
+    Reason.WRITE_FAILED: Traits(),  # its errno says whether it is tried again: errnos.py
     Reason.FEWER_VFS: Traits(is_final=True),
     Reason.CONTESTED: Traits(is_retried=True),
     Reason.VFS_INCOMPLETE: Traits(is_retried=True),

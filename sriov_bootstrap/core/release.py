@@ -5,24 +5,24 @@ Only VFs that we created or a rule adopted, and that no rule asks for any more: 
 
 from sriov_bootstrap.base.errors import NotOursError
 from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import Ours, is_ours
-from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.core.pci_address import normalize
+from sriov_bootstrap.core.plurals import quantity
 
 IN_USE_HINT = "stop what uses it and run this again, or add --force"
 CONTESTED_HINT = "stop what else sets its VFs and run this again; sriov-bootstrap doctor names it if a file does"
 
 
-def understood(text: str) -> str:
+def parse_address(text: str) -> str:
     """A PCI address as the kernel writes it; without a domain 0000 is meant. NotOursError if it is none."""
-    if not (address := in_full(text.strip())):
+    if not (address := normalize(text.strip())):
         raise NotOursError(f"{text}: not a PCI address", hint="write it as status shows it, such as 0000:3b:00.0")
     return address
 
 
-def check(address: str, pf: PfFacts | None, config: Config, ours: Ours) -> None:
+def refuse_unless_ours(address: str, pf: PfFacts | None, config: Config, ours: Ours) -> None:
     """Raises NotOursError for VFs that are not ours to release."""
     if pf is None:
         hint = "sriov-bootstrap init lists this host's PFs"
@@ -32,7 +32,7 @@ def check(address: str, pf: PfFacts | None, config: Config, ours: Ours) -> None:
         raise NotOursError(f'{address}: rule "{rule.name}" still asks for VFs on it', hint=hint)
     if pf.num_vfs and not is_ours(ours, pf):
         hint = f"what created them must remove them; a rule with num_vfs = {pf.num_vfs} would adopt them"
-        raise NotOursError(f"{address}: its {counted(pf.num_vfs, 'VF is', 'VFs are')} not of our making", hint=hint)
+        raise NotOursError(f"{address}: its {quantity(pf.num_vfs, 'VF is', 'VFs are')} not of our making", hint=hint)
 
 
 def rule_for(address: str) -> PfRule:

@@ -6,11 +6,11 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.core import causes
+from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, SetNumVfs
-from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.facts import NAMED, PfFacts
-from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer
+from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 
 
@@ -85,7 +85,7 @@ class Leftover(Struct, frozen=True):
     @property
     def words(self) -> str:
         """The same without the name of the PF."""
-        return counted(
+        return quantity(
             len(self.vfs),
             "VF is ours, but no rule asks for it any more",
             "VFs are ours, but no rule asks for them any more",
@@ -207,10 +207,10 @@ def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is
         message=printable(verdict.message if verdict else _intention(plan, results)),
         hint=printable(verdict.hint if verdict else ""),
     )
-    return base if pf is None else _with_facts(base, pf)
+    return base if pf is None else _add_facts(base, pf)
 
 
-def _with_facts(base: PfReport, pf: PfFacts) -> PfReport:
+def _add_facts(base: PfReport, pf: PfFacts) -> PfReport:
     values = {name: getattr(base, name) for name in base.__struct_fields__}
     values |= {
         "pci_address": pf.pci_address,
@@ -274,22 +274,22 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
     if pf is None or target is None or ((plan.actions or plan.carrier) and not results):
         return None
     if pf.num_vfs != target:
-        return fewer(pf, target)
+        return fewer_vfs_verdict(pf, target)
     if is_incomplete:
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
         message = (
-            f"{pf.pci_address}: VFs that still have no netdev, {len(waiting)} of {target}: {listed(waiting, NAMED)}"
+            f"{pf.pci_address}: VFs that still have no netdev, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"
         )
         return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k shows its messages")
     return None
 
 
-def explained(action: Action, number: int) -> tuple[str, str]:
+def explain(action: Action, number: int) -> tuple[str, str]:
     """Message and hint for an action that ended in `number`, the kernel's errno.
 
     The table of causes is for sriov_numvfs: ENOSPC from a file system is not about MSI-X vectors.
     """
     if not isinstance(action, SetNumVfs):
-        return f"{action.pci_address}: cannot {action}: {causes.name_of(number)} ({os.strerror(number)})", ""
-    remedy = causes.remedy(number, action.pci_address)
-    return f"{action.pci_address}: cannot {action}: {causes.describe(number)}", remedy
+        return f"{action.pci_address}: cannot {action}: {errnos.name_of(number)} ({os.strerror(number)})", ""
+    remedy = errnos.remedy(number, action.pci_address)
+    return f"{action.pci_address}: cannot {action}: {errnos.describe(number)}", remedy

@@ -103,7 +103,10 @@ def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
     try:
         saved = msgspec.json.decode(data, type=State)
     except msgspec.ValidationError as error:
-        saved, note = _understood(data), f"state.json is from another version and was only partly understood: {error}"
+        saved, note = (
+            _decode_leniently(data),
+            f"state.json is from another version and was only partly understood: {error}",
+        )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return fresh, f"state.json was unreadable and has been reset: {error}"
     if len(saved.counters.duration_buckets) != len(DURATION_BUCKETS):
@@ -116,7 +119,7 @@ def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
     return saved, note
 
 
-def _understood(data: bytes) -> State:
+def _decode_leniently(data: bytes) -> State:
     """What this version understands of another's: an unknown word in the report must not cost a restart."""
     kept = {}
     try:
@@ -136,12 +139,10 @@ def dump(saved: State) -> bytes:
 
 def begin_write(saved: State, pci_addresses: tuple[str, ...]) -> State:
     """Before the first VF write: what must be remembered if this process dies in the middle."""
-    return replace(saved, pending=_with_change(saved.pending, None, pci_addresses))
+    return replace(saved, pending=_add_change(saved.pending, None, pci_addresses))
 
 
-def _with_change(
-    pending: PendingRestart | None, changed_at: float | None, addresses: tuple[str, ...]
-) -> PendingRestart:
+def _add_change(pending: PendingRestart | None, changed_at: float | None, addresses: tuple[str, ...]) -> PendingRestart:
     """A unit that an earlier change stopped will still be tried again."""
     earlier = pending or PendingRestart()
     both = tuple(sorted({*earlier.pci_addresses, *addresses}))
@@ -168,15 +169,15 @@ def lost_in_round(
     before: tuple[PfFacts, ...], after: tuple[PfFacts, ...], results: tuple[Result, ...]
 ) -> dict[str, int]:
     """The same for one round of actions: a pass may begin while VFs are still being removed by something else."""
-    our_doing = {address for result in results for address in _emptied(result)}
+    our_doing = {address for result in results for address in _emptied_pfs(result)}
     now = {pf.pci_address: pf.incarnations for pf in after}
     nothing: frozenset[int] = frozenset()
-    ours = [pf for pf in before if pf.pci_address not in our_doing]
-    losses = {pf.pci_address: len(pf.incarnations - now.get(pf.pci_address, nothing)) for pf in ours}
+    others = [pf for pf in before if pf.pci_address not in our_doing]
+    losses = {pf.pci_address: len(pf.incarnations - now.get(pf.pci_address, nothing)) for pf in others}
     return {address: count for address, count in losses.items() if count}
 
 
-def _emptied(result: Result) -> tuple[str, ...]:
+def _emptied_pfs(result: Result) -> tuple[str, ...]:
     """PFs whose VFs an action destroyed, or may have."""
     if result.outcome in {Outcome.UNCHANGED, Outcome.REFUSED, Outcome.STALE}:
         return ()
@@ -189,7 +190,7 @@ def _emptied(result: Result) -> tuple[str, ...]:
             return ()
 
 
-def sum_of(losses: dict[str, int], more: dict[str, int]) -> dict[str, int]:
+def add_losses(losses: dict[str, int], more: dict[str, int]) -> dict[str, int]:
     """Both."""
     return {address: losses.get(address, 0) + more.get(address, 0) for address in (losses | more)}
 
@@ -215,14 +216,16 @@ def incarnations_at(address: str, pfs: tuple[PfFacts, ...]) -> frozenset[int]:
 def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]) -> State:
     """What the next look must know of what was done: `pfs` are the facts after it."""
     here = {pf.pci_address: pf for pf in pfs}
-    incomplete = {one for one in saved.incomplete if one in here and _waits_for_drivers(here[one])}
+    incomplete = {
+        pf_address for pf_address in saved.incomplete if pf_address in here and _waits_for_drivers(here[pf_address])
+    }
     short, autoprobe_off, ours = dict(saved.short), set(saved.autoprobe_off), dict(saved.ours)
     for result in results:
         address = result.action.pci_address
         if isinstance(result.action, SetAutoprobe) and result.is_done:
             autoprobe_off = autoprobe_off - {address} if result.action.enabled else autoprobe_off | {address}
-        addresses, target, good = _written(result)
-        for pf in (here[one] for one in addresses if one in here):
+        addresses, target, good = _written_pfs(result)
+        for pf in (here[pf_address] for pf_address in addresses if pf_address in here):
             short.pop(pf.pci_address, None)
             incomplete.discard(pf.pci_address)
             if pf.num_vfs != target and pf.pci_address in result.contested:
@@ -250,7 +253,7 @@ def notice_contests(
     is assumed to have stopped the other writer: the past is forgotten.
     """
     placed = {pf.pci_address: pf.desired for pf in saved.report.pfs if pf.state is PfState.OK}
-    contests, new = contest.noticed({} if is_asked else saved.contests, placed, pfs, now=now)
+    contests, new = contest.find_contests({} if is_asked else saved.contests, placed, pfs, now=now)
     return replace(saved, contests=contests), dict.fromkeys(new, 1)
 
 
@@ -275,8 +278,10 @@ def note_contests(
             target, found = targets.get(address, -1), here[address].num_vfs if address in here else -1
             if found in {-1, target} or (is_stale and not found and not is_last):  # the last one: a loss
                 continue
-            one = contest.once_more(contests.get(address), target, found, now=now)
-            contests[address] = replace(one, due_at=now) if is_stale and not is_last and one.times == 1 else one
+            latest = contest.next_contest(contests.get(address), target, found, now=now)
+            contests[address] = (
+                replace(latest, due_at=now) if is_stale and not is_last and latest.times == 1 else latest
+            )
             new.add(address)
     return replace(saved, contests=contests), dict.fromkeys(new, 1)
 
@@ -285,7 +290,7 @@ def _waits_for_drivers(pf: PfFacts) -> bool:
     return pf.autoprobe and not all(vf.is_ready for vf in pf.vfs)
 
 
-def _written(result: Result) -> tuple[tuple[str, ...], int, frozenset[int]]:
+def _written_pfs(result: Result) -> tuple[tuple[str, ...], int, frozenset[int]]:
     """PFs whose VFs an action made, the count it asked for, and the counts after which it may be asked again.
 
     A write that created no VFs destroys none the next time; a reload takes every PF of the driver down again.
@@ -314,7 +319,7 @@ def fold(
     """The state after a pass. `pfs` are all PFs as they are now; `changed` those with a rule whose VFs changed."""
     pending = saved.pending
     if changed:
-        pending = _with_change(pending, now_monotonic, changed)
+        pending = _add_change(pending, now_monotonic, changed)
     elif pending and pending.changed_at is None:  # the pass that began it died: now is the latest possible time
         pending = replace(pending, changed_at=now_monotonic)
     return replace(
@@ -326,7 +331,7 @@ def fold(
         pending=pending,
         known={pf.pci_address: pf.incarnations for pf in pfs},
         ours=still_ours(saved.ours, pfs, adopted={pf.pci_address for pf in report.pfs if pf.num_vfs == pf.desired}),
-        counters=_counted(saved.counters, report, handover),
+        counters=_count_pass(saved.counters, report, handover),
     )
 
 
@@ -338,18 +343,18 @@ def fold_release(
     `changed_at`: when its VFs were removed (CLOCK_MONOTONIC), None if they did not.
     """
     now = incarnations_at(address, pfs)
-    leftovers = tuple(one for one in saved.report.leftovers if one.pci_address != address or now)
+    leftovers = tuple(leftover for leftover in saved.report.leftovers if leftover.pci_address != address or now)
     return replace(
         saved,
         report=replace(saved.report, jam=jam, leftovers=leftovers),
         changed_at=saved.changed_at if changed_at is None else changed_at,
-        pending=saved.pending if changed_at is None else _with_change(saved.pending, changed_at, (address,)),
+        pending=saved.pending if changed_at is None else _add_change(saved.pending, changed_at, (address,)),
         known=saved.known | {address: now},
         ours=still_ours(saved.ours, pfs),
     )
 
 
-def _counted(counters: Counters, report: PassReport, handover: Handover) -> Counters:
+def _count_pass(counters: Counters, report: PassReport, handover: Handover) -> Counters:
     return replace(
         counters,
         passes=counters.passes + 1 + handover.failures,
@@ -360,6 +365,6 @@ def _counted(counters: Counters, report: PassReport, handover: Handover) -> Coun
             count + (report.seconds <= bound)
             for count, bound in zip(counters.duration_buckets, DURATION_BUCKETS, strict=True)
         ),
-        vf_losses=sum_of(counters.vf_losses, report.losses),
-        contested=sum_of(counters.contested, report.contested),
+        vf_losses=add_losses(counters.vf_losses, report.losses),
+        contested=add_losses(counters.contested, report.contested),
     )

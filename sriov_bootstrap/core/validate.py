@@ -23,7 +23,7 @@ MAX_LABEL = 64
 MAX_PORT = 65535
 
 
-def normalised(rule: PfRule) -> PfRule:
+def normalise(rule: PfRule) -> PfRule:
     """The rule with the spellings that /sys uses: lower case, a PCI domain, ids without 0x."""
     match = rule.match
     address = match.pci_address.lower()
@@ -42,7 +42,7 @@ def normalised(rule: PfRule) -> PfRule:
     )
 
 
-def unsupported(entry: dict[str, Any]) -> list[str]:
+def unsupported_values(entry: dict[str, Any]) -> list[str]:
     """Values that may be supported one day and must not be ignored until then."""
     if entry.get("vf_driver") != "vfio-pci":
         return []

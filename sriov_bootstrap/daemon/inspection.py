@@ -6,7 +6,7 @@ from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Running
 from sriov_bootstrap.core.events import Event, Level, findings_event
 from sriov_bootstrap.core.finding import Inspected
-from sriov_bootstrap.daemon.protocols import Host
+from sriov_bootstrap.daemon.protocols import DaemonMachine
 from sriov_bootstrap.passes.reconcile import Loaded
 
 # Restarts follow a pass, and an earlier look would find what they are about to fix.
@@ -18,7 +18,7 @@ NEVER = float("inf")
 class Inspection:
     """`due_at` (CLOCK_MONOTONIC) is when `step` has work; `ended` is called when there may be something new."""
 
-    def __init__(self, host: Host, ended: Callable[[], None], *, clock: Callable[[], float]) -> None:
+    def __init__(self, host: DaemonMachine, ended: Callable[[], None], *, clock: Callable[[], float]) -> None:
         self.latest = Inspected()
         self._host = host
         self._ended = ended

@@ -31,13 +31,13 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Job, ProcessEnd, Running
 from sriov_bootstrap.core import events, followup
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.daemon.inspection import Inspection
-from sriov_bootstrap.daemon.protocols import Host, Udev
+from sriov_bootstrap.daemon.protocols import DaemonMachine, WakeUps
 from sriov_bootstrap.daemon.publication import Publication
 from sriov_bootstrap.passes.reconcile import Loaded
 
@@ -64,8 +64,8 @@ class Daemon:
 
     def __init__(
         self,
-        host: Host,
-        udev: Udev,
+        host: DaemonMachine,
+        udev: WakeUps,
         loaded: Loaded,
         first: Job,
         state: State,
@@ -126,7 +126,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._on_reload)
         loop.add_reader(self._udev.fileno(), self._on_udev)
         self._pass = Running(self._first, self._on_pass_end, clock=self._clock)
-        self._poke()  # the first pass began before the listener: what came in between is looked at after it
+        self._want_pass()  # the first pass began before the listener: what came in between is looked at after it
         wait = self._loaded.config.boot.wait_for_pf_seconds
         self._host.notify((Notice.STATUS, "first pass"), (Notice.EXTEND_TIMEOUT_USEC, int((wait + 30) * 1e6)))
         self._ping_seconds = self._host.watchdog_seconds() or NEVER
@@ -144,7 +144,7 @@ class Daemon:
             if duty.may_start() and now >= duty.due_at():
                 duty.start(now)
         if self._may_tell():
-            self._tell()
+            self._publish_news()
 
     def _seconds_to_next(self) -> float | None:
         """Until the next duty is due; None: only an event can wake us."""
@@ -188,7 +188,7 @@ class Daemon:
         return (
             f"degraded: {bad[0].message}"
             if bad
-            else f"{counted(sum(pf.num_vfs for pf in pfs), 'VF')} on {counted(len(pfs), 'PF')} as desired"
+            else f"{quantity(sum(pf.num_vfs for pf in pfs), 'VF')} on {quantity(len(pfs), 'PF')} as desired"
         )
 
     # -- passes --
@@ -234,7 +234,7 @@ class Daemon:
             self._restart_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
         self._inspection.want()
         if report.losses and not self._was_woken and self._dirty_since == NEVER:
-            self._say(Level.WARNING, "VFs disappeared without a udev event", LOOK_AT_UDEVD)
+            self._log(Level.WARNING, "VFs disappeared without a udev event", LOOK_AT_UDEVD)
         self._watch_jam()
 
     def _on_pass_failure(self, text: str, hint: str) -> None:
@@ -242,7 +242,7 @@ class Daemon:
         self._is_stale = True  # only the time is new: the page shows that this process is alive
         self._handover = replace(self._handover, failures=self._handover.failures + 1)
         self._look_at = self._clock() + (followup.retry_delay_seconds(self._failures) or 0.0)
-        self._say(Level.ERROR, text, hint)
+        self._log(Level.ERROR, text, hint)
 
     def _give_up_pass(self, _now: float) -> None:
         """A silent job is stuck in a read that does not return: it is abandoned, and tried again later."""
@@ -256,7 +256,7 @@ class Daemon:
         if job:
             self._give_up(job)
             self._restart_at = now + SILENT_SECONDS
-            self._say(Level.ERROR, f"restarts hung for {SILENT_SECONDS:g} s and were abandoned (process {job.pid})", "")
+            self._log(Level.ERROR, f"restarts hung for {SILENT_SECONDS:g} s and were abandoned (process {job.pid})", "")
 
     def _give_up(self, job: Running) -> None:
         job.let_go()
@@ -267,7 +267,7 @@ class Daemon:
         if self._jam:
             self._jam.let_go()
         jam = self._state.report.jam
-        self._jam = ProcessEnd(jam.pid, self._poke) if jam else None
+        self._jam = ProcessEnd(jam.pid, self._want_pass) if jam else None
 
     # -- restarts --
 
@@ -277,7 +277,7 @@ class Daemon:
             job = self._host.start_restarts(self._loaded)
         except SriovBootstrapError as error:
             self._restart_at = now + SILENT_SECONDS
-            self._say(Level.ERROR, error.message, error.hint)
+            self._log(Level.ERROR, error.message, error.hint)
             return
         self._restarts = Running(job, self._on_restarts_end, clock=self._clock)
 
@@ -299,7 +299,7 @@ class Daemon:
         if report.problem:
             self._restart_at = now + (followup.retry_delay_seconds(self._bus_failures) or 0.0)
         else:
-            dues = [one for one in (report.due_at, report.retry_at) if one is not None]
+            dues = [due for due in (report.due_at, report.retry_at) if due is not None]
             self._restart_at = min((self._restart_at, *dues))
 
     # -- doctor --
@@ -314,11 +314,11 @@ class Daemon:
         poke = self._udev.drain()
         if poke.was_overflow:
             self._handover = replace(self._handover, udev_resyncs=self._handover.udev_resyncs + 1)
-            self._say(Level.WARNING, "udev events were lost in a burst: everything is read again", "")
+            self._log(Level.WARNING, "udev events were lost in a burst: everything is read again", "")
         if poke.is_relevant or poke.was_overflow:
-            self._poke()
+            self._want_pass()
 
-    def _poke(self) -> None:
+    def _want_pass(self) -> None:
         self._last_event = self._clock()
         self._dirty_since = min(self._dirty_since, self._last_event)
         self._wake.set()
@@ -328,7 +328,7 @@ class Daemon:
             self._host.notify((Notice.RELOADING, 1), (Notice.MONOTONIC_USEC, int(self._clock() * 1e6)))
             self._is_ready = self._host.notify((Notice.READY, 1))
         self._handover = replace(self._handover, is_asked=True)
-        self._poke()
+        self._want_pass()
 
     def _on_stop(self) -> None:
         self._is_stopping = True
@@ -336,7 +336,7 @@ class Daemon:
 
     # -- sinks --
 
-    def _tell(self) -> None:
+    def _publish_news(self) -> None:
         """The sinks, each given what is new."""
         self._unsaid += self._inspection.news() + self._publication.news()
         if self._unsaid:
@@ -348,7 +348,7 @@ class Daemon:
             self._publication.step(self._loaded)
             self._host.notify((Notice.STATUS, self._status()))
 
-    def _say(self, level: Level, text: str, hint: str) -> None:
+    def _log(self, level: Level, text: str, hint: str) -> None:
         self._unsaid.append(Event(level, text, {"hint": hint} if hint else {}))
 
     async def _stop(self) -> None:
@@ -364,8 +364,8 @@ class Daemon:
             if job:
                 job.let_go()
                 self._host.ask_to_end(job.pid)
-                self._say(Level.WARNING, f"stopped while process {job.pid} was at work: it will end on its own", "")
-        self._tell()
+                self._log(Level.WARNING, f"stopped while process {job.pid} was at work: it will end on its own", "")
+        self._publish_news()
         self._publication.let_go()
 
 

@@ -13,7 +13,7 @@ from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.passes.reconcile import Loaded
 
 
-class Poke(Protocol):
+class WakeUp(Protocol):
     """What a look at the udev socket gave."""
 
     @property
@@ -22,14 +22,14 @@ class Poke(Protocol):
     def was_overflow(self) -> bool: ...
 
 
-class Udev(Protocol):
+class WakeUps(Protocol):
     """The udev listener."""
 
     def fileno(self) -> int: ...
-    def drain(self) -> Poke: ...
+    def drain(self) -> WakeUp: ...
 
 
-class Host(Protocol):
+class DaemonMachine(Protocol):
     """The machine."""
 
     def load_config(self, last_good: Config | None) -> Loaded:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Running
 from sriov_bootstrap.core.events import Event, Level
-from sriov_bootstrap.daemon.protocols import Host
+from sriov_bootstrap.daemon.protocols import DaemonMachine
 from sriov_bootstrap.passes.reconcile import Loaded
 
 NEVER = float("inf")
@@ -14,7 +14,7 @@ NEVER = float("inf")
 class Publication:
     """`due_at` (CLOCK_MONOTONIC) is when `step` has work; `ended` is called when there may be more."""
 
-    def __init__(self, host: Host, ended: Callable[[], None], *, clock: Callable[[], float]) -> None:
+    def __init__(self, host: DaemonMachine, ended: Callable[[], None], *, clock: Callable[[], float]) -> None:
         self._host = host
         self._ended = ended
         self._clock = clock
@@ -74,7 +74,7 @@ class Publication:
 
     def _complain(self, problems: tuple[str, ...]) -> None:
         """What is not new is not logged again."""
-        self._news += [Event(Level.WARNING, one) for one in problems if one not in self._problems]
+        self._news += [Event(Level.WARNING, problem) for problem in problems if problem not in self._problems]
         self._problems = problems
         if self._news:
             self._ended()

@@ -8,8 +8,8 @@ from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.conflicts.checks import check_masters
 from sriov_bootstrap.conflicts.survey import Note
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Diagnosis, Explanation, Finding
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.kernel.checks import check_firmware
 from sriov_bootstrap.doctor.kernel.iommu_groups import check_groups
@@ -32,35 +32,40 @@ def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> 
     """Errors first; within a severity, in the order of the road. No duplicates, in findings or unseen."""
     notes: list[str] = []
     found = (*check_host(host, on_host, notes.append), *check_openstack(host, of_openstack, notes.append))
-    findings = sorted(dict.fromkeys(found), key=lambda one: one.severity)  # "error" sorts before "warning"
+    findings = sorted(dict.fromkeys(found), key=lambda finding: finding.severity)  # "error" sorts before "warning"
     unseen = dict.fromkeys((*on_host.unseen, *host.unseen, *of_openstack.unseen, *notes))
-    return bounded(Diagnosis(tuple(findings), tuple(unseen)))
+    return within_limits(Diagnosis(tuple(findings), tuple(unseen)))
 
 
-def bounded(diagnosis: Diagnosis) -> Diagnosis:
+def within_limits(diagnosis: Diagnosis) -> Diagnosis:
     """As much of it as anyone can use: other programs' files decide how much is found, but not how much is reported."""
-    findings, unseen = _first(diagnosis.findings, FINDINGS_BYTES), _first(diagnosis.unseen, UNSEEN_BYTES)
+    findings, unseen = (
+        _as_many_as_fit(diagnosis.findings, FINDINGS_BYTES),
+        _as_many_as_fit(diagnosis.unseen, UNSEEN_BYTES),
+    )
     left = len(diagnosis.findings) - len(findings), len(diagnosis.unseen) - len(unseen)
     if any(left):
-        said = f"{counted(left[0], 'more finding')} and {counted(left[1], 'more note')} like these: too many to show"
+        said = f"{quantity(left[0], 'more finding')} and {quantity(left[1], 'more note')} like these: too many to show"
         unseen = (*unseen, said)
     return Diagnosis(findings, unseen)
 
 
-def _first(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
+def _as_many_as_fit(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
     kept: list[Thing] = []
-    for one in things:
-        most -= len(to_json(one))
+    for thing in things:
+        most -= len(to_json(thing))
         if most < 0:
             break
-        kept.append(one)
+        kept.append(thing)
     return tuple(kept)
 
 
 def explain(code: str) -> Explanation:
     """The long form; UsageError for anything that is not a code. `e701` and `701` will do."""
     word = code.upper()
-    known = next((one for one in CODES if word in {one, one.removeprefix("SB-"), one[4:]}), None)
+    known = next(
+        (candidate for candidate in CODES if word in {candidate, candidate.removeprefix("SB-"), candidate[4:]}), None
+    )
     if known:
         return CODES[known]
     near = difflib.get_close_matches(word, CODES, n=1)

@@ -11,7 +11,9 @@ GUESSES = 32
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The one that was probably meant, "" if none is close; case does not count."""
-    alike = islice((one for one in names if one != name and abs(len(one) - len(name)) <= NEAR), COMPARED)
+    alike = islice(
+        (candidate for candidate in names if candidate != name and abs(len(candidate) - len(name)) <= NEAR), COMPARED
+    )
     distances = {other: distance(name.lower(), other.lower()) for other in alike}
     near = {other: far for other, far in distances.items() if far <= min(NEAR, len(other) // 3)}
     return min(near, key=lambda other: near[other]) if near else ""

@@ -96,10 +96,10 @@ def call(
             end(child.pid)
         raise StuckError(f"{what}: no answer after {timeout_seconds:g} s", pid=child.pid)
     os.waitpid(child.pid, 0)
-    return checked(last, what)
+    return line_or_crash(last, what)
 
 
-def checked(line: bytes, what: str) -> bytes:
+def line_or_crash(line: bytes, what: str) -> bytes:
     """The line, or the crash that it carries as an exception."""
     if line.startswith(CRASH):
         raise SriovBootstrapError(f"{what}: {line[1:].decode(errors='replace').strip()}", hint=BUG)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sriov_bootstrap.base.errors import KernelError, LinkError, SriovBootstrapError
 from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.base.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, opened
+from sriov_bootstrap.base.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, open_regular
 from sriov_bootstrap.base.replacing import remove_file, replace_file
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 
@@ -33,7 +33,7 @@ class Files:
         if self._config_paths:
             return tuple(_read_named(path) for path in self._config_paths)
         files = []
-        for folder in (f"/{one}" for one in FOLDERS):
+        for folder in (f"/{parent}" for parent in FOLDERS):
             main = f"{folder}/config.toml"
             if folder.endswith("/etc/sriov-bootstrap") and (found := self._read_if_there(main)):
                 files.append(found)
@@ -48,7 +48,7 @@ class Files:
         except FileNotFoundError:
             return []
         except OSError as error:  # it is not known which of them count
-            return [ConfigFile(f"{self._root}{folder}", problem=_unread(error), is_drop_in=True)]
+            return [ConfigFile(f"{self._root}{folder}", problem=_why_unread(error), is_drop_in=True)]
         return [_read_searched(self._root, f"{folder}/{name}", is_drop_in=True) for name in names]
 
     def _read_if_there(self, path: str) -> ConfigFile | None:
@@ -80,7 +80,7 @@ class Files:
             if earlier >= self._written_at(path):  # the clock has been set back since
                 os.utime(f"{self._root}{path}", ns=(earlier + 1, earlier + 1))
         except (OSError, LinkError) as error:
-            path, why = f"{self._root}{path}", _why(error)
+            path, why = f"{self._root}{path}", _why_not(error)
             return f"{path} could not be saved: {why}: a restart of the service will reset its counters"
         return ""
 
@@ -99,7 +99,7 @@ class Files:
         try:
             replace_file(path, data, root=self._root, make=True)
         except (OSError, LinkError) as error:
-            return f"{self._root}{path} could not be saved: {_why(error)}: the metrics are not updated"
+            return f"{self._root}{path} could not be saved: {_why_not(error)}: the metrics are not updated"
         return ""
 
     def read_private(self, path: str) -> bytes:
@@ -169,7 +169,7 @@ class Files:
             hint = "run as root" if isinstance(error, PermissionError) else ""
             raise SriovBootstrapError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
 
-    def existing(self, paths: Iterable[str]) -> frozenset[str]:
+    def keep_existing(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of these paths that exist."""
         return frozenset(path for path in paths if self._below.exists(path))
 
@@ -184,10 +184,10 @@ class Files:
         for path in ("/proc", *trees):
             self._below.refuse_if_out(path)
         for tree in trees:
-            for name in self._listed(tree):
+            for name in self._list_devices(tree):
                 self._below.refuse_if_out(f"{tree}/{name}")
 
-    def _listed(self, folder: str) -> list[str]:
+    def _list_devices(self, folder: str) -> list[str]:
         try:
             return self._below.names(folder, MAX_DEVICES)
         except (FileNotFoundError, NotADirectoryError):
@@ -246,22 +246,22 @@ def stamp(path: str) -> Stamp | None:
 def _read_named(path: str) -> ConfigFile:
     """A file named by the operator, who answers for it."""
     try:
-        with opened(path) as file:
+        with open_regular(path) as file:
             return _config_file(path, file)
     except OSError as error:
-        return ConfigFile(path, problem=_unread(error))
+        return ConfigFile(path, problem=_why_unread(error))
 
 
 def _read_searched(root: str, path: str, *, is_drop_in: bool) -> ConfigFile:
     """A file that only root may control."""
     name = f"{root}{path}"
     try:
-        with Below(root).place(path, any_link=True) as place, place.opened() as file:
+        with Below(root).place(path, any_link=True) as place, place.open_file() as file:
             if problem := _distrust(file.status) or _distrust_folders((*_folders_of(root), *place.folders)):
                 return ConfigFile(name, problem=problem, is_drop_in=is_drop_in)
             return _config_file(name, file, is_drop_in=is_drop_in)
     except OSError as error:
-        return ConfigFile(name, problem=_unread(error), is_drop_in=is_drop_in)
+        return ConfigFile(name, problem=_why_unread(error), is_drop_in=is_drop_in)
     except LinkError as error:
         return ConfigFile(name, problem=error.message, is_drop_in=is_drop_in)
 
@@ -270,11 +270,11 @@ def _config_file(path: str, file: Opened, *, is_drop_in: bool = False) -> Config
     return ConfigFile(path, file.read(MAX_FILE_BYTES, is_cut=True), is_drop_in=is_drop_in)
 
 
-def _unread(error: OSError) -> str:
+def _why_unread(error: OSError) -> str:
     return "is not a regular file" if isinstance(error, IrregularError) else f"cannot be read: {error.strerror}"
 
 
-def _why(error: OSError | LinkError) -> str:
+def _why_not(error: OSError | LinkError) -> str:
     return error.message if isinstance(error, LinkError) else f"{error.strerror}"
 
 

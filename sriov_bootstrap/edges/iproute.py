@@ -66,7 +66,9 @@ def read_links(run: Callable[[list[str]], Completed]) -> Links:
 
 
 def _link(row: _Row) -> Link:
-    addresses = (f"{one.local}/{one.prefixlen}" for one in row.addr_info if one.local and one.scope != "link")
+    addresses = (
+        f"{address.local}/{address.prefixlen}" for address in row.addr_info if address.local and address.scope != "link"
+    )
     altnames = tuple(map(_name, row.altnames))
     return Link(_name(row.ifname), altnames, tuple(addresses), row.ifindex, has_xdp=bool(row.xdp))
 

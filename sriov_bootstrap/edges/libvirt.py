@@ -4,10 +4,10 @@ from sriov_bootstrap.base.errors import LinkError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.base.reading import MAX_ENTRIES, Below, TooLargeError, read_file, read_names
 from sriov_bootstrap.core.packagings import PACKAGINGS
-from sriov_bootstrap.core.users import Owner, Owners
+from sriov_bootstrap.core.vf_users import Owner, Owners
 
-PERSISTENT = tuple(dict.fromkeys(folder for one in PACKAGINGS for folder in one.domains))
-RUNNING = tuple(dict.fromkeys(folder for one in PACKAGINGS for folder in one.running))
+PERSISTENT = tuple(dict.fromkeys(folder for packaging in PACKAGINGS for folder in packaging.domains))
+RUNNING = tuple(dict.fromkeys(folder for packaging in PACKAGINGS for folder in packaging.running))
 MAX_FILE_BYTES = 1 << 20
 
 
@@ -20,11 +20,11 @@ def read_owners(root: str = "", *, shut_off: bool) -> Owners:
     owners: dict[str, Owner] = {}
     for folder in (*(PERSISTENT if shut_off else ()), *RUNNING):
         for path in _domain_files(f"{root}{folder}", problems):
-            owners |= _owned(root, path, problems)
+            owners |= _owners_in(root, path, problems)
     return Owners(owners, printable(problems[0]) if problems else "")
 
 
-def _owned(root: str, path: str, problems: list[str]) -> dict[str, Owner]:
+def _owners_in(root: str, path: str, problems: list[str]) -> dict[str, Owner]:
     from sriov_bootstrap.core.domains import parse_domain  # XML is loaded where there are domains
 
     try:

@@ -13,7 +13,7 @@ CPU_SECONDS = 60
 
 
 @contextlib.contextmanager
-def limited(what: str, *, memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = CPU_SECONDS) -> Iterator[None]:
+def limit_resources(what: str, *, memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = CPU_SECONDS) -> Iterator[None]:
     """Memory beyond what this process has by now, and CPU time from now on. SriovBootstrapError where it wants more.
 
     Only the soft limits are lowered, and restored at the end. For the main thread, which receives signals.
@@ -43,7 +43,7 @@ HINT = "one of the files that it reads is malformed; it should cope with that: p
 
 def _lower(kind: int, wanted: int) -> None:
     soft, hard = resource.getrlimit(kind)
-    wanted = min(one for one in (wanted, soft, hard) if one != resource.RLIM_INFINITY)
+    wanted = min(limit for limit in (wanted, soft, hard) if limit != resource.RLIM_INFINITY)
     with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it: then its own limits apply
         resource.setrlimit(kind, (wanted, hard))
 

@@ -75,7 +75,7 @@ class Locks:
         self._earlier_write_lock = f"{root}/{EARLIER[WRITE_LOCK]}"
 
     @contextlib.contextmanager
-    def locked(self, name: str, *, timeout_seconds: float, waiting: Callable[[str], None]) -> Iterator[None]:
+    def hold(self, name: str, *, timeout_seconds: float, waiting: Callable[[str], None]) -> Iterator[None]:
         """Holds PASS_LOCK or RESTART_LOCK, and its earlier one if that exists. BusyError at the deadline."""
         path, earlier = f"{self._root}/{name}", f"{self._root}/{EARLIER[name]}"
         held = [_open_lock(path)]
@@ -98,20 +98,20 @@ class Locks:
                 os.close(descriptor)
                 raise BusyError("an earlier write to the kernel has not returned", hint="see sriov-bootstrap status")
             time.sleep(LOCK_POLL_SECONDS)
-        _note(descriptor, b"")  # its content is about an earlier write, and would look like a stuck one
+        _write_note(descriptor, b"")  # its content is about an earlier write, and would look like a stuck one
         return descriptor
 
     @staticmethod
     def note_writer(descriptor: int, jam: Jam) -> None:
         """Records in the lock file what is writing what: the writer calls it before it writes."""
-        _note(descriptor, to_json(jam))
+        _write_note(descriptor, to_json(jam))
 
     def read_jam(self, now: float) -> Jam | None:
         """The write in progress in another process, None if there is none. `now` on CLOCK_MONOTONIC."""
-        return _jam(self._write_lock, now) or _jam(self._earlier_write_lock, now)
+        return _read_jam(self._write_lock, now) or _read_jam(self._earlier_write_lock, now)
 
 
-def _jam(path: str, now: float) -> Jam | None:
+def _read_jam(path: str, now: float) -> Jam | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not block us
     except OSError:
@@ -132,7 +132,7 @@ def _jam(path: str, now: float) -> Jam | None:
 
 
 def _is_held(path: str) -> bool:
-    return _jam(path, 0.0) is not None
+    return _read_jam(path, 0.0) is not None
 
 
 def _open_lock(path: str) -> int:
@@ -159,8 +159,8 @@ def _open_lock(path: str) -> int:
 def _make_folders(path: str) -> None:
     """One by one: makedirs would create the parents as open as the umask allows."""
     folder = path.rpartition("/")[0]
-    for one in (folder.rpartition("/")[0], folder):
-        os.makedirs(one, mode=0o755, exist_ok=True)
+    for level in (folder.rpartition("/")[0], folder):
+        os.makedirs(level, mode=0o755, exist_ok=True)
 
 
 def _open_earlier(path: str) -> int | None:
@@ -191,7 +191,7 @@ def _open_to_lock(path: str) -> int:
         return os.open(path, os.O_RDONLY | flags)
 
 
-def _note(descriptor: int, text: bytes) -> None:
+def _write_note(descriptor: int, text: bytes) -> None:
     """Replaces the content of a lock file; never truncates it, because a full disk gives no page back.
 
     It is for people, and for the age of a write. If it cannot be written, the lock still holds.
@@ -218,4 +218,4 @@ def _flock(descriptor: int, path: str, timeout_seconds: float, waiting: Callable
             raise BusyError(message, hint=f"find out what it is doing: cat /proc/{holder}/stack")
         waiting(f"waiting for process {holder}")
         time.sleep(LOCK_POLL_SECONDS)
-    _note(descriptor, f"{os.getpid()}\n".encode())
+    _write_note(descriptor, f"{os.getpid()}\n".encode())

@@ -60,13 +60,13 @@ def exposition(
 ) -> bytes:
     """The whole page in text format 0.0.4. `units`: with 0 before their first restart. `made_at`: Unix seconds."""
     families = [
-        *_of_pfs(state),
-        *(_of_vfs(state.report) if per_vf else ()),
+        *_pf_metrics(state),
+        *(_vf_metrics(state.report) if per_vf else ()),
         _build_info(version),
         _gauge("config_valid", "Whether the config on disk is the one in use.", config_valid),
         _gauge("state_timestamp_seconds", MADE_AT, made_at),
-        *_of_passes(state),
-        *_of_units(state.counters, units),
+        *_pass_metrics(state),
+        *_unit_metrics(state.counters, units),
         _findings(inspected),
     ]
     return _text_of(families)
@@ -105,32 +105,32 @@ class _Snapshot(Collector):
         return self._families
 
 
-def _of_pfs(state: State) -> Iterator[Metric]:
+def _pf_metrics(state: State) -> Iterator[Metric]:
     lines = _lines(state.report)
     info = GaugeMetricFamily("sriov_pf_info", "A rule and the PF that it matched.", labels=PF_INFO_LABELS)
     for labels, pf in lines.items():
         more = (pf.driver, pf.vendor_id, pf.device_id, str(pf.numa_node), pf.physical_network)
-        info.add_metric([*labels, *map(_text, more)], 1)
+        info.add_metric([*labels, *map(_label_text, more)], 1)
     yield info
     for name, meaning, value in PF_GAUGES:
         family = GaugeMetricFamily(name, meaning, labels=PF_LABELS)
         for labels, pf in lines.items():
             family.add_metric(labels, value(pf))
         yield family
-    yield _degraded(lines)
+    yield _degraded_gauge(lines)
     counters = state.counters
-    yield _by_pf("vf_losses", "VFs that disappeared, and not by sriov-bootstrap.", counters.vf_losses, lines)
-    yield _by_pf("contested", "Times something else overwrote the number of VFs.", counters.contested, lines)
+    yield _pf_counter("vf_losses", "VFs that disappeared, and not by sriov-bootstrap.", counters.vf_losses, lines)
+    yield _pf_counter("contested", "Times something else overwrote the number of VFs.", counters.contested, lines)
 
 
-def _by_pf(name: str, meaning: str, counts: Mapping[str, int], lines: Lines) -> Metric:
+def _pf_counter(name: str, meaning: str, counts: Mapping[str, int], lines: Lines) -> Metric:
     family = CounterMetricFamily(f"sriov_pf_{name}", meaning, labels=PF_LABELS)
     for labels, pf in lines.items():
         family.add_metric(labels, counts.get(pf.pci_address, 0))
     return family
 
 
-def _degraded(lines: Lines) -> Metric:
+def _degraded_gauge(lines: Lines) -> Metric:
     """One series for each reason, so that the alert ends with a 0, and a series exists before its first 1."""
     family = GaugeMetricFamily(
         "sriov_pf_degraded", "1 while the PF is not as desired, for this reason.", labels=(*PF_LABELS, "reason")
@@ -145,18 +145,18 @@ def _lines(report: PassReport) -> Lines:
     """The lines of the report by their labels: duplicates would break the scrape, so the worse one counts."""
     lines: dict[Labels, PfReport] = {}
     for pf in report.pfs:
-        labels = (_text(pf.pci_address), _text(pf.netdev), _text(pf.rule))
+        labels = (_label_text(pf.pci_address), _label_text(pf.netdev), _label_text(pf.rule))
         if labels not in lines or pf.is_degraded:
             lines[labels] = pf
     return lines
 
 
-def _of_vfs(report: PassReport) -> Iterator[Metric]:
+def _vf_metrics(report: PassReport) -> Iterator[Metric]:
     family = GaugeMetricFamily("sriov_vf_info", "A VF of a PF with a rule.", labels=VF_INFO_LABELS)
     vfs = {vf.pci_address: (pf, vf) for pf in report.pfs for vf in pf.vfs}
     for pf, vf in vfs.values():
         values = (vf.pci_address, pf.pci_address, str(vf.index), vf.driver, vf.iommu_group, str(int(bool(vf.user))))
-        family.add_metric([_text(value) for value in values], 1)
+        family.add_metric([_label_text(value) for value in values], 1)
     yield family
 
 
@@ -166,7 +166,7 @@ def _build_info(version: str) -> Metric:
     return family
 
 
-def _of_passes(state: State) -> Iterator[Metric]:
+def _pass_metrics(state: State) -> Iterator[Metric]:
     report, counters = state.report, state.counters
     yield _counter("passes", "Passes, whatever their outcome.", counters.passes)
     yield _counter("pass_failures", "Passes in which something failed.", counters.pass_failures)
@@ -192,26 +192,26 @@ def _durations(counters: Counters) -> Metric:
     )
 
 
-def _of_units(counters: Counters, units: Iterable[str]) -> Iterator[Metric]:
+def _unit_metrics(counters: Counters, units: Iterable[str]) -> Iterator[Metric]:
     names = {*units}
-    yield _by_unit("service_restarts", "Restarts done after VFs changed.", counters.restarts, names)
-    yield _by_unit("service_restart_failures", "Restarts that failed.", counters.restart_failures, names)
+    yield _unit_counter("service_restarts", "Restarts done after VFs changed.", counters.restarts, names)
+    yield _unit_counter("service_restart_failures", "Restarts that failed.", counters.restart_failures, names)
 
 
 def _findings(inspected: Inspected) -> Metric:
     """A series for each code found since boot: dozens of zeros on every host would say nothing."""
-    counts = Counter(one.code for one in inspected.findings)
+    counts = Counter(finding.code for finding in inspected.findings)
     meaning = "What sriov-bootstrap doctor finds; a code has a series once it was found."
     family = GaugeMetricFamily("sriov_bootstrap_findings", meaning, labels=("code", "severity"))
     for code in inspected.codes:
-        family.add_metric([_text(code), severity_of(code)], counts[code])
+        family.add_metric([_label_text(code), severity_of(code)], counts[code])
     return family
 
 
-def _by_unit(name: str, meaning: str, counts: Mapping[str, int], units: set[str]) -> Metric:
+def _unit_counter(name: str, meaning: str, counts: Mapping[str, int], units: set[str]) -> Metric:
     family = CounterMetricFamily(f"sriov_bootstrap_{name}", meaning, labels=("unit",))
     for unit in sorted({*units, *counts}):
-        family.add_metric([_text(unit)], counts.get(unit, 0))
+        family.add_metric([_label_text(unit)], counts.get(unit, 0))
     return family
 
 
@@ -223,6 +223,6 @@ def _counter(name: str, meaning: str, value: float) -> Metric:
     return CounterMetricFamily(f"sriov_bootstrap_{name}", meaning, value=value)
 
 
-def _text(value: str) -> str:
+def _label_text(value: str) -> str:
     """A label's value is one line of printable text, or the whole page would fail."""
     return printable(value)

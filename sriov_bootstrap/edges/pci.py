@@ -7,7 +7,7 @@ without CAP_SYS_ADMIN returns 64 bytes (drivers/pci/pci-sysfs.c, pci_read_config
 import os
 
 from sriov_bootstrap.base.vanishing import attribute, attribute_text, names_in
-from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.core.pci_address import normalize
 
 CONFIG_BYTES = 4096  # PCI Express; 256 behind a conventional bus
 
@@ -35,7 +35,7 @@ class Pci:
         except OSError:
             return "", ""
         name = os.path.basename(folder)
-        return (name, attribute_text(f"{folder}/subordinate_bus_number")) if in_full(name) == name else ("", "")
+        return (name, attribute_text(f"{folder}/subordinate_bus_number")) if normalize(name) == name else ("", "")
 
     def count_vectors(self) -> dict[str, int]:
         """PCI address -> number of MSI and MSI-X vectors that its driver has allocated."""
@@ -47,8 +47,8 @@ class Pci:
         if not os.path.isdir(folder):
             return None
         return {
-            one: (attribute_text(f"{folder}/{one}/name"), self._members(f"{folder}/{one}/devices"))
-            for one in names_in(folder)
+            name: (attribute_text(f"{folder}/{name}/name"), self._members(f"{folder}/{name}/devices"))
+            for name in names_in(folder)
         }
 
     def read_acpi_tables(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class Procfs:
         effective = re.search(r"^CapEff:\s+([0-9a-f]+)$", status, re.MULTILINE)
         if not is_root or not effective:
             return False
-        return not all(int(effective[1], 16) >> one & 1 for one in capabilities)
+        return not all(int(effective[1], 16) >> capability & 1 for capability in capabilities)
 
     def default_routes(self) -> Routes:
         """Where they leave, IPv4 and IPv6. In bytes: a name may contain what only str.split() takes for a space."""

@@ -15,7 +15,7 @@ from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
-from sriov_bootstrap.core.plan import stay
+from sriov_bootstrap.core.plan import vfs_stay
 from sriov_bootstrap.core.report import Outcome
 
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
@@ -64,9 +64,9 @@ class Sysfs:
         drivers/pci/iov.c, pci_iov_remove_virtfn: virtfn and physfn are gone before the VF's driver is waited for.
         """
         texts = {name: attribute_text(f"{self._devices}/{pf}/{name}") for name in PLACE_ATTRIBUTES}
-        there = [one for one in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{one}")]
+        there = [place for place in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{place}")]
         places, shared = self._find_children(), dict[str, str]()
-        return tuple(self._read_vf(self._devices, one, places, shared) for one in there)
+        return tuple(self._read_vf(self._devices, address, places, shared) for address in there)
 
     def read_vf_layout(self, address: str) -> tuple[str, str, str]:
         """What a PF says about VFs that need not exist: sriov_vf_device, sriov_offset, sriov_stride."""
@@ -89,7 +89,7 @@ class Sysfs:
         if now != action.before:
             return Outcome.STALE
         if action.before and not action.allow_in_use and (users := guard()):
-            message = f"{action.pci_address}: {stay(action.before, action.after)}: {users}"
+            message = f"{action.pci_address}: {vfs_stay(action.before, action.after)}: {users}"
             raise InUseError(message, hint="this is applied automatically once they are released")
         with _errno_kept():
             _write(path, str(action.after))
@@ -105,8 +105,8 @@ class Sysfs:
         folder, netdev = f"{self._devices}/{action.pci_address}", os.fsdecode(raw_of(action.netdev))
         if not os.path.exists(f"{folder}/net"):
             children = self._find_children().get(action.pci_address, ())
-            places = (f"{folder}/{one}" for one in children)
-            folder = next((one for one in places if os.path.exists(f"{one}/net/{netdev}")), folder)
+            places = (f"{folder}/{child}" for child in children)
+            folder = next((place for place in places if os.path.exists(f"{place}/net/{netdev}")), folder)
         path = f"{folder}/net/{netdev}/flags"
         with _errno_kept():
             _write(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
@@ -199,8 +199,8 @@ class Sysfs:
         found: list[str] = []
         queue = [name]
         while queue:
-            links = [one for one in names_in(f"{self._netdevs}/{queue.pop()}") if one.startswith("upper_")]
-            new = [name for one in links if (name := one.removeprefix("upper_")) not in found]
+            links = [entry for entry in names_in(f"{self._netdevs}/{queue.pop()}") if entry.startswith("upper_")]
+            new = [name for link in links if (name := link.removeprefix("upper_")) not in found]
             queue += new
             found += new
         return tuple(sorted(map(_text_of, found)))

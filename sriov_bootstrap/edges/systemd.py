@@ -86,7 +86,7 @@ def _address(bus_address: str | None) -> str:
 
 
 async def _unit_states(names: list[str], address: str, timeout_seconds: float) -> tuple[UnitState, ...]:
-    async with _connected(address, timeout_seconds) as systemd:
+    async with _connect(address, timeout_seconds) as systemd:
         units = {unit[0]: unit for unit in await systemd.list_units(names)}  # by Id: two aliases are one unit
         return tuple(await asyncio.gather(*(_unit_state(systemd, unit) for unit in units.values())))
 
@@ -108,7 +108,7 @@ async def _restart_units(
     on_result: Callable[[UnitResult], None],
 ) -> None:
     """`wanted`: name -> the states from which it may be restarted."""
-    async with _connected(address, job_timeout_seconds) as systemd:
+    async with _connect(address, job_timeout_seconds) as systemd:
         await systemd.subscribe()
         restarts = (_restart(systemd, unit, job_timeout_seconds, on_result) for unit in wanted.items())
         problems = [error for error in await asyncio.gather(*restarts, return_exceptions=True) if error is not None]
@@ -174,13 +174,13 @@ class _Systemd:
 
     async def connect(self) -> None:
         await self._answer(self._bus.connect(), "the greeting")
-        await self._call(_to_bus("AddMatch", OWNER_CHANGED), "")
+        await self._call(_bus_message("AddMatch", OWNER_CHANGED), "")
         with contextlib.suppress(_RefusedError):  # no one owns it: the next call to systemd reports that
-            self._bus.systemd = str(await self._call(_to_bus("GetNameOwner", SYSTEMD), "s"))
+            self._bus.systemd = str(await self._call(_bus_message("GetNameOwner", SYSTEMD), "s"))
 
     async def list_units(self, names: list[str]) -> list[list[Any]]:
         """One row for each name, loaded or not: Id, _, LoadState, ActiveState, _, _, path, ..."""
-        call = _to_manager("ListUnitsByNames", "as", names)
+        call = _manager_message("ListUnitsByNames", "as", names)
         return list(await self._call(call, "a(ssssssouso)"))
 
     async def read_number(self, path: str, interface: str, name: str) -> int:
@@ -193,13 +193,13 @@ class _Systemd:
 
     async def subscribe(self) -> None:
         """Before any dispatch: a job may end before the answer that names it is here."""
-        await self._call(_to_bus("AddMatch", JOB_REMOVED), "")
+        await self._call(_bus_message("AddMatch", JOB_REMOVED), "")
         self._has_subscribed = True
-        await self._call(_to_manager("Subscribe", ""), "")
+        await self._call(_manager_message("Subscribe", ""), "")
 
     async def restart(self, name: str) -> str:
         """The path of the job."""
-        return str(await self._call(_to_manager("RestartUnit", "ss", name, "replace"), "o"))
+        return str(await self._call(_manager_message("RestartUnit", "ss", name, "replace"), "o"))
 
     async def job_result(self, path: str) -> str:
         """JobRemoved's word. Raises TimeoutError at the deadline."""
@@ -261,7 +261,7 @@ class _Systemd:
         """systemd has left the bus, or is back on a connection of its own that may not know of us any more."""
         self._bus.systemd = owner
         if owner and self._has_subscribed:
-            self._bus.send(_to_manager("Subscribe", ""))  # refused if it still knows us: no need to wait for that
+            self._bus.send(_manager_message("Subscribe", ""))  # refused if it still knows us: no need to wait for that
 
 
 class _Bus(MessageBus):
@@ -295,7 +295,7 @@ class _Bus(MessageBus):
 
 
 @contextlib.asynccontextmanager
-async def _connected(address: str, timeout_seconds: float) -> AsyncIterator[_Systemd]:
+async def _connect(address: str, timeout_seconds: float) -> AsyncIterator[_Systemd]:
     try:
         bus = _Bus(address)
     except (OSError, ValueError) as error:
@@ -310,11 +310,11 @@ async def _connected(address: str, timeout_seconds: float) -> AsyncIterator[_Sys
         systemd.close()
 
 
-def _to_bus(member: str, word: str) -> Message:
+def _bus_message(member: str, word: str) -> Message:
     return Message(BUS, BUS_PATH, BUS, member, signature="s", body=[word])
 
 
-def _to_manager(member: str, signature: str, *body: object) -> Message:
+def _manager_message(member: str, signature: str, *body: object) -> Message:
     """NO_AUTOSTART: if systemd is not on the bus, the bus must say so instead of looking for something to start."""
     flags = MessageFlag.NO_AUTOSTART
     return Message(SYSTEMD, SYSTEMD_PATH, MANAGER, member, flags=flags, signature=signature, body=list(body))

@@ -4,18 +4,18 @@ import binascii
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from sriov_bootstrap.exporter.checking import Answer, Checks
 from sriov_bootstrap.exporter.connection import Channel, Plain
+from sriov_bootstrap.exporter.password_checks import Checks, OnAnswer
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 if TYPE_CHECKING:  # OpenSSL is loaded where there is TLS
     from sriov_bootstrap.exporter import tls
 
-Refused = Callable[[Refusal, Peer, str], None]
+OnRefusal = Callable[[Refusal, Peer, str], None]
 
 
-class Rules:
-    """See connection.py:Rules. What web_config and its files said at one moment."""
+class WebConfigRules:
+    """See connection.py:AccessRules. What web_config and its files said at one moment."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class Rules:
         users: Mapping[str, str],
         server: "tls.Server | None",
         checks: Checks,
-        refused: Refused,
+        refused: OnRefusal,
     ) -> None:
         """`server` is None for plain HTTP."""
         self.headers = headers
@@ -36,7 +36,7 @@ class Rules:
         """TLS, or nothing."""
         return self._server.open() if self._server else Plain()
 
-    def admits(self, authorization: bytes, peer: Peer, later: Answer) -> bool | None:
+    def admits(self, authorization: bytes, peer: Peer, later: OnAnswer) -> bool | None:
         """Everyone, if there are no users."""
         if not self._users:
             return True
@@ -46,7 +46,7 @@ class Rules:
             return False
         return self._checks.ask(*credentials, self._users, later, peer=peer)
 
-    def withdraw(self, later: Answer) -> None:
+    def withdraw(self, later: OnAnswer) -> None:
         """That verdict is no longer needed."""
         self._checks.withdraw(later)
 

@@ -29,8 +29,8 @@ def present_addresses(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 def refuse_if_taken(addresses: Iterable[str]) -> None:
     """SriovBootstrapError that says why one of these (ADDRESS:PORT) cannot be listened on, if it cannot."""
-    for one in addresses:
-        host, _, port = one.rpartition(":")
+    for text in addresses:
+        host, _, port = text.rpartition(":")
         address = host.strip("[]")
         try:
             listener(address, int(port)).close()
@@ -57,13 +57,13 @@ def listener(address: str, port: int) -> socket.socket:
     return made
 
 
-def spelt(address: str, port: int) -> str:
+def host_and_port(address: str, port: int) -> str:
     """As systemd and URLs have it: `[::1]:10049`."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _cannot_listen(address: str, port: int, error: OSError) -> SriovBootstrapError:
     return SriovBootstrapError(
-        f"metrics: cannot listen on {spelt(address, port)}: {error.strerror or error}",
+        f"metrics: cannot listen on {host_and_port(address, port)}: {error.strerror or error}",
         hint=HINTS.get(error.errno or 0, "metrics.listen must be ADDRESS:PORT of this host"),
     )

@@ -21,7 +21,7 @@ MAX_REQUESTS = 100  # of one connection: at a scrape every 15 s that is 25 minut
 TEXT = "text/plain; charset=utf-8"
 CHALLENGE = 'Basic realm="sriov-bootstrap", charset="UTF-8"'
 
-Verdict = Callable[[bool | None], None]  # None: not now, too many passwords wait to be checked
+OnVerdict = Callable[[bool | None], None]  # None: not now, too many passwords wait to be checked
 
 
 class Channel(Protocol):
@@ -42,7 +42,7 @@ class Channel(Protocol):
         """A goodbye, for take()."""
 
 
-class Rules(Protocol):
+class AccessRules(Protocol):
     """Who may see the pages. A connection that began under other rules ends with its next answer."""
 
     @property
@@ -52,10 +52,10 @@ class Rules(Protocol):
     def open_channel(self) -> Channel:
         """For a new connection, at its first bytes."""
 
-    def admits(self, authorization: bytes, peer: Peer, later: Verdict) -> bool | None:
+    def admits(self, authorization: bytes, peer: Peer, later: OnVerdict) -> bool | None:
         """Whether this header opens the pages; None: `later` will be told."""
 
-    def withdraw(self, later: Verdict) -> None:
+    def withdraw(self, later: OnVerdict) -> None:
         """That verdict is no longer needed."""
 
 
@@ -89,10 +89,10 @@ class Public:
     def open_channel(self) -> Channel:
         return Plain()
 
-    def admits(self, _authorization: bytes, _peer: Peer, _later: Verdict) -> bool:
+    def admits(self, _authorization: bytes, _peer: Peer, _later: OnVerdict) -> bool:
         return True
 
-    def withdraw(self, _later: Verdict) -> None:
+    def withdraw(self, _later: OnVerdict) -> None:
         pass
 
 
@@ -103,7 +103,7 @@ class House(Protocol):
     """The endpoint, as its peers see it."""
 
     pages: dict[bytes, tuple[Callable[[], bytes], str]]
-    rules: Callable[[], Rules]
+    rules: Callable[[], AccessRules]
     request_seconds: float
     idle_seconds: float
     buffer: bytearray
@@ -112,7 +112,7 @@ class House(Protocol):
     def line_up(self, connection: "Connection") -> None: ...
     def requeue(self, connection: "Connection", *, is_done: bool) -> None: ...
     def refuse(self, refusal: Refusal, peer: Peer) -> None: ...
-    def release(self, connection: "Connection") -> None: ...
+    def forget(self, connection: "Connection") -> None: ...
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -120,7 +120,7 @@ class Connection(asyncio.BufferedProtocol):
 
     _transport: asyncio.Transport
     _deadline: asyncio.TimerHandle
-    _rules: Rules
+    _rules: AccessRules
     _channel: Channel
 
     def __init__(self, endpoint: House) -> None:
@@ -133,7 +133,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_blocked = False
         self._is_leaving = False
         self._requests = 0
-        self._waiting: Verdict | None = None  # for a password
+        self._waiting: OnVerdict | None = None  # for a password
         self._due: Callable[[], None] | None = None  # an answer whose verdict is there
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -145,7 +145,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._deadline.cancel()
-        self._endpoint.release(self)
+        self._endpoint.forget(self)
         if self._waiting:
             self._rules.withdraw(self._waiting)
             self._waiting = None

@@ -9,7 +9,7 @@ from functools import partial
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.exporter.addresses import QUEUE
-from sriov_bootstrap.exporter.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, Connection, Rules
+from sriov_bootstrap.exporter.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, AccessRules, Connection
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 MAX_CONNECTIONS = 32  # that stay; Prometheus needs one
@@ -37,7 +37,7 @@ class Endpoint:
         self,
         page: Callable[[], bytes],
         *,
-        rules: Callable[[], Rules] = lambda: PUBLIC,
+        rules: Callable[[], AccessRules] = lambda: PUBLIC,
         refused: Callable[[Refusal, Peer], None] = lambda _refusal, _peer: None,
         request_seconds: float = 10.0,
         idle_seconds: float = 120.0,
@@ -91,7 +91,7 @@ class Endpoint:
             listener.close()  # one that has no server, because start() was cancelled
         while self._open:
             connection = next(reversed(self._open))
-            self.release(connection)
+            self.forget(connection)
             connection.drop()
         if self._trimming:
             self._trimming.cancel()
@@ -144,7 +144,7 @@ class Endpoint:
         if connection in self._open:
             self._open.move_to_end(connection, last=not is_done)
 
-    def release(self, connection: Connection) -> None:
+    def forget(self, connection: Connection) -> None:
         """It is closed."""
         if connection in self._open:
             del self._open[connection]
@@ -163,6 +163,6 @@ class Endpoint:
 
     def _evict_one(self) -> None:
         most = max(self._networks.values())
-        victim = next(one for one in self._open if self._networks[one.peer.network] == most)
-        self.release(victim)
+        victim = next(connection for connection in self._open if self._networks[connection.peer.network] == most)
+        self.forget(victim)
         victim.evict()

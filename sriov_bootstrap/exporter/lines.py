@@ -9,7 +9,7 @@ PRIORITIES = {"info": 6, "warning": 4, "error": 3}  # sd-daemon(3)
 NO_FIELDS: dict[str, str | int] = {}
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """One line of the log."""
 
     level: str
@@ -17,15 +17,15 @@ class Line(NamedTuple):
     fields: dict[str, str | int] = NO_FIELDS
 
 
-def say(line: Line) -> None:
+def say(line: LogLine) -> None:
     """Writes it to stderr, as edges/log.py writes those of the daemon."""
-    pairs = " ".join(f"{key}={_quoted(value)}" for key, value in line.fields.items() if value != "")
+    pairs = " ".join(f"{key}={_quote(value)}" for key, value in line.fields.items() if value != "")
     text = f"<{PRIORITIES[line.level]}>{printable(line.text)}" + (f" | {pairs}" if pairs else "")
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
-def _quoted(value: str | int) -> str:
+def _quote(value: str | int) -> str:
     text = printable(str(value))
     if not {" ", '"', "="} & {*text}:
         return text

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sriov_bootstrap.base.printable import NAME_LIMIT, printable
-from sriov_bootstrap.exporter.lines import Line
+from sriov_bootstrap.exporter.lines import LogLine
 
 QUIET_SECONDS = 60.0
 MAX_NETWORKS = 32  # with a line a minute of their own
@@ -58,7 +58,7 @@ class Refusals:
         self.counts = dict.fromkeys(Refusal, 0)
         self._lines: OrderedDict[str, _Said] = OrderedDict()  # who was said longest ago is first
 
-    def note(self, refusal: Refusal, peer: Peer, *, now: float, user: str = "") -> Line | None:
+    def note(self, refusal: Refusal, peer: Peer, *, now: float, user: str = "") -> LogLine | None:
         """Counts it. The line is what is to be said."""
         self.counts[refusal] += 1
         whose = self._whose_line(peer.network, now) if refusal in GUESSES else EVERYBODY
@@ -74,7 +74,7 @@ class Refusals:
         if line and line.unsaid:
             fields["more_since_last_line"] = line.unsaid
         level = "warning" if refusal in GUESSES else "info"
-        return Line(level, f"metrics: {MEANINGS[refusal]}", fields)
+        return LogLine(level, f"metrics: {MEANINGS[refusal]}", fields)
 
     def _whose_line(self, network: str, now: float) -> str:
         if network in self._lines or len(self._lines) < MAX_NETWORKS:

@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable, Mapping
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.exporter import handed
-from sriov_bootstrap.exporter.access import Rules
-from sriov_bootstrap.exporter.checking import Checks
-from sriov_bootstrap.exporter.connection import PUBLIC
-from sriov_bootstrap.exporter.connection import Rules as AnyRules
+from sriov_bootstrap.exporter import credential
+from sriov_bootstrap.exporter.access import WebConfigRules
+from sriov_bootstrap.exporter.connection import PUBLIC, AccessRules
+from sriov_bootstrap.exporter.credential import Access
 from sriov_bootstrap.exporter.endpoint import Endpoint
-from sriov_bootstrap.exporter.handed import Handed
-from sriov_bootstrap.exporter.lines import Line, say
+from sriov_bootstrap.exporter.lines import LogLine, say
 from sriov_bootstrap.exporter.page import PageFile
+from sriov_bootstrap.exporter.password_checks import Checks
 from sriov_bootstrap.exporter.refusals import Peer, Refusal, Refusals
 
 FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)
@@ -28,7 +27,7 @@ MakeChecks = Callable[[Callable[[bytes], None], Callable[[Refusal, Peer, str], N
 def serve(page_path: str, environment: Mapping[str, str], make_checks: MakeChecks, *, owner: int = 0) -> int:
     """Until SIGTERM. SriovBootstrapError when there is nothing to listen on, or nothing says who may see the page."""
     listeners = take_listeners(environment)
-    access = handed.load(_credential(environment))
+    access = credential.load(_credential(environment))
     refusals = Refusals()
 
     def refused(refusal: Refusal, peer: Peer, user: str = "") -> None:
@@ -37,7 +36,7 @@ def serve(page_path: str, environment: Mapping[str, str], make_checks: MakeCheck
 
     def broke(line: bytes) -> None:
         text = line.lstrip(b"!").decode(errors="replace").strip() or "its process was killed"
-        say(Line("error", f"metrics: a password could not be checked: {text}"))
+        say(LogLine("error", f"metrics: a password could not be checked: {text}"))
 
     rules = make_rules(access, make_checks(broke, refused), refused)
     page = PageFile(page_path, refusals.counts, say, owner=owner)
@@ -55,7 +54,7 @@ async def _serve(endpoint: Endpoint, listeners: list[socket.socket]) -> None:
     await endpoint.stop()
 
 
-def make_rules(access: Handed, checks: Checks, refused: Callable[[Refusal, Peer, str], None]) -> AnyRules:
+def make_rules(access: Access, checks: Checks, refused: Callable[[Refusal, Peer, str], None]) -> AccessRules:
     """What was handed over as the rules of the endpoint. ConfigError when nothing can be made of it."""
     if not (access.tls or access.headers or access.users):
         return PUBLIC
@@ -64,7 +63,7 @@ def make_rules(access: Handed, checks: Checks, refused: Callable[[Refusal, Peer,
         from sriov_bootstrap.exporter import tls
 
         server = tls.Server(access.tls, access.files)
-    return Rules(access.headers, access.users, server, checks, refused)
+    return WebConfigRules(access.headers, access.users, server, checks, refused)
 
 
 def take_listeners(environment: Mapping[str, str]) -> list[socket.socket]:
@@ -88,7 +87,7 @@ def take_listeners(environment: Mapping[str, str]) -> list[socket.socket]:
 
 
 def _credential(environment: Mapping[str, str]) -> bytes:
-    path = os.path.join(environment.get("CREDENTIALS_DIRECTORY", "/nowhere"), handed.CREDENTIAL)
+    path = os.path.join(environment.get("CREDENTIALS_DIRECTORY", "/nowhere"), credential.NAME)
     try:
         with open(path, "rb") as file:
             return file.read(MAX_CREDENTIAL_BYTES)

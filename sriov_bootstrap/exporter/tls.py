@@ -25,8 +25,8 @@ VERIFY = {
 PLAIN_HTTP = b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nThis is an HTTPS port: use https://\n"
 
 
-class Tls(Protocol):
-    """What TLS is to be; see core/web_config.py:Tls. The files are named, and handed over beside it."""
+class TlsOptions(Protocol):
+    """What TLS is to be; see formats/web_config.py:Tls. The files are named, and handed over beside it."""
 
     @property
     def cert_file(self) -> str: ...
@@ -53,7 +53,7 @@ class Tls(Protocol):
 class Server:
     """Our side of TLS: makes a session for each peer."""
 
-    def __init__(self, tls: Tls, files: Mapping[str, bytes], *, max_sessions: int = MAX_SESSIONS) -> None:
+    def __init__(self, tls: TlsOptions, files: Mapping[str, bytes], *, max_sessions: int = MAX_SESSIONS) -> None:
         """`files`: what is in each that is named. Raises ConfigError when nothing can be made of them."""
         self._tls = tls
         self._files = files
@@ -186,10 +186,12 @@ class Session:
 
 def has_allowed_san(names: Iterable[tuple[str, str]], allowed: tuple[str, ...]) -> bool:
     """Whether one of a certificate's (kind, name), as Python's ssl gives them, is allowed: exactly, but for IPv6."""
-    return any(_spelt(kind, name) in allowed for kind, name in names if kind in {"DNS", "email", "IP Address", "URI"})
+    return any(
+        _go_spelling(kind, name) in allowed for kind, name in names if kind in {"DNS", "email", "IP Address", "URI"}
+    )
 
 
-def _spelt(kind: str, name: str) -> str:
+def _go_spelling(kind: str, name: str) -> str:
     """OpenSSL writes 2001:DB8:0:0:0:0:0:1, Go 2001:db8::1."""
     if kind != "IP Address" or ":" not in name:
         return name

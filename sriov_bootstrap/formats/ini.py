@@ -54,7 +54,7 @@ class Entry(Struct, frozen=True, dict=True):
         The first line of the value alone: a line that begins with a blank by mistake belongs to it, whatever it is.
         """
         first, more, _ = self.value.partition("\n")
-        return f"{_cut(f'{self.option} = {first}')}{' ...' if more else ''}"
+        return f"{_shorten(f'{self.option} = {first}')}{' ...' if more else ''}"
 
     @property
     def name(self) -> str:
@@ -62,7 +62,7 @@ class Entry(Struct, frozen=True, dict=True):
         return f"{self.option} = ..." if NAME.fullmatch(self.option) else ""
 
 
-class Problem(Struct, frozen=True):
+class IniProblem(Struct, frozen=True):
     """What keeps oslo.config from reading a file. Not the line: what is out of place may be a password."""
 
     line: int
@@ -74,22 +74,22 @@ class IniFile(Struct, frozen=True):
 
     path: str
     entries: tuple[Entry, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[IniProblem, ...] = ()
 
     def values(self, section: str, option: str) -> tuple[Entry, ...]:
         """All of this option, first to last."""
-        wanted = folded(section)
-        return tuple(one for one in self.entries if one.option == option and folded(one.section) == wanted)
+        wanted = fold(section)
+        return tuple(entry for entry in self.entries if entry.option == option and fold(entry.section) == wanted)
 
 
-def folded(section: str) -> str:
+def fold(section: str) -> str:
     """How oslo.config compares the names of sections: `[PCI]` is `[pci]`, but `[default]` is not `[DEFAULT]`."""
     return section if section == "DEFAULT" else section.lower()
 
 
 def parse_ini(path: str, text: str) -> IniFile:
     """Any text: never raises."""
-    reader = _Reader(path)
+    reader = _IniReader(path)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for number, line in enumerate(lines, 1):
         reader.take(number, line.rstrip())
@@ -97,12 +97,12 @@ def parse_ini(path: str, text: str) -> IniFile:
     return IniFile(path, tuple(reader.entries), tuple(reader.problems))
 
 
-class _Reader:
+class _IniReader:
     """One file on its way through the lines."""
 
     def __init__(self, path: str) -> None:
         self.entries: list[Entry] = []
-        self.problems: list[Problem] = []
+        self.problems: list[IniProblem] = []
         self._path = path
         self._section = ""
         self._option = ""
@@ -112,7 +112,7 @@ class _Reader:
     def take(self, number: int, line: str) -> None:
         """One line without its end."""
         if "\ufffd" in line:  # what could not be decoded; Python refuses the whole file
-            self.problems.append(Problem(number, "bytes that are not UTF-8"))
+            self.problems.append(IniProblem(number, "bytes that are not UTF-8"))
         if line.startswith((" ", "\t")):
             self._continue(number, line)
             return
@@ -128,35 +128,35 @@ class _Reader:
             value = "\n".join(self._value)
             self.entries.append(Entry(self._section, self._option, value, self._begun, self._path))
         elif self._option:
-            self.problems.append(Problem(self._begun, "an option before the first [section]"))
+            self.problems.append(IniProblem(self._begun, "an option before the first [section]"))
         self._option = ""
 
     def _continue(self, number: int, line: str) -> None:
         if self._option:
             self._value.append(line.lstrip())
         else:
-            self.problems.append(Problem(number, "is indented, but there is no value to continue"))
+            self.problems.append(IniProblem(number, "is indented, but there is no value to continue"))
 
     def _begin_section(self, number: int, line: str) -> None:
         self._section = line[1:-1]
         if not line.endswith("]"):
-            self.problems.append(Problem(number, "a section must end with ] and nothing after it"))
+            self.problems.append(IniProblem(number, "a section must end with ] and nothing after it"))
             self._section = re.split(r"[]\s#;]", line[1:])[0]
         elif not self._section:
-            self.problems.append(Problem(number, "a section without a name"))
+            self.problems.append(IniProblem(number, "a section without a name"))
 
     def _begin_value(self, number: int, line: str) -> None:
         ends = [place for place in (line.find("="), line.find(":")) if place >= 0]
         if not ends:
-            self.problems.append(Problem(number, 'contains neither "=" nor ":"'))
+            self.problems.append(IniProblem(number, 'contains neither "=" nor ":"'))
             return
         option, value = line[: min(ends)].strip(), line[min(ends) + 1 :].strip()
         if not option:
-            self.problems.append(Problem(number, "an option without a name"))
+            self.problems.append(IniProblem(number, "an option without a name"))
         if value and value[0] == value[-1] and value[0] in "\"'":
             value = value[1:-1]
         self._option, self._value, self._begun = option, [value], number
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

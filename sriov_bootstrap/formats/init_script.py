@@ -12,7 +12,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from sriov_bootstrap.formats.oslo_files import split, substituted
+from sriov_bootstrap.formats.oslo_files import split, substitute
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 # What Debian's server finds out with a function of neutron-common, and what Ubuntu's has in /etc/default.
@@ -36,7 +36,7 @@ class Block(Enum):
     OVER = 3
 
 
-class Surroundings(Struct, frozen=True):
+class ScriptContext(Struct, frozen=True):
     """What a script sees of the host."""
 
     sources: Mapping[str, str]
@@ -59,9 +59,9 @@ def script_argv(
     `environment`: what its unit gives it.
     """
     said = {**GIVEN, **environment}
-    around = Surroundings(sources, there.union(sources), Steps())
+    around = ScriptContext(sources, there.union(sources), Steps())
     try:
-        _run(script, said, around, DEPTH)
+        _run_script(script, said, around, DEPTH)
     except TooMuch:
         return ()
     if "NAME" not in said and "DAEMON" not in said:
@@ -70,7 +70,7 @@ def script_argv(
     return (program, *split(said.get("PYARGV") or said.get("DAEMON_ARGS", "")))
 
 
-def _run(script: str, said: dict[str, str], around: Surroundings, depth: int) -> None:
+def _run_script(script: str, said: dict[str, str], around: ScriptContext, depth: int) -> None:
     around.steps.take(1 + len(script))
     blocks: list[Block] = []
     for raw in script.splitlines():
@@ -90,32 +90,32 @@ def _run(script: str, said: dict[str, str], around: Surroundings, depth: int) ->
             _step(line, said, around, depth)
 
 
-def _step(line: str, said: dict[str, str], around: Surroundings, depth: int) -> None:
+def _step(line: str, said: dict[str, str], around: ScriptContext, depth: int) -> None:
     if "||" in line:
         return
     *conditions, command = re.split(r"\s&&\s", line)
-    if not all(_holds(one, said, around) for one in conditions):
+    if not all(_holds(condition, said, around) for condition in conditions):
         return
     if command.startswith(". ") and depth:
-        _run(around.sources.get(_value(command[2:], said, around.steps), ""), said, around, depth - 1)
+        _run_script(around.sources.get(_expand_word(command[2:], said, around.steps), ""), said, around, depth - 1)
     elif found := ASSIGNMENT.match(command):
-        said[found[1]] = _value(found[2], said, around.steps)
+        said[found[1]] = _expand_word(found[2], said, around.steps)
 
 
-def _holds(condition: str, said: dict[str, str], around: Surroundings) -> bool:
+def _holds(condition: str, said: dict[str, str], around: ScriptContext) -> bool:
     """What is not understood does not hold."""
-    return all(_is_true(one.strip(), said, around) for one in condition.split("&&"))
+    return all(_is_true(term.strip(), said, around) for term in condition.split("&&"))
 
 
-def _is_true(test: str, said: dict[str, str], around: Surroundings) -> bool:
+def _is_true(test: str, said: dict[str, str], around: ScriptContext) -> bool:
     if not (found := TEST.fullmatch(test)):
         return False
-    words = [_value(word, said, around.steps) for word in WORD.findall(found[2])]
+    words = [_expand_word(word, said, around.steps) for word in WORD.findall(found[2])]
     is_denied = bool(found[1]) is not (words[:1] == ["!"])
     return _compares([word for word in words if word != "!"], around) is not is_denied
 
 
-def _compares(words: list[str], around: Surroundings) -> bool:
+def _compares(words: list[str], around: ScriptContext) -> bool:
     match words:
         case [("-f" | "-e" | "-r" | "-d"), path]:
             return path in around.there
@@ -126,13 +126,13 @@ def _compares(words: list[str], around: Surroundings) -> bool:
     return False
 
 
-def _value(text: str, said: dict[str, str], steps: Steps) -> str:
+def _expand_word(text: str, said: dict[str, str], steps: Steps) -> str:
     """A word without its quotes, and with the variables that are known."""
     text = text.strip()
     if "`" in text or "$(" in text:
         return ""
     if text.startswith("'"):
         return text.strip("'")
-    value = substituted(VARIABLE, text.strip('"'), lambda name: said.get(name[1] or name[2], ""))
+    value = substitute(VARIABLE, text.strip('"'), lambda name: said.get(name[1] or name[2], ""))
     steps.take(len(value))
     return value

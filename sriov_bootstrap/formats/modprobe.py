@@ -26,7 +26,7 @@ ALIAS_DEVICE = len("pci:v00008086d000010CA")
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
-class Line(Struct, frozen=True):
+class ModprobeLine(Struct, frozen=True):
     """One line, after those that it joins; `number` 0: of the kernel's command line."""
 
     path: str
@@ -46,7 +46,7 @@ class Line(Struct, frozen=True):
 class Parameter(Struct, frozen=True):
     """A line that gives a module a parameter; `module` as that line spells it."""
 
-    line: Line
+    line: ModprobeLine
     module: str
     value: str
 
@@ -74,19 +74,19 @@ def effective(texts: dict[str, str]) -> dict[str, str]:
     return {path: texts[path] for path in by_name.values()}
 
 
-def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[Line, ...]:
+def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[ModprobeLine, ...]:
     """Every line that says something; what the kernel's command line says of modules as if it stood in a file."""
     found = [line for path, text in texts.items() for line in _lines(path, text)]
     for word in command_line:
         name, _, value = word.strip('"').partition("=")
         if name in {"modprobe.blacklist", "module_blacklist"}:
-            found += [Line(CMDLINE, 0, ("blacklist", one)) for one in value.split(",") if one]
+            found += [ModprobeLine(CMDLINE, 0, ("blacklist", module)) for module in value.split(",") if module]
         elif name.endswith(".max_vfs"):
-            found.append(Line(CMDLINE, 0, ("options", name.removesuffix(".max_vfs"), f"max_vfs={value}")))
+            found.append(ModprobeLine(CMDLINE, 0, ("options", name.removesuffix(".max_vfs"), f"max_vfs={value}")))
     return tuple(found)
 
 
-def _lines(path: str, text: str) -> Iterator[Line]:
+def _lines(path: str, text: str) -> Iterator[ModprobeLine]:
     carried, began = list[str](), 1
     for number, line in enumerate(f"{text}\n".split("\n"), 1):
         is_joined = (len(line) - len(line.rstrip("\\"))) % 2 == 1
@@ -95,11 +95,11 @@ def _lines(path: str, text: str) -> Iterator[Line]:
             continue
         words = tuple(ESCAPE.sub(r"\1", "".join(carried)).split())
         if words and not words[0].startswith("#"):
-            yield Line(path, began, words)
+            yield ModprobeLine(path, began, words)
         carried, began = [], number + 1
 
 
-def blocking(lines: tuple[Line, ...], module: str) -> Line | None:
+def blocking_line(lines: tuple[ModprobeLine, ...], module: str) -> ModprobeLine | None:
     """The line that keeps udev from loading this module."""
     for line in lines:
         match line.words:
@@ -113,7 +113,7 @@ def blocking(lines: tuple[Line, ...], module: str) -> Line | None:
     return None
 
 
-def parameters(lines: tuple[Line, ...], name: str) -> Iterator[Parameter]:
+def parameters(lines: tuple[ModprobeLine, ...], name: str) -> Iterator[Parameter]:
     """Every time that a module is given this one; the last of a line wins, unless the module refuses one before it."""
     given = re.compile(rf"(?<![\w.-]){name}=[\"']?([^\s\"';&|]*)")
     for line in lines:
@@ -122,7 +122,7 @@ def parameters(lines: tuple[Line, ...], name: str) -> Iterator[Parameter]:
                 yield Parameter(line, line.words[1], value)
 
 
-def claiming(modules_alias: str, modalias: str) -> tuple[str, ...]:
+def modules_for(modules_alias: str, modalias: str) -> tuple[str, ...]:
     """The modules that drive a PCI device with this modalias, by modules.alias of the running kernel."""
     if len(modalias) < ALIAS_DEVICE:
         return ()
@@ -136,10 +136,10 @@ def claiming(modules_alias: str, modalias: str) -> tuple[str, ...]:
 
 def is_in_tree(modules_dep: str, module: str) -> bool | None:
     """Whether the running kernel's own module of that name is the one that loads; None where it cannot be told."""
-    pattern = re.compile(rf"^(?:/lib/modules/[^/\n]+/)?(\w+)/(?:\S*/)?{_spelled(module)}\.ko[.\w]*:", re.MULTILINE)
+    pattern = re.compile(rf"^(?:/lib/modules/[^/\n]+/)?(\w+)/(?:\S*/)?{_spelling(module)}\.ko[.\w]*:", re.MULTILINE)
     found = pattern.search(modules_dep)
     return found[1] == "kernel" if found else None
 
 
-def _spelled(module: str) -> str:
+def _spelling(module: str) -> str:
     return "[-_]".join(re.escape(part) for part in re.split("[-_]", module))

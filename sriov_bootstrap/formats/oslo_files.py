@@ -52,7 +52,7 @@ def split(text: str) -> tuple[str, ...]:
         return tuple(text.split())
 
 
-def substituted(pattern: re.Pattern[str], text: str, value: Callable[[re.Match[str]], str]) -> str:
+def substitute(pattern: re.Pattern[str], text: str, value: Callable[[re.Match[str]], str]) -> str:
     """`pattern.sub`, which stops before the text becomes longer than a command line: names may come many times."""
     parts, at, length = list[str](), 0, len(text)
     for found in pattern.finditer(text):
@@ -67,7 +67,7 @@ def substituted(pattern: re.Pattern[str], text: str, value: Callable[[re.Match[s
 
 def reading_steps(argv: tuple[str, ...], project: str, home: str) -> tuple[Step, ...]:
     """`argv` as `service_argv` has it; `home`: of the user that the service runs as."""
-    named = _named(argv[1:], home)
+    named = _named_steps(argv[1:], home)
     program = argv[0].rpartition("/")[2].removesuffix(".py") if argv else ""
     names = list(dict.fromkeys(filter(None, (project, program))))
     folders = (f"{home}/.{project}", home, f"/etc/{project}", "/etc")
@@ -80,7 +80,7 @@ def reading_steps(argv: tuple[str, ...], project: str, home: str) -> tuple[Step,
     return (*steps, *named)
 
 
-def _named(words: tuple[str, ...], home: str) -> tuple[Step, ...]:
+def _named_steps(words: tuple[str, ...], home: str) -> tuple[Step, ...]:
     steps = []
     for place, word in enumerate(words):
         option, equals, path = word.partition("=")

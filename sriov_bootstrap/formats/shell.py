@@ -62,12 +62,12 @@ def writes(
         return
     steps = steps or Steps()
     steps.take(len(text))
-    reader = _Reader(steps)
+    reader = _ScriptReader(steps)
     for command in commands(FUNCTION.sub(r"function \1 ", text)):
         found = reader.read(command) if is_shell else None
         inner = writes(_script_of(command), depth=depth + 1, steps=steps)
-        for one in (*([found] if found else []), *inner):
-            yield Write(command.line + first_line - 1, one.paths, one.number, one.is_conditional)
+        for write in (*([found] if found else []), *inner):
+            yield Write(command.line + first_line - 1, write.paths, write.number, write.is_conditional)
 
 
 def _script_of(command: Command) -> str:
@@ -79,7 +79,7 @@ def _script_of(command: Command) -> str:
     return plain("".join(command.words[flags[0] + 1 :][:1])) if flags and names & SHELLS else ""
 
 
-class _Reader:
+class _ScriptReader:
     """What is known after the commands so far: variables, the folder, the conditions around."""
 
     def __init__(self, steps: Steps) -> None:
@@ -102,10 +102,10 @@ class _Reader:
         elif name == "dd":
             targets += [word[3:] for word in words if word.startswith("of=")]
         every = (path for target in targets for path in map(self._absolute, self._expand(target)) if FILE in path)
-        paths = self._first(every)
+        paths = self._as_many_as_fit(every)
         return Write(command.line, paths, self._number(command), self._doubts > 0) if paths else None
 
-    def _first(self, values: Iterable[str]) -> Values:
+    def _as_many_as_fit(self, values: Iterable[str]) -> Values:
         """As many as may be: the rest is not made."""
         values = iter(values)
         kept = tuple(itertools.islice(values, MAX_VALUES))
@@ -116,7 +116,7 @@ class _Reader:
     def _absolute(self, path: str) -> str:
         return path if path.startswith(("/", UNKNOWN)) or not self._folder else f"{self._folder}/{path}"
 
-    def _open(self, *, is_doubtful: bool) -> None:
+    def _open_block(self, *, is_doubtful: bool) -> None:
         self._conditions.append(is_doubtful)
         self._doubts += is_doubtful
 
@@ -128,21 +128,21 @@ class _Reader:
             if word in {"fi", "done", "esac", "}"}:
                 self._doubts -= self._conditions.pop() if self._conditions else 0
             elif word == "for":
-                self._open(is_doubtful=False)
+                self._open_block(is_doubtful=False)
                 self._loop(words[at:])
                 return []
             elif word in {"if", "while", "until"}:
                 test = words[at + 1 : at + 3]
                 is_file_test = len(test) == 2 and test[0] in {"[", "[[", "test"} and test[1] in FILE_TESTS  # noqa: PLR2004
-                self._open(is_doubtful=word == "if" and not is_file_test)
+                self._open_block(is_doubtful=word == "if" and not is_file_test)
             elif word == "case":
-                self._open(is_doubtful=True)
+                self._open_block(is_doubtful=True)
                 return []
             elif word == "function":
                 self._is_function = True
                 at += 1
             elif word == "{":
-                self._open(is_doubtful=self._is_function)
+                self._open_block(is_doubtful=self._is_function)
                 self._is_function = False
             elif word not in PREFIXES:
                 break
@@ -151,11 +151,13 @@ class _Reader:
 
     def _loop(self, words: list[str]) -> None:
         if words[2:3] == ["in"] and len(words) > 3:  # noqa: PLR2004
-            self._known[words[1]] = self._first(part for word in words[3:] for part in self._listed(word))
+            self._known[words[1]] = self._as_many_as_fit(
+                part for word in words[3:] for part in self._words_of_for(word)
+            )
         elif len(words) > 1:
             self._known.pop(words[1], None)
 
-    def _listed(self, word: str) -> Iterator[str]:
+    def _words_of_for(self, word: str) -> Iterator[str]:
         """A word of a `for`: braces and unquoted variables make several."""
         return (part for value in self._expand(word) for part in (value.split() or [""]))
 
@@ -194,7 +196,7 @@ class _Reader:
 
     def _expand(self, word: str) -> Values:
         """Every text that the word may stand for."""
-        return self._first(plain(value) for text in self._braces(word) for value in self._variables(text))
+        return self._as_many_as_fit(plain(value) for text in self._braces(word) for value in self._variables(text))
 
     def _variables(self, text: str) -> Iterator[str]:
         if SUBSTITUTION.search(text):
@@ -221,12 +223,12 @@ class _Reader:
             self._steps.cut()
             yield UNKNOWN
             return
-        found = next((one for one in BRACES.finditer(word) if "," in one[1] or RANGE.fullmatch(one[1])), None)
+        found = next((brace for brace in BRACES.finditer(word) if "," in brace[1] or RANGE.fullmatch(brace[1])), None)
         if not found or depth > MAX_DEPTH:
             self._steps.is_cut |= found is not None
             yield word
             return
         numbers = RANGE.fullmatch(found[1])
         middle = map(str, range(int(numbers[1]), int(numbers[2]) + 1)) if numbers else iter(found[1].split(","))
-        for one in middle:
-            yield from self._braces(f"{word[: found.start()]}{one}{word[found.end() :]}", depth + 1)
+        for part in middle:
+            yield from self._braces(f"{word[: found.start()]}{part}{word[found.end() :]}", depth + 1)

@@ -94,7 +94,7 @@ def _tokens(text: str) -> Iterator[tuple[int, str, str]]:
             at, line = at + 2, line + 1
         elif char == "#":
             at = (text.find("\n", at) + length + 1) % (length + 1)
-        elif operator := next((one for one in OPERATORS if text.startswith(one, at)), ""):
+        elif operator := next((candidate for candidate in OPERATORS if text.startswith(candidate, at)), ""):
             yield line, "operator", operator
             is_heredoc = operator in {"<<", "<<-"}
             at += len(operator)
@@ -128,7 +128,7 @@ def _word(text: str, at: int) -> tuple[str, int]:
         if char.isspace() or char in "|;&<>()":
             break
         if char == "'":
-            end = _find(text, "'", at + 1)
+            end = _find_end(text, "'", at + 1)
             parts.append(text[at + 1 : end].replace("$", LITERAL_DOLLAR))
             at = end + 1
         elif char == '"':
@@ -141,15 +141,15 @@ def _word(text: str, at: int) -> tuple[str, int]:
             parts.append("" if text[at + 1 : at + 2] == "\n" else text[at + 1 : at + 2])
             at += 2
         elif text.startswith("$(", at):
-            end = _closing(text, at + 1)
+            end = _closing_parenthesis(text, at + 1)
             parts.append(text[at:end])
             at = end
         elif char == "`":
-            end = _find(text, "`", at + 1)
+            end = _find_end(text, "`", at + 1)
             parts.append(text[at : end + 1])
             at = end + 1
         elif text.startswith("${", at):
-            end = _find(text, "}", at)
+            end = _find_end(text, "}", at)
             parts.append(text[at : end + 1])
             at = end + 1
         else:
@@ -158,12 +158,12 @@ def _word(text: str, at: int) -> tuple[str, int]:
     return "".join(parts), min(at, length)
 
 
-def _find(text: str, what: str, at: int) -> int:
+def _find_end(text: str, what: str, at: int) -> int:
     end = text.find(what, at)
     return len(text) if end < 0 else end
 
 
-def _closing(text: str, at: int) -> int:
+def _closing_parenthesis(text: str, at: int) -> int:
     """After the parenthesis that closes the one at `at`."""
     depth = 0
     for index in range(at, len(text)):

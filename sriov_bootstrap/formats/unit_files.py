@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from sriov_bootstrap.formats.logical_lines import logical_lines
-from sriov_bootstrap.formats.oslo_files import split, substituted
+from sriov_bootstrap.formats.oslo_files import split, substitute
 
 FOLDERS = (  # the first one that has the unit wins
     "/etc/systemd/system",
@@ -44,21 +44,21 @@ def exec_start(texts: Iterable[str], environment: Mapping[str, str] = NOTHING) -
     prefixes = words[0].removesuffix(program)
     rest = words[2 if "@" in prefixes else 1 :]
     if ":" not in prefixes:
-        rest = tuple(one for word in rest for one in _expanded(word, environment))
+        rest = tuple(part for word in rest for part in _expand(word, environment))
     return (program, *rest) if program else ()
 
 
-def _expanded(word: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+def _expand(word: str, environment: Mapping[str, str]) -> tuple[str, ...]:
     """`$NAME` alone is as many words as its value has; `${NAME}` is a part of its word; no other `$NAME` is one."""
     if bare := BARE.fullmatch(word):
         return split(environment.get(bare[1], ""))
-    return (substituted(BRACED, word, lambda found: environment.get(found[1], "") if found[1] else "$"),)
+    return (substitute(BRACED, word, lambda found: environment.get(found[1], "") if found[1] else "$"),)
 
 
 def environment_files(texts: Iterable[str]) -> tuple[str, ...]:
     """Globs of the files that its EnvironmentFile= name; systemd takes absolute ones alone."""
-    named = (one.removeprefix("-") for one in service_values(texts, "EnvironmentFile"))
-    return tuple(one for one in named if one.startswith("/"))
+    named = (value.removeprefix("-") for value in service_values(texts, "EnvironmentFile"))
+    return tuple(path for path in named if path.startswith("/"))
 
 
 def environment(texts: Iterable[str], files: Iterable[str]) -> dict[str, str]:
@@ -66,10 +66,10 @@ def environment(texts: Iterable[str], files: Iterable[str]) -> dict[str, str]:
     words = [word for value in service_values(texts, "Environment") for word in split(value)]
     said = {found[1]: found[2] for word in words if (found := SETTING.fullmatch(word))}
     lines = [line for text in files for line in _lines(text)]
-    return said | {found[1]: _unquoted(found[2].strip()) for line in lines if (found := SETTING.fullmatch(line))}
+    return said | {found[1]: _unquote(found[2].strip()) for line in lines if (found := SETTING.fullmatch(line))}
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     """Without the quotes around all of it; blanks need none there."""
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.decode import rephrased, unknown_keys
+from sriov_bootstrap.core.decode import rephrase, unknown_keys
 
 HINT = "correct the file, then run: sriov-bootstrap check-config"
 BCRYPT = r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}"
@@ -144,10 +144,10 @@ def decode(document: Any, path: str) -> WebConfig:  # noqa: ANN401 - YAML gives 
     try:
         read = msgspec.convert(document, _Document, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError((f"{path}: {rephrased(error)}",), hint=HINT) from error
+        raise ConfigError((f"{path}: {rephrase(error)}",), hint=HINT) from error
     if problems := _problems(read):
         raise ConfigError(tuple(f"{path}: {problem}" for problem in problems), hint=HINT)
-    return _understood(read, os.path.dirname(path))
+    return _to_config(read, os.path.dirname(path))
 
 
 def _key_problems(document: dict[str, Any], path: str) -> list[str]:
@@ -193,7 +193,7 @@ def _client_problems(section: _TlsSection) -> list[str]:
             f"client_auth_type {kind} is not supported: anyone can make a certificate if it is not verified: {instead}"
         ]
     if kind not in list(ClientAuth):
-        return [f'client_auth_type "{kind}": valid here: {", ".join(one for one in ClientAuth if "Any" not in one)}']
+        return [f'client_auth_type "{kind}": valid here: {", ".join(word for word in ClientAuth if "Any" not in word)}']
     problems = []
     if ClientAuth(kind).verifies and not section.client_ca_file:
         problems.append(f"client_auth_type {kind} needs client_ca_file: without it, no certificate can be trusted")
@@ -263,7 +263,7 @@ def _ciphers(section: _TlsSection) -> tuple[str, ...]:
     return tuple(CIPHERS[name] for name in section.cipher_suites if name in CIPHERS)
 
 
-def _understood(read: _Document, folder: str) -> WebConfig:
+def _to_config(read: _Document, folder: str) -> WebConfig:
     section = read.tls_server_config
     tls = None
     if section.cert_file:

@@ -12,7 +12,7 @@ import msgspec
 from sriov_bootstrap.base.errors import UnitError
 from sriov_bootstrap.core.followup import UnitResult, UnitState
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.machine import answers
+from sriov_bootstrap.machine import pipe_messages
 
 SECONDS = 20.0
 Say = Callable[[str], None]
@@ -21,21 +21,21 @@ Say = Callable[[str], None]
 def unit_states(names: Iterable[str], say: Say) -> tuple[UnitState, ...]:
     """How systemd sees these units. UnitError or StuckError if it cannot be asked."""
 
-    def ask() -> answers.Answer:
+    def ask() -> pipe_messages.Answer:
         from sriov_bootstrap.edges import systemd
 
-        return answers.Units(systemd.unit_states(names))
+        return pipe_messages.Units(systemd.unit_states(names))
 
-    told = _told(ask, say, SECONDS)
-    return told.states if isinstance(told, answers.Units) else ()
+    told = _converse(ask, say, SECONDS)
+    return told.states if isinstance(told, pipe_messages.Units) else ()
 
 
 def restart_units(
     names: Sequence[str], say: Say, *, failed: frozenset[str], job_timeout_seconds: float
-) -> answers.Restarted:
+) -> pipe_messages.Restarted:
     """How the restarts ended; see edges/systemd.py. UnitError or StuckError if nothing is known about any."""
 
-    def ask() -> answers.Answer:
+    def ask() -> pipe_messages.Answer:
         from sriov_bootstrap.edges import systemd
 
         results: list[UnitResult] = []
@@ -44,23 +44,23 @@ def restart_units(
                 names, failed=failed, job_timeout_seconds=job_timeout_seconds, on_result=results.append
             )
         except UnitError as error:
-            return answers.Restarted(tuple(results), error.message)
-        return answers.Restarted(tuple(results))
+            return pipe_messages.Restarted(tuple(results), error.message)
+        return pipe_messages.Restarted(tuple(results))
 
-    told = _told(ask, say, job_timeout_seconds + SECONDS)
-    if not isinstance(told, answers.Restarted):  # pragma: no cover (it sends nothing else)
+    told = _converse(ask, say, job_timeout_seconds + SECONDS)
+    if not isinstance(told, pipe_messages.Restarted):  # pragma: no cover (it sends nothing else)
         raise TypeError(told)
     return told
 
 
-def _told(ask: Callable[[], answers.Answer], say: Say, timeout_seconds: float) -> answers.Answer:
+def _converse(ask: Callable[[], pipe_messages.Answer], say: Say, timeout_seconds: float) -> pipe_messages.Answer:
     what = "D-Bus"
     with contextlib.suppress(Exception):  # the child says what is wrong with it
         from sriov_bootstrap.edges import systemd  # noqa: F401 (loaded here, used there)
     line = child.call(
-        lambda send: send(msgspec.json.encode(answers.answer(ask))),
+        lambda send: send(msgspec.json.encode(pipe_messages.catch_errors(ask))),
         what=what,
         timeout_seconds=timeout_seconds,
         waiting=lambda passed: say(f"waiting for systemd: {passed:.0f} s so far"),
     )
-    return answers.understood(line, what)
+    return pipe_messages.decode(line, what)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class DaemonHost:
-    """See daemon.Host. The log is loaded when first used, which is after READY=1."""
+    """See daemon.protocols.DaemonMachine. The log is loaded when first used, which is after READY=1."""
 
-    def __init__(self, machine: HostMachine, notifier: Notifier, *, log_format: str, look: jobs.Look) -> None:
+    def __init__(self, machine: HostMachine, notifier: Notifier, *, log_format: str, look: jobs.Examine) -> None:
         """Starts nothing yet."""
         self._machine = machine
         self._look = look

@@ -28,20 +28,20 @@ class Filled(Struct, frozen=True):
         return bool(self.path) and self.text != (self.installed or "")
 
 
-def outdated(machine: HostMachine, host: Host, is_ours: Callable[[str], bool]) -> tuple[str, ...]:
+def outdated_files(machine: HostMachine, host: Host, is_ours: Callable[[str], bool]) -> tuple[str, ...]:
     """Our installed files that would be written differently now. If anything is unclear: none."""
     paths = []
-    for target in (one for one in TARGETS.values() if one.in_all):
+    for target in (candidate for candidate in TARGETS.values() if candidate.in_all):
         rendering = target.make(host, Ask())
         if rendering.problems:
             continue
         drafts = tuple(draft for draft in rendering.drafts if draft.path and is_ours(draft.path))
         ours = replace(rendering, drafts=drafts, obsolete=tuple(filter(is_ours, rendering.obsolete)))
-        paths += [one.path for one in filled(machine, ours, read=True) if one.differs]
+        paths += [file.path for file in fill_drafts(machine, ours, read=True) if file.differs]
     return tuple(paths)
 
 
-def filled(machine: HostMachine, rendering: Rendering, *, read: bool) -> Iterable[Filled]:
+def fill_drafts(machine: HostMachine, rendering: Rendering, *, read: bool) -> Iterable[Filled]:
     """What each file should say, including our files that should not exist; with `read` also what it says now."""
     for draft in rendering.drafts:
         installed = machine.files.read_text(draft.path) if read and draft.path else None

@@ -25,7 +25,7 @@ from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
 from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.core.users import Holders, Owners
+from sriov_bootstrap.core.vf_users import Holders, Owners
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
-    from sriov_bootstrap.edges.texts import Texts
+    from sriov_bootstrap.edges.text_files import TextFiles
     from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
@@ -100,7 +100,7 @@ class HostMachine:
         return self.files.read_config()
 
     def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """See settle.Machine."""
+        """See settle.SettleMachine."""
         return self.sysfs.read_pfs(only)
 
     def read_links(self) -> Links:
@@ -111,7 +111,7 @@ class HostMachine:
 
     def read_holders(self) -> Holders:
         """Which processes have a VF open, from whatever may look."""
-        from sriov_bootstrap.edges.holders.look import OpenDevices  # most passes do not need it
+        from sriov_bootstrap.edges.holders.open_devices import OpenDevices  # most passes do not need it
 
         is_for_others = self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)
         holders = self._privileges.holders() if is_for_others else OpenDevices(self._root).holders()
@@ -155,11 +155,11 @@ class HostMachine:
 
         return Pci(f"{self._root}/sys")
 
-    def texts(self, *, each_once: bool = False, **limits: int) -> "Texts":
-        """Files of others. Each look has its own, which notes what it could not read; see Texts for the arguments."""
-        from sriov_bootstrap.edges.texts import Texts
+    def text_files(self, *, each_once: bool = False, **limits: int) -> "TextFiles":
+        """Files of others. Each look has its own, which notes what it could not read; arguments as of TextFiles."""
+        from sriov_bootstrap.edges.text_files import TextFiles
 
-        return Texts(self._root, each_once=each_once, **limits)
+        return TextFiles(self._root, each_once=each_once, **limits)
 
     def expects_driver(self, modalias: str) -> bool:
         """Whether a VF will get a driver."""
@@ -217,7 +217,7 @@ class HostMachine:
     @contextlib.contextmanager
     def pass_lock(self) -> Iterator[None]:
         """One pass at a time, and never beside a write of an earlier pass that may still succeed."""
-        with self.locks.locked(PASS_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say):
+        with self.locks.hold(PASS_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say):
             deadline = self.monotonic() + LOCK_SECONDS
             while (jam := self.locks.read_jam(self.monotonic())) and not jam.is_overdue:
                 if self.monotonic() > deadline:  # a writer that had no room to record how long it may take
@@ -228,12 +228,12 @@ class HostMachine:
 
     def restart_lock(self) -> contextlib.AbstractContextManager[None]:
         """One round of restarts at a time."""
-        return self.locks.locked(RESTART_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say)
+        return self.locks.hold(RESTART_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say)
 
     # -- what is done --
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
-        """See execute.Machine."""
+        """See execute.ActionMachine."""
         match action:
             case SetNumVfs(pci_address=address):
                 call = partial(self.sysfs.write_num_vfs, action, guard)
@@ -277,7 +277,7 @@ class HostMachine:
     # -- systemd --
 
     def unit_states(self, names: Iterable[str]) -> "tuple[UnitState, ...]":
-        """See restarts.Machine."""
+        """See restarts.RestartMachine."""
         from sriov_bootstrap.machine import bus
 
         return bus.unit_states(names, self.say)
@@ -290,7 +290,7 @@ class HostMachine:
         job_timeout_seconds: float,
         on_result: "Callable[[UnitResult], None]",
     ) -> None:
-        """See restarts.Machine."""
+        """See restarts.RestartMachine."""
         from sriov_bootstrap.machine import bus
 
         told = bus.restart_units(names, self.say, failed=failed, job_timeout_seconds=job_timeout_seconds)

@@ -26,7 +26,7 @@ SAY_SECONDS = 1.0  # often enough to show that a job is alive, seldom enough not
 
 
 End = TypeVar("End")
-Look = Callable[[HostMachine, Loaded], "Diagnosis"]  # doctor's, which is above this room
+Examine = Callable[[HostMachine, Loaded], "Diagnosis"]  # doctor's, which is above this room
 
 
 class JobEnd(Struct, frozen=True):
@@ -100,7 +100,7 @@ def start_pass(machine: HostMachine, loaded: Loaded, handover: Handover) -> chil
         # Only the pass's notes can say that state.json could not be saved.
         return JobEnd(msgspec.structs.replace(saved, report=report), is_saved=not machine.has_unsaved_state)
 
-    return _start(machine, work)
+    return _start_job(machine, work)
 
 
 def start_restarts(machine: HostMachine, loaded: Loaded) -> child.Child:
@@ -110,61 +110,61 @@ def start_restarts(machine: HostMachine, loaded: Loaded) -> child.Child:
         report = do_restarts(machine, loaded)
         return JobEnd(machine.load_state()[0], not machine.has_unsaved_state, report)
 
-    return _start(machine, work)
+    return _start_job(machine, work)
 
 
-def start_inspection(machine: HostMachine, loaded: Loaded, look: Look) -> child.Child:
+def start_inspection(machine: HostMachine, loaded: Loaded, look: Examine) -> child.Child:
     """doctor's look in a process of its own; its last line is an Inspected."""
 
     def work() -> "Inspected":
         child.be_the_first_to_go()  # it reads whatever is on the host, and nothing waits for it
-        from sriov_bootstrap.core.finding import inspected, load_inspected
+        from sriov_bootstrap.core.finding import load_inspected, record_inspection
 
         before = load_inspected(machine.files.read_findings())
-        latest = inspected(look(machine, loaded).findings, before)
+        latest = record_inspection(look(machine, loaded).findings, before)
         if latest != before:
             machine.files.save_findings(to_json(latest))
         return latest
 
-    return _start(machine, work)
+    return _start_job(machine, work)
 
 
 def start_page(machine: HostMachine, loaded: Loaded) -> child.Child:
     """The page of metrics in a process of its own; its last line is a PageEnd."""
-    return _start(machine, lambda: PageEnd(publish(machine, loaded)))
+    return _start_job(machine, lambda: PageEnd(publish(machine, loaded)))
 
 
 def end_of(line: bytes) -> JobEnd:
     """Parses a job's last line. Raises SriovBootstrapError if the job failed."""
-    return _end(line, JobEnd)
+    return _decode_end(line, JobEnd)
 
 
 def end_of_inspection(line: bytes) -> "Inspected":
     """The same for doctor's look."""
     from sriov_bootstrap.core.finding import Inspected
 
-    return _end(line, Inspected)
+    return _decode_end(line, Inspected)
 
 
 def page_problems(line: bytes) -> tuple[str, ...]:
     """The same for the page: what was wrong with it."""
-    return _end(line, PageEnd).problems
+    return _decode_end(line, PageEnd).problems
 
 
-def _end(line: bytes, kind: type[End]) -> End:
+def _decode_end(line: bytes, kind: type[End]) -> End:
     try:
-        return msgspec.json.decode(child.checked(line, "a job of the daemon"), type=kind)
+        return msgspec.json.decode(child.line_or_crash(line, "a job of the daemon"), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SriovBootstrapError(
             "its process exited without a report", hint="it was killed, or out of memory"
         ) from error
 
 
-def _start(machine: HostMachine, work: Callable[[], Struct]) -> child.Child:
+def _start_job(machine: HostMachine, work: Callable[[], Struct]) -> child.Child:
     """A job asked to stop does so, unless it has begun to write: between two writes a PF may have no VFs."""
 
     def job(send: child.Send) -> None:
-        machine.say = _seldom(send)
+        machine.say = _rate_limit(send)
         signal.signal(signal.SIGTERM, lambda *_: None if machine.has_written else os._exit(0))
         try:
             send(to_json(work()))
@@ -174,7 +174,7 @@ def _start(machine: HostMachine, work: Callable[[], Struct]) -> child.Child:
     return child.start(job)
 
 
-def _seldom(send: child.Send) -> Callable[[str], None]:
+def _rate_limit(send: child.Send) -> Callable[[str], None]:
     said_at = 0.0
 
     def say(text: str) -> None:

@@ -14,11 +14,11 @@ from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckE
 from sriov_bootstrap.base.printable import one_line, shell_quoted, to_json
 from sriov_bootstrap.core.actions import ReloadDriver, WriteFile
 from sriov_bootstrap.core.report import Result
-from sriov_bootstrap.core.users import Holders
+from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
-from sriov_bootstrap.machine import answers
+from sriov_bootstrap.machine import pipe_messages
 from sriov_bootstrap.passes.apply import failure
 
 Run = Callable[..., child.Completed]
@@ -35,7 +35,7 @@ class Stamped(Struct):
     began_at: float = 0.0
 
 
-def stamped(told: answers.Answer, began_at: float) -> bytes:
+def stamp_answer(told: pipe_messages.Answer, began_at: float) -> bytes:
     """The answer of a helper, a line."""
     return to_json({**msgspec.to_builtins(told), "began_at": began_at}) + b"\n"
 
@@ -56,7 +56,11 @@ class Privileges:
             told = self._ask("holders", HOLDERS_SECONDS)
         except SriovBootstrapError as error:
             return Holders(problem=error.message)
-        return told.holders if isinstance(told, answers.Looked) else Holders(problem="its answer is not about holders")
+        return (
+            told.holders
+            if isinstance(told, pipe_messages.Looked)
+            else Holders(problem="its answer is not about holders")
+        )
 
     def reload(self, action: ReloadDriver, *, timeout_seconds: float) -> Result:
         """Has a driver reloaded, if the other end comes to the same decision."""
@@ -72,7 +76,7 @@ class Privileges:
         name = f"reload@{driver}"
         try:
             told = self._ask(name, timeout_seconds + START_SECONDS)
-            return replace(answers.result_of(told, _unit(name)), action=action)
+            return replace(pipe_messages.result_of(told, _unit_name(name)), action=action)
         except StuckError as error:  # of our `systemctl`; what matters is the process that has the write lock
             jam = self._locks.read_jam(time.monotonic())
             hint = error.hint or STUCK_HINT
@@ -80,13 +84,13 @@ class Privileges:
         except SriovBootstrapError as error:
             return failure(action, error)
 
-    def _ask(self, name: str, timeout_seconds: float) -> answers.Answer:
+    def _ask(self, name: str, timeout_seconds: float) -> pipe_messages.Answer:
         """Starts sriov-bootstrap-NAME.service, which ends when its answer is there.
 
         Its answer is a file that we only read: the one before it is known by its stamp. A start joins one in
         progress, which began to look before we asked: hence the second attempt.
         """
-        unit, answer = _unit(name), name.replace("@", "-")
+        unit, answer = _unit_name(name), name.replace("@", "-")
         command = ["systemctl", "--no-ask-password", "start", unit]
         said, asked_at = "", time.monotonic()
         for _ in range(2):
@@ -97,12 +101,12 @@ class Privileges:
             )
             line = self._files.read_answer(answer)
             if line.endswith(b"\n") and _began_at(line) >= asked_at:
-                return answers.understood(line, unit)
+                return pipe_messages.decode(line, unit)
             said = one_line(completed.stderr) or "it exited without an answer"
         raise KernelError(f"{unit}: {said.partition(' | ')[0]}", hint=f"see journalctl -u {shell_quoted(unit)}")
 
 
-def _unit(name: str) -> str:
+def _unit_name(name: str) -> str:
     return f"sriov-bootstrap-{name}.service"
 
 

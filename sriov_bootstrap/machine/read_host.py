@@ -20,7 +20,7 @@ def read_host(machine: HostMachine, config: Config) -> Host:
         pfs=pfs,
         layouts={pf.pci_address: parse_layout(*sysfs.read_vf_layout(pf.pci_address)) for pf in pfs},
         os_release=parse_os_release(_text(machine, "/etc/os-release")),
-        paths=machine.files.existing(PROBED_PATHS),
+        paths=machine.files.keep_existing(PROBED_PATHS),
         cpu_vendor=procfs.cpu_vendor(),
         kernel_config=_text(machine, f"/boot/config-{kernel}") if kernel else "",
     )

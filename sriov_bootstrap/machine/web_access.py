@@ -2,7 +2,7 @@
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.edges import files, yaml_text
-from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.formats import web_config
 
 
@@ -14,18 +14,22 @@ class WebAccess:
         self._path = path
         self.paths: list[str] = []
 
-    def read(self) -> handed.Handed:
+    def read(self) -> credential.Access:
         """Raises ConfigError for anything that would keep it from taking effect."""
         config = web_config.decode(yaml_text.parse(self._load(self._path), self._path), self._path)
         named = config.tls.files if config.tls else ()
         self.paths += [path for path in named if path not in self.paths]
         contents = {path: self._load(path) for path in named}
-        tls = handed.Tls(**{key: getattr(config.tls, key) for key in handed.Tls._fields}) if config.tls else None
+        tls = (
+            credential.HandedTls(**{key: getattr(config.tls, key) for key in credential.HandedTls._fields})
+            if config.tls
+            else None
+        )
         if tls:
             from sriov_bootstrap.exporter.tls import Server
 
             Server(tls, contents)  # only OpenSSL can tell whether key and certificate match
-        return handed.Handed(tls, contents, config.headers, config.users)
+        return credential.Access(tls, contents, config.headers, config.users)
 
     def _load(self, path: str) -> bytes:
         if path not in self.paths:

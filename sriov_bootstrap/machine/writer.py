@@ -13,7 +13,7 @@ from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.actions import Action
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.machine import answers
+from sriov_bootstrap.machine import pipe_messages
 from sriov_bootstrap.passes.apply import failure
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _wait_for_writer(machine: "HostMachine", action: Action, work: Callable[[], 
     def be_the_writer(send: child.Send) -> None:
         machine.say = lambda _: None  # our listener is out of reach: the only file open here is the lock
         machine.note_writer(lock, action, limit_seconds)
-        send(to_json(answers.Done(work())))
+        send(to_json(pipe_messages.Done(work())))
 
     line = child.call(
         be_the_writer,
@@ -57,4 +57,4 @@ def _wait_for_writer(machine: "HostMachine", action: Action, work: Callable[[], 
         leave_behind=True,
         waiting=lambda passed: machine.say(f"{what}: {passed:.0f} s so far"),
     )
-    return answers.result_of(answers.understood(line, what), what)
+    return pipe_messages.result_of(pipe_messages.decode(line, what), what)

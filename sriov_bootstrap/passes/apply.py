@@ -9,9 +9,9 @@ import errno
 from collections.abc import Callable
 
 from sriov_bootstrap.base.errors import BusyError, KernelError, RefusedError, SriovBootstrapError, StuckError
-from sriov_bootstrap.core import causes
+from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, SetLinkUp
-from sriov_bootstrap.core.report import Outcome, Result, explained
+from sriov_bootstrap.core.report import Outcome, Result, explain
 
 NOT_COUNTED = -1
 
@@ -47,12 +47,12 @@ def failure(action: Action, error: SriovBootstrapError) -> Result:
 def _kernel_failure(action: Action, error: SriovBootstrapError, number: int) -> Result:
     if isinstance(action, SetLinkUp) and number == errno.ENOENT:  # udev has renamed it since: look again
         return Result(action, Outcome.STALE)
-    message, remedy = explained(action, number)
+    message, remedy = explain(action, number)
     return Result(
         action,
         Outcome.FAILED,
         errno=number,
         message=message,
         hint=remedy or error.hint,
-        is_transient=causes.explain(number).is_transient,
+        is_transient=errnos.explain(number).is_transient,
     )

@@ -19,11 +19,11 @@ from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
 
 Guard = Callable[[tuple[str, ...]], str]
-Look = Callable[[], tuple[PfFacts, ...]]
+ReadFacts = Callable[[], tuple[PfFacts, ...]]
 Stages = Mapping[type, Stage]
 
 
-class Machine(settle.Machine, Protocol):
+class ActionMachine(settle.SettleMachine, Protocol):
     """What carrying out plans needs: something that acts, and what waiting needs."""
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
@@ -35,7 +35,7 @@ class Machine(settle.Machine, Protocol):
 
 
 def carry_out(
-    plans: Iterable[Plan], machine: Machine, *, guard: Guard, look: Look, stages: Stages = STAGES
+    plans: Iterable[Plan], machine: ActionMachine, *, guard: Guard, look: ReadFacts, stages: Stages = STAGES
 ) -> tuple[Result, ...]:
     """Runs every plan. A failure ends its own PF's steps; after a write that does not return, no further step is taken.
 
@@ -72,7 +72,7 @@ def _for_vfs(actions: tuple[Action, ...], pf: PfFacts | None, stages: Stages) ->
 class _Road:
     """Takes the steps of plans, and knows which plans have ended early."""
 
-    def __init__(self, machine: Machine, guard: Guard) -> None:
+    def __init__(self, machine: ActionMachine, guard: Guard) -> None:
         self._machine = machine
         self._guard = guard
         self._given_up: set[str] = set()

@@ -21,14 +21,14 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, plan_pf
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
-from sriov_bootstrap.core.users import Holders, Owners
 from sriov_bootstrap.core.validate import is_module_name
+from sriov_bootstrap.core.vf_users import Holders, Owners
 from sriov_bootstrap.passes import execute
 
 MAX_ROUNDS = 3  # a stale plan is made again, but not for ever against something that keeps writing
 
 
-class Machine(execute.Machine, Protocol):
+class PassMachine(execute.ActionMachine, Protocol):
     """The machine as a pass needs it; execute.py and apply.py name what they need themselves."""
 
     def pass_lock(self) -> AbstractContextManager[None]:
@@ -81,7 +81,7 @@ class Loaded(Struct, frozen=True):
     checksums: tuple[int, ...] = ()
 
 
-class Seen(Struct, frozen=True):
+class HostSnapshot(Struct, frozen=True):
     """The machine at one moment, and what is to be done about it."""
 
     pfs: tuple[PfFacts, ...]
@@ -89,19 +89,19 @@ class Seen(Struct, frozen=True):
     jam: Jam | None
 
     @property
-    def ours(self) -> tuple[PfFacts, ...]:
+    def pfs_with_rule(self) -> tuple[PfFacts, ...]:
         """The PFs that have a rule."""
-        return tuple(one.desired.pf for one in self.plans if one.desired.pf)
+        return tuple(plan.desired.pf for plan in self.plans if plan.desired.pf)
 
     @property
     def targets(self) -> dict[str, int]:
         """PCI address -> the number that its rule asks for."""
-        wishes = ((one.desired.pf, one.desired.target) for one in self.plans)
+        wishes = ((plan.desired.pf, plan.desired.target) for plan in self.plans)
         return {pf.pci_address: target for pf, target in wishes if pf and target is not None}
 
 
 def run_pass(
-    machine: Machine, loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
+    machine: PassMachine, loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
 ) -> PassReport:
     """One pass with a config that load_config gave. `force` destroys even VFs in use; `handover`: see state.py."""
     if mode is Mode.APPLY:
@@ -110,7 +110,7 @@ def run_pass(
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
     is_asked = force or (handover or Handover()).is_asked
-    saved, _ = _remembered(machine, saved, pfs, is_asked=is_asked)
+    saved, _ = _begin_memory(machine, saved, pfs, is_asked=is_asked)
     seen = decide(machine, loaded.config, pfs, saved, force=force)
     return PassReport(
         started_at=machine.time(),
@@ -124,7 +124,7 @@ def run_pass(
     )
 
 
-def load_config(machine: Machine, last_good: Config | None) -> Loaded:
+def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
     """What the files say now; where they are broken, or all gone, what they said before.
 
     Raises ConfigError when they are broken and there is nothing to fall back to.
@@ -145,7 +145,7 @@ def load_config(machine: Machine, last_good: Config | None) -> Loaded:
         return Loaded(last_good, error.problems, names, checksums)
 
 
-def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
+def read_facts(machine: PassMachine, config: Config) -> tuple[PfFacts, ...]:
     """Every PF, understood. The costly reads are made only if they can matter to a rule."""
     raw = machine.read_pfs()
     needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
@@ -154,10 +154,12 @@ def read_facts(machine: Machine, config: Config) -> tuple[PfFacts, ...]:
     holders = machine.read_holders() if facts.needs_holders(raw) else Holders()
     has_vfs = any(pf.vfs for pf in raw)
     owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
-    return tuple(pf for one in raw if (pf := facts.parse_pf(one, links, holders, owners)).total_vfs > 0)
+    return tuple(pf for raw_pf in raw if (pf := facts.parse_pf(raw_pf, links, holders, owners)).total_vfs > 0)
 
 
-def decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool) -> Seen:
+def decide(
+    machine: PassMachine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool
+) -> HostSnapshot:
     """What is to be done about these facts."""
     wishes = resolve(config, pfs)
     drivers = {wish.pf.driver for wish in wishes if wish.rule.uses_max_vfs and wish.pf}
@@ -172,7 +174,7 @@ def decide(machine: Machine, config: Config, pfs: tuple[PfFacts, ...], saved: St
         now=machine.monotonic(),
         force=force,
     )
-    return Seen(pfs, _plans(wishes, around), around.jam)
+    return HostSnapshot(pfs, _plans(wishes, around), around.jam)
 
 
 def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, ...]:
@@ -184,24 +186,24 @@ def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, .
     return make_plans(wishes, around)
 
 
-def plans_now(machine: Machine, config: Config) -> tuple[Plan, ...]:
+def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     """What a pass would do at this moment that waits for no pause: one that does has not come so far."""
     pfs = read_facts(machine, config)
-    saved, _ = _remembered(machine, machine.load_state()[0], pfs, is_asked=True)
+    saved, _ = _begin_memory(machine, machine.load_state()[0], pfs, is_asked=True)
     return decide(machine, config, pfs, saved, force=False).plans
 
 
-def users_now(machine: Machine, config: Config, addresses: tuple[str, ...]) -> str:
+def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...]) -> str:
     """Who uses a VF of these PFs right now, "" if no one does."""
     pfs = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
     return "; ".join(vf.refusal for pf in pfs for vf in pf.vfs_in_use)
 
 
-def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
+def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config)
-    saved, contested = _remembered(machine, saved, pfs, is_asked=force or handover.is_asked)
+    saved, contested = _begin_memory(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
     seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)
     report = PassReport(
@@ -213,41 +215,41 @@ def _apply_pass(machine: Machine, loaded: Loaded, *, force: bool, handover: Hand
         config_files=loaded.files,
         config_checksums=loaded.checksums,
         jam=seen.jam,
-        losses=state.sum_of(state.lost_vfs(saved, first.pfs), losses),
+        losses=state.add_losses(state.lost_vfs(saved, first.pfs), losses),
         notes=(note,) if note else (),
         leftovers=_leftovers(memory, seen.pfs, loaded),
-        contested=state.sum_of(contested, contested_since),
+        contested=state.add_losses(contested, contested_since),
     )
     memory = state.fold(
         memory,
         report,
         seen.pfs,
         now_monotonic=machine.monotonic(),
-        changed=state.changed_pfs(saved, first.pfs, seen.ours),
+        changed=state.changed_pfs(saved, first.pfs, seen.pfs_with_rule),
         handover=handover,
     )
     unsaved = machine.save_state(memory)
     return replace(report, notes=(*report.notes, unsaved)) if unsaved else report
 
 
-def _remembered(
-    machine: Machine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
+def _begin_memory(
+    machine: PassMachine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
 ) -> tuple[State, dict[str, int]]:
     """What is known when a pass begins, and which PFs' numbers something else has overwritten since the last one."""
     return state.notice_contests(state.remember(saved, (), pfs), pfs, now=machine.monotonic(), is_asked=is_asked)
 
 
 def rounds(
-    machine: Machine, config: Config, seen: Seen, memory: State, *, force: bool
-) -> tuple[Seen, State, tuple[Result, ...], dict[str, int], dict[str, int]]:
+    machine: PassMachine, config: Config, seen: HostSnapshot, memory: State, *, force: bool
+) -> tuple[HostSnapshot, State, tuple[Result, ...], dict[str, int], dict[str, int]]:
     """Acts until nothing is stale: the last look, the memory of what was done, all results, lost, contested."""
     results: tuple[Result, ...] = ()
     losses: dict[str, int] = {}
     contested: dict[str, int] = {}
     for number in range(1, MAX_ROUNDS + 1):
         if any(plan.changes_vfs for plan in seen.plans):
-            machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.ours)))
-        guard, look = partial(users_now, machine, config), partial(read_facts, machine, config)
+            machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule)))
+        guard, look = partial(read_users, machine, config), partial(read_facts, machine, config)
         acted = execute.carry_out(seen.plans, machine, guard=guard, look=look)
         if not acted:
             break
@@ -257,8 +259,8 @@ def rounds(
         memory, new = state.note_contests(
             memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS
         )
-        contested = state.sum_of(contested, new)
-        losses = state.sum_of(losses, state.lost_in_round(seen.ours, pfs, acted))
+        contested = state.add_losses(contested, new)
+        losses = state.add_losses(losses, state.lost_in_round(seen.pfs_with_rule, pfs, acted))
         seen = decide(machine, config, pfs, memory, force=force)
         if not any(_calls_for_another_look(result) for result in acted):
             break
@@ -276,16 +278,16 @@ def _calls_for_another_look(result: Result) -> bool:
     return reloaded or result.outcome is Outcome.STALE
 
 
-def _concerned(action: Action) -> set[str]:
+def _addresses_of(action: Action) -> set[str]:
     return {*action.pci_addresses} if isinstance(action, ReloadDriver) else {action.pci_address}
 
 
-def report_pfs(seen: Seen, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:
+def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:
     """A line for each plan of the last look."""
     lines = []
     for plan in seen.plans:
         address = plan.pci_address
         involved = {address, plan.carrier}
-        own = tuple(result for result in results if involved & _concerned(result.action))
+        own = tuple(result for result in results if involved & _addresses_of(result.action))
         lines.append(report_pf(plan, plan.desired.pf, own, is_incomplete=address in memory.incomplete))
     return tuple(lines)

@@ -9,34 +9,34 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.passes.reconcile import Machine, Mode, Seen, decide, read_facts, report_pfs, rounds
+from sriov_bootstrap.passes.reconcile import HostSnapshot, Mode, PassMachine, decide, read_facts, report_pfs, rounds
 
 
-def run_release(machine: Machine, config: Config, address: str, *, mode: Mode, force: bool = False) -> PassReport:
+def run_release(machine: PassMachine, config: Config, address: str, *, mode: Mode, force: bool = False) -> PassReport:
     """Removes them, or with OBSERVE says what that would do. NotOursError where it is not ours to do."""
     if mode is Mode.APPLY:
         with machine.pass_lock():
-            return _apply(machine, config, address, force=force)
-    seen, saved = _look(machine, config, address, force=force)
-    return _report(machine, seen, (), saved)
+            return _apply_release(machine, config, address, force=force)
+    seen, saved = _read_host(machine, config, address, force=force)
+    return _report_release(machine, seen, (), saved)
 
 
-def _look(machine: Machine, config: Config, address: str, *, force: bool) -> tuple[Seen, State]:
+def _read_host(machine: PassMachine, config: Config, address: str, *, force: bool) -> tuple[HostSnapshot, State]:
     saved = machine.load_state()[0]
-    others = {pf: one for pf, one in saved.contests.items() if pf != address}  # this one is asked for: no pause
+    others = {pf: contest for pf, contest in saved.contests.items() if pf != address}  # this one is asked for: no pause
     saved = replace(saved, contests=others)
     pfs = read_facts(machine, config)
-    release.check(address, _find(pfs, address), config, saved.ours)
-    return decide(machine, _alone(config, address), pfs, saved, force=force), saved
+    release.refuse_unless_ours(address, _find_pf(pfs, address), config, saved.ours)
+    return decide(machine, _with_release_rule_only(config, address), pfs, saved, force=force), saved
 
 
-def _apply(machine: Machine, config: Config, address: str, *, force: bool) -> PassReport:
-    seen, saved = _look(machine, config, address, force=force)
+def _apply_release(machine: PassMachine, config: Config, address: str, *, force: bool) -> PassReport:
+    seen, saved = _read_host(machine, config, address, force=force)
     if any(plan.verdict or not plan.changes_vfs for plan in seen.plans):
-        return _report(machine, seen, (), saved)
+        return _report_release(machine, seen, (), saved)
     before = seen.pfs
-    seen, memory, results, *_ = rounds(machine, _alone(config, address), seen, saved, force=force)
-    report = _report(machine, seen, results, memory)
+    seen, memory, results, *_ = rounds(machine, _with_release_rule_only(config, address), seen, saved, force=force)
+    report = _report_release(machine, seen, results, memory)
     # A write that has not returned may still do it, when nothing compares any more: the restart waits for its end.
     is_stuck = any(result.outcome is Outcome.STUCK for result in results)
     changed = is_stuck or state.incarnations_at(address, before) != state.incarnations_at(address, seen.pfs)
@@ -47,25 +47,27 @@ def _apply(machine: Machine, config: Config, address: str, *, force: bool) -> Pa
     return replace(report, notes=(*report.notes, unsaved)) if unsaved else report
 
 
-def _alone(config: Config, address: str) -> Config:
+def _with_release_rule_only(config: Config, address: str) -> Config:
     return replace(config, pf=(release.rule_for(address),))
 
 
-def _find(pfs: tuple[PfFacts, ...], address: str) -> PfFacts | None:
+def _find_pf(pfs: tuple[PfFacts, ...], address: str) -> PfFacts | None:
     return next((pf for pf in pfs if pf.pci_address == address), None)
 
 
-def _report(machine: Machine, seen: Seen, results: tuple[Result, ...], memory: State) -> PassReport:
+def _report_release(machine: PassMachine, seen: HostSnapshot, results: tuple[Result, ...], memory: State) -> PassReport:
     return PassReport(
         started_at=machine.time(),
-        pfs=tuple(_hinted(pf) for pf in report_pfs(seen, results, memory)),
+        pfs=tuple(_with_release_hint(pf) for pf in report_pfs(seen, results, memory)),
         results=results,
         jam=seen.jam,
-        notes=tuple(_module_note(pf.driver) for pf in seen.ours if machine.read_module(pf.driver).modprobe_text),
+        notes=tuple(
+            _module_note(pf.driver) for pf in seen.pfs_with_rule if machine.read_module(pf.driver).modprobe_text
+        ),
     )
 
 
-def _hinted(pf: PfReport) -> PfReport:
+def _with_release_hint(pf: PfReport) -> PfReport:
     """Nothing does it later: a release is requested once."""
     hints = {Reason.IN_USE: release.IN_USE_HINT, Reason.CONTESTED: release.CONTESTED_HINT}
     return replace(pf, hint=hints[pf.reason]) if pf.reason in hints else pf

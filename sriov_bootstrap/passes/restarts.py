@@ -17,7 +17,7 @@ from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 
 
-class Machine(Protocol):
+class RestartMachine(Protocol):
     """The machine as a round of restarts needs it."""
 
     def restart_lock(self) -> AbstractContextManager[None]:
@@ -58,7 +58,7 @@ class Machine(Protocol):
         """Progress, for whoever is watching."""
 
 
-def run_restarts(machine: Machine, services: Services) -> FollowUpReport:
+def run_restarts(machine: RestartMachine, services: Services) -> FollowUpReport:
     """Restarts what needs it now. What has to wait, or could not be done, stays pending in state.json."""
     with machine.restart_lock():
         pending = machine.load_state()[0].pending
@@ -67,48 +67,52 @@ def run_restarts(machine: Machine, services: Services) -> FollowUpReport:
         if jam := machine.read_jam():  # nova-compute reads sriov_numvfs when it starts, and would hang there as well
             return FollowUpReport(problem=f"they wait for a write: {jam}", pci_addresses=pending.pci_addresses)
         try:
-            plans = _plan(machine, pending, services)
+            plans = _plan_restarts(machine, pending, services)
         except SriovBootstrapError as error:
             return FollowUpReport(problem=error.message, pci_addresses=pending.pci_addresses)
-        due = [one for one in plans if one.need in {Need.RESTART, Need.START}]
-        results, problem = _restart(machine, due, services)
-        due_at = min((one.due_at for one in plans if one.need is Need.WAIT), default=None)
+        due = [plan for plan in plans if plan.need in {Need.RESTART, Need.START}]
+        results, problem = _restart_due(machine, due, services)
+        due_at = min((plan.due_at for plan in plans if plan.need is Need.WAIT), default=None)
         report = FollowUpReport(results, due_at, problem, pending.pci_addresses)
         report, retries = followup.retry_failed(report, plans, pending, now=machine.monotonic())
-        _note(machine, pending, report, retries)
+        _remember_round(machine, pending, report, retries)
         return report
 
 
-def preview(machine: Machine, services: Services) -> tuple[UnitPlan, ...]:
+def preview(machine: RestartMachine, services: Services) -> tuple[UnitPlan, ...]:
     """What a change of VFs now would restart. Raises SriovBootstrapError if systemd cannot be asked."""
-    return _plan(machine, PendingRestart(machine.monotonic()), services)
+    return _plan_restarts(machine, PendingRestart(machine.monotonic()), services)
 
 
-def _plan(machine: Machine, pending: PendingRestart, services: Services) -> tuple[UnitPlan, ...]:
+def _plan_restarts(machine: RestartMachine, pending: PendingRestart, services: Services) -> tuple[UnitPlan, ...]:
     states = machine.unit_states(services.restart)
     return followup.plan_restarts(states, pending, services, now=machine.monotonic())
 
 
-def _restart(machine: Machine, plans: list[UnitPlan], services: Services) -> tuple[tuple[UnitResult, ...], str]:
+def _restart_due(
+    machine: RestartMachine, plans: list[UnitPlan], services: Services
+) -> tuple[tuple[UnitResult, ...], str]:
     """The results and why the bus was lost, "" if it was not."""
     if not plans:
         return (), ""
-    names = [one.name for one in plans]
+    names = [plan.name for plan in plans]
     results: list[UnitResult] = []
     machine.say(f"restarting {', '.join(names)}")
     problem = ""
     try:
-        failed = frozenset(one.name for one in plans if one.need is Need.START)
+        failed = frozenset(plan.name for plan in plans if plan.need is Need.START)
         timeout = services.job_timeout_seconds
         machine.restart_units(names, failed=failed, job_timeout_seconds=timeout, on_result=results.append)
     except SriovBootstrapError as error:
         problem = error.message
-        heard = {one.unit for one in results}
-        results += [UnitResult(one, UnitOutcome.BUS_ERROR, 0.0, problem) for one in names if one not in heard]
+        heard = {result.unit for result in results}
+        results += [UnitResult(name, UnitOutcome.BUS_ERROR, 0.0, problem) for name in names if name not in heard]
     return tuple(results), problem
 
 
-def _note(machine: Machine, pending: PendingRestart, report: FollowUpReport, retries: dict[str, FailedRestart]) -> None:
+def _remember_round(
+    machine: RestartMachine, pending: PendingRestart, report: FollowUpReport, retries: dict[str, FailedRestart]
+) -> None:
     """Counts the results; forgets the change when every unit knows of it and no newer one has come."""
     is_over = report.due_at is None and report.retry_at is None and not report.problem
     if not report.results and not is_over and retries == pending.failed:
@@ -117,9 +121,9 @@ def _note(machine: Machine, pending: PendingRestart, report: FollowUpReport, ret
         with machine.pass_lock():
             saved = machine.load_state()[0]
             done, failed = dict(saved.counters.restarts), dict(saved.counters.restart_failures)
-            for one in report.results:
-                counter = done if one.outcome is UnitOutcome.DONE else failed
-                counter[one.unit] = counter.get(one.unit, 0) + 1
+            for result in report.results:
+                counter = done if result.outcome is UnitOutcome.DONE else failed
+                counter[result.unit] = counter.get(result.unit, 0) + 1
             rest = None if is_over and saved.pending == pending else saved.pending
             rest = rest and replace(rest, failed=retries)
             counters = replace(saved.counters, restarts=done, restart_failures=failed)

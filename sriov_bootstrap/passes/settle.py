@@ -45,12 +45,12 @@ from sriov_bootstrap.core.actions import ReloadDriver, SetNumVfs, settle_deadlin
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import is_settled
 from sriov_bootstrap.core.report import Outcome, Result
-from sriov_bootstrap.core.users import Holders
+from sriov_bootstrap.core.vf_users import Holders
 
 LOOK_AGAIN_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 
-class Machine(Protocol):
+class SettleMachine(Protocol):
     """What waiting needs of the machine."""
 
     def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[facts.RawPf, ...]:
@@ -83,20 +83,20 @@ class _Wait(Struct, frozen=True):
     contested: set[str]
 
 
-def settle(results: tuple[Result, ...], machine: Machine) -> tuple[Result, ...]:
+def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result, ...]:
     """A successful write is not yet a success: each result says whether it has become true, and how long that took."""
     last = {result.action.pci_address: number for number, result in enumerate(results)}
-    waits = {number: wait for number in sorted(last.values()) if (wait := _wait(results[number]))}
+    waits = {number: wait for number in sorted(last.values()) if (wait := _wait_for(results[number]))}
     settled = list(results)
     began = machine.monotonic()
     expects: dict[str, bool] = {}
-    for delay in _delays():
-        pfs = _look(machine, waits.values())
+    for delay in _pauses():
+        pfs = _read_facts(machine, waits.values())
         passed = machine.monotonic() - began
         for number, wait in tuple(waits.items()):
-            wait.contested.update(one for one in wait.pci_addresses if _is_contested(wait, pfs.get(one)))
-            left = [one for one in wait.pci_addresses if one not in wait.contested]
-            is_over = all(_is_settled(machine, pfs.get(one), wait.target, expects) for one in left)
+            wait.contested.update(address for address in wait.pci_addresses if _is_contested(wait, pfs.get(address)))
+            left = [address for address in wait.pci_addresses if address not in wait.contested]
+            is_over = all(_is_settled(machine, pfs.get(address), wait.target, expects) for address in left)
             if is_over or passed > wait.limit_seconds:
                 del waits[number]
                 settled[number] = replace(
@@ -107,12 +107,12 @@ def settle(results: tuple[Result, ...], machine: Machine) -> tuple[Result, ...]:
                 )
         if not waits:
             return tuple(settled)
-        machine.say(f"waiting for VFs to be ready: {_progress(waits.values(), pfs)}")
+        machine.say(f"waiting for VFs to be ready: {_progress_text(waits.values(), pfs)}")
         machine.pause(delay)
     raise AssertionError  # pragma: no cover (the delays never end)
 
 
-def _wait(result: Result) -> _Wait | None:
+def _wait_for(result: Result) -> _Wait | None:
     """None: this action changed no VFs, or was not done."""
     if result.outcome is not Outcome.CHANGED:
         return None
@@ -138,13 +138,13 @@ def _is_contested(wait: _Wait, pf: PfFacts | None) -> bool:
     return not seen <= pf.incarnations or wait.made not in {-1, pf.num_vfs}
 
 
-def _look(machine: Machine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
-    addresses = tuple(one for wait in waits for one in wait.pci_addresses)
+def _read_facts(machine: SettleMachine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
+    addresses = tuple(address for wait in waits for address in wait.pci_addresses)
     pfs = machine.read_pfs(addresses) if addresses else ()
     return {raw.pci_address: facts.parse_pf(raw, facts.Links(), Holders()) for raw in pfs}
 
 
-def _is_settled(machine: Machine, pf: PfFacts | None, target: int, expects: dict[str, bool]) -> bool:
+def _is_settled(machine: SettleMachine, pf: PfFacts | None, target: int, expects: dict[str, bool]) -> bool:
     if is_settled(pf, target, expects_driver=True) or pf is None or pf.num_vfs != target:
         return is_settled(pf, target, expects_driver=True)
     bare = next((vf.modalias for vf in pf.vfs if vf.lacks_driver), None)
@@ -153,13 +153,13 @@ def _is_settled(machine: Machine, pf: PfFacts | None, target: int, expects: dict
     return is_settled(pf, target, expects_driver=bare is None or expects[bare])
 
 
-def _progress(waits: Iterable[_Wait], pfs: dict[str, PfFacts]) -> str:
+def _progress_text(waits: Iterable[_Wait], pfs: dict[str, PfFacts]) -> str:
     return ", ".join(
-        f"{one} has {pfs[one].num_vfs if one in pfs else 0} of {wait.target}"
+        f"{address} has {pfs[address].num_vfs if address in pfs else 0} of {wait.target}"
         for wait in waits
-        for one in wait.pci_addresses
+        for address in wait.pci_addresses
     )
 
 
-def _delays() -> Iterator[float]:
+def _pauses() -> Iterator[float]:
     return chain(LOOK_AGAIN_SECONDS, repeat(LOOK_AGAIN_SECONDS[-1]))

@@ -7,8 +7,8 @@ from msgspec import Struct
 from sriov_bootstrap.core.config import Config, Distribution
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.packagings import recognized
-from sriov_bootstrap.core.releases import NEWEST, Release, parse
+from sriov_bootstrap.core.openstack_releases import NEWEST, OpenStackRelease, parse
+from sriov_bootstrap.core.packagings import recognize
 from sriov_bootstrap.core.state import State
 
 
@@ -40,7 +40,7 @@ class Host(Struct, frozen=True):
     unseen: tuple[str, ...] = ()
 
     @property
-    def release(self) -> Release:
+    def release(self) -> OpenStackRelease:
         """The config has been checked: it is one."""
         return parse(self.config.openstack.release) or NEWEST
 
@@ -51,7 +51,7 @@ class Host(Struct, frozen=True):
         if said is not Distribution.AUTO:
             return said
         ids = f"{self.os_release.get('ID', '')} {self.os_release.get('ID_LIKE', '')}".split()
-        return Distribution(recognized(self.paths, ids).name)
+        return Distribution(recognize(self.paths, ids).name)
 
 
 class Ask(Struct, frozen=True):

@@ -7,13 +7,13 @@ kernel was built with CONFIG_INTEL_IOMMU_DEFAULT_ON, as Debian's is.
 from collections.abc import Iterable
 
 from sriov_bootstrap.core.config import VfDriver
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path, modprobe_text
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.render.ports import exact
+from sriov_bootstrap.render.ports import exact_name
 
 INTEL, AMD = "GenuineIntel", "AuthenticAMD"
 WORD = "intel_iommu=on"
@@ -27,7 +27,7 @@ BLACKLIST_FILE = "/etc/modprobe.d/sriov-bootstrap-vfs.conf"
 
 def render_cmdline(host: Host, _ask: Ask) -> Rendering:
     """A grub drop-in, or what to do where there are none."""
-    if why := _unneeded(host):
+    if why := _why_unneeded(host):
         return Rendering(notes=(f"no kernel parameter is needed: {why}",), obsolete=(GRUB_FILE,))
     if not host.cpu_vendor:
         problem = "the CPU is unknown (no /proc/cpuinfo, or not x86): no kernel parameter is rendered"
@@ -43,7 +43,7 @@ def render_cmdline(host: Host, _ask: Ask) -> Rendering:
     return Rendering(notes=(f"add {WORD} to the kernel command line in the boot loader, and reboot",))
 
 
-def _unneeded(host: Host) -> str:
+def _why_unneeded(host: Host) -> str:
     """Why nothing has to be said to the kernel, "" if something has."""
     if not host.config.pf:
         return "there is no rule, so no VF"
@@ -63,7 +63,7 @@ def render_modprobe(host: Host, _ask: Ask) -> Rendering:
     for wish in host.wishes:
         if not wish.rule.uses_max_vfs:
             continue
-        if driver := wish.pf.driver if wish.pf else exact(wish.rule.match.driver):
+        if driver := wish.pf.driver if wish.pf else exact_name(wish.rule.match.driver):
             families.setdefault(driver, []).append(wish)
         else:
             problems.append(f'rule "{wish.rule.name}": its driver is unknown: render on a host with the NIC')
@@ -72,11 +72,13 @@ def render_modprobe(host: Host, _ask: Ask) -> Rendering:
         if not is_module_name(driver):  # it would be a part of a path, and a line of its own
             names = ", ".join(f'"{wish.rule.name}"' for wish in wishes)
             problems.append(f'the driver "{driver}" of rule {names} is not a module name')
-        elif problem := _unfit(driver, wishes):
+        elif problem := _why_unfit(driver, wishes):
             problems.append(problem)
         else:
             drafts.append(Draft("", {"text": modprobe_text(driver, wishes[0].target or 0)}, modprobe_path(driver)))
-    modules = sorted(filter(None, (driver_of(one).vf_module for one, wishes in families.items() if _undriven(wishes))))
+    modules = sorted(
+        filter(None, (driver_of(name).vf_module for name, wishes in families.items() if _leaves_without_driver(wishes)))
+    )
     if modules:
         drafts.append(Draft("modprobe-vfs.conf.j2", {"modules": modules}, BLACKLIST_FILE))
     initramfs = next((command for path, command in INITRAMFS.items() if path in host.paths), "")
@@ -85,7 +87,7 @@ def render_modprobe(host: Host, _ask: Ask) -> Rendering:
     return Rendering(tuple(drafts), tuple(problems), after, notes=notes, obsolete=() if modules else (BLACKLIST_FILE,))
 
 
-def _unfit(driver: str, wishes: list[DesiredPf]) -> str:
+def _why_unfit(driver: str, wishes: list[DesiredPf]) -> str:
     """A wrong number costs the NIC at the next boot."""
     names = ", ".join(f'"{wish.rule.name}"' for wish in wishes)
     targets = {wish.target for wish in wishes}
@@ -95,11 +97,11 @@ def _unfit(driver: str, wishes: list[DesiredPf]) -> str:
         return f"{driver}: max_vfs is one number for all its PFs, but the rules {names} differ"
     for wish in wishes:
         if wish.pf and wish.pf.driver and (wish.target or 0) > wish.pf.total_vfs:
-            asked = counted(wish.target or 0, "VF")
+            asked = quantity(wish.target or 0, "VF")
             return f"{wish.pf.pci_address}: cannot create {asked}: the device offers {wish.pf.total_vfs}"
     return ""
 
 
-def _undriven(wishes: Iterable[DesiredPf]) -> bool:
+def _leaves_without_driver(wishes: Iterable[DesiredPf]) -> bool:
     """The module creates its VFs before probing can be disabled, so only a blacklist keeps their driver away."""
     return all(wish.rule.vf_driver is VfDriver.NONE for wish in wishes)

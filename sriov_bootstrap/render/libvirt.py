@@ -4,7 +4,7 @@ import re
 
 from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
-from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.core.pci_address import normalize
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 
 MAC = r"(?i:[0-9a-f]{2}(:[0-9a-f]{2}){5})"
@@ -24,8 +24,8 @@ def render_hostdev(host: Host, ask: Ask) -> Rendering:
 
 
 def _render(host: Host, ask: Ask, template: str) -> Rendering:
-    _check(ask)
-    vfs = _one(host, ask.vf) if ask.vf else _free(host)
+    _refuse_invalid(ask)
+    vfs = _vf_at(host, ask.vf) if ask.vf else _free_vfs(host)
     problems = [f"VF {vf.index} {vf.pci_address} is in use: {vf.use}" for _, vf in vfs if vf.use]
     drafts = tuple(
         Draft(
@@ -38,7 +38,7 @@ def _render(host: Host, ask: Ask, template: str) -> Rendering:
     return Rendering(drafts, tuple(problems), notes=notes)
 
 
-def _check(ask: Ask) -> None:
+def _refuse_invalid(ask: Ask) -> None:
     problems = []
     if ask.mac and not re.fullmatch(MAC, ask.mac):
         problems.append(f'render: --mac "{ask.mac}" is not a MAC address: write it like 52:54:00:12:34:56')
@@ -48,14 +48,14 @@ def _check(ask: Ask) -> None:
         problems.append(f"render: --vlan {ask.vlan} is not between 1 and {MAX_VLAN}")
     if ask.mac and not ask.vf:
         problems.append("render: --mac is for one VF: name it")
-    if ask.vf and not in_full(ask.vf):
+    if ask.vf and not normalize(ask.vf):
         problems.append(f'render: "{ask.vf}" is not a PCI address: write it like 0000:3b:02.0')
     if problems:
         raise UsageError(tuple(problems))
 
 
-def _one(host: Host, address: str) -> list[tuple[PfFacts, VfFacts]]:
-    full = in_full(address)
+def _vf_at(host: Host, address: str) -> list[tuple[PfFacts, VfFacts]]:
+    full = normalize(address)
     found = [(pf, vf) for pf in host.pfs for vf in pf.vfs if vf.pci_address == full]
     if not found:
         raise UsageError(
@@ -64,7 +64,7 @@ def _one(host: Host, address: str) -> list[tuple[PfFacts, VfFacts]]:
     return found
 
 
-def _free(host: Host) -> list[tuple[PfFacts, VfFacts]]:
+def _free_vfs(host: Host) -> list[tuple[PfFacts, VfFacts]]:
     pfs = [wish.pf for wish in host.wishes if wish.pf]
     return [(pf, vf) for pf in pfs for vf in pf.vfs if not vf.use]
 

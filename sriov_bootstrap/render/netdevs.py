@@ -20,8 +20,8 @@ def render_udev(host: Host, _ask: Ask) -> Rendering:
     """One rule for each PF and each VF."""
     ports = resolve_ports(host)
     macs = {wish.pf.pci_address: wish.pf.netdevs[0].mac for wish in host.wishes if wish.pf and wish.pf.netdevs}
-    problems = [f"{port.label}: {problem}" for port in ports if (problem := _missing(port))]
-    entries = [_entry(port, macs.get(port.pci_address, "")) for port in ports if not _missing(port)]
+    problems = [f"{port.label}: {problem}" for port in ports if (problem := _missing_facts(port))]
+    entries = [_entry(port, macs.get(port.pci_address, "")) for port in ports if not _missing_facts(port)]
     draft = Draft("udev.rules.j2", {"entries": entries, "problems": problems}, FILE)
     after = ("udevadm control --reload; names change at the next boot",)
     return Rendering((draft,), tuple(problems), after)
@@ -41,7 +41,7 @@ def _name(port: Port, index: int) -> str:
     return name if port.netdev and len(name) < IFNAMSIZ else ""
 
 
-def _missing(port: Port) -> str:
+def _missing_facts(port: Port) -> str:
     if not port.pci_address:
         return "the PCI address of its PF is unknown: render on a host with the NIC, or match by an exact pci_address"
     if port.vfs is None and port.rule.num_vfs != 0:

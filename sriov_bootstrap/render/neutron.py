@@ -7,10 +7,10 @@ So is the server's mechanism_drivers: the config names the others, or ours would
 import re
 from collections.abc import Iterable
 
-from sriov_bootstrap.core import releases
-from sriov_bootstrap.core.combinations import NETWORK
+from sriov_bootstrap.core import openstack_releases
+from sriov_bootstrap.core.openstack_rules import NETWORK
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.render.places import drop_in, place_of, restart, unit_drafts
+from sriov_bootstrap.render.places import drop_in, place_of, restart_command, unit_drafts
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
 MECHANISM_DRIVER = "sriovnicswitch"
@@ -19,7 +19,7 @@ MECHANISM_DRIVER = "sriovnicswitch"
 def render_agent(host: Host, _ask: Ask) -> Rendering:
     """The drop-in of the SR-IOV agent."""
     place, ports = place_of("sriov-agent", host), resolve_ports(host)
-    problems = {port: problem for port in ports if (problem := _missing(port))}
+    problems = {port: problem for port in ports if (problem := _missing_facts(port))}
     good = [port for port in ports if port.rule.physical_network and port not in problems]
     context = {
         "release": host.release,
@@ -32,12 +32,12 @@ def render_agent(host: Host, _ask: Ask) -> Rendering:
             for port in good
             if port.rule.bandwidth_kbps
         ],
-        "has_firewall": host.release.nova <= releases.AGENT_FIREWALL_UNTIL,
+        "has_firewall": host.release.nova <= openstack_releases.AGENT_FIREWALL_UNTIL,
         "unused": [port for port in ports if not port.rule.physical_network],
         "problems": _lines(problems),
     }
     drafts = (Draft("sriov-agent.conf.j2", context, drop_in(place)), *unit_drafts(place, host.release))
-    return Rendering(drafts, tuple(_lines(problems)), (restart(place, host.release),))
+    return Rendering(drafts, tuple(_lines(problems)), (restart_command(place, host.release),))
 
 
 def render_server(host: Host, _ask: Ask) -> Rendering:
@@ -57,12 +57,12 @@ def render_server(host: Host, _ask: Ask) -> Rendering:
         "vlan_ranges": [*table.network_vlan_ranges, *open_networks],
         "without_range": open_networks,
         "flat_networks": flat,
-        "vendor_devs": _vendor_devs(ports) if host.release.nova <= releases.ML2_SRIOV_UNTIL else [],
+        "vendor_devs": _vendor_devs(ports) if host.release.nova <= openstack_releases.ML2_SRIOV_UNTIL else [],
         "problems": _lines(problems),
     }
     drafts = (Draft("neutron-server.conf.j2", context, drop_in(place)), *unit_drafts(place, host.release))
     told = (*_lines(problems), *filter(None, (drivers_problem,)))
-    return Rendering(drafts, told, (f"on the controllers: {restart(place, host.release)}",))
+    return Rendering(drafts, told, (f"on the controllers: {restart_command(place, host.release)}",))
 
 
 NO_DRIVERS = (
@@ -71,7 +71,7 @@ NO_DRIVERS = (
 )
 
 
-def _missing(port: Port) -> str:
+def _missing_facts(port: Port) -> str:
     """What the agent needs but is not known; "" if nothing, or if the agent is not concerned."""
     if not port.rule.physical_network:
         return ""

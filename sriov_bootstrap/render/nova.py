@@ -11,12 +11,12 @@ Rules for a device_spec, each learned from a broken cloud:
 import json
 from collections.abc import Iterable
 
-from sriov_bootstrap.core import releases
+from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.config import PfRule, SpecStyle
 from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, DEVICE_SPEC, ENABLED_FILTERS, places
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
-from sriov_bootstrap.render.places import OWN_NAME, drop_in, place_of, restart, unit_drafts
+from sriov_bootstrap.render.places import OWN_NAME, drop_in, place_of, restart_command, unit_drafts
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
 PCI_FILTER = "PciPassthroughFilter"
@@ -30,7 +30,9 @@ def render_compute(host: Host, _ask: Ask) -> Rendering:
     problems: list[str] = []
     groups = []
     for port in filter(is_for_nova, ports):
-        problem = _missing(port, style) or (_ambiguous(port, host) if style is SpecStyle.VENDOR_PRODUCT else "")
+        problem = _missing_facts(port, style) or (
+            _why_ambiguous(port, host) if style is SpecStyle.VENDOR_PRODUCT else ""
+        )
         problems += [f"{port.label}: {problem}"] if problem else []
         groups.append({"port": port, "problem": problem, "specs": [] if problem else _specs(port, style)})
     # All names of it still parse and are merged: ours is the current one, and must stay the only one.
@@ -39,20 +41,20 @@ def render_compute(host: Host, _ask: Ask) -> Rendering:
         "release": host.release,
         "group": group,
         "option": option,
-        "groups": _once(groups),
+        "groups": _without_duplicates(groups),
         "unused": [port for port in ports if not is_for_nova(port)],
         "aliases": _aliases(ports, host.release),
         "alias_option": places(ALIAS, host.release)[0][1],
         "report_in_placement": host.config.openstack.report_in_placement,
     }
     drafts = (Draft("nova-compute.conf.j2", context, drop_in(place)), *unit_drafts(place, host.release))
-    return Rendering(drafts, tuple(problems), (restart(place, host.release),))
+    return Rendering(drafts, tuple(problems), (restart_command(place, host.release),))
 
 
 def render_scheduler(host: Host, _ask: Ask) -> Rendering:
     """The drop-in of nova-scheduler."""
     place = place_of("nova-scheduler", host)
-    wanted = (*releases.default_filters(host.release), *host.config.openstack.scheduler_filters, PCI_FILTER)
+    wanted = (*openstack_releases.default_filters(host.release), *host.config.openstack.scheduler_filters, PCI_FILTER)
     group, option = places(ENABLED_FILTERS, host.release)[0]
     context = {
         "release": host.release,
@@ -62,7 +64,7 @@ def render_scheduler(host: Host, _ask: Ask) -> Rendering:
     }
     path = drop_in(place, f"{OWN_NAME}-scheduler")
     drafts = (Draft("nova-scheduler.conf.j2", context, path), *unit_drafts(place, host.release))
-    return Rendering(drafts, after=(restart(place, host.release),))
+    return Rendering(drafts, after=(restart_command(place, host.release),))
 
 
 def is_for_nova(port: Port) -> bool:
@@ -100,7 +102,7 @@ def tags(rule: PfRule) -> dict[str, str]:
     return {key: value for key, value in said.items() if value}
 
 
-def _missing(port: Port, style: SpecStyle) -> str:
+def _missing_facts(port: Port, style: SpecStyle) -> str:
     """What a spec of this style needs but is not known; "" if nothing."""
     if style is SpecStyle.VF_ADDRESS or port.rule.exclude_vfs:
         return "" if port.vfs is not None else "the addresses of its VFs are unknown: render on a host with the NIC"
@@ -119,12 +121,12 @@ def _missing_netdev(port: Port) -> str:
     return port.netdev_problem
 
 
-def _ambiguous(port: Port, host: Host) -> str:
+def _why_ambiguous(port: Port, host: Host) -> str:
     """Why the chip alone would hand out VFs that are not of this rule's network, "" if it would not."""
     chip, mine = (port.vendor, port.device), tags(port.rule)
-    rivals = [one for one in resolve_ports(host) if (one.vendor, one.device) == chip]
-    known = {one.pci_address for one in rivals}
-    others = [one.label for one in rivals if not is_for_nova(one) or tags(one.rule) != mine]
+    rivals = [rival for rival in resolve_ports(host) if (rival.vendor, rival.device) == chip]
+    known = {rival.pci_address for rival in rivals}
+    others = [rival.label for rival in rivals if not is_for_nova(rival) or tags(rival.rule) != mine]
     others += [
         f"{pf.pci_address}, which has no rule"
         for pf in host.pfs
@@ -135,7 +137,7 @@ def _ambiguous(port: Port, host: Host) -> str:
     return f"{chip[0]}:{chip[1]} is also the chip of {others[0]}: {BY_ADDRESS}" if others else ""
 
 
-def _once(groups: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+def _without_duplicates(groups: Iterable[dict[str, object]]) -> list[dict[str, object]]:
     """Two PFs of one chip give the same line: nova merges all lines, so one is enough."""
     seen: list[object] = []
     kept = []
@@ -146,7 +148,7 @@ def _once(groups: Iterable[dict[str, object]]) -> list[dict[str, object]]:
     return kept
 
 
-def _aliases(ports: Iterable[Port], release: Release) -> list[str]:
+def _aliases(ports: Iterable[Port], release: OpenStackRelease) -> list[str]:
     """For flavors; one for each name and chip. Without pci_in_placement nova looks at the ids alone, and needs them."""
     found: list[str] = []
     for port in ports:

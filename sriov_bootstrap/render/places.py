@@ -2,8 +2,8 @@
 
 from sriov_bootstrap.core import packagings
 from sriov_bootstrap.core.config import Distribution
+from sriov_bootstrap.core.openstack_releases import CONF_D_SINCE, OpenStackRelease
 from sriov_bootstrap.core.packagings import PackagedService
-from sriov_bootstrap.core.releases import CONF_D_SINCE, Release
 from sriov_bootstrap.render.host import Draft, Host
 
 OWN_NAME = "sriov-bootstrap"
@@ -12,7 +12,7 @@ OWN_NAME = "sriov-bootstrap"
 def place_of(service: str, host: Host) -> PackagedService:
     """`service` is the name of its target. Debian's Newton had the units that Ubuntu has to this day."""
     is_old = host.distribution is Distribution.DEBIAN and host.release.nova < CONF_D_SINCE
-    return packagings.named(Distribution.UBUNTU if is_old else host.distribution).services[service]
+    return packagings.packaging_named(Distribution.UBUNTU if is_old else host.distribution).services[service]
 
 
 def drop_in(place: PackagedService, name: str = OWN_NAME) -> str:
@@ -20,7 +20,7 @@ def drop_in(place: PackagedService, name: str = OWN_NAME) -> str:
     return f"{place.folder}/{name}.conf" if place.folder else ""
 
 
-def restart(place: PackagedService, release: Release) -> str:
+def restart_command(place: PackagedService, release: OpenStackRelease) -> str:
     """What has to be done after a change."""
     if not place.folder:
         return place.instead
@@ -28,7 +28,7 @@ def restart(place: PackagedService, release: Release) -> str:
     return f"{reload}systemctl restart {' '.join(unit.removesuffix('.service') for unit in place.units)}"
 
 
-def unit_drafts(place: PackagedService, release: Release) -> tuple[Draft, ...]:
+def unit_drafts(place: PackagedService, release: OpenStackRelease) -> tuple[Draft, ...]:
     """A unit drop-in that names our folder, for releases that do not look there by themselves."""
     if release.nova >= CONF_D_SINCE or not place.command:
         return ()

@@ -69,11 +69,11 @@ def _port(wish: DesiredPf, host: Host) -> Port:
     rule, pf = wish.rule, wish.pf
     vendor, _, device = rule.vf_id.partition(":")
     if pf is None:
-        return Port(rule, exact(rule.match.pci_address), exact(rule.match.netdev), vendor, device)
+        return Port(rule, exact_name(rule.match.pci_address), exact_name(rule.match.netdev), vendor, device)
     layout = host.layouts.get(pf.pci_address, VfLayout())
     if layout.device and pf.vendor_id:
         vendor, device = pf.vendor_id, layout.device  # the vendor id of a VF is that of its PF (SR-IOV 3.4.1.1)
-    netdev = pf.netdev or exact(rule.match.netdev)
+    netdev = pf.netdev or exact_name(rule.match.netdev)
     inner = pf.netdevs[0].device if pf.netdevs else ""
     return Port(rule, pf.pci_address, netdev, vendor, device, _vfs(pf, wish.target, layout), inner)
 
@@ -90,6 +90,6 @@ def _vfs(pf: PfFacts, target: int | None, layout: VfLayout) -> tuple[Vf, ...] | 
     return tuple(Vf(index, place) for index, place in enumerate(places)) if len(places) == target else None
 
 
-def exact(text: str) -> str:
+def exact_name(text: str) -> str:
     """A selector that names one thing; "" for a pattern."""
     return "" if re.search(GLOB, text) else text

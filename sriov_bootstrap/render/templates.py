@@ -7,7 +7,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core.plurals import quantity
 
 
 def render(template: str, context: Mapping[str, object]) -> str:
@@ -19,7 +19,7 @@ def render(template: str, context: Mapping[str, object]) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.globals["counted"] = counted
+    environment.globals["counted"] = quantity  # an operator's own template may call it by this name
     environment.filters["printable"] = printable
     return environment.from_string(template).render(context)
 

@@ -9,7 +9,7 @@ import pytest
 
 from sriov_bootstrap.base import reading
 from sriov_bootstrap.base.errors import LinkError
-from sriov_bootstrap.base.reading import Below, IrregularError, TooLargeError, opened, read_file, read_names
+from sriov_bootstrap.base.reading import Below, IrregularError, TooLargeError, open_regular, read_file, read_names
 
 MIB = 1 << 20
 NOBODY = 65534
@@ -37,7 +37,7 @@ def test_a_file_is_read_whole_up_to_the_limit(tmp_path: Path) -> None:
     assert read_file(str(path), MIB) == b"x" * MIB
     with pytest.raises(TooLargeError, match="larger than 1 MiB"):
         read_file(str(put(path, "x" * (MIB + 1))), MIB)
-    with opened(str(path)) as file:
+    with open_regular(str(path)) as file:
         assert len(file.read(100, is_cut=True)) == 101
 
 

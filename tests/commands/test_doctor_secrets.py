@@ -12,9 +12,9 @@ from fakes_openstack import DEBIAN_HEADS, add_debian, add_unit
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.core.events import findings_event
-from sriov_bootstrap.core.finding import Inspected, inspected
+from sriov_bootstrap.core.finding import Inspected, record_inspection
 from sriov_bootstrap.doctor.codes import CODES
-from sriov_bootstrap.doctor.look import look
+from sriov_bootstrap.doctor.examination import examine
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.jobs import load
 
@@ -172,7 +172,7 @@ def test_what_stands_below_a_list_by_mistake_is_not_shown(
 
 def test_neither_the_log_nor_what_the_daemon_keeps_has_it(tree: HostTree) -> None:
     machine = HostMachine(root=str(tree.root), config_paths=())
-    latest = inspected(look(machine, load(machine, None)).findings, Inspected())
+    latest = record_inspection(examine(machine, load(machine, None)).findings, Inspected())
     assert latest.findings
     assert SECRET not in msgspec.json.encode(latest).decode()
     assert SECRET not in str(findings_event(latest.findings, ()))

@@ -13,7 +13,7 @@ from fakes_host import HostTree
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.commands.metrics_config import ACCESS, DROP_IN, SERVICE, SOCKET, WATCH, metrics_config
 from sriov_bootstrap.edges.child import Completed
-from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 START = [["start", SOCKET, SERVICE]]
@@ -64,8 +64,8 @@ class Host:
         return [line for line in path.read_text().splitlines() if line[0] != "#"] if path.exists() else []
 
     @property
-    def access(self) -> handed.Handed:
-        return handed.load((self.tree.root / ACCESS.lstrip("/")).read_bytes())
+    def access(self) -> credential.Access:
+        return credential.load((self.tree.root / ACCESS.lstrip("/")).read_bytes())
 
     @property
     def has_access(self) -> bool:
@@ -80,7 +80,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 def test_the_default_needs_no_drop_in_and_no_reload_of_systemd(host: Host) -> None:
     assert host.bring() == SERVES_ANEW
-    assert (host.drop_in(), host.code, host.access) == ([], ExitCode.OK, handed.Handed())
+    assert (host.drop_in(), host.code, host.access) == ([], ExitCode.OK, credential.Access())
 
 
 def test_what_is_as_it_should_be_is_only_started(host: Host) -> None:
@@ -254,7 +254,7 @@ def test_a_broken_config_leaves_in_force_what_was_and_is_not_tried_again(host: H
 def test_a_broken_config_from_the_start_serves_as_the_daemon_does_without_one(host: Host) -> None:
     host.tree.configure("[[pf\n")
     assert host.bring() == SERVES_ANEW
-    assert (host.access, host.code) == (handed.Handed(), ExitCode.OK)
+    assert (host.access, host.code) == (credential.Access(), ExitCode.OK)
 
 
 def test_an_upgrade_is_served_by_the_new_program(host: Host) -> None:

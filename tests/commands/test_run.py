@@ -153,7 +153,7 @@ def moments(tree: HostTree) -> Iterator[tuple[int, float]]:
 
 def wait_for_leftovers(tree: HostTree) -> None:
     """A pass whose daemon has died ends by itself, and then its lock is free."""
-    with Locks(str(tree.root)).locked(PASS_LOCK, timeout_seconds=ENOUGH, waiting=lambda _: None):
+    with Locks(str(tree.root)).hold(PASS_LOCK, timeout_seconds=ENOUGH, waiting=lambda _: None):
         pass
 
 

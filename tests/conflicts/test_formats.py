@@ -3,10 +3,10 @@
 import pytest
 
 from builders import PF, make_netdev, make_pf
-from sriov_bootstrap.conflicts.called import called_scripts
+from sriov_bootstrap.conflicts.called_scripts import called_scripts
 from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.master import Master, count
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, visible
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, without_overridden
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.edges.yaml_text import parse_located
 
@@ -547,7 +547,7 @@ def test_evidence_is_one_short_line() -> None:
 def test_the_first_of_a_name_counts() -> None:
     high, low = Source(Format.UDEV, "/etc/udev/rules.d/b", "1"), Source(Format.UDEV, "/usr/lib/udev/rules.d/b", "2")
     other = Source(Format.UDEV, "/usr/lib/udev/rules.d/a", "3")
-    assert visible((high, low, other)) == (other, high)
+    assert without_overridden((high, low, other)) == (other, high)
 
 
 def test_a_netdev_without_a_name_takes_no_link_file_by_name() -> None:

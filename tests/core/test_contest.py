@@ -3,7 +3,7 @@
 import pytest
 
 from builders import PF, make_pf
-from sriov_bootstrap.core.contest import Contest, noticed, once_more, pause_seconds
+from sriov_bootstrap.core.contest import Contest, find_contests, next_contest, pause_seconds
 from sriov_bootstrap.core.facts import PfFacts
 
 THREE, ONE, EMPTY = make_pf(num_vfs=3), make_pf(num_vfs=1), make_pf()
@@ -28,7 +28,7 @@ def test_each_time_the_pause_is_longer_up_to_five_minutes(times: int, seconds: f
     ids=["first", "again", "a new target"],
 )
 def test_once_more(earlier: Contest | None, expected: Contest) -> None:
-    assert once_more(earlier, 3, 2, now=100.0) == expected
+    assert next_contest(earlier, 3, 2, now=100.0) == expected
 
 
 @pytest.mark.parametrize(
@@ -62,5 +62,5 @@ def test_what_a_pass_finds(
     *,
     is_new: bool,
 ) -> None:
-    found = noticed(contests, placed, (pf,) if pf else (), now=60.0)
+    found = find_contests(contests, placed, (pf,) if pf else (), now=60.0)
     assert found == (expected, (PF,) if is_new else ())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sriov_bootstrap.core.domains import parse_domain
-from sriov_bootstrap.core.users import Owner
+from sriov_bootstrap.core.vf_users import Owner
 
 ADDRESS = "<address domain='0x0000' bus='0x3b' slot='0x10' function='0x6'/>"
 # As nova 34 defines an instance with a direct port and one with a PCI device; shortened.

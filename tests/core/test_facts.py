@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
-from sriov_bootstrap.core import facts, users
+from sriov_bootstrap.core import facts, vf_users
 from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawChild, RawNetdev, RawPf, RawVf, Routes, parse_pf
-from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners, Use, UseKind
+from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners, Use, UseKind
 
 QEMU = Holder(4711, "qemu-system-x86", "instance-0000002a")
 DPDK = Holder(9, "dpdk")
@@ -459,7 +459,7 @@ def test_who_keeps_a_vf_from_being_destroyed_is_named(holders: Holders, users: s
 def test_who_keeps_a_leaving_vf_is_told_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     held = Holders({"/dev/vfio/17": (Holder(9, "dpdk"),)})
     unknown = Holders(problem="held by a permission")
-    monkeypatch.setattr(users, "USES", dict.fromkeys(UseKind, "taken"))
+    monkeypatch.setattr(vf_users, "USES", dict.fromkeys(UseKind, "taken"))
     said = [facts.leaving_users([make_raw_vf(driver="")], holders) for holders in (held, unknown)]
     assert said == ["VF 0000:3b:02.0 is taken", ""]
 

@@ -10,7 +10,7 @@ from sriov_bootstrap.core.nova_options import (
     Name,
     places,
 )
-from sriov_bootstrap.core.releases import FIRST_NOVA, NEWEST, Release
+from sriov_bootstrap.core.openstack_releases import FIRST_NOVA, NEWEST, OpenStackRelease
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ from sriov_bootstrap.core.releases import FIRST_NOVA, NEWEST, Release
     ],
 )
 def test_a_release_reads_some_names_of_an_option(names: tuple[Name, ...], nova: int, read: list[str]) -> None:
-    assert [".".join(place) for place in places(names, Release(nova))] == read
+    assert [".".join(place) for place in places(names, OpenStackRelease(nova))] == read
 
 
 @pytest.mark.parametrize("names", [DEVICE_SPEC, ALIAS, ENABLED_FILTERS])
 def test_each_release_has_a_name_for_what_render_writes(names: tuple[Name, ...]) -> None:
-    assert all(places(names, Release(nova)) for nova in range(FIRST_NOVA, NEWEST.nova + 1))
+    assert all(places(names, OpenStackRelease(nova)) for nova in range(FIRST_NOVA, NEWEST.nova + 1))
 
 
 def test_an_alias_has_no_key_before_a_spec_has_it() -> None:

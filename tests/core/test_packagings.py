@@ -9,8 +9,8 @@ from sriov_bootstrap.core.packagings import (
     PACKAGINGS,
     SRIOV_AGENT,
     Packaging,
-    named,
-    recognized,
+    packaging_named,
+    recognize,
 )
 
 SERVICES = {NOVA_COMPUTE, NOVA_SCHEDULER, SRIOV_AGENT, NEUTRON_SERVER}
@@ -23,7 +23,7 @@ def test_each_word_of_the_config_is_one_packaging() -> None:
 
 @pytest.mark.parametrize("word", sorted({*Distribution} - {Distribution.AUTO}))
 def test_render_knows_a_place_or_a_way_for_each_service(word: str) -> None:
-    services = named(word).services
+    services = packaging_named(word).services
     assert services.keys() == SERVICES
     assert all(bool(one.folder) is not bool(one.instead) for one in services.values())
 
@@ -50,4 +50,4 @@ def test_a_packaging_has_services_that_are_known(packaging: Packaging) -> None:
     ],
 )
 def test_a_path_counts_more_than_the_distribution(paths: list[str], os_ids: list[str], word: str) -> None:
-    assert recognized(frozenset(paths), os_ids).name == word
+    assert recognize(frozenset(paths), os_ids).name == word

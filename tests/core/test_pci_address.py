@@ -1,7 +1,7 @@
 import pytest
 
 from builders import PF
-from sriov_bootstrap.core.pci_address import in_full, parsed
+from sriov_bootstrap.core.pci_address import normalize, parse
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ from sriov_bootstrap.core.pci_address import in_full, parsed
     ],
 )
 def test_an_address_has_one_full_spelling(text: str, full: str) -> None:
-    assert in_full(text) == full
+    assert normalize(text) == full
 
 
 def test_an_address_is_four_numbers() -> None:
-    assert parsed("0001:3b:1f.7") == (1, 0x3B, 0x1F, 7)
-    assert parsed("virtual") is None
+    assert parse("0001:3b:1f.7") == (1, 0x3B, 0x1F, 7)
+    assert parse("virtual") is None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
-from sriov_bootstrap.core import users
+from sriov_bootstrap.core import vf_users
 from sriov_bootstrap.core.actions import (
     STAGES,
     Action,
@@ -21,7 +21,7 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Jam, Plan, Short, Surroundings, Verdict, is_settled, plan_pf
 from sriov_bootstrap.core.reasons import TRAITS, Reason
-from sriov_bootstrap.core.users import Use, UseKind
+from sriov_bootstrap.core.vf_users import Use, UseKind
 
 DOWN = (make_netdev(is_up=False),)
 VM = "qemu-system-x86 pid 4711"
@@ -284,7 +284,7 @@ def test_a_vf_in_use_stays_whatever_the_words_for_its_use_are(kind: UseKind, mon
     wish = make_wish(pf=make_pf(vfs=vfs))
     before = plan_pf(wish, Surroundings())
     for words in ("", "held by nobody", "free"):
-        monkeypatch.setattr(users, "USES", dict.fromkeys(UseKind, words))
+        monkeypatch.setattr(vf_users, "USES", dict.fromkeys(UseKind, words))
         after = plan_pf(wish, Surroundings())
         assert (after.actions, after.verdict and after.verdict.reason) == ((), Reason.IN_USE)
     assert (before.actions, before.verdict and before.verdict.reason) == ((), Reason.IN_USE)

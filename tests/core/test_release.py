@@ -23,7 +23,7 @@ BY_ALTNAME = make_config(make_rule(match=Match(altname="tenant")))
     [("0000:3b:00.0", PF), (" 0000:3B:00.0\n", PF), ("3b:00.0", PF), ("10000:3b:00.0", "10000:3b:00.0")],
 )
 def test_an_address_is_understood(text: str, address: str) -> None:
-    assert release.understood(text) == address
+    assert release.parse_address(text) == address
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_an_address_is_understood(text: str, address: str) -> None:
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(NotOursError, match="not a PCI address"):
-        release.understood(text)
+        release.parse_address(text)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     ],
 )
 def test_what_is_ours_may_go(pf: PfFacts, config: Config, mine: ours.Ours) -> None:
-    release.check(PF, pf, config, mine)
+    release.refuse_unless_ours(PF, pf, config, mine)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_is_not_ours_to_remove_is_refused_with_a_remedy(
     pf: PfFacts | None, config: Config, mine: ours.Ours, message: str
 ) -> None:
     with pytest.raises(NotOursError) as caught:
-        release.check(PF, pf, config, mine)
+        release.refuse_unless_ours(PF, pf, config, mine)
     assert caught.value.message == f"{PF}: {message}"
     assert caught.value.hint
 

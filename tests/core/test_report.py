@@ -17,7 +17,7 @@ from sriov_bootstrap.core.report import (
     PfState,
     Result,
     VfReport,
-    explained,
+    explain,
     report_pf,
 )
 
@@ -254,4 +254,4 @@ def test_an_outcome_is_done_or_failed_or_planned_anew(outcome: Outcome, *, is_do
 def test_an_errno_is_explained_by_what_was_being_done(
     action: SetNumVfs | WriteFile | ReloadDriver, expected: tuple[str, str]
 ) -> None:
-    assert explained(action, errno.ENOSPC) == expected
+    assert explain(action, errno.ENOSPC) == expected

@@ -26,14 +26,14 @@ NO_WEB_CONFIG = "must be an absolute path of printable characters: the service h
     ids=str,
 )
 def test_a_match_is_spelt_as_sys_spells_it(given: Match, normal: Match) -> None:
-    assert validate.normalised(make_rule(match=given)) == make_rule(match=normal)
+    assert validate.normalise(make_rule(match=given)) == make_rule(match=normal)
 
 
 def test_vfio_pci_is_refused_and_not_ignored() -> None:
-    (problem,) = validate.unsupported({"vf_driver": "vfio-pci"})
+    (problem,) = validate.unsupported_values({"vf_driver": "vfio-pci"})
     assert problem.startswith('vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a')
     assert problem.endswith("libvirt and nova bind a VF to vfio-pci themselves when a VM uses it")
-    assert validate.unsupported({"vf_driver": "none"}) == []
+    assert validate.unsupported_values({"vf_driver": "none"}) == []
 
 
 @pytest.mark.parametrize(

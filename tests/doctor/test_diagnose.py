@@ -3,7 +3,7 @@ import pytest
 
 from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.finding import Diagnosis, Finding, Inspected, Severity, inspected, load_inspected
+from sriov_bootstrap.core.finding import Diagnosis, Finding, Inspected, Severity, load_inspected, record_inspection
 from sriov_bootstrap.doctor import diagnose
 from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
@@ -31,7 +31,7 @@ def test_a_file_of_findings_that_is_none_counts_as_none(data: bytes) -> None:
 
 def test_what_was_read_does_not_outlive_the_look() -> None:
     finding = Finding("SB-E402", "nova.conf:3", "is no option", evidence="password hunter2", remedy="x")
-    assert inspected((finding,), Inspected(codes=("SB-E401",))) == Inspected(
+    assert record_inspection((finding,), Inspected(codes=("SB-E401",))) == Inspected(
         (Finding("SB-E402", "nova.conf:3", ""),), ("SB-E401", "SB-E402")
     )
 
@@ -72,9 +72,9 @@ def test_no_number_is_used_twice() -> None:
 def test_an_answer_has_a_bound_whatever_others_write() -> None:
     findings = tuple(Finding("SB-E531", f"/etc/nova/{number}", "x" * 1000) for number in range(2000))
     notes = tuple(f"{number}{'x' * 1000}" for number in range(1000))
-    bounded = diagnose.bounded(Diagnosis(findings, notes))
+    bounded = diagnose.within_limits(Diagnosis(findings, notes))
     assert len(msgspec.json.encode(bounded)) < 1_000_000
     assert bounded.findings == findings[: len(bounded.findings)]
     left = f"{2000 - len(bounded.findings)} more findings and {1001 - len(bounded.unseen)} more notes"
     assert bounded.unseen[-1] == f"{left} like these: too many to show"
-    assert diagnose.bounded(Diagnosis(findings[:3], notes[:3])) == Diagnosis(findings[:3], notes[:3])
+    assert diagnose.within_limits(Diagnosis(findings[:3], notes[:3])) == Diagnosis(findings[:3], notes[:3])

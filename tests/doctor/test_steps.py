@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from builders import make_config, make_netdev, make_pf, make_rule, make_wish
-from sriov_bootstrap.conflicts.called import called_scripts
+from sriov_bootstrap.conflicts.called_scripts import called_scripts
 from sriov_bootstrap.conflicts.checks import check_masters, find_masters
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core.config import Config

@@ -7,9 +7,9 @@ import pytest
 
 from fakes_host import HostTree
 from fakes_systemd import Forked
-from sriov_bootstrap.core.users import Holder, Holders, Unseen
+from sriov_bootstrap.core.vf_users import Holder, Holders, Unseen
 from sriov_bootstrap.edges.holders.device import Devices, Status, status_of
-from sriov_bootstrap.edges.holders.look import Limits, OpenDevices
+from sriov_bootstrap.edges.holders.open_devices import Limits, OpenDevices
 
 NOBODY = 65534
 VFIO_DEVICE = "anon_inode:[vfio-device]"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sriov_bootstrap.base.reading import MAX_ENTRIES
-from sriov_bootstrap.core.users import Owner, Owners
+from sriov_bootstrap.core.vf_users import Owner, Owners
 from sriov_bootstrap.edges import libvirt
 from sriov_bootstrap.edges.libvirt import MAX_FILE_BYTES, read_owners
 

@@ -7,7 +7,7 @@ import pytest
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.edges.limits import limited
+from sriov_bootstrap.edges.limits import limit_resources
 
 
 def said(text: str) -> bytes:
@@ -15,7 +15,7 @@ def said(text: str) -> bytes:
 
     def work(send: child.Send) -> None:
         try:
-            with limited("the look", memory_bytes=16 << 20, cpu_seconds=0):
+            with limit_resources("the look", memory_bytes=16 << 20, cpu_seconds=0):
                 exec(text)  # noqa: S102 - our own text
         except SriovBootstrapError as error:
             send(error.message.encode())
@@ -41,10 +41,10 @@ def test_time_beyond_the_bound_ends_the_look() -> None:
 def test_the_process_is_as_before_when_the_look_is_over() -> None:
     kinds = (resource.RLIMIT_AS, resource.RLIMIT_CPU)
     before = [resource.getrlimit(kind) for kind in kinds], signal.getsignal(signal.SIGXCPU)
-    with limited("the look"):
+    with limit_resources("the look"):
         assert all(resource.getrlimit(kind)[0] > 0 for kind in kinds)
         assert resource.getrlimit(resource.RLIMIT_CPU)[0] != before[0][1][0]
     assert ([resource.getrlimit(kind) for kind in kinds], signal.getsignal(signal.SIGXCPU)) == before
-    with pytest.raises(SriovBootstrapError, match="a bug"), limited("the look"):
+    with pytest.raises(SriovBootstrapError, match="a bug"), limit_resources("the look"):
         raise SriovBootstrapError("a bug")
     assert ([resource.getrlimit(kind) for kind in kinds], signal.getsignal(signal.SIGXCPU)) == before

@@ -48,21 +48,21 @@ def never(text: str) -> None:
 def test_the_second_pass_waits_for_the_first_and_then_goes_on(locks: Locks) -> None:
     said: list[str] = []
     first = contextlib.ExitStack()
-    first.enter_context(locks.locked(LOCK, timeout_seconds=0, waiting=never))
+    first.enter_context(locks.hold(LOCK, timeout_seconds=0, waiting=never))
 
     def waiting(text: str) -> None:
         said.append(text)
         first.close()
 
-    with locks.locked(LOCK, timeout_seconds=30, waiting=waiting):
+    with locks.hold(LOCK, timeout_seconds=30, waiting=waiting):
         assert said == [f"waiting for process {os.getpid()}"]
 
 
 def test_a_pass_that_does_not_end_is_named_at_the_deadline(tmp_path: Path, locks: Locks) -> None:
     with (
-        locks.locked(LOCK, timeout_seconds=0, waiting=never),
+        locks.hold(LOCK, timeout_seconds=0, waiting=never),
         pytest.raises(BusyError) as caught,
-        locks.locked(LOCK, timeout_seconds=0.01, waiting=lambda _: None),
+        locks.hold(LOCK, timeout_seconds=0.01, waiting=lambda _: None),
     ):
         pytest.fail("both have the lock")
     assert caught.value.message == f"{tmp_path}/{LOCK}: process {os.getpid()} has held it for more than 0.01 s"
@@ -70,25 +70,25 @@ def test_a_pass_that_does_not_end_is_named_at_the_deadline(tmp_path: Path, locks
 
 
 def test_a_pass_that_fails_lets_go_of_the_lock(locks: Locks) -> None:
-    with pytest.raises(KernelError), locks.locked(LOCK, timeout_seconds=0, waiting=never):
+    with pytest.raises(KernelError), locks.hold(LOCK, timeout_seconds=0, waiting=never):
         raise KernelError("the pass failed")
-    with locks.locked(LOCK, timeout_seconds=0, waiting=never):
+    with locks.hold(LOCK, timeout_seconds=0, waiting=never):
         pass
 
 
 def test_the_lock_of_a_killed_process_is_free(locks: Locks) -> None:
     def hold(send: child.Send) -> None:
-        with locks.locked(LOCK, timeout_seconds=0, waiting=never):
+        with locks.hold(LOCK, timeout_seconds=0, waiting=never):
             send(b"held")
             signal.pause()
 
     holder = child.start(hold)
     assert os.read(holder.fd, 100) == b"held\n"
     os.close(holder.fd)
-    with pytest.raises(BusyError), locks.locked(LOCK, timeout_seconds=0, waiting=lambda _: None):
+    with pytest.raises(BusyError), locks.hold(LOCK, timeout_seconds=0, waiting=lambda _: None):
         pytest.fail("both have the lock")
     child.end(holder.pid)
-    with locks.locked(LOCK, timeout_seconds=0, waiting=never):
+    with locks.hold(LOCK, timeout_seconds=0, waiting=never):
         pass
 
 
@@ -96,7 +96,7 @@ def test_the_lock_names_its_holder_and_nobody_before_it(tmp_path: Path, locks: L
     path = tmp_path / LOCK
     path.parent.mkdir(parents=True)
     path.write_bytes(b"4194304 was here for a long time\n")
-    with locks.locked(LOCK, timeout_seconds=0, waiting=never):
+    with locks.hold(LOCK, timeout_seconds=0, waiting=never):
         assert path.read_text().split() == [f"{os.getpid()}"]
 
 
@@ -105,7 +105,7 @@ def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path, locks: Lock
     victim.write_bytes(b"root:*:\n")
     (tmp_path / LOCK).parent.mkdir(parents=True)
     (tmp_path / LOCK).symlink_to(victim)
-    with pytest.raises(BusyError) as caught, locks.locked(LOCK, timeout_seconds=0, waiting=never):
+    with pytest.raises(BusyError) as caught, locks.hold(LOCK, timeout_seconds=0, waiting=never):
         pytest.fail("the link was followed")
     assert caught.value.message == f"{tmp_path}/{LOCK}: cannot be locked: Too many levels of symbolic links"
     assert caught.value.hint == "run as root"
@@ -118,7 +118,7 @@ def test_a_lock_of_somebody_else_is_refused(tmp_path: Path, locks: Locks) -> Non
     path.parent.mkdir(parents=True)
     path.touch()
     os.chown(path, NOBODY, NOBODY)
-    with pytest.raises(BusyError) as caught, locks.locked(LOCK, timeout_seconds=0, waiting=never):
+    with pytest.raises(BusyError) as caught, locks.hold(LOCK, timeout_seconds=0, waiting=never):
         pytest.fail("it was locked all the same")
     assert caught.value.message == f"{path}: is owned by user {NOBODY}, not by us"
     assert caught.value.hint == f"remove it: rm {path}"
@@ -144,10 +144,10 @@ def held_by_the_version_before(root: Path, name: str, text: bytes = b"4711\n") -
 @pytest.mark.parametrize("name", [PASS_LOCK, RESTART_LOCK])
 def test_what_the_version_before_has_begun_is_waited_for(tmp_path: Path, locks: Locks, name: str) -> None:
     with held_by_the_version_before(tmp_path, name) as path:
-        with pytest.raises(BusyError) as caught, locks.locked(name, timeout_seconds=0, waiting=lambda _: None):
+        with pytest.raises(BusyError) as caught, locks.hold(name, timeout_seconds=0, waiting=lambda _: None):
             pytest.fail("both have the lock")
         assert caught.value.message == f"{path}: process 4711 has held it for more than 0 s"
-    with locks.locked(name, timeout_seconds=0, waiting=never):
+    with locks.hold(name, timeout_seconds=0, waiting=never):
         pass
 
 
@@ -156,7 +156,7 @@ def test_the_version_before_begins_nothing_beside_us(tmp_path: Path, locks: Lock
     with held_by_the_version_before(tmp_path, name) as path:
         pass
     with (
-        locks.locked(name, timeout_seconds=0, waiting=never),
+        locks.hold(name, timeout_seconds=0, waiting=never),
         path.open("rb+") as file,
         pytest.raises(BlockingIOError),
     ):
@@ -219,7 +219,7 @@ def test_what_the_version_before_has_not_made_holds_nobody_up(
     make(path)
     holder = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     fcntl.flock(holder, fcntl.LOCK_EX)
-    with locks.locked(PASS_LOCK, timeout_seconds=0, waiting=never):
+    with locks.hold(PASS_LOCK, timeout_seconds=0, waiting=never):
         pass
     os.close(holder)
 
@@ -299,8 +299,8 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 def test_locks_hold_on_a_full_disk(tmp_path: Path, locks: Locks) -> None:
     with file_size_limit(0):
-        with locks.locked(LOCK, timeout_seconds=0, waiting=never):
-            with pytest.raises(BusyError) as caught, locks.locked(LOCK, timeout_seconds=0, waiting=lambda _: None):
+        with locks.hold(LOCK, timeout_seconds=0, waiting=never):
+            with pytest.raises(BusyError) as caught, locks.hold(LOCK, timeout_seconds=0, waiting=lambda _: None):
                 pytest.fail("both have the lock")
             assert "process unknown has held it" in caught.value.message
         lock = locks.begin_write()
@@ -344,13 +344,13 @@ def read_only(tmp_path: Path) -> Iterator[Callable[[], None]]:
 def test_a_run_that_became_read_only_keeps_nobody_from_working(
     tmp_path: Path, locks: Locks, read_only: Callable[[], None]
 ) -> None:
-    with locks.locked(LOCK, timeout_seconds=0, waiting=never):
+    with locks.hold(LOCK, timeout_seconds=0, waiting=never):
         os.close(locks.begin_write())
     read_only()
     with (
-        locks.locked(LOCK, timeout_seconds=0, waiting=never),
+        locks.hold(LOCK, timeout_seconds=0, waiting=never),
         pytest.raises(BusyError),
-        locks.locked(LOCK, timeout_seconds=0, waiting=lambda _: None),
+        locks.hold(LOCK, timeout_seconds=0, waiting=lambda _: None),
     ):
         pytest.fail("both have the lock")
     lock = locks.begin_write()
@@ -362,7 +362,7 @@ def test_a_run_that_became_read_only_keeps_nobody_from_working(
 
 def test_a_run_that_was_never_writable_is_named(locks: Locks, read_only: Callable[[], None]) -> None:
     read_only()
-    with pytest.raises(BusyError) as caught, locks.locked(LOCK, timeout_seconds=0, waiting=never):
+    with pytest.raises(BusyError) as caught, locks.hold(LOCK, timeout_seconds=0, waiting=never):
         pytest.fail("there is nothing to lock")
     assert caught.value.message.endswith("cannot be locked: Read-only file system")
     assert caught.value.hint == "make it writable"

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.exporter.addresses import listener, present_addresses, refuse_if_taken, spelt
+from sriov_bootstrap.exporter.addresses import host_and_port, listener, present_addresses, refuse_if_taken
 
 ABSENT = ("192.0.2.1", "2001:db8::1")  # of documentation: no host has them
 
@@ -27,7 +27,7 @@ def test_of_several_addresses_those_that_the_host_has_count() -> None:
 )
 def test_an_address_that_cannot_be_had_is_named(address: str, message: str, hint: str) -> None:
     with pytest.raises(SriovBootstrapError) as caught:
-        refuse_if_taken([spelt(address, 9)])
+        refuse_if_taken([host_and_port(address, 9)])
     assert message in str(caught.value)
     assert caught.value.hint.startswith(hint)
 
@@ -35,7 +35,7 @@ def test_an_address_that_cannot_be_had_is_named(address: str, message: str, hint
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_a_port_is_refused_while_it_is_taken(address: str) -> None:
     with closing(listener(address, 0)) as other:
-        where = spelt(address, other.getsockname()[1])
+        where = host_and_port(address, other.getsockname()[1])
         with pytest.raises(SriovBootstrapError) as caught:
             refuse_if_taken([where])
     assert str(caught.value) == f"metrics: cannot listen on {where}: Address already in use"

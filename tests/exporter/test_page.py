@@ -8,8 +8,8 @@ import pytest
 
 from sriov_bootstrap.edges import metrics
 from sriov_bootstrap.exporter import page
-from sriov_bootstrap.exporter.lines import Line
-from sriov_bootstrap.exporter.page import PageFile, Problem, own_metrics
+from sriov_bootstrap.exporter.lines import LogLine
+from sriov_bootstrap.exporter.page import PageFile, PageProblem, own_metrics
 from sriov_bootstrap.exporter.refusals import Refusal
 
 TEXT = b"sriov_pf_present 1.0\n"
@@ -22,7 +22,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "metrics.prom"
-        self.said: list[Line] = []
+        self.said: list[LogLine] = []
         self.counts = {**COUNTS}
         self.page = PageFile(str(self.path), self.counts, self.said.append, owner=os.geteuid())
 
@@ -104,19 +104,19 @@ def _newer(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (_missing, Problem.MISSING),
-        (_folder, Problem.UNREADABLE),
-        (_link, Problem.UNREADABLE),
-        (_fifo, Problem.UNREADABLE),
-        (_open_to_others, Problem.FOREIGN),
-        (_anothers, Problem.FOREIGN),
-        (_half, Problem.TRUNCATED),
-        (_empty, Problem.TRUNCATED),
-        (_newer, Problem.VERSION),
+        (_missing, PageProblem.MISSING),
+        (_folder, PageProblem.UNREADABLE),
+        (_link, PageProblem.UNREADABLE),
+        (_fifo, PageProblem.UNREADABLE),
+        (_open_to_others, PageProblem.FOREIGN),
+        (_anothers, PageProblem.FOREIGN),
+        (_half, PageProblem.TRUNCATED),
+        (_empty, PageProblem.TRUNCATED),
+        (_newer, PageProblem.VERSION),
     ],
 )
 def test_what_is_no_page_of_ours_is_told_once_and_the_last_one_stays(
-    desk: Desk, spoil: Callable[[Desk], None], problem: Problem
+    desk: Desk, spoil: Callable[[Desk], None], problem: PageProblem
 ) -> None:
     owner = os.geteuid()
     desk.put(metrics.page_file(TEXT))
@@ -128,13 +128,13 @@ def test_what_is_no_page_of_ours_is_told_once_and_the_last_one_stays(
     assert f'sriov_bootstrap_page_problem{{reason="{problem}"}} 1.0\n'.encode() in shown
     assert shown.count(b"} 1.0\n") == 1
     (line,) = desk.said
-    assert line == Line("warning", f"{desk.path}: {page.MEANINGS[problem]}; the last page is kept")
+    assert line == LogLine("warning", f"{desk.path}: {page.MEANINGS[problem]}; the last page is kept")
     if desk.path.is_dir():
         desk.path.rmdir()
     desk.page._owner = owner  # noqa: SLF001 - the other one's is gone
     desk.put(metrics.page_file(TEXT * 2))
     assert desk.page.read() == TEXT * 2 + REST
-    assert desk.said[1:] == [Line("info", f"{desk.path}: is valid again")]
+    assert desk.said[1:] == [LogLine("info", f"{desk.path}: is valid again")]
 
 
 def test_a_page_that_comes_back_as_it_was_is_in_order_again(desk: Desk) -> None:
@@ -144,14 +144,14 @@ def test_a_page_that_comes_back_as_it_was_is_in_order_again(desk: Desk) -> None:
     away = folder.with_name("away")
     folder.rename(away)
     folder.touch()  # not a folder: nothing below it can be looked at
-    assert f'{{reason="{Problem.UNREADABLE}"}} 1.0\n'.encode() in desk.page.read()
+    assert f'{{reason="{PageProblem.UNREADABLE}"}} 1.0\n'.encode() in desk.page.read()
     folder.unlink()
     away.rename(folder)
     assert desk.page.read() == TEXT + REST
 
 
 def test_before_the_first_page_what_only_the_exporter_can_tell_is_there(desk: Desk) -> None:
-    assert desk.page.read() == own_metrics(COUNTS, Problem.MISSING)
+    assert desk.page.read() == own_metrics(COUNTS, PageProblem.MISSING)
 
 
 def test_what_was_refused_a_moment_ago_is_on_the_page(desk: Desk) -> None:

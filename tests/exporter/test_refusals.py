@@ -1,14 +1,14 @@
 """What is said of what the endpoint refuses: the first at once, then a line a minute with a number."""
 
-from sriov_bootstrap.exporter.lines import Line
+from sriov_bootstrap.exporter.lines import LogLine
 from sriov_bootstrap.exporter.refusals import MAX_NETWORKS, QUIET_SECONDS, Peer, Refusal, Refusals
 
 THIEF = Peer("198.51.100.1", "198.51.100.1")
 OTHER = Peer("198.51.100.2", "198.51.100.2")
 
 
-def wrong(**fields: str | int) -> Line:
-    return Line("warning", "metrics: a wrong user or password", dict(fields))
+def wrong(**fields: str | int) -> LogLine:
+    return LogLine("warning", "metrics: a wrong user or password", dict(fields))
 
 
 def test_a_wrong_password_is_said_once_a_minute_with_address_name_and_number() -> None:
@@ -33,7 +33,7 @@ def test_each_address_that_guesses_has_its_line() -> None:
 def test_all_other_refusals_share_one_line() -> None:
     refusals = Refusals()
     first = refusals.note(Refusal.SLOW, THIEF, now=0.0)
-    assert first == Line("info", "metrics: a peer is too slow", {"address": "198.51.100.1"})
+    assert first == LogLine("info", "metrics: a peer is too slow", {"address": "198.51.100.1"})
     assert refusals.note(Refusal.MALFORMED, OTHER, now=1.0) is None
     assert refusals.note(Refusal.WRONG, OTHER, now=1.0) == wrong(address="198.51.100.2")
 

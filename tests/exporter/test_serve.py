@@ -4,7 +4,7 @@ from pathlib import Path
 
 from exporting import exporting, put_page
 from service import scrape
-from sriov_bootstrap.exporter.page import Problem, own_metrics
+from sriov_bootstrap.exporter.page import PageProblem, own_metrics
 from sriov_bootstrap.exporter.refusals import Refusal
 
 COUNTS = dict.fromkeys(Refusal, 0)
@@ -28,7 +28,7 @@ def test_it_serves_what_was_written_last_and_ends_when_it_is_told(tmp_path: Path
 
 def test_it_serves_before_there_is_a_page_and_says_so(tmp_path: Path) -> None:
     with exporting(tmp_path) as exporter:
-        assert scrape(exporter.port) == own_metrics(COUNTS, Problem.MISSING)
+        assert scrape(exporter.port) == own_metrics(COUNTS, PageProblem.MISSING)
         code, log = exporter.stop()
     assert code == 0
     assert log.startswith(f"<4>{tmp_path}/run/sriov-bootstrap/state/metrics.prom: does not exist: ")

@@ -14,7 +14,7 @@ import pytest
 from certificates import Authority
 from exporting import Exporter, exporting, put_page
 from service import ENOUGH, scrape
-from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.exporter.endpoint import ACCEPT_BATCH, MAX_BURST, MAX_CONNECTIONS
 from sriov_bootstrap.machine.web_access import WebAccess
 
@@ -109,7 +109,7 @@ class Site:
     @contextlib.contextmanager
     def exporting(self) -> Iterator[Exporter]:
         """With what is in force now."""
-        with exporting(self.folder.parent, handed.dump(WebAccess(str(self.web)).read())) as exporter:
+        with exporting(self.folder.parent, credential.dump(WebAccess(str(self.web)).read())) as exporter:
             self.port = exporter.port
             yield exporter
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import strategies as st
 
 from fuzzing import fuzzed, spoilt
-from sriov_bootstrap.formats.ini import Entry, IniFile, Problem, parse_ini
+from sriov_bootstrap.formats.ini import Entry, IniFile, IniProblem, parse_ini
 
 GOOD = b"""# a comment
 ; another
@@ -59,17 +59,17 @@ def test_a_value(line: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[s]\na", Problem(2, 'contains neither "=" nor ":"')),
-        ("[s]\n = a", Problem(2, "is indented, but there is no value to continue")),
-        ("[s]\n=a", Problem(2, "an option without a name")),
-        ("[]", Problem(1, "a section without a name")),
-        ("[s] # c", Problem(1, "a section must end with ] and nothing after it")),
-        ("a = b\n[s]", Problem(1, "an option before the first [section]")),
-        ("[s]\n# \ufffd", Problem(2, "bytes that are not UTF-8")),
-        ("[s]\n" + "x" * 999, Problem(2, 'contains neither "=" nor ":"')),
+        ("[s]\na", IniProblem(2, 'contains neither "=" nor ":"')),
+        ("[s]\n = a", IniProblem(2, "is indented, but there is no value to continue")),
+        ("[s]\n=a", IniProblem(2, "an option without a name")),
+        ("[]", IniProblem(1, "a section without a name")),
+        ("[s] # c", IniProblem(1, "a section must end with ] and nothing after it")),
+        ("a = b\n[s]", IniProblem(1, "an option before the first [section]")),
+        ("[s]\n# \ufffd", IniProblem(2, "bytes that are not UTF-8")),
+        ("[s]\n" + "x" * 999, IniProblem(2, 'contains neither "=" nor ":"')),
     ],
 )
-def test_what_ends_the_service_is_a_problem(text: str, problem: Problem) -> None:
+def test_what_ends_the_service_is_a_problem(text: str, problem: IniProblem) -> None:
     assert parse_ini("/f", text).problems == (problem,)
 
 

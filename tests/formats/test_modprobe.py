@@ -1,6 +1,14 @@
 import pytest
 
-from sriov_bootstrap.formats.modprobe import Line, blocking, claiming, effective, is_in_tree, parameters, parse
+from sriov_bootstrap.formats.modprobe import (
+    ModprobeLine,
+    blocking_line,
+    effective,
+    is_in_tree,
+    modules_for,
+    parameters,
+    parse,
+)
 
 IGB = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
 ALIASES = """\
@@ -19,9 +27,9 @@ def test_lines_are_joined_counted_and_stripped_of_comments() -> None:
     text = "# options igb max_vfs=1\n\noptions igb \\\n  max_vfs=32\n\tblacklist igbvf # why\nblacklist"
     lines = parse({path: text}, ())
     assert lines == (
-        Line(path, 3, ("options", "igb", "max_vfs=32")),
-        Line(path, 5, ("blacklist", "igbvf", "#", "why")),
-        Line(path, 6, ("blacklist",)),
+        ModprobeLine(path, 3, ("options", "igb", "max_vfs=32")),
+        ModprobeLine(path, 5, ("blacklist", "igbvf", "#", "why")),
+        ModprobeLine(path, 6, ("blacklist",)),
     )
     assert (lines[0].place, str(lines[0])) == (f"{path}:3", "options igb")
 
@@ -76,7 +84,7 @@ def test_a_file_hides_those_of_its_name_in_lower_folders() -> None:
     ],
 )
 def test_what_keeps_a_module_from_loading(text: str, *, is_blocked: bool) -> None:
-    assert bool(blocking(parse({"f": text}, ()), "mlx5_core")) is is_blocked
+    assert bool(blocking_line(parse({"f": text}, ()), "mlx5_core")) is is_blocked
 
 
 def test_parameters_of_a_module() -> None:
@@ -104,7 +112,7 @@ alias igb max_vfs=1
     ],
 )
 def test_modules_that_drive_a_device(modalias: str, modules: tuple[str, ...]) -> None:
-    assert claiming(ALIASES, modalias) == modules
+    assert modules_for(ALIASES, modalias) == modules
 
 
 @pytest.mark.parametrize(

@@ -16,19 +16,19 @@ from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.edges import child, iproute
 from sriov_bootstrap.edges.child import Completed
-from sriov_bootstrap.machine import answers, jobs
+from sriov_bootstrap.machine import jobs, pipe_messages
 
 DEEP = b"[" * 100_000
 END = msgspec.json.encode(jobs.JobEnd(State(boot_id="b")))
 ANSWERS = tuple(
     msgspec.json.encode(one)
     for one in (
-        answers.Done(Result(SetNumVfs(PF, 0, 4), Outcome.FAILED, errno=16, message="said no", hint="wait")),
-        answers.Refused("not asked for", "look"),
-        answers.Stuck("modinfo hangs", "wait"),
-        answers.BusFailed("no bus", "wait"),
-        answers.Units((UnitState("a.service"),)),
-        answers.Restarted((UnitResult("a.service", UnitOutcome.DONE),)),
+        pipe_messages.Done(Result(SetNumVfs(PF, 0, 4), Outcome.FAILED, errno=16, message="said no", hint="wait")),
+        pipe_messages.Refused("not asked for", "look"),
+        pipe_messages.Stuck("modinfo hangs", "wait"),
+        pipe_messages.BusFailed("no bus", "wait"),
+        pipe_messages.Units((UnitState("a.service"),)),
+        pipe_messages.Restarted((UnitResult("a.service", UnitOutcome.DONE),)),
     )
 )
 LINKS = b'[{"ifname": "ens1f0", "altnames": ["enp59s0f0"], "addr_info": [{"local": "192.0.2.1", "prefixlen": 24}]}]'
@@ -53,7 +53,9 @@ def test_any_bytes_are_the_end_of_a_job_or_say_that_it_broke(line: bytes) -> Non
 @example(child.CRASH + b"\xff")
 def test_any_bytes_are_an_answer_or_say_that_there_is_none(line: bytes) -> None:
     with contextlib.suppress(SriovBootstrapError):
-        assert isinstance(answers.understood(line, PF), answers.Done | answers.Units | answers.Restarted)
+        assert isinstance(
+            pipe_messages.decode(line, PF), pipe_messages.Done | pipe_messages.Units | pipe_messages.Restarted
+        )
 
 
 @pytest.mark.parametrize("returncode", [0, 255])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from builders import make_pf
 from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.conflicts.called import called_scripts
+from sriov_bootstrap.conflicts.called_scripts import called_scripts
 from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.edges.yaml_text import parse_located

@@ -12,7 +12,7 @@ from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.kernel.checks import check_firmware
 from sriov_bootstrap.doctor.kernel.survey import KernelSurvey
 from sriov_bootstrap.doctor.nic.checks import check_nics
-from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, count_cpus
+from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, count_cpus
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.formats.pci_config import capability
 from sriov_bootstrap.render.host import Host, VfLayout
@@ -43,10 +43,10 @@ def test_whatever_is_read_of_a_nic_gives_findings_with_codes(
     rules = make_config(make_rule(), make_rule(name="other", match=Match(netdev=other[:15])))
     pf = make_pf(driver=driver)
     survey = NicSurvey(
-        functions=(Function(make_pf(pci_address=one[:12]), offers=other),),
+        functions=(NetworkFunction(make_pf(pci_address=one[:12]), offers=other),),
         details={PF: Detail(config, other, modalias, one, other)},
         lines=lines,
-        modules={modalias: modprobe.claiming(one, modalias)},
+        modules={modalias: modprobe.modules_for(one, modalias)},
         in_tree={"igb": modprobe.is_in_tree(one, "igb")},
         managed={other: one},
         cpus=count_cpus(one),

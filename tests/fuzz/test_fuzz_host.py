@@ -26,9 +26,9 @@ from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.domains import parse_domain
 from sriov_bootstrap.core.facts import RawPf, Routes
 from sriov_bootstrap.core.followup import UnitState
-from sriov_bootstrap.core.users import Owner
+from sriov_bootstrap.core.vf_users import Owner
 from sriov_bootstrap.edges import child, metrics, systemd
-from sriov_bootstrap.edges.holders.look import OpenDevices
+from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass

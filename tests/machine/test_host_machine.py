@@ -17,7 +17,7 @@ from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs, Wri
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.core.users import Holder, Holders
+from sriov_bootstrap.core.vf_users import Holder, Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine.host_machine import HostMachine
 

@@ -19,19 +19,19 @@ from sriov_bootstrap.core.actions import ReloadDriver, WriteFile
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
-from sriov_bootstrap.core.users import Holder, Holders
+from sriov_bootstrap.core.vf_users import Holder, Holders
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
-from sriov_bootstrap.machine import answers
+from sriov_bootstrap.machine import pipe_messages
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.machine.privileges import Privileges, stamped
+from sriov_bootstrap.machine.privileges import Privileges, stamp_answer
 
 OK = Completed(0, b"", b"")
 FAILED = Completed(1, b"", b"Job for it failed.\nSee journalctl -xe for details.\n")
 MODPROBE_FILE = modprobe_path("igb").lstrip("/")
 RELOAD = ReloadDriver(PF, "igb", (PF, PF2), 4)
-RELOADED = answers.Done(Result(RELOAD, Outcome.CHANGED))
+RELOADED = pipe_messages.Done(Result(RELOAD, Outcome.CHANGED))
 FILE = WriteFile(PF, modprobe_path("igb"), "options igb max_vfs=4\n")
 HOLDER = Holder(4711, "qemu", "instance-1")
 RULE = (
@@ -53,7 +53,7 @@ class FakeSystemctl:
     def __init__(
         self,
         tree: HostTree,
-        told: answers.Answer | bytes | None,
+        told: pipe_messages.Answer | bytes | None,
         completed: Completed = OK,
         began_at: float | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class FakeSystemctl:
         name = argv[-1].removeprefix("sriov-bootstrap-").removesuffix(".service").replace("@", "-")
         if self._told is not None:
             began_at = time.monotonic() if self._began_at is None else self._began_at
-            data = self._told if isinstance(self._told, bytes) else stamped(self._told, began_at)
+            data = self._told if isinstance(self._told, bytes) else stamp_answer(self._told, began_at)
             self._tree.write(f"run/sriov-bootstrap/{name}.answer", data)
         return self._completed
 
@@ -80,7 +80,7 @@ def privileges(tree: HostTree, systemctl: Callable[..., Completed]) -> Privilege
 
 def test_the_holders_are_those_that_the_unit_has_seen(tree: HostTree) -> None:
     seen = Holders({"/dev/vfio/17": (HOLDER,)})
-    systemctl = FakeSystemctl(tree, answers.Looked(seen))
+    systemctl = FakeSystemctl(tree, pipe_messages.Looked(seen))
     assert privileges(tree, systemctl).holders() == seen
     assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-holders.service within 40 s"]
 
@@ -94,11 +94,11 @@ def test_the_holders_are_those_that_the_unit_has_seen(tree: HostTree) -> None:
             b"\n", Completed(127, b"", b"systemctl: not found"), "sriov-bootstrap-holders.service: systemctl: not found"
         ),
         pytest.param(RELOADED, OK, "its answer is not about holders", id="another answer"),
-        pytest.param(answers.Refused("no", ""), FAILED, "no", id="the other end's own words"),
+        pytest.param(pipe_messages.Refused("no", ""), FAILED, "no", id="the other end's own words"),
     ],
 )
 def test_whoever_cannot_be_asked_has_ruled_nobody_out(
-    tree: HostTree, told: answers.Answer | None, completed: Completed, problem: str
+    tree: HostTree, told: pipe_messages.Answer | None, completed: Completed, problem: str
 ) -> None:
     assert privileges(tree, FakeSystemctl(tree, told, completed)).holders() == Holders(problem=problem)
 
@@ -107,7 +107,7 @@ def test_whoever_cannot_be_asked_has_ruled_nobody_out(
     "garbage",
     [
         pytest.param(b'{"kind":', id="cut"),
-        pytest.param(stamped(answers.Looked(Holders()), 9e9)[:-1], id="its last byte is missing"),
+        pytest.param(stamp_answer(pipe_messages.Looked(Holders()), 9e9)[:-1], id="its last byte is missing"),
         pytest.param(b'{"kind":"looked","began_at":9e9}\n', id="a part is missing"),
         pytest.param(b'{"kind":"looked","holders":{}}\n', id="no stamp"),
         pytest.param(b"\xff\n", id="no text"),
@@ -120,14 +120,14 @@ def test_garbage_rules_nobody_out(tree: HostTree, garbage: bytes) -> None:
 
 def test_an_earlier_answer_is_not_taken_for_this_one(tree: HostTree) -> None:
     """It cannot be taken away: the service may only read it."""
-    ended = privileges(tree, FakeSystemctl(tree, answers.Looked(Holders())))
+    ended = privileges(tree, FakeSystemctl(tree, pipe_messages.Looked(Holders())))
     assert ended.holders() == Holders()
     (tree.root / "run/sriov-bootstrap/holders.answer").chmod(0o400)
     assert privileges(tree, FakeSystemctl(tree, None)).holders().problem
 
 
 def test_an_answer_of_a_look_that_began_before_we_asked_is_not_ours(tree: HostTree) -> None:
-    looked = answers.Looked(Holders())
+    looked = pipe_messages.Looked(Holders())
     before = FakeSystemctl(tree, looked, began_at=time.monotonic() - 0.001)
     assert privileges(tree, before).holders().problem.endswith("it exited without an answer")
     assert len(before.asked) == 2
@@ -140,7 +140,7 @@ def test_an_answer_of_a_look_that_began_before_we_asked_is_not_ours(tree: HostTr
 
 
 def test_a_look_that_was_under_way_is_followed_by_one_of_our_own(tree: HostTree) -> None:
-    tries = [FakeSystemctl(tree, answers.Looked(Holders())), FakeSystemctl(tree, None)]
+    tries = [FakeSystemctl(tree, pipe_messages.Looked(Holders())), FakeSystemctl(tree, None)]
 
     def start(argv: list[str], **more: Any) -> Completed:  # noqa: ANN401
         return tries.pop()(argv, **more)
@@ -164,7 +164,7 @@ def test_a_reload_is_asked_of_the_unit_of_that_driver(tree: HostTree) -> None:
 
 def test_the_file_in_modprobe_d_is_asked_of_the_same_unit(tree: HostTree) -> None:
     """What it says there, the unit knows by itself: its result is that of what was asked."""
-    systemctl = FakeSystemctl(tree, answers.Done(Result(WriteFile(PF2, "/x", "other"), Outcome.CHANGED)))
+    systemctl = FakeSystemctl(tree, pipe_messages.Done(Result(WriteFile(PF2, "/x", "other"), Outcome.CHANGED)))
     assert privileges(tree, systemctl).write_modprobe(FILE) == Result(FILE, Outcome.CHANGED)
     assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-reload@igb.service within 60 s"]
 
@@ -173,27 +173,29 @@ def test_the_file_in_modprobe_d_is_asked_of_the_same_unit(tree: HostTree) -> Non
     ("told", "expected"),
     [
         pytest.param(
-            answers.Done(Result(RELOAD, Outcome.REFUSED, message="VF 0 is in use", hint="wait")),
+            pipe_messages.Done(Result(RELOAD, Outcome.REFUSED, message="VF 0 is in use", hint="wait")),
             Result(RELOAD, Outcome.REFUSED, message="VF 0 is in use", hint="wait"),
             id="in use",
         ),
         pytest.param(
-            answers.Done(Result(RELOAD, Outcome.FAILED, errno=errno.EAGAIN, message="busy", is_transient=True)),
+            pipe_messages.Done(Result(RELOAD, Outcome.FAILED, errno=errno.EAGAIN, message="busy", is_transient=True)),
             Result(RELOAD, Outcome.FAILED, errno=errno.EAGAIN, message="busy", is_transient=True),
             id="failed",
         ),
         pytest.param(
-            answers.Done(Result(RELOAD, Outcome.STUCK, message="modprobe: not finished after 86400 s", hint="wait")),
+            pipe_messages.Done(
+                Result(RELOAD, Outcome.STUCK, message="modprobe: not finished after 86400 s", hint="wait")
+            ),
             Result(RELOAD, Outcome.STUCK, message="modprobe: not finished after 86400 s", hint="wait"),
             id="hung",
         ),
         pytest.param(
-            answers.Refused("the config asks for no reload", "look"),
+            pipe_messages.Refused("the config asks for no reload", "look"),
             Result(RELOAD, Outcome.REFUSED, message="the config asks for no reload", hint="look"),
             id="not begun",
         ),
         pytest.param(
-            answers.Looked(Holders()),
+            pipe_messages.Looked(Holders()),
             Result(
                 RELOAD,
                 Outcome.FAILED,
@@ -203,7 +205,7 @@ def test_the_file_in_modprobe_d_is_asked_of_the_same_unit(tree: HostTree) -> Non
         ),
     ],
 )
-def test_how_a_reload_ended_comes_back_as_it_was(tree: HostTree, told: answers.Answer, expected: Result) -> None:
+def test_how_a_reload_ended_comes_back_as_it_was(tree: HostTree, told: pipe_messages.Answer, expected: Result) -> None:
     assert privileges(tree, FakeSystemctl(tree, told, FAILED)).reload(RELOAD, timeout_seconds=1) == expected
 
 
@@ -240,7 +242,7 @@ def test_a_reload_that_does_not_come_back_is_known_by_who_has_the_write_lock(tre
 
 
 def test_what_hangs_before_the_reload_is_a_hang_too(tree: HostTree) -> None:
-    systemctl = FakeSystemctl(tree, answers.Stuck("modinfo: not finished after 30 s", "wait"), FAILED)
+    systemctl = FakeSystemctl(tree, pipe_messages.Stuck("modinfo: not finished after 30 s", "wait"), FAILED)
     result = privileges(tree, systemctl).reload(RELOAD, timeout_seconds=1)
     assert result == Result(RELOAD, Outcome.STUCK, message="modinfo: not finished after 30 s", hint="wait")
 
@@ -286,8 +288,8 @@ def helper(tree: HostTree, capsys: pytest.CaptureFixture[str], *words: str) -> t
 def reload_igb(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> tuple[int, Outcome, str]:
     """Exit code, outcome, log."""
     code, told, err = helper(tree, capsys, "reload", "igb")
-    done = msgspec.convert(told, answers.Answer)
-    assert isinstance(done, answers.Done)
+    done = msgspec.convert(told, pipe_messages.Answer)
+    assert isinstance(done, pipe_messages.Done)
     return code, done.result.outcome, err
 
 
@@ -295,7 +297,7 @@ def test_the_looker_sees_who_holds_a_node(tree: HostTree, capsys: pytest.Capture
     tree.add_process(4711, "/dev/vfio/17", comm="qemu", cmdline=b"qemu\0-name\0guest=instance-1\0")
     code, told, _ = helper(tree, capsys, "holders")
     assert code == 0
-    assert msgspec.convert(told, answers.Answer) == answers.Looked(Holders({"/dev/vfio/17": (HOLDER,)}))
+    assert msgspec.convert(told, pipe_messages.Answer) == pipe_messages.Looked(Holders({"/dev/vfio/17": (HOLDER,)}))
 
 
 def test_a_reload_that_is_due_is_made_under_the_write_lock(

@@ -21,10 +21,10 @@ from promtool import promtool
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.commands.serve_metrics import make_checks
 from sriov_bootstrap.edges.files import Stamp, stamp
-from sriov_bootstrap.exporter import handed
-from sriov_bootstrap.exporter.checking import MAX_WAITING
-from sriov_bootstrap.exporter.connection import PUBLIC, Rules
+from sriov_bootstrap.exporter import credential
+from sriov_bootstrap.exporter.connection import PUBLIC, AccessRules
 from sriov_bootstrap.exporter.endpoint import GRACE_SECONDS, MAX_CONNECTIONS
+from sriov_bootstrap.exporter.password_checks import MAX_WAITING
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 from sriov_bootstrap.exporter.serve import make_rules
 from sriov_bootstrap.machine.web_access import WebAccess
@@ -61,20 +61,20 @@ class Access:
         self._stamps: dict[str, Stamp | None] = {}
         self._handed = b""
         self._checks = make_checks(lambda _: None, self._refused)
-        self._rules: Rules = PUBLIC
+        self._rules: AccessRules = PUBLIC
 
-    def rules(self) -> Rules:
+    def rules(self) -> AccessRules:
         if not self._stamps or any(stamp(path) != before for path, before in self._stamps.items()):
             web = WebAccess(str(self._site.path))
             try:
-                new = handed.dump(web.read())
+                new = credential.dump(web.read())
             except ConfigError:
                 if not self._handed:
                     raise
             else:
                 if new != self._handed:
                     self._handed = new
-                    self._rules = make_rules(handed.load(new), self._checks, self._refused)
+                    self._rules = make_rules(credential.load(new), self._checks, self._refused)
             self._stamps = {path: stamp(path) for path in web.paths}
         return self._rules
 

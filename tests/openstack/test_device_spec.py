@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree
-from sriov_bootstrap.core.releases import Release
-from sriov_bootstrap.doctor.nova.device_spec import PciDevice, SpecProblem, Surroundings, parse_specs
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.doctor.nova.device_spec import PciDevice, SpecContext, SpecProblem, parse_specs
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(300)]
 
 BUILD = Path(__file__).parents[2] / "build" / "openstack"
-RELEASES = {"newest": Release(34), "older": Release(28)}
+RELEASES = {"newest": OpenStackRelease(34), "older": OpenStackRelease(28)}
 EXAMPLES = int(os.environ.get("SRIOV_SPEC_EXAMPLES", "2000"))
 
 FAR, DISK = "0001:af:1f.7", "0000:00:1f.2"
@@ -195,7 +195,7 @@ def test_our_matcher_is_novas(tmp_path: Path, release: str) -> None:
             question = {"text": text, "devices": list(map(as_nova_has_it, on_host)), "report_in_placement": report}
             say(theirs.stdin, question)
             answer = hear(theirs.stdout)
-            here = Surroundings(frozenset(PFS), NETDEVS, report)
+            here = SpecContext(frozenset(PFS), NETDEVS, report)
             ours = parse_specs(text, RELEASES[release])
             refused = isinstance(ours, SpecProblem) or any(spec.refusal(here) for spec in ours)
             assert refused == isinstance(answer, str), (ours, answer)

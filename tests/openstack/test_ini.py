@@ -100,7 +100,7 @@ def test_which_values_count(release: str, tmp_path: Path) -> None:
         service = Service("x", files=tuple(parse_ini("/f", text) for text in pair))
         old = (("DEFAULT", "b"), ("default", "a"))
         assert [one.value for one in service.values(("pci", "a"), *old)] == multi, pair
-        last = service.last(("pci", "a"), *old)
+        last = service.last_entry(("pci", "a"), *old)
         assert (last.value if last else None) == single, pair
 
 

@@ -13,8 +13,8 @@ from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges.files import FOLDERS, Files
 from sriov_bootstrap.edges.locks import EARLIER
-from sriov_bootstrap.exporter.addresses import spelt
-from sriov_bootstrap.exporter.handed import CREDENTIAL
+from sriov_bootstrap.exporter.addresses import host_and_port
+from sriov_bootstrap.exporter.credential import NAME as CREDENTIAL
 
 UNITS = Path(__file__).parents[2] / "units"
 UNIT = UNITS / "sriov-bootstrap.service"
@@ -135,7 +135,7 @@ def test_no_unit_runs_a_shell() -> None:
 
 def test_the_socket_listens_where_the_config_does_by_default() -> None:
     addresses, port = parse_listen(Metrics().listen) or ((), 0)
-    assert _values("ListenStream", METRICS_SOCKET) == {spelt(one, port) for one in addresses} == set(DEFAULT)
+    assert _values("ListenStream", METRICS_SOCKET) == {host_and_port(one, port) for one in addresses} == set(DEFAULT)
 
 
 def test_the_daemon_listens_on_nothing_and_starts_what_does() -> None:

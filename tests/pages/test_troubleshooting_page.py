@@ -7,7 +7,7 @@ import pytest
 
 from consoles import Entry, assert_printed, entries, ours, run
 from fakes_host import HostTree
-from sriov_bootstrap.core.causes import WRITE_CAUSES, name_of
+from sriov_bootstrap.core.errnos import WRITE_CAUSES, name_of
 from sriov_bootstrap.core.reasons import Reason
 from troubles import HOSTS
 

@@ -17,7 +17,7 @@ from sriov_bootstrap.core.plan import Short
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
-from sriov_bootstrap.core.users import Holders, Owner, Owners
+from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 
 RULE = make_rule()

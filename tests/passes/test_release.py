@@ -13,7 +13,7 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import PendingRestart
-from sriov_bootstrap.core.users import Owner, Owners
+from sriov_bootstrap.core.vf_users import Owner, Owners
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
 from sriov_bootstrap.passes.release import run_release
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from certificates import Authority
 from exporting import RUN, put_page
-from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.machine.web_access import WebAccess
 
 FOLDER: Final = Path(__file__).parent
@@ -56,8 +56,8 @@ def _ours(site: Site, listener: int) -> tuple[list[str], dict[str, str]]:
     tls = f"tls_server_config:\n  cert_file: {site.cert}\n  key_file: {site.key}\n" if site.cert else ""
     users = "".join(f"  {name}: {hashed}\n" for name, hashed in site.hashes.items())
     web.write_text(tls + (f"basic_auth_users:\n{users}" if users else ""))
-    access = WebAccess(str(web)).read() if tls or users else handed.Handed()
-    (site.root / handed.CREDENTIAL).write_bytes(handed.dump(access))
+    access = WebAccess(str(web)).read() if tls or users else credential.Access()
+    (site.root / credential.NAME).write_bytes(credential.dump(access))
     argv = [sys.executable, "-I", "-c", RUN, str(site.root), str(site.modules), str(listener)]
     return argv, {"LISTEN_FDS": "1", "CREDENTIALS_DIRECTORY": str(site.root)}
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import Netdev, PfFacts, RawNetdev, RawPf, RawVf, VfFacts
-from sriov_bootstrap.core.users import Use, UseKind
+from sriov_bootstrap.core.vf_users import Use, UseKind
 
 PF = "0000:3b:00.0"
 PF2 = "0000:3b:00.1"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sriov_bootstrap.exporter.addresses import listener
-from sriov_bootstrap.exporter.connection import PUBLIC, Connection, Rules
+from sriov_bootstrap.exporter.connection import PUBLIC, AccessRules, Connection
 from sriov_bootstrap.exporter.endpoint import Endpoint
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
@@ -19,7 +19,7 @@ class WatchedEndpoint(Endpoint):
         self,
         page: Callable[[], bytes],
         *,
-        rules: Callable[[], Rules] = lambda: PUBLIC,
+        rules: Callable[[], AccessRules] = lambda: PUBLIC,
         request_seconds: float = LONG,
         idle_seconds: float = LONG,
     ) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from service import ENOUGH
 from sriov_bootstrap.edges.metrics import page_file
-from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.exporter import credential
 
 PAGE = "run/sriov-bootstrap/state/metrics.prom"
-OPEN_TO_ALL = handed.dump(handed.Handed())
+OPEN_TO_ALL = credential.dump(credential.Access())
 RUN = """\
 import atexit, json, os, sys
 os.dup2(int(sys.argv[3]), 3)
@@ -32,9 +32,9 @@ class Exporter:
     def __init__(self, root: Path, access: bytes | None = OPEN_TO_ALL, *, sockets: int = 1) -> None:
         credentials = root / "credentials"
         credentials.mkdir(parents=True, exist_ok=True)
-        (credentials / handed.CREDENTIAL).unlink(missing_ok=True)
+        (credentials / credential.NAME).unlink(missing_ok=True)
         if access is not None:
-            (credentials / handed.CREDENTIAL).write_bytes(access)
+            (credentials / credential.NAME).write_bytes(access)
         self._modules = root / "modules.json"
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.listener.getsockname()[1])

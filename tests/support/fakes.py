@@ -25,7 +25,7 @@ from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.core.users import Holder, Holders, Owners
+from sriov_bootstrap.core.vf_users import Holder, Holders, Owners
 from sriov_bootstrap.passes.apply import apply
 
 BOOT_ID = "b007"
@@ -46,7 +46,7 @@ class FakePf:
 
 
 class FakeMachine:
-    """Fulfils reconcile.Machine.
+    """Fulfils reconcile.PassMachine.
 
     `failures`: for each PCI address what its next writes end in: an errno, "stuck", "stale", "used" or "crash".
     `rivals`: for each PCI address the number that somebody else writes right after each write of ours.
@@ -104,7 +104,7 @@ class FakeMachine:
         """Other values of PfFacts."""
         self.pfs[address].facts = replace(self.pfs[address].facts, **values)
 
-    # -- reconcile.Machine: what is --
+    # -- reconcile.PassMachine: what is --
 
     @contextmanager
     def pass_lock(self) -> Iterator[None]:
@@ -185,7 +185,7 @@ class FakeMachine:
         """Kept."""
         self.said.append(text)
 
-    # -- reconcile.Machine: what is done --
+    # -- reconcile.PassMachine: what is done --
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
         """As the machine, its edges and the kernel do it together."""

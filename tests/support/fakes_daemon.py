@@ -16,7 +16,7 @@ from builders import PF, make_rule
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.events import Event
-from sriov_bootstrap.core.finding import Finding, Inspected, inspected
+from sriov_bootstrap.core.finding import Finding, Inspected, record_inspection
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.plan import Jam
@@ -302,7 +302,7 @@ class Stage:
 
     def end_look(self, *findings: Finding) -> None:
         """doctor's newest look ends with these."""
-        self.last_found = inspected(findings, self.last_found)
+        self.last_found = record_inspection(findings, self.last_found)
         self.host.end_look(self.host.looks[-1], self.last_found)
         self.advance()
 

@@ -12,13 +12,13 @@ from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, UnitError
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.actions import Action, SetLinkUp, SetNumVfs, deadline_seconds
-from sriov_bootstrap.core.causes import WRITE_CAUSES
+from sriov_bootstrap.core.errnos import WRITE_CAUSES
 from sriov_bootstrap.core.facts import RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.core.users import Holder, Holders, Owner, Owners
+from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners
 
 ERRNOS = (0, errno.E2BIG, *WRITE_CAUSES)  # 0: words without a number; E2BIG: not in the table
 MEDDLING = ("stale", "used", "unplug", "unbind")
@@ -45,7 +45,7 @@ def driver_of(address: str) -> str:
 
 
 class ModelHost(FakeMachine):
-    """Fulfils reconcile.Machine and restarts.Machine.
+    """Fulfils reconcile.PassMachine and restarts.RestartMachine.
 
     `may_write`: PCI address -> whether VFs in use may go, of every PF that the running pass has a rule for.
     `held`: VFs that a VM has open, `rdma` those that a process has, `away` those in another network namespace, by
@@ -182,7 +182,7 @@ class ModelHost(FakeMachine):
             if pf.facts.num_vfs == action.before and pf.facts.driver and not self.is_held(action.pci_address):
                 self.make_vfs(action.pci_address, min(action.after, pf.makes))
 
-    # -- reconcile.Machine --
+    # -- reconcile.PassMachine --
 
     def read_holders(self) -> Holders:
         """One qemu has the VMs' all, one process the others."""
@@ -298,7 +298,7 @@ class ModelHost(FakeMachine):
             if self.crash_in < 0:
                 raise Crash
 
-    # -- restarts.Machine --
+    # -- restarts.RestartMachine --
 
     @contextmanager
     def restart_lock(self) -> Iterator[None]:

@@ -50,14 +50,14 @@ def passes_through(host: Host, survey: KernelSurvey) -> bool:
 
 
 def _missing_iommu(host: Host, survey: KernelSurvey, tables: tuple[str, ...]) -> Finding:
-    present = next((one for one in TABLES if one in tables), "")
+    present = next((table for table in TABLES if table in tables), "")
     if not present:
         return _firmware_off(host, survey)
     seen = f"/sys/firmware/acpi/tables/{present} exists, but /sys/kernel/iommu_groups is empty"
-    if word := _switched_off(survey.command_line):
-        return _told_off(host, survey, word, seen)
+    if word := _off_parameter(survey.command_line):
+        return _parameter_off(host, survey, word, seen)
     if present == "DMAR" and BUILT_IN not in host.kernel_config.splitlines() and not _is_on(survey.command_line):
-        return _not_told(replace(host, cpu_vendor=INTEL), survey, seen)
+        return _parameter_missing(replace(host, cpu_vendor=INTEL), survey, seen)
     option = "CONFIG_AMD_IOMMU" if present == "IVRS" else "CONFIG_INTEL_IOMMU"
     if present != "VIOT" and host.kernel_config and f"{option}=y" not in host.kernel_config.splitlines():
         remedy = f"boot a kernel built with {option}=y"
@@ -77,14 +77,14 @@ def _firmware_off(host: Host, survey: KernelSurvey) -> Finding:
     return Finding("SB-E101", "host", problem, evidence, remedy)
 
 
-def _told_off(host: Host, survey: KernelSurvey, word: str, seen: str) -> Finding:
+def _parameter_off(host: Host, survey: KernelSurvey, word: str, seen: str) -> Finding:
     at = _first_line(survey.boot_sources, word)
     remedy = f"remove {word} from {at or 'the kernel command line in the boot loader'}, then {_regenerate(host)}"
     evidence = f"/proc/cmdline has {word}; {seen}"
     return Finding("SB-E102", "host", f"the kernel command line turns the IOMMU off: {word}", evidence, remedy)
 
 
-def _not_told(host: Host, survey: KernelSurvey, seen: str) -> Finding:
+def _parameter_missing(host: Host, survey: KernelSurvey, seen: str) -> Finding:
     """Where the missing parameter was lost on the way from the operator's file to the running kernel."""
     at = _first_line(survey.boot_sources, WORD)
     if not at:
@@ -123,7 +123,7 @@ def _first_line(texts: dict[str, str], word: str) -> str:
     return ""
 
 
-def _switched_off(words: tuple[str, ...]) -> str:
+def _off_parameter(words: tuple[str, ...]) -> str:
     """The parameter that turns the IOMMU off; "" if none does. The last of each name counts."""
     last = {name: word for word in words for name in SWITCHES if word.startswith(f"{name}=")}
     return next((word for name, word in last.items() if "off" in word.removeprefix(f"{name}=").split(",")), "")

@@ -33,7 +33,7 @@ def survey_kernel(machine: HostMachine, host: Host) -> tuple[KernelSurvey, tuple
     )
     if not lacks_iommu(host, survey):
         return survey, ()
-    sources, menus = machine.texts(), machine.texts()
+    sources, menus = machine.text_files(), machine.text_files()
     survey = replace(survey, boot_sources=sources.read_matching(*SOURCES), boot_menus=menus.read_matching(*MENUS))
     survey = replace(survey, has_all_menus=not menus.problems)
     return survey, (*unseen_of_firmware(host, survey), *sources.problems, *menus.problems)

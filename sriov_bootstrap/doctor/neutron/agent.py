@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core import releases
-from sriov_bootstrap.core.counted import counted
+from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.pci_address import in_full
+from sriov_bootstrap.core.pci_address import normalize
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
-from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quoted
+from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quote_entry
 from sriov_bootstrap.doctor.openstack.checks import check_start
 from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
-from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
+from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import Guesses
-from sriov_bootstrap.formats.ini import NAME, Entry, folded
+from sriov_bootstrap.formats.ini import NAME, Entry, fold
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.ports import resolve_ports
 
@@ -24,8 +24,8 @@ MAPPINGS, EXCLUDED, BANDWIDTHS = "physical_device_mappings", "exclude_devices", 
 OPTIONS = {
     MAPPINGS: 0,
     EXCLUDED: 0,
-    BANDWIDTHS: releases.BANDWIDTHS_SINCE,
-    "resource_provider_inventory_defaults": releases.BANDWIDTHS_SINCE,
+    BANDWIDTHS: openstack_releases.BANDWIDTHS_SINCE,
+    "resource_provider_inventory_defaults": openstack_releases.BANDWIDTHS_SINCE,
     "resource_provider_hypervisors": 19,  # bug 1853840
     "resource_provider_default_hypervisor": 19,  # bug 1926693
 }
@@ -38,11 +38,11 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """None where there is no agent or its files may not be read."""
     agent = survey.agent
     if agent.is_known:
-        entry = agent.last((SECTION, MAPPINGS))
+        entry = agent.last_entry((SECTION, MAPPINGS))
         mapped = parse_mappings(entry)
         shown = ShownNames(host, nova_networks(host, survey))
-        yield from _refused(host, agent, mapped, shown)
-        yield from _replaced(host, agent, shown)
+        yield from _refused_lists(host, agent, mapped, shown)
+        yield from _replaced_lists(host, agent, shown)
         if entry:
             yield from _strange_netdevs(host, entry, mapped, shown)
             yield from _unmapped_pfs(host, entry, mapped, shown)
@@ -53,15 +53,15 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     yield from check_start(host, survey, agent, "SB-E519", "does not know the new ones")
 
 
-def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
+def _refused_lists(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
     """What makes the agent exit with code 1."""
-    mappings, excluded, rates = (agent.last((SECTION, one)) for one in (MAPPINGS, EXCLUDED, BANDWIDTHS))
+    mappings, excluded, rates = (agent.last_entry((SECTION, option)) for option in (MAPPINGS, EXCLUDED, BANDWIDTHS))
     if mappings and mappings.has_reference:
         return
-    netdevs = {one.netdev for one in mapped.mappings}
+    netdevs = {mapping.netdev for mapping in mapped.mappings}
     exclusions, rated = parse_exclusions(excluded), parse_bandwidths(rates)
     found = [(mappings, text) for text in mapped.problems] + [(excluded, text) for text in exclusions.problems]
-    named = [(excluded, one.netdev, one.number) for one in exclusions.exclusions]
+    named = [(excluded, exclusion.netdev, exclusion.number) for exclusion in exclusions.exclusions]
     if host.release.nova >= OPTIONS[BANDWIDTHS]:
         found += [(rates, text) for text in rated.problems]
         named += [(rates, netdev, number) for netdev, number in rated.netdevs.items()]
@@ -70,18 +70,18 @@ def _refused(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) ->
             name = shown.netdev(netdev)
             which = f'"{name}"' if name else f"the netdev of entry {number}"
             found.append((entry, f"{which} is not in physical_device_mappings"))
-    yield from (_end(host, entry, text) for entry, text in found if entry)
+    yield from (_exit_finding(host, entry, text) for entry, text in found if entry)
 
 
-def _end(host: Host, entry: Entry, text: str) -> Finding:
+def _exit_finding(host: Host, entry: Entry, text: str) -> Finding:
     problem = f"the agent exits with code 1 because of {entry.option}: {text}"
-    return Finding("SB-E511", entry.place, problem, entry.name, rendered(host, TARGET, entry))
+    return Finding("SB-E511", entry.place, problem, entry.name, render_remedy(host, TARGET, entry))
 
 
-def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
+def _replaced_lists(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
     """A list that is set again replaces the earlier one."""
     for option in (MAPPINGS, EXCLUDED):
-        last = agent.last((SECTION, option))
+        last = agent.last_entry((SECTION, option))
         if last and last.has_reference:
             continue
         kept = set(filter(None, items(last)))
@@ -89,14 +89,14 @@ def _replaced(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding
             lost = set(filter(None, items(entry))) - kept
             if last and entry.place != last.place and lost:
                 named = sorted(word for word in lost if _is_shown(word, shown))[:SHOWN]
-                more = [counted(len(lost) - len(named), "entry", "entries")] if len(lost) > len(named) else []
+                more = [quantity(len(lost) - len(named), "entry", "entries")] if len(lost) > len(named) else []
                 said = ", ".join((*named, *more))
                 yield Finding(
                     "SB-E512",
                     entry.place,
                     f"{option} is set again in {last.place}, which replaces this one: {said} is lost",
                     f"{entry.name}; {last.place}: {last.name}",
-                    rendered(host, TARGET, entry, last),
+                    render_remedy(host, TARGET, entry, last),
                 )
 
 
@@ -113,28 +113,28 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
     here = {dev.name: dev.device for pf in host.pfs for dev in pf.netdevs}
     awaited = {port.netdev for port in resolve_ports(host)}
     names = NetdevNames(host)
-    for one in mapped.mappings:
-        device = here.get(one.netdev)
-        if device == "" or (device is None and one.netdev in awaited):
+    for mapping in mapped.mappings:
+        device = here.get(mapping.netdev)
+        if device == "" or (device is None and mapping.netdev in awaited):
             continue
-        netdev, network = shown.netdev(one.netdev), shown.network(one.network)
-        which = f'"{netdev}"' if netdev else f"the netdev of entry {one.number}"
+        netdev, network = shown.netdev(mapping.netdev), shown.network(mapping.network)
+        which = f'"{netdev}"' if netdev else f"the netdev of entry {mapping.number}"
         why, remedy = (
-            f"no PF has that netdev{names.why_unknown(one.netdev, 'the agent')}",
-            rendered(host, TARGET, entry),
+            f"no PF has that netdev{names.why_unknown(mapping.netdev, 'the agent')}",
+            render_remedy(host, TARGET, entry),
         )
         if device:
             why = f"finds no VFs: it looks for them in {device}, to which netdev {netdev} belongs"
-            remedy = restarted(host, TARGET, f"remove {netdev} from {entry.option} in {entry.place}")
+            remedy = restart_remedy(host, TARGET, f"remove {netdev} from {entry.option} in {entry.place}")
         problem = f"the agent is configured with {which} for {network or 'its network'}, but {why}"
-        yield Finding("SB-W513", entry.place, problem, quoted(entry, one.number, network, netdev), remedy)
+        yield Finding("SB-W513", entry.place, problem, quote_entry(entry, mapping.number, network, netdev), remedy)
 
 
 def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
     """Our PFs whose network the agent knows, but not with them on it."""
-    networks = {one.network: one for one in reversed(mapped.mappings)}
-    netdevs = {one.netdev: one for one in reversed(mapped.mappings)}
-    pairs = {(one.network, one.netdev) for one in mapped.mappings}
+    networks = {mapping.network: mapping for mapping in reversed(mapped.mappings)}
+    netdevs = {mapping.netdev: mapping for mapping in reversed(mapped.mappings)}
+    pairs = {(mapping.network, mapping.netdev) for mapping in mapped.mappings}
     for port in resolve_ports(host):
         network = port.rule.physical_network
         if not port.netdev or port.netdev_device or network not in networks or (network, port.netdev) in pairs:
@@ -145,22 +145,22 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
             said, where = f"it maps {port.netdev} to {shown.network(other.network) or 'another one'}", other
         problem = f"{port.label} is on {network}, but not for the agent: {said}"
         evidence = shown.mapping(entry, where.number, where.network, where.netdev)
-        yield Finding("SB-E514", entry.place, problem, evidence, rendered(host, TARGET, entry))
+        yield Finding("SB-E514", entry.place, problem, evidence, render_remedy(host, TARGET, entry))
 
 
 def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
     """Exclusions of VFs that do not exist, or that nova gives out all the same."""
-    entry = agent.last((SECTION, EXCLUDED))
+    entry = agent.last_entry((SECTION, EXCLUDED))
     if not entry:
         return
     known = _Vfs(host)
-    for one in parse_exclusions(entry).exclusions:
-        netdev = shown.netdev(one.netdev)
-        for address in one.addresses:
-            if problem := known.not_excluded(one.netdev, address, shown.address(address)):
-                problem = f"exclude_devices: {netdev or f'entry {one.number}'}: {problem}"
-                evidence = quoted(entry, one.number, netdev, shown.address(address))
-                yield Finding("SB-W517", entry.place, problem, evidence, rendered(host, TARGET, entry))
+    for exclusion in parse_exclusions(entry).exclusions:
+        netdev = shown.netdev(exclusion.netdev)
+        for address in exclusion.addresses:
+            if problem := known.why_not_excluded(exclusion.netdev, address, shown.address(address)):
+                problem = f"exclude_devices: {netdev or f'entry {exclusion.number}'}: {problem}"
+                evidence = quote_entry(entry, exclusion.number, netdev, shown.address(address))
+                yield Finding("SB-W517", entry.place, problem, evidence, render_remedy(host, TARGET, entry))
 
 
 class _Vfs:
@@ -173,9 +173,9 @@ class _Vfs:
         self._left_out = {name: {vf.pci_address for vf in port.excluded} for name, port in self._ports.items()}
         self._vfs = {name: {vf.pci_address for vf in port.vfs or ()} for name, port in self._ports.items()}
 
-    def not_excluded(self, netdev: str, address: str, shown: str) -> str:
+    def why_not_excluded(self, netdev: str, address: str, shown: str) -> str:
         """Why an address excludes nothing, or one that nova gives to VMs; "" if it is right."""
-        if not shown or in_full(address) != address.lower():
+        if not shown or normalize(address) != address.lower():
             which = f'"{shown}"' if shown else "one of its addresses"
             return f"{which} is not a VF's address, such as 0000:3b:02.0"
         if address != address.lower():
@@ -197,7 +197,7 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
     guesses = Guesses()
     for file in agent.files:
         for entry in file.entries:
-            if folded(entry.section) != SECTION or entry.option in known:
+            if fold(entry.section) != SECTION or entry.option in known:
                 continue
             name = entry.option if NAME.fullmatch(entry.option) else "like this one"
             problem = f"the agent has no option {name} in [{entry.section}]"
@@ -210,16 +210,16 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
                 entry.place,
                 f"{problem}: it is ignored" + (f"; was {near} meant?" if near else ""),
                 entry.text if entry.option in OPTIONS else entry.name,
-                restarted(host, TARGET, f"{fix} in {entry.place}"),
+                restart_remedy(host, TARGET, f"{fix} in {entry.place}"),
             )
 
 
 def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     """The agent has one until neutron 26, and it must do nothing: VFs bypass the host."""
-    entry = agent.last(("securitygroup", "firewall_driver"))
-    if not entry or entry.has_reference or host.release.nova > releases.AGENT_FIREWALL_UNTIL:
+    entry = agent.last_entry(("securitygroup", "firewall_driver"))
+    if not entry or entry.has_reference or host.release.nova > openstack_releases.AGENT_FIREWALL_UNTIL:
         return
     if entry.value not in NO_FIREWALL:
         driver = entry.value.partition("\n")[0]  # a line indented below it by mistake may be secret
         problem = f"the agent's firewall_driver is {driver}, which cannot filter the traffic of VFs"
-        yield Finding("SB-W518", entry.place, problem, entry.text, rendered(host, TARGET, entry))
+        yield Finding("SB-W518", entry.place, problem, entry.text, render_remedy(host, TARGET, entry))

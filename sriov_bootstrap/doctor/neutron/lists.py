@@ -47,10 +47,10 @@ class Bandwidths(Struct, frozen=True):
 
 def items(entry: Entry | None) -> tuple[str, ...]:
     """A ListOpt; () where oslo.config substitutes something that only it knows."""
-    return () if entry is None or entry.has_reference else _split(entry.resolved)
+    return () if entry is None or entry.has_reference else _split_at_commas(entry.resolved)
 
 
-def _split(value: str) -> tuple[str, ...]:
+def _split_at_commas(value: str) -> tuple[str, ...]:
     """What stands between the commas.
 
     A line indented by mistake belongs to the list, whatever it is, and items are shown: if one continues past the end
@@ -93,7 +93,7 @@ def parse_exclusions(entry: Entry | None) -> Exclusions:
             problems.append(f'{twice}: put all addresses of a netdev in one item, separated by ";"')
         else:
             found[netdev] = Exclusion(
-                netdev, tuple(filter(None, (one.strip() for one in addresses.split(";")))), number
+                netdev, tuple(filter(None, (address.strip() for address in addresses.split(";")))), number
             )
     return Exclusions(tuple(found.values()), tuple(problems))
 
@@ -104,7 +104,7 @@ def parse_bandwidths(entry: Entry | None) -> Bandwidths:
     problems = []
     for number, item in enumerate(items(entry), 1):
         netdev, *numbers = item.split(":")
-        if len(numbers) not in {0, 2} or not netdev or not all(_is_number(one) for one in numbers):
+        if len(numbers) not in {0, 2} or not netdev or not all(_is_number(part) for part in numbers):
             problems.append(f"entry {number} is not NETDEV:EGRESS:INGRESS, in kbit/s")
         elif netdev in found:
             problems.append(f"entry {number} repeats the netdev of entry {found[netdev]}")

@@ -3,13 +3,13 @@
 import difflib
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, is_missing
+from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, is_missing
 from sriov_bootstrap.formats.pci_config import capability
 from sriov_bootstrap.render.host import Host
-from sriov_bootstrap.render.ports import exact
+from sriov_bootstrap.render.ports import exact_name
 
 NO_PCI_IOV = "# CONFIG_PCI_IOV is not set"
 NVIDIA = "15b3"
@@ -20,19 +20,19 @@ def check_absent(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     for wish in filter(is_missing, host.wishes):
         if _may_be_hidden(wish, host):
             continue
-        meant = functions_meant(wish, survey)
-        pfs = [one for one in meant if not one.physfn]
+        meant = matching_functions(wish, survey)
+        pfs = [function for function in meant if not function.physfn]
         if pfs:
-            yield from (_no_pf(wish, one, host, survey) for one in pfs)
+            yield from (_no_pf_finding(wish, pf, host, survey) for pf in pfs)
         elif meant:
-            yield _vf(wish, meant[0])
+            yield _vf_finding(wish, meant[0])
         else:
-            yield _nothing(wish, host)
+            yield _no_nic_finding(wish, host)
 
 
-def functions_meant(wish: DesiredPf, survey: NicSurvey) -> list[Function]:
+def matching_functions(wish: DesiredPf, survey: NicSurvey) -> list[NetworkFunction]:
     """Network functions that the rule matches and that are not PFs."""
-    return [one for one in survey.functions if matches(wish.rule.match, one.facts)]
+    return [function for function in survey.functions if matches(wish.rule.match, function.facts)]
 
 
 def unseen_of_absent(host: Host, survey: NicSurvey) -> Iterator[str]:
@@ -41,14 +41,14 @@ def unseen_of_absent(host: Host, survey: NicSurvey) -> Iterator[str]:
         if _may_be_hidden(wish, host):
             yield f'which NIC rule "{wish.rule.name}" matches: altnames cannot be read: check `ip -json address`'
             continue
-        for one in functions_meant(wish, survey):
-            address = one.facts.pci_address
-            if not one.physfn and not capability(_detail(one, survey).config).is_seen:
+        for function in matching_functions(wish, survey):
+            address = function.facts.pci_address
+            if not function.physfn and not capability(_detail(function, survey).config).is_seen:
                 yield f"{address}: whether it has an SR-IOV capability: config space is truncated: run doctor as root"
 
 
-def _detail(one: Function, survey: NicSurvey) -> Detail:
-    return survey.details.get(one.facts.pci_address, Detail())
+def _detail(function: NetworkFunction, survey: NicSurvey) -> Detail:
+    return survey.details.get(function.facts.pci_address, Detail())
 
 
 def _may_be_hidden(wish: DesiredPf, host: Host) -> bool:
@@ -57,15 +57,15 @@ def _may_be_hidden(wish: DesiredPf, host: Host) -> bool:
     return bool(by_name) and any(not pf.altnames_known for pf in host.pfs)
 
 
-def _no_pf(wish: DesiredPf, one: Function, host: Host, survey: NicSurvey) -> Finding:
-    chip = capability(_detail(one, survey).config)
-    if chip.total_vfs and not one.offers:
-        return _not_offered(wish, one, host, chip.total_vfs)
+def _no_pf_finding(wish: DesiredPf, function: NetworkFunction, host: Host, survey: NicSurvey) -> Finding:
+    chip = capability(_detail(function, survey).config)
+    if chip.total_vfs and not function.offers:
+        return _not_offered_finding(wish, function, host, chip.total_vfs)
     code, problem, evidence = "SB-E202", "it offers no VFs", "there is no file sriov_totalvfs"
-    remedy = _switch_on(wish, one)
-    if one.offers:
+    remedy = _enable_remedy(wish, function)
+    if function.offers:
         code, problem = "SB-E203", "SR-IOV is disabled: its firmware or driver offers no VFs"
-        evidence = f"sriov_totalvfs is {one.offers}"
+        evidence = f"sriov_totalvfs is {function.offers}"
     elif chip.total_vfs == 0:
         code, problem = "SB-E203", "SR-IOV is disabled in the NIC's firmware"
         evidence = "the SR-IOV capability in its config space has TotalVFs 0"
@@ -74,14 +74,13 @@ def _no_pf(wish: DesiredPf, one: Function, host: Host, survey: NicSurvey) -> Fin
         evidence = "no SR-IOV capability in its config space"
     else:
         remedy = "run doctor as root, which can read its SR-IOV capability: sudo sriov-bootstrap doctor"
-    return Finding(code, one.facts.pci_address, problem, f"{evidence}; {_means(wish)}", remedy)
+    return Finding(code, function.facts.pci_address, problem, f"{evidence}; {_rule_matches(wish)}", remedy)
 
 
-def _not_offered(wish: DesiredPf, one: Function, host: Host, total_vfs: int) -> Finding:
-    address = one.facts.pci_address
-    evidence = (
-        f"its config space offers {counted(total_vfs, 'VF')}, but there is no file sriov_totalvfs; {_means(wish)}"
-    )
+def _not_offered_finding(wish: DesiredPf, function: NetworkFunction, host: Host, total_vfs: int) -> Finding:
+    address = function.facts.pci_address
+    offer = f"its config space offers {quantity(total_vfs, 'VF')}, but there is no file sriov_totalvfs"
+    evidence = f"{offer}; {_rule_matches(wish)}"
     problem, remedy = (
         "the kernel does not offer its SR-IOV",
         f"check the kernel log: journalctl -k -g {address}",
@@ -91,27 +90,27 @@ def _not_offered(wish: DesiredPf, one: Function, host: Host, total_vfs: int) -> 
     return Finding("SB-E204", address, problem, evidence, remedy)
 
 
-def _means(wish: DesiredPf) -> str:
+def _rule_matches(wish: DesiredPf) -> str:
     return f'rule "{wish.rule.name}" matches it'
 
 
-def _switch_on(wish: DesiredPf, one: Function) -> str:
-    if one.facts.vendor_id == NVIDIA:
+def _enable_remedy(wish: DesiredPf, function: NetworkFunction) -> str:
+    if function.facts.vendor_id == NVIDIA:
         number = wish.rule.num_vfs if isinstance(wish.rule.num_vfs, int) else "N"
-        return f"mlxconfig -d {one.facts.pci_address} set SRIOV_EN=1 NUM_OF_VFS={number}, and power-cycle the host"
+        return f"mlxconfig -d {function.facts.pci_address} set SRIOV_EN=1 NUM_OF_VFS={number}, and power-cycle the host"
     return "enable SR-IOV for this port in the NIC's own setup (at boot, or with its vendor's tool) and in the server's"
 
 
-def _vf(wish: DesiredPf, one: Function) -> Finding:
+def _vf_finding(wish: DesiredPf, function: NetworkFunction) -> Finding:
     problem = f'rule "{wish.rule.name}" matches a VF, which cannot have VFs'
-    evidence = f"physfn of {one.facts.pci_address} is {one.physfn}; match: {wish.rule.match}"
-    remedy = f'match its PF: match = {{ pci_address = "{one.physfn}" }}'
-    return Finding("SB-E205", one.facts.pci_address, problem, evidence, remedy)
+    evidence = f"physfn of {function.facts.pci_address} is {function.physfn}; match: {wish.rule.match}"
+    remedy = f'match its PF: match = {{ pci_address = "{function.physfn}" }}'
+    return Finding("SB-E205", function.facts.pci_address, problem, evidence, remedy)
 
 
-def _nothing(wish: DesiredPf, host: Host) -> Finding:
+def _no_nic_finding(wish: DesiredPf, host: Host) -> Finding:
     names = [pf.netdev for pf in host.pfs if pf.netdev]
-    near = difflib.get_close_matches(exact(wish.rule.match.netdev), names, n=1)
+    near = difflib.get_close_matches(exact_name(wish.rule.match.netdev), names, n=1)
     driverless = [pf.pci_address for pf in host.pfs if not pf.driver]
     have = ", ".join(f"{pf.pci_address} {pf.netdev or '(no netdev)'}" for pf in host.pfs) or "none"
     remedy = "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC"

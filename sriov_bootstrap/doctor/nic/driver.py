@@ -5,15 +5,15 @@ import re
 from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import Role, driver_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, falls_short, is_missing
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host
-from sriov_bootstrap.render.ports import exact
+from sriov_bootstrap.render.ports import exact_name
 
 NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|\d{1,9}")
 
@@ -23,16 +23,16 @@ def check_driver(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     if wish.pf is None or not wish.rule.num_vfs:
         return
     if not wish.pf.driver:
-        yield _no_driver(wish, wish.pf, survey)
+        yield _no_driver_finding(wish, wish.pf, survey)
     elif falls_short(wish) and driver_of(wish.pf.driver).role in {Role.VFIO, Role.PASSED_ON}:
-        yield _passed_on(wish.pf)
+        yield _passed_on_finding(wish.pf)
 
 
-def _no_driver(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
+def _no_driver_finding(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
     modalias = survey.details.get(pf.pci_address, Detail()).modalias
     modules = survey.modules.get(modalias, ())
     for module in modules:
-        if line := modprobe.blocking(survey.lines, module):
+        if line := modprobe.blocking_line(survey.lines, module):
             problem = f"it has no driver because {module} is blocked"
             remedy = f"remove that line from {line.place}, then: modprobe {shell_quoted(module)}"
             evidence = f"{line.place}: {line}; modules.alias: {module} drives {modalias}"
@@ -52,9 +52,9 @@ def _no_driver(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
     return Finding("SB-E206", pf.pci_address, problem, evidence, remedy)
 
 
-def _passed_on(pf: PfFacts) -> Finding:
+def _passed_on_finding(pf: PfFacts) -> Finding:
     problem = f"it is bound to {pf.driver}, which passes the whole PF on and creates no VFs"
-    evidence = f"/sys/bus/pci/devices/{pf.pci_address}/driver; it has {counted(pf.num_vfs, 'VF')}"
+    evidence = f"/sys/bus/pci/devices/{pf.pci_address}/driver; it has {quantity(pf.num_vfs, 'VF')}"
     remedy = (
         f"once no VM uses it: virsh nodedev-reattach pci_{re.sub('[:.]', '_', pf.pci_address)}"
         f" (or driverctl unset-override {pf.pci_address})"
@@ -64,42 +64,44 @@ def _passed_on(pf: PfFacts) -> Finding:
 
 def check_parameters(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     """max_vfs, as old guides set it, for the drivers that our rules concern."""
-    given = tuple(modprobe.parameters(survey.lines, "max_vfs"))
-    for driver in drivers_meant(host, survey):
-        for one in given:
-            is_its = driver_of(driver).max_vfs and modprobe.module_name(one.module) == driver
-            if is_its and (finding := _max_vfs(driver, one, in_tree=survey.in_tree.get(driver))):
+    parameters = tuple(modprobe.parameters(survey.lines, "max_vfs"))
+    for driver in concerned_drivers(host, survey):
+        for parameter in parameters:
+            is_its = driver_of(driver).max_vfs and modprobe.module_name(parameter.module) == driver
+            if is_its and (finding := _max_vfs_finding(driver, parameter, in_tree=survey.in_tree.get(driver))):
                 yield finding
 
 
-def drivers_meant(host: Host, survey: NicSurvey) -> tuple[str, ...]:
+def concerned_drivers(host: Host, survey: NicSurvey) -> tuple[str, ...]:
     """Those of PFs with a rule, of rules without a PF, and those that PFs without a driver would get."""
-    found = [wish.pf.driver if wish.pf else exact(wish.rule.match.driver) for wish in host.wishes]
-    for pf in driverless(host):
+    found = [wish.pf.driver if wish.pf else exact_name(wish.rule.match.driver) for wish in host.wishes]
+    for pf in pfs_without_driver(host):
         found += survey.modules.get(survey.details.get(pf.pci_address, Detail()).modalias, ())
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def driverless(host: Host) -> tuple[PfFacts, ...]:
+def pfs_without_driver(host: Host) -> tuple[PfFacts, ...]:
     """PFs without a driver that have a rule, or may have one: without a driver there is no netdev to match."""
-    ours = {wish.pf.pci_address for wish in host.wishes if wish.pf}
+    with_rule = {wish.pf.pci_address for wish in host.wishes if wish.pf}
     any_missing = any(map(is_missing, host.wishes))
-    return tuple(pf for pf in host.pfs if not pf.driver and (any_missing or pf.pci_address in ours))
+    return tuple(pf for pf in host.pfs if not pf.driver and (any_missing or pf.pci_address in with_rule))
 
 
-def _max_vfs(driver: str, given: modprobe.Parameter, *, in_tree: bool | None) -> Finding | None:
-    row, place, value, shown = driver_of(driver), given.line.place, given.value, given.number
-    numbers = [int(one, 0 if one[1:2] in {"x", "X"} else 10) for one in value.split(",") if NUMBER.fullmatch(one)]
+def _max_vfs_finding(driver: str, parameter: modprobe.Parameter, *, in_tree: bool | None) -> Finding | None:
+    row, place, value, shown = driver_of(driver), parameter.line.place, parameter.value, parameter.number
+    numbers = [
+        int(number, 0 if number[1:2] in {"x", "X"} else 10) for number in value.split(",") if NUMBER.fullmatch(number)
+    ]
     if not NUMBER.fullmatch(value) and in_tree is not False:
         problem = (
             f"max_vfs={shown} is not one number, and the kernel's {driver} refuses to load with it: no NIC at boot"
         )
         remedy = f"remove it from {place}; num_vfs in the rule creates the VFs"
-        return Finding("SB-E212", place, problem, f"{place}: {given}", remedy)
+        return Finding("SB-E212", place, problem, f"{place}: {parameter}", remedy)
     if any(number > row.max_vfs for number in numbers):
         problem = f"max_vfs={shown} for {driver}, whose limit is {row.max_vfs}: {row.above}"
         remedy = f"remove it from {place}; num_vfs in the rule creates VFs, up to {row.max_vfs}"
-        return Finding("SB-E211", place, problem, f"{place}: {given}", remedy)
+        return Finding("SB-E211", place, problem, f"{place}: {parameter}", remedy)
     return None
 
 

@@ -5,29 +5,31 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.facts import PfFacts, parse_pf
-from sriov_bootstrap.core.users import Holders
-from sriov_bootstrap.doctor.nic.absent import functions_meant, unseen_of_absent
-from sriov_bootstrap.doctor.nic.driver import driverless, drivers_meant
-from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, count_cpus, falls_short, is_missing
+from sriov_bootstrap.core.vf_users import Holders
+from sriov_bootstrap.doctor.nic.absent import matching_functions, unseen_of_absent
+from sriov_bootstrap.doctor.nic.driver import concerned_drivers, pfs_without_driver
+from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.edges.pci import Pci
-from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
 # Its unit's control group, which exists while it runs: the service's sandbox hides other users' processes.
-NETWORK_MANAGER = tuple(f"/sys/fs/cgroup{one}/system.slice/NetworkManager.service" for one in ("", "/systemd"))
+NETWORK_MANAGER = tuple(
+    f"/sys/fs/cgroup{hierarchy}/system.slice/NetworkManager.service" for hierarchy in ("", "/systemd")
+)
 
 
 def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str, ...]]:
     """And what could not be seen."""
     if not host.config.pf:
         return NicSurvey(), ()
-    pci, texts = machine.pci, machine.texts()
+    pci, texts = machine.pci, machine.text_files()
     pfs = [wish.pf for wish in host.wishes if wish.pf]
     survey = NicSurvey(
         lines=_modprobe_lines(machine, texts),
-        managed=_managed(machine, pfs, pci, texts),
+        managed=_network_manager_records(machine, pfs, pci, texts),
         vectors=pci.count_vectors() if any(vf.netdevs or vf.infiniband for pf in pfs for vf in pf.vfs) else {},
         cpus=count_cpus(pci.read_online_cpus()),
         report=host.state.report,
@@ -36,28 +38,30 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
     if any(map(is_missing, host.wishes)):
         survey = replace(survey, functions=_functions(machine, host, pci))
     survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host, survey)})
-    survey = _with_modules(machine, host, survey, texts)
+    survey = _add_modules(machine, host, survey, texts)
     return survey, (*unseen_of_absent(host, survey), *texts.problems)
 
 
-def _modprobe_lines(machine: HostMachine, texts: Texts) -> tuple[modprobe.Line, ...]:
+def _modprobe_lines(machine: HostMachine, texts: TextFiles) -> tuple[modprobe.ModprobeLine, ...]:
     files = texts.read_matching(*modprobe.GLOBS)
     return modprobe.parse(modprobe.effective(files), machine.procfs.kernel_command_line())
 
 
-def _managed(machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: Texts) -> dict[str, str]:
+def _network_manager_records(
+    machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: TextFiles
+) -> dict[str, str]:
     """What NetworkManager has recorded; its records outlive it."""
     netdevs = [dev for pf in pfs for vf in pf.vfs for dev in vf.netdevs]
-    if not netdevs or not machine.files.existing(NETWORK_MANAGER):
+    if not netdevs or not machine.files.keep_existing(NETWORK_MANAGER):
         return {}
     return {dev: texts.read(f"/run/NetworkManager/devices/{pci.read_ifindex(dev)}") for dev in netdevs}
 
 
-def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[Function, ...]:
+def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[NetworkFunction, ...]:
     pfs = {pf.pci_address for pf in host.pfs}
     links = machine.read_links()
     return tuple(
-        Function(
+        NetworkFunction(
             parse_pf(raw, links, Holders()),
             physfn=raw.attributes["physfn"],
             offers=pci.read_text(raw.pci_address, "sriov_totalvfs"),
@@ -69,9 +73,11 @@ def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[Function, ..
 
 def _addresses(host: Host, survey: NicSurvey) -> tuple[str, ...]:
     """The functions to read in detail."""
-    meant = [one.facts for wish in host.wishes if is_missing(wish) for one in functions_meant(wish, survey)]
+    meant = [
+        function.facts for wish in host.wishes if is_missing(wish) for function in matching_functions(wish, survey)
+    ]
     short = [wish.pf for wish in host.wishes if wish.pf and falls_short(wish)]
-    return tuple(dict.fromkeys(pf.pci_address for pf in (*meant, *short, *driverless(host))))
+    return tuple(dict.fromkeys(pf.pci_address for pf in (*meant, *short, *pfs_without_driver(host))))
 
 
 def _detail(pci: Pci, address: str) -> Detail:
@@ -85,18 +91,18 @@ def _detail(pci: Pci, address: str) -> Detail:
     )
 
 
-def _with_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: Texts) -> NicSurvey:
+def _add_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: TextFiles) -> NicSurvey:
     """Which modules drive the devices without a driver, and which of them are the kernel's own."""
     folder = f"/lib/modules/{machine.procfs.kernel_release()}"
     bare = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.lacks_driver]
     wanted = {vf.modalias for vf in bare} | {
-        survey.details[pf.pci_address].modalias for pf in driverless(host) if pf.pci_address in survey.details
+        survey.details[pf.pci_address].modalias for pf in pfs_without_driver(host) if pf.pci_address in survey.details
     }
     if wanted := wanted - {""}:
         aliases = texts.read(f"{folder}/modules.alias")
-        modules = {one: modprobe.claiming(aliases, one) for one in wanted}
+        modules = {name: modprobe.modules_for(aliases, name) for name in wanted}
         survey = replace(survey, modules=modules, has_module_list=bool(aliases))
-    drivers = drivers_meant(host, survey)
+    drivers = concerned_drivers(host, survey)
     if any(modprobe.parameters(survey.lines, "max_vfs")):
         dep = texts.read(f"{folder}/modules.dep")
         survey = replace(survey, in_tree={driver: modprobe.is_in_tree(dep, driver) for driver in drivers})

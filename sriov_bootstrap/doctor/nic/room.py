@@ -3,12 +3,12 @@
 import errno
 from collections.abc import Iterator
 
-from sriov_bootstrap.core import causes
+from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import SetNumVfs
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.doctor.nic.driver import is_incapable
@@ -30,32 +30,34 @@ def check_room(host: Host, wish: DesiredPf, survey: NicSurvey) -> Iterator[Findi
         return
     detail = survey.details.get(pf.pci_address, Detail())
     if target > pf.total_vfs:
-        yield _too_many(wish, pf, detail)
+        yield _too_many_finding(wish, pf, detail)
     elif not survey.is_busy and not pf.vfs:
         layout = host.layouts.get(pf.pci_address, VfLayout())
-        finding = _no_memory(pf, detail) or _no_bus(pf, target, detail, layout) or _refused(pf, survey.report)
+        finding = (
+            _memory_finding(pf, detail) or _bus_finding(pf, target, detail, layout) or _write_finding(pf, survey.report)
+        )
         yield from (finding,) if finding else ()
 
 
-def _too_many(wish: DesiredPf, pf: PfFacts, detail: Detail) -> Finding:
+def _too_many_finding(wish: DesiredPf, pf: PfFacts, detail: Detail) -> Finding:
     evidence = f'sriov_totalvfs is {pf.total_vfs}; rule "{wish.rule.name}" has num_vfs = {wish.rule.num_vfs}'
     chip = capability(detail.config).total_vfs
     if chip and chip != pf.total_vfs:
         evidence += f"; its config space has TotalVFs {chip}, {pf.driver} keeps the rest"
     remedy = f'num_vfs = {pf.total_vfs} or "max" in rule "{wish.rule.name}"; some NICs can be set up to offer more'
     return Finding(
-        "SB-E210", pf.pci_address, f"it offers {counted(pf.total_vfs, 'VF')}, fewer than asked for", evidence, remedy
+        "SB-E210", pf.pci_address, f"it offers {quantity(pf.total_vfs, 'VF')}, fewer than asked for", evidence, remedy
     )
 
 
-def _no_memory(pf: PfFacts, detail: Detail) -> Finding | None:
+def _memory_finding(pf: PfFacts, detail: Detail) -> Finding | None:
     if not lacks_vf_memory(detail.resource):
         return None
     evidence = f"lines 8 to 13 of /sys/bus/pci/devices/{pf.pci_address}/resource give the VFs' BARs no address"
     return Finding("SB-E213", pf.pci_address, "there is no memory space for its VFs' BARs", evidence, MEMORY_REMEDY)
 
 
-def _no_bus(pf: PfFacts, target: int, detail: Detail, layout: VfLayout) -> Finding | None:
+def _bus_finding(pf: PfFacts, target: int, detail: Detail, layout: VfLayout) -> Finding | None:
     """drivers/pci/iov.c, sriov_enable: the bus of the last VF must be one that the bridge above forwards."""
     numbers = {"sriov_totalvfs": target, "sriov_offset": layout.offset, "sriov_stride": layout.stride}
     places = vf_places(pf.pci_address, {name: str(number) for name, number in numbers.items()})
@@ -69,15 +71,15 @@ def _no_bus(pf: PfFacts, target: int, detail: Detail, layout: VfLayout) -> Findi
     return Finding("SB-E214", pf.pci_address, problem, evidence, BUS_REMEDY)
 
 
-def _refused(pf: PfFacts, report: PassReport) -> Finding | None:
+def _write_finding(pf: PfFacts, report: PassReport) -> Finding | None:
     """What the last pass ran into, as long as it still applies."""
-    line = next((one for one in report.pfs if one.pci_address == pf.pci_address), None)
+    line = next((pf_report for pf_report in report.pfs if pf_report.pci_address == pf.pci_address), None)
     if line is None or line.reason not in {Reason.WRITE_FAILED, Reason.FEWER_VFS}:
         return None
     numbers = [
-        one.errno
-        for one in report.results
-        if isinstance(one.action, SetNumVfs) and one.action.pci_address == pf.pci_address and not one.is_done
+        result.errno
+        for result in report.results
+        if isinstance(result.action, SetNumVfs) and result.action.pci_address == pf.pci_address and not result.is_done
     ]
     number = numbers[-1] if numbers else 0
     if is_incapable(number):
@@ -85,5 +87,5 @@ def _refused(pf: PfFacts, report: PassReport) -> Finding | None:
         remedy = f'upgrade {pf.driver}, or set method = "max_vfs" in the rule if modinfo -p {pf.driver} lists max_vfs'
         return Finding("SB-E209", pf.pci_address, problem, f"the last pass: {line.message}", remedy)
     code = CODES.get(number, "SB-E216")
-    problem = f"the kernel created no VFs: {causes.explain(number).cause}" if number else "the last pass created no VFs"
+    problem = f"the kernel created no VFs: {errnos.explain(number).cause}" if number else "the last pass created no VFs"
     return Finding(code, pf.pci_address, problem, f"the last pass: {line.message}", line.hint)

@@ -5,12 +5,12 @@ from msgspec import Struct
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.report import PassReport
-from sriov_bootstrap.formats.modprobe import Line
+from sriov_bootstrap.formats.modprobe import ModprobeLine
 
 LONGEST_RANGE = 16
 
 
-class Function(Struct, frozen=True):
+class NetworkFunction(Struct, frozen=True):
     """A network function that is no PF to the kernel; `physfn` is the PF of a VF.
 
     `offers` is the text of sriov_totalvfs, "" where there is no such file.
@@ -40,9 +40,9 @@ class NicSurvey(Struct, frozen=True):
     `vectors` are of every PCI function. `is_busy`: a write is in progress, so only half of the VFs may exist yet.
     """
 
-    functions: tuple[Function, ...] = ()
+    functions: tuple[NetworkFunction, ...] = ()
     details: dict[str, Detail] = {}
-    lines: tuple[Line, ...] = ()
+    lines: tuple[ModprobeLine, ...] = ()
     modules: dict[str, tuple[str, ...]] = {}
     has_module_list: bool = False
     in_tree: dict[str, bool | None] = {}

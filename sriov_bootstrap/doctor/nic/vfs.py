@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_name, shell_quoted
 from sriov_bootstrap.core.config import VfDriver
-from sriov_bootstrap.core.counted import counted, listed
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.doctor.nic.survey import NicSurvey, falls_short
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host
@@ -27,7 +27,7 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
     pf = wish.pf
     if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
         return
-    evidence = f"IFF_UP is not set in /sys/class/net/{pf.netdev}/flags; the PF has {counted(pf.num_vfs, 'VF')}"
+    evidence = f"IFF_UP is not set in /sys/class/net/{pf.netdev}/flags; the PF has {quantity(pf.num_vfs, 'VF')}"
     by_hand = f"ip link set {shell_name(pf.netdev)} up"
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; if it goes down again, find out what takes it down"
@@ -43,13 +43,13 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
         return
     if wish.rule.vf_driver is VfDriver.NONE:
         taken = [vf for vf in wish.pf.vfs if (vf.netdevs or vf.infiniband) and not is_vfio(vf.driver)]
-        yield from [_probed(wish, wish.pf, taken)] if taken else []
+        yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
     elif wish.pf.autoprobe:
         bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]
-        yield from [_bare(wish, wish.pf, bare, survey)] if bare else []
+        yield from [_driverless_finding(wish, wish.pf, bare, survey)] if bare else []
 
 
-def _probed(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Finding:
+def _probed_finding(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Finding:
     vf = taken[0]
     problem = (
         f'VFs with a driver: {len(taken)} of {pf.num_vfs}; rule "{wish.rule.name}" asks for none (vf_driver = "none")'
@@ -61,7 +61,7 @@ def _probed(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Finding:
     return Finding("SB-W219", pf.pci_address, problem, evidence, remedy)
 
 
-def _bare(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
+def _driverless_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
     vf = bare[0]
     wanted = f'rule "{wish.rule.name}" asks for one (vf_driver = "kernel")'
     problem = f"VFs without a driver: {len(bare)} of {pf.num_vfs}; {wanted}"
@@ -69,7 +69,7 @@ def _bare(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) 
     named = shell_quoted(modules[0]) if modules else "their driver"
     remedy = f'set vf_driver = "none" in the rule if this is intended; if not, modprobe {named}'
     for module in modules:
-        if line := modprobe.blocking(survey.lines, module):
+        if line := modprobe.blocking_line(survey.lines, module):
             evidence = f"{line.place}: {line}; {module} drives {vf.pci_address}"
             remedy = (
                 f'set vf_driver = "none" in the rule if this is intended; if not, remove that line from {line.place}'
@@ -87,11 +87,11 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     """By its own records, so that any kind of rule that keeps it away is taken into account."""
     if wish.pf is None:
         return
-    ours = [vf for vf in wish.pf.vfs if vf.index not in wish.rule.exclude_vfs]
-    managed = [dev for vf in ours for dev in vf.netdevs if MANAGED.search(survey.managed.get(dev, ""))]
+    offered = [vf for vf in wish.pf.vfs if vf.index not in wish.rule.exclude_vfs]
+    managed = [dev for vf in offered for dev in vf.netdevs if MANAGED.search(survey.managed.get(dev, ""))]
     if not managed:
         return
-    problem = f"NetworkManager manages {counted(len(managed), 'netdev')} of its VFs: {listed(managed, SHOWN)}"
+    problem = f"NetworkManager manages {quantity(len(managed), 'netdev')} of its VFs: {shortlist(managed, SHOWN)}"
     evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager is running"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
     remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"
@@ -100,8 +100,8 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
 
 def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     """Only where it is VFs with a kernel driver that use up the vectors of all CPUs."""
-    ours = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.netdevs or vf.infiniband]
-    of_vfs = sum(survey.vectors.get(vf.pci_address, 0) for vf in ours)
+    host_driven = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs if vf.netdevs or vf.infiniband]
+    of_vfs = sum(survey.vectors.get(vf.pci_address, 0) for vf in host_driven)
     everything, room = sum(survey.vectors.values()), survey.cpus * VECTORS_OF_A_CPU
     if not host.cpu_vendor or not room or everything <= CROWDED * room or of_vfs * 2 <= everything:
         return

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, places
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.doctor.nova.view import View
-from sriov_bootstrap.doctor.openstack.remedies import rendered
+from sriov_bootstrap.doctor.openstack.remedies import render_remedy
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
@@ -29,7 +29,7 @@ def check_aliases(view: View) -> Iterator[Finding]:
         alias = _parse(entry.resolved, view.host.release)
         if isinstance(alias, str):
             refused = True
-            yield _refused(view, entry, alias)
+            yield _refused_finding(view, entry, alias)
         else:
             understood.append((entry, alias))
     if view.service.is_known and not refused:
@@ -38,17 +38,17 @@ def check_aliases(view: View) -> Iterator[Finding]:
             of_name.setdefault(str(alias["name"]).strip(), []).append((entry, alias))
         for port in resolve_ports(view.host):
             if port.rule.alias and port.device:
-                yield from _of_rule(view, port, of_name.get(port.rule.alias, []))
+                yield from _check_rule(view, port, of_name.get(port.rule.alias, []))
 
 
-def _refused(view: View, entry: Entry, reason: str) -> Finding:
+def _refused_finding(view: View, entry: Entry, reason: str) -> Finding:
     cost = "flavors with any alias fail"
     if view.host.release.nova >= CHECKED_AT_START_SINCE:
         cost = "nova-compute does not start"
-    return Finding("SB-E417", entry.place, f"{reason}: {cost}", entry.text, rendered(view.host, TARGET, entry))
+    return Finding("SB-E417", entry.place, f"{reason}: {cost}", entry.text, render_remedy(view.host, TARGET, entry))
 
 
-def _parse(text: str, release: Release) -> Alias | str:
+def _parse(text: str, release: OpenStackRelease) -> Alias | str:
     """The alias, or why nova refuses it."""
     try:
         alias = json.loads(text)
@@ -63,11 +63,11 @@ def _parse(text: str, release: Release) -> Alias | str:
     return problem or alias
 
 
-def _key_problem(key: str, value: object, release: Release) -> str:
+def _key_problem(key: str, value: object, release: OpenStackRelease) -> str:
     if key not in ALIAS_KEYS:
         return f'"{key}" is not a key of an alias'
     if release.nova < ALIAS_KEYS[key]:
-        return f"{key} is a key of an alias since {Release(ALIAS_KEYS[key])}, but release is {release}"
+        return f"{key} is a key of an alias since {OpenStackRelease(ALIAS_KEYS[key])}, but release is {release}"
     if not isinstance(value, str):
         return f"{key} of an alias must be a string, but is {json.dumps(value)}"
     if key in {"vendor_id", "product_id"} and not re.match(r"[\da-fA-F]{4}$", value):
@@ -77,21 +77,21 @@ def _key_problem(key: str, value: object, release: Release) -> str:
     return ""
 
 
-def _of_rule(view: View, port: Port, named: list[tuple[Entry, Alias]]) -> Iterator[Finding]:
+def _check_rule(view: View, port: Port, named: list[tuple[Entry, Alias]]) -> Iterator[Finding]:
     if not named:
         problem = f'{port.label} has alias = "{port.rule.alias}", but nova-compute has no such alias'
-        yield Finding("SB-W418", view.service.label, problem, remedy=rendered(view.host, TARGET))
-    elif not any(_fits(alias, port) for _, alias in named):
+        yield Finding("SB-W418", view.service.label, problem, remedy=render_remedy(view.host, TARGET))
+    elif not any(_matches_port(alias, port) for _, alias in named):
         entry = named[0][0]
         problem = (
             f'alias "{port.rule.alias}" does not match the VFs of {port.label}, which are {port.vendor}:{port.device}'
         )
-        yield Finding("SB-W418", entry.place, problem, entry.text, rendered(view.host, TARGET, entry))
+        yield Finding("SB-W418", entry.place, problem, entry.text, render_remedy(view.host, TARGET, entry))
 
 
-def _fits(alias: Alias, port: Port) -> bool:
+def _matches_port(alias: Alias, port: Port) -> bool:
     """With a resource_class, matching is up to placement."""
     ids = {"vendor_id": port.vendor, "product_id": port.device}
     return alias.get("device_type", "type-VF") == "type-VF" and (
-        "resource_class" in alias or all(str(alias.get(key, one)).lower() == one for key, one in ids.items())
+        "resource_class" in alias or all(str(alias.get(key, digits)).lower() == digits for key, digits in ids.items())
     )

@@ -9,7 +9,7 @@ from sriov_bootstrap.doctor.nova.files import check_nova_files
 from sriov_bootstrap.doctor.nova.placement import check_placement
 from sriov_bootstrap.doctor.nova.rules import check_rules
 from sriov_bootstrap.doctor.nova.specs import check_specs
-from sriov_bootstrap.doctor.nova.view import look
+from sriov_bootstrap.doctor.nova.view import view_of
 from sriov_bootstrap.doctor.openstack.checks import check_start
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.host import Host
@@ -24,7 +24,7 @@ def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Find
     if not survey.compute.is_installed:
         return
     yield from check_nova_files(host, survey)
-    view = look(host, survey.compute)
+    view = view_of(host, survey.compute)
     for text in view.unseen:
         note(text)
     yield from check_specs(view)

@@ -20,8 +20,8 @@ from typing import Any
 from msgspec import Struct
 
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
-from sriov_bootstrap.core.releases import Release
-from sriov_bootstrap.doctor.nova.pci_address import ANY, FIELDS, Place, number, parse_glob, parse_regex
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.doctor.nova.pci_address import ANY, FIELDS, AddressPattern, number, parse_glob, parse_regex
 
 SELECTORS = ("vendor_id", "product_id", "address", "devname")
 STRICT_BOOLEANS = ("managed", "live_migratable", "one_time_use")
@@ -42,7 +42,7 @@ class PciDevice(Struct, frozen=True):
     card_serial: str = ""
 
 
-class Surroundings(Struct, frozen=True):
+class SpecContext(Struct, frozen=True):
     """What nova looks up for a spec: which addresses are PFs, which netdev is which device's, its own config."""
 
     pfs: frozenset[str] = frozenset()
@@ -61,10 +61,10 @@ class SpecProblem(Struct, frozen=True):
 class DeviceSpec(Struct, frozen=True):
     """One object. `place` None: `devname` says where. `unknown`: keys that mean nothing to this release."""
 
-    release: Release
+    release: OpenStackRelease
     vendor_id: str = ANY
     product_id: str = ANY
-    place: Place | None = None
+    place: AddressPattern | None = None
     devname: str = ""
     tags: dict[str, Any] = {}
     unknown: tuple[str, ...] = ()
@@ -78,9 +78,9 @@ class DeviceSpec(Struct, frozen=True):
     def remote_managed(self) -> bool:
         """Whether it only matches devices with a serial number in their VPD."""
         since = SPEC_KEYS["remote_managed"]
-        return self.release.nova >= since and bool(as_boolean(self.tags.get("remote_managed")))
+        return self.release.nova >= since and bool(parse_boolean(self.tags.get("remote_managed")))
 
-    def place_in(self, here: Surroundings) -> Place | None:
+    def place_in(self, here: SpecContext) -> AddressPattern | None:
         """Where it points on this host; None if its netdev does not exist or does not belong to a PCI device."""
         if self.place is not None or self.devname not in here.netdevs:
             return self.place
@@ -89,7 +89,7 @@ class DeviceSpec(Struct, frozen=True):
         except ValueError:
             return None
 
-    def matches(self, device: PciDevice, here: Surroundings) -> bool:
+    def matches(self, device: PciDevice, here: SpecContext) -> bool:
         """Whether nova would match this device with it."""
         place = self.place_in(here)
         return (
@@ -100,12 +100,12 @@ class DeviceSpec(Struct, frozen=True):
             and (bool(device.card_serial) or not self.remote_managed)
         )
 
-    def refusal(self, here: Surroundings) -> str:
+    def refusal(self, here: SpecContext) -> str:
         """Why nova refuses it on this host, though its grammar is right; "" if it does not."""
         place, since = self.place_in(here), SPEC_KEYS["one_time_use"]
         if place is None and self.devname in here.netdevs:
             return f"devname {self.devname} does not belong to a PCI device, but to {here.netdevs[self.devname]}"
-        if self.release.nova >= since and as_boolean(self.tags.get("one_time_use")) and not here.report_in_placement:
+        if self.release.nova >= since and parse_boolean(self.tags.get("one_time_use")) and not here.report_in_placement:
             return "one_time_use needs report_in_placement = true"
         if self.remote_managed and place is None:
             return f"remote_managed needs its device: there is no netdev {self.devname}"
@@ -113,7 +113,7 @@ class DeviceSpec(Struct, frozen=True):
             return "remote_managed does not go with the address or devname of a PF"
         return ""
 
-    def _points_to(self, place: Place, device: PciDevice, here: Surroundings) -> bool:
+    def _points_to(self, place: AddressPattern, device: PciDevice, here: SpecContext) -> bool:
         if place.single not in here.pfs:
             return place.names(device.address)
         if self.release.nova < PF_ITSELF_SINCE:
@@ -121,14 +121,14 @@ class DeviceSpec(Struct, frozen=True):
         return (bool(device.parent) and place.names(device.parent)) or place.names(device.address)
 
 
-def parse_specs(text: str, release: Release) -> tuple[DeviceSpec, ...] | SpecProblem:
+def parse_specs(text: str, release: OpenStackRelease) -> tuple[DeviceSpec, ...] | SpecProblem:
     """All specs of one value of the option, or the first thing that nova refuses in it."""
     try:
         value = json.loads(text)
         values = [value] if isinstance(value, dict) else value
         if not isinstance(values, list):
             return SpecProblem("it must be a JSON object, or a list of them")
-        return tuple(_parse(one, release) for one in values)
+        return tuple(_parse_spec(spec, release) for spec in values)
     except json.JSONDecodeError as error:
         return SpecProblem(error.msg, error.lineno, error.colno)
     except RecursionError:
@@ -137,57 +137,57 @@ def parse_specs(text: str, release: Release) -> tuple[DeviceSpec, ...] | SpecPro
         return SpecProblem(str(error))
 
 
-def as_boolean(value: object) -> bool | None:
+def parse_boolean(value: object) -> bool | None:
     """As bool_from_string parses it; None if it cannot."""
     word = str(value).strip().lower()
     return True if word in TRUE else False if word in FALSE else None
 
 
-def _parse(value: object, release: Release) -> DeviceSpec:
+def _parse_spec(value: object, release: OpenStackRelease) -> DeviceSpec:
     if not isinstance(value, dict):
         raise ValueError(f"{json.dumps(value)} in the list must be an object")  # noqa: TRY004 - a bad value
     devname, address = value.get("devname"), value.get("address")
     if devname and address:
         raise ValueError("devname and address are mutually exclusive")
-    tags = {key: one for key, one in value.items() if key not in SELECTORS}
+    tags = {key: tag for key, tag in value.items() if key not in SELECTORS}
     _check_booleans(tags, release)
     return DeviceSpec(
         release,
-        vendor_id=_id(value, "vendor_id"),
-        product_id=_id(value, "product_id"),
-        place=None if devname else _place(address, release),
+        vendor_id=_parse_id(value, "vendor_id"),
+        product_id=_parse_id(value, "product_id"),
+        place=None if devname else _parse_address(address, release),
         devname=str(devname) if devname else "",
         tags=tags,
-        unknown=_unknown(value, release),
+        unknown=_unknown_keys(value, release),
     )
 
 
-def _id(value: Mapping[str, object], key: str) -> str:
+def _parse_id(value: Mapping[str, object], key: str) -> str:
     text = value.get(key, ANY)
     if not isinstance(text, str):
         raise ValueError(f"{key} must be a string of hexadecimal digits, but is {json.dumps(text)}")  # noqa: TRY004
     return number(text.strip() if key == "vendor_id" else text, key, 0xFFFF, 4)
 
 
-def _place(address: object, release: Release) -> Place:
+def _parse_address(address: object, release: OpenStackRelease) -> AddressPattern:
     if not address:
-        return Place()
+        return AddressPattern()
     if isinstance(address, str):
         return parse_glob(address)
     if isinstance(address, dict) and release.nova >= REGEX_SINCE:
         return parse_regex(address)
-    since = f", or an object since {Release(REGEX_SINCE)}"
+    since = f", or an object since {OpenStackRelease(REGEX_SINCE)}"
     raise ValueError(f"address must be a string{since}, but is {json.dumps(address)}")
 
 
-def _check_booleans(tags: Mapping[str, object], release: Release) -> None:
+def _check_booleans(tags: Mapping[str, object], release: OpenStackRelease) -> None:
     for key in STRICT_BOOLEANS:
         said = tags.get(key)
-        if release.nova >= SPEC_KEYS[key] and said is not None and as_boolean(said) is None:
+        if release.nova >= SPEC_KEYS[key] and said is not None and parse_boolean(said) is None:
             raise ValueError(f'{key} must be "yes" or "no", but is {json.dumps(said)}')
 
 
-def _unknown(value: Mapping[str, object], release: Release) -> tuple[str, ...]:
+def _unknown_keys(value: Mapping[str, object], release: OpenStackRelease) -> tuple[str, ...]:
     keys = [key for key in value if release.nova < SPEC_KEYS.get(key, release.nova + 1)]
     address = value.get("address")
     if isinstance(address, dict):

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ALIAS, DEVICE_SPEC, REPORT_IN_PLACEMENT, places
-from sriov_bootstrap.core.releases import Release
-from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.doctor.similar_names import Guesses, nearest
-from sriov_bootstrap.formats.ini import Entry, IniFile, folded
+from sriov_bootstrap.formats.ini import Entry, IniFile, fold
 from sriov_bootstrap.render.host import Host
 
 TARGET = "nova-compute"
-HOMES = {one.option: one for one in (*DEVICE_SPEC, *ALIAS, *REPORT_IN_PLACEMENT)}
+HOMES = {name.option: name for name in (*DEVICE_SPEC, *ALIAS, *REPORT_IN_PLACEMENT)}
 GENERIC = frozenset({"alias"})  # a word that may be any service's option
 
 
@@ -22,20 +22,20 @@ def check_nova_files(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     for file in survey.compute.files:
         yield from _default_in_small_letters(host, survey, file)
         for entry in file.entries:
-            yield from _ignored(host, entry, guesses)
-    yield from _added_up(host, survey)
+            yield from _ignored_option(host, entry, guesses)
+    yield from _added_specs(host, survey)
 
 
 def _default_in_small_letters(host: Host, survey: OpenStackSurvey, file: IniFile) -> Iterator[Finding]:
     """If the scheduler reads the same file, it is reported there."""
-    found = [one for one in file.entries if _is_small_default(one)]
-    if found and file.path not in {one.path for one in survey.scheduler.files}:
+    found = [entry for entry in file.entries if _is_small_default(entry)]
+    if found and file.path not in {read.path for read in survey.scheduler.files}:
         yield Finding(
             "SB-E414",
             found[0].place,
             f"[{found[0].section}] is not [DEFAULT]: nova-compute ignores its contents",
             found[0].name,
-            restarted(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to the right section"),
+            restart_remedy(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to the right section"),
         )
 
 
@@ -43,15 +43,15 @@ def _is_small_default(entry: Entry) -> bool:
     return entry.section != "DEFAULT" and entry.section.upper() == "DEFAULT"
 
 
-def _ignored(host: Host, entry: Entry, guesses: Guesses) -> Iterator[Finding]:
+def _ignored_option(host: Host, entry: Entry, guesses: Guesses) -> Iterator[Finding]:
     problem = "" if _is_small_default(entry) else _why_ignored(entry, host.release, guesses)
     if problem:
         said = entry.text if entry.option in HOMES else entry.name
-        yield Finding("SB-E413", entry.place, problem, said, rendered(host, TARGET, entry))
+        yield Finding("SB-E413", entry.place, problem, said, render_remedy(host, TARGET, entry))
 
 
-def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
-    section = folded(entry.section)
+def _why_ignored(entry: Entry, release: OpenStackRelease, guesses: Guesses) -> str:
+    section = fold(entry.section)
     if entry.option not in HOMES:
         near = guesses.nearest(entry.option, [name for name, home in HOMES.items() if home.section == section])
         return (
@@ -65,11 +65,12 @@ def _why_ignored(entry: Entry, release: Release, guesses: Guesses) -> str:
             return ""
         return f"nova-compute reads {entry.option} only in [{home.section}] and ignores it in [{entry.section}]"
     if not home.is_read_by(release):
-        return f"nova-compute ignores {entry.option}: it is read since {Release(home.since)}, but release is {release}"
+        since = OpenStackRelease(home.since)
+        return f"nova-compute ignores {entry.option}: it is read since {since}, but release is {release}"
     return ""
 
 
-def _added_up(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
+def _added_specs(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     newest, *older = places(DEVICE_SPEC, host.release)
     current, option = survey.compute.values(newest), newest[1]
     for name in older if current else ():
@@ -79,5 +80,5 @@ def _added_up(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
                 entry.place,
                 f"an old {entry.option}, which still counts: nova adds it to the {option} at {current[0].place}",
                 entry.text,
-                restarted(host, TARGET, f"remove {entry.place}; move what is still needed to {option}"),
+                restart_remedy(host, TARGET, f"remove {entry.place}; move what is still needed to {option}"),
             )

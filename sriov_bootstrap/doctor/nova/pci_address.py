@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from sriov_bootstrap.doctor.nova.regex_cost import compiled, is_too_much
+from sriov_bootstrap.doctor.nova.regex_cost import compile_pattern, is_too_much
 
 ANY = "*"
 # Name of a field, which is also its key in a regular expression, its greatest value, its width.
@@ -25,7 +25,7 @@ HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 Fields = tuple[str, str, str, str]
 
 
-class Place(Struct, frozen=True):
+class AddressPattern(Struct, frozen=True):
     """Four fields, of a glob or (`is_regex`) of regular expressions. `is_too_much`: it is never matched."""
 
     fields: Fields = (ANY, ANY, ANY, ANY)
@@ -54,7 +54,7 @@ class Place(Struct, frozen=True):
         return all(mine in {ANY, theirs} for mine, theirs in zip(self.fields, fields, strict=True))
 
 
-def parse_glob(text: str) -> Place:
+def parse_glob(text: str) -> AddressPattern:
     """`*:0a:00.*`; ValueError says what nova refuses."""
     rest, _, function = text.partition(".")
     parts = rest.split(":") if rest else []
@@ -63,14 +63,14 @@ def parse_glob(text: str) -> Place:
     words = [ANY] * (3 - len(parts)) + [part.strip() or ANY for part in parts]
     words.append(function.strip() if function else ANY)
     numbers = [number(word, *field) for word, field in zip(words, FIELDS, strict=True)]
-    return Place((numbers[0], numbers[1], numbers[2], numbers[3]))
+    return AddressPattern((numbers[0], numbers[1], numbers[2], numbers[3]))
 
 
-def parse_regex(value: Mapping[str, object]) -> Place:
+def parse_regex(value: Mapping[str, object]) -> AddressPattern:
     """{"domain": ".*", "bus": "0[a-c]"}; ValueError says what nova refuses."""
     texts = [_regex(value.get(name, ".*"), name) for name, _, _ in FIELDS]
     costly = any(map(is_too_much, texts))
-    return Place((texts[0], texts[1], texts[2], texts[3]), is_regex=True, is_too_much=costly)
+    return AddressPattern((texts[0], texts[1], texts[2], texts[3]), is_regex=True, is_too_much=costly)
 
 
 def number(text: str, name: str, greatest: int, width: int) -> str:
@@ -109,7 +109,7 @@ def _regex(text: object, name: str) -> str:
         raise ValueError(f"{name} in address must be a string with a regular expression")  # noqa: TRY004 - a bad value
     try:
         if not is_too_much(text):
-            compiled(text)
+            compile_pattern(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f'{name} "{text}" in address is not a regular expression: {error}') from None
     return text
@@ -118,4 +118,4 @@ def _regex(text: object, name: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def _fits(pattern: str, text: str) -> bool:
     """A card's VFs share most of their fields."""
-    return bool(compiled(pattern).match(text))
+    return bool(compile_pattern(pattern).match(text))

@@ -39,7 +39,7 @@ def is_too_much(pattern: str) -> bool:
     return False
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str) -> re.Pattern[str]:
     """One that is not too much."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -60,7 +60,7 @@ def _ways_of(operator: str, value: Any) -> int:  # noqa: ANN401 - each operator 
     if operator in SIMPLE:
         return 1
     if operator == "BRANCH":
-        return sum(_ways(one) for one in value[1])
+        return sum(_ways(item) for item in value[1])
     if operator in GROUPS:
         return _ways(value if operator == "ATOMIC_GROUP" else value[-1])
     if operator in REPEATS and value[0] <= FEWEST and _ways(value[2]) == 1:

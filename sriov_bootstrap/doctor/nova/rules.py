@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.neutron.networks import misspellings
-from sriov_bootstrap.doctor.nova.view import Function, Row, View
-from sriov_bootstrap.doctor.openstack.remedies import rendered
+from sriov_bootstrap.doctor.nova.view import Candidate, Row, View
+from sriov_bootstrap.doctor.openstack.remedies import render_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.nova import is_for_nova
 from sriov_bootstrap.render.ports import Port, resolve_ports
@@ -21,20 +21,22 @@ def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
     misspelt = misspellings(view.host, survey)
     networks = {json.dumps(row.spec.tags.get("physical_network")) for row in view.rows} - {"null", '""'}
     for port in resolve_ports(view.host):
-        vfs = [one for one in view.of_pf.get(port.pci_address, ()) if one.is_vf and one.is_expected]
+        vfs = [function for function in view.of_pf.get(port.pci_address, ()) if function.is_vf and function.is_expected]
         if not is_for_nova(port):
-            yield from _given(view, "SB-E408", vfs, f"{port.label} has neither a physical_network nor an alias, but")
+            yield from _unwanted_offers(
+                view, "SB-E408", vfs, f"{port.label} has neither a physical_network nor an alias, but"
+            )
             continue
-        excluded = [one for one in vfs if one.index in port.rule.exclude_vfs]
-        yield from _given(view, "SB-E407", excluded, f"{port.label} has them in exclude_vfs, but")
-        offered = [one for one in vfs if one.index not in port.rule.exclude_vfs]
+        excluded = [vf for vf in vfs if vf.index in port.rule.exclude_vfs]
+        yield from _unwanted_offers(view, "SB-E407", excluded, f"{port.label} has them in exclude_vfs, but")
+        offered = [vf for vf in vfs if vf.index not in port.rule.exclude_vfs]
         yield from _wrong_network(view, misspelt, port, offered)
-        yield from _to_nobody(view, networks, port, offered)
+        yield from _never_offered(view, networks, port, offered)
 
 
-def _takers(view: View, vfs: Iterable[Function]) -> list[tuple[Row, list[Function]]]:
+def _specs_that_take(view: View, vfs: Iterable[Candidate]) -> list[tuple[Row, list[Candidate]]]:
     """By spec, the VFs that it takes. A spec that matches everything has a finding of its own."""
-    found: dict[int, tuple[Row, list[Function]]] = {}
+    found: dict[int, tuple[Row, list[Candidate]]] = {}
     for vf in vfs:
         row = view.taken.get(vf.device.address)
         if row and not row.spec.is_everything:
@@ -42,39 +44,39 @@ def _takers(view: View, vfs: Iterable[Function]) -> list[tuple[Row, list[Functio
     return list(found.values())
 
 
-def _given(view: View, code: str, vfs: list[Function], why: str) -> Iterator[Finding]:
-    for row, taken in _takers(view, vfs):
-        problem = f"{why} nova gives {_names(taken)} to VMs"
-        yield Finding(code, row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
+def _unwanted_offers(view: View, code: str, vfs: list[Candidate], why: str) -> Iterator[Finding]:
+    for row, taken in _specs_that_take(view, vfs):
+        problem = f"{why} nova gives {_name_vfs(taken)} to VMs"
+        yield Finding(code, row.entry.place, problem, row.entry.text, render_remedy(view.host, TARGET, row.entry))
 
 
-def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
+def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:
     """A misspelt name is reported once, for all files together."""
     right = port.rule.physical_network
-    for row, taken in _takers(view, vfs):
+    for row, taken in _specs_that_take(view, vfs):
         wrong = row.spec.tags.get("physical_network") or ""
         if wrong == right or (isinstance(wrong, str) and misspelt.get(wrong) == right):
             continue
         given = f'as VFs of "{wrong}"' if wrong else "without a physical_network"
         wanted = f'has "{right}"' if right else "has no physical_network"
-        problem = f"nova gives out {_names(taken)} {given}, but {port.label} {wanted}"
-        yield Finding("SB-E406", row.entry.place, problem, row.entry.text, rendered(view.host, TARGET, row.entry))
+        problem = f"nova gives out {_name_vfs(taken)} {given}, but {port.label} {wanted}"
+        yield Finding("SB-E406", row.entry.place, problem, row.entry.text, render_remedy(view.host, TARGET, row.entry))
 
 
-def _to_nobody(view: View, networks: set[str], port: Port, vfs: list[Function]) -> Iterator[Finding]:
+def _never_offered(view: View, networks: set[str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:
     """Not where a line is refused, since then nova does not start, nor where not everything was seen."""
     left = [vf for vf in vfs if vf.is_known and vf.device.address not in view.taken]
-    if not left or not view.service.is_known or view.unseen or any(one.problem or one.is_open for one in view.told):
+    if not left or not view.service.is_known or view.unseen or any(line.problem or line.is_open for line in view.lines):
         return
     if port.rule.physical_network and networks and json.dumps(port.rule.physical_network) not in networks:
         return  # SB-E501 or SB-W503
     section, option = places(DEVICE_SPEC, view.host.release)[0]
-    problem = f"nova never gives out {_names(left)} of {port.label}: no {option} in [{section}] matches them"
-    evidence = "; ".join(f"{told.entry.place}: {told.entry.text}" for told in view.told[:3]) or f"no {option} at all"
-    yield Finding("SB-E411", port.pci_address, problem, evidence, rendered(view.host, TARGET))
+    problem = f"nova never gives out {_name_vfs(left)} of {port.label}: no {option} in [{section}] matches them"
+    evidence = "; ".join(f"{line.entry.place}: {line.entry.text}" for line in view.lines[:3]) or f"no {option} at all"
+    yield Finding("SB-E411", port.pci_address, problem, evidence, render_remedy(view.host, TARGET))
 
 
-def _names(vfs: list[Function]) -> str:
+def _name_vfs(vfs: list[Candidate]) -> str:
     if len(vfs) == 1:
         return f"VF {vfs[0].index} ({vfs[0].device.address})"
-    return f"{counted(len(vfs), 'VF')} ({vfs[0].device.address} to {vfs[-1].device.address})"
+    return f"{quantity(len(vfs), 'VF')} ({vfs[0].device.address} to {vfs[-1].device.address})"

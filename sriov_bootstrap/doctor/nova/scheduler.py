@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core import releases
+from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ENABLED_FILTERS, places
-from sriov_bootstrap.core.releases import Release
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.doctor.neutron.lists import items
-from sriov_bootstrap.doctor.openstack.remedies import rendered
+from sriov_bootstrap.doctor.openstack.remedies import render_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import nearest
-from sriov_bootstrap.formats.ini import Entry, folded
+from sriov_bootstrap.formats.ini import Entry, fold
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.nova import PCI_FILTER
 
@@ -24,29 +24,35 @@ def check_scheduler(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
         return
     entry = enabled_filters(scheduler, host.release)
     filters = items(entry)
-    yield from _removed(host, scheduler, entry, filters)
+    yield from _removed_filters(host, scheduler, entry, filters)
     yield from _without_pci(host, scheduler, entry, filters)
-    yield from _ignored(host, scheduler)
+    yield from _ignored_options(host, scheduler)
 
 
-def enabled_filters(scheduler: Service, release: Release) -> Entry | None:
+def enabled_filters(scheduler: Service, release: OpenStackRelease) -> Entry | None:
     """The option as this release reads it; None: its defaults."""
-    return scheduler.last(*places(ENABLED_FILTERS, release))
+    return scheduler.last_entry(*places(ENABLED_FILTERS, release))
 
 
-def _removed(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
+def _removed_filters(
+    host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]
+) -> Iterator[Finding]:
     """One unknown name, and it does not start. A custom class may have any name."""
-    own = {one.value.rpartition(".")[2] for one in scheduler.values(("filter_scheduler", "available_filters"))}
-    gone = [name for name in _gone(filters, host.release) if name not in own]
+    own = {
+        available.value.rpartition(".")[2] for available in scheduler.values(("filter_scheduler", "available_filters"))
+    }
+    gone = [name for name in _removed_names(filters, host.release) if name not in own]
     if entry and gone:
-        since = ", ".join(f"{name} since nova {releases.REMOVED_FILTERS[name]}" for name in gone)
+        since = ", ".join(f"{name} since nova {openstack_releases.REMOVED_FILTERS[name]}" for name in gone)
         problem = f"nova-scheduler does not start: {host.release} no longer has these filters: {since}"
-        yield Finding("SB-E601", entry.place, problem, entry.name, rendered(host, TARGET, entry))
+        yield Finding("SB-E601", entry.place, problem, entry.name, render_remedy(host, TARGET, entry))
 
 
-def _gone(filters: tuple[str, ...], release: Release) -> list[str]:
+def _removed_names(filters: tuple[str, ...], release: OpenStackRelease) -> list[str]:
     return [
-        name for name in dict.fromkeys(filters) if releases.REMOVED_FILTERS.get(name, release.nova + 1) <= release.nova
+        name
+        for name in dict.fromkeys(filters)
+        if openstack_releases.REMOVED_FILTERS.get(name, release.nova + 1) <= release.nova
     ]
 
 
@@ -63,15 +69,15 @@ def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: t
         (entry.place, entry.name) if entry else (scheduler.label, "option not set: the defaults do not include it")
     )
     in_the_way = (entry,) if entry else ()
-    yield Finding("SB-E602", place, problem, evidence, rendered(host, TARGET, *in_the_way))
+    yield Finding("SB-E602", place, problem, evidence, render_remedy(host, TARGET, *in_the_way))
 
 
-def _ignored(host: Host, scheduler: Service) -> Iterator[Finding]:
+def _ignored_options(host: Host, scheduler: Service) -> Iterator[Finding]:
     """The option under the name of another release."""
     read = places(ENABLED_FILTERS, host.release)
     section, option = read[0]
-    for entry in scheduler.values(*(one.place for one in ENABLED_FILTERS if one.place not in read)):
-        problem = f"{host.release} does not read [{folded(entry.section)}] {entry.option}, but [{section}] {option}"
-        if gone := _gone(items(entry), host.release):
+    for entry in scheduler.values(*(name.place for name in ENABLED_FILTERS if name.place not in read)):
+        problem = f"{host.release} does not read [{fold(entry.section)}] {entry.option}, but [{section}] {option}"
+        if gone := _removed_names(items(entry), host.release):
             problem += f"; and it no longer has {', '.join(gone)}"
-        yield Finding("SB-E603", entry.place, problem, entry.name, rendered(host, TARGET, entry))
+        yield Finding("SB-E603", entry.place, problem, entry.name, render_remedy(host, TARGET, entry))

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
-from sriov_bootstrap.core.releases import Release
-from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, as_boolean
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, parse_boolean
 from sriov_bootstrap.doctor.nova.pci_address import ANY
 from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View
 from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
-from sriov_bootstrap.doctor.openstack.remedies import rendered, restarted
+from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.doctor.similar_names import Guesses
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.formats.steps import Steps, TooMuch
@@ -26,55 +26,56 @@ SHOWN = 4
 
 def check_specs(view: View) -> Iterator[Finding]:
     """A spec that matches everything gets only that finding: the rest follows from it."""
-    lines = {one.place: one for file in view.service.files for one in file.entries}
+    lines = {entry.place: entry for file in view.service.files for entry in file.entries}
     guesses, names, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
-    for told in view.told:
-        if told.problem:
-            yield _refused(view, told.entry, told.problem, lines)
+    for line in view.lines:
+        if line.problem:
+            yield _refused_finding(view, line.entry, line.problem, lines)
     for row in view.rows:
         entry, spec = row.entry, row.spec
         if reason := spec.refusal(view.here):
-            yield _finding(view, "SB-E401", entry, f"nova-compute does not start: {reason}")
+            yield _spec_finding(view, "SB-E401", entry, f"nova-compute does not start: {reason}")
         yield from _tags(view, entry, spec)
         if spec.is_everything:
-            yield _everything(view, entry, spec, guesses)
+            yield _matches_everything(view, entry, spec, guesses)
             continue
-        yield from _unknown(view, entry, spec, guesses)
+        yield from _unknown_keys(view, entry, spec, guesses)
         yield from _whole_pfs(view, row)
         yield from _other_pfs(view, row)
-        yield from _nothing(view, row, names, steps)
+        yield from _matches_nothing(view, row, names, steps)
 
 
-def _finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
+def _spec_finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
     """`change`: what to write instead; without it, what follows from the rules."""
-    remedy = restarted(view.host, TARGET, change) if change else _corrected(view, entry, entry.place)
+    remedy = restart_remedy(view.host, TARGET, change) if change else _correction(view, entry, entry.place)
     return Finding(code, entry.place, problem, entry.text, remedy)
 
 
-def _corrected(view: View, entry: Entry, place: str) -> str:
+def _correction(view: View, entry: Entry, place: str) -> str:
     """One of our lines is rendered again; another may be for devices without a rule."""
-    remedy = rendered(view.host, TARGET, entry)
+    remedy = render_remedy(view.host, TARGET, entry)
     return f"correct {place}, or {remedy}" if remedy.startswith("remove ") else remedy
 
 
-def _refused(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str, Entry]) -> Finding:
+def _refused_finding(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str, Entry]) -> Finding:
     """`lines`: every entry by its place."""
     text = entry.resolved
     if not problem.line:
-        return _finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}")
+        return _spec_finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}")
     line = text.split("\n")[problem.line - 1]
     where = f"column {problem.column} of the value" if problem.line == 1 else f"column {problem.column}"
     start = max(0, problem.column - 1 - AROUND)
     near = line[start : problem.column - 1 + AROUND]
-    said = f"invalid JSON at {where}: {problem.reason}{_hint(entry, text, problem, lines)}: nova-compute does not start"
+    why = f"{problem.reason}{_json_hint(entry, text, problem, lines)}"
+    said = f"invalid JSON at {where}: {why}: nova-compute does not start"
     place = f"{entry.path}:{entry.line + problem.line - 1}"
-    remedy = _corrected(view, entry, place)
+    remedy = _correction(view, entry, place)
     # A later line may be an option indented by mistake, whose value must not be shown.
     evidence = f"{entry.option}: ...{near}..." if near and problem.line == 1 else entry.text
     return Finding("SB-E401", place, said, evidence, remedy)
 
 
-def _hint(entry: Entry, text: str, problem: SpecProblem, lines: Mapping[str, Entry]) -> str:
+def _json_hint(entry: Entry, text: str, problem: SpecProblem, lines: Mapping[str, Entry]) -> str:
     after = lines.get(f"{entry.path}:{entry.line + text.count(chr(10)) + 1}")
     if after and after.option.startswith(('"', "{", "[", "}", "]", "'")):
         return f"; line {after.line} continues it without indentation, so nova only reads the first part"
@@ -97,58 +98,60 @@ def _tags(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
             problem = f'trusted must be "true", but is "{value}": no port that asks for it gets these VFs'
         else:
             continue
-        right = str(bool(as_boolean(value))).lower() if key == "trusted" else value
-        yield _finding(view, "SB-E402", entry, problem, change=f'write "{key}": "{right}" at {entry.place}')
+        right = str(bool(parse_boolean(value))).lower() if key == "trusted" else value
+        yield _spec_finding(view, "SB-E402", entry, problem, change=f'write "{key}": "{right}" at {entry.place}')
 
 
-def _everything(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Finding:
-    why = f": {_misread(spec.unknown[0], view.host.release, guesses)}" if spec.unknown else ""
+def _matches_everything(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Finding:
+    why = f": {_why_unknown(spec.unknown[0], view.host.release, guesses)}" if spec.unknown else ""
     problem = f"it matches every PCI device on this host{why}: nova may give any of them to a VM, even disks and PFs"
-    return _finding(view, "SB-E403", entry, problem)
+    return _spec_finding(view, "SB-E403", entry, problem)
 
 
-def _unknown(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Iterator[Finding]:
+def _unknown_keys(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Iterator[Finding]:
     for key in spec.unknown:
-        why = _misread(key, view.host.release, guesses)
+        why = _why_unknown(key, view.host.release, guesses)
         problem = f"{why}: nova treats it as a tag, so the spec matches more than intended"
-        yield _finding(view, "SB-W404", entry, problem, change=f'correct "{key}" at {entry.place}, or remove it')
+        yield _spec_finding(view, "SB-W404", entry, problem, change=f'correct "{key}" at {entry.place}, or remove it')
 
 
-def _misread(key: str, release: Release, guesses: Guesses) -> str:
+def _why_unknown(key: str, release: OpenStackRelease, guesses: Guesses) -> str:
     name = key.removeprefix("address.")
     if name in SPEC_KEYS and name == key:
-        return f"{key} exists since {Release(SPEC_KEYS[key])}, but release is {release}"
+        return f"{key} exists since {OpenStackRelease(SPEC_KEYS[key])}, but release is {release}"
     fields = ("domain", "bus", "slot", "function")
-    known = fields if name != key else tuple(one for one in SPEC_KEYS if SPEC_KEYS[one] <= release.nova)
+    known = (
+        fields if name != key else tuple(candidate for candidate in SPEC_KEYS if SPEC_KEYS[candidate] <= release.nova)
+    )
     near = guesses.nearest(name, known)
-    near = near or next((one for one in (*SELECTORS, *fields) if one.startswith(name) and name), "")
+    near = near or next((field for field in (*SELECTORS, *fields) if field.startswith(name) and name), "")
     return f'"{name}" is not a key of a spec' + (f": was {near} meant?" if near else "")
 
 
 def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
     """One of our PFs, as a whole."""
-    found = [one for one in row.named if not one.is_vf and one.port and one.port.vfs != ()]
+    found = [function for function in row.named if not function.is_vf and function.port and function.port.vfs != ()]
     if not found:
         return
-    names = listed([one.pf for one in found], SHOWN)
-    chip = next((one.device.product_id for one in view.of_pf[found[0].pf] if one.is_vf), "")
+    names = shortlist([function.pf for function in found], SHOWN)
+    chip = next((function.device.product_id for function in view.of_pf[found[0].pf] if function.is_vf), "")
     which = f' ("product_id": "{chip}" restricts it to VFs)' if chip else ""
     problem = f"it matches PF {names} itself: a VM that gets it takes all its VFs away{which}"
-    yield _finding(view, "SB-W405", row.entry, problem)
+    yield _spec_finding(view, "SB-W405", row.entry, problem)
 
 
 def _other_pfs(view: View, row: Row) -> Iterator[Finding]:
     """A spec that was meant for one of our PFs and also matches another's VFs."""
     found = row.named
-    ours = sorted({one.pf for one in found if one.port and one.is_vf})
-    others = sorted({one.pf for one in found if not one.port})
-    if ours and others:
-        mine, foreign = listed(ours, SHOWN), listed(others, SHOWN)
+    pfs_with_rule = sorted({function.pf for function in found if function.port and function.is_vf})
+    others = sorted({function.pf for function in found if not function.port})
+    if pfs_with_rule and others:
+        mine, foreign = shortlist(pfs_with_rule, SHOWN), shortlist(others, SHOWN)
         problem = f"it is for the VFs of {mine}, but also matches those of {foreign}, which have no rule"
-        yield _finding(view, "SB-W409", row.entry, f"{problem}: VMs get them too")
+        yield _spec_finding(view, "SB-W409", row.entry, f"{problem}: VMs get them too")
 
 
-def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator[Finding]:
+def _matches_nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator[Finding]:
     """Only specs clearly meant for a NIC, and not for one that a rule is waiting for."""
     spec = row.spec
     place = spec.place_in(view.here)
@@ -165,7 +168,7 @@ def _nothing(view: View, row: Row, names: NetdevNames, steps: Steps) -> Iterator
     problem = "it matches no PF and no VF on this host"
     if spec.devname:
         problem = f'no PF or VF has the netdev "{spec.devname}"{names.why_unknown(spec.devname, "nova")}'
-    yield _finding(view, "SB-W410", row.entry, problem)
+    yield _spec_finding(view, "SB-W410", row.entry, problem)
 
 
 def _may_fit(view: View, spec: DeviceSpec, steps: Steps) -> bool:
@@ -176,4 +179,4 @@ def _may_fit(view: View, spec: DeviceSpec, steps: Steps) -> bool:
         steps.take(len(view.vague))
     except TooMuch:
         return True
-    return any(spec.matches(replace(one.device, product_id=spec.product_id), view.here) for one in view.vague)
+    return any(spec.matches(replace(function.device, product_id=spec.product_id), view.here) for function in view.vague)

@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, REPORT_IN_PLACEMENT, places
-from sriov_bootstrap.core.releases import Release
-from sriov_bootstrap.doctor.nova.device_spec import DeviceSpec, PciDevice, SpecProblem, Surroundings, parse_specs
-from sriov_bootstrap.doctor.nova.pci_address import Place
+from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.doctor.nova.device_spec import DeviceSpec, PciDevice, SpecContext, SpecProblem, parse_specs
+from sriov_bootstrap.doctor.nova.pci_address import AddressPattern
 from sriov_bootstrap.doctor.openstack.survey import Service
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.formats.steps import Steps, TooMuch
@@ -21,7 +21,7 @@ UNKNOWN = "which devices it matches is not known"
 TRUE = frozenset({"true", "1", "yes", "on"})  # oslo_config.types.Boolean
 
 
-class Function(Struct, frozen=True):
+class Candidate(Struct, frozen=True):
     """A PF or a VF. `port`: the rule of its PF. `is_expected`: it exists, or should; otherwise it merely could.
 
     `is_known`: its ids are known. Without them only a spec without ids matches it, and no match proves nothing.
@@ -40,7 +40,7 @@ class Function(Struct, frozen=True):
         return bool(self.device.parent)
 
 
-class Told(Struct, frozen=True):
+class SpecLine(Struct, frozen=True):
     """One line of the option: its specs, or why nova refuses it. `is_open`: it has a $ that is resolved elsewhere."""
 
     entry: Entry
@@ -57,7 +57,7 @@ class Row(Struct, frozen=True):
 
     entry: Entry
     spec: DeviceSpec
-    named: tuple[Function, ...]
+    named: tuple[Candidate, ...]
     is_known: bool = True
 
 
@@ -70,51 +70,51 @@ class View(Struct, frozen=True):
 
     host: Host
     service: Service
-    told: tuple[Told, ...]
+    lines: tuple[SpecLine, ...]
     rows: tuple[Row, ...]
-    functions: tuple[Function, ...]
-    here: Surroundings
+    functions: tuple[Candidate, ...]
+    here: SpecContext
     taken: dict[str, Row]
-    of_pf: dict[str, list[Function]]
-    vague: tuple[Function, ...]
+    of_pf: dict[str, list[Candidate]]
+    vague: tuple[Candidate, ...]
     unseen: tuple[str, ...]
 
 
-def look(host: Host, service: Service) -> View:
+def view_of(host: Host, service: Service) -> View:
     """Everything together."""
-    reports = service.last(*places(REPORT_IN_PLACEMENT, host.release))
+    reports = service.last_entry(*places(REPORT_IN_PLACEMENT, host.release))
     report = reports is not None and reports.value.strip().lower() in TRUE
-    here = Surroundings(
+    here = SpecContext(
         frozenset(pf.pci_address for pf in host.pfs if pf.total_vfs > 0),
         {dev.name: dev.device or pf.pci_address for pf in host.pfs for dev in pf.netdevs}
         | {name: vf.devices.get(name, vf.pci_address) for pf in host.pfs for vf in pf.vfs for name in vf.netdevs},
         report,
     )
-    told = tuple(_told(entry, host.release) for entry in service.values(*places(DEVICE_SPEC, host.release)))
+    lines = tuple(_spec_line(entry, host.release) for entry in service.values(*places(DEVICE_SPEC, host.release)))
     functions = tuple(_functions(host))
-    near: dict[str, list[Function]] = {}
+    near: dict[str, list[Candidate]] = {}
     for function in functions:
         for address in {function.device.address, function.pf}:
             near.setdefault(address, []).append(function)
     look_up = _LookUp(here, functions, near)
-    rows = tuple(look_up.row(one.entry, spec) for one in told for spec in one.specs)
+    rows = tuple(look_up.row(line.entry, spec) for line in lines for spec in line.specs)
     known = itertools.takewhile(lambda row: row.is_known, rows)
     taken = {each.device.address: row for row in reversed(tuple(known)) for each in row.named}
-    telling = {one.pf for one in functions if one.is_vf and one.is_known}
-    vague = tuple(one for one in functions if one.pf not in telling)
-    return View(host, service, told, rows, functions, here, taken, near, vague, tuple(look_up.unseen))
+    telling = {candidate.pf for candidate in functions if candidate.is_vf and candidate.is_known}
+    vague = tuple(candidate for candidate in functions if candidate.pf not in telling)
+    return View(host, service, lines, rows, functions, here, taken, near, vague, tuple(look_up.unseen))
 
 
 class _LookUp:
     """What each spec matches. Others' files decide how many specs there are, so looking at devices has a budget."""
 
-    def __init__(self, here: Surroundings, functions: tuple[Function, ...], near: dict[str, list[Function]]) -> None:
+    def __init__(self, here: SpecContext, functions: tuple[Candidate, ...], near: dict[str, list[Candidate]]) -> None:
         self.unseen: dict[str, None] = {}
         self._here = here
         self._functions = functions
         self._near = near
         self._steps = Steps(LOOKS)
-        self._named: dict[object, tuple[Function, ...]] = {}
+        self._named: dict[object, tuple[Candidate, ...]] = {}
 
     def row(self, entry: Entry, spec: DeviceSpec) -> Row:
         place = spec.place_in(self._here)
@@ -122,38 +122,38 @@ class _LookUp:
             self.unseen[f"{entry.place}: a regular expression is too complex to follow: {UNKNOWN}"] = None
             return Row(entry, spec, (), is_known=False)
         try:
-            return Row(entry, spec, self._look(spec, place))
+            return Row(entry, spec, self._matches_of(spec, place))
         except TooMuch:
             if not self._steps.is_cut:
                 self.unseen[f"{entry.place}: too much to follow from here on: {UNKNOWN}"] = None
             self._steps.cut()
             return Row(entry, spec, (), is_known=False)
 
-    def _look(self, spec: DeviceSpec, place: Place | None) -> tuple[Function, ...]:
+    def _matches_of(self, spec: DeviceSpec, place: AddressPattern | None) -> tuple[Candidate, ...]:
         """Hundreds of specs, one for each VF, are usual: not every spec is compared with every VF."""
         kind = (spec.vendor_id, spec.product_id, place, spec.remote_managed)
         if kind not in self._named:
             is_one = place and place.single and not place.is_regex
             functions = self._near.get(place.single, ()) if place and is_one else self._functions
             self._steps.take(len(functions))
-            self._named[kind] = tuple(one for one in functions if spec.matches(one.device, self._here))
+            self._named[kind] = tuple(function for function in functions if spec.matches(function.device, self._here))
         self._steps.take(1 + len(self._named[kind]))
         return self._named[kind]
 
 
-def _told(entry: Entry, release: Release) -> Told:
+def _spec_line(entry: Entry, release: OpenStackRelease) -> SpecLine:
     if entry.has_reference:
-        return Told(entry, is_open=True)
+        return SpecLine(entry, is_open=True)
     specs = parse_specs(entry.resolved, release)
-    return Told(entry, problem=specs) if isinstance(specs, SpecProblem) else Told(entry, specs)
+    return SpecLine(entry, problem=specs) if isinstance(specs, SpecProblem) else SpecLine(entry, specs)
 
 
-def _functions(host: Host) -> Iterator[Function]:
+def _functions(host: Host) -> Iterator[Candidate]:
     ports = {port.pci_address: port for port in resolve_ports(host)}
     for pf in host.pfs:
         port = ports.get(pf.pci_address)
         layout = host.layouts.get(pf.pci_address, VfLayout())
-        yield Function(PciDevice(pf.pci_address, pf.vendor_id, pf.device_id, "type-PF"), pf.pci_address, port)
+        yield Candidate(PciDevice(pf.pci_address, pf.vendor_id, pf.device_id, "type-PF"), pf.pci_address, port)
         chip = vf_chip(pf, layout)
         there = {vf.pci_address: vf.index for vf in pf.vfs}
         there |= {vf.pci_address: vf.index for vf in (port.vfs if port else None) or ()}
@@ -163,7 +163,7 @@ def _functions(host: Host) -> Iterator[Function]:
         for place, index in places.items():
             # Its VPD is not read: a spec with remote_managed is trusted.
             device = PciDevice(place, pf.vendor_id, chip, "type-VF", pf.pci_address, card_serial="?")
-            yield Function(device, pf.pci_address, port, index, is_expected=place in there, is_known=bool(chip))
+            yield Candidate(device, pf.pci_address, port, index, is_expected=place in there, is_known=bool(chip))
 
 
 def vf_chip(pf: PfFacts, layout: VfLayout) -> str:

@@ -3,12 +3,12 @@
 import itertools
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.counted import listed
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.doctor.openstack.remedies import restarted
+from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.doctor.openstack.remedies import restart_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.doctor.similar_names import nearest
-from sriov_bootstrap.formats.ini import Entry, IniFile, folded
+from sriov_bootstrap.formats.ini import Entry, IniFile, fold
 from sriov_bootstrap.formats.oslo_files import FILE, FOLDER
 from sriov_bootstrap.render.host import Host
 
@@ -34,23 +34,23 @@ AGENT_OPTIONS = ("physical_device_mappings", "exclude_devices")
 
 def check_files(survey: OpenStackSurvey) -> Iterator[Finding]:
     """nova-compute's sections are checked with nova-compute."""
-    yield from _malformed(survey)
+    yield from _malformed_files(survey)
     for service in survey.services:
-        yield from _missing(service)
+        yield from _missing_files(service)
         yield from _default_in_small_letters(service)
         yield from _wrong_section(service)
-    yield from _unread(survey)
+    yield from _unread_files(survey)
 
 
 def check_start(host: Host, survey: OpenStackSurvey, service: Service, code: str, effect: str) -> Iterator[Finding]:
     """A service that started before the VFs changed, and was not restarted since; `effect`: what follows for it."""
     if (seconds := survey.seconds_behind(service)) is not None:
         problem = f"it started {seconds:.0f} s before the VFs changed, and {effect}"
-        remedy = restarted(host, service.name, f"find out why its restart fails: journalctl -u {service.unit}")
+        remedy = restart_remedy(host, service.name, f"find out why its restart fails: journalctl -u {service.unit}")
         yield Finding(code, service.unit, problem, remedy=remedy)
 
 
-def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
+def _malformed_files(survey: OpenStackSurvey) -> Iterator[Finding]:
     users: dict[str, list[Service]] = {}
     files: dict[str, IniFile] = {}
     for service in survey.services:
@@ -62,7 +62,7 @@ def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
             continue
         first, *more = file.problems
         names = " and ".join(dict.fromkeys(service.label for service in users[path]))
-        also = f"; also line {listed([str(one.line) for one in more], 5)}" if more else ""
+        also = f"; also line {shortlist([str(problem.line) for problem in more], 5)}" if more else ""
         yield Finding(
             "SB-E531",
             f"{path}:{first.line}",
@@ -72,7 +72,7 @@ def _malformed(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
 
 
-def _missing(service: Service) -> Iterator[Finding]:
+def _missing_files(service: Service) -> Iterator[Finding]:
     for path in service.missing:
         spelt = {path, f"--config-file={path}", f"--config-dir={path}"}
         yield Finding(
@@ -89,7 +89,7 @@ def _default_in_small_letters(service: Service) -> Iterator[Finding]:
     if service.name == "nova-compute":
         return
     for file in service.files:
-        found = [one for one in file.entries if one.section != "DEFAULT" and one.section.upper() == "DEFAULT"]
+        found = [entry for entry in file.entries if entry.section != "DEFAULT" and entry.section.upper() == "DEFAULT"]
         if found:
             yield Finding(
                 "SB-E533",
@@ -103,8 +103,8 @@ def _default_in_small_letters(service: Service) -> Iterator[Finding]:
 def _wrong_section(service: Service) -> Iterator[Finding]:
     """An option that exists, but not in that section."""
     for section, option in HOMES.get(service.name, ()):
-        for entry in (one for file in service.files for one in file.entries if one.option == option):
-            written = folded(entry.section)
+        for entry in (line for file in service.files for line in file.entries if line.option == option):
+            written = fold(entry.section)
             if written == section or (written, option) in OTHERS or _is_old_place(entry):
                 continue
             near = nearest(written, [section])
@@ -123,29 +123,29 @@ def _is_old_place(entry: Entry) -> bool:
     return entry.section.upper() == "DEFAULT" and entry.section != "DEFAULT"
 
 
-def _unread(survey: OpenStackSurvey) -> Iterator[Finding]:
+def _unread_files(survey: OpenStackSurvey) -> Iterator[Finding]:
     """The agent's settings are in a file that its unit does not name."""
     agent = survey.agent
     if not agent.is_known:
         return
     for file in survey.strays:
-        entry = next((one for name in AGENT_OPTIONS for one in file.values("sriov_nic", name)), None)
+        entry = next((setting for name in AGENT_OPTIONS for setting in file.values("sriov_nic", name)), None)
         if entry is None:
             continue
-        read = agent.last(("sriov_nic", entry.option))
+        read = agent.last_entry(("sriov_nic", entry.option))
         beside = f"; it uses {read.place}" if read else ", and it has no other"
         yield Finding(
             "SB-E522",
             entry.place,
             f"the agent does not read this file: its command does not name it{beside}",
             f"{entry.name}; the command names {' '.join(agent.config_files) or 'no file'}",
-            f"systemctl edit {agent.unit}: ExecStart= and ExecStart={_with_file(agent, file.path)}"
+            f"systemctl edit {agent.unit}: ExecStart= and ExecStart={_command_with_file(agent, file.path)}"
             if not read
             else f"merge the two into {read.path}, and remove {file.path}",
         )
 
 
-def _with_file(agent: Service, path: str) -> str:
+def _command_with_file(agent: Service, path: str) -> str:
     """Its command, without other options: one of oslo.config's may be a password."""
     words = list(agent.argv[:1])
     for before, word in itertools.pairwise(agent.argv):

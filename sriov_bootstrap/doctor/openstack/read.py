@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.packagings import PackagedService, packaged
+from sriov_bootstrap.core.packagings import PackagedService, packaged_services
 from sriov_bootstrap.doctor.openstack import units as openstack_units
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
-from sriov_bootstrap.doctor.openstack.units import Kind
-from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.doctor.openstack.units import ServiceKind
+from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats import init_script, kolla, oslo_files, unit_files
 from sriov_bootstrap.formats.ini import IniFile, parse_ini
 from sriov_bootstrap.formats.unit_state import process_of
@@ -34,13 +34,13 @@ class Started(Struct, frozen=True):
 def survey_openstack(machine: HostMachine, host: Host) -> OpenStackSurvey:
     """Changes nothing, and needs no root: what it may not read is reported."""
     look = _Look(machine)
-    started = {kind.name: look.started(kind) for kind in openstack_units.KINDS}
+    started = {kind.name: look.start_of(kind) for kind in openstack_units.KINDS}
     compute, scheduler, agent, server = (
         look.service(kind, started[kind.name], host.units) for kind in openstack_units.KINDS
     )
     services = (compute, scheduler, agent, server)
-    read = {file.path for one in services for file in one.files}
-    strays = look.strays(read) if any(one.is_installed for one in services) else ()
+    read = {file.path for service in services for file in service.files}
+    strays = look.strays(read) if any(service.is_installed for service in services) else ()
     changed_at = host.state.changed_at or None
     waited = None if changed_at is None else machine.monotonic() - changed_at
     return OpenStackSurvey(compute, scheduler, agent, server, strays, changed_at, waited, look.unseen)
@@ -51,8 +51,8 @@ class _Look:
 
     def __init__(self, machine: HostMachine) -> None:
         self._machine = machine
-        self._texts = machine.texts()
-        self._folders = machine.texts(max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES)
+        self._texts = machine.text_files()
+        self._folders = machine.text_files(max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES)
         self._notes: list[str] = []
 
     def note(self, text: str) -> None:
@@ -63,20 +63,22 @@ class _Look:
     def unseen(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self._texts.problems, *self._folders.problems, *self._notes)))
 
-    def started(self, kind: Kind) -> Started | None:
+    def start_of(self, kind: ServiceKind) -> Started | None:
         """How it is started; None if it is not on this host."""
-        services = packaged(kind.name)
-        for service, unit in ((one, unit) for one in services for unit in one.units):
+        services = packaged_services(kind.name)
+        for service, unit in ((packaged, unit) for packaged in services for unit in packaged.units):
             paths = [f"{folder}/{unit}" for folder in unit_files.FOLDERS]
-            there = [path for path in paths if path in self._machine.files.existing(paths)]
+            there = [path for path in paths if path in self._machine.files.keep_existing(paths)]
             text = self._texts.read(there[0]) if there else ""
             if text:
                 drop_ins = unit_files.in_order(self._texts.read_matching(*unit_files.drop_in_patterns(unit)))
-                return self._understood(kind, service, unit, (text, *drop_ins))
-        return next(filter(None, (self._contained(one, one.units[0]) for one in services)), None)
+                return self._start_of_unit(kind, service, unit, (text, *drop_ins))
+        return next(
+            filter(None, (self._start_in_container(packaged, packaged.units[0]) for packaged in services)), None
+        )
 
-    def _understood(self, kind: Kind, service: PackagedService, unit: str, texts: tuple[str, ...]) -> Started:
-        if contained := self._contained(service, unit):
+    def _start_of_unit(self, kind: ServiceKind, service: PackagedService, unit: str, texts: tuple[str, ...]) -> Started:
+        if contained := self._start_in_container(service, unit):
             return contained
         files = self._texts.read_matching(*unit_files.environment_files(texts)).values()
         environment = unit_files.environment(texts, files)
@@ -92,10 +94,10 @@ class _Look:
 
     def _script_words(self, path: str, environment: Mapping[str, str]) -> tuple[str, ...]:
         script = self._texts.read(path)
-        there = self._machine.files.existing(init_script.paths_in(script))
+        there = self._machine.files.keep_existing(init_script.paths_in(script))
         return init_script.script_argv(script, self._texts.read_matching(init_script.DEFAULTS), there, environment)
 
-    def _contained(self, service: PackagedService, unit: str) -> Started | None:
+    def _start_in_container(self, service: PackagedService, unit: str) -> Started | None:
         folder = service.container
         text = self._texts.read(f"{folder}/config.json") if folder else ""
         container = kolla.parse_container(text) if text else None
@@ -105,7 +107,7 @@ class _Look:
             return None
         return Started(unit, kolla.container_argv(container), folder=folder, container=container)
 
-    def service(self, kind: Kind, started: Started | None, units: Mapping[str, Mapping[str, str]]) -> Service:
+    def service(self, kind: ServiceKind, started: Started | None, units: Mapping[str, Mapping[str, str]]) -> Service:
         """The service with all its files."""
         if started is None:
             return Service(kind.name)
@@ -122,22 +124,29 @@ class _Look:
             started_at=process.started_at if process and process.is_active else None,
             argv=argv,
         )
-        return self._with_files(service, kind, started) if argv else service
+        return self._add_files(service, kind, started) if argv else service
 
-    def _with_files(self, service: Service, kind: Kind, started: Started) -> Service:
+    def _add_files(self, service: Service, kind: ServiceKind, started: Started) -> Service:
         files: list[IniFile] = []
         missing: list[str] = []
         unread: list[str] = []
         steps = oslo_files.reading_steps(service.argv, kind.project, self._home(started.user or kind.project))
         for step in steps:
-            places = [self._on_host(place, started) for place in step.places]
-            place = next((one for one in places if one and one in self._machine.files.existing([one])), "")
+            places = [self._host_path(place, started) for place in step.places]
+            place = next(
+                (
+                    candidate
+                    for candidate in places
+                    if candidate and candidate in self._machine.files.keep_existing([candidate])
+                ),
+                "",
+            )
             if not place:  # one that is not copied is the image's own
                 missing += places if step.is_named and places[0] else []
                 continue
             paths, rest = self._folder(place) if step.is_folder else ([place], [])
             for path in paths:
-                text = self._read(self._folders if step.is_folder else self._texts, path)
+                text = self._read_text(self._folders if step.is_folder else self._texts, path)
                 files += [parse_ini(path, text)] if text is not None else []
                 unread += [path] if text is None else []
             unread += rest
@@ -145,7 +154,7 @@ class _Look:
         return replace(service, files=tuple(files), config_files=named, missing=tuple(missing), unread=tuple(unread))
 
     @staticmethod
-    def _read(texts: Texts, path: str) -> str | None:
+    def _read_text(texts: TextFiles, path: str) -> str | None:
         """None where it cannot be read, which is noted."""
         before = len(texts.problems)
         text = texts.read(path)
@@ -155,10 +164,10 @@ class _Look:
         """The files of a folder that are to be read, and what of it is not: the folder itself, if not all of it."""
         before = len(self._folders.problems)
         names = [name for name in self._folders.names(place) if name.endswith(".conf") and not name.startswith(".")]
-        paths = self._folders.first(place, [f"{place}/{name}" for name in names])
+        paths = self._folders.cap_files(place, [f"{place}/{name}" for name in names])
         return paths, [place] if len(self._folders.problems) > before else []
 
-    def _on_host(self, place: str, started: Started) -> str:
+    def _host_path(self, place: str, started: Started) -> str:
         return kolla.on_host(place, started.container, started.folder) if started.folder else place
 
     def _home(self, user: str) -> str:
@@ -168,7 +177,7 @@ class _Look:
 
     def strays(self, read: set[str]) -> tuple[IniFile, ...]:
         """Files with well-known names that no service reads."""
-        there = self._machine.files.existing(openstack_units.KNOWN_FILES)
+        there = self._machine.files.keep_existing(openstack_units.KNOWN_FILES)
         paths = [path for path in openstack_units.KNOWN_FILES if path in there and path not in read]
         found = {path: self._texts.read(path) for path in paths}
         found |= self._folders.read_matching(*openstack_units.KNOWN_FOLDERS)

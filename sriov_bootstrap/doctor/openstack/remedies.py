@@ -2,20 +2,20 @@
 
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.host import Host
-from sriov_bootstrap.render.places import OWN_NAME, place_of, restart
+from sriov_bootstrap.render.places import OWN_NAME, place_of, restart_command
 
 
-def rendered(host: Host, target: str, *in_the_way: Entry) -> str:
+def render_remedy(host: Host, target: str, *in_the_way: Entry) -> str:
     """Have it rendered, without the lines that would override it: a file named by the unit wins over a drop-in."""
     place = place_of(target, host)
     lines = [entry.place for entry in in_the_way if not entry.path.endswith(f"/{OWN_NAME}.conf")]
     if not place.folder:
-        return f"sriov-bootstrap render {target} prints the right lines: {restart(place, host.release)}"
+        return f"sriov-bootstrap render {target} prints the right lines: {restart_command(place, host.release)}"
     out = f"remove line {' and line '.join(dict.fromkeys(lines))}, then: " if lines else ""
-    return f"{out}sriov-bootstrap render {target} --write && {restart(place, host.release)}"
+    return f"{out}sriov-bootstrap render {target} --write && {restart_command(place, host.release)}"
 
 
-def restarted(host: Host, target: str, change: str) -> str:
+def restart_remedy(host: Host, target: str, change: str) -> str:
     """A change by hand, and the restart that makes it count."""
     place = place_of(target, host)
-    return f"{change}, then: {restart(place, host.release)}" if place.folder else f"{change}; {place.instead}"
+    return f"{change}, then: {restart_command(place, host.release)}" if place.folder else f"{change}; {place.instead}"

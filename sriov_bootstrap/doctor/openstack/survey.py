@@ -2,12 +2,11 @@
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.nova_options import OptionPlace
 from sriov_bootstrap.formats.ini import Entry, IniFile
 
 # After a change of VFs a service may still be about to be restarted: more than a job of systemd may take.
 PATIENCE_SECONDS = 300.0
-
-Name = tuple[str, str]  # section, option
 
 
 class Service(Struct, frozen=True):
@@ -30,11 +29,11 @@ class Service(Struct, frozen=True):
     missing: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
-    def values(self, *names: Name) -> tuple[Entry, ...]:
+    def values(self, *names: OptionPlace) -> tuple[Entry, ...]:
         """All values of a MultiStr, in oslo.config's order, from all files. `names`: the current one first."""
         return tuple(entry for file in self.files for name in reversed(names) for entry in file.values(*name))
 
-    def last(self, *names: Name) -> Entry | None:
+    def last_entry(self, *names: OptionPlace) -> Entry | None:
         """The value of any other option: the last file counts more than the current name. None: its default."""
         for file in reversed(self.files):
             for name in names:
@@ -80,4 +79,4 @@ class OpenStackSurvey(Struct, frozen=True):
     def services(self) -> tuple[Service, ...]:
         """Those that are installed."""
         all_of_them = (self.compute, self.scheduler, self.agent, self.server)
-        return tuple(one for one in all_of_them if one.is_installed)
+        return tuple(service for service in all_of_them if service.is_installed)

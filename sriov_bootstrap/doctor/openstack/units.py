@@ -12,7 +12,7 @@ from sriov_bootstrap.core.packagings import (
 )
 
 
-class Kind(Struct, frozen=True):
+class ServiceKind(Struct, frozen=True):
     """A service. `name`: of its target of `render`. `program`: its name where nothing else is known."""
 
     name: str
@@ -20,10 +20,10 @@ class Kind(Struct, frozen=True):
     program: str
 
 
-COMPUTE = Kind(NOVA_COMPUTE, "nova", "nova-compute")
-SCHEDULER = Kind(NOVA_SCHEDULER, "nova", "nova-scheduler")
-AGENT = Kind(SRIOV_AGENT, "neutron", "neutron-sriov-nic-agent")
-SERVER = Kind(NEUTRON_SERVER, "neutron", "neutron-server")
+COMPUTE = ServiceKind(NOVA_COMPUTE, "nova", "nova-compute")
+SCHEDULER = ServiceKind(NOVA_SCHEDULER, "nova", "nova-scheduler")
+AGENT = ServiceKind(SRIOV_AGENT, "neutron", "neutron-sriov-nic-agent")
+SERVER = ServiceKind(NEUTRON_SERVER, "neutron", "neutron-server")
 KINDS = (COMPUTE, SCHEDULER, AGENT, SERVER)
 UNITS = tuple(dict.fromkeys(unit for kind in KINDS for unit in units_of(kind.name)))
 
@@ -37,5 +37,7 @@ KNOWN_FILES = (
     "/etc/neutron/plugins/ml2/ml2_conf_sriov.ini",
     "/etc/neutron/plugins/ml2/sriov_agent.ini",
 )
-_FOLDERS = {service.folder: None for one in PACKAGINGS for service in one.services.values() if service.folder}
+_FOLDERS = {
+    service.folder: None for packaging in PACKAGINGS for service in packaging.services.values() if service.folder
+}
 KNOWN_FOLDERS = tuple(f"{folder}/*.conf" for folder in (*_FOLDERS, "/etc/neutron/neutron-server.conf.d"))

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.counted import counted
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
 from sriov_bootstrap.core.ours import Ours, leftovers
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import State
@@ -23,8 +23,8 @@ STATUS = "sriov-bootstrap status"
 def check_service(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
     """On a host without a rule, the service has nothing to do except for what it left behind."""
     if host.config.pf:
-        yield from _at_boot(survey)
-        yield from _now(survey)
+        yield from _check_boot(survey)
+        yield from _check_unit(survey)
         yield from _helpers(host, survey)
         yield from _passes(survey)
     yield from _stuck(survey)
@@ -40,7 +40,7 @@ def _is_active(survey: ServiceSurvey) -> bool | None:
     return survey.unit["ActiveState"] in RUNNING if "ActiveState" in survey.unit else None
 
 
-def _at_boot(survey: ServiceSurvey) -> Iterator[Finding]:
+def _check_boot(survey: ServiceSurvey) -> Iterator[Finding]:
     for text in survey.now.switches:
         remedy = f"remove {text}, then: systemctl start {UNIT}"
         yield Finding("SB-E703", UNIT, "is switched off: no VFs will be created at the next boot", text, remedy)
@@ -58,7 +58,7 @@ def _at_boot(survey: ServiceSurvey) -> Iterator[Finding]:
         yield Finding("SB-E702", UNIT, problem, evidence, f"systemctl enable {UNIT}")
 
 
-def _now(survey: ServiceSurvey) -> Iterator[Finding]:
+def _check_unit(survey: ServiceSurvey) -> Iterator[Finding]:
     if _is_active(survey) is False and not survey.now.switches and survey.unit.get("LoadState") == "loaded":
         state, result = survey.unit["ActiveState"], survey.unit.get("Result", "")
         evidence = f"ActiveState={state}" + (f" Result={result}" if result else "")
@@ -108,7 +108,7 @@ def _newer_config(files: dict[str, int], report: PassReport) -> Iterator[Finding
     if any(OUR_FOLDER not in path for path in read):  # that pass was given its files on the command line
         return
     remedy = "systemctl reload sriov-bootstrap starts a pass now, as does: sriov-bootstrap --once"
-    for path in sorted(one for one in files.keys() | read.keys() if files.get(one) != read.get(one)):
+    for path in sorted(file for file in files.keys() | read.keys() if files.get(file) != read.get(file)):
         problem = "was changed after the last pass read it"
         problem = problem if path in files else "no longer exists, but the last pass read it"
         problem = problem if path in read else "did not exist or was empty when the last pass ran"
@@ -120,7 +120,9 @@ def _stuck(survey: ServiceSurvey) -> Iterator[Finding]:
     if jam and jam.is_overdue:
         remedy = "end the VM or process that holds one of its VFs, or see journalctl -k; the write then completes"
         evidence = f"process {jam.pid} has held write.lock for {survey.now.jam_age:.0f} s"
-        yield Finding("SB-E711", jam.pci_address or "host", _of(jam.pci_address, str(jam)), evidence, remedy)
+        yield Finding(
+            "SB-E711", jam.pci_address or "host", _without_address(jam.pci_address, str(jam)), evidence, remedy
+        )
 
 
 def _work(host: Host, state: State) -> Iterator[Finding]:
@@ -129,14 +131,14 @@ def _work(host: Host, state: State) -> Iterator[Finding]:
     bad = [pf for pf in state.report.pfs if pf.is_degraded and pf.rule in names and pf.reason is not Reason.STUCK]
     for pf in (pf for pf in bad if pf.reason and pf.reason.traits.awaits_user):
         place = pf.pci_address or f'rule "{pf.rule}"'
-        yield Finding("SB-E710", place, _of(pf.pci_address, pf.message), _users(pf), pf.hint)
+        yield Finding("SB-E710", place, _without_address(pf.pci_address, pf.message), _vf_users(pf), pf.hint)
     if others := [pf for pf in bad if not (pf.reason and pf.reason.traits.awaits_user)]:
         evidence = "; ".join(f"{pf}: {pf.reason}" for pf in others)
-        problem = counted(len(others), "PF is not as its rule asks", "PFs are not as their rules ask")
+        problem = quantity(len(others), "PF is not as its rule asks", "PFs are not as their rules ask")
         yield Finding("SB-E712", "host", problem, evidence, STATUS)
 
 
-def _of(pci_address: str, message: str) -> str:
+def _without_address(pci_address: str, message: str) -> str:
     """A PF's message without its address, which is already shown as the place."""
     return message.removeprefix(f"{pci_address}: ")
 
@@ -154,11 +156,11 @@ def _restarts(host: Host, now: Now) -> Iterator[Finding]:
 
 
 def _leftovers(host: Host, ours: Ours) -> Iterator[Finding]:
-    for one in leftovers(ours, host.pfs, host.config):
-        yield Finding("SB-W713", one.pci_address, one.words, "ours in state.json", one.hint)
+    for leftover in leftovers(ours, host.pfs, host.config):
+        yield Finding("SB-W713", leftover.pci_address, leftover.words, "ours in state.json", leftover.hint)
 
 
-def _users(pf: PfReport) -> str:
+def _vf_users(pf: PfReport) -> str:
     return "; ".join(f"VF {vf.index} {vf.pci_address}: {vf.user}" for vf in pf.vfs if vf.user)
 
 

@@ -48,7 +48,7 @@ def now_of(state: State, monotonic: float, *, jam: Jam | None, switches: tuple[s
 
 def notes(now: Now) -> tuple[str, ...]:
     """For whoever operates this host: one line each, with what to type."""
-    said = [f"switched off: {one} keeps the unit from starting" for one in now.switches]
+    said = [f"switched off: {switch} keeps the unit from starting" for switch in now.switches]
     if not now.has_udevd:
         said.append(f"systemd-udevd {WITHOUT_UDEVD}: systemctl status systemd-udevd")
     if now.jam:

@@ -9,9 +9,9 @@ from sriov_bootstrap.conflicts.read import wanted_units
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.doctor.service.now import now_of
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
-from sriov_bootstrap.edges.texts import Texts
+from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats.unit_files import FOLDERS
-from sriov_bootstrap.machine.filling import MARK, outdated
+from sriov_bootstrap.machine.filling import MARK, outdated_files
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
@@ -19,7 +19,7 @@ from sriov_bootstrap.render.host import Host
 def survey_service(machine: HostMachine, host: Host, *, has_problems: bool) -> ServiceSurvey:
     """Needs no root. `has_problems`: the config is broken, so nothing can be compared with it."""
     saved, jam, switches, has_udevd = host.state, machine.read_jam(), machine.switches(), machine.procfs.has_udevd()
-    survey = _with_units(
+    survey = _add_units(
         ServiceSurvey(
             state=saved,
             now=now_of(saved, machine.monotonic(), jam=jam, switches=switches, has_udevd=has_udevd),
@@ -29,26 +29,26 @@ def survey_service(machine: HostMachine, host: Host, *, has_problems: bool) -> S
     )
     if has_problems:
         return replace(survey, state=None)
-    return _with_files(survey, machine, host)
+    return _add_files(survey, machine, host)
 
 
-def _with_units(survey: ServiceSurvey, machine: HostMachine) -> ServiceSurvey:
-    sources = machine.texts()
+def _add_units(survey: ServiceSurvey, machine: HostMachine) -> ServiceSurvey:
+    sources = machine.text_files()
     return replace(
         survey,
         is_installed=any(UNIT in sources.names(folder) for folder in FOLDERS),
         is_wanted=UNIT in wanted_units(sources),
-        masked=tuple(one for one in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, one)),
+        masked=tuple(unit for unit in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, unit)),
     )
 
 
-def _is_masked(sources: Texts, unit: str) -> bool:
+def _is_masked(sources: TextFiles, unit: str) -> bool:
     return any(sources.link(f"{folder}/{unit}") == "/dev/null" for folder in FOLDERS[:2])
 
 
-def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> ServiceSurvey:
+def _add_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> ServiceSurvey:
     files = {file.path: file.checksum for file in decode.effective(machine.read_config())}
-    old, unseen = _outdated(machine, host)
+    old, unseen = _outdated_files(machine, host)
     problems, hidden = _access_problems(host)
     return replace(
         survey,
@@ -59,15 +59,15 @@ def _with_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> Serv
     )
 
 
-def _outdated(machine: HostMachine, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    sources = machine.texts()
+def _outdated_files(machine: HostMachine, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    sources = machine.text_files()
 
     def is_ours(path: str) -> bool:
         text = sources.file(path)
         return text is not None and MARK in text.text.partition("\n")[0]
 
     try:
-        return outdated(machine, host, is_ours), tuple(sources.problems)
+        return outdated_files(machine, host, is_ours), tuple(sources.problems)
     except SriovBootstrapError as error:
         return (), (*sources.problems, f"what render would write: {error.message}")
 
@@ -81,7 +81,7 @@ def _access_problems(host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
         WebAccess(path).read()
     except ConfigError as error:
-        if os.geteuid() and any("Permission denied" in one for one in error.problems):
-            return (), tuple(f"{one}: run doctor as root" for one in error.problems)
+        if os.geteuid() and any("Permission denied" in problem for problem in error.problems):
+            return (), tuple(f"{problem}: run doctor as root" for problem in error.problems)
         return error.problems, ()
     return (), ()

@@ -109,9 +109,9 @@ class Devices:
                 return ""
             is_one_file = bool(opened[3]) and (int(opened[2]), int(opened[3])) == (status.mount, status.inode)
             if is_one_file or samples == SAMPLES:
-                return self._named(status, node)
+                return self._node_name(status, node)
 
-    def _named(self, status: Status, node: str) -> str:
+    def _node_name(self, status: Status, node: str) -> str:
         try:
             link = os.readlink(f"{self._numbers}/{status.major}:{status.minor}")
         except OSError:  # the device was removed while it was open; or a terminal, which is not in /sys either

@@ -15,7 +15,7 @@ from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.doctor.nic.absent import unseen_of_absent
 from sriov_bootstrap.doctor.nic.checks import check_nics
-from sriov_bootstrap.doctor.nic.survey import Detail, Function, NicSurvey, count_cpus
+from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, count_cpus
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host, VfLayout
 
@@ -69,9 +69,9 @@ def test_a_clean_host_gives_no_finding(host: Host) -> None:
 # -- rules without a PF --
 
 
-def function(**values: Any) -> Function:  # noqa: ANN401
+def function(**values: Any) -> NetworkFunction:  # noqa: ANN401
     """A NIC at the address that the rule means, which is no PF to the kernel."""
-    return Function(make_pf(total_vfs=0), **values)
+    return NetworkFunction(make_pf(total_vfs=0), **values)
 
 
 def test_a_required_nic_that_is_missing() -> None:
@@ -140,7 +140,7 @@ def test_a_nic_whose_altname_cannot_be_read_is_not_called_missing() -> None:
             id="no capability",
         ),
         pytest.param(
-            Function(make_pf(vendor_id="15b3")),
+            NetworkFunction(make_pf(vendor_id="15b3")),
             config((0x100, 1, b"")),
             "",
             "SB-E202",
@@ -154,7 +154,7 @@ def test_a_nic_whose_altname_cannot_be_read_is_not_called_missing() -> None:
     ],
 )
 def test_why_a_nic_is_no_pf(
-    one: Function, data: bytes, kernel_config: str, code: str, problem: str, remedy: str
+    one: NetworkFunction, data: bytes, kernel_config: str, code: str, problem: str, remedy: str
 ) -> None:
     survey = NicSurvey(functions=(one,), details={PF: Detail(config=data)})
     finding = the_one(make_host(kernel_config=kernel_config), survey)
@@ -165,7 +165,7 @@ def test_why_a_nic_is_no_pf(
 
 
 def test_the_vendors_tool_is_named_without_a_number_where_the_rule_has_none() -> None:
-    survey = NicSurvey(functions=(Function(make_pf(vendor_id="15b3"), offers="0"),))
+    survey = NicSurvey(functions=(NetworkFunction(make_pf(vendor_id="15b3"), offers="0"),))
     assert "NUM_OF_VFS=N," in the_one(ruled(num_vfs="max"), survey).remedy
 
 

@@ -4,21 +4,21 @@ import re
 import pytest
 
 from builders import PF, PF2, vf_address
-from sriov_bootstrap.core.releases import NEWEST, Release
+from sriov_bootstrap.core.openstack_releases import NEWEST, OpenStackRelease
 from sriov_bootstrap.doctor.nova import pci_address
 from sriov_bootstrap.doctor.nova.device_spec import (
     DeviceSpec,
     PciDevice,
+    SpecContext,
     SpecProblem,
-    Surroundings,
-    as_boolean,
+    parse_boolean,
     parse_specs,
 )
 from sriov_bootstrap.doctor.nova.pci_address import device_fields
 
-NEWTON, OCATA, YOGA = Release(14), Release(15), Release(25)
+NEWTON, OCATA, YOGA = OpenStackRelease(14), OpenStackRelease(15), OpenStackRelease(25)
 VF = vf_address(PF, 1)
-HERE = Surroundings(frozenset({PF, PF2}), {"ens1f0": PF, "ens1f1": PF2, "ens1f0v1": VF, "eth0": "virtio0"})
+HERE = SpecContext(frozenset({PF, PF2}), {"ens1f0": PF, "ens1f1": PF2, "ens1f0v1": VF, "eth0": "virtio0"})
 DEVICES = {
     "pf": PciDevice(PF, "8086", "10c9", "type-PF"),
     "vf": PciDevice(VF, "8086", "10ca", "type-VF", PF),
@@ -28,14 +28,14 @@ DEVICES = {
 }
 
 
-def parse(text: str, release: Release = NEWEST) -> DeviceSpec:
+def parse(text: str, release: OpenStackRelease = NEWEST) -> DeviceSpec:
     specs = parse_specs(text, release)
     assert isinstance(specs, tuple)
     (spec,) = specs
     return spec
 
 
-def matched(text: str, release: Release = NEWEST) -> str:
+def matched(text: str, release: OpenStackRelease = NEWEST) -> str:
     spec = parse(text, release)
     return " ".join(name for name, device in DEVICES.items() if spec.matches(device, HERE))
 
@@ -79,7 +79,7 @@ def test_in_newton_a_pf_stands_for_its_vfs_alone() -> None:
 
 
 def test_a_tag_counts_since_its_release() -> None:
-    assert matched('{"product_id": "10ca", "remote_managed": "yes"}', Release(24)) == "vf vf2"
+    assert matched('{"product_id": "10ca", "remote_managed": "yes"}', OpenStackRelease(24)) == "vf vf2"
 
 
 def test_a_device_that_nova_passes_over_is_never_named() -> None:
@@ -154,7 +154,7 @@ def test_a_spec_that_names_everything(text: str, everything: bool) -> None:  # n
 
 
 def test_booleans_are_oslos() -> None:
-    assert [as_boolean(one) for one in (True, "No", 1, None, "x")] == [True, False, True, None, None]
+    assert [parse_boolean(one) for one in (True, "No", 1, None, "x")] == [True, False, True, None, None]
 
 
 # -- regular expressions that take time --
@@ -200,7 +200,7 @@ def test_what_anybody_writes_for_an_address_is_followed(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", COSTLY.values(), ids=COSTLY)
 def test_what_may_take_for_ever_is_neither_compiled_nor_matched(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
     refused = re.compile(".*")
-    monkeypatch.setattr(pci_address, "compiled", lambda text: refused if text == ".*" else pytest.fail(text))
+    monkeypatch.setattr(pci_address, "compile_pattern", lambda text: refused if text == ".*" else pytest.fail(text))
     spec = spec_of(pattern)
     assert spec.place
     assert spec.place.is_too_much

@@ -6,9 +6,9 @@ import pytest
 
 from builders import make_config, make_rule
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.combinations import Conflict, conflicts
 from sriov_bootstrap.core.config import Distribution, OpenStack, PfRule, SpecStyle
 from sriov_bootstrap.core.decode import ConfigFile, decode
+from sriov_bootstrap.core.openstack_rules import Conflict, conflicts
 
 EPOXY = "2025.1 epoxy (nova 31, neutron 26)"
 VICTORIA = "victoria (nova 22, neutron 17)"

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
 
-CREDENTIAL = "access"  # its name; see the unit
+NAME = "access"  # its name; see the unit
 VERSION = 1
 
 
-class Tls(NamedTuple):
-    """See tls.py:Tls."""
+class HandedTls(NamedTuple):
+    """See tls.py:TlsOptions."""
 
     cert_file: str
     key_file: str
@@ -30,24 +30,24 @@ class Tls(NamedTuple):
     curve: str
 
 
-class Handed(NamedTuple):
+class Access(NamedTuple):
     """`files`: the contents of those that `tls` names. Without `tls` it is plain HTTP, without `users` everyone may."""
 
-    tls: Tls | None = None
+    tls: HandedTls | None = None
     files: Mapping[str, bytes] = {}
     headers: tuple[tuple[str, str], ...] = ()
     users: Mapping[str, str] = {}
 
 
-def dump(value: Handed, **more: str) -> bytes:
+def dump(value: Access, **extras: str) -> bytes:
     """For load(). `more`: what makes it another one, and means nothing here."""
     texts = {path: data.decode("latin-1") for path, data in value.files.items()}
     tls = value.tls._asdict() if value.tls else None
     told = {"version": VERSION, "tls": tls, "files": texts, "headers": value.headers, "users": value.users}
-    return json.dumps(told | {"more": more}, sort_keys=True).encode()
+    return json.dumps(told | {"more": extras}, sort_keys=True).encode()
 
 
-def more(data: bytes) -> dict[str, str]:
+def extras(data: bytes) -> dict[str, str]:
     """What was given to dump() beside the value; nothing of what dump() has not made."""
     try:
         return {key: str(value) for key, value in json.loads(data)["more"].items()}
@@ -55,10 +55,10 @@ def more(data: bytes) -> dict[str, str]:
         return {}
 
 
-def load(data: bytes) -> Handed:
+def load(data: bytes) -> Access:
     """SriovBootstrapError for anything not made by dump(): then no one is let in."""
     try:
-        return _understood(json.loads(data))
+        return _decode(json.loads(data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SriovBootstrapError(
             f"the access rules for the metrics are not valid: {type(error).__name__}",
@@ -66,16 +66,16 @@ def load(data: bytes) -> Handed:
         ) from None
 
 
-def _understood(value: Any) -> Handed:  # noqa: ANN401 - JSON gives anything
+def _decode(value: Any) -> Access:  # noqa: ANN401 - JSON gives anything
     if value["version"] != VERSION:
         raise ValueError
-    return Handed(
-        Tls(**{key: _frozen(one) for key, one in value["tls"].items()}) if value["tls"] else None,
+    return Access(
+        HandedTls(**{key: _freeze(setting) for key, setting in value["tls"].items()}) if value["tls"] else None,
         {str(path): text.encode("latin-1") for path, text in value["files"].items()},
         tuple((str(name), str(text)) for name, text in value["headers"]),
         {str(name): str(hashed) for name, hashed in value["users"].items()},
     )
 
 
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON gives anything
+def _freeze(value: Any) -> Any:  # noqa: ANN401 - JSON gives anything
     return tuple(value) if isinstance(value, list) else value

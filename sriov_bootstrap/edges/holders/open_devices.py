@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from sriov_bootstrap.base.vanishing import content
-from sriov_bootstrap.core.counted import counted
-from sriov_bootstrap.core.users import Holder, Holders, Unseen
+from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.core.vf_users import Holder, Holders, Unseen
 from sriov_bootstrap.edges.holders.device import NODE, Devices, status_of
 
 # A device that was opened through its group. Which one it is only its fdinfo says, since Linux 6.18; the group's own
@@ -41,7 +41,7 @@ class Limits(Struct, frozen=True):
     all: int = 1 << 21  # of all uids with more than their share
 
 
-class Seen(Struct, frozen=True):
+class ProcessFiles(Struct, frozen=True):
     """One process: what it has open, whether each of its devices is known, what the look cost, if it was complete."""
 
     devices: set[str]
@@ -55,10 +55,10 @@ class Seen(Struct, frozen=True):
         return {device for device in self.devices if device.startswith("/dev/")}
 
 
-class Found(Struct):
+class SearchResult(Struct):
     """What has been found so far, by process."""
 
-    holders: dict[str, tuple[Holder, Seen]] = {}
+    holders: dict[str, tuple[Holder, ProcessFiles]] = {}
     hidden: set[str] = set()
     cost: int = 0
 
@@ -74,21 +74,21 @@ class OpenDevices:
 
     def holders(self) -> Holders:
         """Every process with a VF open. To see other users' files: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."""
-        found = Found()
+        found = SearchResult()
         rest = [pid for pid in filter(str.isdigit, os.listdir(self._proc)) if not self._has_looked(pid, found)]
-        unseen = self._look_by_uid(rest, found) if rest else ()
+        unseen = self._inspect_by_uid(rest, found) if rest else ()
         by_device: dict[str, tuple[Holder, ...]] = {}
         for holder, seen in found.holders.values():
             by_device |= {device: (*by_device.get(device, ()), holder) for device in seen.devices}
         unattributed = tuple(holder for holder, seen in found.holders.values() if not seen.is_clear)
-        hidden = counted(len(found.hidden), "process", "processes")
+        hidden = quantity(len(found.hidden), "process", "processes")
         problem = f"{hidden} could not be looked at: run as root" if found.hidden else ""
         return Holders(by_device, unattributed, problem, unseen)
 
-    def _has_looked(self, pid: str, found: Found) -> bool:
-        return found.cost < self._limits.first and self._look(pid, found, self._limits.process)
+    def _has_looked(self, pid: str, found: SearchResult) -> bool:
+        return found.cost < self._limits.first and self._inspect(pid, found, self._limits.process)
 
-    def _look_by_uid(self, pids: Iterable[str], found: Found) -> tuple[Unseen, ...]:
+    def _inspect_by_uid(self, pids: Iterable[str], found: SearchResult) -> tuple[Unseen, ...]:
         """Root and VF holders first, then the users with the fewest processes."""
         by_uid: dict[int, list[str]] = {}
         for pid in pids:
@@ -98,11 +98,11 @@ class OpenDevices:
         unseen = []
         for uid in sorted(by_uid, key=lambda uid: (uid not in known, len(by_uid[uid]))):
             is_cut = end - found.cost < self._limits.known
-            if not self._look_at(by_uid[uid], found, end, is_known=uid in known):
-                unseen.append(Unseen(uid, is_any=True) if is_cut else self._unseen(uid, found))
+            if not self._inspect_processes(by_uid[uid], found, end, is_known=uid in known):
+                unseen.append(Unseen(uid, is_any=True) if is_cut else self._unseen_of(uid, found))
         return tuple(unseen)
 
-    def _look_at(self, pids: list[str], found: Found, end: int, *, is_known: bool) -> bool:
+    def _inspect_processes(self, pids: list[str], found: SearchResult, end: int, *, is_known: bool) -> bool:
         """A uid's processes, a part of each first: a VM opens its VFs among its first files."""
         began = found.cost
         for limit in (self._limits.process, self._limits.all):
@@ -110,17 +110,17 @@ class OpenDevices:
             for pid in pids:
                 budget = self._limits.known if is_known else self._limits.uid
                 left = min(end, began + budget) - found.cost
-                if left <= 0 or not self._look(pid, found, min(left, limit)):
+                if left <= 0 or not self._inspect(pid, found, min(left, limit)):
                     rest.append(pid)
                 is_known = is_known or pid in found.holders
             pids = rest
         return not pids
 
-    def _look(self, pid: str, found: Found, limit: int) -> bool:
+    def _inspect(self, pid: str, found: SearchResult, limit: int) -> bool:
         """Whether that was all of it; then its earlier findings no longer count."""
         _, before = found.holders.pop(pid, (None, None))
         try:
-            seen = self._seen(pid, limit)
+            seen = self._read_process(pid, limit)
         except PermissionError:
             found.hidden.add(pid)
             return True
@@ -128,12 +128,14 @@ class OpenDevices:
             return True
         found.cost += seen.cost
         if before and not seen.is_whole:
-            seen = Seen(seen.devices | before.devices, seen.is_clear and before.is_clear, seen.cost, is_whole=False)
+            seen = ProcessFiles(
+                seen.devices | before.devices, seen.is_clear and before.is_clear, seen.cost, is_whole=False
+            )
         if seen.devices or not seen.is_clear:
             found.holders[pid] = self._holder(pid), seen
         return seen.is_whole
 
-    def _seen(self, pid: str, limit: int) -> Seen:
+    def _read_process(self, pid: str, limit: int) -> ProcessFiles:
         """One that also has a group open, as QEMU does, is taken to have its devices through that."""
         devices, has_nameless, asked, number = set[str](), False, 0, 0
         folder = os.open(f"{self._proc}/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)  # relative lookups cost less
@@ -159,9 +161,9 @@ class OpenDevices:
             os.close(folder)
         devices.discard("")
         is_clear = not has_nameless or any(device.startswith("/dev/vfio/") for device in devices)
-        return Seen(devices, is_clear, number + asked, is_whole=number + asked <= limit)
+        return ProcessFiles(devices, is_clear, number + asked, is_whole=number + asked <= limit)
 
-    def _unseen(self, uid: int, found: Found) -> Unseen:
+    def _unseen_of(self, uid: int, found: SearchResult) -> Unseen:
         """What it can have open beyond what was seen: nodes that it may open, or any once it was handed one.
 
         libvirt gives QEMU a /dev of its own, or the open file. That a uid was handed a VF cannot be

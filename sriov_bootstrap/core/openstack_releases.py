@@ -49,7 +49,7 @@ FORMER_DEFAULTS = (
 )
 
 
-class Release(Struct, frozen=True, order=True):
+class OpenStackRelease(Struct, frozen=True, order=True):
     """One of OpenStack's releases, by nova's number."""
 
     nova: int
@@ -69,17 +69,17 @@ class Release(Struct, frozen=True, order=True):
         return f"{self.series} (nova {self.nova}, neutron {self.neutron})"
 
 
-NEWEST = Release(FIRST_NOVA + len(SERIES) - 1)
+NEWEST = OpenStackRelease(FIRST_NOVA + len(SERIES) - 1)
 
 
-def parse(text: str | float) -> Release | None:
+def parse(text: str | float) -> OpenStackRelease | None:
     """A series (`train`, `epoxy`), its version (2025.1), or nova's number (31, `31.1.0`); "" is the newest."""
     word = str(text).strip().lower()
     if not word:
         return NEWEST
     for number, series in enumerate(SERIES, FIRST_NOVA):
         if word in {series, *series.split()} or word.split(".")[0] == str(number):
-            return Release(number)
+            return OpenStackRelease(number)
     return None
 
 
@@ -88,6 +88,6 @@ def valid_names() -> str:
     return f"{SERIES[0]} to {SERIES[-1]}, or nova's number, {FIRST_NOVA} to {NEWEST.nova}"
 
 
-def default_filters(release: Release) -> tuple[str, ...]:
+def default_filters(release: OpenStackRelease) -> tuple[str, ...]:
     """What this release's scheduler enables by default."""
     return tuple(name for name, until in FORMER_DEFAULTS if release.nova <= until) + ALWAYS

@@ -12,56 +12,56 @@ from msgspec import Struct
 from sriov_bootstrap.base.errors import KernelError, RefusedError, SriovBootstrapError, StuckError, UnitError
 from sriov_bootstrap.core.followup import UnitResult, UnitState
 from sriov_bootstrap.core.report import Result
-from sriov_bootstrap.core.users import Holders
+from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges import child
 
 KILLED_HINT = "it was killed, or out of memory"
 
 
-class Told(Struct, tag_field="kind", tag=str.lower):
+class Message(Struct, tag_field="kind", tag=str.lower):
     """One answer."""
 
 
-class Done(Told):
+class Done(Message):
     """How an action ended, well or not."""
 
     result: Result
 
 
-class Refused(Told):
+class Refused(Message):
     """No action was begun."""
 
     message: str
     hint: str
 
 
-class Stuck(Told):
+class Stuck(Message):
     """No action was begun, and what comes before it hangs."""
 
     message: str
     hint: str
 
 
-class Looked(Told):
+class Looked(Message):
     """Which processes have a vfio node open."""
 
     holders: Holders
 
 
-class BusFailed(Told):
+class BusFailed(Message):
     """systemd could not be asked."""
 
     message: str
     hint: str
 
 
-class Units(Told):
+class Units(Message):
     """What systemd said about the units."""
 
     states: tuple[UnitState, ...]
 
 
-class Restarted(Told):
+class Restarted(Message):
     """How restarts ended, and why not all of them did; "" if all did."""
 
     results: tuple[UnitResult, ...]
@@ -71,7 +71,7 @@ class Restarted(Told):
 Answer = Done | Refused | Stuck | Looked | BusFailed | Units | Restarted
 
 
-def answer(work: Callable[[], Answer]) -> Answer:
+def catch_errors(work: Callable[[], Answer]) -> Answer:
     """Our own exceptions as values: only values pass through a pipe."""
     try:
         return work()
@@ -83,12 +83,12 @@ def answer(work: Callable[[], Answer]) -> Answer:
         return Refused(error.message, error.hint)
 
 
-def understood(line: bytes, what: str) -> Answer:
+def decode(line: bytes, what: str) -> Answer:
     """The value, or our own exception again; KernelError where it is neither."""
     if not line:
         raise KernelError(f"{what}: the worker process exited without reporting a result", hint=KILLED_HINT)
     try:
-        told: Answer = msgspec.json.decode(child.checked(line, what), type=Answer)
+        told: Answer = msgspec.json.decode(child.line_or_crash(line, what), type=Answer)
     except msgspec.ValidationError as error:
         hint = "the package was upgraded meanwhile: restart the service, if it was not"
         raise KernelError(f"{what}: its answer is of another version: {error}", hint=hint) from error

@@ -10,7 +10,7 @@ from sriov_bootstrap.doctor.openstack.read import survey_openstack
 from sriov_bootstrap.doctor.openstack.units import UNITS
 from sriov_bootstrap.doctor.read import survey_host
 from sriov_bootstrap.doctor.service.survey import UNIT
-from sriov_bootstrap.edges.limits import limited
+from sriov_bootstrap.edges.limits import limit_resources
 from sriov_bootstrap.machine.ask_systemd import ask_systemd
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.read_host import read_host
@@ -18,20 +18,22 @@ from sriov_bootstrap.passes.reconcile import Loaded
 from sriov_bootstrap.render.host import Host
 
 
-def look(machine: HostMachine, loaded: Loaded) -> Diagnosis:
+def examine(machine: HostMachine, loaded: Loaded) -> Diagnosis:
     """Reads and judges; the daemon does the same after its passes."""
-    with limited("doctor's look"):
+    with limit_resources("doctor's look"):
         host = _read_host(machine, loaded.config)
         on_host = survey_host(machine, host, loaded.problems)
-        return _shown(diagnose(host, on_host, survey_openstack(machine, host)))
+        return _make_printable(diagnose(host, on_host, survey_openstack(machine, host)))
 
 
-def _shown(diagnosis: Diagnosis) -> Diagnosis:
+def _make_printable(diagnosis: Diagnosis) -> Diagnosis:
     """Findings quote other programs' files and names: one printable line each, to print, save or send."""
     return Diagnosis(
         tuple(
-            replace(one, **{key: printable(getattr(one, key)) for key in ("place", "problem", "evidence", "remedy")})
-            for one in diagnosis.findings
+            replace(
+                finding, **{key: printable(getattr(finding, key)) for key in ("place", "problem", "evidence", "remedy")}
+            )
+            for finding in diagnosis.findings
         ),
         tuple(map(printable, diagnosis.unseen)),
     )

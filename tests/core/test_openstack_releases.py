@@ -2,8 +2,8 @@
 
 import pytest
 
-from sriov_bootstrap.core import releases
-from sriov_bootstrap.core.releases import NEWEST, Release
+from sriov_bootstrap.core import openstack_releases
+from sriov_bootstrap.core.openstack_releases import NEWEST, OpenStackRelease
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ from sriov_bootstrap.core.releases import NEWEST, Release
     ],
 )
 def test_a_release_has_a_name_a_version_and_a_number(said: str | float, nova: int | None) -> None:
-    assert releases.parse(said) == (Release(nova) if nova else None)
+    assert openstack_releases.parse(said) == (OpenStackRelease(nova) if nova else None)
 
 
 def test_neutron_counts_five_less() -> None:
-    assert str(Release(26)) == "zed (nova 26, neutron 21)"
+    assert str(OpenStackRelease(26)) == "zed (nova 26, neutron 21)"
     assert str(NEWEST) == "2026.2 hibiscus (nova 34, neutron 29)"
-    assert releases.valid_names() == "newton to 2026.2 hibiscus, or nova's number, 14 to 34"
+    assert openstack_releases.valid_names() == "newton to 2026.2 hibiscus, or nova's number, 14 to 34"
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,6 @@ def test_neutron_counts_five_less() -> None:
     [(15, "RetryFilter", 9), (16, "RetryFilter", 7), (20, "AvailabilityZoneFilter", 6), (24, "ComputeFilter", 5)],
 )
 def test_the_defaults_of_the_scheduler_became_fewer(nova: int, first: str, count: int) -> None:
-    filters = releases.default_filters(Release(nova))
+    filters = openstack_releases.default_filters(OpenStackRelease(nova))
     assert (filters[0], len(filters)) == (first, count)
-    assert not set(filters) & {name for name, gone in releases.REMOVED_FILTERS.items() if gone <= nova}
+    assert not set(filters) & {name for name, gone in openstack_releases.REMOVED_FILTERS.items() if gone <= nova}

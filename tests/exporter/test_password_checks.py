@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from fakes_daemon import VirtualTimeLoop
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.exporter.checking import (
+from sriov_bootstrap.exporter.password_checks import (
     CHECK_SECONDS,
     MAX_GUESSERS,
     MAX_REMEMBERED,

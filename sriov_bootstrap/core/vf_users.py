@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import NAME_LIMIT, printable
-from sriov_bootstrap.core.counted import listed
+from sriov_bootstrap.core.plurals import shortlist
 
 NAMED = 2  # more holders of one VF than this are counted, not named: a refusal is one line
 
@@ -123,20 +123,20 @@ class Owners(Struct, frozen=True):
     problem: str = ""
 
 
-def held(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> Use | None:
+def use_by_holder(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> Use | None:
     """Who has a VF open under one of these names; None if no one does."""
     found = {holder.pid: holder for name in devices for holder in holders.by_device.get(name, ())}
     if found:
-        return Use(UseKind.HELD, listed([str(one) for one in found.values()], NAMED))
+        return Use(UseKind.HELD, shortlist([str(holder) for holder in found.values()], NAMED))
     if through_vfio and holders.unattributed:
-        return Use(UseKind.MAY_BE_HELD, listed([str(one) for one in holders.unattributed], NAMED))
+        return Use(UseKind.MAY_BE_HELD, shortlist([str(holder) for holder in holders.unattributed], NAMED))
     if holders.problem:
         return Use(UseKind.HOLDER_UNKNOWN, printable(holders.problem))
-    unseen = next((one for one in holders.unseen if one.may_hold(devices)), None)
+    unseen = next((user for user in holders.unseen if user.may_hold(devices)), None)
     return Use(UseKind.HOLDER_UNKNOWN, str(unseen)) if unseen else None
 
 
-def owned(devices: Iterable[str], owners: Owners) -> Use | None:
+def use_by_vm(devices: Iterable[str], owners: Owners) -> Use | None:
     """Which VM a VF is assigned to under one of these names; None if it is not."""
     if owner := next((owners.by_device[name] for name in devices if name in owners.by_device), None):
         return Use(UseKind.OWNED, str(owner))

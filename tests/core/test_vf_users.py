@@ -1,6 +1,6 @@
 import pytest
 
-from sriov_bootstrap.core.users import Holder, Holders, Unseen, Use, UseKind, held
+from sriov_bootstrap.core.vf_users import Holder, Holders, Unseen, Use, UseKind, use_by_holder
 
 MANY = "uid 1000 has more open files than can be checked: end some of its processes (ps -U 1000)"
 GROUPS = ("/dev/vfio/17", "/dev/vfio/noiommu-17", "0000:3b:10.0")
@@ -17,11 +17,11 @@ GROUPS = ("/dev/vfio/17", "/dev/vfio/noiommu-17", "0000:3b:10.0")
     ],
 )
 def test_who_has_too_many_files_open_counts_where_they_can_matter(unseen: tuple[Unseen, ...], user: str) -> None:
-    assert held(GROUPS, Holders(unseen=unseen), through_vfio=True) == (
+    assert use_by_holder(GROUPS, Holders(unseen=unseen), through_vfio=True) == (
         Use(UseKind.HOLDER_UNKNOWN, user) if user else None
     )
 
 
 def test_a_holder_who_was_found_is_named_before_one_who_was_not() -> None:
     holders = Holders({"/dev/vfio/17": (Holder(4711, "dpdk"),)}, unseen=(Unseen(1000, is_any=True),))
-    assert held(GROUPS, holders, through_vfio=True) == Use(UseKind.HELD, "dpdk pid 4711")
+    assert use_by_holder(GROUPS, holders, through_vfio=True) == Use(UseKind.HELD, "dpdk pid 4711")

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from builders import PF
-from sriov_bootstrap.core import causes
+from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import SetNumVfs
-from sriov_bootstrap.core.report import explained
+from sriov_bootstrap.core.report import explain
 
 
 @pytest.mark.parametrize(
@@ -50,28 +50,28 @@ from sriov_bootstrap.core.report import explained
     ],
 )
 def test_an_errno_is_described_with_its_name_and_its_cause(number: int, text: str) -> None:
-    assert causes.describe(number) == text
+    assert errnos.describe(number) == text
 
 
 def test_only_what_may_pass_by_itself_is_transient() -> None:
-    transient = {number for number, cause in causes.WRITE_CAUSES.items() if cause.is_transient}
+    transient = {number for number, cause in errnos.WRITE_CAUSES.items() if cause.is_transient}
     assert transient == {errno.EAGAIN, errno.EBUSY, errno.ETIMEDOUT}
 
 
 def test_every_cause_has_a_remedy_that_can_be_typed_as_it_is() -> None:
     """Without a name that stands for something: `PCI_ADDRESS` was told to people who have a card."""
-    numbers = (*causes.WRITE_CAUSES, errno.EFAULT, 0)
-    assert all(causes.explain(number).cause for number in numbers)
-    remedies = [causes.remedy(number, PF) for number in numbers]
+    numbers = (*errnos.WRITE_CAUSES, errno.EFAULT, 0)
+    assert all(errnos.explain(number).cause for number in numbers)
+    remedies = [errnos.remedy(number, PF) for number in numbers]
     assert all(remedies)
     assert [text for text in remedies if re.search(r"[{<]|(?<!CONFIG_)\b(?!CONFIG_)[A-Z]+_[A-Z]+\b", text)] == []
 
 
 def test_without_a_known_reason_the_kernel_is_asked_about_this_device() -> None:
-    assert causes.remedy(errno.EFAULT, PF) == f"check the kernel log: journalctl -k -g {PF}"
-    assert explained(SetNumVfs(PF, 0, 4), errno.EFAULT)[1] == causes.remedy(errno.EFAULT, PF)
-    assert causes.remedy(errno.ERANGE, PF) == "lower num_vfs; sriov_totalvfs is the maximum"
+    assert errnos.remedy(errno.EFAULT, PF) == f"check the kernel log: journalctl -k -g {PF}"
+    assert explain(SetNumVfs(PF, 0, 4), errno.EFAULT)[1] == errnos.remedy(errno.EFAULT, PF)
+    assert errnos.remedy(errno.ERANGE, PF) == "lower num_vfs; sriov_totalvfs is the maximum"
 
 
 def test_no_errno_has_no_name() -> None:
-    assert causes.name_of(0) == ""
+    assert errnos.name_of(0) == ""

@@ -7,10 +7,10 @@ import re
 
 from msgspec import Struct
 
-from sriov_bootstrap.core import releases
+from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.config import Config, OpenStack, PfRule, SpecStyle
 from sriov_bootstrap.core.nova_options import REPORT_IN_PLACEMENT, SPEC_KEYS
-from sriov_bootstrap.core.releases import NEWEST, Release
+from sriov_bootstrap.core.openstack_releases import NEWEST, OpenStackRelease
 
 NAME = r"[A-Za-z0-9_-]{1,200}"
 VF_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
@@ -21,7 +21,7 @@ MAX_VLAN = 4094
 # Keys of the config -> the nova whose release (of both projects) supports them.
 SINCE = {
     "trusted": SPEC_KEYS["trusted"],
-    "bandwidth_kbps": releases.BANDWIDTHS_SINCE,
+    "bandwidth_kbps": openstack_releases.BANDWIDTHS_SINCE,
     "report_in_placement": REPORT_IN_PLACEMENT[0].since,
     "resource_class": SPEC_KEYS["resource_class"],
     "traits": SPEC_KEYS["traits"],
@@ -39,10 +39,10 @@ class Conflict(Struct, frozen=True):
 
 def conflicts(config: Config) -> list[Conflict]:
     """Every one."""
-    release = releases.parse(config.openstack.release)
+    release = openstack_releases.parse(config.openstack.release)
     found = [Conflict("", text) for text in _table_problems(config.openstack, release or NEWEST)]
     if release is None:
-        text = f'release: "{config.openstack.release}" is not known: use {releases.valid_names()}'
+        text = f'release: "{config.openstack.release}" is not known: use {openstack_releases.valid_names()}'
         found.append(Conflict("", text))
     for rule in config.pf:
         problems = _rule_problems(rule, config.openstack, release or NEWEST)
@@ -50,7 +50,7 @@ def conflicts(config: Config) -> list[Conflict]:
     return found
 
 
-def _table_problems(table: OpenStack, release: Release) -> list[str]:
+def _table_problems(table: OpenStack, release: OpenStackRelease) -> list[str]:
     problems = []
     if table.report_in_placement:
         problems += _too_early("report_in_placement", release)
@@ -61,8 +61,8 @@ def _table_problems(table: OpenStack, release: Release) -> list[str]:
     for name in table.scheduler_filters:
         if not re.fullmatch(NAME, name):
             problems.append(f'scheduler_filters: "{name}" is not the name of a filter')
-        elif release.nova >= (gone := releases.REMOVED_FILTERS.get(name, NEWEST.nova + 1)):
-            since = f"it was removed in {Release(gone)}, but release is {release}"
+        elif release.nova >= (gone := openstack_releases.REMOVED_FILTERS.get(name, NEWEST.nova + 1)):
+            since = f"it was removed in {OpenStackRelease(gone)}, but release is {release}"
             problems.append(f"scheduler_filters: {name} stops nova-scheduler: {since}")
     problems += [
         f'mechanism_drivers: "{name}" is not the name of a driver'
@@ -88,10 +88,10 @@ def _is_vlan_range(text: str) -> bool:
     return 1 <= int(found[1]) <= int(found[2]) <= MAX_VLAN
 
 
-def _rule_problems(rule: PfRule, table: OpenStack, release: Release) -> list[str]:
+def _rule_problems(rule: PfRule, table: OpenStack, release: OpenStackRelease) -> list[str]:
     asked = [key for key in SINCE if getattr(rule, key, False)]
     problems = [text for key in asked for text in _too_early(key, release)]
-    problems += _of_networks(rule) if rule.physical_network else _of_others(rule)
+    problems += _problems_with_network(rule) if rule.physical_network else _problems_without_network(rule)
     if (rule.resource_class or rule.traits) and not table.report_in_placement:
         problems.append("resource_class and traits need report_in_placement = true in [openstack]")
     if rule.exclude_vfs and table.spec_style is SpecStyle.VENDOR_PRODUCT:
@@ -117,7 +117,7 @@ def _rule_problems(rule: PfRule, table: OpenStack, release: Release) -> list[str
     ]
 
 
-def _of_networks(rule: PfRule) -> list[str]:
+def _problems_with_network(rule: PfRule) -> list[str]:
     """nova offers VFs with a network only to neutron ports, and does not report them in placement."""
     problems = []
     if rule.alias:
@@ -129,7 +129,7 @@ def _of_networks(rule: PfRule) -> list[str]:
     return problems
 
 
-def _of_others(rule: PfRule) -> list[str]:
+def _problems_without_network(rule: PfRule) -> list[str]:
     """Without a network, neutron knows nothing about the VFs, and without an alias, neither does nova."""
     problems = [f"{key} needs a physical_network" for key in ("trusted", "bandwidth_kbps") if getattr(rule, key)]
     if not rule.alias:
@@ -138,6 +138,6 @@ def _of_others(rule: PfRule) -> list[str]:
     return problems
 
 
-def _too_early(key: str, release: Release) -> list[str]:
-    since = Release(SINCE[key])
+def _too_early(key: str, release: OpenStackRelease) -> list[str]:
+    since = OpenStackRelease(SINCE[key])
     return [f"{key} requires {since} or later, but release is {release}"] if release < since else []

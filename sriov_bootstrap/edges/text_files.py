@@ -23,7 +23,7 @@ from sriov_bootstrap.base.reading import (
     Opened,
     TooLargeError,
     is_roots,
-    opened,
+    open_regular,
     read_names,
 )
 from sriov_bootstrap.base.vanishing import link_of
@@ -41,11 +41,11 @@ class Text(Struct, frozen=True):
     owner: int = 0
 
 
-class Refused(Exception):  # noqa: N818 - no error: it becomes a problem of the reader
+class UntrustedFile(Exception):  # noqa: N818 - no error: it becomes a problem of the reader
     """Not to be followed or read; the text says why."""
 
 
-class Texts:
+class TextFiles:
     """Everything below `root`, "" for the real one. `problems`: what exists but could not be read, and why."""
 
     def __init__(
@@ -74,11 +74,11 @@ class Texts:
         `reader`: the user whose file names it, who must be able to read it too.
         """
         try:
-            with self._opened(path, reader) as file:
+            with self._open_guarded(path, reader) as file:
                 return self._text(path, file)
         except OSError as error:
-            self._note(path, error)
-        except Refused as refused:
+            self._note_error(path, error)
+        except UntrustedFile as refused:
             self.problems.append(f"{path}: {refused}")
         return None
 
@@ -89,20 +89,22 @@ class Texts:
         """
         found: dict[str, str] = {}
         for pattern in patterns:
-            found |= {path: self.read(path) for path in self._matching(pattern)}
+            found |= {path: self.read(path) for path in self._match(pattern)}
         return found
 
-    def _matching(self, pattern: str) -> list[str]:
+    def _match(self, pattern: str) -> list[str]:
         folder, _, name = pattern.rpartition("/")
         if not glob.has_magic(pattern):
             return [pattern] if self._is_open(folder) and os.path.lexists(f"{self._root}{pattern}") else []
         if glob.has_magic(folder):
             paths = sorted(glob.glob(glob.escape(self._root) + pattern))
-            return self.first(folder, [path.removeprefix(self._root) for path in paths])
+            return self.cap_files(folder, [path.removeprefix(self._root) for path in paths])
         names = fnmatch.filter(self.names(folder), name)
-        return self.first(folder, [f"{folder}/{one}" for one in names if one[0] != "." or name[0] == "."])
+        return self.cap_files(
+            folder, [f"{folder}/{candidate}" for candidate in names if candidate[0] != "." or name[0] == "."]
+        )
 
-    def first(self, folder: str, paths: list[str]) -> list[str]:
+    def cap_files(self, folder: str, paths: list[str]) -> list[str]:
         """At most as many as are read from one folder; if there are more, that is noted."""
         if len(paths) > self._max_files:
             more = (
@@ -114,7 +116,7 @@ class Texts:
     def folder(self, path: str, *endings: str) -> Iterator[Text]:
         """The files of a folder with one of these endings, by name; all of them where no ending is asked for."""
         names = [name for name in self.names(path) if not endings or name.endswith(endings)]
-        for name in self.first(path, names):
+        for name in self.cap_files(path, names):
             if not os.path.isdir(f"{self._root}{path}/{name}") and (found := self.file(f"{path}/{name}")):
                 yield found
 
@@ -123,9 +125,9 @@ class Texts:
         try:
             descriptor = self._walk(path, os.O_RDONLY | os.O_DIRECTORY)[0]
         except OSError as error:
-            self._note(path, error)
+            self._note_error(path, error)
             return []
-        except Refused as refused:
+        except UntrustedFile as refused:
             self.problems.append(f"{path}: {refused}")
             return []
         try:
@@ -160,7 +162,7 @@ class Texts:
         text = file.read(self._max_bytes).decode(errors="replace")
         return Text(path, text, is_executable=bool(status.st_mode & 0o111), owner=status.st_uid)
 
-    def _note(self, path: str, error: OSError) -> None:
+    def _note_error(self, path: str, error: OSError) -> None:
         if isinstance(error, IrregularError):
             self.problems.append(f"{path}: is not a regular file")
         elif isinstance(error, TooLargeError):
@@ -174,8 +176,8 @@ class Texts:
         try:
             os.close(self._walk(folder, os.O_RDONLY | os.O_DIRECTORY)[0])
         except OSError as error:
-            self._note(folder, error)
-        except Refused as refused:
+            self._note_error(folder, error)
+        except UntrustedFile as refused:
             self.problems.append(f"{folder}: {refused}")
             return False
         return True
@@ -183,15 +185,15 @@ class Texts:
     # -- whose links count --
 
     @contextmanager
-    def _opened(self, path: str, reader: int) -> Iterator[Opened]:
+    def _open_guarded(self, path: str, reader: int) -> Iterator[Opened]:
         if self._is_plain(path, reader):
-            with opened(f"{self._root}{path}") as file:
+            with open_regular(f"{self._root}{path}") as file:
                 yield file
             return
         place = self._walk(path, os.O_PATH, reader)[0]
         try:
             # Through its descriptor it is what was looked at: it cannot be replaced by another file.
-            with opened(f"/proc/self/fd/{place}") as file:
+            with open_regular(f"/proc/self/fd/{place}") as file:
                 yield file
         finally:
             os.close(place)
@@ -213,7 +215,7 @@ class Texts:
             try:
                 descriptor, self._roots[folder] = self._walk(folder or "/", os.O_PATH)
                 os.close(descriptor)
-            except (OSError, Refused):
+            except (OSError, UntrustedFile):
                 return False
         return self._roots[folder]
 
@@ -231,7 +233,9 @@ class Texts:
                     status = os.fstat(found)
                     if stat.S_ISLNK(status.st_mode):
                         if not all_roots:
-                            raise Refused("is a link, or is behind one, in a folder not owned by root: not followed")
+                            raise UntrustedFile(
+                                "is a link, or is behind one, in a folder not owned by root: not followed"
+                            )
                         links += 1
                         if links > MAX_LINKS:
                             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -240,7 +244,7 @@ class Texts:
                         if target.startswith("/"):
                             at, found = os.open("/", os.O_PATH | os.O_CLOEXEC), at
                         continue
-                    _check(status, os.fstat(at), reader, all_roots=all_roots)
+                    _refuse_untrusted(status, os.fstat(at), reader, all_roots=all_roots)
                     all_roots = all_roots and (not stat.S_ISDIR(status.st_mode) or is_roots(status))
                     at, found = found, at
                 finally:
@@ -250,9 +254,9 @@ class Texts:
             os.close(at)
 
 
-def _check(status: os.stat_result, folder: os.stat_result, reader: int, *, all_roots: bool) -> None:
+def _refuse_untrusted(status: os.stat_result, folder: os.stat_result, reader: int, *, all_roots: bool) -> None:
     is_folder = stat.S_ISDIR(status.st_mode)
     if not is_folder and not all_roots and status.st_nlink > 1 and status.st_uid != folder.st_uid:
-        raise Refused("has a second name, in a folder not owned by root: not read")
+        raise UntrustedFile("has a second name, in a folder not owned by root: not read")
     if reader and status.st_uid != reader and not status.st_mode & (stat.S_IXOTH if is_folder else stat.S_IROTH):
-        raise Refused(f"not read: user {reader}, whose file names it, may not read it")
+        raise UntrustedFile(f"not read: user {reader}, whose file names it, may not read it")

@@ -5,26 +5,26 @@ import json
 import pytest
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.exporter import handed
+from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.formats.web_config import Tls
 
 TLS = Tls("/a.crt", "/a.key", ciphers=("X",), is_tls13_only=True)
-VALUE = handed.Handed(
-    handed.Tls(**{name: getattr(TLS, name) for name in TLS.__struct_fields__}),
+VALUE = credential.Access(
+    credential.HandedTls(**{name: getattr(TLS, name) for name in TLS.__struct_fields__}),
     {"/a.crt": b"\x00\xff", "/a.key": b"key"},
     (("X-Frame-Options", "deny"),),
     {"prometheus": "$2b$"},
 )
-GOOD = handed.dump(VALUE, program="1")
+GOOD = credential.dump(VALUE, program="1")
 
 
-@pytest.mark.parametrize("value", [VALUE, handed.Handed()])
-def test_what_is_handed_over_arrives_whole(value: handed.Handed) -> None:
-    assert handed.load(handed.dump(value)) == value
+@pytest.mark.parametrize("value", [VALUE, credential.Access()])
+def test_what_is_handed_over_arrives_whole(value: credential.Access) -> None:
+    assert credential.load(credential.dump(value)) == value
 
 
 def test_tls_is_told_as_it_was_understood() -> None:
-    assert handed.Tls._fields == TLS.__struct_fields__
+    assert credential.HandedTls._fields == TLS.__struct_fields__
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_tls_is_told_as_it_was_understood() -> None:
 )
 def test_what_nobody_has_handed_over_lets_nobody_in(data: bytes) -> None:
     with pytest.raises(SriovBootstrapError, match="the access rules for the metrics are not valid"):
-        handed.load(data)
+        credential.load(data)

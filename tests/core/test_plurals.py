@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import sriov_bootstrap
-from sriov_bootstrap.core.counted import counted, listed
+from sriov_bootstrap.core.plurals import quantity, shortlist
 
 SOURCES = Path(sriov_bootstrap.__file__).parent
 NOUNS = "VFs|PFs|processes|netdevs|findings|errors|warnings"
@@ -22,7 +22,7 @@ NOUNS = "VFs|PFs|processes|netdevs|findings|errors|warnings"
     ],
 )
 def test_one_thing_is_no_plural(number: int, words: tuple[str, ...], text: str) -> None:
-    assert counted(number, *words) == text
+    assert quantity(number, *words) == text
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_one_thing_is_no_plural(number: int, words: tuple[str, ...], text: str) 
     ],
 )
 def test_of_many_names_the_first_are_said_and_the_others_counted(names: str, between: str, text: str) -> None:
-    assert listed(names, 2, between) == text
+    assert shortlist(names, 2, between) == text
 
 
 def test_no_message_puts_a_plural_after_a_number_by_itself() -> None:
-    """Every number in braces that a plural follows is one that `counted` should have written."""
+    """Every number in braces that a plural follows is one that `quantity` should have written."""
     texts = {path: path.read_text() for path in SOURCES.rglob("*") if path.suffix in {".py", ".j2"}}
     assert len(texts) > 100
     found = {str(path): re.findall(rf"[^\n]*}} (?:{NOUNS})\b[^\n]*", text) for path, text in texts.items()}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.master import entries
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, visible
+from sriov_bootstrap.conflicts.master import key_values
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
 from sriov_bootstrap.conflicts.units import commands
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.steps import Steps, TooMuch
@@ -28,7 +28,7 @@ def called_scripts(survey: MastersSurvey, note: Note) -> dict[str, Call]:
     """Scripts that are run by what was read."""
     called: dict[str, Call] = {}
     known = {source.path for source in survey.sources}
-    for source, lines in _running(survey):
+    for source, lines in _commands_by_source(survey):
         named = ((found[1], number) for number, line in lines for found in SCRIPT_PATH.finditer(line))
         new: dict[str, Call] = {}
         for path, number in named:
@@ -42,19 +42,19 @@ def called_scripts(survey: MastersSurvey, note: Note) -> dict[str, Call]:
     return called
 
 
-def _running(survey: MastersSurvey) -> Iterator[tuple[Source, Iterator[tuple[int, str]]]]:
+def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterator[tuple[int, str]]]]:
     """Each file, and its lines that run something."""
-    for source in visible(survey.of(Format.UNIT)):
-        yield source, _executed(source, survey.wanted_units)
-    for source in survey.of(Format.SCRIPT, Format.CRON, Format.INTERFACES):
+    for source in without_overridden(survey.sources_of(Format.UNIT)):
+        yield source, _exec_lines(source, survey.wanted_units)
+    for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES):
         if "\0" not in source.text and source.is_run:
             yield source, logical_lines(source.text)
-    for source in visible(survey.of(Format.UDEV)):
+    for source in without_overridden(survey.sources_of(Format.UDEV)):
         lines = logical_lines(source.text, may_interrupt=True)
         yield source, ((number, line) for number, line in lines if "RUN" in line)
 
 
-def _executed(source: Source, wanted: frozenset[str]) -> Iterator[tuple[int, str]]:
+def _exec_lines(source: Source, wanted: frozenset[str]) -> Iterator[tuple[int, str]]:
     with contextlib.suppress(TooMuch):  # reported where its writes are looked for
-        for entry, command in commands(source, tuple(entries(source)), wanted, Steps()):
+        for entry, command in commands(source, tuple(key_values(source)), wanted, Steps()):
             yield entry.line, command

@@ -34,7 +34,7 @@ MAX_REMEMBERED = 100
 MAX_WAITING = 8  # different passwords of one address
 MAX_GUESSERS = 1000  # addresses
 
-Answer = Callable[[bool | None], None]  # None: not checked, too many of this address wait
+OnAnswer = Callable[[bool | None], None]  # None: not checked, too many of this address wait
 
 
 class _Check:
@@ -43,7 +43,7 @@ class _Check:
         self.password = password
         self.hashed = hashed
         self.is_known = is_known
-        self.answers: list[tuple[Answer, Peer]] = []
+        self.answers: list[tuple[OnAnswer, Peer]] = []
         self.networks: set[str] = set()  # of all who asked, also of those who have gone
 
 
@@ -75,11 +75,11 @@ class Checks:
         self._guessed: OrderedDict[str, None] = OrderedDict()  # networks; who has not guessed for longest is first
         self._waiting: OrderedDict[bytes, _Check] = OrderedDict()  # who asked last is last
         self._next: bytes | None = None
-        self._displaced: list[tuple[Answer, Peer, str]] = []
+        self._displaced: list[tuple[OnAnswer, Peer, str]] = []
         self._now: tuple[bytes, _Check, Running] | None = None
         self._timer: asyncio.TimerHandle | None = None  # the deadline of a check, or the pause after one
 
-    def ask(self, user: str, password: bytes, users: Mapping[str, str], answer: Answer, *, peer: Peer) -> bool | None:
+    def ask(self, user: str, password: bytes, users: Mapping[str, str], answer: OnAnswer, *, peer: Peer) -> bool | None:
         """Whether it is this user's password; None: `answer` will be called, at once with all who ask the same."""
         hashed = users.get(user)
         known, hashed = hashed is not None, hashed or self._stand_in(user, users)
@@ -98,21 +98,21 @@ class Checks:
         self._begin()
         return None
 
-    def withdraw(self, answer: Answer) -> None:
+    def withdraw(self, answer: OnAnswer) -> None:
         """Nothing waits for that answer any more: a check only for it is not started, or is ended."""
-        self._displaced = [one for one in self._displaced if one[0] != answer]
+        self._displaced = [waiter for waiter in self._displaced if waiter[0] != answer]
         for key, check in tuple(self._waiting.items()):
-            if _leaves(check, answer):
+            if _forget_answer(check, answer):
                 del self._waiting[key]
-        if self._now and _leaves(self._now[1], answer):
+        if self._now and _forget_answer(self._now[1], answer):
             self._give_up()
 
     def _make_room(self, network: str, key: bytes) -> None:
-        theirs = [one for one, check in self._waiting.items() if network in check.networks and one != key]
+        theirs = [other for other, check in self._waiting.items() if network in check.networks and other != key]
         for oldest in theirs[: max(0, len(theirs) + 1 - MAX_WAITING)]:
             check = self._waiting[oldest]
-            gone = [one for one in check.answers if one[1].network == network]
-            check.answers = [one for one in check.answers if one not in gone]
+            gone = [waiter for waiter in check.answers if waiter[1].network == network]
+            check.answers = [waiter for waiter in check.answers if waiter not in gone]
             check.networks.discard(network)
             self._displaced += [(answer, peer, check.user) for answer, peer in gone]
             if not check.answers:
@@ -121,8 +121,8 @@ class Checks:
     def _choose(self) -> None:
         order = {network: place for place, network in enumerate(self._guessed, 1)}
         newest_first = reversed(self._waiting.items())
-        ranked = ((min(order.get(one, 0) for one in check.networks), key) for key, check in newest_first)
-        self._next = min(ranked, key=lambda one: one[0], default=(0, None))[1]
+        ranked = ((min(order.get(network, 0) for network in check.networks), key) for key, check in newest_first)
+        self._next = min(ranked, key=lambda ranking: ranking[0], default=(0, None))[1]
 
     def _stand_in(self, user: str, users: Mapping[str, str]) -> str:
         """Always the same for a name, and unpredictable from outside: hashes may differ in their cost."""
@@ -200,8 +200,8 @@ class Checks:
         self._begin()
 
 
-def _leaves(check: _Check, answer: Answer) -> bool:
+def _forget_answer(check: _Check, answer: OnAnswer) -> bool:
     """Whether that was the last one who waits for this check."""
     before = len(check.answers)
-    check.answers = [one for one in check.answers if one[0] != answer]
+    check.answers = [waiter for waiter in check.answers if waiter[0] != answer]
     return len(check.answers) < before and not check.answers

@@ -4,15 +4,15 @@ from pathlib import Path
 import pytest
 
 from sriov_bootstrap.base import reading
-from sriov_bootstrap.edges import texts
-from sriov_bootstrap.edges.texts import Text, Texts
+from sriov_bootstrap.edges import text_files
+from sriov_bootstrap.edges.text_files import Text, TextFiles
 
 
 def test_files_are_read_in_the_order_of_the_globs(tmp_path: Path) -> None:
     for name in ("b.conf", "a.conf", "a.txt"):
         (tmp_path / name).write_text(name)
     (tmp_path / "empty.conf").touch()
-    found = Texts(str(tmp_path)).read_matching("/*.txt", "/none/*.conf", "/*.conf", "/absent")
+    found = TextFiles(str(tmp_path)).read_matching("/*.txt", "/none/*.conf", "/*.conf", "/absent")
     assert list(found.items()) == [
         ("/a.txt", "a.txt"),
         ("/a.conf", "a.conf"),
@@ -25,14 +25,14 @@ def test_what_is_absent_is_no_problem_and_what_is_no_file_is_noted(tmp_path: Pat
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "masked").symlink_to("/dev/null")
     (tmp_path / "circle").symlink_to("circle")
-    reader = Texts(str(tmp_path))
+    reader = TextFiles(str(tmp_path))
     assert [reader.read(f"/{name}") for name in ("fifo", "masked", "circle", "absent", "fifo/x")] == [""] * 5
     assert reader.problems == ["/fifo: is not a regular file"]
 
 
 def test_bytes_that_are_no_text_are_read_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"a\xff\0")
-    assert Texts(str(tmp_path)).read("/x") == "a\N{REPLACEMENT CHARACTER}\0"
+    assert TextFiles(str(tmp_path)).read("/x") == "a\N{REPLACEMENT CHARACTER}\0"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root to be refused")
@@ -42,7 +42,7 @@ def test_what_may_not_be_read_is_said_with_the_way_out(tmp_path: Path) -> None:
             folder.chmod(folder.stat().st_mode | 0o001)
     (tmp_path / "shadow").mkdir(mode=0o700)
     (tmp_path / "x").touch(mode=0o600)
-    reader = Texts(str(tmp_path))
+    reader = TextFiles(str(tmp_path))
     os.seteuid(65534)
     try:
         reader.read("/x")
@@ -65,7 +65,7 @@ def test_a_file_is_read_once_whatever_it_is_called(tree: Path) -> None:
     (tree / "etc/a").write_bytes(b"one\xff")
     (tree / "etc/a").chmod(0o755)
     (tree / "etc/b").symlink_to("a")
-    reader = Texts(str(tree), each_once=True)
+    reader = TextFiles(str(tree), each_once=True)
     assert reader.file("/etc/b") == Text("/etc/b", "one�", is_executable=True, owner=os.geteuid())
     assert reader.file("/etc/a") is None
 
@@ -73,19 +73,19 @@ def test_a_file_is_read_once_whatever_it_is_called(tree: Path) -> None:
 def test_what_is_not_there_is_nothing(tree: Path) -> None:
     (tree / "etc/a").symlink_to("nowhere")
     (tree / "etc/b").symlink_to("b")
-    reader = Texts(str(tree))
+    reader = TextFiles(str(tree))
     assert [reader.file(path) for path in ("/etc/a", "/etc/b", "/etc/c", "/etc/a/b")] == [None] * 4
     assert reader.names("/nowhere") == []
     assert reader.problems == []
 
 
 def test_nothing_waits_and_nothing_is_too_much(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(text_files, "MAX_BYTES", 1 << 20)
     os.mkfifo(tree / "etc/x.d/fifo")
     (tree / "etc/x.d/huge").write_bytes(b"x" * ((1 << 20) + 1))
     (tree / "etc/x.d/folder").mkdir()
     (tree / "etc/x.d/null").symlink_to("/dev/null")
-    reader = Texts(str(tree))
+    reader = TextFiles(str(tree))
     assert list(reader.folder("/etc/x.d")) == [Text("/etc/x.d/null", "", is_executable=False)]
     assert reader.file("/etc/x.d") is None
     assert reader.problems == [
@@ -98,12 +98,12 @@ def test_nothing_waits_and_nothing_is_too_much(tree: Path, monkeypatch: pytest.M
 def test_endings_choose(tree: Path) -> None:
     for name in ("b.conf", "a.conf", "c.txt"):
         (tree / "etc/x.d" / name).write_text(name)
-    assert [one.text for one in Texts(str(tree)).folder("/etc/x.d", ".conf")] == ["a.conf", "b.conf"]
+    assert [one.text for one in TextFiles(str(tree)).folder("/etc/x.d", ".conf")] == ["a.conf", "b.conf"]
 
 
 def test_what_may_be_run_is_told(tree: Path) -> None:
     (tree / "etc/a").write_text("x")
-    reader = Texts(str(tree))
+    reader = TextFiles(str(tree))
     assert not reader.is_executable("/etc/a")
     (tree / "etc/a").chmod(0o755)
     assert [reader.is_executable(path) for path in ("/etc/a", "/etc", "/etc/b")] == [True, False, False]
@@ -111,19 +111,19 @@ def test_what_may_be_run_is_told(tree: Path) -> None:
 
 def test_links_are_told(tree: Path) -> None:
     (tree / "etc/a").symlink_to("/dev/null")
-    reader = Texts(str(tree))
+    reader = TextFiles(str(tree))
     assert (reader.link("/etc/a"), reader.link("/etc/b")) == ("/dev/null", "")
 
 
 def test_a_folder_has_a_limit_and_so_has_a_file(tree: Path) -> None:
     for name in ("a.conf", "b.conf", "c.conf", "d.conf", ".hidden.conf", "x.txt"):
         (tree / "etc/x.d" / name).write_text(name)
-    reader = Texts(str(tree), max_files=2)
+    reader = TextFiles(str(tree), max_files=2)
     assert list(reader.read_matching("/etc/x.d/*.conf")) == ["/etc/x.d/a.conf", "/etc/x.d/b.conf"]
     said = "/etc/x.d: has 4 files: 2 were read, the other 2, from c.conf, are not"
     assert reader.problems == [said]
-    assert [one.path for one in Texts(str(tree), max_files=2).folder("/etc/x.d", ".txt")] == ["/etc/x.d/x.txt"]
-    small = Texts(str(tree), max_bytes=1 << 20)
+    assert [one.path for one in TextFiles(str(tree), max_files=2).folder("/etc/x.d", ".txt")] == ["/etc/x.d/x.txt"]
+    small = TextFiles(str(tree), max_bytes=1 << 20)
     (tree / "etc/x.d/a.conf").write_bytes(b"x" * ((1 << 20) + 1))
     assert small.read("/etc/x.d/a.conf") == ""
     assert small.problems == ["/etc/x.d/a.conf: larger than 1 MiB: not read"]
@@ -131,10 +131,10 @@ def test_a_folder_has_a_limit_and_so_has_a_file(tree: Path) -> None:
 
 def test_a_very_full_folder_is_looked_at_in_part(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MAX_ENTRIES", 3)
-    monkeypatch.setattr(texts, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(text_files, "MAX_ENTRIES", 3)
     for number in range(5):
         (tree / f"etc/x.d/{number}").touch()
-    reader = Texts(str(tree))
+    reader = TextFiles(str(tree))
     assert len(reader.names("/etc/x.d")) == 3
     assert reader.problems == ["/etc/x.d: has more than 3 entries: the rest were not looked at"]
 
@@ -162,7 +162,7 @@ def test_a_link_in_a_folder_of_another_user_is_not_followed(mixed: Path) -> None
     (mixed / "etc/x.d/a.conf").symlink_to("../../root/secret")
     (mixed / "etc/x.d/b.conf").write_text("mine")
     (mixed / "etc/x.d/sub").symlink_to("../../root")
-    reader = Texts(str(mixed))
+    reader = TextFiles(str(mixed))
     assert reader.read_matching("/etc/x.d/*.conf") == {"/etc/x.d/a.conf": "", "/etc/x.d/b.conf": "mine"}
     assert [reader.file(f"/etc/x.d/{name}") for name in ("a.conf", "sub/secret")] == [None, None]
     assert reader.names("/etc/x.d/sub") == []
@@ -179,7 +179,7 @@ def test_a_folder_that_others_may_write_is_not_roots(tree: Path, mode: int, grou
     (tree / "etc/b").write_text("b")
     os.chown(tree / "etc/x.d", 0, group)
     (tree / "etc/x.d").chmod(mode)
-    assert Texts(str(tree)).file("/etc/x.d/a") is None
+    assert TextFiles(str(tree)).file("/etc/x.d/a") is None
 
 
 @as_root
@@ -189,7 +189,7 @@ def test_what_root_links_is_followed_also_into_a_folder_of_another_user(mixed: P
     for name, target in {"one": "x.d/b.conf", "two": "x.d/c.conf", "folder": "x.d"}.items():
         (mixed / "etc" / name).symlink_to(target)
     (mixed / "etc/whole").symlink_to(mixed / "etc/x.d/b.conf")
-    reader = Texts(str(mixed))
+    reader = TextFiles(str(mixed))
     names = ("one", "whole", "folder/b.conf", "two")
     assert [reader.read(f"/etc/{name}") for name in names] == ["mine", "mine", "mine", ""]
     assert [problem.partition(":")[0] for problem in reader.problems] == ["/etc/two"]
@@ -202,7 +202,7 @@ def test_a_second_name_of_somebody_elses_file_is_not_read(mixed: Path) -> None:
     (mixed / "etc/x.d/c.conf").write_text("mine")
     os.chown(mixed / "etc/x.d/c.conf", SERVICE_USER, SERVICE_USER)
     os.link(mixed / "etc/x.d/c.conf", mixed / "etc/x.d/d.conf")
-    reader = Texts(str(mixed))
+    reader = TextFiles(str(mixed))
     texts_read = [reader.read(f"/etc/x.d/{name}.conf")[:4] for name in "abcd"]
     assert texts_read == ["", "root", "mine", "mine"]
     assert reader.problems == ["/etc/x.d/a.conf: has a second name, in a folder not owned by root: not read"]
@@ -213,7 +213,7 @@ def test_what_a_user_names_is_read_where_that_user_may_read_it(mixed: Path) -> N
     (mixed / "opt").mkdir()
     (mixed / "opt/tool").write_text("#!/bin/sh\n")
     (mixed / "opt/tool").chmod(0o755)
-    reader = Texts(str(mixed))
+    reader = TextFiles(str(mixed))
     assert reader.file("/opt/tool", reader=SERVICE_USER)
     assert [reader.file(f"/root/{name}", reader=SERVICE_USER) for name in ("tool", "secret")] == [None, None]
     assert reader.file("/root/tool")
@@ -225,6 +225,6 @@ def test_what_a_user_names_is_read_where_that_user_may_read_it(mixed: Path) -> N
 def test_links_in_a_circle_are_nothing(tree: Path) -> None:
     (tree / "etc/a").symlink_to("b")
     (tree / "etc/b").symlink_to("a")
-    reader = Texts(str(tree))
+    reader = TextFiles(str(tree))
     assert reader.file("/etc/a") is None
     assert reader.problems == []
