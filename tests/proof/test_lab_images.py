@@ -67,7 +67,8 @@ class Lab:
             "CALLS": str(self.folder / "calls"),
             "BEHAVIOUR": behaviour,
         }
-        command = [sys.executable, str(IMAGES), *names]
+        # Whoever runs the tests in the background ignores SIGINT, and so would the build.
+        command = ["env", "--default-signal=INT", sys.executable, str(IMAGES), *names]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def build(self, *names: str, behaviour: str = "") -> tuple[int, str]:
