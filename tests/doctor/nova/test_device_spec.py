@@ -73,9 +73,10 @@ def test_what_a_spec_names(text: str, names: str) -> None:
     assert matched(text) == names
 
 
-def test_in_newton_a_pf_stands_for_its_vfs_alone() -> None:
-    assert matched(f'{{"address": "{PF}"}}', NEWTON) == "vf"
-    assert matched('{"devname": "ens1f0"}', NEWTON) == "vf"
+@pytest.mark.parametrize(("release", "names"), [(NEWTON, "vf"), (OCATA, "pf vf")])
+def test_in_newton_a_pf_stands_for_its_vfs_alone(release: Release, names: str) -> None:
+    assert matched(f'{{"address": "{PF}"}}', release) == names
+    assert matched('{"devname": "ens1f0"}', release) == names
 
 
 def test_a_tag_counts_since_its_release() -> None:
