@@ -68,6 +68,12 @@ def test_a_devname_that_is_an_altname() -> None:
     )
 
 
+@pytest.mark.parametrize(("total_vfs", "codes"), [(1, ["SB-E401"]), (0, [])])
+def test_what_offers_no_vfs_is_no_pf_to_nova(total_vfs: int, codes: list[str]) -> None:
+    text = spec(f'{{"address": "{PF}", "remote_managed": "true"}}')
+    assert [code for code, _ in found_in(text, make_pf(total_vfs=total_vfs))] == codes
+
+
 def test_a_pf_whose_vfs_are_not_known_is_named_without_their_id() -> None:
     (found,) = found_in(spec(f'{{"address": "{PF}", "physical_network": "physnet2"}}'), make_pf())
     assert found == ("SB-W405", f"it matches PF {PF} itself: a VM that gets it takes all its VFs away")
