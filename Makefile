@@ -220,7 +220,7 @@ fuzz: setup wheel ## try FUZZ_EXAMPLES new inputs on each parser, and count them
 soak-model: setup wheel ## MODEL_RUNS new runs of the model of a host on which anything may happen
 	SRIOV_MODEL_EXAMPLES=$(MODEL_RUNS) $(BIN)/pytest -q tests/test_model.py
 
-mutants: setup wheel ## make N small changes of core, conflicts and doctor, one at a time, and list those that no test sees; SEED, JOBS
+mutants: setup wheel ## count the small mistakes in core, conflicts and doctor that no test notices, among N; SEED, JOBS=1
 	nice -n 19 $(BIN)/python tests/mutants/run.py --count $(N) --seed $(or $(SEED),1) --jobs $(JOBS)
 
 soak: setup lab-setup deb ## SOAK_MINUTES of random real faults in the lab VM; SEED=N repeats a run
