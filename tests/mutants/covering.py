@@ -1,8 +1,8 @@
 """Which tests run a line, and how long they take: from one run with coverage, kept in build/mutants.
 
-A test is a function here, with all its rows. The names of contexts are pytest-cov's, which are what pytest takes; those
-of coverage itself (`dynamic_context = test_function`) would have to be guessed back. A run that ended early continues
-with the directories that are missing; after a change of the package all run again, after that of a test its directory.
+Each row of a table is a test. The names of contexts are pytest-cov's, which are what pytest takes; coverage's own
+(`dynamic_context = test_function`) know no rows. A run that ended early continues with the directories that are
+missing; after a change of the package all run again, after that of a test its directory.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,12 @@ from sources import ROOT
 BUILD: Final = ROOT / "build/mutants"
 PACKAGE: Final = "sriov_bootstrap"
 # Those that judge what is pure; the others say nothing about it that these do not.
-ROOMS: Final = ("core", "conflicts", "doctor", "formats", "render", "passes", "commands", "daemon", "machine", "fuzz")
+ROOMS: Final = (
+    *("core", "conflicts", "doctor", "formats", "render", "passes", "commands", "daemon", "machine", "fuzz"),
+    *("test_golden.py",),
+)
+# They read tables that other modules hold, and run no line of them.
+OF_TABLES: Final = "tests/test_golden.py::"
 
 
 def digest(paths: Iterable[Path]) -> str:
@@ -38,7 +43,8 @@ def environment_of_tests() -> dict[str, str]:
 
 
 def tests_in(room: str) -> Iterator[Path]:
-    return (ROOT / "tests" / room).rglob("test_*.py")
+    path = ROOT / "tests" / room
+    return path.rglob("test_*.py") if path.is_dir() else iter((path,))
 
 
 @dataclass(frozen=True)
@@ -56,11 +62,15 @@ class Covering:
         """
         lines = self.tests.get(file, {})
         found = lines.get(line) or lines.get(fallback) or self._of_importers(file)
-        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
+        return sorted(found, key=lambda test: (self.seconds[test], test))
+
+    def cost(self, tests: Iterable[str]) -> float:
+        """Seconds."""
+        return sum(self.seconds[test] for test in tests)
 
     def limit(self, tests: Iterable[str]) -> int:
         """Seconds of CPU time until a mutant counts as one that hangs."""
-        return max(20, round(10 * sum(self.seconds.get(test, 0.0) for test in tests)))
+        return max(20, round(10 * self.cost(tests)))
 
     def _of_importers(self, file: str) -> frozenset[str]:
         seen, next_files = {file}, self.importers.get(file, frozenset())
@@ -69,7 +79,7 @@ class Covering:
             seen |= next_files
             next_files = frozenset[str]().union(*(self.importers.get(other, frozenset()) for other in next_files))
             found = frozenset[str]().union(*map(self._of_file, next_files))
-        return found
+        return found.union(test for test in self.seconds if test.startswith(OF_TABLES))
 
     def _of_file(self, file: str) -> frozenset[str]:
         return frozenset[str]().union(*self.tests.get(file, {}).values())
@@ -117,28 +127,23 @@ def _run(room: str) -> dict[str, float]:
 
 
 def seconds_of(junit: str) -> dict[str, float]:
-    """Seconds by test function, of pytest's report in XML."""
-    seconds: Counter[str] = Counter()
-    for case in ET.fromstring(junit).iter("testcase"):  # noqa: S314 - pytest has just written it
-        file = case.attrib["classname"].replace(".", os.sep)
-        seconds[f"{file}.py::{function_of(case.attrib['name'])}"] += float(case.attrib["time"])  # type: ignore[assignment]
-    return dict(seconds)
-
-
-def function_of(test: str) -> str:
-    """Without its row, and without the phase that pytest-cov adds."""
-    return test.partition("[")[0].partition("|")[0]
+    """Seconds by test, of pytest's report in XML."""
+    return {
+        f"{case.attrib['classname'].replace('.', os.sep)}.py::{case.attrib['name']}": float(case.attrib["time"])
+        for case in ET.fromstring(junit).iter("testcase")  # noqa: S314 - pytest has just written it
+    }
 
 
 def _tests_by_line(
     data: CoverageData, package: Path, known: Mapping[str, float]
 ) -> dict[str, dict[int, frozenset[str]]]:
-    """`known`: tests that there still are."""
+    """`known`: tests that there still are. pytest-cov adds the phase to the name of a test: `|run`."""
     found: dict[str, dict[int, frozenset[str]]] = {}
     for path in data.measured_files():
         lines = data.contexts_by_lineno(path)
         found[str(Path(path).relative_to(package))] = {
-            line: frozenset(map(function_of, contexts)) & known.keys() for line, contexts in lines.items()
+            line: frozenset(context.rpartition("|")[0] for context in contexts) & known.keys()
+            for line, contexts in lines.items()
         }
     return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mutants.covering import Covering, function_of, importers, seconds_of
+from mutants.covering import OF_TABLES, Covering, importers, seconds_of
 from mutants.mutations import Mutant, mutants, mutated
 from mutants.overlay import Outcome, Trial
 from mutants.run import EQUIVALENT, Equivalent, Version, candidates, earlier, equivalents, sample, share, summary
@@ -90,13 +90,14 @@ def test_a_run_has_the_same_mutants_when_other_lines_change() -> None:
     assert sample(mutants("m.py", source), 2, 20) != chosen
 
 
+PINS = f"{OF_TABLES}test_of_all_tables"
 COVERING = Covering(
     tests={
         "core/a.py": {1: frozenset(), 3: frozenset({"slow", "quick"})},
         "core/b.py": {2: frozenset({"other"})},
         "core/d.py": {1: frozenset()},
     },
-    seconds={"slow": 2.0, "quick": 0.1, "other": 0.5},
+    seconds={"slow": 2.0, "quick": 0.1, "other": 0.5, PINS: 0.9},
     importers={
         "core/a.py": frozenset({"core/b.py"}),
         "core/d.py": frozenset({"core/c.py"}),
@@ -109,10 +110,10 @@ COVERING = Covering(
     ("file", "line", "tests"),
     [
         ("core/a.py", 3, ["quick", "slow"]),
-        ("core/a.py", 1, ["quick", "other", "slow"]),  # a table: whoever imports it depends on it
-        ("core/b.py", 9, ["other"]),
-        ("core/d.py", 1, ["quick", "slow"]),  # nothing but tables, whose importer has nothing else either
-        ("core/nowhere.py", 1, []),
+        ("core/a.py", 1, ["quick", "other", PINS, "slow"]),  # a table: whoever imports it depends on it
+        ("core/b.py", 9, ["other", PINS]),
+        ("core/d.py", 1, ["quick", PINS, "slow"]),  # nothing but tables, whose importer has nothing else either
+        ("core/nowhere.py", 1, [PINS]),
     ],
 )
 def test_which_tests_try_a_line(file: str, line: int, tests: list[str]) -> None:
@@ -128,10 +129,12 @@ def test_how_long_a_mutant_may_take(tests: list[str], seconds: int) -> None:
     assert COVERING.limit(tests) == seconds
 
 
-def test_all_rows_of_a_test_are_one() -> None:
-    rows = [f'<testcase classname="tests.core.test_a" name="test_b[{row}]" time="0.5"/>' for row in range(2)]
-    assert seconds_of(f"<testsuites>{''.join(rows)}</testsuites>") == {"tests/core/test_a.py::test_b": 1.0}
-    assert function_of("tests/core/test_a.py::test_b[a|b]|run") == "tests/core/test_a.py::test_b"
+def test_each_row_of_a_table_is_a_test() -> None:
+    rows = [f'<testcase classname="tests.core.test_a" name="test_b[{row}]" time="0.{row}"/>' for row in (1, 2)]
+    assert seconds_of(f"<testsuites>{''.join(rows)}</testsuites>") == {
+        "tests/core/test_a.py::test_b[1]": 0.1,
+        "tests/core/test_a.py::test_b[2]": 0.2,
+    }
 
 
 def test_who_imports_a_module(tmp_path: Path) -> None:
