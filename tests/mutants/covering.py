@@ -19,6 +19,7 @@ from xml.etree import ElementTree as ET
 
 from coverage import CoverageData
 
+from mutants.mutations import Mutant
 from sources import ROOT
 
 BUILD: Final = ROOT / "build/mutants"
@@ -55,13 +56,13 @@ class Covering:
     seconds: Mapping[str, float]
     importers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def of(self, file: str, line: int, fallback: int) -> list[str]:
-        """Those that might see a change of this line, quickest first.
+    def of(self, mutant: Mutant) -> list[str]:
+        """Those that might see it, quickest first.
 
         A line that runs when its module is imported concerns every test of the module, and of those that import it.
         """
-        lines = self.tests.get(file, {})
-        found = lines.get(line) or lines.get(fallback) or self._of_importers(file)
+        lines = {} if mutant.is_table else self.tests.get(mutant.file, {})
+        found = lines.get(mutant.line) or lines.get(mutant.fallback) or self._of_importers(mutant.file)
         return sorted(found, key=lambda test: (self.seconds[test], test))
 
     def cost(self, tests: Iterable[str]) -> float:

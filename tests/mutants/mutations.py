@@ -35,7 +35,10 @@ SKIPPED: Final = frozenset({"annotation", "returns", "decorator_list", "bases", 
 
 @dataclass(frozen=True)
 class Mutant:
-    """`nth`: of those in its file that read the same. `fallback` is the first line of its statement."""
+    """`nth`: of those in its file that read the same. `fallback` is the first line of its statement.
+
+    `is_table`: it runs when its module is imported, which may happen in the middle of any test.
+    """
 
     file: str
     line: int
@@ -44,6 +47,7 @@ class Mutant:
     what: str
     nth: int
     index: int
+    is_table: bool = False
 
     @property
     def key(self) -> Key:
@@ -62,6 +66,7 @@ class Edit:
     old: ast.AST
     new: ast.AST
     statement: ast.stmt
+    is_table: bool
 
     @property
     def what(self) -> str:
@@ -78,7 +83,7 @@ def mutants(file: str, source: str) -> Iterator[Mutant]:
     for index, edit in enumerate(_edits(ast.parse(source))):
         line = getattr(edit.old, "lineno", edit.statement.lineno)
         text = lines[line - 1].strip()
-        yield Mutant(file, line, edit.statement.lineno, text, edit.what, seen[text, edit.what], index)
+        yield Mutant(file, line, edit.statement.lineno, text, edit.what, seen[text, edit.what], index, edit.is_table)
         seen[text, edit.what] += 1
 
 
@@ -113,16 +118,16 @@ def _of_statement(statement: ast.stmt, *, is_table: bool) -> Iterator[Edit]:
         case ast.Expr(ast.Call(ast.Name("assert_never"))) | ast.If(ast.Name("TYPE_CHECKING")):
             return
         case ast.Expr(ast.Yield() | ast.YieldFrom()):  # what yields nothing stays a generator
-            yield Edit(statement, ast.parse("yield from ()").body[0], statement)
+            yield Edit(statement, ast.parse("yield from ()").body[0], statement, is_table)
         case ast.Expr() | ast.AugAssign():
-            yield Edit(statement, ast.Pass(), statement)
+            yield Edit(statement, ast.Pass(), statement, is_table)
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             is_table = False
     for name, value in ast.iter_fields(statement):
         if name in SKIPPED:
             continue
         for child in value if isinstance(value, list) else [value]:
-            yield from _of_child(child, statement, is_table=is_table)
+            yield from _of_child(child, statement, is_table=is_table or name == "args")  # defaults
 
 
 def _of_child(child: object, statement: ast.stmt, *, is_table: bool) -> Iterator[Edit]:
@@ -130,7 +135,7 @@ def _of_child(child: object, statement: ast.stmt, *, is_table: bool) -> Iterator
         yield from _of_statement(child, is_table=is_table)
     elif isinstance(child, ast.AST):
         if isinstance(child, ast.expr):
-            yield from (Edit(child, new, statement) for new in _others(child, is_table=is_table))
+            yield from (Edit(child, new, statement, is_table) for new in _others(child, is_table=is_table))
         for name, value in ast.iter_fields(child):
             if name in SKIPPED and not isinstance(child, ast.Call):
                 continue

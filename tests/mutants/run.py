@@ -112,7 +112,7 @@ def _tried(left: Sequence[Mutant], covering: Covering, version: Version, jobs: i
         assert unchanged.outcome is Outcome.SURVIVED, f"fails on the package as it is: {unchanged.by}"
         overlays.put(overlay)
 
-    tests_of = {mutant.key: covering.of(mutant.file, mutant.line, mutant.fallback) for mutant in left}
+    tests_of = {mutant.key: covering.of(mutant) for mutant in left}
     left = sorted(left, key=lambda mutant: covering.cost(tests_of[mutant.key]))
 
     def trial(mutant: Mutant) -> Trial:

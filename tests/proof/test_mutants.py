@@ -107,21 +107,19 @@ COVERING = Covering(
 
 
 @pytest.mark.parametrize(
-    ("file", "line", "tests"),
+    ("file", "line", "is_table", "tests"),
     [
-        ("core/a.py", 3, ["quick", "slow"]),
-        ("core/a.py", 1, ["quick", "other", PINS, "slow"]),  # a table: whoever imports it depends on it
-        ("core/b.py", 9, ["other", PINS]),
-        ("core/d.py", 1, ["quick", PINS, "slow"]),  # nothing but tables, whose importer has nothing else either
-        ("core/nowhere.py", 1, [PINS]),
+        ("core/a.py", 3, False, ["quick", "slow"]),
+        ("core/a.py", 4, False, ["quick", "slow"]),  # a line in the middle of a statement is tried as its first
+        ("core/a.py", 3, True, ["quick", "other", PINS, "slow"]),  # whoever imports a table depends on it
+        ("core/b.py", 9, False, ["other", PINS]),
+        ("core/d.py", 1, True, ["quick", PINS, "slow"]),  # nothing but tables, whose importer has nothing else either
+        ("core/nowhere.py", 1, False, [PINS]),
     ],
 )
-def test_which_tests_try_a_line(file: str, line: int, tests: list[str]) -> None:
-    assert COVERING.of(file, line, line) == tests
-
-
-def test_a_line_in_the_middle_of_a_statement_is_tried_as_its_first() -> None:
-    assert COVERING.of("core/a.py", 4, 3) == ["quick", "slow"]
+def test_which_tests_try_a_mutant(file: str, line: int, *, is_table: bool, tests: list[str]) -> None:
+    mutant = Mutant(file, line, 3, "return 7", "7 -> 8", 0, 0, is_table)
+    assert COVERING.of(mutant) == tests
 
 
 @pytest.mark.parametrize(("tests", "seconds"), [(["quick"], 20), (["slow", "other"], 25)])
