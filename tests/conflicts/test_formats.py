@@ -304,6 +304,7 @@ ON_PF = (Match(pci_address=PF),)
         pytest.param("OriginalName=*", True, id="any"),
         pytest.param("OriginalName=ens1f0", False, id="its name now"),
         pytest.param("OriginalName=eth0", False, id="a kernel's name"),
+        pytest.param("OriginalName=!eth0 ens1f0", False, id="neither a kernel's name nor its name now"),
         pytest.param("Driver=igb\nVirtualization=no", False, id="what only udev knows"),
     ],
 )
