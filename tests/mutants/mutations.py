@@ -30,6 +30,7 @@ MOVED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.GtE: ast.Gt,
 }
 Key = tuple[str, str, str, int]
+ASSERTION: Final = "strict"  # of zip()
 SKIPPED: Final = frozenset({"annotation", "returns", "decorator_list", "bases", "keywords"})
 
 
@@ -133,7 +134,7 @@ def _of_statement(statement: ast.stmt, *, is_table: bool) -> Iterator[Edit]:
 def _of_child(child: object, statement: ast.stmt, *, is_table: bool) -> Iterator[Edit]:
     if isinstance(child, ast.stmt):
         yield from _of_statement(child, is_table=is_table)
-    elif isinstance(child, ast.AST):
+    elif isinstance(child, ast.AST) and not (isinstance(child, ast.keyword) and child.arg == ASSERTION):
         if isinstance(child, ast.expr):
             yield from (Edit(child, new, statement, is_table) for new in _others(child, is_table=is_table))
         for name, value in ast.iter_fields(child):
@@ -178,5 +179,5 @@ def _calls(call: ast.Call) -> Iterator[ast.Call]:
             swapped = [*call.args[:place], right, left, *call.args[place + 2 :]]
             yield ast.Call(call.func, swapped, call.keywords)
     for keyword in call.keywords:
-        if keyword.arg:
+        if keyword.arg and keyword.arg != ASSERTION:
             yield ast.Call(call.func, call.args, [other for other in call.keywords if other is not keyword])

@@ -40,6 +40,7 @@ def made_of(source: str) -> list[str]:
         ("return f(a, b.c)", []),
         ("return f(a=b)", ["f(a=b) -> f()"]),
         ("return f(**a)", []),
+        ("return zip(a, b.c, strict=True)", []),
         ("return f'{not a} is there'", ["not a -> a"]),
         ("match a:\n        case 0:\n            return b", ["0 -> 1", "0 -> -1"]),
         ("assert a == b", []),
