@@ -248,6 +248,7 @@ SPEC = '[pci]\ndevice_spec = {"physical_network": "physnet2", "address": "0000:3
         (f"{MAPPED}exclude_devices = ens1f0:0000:3b:02.1,\n {SECRET}:{SECRET},{SECRET}\n", {"SB-E511", "SB-W517"}),
         (f"{MAPPED}exclude_devices = ens1f0:{SECRET};0000:3b:02.1\n", {"SB-W517"}),
         (f"{MAPPED}resource_provider_bandwidths = {SECRET}:1:1, {SECRET}:1:1,ens1f0:{SECRET}\n", {"SB-E511"}),
+        (f"{MAPPED}password = {SECRET}\n", {"SB-W515"}),
     ],
 )
 def test_of_a_list_only_names_that_are_known_are_shown(text: str, codes: set[str]) -> None:
