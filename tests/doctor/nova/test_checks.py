@@ -2,8 +2,8 @@
 
 import pytest
 
-from builders import PF, make_netdev, make_pf, make_rule, make_vf, make_wish
-from sriov_bootstrap.core.config import Config
+from builders import PF, make_config, make_netdev, make_pf, make_rule, make_vf, make_wish
+from sriov_bootstrap.core.config import Config, OpenStack
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.doctor.nova import view as nova_view
 from sriov_bootstrap.doctor.nova.checks import check_nova
@@ -15,10 +15,11 @@ from sriov_bootstrap.render.host import Host
 CONF = "/etc/nova/nova.conf"
 
 
-def found_in(text: str, pf: PfFacts) -> list[tuple[str, str]]:
+def found_in(text: str, pf: PfFacts, release: str = "") -> list[tuple[str, str]]:
     """Codes and problems, with one rule for one PF of which the kernel says no ids of VFs."""
     wish = make_wish(pf=pf, physical_network="physnet2")
-    host = Host(Config(pf=(make_rule(physical_network="physnet2"),)), wishes=(wish,), pfs=(pf,))
+    config = make_config(make_rule(physical_network="physnet2"), openstack=OpenStack(release=release))
+    host = Host(config, wishes=(wish,), pfs=(pf,))
     compute = Service(
         "nova-compute",
         "nova-compute.service",
@@ -47,6 +48,23 @@ def spec(text: str) -> str:
 )
 def test_of_vfs_whose_ids_are_not_known_only_what_is_sure_is_said(text: str, found: list[str]) -> None:
     assert [code for code, _ in found_in(spec(text), make_pf(num_vfs=4))] == found
+
+
+@pytest.mark.parametrize(
+    ("key", "release", "codes"),
+    [
+        ("numa_policy", "ocata", ["SB-E417"]),
+        ("numa_policy", "queens", []),
+        ("resource_class", "zed", ["SB-E417"]),
+        ("resource_class", "antelope", []),
+        ("live_migratable", "dalmatian", ["SB-E417"]),
+        ("live_migratable", "epoxy", []),
+    ],
+)
+def test_a_key_of_an_alias_counts_since_its_release(key: str, release: str, codes: list[str]) -> None:
+    text = f'[pci]\nalias = {{"name": "a", "{key}": "x"}}\n'
+    found = [code for code, _ in found_in(text, make_pf(num_vfs=4), release)]
+    assert [code for code in found if code == "SB-E417"] == codes
 
 
 def test_the_ids_of_vfs_are_also_in_their_modalias() -> None:

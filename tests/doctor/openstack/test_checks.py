@@ -284,6 +284,21 @@ def test_what_is_not_shown_is_found_by_its_number() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        (
+            "[ml2_type_vlan]\nnetwork_vlan_ranges = other:1:2,physnt2:1:2\n",
+            "/f:2: network_vlan_ranges, entry 2: physnt2",
+        ),
+        ("[ml2_type_flat]\nflat_networks = other,physnt2\n", "/f:2: flat_networks, entry 2: physnt2"),
+    ],
+)
+def test_a_network_of_the_server_is_found_by_its_number(text: str, evidence: str) -> None:
+    survey = OpenStackSurvey(server=service("neutron-server", text))
+    assert [one.evidence for one in check_openstack(HOST, survey, print) if one.code == "SB-E501"] == [evidence]
+
+
 def test_two_networks_that_nobody_vouches_for_are_compared_and_not_shown() -> None:
     mapped = service("sriov-agent", f"[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0,{SECRET}:ens1f0\n")
     server = service("neutron-server", f"[ml2_type_flat]\nflat_networks = physnet2,{SECRET}2\n")
