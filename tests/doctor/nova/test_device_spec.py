@@ -67,6 +67,7 @@ def matched(text: str, release: Release = NEWEST) -> str:
         ('{"devname": "eth0"}', ""),
         ('{"devname": "", "address": ".2"}', "vf2 disk"),
         ('{"product_id": "10ca", "remote_managed": "yes"}', "vf2"),
+        ('{"product_id": "10ca", "vendor_id": " * "}', "vf vf2"),
     ],
 )
 def test_what_a_spec_names(text: str, names: str) -> None:
@@ -101,6 +102,7 @@ def test_a_device_that_nova_passes_over_is_never_named() -> None:
         ('{"devname": "a", "address": "b"}', "devname and address are mutually exclusive"),
         ('{"vendor_id": 8086}', "vendor_id must be a string of hexadecimal digits, but is 8086"),
         ('{"product_id": null}', "product_id must be a string of hexadecimal digits, but is null"),
+        ('{"product_id": " * "}', 'product_id " * " is not'),
         ('{"vendor_id": "10000"}', "vendor_id 10000 is above ffff"),
         ('{"address": 5}', f"address must be a string, or an object since {OCATA}, but is 5"),
         ('{"address": "1:2:3:4.5"}', 'address "1:2:3:4.5" has more parts than domain, bus and slot'),
@@ -163,6 +165,7 @@ def test_booleans_are_oslos() -> None:
 PLAIN = [
     ".*",
     "0[a-c]",
+    "[^0]b",
     "(0a|3b|3c)",
     "[0-9a-f]{2}",
     "(?:00|01|0[2-9])",

@@ -206,6 +206,19 @@ def test_a_list_with_two_dollars_is_read_and_one_with_a_reference_is_not() -> No
     assert items(Entry("s", "o", "a, $more", 1, "/x")) == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a=b, c", ("a=b", "c")),
+        ("a,\nb=c", ("a", "...")),
+        ("a\n b=c, d=e", ("a ...", "...")),
+        ("a, b", ("a", "b")),
+    ],
+)
+def test_on_a_later_line_an_item_with_a_value_is_left_out(text: str, shown: tuple[str, ...]) -> None:
+    assert items(Entry("s", "o", text, 1, "/x")) == shown
+
+
 def test_lists_that_the_agent_refuses() -> None:
     (mapping, excluded, rates) = parse_ini(
         "/f", "[s]\na = p:x, p:x,,:b,a:,a:b:c\nb = x:0000;;, x:1,:2,y\nc = x,y:1:,z:1,w:-1:1,x::\n"
