@@ -212,7 +212,7 @@ def test_a_list_with_two_dollars_is_read_and_one_with_a_reference_is_not() -> No
         ("a=b, c", ("a=b", "c")),
         ("a,\nb=c", ("a", "...")),
         ("a\n b=c, d=e", ("a ...", "...")),
-        ("a, b", ("a", "b")),
+        ("a, b=c", ("a", "b=c")),
     ],
 )
 def test_on_a_later_line_an_item_with_a_value_is_left_out(text: str, shown: tuple[str, ...]) -> None:
