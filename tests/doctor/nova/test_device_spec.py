@@ -84,6 +84,23 @@ def test_a_tag_counts_since_its_release() -> None:
     assert matched('{"product_id": "10ca", "remote_managed": "yes"}', Release(24)) == "vf vf2"
 
 
+@pytest.mark.parametrize(
+    ("greatest", "fields", "above", "reason"),
+    [
+        ("ffff:0:0.0", ("ffff", "00", "00", "0"), "10000:0:0.0", "domain 10000 is above ffff"),
+        ("0:ff:0.0", ("0000", "ff", "00", "0"), "0:100:0.0", "bus 100 is above ff"),
+        ("0:0:1f.0", ("0000", "00", "1f", "0"), "0:0:20.0", "slot 20 is above 1f"),
+        ("0:0:0.7", ("0000", "00", "00", "7"), "0:0:0.8", "function 8 is above 7"),
+    ],
+)
+def test_each_field_of_an_address_has_its_greatest_value(
+    greatest: str, fields: tuple[str, ...], above: str, reason: str
+) -> None:
+    assert device_fields(greatest) == fields
+    assert device_fields(above) is None
+    assert parse_specs(json.dumps({"address": above}), NEWEST) == SpecProblem(reason)
+
+
 def test_a_device_that_nova_passes_over_is_never_named() -> None:
     assert not parse("{}").matches(PciDevice("10000:01:00.0"), HERE)
     assert not parse("{}").matches(PciDevice("virtio0"), HERE)
