@@ -175,6 +175,8 @@ def test_a_spec_that_names_everything(text: str, everything: bool) -> None:  # n
 
 def test_booleans_are_oslos() -> None:
     assert [as_boolean(one) for one in (True, "No", 1, None, "x")] == [True, False, True, None, None]
+    assert {as_boolean(word) for word in ("1", "t", "true", "on", "y", "yes")} == {True}
+    assert {as_boolean(word) for word in ("0", "f", "false", "off", "n", "no")} == {False}
 
 
 # -- regular expressions that take time --
