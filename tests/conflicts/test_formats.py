@@ -129,7 +129,10 @@ def test_units_that_set_nothing(command: str) -> None:
 def test_only_units_that_are_wanted_count() -> None:
     text = SERVICE.format(f"/bin/sh -c 'echo 8 > {FILE}'")
     source = Source(Format.UNIT, UNIT, text)
-    assert not find(source, wanted=frozenset())
+    for key in ("WantedBy", "RequiredBy", "UpheldBy"):
+        assert not find(Source(Format.UNIT, UNIT, text.replace("WantedBy", key)), wanted=frozenset())
+    assert find(source)
+    assert find(Source(Format.UNIT, UNIT, text.replace("WantedBy", "Alias")), wanted=frozenset())
     assert find(Source(Format.UNIT, UNIT, text.partition("[Install]")[0]), wanted=frozenset())
     assert not find(Source(Format.UNIT, "/etc/systemd/system/sriov-bootstrap.service", text))
 

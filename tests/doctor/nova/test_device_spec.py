@@ -173,6 +173,11 @@ def test_a_spec_that_names_everything(text: str, everything: bool) -> None:  # n
     assert parse(text).is_everything is everything
 
 
+@pytest.mark.parametrize("selector", ["vendor_id", "product_id", "address", "devname"])
+def test_what_selects_devices_is_no_tag(selector: str) -> None:
+    assert parse(json.dumps({selector: "0", "trusted": "true"})).tags == {"trusted": "true"}
+
+
 def test_booleans_are_oslos() -> None:
     assert [as_boolean(one) for one in (True, "No", 1, None, "x")] == [True, False, True, None, None]
     assert {as_boolean(word) for word in ("1", "t", "true", "on", "y", "yes")} == {True}
