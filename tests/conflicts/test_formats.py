@@ -107,6 +107,7 @@ SERVICE = "[Unit]\nDescription=VFs\n[Service]\nType=oneshot\nExecStart={}\n[Inst
         pytest.param(f"/bin/bash -c 'echo 8 > {FILE}'", 8, id="bash"),
         pytest.param(f'-/bin/sh -ec "echo 8 | tee {FILE}"', 8, id="sh"),
         pytest.param(f"/bin/sh -c 'for i in ens1f0; do \\\n echo 8 > {FILE}; done'", 8, id="continued"),
+        pytest.param(f"/bin/sh -c 'for i in ens1f0; do \\\n# why\n echo 8 > {FILE}; done'", 8, id="a comment in it"),
         pytest.param("/bin/sh -c 'N=8; echo $$N > /sys/class/net/ens1f0/device/sriov_numvfs'", 8, id="doubled dollar"),
     ],
 )
