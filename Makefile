@@ -44,6 +44,7 @@ SOAK_MINUTES := 30
 FLEET_HOSTS := 1000
 N := 200
 MEASURE := none
+JOBS := 2
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
@@ -218,6 +219,9 @@ fuzz: setup wheel ## try FUZZ_EXAMPLES new inputs on each parser, and count them
 
 soak-model: setup wheel ## MODEL_RUNS new runs of the model of a host on which anything may happen
 	SRIOV_MODEL_EXAMPLES=$(MODEL_RUNS) $(BIN)/pytest -q tests/test_model.py
+
+mutants: setup wheel ## count the small mistakes in core, conflicts and doctor that no test notices, among N; SEED, JOBS=1
+	nice -n 19 $(BIN)/python tests/mutants/run.py --count $(N) --seed $(or $(SEED),1) --jobs $(JOBS)
 
 soak: setup lab-setup deb ## SOAK_MINUTES of random real faults in the lab VM; SEED=N repeats a run
 	$(BIN)/python tests/lab/soak.py --minutes $(SOAK_MINUTES) $(if $(SEED),--seed $(SEED))

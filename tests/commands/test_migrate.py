@@ -123,6 +123,7 @@ def test_a_number_that_cannot_be_told_is_what_is_there(tree: HostTree, capsys: p
     tree.write("etc/rc.local", ECHO.replace("4", "$N") + "\n" + ECHO.replace("4", "$N").replace("f0", "f1") + "\n")
     out, _ = migrate(tree, capsys)
     assert [one.num_vfs for one in understood(out).pf] == [4, "max"]
+    assert out.count("# the lines do not say the number: this is the current one\n") == 2
 
 
 def test_none_is_a_wish_where_nothing_else_is_asked(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

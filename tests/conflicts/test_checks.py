@@ -179,5 +179,10 @@ def test_driverctl(name: str, driver: str, vf_driver: VfDriver, codes: list[str]
     ] == codes
 
 
+def test_a_pf_that_driverctl_takes_away_is_shown_with_its_driver_and_the_way_back() -> None:
+    (finding,) = found(host(make_rule()), Source(Format.DRIVERCTL, f"/etc/driverctl.d/pci-{PF}", "vfio-pci\n"))
+    assert (finding.evidence, finding.remedy) == ("vfio-pci", f"driverctl unset-override {PF}")
+
+
 def test_every_format_has_its_codes() -> None:
     assert set(CODES_OF) == set(Format)

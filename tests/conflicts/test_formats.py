@@ -107,6 +107,7 @@ SERVICE = "[Unit]\nDescription=VFs\n[Service]\nType=oneshot\nExecStart={}\n[Inst
         pytest.param(f"/bin/bash -c 'echo 8 > {FILE}'", 8, id="bash"),
         pytest.param(f'-/bin/sh -ec "echo 8 | tee {FILE}"', 8, id="sh"),
         pytest.param(f"/bin/sh -c 'for i in ens1f0; do \\\n echo 8 > {FILE}; done'", 8, id="continued"),
+        pytest.param(f"/bin/sh -c 'for i in ens1f0; do \\\n# why\n echo 8 > {FILE}; done'", 8, id="a comment in it"),
         pytest.param("/bin/sh -c 'N=8; echo $$N > /sys/class/net/ens1f0/device/sriov_numvfs'", 8, id="doubled dollar"),
     ],
 )
@@ -129,7 +130,10 @@ def test_units_that_set_nothing(command: str) -> None:
 def test_only_units_that_are_wanted_count() -> None:
     text = SERVICE.format(f"/bin/sh -c 'echo 8 > {FILE}'")
     source = Source(Format.UNIT, UNIT, text)
-    assert not find(source, wanted=frozenset())
+    for key in ("WantedBy", "RequiredBy", "UpheldBy"):
+        assert not find(Source(Format.UNIT, UNIT, text.replace("WantedBy", key)), wanted=frozenset())
+    assert find(source)
+    assert find(Source(Format.UNIT, UNIT, text.replace("WantedBy", "Alias")), wanted=frozenset())
     assert find(Source(Format.UNIT, UNIT, text.partition("[Install]")[0]), wanted=frozenset())
     assert not find(Source(Format.UNIT, "/etc/systemd/system/sriov-bootstrap.service", text))
 
@@ -304,6 +308,7 @@ ON_PF = (Match(pci_address=PF),)
         pytest.param("OriginalName=*", True, id="any"),
         pytest.param("OriginalName=ens1f0", False, id="its name now"),
         pytest.param("OriginalName=eth0", False, id="a kernel's name"),
+        pytest.param("OriginalName=!eth0 ens1f0", False, id="neither a kernel's name nor its name now"),
         pytest.param("Driver=igb\nVirtualization=no", False, id="what only udev knows"),
     ],
 )
@@ -394,6 +399,7 @@ def test_ifcfg_files() -> None:
     texts = ('DEVICE="ens1f0"\nSRIOV_TOTAL_VFS=8\n', "SRIOV_TOTAL_VFS=8\nONBOOT=no\n", "DEVICE=ens1f0\ngarbage\n")
     found = [brief(Source(Format.IFCFG, path, text)) for text in texts]
     assert found == [[(2, ENS1F0, 8, True)], [(1, (), 8, False)], []]
+    assert find(Source(Format.IFCFG, path, texts[1]))[0].doubt == "the profile does not connect automatically"
 
 
 def document(kind: Format, path: str, text: str) -> Source:
@@ -491,11 +497,12 @@ spec:
           externallymanaged: true
 """
     applied = '{"pciAddress": "0000:3b:00.0", "numVfs": 8, "mtu": 1500}'
-    found = brief(
+    sources = (
         document(Format.OPERATOR, "/etc/sriov-operator/sriov-interface-config.yaml", spec),
         document(Format.OPERATOR, "/etc/sriov-operator/pci/0000:3b:00.0", applied),
     )
-    assert found == [(4, ON_PF, 8, True), (1, ON_PF, 8, False)]
+    assert brief(*sources) == [(4, ON_PF, 8, True), (1, ON_PF, 8, False)]
+    assert [master.doubt for master in find(*sources)] == ["", "it is what the operator set last"]
 
 
 @pytest.mark.parametrize(
@@ -516,6 +523,49 @@ spec:
 def test_module_options(line: str, expected: list[tuple[str, int | None]]) -> None:
     found = find(Source(Format.MODPROBE, "/etc/modprobe.d/igb.conf", line))
     assert [(one.devices[0].driver, one.num_vfs) for one in found] == expected
+
+
+RELOAD_LINKS = "udevadm control --reload; it takes effect at the next boot"
+REMEDIES = {
+    Format.UDEV: (
+        Source(Format.UDEV, "/etc/udev/rules.d/a.rules", 'KERNEL=="ens1f0", ATTR{device/sriov_numvfs}="8"\n'),
+        "remove that assignment from line 1 of /etc/udev/rules.d/a.rules, then: udevadm control --reload",
+    ),
+    Format.LINK: (
+        Source(Format.LINK, "/a.link", "[Match]\nDriver=igb\n[Link]\nSR-IOVVirtualFunctions=8\n"),
+        f"remove SR-IOVVirtualFunctions=8 from /a.link, then: {RELOAD_LINKS}",
+    ),
+    Format.IFCFG: (
+        Source(Format.IFCFG, "/etc/ifcfg-ens1f0", "DEVICE=ens1f0\nSRIOV_TOTAL_VFS=8\n"),
+        "remove SRIOV_TOTAL_VFS from /etc/ifcfg-ens1f0, then: nmcli connection reload",
+    ),
+    Format.OS_NET_CONFIG: (
+        document(Format.OS_NET_CONFIG, "/etc/c.yaml", "network_config: [{type: sriov_pf, name: ens1f0, numvfs: 8}]\n"),
+        "remove ens1f0 from /etc/c.yaml, and sriov_pf from the template that it comes from",
+    ),
+    Format.SHIM: (
+        document(Format.SHIM, "/etc/i.yaml", "interfaces: {ens1f0: {num_vfs: 8}}\n"),
+        "remove ens1f0 from /etc/i.yaml, or: systemctl disable sriov-netplan-shim",
+    ),
+    Format.OPERATOR: (
+        document(Format.OPERATOR, "/etc/s.yaml", 'spec: {interfaces: [{pciaddress: "0000:3b:00.0", numvfs: 8}]}\n'),
+        "leave this PF out of every SriovNetworkNodePolicy, or set externallyManaged: true in it",
+    ),
+    Format.MODPROBE: (
+        Source(Format.MODPROBE, "/etc/modprobe.d/igb.conf", "options igb max_vfs=8\n"),
+        "remove max_vfs from line 1 of /etc/modprobe.d/igb.conf",
+    ),
+    Format.KERNEL: (
+        Source(Format.KERNEL, "/proc/cmdline", "igb.max_vfs=8"),
+        "remove igb.max_vfs=8 from the kernel command line in the boot loader's config, and reboot",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REMEDIES)
+def test_what_to_do_about_a_line(kind: Format) -> None:
+    source, remedy = REMEDIES[kind]
+    assert [master.remedy for master in find(source)] == [remedy]
 
 
 def test_our_own_module_options_are_no_second_master() -> None:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from sriov_bootstrap.core.config import Distribution
@@ -36,6 +38,14 @@ def test_a_packaging_has_services_that_are_known(packaging: Packaging) -> None:
     assert len(set(units)) == len(units)
     assert all(unit.endswith(".service") for unit in units)
     assert set(packaging.consumers) <= set(KNOWN_CONSUMERS)
+
+
+@pytest.mark.parametrize("packaging", PACKAGINGS, ids=lambda packaging: packaging.title)
+def test_a_service_reads_a_folder_of_conf_d_and_is_started_with_its_files(packaging: Packaging) -> None:
+    for service in packaging.services.values():
+        assert not service.folder or re.fullmatch(r"/etc/(nova|neutron)/.*conf\.d.*", service.folder)
+        assert not service.command or service.command[0].startswith("/usr/bin/")
+        assert all(word.startswith("--config-file=/etc/") for word in service.command[1:])
 
 
 @pytest.mark.parametrize(

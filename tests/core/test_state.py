@@ -204,6 +204,7 @@ def test_consumers_care_for_vfs_that_they_may_not_have_seen(
 
 
 SHORT = {PF: Short(4, NOW, is_proven=True)}
+PROBING_SHORT = {PF: Short(4, PROBING.incarnations, is_proven=True)}
 NONE = {PF: Short(4, frozenset(), is_proven=True)}
 
 
@@ -289,6 +290,7 @@ def made(pf: PfFacts, **values: Any) -> State:  # noqa: ANN401
         (State(incomplete=(PF,)), (), make_pf(vfs=PROBING.vfs, autoprobe=False), State()),
         (State(), (Result(WRITE, Outcome.CHANGED),), FOUR, made(FOUR)),
         (State(), (Result(WRITE, Outcome.CHANGED),), TWO, made(TWO, short=SHORT)),
+        (State(incomplete=(PF,)), (Result(WRITE, Outcome.CHANGED),), PROBING, made(PROBING, short=PROBING_SHORT)),
         (State(), (Result(WRITE, Outcome.CHANGED),), EMPTY, made(EMPTY)),
         (State(short=SHORT), (Result(WRITE, Outcome.CHANGED, contested=(PF,)),), TWO, State()),
         (State(), (Result(WRITE, Outcome.CHANGED, contested=(PF,)),), FOUR, made(FOUR)),
@@ -306,6 +308,7 @@ def made(pf: PfFacts, **values: Any) -> State:  # noqa: ANN401
     ],
     ids=[
         "nothing", "still incomplete", "complete", "incomplete and gone", "none is to bind", "all made", "fewer made",
+        "fewer made, still without drivers",
         "none made", "written over", "written over, and right again", "failed",
         "made at last", "not ready", "gone", "reloaded", "reloaded for nothing",
         "reloaded, not ready", "link", "autoprobe off", "autoprobe failed", "autoprobe on",

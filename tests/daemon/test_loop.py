@@ -644,7 +644,8 @@ def test_a_look_that_finds_no_room_for_a_process_is_said_and_comes_after_the_nex
     looking.end_pass(make_state())
     looking.host.has_room = False
     looking.advance(10.1)
-    assert looking.texts[-1] == "doctor's look could not start: cannot start a process: out of room"
+    text = "doctor's look could not start: cannot start a process: out of room"
+    assert looking.host.logged[-1] == Event(Level.WARNING, text, {"hint": "make some"})
     looking.host.has_room = True
     looks = len(looking.host.looks)
     looking.advance(600.0)
@@ -661,7 +662,8 @@ def test_a_look_that_hangs_is_given_up_and_passes_go_on(looking: Stage) -> None:
     looking.advance(121.0)
     (look, *_) = looking.host.looks
     assert looking.host.ended == [look.pid]
-    assert f"doctor's look hung for 120 s and was abandoned (process {look.pid})" in looking.texts
+    text = f"doctor's look hung for 120 s and was abandoned (process {look.pid})"
+    assert Event(Level.WARNING, text, {}) in looking.host.logged
 
 
 def test_a_look_does_not_keep_us_from_stopping(looking: Stage) -> None:

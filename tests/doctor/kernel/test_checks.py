@@ -84,6 +84,15 @@ def test_a_clean_host_gives_no_finding(host: Host, survey: KernelSurvey) -> None
             id="parameter missing, Debian",
         ),
         pytest.param(
+            make_host(),
+            make_survey(command_line=("amd_iommu=pt,on",)),
+            "SB-E102",
+            "host",
+            "the kernel parameter intel_iommu=on is missing",
+            "sriov-bootstrap render kernel-cmdline --apply, then reboot",
+            id="another parameter is on",
+        ),
+        pytest.param(
             make_host(paths=frozenset({GRUBBY})),
             make_survey(),
             "SB-E102",
@@ -150,7 +159,7 @@ def test_a_clean_host_gives_no_finding(host: Host, survey: KernelSurvey) -> None
         ),
         pytest.param(
             make_host(kernel_config="CONFIG_X=y\n"),
-            make_survey(command_line=("intel_iommu=sm_on,on",)),
+            make_survey(command_line=("intel_iommu=on,sm_on",)),
             "SB-E102",
             "host",
             "this kernel was built without CONFIG_INTEL_IOMMU",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from builders import PF, make_netdev, make_pf, make_rule, make_vf, make_wish
-from sriov_bootstrap.core.config import Config
+from builders import PF, make_config, make_netdev, make_pf, make_rule, make_vf, make_wish
+from sriov_bootstrap.core.config import Config, OpenStack
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.doctor.nova import view as nova_view
 from sriov_bootstrap.doctor.nova.checks import check_nova
@@ -15,10 +15,11 @@ from sriov_bootstrap.render.host import Host
 CONF = "/etc/nova/nova.conf"
 
 
-def found_in(text: str, pf: PfFacts) -> list[tuple[str, str]]:
+def found_in(text: str, pf: PfFacts, release: str = "") -> list[tuple[str, str]]:
     """Codes and problems, with one rule for one PF of which the kernel says no ids of VFs."""
     wish = make_wish(pf=pf, physical_network="physnet2")
-    host = Host(Config(pf=(make_rule(physical_network="physnet2"),)), wishes=(wish,), pfs=(pf,))
+    config = make_config(make_rule(physical_network="physnet2"), openstack=OpenStack(release=release))
+    host = Host(config, wishes=(wish,), pfs=(pf,))
     compute = Service(
         "nova-compute",
         "nova-compute.service",
@@ -49,6 +50,23 @@ def test_of_vfs_whose_ids_are_not_known_only_what_is_sure_is_said(text: str, fou
     assert [code for code, _ in found_in(spec(text), make_pf(num_vfs=4))] == found
 
 
+@pytest.mark.parametrize(
+    ("key", "release", "codes"),
+    [
+        ("numa_policy", "ocata", ["SB-E417"]),
+        ("numa_policy", "queens", []),
+        ("resource_class", "zed", ["SB-E417"]),
+        ("resource_class", "antelope", []),
+        ("live_migratable", "dalmatian", ["SB-E417"]),
+        ("live_migratable", "epoxy", []),
+    ],
+)
+def test_a_key_of_an_alias_counts_since_its_release(key: str, release: str, codes: list[str]) -> None:
+    text = f'[pci]\nalias = {{"name": "a", "{key}": "x"}}\n'
+    found = [code for code, _ in found_in(text, make_pf(num_vfs=4), release)]
+    assert [code for code in found if code == "SB-E417"] == codes
+
+
 def test_the_ids_of_vfs_are_also_in_their_modalias() -> None:
     vfs = tuple(make_vf(index=index, modalias="pci:v00008086d000010CAsv") for index in range(4))
     text = f'{{"address": "{PF}", "product_id": "10ca", "physical_network": "physnet2"}}'
@@ -66,6 +84,12 @@ def test_a_devname_that_is_an_altname() -> None:
             f"it is an altname of ens1f0np0 ({PF}), and nova does not accept altnames"
         ),
     )
+
+
+@pytest.mark.parametrize(("total_vfs", "codes"), [(1, ["SB-E401"]), (0, [])])
+def test_what_offers_no_vfs_is_no_pf_to_nova(total_vfs: int, codes: list[str]) -> None:
+    text = spec(f'{{"address": "{PF}", "remote_managed": "true"}}')
+    assert [code for code, _ in found_in(text, make_pf(total_vfs=total_vfs))] == codes
 
 
 def test_a_pf_whose_vfs_are_not_known_is_named_without_their_id() -> None:

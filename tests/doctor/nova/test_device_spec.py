@@ -67,19 +67,38 @@ def matched(text: str, release: OpenStackRelease = NEWEST) -> str:
         ('{"devname": "eth0"}', ""),
         ('{"devname": "", "address": ".2"}', "vf2 disk"),
         ('{"product_id": "10ca", "remote_managed": "yes"}', "vf2"),
+        ('{"product_id": "10ca", "vendor_id": " * "}', "vf vf2"),
     ],
 )
 def test_what_a_spec_names(text: str, names: str) -> None:
     assert matched(text) == names
 
 
-def test_in_newton_a_pf_stands_for_its_vfs_alone() -> None:
-    assert matched(f'{{"address": "{PF}"}}', NEWTON) == "vf"
-    assert matched('{"devname": "ens1f0"}', NEWTON) == "vf"
+@pytest.mark.parametrize(("release", "names"), [(NEWTON, "vf"), (OCATA, "pf vf")])
+def test_in_newton_a_pf_stands_for_its_vfs_alone(release: OpenStackRelease, names: str) -> None:
+    assert matched(f'{{"address": "{PF}"}}', release) == names
+    assert matched('{"devname": "ens1f0"}', release) == names
 
 
 def test_a_tag_counts_since_its_release() -> None:
     assert matched('{"product_id": "10ca", "remote_managed": "yes"}', OpenStackRelease(24)) == "vf vf2"
+
+
+@pytest.mark.parametrize(
+    ("greatest", "fields", "above", "reason"),
+    [
+        ("ffff:0:0.0", ("ffff", "00", "00", "0"), "10000:0:0.0", "domain 10000 is above ffff"),
+        ("0:ff:0.0", ("0000", "ff", "00", "0"), "0:100:0.0", "bus 100 is above ff"),
+        ("0:0:1f.0", ("0000", "00", "1f", "0"), "0:0:20.0", "slot 20 is above 1f"),
+        ("0:0:0.7", ("0000", "00", "00", "7"), "0:0:0.8", "function 8 is above 7"),
+    ],
+)
+def test_each_field_of_an_address_has_its_greatest_value(
+    greatest: str, fields: tuple[str, ...], above: str, reason: str
+) -> None:
+    assert device_fields(greatest) == fields
+    assert device_fields(above) is None
+    assert parse_specs(json.dumps({"address": above}), NEWEST) == SpecProblem(reason)
 
 
 def test_a_device_that_nova_passes_over_is_never_named() -> None:
@@ -100,6 +119,7 @@ def test_a_device_that_nova_passes_over_is_never_named() -> None:
         ('{"devname": "a", "address": "b"}', "devname and address are mutually exclusive"),
         ('{"vendor_id": 8086}', "vendor_id must be a string of hexadecimal digits, but is 8086"),
         ('{"product_id": null}', "product_id must be a string of hexadecimal digits, but is null"),
+        ('{"product_id": " * "}', 'product_id " * " is not'),
         ('{"vendor_id": "10000"}', "vendor_id 10000 is above ffff"),
         ('{"address": 5}', f"address must be a string, or an object since {OCATA}, but is 5"),
         ('{"address": "1:2:3:4.5"}', 'address "1:2:3:4.5" has more parts than domain, bus and slot'),
@@ -153,8 +173,15 @@ def test_a_spec_that_names_everything(text: str, everything: bool) -> None:  # n
     assert parse(text).is_everything is everything
 
 
+@pytest.mark.parametrize("selector", ["vendor_id", "product_id", "address", "devname"])
+def test_what_selects_devices_is_no_tag(selector: str) -> None:
+    assert parse(json.dumps({selector: "0", "trusted": "true"})).tags == {"trusted": "true"}
+
+
 def test_booleans_are_oslos() -> None:
     assert [parse_boolean(one) for one in (True, "No", 1, None, "x")] == [True, False, True, None, None]
+    assert {parse_boolean(word) for word in ("1", "t", "true", "on", "y", "yes")} == {True}
+    assert {parse_boolean(word) for word in ("0", "f", "false", "off", "n", "no")} == {False}
 
 
 # -- regular expressions that take time --
@@ -162,6 +189,7 @@ def test_booleans_are_oslos() -> None:
 PLAIN = [
     ".*",
     "0[a-c]",
+    "[^0]b",
     "(0a|3b|3c)",
     "[0-9a-f]{2}",
     "(?:00|01|0[2-9])",

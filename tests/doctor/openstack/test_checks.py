@@ -206,6 +206,19 @@ def test_a_list_with_two_dollars_is_read_and_one_with_a_reference_is_not() -> No
     assert items(Entry("s", "o", "a, $more", 1, "/x")) == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a=b, c", ("a=b", "c")),
+        ("a,\nb=c", ("a", "...")),
+        ("a\n b=c, d=e", ("a ...", "...")),
+        ("a, b=c", ("a", "b=c")),
+    ],
+)
+def test_on_a_later_line_an_item_with_a_value_is_left_out(text: str, shown: tuple[str, ...]) -> None:
+    assert items(Entry("s", "o", text, 1, "/x")) == shown
+
+
 def test_lists_that_the_agent_refuses() -> None:
     (mapping, excluded, rates) = parse_ini(
         "/f", "[s]\na = p:x, p:x,,:b,a:,a:b:c\nb = x:0000;;, x:1,:2,y\nc = x,y:1:,z:1,w:-1:1,x::\n"
@@ -248,6 +261,7 @@ SPEC = '[pci]\ndevice_spec = {"physical_network": "physnet2", "address": "0000:3
         (f"{MAPPED}exclude_devices = ens1f0:0000:3b:02.1,\n {SECRET}:{SECRET},{SECRET}\n", {"SB-E511", "SB-W517"}),
         (f"{MAPPED}exclude_devices = ens1f0:{SECRET};0000:3b:02.1\n", {"SB-W517"}),
         (f"{MAPPED}resource_provider_bandwidths = {SECRET}:1:1, {SECRET}:1:1,ens1f0:{SECRET}\n", {"SB-E511"}),
+        (f"{MAPPED}password = {SECRET}\n", {"SB-W515"}),
     ],
 )
 def test_of_a_list_only_names_that_are_known_are_shown(text: str, codes: set[str]) -> None:
@@ -281,6 +295,21 @@ def test_what_is_not_shown_is_found_by_its_number() -> None:
             "physical_device_mappings, entry 2",
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        (
+            "[ml2_type_vlan]\nnetwork_vlan_ranges = other:1:2,physnt2:1:2\n",
+            "/f:2: network_vlan_ranges, entry 2: physnt2",
+        ),
+        ("[ml2_type_flat]\nflat_networks = other,physnt2\n", "/f:2: flat_networks, entry 2: physnt2"),
+    ],
+)
+def test_a_network_of_the_server_is_found_by_its_number(text: str, evidence: str) -> None:
+    survey = OpenStackSurvey(server=service("neutron-server", text))
+    assert [one.evidence for one in check_openstack(HOST, survey, print) if one.code == "SB-E501"] == [evidence]
 
 
 def test_two_networks_that_nobody_vouches_for_are_compared_and_not_shown() -> None:

@@ -227,6 +227,69 @@ def test_what_is_wrong_has_its_code(survey: ServiceSurvey, code: str, place: str
     assert not one.problem.startswith((f"{place}:", ":"))
 
 
+JOURNAL = f"journalctl -b -u {UNIT}"
+SEEN_AND_TO_DO = {
+    "SB-E702": (
+        service(is_wanted=False),
+        "no link to it in multi-user.target.wants, UnitFileState=enabled",
+        f"systemctl enable {UNIT}",
+    ),
+    "SB-E703": (
+        service(switches=("/etc/sriov-bootstrap/disabled",), unit={}),
+        "/etc/sriov-bootstrap/disabled",
+        f"remove /etc/sriov-bootstrap/disabled, then: systemctl start {UNIT}",
+    ),
+    "SB-E704": (
+        service(unit={**RUNS, "ActiveState": "failed", "Result": "exit-code"}),
+        "ActiveState=failed Result=exit-code",
+        f"systemctl start {UNIT}; to see why it ended: {JOURNAL}",
+    ),
+    "SB-W706": (
+        service(config_files={CONFIG: 8}),
+        "config_files in state.json",
+        "systemctl reload sriov-bootstrap starts a pass now, as does: sriov-bootstrap --once",
+    ),
+    "SB-E707": (service(has_passed=False), "no pass in state.json", f"{JOURNAL}, or: sriov-bootstrap --once"),
+    "SB-E708": (service(pass_age=1320.0), "passed_at in state.json", f"{JOURNAL}, then: systemctl restart {UNIT}"),
+    "SB-W709": (
+        service(pending=PendingRestart(1.0, (PF,)), pending_age=600.0),
+        f"a restart is pending for changes of {PF}",
+        f"sriov-bootstrap --once, or: {JOURNAL}",
+    ),
+    "SB-E711": (
+        service(jam=Jam(4711, PF, "set it", 0.0), jam_age=90.0),
+        "process 4711 has held write.lock for 90 s",
+        "end the VM or process that holds one of its VFs, or see journalctl -k; the write then completes",
+    ),
+    "SB-E712": (
+        service(state=reported(bad(Reason.ABSENT), bad(Reason.FEWER_VFS))),
+        f"{PF} (ens1f0): absent; {PF} (ens1f0): fewer_vfs",
+        "sriov-bootstrap status",
+    ),
+    "SB-W715": (
+        service(outdated=("/etc/a.conf",)),
+        "sriov-bootstrap render all --diff shows it",
+        "sriov-bootstrap render all --write",
+    ),
+    "SB-W716": (
+        service(unit={**RUNS, "NeedDaemonReload": "yes"}),
+        "NeedDaemonReload=yes",
+        f"systemctl daemon-reload && systemctl restart {UNIT} (VFs stay)",
+    ),
+    "SB-W717": (
+        service(has_udevd=False),
+        "no process of that name",
+        "systemctl start systemd-udevd.service; why it ended: journalctl -b -u systemd-udevd.service",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", sorted(SEEN_AND_TO_DO))
+def test_a_finding_has_what_was_seen_and_what_to_do(code: str) -> None:
+    survey, evidence, remedy = SEEN_AND_TO_DO[code]
+    assert [(one.code, one.evidence, one.remedy) for one in check_service(HOST, survey)] == [(code, evidence, remedy)]
+
+
 def test_who_blocks_is_named() -> None:
     vfs = (VfReport(0, "0000:3b:02.0", user="held by qemu pid 1"), VfReport(1, "0000:3b:02.1"))
     (one,) = check_service(HOST, service(state=reported(bad(Reason.IN_USE, vfs=vfs, hint="end it"))))
