@@ -6,6 +6,7 @@ facts: the VFs that the plan was made from are gone, and those of the count did 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from typing import Protocol, cast
 
@@ -42,31 +43,25 @@ def carry_out(
     `guard(pci_addresses)` says who uses a VF of these PFs now; it is asked again right before VFs are destroyed.
     `look` reads the facts; it is called at most once, after the counts.
     """
-    plans, road = tuple(plans), _Road(machine, guard)
-    counts = chain.from_iterable(road.take(plan, _up_to_count(plan, stages)) for plan in plans)
+    plans, road, pick = tuple(plans), _Road(machine, guard), partial(_of_stages, stages)
+    counts = chain.from_iterable(road.take(plan, pick(plan.actions, Stage.BEFORE, Stage.COUNT)) for plan in plans)
     results = settle.settle(tuple(counts), machine)
     road.give_up(*(address for result in results for address in result.contested))
-    left = [(plan, rest) for plan in plans if (rest := _after_count(plan, stages)) and road.is_open(plan)]
-    needs_look = any(stages[type(action)] is Stage.EACH_VF for _, rest in left for action in rest)
+    left = [(plan, pick(plan.actions, Stage.EACH_VF), pick(plan.actions, Stage.AFTER)) for plan in plans]
+    needs_look = any(each and road.is_open(plan) for plan, each, _ in left)
     pfs = {pf.pci_address: pf for pf in look()} if needs_look else {}
-    ends = (road.take(plan, _for_vfs(rest, pfs.get(plan.pci_address), stages)) for plan, rest in left)
+    ends = (road.take(plan, (*_for_vfs(each, pfs.get(plan.pci_address)), *after)) for plan, each, after in left)
     return (*results, *chain.from_iterable(ends))
 
 
-def _up_to_count(plan: Plan, stages: Stages) -> tuple[Action, ...]:
-    return tuple(action for action in plan.actions if stages[type(action)] <= Stage.COUNT)
+def _of_stages(stages: Stages, actions: tuple[Action, ...], *wanted: Stage) -> tuple[Action, ...]:
+    return tuple(action for action in actions if stages[type(action)] in wanted)
 
 
-def _after_count(plan: Plan, stages: Stages) -> tuple[Action, ...]:
-    return tuple(action for action in plan.actions if stages[type(action)] > Stage.COUNT)
-
-
-def _for_vfs(actions: tuple[Action, ...], pf: PfFacts | None, stages: Stages) -> Iterator[Action]:
-    """The EACH_VF actions that each VF needs, VF by VF; then the AFTER actions."""
-    each = [cast("VfAction", action) for action in actions if stages[type(action)] is Stage.EACH_VF]
+def _for_vfs(actions: tuple[Action, ...], pf: PfFacts | None) -> Iterator[Action]:
+    """What each VF needs of these, VF by VF."""
     for vf in pf.vfs if pf else ():
-        yield from filter(None, (action.for_vf(vf) for action in each))
-    yield from (action for action in actions if stages[type(action)] is Stage.AFTER)
+        yield from filter(None, (cast("VfAction", action).for_vf(vf) for action in actions))
 
 
 class _Road:
@@ -84,7 +79,7 @@ class _Road:
 
     def is_open(self, plan: Plan) -> bool:
         """Whether its next step may be taken. A plan carried by another one depends on that one as well."""
-        return not self._is_stuck and not self._given_up & {plan.pci_address, plan.carrier or plan.pci_address}
+        return not self._is_stuck and not self._given_up & {plan.pci_address, plan.carrier}
 
     def take(self, plan: Plan, actions: Iterable[Action]) -> Iterator[Result]:
         """Takes these steps of a plan, up to the first that fails."""
