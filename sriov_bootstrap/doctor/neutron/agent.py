@@ -119,13 +119,12 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
             continue
         netdev, network = shown.netdev(mapping.netdev), shown.network(mapping.network)
         which = f'"{netdev}"' if netdev else f"the netdev of entry {mapping.number}"
-        why, remedy = (
-            f"no PF has that netdev{names.why_unknown(mapping.netdev, 'the agent')}",
-            render_remedy(host, TARGET, entry),
-        )
         if device:
             why = f"finds no VFs: it looks for them in {device}, to which netdev {netdev} belongs"
             remedy = restart_remedy(host, TARGET, f"remove {netdev} from {entry.option} in {entry.place}")
+        else:
+            why = f"no PF has that netdev{names.why_unknown(mapping.netdev, 'the agent')}"
+            remedy = render_remedy(host, TARGET, entry)
         problem = f"the agent is configured with {which} for {network or 'its network'}, but {why}"
         yield Finding("SB-W513", entry.place, problem, quote_entry(entry, mapping.number, network, netdev), remedy)
 
