@@ -221,7 +221,7 @@ soak-model: setup wheel ## MODEL_RUNS new runs of the model of a host on which a
 	SRIOV_MODEL_EXAMPLES=$(MODEL_RUNS) $(BIN)/pytest -q tests/test_model.py
 
 mutants: setup wheel ## count the small mistakes in core, conflicts and doctor that no test notices, among N; SEED, JOBS=1
-	nice -n 19 $(BIN)/python tests/mutants/run.py --count $(N) --seed $(or $(SEED),1) --jobs $(JOBS)
+	$(BIN)/python tests/mutants/run.py --count $(N) --seed $(or $(SEED),1) --jobs $(JOBS)
 
 soak: setup lab-setup deb ## SOAK_MINUTES of random real faults in the lab VM; SEED=N repeats a run
 	$(BIN)/python tests/lab/soak.py --minutes $(SOAK_MINUTES) $(if $(SEED),--seed $(SEED))

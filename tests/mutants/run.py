@@ -78,7 +78,7 @@ def candidates(package: Path) -> Iterator[Mutant]:
     """Of core, conflicts and doctor, except for what reads."""
     for room in ("core", "conflicts", "doctor"):
         for path in sorted((package / room).rglob("*.py")):
-            if path.name not in {"read.py", "look.py"}:
+            if path.name not in {"read.py", "examination.py"}:
                 yield from mutants(str(path.relative_to(package)), path.read_text())
 
 
