@@ -12,7 +12,7 @@ import pytest
 from side_by_side import with_own_guest
 
 from .building import BuildError
-from .consumers import install_consumers, install_package, newest_package
+from .consumers import install_all
 from .host import Guest
 from .image import Image, guest_image
 from .qemu import Hardware
@@ -84,21 +84,14 @@ def prepared(image: Callable[[], Image], request: pytest.FixtureRequest) -> Imag
 
 
 @pytest.fixture(scope="session")
-def installed_vm(vm: Vm) -> Vm:
-    """The same guest with the newest package from dist/ and the stand-in consumers, all started."""
-    install_package(vm, newest_package())
-    install_consumers(vm)
-    return vm
-
-
-@pytest.fixture(scope="session")
-def saved_guest(installed_vm: Vm) -> Guest:
-    """7 VFs on both PFs, consumers up, nothing pending; and all of it kept."""
-    return saved(installed_vm)
+def saved_guest(vm: Vm) -> Guest:
+    """The same guest with the product at work."""
+    return saved(vm)
 
 
 def saved(vm: Vm) -> Guest:
-    """Return the guest with the product at work in it, ready to be restored for each test."""
+    """Return it with 7 VFs on both igb, consumers up and nothing pending; and all of it kept for `restore`."""
+    install_all(vm)
     guest = Guest(vm)
     guest.set_up()
     guest.save()

@@ -23,6 +23,12 @@ def newest_package() -> Path:
     return packages[-1]
 
 
+def install_all(vm: Vm) -> None:
+    """Install the package under test and the stand-ins."""
+    install_package(vm, newest_package())
+    install_consumers(vm)
+
+
 def install_package(vm: Vm, package: Path, *, in_one_step: bool = False) -> None:
     """Install it the way an operator does; what it depends on is in the image, so dpkg never asks a network.
 

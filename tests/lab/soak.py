@@ -19,7 +19,7 @@ if __name__ == "__main__":
 
 from .boot import said
 from .building import failures_told
-from .consumers import install_consumers, install_package, newest_package
+from .consumers import install_all
 from .faults import UNOWNED_VFS, WANTED, Faults, Snapshot, config
 from .host import AGENT, CONFIG_FILE, DEVICES, NOVA, PF1, PF2, UNIT, Guest
 from .vm import Vm, running_vm
@@ -172,8 +172,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
     arguments = parser.parse_args()
     with said(), running_vm() as vm:
-        install_package(vm, newest_package())
-        install_consumers(vm)
+        install_all(vm)
         try:
             done = soak(vm, minutes=arguments.minutes, seed=arguments.seed)
         except BaseException:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from lab.conftest import prepared_vm, saved
-from lab.consumers import install_consumers, install_package, newest_package
 from lab.host import Guest
 from lab.image import guest_image
 from lab.qemu import Hardware
@@ -18,8 +17,6 @@ VIRTIO = "0000:05:00.0"
 def saved_nics_guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
     """That guest, with the package and the stand-ins, for all tests of this folder."""
     with prepared_vm(lambda: guest_image(NICS), request, Hardware(virtio_pf=True)) as vm:
-        install_package(vm, newest_package())
-        install_consumers(vm)
         yield saved(vm)
 
 
