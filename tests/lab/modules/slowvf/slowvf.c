@@ -4,6 +4,9 @@
  *
  * It binds the VFs of an emulated 82576, and by driver_override any other, and does nothing with them but wait; unbinding
  * takes no time. Parameters are read at each probe: change them in /sys/module/slowvf/parameters while it is loaded.
+ *
+ * The kernel log has a line at the beginning and one at the end of each probe, so that their order, and whether some
+ * overlap, is known without a clock.
  */
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -14,19 +17,33 @@ static unsigned int probe_ms = 300;
 module_param(probe_ms, uint, 0644);
 MODULE_PARM_DESC(probe_ms, "milliseconds that each probe takes");
 
-static char fail_slot[32];
-module_param_string(fail_slot, fail_slot, sizeof(fail_slot), 0644);
-MODULE_PARM_DESC(fail_slot, "address of the one VF whose probe fails, as 0000:01:10.0; none when empty");
+static char refuse[32];
+module_param_string(refuse, refuse, sizeof(refuse), 0644);
+MODULE_PARM_DESC(refuse, "VFs whose probe fails: an address, as 0000:01:10.0, or the beginning of some; none when empty");
 
-static int fail_errno = EIO;
-module_param(fail_errno, int, 0644);
-MODULE_PARM_DESC(fail_errno, "the error number of that failure, as 5");
+static int refuse_errno = EIO;
+module_param(refuse_errno, int, 0644);
+MODULE_PARM_DESC(refuse_errno, "the error number of that failure, as 5");
+
+static char hang[32];
+module_param_string(hang, hang, sizeof(hang), 0644);
+MODULE_PARM_DESC(hang, "VFs, as in refuse, whose probe does not end before they are no longer named; no signal ends it");
+
+static bool is_named(const char *parameter, struct pci_dev *vf)
+{
+	size_t length = strcspn(parameter, "\n"); /* `echo` leaves one */
+
+	return length && !strncmp(parameter, pci_name(vf), length);
+}
 
 static int slowvf_probe(struct pci_dev *vf, const struct pci_device_id *id)
 {
+	pr_info("slowvf %s: probe begins\n", pci_name(vf));
 	msleep(probe_ms);
-	/* sysfs_streq: `echo` leaves a newline in the parameter. */
-	return sysfs_streq(fail_slot, pci_name(vf)) ? -fail_errno : 0;
+	while (is_named(hang, vf))
+		msleep(20);
+	pr_info("slowvf %s: probe ends\n", pci_name(vf));
+	return is_named(refuse, vf) ? -refuse_errno : 0;
 }
 
 /*
