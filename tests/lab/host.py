@@ -102,7 +102,8 @@ class Guest:
         self.vm = vm
         self.run = vm.run
         self.check = vm.check
-        self._journal_cursor = self._saved_cursor = ""
+        self._journal_cursor = ""
+        self._saved_cursors: dict[str, str] = {}
 
     def set_up(self) -> None:
         """What each test starts from: 7 VFs without driver on both PFs, everybody up, nothing pending."""
@@ -110,15 +111,15 @@ class Guest:
         self._journal_cursor = self.run(SET_UP).stdout.rpartition("-- cursor: ")[2].strip()
         self.settle({PF1: 7, PF2: 7})
 
-    def save(self) -> None:
+    def save(self, name: str = READY) -> None:
         """Keep all of this for restore()."""
-        self.vm.save(READY)
-        self._saved_cursor = self._journal_cursor
+        self.vm.save(name)
+        self._saved_cursors[name] = self._journal_cursor
 
-    def restore(self) -> None:
+    def restore(self, name: str = READY) -> None:
         """As it was at save(), to the byte: no test cleans up what it does in the guest."""
-        self.vm.restore(READY)
-        self._journal_cursor = self._saved_cursor
+        self.vm.restore(name)
+        self._journal_cursor = self._saved_cursors[name]
 
     # -- config and the daemon --
 
@@ -315,8 +316,14 @@ class Guest:
     @contextmanager
     def slow_writes(self, pf: str) -> Iterator[None]:
         """Hold every write of the daemon to sriov_numvfs of a PF at the kernel's door, for as long as this lasts."""
-        path, pid = f"{DEVICES}/{pf}/sriov_numvfs", self.service("MainPID")
-        inject = "-e trace=write -e inject=write:delay_enter=600000000"
+        with self.held_writes(f"{DEVICES}/{pf}/sriov_numvfs"):
+            yield
+
+    @contextmanager
+    def held_writes(self, path: str, *, is_done: bool = False) -> Iterator[None]:
+        """Hold every write of the daemon to a file for as long as this lasts; `is_done`: once the kernel has it."""
+        pid = self.service("MainPID")
+        inject = f"-e trace=write -e inject=write:{'delay_exit' if is_done else 'delay_enter'}=600000000"
         with self.running("strace", f"strace -f -qq -o /dev/null -p {pid} -P {path} {inject}") as tracer:
             self.until(lambda: f"TracerPid:\t{tracer}\n" in self.vm.read(f"/proc/{pid}/status"), "strace")
             yield
