@@ -143,7 +143,7 @@ def _driver_overrides(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
             if address == pf.pci_address and driver != pf.driver:
                 problem = f'binds the PF of rule "{wish.rule.name}" to {shown}, which creates no VFs'
                 yield Finding(error, f"{source.path}:1", problem, shown, remedy)
-            if address in vfs and is_vfio(driver) and wish.rule.vf_driver is VfDriver.KERNEL:
+            if address in vfs and is_vfio(driver) and wish.rule.vf_driver == VfDriver.KERNEL:
                 problem = (
                     f'binds a VF of {pf.pci_address} to {shown}, but rule "{wish.rule.name}" leaves it to the kernel'
                 )

@@ -8,10 +8,20 @@ from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 
 
 class VfDriver(StrEnum):
-    """What drives the VFs: `kernel` leaves sriov_drivers_autoprobe alone, `none` disables it."""
+    """What drives the VFs, where it is not a driver's name: the kernel's own choice, or nothing."""
 
     KERNEL = "kernel"
     NONE = "none"
+
+
+class VfBinding(StrEnum):
+    """When VFs of `vf_driver = "kernel"` get their driver: after they exist, all at once, or while they are created.
+
+    `auto` is the former, except where that would change the names of netdevs.
+    """
+
+    AUTO = "auto"
+    KERNEL = "kernel"
 
 
 class Method(StrEnum):
@@ -90,7 +100,8 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     match: Match
     num_vfs: int | str
     physical_network: str = ""
-    vf_driver: VfDriver = VfDriver.KERNEL
+    vf_driver: str = VfDriver.KERNEL.value
+    vf_binding: VfBinding = VfBinding.AUTO
     method: Method = Method.AUTO
     reload_driver: bool = False
     when_in_use: WhenInUse = WhenInUse.KEEP
@@ -101,6 +112,11 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     def uses_max_vfs(self) -> bool:
         """`auto` means sriov_numvfs: every kernel since 3.8 has that file on every PF."""
         return self.method is Method.MAX_VFS
+
+    @property
+    def driver_name(self) -> str:
+        """The driver that `vf_driver` names; "" for the kernel's choice and for none."""
+        return "" if self.vf_driver in {VfDriver.KERNEL, VfDriver.NONE} else self.vf_driver
 
 
 class Services(Struct, frozen=True, forbid_unknown_fields=True):

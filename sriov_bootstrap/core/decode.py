@@ -152,7 +152,6 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
     problems = unknown_keys(entry, PfRule, where=where)
     if isinstance(entry.get("match"), dict):
         problems += unknown_keys(entry["match"], Match, where=f"{where}: match")
-    problems += [f"{where}: {problem}" for problem in validate.unsupported_values(entry)]
     if problems:
         return problems
     try:

@@ -22,7 +22,7 @@ class Driver(Struct, frozen=True):
     """One driver, by its name in /sys.
 
     `vf_module`: the module for its VFs, "" if that is the same one. `max_vfs`: the limit of its parameter max_vfs, 0 if
-    unknown; `above`: what it does with a larger number.
+    unknown; `above`: what it does with a larger number. `up_first`: it creates no VFs while the PF is down.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Driver(Struct, frozen=True):
     vf_module: str = ""
     max_vfs: int = 0
     above: str = ""
+    up_first: bool = False
 
 
 DRIVERS = (
@@ -38,6 +39,7 @@ DRIVERS = (
     Driver("ixgbe", vf_module="ixgbevf", max_vfs=63, above="ixgbe creates none at all"),
     Driver("i40e", vf_module="iavf"),
     Driver("ice", vf_module="iavf"),
+    Driver("bnxt_en", up_first=True),  # drivers/net/ethernet/broadcom/bnxt/bnxt_sriov.c, bnxt_sriov_configure
     # drivers/virtio, drivers/vhost/vdpa.c
     Driver("virtio-pci", Role.TRANSPORT),
     Driver("virtio_vdpa", Role.TRANSPORT),

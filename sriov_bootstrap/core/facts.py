@@ -205,11 +205,17 @@ def needs_holders(pfs: Iterable[RawPf]) -> bool:
     return any(is_vfio(vf.driver) or vf.nodes for pf in pfs for vf in pf.vfs)
 
 
-def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None = None) -> PfFacts:
+def parse_pf(
+    raw: RawPf, links: Links, holders: Holders, owners: Owners | None = None, *, is_binding: bool = False
+) -> PfFacts:
     """Parses one PF. Garbage in a file becomes the value with the least effect.
 
-    `owners`: the VMs that VFs are assigned to; without them only what is open or up counts as use.
+    `owners`: the VMs that VFs are assigned to; without them only what is open or up counts as use. `is_binding`: its
+    VFs are being probed, so that one may have a driver and no netdev yet.
     """
+    known = owners or Owners()
+    uses = ((vf, _use(vf, raw, links, holders, is_binding=is_binding) or _owner(vf, known)) for vf in raw.vfs)
+    vfs = (_vf(vf, use) for vf, use in uses)
     return PfFacts(
         pci_address=raw.pci_address,
         total_vfs=_number(raw.attributes.get("sriov_totalvfs", ""), default=0),
@@ -220,12 +226,7 @@ def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None =
         autoprobe=raw.attributes.get("sriov_drivers_autoprobe", "1") != "0",
         altnames_known=not links.problem,
         netdevs=_netdevs(raw, links),
-        vfs=tuple(
-            sorted(
-                (_vf(vf, _use(vf, raw, links, holders) or _owner(vf, owners or Owners())) for vf in raw.vfs),
-                key=lambda vf: vf.index,
-            )
-        ),
+        vfs=tuple(sorted(vfs, key=lambda vf: vf.index)),
     )
 
 
@@ -272,12 +273,12 @@ def _owner(raw: RawVf, owners: Owners) -> Use | None:
     return use_by_vm((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
 
 
-def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
+def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders, *, is_binding: bool) -> Use | None:
     if not raw.driver:
         return None
     if is_vfio(raw.driver):
         return _vfio_use(raw, holders)
-    if driver := _without_netdev(raw, pf):
+    if not is_binding and (driver := _without_netdev(raw, pf)):
         return Use(UseKind.NO_NETDEV, driver)
     by_netdev = next((use for dev in raw.netdevs if (use := _netdev_use(dev, links))), None)
     return by_netdev or (use_by_holder(raw.nodes, holders, through_vfio=False) if raw.nodes else None)

@@ -9,6 +9,7 @@ hence the reload, which takes every PF of the driver down and is therefore guard
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, WriteFile
@@ -23,6 +24,7 @@ from sriov_bootstrap.core.plan import (
     blocked_verdict,
     contested_verdict,
     fewer_vfs_verdict,
+    keep_count,
     plan_pf,
     preparations,
     unfit_verdict,
@@ -92,10 +94,10 @@ def _plan_pf(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Plan:
     if is_carrier and module.modprobe_text != text:
         steps.append(WriteFile(pf.pci_address, modprobe_path(pf.driver), text))
     if all(other.pf.num_vfs == wish.target for other in family):
-        prepared = preparations(wish.desired, pf, wish.target, around)
-        if prepared and around.jam:
+        kept = keep_count(wish.desired, pf, wish.target, around)
+        if kept.actions and around.jam:
             return Plan(wish.desired, tuple(steps), blocked_verdict(pf, around.jam))
-        return Plan(wish.desired, (*steps, *prepared))
+        return replace(kept, actions=(*steps, *kept.actions))
     if verdict := _no_reload_verdict(wish, family, around):
         return Plan(wish.desired, tuple(steps), verdict if pf.num_vfs != wish.target else None)
     if not is_carrier:

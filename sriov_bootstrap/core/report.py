@@ -7,8 +7,10 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import errnos
-from sriov_bootstrap.core.actions import Action, SetNumVfs
+from sriov_bootstrap.core.actions import Action, BindVfs, LoadModule, SetNumVfs, stage_of
+from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.facts import NAMED, PfFacts
+from sriov_bootstrap.core.placing import Refusal, lacks
 from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
@@ -100,7 +102,8 @@ class Leftover(Struct, frozen=True):
 class PfReport(Struct, frozen=True):
     """One line of status: a rule and the PF that it took, "" where it took none.
 
-    `will_change_vfs`: a plan that was not carried out would make VFs come or go.
+    `will_change_vfs`: a plan that was not carried out would make VFs come or go. `vfs_unbound`: how many have no driver
+    although the rule wants them to; `vfs_held`: how many keep another one than its vf_driver until they are released.
     """
 
     rule: str
@@ -122,6 +125,8 @@ class PfReport(Struct, frozen=True):
     hint: str = ""
     vfs: tuple[VfReport, ...] = ()
     will_change_vfs: bool = False
+    vfs_unbound: int = 0
+    vfs_held: int = 0
 
     @property
     def vfs_in_use(self) -> int:
@@ -188,13 +193,22 @@ class PassReport(Struct, frozen=True):
         return all(pf.is_settled for pf in self.pfs)
 
 
-def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is_incomplete: bool) -> PfReport:
+def report_pf(
+    plan: Plan,
+    pf: PfFacts | None,
+    results: tuple[Result, ...],
+    *,
+    is_incomplete: bool,
+    refusal: Refusal | None = None,
+) -> PfReport:
     """One PF after the pass: the plan it had, the facts as they are now, and what its actions came to.
 
-    `is_incomplete`: VFs of our last write still wait for their driver. A plan without results is one not carried out.
+    `is_incomplete`: VFs of our last write still wait for their driver; `refusal`: some did not get it. A plan without
+    results is one not carried out.
     """
     rule = plan.desired.rule
-    verdict = plan.verdict or _failure(plan, results) or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
+    verdict = plan.verdict or _failure(plan, results) or _refused(plan, pf, refusal)
+    verdict = verdict or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
     base = PfReport(
         rule=rule.name,
         requested=str(rule.num_vfs),
@@ -204,13 +218,14 @@ def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is
         will_change_vfs=plan.changes_vfs and not results,
         desired=plan.desired.target or 0,
         reason=verdict.reason if verdict else None,
-        message=printable(verdict.message if verdict else _intention(plan, results)),
+        message=printable(verdict.message if verdict else _intention(plan, results) or _held_text(plan)),
         hint=printable(verdict.hint if verdict else ""),
+        vfs_held=len(plan.held),
     )
-    return base if pf is None else _add_facts(base, pf)
+    return base if pf is None else _add_facts(base, pf, wants_driver=rule.vf_driver != VfDriver.NONE)
 
 
-def _add_facts(base: PfReport, pf: PfFacts) -> PfReport:
+def _add_facts(base: PfReport, pf: PfFacts, *, wants_driver: bool) -> PfReport:
     values = {name: getattr(base, name) for name in base.__struct_fields__}
     values |= {
         "pci_address": pf.pci_address,
@@ -222,6 +237,7 @@ def _add_facts(base: PfReport, pf: PfFacts) -> PfReport:
         "num_vfs": pf.num_vfs,
         "max_vfs": pf.total_vfs,
         "vfs": report_vfs(pf),
+        "vfs_unbound": sum(not vf.driver for vf in pf.vfs) if wants_driver else 0,
     }
     return PfReport(**values)
 
@@ -245,8 +261,19 @@ def _intention(plan: Plan, results: tuple[Result, ...]) -> str:
         return f'no PF matches rule "{plan.desired.rule.name}", which is not required'
     if results:
         return ""
-    steps = ", then ".join(map(str, plan.actions)) or (f"the steps of {plan.carrier}" if plan.carrier else "")
-    return f"to do: {steps}" if steps else ""
+    steps = ", then ".join(map(str, sorted(plan.actions, key=stage_of)))
+    steps = steps or (f"the steps of {plan.carrier}" if plan.carrier else "")
+    return f"to do: {steps}" + (f" ({plan.remark})" if plan.remark else "") if steps else ""
+
+
+def _held_text(plan: Plan) -> str:
+    """VFs of a PF that is as desired but for their driver, which they keep for as long as they are in use."""
+    if not plan.held or plan.desired.pf is None:
+        return ""
+    said = shortlist([vf.refusal for vf in plan.held], NAMED, "; ")
+    wanted = plan.desired.rule.vf_driver
+    lead = f"{plan.desired.pf.pci_address}: {quantity(len(plan.held), 'VF keeps its driver', 'VFs keep their driver')}"
+    return f'{lead} until released, then vf_driver = "{wanted}" applies: {said}'
 
 
 def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
@@ -256,8 +283,12 @@ def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
         return None
     if bad.outcome is Outcome.STUCK:
         return Verdict(Reason.STUCK, bad.message, bad.hint)
-    if not plan.actions and not plan.carrier:  # it has come about since
-        return None
+    if isinstance(bad.action, BindVfs | LoadModule) and bad.outcome is Outcome.FAILED:
+        return Verdict(Reason.VFS_INCOMPLETE, bad.message, bad.hint)
+    return _undone(bad) if plan.actions or plan.carrier else None  # None: it has come about since
+
+
+def _undone(bad: Result) -> Verdict:
     if bad.outcome is Outcome.STALE:
         message = f"{bad.action.pci_address}: cannot {bad.action}: something else keeps changing it"
         return Verdict(
@@ -266,6 +297,14 @@ def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
     if bad.outcome is Outcome.REFUSED:
         return Verdict(Reason.IN_USE, bad.message, bad.hint)
     return Verdict(Reason.WRITE_FAILED, bad.message, bad.hint)
+
+
+def _refused(plan: Plan, pf: PfFacts | None, refusal: Refusal | None) -> Verdict | None:
+    """What the last attempt came to, for as long as these VFs are there and lack that driver."""
+    if pf is None or refusal is None or refusal.driver != plan.desired.rule.vf_driver or plan.actions:
+        return None
+    still = any(vf.incarnation in refusal.vfs and lacks(vf, refusal.driver) for vf in pf.vfs)
+    return Verdict(Reason.VFS_INCOMPLETE, refusal.message, refusal.hint) if still else None
 
 
 def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is_incomplete: bool) -> Verdict | None:

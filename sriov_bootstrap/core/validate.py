@@ -4,12 +4,11 @@ Works on decoded values, so that a mistake is reported with its rule, before any
 """
 
 import re
-from typing import Any
 
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import pci_address
-from sriov_bootstrap.core.config import Boot, Match, Metrics, OpenStack, PfRule, Services
+from sriov_bootstrap.core.config import Boot, Match, Metrics, OpenStack, PfRule, Services, VfBinding, VfDriver
 
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 # Compiled when first used: at boot, most are not.
@@ -42,14 +41,6 @@ def normalise(rule: PfRule) -> PfRule:
     )
 
 
-def unsupported_values(entry: dict[str, Any]) -> list[str]:
-    """Values that may be supported one day and must not be ignored until then."""
-    if entry.get("vf_driver") != "vfio-pci":
-        return []
-    instead = "libvirt and nova bind a VF to vfio-pci themselves when a VM uses it"
-    return [f'vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a driver: {instead}']
-
-
 def pf_problems(rule: PfRule) -> list[str]:
     """What is wrong with one decoded [[pf]]."""
     problems = match_problems(rule.match)
@@ -59,9 +50,25 @@ def pf_problems(rule: PfRule) -> list[str]:
         problems.append("physical_network: must be at most 64 printable characters")
     if problem := num_vfs_problem(rule.num_vfs):
         problems.append(f"num_vfs: {problem}")
+    if problem := _vf_driver_problem(rule.vf_driver):
+        problems.append(f"vf_driver: {problem}")
+    if rule.vf_binding is VfBinding.KERNEL and rule.driver_name:
+        problems.append(f'vf_binding = "kernel" does not work with vf_driver = "{rule.vf_driver}": remove one of them')
     if rule.reload_driver and not rule.uses_max_vfs:
         problems.append('reload_driver only works with method = "max_vfs": sriov_numvfs needs no reload')
     return problems
+
+
+def _vf_driver_problem(value: str) -> str:
+    """Why this is neither one of our words nor the name of a driver, "" if it is."""
+    words = tuple(map(str, VfDriver))
+    if value in words:
+        return ""
+    if value.strip().lower() in words:
+        return f'"{value}" is written "{value.strip().lower()}"'
+    if is_module_name(value):
+        return ""
+    return f'"{value}" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"'
 
 
 def is_module_name(text: str) -> bool:

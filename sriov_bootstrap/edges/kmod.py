@@ -1,5 +1,6 @@
 """modprobe and modinfo: the only module that asks about kernel modules or loads them."""
 
+import os
 import re
 from collections.abc import Callable
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 from sriov_bootstrap.base.errors import InUseError, KernelError, LinkError
 from sriov_bootstrap.base.printable import one_line, shell_quoted
 from sriov_bootstrap.base.reading import Below
+from sriov_bootstrap.base.vanishing import attribute_text
 from sriov_bootstrap.core.actions import ReloadDriver
 from sriov_bootstrap.core.plan import ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
@@ -47,10 +49,15 @@ class Kmod:
         parameters = self._run(["modinfo", "-F", "parm", "--", driver]).stdout.decode(errors="replace")
         return ModuleFacts(text, bool(ONE_NUMBER.search(parameters)))
 
-    def expects_driver(self, modalias: str) -> bool:
-        """Whether a module that is not blacklisted claims this alias."""
+    def modules_for(self, modalias: str) -> tuple[str, ...]:
+        """The modules that claim this alias and are not blacklisted, built-in ones among them."""
         completed = self._run(["modprobe", "--use-blacklist", "--resolve-alias", "--", modalias])
-        return completed.returncode == 0 and bool(completed.stdout.strip())
+        return () if completed.returncode else tuple(completed.stdout.decode(errors="replace").split())
+
+    def is_loaded(self, module: str) -> bool:
+        """Whether its drivers are registered: it is live, or built in."""
+        folder = f"{self._root}/sys/module/{module.replace('-', '_')}"
+        return os.path.exists(folder) and attribute_text(f"{folder}/initstate") in {"live", ""}
 
     def reload(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
         """Unloads and loads. A module that was unloaded is loaded again, whatever happened in between.

@@ -7,13 +7,13 @@ import pytest
 from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
 from sriov_bootstrap.core import vf_users
 from sriov_bootstrap.core.actions import (
-    STAGES,
     Action,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
     WriteFile,
+    stage_of,
 )
 from sriov_bootstrap.core.config import VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest
@@ -78,6 +78,7 @@ CONTESTED = Verdict(
     "it is written again after 10 s, and less and less often; "
     "sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it",
 )
+UP_FIRST = SetLinkUp(PF, "ens1f0", precedes_count=True)
 ROWS = [
     Row("equal does nothing", make_wish(pf=make_pf(num_vfs=4))),
     Row("zero wanted, zero there", make_wish(pf=make_pf(netdevs=DOWN), num_vfs=0)),
@@ -130,7 +131,7 @@ ROWS = [
     Row("absent and optional", make_wish(required=False)),
     Row("zero wanted gives probing back", make_wish(pf=OFF, num_vfs=0), (PROBE,), around=OFF_BY_US),
     Row("zero wanted with probing off", make_wish(pf=OFF, num_vfs=0, vf_driver=VfDriver.NONE), around=OFF_BY_US),
-    Row("pf up first", make_wish(pf=make_pf(netdevs=DOWN)), (SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4))),
+    Row("pf up first", make_wish(pf=make_pf(netdevs=DOWN)), (UP_FIRST, SetNumVfs(PF, 0, 4))),
     Row("pf up later", make_wish(pf=make_pf(num_vfs=4, netdevs=DOWN)), (SetLinkUp(PF, "ens1f0"),)),
     Row("pf up not wanted", make_wish(pf=make_pf(netdevs=DOWN), pf_up=False), (SetNumVfs(PF, 0, 4),)),
     Row("no netdev to bring up", make_wish(pf=make_pf(netdevs=())), (SetNumVfs(PF, 0, 4),)),
@@ -229,7 +230,7 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_steps(row: Row) -> None:
     assert plan_pf(row.wish, row.around) == Plan(row.wish, row.actions, row.verdict)
-    assert list(row.actions) == sorted(row.actions, key=lambda action: STAGES[type(action)])
+    assert list(row.actions) == sorted(row.actions, key=stage_of)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from builders import PF, PF2, PF3, make_netdev, make_pf, make_wish
-from sriov_bootstrap.core.actions import STAGES, Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile, stage_of
 from sriov_bootstrap.core.config import Method, VfDriver
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
@@ -293,7 +293,7 @@ ROWS = [
 def test_steps(row: Row) -> None:
     plans = make_plans(row.wishes, row.around)
     assert plans == tuple(Plan(one, *expected) for one, expected in zip(row.wishes, row.expected, strict=True))
-    assert all(list(plan.actions) == sorted(plan.actions, key=lambda step: STAGES[type(step)]) for plan in plans)
+    assert all(list(plan.actions) == sorted(plan.actions, key=stage_of) for plan in plans)
 
 
 NOT_NOW = Verdict(

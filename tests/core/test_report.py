@@ -59,7 +59,7 @@ ROWS = [
         "not carried out",
         TODO,
         EMPTY,
-        (PfState.PENDING, None, "to do: bring ens1f0 up, then set sriov_numvfs from 0 to 4", ""),
+        (PfState.PENDING, None, "to do: set sriov_numvfs from 0 to 4, then bring ens1f0 up", ""),
     ),
     Row(
         "carried by another, not carried out", CARRIED, EMPTY, (PfState.PENDING, None, f"to do: the steps of {PF2}", "")

@@ -4,7 +4,7 @@ import pytest
 
 from builders import PF, make_rule
 from sriov_bootstrap.core import validate
-from sriov_bootstrap.core.config import Boot, Match, Method, Metrics, PfRule, Services
+from sriov_bootstrap.core.config import Boot, Match, Method, Metrics, PfRule, Services, VfBinding
 
 KEYS = "netdev, altname, pci_address, mac, driver, vendor_id, device_id"
 
@@ -29,13 +29,6 @@ def test_a_match_is_spelt_as_sys_spells_it(given: Match, normal: Match) -> None:
     assert validate.normalise(make_rule(match=given)) == make_rule(match=normal)
 
 
-def test_vfio_pci_is_refused_and_not_ignored() -> None:
-    (problem,) = validate.unsupported_values({"vf_driver": "vfio-pci"})
-    assert problem.startswith('vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a')
-    assert problem.endswith("libvirt and nova bind a VF to vfio-pci themselves when a VM uses it")
-    assert validate.unsupported_values({"vf_driver": "none"}) == []
-
-
 @pytest.mark.parametrize(
     ("rule", "problems"),
     [
@@ -52,6 +45,22 @@ def test_vfio_pci_is_refused_and_not_ignored() -> None:
         ),
         (make_rule(reload_driver=True, method=Method.MAX_VFS), []),
         (make_rule(match=Match(netdev="*")), []),
+        (make_rule(vf_driver="none"), []),
+        (make_rule(vf_driver="vfio-pci", vf_binding=VfBinding.AUTO), []),
+        (make_rule(vf_driver="mlx5_vfio_pci", vf_binding=VfBinding.AUTO), []),
+        (
+            make_rule(vf_driver="vfio-pci"),
+            ['vf_binding = "kernel" does not work with vf_driver = "vfio-pci": remove one of them'],
+        ),
+        (make_rule(vf_driver="None", vf_binding=VfBinding.AUTO), ['vf_driver: "None" is written "none"']),
+        (
+            make_rule(vf_driver="../vfio", vf_binding=VfBinding.AUTO),
+            ['vf_driver: "../vfio" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"'],
+        ),
+        (
+            make_rule(vf_driver="", vf_binding=VfBinding.AUTO),
+            ['vf_driver: "" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"'],
+        ),
     ],
 )
 def test_a_rule_is_judged(rule: PfRule, problems: list[str]) -> None:

@@ -67,18 +67,36 @@ def test_a_modprobe_file_that_is_no_text_is_to_be_written_anew(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("completed", "is_expected"),
+    ("completed", "modules"),
     [
-        pytest.param(Completed(0, b"igbvf\n", b""), True, id="a module takes it"),
-        pytest.param(Completed(0, b"", b""), False, id="blacklisted"),
-        pytest.param(Completed(1, b"", b"FATAL: Module pci:x not found\n"), False, id="nobody takes it"),
-        pytest.param(Completed(127, b"", b"modprobe: No such file or directory"), False, id="no modprobe"),
+        pytest.param(Completed(0, b"igbvf\nslowvf\n", b""), ("igbvf", "slowvf"), id="modules take it"),
+        pytest.param(Completed(0, b"", b""), (), id="blacklisted"),
+        pytest.param(Completed(1, b"", b"FATAL: Module pci:x not found\n"), (), id="nobody takes it"),
+        pytest.param(Completed(127, b"", b"modprobe: No such file or directory"), (), id="no modprobe"),
     ],
 )
-def test_a_driver_is_expected_where_a_module_claims_the_device(completed: Completed, *, is_expected: bool) -> None:
+def test_modules_that_claim_a_device(completed: Completed, modules: tuple[str, ...]) -> None:
     run = FakeRun({"modprobe --use-blacklist --resolve-alias -- pci:x": completed})
-    assert Kmod(run).expects_driver("pci:x") is is_expected
+    assert Kmod(run).modules_for("pci:x") == modules
     assert len(run.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "is_loaded"),
+    [
+        pytest.param("live\n", True, id="live"),
+        pytest.param("coming\n", False, id="its init has not returned"),
+        pytest.param("going\n", False, id="being unloaded"),
+        pytest.param(None, True, id="built in"),
+    ],
+)
+def test_a_module_is_there_once_its_drivers_are(tmp_path: Path, state: str | None, *, is_loaded: bool) -> None:
+    folder = tmp_path / "sys" / "module" / "mlx5_core"
+    assert not Kmod(FakeRun(), f"{tmp_path}").is_loaded("mlx5-core")
+    folder.mkdir(parents=True)
+    if state is not None:
+        (folder / "initstate").write_text(state)
+    assert Kmod(FakeRun(), f"{tmp_path}").is_loaded("mlx5-core") is is_loaded
 
 
 def test_a_reload_waits_longer_than_any_caller_so_that_it_always_loads_again() -> None:

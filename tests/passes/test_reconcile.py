@@ -60,7 +60,7 @@ def test_second_pass_does_nothing() -> None:
     machine = machine_with(netdevs=(make_netdev(is_up=False),))
     config = make_config(make_rule(vf_driver=VfDriver.NONE))
     assert verdicts(a_pass(machine, config)) == [OK]
-    expected = [f"{PF} bring ens1f0 up", f"{PF} set sriov_drivers_autoprobe to 0", SET]
+    expected = [f"{PF} set sriov_drivers_autoprobe to 0", SET, f"{PF} bring ens1f0 up"]
     assert machine.writes == expected
     pending = machine.load_state()[0].pending
     assert verdicts(a_pass(machine, config)) == [OK]

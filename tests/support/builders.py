@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import Config, Match, PfRule
+from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import Netdev, PfFacts, RawNetdev, RawPf, RawVf, VfFacts
 from sriov_bootstrap.core.vf_users import Use, UseKind
@@ -40,8 +40,9 @@ def make_pf(*, num_vfs: int = 0, holder: str = "", **values: Any) -> PfFacts:  #
 
 
 def make_rule(*, match: Match | None = None, **values: Any) -> PfRule:  # noqa: ANN401
-    """A rule for 4 VFs on PF."""
-    return replace(PfRule("tenant-a", match or Match(pci_address=PF), 4), **values)
+    """A rule for 4 VFs on PF, which the kernel binds as it creates them: one step less than by default."""
+    rule = PfRule("tenant-a", match or Match(pci_address=PF), 4, vf_binding=VfBinding.KERNEL)
+    return replace(rule, **values)
 
 
 def make_config(*rules: PfRule, **values: Any) -> Config:  # noqa: ANN401

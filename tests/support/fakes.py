@@ -12,6 +12,8 @@ from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.actions import (
     Action,
+    BindVfs,
+    LoadModule,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
@@ -49,6 +51,7 @@ class FakeMachine:
     """Fulfils reconcile.PassMachine.
 
     `failures`: for each PCI address what its next writes end in: an errno, "stuck", "stale", "used" or "crash".
+    `refuses`: VF -> why its driver does not take it.
     `rivals`: for each PCI address the number that somebody else writes right after each write of ours.
     """
 
@@ -65,6 +68,12 @@ class FakeMachine:
         self.texts: dict[str, str] = {}
         self.routes = Routes()
         self.has_vf_driver = True
+        self.absent_drivers: set[str] = set()
+        self.bindings: dict[str, Jam] = {}
+        self.has_plain_names = False
+        self.refuses: dict[str, str] = {}
+        self.refused: set[int] = set()
+        self.unbound: set[str] = set()
         self.save_problem = ""
         self.saved: list[State] = []
         self.data = b""
@@ -149,6 +158,18 @@ class FakeMachine:
         self.reads.append(f"module {driver}")
         return ModuleFacts(self.texts.get(modprobe_path(driver), ""), has_max_vfs=True)
 
+    def has_driver(self, name: str) -> bool:
+        """As the test left it."""
+        return name not in self.absent_drivers
+
+    def read_bindings(self) -> dict[str, Jam]:
+        """As the test left them."""
+        return self.bindings
+
+    def names_follow_probes(self) -> bool:
+        """As the test left it."""
+        return self.has_plain_names
+
     def default_routes(self) -> Routes:
         """As the test left them."""
         return self.routes
@@ -203,6 +224,10 @@ class FakeMachine:
                 self.change(address, autoprobe=enabled)
             case SetLinkUp():
                 self.set_link_up(action)
+            case LoadModule(module=module):
+                self.absent_drivers.discard(module)
+            case BindVfs():
+                return self.bind_vfs(action, guard)
             case WriteFile(path=path, text=text):
                 self.texts[path] = text
             case ReloadDriver():
@@ -227,6 +252,37 @@ class FakeMachine:
         if made not in {0, self.rivals.get(address, made)}:
             self.make_vfs(address, self.rivals[address])
         return made
+
+    def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
+        """At once."""
+        result = self.act(action, guard=guard)
+        return lambda: result
+
+    def bind_vfs(self, action: BindVfs, guard: Callable[[], str]) -> Outcome:
+        """As edges/vf_drivers.py and the kernel do it together."""
+        pf = self.pfs[action.pci_address]
+        if not pf.facts.vfs or (action.vfs and guard()):
+            return Outcome.STALE
+        if action.driver == "kernel":
+            pf.facts = replace(pf.facts, autoprobe=True)
+        meant = action.vfs or tuple(vf.pci_address for vf in pf.facts.vfs)
+        refuses = {} if action.driver in {"", "none"} else self.refuses
+        refused = [f"{vf}: {refuses[vf]}" for vf in meant if vf in refuses]
+        self.refused |= {vf.incarnation for vf in pf.facts.vfs if vf.pci_address in self.refuses}
+        given = "" if action.driver in {"kernel", "none"} else action.driver
+        pf.facts = replace(
+            pf.facts,
+            vfs=tuple(
+                replace(vf, driver=given)
+                if action.driver and vf.pci_address in meant and vf.pci_address not in self.refuses
+                else vf
+                for vf in pf.facts.vfs
+            ),
+        )
+        self.unbound = {*self.unbound, *meant} if action.driver == "none" else self.unbound - {*meant}
+        if refused:
+            raise KernelError(f"{action.pci_address}: not bound: {'; '.join(refused)}", hint="wait")
+        return Outcome.CHANGED
 
     def set_link_up(self, action: SetLinkUp) -> None:
         """Whatever its name."""
@@ -280,6 +336,7 @@ class FakeMachine:
     def _raw_vf(self, vf: facts.VfFacts) -> RawVf:
         address = vf.pci_address
         is_bound = self.has_vf_driver and self.now >= self._ready_at[vf.incarnation] and self._probes(vf)
+        is_bound = is_bound and vf.incarnation not in self.refused and address not in self.unbound
         is_virtio = any(dev.device for pf in self.pfs.values() if vf in pf.facts.vfs for dev in pf.facts.netdevs)
         driver = vf.driver or (("virtio-pci" if is_virtio else "igbvf") if is_bound else "")
         children = (RawChild(f"virtio{vf.incarnation}", "virtio_net"),) if driver == "virtio-pci" else ()

@@ -41,7 +41,7 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     """VFs given to a VM or bound to vfio are as they should be, whatever the rule."""
     if wish.pf is None or survey.is_busy:
         return
-    if wish.rule.vf_driver is VfDriver.NONE:
+    if wish.rule.vf_driver == VfDriver.NONE:
         taken = [vf for vf in wish.pf.vfs if (vf.netdevs or vf.infiniband) and not is_vfio(vf.driver)]
         yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
     elif wish.pf.autoprobe:
