@@ -35,11 +35,13 @@ class Refusal(Struct, frozen=True):
 class Placement(Struct, frozen=True):
     """What is remembered of one PF. `applied`: the vf_driver that all its VFs have been given, "" if unknown.
 
-    `is_unfinished`: VFs were created to be bound afterwards, and that is not known to have been done.
+    `is_unfinished`: VFs were created to be bound afterwards, and that is not known to have been done. `moved`: those
+    that have already left the driver in `applied`, while others are still in use.
     """
 
     applied: str = ""
     is_unfinished: bool = False
+    moved: frozenset[int] = frozenset()
     refusal: Refusal | None = None
 
 
@@ -60,8 +62,8 @@ def moves(rule: PfRule, pf: PfFacts, placed: Placement, *, may_probe: bool) -> M
     """Which VFs need another driver. `may_probe`: probing is on, or it was us who switched it off."""
     former = former_name(rule.vf_driver, placed)
     wrong = [vf for vf in pf.vfs if _is_wrong(vf, rule, placed, may_probe=may_probe)]
-    if former:  # every one of them carries its name
-        wrong = list(pf.vfs)
+    if former:  # every one of them carries its name, whatever driver it has
+        wrong = [vf for vf in pf.vfs if vf.incarnation not in placed.moved]
     refused = placed.refusal.vfs if placed.refusal and placed.refusal.driver == rule.vf_driver else frozenset()
     free = [vf for vf in wrong if not vf.use and not _is_of_another(vf, rule, former) and vf.incarnation not in refused]
     return Moves(tuple(free), tuple(vf for vf in wrong if vf.use))

@@ -273,14 +273,15 @@ def _placement(placed: Placement, result: Result, pf: PfFacts) -> Placement:
     driver = result.action.driver if isinstance(result.action, BindVfs) else ""
     if not driver:  # what an earlier rule has left is gone, or is nobody's business any more
         return Placement()
-    match result.outcome:
-        case Outcome.FAILED:
-            vfs = frozenset(vf.incarnation for vf in pf.vfs if lacks(vf, driver))
-            return replace(placed, is_unfinished=False, refusal=Refusal(driver, vfs, result.message, result.hint))
-        case _ if result.is_done:
-            return replace(placed, is_unfinished=False, refusal=None)
-        case _:
-            return placed
+    if not result.is_done and result.outcome is not Outcome.FAILED:
+        return placed
+    meant = getattr(result.action, "vfs", ())
+    moved = placed.moved | {vf.incarnation for vf in pf.vfs if vf.pci_address in meant}
+    after = replace(placed, is_unfinished=False, refusal=None, moved=moved)
+    if result.outcome is Outcome.FAILED:
+        vfs = frozenset(vf.incarnation for vf in pf.vfs if lacks(vf, driver))
+        after = replace(after, refusal=Refusal(driver, vfs, result.message, result.hint))
+    return replace(after, applied=driver, moved=frozenset()) if pf.incarnations <= moved else after
 
 
 def ask_again(saved: State) -> State:

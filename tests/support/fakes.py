@@ -51,7 +51,7 @@ class FakeMachine:
     """Fulfils reconcile.PassMachine.
 
     `failures`: for each PCI address what its next writes end in: an errno, "stuck", "stale", "used" or "crash".
-    `refuses`: VF -> why its driver does not take it.
+    `dies_before`: after so many writes the process is killed. `refuses`: VF -> why its driver does not take it.
     `rivals`: for each PCI address the number that somebody else writes right after each write of ours.
     """
 
@@ -72,6 +72,7 @@ class FakeMachine:
         self.bindings: dict[str, Jam] = {}
         self.has_plain_names = False
         self.refuses: dict[str, str] = {}
+        self.dies_before: int | None = None
         self.refused: set[int] = set()
         self.unbound: set[str] = set()
         self.save_problem = ""
@@ -302,10 +303,14 @@ class FakeMachine:
 
     def _begin(self, action: Action) -> None:
         """Notes the write, and fails as the test's script says."""
+        if self.dies_before is not None:
+            if not self.dies_before:
+                raise Crash
+            self.dies_before -= 1
         self.writes.append(f"{action.pci_address} {action}")
         script = self.failures.get(action.pci_address, [])
         match script.pop(0) if script else None:
-            case int(number):
+            case int(number) if number:
                 raise KernelError(f"{action.pci_address}: said no", errno=number)
             case "stuck":
                 self.jam = Jam(4711, action.pci_address, str(action), self.time())
