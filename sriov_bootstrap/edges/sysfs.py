@@ -1,4 +1,4 @@
-"""/sys: the only module that writes it; besides it, edges/pci.py reads what only doctor needs.
+"""/sys, but for the VFs' drivers (vf_drivers.py) and what only doctor reads (pci.py).
 
 Never reads sriov_numvfs outside a write: that read waits for the PF's device lock, which any write or probe of the PF
 holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.

@@ -33,7 +33,7 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
         vectors=pci.count_vectors() if any(vf.netdevs or vf.infiniband for pf in pfs for vf in pf.vfs) else {},
         cpus=count_cpus(pci.read_online_cpus()),
         report=host.state.report,
-        is_busy=machine.locks.read_jam(machine.monotonic()) is not None,
+        is_busy=machine.locks.read_jam(machine.monotonic()) is not None or bool(machine.read_bindings()),
     )
     if any(map(is_missing, host.wishes)):
         survey = replace(survey, functions=_functions(machine, host, pci))

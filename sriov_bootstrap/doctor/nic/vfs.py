@@ -44,7 +44,7 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     if wish.rule.vf_driver == VfDriver.NONE:
         taken = [vf for vf in wish.pf.vfs if (vf.netdevs or vf.infiniband) and not is_vfio(vf.driver)]
         yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
-    elif wish.pf.autoprobe:
+    elif wish.rule.vf_driver == VfDriver.KERNEL and wish.pf.autoprobe:
         bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]
         yield from [_driverless_finding(wish, wish.pf, bare, survey)] if bare else []
 
