@@ -12,6 +12,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.facts import VfFacts
 
 SHORT_SECONDS = 30.0  # for an action that waits for no VF
+LOAD_SECONDS = 60.0  # a driver probes every VF that waits for it before its module is loaded
 
 
 class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
@@ -34,6 +35,17 @@ class SetAutoprobe(Struct, frozen=True, tag="set_autoprobe"):
     def __str__(self) -> str:
         """For people."""
         return f"set sriov_drivers_autoprobe to {self.enabled:d}"
+
+
+class LoadModule(Struct, frozen=True, tag="load_module"):
+    """Load the module of the driver that VFs of this PF are to get."""
+
+    pci_address: str
+    module: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"load the module {self.module}"
 
 
 class SetNumVfs(Struct, frozen=True, tag="set_num_vfs"):
@@ -74,7 +86,7 @@ class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
         return f"reload the driver {self.driver} ({', '.join(self.pci_addresses)})"
 
 
-Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver
+Action = SetLinkUp | SetAutoprobe | LoadModule | SetNumVfs | WriteFile | ReloadDriver
 
 
 class Stage(IntEnum):
@@ -89,6 +101,7 @@ class Stage(IntEnum):
 STAGES: dict[type, Stage] = {
     SetLinkUp: Stage.BEFORE,
     SetAutoprobe: Stage.BEFORE,
+    LoadModule: Stage.BEFORE,
     WriteFile: Stage.BEFORE,
     SetNumVfs: Stage.COUNT,
     ReloadDriver: Stage.COUNT,
@@ -109,6 +122,8 @@ def deadline_seconds(action: Action) -> float:
             return 60.0 + 5.0 * max(before, after)
         case ReloadDriver(pci_addresses=addresses, expected=expected):  # each VF of each PF is destroyed and created
             return 60.0 + 5.0 * 2 * expected * len(addresses)
+        case LoadModule():
+            return LOAD_SECONDS
         case _:
             return SHORT_SECONDS
 

@@ -13,6 +13,7 @@ from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError, UnitErr
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.actions import (
     Action,
+    LoadModule,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
@@ -129,6 +130,10 @@ class HostMachine:
         """A driver's module."""
         return self.kmod.read_module(driver)
 
+    def has_driver(self, name: str) -> bool:
+        """Whether the kernel has this PCI driver now."""
+        return self.sysfs.has_driver(name)
+
     def default_routes(self) -> Routes:
         """Where the default routes leave."""
         return self.procfs.default_routes().among(self.sysfs.netdevs())
@@ -244,6 +249,8 @@ class HostMachine:
             case SetAutoprobe():  # no process of its own: the kernel sets a flag and takes no lock (drivers/pci/iov.c)
                 self.has_written = True
                 return apply(action, lambda: self.sysfs.write_autoprobe(action))
+            case LoadModule():
+                return self._load(action)
             case WriteFile():
                 return self._write_file(action)
             case ReloadDriver():
@@ -268,6 +275,13 @@ class HostMachine:
             return self._in_writer(action, partial(apply, action, partial(self.kmod.reload, action, guard)))
         self.has_written = True
         return self._privileges.reload(action, timeout_seconds=self.deadline_seconds(action))
+
+    def _load(self, action: LoadModule) -> Result:
+        """Where a unit has to be asked, that unit checks whether a rule names the module."""
+        if self.procfs.is_root_without(CAP_SYS_MODULE):
+            return self._privileges.load(action, timeout_seconds=self.deadline_seconds(action))
+        call = partial(self.kmod.load, action.module, self.sysfs, where=action.pci_address)
+        return self._in_writer(action, partial(apply, action, call))
 
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
         """Records at the write lock that this process begins `action` now."""

@@ -52,6 +52,9 @@ class PassMachine(execute.ActionMachine, Protocol):
     def read_module(self, driver: str) -> ModuleFacts:
         """Of a driver whose rule says max_vfs."""
 
+    def has_driver(self, name: str) -> bool:
+        """Whether the kernel has this PCI driver now, so that no module has to be loaded for it."""
+
     def default_routes(self) -> facts.Routes:
         """Where the default routes leave."""
 

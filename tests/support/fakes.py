@@ -12,6 +12,7 @@ from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.actions import (
     Action,
+    LoadModule,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
@@ -65,6 +66,7 @@ class FakeMachine:
         self.texts: dict[str, str] = {}
         self.routes = Routes()
         self.has_vf_driver = True
+        self.not_loaded: set[str] = set()
         self.save_problem = ""
         self.saved: list[State] = []
         self.data = b""
@@ -149,6 +151,10 @@ class FakeMachine:
         self.reads.append(f"module {driver}")
         return ModuleFacts(self.texts.get(modprobe_path(driver), ""), has_max_vfs=True)
 
+    def has_driver(self, name: str) -> bool:
+        """Every driver, but for those that the test has left to be loaded."""
+        return name not in self.not_loaded
+
     def default_routes(self) -> Routes:
         """As the test left them."""
         return self.routes
@@ -203,6 +209,8 @@ class FakeMachine:
                 self.change(address, autoprobe=enabled)
             case SetLinkUp():
                 self.set_link_up(action)
+            case LoadModule(module=module):
+                self.not_loaded.discard(module)
             case WriteFile(path=path, text=text):
                 self.texts[path] = text
             case ReloadDriver():
