@@ -15,6 +15,7 @@ from sriov_bootstrap.core.facts import VfFacts
 from sriov_bootstrap.core.plurals import quantity
 
 SHORT_SECONDS = 30.0  # for an action that waits for no VF
+LOAD_SECONDS = 60.0  # a driver probes every VF that waits for it before its module is loaded
 
 
 class SetLinkUp(Struct, frozen=True, tag="set_link_up", omit_defaults=True):
@@ -38,6 +39,17 @@ class SetAutoprobe(Struct, frozen=True, tag="set_autoprobe"):
     def __str__(self) -> str:
         """For people."""
         return f"set sriov_drivers_autoprobe to {self.enabled:d}"
+
+
+class LoadModule(Struct, frozen=True, tag="load_module"):
+    """Load the module of the driver that VFs of this PF are to get."""
+
+    pci_address: str
+    module: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"load the module {self.module}"
 
 
 class SetNumVfs(Struct, frozen=True, tag="set_num_vfs"):
@@ -162,6 +174,8 @@ def deadline_seconds(action: Action) -> float:
             return 120.0 + 5.0 * len(vfs)  # mlx5 waits that long for a VF whose firmware does not answer
         case ReloadDriver(pci_addresses=addresses, expected=expected):  # each VF of each PF is destroyed and created
             return 60.0 + 5.0 * 2 * expected * len(addresses)
+        case LoadModule():
+            return LOAD_SECONDS
         case _:
             return SHORT_SECONDS
 

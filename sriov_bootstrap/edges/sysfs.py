@@ -34,6 +34,8 @@ class Sysfs:
     def __init__(self, root: str = "/sys") -> None:
         """Reads nothing yet."""
         self._devices = f"{root}/bus/pci/devices"
+        self._drivers = f"{root}/bus/pci/drivers"
+        self._modules = f"{root}/module"
         self._netdevs = f"{root}/class/net"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
@@ -110,6 +112,15 @@ class Sysfs:
         path = f"{folder}/net/{netdev}/flags"
         with _errno_kept():
             _write(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
+
+    def has_driver(self, name: str) -> bool:
+        """Whether the kernel has a PCI driver of exactly this name now, from a module or built in."""
+        return os.path.exists(f"{self._drivers}/{name}")
+
+    def drivers_of(self, module: str) -> tuple[str, ...]:
+        """The PCI drivers that a loaded module has registered: kernel/module/sysfs.c and drivers/base/module.c."""
+        names = names_in(f"{self._modules}/{module.replace('-', '_')}/drivers")
+        return tuple(sorted(name.removeprefix("pci:") for name in names if name.startswith("pci:")))
 
     def netdevs(self) -> frozenset[str]:
         """Every netdev of our network namespace."""

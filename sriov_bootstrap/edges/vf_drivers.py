@@ -39,10 +39,6 @@ class VfDrivers:
         self._bus = f"{root}/bus/pci"
         self._write = write or _write
 
-    def has_driver(self, name: str) -> bool:
-        """Whether the kernel has this driver for PCI devices by now."""
-        return os.path.exists(f"{self._bus}/drivers/{name}")
-
     def modalias(self, pf: str) -> str:
         """Of a VF that has no driver; "" if there is none."""
         bare = (vf for vf in self._vfs_of(pf) if not self._driver(vf))
@@ -96,7 +92,7 @@ class VfDrivers:
     def _ask_bare(self, pf: str, vfs: Iterable[str], candidates: Iterable[str]) -> dict[str, str]:
         """VFs without a driver, and why: as its brothers' driver says, or one that wants such devices."""
         drivers = {vf: self._driver(vf) for vf in vfs}
-        known = {*drivers.values(), *(name for name in candidates if self.has_driver(name))} - {""}
+        known = {*drivers.values(), *(name for name in candidates if self._exists(name))} - {""}
         bare = [vf for vf, driver in drivers.items() if not driver]
         if not known or not bare:  # no module on this host wants them
             return {}
@@ -113,7 +109,7 @@ class VfDrivers:
         return said
 
     def _refusal(self, vf: str, driver: str) -> str:
-        if not self.has_driver(driver):
+        if not self._exists(driver):
             return f"the kernel has no driver {driver}"
         try:
             self._write(f"{self._bus}/drivers/{driver}/bind", vf)
@@ -135,6 +131,9 @@ class VfDrivers:
 
     def _driver(self, address: str) -> str:
         return link_of(self._path(address, "driver")).rpartition("/")[2]
+
+    def _exists(self, driver: str) -> bool:
+        return os.path.exists(f"{self._bus}/drivers/{driver}")
 
     def _path(self, address: str, name: str = "") -> str:
         return f"{self._bus}/devices/{address}" + (f"/{name}" if name else "")

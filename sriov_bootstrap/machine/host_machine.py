@@ -136,7 +136,7 @@ class HostMachine:
 
     def has_driver(self, name: str) -> bool:
         """Whether the kernel has this driver by now."""
-        return self.vf_drivers.has_driver(name)
+        return self.sysfs.has_driver(name)
 
     def names_follow_probes(self) -> bool:
         """Whether netdevs are called eth0, eth1 in the order in which they are created."""
@@ -270,7 +270,7 @@ class HostMachine:
             case BindVfs():
                 return self.begin(action, guard=guard)()
             case LoadModule():
-                raise NotImplementedError
+                return self._load(action)
             case WriteFile():
                 return self._write_file(action)
             case ReloadDriver():
@@ -301,6 +301,13 @@ class HostMachine:
             return self._in_writer(action, partial(apply, action, partial(self.kmod.reload, action, guard)))
         self.has_written = True
         return self._privileges.reload(action, timeout_seconds=self.deadline_seconds(action))
+
+    def _load(self, action: LoadModule) -> Result:
+        """Where a unit has to be asked, that unit checks whether a rule names the module."""
+        if self.procfs.is_root_without(CAP_SYS_MODULE):
+            return self._privileges.load(action, timeout_seconds=self.deadline_seconds(action))
+        call = partial(self.kmod.load, action.module, self.sysfs, where=action.pci_address)
+        return self._in_writer(action, partial(apply, action, call))
 
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
         """Records at the write lock that this process begins `action` now."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, make_pf, make_vf
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import Action, LoadModule, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Jam, Short
@@ -29,6 +29,7 @@ NO_TEXT = "'utf-8' codec can't decode byte 0xff in position 0: invalid start byt
 ACTIONS: tuple[Action, ...] = (
     SetLinkUp(PF, "e"),
     SetAutoprobe(PF, enabled=True),
+    LoadModule(PF, "vfio-pci"),
     WRITE,
     WriteFile(PF, "/x", "text"),
     RELOAD,

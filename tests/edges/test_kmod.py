@@ -6,6 +6,7 @@ from builders import PF, PF2
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.actions import ReloadDriver
 from sriov_bootstrap.core.plan import ModuleFacts
+from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.kmod import Kmod
 
@@ -138,3 +139,111 @@ def test_a_failed_reload_quotes_modprobe_and_has_loaded_again(answers: dict[str,
     assert (caught.value.message, caught.value.errno) == (f"{PF}: {text}", 0)
     assert caught.value.hint == "find out what uses it: lsmod | grep igb"
     assert run.asked == [UNLOAD, LOAD]
+
+
+# -- a module that is not there yet --
+
+LOAD_VFIO, ASK_VFIO = "modprobe -- vfio-pci", "modinfo -- vfio-pci"
+ABSENT = Completed(1, b"", b"modprobe: FATAL: Module vfio-pci not found in directory /lib/modules/6.12.41\n")
+
+
+class FakeKernel(FakeRun):
+    """As FakeRun, with the drivers that modules register; those in `loaded` have done so."""
+
+    def __init__(
+        self,
+        modules: dict[str, tuple[str, ...]],
+        answers: dict[str, Completed] | None = None,
+        loaded: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(answers)
+        self._modules = modules
+        self._loaded = {*loaded}
+
+    def __call__(self, argv: list[str], *, timeout_seconds: float = 30.0) -> Completed:
+        completed = super().__call__(argv, timeout_seconds=timeout_seconds)
+        if argv[0] == "modprobe" and not completed.returncode:
+            self._loaded.add(argv[-1])
+        return completed
+
+    def has_driver(self, name: str) -> bool:
+        return any(name in self.drivers_of(module) for module in self._loaded)
+
+    def drivers_of(self, module: str) -> tuple[str, ...]:
+        return self._modules.get(module, ())
+
+
+def test_a_module_is_loaded_once_and_with_patience() -> None:
+    kernel = FakeKernel({"vfio-pci": ("vfio-pci",)})
+    assert Kmod(kernel).load("vfio-pci", kernel, where=PF) is Outcome.CHANGED
+    assert Kmod(kernel).load("vfio-pci", kernel, where=PF) is Outcome.UNCHANGED
+    assert (kernel.asked, kernel.patience) == ([LOAD_VFIO], {86400.0})
+
+
+def test_a_driver_that_is_built_in_or_of_another_module_needs_none() -> None:
+    kernel = FakeKernel({"elsewhere": ("vfio-pci",)}, loaded=("elsewhere",))
+    assert Kmod(kernel).load("vfio-pci", kernel, where=PF) is Outcome.UNCHANGED
+    assert kernel.asked == []
+
+
+@pytest.mark.parametrize(
+    ("modules", "answers", "message", "hint"),
+    [
+        pytest.param(
+            {},
+            {LOAD_VFIO: ABSENT, ASK_VFIO: Completed(1, b"", b"modinfo: ERROR: Module vfio-pci not found.\n")},
+            "cannot load the module vfio-pci: "
+            "modprobe: FATAL: Module vfio-pci not found in directory /lib/modules/6.12.41",
+            "check the spelling of vf_driver; if it is right, install the package that has it",
+            id="not installed",
+        ),
+        pytest.param(
+            {},
+            {
+                LOAD_VFIO: Completed(
+                    1, b"", b"modprobe: ERROR: could not insert 'vfio_pci': Key was rejected by service\n"
+                )
+            },
+            "cannot load the module vfio-pci: "
+            "modprobe: ERROR: could not insert 'vfio_pci': Key was rejected by service",
+            "see journalctl -k",
+            id="installed, and refused by the kernel",
+        ),
+        pytest.param(
+            {},
+            {LOAD_VFIO: Completed(3, b"", b"")},
+            "cannot load the module vfio-pci: exit code 3",
+            "see",
+            id="no words",
+        ),
+        pytest.param(
+            {"vfio-pci": ("vfio_pci",)},
+            {},
+            "the module vfio-pci is loaded, but there is no PCI driver of that name",
+            'set vf_driver to "vfio_pci"',
+            id="its driver has another name",
+        ),
+        pytest.param(
+            {"vfio-pci": ("a", "b")},
+            {},
+            "the module vfio-pci is loaded, but there is no PCI driver of that name",
+            'set vf_driver to "a" or "b"',
+            id="it has two of other names",
+        ),
+        pytest.param(
+            {},
+            {},
+            "the module vfio-pci is loaded, but there is no PCI driver of that name",
+            "set vf_driver to a name that ls /sys/bus/pci/drivers shows",
+            id="it has no PCI driver",
+        ),
+    ],
+)
+def test_a_module_that_brings_no_driver_is_told_with_its_remedy(
+    modules: dict[str, tuple[str, ...]], answers: dict[str, Completed], message: str, hint: str
+) -> None:
+    kernel = FakeKernel(modules, answers)
+    with pytest.raises(KernelError) as caught:
+        Kmod(kernel).load("vfio-pci", kernel, where=PF)
+    assert (caught.value.message, caught.value.errno) == (f"{PF}: {message}", 0)
+    assert hint in caught.value.hint

@@ -334,6 +334,18 @@ def test_autoprobe_of_a_device_that_is_gone_fails_with_its_errno(sysfs: Sysfs) -
     assert caught.value.errno == errno.ENOENT
 
 
+def test_a_driver_is_there_under_its_exact_name(tree: HostTree, sysfs: Sysfs) -> None:
+    (tree.root / "sys/bus/pci/drivers/vfio-pci").mkdir(parents=True)
+    assert [sysfs.has_driver(name) for name in ("vfio-pci", "vfio_pci", "igbvf")] == [True, False, False]
+
+
+def test_a_module_says_which_pci_drivers_it_has(tree: HostTree, sysfs: Sysfs) -> None:
+    for name in ("pci:vfio-pci", "pci:another", "platform:vfio-platform"):
+        (tree.root / "sys/module/vfio_pci/drivers" / name).mkdir(parents=True)
+    assert sysfs.drivers_of("vfio-pci") == ("another", "vfio-pci")
+    assert sysfs.drivers_of("igbvf") == ()
+
+
 def test_bringing_a_netdev_up_keeps_its_other_flags(tree: HostTree, sysfs: Sysfs) -> None:
     tree.add_pf(netdev="")
     path = tree.add_netdev(PF, "ens1f0", flags="0x1102") / "flags"

@@ -13,7 +13,7 @@ import pytest
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import StuckError, UnitError
-from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import LoadModule, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
@@ -194,6 +194,27 @@ def test_a_write_that_hangs_is_left_behind_with_its_name_on_it(hasty: HostMachin
     assert (jam.pci_address, jam.action) == (PF, "set sriov_numvfs from 4 to 0")
     assert jam.limit_seconds == AT_ONCE
     hanging.answer(jam.pid)
+    assert hasty.read_jam() is None
+
+
+def test_a_load_that_hangs_is_left_behind_and_says_that_it_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hasty: HostMachine
+) -> None:
+    os.mkfifo(fifo := tmp_path / "answer")
+    modprobe = tmp_path / "bin/modprobe"
+    modprobe.parent.mkdir()
+    modprobe.write_text(f"#!/bin/sh\ncat {fifo}\n")
+    modprobe.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{modprobe.parent}:/usr/bin:/bin")
+    result = hasty.act(LoadModule(PF, "vfio-pci"), guard=nobody)
+    message = f"{PF}: load the module vfio-pci: no answer after 0.05 s"
+    assert (result.outcome, result.message) == (Outcome.STUCK, message)
+    assert "modprobe continues" in result.hint
+    writer = os.pidfd_open(pid := noted(hasty).pid)
+    os.close(os.open(fifo, os.O_WRONLY))
+    assert select.select([writer], [], [], ENOUGH)[0]
+    os.close(writer)
+    os.waitpid(pid, 0)
     assert hasty.read_jam() is None
 
 

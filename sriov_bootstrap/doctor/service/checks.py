@@ -11,7 +11,7 @@ from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.doctor.service.now import WITHOUT_UDEVD, Now
-from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
+from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, LOAD_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.render.host import Host
 
 OUR_FOLDER = "/sriov-bootstrap/"
@@ -82,6 +82,9 @@ def _helpers(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
     if RELOAD_UNIT in survey.masked and any(rule.uses_max_vfs and rule.reload_driver for rule in host.config.pf):
         problem = "is masked: the driver reload that a rule allows never happens"
         yield Finding("SB-W705", RELOAD_UNIT, problem, "linked to /dev/null", f"systemctl unmask {RELOAD_UNIT}")
+    if LOAD_UNIT in survey.masked and survey.not_loaded:
+        problem = f"is masked, so VFs do not get the driver {' or '.join(survey.not_loaded)}, which a rule names"
+        yield Finding("SB-W705", LOAD_UNIT, problem, "linked to /dev/null", f"systemctl unmask {LOAD_UNIT}")
 
 
 def _passes(survey: ServiceSurvey) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 from sriov_bootstrap.doctor.service.checks import check_service
 from sriov_bootstrap.doctor.service.now import Now
-from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
+from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, LOAD_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.render.host import Host
 
 CONFIG = "/etc/sriov-bootstrap/config.toml"
@@ -74,7 +74,7 @@ def reported(*pfs: PfReport) -> State:
         pytest.param(service(state=reported(bad(Reason.STUCK))), id="stuck in the last pass, and no more"),
         pytest.param(service(state=reported(bad(Reason.IN_USE, rule="gone"))), id="a rule that is gone"),
         pytest.param(service(state=reported(bad(Reason.IN_USE, state=PfState.OK))), id="a PF that is well"),
-        pytest.param(service(masked=(HOLDERS_UNIT, RELOAD_UNIT)), id="helpers that nobody needs"),
+        pytest.param(service(masked=(HOLDERS_UNIT, RELOAD_UNIT, LOAD_UNIT)), id="helpers that nobody needs"),
         pytest.param(service(pass_age=9999.0, unit={**RUNS, "ActiveState": "reloading"}, state=None), id="no state"),
     ],
 )
@@ -312,11 +312,12 @@ def test_vfs_that_no_rule_asks_for_are_said_as_long_as_they_are_there() -> None:
 
 @pytest.mark.parametrize(
     ("unit", "is_needed"),
-    [(HOLDERS_UNIT, True), (HOLDERS_UNIT, False), (RELOAD_UNIT, True), (RELOAD_UNIT, False)],
+    [(unit, is_needed) for unit in (HOLDERS_UNIT, RELOAD_UNIT, LOAD_UNIT) for is_needed in (True, False)],
 )
 def test_a_masked_helper_is_said_where_it_is_needed(unit: str, *, is_needed: bool) -> None:
     rule = make_rule(method=Method.MAX_VFS, reload_driver=is_needed)
     pf = make_pf(vfs=(make_vf(driver="vfio-pci" if is_needed else "igbvf"),))
     host = Host(make_config(rule), resolve(make_config(rule), (pf,)), (pf,))
-    found = [(one.code, one.place) for one in check_service(host, service(masked=(unit,)))]
+    survey = service(masked=(unit,), not_loaded=("vfio-pci",) if is_needed else ())
+    found = [(one.code, one.place) for one in check_service(host, survey)]
     assert found == ([("SB-W705", unit)] if is_needed else [])
