@@ -90,17 +90,6 @@ class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
         return f"reload the driver {self.driver} ({', '.join(self.pci_addresses)})"
 
 
-class LoadModule(Struct, frozen=True, tag="load_module"):
-    """Load the module of a driver that a rule names."""
-
-    pci_address: str
-    module: str
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"load the module {self.module}"
-
-
 class BindVfs(Struct, frozen=True, tag="bind_vfs"):
     """Give VFs their driver, all at once; `driver` is the rule's vf_driver, "" to take back `former` alone.
 

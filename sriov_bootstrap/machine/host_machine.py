@@ -269,14 +269,8 @@ class HostMachine:
                 return apply(action, lambda: self.sysfs.write_autoprobe(action))
             case BindVfs():
                 return self.begin(action, guard=guard)()
-            case LoadModule():
-                return self._load(action)
-            case WriteFile():
-                return self._write_file(action)
-            case ReloadDriver():
-                return self._reload(action, guard)
             case _:
-                assert_never(action)
+                return self._with_privileges(action, guard)
 
     def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
         """See execute.ActionMachine."""
@@ -288,6 +282,18 @@ class HostMachine:
         from sriov_bootstrap.machine.writer import write  # most passes write nothing
 
         return write(self, action, work)
+
+    def _with_privileges(self, action: LoadModule | WriteFile | ReloadDriver, guard: Callable[[], str]) -> Result:
+        """What the service has to ask a helper unit for."""
+        match action:
+            case LoadModule():
+                return self._load(action)
+            case WriteFile():
+                return self._write_file(action)
+            case ReloadDriver():
+                return self._reload(action, guard)
+            case _:
+                assert_never(action)
 
     def _write_file(self, action: WriteFile) -> Result:
         """Whatever may reload also writes what modprobe obeys."""

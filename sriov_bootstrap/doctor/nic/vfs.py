@@ -1,12 +1,14 @@
-"""Existing VFs: a PF that is down, drivers that the rule does not ask for, NetworkManager, interrupt vectors."""
+"""Existing VFs: the PF's link, drivers that the rule does not ask for, NetworkManager, interrupt vectors."""
 
 import re
 from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_name, shell_quoted
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.drivers import is_vfio
+from sriov_bootstrap.core.driver_sources import SOURCES
+from sriov_bootstrap.core.drivers import driver_of, is_vfio
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist
@@ -23,7 +25,7 @@ CROWDED = 0.8
 
 
 def check_link(wish: DesiredPf) -> Iterator[Finding]:
-    """libvirt starts no VM with a VF of a PF that is down; bnxt_en creates no VFs while it is."""
+    """libvirt starts no VM with a VF of a PF that is down; some drivers create no VFs while it is."""
     pf = wish.pf
     if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
         return
@@ -32,9 +34,47 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; if it goes down again, find out what takes it down"
         yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence, remedy)
+        return
+    left_down = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
+    remedy = f"set pf_up = true in the rule, or {by_hand}"
+    if driver_of(pf.driver).up_first and pf.num_vfs != wish.target:
+        problem = f"{left_down}: until it is up, {pf.driver} neither creates nor removes VFs"
+        evidence += f", not {wish.target}; {SOURCES[pf.driver].place_of('up_first')}"
+        yield Finding("SB-E224", pf.pci_address, problem, evidence, f"{remedy}; then sriov-bootstrap --once")
     else:
-        problem = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
-        yield Finding("SB-W218", pf.pci_address, problem, evidence, f"set pf_up = true in the rule, or {by_hand}")
+        yield Finding("SB-W218", pf.pci_address, left_down, evidence, remedy)
+
+
+def check_link_flaps(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
+    """A PF that carries something, and whose driver takes its link down for each change of the number of VFs."""
+    pf = wish.pf
+    if pf is None or not driver_of(pf.driver).count_flaps_link:
+        return
+    (netdev, upper) = next(((dev.name, dev.uppers[0]) for dev in pf.netdevs if dev.is_up and dev.uppers), ("", ""))
+    if not netdev or not (change := _coming_change(wish, pf) or _past_change(pf, survey)):
+        return
+    problem = f"{upper} is built on the PF {netdev}, whose link goes down at each change of its number of VFs"
+    evidence = f"{change}; {SOURCES[pf.driver].place_of('count_flaps_link')}"
+    remedy = (
+        f"change the number while nothing needs {upper}, or while another member of it has the traffic;"
+        " at boot, VFs are created before the network is set up"
+    )
+    yield Finding("SB-W223", pf.pci_address, problem, evidence, remedy)
+
+
+def _coming_change(wish: DesiredPf, pf: PfFacts) -> str:
+    """What the rule asks for and a pass can write, "" where that is there. max_vfs needs a reload, which does more."""
+    if wish.rule.uses_max_vfs or wish.target is None or wish.target > pf.total_vfs or wish.target == pf.num_vfs:
+        return ""
+    return f'{quantity(pf.num_vfs, "VF")}, and rule "{wish.rule.name}" asks for {wish.target}'
+
+
+def _past_change(pf: PfFacts, survey: NicSurvey) -> str:
+    """What the last pass wrote, "" where there were no VFs before: at boot, nothing uses the PF's link yet."""
+    done = [result.action for result in survey.report.results if result.is_done]
+    writes = [action for action in done if isinstance(action, SetNumVfs) and action.pci_address == pf.pci_address]
+    before = next((write.before for write in writes if write.before), 0)
+    return f"the last pass changed the number of VFs from {before} to {writes[-1].after}" if before else ""
 
 
 def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, make_vf
 from builders_pci import NONE, PLACED, config, resource, sriov
 from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
-from sriov_bootstrap.core.config import Config, Match, VfDriver
+from sriov_bootstrap.core.config import Config, Match, Method, VfDriver
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
@@ -373,6 +373,95 @@ def test_a_pf_that_is_down(*, pf_up: bool, code: str, num_vfs: int) -> None:
     assert (finding.code, finding.place) == (code, PF)
     assert finding.evidence == f"IFF_UP is not set in /sys/class/net/ens1f0/flags; the PF has {num_vfs} VFs"
     assert "ip link set ens1f0 up" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("num_vfs", "driver", "pf_up", "code"),
+    [
+        pytest.param(0, "bnxt_en", False, "SB-E224", id="none are created"),
+        pytest.param(6, "bnxt_en", False, "SB-E224", id="none are removed"),
+        pytest.param(4, "bnxt_en", False, "SB-W218", id="nothing to change"),
+        pytest.param(0, "igb", False, "SB-W218", id="a driver that needs no link"),
+        pytest.param(0, "bnxt_en", True, "SB-E217", id="the next pass brings it up"),
+    ],
+)
+def test_a_pf_that_must_be_up_first(*, num_vfs: int, driver: str, pf_up: bool, code: str) -> None:
+    pf = make_pf(num_vfs=num_vfs, driver=driver, netdevs=(make_netdev(is_up=False),))
+    assert the_one(ruled(pf, pf_up=pf_up)).code == code
+
+
+def test_what_is_said_of_a_pf_that_must_be_up_first() -> None:
+    pf = make_pf(driver="bnxt_en", netdevs=(make_netdev(is_up=False),))
+    assert the_one(ruled(pf, pf_up=False)) == Finding(
+        "SB-E224",
+        PF,
+        'the PF ens1f0 is down, and rule "tenant-a" leaves it down (pf_up = false): until it is up, bnxt_en neither'
+        " creates nor removes VFs",
+        "IFF_UP is not set in /sys/class/net/ens1f0/flags; the PF has 0 VFs, not 4; bnxt_sriov_configure in"
+        " drivers/net/ethernet/broadcom/bnxt",
+        "set pf_up = true in the rule, or ip link set ens1f0 up; then sriov-bootstrap --once",
+    )
+
+
+def bonded(num_vfs: int, **values: Any) -> PfFacts:  # noqa: ANN401
+    """A PF of the rule that is a member of bond0."""
+    return make_pf(num_vfs=num_vfs, **{"netdevs": (make_netdev(uppers=("bond0", "br0")),), **values})
+
+
+def test_a_member_of_a_bond_whose_vfs_will_change() -> None:
+    assert the_one(make_host(bonded(2))) == Finding(
+        "SB-W223",
+        PF,
+        "bond0 is built on the PF ens1f0, whose link goes down at each change of its number of VFs",
+        '2 VFs, and rule "tenant-a" asks for 4; igb_sriov_reinit in drivers/net/ethernet/intel/igb',
+        "change the number while nothing needs bond0, or while another member of it has the traffic; at boot, VFs are"
+        " created before the network is set up",
+    )
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param(make_host(bonded(4)), id="nothing to change"),
+        pytest.param(make_host(bonded(2, driver="ice")), id="a driver that leaves the link alone"),
+        pytest.param(make_host(bonded(2, netdevs=(make_netdev(),))), id="nothing on top of it"),
+        pytest.param(make_host(bonded(2, netdevs=())), id="no netdev"),
+        pytest.param(ruled(bonded(2), method=Method.MAX_VFS), id="by a reload"),
+    ],
+)
+def test_a_link_that_nothing_takes_down(host: Host) -> None:
+    assert found(host) == []
+
+
+def test_a_number_that_no_pass_writes_takes_no_link_down() -> None:
+    assert the_one(ruled(bonded(2), num_vfs=32)).code == "SB-E210"
+
+
+def test_a_link_that_is_down_already() -> None:
+    pf = bonded(2, netdevs=(make_netdev(is_up=False, uppers=("bond0",)),))
+    assert the_one(make_host(pf)).code == "SB-E217"
+
+
+def passed(*actions: SetAutoprobe | SetNumVfs, outcome: Outcome = Outcome.CHANGED) -> NicSurvey:
+    return NicSurvey(report=PassReport(results=tuple(Result(action, outcome) for action in actions)))
+
+
+def test_a_member_of_a_bond_whose_vfs_have_changed() -> None:
+    survey = passed(SetAutoprobe(PF, enabled=False), SetNumVfs(PF2, 1, 0), SetNumVfs(PF, 2, 0), SetNumVfs(PF, 0, 4))
+    evidence = the_one(make_host(bonded(4)), survey).evidence
+    assert evidence.startswith("the last pass changed the number of VFs from 2 to 4; igb_sriov_reinit in ")
+
+
+@pytest.mark.parametrize(
+    "survey",
+    [
+        pytest.param(passed(SetNumVfs(PF, 0, 4)), id="the first VFs, as at boot"),
+        pytest.param(passed(SetNumVfs(PF2, 2, 0)), id="another PF"),
+        pytest.param(passed(SetNumVfs(PF, 2, 0), outcome=Outcome.REFUSED), id="not done"),
+    ],
+)
+def test_a_pass_that_took_no_link_of_a_bond_down(survey: NicSurvey) -> None:
+    assert found(make_host(bonded(4)), survey) == []
 
 
 def vfs_of(*drivers: str, **values: Any) -> PfFacts:  # noqa: ANN401
