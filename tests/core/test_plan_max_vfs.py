@@ -1,7 +1,7 @@
 """Facts and wishes -> steps, where VFs come from a module parameter."""
 
 from dataclasses import dataclass, field
-from typing import Unpack
+from typing import TypedDict, Unpack
 
 import pytest
 from msgspec.structs import replace
@@ -53,9 +53,19 @@ def wish(pf: PfFacts, **rule: Unpack[RuleValues]) -> DesiredPf:
     return make_wish(pf=pf, **(defaults | rule))
 
 
-def around(*pfs: PfFacts, module: ModuleFacts = WRITTEN, **values: object) -> Surroundings:
+class SurroundingsValues(TypedDict, total=False):
+    """Of Surroundings."""
+
+    jam: Jam
+    routes: Routes
+    short: dict[str, Short]
+    contests: dict[str, Contest]
+    force: bool
+
+
+def around(*pfs: PfFacts, module: ModuleFacts = WRITTEN, **values: Unpack[SurroundingsValues]) -> Surroundings:
     """These PFs, all of igb."""
-    return replace(Surroundings(pfs=pfs, modules={"igb": module}), **values)
+    return Surroundings(pfs=pfs, modules={"igb": module}, **values)
 
 
 @dataclass

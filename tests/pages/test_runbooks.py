@@ -6,10 +6,9 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 import pytest
-from msgspec.structs import replace
 
 from builders import PF
 from fakes_host import HostTree, rule
@@ -37,10 +36,20 @@ def page(name: str) -> str:
     return (RUNBOOKS / f"{name}.md").read_text()
 
 
-def saved(tree: HostTree, **values: Any) -> None:  # noqa: ANN401
+class StateValues(TypedDict, total=False):
+    """Of State."""
+
+    report: PassReport
+    passed_at: float
+    pending: PendingRestart
+    contests: dict[str, Contest]
+
+
+def saved(tree: HostTree, **values: Unpack[StateValues]) -> None:
     """state.json of a daemon whose last pass was just now."""
-    state = State(boot_id="b007", passed_at=time.monotonic(), counters=Counters(passes=3))
-    Files(str(tree.root)).save_state(dump(replace(state, **values)))
+    defaults: StateValues = {"passed_at": time.monotonic()}
+    state = State(boot_id="b007", counters=Counters(passes=3), **(defaults | values))
+    Files(str(tree.root)).save_state(dump(state))
 
 
 def healthy(tree: HostTree) -> None:

@@ -1,10 +1,10 @@
 import errno
-from typing import Any
+from typing import Unpack
 
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, make_vf
+from builders import PF, PF2, RuleValues, make_config, make_netdev, make_pf, make_rule, make_vf
 from builders_pci import NONE, PLACED, config, resource, sriov
 from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match, VfDriver
@@ -23,13 +23,15 @@ MODALIAS = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
 BLACKLIST = modprobe.parse({"/etc/modprobe.d/a.conf": "blacklist igb\nblacklist igbvf\n"}, ())
 
 
-def make_host(*pfs: PfFacts, config: Config | None = None, **values: Any) -> Host:  # noqa: ANN401
+def make_host(
+    *pfs: PfFacts, config: Config | None = None, cpu_vendor: str = "GenuineIntel", kernel_config: str = ""
+) -> Host:
     """A host with these PFs, and a rule for 4 VFs on the first."""
     config = config or make_config(make_rule())
-    return replace(Host(config, resolve(config, pfs), pfs, cpu_vendor="GenuineIntel"), **values)
+    return Host(config, resolve(config, pfs), pfs, cpu_vendor=cpu_vendor, kernel_config=kernel_config)
 
 
-def ruled(*pfs: PfFacts, **rule: Any) -> Host:  # noqa: ANN401
+def ruled(*pfs: PfFacts, **rule: Unpack[RuleValues]) -> Host:
     return make_host(*pfs, config=make_config(make_rule(**rule)))
 
 
@@ -42,8 +44,8 @@ def the_one(host: Host, survey: NicSurvey | None = None) -> Finding:
     return finding
 
 
-def detailed(address: str = PF, **values: Any) -> NicSurvey:  # noqa: ANN401
-    return NicSurvey(details={address: Detail(**values)})
+def detailed(*, config: bytes = b"", resource: str = "", bridge: str = "", last_bus: str = "") -> NicSurvey:
+    return NicSurvey(details={PF: Detail(config, resource, bridge=bridge, last_bus=last_bus)})
 
 
 @pytest.mark.parametrize(
@@ -69,9 +71,9 @@ def test_a_clean_host_gives_no_finding(host: Host) -> None:
 # -- rules without a PF --
 
 
-def function(**values: Any) -> NetworkFunction:  # noqa: ANN401
+def function(*, physfn: str = "", offers: str = "") -> NetworkFunction:
     """A NIC at the address that the rule means, which is no PF to the kernel."""
-    return NetworkFunction(make_pf(total_vfs=0), **values)
+    return NetworkFunction(make_pf(total_vfs=0), physfn, offers)
 
 
 def test_a_required_nic_that_is_missing() -> None:
@@ -375,7 +377,7 @@ def test_a_pf_that_is_down(*, pf_up: bool, code: str, num_vfs: int) -> None:
     assert "ip link set ens1f0 up" in finding.remedy
 
 
-def vfs_of(*drivers: str, **values: Any) -> PfFacts:  # noqa: ANN401
+def vfs_of(*drivers: str, autoprobe: bool = True) -> PfFacts:
     """A PF whose VFs have these drivers; only igbvf makes a netdev."""
     vfs = tuple(
         make_vf(
@@ -386,7 +388,7 @@ def vfs_of(*drivers: str, **values: Any) -> PfFacts:  # noqa: ANN401
         )
         for index, driver in enumerate(drivers)
     )
-    return make_pf(vfs=vfs, **values)
+    return make_pf(vfs=vfs, autoprobe=autoprobe)
 
 
 def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
