@@ -6,7 +6,6 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,11 +23,6 @@ from sriov_bootstrap.machine.host_machine import HostMachine
 TO_ZERO = SetNumVfs(PF, 4, 0)
 ENOUGH = 30.0
 AT_ONCE = 0.05
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 @pytest.fixture

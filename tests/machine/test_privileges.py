@@ -39,11 +39,6 @@ RULE = (
 )
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
 # -- the end that asks --
 
 

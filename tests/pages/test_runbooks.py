@@ -129,9 +129,8 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "trouble", "command"), CASES)
 def test_what_a_command_prints_is_what_the_page_says(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, trouble: Callable[[HostTree], None], command: str
+    tree: HostTree, capsys: pytest.CaptureFixture[str], name: str, trouble: Callable[[HostTree], None], command: str
 ) -> None:
-    tree = HostTree(tmp_path)
     trouble(tree)
     main([command], root=str(tree.root))
     out, err = capsys.readouterr()
@@ -145,8 +144,7 @@ def assert_said(name: str, text: str) -> None:
     assert lines in said, f"{name}.md does not say:\n{text}"
 
 
-def test_a_stuck_write_and_its_age(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tree = HostTree(tmp_path)
+def test_a_stuck_write_and_its_age(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     in_use(tree)
     locks = Locks(str(tree.root))
     lock = locks.begin_write()
@@ -159,8 +157,7 @@ def test_a_stuck_write_and_its_age(tmp_path: Path, capsys: pytest.CaptureFixture
     assert_said("SriovWriteStuck", f"# sriov-bootstrap status\n{out}")
 
 
-def test_what_the_log_says_of_a_loss(tmp_path: Path) -> None:
-    tree = HostTree(tmp_path)
+def test_what_the_log_says_of_a_loss(tree: HostTree) -> None:
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4) + QUIET)
     with running(tree) as service:
