@@ -31,10 +31,12 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
     by_hand = f"ip link set {shell_name(pf.netdev)} up"
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; if it goes down again, find out what takes it down"
-        yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence, remedy)
+        yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence=evidence, remedy=remedy)
     else:
         problem = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
-        yield Finding("SB-W218", pf.pci_address, problem, evidence, f"set pf_up = true in the rule, or {by_hand}")
+        yield Finding(
+            "SB-W218", pf.pci_address, problem, evidence=evidence, remedy=f"set pf_up = true in the rule, or {by_hand}"
+        )
 
 
 def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
@@ -58,7 +60,7 @@ def _probed_finding(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Findi
     remedy = (
         f"echo {vf.pci_address} > /sys/bus/pci/devices/{vf.pci_address}/driver/unbind, and so on, while no VM uses them"
     )
-    return Finding("SB-W219", pf.pci_address, problem, evidence, remedy)
+    return Finding("SB-W219", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _driverless_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
@@ -74,13 +76,13 @@ def _driverless_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], surve
             remedy = (
                 f'set vf_driver = "none" in the rule if this is intended; if not, remove that line from {line.place}'
             )
-            return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
+            return Finding("SB-W220", pf.pci_address, problem, evidence=evidence, remedy=remedy)
     evidence = f"VF {vf.index} {vf.pci_address} has no driver, although sriov_drivers_autoprobe is 1"
     if vf.driver:
         evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}, but its device on another bus has none"
     if not modules and survey.has_module_list:
         evidence += f"; no module in modules.alias drives {vf.modalias or 'it'}"
-    return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
+    return Finding("SB-W220", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
@@ -95,7 +97,7 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager is running"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
     remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"
-    yield Finding("SB-W221", wish.pf.pci_address, problem, evidence, remedy)
+    yield Finding("SB-W221", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:
@@ -108,4 +110,4 @@ def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     problem = f"VFs driven by the host hold {of_vfs} interrupt vectors, and few are left"
     evidence = f"{everything} entries in /sys/bus/pci/devices/*/msi_irqs; {survey.cpus} CPUs have about {room} vectors"
     remedy = 'set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)'
-    yield Finding("SB-W222", "host", problem, evidence, remedy)
+    yield Finding("SB-W222", "host", problem, evidence=evidence, remedy=remedy)

@@ -284,8 +284,9 @@ def test_vfs_that_share_a_group_are_one_finding_of_their_pf() -> None:
             "SB-E105",
             "0000:3b:00.0",
             "1 of 2 VFs shares an IOMMU group with another device, and only a whole group can be given to a VM",
-            "/sys/kernel/iommu_groups/17/devices has 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3 and 2 more",
-            "enable ACS (and ARI) in the firmware setup, or move the NIC to a slot with its own root port",
+            evidence="/sys/kernel/iommu_groups/17/devices has 0000:3b:02.0, 0000:3b:02.1, "
+            "0000:3b:02.2, 0000:3b:02.3 and 2 more",
+            remedy="enable ACS (and ARI) in the firmware setup, or move the NIC to a slot with its own root port",
         )
     ]
 

@@ -81,8 +81,8 @@ def test_a_required_nic_that_is_missing() -> None:
         "SB-E201",
         "host",
         f'no NIC matches rule "tenant-a" (pci_address {PF})',
-        f"PFs here: {PF2} ens1f0",
-        "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
+        evidence=f"PFs here: {PF2} ens1f0",
+        remedy="sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
     )
     assert the_one(make_host()).evidence == "PFs here: none"
 
@@ -185,8 +185,8 @@ def test_a_rule_that_means_a_vf() -> None:
         "SB-E205",
         PF,
         'rule "tenant-a" matches a VF, which cannot have VFs',
-        f"physfn of {PF} is {PF2}; match: pci_address {PF}",
-        f'match its PF: match = {{ pci_address = "{PF2}" }}',
+        evidence=f"physfn of {PF} is {PF2}; match: pci_address {PF}",
+        remedy=f'match its PF: match = {{ pci_address = "{PF2}" }}',
     )
 
 
@@ -300,8 +300,9 @@ def test_more_than_the_device_offers() -> None:
         "SB-E210",
         PF,
         "it offers 7 VFs, fewer than asked for",
-        'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32; its config space has TotalVFs 8, igb keeps the rest',
-        'num_vfs = 7 or "max" in rule "tenant-a"; some NICs can be set up to offer more',
+        evidence='sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32; '
+        "its config space has TotalVFs 8, igb keeps the rest",
+        remedy='num_vfs = 7 or "max" in rule "tenant-a"; some NICs can be set up to offer more',
     )
     assert the_one(ruled(make_pf(), num_vfs=32)).evidence == 'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32'
 
@@ -466,8 +467,8 @@ def test_vfs_that_use_up_the_vectors(each: int, others: int, cpus: int, *, is_fo
         "SB-W222",
         "host",
         "VFs driven by the host hold 400 interrupt vectors, and few are left",
-        "500 entries in /sys/bus/pci/devices/*/msi_irqs; 2 CPUs have about 400 vectors",
-        'set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)',
+        evidence="500 entries in /sys/bus/pci/devices/*/msi_irqs; 2 CPUs have about 400 vectors",
+        remedy='set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)',
     )
     assert found(make_host(pf), NicSurvey(vectors=vectors, cpus=cpus)) == [finding] * is_found
     assert not found(make_host(pf, cpu_vendor=""), NicSurvey(vectors=vectors, cpus=cpus)), "no x86"
