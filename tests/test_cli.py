@@ -22,11 +22,6 @@ from sriov_bootstrap.edges.locks import PASS_LOCK
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
 def command(tree: HostTree, *words: str) -> list[str]:
     """-I: the installed package and not the checkout, output buffered as a user has it."""
     return [sys.executable, "-I", "-c", RUN, str(tree.root), *words]

@@ -111,8 +111,9 @@ class Host(RuleBasedStateMachine):
     @initialize(drawn=configs, number=st.integers(2, 3), before=st.dictionaries(addresses, st.integers(1, 2)))
     def boot(self, drawn: dict[str, tuple[PfRule, bool]], number: int, before: dict[str, int]) -> None:
         for address in tuple(TOTALS)[:number]:
-            values = {"driver": driver_of(address), "netdevs": (self.host.netdev(address),)}
-            self.host.pfs[address] = FakePf(pci_address=address, total_vfs=TOTALS[address], **values)
+            driver, netdevs = driver_of(address), (self.host.netdev(address),)
+            total = TOTALS[address]
+            self.host.pfs[address] = FakePf(pci_address=address, total_vfs=total, driver=driver, netdevs=netdevs)
             self.host.make_vfs(address, before.get(address, 0))
         self.edit(drawn)
 

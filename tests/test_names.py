@@ -61,11 +61,6 @@ def escaped(raw: bytes) -> bytes:
     return raw.replace(b"\f", rb"\f").replace(b"\b", rb"\b")
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
 class Host(HostMachine):
     """A tree whose `ip` says what the test lets it say."""
 

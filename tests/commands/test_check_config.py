@@ -1,16 +1,9 @@
-from pathlib import Path
-
 import pytest
 
 from fakes_host import HostTree, rule
 from sriov_bootstrap.cli import main
 
 USAGE = 2
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def check(tree: HostTree, *words: str) -> int:

@@ -1,5 +1,4 @@
 import os
-from pathlib import Path
 
 import pytest
 
@@ -13,11 +12,6 @@ TAIL = """\
 # [services]
 # restart = ["nova-compute.service", "neutron-sriov-agent.service"]   # default: every known name of both
 """
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def init(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> str:

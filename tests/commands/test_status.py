@@ -1,7 +1,6 @@
 import json
 import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -34,11 +33,6 @@ no PF matches rule "gone" (pci_address 0000:5e:00.0)
 
 note: no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once
 """
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def status(tree: HostTree, *words: str) -> int:

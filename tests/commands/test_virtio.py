@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -60,8 +59,7 @@ class VirtioHost(HostMachine):
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    tree = HostTree(tmp_path)
+def tree(tree: HostTree) -> HostTree:
     tree.write("proc/cpuinfo", "processor : 0\nvendor_id : GenuineIntel\n")
     tree.add_virtio_pf(num_vfs=2)
     return tree

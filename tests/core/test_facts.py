@@ -1,12 +1,12 @@
 """Raw text -> facts: what counts as in use, and that no text does any harm."""
 
-from typing import Any
+from typing import Unpack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
+from builders import PF, RawVfValues, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
 from sriov_bootstrap.core import facts, vf_users
 from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawChild, RawNetdev, RawPf, RawVf, Routes, parse_pf
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners, Use, UseKind
@@ -256,8 +256,9 @@ VHOST = "/dev/vhost-vdpa-0"
 GONE = "driver {} has no netdev here: it is in another network namespace, or bypasses the kernel"
 
 
-def raw_virtio_vf(*children: RawChild, driver: str = "virtio-pci", **values: Any) -> RawVf:  # noqa: ANN401
-    return make_raw_vf(driver=driver, children=children, **{"netdevs": ()} | values)
+def raw_virtio_vf(*devices: RawChild, **values: Unpack[RawVfValues]) -> RawVf:
+    defaults: RawVfValues = {"driver": "virtio-pci", "children": devices, "netdevs": ()}
+    return make_raw_vf(**(defaults | values))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Facts and wishes -> steps, where VFs come from a module parameter."""
 
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, PF3, make_netdev, make_pf, make_wish
+from builders import PF, PF2, PF3, RuleValues, make_netdev, make_pf, make_wish
 from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile, stage_of
 from sriov_bootstrap.core.config import Method, VfDriver
 from sriov_bootstrap.core.contest import Contest
@@ -46,14 +47,25 @@ STUCK = Verdict(
 )
 
 
-def wish(pf: PfFacts, **rule: object) -> DesiredPf:
+def wish(pf: PfFacts, **rule: Unpack[RuleValues]) -> DesiredPf:
     """A wish for max_vfs that may reload."""
-    return make_wish(pf=pf, **({"method": Method.MAX_VFS, "reload_driver": True} | rule))
+    defaults: RuleValues = {"method": Method.MAX_VFS, "reload_driver": True}
+    return make_wish(pf=pf, **(defaults | rule))
 
 
-def around(*pfs: PfFacts, module: ModuleFacts = WRITTEN, **values: object) -> Surroundings:
+class SurroundingsValues(TypedDict, total=False):
+    """Of Surroundings."""
+
+    jam: Jam
+    routes: Routes
+    short: dict[str, Short]
+    contests: dict[str, Contest]
+    force: bool
+
+
+def around(*pfs: PfFacts, module: ModuleFacts = WRITTEN, **values: Unpack[SurroundingsValues]) -> Surroundings:
     """These PFs, all of igb."""
-    return replace(Surroundings(pfs=pfs, modules={"igb": module}), **values)
+    return Surroundings(pfs=pfs, modules={"igb": module}, **values)
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """What outlives a pass."""
 
 import json
-from typing import Any
 
 import msgspec
 import pytest
@@ -276,9 +275,9 @@ def test_who_gets_in_between_a_second_time_is_given_a_pause() -> None:
     assert (after.contests, new) == ({PF: Contest(4, 2, 2, 60.0)}, {PF: 1})
 
 
-def made(pf: PfFacts, **values: Any) -> State:  # noqa: ANN401
+def made(pf: PfFacts, *, short: dict[str, Short] | None = None, incomplete: tuple[str, ...] = ()) -> State:
     """What is remembered after we made the VFs of this PF."""
-    return State(ours={PF: pf.incarnations}, **values)
+    return State(ours={PF: pf.incarnations}, short=short or {}, incomplete=incomplete)
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,6 @@ QEMU = (
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
-@pytest.fixture
 def real_process(tree: HostTree) -> Iterator[tuple[Path, int]]:
     """Below our root, and nobody else beside it: a process that has an ordinary file open that ends like a node."""
     file = tree.write("home/vfio/12", "an ordinary file")

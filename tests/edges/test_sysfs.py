@@ -15,11 +15,6 @@ from sriov_bootstrap.edges.sysfs import Sysfs
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
-@pytest.fixture
 def sysfs(tree: HostTree) -> Sysfs:
     return Sysfs(f"{tree.root}/sys")
 

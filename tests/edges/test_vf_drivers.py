@@ -87,11 +87,6 @@ class Bus:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
-@pytest.fixture
 def bus(tree: HostTree) -> Bus:
     """Three VFs without a driver, and probing off."""
     tree.add_pf(num_vfs=3)

@@ -27,11 +27,6 @@ AT_ONCE = 0.05
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
-@pytest.fixture
 def machine(tree: HostTree) -> HostMachine:
     return HostMachine(root=str(tree.root), deadline_seconds=lambda _: ENOUGH)
 

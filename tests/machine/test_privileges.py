@@ -42,11 +42,6 @@ RULE = (
 NAMING = '[[pf]]\nname = "tenant-{}"\nmatch = {{ driver = "igb" }}\nnum_vfs = 4\nvf_driver = "{}"\n'
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
 # -- the end that asks --
 
 

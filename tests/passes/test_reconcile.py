@@ -2,11 +2,12 @@
 
 import errno
 from collections.abc import Callable
+from typing import Unpack
 
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
+from builders import PF, PF2, PfValues, make_config, make_netdev, make_rule, vf_address
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.actions import SetNumVfs
@@ -26,7 +27,7 @@ SET = f"{PF} set sriov_numvfs from 0 to 4"
 GOOD = ConfigFile("/c", b'[[pf]]\nname = "a"\nmatch = { driver = "igb" }\nnum_vfs = 1\n')
 
 
-def machine_with(*, num_vfs: int = 0, **values: object) -> FakeMachine:
+def machine_with(*, num_vfs: int = 0, **values: Unpack[PfValues]) -> FakeMachine:
     """A host with one PF."""
     machine = FakeMachine(FakePf(**values))
     machine.make_vfs(PF, num_vfs)

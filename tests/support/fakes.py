@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, assert_never
+from typing import Unpack, assert_never
 
 from msgspec.structs import replace
 
-from builders import make_pf, vf_address
+from builders import PfValues, make_pf, vf_address
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.actions import (
@@ -40,7 +40,7 @@ class Crash(BaseException):
 class FakePf:
     """One PF. `makes`: how many VFs it makes of those it is asked for; `late`: seconds until their driver has them."""
 
-    def __init__(self, **values: Any) -> None:  # noqa: ANN401
+    def __init__(self, **values: Unpack[PfValues]) -> None:
         """Values of PfFacts."""
         self.facts = make_pf(**values)
         self.makes = 65535
@@ -110,7 +110,7 @@ class FakeMachine:
         """How many VFs are there."""
         return self.pfs[address].facts.num_vfs
 
-    def change(self, address: str, **values: Any) -> None:  # noqa: ANN401
+    def change(self, address: str, **values: Unpack[PfValues]) -> None:
         """Other values of PfFacts."""
         self.pfs[address].facts = replace(self.pfs[address].facts, **values)
 

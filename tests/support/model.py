@@ -13,7 +13,7 @@ from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, Uni
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.actions import Action, SetLinkUp, SetNumVfs, deadline_seconds
 from sriov_bootstrap.core.errnos import WRITE_CAUSES
-from sriov_bootstrap.core.facts import RawNetdev, RawVf, VfFacts
+from sriov_bootstrap.core.facts import Netdev, RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
@@ -154,10 +154,12 @@ class ModelHost(FakeMachine):
             self.change(address, driver=driver_of(address), netdevs=(self.netdev(address),), total_vfs=total)
 
     @staticmethod
-    def netdev(address: str) -> object:
+    def netdev(address: str) -> Netdev:
         """What udev names it."""
-        child = {"device": "virtio1", "driver": "virtio_net"} if driver_of(address) == "virtio-pci" else {}
-        return make_netdev(name=f"en{address[5:7]}", is_up=False, **child)
+        name = f"en{address[5:7]}"
+        if driver_of(address) == "virtio-pci":
+            return make_netdev(name=name, is_up=False, device="virtio1", driver="virtio_net")
+        return make_netdev(name=name, is_up=False)
 
     def unplug(self, address: str) -> None:
         """The device is pulled out, whoever uses it."""

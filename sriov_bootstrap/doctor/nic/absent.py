@@ -74,7 +74,9 @@ def _no_pf_finding(wish: DesiredPf, function: NetworkFunction, host: Host, surve
         evidence = "no SR-IOV capability in its config space"
     else:
         remedy = "run doctor as root, which can read its SR-IOV capability: sudo sriov-bootstrap doctor"
-    return Finding(code, function.facts.pci_address, problem, f"{evidence}; {_rule_matches(wish)}", remedy)
+    return Finding(
+        code, function.facts.pci_address, problem, evidence=f"{evidence}; {_rule_matches(wish)}", remedy=remedy
+    )
 
 
 def _not_offered_finding(wish: DesiredPf, function: NetworkFunction, host: Host, total_vfs: int) -> Finding:
@@ -87,7 +89,7 @@ def _not_offered_finding(wish: DesiredPf, function: NetworkFunction, host: Host,
     )
     if NO_PCI_IOV in host.kernel_config.splitlines():
         problem, remedy = "this kernel was built without SR-IOV", "boot a kernel with CONFIG_PCI_IOV=y, 3.8 or newer"
-    return Finding("SB-E204", address, problem, evidence, remedy)
+    return Finding("SB-E204", address, problem, evidence=evidence, remedy=remedy)
 
 
 def _rule_matches(wish: DesiredPf) -> str:
@@ -105,7 +107,7 @@ def _vf_finding(wish: DesiredPf, function: NetworkFunction) -> Finding:
     problem = f'rule "{wish.rule.name}" matches a VF, which cannot have VFs'
     evidence = f"physfn of {function.facts.pci_address} is {function.physfn}; match: {wish.rule.match}"
     remedy = f'match its PF: match = {{ pci_address = "{function.physfn}" }}'
-    return Finding("SB-E205", function.facts.pci_address, problem, evidence, remedy)
+    return Finding("SB-E205", function.facts.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _no_nic_finding(wish: DesiredPf, host: Host) -> Finding:
@@ -119,7 +121,7 @@ def _no_nic_finding(wish: DesiredPf, host: Host) -> Finding:
     elif driverless and not wish.rule.match.pci_address:
         remedy = f"{driverless[0]} has no driver, and so no netdev: modprobe $(cat {_modalias(driverless[0])})"
     problem = f'no NIC matches rule "{wish.rule.name}" ({wish.rule.match})'
-    return Finding("SB-E201", "host", problem, f"PFs here: {have}", remedy)
+    return Finding("SB-E201", "host", problem, evidence=f"PFs here: {have}", remedy=remedy)
 
 
 def _modalias(address: str) -> str:

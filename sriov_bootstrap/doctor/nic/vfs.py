@@ -33,16 +33,17 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
     by_hand = f"ip link set {shell_name(pf.netdev)} up"
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; if it goes down again, find out what takes it down"
-        yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence, remedy)
+        yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence=evidence, remedy=remedy)
         return
     left_down = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
     remedy = f"set pf_up = true in the rule, or {by_hand}"
     if driver_of(pf.driver).up_first and pf.num_vfs != wish.target:
         problem = f"{left_down}: until it is up, {pf.driver} neither creates nor removes VFs"
         evidence += f", not {wish.target}; {SOURCES[pf.driver].place_of('up_first')}"
-        yield Finding("SB-E224", pf.pci_address, problem, evidence, f"{remedy}; then sriov-bootstrap --once")
+        remedy += "; then sriov-bootstrap --once"
+        yield Finding("SB-E224", pf.pci_address, problem, evidence=evidence, remedy=remedy)
     else:
-        yield Finding("SB-W218", pf.pci_address, left_down, evidence, remedy)
+        yield Finding("SB-W218", pf.pci_address, left_down, evidence=evidence, remedy=remedy)
 
 
 def check_link_flaps(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
@@ -59,7 +60,7 @@ def check_link_flaps(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
         f"change the number while nothing needs {upper}, or while another member of it has the traffic;"
         " at boot, VFs are created before the network is set up"
     )
-    yield Finding("SB-W223", pf.pci_address, problem, evidence, remedy)
+    yield Finding("SB-W223", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _coming_change(wish: DesiredPf, pf: PfFacts) -> str:
@@ -98,7 +99,7 @@ def _probed_finding(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Findi
     remedy = (
         f"echo {vf.pci_address} > /sys/bus/pci/devices/{vf.pci_address}/driver/unbind, and so on, while no VM uses them"
     )
-    return Finding("SB-W219", pf.pci_address, problem, evidence, remedy)
+    return Finding("SB-W219", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _driverless_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
@@ -114,13 +115,13 @@ def _driverless_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], surve
             remedy = (
                 f'set vf_driver = "none" in the rule if this is intended; if not, remove that line from {line.place}'
             )
-            return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
+            return Finding("SB-W220", pf.pci_address, problem, evidence=evidence, remedy=remedy)
     evidence = f"VF {vf.index} {vf.pci_address} has no driver, although sriov_drivers_autoprobe is 1"
     if vf.driver:
         evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}, but its device on another bus has none"
     if not modules and survey.has_module_list:
         evidence += f"; no module in modules.alias drives {vf.modalias or 'it'}"
-    return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
+    return Finding("SB-W220", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
@@ -135,7 +136,7 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager is running"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
     remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"
-    yield Finding("SB-W221", wish.pf.pci_address, problem, evidence, remedy)
+    yield Finding("SB-W221", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:
@@ -148,4 +149,4 @@ def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     problem = f"VFs driven by the host hold {of_vfs} interrupt vectors, and few are left"
     evidence = f"{everything} entries in /sys/bus/pci/devices/*/msi_irqs; {survey.cpus} CPUs have about {room} vectors"
     remedy = 'set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)'
-    yield Finding("SB-W222", "host", problem, evidence, remedy)
+    yield Finding("SB-W222", "host", problem, evidence=evidence, remedy=remedy)

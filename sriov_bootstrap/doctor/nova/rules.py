@@ -47,7 +47,9 @@ def _specs_that_take(view: View, vfs: Iterable[Candidate]) -> list[tuple[Row, li
 def _unwanted_offers(view: View, code: str, vfs: list[Candidate], why: str) -> Iterator[Finding]:
     for row, taken in _specs_that_take(view, vfs):
         problem = f"{why} nova gives {_name_vfs(taken)} to VMs"
-        yield Finding(code, row.entry.place, problem, row.entry.text, render_remedy(view.host, TARGET, row.entry))
+        yield Finding(
+            code, row.entry.place, problem, evidence=row.entry.text, remedy=render_remedy(view.host, TARGET, row.entry)
+        )
 
 
 def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:
@@ -60,7 +62,13 @@ def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: lis
         given = f'as VFs of "{wrong}"' if wrong else "without a physical_network"
         wanted = f'has "{right}"' if right else "has no physical_network"
         problem = f"nova gives out {_name_vfs(taken)} {given}, but {port.label} {wanted}"
-        yield Finding("SB-E406", row.entry.place, problem, row.entry.text, render_remedy(view.host, TARGET, row.entry))
+        yield Finding(
+            "SB-E406",
+            row.entry.place,
+            problem,
+            evidence=row.entry.text,
+            remedy=render_remedy(view.host, TARGET, row.entry),
+        )
 
 
 def _never_offered(view: View, networks: set[str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:
@@ -73,7 +81,7 @@ def _never_offered(view: View, networks: set[str], port: Port, vfs: list[Candida
     section, option = places(DEVICE_SPEC, view.host.release)[0]
     problem = f"nova never gives out {_name_vfs(left)} of {port.label}: no {option} in [{section}] matches them"
     evidence = "; ".join(f"{line.entry.place}: {line.entry.text}" for line in view.lines[:3]) or f"no {option} at all"
-    yield Finding("SB-E411", port.pci_address, problem, evidence, render_remedy(view.host, TARGET))
+    yield Finding("SB-E411", port.pci_address, problem, evidence=evidence, remedy=render_remedy(view.host, TARGET))
 
 
 def _name_vfs(vfs: list[Candidate]) -> str:

@@ -48,7 +48,7 @@ def check_specs(view: View) -> Iterator[Finding]:
 def _spec_finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
     """`change`: what to write instead; without it, what follows from the rules."""
     remedy = restart_remedy(view.host, TARGET, change) if change else _correction(view, entry, entry.place)
-    return Finding(code, entry.place, problem, entry.text, remedy)
+    return Finding(code, entry.place, problem, evidence=entry.text, remedy=remedy)
 
 
 def _correction(view: View, entry: Entry, place: str) -> str:
@@ -72,7 +72,7 @@ def _refused_finding(view: View, entry: Entry, problem: SpecProblem, lines: Mapp
     remedy = _correction(view, entry, place)
     # A later line may be an option indented by mistake, whose value must not be shown.
     evidence = f"{entry.option}: ...{near}..." if near and problem.line == 1 else entry.text
-    return Finding("SB-E401", place, said, evidence, remedy)
+    return Finding("SB-E401", place, said, evidence=evidence, remedy=remedy)
 
 
 def _json_hint(entry: Entry, text: str, problem: SpecProblem, lines: Mapping[str, Entry]) -> str:

@@ -1,10 +1,10 @@
 import errno
-from typing import Any
+from typing import Unpack
 
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, make_vf
+from builders import PF, PF2, PfValues, RuleValues, make_config, make_netdev, make_pf, make_rule, make_vf
 from builders_pci import NONE, PLACED, config, resource, sriov
 from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match, Method, VfDriver
@@ -23,13 +23,15 @@ MODALIAS = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
 BLACKLIST = modprobe.parse({"/etc/modprobe.d/a.conf": "blacklist igb\nblacklist igbvf\n"}, ())
 
 
-def make_host(*pfs: PfFacts, config: Config | None = None, **values: Any) -> Host:  # noqa: ANN401
+def make_host(
+    *pfs: PfFacts, config: Config | None = None, cpu_vendor: str = "GenuineIntel", kernel_config: str = ""
+) -> Host:
     """A host with these PFs, and a rule for 4 VFs on the first."""
     config = config or make_config(make_rule())
-    return replace(Host(config, resolve(config, pfs), pfs, cpu_vendor="GenuineIntel"), **values)
+    return Host(config, resolve(config, pfs), pfs, cpu_vendor=cpu_vendor, kernel_config=kernel_config)
 
 
-def ruled(*pfs: PfFacts, **rule: Any) -> Host:  # noqa: ANN401
+def ruled(*pfs: PfFacts, **rule: Unpack[RuleValues]) -> Host:
     return make_host(*pfs, config=make_config(make_rule(**rule)))
 
 
@@ -42,8 +44,8 @@ def the_one(host: Host, survey: NicSurvey | None = None) -> Finding:
     return finding
 
 
-def detailed(address: str = PF, **values: Any) -> NicSurvey:  # noqa: ANN401
-    return NicSurvey(details={address: Detail(**values)})
+def detailed(*, config: bytes = b"", resource: str = "", bridge: str = "", last_bus: str = "") -> NicSurvey:
+    return NicSurvey(details={PF: Detail(config, resource, bridge=bridge, last_bus=last_bus)})
 
 
 @pytest.mark.parametrize(
@@ -69,9 +71,9 @@ def test_a_clean_host_gives_no_finding(host: Host) -> None:
 # -- rules without a PF --
 
 
-def function(**values: Any) -> NetworkFunction:  # noqa: ANN401
+def function(*, physfn: str = "", offers: str = "") -> NetworkFunction:
     """A NIC at the address that the rule means, which is no PF to the kernel."""
-    return NetworkFunction(make_pf(total_vfs=0), **values)
+    return NetworkFunction(make_pf(total_vfs=0), physfn, offers)
 
 
 def test_a_required_nic_that_is_missing() -> None:
@@ -79,8 +81,8 @@ def test_a_required_nic_that_is_missing() -> None:
         "SB-E201",
         "host",
         f'no NIC matches rule "tenant-a" (pci_address {PF})',
-        f"PFs here: {PF2} ens1f0",
-        "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
+        evidence=f"PFs here: {PF2} ens1f0",
+        remedy="sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
     )
     assert the_one(make_host()).evidence == "PFs here: none"
 
@@ -183,8 +185,8 @@ def test_a_rule_that_means_a_vf() -> None:
         "SB-E205",
         PF,
         'rule "tenant-a" matches a VF, which cannot have VFs',
-        f"physfn of {PF} is {PF2}; match: pci_address {PF}",
-        f'match its PF: match = {{ pci_address = "{PF2}" }}',
+        evidence=f"physfn of {PF} is {PF2}; match: pci_address {PF}",
+        remedy=f'match its PF: match = {{ pci_address = "{PF2}" }}',
     )
 
 
@@ -298,8 +300,9 @@ def test_more_than_the_device_offers() -> None:
         "SB-E210",
         PF,
         "it offers 7 VFs, fewer than asked for",
-        'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32; its config space has TotalVFs 8, igb keeps the rest',
-        'num_vfs = 7 or "max" in rule "tenant-a"; some NICs can be set up to offer more',
+        evidence='sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32; '
+        "its config space has TotalVFs 8, igb keeps the rest",
+        remedy='num_vfs = 7 or "max" in rule "tenant-a"; some NICs can be set up to offer more',
     )
     assert the_one(ruled(make_pf(), num_vfs=32)).evidence == 'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32'
 
@@ -397,15 +400,16 @@ def test_what_is_said_of_a_pf_that_must_be_up_first() -> None:
         PF,
         'the PF ens1f0 is down, and rule "tenant-a" leaves it down (pf_up = false): until it is up, bnxt_en neither'
         " creates nor removes VFs",
-        "IFF_UP is not set in /sys/class/net/ens1f0/flags; the PF has 0 VFs, not 4; bnxt_sriov_configure in"
+        evidence="IFF_UP is not set in /sys/class/net/ens1f0/flags; the PF has 0 VFs, not 4; bnxt_sriov_configure in"
         " drivers/net/ethernet/broadcom/bnxt",
-        "set pf_up = true in the rule, or ip link set ens1f0 up; then sriov-bootstrap --once",
+        remedy="set pf_up = true in the rule, or ip link set ens1f0 up; then sriov-bootstrap --once",
     )
 
 
-def bonded(num_vfs: int, **values: Any) -> PfFacts:  # noqa: ANN401
+def bonded(num_vfs: int, **values: Unpack[PfValues]) -> PfFacts:
     """A PF of the rule that is a member of bond0."""
-    return make_pf(num_vfs=num_vfs, **{"netdevs": (make_netdev(uppers=("bond0", "br0")),), **values})
+    defaults: PfValues = {"netdevs": (make_netdev(uppers=("bond0", "br0")),)}
+    return make_pf(num_vfs=num_vfs, **(defaults | values))
 
 
 def test_a_member_of_a_bond_whose_vfs_will_change() -> None:
@@ -413,9 +417,9 @@ def test_a_member_of_a_bond_whose_vfs_will_change() -> None:
         "SB-W223",
         PF,
         "bond0 is built on the PF ens1f0, whose link goes down at each change of its number of VFs",
-        '2 VFs, and rule "tenant-a" asks for 4; igb_sriov_reinit in drivers/net/ethernet/intel/igb',
-        "change the number while nothing needs bond0, or while another member of it has the traffic; at boot, VFs are"
-        " created before the network is set up",
+        evidence='2 VFs, and rule "tenant-a" asks for 4; igb_sriov_reinit in drivers/net/ethernet/intel/igb',
+        remedy="change the number while nothing needs bond0, or while another member of it has the traffic; at boot,"
+        " VFs are created before the network is set up",
     )
 
 
@@ -464,7 +468,7 @@ def test_a_pass_that_took_no_link_of_a_bond_down(survey: NicSurvey) -> None:
     assert found(make_host(bonded(4)), survey) == []
 
 
-def vfs_of(*drivers: str, **values: Any) -> PfFacts:  # noqa: ANN401
+def vfs_of(*drivers: str, autoprobe: bool = True) -> PfFacts:
     """A PF whose VFs have these drivers; only igbvf makes a netdev."""
     vfs = tuple(
         make_vf(
@@ -475,7 +479,7 @@ def vfs_of(*drivers: str, **values: Any) -> PfFacts:  # noqa: ANN401
         )
         for index, driver in enumerate(drivers)
     )
-    return make_pf(vfs=vfs, **values)
+    return make_pf(vfs=vfs, autoprobe=autoprobe)
 
 
 def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
@@ -553,8 +557,8 @@ def test_vfs_that_use_up_the_vectors(each: int, others: int, cpus: int, *, is_fo
         "SB-W222",
         "host",
         "VFs driven by the host hold 400 interrupt vectors, and few are left",
-        "500 entries in /sys/bus/pci/devices/*/msi_irqs; 2 CPUs have about 400 vectors",
-        'set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)',
+        evidence="500 entries in /sys/bus/pci/devices/*/msi_irqs; 2 CPUs have about 400 vectors",
+        remedy='set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)',
     )
     assert found(make_host(pf), NicSurvey(vectors=vectors, cpus=cpus)) == [finding] * is_found
     assert not found(make_host(pf, cpu_vendor=""), NicSurvey(vectors=vectors, cpus=cpus)), "no x86"

@@ -30,13 +30,12 @@ PF = make_pf(num_vfs=4, netdevs=(make_netdev(altnames=("port-a",)),))
 HOST = Host(make_config(RULE), wishes=(DesiredPf(RULE, PF),), pfs=(PF,))
 
 
-def service(name: str, text: str, **values: object) -> Service:
-    made = Service(name, f"{name}.service", is_installed=True, argv=(name,), files=(parse_ini("/f", text),))
-    return replace(made, **values)
+def service(name: str, text: str) -> Service:
+    return Service(name, f"{name}.service", is_installed=True, argv=(name,), files=(parse_ini("/f", text),))
 
 
-def agent(text: str, **values: object) -> OpenStackSurvey:
-    return OpenStackSurvey(agent=service("sriov-agent", text, **values))
+def agent(text: str) -> OpenStackSurvey:
+    return OpenStackSurvey(agent=service("sriov-agent", text))
 
 
 def found(survey: OpenStackSurvey) -> list[str]:
@@ -139,18 +138,21 @@ def test_exclusions_of_a_netdev_without_a_rule_are_not_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "is_said"),
+    ("started_at", "is_active", "is_said"),
     [
-        ({"started_at": 100.0, "is_active": True}, True),
-        ({"started_at": 300.0, "is_active": True}, False),
-        ({"started_at": None, "is_active": True}, False),
-        ({"started_at": 100.0, "is_active": False}, False),
-        ({"started_at": 100.0, "is_active": None}, False),
+        (100.0, True, True),
+        (300.0, True, False),
+        (None, True, False),
+        (100.0, False, False),
+        (100.0, None, False),
     ],
 )
-def test_an_agent_that_started_before_the_vfs_changed(values: dict[str, object], *, is_said: bool) -> None:
-    text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n"
-    survey = replace(agent(text, **values), changed_at=200.0, waited=400.0)
+def test_an_agent_that_started_before_the_vfs_changed(
+    started_at: float | None, *, is_active: bool | None, is_said: bool
+) -> None:
+    mapped = service("sriov-agent", "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n")
+    started = replace(mapped, started_at=started_at, is_active=is_active)
+    survey = OpenStackSurvey(agent=started, changed_at=200.0, waited=400.0)
     said = "SB-E519 it started 100 s before the VFs changed, and does not know the new ones"
     assert found(survey) == ([said] if is_said else [])
     assert found(replace(survey, waited=10.0)) == []

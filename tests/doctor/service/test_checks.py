@@ -1,4 +1,4 @@
-from typing import Any
+from typing import TypedDict, Unpack
 
 import pytest
 from msgspec.structs import replace
@@ -25,31 +25,60 @@ FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 20
 NAMED = State(report=PassReport(config_files=("/root/a.toml",), config_checksums=(1,)))
 
 
-def service(**values: Any) -> ServiceSurvey:  # noqa: ANN401
+class ReportValues(TypedDict, total=False):
+    """Of a PfReport."""
+
+    rule: str
+    state: PfState
+    pci_address: str
+    message: str
+    hint: str
+    vfs: tuple[VfReport, ...]
+
+
+class ServiceValues(TypedDict, total=False):
+    """Of a ServiceSurvey and its Now."""
+
+    switches: tuple[str, ...]
+    has_udevd: bool
+    jam: Jam
+    jam_age: float
+    pending: PendingRestart
+    pending_age: float
+    has_passed: bool
+    pass_age: float | None
+    state: State | None
+    unit: dict[str, str]
+    is_installed: bool
+    is_wanted: bool
+    masked: tuple[str, ...]
+    config_files: dict[str, int] | None
+    access_problems: tuple[str, ...]
+    outdated: tuple[str, ...]
+    not_loaded: tuple[str, ...]
+
+
+def service(**values: Unpack[ServiceValues]) -> ServiceSurvey:
     """A service that is as it should be; its last pass ended 100 s ago."""
-    now = Now(has_passed=True, pass_age=100.0)
-    now = replace(now, **{key: values.pop(key) for key in Now.__struct_fields__ if key in values})
+    of_now = {key: value for key, value in values.items() if key in Now.__struct_fields__}
     survey = ServiceSurvey(
         state=State(report=REPORT),
-        now=now,
+        now=replace(Now(has_passed=True, pass_age=100.0), **of_now),
         unit=RUNS,
         is_installed=True,
         is_wanted=True,
         config_files={CONFIG: 7},
     )
-    return replace(survey, **values)
+    return replace(survey, **{key: value for key, value in values.items() if key not in of_now})
 
 
-def state(**values: Any) -> State:  # noqa: ANN401
-    return replace(State(report=REPORT), **values)
-
-
-def bad(reason: Reason, **values: Any) -> PfReport:  # noqa: ANN401
-    return replace(PfReport("tenant-a", "4", PfState.DEGRADED, PF, "ens1f0", reason=reason), **values)
+def bad(reason: Reason, **values: Unpack[ReportValues]) -> PfReport:
+    defaults: ReportValues = {"rule": "tenant-a", "state": PfState.DEGRADED, "pci_address": PF}
+    return PfReport(requested="4", netdev="ens1f0", reason=reason, **(defaults | values))
 
 
 def reported(*pfs: PfReport) -> State:
-    return state(report=replace(REPORT, pfs=pfs))
+    return State(report=replace(REPORT, pfs=pfs))
 
 
 @pytest.mark.parametrize(
@@ -303,7 +332,7 @@ def test_a_host_without_rules_needs_no_service() -> None:
 
 def test_vfs_that_no_rule_asks_for_are_said_as_long_as_they_are_there() -> None:
     pf = make_pf(pci_address=PF2, num_vfs=2)
-    survey = service(state=state(ours={PF2: pf.incarnations}))
+    survey = service(state=State(report=REPORT, ours={PF2: pf.incarnations}))
     (one,) = check_service(replace(HOST, pfs=(*HOST.pfs, pf)), survey)
     assert (one.code, one.place) == ("SB-W713", PF2)
     assert one.remedy.startswith(f"sriov-bootstrap release {PF2} ")
