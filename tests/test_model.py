@@ -14,7 +14,7 @@ from builders import PF, PF3, make_rule, vf_address
 from fakes import Crash, FakePf
 from model import ERRNOS, MEDDLING, ModelHost, driver_of
 from sriov_bootstrap.base.errors import ConfigError, NotOursError
-from sriov_bootstrap.core.config import Config, Match, PfRule, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.followup import UnitOutcome
@@ -50,7 +50,8 @@ rules = st.builds(
     num_vfs=st.integers(1, 2) | st.integers(0, 4) | counts | st.sampled_from(["max", "0%", "1%", "50%", "100%"]),
     when_in_use=st.sampled_from([*WhenInUse, WhenInUse.KEEP]),
     required=st.booleans(),
-    vf_driver=st.sampled_from(VfDriver),
+    vf_driver=st.sampled_from(["kernel", "none", "vfio-pci"]),
+    vf_binding=st.just(VfBinding.AUTO),
     pf_up=st.booleans(),
 )
 selected = st.tuples(rules, rarely)
@@ -73,7 +74,7 @@ def toml_of(wanted: tuple[PfRule, ...]) -> bytes:
     for one in wanted:
         key, value = next((key, value) for key, value in asdict(one.match).items() if value)
         lines += ["[[pf]]", f"match = {{ {key} = {_toml(value)} }}"]
-        fields = ("name", "num_vfs", "when_in_use", "required", "vf_driver", "pf_up")
+        fields = ("name", "num_vfs", "when_in_use", "required", "vf_driver", "vf_binding", "pf_up")
         lines += [f"{field} = {_toml(getattr(one, field))}" for field in fields]
     return "\n".join(lines).encode()
 

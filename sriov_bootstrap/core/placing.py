@@ -23,7 +23,7 @@ NAMES_FOLLOW_PROBES = (
 )
 
 
-class Refusal(Struct, frozen=True):
+class VfRefusal(Struct, frozen=True):
     """VFs that `driver` (a rule's vf_driver) could not be given to: `vfs` are their incarnations."""
 
     driver: str
@@ -42,7 +42,7 @@ class Placement(Struct, frozen=True):
     applied: str = ""
     is_unfinished: bool = False
     moved: frozenset[int] = frozenset()
-    refusal: Refusal | None = None
+    refusal: VfRefusal | None = None
 
 
 class Moves(Struct, frozen=True):

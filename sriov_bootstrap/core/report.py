@@ -10,7 +10,7 @@ from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, BindVfs, LoadModule, SetNumVfs, stage_of
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.facts import NAMED, PfFacts
-from sriov_bootstrap.core.placing import Refusal, lacks
+from sriov_bootstrap.core.placing import VfRefusal, lacks
 from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
@@ -199,7 +199,7 @@ def report_pf(
     results: tuple[Result, ...],
     *,
     is_incomplete: bool,
-    refusal: Refusal | None = None,
+    refusal: VfRefusal | None = None,
 ) -> PfReport:
     """One PF after the pass: the plan it had, the facts as they are now, and what its actions came to.
 
@@ -207,7 +207,7 @@ def report_pf(
     results is one not carried out.
     """
     rule = plan.desired.rule
-    verdict = plan.verdict or _failure(plan, results) or _refused(plan, pf, refusal)
+    verdict = plan.verdict or _failure(plan, results) or _refusal_verdict(plan, pf, refusal)
     verdict = verdict or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
     base = PfReport(
         rule=rule.name,
@@ -299,7 +299,7 @@ def _undone(bad: Result) -> Verdict:
     return Verdict(Reason.WRITE_FAILED, bad.message, bad.hint)
 
 
-def _refused(plan: Plan, pf: PfFacts | None, refusal: Refusal | None) -> Verdict | None:
+def _refusal_verdict(plan: Plan, pf: PfFacts | None, refusal: VfRefusal | None) -> Verdict | None:
     """What the last attempt came to, for as long as these VFs are there and lack that driver."""
     if pf is None or refusal is None or refusal.driver != plan.desired.rule.vf_driver or plan.actions:
         return None

@@ -17,7 +17,7 @@ from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import still_ours
-from sriov_bootstrap.core.placing import Placement, Refusal, lacks
+from sriov_bootstrap.core.placing import Placement, VfRefusal, lacks
 from sriov_bootstrap.core.plan import Jam, Plan, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
 
@@ -280,7 +280,7 @@ def _placement(placed: Placement, result: Result, pf: PfFacts) -> Placement:
     after = replace(placed, is_unfinished=False, refusal=None, moved=moved)
     if result.outcome is Outcome.FAILED:
         vfs = frozenset(vf.incarnation for vf in pf.vfs if lacks(vf, driver))
-        after = replace(after, refusal=Refusal(driver, vfs, result.message, result.hint))
+        after = replace(after, refusal=VfRefusal(driver, vfs, result.message, result.hint))
     return replace(after, applied=driver, moved=frozenset()) if pf.incarnations <= moved else after
 
 

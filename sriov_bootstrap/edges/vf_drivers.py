@@ -56,7 +56,7 @@ class VfDrivers:
         if action.driver == VfDriver.KERNEL:
             self._enable_probing(action.pci_address)
         problems = _in_parallel(lambda vf: self._place(vf, action), vfs)
-        if not vfs or GONE in problems.values():
+        if GONE in problems.values() or not os.path.exists(self._path(action.pci_address)):
             return Outcome.STALE
         if action.driver == VfDriver.KERNEL:
             problems |= self._ask_bare(action.pci_address, vfs, candidates)

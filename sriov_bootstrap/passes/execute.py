@@ -114,7 +114,7 @@ class _Road:
             self._machine.say(f"{action.pci_address}: {action}")
             began = self._machine.monotonic()
             end = self._machine.begin(action, guard=partial(self._guard, action.vfs))
-            yield plan, partial(self._timed, began, end)
+            yield plan, partial(self._end_of, began, end)
 
     def note(self, plan: Plan, result: Result) -> Result:
         """The end of what was begun. One that hangs is in nobody's way but its PF's."""
@@ -122,7 +122,7 @@ class _Road:
             self.give_up(plan.pci_address)
         return result
 
-    def _timed(self, began: float, end: Callable[[], Result]) -> Result:
+    def _end_of(self, began: float, end: Callable[[], Result]) -> Result:
         result = end()
         return replace(result, seconds=self._machine.monotonic() - began)
 

@@ -204,8 +204,9 @@ def decide(
         names_follow_probes=_may_bind_late(wishes) and machine.names_follow_probes(),
     )
     jam = around.jam or next(iter(bindings.values()), None)
-    leaving = tuple(_leaving(wishes, pfs, around))
-    return HostSnapshot(pfs, _plans(wishes, around), jam, leaving, dict(_placed(wishes, around)))
+    leaving = tuple(_plans_without_rule(wishes, pfs, around))
+    applied = dict(_applied_drivers(wishes, around))
+    return HostSnapshot(pfs, _plans(wishes, around), jam, leaving, applied)
 
 
 def _may_bind_late(wishes: tuple[DesiredPf, ...]) -> bool:
@@ -213,13 +214,15 @@ def _may_bind_late(wishes: tuple[DesiredPf, ...]) -> bool:
     return any(wish.pf and wish.pf.num_vfs != wish.target for wish in wishes)
 
 
-def _placed(wishes: tuple[DesiredPf, ...], around: Surroundings) -> Iterator[tuple[str, str]]:
+def _applied_drivers(wishes: tuple[DesiredPf, ...], around: Surroundings) -> Iterator[tuple[str, str]]:
     for rule, pf in ((wish.rule, wish.pf) for wish in wishes):
         if pf and pf.driver and around.moves(rule, pf) == Moves():
             yield pf.pci_address, rule.vf_driver
 
 
-def _leaving(wishes: tuple[DesiredPf, ...], pfs: tuple[PfFacts, ...], around: Surroundings) -> Iterator[Plan]:
+def _plans_without_rule(
+    wishes: tuple[DesiredPf, ...], pfs: tuple[PfFacts, ...], around: Surroundings
+) -> Iterator[Plan]:
     """PFs whose rule is gone, and whose VFs still carry the driver that it named."""
     ruled = {wish.pf.pci_address for wish in wishes if wish.pf}
     for pf in pfs:

@@ -7,7 +7,7 @@ import pytest
 from builders import make_pf, make_rule, make_vf
 from sriov_bootstrap.core.config import Method, PfRule, VfBinding
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
-from sriov_bootstrap.core.placing import Moves, Placement, Refusal, binds_late, former_name, lacks, moves
+from sriov_bootstrap.core.placing import Moves, Placement, VfRefusal, binds_late, former_name, lacks, moves
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
 USE = Use(UseKind.HELD, "qemu")
@@ -36,7 +36,7 @@ class Row:
 
 
 def refused(driver: str, *vfs: VfFacts) -> Placement:
-    return Placement("", refusal=Refusal(driver, frozenset(vf.incarnation for vf in vfs), "EIO"))
+    return Placement("", refusal=VfRefusal(driver, frozenset(vf.incarnation for vf in vfs), "EIO"))
 
 
 ROWS = [

@@ -145,7 +145,7 @@ def test_what_was_refused_and_is_bound_by_now_is_said_no_longer(machine: FakeMac
 
 
 def test_a_probe_that_never_returns_is_stuck(machine: FakeMachine) -> None:
-    machine.failures = {PF: [0, 0, "stuck"]}
+    machine.failures = {PF: ["", "", "stuck"]}
     (pf,) = a_pass(machine).pfs
     assert (pf.state, pf.reason) == (PfState.DEGRADED, Reason.STUCK)
 
@@ -195,7 +195,7 @@ def test_a_vf_in_use_keeps_its_driver_until_it_is_released(machine: FakeMachine)
 
 def test_a_vf_that_is_used_right_before_it_would_be_moved_stays(machine: FakeMachine) -> None:
     a_pass(machine)
-    machine.failures = {PF: [0, "used"]}
+    machine.failures = {PF: ["", "used"]}
     (pf,) = a_pass(machine, rule("igbvf-2")).pfs
     assert drivers(machine) == ["vfio-pci", "igbvf-2", "igbvf-2", "igbvf-2"]
     assert pf.vfs_held == 1
@@ -209,7 +209,7 @@ def test_a_module_is_loaded_for_vfs_that_need_it(machine: FakeMachine) -> None:
 
 def test_without_the_module_there_are_vfs_all_the_same(machine: FakeMachine) -> None:
     machine.absent_drivers = {"dpdk"}
-    machine.failures = {PF: [0, 0, errno.ENOENT]}
+    machine.failures = {PF: ["", "", errno.ENOENT]}
     (pf,) = a_pass(machine, rule("dpdk")).pfs
     assert (pf.num_vfs, pf.reason, pf.vfs_unbound) == (4, Reason.VFS_INCOMPLETE, 4)
     assert machine.writes[-1] == f"{PF} load the module dpdk"

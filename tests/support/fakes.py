@@ -310,7 +310,7 @@ class FakeMachine:
         self.writes.append(f"{action.pci_address} {action}")
         script = self.failures.get(action.pci_address, [])
         match script.pop(0) if script else None:
-            case int(number) if number:
+            case int(number):
                 raise KernelError(f"{action.pci_address}: said no", errno=number)
             case "stuck":
                 self.jam = Jam(4711, action.pci_address, str(action), self.time())
