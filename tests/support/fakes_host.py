@@ -68,7 +68,9 @@ class HostTree:
         return folder
 
     def bind(self, address: str, driver: str) -> None:
-        (self.root / BUS / "drivers" / driver).mkdir(parents=True, exist_ok=True)
+        folder = self.root / BUS / "drivers" / driver
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "unbind").touch()
         self.link(f"{self.device(address)}/driver", f"{BUS}/drivers/{driver}")
 
     def add_netdev(self, address: str, name: str, *, flags: str = "0x1003", ifindex: int = 2, below: str = "") -> Path:
