@@ -104,10 +104,14 @@ class HostMachine:
         return self.sysfs.read_pfs(only)
 
     def read_links(self) -> Links:
-        """altnames and addresses."""
-        from sriov_bootstrap.edges.iproute import read_links
+        """altnames, addresses, XDP."""
+        if self.locks.read_jam(self.monotonic()):
+            from sriov_bootstrap.machine.links import links_during_write
 
-        return read_links(child.run)
+            return links_during_write()
+        from sriov_bootstrap.edges.rtnetlink import read_links
+
+        return read_links()
 
     def read_holders(self) -> Holders:
         """Which processes have a VF open, from whatever may look."""
