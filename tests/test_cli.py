@@ -264,7 +264,18 @@ def test_a_pass_with_nothing_to_do_imports_nothing_that_it_does_not_need(tree: H
     """Half of what such a pass takes are imports."""
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4))
-    names = ("shutil", "bz2", "lzma", "asyncio", "jinja2", "structlog", "dbus_next", "prometheus_client", "ctypes")
+    names: tuple[str, ...] = (
+        "shutil",
+        "bz2",
+        "lzma",
+        "asyncio",
+        "jinja2",
+        "structlog",
+        "dbus_next",
+        "prometheus_client",
+        "ctypes",
+    )
+    names += ("argparse", "difflib", "inspect", "socket", "subprocess", "typing_extensions")
     own = ("core.plan_max_vfs", "edges.holders.look", "edges.metrics", "core.render", "commands.doctor")
     unneeded = {*names, *(f"sriov_bootstrap.{name}" for name in own)}
     code = (
