@@ -5,6 +5,7 @@ needs no row unless its driver does something else.
 """
 
 from enum import StrEnum
+from functools import cache
 
 from msgspec import Struct
 
@@ -58,6 +59,7 @@ DRIVERS = (
 _BY_NAME = {driver.name: driver for driver in DRIVERS}
 
 
+@cache  # asked several times for each VF
 def driver_of(name: str) -> Driver:
     """Its row, or what holds for a driver without one; "" (no driver) has none."""
     if found := _BY_NAME.get(name):

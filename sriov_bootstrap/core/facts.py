@@ -25,6 +25,8 @@ IFF_PROMISC = 0x100  # set by the kernel as long as it is requested (net/core/de
 class RawNetdev(Struct, frozen=True):
     """One entry of a net/ folder. Texts are as read, "" where that failed; `uppers` all the way up.
 
+    `address` is not read of a VF's: nothing depends on it, and each file counts where there are 16384.
+
     `device` is the child whose folder it is, "" where that is the PCI function itself.
     """
 
