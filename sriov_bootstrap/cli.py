@@ -58,10 +58,12 @@ WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
 
 
 def run_and_exit() -> NoReturn:
-    """The command as a process of its own: at its end the kernel takes back what Python would search for garbage."""
+    """The command as a process of its own: the kernel takes back what it holds, faster than Python would."""
     code = main()
-    gc.freeze()
-    sys.exit(code)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
