@@ -12,7 +12,7 @@ import os
 import struct
 import time
 from _socket import AF_INET, AF_INET6, AF_NETLINK, MSG_TRUNC, NETLINK_ROUTE, SOCK_RAW, inet_ntop, socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import closing
 
 from sriov_bootstrap.base.printable import text_of
@@ -30,6 +30,7 @@ RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
 LINK = struct.Struct("=BxHiII")  # family, type, index, flags, change
 ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 IFLA_IFNAME, IFLA_EXT_MASK, IFLA_XDP, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 3, 29, 43, 52, 53
+LINK_ATTRIBUTES = frozenset((IFLA_IFNAME, IFLA_XDP, IFLA_PROP_LIST))
 IFLA_XDP_ATTACHED = 2
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RT_SCOPE_LINK = 253
@@ -126,7 +127,7 @@ def _bodies(datagrams: Iterable[bytes], kind: int, least: int) -> Iterator[bytes
         while start < len(datagram):
             size, type_, flags = _header(datagram, start)
             body = datagram[start + HEADER.size : start + size]
-            start += _align(size)
+            start += (size + 3) & ~3
             is_interrupted = is_interrupted or bool(flags & NLM_F_DUMP_INTR)
             if type_ in {NLMSG_DONE, NLMSG_ERROR}:
                 _raise_for(body, is_needed=type_ == NLMSG_ERROR)
@@ -162,13 +163,13 @@ def _raise_for(body: bytes, *, is_needed: bool) -> None:
 
 def _link(body: bytes) -> Link:
     name, altnames, has_xdp = "", [], False
-    for type_, value in _attributes(body, LINK.size):
+    for type_, value in _attributes(body, LINK.size, LINK_ATTRIBUTES):
         if type_ == IFLA_IFNAME:
             name = _name(value)
         elif type_ == IFLA_PROP_LIST:
-            altnames += [_name(inner) for kind, inner in _attributes(value) if kind == IFLA_ALT_IFNAME]
+            altnames += [_name(inner) for _, inner in _attributes(value, 0, {IFLA_ALT_IFNAME})]
         elif type_ == IFLA_XDP:
-            has_xdp = any(kind == IFLA_XDP_ATTACHED and any(inner) for kind, inner in _attributes(value))
+            has_xdp = any(any(inner) for _, inner in _attributes(value, 0, {IFLA_XDP_ATTACHED}))
     if not name:
         raise UnusableError("a netdev has no name")
     return Link(name, tuple(altnames), (), LINK.unpack_from(body)[2], has_xdp=has_xdp)
@@ -179,7 +180,7 @@ def _address(body: bytes) -> tuple[int, str]:
     family, prefix_length, _, scope, index = ADDRESS.unpack_from(body)
     if scope == RT_SCOPE_LINK:
         return index, ""
-    found = dict(_attributes(body, ADDRESS.size))
+    found = dict(_attributes(body, ADDRESS.size, {IFA_LOCAL, IFA_ADDRESS}))
     raw = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS, b"")
     if not raw:
         raise UnusableError("an address is missing")
@@ -190,18 +191,16 @@ def _address(body: bytes) -> tuple[int, str]:
     return index, f"{text}/{prefix_length}"
 
 
-def _attributes(body: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
+def _attributes(body: bytes, start: int, wanted: Container[int]) -> Iterator[tuple[int, bytes]]:
+    """Of about 40 that a netdev has, those."""
     end = len(body)
     while start + ATTRIBUTE.size <= end:
         size, type_ = ATTRIBUTE.unpack_from(body, start)
         if not ATTRIBUTE.size <= size <= end - start:
             raise UnusableError("an attribute is cut off")
-        yield type_ & NLA_TYPE_MASK, body[start + ATTRIBUTE.size : start + size]
-        start += _align(size)
-
-
-def _align(size: int) -> int:
-    return (size + 3) & ~3
+        if type_ & NLA_TYPE_MASK in wanted:
+            yield type_ & NLA_TYPE_MASK, body[start + ATTRIBUTE.size : start + size]
+        start += (size + 3) & ~3
 
 
 def _name(raw: bytes) -> str:
