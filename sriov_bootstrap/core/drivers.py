@@ -8,6 +8,7 @@ not; docs/drivers.md shows both.
 """
 
 from enum import StrEnum
+from functools import cache
 from typing import Literal
 
 from msgspec import Struct
@@ -161,6 +162,7 @@ DRIVERS = (
 _BY_NAME = {driver.name: driver for driver in DRIVERS}
 
 
+@cache  # asked several times for each VF
 def driver_of(name: str) -> Driver:
     """Its row, or what holds for a driver without one; "" (no driver) has none."""
     if found := _BY_NAME.get(name):

@@ -1,4 +1,4 @@
-"""What is: a PF and its VFs, parsed from the raw text of /sys, `ip` and /proc.
+"""What is: a PF and its VFs, parsed from the raw text of /sys and /proc, and rtnetlink's list.
 
 Identity is the PCI address; a netdev's name is an attribute and may change. The number of VFs is the number of `virtfn`
 links, never the text of sriov_numvfs: reading that file waits for any write or probe of the PF in progress
@@ -24,6 +24,8 @@ IFF_PROMISC = 0x100  # set by the kernel as long as it is requested (net/core/de
 
 class RawNetdev(Struct, frozen=True):
     """One entry of a net/ folder. Texts are as read, "" where that failed; `uppers` all the way up.
+
+    `address` is not read of a VF's: nothing depends on it, and each file counts where there are 16384.
 
     `device` is the child whose folder it is, "" where that is the PCI function itself.
     """
@@ -91,7 +93,7 @@ class Links(Struct, frozen=True):
     problem: str = ""
 
     def find(self, dev: RawNetdev) -> Link | None:
-        """Its link, also when it was renamed between the two looks; None when `ip` does not know it."""
+        """Its link, also when it was renamed between the two looks; None when it is not in the list."""
         found = self.by_name.get(dev.name)
         if found or not dev.ifindex:
             return found
@@ -326,7 +328,7 @@ def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
 def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:
     """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it was set up on purpose.
 
-    So is a netdev that is up and that `ip` does not know, or cannot show: there is no telling what it carries.
+    So is a netdev that is up and that the kernel does not list, or cannot: there is no telling what it carries.
 
     One that was moved to another network namespace has no link here (net/core/dev.c, netdev_adjacent_is_neigh_list),
     but most make the netdev promiscuous.
@@ -341,7 +343,7 @@ def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:
     if _has_flag(dev, IFF_PROMISC):
         return Use(UseKind.PROMISCUOUS, netdev=dev.name)
     if not link:
-        return Use(UseKind.LINK_UNKNOWN, links.problem or "ip does not list it", dev.name)
+        return Use(UseKind.LINK_UNKNOWN, links.problem or "the kernel does not list it", dev.name)
     return Use(UseKind.ADDRESSED, ", ".join(link.addresses), dev.name) if link.addresses else None
 
 

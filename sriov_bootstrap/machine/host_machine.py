@@ -109,10 +109,10 @@ class HostMachine:
         return self.sysfs.read_pfs(only)
 
     def read_links(self) -> Links:
-        """altnames and addresses."""
-        from sriov_bootstrap.edges.iproute import read_links
+        """altnames, addresses, XDP."""
+        from sriov_bootstrap.machine.links import read_in_child
 
-        return read_links(child.run)
+        return read_in_child()
 
     def read_holders(self) -> Holders:
         """Which processes have a VF open, from whatever may look."""

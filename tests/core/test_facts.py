@@ -80,7 +80,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=(UP,)),
             Links({"v1": Link("v1", ifindex=9)}),
             Holders(),
-            "netdev v0 is up, and its addresses are unknown: ip does not list it",
+            "netdev v0 is up, and its addresses are unknown: the kernel does not list it",
             id="netdev up, unknown to ip",
         ),
         pytest.param(
@@ -94,7 +94,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=(RawNetdev("v0", flags="0x1003", ifindex="7"),)),
             Links({"v1": Link("v1", ifindex=8)}),
             Holders(),
-            "netdev v0 is up, and its addresses are unknown: ip does not list it",
+            "netdev v0 is up, and its addresses are unknown: the kernel does not list it",
             id="netdev of another index",
         ),
         pytest.param(make_raw_vf(netdevs=(UP,)), Links({"v0": Link("v0")}), Holders(), "", id="netdev up, no address"),
@@ -114,9 +114,9 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
         ),
         pytest.param(
             make_raw_vf(netdevs=(UP,)),
-            Links(problem="ip failed"),
+            Links(problem="no list"),
             Holders(),
-            "netdev v0 is up, and its addresses are unknown: ip failed",
+            "netdev v0 is up, and its addresses are unknown: no list",
             id="addresses unknown",
         ),
         pytest.param(

@@ -19,6 +19,7 @@ from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.vf_users import Holder, Holders
 from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.rtnetlink import read_links
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 TO_ZERO = SetNumVfs(PF, 4, 0)
@@ -245,6 +246,7 @@ def test_everything_can_be_read_beside_a_jam(machine: HostMachine, jam: Jam) -> 
     (pf,) = machine.read_pfs()
     assert len(pf.vfs) == 4
     assert machine.load_state() == (State(boot_id="b007"), "")
+    assert machine.read_links() == read_links()
 
 
 def test_a_pass_waits_for_a_write_that_is_not_overdue(machine: HostMachine, hanging: Hanging) -> None:
