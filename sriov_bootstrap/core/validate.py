@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.config import Boot, Match, Metrics, OpenStack, PfRule, Services
 from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.plurals import quantity
 
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 # Compiled when first used: at boot, most are not.
@@ -76,7 +77,7 @@ def driver_doubts(rule: PfRule) -> list[str]:
         )
     if driver.max_vfs and isinstance(rule.num_vfs, int) and rule.num_vfs > driver.max_vfs:
         doubts.append(
-            f"{driver.name} creates at most {driver.max_vfs} VFs, and more are refused:"
+            f"{driver.name} creates at most {quantity(driver.max_vfs, 'VF')}, and more are refused:"
             f' lower num_vfs to {driver.max_vfs} or "max"'
         )
     return doubts
