@@ -199,6 +199,9 @@ schema: setup wheel ## write the JSON Schema of the config, from the types and t
 codes: setup wheel ## write docs/doctor.md, from the codes of doctor
 	$(BIN)/python packaging/codes.py >docs/doctor.md
 
+drivers: setup wheel ## write docs/drivers.md, from the table of drivers
+	$(BIN)/python packaging/drivers.py >docs/drivers.md
+
 completions: setup wheel ## write the completions for bash, zsh and fish, from the parser
 	$(BIN)/python packaging/completions.py packaging/completions
 

@@ -20,7 +20,7 @@ class KernelSource(Struct, frozen=True):
     `file`: of the driver's probe. `role`: that probe, where the role is not Role.NIC. `operations`: its net_device_ops,
     where an attribute that the row does not have is missing. `cells`: a field of `Driver` or one of its attributes ->
     the function that shows it. A name without a file is found in the folder of `file` or below; `FILE:NAME` elsewhere.
-    `note`: what else it depends on.
+    `note`: what else it depends on, for people.
     """
 
     file: str
@@ -67,7 +67,7 @@ SOURCES: dict[str, KernelSource] = {
             "spoofchk": "igb_ndo_set_vf_spoofchk",
             "trust": "igb_ndo_set_vf_trust",
         },
-        note="max_rate on the 82576 only",
+        note="max rate on the 82576 only",
     ),
     "ixgbe": KernelSource(
         f"{INTEL}/ixgbe/ixgbe_main.c",
@@ -89,7 +89,7 @@ SOURCES: dict[str, KernelSource] = {
             "query_rss": "ixgbe_ndo_set_vf_rss_query_en",
             "stats": "ixgbe_ndo_get_vf_stats",
         },
-        note="max_rate at 10 Gbit/s only",
+        note="max rate at 10 Gbit/s only",
     ),
     "i40e": KernelSource(
         f"{INTEL}/i40e/i40e_main.c",
@@ -127,7 +127,7 @@ SOURCES: dict[str, KernelSource] = {
             "stats": "ice_get_vf_stats",
             "msix": "ice_sriov_set_msix_vec_count",
         },
-        note="vlan_8021ad in double VLAN mode only, min_rate not with DCB, trust not in switchdev mode",
+        note="802.1ad in double VLAN mode only, no min rate with DCB, no trust in switchdev mode",
     ),
     "fm10k": KernelSource(
         f"{INTEL}/fm10k/fm10k_pci.c",
@@ -140,7 +140,7 @@ SOURCES: dict[str, KernelSource] = {
             "min_rate": "fm10k_ndo_set_vf_bw",
             "stats": "fm10k_ndo_get_vf_stats",
         },
-        note="min_rate is accepted and ignored",
+        note="a min rate is accepted and ignored; no QoS with a VLAN",
     ),
     "idpf": KernelSource(
         f"{INTEL}/idpf/idpf_main.c",
@@ -164,7 +164,7 @@ SOURCES: dict[str, KernelSource] = {
             "stats": "mlx5e_get_vf_stats",
             "msix": "mlx5_core_sriov_set_msix_vec_count",
         },
-        note="spoofchk, trust and link_state in legacy mode only; a VF that could not be enabled exists, but is dead",
+        note="in switchdev mode no VLAN but 0, no spoofchk, trust or link state; a VF that cannot be enabled is dead",
     ),
     "bnxt_en": KernelSource(
         "drivers/net/ethernet/broadcom/bnxt/bnxt.c",
@@ -181,7 +181,7 @@ SOURCES: dict[str, KernelSource] = {
             "trust": "bnxt_set_vf_trust",
             "link_state": "bnxt_set_vf_link_state",
         },
-        note="vlan_8021ad if the firmware has it; while the PF is down, a write succeeds and changes nothing",
+        note="802.1ad if the firmware has it; while the PF is down, a write succeeds and changes nothing",
     ),
     "bnx2x": KernelSource(
         "drivers/net/ethernet/broadcom/bnx2x/bnx2x_main.c",
@@ -195,7 +195,7 @@ SOURCES: dict[str, KernelSource] = {
             "spoofchk": "bnx2x_set_vf_spoofchk",
             "link_state": "bnx2x_set_vf_link_state",
         },
-        note="while the PF is down, a write is refused with EINVAL",
+        note="while the PF is down, a write is refused with EINVAL; QoS with a VLAN is ignored",
     ),
     "be2net": KernelSource(
         "drivers/net/ethernet/emulex/benet/be_main.c",
@@ -213,7 +213,7 @@ SOURCES: dict[str, KernelSource] = {
             "spoofchk": "be_set_vf_spoofchk",
             "link_state": "be_set_vf_link_state",
         },
-        note="spoofchk not on BE2 and BE3; max_rate 0 needs no carrier",
+        note="no spoofchk on BE2 and BE3; max rate 0 needs no carrier",
     ),
     "cxgb4": KernelSource(
         "drivers/net/ethernet/chelsio/cxgb4/cxgb4_main.c",
@@ -227,7 +227,7 @@ SOURCES: dict[str, KernelSource] = {
             "min_rate": "cxgb4_mgmt_set_vf_rate",
             "link_state": "cxgb4_mgmt_set_vf_link_state",
         },
-        note="max_rate 0 needs no carrier",
+        note="max rate 0 needs no carrier; no QoS with a VLAN",
     ),
     "hns3": KernelSource(
         "drivers/net/ethernet/hisilicon/hns3/hns3_enet.c",
@@ -273,7 +273,7 @@ SOURCES: dict[str, KernelSource] = {
             "link_state": "ionic_set_vf_link_state",
             "stats": "ionic_get_vf_stats",
         },
-        note="no QoS in vlan",
+        note="no QoS with a VLAN",
     ),
     "nfp": KernelSource(
         "drivers/net/ethernet/netronome/nfp/nfp_main.c",
@@ -304,7 +304,7 @@ SOURCES: dict[str, KernelSource] = {
             "trust": "qede_set_vf_trust",
             "link_state": "qede_set_vf_link_state",
         },
-        note="no QoS in vlan; min_rate not on devices with two engines",
+        note="QoS with a VLAN is ignored; no min rate on devices with two engines",
     ),
     "qlcnic": KernelSource(
         "drivers/net/ethernet/qlogic/qlcnic/qlcnic_main.c",
@@ -318,7 +318,7 @@ SOURCES: dict[str, KernelSource] = {
             "min_rate": "qlcnic_sriov_set_vf_tx_rate",
             "spoofchk": "qlcnic_sriov_set_vf_spoofchk",
         },
-        note="vlan and spoofchk not while the VF's driver is loaded",
+        note="VLAN and spoofchk only while the VF's driver is not loaded",
     ),
     "sfc": KernelSource(
         "drivers/net/ethernet/sfc/efx.c",
@@ -330,7 +330,7 @@ SOURCES: dict[str, KernelSource] = {
             "spoofchk": "efx_sriov_set_vf_spoofchk",
             "link_state": "efx_sriov_set_vf_link_state",
         },
-        note="no QoS in vlan",
+        note="no QoS with a VLAN",
     ),
     "LiquidIO": KernelSource(
         "drivers/net/ethernet/cavium/liquidio/lio_main.c",
@@ -355,7 +355,7 @@ SOURCES: dict[str, KernelSource] = {
             "vlan_8021ad": "otx2_set_vf_vlan",
             "trust": "otx2_ndo_set_vf_trust",
         },
-        note="no QoS in vlan; mac and vlan only while the PF is up",
+        note="no QoS with a VLAN; MAC and VLAN only while the PF is up",
     ),
     "ena": KernelSource("drivers/net/ethernet/amazon/ena/ena_netdev.c", operations="ena_netdev_ops"),
     "mana": KernelSource("drivers/net/ethernet/microsoft/mana/gdma_main.c", operations="mana_devops"),

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.config import Boot, Match, Metrics, OpenStack, PfRule, Services, VfBinding, VfDriver
+from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.plurals import quantity
 
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 # Compiled when first used: at boot, most are not.
@@ -69,6 +71,23 @@ def _vf_driver_problem(value: str) -> str:
     if is_module_name(value):
         return ""
     return f'"{value}" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"'
+
+
+def driver_doubts(rule: PfRule) -> list[str]:
+    """What the driver that a rule names will not do: valid, as another driver may be bound by then, or the PF be up."""
+    driver = driver_of(rule.match.driver)
+    doubts = []
+    if driver.up_first and not rule.pf_up and rule.num_vfs not in {0, "0%"}:
+        doubts.append(
+            f"{driver.name} creates no VFs while its PF is down, and pf_up = false leaves it down:"
+            " set pf_up = true, unless something else brings it up earlier"
+        )
+    if driver.max_vfs and isinstance(rule.num_vfs, int) and rule.num_vfs > driver.max_vfs:
+        doubts.append(
+            f"{driver.name} creates at most {quantity(driver.max_vfs, 'VF')}, and more are refused:"
+            f' lower num_vfs to {driver.max_vfs} or "max"'
+        )
+    return doubts
 
 
 def is_module_name(text: str) -> bool:

@@ -29,6 +29,18 @@ valid
     assert capsys.readouterr() == (out, "")
 
 
+def test_what_a_driver_will_not_do_is_a_note(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure('[[pf]]\nname = "tenant-a"\nmatch = { driver = "igb" }\nnum_vfs = 32\n')
+    assert check(tree) == 0
+    out = f"""\
+read {tree.root}/etc/sriov-bootstrap/config.toml
+rule "tenant-a": 32 VFs on every PF with driver igb
+  note: igb creates at most 7 VFs, and more are refused: lower num_vfs to 7 or "max"
+valid
+"""
+    assert capsys.readouterr() == (out, "")
+
+
 def test_every_mistake_is_said_and_nothing_else(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.configure(rule(-1, more="num_vf = 3\n") + "[metrics]\nlisten = 10049\n")
     drop_in = tree.write("etc/sriov-bootstrap/config.d/10.toml", "[[pf\n")

@@ -206,3 +206,35 @@ def test_a_module_has_a_name_that_is_safe_everywhere(name: str) -> None:
 )
 def test_what_could_be_an_option_or_lead_elsewhere_is_no_module(name: str) -> None:
     assert not validate.is_module_name(name)
+
+
+UP_FIRST = (
+    "bnxt_en creates no VFs while its PF is down, and pf_up = false leaves it down: set pf_up = true, unless something"
+    " else brings it up earlier"
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "doubts"),
+    [
+        pytest.param(make_rule(match=Match(driver="bnxt_en"), pf_up=False), [UP_FIRST], id="a PF left down"),
+        pytest.param(make_rule(match=Match(driver="bnxt_en")), [], id="a PF brought up"),
+        pytest.param(make_rule(match=Match(driver="bnxt_en"), pf_up=False, num_vfs=0), [], id="no VFs"),
+        pytest.param(make_rule(match=Match(driver="bnxt_en"), pf_up=False, num_vfs="0%"), [], id="no VFs, per cent"),
+        pytest.param(make_rule(match=Match(driver="bnxt*"), pf_up=False), [], id="a glob"),
+        pytest.param(make_rule(match=Match(driver="ice"), pf_up=False), [], id="a driver that needs no link"),
+        pytest.param(
+            make_rule(match=Match(driver="ixgbe"), num_vfs=64),
+            ['ixgbe creates at most 63 VFs, and more are refused: lower num_vfs to 63 or "max"'],
+            id="too many",
+        ),
+        pytest.param(make_rule(match=Match(driver="ixgbe"), num_vfs=63), [], id="as many as there can be"),
+        pytest.param(make_rule(match=Match(driver="ixgbe"), num_vfs="max"), [], id="max"),
+        pytest.param(make_rule(match=Match(driver="ice"), num_vfs=64), [], id="a limit that is not known"),
+        pytest.param(make_rule(num_vfs=64, pf_up=False), [], id="no driver named"),
+    ],
+)
+def test_what_the_named_driver_will_not_do(rule: PfRule, doubts: list[str]) -> None:
+    """A config that a host may have today stays valid."""
+    assert validate.driver_doubts(rule) == doubts
+    assert validate.pf_problems(rule) == []

@@ -442,6 +442,22 @@ def test_a_broken_config_asks_for_nothing(tree: HostTree, kmod: Path, capsys: py
     assert "not TOML" in str(told["message"])
 
 
+def test_a_module_that_a_rule_names_is_loaded_if_its_driver_is_missing(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.configure("".join(NAMING.format(number, driver) for number, driver in enumerate(("none", "vfio-pci"))))
+    (tree.root / "run/sriov-bootstrap/state").mkdir(parents=True)  # where somebody could hold a lock
+    code, told, log = helper(tree, capsys, "load", "vfio-pci")
+    said = 'rule "tenant-1": the module vfio-pci is loaded, but there is no PCI driver of that name'
+    assert (code, told["kind"], log) == (1, "done", f"sriov-bootstrap: {said}\n")
+    assert kmod.read_text() == "-- vfio-pci\n"
+    (tree.root / "sys/bus/pci/drivers/vfio-pci").mkdir(parents=True)
+    code, told, log = helper(tree, capsys, "load", "vfio-pci")
+    done = msgspec.convert(told, pipe_messages.Answer)
+    assert isinstance(done, pipe_messages.Done)
+    assert (code, done.result, log) == (0, Result(LoadModule("", "vfio-pci"), Outcome.UNCHANGED), "")
+
+
 @pytest.mark.parametrize("word", ["vfio-pci", "none", "kernel"])
 def test_a_module_that_no_rule_names_is_not_loaded(
     tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str], word: str

@@ -151,13 +151,14 @@ no harm: VFs are created before the network is set up.
         """\
 bnxt_en and bnx2x create and remove VFs only while their PF is up. While it is down, bnxt_en accepts any number and
 changes nothing, and bnx2x refuses it with EINVAL. With pf_up = false, bringing up the PF is left to something else,
-which has not done it: a pass comes before the network is set up, and nothing reports to us that the PF has come up.
+which has not done it. At boot, the first pass comes before the network is set up, and no event reports that a PF has
+come up.
 
 Looked at: IFF_UP in /sys/class/net/NETDEV/flags, and the PF's driver, where the number of VFs is not the rule's. The
 kernel function that needs the PF up is named.
 
-What to do: set pf_up = true in the rule, which is the default. Or bring the PF up: ip link set NETDEV up; then
-sriov-bootstrap --once.
+What to do: set pf_up = true in the rule, which is the default. If the rule asks for no VFs, or something else is to
+bring the PF up, do it once by hand: ip link set NETDEV up; then sriov-bootstrap --once.
 """,
     ),
 }

@@ -36,7 +36,7 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
         yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence=evidence, remedy=remedy)
         return
     left_down = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
-    remedy = f"set pf_up = true in the rule, or {by_hand}"
+    remedy = f"set pf_up = true in the rule, or {by_hand}" if wish.target else by_hand
     if driver_of(pf.driver).up_first and pf.num_vfs != wish.target:
         problem = f"{left_down}: until it is up, {pf.driver} neither creates nor removes VFs"
         evidence += f", not {wish.target}; {SOURCES[pf.driver].place_of('up_first')}"

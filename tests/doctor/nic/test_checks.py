@@ -406,6 +406,13 @@ def test_what_is_said_of_a_pf_that_must_be_up_first() -> None:
     )
 
 
+def test_a_pf_that_must_be_up_to_lose_its_vfs() -> None:
+    """A pass brings no PF up to remove its VFs."""
+    pf = make_pf(num_vfs=4, driver="bnxt_en", netdevs=(make_netdev(is_up=False),))
+    finding = the_one(ruled(pf, pf_up=False, num_vfs=0))
+    assert (finding.code, finding.remedy) == ("SB-E224", "ip link set ens1f0 up; then sriov-bootstrap --once")
+
+
 def bonded(num_vfs: int, **values: Unpack[PfValues]) -> PfFacts:
     """A PF of the rule that is a member of bond0."""
     defaults: PfValues = {"netdevs": (make_netdev(uppers=("bond0", "br0")),)}
