@@ -462,10 +462,10 @@ class Host(RuleBasedStateMachine):
         """`first`: what the pass found. Consumers are owed a restart for each VF that is not the one they knew."""
         now, known, nothing = self.host.incarnations(), first if self.known is None else self.known, frozenset[int]()
         mine = [address for address, pf in self.host.pfs.items() if self._rule_of(pf.facts)]
-        if any(now[address] != known.get(address, nothing) for address in mine):
+        if self.host.has_moved_vfs or any(now[address] != known.get(address, nothing) for address in mine):
             self.must |= self._running
             self.may |= self._running
-        self.known = now
+        self.known, self.host.has_moved_vfs = now, False
 
     def _check_line(self, pf: PfReport) -> None:
         here = self.host.pfs.get(pf.pci_address)

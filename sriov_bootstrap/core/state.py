@@ -148,10 +148,9 @@ def begin_write(saved: State, pci_addresses: tuple[str, ...], plans: Iterable[Pl
     """
     actions = tuple(action for plan in plans for action in plan.actions)
     off = {action.pci_address for action in actions if isinstance(action, SetAutoprobe) and not action.enabled}
-    placements = dict(saved.placements)
-    for action in actions:
-        if isinstance(action, BindVfs) and not action.vfs:
-            placements[action.pci_address] = Placement(is_unfinished=True)
+    late = {action.pci_address for action in actions if isinstance(action, BindVfs) and not action.vfs}
+    made = {action.pci_address for action in actions if isinstance(action, SetNumVfs)}
+    placements = saved.placements | {address: Placement(is_unfinished=address in late) for address in made}
     return replace(
         saved,
         pending=_add_change(saved.pending, None, pci_addresses),
@@ -231,8 +230,10 @@ def incarnations_at(address: str, pfs: tuple[PfFacts, ...]) -> frozenset[int]:
     return next((pf.incarnations for pf in pfs if pf.pci_address == address), frozenset())
 
 
-def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]) -> State:
-    """What the next look must know of what was done: `pfs` are the facts after it."""
+def remember(
+    saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...], begun: State | None = None
+) -> State:
+    """What the next look must know of what was done: `pfs` are the facts after it. `begun`: see begin_write()."""
     here = {pf.pci_address: pf for pf in pfs}
     incomplete = {
         pf_address for pf_address in saved.incomplete if pf_address in here and _waits_for_drivers(here[pf_address])
@@ -248,6 +249,8 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
             if result.action.driver == VfDriver.KERNEL and here[address].autoprobe:
                 autoprobe_off.discard(address)
         addresses, target, good = _written_pfs(result)
+        placements |= dict.fromkeys(addresses, Placement())  # these are other VFs than before
+        placements |= {one: begun.placements[one] for one in addresses if begun and one in begun.placements}
         for pf in (here[pf_address] for pf_address in addresses if pf_address in here):
             short.pop(pf.pci_address, None)
             incomplete.discard(pf.pci_address)
@@ -275,8 +278,8 @@ def _placement(placed: Placement, result: Result, pf: PfFacts) -> Placement:
         return Placement()
     if not result.is_done and result.outcome is not Outcome.FAILED:
         return placed
-    meant = getattr(result.action, "vfs", ())
-    moved = placed.moved | {vf.incarnation for vf in pf.vfs if vf.pci_address in meant}
+    meant = result.action.vfs if isinstance(result.action, BindVfs) else ()
+    moved = placed.moved | {vf.incarnation for vf in pf.vfs if vf.pci_address in meant or not meant}
     after = replace(placed, is_unfinished=False, refusal=None, moved=moved)
     if result.outcome is Outcome.FAILED:
         vfs = frozenset(vf.incarnation for vf in pf.vfs if lacks(vf, driver))

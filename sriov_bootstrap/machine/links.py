@@ -1,7 +1,7 @@
 """The netdevs of this host, without waiting for ever for the lock that the kernel lists them under.
 
-A driver may hold that lock (rtnl) for good, during a write of ours (igb, bnxt_en) or of anybody else, and no signal ends
-the wait.
+A driver may hold that lock (rtnl) for good, during a write of ours (igb, bnxt_en) or of anybody else, and no signal
+ends the wait.
 """
 
 from collections.abc import Callable

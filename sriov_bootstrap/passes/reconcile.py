@@ -305,16 +305,16 @@ def rounds(
     losses: dict[str, int] = {}
     contested: dict[str, int] = {}
     for number in range(1, MAX_ROUNDS + 1):
+        begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
         if any(plan.changes_vfs for plan in seen.plans):
-            addresses = tuple(pf.pci_address for pf in seen.pfs_with_rule)
-            machine.save_state(state.begin_write(memory, addresses, seen.plans))
+            machine.save_state(begun)
         guard, look = partial(read_users, machine, config), partial(read_facts, machine, config)
         acted = execute.carry_out(seen.all_plans, machine, guard=guard, look=look)
         if not acted:
             break
         results += acted
         pfs = read_facts(machine, config)
-        memory = state.remember(memory, acted, pfs)
+        memory = state.remember(memory, acted, pfs, begun)
         memory, new = state.note_contests(
             memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS
         )
