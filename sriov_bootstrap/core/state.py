@@ -230,9 +230,7 @@ def incarnations_at(address: str, pfs: tuple[PfFacts, ...]) -> frozenset[int]:
     return next((pf.incarnations for pf in pfs if pf.pci_address == address), frozenset())
 
 
-def remember(
-    saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...], begun: State | None = None
-) -> State:
+def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...], begun: State | None = None) -> State:
     """What the next look must know of what was done: `pfs` are the facts after it. `begun`: see begin_write()."""
     here = {pf.pci_address: pf for pf in pfs}
     incomplete = {
@@ -249,8 +247,9 @@ def remember(
             if result.action.driver == VfDriver.KERNEL and here[address].autoprobe:
                 autoprobe_off.discard(address)
         addresses, target, good = _written_pfs(result)
-        placements |= dict.fromkeys(addresses, Placement())  # these are other VFs than before
-        placements |= {one: begun.placements[one] for one in addresses if begun and one in begun.placements}
+        for one in addresses:  # these are other VFs than before
+            placements.pop(one, None)
+            placements |= {one: begun.placements[one]} if begun and one in begun.placements else {}
         for pf in (here[pf_address] for pf_address in addresses if pf_address in here):
             short.pop(pf.pci_address, None)
             incomplete.discard(pf.pci_address)
