@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.facts import PfFacts, parse_id
 
 
 class DesiredPf(Struct, frozen=True):
@@ -49,6 +49,16 @@ def rule_of(config: Config, pf: PfFacts) -> PfRule | None:
     return next((rule for rule in config.pf if _may_match(rule.match, pf)), None)
 
 
+def asks_for(config: Config, pci_address: str, vendor_id: str, device_id: str) -> bool:
+    """Whether a rule may match this PF although it is no NIC, by what /sys says first."""
+    pf = PfFacts(pci_address, 0, vendor_id=parse_id(vendor_id), device_id=parse_id(device_id), is_nic=False)
+    return any(
+        matches(replace(rule.match, netdev="", altname="", mac="", driver=""), pf)
+        for rule in config.pf
+        if rule.match.names_any_pf
+    )
+
+
 def _may_match(match: Match, pf: PfFacts) -> bool:
     """While altnames are unknown, a rule by name may match: the PF is left alone, not given to a later rule."""
     if pf.altnames_known or not (match.netdev or match.altname):
@@ -57,7 +67,12 @@ def _may_match(match: Match, pf: PfFacts) -> bool:
 
 
 def matches(match: Match, pf: PfFacts) -> bool:
-    """Whether every selector that is given holds. `netdev` also matches an altname: renames must not lose a PF."""
+    """Whether every selector that is given holds. `netdev` also matches an altname: renames must not lose a PF.
+
+    What is no NIC is only matched by what names it beyond doubt: `driver = "*"` must not take the VFs of a GPU.
+    """
+    if not pf.is_nic and not match.names_any_pf:
+        return False
     altnames = [name for dev in pf.netdevs for name in dev.altnames]
     have = {
         "netdev": [dev.name for dev in pf.netdevs] + altnames,

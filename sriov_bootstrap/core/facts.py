@@ -15,6 +15,7 @@ from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, use_by_holder, use_by_vm
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
+NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 IFF_UP = 0x1  # include/uapi/linux/if.h
 ROUTING_IDS = 1 << 16
 C_INT_LIMIT = 1 << 31
@@ -129,7 +130,7 @@ class VfFacts(Struct, frozen=True):
     """One VF. `use` says who uses it, None if it is free; `incarnation` differs after every re-creation.
 
     `modalias` is that of what has no driver: the VF, or the device that it has on another bus. `devices`: netdev ->
-    that device, where it is the netdev of one.
+    that device, where it is the netdev of one. `is_nic`: see `PfFacts`.
     """
 
     index: int
@@ -142,6 +143,7 @@ class VfFacts(Struct, frozen=True):
     modalias: str = ""
     use: Use | None = None
     devices: dict[str, str] = {}
+    is_nic: bool = True
 
     @property
     def refusal(self) -> str:
@@ -161,12 +163,16 @@ class VfFacts(Struct, frozen=True):
 
     @property
     def is_ready(self) -> bool:
-        """Whether its driver has finished: a netdev or RDMA device is there, or the driver (vfio) makes none."""
-        return bool(self.driver) and (is_vfio(self.driver) or bool(self.netdevs or self.infiniband))
+        """Whether its driver has finished: a netdev or RDMA device is there, or it makes none (vfio, no NIC)."""
+        makes_none = not self.is_nic or is_vfio(self.driver)
+        return bool(self.driver) and (makes_none or bool(self.netdevs or self.infiniband))
 
 
 class PfFacts(Struct, frozen=True):
-    """One PF; `driver` "" means none is bound; `total_vfs` counts only while one is (igb: 8 without, 7 with)."""
+    """One PF; `driver` "" means none is bound; `total_vfs` counts only while one is (igb: 8 without, 7 with).
+
+    `is_nic`: whether it is a network function by its PCI class; a GPU or an NVMe controller is a PF too.
+    """
 
     pci_address: str
     total_vfs: int
@@ -178,6 +184,7 @@ class PfFacts(Struct, frozen=True):
     altnames_known: bool = True
     netdevs: tuple[Netdev, ...] = ()
     vfs: tuple[VfFacts, ...] = ()
+    is_nic: bool = True
 
     @property
     def num_vfs(self) -> int:
@@ -210,23 +217,33 @@ def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None =
 
     `owners`: the VMs that VFs are assigned to; without them only what is open or up counts as use.
     """
+    is_nic = is_network_class(raw.attributes.get("class", ""))
     return PfFacts(
         pci_address=raw.pci_address,
         total_vfs=_number(raw.attributes.get("sriov_totalvfs", ""), default=0),
         driver=raw.driver,
-        vendor_id=_hex_id(raw.attributes.get("vendor", "")),
-        device_id=_hex_id(raw.attributes.get("device", "")),
+        vendor_id=parse_id(raw.attributes.get("vendor", "")),
+        device_id=parse_id(raw.attributes.get("device", "")),
         numa_node=_number(raw.attributes.get("numa_node", ""), default=-1),
         autoprobe=raw.attributes.get("sriov_drivers_autoprobe", "1") != "0",
         altnames_known=not links.problem,
         netdevs=_netdevs(raw, links),
         vfs=tuple(
             sorted(
-                (_vf(vf, _use(vf, raw, links, holders) or _owner(vf, owners or Owners())) for vf in raw.vfs),
+                (
+                    _vf(vf, _use(vf, raw, links, holders) or _owner(vf, owners or Owners()), is_nic=is_nic)
+                    for vf in raw.vfs
+                ),
                 key=lambda vf: vf.index,
             )
         ),
+        is_nic=is_nic,
     )
+
+
+def is_network_class(text: str) -> bool:
+    """Whether this text of a file `class` is that of a NIC; one that could not be read is not."""
+    return text.startswith(NETWORK_CLASSES)
 
 
 def _netdevs(raw: RawPf, links: Links) -> tuple[Netdev, ...]:
@@ -253,7 +270,7 @@ def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
     )
 
 
-def _vf(raw: RawVf, use: Use | None) -> VfFacts:
+def _vf(raw: RawVf, use: Use | None, *, is_nic: bool) -> VfFacts:
     return VfFacts(
         index=_number(raw.index, default=-1),
         pci_address=raw.pci_address,
@@ -265,6 +282,7 @@ def _vf(raw: RawVf, use: Use | None) -> VfFacts:
         modalias=next((child.modalias for child in raw.children if child.modalias), "") if raw.driver else raw.modalias,
         use=use,
         devices={dev.name: dev.device for dev in raw.netdevs if dev.device},
+        is_nic=is_nic,
     )
 
 
@@ -277,6 +295,8 @@ def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
         return None
     if is_vfio(raw.driver):
         return _vfio_use(raw, holders)
+    if not is_network_class(pf.attributes.get("class", "")):
+        return Use(UseKind.NO_NIC, raw.driver)
     if driver := _without_netdev(raw, pf):
         return Use(UseKind.NO_NETDEV, driver)
     by_netdev = next((use for dev in raw.netdevs if (use := _netdev_use(dev, links))), None)
@@ -360,5 +380,6 @@ def _number(text: str, *, default: int) -> int:
     return number if abs(number) < C_INT_LIMIT else default
 
 
-def _hex_id(text: str) -> str:
+def parse_id(text: str) -> str:
+    """A vendor or device id as the config has it: `0x8086` -> `8086`."""
     return text.removeprefix("0x").lower()

@@ -46,6 +46,7 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.vf_users import UseKind
 
 
 class Verdict(Struct, frozen=True):
@@ -204,7 +205,10 @@ def _in_use_verdict(desired: DesiredPf, pf: PfFacts, target: int, around: Surrou
         return None
     users = shortlist([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
     message = f"{pf.pci_address}: {vfs_stay(pf.num_vfs, target)}: {users}"
-    return Verdict(Reason.IN_USE, message, "this is applied automatically once they are released")
+    hint = "this is applied automatically once they are released"
+    if any(vf.use and vf.use.kind is UseKind.NO_NIC for vf in pf.vfs):
+        hint = f"unbind the driver of those that are free, /sys/bus/pci/devices/VF/driver/unbind: {hint}"
+    return Verdict(Reason.IN_USE, message, hint)
 
 
 def vfs_stay(number: int, wanted: int) -> str:

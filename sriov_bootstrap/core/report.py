@@ -277,8 +277,9 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
         return fewer_vfs_verdict(pf, target)
     if is_incomplete:
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
+        lack = "netdev" if pf.is_nic else "driver"
         message = (
-            f"{pf.pci_address}: VFs that still have no netdev, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"
+            f"{pf.pci_address}: VFs that still have no {lack}, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"
         )
         return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k shows its messages")
     return None

@@ -14,11 +14,10 @@ from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
+from sriov_bootstrap.core.facts import IFF_UP, RawChild, RawNetdev, RawPf, RawVf, is_network_class, vf_places
 from sriov_bootstrap.core.plan import vfs_stay
 from sriov_bootstrap.core.report import Outcome
 
-NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 MODALIAS = "modalias"
@@ -26,6 +25,8 @@ INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxi
 
 # PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
 Places = dict[str, tuple[str, ...]]
+# Whether a PF that is no NIC is asked for: by PCI address, vendor and device id as /sys has them
+IsAskedFor = Callable[[str, str, str], bool]
 
 
 class Sysfs:
@@ -37,13 +38,17 @@ class Sysfs:
         self._netdevs = f"{root}/class/net"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
+    def read_pfs(self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None) -> tuple[RawPf, ...]:
+        """Every NIC that offers VFs, with or without driver or netdev, and of other PFs those that `others` says.
+
+        Or `only` these addresses, whatever they are.
+        """
+        is_asked_for = (lambda *_: True) if only else others
         places = self._find_children()
         pfs: list[RawPf] = []
         vfs: set[str] = set()  # a VF is not a PF, and most come after theirs
         for address in sorted(only or names_in(self._devices)):
-            if address not in vfs and (pf := self._read_pf(address, places)):
+            if address not in vfs and (pf := self._read_pf(address, places, is_asked_for)):
                 pfs.append(pf)
                 vfs.update(vf.pci_address for vf in pf.vfs)
         return tuple(pfs)
@@ -53,7 +58,7 @@ class Sysfs:
         found, places = [], self._find_children()
         for address in sorted(names_in(self._devices)):
             folder = f"{self._devices}/{address}"
-            if attribute_text(f"{folder}/class").startswith(NETWORK_CLASSES):
+            if is_network_class(attribute_text(f"{folder}/class")):
                 raw = self._read_function(address, places)
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": _link_name(f"{folder}/physfn")}))
         return tuple(found)
@@ -128,12 +133,14 @@ class Sysfs:
             found[address] = (*found.get(address, ()), place)
         return found
 
-    def _read_pf(self, address: str, places: Places) -> RawPf | None:
+    def _read_pf(self, address: str, places: Places, is_asked_for: IsAskedFor | None) -> RawPf | None:
         folder = f"{self._devices}/{address}"
         if not os.access(f"{folder}/sriov_totalvfs", os.F_OK):
             return None
-        if not attribute_text(f"{folder}/class").startswith(NETWORK_CLASSES):
-            return None
+        if not is_network_class(attribute_text(f"{folder}/class")):
+            ids = (attribute_text(f"{folder}/{name}") for name in ("vendor", "device"))
+            if not is_asked_for or not is_asked_for(address, *ids):
+                return None
         return self._read_function(address, places)
 
     def _read_function(self, address: str, places: Places) -> RawPf:

@@ -3,6 +3,7 @@
 Runs where it may block: in the `--once` process itself, or in a child of the daemon that can be left behind.
 """
 
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import partial
@@ -16,7 +17,7 @@ from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode, facts, ours, state
 from sriov_bootstrap.core.actions import Action, ReloadDriver
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.desired import DesiredPf, resolve
+from sriov_bootstrap.core.desired import DesiredPf, asks_for, resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, plan_pf
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
@@ -33,6 +34,11 @@ class PassMachine(execute.ActionMachine, Protocol):
 
     def pass_lock(self) -> AbstractContextManager[None]:
         """One pass at a time, over all processes. BusyError when the other one does not end."""
+
+    def read_pfs(
+        self, only: tuple[str, ...] = (), *, others: Callable[[str, str, str], bool] | None = None
+    ) -> tuple[facts.RawPf, ...]:
+        """Every NIC that is a PF, and other PFs that `others` says, by address and ids; or `only` these addresses."""
 
     def read_config(self) -> tuple[decode.ConfigFile, ...]:
         """Every config file, lowest folder first."""
@@ -108,7 +114,7 @@ def run_pass(
         with machine.pass_lock():
             return _apply_pass(machine, loaded, force=force, handover=handover or Handover())
     saved, note = machine.load_state()
-    pfs = read_facts(machine, loaded.config)
+    pfs = read_facts(machine, loaded.config, saved.pf_addresses)
     is_asked = force or (handover or Handover()).is_asked
     saved, _ = _begin_memory(machine, saved, pfs, is_asked=is_asked)
     seen = decide(machine, loaded.config, pfs, saved, force=force)
@@ -145,9 +151,12 @@ def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
         return Loaded(last_good, error.problems, names, checksums)
 
 
-def read_facts(machine: PassMachine, config: Config) -> tuple[PfFacts, ...]:
-    """Every PF, understood. The costly reads are made only if they can matter to a rule."""
-    raw = machine.read_pfs()
+def read_facts(machine: PassMachine, config: Config, known: Iterable[str] = ()) -> tuple[PfFacts, ...]:
+    """Every NIC that is a PF, understood, and other PFs if a rule names them, or if they are `known`.
+
+    The costly reads are made only if they can matter to a rule.
+    """
+    raw = machine.read_pfs(others=lambda address, *ids: address in known or asks_for(config, address, *ids))
     needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
     needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
     links = machine.read_links() if needs_links else facts.Links()
@@ -188,21 +197,22 @@ def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, .
 
 def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     """What a pass would do at this moment that waits for no pause: one that does has not come so far."""
-    pfs = read_facts(machine, config)
-    saved, _ = _begin_memory(machine, machine.load_state()[0], pfs, is_asked=True)
+    saved = machine.load_state()[0]
+    pfs = read_facts(machine, config, saved.pf_addresses)
+    saved, _ = _begin_memory(machine, saved, pfs, is_asked=True)
     return decide(machine, config, pfs, saved, force=False).plans
 
 
 def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...]) -> str:
     """Who uses a VF of these PFs right now, "" if no one does."""
-    pfs = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
+    pfs = [pf for pf in read_facts(machine, config, addresses) if pf.pci_address in addresses]
     return "; ".join(vf.refusal for pf in pfs for vf in pf.vfs_in_use)
 
 
 def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
-    pfs = read_facts(machine, loaded.config)
+    pfs = read_facts(machine, loaded.config, saved.pf_addresses)
     saved, contested = _begin_memory(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
     seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)
@@ -249,12 +259,12 @@ def rounds(
     for number in range(1, MAX_ROUNDS + 1):
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule)))
-        guard, look = partial(read_users, machine, config), partial(read_facts, machine, config)
+        guard, look = partial(read_users, machine, config), partial(read_facts, machine, config, memory.pf_addresses)
         acted = execute.carry_out(seen.plans, machine, guard=guard, look=look)
         if not acted:
             break
         results += acted
-        pfs = read_facts(machine, config)
+        pfs = read_facts(machine, config, memory.pf_addresses)
         memory = state.remember(memory, acted, pfs)
         memory, new = state.note_contests(
             memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS

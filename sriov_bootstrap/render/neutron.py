@@ -75,7 +75,7 @@ def _missing_facts(port: Port) -> str:
     """What the agent needs but is not known; "" if nothing, or if the agent is not concerned."""
     if not port.rule.physical_network:
         return ""
-    if problem := _bad_name(port) or port.netdev_problem:
+    if problem := port.network_problem or _bad_name(port) or port.netdev_problem:
         return problem
     if not port.netdev:
         return "the netdev of its PF is unknown: render on a host with the NIC, or match by an exact netdev"

@@ -35,12 +35,20 @@ class Port(Struct, frozen=True):
     device: str = ""
     vfs: tuple[Vf, ...] | None = None
     netdev_device: str = ""
+    is_nic: bool = True
 
     @property
     def label(self) -> str:
         """For people: `rule "tenant-a" (0000:3b:00.0)`."""
         place = self.pci_address or self.netdev
         return f'rule "{self.rule.name}"' + (f" ({place})" if place else "")
+
+    @property
+    def network_problem(self) -> str:
+        """Why its VFs can be in no physical network, "" if they can, or are to be in none."""
+        if self.is_nic or not self.rule.physical_network:
+            return ""
+        return "its PF is no NIC, and so in no physical network: use alias instead of physical_network, for flavors"
 
     @property
     def netdev_problem(self) -> str:
@@ -75,7 +83,7 @@ def _port(wish: DesiredPf, host: Host) -> Port:
         vendor, device = pf.vendor_id, layout.device  # the vendor id of a VF is that of its PF (SR-IOV 3.4.1.1)
     netdev = pf.netdev or exact_name(rule.match.netdev)
     inner = pf.netdevs[0].device if pf.netdevs else ""
-    return Port(rule, pf.pci_address, netdev, vendor, device, _vfs(pf, wish.target, layout), inner)
+    return Port(rule, pf.pci_address, netdev, vendor, device, _vfs(pf, wish.target, layout), inner, pf.is_nic)
 
 
 def _vfs(pf: PfFacts, target: int | None, layout: VfLayout) -> tuple[Vf, ...] | None:

@@ -4,7 +4,7 @@ import pytest
 
 from builders import PF, PF2, PF3, make_config, make_netdev, make_pf, make_rule
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.desired import DesiredPf, matches, resolve
+from sriov_bootstrap.core.desired import DesiredPf, asks_for, matches, resolve
 from sriov_bootstrap.core.facts import PfFacts
 
 HERE = make_pf(netdevs=(make_netdev(altnames=("enp59s0f0",)), make_netdev(name="rep0", mac="02:00:00:00:00:01")))
@@ -33,6 +33,49 @@ HERE = make_pf(netdevs=(make_netdev(altnames=("enp59s0f0",)), make_netdev(name="
 )
 def test_every_selector_that_is_given_must_hold(match: Match, *, holds: bool) -> None:
     assert matches(match, HERE) is holds
+
+
+@pytest.mark.parametrize(
+    ("match", "holds"),
+    [
+        (Match(pci_address=PF), True),
+        (Match(pci_address=PF, driver="nv*"), True),
+        (Match(vendor_id="144d", device_id="a824"), True),
+        (Match(pci_address="0000:3b:*", vendor_id="144d", device_id="a824"), True),
+        (Match(pci_address="0000:3b:00.?"), False),
+        (Match(pci_address="0000:3b:00.[0]"), False),
+        (Match(vendor_id="144d"), False),
+        (Match(device_id="a824"), False),
+        (Match(vendor_id="144d", device_id="a*"), False),
+        (Match(vendor_id="*", device_id="a824"), False),
+        (Match(driver="nvme"), False),
+        (Match(netdev="*"), False),
+        (Match(mac="*"), False),
+        (Match(pci_address=PF, driver="igb"), False),
+    ],
+    ids=str,
+)
+def test_what_is_no_nic_is_taken_only_by_a_rule_that_names_it(match: Match, *, holds: bool) -> None:
+    pf = make_pf(driver="nvme", vendor_id="144d", device_id="a824", netdevs=(), is_nic=False)
+    assert matches(match, pf) is holds
+    assert resolve(make_config(make_rule(match=match)), [pf])[0].pf == (pf if holds else None)
+
+
+@pytest.mark.parametrize(
+    ("match", "asks"),
+    [
+        (Match(pci_address=PF), True),
+        (Match(pci_address=PF, netdev="x", altname="x", mac="x", driver="x"), True),
+        (Match(pci_address=PF2), False),
+        (Match(vendor_id="144d", device_id="a824"), True),
+        (Match(vendor_id="144d", device_id="a825"), False),
+        (Match(vendor_id="144d"), False),
+        (Match(driver="nvme"), False),
+    ],
+    ids=str,
+)
+def test_it_is_read_where_a_rule_may_name_it(match: Match, *, asks: bool) -> None:
+    assert asks_for(make_config(make_rule(match=match)), PF, "0x144d", "0xa824") is asks
 
 
 @pytest.mark.parametrize(("driver", "holds"), [("virtio-pci", True), ("virtio_net", True), ("igb", False)])

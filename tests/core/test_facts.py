@@ -63,7 +63,23 @@ def test_garbage_becomes_the_value_that_makes_the_least_happen(
 
 
 def test_a_pf_without_any_file_offers_nothing() -> None:
-    assert parse_pf(RawPf(PF, {}), Links(), Holders()) == PfFacts(PF, 0)
+    assert parse_pf(RawPf(PF, {}), Links(), Holders()) == PfFacts(PF, 0, is_nic=False)
+
+
+@pytest.mark.parametrize(
+    ("driver", "use"),
+    [
+        pytest.param("", "", id="no driver"),
+        pytest.param("nvme", "driver nvme is bound to it, and what uses it through that cannot be seen", id="its own"),
+        pytest.param("pci-stub", "driver pci-stub is bound to it, and what uses it through that cannot be seen"),
+        pytest.param("vfio-pci", "", id="vfio, not open"),
+    ],
+)
+def test_a_vf_of_what_is_no_nic_is_in_use_as_long_as_it_has_a_driver(driver: str, use: str) -> None:
+    raw = make_raw_pf(attributes={"class": "0x010802"}, vfs=(make_raw_vf(driver=driver, netdevs=()),))
+    pf = parse_pf(raw, Links(), Holders())
+    assert (pf.is_nic, str(pf.vfs[0].use or "")) == (False, use)
+    assert pf.vfs[0].is_ready is bool(driver)
 
 
 @given(RAW)

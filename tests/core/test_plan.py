@@ -88,6 +88,17 @@ ROWS = [
     Row("max", make_wish(pf=make_pf(), num_vfs="max"), (SetNumVfs(PF, 0, 7),)),
     Row("percentage", make_wish(pf=make_pf(), num_vfs="50%"), (SetNumVfs(PF, 0, 3),)),
     Row("in use is kept", make_wish(pf=make_pf(num_vfs=7, holder=VM)), verdict=IN_USE),
+    Row(
+        "a driver of what is no NIC is in the way of the number",
+        make_wish(pf=make_pf(vfs=(make_vf(use=Use(UseKind.NO_NIC, "nvme"), driver="nvme"),), is_nic=False)),
+        verdict=Verdict(
+            Reason.IN_USE,
+            f"{PF}: 1 VF stays instead of 4: VF 0 0000:3b:02.0 is in use: "
+            "driver nvme is bound to it, and what uses it through that cannot be seen",
+            "unbind the driver of those that are free, /sys/bus/pci/devices/VF/driver/unbind: "
+            "this is applied automatically once they are released",
+        ),
+    ),
     Row("in use and equal is fine", make_wish(pf=make_pf(num_vfs=4, holder=VM))),
     Row(
         "in use is replaced where the rule says so",

@@ -4,6 +4,7 @@ import errno
 from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
 from builders import PF, PF2, make_pf, make_vf, make_wish
 from sriov_bootstrap.core.actions import ReloadDriver, SetLinkUp, SetNumVfs, WriteFile
@@ -127,6 +128,18 @@ ROWS = [
             PfState.DEGRADED,
             Reason.VFS_INCOMPLETE,
             f"{PF}: VFs that still have no netdev, 4 of 4: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
+            DRIVER_HINT,
+        ),
+        is_incomplete=True,
+    ),
+    Row(
+        "VFs of what is no NIC without their driver",
+        DONE,
+        replace(PROBING, is_nic=False),
+        (
+            PfState.DEGRADED,
+            Reason.VFS_INCOMPLETE,
+            f"{PF}: VFs that still have no driver, 4 of 4: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
             DRIVER_HINT,
         ),
         is_incomplete=True,

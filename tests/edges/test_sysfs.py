@@ -88,12 +88,18 @@ def test_pfs_come_in_the_order_of_their_addresses(tree: HostTree, sysfs: Sysfs) 
         pytest.param("0x028000", True, id="other network"),
         pytest.param("0x010802", False, id="NVMe"),
         pytest.param("0x030200", False, id="GPU"),
+        pytest.param("0x0b4000", False, id="QAT"),
         pytest.param("", False, id="unreadable"),
     ],
 )
-def test_only_network_functions_are_ours(tree: HostTree, sysfs: Sysfs, pci_class: str, *, is_found: bool) -> None:
+def test_only_nics_are_read_where_no_other_is_asked_for(
+    tree: HostTree, sysfs: Sysfs, pci_class: str, *, is_found: bool
+) -> None:
     (tree.add_pf() / "class").write_text(f"{pci_class}\n")
     assert bool(sysfs.read_pfs()) is is_found
+    assert bool(sysfs.read_pfs(others=lambda *_: False)) is is_found
+    assert [pf.pci_address for pf in sysfs.read_pfs(others=lambda *asked: asked == (PF, "0x8086", "0x10c9"))] == [PF]
+    assert [pf.pci_address for pf in sysfs.read_pfs((PF,))] == [PF]
 
 
 def test_a_function_without_sriov_totalvfs_is_no_pf(tree: HostTree, sysfs: Sysfs) -> None:

@@ -1,11 +1,15 @@
 """A rule and its PF as nova and neutron need them."""
 
+from collections.abc import Callable
+
 import pytest
 
 from builders import PF, make_config, make_pf, make_rule, make_wish
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.render.host import Ask, Host, VfLayout, parse_layout
+from sriov_bootstrap.render.host import Ask, Host, Rendering, VfLayout, parse_layout
 from sriov_bootstrap.render.netdevs import render_udev
+from sriov_bootstrap.render.neutron import render_agent
+from sriov_bootstrap.render.nova import render_compute
 from sriov_bootstrap.render.ports import Vf, resolve_ports
 
 
@@ -40,6 +44,16 @@ def test_a_number_that_cannot_be_told_is_that_of_what_is_there(num_vfs: int, kno
 
 def test_garbage_in_sys_counts_as_unknown() -> None:
     assert parse_layout("10CA", "", "-1") == VfLayout("10ca")
+
+
+@pytest.mark.parametrize("make", [render_agent, render_compute])
+def test_what_is_no_nic_is_in_no_network(make: Callable[[Host, Ask], Rendering]) -> None:
+    pf = make_pf(netdevs=(), is_nic=False)
+    host = Host(make_config(), (make_wish(pf=pf, physical_network="physnet1"), make_wish(pf=pf, alias="gpu")), (pf,))
+    assert make(host, Ask()).problems[0] == (
+        f'rule "tenant-a" ({PF}): its PF is no NIC, and so in no physical network: '
+        "use alias instead of physical_network, for flavors"
+    )
 
 
 def test_udev_needs_the_address() -> None:

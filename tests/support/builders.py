@@ -61,6 +61,13 @@ def make_raw_vf(*, index: str = "0", **values: Any) -> RawVf:  # noqa: ANN401
 
 def make_raw_pf(*, vfs: tuple[RawVf, ...] = (), attributes: dict[str, str] | None = None) -> RawPf:
     """A PF as /sys shows it."""
-    texts = {"sriov_totalvfs": "7", "vendor": "0x8086", "device": "0x10c9", "numa_node": "1", "sriov_numvfs": ""}
+    texts = {
+        "class": "0x020000",
+        "sriov_totalvfs": "7",
+        "vendor": "0x8086",
+        "device": "0x10c9",
+        "numa_node": "1",
+        "sriov_numvfs": "",
+    }
     dev = RawNetdev("ens1f0", "3C:FD:FE:AA:BB:00", "0x1003", "2")
     return RawPf(PF, texts | (attributes or {}), "igb", (dev,), vfs)

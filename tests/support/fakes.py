@@ -116,9 +116,16 @@ class FakeMachine:
         """As the test left them."""
         return self.files
 
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """Every PF as text, or `only` some."""
-        return tuple(self._raw(pf.facts) for address, pf in self.pfs.items() if not only or address in only)
+    def read_pfs(
+        self, only: tuple[str, ...] = (), *, others: Callable[[str, str, str], bool] | None = None
+    ) -> tuple[RawPf, ...]:
+        """Every PF as text, or `only` some; one that is no NIC if `others` says so."""
+        pfs = [pf.facts for address, pf in self.pfs.items() if not only or address in only]
+        return tuple(
+            self._raw(pf)
+            for pf in pfs
+            if only or pf.is_nic or (others and others(pf.pci_address, f"0x{pf.vendor_id}", f"0x{pf.device_id}"))
+        )
 
     def read_links(self) -> Links:
         """As the test left them; PFs' altnames always."""
@@ -267,6 +274,7 @@ class FakeMachine:
 
     def _raw(self, pf: facts.PfFacts) -> RawPf:
         texts = {
+            "class": "0x020000" if pf.is_nic else "0x010802",
             "sriov_totalvfs": f"{pf.total_vfs}",
             "vendor": f"0x{pf.vendor_id}",
             "device": f"0x{pf.device_id}",

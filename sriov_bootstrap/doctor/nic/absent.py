@@ -3,7 +3,10 @@
 import difflib
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.core.desired import DesiredPf, matches
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, is_missing
@@ -27,7 +30,7 @@ def check_absent(host: Host, survey: NicSurvey) -> Iterator[Finding]:
         elif meant:
             yield _vf_finding(wish, meant[0])
         else:
-            yield _no_nic_finding(wish, host)
+            yield _no_nic_finding(wish, host, survey.others)
 
 
 def matching_functions(wish: DesiredPf, survey: NicSurvey) -> list[NetworkFunction]:
@@ -108,13 +111,17 @@ def _vf_finding(wish: DesiredPf, function: NetworkFunction) -> Finding:
     return Finding("SB-E205", function.facts.pci_address, problem, evidence, remedy)
 
 
-def _no_nic_finding(wish: DesiredPf, host: Host) -> Finding:
+def _no_nic_finding(wish: DesiredPf, host: Host, others: tuple[PfFacts, ...]) -> Finding:
     names = [pf.netdev for pf in host.pfs if pf.netdev]
     near = difflib.get_close_matches(exact_name(wish.rule.match.netdev), names, n=1)
     driverless = [pf.pci_address for pf in host.pfs if not pf.driver]
     have = ", ".join(f"{pf.pci_address} {pf.netdev or '(no netdev)'}" for pf in host.pfs) or "none"
     remedy = "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC"
-    if near:
+    if other := next((pf for pf in others if matches(wish.rule.match, replace(pf, is_nic=True))), None):
+        remedy = (
+            f'{other.pci_address} is no NIC, and has to be named: match = {{ pci_address = "{other.pci_address}" }}'
+        )
+    elif near:
         remedy = f'did you mean {near[0]}? match = {{ netdev = "{near[0]}" }}'
     elif driverless and not wish.rule.match.pci_address:
         remedy = f"{driverless[0]} has no driver, and so no netdev: modprobe $(cat {_modalias(driverless[0])})"

@@ -131,4 +131,15 @@ What to do: set vf_driver = "none" in the rules: VFs that are given to VMs need 
 VFs, or fewer queues.
 """,
     ),
+    "SB-W223": Explanation(
+        "a rule puts the VFs of something that is no NIC into a physical network",
+        """\
+A GPU, an accelerator or an NVMe controller has VFs, but no netdev and no network: neutron's agent cannot map it, and a
+port never gets such a VF. The VFs are created all the same, and render leaves the rule out.
+
+Looked at: the PCI class of each PF with a rule, against physical_network in the rule.
+
+What to do: replace physical_network by alias, and ask for the VFs in a flavor.
+""",
+    ),
 }

@@ -37,12 +37,22 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
         yield Finding("SB-W218", pf.pci_address, problem, evidence, f"set pf_up = true in the rule, or {by_hand}")
 
 
+def check_network(wish: DesiredPf) -> Iterator[Finding]:
+    """The word on what no NIC can have; the VFs are created all the same."""
+    if wish.pf is None or wish.pf.is_nic or not wish.rule.physical_network:
+        return
+    problem = f'rule "{wish.rule.name}" puts it into the network "{wish.rule.physical_network}", but it is no NIC'
+    evidence = f"/sys/bus/pci/devices/{wish.pf.pci_address}/class is not that of a network function"
+    remedy = "set alias instead of physical_network in the rule: a flavor asks for such VFs, no port does"
+    yield Finding("SB-W223", wish.pf.pci_address, problem, evidence, remedy)
+
+
 def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     """VFs given to a VM or bound to vfio are as they should be, whatever the rule."""
     if wish.pf is None or survey.is_busy:
         return
     if wish.rule.vf_driver is VfDriver.NONE:
-        taken = [vf for vf in wish.pf.vfs if (vf.netdevs or vf.infiniband) and not is_vfio(vf.driver)]
+        taken = [vf for vf in wish.pf.vfs if vf.is_ready and not is_vfio(vf.driver)]
         yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
     elif wish.pf.autoprobe:
         bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]

@@ -60,6 +60,7 @@ def detailed(address: str = PF, **values: Any) -> NicSurvey:  # noqa: ANN401
         pytest.param(ruled(make_pf(netdevs=(make_netdev(is_up=False),)), num_vfs=0), id="down, and no VFs wanted"),
         pytest.param(make_host(make_pf(num_vfs=4, netdevs=())), id="the PF's netdev is in another namespace"),
         pytest.param(make_host(make_pf(num_vfs=4, driver="vfio-pci")), id="on vfio with its VFs (enable_sriov)"),
+        pytest.param(ruled(make_pf(num_vfs=4, netdevs=(), is_nic=False), pf_up=True), id="no NIC, and so not up"),
     ],
 )
 def test_a_clean_host_gives_no_finding(host: Host) -> None:
@@ -83,6 +84,20 @@ def test_a_required_nic_that_is_missing() -> None:
         "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
     )
     assert the_one(make_host()).evidence == "PFs here: none"
+
+
+def test_a_rule_that_does_not_name_what_is_no_nic() -> None:
+    survey = NicSurvey(others=(make_pf(driver="nvme", is_nic=False),))
+    finding = the_one(ruled(match=Match(driver="nvme")), survey)
+    assert finding.remedy == f'{PF} is no NIC, and has to be named: match = {{ pci_address = "{PF}" }}'
+    assert "reseat the NIC" in the_one(ruled(match=Match(driver="xe")), survey).remedy
+
+
+def test_a_network_of_what_is_no_nic() -> None:
+    finding = the_one(ruled(make_pf(num_vfs=4, netdevs=(), is_nic=False), physical_network="physnet1"))
+    assert (finding.code, finding.place) == ("SB-W223", PF)
+    assert finding.problem == 'rule "tenant-a" puts it into the network "physnet1", but it is no NIC'
+    assert not found(ruled(make_pf(num_vfs=4), physical_network="physnet1"))
 
 
 def test_a_name_that_moved_is_recognised() -> None:
