@@ -1,20 +1,29 @@
 """What should be: rules applied to PFs. The first rule that matches a PF wins; a PF without a rule is left alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.facts import PfFacts, parse_id
+from sriov_bootstrap.core.facts import Netdev, PfFacts, parse_id
 
 
 class DesiredPf(Struct, frozen=True):
-    """One rule and one PF that it matched; `pf` None: it matched none."""
+    """One rule and one PF that it took; `pf` None: it took none.
+
+    `lost`: address of a PF that it matches but another rule took first, and that rule's name.
+    """
 
     rule: PfRule
     pf: PfFacts | None = None
+    lost: tuple[str, str] | None = None
+
+    @property
+    def ports(self) -> tuple[Netdev, ...]:
+        """The ports of its PF that the rule means."""
+        return ports_of(self.rule.match, self.pf) if self.pf else ()
 
     @property
     def target(self) -> int | None:
@@ -37,11 +46,16 @@ def resolve(config: Config, pfs: Iterable[PfFacts]) -> tuple[DesiredPf, ...]:
     for pf in sorted(pfs, key=lambda pf: pf.pci_address):
         if rule := rule_of(config, pf):
             taken[rule.name] += [pf] if matches(rule.match, pf) else []
-    return tuple(
-        DesiredPf(rule, pf)
-        for rule in config.pf
-        for pf in (taken[rule.name] or [None])  # type: ignore[list-item]
-    )
+    wishes: list[DesiredPf] = []
+    for rule in config.pf:
+        found = [DesiredPf(rule, pf) for pf in taken[rule.name]]
+        wishes += found or [DesiredPf(rule, lost=_lost_pf(rule, taken))]
+    return tuple(wishes)
+
+
+def _lost_pf(rule: PfRule, taken: Mapping[str, Iterable[PfFacts]]) -> tuple[str, str] | None:
+    pairs = ((pf.pci_address, name) for name, pfs in taken.items() for pf in pfs if matches(rule.match, pf))
+    return min(pairs, default=None)
 
 
 def rule_of(config: Config, pf: PfFacts) -> PfRule | None:
@@ -64,6 +78,17 @@ def _may_match(match: Match, pf: PfFacts) -> bool:
     if pf.altnames_known or not (match.netdev or match.altname):
         return matches(match, pf)
     return matches(replace(match, netdev="", altname=""), pf)
+
+
+def ports_of(match: Match, pf: PfFacts) -> tuple[Netdev, ...]:
+    """The ports that the selectors of netdevs name, such as one of the two of a ConnectX-3; else all."""
+    return tuple(dev for dev in pf.ports if _names_netdev(match, dev)) or pf.ports
+
+
+def _names_netdev(match: Match, dev: Netdev) -> bool:
+    have = {"netdev": (dev.name, *dev.altnames), "altname": dev.altnames, "mac": (dev.mac,)}
+    wanted = {key: glob for key in have if (glob := getattr(match, key))}
+    return all(any(fnmatchcase(text, glob) for text in have[key]) for key, glob in wanted.items())
 
 
 def matches(match: Match, pf: PfFacts) -> bool:

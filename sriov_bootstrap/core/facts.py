@@ -5,6 +5,7 @@ links, never the text of sriov_numvfs: reading that file waits for any write or 
 (drivers/pci/iov.c, device_lock), and some drivers report a number that they did not create.
 """
 
+import re
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, u
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
+REPRESENTOR = r"(?:c\d+)?pf\d+(?:[vs]f\d+)?"  # net/devlink/port.c, __devlink_port_phys_port_name_get
 IFF_UP = 0x1  # include/uapi/linux/if.h
 ROUTING_IDS = 1 << 16
 C_INT_LIMIT = 1 << 31
@@ -26,7 +28,8 @@ IFF_PROMISC = 0x100  # set by the kernel as long as it is requested (net/core/de
 class RawNetdev(Struct, frozen=True):
     """One entry of a net/ folder. Texts are as read, "" where that failed; `uppers` all the way up.
 
-    `device` is the child whose folder it is, "" where that is the PCI function itself.
+    `device` is the child whose folder it is, "" where that is the PCI function itself. `port_name` is the text of
+    phys_port_name, which is read only where there are several.
     """
 
     name: str
@@ -35,6 +38,7 @@ class RawNetdev(Struct, frozen=True):
     ifindex: str = ""
     uppers: tuple[str, ...] = ()
     device: str = ""
+    port_name: str = ""
 
 
 class RawChild(Struct, frozen=True):
@@ -114,7 +118,10 @@ class Routes(Struct, frozen=True):
 
 
 class Netdev(Struct, frozen=True):
-    """A netdev of a PF. `device` and its `driver`: what it is the netdev of, "" where that is the PF itself."""
+    """A netdev of a PF. `device` and its `driver`: what it is the netdev of, "" where that is the PF itself.
+
+    `is_representor`: switchdev has made it for a VF, a subfunction or a PF elsewhere; all others are the PF's ports.
+    """
 
     name: str
     altnames: tuple[str, ...]
@@ -124,6 +131,7 @@ class Netdev(Struct, frozen=True):
     uppers: tuple[str, ...] = ()
     device: str = ""
     driver: str = ""
+    is_representor: bool = False
 
 
 class VfFacts(Struct, frozen=True):
@@ -198,8 +206,13 @@ class PfFacts(Struct, frozen=True):
 
     @property
     def netdev(self) -> str:
-        """The PF's own netdev: the oldest one, because switchdev adds representors beside it later."""
-        return self.netdevs[0].name if self.netdevs else ""
+        """The first of its ports, "" if it has none here."""
+        return self.ports[0].name if self.ports else ""
+
+    @property
+    def ports(self) -> tuple[Netdev, ...]:
+        """Its own netdevs, the oldest first. Usually one; a ConnectX-3 has both ports of the card on one function."""
+        return tuple(dev for dev in self.netdevs if not dev.is_representor)
 
     @property
     def vfs_in_use(self) -> tuple[VfFacts, ...]:
@@ -267,6 +280,7 @@ def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
         uppers=raw.uppers,
         device=raw.device,
         driver=driver,
+        is_representor=re.fullmatch(REPRESENTOR, raw.port_name) is not None,
     )
 
 

@@ -164,6 +164,8 @@ def unfit_verdict(desired: DesiredPf) -> Verdict | None:
     """Why no count can be applied to this PF, whatever the method."""
     rule, pf = desired.rule, desired.pf
     if pf is None:
+        if desired.lost and rule.required:
+            return _lost_verdict(desired, *desired.lost)
         message = f'no PF matches rule "{rule.name}" ({rule.match})'
         hint = "check that the NIC is seated and its name has not changed: sriov-bootstrap init lists this host's PFs"
         return Verdict(Reason.ABSENT, message, hint) if rule.required else None
@@ -175,6 +177,13 @@ def unfit_verdict(desired: DesiredPf) -> Verdict | None:
         message = f"{pf.pci_address}: cannot create {quantity(desired.target, 'VF')}: the device offers {pf.total_vfs}"
         return Verdict(Reason.EXCEEDS_MAX, message, f'lower num_vfs in rule "{rule.name}" to {pf.total_vfs} or "max"')
     return None
+
+
+def _lost_verdict(desired: DesiredPf, address: str, first: str) -> Verdict:
+    rule = desired.rule
+    message = f'{address}: rule "{first}" comes before rule "{rule.name}" ({rule.match}), which matches it as well'
+    hint = "a PF has one number of VFs, whichever of its netdevs a rule names: keep one of the two rules"
+    return Verdict(Reason.ABSENT, message, hint)
 
 
 def blocked_verdict(pf: PfFacts, jam: Jam) -> Verdict:
@@ -190,8 +199,8 @@ def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
     If none are to be created: probing that we disabled is enabled again for whatever creates the next ones.
     """
     steps: list[Action] = []
-    if target and desired.rule.pf_up and pf.netdevs and not pf.netdevs[0].is_up:
-        steps.append(SetLinkUp(pf.pci_address, pf.netdev))
+    if target and desired.rule.pf_up:
+        steps += [SetLinkUp(pf.pci_address, dev.name) for dev in pf.ports if not dev.is_up]
     wants_probe = desired.rule.vf_driver is VfDriver.KERNEL
     if target and not wants_probe and pf.autoprobe:
         steps.append(SetAutoprobe(pf.pci_address, enabled=False))

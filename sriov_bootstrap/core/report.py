@@ -8,7 +8,8 @@ from msgspec import Struct
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, SetNumVfs
-from sriov_bootstrap.core.facts import NAMED, PfFacts
+from sriov_bootstrap.core.desired import ports_of
+from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts
 from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
@@ -207,14 +208,14 @@ def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is
         message=printable(verdict.message if verdict else _intention(plan, results)),
         hint=printable(verdict.hint if verdict else ""),
     )
-    return base if pf is None else _add_facts(base, pf)
+    return base if pf is None else _add_facts(base, pf, ports_of(rule.match, pf))
 
 
-def _add_facts(base: PfReport, pf: PfFacts) -> PfReport:
+def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...]) -> PfReport:
     values = {name: getattr(base, name) for name in base.__struct_fields__}
     values |= {
         "pci_address": pf.pci_address,
-        "netdev": pf.netdev,
+        "netdev": ports[0].name if ports else "",
         "driver": pf.driver,
         "vendor_id": pf.vendor_id,
         "device_id": pf.device_id,
@@ -242,6 +243,9 @@ def _quiet_state(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) ->
 def _intention(plan: Plan, results: tuple[Result, ...]) -> str:
     """What a plan that was not carried out would do; "" for the others."""
     if plan.desired.pf is None:
+        if plan.desired.lost:
+            address, first = plan.desired.lost
+            return f'{address}: rule "{first}" takes it before rule "{plan.desired.rule.name}", which is not required'
         return f'no PF matches rule "{plan.desired.rule.name}", which is not required'
     if results:
         return ""

@@ -189,6 +189,8 @@ class Sysfs:
             yield from self._read_netdevs(f"{folder}/{place}", device=place.rpartition("/")[2])
 
     def _read_netdevs(self, folder: str, *, device: str = "") -> tuple[RawNetdev, ...]:
+        names = names_in(f"{folder}/net")
+        has_several = len(names) > 1  # phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c)
         return tuple(
             RawNetdev(
                 name=_text_of(name),
@@ -197,8 +199,9 @@ class Sysfs:
                 ifindex=attribute_text(f"{folder}/net/{name}/ifindex"),
                 uppers=self._uppers(name),
                 device=device,
+                port_name=attribute_text(f"{folder}/net/{name}/phys_port_name") if has_several else "",
             )
-            for name in names_in(f"{folder}/net")
+            for name in names
         )
 
     def _uppers(self, name: str) -> tuple[str, ...]:

@@ -26,7 +26,10 @@ class Vf(Struct, frozen=True):
 
 
 class Port(Struct, frozen=True):
-    """One PF; "" and None where something is unknown. `netdev_device`: see `Netdev.device`."""
+    """One PF; "" and None where something is unknown. `netdev_device`: see `Netdev.device`.
+
+    `netdevs`: the ports of the PF that the rule means, as far as they are known; `netdev` is the first.
+    """
 
     rule: PfRule
     pci_address: str = ""
@@ -36,6 +39,7 @@ class Port(Struct, frozen=True):
     vfs: tuple[Vf, ...] | None = None
     netdev_device: str = ""
     is_nic: bool = True
+    netdevs: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -81,9 +85,18 @@ def _port(wish: DesiredPf, host: Host) -> Port:
     layout = host.layouts.get(pf.pci_address, VfLayout())
     if layout.device and pf.vendor_id:
         vendor, device = pf.vendor_id, layout.device  # the vendor id of a VF is that of its PF (SR-IOV 3.4.1.1)
-    netdev = pf.netdev or exact_name(rule.match.netdev)
-    inner = pf.netdevs[0].device if pf.netdevs else ""
-    return Port(rule, pf.pci_address, netdev, vendor, device, _vfs(pf, wish.target, layout), inner, pf.is_nic)
+    names = tuple(dev.name for dev in wish.ports)
+    return Port(
+        rule,
+        pf.pci_address,
+        names[0] if names else exact_name(rule.match.netdev),
+        vendor,
+        device,
+        _vfs(pf, wish.target, layout),
+        wish.ports[0].device if wish.ports else "",
+        pf.is_nic,
+        names,
+    )
 
 
 def _vfs(pf: PfFacts, target: int | None, layout: VfLayout) -> tuple[Vf, ...] | None:

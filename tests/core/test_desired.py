@@ -115,7 +115,50 @@ def test_the_first_rule_that_matches_wins_and_one_rule_takes_several_pfs() -> No
     general = make_rule(name="general", match=Match(driver="igb"))
     late = make_rule(name="late", match=Match(pci_address=PF3))
     wishes = resolve(make_config(special, general, late), [three, two, one])
-    assert wishes == (DesiredPf(special, two), DesiredPf(general, one), DesiredPf(general, three), DesiredPf(late))
+    assert wishes == (
+        DesiredPf(special, two),
+        DesiredPf(general, one),
+        DesiredPf(general, three),
+        DesiredPf(late, lost=(PF3, "general")),
+    )
+
+
+TWO_PORTS = make_pf(
+    netdevs=(
+        make_netdev(name="enp4s0"),
+        make_netdev(name="enp4s0d1", ifindex=3, mac="3c:fd:fe:aa:bb:01", altnames=("second",)),
+        make_netdev(name="rep0", ifindex=9, is_representor=True),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("match", "ports"),
+    [
+        (Match(netdev="enp4s0"), ["enp4s0"]),
+        (Match(netdev="enp4s0d1"), ["enp4s0d1"]),
+        (Match(netdev="second"), ["enp4s0d1"]),
+        (Match(altname="sec*"), ["enp4s0d1"]),
+        (Match(mac="3c:fd:fe:aa:bb:01"), ["enp4s0d1"]),
+        (Match(netdev="enp4s0*"), ["enp4s0", "enp4s0d1"]),
+        (Match(netdev="enp4s0", mac="3c:fd:fe:aa:bb:01"), ["enp4s0", "enp4s0d1"]),
+        (Match(netdev="rep0"), ["enp4s0", "enp4s0d1"]),
+        (Match(pci_address=PF), ["enp4s0", "enp4s0d1"]),
+    ],
+    ids=str,
+)
+def test_a_rule_finds_a_pf_by_each_of_its_ports_and_means_that_one(match: Match, ports: list[str]) -> None:
+    (wish,) = resolve(make_config(make_rule(match=match)), [TWO_PORTS])
+    assert (wish.pf, [dev.name for dev in wish.ports]) == (TWO_PORTS, ports)
+
+
+def test_a_rule_that_comes_too_late_knows_which_one_was_first() -> None:
+    rules = [make_rule(name=name, match=Match(netdev=name)) for name in ("enp4s0d1", "enp4s0", "ens1f0")]
+    assert [(wish.pf, wish.lost, wish.ports == ()) for wish in resolve(make_config(*rules), [TWO_PORTS])] == [
+        (TWO_PORTS, None, False),
+        (None, (PF, "enp4s0d1"), True),
+        (None, None, True),
+    ]
 
 
 def test_a_pf_without_a_rule_is_not_ours() -> None:

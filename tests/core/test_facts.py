@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
 from sriov_bootstrap.core import facts, vf_users
@@ -80,6 +81,27 @@ def test_a_vf_of_what_is_no_nic_is_in_use_as_long_as_it_has_a_driver(driver: str
     pf = parse_pf(raw, Links(), Holders())
     assert (pf.is_nic, str(pf.vfs[0].use or "")) == (False, use)
     assert pf.vfs[0].is_ready is bool(driver)
+
+
+@pytest.mark.parametrize(
+    ("port_name", "is_port"),
+    [
+        ("", True),
+        ("p0", True),
+        ("p0s1", True),
+        ("pf0vf3", False),
+        ("pf0sf88", False),
+        ("c1pf0vf3", False),
+        ("pf0", False),
+        ("pf0vf3x", True),
+    ],
+)
+def test_representors_are_no_ports_of_a_pf(port_name: str, *, is_port: bool) -> None:
+    devices = (RawNetdev("ens1f0", ifindex="2"), RawNetdev("eth0", ifindex="9", port_name=port_name))
+    pf = parse_pf(replace(make_raw_pf(), netdevs=devices), Links(), Holders())
+    assert [dev.name for dev in pf.ports] == (["ens1f0", "eth0"] if is_port else ["ens1f0"])
+    assert len(pf.netdevs) == 2
+    assert replace(pf, netdevs=pf.netdevs[1:]).netdev == ("eth0" if is_port else "")
 
 
 @given(RAW)

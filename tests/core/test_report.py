@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_pf, make_vf, make_wish
+from builders import PF, PF2, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.actions import ReloadDriver, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Plan, Verdict
 from sriov_bootstrap.core.reasons import Reason
@@ -70,6 +71,12 @@ ROWS = [
         Plan(make_wish(required=False)),
         None,
         (PfState.OPTIONAL, None, 'no PF matches rule "tenant-a", which is not required', ""),
+    ),
+    Row(
+        "optional, and another rule was first",
+        Plan(DesiredPf(make_rule(required=False), lost=(PF, "first"))),
+        None,
+        (PfState.OPTIONAL, None, f'{PF}: rule "first" takes it before rule "tenant-a", which is not required', ""),
     ),
     Row(
         "refused by the plan",

@@ -68,9 +68,18 @@ def test_any_name_is_read_as_text_and_written_to_as_it_is(tree: HostTree, sysfs:
 
 def test_a_pf_may_have_several_netdevs(tree: HostTree, sysfs: Sysfs) -> None:
     tree.add_pf()
-    tree.add_netdev(PF, "ens1f0_rep0", ifindex=9)
+    (tree.add_netdev(PF, "ens1f0_rep0", ifindex=9) / "phys_port_name").write_text("pf0vf0\n")
     (pf,) = sysfs.read_pfs()
-    assert {(one.name, one.ifindex) for one in pf.netdevs} == {("ens1f0", "2"), ("ens1f0_rep0", "9")}
+    assert {(one.name, one.ifindex, one.port_name) for one in pf.netdevs} == {
+        ("ens1f0", "2", ""),
+        ("ens1f0_rep0", "9", "pf0vf0"),
+    }
+
+
+def test_the_port_name_of_an_only_netdev_is_not_read(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf()
+    tree.write("sys/class/net/ens1f0/phys_port_name", "p0\n")
+    assert sysfs.read_pfs()[0].netdevs[0].port_name == ""
 
 
 def test_pfs_come_in_the_order_of_their_addresses(tree: HostTree, sysfs: Sysfs) -> None:

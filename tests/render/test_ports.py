@@ -1,10 +1,11 @@
 """A rule and its PF as nova and neutron need them."""
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
-from builders import PF, make_config, make_pf, make_rule, make_wish
+from builders import PF, make_config, make_netdev, make_pf, make_rule, make_wish
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.render.host import Ask, Host, Rendering, VfLayout, parse_layout
 from sriov_bootstrap.render.netdevs import render_udev
@@ -53,6 +54,32 @@ def test_what_is_no_nic_is_in_no_network(make: Callable[[Host, Ask], Rendering])
     assert make(host, Ask()).problems[0] == (
         f'rule "tenant-a" ({PF}): its PF is no NIC, and so in no physical network: '
         "use alias instead of physical_network, for flavors"
+    )
+
+
+TWO_PORTS = make_pf(
+    netdevs=(make_netdev(name="enp4s0"), make_netdev(name="enp4s0d1", ifindex=3, mac="3c:fd:fe:aa:bb:01"))
+)
+
+
+def two_ports(**match: str) -> Host:
+    wish = make_wish(pf=TWO_PORTS, match=Match(**match), num_vfs=0, physical_network="sriov2")
+    return Host(make_config(), (wish,), (TWO_PORTS,))
+
+
+def test_a_rule_by_the_second_port_renders_that_port() -> None:
+    host = two_ports(netdev="enp4s0d1")
+    (draft, *_) = render_agent(host, Ask()).drafts
+    assert draft.context["mappings"] == ["sriov2:enp4s0d1"]
+    (draft,) = render_udev(host, Ask()).drafts
+    (entry,) = cast("list[dict[str, Any]]", draft.context["entries"])
+    assert (entry["port"].netdev, entry["mac"]) == ("enp4s0d1", "3c:fd:fe:aa:bb:01")
+
+
+def test_which_port_is_in_a_network_is_not_guessed() -> None:
+    assert render_agent(two_ports(pci_address=PF), Ask()).problems[0] == (
+        f'rule "tenant-a" ({PF}): which port of its PF is in sriov2, enp4s0 and enp4s0d1? '
+        "match by the netdev of that port"
     )
 
 

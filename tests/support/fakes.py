@@ -236,8 +236,8 @@ class FakeMachine:
         return made
 
     def set_link_up(self, action: SetLinkUp) -> None:
-        """Whatever its name."""
-        self._set_links(action.pci_address, is_up=True)
+        """By its name."""
+        self._set_links(action.pci_address, action.netdev, is_up=True)
 
     def _reload(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
         """Every PF of the driver comes back down, with max_vfs VFs."""
@@ -246,10 +246,11 @@ class FakeMachine:
         text = self.texts.get(modprobe_path(action.driver), "=0")
         for address in action.pci_addresses:
             self.make_vfs(address, min(int(text.rpartition("=")[2]), self.pfs[address].makes))
-            self._set_links(address, is_up=False)
+            self._set_links(address, *(dev.name for dev in self.pfs[address].facts.netdevs), is_up=False)
 
-    def _set_links(self, address: str, *, is_up: bool) -> None:
-        self.change(address, netdevs=tuple(replace(dev, is_up=is_up) for dev in self.pfs[address].facts.netdevs))
+    def _set_links(self, address: str, *names: str, is_up: bool) -> None:
+        devices = self.pfs[address].facts.netdevs
+        self.change(address, netdevs=tuple(replace(dev, is_up=is_up) if dev.name in names else dev for dev in devices))
 
     def _begin(self, action: Action) -> None:
         """Notes the write, and fails as the test's script says."""
@@ -301,4 +302,5 @@ class FakeMachine:
 
 
 def _raw_netdev(dev: Netdev) -> RawNetdev:
-    return RawNetdev(dev.name, dev.mac, "0x1003" if dev.is_up else "0x1002", f"{dev.ifindex}", dev.uppers, dev.device)
+    flags, port_name = "0x1003" if dev.is_up else "0x1002", "pf0vf0" if dev.is_representor else ""
+    return RawNetdev(dev.name, dev.mac, flags, f"{dev.ifindex}", dev.uppers, dev.device, port_name)

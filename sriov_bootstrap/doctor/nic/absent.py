@@ -23,6 +23,9 @@ def check_absent(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     for wish in filter(is_missing, host.wishes):
         if _may_be_hidden(wish, host):
             continue
+        if wish.lost:
+            yield _lost_finding(wish, *wish.lost)
+            continue
         meant = matching_functions(wish, survey)
         pfs = [function for function in meant if not function.physfn]
         if pfs:
@@ -111,11 +114,21 @@ def _vf_finding(wish: DesiredPf, function: NetworkFunction) -> Finding:
     return Finding("SB-E205", function.facts.pci_address, problem, evidence, remedy)
 
 
+def _lost_finding(wish: DesiredPf, address: str, first: str) -> Finding:
+    problem = f'rule "{wish.rule.name}" ({wish.rule.match}) gets no PF: rule "{first}" comes first'
+    evidence = f"{address} matches both rules; the first one in the config takes it"
+    remedy = "keep one of the two rules: a PF has one number of VFs, whichever of its netdevs a rule names"
+    return Finding("SB-E201", address, problem, evidence, remedy)
+
+
 def _no_nic_finding(wish: DesiredPf, host: Host, others: tuple[PfFacts, ...]) -> Finding:
-    names = [pf.netdev for pf in host.pfs if pf.netdev]
+    names = [dev.name for pf in host.pfs for dev in pf.ports]
     near = difflib.get_close_matches(exact_name(wish.rule.match.netdev), names, n=1)
     driverless = [pf.pci_address for pf in host.pfs if not pf.driver]
-    have = ", ".join(f"{pf.pci_address} {pf.netdev or '(no netdev)'}" for pf in host.pfs) or "none"
+    have = (
+        ", ".join(f"{pf.pci_address} {' '.join(dev.name for dev in pf.ports) or '(no netdev)'}" for pf in host.pfs)
+        or "none"
+    )
     remedy = "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC"
     if other := next((pf for pf in others if matches(wish.rule.match, replace(pf, is_nic=True))), None):
         remedy = (

@@ -25,16 +25,21 @@ CROWDED = 0.8
 def check_link(wish: DesiredPf) -> Iterator[Finding]:
     """libvirt starts no VM with a VF of a PF that is down; bnxt_en creates no VFs while it is."""
     pf = wish.pf
-    if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
+    if pf is None or not (pf.vfs or falls_short(wish)):
         return
-    evidence = f"IFF_UP is not set in /sys/class/net/{pf.netdev}/flags; the PF has {quantity(pf.num_vfs, 'VF')}"
-    by_hand = f"ip link set {shell_name(pf.netdev)} up"
+    for dev in pf.ports:
+        if not dev.is_up:
+            yield _down_finding(wish, pf, dev.name)
+
+
+def _down_finding(wish: DesiredPf, pf: PfFacts, netdev: str) -> Finding:
+    evidence = f"IFF_UP is not set in /sys/class/net/{netdev}/flags; the PF has {quantity(pf.num_vfs, 'VF')}"
+    by_hand = f"ip link set {shell_name(netdev)} up"
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; if it goes down again, find out what takes it down"
-        yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence, remedy)
-    else:
-        problem = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
-        yield Finding("SB-W218", pf.pci_address, problem, evidence, f"set pf_up = true in the rule, or {by_hand}")
+        return Finding("SB-E217", pf.pci_address, f"the PF {netdev} is down", evidence, remedy)
+    problem = f'the PF {netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
+    return Finding("SB-W218", pf.pci_address, problem, evidence, f"set pf_up = true in the rule, or {by_hand}")
 
 
 def check_network(wish: DesiredPf) -> Iterator[Finding]:

@@ -86,6 +86,24 @@ def test_a_required_nic_that_is_missing() -> None:
     assert the_one(make_host()).evidence == "PFs here: none"
 
 
+def test_a_second_rule_for_one_pf() -> None:
+    pf = make_pf(num_vfs=4, netdevs=(make_netdev(name="enp4s0"), make_netdev(name="enp4s0d1", ifindex=3)))
+    rules = [make_rule(name=name, match=Match(netdev=name)) for name in ("enp4s0", "enp4s0d1")]
+    assert the_one(make_host(pf, config=make_config(*rules))) == Finding(
+        "SB-E201",
+        PF,
+        'rule "enp4s0d1" (netdev enp4s0d1) gets no PF: rule "enp4s0" comes first',
+        f"{PF} matches both rules; the first one in the config takes it",
+        "keep one of the two rules: a PF has one number of VFs, whichever of its netdevs a rule names",
+    )
+
+
+def test_each_port_that_is_down() -> None:
+    names = ("enp4s0", "enp4s0d1")
+    pf = make_pf(num_vfs=4, netdevs=tuple(make_netdev(name=name, is_up=False) for name in names))
+    assert [finding.problem for finding in found(make_host(pf))] == [f"the PF {name} is down" for name in names]
+
+
 def test_a_rule_that_does_not_name_what_is_no_nic() -> None:
     survey = NicSurvey(others=(make_pf(driver="nvme", is_nic=False),))
     finding = the_one(ruled(match=Match(driver="nvme")), survey)
