@@ -65,6 +65,7 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     driver: str = ""
     vendor_id: str = ""
     device_id: str = ""
+    serial_number: str = ""
 
     def __str__(self) -> str:
         """For people: `netdev ens1f0, driver igb`."""

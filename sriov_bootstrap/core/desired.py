@@ -67,17 +67,22 @@ def asks_for(config: Config, pci_address: str, vendor_id: str, device_id: str) -
     """Whether a rule may match this PF although it is no NIC, by what /sys says first."""
     pf = PfFacts(pci_address, 0, vendor_id=parse_id(vendor_id), device_id=parse_id(device_id), is_nic=False)
     return any(
-        matches(replace(rule.match, netdev="", altname="", mac="", driver=""), pf)
+        matches(replace(rule.match, netdev="", altname="", mac="", driver="", serial_number=""), pf)
         for rule in config.pf
         if rule.match.names_any_pf
     )
 
 
 def _may_match(match: Match, pf: PfFacts) -> bool:
-    """While altnames are unknown, a rule by name may match: the PF is left alone, not given to a later rule."""
-    if pf.altnames_known or not (match.netdev or match.altname):
-        return matches(match, pf)
-    return matches(replace(match, netdev="", altname=""), pf)
+    """While altnames are unknown, a rule by name may match: the PF is left alone, not given to a later rule.
+
+    So may one by a serial number that cannot be read.
+    """
+    if not pf.altnames_known:
+        match = replace(match, netdev="", altname="")
+    if pf.serial_number is None:
+        match = replace(match, serial_number="")
+    return matches(match, pf)
 
 
 def ports_of(match: Match, pf: PfFacts) -> tuple[Netdev, ...]:
@@ -107,6 +112,7 @@ def matches(match: Match, pf: PfFacts) -> bool:
         "driver": [pf.driver, *(dev.driver for dev in pf.netdevs)],
         "vendor_id": [pf.vendor_id],
         "device_id": [pf.device_id],
+        "serial_number": [pf.serial_number or ""],
     }
     wanted = {key: value for key, values in have.items() if (value := getattr(match, key))}
     return all(any(fnmatchcase(text, glob) for text in have[key]) for key, glob in wanted.items())

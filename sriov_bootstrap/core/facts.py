@@ -180,6 +180,8 @@ class PfFacts(Struct, frozen=True):
     """One PF; `driver` "" means none is bound; `total_vfs` counts only while one is (igb: 8 without, 7 with).
 
     `is_nic`: whether it is a network function by its PCI class; a GPU or an NVMe controller is a PF too.
+    `serial_number`: of the card, as 7.3 and later kernels show it; "" if it has none or no rule asks for it, None if it
+    has one that could not be read.
     """
 
     pci_address: str
@@ -193,6 +195,7 @@ class PfFacts(Struct, frozen=True):
     netdevs: tuple[Netdev, ...] = ()
     vfs: tuple[VfFacts, ...] = ()
     is_nic: bool = True
+    serial_number: str | None = ""
 
     @property
     def num_vfs(self) -> int:
@@ -251,6 +254,8 @@ def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None =
             )
         ),
         is_nic=is_nic,
+        serial_number=raw.attributes.get("serial_number", "").lower()
+        or (None if "serial_number" in raw.attributes else ""),
     )
 
 

@@ -168,6 +168,10 @@ def unfit_verdict(desired: DesiredPf) -> Verdict | None:
             return _lost_verdict(desired, *desired.lost)
         message = f'no PF matches rule "{rule.name}" ({rule.match})'
         hint = "check that the NIC is seated and its name has not changed: sriov-bootstrap init lists this host's PFs"
+        if rule.match.serial_number:
+            hint = (
+                "compare with lspci -vv, Device Serial Number: only root can read it, and Linux before 7.3 has no file"
+            )
         return Verdict(Reason.ABSENT, message, hint) if rule.required else None
     if not pf.driver:
         message = f"{pf.pci_address}: no driver is bound, so it cannot have VFs"

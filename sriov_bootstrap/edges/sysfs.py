@@ -19,6 +19,7 @@ from sriov_bootstrap.core.plan import vfs_stay
 from sriov_bootstrap.core.report import Outcome
 
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
+SERIAL_NUMBER = "serial_number"  # only root may read it, and it is read from config space
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 MODALIAS = "modalias"
 INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
@@ -38,17 +39,20 @@ class Sysfs:
         self._netdevs = f"{root}/class/net"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
-    def read_pfs(self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None) -> tuple[RawPf, ...]:
+    def read_pfs(
+        self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
+    ) -> tuple[RawPf, ...]:
         """Every NIC that offers VFs, with or without driver or netdev, and of other PFs those that `others` says.
 
-        Or `only` these addresses, whatever they are.
+        Or `only` these addresses, whatever they are. With their `serial_numbers` if these are asked for.
         """
         is_asked_for = (lambda *_: True) if only else others
+        attributes = (*PF_ATTRIBUTES, SERIAL_NUMBER) if serial_numbers else PF_ATTRIBUTES
         places = self._find_children()
         pfs: list[RawPf] = []
         vfs: set[str] = set()  # a VF is not a PF, and most come after theirs
         for address in sorted(only or names_in(self._devices)):
-            if address not in vfs and (pf := self._read_pf(address, places, is_asked_for)):
+            if address not in vfs and (pf := self._read_pf(address, places, is_asked_for, attributes)):
                 pfs.append(pf)
                 vfs.update(vf.pci_address for vf in pf.vfs)
         return tuple(pfs)
@@ -59,7 +63,7 @@ class Sysfs:
         for address in sorted(names_in(self._devices)):
             folder = f"{self._devices}/{address}"
             if is_network_class(attribute_text(f"{folder}/class")):
-                raw = self._read_function(address, places)
+                raw = self._read_function(address, places, (*PF_ATTRIBUTES, SERIAL_NUMBER))
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": _link_name(f"{folder}/physfn")}))
         return tuple(found)
 
@@ -133,7 +137,9 @@ class Sysfs:
             found[address] = (*found.get(address, ()), place)
         return found
 
-    def _read_pf(self, address: str, places: Places, is_asked_for: IsAskedFor | None) -> RawPf | None:
+    def _read_pf(
+        self, address: str, places: Places, is_asked_for: IsAskedFor | None, attributes: tuple[str, ...]
+    ) -> RawPf | None:
         folder = f"{self._devices}/{address}"
         if not os.access(f"{folder}/sriov_totalvfs", os.F_OK):
             return None
@@ -141,16 +147,16 @@ class Sysfs:
             ids = (attribute_text(f"{folder}/{name}") for name in ("vendor", "device"))
             if not is_asked_for or not is_asked_for(address, *ids):
                 return None
-        return self._read_function(address, places)
+        return self._read_function(address, places, attributes)
 
-    def _read_function(self, address: str, places: Places) -> RawPf:
+    def _read_function(self, address: str, places: Places, attributes: tuple[str, ...]) -> RawPf:
         folder = f"{self._devices}/{address}"
         names = names_in(folder)
         children = places.get(address, ())
         own = self._read_netdevs(folder) if "net" in names else ()
         return RawPf(
             pci_address=address,
-            attributes={name: attribute_text(f"{folder}/{name}") for name in PF_ATTRIBUTES if name in names},
+            attributes={name: attribute_text(f"{folder}/{name}") for name in attributes if name in names},
             driver=_link_name(f"{folder}/driver"),
             netdevs=(*own, *self._read_netdevs_of(folder, children)),
             vfs=self._read_vfs(folder, names, places),

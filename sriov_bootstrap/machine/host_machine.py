@@ -99,9 +99,11 @@ class HostMachine:
         """Every config file."""
         return self.files.read_config()
 
-    def read_pfs(self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None) -> tuple[RawPf, ...]:
+    def read_pfs(
+        self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
+    ) -> tuple[RawPf, ...]:
         """See reconcile.PassMachine."""
-        return self.sysfs.read_pfs(only, others=others)
+        return self.sysfs.read_pfs(only, others=others, serial_numbers=serial_numbers)
 
     def read_links(self) -> Links:
         """altnames and addresses."""

@@ -36,7 +36,11 @@ class PassMachine(execute.ActionMachine, Protocol):
         """One pass at a time, over all processes. BusyError when the other one does not end."""
 
     def read_pfs(
-        self, only: tuple[str, ...] = (), *, others: Callable[[str, str, str], bool] | None = None
+        self,
+        only: tuple[str, ...] = (),
+        *,
+        others: Callable[[str, str, str], bool] | None = None,
+        serial_numbers: bool = False,
     ) -> tuple[facts.RawPf, ...]:
         """Every NIC that is a PF, and other PFs that `others` says, by address and ids; or `only` these addresses."""
 
@@ -156,7 +160,10 @@ def read_facts(machine: PassMachine, config: Config, known: Iterable[str] = ()) 
 
     The costly reads are made only if they can matter to a rule.
     """
-    raw = machine.read_pfs(others=lambda address, *ids: address in known or asks_for(config, address, *ids))
+    raw = machine.read_pfs(
+        others=lambda address, *ids: address in known or asks_for(config, address, *ids),
+        serial_numbers=any(rule.match.serial_number for rule in config.pf),
+    )
     needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
     needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
     links = machine.read_links() if needs_links else facts.Links()

@@ -165,6 +165,31 @@ def test_a_pf_without_a_rule_is_not_ours() -> None:
     assert resolve(make_config(), [make_pf()]) == ()
 
 
+@pytest.mark.parametrize(
+    ("match", "here", "holds"),
+    [
+        (Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00"), "3c-fd-fe-ff-ff-aa-bb-00", True),
+        (Match(serial_number="3c-fd-fe-*"), "3c-fd-fe-ff-ff-aa-bb-00", True),
+        (Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00", pci_address="*.1"), "3c-fd-fe-ff-ff-aa-bb-00", False),
+        (Match(serial_number="3c-fd-fe-ff-ff-aa-bb-01"), "3c-fd-fe-ff-ff-aa-bb-00", False),
+        (Match(serial_number="?*"), "", False),
+        (Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00"), None, False),
+    ],
+    ids=str,
+)
+def test_a_card_is_found_by_its_serial_number(match: Match, here: str | None, *, holds: bool) -> None:
+    assert matches(match, make_pf(serial_number=here)) is holds
+
+
+def test_a_pf_is_held_still_while_its_serial_number_cannot_be_read() -> None:
+    first = make_rule(name="first", match=Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00", driver="igb"))
+    second = make_rule(name="second", match=Match(driver="*"))
+    config = make_config(first, second)
+    assert [wish.pf for wish in resolve(config, [make_pf(serial_number=None)])] == [None, None]
+    assert [bool(wish.pf) for wish in resolve(config, [make_pf(serial_number="")])] == [False, True]
+    assert [bool(wish.pf) for wish in resolve(config, [make_pf(serial_number=None, driver="ice")])] == [False, True]
+
+
 def test_a_pf_is_held_still_while_its_altnames_are_unknown() -> None:
     by_name = make_rule(name="by-name", match=Match(altname="enp59s0f0", driver="igb"))
     by_driver = make_rule(name="by-driver", match=Match(driver="igb"))

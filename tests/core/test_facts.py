@@ -55,6 +55,9 @@ def test_a_pf_is_understood() -> None:
         ({"sriov_drivers_autoprobe": ""}, "autoprobe", True),
         ({"vendor": ""}, "vendor_id", ""),
         ({"device": "0xABCD"}, "device_id", "abcd"),
+        ({}, "serial_number", ""),
+        ({"serial_number": ""}, "serial_number", None),
+        ({"serial_number": "3C-FD"}, "serial_number", "3c-fd"),
     ],
 )
 def test_garbage_becomes_the_value_that_makes_the_least_happen(

@@ -15,7 +15,7 @@ from sriov_bootstrap.core.actions import (
     SetNumVfs,
     WriteFile,
 )
-from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Match, VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
@@ -101,6 +101,15 @@ ROWS = [
             Reason.ABSENT,
             f'{PF}: rule "first" comes before rule "tenant-a" (pci_address {PF}), which matches it as well',
             "a PF has one number of VFs, whichever of its netdevs a rule names: keep one of the two rules",
+        ),
+    ),
+    Row(
+        "no card has that serial number",
+        DesiredPf(make_rule(match=Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00"))),
+        verdict=Verdict(
+            Reason.ABSENT,
+            'no PF matches rule "tenant-a" (serial_number 3c-fd-fe-ff-ff-aa-bb-00)',
+            "compare with lspci -vv, Device Serial Number: only root can read it, and Linux before 7.3 has no file",
         ),
     ),
     Row("the same, and it is optional", DesiredPf(make_rule(required=False), lost=(PF, "first"))),

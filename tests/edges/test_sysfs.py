@@ -111,6 +111,13 @@ def test_only_nics_are_read_where_no_other_is_asked_for(
     assert [pf.pci_address for pf in sysfs.read_pfs((PF,))] == [PF]
 
 
+def test_serial_numbers_are_read_where_a_rule_asks_for_them(tree: HostTree, sysfs: Sysfs) -> None:
+    (tree.add_pf() / "serial_number").write_text("3c-fd-fe-ff-ff-aa-bb-00\n")
+    assert "serial_number" not in sysfs.read_pfs()[0].attributes
+    assert sysfs.read_pfs(serial_numbers=True)[0].attributes["serial_number"] == "3c-fd-fe-ff-ff-aa-bb-00"
+    assert sysfs.read_functions()[0].attributes["serial_number"] == "3c-fd-fe-ff-ff-aa-bb-00"
+
+
 def test_a_function_without_sriov_totalvfs_is_no_pf(tree: HostTree, sysfs: Sysfs) -> None:
     (tree.add_pf() / "sriov_totalvfs").unlink()
     assert sysfs.read_pfs() == ()

@@ -117,12 +117,16 @@ class FakeMachine:
         return self.files
 
     def read_pfs(
-        self, only: tuple[str, ...] = (), *, others: Callable[[str, str, str], bool] | None = None
+        self,
+        only: tuple[str, ...] = (),
+        *,
+        others: Callable[[str, str, str], bool] | None = None,
+        serial_numbers: bool = False,
     ) -> tuple[RawPf, ...]:
         """Every PF as text, or `only` some; one that is no NIC if `others` says so."""
         pfs = [pf.facts for address, pf in self.pfs.items() if not only or address in only]
         return tuple(
-            self._raw(pf)
+            self._raw(pf, serial_numbers=serial_numbers)
             for pf in pfs
             if only or pf.is_nic or (others and others(pf.pci_address, f"0x{pf.vendor_id}", f"0x{pf.device_id}"))
         )
@@ -273,7 +277,7 @@ class FakeMachine:
 
     # -- facts back to text --
 
-    def _raw(self, pf: facts.PfFacts) -> RawPf:
+    def _raw(self, pf: facts.PfFacts, *, serial_numbers: bool = False) -> RawPf:
         texts = {
             "class": "0x020000" if pf.is_nic else "0x010802",
             "sriov_totalvfs": f"{pf.total_vfs}",
@@ -282,6 +286,8 @@ class FakeMachine:
             "sriov_drivers_autoprobe": f"{pf.autoprobe:d}",
             "sriov_numvfs": "",
         }
+        if serial_numbers and pf.serial_number != "":
+            texts["serial_number"] = pf.serial_number or ""
         children = tuple(RawChild(dev.device, dev.driver) for dev in pf.netdevs if dev.device)
         netdevs, vfs = tuple(map(_raw_netdev, pf.netdevs)), tuple(map(self._raw_vf, pf.vfs))
         return RawPf(pf.pci_address, texts, pf.driver, netdevs, vfs, children)

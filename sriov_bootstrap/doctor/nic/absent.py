@@ -45,7 +45,10 @@ def unseen_of_absent(host: Host, survey: NicSurvey) -> Iterator[str]:
     """What could not be judged, and why."""
     for wish in filter(is_missing, host.wishes):
         if _may_be_hidden(wish, host):
-            yield f'which NIC rule "{wish.rule.name}" matches: altnames cannot be read: check `ip -json address`'
+            why = "altnames cannot be read: check `ip -json address`"
+            if _has_hidden_serial(wish, host):
+                why = "serial numbers cannot be read: run doctor as root"
+            yield f'which NIC rule "{wish.rule.name}" matches: {why}'
             continue
         for function in matching_functions(wish, survey):
             address = function.facts.pci_address
@@ -58,9 +61,13 @@ def _detail(function: NetworkFunction, survey: NicSurvey) -> Detail:
 
 
 def _may_be_hidden(wish: DesiredPf, host: Host) -> bool:
-    """Whether a PF may be the one by an altname that could not be read."""
+    """Whether a PF may be the one by an altname or a serial number that could not be read."""
     by_name = wish.rule.match.netdev or wish.rule.match.altname
-    return bool(by_name) and any(not pf.altnames_known for pf in host.pfs)
+    return (bool(by_name) and any(not pf.altnames_known for pf in host.pfs)) or _has_hidden_serial(wish, host)
+
+
+def _has_hidden_serial(wish: DesiredPf, host: Host) -> bool:
+    return bool(wish.rule.match.serial_number) and any(pf.serial_number is None for pf in host.pfs)
 
 
 def _no_pf_finding(wish: DesiredPf, function: NetworkFunction, host: Host, survey: NicSurvey) -> Finding:

@@ -72,7 +72,7 @@ def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[NetworkFunct
 
 
 def _others(machine: HostMachine) -> tuple[PfFacts, ...]:
-    every = (parse_pf(raw, Links(), Holders()) for raw in machine.read_pfs(others=lambda *_: True))
+    every = (parse_pf(raw, Links(), Holders()) for raw in machine.read_pfs(others=lambda *_: True, serial_numbers=True))
     return tuple(pf for pf in every if not pf.is_nic)
 
 

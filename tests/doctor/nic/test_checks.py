@@ -86,6 +86,15 @@ def test_a_required_nic_that_is_missing() -> None:
     assert the_one(make_host()).evidence == "PFs here: none"
 
 
+def test_a_card_whose_serial_number_cannot_be_read_is_not_called_missing() -> None:
+    match = Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00")
+    host = ruled(make_pf(serial_number=None), match=match)
+    assert not found(host)
+    (text,) = unseen_of_absent(host, NicSurvey())
+    assert text == 'which NIC rule "tenant-a" matches: serial numbers cannot be read: run doctor as root'
+    assert the_one(ruled(make_pf(), match=match)).code == "SB-E201"
+
+
 def test_a_second_rule_for_one_pf() -> None:
     pf = make_pf(num_vfs=4, netdevs=(make_netdev(name="enp4s0"), make_netdev(name="enp4s0d1", ifindex=3)))
     rules = [make_rule(name=name, match=Match(netdev=name)) for name in ("enp4s0", "enp4s0d1")]
