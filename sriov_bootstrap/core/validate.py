@@ -35,7 +35,7 @@ def normalise(rule: PfRule) -> PfRule:
         vf_id=rule.vf_id.lower(),
         match=replace(
             match,
-            pci_address=address,
+            pci_address=pci_address.normalize(address) or address,
             mac=match.mac.lower(),
             vendor_id=match.vendor_id.lower().removeprefix("0x"),
             device_id=match.device_id.lower().removeprefix("0x"),

@@ -104,8 +104,8 @@ def tags(rule: PfRule) -> dict[str, str]:
 
 def _missing_facts(port: Port, style: SpecStyle) -> str:
     """What a spec of this style needs but is not known; "" if nothing."""
-    if port.network_problem:
-        return port.network_problem
+    if problem := port.network_problem or port.nova_problem:
+        return problem
     if style is SpecStyle.VF_ADDRESS or port.rule.exclude_vfs:
         return "" if port.vfs is not None else "the addresses of its VFs are unknown: render on a host with the NIC"
     if not port.device:

@@ -8,9 +8,11 @@ import re
 
 from msgspec import Struct
 
+from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, vf_places
+from sriov_bootstrap.core.nova_options import NOVA_LAST_DOMAIN
 from sriov_bootstrap.core.validate import GLOB
 from sriov_bootstrap.render.host import Host, VfLayout
 
@@ -53,6 +55,13 @@ class Port(Struct, frozen=True):
         if self.is_nic or not self.rule.physical_network:
             return ""
         return "its PF is no NIC, and so in no physical network: use alias instead of physical_network, for flavors"
+
+    @property
+    def nova_problem(self) -> str:
+        """Why nova never gives its VFs to a VM, whatever its files say; "" if nothing stands against it."""
+        if pci_address.domain(self.pci_address) <= NOVA_LAST_DOMAIN:
+            return ""
+        return f"nova skips devices in PCI domains above {NOVA_LAST_DOMAIN:x}, as those behind a VMD controller"
 
     @property
     def netdev_problem(self) -> str:

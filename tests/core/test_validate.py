@@ -18,6 +18,8 @@ NO_WEB_CONFIG = "must be an absolute path of printable characters: the service h
         (Match(pci_address="3B:00.0"), Match(pci_address=PF)),
         (Match(pci_address="0000:3B:00.0"), Match(pci_address=PF)),
         (Match(pci_address="10000:3b:00.0"), Match(pci_address="10000:3b:00.0")),
+        (Match(pci_address="00010000:3B:00.0"), Match(pci_address="10000:3b:00.0")),
+        (Match(pci_address="1000?:3b:00.0"), Match(pci_address="1000?:3b:00.0")),
         (Match(pci_address="*:3B:00.?"), Match(pci_address="*:3b:00.?")),
         (Match(mac="3C:FD:FE:AA:BB:00"), Match(mac="3c:fd:fe:aa:bb:00")),
         (Match(vendor_id="0X8086", device_id="0x10C9"), Match(vendor_id="8086", device_id="10c9")),

@@ -6,8 +6,9 @@ from typing import Any, cast
 import pytest
 
 from builders import PF, make_config, make_netdev, make_pf, make_rule, make_wish
-from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.config import Match, OpenStack, SpecStyle
 from sriov_bootstrap.render.host import Ask, Host, Rendering, VfLayout, parse_layout
+from sriov_bootstrap.render.libvirt import render_hostdev
 from sriov_bootstrap.render.netdevs import render_udev
 from sriov_bootstrap.render.neutron import render_agent
 from sriov_bootstrap.render.nova import render_compute
@@ -55,6 +56,28 @@ def test_what_is_no_nic_is_in_no_network(make: Callable[[Host, Ask], Rendering])
         f'rule "tenant-a" ({PF}): its PF is no NIC, and so in no physical network: '
         "use alias instead of physical_network, for flavors"
     )
+
+
+@pytest.mark.parametrize("style", SpecStyle)
+def test_nova_has_no_devices_above_domain_ffff(style: SpecStyle) -> None:
+    pf = make_pf(pci_address="10000:e1:00.0", num_vfs=4)
+    host = Host(
+        make_config(openstack=OpenStack(spec_style=style)),
+        (make_wish(pf=pf, physical_network="physnet1"),),
+        (pf,),
+        {pf.pci_address: VfLayout("10ca", 128, 2)},
+    )
+    (problem,) = render_compute(host, Ask()).problems
+    assert problem == (
+        'rule "tenant-a" (10000:e1:00.0): '
+        "nova skips devices in PCI domains above ffff, as those behind a VMD controller"
+    )
+
+
+def test_a_vf_above_domain_ffff_is_libvirts() -> None:
+    pf = make_pf(pci_address="10000:e1:00.0", num_vfs=1)
+    (draft,) = render_hostdev(Host(make_config(), (), (pf,)), Ask(vf="10000:e1:02.0")).drafts
+    assert draft.context["address"] == {"domain": "10000", "bus": "e1", "slot": "02", "function": "0"}
 
 
 TWO_PORTS = make_pf(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.nova_options import SPEC_KEYS
+from sriov_bootstrap.core.nova_options import NOVA_LAST_DOMAIN, SPEC_KEYS
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, parse_boolean
@@ -60,6 +60,9 @@ def _correction(view: View, entry: Entry, place: str) -> str:
 def _refused_finding(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str, Entry]) -> Finding:
     """`lines`: every entry by its place."""
     text = entry.resolved
+    if problem.reason.endswith(f" is above {NOVA_LAST_DOMAIN:x}"):  # ours would be refused as well
+        change = f"remove that spec from {entry.place}: nova has no devices in such a domain"
+        return _spec_finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}", change=change)
     if not problem.line:
         return _spec_finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}")
     line = text.split("\n")[problem.line - 1]
