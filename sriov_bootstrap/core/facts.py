@@ -18,6 +18,7 @@ from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, u
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
 NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 REPRESENTOR = r"(?:c\d+)?pf\d+(?:[vs]f\d+)?"  # net/devlink/port.c, __devlink_port_phys_port_name_get
+VFIO_NODES = "/dev/vfio/devices/"
 IFF_UP = 0x1  # include/uapi/linux/if.h
 ROUTING_IDS = 1 << 16
 C_INT_LIMIT = 1 << 31
@@ -138,7 +139,7 @@ class VfFacts(Struct, frozen=True):
     """One VF. `use` says who uses it, None if it is free; `incarnation` differs after every re-creation.
 
     `modalias` is that of what has no driver: the VF, or the device that it has on another bus. `devices`: netdev ->
-    that device, where it is the netdev of one. `is_nic`: see `PfFacts`.
+    that device, where it is the netdev of one. `is_nic`: see `PfFacts`. `is_vfio`: reached through vfio.
     """
 
     index: int
@@ -152,6 +153,7 @@ class VfFacts(Struct, frozen=True):
     use: Use | None = None
     devices: dict[str, str] = {}
     is_nic: bool = True
+    is_vfio: bool = False
 
     @property
     def refusal(self) -> str:
@@ -162,7 +164,7 @@ class VfFacts(Struct, frozen=True):
     @property
     def note(self) -> str:
         """What else an operator may want to know: that it looks taken but is not."""
-        return f"bound to {self.driver}, but not in use" if is_vfio(self.driver) and not self.use else ""
+        return f"bound to {self.driver}, but not in use" if self.is_vfio and not self.use else ""
 
     @property
     def lacks_driver(self) -> bool:
@@ -172,7 +174,7 @@ class VfFacts(Struct, frozen=True):
     @property
     def is_ready(self) -> bool:
         """Whether its driver has finished: a netdev or RDMA device is there, or it makes none (vfio, no NIC)."""
-        makes_none = not self.is_nic or is_vfio(self.driver)
+        makes_none = not self.is_nic or self.is_vfio
         return bool(self.driver) and (makes_none or bool(self.netdevs or self.infiniband))
 
 
@@ -302,7 +304,13 @@ def _vf(raw: RawVf, use: Use | None, *, is_nic: bool) -> VfFacts:
         use=use,
         devices={dev.name: dev.device for dev in raw.netdevs if dev.device},
         is_nic=is_nic,
+        is_vfio=_is_vfio(raw),
     )
+
+
+def _is_vfio(raw: RawVf) -> bool:
+    """By what its driver has registered (VF/vfio-dev, since Linux 6.1), or by the driver's name."""
+    return any(node.startswith(VFIO_NODES) for node in raw.nodes) or is_vfio(raw.driver)
 
 
 def _owner(raw: RawVf, owners: Owners) -> Use | None:
@@ -312,7 +320,7 @@ def _owner(raw: RawVf, owners: Owners) -> Use | None:
 def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
     if not raw.driver:
         return None
-    if is_vfio(raw.driver):
+    if _is_vfio(raw):
         return _vfio_use(raw, holders)
     if not is_network_class(pf.attributes.get("class", "")):
         return Use(UseKind.NO_NIC, raw.driver)

@@ -223,6 +223,20 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
         ),
         pytest.param(make_raw_vf(driver="vfio-pci", netdevs=()), Links(), Holders(), "", id="vfio, nobody"),
         pytest.param(
+            make_raw_vf(driver="acme_migration", netdevs=(), nodes=("/dev/vfio/devices/vfio3",)),
+            Links(),
+            Holders({"/dev/vfio/devices/vfio3": (DPDK,)}),
+            "held by dpdk pid 9",
+            id="vfio, by a driver whose name does not say so",
+        ),
+        pytest.param(
+            make_raw_vf(driver="acme_migration", netdevs=(), nodes=("/dev/vfio/devices/vfio3",)),
+            Links(),
+            Holders({"/dev/vfio/devices/vfio4": (DPDK,)}),
+            "",
+            id="the same, and nobody has it",
+        ),
+        pytest.param(
             make_raw_vf(driver="vfio-pci", netdevs=()),
             Links(),
             Holders({"/dev/vfio/17": (QEMU,)}),
@@ -441,6 +455,21 @@ def test_proc_is_walked_only_where_a_vf_has_something_to_open(vf: RawVf, *, need
 )
 def test_a_refusal_names_the_vf_and_its_user(vf: facts.VfFacts, use: str, note: str) -> None:
     assert (vf.refusal, vf.note) == (use, note)
+
+
+@pytest.mark.parametrize(
+    ("driver", "nodes", "is_vfio"),
+    [
+        ("acme_migration", ("/dev/vfio/devices/vfio3",), True),
+        ("acme_migration", (), False),
+        ("mlx5_vfio_pci", (), True),
+        ("mlx5_core", ("/dev/infiniband/uverbs2",), False),
+    ],
+)
+def test_vfio_is_known_by_what_the_driver_has_registered(driver: str, nodes: tuple[str, ...], *, is_vfio: bool) -> None:
+    raw = make_raw_pf(vfs=(make_raw_vf(driver=driver, netdevs=(), nodes=nodes),))
+    (vf,) = parse_pf(raw, Links(), Holders()).vfs
+    assert (vf.is_vfio, vf.is_ready) == (is_vfio, is_vfio)
 
 
 def test_a_vf_that_is_bound_to_vfio_and_free_is_told_so() -> None:

@@ -9,8 +9,9 @@ from builders import PF, PF2, vf_address
 from fakes_host import VIRTIO, VIRTIO_ALIAS, HostTree, virtio_vf
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.facts import RawChild, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import Links, RawChild, RawNetdev, RawPf, RawVf, needs_holders, parse_pf
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.edges.sysfs import Sysfs
 
 
@@ -116,6 +117,17 @@ def test_serial_numbers_are_read_where_a_rule_asks_for_them(tree: HostTree, sysf
     assert "serial_number" not in sysfs.read_pfs()[0].attributes
     assert sysfs.read_pfs(serial_numbers=True)[0].attributes["serial_number"] == "3c-fd-fe-ff-ff-aa-bb-00"
     assert sysfs.read_functions()[0].attributes["serial_number"] == "3c-fd-fe-ff-ff-aa-bb-00"
+
+
+def test_a_vf_is_seen_in_the_hands_of_whoever_has_only_its_device_node(tree: HostTree, sysfs: Sysfs) -> None:
+    """iommufd, and a variant of vfio-pci whose name does not say so: no group is open."""
+    tree.add_pf()
+    (tree.add_vf(PF, 0, driver="acme_migration") / "vfio-dev" / "vfio3").mkdir(parents=True)
+    tree.add_process(4711, "/dev/vfio/devices/vfio3")
+    raws = sysfs.read_pfs()
+    assert needs_holders(raws)
+    (vf,) = parse_pf(raws[0], Links(), OpenDevices(str(tree.root)).holders()).vfs
+    assert str(vf.use) == "held by qemu-system-x86 pid 4711"
 
 
 def test_a_function_without_sriov_totalvfs_is_no_pf(tree: HostTree, sysfs: Sysfs) -> None:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import Netdev, PfFacts, RawNetdev, RawPf, RawVf, VfFacts
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
@@ -27,7 +28,7 @@ def vf_address(pf: str, index: int) -> str:
 def make_vf(*, index: int = 0, pf: str = PF, **values: Any) -> VfFacts:  # noqa: ANN401
     """A VF that is ready and that nobody uses."""
     vf = VfFacts(index, vf_address(pf, index), driver="igbvf", netdevs=(f"v{index}",), incarnation=100 + index)
-    return replace(vf, **values)
+    return replace(vf, **{"is_vfio": is_vfio(values.get("driver", ""))} | values)
 
 
 def make_pf(*, num_vfs: int = 0, holder: str = "", **values: Any) -> PfFacts:  # noqa: ANN401

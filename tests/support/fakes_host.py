@@ -14,7 +14,8 @@ NVME = "0000:02:00.0"
 # Character devices that each host and container has: to look at them does nothing.
 HARMLESS = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 NODE = re.compile(
-    r"/(?:(vfio/(?:noiommu-)?\d+)|vfio/devices/(vfio\d+)|infiniband/(uverbs\d+)|(vhost-vdpa-\d+))(?: \(deleted\))?$"
+    r"/(?:(vfio/(?:noiommu-)?\d+)|vfio/devices/((?:noiommu-)?vfio\d+)|infiniband/(uverbs\d+)|(vhost-vdpa-\d+))"
+    r"(?: \(deleted\))?$"
 )
 NODE_CLASSES = ("", "virtual", "vfio-dev", "infiniband_verbs", "vdpa0")
 SHELL = "/bin/sh"  # an executable that is root's, whoever runs the tests

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from sriov_bootstrap.base.printable import shell_name, shell_quoted
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist
@@ -57,7 +56,7 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     if wish.pf is None or survey.is_busy:
         return
     if wish.rule.vf_driver is VfDriver.NONE:
-        taken = [vf for vf in wish.pf.vfs if vf.is_ready and not is_vfio(vf.driver)]
+        taken = [vf for vf in wish.pf.vfs if vf.is_ready and not vf.is_vfio]
         yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
     elif wish.pf.autoprobe:
         bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]
