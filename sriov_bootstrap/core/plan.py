@@ -245,6 +245,13 @@ def fewer_vfs_verdict(pf: PfFacts, target: int) -> Verdict:
     return Verdict(Reason.FEWER_VFS, message, hint)
 
 
+def kept_vfs_verdict(pf: PfFacts, target: int) -> Verdict:
+    """The kernel accepted 0, the way to another number, but VFs stay."""
+    message = f"{pf.pci_address}: {vfs_stay(pf.num_vfs, target)}: the kernel accepted 0 and reported no error"
+    hint = "its driver may have found them when it was loaded, and keeps them until the next boot: journalctl -k"
+    return Verdict(Reason.FEWER_VFS, message, hint)
+
+
 def contested_verdict(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
     """Something else also writes this number, and the pause before our next attempt is not over."""
     contest = around.contests.get(pf.pci_address)

@@ -10,7 +10,7 @@ from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, SetNumVfs
 from sriov_bootstrap.core.desired import ports_of
 from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts
-from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict
+from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict, kept_vfs_verdict
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 
@@ -278,7 +278,8 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
     if pf is None or target is None or ((plan.actions or plan.carrier) and not results):
         return None
     if pf.num_vfs != target:
-        return fewer_vfs_verdict(pf, target)
+        is_removal = bool(results and isinstance(results[-1].action, SetNumVfs) and not results[-1].action.after)
+        return kept_vfs_verdict(pf, target) if is_removal and target else fewer_vfs_verdict(pf, target)
     if is_incomplete:
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
         lack = "netdev" if pf.is_nic else "driver"

@@ -24,6 +24,7 @@ from sriov_bootstrap.core.report import (
 )
 
 UP, WRITE = SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4)
+REMOVE = SetNumVfs(PF, 6, 0)
 CHANGED = Result(WRITE, Outcome.CHANGED)
 FAILED = Result(WRITE, Outcome.FAILED, errno=5, message="no", hint="do")
 EMPTY, FOUR = make_pf(), make_pf(num_vfs=4)
@@ -126,6 +127,18 @@ ROWS = [
             SHORT_HINT,
         ),
         (CHANGED,),
+    ),
+    Row(
+        "VFs that stay on the way to another number",
+        Plan(make_wish(pf=MANY, num_vfs=4), actions=(REMOVE,)),
+        MANY,
+        (
+            PfState.DEGRADED,
+            Reason.FEWER_VFS,
+            f"{PF}: 6 VFs stay instead of 4: the kernel accepted 0 and reported no error",
+            "its driver may have found them when it was loaded, and keeps them until the next boot: journalctl -k",
+        ),
+        (Result(REMOVE, Outcome.CHANGED, made=6),),
     ),
     Row(
         "VFs without their driver",

@@ -36,13 +36,19 @@ class Crash(BaseException):
 
 
 class FakePf:
-    """One PF. `makes`: how many VFs it makes of those it is asked for; `late`: seconds until their driver has them."""
+    """One PF. `makes`: how many VFs it makes of those it is asked for; `late`: seconds until their driver has them.
+
+    `keeps`: a 0 is accepted, and its VFs stay, as those that igb finds when it is loaded; `dead`: VFs that no driver
+    can bind to, as mlx5's when the firmware refuses them.
+    """
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401
         """Values of PfFacts."""
         self.facts = make_pf(**values)
         self.makes = 65535
         self.late = 0.0
+        self.keeps = False
+        self.dead: frozenset[int] = frozenset()
 
 
 class FakeMachine:
@@ -229,7 +235,8 @@ class FakeMachine:
             return Outcome.UNCHANGED if now == action.after else Outcome.STALE
         if action.before and not action.allow_in_use and (users := guard()):
             raise InUseError(f"{action.pci_address}: VFs stay: {users}", hint="wait")
-        self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
+        if action.after or not self.pfs[action.pci_address].keeps:
+            self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
         return Outcome.CHANGED
 
     def meddled(self, address: str) -> int:
@@ -304,7 +311,7 @@ class FakeMachine:
         return replace(raw, children=children)
 
     def _probes(self, vf: facts.VfFacts) -> bool:
-        return any(pf.facts.autoprobe for pf in self.pfs.values() if vf in pf.facts.vfs)
+        return any(pf.facts.autoprobe and vf.index not in pf.dead for pf in self.pfs.values() if vf in pf.facts.vfs)
 
 
 def _raw_netdev(dev: Netdev) -> RawNetdev:
