@@ -86,6 +86,9 @@ def _missing_facts(port: Port) -> str:
 
 def _unclear_netdev(port: Port) -> str:
     """Why it cannot be told by which netdev the agent finds the VFs; "" if it can."""
+    if port.is_here and not port.netdev:
+        without = "its PF has no netdev, by which the agent finds VFs: load its driver"
+        return f"{without}; if that makes none, use alias instead of physical_network, for flavors"
     if not port.netdev:
         return "the netdev of its PF is unknown: render on a host with the NIC, or match by an exact netdev"
     if len(port.netdevs) > 1:

@@ -116,6 +116,8 @@ def _missing_facts(port: Port, style: SpecStyle) -> str:
 
 
 def _missing_netdev(port: Port) -> str:
+    if port.is_here and not port.netdev:
+        return f"its PF has no netdev: {BY_ADDRESS}"
     if not port.netdev:
         return "the netdev of its PF is unknown: render on a host with the NIC, or match by an exact netdev"
     if port.netdev_device:

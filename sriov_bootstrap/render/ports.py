@@ -30,7 +30,8 @@ class Vf(Struct, frozen=True):
 class Port(Struct, frozen=True):
     """One PF; "" and None where something is unknown. `netdev_device`: see `Netdev.device`.
 
-    `netdevs`: the ports of the PF that the rule means, as far as they are known; `netdev` is the first.
+    `netdevs`: the ports of the PF that the rule means, as far as they are known; `netdev` is the first. `is_here`:
+    whether the PF is on this host.
     """
 
     rule: PfRule
@@ -42,6 +43,7 @@ class Port(Struct, frozen=True):
     netdev_device: str = ""
     is_nic: bool = True
     netdevs: tuple[str, ...] = ()
+    is_here: bool = False
 
     @property
     def label(self) -> str:
@@ -105,6 +107,7 @@ def _port(wish: DesiredPf, host: Host) -> Port:
         wish.ports[0].device if wish.ports else "",
         pf.is_nic,
         names,
+        is_here=True,
     )
 
 

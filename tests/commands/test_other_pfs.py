@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import vf_address
+from builders import PF, vf_address
 from fakes_host import NVME, HostTree, rule
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.actions import Action, SetNumVfs
@@ -118,6 +118,20 @@ def test_status_and_metrics_show_it_with_a_rule_only(tree: HostTree, capsys: pyt
     tree.configure(NAMED)
     code, out = run(tree, capsys, "status")
     assert (code, out.splitlines()[1]) == (0, f"tenant-a  {NVME}  -       nvme    4        4    32   4       ok")
+
+
+@pytest.mark.parametrize(
+    "match", [f'pci_address = "{PF}"', 'vendor_id = "8086", device_id = "10c9"', 'driver = "cxgb4"']
+)
+def test_a_nic_whose_netdevs_are_on_another_function(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], match: str
+) -> None:
+    """cxgb4: the VFs are those of functions that have no netdev, but are of a network class."""
+    tree.add_pf(driver="cxgb4", netdev="")
+    tree.configure(rule(4).replace(f'pci_address = "{PF}"', match))
+    _, out = run(tree, capsys, "status")
+    assert out.splitlines()[1].split() == ["tenant-a", PF, "-", "cxgb4", "4", "0", "7", "0", "pending"]
+    assert "to do: set sriov_numvfs from 0 to 4\n" in out
 
 
 def test_doctor_says_how_to_name_it(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

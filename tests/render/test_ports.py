@@ -106,6 +106,20 @@ def test_which_port_is_in_a_network_is_not_guessed() -> None:
     )
 
 
+def test_a_nic_that_is_here_and_has_no_netdev() -> None:
+    pf = make_pf(netdevs=())
+    wish = make_wish(pf=pf, num_vfs=0, physical_network="physnet1")
+    config = make_config(openstack=OpenStack(spec_style=SpecStyle.DEVNAME))
+    host = Host(config, (wish,), (pf,), {PF: VfLayout("10ca", 128, 2)})
+    assert render_agent(host, Ask()).problems[0] == (
+        f'rule "tenant-a" ({PF}): its PF has no netdev, by which the agent finds VFs: load its driver; '
+        "if that makes none, use alias instead of physical_network, for flavors"
+    )
+    assert render_compute(host, Ask()).problems == (
+        f'rule "tenant-a" ({PF}): its PF has no netdev: use spec_style = "pf_address"',
+    )
+
+
 def test_udev_needs_the_address() -> None:
     wish = make_wish(match=Match(netdev="x"))
     (problem,) = render_udev(Host(make_config(make_rule()), (wish,)), Ask()).problems
