@@ -72,6 +72,8 @@ def test_a_spec_above_domain_ffff_is_not_to_be_rendered_again() -> None:
     remedies = [one.remedy for one in findings_in(text, pf) if one.code == "SB-E401"]
     assert remedies[0].startswith(f"remove that spec from {CONF}:2: nova has no devices in such a domain")
     assert "render" not in remedies[0]
+    (other,) = findings_in(spec('{"product_id": "10000", "physical_network": "physnet2"}'), pf)
+    assert (other.code, "such a domain" in other.remedy) == ("SB-E401", False)
 
 
 @pytest.mark.parametrize(
