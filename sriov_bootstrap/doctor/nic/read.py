@@ -36,7 +36,7 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
         is_busy=machine.locks.read_jam(machine.monotonic()) is not None,
     )
     if any(map(is_missing, host.wishes)):
-        survey = replace(survey, functions=_functions(machine, host, pci), others=_others(machine))
+        survey = replace(survey, functions=_functions(machine, host, pci), others=_other_pfs(machine))
     survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host, survey)})
     survey = _add_modules(machine, host, survey, texts)
     return survey, (*unseen_of_absent(host, survey), *texts.problems)
@@ -71,7 +71,7 @@ def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[NetworkFunct
     )
 
 
-def _others(machine: HostMachine) -> tuple[PfFacts, ...]:
+def _other_pfs(machine: HostMachine) -> tuple[PfFacts, ...]:
     every = (parse_pf(raw, Links(), Holders()) for raw in machine.read_pfs(others=lambda *_: True, serial_numbers=True))
     return tuple(pf for pf in every if not pf.is_nic)
 
