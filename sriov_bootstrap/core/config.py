@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 
+GLOB_CHARACTERS = frozenset("*?[")
+
 
 class VfDriver(StrEnum):
     """What drives the VFs, where it is not a driver's name: the kernel's own choice, or nothing."""
@@ -59,6 +61,10 @@ class Distribution(StrEnum):
     OTHER = "other"
 
 
+def _is_exact(text: str) -> bool:
+    return bool(text) and not GLOB_CHARACTERS & {*text}
+
+
 class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Selectors of a PF: all that are given must hold; texts are shell globs."""
 
@@ -69,10 +75,16 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     driver: str = ""
     vendor_id: str = ""
     device_id: str = ""
+    serial_number: str = ""
 
     def __str__(self) -> str:
         """For people: `netdev ens1f0, driver igb`."""
         return ", ".join(f"{key} {value}" for key in self.__struct_fields__ if (value := getattr(self, key)))
+
+    @property
+    def names_any_pf(self) -> bool:
+        """Whether it names a PF beyond doubt, so that it may take one that is no NIC: by address, or by both ids."""
+        return _is_exact(self.pci_address) or (_is_exact(self.vendor_id) and _is_exact(self.device_id))
 
 
 class RenderKeys(Struct, frozen=True, kw_only=True):

@@ -144,7 +144,7 @@ DRIVERS = (
     Driver("virtio-pci", Role.TRANSPORT, attributes=_NONE),
     Driver("virtio_vdpa", Role.TRANSPORT),
     Driver("vhost_vdpa", Role.TRANSPORT),
-    # Vendor variants of vfio-pci. What begins with vfio needs no row.
+    # Vendor variants of vfio-pci, for Linux before 6.1 and for driverctl's files. What begins with vfio needs no row.
     Driver("mlx5_vfio_pci", Role.VFIO),
     Driver("nvgrace_gpu_vfio_pci", Role.VFIO),
     Driver("hisi_acc_vfio_pci", Role.VFIO),

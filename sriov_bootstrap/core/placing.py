@@ -15,7 +15,6 @@ A VF in use is never moved. It keeps its driver until it is released.
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import PfRule, VfBinding, VfDriver
-from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 
 NAMES_FOLLOW_PROBES = (
@@ -101,4 +100,4 @@ def _is_wrong(vf: VfFacts, rule: PfRule, placed: Placement, *, may_probe: bool) 
 
 def _is_of_another(vf: VfFacts, rule: PfRule, former: str) -> bool:
     """On a vfio driver that no rule has named: libvirt, or an operator, is about to give it to a VM."""
-    return is_vfio(vf.driver) and vf.driver not in {rule.vf_driver, former}
+    return vf.is_vfio and vf.driver not in {rule.vf_driver, former}

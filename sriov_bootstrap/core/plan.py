@@ -60,6 +60,7 @@ from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes, VfFacts
 from sriov_bootstrap.core.placing import NAMES_FOLLOW_PROBES, Moves, Placement, binds_late, former_name, moves
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.vf_users import UseKind
 
 
 class Verdict(Struct, frozen=True):
@@ -236,8 +237,14 @@ def unfit_verdict(desired: DesiredPf) -> Verdict | None:
     """Why no count can be applied to this PF, whatever the method."""
     rule, pf = desired.rule, desired.pf
     if pf is None:
+        if desired.lost and rule.required:
+            return _lost_verdict(desired, *desired.lost)
         message = f'no PF matches rule "{rule.name}" ({rule.match})'
         hint = "check that the NIC is seated and its name has not changed: sriov-bootstrap init lists this host's PFs"
+        if rule.match.serial_number:
+            hint = (
+                "compare with lspci -vv, Device Serial Number: only root can read it, and Linux before 7.3 has no file"
+            )
         return Verdict(Reason.ABSENT, message, hint) if rule.required else None
     if not pf.driver:
         message = f"{pf.pci_address}: no driver is bound, so it cannot have VFs"
@@ -247,6 +254,13 @@ def unfit_verdict(desired: DesiredPf) -> Verdict | None:
         message = f"{pf.pci_address}: cannot create {quantity(desired.target, 'VF')}: the device offers {pf.total_vfs}"
         return Verdict(Reason.EXCEEDS_MAX, message, f'lower num_vfs in rule "{rule.name}" to {pf.total_vfs} or "max"')
     return None
+
+
+def _lost_verdict(desired: DesiredPf, address: str, first: str) -> Verdict:
+    rule = desired.rule
+    message = f'{address}: rule "{first}" comes before rule "{rule.name}" ({rule.match}), which matches it as well'
+    hint = "a PF has one number of VFs, whichever of its netdevs a rule names: keep one of the two rules"
+    return Verdict(Reason.ABSENT, message, hint)
 
 
 def blocked_verdict(pf: PfFacts, jam: Jam) -> Verdict:
@@ -271,9 +285,11 @@ def preparations(
     `binds_late`: it is enabled when the VFs are bound. `remakes`: the count follows.
     """
     rule, steps = desired.rule, list[Action]()
-    if target and rule.pf_up and pf.netdevs and not pf.netdevs[0].is_up:
+    needs_link = target or (remakes and driver_of(pf.driver).up_first)  # which would keep its VFs as well
+    if needs_link and rule.pf_up:
         is_first = remakes and _comes_up_first(rule, pf, around)
-        steps.append(SetLinkUp(pf.pci_address, pf.netdev, precedes_count=is_first))
+        down = (dev.name for dev in pf.ports if not dev.is_up)
+        steps += (SetLinkUp(pf.pci_address, name, precedes_count=is_first) for name in down)
     wants_probe = rule.vf_driver == VfDriver.KERNEL
     creates_late = binds_late and remakes
     if target and pf.autoprobe and (creates_late or not wants_probe):
@@ -296,7 +312,10 @@ def _in_use_verdict(desired: DesiredPf, pf: PfFacts, target: int, around: Surrou
         return None
     users = shortlist([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
     message = f"{pf.pci_address}: {vfs_stay(pf.num_vfs, target)}: {users}"
-    return Verdict(Reason.IN_USE, message, "this is applied automatically once they are released")
+    hint = "this is applied automatically once they are released"
+    if any(vf.use and vf.use.kind is UseKind.NO_NIC for vf in pf.vfs):
+        hint = f"unbind the driver of those that are free, /sys/bus/pci/devices/VF/driver/unbind: {hint}"
+    return Verdict(Reason.IN_USE, message, hint)
 
 
 def vfs_stay(number: int, wanted: int) -> str:
@@ -317,6 +336,13 @@ def fewer_vfs_verdict(pf: PfFacts, target: int) -> Verdict:
         f"{pf.pci_address}: asked for {quantity(target, 'VF')} but got {pf.num_vfs}, and the kernel reported no error"
     )
     hint = "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k"
+    return Verdict(Reason.FEWER_VFS, message, hint)
+
+
+def kept_vfs_verdict(pf: PfFacts, target: int) -> Verdict:
+    """The kernel accepted 0, the way to another number, but VFs stay."""
+    message = f"{pf.pci_address}: {vfs_stay(pf.num_vfs, target)}: the kernel accepted 0 and reported no error"
+    hint = "its driver may have found them when it was loaded, and keeps them until the next boot: journalctl -k"
     return Verdict(Reason.FEWER_VFS, message, hint)
 
 

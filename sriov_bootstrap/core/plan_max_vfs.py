@@ -136,9 +136,8 @@ def _impossible_verdict(
 def _no_reload_verdict(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
     """Why the module may not be reloaded now, None if it may."""
     pf, driver = wish.pf, wish.pf.driver
-    hint = (
-        f"reboot, or while nothing uses the NIC: modprobe -r {shell_quoted(driver)} && modprobe {shell_quoted(driver)}"
-    )
+    quoted = shell_quoted(driver)
+    hint = f"reboot, or while nothing uses the device: modprobe -r {quoted} && modprobe {quoted}"
     if not all(other.desired.rule.reload_driver for other in family):
         message = f"{pf.pci_address}: {quantity(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
         return Verdict(
@@ -146,6 +145,9 @@ def _no_reload_verdict(wish: Wish, family: Sequence[Wish], around: Surroundings)
             message,
             f"{hint}; with reload_driver = true in the rule, this is done automatically",
         )
+    if not pf.is_nic:
+        message = f"{pf.pci_address}: what uses it, which is no NIC, cannot be seen, so {driver} is not reloaded"
+        return Verdict(Reason.RELOAD_REQUIRED, message, hint)
     if verdict := _tried_verdict(wish, family, around):
         return verdict
     covered = {other.pf.pci_address for other in family}

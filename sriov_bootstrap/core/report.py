@@ -9,9 +9,10 @@ from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import Action, BindVfs, LoadModule, SetNumVfs, stage_of
 from sriov_bootstrap.core.config import VfDriver
-from sriov_bootstrap.core.facts import NAMED, PfFacts
+from sriov_bootstrap.core.desired import ports_of
+from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts
 from sriov_bootstrap.core.placing import VfRefusal, lacks
-from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict
+from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict, kept_vfs_verdict
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 
@@ -222,14 +223,16 @@ def report_pf(
         hint=printable(verdict.hint if verdict else ""),
         vfs_held=len(plan.held),
     )
-    return base if pf is None else _add_facts(base, pf, wants_driver=rule.vf_driver != VfDriver.NONE)
+    if pf is None:
+        return base
+    return _add_facts(base, pf, ports_of(rule.match, pf), wants_driver=rule.vf_driver != VfDriver.NONE)
 
 
-def _add_facts(base: PfReport, pf: PfFacts, *, wants_driver: bool) -> PfReport:
+def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], *, wants_driver: bool) -> PfReport:
     values = {name: getattr(base, name) for name in base.__struct_fields__}
     values |= {
         "pci_address": pf.pci_address,
-        "netdev": pf.netdev,
+        "netdev": ports[0].name if ports else "",
         "driver": pf.driver,
         "vendor_id": pf.vendor_id,
         "device_id": pf.device_id,
@@ -258,6 +261,9 @@ def _quiet_state(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) ->
 def _intention(plan: Plan, results: tuple[Result, ...]) -> str:
     """What a plan that was not carried out would do; "" for the others."""
     if plan.desired.pf is None:
+        if plan.desired.lost:
+            address, first = plan.desired.lost
+            return f'{address}: rule "{first}" takes it before rule "{plan.desired.rule.name}", which is not required'
         return f'no PF matches rule "{plan.desired.rule.name}", which is not required'
     if results:
         return ""
@@ -313,11 +319,13 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
     if pf is None or target is None or ((plan.actions or plan.carrier) and not results):
         return None
     if pf.num_vfs != target:
-        return fewer_vfs_verdict(pf, target)
+        is_removal = bool(results and isinstance(results[-1].action, SetNumVfs) and not results[-1].action.after)
+        return kept_vfs_verdict(pf, target) if is_removal and target else fewer_vfs_verdict(pf, target)
     if is_incomplete:
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
+        lack = "netdev" if pf.is_nic else "driver"
         message = (
-            f"{pf.pci_address}: VFs that still have no netdev, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"
+            f"{pf.pci_address}: VFs that still have no {lack}, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"
         )
         return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k shows its messages")
     return None

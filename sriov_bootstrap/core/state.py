@@ -97,6 +97,11 @@ class State(Struct, frozen=True):
     placements: dict[str, Placement] = {}
     counters: Counters = Counters()
 
+    @property
+    def pf_addresses(self) -> frozenset[str]:
+        """PFs that something is remembered of. A pass reads them even if they are no NICs and no rule names them."""
+        return frozenset((*self.ours, *self.short, *self.contests, *self.incomplete, *self.autoprobe_off))
+
 
 def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
     """The state and a note about what was wrong with the text, "" when nothing was. Never raises."""

@@ -17,6 +17,7 @@ MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 GLOB = r"[*?\[]"
 MAC = r"(?i:[0-9a-f]{2}(?::[0-9a-f]{2}){5,19})"  # 20 bytes on InfiniBand
 HEX_ID = r"(?i:(?:0x)?[0-9a-f]{4})"
+SERIAL_NUMBER = r"(?i:[0-9a-f]{2}(?:-[0-9a-f]{2}){7})"  # drivers/pci/pci-sysfs.c, serial_number_show
 PERCENT = r"(\d{1,3})%"
 UNIT = r"[A-Za-z0-9:_.\\-]{1,200}(@[A-Za-z0-9:_.\\-]+)?\.service"  # a template without an instance is not a unit
 MODULE = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"  # the kernel takes 55 (MODULE_NAME_LEN)
@@ -35,10 +36,11 @@ def normalise(rule: PfRule) -> PfRule:
         vf_id=rule.vf_id.lower(),
         match=replace(
             match,
-            pci_address=address,
+            pci_address=pci_address.normalize(address) or address,
             mac=match.mac.lower(),
             vendor_id=match.vendor_id.lower().removeprefix("0x"),
             device_id=match.device_id.lower().removeprefix("0x"),
+            serial_number=match.serial_number.lower(),
         ),
     )
 
@@ -108,6 +110,7 @@ def match_problems(match: Match) -> list[str]:
         ("mac", MAC, "3c:fd:fe:aa:bb:00"),
         ("vendor_id", HEX_ID, "8086"),
         ("device_id", HEX_ID, "10c9"),
+        ("serial_number", SERIAL_NUMBER, "3c-fd-fe-ff-ff-aa-bb-00"),
     )
     problems = []
     for key, shape, example in shapes:

@@ -14,18 +14,20 @@ from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
+from sriov_bootstrap.core.facts import IFF_UP, RawChild, RawNetdev, RawPf, RawVf, is_network_class, vf_places
 from sriov_bootstrap.core.plan import vfs_stay
 from sriov_bootstrap.core.report import Outcome
 
-NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
+SERIAL_NUMBER = "serial_number"  # only root may read it, and it is read from config space
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 MODALIAS = "modalias"
 INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
 
 # PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
 Places = dict[str, tuple[str, ...]]
+# Whether a PF that is no NIC is asked for: by PCI address, vendor and device id as /sys has them
+IsAskedFor = Callable[[str, str, str], bool]
 
 
 class Sysfs:
@@ -39,13 +41,20 @@ class Sysfs:
         self._netdevs = f"{root}/class/net"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
+    def read_pfs(
+        self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
+    ) -> tuple[RawPf, ...]:
+        """Every NIC that offers VFs, with or without driver or netdev, and of other PFs those that `others` says.
+
+        Or `only` these addresses, whatever they are. With their `serial_numbers` if these are asked for.
+        """
+        is_asked_for = (lambda *_: True) if only else others
+        attributes = (*PF_ATTRIBUTES, SERIAL_NUMBER) if serial_numbers else PF_ATTRIBUTES
         places = self._find_children()
         pfs: list[RawPf] = []
         vfs: set[str] = set()  # a VF is not a PF, and most come after theirs
         for address in sorted(only or names_in(self._devices)):
-            if address not in vfs and (pf := self._read_pf(address, places)):
+            if address not in vfs and (pf := self._read_pf(address, places, is_asked_for, attributes)):
                 pfs.append(pf)
                 vfs.update(vf.pci_address for vf in pf.vfs)
         return tuple(pfs)
@@ -55,8 +64,8 @@ class Sysfs:
         found, places = [], self._find_children()
         for address in sorted(names_in(self._devices)):
             folder = f"{self._devices}/{address}"
-            if attribute_text(f"{folder}/class").startswith(NETWORK_CLASSES):
-                raw = self._read_function(address, places)
+            if is_network_class(attribute_text(f"{folder}/class")):
+                raw = self._read_function(address, places, (*PF_ATTRIBUTES, SERIAL_NUMBER))
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": _link_name(f"{folder}/physfn")}))
         return tuple(found)
 
@@ -139,22 +148,26 @@ class Sysfs:
             found[address] = (*found.get(address, ()), place)
         return found
 
-    def _read_pf(self, address: str, places: Places) -> RawPf | None:
+    def _read_pf(
+        self, address: str, places: Places, is_asked_for: IsAskedFor | None, attributes: tuple[str, ...]
+    ) -> RawPf | None:
         folder = f"{self._devices}/{address}"
         if not os.access(f"{folder}/sriov_totalvfs", os.F_OK):
             return None
-        if not attribute_text(f"{folder}/class").startswith(NETWORK_CLASSES):
-            return None
-        return self._read_function(address, places)
+        if not is_network_class(attribute_text(f"{folder}/class")):
+            ids = (attribute_text(f"{folder}/{name}") for name in ("vendor", "device"))
+            if not is_asked_for or not is_asked_for(address, *ids):
+                return None
+        return self._read_function(address, places, attributes)
 
-    def _read_function(self, address: str, places: Places) -> RawPf:
+    def _read_function(self, address: str, places: Places, attributes: tuple[str, ...]) -> RawPf:
         folder = f"{self._devices}/{address}"
         names = names_in(folder)
         children = places.get(address, ())
         own = self._read_netdevs(folder) if "net" in names else ()
         return RawPf(
             pci_address=address,
-            attributes={name: attribute_text(f"{folder}/{name}") for name in PF_ATTRIBUTES if name in names},
+            attributes={name: attribute_text(f"{folder}/{name}") for name in attributes if name in names},
             driver=_link_name(f"{folder}/driver"),
             netdevs=(*own, *self._read_netdevs_of(folder, children)),
             vfs=self._read_vfs(folder, names, places),
@@ -206,6 +219,8 @@ class Sysfs:
             yield from self._read_netdevs(f"{folder}/{place}", device=device, with_address=with_address)
 
     def _read_netdevs(self, folder: str, *, device: str = "", with_address: bool = True) -> tuple[RawNetdev, ...]:
+        names = names_in(f"{folder}/net")
+        has_several = len(names) > 1  # phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c)
         return tuple(
             RawNetdev(
                 name=_text_of(name),
@@ -214,8 +229,9 @@ class Sysfs:
                 ifindex=attribute_text(f"{folder}/net/{name}/ifindex"),
                 uppers=self._uppers(name),
                 device=device,
+                port_name=attribute_text(f"{folder}/net/{name}/phys_port_name") if has_several else "",
             )
-            for name in names_in(f"{folder}/net")
+            for name in names
         )
 
     def _uppers(self, name: str) -> tuple[str, ...]:

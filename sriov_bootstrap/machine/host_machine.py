@@ -32,7 +32,7 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
-from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.edges.sysfs import IsAskedFor, Sysfs
 from sriov_bootstrap.edges.vf_drivers import VfDrivers
 from sriov_bootstrap.passes.apply import apply
 
@@ -104,9 +104,11 @@ class HostMachine:
         """Every config file."""
         return self.files.read_config()
 
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """See settle.SettleMachine."""
-        return self.sysfs.read_pfs(only)
+    def read_pfs(
+        self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
+    ) -> tuple[RawPf, ...]:
+        """See reconcile.PassMachine."""
+        return self.sysfs.read_pfs(only, others=others, serial_numbers=serial_numbers)
 
     def read_links(self) -> Links:
         """altnames, addresses, XDP."""

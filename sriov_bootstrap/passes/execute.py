@@ -16,7 +16,7 @@ from typing import Protocol, cast
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.actions import STAGES, Action, BindVfs, ReloadDriver, Stage, VfAction, stage_of
+from sriov_bootstrap.core.actions import STAGES, Action, BindVfs, ReloadDriver, SetNumVfs, Stage, VfAction, stage_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.followup import in_pass_delay_seconds
 from sriov_bootstrap.core.plan import Plan
@@ -104,7 +104,7 @@ class _Road:
             if not self.is_open(plan):
                 return
             yield (result := self._with_retries(action))
-            if not result.is_done:
+            if not result.is_done or self._has_kept_vfs(plan, result):
                 self.give_up(plan.pci_address)
                 self._is_stuck = result.outcome is Outcome.STUCK
 
@@ -125,6 +125,18 @@ class _Road:
     def _end_of(self, began: float, end: Callable[[], Result]) -> Result:
         result = end()
         return replace(result, seconds=self._machine.monotonic() - began)
+
+    def _has_kept_vfs(self, plan: Plan, result: Result) -> bool:
+        """Whether the VFs stay although 0 was accepted, as igb keeps those that it found when it was loaded.
+
+        The next step would find their number where it expects 0, and pass for another program's doing.
+        """
+        if not (
+            isinstance(result.action, SetNumVfs) and not result.action.after and result.made > 0 and plan.desired.pf
+        ):
+            return False
+        there = {vf.inode for raw in self._machine.read_pfs((plan.pci_address,)) for vf in raw.vfs}
+        return bool(there & plan.desired.pf.incarnations)
 
     def _with_retries(self, action: Action) -> Result:
         addresses = action.pci_addresses if isinstance(action, ReloadDriver) else (action.pci_address,)

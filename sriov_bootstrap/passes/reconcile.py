@@ -3,7 +3,7 @@
 Runs where it may block: in the `--once` process itself, or in a child of the daemon that can be left behind.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import partial
@@ -17,7 +17,7 @@ from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode, facts, ours, state
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
 from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.desired import DesiredPf, resolve
+from sriov_bootstrap.core.desired import DesiredPf, asks_for, resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Moves, Placement, former_name
 from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, plan_pf
@@ -35,6 +35,15 @@ class PassMachine(execute.ActionMachine, Protocol):
 
     def pass_lock(self) -> AbstractContextManager[None]:
         """One pass at a time, over all processes. BusyError when the other one does not end."""
+
+    def read_pfs(
+        self,
+        only: tuple[str, ...] = (),
+        *,
+        others: Callable[[str, str, str], bool] | None = None,
+        serial_numbers: bool = False,
+    ) -> tuple[facts.RawPf, ...]:
+        """Every NIC that is a PF, and other PFs that `others` says, by address and ids; or `only` these addresses."""
 
     def read_config(self) -> tuple[decode.ConfigFile, ...]:
         """Every config file, lowest folder first."""
@@ -129,7 +138,7 @@ def run_pass(
         with machine.pass_lock():
             return _apply_pass(machine, loaded, force=force, handover=handover or Handover())
     saved, note = machine.load_state()
-    pfs = read_facts(machine, loaded.config)
+    pfs = read_facts(machine, loaded.config, saved.pf_addresses)
     is_asked = force or (handover or Handover()).is_asked
     saved, _ = _begin_memory(machine, saved, pfs, is_asked=is_asked)
     seen = decide(machine, loaded.config, pfs, saved, force=force)
@@ -166,9 +175,18 @@ def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
         return Loaded(last_good, error.problems, names, checksums)
 
 
-def read_facts(machine: PassMachine, config: Config, only: tuple[str, ...] = ()) -> tuple[PfFacts, ...]:
-    """Every PF, understood. The costly reads are made only if they can matter to a rule."""
-    raw = machine.read_pfs(only)
+def read_facts(
+    machine: PassMachine, config: Config, known: Iterable[str] = (), only: tuple[str, ...] = ()
+) -> tuple[PfFacts, ...]:
+    """Every NIC that is a PF, understood, and other PFs if a rule names them, or if they are `known`.
+
+    The costly reads are made only if they can matter to a rule. `only`: these PFs, and no others.
+    """
+    raw = machine.read_pfs(
+        only,
+        others=lambda address, *ids: address in known or asks_for(config, address, *ids),
+        serial_numbers=any(rule.match.serial_number for rule in config.pf),
+    )
     needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
     needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
     links = machine.read_links() if needs_links else facts.Links()
@@ -245,21 +263,22 @@ def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, .
 
 def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     """What a pass would do at this moment that waits for no pause: one that does has not come so far."""
-    pfs = read_facts(machine, config)
-    saved, _ = _begin_memory(machine, machine.load_state()[0], pfs, is_asked=True)
+    saved = machine.load_state()[0]
+    pfs = read_facts(machine, config, saved.pf_addresses)
+    saved, _ = _begin_memory(machine, saved, pfs, is_asked=True)
     return decide(machine, config, pfs, saved, force=False).plans
 
 
 def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...]) -> str:
     """Who uses these VFs, or a VF of these PFs, right now; "" if no one does."""
-    used = ((pf.pci_address, vf) for pf in read_facts(machine, config) for vf in pf.vfs_in_use)
+    used = ((pf.pci_address, vf) for pf in read_facts(machine, config, addresses) for vf in pf.vfs_in_use)
     return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)
 
 
 def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
-    pfs = read_facts(machine, loaded.config)
+    pfs = read_facts(machine, loaded.config, saved.pf_addresses)
     saved, contested = _begin_memory(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
     seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)
@@ -308,12 +327,13 @@ def rounds(
         begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(begun)
-        guard, look = partial(read_users, machine, config), partial(read_facts, machine, config)
+        guard = partial(read_users, machine, config)
+        look = partial(read_facts, machine, config, memory.pf_addresses)
         acted = execute.carry_out(seen.all_plans, machine, guard=guard, look=look)
         if not acted:
             break
         results += acted
-        pfs = read_facts(machine, config)
+        pfs = read_facts(machine, config, memory.pf_addresses)
         memory = state.remember(memory, acted, pfs, begun)
         memory, new = state.note_contests(
             memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS

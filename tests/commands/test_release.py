@@ -115,7 +115,7 @@ def test_a_pf_without_vfs_has_nothing_to_release(shell: Shell) -> None:
     ("config", "address", "problem"),
     [
         pytest.param("", "ens1f0", "ens1f0: not a PCI address", id="a name"),
-        pytest.param("", "0000:5e:00.0", "0000:5e:00.0: no SR-IOV network card has this PCI address", id="absent"),
+        pytest.param("", "0000:5e:00.0", "0000:5e:00.0: no device with SR-IOV has this PCI address", id="absent"),
         pytest.param(rule(4), PF, f'{PF}: rule "tenant-a" still asks for VFs on it', id="a rule asks"),
         pytest.param("", PF, f"{PF}: its 4 VFs are not of our making", id="not ours"),
         pytest.param("x", PF, "", id="broken config"),

@@ -70,7 +70,7 @@ def test_everything_that_can_be_said() -> None:
     text = """
         [[pf]]
         name = "b"
-        match = { mac = "3C:FD:FE:AA:BB:00", driver = "i*" }
+        match = { mac = "3C:FD:FE:AA:BB:00", driver = "i*", serial_number = "3C-FD-*" }
         num_vfs = "50%"
         physical_network = "physnet2"
         vf_driver = "none"
@@ -87,7 +87,8 @@ def test_everything_that_can_be_said() -> None:
     """
     config = decode([ConfigFile("/etc/c.toml", text.encode())])
     (rule,) = config.pf
-    assert (rule.match, rule.vf_driver) == (Match(mac="3c:fd:fe:aa:bb:00", driver="i*"), VfDriver.NONE)
+    match = Match(mac="3c:fd:fe:aa:bb:00", driver="i*", serial_number="3c-fd-*")
+    assert (rule.match, rule.vf_driver) == (match, VfDriver.NONE)
     assert config.services == Services(restart=(), settle_seconds=3.0)
     assert (config.metrics, config.boot) == (Metrics(listen=""), Boot(wait_for_pf_seconds=1.5))
 

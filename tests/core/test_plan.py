@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
+from builders import PF, PF2, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core import vf_users
 from sriov_bootstrap.core.actions import (
     Action,
@@ -15,7 +15,7 @@ from sriov_bootstrap.core.actions import (
     WriteFile,
     stage_of,
 )
-from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Match, VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
@@ -24,6 +24,7 @@ from sriov_bootstrap.core.reasons import TRAITS, Reason
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
 DOWN = (make_netdev(is_up=False),)
+REP = make_netdev(name="rep0", is_up=False, is_representor=True)
 VM = "qemu-system-x86 pid 4711"
 JAM = Jam(4711, PF2, "set sriov_numvfs from 7 to 0", 1000.0)
 JAM_HINT = "end the VM or process that holds one of its VFs; the kernel log may name the cause: journalctl -k"
@@ -89,6 +90,41 @@ ROWS = [
     Row("max", make_wish(pf=make_pf(), num_vfs="max"), (SetNumVfs(PF, 0, 7),)),
     Row("percentage", make_wish(pf=make_pf(), num_vfs="50%"), (SetNumVfs(PF, 0, 3),)),
     Row("in use is kept", make_wish(pf=make_pf(num_vfs=7, holder=VM)), verdict=IN_USE),
+    Row(
+        "each port that is down comes up",
+        make_wish(pf=make_pf(netdevs=(*DOWN, make_netdev(name="d1", is_up=False), make_netdev(name="up"), REP))),
+        (SetLinkUp(PF, "ens1f0"), SetLinkUp(PF, "d1"), SetNumVfs(PF, 0, 4)),
+    ),
+    Row(
+        "a rule by the other netdev of a PF that is taken",
+        DesiredPf(make_rule(), lost=(PF, "first")),
+        verdict=Verdict(
+            Reason.ABSENT,
+            f'{PF}: rule "first" comes before rule "tenant-a" (pci_address {PF}), which matches it as well',
+            "a PF has one number of VFs, whichever of its netdevs a rule names: keep one of the two rules",
+        ),
+    ),
+    Row(
+        "no card has that serial number",
+        DesiredPf(make_rule(match=Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00"))),
+        verdict=Verdict(
+            Reason.ABSENT,
+            'no PF matches rule "tenant-a" (serial_number 3c-fd-fe-ff-ff-aa-bb-00)',
+            "compare with lspci -vv, Device Serial Number: only root can read it, and Linux before 7.3 has no file",
+        ),
+    ),
+    Row("the same, and it is optional", DesiredPf(make_rule(required=False), lost=(PF, "first"))),
+    Row(
+        "a driver of what is no NIC is in the way of the number",
+        make_wish(pf=make_pf(vfs=(make_vf(use=Use(UseKind.NO_NIC, "nvme"), driver="nvme"),), is_nic=False)),
+        verdict=Verdict(
+            Reason.IN_USE,
+            f"{PF}: 1 VF stays instead of 4: VF 0 0000:3b:02.0 is in use: "
+            "driver nvme is bound to it, and what uses it through that cannot be seen",
+            "unbind the driver of those that are free, /sys/bus/pci/devices/VF/driver/unbind: "
+            "this is applied automatically once they are released",
+        ),
+    ),
     Row("in use and equal is fine", make_wish(pf=make_pf(num_vfs=4, holder=VM))),
     Row(
         "in use is replaced where the rule says so",

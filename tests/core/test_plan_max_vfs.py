@@ -23,7 +23,7 @@ RELOAD = ReloadDriver(PF, "igb", (PF,), 4)
 RELOAD_BOTH = ReloadDriver(PF, "igb", (PF, PF2), 4)
 NEW = ModuleFacts("", has_max_vfs=True)
 WRITTEN = ModuleFacts(TEXT, has_max_vfs=True)
-BY_HAND = "reboot, or while nothing uses the NIC: modprobe -r igb && modprobe igb"
+BY_HAND = "reboot, or while nothing uses the device: modprobe -r igb && modprobe igb"
 NO_RELOAD = Verdict(
     Reason.RELOAD_REQUIRED,
     f"{PF}: 0 VFs instead of 4 until igb is reloaded",
@@ -79,6 +79,7 @@ class Row:
 
 
 A, B = make_pf(), make_pf(pci_address=PF2)
+OTHER = make_pf(is_nic=False)
 A4, B4 = make_pf(num_vfs=4), make_pf(pci_address=PF2, num_vfs=4)
 VM = make_pf(pci_address=PF2, num_vfs=2, holder="qemu pid 9")
 ROUTED = make_pf(netdevs=(make_netdev(uppers=("bond0",)),))
@@ -114,6 +115,22 @@ ROWS = [
         [((FILE, RELOAD_BOTH), None, ""), ((), None, PF)],
     ),
     Row("one of both is missing VFs", (wish(A4), wish(B)), around(A4, B), [((RELOAD_BOTH,), None, ""), ((), None, PF)]),
+    Row(
+        "what is no NIC",
+        (wish(OTHER),),
+        around(OTHER),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.RELOAD_REQUIRED,
+                    f"{PF}: what uses it, which is no NIC, cannot be seen, so igb is not reloaded",
+                    BY_HAND,
+                ),
+                "",
+            )
+        ],
+    ),
     Row(
         "the rules differ",
         (wish(A), wish(B, name="b", num_vfs=3)),

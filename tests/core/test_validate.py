@@ -6,7 +6,7 @@ from builders import PF, make_rule
 from sriov_bootstrap.core import validate
 from sriov_bootstrap.core.config import Boot, Match, Method, Metrics, PfRule, Services, VfBinding
 
-KEYS = "netdev, altname, pci_address, mac, driver, vendor_id, device_id"
+KEYS = "netdev, altname, pci_address, mac, driver, vendor_id, device_id, serial_number"
 
 NO_TEXTFILE = "must be an absolute path without .. that ends in .prom, as node_exporter reads it"
 NO_WEB_CONFIG = "must be an absolute path of printable characters: the service has no folder of its own"
@@ -18,6 +18,8 @@ NO_WEB_CONFIG = "must be an absolute path of printable characters: the service h
         (Match(pci_address="3B:00.0"), Match(pci_address=PF)),
         (Match(pci_address="0000:3B:00.0"), Match(pci_address=PF)),
         (Match(pci_address="10000:3b:00.0"), Match(pci_address="10000:3b:00.0")),
+        (Match(pci_address="00010000:3B:00.0"), Match(pci_address="10000:3b:00.0")),
+        (Match(pci_address="1000?:3b:00.0"), Match(pci_address="1000?:3b:00.0")),
         (Match(pci_address="*:3B:00.?"), Match(pci_address="*:3b:00.?")),
         (Match(mac="3C:FD:FE:AA:BB:00"), Match(mac="3c:fd:fe:aa:bb:00")),
         (Match(vendor_id="0X8086", device_id="0x10C9"), Match(vendor_id="8086", device_id="10c9")),
@@ -102,6 +104,14 @@ def test_a_rule_is_judged(rule: PfRule, problems: list[str]) -> None:
             Match(driver="i/gb"),
             'match: driver "i/gb" cannot match anything: a name has no / and no space',
         ),
+        (
+            Match(serial_number="MT2042X01234"),
+            (
+                'match: serial_number "MT2042X01234" cannot match anything: '
+                "write it like 3c-fd-fe-ff-ff-aa-bb-00, or as a glob"
+            ),
+        ),
+        (Match(serial_number="3C-fd-fe-ff-ff-aa-bb-00"), ""),
         (Match(pci_address="3b:00.*", mac="*", vendor_id="80[0-9]6"), ""),
     ],
     ids=str,

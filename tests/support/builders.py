@@ -18,6 +18,7 @@ from sriov_bootstrap.core.config import (
     WhenInUse,
 )
 from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import Netdev, PfFacts, RawChild, RawNetdev, RawPf, RawVf, VfFacts
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
@@ -37,6 +38,7 @@ class NetdevValues(TypedDict, total=False):
     uppers: tuple[str, ...]
     device: str
     driver: str
+    is_representor: bool
 
 
 class VfValues(TypedDict, total=False):
@@ -50,6 +52,8 @@ class VfValues(TypedDict, total=False):
     modalias: str
     use: Use | None
     devices: dict[str, str]
+    is_vfio: bool
+    is_nic: bool
 
 
 class PfValues(TypedDict, total=False):
@@ -65,6 +69,8 @@ class PfValues(TypedDict, total=False):
     altnames_known: bool
     netdevs: tuple[Netdev, ...]
     vfs: tuple[VfFacts, ...]
+    is_nic: bool
+    serial_number: str | None
 
 
 class RuleValues(TypedDict, total=False):
@@ -134,7 +140,13 @@ def vf_address(pf: str, index: int) -> str:
 
 def make_vf(*, index: int = 0, pf: str = PF, **values: Unpack[VfValues]) -> VfFacts:
     """A VF that is ready and that nobody uses."""
-    defaults: VfValues = {"driver": "igbvf", "netdevs": (f"v{index}",), "incarnation": 100 + index}
+    driver = values.get("driver", "igbvf")
+    defaults: VfValues = {
+        "driver": driver,
+        "netdevs": (f"v{index}",),
+        "incarnation": 100 + index,
+        "is_vfio": is_vfio(driver),
+    }
     return VfFacts(index, vf_address(pf, index), **(defaults | values))
 
 
@@ -190,6 +202,13 @@ def make_raw_vf(**values: Unpack[RawVfValues]) -> RawVf:
 
 def make_raw_pf(*, vfs: tuple[RawVf, ...] = (), attributes: dict[str, str] | None = None) -> RawPf:
     """A PF as /sys shows it."""
-    texts = {"sriov_totalvfs": "7", "vendor": "0x8086", "device": "0x10c9", "numa_node": "1", "sriov_numvfs": ""}
+    texts = {
+        "class": "0x020000",
+        "sriov_totalvfs": "7",
+        "vendor": "0x8086",
+        "device": "0x10c9",
+        "numa_node": "1",
+        "sriov_numvfs": "",
+    }
     dev = RawNetdev("ens1f0", "3C:FD:FE:AA:BB:00", "0x1003", "2")
     return RawPf(PF, texts | (attributes or {}), "igb", (dev,), vfs)

@@ -38,13 +38,19 @@ class Crash(BaseException):
 
 
 class FakePf:
-    """One PF. `makes`: how many VFs it makes of those it is asked for; `late`: seconds until their driver has them."""
+    """One PF. `makes`: how many VFs it makes of those it is asked for; `late`: seconds until their driver has them.
+
+    `keeps`: a 0 is accepted, and its VFs stay, as those that igb finds when it is loaded; `dead`: VFs that no driver
+    can bind to, as mlx5's when the firmware refuses them.
+    """
 
     def __init__(self, **values: Unpack[PfValues]) -> None:
         """Values of PfFacts."""
         self.facts = make_pf(**values)
         self.makes = 65535
         self.late = 0.0
+        self.keeps = False
+        self.dead: frozenset[int] = frozenset()
 
 
 class FakeMachine:
@@ -126,9 +132,20 @@ class FakeMachine:
         """As the test left them."""
         return self.files
 
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """Every PF as text, or `only` some."""
-        return tuple(self._raw(pf.facts) for address, pf in self.pfs.items() if not only or address in only)
+    def read_pfs(
+        self,
+        only: tuple[str, ...] = (),
+        *,
+        others: Callable[[str, str, str], bool] | None = None,
+        serial_numbers: bool = False,
+    ) -> tuple[RawPf, ...]:
+        """Every PF as text, or `only` some; one that is no NIC if `others` says so."""
+        pfs = [pf.facts for address, pf in self.pfs.items() if not only or address in only]
+        return tuple(
+            self._raw(pf, serial_numbers=serial_numbers)
+            for pf in pfs
+            if only or pf.is_nic or (others and others(pf.pci_address, f"0x{pf.vendor_id}", f"0x{pf.device_id}"))
+        )
 
     def read_links(self) -> Links:
         """As the test left them; PFs' altnames always."""
@@ -244,7 +261,8 @@ class FakeMachine:
             return Outcome.UNCHANGED if now == action.after else Outcome.STALE
         if action.before and not action.allow_in_use and (users := guard()):
             raise InUseError(f"{action.pci_address}: VFs stay: {users}", hint="wait")
-        self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
+        if action.after or not self.pfs[action.pci_address].keeps:
+            self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
         return Outcome.CHANGED
 
     def meddled(self, address: str) -> int:
@@ -286,8 +304,8 @@ class FakeMachine:
         return Outcome.CHANGED
 
     def set_link_up(self, action: SetLinkUp) -> None:
-        """Whatever its name."""
-        self._set_links(action.pci_address, is_up=True)
+        """By its name."""
+        self._set_links(action.pci_address, action.netdev, is_up=True)
 
     def _reload(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
         """Every PF of the driver comes back down, with max_vfs VFs."""
@@ -296,10 +314,11 @@ class FakeMachine:
         text = self.texts.get(modprobe_path(action.driver), "=0")
         for address in action.pci_addresses:
             self.make_vfs(address, min(int(text.rpartition("=")[2]), self.pfs[address].makes))
-            self._set_links(address, is_up=False)
+            self._set_links(address, *(dev.name for dev in self.pfs[address].facts.netdevs), is_up=False)
 
-    def _set_links(self, address: str, *, is_up: bool) -> None:
-        self.change(address, netdevs=tuple(replace(dev, is_up=is_up) for dev in self.pfs[address].facts.netdevs))
+    def _set_links(self, address: str, *names: str, is_up: bool) -> None:
+        devices = self.pfs[address].facts.netdevs
+        self.change(address, netdevs=tuple(replace(dev, is_up=is_up) if dev.name in names else dev for dev in devices))
 
     def _begin(self, action: Action) -> None:
         """Notes the write, and fails as the test's script says."""
@@ -326,14 +345,17 @@ class FakeMachine:
 
     # -- facts back to text --
 
-    def _raw(self, pf: facts.PfFacts) -> RawPf:
+    def _raw(self, pf: facts.PfFacts, *, serial_numbers: bool = False) -> RawPf:
         texts = {
+            "class": "0x020000" if pf.is_nic else "0x010802",
             "sriov_totalvfs": f"{pf.total_vfs}",
             "vendor": f"0x{pf.vendor_id}",
             "device": f"0x{pf.device_id}",
             "sriov_drivers_autoprobe": f"{pf.autoprobe:d}",
             "sriov_numvfs": "",
         }
+        if serial_numbers and pf.serial_number != "":
+            texts["serial_number"] = pf.serial_number or ""
         children = tuple(RawChild(dev.device, dev.driver) for dev in pf.netdevs if dev.device)
         netdevs, vfs = tuple(map(_raw_netdev, pf.netdevs)), tuple(map(self._raw_vf, pf.vfs))
         return RawPf(pf.pci_address, texts, pf.driver, netdevs, vfs, children)
@@ -351,8 +373,9 @@ class FakeMachine:
         return replace(raw, children=children)
 
     def _probes(self, vf: facts.VfFacts) -> bool:
-        return any(pf.facts.autoprobe for pf in self.pfs.values() if vf in pf.facts.vfs)
+        return any(pf.facts.autoprobe and vf.index not in pf.dead for pf in self.pfs.values() if vf in pf.facts.vfs)
 
 
 def _raw_netdev(dev: Netdev) -> RawNetdev:
-    return RawNetdev(dev.name, dev.mac, "0x1003" if dev.is_up else "0x1002", f"{dev.ifindex}", dev.uppers, dev.device)
+    flags, port_name = "0x1003" if dev.is_up else "0x1002", "pf0vf0" if dev.is_representor else ""
+    return RawNetdev(dev.name, dev.mac, flags, f"{dev.ifindex}", dev.uppers, dev.device, port_name)

@@ -138,10 +138,12 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
     pairs = {(mapping.network, mapping.netdev) for mapping in mapped.mappings}
     for port in resolve_ports(host):
         network = port.rule.physical_network
-        if not port.netdev or port.netdev_device or network not in networks or (network, port.netdev) in pairs:
+        names = port.netdevs or (port.netdev,)
+        is_mapped = any((network, name) in pairs for name in names)
+        if not port.netdev or port.netdev_device or network not in networks or is_mapped:
             continue
         other = netdevs.get(port.netdev)
-        said, where = f"it lacks {network}:{port.netdev}", networks[network]
+        said, where = f"it lacks {network}:{' or '.join(names)}", networks[network]
         if other:
             said, where = f"it maps {port.netdev} to {shown.network(other.network) or 'another one'}", other
         problem = f"{port.label} is on {network}, but not for the agent: {said}"

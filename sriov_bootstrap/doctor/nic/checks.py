@@ -10,6 +10,7 @@ from sriov_bootstrap.doctor.nic.survey import NicSurvey
 from sriov_bootstrap.doctor.nic.vfs import (
     check_link,
     check_link_flaps,
+    check_network,
     check_network_manager,
     check_vectors,
     check_vf_drivers,
@@ -26,6 +27,7 @@ def check_nics(host: Host, survey: NicSurvey) -> Iterator[Finding]:
         yield from check_room(host, wish, survey)
         yield from check_link(wish)
         yield from check_link_flaps(wish, survey)
+        yield from check_network(wish)
         yield from check_vf_drivers(wish, survey)
         yield from check_network_manager(wish, survey)
     yield from check_vectors(host, survey)

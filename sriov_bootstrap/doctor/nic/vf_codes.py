@@ -161,4 +161,15 @@ What to do: set pf_up = true in the rule, which is the default. If the rule asks
 bring the PF up, do it once by hand: ip link set NETDEV up; then sriov-bootstrap --once.
 """,
     ),
+    "SB-W225": Explanation(
+        "a rule puts the VFs of something that is no NIC into a physical network",
+        """\
+A GPU, an accelerator or an NVMe controller has VFs, but no netdev and no network: neutron's agent cannot map it, and a
+port never gets such a VF. The VFs are created all the same, and render leaves the rule out.
+
+Looked at: the PCI class of each PF with a rule, against physical_network in the rule.
+
+What to do: replace physical_network by alias, and ask for the VFs in a flavor.
+""",
+    ),
 }

@@ -8,7 +8,7 @@ from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.driver_sources import SOURCES
-from sriov_bootstrap.core.drivers import driver_of, is_vfio
+from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist
@@ -27,23 +27,37 @@ CROWDED = 0.8
 def check_link(wish: DesiredPf) -> Iterator[Finding]:
     """libvirt starts no VM with a VF of a PF that is down; some drivers create no VFs while it is."""
     pf = wish.pf
-    if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
+    if pf is None or not (pf.vfs or falls_short(wish)):
         return
-    evidence = f"IFF_UP is not set in /sys/class/net/{pf.netdev}/flags; the PF has {quantity(pf.num_vfs, 'VF')}"
-    by_hand = f"ip link set {shell_name(pf.netdev)} up"
+    for dev in pf.ports:
+        if not dev.is_up:
+            yield _down_finding(wish, pf, dev.name)
+
+
+def _down_finding(wish: DesiredPf, pf: PfFacts, netdev: str) -> Finding:
+    evidence = f"IFF_UP is not set in /sys/class/net/{netdev}/flags; the PF has {quantity(pf.num_vfs, 'VF')}"
+    by_hand = f"ip link set {shell_name(netdev)} up"
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; if it goes down again, find out what takes it down"
-        yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence=evidence, remedy=remedy)
-        return
-    left_down = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
+        return Finding("SB-E217", pf.pci_address, f"the PF {netdev} is down", evidence=evidence, remedy=remedy)
+    left_down = f'the PF {netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
     remedy = f"set pf_up = true in the rule, or {by_hand}" if wish.target else by_hand
     if driver_of(pf.driver).up_first and pf.num_vfs != wish.target:
         problem = f"{left_down}: until it is up, {pf.driver} neither creates nor removes VFs"
         evidence += f", not {wish.target}; {SOURCES[pf.driver].place_of('up_first')}"
         remedy += "; then sriov-bootstrap --once"
-        yield Finding("SB-E224", pf.pci_address, problem, evidence=evidence, remedy=remedy)
-    else:
-        yield Finding("SB-W218", pf.pci_address, left_down, evidence=evidence, remedy=remedy)
+        return Finding("SB-E224", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+    return Finding("SB-W218", pf.pci_address, left_down, evidence=evidence, remedy=remedy)
+
+
+def check_network(wish: DesiredPf) -> Iterator[Finding]:
+    """The word on what no NIC can have; the VFs are created all the same."""
+    if wish.pf is None or wish.pf.is_nic or not wish.rule.physical_network:
+        return
+    problem = f'rule "{wish.rule.name}" puts it into the network "{wish.rule.physical_network}", but it is no NIC'
+    evidence = f"/sys/bus/pci/devices/{wish.pf.pci_address}/class is not that of a network function"
+    remedy = "set alias instead of physical_network in the rule: a flavor asks for such VFs, no port does"
+    yield Finding("SB-W225", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_link_flaps(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
@@ -83,7 +97,7 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     if wish.pf is None or survey.is_busy:
         return
     if wish.rule.vf_driver == VfDriver.NONE:
-        taken = [vf for vf in wish.pf.vfs if (vf.netdevs or vf.infiniband) and not is_vfio(vf.driver)]
+        taken = [vf for vf in wish.pf.vfs if vf.is_ready and not vf.is_vfio]
         yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
     elif wish.rule.vf_driver == VfDriver.KERNEL and wish.pf.autoprobe:
         bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]

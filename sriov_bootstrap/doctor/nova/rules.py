@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
 from sriov_bootstrap.core.plurals import quantity
@@ -27,11 +28,23 @@ def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
                 view, "SB-E408", vfs, f"{port.label} has neither a physical_network nor an alias, but"
             )
             continue
+        if port.nova_problem:
+            yield _skipped_finding(port)
+            continue
         excluded = [vf for vf in vfs if vf.index in port.rule.exclude_vfs]
         yield from _unwanted_offers(view, "SB-E407", excluded, f"{port.label} has them in exclude_vfs, but")
         offered = [vf for vf in vfs if vf.index not in port.rule.exclude_vfs]
         yield from _wrong_network(view, misspelt, port, offered)
         yield from _never_offered(view, networks, port, offered)
+
+
+def _skipped_finding(port: Port) -> Finding:
+    problem = f"nova never gives out a VF of {port.label}: {port.nova_problem}"
+    evidence = (
+        f"its domain is {pci_address.domain(port.pci_address):x}; nova logs that it skips them, with debug = true"
+    )
+    remedy = "disable VMD for that slot in the firmware setup, or take physical_network and alias out of the rule"
+    return Finding("SB-E411", port.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _specs_that_take(view: View, vfs: Iterable[Candidate]) -> list[tuple[Row, list[Candidate]]]:

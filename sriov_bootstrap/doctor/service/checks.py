@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
 from sriov_bootstrap.core.ours import Ours, leftovers
@@ -88,7 +87,7 @@ def _check_unit(survey: ServiceSurvey) -> Iterator[Finding]:
 def _helpers(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
     """Masking one is a way to forbid what it does; the operator should know what that costs here."""
     vfs = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs]
-    if HOLDERS_UNIT in survey.masked and any(is_vfio(vf.driver) for vf in vfs):
+    if HOLDERS_UNIT in survey.masked and any(vf.is_vfio for vf in vfs):
         problem = "is masked: every VF bound to vfio counts as in use, and their number is never changed"
         yield Finding(
             "SB-W705", HOLDERS_UNIT, problem, evidence="linked to /dev/null", remedy=f"systemctl unmask {HOLDERS_UNIT}"

@@ -62,6 +62,7 @@ def detailed(*, config: bytes = b"", resource: str = "", bridge: str = "", last_
         pytest.param(ruled(make_pf(netdevs=(make_netdev(is_up=False),)), num_vfs=0), id="down, and no VFs wanted"),
         pytest.param(make_host(make_pf(num_vfs=4, netdevs=())), id="the PF's netdev is in another namespace"),
         pytest.param(make_host(make_pf(num_vfs=4, driver="vfio-pci")), id="on vfio with its VFs (enable_sriov)"),
+        pytest.param(ruled(make_pf(num_vfs=4, netdevs=(), is_nic=False), pf_up=True), id="no NIC, and so not up"),
     ],
 )
 def test_a_clean_host_gives_no_finding(host: Host) -> None:
@@ -85,6 +86,47 @@ def test_a_required_nic_that_is_missing() -> None:
         remedy="sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
     )
     assert the_one(make_host()).evidence == "PFs here: none"
+
+
+def test_a_card_whose_serial_number_cannot_be_read_is_not_called_missing() -> None:
+    match = Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00")
+    host = ruled(make_pf(serial_number=None), match=match)
+    assert not found(host)
+    (text,) = unseen_of_absent(host, NicSurvey())
+    assert text == 'which NIC rule "tenant-a" matches: serial numbers cannot be read: run doctor as root'
+    assert the_one(ruled(make_pf(), match=match)).code == "SB-E201"
+
+
+def test_a_second_rule_for_one_pf() -> None:
+    pf = make_pf(num_vfs=4, netdevs=(make_netdev(name="enp4s0"), make_netdev(name="enp4s0d1", ifindex=3)))
+    rules = [make_rule(name=name, match=Match(netdev=name)) for name in ("enp4s0", "enp4s0d1")]
+    assert the_one(make_host(pf, config=make_config(*rules))) == Finding(
+        "SB-E201",
+        PF,
+        'rule "enp4s0d1" (netdev enp4s0d1) gets no PF: rule "enp4s0" comes first',
+        evidence=f"{PF} matches both rules; the first one in the config takes it",
+        remedy="keep one of the two rules: a PF has one number of VFs, whichever of its netdevs a rule names",
+    )
+
+
+def test_each_port_that_is_down() -> None:
+    names = ("enp4s0", "enp4s0d1")
+    pf = make_pf(num_vfs=4, netdevs=tuple(make_netdev(name=name, is_up=False) for name in names))
+    assert [finding.problem for finding in found(make_host(pf))] == [f"the PF {name} is down" for name in names]
+
+
+def test_a_rule_that_does_not_name_what_is_no_nic() -> None:
+    survey = NicSurvey(others=(make_pf(driver="nvme", is_nic=False),))
+    finding = the_one(ruled(match=Match(driver="nvme")), survey)
+    assert finding.remedy == f'{PF} is no NIC, and has to be named: match = {{ pci_address = "{PF}" }}'
+    assert "reseat the NIC" in the_one(ruled(match=Match(driver="xe")), survey).remedy
+
+
+def test_a_network_of_what_is_no_nic() -> None:
+    finding = the_one(ruled(make_pf(num_vfs=4, netdevs=(), is_nic=False), physical_network="physnet1"))
+    assert (finding.code, finding.place) == ("SB-W225", PF)
+    assert finding.problem == 'rule "tenant-a" puts it into the network "physnet1", but it is no NIC'
+    assert not found(ruled(make_pf(num_vfs=4), physical_network="physnet1"))
 
 
 def test_a_name_that_moved_is_recognised() -> None:

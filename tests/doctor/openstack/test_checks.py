@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from builders import make_config, make_netdev, make_pf, make_rule
 from fuzzing import fuzzed, spoilt
-from sriov_bootstrap.core.config import OpenStack
+from sriov_bootstrap.core.config import Match, OpenStack
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.diagnose import check_openstack
@@ -67,6 +67,26 @@ def test_a_virtio_pf_is_not_missed_in_the_agents_list() -> None:
     host = replace(HOST, wishes=(DesiredPf(rule, pf),), pfs=(pf, other))
     survey = agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f1\n")
     assert not list(check_openstack(host, survey, print))
+
+
+@pytest.mark.parametrize(
+    ("match", "mapped", "said"),
+    [
+        (Match(netdev="enp4s0d1"), "physnet2:enp4s0d1", ""),
+        (Match(netdev="enp4s0d1"), "physnet2:enp4s0", "it lacks physnet2:enp4s0d1"),
+        (Match(pci_address="0000:3b:00.0"), "other:enp4s0,physnet2:enp4s0d1", ""),
+        (Match(pci_address="0000:3b:00.0"), "physnet2:ens9", "it lacks physnet2:enp4s0 or enp4s0d1"),
+    ],
+    ids=str,
+)
+def test_a_pf_with_two_ports(match: Match, mapped: str, said: str) -> None:
+    rule = make_rule(physical_network="physnet2", match=match)
+    pf = make_pf(netdevs=(make_netdev(name="enp4s0"), make_netdev(name="enp4s0d1", ifindex=3)))
+    host = replace(HOST, wishes=(DesiredPf(rule, pf),), pfs=(pf,))
+    survey = agent(f"[sriov_nic]\nphysical_device_mappings = {mapped}\n")
+    problems = [one.problem for one in check_openstack(host, survey, print) if one.code == "SB-E514"]
+    start = 'rule "tenant-a" (0000:3b:00.0) is on physnet2, but not for the agent: '
+    assert problems == ([start + said] if said else [])
 
 
 def test_a_pf_that_is_in_another_network() -> None:
