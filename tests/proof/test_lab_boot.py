@@ -7,6 +7,7 @@ import pytest
 
 from lab import boot
 from lab.boot import BOOT_SECONDS, SILENT_SECONDS, BootError, Boots, HungError, Watch
+from lab.ssh import greeting_seconds
 from side_by_side import FIRST, SAME_WORK, together, with_own_guest
 from sources import ROOT
 
@@ -86,6 +87,11 @@ def test_a_boot_that_never_ends_is_an_error_that_no_second_try_helps(tmp_path: P
 def test_an_emulator_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(BootError, match="QEMU has ended"):
         Watch(tmp_path / "console").check(has_ended=True)
+
+
+def test_a_guest_that_starts_slowly_may_greet_slowly_and_none_waits_until_it_passes_for_hung() -> None:
+    assert [greeting_seconds(waited) for waited in (0, 12, 80)] == [1.5, 1.5, 10]
+    assert greeting_seconds(BOOT_SECONDS) < SILENT_SECONDS
 
 
 def waits(*outcomes: BaseException | None) -> Iterator[BaseException | None]:
