@@ -169,8 +169,8 @@ test-nics: setup lab-setup wheel deb collection ## the lab's tests on the kernel
 test-sid: setup lab-setup wheel deb collection ## the lab's tests on Debian sid; not in `make test`
 	SRIOV_LAB_FLAVOUR=sid $(PYTEST) --no-cov -m "lab and not openstack"
 
-boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=one-cpu and others try remedies
-	$(BIN)/python tests/lab/boots.py -n $(N) --measure $(MEASURE)
+boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=one-cpu and others, LATE_TICKS=1
+	$(BIN)/python tests/lab/boots.py -n $(N) --measure $(MEASURE) $(if $(LATE_TICKS),--late-ticks)
 
 demo: setup lab-setup deb ## boot the lab VM and show the main features
 	$(BIN)/python tests/lab/demo.py

@@ -58,7 +58,7 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - a process of pytes
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["drawn"] = fuzzing.drawn()
-        output["boots"] = (boot.SEEN.count, boot.SEEN.silent)
+        output["boots"] = (boot.SEEN.count, boot.SEEN.hung)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

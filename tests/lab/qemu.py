@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ KERNEL_ARGUMENTS: Final = (
     # QEMU's TSC never goes back (system/cpu-timers.c: cpu_ticks_prev), so to a guest that is put back it jumps ahead.
     " tsc=unstable clocksource=hpet"
 )
+# Else the kernel counts the timer's ticks in 160 million cycles of the TSC, which is this machine's: a QEMU that has to
+# wait for its turn makes too few, and the kernel panics (arch/x86/kernel/apic/io_apic.c). On KVM it does not check.
+NO_TIMER_CHECK: Final = "no_timer_check"
 VIRTIO_PORT: Final = "rp5"
 VIRTIO_VFS: Final = 15
 VIRTIO_MAC: Final = "52:54:00:1a:b0:21"
@@ -39,13 +43,16 @@ class Hardware:
     """What differs between guests: `virtio_pf` is a virtio-net PF with 15 VFs, beside the two igb that each has.
 
     `machine` and `kernel_words` are added to the words that every guest has. A second CPU costs an emulated guest a
-    sixth of its time: one is enough where nothing is asked that two could disturb.
+    sixth of its time: one is enough where nothing is asked that two could disturb. The last two make boots fail:
+    `timer_check` has the kernel count ticks, `late_ticks` makes it wait for them.
     """
 
     virtio_pf: bool = False
     cpus: int = 2
     machine: str = ""
     kernel_words: str = ""
+    timer_check: bool = False
+    late_ticks: bool = False
 
 
 class Qemu:
@@ -58,6 +65,7 @@ class Qemu:
         self.console = folder / "console.log"
         self.second_serial = folder / "serial1.log"
         self._log = folder / "qemu.log"
+        self._delay: subprocess.Popen[bytes] | None = None
         qmp_path = folder / "qmp"
         qemu = emulator()
         with self._log.open("wb") as log:
@@ -72,6 +80,8 @@ class Qemu:
         try:
             self.qmp = self._connect(qmp_path)
             self.ssh_port = self._forwarded_port()
+            if hardware.late_ticks:
+                self._hold_up()
         except BaseException:
             self.kill()
             raise
@@ -109,6 +119,8 @@ class Qemu:
             self.qmp.close()
         self.process.kill()
         self.process.wait()
+        if self._delay:
+            self._delay.wait()  # ends with it
 
     def registers(self) -> str:
         """Return where each processor is, in a line: at a halt with interrupts on, a guest waits for a timer."""
@@ -128,7 +140,7 @@ class Qemu:
     ) -> list[str]:
         command = [*qemu.command, "-nodefaults", "-no-user-config", "-display", "none", "-M", f"q35{hardware.machine}"]
         command += ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", CPU, "-smp", str(hardware.cpus), "-m", "2048"]
-        words = f"{KERNEL_ARGUMENTS} {hardware.kernel_words}"
+        words = f"{KERNEL_ARGUMENTS} {'' if hardware.timer_check else NO_TIMER_CHECK} {hardware.kernel_words}"
         command += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", words]
         command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
         command += ["-drive", f"file={image.disk},format=raw,if=none,id=root,snapshot=on,cache=unsafe"]
@@ -159,6 +171,10 @@ class Qemu:
             except (FileNotFoundError, ConnectionRefusedError):
                 time.sleep(0.05)
         raise QmpError(f"QEMU did not start:\n{self.output()}")
+
+    def _hold_up(self) -> None:
+        script = Path(__file__).with_name("late_ticks.py")
+        self._delay = subprocess.Popen([sys.executable, str(script), str(self.process.pid), str(self.console)])
 
     def _forwarded_port(self) -> int:
         table = self.qmp.command("human-monitor-command", {"command-line": "info usernet"})
