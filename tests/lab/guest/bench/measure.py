@@ -18,6 +18,7 @@ DEVICES = PCI / "devices"
 STATES = [Path("/run/sriov-bootstrap") / name for name in ("state/state.json", "state.json")]  # the second: 0.1.0
 CONFIG = Path("/etc/sriov-bootstrap/config.toml")
 UNIT = "sriov-bootstrap.service"
+DEGRADED = 3
 ONCE = ["/usr/bin/sriov-bootstrap", "--once"]
 PYTHON = ["/usr/bin/python3", "-c"]
 IMPORTS = "import argparse, tomllib, msgspec"
@@ -50,7 +51,10 @@ def probe_at_once(pfs: list[str]) -> str:
 
 
 def bind(folder: str, pfs: list[str]) -> Seconds:
-    """VFs whose driver takes its time, on PFs that are up, as they are when rc.local runs."""
+    """VFs whose driver takes its time, on PFs that are up, as they are when rc.local runs.
+
+    slowvf makes no netdevs, so in the end, which is not timed, ours misses them and says so.
+    """
     steps = probing(pfs, enabled=False) + loop(pfs) + probing(pfs, enabled=True) + probe_at_once(pfs)
     load_vf_drivers("slowvf", "igbvf")
     return contest(pfs, {"loop": shell(loop(pfs)), "shell": shell(steps), "once": ONCE}, f"{folder}/kernel.toml")
@@ -81,7 +85,7 @@ def contest(
         take_away(pfs, up=up_before)
         shutil.copy(config, CONFIG)
         kernel_trace.start()
-        run(argv)
+        run(argv, accepted=(0, DEGRADED))  # what matters is looked at next
         events = kernel_trace.recorded()
         check(name, pfs, events, bound=bound)
         seconds[name] = [events.last - events.first]
@@ -265,10 +269,10 @@ def timed(argv: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def run(argv: list[str]) -> None:
+def run(argv: list[str], accepted: tuple[int, ...] = (0,)) -> None:
     """End with what it said, if it fails."""
     ended = subprocess.run(argv, check=False, capture_output=True, text=True)
-    if ended.returncode:
+    if ended.returncode not in accepted:
         raise SystemExit(f"{argv} ended with status {ended.returncode}:\n{ended.stdout}{ended.stderr}")
 
 
