@@ -40,6 +40,7 @@ NamePolicy=keep kernel database onboard slot path
 MACAddressPolicy=persistent
 SR-IOVVirtualFunctions={vfs}
 """
+UDEVADM = "/usr/sbin/udevadm"  # where os-net-config's own distribution has it
 OS_NET_CONFIG = "import sys; from os_net_config.sriov_config import main; sys.exit(main(sys.argv))"
 SHIM = "from sriov_netplan_shim.cmd import main; main()"
 
@@ -78,13 +79,14 @@ def peers(folder: str, pfs: list[str]) -> dict[str, Peer]:
             measure.shell(" & ".join(f"nmcli connection up {name}" for name in names) + " & wait"),
             again=measure.shell(" & ".join(f"nmcli device reapply {name}" for name in names) + " & wait"),
             files=profiles | {"/etc/NetworkManager/conf.d/bench.conf": NM_CONF.format(managed)},
-            before="systemctl unmask NetworkManager; systemctl start NetworkManager && nm-online --startup --quiet",
+            before="systemctl unmask NetworkManager; systemctl start NetworkManager && nm-online -s -q",
             after="systemctl stop NetworkManager",
         ),
         "os-net-config": Peer(
             [*measure.PYTHON, OS_NET_CONFIG],
             files={"/var/lib/os-net-config/sriov_config.yaml": json.dumps(counts)},  # JSON is YAML
-            leftovers=("/etc/udev/rules.d/70-os-net-config-sriov.rules",),
+            before=f"ln -s /usr/bin/udevadm {UDEVADM}",
+            leftovers=(UDEVADM, "/etc/udev/rules.d/70-os-net-config-sriov.rules"),
         ),
         "shim": Peer(
             [*measure.PYTHON, SHIM, "configure"], files={"/etc/sriov-netplan-shim/interfaces.yaml": json.dumps(shim)}
