@@ -28,7 +28,7 @@ PROGRAMS: Final = {
     "os-net-config": "os-net-config-sriov",
     "shim": "sriov-netplan-shim configure",
 }
-PYTHON: Final = "python"  # an interpreter that does nothing
+COMPARED_WITH: Final = ("python", "loop")  # an interpreter that does nothing, and what all of them replace
 TIMES: Final = 3  # with nothing to do, after each first apply
 REASON_LETTERS: Final = 200
 
@@ -37,7 +37,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=3, help="each takes five to ten minutes")
     parser.add_argument("--pfs", type=int, default=4, help="with 7 VFs each")
+    parser.add_argument("--only", nargs="+", choices=PROGRAMS, default=list(PROGRAMS), help="beside the loop")
     arguments = parser.parse_args()
+    names = dict.fromkeys([*COMPARED_WITH, *arguments.only])
     seconds: Seconds = {}
     missing: dict[str, str] = {}
     with running_vm(peers_image(), hardware=Hardware(igb_pfs=arguments.pfs)) as vm:
@@ -45,7 +47,7 @@ def main() -> int:
         install_from_pypi(vm)
         found = versions(vm)
         for _ in range(arguments.rounds):
-            for name in (PYTHON, *PROGRAMS):
+            for name in names:
                 _measure(vm, name, pfs, seconds, missing)
     print("\n" + "\n".join(found))
     show(seconds, lines(seconds))
