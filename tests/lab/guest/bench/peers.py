@@ -1,9 +1,9 @@
-"""Runs in the guest: one program that sets VFs, from no VFs to all, and again with nothing to do. See peers_bench.py.
+"""Runs in the guest: one program that sets VFs, from no VFs to all, and again with nothing to do. See bench_peers.py.
 
-usage: NAME TIMES FOLDER PF...      one JSON object on stdout: {"first": [seconds], "again": [seconds, ...]}
+usage: NAME TIMES FOLDER PF...      one JSON object on stdout: {"first": [seconds], "bound": [...], "again": [...]}
 
-A first apply lasts until the program has ended and the last VF is bound, whichever comes last. The PFs are up, as they
-are when rc.local runs. What only prepares a program (its files, its daemon) is not timed.
+A first apply lasts until the program has ended and the last VF is bound, whichever comes last; `bound` is the latter.
+The PFs are up, as they are when rc.local runs. What only prepares a program (its files, its daemon) is not timed.
 """
 
 import json
@@ -115,7 +115,8 @@ def turn(peer: Peer, times: int, pfs: list[str]) -> measure.Seconds:
         subprocess.run(["udevadm", "control", "--reload"], check=True)
     if kept.count(kernel_trace.BOUND) != events.count(kernel_trace.BOUND):
         raise SystemExit(f"{peer.apply[0]}: VFs that were there were made again")
-    return {"first": [max(ended, events.last) - began], "again": again}
+    bound = events.last - began
+    return {"first": [max(ended - began, bound)], "bound": [bound], "again": again}
 
 
 def _write(path: Path, text: str) -> None:
