@@ -175,8 +175,12 @@ boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=
 demo: setup lab-setup deb ## boot the lab VM and show the main features
 	$(BIN)/python tests/lab/demo.py
 
-bench: setup lab-setup deb ## compare with the rc.local loop, in the lab VM; BASE=COMMIT: with the build of that commit
+bench: setup lab-setup deb wheel ## what it costs, as ratios to what it replaces, in the lab VM; BASE=COMMIT: against that build
 	$(BIN)/python tests/lab/bench.py $(if $(BASE),--base $(BASE))
+
+bench-peers: setup lab-setup deb ## what other programs that set VFs cost, beside ours and the rc.local loop, in the lab VM
+	packaging/venv.sh build/peers/venv peers
+	$(BIN)/python tests/lab/bench_peers.py
 
 bench-metrics: setup wheel ## what the metrics cost the daemon, compared with the build of BASE (796f9ed); no VM
 	$(BIN)/python tests/bench/metrics.py $(if $(BASE),--base $(BASE))
