@@ -169,14 +169,18 @@ test-nics: setup lab-setup wheel deb collection ## the lab's tests on the kernel
 test-sid: setup lab-setup wheel deb collection ## the lab's tests on Debian sid; not in `make test`
 	SRIOV_LAB_FLAVOUR=sid $(PYTEST) --no-cov -m "lab and not openstack"
 
-boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=one-cpu and others try remedies
-	$(BIN)/python tests/lab/boots.py -n $(N) --measure $(MEASURE)
+boots: setup lab-setup ## boot the lab's guest N times and count hangs; MEASURE=one-cpu and others, LATE_TICKS=1
+	$(BIN)/python tests/lab/boots.py -n $(N) --measure $(MEASURE) $(if $(LATE_TICKS),--late-ticks)
 
 demo: setup lab-setup deb ## boot the lab VM and show the main features
 	$(BIN)/python tests/lab/demo.py
 
-bench: setup lab-setup deb ## compare with the rc.local loop, in the lab VM; BASE=COMMIT: with the build of that commit
+bench: setup lab-setup deb wheel ## what it costs, as ratios to what it replaces, in the lab VM; BASE=COMMIT: against that build
 	$(BIN)/python tests/lab/bench.py $(if $(BASE),--base $(BASE))
+
+bench-peers: setup lab-setup deb ## what other programs that set VFs cost, beside ours and the rc.local loop, in the lab VM
+	packaging/venv.sh build/peers/venv peers
+	$(BIN)/python tests/lab/bench_peers.py
 
 bench-metrics: setup wheel ## what the metrics cost the daemon, compared with the build of BASE (796f9ed); no VM
 	$(BIN)/python tests/bench/metrics.py $(if $(BASE),--base $(BASE))
@@ -198,6 +202,9 @@ schema: setup wheel ## write the JSON Schema of the config, from the types and t
 
 codes: setup wheel ## write docs/doctor.md, from the codes of doctor
 	$(BIN)/python packaging/codes.py >docs/doctor.md
+
+drivers: setup wheel ## write docs/drivers.md, from the table of drivers
+	$(BIN)/python packaging/drivers.py >docs/drivers.md
 
 completions: setup wheel ## write the completions for bash, zsh and fish, from the parser
 	$(BIN)/python packaging/completions.py packaging/completions

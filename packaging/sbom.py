@@ -82,7 +82,7 @@ def _rpm(package: Path) -> tuple[str, str, list[Component]]:
 
 
 def _capability(stated: str) -> Component:
-    """`iproute`, `python(abi) = 3.12`, `/bin/sh`; for `libc.so.6(GLIBC_2.34)(64bit)` the library, once."""
+    """`kmod`, `python(abi) = 3.12`, `/bin/sh`; for `libc.so.6(GLIBC_2.34)(64bit)` the library, once."""
     name = stated.split(maxsplit=1)[0]
     if ".so." in name:
         name = stated = name.partition("(")[0]

@@ -1,7 +1,5 @@
 """python -m sriov_bootstrap: the same as the command."""
 
-import sys
+from sriov_bootstrap.cli import run_and_exit
 
-from sriov_bootstrap.cli import main
-
-sys.exit(main())
+run_and_exit()

@@ -1,9 +1,11 @@
 """argv -> verb -> exit code: the only place where an exception becomes a code. arguments.py is the parser."""
 
+import contextlib
+import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode, MistakesError, NotOursError, SriovBootstrapError
@@ -53,6 +55,15 @@ WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
     ("helper", "metrics"): Arguments(verb="helper", words=["metrics"]),
     ("helper", "metrics-config"): Arguments(verb="helper", words=["metrics-config"]),
 }
+
+
+def run_and_exit() -> NoReturn:
+    """The command as a process of its own: the kernel takes back what it holds, faster than Python would."""
+    code = main()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
@@ -127,9 +138,38 @@ def _parse(words: Sequence[str]) -> Arguments:
 
 
 def _dispatch(arguments: Arguments, root: str) -> int:
+    if arguments.words != ["metrics"]:  # the exporter needs none
+        _load_msgspec()
     if arguments.once:
         return _once(arguments, root)
     return VERBS[arguments.verb or "run"](arguments, root)
+
+
+def _load_msgspec() -> None:
+    """Without typing_extensions, which costs half as much again, and has nothing that typing lacks since Python 3.11.
+
+    msgspec/_utils.py asks for it, and takes typing where it is not installed.
+    """
+    hidden = "typing_extensions"
+    if hidden in sys.modules:
+        return
+    sys.modules[hidden] = None  # type: ignore[assignment] # what is None here is not found
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules[hidden]
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """No search for garbage while modules are loaded and a short pass is made: what they make stays to the end."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _machine(arguments: Arguments, root: str) -> "HostMachine":
@@ -141,11 +181,14 @@ def _machine(arguments: Arguments, root: str) -> "HostMachine":
 
 
 def _run(arguments: Arguments, root: str) -> int:
-    from sriov_bootstrap.commands.run import run
+    with _without_collections():
+        from sriov_bootstrap.commands.run import run
 
-    return run(_machine(arguments, root), log_format=arguments.log_format or "auto")
+        machine = _machine(arguments, root)
+    return run(machine, log_format=arguments.log_format or "auto")
 
 
+@_without_collections()
 def _once(arguments: Arguments, root: str) -> int:
     from sriov_bootstrap.commands.once import once
 
@@ -153,6 +196,7 @@ def _once(arguments: Arguments, root: str) -> int:
     return once(_machine(arguments, root), dry_run=dry_run, force=force, as_json=as_json)
 
 
+@_without_collections()
 def _status(arguments: Arguments, root: str) -> int:
     from sriov_bootstrap.commands.status import status
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 import fuzzing
 import sources
 import sriov_bootstrap
+from fakes_host import HostTree
 from guards import HostGuard, children, pending_tasks, was_killed
 from lab import boot
 from side_by_side import FIRST, Scheduling
@@ -57,7 +58,7 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - a process of pytes
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["drawn"] = fuzzing.drawn()
-        output["boots"] = (boot.SEEN.count, boot.SEEN.silent)
+        output["boots"] = (boot.SEEN.count, boot.SEEN.hung)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -66,6 +67,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(text)
     if boot.SEEN.count:
         terminalreporter.write_line(str(boot.SEEN))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    """A host with nothing in it yet; a file whose tests all need more of it has a `tree` that adds to this one."""
+    return HostTree(tmp_path)
 
 
 @pytest.fixture(scope="session")

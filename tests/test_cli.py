@@ -22,11 +22,6 @@ from sriov_bootstrap.edges.locks import PASS_LOCK
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
 def command(tree: HostTree, *words: str) -> list[str]:
     """-I: the installed package and not the checkout, output buffered as a user has it."""
     return [sys.executable, "-I", "-c", RUN, str(tree.root), *words]
@@ -264,7 +259,18 @@ def test_a_pass_with_nothing_to_do_imports_nothing_that_it_does_not_need(tree: H
     """Half of what such a pass takes are imports."""
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4))
-    names = ("shutil", "bz2", "lzma", "asyncio", "jinja2", "structlog", "dbus_next", "prometheus_client", "ctypes")
+    names: tuple[str, ...] = (
+        "shutil",
+        "bz2",
+        "lzma",
+        "asyncio",
+        "jinja2",
+        "structlog",
+        "dbus_next",
+        "prometheus_client",
+        "ctypes",
+    )
+    names += ("argparse", "difflib", "inspect", "socket", "subprocess", "typing_extensions")
     own = ("core.plan_max_vfs", "edges.holders.look", "edges.metrics", "core.render", "commands.doctor")
     unneeded = {*names, *(f"sriov_bootstrap.{name}" for name in own)}
     code = (
@@ -274,3 +280,20 @@ def test_a_pass_with_nothing_to_do_imports_nothing_that_it_does_not_need(tree: H
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.stderr == "0 []\n", done
+
+
+@pytest.mark.parametrize(
+    ("code", "ending", "out", "err"),
+    [
+        ("SB-E101", ExitCode.OK, "What to do: ", ""),
+        ("SB-E999", ExitCode.USAGE, "", 'sriov-bootstrap: doctor: unknown code "SB-E999": did you mean SB-E519?\n'),
+    ],
+)
+def test_a_process_says_all_before_it_ends_with_its_code(code: str, ending: ExitCode, out: str, err: str) -> None:
+    """Its end is not Python's."""
+    command = [sys.executable, "-I", "-m", "sriov_bootstrap", "doctor", "explain", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == ending
+    assert out in done.stdout
+    assert done.stdout.endswith("\n") or not out
+    assert done.stderr == err

@@ -46,11 +46,6 @@ def assert_golden(name: str, lines: Iterable[str]) -> None:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
-@pytest.fixture
 def asked(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> Shell:
     """What a command answers as JSON."""
 

@@ -14,7 +14,7 @@ from builders import PF, PF3, make_rule, vf_address
 from fakes import Crash, FakePf
 from model import ERRNOS, MEDDLING, ModelHost, driver_of
 from sriov_bootstrap.base.errors import ConfigError, NotOursError
-from sriov_bootstrap.core.config import Config, Match, PfRule, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.followup import UnitOutcome
@@ -50,7 +50,8 @@ rules = st.builds(
     num_vfs=st.integers(1, 2) | st.integers(0, 4) | counts | st.sampled_from(["max", "0%", "1%", "50%", "100%"]),
     when_in_use=st.sampled_from([*WhenInUse, WhenInUse.KEEP]),
     required=st.booleans(),
-    vf_driver=st.sampled_from(VfDriver),
+    vf_driver=st.sampled_from(["kernel", "none", "vfio-pci"]),
+    vf_binding=st.just(VfBinding.AUTO),
     pf_up=st.booleans(),
 )
 selected = st.tuples(rules, rarely)
@@ -73,7 +74,7 @@ def toml_of(wanted: tuple[PfRule, ...]) -> bytes:
     for one in wanted:
         key, value = next((key, value) for key, value in asdict(one.match).items() if value)
         lines += ["[[pf]]", f"match = {{ {key} = {_toml(value)} }}"]
-        fields = ("name", "num_vfs", "when_in_use", "required", "vf_driver", "pf_up")
+        fields = ("name", "num_vfs", "when_in_use", "required", "vf_driver", "vf_binding", "pf_up")
         lines += [f"{field} = {_toml(getattr(one, field))}" for field in fields]
     return "\n".join(lines).encode()
 
@@ -111,8 +112,9 @@ class Host(RuleBasedStateMachine):
     @initialize(drawn=configs, number=st.integers(2, 3), before=st.dictionaries(addresses, st.integers(1, 2)))
     def boot(self, drawn: dict[str, tuple[PfRule, bool]], number: int, before: dict[str, int]) -> None:
         for address in tuple(TOTALS)[:number]:
-            values = {"driver": driver_of(address), "netdevs": (self.host.netdev(address),)}
-            self.host.pfs[address] = FakePf(pci_address=address, total_vfs=TOTALS[address], **values)
+            driver, netdevs = driver_of(address), (self.host.netdev(address),)
+            total = TOTALS[address]
+            self.host.pfs[address] = FakePf(pci_address=address, total_vfs=total, driver=driver, netdevs=netdevs)
             self.host.make_vfs(address, before.get(address, 0))
         self.edit(drawn)
 
@@ -460,10 +462,10 @@ class Host(RuleBasedStateMachine):
         """`first`: what the pass found. Consumers are owed a restart for each VF that is not the one they knew."""
         now, known, nothing = self.host.incarnations(), first if self.known is None else self.known, frozenset[int]()
         mine = [address for address, pf in self.host.pfs.items() if self._rule_of(pf.facts)]
-        if any(now[address] != known.get(address, nothing) for address in mine):
+        if self.host.has_moved_vfs or any(now[address] != known.get(address, nothing) for address in mine):
             self.must |= self._running
             self.may |= self._running
-        self.known = now
+        self.known, self.host.has_moved_vfs = now, False
 
     def _check_line(self, pf: PfReport) -> None:
         here = self.host.pfs.get(pf.pci_address)

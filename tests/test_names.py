@@ -16,6 +16,7 @@ from builders import PF, make_config, make_rule, vf_address
 from fakes import BOOT_ID
 from fakes_host import HostTree, rule
 from fuzzing import fuzzed
+from netlink import address, answers, link
 from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core import events, state
@@ -24,8 +25,7 @@ from sriov_bootstrap.core.facts import Links, parse_pf
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners
 from sriov_bootstrap.edges import libvirt, metrics
-from sriov_bootstrap.edges.child import Completed
-from sriov_bootstrap.edges.iproute import read_links
+from sriov_bootstrap.edges.rtnetlink import read_links
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
@@ -45,29 +45,14 @@ file_names = st.binary(max_size=40).map(lambda raw: allowed(raw, b""))
 netdevs = st.binary(max_size=15).map(lambda raw: allowed(raw, SPACES + b":"))
 
 
-def from_ip(*rows: tuple[int, bytes, bytes, bytes]) -> Links:
-    """What `ip` says of netdevs: index, name, altname, address. Escaped as it does (lib/json_writer.c)."""
-    answer = b",".join(
-        b'{"ifindex":%d,"ifname":"%s","altnames":["%s"],"addr_info":[{"local":"%s","prefixlen":24,"scope":"global"}]}'
-        % (index, escaped(name), escaped(altname), address)
-        for index, name, altname, address in rows
-    )
-    return read_links(lambda _: Completed(0, b"[" + answer + b"]\n", b""))
-
-
-def escaped(raw: bytes) -> bytes:
-    for byte, escape in ((b"\\", rb"\\"), (b'"', rb"\""), (b"\t", rb"\t"), (b"\n", rb"\n"), (b"\r", rb"\r")):
-        raw = raw.replace(byte, escape)
-    return raw.replace(b"\f", rb"\f").replace(b"\b", rb"\b")
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
+def from_kernel(*rows: tuple[int, bytes, bytes, str]) -> Links:
+    """What the kernel says of netdevs: index, name, altname, address."""
+    links = [link(index, name, altname) for index, name, altname, _ in rows]
+    return read_links(answers(links, [address(index, f"{one}/24") for index, _, _, one in rows]))
 
 
 class Host(HostMachine):
-    """A tree whose `ip` says what the test lets it say."""
+    """A tree of which the kernel says what the test lets it say."""
 
     links = Links()
 
@@ -109,7 +94,7 @@ def test_any_name_of_the_kernel_is_one_text_everywhere(
     (folder / "infiniband" / os.fsdecode(rdma)).mkdir(parents=True)
     (tree.root / "sys/class/net" / os.fsdecode(pf) / f"upper_{os.fsdecode(upper)}").write_text("")
     machine = Host(root=str(tree.root))
-    machine.links = from_ip((2, pf, altname, b"10.0.0.1"), (3, vf, b"x", b"10.0.0.2"))
+    machine.links = from_kernel((2, pf, altname, "10.0.0.1"), (3, vf, b"x", "10.0.0.2"))
     assert machine.links.problem == ""
 
     raw = Sysfs(f"{tree.root}/sys").read_pfs()[0]
@@ -123,14 +108,14 @@ def test_any_name_of_the_kernel_is_one_text_everywhere(
 
 
 def test_a_vf_with_an_address_is_kept_whatever_its_netdev_is_called(tree: HostTree) -> None:
-    """It was destroyed: /sys had its name with a half of a pair in it, `ip` with U+FFFD, and they never met."""
+    """It was destroyed: /sys had its name with a half of a pair in it, the kernel's list U+FFFD, and they never met."""
     tree.add_pf(num_vfs=2)
     folder = tree.device(vf_address(PF, 0)) / "net"
     (old,) = folder.iterdir()
     new = old.rename(folder / os.fsdecode(b"vf\xff"))
     (new / "flags").write_text("0x1003\n")
     machine = Host(root=str(tree.root))
-    machine.links = from_ip((9, b"vf\xff", b"x", b"10.0.0.2"))
+    machine.links = from_kernel((9, b"vf\xff", b"x", "10.0.0.2"))
     loaded = Loaded(make_config(make_rule(match=Match(pci_address=PF), num_vfs=4)))
     (pf,) = run_pass(machine, loaded, mode=Mode.APPLY).pfs
     assert pf.message == f"{PF}: 2 VFs stay instead of 4: VF 0 {vf_address(PF, 0)} is in use: {NAMELESS}"

@@ -135,9 +135,8 @@ MORE_PLACES = {
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
+def tree(tree: HostTree) -> HostTree:
     """One PF as its rule asks, with VFs for VMs; nothing that would need a command of the host."""
-    tree = HostTree(tmp_path)
     tree.write("proc/sys/kernel/osrelease", "6.12.1\n")
     tree.write("proc/cpuinfo", "vendor_id : GenuineIntel\n")
     tree.write("etc/os-release", "ID=debian\n")

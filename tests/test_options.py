@@ -245,8 +245,7 @@ def test_a_refusal_says_where_the_option_counts(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("words", [["-v", "--once"], ["--verbose", "--once"], ["--once", "-v"]], ids=" ".join)
-def test_what_0_1_0_took_without_an_effect_is_passed_over(tmp_path: Path, words: list[str]) -> None:
-    tree = HostTree(tmp_path)
+def test_what_0_1_0_took_without_an_effect_is_passed_over(tree: HostTree, words: list[str]) -> None:
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4))
     assert main(words, root=str(tree.root)) == ExitCode.OK

@@ -1,7 +1,7 @@
 """What others have named or said, as text: names from bytes and back, one printable line for every output.
 
 The kernel lets a netdev, a process and a file have any bytes but a few in its name. One decoding for all sources lets
-a name from /sys meet the same name from `ip` and /proc, and nothing that is written or printed can break a line,
+a name from /sys meet the same name from rtnetlink and /proc, and nothing that is written or printed can break a line,
 speak to a terminal, or raise because it is not Unicode.
 """
 

@@ -2,7 +2,7 @@
 
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.core import decode
+from sriov_bootstrap.core import decode, validate
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -23,6 +23,8 @@ def check_config(machine: HostMachine) -> int:
         print(f"read {printable(file.path)}")
     for rule in config.pf:
         print(f'rule "{rule.name}": {_num_vfs_text(rule)} on every PF with {printable(str(rule.match))}')
+        for doubt in validate.driver_doubts(rule):
+            print(f"  note: {doubt}")
     if path:
         print(f"read {path} and the files that it names")
     print("valid")

@@ -1,4 +1,4 @@
-"""helper: what sriov-bootstrap-holders and -reload@ run; privileges.py asks them.
+"""helper: what sriov-bootstrap-holders, -reload@ and -load@ run; privileges.py asks them.
 
 A helper does not trust its caller: it only does what the config asks for and what harms no one.
 """
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sriov_bootstrap.base.errors import ExitCode, RefusedError, UsageError
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.core.actions import ReloadDriver, WriteFile, deadline_seconds
+from sriov_bootstrap.core.actions import LoadModule, ReloadDriver, WriteFile, deadline_seconds
+from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.machine import pipe_messages
@@ -34,6 +35,10 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
             from sriov_bootstrap.machine.host_machine import HostMachine
 
             told = pipe_messages.catch_errors(lambda: _next_step(HostMachine(root=root), driver))
+        case ("load", module) if is_module_name(module):
+            from sriov_bootstrap.machine.host_machine import HostMachine
+
+            told = pipe_messages.catch_errors(lambda: _load(HostMachine(root=root), module))
         case _:
             raise UsageError(
                 (f"helper: unknown command {' '.join(words)!r}",), hint="only sriov-bootstrap's own units use it"
@@ -71,6 +76,17 @@ def _next_step(machine: "HostMachine", driver: str) -> pipe_messages.Done:
             return pipe_messages.Done(apply(due, partial(_reload, machine, due, guard)))
         case verdict:
             raise RefusedError(verdict.message, hint=verdict.hint)
+
+
+def _load(machine: "HostMachine", module: str) -> pipe_messages.Done:
+    """Only what a rule names, in the config as it is now: whoever asks chooses among these names."""
+    from sriov_bootstrap.passes.reconcile import load_config
+
+    rules = [rule for rule in load_config(machine, None).config.pf if str(rule.vf_driver) == module]
+    if not rules or module in {*VfDriver}:
+        raise RefusedError(f"no rule names the driver {module} (vf_driver)")
+    call = partial(machine.kmod.load, module, machine.sysfs, where=f'rule "{rules[0].name}"')
+    return pipe_messages.Done(apply(LoadModule("", module), call))
 
 
 def _reload(machine: "HostMachine", due: ReloadDriver, guard: "Callable[[], str]") -> None:

@@ -15,10 +15,20 @@ from sriov_bootstrap.render.templates import render
 def init(machine: HostMachine) -> int:
     """Changes nothing: the current VFs become the config, so applying it does nothing either."""
     machine.say = progress_printer()
-    pfs = read_facts(machine, Config())
+    raws = machine.read_pfs(others=lambda *_: True, serial_numbers=True)
+    found = read_facts(machine, Config(), [raw.pci_address for raw in raws])
+    pfs, others = ([pf for pf in found if pf.is_nic is is_nic] for is_nic in (True, False))
     links = machine.read_links()
     altnames = {pf.pci_address: links.by_name[pf.netdev].altnames for pf in pfs if pf.netdev in links.by_name}
     plain = {pf.netdev for pf in pfs if re.fullmatch(NETDEV, pf.netdev)}  # the others would need TOML's escapes
-    context = {"pfs": pfs, "altnames": altnames, "plain": plain, "schema": schema_uri()}
+    serials = {raw.pci_address: raw.attributes.get("serial_number") for raw in raws}
+    context = {
+        "pfs": pfs,
+        "others": others,
+        "serials": serials,
+        "altnames": altnames,
+        "plain": plain,
+        "schema": schema_uri(),
+    }
     print(render(read_template("config.toml.j2"), context), end="")
     return ExitCode.OK

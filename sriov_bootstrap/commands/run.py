@@ -32,7 +32,7 @@ def run(machine: HostMachine, *, log_format: str) -> int:
     host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, look=_examine)
     gc.collect()
     gc.freeze()  # what is loaded now stays shared with every forked child
-    asyncio.run(Daemon(host, Udev(), loaded, first, state).run())
+    asyncio.run(Daemon(host, Udev(), loaded, state).run(first))
     return 0
 
 

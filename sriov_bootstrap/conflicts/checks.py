@@ -128,7 +128,9 @@ def _master_finding(master: Master, whose: str, *, is_error: bool) -> Finding:
     doubt = f" ({master.doubt})" if master.doubt else ""
     error, warning = CODES_OF[master.format]
     problem = f"{verb} {number} {whose}{unknown}{doubt}"
-    return Finding(error if is_error else warning, master.place, problem, master.evidence, master.remedy)
+    return Finding(
+        error if is_error else warning, master.place, problem, evidence=master.evidence, remedy=master.remedy
+    )
 
 
 def _driver_overrides(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
@@ -142,13 +144,17 @@ def _driver_overrides(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
         for wish, pf, vfs in wishes:
             if address == pf.pci_address and driver != pf.driver:
                 problem = f'binds the PF of rule "{wish.rule.name}" to {shown}, which creates no VFs'
-                yield Finding(error, f"{source.path}:1", problem, shown, remedy)
-            if address in vfs and is_vfio(driver) and wish.rule.vf_driver is VfDriver.KERNEL:
+                yield Finding(error, f"{source.path}:1", problem, evidence=shown, remedy=remedy)
+            if address in vfs and is_vfio(driver) and wish.rule.vf_driver == VfDriver.KERNEL:
                 problem = (
                     f'binds a VF of {pf.pci_address} to {shown}, but rule "{wish.rule.name}" leaves it to the kernel'
                 )
                 yield Finding(
-                    warning, f"{source.path}:1", problem, shown, f'{remedy}, or set vf_driver = "none" in the rule'
+                    warning,
+                    f"{source.path}:1",
+                    problem,
+                    evidence=shown,
+                    remedy=f'{remedy}, or set vf_driver = "none" in the rule',
                 )
 
 

@@ -17,7 +17,7 @@ NETDEV = re.compile(r"/sys/class/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
 PCI = re.compile(r"/sys/(?:bus/pci/(?:devices|drivers/[^/]+)|devices/pci\S*?)/([^/]+)/sriov_numvfs")
 OF_NETDEV = re.compile(r"/sys/devices/\S*/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
 THERE_AND_BACK = re.compile(r"/virtio[\d*?]+/\.\.(?=/)")  # into a folder of the PF and out again
-ADDRESS = re.compile(r"[0-9A-Fa-f*?\[\]]{1,4}:[0-9A-Fa-f*?\[\]]{1,2}:[0-9A-Fa-f*?\[\]]{1,2}\.[0-7*?\[\]]")
+ADDRESS = re.compile(r"[0-9A-Fa-f*?\[\]]{1,8}:[0-9A-Fa-f*?\[\]]{1,2}:[0-9A-Fa-f*?\[\]]{1,2}\.[0-7*?\[\]]")
 OTHER_CLASS = re.compile(r"/sys/class/(?!net/)")
 HOOKS = ("pre-up", "up", "post-up", "if-up", "down", "pre-down", "post-down")
 WORDS_OF_A_BLOCK = re.compile(r"\b(?:if|then|else|fi|for|do|done|while|case|esac)\b|[{}]")

@@ -4,21 +4,26 @@ Order matters. Some settings only affect VFs that are created later, and a count
 before it. So the steps of a plan come in stages, and `STAGES` says which class of action belongs to which.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum, auto
 from typing import Protocol
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.facts import VfFacts
+from sriov_bootstrap.core.plurals import quantity
 
 SHORT_SECONDS = 30.0  # for an action that waits for no VF
+LOAD_SECONDS = 60.0  # a driver probes every VF that waits for it before its module is loaded
 
 
-class SetLinkUp(Struct, frozen=True, tag="set_link_up"):
-    """Bring the PF's netdev up."""
+class SetLinkUp(Struct, frozen=True, tag="set_link_up", omit_defaults=True):
+    """Bring the PF's netdev up: after the count, unless `precedes_count`."""
 
     pci_address: str
     netdev: str
+    precedes_count: bool = False
 
     def __str__(self) -> str:
         """For people."""
@@ -34,6 +39,17 @@ class SetAutoprobe(Struct, frozen=True, tag="set_autoprobe"):
     def __str__(self) -> str:
         """For people."""
         return f"set sriov_drivers_autoprobe to {self.enabled:d}"
+
+
+class LoadModule(Struct, frozen=True, tag="load_module"):
+    """Load the module of the driver that VFs of this PF are to get."""
+
+    pci_address: str
+    module: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"load the module {self.module}"
 
 
 class SetNumVfs(Struct, frozen=True, tag="set_num_vfs"):
@@ -74,7 +90,33 @@ class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
         return f"reload the driver {self.driver} ({', '.join(self.pci_addresses)})"
 
 
-Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver
+class BindVfs(Struct, frozen=True, tag="bind_vfs"):
+    """Give VFs their driver, all at once; `driver` is the rule's vf_driver, "" to take back `former` alone.
+
+    `vfs`: the PCI addresses of those that are meant; none: every VF that the count before it has made. `former`: the
+    driver that an earlier rule named, which is theirs by driver_override.
+    """
+
+    pci_address: str
+    driver: str
+    vfs: tuple[str, ...] = ()
+    former: str = ""
+
+    def __str__(self) -> str:
+        """For people."""
+        vfs = quantity(len(self.vfs), "VF") if self.vfs else "its VFs"
+        match self.driver:
+            case "":
+                return f"clear driver_override of {vfs}"
+            case VfDriver.KERNEL:
+                return f"bind {vfs}"
+            case VfDriver.NONE:
+                return f"unbind {vfs}"
+            case name:
+                return f"bind {vfs} to {name}"
+
+
+Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver | LoadModule | BindVfs
 
 
 class Stage(IntEnum):
@@ -82,17 +124,27 @@ class Stage(IntEnum):
 
     BEFORE = auto()  # what must be in place before VFs are created
     COUNT = auto()  # creates VFs, and destroys existing ones
+    COUNTED = auto()  # once, when the VFs exist, before any of them has a driver
     EACH_VF = auto()  # once for each VF that exists after the count
-    AFTER = auto()  # once, when every VF is done
+    BIND = auto()  # gives the VFs their drivers, while the next PF is at work
+    AFTER = auto()  # once, when every VF of every PF is done
 
 
 STAGES: dict[type, Stage] = {
-    SetLinkUp: Stage.BEFORE,
     SetAutoprobe: Stage.BEFORE,
     WriteFile: Stage.BEFORE,
     SetNumVfs: Stage.COUNT,
     ReloadDriver: Stage.COUNT,
+    SetLinkUp: Stage.COUNTED,
+    LoadModule: Stage.COUNTED,  # without it there are VFs all the same
+    BindVfs: Stage.BIND,
 }
+
+
+def stage_of(action: object, stages: Mapping[type, Stage] = STAGES) -> Stage:
+    """When it runs. Some drivers create no VFs while their PF is down; its netdev then comes up first."""
+    is_early = isinstance(action, SetLinkUp) and action.precedes_count
+    return Stage.BEFORE if is_early else stages[type(action)]
 
 
 class VfAction(Protocol):
@@ -107,8 +159,12 @@ def deadline_seconds(action: Action) -> float:
     match action:
         case SetNumVfs(before=before, after=after):
             return 60.0 + 5.0 * max(before, after)
+        case BindVfs(vfs=vfs):
+            return 120.0 + 5.0 * len(vfs)  # mlx5 waits that long for a VF whose firmware does not answer
         case ReloadDriver(pci_addresses=addresses, expected=expected):  # each VF of each PF is destroyed and created
             return 60.0 + 5.0 * 2 * expected * len(addresses)
+        case LoadModule():
+            return LOAD_SECONDS
         case _:
             return SHORT_SECONDS
 

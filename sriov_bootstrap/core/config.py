@@ -6,12 +6,24 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 
+GLOB_CHARACTERS = frozenset("*?[")
+
 
 class VfDriver(StrEnum):
-    """What drives the VFs: `kernel` leaves sriov_drivers_autoprobe alone, `none` disables it."""
+    """What drives the VFs, where it is not a driver's name: the kernel's own choice, or nothing."""
 
     KERNEL = "kernel"
     NONE = "none"
+
+
+class VfBinding(StrEnum):
+    """When VFs of `vf_driver = "kernel"` get their driver: after they exist, all at once, or while they are created.
+
+    `auto` is the former, except where that would change the names of netdevs.
+    """
+
+    AUTO = "auto"
+    KERNEL = "kernel"
 
 
 class Method(StrEnum):
@@ -49,6 +61,10 @@ class Distribution(StrEnum):
     OTHER = "other"
 
 
+def _is_exact(text: str) -> bool:
+    return bool(text) and not GLOB_CHARACTERS & {*text}
+
+
 class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Selectors of a PF: all that are given must hold; texts are shell globs."""
 
@@ -59,10 +75,16 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     driver: str = ""
     vendor_id: str = ""
     device_id: str = ""
+    serial_number: str = ""
 
     def __str__(self) -> str:
         """For people: `netdev ens1f0, driver igb`."""
         return ", ".join(f"{key} {value}" for key in self.__struct_fields__ if (value := getattr(self, key)))
+
+    @property
+    def names_any_pf(self) -> bool:
+        """Whether it names a PF beyond doubt, so that it may take one that is no NIC: by address, or by both ids."""
+        return _is_exact(self.pci_address) or (_is_exact(self.vendor_id) and _is_exact(self.device_id))
 
 
 class RenderKeys(Struct, frozen=True, kw_only=True):
@@ -90,7 +112,8 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     match: Match
     num_vfs: int | str
     physical_network: str = ""
-    vf_driver: VfDriver = VfDriver.KERNEL
+    vf_driver: str = VfDriver.KERNEL.value
+    vf_binding: VfBinding = VfBinding.AUTO
     method: Method = Method.AUTO
     reload_driver: bool = False
     when_in_use: WhenInUse = WhenInUse.KEEP
@@ -101,6 +124,11 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     def uses_max_vfs(self) -> bool:
         """`auto` means sriov_numvfs: every kernel since 3.8 has that file on every PF."""
         return self.method is Method.MAX_VFS
+
+    @property
+    def driver_name(self) -> str:
+        """The driver that `vf_driver` names; "" for the kernel's choice and for none."""
+        return "" if self.vf_driver in {VfDriver.KERNEL, VfDriver.NONE} else self.vf_driver
 
 
 class Services(Struct, frozen=True, forbid_unknown_fields=True):

@@ -152,7 +152,6 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
     problems = unknown_keys(entry, PfRule, where=where)
     if isinstance(entry.get("match"), dict):
         problems += unknown_keys(entry["match"], Match, where=f"{where}: match")
-    problems += [f"{where}: {problem}" for problem in validate.unsupported_values(entry)]
     if problems:
         return problems
     try:
@@ -167,16 +166,15 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
 
 def unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> list[str]:
     """A line for each key that `struct` does not have, with the nearest one that it has."""
+    known = struct.__struct_fields__
+    return [f'{where}: unknown key "{key}": {_advice(key, known)}' for key in table if key not in known]
+
+
+def _advice(key: str, known: tuple[str, ...]) -> str:
     from difflib import get_close_matches  # only mistakes pay for this import, not the boot
 
-    known = struct.__struct_fields__
-    problems = []
-    for key in table:
-        if key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.5)
-            advice = f'did you mean "{near[0]}"?' if near else f"valid here: {', '.join(known)}"
-            problems.append(f'{where}: unknown key "{key}": {advice}')
-    return problems
+    near = get_close_matches(key, known, n=1, cutoff=0.5)
+    return f'did you mean "{near[0]}"?' if near else f"valid here: {', '.join(known)}"
 
 
 def rephrase(error: msgspec.ValidationError) -> str:

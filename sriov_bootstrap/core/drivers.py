@@ -2,11 +2,31 @@
 
 A driver without a row creates VFs through sriov_numvfs if it is a PF's, and a netdev if it is a VF's. So a new NIC
 needs no row unless its driver does something else.
+
+This is part of the boot path. Which function of the kernel each cell was read from is in driver_sources.py, which is
+not; docs/drivers.md shows both.
 """
 
 from enum import StrEnum
+from functools import cache
+from typing import Literal
 
 from msgspec import Struct
+
+# What a PF's driver may be able to set, or to count (stats), for each VF. Literal: an enum would cost the boot more.
+VfAttribute = Literal[
+    "mac",
+    "vlan",
+    "vlan_8021ad",
+    "max_rate",
+    "min_rate",
+    "spoofchk",
+    "trust",
+    "link_state",
+    "query_rss",
+    "stats",
+    "msix",
+]
 
 
 class Role(StrEnum):
@@ -23,6 +43,14 @@ class Driver(Struct, frozen=True):
 
     `vf_module`: the module for its VFs, "" if that is the same one. `max_vfs`: the limit of its parameter max_vfs, 0 if
     unknown; `above`: what it does with a larger number.
+
+    `up_first`: it creates no VFs while the PF's netdev is down. `count_flaps_link`: it takes the PF's link down and up
+    for each change of the number. `rates_need_carrier`: it refuses a VF's rate while the PF has no carrier.
+    `mode_before_count`: it changes the eswitch mode only while there are no VFs. `firmware_limit`: how many VFs there
+    can be is up to the firmware or its settings. `kept_vfs`: it reports success for 0 and keeps VFs that were there
+    before it was loaded. `accepts_and_makes_fewer`: it can report success although VFs are missing, or do not work.
+
+    `attributes`: what it has an operation for, which firmware, chip or mode may still refuse; None if not known.
     """
 
     name: str
@@ -30,34 +58,111 @@ class Driver(Struct, frozen=True):
     vf_module: str = ""
     max_vfs: int = 0
     above: str = ""
+    up_first: bool = False
+    count_flaps_link: bool = False
+    rates_need_carrier: bool = False
+    mode_before_count: bool = False
+    firmware_limit: bool = False
+    kept_vfs: bool = False
+    accepts_and_makes_fewer: bool = False
+    attributes: frozenset[VfAttribute] | None = None
 
+    def can_set(self, attribute: VfAttribute) -> bool | None:
+        """Whether it has the operation; None if nothing is known of this driver's attributes."""
+        return None if self.attributes is None else attribute in self.attributes
+
+
+_NONE: frozenset[VfAttribute] = frozenset()
+_BASIC: frozenset[VfAttribute] = frozenset({"mac", "vlan"})
+_USUAL: frozenset[VfAttribute] = _BASIC | {"max_rate", "spoofchk", "trust", "link_state"}
 
 DRIVERS = (
-    # drivers/net/ethernet/intel: igb has 8 pools and ixgbe 64, and one of them is the PF's.
-    Driver("igb", vf_module="igbvf", max_vfs=7, above="igb reduces it to 7 on every port"),
-    Driver("ixgbe", vf_module="ixgbevf", max_vfs=63, above="ixgbe creates none at all"),
-    Driver("i40e", vf_module="iavf"),
-    Driver("ice", vf_module="iavf"),
-    # drivers/virtio, drivers/vhost/vdpa.c
-    Driver("virtio-pci", Role.TRANSPORT),
+    # Intel. igb has 8 pools and ixgbe 64, and one of them is the PF's.
+    Driver(
+        "igb",
+        vf_module="igbvf",
+        max_vfs=7,
+        above="igb reduces it to 7 on every port",
+        count_flaps_link=True,
+        rates_need_carrier=True,
+        kept_vfs=True,
+        attributes=_BASIC | {"max_rate", "spoofchk", "trust"},
+    ),
+    Driver(
+        "ixgbe",
+        vf_module="ixgbevf",
+        max_vfs=63,
+        above="ixgbe creates none at all",
+        count_flaps_link=True,
+        rates_need_carrier=True,
+        attributes=_USUAL | {"query_rss", "stats"},
+    ),
+    Driver("i40e", vf_module="iavf", count_flaps_link=True, firmware_limit=True, attributes=_USUAL | {"stats"}),
+    Driver(
+        "ice",
+        vf_module="iavf",
+        mode_before_count=True,
+        firmware_limit=True,
+        attributes=_USUAL | {"vlan_8021ad", "min_rate", "stats", "msix"},
+    ),
+    Driver("fm10k", attributes=_BASIC | {"max_rate", "stats"}),
+    Driver("idpf", firmware_limit=True, attributes=_NONE),
+    # NVIDIA, Broadcom, Emulex, Chelsio
+    Driver(
+        "mlx5_core",
+        firmware_limit=True,
+        accepts_and_makes_fewer=True,
+        attributes=_USUAL | {"min_rate", "stats", "msix"},
+    ),
+    Driver("bnxt_en", up_first=True, accepts_and_makes_fewer=True, attributes=_USUAL | {"vlan_8021ad", "min_rate"}),
+    Driver("bnx2x", up_first=True, accepts_and_makes_fewer=True, attributes=_BASIC | {"spoofchk", "link_state"}),
+    Driver(
+        "be2net",
+        count_flaps_link=True,
+        rates_need_carrier=True,
+        firmware_limit=True,
+        accepts_and_makes_fewer=True,
+        attributes=_BASIC | {"max_rate", "spoofchk", "link_state"},
+    ),
+    Driver("cxgb4", rates_need_carrier=True, attributes=_BASIC | {"max_rate", "link_state"}),
+    # HiSilicon, Huawei, AMD Pensando, Netronome, QLogic, Solarflare, Marvell
+    Driver("hns3", accepts_and_makes_fewer=True, attributes=_USUAL),
+    Driver("hinic", rates_need_carrier=True, attributes=_USUAL | {"min_rate"}),
+    Driver("ionic", attributes=_USUAL | {"stats"}),
+    Driver("nfp", firmware_limit=True, attributes=_USUAL | {"vlan_8021ad", "min_rate"}),
+    Driver("qede", attributes=_USUAL | {"min_rate"}),
+    Driver("qlcnic", count_flaps_link=True, attributes=_BASIC | {"max_rate", "min_rate", "spoofchk"}),
+    Driver("sfc", attributes=_BASIC | {"spoofchk", "link_state"}),
+    Driver("LiquidIO", accepts_and_makes_fewer=True, attributes=_BASIC | {"spoofchk", "trust", "link_state", "stats"}),
+    Driver("rvu_nicpf", attributes=_BASIC | {"trust"}),
+    # Amazon, Microsoft, Wangxun
+    Driver("ena", attributes=_NONE),
+    Driver("mana", attributes=_NONE),
+    Driver("ngbe", count_flaps_link=True, attributes=_NONE),
+    Driver("txgbe", count_flaps_link=True, attributes=_NONE),
+    # Its netdev is on another bus.
+    Driver("virtio-pci", Role.TRANSPORT, attributes=_NONE),
     Driver("virtio_vdpa", Role.TRANSPORT),
     Driver("vhost_vdpa", Role.TRANSPORT),
-    # Vendor variants of vfio-pci. What begins with vfio needs no row.
+    # Vendor variants of vfio-pci, for Linux before 6.1 and for driverctl's files. What begins with vfio needs no row.
     Driver("mlx5_vfio_pci", Role.VFIO),
     Driver("nvgrace_gpu_vfio_pci", Role.VFIO),
     Driver("hisi_acc_vfio_pci", Role.VFIO),
     Driver("pds_vfio_pci", Role.VFIO),
     Driver("qat_vfio_pci", Role.VFIO),
+    Driver("virtio_vfio_pci", Role.VFIO),
+    Driver("ism_vfio_pci", Role.VFIO),
+    Driver("xe-vfio-pci", Role.VFIO),
     Driver("pci-stub", Role.PASSED_ON),
     Driver("uio_pci_generic", Role.PASSED_ON),
     Driver("igb_uio", Role.PASSED_ON),
     Driver("pciback", Role.PASSED_ON),
-    Driver("xen-pciback", Role.PASSED_ON),
 )
 
 _BY_NAME = {driver.name: driver for driver in DRIVERS}
 
 
+@cache  # asked several times for each VF
 def driver_of(name: str) -> Driver:
     """Its row, or what holds for a driver without one; "" (no driver) has none."""
     if found := _BY_NAME.get(name):

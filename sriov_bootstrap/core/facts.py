@@ -1,10 +1,11 @@
-"""What is: a PF and its VFs, parsed from the raw text of /sys, `ip` and /proc.
+"""What is: a PF and its VFs, parsed from the raw text of /sys and /proc, and rtnetlink's list.
 
 Identity is the PCI address; a netdev's name is an attribute and may change. The number of VFs is the number of `virtfn`
 links, never the text of sriov_numvfs: reading that file waits for any write or probe of the PF in progress
 (drivers/pci/iov.c, device_lock), and some drivers report a number that they did not create.
 """
 
+import re
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -15,6 +16,9 @@ from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, use_by_holder, use_by_vm
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
+NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
+REPRESENTOR = r"(?:c\d+)?pf\d+(?:[vs]f\d+)?"  # net/devlink/port.c, __devlink_port_phys_port_name_get
+VFIO_NODES = "/dev/vfio/devices/"
 IFF_UP = 0x1  # include/uapi/linux/if.h
 ROUTING_IDS = 1 << 16
 C_INT_LIMIT = 1 << 31
@@ -25,7 +29,9 @@ IFF_PROMISC = 0x100  # set by the kernel as long as it is requested (net/core/de
 class RawNetdev(Struct, frozen=True):
     """One entry of a net/ folder. Texts are as read, "" where that failed; `uppers` all the way up.
 
-    `device` is the child whose folder it is, "" where that is the PCI function itself.
+    `address` is not read of a VF's: nothing depends on it, and each file counts where there are 16384. `device` is the
+    child whose folder it is, "" where that is the PCI function itself. `port_name` is the text of phys_port_name, which
+    is read only where there are several.
     """
 
     name: str
@@ -34,6 +40,7 @@ class RawNetdev(Struct, frozen=True):
     ifindex: str = ""
     uppers: tuple[str, ...] = ()
     device: str = ""
+    port_name: str = ""
 
 
 class RawChild(Struct, frozen=True):
@@ -91,7 +98,7 @@ class Links(Struct, frozen=True):
     problem: str = ""
 
     def find(self, dev: RawNetdev) -> Link | None:
-        """Its link, also when it was renamed between the two looks; None when `ip` does not know it."""
+        """Its link, also when it was renamed between the two looks; None when it is not in the list."""
         found = self.by_name.get(dev.name)
         if found or not dev.ifindex:
             return found
@@ -113,7 +120,10 @@ class Routes(Struct, frozen=True):
 
 
 class Netdev(Struct, frozen=True):
-    """A netdev of a PF. `device` and its `driver`: what it is the netdev of, "" where that is the PF itself."""
+    """A netdev of a PF. `device` and its `driver`: what it is the netdev of, "" where that is the PF itself.
+
+    `is_representor`: switchdev has made it for a VF, a subfunction or a PF elsewhere; all others are the PF's ports.
+    """
 
     name: str
     altnames: tuple[str, ...]
@@ -123,13 +133,14 @@ class Netdev(Struct, frozen=True):
     uppers: tuple[str, ...] = ()
     device: str = ""
     driver: str = ""
+    is_representor: bool = False
 
 
 class VfFacts(Struct, frozen=True):
     """One VF. `use` says who uses it, None if it is free; `incarnation` differs after every re-creation.
 
     `modalias` is that of what has no driver: the VF, or the device that it has on another bus. `devices`: netdev ->
-    that device, where it is the netdev of one.
+    that device, where it is the netdev of one. `is_nic`: see `PfFacts`. `is_vfio`: reached through vfio.
     """
 
     index: int
@@ -142,6 +153,8 @@ class VfFacts(Struct, frozen=True):
     modalias: str = ""
     use: Use | None = None
     devices: dict[str, str] = {}
+    is_nic: bool = True
+    is_vfio: bool = False
 
     @property
     def refusal(self) -> str:
@@ -152,7 +165,7 @@ class VfFacts(Struct, frozen=True):
     @property
     def note(self) -> str:
         """What else an operator may want to know: that it looks taken but is not."""
-        return f"bound to {self.driver}, but not in use" if is_vfio(self.driver) and not self.use else ""
+        return f"bound to {self.driver}, but not in use" if self.is_vfio and not self.use else ""
 
     @property
     def lacks_driver(self) -> bool:
@@ -161,12 +174,18 @@ class VfFacts(Struct, frozen=True):
 
     @property
     def is_ready(self) -> bool:
-        """Whether its driver has finished: a netdev or RDMA device is there, or the driver (vfio) makes none."""
-        return bool(self.driver) and (is_vfio(self.driver) or bool(self.netdevs or self.infiniband))
+        """Whether its driver has finished: a netdev or RDMA device is there, or it makes none (vfio, no NIC)."""
+        makes_none = not self.is_nic or self.is_vfio
+        return bool(self.driver) and (makes_none or bool(self.netdevs or self.infiniband))
 
 
 class PfFacts(Struct, frozen=True):
-    """One PF; `driver` "" means none is bound; `total_vfs` counts only while one is (igb: 8 without, 7 with)."""
+    """One PF; `driver` "" means none is bound; `total_vfs` counts only while one is (igb: 8 without, 7 with).
+
+    `is_nic`: whether it is a network function by its PCI class; a GPU or an NVMe controller is a PF too.
+    `serial_number`: of the card, as 7.3 and later kernels show it; "" if it has none or no rule asks for it, None if it
+    has one that could not be read.
+    """
 
     pci_address: str
     total_vfs: int
@@ -178,6 +197,8 @@ class PfFacts(Struct, frozen=True):
     altnames_known: bool = True
     netdevs: tuple[Netdev, ...] = ()
     vfs: tuple[VfFacts, ...] = ()
+    is_nic: bool = True
+    serial_number: str | None = ""
 
     @property
     def num_vfs(self) -> int:
@@ -191,8 +212,13 @@ class PfFacts(Struct, frozen=True):
 
     @property
     def netdev(self) -> str:
-        """The PF's own netdev: the oldest one, because switchdev adds representors beside it later."""
-        return self.netdevs[0].name if self.netdevs else ""
+        """The first of its ports, "" if it has none here."""
+        return self.ports[0].name if self.ports else ""
+
+    @property
+    def ports(self) -> tuple[Netdev, ...]:
+        """Its own netdevs, the oldest first. Usually one; a ConnectX-3 has both ports of the card on one function."""
+        return tuple(dev for dev in self.netdevs if not dev.is_representor)
 
     @property
     def vfs_in_use(self) -> tuple[VfFacts, ...]:
@@ -205,28 +231,38 @@ def needs_holders(pfs: Iterable[RawPf]) -> bool:
     return any(is_vfio(vf.driver) or vf.nodes for pf in pfs for vf in pf.vfs)
 
 
-def parse_pf(raw: RawPf, links: Links, holders: Holders, owners: Owners | None = None) -> PfFacts:
+def parse_pf(
+    raw: RawPf, links: Links, holders: Holders, owners: Owners | None = None, *, is_binding: bool = False
+) -> PfFacts:
     """Parses one PF. Garbage in a file becomes the value with the least effect.
 
-    `owners`: the VMs that VFs are assigned to; without them only what is open or up counts as use.
+    `owners`: the VMs that VFs are assigned to; without them only what is open or up counts as use. `is_binding`: its
+    VFs are being probed, so that one may have a driver and no netdev yet.
     """
+    is_nic = is_network_class(raw.attributes.get("class", ""))
+    known = owners or Owners()
+    uses = ((vf, _use(vf, raw, links, holders, is_binding=is_binding) or _owner(vf, known)) for vf in raw.vfs)
+    vfs = (_vf(vf, use, is_nic=is_nic) for vf, use in uses)
     return PfFacts(
         pci_address=raw.pci_address,
         total_vfs=_number(raw.attributes.get("sriov_totalvfs", ""), default=0),
         driver=raw.driver,
-        vendor_id=_hex_id(raw.attributes.get("vendor", "")),
-        device_id=_hex_id(raw.attributes.get("device", "")),
+        vendor_id=parse_id(raw.attributes.get("vendor", "")),
+        device_id=parse_id(raw.attributes.get("device", "")),
         numa_node=_number(raw.attributes.get("numa_node", ""), default=-1),
         autoprobe=raw.attributes.get("sriov_drivers_autoprobe", "1") != "0",
         altnames_known=not links.problem,
         netdevs=_netdevs(raw, links),
-        vfs=tuple(
-            sorted(
-                (_vf(vf, _use(vf, raw, links, holders) or _owner(vf, owners or Owners())) for vf in raw.vfs),
-                key=lambda vf: vf.index,
-            )
-        ),
+        vfs=tuple(sorted(vfs, key=lambda vf: vf.index)),
+        is_nic=is_nic,
+        serial_number=raw.attributes.get("serial_number", "").lower()
+        or (None if "serial_number" in raw.attributes else ""),
     )
+
+
+def is_network_class(text: str) -> bool:
+    """Whether this text of a file `class` is that of a NIC; one that could not be read is not."""
+    return text.startswith(NETWORK_CLASSES)
 
 
 def _netdevs(raw: RawPf, links: Links) -> tuple[Netdev, ...]:
@@ -250,10 +286,11 @@ def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
         uppers=raw.uppers,
         device=raw.device,
         driver=driver,
+        is_representor=re.fullmatch(REPRESENTOR, raw.port_name) is not None,
     )
 
 
-def _vf(raw: RawVf, use: Use | None) -> VfFacts:
+def _vf(raw: RawVf, use: Use | None, *, is_nic: bool) -> VfFacts:
     return VfFacts(
         index=_number(raw.index, default=-1),
         pci_address=raw.pci_address,
@@ -265,19 +302,28 @@ def _vf(raw: RawVf, use: Use | None) -> VfFacts:
         modalias=next((child.modalias for child in raw.children if child.modalias), "") if raw.driver else raw.modalias,
         use=use,
         devices={dev.name: dev.device for dev in raw.netdevs if dev.device},
+        is_nic=is_nic,
+        is_vfio=_is_vfio(raw),
     )
+
+
+def _is_vfio(raw: RawVf) -> bool:
+    """By what its driver has registered (VF/vfio-dev, since Linux 6.1), or by the driver's name."""
+    return any(node.startswith(VFIO_NODES) for node in raw.nodes) or is_vfio(raw.driver)
 
 
 def _owner(raw: RawVf, owners: Owners) -> Use | None:
     return use_by_vm((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
 
 
-def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders) -> Use | None:
+def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders, *, is_binding: bool) -> Use | None:
     if not raw.driver:
         return None
-    if is_vfio(raw.driver):
+    if _is_vfio(raw):
         return _vfio_use(raw, holders)
-    if driver := _without_netdev(raw, pf):
+    if not is_network_class(pf.attributes.get("class", "")):
+        return Use(UseKind.NO_NIC, raw.driver)
+    if not is_binding and (driver := _without_netdev(raw, pf)):
         return Use(UseKind.NO_NETDEV, driver)
     by_netdev = next((use for dev in raw.netdevs if (use := _netdev_use(dev, links))), None)
     return by_netdev or (use_by_holder(raw.nodes, holders, through_vfio=False) if raw.nodes else None)
@@ -325,7 +371,7 @@ def leaving_users(raws: Iterable[RawVf], holders: Holders) -> str:
 def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:
     """An upper device (bond, bridge, macvtap) is a use even while the netdev is down: it was set up on purpose.
 
-    So is a netdev that is up and that `ip` does not know, or cannot show: there is no telling what it carries.
+    So is a netdev that is up and that the kernel does not list, or cannot: there is no telling what it carries.
 
     One that was moved to another network namespace has no link here (net/core/dev.c, netdev_adjacent_is_neigh_list),
     but most make the netdev promiscuous.
@@ -340,7 +386,7 @@ def _netdev_use(dev: RawNetdev, links: Links) -> Use | None:
     if _has_flag(dev, IFF_PROMISC):
         return Use(UseKind.PROMISCUOUS, netdev=dev.name)
     if not link:
-        return Use(UseKind.LINK_UNKNOWN, links.problem or "ip does not list it", dev.name)
+        return Use(UseKind.LINK_UNKNOWN, links.problem or "the kernel does not list it", dev.name)
     return Use(UseKind.ADDRESSED, ", ".join(link.addresses), dev.name) if link.addresses else None
 
 
@@ -360,5 +406,6 @@ def _number(text: str, *, default: int) -> int:
     return number if abs(number) < C_INT_LIMIT else default
 
 
-def _hex_id(text: str) -> str:
+def parse_id(text: str) -> str:
+    """A vendor or device id as the config has it: `0x8086` -> `8086`."""
     return text.removeprefix("0x").lower()

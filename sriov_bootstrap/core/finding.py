@@ -13,15 +13,20 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class Finding(Struct, frozen=True):
-    """One thing that is wrong. `place`: a PCI address, `file:line`, a unit, or "host".
-
-    `evidence`: what was read, and where; `remedy`: what to type, or what to change in which file.
-    """
+class Fault(Struct, frozen=True):
+    """One thing that is wrong. `place`: a PCI address, `file:line`, a unit, or "host"."""
 
     code: str
     place: str
     problem: str
+
+
+class Finding(Fault, frozen=True, kw_only=True):
+    """A fault, why we believe so, and what to do. The last two by keyword: a swap would pass every check.
+
+    `evidence`: what was read, and where; `remedy`: what to type, or what to change in which file.
+    """
+
     evidence: str = ""
     remedy: str = ""
 

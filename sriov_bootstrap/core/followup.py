@@ -182,7 +182,7 @@ def next_look_seconds(state: State, failures: int, *, now: float) -> float | Non
     """
     delay = retry_delay_seconds(failures)
     if delay is None:
-        return None
+        return IN_USE_SECONDS if any(pf.vfs_held for pf in state.report.pfs) else None
     contested = [pf.pci_address for pf in state.report.pfs if pf.reason is Reason.CONTESTED]
     dues = [max(0.0, state.contests[address].due_at - now) for address in contested if address in state.contests]
     waits = any(pf.reason is Reason.IN_USE for pf in state.report.pfs)

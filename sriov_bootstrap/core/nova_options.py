@@ -8,6 +8,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.openstack_releases import NEWEST, OpenStackRelease
 
 OptionPlace = tuple[str, str]  # section, option
+NOVA_LAST_DOMAIN = 0xFFFF  # nova/pci/devspec.py, MAX_DOMAIN: it skips devices above
 
 
 class Name(Struct, frozen=True):

@@ -14,6 +14,12 @@ def parse(text: str) -> tuple[int, int, int, int] | None:
     return domain, bus, device, function
 
 
+def domain(text: str) -> int:
+    """Its domain, 0 for what is no address; above ffff behind a VMD controller (drivers/pci/controller/vmd.c)."""
+    found = parse(text)
+    return found[0] if found else 0
+
+
 def kernel_name(domain: int, bus: int, device: int, function: int) -> str:
     """As the kernel names it (drivers/pci/probe.c, pci_setup_device)."""
     return f"{domain:04x}:{bus:02x}:{device:02x}.{function:x}"

@@ -37,15 +37,30 @@ max_vfs is different: it is a parameter of the module, so the count of one PF is
 are planned together in plan_max_vfs.py, with the rules of this file.
 """
 
-from msgspec import Struct
+from collections.abc import Iterator
 
-from sriov_bootstrap.core.actions import STAGES, Action, SetAutoprobe, SetLinkUp, SetNumVfs, Stage
-from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.actions import (
+    Action,
+    BindVfs,
+    LoadModule,
+    SetAutoprobe,
+    SetLinkUp,
+    SetNumVfs,
+    Stage,
+    stage_of,
+)
+from sriov_bootstrap.core.config import PfRule, VfBinding, VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes
+from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes, VfFacts
+from sriov_bootstrap.core.placing import NAMES_FOLLOW_PROBES, Moves, Placement, binds_late, former_name, moves
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.vf_users import UseKind
 
 
 class Verdict(Struct, frozen=True):
@@ -60,12 +75,16 @@ class Plan(Struct, frozen=True):
     """The steps for one PF, in the order of their stages; `verdict` says why they fall short, None when they do not.
 
     `carrier` is the PCI address of the PF whose plan has the steps for this one too, "" where there is no such PF.
+    `held`: VFs in use that keep another driver until they are released. `remark`: what an operator may want to know
+    about how it is done.
     """
 
     desired: DesiredPf
     actions: tuple[Action, ...] = ()
     verdict: Verdict | None = None
     carrier: str = ""
+    held: tuple[VfFacts, ...] = ()
+    remark: str = ""
 
     @property
     def pci_address(self) -> str:
@@ -75,7 +94,7 @@ class Plan(Struct, frozen=True):
     @property
     def changes_vfs(self) -> bool:
         """Whether VFs will come or go."""
-        return any(STAGES[type(action)] is Stage.COUNT for action in self.actions)
+        return any(stage_of(action) is Stage.COUNT for action in self.actions)
 
 
 class Jam(Struct, frozen=True):
@@ -121,7 +140,12 @@ class ModuleFacts(Struct, frozen=True):
 
 
 class Surroundings(Struct, frozen=True):
-    """What a plan depends on beyond its own PF. `now` on CLOCK_MONOTONIC."""
+    """What a plan depends on beyond its own PF. `now` on CLOCK_MONOTONIC.
+
+    `bindings`: PCI address of a PF -> VFs of it that are being bound in another process. `absent_drivers`: drivers that
+    rules name and the kernel does not have. `names_follow_probes`: netdevs are called eth0, eth1 in the order in which
+    they are created.
+    """
 
     pfs: tuple[PfFacts, ...] = ()
     jam: Jam | None = None
@@ -132,6 +156,22 @@ class Surroundings(Struct, frozen=True):
     contests: dict[str, Contest] = {}
     now: float = 0.0
     force: bool = False
+    placements: dict[str, Placement] = {}
+    bindings: dict[str, Jam] = {}
+    absent_drivers: frozenset[str] = frozenset()
+    names_follow_probes: bool = False
+
+    def placement(self, pci_address: str) -> Placement:
+        """What is remembered of this PF's VFs and their driver."""
+        return self.placements.get(pci_address, Placement())
+
+    def moves(self, rule: PfRule, pf: PfFacts) -> Moves:
+        """Which of its VFs need another driver than they have."""
+        return moves(rule, pf, self.placement(pf.pci_address), may_probe=self.may_probe(pf))
+
+    def may_probe(self, pf: PfFacts) -> bool:
+        """Whether VFs may get the kernel's driver: probing that something else has disabled stays so."""
+        return pf.autoprobe or pf.pci_address in self.autoprobe_off_by_us
 
 
 def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
@@ -143,28 +183,68 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
         return Plan(desired)
     if around.jam and around.jam.pci_address == pf.pci_address:
         return Plan(desired, verdict=blocked_verdict(pf, around.jam))
-    prepared = preparations(desired, pf, target, around)
-    if pf.num_vfs == target:
-        writes, verdict = prepared, None
-    elif verdict := (
-        _in_use_verdict(desired, pf, target, around)
-        or _short_verdict(pf, target, around)
-        or contested_verdict(pf, target, around)
-    ):
-        writes = prepared
+    if binding := around.bindings.get(pf.pci_address):
+        return Plan(desired, verdict=blocked_verdict(pf, binding))
+    verdict = None
+    if pf.num_vfs != target:
+        verdict = (
+            _in_use_verdict(desired, pf, target, around)
+            or _short_verdict(pf, target, around)
+            or contested_verdict(pf, target, around)
+        )
+    if pf.num_vfs == target or verdict:
+        plan = keep_count(desired, pf, target, around)
     else:
-        writes = (*prepared, *_count_steps(desired, pf, target, around))
-    if around.jam and writes:
+        plan = _change_count(desired, pf, target, around)
+    if around.jam and plan.actions:
         return Plan(desired, verdict=verdict or blocked_verdict(pf, around.jam))
-    return Plan(desired, writes, verdict)
+    return replace(plan, verdict=verdict)
+
+
+def _change_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Plan:
+    """What has to be set before, the count, and then the VFs' drivers."""
+    rule, is_late = desired.rule, binds_late(desired.rule, names_follow_probes=around.names_follow_probes)
+    is_late = is_late and target > 0 and around.may_probe(pf)
+    steps = list(preparations(desired, pf, target, around, binds_late=is_late, remakes=True))
+    steps += _count_steps(desired, pf, target, around)
+    if is_late or (target and rule.driver_name):
+        steps += _bind_steps(pf, rule, around, BindVfs(pf.pci_address, rule.vf_driver))
+    wants_late = rule.vf_driver == VfDriver.KERNEL and rule.vf_binding is VfBinding.AUTO
+    remark = NAMES_FOLLOW_PROBES if target and wants_late and around.names_follow_probes else ""
+    return Plan(desired, tuple(sorted(steps, key=stage_of)), remark=remark)
+
+
+def keep_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Plan:
+    """The VFs that exist stay; those that are free may get another driver."""
+    rule, placed = desired.rule, around.placement(pf.pci_address)
+    wrong = around.moves(rule, pf)
+    steps = list(preparations(desired, pf, target, around, binds_late=bool(wrong.now)))
+    if wrong.now:
+        vfs = tuple(vf.pci_address for vf in wrong.now)
+        former = former_name(rule.vf_driver, placed)
+        steps += _bind_steps(pf, rule, around, BindVfs(pf.pci_address, rule.vf_driver, vfs, former))
+    return Plan(desired, tuple(sorted(steps, key=stage_of)), held=wrong.later)
+
+
+def _bind_steps(pf: PfFacts, rule: PfRule, around: Surroundings, binding: BindVfs) -> Iterator[Action]:
+    """The VFs' driver, and its module before it where a rule names one that the kernel does not have."""
+    if rule.driver_name in around.absent_drivers:
+        yield LoadModule(pf.pci_address, rule.driver_name)
+    yield binding
 
 
 def unfit_verdict(desired: DesiredPf) -> Verdict | None:
     """Why no count can be applied to this PF, whatever the method."""
     rule, pf = desired.rule, desired.pf
     if pf is None:
+        if desired.lost and rule.required:
+            return _lost_verdict(desired, *desired.lost)
         message = f'no PF matches rule "{rule.name}" ({rule.match})'
         hint = "check that the NIC is seated and its name has not changed: sriov-bootstrap init lists this host's PFs"
+        if rule.match.serial_number:
+            hint = (
+                "compare with lspci -vv, Device Serial Number: only root can read it, and Linux before 7.3 has no file"
+            )
         return Verdict(Reason.ABSENT, message, hint) if rule.required else None
     if not pf.driver:
         message = f"{pf.pci_address}: no driver is bound, so it cannot have VFs"
@@ -176,6 +256,13 @@ def unfit_verdict(desired: DesiredPf) -> Verdict | None:
     return None
 
 
+def _lost_verdict(desired: DesiredPf, address: str, first: str) -> Verdict:
+    rule = desired.rule
+    message = f'{address}: rule "{first}" comes before rule "{rule.name}" ({rule.match}), which matches it as well'
+    hint = "a PF has one number of VFs, whichever of its netdevs a rule names: keep one of the two rules"
+    return Verdict(Reason.ABSENT, message, hint)
+
+
 def blocked_verdict(pf: PfFacts, jam: Jam) -> Verdict:
     """The PF that a write is stuck on, or one that has to wait because of it."""
     reason = Reason.STUCK if jam.is_overdue and jam.pci_address == pf.pci_address else Reason.BLOCKED
@@ -183,20 +270,41 @@ def blocked_verdict(pf: PfFacts, jam: Jam) -> Verdict:
     return Verdict(reason, str(jam), hint)
 
 
-def preparations(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:
-    """What has to be set before VFs are created, and is not yet.
+def preparations(
+    desired: DesiredPf,
+    pf: PfFacts,
+    target: int,
+    around: Surroundings,
+    *,
+    binds_late: bool = False,
+    remakes: bool = False,
+) -> tuple[Action, ...]:
+    """What has to be set before VFs are created, or beside those that exist, and is not yet.
 
     If none are to be created: probing that we disabled is enabled again for whatever creates the next ones.
+    `binds_late`: it is enabled when the VFs are bound. `remakes`: the count follows.
     """
-    steps: list[Action] = []
-    if target and desired.rule.pf_up and pf.netdevs and not pf.netdevs[0].is_up:
-        steps.append(SetLinkUp(pf.pci_address, pf.netdev))
-    wants_probe = desired.rule.vf_driver is VfDriver.KERNEL
-    if target and not wants_probe and pf.autoprobe:
+    rule, steps = desired.rule, list[Action]()
+    needs_link = target or (remakes and driver_of(pf.driver).up_first)  # which would keep its VFs as well
+    if needs_link and rule.pf_up:
+        is_first = remakes and _comes_up_first(rule, pf, around)
+        down = (dev.name for dev in pf.ports if not dev.is_up)
+        steps += (SetLinkUp(pf.pci_address, name, precedes_count=is_first) for name in down)
+    wants_probe = rule.vf_driver == VfDriver.KERNEL
+    creates_late = binds_late and remakes
+    if target and pf.autoprobe and (creates_late or not wants_probe):
         steps.append(SetAutoprobe(pf.pci_address, enabled=False))
-    if wants_probe and not pf.autoprobe and pf.pci_address in around.autoprobe_off_by_us:
+    if wants_probe and not pf.autoprobe and not binds_late and pf.pci_address in around.autoprobe_off_by_us:
         steps.append(SetAutoprobe(pf.pci_address, enabled=True))
     return tuple(steps)
+
+
+def _comes_up_first(rule: PfRule, pf: PfFacts, around: Surroundings) -> bool:
+    """igb closes and opens a netdev that is up whenever its count changes, so most come up after it."""
+    is_kernels_way = rule.vf_driver == VfDriver.KERNEL and not binds_late(
+        rule, names_follow_probes=around.names_follow_probes
+    )
+    return rule.uses_max_vfs or is_kernels_way or driver_of(pf.driver).up_first
 
 
 def _in_use_verdict(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
@@ -204,7 +312,10 @@ def _in_use_verdict(desired: DesiredPf, pf: PfFacts, target: int, around: Surrou
         return None
     users = shortlist([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
     message = f"{pf.pci_address}: {vfs_stay(pf.num_vfs, target)}: {users}"
-    return Verdict(Reason.IN_USE, message, "this is applied automatically once they are released")
+    hint = "this is applied automatically once they are released"
+    if any(vf.use and vf.use.kind is UseKind.NO_NIC for vf in pf.vfs):
+        hint = f"unbind the driver of those that are free, /sys/bus/pci/devices/VF/driver/unbind: {hint}"
+    return Verdict(Reason.IN_USE, message, hint)
 
 
 def vfs_stay(number: int, wanted: int) -> str:
@@ -225,6 +336,13 @@ def fewer_vfs_verdict(pf: PfFacts, target: int) -> Verdict:
         f"{pf.pci_address}: asked for {quantity(target, 'VF')} but got {pf.num_vfs}, and the kernel reported no error"
     )
     hint = "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k"
+    return Verdict(Reason.FEWER_VFS, message, hint)
+
+
+def kept_vfs_verdict(pf: PfFacts, target: int) -> Verdict:
+    """The kernel accepted 0, the way to another number, but VFs stay."""
+    message = f"{pf.pci_address}: {vfs_stay(pf.num_vfs, target)}: the kernel accepted 0 and reported no error"
+    hint = "its driver may have found them when it was loaded, and keeps them until the next boot: journalctl -k"
     return Verdict(Reason.FEWER_VFS, message, hint)
 
 

@@ -9,6 +9,7 @@ hence the reload, which takes every PF of the driver down and is therefore guard
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, WriteFile
@@ -23,6 +24,7 @@ from sriov_bootstrap.core.plan import (
     blocked_verdict,
     contested_verdict,
     fewer_vfs_verdict,
+    keep_count,
     plan_pf,
     preparations,
     unfit_verdict,
@@ -92,10 +94,10 @@ def _plan_pf(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Plan:
     if is_carrier and module.modprobe_text != text:
         steps.append(WriteFile(pf.pci_address, modprobe_path(pf.driver), text))
     if all(other.pf.num_vfs == wish.target for other in family):
-        prepared = preparations(wish.desired, pf, wish.target, around)
-        if prepared and around.jam:
+        kept = keep_count(wish.desired, pf, wish.target, around)
+        if kept.actions and around.jam:
             return Plan(wish.desired, tuple(steps), blocked_verdict(pf, around.jam))
-        return Plan(wish.desired, (*steps, *prepared))
+        return replace(kept, actions=(*steps, *kept.actions))
     if verdict := _no_reload_verdict(wish, family, around):
         return Plan(wish.desired, tuple(steps), verdict if pf.num_vfs != wish.target else None)
     if not is_carrier:
@@ -134,9 +136,8 @@ def _impossible_verdict(
 def _no_reload_verdict(wish: Wish, family: Sequence[Wish], around: Surroundings) -> Verdict | None:
     """Why the module may not be reloaded now, None if it may."""
     pf, driver = wish.pf, wish.pf.driver
-    hint = (
-        f"reboot, or while nothing uses the NIC: modprobe -r {shell_quoted(driver)} && modprobe {shell_quoted(driver)}"
-    )
+    quoted = shell_quoted(driver)
+    hint = f"reboot, or while nothing uses the device: modprobe -r {quoted} && modprobe {quoted}"
     if not all(other.desired.rule.reload_driver for other in family):
         message = f"{pf.pci_address}: {quantity(pf.num_vfs, 'VF')} instead of {wish.target} until {driver} is reloaded"
         return Verdict(
@@ -144,6 +145,9 @@ def _no_reload_verdict(wish: Wish, family: Sequence[Wish], around: Surroundings)
             message,
             f"{hint}; with reload_driver = true in the rule, this is done automatically",
         )
+    if not pf.is_nic:
+        message = f"{pf.pci_address}: what uses it, which is no NIC, cannot be seen, so {driver} is not reloaded"
+        return Verdict(Reason.RELOAD_REQUIRED, message, hint)
     if verdict := _tried_verdict(wish, family, around):
         return verdict
     covered = {other.pf.pci_address for other in family}

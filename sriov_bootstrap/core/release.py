@@ -26,7 +26,7 @@ def refuse_unless_ours(address: str, pf: PfFacts | None, config: Config, ours: O
     """Raises NotOursError for VFs that are not ours to release."""
     if pf is None:
         hint = "sriov-bootstrap init lists this host's PFs"
-        raise NotOursError(f"{address}: no SR-IOV network card has this PCI address", hint=hint)
+        raise NotOursError(f"{address}: no device with SR-IOV has this PCI address", hint=hint)
     if (rule := rule_of(config, pf)) and rule.num_vfs != 0:
         hint = "remove the rule or set num_vfs = 0 first: otherwise the service would create the VFs again"
         raise NotOursError(f'{address}: rule "{rule.name}" still asks for VFs on it', hint=hint)

@@ -7,9 +7,12 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import errnos
-from sriov_bootstrap.core.actions import Action, SetNumVfs
-from sriov_bootstrap.core.facts import NAMED, PfFacts
-from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict
+from sriov_bootstrap.core.actions import Action, BindVfs, LoadModule, SetNumVfs, stage_of
+from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.desired import ports_of
+from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts
+from sriov_bootstrap.core.placing import VfRefusal, lacks
+from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict, kept_vfs_verdict
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 
@@ -100,7 +103,8 @@ class Leftover(Struct, frozen=True):
 class PfReport(Struct, frozen=True):
     """One line of status: a rule and the PF that it took, "" where it took none.
 
-    `will_change_vfs`: a plan that was not carried out would make VFs come or go.
+    `will_change_vfs`: a plan that was not carried out would make VFs come or go. `vfs_unbound`: how many have no driver
+    although the rule wants them to; `vfs_held`: how many keep another one than its vf_driver until they are released.
     """
 
     rule: str
@@ -122,6 +126,8 @@ class PfReport(Struct, frozen=True):
     hint: str = ""
     vfs: tuple[VfReport, ...] = ()
     will_change_vfs: bool = False
+    vfs_unbound: int = 0
+    vfs_held: int = 0
 
     @property
     def vfs_in_use(self) -> int:
@@ -188,13 +194,22 @@ class PassReport(Struct, frozen=True):
         return all(pf.is_settled for pf in self.pfs)
 
 
-def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is_incomplete: bool) -> PfReport:
+def report_pf(
+    plan: Plan,
+    pf: PfFacts | None,
+    results: tuple[Result, ...],
+    *,
+    is_incomplete: bool,
+    refusal: VfRefusal | None = None,
+) -> PfReport:
     """One PF after the pass: the plan it had, the facts as they are now, and what its actions came to.
 
-    `is_incomplete`: VFs of our last write still wait for their driver. A plan without results is one not carried out.
+    `is_incomplete`: VFs of our last write still wait for their driver; `refusal`: some did not get it. A plan without
+    results is one not carried out.
     """
     rule = plan.desired.rule
-    verdict = plan.verdict or _failure(plan, results) or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
+    verdict = plan.verdict or _failure(plan, results) or _refusal_verdict(plan, pf, refusal)
+    verdict = verdict or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
     base = PfReport(
         rule=rule.name,
         requested=str(rule.num_vfs),
@@ -204,17 +219,20 @@ def report_pf(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is
         will_change_vfs=plan.changes_vfs and not results,
         desired=plan.desired.target or 0,
         reason=verdict.reason if verdict else None,
-        message=printable(verdict.message if verdict else _intention(plan, results)),
+        message=printable(verdict.message if verdict else _intention(plan, results) or _held_text(plan)),
         hint=printable(verdict.hint if verdict else ""),
+        vfs_held=len(plan.held),
     )
-    return base if pf is None else _add_facts(base, pf)
+    if pf is None:
+        return base
+    return _add_facts(base, pf, ports_of(rule.match, pf), wants_driver=rule.vf_driver != VfDriver.NONE)
 
 
-def _add_facts(base: PfReport, pf: PfFacts) -> PfReport:
+def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], *, wants_driver: bool) -> PfReport:
     values = {name: getattr(base, name) for name in base.__struct_fields__}
     values |= {
         "pci_address": pf.pci_address,
-        "netdev": pf.netdev,
+        "netdev": ports[0].name if ports else "",
         "driver": pf.driver,
         "vendor_id": pf.vendor_id,
         "device_id": pf.device_id,
@@ -222,6 +240,7 @@ def _add_facts(base: PfReport, pf: PfFacts) -> PfReport:
         "num_vfs": pf.num_vfs,
         "max_vfs": pf.total_vfs,
         "vfs": report_vfs(pf),
+        "vfs_unbound": sum(not vf.driver for vf in pf.vfs) if wants_driver else 0,
     }
     return PfReport(**values)
 
@@ -242,11 +261,25 @@ def _quiet_state(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) ->
 def _intention(plan: Plan, results: tuple[Result, ...]) -> str:
     """What a plan that was not carried out would do; "" for the others."""
     if plan.desired.pf is None:
+        if plan.desired.lost:
+            address, first = plan.desired.lost
+            return f'{address}: rule "{first}" takes it before rule "{plan.desired.rule.name}", which is not required'
         return f'no PF matches rule "{plan.desired.rule.name}", which is not required'
     if results:
         return ""
-    steps = ", then ".join(map(str, plan.actions)) or (f"the steps of {plan.carrier}" if plan.carrier else "")
-    return f"to do: {steps}" if steps else ""
+    steps = ", then ".join(map(str, sorted(plan.actions, key=stage_of)))
+    steps = steps or (f"the steps of {plan.carrier}" if plan.carrier else "")
+    return f"to do: {steps}" + (f" ({plan.remark})" if plan.remark else "") if steps else ""
+
+
+def _held_text(plan: Plan) -> str:
+    """VFs of a PF that is as desired but for their driver, which they keep for as long as they are in use."""
+    if not plan.held or plan.desired.pf is None:
+        return ""
+    said = shortlist([vf.refusal for vf in plan.held], NAMED, "; ")
+    wanted = plan.desired.rule.vf_driver
+    lead = f"{plan.desired.pf.pci_address}: {quantity(len(plan.held), 'VF keeps its driver', 'VFs keep their driver')}"
+    return f'{lead} until released, then vf_driver = "{wanted}" applies: {said}'
 
 
 def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
@@ -256,8 +289,12 @@ def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
         return None
     if bad.outcome is Outcome.STUCK:
         return Verdict(Reason.STUCK, bad.message, bad.hint)
-    if not plan.actions and not plan.carrier:  # it has come about since
-        return None
+    if isinstance(bad.action, BindVfs | LoadModule) and bad.outcome is Outcome.FAILED:
+        return Verdict(Reason.VFS_INCOMPLETE, bad.message, bad.hint)
+    return _undone(bad) if plan.actions or plan.carrier else None  # None: it has come about since
+
+
+def _undone(bad: Result) -> Verdict:
     if bad.outcome is Outcome.STALE:
         message = f"{bad.action.pci_address}: cannot {bad.action}: something else keeps changing it"
         return Verdict(
@@ -268,17 +305,27 @@ def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
     return Verdict(Reason.WRITE_FAILED, bad.message, bad.hint)
 
 
+def _refusal_verdict(plan: Plan, pf: PfFacts | None, refusal: VfRefusal | None) -> Verdict | None:
+    """What the last attempt came to, for as long as these VFs are there and lack that driver."""
+    if pf is None or refusal is None or refusal.driver != plan.desired.rule.vf_driver or plan.actions:
+        return None
+    still = any(vf.incarnation in refusal.vfs and lacks(vf, refusal.driver) for vf in pf.vfs)
+    return Verdict(Reason.VFS_INCOMPLETE, refusal.message, refusal.hint) if still else None
+
+
 def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, is_incomplete: bool) -> Verdict | None:
     """Every action ended well, and yet the VFs are not there."""
     target = plan.desired.target
     if pf is None or target is None or ((plan.actions or plan.carrier) and not results):
         return None
     if pf.num_vfs != target:
-        return fewer_vfs_verdict(pf, target)
+        is_removal = bool(results and isinstance(results[-1].action, SetNumVfs) and not results[-1].action.after)
+        return kept_vfs_verdict(pf, target) if is_removal and target else fewer_vfs_verdict(pf, target)
     if is_incomplete:
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
+        lack = "netdev" if pf.is_nic else "driver"
         message = (
-            f"{pf.pci_address}: VFs that still have no netdev, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"
+            f"{pf.pci_address}: VFs that still have no {lack}, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"
         )
         return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k shows its messages")
     return None

@@ -4,6 +4,7 @@ The counters live here and not in the daemon, so that `--once`, the daemon and i
 """
 
 import contextlib
+from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
@@ -11,11 +12,13 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core import contest
-from sriov_bootstrap.core.actions import ReloadDriver, SetAutoprobe, SetNumVfs
+from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs
+from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import still_ours
-from sriov_bootstrap.core.plan import Jam, Short
+from sriov_bootstrap.core.placing import Placement, VfRefusal, lacks
+from sriov_bootstrap.core.plan import Jam, Plan, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
 
 FORMAT = 1
@@ -75,7 +78,7 @@ class State(Struct, frozen=True):
     `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs that we created
     and that still wait for their driver; `short`: PFs that created fewer VFs than asked for; `ours`: the VFs that we
     created, or that existed in the number that a rule asked for, until they are gone; `contests`: PFs whose number
-    something else has overwritten.
+    something else has overwritten; `placements`: which driver each PF's VFs have been given.
     """
 
     format: int = FORMAT
@@ -91,7 +94,13 @@ class State(Struct, frozen=True):
     autoprobe_off: tuple[str, ...] = ()
     ours: dict[str, frozenset[int]] = {}
     contests: dict[str, Contest] = {}
+    placements: dict[str, Placement] = {}
     counters: Counters = Counters()
+
+    @property
+    def pf_addresses(self) -> frozenset[str]:
+        """PFs that something is remembered of. A pass reads them even if they are no NICs and no rule names them."""
+        return frozenset((*self.ours, *self.short, *self.contests, *self.incomplete, *self.autoprobe_off))
 
 
 def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
@@ -137,9 +146,22 @@ def dump(saved: State) -> bytes:
     return to_json(saved) + b"\n"
 
 
-def begin_write(saved: State, pci_addresses: tuple[str, ...]) -> State:
-    """Before the first VF write: what must be remembered if this process dies in the middle."""
-    return replace(saved, pending=_add_change(saved.pending, None, pci_addresses))
+def begin_write(saved: State, pci_addresses: tuple[str, ...], plans: Iterable[Plan] = ()) -> State:
+    """Before the first VF write: what must be remembered if this process dies in the middle.
+
+    Of `plans` that is whose probing will be off, and which VFs will wait to be bound.
+    """
+    actions = tuple(action for plan in plans for action in plan.actions)
+    off = {action.pci_address for action in actions if isinstance(action, SetAutoprobe) and not action.enabled}
+    late = {action.pci_address for action in actions if isinstance(action, BindVfs) and not action.vfs}
+    made = {action.pci_address for action in actions if isinstance(action, SetNumVfs)}
+    placements = saved.placements | {address: Placement(is_unfinished=address in late) for address in made}
+    return replace(
+        saved,
+        pending=_add_change(saved.pending, None, pci_addresses),
+        autoprobe_off=tuple(sorted({*saved.autoprobe_off, *off})),
+        placements=placements,
+    )
 
 
 def _add_change(pending: PendingRestart | None, changed_at: float | None, addresses: tuple[str, ...]) -> PendingRestart:
@@ -213,18 +235,26 @@ def incarnations_at(address: str, pfs: tuple[PfFacts, ...]) -> frozenset[int]:
     return next((pf.incarnations for pf in pfs if pf.pci_address == address), frozenset())
 
 
-def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]) -> State:
-    """What the next look must know of what was done: `pfs` are the facts after it."""
+def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...], begun: State | None = None) -> State:
+    """What the next look must know of what was done: `pfs` are the facts after it. `begun`: see begin_write()."""
     here = {pf.pci_address: pf for pf in pfs}
     incomplete = {
         pf_address for pf_address in saved.incomplete if pf_address in here and _waits_for_drivers(here[pf_address])
     }
     short, autoprobe_off, ours = dict(saved.short), set(saved.autoprobe_off), dict(saved.ours)
+    placements = {address: placed for address, placed in saved.placements.items() if address in here}
     for result in results:
         address = result.action.pci_address
         if isinstance(result.action, SetAutoprobe) and result.is_done:
             autoprobe_off = autoprobe_off - {address} if result.action.enabled else autoprobe_off | {address}
+        if isinstance(result.action, BindVfs) and address in here:
+            placements[address] = _placement(placements.get(address, Placement()), result, here[address])
+            if result.action.driver == VfDriver.KERNEL and here[address].autoprobe:
+                autoprobe_off.discard(address)
         addresses, target, good = _written_pfs(result)
+        for one in addresses:  # these are other VFs than before
+            placements.pop(one, None)
+            placements |= {one: begun.placements[one]} if begun and one in begun.placements else {}
         for pf in (here[pf_address] for pf_address in addresses if pf_address in here):
             short.pop(pf.pci_address, None)
             incomplete.discard(pf.pci_address)
@@ -241,7 +271,41 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
         short=short,
         autoprobe_off=tuple(sorted(autoprobe_off)),
         ours=ours,
+        placements=placements,
     )
+
+
+def _placement(placed: Placement, result: Result, pf: PfFacts) -> Placement:
+    """After VFs were given a driver: those without it that nobody uses have been refused, if that failed."""
+    driver = result.action.driver if isinstance(result.action, BindVfs) else ""
+    if not driver:  # what an earlier rule has left is gone, or is nobody's business any more
+        return Placement()
+    if not result.is_done and result.outcome is not Outcome.FAILED:
+        return placed
+    meant = result.action.vfs if isinstance(result.action, BindVfs) else ()
+    moved = placed.moved | {vf.incarnation for vf in pf.vfs if vf.pci_address in meant or not meant}
+    after = replace(placed, is_unfinished=False, refusal=None, moved=moved)
+    if result.outcome is Outcome.FAILED:
+        vfs = frozenset(vf.incarnation for vf in pf.vfs if lacks(vf, driver))
+        after = replace(after, refusal=VfRefusal(driver, vfs, result.message, result.hint))
+    return replace(after, applied=driver, moved=frozenset()) if pf.incarnations <= moved else after
+
+
+def ask_again(saved: State) -> State:
+    """An operator who requests a pass is assumed to have done something about VFs that no driver took."""
+    asked = {
+        address: replace(placed, refusal=None, is_unfinished=placed.is_unfinished or bool(placed.refusal))
+        for address, placed in saved.placements.items()
+    }
+    return replace(saved, placements=asked)
+
+
+def note_placed(saved: State, placed: dict[str, str]) -> State:
+    """`placed`: PCI address -> the vf_driver that all VFs of that PF have by now."""
+    placements = dict(saved.placements)
+    for address, driver in placed.items():
+        placements[address] = replace(placements.get(address, Placement()), applied=driver)
+    return replace(saved, placements=placements)
 
 
 def notice_contests(

@@ -4,18 +4,20 @@ Works on decoded values, so that a mistake is reported with its rule, before any
 """
 
 import re
-from typing import Any
 
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import pci_address
-from sriov_bootstrap.core.config import Boot, Match, Metrics, OpenStack, PfRule, Services
+from sriov_bootstrap.core.config import Boot, Match, Metrics, OpenStack, PfRule, Services, VfBinding, VfDriver
+from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.plurals import quantity
 
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 # Compiled when first used: at boot, most are not.
 GLOB = r"[*?\[]"
 MAC = r"(?i:[0-9a-f]{2}(?::[0-9a-f]{2}){5,19})"  # 20 bytes on InfiniBand
 HEX_ID = r"(?i:(?:0x)?[0-9a-f]{4})"
+SERIAL_NUMBER = r"(?i:[0-9a-f]{2}(?:-[0-9a-f]{2}){7})"  # drivers/pci/pci-sysfs.c, serial_number_show
 PERCENT = r"(\d{1,3})%"
 UNIT = r"[A-Za-z0-9:_.\\-]{1,200}(@[A-Za-z0-9:_.\\-]+)?\.service"  # a template without an instance is not a unit
 MODULE = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"  # the kernel takes 55 (MODULE_NAME_LEN)
@@ -34,20 +36,13 @@ def normalise(rule: PfRule) -> PfRule:
         vf_id=rule.vf_id.lower(),
         match=replace(
             match,
-            pci_address=address,
+            pci_address=pci_address.normalize(address) or address,
             mac=match.mac.lower(),
             vendor_id=match.vendor_id.lower().removeprefix("0x"),
             device_id=match.device_id.lower().removeprefix("0x"),
+            serial_number=match.serial_number.lower(),
         ),
     )
-
-
-def unsupported_values(entry: dict[str, Any]) -> list[str]:
-    """Values that may be supported one day and must not be ignored until then."""
-    if entry.get("vf_driver") != "vfio-pci":
-        return []
-    instead = "libvirt and nova bind a VF to vfio-pci themselves when a VM uses it"
-    return [f'vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a driver: {instead}']
 
 
 def pf_problems(rule: PfRule) -> list[str]:
@@ -59,9 +54,42 @@ def pf_problems(rule: PfRule) -> list[str]:
         problems.append("physical_network: must be at most 64 printable characters")
     if problem := num_vfs_problem(rule.num_vfs):
         problems.append(f"num_vfs: {problem}")
+    if problem := _vf_driver_problem(rule.vf_driver):
+        problems.append(f"vf_driver: {problem}")
+    if rule.vf_binding is VfBinding.KERNEL and rule.driver_name:
+        problems.append(f'vf_binding = "kernel" does not work with vf_driver = "{rule.vf_driver}": remove one of them')
     if rule.reload_driver and not rule.uses_max_vfs:
         problems.append('reload_driver only works with method = "max_vfs": sriov_numvfs needs no reload')
     return problems
+
+
+def _vf_driver_problem(value: str) -> str:
+    """Why this is neither one of our words nor the name of a driver, "" if it is."""
+    words = tuple(map(str, VfDriver))
+    if value in words:
+        return ""
+    if value.strip().lower() in words:
+        return f'"{value}" is written "{value.strip().lower()}"'
+    if is_module_name(value):
+        return ""
+    return f'"{value}" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"'
+
+
+def driver_doubts(rule: PfRule) -> list[str]:
+    """What the driver that a rule names will not do: valid, as another driver may be bound by then, or the PF be up."""
+    driver = driver_of(rule.match.driver)
+    doubts = []
+    if driver.up_first and not rule.pf_up and rule.num_vfs not in {0, "0%"}:
+        doubts.append(
+            f"{driver.name} creates no VFs while its PF is down, and pf_up = false leaves it down:"
+            " set pf_up = true, unless something else brings it up earlier"
+        )
+    if driver.max_vfs and isinstance(rule.num_vfs, int) and rule.num_vfs > driver.max_vfs:
+        doubts.append(
+            f"{driver.name} creates at most {quantity(driver.max_vfs, 'VF')}, and more are refused:"
+            f' lower num_vfs to {driver.max_vfs} or "max"'
+        )
+    return doubts
 
 
 def is_module_name(text: str) -> bool:
@@ -82,6 +110,7 @@ def match_problems(match: Match) -> list[str]:
         ("mac", MAC, "3c:fd:fe:aa:bb:00"),
         ("vendor_id", HEX_ID, "8086"),
         ("device_id", HEX_ID, "10c9"),
+        ("serial_number", SERIAL_NUMBER, "3c-fd-fe-ff-ff-aa-bb-00"),
     )
     problems = []
     for key, shape, example in shapes:

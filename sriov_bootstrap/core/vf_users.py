@@ -23,6 +23,7 @@ class UseKind(StrEnum):
     OWNED = "owned"
     OWNER_UNKNOWN = "owner unknown"
     NO_NETDEV = "no netdev"
+    NO_NIC = "no NIC"
     LOWER = "lower"
     XDP = "XDP"
     PROMISCUOUS = "promiscuous"
@@ -39,6 +40,7 @@ USES = {
     UseKind.OWNED: "{who}",
     UseKind.OWNER_UNKNOWN: "cannot tell which VM owns it: {who}",
     UseKind.NO_NETDEV: "driver {who} has no netdev here: it is in another network namespace, or bypasses the kernel",
+    UseKind.NO_NIC: "driver {who} is bound to it, and what uses it through that cannot be seen",
     UseKind.LOWER: "netdev {netdev} is below {who}",
     UseKind.XDP: "netdev {netdev} has an XDP program",
     UseKind.PROMISCUOUS: "netdev {netdev} is up and promiscuous: a program receives all its packets",

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.base.processes import SILENT_SECONDS, Running
+from sriov_bootstrap.base.processes import SILENT_SECONDS
 from sriov_bootstrap.core.events import Event, Level, findings_event
 from sriov_bootstrap.core.finding import Inspected
+from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
 from sriov_bootstrap.daemon.protocols import DaemonMachine
 from sriov_bootstrap.passes.reconcile import Loaded
 
 # Restarts follow a pass, and an earlier look would find what they are about to fix.
 QUIET_SECONDS = 10.0
 PATIENCE_SECONDS = 120.0  # passes that do not end must not put it off for ever
-NEVER = float("inf")
 
 
 class Inspection:
@@ -23,7 +23,7 @@ class Inspection:
         self._host = host
         self._ended = ended
         self._clock = clock
-        self._job: Running | None = None
+        self._job = JobSlot(host, self._on_end, clock=clock)
         self._quiet_at = self._patient_until = NEVER
         self._news: list[Event] = []
         self._trouble = ""
@@ -31,9 +31,7 @@ class Inspection:
     @property
     def due_at(self) -> float:
         """When there is something to start, or to give up."""
-        if self._job:
-            return self._job.heard_at + SILENT_SECONDS
-        return min(self._quiet_at, self._patient_until)
+        return min(self._quiet_at, self._patient_until) if self._job.is_free else self._job.silent_at
 
     def want(self) -> None:
         """A pass has ended, or units were restarted."""
@@ -45,25 +43,18 @@ class Inspection:
         """Starts a look that is due; abandons one that hangs: the next pass asks for another."""
         if self._clock() < self.due_at:
             return
-        if self._job:
-            pid = self.stop()
+        if pid := self._job.give_up():
             self._complain(f"doctor's look hung for {SILENT_SECONDS:g} s and was abandoned (process {pid})", "")
         else:
             self._quiet_at = self._patient_until = NEVER
             try:
-                job = self._host.start_inspection(loaded)
+                self._job.take(self._host.start_inspection(loaded))
             except SriovBootstrapError as error:  # the next pass asks for another
                 self._complain(f"doctor's look could not start: {error.message}", error.hint)
-                return
-            self._job = Running(job, self._on_end, clock=self._clock)
 
-    def stop(self) -> int:
-        """Ends a look that is under way, and returns its process; 0 when there is none."""
-        job, self._job = self._job, None
-        if job:
-            job.let_go()
-            self._host.end(job.pid)
-        return job.pid if job else 0
+    def stop(self) -> None:
+        """Ends a look that is under way."""
+        self._job.give_up()
 
     def news(self) -> list[Event]:
         """What is to be said, once."""
@@ -71,9 +62,6 @@ class Inspection:
         return news
 
     def _on_end(self, line: bytes) -> None:
-        job, self._job = self._job, None
-        if job:
-            self._host.reap(job.pid)
         try:
             latest = self._host.inspection_end(line)
         except SriovBootstrapError as error:

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.base.processes import SILENT_SECONDS, Job, ProcessEnd, Running
+from sriov_bootstrap.base.processes import SILENT_SECONDS, Job, ProcessEnd
 from sriov_bootstrap.core import events, followup
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
@@ -37,6 +37,7 @@ from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.daemon.inspection import Inspection
+from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
 from sriov_bootstrap.daemon.protocols import DaemonMachine, WakeUps
 from sriov_bootstrap.daemon.publication import Publication
 from sriov_bootstrap.passes.reconcile import Loaded
@@ -47,7 +48,6 @@ SAFETY_NET_SECONDS = 600.0
 STOP_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
 READY_RETRY_SECONDS = 0.1  # systemd's queue was full
-NEVER = float("inf")
 LOOK_AT_UDEVD = "until it runs, a loss is noticed up to ten minutes late: systemctl status systemd-udevd"
 
 
@@ -67,22 +67,19 @@ class Daemon:
         host: DaemonMachine,
         udev: WakeUps,
         loaded: Loaded,
-        first: Job,
         state: State,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`first` is the first pass, already under way: the boot does not wait for our imports."""
         self._clock = clock
         self._host = host
         self._udev = udev
         self._loaded = loaded
-        self._first = first
         self._state = state
         self._last_follow_up = FollowUpReport()
         self._handover = Handover()
-        self._pass: Running | None = None
-        self._restarts: Running | None = None
+        self._pass = JobSlot(host, self._on_pass_end, clock=clock)
+        self._restarts = JobSlot(host, self._on_restarts_end, clock=clock)
         self._was_woken = True  # whether the current pass was triggered by an event
         self._is_stale = True
         self._unsaid: list[Event] = []
@@ -109,23 +106,26 @@ class Daemon:
         """Everything that this process ever starts, in the order in which it is done."""
         return (
             Duty(self._ready_at, lambda: not self._is_ready, self._be_ready),
-            Duty(lambda: _silent_at(self._pass), lambda: True, self._give_up_pass),
-            Duty(lambda: _silent_at(self._restarts), lambda: True, self._give_up_restarts),
-            Duty(self._next_pass_at, lambda: self._pass is None, self._start_pass),
+            Duty(lambda: self._pass.silent_at, lambda: True, self._give_up_pass),
+            Duty(lambda: self._restarts.silent_at, lambda: True, self._give_up_restarts),
+            Duty(self._next_pass_at, lambda: self._pass.is_free, self._start_pass),
             Duty(lambda: self._restart_at, self._is_idle, self._start_restarts),
             Duty(lambda: self._inspection.due_at, self._is_idle, lambda _: self._inspection.step(self._loaded)),
             Duty(lambda: self._publication.due_at, self._may_tell, lambda _: self._publication.step(self._loaded)),
             Duty(lambda: self._ping_at, self._is_progressing, self._ping),
         )
 
-    async def run(self) -> None:
-        """Until SIGTERM or SIGINT. Children that cannot end are left behind."""
+    async def run(self, first: Job) -> None:
+        """Until SIGTERM or SIGINT. Children that cannot end are left behind.
+
+        `first` is the first pass, already under way: the boot does not wait for our imports.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop)
         loop.add_signal_handler(signal.SIGHUP, self._on_reload)
         loop.add_reader(self._udev.fileno(), self._on_udev)
-        self._pass = Running(self._first, self._on_pass_end, clock=self._clock)
+        self._pass.take(first)
         self._want_pass()  # the first pass began before the listener: what came in between is looked at after it
         wait = self._loaded.config.boot.wait_for_pf_seconds
         self._host.notify((Notice.STATUS, "first pass"), (Notice.EXTEND_TIMEOUT_USEC, int((wait + 30) * 1e6)))
@@ -152,17 +152,17 @@ class Daemon:
         return None if nearest == NEVER else max(0.0, nearest - self._clock())
 
     def _is_idle(self) -> bool:
-        return self._is_ready and self._pass is None and self._restarts is None
+        return self._is_ready and self._pass.is_free and self._restarts.is_free
 
     def _may_tell(self) -> bool:
         """Not during the boot: the log and the page take longer to load than the first pass."""
-        return self._is_ready or (self._pass is None and self._dirty_since == NEVER)
+        return self._is_ready or (self._pass.is_free and self._dirty_since == NEVER)
 
     # -- ready, alive --
 
     def _ready_at(self) -> float:
         """When every required PF is settled, or waiting for it is over: a missing NIC never blocks the boot."""
-        is_settled = self._pass is None and self._has_looked and self._state.report.is_settled
+        is_settled = self._pass.is_free and self._has_looked and self._state.report.is_settled
         waited_at = self._began + self._loaded.config.boot.wait_for_pf_seconds
         return max(self._began if is_settled else waited_at, self._ready_again_at)
 
@@ -173,8 +173,7 @@ class Daemon:
 
     def _is_progressing(self) -> bool:
         """What a watchdog ping vouches for: no job has been silent for long without being abandoned."""
-        now = self._clock()
-        return all(now - job.heard_at < 2 * SILENT_SECONDS for job in (self._pass, self._restarts) if job)
+        return self._clock() < min(self._pass.silent_at, self._restarts.silent_at) + SILENT_SECONDS
 
     def _ping(self, now: float) -> None:
         self._host.notify((Notice.WATCHDOG, 1))
@@ -203,19 +202,15 @@ class Daemon:
         last_good = self._loaded.config
         self._loaded = self._host.load_config(last_good)
         try:
-            job = self._host.start_pass(self._loaded, self._handover)
+            self._pass.take(self._host.start_pass(self._loaded, self._handover))
         except SriovBootstrapError as error:
             self._on_pass_failure(error.message, error.hint)
             return
         self._handover = Handover()
-        self._pass = Running(job, self._on_pass_end, clock=self._clock)
 
     def _on_pass_end(self, line: bytes) -> None:
-        job, self._pass = self._pass, None
         now = self._clock()
         self._wake.set()
-        if job:
-            self._host.reap(job.pid)
         try:
             state, _ = self._host.job_end(line)
         except SriovBootstrapError as error:
@@ -246,21 +241,13 @@ class Daemon:
 
     def _give_up_pass(self, _now: float) -> None:
         """A silent job is stuck in a read that does not return: it is abandoned, and tried again later."""
-        job, self._pass = self._pass, None
-        if job:
-            self._give_up(job)
-            self._on_pass_failure(f"a pass hung for {SILENT_SECONDS:g} s and was abandoned (process {job.pid})", "")
+        pid = self._pass.give_up()
+        self._on_pass_failure(f"a pass hung for {SILENT_SECONDS:g} s and was abandoned (process {pid})", "")
 
     def _give_up_restarts(self, now: float) -> None:
-        job, self._restarts = self._restarts, None
-        if job:
-            self._give_up(job)
-            self._restart_at = now + SILENT_SECONDS
-            self._log(Level.ERROR, f"restarts hung for {SILENT_SECONDS:g} s and were abandoned (process {job.pid})", "")
-
-    def _give_up(self, job: Running) -> None:
-        job.let_go()
-        self._host.end(job.pid)
+        pid = self._restarts.give_up()
+        self._restart_at = now + SILENT_SECONDS
+        self._log(Level.ERROR, f"restarts hung for {SILENT_SECONDS:g} s and were abandoned (process {pid})", "")
 
     def _watch_jam(self) -> None:
         """A stuck writer's end wakes us: the kernel is free again."""
@@ -274,19 +261,14 @@ class Daemon:
     def _start_restarts(self, now: float) -> None:
         self._restart_at = NEVER
         try:
-            job = self._host.start_restarts(self._loaded)
+            self._restarts.take(self._host.start_restarts(self._loaded))
         except SriovBootstrapError as error:
             self._restart_at = now + SILENT_SECONDS
             self._log(Level.ERROR, error.message, error.hint)
-            return
-        self._restarts = Running(job, self._on_restarts_end, clock=self._clock)
 
     def _on_restarts_end(self, line: bytes) -> None:
-        job, self._restarts = self._restarts, None
         now = self._clock()
         self._wake.set()
-        if job:
-            self._host.reap(job.pid)
         try:
             self._state, report = self._host.job_end(line)
         except SriovBootstrapError as error:
@@ -356,19 +338,13 @@ class Daemon:
         self._host.notify((Notice.STOPPING, 1))
         self._inspection.stop()
         deadline = self._clock() + STOP_SECONDS
-        while self._pass and (left := deadline - self._clock()) > 0:
+        while not self._pass.is_free and (left := deadline - self._clock()) > 0:
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), left)
-        for job in (self._pass, self._restarts):
-            if job:
-                job.let_go()
-                self._host.ask_to_end(job.pid)
-                self._log(Level.WARNING, f"stopped while process {job.pid} was at work: it will end on its own", "")
+        for slot in (self._pass, self._restarts):
+            if pid := slot.let_go():
+                self._host.ask_to_end(pid)
+                self._log(Level.WARNING, f"stopped while process {pid} was at work: it will end on its own", "")
         self._publish_news()
         self._publication.let_go()
-
-
-def _silent_at(job: Running | None) -> float:
-    """When it will have been silent for so long that it is abandoned."""
-    return job.heard_at + SILENT_SECONDS if job else NEVER

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.base.processes import SILENT_SECONDS, Running
+from sriov_bootstrap.base.processes import SILENT_SECONDS
 from sriov_bootstrap.core.events import Event, Level
+from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
 from sriov_bootstrap.daemon.protocols import DaemonMachine
 from sriov_bootstrap.passes.reconcile import Loaded
-
-NEVER = float("inf")
 
 
 class Publication:
@@ -18,7 +17,7 @@ class Publication:
         self._host = host
         self._ended = ended
         self._clock = clock
-        self._job: Running | None = None
+        self._job = JobSlot(host, self._on_end, clock=clock)
         self._wanted_at = NEVER
         self._news: list[Event] = []
         self._problems: tuple[str, ...] = ()
@@ -26,9 +25,7 @@ class Publication:
     @property
     def due_at(self) -> float:
         """When there is a page to give up, or one to start: at once, when none is under way."""
-        if self._job:
-            return self._job.heard_at + SILENT_SECONDS
-        return self._wanted_at
+        return self._wanted_at if self._job.is_free else self._job.silent_at
 
     def want(self) -> None:
         """There is a new state; of several that come while a page is made, the last one gets the next page."""
@@ -36,26 +33,20 @@ class Publication:
 
     def step(self, loaded: Loaded) -> None:
         """Starts a page that is due; abandons one that hangs, as its disk may."""
-        if self._job and self._clock() >= self.due_at:
-            pid = self.let_go()
-            self._host.end(pid)
+        if self._clock() >= self._job.silent_at:
+            pid = self._job.give_up()
             self._complain((f"making the metrics hung for {SILENT_SECONDS:g} s and was abandoned (process {pid})",))
-        if self._job or self._wanted_at == NEVER:
+        if not self._job.is_free or self._wanted_at == NEVER:
             return
         self._wanted_at = NEVER
         try:
-            job = self._host.start_page(loaded)
+            self._job.take(self._host.start_page(loaded))
         except SriovBootstrapError as error:  # the next state asks for another
             self._complain((f"the metrics are not updated: {error.message}",))
-            return
-        self._job = Running(job, self._on_end, clock=self._clock)
 
-    def let_go(self) -> int:
-        """Leaves a page that is under way to itself, and returns its process; 0 when there is none."""
-        job, self._job = self._job, None
-        if job:
-            job.let_go()
-        return job.pid if job else 0
+    def let_go(self) -> None:
+        """Leaves a page that is under way to itself."""
+        self._job.let_go()
 
     def news(self) -> list[Event]:
         """What is to be said, once."""
@@ -63,9 +54,6 @@ class Publication:
         return news
 
     def _on_end(self, line: bytes) -> None:
-        job, self._job = self._job, None
-        if job:
-            self._host.reap(job.pid)
         try:
             self._complain(self._host.page_problems(line))
         except SriovBootstrapError as error:

@@ -44,4 +44,4 @@ def _read_host(machine: HostMachine, config: Config) -> Host:
     state, note = machine.load_state()
     units, unasked = ({}, "") if machine.is_tree else ask_systemd((UNIT, *UNITS))
     unseen = tuple(filter(None, (note, unasked)))
-    return replace(read_host(machine, config), state=state, units=units, unseen=unseen)
+    return replace(read_host(machine, config, state.pf_addresses), state=state, units=units, unseen=unseen)

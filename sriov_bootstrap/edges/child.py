@@ -84,6 +84,18 @@ def call(
     left running if `leave_behind` says so.
     """
     child = start(work, keep=keep)
+    return finish(child, what=what, timeout_seconds=timeout_seconds, leave_behind=leave_behind, waiting=waiting)
+
+
+def finish(
+    child: Child,
+    *,
+    what: str,
+    timeout_seconds: float,
+    leave_behind: bool = False,
+    waiting: Waiting = lambda _passed_seconds: None,
+) -> bytes:
+    """The same for a process that was started before: the time that it may take counts from now."""
     try:
         last = _read_last_line(child.fd, time.monotonic(), timeout_seconds, waiting)
     except TooLongError as error:

@@ -11,11 +11,14 @@ Theory of operation
 -------------------
 
 The daemon, an operator's `--once`, `release` and a helper unit are independent processes that may all want to change
-the same VFs. There are three locks, all in /run/sriov-bootstrap/state, where only root can create files:
+the same VFs. There are three locks for all PFs, all in /run/sriov-bootstrap/state, where only root can create files:
 
 - pass.lock: one pass at a time. Whoever holds it also owns state.json.
 - restart.lock: one round of restarts at a time.
 - write.lock: held by the process that writes to the kernel, and by no other.
+
+And one for each PF, bind-ADDRESS.lock: held by the process that binds its VFs. A probe that hangs is in the way of its
+PF alone, so these processes need not know of each other, or of a write to another PF.
 
 flock, because the kernel drops such a lock when the last process that has the file open ends, however it ends. There
 is no lock to clean up after a kill -9, and none that outlives a boot. It belongs to the open file description, so a
@@ -45,13 +48,16 @@ import time
 from collections.abc import Callable, Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import BusyError
 from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.base.vanishing import names_in
 from sriov_bootstrap.core.plan import Jam
 
 FOLDER = "run/sriov-bootstrap/state"
 PASS_LOCK, RESTART_LOCK, WRITE_LOCK = (f"{FOLDER}/{name}.lock" for name in ("pass", "restart", "write"))
+BINDING = "bind-"  # the beginning of a file's name; a PCI address follows
 # Where version 0.1.0 has them. One of its processes may run beside us until it ends, or the host reboots: the daemon
 # until an upgrade restarts it, its pass that has begun to write, a --once, a write that does not return.
 EARLIER = {
@@ -91,15 +97,23 @@ class Locks:
 
     def begin_write(self) -> int:
         """Takes the write lock and returns its descriptor, for the writer to keep. BusyError while another has it."""
-        descriptor = _open_lock(self._write_lock)
-        deadline = time.monotonic() + READER_SECONDS
-        while not _try_lock(descriptor) or _is_held(self._earlier_write_lock):
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise BusyError("an earlier write to the kernel has not returned", hint="see sriov-bootstrap status")
-            time.sleep(LOCK_POLL_SECONDS)
-        _write_note(descriptor, b"")  # its content is about an earlier write, and would look like a stuck one
-        return descriptor
+        return _begin(self._write_lock, lambda: _is_held(self._earlier_write_lock))
+
+    def begin_binding(self, pci_address: str) -> int:
+        """The same for the VFs of one PF and their drivers."""
+        return _begin(f"{self._root}/{FOLDER}/{BINDING}{pci_address}.lock", lambda: False)
+
+    def forget_binding(self, pci_address: str) -> None:
+        """Removes the lock of one that has ended: only whoever has the pass lock begins another."""
+        with contextlib.suppress(OSError):
+            os.unlink(f"{self._root}/{FOLDER}/{BINDING}{pci_address}.lock")
+
+    def read_bindings(self, now: float) -> dict[str, Jam]:
+        """PCI address of a PF -> the process that binds its VFs. `now` on CLOCK_MONOTONIC."""
+        folder = f"{self._root}/{FOLDER}"
+        found = (name for name in names_in(folder) if name.startswith(BINDING) and name.endswith(".lock"))
+        jams = {name[len(BINDING) : -len(".lock")]: _read_jam(f"{folder}/{name}", now) for name in sorted(found)}
+        return {address: replace(jam, pci_address=address) for address, jam in jams.items() if jam}
 
     @staticmethod
     def note_writer(descriptor: int, jam: Jam) -> None:
@@ -109,6 +123,18 @@ class Locks:
     def read_jam(self, now: float) -> Jam | None:
         """The write in progress in another process, None if there is none. `now` on CLOCK_MONOTONIC."""
         return _read_jam(self._write_lock, now) or _read_jam(self._earlier_write_lock, now)
+
+
+def _begin(path: str, is_blocked: Callable[[], bool]) -> int:
+    descriptor = _open_lock(path)
+    deadline = time.monotonic() + READER_SECONDS
+    while not _try_lock(descriptor) or is_blocked():
+        if time.monotonic() > deadline:
+            os.close(descriptor)
+            raise BusyError("an earlier write to the kernel has not returned", hint="see sriov-bootstrap status")
+        time.sleep(LOCK_POLL_SECONDS)
+    _write_note(descriptor, b"")  # its content is about an earlier write, and would look like a stuck one
+    return descriptor
 
 
 def _read_jam(path: str, now: float) -> Jam | None:
@@ -128,7 +154,7 @@ def _read_jam(path: str, now: float) -> Jam | None:
         return Jam(0, "", "a write", since=0.0, limit_seconds=1.0, is_overdue=False, began_at=now)
     finally:
         os.close(descriptor)
-    return msgspec.structs.replace(jam, is_overdue=now - jam.began_at > jam.limit_seconds)
+    return replace(jam, is_overdue=now - jam.began_at > jam.limit_seconds)
 
 
 def _is_held(path: str) -> bool:

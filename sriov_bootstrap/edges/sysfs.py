@@ -1,4 +1,4 @@
-"""/sys: the only module that writes it; besides it, edges/pci.py reads what only doctor needs.
+"""/sys, but for the VFs' drivers (vf_drivers.py) and what only doctor reads (pci.py).
 
 Never reads sriov_numvfs outside a write: that read waits for the PF's device lock, which any write or probe of the PF
 holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
@@ -14,18 +14,20 @@ from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.facts import IFF_UP, INFINIBAND_CLASSES, RawChild, RawNetdev, RawPf, RawVf, vf_places
+from sriov_bootstrap.core.facts import IFF_UP, RawChild, RawNetdev, RawPf, RawVf, is_network_class, vf_places
 from sriov_bootstrap.core.plan import vfs_stay
 from sriov_bootstrap.core.report import Outcome
 
-NETWORK_CLASSES = ("0x02", *INFINIBAND_CLASSES)
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
+SERIAL_NUMBER = "serial_number"  # only root may read it, and it is read from config space
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 MODALIAS = "modalias"
 INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
 
 # PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
 Places = dict[str, tuple[str, ...]]
+# Whether a PF that is no NIC is asked for: by PCI address, vendor and device id as /sys has them
+IsAskedFor = Callable[[str, str, str], bool]
 
 
 class Sysfs:
@@ -34,16 +36,25 @@ class Sysfs:
     def __init__(self, root: str = "/sys") -> None:
         """Reads nothing yet."""
         self._devices = f"{root}/bus/pci/devices"
+        self._drivers = f"{root}/bus/pci/drivers"
+        self._modules = f"{root}/module"
         self._netdevs = f"{root}/class/net"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """Every network function that offers VFs, with or without driver or netdev; or `only` these addresses."""
+    def read_pfs(
+        self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
+    ) -> tuple[RawPf, ...]:
+        """Every NIC that offers VFs, with or without driver or netdev, and of other PFs those that `others` says.
+
+        Or `only` these addresses, whatever they are. With their `serial_numbers` if these are asked for.
+        """
+        is_asked_for = (lambda *_: True) if only else others
+        attributes = (*PF_ATTRIBUTES, SERIAL_NUMBER) if serial_numbers else PF_ATTRIBUTES
         places = self._find_children()
         pfs: list[RawPf] = []
         vfs: set[str] = set()  # a VF is not a PF, and most come after theirs
         for address in sorted(only or names_in(self._devices)):
-            if address not in vfs and (pf := self._read_pf(address, places)):
+            if address not in vfs and (pf := self._read_pf(address, places, is_asked_for, attributes)):
                 pfs.append(pf)
                 vfs.update(vf.pci_address for vf in pf.vfs)
         return tuple(pfs)
@@ -53,8 +64,8 @@ class Sysfs:
         found, places = [], self._find_children()
         for address in sorted(names_in(self._devices)):
             folder = f"{self._devices}/{address}"
-            if attribute_text(f"{folder}/class").startswith(NETWORK_CLASSES):
-                raw = self._read_function(address, places)
+            if is_network_class(attribute_text(f"{folder}/class")):
+                raw = self._read_function(address, places, (*PF_ATTRIBUTES, SERIAL_NUMBER))
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": _link_name(f"{folder}/physfn")}))
         return tuple(found)
 
@@ -111,6 +122,15 @@ class Sysfs:
         with _errno_kept():
             _write(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
 
+    def has_driver(self, name: str) -> bool:
+        """Whether the kernel has a PCI driver of exactly this name now, from a module or built in."""
+        return os.path.exists(f"{self._drivers}/{name}")
+
+    def drivers_of(self, module: str) -> tuple[str, ...]:
+        """The PCI drivers that a loaded module has registered: kernel/module/sysfs.c and drivers/base/module.c."""
+        names = names_in(f"{self._modules}/{module.replace('-', '_')}/drivers")
+        return tuple(sorted(name.removeprefix("pci:") for name in names if name.startswith("pci:")))
+
     def netdevs(self) -> frozenset[str]:
         """Every netdev of our network namespace."""
         return frozenset(map(_text_of, names_in(self._netdevs)))
@@ -128,22 +148,26 @@ class Sysfs:
             found[address] = (*found.get(address, ()), place)
         return found
 
-    def _read_pf(self, address: str, places: Places) -> RawPf | None:
+    def _read_pf(
+        self, address: str, places: Places, is_asked_for: IsAskedFor | None, attributes: tuple[str, ...]
+    ) -> RawPf | None:
         folder = f"{self._devices}/{address}"
         if not os.access(f"{folder}/sriov_totalvfs", os.F_OK):
             return None
-        if not attribute_text(f"{folder}/class").startswith(NETWORK_CLASSES):
-            return None
-        return self._read_function(address, places)
+        if not is_network_class(attribute_text(f"{folder}/class")):
+            ids = (attribute_text(f"{folder}/{name}") for name in ("vendor", "device"))
+            if not is_asked_for or not is_asked_for(address, *ids):
+                return None
+        return self._read_function(address, places, attributes)
 
-    def _read_function(self, address: str, places: Places) -> RawPf:
+    def _read_function(self, address: str, places: Places, attributes: tuple[str, ...]) -> RawPf:
         folder = f"{self._devices}/{address}"
         names = names_in(folder)
         children = places.get(address, ())
         own = self._read_netdevs(folder) if "net" in names else ()
         return RawPf(
             pci_address=address,
-            attributes={name: attribute_text(f"{folder}/{name}") for name in PF_ATTRIBUTES if name in names},
+            attributes={name: attribute_text(f"{folder}/{name}") for name in attributes if name in names},
             driver=_link_name(f"{folder}/driver"),
             netdevs=(*own, *self._read_netdevs_of(folder, children)),
             vfs=self._read_vfs(folder, names, places),
@@ -152,14 +176,20 @@ class Sysfs:
 
     def _read_vfs(self, pf_folder: str, names: list[str], places: Places) -> tuple[RawVf, ...]:
         """A VF without its folder disappeared after the names were read: counted, it would be lost a second time."""
+        links = [name for name in names if name.startswith("virtfn")]
+        if not links:
+            return ()
         shared: dict[str, str] = {}
-        vfs = (self._read_vf(pf_folder, name, places, shared) for name in names if name.startswith("virtfn"))
-        return tuple(vf for vf in vfs if vf.inode)
+        folder = os.path.realpath(pf_folder)  # each link on the way costs as much as all that is read of a VF's
+        return tuple(vf for link in links if (vf := self._read_vf(folder, link, places, shared)).inode)
 
     def _read_vf(self, pf_folder: str, link: str, places: Places, shared: dict[str, str]) -> RawVf:
         """`shared`: what the kernel reads once for all VFs of a PF (drivers/pci/iov.c, pci_read_vf_config_common)."""
-        folder = f"{pf_folder}/{link}"
-        address = _link_name(folder)
+        target = link_of(f"{pf_folder}/{link}")
+        if not target:
+            return RawVf(link.removeprefix("virtfn"), "")
+        address = target.rpartition("/")[2]
+        folder = os.path.join(pf_folder, target)
         driver = _link_name(f"{folder}/driver")
         children = places.get(address, ()) if driver else ()
         if not driver and not shared.get(MODALIAS):
@@ -171,27 +201,37 @@ class Sysfs:
             iommu_group=_link_name(f"{folder}/iommu_group"),
             inode=_inode(folder),
             modalias="" if driver else shared[MODALIAS],
-            netdevs=(*self._read_netdevs(folder), *self._read_netdevs_of(folder, children)) if driver else (),
+            netdevs=self._read_vf_netdevs(folder, children) if driver else (),
             nodes=_read_nodes(folder, children) if driver else (),
-            infiniband=tuple(map(_text_of, names_in(f"{folder}/infiniband"))) if driver else (),
+            infiniband=tuple(map(_text_of, _names_if_any(f"{folder}/infiniband"))) if driver else (),
             children=_read_children(folder, children) if children else (),
         )
 
-    def _read_netdevs_of(self, folder: str, children: Iterable[str]) -> Iterator[RawNetdev]:
-        for place in children:
-            yield from self._read_netdevs(f"{folder}/{place}", device=place.rpartition("/")[2])
+    def _read_vf_netdevs(self, folder: str, children: Iterable[str]) -> tuple[RawNetdev, ...]:
+        own = self._read_netdevs(folder, with_address=False)
+        return (*own, *self._read_netdevs_of(folder, children, with_address=False)) if children else own
 
-    def _read_netdevs(self, folder: str, *, device: str = "") -> tuple[RawNetdev, ...]:
+    def _read_netdevs_of(
+        self, folder: str, children: Iterable[str], *, with_address: bool = True
+    ) -> Iterator[RawNetdev]:
+        for place in children:
+            device = place.rpartition("/")[2]
+            yield from self._read_netdevs(f"{folder}/{place}", device=device, with_address=with_address)
+
+    def _read_netdevs(self, folder: str, *, device: str = "", with_address: bool = True) -> tuple[RawNetdev, ...]:
+        names = names_in(f"{folder}/net")
+        has_several = len(names) > 1  # phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c)
         return tuple(
             RawNetdev(
                 name=_text_of(name),
-                address=attribute_text(f"{folder}/net/{name}/address"),
+                address=attribute_text(f"{folder}/net/{name}/address") if with_address else "",
                 flags=attribute_text(f"{folder}/net/{name}/flags"),
                 ifindex=attribute_text(f"{folder}/net/{name}/ifindex"),
                 uppers=self._uppers(name),
                 device=device,
+                port_name=attribute_text(f"{folder}/net/{name}/phys_port_name") if has_several else "",
             )
-            for name in names_in(f"{folder}/net")
+            for name in names
         )
 
     def _uppers(self, name: str) -> tuple[str, ...]:
@@ -217,10 +257,15 @@ def _read_child(folder: str, name: str) -> RawChild:
 
 def _read_nodes(folder: str, children: Iterable[str]) -> tuple[str, ...]:
     """The device nodes through which a process, such as a VM, has only this VF."""
-    vfio = [f"/dev/vfio/devices/{name}" for name in names_in(f"{folder}/vfio-dev")]
-    rdma = [f"/dev/infiniband/{name}" for name in names_in(f"{folder}/infiniband_verbs")]
+    vfio = [f"/dev/vfio/devices/{name}" for name in _names_if_any(f"{folder}/vfio-dev")]
+    rdma = [f"/dev/infiniband/{name}" for name in _names_if_any(f"{folder}/infiniband_verbs")]
     inner = (name for place in children for name in names_in(f"{folder}/{place}"))
     return (*vfio, *rdma, *(f"/dev/{name}" for name in inner if name.startswith("vhost-vdpa-")))
+
+
+def _names_if_any(folder: str) -> list[str]:
+    """What is in a folder that most VFs do not have: to look first costs half of what an exception does."""
+    return names_in(folder) if os.access(folder, os.F_OK) else []
 
 
 def _text_of(name: str) -> str:

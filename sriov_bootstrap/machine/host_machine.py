@@ -13,6 +13,8 @@ from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError, UnitErr
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.actions import (
     Action,
+    BindVfs,
+    LoadModule,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
@@ -30,7 +32,8 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
-from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.edges.sysfs import IsAskedFor, Sysfs
+from sriov_bootstrap.edges.vf_drivers import VfDrivers
 from sriov_bootstrap.passes.apply import apply
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
+PLAIN_NAMES = "net.ifnames=0"
 KILL_SWITCH = "sriov_bootstrap=0"
 JAM_POLL_SECONDS = 0.2
 
@@ -66,6 +70,7 @@ class HostMachine:
         self.deadline_seconds = deadline_seconds
         self.procfs = Procfs(f"{root}/proc")
         self.sysfs = Sysfs(f"{root}/sys")
+        self.vf_drivers = VfDrivers(f"{root}/sys")
         self._root = root
         self._saved: State | None = None
         self.has_written = False
@@ -99,15 +104,17 @@ class HostMachine:
         """Every config file."""
         return self.files.read_config()
 
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """See settle.SettleMachine."""
-        return self.sysfs.read_pfs(only)
+    def read_pfs(
+        self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
+    ) -> tuple[RawPf, ...]:
+        """See reconcile.PassMachine."""
+        return self.sysfs.read_pfs(only, others=others, serial_numbers=serial_numbers)
 
     def read_links(self) -> Links:
-        """altnames and addresses."""
-        from sriov_bootstrap.edges.iproute import read_links
+        """altnames, addresses, XDP."""
+        from sriov_bootstrap.machine.links import read_in_child
 
-        return read_links(child.run)
+        return read_in_child()
 
     def read_holders(self) -> Holders:
         """Which processes have a VF open, from whatever may look."""
@@ -128,6 +135,14 @@ class HostMachine:
     def read_module(self, driver: str) -> ModuleFacts:
         """A driver's module."""
         return self.kmod.read_module(driver)
+
+    def has_driver(self, name: str) -> bool:
+        """Whether the kernel has this driver by now."""
+        return self.sysfs.has_driver(name)
+
+    def names_follow_probes(self) -> bool:
+        """Whether netdevs are called eth0, eth1 in the order in which they are created."""
+        return PLAIN_NAMES in self.procfs.kernel_command_line()
 
     def default_routes(self) -> Routes:
         """Where the default routes leave."""
@@ -164,7 +179,7 @@ class HostMachine:
     def expects_driver(self, modalias: str) -> bool:
         """Whether a VF will get a driver."""
         try:
-            return self.kmod.expects_driver(modalias)
+            return bool(self.kmod.modules_for(modalias))
         except StuckError:
             return False
 
@@ -181,6 +196,10 @@ class HostMachine:
             return None
         users = self._users_of(jam.pci_address) if jam.is_overdue else ""
         return msgspec.structs.replace(jam, since=self.time() - (now - jam.began_at), users=users)
+
+    def read_bindings(self) -> dict[str, Jam]:
+        """See reconcile.PassMachine."""
+        return self.locks.read_bindings(self.monotonic())
 
     def _users_of(self, pci_address: str) -> str:
         leaving = self.sysfs.read_functions_of(pci_address)
@@ -219,12 +238,18 @@ class HostMachine:
         """One pass at a time, and never beside a write of an earlier pass that may still succeed."""
         with self.locks.hold(PASS_LOCK, timeout_seconds=LOCK_SECONDS, waiting=self.say):
             deadline = self.monotonic() + LOCK_SECONDS
-            while (jam := self.locks.read_jam(self.monotonic())) and not jam.is_overdue:
+            while jam := self._write_to_wait_for():
                 if self.monotonic() > deadline:  # a writer that had no room to record how long it may take
                     break
                 self.say(str(jam))
                 self.pause(JAM_POLL_SECONDS)
             yield
+
+    def _write_to_wait_for(self) -> Jam | None:
+        """One of an earlier pass that is still expected to return."""
+        now = self.monotonic()
+        jams = (self.locks.read_jam(now), *self.locks.read_bindings(now).values())
+        return next((jam for jam in jams if jam and not jam.is_overdue), None)
 
     def restart_lock(self) -> contextlib.AbstractContextManager[None]:
         """One round of restarts at a time."""
@@ -244,17 +269,33 @@ class HostMachine:
             case SetAutoprobe():  # no process of its own: the kernel sets a flag and takes no lock (drivers/pci/iov.c)
                 self.has_written = True
                 return apply(action, lambda: self.sysfs.write_autoprobe(action))
+            case BindVfs():
+                return self.begin(action, guard=guard)()
+            case _:
+                return self._with_privileges(action, guard)
+
+    def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
+        """See execute.ActionMachine."""
+        from sriov_bootstrap.machine.binder import begin
+
+        return begin(self, action, guard)
+
+    def _in_writer(self, action: Action, work: Callable[[], Result]) -> Result:
+        from sriov_bootstrap.machine.writer import write  # most passes write nothing
+
+        return write(self, action, work)
+
+    def _with_privileges(self, action: LoadModule | WriteFile | ReloadDriver, guard: Callable[[], str]) -> Result:
+        """What the service has to ask a helper unit for."""
+        match action:
+            case LoadModule():
+                return self._load(action)
             case WriteFile():
                 return self._write_file(action)
             case ReloadDriver():
                 return self._reload(action, guard)
             case _:
                 assert_never(action)
-
-    def _in_writer(self, action: Action, work: Callable[[], Result]) -> Result:
-        from sriov_bootstrap.machine.writer import write  # most passes write nothing
-
-        return write(self, action, work)
 
     def _write_file(self, action: WriteFile) -> Result:
         """Whatever may reload also writes what modprobe obeys."""
@@ -268,6 +309,13 @@ class HostMachine:
             return self._in_writer(action, partial(apply, action, partial(self.kmod.reload, action, guard)))
         self.has_written = True
         return self._privileges.reload(action, timeout_seconds=self.deadline_seconds(action))
+
+    def _load(self, action: LoadModule) -> Result:
+        """Where a unit has to be asked, that unit checks whether a rule names the module."""
+        if self.procfs.is_root_without(CAP_SYS_MODULE):
+            return self._privileges.load(action, timeout_seconds=self.deadline_seconds(action))
+        call = partial(self.kmod.load, action.module, self.sysfs, where=action.pci_address)
+        return self._in_writer(action, partial(apply, action, call))
 
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
         """Records at the write lock that this process begins `action` now."""

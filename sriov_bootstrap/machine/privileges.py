@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import one_line, shell_quoted, to_json
-from sriov_bootstrap.core.actions import ReloadDriver, WriteFile
-from sriov_bootstrap.core.report import Result
+from sriov_bootstrap.core.actions import LoadModule, ReloadDriver, WriteFile
+from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.machine import pipe_messages
+from sriov_bootstrap.machine.writer import LOADING_HINT
 from sriov_bootstrap.passes.apply import failure
 
 Run = Callable[..., child.Completed]
@@ -64,16 +65,23 @@ class Privileges:
 
     def reload(self, action: ReloadDriver, *, timeout_seconds: float) -> Result:
         """Has a driver reloaded, if the other end comes to the same decision."""
-        return self._result(action, action.driver, timeout_seconds)
+        return self._result(action, f"reload@{action.driver}", timeout_seconds)
 
     def write_modprobe(self, action: WriteFile) -> Result:
         """Has a driver's file in modprobe.d written; the other end decides on its content."""
         driver = action.path.rpartition("/sriov-bootstrap-")[2].removesuffix(".conf")
-        return self._result(action, driver, FILE_SECONDS)
+        return self._result(action, f"reload@{driver}", FILE_SECONDS)
 
-    def _result(self, action: ReloadDriver | WriteFile, driver: str, timeout_seconds: float) -> Result:
+    def load(self, action: LoadModule, *, timeout_seconds: float) -> Result:
+        """Has a module loaded, if a rule names it. Taking too long is a failure, not a hang: no other PF waits."""
+        result = self._result(action, f"load@{action.module}", timeout_seconds)
+        if result.outcome is not Outcome.STUCK:
+            return result
+        message = f"{action.pci_address}: the module {action.module} is not loaded yet: {result.message}"
+        return replace(result, outcome=Outcome.FAILED, message=message, hint=LOADING_HINT)
+
+    def _result(self, action: ReloadDriver | WriteFile | LoadModule, name: str, timeout_seconds: float) -> Result:
         """The other end's own, as that of what it was asked for."""
-        name = f"reload@{driver}"
         try:
             told = self._ask(name, timeout_seconds + START_SECONDS)
             return replace(pipe_messages.result_of(told, _unit_name(name)), action=action)

@@ -1,5 +1,7 @@
 """What is known about this host when files are rendered or checked: config, PFs, distribution."""
 
+from collections.abc import Iterable
+
 from sriov_bootstrap.base.errors import LinkError, SriovBootstrapError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
@@ -9,9 +11,9 @@ from sriov_bootstrap.render.catalogue import PROBED_PATHS
 from sriov_bootstrap.render.host import Host, parse_layout, parse_os_release
 
 
-def read_host(machine: HostMachine, config: Config) -> Host:
-    """Needs no root: what may not be read counts as unknown."""
-    pfs = read_facts(machine, config)
+def read_host(machine: HostMachine, config: Config, known: Iterable[str] = ()) -> Host:
+    """Needs no root: what may not be read counts as unknown. `known`: see `read_facts`."""
+    pfs = read_facts(machine, config, known)
     sysfs, procfs = machine.sysfs, machine.procfs
     kernel = procfs.kernel_release()
     return Host(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import to_json
-from sriov_bootstrap.core.actions import Action
+from sriov_bootstrap.core.actions import Action, LoadModule
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine import pipe_messages
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.machine.host_machine import HostMachine
 
 STUCK_HINT = "end the VM or process that holds one of its VFs, or see journalctl -k; the write then completes"
+LOADING_HINT = "see journalctl -k; modprobe continues, and a later pass goes on once the driver is there"
 
 
 def write(machine: "HostMachine", action: Action, work: Callable[[], Result]) -> Result:
@@ -33,7 +34,7 @@ def write(machine: "HostMachine", action: Action, work: Callable[[], Result]) ->
     try:
         return _wait_for_writer(machine, action, work, lock)
     except StuckError as error:
-        error.hint = STUCK_HINT
+        error.hint = LOADING_HINT if isinstance(action, LoadModule) else STUCK_HINT
         return failure(action, error)
     except SriovBootstrapError as error:
         return failure(action, error)

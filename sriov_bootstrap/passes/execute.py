@@ -1,8 +1,12 @@
 """Plans -> results: stage by stage, each action in order, retried where that helps.
 
-Up to and including the count, PFs take turns, because nothing may start after a write that hangs. Then the pass waits
-for the VFs of all PFs together (settle.py). What is done to each VF, and what follows, comes last and starts from new
-facts: the VFs that the plan was made from are gone, and those of the count did not exist yet.
+PFs take turns with everything up to their VFs' drivers, because nothing may start after a write that hangs, and the
+kernel creates VFs of one PF at a time anyway. Binding is different: it takes long, waits for no other PF, and is begun
+in a process of its own. While the VFs of one PF are probed, the next PF is written. Then the pass waits for all of
+them together (settle.py), and takes the steps that follow.
+
+What is done to each VF starts from new facts of its PF: the VFs that the plan was made from are gone, and those of the
+count did not exist yet.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +16,7 @@ from typing import Protocol, cast
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.actions import STAGES, Action, ReloadDriver, Stage, VfAction
+from sriov_bootstrap.core.actions import STAGES, Action, BindVfs, ReloadDriver, SetNumVfs, Stage, VfAction, stage_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.followup import in_pass_delay_seconds
 from sriov_bootstrap.core.plan import Plan
@@ -20,7 +24,8 @@ from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
 
 Guard = Callable[[tuple[str, ...]], str]
-ReadFacts = Callable[[], tuple[PfFacts, ...]]
+ReadFacts = Callable[[tuple[str, ...]], tuple[PfFacts, ...]]
+_Begun = tuple[Plan, Callable[[], Result]]
 Stages = Mapping[type, Stage]
 
 
@@ -30,9 +35,12 @@ class ActionMachine(settle.SettleMachine, Protocol):
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
         """Carries it out and returns how it ended; blocks until then, or until its deadline has passed.
 
-        `guard` says who uses a VF that the action would destroy; it is asked right before. Never raises one of our own
-        errors: a failure is a result, and so is a hang.
+        `guard` says who uses a VF that the action would destroy or move; it is asked right before. Never raises one of
+        our own errors: a failure is a result, and so is a hang.
         """
+
+    def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
+        """The same, begun but not waited for: the function that it returns does that."""
 
 
 def carry_out(
@@ -40,27 +48,36 @@ def carry_out(
 ) -> tuple[Result, ...]:
     """Runs every plan. A failure ends its own PF's steps; after a write that does not return, no further step is taken.
 
-    `guard(pci_addresses)` says who uses a VF of these PFs now; it is asked again right before VFs are destroyed.
-    `look` reads the facts; it is called at most once, after the counts.
+    `guard(pci_addresses)` says who uses these VFs, or a VF of these PFs, now; it is asked again right before one of
+    them is destroyed or moved. `look(pci_addresses)` reads the facts of PFs; it is called at most once for each.
     """
-    plans, road, pick = tuple(plans), _Road(machine, guard), partial(_of_stages, stages)
-    counts = chain.from_iterable(road.take(plan, pick(plan.actions, Stage.BEFORE, Stage.COUNT)) for plan in plans)
-    results = settle.settle(tuple(counts), machine)
+    road, pick, results, begun = _Road(machine, guard), partial(_of_stages, stages), list[Result](), list[_Begun]()
+    for plan in (plans := tuple(plans)):
+        done = tuple(road.take(plan, pick(plan.actions, Stage.BEFORE, Stage.COUNT, Stage.COUNTED)))
+        each = pick(plan.actions, Stage.EACH_VF)
+        pfs = look((plan.pci_address,)) if each and road.is_open(plan) else ()
+        results += (*done, *road.take(plan, _for_vfs(each, pfs, made=_made(done))))
+        begun += road.begin(plan, pick(plan.actions, Stage.BIND))
+    results += (road.note(plan, end()) for plan, end in begun)
+    results = list(settle.settle(tuple(results), machine))
     road.give_up(*(address for result in results for address in result.contested))
-    left = [(plan, pick(plan.actions, Stage.EACH_VF), pick(plan.actions, Stage.AFTER)) for plan in plans]
-    needs_look = any(each and road.is_open(plan) for plan, each, _ in left)
-    pfs = {pf.pci_address: pf for pf in look()} if needs_look else {}
-    ends = (road.take(plan, (*_for_vfs(each, pfs.get(plan.pci_address)), *after)) for plan, each, after in left)
+    ends = (road.take(plan, pick(plan.actions, Stage.AFTER)) for plan in plans)
     return (*results, *chain.from_iterable(ends))
 
 
 def _of_stages(stages: Stages, actions: tuple[Action, ...], *wanted: Stage) -> tuple[Action, ...]:
-    return tuple(action for action in actions if stages[type(action)] in wanted)
+    found = (action for action in actions if stage_of(action, stages) in wanted)
+    return tuple(sorted(found, key=partial(stage_of, stages=stages)))
 
 
-def _for_vfs(actions: tuple[Action, ...], pf: PfFacts | None) -> Iterator[Action]:
-    """What each VF needs of these, VF by VF."""
-    for vf in pf.vfs if pf else ():
+def _made(results: tuple[Result, ...]) -> int | None:
+    """How many VFs the last count left; None where there was none, or that is not known."""
+    return next((result.made for result in reversed(results) if result.made >= 0), None)
+
+
+def _for_vfs(actions: tuple[Action, ...], pfs: tuple[PfFacts, ...], *, made: int | None) -> Iterator[Action]:
+    """What each VF needs of these, VF by VF; nothing where something else has already changed the count."""
+    for vf in (vf for pf in pfs for vf in pf.vfs if made in {None, pf.num_vfs}):
         yield from filter(None, (cast("VfAction", action).for_vf(vf) for action in actions))
 
 
@@ -86,11 +103,40 @@ class _Road:
         for action in actions:
             if not self.is_open(plan):
                 return
-            result = self._with_retries(action)
-            yield result
-            if not result.is_done:
+            yield (result := self._with_retries(action))
+            if not result.is_done or self._has_kept_vfs(plan, result):
                 self.give_up(plan.pci_address)
                 self._is_stuck = result.outcome is Outcome.STUCK
+
+    def begin(self, plan: Plan, actions: tuple[Action, ...]) -> Iterator[_Begun]:
+        """Begins to bind the VFs of a plan."""
+        for action in (action for action in actions if isinstance(action, BindVfs) and self.is_open(plan)):
+            self._machine.say(f"{action.pci_address}: {action}")
+            began = self._machine.monotonic()
+            end = self._machine.begin(action, guard=partial(self._guard, action.vfs))
+            yield plan, partial(self._end_of, began, end)
+
+    def note(self, plan: Plan, result: Result) -> Result:
+        """The end of what was begun. One that hangs is in nobody's way but its PF's."""
+        if not result.is_done:
+            self.give_up(plan.pci_address)
+        return result
+
+    def _end_of(self, began: float, end: Callable[[], Result]) -> Result:
+        result = end()
+        return replace(result, seconds=self._machine.monotonic() - began)
+
+    def _has_kept_vfs(self, plan: Plan, result: Result) -> bool:
+        """Whether the VFs stay although 0 was accepted, as igb keeps those that it found when it was loaded.
+
+        The next step would find their number where it expects 0, and pass for another program's doing.
+        """
+        if not (
+            isinstance(result.action, SetNumVfs) and not result.action.after and result.made > 0 and plan.desired.pf
+        ):
+            return False
+        there = {vf.inode for raw in self._machine.read_pfs((plan.pci_address,)) for vf in raw.vfs}
+        return bool(there & plan.desired.pf.incarnations)
 
     def _with_retries(self, action: Action) -> Result:
         addresses = action.pci_addresses if isinstance(action, ReloadDriver) else (action.pci_address,)

@@ -3,6 +3,7 @@
 Runs where it may block: in the `--once` process itself, or in a child of the daemon that can be left behind.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import partial
@@ -14,10 +15,11 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode, facts, ours, state
-from sriov_bootstrap.core.actions import Action, ReloadDriver
-from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.desired import DesiredPf, resolve
+from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
+from sriov_bootstrap.core.config import Config, Match, PfRule
+from sriov_bootstrap.core.desired import DesiredPf, asks_for, resolve
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.placing import Moves, Placement, former_name
 from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, plan_pf
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
@@ -33,6 +35,15 @@ class PassMachine(execute.ActionMachine, Protocol):
 
     def pass_lock(self) -> AbstractContextManager[None]:
         """One pass at a time, over all processes. BusyError when the other one does not end."""
+
+    def read_pfs(
+        self,
+        only: tuple[str, ...] = (),
+        *,
+        others: Callable[[str, str, str], bool] | None = None,
+        serial_numbers: bool = False,
+    ) -> tuple[facts.RawPf, ...]:
+        """Every NIC that is a PF, and other PFs that `others` says, by address and ids; or `only` these addresses."""
 
     def read_config(self) -> tuple[decode.ConfigFile, ...]:
         """Every config file, lowest folder first."""
@@ -51,6 +62,15 @@ class PassMachine(execute.ActionMachine, Protocol):
 
     def read_module(self, driver: str) -> ModuleFacts:
         """Of a driver whose rule says max_vfs."""
+
+    def has_driver(self, name: str) -> bool:
+        """Whether the kernel has this driver by now."""
+
+    def read_bindings(self) -> dict[str, Jam]:
+        """PCI address of a PF -> the process in which its VFs are being bound now."""
+
+    def names_follow_probes(self) -> bool:
+        """Whether netdevs are named in the order in which they are created (net.ifnames=0)."""
 
     def default_routes(self) -> facts.Routes:
         """Where the default routes leave."""
@@ -82,11 +102,21 @@ class Loaded(Struct, frozen=True):
 
 
 class HostSnapshot(Struct, frozen=True):
-    """The machine at one moment, and what is to be done about it."""
+    """The machine at one moment, and what is to be done about it. `leaving`: the same for PFs whose rule is gone.
+
+    `placed`: PCI address -> the vf_driver that all VFs of that PF have.
+    """
 
     pfs: tuple[PfFacts, ...]
     plans: tuple[Plan, ...]
     jam: Jam | None
+    leaving: tuple[Plan, ...] = ()
+    placed: dict[str, str] = {}
+
+    @property
+    def all_plans(self) -> tuple[Plan, ...]:
+        """Also those of PFs whose rule is gone, and which are not reported."""
+        return (*self.plans, *self.leaving)
 
     @property
     def pfs_with_rule(self) -> tuple[PfFacts, ...]:
@@ -108,7 +138,7 @@ def run_pass(
         with machine.pass_lock():
             return _apply_pass(machine, loaded, force=force, handover=handover or Handover())
     saved, note = machine.load_state()
-    pfs = read_facts(machine, loaded.config)
+    pfs = read_facts(machine, loaded.config, saved.pf_addresses)
     is_asked = force or (handover or Handover()).is_asked
     saved, _ = _begin_memory(machine, saved, pfs, is_asked=is_asked)
     seen = decide(machine, loaded.config, pfs, saved, force=force)
@@ -145,16 +175,27 @@ def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
         return Loaded(last_good, error.problems, names, checksums)
 
 
-def read_facts(machine: PassMachine, config: Config) -> tuple[PfFacts, ...]:
-    """Every PF, understood. The costly reads are made only if they can matter to a rule."""
-    raw = machine.read_pfs()
+def read_facts(
+    machine: PassMachine, config: Config, known: Iterable[str] = (), only: tuple[str, ...] = ()
+) -> tuple[PfFacts, ...]:
+    """Every NIC that is a PF, understood, and other PFs if a rule names them, or if they are `known`.
+
+    The costly reads are made only if they can matter to a rule. `only`: these PFs, and no others.
+    """
+    raw = machine.read_pfs(
+        only,
+        others=lambda address, *ids: address in known or asks_for(config, address, *ids),
+        serial_numbers=any(rule.match.serial_number for rule in config.pf),
+    )
     needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
     needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
     links = machine.read_links() if needs_links else facts.Links()
     holders = machine.read_holders() if facts.needs_holders(raw) else Holders()
     has_vfs = any(pf.vfs for pf in raw)
     owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
-    return tuple(pf for raw_pf in raw if (pf := facts.parse_pf(raw_pf, links, holders, owners)).total_vfs > 0)
+    bindings = machine.read_bindings() if has_vfs else {}
+    pfs = (facts.parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
+    return tuple(pf for pf in pfs if pf.total_vfs > 0)
 
 
 def decide(
@@ -163,6 +204,8 @@ def decide(
     """What is to be done about these facts."""
     wishes = resolve(config, pfs)
     drivers = {wish.pf.driver for wish in wishes if wish.rule.uses_max_vfs and wish.pf}
+    named = {wish.rule.driver_name for wish in wishes if wish.rule.driver_name and wish.pf}
+    bindings = machine.read_bindings()
     around = Surroundings(
         pfs=pfs,
         jam=machine.read_jam(),
@@ -173,8 +216,40 @@ def decide(
         contests=saved.contests,
         now=machine.monotonic(),
         force=force,
+        placements=saved.placements,
+        bindings=bindings,
+        absent_drivers=frozenset(name for name in named if not machine.has_driver(name)),
+        names_follow_probes=_may_bind_late(wishes) and machine.names_follow_probes(),
     )
-    return HostSnapshot(pfs, _plans(wishes, around), around.jam)
+    jam = around.jam or next(iter(bindings.values()), None)
+    leaving = tuple(_plans_without_rule(wishes, pfs, around))
+    applied = dict(_applied_drivers(wishes, around))
+    return HostSnapshot(pfs, _plans(wishes, around), jam, leaving, applied)
+
+
+def _may_bind_late(wishes: tuple[DesiredPf, ...]) -> bool:
+    """Whether it matters how netdevs are named: reading that takes time, which most passes can save."""
+    return any(wish.pf and wish.pf.num_vfs != wish.target for wish in wishes)
+
+
+def _applied_drivers(wishes: tuple[DesiredPf, ...], around: Surroundings) -> Iterator[tuple[str, str]]:
+    for rule, pf in ((wish.rule, wish.pf) for wish in wishes):
+        if pf and pf.driver and around.moves(rule, pf) == Moves():
+            yield pf.pci_address, rule.vf_driver
+
+
+def _plans_without_rule(
+    wishes: tuple[DesiredPf, ...], pfs: tuple[PfFacts, ...], around: Surroundings
+) -> Iterator[Plan]:
+    """PFs whose rule is gone, and whose VFs still carry the driver that it named."""
+    ruled = {wish.pf.pci_address for wish in wishes if wish.pf}
+    for pf in pfs:
+        name = former_name("", around.placement(pf.pci_address))
+        is_free = pf.pci_address not in {*ruled, *around.bindings} and not pf.vfs_in_use and not around.jam
+        if name and pf.vfs and is_free:
+            rule = PfRule("", Match(pci_address=pf.pci_address), pf.num_vfs)
+            binding = BindVfs(pf.pci_address, "", tuple(vf.pci_address for vf in pf.vfs), name)
+            yield Plan(DesiredPf(rule, pf), (binding,))
 
 
 def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, ...]:
@@ -188,21 +263,22 @@ def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, .
 
 def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     """What a pass would do at this moment that waits for no pause: one that does has not come so far."""
-    pfs = read_facts(machine, config)
-    saved, _ = _begin_memory(machine, machine.load_state()[0], pfs, is_asked=True)
+    saved = machine.load_state()[0]
+    pfs = read_facts(machine, config, saved.pf_addresses)
+    saved, _ = _begin_memory(machine, saved, pfs, is_asked=True)
     return decide(machine, config, pfs, saved, force=False).plans
 
 
 def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...]) -> str:
-    """Who uses a VF of these PFs right now, "" if no one does."""
-    pfs = [pf for pf in read_facts(machine, config) if pf.pci_address in addresses]
-    return "; ".join(vf.refusal for pf in pfs for vf in pf.vfs_in_use)
+    """Who uses these VFs, or a VF of these PFs, right now; "" if no one does."""
+    used = ((pf.pci_address, vf) for pf in read_facts(machine, config, addresses) for vf in pf.vfs_in_use)
+    return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)
 
 
 def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
-    pfs = read_facts(machine, loaded.config)
+    pfs = read_facts(machine, loaded.config, saved.pf_addresses)
     saved, contested = _begin_memory(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
     seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)
@@ -221,11 +297,11 @@ def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: 
         contested=state.add_losses(contested, contested_since),
     )
     memory = state.fold(
-        memory,
+        state.note_placed(memory, seen.placed),
         report,
         seen.pfs,
         now_monotonic=machine.monotonic(),
-        changed=state.changed_pfs(saved, first.pfs, seen.pfs_with_rule),
+        changed=(*state.changed_pfs(saved, first.pfs, seen.pfs_with_rule), *_moved_pfs(results)),
         handover=handover,
     )
     unsaved = machine.save_state(memory)
@@ -236,6 +312,7 @@ def _begin_memory(
     machine: PassMachine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
 ) -> tuple[State, dict[str, int]]:
     """What is known when a pass begins, and which PFs' numbers something else has overwritten since the last one."""
+    saved = state.ask_again(saved) if is_asked else saved
     return state.notice_contests(state.remember(saved, (), pfs), pfs, now=machine.monotonic(), is_asked=is_asked)
 
 
@@ -247,15 +324,17 @@ def rounds(
     losses: dict[str, int] = {}
     contested: dict[str, int] = {}
     for number in range(1, MAX_ROUNDS + 1):
+        begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
         if any(plan.changes_vfs for plan in seen.plans):
-            machine.save_state(state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule)))
-        guard, look = partial(read_users, machine, config), partial(read_facts, machine, config)
-        acted = execute.carry_out(seen.plans, machine, guard=guard, look=look)
+            machine.save_state(begun)
+        guard = partial(read_users, machine, config)
+        look = partial(read_facts, machine, config, memory.pf_addresses)
+        acted = execute.carry_out(seen.all_plans, machine, guard=guard, look=look)
         if not acted:
             break
         results += acted
-        pfs = read_facts(machine, config)
-        memory = state.remember(memory, acted, pfs)
+        pfs = read_facts(machine, config, memory.pf_addresses)
+        memory = state.remember(memory, acted, pfs, begun)
         memory, new = state.note_contests(
             memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS
         )
@@ -265,6 +344,13 @@ def rounds(
         if not any(_calls_for_another_look(result) for result in acted):
             break
     return seen, memory, results, losses, contested
+
+
+def _moved_pfs(results: tuple[Result, ...]) -> tuple[str, ...]:
+    """PFs with VFs that were there before and have another driver now: to their consumers these are other VFs."""
+    bindings = [result for result in results if isinstance(result.action, BindVfs)]
+    moved = [result.action for result in bindings if result.outcome in {Outcome.CHANGED, Outcome.FAILED}]
+    return tuple(action.pci_address for action in moved if isinstance(action, BindVfs) and action.vfs and action.driver)
 
 
 def _leftovers(saved: State, pfs: tuple[PfFacts, ...], loaded: Loaded) -> tuple[Leftover, ...]:
@@ -289,5 +375,13 @@ def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -
         address = plan.pci_address
         involved = {address, plan.carrier}
         own = tuple(result for result in results if involved & _addresses_of(result.action))
-        lines.append(report_pf(plan, plan.desired.pf, own, is_incomplete=address in memory.incomplete))
+        lines.append(
+            report_pf(
+                plan,
+                plan.desired.pf,
+                own,
+                is_incomplete=address in memory.incomplete,
+                refusal=memory.placements.get(address, Placement()).refusal,
+            )
+        )
     return tuple(lines)

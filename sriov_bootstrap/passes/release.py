@@ -25,7 +25,7 @@ def _read_host(machine: PassMachine, config: Config, address: str, *, force: boo
     saved = machine.load_state()[0]
     others = {pf: contest for pf, contest in saved.contests.items() if pf != address}  # this one is asked for: no pause
     saved = replace(saved, contests=others)
-    pfs = read_facts(machine, config)
+    pfs = read_facts(machine, config, (*saved.pf_addresses, address))
     release.refuse_unless_ours(address, _find_pf(pfs, address), config, saved.ours)
     return decide(machine, _with_release_rule_only(config, address), pfs, saved, force=force), saved
 

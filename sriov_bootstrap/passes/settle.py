@@ -9,7 +9,8 @@ Theory of operation
 -------------------
 
 A write that succeeded is not yet a success. When it returns, the VFs are on the bus, but their driver may not be: udev
-may have to load its module first, and probing takes up to a second per VF. A consumer started in between would find VFs
+may have to load its module first, and probing takes up to a second per VF. Even a driver that has been bound may make
+its netdev later (iavf does, in a work queue). A consumer started in between would find VFs
 without netdevs. So each result is settled only once the facts agree with it, and the time that took is part of it.
 
 All PFs are waited for at the same time, after the last write, because drivers bind in parallel with us: while the VFs
@@ -17,11 +18,12 @@ of one PF are probed, the next PF is being written. There is no event to wait fo
 are bound" does not exist, and udev may be dead), so we look again, quickly at first and then every half second. A look
 reads only the PFs that are still awaited.
 
-For each action that made VFs there is one `_Wait`, and three ways out of it:
+For each action that made VFs there is one `_Wait`, and four ways out of it:
 
 - Settled. The count is right, and every VF that is going to have a driver has it. Which ones are? None with autoprobe
   off, and none for which no module on this host claims the VF's modalias: waiting for igbvf where it is not installed
   would cost every pass the whole deadline. modprobe is asked once per kind of VF.
+- Refused. A VF that we tried to bind and that its driver would not take has had its answer: it is not waited for.
 - Deadline. It grows with the number of VFs. The result stays a success that is not settled: the VFs are there, the
   report calls them incomplete, and a later pass sees when their drivers arrive.
 - Contested. The PF has other VFs than its write left. No device and no driver does that on its own, so something else
@@ -41,7 +43,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts
-from sriov_bootstrap.core.actions import ReloadDriver, SetNumVfs, settle_deadline_seconds
+from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver, SetNumVfs, settle_deadline_seconds
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import is_settled
 from sriov_bootstrap.core.report import Outcome, Result
@@ -85,8 +87,11 @@ class _Wait(Struct, frozen=True):
 
 def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result, ...]:
     """A successful write is not yet a success: each result says whether it has become true, and how long that took."""
-    last = {result.action.pci_address: number for number, result in enumerate(results)}
+    makers = [(number, result.action) for number, result in enumerate(results) if _makes_vfs(result.action)]
+    last = {action.pci_address: number for number, action in makers}
     waits = {number: wait for number in sorted(last.values()) if (wait := _wait_for(results[number]))}
+    bindings = (result for result in results if isinstance(result.action, BindVfs))
+    refused = {result.action.pci_address for result in bindings if not result.is_done}
     settled = list(results)
     began = machine.monotonic()
     expects: dict[str, bool] = {}
@@ -96,6 +101,7 @@ def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result,
         for number, wait in tuple(waits.items()):
             wait.contested.update(address for address in wait.pci_addresses if _is_contested(wait, pfs.get(address)))
             left = [address for address in wait.pci_addresses if address not in wait.contested]
+            left = [address for address in left if address not in refused or not _has(pfs.get(address), wait.target)]
             is_over = all(_is_settled(machine, pfs.get(address), wait.target, expects) for address in left)
             if is_over or passed > wait.limit_seconds:
                 del waits[number]
@@ -110,6 +116,14 @@ def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result,
         machine.say(f"waiting for VFs to be ready: {_progress_text(waits.values(), pfs)}")
         machine.pause(delay)
     raise AssertionError  # pragma: no cover (the delays never end)
+
+
+def _makes_vfs(action: Action) -> bool:
+    return isinstance(action, SetNumVfs | ReloadDriver)
+
+
+def _has(pf: PfFacts | None, target: int) -> bool:
+    return pf is not None and pf.num_vfs == target
 
 
 def _wait_for(result: Result) -> _Wait | None:

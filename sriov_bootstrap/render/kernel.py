@@ -104,4 +104,4 @@ def _why_unfit(driver: str, wishes: list[DesiredPf]) -> str:
 
 def _leaves_without_driver(wishes: Iterable[DesiredPf]) -> bool:
     """The module creates its VFs before probing can be disabled, so only a blacklist keeps their driver away."""
-    return all(wish.rule.vf_driver is VfDriver.NONE for wish in wishes)
+    return all(wish.rule.vf_driver == VfDriver.NONE for wish in wishes)

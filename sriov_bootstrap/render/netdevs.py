@@ -19,7 +19,7 @@ IFNAMSIZ = 16
 def render_udev(host: Host, _ask: Ask) -> Rendering:
     """One rule for each PF and each VF."""
     ports = resolve_ports(host)
-    macs = {wish.pf.pci_address: wish.pf.netdevs[0].mac for wish in host.wishes if wish.pf and wish.pf.netdevs}
+    macs = {wish.pf.pci_address: wish.ports[0].mac for wish in host.wishes if wish.pf and wish.ports}
     problems = [f"{port.label}: {problem}" for port in ports if (problem := _missing_facts(port))]
     entries = [_entry(port, macs.get(port.pci_address, "")) for port in ports if not _missing_facts(port)]
     draft = Draft("udev.rules.j2", {"entries": entries, "problems": problems}, FILE)

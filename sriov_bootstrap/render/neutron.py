@@ -75,15 +75,28 @@ def _missing_facts(port: Port) -> str:
     """What the agent needs but is not known; "" if nothing, or if the agent is not concerned."""
     if not port.rule.physical_network:
         return ""
-    if problem := _bad_name(port) or port.netdev_problem:
+    if problem := port.network_problem or _bad_name(port) or port.netdev_problem:
         return problem
+    if problem := _unclear_netdev(port):
+        return problem
+    if port.rule.exclude_vfs and port.vfs is None:
+        return "the addresses of the excluded VFs are unknown: render on a host with the NIC"
+    return ""
+
+
+def _unclear_netdev(port: Port) -> str:
+    """Why it cannot be told by which netdev the agent finds the VFs; "" if it can."""
+    if port.is_here and not port.netdev:
+        without = "its PF has no netdev, by which the agent finds VFs: load its driver"
+        return f"{without}; if that makes none, use alias instead of physical_network, for flavors"
     if not port.netdev:
         return "the netdev of its PF is unknown: render on a host with the NIC, or match by an exact netdev"
+    if len(port.netdevs) > 1:
+        several = " and ".join(port.netdevs)
+        return f"which port of its PF is in {port.rule.physical_network}, {several}? match by the netdev of that port"
     if port.netdev_device:
         where = f"the agent looks for the VFs of {port.netdev} in {port.netdev_device}, which has none"
         return f"{where}: use alias instead of physical_network, for flavors"
-    if port.rule.exclude_vfs and port.vfs is None:
-        return "the addresses of the excluded VFs are unknown: render on a host with the NIC"
     return ""
 
 

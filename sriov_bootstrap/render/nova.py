@@ -104,6 +104,8 @@ def tags(rule: PfRule) -> dict[str, str]:
 
 def _missing_facts(port: Port, style: SpecStyle) -> str:
     """What a spec of this style needs but is not known; "" if nothing."""
+    if problem := port.network_problem or port.nova_problem:
+        return problem
     if style is SpecStyle.VF_ADDRESS or port.rule.exclude_vfs:
         return "" if port.vfs is not None else "the addresses of its VFs are unknown: render on a host with the NIC"
     if not port.device:
@@ -114,6 +116,8 @@ def _missing_facts(port: Port, style: SpecStyle) -> str:
 
 
 def _missing_netdev(port: Port) -> str:
+    if port.is_here and not port.netdev:
+        return f"its PF has no netdev: {BY_ADDRESS}"
     if not port.netdev:
         return "the netdev of its PF is unknown: render on a host with the NIC, or match by an exact netdev"
     if port.netdev_device:

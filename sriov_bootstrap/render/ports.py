@@ -8,9 +8,11 @@ import re
 
 from msgspec import Struct
 
+from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, vf_places
+from sriov_bootstrap.core.nova_options import NOVA_LAST_DOMAIN
 from sriov_bootstrap.core.validate import GLOB
 from sriov_bootstrap.render.host import Host, VfLayout
 
@@ -26,7 +28,11 @@ class Vf(Struct, frozen=True):
 
 
 class Port(Struct, frozen=True):
-    """One PF; "" and None where something is unknown. `netdev_device`: see `Netdev.device`."""
+    """One PF; "" and None where something is unknown. `netdev_device`: see `Netdev.device`.
+
+    `netdevs`: the ports of the PF that the rule means, as far as they are known; `netdev` is the first. `is_here`:
+    whether the PF is on this host.
+    """
 
     rule: PfRule
     pci_address: str = ""
@@ -35,12 +41,29 @@ class Port(Struct, frozen=True):
     device: str = ""
     vfs: tuple[Vf, ...] | None = None
     netdev_device: str = ""
+    is_nic: bool = True
+    netdevs: tuple[str, ...] = ()
+    is_here: bool = False
 
     @property
     def label(self) -> str:
         """For people: `rule "tenant-a" (0000:3b:00.0)`."""
         place = self.pci_address or self.netdev
         return f'rule "{self.rule.name}"' + (f" ({place})" if place else "")
+
+    @property
+    def network_problem(self) -> str:
+        """Why its VFs can be in no physical network, "" if they can, or are to be in none."""
+        if self.is_nic or not self.rule.physical_network:
+            return ""
+        return "its PF is no NIC, and so in no physical network: use alias instead of physical_network, for flavors"
+
+    @property
+    def nova_problem(self) -> str:
+        """Why nova never gives its VFs to a VM, whatever its files say; "" if nothing stands against it."""
+        if pci_address.domain(self.pci_address) <= NOVA_LAST_DOMAIN:
+            return ""
+        return f"nova skips devices in PCI domains above {NOVA_LAST_DOMAIN:x}, as those behind a VMD controller"
 
     @property
     def netdev_problem(self) -> str:
@@ -73,9 +96,19 @@ def _port(wish: DesiredPf, host: Host) -> Port:
     layout = host.layouts.get(pf.pci_address, VfLayout())
     if layout.device and pf.vendor_id:
         vendor, device = pf.vendor_id, layout.device  # the vendor id of a VF is that of its PF (SR-IOV 3.4.1.1)
-    netdev = pf.netdev or exact_name(rule.match.netdev)
-    inner = pf.netdevs[0].device if pf.netdevs else ""
-    return Port(rule, pf.pci_address, netdev, vendor, device, _vfs(pf, wish.target, layout), inner)
+    names = tuple(dev.name for dev in wish.ports)
+    return Port(
+        rule,
+        pf.pci_address,
+        names[0] if names else exact_name(rule.match.netdev),
+        vendor,
+        device,
+        _vfs(pf, wish.target, layout),
+        wish.ports[0].device if wish.ports else "",
+        pf.is_nic,
+        names,
+        is_here=True,
+    )
 
 
 def _vfs(pf: PfFacts, target: int | None, layout: VfLayout) -> tuple[Vf, ...] | None:

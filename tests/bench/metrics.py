@@ -11,7 +11,6 @@ daemon used meanwhile (/proc/PID/schedstat), which is what its loop was held for
 
 import argparse
 import os
-import runpy
 import shutil
 import signal
 import socket
@@ -29,6 +28,7 @@ from typing import Final
 
 sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
+from bench import big_tree  # noqa: E402
 from bench.peers import PEERS, PIPELINED, WAVES  # noqa: E402
 from bench.processes import children_of, cpu_of, memory_of, status_of, ticks_of  # noqa: E402
 from exporting import exporting  # noqa: E402
@@ -36,7 +36,6 @@ from lab.old_package import commit_of, export  # noqa: E402
 
 ROOT: Final = Path(__file__).parents[2]
 SIEGE: Final = Path(__file__).with_name("peers.py")
-BIG_TREE: Final = runpy.run_path(str(ROOT / "tests" / "lab" / "guest" / "bench" / "big_tree.py"))
 BUILDS: Final = ROOT / "build" / "bench"
 BASE: Final = "796f9ed"
 RUN: Final = """\
@@ -78,8 +77,8 @@ def main() -> int:
     parser.add_argument(
         "--rounds", type=int, default=3, help="of both builds, in turns; each takes about three minutes"
     )
-    parser.add_argument("--pfs", type=int, default=BIG_TREE["PFS"])
-    parser.add_argument("--vfs", type=int, default=BIG_TREE["VFS"], help="of each PF")
+    parser.add_argument("--pfs", type=int, default=big_tree.PFS)
+    parser.add_argument("--vfs", type=int, default=big_tree.VFS, help="of each PF")
     options = parser.parse_args()
     builds = {"base": build(options.base), "ours": ""}
     found: dict[str, list[Figures]] = {"base": [], "ours": []}
@@ -125,12 +124,11 @@ class Host:
     def __init__(self, root: Path, pfs: int, vfs: int) -> None:
         self.root = root / "tree"
         self.vfs = pfs * vfs
-        BIG_TREE["make"](str(self.root), pfs, vfs)
-        config = BIG_TREE["CONFIG"].replace(f"num_vfs = {BIG_TREE['VFS']}", f"num_vfs = {vfs}")
+        big_tree.make(str(self.root), pfs, vfs)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
         path = self.root / "etc/sriov-bootstrap/config.toml"
-        path.write_text(f'{config}[metrics]\nlisten = "127.0.0.1:{self.port}"\n')
+        path.write_text(f'{path.read_text()}[metrics]\nlisten = "127.0.0.1:{self.port}"\n')
 
     def measure(self, folder: str, *, is_base: bool) -> Figures:
         """One start that nobody disturbs, and another one under siege."""

@@ -1,16 +1,9 @@
-from pathlib import Path
-
 import pytest
 
 from fakes_host import HostTree, rule
 from sriov_bootstrap.cli import main
 
 USAGE = 2
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def check(tree: HostTree, *words: str) -> int:
@@ -31,6 +24,18 @@ read {tree.root}/etc/sriov-bootstrap/config.toml
 read {drop_in}
 rule "tenant-a": num_vfs = "max" on every PF with pci_address 0000:3b:00.0
 rule "tenant-b": 4 VFs on every PF with pci_address 0000:3b:00.0
+valid
+"""
+    assert capsys.readouterr() == (out, "")
+
+
+def test_what_a_driver_will_not_do_is_a_note(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.configure('[[pf]]\nname = "tenant-a"\nmatch = { driver = "igb" }\nnum_vfs = 32\n')
+    assert check(tree) == 0
+    out = f"""\
+read {tree.root}/etc/sriov-bootstrap/config.toml
+rule "tenant-a": 32 VFs on every PF with driver igb
+  note: igb creates at most 7 VFs, and more are refused: lower num_vfs to 7 or "max"
 valid
 """
     assert capsys.readouterr() == (out, "")

@@ -1,15 +1,9 @@
 import json
-from pathlib import Path
 
 import pytest
 
 from fakes_host import HostTree, rule
 from sriov_bootstrap.cli import main
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def doctor(tree: HostTree, *words: str) -> int:

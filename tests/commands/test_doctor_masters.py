@@ -17,8 +17,7 @@ UNIT = f"[Service]\nType=oneshot\nExecStart=/bin/sh -c '{ECHO}'\n[Install]\nWant
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    tree = HostTree(tmp_path)
+def tree(tree: HostTree) -> HostTree:
     tree.add_pf(num_vfs=4)
     tree.add_pf(PF2, netdev="ens1f1")
     tree.configure(rule(4))

@@ -1,7 +1,6 @@
 """doctor's codes 1xx and 2xx through the command line, on trees that look like hosts."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +13,6 @@ from sriov_bootstrap.cli import main
 RELEASE = "6.1.0-13-amd64"
 CPUINFO = "processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: fpu {flags}\n"
 NM = "sys/fs/cgroup/system.slice/NetworkManager.service/cgroup.procs"
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def make_host(

@@ -48,13 +48,13 @@ def vf_of(pf: str, index: int) -> str:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return make_tree(tmp_path)
+def tree(tree: HostTree) -> HostTree:
+    add_compute_host(tree)
+    return tree
 
 
-def make_tree(root: Path) -> HostTree:
+def add_compute_host(tree: HostTree) -> None:
     """Three VFs of PF, none yet of PF2, and a PF without a rule."""
-    tree = HostTree(root)
     tree.write("etc/os-release", "ID=ubuntu\n")
     tree.add_card(num_vfs=0)
     tree.add_pf(PF3, netdev="ens7")
@@ -65,7 +65,6 @@ def make_tree(root: Path) -> HostTree:
     add_unit(tree, "nova-compute", COMMAND)
     tree.write(NOVA[1:], "[DEFAULT]\n")
     tree.configure(rules())
-    return tree
 
 
 def rules(a: str = "", b: str = NET_B, **openstack: str) -> str:
@@ -458,7 +457,8 @@ GOOD_CONF = f'[pci]\n{pci(GOOD_A, GOOD_B)}alias = {{"name": "vf", {IDS}}}\nrepor
 @fuzzed(slow=4, text=spoilt(GOOD_CONF) | st.binary(max_size=200), release=st.sampled_from(["", "newton", "yoga"]))
 def test_no_text_is_too_much(text: bytes, release: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        tree = make_tree(Path(folder))
+        tree = HostTree(Path(folder))
+        add_compute_host(tree)
         tree.configure(rules(release=f'"{release}"'))
         tree.write(NOVA[1:], text)
         assert main(["doctor", "--json"], root=folder) in {0, 3}

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from pathlib import Path
 
 import pytest
 
@@ -45,8 +44,7 @@ GOOD = "physnet2:ens1f0,physnet1:ens1f1"
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    tree = HostTree(tmp_path)
+def tree(tree: HostTree) -> HostTree:
     tree.add_card(num_vfs=4)
     tree.configure(RULES)
     return tree

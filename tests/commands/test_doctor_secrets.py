@@ -1,7 +1,6 @@
 """One secret word in each format that is looked at: no output has it, whatever is found beside it."""
 
 import json
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -106,8 +105,8 @@ PLANTED: dict[str, tuple[str, str]] = {
 
 
 @pytest.fixture
-def tree(tmp_path_factory: pytest.TempPathFactory) -> HostTree:
-    tree = HostTree(tmp_path_factory.mktemp("host"))
+def planted(tree: HostTree) -> HostTree:
+    """A host with a secret in each file that is read."""
     tree.add_pf(num_vfs=4)
     add_debian(tree, "nova-compute", "neutron-sriov-agent")
     command = "/usr/bin/neutron-sriov-nic-agent --config-file=/etc/none"
@@ -121,8 +120,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> HostTree:
 
 
 @pytest.mark.parametrize("argv", [["doctor"], ["doctor", "--json"], ["migrate"]], ids=" ".join)
-def test_no_output_has_a_secret_word(tree: HostTree, capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
-    main(argv, root=str(tree.root))
+def test_no_output_has_a_secret_word(planted: HostTree, capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
+    main(argv, root=str(planted.root))
     out, err = capsys.readouterr()
     assert [line for line in f"{out}\n{err}".split("\n") if SECRET in line] == []
     for path, (_, line) in PLANTED.items():
@@ -146,9 +145,8 @@ LATER = {
 
 @pytest.mark.parametrize("later", LATER.values(), ids=LATER)
 def test_what_stands_below_a_list_by_mistake_is_not_shown(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], later: str
+    tree: HostTree, capsys: pytest.CaptureFixture[str], later: str
 ) -> None:
-    tree = HostTree(tmp_path)
     tree.add_pf(num_vfs=4)
     add_debian(tree, *(name for name in DEBIAN_HEADS if name != "neutron-api"))
     tree.configure(
@@ -170,8 +168,8 @@ def test_what_stands_below_a_list_by_mistake_is_not_shown(
     assert {"SB-E511", "SB-W513", "SB-W517", "SB-E520"} <= {line.partition(" ")[0] for line in out.split("\n")}
 
 
-def test_neither_the_log_nor_what_the_daemon_keeps_has_it(tree: HostTree) -> None:
-    machine = HostMachine(root=str(tree.root), config_paths=())
+def test_neither_the_log_nor_what_the_daemon_keeps_has_it(planted: HostTree) -> None:
+    machine = HostMachine(root=str(planted.root), config_paths=())
     latest = record_inspection(examine(machine, load(machine, None)).findings, Inspected())
     assert latest.findings
     assert SECRET not in msgspec.json.encode(latest).decode()

@@ -25,13 +25,12 @@ INSTALLED = f"usr/lib/systemd/system/{UNIT}"
 
 
 @pytest.fixture
-def tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> HostTree:
-    tree = HostTree(tmp_path)
+def tree(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> HostTree:
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4))
     tree.write(INSTALLED, (Path(__file__).parents[2] / "units" / UNIT).read_bytes())
     tree.link(f"etc/systemd/system/multi-user.target.wants/{UNIT}", INSTALLED)
-    assert main(["--once"], root=str(tmp_path)) == 0
+    assert main(["--once"], root=str(tree.root)) == 0
     capsys.readouterr()
     return tree
 

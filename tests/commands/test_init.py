@@ -1,5 +1,4 @@
 import os
-from pathlib import Path
 
 import pytest
 
@@ -13,11 +12,6 @@ TAIL = """\
 # [services]
 # restart = ["nova-compute.service", "neutron-sriov-agent.service"]   # default: every known name of both
 """
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def init(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> str:
@@ -57,6 +51,12 @@ def test_a_pf_without_vfs_gets_a_rule_that_is_switched_off(tree: HostTree, capsy
     block = text[text.index("# [[pf]]") : text.index("# physical_network")]
     (rule,) = read("\n".join(line.removeprefix("# ") for line in block.splitlines())).pf
     assert (rule.match.pci_address, rule.num_vfs) == (PF, "max")
+
+
+def test_the_serial_number_is_shown_where_the_kernel_has_it(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree.add_pf(num_vfs=4) / "serial_number").write_text("3c-fd-fe-ff-ff-aa-bb-00\n")
+    tree.add_pf(PF2, netdev="ens1f1")
+    assert init(tree, capsys).count('# serial_number = "3c-fd-fe-ff-ff-aa-bb-00" in match finds it in any slot') == 1
 
 
 def test_a_host_without_sr_iov_is_told_what_to_do(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

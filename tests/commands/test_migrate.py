@@ -1,7 +1,6 @@
 """From what hosts have today to our config: printed, applied, and nothing is left that fights with it."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,7 @@ BY_ADDRESS = Match(pci_address=PF)
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    tree = HostTree(tmp_path)
+def tree(tree: HostTree) -> HostTree:
     tree.add_pf(num_vfs=4)
     tree.add_pf(PF2, netdev="ens1f1")
     return tree

@@ -40,8 +40,7 @@ EXPECTED = {
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    tree = HostTree(tmp_path)
+def tree(tree: HostTree) -> HostTree:
     tree.add_pf(PF, netdev="ens1f0", num_vfs=7)
     tree.add_pf(PF2, netdev="ens1f1")
     for path in ("firmware/acpi/tables/DMAR", "firmware/acpi/tables/APIC"):

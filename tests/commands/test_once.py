@@ -1,15 +1,11 @@
 """--once whole, from the words to the exit code, on a tree that looks like a host; its writes are real processes."""
 
 import json
-import re
 import time
-from pathlib import Path
-
-import pytest
 
 from builders import PF, vf_address
 from fakes_host import HostTree, rule
-from sriov_bootstrap.cli import main
+from shells import Shell
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.state import State, dump
 from sriov_bootstrap.edges.files import Files
@@ -19,29 +15,6 @@ REFUSED = """\
 0000:3b:00.0: cannot create 32 VFs: the device offers 7
   hint: lower num_vfs in rule "tenant-a" to 7 or "max"
 """
-
-
-class Shell:
-    """Commands on a tree, and what they print; seconds are replaced, as they differ."""
-
-    def __init__(self, tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-        self.tree = tree
-        self._capsys = capsys
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        code = main(words, root=str(self.tree.root))
-        out, err = self._capsys.readouterr()
-        return code, re.sub(r"\d+\.\d s\)", "N s)", out), err
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
-@pytest.fixture
-def shell(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(tree, capsys)
 
 
 def snapshot(tree: HostTree) -> dict[str, tuple[int, str]]:

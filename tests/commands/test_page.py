@@ -2,7 +2,6 @@
 
 import re
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +11,6 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.edges.metrics import PAGE_BEGIN, PAGE_END
 
 PAGE = "run/sriov-bootstrap/state/metrics.prom"
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def test_once_makes_the_page_and_the_textfile_is_the_same(tree: HostTree) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,36 +9,13 @@ from pathlib import Path
 import pytest
 
 from builders import PF, vf_address
-from fakes_host import HostTree, rule
+from fakes_host import rule
+from shells import Shell
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.cli import main
 
 VF = f"VF 0 {vf_address(PF, 0)}"
 USER = "held by qemu-system-x86 pid 4711"
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
-
-
-class Shell:
-    """Commands on a tree, and what they print; seconds are replaced, as they differ."""
-
-    def __init__(self, tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-        self.tree = tree
-        self._capsys = capsys
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        code = main(words, root=str(self.tree.root))
-        out, err = self._capsys.readouterr()
-        return code, re.sub(r"\d+\.\d s\)", "N s)", out), err
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
-@pytest.fixture
-def shell(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(tree, capsys)
 
 
 def leave_over(shell: Shell, *, held: bool = False) -> Path:
@@ -139,7 +115,7 @@ def test_a_pf_without_vfs_has_nothing_to_release(shell: Shell) -> None:
     ("config", "address", "problem"),
     [
         pytest.param("", "ens1f0", "ens1f0: not a PCI address", id="a name"),
-        pytest.param("", "0000:5e:00.0", "0000:5e:00.0: no SR-IOV network card has this PCI address", id="absent"),
+        pytest.param("", "0000:5e:00.0", "0000:5e:00.0: no device with SR-IOV has this PCI address", id="absent"),
         pytest.param(rule(4), PF, f'{PF}: rule "tenant-a" still asks for VFs on it', id="a rule asks"),
         pytest.param("", PF, f"{PF}: its 4 VFs are not of our making", id="not ours"),
         pytest.param("x", PF, "", id="broken config"),

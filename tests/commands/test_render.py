@@ -46,8 +46,7 @@ alias = "vf"
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    tree = HostTree(tmp_path)
+def tree(tree: HostTree) -> HostTree:
     tree.write("proc/cpuinfo", "processor : 0\nvendor_id : GenuineIntel\n")
     tree.write("proc/sys/kernel/osrelease", "6.12.1\n")
     tree.write("etc/os-release", 'ID=debian\nNAME="Debian"\nnonsense\n')

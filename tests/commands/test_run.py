@@ -16,11 +16,6 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.edges.locks import PASS_LOCK, Locks
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
 def test_it_is_ready_after_its_first_pass_and_stops_when_told(tree: HostTree) -> None:
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4) + QUIET)

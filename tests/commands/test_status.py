@@ -1,7 +1,6 @@
 import json
 import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -34,11 +33,6 @@ no PF matches rule "gone" (pci_address 0000:5e:00.0)
 
 note: no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once
 """
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def status(tree: HostTree, *words: str) -> int:
@@ -76,7 +70,7 @@ def test_what_is_still_to_be_done_is_not_yet_as_desired(tree: HostTree, capsys: 
     assert status(tree) == 3
     out = capsys.readouterr().out
     assert " pending\n" in out
-    assert "\nto do: set sriov_numvfs from 0 to 4\n" in out
+    assert "\nto do: set sriov_drivers_autoprobe to 0, then set sriov_numvfs from 0 to 4, then bind its VFs\n" in out
 
 
 def test_waiting_ends_at_its_deadline(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,15 +3,20 @@
 import json
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
+from builders import make_config, make_rule
 from fakes_host import VIRTIO, HostTree, rule, virtio_vf
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.actions import Action, SetNumVfs
+from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.decode import ConfigFile, decode
+from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.facts import Link, Links, parse_pf
 from sriov_bootstrap.core.report import PfState, Result
+from sriov_bootstrap.core.vf_users import Holders
+from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.reconcile import Mode, load_config, run_pass
 
@@ -60,8 +65,7 @@ class VirtioHost(HostMachine):
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    tree = HostTree(tmp_path)
+def tree(tree: HostTree) -> HostTree:
     tree.write("proc/cpuinfo", "processor : 0\nvendor_id : GenuineIntel\n")
     tree.add_virtio_pf(num_vfs=2)
     return tree
@@ -83,9 +87,34 @@ def test_status_shows_netdev_and_free_vfs(tree: HostTree, capsys: pytest.Capture
             "RULE      PF            NETDEV  DRIVER      DESIRED  VFS  MAX  IN USE  STATE",
             "tenant-a  0000:06:00.0  ens6    virtio-pci  4        2    16   0       pending",
             "",
-            "to do: set sriov_numvfs from 2 to 0, then set sriov_numvfs from 0 to 4",
+            (
+                "to do: set sriov_drivers_autoprobe to 0, then set sriov_numvfs from 2 to 0, "
+                "then set sriov_numvfs from 0 to 4, then bind its VFs"
+            ),
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("match", "name", "link"),
+    [
+        pytest.param(Match(netdev="ens6"), "ens6", Link("ens6", ifindex=2), id="netdev"),
+        pytest.param(Match(netdev="port-a"), "ens6", Link("ens6", ("port-a",), ifindex=2), id="netdev: an altname"),
+        pytest.param(Match(altname="port-*"), "ens6", Link("ens6", ("port-a",), ifindex=2), id="altname"),
+        pytest.param(Match(mac="3c:fd:fe:aa:bb:00"), "ens6", Link("ens6", ifindex=2), id="mac"),
+        pytest.param(
+            Match(netdev="ens6"), "ens6np0", Link("ens6np0", ("ens6",), ifindex=2), id="renamed by an upgrade"
+        ),
+        pytest.param(Match(netdev="port-a"), "ens6", Link("ens6np0", ("port-a",), ifindex=2), id="renamed meanwhile"),
+    ],
+)
+def test_a_rule_finds_the_pf_by_its_netdev(tree: HostTree, match: Match, name: str, link: Link) -> None:
+    folder = tree.device(VIRTIO) / "virtio1/net"
+    (folder / "ens6").rename(folder / name)
+    (raw,) = Sysfs(f"{tree.root}/sys").read_pfs()
+    pf = parse_pf(raw, Links({link.name: link}), Holders())
+    (wish,) = resolve(make_config(make_rule(match=match)), [pf])
+    assert (wish.pf, [dev.name for dev in wish.ports]) == (pf, [name])
 
 
 def test_the_number_is_changed_and_the_vfs_are_waited_for(tree: HostTree) -> None:

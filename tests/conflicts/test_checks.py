@@ -5,8 +5,9 @@ from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, vf_a
 from sriov_bootstrap.conflicts.checks import check_masters
 from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
-from sriov_bootstrap.core.config import Match, VfDriver
+from sriov_bootstrap.core.config import Match, PfRule, VfDriver
 from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.render.host import Host, VfLayout
 
@@ -16,9 +17,9 @@ OURS = make_pf(num_vfs=4)
 THEIRS = make_pf(pci_address=PF2, netdevs=(make_netdev(name="ens1f1"),))
 
 
-def host(*rules: object, pfs: tuple[object, ...] = (OURS, THEIRS), **values: object) -> Host:
-    config = make_config(*(rules or (make_rule(),)))  # type: ignore[arg-type]
-    return Host(config, resolve(config, pfs), pfs, **values)  # type: ignore[arg-type]
+def host(*rules: PfRule, pfs: tuple[PfFacts, ...] = (OURS, THEIRS)) -> Host:
+    config = make_config(*(rules or (make_rule(),)))
+    return Host(config, resolve(config, pfs), pfs)
 
 
 def found(where: Host, *sources: Source) -> list[Finding]:

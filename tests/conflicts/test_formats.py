@@ -31,6 +31,7 @@ def brief(*sources: Source) -> list[tuple[int, tuple[Match, ...], int | None, bo
         ("/sys/class/net/ens*/device/sriov_numvfs", (Match(netdev="ens*"),)),
         ("/sys/bus/pci/devices/0000:3B:00.0/sriov_numvfs", (Match(pci_address=PF),)),
         ("/sys/bus/pci/devices/*/sriov_numvfs", ALL),
+        ("/sys/bus/pci/devices/10000:e1:00.0/sriov_numvfs", (Match(pci_address="10000:e1:00.0"),)),
         ("/sys/bus/pci/drivers/igb/0000:3b:00.0/sriov_numvfs", (Match(pci_address=PF),)),
         ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/sriov_numvfs", (Match(pci_address=PF),)),
         ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/net/ens1f0/device/sriov_numvfs", ENS1F0),

@@ -6,6 +6,7 @@ from builders import PF, PF2
 from sriov_bootstrap.core.actions import (
     STAGES,
     Action,
+    LoadModule,
     ReloadDriver,
     SetLinkUp,
     SetNumVfs,
@@ -31,6 +32,11 @@ def test_deadlines_grow_with_the_number_of_vfs() -> None:
 
 def test_a_reload_may_take_as_long_as_all_its_vfs_need() -> None:
     assert deadline_seconds(ReloadDriver(PF, "igb", (PF, PF2), 7)) == 60 + 5 * 2 * 7 * 2
+
+
+def test_a_module_has_a_minute_because_its_driver_may_find_vfs_that_wait_for_it() -> None:
+    load = LoadModule(PF, "vfio-pci")
+    assert (deadline_seconds(load), str(load)) == (60.0, "load the module vfio-pci")
 
 
 def test_what_waits_for_no_vf_has_half_a_minute() -> None:

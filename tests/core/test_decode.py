@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from builders import PF2, make_config, make_rule
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, Services, VfDriver
+from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, Services, VfBinding, VfDriver
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile, decode, effective
 
 RULE = '[[pf]]\nname = "tenant-a"\nmatch = { pci_address = "3b:00.0" }\nnum_vfs = 4\n'
@@ -70,7 +70,7 @@ def test_everything_that_can_be_said() -> None:
     text = """
         [[pf]]
         name = "b"
-        match = { mac = "3C:FD:FE:AA:BB:00", driver = "i*" }
+        match = { mac = "3C:FD:FE:AA:BB:00", driver = "i*", serial_number = "3C-FD-*" }
         num_vfs = "50%"
         physical_network = "physnet2"
         vf_driver = "none"
@@ -87,7 +87,8 @@ def test_everything_that_can_be_said() -> None:
     """
     config = decode([ConfigFile("/etc/c.toml", text.encode())])
     (rule,) = config.pf
-    assert (rule.match, rule.vf_driver) == (Match(mac="3c:fd:fe:aa:bb:00", driver="i*"), VfDriver.NONE)
+    match = Match(mac="3c:fd:fe:aa:bb:00", driver="i*", serial_number="3c-fd-*")
+    assert (rule.match, rule.vf_driver) == (match, VfDriver.NONE)
     assert config.services == Services(restart=(), settle_seconds=3.0)
     assert (config.metrics, config.boot) == (Metrics(listen=""), Boot(wait_for_pf_seconds=1.5))
 
@@ -96,7 +97,8 @@ def test_a_drop_in_replaces_a_rule_in_its_place_and_one_key_of_a_table() -> None
     second = RULE.replace("tenant-a", "b").replace("00.0", "00.1")
     main = ConfigFile("/etc/c.toml", f"{RULE}{second}[services]\nsettle_seconds = 1\n".encode())
     other = drop_in("/run/z.toml", f"{RULE.replace('4', '7')}[services]\nmin_interval_seconds = 9\n")
-    rules = make_rule(num_vfs=7), make_rule(name="b", match=Match(pci_address=PF2))
+    auto = VfBinding.AUTO
+    rules = make_rule(num_vfs=7, vf_binding=auto), make_rule(name="b", match=Match(pci_address=PF2), vf_binding=auto)
     assert decode([main, other]) == make_config(*rules, services=Services(settle_seconds=1.0, min_interval_seconds=9.0))
 
 
@@ -129,8 +131,8 @@ WRONG = [
     (RULE.replace("4", "-4"), '[[pf]] "tenant-a": num_vfs: -4 is negative'),
     (RULE + "pf_up = 1", '[[pf]] "tenant-a": pf_up: expected bool, got int'),
     (
-        RULE + 'vf_driver = "dpdk"',
-        "[[pf]] \"tenant-a\": vf_driver: invalid enum value 'dpdk': valid here: kernel, none",
+        RULE + 'vf_binding = "late"',
+        "[[pf]] \"tenant-a\": vf_binding: invalid enum value 'late': valid here: auto, kernel",
     ),
     (RULE + RULE, '[[pf]] "tenant-a": this name occurs twice in the file: only a drop-in may replace a rule'),
     ("a = 07", "not TOML: Expected newline or end of document after a statement (at line 1, column 6)"),
@@ -145,9 +147,18 @@ def test_a_mistake_is_named_with_its_place(text: str, problem: str) -> None:
     assert caught.value.hint == "correct the file, then run: sriov-bootstrap check-config"
 
 
-def test_vfio_pci_is_refused() -> None:
-    with pytest.raises(ConfigError, match='"tenant-a": vf_driver "vfio-pci" is not supported yet'):
-        decode([ConfigFile("/etc/c.toml", f'{RULE}vf_driver = "vfio-pci"'.encode())])
+@pytest.mark.parametrize(
+    ("line", "vf_driver", "name"),
+    [
+        ("", "kernel", ""),
+        ('vf_driver = "kernel"', "kernel", ""),
+        ('vf_driver = "none"', "none", ""),
+        ('vf_driver = "vfio-pci"', "vfio-pci", "vfio-pci"),
+    ],
+)
+def test_a_vf_driver_is_one_of_two_words_or_a_name(line: str, vf_driver: str, name: str) -> None:
+    (rule,) = decode([ConfigFile("/etc/c.toml", (RULE + line).encode())]).pf
+    assert (rule.vf_driver, rule.driver_name) == (vf_driver, name)
 
 
 @pytest.mark.parametrize(

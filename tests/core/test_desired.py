@@ -4,7 +4,7 @@ import pytest
 
 from builders import PF, PF2, PF3, make_config, make_netdev, make_pf, make_rule
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.desired import DesiredPf, matches, resolve
+from sriov_bootstrap.core.desired import DesiredPf, asks_for, matches, resolve
 from sriov_bootstrap.core.facts import PfFacts
 
 HERE = make_pf(netdevs=(make_netdev(altnames=("enp59s0f0",)), make_netdev(name="rep0", mac="02:00:00:00:00:01")))
@@ -33,6 +33,49 @@ HERE = make_pf(netdevs=(make_netdev(altnames=("enp59s0f0",)), make_netdev(name="
 )
 def test_every_selector_that_is_given_must_hold(match: Match, *, holds: bool) -> None:
     assert matches(match, HERE) is holds
+
+
+@pytest.mark.parametrize(
+    ("match", "holds"),
+    [
+        (Match(pci_address=PF), True),
+        (Match(pci_address=PF, driver="nv*"), True),
+        (Match(vendor_id="144d", device_id="a824"), True),
+        (Match(pci_address="0000:3b:*", vendor_id="144d", device_id="a824"), True),
+        (Match(pci_address="0000:3b:00.?"), False),
+        (Match(pci_address="0000:3b:00.[0]"), False),
+        (Match(vendor_id="144d"), False),
+        (Match(device_id="a824"), False),
+        (Match(vendor_id="144d", device_id="a*"), False),
+        (Match(vendor_id="*", device_id="a824"), False),
+        (Match(driver="nvme"), False),
+        (Match(netdev="*"), False),
+        (Match(mac="*"), False),
+        (Match(pci_address=PF, driver="igb"), False),
+    ],
+    ids=str,
+)
+def test_what_is_no_nic_is_taken_only_by_a_rule_that_names_it(match: Match, *, holds: bool) -> None:
+    pf = make_pf(driver="nvme", vendor_id="144d", device_id="a824", netdevs=(), is_nic=False)
+    assert matches(match, pf) is holds
+    assert resolve(make_config(make_rule(match=match)), [pf])[0].pf == (pf if holds else None)
+
+
+@pytest.mark.parametrize(
+    ("match", "asks"),
+    [
+        (Match(pci_address=PF), True),
+        (Match(pci_address=PF, netdev="x", altname="x", mac="x", driver="x"), True),
+        (Match(pci_address=PF2), False),
+        (Match(vendor_id="144d", device_id="a824"), True),
+        (Match(vendor_id="144d", device_id="a825"), False),
+        (Match(vendor_id="144d"), False),
+        (Match(driver="nvme"), False),
+    ],
+    ids=str,
+)
+def test_it_is_read_where_a_rule_may_name_it(match: Match, *, asks: bool) -> None:
+    assert asks_for(make_config(make_rule(match=match)), PF, "0x144d", "0xa824") is asks
 
 
 @pytest.mark.parametrize(("driver", "holds"), [("virtio-pci", True), ("virtio_net", True), ("igb", False)])
@@ -72,11 +115,79 @@ def test_the_first_rule_that_matches_wins_and_one_rule_takes_several_pfs() -> No
     general = make_rule(name="general", match=Match(driver="igb"))
     late = make_rule(name="late", match=Match(pci_address=PF3))
     wishes = resolve(make_config(special, general, late), [three, two, one])
-    assert wishes == (DesiredPf(special, two), DesiredPf(general, one), DesiredPf(general, three), DesiredPf(late))
+    assert wishes == (
+        DesiredPf(special, two),
+        DesiredPf(general, one),
+        DesiredPf(general, three),
+        DesiredPf(late, lost=(PF3, "general")),
+    )
+
+
+TWO_PORTS = make_pf(
+    netdevs=(
+        make_netdev(name="enp4s0"),
+        make_netdev(name="enp4s0d1", ifindex=3, mac="3c:fd:fe:aa:bb:01", altnames=("second",)),
+        make_netdev(name="rep0", ifindex=9, is_representor=True),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("match", "ports"),
+    [
+        (Match(netdev="enp4s0"), ["enp4s0"]),
+        (Match(netdev="enp4s0d1"), ["enp4s0d1"]),
+        (Match(netdev="second"), ["enp4s0d1"]),
+        (Match(altname="sec*"), ["enp4s0d1"]),
+        (Match(mac="3c:fd:fe:aa:bb:01"), ["enp4s0d1"]),
+        (Match(netdev="enp4s0*"), ["enp4s0", "enp4s0d1"]),
+        (Match(netdev="enp4s0", mac="3c:fd:fe:aa:bb:01"), ["enp4s0", "enp4s0d1"]),
+        (Match(netdev="rep0"), ["enp4s0", "enp4s0d1"]),
+        (Match(pci_address=PF), ["enp4s0", "enp4s0d1"]),
+    ],
+    ids=str,
+)
+def test_a_rule_finds_a_pf_by_each_of_its_ports_and_means_that_one(match: Match, ports: list[str]) -> None:
+    (wish,) = resolve(make_config(make_rule(match=match)), [TWO_PORTS])
+    assert (wish.pf, [dev.name for dev in wish.ports]) == (TWO_PORTS, ports)
+
+
+def test_a_rule_that_comes_too_late_knows_which_one_was_first() -> None:
+    rules = [make_rule(name=name, match=Match(netdev=name)) for name in ("enp4s0d1", "enp4s0", "ens1f0")]
+    assert [(wish.pf, wish.lost, wish.ports == ()) for wish in resolve(make_config(*rules), [TWO_PORTS])] == [
+        (TWO_PORTS, None, False),
+        (None, (PF, "enp4s0d1"), True),
+        (None, None, True),
+    ]
 
 
 def test_a_pf_without_a_rule_is_not_ours() -> None:
     assert resolve(make_config(), [make_pf()]) == ()
+
+
+@pytest.mark.parametrize(
+    ("match", "here", "holds"),
+    [
+        (Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00"), "3c-fd-fe-ff-ff-aa-bb-00", True),
+        (Match(serial_number="3c-fd-fe-*"), "3c-fd-fe-ff-ff-aa-bb-00", True),
+        (Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00", pci_address="*.1"), "3c-fd-fe-ff-ff-aa-bb-00", False),
+        (Match(serial_number="3c-fd-fe-ff-ff-aa-bb-01"), "3c-fd-fe-ff-ff-aa-bb-00", False),
+        (Match(serial_number="?*"), "", False),
+        (Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00"), None, False),
+    ],
+    ids=str,
+)
+def test_a_card_is_found_by_its_serial_number(match: Match, here: str | None, *, holds: bool) -> None:
+    assert matches(match, make_pf(serial_number=here)) is holds
+
+
+def test_a_pf_is_held_still_while_its_serial_number_cannot_be_read() -> None:
+    first = make_rule(name="first", match=Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00", driver="igb"))
+    second = make_rule(name="second", match=Match(driver="*"))
+    config = make_config(first, second)
+    assert [wish.pf for wish in resolve(config, [make_pf(serial_number=None)])] == [None, None]
+    assert [bool(wish.pf) for wish in resolve(config, [make_pf(serial_number="")])] == [False, True]
+    assert [bool(wish.pf) for wish in resolve(config, [make_pf(serial_number=None, driver="ice")])] == [False, True]
 
 
 def test_a_pf_is_held_still_while_its_altnames_are_unknown() -> None:

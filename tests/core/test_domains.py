@@ -66,3 +66,9 @@ def test_an_address_that_is_no_address_is_passed_over() -> None:
 @given(st.binary())
 def test_no_bytes_raise(text: bytes) -> None:
     assert parse_domain(text) in (None, {})
+
+
+def test_a_vf_behind_a_vmd_controller() -> None:
+    address = ADDRESS.replace("0x0000", "0x10000")
+    text = f"<domain><name>a</name><devices><hostdev type='pci'><source>{address}</source></hostdev></devices></domain>"
+    assert list(parse_domain(text.encode()) or ()) == ["10000:3b:10.6"]

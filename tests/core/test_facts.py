@@ -1,12 +1,13 @@
 """Raw text -> facts: what counts as in use, and that no text does any harm."""
 
-from typing import Any
+from typing import Unpack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from builders import PF, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
+from builders import PF, RawVfValues, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
 from sriov_bootstrap.core import facts, vf_users
 from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawChild, RawNetdev, RawPf, RawVf, Routes, parse_pf
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners, Use, UseKind
@@ -54,6 +55,9 @@ def test_a_pf_is_understood() -> None:
         ({"sriov_drivers_autoprobe": ""}, "autoprobe", True),
         ({"vendor": ""}, "vendor_id", ""),
         ({"device": "0xABCD"}, "device_id", "abcd"),
+        ({}, "serial_number", ""),
+        ({"serial_number": ""}, "serial_number", None),
+        ({"serial_number": "3C-FD"}, "serial_number", "3c-fd"),
     ],
 )
 def test_garbage_becomes_the_value_that_makes_the_least_happen(
@@ -63,7 +67,44 @@ def test_garbage_becomes_the_value_that_makes_the_least_happen(
 
 
 def test_a_pf_without_any_file_offers_nothing() -> None:
-    assert parse_pf(RawPf(PF, {}), Links(), Holders()) == PfFacts(PF, 0)
+    assert parse_pf(RawPf(PF, {}), Links(), Holders()) == PfFacts(PF, 0, is_nic=False)
+
+
+@pytest.mark.parametrize(
+    ("driver", "use"),
+    [
+        pytest.param("", "", id="no driver"),
+        pytest.param("nvme", "driver nvme is bound to it, and what uses it through that cannot be seen", id="its own"),
+        pytest.param("pci-stub", "driver pci-stub is bound to it, and what uses it through that cannot be seen"),
+        pytest.param("vfio-pci", "", id="vfio, not open"),
+    ],
+)
+def test_a_vf_of_what_is_no_nic_is_in_use_as_long_as_it_has_a_driver(driver: str, use: str) -> None:
+    raw = make_raw_pf(attributes={"class": "0x010802"}, vfs=(make_raw_vf(driver=driver, netdevs=()),))
+    pf = parse_pf(raw, Links(), Holders())
+    assert (pf.is_nic, str(pf.vfs[0].use or "")) == (False, use)
+    assert pf.vfs[0].is_ready is bool(driver)
+
+
+@pytest.mark.parametrize(
+    ("port_name", "is_port"),
+    [
+        ("", True),
+        ("p0", True),
+        ("p0s1", True),
+        ("pf0vf3", False),
+        ("pf0sf88", False),
+        ("c1pf0vf3", False),
+        ("pf0", False),
+        ("pf0vf3x", True),
+    ],
+)
+def test_representors_are_no_ports_of_a_pf(port_name: str, *, is_port: bool) -> None:
+    devices = (RawNetdev("ens1f0", ifindex="2"), RawNetdev("eth0", ifindex="9", port_name=port_name))
+    pf = parse_pf(replace(make_raw_pf(), netdevs=devices), Links(), Holders())
+    assert [dev.name for dev in pf.ports] == (["ens1f0", "eth0"] if is_port else ["ens1f0"])
+    assert len(pf.netdevs) == 2
+    assert replace(pf, netdevs=pf.netdevs[1:]).netdev == ("eth0" if is_port else "")
 
 
 @given(RAW)
@@ -80,7 +121,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=(UP,)),
             Links({"v1": Link("v1", ifindex=9)}),
             Holders(),
-            "netdev v0 is up, and its addresses are unknown: ip does not list it",
+            "netdev v0 is up, and its addresses are unknown: the kernel does not list it",
             id="netdev up, unknown to ip",
         ),
         pytest.param(
@@ -94,7 +135,7 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             make_raw_vf(netdevs=(RawNetdev("v0", flags="0x1003", ifindex="7"),)),
             Links({"v1": Link("v1", ifindex=8)}),
             Holders(),
-            "netdev v0 is up, and its addresses are unknown: ip does not list it",
+            "netdev v0 is up, and its addresses are unknown: the kernel does not list it",
             id="netdev of another index",
         ),
         pytest.param(make_raw_vf(netdevs=(UP,)), Links({"v0": Link("v0")}), Holders(), "", id="netdev up, no address"),
@@ -114,9 +155,9 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
         ),
         pytest.param(
             make_raw_vf(netdevs=(UP,)),
-            Links(problem="ip failed"),
+            Links(problem="no list"),
             Holders(),
-            "netdev v0 is up, and its addresses are unknown: ip failed",
+            "netdev v0 is up, and its addresses are unknown: no list",
             id="addresses unknown",
         ),
         pytest.param(
@@ -181,6 +222,20 @@ def test_any_text_makes_a_pf(raw: RawPf) -> None:
             id="another namespace, its shared RDMA device stays visible",
         ),
         pytest.param(make_raw_vf(driver="vfio-pci", netdevs=()), Links(), Holders(), "", id="vfio, nobody"),
+        pytest.param(
+            make_raw_vf(driver="acme_migration", netdevs=(), nodes=("/dev/vfio/devices/vfio3",)),
+            Links(),
+            Holders({"/dev/vfio/devices/vfio3": (DPDK,)}),
+            "held by dpdk pid 9",
+            id="vfio, by a driver whose name does not say so",
+        ),
+        pytest.param(
+            make_raw_vf(driver="acme_migration", netdevs=(), nodes=("/dev/vfio/devices/vfio3",)),
+            Links(),
+            Holders({"/dev/vfio/devices/vfio4": (DPDK,)}),
+            "",
+            id="the same, and nobody has it",
+        ),
         pytest.param(
             make_raw_vf(driver="vfio-pci", netdevs=()),
             Links(),
@@ -256,8 +311,9 @@ VHOST = "/dev/vhost-vdpa-0"
 GONE = "driver {} has no netdev here: it is in another network namespace, or bypasses the kernel"
 
 
-def raw_virtio_vf(*children: RawChild, driver: str = "virtio-pci", **values: Any) -> RawVf:  # noqa: ANN401
-    return make_raw_vf(driver=driver, children=children, **{"netdevs": ()} | values)
+def raw_virtio_vf(*devices: RawChild, **values: Unpack[RawVfValues]) -> RawVf:
+    defaults: RawVfValues = {"driver": "virtio-pci", "children": devices, "netdevs": ()}
+    return make_raw_vf(**(defaults | values))
 
 
 @pytest.mark.parametrize(
@@ -400,6 +456,21 @@ def test_proc_is_walked_only_where_a_vf_has_something_to_open(vf: RawVf, *, need
 )
 def test_a_refusal_names_the_vf_and_its_user(vf: facts.VfFacts, use: str, note: str) -> None:
     assert (vf.refusal, vf.note) == (use, note)
+
+
+@pytest.mark.parametrize(
+    ("driver", "nodes", "is_vfio"),
+    [
+        ("acme_migration", ("/dev/vfio/devices/vfio3",), True),
+        ("acme_migration", (), False),
+        ("mlx5_vfio_pci", (), True),
+        ("mlx5_core", ("/dev/infiniband/uverbs2",), False),
+    ],
+)
+def test_vfio_is_known_by_what_the_driver_has_registered(driver: str, nodes: tuple[str, ...], *, is_vfio: bool) -> None:
+    raw = make_raw_pf(vfs=(make_raw_vf(driver=driver, netdevs=(), nodes=nodes),))
+    (vf,) = parse_pf(raw, Links(), Holders()).vfs
+    assert (vf.is_vfio, vf.is_ready) == (is_vfio, is_vfio)
 
 
 def test_a_vf_that_is_bound_to_vfio_and_free_is_told_so() -> None:

@@ -1,10 +1,11 @@
 """What of [openstack] and the rules goes together."""
 
-from typing import Any
+from typing import Unpack
 
 import pytest
+from msgspec.structs import replace
 
-from builders import make_config, make_rule
+from builders import RuleValues, make_config, make_rule
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.config import Distribution, OpenStack, PfRule, SpecStyle
 from sriov_bootstrap.core.decode import ConfigFile, decode
@@ -17,14 +18,14 @@ NEWEST = "2026.2 hibiscus (nova 34, neutron 29)"
 GONE = f"it was removed in {VICTORIA}, but release is {NEWEST}"
 
 
-def network(**values: Any) -> PfRule:  # noqa: ANN401
+def network(**values: Unpack[RuleValues]) -> PfRule:
     """A rule with a network."""
-    return make_rule(physical_network="physnet2", **values)
+    return replace(make_rule(**values), physical_network="physnet2")
 
 
-def flavor(**values: Any) -> PfRule:  # noqa: ANN401
+def flavor(**values: Unpack[RuleValues]) -> PfRule:
     """A rule with an alias."""
-    return make_rule(alias="vf", **values)
+    return replace(make_rule(**values), alias="vf")
 
 
 @pytest.mark.parametrize(

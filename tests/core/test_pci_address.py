@@ -1,7 +1,7 @@
 import pytest
 
 from builders import PF
-from sriov_bootstrap.core.pci_address import normalize, parse
+from sriov_bootstrap.core.pci_address import domain, normalize, parse
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,10 @@ def test_an_address_has_one_full_spelling(text: str, full: str) -> None:
 def test_an_address_is_four_numbers() -> None:
     assert parse("0001:3b:1f.7") == (1, 0x3B, 0x1F, 7)
     assert parse("virtual") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("0000:3b:00.0", 0), ("10000:e1:00.0", 0x10000), ("7fffffff:e1:00.0", 0x7FFFFFFF), ("x", 0)]
+)
+def test_the_domain_of_an_address(text: str, number: int) -> None:
+    assert domain(text) == number

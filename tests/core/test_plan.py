@@ -4,18 +4,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from builders import PF, PF2, make_netdev, make_pf, make_vf, make_wish
+from builders import PF, PF2, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core import vf_users
 from sriov_bootstrap.core.actions import (
-    STAGES,
     Action,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
     WriteFile,
+    stage_of,
 )
-from sriov_bootstrap.core.config import VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Match, VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
@@ -24,6 +24,7 @@ from sriov_bootstrap.core.reasons import TRAITS, Reason
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
 DOWN = (make_netdev(is_up=False),)
+REP = make_netdev(name="rep0", is_up=False, is_representor=True)
 VM = "qemu-system-x86 pid 4711"
 JAM = Jam(4711, PF2, "set sriov_numvfs from 7 to 0", 1000.0)
 JAM_HINT = "end the VM or process that holds one of its VFs; the kernel log may name the cause: journalctl -k"
@@ -78,6 +79,7 @@ CONTESTED = Verdict(
     "it is written again after 10 s, and less and less often; "
     "sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it",
 )
+UP_FIRST = SetLinkUp(PF, "ens1f0", precedes_count=True)
 ROWS = [
     Row("equal does nothing", make_wish(pf=make_pf(num_vfs=4))),
     Row("zero wanted, zero there", make_wish(pf=make_pf(netdevs=DOWN), num_vfs=0)),
@@ -88,6 +90,41 @@ ROWS = [
     Row("max", make_wish(pf=make_pf(), num_vfs="max"), (SetNumVfs(PF, 0, 7),)),
     Row("percentage", make_wish(pf=make_pf(), num_vfs="50%"), (SetNumVfs(PF, 0, 3),)),
     Row("in use is kept", make_wish(pf=make_pf(num_vfs=7, holder=VM)), verdict=IN_USE),
+    Row(
+        "each port that is down comes up",
+        make_wish(pf=make_pf(netdevs=(*DOWN, make_netdev(name="d1", is_up=False), make_netdev(name="up"), REP))),
+        (SetLinkUp(PF, "ens1f0"), SetLinkUp(PF, "d1"), SetNumVfs(PF, 0, 4)),
+    ),
+    Row(
+        "a rule by the other netdev of a PF that is taken",
+        DesiredPf(make_rule(), lost=(PF, "first")),
+        verdict=Verdict(
+            Reason.ABSENT,
+            f'{PF}: rule "first" comes before rule "tenant-a" (pci_address {PF}), which matches it as well',
+            "a PF has one number of VFs, whichever of its netdevs a rule names: keep one of the two rules",
+        ),
+    ),
+    Row(
+        "no card has that serial number",
+        DesiredPf(make_rule(match=Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00"))),
+        verdict=Verdict(
+            Reason.ABSENT,
+            'no PF matches rule "tenant-a" (serial_number 3c-fd-fe-ff-ff-aa-bb-00)',
+            "compare with lspci -vv, Device Serial Number: only root can read it, and Linux before 7.3 has no file",
+        ),
+    ),
+    Row("the same, and it is optional", DesiredPf(make_rule(required=False), lost=(PF, "first"))),
+    Row(
+        "a driver of what is no NIC is in the way of the number",
+        make_wish(pf=make_pf(vfs=(make_vf(use=Use(UseKind.NO_NIC, "nvme"), driver="nvme"),), is_nic=False)),
+        verdict=Verdict(
+            Reason.IN_USE,
+            f"{PF}: 1 VF stays instead of 4: VF 0 0000:3b:02.0 is in use: "
+            "driver nvme is bound to it, and what uses it through that cannot be seen",
+            "unbind the driver of those that are free, /sys/bus/pci/devices/VF/driver/unbind: "
+            "this is applied automatically once they are released",
+        ),
+    ),
     Row("in use and equal is fine", make_wish(pf=make_pf(num_vfs=4, holder=VM))),
     Row(
         "in use is replaced where the rule says so",
@@ -130,7 +167,7 @@ ROWS = [
     Row("absent and optional", make_wish(required=False)),
     Row("zero wanted gives probing back", make_wish(pf=OFF, num_vfs=0), (PROBE,), around=OFF_BY_US),
     Row("zero wanted with probing off", make_wish(pf=OFF, num_vfs=0, vf_driver=VfDriver.NONE), around=OFF_BY_US),
-    Row("pf up first", make_wish(pf=make_pf(netdevs=DOWN)), (SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4))),
+    Row("pf up first", make_wish(pf=make_pf(netdevs=DOWN)), (UP_FIRST, SetNumVfs(PF, 0, 4))),
     Row("pf up later", make_wish(pf=make_pf(num_vfs=4, netdevs=DOWN)), (SetLinkUp(PF, "ens1f0"),)),
     Row("pf up not wanted", make_wish(pf=make_pf(netdevs=DOWN), pf_up=False), (SetNumVfs(PF, 0, 4),)),
     Row("no netdev to bring up", make_wish(pf=make_pf(netdevs=())), (SetNumVfs(PF, 0, 4),)),
@@ -229,7 +266,7 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_steps(row: Row) -> None:
     assert plan_pf(row.wish, row.around) == Plan(row.wish, row.actions, row.verdict)
-    assert list(row.actions) == sorted(row.actions, key=lambda action: STAGES[type(action)])
+    assert list(row.actions) == sorted(row.actions, key=stage_of)
 
 
 @pytest.mark.parametrize(

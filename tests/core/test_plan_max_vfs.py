@@ -1,12 +1,13 @@
 """Facts and wishes -> steps, where VFs come from a module parameter."""
 
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, PF3, make_netdev, make_pf, make_wish
-from sriov_bootstrap.core.actions import STAGES, Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from builders import PF, PF2, PF3, RuleValues, make_netdev, make_pf, make_wish
+from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile, stage_of
 from sriov_bootstrap.core.config import Method, VfDriver
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
@@ -22,7 +23,7 @@ RELOAD = ReloadDriver(PF, "igb", (PF,), 4)
 RELOAD_BOTH = ReloadDriver(PF, "igb", (PF, PF2), 4)
 NEW = ModuleFacts("", has_max_vfs=True)
 WRITTEN = ModuleFacts(TEXT, has_max_vfs=True)
-BY_HAND = "reboot, or while nothing uses the NIC: modprobe -r igb && modprobe igb"
+BY_HAND = "reboot, or while nothing uses the device: modprobe -r igb && modprobe igb"
 NO_RELOAD = Verdict(
     Reason.RELOAD_REQUIRED,
     f"{PF}: 0 VFs instead of 4 until igb is reloaded",
@@ -46,14 +47,25 @@ STUCK = Verdict(
 )
 
 
-def wish(pf: PfFacts, **rule: object) -> DesiredPf:
+def wish(pf: PfFacts, **rule: Unpack[RuleValues]) -> DesiredPf:
     """A wish for max_vfs that may reload."""
-    return make_wish(pf=pf, **({"method": Method.MAX_VFS, "reload_driver": True} | rule))
+    defaults: RuleValues = {"method": Method.MAX_VFS, "reload_driver": True}
+    return make_wish(pf=pf, **(defaults | rule))
 
 
-def around(*pfs: PfFacts, module: ModuleFacts = WRITTEN, **values: object) -> Surroundings:
+class SurroundingsValues(TypedDict, total=False):
+    """Of Surroundings."""
+
+    jam: Jam
+    routes: Routes
+    short: dict[str, Short]
+    contests: dict[str, Contest]
+    force: bool
+
+
+def around(*pfs: PfFacts, module: ModuleFacts = WRITTEN, **values: Unpack[SurroundingsValues]) -> Surroundings:
     """These PFs, all of igb."""
-    return replace(Surroundings(pfs=pfs, modules={"igb": module}), **values)
+    return Surroundings(pfs=pfs, modules={"igb": module}, **values)
 
 
 @dataclass
@@ -67,6 +79,7 @@ class Row:
 
 
 A, B = make_pf(), make_pf(pci_address=PF2)
+OTHER = make_pf(is_nic=False)
 A4, B4 = make_pf(num_vfs=4), make_pf(pci_address=PF2, num_vfs=4)
 VM = make_pf(pci_address=PF2, num_vfs=2, holder="qemu pid 9")
 ROUTED = make_pf(netdevs=(make_netdev(uppers=("bond0",)),))
@@ -102,6 +115,22 @@ ROWS = [
         [((FILE, RELOAD_BOTH), None, ""), ((), None, PF)],
     ),
     Row("one of both is missing VFs", (wish(A4), wish(B)), around(A4, B), [((RELOAD_BOTH,), None, ""), ((), None, PF)]),
+    Row(
+        "what is no NIC",
+        (wish(OTHER),),
+        around(OTHER),
+        [
+            (
+                (),
+                Verdict(
+                    Reason.RELOAD_REQUIRED,
+                    f"{PF}: what uses it, which is no NIC, cannot be seen, so igb is not reloaded",
+                    BY_HAND,
+                ),
+                "",
+            )
+        ],
+    ),
     Row(
         "the rules differ",
         (wish(A), wish(B, name="b", num_vfs=3)),
@@ -293,7 +322,7 @@ ROWS = [
 def test_steps(row: Row) -> None:
     plans = make_plans(row.wishes, row.around)
     assert plans == tuple(Plan(one, *expected) for one, expected in zip(row.wishes, row.expected, strict=True))
-    assert all(list(plan.actions) == sorted(plan.actions, key=lambda step: STAGES[type(step)]) for plan in plans)
+    assert all(list(plan.actions) == sorted(plan.actions, key=stage_of) for plan in plans)
 
 
 NOT_NOW = Verdict(

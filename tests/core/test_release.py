@@ -50,7 +50,7 @@ def test_what_is_ours_may_go(pf: PfFacts, config: Config, mine: ours.Ours) -> No
 @pytest.mark.parametrize(
     ("pf", "config", "mine", "message"),
     [
-        pytest.param(None, Config(), OURS, "no SR-IOV network card has this PCI address", id="absent"),
+        pytest.param(None, Config(), OURS, "no device with SR-IOV has this PCI address", id="absent"),
         pytest.param(TWO, make_config(make_rule()), OURS, 'rule "tenant-a" still asks for VFs on it', id="rule"),
         pytest.param(make_pf(), make_config(make_rule()), {}, 'rule "tenant-a" still asks for VFs on it', id="no VFs"),
         pytest.param(UNKNOWN_NAMES, BY_ALTNAME, OURS, 'rule "tenant-a" still asks for VFs on it', id="rule, maybe"),

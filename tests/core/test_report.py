@@ -4,9 +4,11 @@ import errno
 from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
-from builders import PF, PF2, make_pf, make_vf, make_wish
+from builders import PF, PF2, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.actions import ReloadDriver, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Plan, Verdict
 from sriov_bootstrap.core.reasons import Reason
@@ -22,6 +24,7 @@ from sriov_bootstrap.core.report import (
 )
 
 UP, WRITE = SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4)
+REMOVE = SetNumVfs(PF, 6, 0)
 CHANGED = Result(WRITE, Outcome.CHANGED)
 FAILED = Result(WRITE, Outcome.FAILED, errno=5, message="no", hint="do")
 EMPTY, FOUR = make_pf(), make_pf(num_vfs=4)
@@ -59,7 +62,7 @@ ROWS = [
         "not carried out",
         TODO,
         EMPTY,
-        (PfState.PENDING, None, "to do: bring ens1f0 up, then set sriov_numvfs from 0 to 4", ""),
+        (PfState.PENDING, None, "to do: set sriov_numvfs from 0 to 4, then bring ens1f0 up", ""),
     ),
     Row(
         "carried by another, not carried out", CARRIED, EMPTY, (PfState.PENDING, None, f"to do: the steps of {PF2}", "")
@@ -69,6 +72,12 @@ ROWS = [
         Plan(make_wish(required=False)),
         None,
         (PfState.OPTIONAL, None, 'no PF matches rule "tenant-a", which is not required', ""),
+    ),
+    Row(
+        "optional, and another rule was first",
+        Plan(DesiredPf(make_rule(required=False), lost=(PF, "first"))),
+        None,
+        (PfState.OPTIONAL, None, f'{PF}: rule "first" takes it before rule "tenant-a", which is not required', ""),
     ),
     Row(
         "refused by the plan",
@@ -120,6 +129,18 @@ ROWS = [
         (CHANGED,),
     ),
     Row(
+        "VFs that stay on the way to another number",
+        Plan(make_wish(pf=MANY, num_vfs=4), actions=(REMOVE,)),
+        MANY,
+        (
+            PfState.DEGRADED,
+            Reason.FEWER_VFS,
+            f"{PF}: 6 VFs stay instead of 4: the kernel accepted 0 and reported no error",
+            "its driver may have found them when it was loaded, and keeps them until the next boot: journalctl -k",
+        ),
+        (Result(REMOVE, Outcome.CHANGED, made=6),),
+    ),
+    Row(
         "VFs without their driver",
         DONE,
         PROBING,
@@ -127,6 +148,18 @@ ROWS = [
             PfState.DEGRADED,
             Reason.VFS_INCOMPLETE,
             f"{PF}: VFs that still have no netdev, 4 of 4: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
+            DRIVER_HINT,
+        ),
+        is_incomplete=True,
+    ),
+    Row(
+        "VFs of what is no NIC without their driver",
+        DONE,
+        replace(PROBING, is_nic=False),
+        (
+            PfState.DEGRADED,
+            Reason.VFS_INCOMPLETE,
+            f"{PF}: VFs that still have no driver, 4 of 4: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
             DRIVER_HINT,
         ),
         is_incomplete=True,

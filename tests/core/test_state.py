@@ -1,7 +1,6 @@
 """What outlives a pass."""
 
 import json
-from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, make_pf, make_vf
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import Action, LoadModule, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import Jam, Short
@@ -29,6 +28,7 @@ NO_TEXT = "'utf-8' codec can't decode byte 0xff in position 0: invalid start byt
 ACTIONS: tuple[Action, ...] = (
     SetLinkUp(PF, "e"),
     SetAutoprobe(PF, enabled=True),
+    LoadModule(PF, "vfio-pci"),
     WRITE,
     WriteFile(PF, "/x", "text"),
     RELOAD,
@@ -275,9 +275,9 @@ def test_who_gets_in_between_a_second_time_is_given_a_pause() -> None:
     assert (after.contests, new) == ({PF: Contest(4, 2, 2, 60.0)}, {PF: 1})
 
 
-def made(pf: PfFacts, **values: Any) -> State:  # noqa: ANN401
+def made(pf: PfFacts, *, short: dict[str, Short] | None = None, incomplete: tuple[str, ...] = ()) -> State:
     """What is remembered after we made the VFs of this PF."""
-    return State(ours={PF: pf.incarnations}, **values)
+    return State(ours={PF: pf.incarnations}, short=short or {}, incomplete=incomplete)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import pytest
 
 from builders import PF, make_rule
 from sriov_bootstrap.core import validate
-from sriov_bootstrap.core.config import Boot, Match, Method, Metrics, PfRule, Services
+from sriov_bootstrap.core.config import Boot, Match, Method, Metrics, PfRule, Services, VfBinding
 
-KEYS = "netdev, altname, pci_address, mac, driver, vendor_id, device_id"
+KEYS = "netdev, altname, pci_address, mac, driver, vendor_id, device_id, serial_number"
 
 NO_TEXTFILE = "must be an absolute path without .. that ends in .prom, as node_exporter reads it"
 NO_WEB_CONFIG = "must be an absolute path of printable characters: the service has no folder of its own"
@@ -18,6 +18,8 @@ NO_WEB_CONFIG = "must be an absolute path of printable characters: the service h
         (Match(pci_address="3B:00.0"), Match(pci_address=PF)),
         (Match(pci_address="0000:3B:00.0"), Match(pci_address=PF)),
         (Match(pci_address="10000:3b:00.0"), Match(pci_address="10000:3b:00.0")),
+        (Match(pci_address="00010000:3B:00.0"), Match(pci_address="10000:3b:00.0")),
+        (Match(pci_address="1000?:3b:00.0"), Match(pci_address="1000?:3b:00.0")),
         (Match(pci_address="*:3B:00.?"), Match(pci_address="*:3b:00.?")),
         (Match(mac="3C:FD:FE:AA:BB:00"), Match(mac="3c:fd:fe:aa:bb:00")),
         (Match(vendor_id="0X8086", device_id="0x10C9"), Match(vendor_id="8086", device_id="10c9")),
@@ -27,13 +29,6 @@ NO_WEB_CONFIG = "must be an absolute path of printable characters: the service h
 )
 def test_a_match_is_spelt_as_sys_spells_it(given: Match, normal: Match) -> None:
     assert validate.normalise(make_rule(match=given)) == make_rule(match=normal)
-
-
-def test_vfio_pci_is_refused_and_not_ignored() -> None:
-    (problem,) = validate.unsupported_values({"vf_driver": "vfio-pci"})
-    assert problem.startswith('vf_driver "vfio-pci" is not supported yet: use "none", which leaves the VFs without a')
-    assert problem.endswith("libvirt and nova bind a VF to vfio-pci themselves when a VM uses it")
-    assert validate.unsupported_values({"vf_driver": "none"}) == []
 
 
 @pytest.mark.parametrize(
@@ -52,6 +47,22 @@ def test_vfio_pci_is_refused_and_not_ignored() -> None:
         ),
         (make_rule(reload_driver=True, method=Method.MAX_VFS), []),
         (make_rule(match=Match(netdev="*")), []),
+        (make_rule(vf_driver="none"), []),
+        (make_rule(vf_driver="vfio-pci", vf_binding=VfBinding.AUTO), []),
+        (make_rule(vf_driver="mlx5_vfio_pci", vf_binding=VfBinding.AUTO), []),
+        (
+            make_rule(vf_driver="vfio-pci"),
+            ['vf_binding = "kernel" does not work with vf_driver = "vfio-pci": remove one of them'],
+        ),
+        (make_rule(vf_driver="None", vf_binding=VfBinding.AUTO), ['vf_driver: "None" is written "none"']),
+        (
+            make_rule(vf_driver="../vfio", vf_binding=VfBinding.AUTO),
+            ['vf_driver: "../vfio" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"'],
+        ),
+        (
+            make_rule(vf_driver="", vf_binding=VfBinding.AUTO),
+            ['vf_driver: "" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"'],
+        ),
     ],
 )
 def test_a_rule_is_judged(rule: PfRule, problems: list[str]) -> None:
@@ -93,6 +104,14 @@ def test_a_rule_is_judged(rule: PfRule, problems: list[str]) -> None:
             Match(driver="i/gb"),
             'match: driver "i/gb" cannot match anything: a name has no / and no space',
         ),
+        (
+            Match(serial_number="MT2042X01234"),
+            (
+                'match: serial_number "MT2042X01234" cannot match anything: '
+                "write it like 3c-fd-fe-ff-ff-aa-bb-00, or as a glob"
+            ),
+        ),
+        (Match(serial_number="3C-fd-fe-ff-ff-aa-bb-00"), ""),
         (Match(pci_address="3b:00.*", mac="*", vendor_id="80[0-9]6"), ""),
     ],
     ids=str,
@@ -197,3 +216,35 @@ def test_a_module_has_a_name_that_is_safe_everywhere(name: str) -> None:
 )
 def test_what_could_be_an_option_or_lead_elsewhere_is_no_module(name: str) -> None:
     assert not validate.is_module_name(name)
+
+
+UP_FIRST = (
+    "bnxt_en creates no VFs while its PF is down, and pf_up = false leaves it down: set pf_up = true, unless something"
+    " else brings it up earlier"
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "doubts"),
+    [
+        pytest.param(make_rule(match=Match(driver="bnxt_en"), pf_up=False), [UP_FIRST], id="a PF left down"),
+        pytest.param(make_rule(match=Match(driver="bnxt_en")), [], id="a PF brought up"),
+        pytest.param(make_rule(match=Match(driver="bnxt_en"), pf_up=False, num_vfs=0), [], id="no VFs"),
+        pytest.param(make_rule(match=Match(driver="bnxt_en"), pf_up=False, num_vfs="0%"), [], id="no VFs, per cent"),
+        pytest.param(make_rule(match=Match(driver="bnxt*"), pf_up=False), [], id="a glob"),
+        pytest.param(make_rule(match=Match(driver="ice"), pf_up=False), [], id="a driver that needs no link"),
+        pytest.param(
+            make_rule(match=Match(driver="ixgbe"), num_vfs=64),
+            ['ixgbe creates at most 63 VFs, and more are refused: lower num_vfs to 63 or "max"'],
+            id="too many",
+        ),
+        pytest.param(make_rule(match=Match(driver="ixgbe"), num_vfs=63), [], id="as many as there can be"),
+        pytest.param(make_rule(match=Match(driver="ixgbe"), num_vfs="max"), [], id="max"),
+        pytest.param(make_rule(match=Match(driver="ice"), num_vfs=64), [], id="a limit that is not known"),
+        pytest.param(make_rule(num_vfs=64, pf_up=False), [], id="no driver named"),
+    ],
+)
+def test_what_the_named_driver_will_not_do(rule: PfRule, doubts: list[str]) -> None:
+    """A config that a host may have today stays valid."""
+    assert validate.driver_doubts(rule) == doubts
+    assert validate.pf_problems(rule) == []

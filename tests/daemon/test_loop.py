@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 from msgspec.structs import replace
@@ -22,12 +21,6 @@ from sriov_bootstrap.edges import child
 
 RESTARTED = FollowUpReport((UnitResult("nova-compute.service", UnitOutcome.DONE, 1.5),), pci_addresses=(PF,))
 JUST_AFTER = 0.001
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with Stage() as made:
-        yield made
 
 
 @pytest.fixture

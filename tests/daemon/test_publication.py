@@ -1,7 +1,5 @@
 """When the page of metrics is made, by a daemon whose time passes at will."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from fakes_daemon import Stage, make_state
@@ -9,10 +7,9 @@ from sriov_bootstrap.core.events import Event, Level
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with Stage() as stage:
-        stage.host.pages_end_at_once = False
-        yield stage
+def stage(stage: Stage) -> Stage:
+    stage.host.pages_end_at_once = False
+    return stage
 
 
 def another_state(stage: Stage, num_vfs: int) -> None:

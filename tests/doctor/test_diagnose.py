@@ -36,6 +36,11 @@ def test_what_was_read_does_not_outlive_the_look() -> None:
     )
 
 
+def test_evidence_and_remedy_are_told_apart_by_name() -> None:
+    with pytest.raises(TypeError):
+        Finding("SB-E201", "host", "no NIC matches", "PFs here: none", "fix the match")  # type: ignore[call-arg]
+
+
 def test_the_severity_is_in_the_code() -> None:
     assert [Finding(code, "", "").severity for code in ("SB-E101", "SB-W101")] == [Severity.ERROR, Severity.WARNING]
 

@@ -20,11 +20,6 @@ QEMU = (
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
-@pytest.fixture
 def real_process(tree: HostTree) -> Iterator[tuple[Path, int]]:
     """Below our root, and nobody else beside it: a process that has an ordinary file open that ends like a node."""
     file = tree.write("home/vfio/12", "an ordinary file")
@@ -44,6 +39,8 @@ def devices(tree: HostTree) -> OpenDevices:
         pytest.param("/dev/vfio/17", "/dev/vfio/17", id="group"),
         pytest.param("/dev/vfio/noiommu-0", "/dev/vfio/noiommu-0", id="group without IOMMU"),
         pytest.param("/dev/vfio/devices/vfio3", "/dev/vfio/devices/vfio3", id="iommufd"),
+        pytest.param("/dev/vfio/devices/noiommu-vfio3", "/dev/vfio/devices/noiommu-vfio3", id="iommufd without IOMMU"),
+        pytest.param("/run/libvirt/qemu/3-a.dev/vfio/devices/vfio3", "/dev/vfio/devices/vfio3", id="iommufd, libvirt"),
         pytest.param("/vfio/17", "/dev/vfio/17", id="in a mount namespace of libvirt"),
         pytest.param("/run/libvirt/qemu/3-instance.dev/vfio/17", "/dev/vfio/17", id="in a /dev made by libvirt"),
         pytest.param("/dev/infiniband/uverbs2", "/dev/infiniband/uverbs2", id="RDMA"),
@@ -77,6 +74,21 @@ def test_a_device_that_was_passed_on_without_its_group_cannot_be_told(tree: Host
     tree.add_process(4711, VFIO_DEVICE, "/dev/infiniband/uverbs0", comm="dpdk")
     holder = Holder(4711, "dpdk")
     assert devices.holders() == Holders({"/dev/infiniband/uverbs0": (holder,)}, unattributed=(holder,))
+
+
+@pytest.mark.parametrize(
+    ("node", "is_clear"),
+    [
+        pytest.param("/dev/vfio/17", True, id="its group"),
+        pytest.param("/dev/vfio/devices/vfio3", False, id="another device, through iommufd"),
+    ],
+)
+def test_a_device_without_a_name_belongs_to_a_group_but_to_no_other_device(
+    tree: HostTree, devices: OpenDevices, node: str, *, is_clear: bool
+) -> None:
+    tree.add_process(4711, VFIO_DEVICE, node, comm="qemu")
+    holder = Holder(4711, "qemu")
+    assert devices.holders() == Holders({node: (holder,)}, unattributed=() if is_clear else (holder,))
 
 
 def test_a_kernel_that_names_the_device_behind_a_file_is_believed(tree: HostTree, devices: OpenDevices) -> None:

@@ -1,16 +1,9 @@
-from pathlib import Path
-
 import pytest
 
 from builders import PF, vf_address
 from builders_pci import sriov
 from fakes_host import ROOT_PORT, HostTree
 from sriov_bootstrap.edges.pci import Pci
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 @pytest.fixture

@@ -23,11 +23,6 @@ fd000000000000000000000000000000 40 {ZERO} 00 {ZERO} 00000100 00000001 00000000 
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
-
-
-@pytest.fixture
 def procfs(tree: HostTree) -> Procfs:
     return Procfs(f"{tree.root}/proc")
 

@@ -9,14 +9,10 @@ from builders import PF, PF2, vf_address
 from fakes_host import VIRTIO, VIRTIO_ALIAS, HostTree, virtio_vf
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.facts import RawChild, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import Links, RawChild, RawNetdev, RawPf, RawVf, needs_holders, parse_pf
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.edges.sysfs import Sysfs
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 @pytest.fixture
@@ -68,9 +64,18 @@ def test_any_name_is_read_as_text_and_written_to_as_it_is(tree: HostTree, sysfs:
 
 def test_a_pf_may_have_several_netdevs(tree: HostTree, sysfs: Sysfs) -> None:
     tree.add_pf()
-    tree.add_netdev(PF, "ens1f0_rep0", ifindex=9)
+    (tree.add_netdev(PF, "ens1f0_rep0", ifindex=9) / "phys_port_name").write_text("pf0vf0\n")
     (pf,) = sysfs.read_pfs()
-    assert {(one.name, one.ifindex) for one in pf.netdevs} == {("ens1f0", "2"), ("ens1f0_rep0", "9")}
+    assert {(one.name, one.ifindex, one.port_name) for one in pf.netdevs} == {
+        ("ens1f0", "2", ""),
+        ("ens1f0_rep0", "9", "pf0vf0"),
+    }
+
+
+def test_the_port_name_of_an_only_netdev_is_not_read(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf()
+    tree.write("sys/class/net/ens1f0/phys_port_name", "p0\n")
+    assert sysfs.read_pfs()[0].netdevs[0].port_name == ""
 
 
 def test_pfs_come_in_the_order_of_their_addresses(tree: HostTree, sysfs: Sysfs) -> None:
@@ -88,12 +93,36 @@ def test_pfs_come_in_the_order_of_their_addresses(tree: HostTree, sysfs: Sysfs) 
         pytest.param("0x028000", True, id="other network"),
         pytest.param("0x010802", False, id="NVMe"),
         pytest.param("0x030200", False, id="GPU"),
+        pytest.param("0x0b4000", False, id="QAT"),
         pytest.param("", False, id="unreadable"),
     ],
 )
-def test_only_network_functions_are_ours(tree: HostTree, sysfs: Sysfs, pci_class: str, *, is_found: bool) -> None:
+def test_only_nics_are_read_where_no_other_is_asked_for(
+    tree: HostTree, sysfs: Sysfs, pci_class: str, *, is_found: bool
+) -> None:
     (tree.add_pf() / "class").write_text(f"{pci_class}\n")
     assert bool(sysfs.read_pfs()) is is_found
+    assert bool(sysfs.read_pfs(others=lambda *_: False)) is is_found
+    assert [pf.pci_address for pf in sysfs.read_pfs(others=lambda *asked: asked == (PF, "0x8086", "0x10c9"))] == [PF]
+    assert [pf.pci_address for pf in sysfs.read_pfs((PF,))] == [PF]
+
+
+def test_serial_numbers_are_read_where_a_rule_asks_for_them(tree: HostTree, sysfs: Sysfs) -> None:
+    (tree.add_pf() / "serial_number").write_text("3c-fd-fe-ff-ff-aa-bb-00\n")
+    assert "serial_number" not in sysfs.read_pfs()[0].attributes
+    assert sysfs.read_pfs(serial_numbers=True)[0].attributes["serial_number"] == "3c-fd-fe-ff-ff-aa-bb-00"
+    assert sysfs.read_functions()[0].attributes["serial_number"] == "3c-fd-fe-ff-ff-aa-bb-00"
+
+
+def test_a_vf_is_seen_in_the_hands_of_whoever_has_only_its_device_node(tree: HostTree, sysfs: Sysfs) -> None:
+    """iommufd, and a variant of vfio-pci whose name does not say so: no group is open."""
+    tree.add_pf()
+    (tree.add_vf(PF, 0, driver="acme_migration") / "vfio-dev" / "vfio3").mkdir(parents=True)
+    tree.add_process(4711, "/dev/vfio/devices/vfio3")
+    raws = sysfs.read_pfs()
+    assert needs_holders(raws)
+    (vf,) = parse_pf(raws[0], Links(), OpenDevices(str(tree.root)).holders()).vfs
+    assert str(vf.use) == "held by qemu-system-x86 pid 4711"
 
 
 def test_a_function_without_sriov_totalvfs_is_no_pf(tree: HostTree, sysfs: Sysfs) -> None:
@@ -332,6 +361,18 @@ def test_autoprobe_of_a_device_that_is_gone_fails_with_its_errno(sysfs: Sysfs) -
     with pytest.raises(KernelError) as caught:
         sysfs.write_autoprobe(SetAutoprobe(PF, enabled=True))
     assert caught.value.errno == errno.ENOENT
+
+
+def test_a_driver_is_there_under_its_exact_name(tree: HostTree, sysfs: Sysfs) -> None:
+    (tree.root / "sys/bus/pci/drivers/vfio-pci").mkdir(parents=True)
+    assert [sysfs.has_driver(name) for name in ("vfio-pci", "vfio_pci", "igbvf")] == [True, False, False]
+
+
+def test_a_module_says_which_pci_drivers_it_has(tree: HostTree, sysfs: Sysfs) -> None:
+    for name in ("pci:vfio-pci", "pci:another", "platform:vfio-platform"):
+        (tree.root / "sys/module/vfio_pci/drivers" / name).mkdir(parents=True)
+    assert sysfs.drivers_of("vfio-pci") == ("another", "vfio-pci")
+    assert sysfs.drivers_of("igbvf") == ()
 
 
 def test_bringing_a_netdev_up_keeps_its_other_flags(tree: HostTree, sysfs: Sysfs) -> None:

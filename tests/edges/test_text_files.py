@@ -56,36 +56,36 @@ def test_what_may_not_be_read_is_said_with_the_way_out(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "etc/x.d").mkdir(parents=True)
     return tmp_path
 
 
-def test_a_file_is_read_once_whatever_it_is_called(tree: Path) -> None:
-    (tree / "etc/a").write_bytes(b"one\xff")
-    (tree / "etc/a").chmod(0o755)
-    (tree / "etc/b").symlink_to("a")
-    reader = TextFiles(str(tree), each_once=True)
+def test_a_file_is_read_once_whatever_it_is_called(folder: Path) -> None:
+    (folder / "etc/a").write_bytes(b"one\xff")
+    (folder / "etc/a").chmod(0o755)
+    (folder / "etc/b").symlink_to("a")
+    reader = TextFiles(str(folder), each_once=True)
     assert reader.file("/etc/b") == Text("/etc/b", "one�", is_executable=True, owner=os.geteuid())
     assert reader.file("/etc/a") is None
 
 
-def test_what_is_not_there_is_nothing(tree: Path) -> None:
-    (tree / "etc/a").symlink_to("nowhere")
-    (tree / "etc/b").symlink_to("b")
-    reader = TextFiles(str(tree))
+def test_what_is_not_there_is_nothing(folder: Path) -> None:
+    (folder / "etc/a").symlink_to("nowhere")
+    (folder / "etc/b").symlink_to("b")
+    reader = TextFiles(str(folder))
     assert [reader.file(path) for path in ("/etc/a", "/etc/b", "/etc/c", "/etc/a/b")] == [None] * 4
     assert reader.names("/nowhere") == []
     assert reader.problems == []
 
 
-def test_nothing_waits_and_nothing_is_too_much(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_waits_and_nothing_is_too_much(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_files, "MAX_BYTES", 1 << 20)
-    os.mkfifo(tree / "etc/x.d/fifo")
-    (tree / "etc/x.d/huge").write_bytes(b"x" * ((1 << 20) + 1))
-    (tree / "etc/x.d/folder").mkdir()
-    (tree / "etc/x.d/null").symlink_to("/dev/null")
-    reader = TextFiles(str(tree))
+    os.mkfifo(folder / "etc/x.d/fifo")
+    (folder / "etc/x.d/huge").write_bytes(b"x" * ((1 << 20) + 1))
+    (folder / "etc/x.d/folder").mkdir()
+    (folder / "etc/x.d/null").symlink_to("/dev/null")
+    reader = TextFiles(str(folder))
     assert list(reader.folder("/etc/x.d")) == [Text("/etc/x.d/null", "", is_executable=False)]
     assert reader.file("/etc/x.d") is None
     assert reader.problems == [
@@ -95,46 +95,46 @@ def test_nothing_waits_and_nothing_is_too_much(tree: Path, monkeypatch: pytest.M
     ]
 
 
-def test_endings_choose(tree: Path) -> None:
+def test_endings_choose(folder: Path) -> None:
     for name in ("b.conf", "a.conf", "c.txt"):
-        (tree / "etc/x.d" / name).write_text(name)
-    assert [one.text for one in TextFiles(str(tree)).folder("/etc/x.d", ".conf")] == ["a.conf", "b.conf"]
+        (folder / "etc/x.d" / name).write_text(name)
+    assert [one.text for one in TextFiles(str(folder)).folder("/etc/x.d", ".conf")] == ["a.conf", "b.conf"]
 
 
-def test_what_may_be_run_is_told(tree: Path) -> None:
-    (tree / "etc/a").write_text("x")
-    reader = TextFiles(str(tree))
+def test_what_may_be_run_is_told(folder: Path) -> None:
+    (folder / "etc/a").write_text("x")
+    reader = TextFiles(str(folder))
     assert not reader.is_executable("/etc/a")
-    (tree / "etc/a").chmod(0o755)
+    (folder / "etc/a").chmod(0o755)
     assert [reader.is_executable(path) for path in ("/etc/a", "/etc", "/etc/b")] == [True, False, False]
 
 
-def test_links_are_told(tree: Path) -> None:
-    (tree / "etc/a").symlink_to("/dev/null")
-    reader = TextFiles(str(tree))
+def test_links_are_told(folder: Path) -> None:
+    (folder / "etc/a").symlink_to("/dev/null")
+    reader = TextFiles(str(folder))
     assert (reader.link("/etc/a"), reader.link("/etc/b")) == ("/dev/null", "")
 
 
-def test_a_folder_has_a_limit_and_so_has_a_file(tree: Path) -> None:
+def test_a_folder_has_a_limit_and_so_has_a_file(folder: Path) -> None:
     for name in ("a.conf", "b.conf", "c.conf", "d.conf", ".hidden.conf", "x.txt"):
-        (tree / "etc/x.d" / name).write_text(name)
-    reader = TextFiles(str(tree), max_files=2)
+        (folder / "etc/x.d" / name).write_text(name)
+    reader = TextFiles(str(folder), max_files=2)
     assert list(reader.read_matching("/etc/x.d/*.conf")) == ["/etc/x.d/a.conf", "/etc/x.d/b.conf"]
     said = "/etc/x.d: has 4 files: 2 were read, the other 2, from c.conf, are not"
     assert reader.problems == [said]
-    assert [one.path for one in TextFiles(str(tree), max_files=2).folder("/etc/x.d", ".txt")] == ["/etc/x.d/x.txt"]
-    small = TextFiles(str(tree), max_bytes=1 << 20)
-    (tree / "etc/x.d/a.conf").write_bytes(b"x" * ((1 << 20) + 1))
+    assert [one.path for one in TextFiles(str(folder), max_files=2).folder("/etc/x.d", ".txt")] == ["/etc/x.d/x.txt"]
+    small = TextFiles(str(folder), max_bytes=1 << 20)
+    (folder / "etc/x.d/a.conf").write_bytes(b"x" * ((1 << 20) + 1))
     assert small.read("/etc/x.d/a.conf") == ""
     assert small.problems == ["/etc/x.d/a.conf: larger than 1 MiB: not read"]
 
 
-def test_a_very_full_folder_is_looked_at_in_part(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_very_full_folder_is_looked_at_in_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MAX_ENTRIES", 3)
     monkeypatch.setattr(text_files, "MAX_ENTRIES", 3)
     for number in range(5):
-        (tree / f"etc/x.d/{number}").touch()
-    reader = TextFiles(str(tree))
+        (folder / f"etc/x.d/{number}").touch()
+    reader = TextFiles(str(folder))
     assert len(reader.names("/etc/x.d")) == 3
     assert reader.problems == ["/etc/x.d: has more than 3 entries: the rest were not looked at"]
 
@@ -146,15 +146,15 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to users")
 
 
 @pytest.fixture
-def mixed(tree: Path) -> Path:
+def mixed(folder: Path) -> Path:
     """/etc/x.d is a service's; what is in /root is root's alone."""
-    (tree / "root").mkdir(mode=0o700)
-    (tree / "root/secret").write_text("password")
-    (tree / "root/secret").chmod(0o600)
-    (tree / "root/tool").write_text("#!/bin/sh\n")
-    (tree / "root/tool").chmod(0o755)
-    os.chown(tree / "etc/x.d", SERVICE_USER, SERVICE_USER)
-    return tree
+    (folder / "root").mkdir(mode=0o700)
+    (folder / "root/secret").write_text("password")
+    (folder / "root/secret").chmod(0o600)
+    (folder / "root/tool").write_text("#!/bin/sh\n")
+    (folder / "root/tool").chmod(0o755)
+    os.chown(folder / "etc/x.d", SERVICE_USER, SERVICE_USER)
+    return folder
 
 
 @as_root
@@ -174,12 +174,12 @@ def test_a_link_in_a_folder_of_another_user_is_not_followed(mixed: Path) -> None
 
 @as_root
 @pytest.mark.parametrize(("mode", "group"), [(0o777, 0), (0o775, SERVICE_USER), (0o1730, SERVICE_USER)])
-def test_a_folder_that_others_may_write_is_not_roots(tree: Path, mode: int, group: int) -> None:
-    (tree / "etc/x.d/a").symlink_to("../b")
-    (tree / "etc/b").write_text("b")
-    os.chown(tree / "etc/x.d", 0, group)
-    (tree / "etc/x.d").chmod(mode)
-    assert TextFiles(str(tree)).file("/etc/x.d/a") is None
+def test_a_folder_that_others_may_write_is_not_roots(folder: Path, mode: int, group: int) -> None:
+    (folder / "etc/x.d/a").symlink_to("../b")
+    (folder / "etc/b").write_text("b")
+    os.chown(folder / "etc/x.d", 0, group)
+    (folder / "etc/x.d").chmod(mode)
+    assert TextFiles(str(folder)).file("/etc/x.d/a") is None
 
 
 @as_root
@@ -222,9 +222,9 @@ def test_what_a_user_names_is_read_where_that_user_may_read_it(mixed: Path) -> N
 
 
 @as_root
-def test_links_in_a_circle_are_nothing(tree: Path) -> None:
-    (tree / "etc/a").symlink_to("b")
-    (tree / "etc/b").symlink_to("a")
-    reader = TextFiles(str(tree))
+def test_links_in_a_circle_are_nothing(folder: Path) -> None:
+    (folder / "etc/a").symlink_to("b")
+    (folder / "etc/b").symlink_to("a")
+    reader = TextFiles(str(folder))
     assert reader.file("/etc/a") is None
     assert reader.problems == []

@@ -3,19 +3,18 @@
 import contextlib
 
 import msgspec
-import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
 from builders import PF
-from fuzzing import bytes_like, fuzzed
+from fuzzing import bytes_like, fuzzed, spoilt
+from netlink import address, done, link
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.followup import UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.edges import child, iproute
-from sriov_bootstrap.edges.child import Completed
+from sriov_bootstrap.edges import child, rtnetlink
 from sriov_bootstrap.machine import jobs, pipe_messages
 
 DEEP = b"[" * 100_000
@@ -31,7 +30,8 @@ ANSWERS = tuple(
         pipe_messages.Restarted((UnitResult("a.service", UnitOutcome.DONE),)),
     )
 )
-LINKS = b'[{"ifname": "ens1f0", "altnames": ["enp59s0f0"], "addr_info": [{"local": "192.0.2.1", "prefixlen": 24}]}]'
+LINKS = link(2, b"ens1f0", b"enp59s0f0", xdp=1) + done()
+ADDRESSES = address(2, "192.0.2.1/24") + address(2, "2001:db8::1/64") + done()
 
 
 @fuzzed(line=bytes_like(END))
@@ -58,12 +58,12 @@ def test_any_bytes_are_an_answer_or_say_that_there_is_none(line: bytes) -> None:
         )
 
 
-@pytest.mark.parametrize("returncode", [0, 255])
-@fuzzed(out=bytes_like(LINKS), error=st.binary(max_size=50))
-@example(out=DEEP, error=b"novf")
-@example(out=b'[{"ifname": "\xff"}]', error=b"")
-def test_any_words_of_ip_are_links_or_a_problem(returncode: int, out: bytes, error: bytes) -> None:
-    links = iproute.read_links(lambda _: Completed(returncode, out, error))
-    assert not (links.by_name and links.problem)
-    assert all(links.by_name)
-    assert returncode == 0 or links.problem.startswith("ip failed: ")
+@fuzzed(links=spoilt(LINKS) | st.binary(max_size=80), addresses=spoilt(ADDRESSES) | st.binary(max_size=80))
+@example(links=LINKS, addresses=ADDRESSES)
+@example(links=b"", addresses=b"")
+@example(links=LINKS[:16] + b"\xff" * 60, addresses=ADDRESSES)
+def test_any_answer_of_the_kernel_is_links_or_a_problem(links: bytes, addresses: bytes) -> None:
+    found = rtnetlink.read_links(lambda request: [links if request == rtnetlink.RTM_GETLINK else addresses])
+    assert not (found.by_name and found.problem)
+    assert all(found.by_name)
+    assert found.problem.isprintable()

@@ -146,7 +146,8 @@ class Reading(FakeMachine):
         super().__init__()
         self.raws = raws
 
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:  # noqa: ARG002 - observing looks at all
+    def read_pfs(self, *_: object, **__: object) -> tuple[RawPf, ...]:
+        """All, as observing does."""
         return self.raws
 
 

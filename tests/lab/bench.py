@@ -10,206 +10,189 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
+from bench import many_vfs  # noqa: E402
 from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_package, newest_package  # noqa: E402
+from lab.figures import Line, Seconds, collect, ratio, show  # noqa: E402
+from lab.image import guest_image  # noqa: E402
 from lab.old_package import package_of  # noqa: E402
+from lab.qemu import Hardware  # noqa: E402
+from lab.rootfs import NICS  # noqa: E402
 from lab.vm import Vm, running_vm  # noqa: E402
 
-PROGRAM: Final = Path(__file__).parent / "guest" / "bench" / "measure.py"
-BIG_TREE: Final = PROGRAM.with_name("big_tree.py")
-TREE: Final = "/run/big"  # in memory, as /sys is
-REMOTE: Final = "/root/measure.py"
 FOLDER: Final = "/root/bench"
+TESTS: Final = Path(__file__).parents[1]
+PROGRAMS: Final = TESTS / "lab" / "guest" / "bench"
+MEASURE: Final = f"cd {FOLDER} && python3 -m lab.guest.bench.measure"
 CONFIG: Final = "/etc/sriov-bootstrap/config.toml"
+PFS: Final = 8
+VFS: Final = 7  # of each
+BIG_BASE: Final = "796f9ed"  # what a pass over many VFs is compared with, unless --base names another one
 # What serves the metrics starts with the daemon, and is looked after when the config changes: beside what is measured.
 # In a boot it starts later, with the ordinary services. The pattern fits nothing where a build has no such units.
 METRICS: Final = "sriov-bootstrap-metrics.service"
 METRICS_CONFIG: Final = "sriov-bootstrap-metrics-config.service sriov-bootstrap-metrics-config.path"
 STOP: Final = f"systemctl stop sriov-bootstrap 'sriov-bootstrap-metrics*' && systemctl mask --runtime {METRICS_CONFIG}"
+IMPORTS: Final = "import argparse, tomllib, msgspec"
 IDLE_SECONDS: Final = 60
-ROUNDS_AT_ONCE: Final = 3  # an emulated CPU takes minutes for them, and what takes longer counts as hung
+ROUND_SECONDS: Final = 900  # an emulated CPU takes minutes for a round, and what takes longer counts as hung
+ROUNDS_AT_ONCE: Final = 3
 KIB: Final = 1024
 RULE: Final = """\
 [[pf]]
 name = "{pf}"
 match = {{ pci_address = "{pf}" }}
-num_vfs = 7
+num_vfs = {num_vfs}
 vf_driver = "{vf_driver}"
 """
-
-Seconds = dict[str, list[float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One figure, and the target that it should not exceed, where there is one."""
-
-    key: str
-    what: str
-    value: float
-    target: float | None
-    unit: str = "x"
-
-    def __str__(self) -> str:
-        line = f"{self.what:<58} {self.value:>7.3f} {self.unit:<3}"
-        if self.target is None:
-            return line.rstrip()
-        return f"{line} {self.target:>7.3f}  {'met' if self.value <= self.target else 'MISSED'}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=3, help="of first applies; each takes about two minutes")
-    parser.add_argument("--idle-rounds", type=int, default=15, help="of runs with nothing to do")
+    parser.add_argument("--rounds", type=int, default=3, help="of first applies; each takes three to five minutes")
+    parser.add_argument("--idle-rounds", type=int, default=15, help="of runs with nothing to do, and of starts")
     parser.add_argument("--base", metavar="COMMIT", help="measure this commit's build and ours, and nothing else")
-    parser.add_argument("--base-rounds", type=int, default=12, help="of these two; three take about two minutes")
+    parser.add_argument("--base-rounds", type=int, default=15, help="of these two")
+    parser.add_argument("--big-rounds", type=int, default=many_vfs.ROUNDS, help="of passes over many VFs")
     arguments = parser.parse_args()
+    print("measuring: many VFs, without a VM", flush=True)
+    big = many_vfs.measure(arguments.base or BIG_BASE, rounds=arguments.big_rounds)
     if arguments.base:
         seconds = _measure_builds(package_of(arguments.base), arguments.base_rounds)
-        _show_seconds({"two builds": seconds})
-        _show(base_lines(seconds))
+        show(seconds | big, (*base_lines(seconds), *big_lines(big, many_vfs.NO_SLOWER)))
         return 0
     try:
-        figures = _measure_all(arguments.rounds, arguments.idle_rounds)
+        seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
     except subprocess.TimeoutExpired as error:
         print(f"the guest no longer answers ({error}): an emulated CPU may lose its timer; once more from the start")
-        figures = _measure_all(arguments.rounds, arguments.idle_rounds)
-    idle_none, idle_kernel, first, daemon = figures
-    _show_seconds({"nothing to do, none": idle_none, "nothing to do, kernel": idle_kernel, "first apply": first})
-    _show(_lines(idle_none, idle_kernel, first, daemon))
+        seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
+    show(seconds | big, (*lines(seconds), *big_lines(big, many_vfs.HALF)))
     return 0
 
 
-def _measure_all(rounds: int, idle_rounds: int) -> tuple[Seconds, Seconds, Seconds, dict[str, float]]:
-    with running_vm() as vm:
-        pfs = _prepare(vm)
-        idle_none = _idle(vm, "none", idle_rounds)
-        idle_kernel = _idle(vm, "kernel", idle_rounds)
-        daemon = _daemon(vm)
-        first: Seconds = {}
+def _measure_all(rounds: int, idle_rounds: int) -> Seconds:
+    seconds: Seconds = {}
+    with running_vm(guest_image(NICS), hardware=Hardware(igb_pfs=PFS)) as vm:
+        pfs = " ".join(prepare(vm))
         for _ in range(rounds):
-            for name, seconds in _measure(vm, f"first 1 {FOLDER} {' '.join(pfs)}").items():
-                first.setdefault(name, []).extend(seconds)
-    return idle_none, idle_kernel, first, daemon
+            for contest in ("bind", "down", "none"):
+                collect(seconds, measure(vm, f"{contest} {FOLDER} {pfs}"), f"{contest} ")
+        collect(seconds, measure(vm, f"start {idle_rounds} {FOLDER} {pfs}"), "start ")
+        _apply(vm, "kernel")
+        collect(seconds, measure(vm, f"idle {idle_rounds}"), "idle ")
+        collect(seconds, _daemon(vm), "daemon ")
+    return seconds
 
 
 def _measure_builds(base: Path, rounds: int) -> Seconds:
     """Both from folders of their own, beside an installed package that gives them its dependencies."""
-    with running_vm() as vm:
-        _prepare(vm)
+    seconds: Seconds = {}
+    with running_vm(guest_image(NICS), hardware=Hardware(igb_pfs=PFS)) as vm:
+        prepare(vm)
         _apply(vm, "none")
         for name, package in {"base": base, "ours": newest_package()}.items():
             vm.push(package, f"{FOLDER}/{name}.deb")
             vm.check(f"dpkg-deb --extract {FOLDER}/{name}.deb {FOLDER}/{name}")
-        vm.push(BIG_TREE, "/root/big_tree.py")
-        vm.check(f"python3 /root/big_tree.py {TREE}", timeout_seconds=600)
-        seconds: Seconds = {}
         for _ in range(0, rounds, ROUNDS_AT_ONCE):
-            for name, found in _measure(vm, f"builds {ROUNDS_AT_ONCE} {FOLDER} {TREE}").items():
-                seconds.setdefault(name, []).extend(found)
+            collect(seconds, measure(vm, f"builds {ROUNDS_AT_ONCE} {FOLDER}"), "once ")
+        collect(seconds, measure(vm, f"calls {FOLDER}"), "calls ")
     return seconds
 
 
-def base_lines(seconds: Seconds) -> Iterator[Line]:
-    """Ours against the base: no slower."""
-    yield Line("base_once", "--once, nothing to do / base", _ratio(seconds, "ours once", "base once"), 1.0)
-    yield Line("base_big", "a pass over 64 PFs with 256 VFs / base", _ratio(seconds, "ours big", "base big"), 1.0)
-
-
-def _prepare(vm: Vm) -> list[str]:
-    """Four PFs, the VFs' driver loaded, and neither a daemon nor who serves its metrics beside what is measured."""
-    vm.plug_igb("rp3", "hot1", mac="52:54:00:1a:b0:11")
-    vm.plug_igb("rp4", "hot2", mac="52:54:00:1a:b0:12")
-    netdevs = "ls -d /sys/bus/pci/drivers/igb/*/net/*"
-    vm.wait_until(lambda: len(vm.run(netdevs).stdout.split()) == 4, deadline_seconds=60, what="four PFs")
+def prepare(vm: Vm) -> list[str]:
+    """The package, a config for each measurement, and neither a daemon nor who serves its metrics beside them."""
     install_package(vm, newest_package())
-    vm.check(f"{STOP} && modprobe igbvf && udevadm settle")
+    vm.check(f"{STOP} && udevadm settle")
     pfs = vm.pfs()
     for vf_driver in ("none", "kernel"):
-        vm.write(f"{FOLDER}/{vf_driver}.toml", "\n".join(RULE.format(pf=pf, vf_driver=vf_driver) for pf in pfs))
-    vm.push(PROGRAM, REMOTE)
+        vm.write(f"{FOLDER}/{vf_driver}.toml", config(dict.fromkeys(pfs, VFS), vf_driver))
+    vm.write(f"{FOLDER}/start.toml", config(dict.fromkeys(pfs, 0) | {pfs[0]: 1}, "none"))
+    for program in PROGRAMS.glob("*.py"):
+        vm.push(program, f"{FOLDER}/{program.relative_to(TESTS)}")
     return pfs
 
 
-def _idle(vm: Vm, vf_driver: str, rounds: int) -> Seconds:
-    """The VFs as this config wants them, then nothing left to do."""
-    _apply(vm, vf_driver)
-    return _measure(vm, f"idle {rounds}")
+def config(counts: dict[str, int], vf_driver: str) -> str:
+    return "\n".join(RULE.format(pf=pf, num_vfs=number, vf_driver=vf_driver) for pf, number in counts.items())
 
 
 def _apply(vm: Vm, vf_driver: str) -> None:
+    """The VFs as this config wants them, by igbvf or without a driver."""
     for pf in vm.pfs():
         vm.write(f"/sys/bus/pci/devices/{pf}/sriov_numvfs", "0")
-    vm.check(f"cp {FOLDER}/{vf_driver}.toml {CONFIG} && sriov-bootstrap --once", timeout_seconds=600)
+    vm.check("modprobe --remove slowvf; modprobe igbvf")
+    vm.check(f"cp {FOLDER}/{vf_driver}.toml {CONFIG} && sriov-bootstrap --once", timeout_seconds=ROUND_SECONDS)
     vm.check("udevadm settle && sleep 3")
 
 
-def _daemon(vm: Vm) -> dict[str, float]:
+def _daemon(vm: Vm) -> Seconds:
     """The daemon and who serves its metrics: all VFs there, the first pass and round of restarts over, scraped once."""
     vm.check(f"systemctl unmask --runtime {METRICS_CONFIG}")
     vm.check("systemctl start sriov-bootstrap && sleep 20 && curl -sS localhost:10049/metrics >/dev/null && sleep 10")
-    show = "systemctl show --value -p {} {}"
-    pids = [vm.check(show.format("MainPID", unit)).strip() for unit in ("sriov-bootstrap.service", METRICS)]
-    pings = show.format("WatchdogTimestampMonotonic", "sriov-bootstrap.service")
+    show_value = "systemctl show --value -p {} {}"
+    pids = [vm.check(show_value.format("MainPID", unit)).strip() for unit in ("sriov-bootstrap.service", METRICS)]
+    pings = show_value.format("WatchdogTimestampMonotonic", "sriov-bootstrap.service")
     before = vm.check(pings)
-    found = _measure(vm, f"daemon {IDLE_SECONDS} {' '.join(pids)}")
+    found = measure(vm, f"daemon {IDLE_SECONDS} {' '.join(pids)}")
     pinged = before != vm.check(pings)
     vm.check(STOP)
-    wake_ups, metrics_wake_ups = found["wake_ups"]
-    pss, metrics_pss = (value / KIB for value in found["pss"])
-    own = {"wake_ups": wake_ups - pinged, "pss": pss}
-    return own | {"metrics_wake_ups": metrics_wake_ups, "metrics_pss": metrics_pss}
+    wake_ups, exporter_wake_ups = found["wake_ups"]
+    pss, exporter_pss = (value / KIB for value in found["pss"])
+    own = {"wake-ups": [wake_ups - pinged], "MiB": [pss]}
+    return own | {"exporter wake-ups": [exporter_wake_ups], "exporter MiB": [exporter_pss]}
 
 
-def _measure(vm: Vm, arguments: str) -> Seconds:
+def measure(vm: Vm, arguments: str) -> Seconds:
+    """Run measure.py in the guest, and print what it found."""
     print(f"measuring: {arguments}", flush=True)
-    answer: Seconds = json.loads(vm.check(f"python3 {REMOTE} {arguments}", timeout_seconds=400))
+    answer: Seconds = json.loads(vm.check(f"{MEASURE} {arguments}", timeout_seconds=ROUND_SECONDS))
     print(f"  {answer}", flush=True)
     return answer
 
 
-def _lines(idle_none: Seconds, idle_kernel: Seconds, first: Seconds, daemon: dict[str, float]) -> Iterator[Line]:
-    yield Line("idle_none", "--once, nothing to do / python3 -c pass", _ratio(idle_none, "once", "python"), 5.5)
-    yield Line("idle_kernel", "the same, where VFs have netdevs", _ratio(idle_kernel, "once", "python"), 5.5)
-    yield Line("bare", "the loop without probing / rc.local loop", _ratio(first, "bare", "loop"), None)
-    for way, what in (("boot", "start of the service to ready"), ("once", "--once")):
-        floor, loop = (_ratio(first, f"none {way}", one) for one in ("bare", "loop"))
-        yield Line(f"none_{way}", f'first apply, "none": {what} / rc.local loop', loop, 1 / 15)
-        yield Line(f"none_{way}_bare", "the same / the loop without probing", floor, None)
-        kernel = _ratio(first, f"kernel {way}", "loop")
-        yield Line(f"kernel_{way}", f'first apply, "kernel": {what} / rc.local loop', kernel, 1.05)
-    yield Line("wake_ups", f"idle daemon: wake-ups in {IDLE_SECONDS} s, without pings", daemon["wake_ups"], 0, "")
-    yield Line("pss", "idle daemon: memory (PSS)", daemon["pss"], 30, "MiB")
-    yield Line("metrics_wake_ups", "idle exporter: wake-ups in that time", daemon["metrics_wake_ups"], 0, "")
-    yield Line("metrics_pss", "idle exporter: memory (PSS)", daemon["metrics_pss"], None, "MiB")
+def lines(seconds: Seconds) -> Iterator[Line]:
+    """The table of docs/benchmarks.md."""
+
+    def of(key: str, what: str, one: str, other: str, target: float | None = None) -> Line:
+        return Line(key, what, ratio(seconds, one, other), target)
+
+    yield of("bind_loop", "VFs bound, 300 ms per probe / rc.local loop", "bind once", "bind loop", 0.40)
+    yield of("bind_shell_loop", "  the same steps typed in shell / rc.local loop", "bind shell", "bind loop")
+    yield of("bind_shell", "  VFs bound / the same steps typed in shell", "bind once", "bind shell", 1.10)
+    yield of("down_loop", "igbvf, PFs down, then up / `ip link set up` and loop", "down once", "down loop", 0.68)
+    yield of("down_shell_loop", "  our steps typed in shell / that", "down shell", "down loop")
+    yield of("none_bare", 'first apply, "none": first write to last VF / bare writes', "none boot", "none bare", 1.10)
+    yield of("none_ready", "  process start to ready / bare writes", "none ready", "none bare", 1.30)
+    yield of("start", f"process start to first write / python3 -c '{IMPORTS}'", "start once", "start python", 1.3)
+    yield of("idle", "--once, nothing to do, VFs with netdevs / python3 -c pass", "idle once", "idle python", 4.0)
+    yield Line("spawned", "  programs that it starts", median(seconds["idle spawned"]), 0, "")
+    wake_ups, exporter_wake_ups = (median(seconds[f"daemon {name}wake-ups"]) for name in ("", "exporter "))
+    yield Line("wake_ups", f"idle daemon: wake-ups in {IDLE_SECONDS} s, without pings", wake_ups, 0, "")
+    yield Line("pss", "  memory (PSS)", median(seconds["daemon MiB"]), 30, "MiB")
+    yield Line("metrics_wake_ups", "idle exporter: wake-ups in that time", exporter_wake_ups, 0, "")
+    yield Line("metrics_pss", "  memory (PSS)", median(seconds["daemon exporter MiB"]), None, "MiB")
 
 
-def _ratio(seconds: Seconds, one: str, other: str) -> float:
-    return median(seconds[one]) / median(seconds[other])
+def big_lines(seconds: Seconds, target: float) -> Iterator[Line]:
+    """A host with many VFs: ours against the base, and whether twice the VFs cost twice the time."""
+    for verb in many_vfs.VERBS:
+        what = f"{verb} over {many_vfs.PFS} PFs with {many_vfs.MOST} VFs"
+        yield Line(f"big_{verb}", f"{what} / base", ratio(seconds, f"ours {verb}", f"base {verb}"), target)
+        yield Line(f"linear_{verb}", "  each further VF / each of the first", many_vfs.growth(seconds, verb), 1.2)
 
 
-def _show_seconds(groups: dict[str, Seconds]) -> None:
-    print("\nseconds in the guest: median (least to most)")
-    for group, seconds in groups.items():
-        for name, runs in seconds.items():
-            spread = f"({min(runs):.3f} to {max(runs):.3f}, {len(runs)} runs)"
-            print(f"  {group:<22} {name:<12} {median(runs):7.3f}   {spread}")
-
-
-def _show(lines: Iterable[Line]) -> None:
-    lines = tuple(lines)
-    print(f"\n{'':<58} {'figure':>7} {'':<3} {'target':>7}")
-    for line in lines:
-        print(line)
-    print("\nbench " + json.dumps({line.key: round(line.value, 4) for line in lines}))
+def base_lines(seconds: Seconds) -> Iterator[Line]:
+    """Ours against the base: no slower, and no more system calls."""
+    once = ratio(seconds, "once ours", "once base")
+    yield Line("base_once", "--once, nothing to do / base", once, many_vfs.NO_SLOWER)
+    yield Line("base_calls", "  system calls / base", ratio(seconds, "calls ours", "calls base"), 1.0)
 
 
 if __name__ == "__main__":

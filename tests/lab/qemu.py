@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from .qmp import Qmp, QmpError
 START_SECONDS: Final = 20.0
 SNAPSHOT_SECONDS: Final = 120.0  # a second on an idle machine
 UNPLUG_SECONDS: Final = 60.0  # pciehp may take 5 s: the attention button's time to change one's mind
-ROOT_PORTS: Final = ("rp1", "rp2", "rp3", "rp4")
+ROOT_PORTS: Final = 4  # rp1 to rp4: what an igb is in, or may be plugged into
 
 # The plainest: what software has to imitate costs, and nothing under test asks for more (11.1: a boot 0.87, Python 0.92
 # of what `-cpu max` takes).
@@ -29,27 +30,39 @@ KERNEL_ARGUMENTS: Final = (
     # QEMU's TSC never goes back (system/cpu-timers.c: cpu_ticks_prev), so to a guest that is put back it jumps ahead.
     " tsc=unstable clocksource=hpet"
 )
-VIRTIO_PORT: Final = "rp5"
+# Else the kernel counts the timer's ticks in 160 million cycles of the TSC, which is this machine's: a QEMU that has to
+# wait for its turn makes too few, and the kernel panics (arch/x86/kernel/apic/io_apic.c). On KVM it does not check.
+NO_TIMER_CHECK: Final = "no_timer_check"
+VIRTIO_PORT: Final = "rp-virtio"
 VIRTIO_VFS: Final = 15
 VIRTIO_MAC: Final = "52:54:00:1a:b0:21"
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What differs between guests: `virtio_pf` is a virtio-net PF with 15 VFs, beside the two igb that each has.
+    """What differs between guests: `igb_pfs` are there from the start; `virtio_pf` is a virtio-net PF with 15 VFs.
 
     `machine` and `kernel_words` are added to the words that every guest has. A second CPU costs an emulated guest a
-    sixth of its time: one is enough where nothing is asked that two could disturb.
+    sixth of its time: one is enough where nothing is asked that two could disturb. The last two make boots fail:
+    `timer_check` has the kernel count ticks, `late_ticks` makes it wait for them.
     """
 
+    igb_pfs: int = 2
     virtio_pf: bool = False
     cpus: int = 2
     machine: str = ""
     kernel_words: str = ""
+    timer_check: bool = False
+    late_ticks: bool = False
+
+    @property
+    def root_ports(self) -> int:
+        """How many there are for igb, taken or free."""
+        return max(ROOT_PORTS, self.igb_pfs)
 
 
 class Qemu:
-    """A VM with two igb in rp1 and rp2, and free root ports; the disk forgets everything when the process ends.
+    """A VM with its igb from rp1 on, and perhaps free root ports; the disk forgets everything when the process ends.
 
     `seed` is a second disk, read-only.
     """
@@ -58,6 +71,7 @@ class Qemu:
         self.console = folder / "console.log"
         self.second_serial = folder / "serial1.log"
         self._log = folder / "qemu.log"
+        self._delay: subprocess.Popen[bytes] | None = None
         qmp_path = folder / "qmp"
         qemu = emulator()
         with self._log.open("wb") as log:
@@ -72,12 +86,14 @@ class Qemu:
         try:
             self.qmp = self._connect(qmp_path)
             self.ssh_port = self._forwarded_port()
+            if hardware.late_ticks:
+                self._hold_up()
         except BaseException:
             self.kill()
             raise
 
     def plug_igb(self, root_port: str, device_id: str, mac: str) -> None:
-        hub = 100 + ROOT_PORTS.index(root_port)
+        hub = 100 + int(root_port.removeprefix("rp"))
         self.qmp.command("netdev_add", {"type": "hubport", "id": f"net-{device_id}", "hubid": hub})
         device = {"driver": "igb", "id": device_id, "bus": root_port, "netdev": f"net-{device_id}", "mac": mac}
         self.qmp.command("device_add", device)
@@ -109,6 +125,8 @@ class Qemu:
             self.qmp.close()
         self.process.kill()
         self.process.wait()
+        if self._delay:
+            self._delay.wait()  # ends with it
 
     def registers(self) -> str:
         """Return where each processor is, in a line: at a halt with interrupts on, a guest waits for a timer."""
@@ -128,7 +146,7 @@ class Qemu:
     ) -> list[str]:
         command = [*qemu.command, "-nodefaults", "-no-user-config", "-display", "none", "-M", f"q35{hardware.machine}"]
         command += ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", CPU, "-smp", str(hardware.cpus), "-m", "2048"]
-        words = f"{KERNEL_ARGUMENTS} {hardware.kernel_words}"
+        words = f"{KERNEL_ARGUMENTS} {'' if hardware.timer_check else NO_TIMER_CHECK} {hardware.kernel_words}"
         command += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", words]
         command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
         command += ["-drive", f"file={image.disk},format=raw,if=none,id=root,snapshot=on,cache=unsafe"]
@@ -139,15 +157,15 @@ class Qemu:
         # Port 0: the kernel chooses a free one. restrict: the guest reaches nothing outside.
         command += ["-netdev", "user,id=management,restrict=on,hostfwd=tcp:127.0.0.1:0-10.0.2.15:22"]
         command += ["-device", "virtio-net-pci,netdev=management,romfile="]
-        for number, port in enumerate(ROOT_PORTS, 1):
-            command += ["-device", f"pcie-root-port,id={port},chassis={number},slot={number}"]
-        for number in (1, 2):
+        for number in range(1, hardware.root_ports + 1):
+            command += ["-device", f"pcie-root-port,id=rp{number},chassis={number},slot={number}"]
+        for number in range(1, hardware.igb_pfs + 1):
             command += ["-netdev", f"hubport,id=net-igb{number},hubid={number}"]
             command += [
                 "-device",
                 f"igb,id=igb{number},bus=rp{number},netdev=net-igb{number},mac=52:54:00:1a:b0:0{number}",
             ]
-        command += _virtio_pf() if hardware.virtio_pf else []
+        command += _virtio_pf(hardware.root_ports + 1) if hardware.virtio_pf else []
         command += ["-serial", f"file:{self.console}", "-serial", f"file:{self.second_serial}"]
         return [*command, "-qmp", f"unix:{qmp_path},server=on,wait=off"]
 
@@ -160,6 +178,10 @@ class Qemu:
                 time.sleep(0.05)
         raise QmpError(f"QEMU did not start:\n{self.output()}")
 
+    def _hold_up(self) -> None:
+        script = Path(__file__).with_name("late_ticks.py")
+        self._delay = subprocess.Popen([sys.executable, str(script), str(self.process.pid), str(self.console)])
+
     def _forwarded_port(self) -> int:
         table = self.qmp.command("human-monitor-command", {"command-line": "info usernet"})
         found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", table)
@@ -168,9 +190,9 @@ class Qemu:
         return int(found[1])
 
 
-def _virtio_pf() -> list[str]:
+def _virtio_pf(slot: int) -> list[str]:
     """QEMU's documentation, system/sriov: the VFs come first, and name the PF, which is function 0."""
-    words = ["-device", f"pcie-root-port,id={VIRTIO_PORT},chassis=5,slot=5"]
+    words = ["-device", f"pcie-root-port,id={VIRTIO_PORT},chassis={slot},slot={slot}"]
     for number in range(VIRTIO_VFS, -1, -1):
         words += ["-netdev", f"hubport,id=net-virtio{number},hubid=10"]
         device = (

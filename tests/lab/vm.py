@@ -143,7 +143,7 @@ class Vm:
         return self.read("/proc/sys/kernel/random/boot_id").strip()
 
     def boot(self) -> None:
-        """Wait until the guest has started; one that falls silent meanwhile is ended, and another one started, once."""
+        """Wait until the guest has started; one that hangs meanwhile is ended, and another one started, once."""
         boot(self._wait_until_started, self._start_again)
 
     def reboot(self, *, hard: bool = False, wait_for_boot: bool = True) -> None:
@@ -175,7 +175,7 @@ class Vm:
         return watch
 
     def _check(self, watch: Watch) -> None:
-        """Raise BootError, with the guest's last words, when it will not start; SilentError may still be helped."""
+        """Raise BootError, with the guest's last words, when it will not start; HungError may still be helped."""
         try:
             watch.check(has_ended=self._qemu.process.poll() is not None)
         except BootError as error:

@@ -13,22 +13,18 @@ import pytest
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import StuckError, UnitError
-from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import LoadModule, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.vf_users import Holder, Holders
 from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.rtnetlink import read_links
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 TO_ZERO = SetNumVfs(PF, 4, 0)
 ENOUGH = 30.0
 AT_ONCE = 0.05
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 @pytest.fixture
@@ -197,6 +193,27 @@ def test_a_write_that_hangs_is_left_behind_with_its_name_on_it(hasty: HostMachin
     assert hasty.read_jam() is None
 
 
+def test_a_load_that_hangs_is_left_behind_and_says_that_it_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hasty: HostMachine
+) -> None:
+    os.mkfifo(fifo := tmp_path / "answer")
+    modprobe = tmp_path / "bin/modprobe"
+    modprobe.parent.mkdir()
+    modprobe.write_text(f"#!/bin/sh\ncat {fifo}\n")
+    modprobe.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{modprobe.parent}:/usr/bin:/bin")
+    result = hasty.act(LoadModule(PF, "vfio-pci"), guard=nobody)
+    message = f"{PF}: load the module vfio-pci: no answer after 0.05 s"
+    assert (result.outcome, result.message) == (Outcome.STUCK, message)
+    assert "modprobe continues" in result.hint
+    writer = os.pidfd_open(pid := noted(hasty).pid)
+    os.close(os.open(fifo, os.O_WRONLY))
+    assert select.select([writer], [], [], ENOUGH)[0]
+    os.close(writer)
+    os.waitpid(pid, 0)
+    assert hasty.read_jam() is None
+
+
 def test_no_further_write_goes_into_the_jam(tree: HostTree, jam: Jam) -> None:
     path = tree.add_pf(PF2, netdev="ens1f1") / "sriov_numvfs"
     another_process = HostMachine(root=str(tree.root))
@@ -229,6 +246,7 @@ def test_everything_can_be_read_beside_a_jam(machine: HostMachine, jam: Jam) -> 
     (pf,) = machine.read_pfs()
     assert len(pf.vfs) == 4
     assert machine.load_state() == (State(boot_id="b007"), "")
+    assert machine.read_links() == read_links()
 
 
 def test_a_pass_waits_for_a_write_that_is_not_overdue(machine: HostMachine, hanging: Hanging) -> None:

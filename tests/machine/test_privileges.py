@@ -15,7 +15,7 @@ from builders import PF, PF2
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import StuckError
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.actions import ReloadDriver, WriteFile
+from sriov_bootstrap.core.actions import LoadModule, ReloadDriver, WriteFile
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
@@ -31,6 +31,7 @@ OK = Completed(0, b"", b"")
 FAILED = Completed(1, b"", b"Job for it failed.\nSee journalctl -xe for details.\n")
 MODPROBE_FILE = modprobe_path("igb").lstrip("/")
 RELOAD = ReloadDriver(PF, "igb", (PF, PF2), 4)
+LOAD = LoadModule(PF, "vfio-pci")
 RELOADED = pipe_messages.Done(Result(RELOAD, Outcome.CHANGED))
 FILE = WriteFile(PF, modprobe_path("igb"), "options igb max_vfs=4\n")
 HOLDER = Holder(4711, "qemu", "instance-1")
@@ -38,10 +39,7 @@ RULE = (
     '[[pf]]\nname = "tenant-a"\nmatch = {{ driver = "igb" }}\nnum_vfs = {}\nmethod = "max_vfs"\nreload_driver = true\n'
 )
 
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
+NAMING = '[[pf]]\nname = "tenant-{}"\nmatch = {{ driver = "igb" }}\nnum_vfs = 4\nvf_driver = "{}"\n'
 
 
 # -- the end that asks --
@@ -247,6 +245,71 @@ def test_what_hangs_before_the_reload_is_a_hang_too(tree: HostTree) -> None:
     assert result == Result(RELOAD, Outcome.STUCK, message="modinfo: not finished after 30 s", hint="wait")
 
 
+def test_a_load_is_asked_of_the_unit_of_that_module(tree: HostTree) -> None:
+    """The unit knows of no PF."""
+    systemctl = FakeSystemctl(tree, pipe_messages.Done(Result(LoadModule("", "vfio-pci"), Outcome.UNCHANGED)))
+    assert privileges(tree, systemctl).load(LOAD, timeout_seconds=60) == Result(LOAD, Outcome.UNCHANGED)
+    assert systemctl.asked == ["systemctl --no-ask-password start sriov-bootstrap-load@vfio-pci.service within 90 s"]
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome", "message"),
+    [
+        pytest.param(
+            pipe_messages.Done(Result(LOAD, Outcome.FAILED, message='rule "a": cannot load the module x: not found')),
+            Outcome.FAILED,
+            'rule "a": cannot load the module x: not found',
+            id="failed",
+        ),
+        pytest.param(
+            pipe_messages.Refused("no rule names the driver x", ""), Outcome.REFUSED, "no rule names the driver x"
+        ),
+        pytest.param(
+            None, Outcome.FAILED, "sriov-bootstrap-load@vfio-pci.service: Job for it failed.", id="masked, or gone"
+        ),
+    ],
+)
+def test_how_a_load_ended_comes_back_as_it_was(
+    tree: HostTree, told: pipe_messages.Answer | None, outcome: Outcome, message: str
+) -> None:
+    result = privileges(tree, FakeSystemctl(tree, told, FAILED)).load(LOAD, timeout_seconds=1)
+    assert (result.action, result.outcome, result.message) == (LOAD, outcome, message)
+
+
+def test_a_load_that_takes_too_long_holds_up_no_other_pf(tree: HostTree) -> None:
+    """A result that is stuck would end the pass for all of them."""
+
+    def slow(argv: list[str], **_: object) -> Completed:
+        raise StuckError(f"{argv[0]}: not finished after 90 s", pid=5)
+
+    result = privileges(tree, slow).load(LOAD, timeout_seconds=60)
+    message = f"{PF}: the module vfio-pci is not loaded yet: systemctl: not finished after 90 s"
+    assert (result.action, result.outcome, result.message) == (LOAD, Outcome.FAILED, message)
+    assert "modprobe continues" in result.hint
+
+
+def test_the_service_itself_has_the_unit_load_a_module(tree: HostTree, kmod: Path) -> None:
+    (kmod.parent / "bin/systemctl").write_text(f'#!/bin/sh\necho "systemctl $*" >>{kmod}\nexit 1\n')
+    (kmod.parent / "bin/systemctl").chmod(0o755)
+    tree.write("proc/self/status", "Uid:\t0\t0\t0\t0\nCapEff:\t0000000000001000\n")
+    result = HostMachine(root=str(tree.root)).act(LOAD, guard=str)
+    assert (result.action, result.outcome) == (LOAD, Outcome.FAILED)
+    assert (
+        kmod.read_text().splitlines() == ["systemctl --no-ask-password start sriov-bootstrap-load@vfio-pci.service"] * 2
+    )
+
+
+def test_whoever_may_load_modules_asks_no_unit(tree: HostTree, kmod: Path) -> None:
+    machine = HostMachine(root=str(tree.root))
+    result = machine.act(LOAD, guard=str)
+    assert (result.outcome, kmod.read_text()) == (Outcome.FAILED, "-- vfio-pci\nlocked\n")
+    assert result.message == f"{PF}: the module vfio-pci is loaded, but there is no PCI driver of that name"
+    assert not machine.has_driver("vfio-pci")
+    (tree.root / "sys/bus/pci/drivers/vfio-pci").mkdir(parents=True)
+    assert machine.has_driver("vfio-pci")
+    assert machine.act(LOAD, guard=str) == Result(LOAD, Outcome.UNCHANGED)
+
+
 # -- the end that answers --
 
 
@@ -379,8 +442,46 @@ def test_a_broken_config_asks_for_nothing(tree: HostTree, kmod: Path, capsys: py
     assert "not TOML" in str(told["message"])
 
 
+def test_a_module_that_a_rule_names_is_loaded_if_its_driver_is_missing(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.configure("".join(NAMING.format(number, driver) for number, driver in enumerate(("none", "vfio-pci"))))
+    (tree.root / "run/sriov-bootstrap/state").mkdir(parents=True)  # where somebody could hold a lock
+    code, told, log = helper(tree, capsys, "load", "vfio-pci")
+    said = 'rule "tenant-1": the module vfio-pci is loaded, but there is no PCI driver of that name'
+    assert (code, told["kind"], log) == (1, "done", f"sriov-bootstrap: {said}\n")
+    assert kmod.read_text() == "-- vfio-pci\n"
+    (tree.root / "sys/bus/pci/drivers/vfio-pci").mkdir(parents=True)
+    code, told, log = helper(tree, capsys, "load", "vfio-pci")
+    done = msgspec.convert(told, pipe_messages.Answer)
+    assert isinstance(done, pipe_messages.Done)
+    assert (code, done.result, log) == (0, Result(LoadModule("", "vfio-pci"), Outcome.UNCHANGED), "")
+
+
+@pytest.mark.parametrize("word", ["vfio-pci", "none", "kernel"])
+def test_a_module_that_no_rule_names_is_not_loaded(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    tree.configure("".join(NAMING.format(number, driver) for number, driver in enumerate(("none", "kernel"))))
+    code, told, log = helper(tree, capsys, "load", word)
+    said = f"no rule names the driver {word} (vf_driver)"
+    assert (code, told["kind"], told["message"], log) == (1, "refused", said, f"sriov-bootstrap: {said}\n")
+    assert kmod.read_text() == ""
+
+
 @pytest.mark.parametrize(
-    "words", [["reload", "../x"], ["reload"], ["reload", "a", "b"], ["what"], ["reload", "--", "-r"]]
+    "words",
+    [
+        ["reload", "../x"],
+        ["reload"],
+        ["reload", "a", "b"],
+        ["what"],
+        ["reload", "--", "-r"],
+        ["load"],
+        ["load", "../x"],
+        ["load", "--", "-r"],
+        ["load", "a", "b"],
+    ],
 )
 def test_other_words_are_wrong_usage(
     tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str], words: list[str]

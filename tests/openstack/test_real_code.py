@@ -42,9 +42,8 @@ def release(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
+def tree(tree: HostTree) -> HostTree:
     """Two PFs with rules and one without, of the same chip, three VFs each."""
-    tree = HostTree(tmp_path)
     tree.write("etc/os-release", "ID=ubuntu\n")
     for address, netdev in PFS.items():
         folder = tree.add_pf(address, netdev=netdev, num_vfs=0)

@@ -36,6 +36,7 @@ def test_no_maintainer_script_knows_of_vfs(control: Path) -> None:
         assert "/sys/" not in text
         assert "sriov-bootstrap-holders" not in text
         assert "sriov-bootstrap-reload" not in text
+        assert "sriov-bootstrap-load" not in text
 
 
 def test_every_unit_is_in_it() -> None:

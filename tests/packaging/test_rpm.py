@@ -128,7 +128,7 @@ def test_the_bill_says_what_is_really_in_the_package(rpm: Path) -> None:
     for one in libraries.values():
         (entry,) = re.findall(rf"^{one['name']}=={one['version']} \\\n(?:  .*\n)*", lock, re.MULTILINE)
         assert f"sha256:{one['hashes'][0]['content']}" in entry
-    assert {"iproute", "kmod", "systemd-udev", "libudev.so.1"} <= {*said} - {*libraries}
+    assert {"kmod", "systemd-udev", "libudev.so.1"} <= {*said} - {*libraries}
 
 
 def test_a_wheel_that_the_lock_does_not_know_is_not_built_in(dist: Path, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_what_is_compiled_is_compiled_for_the_place_where_it_will_be(installed: 
 
 def test_the_package_asks_for_what_the_program_uses(rpm: Path) -> None:
     requires = set(_query(rpm, "requires"))
-    wanted = {"iproute", "kmod", "systemd-udev", "systemd", "libudev.so.1()(64bit)", "/bin/sh", "libc.so.6()(64bit)"}
+    wanted = {"kmod", "systemd-udev", "systemd", "libudev.so.1()(64bit)", "/bin/sh", "libc.so.6()(64bit)"}
     assert requires >= wanted | {f"python(abi) = {PYTHON}", f"/usr/bin/python{PYTHON}"}
     assert not [one for one in requires if one.startswith("python3")], "libraries are bundled"
     assert _query(rpm, "recommends") == ["dbus"]

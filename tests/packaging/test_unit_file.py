@@ -20,6 +20,7 @@ UNITS = Path(__file__).parents[2] / "units"
 UNIT = UNITS / "sriov-bootstrap.service"
 HOLDERS_UNIT = UNITS / "sriov-bootstrap-holders.service"
 RELOAD_UNIT = UNITS / "sriov-bootstrap-reload@.service"
+LOAD_UNIT = UNITS / "sriov-bootstrap-load@.service"
 CLOUD_INIT_UNIT = UNITS / "sriov-bootstrap-cloud-init.service"
 METRICS_UNIT = UNITS / "sriov-bootstrap-metrics.service"
 METRICS_SOCKET = UNITS / "sriov-bootstrap-metrics.socket"
@@ -57,6 +58,7 @@ def test_the_unit_is_wanted_by_what_boots_and_ordered_before_the_network() -> No
         pytest.param(METRICS_CONFIG_UNIT, 1.7, id="who hands over"),
         pytest.param(HOLDERS_UNIT, 1.5, id="the looker"),
         pytest.param(RELOAD_UNIT, 2.8, id="modprobe"),
+        pytest.param(LOAD_UNIT, 1.6, id="modprobe of a driver that is not there yet"),
         pytest.param(CLOUD_INIT_UNIT, 0.9, id="cloud-init"),
     ],
 )
@@ -110,12 +112,19 @@ def test_all_that_is_written_in_run_is_in_one_folder_of_ours() -> None:
 
 
 def test_what_a_helper_answers_is_where_it_is_looked_for(tmp_path: Path) -> None:
-    assert _answers() == {"/run/sriov-bootstrap/holders.answer", "/run/sriov-bootstrap/reload-%i.answer"}
+    names = ("holders", "reload-%i", "load-%i")
+    assert _answers() == {f"/run/sriov-bootstrap/{name}.answer" for name in names}
     for answer in _answers():
         (tmp_path / answer.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / answer.lstrip("/")).write_text("told")
     files = Files(str(tmp_path))
-    assert (files.read_answer("holders"), files.read_answer("reload-%i")) == (b"told", b"told")
+    assert [files.read_answer(name) for name in names] == [b"told"] * 3
+
+
+def test_whoever_loads_a_module_can_do_nothing_else() -> None:
+    assert _values("CapabilityBoundingSet", LOAD_UNIT) == {"CAP_SYS_MODULE"}
+    assert _writable(LOAD_UNIT) == set()
+    assert _values("PrivateNetwork", LOAD_UNIT) == {"yes"}
 
 
 @pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda unit: unit.name)
@@ -129,7 +138,7 @@ def test_a_unit_takes_neither_the_memory_nor_the_processes_of_the_host(unit: Pat
 
 def test_no_unit_runs_a_shell() -> None:
     commands = [line for unit in UNITS.iterdir() for line in unit.read_text().splitlines() if line.startswith("Exec")]
-    assert len(commands) == 8
+    assert len(commands) == 9
     assert not [line for line in commands if re.search(r"\bsh\b", line)]
 
 

@@ -18,6 +18,7 @@ UNITS = (
     "sriov-bootstrap.service",
     "sriov-bootstrap-holders.service",
     "sriov-bootstrap-reload@.service",
+    "sriov-bootstrap-load@.service",
     "sriov-bootstrap-metrics.service",
     "sriov-bootstrap-metrics-config.service",
 )

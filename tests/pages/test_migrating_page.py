@@ -20,10 +20,9 @@ def test_every_section_is_tried() -> None:
 
 @pytest.mark.parametrize(("title", "path", "before", "after"), SECTIONS, ids=[title for title, *_ in SECTIONS])
 def test_the_page_says_what_migrate_prints(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], title: str, path: str, before: str, after: str
+    tree: HostTree, capsys: pytest.CaptureFixture[str], title: str, path: str, before: str, after: str
 ) -> None:
     assert title
-    tree = HostTree(tmp_path)
     tree.add_pf(num_vfs=4)
     tree.add_pf(PF2, netdev="ens1f1")
     tree.write(path, before).chmod(0o755)

@@ -6,10 +6,9 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 import pytest
-from msgspec.structs import replace
 
 from builders import PF
 from fakes_host import HostTree, rule
@@ -37,10 +36,20 @@ def page(name: str) -> str:
     return (RUNBOOKS / f"{name}.md").read_text()
 
 
-def saved(tree: HostTree, **values: Any) -> None:  # noqa: ANN401
+class StateValues(TypedDict, total=False):
+    """Of State."""
+
+    report: PassReport
+    passed_at: float
+    pending: PendingRestart
+    contests: dict[str, Contest]
+
+
+def saved(tree: HostTree, **values: Unpack[StateValues]) -> None:
     """state.json of a daemon whose last pass was just now."""
-    state = State(boot_id="b007", passed_at=time.monotonic(), counters=Counters(passes=3))
-    Files(str(tree.root)).save_state(dump(replace(state, **values)))
+    defaults: StateValues = {"passed_at": time.monotonic()}
+    state = State(boot_id="b007", counters=Counters(passes=3), **(defaults | values))
+    Files(str(tree.root)).save_state(dump(state))
 
 
 def healthy(tree: HostTree) -> None:
@@ -120,9 +129,8 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "trouble", "command"), CASES)
 def test_what_a_command_prints_is_what_the_page_says(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, trouble: Callable[[HostTree], None], command: str
+    tree: HostTree, capsys: pytest.CaptureFixture[str], name: str, trouble: Callable[[HostTree], None], command: str
 ) -> None:
-    tree = HostTree(tmp_path)
     trouble(tree)
     main([command], root=str(tree.root))
     out, err = capsys.readouterr()
@@ -136,8 +144,7 @@ def assert_said(name: str, text: str) -> None:
     assert lines in said, f"{name}.md does not say:\n{text}"
 
 
-def test_a_stuck_write_and_its_age(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tree = HostTree(tmp_path)
+def test_a_stuck_write_and_its_age(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     in_use(tree)
     locks = Locks(str(tree.root))
     lock = locks.begin_write()
@@ -150,8 +157,7 @@ def test_a_stuck_write_and_its_age(tmp_path: Path, capsys: pytest.CaptureFixture
     assert_said("SriovWriteStuck", f"# sriov-bootstrap status\n{out}")
 
 
-def test_what_the_log_says_of_a_loss(tmp_path: Path) -> None:
-    tree = HostTree(tmp_path)
+def test_what_the_log_says_of_a_loss(tree: HostTree) -> None:
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4) + QUIET)
     with running(tree) as service:

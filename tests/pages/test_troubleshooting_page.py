@@ -20,8 +20,7 @@ def test_every_host_in_trouble_is_shown() -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.section}: {entry.command}")
-def test_the_page_says_what_a_command_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str], entry: Entry) -> None:
-    tree = HostTree(tmp_path)
+def test_the_page_says_what_a_command_prints(tree: HostTree, capsys: pytest.CaptureFixture[str], entry: Entry) -> None:
     HOSTS[entry.section](tree)
     capsys.readouterr()
     run(tree, entry.command)

@@ -17,7 +17,7 @@ def nobody(_addresses: tuple[str, ...]) -> str:
     return ""
 
 
-def no_look() -> tuple[PfFacts, ...]:
+def no_look(_addresses: tuple[str, ...]) -> tuple[PfFacts, ...]:
     return ()
 
 

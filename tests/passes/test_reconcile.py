@@ -2,11 +2,12 @@
 
 import errno
 from collections.abc import Callable
+from typing import Unpack
 
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
+from builders import PF, PF2, PfValues, make_config, make_netdev, make_rule, vf_address
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.actions import SetNumVfs
@@ -26,7 +27,7 @@ SET = f"{PF} set sriov_numvfs from 0 to 4"
 GOOD = ConfigFile("/c", b'[[pf]]\nname = "a"\nmatch = { driver = "igb" }\nnum_vfs = 1\n')
 
 
-def machine_with(*, num_vfs: int = 0, **values: object) -> FakeMachine:
+def machine_with(*, num_vfs: int = 0, **values: Unpack[PfValues]) -> FakeMachine:
     """A host with one PF."""
     machine = FakeMachine(FakePf(**values))
     machine.make_vfs(PF, num_vfs)
@@ -60,7 +61,7 @@ def test_second_pass_does_nothing() -> None:
     machine = machine_with(netdevs=(make_netdev(is_up=False),))
     config = make_config(make_rule(vf_driver=VfDriver.NONE))
     assert verdicts(a_pass(machine, config)) == [OK]
-    expected = [f"{PF} bring ens1f0 up", f"{PF} set sriov_drivers_autoprobe to 0", SET]
+    expected = [f"{PF} set sriov_drivers_autoprobe to 0", SET, f"{PF} bring ens1f0 up"]
     assert machine.writes == expected
     pending = machine.load_state()[0].pending
     assert verdicts(a_pass(machine, config)) == [OK]
@@ -130,6 +131,36 @@ def test_no_vfs_and_no_error_is_degraded_and_asked_again() -> None:
     assert machine.load_state()[0].pending is None
     machine.pfs[PF].makes = 7
     assert verdicts(a_pass(machine)) == [OK]
+
+
+def test_vfs_that_stay_although_0_was_accepted_are_no_contest() -> None:
+    machine = machine_with(num_vfs=7)
+    machine.pfs[PF].keeps = True
+    for number in (1, 2):
+        (pf,) = a_pass(machine).pfs
+        assert (pf.reason, pf.num_vfs) == (Reason.FEWER_VFS, 7)
+        assert pf.message == f"{PF}: 7 VFs stay instead of 4: the kernel accepted 0 and reported no error"
+        assert machine.writes == [f"{PF} set sriov_numvfs from 7 to 0"] * number
+    machine.pfs[PF].keeps = False
+    assert verdicts(a_pass(machine)) == [OK]
+
+
+def test_vfs_that_stay_although_none_are_wanted_are_not_asked_to_go_again() -> None:
+    machine = machine_with(num_vfs=7)
+    machine.pfs[PF].keeps = True
+    config = make_config(make_rule(num_vfs=0))
+    for _ in range(2):
+        (pf,) = a_pass(machine, config).pfs
+        assert pf.message == f"{PF}: asked for 0 VFs but got 7, and the kernel reported no error"
+    assert machine.writes == [f"{PF} set sriov_numvfs from 7 to 0"]
+
+
+def test_a_vf_that_is_dead_is_named_and_the_others_are_there() -> None:
+    machine = machine_with()
+    machine.pfs[PF].dead = frozenset({2})
+    (pf,) = a_pass(machine).pfs
+    assert (pf.reason, pf.num_vfs) == (Reason.VFS_INCOMPLETE, 4)
+    assert pf.message == f"{PF}: VFs that still have no netdev, 1 of 4: {vf_address(PF, 2)}"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """VFs of ours that no rule asks for any more are removed by whoever asks, and by nobody else."""
 
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
 
@@ -22,10 +20,10 @@ OTHER = make_rule(name="b", match=Match(pci_address=PF2))
 NO_RULE = make_config(OTHER)
 
 
-def machine_with_leftovers(**rule: Any) -> FakeMachine:  # noqa: ANN401
+def machine_with_leftovers(vf_driver: VfDriver = VfDriver.KERNEL) -> FakeMachine:
     """Two PFs of which we made the VFs; the rule of the first one is gone, and consumers know of all."""
     machine = FakeMachine(FakePf(), FakePf(pci_address=PF2, netdevs=(make_netdev(name="ens1f1"),)))
-    a_pass(machine, make_config(make_rule(**rule), OTHER))
+    a_pass(machine, make_config(make_rule(vf_driver=vf_driver), OTHER))
     a_pass(machine, NO_RULE)
     machine.save_state(replace(machine.load_state()[0], pending=None))
     machine.writes.clear()
@@ -78,7 +76,7 @@ def test_a_release_says_nothing_of_other_pfs_and_forgets_none_of_their_losses() 
 
 
 def test_a_vf_in_use_stays_until_force_is_said() -> None:
-    machine = machine_with_leftovers(vf_driver=VfDriver.NONE)
+    machine = machine_with_leftovers(VfDriver.NONE)
     machine.hold(PF, 1)
     (pf,) = a_release(machine).pfs
     assert (pf.state, pf.reason) == (PfState.DEGRADED, Reason.IN_USE)
@@ -104,7 +102,7 @@ def test_a_vm_that_takes_a_vf_at_the_last_moment_keeps_it() -> None:
 
 
 def test_probing_that_we_switched_off_is_given_back() -> None:
-    machine = machine_with_leftovers(vf_driver=VfDriver.NONE)
+    machine = machine_with_leftovers(VfDriver.NONE)
     a_release(machine)
     assert machine.pfs[PF].facts.autoprobe
     assert machine.load_state()[0].autoprobe_off == ()

@@ -9,7 +9,7 @@ from msgspec import Struct
 from builders import PF, PF3, make_config, make_netdev, make_rule, make_wish, vf_address
 from fakes import FakeMachine, FakePf
 from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckError
-from sriov_bootstrap.core.actions import STAGES, Action, SetNumVfs, Stage
+from sriov_bootstrap.core.actions import STAGES, Action, BindVfs, SetNumVfs, Stage
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.plan import Plan
@@ -40,12 +40,20 @@ class SetMtu(Struct, frozen=True, tag="set_mtu"):
 
     pci_address: str
     vf: str = "each VF"
+    skipped: tuple[int, ...] = ()
 
     def for_vf(self, vf: VfFacts) -> Action | None:
-        return cast("Action", SetMtu(self.pci_address, vf.pci_address)) if vf.netdevs else None
+        return None if vf.index in self.skipped else cast("Action", SetMtu(self.pci_address, vf.pci_address))
 
     def __str__(self) -> str:
         return f"set the MTU of {self.vf}"
+
+
+class Bind(BindVfs, frozen=True, tag="bind"):
+    """Bind: what is begun, and waited for when the last PF has come as far."""
+
+    def __str__(self) -> str:
+        return "bind them"
 
 
 class Announce(Struct, frozen=True, tag="announce"):
@@ -57,7 +65,14 @@ class Announce(Struct, frozen=True, tag="announce"):
         return "announce it"
 
 
-TABLE = {**STAGES, SetMode: Stage.BEFORE, Split: Stage.COUNT, SetMtu: Stage.EACH_VF, Announce: Stage.AFTER}
+TABLE = {
+    **STAGES,
+    SetMode: Stage.BEFORE,
+    Split: Stage.COUNT,
+    SetMtu: Stage.EACH_VF,
+    Bind: Stage.BIND,
+    Announce: Stage.AFTER,
+}
 CONFIG = make_config(make_rule())
 
 
@@ -68,6 +83,7 @@ class StagedHost(FakeMachine):
         super().__init__(*pfs)
         self.done: list[str] = []
         self.looks = 0
+        self.waited_for: list[str] = []
         self.fails: dict[str, SriovBootstrapError] = {}
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
@@ -76,19 +92,30 @@ class StagedHost(FakeMachine):
         self.done.append(f"{name}, {ready} ready")
         if name in self.fails:
             return failure(action, self.fails[name])
-        return super().act(action, guard=guard) if isinstance(action, SetNumVfs) else Result(action, Outcome.CHANGED)
+        is_real = isinstance(action, SetNumVfs | BindVfs)
+        return super().act(action, guard=guard) if is_real else Result(action, Outcome.CHANGED)
 
-    def look(self) -> tuple[PfFacts, ...]:
+    def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
+        result = self.act(action, guard=guard)
+
+        def end() -> Result:
+            self.waited_for.append(action.pci_address)
+            return result
+
+        return end
+
+    def look(self, addresses: tuple[str, ...]) -> tuple[PfFacts, ...]:
         self.looks += 1
-        return read_facts(self, CONFIG)
+        return read_facts(self, CONFIG, addresses)
 
     def carry_out(self, *plans: Plan) -> tuple[Result, ...]:
         return carry_out(plans, self, guard=lambda _: "", look=self.look, stages=TABLE)
 
 
-def staged(address: str = PF, *, before: int = 0, after: int = 2) -> Plan:
+def staged(address: str = PF, *, before: int = 0, after: int = 2, skipped: tuple[int, ...] = ()) -> Plan:
     """A plan with an action of each stage for this PF."""
-    actions = (SetMode(address), Split(address, before, after), SetMtu(address), Announce(address))
+    mtu = SetMtu(address, skipped=skipped)
+    actions = (SetMode(address), Split(address, before, after), mtu, Bind(address, "kernel"), Announce(address))
     pf = FakePf(pci_address=address).facts
     return Plan(make_wish(pf=pf, match=Match(pci_address=address)), cast("tuple[Action, ...]", actions))
 
@@ -103,13 +130,13 @@ def mtu(pf: str, index: int) -> str:
 
 def test_each_stage_begins_when_the_one_before_has_become_true() -> None:
     machine = StagedHost(FakePf())
-    machine.pfs[PF].late = 5.0
     results = machine.carry_out(staged())
     assert machine.done == [
         f"{PF} set the mode, 0 ready",
         f"{PF} split into 2, 0 ready",
         mtu(PF, 0),
         mtu(PF, 1),
+        f"{PF} bind them, 2 ready",
         f"{PF} announce it, 2 ready",
     ]
     assert [str(result.action) for result in results] == [
@@ -129,39 +156,46 @@ def test_it_is_done_for_the_vfs_that_there_are_after_the_count_and_for_no_others
 
 def test_a_vf_that_needs_nothing_gets_nothing() -> None:
     machine = StagedHost(FakePf())
-    machine.has_vf_driver = False  # and so no netdev
-    machine.carry_out(staged())
-    assert [line for line in machine.done if "MTU" in line] == []
-    assert machine.done[-1] == f"{PF} announce it, 0 ready"
+    machine.carry_out(staged(skipped=(0,)))
+    assert [line for line in machine.done if "MTU" in line] == [mtu(PF, 1)]
 
 
-def test_the_vfs_of_all_pfs_are_there_before_the_first_is_touched() -> None:
+def test_the_vfs_of_a_pf_are_bound_while_the_next_pf_is_at_work() -> None:
     machine = two_pfs()
     machine.carry_out(staged(PF), staged(PF3))
     assert machine.done == [
         f"{PF} set the mode, 0 ready",
         f"{PF} split into 2, 0 ready",
-        f"{PF3} set the mode, 0 ready",
-        f"{PF3} split into 2, 0 ready",
         mtu(PF, 0),
         mtu(PF, 1),
-        f"{PF} announce it, 2 ready",
+        f"{PF} bind them, 2 ready",
+        f"{PF3} set the mode, 0 ready",
+        f"{PF3} split into 2, 0 ready",
         mtu(PF3, 0),
         mtu(PF3, 1),
+        f"{PF3} bind them, 2 ready",
+        f"{PF} announce it, 2 ready",
         f"{PF3} announce it, 2 ready",
     ]
-    assert machine.looks == 1
+    assert machine.waited_for == [PF, PF3]
+    assert machine.looks == 2
 
 
 @pytest.mark.parametrize(
     ("failing", "done"),
-    [("set the mode", 1), ("split into 2", 2), (f"set the MTU of {vf_address(PF, 0)}", 3), ("announce it", 5)],
+    [
+        ("set the mode", 1),
+        ("split into 2", 2),
+        (f"set the MTU of {vf_address(PF, 0)}", 3),
+        ("bind them", 5),
+        ("announce it", 6),
+    ],
 )
 def test_a_failure_ends_the_stages_of_its_pf_and_of_no_other(failing: str, done: int) -> None:
     machine = two_pfs()
     machine.fails = {f"{PF} {failing}": KernelError("said no")}
     results = machine.carry_out(staged(PF), staged(PF3))
-    assert [sum(line.startswith(pf) for line in machine.done) for pf in (PF, PF3)] == [done, 5]
+    assert [sum(line.startswith(pf) for line in machine.done) for pf in (PF, PF3)] == [done, 6]
     assert [str(result.action) for result in results if not result.is_done] == [failing]
 
 
@@ -177,8 +211,7 @@ def test_vfs_that_somebody_else_makes_meanwhile_are_left_alone() -> None:
     machine = StagedHost(FakePf())
     machine.rivals = {PF: 1}
     machine.carry_out(staged())
-    assert machine.done[-1] == f"{PF} split into 2, 0 ready"
-    assert machine.looks == 0
+    assert [line for line in machine.done if "MTU" in line or "announce" in line] == []
 
 
 def test_what_another_plan_carries_goes_on_only_if_that_went_well() -> None:

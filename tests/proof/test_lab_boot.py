@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lab import boot
-from lab.boot import BOOT_SECONDS, SILENT_SECONDS, BootError, Boots, SilentError, Watch
+from lab.boot import BOOT_SECONDS, SILENT_SECONDS, BootError, Boots, HungError, Watch
+from lab.ssh import greeting_seconds
 from side_by_side import FIRST, SAME_WORK, together, with_own_guest
 from sources import ROOT
 
@@ -49,8 +50,28 @@ def test_a_console_that_stops_growing_is_a_silent_guest(tmp_path: Path, clock: C
     clock.now = SILENT_SECONDS
     watch.check()
     clock.now += 1
-    with pytest.raises(SilentError, match=f"nothing on the console for {SILENT_SECONDS + 1:.0f} s"):
+    with pytest.raises(HungError, match=f"nothing on the console for {SILENT_SECONDS + 1:.0f} s"):
         watch.check()
+
+
+PANIC = "[    0.044000] Kernel panic - not syncing: timer doesn't work\r\n[    0.044000] CPU: 0\n"
+
+
+def test_a_kernel_that_panics_is_not_waited_for(tmp_path: Path, clock: Clock) -> None:
+    console = tmp_path / "console"
+    watch = Watch(console, now=clock)
+    clock.now = 4
+    console.write_text(PANIC[:55])  # the line is not whole yet
+    watch.check()
+    console.write_text(PANIC)
+    with pytest.raises(HungError, match=r"^Kernel panic - not syncing: timer doesn't work, 4 s after$"):
+        watch.check()
+
+
+def test_a_panic_of_an_earlier_boot_is_none_of_this_one(tmp_path: Path, clock: Clock) -> None:
+    console = tmp_path / "console"
+    console.write_text(PANIC)
+    Watch(console, now=clock).check()
 
 
 def test_a_boot_that_never_ends_is_an_error_that_no_second_try_helps(tmp_path: Path, clock: Clock) -> None:
@@ -60,7 +81,7 @@ def test_a_boot_that_never_ends_is_an_error_that_no_second_try_helps(tmp_path: P
     console.write_text("A start job is running")
     with pytest.raises(BootError, match="though the console has grown") as caught:
         watch.check()
-    assert not isinstance(caught.value, SilentError)
+    assert not isinstance(caught.value, HungError)
 
 
 def test_an_emulator_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
@@ -68,12 +89,17 @@ def test_an_emulator_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
         Watch(tmp_path / "console").check(has_ended=True)
 
 
+def test_a_guest_that_starts_slowly_may_greet_slowly_and_none_waits_until_it_passes_for_hung() -> None:
+    assert [greeting_seconds(waited) for waited in (0, 12, 80)] == [1.5, 1.5, 10]
+    assert greeting_seconds(BOOT_SECONDS) < SILENT_SECONDS
+
+
 def waits(*outcomes: BaseException | None) -> Iterator[BaseException | None]:
     return iter(outcomes)
 
 
 def test_a_silent_guest_is_booted_once_more_and_said(seen: Boots) -> None:
-    left = waits(SilentError("nothing on the console for 76 s, 90 s after"), None)
+    left = waits(HungError("nothing on the console for 76 s, 90 s after"), None)
     resets = []
 
     def wait() -> None:
@@ -87,24 +113,24 @@ def test_a_silent_guest_is_booted_once_more_and_said(seen: Boots) -> None:
     boot.boot(wait, again)
     assert len(resets) == 1
     assert str(seen).splitlines() == [
-        "lab: 1 boots of guests, 1 of them tried again because the guest fell silent",
+        "lab: 1 boots of guests, 1 of them tried again because the guest hung",
         "lab:   nothing on the console for 76 s, 90 s after; CPU 0: RIP ffffffff81 HLT 1",
     ]
 
 
 def test_a_guest_that_is_silent_twice_is_an_error(seen: Boots) -> None:
     def wait() -> None:
-        raise SilentError("nothing")
+        raise HungError("nothing")
 
-    with pytest.raises(SilentError):
+    with pytest.raises(HungError):
         boot.boot(wait, lambda: "")
-    assert len(seen.silent) == 1
+    assert len(seen.hung) == 1
 
 
 def test_boots_of_several_processes_are_added_up() -> None:
     seen = Boots(2, ["one"])
     seen.add(3, ["another"])
-    assert (seen.count, seen.silent) == (5, ["one", "another"])
+    assert (seen.count, seen.hung) == (5, ["one", "another"])
 
 
 @pytest.mark.parametrize(

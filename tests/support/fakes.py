@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, assert_never
+from typing import Unpack, assert_never
 
 from msgspec.structs import replace
 
-from builders import make_pf, vf_address
+from builders import PfValues, make_pf, vf_address
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.actions import (
     Action,
+    BindVfs,
+    LoadModule,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
@@ -36,19 +38,26 @@ class Crash(BaseException):
 
 
 class FakePf:
-    """One PF. `makes`: how many VFs it makes of those it is asked for; `late`: seconds until their driver has them."""
+    """One PF. `makes`: how many VFs it makes of those it is asked for; `late`: seconds until their driver has them.
 
-    def __init__(self, **values: Any) -> None:  # noqa: ANN401
+    `keeps`: a 0 is accepted, and its VFs stay, as those that igb finds when it is loaded; `dead`: VFs that no driver
+    can bind to, as mlx5's when the firmware refuses them.
+    """
+
+    def __init__(self, **values: Unpack[PfValues]) -> None:
         """Values of PfFacts."""
         self.facts = make_pf(**values)
         self.makes = 65535
         self.late = 0.0
+        self.keeps = False
+        self.dead: frozenset[int] = frozenset()
 
 
 class FakeMachine:
     """Fulfils reconcile.PassMachine.
 
     `failures`: for each PCI address what its next writes end in: an errno, "stuck", "stale", "used" or "crash".
+    `dies_before`: after so many writes the process is killed. `refuses`: VF -> why its driver does not take it.
     `rivals`: for each PCI address the number that somebody else writes right after each write of ours.
     """
 
@@ -65,6 +74,13 @@ class FakeMachine:
         self.texts: dict[str, str] = {}
         self.routes = Routes()
         self.has_vf_driver = True
+        self.absent_drivers: set[str] = set()
+        self.bindings: dict[str, Jam] = {}
+        self.has_plain_names = False
+        self.refuses: dict[str, str] = {}
+        self.dies_before: int | None = None
+        self.refused: set[int] = set()
+        self.unbound: set[str] = set()
         self.save_problem = ""
         self.saved: list[State] = []
         self.data = b""
@@ -100,7 +116,7 @@ class FakeMachine:
         """How many VFs are there."""
         return self.pfs[address].facts.num_vfs
 
-    def change(self, address: str, **values: Any) -> None:  # noqa: ANN401
+    def change(self, address: str, **values: Unpack[PfValues]) -> None:
         """Other values of PfFacts."""
         self.pfs[address].facts = replace(self.pfs[address].facts, **values)
 
@@ -116,9 +132,20 @@ class FakeMachine:
         """As the test left them."""
         return self.files
 
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[RawPf, ...]:
-        """Every PF as text, or `only` some."""
-        return tuple(self._raw(pf.facts) for address, pf in self.pfs.items() if not only or address in only)
+    def read_pfs(
+        self,
+        only: tuple[str, ...] = (),
+        *,
+        others: Callable[[str, str, str], bool] | None = None,
+        serial_numbers: bool = False,
+    ) -> tuple[RawPf, ...]:
+        """Every PF as text, or `only` some; one that is no NIC if `others` says so."""
+        pfs = [pf.facts for address, pf in self.pfs.items() if not only or address in only]
+        return tuple(
+            self._raw(pf, serial_numbers=serial_numbers)
+            for pf in pfs
+            if only or pf.is_nic or (others and others(pf.pci_address, f"0x{pf.vendor_id}", f"0x{pf.device_id}"))
+        )
 
     def read_links(self) -> Links:
         """As the test left them; PFs' altnames always."""
@@ -148,6 +175,18 @@ class FakeMachine:
         """Every module takes max_vfs."""
         self.reads.append(f"module {driver}")
         return ModuleFacts(self.texts.get(modprobe_path(driver), ""), has_max_vfs=True)
+
+    def has_driver(self, name: str) -> bool:
+        """As the test left it."""
+        return name not in self.absent_drivers
+
+    def read_bindings(self) -> dict[str, Jam]:
+        """As the test left them."""
+        return self.bindings
+
+    def names_follow_probes(self) -> bool:
+        """As the test left it."""
+        return self.has_plain_names
 
     def default_routes(self) -> Routes:
         """As the test left them."""
@@ -203,6 +242,10 @@ class FakeMachine:
                 self.change(address, autoprobe=enabled)
             case SetLinkUp():
                 self.set_link_up(action)
+            case LoadModule(module=module):
+                self.absent_drivers.discard(module)
+            case BindVfs():
+                return self.bind_vfs(action, guard)
             case WriteFile(path=path, text=text):
                 self.texts[path] = text
             case ReloadDriver():
@@ -218,7 +261,8 @@ class FakeMachine:
             return Outcome.UNCHANGED if now == action.after else Outcome.STALE
         if action.before and not action.allow_in_use and (users := guard()):
             raise InUseError(f"{action.pci_address}: VFs stay: {users}", hint="wait")
-        self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
+        if action.after or not self.pfs[action.pci_address].keeps:
+            self.make_vfs(action.pci_address, min(action.after, self.pfs[action.pci_address].makes))
         return Outcome.CHANGED
 
     def meddled(self, address: str) -> int:
@@ -228,9 +272,40 @@ class FakeMachine:
             self.make_vfs(address, self.rivals[address])
         return made
 
+    def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
+        """At once."""
+        result = self.act(action, guard=guard)
+        return lambda: result
+
+    def bind_vfs(self, action: BindVfs, guard: Callable[[], str]) -> Outcome:
+        """As edges/vf_drivers.py and the kernel do it together."""
+        pf = self.pfs[action.pci_address]
+        if not pf.facts.vfs or (action.vfs and guard()):
+            return Outcome.STALE
+        if action.driver == "kernel":
+            pf.facts = replace(pf.facts, autoprobe=True)
+        meant = action.vfs or tuple(vf.pci_address for vf in pf.facts.vfs)
+        refuses = {} if action.driver in {"", "none"} else self.refuses
+        refused = [f"{vf}: {refuses[vf]}" for vf in meant if vf in refuses]
+        self.refused |= {vf.incarnation for vf in pf.facts.vfs if vf.pci_address in self.refuses}
+        given = "" if action.driver in {"kernel", "none"} else action.driver
+        pf.facts = replace(
+            pf.facts,
+            vfs=tuple(
+                replace(vf, driver=given)
+                if action.driver and vf.pci_address in meant and vf.pci_address not in self.refuses
+                else vf
+                for vf in pf.facts.vfs
+            ),
+        )
+        self.unbound = {*self.unbound, *meant} if action.driver == "none" else self.unbound - {*meant}
+        if refused:
+            raise KernelError(f"{action.pci_address}: not bound: {'; '.join(refused)}", hint="wait")
+        return Outcome.CHANGED
+
     def set_link_up(self, action: SetLinkUp) -> None:
-        """Whatever its name."""
-        self._set_links(action.pci_address, is_up=True)
+        """By its name."""
+        self._set_links(action.pci_address, action.netdev, is_up=True)
 
     def _reload(self, action: ReloadDriver, guard: Callable[[], str]) -> None:
         """Every PF of the driver comes back down, with max_vfs VFs."""
@@ -239,13 +314,18 @@ class FakeMachine:
         text = self.texts.get(modprobe_path(action.driver), "=0")
         for address in action.pci_addresses:
             self.make_vfs(address, min(int(text.rpartition("=")[2]), self.pfs[address].makes))
-            self._set_links(address, is_up=False)
+            self._set_links(address, *(dev.name for dev in self.pfs[address].facts.netdevs), is_up=False)
 
-    def _set_links(self, address: str, *, is_up: bool) -> None:
-        self.change(address, netdevs=tuple(replace(dev, is_up=is_up) for dev in self.pfs[address].facts.netdevs))
+    def _set_links(self, address: str, *names: str, is_up: bool) -> None:
+        devices = self.pfs[address].facts.netdevs
+        self.change(address, netdevs=tuple(replace(dev, is_up=is_up) if dev.name in names else dev for dev in devices))
 
     def _begin(self, action: Action) -> None:
         """Notes the write, and fails as the test's script says."""
+        if self.dies_before is not None:
+            if not self.dies_before:
+                raise Crash
+            self.dies_before -= 1
         self.writes.append(f"{action.pci_address} {action}")
         script = self.failures.get(action.pci_address, [])
         match script.pop(0) if script else None:
@@ -265,14 +345,17 @@ class FakeMachine:
 
     # -- facts back to text --
 
-    def _raw(self, pf: facts.PfFacts) -> RawPf:
+    def _raw(self, pf: facts.PfFacts, *, serial_numbers: bool = False) -> RawPf:
         texts = {
+            "class": "0x020000" if pf.is_nic else "0x010802",
             "sriov_totalvfs": f"{pf.total_vfs}",
             "vendor": f"0x{pf.vendor_id}",
             "device": f"0x{pf.device_id}",
             "sriov_drivers_autoprobe": f"{pf.autoprobe:d}",
             "sriov_numvfs": "",
         }
+        if serial_numbers and pf.serial_number != "":
+            texts["serial_number"] = pf.serial_number or ""
         children = tuple(RawChild(dev.device, dev.driver) for dev in pf.netdevs if dev.device)
         netdevs, vfs = tuple(map(_raw_netdev, pf.netdevs)), tuple(map(self._raw_vf, pf.vfs))
         return RawPf(pf.pci_address, texts, pf.driver, netdevs, vfs, children)
@@ -280,6 +363,7 @@ class FakeMachine:
     def _raw_vf(self, vf: facts.VfFacts) -> RawVf:
         address = vf.pci_address
         is_bound = self.has_vf_driver and self.now >= self._ready_at[vf.incarnation] and self._probes(vf)
+        is_bound = is_bound and vf.incarnation not in self.refused and address not in self.unbound
         is_virtio = any(dev.device for pf in self.pfs.values() if vf in pf.facts.vfs for dev in pf.facts.netdevs)
         driver = vf.driver or (("virtio-pci" if is_virtio else "igbvf") if is_bound else "")
         children = (RawChild(f"virtio{vf.incarnation}", "virtio_net"),) if driver == "virtio-pci" else ()
@@ -289,8 +373,9 @@ class FakeMachine:
         return replace(raw, children=children)
 
     def _probes(self, vf: facts.VfFacts) -> bool:
-        return any(pf.facts.autoprobe for pf in self.pfs.values() if vf in pf.facts.vfs)
+        return any(pf.facts.autoprobe and vf.index not in pf.dead for pf in self.pfs.values() if vf in pf.facts.vfs)
 
 
 def _raw_netdev(dev: Netdev) -> RawNetdev:
-    return RawNetdev(dev.name, dev.mac, "0x1003" if dev.is_up else "0x1002", f"{dev.ifindex}", dev.uppers, dev.device)
+    flags, port_name = "0x1003" if dev.is_up else "0x1002", "pf0vf0" if dev.is_representor else ""
+    return RawNetdev(dev.name, dev.mac, flags, f"{dev.ifindex}", dev.uppers, dev.device, port_name)

@@ -258,8 +258,8 @@ class Stage:
         loaded = Loaded(config)
         first = self.host.start_pass(loaded, Handover())
         self.last_found = Inspected()
-        daemon = Daemon(self.host, self.udev, loaded, first, state or State(), clock=self.loop.time)
-        self._task = self.loop.create_task(daemon.run())
+        daemon = Daemon(self.host, self.udev, loaded, state or State(), clock=self.loop.time)
+        self._task = self.loop.create_task(daemon.run(first))
         self.advance()
 
     @property

@@ -10,10 +10,12 @@ from builders import PF, PF2, vf_address
 BUS = "sys/bus/pci"
 ROOT_PORT = "sys/devices/pci0000:3a/0000:3a:00.0"
 VIRTIO = "0000:06:00.0"
+NVME = "0000:02:00.0"
 # Character devices that each host and container has: to look at them does nothing.
 HARMLESS = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 NODE = re.compile(
-    r"/(?:(vfio/(?:noiommu-)?\d+)|vfio/devices/(vfio\d+)|infiniband/(uverbs\d+)|(vhost-vdpa-\d+))(?: \(deleted\))?$"
+    r"/(?:(vfio/(?:noiommu-)?\d+)|vfio/devices/((?:noiommu-)?vfio\d+)|infiniband/(uverbs\d+)|(vhost-vdpa-\d+))"
+    r"(?: \(deleted\))?$"
 )
 NODE_CLASSES = ("", "virtual", "vfio-dev", "infiniband_verbs", "vdpa0")
 SHELL = "/bin/sh"  # an executable that is root's, whoever runs the tests
@@ -68,7 +70,9 @@ class HostTree:
         return folder
 
     def bind(self, address: str, driver: str) -> None:
-        (self.root / BUS / "drivers" / driver).mkdir(parents=True, exist_ok=True)
+        folder = self.root / BUS / "drivers" / driver
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "unbind").touch()
         self.link(f"{self.device(address)}/driver", f"{BUS}/drivers/{driver}")
 
     def add_netdev(self, address: str, name: str, *, flags: str = "0x1003", ifindex: int = 2, below: str = "") -> Path:
@@ -141,6 +145,15 @@ class HostTree:
         self.add_child(address, place, driver=driver)
         if driver:
             self.add_netdev(address, f"ens6v{index}", flags=flags, ifindex=10 + index, below=place)
+        return folder
+
+    def add_nvme(self, address: str = NVME, *, num_vfs: int = 0, vf_driver: str = "nvme") -> Path:
+        """An NVMe controller that offers 32 VFs: a PF, but no NIC."""
+        texts = {"vendor": "0x144d", "device": "0xa824", "sriov_totalvfs": "32", "sriov_numvfs": f"{num_vfs}"}
+        texts |= {"sriov_drivers_autoprobe": "1", "numa_node": "0"}
+        folder = self.add_function(address, driver="nvme", **texts, **{"class": "0x010802"})
+        for index in range(num_vfs):
+            self.add_vf(address, index, driver=vf_driver)
         return folder
 
     def add_layout(self, address: str = PF) -> None:

@@ -18,7 +18,11 @@ METRICS_CONFIG: Final = "sriov-bootstrap-metrics-config.service"
 METRICS_CONFIG_PATH: Final = "sriov-bootstrap-metrics-config.path"
 # Those that the service starts, and does not stop, in the order in which they are to be stopped.
 METRICS_UNITS: Final = (METRICS_CONFIG_PATH, METRICS_CONFIG, METRICS, METRICS_SOCKET)
-ON_DEMAND: Final = {"sriov-bootstrap-holders.service", "sriov-bootstrap-reload@.service"}
+ON_DEMAND: Final = {
+    "sriov-bootstrap-holders.service",
+    "sriov-bootstrap-reload@.service",
+    "sriov-bootstrap-load@.service",
+}
 EVERY_UNIT: Final = {unit.name for unit in (ROOT / "units").iterdir()}
 
 FOLDERS: Final = ("etc/systemd/system", "usr/lib/systemd/system")

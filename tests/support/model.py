@@ -11,9 +11,9 @@ from builders import make_netdev
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, UnitError
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.actions import Action, SetLinkUp, SetNumVfs, deadline_seconds
+from sriov_bootstrap.core.actions import Action, BindVfs, SetLinkUp, SetNumVfs, deadline_seconds
 from sriov_bootstrap.core.errnos import WRITE_CAUSES
-from sriov_bootstrap.core.facts import RawNetdev, RawVf, VfFacts
+from sriov_bootstrap.core.facts import Netdev, RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
@@ -66,6 +66,7 @@ class ModelHost(FakeMachine):
         self.made: set[int] = set()
         self.may_write: dict[str, bool] = {}
         self.is_meddled_with = False
+        self.has_moved_vfs = False
         self.under_way: Action | None = None
         self.crash_in: int | None = None
         self.unsaved: State | None = None
@@ -154,10 +155,12 @@ class ModelHost(FakeMachine):
             self.change(address, driver=driver_of(address), netdevs=(self.netdev(address),), total_vfs=total)
 
     @staticmethod
-    def netdev(address: str) -> object:
+    def netdev(address: str) -> Netdev:
         """What udev names it."""
-        child = {"device": "virtio1", "driver": "virtio_net"} if driver_of(address) == "virtio-pci" else {}
-        return make_netdev(name=f"en{address[5:7]}", is_up=False, **child)
+        name = f"en{address[5:7]}"
+        if driver_of(address) == "virtio-pci":
+            return make_netdev(name=name, is_up=False, device="virtio1", driver="virtio_net")
+        return make_netdev(name=name, is_up=False)
 
     def unplug(self, address: str) -> None:
         """The device is pulled out, whoever uses it."""
@@ -224,6 +227,8 @@ class ModelHost(FakeMachine):
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
         """Dies after it."""
         result = super().act(action, guard=guard)
+        is_moved = isinstance(action, BindVfs) and action.vfs and action.driver
+        self.has_moved_vfs |= bool(is_moved) and result.outcome in {Outcome.CHANGED, Outcome.FAILED}
         self._live()
         return result
 
@@ -264,7 +269,8 @@ class ModelHost(FakeMachine):
         """What holds for every write, then what the script says."""
         address = action.pci_address
         assert self.jam is None, f"{action} is begun while {self.jam}"
-        assert address in self.may_write, f"a PF without a rule is written: {address} {action}"
+        is_taken_back = isinstance(action, BindVfs) and not action.driver
+        assert address in self.may_write or is_taken_back, f"a PF without a rule is written: {address} {action}"
         self.writes.append(f"{address} {action}")
         self._live()
         script = self.failures.get(address, [])
@@ -273,6 +279,8 @@ class ModelHost(FakeMachine):
         match word:
             case int(number):
                 raise KernelError(f"{address}: said no", errno=number)
+            case "stuck" if isinstance(action, BindVfs):  # which is in nobody's way: tests/passes/test_binding.py
+                raise KernelError(f"{address}: said no", errno=errno.EIO)
             case "stuck":
                 self._stick(action)
             case "stale":

@@ -45,7 +45,7 @@ def lacks_iommu(host: Host, survey: KernelSurvey) -> bool:
 def passes_through(host: Host, survey: KernelSurvey) -> bool:
     """On bare metal, VFs are assumed to be for VMs; inside a VM, which seldom has an IOMMU, a rule must say so."""
     rules = [rule for rule in host.config.pf if rule.num_vfs != 0]
-    said = any(rule.physical_network or rule.alias or rule.vf_driver is VfDriver.NONE for rule in rules)
+    said = any(rule.physical_network or rule.alias or rule.vf_driver == VfDriver.NONE for rule in rules)
     return bool(rules) and (said or not survey.is_guest)
 
 
@@ -61,9 +61,11 @@ def _missing_iommu(host: Host, survey: KernelSurvey, tables: tuple[str, ...]) ->
     option = "CONFIG_AMD_IOMMU" if present == "IVRS" else "CONFIG_INTEL_IOMMU"
     if present != "VIOT" and host.kernel_config and f"{option}=y" not in host.kernel_config.splitlines():
         remedy = f"boot a kernel built with {option}=y"
-        return Finding("SB-E102", "host", f"this kernel was built without {option}", seen, remedy)
+        return Finding("SB-E102", "host", f"this kernel was built without {option}", evidence=seen, remedy=remedy)
     problem = "the kernel does not use the IOMMU, and nothing on its command line explains why"
-    return Finding("SB-E102", "host", problem, seen, "check the kernel log: journalctl -k -g 'DMAR|AMD-Vi|IOMMU'")
+    return Finding(
+        "SB-E102", "host", problem, evidence=seen, remedy="check the kernel log: journalctl -k -g 'DMAR|AMD-Vi|IOMMU'"
+    )
 
 
 def _firmware_off(host: Host, survey: KernelSurvey) -> Finding:
@@ -71,17 +73,21 @@ def _firmware_off(host: Host, survey: KernelSurvey) -> Finding:
     evidence = f"no {table} table in /sys/firmware/acpi/tables, and /sys/kernel/iommu_groups is empty"
     if survey.is_guest:
         remedy = "give this VM one, such as libvirt's <iommu model='intel'/>, and restart it"
-        return Finding("SB-E101", "host", "this VM has no IOMMU, so no VF can be passed through", evidence, remedy)
+        return Finding(
+            "SB-E101", "host", "this VM has no IOMMU, so no VF can be passed through", evidence=evidence, remedy=remedy
+        )
     problem = f"{name} is off in the firmware, so no VM can be given a VF"
     remedy = f"enable {name} (IOMMU) in the firmware setup: systemctl reboot --firmware-setup"
-    return Finding("SB-E101", "host", problem, evidence, remedy)
+    return Finding("SB-E101", "host", problem, evidence=evidence, remedy=remedy)
 
 
 def _parameter_off(host: Host, survey: KernelSurvey, word: str, seen: str) -> Finding:
     at = _first_line(survey.boot_sources, word)
     remedy = f"remove {word} from {at or 'the kernel command line in the boot loader'}, then {_regenerate(host)}"
     evidence = f"/proc/cmdline has {word}; {seen}"
-    return Finding("SB-E102", "host", f"the kernel command line turns the IOMMU off: {word}", evidence, remedy)
+    return Finding(
+        "SB-E102", "host", f"the kernel command line turns the IOMMU off: {word}", evidence=evidence, remedy=remedy
+    )
 
 
 def _parameter_missing(host: Host, survey: KernelSurvey, seen: str) -> Finding:
@@ -89,16 +95,18 @@ def _parameter_missing(host: Host, survey: KernelSurvey, seen: str) -> Finding:
     at = _first_line(survey.boot_sources, WORD)
     if not at:
         problem = f"the kernel parameter {WORD} is missing, so VT-d is not in use"
-        return Finding("SB-E102", "host", problem, f"/proc/cmdline has no {WORD}; {seen}", _set_parameter(host))
+        return Finding(
+            "SB-E102", "host", problem, evidence=f"/proc/cmdline has no {WORD}; {seen}", remedy=_set_parameter(host)
+        )
     evidence = f"{WORD} is at {at}, but not in /proc/cmdline; {seen}"
     if menu := _first_line(survey.boot_menus, WORD):
         problem = f"{WORD} is in the boot menu, but this host has not been rebooted since"
-        return Finding("SB-E104", at, problem, f"{evidence}; {menu} has it", "systemctl reboot")
+        return Finding("SB-E104", at, problem, evidence=f"{evidence}; {menu} has it", remedy="systemctl reboot")
     if survey.boot_menus and survey.has_all_menus:
         problem = f"{WORD} is set, but the boot menu was not regenerated"
         evidence = f"{evidence}; not in {', '.join(survey.boot_menus)}"
-        return Finding("SB-E103", at, problem, evidence, _regenerate(host))
-    return Finding("SB-E102", "host", f"{WORD} is set, but not in force", evidence, _regenerate(host))
+        return Finding("SB-E103", at, problem, evidence=evidence, remedy=_regenerate(host))
+    return Finding("SB-E102", "host", f"{WORD} is set, but not in force", evidence=evidence, remedy=_regenerate(host))
 
 
 def _set_parameter(host: Host) -> str:

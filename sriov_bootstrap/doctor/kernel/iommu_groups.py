@@ -47,6 +47,6 @@ def _group_finding(pf: PfFacts, shared: list[tuple[VfFacts, list[str]]]) -> Find
         pf.pci_address,
         f"{len(shared)} of {quantity(pf.num_vfs, 'VF')} {'shares' if len(shared) == 1 else 'share'} an IOMMU group "
         "with another device, and only a whole group can be given to a VM",
-        f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {shortlist(others, SHOWN)}",
-        "enable ACS (and ARI) in the firmware setup, or move the NIC to a slot with its own root port",
+        evidence=f"/sys/kernel/iommu_groups/{vf.iommu_group}/devices has {vf.pci_address}, {shortlist(others, SHOWN)}",
+        remedy="enable ACS (and ARI) in the firmware setup, or move the NIC to a slot with its own root port",
     )

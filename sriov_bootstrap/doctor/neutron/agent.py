@@ -75,7 +75,7 @@ def _refused_lists(host: Host, agent: Service, mapped: Mappings, shown: ShownNam
 
 def _exit_finding(host: Host, entry: Entry, text: str) -> Finding:
     problem = f"the agent exits with code 1 because of {entry.option}: {text}"
-    return Finding("SB-E511", entry.place, problem, entry.name, render_remedy(host, TARGET, entry))
+    return Finding("SB-E511", entry.place, problem, evidence=entry.name, remedy=render_remedy(host, TARGET, entry))
 
 
 def _replaced_lists(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
@@ -95,8 +95,8 @@ def _replaced_lists(host: Host, agent: Service, shown: ShownNames) -> Iterator[F
                     "SB-E512",
                     entry.place,
                     f"{option} is set again in {last.place}, which replaces this one: {said} is lost",
-                    f"{entry.name}; {last.place}: {last.name}",
-                    render_remedy(host, TARGET, entry, last),
+                    evidence=f"{entry.name}; {last.place}: {last.name}",
+                    remedy=render_remedy(host, TARGET, entry, last),
                 )
 
 
@@ -126,7 +126,9 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
             why = f"no PF has that netdev{names.why_unknown(mapping.netdev, 'the agent')}"
             remedy = render_remedy(host, TARGET, entry)
         problem = f"the agent is configured with {which} for {network or 'its network'}, but {why}"
-        yield Finding("SB-W513", entry.place, problem, quote_entry(entry, mapping.number, network, netdev), remedy)
+        yield Finding(
+            "SB-W513", entry.place, problem, evidence=quote_entry(entry, mapping.number, network, netdev), remedy=remedy
+        )
 
 
 def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
@@ -136,15 +138,17 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
     pairs = {(mapping.network, mapping.netdev) for mapping in mapped.mappings}
     for port in resolve_ports(host):
         network = port.rule.physical_network
-        if not port.netdev or port.netdev_device or network not in networks or (network, port.netdev) in pairs:
+        names = port.netdevs or (port.netdev,)
+        is_mapped = any((network, name) in pairs for name in names)
+        if not port.netdev or port.netdev_device or network not in networks or is_mapped:
             continue
         other = netdevs.get(port.netdev)
-        said, where = f"it lacks {network}:{port.netdev}", networks[network]
+        said, where = f"it lacks {network}:{' or '.join(names)}", networks[network]
         if other:
             said, where = f"it maps {port.netdev} to {shown.network(other.network) or 'another one'}", other
         problem = f"{port.label} is on {network}, but not for the agent: {said}"
         evidence = shown.mapping(entry, where.number, where.network, where.netdev)
-        yield Finding("SB-E514", entry.place, problem, evidence, render_remedy(host, TARGET, entry))
+        yield Finding("SB-E514", entry.place, problem, evidence=evidence, remedy=render_remedy(host, TARGET, entry))
 
 
 def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:
@@ -159,7 +163,9 @@ def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Findi
             if problem := known.why_not_excluded(exclusion.netdev, address, shown.address(address)):
                 problem = f"exclude_devices: {netdev or f'entry {exclusion.number}'}: {problem}"
                 evidence = quote_entry(entry, exclusion.number, netdev, shown.address(address))
-                yield Finding("SB-W517", entry.place, problem, evidence, render_remedy(host, TARGET, entry))
+                yield Finding(
+                    "SB-W517", entry.place, problem, evidence=evidence, remedy=render_remedy(host, TARGET, entry)
+                )
 
 
 class _Vfs:
@@ -208,8 +214,8 @@ def _options(host: Host, agent: Service) -> Iterator[Finding]:
                 "SB-W515",
                 entry.place,
                 f"{problem}: it is ignored" + (f"; was {near} meant?" if near else ""),
-                entry.text if entry.option in OPTIONS else entry.name,
-                restart_remedy(host, TARGET, f"{fix} in {entry.place}"),
+                evidence=entry.text if entry.option in OPTIONS else entry.name,
+                remedy=restart_remedy(host, TARGET, f"{fix} in {entry.place}"),
             )
 
 
@@ -221,4 +227,4 @@ def _firewall(host: Host, agent: Service) -> Iterator[Finding]:
     if entry.value not in NO_FIREWALL:
         driver = entry.value.partition("\n")[0]  # a line indented below it by mistake may be secret
         problem = f"the agent's firewall_driver is {driver}, which cannot filter the traffic of VFs"
-        yield Finding("SB-W518", entry.place, problem, entry.text, render_remedy(host, TARGET, entry))
+        yield Finding("SB-W518", entry.place, problem, evidence=entry.text, remedy=render_remedy(host, TARGET, entry))

@@ -181,8 +181,8 @@ def _misspelt_finding(host: Host, wrong: str, right: str, knowers: tuple[Knower,
         "SB-E501",
         uses[0].place,
         f"{uses[0].name_or_place(wrong, shown)} is {meant} in {_labels(right_knowers)}: one of them is misspelt",
-        evidence,
-        f"write {meant if is_shown else 'the same name'} everywhere: " + "; ".join(targets),
+        evidence=evidence,
+        remedy=f"write {meant if is_shown else 'the same name'} everywhere: " + "; ".join(targets),
     )
 
 
@@ -198,14 +198,18 @@ def _missing_findings(host: Host, name: str, knowers: tuple[Knower, ...], shown:
     if agent and agent.lacks(name) and known_to & {"", "nova-compute"}:
         problem = f"{named} is missing from the agent's physical_device_mappings"
         remedy = render_remedy(host, agent.target, *agent.entries) if of_rule else _remedy_by_hand(host, agent, word)
-        yield Finding("SB-E502", first.place, f"{problem}, but known to {_labels(using)}", evidence, remedy)
+        yield Finding(
+            "SB-E502", first.place, f"{problem}, but known to {_labels(using)}", evidence=evidence, remedy=remedy
+        )
     if nova and nova.lacks(name) and known_to & {"", "sriov-agent"}:
         problem = f"{named} is in no device_spec of nova-compute"
         remedy = render_remedy(host, nova.target) if of_rule else _remedy_by_hand(host, nova, word)
-        yield Finding("SB-W503", first.place, f"{problem}, but known to {_labels(using)}", evidence, remedy)
+        yield Finding(
+            "SB-W503", first.place, f"{problem}, but known to {_labels(using)}", evidence=evidence, remedy=remedy
+        )
     if server and server.lacks(name) and known_to & {"", "sriov-agent"}:
         problem = f"{named} is in neither the server's network_vlan_ranges nor its flat_networks"
-        yield Finding("SB-E504", first.place, problem, evidence, _remedy_by_hand(host, server, word))
+        yield Finding("SB-E504", first.place, problem, evidence=evidence, remedy=_remedy_by_hand(host, server, word))
 
 
 def _remedy_by_hand(host: Host, knower: Knower, name: str) -> str:

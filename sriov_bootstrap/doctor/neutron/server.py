@@ -33,7 +33,7 @@ def _driver(host: Host, server: Service) -> Iterator[Finding]:
     problem = f"mechanism_drivers lacks {MECHANISM_DRIVER}: ports of type direct cannot be bound"
     change = f"add {MECHANISM_DRIVER} to mechanism_drivers in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"
     place, evidence = (entry.place, entry.name) if entry else (server.label, "")
-    yield Finding("SB-E520", place, problem, evidence, restart_remedy(host, "neutron-server", change))
+    yield Finding("SB-E520", place, problem, evidence=evidence, remedy=restart_remedy(host, "neutron-server", change))
 
 
 def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
@@ -46,8 +46,12 @@ def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
                 "SB-W521",
                 place,
                 f"[{OLD_SECTION}] has been ignored since neutron 10.0.0 (ocata); this is {host.release}",
-                shortlist([entry.name for entry in file.entries if fold(entry.section) == OLD_SECTION], SHOWN, "; "),
-                f"remove {file.path}" if file.path.endswith(OLD_FILE) else f"remove the section from {file.path}",
+                evidence=shortlist(
+                    [entry.name for entry in file.entries if fold(entry.section) == OLD_SECTION], SHOWN, "; "
+                ),
+                remedy=f"remove {file.path}"
+                if file.path.endswith(OLD_FILE)
+                else f"remove the section from {file.path}",
             )
 
 

@@ -3,7 +3,10 @@
 import difflib
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.core.desired import DesiredPf, matches
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, is_missing
@@ -20,6 +23,9 @@ def check_absent(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     for wish in filter(is_missing, host.wishes):
         if _may_be_hidden(wish, host):
             continue
+        if wish.lost:
+            yield _lost_finding(wish, *wish.lost)
+            continue
         meant = matching_functions(wish, survey)
         pfs = [function for function in meant if not function.physfn]
         if pfs:
@@ -27,7 +33,7 @@ def check_absent(host: Host, survey: NicSurvey) -> Iterator[Finding]:
         elif meant:
             yield _vf_finding(wish, meant[0])
         else:
-            yield _no_nic_finding(wish, host)
+            yield _no_nic_finding(wish, host, survey.others)
 
 
 def matching_functions(wish: DesiredPf, survey: NicSurvey) -> list[NetworkFunction]:
@@ -39,7 +45,10 @@ def unseen_of_absent(host: Host, survey: NicSurvey) -> Iterator[str]:
     """What could not be judged, and why."""
     for wish in filter(is_missing, host.wishes):
         if _may_be_hidden(wish, host):
-            yield f'which NIC rule "{wish.rule.name}" matches: altnames cannot be read: check `ip -json address`'
+            why = "altnames cannot be read: check `ip -json address`"
+            if _has_hidden_serial(wish, host):
+                why = "serial numbers cannot be read: run doctor as root"
+            yield f'which NIC rule "{wish.rule.name}" matches: {why}'
             continue
         for function in matching_functions(wish, survey):
             address = function.facts.pci_address
@@ -52,9 +61,13 @@ def _detail(function: NetworkFunction, survey: NicSurvey) -> Detail:
 
 
 def _may_be_hidden(wish: DesiredPf, host: Host) -> bool:
-    """Whether a PF may be the one by an altname that could not be read."""
+    """Whether a PF may be the one by an altname or a serial number that could not be read."""
     by_name = wish.rule.match.netdev or wish.rule.match.altname
-    return bool(by_name) and any(not pf.altnames_known for pf in host.pfs)
+    return (bool(by_name) and any(not pf.altnames_known for pf in host.pfs)) or _has_hidden_serial(wish, host)
+
+
+def _has_hidden_serial(wish: DesiredPf, host: Host) -> bool:
+    return bool(wish.rule.match.serial_number) and any(pf.serial_number is None for pf in host.pfs)
 
 
 def _no_pf_finding(wish: DesiredPf, function: NetworkFunction, host: Host, survey: NicSurvey) -> Finding:
@@ -74,7 +87,9 @@ def _no_pf_finding(wish: DesiredPf, function: NetworkFunction, host: Host, surve
         evidence = "no SR-IOV capability in its config space"
     else:
         remedy = "run doctor as root, which can read its SR-IOV capability: sudo sriov-bootstrap doctor"
-    return Finding(code, function.facts.pci_address, problem, f"{evidence}; {_rule_matches(wish)}", remedy)
+    return Finding(
+        code, function.facts.pci_address, problem, evidence=f"{evidence}; {_rule_matches(wish)}", remedy=remedy
+    )
 
 
 def _not_offered_finding(wish: DesiredPf, function: NetworkFunction, host: Host, total_vfs: int) -> Finding:
@@ -87,7 +102,7 @@ def _not_offered_finding(wish: DesiredPf, function: NetworkFunction, host: Host,
     )
     if NO_PCI_IOV in host.kernel_config.splitlines():
         problem, remedy = "this kernel was built without SR-IOV", "boot a kernel with CONFIG_PCI_IOV=y, 3.8 or newer"
-    return Finding("SB-E204", address, problem, evidence, remedy)
+    return Finding("SB-E204", address, problem, evidence=evidence, remedy=remedy)
 
 
 def _rule_matches(wish: DesiredPf) -> str:
@@ -105,21 +120,35 @@ def _vf_finding(wish: DesiredPf, function: NetworkFunction) -> Finding:
     problem = f'rule "{wish.rule.name}" matches a VF, which cannot have VFs'
     evidence = f"physfn of {function.facts.pci_address} is {function.physfn}; match: {wish.rule.match}"
     remedy = f'match its PF: match = {{ pci_address = "{function.physfn}" }}'
-    return Finding("SB-E205", function.facts.pci_address, problem, evidence, remedy)
+    return Finding("SB-E205", function.facts.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
-def _no_nic_finding(wish: DesiredPf, host: Host) -> Finding:
-    names = [pf.netdev for pf in host.pfs if pf.netdev]
+def _lost_finding(wish: DesiredPf, address: str, first: str) -> Finding:
+    problem = f'rule "{wish.rule.name}" ({wish.rule.match}) gets no PF: rule "{first}" comes first'
+    evidence = f"{address} matches both rules; the first one in the config takes it"
+    remedy = "keep one of the two rules: a PF has one number of VFs, whichever of its netdevs a rule names"
+    return Finding("SB-E201", address, problem, evidence=evidence, remedy=remedy)
+
+
+def _no_nic_finding(wish: DesiredPf, host: Host, others: tuple[PfFacts, ...]) -> Finding:
+    names = [dev.name for pf in host.pfs for dev in pf.ports]
     near = difflib.get_close_matches(exact_name(wish.rule.match.netdev), names, n=1)
     driverless = [pf.pci_address for pf in host.pfs if not pf.driver]
-    have = ", ".join(f"{pf.pci_address} {pf.netdev or '(no netdev)'}" for pf in host.pfs) or "none"
+    have = (
+        ", ".join(f"{pf.pci_address} {' '.join(dev.name for dev in pf.ports) or '(no netdev)'}" for pf in host.pfs)
+        or "none"
+    )
     remedy = "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC"
-    if near:
+    if other := next((pf for pf in others if matches(wish.rule.match, replace(pf, is_nic=True))), None):
+        remedy = (
+            f'{other.pci_address} is no NIC, and has to be named: match = {{ pci_address = "{other.pci_address}" }}'
+        )
+    elif near:
         remedy = f'did you mean {near[0]}? match = {{ netdev = "{near[0]}" }}'
     elif driverless and not wish.rule.match.pci_address:
         remedy = f"{driverless[0]} has no driver, and so no netdev: modprobe $(cat {_modalias(driverless[0])})"
     problem = f'no NIC matches rule "{wish.rule.name}" ({wish.rule.match})'
-    return Finding("SB-E201", "host", problem, f"PFs here: {have}", remedy)
+    return Finding("SB-E201", "host", problem, evidence=f"PFs here: {have}", remedy=remedy)
 
 
 def _modalias(address: str) -> str:

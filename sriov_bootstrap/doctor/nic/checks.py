@@ -7,7 +7,14 @@ from sriov_bootstrap.doctor.nic.absent import check_absent
 from sriov_bootstrap.doctor.nic.driver import check_driver, check_parameters
 from sriov_bootstrap.doctor.nic.room import check_room
 from sriov_bootstrap.doctor.nic.survey import NicSurvey
-from sriov_bootstrap.doctor.nic.vfs import check_link, check_network_manager, check_vectors, check_vf_drivers
+from sriov_bootstrap.doctor.nic.vfs import (
+    check_link,
+    check_link_flaps,
+    check_network,
+    check_network_manager,
+    check_vectors,
+    check_vf_drivers,
+)
 from sriov_bootstrap.render.host import Host
 
 
@@ -19,6 +26,8 @@ def check_nics(host: Host, survey: NicSurvey) -> Iterator[Finding]:
         yield from check_driver(wish, survey)
         yield from check_room(host, wish, survey)
         yield from check_link(wish)
+        yield from check_link_flaps(wish, survey)
+        yield from check_network(wish)
         yield from check_vf_drivers(wish, survey)
         yield from check_network_manager(wish, survey)
     yield from check_vectors(host, survey)

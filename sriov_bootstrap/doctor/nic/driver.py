@@ -36,20 +36,26 @@ def _no_driver_finding(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Findi
             problem = f"it has no driver because {module} is blocked"
             remedy = f"remove that line from {line.place}, then: modprobe {shell_quoted(module)}"
             evidence = f"{line.place}: {line}; modules.alias: {module} drives {modalias}"
-            return Finding("SB-E207", pf.pci_address, problem, evidence, remedy)
+            return Finding("SB-E207", pf.pci_address, problem, evidence=evidence, remedy=remedy)
     evidence = f'no driver link in /sys/bus/pci/devices/{pf.pci_address}; rule "{wish.rule.name}" matches it'
     if modules:
         remedy = f"modprobe {shell_quoted(modules[0])}; if that fails: journalctl -k -g {shell_quoted(modules[0])}"
-        return Finding("SB-E206", pf.pci_address, f"no driver is bound; its module is {modules[0]}", evidence, remedy)
+        return Finding(
+            "SB-E206",
+            pf.pci_address,
+            f"no driver is bound; its module is {modules[0]}",
+            evidence=evidence,
+            remedy=remedy,
+        )
     problem = "no driver is bound, so it has no VFs"
     if modalias and survey.has_module_list:
         evidence = f"no module in modules.alias drives {modalias}"
         remedy = (
             f"install the driver for {pf.vendor_id}:{pf.device_id}, or a newer kernel (linux-modules-extra on Ubuntu)"
         )
-        return Finding("SB-E206", pf.pci_address, problem, evidence, remedy)
+        return Finding("SB-E206", pf.pci_address, problem, evidence=evidence, remedy=remedy)
     remedy = f"modprobe $(cat /sys/bus/pci/devices/{pf.pci_address}/modalias)"
-    return Finding("SB-E206", pf.pci_address, problem, evidence, remedy)
+    return Finding("SB-E206", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _passed_on_finding(pf: PfFacts) -> Finding:
@@ -59,7 +65,7 @@ def _passed_on_finding(pf: PfFacts) -> Finding:
         f"once no VM uses it: virsh nodedev-reattach pci_{re.sub('[:.]', '_', pf.pci_address)}"
         f" (or driverctl unset-override {pf.pci_address})"
     )
-    return Finding("SB-E208", pf.pci_address, problem, evidence, remedy)
+    return Finding("SB-E208", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_parameters(host: Host, survey: NicSurvey) -> Iterator[Finding]:
@@ -97,11 +103,11 @@ def _max_vfs_finding(driver: str, parameter: modprobe.Parameter, *, in_tree: boo
             f"max_vfs={shown} is not one number, and the kernel's {driver} refuses to load with it: no NIC at boot"
         )
         remedy = f"remove it from {place}; num_vfs in the rule creates the VFs"
-        return Finding("SB-E212", place, problem, f"{place}: {parameter}", remedy)
+        return Finding("SB-E212", place, problem, evidence=f"{place}: {parameter}", remedy=remedy)
     if any(number > row.max_vfs for number in numbers):
         problem = f"max_vfs={shown} for {driver}, whose limit is {row.max_vfs}: {row.above}"
         remedy = f"remove it from {place}; num_vfs in the rule creates VFs, up to {row.max_vfs}"
-        return Finding("SB-E211", place, problem, f"{place}: {parameter}", remedy)
+        return Finding("SB-E211", place, problem, evidence=f"{place}: {parameter}", remedy=remedy)
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.facts import PfFacts, parse_pf
+from sriov_bootstrap.core.facts import Links, PfFacts, parse_pf
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.doctor.nic.absent import matching_functions, unseen_of_absent
 from sriov_bootstrap.doctor.nic.driver import concerned_drivers, pfs_without_driver
@@ -33,10 +33,10 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
         vectors=pci.count_vectors() if any(vf.netdevs or vf.infiniband for pf in pfs for vf in pf.vfs) else {},
         cpus=count_cpus(pci.read_online_cpus()),
         report=host.state.report,
-        is_busy=machine.locks.read_jam(machine.monotonic()) is not None,
+        is_busy=machine.locks.read_jam(machine.monotonic()) is not None or bool(machine.read_bindings()),
     )
     if any(map(is_missing, host.wishes)):
-        survey = replace(survey, functions=_functions(machine, host, pci))
+        survey = replace(survey, functions=_functions(machine, host, pci), others=_other_pfs(machine))
     survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host, survey)})
     survey = _add_modules(machine, host, survey, texts)
     return survey, (*unseen_of_absent(host, survey), *texts.problems)
@@ -69,6 +69,11 @@ def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[NetworkFunct
         for raw in machine.sysfs.read_functions()
         if raw.pci_address not in pfs
     )
+
+
+def _other_pfs(machine: HostMachine) -> tuple[PfFacts, ...]:
+    every = (parse_pf(raw, Links(), Holders()) for raw in machine.read_pfs(others=lambda *_: True, serial_numbers=True))
+    return tuple(pf for pf in every if not pf.is_nic)
 
 
 def _addresses(host: Host, survey: NicSurvey) -> tuple[str, ...]:

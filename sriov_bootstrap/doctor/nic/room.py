@@ -46,7 +46,11 @@ def _too_many_finding(wish: DesiredPf, pf: PfFacts, detail: Detail) -> Finding:
         evidence += f"; its config space has TotalVFs {chip}, {pf.driver} keeps the rest"
     remedy = f'num_vfs = {pf.total_vfs} or "max" in rule "{wish.rule.name}"; some NICs can be set up to offer more'
     return Finding(
-        "SB-E210", pf.pci_address, f"it offers {quantity(pf.total_vfs, 'VF')}, fewer than asked for", evidence, remedy
+        "SB-E210",
+        pf.pci_address,
+        f"it offers {quantity(pf.total_vfs, 'VF')}, fewer than asked for",
+        evidence=evidence,
+        remedy=remedy,
     )
 
 
@@ -54,7 +58,9 @@ def _memory_finding(pf: PfFacts, detail: Detail) -> Finding | None:
     if not lacks_vf_memory(detail.resource):
         return None
     evidence = f"lines 8 to 13 of /sys/bus/pci/devices/{pf.pci_address}/resource give the VFs' BARs no address"
-    return Finding("SB-E213", pf.pci_address, "there is no memory space for its VFs' BARs", evidence, MEMORY_REMEDY)
+    return Finding(
+        "SB-E213", pf.pci_address, "there is no memory space for its VFs' BARs", evidence=evidence, remedy=MEMORY_REMEDY
+    )
 
 
 def _bus_finding(pf: PfFacts, target: int, detail: Detail, layout: VfLayout) -> Finding | None:
@@ -68,7 +74,7 @@ def _bus_finding(pf: PfFacts, target: int, detail: Detail, layout: VfLayout) -> 
         return None
     problem = f"its VF {target - 1} would be {places[-1]}, on a bus that its bridge does not forward"
     evidence = f"subordinate_bus_number of {detail.bridge} is {detail.last_bus} (0x{int(detail.last_bus):02x})"
-    return Finding("SB-E214", pf.pci_address, problem, evidence, BUS_REMEDY)
+    return Finding("SB-E214", pf.pci_address, problem, evidence=evidence, remedy=BUS_REMEDY)
 
 
 def _write_finding(pf: PfFacts, report: PassReport) -> Finding | None:
@@ -85,7 +91,7 @@ def _write_finding(pf: PfFacts, report: PassReport) -> Finding | None:
     if is_incapable(number):
         problem = f"the driver {pf.driver} cannot create VFs through sriov_numvfs: it is too old, or has no SR-IOV"
         remedy = f'upgrade {pf.driver}, or set method = "max_vfs" in the rule if modinfo -p {pf.driver} lists max_vfs'
-        return Finding("SB-E209", pf.pci_address, problem, f"the last pass: {line.message}", remedy)
+        return Finding("SB-E209", pf.pci_address, problem, evidence=f"the last pass: {line.message}", remedy=remedy)
     code = CODES.get(number, "SB-E216")
     problem = f"the kernel created no VFs: {errnos.explain(number).cause}" if number else "the last pass created no VFs"
-    return Finding(code, pf.pci_address, problem, f"the last pass: {line.message}", line.hint)
+    return Finding(code, pf.pci_address, problem, evidence=f"the last pass: {line.message}", remedy=line.hint)

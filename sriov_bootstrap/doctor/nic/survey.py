@@ -34,9 +34,10 @@ class Detail(Struct, frozen=True):
 class NicSurvey(Struct, frozen=True):
     """By PCI address unless stated otherwise.
 
-    `functions` are read while a rule has no PF. `details`: of those, of PFs without a driver, and of PFs whose
-    number of VFs is not as asked. `modules`: modalias -> modules that drive it; `in_tree`: module -> whether it is the
-    kernel's own. `managed`: netdev of a VF -> what NetworkManager has recorded about it, empty while it does not run.
+    `functions`, and `others`, which are PFs but no NICs, are read while a rule has no PF. `details`: of `functions`, of
+    PFs without a driver, and of PFs whose number of VFs is not as asked. `modules`: modalias -> modules that drive it;
+    `in_tree`: module -> whether it is the kernel's own. `managed`: netdev of a VF -> what NetworkManager has recorded
+    about it, empty while it does not run.
     `vectors` are of every PCI function. `is_busy`: a write is in progress, so only half of the VFs may exist yet.
     """
 
@@ -51,6 +52,7 @@ class NicSurvey(Struct, frozen=True):
     cpus: int = 0
     report: PassReport = PassReport()
     is_busy: bool = False
+    others: tuple[PfFacts, ...] = ()
 
 
 def falls_short(wish: DesiredPf) -> bool:

@@ -58,8 +58,8 @@ tries again.
         "a PF is down",
         """\
 libvirt does not start a VM that has a VF of a PF that is down ("PF is not online"), running VMs have no link, and
-bnxt_en creates no VFs. The rule has pf_up = true, so the next pass brings the PF up: if it goes down again, something
-else takes it down.
+bnxt_en and bnx2x create no VFs. The rule has pf_up = true, so the next pass brings the PF up: if it goes down again,
+something else takes it down.
 
 Looked at: IFF_UP in /sys/class/net/NETDEV/flags, where VFs exist or are asked for.
 
@@ -129,6 +129,47 @@ Looked at: the entries of msi_irqs of every PCI function, against 200 for each o
 
 What to do: set vf_driver = "none" in the rules: VFs that are given to VMs need no driver on the host. Or use fewer
 VFs, or fewer queues.
+""",
+    ),
+    "SB-W223": Explanation(
+        "the link under a bond goes down when the number of VFs changes",
+        """\
+igb, i40e and some other drivers take the PF's link down and up again whenever VFs are created or removed. Meanwhile a
+bond or team is without that member, and a bridge or VLAN on the PF without any link. docs/drivers.md lists these
+drivers.
+
+Looked at: the PF's driver, and what is stacked on its netdev (upper_* in /sys/class/net/NETDEV), where the number of
+VFs is not the rule's, or where the last pass changed a number other than 0
+(/run/sriov-bootstrap/state/state.json). The kernel function that does it is named.
+
+What to do: change the number while another member carries the traffic, or in a maintenance window. At boot this does
+no harm: VFs are created before the network is set up.
+""",
+    ),
+    "SB-E224": Explanation(
+        "a PF must be up before its VFs can change, and the rule leaves it down",
+        """\
+bnxt_en and bnx2x create and remove VFs only while their PF is up. While it is down, bnxt_en accepts any number and
+changes nothing, and bnx2x refuses it with EINVAL. With pf_up = false, bringing up the PF is left to something else,
+which has not done it. At boot, the first pass comes before the network is set up, and no event reports that a PF has
+come up.
+
+Looked at: IFF_UP in /sys/class/net/NETDEV/flags, and the PF's driver, where the number of VFs is not the rule's. The
+kernel function that needs the PF up is named.
+
+What to do: set pf_up = true in the rule, which is the default. If the rule asks for no VFs, or something else is to
+bring the PF up, do it once by hand: ip link set NETDEV up; then sriov-bootstrap --once.
+""",
+    ),
+    "SB-W225": Explanation(
+        "a rule puts the VFs of something that is no NIC into a physical network",
+        """\
+A GPU, an accelerator or an NVMe controller has VFs, but no netdev and no network: neutron's agent cannot map it, and a
+port never gets such a VF. The VFs are created all the same, and render leaves the rule out.
+
+Looked at: the PCI class of each PF with a rule, against physical_network in the rule.
+
+What to do: replace physical_network by alias, and ask for the VFs in a flavor.
 """,
     ),
 }

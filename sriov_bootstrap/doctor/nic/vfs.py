@@ -1,12 +1,14 @@
-"""Existing VFs: a PF that is down, drivers that the rule does not ask for, NetworkManager, interrupt vectors."""
+"""Existing VFs: the PF's link, drivers that the rule does not ask for, NetworkManager, interrupt vectors."""
 
 import re
 from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_name, shell_quoted
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.drivers import is_vfio
+from sriov_bootstrap.core.driver_sources import SOURCES
+from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist
@@ -23,28 +25,81 @@ CROWDED = 0.8
 
 
 def check_link(wish: DesiredPf) -> Iterator[Finding]:
-    """libvirt starts no VM with a VF of a PF that is down; bnxt_en creates no VFs while it is."""
+    """libvirt starts no VM with a VF of a PF that is down; some drivers create no VFs while it is."""
     pf = wish.pf
-    if pf is None or not pf.netdevs or pf.netdevs[0].is_up or not (pf.vfs or falls_short(wish)):
+    if pf is None or not (pf.vfs or falls_short(wish)):
         return
-    evidence = f"IFF_UP is not set in /sys/class/net/{pf.netdev}/flags; the PF has {quantity(pf.num_vfs, 'VF')}"
-    by_hand = f"ip link set {shell_name(pf.netdev)} up"
+    for dev in pf.ports:
+        if not dev.is_up:
+            yield _down_finding(wish, pf, dev.name)
+
+
+def _down_finding(wish: DesiredPf, pf: PfFacts, netdev: str) -> Finding:
+    evidence = f"IFF_UP is not set in /sys/class/net/{netdev}/flags; the PF has {quantity(pf.num_vfs, 'VF')}"
+    by_hand = f"ip link set {shell_name(netdev)} up"
     if wish.rule.pf_up:
         remedy = f"sriov-bootstrap --once, or {by_hand}; if it goes down again, find out what takes it down"
-        yield Finding("SB-E217", pf.pci_address, f"the PF {pf.netdev} is down", evidence, remedy)
-    else:
-        problem = f'the PF {pf.netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
-        yield Finding("SB-W218", pf.pci_address, problem, evidence, f"set pf_up = true in the rule, or {by_hand}")
+        return Finding("SB-E217", pf.pci_address, f"the PF {netdev} is down", evidence=evidence, remedy=remedy)
+    left_down = f'the PF {netdev} is down, and rule "{wish.rule.name}" leaves it down (pf_up = false)'
+    remedy = f"set pf_up = true in the rule, or {by_hand}" if wish.target else by_hand
+    if driver_of(pf.driver).up_first and pf.num_vfs != wish.target:
+        problem = f"{left_down}: until it is up, {pf.driver} neither creates nor removes VFs"
+        evidence += f", not {wish.target}; {SOURCES[pf.driver].place_of('up_first')}"
+        remedy += "; then sriov-bootstrap --once"
+        return Finding("SB-E224", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+    return Finding("SB-W218", pf.pci_address, left_down, evidence=evidence, remedy=remedy)
+
+
+def check_network(wish: DesiredPf) -> Iterator[Finding]:
+    """The word on what no NIC can have; the VFs are created all the same."""
+    if wish.pf is None or wish.pf.is_nic or not wish.rule.physical_network:
+        return
+    problem = f'rule "{wish.rule.name}" puts it into the network "{wish.rule.physical_network}", but it is no NIC'
+    evidence = f"/sys/bus/pci/devices/{wish.pf.pci_address}/class is not that of a network function"
+    remedy = "set alias instead of physical_network in the rule: a flavor asks for such VFs, no port does"
+    yield Finding("SB-W225", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def check_link_flaps(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
+    """A PF that carries something, and whose driver takes its link down for each change of the number of VFs."""
+    pf = wish.pf
+    if pf is None or not driver_of(pf.driver).count_flaps_link:
+        return
+    (netdev, upper) = next(((dev.name, dev.uppers[0]) for dev in pf.netdevs if dev.is_up and dev.uppers), ("", ""))
+    if not netdev or not (change := _coming_change(wish, pf) or _past_change(pf, survey)):
+        return
+    problem = f"{upper} is built on the PF {netdev}, whose link goes down at each change of its number of VFs"
+    evidence = f"{change}; {SOURCES[pf.driver].place_of('count_flaps_link')}"
+    remedy = (
+        f"change the number while nothing needs {upper}, or while another member of it has the traffic;"
+        " at boot, VFs are created before the network is set up"
+    )
+    yield Finding("SB-W223", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def _coming_change(wish: DesiredPf, pf: PfFacts) -> str:
+    """What the rule asks for and a pass can write, "" where that is there. max_vfs needs a reload, which does more."""
+    if wish.rule.uses_max_vfs or wish.target is None or wish.target > pf.total_vfs or wish.target == pf.num_vfs:
+        return ""
+    return f'{quantity(pf.num_vfs, "VF")}, and rule "{wish.rule.name}" asks for {wish.target}'
+
+
+def _past_change(pf: PfFacts, survey: NicSurvey) -> str:
+    """What the last pass wrote, "" where there were no VFs before: at boot, nothing uses the PF's link yet."""
+    done = [result.action for result in survey.report.results if result.is_done]
+    writes = [action for action in done if isinstance(action, SetNumVfs) and action.pci_address == pf.pci_address]
+    before = next((write.before for write in writes if write.before), 0)
+    return f"the last pass changed the number of VFs from {before} to {writes[-1].after}" if before else ""
 
 
 def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     """VFs given to a VM or bound to vfio are as they should be, whatever the rule."""
     if wish.pf is None or survey.is_busy:
         return
-    if wish.rule.vf_driver is VfDriver.NONE:
-        taken = [vf for vf in wish.pf.vfs if (vf.netdevs or vf.infiniband) and not is_vfio(vf.driver)]
+    if wish.rule.vf_driver == VfDriver.NONE:
+        taken = [vf for vf in wish.pf.vfs if vf.is_ready and not vf.is_vfio]
         yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
-    elif wish.pf.autoprobe:
+    elif wish.rule.vf_driver == VfDriver.KERNEL and wish.pf.autoprobe:
         bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]
         yield from [_driverless_finding(wish, wish.pf, bare, survey)] if bare else []
 
@@ -58,7 +113,7 @@ def _probed_finding(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Findi
     remedy = (
         f"echo {vf.pci_address} > /sys/bus/pci/devices/{vf.pci_address}/driver/unbind, and so on, while no VM uses them"
     )
-    return Finding("SB-W219", pf.pci_address, problem, evidence, remedy)
+    return Finding("SB-W219", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _driverless_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
@@ -74,13 +129,13 @@ def _driverless_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], surve
             remedy = (
                 f'set vf_driver = "none" in the rule if this is intended; if not, remove that line from {line.place}'
             )
-            return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
+            return Finding("SB-W220", pf.pci_address, problem, evidence=evidence, remedy=remedy)
     evidence = f"VF {vf.index} {vf.pci_address} has no driver, although sriov_drivers_autoprobe is 1"
     if vf.driver:
         evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}, but its device on another bus has none"
     if not modules and survey.has_module_list:
         evidence += f"; no module in modules.alias drives {vf.modalias or 'it'}"
-    return Finding("SB-W220", pf.pci_address, problem, evidence, remedy)
+    return Finding("SB-W220", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
@@ -95,7 +150,7 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager is running"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
     remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"
-    yield Finding("SB-W221", wish.pf.pci_address, problem, evidence, remedy)
+    yield Finding("SB-W221", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:
@@ -108,4 +163,4 @@ def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     problem = f"VFs driven by the host hold {of_vfs} interrupt vectors, and few are left"
     evidence = f"{everything} entries in /sys/bus/pci/devices/*/msi_irqs; {survey.cpus} CPUs have about {room} vectors"
     remedy = 'set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)'
-    yield Finding("SB-W222", "host", problem, evidence, remedy)
+    yield Finding("SB-W222", "host", problem, evidence=evidence, remedy=remedy)

@@ -45,7 +45,9 @@ def _refused_finding(view: View, entry: Entry, reason: str) -> Finding:
     cost = "flavors with any alias fail"
     if view.host.release.nova >= CHECKED_AT_START_SINCE:
         cost = "nova-compute does not start"
-    return Finding("SB-E417", entry.place, f"{reason}: {cost}", entry.text, render_remedy(view.host, TARGET, entry))
+    return Finding(
+        "SB-E417", entry.place, f"{reason}: {cost}", evidence=entry.text, remedy=render_remedy(view.host, TARGET, entry)
+    )
 
 
 def _parse(text: str, release: OpenStackRelease) -> Alias | str:
@@ -86,7 +88,9 @@ def _check_rule(view: View, port: Port, named: list[tuple[Entry, Alias]]) -> Ite
         problem = (
             f'alias "{port.rule.alias}" does not match the VFs of {port.label}, which are {port.vendor}:{port.device}'
         )
-        yield Finding("SB-W418", entry.place, problem, entry.text, render_remedy(view.host, TARGET, entry))
+        yield Finding(
+            "SB-W418", entry.place, problem, evidence=entry.text, remedy=render_remedy(view.host, TARGET, entry)
+        )
 
 
 def _matches_port(alias: Alias, port: Port) -> bool:

@@ -137,7 +137,8 @@ What to do: name the PF by its PCI address, as `sriov-bootstrap render nova-comp
         "nova never gives out the VFs of a rule",
         f"""\
 The rule has a physical_network or an alias, and its VFs exist or will be created, but no device_spec matches them.
-The scheduler finds no host for a port of that network: "No valid host was found".
+The scheduler finds no host for a port of that network: "No valid host was found". nova skips devices in PCI domains
+above ffff, such as those behind an Intel VMD controller: no device_spec brings them back.
 
 {_LOOKED_AT_SPECS}
 Not reported if a file could not be read, or if nova refuses a line.

@@ -34,8 +34,10 @@ def _default_in_small_letters(host: Host, survey: OpenStackSurvey, file: IniFile
             "SB-E414",
             found[0].place,
             f"[{found[0].section}] is not [DEFAULT]: nova-compute ignores its contents",
-            found[0].name,
-            restart_remedy(host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to the right section"),
+            evidence=found[0].name,
+            remedy=restart_remedy(
+                host, TARGET, f"write [DEFAULT] in {file.path}, or move the lines to the right section"
+            ),
         )
 
 
@@ -47,7 +49,7 @@ def _ignored_option(host: Host, entry: Entry, guesses: Guesses) -> Iterator[Find
     problem = "" if _is_small_default(entry) else _why_ignored(entry, host.release, guesses)
     if problem:
         said = entry.text if entry.option in HOMES else entry.name
-        yield Finding("SB-E413", entry.place, problem, said, render_remedy(host, TARGET, entry))
+        yield Finding("SB-E413", entry.place, problem, evidence=said, remedy=render_remedy(host, TARGET, entry))
 
 
 def _why_ignored(entry: Entry, release: OpenStackRelease, guesses: Guesses) -> str:
@@ -79,6 +81,6 @@ def _added_specs(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
                 "SB-W412",
                 entry.place,
                 f"an old {entry.option}, which still counts: nova adds it to the {option} at {current[0].place}",
-                entry.text,
-                restart_remedy(host, TARGET, f"remove {entry.place}; move what is still needed to {option}"),
+                evidence=entry.text,
+                remedy=restart_remedy(host, TARGET, f"remove {entry.place}; move what is still needed to {option}"),
             )

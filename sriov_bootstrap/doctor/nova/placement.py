@@ -30,7 +30,7 @@ def check_placement(view: View) -> Iterator[Finding]:
 
 def _placement_finding(view: View, entry: Entry, problem: str) -> Finding:
     said = f"nova-compute does not start with report_in_placement and {problem}"
-    return Finding("SB-E415", entry.place, said, entry.text, render_remedy(view.host, TARGET, entry))
+    return Finding("SB-E415", entry.place, said, evidence=entry.text, remedy=render_remedy(view.host, TARGET, entry))
 
 
 def _check_provider(view: View, functions: list[Candidate]) -> Iterator[Finding]:

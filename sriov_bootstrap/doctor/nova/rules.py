@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
 from sriov_bootstrap.core.plurals import quantity
@@ -27,11 +28,23 @@ def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
                 view, "SB-E408", vfs, f"{port.label} has neither a physical_network nor an alias, but"
             )
             continue
+        if port.nova_problem:
+            yield _skipped_finding(port)
+            continue
         excluded = [vf for vf in vfs if vf.index in port.rule.exclude_vfs]
         yield from _unwanted_offers(view, "SB-E407", excluded, f"{port.label} has them in exclude_vfs, but")
         offered = [vf for vf in vfs if vf.index not in port.rule.exclude_vfs]
         yield from _wrong_network(view, misspelt, port, offered)
         yield from _never_offered(view, networks, port, offered)
+
+
+def _skipped_finding(port: Port) -> Finding:
+    problem = f"nova never gives out a VF of {port.label}: {port.nova_problem}"
+    evidence = (
+        f"its domain is {pci_address.domain(port.pci_address):x}; nova logs that it skips them, with debug = true"
+    )
+    remedy = "disable VMD for that slot in the firmware setup, or take physical_network and alias out of the rule"
+    return Finding("SB-E411", port.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _specs_that_take(view: View, vfs: Iterable[Candidate]) -> list[tuple[Row, list[Candidate]]]:
@@ -47,7 +60,9 @@ def _specs_that_take(view: View, vfs: Iterable[Candidate]) -> list[tuple[Row, li
 def _unwanted_offers(view: View, code: str, vfs: list[Candidate], why: str) -> Iterator[Finding]:
     for row, taken in _specs_that_take(view, vfs):
         problem = f"{why} nova gives {_name_vfs(taken)} to VMs"
-        yield Finding(code, row.entry.place, problem, row.entry.text, render_remedy(view.host, TARGET, row.entry))
+        yield Finding(
+            code, row.entry.place, problem, evidence=row.entry.text, remedy=render_remedy(view.host, TARGET, row.entry)
+        )
 
 
 def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:
@@ -60,7 +75,13 @@ def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: lis
         given = f'as VFs of "{wrong}"' if wrong else "without a physical_network"
         wanted = f'has "{right}"' if right else "has no physical_network"
         problem = f"nova gives out {_name_vfs(taken)} {given}, but {port.label} {wanted}"
-        yield Finding("SB-E406", row.entry.place, problem, row.entry.text, render_remedy(view.host, TARGET, row.entry))
+        yield Finding(
+            "SB-E406",
+            row.entry.place,
+            problem,
+            evidence=row.entry.text,
+            remedy=render_remedy(view.host, TARGET, row.entry),
+        )
 
 
 def _never_offered(view: View, networks: set[str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:
@@ -73,7 +94,7 @@ def _never_offered(view: View, networks: set[str], port: Port, vfs: list[Candida
     section, option = places(DEVICE_SPEC, view.host.release)[0]
     problem = f"nova never gives out {_name_vfs(left)} of {port.label}: no {option} in [{section}] matches them"
     evidence = "; ".join(f"{line.entry.place}: {line.entry.text}" for line in view.lines[:3]) or f"no {option} at all"
-    yield Finding("SB-E411", port.pci_address, problem, evidence, render_remedy(view.host, TARGET))
+    yield Finding("SB-E411", port.pci_address, problem, evidence=evidence, remedy=render_remedy(view.host, TARGET))
 
 
 def _name_vfs(vfs: list[Candidate]) -> str:

@@ -45,7 +45,7 @@ def _removed_filters(
     if entry and gone:
         since = ", ".join(f"{name} since nova {openstack_releases.REMOVED_FILTERS[name]}" for name in gone)
         problem = f"nova-scheduler does not start: {host.release} no longer has these filters: {since}"
-        yield Finding("SB-E601", entry.place, problem, entry.name, render_remedy(host, TARGET, entry))
+        yield Finding("SB-E601", entry.place, problem, evidence=entry.name, remedy=render_remedy(host, TARGET, entry))
 
 
 def _removed_names(filters: tuple[str, ...], release: OpenStackRelease) -> list[str]:
@@ -69,7 +69,7 @@ def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: t
         (entry.place, entry.name) if entry else (scheduler.label, "option not set: the defaults do not include it")
     )
     in_the_way = (entry,) if entry else ()
-    yield Finding("SB-E602", place, problem, evidence, render_remedy(host, TARGET, *in_the_way))
+    yield Finding("SB-E602", place, problem, evidence=evidence, remedy=render_remedy(host, TARGET, *in_the_way))
 
 
 def _ignored_options(host: Host, scheduler: Service) -> Iterator[Finding]:
@@ -80,4 +80,4 @@ def _ignored_options(host: Host, scheduler: Service) -> Iterator[Finding]:
         problem = f"{host.release} does not read [{fold(entry.section)}] {entry.option}, but [{section}] {option}"
         if gone := _removed_names(items(entry), host.release):
             problem += f"; and it no longer has {', '.join(gone)}"
-        yield Finding("SB-E603", entry.place, problem, entry.name, render_remedy(host, TARGET, entry))
+        yield Finding("SB-E603", entry.place, problem, evidence=entry.name, remedy=render_remedy(host, TARGET, entry))

@@ -1,12 +1,13 @@
 """The checks of nova's device_spec, spec by spec: refused, too wide, or matching nothing."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.nova_options import SPEC_KEYS
+from sriov_bootstrap.core.nova_options import NOVA_LAST_DOMAIN, SPEC_KEYS
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, parse_boolean
@@ -22,6 +23,7 @@ TARGET = "nova-compute"
 AROUND = 24  # characters shown on each side of a mistake
 TEXT_TAGS = ("physical_network", "trusted", "resource_class", "traits")
 SHOWN = 4
+SKIPPED_DOMAIN = re.compile(rf"domain \S+ is above {NOVA_LAST_DOMAIN:x}")
 
 
 def check_specs(view: View) -> Iterator[Finding]:
@@ -48,7 +50,7 @@ def check_specs(view: View) -> Iterator[Finding]:
 def _spec_finding(view: View, code: str, entry: Entry, problem: str, *, change: str = "") -> Finding:
     """`change`: what to write instead; without it, what follows from the rules."""
     remedy = restart_remedy(view.host, TARGET, change) if change else _correction(view, entry, entry.place)
-    return Finding(code, entry.place, problem, entry.text, remedy)
+    return Finding(code, entry.place, problem, evidence=entry.text, remedy=remedy)
 
 
 def _correction(view: View, entry: Entry, place: str) -> str:
@@ -60,6 +62,9 @@ def _correction(view: View, entry: Entry, place: str) -> str:
 def _refused_finding(view: View, entry: Entry, problem: SpecProblem, lines: Mapping[str, Entry]) -> Finding:
     """`lines`: every entry by its place."""
     text = entry.resolved
+    if SKIPPED_DOMAIN.fullmatch(problem.reason):  # what is rendered would be refused as well
+        change = f"remove that spec from {entry.place}: nova has no devices in such a domain"
+        return _spec_finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}", change=change)
     if not problem.line:
         return _spec_finding(view, "SB-E401", entry, f"nova-compute does not start: {problem.reason}")
     line = text.split("\n")[problem.line - 1]
@@ -72,7 +77,7 @@ def _refused_finding(view: View, entry: Entry, problem: SpecProblem, lines: Mapp
     remedy = _correction(view, entry, place)
     # A later line may be an option indented by mistake, whose value must not be shown.
     evidence = f"{entry.option}: ...{near}..." if near and problem.line == 1 else entry.text
-    return Finding("SB-E401", place, said, evidence, remedy)
+    return Finding("SB-E401", place, said, evidence=evidence, remedy=remedy)
 
 
 def _json_hint(entry: Entry, text: str, problem: SpecProblem, lines: Mapping[str, Entry]) -> str:

@@ -67,8 +67,8 @@ def _malformed_files(survey: OpenStackSurvey) -> Iterator[Finding]:
             "SB-E531",
             f"{path}:{first.line}",
             f"oslo.config cannot parse this file, so {names} cannot start: {first.text}{also}",
-            "",
-            f"correct line {first.line}, then: systemctl restart {names.replace(' and ', ' ')}",
+            evidence="",
+            remedy=f"correct line {first.line}, then: systemctl restart {names.replace(' and ', ' ')}",
         )
 
 
@@ -79,8 +79,8 @@ def _missing_files(service: Service) -> Iterator[Finding]:
             "SB-E532",
             service.label,
             f"its command names {path}, which does not exist, so it cannot start",
-            next((word for word in service.argv if word in spelt), path),
-            f"restore {path}, or remove it from the command: systemctl edit {service.label}",
+            evidence=next((word for word in service.argv if word in spelt), path),
+            remedy=f"restore {path}, or remove it from the command: systemctl edit {service.label}",
         )
 
 
@@ -95,8 +95,8 @@ def _default_in_small_letters(service: Service) -> Iterator[Finding]:
                 "SB-E533",
                 found[0].place,
                 f"[{found[0].section}] is not [DEFAULT]: {service.label} ignores its contents",
-                found[0].name,
-                f"write [DEFAULT] in {file.path}, then: systemctl restart {service.label}",
+                evidence=found[0].name,
+                remedy=f"write [DEFAULT] in {file.path}, then: systemctl restart {service.label}",
             )
 
 
@@ -113,8 +113,8 @@ def _wrong_section(service: Service) -> Iterator[Finding]:
                 entry.place,
                 f"{service.label} reads {option} only in [{section}] and ignores it in [{entry.section}]"
                 + (": the section is misspelt" if near else ""),
-                entry.name,
-                f"move it to [{section}], then: systemctl restart {service.label}",
+                evidence=entry.name,
+                remedy=f"move it to [{section}], then: systemctl restart {service.label}",
             )
 
 
@@ -138,8 +138,8 @@ def _unread_files(survey: OpenStackSurvey) -> Iterator[Finding]:
             "SB-E522",
             entry.place,
             f"the agent does not read this file: its command does not name it{beside}",
-            f"{entry.name}; the command names {' '.join(agent.config_files) or 'no file'}",
-            f"systemctl edit {agent.unit}: ExecStart= and ExecStart={_command_with_file(agent, file.path)}"
+            evidence=f"{entry.name}; the command names {' '.join(agent.config_files) or 'no file'}",
+            remedy=f"systemctl edit {agent.unit}: ExecStart= and ExecStart={_command_with_file(agent, file.path)}"
             if not read
             else f"merge the two into {read.path}, and remove {file.path}",
         )

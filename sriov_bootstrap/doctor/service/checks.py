@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
 from sriov_bootstrap.core.ours import Ours, leftovers
@@ -11,7 +10,7 @@ from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.doctor.service.now import WITHOUT_UDEVD, Now
-from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
+from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, LOAD_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.render.host import Host
 
 OUR_FOLDER = "/sriov-bootstrap/"
@@ -43,19 +42,25 @@ def _is_active(survey: ServiceSurvey) -> bool | None:
 def _check_boot(survey: ServiceSurvey) -> Iterator[Finding]:
     for text in survey.now.switches:
         remedy = f"remove {text}, then: systemctl start {UNIT}"
-        yield Finding("SB-E703", UNIT, "is switched off: no VFs will be created at the next boot", text, remedy)
+        yield Finding(
+            "SB-E703", UNIT, "is switched off: no VFs will be created at the next boot", evidence=text, remedy=remedy
+        )
     if UNIT in survey.masked or survey.unit.get("LoadState") == "masked":
         remedy = f"systemctl unmask {UNIT} && systemctl enable --now {UNIT}"
-        yield Finding("SB-E702", UNIT, "is masked, so it cannot be started", "linked to /dev/null", remedy)
+        yield Finding(
+            "SB-E702", UNIT, "is masked, so it cannot be started", evidence="linked to /dev/null", remedy=remedy
+        )
     elif survey.unit.get("LoadState") == "not-found":
         problem = "is not installed: no VFs will be created at the next boot"
-        yield Finding("SB-E702", UNIT, problem, "LoadState=not-found", "install the package, then enable the unit")
+        yield Finding(
+            "SB-E702", UNIT, problem, evidence="LoadState=not-found", remedy="install the package, then enable the unit"
+        )
     elif survey.is_installed and not survey.is_wanted:
         evidence = (
             f"no link to it in multi-user.target.wants, UnitFileState={survey.unit.get('UnitFileState', 'unknown')}"
         )
         problem = "is not enabled: no VFs will be created at the next boot"
-        yield Finding("SB-E702", UNIT, problem, evidence, f"systemctl enable {UNIT}")
+        yield Finding("SB-E702", UNIT, problem, evidence=evidence, remedy=f"systemctl enable {UNIT}")
 
 
 def _check_unit(survey: ServiceSurvey) -> Iterator[Finding]:
@@ -63,25 +68,40 @@ def _check_unit(survey: ServiceSurvey) -> Iterator[Finding]:
         state, result = survey.unit["ActiveState"], survey.unit.get("Result", "")
         evidence = f"ActiveState={state}" + (f" Result={result}" if result else "")
         problem = "has failed" if state == "failed" else "is not running: VFs that disappear will not be created again"
-        yield Finding("SB-E704", UNIT, problem, evidence, f"systemctl start {UNIT}; to see why it ended: {JOURNAL}")
+        yield Finding(
+            "SB-E704",
+            UNIT,
+            problem,
+            evidence=evidence,
+            remedy=f"systemctl start {UNIT}; to see why it ended: {JOURNAL}",
+        )
     if survey.unit.get("NeedDaemonReload") == "yes":
         problem = "or one of its drop-ins was changed, and systemd still has the old version"
         remedy = f"systemctl daemon-reload && systemctl restart {UNIT} (VFs stay)"
-        yield Finding("SB-W716", UNIT, problem, "NeedDaemonReload=yes", remedy)
+        yield Finding("SB-W716", UNIT, problem, evidence="NeedDaemonReload=yes", remedy=remedy)
     if _is_active(survey) and not survey.now.has_udevd:
         remedy = f"systemctl start {UDEVD}; why it ended: journalctl -b -u {UDEVD}"
-        yield Finding("SB-W717", UDEVD, WITHOUT_UDEVD, "no process of that name", remedy)
+        yield Finding("SB-W717", UDEVD, WITHOUT_UDEVD, evidence="no process of that name", remedy=remedy)
 
 
 def _helpers(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
     """Masking one is a way to forbid what it does; the operator should know what that costs here."""
     vfs = [vf for wish in host.wishes if wish.pf for vf in wish.pf.vfs]
-    if HOLDERS_UNIT in survey.masked and any(is_vfio(vf.driver) for vf in vfs):
+    if HOLDERS_UNIT in survey.masked and any(vf.is_vfio for vf in vfs):
         problem = "is masked: every VF bound to vfio counts as in use, and their number is never changed"
-        yield Finding("SB-W705", HOLDERS_UNIT, problem, "linked to /dev/null", f"systemctl unmask {HOLDERS_UNIT}")
+        yield Finding(
+            "SB-W705", HOLDERS_UNIT, problem, evidence="linked to /dev/null", remedy=f"systemctl unmask {HOLDERS_UNIT}"
+        )
     if RELOAD_UNIT in survey.masked and any(rule.uses_max_vfs and rule.reload_driver for rule in host.config.pf):
         problem = "is masked: the driver reload that a rule allows never happens"
-        yield Finding("SB-W705", RELOAD_UNIT, problem, "linked to /dev/null", f"systemctl unmask {RELOAD_UNIT}")
+        yield Finding(
+            "SB-W705", RELOAD_UNIT, problem, evidence="linked to /dev/null", remedy=f"systemctl unmask {RELOAD_UNIT}"
+        )
+    if LOAD_UNIT in survey.masked and survey.not_loaded:
+        problem = f"is masked, so VFs do not get the driver {' or '.join(survey.not_loaded)}, which a rule names"
+        yield Finding(
+            "SB-W705", LOAD_UNIT, problem, evidence="linked to /dev/null", remedy=f"systemctl unmask {LOAD_UNIT}"
+        )
 
 
 def _passes(survey: ServiceSurvey) -> Iterator[Finding]:
@@ -90,12 +110,22 @@ def _passes(survey: ServiceSurvey) -> Iterator[Finding]:
         if survey.unit.get("ActiveState") == "active" and survey.state:
             remedy = f"{JOURNAL}, or: sriov-bootstrap --once"
             yield Finding(
-                "SB-E707", UNIT, "is running, but finished no pass since boot", "no pass in state.json", remedy
+                "SB-E707",
+                UNIT,
+                "is running, but finished no pass since boot",
+                evidence="no pass in state.json",
+                remedy=remedy,
             )
         return
     if survey.now.late and is_active is not False:
         problem = f"{survey.now.late}, but one is due every ten"
-        yield Finding("SB-E708", UNIT, problem, "passed_at in state.json", f"{JOURNAL}, then: systemctl restart {UNIT}")
+        yield Finding(
+            "SB-E708",
+            UNIT,
+            problem,
+            evidence="passed_at in state.json",
+            remedy=f"{JOURNAL}, then: systemctl restart {UNIT}",
+        )
     if survey.state and survey.config_files is not None:
         yield from _newer_config(survey.config_files, survey.state.report)
 
@@ -112,7 +142,7 @@ def _newer_config(files: dict[str, int], report: PassReport) -> Iterator[Finding
         problem = "was changed after the last pass read it"
         problem = problem if path in files else "no longer exists, but the last pass read it"
         problem = problem if path in read else "did not exist or was empty when the last pass ran"
-        yield Finding("SB-W706", path, problem, "config_files in state.json", remedy)
+        yield Finding("SB-W706", path, problem, evidence="config_files in state.json", remedy=remedy)
 
 
 def _stuck(survey: ServiceSurvey) -> Iterator[Finding]:
@@ -121,7 +151,11 @@ def _stuck(survey: ServiceSurvey) -> Iterator[Finding]:
         remedy = "end the VM or process that holds one of its VFs, or see journalctl -k; the write then completes"
         evidence = f"process {jam.pid} has held write.lock for {survey.now.jam_age:.0f} s"
         yield Finding(
-            "SB-E711", jam.pci_address or "host", _without_address(jam.pci_address, str(jam)), evidence, remedy
+            "SB-E711",
+            jam.pci_address or "host",
+            _without_address(jam.pci_address, str(jam)),
+            evidence=evidence,
+            remedy=remedy,
         )
 
 
@@ -131,11 +165,13 @@ def _work(host: Host, state: State) -> Iterator[Finding]:
     bad = [pf for pf in state.report.pfs if pf.is_degraded and pf.rule in names and pf.reason is not Reason.STUCK]
     for pf in (pf for pf in bad if pf.reason and pf.reason.traits.awaits_user):
         place = pf.pci_address or f'rule "{pf.rule}"'
-        yield Finding("SB-E710", place, _without_address(pf.pci_address, pf.message), _vf_users(pf), pf.hint)
+        yield Finding(
+            "SB-E710", place, _without_address(pf.pci_address, pf.message), evidence=_vf_users(pf), remedy=pf.hint
+        )
     if others := [pf for pf in bad if not (pf.reason and pf.reason.traits.awaits_user)]:
         evidence = "; ".join(f"{pf}: {pf.reason}" for pf in others)
         problem = quantity(len(others), "PF is not as its rule asks", "PFs are not as their rules ask")
-        yield Finding("SB-E712", "host", problem, evidence, STATUS)
+        yield Finding("SB-E712", "host", problem, evidence=evidence, remedy=STATUS)
 
 
 def _without_address(pci_address: str, message: str) -> str:
@@ -152,12 +188,14 @@ def _restarts(host: Host, now: Now) -> Iterator[Finding]:
         who = " and ".join(pending.failed) or "nova-compute or the agent"
         problem = f"{who} has not been restarted yet, although VFs changed {age / 60:.0f} minutes ago"
         evidence = f"a restart is pending for changes of {', '.join(pending.pci_addresses)}"
-        yield Finding("SB-W709", "host", problem, evidence, f"sriov-bootstrap --once, or: {JOURNAL}")
+        yield Finding("SB-W709", "host", problem, evidence=evidence, remedy=f"sriov-bootstrap --once, or: {JOURNAL}")
 
 
 def _leftovers(host: Host, ours: Ours) -> Iterator[Finding]:
     for leftover in leftovers(ours, host.pfs, host.config):
-        yield Finding("SB-W713", leftover.pci_address, leftover.words, "ours in state.json", leftover.hint)
+        yield Finding(
+            "SB-W713", leftover.pci_address, leftover.words, evidence="ours in state.json", remedy=leftover.hint
+        )
 
 
 def _vf_users(pf: PfReport) -> str:
@@ -168,8 +206,8 @@ def _files(survey: ServiceSurvey) -> Iterator[Finding]:
     for problem in survey.access_problems:
         place, separator, rest = problem.partition(": ")
         remedy = "correct it, then: sriov-bootstrap check-config"
-        yield Finding("SB-E714", place if separator else "host", rest or problem, "", remedy)
+        yield Finding("SB-E714", place if separator else "host", rest or problem, evidence="", remedy=remedy)
     for path in survey.outdated:
         problem = "is older than the config: `render` would now write something else"
         evidence = "sriov-bootstrap render all --diff shows it"
-        yield Finding("SB-W715", path, problem, evidence, "sriov-bootstrap render all --write")
+        yield Finding("SB-W715", path, problem, evidence=evidence, remedy="sriov-bootstrap render all --write")

@@ -55,13 +55,16 @@ What to do: journalctl -b -u sriov-bootstrap.service says why it ended; then sys
     "SB-W705": Explanation(
         "a helper unit that this host needs is masked",
         """\
-sriov-bootstrap-holders.service finds out what has a VF open, sriov-bootstrap-reload@.service reloads a driver.
-Masking one of them forbids that. Without the first, all VFs bound to vfio count as in use, and their number never
-changes; without the second, method = "max_vfs" waits for a reboot.
+sriov-bootstrap-holders.service finds out what has a VF open, sriov-bootstrap-reload@.service reloads a driver,
+sriov-bootstrap-load@.service loads one. Masking one of them forbids that. Without the first, all VFs bound to vfio
+count as in use, and their number never changes; without the second, method = "max_vfs" waits for a reboot; without the
+third, VFs do not get the driver that vf_driver names, as its module is not loaded.
 
-Looked at: links to /dev/null in /etc and /run/systemd/system, the drivers of the VFs, and the rules.
+Looked at: links to /dev/null in /etc and /run/systemd/system, the drivers of the VFs, the rules, and the drivers that
+the kernel has.
 
-What to do: systemctl unmask the unit; or, if this is intended, set reload_driver = false in the rule.
+What to do: systemctl unmask the unit; or, if this is intended, set reload_driver = false in the rule, or have
+systemd load the module that vf_driver names, by a file in /etc/modules-load.d.
 """,
     ),
     "SB-W706": Explanation(

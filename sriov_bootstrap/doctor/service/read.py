@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.conflicts.read import wanted_units
 from sriov_bootstrap.core import decode
+from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.doctor.service.now import now_of
-from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
+from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, LOAD_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats.unit_files import FOLDERS
 from sriov_bootstrap.machine.filling import MARK, outdated_files
@@ -38,7 +39,7 @@ def _add_units(survey: ServiceSurvey, machine: HostMachine) -> ServiceSurvey:
         survey,
         is_installed=any(UNIT in sources.names(folder) for folder in FOLDERS),
         is_wanted=UNIT in wanted_units(sources),
-        masked=tuple(unit for unit in (UNIT, HOLDERS_UNIT, RELOAD_UNIT) if _is_masked(sources, unit)),
+        masked=tuple(unit for unit in (UNIT, HOLDERS_UNIT, RELOAD_UNIT, LOAD_UNIT) if _is_masked(sources, unit)),
     )
 
 
@@ -48,10 +49,12 @@ def _is_masked(sources: TextFiles, unit: str) -> bool:
 
 def _add_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> ServiceSurvey:
     files = {file.path: file.checksum for file in decode.effective(machine.read_config())}
+    named = {str(rule.vf_driver) for rule in host.config.pf} - {*VfDriver}
     old, unseen = _outdated_files(machine, host)
     problems, hidden = _access_problems(host)
     return replace(
         survey,
+        not_loaded=tuple(sorted(name for name in named if not machine.has_driver(name))),
         config_files=None if machine.files.has_named_config else files,
         outdated=old,
         access_problems=problems,

@@ -8,6 +8,7 @@ from sriov_bootstrap.doctor.service.now import Now
 UNIT = "sriov-bootstrap.service"
 HOLDERS_UNIT = "sriov-bootstrap-holders.service"
 RELOAD_UNIT = "sriov-bootstrap-reload@.service"
+LOAD_UNIT = "sriov-bootstrap-load@.service"
 
 
 class ServiceSurvey(Struct, frozen=True):
@@ -17,6 +18,7 @@ class ServiceSurvey(Struct, frozen=True):
     its file is there; `is_wanted`: some target pulls it in; `masked`: units of ours that are linked to /dev/null.
     `config_files`: those that count now, and their checksums; None where the config was named on the command line, so
     that it need not be what the service reads.
+    `not_loaded`: the drivers that rules name in vf_driver and that the kernel does not have.
     `access_problems`: what is wrong with [metrics] web_config. `outdated`: rendered files that the config has outgrown.
     """
 
@@ -27,6 +29,7 @@ class ServiceSurvey(Struct, frozen=True):
     is_wanted: bool = False
     masked: tuple[str, ...] = ()
     config_files: dict[str, int] | None = None
+    not_loaded: tuple[str, ...] = ()
     access_problems: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Where libvirt gives QEMU a /dev of its own, the link still ends like this; a node that was removed can still be open.
-NODE = re.compile(r"/(vfio/(?:devices/vfio|noiommu-)?\d+|infiniband/uverbs\d+|vhost-vdpa-\d+)(?: \(deleted\))?$")
+NODE = re.compile(
+    r"/(vfio/(?:devices/(?:noiommu-)?vfio|noiommu-)?\d+|infiniband/uverbs\d+|vhost-vdpa-\d+)(?: \(deleted\))?$"
+)
 # Where /sys/dev/char/MAJOR:MINOR leads, and the node of it: drivers/vfio/group.c, drivers/vfio/device_cdev.c,
 # drivers/infiniband/core/uverbs_main.c, drivers/vhost/vdpa.c. Each has the same name in /proc/devices.
-DEVICE = re.compile(r"/(?:(vfio/(?:noiommu-)?\d+)|vfio-dev/(vfio\d+)|infiniband_verbs/(uverbs\d+)|(vhost-vdpa-\d+))$")
+DEVICE = re.compile(
+    r"/(?:(vfio/(?:noiommu-)?\d+)|vfio-dev/((?:noiommu-)?vfio\d+)|infiniband_verbs/(uverbs\d+)|(vhost-vdpa-\d+))$"
+)
 FOLDERS = ("", "/dev/", "/dev/vfio/devices/", "/dev/infiniband/", "/dev/")  # by the group in DEVICE
 DRIVERS = re.compile(r"^ *(\d+) (?:vfio|vfio-dev|infiniband_verbs|vhost-vdpa)$", re.MULTILINE)
 OPENED = re.compile(rb"^flags:\s*([0-7]+)$(?:\s*^mnt_id:\s*(\d+)$)?(?:\s*^ino:\s*(\d+)$)?", re.MULTILINE)

@@ -20,6 +20,7 @@ from sriov_bootstrap.edges.holders.device import NODE, Devices, status_of
 # file may be closed, or in another process (drivers/vfio/group.c: the device keeps the group itself). No file has
 # this name: the link to a file begins with a slash.
 VFIO_DEVICE = "anon_inode:[vfio-device]"
+GROUP = re.compile(r"/dev/vfio/(?!devices/)")
 VFIO_SYSPATH = re.compile(rb"^vfio-device-syspath:.*/([^/\n]+)$", re.MULTILINE)
 REAL_UID = re.compile(rb"^Uid:\s+(\d+)", re.MULTILINE)
 QEMU_NAME = re.compile(rb"(?:^|\0)-name\0(?:guest=)?([^,\0]+)")
@@ -136,7 +137,10 @@ class OpenDevices:
         return seen.is_whole
 
     def _read_process(self, pid: str, limit: int) -> ProcessFiles:
-        """One that also has a group open, as QEMU does, is taken to have its devices through that."""
+        """One that also has a group open, as QEMU does, is taken to have its devices through that.
+
+        A node of a device of its own says nothing about the others: those without a name did not come through it.
+        """
         devices, has_nameless, asked, number = set[str](), False, 0, 0
         folder = os.open(f"{self._proc}/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)  # relative lookups cost less
         try:
@@ -160,7 +164,7 @@ class OpenDevices:
         finally:
             os.close(folder)
         devices.discard("")
-        is_clear = not has_nameless or any(device.startswith("/dev/vfio/") for device in devices)
+        is_clear = not has_nameless or any(GROUP.match(device) for device in devices)
         return ProcessFiles(devices, is_clear, number + asked, is_whole=number + asked <= limit)
 
     def _unseen_of(self, uid: int, found: SearchResult) -> Unseen:

@@ -1,10 +1,11 @@
-from typing import Any
+from typing import TypedDict, Unpack
 
 import pytest
-from msgspec.structs import replace
 
 from builders import make_config, make_pf, make_rule, make_vf, make_wish
-from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.config import Config, VfDriver
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.kernel.checks import check_firmware, unseen_of_firmware
 from sriov_bootstrap.doctor.kernel.iommu_groups import check_groups
@@ -18,15 +19,43 @@ WRITTEN = {GRUB: '# intel_iommu=on\nGRUB_CMDLINE_LINUX="quiet intel_iommu=on,sm_
 GROUPS = {"0": RawGroup("", {"0000:00:00.0": "0x060000"})}
 
 
-def make_host(**values: Any) -> Host:  # noqa: ANN401
+class HostValues(TypedDict, total=False):
+    """Of a Host."""
+
+    config: Config
+    wishes: tuple[DesiredPf, ...]
+    pfs: tuple[PfFacts, ...]
+    paths: frozenset[str]
+    cpu_vendor: str
+    kernel_config: str
+
+
+class SurveyValues(TypedDict, total=False):
+    """Of a KernelSurvey."""
+
+    command_line: tuple[str, ...]
+    is_guest: bool
+    acpi_tables: tuple[str, ...]
+    groups: dict[str, RawGroup] | None
+    boot_sources: dict[str, str]
+    boot_menus: dict[str, str]
+    has_all_menus: bool
+
+
+def make_host(**values: Unpack[HostValues]) -> Host:
     """An Intel host with one rule and a kernel that has to be told."""
-    config = make_config(make_rule())
-    return replace(Host(config, cpu_vendor=INTEL, paths=frozenset({UPDATE_GRUB})), **values)
+    defaults: HostValues = {
+        "config": make_config(make_rule()),
+        "cpu_vendor": INTEL,
+        "paths": frozenset({UPDATE_GRUB}),
+    }
+    return Host(**(defaults | values))
 
 
-def make_survey(**values: Any) -> KernelSurvey:  # noqa: ANN401
+def make_survey(**values: Unpack[SurveyValues]) -> KernelSurvey:
     """Firmware with VT-d, and no IOMMU in use."""
-    return replace(KernelSurvey(("ro",), acpi_tables=("APIC", "DMAR"), groups={}), **values)
+    defaults: SurveyValues = {"command_line": ("ro",), "acpi_tables": ("APIC", "DMAR"), "groups": {}}
+    return KernelSurvey(**(defaults | values))
 
 
 @pytest.mark.parametrize(
@@ -222,11 +251,10 @@ def test_what_cannot_be_told_is_said_and_is_no_finding(host: Host, survey: Kerne
 # -- groups --
 
 
-def host_with_vfs(**rule: Any) -> Host:  # noqa: ANN401
+def host_with_vfs() -> Host:
     """Two VFs in the groups 17 and 18; a second rule has no PF."""
     pf = make_pf(vfs=tuple(make_vf(index=index, iommu_group=str(17 + index)) for index in range(2)))
-    config = make_config(make_rule(**rule))
-    return make_host(config=config, wishes=(make_wish(pf=pf), make_wish()), pfs=(pf,))
+    return make_host(wishes=(make_wish(pf=pf), make_wish()), pfs=(pf,))
 
 
 def group(*addresses: str, kind: str = "0x020000") -> RawGroup:
@@ -256,8 +284,9 @@ def test_vfs_that_share_a_group_are_one_finding_of_their_pf() -> None:
             "SB-E105",
             "0000:3b:00.0",
             "1 of 2 VFs shares an IOMMU group with another device, and only a whole group can be given to a VM",
-            "/sys/kernel/iommu_groups/17/devices has 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3 and 2 more",
-            "enable ACS (and ARI) in the firmware setup, or move the NIC to a slot with its own root port",
+            evidence="/sys/kernel/iommu_groups/17/devices has 0000:3b:02.0, 0000:3b:02.1, "
+            "0000:3b:02.2, 0000:3b:02.3 and 2 more",
+            remedy="enable ACS (and ARI) in the firmware setup, or move the NIC to a slot with its own root port",
         )
     ]
 

@@ -1,13 +1,13 @@
 import errno
-from typing import Any
+from typing import Unpack
 
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, make_vf
+from builders import PF, PF2, PfValues, RuleValues, make_config, make_netdev, make_pf, make_rule, make_vf
 from builders_pci import NONE, PLACED, config, resource, sriov
 from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
-from sriov_bootstrap.core.config import Config, Match, VfDriver
+from sriov_bootstrap.core.config import Config, Match, Method, VfDriver
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
@@ -23,13 +23,15 @@ MODALIAS = "pci:v00008086d000010C9sv00008086sd0000A03Cbc02sc00i00"
 BLACKLIST = modprobe.parse({"/etc/modprobe.d/a.conf": "blacklist igb\nblacklist igbvf\n"}, ())
 
 
-def make_host(*pfs: PfFacts, config: Config | None = None, **values: Any) -> Host:  # noqa: ANN401
+def make_host(
+    *pfs: PfFacts, config: Config | None = None, cpu_vendor: str = "GenuineIntel", kernel_config: str = ""
+) -> Host:
     """A host with these PFs, and a rule for 4 VFs on the first."""
     config = config or make_config(make_rule())
-    return replace(Host(config, resolve(config, pfs), pfs, cpu_vendor="GenuineIntel"), **values)
+    return Host(config, resolve(config, pfs), pfs, cpu_vendor=cpu_vendor, kernel_config=kernel_config)
 
 
-def ruled(*pfs: PfFacts, **rule: Any) -> Host:  # noqa: ANN401
+def ruled(*pfs: PfFacts, **rule: Unpack[RuleValues]) -> Host:
     return make_host(*pfs, config=make_config(make_rule(**rule)))
 
 
@@ -42,8 +44,8 @@ def the_one(host: Host, survey: NicSurvey | None = None) -> Finding:
     return finding
 
 
-def detailed(address: str = PF, **values: Any) -> NicSurvey:  # noqa: ANN401
-    return NicSurvey(details={address: Detail(**values)})
+def detailed(*, config: bytes = b"", resource: str = "", bridge: str = "", last_bus: str = "") -> NicSurvey:
+    return NicSurvey(details={PF: Detail(config, resource, bridge=bridge, last_bus=last_bus)})
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,7 @@ def detailed(address: str = PF, **values: Any) -> NicSurvey:  # noqa: ANN401
         pytest.param(ruled(make_pf(netdevs=(make_netdev(is_up=False),)), num_vfs=0), id="down, and no VFs wanted"),
         pytest.param(make_host(make_pf(num_vfs=4, netdevs=())), id="the PF's netdev is in another namespace"),
         pytest.param(make_host(make_pf(num_vfs=4, driver="vfio-pci")), id="on vfio with its VFs (enable_sriov)"),
+        pytest.param(ruled(make_pf(num_vfs=4, netdevs=(), is_nic=False), pf_up=True), id="no NIC, and so not up"),
     ],
 )
 def test_a_clean_host_gives_no_finding(host: Host) -> None:
@@ -69,9 +72,9 @@ def test_a_clean_host_gives_no_finding(host: Host) -> None:
 # -- rules without a PF --
 
 
-def function(**values: Any) -> NetworkFunction:  # noqa: ANN401
+def function(*, physfn: str = "", offers: str = "") -> NetworkFunction:
     """A NIC at the address that the rule means, which is no PF to the kernel."""
-    return NetworkFunction(make_pf(total_vfs=0), **values)
+    return NetworkFunction(make_pf(total_vfs=0), physfn, offers)
 
 
 def test_a_required_nic_that_is_missing() -> None:
@@ -79,10 +82,51 @@ def test_a_required_nic_that_is_missing() -> None:
         "SB-E201",
         "host",
         f'no NIC matches rule "tenant-a" (pci_address {PF})',
-        f"PFs here: {PF2} ens1f0",
-        "sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
+        evidence=f"PFs here: {PF2} ens1f0",
+        remedy="sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
     )
     assert the_one(make_host()).evidence == "PFs here: none"
+
+
+def test_a_card_whose_serial_number_cannot_be_read_is_not_called_missing() -> None:
+    match = Match(serial_number="3c-fd-fe-ff-ff-aa-bb-00")
+    host = ruled(make_pf(serial_number=None), match=match)
+    assert not found(host)
+    (text,) = unseen_of_absent(host, NicSurvey())
+    assert text == 'which NIC rule "tenant-a" matches: serial numbers cannot be read: run doctor as root'
+    assert the_one(ruled(make_pf(), match=match)).code == "SB-E201"
+
+
+def test_a_second_rule_for_one_pf() -> None:
+    pf = make_pf(num_vfs=4, netdevs=(make_netdev(name="enp4s0"), make_netdev(name="enp4s0d1", ifindex=3)))
+    rules = [make_rule(name=name, match=Match(netdev=name)) for name in ("enp4s0", "enp4s0d1")]
+    assert the_one(make_host(pf, config=make_config(*rules))) == Finding(
+        "SB-E201",
+        PF,
+        'rule "enp4s0d1" (netdev enp4s0d1) gets no PF: rule "enp4s0" comes first',
+        evidence=f"{PF} matches both rules; the first one in the config takes it",
+        remedy="keep one of the two rules: a PF has one number of VFs, whichever of its netdevs a rule names",
+    )
+
+
+def test_each_port_that_is_down() -> None:
+    names = ("enp4s0", "enp4s0d1")
+    pf = make_pf(num_vfs=4, netdevs=tuple(make_netdev(name=name, is_up=False) for name in names))
+    assert [finding.problem for finding in found(make_host(pf))] == [f"the PF {name} is down" for name in names]
+
+
+def test_a_rule_that_does_not_name_what_is_no_nic() -> None:
+    survey = NicSurvey(others=(make_pf(driver="nvme", is_nic=False),))
+    finding = the_one(ruled(match=Match(driver="nvme")), survey)
+    assert finding.remedy == f'{PF} is no NIC, and has to be named: match = {{ pci_address = "{PF}" }}'
+    assert "reseat the NIC" in the_one(ruled(match=Match(driver="xe")), survey).remedy
+
+
+def test_a_network_of_what_is_no_nic() -> None:
+    finding = the_one(ruled(make_pf(num_vfs=4, netdevs=(), is_nic=False), physical_network="physnet1"))
+    assert (finding.code, finding.place) == ("SB-W225", PF)
+    assert finding.problem == 'rule "tenant-a" puts it into the network "physnet1", but it is no NIC'
+    assert not found(ruled(make_pf(num_vfs=4), physical_network="physnet1"))
 
 
 def test_a_name_that_moved_is_recognised() -> None:
@@ -183,8 +227,8 @@ def test_a_rule_that_means_a_vf() -> None:
         "SB-E205",
         PF,
         'rule "tenant-a" matches a VF, which cannot have VFs',
-        f"physfn of {PF} is {PF2}; match: pci_address {PF}",
-        f'match its PF: match = {{ pci_address = "{PF2}" }}',
+        evidence=f"physfn of {PF} is {PF2}; match: pci_address {PF}",
+        remedy=f'match its PF: match = {{ pci_address = "{PF2}" }}',
     )
 
 
@@ -298,8 +342,9 @@ def test_more_than_the_device_offers() -> None:
         "SB-E210",
         PF,
         "it offers 7 VFs, fewer than asked for",
-        'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32; its config space has TotalVFs 8, igb keeps the rest',
-        'num_vfs = 7 or "max" in rule "tenant-a"; some NICs can be set up to offer more',
+        evidence='sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32; '
+        "its config space has TotalVFs 8, igb keeps the rest",
+        remedy='num_vfs = 7 or "max" in rule "tenant-a"; some NICs can be set up to offer more',
     )
     assert the_one(ruled(make_pf(), num_vfs=32)).evidence == 'sriov_totalvfs is 7; rule "tenant-a" has num_vfs = 32'
 
@@ -375,7 +420,104 @@ def test_a_pf_that_is_down(*, pf_up: bool, code: str, num_vfs: int) -> None:
     assert "ip link set ens1f0 up" in finding.remedy
 
 
-def vfs_of(*drivers: str, **values: Any) -> PfFacts:  # noqa: ANN401
+@pytest.mark.parametrize(
+    ("num_vfs", "driver", "pf_up", "code"),
+    [
+        pytest.param(0, "bnxt_en", False, "SB-E224", id="none are created"),
+        pytest.param(6, "bnxt_en", False, "SB-E224", id="none are removed"),
+        pytest.param(4, "bnxt_en", False, "SB-W218", id="nothing to change"),
+        pytest.param(0, "igb", False, "SB-W218", id="a driver that needs no link"),
+        pytest.param(0, "bnxt_en", True, "SB-E217", id="the next pass brings it up"),
+    ],
+)
+def test_a_pf_that_must_be_up_first(*, num_vfs: int, driver: str, pf_up: bool, code: str) -> None:
+    pf = make_pf(num_vfs=num_vfs, driver=driver, netdevs=(make_netdev(is_up=False),))
+    assert the_one(ruled(pf, pf_up=pf_up)).code == code
+
+
+def test_what_is_said_of_a_pf_that_must_be_up_first() -> None:
+    pf = make_pf(driver="bnxt_en", netdevs=(make_netdev(is_up=False),))
+    assert the_one(ruled(pf, pf_up=False)) == Finding(
+        "SB-E224",
+        PF,
+        'the PF ens1f0 is down, and rule "tenant-a" leaves it down (pf_up = false): until it is up, bnxt_en neither'
+        " creates nor removes VFs",
+        evidence="IFF_UP is not set in /sys/class/net/ens1f0/flags; the PF has 0 VFs, not 4; bnxt_sriov_configure in"
+        " drivers/net/ethernet/broadcom/bnxt",
+        remedy="set pf_up = true in the rule, or ip link set ens1f0 up; then sriov-bootstrap --once",
+    )
+
+
+def test_a_pf_that_must_be_up_to_lose_its_vfs() -> None:
+    """A pass brings no PF up to remove its VFs."""
+    pf = make_pf(num_vfs=4, driver="bnxt_en", netdevs=(make_netdev(is_up=False),))
+    finding = the_one(ruled(pf, pf_up=False, num_vfs=0))
+    assert (finding.code, finding.remedy) == ("SB-E224", "ip link set ens1f0 up; then sriov-bootstrap --once")
+
+
+def bonded(num_vfs: int, **values: Unpack[PfValues]) -> PfFacts:
+    """A PF of the rule that is a member of bond0."""
+    defaults: PfValues = {"netdevs": (make_netdev(uppers=("bond0", "br0")),)}
+    return make_pf(num_vfs=num_vfs, **(defaults | values))
+
+
+def test_a_member_of_a_bond_whose_vfs_will_change() -> None:
+    assert the_one(make_host(bonded(2))) == Finding(
+        "SB-W223",
+        PF,
+        "bond0 is built on the PF ens1f0, whose link goes down at each change of its number of VFs",
+        evidence='2 VFs, and rule "tenant-a" asks for 4; igb_sriov_reinit in drivers/net/ethernet/intel/igb',
+        remedy="change the number while nothing needs bond0, or while another member of it has the traffic; at boot,"
+        " VFs are created before the network is set up",
+    )
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param(make_host(bonded(4)), id="nothing to change"),
+        pytest.param(make_host(bonded(2, driver="ice")), id="a driver that leaves the link alone"),
+        pytest.param(make_host(bonded(2, netdevs=(make_netdev(),))), id="nothing on top of it"),
+        pytest.param(make_host(bonded(2, netdevs=())), id="no netdev"),
+        pytest.param(ruled(bonded(2), method=Method.MAX_VFS), id="by a reload"),
+    ],
+)
+def test_a_link_that_nothing_takes_down(host: Host) -> None:
+    assert found(host) == []
+
+
+def test_a_number_that_no_pass_writes_takes_no_link_down() -> None:
+    assert the_one(ruled(bonded(2), num_vfs=32)).code == "SB-E210"
+
+
+def test_a_link_that_is_down_already() -> None:
+    pf = bonded(2, netdevs=(make_netdev(is_up=False, uppers=("bond0",)),))
+    assert the_one(make_host(pf)).code == "SB-E217"
+
+
+def passed(*actions: SetAutoprobe | SetNumVfs, outcome: Outcome = Outcome.CHANGED) -> NicSurvey:
+    return NicSurvey(report=PassReport(results=tuple(Result(action, outcome) for action in actions)))
+
+
+def test_a_member_of_a_bond_whose_vfs_have_changed() -> None:
+    survey = passed(SetAutoprobe(PF, enabled=False), SetNumVfs(PF2, 1, 0), SetNumVfs(PF, 2, 0), SetNumVfs(PF, 0, 4))
+    evidence = the_one(make_host(bonded(4)), survey).evidence
+    assert evidence.startswith("the last pass changed the number of VFs from 2 to 4; igb_sriov_reinit in ")
+
+
+@pytest.mark.parametrize(
+    "survey",
+    [
+        pytest.param(passed(SetNumVfs(PF, 0, 4)), id="the first VFs, as at boot"),
+        pytest.param(passed(SetNumVfs(PF2, 2, 0)), id="another PF"),
+        pytest.param(passed(SetNumVfs(PF, 2, 0), outcome=Outcome.REFUSED), id="not done"),
+    ],
+)
+def test_a_pass_that_took_no_link_of_a_bond_down(survey: NicSurvey) -> None:
+    assert found(make_host(bonded(4)), survey) == []
+
+
+def vfs_of(*drivers: str, autoprobe: bool = True) -> PfFacts:
     """A PF whose VFs have these drivers; only igbvf makes a netdev."""
     vfs = tuple(
         make_vf(
@@ -386,7 +528,7 @@ def vfs_of(*drivers: str, **values: Any) -> PfFacts:  # noqa: ANN401
         )
         for index, driver in enumerate(drivers)
     )
-    return make_pf(vfs=vfs, **values)
+    return make_pf(vfs=vfs, autoprobe=autoprobe)
 
 
 def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
@@ -464,8 +606,8 @@ def test_vfs_that_use_up_the_vectors(each: int, others: int, cpus: int, *, is_fo
         "SB-W222",
         "host",
         "VFs driven by the host hold 400 interrupt vectors, and few are left",
-        "500 entries in /sys/bus/pci/devices/*/msi_irqs; 2 CPUs have about 400 vectors",
-        'set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)',
+        evidence="500 entries in /sys/bus/pci/devices/*/msi_irqs; 2 CPUs have about 400 vectors",
+        remedy='set vf_driver = "none" in the rules, so that only VMs drive VFs; or reduce their queues (ethtool -L)',
     )
     assert found(make_host(pf), NicSurvey(vectors=vectors, cpus=cpus)) == [finding] * is_found
     assert not found(make_host(pf, cpu_vendor=""), NicSurvey(vectors=vectors, cpus=cpus)), "no x86"

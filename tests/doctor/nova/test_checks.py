@@ -5,6 +5,7 @@ import pytest
 from builders import PF, make_config, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.config import Config, OpenStack
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.nova import view as nova_view
 from sriov_bootstrap.doctor.nova.checks import check_nova
 from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
@@ -16,7 +17,12 @@ CONF = "/etc/nova/nova.conf"
 
 
 def found_in(text: str, pf: PfFacts, release: str = "") -> list[tuple[str, str]]:
-    """Codes and problems, with one rule for one PF of which the kernel says no ids of VFs."""
+    """Codes and problems."""
+    return [(one.code, one.problem) for one in findings_in(text, pf, release)]
+
+
+def findings_in(text: str, pf: PfFacts, release: str = "") -> list[Finding]:
+    """With one rule for one PF of which the kernel says no ids of VFs."""
     wish = make_wish(pf=pf, physical_network="physnet2")
     config = make_config(make_rule(physical_network="physnet2"), openstack=OpenStack(release=release))
     host = Host(config, wishes=(wish,), pfs=(pf,))
@@ -27,7 +33,7 @@ def found_in(text: str, pf: PfFacts, release: str = "") -> list[tuple[str, str]]
         argv=("nova-compute",),
         files=(parse_ini(CONF, text),),
     )
-    return [(one.code, one.problem) for one in check_nova(host, OpenStackSurvey(compute), print)]
+    return list(check_nova(host, OpenStackSurvey(compute), print))
 
 
 def spec(text: str) -> str:
@@ -48,6 +54,26 @@ def spec(text: str) -> str:
 )
 def test_of_vfs_whose_ids_are_not_known_only_what_is_sure_is_said(text: str, found: list[str]) -> None:
     assert [code for code, _ in found_in(spec(text), make_pf(num_vfs=4))] == found
+
+
+@pytest.mark.parametrize("text", ["", spec('{"product_id": "154c", "physical_network": "physnet2"}')])
+def test_nova_never_gives_out_what_is_above_domain_ffff(text: str) -> None:
+    found = found_in(text, make_pf(pci_address="10000:e1:00.0", num_vfs=4))
+    (problem,) = (problem for code, problem in found if code == "SB-E411")
+    assert problem == (
+        'nova never gives out a VF of rule "tenant-a" (10000:e1:00.0): '
+        "nova skips devices in PCI domains above ffff, as those behind a VMD controller"
+    )
+
+
+def test_a_spec_above_domain_ffff_is_not_to_be_rendered_again() -> None:
+    pf = make_pf(num_vfs=4)
+    text = spec('{"address": "10000:e1:00.0", "physical_network": "physnet2"}')
+    remedies = [one.remedy for one in findings_in(text, pf) if one.code == "SB-E401"]
+    assert remedies[0].startswith(f"remove that spec from {CONF}:2: nova has no devices in such a domain")
+    assert "render" not in remedies[0]
+    (other,) = findings_in(spec('{"product_id": "10000", "physical_network": "physnet2"}'), pf)
+    assert (other.code, "such a domain" in other.remedy) == ("SB-E401", False)
 
 
 @pytest.mark.parametrize(

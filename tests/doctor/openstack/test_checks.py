@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from builders import make_config, make_netdev, make_pf, make_rule
 from fuzzing import fuzzed, spoilt
-from sriov_bootstrap.core.config import OpenStack
+from sriov_bootstrap.core.config import Match, OpenStack
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.diagnose import check_openstack
@@ -30,13 +30,12 @@ PF = make_pf(num_vfs=4, netdevs=(make_netdev(altnames=("port-a",)),))
 HOST = Host(make_config(RULE), wishes=(DesiredPf(RULE, PF),), pfs=(PF,))
 
 
-def service(name: str, text: str, **values: object) -> Service:
-    made = Service(name, f"{name}.service", is_installed=True, argv=(name,), files=(parse_ini("/f", text),))
-    return replace(made, **values)
+def service(name: str, text: str) -> Service:
+    return Service(name, f"{name}.service", is_installed=True, argv=(name,), files=(parse_ini("/f", text),))
 
 
-def agent(text: str, **values: object) -> OpenStackSurvey:
-    return OpenStackSurvey(agent=service("sriov-agent", text, **values))
+def agent(text: str) -> OpenStackSurvey:
+    return OpenStackSurvey(agent=service("sriov-agent", text))
 
 
 def found(survey: OpenStackSurvey) -> list[str]:
@@ -68,6 +67,26 @@ def test_a_virtio_pf_is_not_missed_in_the_agents_list() -> None:
     host = replace(HOST, wishes=(DesiredPf(rule, pf),), pfs=(pf, other))
     survey = agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f1\n")
     assert not list(check_openstack(host, survey, print))
+
+
+@pytest.mark.parametrize(
+    ("match", "mapped", "said"),
+    [
+        (Match(netdev="enp4s0d1"), "physnet2:enp4s0d1", ""),
+        (Match(netdev="enp4s0d1"), "physnet2:enp4s0", "it lacks physnet2:enp4s0d1"),
+        (Match(pci_address="0000:3b:00.0"), "other:enp4s0,physnet2:enp4s0d1", ""),
+        (Match(pci_address="0000:3b:00.0"), "physnet2:ens9", "it lacks physnet2:enp4s0 or enp4s0d1"),
+    ],
+    ids=str,
+)
+def test_a_pf_with_two_ports(match: Match, mapped: str, said: str) -> None:
+    rule = make_rule(physical_network="physnet2", match=match)
+    pf = make_pf(netdevs=(make_netdev(name="enp4s0"), make_netdev(name="enp4s0d1", ifindex=3)))
+    host = replace(HOST, wishes=(DesiredPf(rule, pf),), pfs=(pf,))
+    survey = agent(f"[sriov_nic]\nphysical_device_mappings = {mapped}\n")
+    problems = [one.problem for one in check_openstack(host, survey, print) if one.code == "SB-E514"]
+    start = 'rule "tenant-a" (0000:3b:00.0) is on physnet2, but not for the agent: '
+    assert problems == ([start + said] if said else [])
 
 
 def test_a_pf_that_is_in_another_network() -> None:
@@ -139,18 +158,21 @@ def test_exclusions_of_a_netdev_without_a_rule_are_not_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "is_said"),
+    ("started_at", "is_active", "is_said"),
     [
-        ({"started_at": 100.0, "is_active": True}, True),
-        ({"started_at": 300.0, "is_active": True}, False),
-        ({"started_at": None, "is_active": True}, False),
-        ({"started_at": 100.0, "is_active": False}, False),
-        ({"started_at": 100.0, "is_active": None}, False),
+        (100.0, True, True),
+        (300.0, True, False),
+        (None, True, False),
+        (100.0, False, False),
+        (100.0, None, False),
     ],
 )
-def test_an_agent_that_started_before_the_vfs_changed(values: dict[str, object], *, is_said: bool) -> None:
-    text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n"
-    survey = replace(agent(text, **values), changed_at=200.0, waited=400.0)
+def test_an_agent_that_started_before_the_vfs_changed(
+    started_at: float | None, *, is_active: bool | None, is_said: bool
+) -> None:
+    mapped = service("sriov-agent", "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n")
+    started = replace(mapped, started_at=started_at, is_active=is_active)
+    survey = OpenStackSurvey(agent=started, changed_at=200.0, waited=400.0)
     said = "SB-E519 it started 100 s before the VFs changed, and does not know the new ones"
     assert found(survey) == ([said] if is_said else [])
     assert found(replace(survey, waited=10.0)) == []

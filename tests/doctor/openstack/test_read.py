@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from fakes_host import HostTree
@@ -13,11 +11,6 @@ from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 
 NEUTRON, ML2 = "/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2"
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> HostTree:
-    return HostTree(tmp_path)
 
 
 def survey(tree: HostTree) -> OpenStackSurvey:

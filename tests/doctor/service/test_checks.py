@@ -1,4 +1,4 @@
-from typing import Any
+from typing import TypedDict, Unpack
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 from sriov_bootstrap.doctor.service.checks import check_service
 from sriov_bootstrap.doctor.service.now import Now
-from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
+from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, LOAD_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.render.host import Host
 
 CONFIG = "/etc/sriov-bootstrap/config.toml"
@@ -25,31 +25,60 @@ FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 20
 NAMED = State(report=PassReport(config_files=("/root/a.toml",), config_checksums=(1,)))
 
 
-def service(**values: Any) -> ServiceSurvey:  # noqa: ANN401
+class ReportValues(TypedDict, total=False):
+    """Of a PfReport."""
+
+    rule: str
+    state: PfState
+    pci_address: str
+    message: str
+    hint: str
+    vfs: tuple[VfReport, ...]
+
+
+class ServiceValues(TypedDict, total=False):
+    """Of a ServiceSurvey and its Now."""
+
+    switches: tuple[str, ...]
+    has_udevd: bool
+    jam: Jam
+    jam_age: float
+    pending: PendingRestart
+    pending_age: float
+    has_passed: bool
+    pass_age: float | None
+    state: State | None
+    unit: dict[str, str]
+    is_installed: bool
+    is_wanted: bool
+    masked: tuple[str, ...]
+    config_files: dict[str, int] | None
+    access_problems: tuple[str, ...]
+    outdated: tuple[str, ...]
+    not_loaded: tuple[str, ...]
+
+
+def service(**values: Unpack[ServiceValues]) -> ServiceSurvey:
     """A service that is as it should be; its last pass ended 100 s ago."""
-    now = Now(has_passed=True, pass_age=100.0)
-    now = replace(now, **{key: values.pop(key) for key in Now.__struct_fields__ if key in values})
+    of_now = {key: value for key, value in values.items() if key in Now.__struct_fields__}
     survey = ServiceSurvey(
         state=State(report=REPORT),
-        now=now,
+        now=replace(Now(has_passed=True, pass_age=100.0), **of_now),
         unit=RUNS,
         is_installed=True,
         is_wanted=True,
         config_files={CONFIG: 7},
     )
-    return replace(survey, **values)
+    return replace(survey, **{key: value for key, value in values.items() if key not in of_now})
 
 
-def state(**values: Any) -> State:  # noqa: ANN401
-    return replace(State(report=REPORT), **values)
-
-
-def bad(reason: Reason, **values: Any) -> PfReport:  # noqa: ANN401
-    return replace(PfReport("tenant-a", "4", PfState.DEGRADED, PF, "ens1f0", reason=reason), **values)
+def bad(reason: Reason, **values: Unpack[ReportValues]) -> PfReport:
+    defaults: ReportValues = {"rule": "tenant-a", "state": PfState.DEGRADED, "pci_address": PF}
+    return PfReport(requested="4", netdev="ens1f0", reason=reason, **(defaults | values))
 
 
 def reported(*pfs: PfReport) -> State:
-    return state(report=replace(REPORT, pfs=pfs))
+    return State(report=replace(REPORT, pfs=pfs))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +103,7 @@ def reported(*pfs: PfReport) -> State:
         pytest.param(service(state=reported(bad(Reason.STUCK))), id="stuck in the last pass, and no more"),
         pytest.param(service(state=reported(bad(Reason.IN_USE, rule="gone"))), id="a rule that is gone"),
         pytest.param(service(state=reported(bad(Reason.IN_USE, state=PfState.OK))), id="a PF that is well"),
-        pytest.param(service(masked=(HOLDERS_UNIT, RELOAD_UNIT)), id="helpers that nobody needs"),
+        pytest.param(service(masked=(HOLDERS_UNIT, RELOAD_UNIT, LOAD_UNIT)), id="helpers that nobody needs"),
         pytest.param(service(pass_age=9999.0, unit={**RUNS, "ActiveState": "reloading"}, state=None), id="no state"),
     ],
 )
@@ -303,7 +332,7 @@ def test_a_host_without_rules_needs_no_service() -> None:
 
 def test_vfs_that_no_rule_asks_for_are_said_as_long_as_they_are_there() -> None:
     pf = make_pf(pci_address=PF2, num_vfs=2)
-    survey = service(state=state(ours={PF2: pf.incarnations}))
+    survey = service(state=State(report=REPORT, ours={PF2: pf.incarnations}))
     (one,) = check_service(replace(HOST, pfs=(*HOST.pfs, pf)), survey)
     assert (one.code, one.place) == ("SB-W713", PF2)
     assert one.remedy.startswith(f"sriov-bootstrap release {PF2} ")
@@ -312,11 +341,12 @@ def test_vfs_that_no_rule_asks_for_are_said_as_long_as_they_are_there() -> None:
 
 @pytest.mark.parametrize(
     ("unit", "is_needed"),
-    [(HOLDERS_UNIT, True), (HOLDERS_UNIT, False), (RELOAD_UNIT, True), (RELOAD_UNIT, False)],
+    [(unit, is_needed) for unit in (HOLDERS_UNIT, RELOAD_UNIT, LOAD_UNIT) for is_needed in (True, False)],
 )
 def test_a_masked_helper_is_said_where_it_is_needed(unit: str, *, is_needed: bool) -> None:
     rule = make_rule(method=Method.MAX_VFS, reload_driver=is_needed)
     pf = make_pf(vfs=(make_vf(driver="vfio-pci" if is_needed else "igbvf"),))
     host = Host(make_config(rule), resolve(make_config(rule), (pf,)), (pf,))
-    found = [(one.code, one.place) for one in check_service(host, service(masked=(unit,)))]
+    survey = service(masked=(unit,), not_loaded=("vfio-pci",) if is_needed else ())
+    found = [(one.code, one.place) for one in check_service(host, survey)]
     assert found == ([("SB-W705", unit)] if is_needed else [])

@@ -1,0 +1,207 @@
+"""rtnetlink: the only module that asks the kernel's network side. altnames, addresses and XDP are not in /sys.
+
+Two dumps (rtnetlink(7), netlink(7)) and no library: importing one costs more than a pass with nothing to do, and so
+does `socket`, whose C half has all that is needed here. VFs of a PF are not asked for: 256 of them overflow a message
+(64 KiB an attribute).
+
+The kernel dumps links under its rtnl lock. Where a driver holds that for good, no signal and no deadline of ours ends
+the call: whoever must not wait for a driver makes it in a process that can be left behind.
+"""
+
+import os
+import struct
+import time
+from _socket import AF_INET, AF_INET6, AF_NETLINK, MSG_TRUNC, NETLINK_ROUTE, SOCK_RAW, inet_ntop, socket
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import closing
+
+from sriov_bootstrap.base.printable import text_of
+from sriov_bootstrap.core.facts import Link, Links
+
+# include/uapi/linux/netlink.h
+HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
+ATTRIBUTE = struct.Struct("=HH")  # length, type
+ERRNO = struct.Struct("=i")
+NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x1, 0x300, 0x10
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLA_TYPE_MASK = 0x3FFF
+# include/uapi/linux/rtnetlink.h, if_link.h, if_addr.h
+RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
+LINK = struct.Struct("=BxHiII")  # family, type, index, flags, change
+ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
+IFLA_IFNAME, IFLA_EXT_MASK, IFLA_XDP, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 3, 29, 43, 52, 53
+LINK_ATTRIBUTES = frozenset((IFLA_IFNAME, IFLA_XDP, IFLA_PROP_LIST))
+IFLA_XDP_ATTACHED = 2
+IFA_ADDRESS, IFA_LOCAL = 1, 2
+RT_SCOPE_LINK = 253
+RTEXT_FILTER_SKIP_STATS = 1 << 3
+
+REQUESTS = {
+    # Statistics would be collected from each driver; without RTEXT_FILTER_VF nothing is said of VFs.
+    RTM_GETLINK: LINK.pack(0, 0, 0, 0, 0) + struct.pack("=HHI", 8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS),
+    RTM_GETADDR: ADDRESS.pack(0, 0, 0, 0, 0),
+}
+BUFFER_BYTES = 1 << 16  # half is filled, unless one message needs more (net/netlink/af_netlink.c, netlink_dump)
+READ_SECONDS = 30.0
+SHORTEST_WAIT_SECONDS = 0.001  # 0 would mean not to wait, and another error
+MAX_TRIES = 10
+
+# A type of request -> the messages in answer, as they arrive: one or several to a datagram.
+Dump = Callable[[int], Iterable[bytes]]
+
+
+class UnusableError(Exception):
+    """An answer that must not be relied on."""
+
+
+class InterruptedDumpError(Exception):
+    """The list changed while it was read: something may be missing (Documentation/userspace-api/netlink/intro.rst)."""
+
+
+def read_links(dump: Dump | None = None) -> Links:
+    """Every netdev of this network namespace; never raises: what failed is in Links.problem."""
+    try:
+        if dump:
+            return _read(dump)
+        with closing(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)) as connection:
+            connection.bind((0, 0))
+            return _read(Dumps(connection))
+    except OSError as error:
+        return Links(problem=f"the kernel did not list the netdevs: {error.strerror or error}")
+    except UnusableError as error:
+        return Links(problem=f"the kernel's list of netdevs cannot be used: {error}")
+    except InterruptedDumpError:
+        return Links(problem=f"the kernel's list of netdevs changed {MAX_TRIES} times while it was read")
+
+
+class Dumps:
+    """Asks on a socket, one question at a time."""
+
+    def __init__(self, connection: socket, *, timeout_seconds: float = READ_SECONDS) -> None:
+        """The socket must be bound. All dumps together have `timeout_seconds`."""
+        self._connection = connection
+        self._deadline = time.monotonic() + timeout_seconds
+        self._sequence = 0
+
+    def __call__(self, request: int) -> Iterator[bytes]:
+        """One dump. OSError if it fails, TimeoutError at the deadline."""
+        self._sequence += 1
+        body = REQUESTS[request]
+        flags = NLM_F_REQUEST | NLM_F_DUMP
+        self._connection.send(HEADER.pack(HEADER.size + len(body), request, flags, self._sequence, 0) + body)
+        buffer = bytearray(BUFFER_BYTES)
+        while True:
+            self._connection.settimeout(max(SHORTEST_WAIT_SECONDS, self._deadline - time.monotonic()))
+            size, (port, _) = self._connection.recvfrom_into(buffer, 0, MSG_TRUNC)
+            if size > BUFFER_BYTES:
+                raise UnusableError(f"a message of {size} bytes")
+            if port == 0 and HEADER.unpack_from(buffer)[3] == self._sequence:  # the kernel's answer
+                yield bytes(memoryview(buffer)[:size])
+
+
+def _read(dump: Dump) -> Links:
+    for _ in range(MAX_TRIES):
+        try:
+            links = [_link(body) for body in _bodies(dump(RTM_GETLINK), RTM_NEWLINK, LINK.size)]
+            addresses: dict[int, list[str]] = {}
+            for body in _bodies(dump(RTM_GETADDR), RTM_NEWADDR, ADDRESS.size):
+                index, text = _address(body)
+                addresses.setdefault(index, []).append(text)
+        except InterruptedDumpError:
+            continue
+        return Links({link.name: _add_addresses(link, addresses.get(link.ifindex, [])) for link in links})
+    raise InterruptedDumpError
+
+
+def _add_addresses(link: Link, addresses: list[str]) -> Link:
+    """Without link-local ones, which are "" here."""
+    known = tuple(filter(None, addresses))
+    return Link(link.name, link.altnames, known, link.ifindex, has_xdp=link.has_xdp) if known else link
+
+
+def _bodies(datagrams: Iterable[bytes], kind: int, least: int) -> Iterator[bytes]:
+    """What each message of that kind says, to the end of the dump; read to it even if it is interrupted on the way."""
+    is_interrupted = False
+    for datagram in datagrams:
+        start = 0
+        while start < len(datagram):
+            size, type_, flags = _header(datagram, start)
+            body = datagram[start + HEADER.size : start + size]
+            start += (size + 3) & ~3
+            is_interrupted = is_interrupted or bool(flags & NLM_F_DUMP_INTR)
+            if type_ in {NLMSG_DONE, NLMSG_ERROR}:
+                _raise_for(body, is_needed=type_ == NLMSG_ERROR)
+                if is_interrupted:
+                    raise InterruptedDumpError
+                return
+            if type_ == kind:
+                if len(body) < least:
+                    raise UnusableError("a message is too short")
+                yield body
+    raise UnusableError("it has no end")
+
+
+def _header(datagram: bytes, start: int) -> tuple[int, int, int]:
+    if len(datagram) - start < HEADER.size:
+        raise UnusableError("a message is cut off")
+    size, type_, flags, _, _ = HEADER.unpack_from(datagram, start)
+    if not HEADER.size <= size <= len(datagram) - start:
+        raise UnusableError("a message is cut off")
+    return size, type_, flags
+
+
+def _raise_for(body: bytes, *, is_needed: bool) -> None:
+    """A dump's end carries an errno as an error does; older kernels leave it out there."""
+    if len(body) < ERRNO.size:
+        if is_needed:
+            raise UnusableError("an error is cut off")
+        return
+    (negative,) = ERRNO.unpack_from(body)
+    if negative or is_needed:
+        raise OSError(-negative, os.strerror(-negative) if negative else "no answer, only an acknowledgement")
+
+
+def _link(body: bytes) -> Link:
+    name, altnames, has_xdp = "", [], False
+    for type_, value in _attributes(body, LINK.size, LINK_ATTRIBUTES):
+        if type_ == IFLA_IFNAME:
+            name = _name(value)
+        elif type_ == IFLA_PROP_LIST:
+            altnames += [_name(inner) for _, inner in _attributes(value, 0, {IFLA_ALT_IFNAME})]
+        elif type_ == IFLA_XDP:
+            has_xdp = any(any(inner) for _, inner in _attributes(value, 0, {IFLA_XDP_ATTACHED}))
+    if not name:
+        raise UnusableError("a netdev has no name")
+    return Link(name, tuple(altnames), (), LINK.unpack_from(body)[2], has_xdp=has_xdp)
+
+
+def _address(body: bytes) -> tuple[int, str]:
+    """The index of its netdev, and the address; "" if that is link-local. With a peer, IFA_LOCAL is ours."""
+    family, prefix_length, _, scope, index = ADDRESS.unpack_from(body)
+    if scope == RT_SCOPE_LINK:
+        return index, ""
+    found = dict(_attributes(body, ADDRESS.size, {IFA_LOCAL, IFA_ADDRESS}))
+    raw = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS, b"")
+    if not raw:
+        raise UnusableError("an address is missing")
+    try:
+        text = inet_ntop(family, raw) if family in {AF_INET, AF_INET6} else raw.hex()
+    except ValueError as error:
+        raise UnusableError(f"an address has {len(raw)} bytes") from error
+    return index, f"{text}/{prefix_length}"
+
+
+def _attributes(body: bytes, start: int, wanted: Container[int]) -> Iterator[tuple[int, bytes]]:
+    """Of about 40 that a netdev has, those."""
+    end = len(body)
+    while start + ATTRIBUTE.size <= end:
+        size, type_ = ATTRIBUTE.unpack_from(body, start)
+        if not ATTRIBUTE.size <= size <= end - start:
+            raise UnusableError("an attribute is cut off")
+        if type_ & NLA_TYPE_MASK in wanted:
+            yield type_ & NLA_TYPE_MASK, body[start + ATTRIBUTE.size : start + size]
+        start += (size + 3) & ~3
+
+
+def _name(raw: bytes) -> str:
+    return text_of(raw.partition(b"\0")[0])

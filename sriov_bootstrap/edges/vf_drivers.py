@@ -1,0 +1,184 @@
+"""drivers_probe, driver_override, unbind: the only module that gives VFs a driver, or takes it from them.
+
+What the kernel does there (drivers/base/bus.c and dd.c, drivers/pci/pci-driver.c) decides how:
+
+- A probe takes the VF's own lock and no other, so all VFs are probed at the same time, a thread for each.
+- drivers_probe succeeds whatever becomes of the probe. So each VF is looked at afterwards, and one that has no driver
+  is given to its driver's `bind` once more: its errno is that of the probe.
+- With sriov_drivers_autoprobe = 0 nothing is probed that has no driver_override, and drivers_probe still succeeds.
+- An override is lost with its VF.
+
+Whoever calls this runs in a process that can be left behind: a probe may never return.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+
+from sriov_bootstrap.base.errors import KernelError
+from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
+from sriov_bootstrap.core.actions import BindVfs
+from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.errnos import name_of
+from sriov_bootstrap.core.facts import NAMED
+from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.report import Outcome
+
+THREADS = 128  # for each PF; the unit's TasksMax allows for several PFs at once
+STACK_BYTES = 256 << 10
+WORDS = frozenset({"", VfDriver.KERNEL, VfDriver.NONE})  # a vf_driver that names no driver
+GONE = "it is gone"
+HINT = "journalctl -k shows the driver's messages; sriov-bootstrap --once tries again"
+
+
+class VfDrivers:
+    """The tree below `root`, and what writes to a file there; tests give others."""
+
+    def __init__(self, root: str = "/sys", write: Callable[[str, str], None] | None = None) -> None:
+        """Reads nothing yet."""
+        self._bus = f"{root}/bus/pci"
+        self._write = write or _write
+
+    def modalias(self, pf: str) -> str:
+        """Of a VF that has no driver; "" if there is none."""
+        bare = (vf for vf in self._vfs_of(pf) if not self._driver(vf))
+        return next((attribute_text(self._path(vf, "modalias")) for vf in bare), "")
+
+    def bind(self, action: BindVfs, guard: Callable[[], str], candidates: Iterable[str] = ()) -> Outcome:
+        """Gives all these VFs their driver at once. Blocks for as long as the slowest probe.
+
+        `candidates`: drivers that may want the VFs where the kernel chooses. KernelError names each VF that has not got
+        one, with the errno of its probe; STALE where VFs are used by now, or gone.
+        """
+        vfs = action.vfs or self._vfs_of(action.pci_address)
+        if action.vfs and guard():
+            return Outcome.STALE
+        if action.driver == VfDriver.KERNEL:
+            self._enable_probing(action.pci_address)
+        problems = _in_parallel(lambda vf: self._place(vf, action), vfs)
+        if GONE in problems.values() or not os.path.exists(self._path(action.pci_address)):
+            return Outcome.STALE
+        if action.driver == VfDriver.KERNEL:
+            problems |= self._ask_bare(action.pci_address, vfs, candidates)
+        if bad := {vf: problem for vf, problem in problems.items() if problem}:
+            lead = f"{action.pci_address}: VFs that did not get their driver, {len(bad)} of {len(vfs)}"
+            said = shortlist([f"{vf}: {problem}" for vf, problem in sorted(bad.items())], NAMED, "; ")
+            raise KernelError(f"{lead}: {said}", hint=HINT)
+        return Outcome.CHANGED
+
+    def _place(self, vf: str, action: BindVfs) -> str:
+        """Why it has not got the driver that was meant, "" if it has, or if that is asked later."""
+        name = "" if action.driver in WORDS else action.driver
+        try:
+            override = attribute_text(self._path(vf, "driver_override")).replace("(null)", "")
+            if override not in {"", action.former, name}:
+                return f"something else has set its driver_override to {override}"
+            if override != name:
+                self._write(self._path(vf, "driver_override"), name or "\n")
+            driver = self._driver(vf)
+            if driver and self._must_leave(driver, action, name):
+                self._write(self._path(vf, "driver/unbind"), vf)
+            if action.driver in {"", VfDriver.NONE} or self._driver(vf):
+                return ""
+            self._write(f"{self._bus}/drivers_probe", vf)
+            return self._refusal(vf, name) if name and not self._driver(vf) else ""
+        except OSError as error:
+            return _words(error) if os.path.exists(self._path(vf)) else GONE
+
+    @staticmethod
+    def _must_leave(driver: str, action: BindVfs, name: str) -> bool:
+        return bool(action.driver) and driver != name and (driver == action.former or action.driver != VfDriver.KERNEL)
+
+    def _ask_bare(self, pf: str, vfs: Iterable[str], candidates: Iterable[str]) -> dict[str, str]:
+        """VFs without a driver, and why: as its brothers' driver says, or one that wants such devices."""
+        drivers = {vf: self._driver(vf) for vf in vfs}
+        known = {*drivers.values(), *(name for name in candidates if self._exists(name))} - {""}
+        bare = [vf for vf, driver in drivers.items() if not driver]
+        if not known or not bare:  # no module on this host wants them
+            return {}
+        if attribute_text(self._path(pf, "sriov_drivers_autoprobe")) == "0":
+            return dict.fromkeys(bare, "probing has been switched off meanwhile (sriov_drivers_autoprobe)")
+        return _in_parallel(lambda vf: self._first_refusal(vf, sorted(known)), bare)
+
+    def _first_refusal(self, vf: str, drivers: list[str]) -> str:
+        said = ""
+        for driver in drivers:
+            if not (refusal := self._refusal(vf, driver)):
+                return ""
+            said = said or refusal
+        return said
+
+    def _refusal(self, vf: str, driver: str) -> str:
+        if not self._exists(driver):
+            return f"the kernel has no driver {driver}"
+        try:
+            self._write(f"{self._bus}/drivers/{driver}/bind", vf)
+        except OSError as error:
+            return f"{driver}: {_words(error)}"
+        return ""
+
+    def _enable_probing(self, pf: str) -> None:
+        try:
+            self._write(self._path(pf, "sriov_drivers_autoprobe"), "1")
+        except OSError as error:
+            raise KernelError(f"{error.filename or 'write'}: {error.strerror}", errno=error.errno or 0) from error
+
+    def _vfs_of(self, pf: str) -> tuple[str, ...]:
+        folder = self._path(pf)
+        links = [name for name in names_in(folder) if name.startswith("virtfn")]
+        vfs = (link_of(f"{folder}/{name}").rpartition("/")[2] for name in sorted(links, key=_index))
+        return tuple(filter(None, vfs))
+
+    def _driver(self, address: str) -> str:
+        return link_of(self._path(address, "driver")).rpartition("/")[2]
+
+    def _exists(self, driver: str) -> bool:
+        return os.path.exists(f"{self._bus}/drivers/{driver}")
+
+    def _path(self, address: str, name: str = "") -> str:
+        return f"{self._bus}/devices/{address}" + (f"/{name}" if name else "")
+
+
+def _in_parallel(work: Callable[[str], str], items: Iterable[str]) -> dict[str, str]:
+    """What `work` says of each, with as many at a time as there can be threads: too few only make it slower."""
+    from threading import Thread, stack_size  # most passes bind nothing
+
+    left, said = list(items), dict[str, str]()
+
+    def take_turns() -> None:
+        while left:
+            try:
+                item = left.pop()
+            except IndexError:  # another thread was faster
+                return
+            said[item] = work(item)
+
+    stack_size(STACK_BYTES)
+    threads = [Thread(target=take_turns, daemon=True) for _ in range(min(len(left), THREADS) - 1)]
+    for number, thread in enumerate(threads):
+        try:
+            thread.start()
+        except RuntimeError:
+            del threads[number:]
+            break
+    take_turns()
+    for thread in threads:
+        thread.join()
+    return said
+
+
+def _index(link: str) -> int:
+    digits = link.removeprefix("virtfn")
+    return int(digits) if digits.isdigit() else -1
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _words(error: OSError) -> str:
+    return f"{name_of(error.errno or errno.EIO)} ({error.strerror})"

@@ -1,0 +1,101 @@
+"""VFs get their driver in a process of its own, on a tree: a probe that hangs is a FIFO that nobody reads."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from builders import PF, PF3, vf_address
+from fakes_host import HostTree
+from sriov_bootstrap.core.actions import BindVfs
+from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.machine.host_machine import HostMachine
+
+VF = vf_address(PF, 0)
+UNBIND = BindVfs(PF, "none")
+ENOUGH = 30.0
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    tree = HostTree(tmp_path)
+    tree.add_pf(num_vfs=1)
+    (tree.device(VF) / "driver").unlink()
+    return tree
+
+
+def machine_on(tree: HostTree, *, limit_seconds: float = ENOUGH) -> HostMachine:
+    return HostMachine(root=str(tree.root), deadline_seconds=lambda _: limit_seconds)
+
+
+def nobody() -> str:
+    return ""
+
+
+def binding_of(machine: HostMachine) -> Jam:
+    """What is under way, once its process has said who it is."""
+    deadline = time.monotonic() + ENOUGH
+    while not (jam := machine.read_bindings().get(PF)) or not jam.pid:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return jam
+
+
+class Hanging:
+    """A VF whose driver_override does not answer."""
+
+    def __init__(self, tree: HostTree) -> None:
+        self.path = tree.device(VF) / "driver_override"
+        os.mkfifo(self.path)
+
+    def answer(self, pid: int) -> None:
+        process = os.pidfd_open(pid)
+        os.close(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK))
+        os.waitid(os.P_PIDFD, process, os.WEXITED)
+        os.close(process)
+
+
+def test_its_result_comes_back_and_its_lock_is_gone(tree: HostTree) -> None:
+    machine = machine_on(tree)
+    assert machine.act(UNBIND, guard=nobody) == Result(UNBIND, Outcome.CHANGED)
+    assert machine.has_written
+    assert list((tree.root / "run/sriov-bootstrap/state").iterdir()) == []
+
+
+def test_what_it_does_is_waited_for_later(tree: HostTree) -> None:
+    hanging = Hanging(tree)
+    machine = machine_on(tree)
+    end = machine.begin(BindVfs(PF, "vfio-pci"), guard=nobody)
+    jam = binding_of(machine)
+    assert (jam.action, jam.is_overdue, machine.read_jam()) == ("bind its VFs to vfio-pci", False, None)
+    reader = os.open(hanging.path, os.O_RDONLY | os.O_NONBLOCK)
+    result = end()
+    os.close(reader)
+    assert result.outcome is Outcome.FAILED  # the tree binds nothing
+    assert machine.read_bindings() == {}
+
+
+def test_a_probe_that_hangs_is_left_behind_and_is_in_nobody_elses_way(tree: HostTree) -> None:
+    tree.add_pf(PF3, netdev="ens3f0")
+    hanging = Hanging(tree)
+    hasty = machine_on(tree, limit_seconds=0.05)
+    action = BindVfs(PF, "vfio-pci")
+    assert hasty.act(action, guard=nobody).outcome is Outcome.STUCK
+    jam = binding_of(hasty)
+    again = hasty.act(action, guard=nobody)
+    assert (again.outcome, again.message) == (Outcome.STUCK, str(hasty.read_bindings()[PF]))
+    other = machine_on(tree)
+    assert other.act(BindVfs(PF3, "none"), guard=nobody).outcome is Outcome.CHANGED  # it has no VFs
+    with other.pass_lock():  # an overdue one is not waited for
+        pass
+    hanging.answer(jam.pid)
+    assert hasty.read_bindings() == {}
+
+
+def test_a_driver_that_the_kernel_knows(tree: HostTree) -> None:
+    machine = machine_on(tree)
+    tree.write("proc/cmdline", "quiet net.ifnames=0\n")
+    assert (machine.has_driver("igb"), machine.has_driver("dpdk")) == (True, False)
+    assert machine.names_follow_probes()
