@@ -252,6 +252,8 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
             if result.action.driver == VfDriver.KERNEL and here[address].autoprobe:
                 autoprobe_off.discard(address)
         addresses, target, good = _written_pfs(result)
+        if result.outcome is Outcome.STUCK and begun and address in begun.placements:  # its VFs may still come
+            placements[address] = begun.placements[address]
         for one in addresses:  # these are other VFs than before
             placements.pop(one, None)
             placements |= {one: begun.placements[one]} if begun and one in begun.placements else {}

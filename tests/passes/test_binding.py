@@ -122,6 +122,16 @@ def test_a_pass_that_dies_while_vfs_are_bound_leaves_no_vf_behind(machine: FakeM
     assert drivers(machine) == BOUND
 
 
+def test_vfs_that_come_after_their_write_was_given_up_are_bound(machine: FakeMachine) -> None:
+    machine.failures = {PF: ["", "stuck"]}
+    assert a_pass(machine).pfs[0].reason is Reason.STUCK
+    machine.jam = None
+    machine.make_vfs(PF, 4)
+    report = a_pass(machine)
+    assert machine.writes == [OFF, SET, f"{PF} bind 4 VFs"]
+    assert (report.pfs[0].state, drivers(machine)) == (PfState.OK, BOUND)
+
+
 def test_a_vf_that_is_refused_is_said_until_an_operator_asks_again(machine: FakeMachine) -> None:
     machine.refuses = {vf_address(PF, 1): "igbvf: EIO"}
     (pf,) = a_pass(machine).pfs
