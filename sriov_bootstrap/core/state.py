@@ -252,8 +252,7 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
             if result.action.driver == VfDriver.KERNEL and here[address].autoprobe:
                 autoprobe_off.discard(address)
         addresses, target, good = _written_pfs(result)
-        if result.outcome is Outcome.STUCK and begun and address in begun.placements:  # its VFs may still come
-            placements[address] = begun.placements[address]
+        placements |= _awaited(result, begun)
         for one in addresses:  # these are other VFs than before
             placements.pop(one, None)
             placements |= {one: begun.placements[one]} if begun and one in begun.placements else {}
@@ -308,6 +307,13 @@ def note_placed(saved: State, placed: dict[str, str]) -> State:
     for address, driver in placed.items():
         placements[address] = replace(placements.get(address, Placement()), applied=driver)
     return replace(saved, placements=placements)
+
+
+def _awaited(result: Result, begun: State | None) -> dict[str, Placement]:
+    """What was begun with VFs that may still come, because their write has not returned."""
+    if begun is None or result.outcome is not Outcome.STUCK:
+        return {}
+    return {pf: placed for pf, placed in begun.placements.items() if pf == result.action.pci_address}
 
 
 def notice_contests(

@@ -51,10 +51,7 @@ def probe_at_once(pfs: list[str]) -> str:
 
 
 def bind(folder: str, pfs: list[str]) -> Seconds:
-    """VFs whose driver takes its time, on PFs that are up, as they are when rc.local runs.
-
-    slowvf makes no netdevs, so in the end, which is not timed, ours misses them and says so.
-    """
+    """VFs whose driver takes its time, on PFs that are up, as they are when rc.local runs."""
     steps = probing(pfs, enabled=False) + loop(pfs) + probing(pfs, enabled=True) + probe_at_once(pfs)
     load_vf_drivers("slowvf", "igbvf")
     return contest(pfs, {"loop": shell(loop(pfs)), "shell": shell(steps), "once": ONCE}, f"{folder}/kernel.toml")
