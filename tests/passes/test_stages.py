@@ -106,7 +106,7 @@ class StagedHost(FakeMachine):
 
     def look(self, addresses: tuple[str, ...]) -> tuple[PfFacts, ...]:
         self.looks += 1
-        return read_facts(self, CONFIG, addresses)
+        return read_facts(self, CONFIG, only=addresses)
 
     def carry_out(self, *plans: Plan) -> tuple[Result, ...]:
         return carry_out(plans, self, guard=lambda _: "", look=self.look, stages=TABLE)
