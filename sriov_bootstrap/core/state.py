@@ -243,6 +243,7 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
     }
     short, autoprobe_off, ours = dict(saved.short), set(saved.autoprobe_off), dict(saved.ours)
     placements = {address: placed for address, placed in saved.placements.items() if address in here}
+    last = {address: result for result in results for address in _written_pfs(result)[0]}
     for result in results:
         address = result.action.pci_address
         if isinstance(result.action, SetAutoprobe) and result.is_done:
@@ -251,8 +252,13 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
             placements[address] = _placement(placements.get(address, Placement()), result, here[address])
             if result.action.driver == VfDriver.KERNEL and here[address].autoprobe:
                 autoprobe_off.discard(address)
+<<<<<<< Updated upstream
         addresses, target, good = _written_pfs(result)
         placements |= _awaited(result, begun)
+=======
+        written, target, good = _written_pfs(result)
+        addresses = tuple(one for one in written if last[one] is result)  # a 0 on the way to N leaves nothing
+>>>>>>> Stashed changes
         for one in addresses:  # these are other VFs than before
             placements.pop(one, None)
             placements |= {one: begun.placements[one]} if begun and one in begun.placements else {}

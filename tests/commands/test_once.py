@@ -35,7 +35,7 @@ def test_what_has_to_change_is_changed_and_said_and_the_second_run_does_nothing(
     tree.add_pf(netdev="", num_vfs=1)
     tree.add_netdev(PF, "ens1f0", flags="0x1002")
     tree.configure(rule(1, more='vf_driver = "none"\n'))
-    done = "bring ens1f0 up (N s), set sriov_drivers_autoprobe to 0 (N s)"
+    done = "set sriov_drivers_autoprobe to 0 (N s), bring ens1f0 up (N s)"
     assert shell.run("--once") == (0, f"{PF} (ens1f0): 1 VF, as desired; {done}\nas desired, changed\n", "")
     assert (tree.device() / "net/ens1f0/flags").read_text() == "0x1003\n"
     assert (tree.device() / "sriov_drivers_autoprobe").read_text() == "0\n"
@@ -165,6 +165,12 @@ def test_a_dry_run_with_nothing_to_do_says_so(tree: HostTree, shell: Shell) -> N
     assert shell.run("--once", "--dry-run") == (0, as_desired, "")
 
 
+TO_DO = (
+    "set sriov_drivers_autoprobe to 0, then set sriov_numvfs from 2 to 0, then set sriov_numvfs from 0 to 1, "
+    "then bind its VFs"
+)
+
+
 def test_a_dry_run_shows_the_steps_and_the_vfs_that_would_go_and_changes_nothing(tree: HostTree, shell: Shell) -> None:
     tree.add_pf(num_vfs=2)
     tree.configure(rule(1))
@@ -172,7 +178,7 @@ def test_a_dry_run_shows_the_steps_and_the_vfs_that_would_go_and_changes_nothing
     assert shell.run("--once", "--dry-run") == (
         0,
         f"""\
-{PF} (ens1f0): to do: set sriov_numvfs from 2 to 0, then set sriov_numvfs from 0 to 1
+{PF} (ens1f0): to do: {TO_DO}
   VF 0 {vf_address(PF, 0)} would be removed
   VF 1 {vf_address(PF, 1)} would be removed
 dry run: nothing was changed

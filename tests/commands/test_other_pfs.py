@@ -131,7 +131,7 @@ def test_a_nic_whose_netdevs_are_on_another_function(
     tree.configure(rule(4).replace(f'pci_address = "{PF}"', match))
     _, out = run(tree, capsys, "status")
     assert out.splitlines()[1].split() == ["tenant-a", PF, "-", "cxgb4", "4", "0", "7", "0", "pending"]
-    assert "to do: set sriov_numvfs from 0 to 4\n" in out
+    assert "then set sriov_numvfs from 0 to 4, then bind its VFs\n" in out
 
 
 def test_doctor_says_how_to_name_it(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,7 +121,8 @@ def test_the_number_is_changed_and_the_vfs_are_waited_for(tree: HostTree) -> Non
     tree.configure(BY_NAME)
     machine = VirtioHost(tree)
     report = run_pass(machine, load_config(machine, None), mode=Mode.APPLY)
-    assert machine.writes == ["set sriov_numvfs from 2 to 0", "set sriov_numvfs from 0 to 4"]
+    steps = ["set sriov_drivers_autoprobe to 0", "set sriov_numvfs from 2 to 0", "set sriov_numvfs from 0 to 4"]
+    assert machine.writes == steps
     (pf,) = report.pfs
     assert (pf.state, pf.netdev, pf.num_vfs, pf.vfs_in_use) == (PfState.OK, "ens6", 4, 0)
     assert machine.waited > 0

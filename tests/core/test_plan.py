@@ -93,7 +93,7 @@ ROWS = [
     Row(
         "each port that is down comes up",
         make_wish(pf=make_pf(netdevs=(*DOWN, make_netdev(name="d1", is_up=False), make_netdev(name="up"), REP))),
-        (SetLinkUp(PF, "ens1f0"), SetLinkUp(PF, "d1"), SetNumVfs(PF, 0, 4)),
+        (UP_FIRST, SetLinkUp(PF, "d1", precedes_count=True), SetNumVfs(PF, 0, 4)),
     ),
     Row(
         "a rule by the other netdev of a PF that is taken",
