@@ -241,28 +241,13 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
     incomplete = {
         pf_address for pf_address in saved.incomplete if pf_address in here and _waits_for_drivers(here[pf_address])
     }
-    short, autoprobe_off, ours = dict(saved.short), set(saved.autoprobe_off), dict(saved.ours)
-    placements = {address: placed for address, placed in saved.placements.items() if address in here}
+    short, ours = dict(saved.short), dict(saved.ours)
+    placements, autoprobe_off = _remember_drivers(saved, results, here, begun)
     last = {address: result for result in results for address in _written_pfs(result)[0]}
     for result in results:
-        address = result.action.pci_address
-        if isinstance(result.action, SetAutoprobe) and result.is_done:
-            autoprobe_off = autoprobe_off - {address} if result.action.enabled else autoprobe_off | {address}
-        if isinstance(result.action, BindVfs) and address in here:
-            placements[address] = _placement(placements.get(address, Placement()), result, here[address])
-            if result.action.driver == VfDriver.KERNEL and here[address].autoprobe:
-                autoprobe_off.discard(address)
-<<<<<<< Updated upstream
-        addresses, target, good = _written_pfs(result)
-        placements |= _awaited(result, begun)
-=======
         written, target, good = _written_pfs(result)
-        addresses = tuple(one for one in written if last[one] is result)  # a 0 on the way to N leaves nothing
->>>>>>> Stashed changes
-        for one in addresses:  # these are other VFs than before
-            placements.pop(one, None)
-            placements |= {one: begun.placements[one]} if begun and one in begun.placements else {}
-        for pf in (here[pf_address] for pf_address in addresses if pf_address in here):
+        addresses = (one for one in written if one in here and last[one] is result)  # a 0 before N: nothing
+        for pf in map(here.__getitem__, addresses):
             short.pop(pf.pci_address, None)
             incomplete.discard(pf.pci_address)
             if pf.num_vfs != target and pf.pci_address in result.contested:
@@ -280,6 +265,28 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
         ours=ours,
         placements=placements,
     )
+
+
+def _remember_drivers(
+    saved: State, results: tuple[Result, ...], here: dict[str, PfFacts], begun: State | None
+) -> tuple[dict[str, Placement], set[str]]:
+    """The placements of VFs, and the PFs whose probing we have switched off."""
+    placements = {address: placed for address, placed in saved.placements.items() if address in here}
+    autoprobe_off = set(saved.autoprobe_off)
+    for result in results:
+        address = result.action.pci_address
+        for one in _written_pfs(result)[0]:  # these are other VFs than before
+            placements.pop(one, None)
+            placements |= {one: begun.placements[one]} if begun and one in begun.placements else {}
+        placements |= _awaited(result, begun)
+        match result.action:
+            case SetAutoprobe(enabled=enabled) if result.is_done:
+                autoprobe_off = autoprobe_off - {address} if enabled else autoprobe_off | {address}
+            case BindVfs(driver=driver) if address in here:
+                placements[address] = _placement(placements.get(address, Placement()), result, here[address])
+                is_given_back = driver == VfDriver.KERNEL and here[address].autoprobe
+                autoprobe_off -= {address} if is_given_back else set()
+    return placements, autoprobe_off
 
 
 def _placement(placed: Placement, result: Result, pf: PfFacts) -> Placement:
