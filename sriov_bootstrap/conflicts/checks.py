@@ -16,7 +16,7 @@ from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.readers import READERS
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, without_overridden
-from sriov_bootstrap.core.config import Match, VfDriver
+from sriov_bootstrap.core.config import Match, PfRule, VfDriver
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts, vf_places
@@ -145,17 +145,17 @@ def _driver_overrides(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
             if address == pf.pci_address and driver != pf.driver:
                 problem = f'binds the PF of rule "{wish.rule.name}" to {shown}, which creates no VFs'
                 yield Finding(error, f"{source.path}:1", problem, evidence=shown, remedy=remedy)
-            if address in vfs and is_vfio(driver) and wish.rule.vf_driver == VfDriver.KERNEL:
-                problem = (
-                    f'binds a VF of {pf.pci_address} to {shown}, but rule "{wish.rule.name}" leaves it to the kernel'
-                )
-                yield Finding(
-                    warning,
-                    f"{source.path}:1",
-                    problem,
-                    evidence=shown,
-                    remedy=f'{remedy}, or set vf_driver = "none" in the rule',
-                )
+            if address in vfs and (wanted := _other_wish(driver, wish.rule)):
+                problem = f'binds a VF of {pf.pci_address} to {shown}, but rule "{wish.rule.name}" {wanted}'
+                either = f'{remedy}, or set vf_driver = "{driver if shown == driver else VfDriver.NONE}" in the rule'
+                yield Finding(warning, f"{source.path}:1", problem, evidence=shown, remedy=either)
+
+
+def _other_wish(driver: str, rule: PfRule) -> str:
+    """What a rule says about the driver of VFs that something else binds to this one, "" if they agree."""
+    if rule.vf_driver == VfDriver.KERNEL:
+        return "leaves it to the kernel" if is_vfio(driver) else ""
+    return f"asks for {rule.driver_name}" if rule.driver_name not in {"", driver} else ""
 
 
 def _vfs(pf: PfFacts, host: Host) -> frozenset[str]:

@@ -103,9 +103,9 @@ class Leftover(Struct, frozen=True):
 class PfReport(Struct, frozen=True):
     """One line of status: a rule and the PF that it took, "" where it took none.
 
-    `will_change_vfs`: a plan that was not carried out would make VFs come or go. `vfs_unbound`: how many have no driver
-    although the rule wants them to; `vfs_held`: how many keep another one than its vf_driver until they are released.
-    `remark`: how a plan that was not carried out would do it, and why.
+    `will_change_vfs`: a plan that was not carried out would make VFs come or go. `vfs_unbound`: how many have no driver,
+    or one that has not finished, although the rule wants one. `vfs_held`: how many keep another one than its vf_driver
+    until they are released. `remark`: how a plan that was not carried out would do it, and why.
     """
 
     rule: str
@@ -243,7 +243,7 @@ def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], *, wants_
         "num_vfs": pf.num_vfs,
         "max_vfs": pf.total_vfs,
         "vfs": report_vfs(pf),
-        "vfs_unbound": sum(not vf.driver for vf in pf.vfs) if wants_driver else 0,
+        "vfs_unbound": sum(not vf.is_ready and not vf.use for vf in pf.vfs) if wants_driver else 0,
     }
     return PfReport(**values)
 

@@ -45,7 +45,11 @@ PF_GAUGES: tuple[tuple[str, str, Callable[[PfReport], float]], ...] = (
     ("sriov_pf_vfs", "VFs that exist.", lambda pf: pf.num_vfs),
     ("sriov_pf_vfs_max", "VFs that the device offers.", lambda pf: pf.max_vfs),
     ("sriov_pf_vfs_in_use", "VFs in use.", lambda pf: pf.vfs_in_use),
-    ("sriov_pf_vfs_unbound", "VFs without a driver, where the rule wants them to have one.", lambda pf: pf.vfs_unbound),
+    (
+        "sriov_pf_vfs_unbound",
+        "VFs without a driver, or with an unfinished one, where the rule wants one.",
+        lambda pf: pf.vfs_unbound,
+    ),
 )
 
 

@@ -168,12 +168,14 @@ VF = vf_address(PF, 0)
         pytest.param(VF, "vfio-pci", VfDriver.KERNEL, ["SB-W359"], id="VF"),
         pytest.param(VF, "vfio-pci", VfDriver.NONE, [], id="VF that has no driver"),
         pytest.param(VF, "igbvf", VfDriver.KERNEL, [], id="the VF's own driver"),
+        pytest.param(VF, "vfio-pci", "vfio-pci", [], id="the driver that the rule names"),
+        pytest.param(VF, "vfio-pci", "igbvf", ["SB-W359"], id="another driver than the rule names"),
         pytest.param("0000:3b:10.0", "vfio-pci", VfDriver.KERNEL, ["SB-W359"], id="VF that is not there yet"),
         pytest.param(PF2, "vfio-pci", VfDriver.KERNEL, [], id="PF without a rule"),
         pytest.param("README", "\0\xff", VfDriver.KERNEL, [], id="garbage"),
     ],
 )
-def test_driverctl(name: str, driver: str, vf_driver: VfDriver, codes: list[str]) -> None:
+def test_driverctl(name: str, driver: str, vf_driver: str, codes: list[str]) -> None:
     where = replace(host(make_rule(vf_driver=vf_driver)), layouts={PF: VfLayout("10ca", 128, 2)})
     assert [
         one.code for one in found(where, Source(Format.DRIVERCTL, f"/etc/driverctl.d/{name}", f"{driver}\n"))
@@ -183,6 +185,21 @@ def test_driverctl(name: str, driver: str, vf_driver: VfDriver, codes: list[str]
 def test_a_pf_that_driverctl_takes_away_is_shown_with_its_driver_and_the_way_back() -> None:
     (finding,) = found(host(make_rule()), Source(Format.DRIVERCTL, f"/etc/driverctl.d/pci-{PF}", "vfio-pci\n"))
     assert (finding.evidence, finding.remedy) == ("vfio-pci", f"driverctl unset-override {PF}")
+
+
+@pytest.mark.parametrize(
+    ("vf_driver", "driver", "wanted", "choice"),
+    [
+        ("kernel", "vfio-pci", "leaves it to the kernel", "vfio-pci"),
+        ("kernel", "vfio/../x", "leaves it to the kernel", "none"),
+        ("igbvf", "vfio-pci", "asks for igbvf", "vfio-pci"),
+    ],
+)
+def test_a_vf_that_driverctl_binds_against_the_rule(vf_driver: str, driver: str, wanted: str, choice: str) -> None:
+    where = replace(host(make_rule(vf_driver=vf_driver)), layouts={PF: VfLayout("10ca", 128, 2)})
+    (finding,) = found(where, Source(Format.DRIVERCTL, f"/etc/driverctl.d/{VF}", f"{driver}\n"))
+    assert finding.problem.endswith(f'but rule "tenant-a" {wanted}')
+    assert finding.remedy == f'driverctl unset-override {VF}, or set vf_driver = "{choice}" in the rule'
 
 
 def test_every_format_has_its_codes() -> None:

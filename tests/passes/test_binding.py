@@ -4,14 +4,16 @@ import errno
 
 import pytest
 
-from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
+from builders import PF, PF2, make_config, make_netdev, make_raw_pf, make_raw_vf, make_rule, make_wish, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding
+from sriov_bootstrap.core.facts import Links, parse_pf
 from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES
-from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.plan import Jam, Plan
 from sriov_bootstrap.core.reasons import Reason
-from sriov_bootstrap.core.report import PassReport, PfState
+from sriov_bootstrap.core.report import PassReport, PfState, report_pf
 from sriov_bootstrap.core.state import Handover
+from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
 
 OFF, ON = (f"{PF} set sriov_drivers_autoprobe to {number}" for number in (0, 1))
@@ -157,6 +159,17 @@ def test_what_was_refused_and_is_bound_by_now_is_said_no_longer(machine: FakeMac
     a_pass(machine)
     machine.refused = set()
     assert a_pass(machine).pfs[0].state is PfState.OK
+
+
+def test_a_vf_that_is_still_being_probed_is_not_in_use_and_counts_as_unbound() -> None:
+    """It has its driver by then, and no netdev: elsewhere that means another network namespace."""
+    probed = make_raw_vf(netdevs=())
+    raw = make_raw_pf(vfs=(probed,))
+    pf = parse_pf(raw, Links(), Holders(), is_binding=True)
+    assert (pf.vfs_in_use, parse_pf(raw, Links(), Holders()).num_vfs) == ((), 1)
+    assert parse_pf(raw, Links(), Holders()).vfs_in_use
+    report = report_pf(Plan(make_wish(pf=pf, num_vfs=1)), pf, (), is_incomplete=False)
+    assert (report.vfs_unbound, report.vfs_in_use) == (1, 0)
 
 
 def test_a_probe_that_never_returns_is_stuck(machine: FakeMachine) -> None:
