@@ -103,9 +103,9 @@ class Leftover(Struct, frozen=True):
 class PfReport(Struct, frozen=True):
     """One line of status: a rule and the PF that it took, "" where it took none.
 
-    `will_change_vfs`: a plan that was not carried out would make VFs come or go. `vfs_unbound`: how many have no driver,
-    or one that has not finished, although the rule wants one. `vfs_held`: how many keep another one than its vf_driver
-    until they are released. `remark`: how a plan that was not carried out would do it, and why.
+    `will_change_vfs`: a plan that was not carried out would make VFs come or go. `vfs_unbound`: how many have no
+    driver, or one that has not finished, although the rule wants one. `vfs_held`: how many keep another one than its
+    vf_driver until they are released. `remark`: how a plan that was not carried out would do it, and why.
     """
 
     rule: str
