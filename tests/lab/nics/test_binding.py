@@ -22,6 +22,7 @@ def saved_unmade(saved_nics_guest: Guest) -> Guest:
     saved_nics_guest.vm.write("/etc/modprobe.d/slowvf.conf", MODPROBE)
     unmake(saved_nics_guest)
     saved_nics_guest.check("modprobe -r igbvf; modprobe slowvf probe_ms=0")
+    saved_nics_guest.forget_journal()
     saved_nics_guest.save(UNMADE)
     return saved_nics_guest
 
