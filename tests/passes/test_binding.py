@@ -7,6 +7,7 @@ import pytest
 from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding
+from sriov_bootstrap.core.facts import Links
 from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.reasons import Reason
@@ -239,6 +240,17 @@ def test_when_the_rule_is_gone_its_vfs_carry_no_name_any_more(machine: FakeMachi
     assert drivers(machine) == ["vfio-pci"] * 4
     a_pass(machine, other)
     assert len(machine.writes) == 1
+
+
+def test_while_it_is_not_known_whether_the_rule_is_gone_nothing_is_taken_back(machine: FakeMachine) -> None:
+    named = make_rule(match=Match(netdev="lan0"), num_vfs=4, vf_driver="vfio-pci")
+    machine.change(PF, netdevs=(make_netdev(altnames=("lan0",)),))
+    a_pass(machine, named)
+    machine.writes = []
+    machine.change(PF, netdevs=(make_netdev(),))
+    machine.links = Links(problem="no answer")
+    a_pass(machine, named)
+    assert machine.writes == []
 
 
 def test_while_one_of_them_is_used_nothing_is_taken_back(machine: FakeMachine) -> None:
