@@ -239,8 +239,10 @@ def _may_bind_late(wishes: tuple[DesiredPf, ...]) -> bool:
 
 
 def _applied_drivers(wishes: tuple[DesiredPf, ...], around: Surroundings) -> Iterator[tuple[str, str]]:
+    """Not of PFs with a write or a binding in progress: it may still bring VFs, or take their driver."""
+    at_work = {*around.bindings, *((around.jam.pci_address,) if around.jam else ())}
     for rule, pf in ((wish.rule, wish.pf) for wish in wishes):
-        if pf and pf.driver and around.moves(rule, pf) == Moves():
+        if pf and pf.driver and pf.pci_address not in at_work and around.moves(rule, pf) == Moves():
             yield pf.pci_address, rule.vf_driver
 
 

@@ -3,16 +3,18 @@
 import errno
 
 import pytest
+from msgspec.structs import replace
 
 from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding
 from sriov_bootstrap.core.facts import Links
-from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES
+from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, Placement
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import Handover
+from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
 
 OFF, ON = (f"{PF} set sriov_drivers_autoprobe to {number}" for number in (0, 1))
@@ -128,6 +130,17 @@ def test_a_pass_that_dies_while_vfs_are_bound_leaves_no_vf_behind(machine: FakeM
     assert drivers(machine) == BOUND
 
 
+def test_a_pass_that_dies_once_all_are_bound_leaves_nothing_to_be_done(machine: FakeMachine) -> None:
+    """A VF that an operator unbinds later is not taken for one that we have not bound yet."""
+    a_pass(machine)
+    saved = machine.load_state()[0]
+    machine.save_state(replace(saved, placements={PF: Placement(is_unfinished=True)}))
+    a_pass(machine)
+    machine.unbound = {vf_address(PF, 3)}
+    a_pass(machine)
+    assert machine.writes == [OFF, SET, BIND]
+
+
 def test_vfs_that_come_after_their_write_was_given_up_are_bound(machine: FakeMachine) -> None:
     machine.failures = {PF: ["", "stuck"]}
     assert a_pass(machine).pfs[0].reason is Reason.STUCK
@@ -207,6 +220,29 @@ def test_a_vf_in_use_keeps_its_driver_until_it_is_released(machine: FakeMachine)
     assert (pf.state, pf.vfs_held) == (PfState.OK, 1)
     assert pf.message.startswith(f'{PF}: 1 VF keeps its driver until released, then vf_driver = "igbvf" applies: VF 1 ')
     assert machine.load_state()[0].placements[PF].applied == "kernel"
+
+
+def test_a_name_that_one_vf_had_before_is_taken_back_from_all(machine: FakeMachine) -> None:
+    a_pass(machine)
+    machine.hold(PF)
+    a_pass(machine, rule("vfio-pci"))
+    machine.holders = Holders()
+    a_pass(machine, rule("kernel"))
+    assert machine.writes[-1] == f"{PF} bind 4 VFs"
+    assert drivers(machine) == BOUND
+
+
+def test_vfs_that_come_back_to_a_name_while_others_are_used_can_leave_it_again(machine: FakeMachine) -> None:
+    a_pass(machine, rule("vfio-pci"))
+    machine.hold(PF)
+    a_pass(machine, rule("kernel"))
+    assert drivers(machine) == ["vfio-pci", *BOUND[1:]]
+    machine.owners = Owners({vf_address(PF, 1): Owner("vm", is_running=True)})
+    a_pass(machine, rule("vfio-pci"))
+    assert drivers(machine)[2:] == ["vfio-pci"] * 2
+    machine.owners = Owners()
+    a_pass(machine, rule("kernel"))
+    assert drivers(machine) == ["vfio-pci", *BOUND[1:]]
 
 
 def test_a_vf_that_is_used_right_before_it_would_be_moved_stays(machine: FakeMachine) -> None:
