@@ -292,10 +292,10 @@ def _remember_drivers(
 def _placement(placed: Placement, result: Result, pf: PfFacts) -> Placement:
     """After VFs were given a driver: those without it that nobody uses have been refused, if that failed."""
     driver = result.action.driver if isinstance(result.action, BindVfs) else ""
-    if not driver:  # what an earlier rule has left is gone, or is nobody's business any more
-        return Placement()
     if not result.is_done and result.outcome is not Outcome.FAILED:
         return placed
+    if not driver:  # what an earlier rule has left is gone, or is nobody's business any more
+        return Placement()
     meant = result.action.vfs if isinstance(result.action, BindVfs) else ()
     given = frozenset(vf.incarnation for vf in pf.vfs if vf.pci_address in meant or not meant)
     moved = placed.moved - given if driver == placed.applied else placed.moved | given

@@ -274,9 +274,10 @@ def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     return decide(machine, config, pfs, saved, force=False).plans
 
 
-def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...]) -> str:
-    """Who uses these VFs, or a VF of these PFs, right now; "" if no one does."""
-    used = ((pf.pci_address, vf) for pf in read_facts(machine, config, addresses) for vf in pf.vfs_in_use)
+def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...], known: Iterable[str] = ()) -> str:
+    """Who uses these VFs, or a VF of these PFs, right now; "" if no one does. `known`: see read_facts()."""
+    pfs = read_facts(machine, config, {*addresses, *known})
+    used = ((pf.pci_address, vf) for pf in pfs for vf in pf.vfs_in_use)
     return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)
 
 
@@ -338,7 +339,7 @@ def rounds(
         begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(begun)
-        guard = partial(read_users, machine, config)
+        guard = partial(read_users, machine, config, known=memory.pf_addresses)
         look = partial(read_facts, machine, config, memory.pf_addresses)
         acted = execute.carry_out(seen.all_plans, machine, guard=guard, look=look)
         if not acted:

@@ -64,6 +64,14 @@ def test_its_result_comes_back_and_its_lock_is_gone(tree: HostTree) -> None:
     assert list((tree.root / "run/sriov-bootstrap/state").iterdir()) == []
 
 
+def test_its_own_work_excuses_no_vf_that_looks_used(tree: HostTree) -> None:
+    """While VFs are probed, a driver without a netdev is no use; until then it may be one in another namespace."""
+    machine = machine_on(tree)
+    action = BindVfs(PF, "none", (VF,))
+    result = machine.act(action, guard=lambda: "a container" if PF not in machine.read_bindings() else "")
+    assert result.outcome is Outcome.STALE
+
+
 def test_what_it_does_is_waited_for_later(tree: HostTree) -> None:
     hanging = Hanging(tree)
     machine = machine_on(tree)

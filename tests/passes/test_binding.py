@@ -278,6 +278,15 @@ def test_when_the_rule_is_gone_its_vfs_carry_no_name_any_more(machine: FakeMachi
     assert len(machine.writes) == 1
 
 
+def test_when_the_rule_for_a_pf_that_is_no_nic_is_gone_its_users_are_still_seen(machine: FakeMachine) -> None:
+    machine.change(PF, is_nic=False)
+    a_pass(machine, rule("vfio-pci"))
+    machine.failures = {PF: ["used"]}
+    a_pass(machine, rule(address=PF2))
+    assert machine.pfs[PF].facts.vfs[0].driver == "vfio-pci"
+    assert machine.load_state()[0].placements[PF].applied == "vfio-pci"
+
+
 def test_while_it_is_not_known_whether_the_rule_is_gone_nothing_is_taken_back(machine: FakeMachine) -> None:
     named = make_rule(match=Match(netdev="lan0"), num_vfs=4, vf_driver="vfio-pci")
     machine.change(PF, netdevs=(make_netdev(altnames=("lan0",)),))
