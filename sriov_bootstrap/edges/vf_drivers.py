@@ -19,6 +19,7 @@ from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
 from sriov_bootstrap.core.actions import BindVfs
 from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.facts import NAMED
 from sriov_bootstrap.core.plurals import shortlist
@@ -28,6 +29,7 @@ THREADS = 128  # for each PF; the unit's TasksMax allows for several PFs at once
 STACK_BYTES = 256 << 10
 WORDS = frozenset({"", VfDriver.KERNEL, VfDriver.NONE})  # a vf_driver that names no driver
 GONE = "it is gone"
+TAKEN = "it has a driver already"
 HINT = "journalctl -k shows the driver's messages; sriov-bootstrap --once tries again"
 
 
@@ -56,10 +58,11 @@ class VfDrivers:
         if action.driver == VfDriver.KERNEL:
             self._enable_probing(action.pci_address)
         problems = _in_parallel(lambda vf: self._place(vf, action), vfs)
-        if GONE in problems.values() or not os.path.exists(self._path(action.pci_address)):
+        if {GONE, TAKEN} & {*problems.values()} or not os.path.exists(self._path(action.pci_address)):
             return Outcome.STALE
         if action.driver == VfDriver.KERNEL:
-            problems |= self._ask_bare(action.pci_address, vfs, candidates)
+            left = [vf for vf in vfs if not problems.get(vf)]
+            problems |= self._ask_bare(action.pci_address, left, candidates)
         if bad := {vf: problem for vf, problem in problems.items() if problem}:
             lead = f"{action.pci_address}: VFs that did not get their driver, {len(bad)} of {len(vfs)}"
             said = shortlist([f"{vf}: {problem}" for vf, problem in sorted(bad.items())], NAMED, "; ")
@@ -70,12 +73,14 @@ class VfDrivers:
         """Why it has not got the driver that was meant, "" if it has, or if that is asked later."""
         name = "" if action.driver in WORDS else action.driver
         try:
+            driver = self._driver(vf)
+            if driver and not action.vfs and driver != name and action.driver != VfDriver.KERNEL:
+                return TAKEN  # new VFs have none: somebody else has been here, and nobody has asked who uses it
             override = attribute_text(self._path(vf, "driver_override")).replace("(null)", "")
             if override not in {"", action.former, name}:
-                return f"something else has set its driver_override to {override}"
+                return self._overridden(vf, override, action)
             if override != name:
                 self._write(self._path(vf, "driver_override"), name or "\n")
-            driver = self._driver(vf)
             if driver and self._must_leave(driver, action, name):
                 self._write(self._path(vf, "driver/unbind"), vf)
             if action.driver in {"", VfDriver.NONE} or self._driver(vf):
@@ -85,14 +90,25 @@ class VfDrivers:
         except OSError as error:
             return _words(error) if os.path.exists(self._path(vf)) else GONE
 
+    def _overridden(self, vf: str, override: str, action: BindVfs) -> str:
+        """The kernel's own choice is the driver that somebody else has named, such as driverctl or libvirt."""
+        if action.driver == VfDriver.KERNEL and not self._driver(vf):
+            self._write(f"{self._bus}/drivers_probe", vf)
+        is_chosen = action.driver == VfDriver.KERNEL and self._driver(vf) == override
+        return "" if is_chosen else f"something else has set its driver_override to {override}"
+
     @staticmethod
     def _must_leave(driver: str, action: BindVfs, name: str) -> bool:
         return bool(action.driver) and driver != name and (driver == action.former or action.driver != VfDriver.KERNEL)
 
     def _ask_bare(self, pf: str, vfs: Iterable[str], candidates: Iterable[str]) -> dict[str, str]:
-        """VFs without a driver, and why: as its brothers' driver says, or one that wants such devices."""
+        """VFs without a driver, and why: as its brothers' driver says, or one that wants such devices.
+
+        A vfio driver is never the kernel's choice: brothers that have one were given it.
+        """
         drivers = {vf: self._driver(vf) for vf in vfs}
-        known = {*drivers.values(), *(name for name in candidates if self._exists(name))} - {""}
+        names = {*drivers.values(), *(name for name in candidates if self._exists(name))} - {""}
+        known = {name for name in names if not is_vfio(name)}
         bare = [vf for vf, driver in drivers.items() if not driver]
         if not known or not bare:  # no module on this host wants them
             return {}
@@ -113,8 +129,8 @@ class VfDrivers:
             return f"the kernel has no driver {driver}"
         try:
             self._write(f"{self._bus}/drivers/{driver}/bind", vf)
-        except OSError as error:
-            return f"{driver}: {_words(error)}"
+        except OSError as error:  # EBUSY: a module that was loaded just now has been faster
+            return "" if self._driver(vf) == driver else f"{driver}: {_words(error)}"
         return ""
 
     def _enable_probing(self, pf: str) -> None:
