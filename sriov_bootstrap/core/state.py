@@ -292,7 +292,7 @@ def _remember_drivers(
 def _placement(placed: Placement, result: Result, pf: PfFacts) -> Placement:
     """After VFs were given a driver: those without it that nobody uses have been refused, if that failed."""
     driver = result.action.driver if isinstance(result.action, BindVfs) else ""
-    if not result.is_done and result.outcome is not Outcome.FAILED:
+    if result.is_transient or (not result.is_done and result.outcome is not Outcome.FAILED):
         return placed
     if not driver:  # what an earlier rule has left is gone, or is nobody's business any more
         return Placement()

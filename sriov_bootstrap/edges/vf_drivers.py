@@ -41,9 +41,16 @@ class VfDrivers:
         self._bus = f"{root}/bus/pci"
         self._write = write or _write
 
+    def vfs_of(self, pf: str) -> tuple[str, ...]:
+        """The PCI addresses of its VFs, in their order."""
+        folder = self._path(pf)
+        links = [name for name in names_in(folder) if name.startswith("virtfn")]
+        vfs = (link_of(f"{folder}/{name}").rpartition("/")[2] for name in sorted(links, key=_index))
+        return tuple(filter(None, vfs))
+
     def modalias(self, pf: str) -> str:
         """Of a VF that has no driver; "" if there is none."""
-        bare = (vf for vf in self._vfs_of(pf) if not self._driver(vf))
+        bare = (vf for vf in self.vfs_of(pf) if not self._driver(vf))
         return next((attribute_text(self._path(vf, "modalias")) for vf in bare), "")
 
     def bind(self, action: BindVfs, guard: Callable[[], str], candidates: Iterable[str] = ()) -> Outcome:
@@ -52,7 +59,7 @@ class VfDrivers:
         `candidates`: drivers that may want the VFs where the kernel chooses. KernelError names each VF that has not got
         one, with the errno of its probe; STALE where VFs are used by now, or gone.
         """
-        vfs = action.vfs or self._vfs_of(action.pci_address)
+        vfs = action.vfs or self.vfs_of(action.pci_address)
         if action.vfs and guard():
             return Outcome.STALE
         if action.driver == VfDriver.KERNEL:
@@ -138,12 +145,6 @@ class VfDrivers:
             self._write(self._path(pf, "sriov_drivers_autoprobe"), "1")
         except OSError as error:
             raise KernelError(f"{error.filename or 'write'}: {error.strerror}", errno=error.errno or 0) from error
-
-    def _vfs_of(self, pf: str) -> tuple[str, ...]:
-        folder = self._path(pf)
-        links = [name for name in names_in(folder) if name.startswith("virtfn")]
-        vfs = (link_of(f"{folder}/{name}").rpartition("/")[2] for name in sorted(links, key=_index))
-        return tuple(filter(None, vfs))
 
     def _driver(self, address: str) -> str:
         return link_of(self._path(address, "driver")).rpartition("/")[2]

@@ -9,6 +9,7 @@ from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding
 from sriov_bootstrap.core.facts import Links
+from sriov_bootstrap.core.followup import is_worth_retrying
 from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, Placement
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.reasons import Reason
@@ -177,6 +178,14 @@ def test_a_probe_that_never_returns_is_stuck(machine: FakeMachine) -> None:
     machine.failures = {PF: ["", "", "stuck"]}
     (pf,) = a_pass(machine).pfs
     assert (pf.state, pf.reason) == (PfState.DEGRADED, Reason.STUCK)
+
+
+def test_what_failed_before_a_driver_was_asked_is_tried_again_by_itself(machine: FakeMachine) -> None:
+    machine.failures = {PF: ["", "", errno.EAGAIN]}
+    report = a_pass(machine)
+    assert (report.pfs[0].reason, is_worth_retrying(report)) == (Reason.VFS_INCOMPLETE, True)
+    report = a_pass(machine)
+    assert (machine.writes[-1], report.pfs[0].state, drivers(machine)) == (f"{PF} bind 4 VFs", PfState.OK, BOUND)
 
 
 def test_nothing_is_done_to_a_pf_whose_vfs_are_being_bound(machine: FakeMachine) -> None:
