@@ -86,6 +86,16 @@ def test_probing_that_was_off_before_us_stays_off(machine: FakeMachine) -> None:
     assert machine.writes == [SET]
 
 
+def test_probing_that_was_off_before_us_stays_off_when_a_name_is_taken_back(machine: FakeMachine) -> None:
+    machine.change(PF, autoprobe=False)
+    a_pass(machine, rule("vfio-pci"))
+    a_pass(machine)
+    assert machine.writes == [SET, f"{PF} bind its VFs to vfio-pci", f"{PF} unbind 4 VFs"]
+    assert (machine.pfs[PF].facts.autoprobe, drivers(machine)) == (False, [""] * 4)
+    a_pass(machine, is_asked=True)
+    assert len(machine.writes) == 3
+
+
 @pytest.mark.parametrize("vf_driver", ["kernel", "none"])
 def test_the_plan_says_when_vfs_get_their_driver(machine: FakeMachine, vf_driver: str) -> None:
     (pf,) = a_pass(machine, rule(vf_driver), mode=Mode.OBSERVE).pfs
@@ -192,7 +202,7 @@ def test_nothing_is_done_to_a_pf_whose_vfs_are_being_bound(machine: FakeMachine)
     a_pass(machine)
     machine.bindings = {PF: Jam(4711, PF, "bind its VFs", 0.0, is_overdue=True)}
     (pf,) = a_pass(machine, rule(num_vfs=2)).pfs
-    assert (pf.reason, pf.num_vfs) == (Reason.STUCK, 4)
+    assert (pf.reason, pf.num_vfs, pf.hint.startswith("see journalctl -k")) == (Reason.STUCK, 4, True)
     machine.bindings = {PF: Jam(4711, PF, "bind its VFs", 0.0, is_overdue=False)}
     assert a_pass(machine, rule(num_vfs=2)).pfs[0].reason is Reason.BLOCKED
 
