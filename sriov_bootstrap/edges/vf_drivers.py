@@ -29,7 +29,7 @@ THREADS = 128  # for each PF; the unit's TasksMax allows for several PFs at once
 STACK_BYTES = 256 << 10
 WORDS = frozenset({"", VfDriver.KERNEL, VfDriver.NONE})  # a vf_driver that names no driver
 GONE = "it is gone"
-TAKEN = "it has a driver already"
+TAKEN = "it has another driver by now"
 HINT = "journalctl -k shows the driver's messages; sriov-bootstrap --once tries again"
 
 
@@ -88,14 +88,24 @@ class VfDrivers:
                 return self._overridden(vf, override, action)
             if override != name:
                 self._write(self._path(vf, "driver_override"), name or "\n")
-            if driver and self._must_leave(driver, action, name):
-                self._write(self._path(vf, "driver/unbind"), vf)
+            if driver and self._must_leave(driver, action, name) and not self._leave(vf, driver):
+                return TAKEN
             if action.driver in {"", VfDriver.NONE} or self._driver(vf):
                 return ""
             self._write(f"{self._bus}/drivers_probe", vf)
             return self._refusal(vf, name) if name and not self._driver(vf) else ""
         except OSError as error:
             return _words(error) if os.path.exists(self._path(vf)) else GONE
+
+    def _leave(self, vf: str, driver: str) -> bool:
+        """Takes a VF from this driver, and from no other that has it by now: that may be vfio-pci, and a VM's."""
+        try:
+            self._write(f"{self._bus}/drivers/{driver}/unbind", vf)
+        except OSError as error:
+            if error.errno == errno.ENODEV and self._driver(vf) not in {"", driver}:
+                return False
+            raise
+        return True
 
     def _overridden(self, vf: str, override: str, action: BindVfs) -> str:
         """The kernel's own choice is the driver that somebody else has named, such as driverctl or libvirt."""

@@ -21,7 +21,8 @@ PROBED = [f"probe {vf}" for vf in VFS]
 class Bus:
     """What the kernel makes of a write. `refuses`: VF -> errno of its probe; `default`: the driver that wants VFs.
 
-    `outrun`: VFs that the kernel itself binds right before our `bind`.
+    `outrun`: VFs that the kernel itself binds right before our `bind`; `wanted`: those that libvirt
+    gives to a VM right after our driver_override.
     """
 
     def __init__(self, tree: HostTree, *, default: str = "igbvf") -> None:
@@ -30,6 +31,7 @@ class Bus:
         self.refuses: dict[str, int] = {}
         self.vanishing: set[str] = set()
         self.outrun: set[str] = set()
+        self.wanted: set[str] = set()
         self.done: list[str] = []
         self.together: Barrier | None = None
         self.meddler = ""
@@ -43,11 +45,16 @@ class Bus:
                 self.bind(text, folder.rpartition("/")[2])
             case "unbind":
                 self.done.append(f"unbind {text}")
+                if folder.rpartition("/")[2] not in {"driver", self.driver(text)}:
+                    raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
                 (self.device(text) / "driver").unlink()
             case "driver_override":
                 vf = folder.rpartition("/")[2]
                 self.done.append(f"override {vf} {text.strip()}".strip())
                 (self.device(vf) / name).write_text(text.strip() or "(null)")
+                if vf in self.wanted:
+                    (self.device(vf) / "driver").unlink()
+                    self.tree.bind(vf, "vfio-pci")
             case _:
                 self.done.append(f"{name} {text}")
                 Path(path).write_text(self.meddler or text)
@@ -216,6 +223,14 @@ def test_new_vfs_that_have_a_driver_already_are_looked_at_again(bus: Bus, vf_dri
     bus.tree.bind(VFS[1], "igbvf")
     assert bind(vf_drivers, driver) is Outcome.STALE
     assert (bus.driver(VFS[1]), bus.override(VFS[1])) == ("igbvf", "")
+
+
+def test_a_vf_that_has_gone_to_a_vm_by_now_is_not_taken_from_it(bus: Bus, vf_drivers: VfDrivers) -> None:
+    for vf in VFS:
+        bus.tree.bind(vf, "igbvf")
+    bus.wanted = {VFS[1]}
+    assert bind(vf_drivers, "dpdk", *VFS[1:2]) is Outcome.STALE
+    assert bus.driver(VFS[1]) == "vfio-pci"
 
 
 @pytest.mark.parametrize("driver", ["kernel", "igbvf"])
