@@ -192,7 +192,7 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     if around.jam and around.jam.pci_address == pf.pci_address:
         return Plan(desired, verdict=blocked_verdict(pf, around.jam))
     if binding := around.bindings.get(pf.pci_address):
-        return Plan(desired, verdict=blocked_verdict(pf, binding))
+        return Plan(desired, verdict=binding_verdict(pf, binding))
     verdict = None
     if pf.num_vfs != target:
         verdict = (
@@ -230,7 +230,9 @@ def keep_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surrounding
     if wrong.now:
         vfs = tuple(vf.pci_address for vf in wrong.now)
         former = former_name(rule.vf_driver, placed)
-        steps += _bind_steps(pf, rule, around, BindVfs(pf.pci_address, rule.vf_driver, vfs, former))
+        is_off = rule.vf_driver == VfDriver.KERNEL and not around.may_probe(pf)  # by something else: it stays so
+        driver = VfDriver.NONE if is_off else rule.vf_driver
+        steps += _bind_steps(pf, rule, around, BindVfs(pf.pci_address, driver, vfs, former))
     return Plan(desired, tuple(sorted(steps, key=stage_of)), held=wrong.later)
 
 
@@ -276,6 +278,12 @@ def blocked_verdict(pf: PfFacts, jam: Jam) -> Verdict:
     reason = Reason.STUCK if jam.is_overdue and jam.pci_address == pf.pci_address else Reason.BLOCKED
     hint = "end the VM or process that holds one of its VFs; the kernel log may name the cause: journalctl -k"
     return Verdict(reason, str(jam), hint)
+
+
+def binding_verdict(pf: PfFacts, binding: Jam) -> Verdict:
+    """The same for VFs that are being bound, which no VM holds up."""
+    hint = "see journalctl -k if it takes long: a VF's driver, or its firmware, may not answer"
+    return replace(blocked_verdict(pf, binding), hint=hint)
 
 
 def preparations(

@@ -21,6 +21,7 @@ from sriov_bootstrap.core.plan import (
     Short,
     Surroundings,
     Verdict,
+    binding_verdict,
     blocked_verdict,
     contested_verdict,
     fewer_vfs_verdict,
@@ -121,6 +122,8 @@ def _impossible_verdict(
     pf = wish.pf
     if around.jam and around.jam.pci_address == pf.pci_address:
         return blocked_verdict(pf, around.jam)
+    if binding := next(filter(None, (around.bindings.get(other.pf.pci_address) for other in family)), None):
+        return binding_verdict(pf, binding)  # it would keep the driver from being unloaded
     if verdict := next(filter(None, map(unfit_verdict, [wish.desired, *(other.desired for other in family)])), None):
         return verdict
     if not module.has_max_vfs:

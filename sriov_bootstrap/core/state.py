@@ -292,12 +292,13 @@ def _remember_drivers(
 def _placement(placed: Placement, result: Result, pf: PfFacts) -> Placement:
     """After VFs were given a driver: those without it that nobody uses have been refused, if that failed."""
     driver = result.action.driver if isinstance(result.action, BindVfs) else ""
+    if result.is_transient or (not result.is_done and result.outcome is not Outcome.FAILED):
+        return placed
     if not driver:  # what an earlier rule has left is gone, or is nobody's business any more
         return Placement()
-    if not result.is_done and result.outcome is not Outcome.FAILED:
-        return placed
     meant = result.action.vfs if isinstance(result.action, BindVfs) else ()
-    moved = placed.moved | {vf.incarnation for vf in pf.vfs if vf.pci_address in meant or not meant}
+    given = frozenset(vf.incarnation for vf in pf.vfs if vf.pci_address in meant or not meant)
+    moved = placed.moved - given if driver == placed.applied else placed.moved | given
     after = replace(placed, is_unfinished=False, refusal=None, moved=moved)
     if result.outcome is Outcome.FAILED:
         vfs = frozenset(vf.incarnation for vf in pf.vfs if lacks(vf, driver))
@@ -318,7 +319,8 @@ def note_placed(saved: State, placed: dict[str, str]) -> State:
     """`placed`: PCI address -> the vf_driver that all VFs of that PF have by now."""
     placements = dict(saved.placements)
     for address, driver in placed.items():
-        placements[address] = replace(placements.get(address, Placement()), applied=driver)
+        known = placements.get(address, Placement())
+        placements[address] = replace(known, applied=driver, is_unfinished=False, moved=frozenset())
     return replace(saved, placements=placements)
 
 

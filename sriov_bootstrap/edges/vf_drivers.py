@@ -19,6 +19,7 @@ from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
 from sriov_bootstrap.core.actions import BindVfs
 from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.facts import NAMED
 from sriov_bootstrap.core.plurals import shortlist
@@ -28,6 +29,7 @@ THREADS = 128  # for each PF; the unit's TasksMax allows for several PFs at once
 STACK_BYTES = 256 << 10
 WORDS = frozenset({"", VfDriver.KERNEL, VfDriver.NONE})  # a vf_driver that names no driver
 GONE = "it is gone"
+TAKEN = "it has another driver by now"
 HINT = "journalctl -k shows the driver's messages; sriov-bootstrap --once tries again"
 
 
@@ -39,9 +41,16 @@ class VfDrivers:
         self._bus = f"{root}/bus/pci"
         self._write = write or _write
 
+    def vfs_of(self, pf: str) -> tuple[str, ...]:
+        """The PCI addresses of its VFs, in their order."""
+        folder = self._path(pf)
+        links = [name for name in names_in(folder) if name.startswith("virtfn")]
+        vfs = (link_of(f"{folder}/{name}").rpartition("/")[2] for name in sorted(links, key=_index))
+        return tuple(filter(None, vfs))
+
     def modalias(self, pf: str) -> str:
         """Of a VF that has no driver; "" if there is none."""
-        bare = (vf for vf in self._vfs_of(pf) if not self._driver(vf))
+        bare = (vf for vf in self.vfs_of(pf) if not self._driver(vf))
         return next((attribute_text(self._path(vf, "modalias")) for vf in bare), "")
 
     def bind(self, action: BindVfs, guard: Callable[[], str], candidates: Iterable[str] = ()) -> Outcome:
@@ -50,16 +59,17 @@ class VfDrivers:
         `candidates`: drivers that may want the VFs where the kernel chooses. KernelError names each VF that has not got
         one, with the errno of its probe; STALE where VFs are used by now, or gone.
         """
-        vfs = action.vfs or self._vfs_of(action.pci_address)
+        vfs = action.vfs or self.vfs_of(action.pci_address)
         if action.vfs and guard():
             return Outcome.STALE
         if action.driver == VfDriver.KERNEL:
             self._enable_probing(action.pci_address)
         problems = _in_parallel(lambda vf: self._place(vf, action), vfs)
-        if GONE in problems.values() or not os.path.exists(self._path(action.pci_address)):
+        if {GONE, TAKEN} & {*problems.values()} or not os.path.exists(self._path(action.pci_address)):
             return Outcome.STALE
         if action.driver == VfDriver.KERNEL:
-            problems |= self._ask_bare(action.pci_address, vfs, candidates)
+            left = [vf for vf in vfs if not problems.get(vf)]
+            problems |= self._ask_bare(action.pci_address, left, candidates)
         if bad := {vf: problem for vf, problem in problems.items() if problem}:
             lead = f"{action.pci_address}: VFs that did not get their driver, {len(bad)} of {len(vfs)}"
             said = shortlist([f"{vf}: {problem}" for vf, problem in sorted(bad.items())], NAMED, "; ")
@@ -70,14 +80,16 @@ class VfDrivers:
         """Why it has not got the driver that was meant, "" if it has, or if that is asked later."""
         name = "" if action.driver in WORDS else action.driver
         try:
+            driver = self._driver(vf)
+            if driver and not action.vfs and driver != name and action.driver != VfDriver.KERNEL:
+                return TAKEN  # new VFs have none: somebody else has been here, and nobody has asked who uses it
             override = attribute_text(self._path(vf, "driver_override")).replace("(null)", "")
             if override not in {"", action.former, name}:
-                return f"something else has set its driver_override to {override}"
+                return self._overridden(vf, override, action)
             if override != name:
                 self._write(self._path(vf, "driver_override"), name or "\n")
-            driver = self._driver(vf)
-            if driver and self._must_leave(driver, action, name):
-                self._write(self._path(vf, "driver/unbind"), vf)
+            if driver and self._must_leave(driver, action, name) and not self._leave(vf, driver):
+                return TAKEN
             if action.driver in {"", VfDriver.NONE} or self._driver(vf):
                 return ""
             self._write(f"{self._bus}/drivers_probe", vf)
@@ -85,14 +97,35 @@ class VfDrivers:
         except OSError as error:
             return _words(error) if os.path.exists(self._path(vf)) else GONE
 
+    def _leave(self, vf: str, driver: str) -> bool:
+        """Takes a VF from this driver, and from no other that has it by now: that may be vfio-pci, and a VM's."""
+        try:
+            self._write(f"{self._bus}/drivers/{driver}/unbind", vf)
+        except OSError as error:
+            if error.errno == errno.ENODEV and self._driver(vf) not in {"", driver}:
+                return False
+            raise
+        return True
+
+    def _overridden(self, vf: str, override: str, action: BindVfs) -> str:
+        """The kernel's own choice is the driver that somebody else has named, such as driverctl or libvirt."""
+        if action.driver == VfDriver.KERNEL and not self._driver(vf):
+            self._write(f"{self._bus}/drivers_probe", vf)
+        is_chosen = action.driver == VfDriver.KERNEL and self._driver(vf) == override
+        return "" if is_chosen else f"something else has set its driver_override to {override}"
+
     @staticmethod
     def _must_leave(driver: str, action: BindVfs, name: str) -> bool:
         return bool(action.driver) and driver != name and (driver == action.former or action.driver != VfDriver.KERNEL)
 
     def _ask_bare(self, pf: str, vfs: Iterable[str], candidates: Iterable[str]) -> dict[str, str]:
-        """VFs without a driver, and why: as its brothers' driver says, or one that wants such devices."""
+        """VFs without a driver, and why: as its brothers' driver says, or one that wants such devices.
+
+        A vfio driver is never the kernel's choice: brothers that have one were given it.
+        """
         drivers = {vf: self._driver(vf) for vf in vfs}
-        known = {*drivers.values(), *(name for name in candidates if self._exists(name))} - {""}
+        names = {*drivers.values(), *(name for name in candidates if self._exists(name))} - {""}
+        known = {name for name in names if not is_vfio(name)}
         bare = [vf for vf, driver in drivers.items() if not driver]
         if not known or not bare:  # no module on this host wants them
             return {}
@@ -113,8 +146,8 @@ class VfDrivers:
             return f"the kernel has no driver {driver}"
         try:
             self._write(f"{self._bus}/drivers/{driver}/bind", vf)
-        except OSError as error:
-            return f"{driver}: {_words(error)}"
+        except OSError as error:  # EBUSY: a module that was loaded just now has been faster
+            return "" if self._driver(vf) == driver else f"{driver}: {_words(error)}"
         return ""
 
     def _enable_probing(self, pf: str) -> None:
@@ -122,12 +155,6 @@ class VfDrivers:
             self._write(self._path(pf, "sriov_drivers_autoprobe"), "1")
         except OSError as error:
             raise KernelError(f"{error.filename or 'write'}: {error.strerror}", errno=error.errno or 0) from error
-
-    def _vfs_of(self, pf: str) -> tuple[str, ...]:
-        folder = self._path(pf)
-        links = [name for name in names_in(folder) if name.startswith("virtfn")]
-        vfs = (link_of(f"{folder}/{name}").rpartition("/")[2] for name in sorted(links, key=_index))
-        return tuple(filter(None, vfs))
 
     def _driver(self, address: str) -> str:
         return link_of(self._path(address, "driver")).rpartition("/")[2]

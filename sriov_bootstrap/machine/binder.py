@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.actions import BindVfs
@@ -27,7 +29,8 @@ MODULE_POLL_SECONDS = 0.02
 
 def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> Callable[[], Result]:
     """See execute.ActionMachine."""
-    what, limit_seconds = f"{action.pci_address}: {action}", machine.deadline_seconds(action)
+    meant = action.vfs or machine.vf_drivers.vfs_of(action.pci_address)
+    what, limit_seconds = f"{action.pci_address}: {action}", machine.deadline_seconds(replace(action, vfs=meant))
     began = machine.monotonic()
 
     def be_the_binder(send: child.Send) -> None:
@@ -42,10 +45,10 @@ def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> 
             line = child.finish(process, what=what, timeout_seconds=left, leave_behind=True, waiting=waiting)
             result = pipe_messages.result_of(pipe_messages.decode(line, what), what)
         except StuckError as error:
-            error.hint = STUCK_HINT
-            return failure(action, error)
+            message = f"{what}: no answer after {limit_seconds:g} s"
+            return failure(action, StuckError(message, pid=error.pid, hint=STUCK_HINT))
         except SriovBootstrapError as error:
-            result = failure(action, error)
+            result = _unfinished(action, error)
         machine.locks.forget_binding(action.pci_address)
         return result
 
@@ -59,10 +62,15 @@ def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> 
     try:
         process = child.start(be_the_binder, keep=(lock,))
     except SriovBootstrapError as error:
-        return partial(failure, action, error)
+        return partial(_unfinished, action, error)
     finally:
         os.close(lock)
     return end
+
+
+def _unfinished(action: BindVfs, error: SriovBootstrapError) -> Result:
+    """Of a process that could not be started, or was killed: no driver has refused a VF, so it is tried again."""
+    return replace(failure(action, error), is_transient=True)
 
 
 def _bind(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> Outcome:

@@ -198,8 +198,9 @@ class HostMachine:
         return msgspec.structs.replace(jam, since=self.time() - (now - jam.began_at), users=users)
 
     def read_bindings(self) -> dict[str, Jam]:
-        """See reconcile.PassMachine."""
-        return self.locks.read_bindings(self.monotonic())
+        """See reconcile.PassMachine. Not that of this process, which asks who uses VFs before it touches any."""
+        found = self.locks.read_bindings(self.monotonic())
+        return {address: jam for address, jam in found.items() if jam.pid != os.getpid()}
 
     def _users_of(self, pci_address: str) -> str:
         leaving = self.sysfs.read_functions_of(pci_address)

@@ -17,7 +17,7 @@ from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode, facts, ours, state
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
 from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.desired import DesiredPf, asks_for, resolve
+from sriov_bootstrap.core.desired import DesiredPf, asks_for, resolve, rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Moves, Placement, former_name
 from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, plan_pf
@@ -199,9 +199,15 @@ def read_facts(
 
 
 def decide(
-    machine: PassMachine, config: Config, pfs: tuple[PfFacts, ...], saved: State, *, force: bool
+    machine: PassMachine,
+    config: Config,
+    pfs: tuple[PfFacts, ...],
+    saved: State,
+    *,
+    force: bool,
+    is_release: bool = False,
 ) -> HostSnapshot:
-    """What is to be done about these facts."""
+    """What is to be done about these facts. `is_release`: the config has one rule and says nothing of other PFs."""
     wishes = resolve(config, pfs)
     drivers = {wish.pf.driver for wish in wishes if wish.rule.uses_max_vfs and wish.pf}
     named = {wish.rule.driver_name for wish in wishes if wish.rule.driver_name and wish.pf}
@@ -222,7 +228,7 @@ def decide(
         names_follow_probes=_may_bind_late(wishes) and machine.names_follow_probes(),
     )
     jam = around.jam or next(iter(bindings.values()), None)
-    leaving = tuple(_plans_without_rule(wishes, pfs, around))
+    leaving = () if is_release else tuple(_plans_without_rule(config, pfs, around))
     applied = dict(_applied_drivers(wishes, around))
     return HostSnapshot(pfs, _plans(wishes, around), jam, leaving, applied)
 
@@ -233,20 +239,19 @@ def _may_bind_late(wishes: tuple[DesiredPf, ...]) -> bool:
 
 
 def _applied_drivers(wishes: tuple[DesiredPf, ...], around: Surroundings) -> Iterator[tuple[str, str]]:
+    """Not of PFs with a write or a binding in progress: it may still bring VFs, or take their driver."""
+    at_work = {*around.bindings, *((around.jam.pci_address,) if around.jam else ())}
     for rule, pf in ((wish.rule, wish.pf) for wish in wishes):
-        if pf and pf.driver and around.moves(rule, pf) == Moves():
+        if pf and pf.driver and pf.pci_address not in at_work and around.moves(rule, pf) == Moves():
             yield pf.pci_address, rule.vf_driver
 
 
-def _plans_without_rule(
-    wishes: tuple[DesiredPf, ...], pfs: tuple[PfFacts, ...], around: Surroundings
-) -> Iterator[Plan]:
+def _plans_without_rule(config: Config, pfs: tuple[PfFacts, ...], around: Surroundings) -> Iterator[Plan]:
     """PFs whose rule is gone, and whose VFs still carry the driver that it named."""
-    ruled = {wish.pf.pci_address for wish in wishes if wish.pf}
     for pf in pfs:
         name = former_name("", around.placement(pf.pci_address))
-        is_free = pf.pci_address not in {*ruled, *around.bindings} and not pf.vfs_in_use and not around.jam
-        if name and pf.vfs and is_free:
+        is_free = pf.pci_address not in around.bindings and not pf.vfs_in_use and not around.jam
+        if name and pf.vfs and is_free and not rule_of(config, pf):
             rule = PfRule("", Match(pci_address=pf.pci_address), pf.num_vfs)
             binding = BindVfs(pf.pci_address, "", tuple(vf.pci_address for vf in pf.vfs), name)
             yield Plan(DesiredPf(rule, pf), (binding,))
@@ -269,9 +274,10 @@ def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     return decide(machine, config, pfs, saved, force=False).plans
 
 
-def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...]) -> str:
-    """Who uses these VFs, or a VF of these PFs, right now; "" if no one does."""
-    used = ((pf.pci_address, vf) for pf in read_facts(machine, config, addresses) for vf in pf.vfs_in_use)
+def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...], known: Iterable[str] = ()) -> str:
+    """Who uses these VFs, or a VF of these PFs, right now; "" if no one does. `known`: see read_facts()."""
+    pfs = read_facts(machine, config, {*addresses, *known})
+    used = ((pf.pci_address, vf) for pf in pfs for vf in pf.vfs_in_use)
     return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)
 
 
@@ -317,7 +323,13 @@ def _begin_memory(
 
 
 def rounds(
-    machine: PassMachine, config: Config, seen: HostSnapshot, memory: State, *, force: bool
+    machine: PassMachine,
+    config: Config,
+    seen: HostSnapshot,
+    memory: State,
+    *,
+    force: bool,
+    is_release: bool = False,
 ) -> tuple[HostSnapshot, State, tuple[Result, ...], dict[str, int], dict[str, int]]:
     """Acts until nothing is stale: the last look, the memory of what was done, all results, lost, contested."""
     results: tuple[Result, ...] = ()
@@ -327,7 +339,7 @@ def rounds(
         begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
         if any(plan.changes_vfs for plan in seen.plans):
             machine.save_state(begun)
-        guard = partial(read_users, machine, config)
+        guard = partial(read_users, machine, config, known=memory.pf_addresses)
         look = partial(read_facts, machine, config, memory.pf_addresses)
         acted = execute.carry_out(seen.all_plans, machine, guard=guard, look=look)
         if not acted:
@@ -340,7 +352,7 @@ def rounds(
         )
         contested = state.add_losses(contested, new)
         losses = state.add_losses(losses, state.lost_in_round(seen.pfs_with_rule, pfs, acted))
-        seen = decide(machine, config, pfs, memory, force=force)
+        seen = decide(machine, config, pfs, memory, force=force, is_release=is_release)
         if not any(_calls_for_another_look(result) for result in acted):
             break
     return seen, memory, results, losses, contested

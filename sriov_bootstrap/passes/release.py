@@ -27,7 +27,8 @@ def _read_host(machine: PassMachine, config: Config, address: str, *, force: boo
     saved = replace(saved, contests=others)
     pfs = read_facts(machine, config, (*saved.pf_addresses, address))
     release.refuse_unless_ours(address, _find_pf(pfs, address), config, saved.ours)
-    return decide(machine, _with_release_rule_only(config, address), pfs, saved, force=force), saved
+    config = _with_release_rule_only(config, address)
+    return decide(machine, config, pfs, saved, force=force, is_release=True), saved
 
 
 def _apply_release(machine: PassMachine, config: Config, address: str, *, force: bool) -> PassReport:
@@ -35,7 +36,8 @@ def _apply_release(machine: PassMachine, config: Config, address: str, *, force:
     if any(plan.verdict or not plan.changes_vfs for plan in seen.plans):
         return _report_release(machine, seen, (), saved)
     before = seen.pfs
-    seen, memory, results, *_ = rounds(machine, _with_release_rule_only(config, address), seen, saved, force=force)
+    config = _with_release_rule_only(config, address)
+    seen, memory, results, *_ = rounds(machine, config, seen, saved, force=force, is_release=True)
     report = _report_release(machine, seen, results, memory)
     # A write that has not returned may still do it, when nothing compares any more: the restart waits for its end.
     is_stuck = any(result.outcome is Outcome.STUCK for result in results)

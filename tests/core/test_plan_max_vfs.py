@@ -46,6 +46,10 @@ STUCK = Verdict(
     Reason.STUCK, f"{PF}: reload the driver igb has not returned (process 4711 is waiting in the kernel)", JAM_HINT
 )
 
+BINDING = Jam(4711, PF2, "bind 4 VFs", 1000.0)
+BINDING_TEXT = f"{PF2}: bind 4 VFs has not returned (process 4711 is waiting in the kernel)"
+BINDING_HINT = "see journalctl -k if it takes long: a VF's driver, or its firmware, may not answer"
+
 
 def wish(pf: PfFacts, **rule: Unpack[RuleValues]) -> DesiredPf:
     """A wish for max_vfs that may reload."""
@@ -61,6 +65,7 @@ class SurroundingsValues(TypedDict, total=False):
     short: dict[str, Short]
     contests: dict[str, Contest]
     force: bool
+    bindings: dict[str, Jam]
 
 
 def around(*pfs: PfFacts, module: ModuleFacts = WRITTEN, **values: Unpack[SurroundingsValues]) -> Surroundings:
@@ -256,6 +261,12 @@ ROWS = [
         (wish(replace(A4, netdevs=DOWN)),),
         around(A4, jam=JAM),
         [((), BLOCKED, "")],
+    ),
+    Row(
+        "no reload while VFs of the driver are being bound",
+        (wish(A), wish(B)),
+        around(A, B, module=NEW, bindings={PF2: BINDING}),
+        [((), Verdict(reason, BINDING_TEXT, BINDING_HINT), "") for reason in (Reason.BLOCKED, Reason.STUCK)],
     ),
     Row("a jam and nothing to do", (wish(A4),), around(A4, jam=JAM), [DONE]),
     Row("stuck", (wish(A),), around(A, jam=Jam(4711, PF, "reload the driver igb", 0.0)), [((), STUCK, "")]),

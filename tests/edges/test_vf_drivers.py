@@ -19,13 +19,19 @@ PROBED = [f"probe {vf}" for vf in VFS]
 
 
 class Bus:
-    """What the kernel makes of a write. `refuses`: VF -> errno of its probe; `default`: the driver that wants VFs."""
+    """What the kernel makes of a write. `refuses`: VF -> errno of its probe; `default`: the driver that wants VFs.
+
+    `outrun`: VFs that the kernel itself binds right before our `bind`; `wanted`: those that libvirt
+    gives to a VM right after our driver_override.
+    """
 
     def __init__(self, tree: HostTree, *, default: str = "igbvf") -> None:
         self.tree = tree
         self.default = default
         self.refuses: dict[str, int] = {}
         self.vanishing: set[str] = set()
+        self.outrun: set[str] = set()
+        self.wanted: set[str] = set()
         self.done: list[str] = []
         self.together: Barrier | None = None
         self.meddler = ""
@@ -39,11 +45,16 @@ class Bus:
                 self.bind(text, folder.rpartition("/")[2])
             case "unbind":
                 self.done.append(f"unbind {text}")
+                if folder.rpartition("/")[2] not in {"driver", self.driver(text)}:
+                    raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
                 (self.device(text) / "driver").unlink()
             case "driver_override":
                 vf = folder.rpartition("/")[2]
                 self.done.append(f"override {vf} {text.strip()}".strip())
                 (self.device(vf) / name).write_text(text.strip() or "(null)")
+                if vf in self.wanted:
+                    (self.device(vf) / "driver").unlink()
+                    self.tree.bind(vf, "vfio-pci")
             case _:
                 self.done.append(f"{name} {text}")
                 Path(path).write_text(self.meddler or text)
@@ -65,6 +76,8 @@ class Bus:
         if number := self.refuses.get(vf):
             raise OSError(number, os.strerror(number))
         self.tree.bind(vf, driver)
+        if vf in self.outrun:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
     @property
     def drivers(self) -> Path:
@@ -172,6 +185,52 @@ def test_an_override_of_somebody_else_stays(bus: Bus, vf_drivers: VfDrivers) -> 
     expected = f"1 of 3: {VFS[0]}: something else has set its driver_override to vfio-pci"
     assert refusal_of(vf_drivers, "igbvf") == expected
     assert [bus.driver(vf) for vf in VFS] == ["", "igbvf", "igbvf"]
+
+
+@pytest.mark.parametrize("is_bound", [False, True])
+def test_an_override_of_somebody_else_is_the_kernels_choice(bus: Bus, vf_drivers: VfDrivers, *, is_bound: bool) -> None:
+    bus.write(f"{bus.device(VFS[0])}/driver_override", "vfio-pci")
+    if is_bound:
+        bus.tree.bind(VFS[0], "vfio-pci")
+    assert bind(vf_drivers, "kernel") is Outcome.CHANGED
+    assert [bus.driver(vf) for vf in VFS] == ["vfio-pci", "igbvf", "igbvf"]
+    assert bus.override(VFS[0]) == "vfio-pci"
+
+
+def test_an_override_that_names_no_driver_is_said(bus: Bus, vf_drivers: VfDrivers) -> None:
+    bus.write(f"{bus.device(VFS[0])}/driver_override", "none")
+    expected = f"1 of 3: {VFS[0]}: something else has set its driver_override to none"
+    assert refusal_of(vf_drivers, "kernel") == expected
+    assert f"bind {VFS[0]} igbvf" not in bus.done
+
+
+def test_a_vfio_driver_that_a_brother_has_is_not_asked(bus: Bus, vf_drivers: VfDrivers) -> None:
+    bus.tree.bind(VFS[0], "vfio-pci")
+    bus.refuses = {VFS[1]: errno.EIO}
+    assert refusal_of(vf_drivers, "kernel") == f"1 of 3: {VFS[1]}: igbvf: EIO (Input/output error)"
+    assert f"bind {VFS[1]} vfio-pci" not in bus.done
+
+
+def test_a_vf_that_a_module_has_bound_meanwhile_is_not_refused(bus: Bus, vf_drivers: VfDrivers) -> None:
+    bus.default = ""
+    bus.outrun = {VFS[1]}
+    assert bind(vf_drivers, "kernel") is Outcome.CHANGED
+
+
+@pytest.mark.parametrize("driver", ["vfio-pci", "none"])
+def test_new_vfs_that_have_a_driver_already_are_looked_at_again(bus: Bus, vf_drivers: VfDrivers, driver: str) -> None:
+    """Something else has made them, or has probed them, and they may be in use."""
+    bus.tree.bind(VFS[1], "igbvf")
+    assert bind(vf_drivers, driver) is Outcome.STALE
+    assert (bus.driver(VFS[1]), bus.override(VFS[1])) == ("igbvf", "")
+
+
+def test_a_vf_that_has_gone_to_a_vm_by_now_is_not_taken_from_it(bus: Bus, vf_drivers: VfDrivers) -> None:
+    for vf in VFS:
+        bus.tree.bind(vf, "igbvf")
+    bus.wanted = {VFS[1]}
+    assert bind(vf_drivers, "dpdk", *VFS[1:2]) is Outcome.STALE
+    assert bus.driver(VFS[1]) == "vfio-pci"
 
 
 @pytest.mark.parametrize("driver", ["kernel", "igbvf"])

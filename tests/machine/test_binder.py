@@ -1,6 +1,7 @@
 """VFs get their driver in a process of its own, on a tree: a probe that hangs is a FIFO that nobody reads."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from builders import PF, PF3, vf_address
 from fakes_host import HostTree
-from sriov_bootstrap.core.actions import BindVfs
+from sriov_bootstrap.core.actions import Action, BindVfs
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -64,6 +65,14 @@ def test_its_result_comes_back_and_its_lock_is_gone(tree: HostTree) -> None:
     assert list((tree.root / "run/sriov-bootstrap/state").iterdir()) == []
 
 
+def test_its_own_work_excuses_no_vf_that_looks_used(tree: HostTree) -> None:
+    """While VFs are probed, a driver without a netdev is no use; until then it may be one in another namespace."""
+    machine = machine_on(tree)
+    action = BindVfs(PF, "none", (VF,))
+    result = machine.act(action, guard=lambda: "a container" if PF not in machine.read_bindings() else "")
+    assert result.outcome is Outcome.STALE
+
+
 def test_what_it_does_is_waited_for_later(tree: HostTree) -> None:
     hanging = Hanging(tree)
     machine = machine_on(tree)
@@ -82,7 +91,11 @@ def test_a_probe_that_hangs_is_left_behind_and_is_in_nobody_elses_way(tree: Host
     hanging = Hanging(tree)
     hasty = machine_on(tree, limit_seconds=0.05)
     action = BindVfs(PF, "vfio-pci")
-    assert hasty.act(action, guard=nobody).outcome is Outcome.STUCK
+    result = hasty.act(action, guard=nobody)
+    assert (result.outcome, result.message) == (
+        Outcome.STUCK,
+        f"{PF}: bind its VFs to vfio-pci: no answer after 0.05 s",
+    )
     jam = binding_of(hasty)
     again = hasty.act(action, guard=nobody)
     assert (again.outcome, again.message) == (Outcome.STUCK, str(hasty.read_bindings()[PF]))
@@ -92,6 +105,27 @@ def test_a_probe_that_hangs_is_left_behind_and_is_in_nobody_elses_way(tree: Host
         pass
     hanging.answer(jam.pid)
     assert hasty.read_bindings() == {}
+
+
+def test_it_has_as_long_as_all_its_vfs_may_take(tree: HostTree) -> None:
+    seen: list[BindVfs] = []
+
+    def limit(action: Action) -> float:
+        assert isinstance(action, BindVfs)
+        seen.append(action)
+        return ENOUGH
+
+    HostMachine(root=str(tree.root), deadline_seconds=limit).act(UNBIND, guard=nobody)
+    assert seen == [BindVfs(PF, "none", (VF,))]
+
+
+def test_a_process_that_dies_has_refused_no_vf(tree: HostTree) -> None:
+    def die() -> str:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return ""
+
+    result = machine_on(tree).act(BindVfs(PF, "none", (VF,)), guard=die)
+    assert (result.outcome, result.is_transient) == (Outcome.FAILED, True)
 
 
 def test_a_driver_that_the_kernel_knows(tree: HostTree) -> None:

@@ -3,17 +3,19 @@
 import errno
 
 import pytest
+from msgspec.structs import replace
 
 from builders import PF, PF2, make_config, make_netdev, make_raw_pf, make_raw_vf, make_rule, make_wish, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding
 from sriov_bootstrap.core.facts import Links, parse_pf
-from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES
+from sriov_bootstrap.core.followup import is_worth_retrying
+from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, Placement
 from sriov_bootstrap.core.plan import Jam, Plan
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfState, report_pf
 from sriov_bootstrap.core.state import Handover
-from sriov_bootstrap.core.vf_users import Holders
+from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
 
 OFF, ON = (f"{PF} set sriov_drivers_autoprobe to {number}" for number in (0, 1))
@@ -84,6 +86,16 @@ def test_probing_that_was_off_before_us_stays_off(machine: FakeMachine) -> None:
     assert machine.writes == [SET]
 
 
+def test_probing_that_was_off_before_us_stays_off_when_a_name_is_taken_back(machine: FakeMachine) -> None:
+    machine.change(PF, autoprobe=False)
+    a_pass(machine, rule("vfio-pci"))
+    a_pass(machine)
+    assert machine.writes == [SET, f"{PF} bind its VFs to vfio-pci", f"{PF} unbind 4 VFs"]
+    assert (machine.pfs[PF].facts.autoprobe, drivers(machine)) == (False, [""] * 4)
+    a_pass(machine, is_asked=True)
+    assert len(machine.writes) == 3
+
+
 @pytest.mark.parametrize("vf_driver", ["kernel", "none"])
 def test_the_plan_says_when_vfs_get_their_driver(machine: FakeMachine, vf_driver: str) -> None:
     (pf,) = a_pass(machine, rule(vf_driver), mode=Mode.OBSERVE).pfs
@@ -127,6 +139,17 @@ def test_a_pass_that_dies_while_vfs_are_bound_leaves_no_vf_behind(machine: FakeM
     a_pass(machine)
     assert machine.writes[-1] == f"{PF} bind 1 VF"
     assert drivers(machine) == BOUND
+
+
+def test_a_pass_that_dies_once_all_are_bound_leaves_nothing_to_be_done(machine: FakeMachine) -> None:
+    """A VF that an operator unbinds later is not taken for one that we have not bound yet."""
+    a_pass(machine)
+    saved = machine.load_state()[0]
+    machine.save_state(replace(saved, placements={PF: Placement(is_unfinished=True)}))
+    a_pass(machine)
+    machine.unbound = {vf_address(PF, 3)}
+    a_pass(machine)
+    assert machine.writes == [OFF, SET, BIND]
 
 
 def test_vfs_that_come_after_their_write_was_given_up_are_bound(machine: FakeMachine) -> None:
@@ -178,11 +201,19 @@ def test_a_probe_that_never_returns_is_stuck(machine: FakeMachine) -> None:
     assert (pf.state, pf.reason) == (PfState.DEGRADED, Reason.STUCK)
 
 
+def test_what_failed_before_a_driver_was_asked_is_tried_again_by_itself(machine: FakeMachine) -> None:
+    machine.failures = {PF: ["", "", errno.EAGAIN]}
+    report = a_pass(machine)
+    assert (report.pfs[0].reason, is_worth_retrying(report)) == (Reason.VFS_INCOMPLETE, True)
+    report = a_pass(machine)
+    assert (machine.writes[-1], report.pfs[0].state, drivers(machine)) == (f"{PF} bind 4 VFs", PfState.OK, BOUND)
+
+
 def test_nothing_is_done_to_a_pf_whose_vfs_are_being_bound(machine: FakeMachine) -> None:
     a_pass(machine)
     machine.bindings = {PF: Jam(4711, PF, "bind its VFs", 0.0, is_overdue=True)}
     (pf,) = a_pass(machine, rule(num_vfs=2)).pfs
-    assert (pf.reason, pf.num_vfs) == (Reason.STUCK, 4)
+    assert (pf.reason, pf.num_vfs, pf.hint.startswith("see journalctl -k")) == (Reason.STUCK, 4, True)
     machine.bindings = {PF: Jam(4711, PF, "bind its VFs", 0.0, is_overdue=False)}
     assert a_pass(machine, rule(num_vfs=2)).pfs[0].reason is Reason.BLOCKED
 
@@ -221,6 +252,29 @@ def test_a_vf_in_use_keeps_its_driver_until_it_is_released(machine: FakeMachine)
     assert machine.load_state()[0].placements[PF].applied == "kernel"
 
 
+def test_a_name_that_one_vf_had_before_is_taken_back_from_all(machine: FakeMachine) -> None:
+    a_pass(machine)
+    machine.hold(PF)
+    a_pass(machine, rule("vfio-pci"))
+    machine.holders = Holders()
+    a_pass(machine, rule("kernel"))
+    assert machine.writes[-1] == f"{PF} bind 4 VFs"
+    assert drivers(machine) == BOUND
+
+
+def test_vfs_that_come_back_to_a_name_while_others_are_used_can_leave_it_again(machine: FakeMachine) -> None:
+    a_pass(machine, rule("vfio-pci"))
+    machine.hold(PF)
+    a_pass(machine, rule("kernel"))
+    assert drivers(machine) == ["vfio-pci", *BOUND[1:]]
+    machine.owners = Owners({vf_address(PF, 1): Owner("vm", is_running=True)})
+    a_pass(machine, rule("vfio-pci"))
+    assert drivers(machine)[2:] == ["vfio-pci"] * 2
+    machine.owners = Owners()
+    a_pass(machine, rule("kernel"))
+    assert drivers(machine) == ["vfio-pci", *BOUND[1:]]
+
+
 def test_a_vf_that_is_used_right_before_it_would_be_moved_stays(machine: FakeMachine) -> None:
     a_pass(machine)
     machine.failures = {PF: ["", "used"]}
@@ -252,6 +306,26 @@ def test_when_the_rule_is_gone_its_vfs_carry_no_name_any_more(machine: FakeMachi
     assert drivers(machine) == ["vfio-pci"] * 4
     a_pass(machine, other)
     assert len(machine.writes) == 1
+
+
+def test_when_the_rule_for_a_pf_that_is_no_nic_is_gone_its_users_are_still_seen(machine: FakeMachine) -> None:
+    machine.change(PF, is_nic=False)
+    a_pass(machine, rule("vfio-pci"))
+    machine.failures = {PF: ["used"]}
+    a_pass(machine, rule(address=PF2))
+    assert machine.pfs[PF].facts.vfs[0].driver == "vfio-pci"
+    assert machine.load_state()[0].placements[PF].applied == "vfio-pci"
+
+
+def test_while_it_is_not_known_whether_the_rule_is_gone_nothing_is_taken_back(machine: FakeMachine) -> None:
+    named = make_rule(match=Match(netdev="lan0"), num_vfs=4, vf_driver="vfio-pci")
+    machine.change(PF, netdevs=(make_netdev(altnames=("lan0",)),))
+    a_pass(machine, named)
+    machine.writes = []
+    machine.change(PF, netdevs=(make_netdev(),))
+    machine.links = Links(problem="no answer")
+    a_pass(machine, named)
+    assert machine.writes == []
 
 
 def test_while_one_of_them_is_used_nothing_is_taken_back(machine: FakeMachine) -> None:

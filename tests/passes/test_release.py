@@ -75,6 +75,16 @@ def test_a_release_says_nothing_of_other_pfs_and_forgets_none_of_their_losses() 
     assert a_pass(machine, NO_RULE).losses == {PF2: 4}
 
 
+def test_a_release_leaves_the_driver_of_other_pfs_vfs_alone() -> None:
+    machine = machine_with_leftovers()
+    config = make_config(make_rule(name="b", match=Match(pci_address=PF2), vf_driver="vfio-pci"))
+    a_pass(machine, config)
+    machine.writes.clear()
+    a_release(machine, config=config)
+    assert machine.writes == [f"{PF} set sriov_numvfs from 4 to 0"]
+    assert machine.load_state()[0].placements[PF2].applied == "vfio-pci"
+
+
 def test_a_vf_in_use_stays_until_force_is_said() -> None:
     machine = machine_with_leftovers(VfDriver.NONE)
     machine.hold(PF, 1)
