@@ -120,6 +120,8 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
         print(NOTHING_TO_DO)
     for pf in report.pfs:
         print(_line(pf, report))
+        if pf.remark:
+            print(f"  {pf.remark}")
         for vf in pf.vfs if pf.will_change_vfs else ():
             what = vf.user or vf.note
             print(f"  VF {vf.index} {vf.pci_address} would be removed" + (f": {printable(what)}" if what else ""))

@@ -17,8 +17,10 @@ from msgspec import Struct
 from sriov_bootstrap.core.config import PfRule, VfBinding, VfDriver
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 
+BINDS_LATE = 'vf_binding = "auto": VFs get their driver once they exist, all at the same time'
 NAMES_FOLLOW_PROBES = (
-    "the kernel binds them one after the other, because with net.ifnames=0 netdev names follow the probes"
+    'vf_binding = "auto": the kernel binds VFs one after the other, because with net.ifnames=0 netdev names follow the'
+    " probes"
 )
 
 

@@ -57,7 +57,15 @@ from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes, VfFacts
-from sriov_bootstrap.core.placing import NAMES_FOLLOW_PROBES, Moves, Placement, binds_late, former_name, moves
+from sriov_bootstrap.core.placing import (
+    BINDS_LATE,
+    NAMES_FOLLOW_PROBES,
+    Moves,
+    Placement,
+    binds_late,
+    former_name,
+    moves,
+)
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.vf_users import UseKind
@@ -209,8 +217,8 @@ def _change_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surround
     steps += _count_steps(desired, pf, target, around)
     if is_late or (target and rule.driver_name):
         steps += _bind_steps(pf, rule, around, BindVfs(pf.pci_address, rule.vf_driver))
-    wants_late = rule.vf_driver == VfDriver.KERNEL and rule.vf_binding is VfBinding.AUTO
-    remark = NAMES_FOLLOW_PROBES if target and wants_late and around.names_follow_probes else ""
+    wants_late = target and rule.vf_driver == VfDriver.KERNEL and rule.vf_binding is VfBinding.AUTO
+    remark = BINDS_LATE if is_late else NAMES_FOLLOW_PROBES if wants_late and around.names_follow_probes else ""
     return Plan(desired, tuple(sorted(steps, key=stage_of)), remark=remark)
 
 

@@ -105,6 +105,7 @@ class PfReport(Struct, frozen=True):
 
     `will_change_vfs`: a plan that was not carried out would make VFs come or go. `vfs_unbound`: how many have no driver
     although the rule wants them to; `vfs_held`: how many keep another one than its vf_driver until they are released.
+    `remark`: how a plan that was not carried out would do it, and why.
     """
 
     rule: str
@@ -128,6 +129,7 @@ class PfReport(Struct, frozen=True):
     will_change_vfs: bool = False
     vfs_unbound: int = 0
     vfs_held: int = 0
+    remark: str = ""
 
     @property
     def vfs_in_use(self) -> int:
@@ -222,6 +224,7 @@ def report_pf(
         message=printable(verdict.message if verdict else _intention(plan, results) or _held_text(plan)),
         hint=printable(verdict.hint if verdict else ""),
         vfs_held=len(plan.held),
+        remark="" if results else plan.remark,
     )
     if pf is None:
         return base
@@ -269,7 +272,7 @@ def _intention(plan: Plan, results: tuple[Result, ...]) -> str:
         return ""
     steps = ", then ".join(map(str, sorted(plan.actions, key=stage_of)))
     steps = steps or (f"the steps of {plan.carrier}" if plan.carrier else "")
-    return f"to do: {steps}" + (f" ({plan.remark})" if plan.remark else "") if steps else ""
+    return f"to do: {steps}" if steps else ""
 
 
 def _held_text(plan: Plan) -> str:

@@ -246,7 +246,7 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
     last = {address: result for result in results for address in _written_pfs(result)[0]}
     for result in results:
         written, target, good = _written_pfs(result)
-        addresses = (one for one in written if one in here and last[one] is result)  # a 0 before N: nothing
+        addresses = (pf for pf in written if pf in here and last[pf] is result)  # a 0 before N: nothing
         for pf in map(here.__getitem__, addresses):
             short.pop(pf.pci_address, None)
             incomplete.discard(pf.pci_address)
@@ -275,10 +275,10 @@ def _remember_drivers(
     autoprobe_off = set(saved.autoprobe_off)
     for result in results:
         address = result.action.pci_address
-        for one in _written_pfs(result)[0]:  # these are other VFs than before
-            placements.pop(one, None)
-            placements |= {one: begun.placements[one]} if begun and one in begun.placements else {}
-        placements |= _awaited(result, begun)
+        for pf_address in _written_pfs(result)[0]:  # these are other VFs than before
+            placements.pop(pf_address, None)
+            placements |= {pf_address: begun.placements[pf_address]} if begun and pf_address in begun.placements else {}
+        placements |= _stuck_placement(result, begun)
         match result.action:
             case SetAutoprobe(enabled=enabled) if result.is_done:
                 autoprobe_off = autoprobe_off - {address} if enabled else autoprobe_off | {address}
@@ -322,7 +322,7 @@ def note_placed(saved: State, placed: dict[str, str]) -> State:
     return replace(saved, placements=placements)
 
 
-def _awaited(result: Result, begun: State | None) -> dict[str, Placement]:
+def _stuck_placement(result: Result, begun: State | None) -> dict[str, Placement]:
     """What was begun with VFs that may still come, because their write has not returned."""
     if begun is None or result.outcome is not Outcome.STUCK:
         return {}

@@ -179,6 +179,7 @@ def test_a_dry_run_shows_the_steps_and_the_vfs_that_would_go_and_changes_nothing
         0,
         f"""\
 {PF} (ens1f0): to do: {TO_DO}
+  vf_binding = "auto": VFs get their driver once they exist, all at the same time
   VF 0 {vf_address(PF, 0)} would be removed
   VF 1 {vf_address(PF, 1)} would be removed
 dry run: nothing was changed

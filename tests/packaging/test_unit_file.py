@@ -132,7 +132,7 @@ def test_a_unit_takes_neither_the_memory_nor_the_processes_of_the_host(unit: Pat
     """And what is ended for it is one process: not the daemon with it."""
     assert _values("MemoryMax", unit) & {"64M", "256M", "512M", "2G"}
     assert _values("MemorySwapMax", unit) == {"0"}
-    assert _values("TasksMax", unit) & {"8", "256"}
+    assert _values("TasksMax", unit) & {"8", "256", "4096"}
     assert _values("OOMPolicy", unit) == {"continue"}
 
 

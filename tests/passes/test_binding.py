@@ -7,6 +7,7 @@ import pytest
 from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding
+from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES
 from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfState
@@ -81,13 +82,17 @@ def test_probing_that_was_off_before_us_stays_off(machine: FakeMachine) -> None:
     assert machine.writes == [SET]
 
 
+@pytest.mark.parametrize("vf_driver", ["kernel", "none"])
+def test_the_plan_says_when_vfs_get_their_driver(machine: FakeMachine, vf_driver: str) -> None:
+    (pf,) = a_pass(machine, rule(vf_driver), mode=Mode.OBSERVE).pfs
+    assert pf.remark == (BINDS_LATE if vf_driver == "kernel" else "")
+    assert a_pass(machine, rule(vf_driver)).pfs[0].remark == ""
+
+
 def test_where_names_follow_probes_the_kernel_binds_and_the_plan_says_so(machine: FakeMachine) -> None:
     machine.has_plain_names = True
     (pf,) = a_pass(machine, mode=Mode.OBSERVE).pfs
-    assert pf.message == (
-        "to do: set sriov_numvfs from 0 to 4 (the kernel binds them one after the other, because with net.ifnames=0 "
-        "netdev names follow the probes)"
-    )
+    assert (pf.message, pf.remark) == ("to do: set sriov_numvfs from 0 to 4", NAMES_FOLLOW_PROBES)
     a_pass(machine)
     assert machine.writes == [SET]
 
