@@ -231,7 +231,7 @@
           '{{ with $labels.rule }}Rule "{{ . }}". {{ end }}Started: ' +
           '{{ with query (printf "sriov_bootstrap_write_stuck_since_timestamp_seconds{instance=%q} > 0" $labels.instance) }}' +
           '{{ . | first | value | humanizeTimestamp }}{{ else }}?{{ end }}. Until it ends, no VF of any PF on this host can be ' +
-          'made or removed, and restarts of nova-compute and the agent wait.',
+          'made or removed, and restarts of nova-compute and the agent wait; if VFs are being bound, only that PF waits.',
           hold='1m',
         ),
 

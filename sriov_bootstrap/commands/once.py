@@ -110,7 +110,7 @@ def _summary(report: PassReport) -> str:
 
 def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_json: bool) -> int:
     """What would be done, and what it would cost whom."""
-    changing = [pf for pf in report.pfs if pf.will_change_vfs]
+    changing = [pf for pf in report.pfs if pf.will_change_vfs or pf.will_move_vfs]
     units, problem = _units(machine, loaded) if changing else ((), "")
     machine.say("")
     if as_json:

@@ -128,7 +128,8 @@ def _print_table(report: PassReport, said: tuple[str, ...]) -> None:
 def _print_reason(pf: PfReport) -> None:
     if not pf.message:
         return
-    print(f"\n{pf.message}")
+    lead = f"{pf}: " if pf.state is PfState.PENDING else ""  # others name their PF, or have none
+    print(f"\n{lead}{pf.message}")
     if pf.hint:
         print(f"  hint: {pf.hint}")
     for vf in pf.vfs:

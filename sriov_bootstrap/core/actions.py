@@ -102,6 +102,11 @@ class BindVfs(Struct, frozen=True, tag="bind_vfs"):
     vfs: tuple[str, ...] = ()
     former: str = ""
 
+    @property
+    def concerns_consumers(self) -> bool:
+        """Whether VFs that were there before get another driver: to nova-compute and the agent these are other VFs."""
+        return bool(self.vfs and self.driver)
+
     def __str__(self) -> str:
         """For people."""
         vfs = quantity(len(self.vfs), "VF") if self.vfs else "its VFs"

@@ -104,6 +104,11 @@ class Plan(Struct, frozen=True):
         """Whether VFs will come or go."""
         return any(stage_of(action) is Stage.COUNT for action in self.actions)
 
+    @property
+    def moves_vfs(self) -> bool:
+        """Whether VFs that exist will get another driver."""
+        return any(isinstance(action, BindVfs) and action.concerns_consumers for action in self.actions)
+
 
 class Jam(Struct, frozen=True):
     """A write in progress since `since` (Unix seconds, for people); process `pid` is in the kernel with it.

@@ -130,6 +130,7 @@ class PfReport(Struct, frozen=True):
     vfs_unbound: int = 0
     vfs_held: int = 0
     remark: str = ""
+    will_move_vfs: bool = False  # a plan that was not carried out would give another driver to VFs that exist
 
     @property
     def vfs_in_use(self) -> int:
@@ -219,6 +220,7 @@ def report_pf(
         physical_network=rule.physical_network,
         required=rule.required,
         will_change_vfs=plan.changes_vfs and not results,
+        will_move_vfs=plan.moves_vfs and not results,
         desired=plan.desired.target or 0,
         reason=verdict.reason if verdict else None,
         message=printable(verdict.message if verdict else _intention(plan, results) or _held_text(plan)),

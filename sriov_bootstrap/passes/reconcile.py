@@ -359,10 +359,9 @@ def rounds(
 
 
 def _moved_pfs(results: tuple[Result, ...]) -> tuple[str, ...]:
-    """PFs with VFs that were there before and have another driver now: to their consumers these are other VFs."""
-    bindings = [result for result in results if isinstance(result.action, BindVfs)]
-    moved = [result.action for result in bindings if result.outcome in {Outcome.CHANGED, Outcome.FAILED}]
-    return tuple(action.pci_address for action in moved if isinstance(action, BindVfs) and action.vfs and action.driver)
+    """PFs with VFs that were there before and have another driver now."""
+    tried = [result.action for result in results if result.outcome in {Outcome.CHANGED, Outcome.FAILED}]
+    return tuple(act.pci_address for act in tried if isinstance(act, BindVfs) and act.concerns_consumers)
 
 
 def _leftovers(saved: State, pfs: tuple[PfFacts, ...], loaded: Loaded) -> tuple[Leftover, ...]:

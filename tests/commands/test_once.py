@@ -190,6 +190,15 @@ dry run: nothing was changed
     assert not (tree.root / "run/sriov-bootstrap").exists()
 
 
+def test_a_dry_run_of_another_driver_asks_who_would_restart_and_removes_no_vf(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(num_vfs=2)
+    tree.configure(rule(2, more='vf_driver = "vfio-pci"\n'))
+    code, out, err = shell.run("--once", "--dry-run")
+    assert (code, err.count("the units that would restart are unknown")) == (0, 1)
+    assert out.splitlines()[0].endswith("then bind 2 VFs to vfio-pci")
+    assert "would be removed" not in out
+
+
 def test_a_dry_run_with_force_names_who_would_lose_a_vf(tree: HostTree, shell: Shell) -> None:
     tree.add_pf()
     tree.add_vf(PF, 0, driver="vfio-pci")

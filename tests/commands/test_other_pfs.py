@@ -104,7 +104,7 @@ def test_init_lists_it_apart_and_changes_nothing(tree: HostTree, capsys: pytest.
     tree.add_nvme(num_vfs=1)
     _, text = run(tree, capsys, "init")
     assert [rule.name for rule in decode([ConfigFile("c", text.encode())]).pf] == ["port-1"]
-    apart = text[text.index("# No NICs, but with SR-IOV") : text.index("# [services]")]
+    apart = text[text.index("# Not NICs, but with SR-IOV") : text.index("# [services]")]
     assert f"# {NVME}: 144d:a824, driver nvme, NUMA node 0.\n# Offers 32 VFs, has 1 now.\n" in apart
     block = apart[apart.index("# [[pf]]") :]
     (other,) = decode([ConfigFile("c", block.replace("# ", "").encode())]).pf

@@ -70,7 +70,8 @@ def test_what_is_still_to_be_done_is_not_yet_as_desired(tree: HostTree, capsys: 
     assert status(tree) == 3
     out = capsys.readouterr().out
     assert " pending\n" in out
-    assert "\nto do: set sriov_drivers_autoprobe to 0, then set sriov_numvfs from 0 to 4, then bind its VFs\n" in out
+    steps = "set sriov_drivers_autoprobe to 0, then set sriov_numvfs from 0 to 4, then bind its VFs"
+    assert f"\n{PF} (ens1f0): to do: {steps}\n" in out
 
 
 def test_waiting_ends_at_its_deadline(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,7 +88,7 @@ def test_status_shows_netdev_and_free_vfs(tree: HostTree, capsys: pytest.Capture
             "tenant-a  0000:06:00.0  ens6    virtio-pci  4        2    16   0       pending",
             "",
             (
-                "to do: set sriov_drivers_autoprobe to 0, then set sriov_numvfs from 2 to 0, "
+                "0000:06:00.0 (ens6): to do: set sriov_drivers_autoprobe to 0, then set sriov_numvfs from 2 to 0, "
                 "then set sriov_numvfs from 0 to 4, then bind its VFs"
             ),
         ],

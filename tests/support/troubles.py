@@ -1,5 +1,6 @@
 """Hosts in trouble, one for each section of docs/troubleshooting.md that shows a command of ours."""
 
+import shutil
 import time
 from collections.abc import Callable
 
@@ -7,9 +8,12 @@ from builders import PF, PF2, vf_address
 from fakes_host import HostTree, rule
 from fakes_openstack import add_debian
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.report import PassReport
+from sriov_bootstrap.core.placing import Placement, VfRefusal
+from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Counters, State, dump
 from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.edges.vf_drivers import HINT
 
 NETWORK = 'physical_network = "physnet2"\n'
 AGENT_INI = "etc/neutron/plugins/ml2/sriov_agent.ini"
@@ -28,11 +32,17 @@ def healthy(tree: HostTree, *, more: str = "", num_vfs: int = 4) -> None:
     looked(tree)
 
 
-def looked(tree: HostTree) -> None:
+def looked(tree: HostTree, *lines: PfReport, placements: dict[str, Placement] | None = None) -> None:
     """The last pass was just now, and read the config as it is."""
     read = (str(tree.root / "etc/sriov-bootstrap/config.toml"),)
-    report = PassReport(started_at=time.time() + 1, config_files=read)
-    state = State(boot_id="b007", passed_at=time.monotonic(), counters=Counters(passes=3), report=report)
+    report = PassReport(started_at=time.time() + 1, config_files=read, pfs=lines)
+    state = State(
+        boot_id="b007",
+        passed_at=time.monotonic(),
+        counters=Counters(passes=3),
+        report=report,
+        placements=placements or {},
+    )
     Files(str(tree.root)).save_state(dump(state))
 
 
@@ -65,6 +75,32 @@ def in_use(tree: HostTree) -> None:
 def two_masters(tree: HostTree) -> None:
     healthy(tree)
     tree.write("etc/rc.local", "#!/bin/sh -e\necho 7 > /sys/class/net/ens1f0/device/sriov_numvfs\n").chmod(0o755)
+
+
+def refused(tree: HostTree) -> None:
+    """The VF's driver was asked, and its probe failed."""
+    healthy(tree)
+    vf = vf_address(PF, 1)
+    (tree.device(vf) / "driver").unlink()
+    shutil.rmtree(tree.device(vf) / "net")
+    message = f"{PF}: VFs that did not get their driver, 1 of 4: {vf}: igbvf: EIO (Input/output error)"
+    refusal = VfRefusal("kernel", frozenset({tree.device(vf).stat().st_ino}), message, HINT)
+    line = PfReport("tenant-a", "4", PfState.DEGRADED, PF, reason=Reason.VFS_INCOMPLETE, message=message, hint=HINT)
+    looked(tree, line, placements={PF: Placement("kernel", refusal=refusal)})
+
+
+def kept_driver(tree: HostTree) -> None:
+    """The rule said nothing of drivers, and VF 3 is in a bond of the host."""
+    healthy(tree)
+    tree.configure(rule(4, more='vf_driver = "none"\n'))
+    (tree.device() / "sriov_drivers_autoprobe").write_text("0\n")
+    for index in range(3):
+        (tree.device(vf_address(PF, index)) / "driver").unlink()
+        shutil.rmtree(tree.device(vf_address(PF, index)) / "net")
+    netdev = tree.device(vf_address(PF, 3)) / "net/ens1f0v3"
+    tree.link(str(netdev / "upper_bond0"), "sys/devices/virtual/net/bond0")
+    moved = frozenset(tree.device(vf_address(PF, index)).stat().st_ino for index in range(3))
+    looked(tree, placements={PF: Placement("kernel", moved=moved)})
 
 
 def without_iommu(tree: HostTree) -> None:
@@ -123,6 +159,8 @@ HOSTS: dict[str, Callable[[HostTree], None]] = {
     "The NIC is installed, but status does not find it": renamed,
     "A new number is not applied": in_use,
     "The number changes back, or to a different one": two_masters,
+    "VFs have no driver": refused,
+    "A new vf_driver is not applied to VFs in use": kept_driver,
     "A VM does not start: the host cannot pass devices through": without_iommu,
     "A VM does not start: the group is not viable": shared_group,
     "A VM does not start: the PF is not online": pf_down,

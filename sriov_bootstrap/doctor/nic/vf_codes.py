@@ -81,27 +81,30 @@ What to do: have whatever manages the PF bring it up, or set pf_up = true in the
     "SB-W219": Explanation(
         "VFs have a driver although the rule asks for none",
         """\
-vf_driver = "none" disables probing for VFs created from then on. These were created before. The host has netdevs for
-them, which cost boot time and interrupt vectors, and which a DHCP client may take.
+When vf_driver is changed to "none", free VFs are unbound at once, and those in use once they are released. The others
+were probed before there was a rule for them, or bound by something else since, and are left as they are. The host has
+netdevs for them, which cost boot time and interrupt vectors, and which a DHCP client may take.
 
 Looked at: the netdevs and RDMA devices of the VFs. VFs bound to vfio are as they should be.
 
-What to do: unbind those that no VM uses, as the finding shows; or have the VFs created again while none is in use: a
-reboot does that.
+What to do: nothing for VFs that sriov-bootstrap status names as keeping their driver until released. Unbind the others
+while no VM uses them, as the finding shows; or have the VFs created again while none is in use: a reboot does that.
 """,
     ),
     "SB-W220": Explanation(
         "VFs have no driver although the rule asks for one",
         """\
-vf_driver = "kernel" (the default) leaves probing as it is. It is on, and still these VFs have no driver: their module
-is blocked or not installed. On virtio a VF has two: virtio-pci, and virtio_net for the device that the first one
-creates. To the SR-IOV agent, a VF without a netdev is one that a VM uses.
+With vf_driver = "kernel" (the default) or the name of a driver, VFs are bound after they have been created. Either
+their driver refused them, and the finding has its errno, or no driver took them: its module is blocked or not
+installed, or something else has unbound them. On virtio a VF has two: virtio-pci, and virtio_net for the device that
+the first one creates. To the SR-IOV agent, a VF without a netdev is one that a VM uses.
 
 Looked at: the driver of each VF that is not in use, and of its device on the virtio or vdpa bus;
-sriov_drivers_autoprobe; modules.alias; modprobe.d.
+sriov_drivers_autoprobe; modules.alias; modprobe.d; the report of the last pass.
 
 What to do: if this is intended, say so in the rule with vf_driver = "none", which also saves the time that probing
-takes. Otherwise unblock or install the module.
+takes. Otherwise do what the finding says: journalctl -k -g ADDRESS shows the driver's messages, and sriov-bootstrap
+--once offers it the VFs again. Unblock or install the module if that is what is missing.
 """,
     ),
     "SB-W221": Explanation(

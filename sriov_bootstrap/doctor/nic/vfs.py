@@ -12,6 +12,8 @@ from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist
+from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.doctor.nic.survey import NicSurvey, falls_short
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host
@@ -99,9 +101,11 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     if wish.rule.vf_driver == VfDriver.NONE:
         taken = [vf for vf in wish.pf.vfs if vf.is_ready and not vf.is_vfio]
         yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
-    elif wish.rule.vf_driver == VfDriver.KERNEL and wish.pf.autoprobe:
-        bare = [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]
-        yield from [_driverless_finding(wish, wish.pf, bare, survey)] if bare else []
+    elif bare := [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]:
+        if line := _incomplete_line(wish.pf, survey.report):
+            yield _refused_finding(wish, wish.pf, bare, line)
+        elif wish.rule.vf_driver == VfDriver.KERNEL and wish.pf.autoprobe:
+            yield _driverless_finding(wish, wish.pf, bare, survey)
 
 
 def _probed_finding(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Finding:
@@ -116,10 +120,26 @@ def _probed_finding(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Findi
     return Finding("SB-W219", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
+def _incomplete_line(pf: PfFacts, report: PassReport) -> PfReport | None:
+    """What the last pass ran into when it gave VFs their driver."""
+    lines = (line for line in report.pfs if line.pci_address == pf.pci_address)
+    return next((line for line in lines if line.reason is Reason.VFS_INCOMPLETE), None)
+
+
+def _refused_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], line: PfReport) -> Finding:
+    """The kernel's errno says more than which module there is."""
+    remedy = f'set vf_driver = "none" in the rule if only VMs use them; if not: {line.hint}'
+    evidence = f"the last pass: {line.message}"
+    return Finding("SB-W220", pf.pci_address, _bare_problem(wish, pf, bare), evidence=evidence, remedy=remedy)
+
+
+def _bare_problem(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts]) -> str:
+    wanted = f'rule "{wish.rule.name}" asks for one (vf_driver = "{wish.rule.vf_driver}")'
+    return f"VFs without a driver: {len(bare)} of {pf.num_vfs}; {wanted}"
+
+
 def _driverless_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
-    vf = bare[0]
-    wanted = f'rule "{wish.rule.name}" asks for one (vf_driver = "kernel")'
-    problem = f"VFs without a driver: {len(bare)} of {pf.num_vfs}; {wanted}"
+    vf, problem = bare[0], _bare_problem(wish, pf, bare)
     modules = survey.modules.get(vf.modalias, ())
     named = shell_quoted(modules[0]) if modules else "their driver"
     remedy = f'set vf_driver = "none" in the rule if this is intended; if not, modprobe {named}'

@@ -566,6 +566,21 @@ def test_vfs_without_the_driver_that_the_rule_wants(survey: NicSurvey, evidence:
     assert finding.remedy.endswith(remedy)
 
 
+@pytest.mark.parametrize("vf_driver", ["kernel", "igbvf"])
+def test_vfs_that_their_driver_has_refused(vf_driver: str) -> None:
+    host = ruled(vfs_of("igbvf", "", "igbvf", "igbvf"), vf_driver=vf_driver)
+    line = PfReport("r", "4", PfState.DEGRADED, PF, reason=Reason.VFS_INCOMPLETE, message="igbvf: EIO", hint="do x")
+    others = (PfReport("q", "4", PfState.OK, PF2), PfReport("p", "4", PfState.OK, PF))
+    finding = the_one(host, NicSurvey(report=PassReport(pfs=(*others, line))))
+    assert (finding.code, finding.evidence) == ("SB-W220", "the last pass: igbvf: EIO")
+    assert finding.problem == f'VFs without a driver: 1 of 4; rule "tenant-a" asks for one (vf_driver = "{vf_driver}")'
+    assert finding.remedy == 'set vf_driver = "none" in the rule if only VMs use them; if not: do x'
+
+
+def test_the_word_on_a_driver_that_is_named_is_the_last_passs() -> None:
+    assert not found(ruled(vfs_of("", "", "", ""), vf_driver="igbvf"))
+
+
 def test_vfs_whose_virtio_device_has_no_driver() -> None:
     alias = "virtio:d00000001v00001AF4"
     vfs = tuple(make_vf(index=index, driver="virtio-pci", netdevs=(), modalias=alias) for index in range(4))
