@@ -25,7 +25,8 @@ OPERATIONS: dict[str, VfAttribute] = {  # include/linux/netdevice.h, struct net_
 
 
 def main() -> int:
-    tree = Path(sys.argv[1])
+    if len(sys.argv) != 2 or not (tree := Path(sys.argv[1])).is_dir():  # noqa: PLR2004 - the program and TREE
+        sys.exit("usage: driver_sources.py TREE, where TREE is the directory of a kernel's source")
     rows = [driver for driver in DRIVERS if SOURCES[driver.name].file.startswith("drivers/")]
     problems = [f"{driver.name}: {problem}" for driver in rows for problem in _problems(tree, driver)]
     print(*problems, f"{len(rows)} rows, {len(problems)} problems", sep="\n")

@@ -39,10 +39,15 @@ Shell = Callable[..., Any]
 
 
 def assert_golden(name: str, lines: Iterable[str]) -> None:
-    text = "".join(f"{line}\n" for line in lines)
+    made = tuple(lines)
+    text = "".join(f"{line}\n" for line in made)
     if os.environ.get("UPDATE_GOLDEN"):
         (API / name).write_text(text)
-    assert (API / name).read_text() == text, "it breaks who relies on it; if that is meant: make golden"
+    kept = (API / name).read_text()
+    new = [line for line in made if line not in kept.splitlines()]
+    gone = [line for line in kept.splitlines() if line not in made]
+    assert gone == [], f"this breaks whoever relies on it; if that is meant: make golden. New instead: {new}"
+    assert kept == text, f"nothing is gone: make golden enters what is new: {new}"
 
 
 @pytest.fixture

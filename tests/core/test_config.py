@@ -50,8 +50,10 @@ def test_no_key_for_render_alone_leaves_the_table() -> None:
     acted_on = (
         "name match num_vfs physical_network vf_driver vf_binding method reload_driver when_in_use pf_up required"
     )
-    assert set(PfRule.__struct_fields__) == {*acted_on.split(), *SET}
     assert set(RenderKeys.__struct_fields__) == set(SET)
+    in_no_list = {*PfRule.__struct_fields__} - {*acted_on.split(), *SET}
+    assert in_no_list == set(), "add it to acted_on if a pass acts on it; if not, it belongs in RenderKeys and SET"
+    assert {*acted_on.split(), *SET} == {*PfRule.__struct_fields__}
 
 
 @pytest.mark.parametrize("key", sorted(SET))

@@ -35,18 +35,18 @@ class Split(SetNumVfs, frozen=True, tag="split"):
         return f"split into {self.after}"
 
 
-class SetMtu(Struct, frozen=True, tag="set_mtu"):
-    """Each VF: in a plan for all of them, and then for one."""
+class SetVlan(Struct, frozen=True, tag="set_vlan"):
+    """Each VF: in a plan for all of them, and then for one, which has no driver yet: through the PF."""
 
     pci_address: str
-    vf: str = "each VF"
+    vf: str = ""
     skipped: tuple[int, ...] = ()
 
     def for_vf(self, vf: VfFacts) -> Action | None:
-        return None if vf.index in self.skipped else cast("Action", SetMtu(self.pci_address, vf.pci_address))
+        return None if vf.index in self.skipped else cast("Action", SetVlan(self.pci_address, vf.pci_address))
 
     def __str__(self) -> str:
-        return f"set the MTU of {self.vf}"
+        return f"set the VLAN of {self.vf or 'each VF'}"
 
 
 class Bind(BindVfs, frozen=True, tag="bind"):
@@ -69,7 +69,7 @@ TABLE = {
     **STAGES,
     SetMode: Stage.BEFORE,
     Split: Stage.COUNT,
-    SetMtu: Stage.EACH_VF,
+    SetVlan: Stage.EACH_VF,
     Bind: Stage.BIND,
     Announce: Stage.AFTER,
 }
@@ -114,29 +114,36 @@ class StagedHost(FakeMachine):
 
 def staged(address: str = PF, *, before: int = 0, after: int = 2, skipped: tuple[int, ...] = ()) -> Plan:
     """A plan with an action of each stage for this PF."""
-    mtu = SetMtu(address, skipped=skipped)
-    actions = (SetMode(address), Split(address, before, after), mtu, Bind(address, "kernel"), Announce(address))
+    vlan = SetVlan(address, skipped=skipped)
+    actions = (SetMode(address), Split(address, before, after), vlan, Bind(address, "kernel"), Announce(address))
     pf = FakePf(pci_address=address).facts
     return Plan(make_wish(pf=pf, match=Match(pci_address=address)), cast("tuple[Action, ...]", actions))
 
 
+def one_pf() -> StagedHost:
+    """Its VFs get their driver in the stage for that, not while they are created."""
+    return StagedHost(FakePf(autoprobe=False))
+
+
 def two_pfs() -> StagedHost:
-    return StagedHost(FakePf(), FakePf(pci_address=PF3, netdevs=(make_netdev(name="ens3f0"),)))
+    """The same, twice."""
+    other = FakePf(pci_address=PF3, netdevs=(make_netdev(name="ens3f0"),), autoprobe=False)
+    return StagedHost(FakePf(autoprobe=False), other)
 
 
-def mtu(pf: str, index: int) -> str:
-    return f"{pf} set the MTU of {vf_address(pf, index)}, 2 ready"
+def vlan(pf: str, index: int) -> str:
+    return f"{pf} set the VLAN of {vf_address(pf, index)}, 0 ready"
 
 
 def test_each_stage_begins_when_the_one_before_has_become_true() -> None:
-    machine = StagedHost(FakePf())
+    machine = one_pf()
     results = machine.carry_out(staged())
     assert machine.done == [
         f"{PF} set the mode, 0 ready",
         f"{PF} split into 2, 0 ready",
-        mtu(PF, 0),
-        mtu(PF, 1),
-        f"{PF} bind them, 2 ready",
+        vlan(PF, 0),
+        vlan(PF, 1),
+        f"{PF} bind them, 0 ready",
         f"{PF} announce it, 2 ready",
     ]
     assert [str(result.action) for result in results] == [
@@ -147,17 +154,17 @@ def test_each_stage_begins_when_the_one_before_has_become_true() -> None:
 
 @pytest.mark.parametrize(("before", "after"), [(0, 3), (2, 0)], ids=["they come", "they go"])
 def test_it_is_done_for_the_vfs_that_there_are_after_the_count_and_for_no_others(before: int, after: int) -> None:
-    machine = StagedHost(FakePf())
+    machine = one_pf()
     machine.make_vfs(PF, before)
     machine.carry_out(staged(before=before, after=after))
     expected = [vf_address(PF, index) for index in range(after)]
-    assert [line.split()[5].rstrip(",") for line in machine.done if "MTU" in line] == expected
+    assert [line.split()[5].rstrip(",") for line in machine.done if "VLAN" in line] == expected
 
 
 def test_a_vf_that_needs_nothing_gets_nothing() -> None:
-    machine = StagedHost(FakePf())
+    machine = one_pf()
     machine.carry_out(staged(skipped=(0,)))
-    assert [line for line in machine.done if "MTU" in line] == [mtu(PF, 1)]
+    assert [line for line in machine.done if "VLAN" in line] == [vlan(PF, 1)]
 
 
 def test_the_vfs_of_a_pf_are_bound_while_the_next_pf_is_at_work() -> None:
@@ -166,14 +173,14 @@ def test_the_vfs_of_a_pf_are_bound_while_the_next_pf_is_at_work() -> None:
     assert machine.done == [
         f"{PF} set the mode, 0 ready",
         f"{PF} split into 2, 0 ready",
-        mtu(PF, 0),
-        mtu(PF, 1),
-        f"{PF} bind them, 2 ready",
+        vlan(PF, 0),
+        vlan(PF, 1),
+        f"{PF} bind them, 0 ready",
         f"{PF3} set the mode, 0 ready",
         f"{PF3} split into 2, 0 ready",
-        mtu(PF3, 0),
-        mtu(PF3, 1),
-        f"{PF3} bind them, 2 ready",
+        vlan(PF3, 0),
+        vlan(PF3, 1),
+        f"{PF3} bind them, 0 ready",
         f"{PF} announce it, 2 ready",
         f"{PF3} announce it, 2 ready",
     ]
@@ -186,7 +193,7 @@ def test_the_vfs_of_a_pf_are_bound_while_the_next_pf_is_at_work() -> None:
     [
         ("set the mode", 1),
         ("split into 2", 2),
-        (f"set the MTU of {vf_address(PF, 0)}", 3),
+        (f"set the VLAN of {vf_address(PF, 0)}", 3),
         ("bind them", 5),
         ("announce it", 6),
     ],
@@ -201,17 +208,17 @@ def test_a_failure_ends_the_stages_of_its_pf_and_of_no_other(failing: str, done:
 
 def test_a_hang_ends_all_stages_of_all_pfs() -> None:
     machine = two_pfs()
-    machine.fails = {f"{PF} set the MTU of {vf_address(PF, 0)}": StuckError("hangs", pid=7)}
+    machine.fails = {f"{PF} set the VLAN of {vf_address(PF, 0)}": StuckError("hangs", pid=7)}
     results = machine.carry_out(staged(PF), staged(PF3))
-    assert machine.done[-1] == mtu(PF, 0)
+    assert machine.done[-1] == vlan(PF, 0)
     assert results[-1].outcome is Outcome.STUCK
 
 
 def test_vfs_that_somebody_else_makes_meanwhile_are_left_alone() -> None:
-    machine = StagedHost(FakePf())
+    machine = one_pf()
     machine.rivals = {PF: 1}
     machine.carry_out(staged())
-    assert [line for line in machine.done if "MTU" in line or "announce" in line] == []
+    assert [line for line in machine.done if "VLAN" in line or "announce" in line] == []
 
 
 def test_what_another_plan_carries_goes_on_only_if_that_went_well() -> None:
@@ -226,6 +233,6 @@ def test_what_another_plan_carries_goes_on_only_if_that_went_well() -> None:
 
 
 def test_a_plan_without_such_steps_costs_no_look() -> None:
-    machine = StagedHost(FakePf())
+    machine = one_pf()
     machine.carry_out(Plan(make_wish(pf=FakePf().facts), (SetNumVfs(PF, 0, 4),)))
     assert (machine.looks, machine.count(PF)) == (0, 4)

@@ -99,7 +99,7 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     if wish.pf is None or survey.is_busy:
         return
     if wish.rule.vf_driver == VfDriver.NONE:
-        taken = [vf for vf in wish.pf.vfs if vf.is_ready and not vf.is_vfio]
+        taken = [vf for vf in wish.pf.vfs if vf.is_ready and not vf.is_vfio and not vf.use]
         yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
     elif bare := [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]:
         if line := _incomplete_line(wish.pf, survey.report):
