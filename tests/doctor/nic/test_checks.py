@@ -531,6 +531,11 @@ def vfs_of(*drivers: str, autoprobe: bool = True) -> PfFacts:
     return make_pf(vfs=vfs, autoprobe=autoprobe)
 
 
+def test_a_vf_in_use_keeps_a_driver_that_the_rule_does_not_want() -> None:
+    used = make_vf(use=Use(UseKind.ADDRESSED, "192.0.2.1/24", "v0"))
+    assert not found(ruled(make_pf(vfs=(used,)), vf_driver=VfDriver.NONE))
+
+
 def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
     pf = vfs_of("igbvf", "vfio-pci", "", "uio_pci_generic")
     finding = the_one(ruled(pf, vf_driver=VfDriver.NONE))
