@@ -155,6 +155,7 @@ def begin_write(saved: State, pci_addresses: tuple[str, ...], plans: Iterable[Pl
     off = {action.pci_address for action in actions if isinstance(action, SetAutoprobe) and not action.enabled}
     late = {action.pci_address for action in actions if isinstance(action, BindVfs) and not action.vfs}
     made = {action.pci_address for action in actions if isinstance(action, SetNumVfs)}
+    made = made.union(*(action.pci_addresses for action in actions if isinstance(action, ReloadDriver)))
     placements = saved.placements | {address: Placement(is_unfinished=address in late) for address in made}
     return replace(
         saved,

@@ -48,7 +48,7 @@ def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> 
             message = f"{what}: no answer after {limit_seconds:g} s"
             return failure(action, StuckError(message, pid=error.pid, hint=STUCK_HINT))
         except SriovBootstrapError as error:
-            result = _unfinished(action, error)
+            result = _process_failure(action, error)
         machine.locks.forget_binding(action.pci_address)
         return result
 
@@ -62,13 +62,13 @@ def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> 
     try:
         process = child.start(be_the_binder, keep=(lock,))
     except SriovBootstrapError as error:
-        return partial(_unfinished, action, error)
+        return partial(_process_failure, action, error)
     finally:
         os.close(lock)
     return end
 
 
-def _unfinished(action: BindVfs, error: SriovBootstrapError) -> Result:
+def _process_failure(action: BindVfs, error: SriovBootstrapError) -> Result:
     """Of a process that could not be started, or was killed: no driver has refused a VF, so it is tried again."""
     return replace(failure(action, error), is_transient=True)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, make_config, make_netdev, make_raw_pf, make_raw_vf, make_rule, make_wish, vf_address
 from fakes import Crash, FakeMachine, FakePf
-from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding
+from sriov_bootstrap.core.config import Config, Match, Method, PfRule, VfBinding
 from sriov_bootstrap.core.facts import Links, parse_pf
 from sriov_bootstrap.core.followup import is_worth_retrying
 from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, Placement
@@ -295,6 +295,14 @@ def test_without_the_module_there_are_vfs_all_the_same(machine: FakeMachine) -> 
     (pf,) = a_pass(machine, rule("dpdk")).pfs
     assert (pf.num_vfs, pf.reason, pf.vfs_unbound) == (4, Reason.VFS_INCOMPLETE, 4)
     assert machine.writes[-1] == f"{PF} load the module dpdk"
+
+
+def test_vfs_of_a_reload_carry_no_name_of_those_before_it(machine: FakeMachine) -> None:
+    a_pass(machine, rule("vfio-pci"))
+    machine.writes = []
+    after = replace(rule(num_vfs=3), method=Method.MAX_VFS, reload_driver=True)
+    assert a_pass(machine, after).pfs[0].state is PfState.OK
+    assert not [line for line in machine.writes if "bind" in line]
 
 
 def test_when_the_rule_is_gone_its_vfs_carry_no_name_any_more(machine: FakeMachine) -> None:
