@@ -88,7 +88,8 @@ def _wait_for_module(machine: "HostMachine", pf: str) -> tuple[str, ...]:
         names = machine.kmod.modules_for(modalias) if modalias else ()
     except StuckError:
         return ()
+    is_there = lambda name: machine.kmod.is_loaded(name) or machine.has_driver(name)  # noqa: E731
     deadline = machine.monotonic() + MODULE_SECONDS
-    while names and not any(map(machine.kmod.is_loaded, names)) and machine.monotonic() < deadline:
+    while names and not any(map(is_there, names)) and machine.monotonic() < deadline:
         machine.pause(MODULE_POLL_SECONDS)
     return names

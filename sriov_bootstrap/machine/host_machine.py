@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
-PLAIN_NAMES = "net.ifnames=0"
+PLAIN_NAMES = tuple(f"net.ifnames={no}" for no in ("0", "no", "n", "false", "f", "off"))  # systemd's parse_boolean()
+NAMING_POLICY = ("/etc/systemd/network/99-default.link", "/etc/udev/rules.d/80-net-setup-link.rules")  # if masked
 KILL_SWITCH = "sriov_bootstrap=0"
 JAM_POLL_SECONDS = 0.2
 
@@ -142,7 +143,9 @@ class HostMachine:
 
     def names_follow_probes(self) -> bool:
         """Whether netdevs are called eth0, eth1 in the order in which they are created."""
-        return PLAIN_NAMES in self.procfs.kernel_command_line()
+        words = self.procfs.kernel_command_line()
+        masked = (os.path.realpath(f"{self._root}{path}") == os.devnull for path in NAMING_POLICY)
+        return any(word in PLAIN_NAMES for word in words) or any(masked)
 
     def default_routes(self) -> Routes:
         """Where the default routes leave."""

@@ -130,6 +130,25 @@ def test_a_process_that_dies_has_refused_no_vf(tree: HostTree) -> None:
 
 def test_a_driver_that_the_kernel_knows(tree: HostTree) -> None:
     machine = machine_on(tree)
-    tree.write("proc/cmdline", "quiet net.ifnames=0\n")
     assert (machine.has_driver("igb"), machine.has_driver("dpdk")) == (True, False)
-    assert machine.names_follow_probes()
+
+
+@pytest.mark.parametrize(
+    ("words", "masked", "is_plain"),
+    [
+        ("quiet", "", False),
+        ("quiet net.ifnames=0", "", True),
+        ("net.ifnames=off", "", True),
+        ("net.ifnames=1", "", False),
+        ("quiet", "etc/systemd/network/99-default.link", True),
+        ("quiet", "etc/udev/rules.d/80-net-setup-link.rules", True),
+    ],
+)
+def test_netdevs_are_named_in_the_order_of_their_probes(
+    tree: HostTree, words: str, masked: str, *, is_plain: bool
+) -> None:
+    tree.write("proc/cmdline", f"{words}\n")
+    if masked:
+        (tree.root / masked).parent.mkdir(parents=True, exist_ok=True)
+        (tree.root / masked).symlink_to("/dev/null")
+    assert machine_on(tree).names_follow_probes() is is_plain
