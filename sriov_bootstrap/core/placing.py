@@ -19,7 +19,7 @@ from sriov_bootstrap.core.facts import PfFacts, VfFacts
 
 BINDS_LATE = 'vf_binding = "auto": VFs get their driver once they exist, all at the same time'
 NAMES_FOLLOW_PROBES = (
-    'vf_binding = "auto": the kernel binds VFs one after the other, because netdev names follow the order of probes here'
+    'vf_binding = "auto": the kernel binds VFs one after the other, because netdev names here follow their order'
     " (net.ifnames=0, or a masked naming policy)"
 )
 
