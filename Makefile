@@ -28,8 +28,8 @@ files = $(shell find $(1) -name __pycache__ -prune -o -print 2>/dev/null)
 copy = rm -rf $(2) && mkdir -p $(2) && tar -c --exclude=__pycache__ $(1) | tar -x --no-same-owner -C $(2)
 
 # Each test goes to the process that is free, in their order: tests/support/side_by_side.py. Each process boots guests of its
-# own, of 2 GiB each. One more process than there are processors: a guest waits more than it works.
-PARALLEL := --numprocesses $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
+# own, of 2 GiB each.
+PARALLEL := --numprocesses auto --maxprocesses 4
 
 # The only time in everything that is built: that of the last changelog entry.
 export SOURCE_DATE_EPOCH := $(shell date -d "$$(sed -n 's/^ -- .*>  //p;T;q' packaging/debian/changelog)" +%s)

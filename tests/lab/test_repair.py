@@ -1,5 +1,7 @@
 """VFs that went away behind our back are there again, and whoever looked at the old ones is restarted, once."""
 
+import itertools
+
 import pytest
 
 from .host import (
@@ -61,9 +63,9 @@ def test_a_flapping_nic_restarts_nobody_more_often_than_min_interval(guest: Gues
         guest.set_num_vfs(PF1, 0)
         guest.until_scrape(lambda it, total=total: it.losses(PF1) == total, "a loss of 7")  # type: ignore[misc]
     guest.settle(BOTH_WITH_7)
-    uptimes = [float(line.split()[0]) for line in (nova[-1], guest.starts(NOVA)[len(nova)])]
-    assert len(guest.starts(NOVA)) == len(nova) + 1
-    assert uptimes[1] - uptimes[0] > 14
+    uptimes = [float(line.split()[0]) for line in guest.starts(NOVA)[len(nova) - 1 :]]
+    assert 2 <= len(uptimes) <= 3  # on a slow machine the two losses are further apart than the interval
+    assert all(later - earlier > 14 for earlier, later in itertools.pairwise(uptimes))
 
 
 def test_a_consumer_that_is_still_starting_is_restarted_and_a_masked_one_is_not(guest: Guest) -> None:
