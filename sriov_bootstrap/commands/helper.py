@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from sriov_bootstrap.base.errors import ExitCode, RefusedError, UsageError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.actions import LoadModule, ReloadDriver, WriteFile, deadline_seconds
-from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.machine import pipe_messages
@@ -82,8 +81,8 @@ def _load(machine: "HostMachine", module: str) -> pipe_messages.Done:
     """Only what a rule names, in the config as it is now: whoever asks chooses among these names."""
     from sriov_bootstrap.passes.reconcile import load_config
 
-    rules = [rule for rule in load_config(machine, None).config.pf if str(rule.vf_driver) == module]
-    if not rules or module in {*VfDriver}:
+    rules = [rule for rule in load_config(machine, None).config.pf if rule.driver_name == module]
+    if not rules:
         raise RefusedError(f"no rule names the driver {module} (vf_driver)")
     call = partial(machine.kmod.load, module, machine.sysfs, where=f'rule "{rules[0].name}"')
     return pipe_messages.Done(apply(LoadModule("", module), call))

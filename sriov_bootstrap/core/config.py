@@ -16,6 +16,11 @@ class VfDriver(StrEnum):
     NONE = "none"
 
 
+def named_driver(vf_driver: str) -> str:
+    """The driver that this vf_driver names; "" for the kernel's choice, for none, and for one that is not known."""
+    return "" if vf_driver in {VfDriver.KERNEL, VfDriver.NONE} else vf_driver
+
+
 class VfBinding(StrEnum):
     """When VFs of `vf_driver = "kernel"` get their driver: after they exist, all at once, or while they are created.
 
@@ -127,8 +132,8 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
 
     @property
     def driver_name(self) -> str:
-        """The driver that `vf_driver` names; "" for the kernel's choice and for none."""
-        return "" if self.vf_driver in {VfDriver.KERNEL, VfDriver.NONE} else self.vf_driver
+        """The driver that `vf_driver` names."""
+        return named_driver(self.vf_driver)
 
 
 class Services(Struct, frozen=True, forbid_unknown_fields=True):

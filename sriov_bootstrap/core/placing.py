@@ -14,7 +14,7 @@ A VF in use is never moved. It keeps its driver until it is released.
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.config import PfRule, VfBinding, VfDriver
+from sriov_bootstrap.core.config import PfRule, VfBinding, VfDriver, named_driver
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 
 BINDS_LATE = 'vf_binding = "auto": VFs get their driver once they exist, all at the same time'
@@ -85,8 +85,7 @@ def lacks(vf: VfFacts, vf_driver: str) -> bool:
 
 def former_name(vf_driver: str, placed: Placement) -> str:
     """The driver that an earlier rule named and this one does not; "" if there is none."""
-    is_word = placed.applied in {"", VfDriver.KERNEL, VfDriver.NONE}
-    return "" if is_word or placed.applied == vf_driver else placed.applied
+    return "" if placed.applied == vf_driver else named_driver(placed.applied)
 
 
 def _is_wrong(vf: VfFacts, rule: PfRule, placed: Placement, *, may_probe: bool) -> bool:

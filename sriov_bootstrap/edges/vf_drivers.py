@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
 from sriov_bootstrap.core.actions import BindVfs
-from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.config import VfDriver, named_driver
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.facts import NAMED
@@ -27,7 +27,6 @@ from sriov_bootstrap.core.report import Outcome
 
 THREADS = 128  # for each PF; the unit's TasksMax allows for several PFs at once
 STACK_BYTES = 256 << 10
-WORDS = frozenset({"", VfDriver.KERNEL, VfDriver.NONE})  # a vf_driver that names no driver
 GONE = "it is gone"
 TAKEN = "it has another driver by now"
 HINT = "journalctl -k shows the driver's messages; sriov-bootstrap --once tries again"
@@ -78,7 +77,7 @@ class VfDrivers:
 
     def _place(self, vf: str, action: BindVfs) -> str:
         """Why it has not got the driver that was meant, "" if it has, or if that is asked later."""
-        name = "" if action.driver in WORDS else action.driver
+        name = named_driver(action.driver)
         try:
             driver = self._driver(vf)
             if driver and not action.vfs and driver != name and action.driver != VfDriver.KERNEL:

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.conflicts.read import wanted_units
 from sriov_bootstrap.core import decode
-from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.doctor.service.now import now_of
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, LOAD_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey
 from sriov_bootstrap.edges.text_files import TextFiles
@@ -49,7 +48,7 @@ def _is_masked(sources: TextFiles, unit: str) -> bool:
 
 def _add_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> ServiceSurvey:
     files = {file.path: file.checksum for file in decode.effective(machine.read_config())}
-    named = {str(rule.vf_driver) for rule in host.config.pf} - {*VfDriver}
+    named = {rule.driver_name for rule in host.config.pf} - {""}
     old, unseen = _outdated_files(machine, host)
     problems, hidden = _access_problems(host)
     return replace(
