@@ -23,6 +23,11 @@ def link_of(path: str) -> str:
         return ""
 
 
+def link_name(path: str) -> str:
+    """The last part of where a link leads: the driver's name for `driver`, the VF's address for `virtfn3`."""
+    return link_of(path).rpartition("/")[2]
+
+
 def attribute(path: str, size: int = PAGE_BYTES) -> bytes:
     """One read(2) of a file in /sys: ENOENT and ENODEV when the device leaves, EINVAL from a netdev."""
     try:

@@ -4,15 +4,15 @@ Never reads sriov_numvfs outside a write: that read waits for the PF's device lo
 holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
 """
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.base.errors import InUseError, KernelError
+from sriov_bootstrap.base.errors import InUseError
+from sriov_bootstrap.base.kernel_writes import errno_kept, write_attribute
 from sriov_bootstrap.base.printable import raw_of, text_of
-from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
+from sriov_bootstrap.base.vanishing import attribute_text, link_name, link_of, names_in
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.facts import IFF_UP, RawChild, RawNetdev, RawPf, RawVf, is_network_class, vf_places
 from sriov_bootstrap.core.plan import vfs_stay
@@ -66,7 +66,7 @@ class Sysfs:
             folder = f"{self._devices}/{address}"
             if is_network_class(attribute_text(f"{folder}/class")):
                 raw = self._read_function(address, places, (*PF_ATTRIBUTES, SERIAL_NUMBER))
-                found.append(replace(raw, attributes=raw.attributes | {"physfn": _link_name(f"{folder}/physfn")}))
+                found.append(replace(raw, attributes=raw.attributes | {"physfn": link_name(f"{folder}/physfn")}))
         return tuple(found)
 
     def read_functions_of(self, pf: str) -> tuple[RawVf, ...]:
@@ -93,7 +93,7 @@ class Sysfs:
     def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
         """May block for ever: run it where it can be left behind. Raises KernelError with the errno, or InUseError."""
         path = f"{self._devices}/{action.pci_address}/sriov_numvfs"
-        with _errno_kept():
+        with errno_kept():
             now = _number(_read_or_raise(path))  # waits for a probe or another write of this PF to end
         if now == action.after:
             return Outcome.UNCHANGED
@@ -102,14 +102,14 @@ class Sysfs:
         if action.before and not action.allow_in_use and (users := guard()):
             message = f"{action.pci_address}: {vfs_stay(action.before, action.after)}: {users}"
             raise InUseError(message, hint="this is applied automatically once they are released")
-        with _errno_kept():
-            _write(path, str(action.after))
+        with errno_kept():
+            write_attribute(path, str(action.after))
         return Outcome.CHANGED
 
     def write_autoprobe(self, action: SetAutoprobe) -> None:
         """Raises KernelError."""
-        with _errno_kept():
-            _write(f"{self._devices}/{action.pci_address}/sriov_drivers_autoprobe", f"{action.enabled:d}")
+        with errno_kept():
+            write_attribute(f"{self._devices}/{action.pci_address}/sriov_drivers_autoprobe", f"{action.enabled:d}")
 
     def set_link_up(self, action: SetLinkUp) -> None:
         """By the PF's own folder, so that a netdev renamed since it was read is not found instead of another one."""
@@ -119,8 +119,8 @@ class Sysfs:
             places = (f"{folder}/{child}" for child in children)
             folder = next((place for place in places if os.path.exists(f"{place}/net/{netdev}")), folder)
         path = f"{folder}/net/{netdev}/flags"
-        with _errno_kept():
-            _write(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
+        with errno_kept():
+            write_attribute(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
 
     def has_driver(self, name: str) -> bool:
         """Whether the kernel has a PCI driver of exactly this name now, from a module or built in."""
@@ -168,7 +168,7 @@ class Sysfs:
         return RawPf(
             pci_address=address,
             attributes={name: attribute_text(f"{folder}/{name}") for name in attributes if name in names},
-            driver=_link_name(f"{folder}/driver"),
+            driver=link_name(f"{folder}/driver"),
             netdevs=(*own, *self._read_netdevs_of(folder, children)),
             vfs=self._read_vfs(folder, names, places),
             children=_read_children(folder, children),
@@ -190,7 +190,7 @@ class Sysfs:
             return RawVf(link.removeprefix("virtfn"), "")
         address = target.rpartition("/")[2]
         folder = os.path.join(pf_folder, target)
-        driver = _link_name(f"{folder}/driver")
+        driver = link_name(f"{folder}/driver")
         children = places.get(address, ()) if driver else ()
         if not driver and not shared.get(MODALIAS):
             shared[MODALIAS] = attribute_text(f"{folder}/{MODALIAS}")
@@ -198,7 +198,7 @@ class Sysfs:
             index=link.removeprefix("virtfn"),
             pci_address=address,
             driver=driver,
-            iommu_group=_link_name(f"{folder}/iommu_group"),
+            iommu_group=link_name(f"{folder}/iommu_group"),
             inode=_inode(folder),
             modalias="" if driver else shared[MODALIAS],
             netdevs=self._read_vf_netdevs(folder, children) if driver else (),
@@ -251,7 +251,7 @@ def _read_children(folder: str, places: Iterable[str]) -> tuple[RawChild, ...]:
 
 
 def _read_child(folder: str, name: str) -> RawChild:
-    driver = _link_name(f"{folder}/driver")
+    driver = link_name(f"{folder}/driver")
     return RawChild(name, driver, "" if driver else attribute_text(f"{folder}/{MODALIAS}"))
 
 
@@ -281,19 +281,6 @@ def _read_or_raise(path: str) -> str:
         os.close(descriptor)
 
 
-def _write(path: str, text: str) -> None:
-    """One write(2): sysfs takes a value whole, and its errno must not get lost in a buffer."""
-    descriptor = os.open(path, os.O_WRONLY)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
-
-
-def _link_name(path: str) -> str:
-    return link_of(path).rpartition("/")[2]
-
-
 def _inode(path: str) -> int:
     """kernfs gives every new folder a new number (fs/kernfs/dir.c), so a VF that was created again can be told."""
     try:
@@ -304,13 +291,3 @@ def _inode(path: str) -> int:
 
 def _number(text: str) -> int:
     return int(text) if text.isdigit() else -1
-
-
-@contextlib.contextmanager
-def _errno_kept() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise KernelError(f"{error.filename or 'write'}: {error.strerror}", errno=error.errno or 0) from error
-    except ValueError as error:
-        raise KernelError(f"the kernel gave no number: {error}") from error

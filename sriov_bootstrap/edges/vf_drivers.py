@@ -16,7 +16,8 @@ import os
 from collections.abc import Callable, Iterable
 
 from sriov_bootstrap.base.errors import KernelError
-from sriov_bootstrap.base.vanishing import attribute_text, link_of, names_in
+from sriov_bootstrap.base.kernel_writes import errno_kept, write_attribute
+from sriov_bootstrap.base.vanishing import attribute_text, link_name, names_in
 from sriov_bootstrap.core.actions import BindVfs
 from sriov_bootstrap.core.config import VfDriver, named_driver
 from sriov_bootstrap.core.drivers import is_vfio
@@ -35,16 +36,16 @@ HINT = "journalctl -k shows the driver's messages; sriov-bootstrap --once tries 
 class VfDrivers:
     """The tree below `root`, and what writes to a file there; tests give others."""
 
-    def __init__(self, root: str = "/sys", write: Callable[[str, str], None] | None = None) -> None:
+    def __init__(self, root: str = "/sys", write: Callable[[str, str], None] = write_attribute) -> None:
         """Reads nothing yet."""
         self._bus = f"{root}/bus/pci"
-        self._write = write or _write
+        self._write = write
 
     def vfs_of(self, pf: str) -> tuple[str, ...]:
         """The PCI addresses of its VFs, in their order."""
         folder = self._path(pf)
         links = [name for name in names_in(folder) if name.startswith("virtfn")]
-        vfs = (link_of(f"{folder}/{name}").rpartition("/")[2] for name in sorted(links, key=_index))
+        vfs = (link_name(f"{folder}/{name}") for name in sorted(links, key=_index))
         return tuple(filter(None, vfs))
 
     def modalias(self, pf: str) -> str:
@@ -150,13 +151,11 @@ class VfDrivers:
         return ""
 
     def _enable_probing(self, pf: str) -> None:
-        try:
+        with errno_kept():
             self._write(self._path(pf, "sriov_drivers_autoprobe"), "1")
-        except OSError as error:
-            raise KernelError(f"{error.filename or 'write'}: {error.strerror}", errno=error.errno or 0) from error
 
     def _driver(self, address: str) -> str:
-        return link_of(self._path(address, "driver")).rpartition("/")[2]
+        return link_name(self._path(address, "driver"))
 
     def _exists(self, driver: str) -> bool:
         return os.path.exists(f"{self._bus}/drivers/{driver}")
@@ -196,14 +195,6 @@ def _in_parallel(work: Callable[[str], str], items: Iterable[str]) -> dict[str, 
 def _index(link: str) -> int:
     digits = link.removeprefix("virtfn")
     return int(digits) if digits.isdigit() else -1
-
-
-def _write(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
 
 
 def _words(error: OSError) -> str:
