@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import errnos
-from sriov_bootstrap.core.actions import Action, BindVfs, LoadModule, SetNumVfs, stage_of
+from sriov_bootstrap.core.actions import Action, BindVfs, LoadModule, SetNumVfs
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.desired import ports_of
 from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts
@@ -272,8 +272,7 @@ def _intention(plan: Plan, results: tuple[Result, ...]) -> str:
         return f'no PF matches rule "{plan.desired.rule.name}", which is not required'
     if results:
         return ""
-    steps = ", then ".join(map(str, sorted(plan.actions, key=stage_of)))
-    steps = steps or (f"the steps of {plan.carrier}" if plan.carrier else "")
+    steps = ", then ".join(map(str, plan.actions)) or (f"the steps of {plan.carrier}" if plan.carrier else "")
     return f"to do: {steps}" if steps else ""
 
 

@@ -66,8 +66,7 @@ def carry_out(
 
 
 def _of_stages(stages: Stages, actions: tuple[Action, ...], *wanted: Stage) -> tuple[Action, ...]:
-    found = (action for action in actions if stage_of(action, stages) in wanted)
-    return tuple(sorted(found, key=partial(stage_of, stages=stages)))
+    return tuple(action for action in actions if stage_of(action, stages) in wanted)
 
 
 def _made(results: tuple[Result, ...]) -> int | None:
