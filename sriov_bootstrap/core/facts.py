@@ -7,6 +7,7 @@ links, never the text of sriov_numvfs: reading that file waits for any write or 
 
 import re
 from collections.abc import Iterable
+from functools import partial
 
 from msgspec import Struct
 
@@ -241,7 +242,8 @@ def parse_pf(
     """
     is_nic = is_network_class(raw.attributes.get("class", ""))
     known = owners or Owners()
-    uses = ((vf, _use(vf, raw, links, holders, is_binding=is_binding) or _owner(vf, known)) for vf in raw.vfs)
+    look = partial(_use, pf=raw, links=links, holders=holders, is_nic=is_nic, is_binding=is_binding)
+    uses = ((vf, look(vf) or _owner(vf, known)) for vf in raw.vfs)
     vfs = (_vf(vf, use, is_nic=is_nic) for vf, use in uses)
     return PfFacts(
         pci_address=raw.pci_address,
@@ -316,12 +318,12 @@ def _owner(raw: RawVf, owners: Owners) -> Use | None:
     return use_by_vm((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
 
 
-def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders, *, is_binding: bool) -> Use | None:
+def _use(raw: RawVf, pf: RawPf, links: Links, holders: Holders, *, is_nic: bool, is_binding: bool) -> Use | None:
     if not raw.driver:
         return None
     if _is_vfio(raw):
         return _vfio_use(raw, holders)
-    if not is_network_class(pf.attributes.get("class", "")):
+    if not is_nic:
         return Use(UseKind.NO_NIC, raw.driver)
     if not is_binding and (driver := _without_netdev(raw, pf)):
         return Use(UseKind.NO_NETDEV, driver)

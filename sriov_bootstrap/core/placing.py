@@ -62,9 +62,7 @@ def binds_late(rule: PfRule, *, names_follow_probes: bool) -> bool:
 def moves(rule: PfRule, pf: PfFacts, placed: Placement, *, may_probe: bool) -> Moves:
     """Which VFs need another driver. `may_probe`: probing is on, or it was us who switched it off."""
     former = former_name(rule.vf_driver, placed)
-    wrong = [vf for vf in pf.vfs if _is_wrong(vf, rule, placed, may_probe=may_probe)]
-    if former:  # every one of them carries its name, whatever driver it has
-        wrong = [vf for vf in pf.vfs if vf.incarnation not in placed.moved]
+    wrong = _wrong_vfs(rule, pf, placed, former, may_probe=may_probe)
     refused = placed.refusal.vfs if placed.refusal and placed.refusal.driver == rule.vf_driver else frozenset()
     free = [vf for vf in wrong if not vf.use and not _is_of_another(vf, rule, former) and vf.incarnation not in refused]
     return Moves(tuple(free), tuple(vf for vf in wrong if vf.use))
@@ -88,15 +86,17 @@ def former_name(vf_driver: str, placed: Placement) -> str:
     return "" if placed.applied == vf_driver else named_driver(placed.applied)
 
 
-def _is_wrong(vf: VfFacts, rule: PfRule, placed: Placement, *, may_probe: bool) -> bool:
+def _wrong_vfs(rule: PfRule, pf: PfFacts, placed: Placement, former: str, *, may_probe: bool) -> list[VfFacts]:
+    if former:  # every one of them carries its name, whatever driver it has
+        return [vf for vf in pf.vfs if vf.incarnation not in placed.moved]
     match rule.vf_driver:
         case VfDriver.KERNEL:
             is_ours = placed.is_unfinished or placed.applied == VfDriver.NONE
-            return is_ours and may_probe and not vf.driver
+            return [vf for vf in pf.vfs if not vf.driver] if is_ours and may_probe else []
         case VfDriver.NONE:
-            return placed.applied == VfDriver.KERNEL and bool(vf.driver)
+            return [vf for vf in pf.vfs if vf.driver] if placed.applied == VfDriver.KERNEL else []
         case name:
-            return vf.driver != name
+            return [vf for vf in pf.vfs if vf.driver != name]
 
 
 def _is_of_another(vf: VfFacts, rule: PfRule, former: str) -> bool:

@@ -272,33 +272,32 @@ def _remember_drivers(
     saved: State, results: tuple[Result, ...], here: dict[str, PfFacts], begun: State | None
 ) -> tuple[dict[str, Placement], set[str]]:
     """The placements of VFs, and the PFs whose probing we have switched off."""
-    placements = {address: placed for address, placed in saved.placements.items() if address in here}
+    planned = begun.placements if begun else {}
+    written = {address for result in results for address in _written_pfs(result)[0]}  # other VFs than before
+    stuck = {result.action.pci_address for result in results if result.outcome is Outcome.STUCK}  # they may still come
+    placements = {pf: placed for pf, placed in saved.placements.items() if pf in here and pf not in written}
+    placements |= {pf: planned[pf] for pf in written | stuck if pf in planned}
     autoprobe_off = set(saved.autoprobe_off)
     for result in results:
         address = result.action.pci_address
-        for pf_address in _written_pfs(result)[0]:  # these are other VFs than before
-            placements.pop(pf_address, None)
-            placements |= {pf_address: begun.placements[pf_address]} if begun and pf_address in begun.placements else {}
-        placements |= _stuck_placement(result, begun)
         match result.action:
             case SetAutoprobe(enabled=enabled) if result.is_done:
                 autoprobe_off = autoprobe_off - {address} if enabled else autoprobe_off | {address}
-            case BindVfs(driver=driver) if address in here:
-                placements[address] = _placement(placements.get(address, Placement()), result, here[address])
-                is_given_back = driver == VfDriver.KERNEL and here[address].autoprobe
-                autoprobe_off -= {address} if is_given_back else set()
+            case BindVfs() as binding if address in here:
+                placements[address] = _placement(placements.get(address, Placement()), binding, result, here[address])
+                if binding.driver == VfDriver.KERNEL and here[address].autoprobe:
+                    autoprobe_off.discard(address)
     return placements, autoprobe_off
 
 
-def _placement(placed: Placement, result: Result, pf: PfFacts) -> Placement:
+def _placement(placed: Placement, binding: BindVfs, result: Result, pf: PfFacts) -> Placement:
     """After VFs were given a driver: those without it that nobody uses have been refused, if that failed."""
-    driver = result.action.driver if isinstance(result.action, BindVfs) else ""
+    driver = binding.driver
     if result.is_transient or (not result.is_done and result.outcome is not Outcome.FAILED):
         return placed
     if not driver:  # what an earlier rule has left is gone, or is nobody's business any more
         return Placement()
-    meant = result.action.vfs if isinstance(result.action, BindVfs) else ()
-    given = frozenset(vf.incarnation for vf in pf.vfs if vf.pci_address in meant or not meant)
+    given = frozenset(vf.incarnation for vf in pf.vfs if vf.pci_address in binding.vfs or not binding.vfs)
     moved = placed.moved - given if driver == placed.applied else placed.moved | given
     after = replace(placed, is_unfinished=False, refusal=None, moved=moved)
     if result.outcome is Outcome.FAILED:
@@ -323,13 +322,6 @@ def note_placed(saved: State, placed: dict[str, str]) -> State:
         known = placements.get(address, Placement())
         placements[address] = replace(known, applied=driver, is_unfinished=False, moved=frozenset())
     return replace(saved, placements=placements)
-
-
-def _stuck_placement(result: Result, begun: State | None) -> dict[str, Placement]:
-    """What was begun with VFs that may still come, because their write has not returned."""
-    if begun is None or result.outcome is not Outcome.STUCK:
-        return {}
-    return {pf: placed for pf, placed in begun.placements.items() if pf == result.action.pci_address}
 
 
 def notice_contests(
