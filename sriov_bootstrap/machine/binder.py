@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError
-from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.actions import BindVfs
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.report import Outcome, Result
-from sriov_bootstrap.edges import child
-from sriov_bootstrap.machine import pipe_messages
+from sriov_bootstrap.machine.writer import behind_another, start_writer, wait_for_writer
 from sriov_bootstrap.passes.apply import apply, failure
 
 if TYPE_CHECKING:
@@ -30,22 +28,14 @@ MODULE_POLL_SECONDS = 0.02
 def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> Callable[[], Result]:
     """See execute.ActionMachine."""
     meant = action.vfs or machine.vf_drivers.vfs_of(action.pci_address)
-    what, limit_seconds = f"{action.pci_address}: {action}", machine.deadline_seconds(replace(action, vfs=meant))
-    began = machine.monotonic()
-
-    def be_the_binder(send: child.Send) -> None:
-        machine.say = lambda _: None  # our listener is out of reach: the only file open here is the lock
-        machine.note_writer(lock, action, limit_seconds)
-        send(to_json(pipe_messages.Done(apply(action, partial(_bind, machine, action, guard)))))
+    limit_seconds, began = machine.deadline_seconds(replace(action, vfs=meant)), machine.monotonic()
 
     def end() -> Result:
         left = max(0.1, limit_seconds - (machine.monotonic() - began))
-        waiting = lambda passed: machine.say(f"{what}: {passed:.0f} s so far")  # noqa: E731
         try:
-            line = child.finish(process, what=what, timeout_seconds=left, leave_behind=True, waiting=waiting)
-            result = pipe_messages.result_of(pipe_messages.decode(line, what), what)
+            result = wait_for_writer(machine, action, process, left)
         except StuckError as error:
-            message = f"{what}: no answer after {limit_seconds:g} s"
+            message = f"{action.pci_address}: {action}: no answer after {limit_seconds:g} s"
             return failure(action, StuckError(message, pid=error.pid, hint=STUCK_HINT))
         except SriovBootstrapError as error:
             result = _process_failure(action, error)
@@ -55,12 +45,11 @@ def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> 
     try:
         lock = machine.locks.begin_binding(action.pci_address)
     except BusyError as error:
-        jam = machine.read_bindings().get(action.pci_address)
-        stuck = StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=error.hint)
-        return partial(failure, action, stuck)
+        return partial(failure, action, behind_another(machine.read_bindings().get(action.pci_address), error))
     machine.has_written = True
+    work = partial(apply, action, partial(_bind, machine, action, guard))
     try:
-        process = child.start(be_the_binder, keep=(lock,))
+        process = start_writer(machine, action, work, lock, limit_seconds)
     except SriovBootstrapError as error:
         return partial(_process_failure, action, error)
     finally:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.actions import Action, LoadModule
+from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine import pipe_messages
@@ -28,11 +29,12 @@ def write(machine: "HostMachine", action: Action, work: Callable[[], Result]) ->
     try:
         lock = machine.locks.begin_write()
     except BusyError as error:
-        jam = machine.read_jam()
-        return failure(action, StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=error.hint))
+        return failure(action, behind_another(machine.read_jam(), error))
     machine.has_written = True
+    limit_seconds = machine.deadline_seconds(action)
     try:
-        return _wait_for_writer(machine, action, work, lock)
+        process = start_writer(machine, action, work, lock, limit_seconds)
+        return wait_for_writer(machine, action, process, limit_seconds)
     except StuckError as error:
         error.hint = LOADING_HINT if isinstance(action, LoadModule) else STUCK_HINT
         return failure(action, error)
@@ -42,19 +44,31 @@ def write(machine: "HostMachine", action: Action, work: Callable[[], Result]) ->
         os.close(lock)
 
 
-def _wait_for_writer(machine: "HostMachine", action: Action, work: Callable[[], Result], lock: int) -> Result:
-    what, limit_seconds = f"{action.pci_address}: {action}", machine.deadline_seconds(action)
+def behind_another(jam: Jam | None, error: BusyError) -> StuckError:
+    """Instead of an `error` about a lock: which earlier write has it, and has not returned."""
+    return StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=error.hint)
+
+
+def start_writer(
+    machine: "HostMachine", action: Action, work: Callable[[], Result], lock: int, limit_seconds: float
+) -> child.Child:
+    """A process that does `work` and keeps `lock` until it ends. SriovBootstrapError if it cannot be started."""
 
     def be_the_writer(send: child.Send) -> None:
         machine.say = lambda _: None  # our listener is out of reach: the only file open here is the lock
         machine.note_writer(lock, action, limit_seconds)
         send(to_json(pipe_messages.Done(work())))
 
-    line = child.call(
-        be_the_writer,
+    return child.start(be_the_writer, keep=(lock,))
+
+
+def wait_for_writer(machine: "HostMachine", action: Action, process: child.Child, timeout_seconds: float) -> Result:
+    """What it sends. StuckError at the deadline, when it is left behind; SriovBootstrapError if it sends no result."""
+    what = f"{action.pci_address}: {action}"
+    line = child.finish(
+        process,
         what=what,
-        timeout_seconds=limit_seconds,
-        keep=(lock,),
+        timeout_seconds=timeout_seconds,
         leave_behind=True,
         waiting=lambda passed: machine.say(f"{what}: {passed:.0f} s so far"),
     )
