@@ -125,7 +125,8 @@ def test_without_net_admin_no_pf_is_brought_up(pf_down: Guest) -> None:
         guest.check(f"systemctl restart --no-block {UNIT}")
         guest.wait_for_reason("tenant", "write_failed")
         assert "EPERM" in guest.journal()
-        assert guest.vfs() == {PF1: 0, PF2: 7}
+        assert guest.vfs() == {PF1: 7, PF2: 7}, "the count comes first, and needs no capability"
+        assert not int(guest.check(f"cat /sys/bus/pci/devices/{PF1}/net/*/flags"), 16) & 1, "the PF stays down"
 
 
 def test_a_reload_by_hand_does_what_the_config_asks_for_and_no_more(guest: Guest) -> None:
