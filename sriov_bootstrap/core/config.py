@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
+from sriov_bootstrap.core.vf_attributes import VfTable
 
 GLOB_CHARACTERS = frozenset("*?[")
 
@@ -37,6 +38,13 @@ class Method(StrEnum):
     AUTO = "auto"
     SRIOV_NUMVFS = "sriov_numvfs"
     MAX_VFS = "max_vfs"
+
+
+class Switch(StrEnum):
+    """Something of the PF's netdev that is on or off."""
+
+    ON = "on"
+    OFF = "off"
 
 
 class WhenInUse(StrEnum):
@@ -111,7 +119,10 @@ class RenderKeys(Struct, frozen=True, kw_only=True):
 
 
 class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
-    """One [[pf]] of the config: which PFs, and what they should have."""
+    """One [[pf]] of the config: which PFs, and what they should have.
+
+    `mtu` and `promisc` are those of the PF's own netdev; 0 and None: left alone. `vf`: what its VFs should have.
+    """
 
     name: str
     match: Match
@@ -124,6 +135,9 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     when_in_use: WhenInUse = WhenInUse.KEEP
     pf_up: bool = True
     required: bool = True
+    mtu: int = 0
+    promisc: Switch | None = None
+    vf: tuple[VfTable, ...] = ()
 
     @property
     def uses_max_vfs(self) -> bool:
