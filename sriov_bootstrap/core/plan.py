@@ -54,7 +54,7 @@ from sriov_bootstrap.core.actions import (
 )
 from sriov_bootstrap.core.config import PfRule, VfBinding, VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest, pause_seconds
-from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.desired import DesiredPf, ports_of
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes, VfFacts
 from sriov_bootstrap.core.placing import (
@@ -309,7 +309,7 @@ def preparations(
     needs_link = target or (remakes and driver_of(pf.driver).up_first)  # which would keep its VFs as well
     if needs_link and rule.pf_up:
         is_first = remakes and _comes_up_first(rule, pf, around)
-        down = (dev.name for dev in pf.ports if not dev.is_up)
+        down = (dev.name for dev in ports_of(rule.match, pf) if not dev.is_up)
         steps += (SetLinkUp(pf.pci_address, name, precedes_count=is_first) for name in down)
     wants_probe = rule.vf_driver == VfDriver.KERNEL
     creates_late = binds_late and remakes

@@ -30,9 +30,8 @@ def render_compute(host: Host, _ask: Ask) -> Rendering:
     problems: list[str] = []
     groups = []
     for port in filter(is_for_nova, ports):
-        problem = _missing_facts(port, style) or (
-            _why_ambiguous(port, host) if style is SpecStyle.VENDOR_PRODUCT else ""
-        )
+        by_chip = style is SpecStyle.VENDOR_PRODUCT and not _goes_by_vf(port, style)
+        problem = _missing_facts(port, style) or (_why_ambiguous(port, host) if by_chip else "")
         problems += [f"{port.label}: {problem}"] if problem else []
         groups.append({"port": port, "problem": problem, "specs": [] if problem else _specs(port, style)})
     # All names of it still parse and are merged: ours is the current one, and must stay the only one.
@@ -74,7 +73,7 @@ def is_for_nova(port: Port) -> bool:
 
 def _specs(port: Port, style: SpecStyle) -> list[str]:
     ids = {"vendor_id": port.vendor, "product_id": port.device}
-    if style is SpecStyle.VF_ADDRESS or port.rule.exclude_vfs:
+    if _goes_by_vf(port, style):
         wheres = [{"address": vf.pci_address} for vf in port.offered]
     elif style is SpecStyle.PF_ADDRESS:
         wheres = [{"address": port.pci_address} | ids]
@@ -106,13 +105,18 @@ def _missing_facts(port: Port, style: SpecStyle) -> str:
     """What a spec of this style needs but is not known; "" if nothing."""
     if problem := port.network_problem or port.nova_problem:
         return problem
-    if style is SpecStyle.VF_ADDRESS or port.rule.exclude_vfs:
+    if _goes_by_vf(port, style):
         return "" if port.vfs is not None else "the addresses of its VFs are unknown: render on a host with the NIC"
     if not port.device:
         return "the ids of its VFs are unknown: render on a host with the NIC, or set vf_id in the rule"
     if style is SpecStyle.PF_ADDRESS and not port.pci_address:
         return "the PCI address of its PF is unknown: render on a host with the NIC, or match by an exact pci_address"
     return _missing_netdev(port) if style is SpecStyle.DEVNAME else ""
+
+
+def _goes_by_vf(port: Port, style: SpecStyle) -> bool:
+    """Whether each VF is named: nothing else keeps those that are excluded away from nova, or a PF with their ids."""
+    return style is SpecStyle.VF_ADDRESS or bool(port.rule.exclude_vfs) or port.is_like_its_vfs
 
 
 def _missing_netdev(port: Port) -> str:
@@ -156,7 +160,7 @@ def _aliases(ports: Iterable[Port], release: OpenStackRelease) -> list[str]:
     """For flavors; one for each name and chip. Without pci_in_placement nova looks at the ids alone, and needs them."""
     found: list[str] = []
     for port in ports:
-        if not port.rule.alias or not port.device:
+        if not port.rule.alias or not port.device or port.nova_problem:
             continue
         alias = {"name": port.rule.alias, "device_type": "type-VF"}
         alias |= {"vendor_id": port.vendor, "product_id": port.device} | tags(port.rule)

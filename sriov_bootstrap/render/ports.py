@@ -31,7 +31,7 @@ class Port(Struct, frozen=True):
     """One PF; "" and None where something is unknown. `netdev_device`: see `Netdev.device`.
 
     `netdevs`: the ports of the PF that the rule means, as far as they are known; `netdev` is the first. `is_here`:
-    whether the PF is on this host.
+    whether the PF is on this host. `is_like_its_vfs`: it has their ids, as with virtio, so that no id excludes it.
     """
 
     rule: PfRule
@@ -44,6 +44,7 @@ class Port(Struct, frozen=True):
     is_nic: bool = True
     netdevs: tuple[str, ...] = ()
     is_here: bool = False
+    is_like_its_vfs: bool = False
 
     @property
     def label(self) -> str:
@@ -108,6 +109,7 @@ def _port(wish: DesiredPf, host: Host) -> Port:
         pf.is_nic,
         names,
         is_here=True,
+        is_like_its_vfs=(vendor, device) == (pf.vendor_id, pf.device_id),
     )
 
 

@@ -192,16 +192,12 @@ def test_names_are_kept_by_udev(tree: HostTree, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("words", "style", "told"),
     [
-        ("nova-compute", "pf_address", '"address": "0000:06:00.0", "vendor_id": "1af4", "product_id": "1041"'),
-        (
-            "nova-compute",
-            "devname",
-            'nova finds ens6 in virtio1, which is not a PCI device: use spec_style = "pf_address"',
-        ),
+        ("nova-compute", "pf_address", '"address": "0000:06:00.1", "physical_network": "physnet1"'),
+        ("nova-compute", "devname", '"address": "0000:06:00.2", "physical_network": "physnet1"'),
         ("sriov-agent", "pf_address", "looks for the VFs of ens6 in virtio1, which has none: use alias instead of"),
     ],
 )
-def test_what_openstack_cannot_follow_is_not_rendered(
+def test_each_vf_is_rendered_and_what_openstack_cannot_follow_is_not(
     tree: HostTree, capsys: pytest.CaptureFixture[str], words: str, style: str, told: str
 ) -> None:
     tree.configure(rule(2, address=VIRTIO, more=f'{NET}[openstack]\nspec_style = "{style}"\n'))

@@ -330,3 +330,19 @@ def test_a_vf_in_use_stays_whatever_the_words_for_its_use_are(kind: UseKind, mon
 def test_what_follows_from_a_reason_is_said_of_each() -> None:
     assert set(TRAITS) == set(Reason)
     assert all(reason.traits is TRAITS[reason] for reason in Reason)
+
+
+@pytest.mark.parametrize(
+    ("match", "names"),
+    [
+        (Match(netdev="enp4s0d1"), ["enp4s0d1"]),
+        (Match(mac="3c:fd:fe:aa:bb:01"), ["enp4s0d1"]),
+        (Match(altname="second"), ["enp4s0d1"]),
+        (Match(pci_address=PF), ["enp4s0", "enp4s0d1"]),
+    ],
+)
+def test_a_rule_by_one_of_two_ports_brings_that_port_up(match: Match, names: list[str]) -> None:
+    second = make_netdev(name="enp4s0d1", ifindex=3, mac="3c:fd:fe:aa:bb:01", altnames=("second",), is_up=False)
+    pf = make_pf(num_vfs=4, netdevs=(make_netdev(name="enp4s0", is_up=False), second))
+    plan = plan_pf(make_wish(pf=pf, match=match), Surroundings())
+    assert plan.actions == tuple(SetLinkUp(PF, name) for name in names)

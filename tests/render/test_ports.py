@@ -80,6 +80,27 @@ def test_a_vf_above_domain_ffff_is_libvirts() -> None:
     assert draft.context["address"] == {"domain": "10000", "bus": "e1", "slot": "02", "function": "0"}
 
 
+def test_nova_does_not_find_a_netdev_on_another_bus() -> None:
+    pf = make_pf(netdevs=(make_netdev(device="virtio1"),))
+    host = Host(
+        make_config(openstack=OpenStack(spec_style=SpecStyle.DEVNAME)),
+        (make_wish(pf=pf, physical_network="physnet1", vf_id="1af4:1041"),),
+        (pf,),
+    )
+    (problem,) = render_compute(host, Ask()).problems
+    assert problem == (
+        f'rule "tenant-a" ({PF}): nova finds ens1f0 in virtio1, which is not a PCI device: '
+        'use spec_style = "pf_address"'
+    )
+
+
+def test_a_chip_of_a_pf_above_domain_ffff_gets_no_alias() -> None:
+    pf = make_pf(pci_address="10000:e1:00.0")
+    wish = make_wish(pf=pf, alias="vf", vf_id="8086:10ca")
+    (draft, *_) = render_compute(Host(make_config(), (wish,), (pf,)), Ask()).drafts
+    assert draft.context["aliases"] == []
+
+
 TWO_PORTS = make_pf(
     netdevs=(make_netdev(name="enp4s0"), make_netdev(name="enp4s0d1", ifindex=3, mac="3c:fd:fe:aa:bb:01"))
 )

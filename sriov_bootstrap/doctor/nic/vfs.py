@@ -31,7 +31,7 @@ def check_link(wish: DesiredPf) -> Iterator[Finding]:
     pf = wish.pf
     if pf is None or not (pf.vfs or falls_short(wish)):
         return
-    for dev in pf.ports:
+    for dev in wish.ports:
         if not dev.is_up:
             yield _down_finding(wish, pf, dev.name)
 

@@ -140,7 +140,8 @@ def _whole_pfs(view: View, row: Row) -> Iterator[Finding]:
         return
     names = shortlist([function.pf for function in found], SHOWN)
     chip = next((function.device.product_id for function in view.of_pf[found[0].pf] if function.is_vf), "")
-    which = f' ("product_id": "{chip}" restricts it to VFs)' if chip else ""
+    is_telling = chip and chip != found[0].device.product_id
+    which = f' ("product_id": "{chip}" restricts it to VFs)' if is_telling else ""
     problem = f"it matches PF {names} itself: a VM that gets it takes all its VFs away{which}"
     yield _spec_finding(view, "SB-W405", row.entry, problem)
 

@@ -114,6 +114,8 @@ def test_each_port_that_is_down() -> None:
     names = ("enp4s0", "enp4s0d1")
     pf = make_pf(num_vfs=4, netdevs=tuple(make_netdev(name=name, is_up=False) for name in names))
     assert [finding.problem for finding in found(make_host(pf))] == [f"the PF {name} is down" for name in names]
+    by_name = ruled(pf, match=Match(netdev="enp4s0d1"))
+    assert [finding.problem for finding in found(by_name)] == ["the PF enp4s0d1 is down"]
 
 
 def test_a_rule_that_does_not_name_what_is_no_nic() -> None:
