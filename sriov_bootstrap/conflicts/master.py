@@ -1,5 +1,6 @@
 """The noun: one line of one file that sets VFs. Only what was understood is kept: the rest may be secret."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
@@ -11,11 +12,15 @@ from sriov_bootstrap.formats.located import Word
 from sriov_bootstrap.formats.logical_lines import logical_lines
 
 MAX_EVIDENCE = 200
+MAX_COUNT = 0xFFFF
+MAX_NUMBER = 64  # characters
+NUMBER = re.compile(r"\+?(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))")
 
 
 class Master(Struct, frozen=True):
     """`devices`: any of these, as in our own config; empty: not known which. `num_vfs` None: the number is not known.
 
+    `possible`: it is one of these; only where it is not known.
     `text`: what it says about VFs, as evidence, and nothing else.
     `is_certain` False: whether it acts depends on what only the host knows at that moment; `doubt` says on what.
     `remedy`: what to type, or which line or key to remove.
@@ -30,6 +35,7 @@ class Master(Struct, frozen=True):
     is_certain: bool = True
     doubt: str = ""
     remedy: str = ""
+    possible: tuple[int, ...] = ()
 
     @property
     def place(self) -> str:
@@ -45,11 +51,16 @@ class Master(Struct, frozen=True):
 
 
 def count(text: str) -> int | None:
-    """A number of VFs; None if it is not one. To the kernel, sriov_numvfs is a 16-bit number."""
-    text = text.strip()
-    if text.isascii() and text.isdigit() and len(text) <= len("65535"):
-        return int(text)
-    return None
+    """A number of VFs as the kernel reads it: decimal, 0x10 or 010, of 16 bits; None if it is not one.
+
+    lib/kstrtox.c, _kstrtoull: a plus sign and one newline at the end are allowed, blanks are not; a shell and udev,
+    which are in between, drop these.
+    """
+    found = NUMBER.fullmatch(text.strip()[:MAX_NUMBER])
+    if not found:
+        return None
+    number = int(found[1], 16) if found[1] else int(found[2] or found[3], 8 if found[2] else 10)
+    return number if number <= MAX_COUNT else None
 
 
 def setting(key: str, value: str, *, sign: str = "=") -> str:

@@ -1,84 +1,210 @@
-"""From what sets VFs on this host today to rules that replace it: one for each PF, and the lines to remove."""
+"""From what sets VFs on this host today to rules that replace it: one for each PF, and the lines to remove.
+
+What is printed can be applied as it is: a rule is live only if it leaves the VFs that exist as they are, and what asks
+for it is beyond doubt, or is already there. Any other rule is a comment, with its reasons. No rule asks for more VFs
+than somebody has asked for.
+"""
 
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts.master import Master
+from sriov_bootstrap.conflicts.survey import Format
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.desired import matches, rule_of
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plurals import shortlist
+
+SHOWN = 8
+# Whose lines are writes to sriov_numvfs, done in the order in which they stand.
+IN_ORDER = frozenset({Format.SCRIPT, Format.INTERFACES, Format.UNIT, Format.UDEV})
 
 
 class Proposal(Struct, frozen=True):
     """A proposed rule. `pf` None: what the lines name does not exist now. `has_rule`: the config already has one.
 
-    `notes`: what the operator should know about the choice of the number.
+    `num_vfs` None: left to the operator. `notes`: what the operator should know about the choice of the number.
+    `reasons`: why the rule is a comment; () if it is live.
     """
 
     match: Match
-    num_vfs: int | str
+    num_vfs: int | None
     masters: tuple[Master, ...]
     pf: PfFacts | None = None
     has_rule: bool = False
     notes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a rule for this PF is in force once the config is."""
+        return self.has_rule or not self.reasons
+
+
+class Removal(Struct, frozen=True):
+    """A line to remove, and what to know about it first."""
+
+    master: Master
+    notes: tuple[str, ...] = ()
 
 
 class Migration(Struct, frozen=True):
-    """`untold`: lines that set VFs of a PF that cannot be determined."""
+    """`removals`: lines that the rules replace, within a file from the last one up: removing one moves those after it.
+
+    `waiting`: those that a rule replaces which is a comment now. `staying`: lines of what is no NIC, and what that is.
+    """
 
     proposals: tuple[Proposal, ...] = ()
-    untold: tuple[Master, ...] = ()
-
-    @property
-    def masters(self) -> tuple[Master, ...]:
-        """Every line to remove, once; within a file from the last one up, since removing one moves those after it."""
-        found = [*(master for proposal in self.proposals for master in proposal.masters), *self.untold]
-        return tuple(sorted(dict.fromkeys(found), key=lambda master: (master.path, -master.line)))
+    removals: tuple[Removal, ...] = ()
+    waiting: tuple[Removal, ...] = ()
+    staying: tuple[Removal, ...] = ()
 
 
-def migrate(masters: tuple[Master, ...], pfs: Iterable[PfFacts], config: Config) -> Migration:
-    """A PF that nothing sets gets no rule."""
+def migrate(
+    masters: tuple[Master, ...], pfs: Iterable[PfFacts], config: Config, others: Iterable[PfFacts] = ()
+) -> Migration:
+    """A PF that nothing sets gets no rule. `others`: functions of this host that get none, whatever sets their VFs."""
     present = sorted(pfs, key=lambda pf: pf.pci_address)
+    strangers = tuple(others)
     of_pfs = [(pf, _masters_of_pf(masters, pf)) for pf in present]
     proposals = [_propose_for_pf(pf, mine, config) for pf, mine in of_pfs if mine]
-    proposals += _propose_for_absent(masters, present)
-    return Migration(tuple(proposals), tuple(master for master in masters if not master.devices))
+    proposals += _propose_for_absent(masters, present, strangers)
+    waiting = {master for proposal in proposals if not proposal.is_decided for master in proposal.masters}
+    proposed = {master for proposal in proposals for master in proposal.masters}
+    removed = {master for master in masters if not master.devices} | (proposed - waiting)
+    lines = sorted(masters, key=lambda master: (master.path, -master.line))
+    foreign = [master for master in lines if master.devices and master not in proposed]
+    return Migration(
+        tuple(proposals),
+        tuple(Removal(master, _removal_notes(master, strangers)) for master in lines if master in removed),
+        tuple(Removal(master, _removal_notes(master, strangers)) for master in lines if master in waiting),
+        tuple(Removal(master, names) for master in foreign if (names := _no_nics(master, strangers))),
+    )
+
+
+def _removal_notes(master: Master, others: Iterable[PfFacts]) -> tuple[str, ...]:
+    if not master.devices:
+        return ("its PF could not be determined: add a rule for it",)
+    return tuple(f"it also sets VFs, and has to stay for that: {device}" for device in _no_nics(master, others))
+
+
+def _no_nics(master: Master, others: Iterable[PfFacts]) -> tuple[str, ...]:
+    """What else it sets VFs of."""
+    found = [other for other in _others_of(master, others) if not other.is_nic]
+    return tuple(
+        f"{other.pci_address}{f' ({other.driver})' if other.driver else ''} is not a network device"
+        for other in found[:SHOWN]
+    )
 
 
 def _masters_of_pf(masters: Iterable[Master], pf: PfFacts) -> tuple[Master, ...]:
     return tuple(master for master in masters if any(matches(device, pf) for device in master.devices))
 
 
+def _others_of(master: Master, others: Iterable[PfFacts]) -> tuple[PfFacts, ...]:
+    """To `matches`, what is no NIC is only what a rule may name."""
+    return tuple(
+        other for other in others if any(matches(device, replace(other, is_nic=True)) for device in master.devices)
+    )
+
+
 def _propose_for_pf(pf: PfFacts, masters: tuple[Master, ...], config: Config) -> Proposal:
-    number, notes = _choose_number(masters, pf)
-    has_rule = rule_of(config, pf) is not None
-    return Proposal(Match(pci_address=pf.pci_address), number, masters, pf, has_rule, notes)
+    asked, is_told = _asked_numbers(masters)
+    doubts = _doubts(masters)
+    match, has_rule = Match(pci_address=pf.pci_address), rule_of(config, pf) is not None
+    if _is_there(asked, pf):
+        unknown = () if asked else ("the lines do not say the number: this is the current one",)
+        return Proposal(match, pf.num_vfs, masters, pf, has_rule, (*_number_notes(asked, pf), *unknown, *doubts))
+    number = asked[0] if len(asked) == 1 and asked[0] <= pf.total_vfs else None
+    is_certain = is_told and any(master.is_certain and master.num_vfs == number for master in masters)
+    reason = _reason(asked, number, pf, is_certain=is_certain)
+    notes = _number_notes(asked, pf) if reason else (*_number_notes(asked, pf), *doubts)
+    return Proposal(match, number, masters, pf, has_rule, notes, (reason, *doubts) if reason else ())
 
 
-def _propose_for_absent(masters: Iterable[Master], pfs: list[PfFacts]) -> Iterator[Proposal]:
-    """By what the lines say about the PF; a driver without a PF here names none."""
+def _is_there(asked: list[int], pf: PfFacts) -> bool:
+    """Whether the VFs that exist are what the lines ask for, or, if they say no number, what they have left.
+
+    So they are if the lines ask for more than there can be, and there are as many as there can be.
+    """
+    is_most = bool(asked) and asked[0] > pf.total_vfs and pf.num_vfs == pf.total_vfs
+    return pf.num_vfs > 0 and (pf.num_vfs in asked or not asked or is_most)
+
+
+def _reason(asked: list[int], number: int | None, pf: PfFacts, *, is_certain: bool) -> str:
+    """Why the rule is no more than a proposal, "" if it is more."""
+    if pf.num_vfs:
+        existing = "the VF that exists" if pf.num_vfs == 1 else f"the {pf.num_vfs} VFs that exist"
+        return f"{existing} now would be destroyed: the lines ask for another number"
+    if not asked:
+        return "the lines do not say the number, and there are no VFs now: it is left to you"
+    if number is None:
+        return "which number is right is left to you"
+    return "" if is_certain else "it is not certain that this number is set, and there are no VFs now"
+
+
+def _doubts(masters: Iterable[Master]) -> tuple[str, ...]:
+    return tuple(f"{master.place}: {master.doubt}" for master in masters if master.doubt)
+
+
+def _number_notes(asked: list[int], pf: PfFacts) -> tuple[str, ...]:
+    over = [number for number in asked if number > pf.total_vfs]
+    disagreement = f"the lines disagree: {shortlist(tuple(map(str, asked)), SHOWN)}"
+    too_many = f"{over[-1]} is too many: the device offers {pf.total_vfs}" if over else ""
+    return tuple(filter(None, (disagreement if len(asked) > 1 else "", too_many)))
+
+
+def _asked_numbers(masters: Iterable[Master]) -> tuple[list[int], bool]:
+    """The numbers that these files ask for in the end, and whether each line says one. 0 counts where it is alone."""
+    asked: set[int] = set()
+    files: dict[str, list[Master]] = {}
     for master in masters:
-        here = any(matches(device, pf) for device in master.devices for pf in pfs)
-        named = [device for device in master.devices if device.netdev or device.pci_address or device.mac]
-        if not here and named:
-            number = master.num_vfs if master.num_vfs is not None else "max"
-            yield Proposal(named[0], number, (master,), notes=("no such PF exists now",))
+        files.setdefault(master.path, []).append(master)
+    for lines in files.values():
+        asked.update(_asked_by_file(sorted(lines, key=lambda master: master.line)))
+    is_told = all(master.num_vfs is not None or master.possible for master in masters)
+    return sorted(asked - {0}) or sorted(asked), is_told
 
 
-def _choose_number(masters: tuple[Master, ...], pf: PfFacts) -> tuple[int | str, tuple[str, ...]]:
-    """The current number if a line asks for it: then nothing changes. A 0 written before a number does not count."""
-    asked = {master.num_vfs for master in masters if master.num_vfs is not None}
-    wishes = sorted(asked - {0}) or sorted(asked)
-    notes = []
-    if len(wishes) > 1:
-        notes.append(f"the lines disagree: {', '.join(map(str, wishes))}")
-    if not wishes:
-        notes.append("the lines do not say the number: this is the current one")
-        return pf.num_vfs or "max", tuple(notes)
-    possible = [wish for wish in wishes if wish <= pf.total_vfs]
-    if over := [wish for wish in wishes if wish > pf.total_vfs]:
-        notes.append(f"{over[-1]} is too many: the device offers {pf.total_vfs}")
-    if pf.num_vfs in possible:
-        return pf.num_vfs, tuple(notes)
-    return possible[-1] if possible else "max", tuple(notes)
+def _asked_by_file(lines: list[Master]) -> set[int]:
+    """Of lines that are run one after the other, what they leave: the kernel only lets 0 follow another number."""
+    numbers = [number for master in lines for number in (master.possible or (master.num_vfs,)) if number is not None]
+    if not all(master.is_certain and master.num_vfs is not None and master.format in IN_ORDER for master in lines):
+        return set(numbers)
+    last = 0
+    for number in numbers:
+        last = number if 0 in {last, number} else last
+    return {last or max(numbers)}
+
+
+def _propose_for_absent(
+    masters: Iterable[Master], pfs: list[PfFacts], others: tuple[PfFacts, ...]
+) -> Iterator[Proposal]:
+    """By what the lines say about the PF; a driver without a PF here names none."""
+    named: dict[Match, list[Master]] = {}
+    for master in masters:
+        is_here = any(matches(device, pf) for device in master.devices for pf in pfs)
+        is_strange = any(not other.is_nic for other in _others_of(master, others))
+        if is_here or is_strange:
+            continue
+        devices = [device for device in master.devices if device.netdev or device.pci_address or device.mac]
+        for device in devices[: SHOWN if master.format in IN_ORDER else 1]:
+            named.setdefault(device, []).append(master)
+    for device, lines in named.items():
+        asked, _ = _asked_numbers(lines)
+        number = asked[0] if len(asked) == 1 else None
+        yield Proposal(device, number, tuple(lines), reasons=(_absence(device, pfs, others), *_doubts(lines)))
+
+
+def _absence(device: Match, pfs: Iterable[PfFacts], others: Iterable[PfFacts]) -> str:
+    """Why there is no PF of that name."""
+    for other in others:
+        if matches(device, other):
+            return f"{other.pci_address} exists, but offers no VFs"
+    for pf in pfs:
+        for vf in pf.vfs:
+            if device.pci_address == vf.pci_address or (device.netdev and device.netdev in vf.netdevs):
+                return f"{vf.pci_address} is a VF of {pf.pci_address}, and has no VFs itself"
+    return "no such PF exists now"

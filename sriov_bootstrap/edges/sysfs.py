@@ -69,6 +69,19 @@ class Sysfs:
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": link_name(f"{folder}/physfn")}))
         return tuple(found)
 
+    def read_others(self, known: frozenset[str]) -> tuple[RawPf, ...]:
+        """Functions that are not `known`: network functions, and whatever else offers VFs."""
+        places = self._find_children()
+        return tuple(
+            self._read_function(address, places, PF_ATTRIBUTES)
+            for address in sorted(names_in(self._devices))
+            if address not in known
+            and (
+                os.access(f"{self._devices}/{address}/sriov_totalvfs", os.F_OK)
+                or is_network_class(attribute_text(f"{self._devices}/{address}/class"))
+            )
+        )
+
     def read_functions_of(self, pf: str) -> tuple[RawVf, ...]:
         """Its VFs by their place on the bus: while one is destroyed, its links to the PF disappear first.
 

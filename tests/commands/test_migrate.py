@@ -1,10 +1,11 @@
 """From what hosts have today to our config: printed, applied, and nothing is left that fights with it."""
 
 import json
+import re
 
 import pytest
 
-from builders import PF, PF2
+from builders import PF, PF2, PF3, vf_address
 from fakes_host import HostTree, rule
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.config import Config, Match
@@ -92,56 +93,218 @@ num_vfs = 4
 def test_each_format_becomes_a_rule(
     tree: HostTree, capsys: pytest.CaptureFixture[str], path: str, text: str, num_vfs: int
 ) -> None:
-    tree.write(path, text)
+    """Of the port that has no VFs yet."""
+    tree.write(path, text.replace("ens1f0", "ens1f1").replace(PF, PF2)).chmod(0o755)
     before = {one: one.read_bytes() for one in tree.root.rglob("*") if one.is_file()}
     out, _ = migrate(tree, capsys)
     (made,) = understood(out).pf
-    assert (made.match, made.num_vfs) == (BY_ADDRESS, num_vfs)
+    assert (made.match, made.num_vfs) == (Match(pci_address=PF2), num_vfs)
     assert f"#   /{path}:" in out
     assert {one: one.read_bytes() for one in tree.root.rglob("*") if one.is_file()} == before
 
 
-def test_what_the_chip_cannot_have_becomes_max(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    tree.write("etc/modprobe.d/igb.conf", "options igb max_vfs=32\n")
+def comments(out: str, match: Match = BY_ADDRESS) -> list[str]:
+    """The reasons of the rule for this PF that is a comment; each such rule is valid once it has a number."""
+    (block,) = (one for one in out.split("\n\n") if f'# match = {{ pci_address = "{match.pci_address}" }}' in one)
+    rule = block[block.index("# [[pf]]") :].replace("# to be filled in", "4").replace("# ", "")
+    assert [one.match for one in understood(rule).pf] == [match]
+    return [line.removeprefix("#   - ") for line in block.splitlines() if line.startswith("#   - ")]
+
+
+@pytest.mark.parametrize("number", ["0", "1", "6"])
+def test_what_would_destroy_vfs_is_a_comment(tree: HostTree, capsys: pytest.CaptureFixture[str], number: str) -> None:
+    tree.write("etc/rc.local", ECHO.replace("4", number) + "\n").chmod(0o755)
     out, _ = migrate(tree, capsys)
-    assert [(one.match.pci_address, one.num_vfs) for one in understood(out).pf] == [(PF, "max"), (PF2, "max")]
-    assert "# 32 is too many: the device offers 7\n" in out
+    assert not understood(out).pf
+    assert comments(out) == ["the 4 VFs that exist now would be destroyed: the lines ask for another number"]
+    assert f"# num_vfs = {number}\n" in out
+    assert "they will keep fighting" not in out
+    assert "# Remove these only once the rules above that are commented out are decided" in out
+
+
+def test_doubts_are_reasons_where_there_are_no_vfs_and_notes_where_they_are(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.write("etc/rc.local", f"{ECHO}\n{ECHO.replace('f0', 'f1')}\n")
+    doubt = "/etc/rc.local is not executable, so it is not run now"
+    out, _ = migrate(tree, capsys)
+    assert [(one.match, one.num_vfs) for one in understood(out).pf] == [(BY_ADDRESS, 4)]
+    assert f"# /etc/rc.local:1: {doubt}\n[[pf]]\n" in out
+    assert comments(out, Match(pci_address=PF2)) == [
+        "it is not certain that this number is set, and there are no VFs now",
+        f"/etc/rc.local:2: {doubt}",
+    ]
+    assert "# num_vfs = 4\n" in out
+    tree.write("etc/cron.d/vfs", f"@reboot root {ECHO.replace('f0', 'f1')}\n")
+    assert [one.num_vfs for one in understood(migrate(tree, capsys)[0]).pf] == [4, 4], "another line is certain"
+
+
+def test_more_doubts_than_anyone_reads(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.write("etc/rc.local", ECHO.replace("f0", "f1") + "\n" + f"{ECHO.replace('f0', 'f1')}\n" * 8)
+    assert comments(migrate(tree, capsys)[0], Match(pci_address=PF2))[-1] == "and more"
+
+
+def test_what_the_chip_cannot_have(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.write("etc/modprobe.d/igb.conf", "options igb max_vfs=32\n")
+    tree.add_pf(PF3, netdev="ens2f0")
+    for index in range(7):
+        tree.add_vf(PF3, index, driver="vfio-pci")
+    out, _ = migrate(tree, capsys)
+    assert [(one.match.pci_address, one.num_vfs) for one in understood(out).pf] == [(PF3, 7)]
+    assert comments(out) == ["the 4 VFs that exist now would be destroyed: the lines ask for another number"]
+    assert comments(out, Match(pci_address=PF2)) == ["which number is right is left to you"]
+    assert out.count("# 32 is too many: the device offers 7\n") == 3
 
 
 def test_lines_that_disagree_keep_what_is_there(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    tree.write("etc/rc.local", f"{ECHO}\n")
-    tree.write("etc/cron.d/vfs", f"@reboot root {ECHO.replace('4', '6')}\n")
+    for path, number in {"etc/rc.local": "4", "etc/cron.d/vfs": "6"}.items():
+        lines = (ECHO.replace("4", number).replace("f0", f"f{port}") for port in (0, 1))
+        prefix = "@reboot root " if "cron" in path else ""
+        tree.write(path, "".join(f"{prefix}{line}\n" for line in lines)).chmod(0o755)
     out, _ = migrate(tree, capsys)
     assert [one.num_vfs for one in understood(out).pf] == [4]
-    assert "# the lines disagree: 4, 6\n" in out
+    assert out.count("# the lines disagree: 4, 6\n") == 2
+    assert comments(out, Match(pci_address=PF2)) == ["which number is right is left to you"]
     assert out.index("#   /etc/cron.d/vfs:1") < out.index("#   /etc/rc.local:1")
 
 
+@pytest.mark.parametrize(
+    ("numbers", "asked"),
+    [("8 0 4", 4), ("4 0", 4), ("4 6", 4), ("6 0 4", 4), ("0 4 0", 4), ("0 0", 0), ("7 3 0 4 6", 4), ("0 5 0 4 4", 4)],
+)
+def test_of_lines_one_after_the_other_the_kernel_takes_what_follows_0(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], numbers: str, asked: int
+) -> None:
+    line = ECHO.replace("f0", "f1")
+    tree.write("etc/rc.local", "".join(f"{line.replace('4', one)}\n" for one in numbers.split())).chmod(0o755)
+    assert [one.num_vfs for one in understood(migrate(tree, capsys)[0]).pf] == [asked]
+
+
 def test_a_number_that_cannot_be_told_is_what_is_there(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    tree.write("etc/rc.local", ECHO.replace("4", "$N") + "\n" + ECHO.replace("4", "$N").replace("f0", "f1") + "\n")
+    lines = ECHO.replace("4", "$N") + "\n" + ECHO.replace("4", "$N").replace("f0", "f1") + "\n"
+    tree.write("etc/rc.local", lines).chmod(0o755)
     out, _ = migrate(tree, capsys)
-    assert [one.num_vfs for one in understood(out).pf] == [4, "max"]
-    assert out.count("# the lines do not say the number: this is the current one\n") == 2
+    assert [(one.match, one.num_vfs) for one in understood(out).pf] == [(BY_ADDRESS, 4)]
+    assert out.count("# the lines do not say the number: this is the current one\n") == 1
+    assert comments(out, Match(pci_address=PF2)) == [
+        "the lines do not say the number, and there are no VFs now: it is left to you"
+    ]
+    assert "\n# num_vfs =   # to be filled in\n" in out
+
+
+def test_a_line_that_may_ask_for_something_else(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line says 5, the other one something."""
+    one, other = ECHO.replace("4", "5").replace("f0", "f1"), ECHO.replace("4", "$N").replace("f0", "f1")
+    tree.write("etc/rc.local", f"{one}\n{other}\n").chmod(0o755)
+    out, _ = migrate(tree, capsys)
+    assert comments(out, Match(pci_address=PF2)) == [
+        "it is not certain that this number is set, and there are no VFs now"
+    ]
+    assert "# num_vfs = 5\n" in out
 
 
 def test_none_is_a_wish_where_nothing_else_is_asked(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    tree.write("etc/rc.local", ECHO.replace("4", "0") + "\n")
+    tree.write("etc/rc.local", ECHO.replace("4", "0").replace("f0", "f1") + "\n").chmod(0o755)
     assert [one.num_vfs for one in understood(migrate(tree, capsys)[0]).pf] == [0]
 
 
 def test_a_pf_that_is_not_here_and_one_that_cannot_be_told(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.write("etc/rc.local", ECHO.replace("ens1f0", "ens9") + "\n" + ECHO.replace("ens1f0", "$1") + "\n")
     out, _ = migrate(tree, capsys)
-    assert [(one.match, one.num_vfs) for one in understood(out).pf] == [(Match(netdev="ens9"), 4)]
-    assert "# no such PF exists now\n" in out
+    assert not understood(out).pf
+    assert "#   - no such PF exists now\n#   - /etc/rc.local:1: " in out
+    assert '# match = { netdev = "ens9" }\n# num_vfs = 4\n' in out
     assert "#       its PF could not be determined: add a rule for it\n" in out
     tree.write("etc/rc.local", ECHO.replace("ens1f0", "ens9").replace("4", "$N") + "\n")
-    assert [one.num_vfs for one in understood(migrate(tree, capsys)[0]).pf] == ["max"]
+    assert "# num_vfs =   # to be filled in\n" in migrate(tree, capsys)[0]
+
+
+def test_each_pf_of_a_line_that_is_not_here(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.write("etc/rc.local", "for n in ens7 ens8; do echo 4 > /sys/class/net/$n/device/sriov_numvfs; done\n")
+    out, _ = migrate(tree, capsys)
+    assert re.findall('netdev = "(.*)"', out) == ["ens7", "ens8"]
+
+
+VF0 = vf_address(PF, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/sys/bus/pci/devices/0000:00:1f.6/sriov_numvfs", "0000:00:1f.6 exists, but offers no VFs"),
+        ("/sys/class/net/eno1/device/sriov_numvfs", "0000:00:1f.6 exists, but offers no VFs"),
+        (f"/sys/bus/pci/devices/{VF0}/sriov_numvfs", f"{VF0} is a VF of {PF}, and has no VFs itself"),
+        ("/sys/class/net/ens1f0v0/device/sriov_numvfs", f"{VF0} is a VF of {PF}, and has no VFs itself"),
+        ("/sys/bus/pci/devices/0000:99:00.0/sriov_numvfs", "no such PF exists now"),
+    ],
+)
+def test_why_a_named_device_is_no_pf(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], path: str, reason: str
+) -> None:
+    tree.add_function("0000:00:1f.6", driver="e1000e", **{"class": "0x020000"})
+    tree.add_netdev("0000:00:1f.6", "eno1", ifindex=9)
+    tree.write("etc/rc.local", f"echo 4 > {path}\n").chmod(0o755)
+    out, _ = migrate(tree, capsys)
+    assert not understood(out).pf
+    assert f"#   - {reason}\n# [[pf]]\n" in out
+
+
+GPU = "0000:00:02.0"
+
+
+@pytest.fixture
+def with_gpu(tree: HostTree) -> HostTree:
+    """And one VF of it."""
+    tree.add_function(GPU, driver="i915", vendor="0x8086", sriov_totalvfs="7", **{"class": "0x030000"})
+    tree.add_function("0000:00:02.1", driver="i915", **{"class": "0x030000"})
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("etc/rc.local", f"echo 7 > /sys/devices/pci0000:00/{GPU}/sriov_numvfs\n"),
+        ("etc/rc.local", f"echo 7 > /sys/bus/pci/drivers/i915/{GPU}/sriov_numvfs\n"),
+        ("etc/cron.d/gpu", f"@reboot root echo 7 > /sys/bus/pci/devices/{GPU}/sriov_numvfs\n"),
+        ("etc/udev/rules.d/gpu.rules", f'SUBSYSTEM=="pci", KERNEL=="{GPU}", ATTR{{sriov_numvfs}}="7"\n'),
+        ("etc/modprobe.d/gpu.conf", "options i915 max_vfs=7\n"),
+    ],
+)
+def test_lines_for_what_is_no_nic_stay(
+    with_gpu: HostTree, capsys: pytest.CaptureFixture[str], path: str, text: str
+) -> None:
+    with_gpu.write(path, text).chmod(0o755)
+    out, _ = migrate(with_gpu, capsys)
+    assert "[[pf]]" not in out
+    assert f"# These are not for network devices, and stay:\n#   /{path}:1: " in out
+    assert f"{GPU} (i915) is not a network device" in out
+    assert "remove" not in out
+    with_gpu.write("etc/cron.d/vfs", f"@reboot root {ECHO}\n")
+    out, _ = migrate(with_gpu, capsys)
+    assert [one.match for one in understood(out).pf] == [BY_ADDRESS]
+
+
+def test_a_line_for_nics_and_others_keeps_its_part_for_these(
+    with_gpu: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "for d in /sys/bus/pci/devices/*; do echo 4 > $d/sriov_numvfs; done\n"
+    with_gpu.write("etc/rc.local", line).chmod(0o755)
+    out, _ = migrate(with_gpu, capsys)
+    assert [one.match.pci_address for one in understood(out).pf] == [PF, PF2]
+    assert f"#       it also sets VFs, and has to stay for that: {GPU} (i915) is not a network device\n" in out
+
+
+def test_a_gpu_that_the_config_names_has_its_rule(with_gpu: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    with_gpu.configure(rule(7, address=GPU))
+    with_gpu.write("etc/rc.local", f"echo 7 > /sys/bus/pci/devices/{GPU}/sriov_numvfs\n").chmod(0o755)
+    out, _ = migrate(with_gpu, capsys)
+    assert "# The config already has a rule for it.\n" in out
+    assert "they will keep fighting" in out
 
 
 def test_a_pf_that_has_a_rule_gets_no_other(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.configure(rule(4))
-    tree.write("etc/rc.local", f"{ECHO}\n{ECHO.replace('f0', 'f1')}\n")
+    tree.write("etc/rc.local", f"{ECHO}\n{ECHO.replace('f0', 'f1')}\n").chmod(0o755)
     out, _ = migrate(tree, capsys)
     assert [one.match.pci_address for one in understood(out).pf] == [PF2]
     assert "# The config already has a rule for it.\n" in out

@@ -584,7 +584,11 @@ def test_the_kernel_command_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("8", 8), (" 8 ", 8), ("", None), ("-1", None), ("٣", None), ("1" * 99, None)]
+    ("text", "number"),
+    [
+        *(("8", 8), (" 8 ", 8), ("+8", 8), ("0x8", 8), ("0X1f", 31), ("010", 8), ("0", 0), ("00", 0), ("65535", 65535)),
+        *((text, None) for text in ("", "-1", "08", "0x", "0b1", "0o7", "1_0", "8.0", "8 9", "٣", "65536", "1" * 99)),
+    ],
 )
 def test_a_number(text: str, number: int | None) -> None:
     assert count(text) == number
