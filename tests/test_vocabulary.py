@@ -91,4 +91,4 @@ def test_nothing_is_called_one() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and node.id == "one" and isinstance(node.ctx, ast.Store)
     }
-    assert {module for module, _ in stores} <= {"doctor/similar_names.py"}  # one and other: neither is anything else
+    assert {module for module, _ in stores} <= {"core/similar_names.py"}  # one and other: neither is anything else

@@ -254,11 +254,11 @@ CASES = {
     "a PF that is not ours": Case(pci(GOOD_A, GOOD_B, f'{{"address": "{PF3}", "physical_network": "x"}}'), {}),
     "moved": Case(
         pci(GOOD_A, GOOD_B, '{"devname": "ens7np0", "physical_network": "x"}'),
-        {("SB-W410", 4): "0000:5e:00.0 is now ens7, renamed by an upgrade"},
+        {("SB-W410", 4): "did you mean ens7 (0000:5e:00.0)? Names change with upgrades"},
     ),
     "misspelt": Case(
         pci(GOOD_A, GOOD_B, '{"devname": "ens1g1"}'),
-        {("SB-W410", 4): 'no PF or VF has the netdev "ens1g1": was ens1f1 meant?'},
+        {("SB-W410", 4): 'no PF or VF has the netdev "ens1g1": did you mean ens1f1 (0000:3b:00.1)?'},
     ),
     "nobody's": Case(
         pci(GOOD_A, GOOD_B, '{"devname": "bond0"}'), {("SB-W410", 4): 'no PF or VF has the netdev "bond0"'}

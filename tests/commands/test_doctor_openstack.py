@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from builders import PF
+from builders import PF, PF2
 from fakes_host import HostTree
 from fakes_openstack import DEBIAN_HEADS, RDO_COMMANDS, add_debian, add_kolla, add_rdo, add_unit
 from sriov_bootstrap.cli import main
@@ -169,9 +169,15 @@ CASES: dict[str, tuple[str, str, int, str, str]] = {
         "epoxy",
         2,
         "SB-W513",
-        f"{PF} is now ens1f0",
+        f"did you mean ens1f0 ({PF})? Names change with upgrades",
     ),
-    "misspelt netdev": (agent_ini(f"{GOOD},physnet1:ens1g1"), "epoxy", 2, "SB-W513", "was ens1f1 meant?"),
+    "misspelt netdev": (
+        agent_ini(f"{GOOD},physnet1:ens1g1"),
+        "epoxy",
+        2,
+        "SB-W513",
+        f"did you mean ens1f1 ({PF2})?",
+    ),
     "wrong PF": (agent_ini("physnet2:ens1f1,physnet1:ens1f1"), "epoxy", 2, "SB-E514", "it lacks physnet2:ens1f0"),
     "misspelt option": (agent_ini(more="exclude_device = x\n"), "epoxy", 4, "SB-W515", "was exclude_devices meant?"),
     "capital letters": (agent_ini(more="Exclude_Devices = x\n"), "epoxy", 4, "SB-W515", "was exclude_devices meant?"),

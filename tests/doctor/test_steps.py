@@ -11,16 +11,16 @@ from builders import make_config, make_netdev, make_pf, make_rule, make_wish
 from sriov_bootstrap.conflicts.called_scripts import called_scripts
 from sriov_bootstrap.conflicts.checks import check_masters, find_masters
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
+from sriov_bootstrap.core import similar_names as likeness
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.doctor import similar_names as likeness
+from sriov_bootstrap.core.similar_names import nearest
 from sriov_bootstrap.doctor.diagnose import check_openstack
 from sriov_bootstrap.doctor.neutron import networks
 from sriov_bootstrap.doctor.nic.vfs import MANAGED
 from sriov_bootstrap.doctor.nova import view as nova_view
 from sriov_bootstrap.doctor.nova.checks import check_nova
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
-from sriov_bootstrap.doctor.similar_names import nearest
 from sriov_bootstrap.edges.yaml_text import parse_located
 from sriov_bootstrap.formats import ini, init_script, kolla, modprobe, oslo_files, unit_files
 from sriov_bootstrap.formats.shell import writes

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.netdev_names import NetdevNames
 from sriov_bootstrap.core.pci_address import normalize
 from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.core.similar_names import Guesses
 from sriov_bootstrap.doctor.neutron.lists import Mappings, items, parse_bandwidths, parse_exclusions, parse_mappings
 from sriov_bootstrap.doctor.neutron.networks import nova_networks
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quote_entry
 from sriov_bootstrap.doctor.openstack.checks import check_start
-from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
-from sriov_bootstrap.doctor.similar_names import Guesses
 from sriov_bootstrap.formats.ini import NAME, Entry, fold
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.ports import resolve_ports
@@ -112,7 +112,7 @@ def _strange_netdevs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNam
     """Netdevs that no PF has. One that a rule names may still appear; other checks report it as missing."""
     here = {dev.name: dev.device for pf in host.pfs for dev in pf.netdevs}
     awaited = {port.netdev for port in resolve_ports(host)}
-    names = NetdevNames(host)
+    names = NetdevNames(host.pfs)
     for mapping in mapped.mappings:
         device = here.get(mapping.netdev)
         if device == "" or (device is None and mapping.netdev in awaited):

@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
+from sriov_bootstrap.core.similar_names import nearest
 from sriov_bootstrap.doctor.neutron.lists import items, parse_mappings
 from sriov_bootstrap.doctor.neutron.shown_names import ShownNames, quote_entry
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
-from sriov_bootstrap.doctor.similar_names import nearest
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.ports import resolve_ports

@@ -7,7 +7,7 @@ differs from one of them by a letter or two. Anything else is referred to by its
 from collections.abc import Iterable
 
 from sriov_bootstrap.core.pci_address import normalize
-from sriov_bootstrap.doctor.similar_names import Guesses
+from sriov_bootstrap.core.similar_names import Guesses
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.ports import resolve_ports

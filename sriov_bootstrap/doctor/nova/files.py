@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ALIAS, DEVICE_SPEC, REPORT_IN_PLACEMENT, places
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.core.similar_names import Guesses, nearest
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
-from sriov_bootstrap.doctor.similar_names import Guesses, nearest
 from sriov_bootstrap.formats.ini import Entry, IniFile, fold
 from sriov_bootstrap.render.host import Host
 

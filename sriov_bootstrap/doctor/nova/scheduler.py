@@ -6,10 +6,10 @@ from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ENABLED_FILTERS, places
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.core.similar_names import nearest
 from sriov_bootstrap.doctor.neutron.lists import items
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
-from sriov_bootstrap.doctor.similar_names import nearest
 from sriov_bootstrap.formats.ini import Entry, fold
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.nova import PCI_FILTER

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.netdev_names import NetdevNames
 from sriov_bootstrap.core.nova_options import NOVA_LAST_DOMAIN, SPEC_KEYS
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.similar_names import Guesses
 from sriov_bootstrap.doctor.nova.device_spec import SELECTORS, DeviceSpec, SpecProblem, parse_boolean
 from sriov_bootstrap.doctor.nova.pci_address import ANY
 from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View
-from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
-from sriov_bootstrap.doctor.similar_names import Guesses
 from sriov_bootstrap.formats.ini import Entry
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
@@ -29,7 +29,7 @@ SKIPPED_DOMAIN = re.compile(rf"domain \S+ is above {NOVA_LAST_DOMAIN:x}")
 def check_specs(view: View) -> Iterator[Finding]:
     """A spec that matches everything gets only that finding: the rest follows from it."""
     lines = {entry.place: entry for file in view.service.files for entry in file.entries}
-    guesses, names, steps = Guesses(), NetdevNames(view.host), Steps(LOOKS)
+    guesses, names, steps = Guesses(), NetdevNames(view.host.pfs), Steps(LOOKS)
     for line in view.lines:
         if line.problem:
             yield _refused_finding(view, line.entry, line.problem, lines)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.similar_names import nearest
 from sriov_bootstrap.doctor.openstack.remedies import restart_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
-from sriov_bootstrap.doctor.similar_names import nearest
 from sriov_bootstrap.formats.ini import Entry, IniFile, fold
 from sriov_bootstrap.formats.oslo_files import FILE, FOLDER
 from sriov_bootstrap.render.host import Host

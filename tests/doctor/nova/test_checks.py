@@ -8,7 +8,6 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.nova import view as nova_view
 from sriov_bootstrap.doctor.nova.checks import check_nova
-from sriov_bootstrap.doctor.openstack.netdev_names import NetdevNames
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.formats.ini import parse_ini
 from sriov_bootstrap.render.host import Host
@@ -158,18 +157,3 @@ def test_what_may_fit_is_looked_for_within_a_budget(monkeypatch: pytest.MonkeyPa
     assert looked(text, (make_pf(num_vfs=4),)) == (["SB-W410"], [])
     monkeypatch.setattr("sriov_bootstrap.doctor.nova.specs.LOOKS", 1)
     assert looked(text, (make_pf(num_vfs=4),)) == ([], [])
-
-
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("port-a", ": it is an altname of ens1f0 (0000:3b:00.0), and nova does not accept altnames"),
-        ("ens1f0np0", ": 0000:3b:00.0 is now ens1f0, renamed by an upgrade"),
-        ("ens1f0" + "np0" * 100, ""),  # longer than any netdev can have been called
-        ("ens1g0", ": was ens1f0 meant?"),
-        ("bond0", ""),
-    ],
-)
-def test_why_a_netdev_is_not_found(name: str, why: str) -> None:
-    pf = make_pf(netdevs=(make_netdev(altnames=("port-a",)),))
-    assert NetdevNames(Host(Config(), pfs=(pf,))).why_unknown(name, "nova") == why

@@ -9,6 +9,7 @@ from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.core.config import Match, OpenStack
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.similar_names import distance, nearest
 from sriov_bootstrap.doctor.diagnose import check_openstack
 from sriov_bootstrap.doctor.neutron.lists import (
     Bandwidths,
@@ -21,7 +22,6 @@ from sriov_bootstrap.doctor.neutron.lists import (
 )
 from sriov_bootstrap.doctor.neutron.networks import spec_networks
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
-from sriov_bootstrap.doctor.similar_names import distance, nearest
 from sriov_bootstrap.formats.ini import Entry, parse_ini
 from sriov_bootstrap.render.host import Host
 
@@ -347,9 +347,9 @@ def test_two_networks_that_nobody_vouches_for_are_compared_and_not_shown() -> No
 def test_a_slip_of_a_letter_is_shown() -> None:
     text = MAPPED.replace("password", "physnet1").replace(SECRET, "ens1f1")
     (one, *_) = [one for one in check_openstack(HOST, agent(text), print) if one.code == "SB-W513"]
-    assert (
-        one.problem
-        == 'the agent is configured with "ens1f1" for physnet1, but no PF has that netdev: was ens1f0 meant?'
+    assert one.problem == (
+        'the agent is configured with "ens1f1" for physnet1, but no PF has that netdev: '
+        "did you mean ens1f0 (0000:3b:00.0)?"
     )
     assert one.evidence == "physical_device_mappings, entry 2: physnet1:ens1f1"
 

@@ -9,20 +9,25 @@ COMPARED = 64  # names that one is compared with, letter by letter
 GUESSES = 32
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """The one that was probably meant, "" if none is close; case does not count."""
+def nearest(name: str, names: Iterable[str], *, is_sure: bool = False) -> str:
+    """The one that was probably meant, "" if none is close; case does not count.
+
+    `is_sure`: "" as well where another one is just as close, as ens1f0 and ens1f1 are to ens1f2.
+    """
     alike = islice(
         (candidate for candidate in names if candidate != name and abs(len(candidate) - len(name)) <= NEAR), COMPARED
     )
     distances = {other: distance(name.lower(), other.lower()) for other in alike}
     near = {other: far for other, far in distances.items() if far <= min(NEAR, len(other) // 3)}
-    return min(near, key=lambda other: near[other]) if near else ""
+    closest = [other for other, far in near.items() if far == min(near.values())]
+    return "" if not closest or (is_sure and len(closest) > 1) else closest[0]
 
 
 class Guesses:
     """`nearest` for as many names as anyone would fix by hand; "" for the rest: files decide how many there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, are_sure: bool = False) -> None:
+        self._are_sure = are_sure
         self._left = GUESSES
         self._made: dict[str, str] = {}
 
@@ -30,7 +35,7 @@ class Guesses:
         """The one that was probably meant, "" if none is close; for one name always the same."""
         if name not in self._made and self._left:
             self._left -= 1
-            self._made[name] = nearest(name, names)
+            self._made[name] = nearest(name, names, is_sure=self._are_sure)
         return self._made.get(name, "")
 
 
