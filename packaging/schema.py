@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.validate import MAX_NUM_VFS
+from sriov_bootstrap.core.config import MAX_NUM_VFS, Config
+from sriov_bootstrap.core.vf_tables import GUID, LIMITS, MAC
 
 MANUAL = Path(__file__).parents[1] / "docs" / "man" / "sriov-bootstrap.toml.5"
 ITEM = re.compile(r"^\.It Ic (\w+)\n(.*?)(?=^\.(?:It|El|S[hs])\b)", re.MULTILINE | re.DOTALL)
@@ -23,6 +23,14 @@ NUM_VFS = {
         {"type": "string", "pattern": "^(max|[1-9]?[0-9]%|100%)$"},
     ]
 }
+SECTIONS = {"Match": "SELECTORS", "VfTable": "ATTRIBUTES OF VFS"}  # both have a key mac
+NUMBERS = r"[0-9]{1,5}( *- *[0-9]{1,5})?"
+PATTERNS = {
+    "vfs": f"^(all| *{NUMBERS} *(, *{NUMBERS} *)*)$",
+    "mac": f"^(stable|{MAC})$",
+    "node_guid": f"^({GUID})$",
+    "port_guid": f"^({GUID})$",
+}
 
 
 def main() -> None:
@@ -31,16 +39,29 @@ def main() -> None:
 
 def schema(manual: str) -> str:
     found: dict[str, Any] = msgspec.json.schema(Config)
-    meanings = {key: plain(text) for key, text in ITEM.findall(manual)}
-    for definition in found["$defs"].values():
+    everywhere = _meanings(manual)
+    for name, definition in found["$defs"].items():
+        own = SECTIONS.get(name)
+        meanings = everywhere | (_meanings(manual.partition(f".Sh {own}\n")[2].partition("\n.Sh ")[0]) if own else {})
         definition.pop("description", None)  # it is for readers of the code
         for key, value in definition.get("properties", {}).items():
+            _without_null(value)
             if key in meanings:
                 definition["properties"][key] = _described(value, meanings[key])
     rule = found["$defs"]["PfRule"]["properties"]
     rule["num_vfs"] |= NUM_VFS
+    del rule["mtu"]["default"]  # it is not one of the values
+    table = found["$defs"]["VfTable"]["properties"]
+    for key, (lowest, highest, _) in LIMITS.items():
+        table[key] |= {"minimum": lowest, "maximum": highest}
+    for key, pattern in PATTERNS.items():
+        table[key] |= {"pattern": re.sub("a-f", "A-Fa-f", pattern)}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sriov-bootstrap.toml(5)"}
     return json.dumps(head | found, indent=1) + "\n"
+
+
+def _meanings(manual: str) -> dict[str, str]:
+    return {key: plain(text) for key, text in ITEM.findall(manual)}
 
 
 def plain(mdoc: str) -> str:
@@ -56,6 +77,14 @@ def plain(mdoc: str) -> str:
     for escape, character in ESCAPES.items():
         text = text.replace(escape, character)
     return re.sub(r":$", ".", text.strip())  # a list follows in the manual
+
+
+def _without_null(value: dict[str, Any]) -> None:
+    """TOML has none: such a key is left out."""
+    kinds = [kind for kind in value.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del value["anyOf"], value["default"]
+        value |= kinds[0]
 
 
 def _described(value: dict[str, Any], meaning: str) -> dict[str, Any]:

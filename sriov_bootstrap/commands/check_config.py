@@ -23,6 +23,10 @@ def check_config(machine: HostMachine) -> int:
         print(f"read {printable(file.path)}")
     for rule in config.pf:
         print(f'rule "{rule.name}": {_num_vfs_text(rule)} on every PF with {printable(str(rule.match))}')
+        if link := _link_text(rule):
+            print(f"  {link}")
+        for table in rule.vf:
+            print(f"  VFs {printable(table.vfs)}: {table.attributes}")
         for doubt in validate.driver_doubts(rule):
             print(f"  note: {doubt}")
     if path:
@@ -33,3 +37,8 @@ def check_config(machine: HostMachine) -> int:
 
 def _num_vfs_text(rule: PfRule) -> str:
     return quantity(rule.num_vfs, "VF") if isinstance(rule.num_vfs, int) else f'num_vfs = "{rule.num_vfs}"'
+
+
+def _link_text(rule: PfRule) -> str:
+    parts = (f"mtu {rule.mtu}" if rule.mtu else "", f"promisc {rule.promisc}" if rule.promisc else "")
+    return ", ".join(filter(None, parts))

@@ -1,13 +1,15 @@
 """What was asked: the nouns of the config file. decode.py makes them, validate.py knows what is valid."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 from sriov_bootstrap.core.vf_attributes import VfTable
 
 GLOB_CHARACTERS = frozenset("*?[")
+MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 
 
 class VfDriver(StrEnum):
@@ -135,7 +137,7 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     when_in_use: WhenInUse = WhenInUse.KEEP
     pf_up: bool = True
     required: bool = True
-    mtu: int = 0
+    mtu: Annotated[int, Meta(ge=68, le=65535)] = 0  # the limits hold for what is written
     promisc: Switch | None = None
     vf: tuple[VfTable, ...] = ()
 

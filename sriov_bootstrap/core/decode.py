@@ -9,7 +9,7 @@ import binascii
 import tomllib
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,7 @@ from msgspec import Struct
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core import validate
 from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, OpenStack, PfRule, Services
+from sriov_bootstrap.core.vf_attributes import VfTable
 
 MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; a larger file is not a config
 TABLES: dict[str, type[Services | Metrics | Boot | OpenStack]] = {
@@ -88,7 +89,19 @@ def decode(files: Iterable[ConfigFile]) -> Config:
 
 
 def _conflicts(config: Config, origins: dict[str, str]) -> list[str]:
-    """What the files together say about OpenStack. Most hosts say nothing, and at boot it is not needed."""
+    """What the files together say. Most hosts say nothing of the kind, and at boot it is not needed."""
+    return _shared_addresses(config, origins) + _openstack_conflicts(config, origins)
+
+
+def _shared_addresses(config: Config, origins: dict[str, str]) -> list[str]:
+    if not any(rule.vf for rule in config.pf):
+        return []
+    from sriov_bootstrap.core.vf_tables import shared_between_rules
+
+    return [f'{origins[name]}: [[pf]] "{name}": {problem}' for name, problem in shared_between_rules(config)]
+
+
+def _openstack_conflicts(config: Config, origins: dict[str, str]) -> list[str]:
     if not any(rule.asks_openstack for rule in config.pf) and config.openstack == OpenStack():
         return []
     from sriov_bootstrap.core.openstack_rules import conflicts
@@ -152,6 +165,8 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
     problems = unknown_keys(entry, PfRule, where=where)
     if isinstance(entry.get("match"), dict):
         problems += unknown_keys(entry["match"], Match, where=f"{where}: match")
+    if "vf" in entry:
+        problems += _check_vf_tables(entry["vf"], where)
     if problems:
         return problems
     try:
@@ -162,6 +177,21 @@ def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]: 
         return [f"{where}: this name occurs twice in the file: only a drop-in may replace a rule"]
     seen.add(rule.name)
     return [f"{where}: {problem}" for problem in validate.pf_problems(rule)]
+
+
+def _check_vf_tables(tables: Any, where: str) -> list[str]:  # noqa: ANN401 - TOML gives anything
+    if not isinstance(tables, list):
+        return [f"{where}: vf: write [[pf.vf]], with double brackets: there may be several"]
+    problems = []
+    for number, table in enumerate(tables, 1):
+        place = f"{where}: [[pf.vf]] number {number}"
+        if not isinstance(table, dict):
+            problems.append(f"{place}: must be a table")
+            continue
+        strays = [key for key in table if key in PfRule.__struct_fields__]  # what follows a header belongs to it
+        problems += [f'{place}: "{key}" is a key of [[pf]]: write it above the first [[pf.vf]]' for key in strays]
+        problems += unknown_keys({key: table[key] for key in table if key not in strays}, VfTable, where=place)
+    return problems
 
 
 def unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> list[str]:
@@ -179,16 +209,22 @@ def _advice(key: str, known: tuple[str, ...]) -> str:
 
 def rephrase(error: msgspec.ValidationError) -> str:
     """`Expected `int`, got `str` - at `$.num_vfs`` -> `num_vfs: expected int, got str`."""
-    text, _, place = str(error).replace("`", "").partition(" - at $")
+    text, _, place = str(error).replace("`", "").replace(" | null", "").partition(" - at $")
     key = place.lstrip(".")
     text = text[:1].lower() + text[1:]
-    if words := _words_of(key):
+    if key.startswith("vf["):
+        number, _, rest = key.removeprefix("vf[").partition("]")
+        key = f"[[pf.vf]] number {int(number) + 1}{rest.replace('.', ': ')}"
+    if words := _words_of(key.rpartition(": ")[2]):
         text += f": valid here: {', '.join(words)}"
+    if key.endswith(": vfs"):
+        text += ', such as "0-3,7" or "all"'
     return f"{key}: {text}" if key else text
 
 
 def _words_of(key: str) -> tuple[str, ...]:
     """Every word that a key may have as its value; () for one whose values are no such words."""
-    tables = (PfRule, *TABLES.values())
+    tables = (PfRule, VfTable, *TABLES.values())
     types = (field.type for table in tables for field in msgspec.structs.fields(table) if field.name == key)
-    return next((tuple(kind) for kind in types if isinstance(kind, type) and issubclass(kind, StrEnum)), ())
+    kinds = (kind for either in types for kind in (either, *get_args(either)))
+    return next((tuple(kind) for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)), ())

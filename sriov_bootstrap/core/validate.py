@@ -8,11 +8,21 @@ import re
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import pci_address
-from sriov_bootstrap.core.config import Boot, Match, Metrics, OpenStack, PfRule, Services, VfBinding, VfDriver
+from sriov_bootstrap.core.config import (
+    MAX_NUM_VFS,
+    Boot,
+    Match,
+    Metrics,
+    OpenStack,
+    PfRule,
+    Services,
+    VfBinding,
+    VfDriver,
+)
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.core.vf_attributes import VfTable
 
-MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 # Compiled when first used: at boot, most are not.
 GLOB = r"[*?\[]"
 MAC = r"(?i:[0-9a-f]{2}(?::[0-9a-f]{2}){5,19})"  # 20 bytes on InfiniBand
@@ -34,6 +44,7 @@ def normalise(rule: PfRule) -> PfRule:
     return replace(
         rule,
         vf_id=rule.vf_id.lower(),
+        vf=_normal_tables(rule.vf) if rule.vf else (),
         match=replace(
             match,
             pci_address=pci_address.normalize(address) or address,
@@ -45,6 +56,12 @@ def normalise(rule: PfRule) -> PfRule:
     )
 
 
+def _normal_tables(tables: tuple[VfTable, ...]) -> tuple[VfTable, ...]:
+    from sriov_bootstrap.core.vf_tables import with_kernel_spelling  # only rules with such tables pay for the import
+
+    return with_kernel_spelling(tables)
+
+
 def pf_problems(rule: PfRule) -> list[str]:
     """What is wrong with one decoded [[pf]]."""
     problems = match_problems(rule.match)
@@ -54,6 +71,10 @@ def pf_problems(rule: PfRule) -> list[str]:
         problems.append("physical_network: must be at most 64 printable characters")
     if problem := num_vfs_problem(rule.num_vfs):
         problems.append(f"num_vfs: {problem}")
+    elif rule.vf:
+        from sriov_bootstrap.core import vf_tables
+
+        problems += vf_tables.problems(rule)
     if problem := _vf_driver_problem(rule.vf_driver):
         problems.append(f"vf_driver: {problem}")
     if rule.vf_binding is VfBinding.KERNEL and rule.driver_name:
@@ -89,6 +110,10 @@ def driver_doubts(rule: PfRule) -> list[str]:
             f"{driver.name} creates at most {quantity(driver.max_vfs, 'VF')}, and more are refused:"
             f' lower num_vfs to {driver.max_vfs} or "max"'
         )
+    if rule.vf:
+        from sriov_bootstrap.core import vf_tables
+
+        doubts += vf_tables.doubts(rule)
     return doubts
 
 

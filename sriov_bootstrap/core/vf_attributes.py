@@ -98,6 +98,11 @@ class VfTable(VfAttributes, frozen=True, forbid_unknown_fields=True):
 
     vfs: str
 
+    @property
+    def attributes(self) -> VfAttributes:
+        """All but which VFs it is for."""
+        return VfAttributes(**{name: getattr(self, name) for name in VfAttributes.__struct_fields__})
+
 
 class PfLink(Struct, frozen=True):
     """A PF's netdev as rtnetlink tells it. `vfs`: number of a VF -> its attributes; none where the driver has none."""

@@ -29,6 +29,21 @@ valid
     assert capsys.readouterr() == (out, "")
 
 
+def test_attributes_are_read_back(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = '[[pf.vf]]\nvfs = "all"\nmac = "stable"\n[[pf.vf]]\nvfs = "0, 2-3"\nvlan = 100\ntrust = false\n'
+    tree.configure(rule(4, more='mtu = 9000\npromisc = "on"\n') + tables)
+    assert check(tree) == 0
+    out = f"""\
+read {tree.root}/etc/sriov-bootstrap/config.toml
+rule "tenant-a": 4 VFs on every PF with pci_address 0000:3b:00.0
+  mtu 9000, promisc on
+  VFs all: mac stable
+  VFs 0, 2-3: vlan 100, trust off
+valid
+"""
+    assert capsys.readouterr() == (out, "")
+
+
 def test_what_a_driver_will_not_do_is_a_note(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.configure('[[pf]]\nname = "tenant-a"\nmatch = { driver = "igb" }\nnum_vfs = 32\n')
     assert check(tree) == 0

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from builders import PF2, make_config, make_rule
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, Services, VfBinding, VfDriver
+from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, Services, Switch, VfBinding, VfDriver
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile, decode, effective
+from sriov_bootstrap.core.vf_attributes import VfTable
 
 RULE = '[[pf]]\nname = "tenant-a"\nmatch = { pci_address = "3b:00.0" }\nnum_vfs = 4\n'
 MAIN = ConfigFile("/etc/c.toml", RULE.encode())
@@ -31,10 +32,37 @@ VALUES = st.sampled_from(
     ]
 )
 LINES = st.sampled_from(
-    ["[[pf]]", "[pf]", "[services]", "[metrics]", "[boot]", "[pf.match]", 'name = "a"', 'match = { driver = "igb" }']
+    [
+        "[[pf]]",
+        "[pf]",
+        "[[pf.vf]]",
+        'vfs = "0-3"',
+        "[services]",
+        "[metrics]",
+        "[boot]",
+        "[pf.match]",
+        'name = "a"',
+        'match = { driver = "igb" }',
+    ]
 )
 KEYS = st.sampled_from(
-    ["name", "match", "num_vfs", "restart", "settle_seconds", "listen", "textfile", "vf_driver", "x"]
+    [
+        "name",
+        "match",
+        "num_vfs",
+        "restart",
+        "settle_seconds",
+        "listen",
+        "textfile",
+        "vf_driver",
+        "mtu",
+        "vf",
+        "vfs",
+        "vlan",
+        "mac",
+        "trust",
+        "x",
+    ]
 )
 TOML = st.lists(LINES | st.builds("{} = {}".format, KEYS, VALUES), max_size=6).map(
     lambda lines: "\n".join(lines).encode()
@@ -102,6 +130,8 @@ def test_a_drop_in_replaces_a_rule_in_its_place_and_one_key_of_a_table() -> None
     assert decode([main, other]) == make_config(*rules, services=Services(settle_seconds=1.0, min_interval_seconds=9.0))
 
 
+TABLE = '[[pf.vf]]\nvfs = "all"\n'
+VF = '[[pf]] "tenant-a": [[pf.vf]] number 1'
 WRONG = [
     ("[[pf]", "not TOML: Expected ']]' at the end of an array declaration (at line 1, column 5)"),
     ("a = 1\na = 2", "not TOML: Cannot overwrite a value (at end of document)"),
@@ -135,6 +165,35 @@ WRONG = [
         "[[pf]] \"tenant-a\": vf_binding: invalid enum value 'late': valid here: auto, kernel",
     ),
     (RULE + RULE, '[[pf]] "tenant-a": this name occurs twice in the file: only a drop-in may replace a rule'),
+    (RULE + "mtu = 0", '[[pf]] "tenant-a": mtu: expected int >= 68'),
+    (RULE + "mtu = 65536", '[[pf]] "tenant-a": mtu: expected int <= 65535'),
+    (RULE + 'mtu = "9000"', '[[pf]] "tenant-a": mtu: expected int, got str'),
+    (RULE + "promisc = true", '[[pf]] "tenant-a": promisc: expected str, got bool: valid here: on, off'),
+    (RULE + 'promisc = "ON"', "[[pf]] \"tenant-a\": promisc: invalid enum value 'ON': valid here: on, off"),
+    (RULE + "vf = 1", '[[pf]] "tenant-a": vf: write [[pf.vf]], with double brackets: there may be several'),
+    (RULE + '[pf.vf]\nvfs = "0"', '[[pf]] "tenant-a": vf: write [[pf.vf]], with double brackets: there may be several'),
+    (RULE + "vf = [1]", f"{VF}: must be a table"),
+    (
+        RULE + TABLE + 'driver = "vfio-pci"',
+        f'{VF}: unknown key "driver": valid here: {", ".join(VfTable.__struct_fields__)}',
+    ),
+    (RULE + TABLE + "qos = 3", f'{VF}: unknown key "qos": did you mean "vlan_qos"?'),
+    (RULE + TABLE + "mtu = 9000", f'{VF}: "mtu" is a key of [[pf]]: write it above the first [[pf.vf]]'),
+    (RULE + TABLE + "pf_up = false", f'{VF}: "pf_up" is a key of [[pf]]: write it above the first [[pf.vf]]'),
+    (RULE + "[[pf.vf]]\nvlan = 3", f"{VF}: object missing required field vfs"),
+    (RULE + "[[pf.vf]]\nvfs = 3", f'{VF}: vfs: expected str, got int, such as "0-3,7" or "all"'),
+    (RULE + TABLE + 'trust = "on"', f"{VF}: trust: expected bool, got str"),
+    (RULE + TABLE + "vlan = 1.5", f"{VF}: vlan: expected int, got float"),
+    (
+        RULE + TABLE + 'link_state = "up"',
+        f"{VF}: link_state: invalid enum value 'up': valid here: auto, enable, disable",
+    ),
+    (RULE + TABLE + "vlan_protocol = 8021", f"{VF}: vlan_protocol: expected str, got int: valid here: 802.1Q, 802.1ad"),
+    (RULE + TABLE + "vlan = 4095", f"{VF}: vlan: 4095 is not between 0 and 4094 (0 is no VLAN)"),
+    (
+        f"{RULE}{TABLE}vlan = 1\n{TABLE}trust = 1",
+        '[[pf]] "tenant-a": [[pf.vf]] number 2: trust: expected bool, got int',
+    ),
     ("a = 07", "not TOML: Expected newline or end of document after a statement (at line 1, column 6)"),
 ]
 
@@ -145,6 +204,50 @@ def test_a_mistake_is_named_with_its_place(text: str, problem: str) -> None:
         decode([ConfigFile("/etc/c.toml", text.encode())])
     assert caught.value.problems == (f"/etc/c.toml: {problem}",)
     assert caught.value.hint == "correct the file, then run: sriov-bootstrap check-config"
+
+
+def test_attributes_of_vfs_and_of_the_pf() -> None:
+    text = f"""{RULE}
+        mtu = 9000
+        promisc = "off"
+        [[pf.vf]]
+        vfs = "all"
+        mac = "stable"
+        trust = false
+        [[pf.vf]]
+        vfs = "0-1"
+        mac = "02:00:00:AA:BB:00"
+        vlan = 100
+        link_state = "enable"
+        vlan_protocol = "802.1Q"
+        [[pf.vf]]
+        vfs = "1"
+        mac = "02:00:00:AA:BB:01"
+    """
+    (rule,) = decode([ConfigFile("/etc/c.toml", text.encode())]).pf
+    assert (rule.mtu, rule.promisc) == (9000, Switch.OFF)
+    first = {"mac": "02:00:00:aa:bb:00", "vlan": 100, "link_state": "enable", "vlan_protocol": "802.1Q"}
+    assert [(table.vfs, table.attributes.said()) for table in rule.vf] == [
+        ("all", {"mac": "stable", "trust": False}),
+        ("0-1", first),
+        ("1", {"mac": "02:00:00:aa:bb:01"}),
+    ]
+
+
+@pytest.mark.parametrize("more", ["", TABLE + "vlan = 3\n"], ids=["nothing", "no address"])
+def test_an_address_that_two_files_give_away_is_named_with_the_later_one(more: str) -> None:
+    table = '[[pf.vf]]\nvfs = "0"\nmac = "02:00:00:AA:BB:00"\n'
+    main = ConfigFile("/etc/c.toml", (RULE + more + table).encode())
+    other = drop_in("/etc/d.toml", RULE.replace("tenant-a", "b").replace("00.0", "00.1") + table)
+    with pytest.raises(ConfigError) as caught:
+        decode([main, other])
+    assert caught.value.problems == (
+        (
+            '/etc/d.toml: [[pf]] "b": [[pf.vf]] number 1: mac: 02:00:00:aa:bb:00 would be that of VF 0 and of VF 0 of'
+            ' [[pf]] "tenant-a": give it to one VF only'
+        ),
+    )
+    decode([main, drop_in("/etc/d.toml", RULE + table.replace("00", "10"))])  # the first rule is replaced
 
 
 @pytest.mark.parametrize(

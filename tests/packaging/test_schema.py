@@ -60,6 +60,27 @@ def test_every_key_says_what_it_means_and_no_macro_of_the_manual_is_left() -> No
         (RULE + 'num_vfs = 1\nvf_driver = "vfio-pci"\n', True),
         (RULE + 'num_vfs = 1\nvf_binding = "late"\n', False),
         (RULE + 'num_vfs = 1\nnetwork = "x"\n', False),
+        (RULE + 'num_vfs = 4\nmtu = 9000\npromisc = "on"\n', True),
+        (RULE + "num_vfs = 4\nmtu = 0\n", False),
+        (RULE + "num_vfs = 4\npromisc = true\n", False),
+        *(
+            (f"{RULE}num_vfs = 4\n[[pf.vf]]\n{lines}\n", is_good)
+            for lines, is_good in (
+                ('vfs = "all"\nmac = "stable"\ntrust = true', True),
+                ('vfs = " 0 - 1, 3 "\nvlan = 4094\nvlan_qos = 7\nvlan_protocol = "802.1ad"', True),
+                ('vfs = "1"\nmac = "02:00:00:AA:bb:00"\nlink_state = "auto"', True),
+                ('vfs = "1"\nport_guid = "0xAb11223344556677"\nmsix_vectors = 1', True),
+                ('vfs = "0-"\ntrust = true', False),
+                ("vlan = 1", False),
+                ('vfs = "0"\nvlan = 4095', False),
+                ('vfs = "0"\nmax_tx_rate = 4294967296', False),
+                ('vfs = "0"\nmsix_vectors = 0', False),
+                ('vfs = "0"\nmac = "02-00-00-aa-bb-00"', False),
+                ('vfs = "0"\nnode_guid = "stable"', False),
+                ('vfs = "0"\nlink_state = "up"', False),
+                ('vfs = "0"\ndriver = "vfio-pci"', False),
+            )
+        ),
         ('[[pf]]\nname = "a"\nmatch = { nic = "e" }\nnum_vfs = 1\n', False),
         ("[metric]\n", False),
     ],

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec import Struct
@@ -14,9 +15,12 @@ from msgspec.structs import fields
 from sriov_bootstrap.arguments import make_parser
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, OpenStack, PfRule, Services
+from sriov_bootstrap.core.drivers import DRIVERS, VfAttribute
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS, MARKERS
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PfState
+from sriov_bootstrap.core.vf_attributes import VfTable
+from sriov_bootstrap.core.vf_tables import LIMITS, OPERATIONS
 
 MAN = Path(__file__).parents[2] / "docs" / "man"
 UNSHOWN = ["run", "check-config", "helper"]  # the daemon; in sriov-bootstrap.toml(5); not for people
@@ -94,6 +98,7 @@ def test_every_command_whose_answer_can_be_3_is_named_there() -> None:
 TABLES = (
     ("PF RULES", PfRule),
     ("SELECTORS", Match),
+    ("ATTRIBUTES OF VFS", VfTable),
     ("[services]", Services),
     ("[metrics]", Metrics),
     ("[boot]", Boot),
@@ -116,14 +121,43 @@ WORDS = [
     (section, word)
     for section, struct in TABLES
     for field in fields(struct)
-    if isinstance(field.type, type) and issubclass(field.type, StrEnum)
-    for word in field.type
+    for kind in (field.type, *get_args(field.type))
+    if isinstance(kind, type) and issubclass(kind, StrEnum)
+    for word in kind
 ]
 
 
 @pytest.mark.parametrize(("section", "word"), WORDS, ids=[word for _, word in WORDS])
 def test_every_word_of_a_key_is_explained(section: str, word: str) -> None:
     assert rf"\(dq{word}\(dq" in _section(CONFIG, section)
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_the_limits_of_an_attribute_are_those_of_the_code(key: str) -> None:
+    lowest, highest, _ = LIMITS[key]
+    if not key.endswith("_rate"):  # limited by the kernel's type alone
+        assert f"from {lowest} to {highest}" in _entry(key)
+
+
+@pytest.mark.parametrize("key", ["trust", "spoofchk", "link_state"])
+def test_the_drivers_that_cannot_set_an_attribute_are_named(key: str) -> None:
+    """But for those that can set none."""
+    cannot = {driver.name for driver in DRIVERS if driver.attributes and not driver.can_set(OPERATIONS[key])}
+    assert {*re.findall(r"\w+", _entry(key).rpartition("\nNot on ")[2])} - {"and"} == cannot
+
+
+@pytest.mark.parametrize(
+    ("key", "attribute"), [("query_rss", "query_rss"), ("msix_vectors", "msix"), ("vlan_protocol", "vlan_8021ad")]
+)
+def test_the_few_drivers_that_can_set_an_attribute_are_named(key: str, attribute: VfAttribute) -> None:
+    can = {driver.name for driver in DRIVERS if driver.can_set(attribute)}
+    (line,) = [one for one in _entry(key).splitlines() if one.endswith(" only.") or one.startswith("Only ")]
+    assert {driver.name for driver in DRIVERS if re.search(rf"\b{driver.name}\b", line)} == can
+
+
+def _entry(key: str) -> str:
+    section = _section(CONFIG, "ATTRIBUTES OF VFS")
+    return section.partition(f".It Ic {key}\n")[2].partition(".It ")[0].partition(".El")[0]
 
 
 def test_every_path_by_which_a_packaging_is_recognized_is_named() -> None:

@@ -14,12 +14,14 @@ from sriov_bootstrap.core.config import (
     OpenStack,
     PfRule,
     Services,
+    Switch,
     VfBinding,
     WhenInUse,
 )
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import Netdev, PfFacts, RawChild, RawNetdev, RawPf, RawVf, VfFacts
+from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
 PF = "0000:3b:00.0"
@@ -95,6 +97,9 @@ class RuleValues(TypedDict, total=False):
     traits: tuple[str, ...]
     bandwidth_kbps: int
     vf_id: str
+    mtu: int
+    promisc: Switch | None
+    vf: tuple[VfTable, ...]
 
 
 class ConfigValues(TypedDict, total=False):
