@@ -131,7 +131,7 @@ class Stage(IntEnum):
     COUNT = auto()  # creates VFs, and destroys existing ones
     COUNTED = auto()  # once, when the VFs exist, before any of them has a driver
     EACH_VF = auto()  # once for each VF that exists after the count
-    BIND = auto()  # gives the VFs their drivers, while the next PF is at work
+    BIND = auto()  # gives the VFs their drivers, once all PFs have come as far
     AFTER = auto()  # once, when every VF of every PF is done
 
 

@@ -2,8 +2,9 @@
 
 PFs take turns with everything up to their VFs' drivers, because nothing may start after a write that hangs, and the
 kernel creates VFs of one PF at a time anyway. Binding is different: it takes long, waits for no other PF, and is begun
-in a process of its own. While the VFs of one PF are probed, the next PF is written. Then the pass waits for all of
-them together (settle.py), and takes the steps that follow.
+in a process of its own, for all PFs at once. It begins when the last PF has been counted: every VF that gets a netdev
+keeps udev busy, which made the counts of the PFs after it twice as slow where processors are few. Then the pass waits
+for all of them together (settle.py), and takes the steps that follow.
 
 What is done to each VF starts from new facts of its PF: the VFs that the plan was made from are gone, and those of the
 count did not exist yet.
@@ -51,13 +52,14 @@ def carry_out(
     `guard(pci_addresses)` says who uses these VFs, or a VF of these PFs, now; it is asked again right before one of
     them is destroyed or moved. `look(pci_addresses)` reads the facts of PFs; it is called at most once for each.
     """
-    road, pick, results, begun = _Road(machine, guard), partial(_of_stages, stages), list[Result](), list[_Begun]()
+    road, pick, results, counted = _Road(machine, guard), partial(_of_stages, stages), list[Result](), list[Plan]()
     for plan in (plans := tuple(plans)):
         done = tuple(road.take(plan, pick(plan.actions, Stage.BEFORE, Stage.COUNT, Stage.COUNTED)))
         each = pick(plan.actions, Stage.EACH_VF)
         pfs = look((plan.pci_address,)) if each and road.is_open(plan) else ()
         results += (*done, *road.take(plan, _for_vfs(each, pfs, made=_made(done))))
-        begun += road.begin(plan, pick(plan.actions, Stage.BIND))
+        counted += [plan] if road.is_open(plan) else []
+    begun = [binding for plan in counted for binding in road.begin(plan, pick(plan.actions, Stage.BIND))]
     results += (road.note(plan, end()) for plan, end in begun)
     results = list(settle.settle(tuple(results), machine))
     road.give_up(*(address for result in results for address in result.contested))
@@ -108,8 +110,8 @@ class _Road:
                 self._is_stuck = result.outcome is Outcome.STUCK
 
     def begin(self, plan: Plan, actions: tuple[Action, ...]) -> Iterator[_Begun]:
-        """Begins to bind the VFs of a plan."""
-        for action in (action for action in actions if isinstance(action, BindVfs) and self.is_open(plan)):
+        """Begins to bind the VFs of a plan that has come as far. A write of another PF that hangs is not in its way."""
+        for action in (action for action in actions if isinstance(action, BindVfs)):
             self._machine.say(f"{action.pci_address}: {action}")
             began = self._machine.monotonic()
             end = self._machine.begin(action, guard=partial(self._guard, action.vfs))

@@ -59,10 +59,22 @@ def test_the_second_pass_writes_nothing(machine: FakeMachine) -> None:
     assert machine.writes == [OFF, SET, BIND]
 
 
-def test_vfs_of_one_pf_are_bound_before_the_next_is_written(machine: FakeMachine) -> None:
+def of_second(*lines: str) -> list[str]:
+    return [line.replace(PF, PF2) for line in lines]
+
+
+def test_vfs_of_all_pfs_are_bound_once_the_last_is_written(machine: FakeMachine) -> None:
     machine.pfs[PF2] = FakePf(pci_address=PF2, netdevs=(make_netdev(name="ens1f1"),))
     a_pass(machine, rule(), rule(address=PF2))
-    assert machine.writes == [OFF, SET, BIND, *(line.replace(PF, PF2) for line in (OFF, SET, BIND))]
+    assert machine.writes == [OFF, SET, *of_second(OFF, SET), BIND, *of_second(BIND)]
+
+
+def test_a_count_that_hangs_keeps_no_other_pfs_vfs_from_their_drivers(machine: FakeMachine) -> None:
+    machine.pfs[PF2] = FakePf(pci_address=PF2, netdevs=(make_netdev(name="ens1f1"),))
+    machine.failures = {PF2: ["fine", "stuck"]}
+    report = a_pass(machine, rule(), rule(address=PF2))
+    assert machine.writes == [OFF, SET, *of_second(OFF, SET), BIND]
+    assert [pf.reason for pf in report.pfs] == [None, Reason.STUCK]
 
 
 def test_a_pf_that_is_down_comes_up_between_its_count_and_the_binding(machine: FakeMachine) -> None:

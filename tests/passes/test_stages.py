@@ -167,7 +167,7 @@ def test_a_vf_that_needs_nothing_gets_nothing() -> None:
     assert [line for line in machine.done if "VLAN" in line] == [vlan(PF, 1)]
 
 
-def test_the_vfs_of_a_pf_are_bound_while_the_next_pf_is_at_work() -> None:
+def test_vfs_are_bound_once_the_last_pf_has_come_as_far() -> None:
     machine = two_pfs()
     machine.carry_out(staged(PF), staged(PF3))
     assert machine.done == [
@@ -175,11 +175,11 @@ def test_the_vfs_of_a_pf_are_bound_while_the_next_pf_is_at_work() -> None:
         f"{PF} split into 2, 0 ready",
         vlan(PF, 0),
         vlan(PF, 1),
-        f"{PF} bind them, 0 ready",
         f"{PF3} set the mode, 0 ready",
         f"{PF3} split into 2, 0 ready",
         vlan(PF3, 0),
         vlan(PF3, 1),
+        f"{PF} bind them, 0 ready",
         f"{PF3} bind them, 0 ready",
         f"{PF} announce it, 2 ready",
         f"{PF3} announce it, 2 ready",
