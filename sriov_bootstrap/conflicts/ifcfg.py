@@ -1,11 +1,22 @@
-"""ifcfg files in /etc/sysconfig/network-scripts, which NetworkManager reads as well."""
+"""ifcfg files in /etc/sysconfig/network-scripts, which NetworkManager reads as well.
 
+Values are words of a shell, numbers decimal.
+"""
+
+import re
+import shlex
 from collections.abc import Iterator
 
+from sriov_bootstrap.conflicts.besides import network_manager_vfs, shown
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting, without_keys
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.logical_lines import logical_lines
+
+DECIMAL = re.compile(r"0*([0-9]{1,9})", re.ASCII)
+VF_KEY = re.compile(r"SRIOV_VF([0-9]{1,5})", re.ASCII)
+BESIDES = ("SRIOV_AUTOPROBE_DRIVERS", "SRIOV_ESWITCH_MODE", "SRIOV_ESWITCH_INLINE_MODE", "SRIOV_ESWITCH_ENCAP_MODE")
+MAX_LINE = 1 << 12
 
 
 def read(search: Search) -> Iterator[Master]:
@@ -16,7 +27,7 @@ def read(search: Search) -> Iterator[Master]:
 
 def _masters_of_file(source: Source) -> Iterator[Master]:
     values = {
-        key.strip(): (number, value.strip().strip("\"'"))
+        key.strip(): (number, _value(value))
         for number, line in logical_lines(source.text)
         for key, separator, value in [line.partition("=")]
         if separator
@@ -30,14 +41,30 @@ def _masters_of_file(source: Source) -> Iterator[Master]:
     named = Match(netdev=device, mac=mac.lower())
     devices = (named,) if named != Match() else ()
     doubt = "" if devices else "the file does not name its device"
+    found = DECIMAL.fullmatch(text)
+    vfs = ((vf[1], value) for key, (_, value) in values.items() if (vf := VF_KEY.fullmatch(key)))
+    tables, lost = network_manager_vfs(vfs)
+    besides = [shown(key, values[key][1]) for key in BESIDES if key in values]
     yield Master(
         Format.IFCFG,
         source.path,
         number,
-        setting("SRIOV_TOTAL_VFS", text),
+        setting("SRIOV_TOTAL_VFS", found[1] if found else text),
         devices,
-        count(text),
+        count(found[1]) if found else None,
         is_certain=bool(devices) and activates,
         doubt=doubt if activates else "the profile does not connect automatically",
-        remedy=without_keys(source.path, ("SRIOV_TOTAL_VFS",), after="nmcli connection reload"),
+        remedy=without_keys(source.path, ("the lines SRIOV_*",), after="nmcli connection reload"),
+        besides=(*besides, *lost),
+        vfs=tables,
     )
+
+
+def _value(text: str) -> str:
+    """Without quotes, and without what follows it on its line; "" for what is no word."""
+    if len(text) > MAX_LINE:
+        return ""
+    try:
+        return next(iter(shlex.split(text, comments=True)), "")
+    except ValueError:
+        return ""

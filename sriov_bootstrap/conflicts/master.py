@@ -8,6 +8,7 @@ from msgspec import Struct
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.formats.located import Word
 from sriov_bootstrap.formats.logical_lines import logical_lines
 
@@ -24,6 +25,7 @@ class Master(Struct, frozen=True):
     `text`: what it says about VFs, as evidence, and nothing else.
     `is_certain` False: whether it acts depends on what only the host knows at that moment; `doubt` says on what.
     `remedy`: what to type, or which line or key to remove.
+    `besides`: what else it sets of the PF, and `vfs` of its VFs: whoever removes it has to take that over.
     """
 
     format: Format
@@ -36,6 +38,8 @@ class Master(Struct, frozen=True):
     doubt: str = ""
     remedy: str = ""
     possible: tuple[int, ...] = ()
+    besides: tuple[str, ...] = ()
+    vfs: tuple[VfTable, ...] = ()
 
     @property
     def place(self) -> str:
@@ -50,17 +54,22 @@ class Master(Struct, frozen=True):
         return text if len(text) <= MAX_EVIDENCE else f"{text[:MAX_EVIDENCE]}..."
 
 
+def whole_number(text: str) -> int | None:
+    """A number as the kernel and many others read it, with base 0: decimal, 0x10 or 010; None if it is not one."""
+    found = NUMBER.fullmatch(text.strip()[:MAX_NUMBER])
+    if not found:
+        return None
+    return int(found[1], 16) if found[1] else int(found[2] or found[3], 8 if found[2] else 10)
+
+
 def count(text: str) -> int | None:
-    """A number of VFs as the kernel reads it: decimal, 0x10 or 010, of 16 bits; None if it is not one.
+    """A number of VFs as the kernel reads it, which has 16 bits; None if it is not one.
 
     lib/kstrtox.c, _kstrtoull: a plus sign and one newline at the end are allowed, blanks are not; a shell and udev,
     which are in between, drop these.
     """
-    found = NUMBER.fullmatch(text.strip()[:MAX_NUMBER])
-    if not found:
-        return None
-    number = int(found[1], 16) if found[1] else int(found[2] or found[3], 8 if found[2] else 10)
-    return number if number <= MAX_COUNT else None
+    number = whole_number(text)
+    return number if number is not None and number <= MAX_COUNT else None
 
 
 def setting(key: str, value: str, *, sign: str = "=") -> str:
@@ -77,25 +86,26 @@ class Search(Struct, frozen=True):
 
 
 class KeyValue(Struct, frozen=True):
-    """One `key = value` of an ini file; `source` and `line`: where."""
+    """One `key = value` of an ini file; `source` and `line`: where, and `header`: the line of its section."""
 
     section: str
     key: str
     value: str
     source: Source
     line: int
+    header: int = 0
 
 
 def key_values(source: Source) -> Iterator[KeyValue]:
-    """The entries of an ini file as systemd and NetworkManager read it."""
-    section = ""
+    """The entries of an ini file as systemd reads it."""
+    section, header = "", 0
     for number, line in logical_lines(source.text, "#;", may_interrupt=True):
         stripped = line.strip()
         if stripped.startswith("[") and stripped.endswith("]"):
-            section = stripped[1:-1]
+            section, header = stripped[1:-1], number
         elif "=" in stripped:
             key, _, value = stripped.partition("=")
-            yield KeyValue(section, key.strip(), value.strip(), source, number)
+            yield KeyValue(section, key.strip(), value.strip(), source, number, header)
 
 
 def without_keys(path: str, keys: Iterable[str], *, after: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sriov_bootstrap.conflicts.besides import toml_lines
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Format
 from sriov_bootstrap.core.config import Config, Match
@@ -18,6 +19,7 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plurals import shortlist
 
 SHOWN = 8
+MAX_TABLES = 256  # of one line
 # Whose lines are writes to sriov_numvfs, done in the order in which they stand.
 IN_ORDER = frozenset({Format.SCRIPT, Format.INTERFACES, Format.UNIT, Format.UDEV})
 
@@ -26,7 +28,7 @@ class Proposal(Struct, frozen=True):
     """A proposed rule. `pf` None: what the lines name does not exist now. `has_rule`: the config already has one.
 
     `num_vfs` None: left to the operator. `notes`: what the operator should know about the choice of the number.
-    `reasons`: why the rule is a comment; () if it is live.
+    `reasons`: why the rule is a comment; () if it is live. `vfs`: what the lines set for its VFs, as our config has it.
     """
 
     match: Match
@@ -36,6 +38,7 @@ class Proposal(Struct, frozen=True):
     has_rule: bool = False
     notes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    vfs: tuple[str, ...] = ()
 
     @property
     def is_decided(self) -> bool:
@@ -116,12 +119,14 @@ def _propose_for_pf(pf: PfFacts, masters: tuple[Master, ...], config: Config) ->
     match, has_rule = Match(pci_address=pf.pci_address), rule_of(config, pf) is not None
     if _is_there(asked, pf):
         unknown = () if asked else ("the lines do not say the number: this is the current one",)
-        return Proposal(match, pf.num_vfs, masters, pf, has_rule, (*_number_notes(asked, pf), *unknown, *doubts))
+        notes = (*_number_notes(asked, pf), *unknown, *doubts, *_besides(masters))
+        return Proposal(match, pf.num_vfs, masters, pf, has_rule, notes, vfs=_vf_lines(masters))
     number = asked[0] if len(asked) == 1 and asked[0] <= pf.total_vfs else None
     is_certain = is_told and any(master.is_certain and master.num_vfs == number for master in masters)
     reason = _reason(asked, number, pf, is_certain=is_certain)
-    notes = _number_notes(asked, pf) if reason else (*_number_notes(asked, pf), *doubts)
-    return Proposal(match, number, masters, pf, has_rule, notes, (reason, *doubts) if reason else ())
+    notes = (*_number_notes(asked, pf), *(() if reason else doubts), *_besides(masters))
+    reasons = (reason, *doubts) if reason else ()
+    return Proposal(match, number, masters, pf, has_rule, notes, reasons, _vf_lines(masters))
 
 
 def _is_there(asked: list[int], pf: PfFacts) -> bool:
@@ -147,6 +152,25 @@ def _reason(asked: list[int], number: int | None, pf: PfFacts, *, is_certain: bo
 
 def _doubts(masters: Iterable[Master]) -> tuple[str, ...]:
     return tuple(f"{master.place}: {master.doubt}" for master in masters if master.doubt)
+
+
+def _besides(masters: Iterable[Master]) -> tuple[str, ...]:
+    return tuple(
+        f"{master.place} also sets {shortlist(master.besides, SHOWN)}: take that over before you remove it"
+        for master in masters
+        if master.besides
+    )
+
+
+def _vf_lines(masters: Iterable[Master]) -> tuple[str, ...]:
+    """A comment for each file, and its tables."""
+    found: list[str] = []
+    for master in masters:
+        if master.vfs:
+            more = f" (the first {MAX_TABLES})" if len(master.vfs) > MAX_TABLES else ""
+            found.append(f"{master.place} also sets this for VFs{more}:")
+            found += (line for table in master.vfs[:MAX_TABLES] for line in toml_lines(table))
+    return tuple(found)
 
 
 def _number_notes(asked: list[int], pf: PfFacts) -> tuple[str, ...]:
@@ -195,7 +219,8 @@ def _propose_for_absent(
     for device, lines in named.items():
         asked, _ = _asked_numbers(lines)
         number = asked[0] if len(asked) == 1 else None
-        yield Proposal(device, number, tuple(lines), reasons=(_absence(device, pfs, others), *_doubts(lines)))
+        reasons = (_absence(device, pfs, others), *_doubts(lines))
+        yield Proposal(device, number, tuple(lines), notes=_besides(lines), reasons=reasons, vfs=_vf_lines(lines))
 
 
 def _absence(device: Match, pfs: Iterable[PfFacts], others: Iterable[PfFacts]) -> str:

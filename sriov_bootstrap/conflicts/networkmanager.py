@@ -1,48 +1,133 @@
-"""nm-settings-keyfile(5): NetworkManager's profiles."""
+"""nm-settings-keyfile(5): NetworkManager's profiles.
 
+Read as GKeyFile and libnm do: of equal keys the last counts, a number may be 0x10 or 010, and what is no number is 0
+without a word. A section [sriov], even an empty one, means that NetworkManager enforces its number, 0 if it says none;
+without that section it leaves VFs alone.
+"""
+
+import itertools
+import re
 from collections.abc import Iterator
 
-from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values, setting, without_keys
-from sriov_bootstrap.conflicts.survey import Format, without_overridden
+from msgspec import Struct
+
+from sriov_bootstrap.conflicts.besides import network_manager_vfs, shown
+from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, Search, whole_number, without_keys
+from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
 from sriov_bootstrap.core.config import Match
+
+MAX_DEVICES = 64
+NO = frozenset({"false", "no", "0", "off", "f", "n"})
+BACKUPS = ("~", ".swp", ".swpx", ".rpmsave", ".rpmorig", ".rpmnew")
+OPERATORS = ("!", "&", "|", "\\")  # before a name in [match]: not, and, or
+BESIDES = (
+    "autoprobe-drivers",
+    "eswitch-mode",
+    "eswitch-inline-mode",
+    "eswitch-encap-mode",
+    "preserve-on-down",
+)
+
+
+class Profile(Struct):
+    """A file: its sections and their first lines; the value of each key, and the line of it. None: it is not loaded."""
+
+    sections: dict[str, int]
+    values: dict[tuple[str, str], tuple[str, int]]
+
+    def value(self, section: str, key: str) -> str:
+        """Of a key, "" where there is none."""
+        return self.values.get((section, key), ("", 0))[0]
 
 
 def read(search: Search) -> Iterator[Master]:
     """NetworkManager sets the number when it activates the profile."""
     for source in without_overridden(search.survey.sources_of(Format.NETWORK_MANAGER)):
-        said = tuple(key_values(source))
-        devices = _profile_devices(said)
-        activates = _first_value(said, "connection", "autoconnect") != "false"
-        doubt = "" if devices else "the profile does not name its device"
-        for entry in (line for line in said if line.section == "sriov" and line.key == "total-vfs"):
-            yield Master(
-                Format.NETWORK_MANAGER,
-                source.path,
-                entry.line,
-                setting(entry.key, entry.value),
-                devices,
-                count(entry.value),
-                is_certain=bool(devices) and activates,
-                doubt=doubt if activates else "the profile does not connect automatically",
-                remedy=without_keys(source.path, ("the section [sriov]",), after="nmcli connection reload"),
-            )
+        if source.name.startswith(".") or source.name.endswith(BACKUPS):
+            continue
+        profile = parse_profile(source.text)
+        if "sriov" in profile.sections:
+            yield _master(source, profile)
 
 
-def _profile_devices(said: tuple[KeyValue, ...]) -> tuple[Match, ...]:
-    mac = _first_value(said, "ethernet", "mac-address") or _first_value(said, "802-3-ethernet", "mac-address")
-    names = _first_value(said, "connection", "interface-name") or _first_value(said, "match", "interface-name")
-    driver, path = _first_value(said, "match", "driver"), _first_value(said, "match", "path")
+def parse_profile(text: str) -> Profile:
+    """What GKeyFile takes it for, up to a line that is neither an entry nor a comment."""
+    profile, section = Profile({}, {}), ""
+    for number, line in enumerate(text.split("\n"), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        if stripped.startswith("[") and stripped.endswith("]"):
+            section = {"802-3-ethernet": "ethernet"}.get(stripped[1:-1], stripped[1:-1])
+            profile.sections.setdefault(section, number)
+        else:
+            key, equals, value = stripped.partition("=")
+            if not equals:
+                profile.sections.setdefault("", number)
+            profile.values[section, key.strip()] = value.strip(), number
+    return profile
+
+
+def _master(source: Source, profile: Profile) -> Master:
+    text, line = profile.values.get(("sriov", "total-vfs"), ("", 0))
+    number = whole_number(text) or 0
+    devices, is_exact = _profile_devices(profile)
+    doubts = []
+    if "" in profile.sections:
+        doubts.append(f"line {profile.sections['']} is no entry, so NetworkManager does not load the file")
+    if profile.value("connection", "autoconnect").lower() in NO:
+        doubts.append("the profile does not connect automatically")
+    if not devices:
+        doubts.append("the profile does not name its device")
+    elif not is_exact:
+        doubts.append("only NetworkManager can tell whether its [match] section applies")
+    if number > MAX_COUNT:
+        doubts.append("no device has that many VFs")
+    tables, lost = network_manager_vfs(_vfs(profile))
+    besides = [shown(key, value) for key in BESIDES if (value := profile.value("sriov", key)) and _is_number(value)]
+    return Master(
+        Format.NETWORK_MANAGER,
+        source.path,
+        line or profile.sections["sriov"],
+        f"total-vfs={number}" if line else "[sriov] without total-vfs, which means 0",
+        devices,
+        number if number <= MAX_COUNT else None,
+        is_certain=not doubts,
+        doubt="; ".join(doubts),
+        remedy=without_keys(source.path, ("the section [sriov]",), after="nmcli connection reload"),
+        besides=(*besides, *lost),
+        vfs=tables,
+    )
+
+
+def _is_number(text: str) -> bool:
+    """These keys only take numbers, or true and false: all else is dropped without a word."""
+    return bool(re.fullmatch(r"-?\w+", text)) and (
+        whole_number(text.removeprefix("-")) is not None or text in {"true", "false"}
+    )
+
+
+def _vfs(profile: Profile) -> Iterator[tuple[str, str]]:
+    for (section, key), (value, _) in profile.values.items():
+        if section == "sriov" and key.startswith("vf."):
+            yield key.removeprefix("vf."), value
+
+
+def _profile_devices(profile: Profile) -> tuple[tuple[Match, ...], bool]:
+    """And whether these are all that it says about its device."""
+    mac = profile.value("ethernet", "mac-address").lower()
+    own = profile.value("connection", "interface-name")
+    listed = {key: _words(profile.value("match", key)) for key in ("interface-name", "driver", "path")}
+    plain = {key: [word for word in words if not word.startswith(OPERATORS)] for key, words in listed.items()}
+    choices = itertools.product(
+        [own] if own else plain["interface-name"] or [""], plain["driver"] or [""], plain["path"] or [""]
+    )
     found = [
-        Match(
-            netdev=name,
-            mac=mac.lower(),
-            driver=driver.rstrip(";"),
-            pci_address=path.rstrip(";").removeprefix("pci-").lower(),
-        )
-        for name in (names.rstrip(";").split(";"))
+        Match(netdev=name, mac=mac, driver=driver, pci_address=path.removeprefix("pci-").lower())
+        for name, driver, path in itertools.islice(choices, MAX_DEVICES)
     ]
-    return tuple(device for device in found if device != Match())
+    return tuple(device for device in found if device != Match()), plain == listed
 
 
-def _first_value(said: tuple[KeyValue, ...], section: str, key: str) -> str:
-    return next((entry.value for entry in said if (entry.section, entry.key) == (section, key)), "")
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(";") if word.strip()]

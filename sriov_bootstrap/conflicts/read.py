@@ -1,6 +1,7 @@
 """Reads what `doctor` wants to know about other programs that set VFs: the edges as the eyes of its checks."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -131,11 +132,15 @@ def _network_sources(sources: TextFiles) -> Iterator[Source]:
 def _documents(sources: TextFiles, kind: Format, *texts: Text | None) -> Iterator[Source]:
     for text in filter(None, texts):
         try:
-            document = yaml_text.parse_located(text.text.encode(), text.path) if text.text.strip() else None
+            document = _parse(kind, text) if text.text.strip() else None
         except ConfigError as error:
             sources.problems += error.problems
             continue
         yield Source(kind, text.path, text.text, document)
+
+
+def _parse(kind: Format, text: Text) -> Any:  # noqa: ANN401 - YAML gives anything
+    return yaml_text.parse_located(text.text.encode(), text.path, merges=kind is Format.NETPLAN)
 
 
 def _modules(sources: TextFiles) -> Iterator[Source]:

@@ -11,6 +11,7 @@ MAX_DEPTH = 8  # PyYAML's time grows with the square of it, and a web-config fil
 MAX_BYTES = 32 << 10  # 400 users; PyYAML takes a third of a second for it, and the event loop waits
 FOREIGN_DEPTH = 40  # os-net-config nests bonds in bridges, and nothing waits for doctor
 FOREIGN_BYTES = 128 << 10
+MAX_MERGED_KEYS = 10_000
 
 
 def parse(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
@@ -18,13 +19,14 @@ def parse(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
     return _load(data, path, _Loader, MAX_BYTES)
 
 
-def parse_located(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
-    """The same of another program's file: every text is a Word, which knows its line.
+def parse_located(data: bytes, path: str, *, merges: bool = False) -> Any:  # noqa: ANN401 - YAML gives anything
+    """The same of another program's file: every text is a Word, which knows its line. Of equal keys the last counts.
 
+    `merges`: as netplan reads it, which takes the first document, and of equal keys whose values are mappings all.
     A mistake is reported only by its line: PyYAML's message quotes the text, which may be a password.
     """
     try:
-        return _load(data, path, _LocatedLoader, FOREIGN_BYTES)
+        return _load(data, path, _MergingLoader if merges else _LocatedLoader, FOREIGN_BYTES)
     except ConfigError as error:
         if error.__cause__ is None:  # our own words
             raise
@@ -69,4 +71,40 @@ class _LocatedLoader(_Loader):
 
     def construct_scalar(self, node: yaml.ScalarNode) -> Word:
         """Like the original, but keeps its line."""
-        return Word.at(super().construct_scalar(node), node.start_mark.line + 1)
+        text = super().construct_scalar(node)
+        return Word.at(text, node.start_mark.line + 1, is_plain=node.style is None)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
+        """The original of PyYAML: the last of two equal keys wins."""
+        return yaml.BaseLoader.construct_mapping(self, node, deep)
+
+
+class _MergingLoader(_LocatedLoader):
+    merged_keys = 0
+
+    def get_single_data(self) -> Any:  # noqa: ANN401 - YAML gives anything
+        """The first document."""
+        return self.get_data() if self.check_node() else None
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
+        """Nodes of equal keys become one node, if both are mappings."""
+        first: dict[str, yaml.MappingNode] = {}
+        pairs = []
+        for key, value in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.MappingNode) else None
+            if name in first:
+                self._merge(first[name], value)
+                continue
+            if name is not None:
+                first[name] = value
+            pairs.append((key, value))
+        node.value = pairs
+        return super().construct_mapping(node, deep)
+
+    def _merge(self, into: yaml.MappingNode, node: yaml.MappingNode) -> None:
+        """Aliases would let one that is merged into another grow without an end."""
+        self.merged_keys += len(node.value)
+        if self.merged_keys > MAX_MERGED_KEYS:
+            raise yaml.constructor.ConstructorError(None, None, "too many equal keys", node.start_mark)
+        if into is not node:
+            into.value += node.value

@@ -302,6 +302,44 @@ def test_a_gpu_that_the_config_names_has_its_rule(with_gpu: HostTree, capsys: py
     assert "they will keep fighting" in out
 
 
+def test_what_a_file_sets_beside_the_number_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        "[connection]\ninterface-name=ens1f0\n[sriov]\ntotal-vfs=4\neswitch-mode=1\n"
+        "vf.0=mac=02:00:00:00:00:01 vlans=100 trust=true max-tx-rate=500\nvf.3=spoof-check=false strange=1\n"
+    )
+    path = "etc/NetworkManager/system-connections/a.nmconnection"
+    tree.write(path, text)
+    out, _ = migrate(tree, capsys)
+    assert f"# /{path}:4 also sets eswitch-mode: 1: take that over before you remove it\n[[pf]]\n" in out
+    assert (
+        f"""num_vfs = 4
+# /{path}:4 also sets this for VFs:
+# [[pf.vf]]
+# vfs = "0"
+# mac = "02:00:00:00:00:01"
+# vlan = 100
+# max_tx_rate = 500
+# trust = true
+# [[pf.vf]]
+# vfs = "3"
+# spoofchk = false
+"""
+        in out
+    )
+    vfs = [line.removeprefix("# ") for line in out.partition("also sets this")[2].splitlines() if line.startswith("# ")]
+    table = "\n".join(vfs[: vfs.index("spoofchk = false") + 1])
+    assert [one.vfs for one in understood(f"{rule(4)}\n{table}\n").pf[0].vf] == ["0", "3"], "as our config has it"
+
+
+def test_of_very_many_vfs_the_first_are_shown(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    vfs = "".join(f"vf.{number}=trust=true\n" for number in range(300))
+    text = f"[connection]\ninterface-name=ens1f0\n[sriov]\ntotal-vfs=4\n{vfs}"
+    tree.write("etc/NetworkManager/system-connections/a.nmconnection", text)
+    out, _ = migrate(tree, capsys)
+    assert "also sets this for VFs (the first 256):\n" in out
+    assert out.count("[[pf.vf]]") == 256
+
+
 def test_a_pf_that_has_a_rule_gets_no_other(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.configure(rule(4))
     tree.write("etc/rc.local", f"{ECHO}\n{ECHO.replace('f0', 'f1')}\n").chmod(0o755)

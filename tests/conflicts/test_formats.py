@@ -8,6 +8,7 @@ from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.master import Master, count
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, without_overridden
 from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol
 from sriov_bootstrap.edges.yaml_text import parse_located
 
 FILE = "/sys/class/net/ens1f0/device/sriov_numvfs"
@@ -296,6 +297,7 @@ def test_tripleos_rule_names_no_number() -> None:
 
 
 ON_PF = (Match(pci_address=PF),)
+RELOAD_LINKS = "udevadm control --reload; it takes effect at the next boot"
 
 
 @pytest.mark.parametrize(
@@ -304,6 +306,7 @@ ON_PF = (Match(pci_address=PF),)
         pytest.param("Path=pci-0000:3b:00.0", True, id="path"),
         pytest.param("Path=pci-0000:5e:00.0 pci-0000:3b:*", True, id="globs"),
         pytest.param("MACAddress=3C-FD-FE-AA-BB-00", True, id="MAC"),
+        pytest.param("MACAddress=3cfd.feaa.bb00", True, id="MAC with dots"),
         pytest.param("PermanentMACAddress=3c:fd:fe:aa:bb:00\nDriver=igb\nType=ether", True, id="several"),
         pytest.param("Driver=!ixgbe", True, id="not another driver"),
         pytest.param("OriginalName=*", True, id="any"),
@@ -335,13 +338,104 @@ def test_link_files_for_others(match: str) -> None:
     [
         ("[Link]\nSR-IOVVirtualFunctions=\n[SR-IOV]\nVirtualFunction=2\nTrust=yes\n[SR-IOV]\nVirtualFunction=1\n", 3),
         ("[SR-IOV]\nVirtualFunction=0\n", 1),
-        ("[Link]\nSR-IOVVirtualFunctions=\n", None),
         ("[Link]\nSR-IOVVirtualFunctions=many\n", None),
+        ("[Link]\nSR-IOVVirtualFunctions=many\nSR-IOVVirtualFunctions=2\n", 2),
+        ("[SR-IOV]\nVirtualFunction=x\nVirtualFunction=0x4\n", 5),
+        *(
+            (f"[Link]\nSR-IOVVirtualFunctions=4\nSR-IOVVirtualFunctions={text}\n", number)
+            for text, number in {
+                "8": 8,
+                "0x8": 8,
+                "0X8": 8,
+                "010": 8,
+                "0b11": 3,
+                "0B11": 3,
+                "0o7": 7,
+                "0O7": 7,
+                "+8": 8,
+                " 8 ": 8,
+                "0": 0,
+                "08": 4,
+                '"8"': 4,
+                "8 # x": 4,
+                "8.0": 4,
+                "1_0": 4,
+                "-1": 4,
+                "2147483648": 4,
+            }.items()
+        ),
+        ("[Link]\nSR-IOVVirtualFunctions=4\nSR-IOVVirtualFunctions=\nSR-IOVVirtualFunctions=08\n", None),
+        ("[Link]\nSR-IOVVirtualFunctions=4\n[SR-IOV]\nVirtualFunction=7\n", 4),
     ],
 )
 def test_the_number_of_a_link_file(text: str, number: int | None) -> None:
+    """Each number was tried with udevadm test-builtin of 252."""
     source = Source(Format.LINK, "/etc/systemd/network/10-pf.link", f"[Match]\nDriver=igb\n{text}")
     assert [one.num_vfs for one in find(source)] == [number]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Link]\nSR-IOVVirtualFunctions=\n",
+        "[Link]\nSR-IOVVirtualFunctions=4\nSR-IOVVirtualFunctions=\n",
+        "[SR-IOV]\nTrust=yes\n",
+        "[SR-IOV]\nVirtualFunction=x\n",
+        "[Network]\nSR-IOVVirtualFunctions=4\n",
+    ],
+)
+def test_link_files_that_set_no_number(text: str) -> None:
+    assert not find(Source(Format.LINK, "/etc/systemd/network/10-pf.link", f"[Match]\nDriver=igb\n{text}"))
+
+
+LINK = "/etc/systemd/network/10-a.link"
+KEEP = (
+    "set SR-IOVVirtualFunctions= in {} to the num_vfs of the rule, and keep it: the [SR-IOV] sections need VFs, and"
+    " udev changes nothing while the number is right"
+)
+
+
+@pytest.mark.parametrize(
+    ("texts", "remedy"),
+    [
+        (
+            ["[Link]\nSR-IOVVirtualFunctions=4\nSR-IOVVirtualFunctions=08\n", "[Link]\nSR-IOVVirtualFunctions=3\n"],
+            f"remove SR-IOVVirtualFunctions= from line 2 of {LINK}.d/0.conf and line 5 of {LINK} and line 4 of {LINK}",
+        ),
+        (
+            ["[Link]\nSR-IOVVirtualFunctions=4\n[SR-IOV]\nVirtualFunction=0\nTrust=yes\n"],
+            KEEP.format(f"line 4 of {LINK}"),
+        ),
+        (["[SR-IOV]\nVirtualFunction=0\nTrust=yes\n"], KEEP.format(f"[Link] of {LINK}")),
+    ],
+)
+def test_what_to_do_about_all_of_a_link_file(texts: list[str], remedy: str) -> None:
+    main = Source(Format.LINK, LINK, f"[Match]\nDriver=igb\n{texts[0]}")
+    drop_ins = [Source(Format.LINK, f"{LINK}.d/{number}.conf", text) for number, text in enumerate(texts[1:])]
+    (found,) = find(main, *drop_ins)
+    assert found.remedy.partition(", then: ")[0].partition("; then: ")[0] == remedy
+    assert found.remedy.endswith(f"then: {RELOAD_LINKS}")
+
+
+def test_what_a_link_file_sets_for_vfs() -> None:
+    text = (
+        "[SR-IOV]\nTrust=yes\nVirtualFunction=3\nMACSpoofCheck=no\nLinkState=yes\nMACAddress=02:00:00:00:00:01\n"
+        "[SR-IOV]\nVirtualFunction=0\nVLANId=5\nQualityOfService=1\nVLANProtocol=802.1ad\nLinkState=auto\n"
+        "QueryReceiveSideScaling=1\n[SR-IOV]\nVirtualFunction=1\n[SR-IOV]\nVirtualFunction=2\nVLANId=many\n"
+    )
+    (found,) = find(Source(Format.LINK, "/a.link", f"[Match]\nDriver=igb\n{text}"))
+    assert found.vfs == (
+        VfTable(
+            vfs="0",
+            vlan=5,
+            vlan_qos=1,
+            vlan_protocol=VlanProtocol.DOT1AD,
+            link_state=LinkState.AUTO,
+            query_rss=True,
+        ),
+        VfTable(vfs="3", trust=True, spoofchk=False, link_state=LinkState.ENABLE, mac="02:00:00:00:00:01"),
+    )
+    assert found.besides == ("vlan of VF 2",)
 
 
 @pytest.mark.parametrize(("driver", "is_taken"), [("virtio_net", True), ("virtio-pci", False), ("igb", False)])
@@ -358,7 +452,8 @@ def test_the_first_link_file_that_matches_wins() -> None:
     late = Source(Format.LINK, "/etc/systemd/network/10-b.link", match + more)
     assert not find(late, early)
     maybe = Source(Format.LINK, "/etc/systemd/network/05-a.link", "[Match]\nHost=x\n")
-    assert len(find(late, maybe)) == 1
+    (found,) = find(late, maybe)
+    assert found.doubt == "udev takes /etc/systemd/network/05-a.link instead if that applies to this PF"
     masked = Source(Format.LINK, "/etc/systemd/network/05-a.link")
     assert len(find(late, masked, early)) == 1
 
@@ -404,7 +499,7 @@ def test_ifcfg_files() -> None:
 
 
 def document(kind: Format, path: str, text: str) -> Source:
-    return Source(kind, path, text, parse_located(text.encode(), path))
+    return Source(kind, path, text, parse_located(text.encode(), path, merges=kind is Format.NETPLAN))
 
 
 NETPLAN = """\
@@ -434,10 +529,16 @@ def test_netplan() -> None:
     assert brief(main) == [
         (5, ENS1F0, 8, True),
         (10, (Match(mac=mac, driver="igb"), Match(mac=mac, driver="i*"), Match(netdev="ens2")), 2, True),
-        (13, (Match(netdev="pf3"),), 2, True),
+        (13, (Match(netdev="pf3"),), 2, False),
     ]
-    assert find(main)[0].remedy == (
-        'remove "virtual-function-count" of ens1f0 from /etc/netplan/50-cloud-init.yaml, then: netplan generate'
+    remedies = [master.remedy for master in find(main)]
+    assert remedies[0] == (
+        'in /etc/netplan/50-cloud-init.yaml, set "virtual-function-count" of ens1f0 to the num_vfs of its rule, and'
+        ' keep it: netplan needs it for "link: ens1f0" and "embedded-switch-mode", and changes nothing while the'
+        " number is right"
+    )
+    assert remedies[1] == (
+        'remove "virtual-function-count" of pf2 from /etc/netplan/50-cloud-init.yaml, then: netplan generate'
     )
 
 
@@ -526,7 +627,6 @@ def test_module_options(line: str, expected: list[tuple[str, int | None]]) -> No
     assert [(one.devices[0].driver, one.num_vfs) for one in found] == expected
 
 
-RELOAD_LINKS = "udevadm control --reload; it takes effect at the next boot"
 REMEDIES = {
     Format.UDEV: (
         Source(Format.UDEV, "/etc/udev/rules.d/a.rules", 'KERNEL=="ens1f0", ATTR{device/sriov_numvfs}="8"\n'),
@@ -538,7 +638,7 @@ REMEDIES = {
     ),
     Format.IFCFG: (
         Source(Format.IFCFG, "/etc/ifcfg-ens1f0", "DEVICE=ens1f0\nSRIOV_TOTAL_VFS=8\n"),
-        "remove SRIOV_TOTAL_VFS from /etc/ifcfg-ens1f0, then: nmcli connection reload",
+        "remove the lines SRIOV_* from /etc/ifcfg-ens1f0, then: nmcli connection reload",
     ),
     Format.OS_NET_CONFIG: (
         document(Format.OS_NET_CONFIG, "/etc/c.yaml", "network_config: [{type: sriov_pf, name: ens1f0, numvfs: 8}]\n"),

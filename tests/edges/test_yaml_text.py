@@ -53,3 +53,38 @@ def test_located_texts_know_their_line_and_may_be_nested_deeper() -> None:
     assert document["end"].line == 21
     with pytest.raises(ConfigError, match="must have at most 131072 bytes"):
         parse_located(b"x" * (FOREIGN_BYTES + 1), "/a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "merged"),
+    [
+        ("a: b\na: c\n", {"a": "c"}, {"a": "c"}),
+        ("a: {b: c}\na: {d: e}\n", {"a": {"d": "e"}}, {"a": {"b": "c", "d": "e"}}),
+        ("a: {b: c}\na: {b: e}\n", {"a": {"b": "e"}}, {"a": {"b": "e"}}),
+        ("a: {b: {c: d}}\na: {b: {e: f}}\n", {"a": {"b": {"e": "f"}}}, {"a": {"b": {"c": "d", "e": "f"}}}),
+        ("a: {b: c}\na: d\n", {"a": "d"}, {"a": "d"}),
+        ("a: &x {b: c}\na: *x\n", {"a": {"b": "c"}}, {"a": {"b": "c"}}),
+        ("", None, None),
+    ],
+)
+def test_of_equal_keys_of_others_the_last_counts_or_all_do(text: str, last: object, merged: object) -> None:
+    assert parse_located(text.encode(), "/a.yaml") == last
+    assert parse_located(text.encode(), "/a.yaml", merges=True) == merged
+
+
+def test_netplan_takes_the_first_document() -> None:
+    assert parse_located(b"a: b\n---\nc: d\n", "/a.yaml", merges=True) == {"a": "b"}
+    with pytest.raises(ConfigError, match=r"/a\.yaml: not YAML: line 2"):
+        parse_located(b"a: b\n---\nc: d\n", "/a.yaml")
+
+
+def test_located_texts_know_whether_they_have_quotes() -> None:
+    document = parse_located(b"{a: 010, b: '010', c: \"010\"}", "/a.json")
+    assert [document[key].is_plain for key in "abc"] == [True, False, False]
+
+
+def test_equal_keys_whose_values_are_aliases_do_not_grow_without_an_end() -> None:
+    lines = ["x0: &y0 {a: b}", "x1: &y1 {a: b}"]
+    lines += [f"x{n}: {{k: &y{n} {{}}, k: *y{n - 1}, k: *y{n - 2}}}" for n in range(2, 90)]
+    with pytest.raises(ConfigError, match=r"/a\.yaml: not YAML: line 1"):
+        parse_located("\n".join(lines).encode(), "/a.yaml", merges=True)
