@@ -75,7 +75,9 @@ def remedy(number: int, pci_address: str) -> str:
 
 
 def name_of(number: int) -> str:
-    """`ENOSPC`, or the bare number where it has no name; "" for 0."""
+    """`ENOSPC`, or the bare number where it has no name; "" for 0. Of two names it is the kernel's."""
+    if number == errno.EOPNOTSUPP:  # which Python calls ENOTSUP
+        return "EOPNOTSUPP"
     return errno.errorcode.get(number, str(number)) if number else ""
 
 

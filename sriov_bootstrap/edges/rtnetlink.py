@@ -1,8 +1,7 @@
-"""rtnetlink: the only module that asks the kernel's network side. altnames, addresses and XDP are not in /sys.
+"""rtnetlink: every netdev, with what is not in /sys: altnames, addresses and XDP.
 
-Two dumps (rtnetlink(7), netlink(7)) and no library: importing one costs more than a pass with nothing to do, and so
-does `socket`, whose C half has all that is needed here. VFs of a PF are not asked for: 256 of them overflow a message
-(64 KiB an attribute).
+Two dumps (rtnetlink(7), netlink(7)). Importing `socket` would cost more than a pass with nothing to do; its C half has
+all that is needed here. VFs of a PF are not asked for, see vf_attributes.py.
 
 The kernel dumps links under its rtnl lock. Where a driver holds that for good, no signal and no deadline of ours ends
 the call: whoever must not wait for a driver makes it in a process that can be left behind.
@@ -10,48 +9,50 @@ the call: whoever must not wait for a driver makes it in a process that can be l
 
 import os
 import struct
-import time
-from _socket import AF_INET, AF_INET6, AF_NETLINK, MSG_TRUNC, NETLINK_ROUTE, SOCK_RAW, inet_ntop, socket
-from collections.abc import Callable, Container, Iterable, Iterator
+from _socket import AF_INET, AF_INET6, AF_NETLINK, NETLINK_ROUTE, SOCK_RAW, inet_ntop, socket
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
+from sriov_bootstrap.base.netlink import (
+    ERRNO,
+    HEADER,
+    IFLA_EXT_MASK,
+    IFLA_IFNAME,
+    LINK,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    READ_SECONDS,
+    RTEXT_FILTER_SKIP_STATS,
+    RTM_GETLINK,
+    RTM_NEWLINK,
+    Conversation,
+    UnusableError,
+    attributes,
+    header_at,
+)
 from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.core.facts import Link, Links
 
 # include/uapi/linux/netlink.h
-HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
-ATTRIBUTE = struct.Struct("=HH")  # length, type
-ERRNO = struct.Struct("=i")
-NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x1, 0x300, 0x10
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-NLA_TYPE_MASK = 0x3FFF
+NLM_F_DUMP, NLM_F_DUMP_INTR = 0x300, 0x10
 # include/uapi/linux/rtnetlink.h, if_link.h, if_addr.h
-RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
-LINK = struct.Struct("=BxHiII")  # family, type, index, flags, change
+RTM_NEWADDR, RTM_GETADDR = 20, 22
 ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
-IFLA_IFNAME, IFLA_EXT_MASK, IFLA_XDP, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 3, 29, 43, 52, 53
+IFLA_XDP, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 43, 52, 53
 LINK_ATTRIBUTES = frozenset((IFLA_IFNAME, IFLA_XDP, IFLA_PROP_LIST))
 IFLA_XDP_ATTACHED = 2
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RT_SCOPE_LINK = 253
-RTEXT_FILTER_SKIP_STATS = 1 << 3
 
 REQUESTS = {
-    # Statistics would be collected from each driver; without RTEXT_FILTER_VF nothing is said of VFs.
+    # Without RTEXT_FILTER_VF nothing is said of VFs.
     RTM_GETLINK: LINK.pack(0, 0, 0, 0, 0) + struct.pack("=HHI", 8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS),
     RTM_GETADDR: ADDRESS.pack(0, 0, 0, 0, 0),
 }
-BUFFER_BYTES = 1 << 16  # half is filled, unless one message needs more (net/netlink/af_netlink.c, netlink_dump)
-READ_SECONDS = 30.0
-SHORTEST_WAIT_SECONDS = 0.001  # 0 would mean not to wait, and another error
 MAX_TRIES = 10
 
 # A type of request -> the messages in answer, as they arrive: one or several to a datagram.
 Dump = Callable[[int], Iterable[bytes]]
-
-
-class UnusableError(Exception):
-    """An answer that must not be relied on."""
 
 
 class InterruptedDumpError(Exception):
@@ -79,24 +80,11 @@ class Dumps:
 
     def __init__(self, connection: socket, *, timeout_seconds: float = READ_SECONDS) -> None:
         """The socket must be bound. All dumps together have `timeout_seconds`."""
-        self._connection = connection
-        self._deadline = time.monotonic() + timeout_seconds
-        self._sequence = 0
+        self._conversation = Conversation(connection, timeout_seconds=timeout_seconds)
 
     def __call__(self, request: int) -> Iterator[bytes]:
         """One dump. OSError if it fails, TimeoutError at the deadline."""
-        self._sequence += 1
-        body = REQUESTS[request]
-        flags = NLM_F_REQUEST | NLM_F_DUMP
-        self._connection.send(HEADER.pack(HEADER.size + len(body), request, flags, self._sequence, 0) + body)
-        buffer = bytearray(BUFFER_BYTES)
-        while True:
-            self._connection.settimeout(max(SHORTEST_WAIT_SECONDS, self._deadline - time.monotonic()))
-            size, (port, _) = self._connection.recvfrom_into(buffer, 0, MSG_TRUNC)
-            if size > BUFFER_BYTES:
-                raise UnusableError(f"a message of {size} bytes")
-            if port == 0 and HEADER.unpack_from(buffer)[3] == self._sequence:  # the kernel's answer
-                yield bytes(memoryview(buffer)[:size])
+        return self._conversation.ask(request, REQUESTS[request], NLM_F_DUMP)
 
 
 def _read(dump: Dump) -> Links:
@@ -125,7 +113,7 @@ def _bodies(datagrams: Iterable[bytes], kind: int, least: int) -> Iterator[bytes
     for datagram in datagrams:
         start = 0
         while start < len(datagram):
-            size, type_, flags = _header(datagram, start)
+            size, type_, flags = header_at(datagram, start)
             body = datagram[start + HEADER.size : start + size]
             start += (size + 3) & ~3
             is_interrupted = is_interrupted or bool(flags & NLM_F_DUMP_INTR)
@@ -141,15 +129,6 @@ def _bodies(datagrams: Iterable[bytes], kind: int, least: int) -> Iterator[bytes
     raise UnusableError("it has no end")
 
 
-def _header(datagram: bytes, start: int) -> tuple[int, int, int]:
-    if len(datagram) - start < HEADER.size:
-        raise UnusableError("a message is cut off")
-    size, type_, flags, _, _ = HEADER.unpack_from(datagram, start)
-    if not HEADER.size <= size <= len(datagram) - start:
-        raise UnusableError("a message is cut off")
-    return size, type_, flags
-
-
 def _raise_for(body: bytes, *, is_needed: bool) -> None:
     """A dump's end carries an errno as an error does; older kernels leave it out there."""
     if len(body) < ERRNO.size:
@@ -163,13 +142,13 @@ def _raise_for(body: bytes, *, is_needed: bool) -> None:
 
 def _link(body: bytes) -> Link:
     name, altnames, has_xdp = "", [], False
-    for type_, value in _attributes(body, LINK.size, LINK_ATTRIBUTES):
+    for type_, value in attributes(body, LINK.size, LINK_ATTRIBUTES):
         if type_ == IFLA_IFNAME:
             name = _name(value)
         elif type_ == IFLA_PROP_LIST:
-            altnames += [_name(inner) for _, inner in _attributes(value, 0, {IFLA_ALT_IFNAME})]
+            altnames += [_name(inner) for _, inner in attributes(value, 0, {IFLA_ALT_IFNAME})]
         elif type_ == IFLA_XDP:
-            has_xdp = any(any(inner) for _, inner in _attributes(value, 0, {IFLA_XDP_ATTACHED}))
+            has_xdp = any(any(inner) for _, inner in attributes(value, 0, {IFLA_XDP_ATTACHED}))
     if not name:
         raise UnusableError("a netdev has no name")
     return Link(name, tuple(altnames), (), LINK.unpack_from(body)[2], has_xdp=has_xdp)
@@ -180,7 +159,7 @@ def _address(body: bytes) -> tuple[int, str]:
     family, prefix_length, _, scope, index = ADDRESS.unpack_from(body)
     if scope == RT_SCOPE_LINK:
         return index, ""
-    found = dict(_attributes(body, ADDRESS.size, {IFA_LOCAL, IFA_ADDRESS}))
+    found = dict(attributes(body, ADDRESS.size, {IFA_LOCAL, IFA_ADDRESS}))
     raw = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS, b"")
     if not raw:
         raise UnusableError("an address is missing")
@@ -189,18 +168,6 @@ def _address(body: bytes) -> tuple[int, str]:
     except ValueError as error:
         raise UnusableError(f"an address has {len(raw)} bytes") from error
     return index, f"{text}/{prefix_length}"
-
-
-def _attributes(body: bytes, start: int, wanted: Container[int]) -> Iterator[tuple[int, bytes]]:
-    """Of about 40 that a netdev has, those."""
-    end = len(body)
-    while start + ATTRIBUTE.size <= end:
-        size, type_ = ATTRIBUTE.unpack_from(body, start)
-        if not ATTRIBUTE.size <= size <= end - start:
-            raise UnusableError("an attribute is cut off")
-        if type_ & NLA_TYPE_MASK in wanted:
-            yield type_ & NLA_TYPE_MASK, body[start + ATTRIBUTE.size : start + size]
-        start += (size + 3) & ~3
 
 
 def _name(raw: bytes) -> str:

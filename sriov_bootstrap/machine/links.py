@@ -9,10 +9,11 @@ from collections.abc import Callable
 import msgspec
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.base.netlink import READ_SECONDS
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.facts import Links
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.edges.rtnetlink import READ_SECONDS, read_links
+from sriov_bootstrap.edges.rtnetlink import read_links
 
 WHAT = "the kernel's list of netdevs"
 

@@ -42,7 +42,7 @@ from sriov_bootstrap.core.report import explain
         (errno.ENOSYS, "ENOSYS (Function not implemented): this kernel or driver has no SR-IOV support"),
         (
             errno.EOPNOTSUPP,
-            "ENOTSUP (Operation not supported): the driver does not support this in its current mode",
+            "EOPNOTSUPP (Operation not supported): the driver does not support this in its current mode",
         ),
         (errno.ETIMEDOUT, "ETIMEDOUT (Connection timed out): the NIC's firmware took too long"),
         (errno.EFAULT, "EFAULT (Bad address): the kernel gave no known reason"),

@@ -13,20 +13,18 @@ import msgspec
 import pytest
 
 from netlink import LINK_LOCAL, address, answers, attribute, done, error, link, message
-from sriov_bootstrap.core.facts import Link, Links
-from sriov_bootstrap.edges import rtnetlink
-from sriov_bootstrap.edges.rtnetlink import (
-    MAX_TRIES,
-    NLM_F_DUMP_INTR,
+from sriov_bootstrap.base.netlink import (
+    BUFFER_BYTES,
+    IFLA_IFNAME,
     NLMSG_DONE,
     NLMSG_ERROR,
-    RTM_GETADDR,
+    READ_SECONDS,
     RTM_GETLINK,
-    RTM_NEWADDR,
     RTM_NEWLINK,
-    Dumps,
-    read_links,
 )
+from sriov_bootstrap.core.facts import Link, Links
+from sriov_bootstrap.edges import rtnetlink
+from sriov_bootstrap.edges.rtnetlink import MAX_TRIES, NLM_F_DUMP_INTR, RTM_GETADDR, RTM_NEWADDR, Dumps, read_links
 
 UNUSABLE = "the kernel's list of netdevs cannot be used: "
 NOT_LISTED = "the kernel did not list the netdevs: "
@@ -165,7 +163,7 @@ class Connection:
         return len(data)
 
     def settimeout(self, seconds: float) -> None:
-        assert 0 < seconds <= rtnetlink.READ_SECONDS
+        assert 0 < seconds <= READ_SECONDS
 
     def recvfrom_into(self, buffer: bytearray, _size: int, flags: int) -> tuple[int, tuple[int, int]]:
         assert flags == socket.MSG_TRUNC
@@ -176,14 +174,14 @@ class Connection:
 
 
 def test_only_the_kernels_answer_to_this_question_counts() -> None:
-    late = message(RTM_NEWLINK, NETDEV + attribute(rtnetlink.IFLA_IFNAME, b"late\0"), sequence=7)
+    late = message(RTM_NEWLINK, NETDEV + attribute(IFLA_IFNAME, b"late\0"), sequence=7)
     connection: Any = Connection((link(2, b"forged"), 4711), (late, 0), (LO, 0))
     assert next(Dumps(connection)(RTM_GETLINK)) == LO
     assert connection.sent == [struct.pack("=IHHIIBxHiIIHHI", 40, 18, 0x301, 1, 0, 0, 0, 0, 0, 0, 8, 29, 8)]
 
 
 def test_a_message_that_does_not_fit_is_refused() -> None:
-    connection: Any = Connection((LO + b"\0" * rtnetlink.BUFFER_BYTES, 0))
+    connection: Any = Connection((LO + b"\0" * BUFFER_BYTES, 0))
     assert read_links(Dumps(connection)) == Links(problem=f"{UNUSABLE}a message of {65536 + len(LO)} bytes")
 
 

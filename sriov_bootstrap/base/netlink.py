@@ -1,0 +1,128 @@
+"""netlink (netlink(7)): messages and attributes as bytes, and questions on a socket, for the edges that need them.
+
+No library: importing one costs more than a pass with nothing to do.
+"""
+
+import struct
+import time
+from _socket import MSG_TRUNC, socket
+from collections.abc import Callable, Container, Iterable, Iterator
+
+from sriov_bootstrap.base.printable import one_line
+
+# include/uapi/linux/netlink.h
+HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
+ATTRIBUTE = struct.Struct("=HH")  # length, type
+ERRNO = struct.Struct("=i")
+NLM_F_REQUEST, NLM_F_ACK = 0x1, 0x4
+NLM_F_WITH_WORDS = 0x300  # NLM_F_CAPPED, NLM_F_ACK_TLVS
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLMSGERR_ATTR_MSG = 1
+NLA_TYPE_MASK = 0x3FFF
+# include/uapi/linux/rtnetlink.h, if_link.h
+RTM_NEWLINK, RTM_GETLINK = 16, 18
+LINK = struct.Struct("=BxHiII")  # family, type, index, flags, change
+IFLA_IFNAME, IFLA_EXT_MASK = 3, 29
+RTEXT_FILTER_SKIP_STATS = 1 << 3  # they would be collected from each driver
+
+READ_SECONDS = 30.0
+BUFFER_BYTES = 1 << 16  # half is filled by a dump, unless one message needs more (af_netlink.c, netlink_dump)
+SHORTEST_WAIT_SECONDS = 0.001  # 0 would mean not to wait, and another error
+
+
+# A type of message, its body, flags -> the datagrams in answer.
+Asker = Callable[[int, bytes, int], Iterable[bytes]]
+
+
+class UnusableError(Exception):
+    """An answer that must not be relied on."""
+
+
+class Conversation:
+    """Asks on a socket, one question at a time."""
+
+    def __init__(
+        self, connection: socket, *, timeout_seconds: float = READ_SECONDS, buffer_bytes: int = BUFFER_BYTES
+    ) -> None:
+        """The socket must be bound. All answers together have `timeout_seconds`, each message `buffer_bytes`."""
+        self._connection = connection
+        self._deadline = time.monotonic() + timeout_seconds
+        self._buffer_bytes = buffer_bytes
+        self._sequence = 0
+
+    def ask(self, kind: int, body: bytes, flags: int = 0) -> Iterator[bytes]:
+        """The datagrams in answer, for as long as somebody takes them. OSError; TimeoutError at the deadline.
+
+        rtnetlink has done what it is asked for when the question has been sent: the deadline is for the answer alone.
+        """
+        self._sequence += 1
+        header = HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags, self._sequence, 0)
+        self._connection.send(header + body)
+        buffer = bytearray(self._buffer_bytes)
+        while True:
+            self._connection.settimeout(max(SHORTEST_WAIT_SECONDS, self._deadline - time.monotonic()))
+            size, (port, _) = self._connection.recvfrom_into(buffer, 0, MSG_TRUNC)
+            if size > self._buffer_bytes:
+                raise UnusableError(f"a message of {size} bytes")
+            if port == 0 and HEADER.unpack_from(buffer)[3] == self._sequence:  # the kernel's answer
+                yield bytes(memoryview(buffer)[:size])
+
+
+def reply_to(ask: Asker, kind: int, body: bytes, flags: int = 0) -> tuple[bytes, int, str]:
+    """What a question about one netdev has found; an errno, 0 for done, and the kernel's words, if it has any.
+
+    OSError where there is no answer.
+    """
+    datagram = next(iter(ask(kind, body, flags)), b"")
+    size, type_, flags = header_at(datagram, 0)
+    said = datagram[HEADER.size : size]
+    if type_ == RTM_NEWLINK and len(said) >= LINK.size:
+        return said, 0, ""
+    if type_ != NLMSG_ERROR or len(said) < ERRNO.size:
+        raise UnusableError("it is neither a netdev nor an error")
+    (negative,) = ERRNO.unpack_from(said)
+    return b"", -negative, _words(said) if flags & NLM_F_WITH_WORDS == NLM_F_WITH_WORDS else ""
+
+
+def _words(said: bytes) -> str:
+    """net/netlink/af_netlink.c, netlink_ack: after the errno and the header of the question."""
+    words = attributes(said, ERRNO.size + HEADER.size, {NLMSGERR_ATTR_MSG})
+    return next((one_line(value.rstrip(b"\0")) for _, value in words), "")
+
+
+def header_at(datagram: bytes, start: int) -> tuple[int, int, int]:
+    """Length, type and flags of the message there, which is whole."""
+    if len(datagram) - start < HEADER.size:
+        raise UnusableError("a message is cut off")
+    size, type_, flags, _, _ = HEADER.unpack_from(datagram, start)
+    if not HEADER.size <= size <= len(datagram) - start:
+        raise UnusableError("a message is cut off")
+    return size, type_, flags
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One to send, with its padding."""
+    return ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value + b"\0" * (-len(value) % 4)
+
+
+def attributes(body: bytes, start: int, wanted: Container[int]) -> Iterator[tuple[int, bytes]]:
+    """Of all that are there, those: type and value."""
+    end = len(body)
+    while start + ATTRIBUTE.size <= end:
+        size, type_ = ATTRIBUTE.unpack_from(body, start)
+        if not ATTRIBUTE.size <= size <= end - start:
+            raise UnusableError("an attribute is cut off")
+        if type_ & NLA_TYPE_MASK in wanted:
+            yield type_ & NLA_TYPE_MASK, body[start + ATTRIBUTE.size : start + size]
+        start += (size + 3) & ~3
+
+
+def place_of(body: bytes, start: int, kind: int) -> int:
+    """Where the first attribute of that type begins, or the end of `body`."""
+    end = len(body)
+    while start + ATTRIBUTE.size <= end:
+        size, type_ = ATTRIBUTE.unpack_from(body, start)
+        if type_ & NLA_TYPE_MASK == kind:
+            return start
+        start += max((size + 3) & ~3, ATTRIBUTE.size)
+    return end
