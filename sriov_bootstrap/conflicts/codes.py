@@ -57,17 +57,24 @@ assignments to sriov_numvfs, and RUN that writes to it.""",
         "a .link file sets our VFs",
         """\
 *.link and their drop-ins in /etc, /run, /usr/local/lib and /usr/lib/systemd/network, in the order of their names: udev
-takes the first whose [Match] section fits. SR-IOVVirtualFunctions=, or the largest VirtualFunction= in [SR-IOV].""",
-        "remove the keys; anything else in the [SR-IOV] sections needs VFs, which udev then finds at its next event.",
+takes the first whose [Match] section fits, and no other. SR-IOVVirtualFunctions=, of which one that is no number keeps
+the one before it, or one more than the largest VirtualFunction= in [SR-IOV].""",
+        """\
+remove the key from the file and its drop-ins. With [SR-IOV] sections keep it, with the num_vfs of the rule: without it,
+udev creates as many VFs as these sections need.""",
     ),
     ConflictKind(
         5,
         (Format.NETPLAN,),
         "netplan sets our VFs",
         """\
-*.yaml in /etc, /run, /usr/lib and /lib/netplan, merged as netplan does. A PF's `virtual-function-count`, and the
-number of VFs described with `link:`; netplan creates the larger number of the two.""",
-        "remove virtual-function-count and the VFs, then run netplan generate. netplan apply changes VFs itself.",
+*.yaml in /etc, /run, /usr/lib and /lib/netplan, merged as netplan does. A PF's `virtual-function-count`, or where it is
+missing the number of VFs described with `link:`; netplan refuses more of these than the key says, and never removes
+VFs.""",
+        """\
+remove virtual-function-count, then run netplan generate. While there are VFs with `link:`, or an embedded-switch-mode,
+keep it instead, with the num_vfs of the rule: netplan then changes nothing. With another number, netplan apply destroys
+all VFs of the PF.""",
     ),
     ConflictKind(
         6,
@@ -75,7 +82,7 @@ number of VFs described with `link:`; netplan creates the larger number of the t
         "a NetworkManager profile sets our VFs",
         """\
 system-connections in /etc, /run and /usr/lib/NetworkManager ([sriov] total-vfs; readable by root only), and
-SRIOV_TOTAL_VFS in /etc/sysconfig/network-scripts/ifcfg-*.""",
+SRIOV_TOTAL_VFS in /etc/sysconfig/network-scripts/ifcfg-*. A section [sriov] without a valid total-vfs means 0 VFs.""",
         """\
 remove the setting: nmcli connection modify PROFILE remove sriov. Do it before the profile is activated again:
 NetworkManager sets the number when it activates a profile, and 0 when it deactivates it.""",
@@ -109,18 +116,20 @@ remove the interface from the file. If a charm writes it: unset its sriov-numvfs
         (Format.MODPROBE,),
         "a module parameter sets our VFs",
         """\
-max_vfs in *.conf in /etc, /run, /usr/local/lib, /usr/lib and /lib/modprobe.d; a file hides those of the same name in
-later folders. Ours, sriov-bootstrap-DRIVER.conf, does not count. max_vfs is one number for every PF of the driver;
-mainline igb uses 7 if asked for more, and does not load at all with a list such as 2,4.""",
+max_vfs, num_vfs and num_vf in *.conf in /etc, /run, /usr/local/lib, /usr/lib and /lib/modprobe.d; a file hides those of
+the same name in later folders, and of all lines the last one in the order of the files' names counts. Ours,
+sriov-bootstrap-DRIVER.conf, does not count. max_vfs is one number for every PF of the driver, or a list with a number
+for each port; mainline igb uses 7 if asked for more, and does not load at all with a list such as 2,4. mlx4_core takes
+its number from num_vfs alone (VFs of port 1, of port 2 and of both), and nothing can be written to sriov_numvfs.""",
         """\
-remove max_vfs from the file, and rebuild the initramfs (update-initramfs -u, dracut --force), or it comes back at boot.
+remove the parameter from the file, and rebuild the initramfs (update-initramfs -u, dracut --force), or it comes back at boot.
 If VFs have to come from the parameter, say so in the rule: method = "max_vfs".""",
     ),
     ConflictKind(
         11,
         (Format.KERNEL,),
         "the kernel command line sets our VFs",
-        "DRIVER.max_vfs=N in /proc/cmdline, the command line of the running kernel.",
+        "DRIVER.max_vfs=N and DRIVER.num_vfs=N in /proc/cmdline, the command line of the running kernel.",
         "remove it from the boot loader's config (/etc/default/grub and update-grub, or grubby), and reboot.",
     ),
     ConflictKind(

@@ -74,17 +74,28 @@ def migrate(
     of_pfs = [(pf, _masters_of_pf(masters, pf)) for pf in present]
     proposals = [_propose_for_pf(pf, mine, config) for pf, mine in of_pfs if mine]
     proposals += _propose_for_absent(masters, present, strangers)
-    waiting = {master for proposal in proposals if not proposal.is_decided for master in proposal.masters}
-    proposed = {master for proposal in proposals for master in proposal.masters}
-    removed = {master for master in masters if not master.devices} | (proposed - waiting)
-    lines = sorted(masters, key=lambda master: (master.path, -master.line))
-    foreign = [master for master in lines if master.devices and master not in proposed]
+    waiting = {_place(master) for proposal in proposals if not proposal.is_decided for master in proposal.masters}
+    proposed = {_place(master) for proposal in proposals for master in proposal.masters}
+    untold = {_place(master) for master in masters if not master.devices}
+    lines = {_place(master): master for master in sorted(masters, key=lambda master: (master.path, -master.line))}
+    foreign = (master for place, master in lines.items() if place not in proposed | untold)
     return Migration(
         tuple(proposals),
-        tuple(Removal(master, _removal_notes(master, strangers)) for master in lines if master in removed),
-        tuple(Removal(master, _removal_notes(master, strangers)) for master in lines if master in waiting),
+        tuple(
+            Removal(master, _removal_notes(master, strangers))
+            for place, master in lines.items()
+            if place in proposed | untold and place not in waiting
+        ),
+        tuple(
+            Removal(master, _removal_notes(master, strangers)) for place, master in lines.items() if place in waiting
+        ),
         tuple(Removal(master, names) for master in foreign if (names := _no_nics(master, strangers))),
     )
+
+
+def _place(master: Master) -> tuple[str, str]:
+    """Where something is to be done, and what: once, for however many PFs."""
+    return master.place, master.remedy
 
 
 def _removal_notes(master: Master, others: Iterable[PfFacts]) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from msgspec import Struct
 FOLDERS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
 GLOBS = tuple(f"{folder}/*{ending}" for folder in FOLDERS for ending in (".conf", ".alias"))
 CMDLINE = "/proc/cmdline"
+COUNTS = ("max_vfs", "num_vfs", "num_vf")  # parameters with a number of VFs
 DOES_NOTHING = re.compile(r":|(?:[^/]*/)+(?:true|false)")
-NUMBERS = re.compile(r"[\dxXa-fA-F,]{,64}")
+NUMBERS = re.compile(r"[\dxXa-fA-F,:.;-]{,64}")
 ALIAS_PREFIX = len("pci:v00008086")
 ALIAS_DEVICE = len("pci:v00008086d000010CA")
 
@@ -49,6 +50,7 @@ class Parameter(Struct, frozen=True):
     line: ModprobeLine
     module: str
     value: str
+    name: str = "max_vfs"
 
     @property
     def number(self) -> str:
@@ -58,7 +60,7 @@ class Parameter(Struct, frozen=True):
     def __str__(self) -> str:
         """The line without what else stands in it: an `install` line may run anything with any argument."""
         between = " ... " if self.line.words[0] == "install" else " "
-        return f"{self.line.words[0]} {self.module}{between}max_vfs={self.number}"
+        return f"{self.line.words[0]} {self.module}{between}{self.name}={self.number}"
 
 
 def module_name(text: str) -> str:
@@ -67,11 +69,11 @@ def module_name(text: str) -> str:
 
 
 def effective(texts: dict[str, str]) -> dict[str, str]:
-    """Without the files that others hide. `texts` come in the order of FOLDERS."""
+    """Without the files that others hide, by their names, whatever their folders. `texts`: in the order of FOLDERS."""
     by_name: dict[str, str] = {}
     for path in texts:
         by_name.setdefault(path.rpartition("/")[2], path)
-    return {path: texts[path] for path in by_name.values()}
+    return {path: texts[path] for _, path in sorted(by_name.items())}
 
 
 def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[ModprobeLine, ...]:
@@ -81,8 +83,8 @@ def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[Modprob
         name, _, value = word.strip('"').partition("=")
         if name in {"modprobe.blacklist", "module_blacklist"}:
             found += [ModprobeLine(CMDLINE, 0, ("blacklist", module)) for module in value.split(",") if module]
-        elif name.endswith(".max_vfs"):
-            found.append(ModprobeLine(CMDLINE, 0, ("options", name.removesuffix(".max_vfs"), f"max_vfs={value}")))
+        elif (parts := name.rpartition("."))[2] in COUNTS and parts[0]:
+            found.append(ModprobeLine(CMDLINE, 0, ("options", parts[0], f"{parts[2]}={value}")))
     return tuple(found)
 
 
@@ -115,11 +117,12 @@ def blocking_line(lines: tuple[ModprobeLine, ...], module: str) -> ModprobeLine 
 
 def parameters(lines: tuple[ModprobeLine, ...], name: str) -> Iterator[Parameter]:
     """Every time that a module is given this one; the last of a line wins, unless the module refuses one before it."""
-    given = re.compile(rf"(?<![\w.-]){name}=[\"']?([^\s\"';&|]*)")
+    start = rf"(?<![\w.-]){name}=[\"']?"
+    given = {"options": re.compile(rf"{start}([^\s\"']*)"), "install": re.compile(rf"{start}([^\s\"';&|]*)")}
     for line in lines:
-        if line.words[0] in {"options", "install"}:
-            for value in given.findall(" ".join(line.words[2:])):
-                yield Parameter(line, line.words[1], value)
+        if line.words[0] in given:
+            for value in given[line.words[0]].findall(" ".join(line.words[2:])):
+                yield Parameter(line, line.words[1], value, name)
 
 
 def modules_for(modules_alias: str, modalias: str) -> tuple[str, ...]:

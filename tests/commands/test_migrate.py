@@ -49,7 +49,7 @@ name = "port-1"
 match = {{ pci_address = "{PF}" }}
 num_vfs = 4
 
-# Then remove these, or they will keep fighting with it (sriov-bootstrap doctor shows any that are left):
+# Then remove or correct these, or they will keep fighting with it (sriov-bootstrap doctor shows any that are left):
 #   /etc/rc.local:3: {ECHO}
 #       delete line 3 of /etc/rc.local: sed -i 3d /etc/rc.local
 """,

@@ -613,7 +613,6 @@ spec:
         ("options igb max_vfs=8", [("igb", 8)]),
         ("options igb debug=16 max_vfs=8 # why", [("igb", 8)]),
         ("options igb \\\n max_vfs=8", [("igb", 8)]),
-        ("options igb max_vfs=2,4", [("igb", None)]),
         ("options igb max_vfs=8 \\", [("igb", 8)]),
         ("install igb /sbin/modprobe --ignore-install igb max_vfs=8; true", [("igb", 8)]),
         ("options igb debug=16", []),

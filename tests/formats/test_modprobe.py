@@ -52,7 +52,7 @@ def test_a_backslash_is_what_it_is_to_kmod(text: str, words: tuple[str, ...]) ->
 
 
 def test_the_kernel_command_line_says_the_same_things() -> None:
-    words = ("modprobe.blacklist=igb,,ixgbe", "module_blacklist=ice", '"igb.max_vfs=7"', "quiet")
+    words = ("modprobe.blacklist=igb,,ixgbe", "module_blacklist=ice", '"igb.max_vfs=7"', "quiet", "mlx4_core.num_vfs=2")
     lines = parse({}, words)
     assert {line.place for line in lines} == {"/proc/cmdline"}
     assert [line.words for line in lines] == [
@@ -60,12 +60,15 @@ def test_the_kernel_command_line_says_the_same_things() -> None:
         ("blacklist", "ixgbe"),
         ("blacklist", "ice"),
         ("options", "igb", "max_vfs=7"),
+        ("options", "mlx4_core", "num_vfs=2"),
     ]
 
 
 def test_a_file_hides_those_of_its_name_in_lower_folders() -> None:
-    texts = {"/etc/modprobe.d/a.conf": "1", "/lib/modprobe.d/a.conf": "2", "/lib/modprobe.d/b.conf": "3"}
-    assert effective(texts) == {"/etc/modprobe.d/a.conf": "1", "/lib/modprobe.d/b.conf": "3"}
+    texts = {"/etc/modprobe.d/c.conf": "0", "/etc/modprobe.d/a.conf": "1", "/lib/modprobe.d/a.conf": "2"}
+    texts |= {"/lib/modprobe.d/b.conf": "3"}
+    kept = {"/etc/modprobe.d/a.conf": "1", "/lib/modprobe.d/b.conf": "3", "/etc/modprobe.d/c.conf": "0"}
+    assert list(effective(texts).items()) == list(kept.items()), "in the order of their names"
 
 
 @pytest.mark.parametrize(
