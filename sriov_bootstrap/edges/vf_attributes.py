@@ -56,6 +56,7 @@ MOST_VFS = 1000  # in one message: 44 KiB, where an attribute's limit is 64
 TRIES = 2  # of VFs with the same wish, until EOPNOTSUPP is the driver's answer and not one VF's
 
 VfWish = tuple[int, VfAttributes]
+RANGE = "mtu: `ip -d link show` tells the least and the most; journalctl -k shows the driver's messages"
 HINT = "journalctl -k shows the driver's messages; sriov-bootstrap --once tries again"
 CAUSES = {
     errno.EPERM: ("CAP_NET_ADMIN is missing", "run as root; check CapabilityBoundingSet= if the unit was changed"),
@@ -120,7 +121,7 @@ def set_link(ifindex: int, *, mtu: int = 0, promisc: bool | None = None, ask: As
     """Of the PF; 0 and None leave it alone. KernelError."""
     link = LINK.pack(0, 0, ifindex, 0, 0)
     if mtu:
-        with _in_words(ifindex, f"cannot set mtu to {mtu}"), _conversation(ask) as question:
+        with _in_words(ifindex, f"cannot set mtu to {mtu}", RANGE), _conversation(ask) as question:
             _send(question, link + attribute(IFLA_MTU, struct.pack("=I", mtu)))
     if promisc is not None:
         with _in_words(ifindex, f"cannot set promisc to {'on' if promisc else 'off'}"), _conversation(ask) as question:
@@ -277,7 +278,7 @@ def _link(body: bytes) -> PfLink:
 
 
 @contextmanager
-def _in_words(ifindex: int, what: str) -> Iterator[None]:
+def _in_words(ifindex: int, what: str, remedy: str = HINT) -> Iterator[None]:
     """What is raised in this block is a KernelError with netdev, cause and remedy."""
     try:
         yield
@@ -287,7 +288,7 @@ def _in_words(ifindex: int, what: str) -> Iterator[None]:
         ) from error
     except OSError as error:
         number = error.errno or errno.ETIMEDOUT
-        cause, hint = CAUSES.get(number, (error.strerror, HINT))
+        cause, hint = CAUSES.get(number, (error.strerror, remedy))
         raise KernelError(f"{_name(ifindex)}: {what}: {name_of(number)}: {cause}", errno=number, hint=hint) from error
 
 

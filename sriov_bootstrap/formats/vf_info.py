@@ -12,7 +12,12 @@ from sriov_bootstrap.core.vf_attributes import REQUESTS, LinkState, Request, VfA
 
 IFLA_VF_INFO, IFLA_VF_VLAN_LIST, IFLA_VF_VLAN_INFO = 1, 12, 1
 PROTOCOL = struct.Struct("!H2x")  # of struct ifla_vf_vlan_info, after what struct ifla_vf_vlan has
-PROTOCOLS = {0x8100: VlanProtocol.DOT1Q, 0x88A8: VlanProtocol.DOT1AD}
+ETH_P_8021Q, ETH_P_8021AD = 0x8100, 0x88A8
+PROTOCOLS = {
+    ETH_P_8021Q: VlanProtocol.DOT1Q,
+    ETH_P_8021AD: VlanProtocol.DOT1AD,
+    0: VlanProtocol.DOT1Q,
+}  # 0: never set (netdevsim)
 STATES = (LinkState.AUTO, LinkState.ENABLE, LinkState.DISABLE)
 UNTOLD = 0xFFFFFFFF  # the driver has not filled it in
 MAC_BYTES, GUID_BYTES = 6, 8
@@ -128,6 +133,5 @@ def _vf_attribute(request: Request, number: int, asked: VfAttributes) -> bytes:
     values = [getattr(asked, name) for name in REQUESTS[request] if name != "vlan_protocol"]
     raw = codec.layout.pack(number, *(codec.raw(0 if value is None else value) for value in values))
     if asked.vlan_protocol is VlanProtocol.DOT1AD and request == "vlan":  # older kernels know no list
-        [protocol] = (number for number, name in PROTOCOLS.items() if name is asked.vlan_protocol)
-        return attribute(IFLA_VF_VLAN_LIST, attribute(IFLA_VF_VLAN_INFO, raw + PROTOCOL.pack(protocol)))
+        return attribute(IFLA_VF_VLAN_LIST, attribute(IFLA_VF_VLAN_INFO, raw + PROTOCOL.pack(ETH_P_8021AD)))
     return attribute(codec.kind, raw)

@@ -440,7 +440,7 @@ def test_the_kernels_own_words_are_the_cause() -> None:
     with pytest.raises(KernelError) as raised:
         set_link(socket.if_nametoindex("lo"), mtu=99999, ask=ask)
     assert raised.value.message == "lo: cannot set mtu to 99999: EINVAL: mtu greater than device maximum"
-    assert raised.value.hint.startswith("journalctl -k")
+    assert raised.value.hint.startswith("mtu: `ip -d link show` tells the least and the most")
 
 
 def test_without_words_the_errno_is_the_cause() -> None:

@@ -65,6 +65,12 @@ def test_a_vlan_without_a_list_is_one_of_802_1q() -> None:
     assert read_vfs(info, 0) == {3: VfAttributes(vlan=7, vlan_qos=2, vlan_protocol=VlanProtocol.DOT1Q)}
 
 
+def test_a_driver_that_has_set_no_protocol_means_802_1q() -> None:
+    """As netdevsim."""
+    [vf] = read_vfs(vf_info(0, vlan=(0, 0, 0)), 0).values()
+    assert vf.vlan_protocol is VlanProtocol.DOT1Q
+
+
 def test_vfs_end_where_another_attribute_begins() -> None:
     body = vf_info(0) + vf_info(5) + attribute(43, b"XDP") + vf_info(9)
     assert read_vfs(body, 0).keys() == {0, 5}
