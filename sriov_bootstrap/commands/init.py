@@ -4,12 +4,16 @@ import re
 
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.commands.terminal import progress_printer
-from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.config import Config, Match, PfRule
+from sriov_bootstrap.core.presence import absences
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.passes.presence import find_devices
 from sriov_bootstrap.passes.reconcile import read_facts
 from sriov_bootstrap.render.ports import NETDEV
 from sriov_bootstrap.render.templates import render
+
+ANY_NIC = PfRule("", Match(), "max")
 
 
 def init(machine: HostMachine) -> int:
@@ -22,8 +26,12 @@ def init(machine: HostMachine) -> int:
     altnames = {pf.pci_address: links.by_name[pf.netdev].altnames for pf in pfs if pf.netdev in links.by_name}
     plain = {pf.netdev for pf in pfs if re.fullmatch(NETDEV, pf.netdev)}  # the others would need TOML's escapes
     serials = {raw.pci_address: raw.attributes.get("serial_number") for raw in raws}
+    devices = find_devices(machine, (ANY_NIC,), found)
+    absent = [absence for absence in absences(ANY_NIC, devices) if not absence.function.physfn]
     context = {
         "pfs": pfs,
+        "absent": absent,
+        "platform": devices.platform,
         "others": others,
         "serials": serials,
         "altnames": altnames,

@@ -97,7 +97,8 @@ def _line(pf: PfReport, report: PassReport) -> str:
     own = [result for result in report.results if result.action.pci_address == pf.pci_address and pf.pci_address]
     done = [f"{result.action} ({result.seconds:.1f} s)" for result in own if result.outcome is Outcome.CHANGED]
     state = pf.message or f"{quantity(pf.num_vfs, 'VF')}, as desired"
-    lead = "" if pf.message.startswith(pf.pci_address or "no PF") else f"{pf}: "
+    is_named = f'rule "{pf.rule}"' in pf.message if not pf.pci_address else pf.message.startswith(pf.pci_address)
+    lead = "" if is_named else f"{pf}: "
     return f"{lead}{state}" + (f"; {', '.join(done)}" if done else "")
 
 

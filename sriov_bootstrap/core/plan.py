@@ -156,8 +156,8 @@ class Surroundings(Struct, frozen=True):
     """What a plan depends on beyond its own PF. `now` on CLOCK_MONOTONIC.
 
     `bindings`: PCI address of a PF -> VFs of it that are being bound in another process. `absent_drivers`: drivers that
-    rules name and the kernel does not have. `names_follow_probes`: netdevs are called eth0, eth1 in the order in which
-    they are created.
+    rules name and the kernel does not have. `absent`: rule without a PF -> why, as far as that is known.
+    `names_follow_probes`: netdevs are called eth0, eth1 in the order in which they are created.
     """
 
     pfs: tuple[PfFacts, ...] = ()
@@ -172,6 +172,7 @@ class Surroundings(Struct, frozen=True):
     placements: dict[str, Placement] = {}
     bindings: dict[str, Jam] = {}
     absent_drivers: frozenset[str] = frozenset()
+    absent: dict[str, Verdict] = {}
     names_follow_probes: bool = False
 
     def placement(self, pci_address: str) -> Placement:
@@ -189,7 +190,7 @@ class Surroundings(Struct, frozen=True):
 
 def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     """The plan for a PF that is set through sriov_numvfs."""
-    if verdict := unfit_verdict(desired):
+    if verdict := around.absent.get(desired.rule.name) or unfit_verdict(desired):
         return Plan(desired, verdict=verdict)
     pf, target = desired.pf, desired.target
     if pf is None or target is None:  # an optional PF that is missing: nothing to do, and that is fine

@@ -9,6 +9,8 @@ from sriov_bootstrap.base.vanishing import content
 from sriov_bootstrap.core.facts import Routes
 
 MAX_BYTES = 256 << 20  # a route table of the whole Internet; what a tree below `render --root` has may be anything
+MAX_CONFIG_BYTES = 4 << 20
+GZIP = 16  # zlib: with a gzip header
 UDEVD_NAMES = ("systemd-udevd", "udevd")
 IDLE_STATES = "TtZX"  # proc_pid_stat(5): stopped, traced, dead
 # linux/capability.h
@@ -82,9 +84,23 @@ class Procfs:
         return found[1] if found else ""
 
     def is_guest(self) -> bool:
-        """Whether this is a VM, if its hypervisor says so (x86)."""
+        """Whether this is a VM, if its hypervisor says so (x86). Xen's first domain has the devices themselves."""
         flags = re.search(r"^flags\s*:(.*)$", self._text("cpuinfo"), re.MULTILINE)
-        return "hypervisor" in (flags[1].split() if flags else ())
+        is_told = "hypervisor" in (flags[1].split() if flags else ())
+        return is_told and "control_d" not in self._text("xen/capabilities")
+
+    def kernel_config(self) -> str:
+        """Of the running kernel, if it has it in itself (CONFIG_IKCONFIG_PROC); "" if not."""
+        packed = self._bytes("config.gz")
+        if not packed:
+            return ""
+        import zlib
+
+        try:
+            text = zlib.decompressobj(wbits=zlib.MAX_WBITS | GZIP).decompress(packed, MAX_CONFIG_BYTES)
+        except zlib.error:
+            return ""
+        return text.decode(errors="replace")
 
     def _text(self, name: str) -> str:
         return self._bytes(name).decode(errors="replace")

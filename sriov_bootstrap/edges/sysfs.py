@@ -5,7 +5,7 @@ holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link 
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -39,6 +39,7 @@ class Sysfs:
         self._drivers = f"{root}/bus/pci/drivers"
         self._modules = f"{root}/module"
         self._netdevs = f"{root}/class/net"
+        self._firmware = f"{root}/class/dmi/id"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
     def read_pfs(
@@ -59,15 +60,33 @@ class Sysfs:
                 vfs.update(vf.pci_address for vf in pf.vfs)
         return tuple(pfs)
 
-    def read_functions(self) -> tuple[RawPf, ...]:
-        """Every network function, PF or not; the attribute `physfn` of a VF is the address of its PF."""
+    def read_functions(
+        self, only: Iterable[str] = (), *, without: Container[str] = (), serial_numbers: bool = False
+    ) -> tuple[RawPf, ...]:
+        """Every PCI function, PF or not, NIC or not, `without` some; or `only` these, as far as they are there.
+
+        The attribute `physfn` of a VF is the address of its PF.
+        """
         found, places = [], self._find_children()
-        for address in sorted(names_in(self._devices)):
+        attributes = (*PF_ATTRIBUTES, SERIAL_NUMBER) if serial_numbers else PF_ATTRIBUTES
+        for address in sorted(only or names_in(self._devices)):
             folder = f"{self._devices}/{address}"
-            if is_network_class(attribute_text(f"{folder}/class")):
-                raw = self._read_function(address, places, (*PF_ATTRIBUTES, SERIAL_NUMBER))
+            if address not in without and os.path.exists(folder):
+                raw = self._read_function(address, places, attributes)
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": link_name(f"{folder}/physfn")}))
         return tuple(found)
+
+    def read_stray_netdev(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """The bus of a netdev's device, "" without one, and the netdevs that it is built on; None: it is not here."""
+        folder = f"{self._netdevs}/{os.fsdecode(raw_of(name))}"
+        if not os.path.exists(folder):
+            return None
+        lowers = (entry.removeprefix("lower_") for entry in names_in(folder) if entry.startswith("lower_"))
+        return link_name(f"{folder}/device/subsystem"), tuple(sorted(map(_text_of, lowers)))
+
+    def read_machine_names(self) -> tuple[str, ...]:
+        """Who made this machine and what it is, as the firmware says it: SMBIOS, drivers/firmware/dmi-id.c."""
+        return tuple(attribute_text(f"{self._firmware}/{name}") for name in ("sys_vendor", "product_name"))
 
     def read_others(self, known: frozenset[str]) -> tuple[RawPf, ...]:
         """Functions that are not `known`: network functions, and whatever else offers VFs."""

@@ -17,24 +17,33 @@ IORESOURCE_UNSET = 0x20000000  # include/linux/ioport.h
 
 
 class Capability(Struct, frozen=True):
-    """`is_seen`: enough of the config space could be read. `total_vfs` None: there is no SR-IOV capability."""
+    """`is_seen`: enough of the config space could be read. `total_vfs` None: there is no SR-IOV capability.
+
+    `has_gaps`: the list has null capabilities (id 0), as a hypervisor leaves where it takes one out. `is_dead`: the
+    device does not answer. Behind a conventional bus 256 bytes are all, and none of these capabilities can be reached.
+    """
 
     is_seen: bool
     total_vfs: int | None = None
+    has_gaps: bool = False
+    is_dead: bool = False
 
 
 def capability(config: bytes) -> Capability:
     """Walks the list of extended capabilities; one that runs in circles ends."""
-    if len(config) <= SHORT or config[:2] == b"\xff\xff":  # the device does not answer
+    if config[:2] == b"\xff\xff":
+        return Capability(is_seen=False, is_dead=True)
+    if len(config) <= SHORT:
         return Capability(is_seen=False)
-    offset, seen = EXTENDED, set[int]()
+    offset, seen, has_gaps = EXTENDED, set[int](), False
     while offset >= EXTENDED and offset not in seen and offset + 4 <= len(config):
         seen.add(offset)
         (header,) = struct.unpack_from("<I", config, offset)
         if header & 0xFFFF == SRIOV and offset + SRIOV_BYTES <= len(config):
             return Capability(is_seen=True, total_vfs=struct.unpack_from("<H", config, offset + TOTAL_VFS)[0])
+        has_gaps = has_gaps or (header & 0xFFFF == 0 and (header != 0 or offset > EXTENDED))
         offset = header >> 20 & 0xFFC
-    return Capability(is_seen=len(config) > EXTENDED)
+    return Capability(is_seen=True, has_gaps=has_gaps)
 
 
 def lacks_vf_memory(resource: str) -> bool:

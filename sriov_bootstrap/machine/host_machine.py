@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
@@ -38,6 +38,7 @@ from sriov_bootstrap.passes.apply import apply
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
+    from sriov_bootstrap.core.obstacles import Platform
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
     from sriov_bootstrap.edges.text_files import TextFiles
@@ -110,6 +111,26 @@ class HostMachine:
     ) -> tuple[RawPf, ...]:
         """See reconcile.PassMachine."""
         return self.sysfs.read_pfs(only, others=others, serial_numbers=serial_numbers)
+
+    def read_functions(
+        self, only: Iterable[str] = (), *, without: Container[str] = (), serial_numbers: bool = False
+    ) -> tuple[RawPf, ...]:
+        """See presence.PresenceMachine."""
+        return self.sysfs.read_functions(only, without=without, serial_numbers=serial_numbers)
+
+    def read_stray_netdev(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """See presence.PresenceMachine."""
+        return self.sysfs.read_stray_netdev(name)
+
+    def read_config_space(self, address: str) -> bytes:
+        """See presence.PresenceMachine."""
+        return self.pci.read_config(address)
+
+    def read_platform(self) -> "Platform":
+        """See presence.PresenceMachine."""
+        from sriov_bootstrap.machine.platform import read_platform  # most passes do not need it
+
+        return read_platform(self)
 
     def read_links(self) -> Links:
         """altnames, addresses, XDP."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from sriov_bootstrap.base.errors import LinkError, SriovBootstrapError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.machine.platform import read_kernel_config, read_text
 from sriov_bootstrap.passes.reconcile import read_facts
 from sriov_bootstrap.render.catalogue import PROBED_PATHS
 from sriov_bootstrap.render.host import Host, parse_layout, parse_os_release
@@ -15,23 +15,13 @@ def read_host(machine: HostMachine, config: Config, known: Iterable[str] = ()) -
     """Needs no root: what may not be read counts as unknown. `known`: see `read_facts`."""
     pfs = read_facts(machine, config, known)
     sysfs, procfs = machine.sysfs, machine.procfs
-    kernel = procfs.kernel_release()
     return Host(
         config,
         wishes=resolve(config, pfs),
         pfs=pfs,
         layouts={pf.pci_address: parse_layout(*sysfs.read_vf_layout(pf.pci_address)) for pf in pfs},
-        os_release=parse_os_release(_text(machine, "/etc/os-release")),
+        os_release=parse_os_release(read_text(machine, "/etc/os-release")),
         paths=machine.files.keep_existing(PROBED_PATHS),
         cpu_vendor=procfs.cpu_vendor(),
-        kernel_config=_text(machine, f"/boot/config-{kernel}") if kernel else "",
+        kernel_config=read_kernel_config(machine),
     )
-
-
-def _text(machine: HostMachine, path: str) -> str:
-    try:
-        return machine.files.read_text(path) or ""
-    except LinkError:
-        raise  # the result would describe another host
-    except SriovBootstrapError:
-        return ""

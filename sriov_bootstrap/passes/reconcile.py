@@ -3,11 +3,11 @@
 Runs where it may block: in the `--once` process itself, or in a child of the daemon that can be left behind.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,12 +20,15 @@ from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import DesiredPf, asks_for, resolve, rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Moves, Placement, former_name
-from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, plan_pf
+from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, Verdict, plan_pf
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.core.vf_users import Holders, Owners
 from sriov_bootstrap.passes import execute
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.core.obstacles import Platform
 
 MAX_ROUNDS = 3  # a stale plan is made again, but not for ever against something that keeps writing
 
@@ -47,6 +50,20 @@ class PassMachine(execute.ActionMachine, Protocol):
 
     def read_config(self) -> tuple[decode.ConfigFile, ...]:
         """Every config file, lowest folder first."""
+
+    def read_functions(
+        self, only: Iterable[str] = (), *, without: Container[str] = (), serial_numbers: bool = False
+    ) -> tuple[facts.RawPf, ...]:
+        """See presence.PresenceMachine."""
+
+    def read_config_space(self, address: str) -> bytes:
+        """See presence.PresenceMachine."""
+
+    def read_stray_netdev(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """See presence.PresenceMachine."""
+
+    def read_platform(self) -> "Platform":
+        """See presence.PresenceMachine."""
 
     def read_links(self) -> facts.Links:
         """altnames and addresses."""
@@ -225,12 +242,24 @@ def decide(
         placements=saved.placements,
         bindings=bindings,
         absent_drivers=frozenset(name for name in named if not machine.has_driver(name)),
+        absent=_absent_verdicts(machine, wishes, pfs),
         names_follow_probes=_may_bind_late(wishes) and machine.names_follow_probes(),
     )
     jam = around.jam or next(iter(bindings.values()), None)
     leaving = () if is_release else tuple(_plans_without_rule(config, pfs, around))
     applied = dict(_applied_drivers(wishes, around))
     return HostSnapshot(pfs, _plans(wishes, around), jam, leaving, applied)
+
+
+def _absent_verdicts(
+    machine: PassMachine, wishes: tuple[DesiredPf, ...], pfs: tuple[PfFacts, ...]
+) -> dict[str, Verdict]:
+    """Most passes have a PF for each rule, and look no further."""
+    if all(wish.pf or not wish.rule.required for wish in wishes):
+        return {}
+    from sriov_bootstrap.passes.presence import absent_verdicts
+
+    return absent_verdicts(machine, wishes, pfs)
 
 
 def _may_bind_late(wishes: tuple[DesiredPf, ...]) -> bool:

@@ -137,6 +137,6 @@ def test_a_nic_whose_netdevs_are_on_another_function(
 def test_doctor_says_how_to_name_it(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.add_nvme()
     tree.configure(BY_DRIVER)
-    assert (
-        f'{NVME} is no NIC, and has to be named: match = {{ pci_address = "{NVME}" }}' in run(tree, capsys, "doctor")[1]
-    )
+    out = run(tree, capsys, "doctor")[1]
+    assert f"{NVME}: it offers 32 VFs, but is no NIC, and has to be named" in out
+    assert f'name it by its address: match = {{ pci_address = "{NVME}" }}' in out

@@ -1,10 +1,11 @@
+import gzip
 from pathlib import Path
 
 import pytest
 
 from fakes_host import HostTree
 from sriov_bootstrap.core.facts import Routes
-from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, Procfs
+from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, MAX_CONFIG_BYTES, Procfs
 
 # The first lines are headers and on-link routes; a half of the Internet (OpenVPN's trick) is not the default route.
 ROUTE = """\
@@ -94,3 +95,30 @@ ALL, SOME = (1 << 41) - 1, 1 << CAP_SYS_PTRACE
 def test_root_in_a_sandbox_knows_that_it_is(tree: HostTree, procfs: Procfs, status: str, *, lacks: bool) -> None:
     tree.write("proc/self/status", status)
     assert procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH) is lacks
+
+
+@pytest.mark.parametrize(
+    ("flags", "xen", "is_guest"),
+    [
+        ("fpu hypervisor", "", True),
+        ("fpu", "", False),
+        ("hypervisor", "control_d\n", False),
+        ("hypervisor", "\n", True),
+    ],
+)
+def test_whether_this_is_a_vm(tree: HostTree, flags: str, xen: str, *, is_guest: bool) -> None:
+    tree.write("proc/cpuinfo", f"processor : 0\nflags\t\t: {flags}\n")
+    if xen:
+        tree.write("proc/xen/capabilities", xen)
+    assert Procfs(f"{tree.root}/proc").is_guest() is is_guest
+
+
+def test_a_kernel_may_have_its_config_in_itself(tree: HostTree) -> None:
+    procfs = Procfs(f"{tree.root}/proc")
+    assert procfs.kernel_config() == ""
+    tree.write("proc/config.gz", gzip.compress(b"CONFIG_PCI_IOV=y\n"))
+    assert procfs.kernel_config() == "CONFIG_PCI_IOV=y\n"
+    tree.write("proc/config.gz", b"no gzip")
+    assert procfs.kernel_config() == ""
+    tree.write("proc/config.gz", gzip.compress(bytes(64 << 20)))
+    assert len(procfs.kernel_config()) == MAX_CONFIG_BYTES

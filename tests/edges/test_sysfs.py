@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from builders import PF, PF2, vf_address
-from fakes_host import VIRTIO, VIRTIO_ALIAS, HostTree, virtio_vf
+from fakes_host import NVME, VIRTIO, VIRTIO_ALIAS, HostTree, virtio_vf
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.facts import Links, RawChild, RawNetdev, RawPf, RawVf, needs_holders, parse_pf
@@ -111,7 +111,35 @@ def test_serial_numbers_are_read_where_a_rule_asks_for_them(tree: HostTree, sysf
     (tree.add_pf() / "serial_number").write_text("3c-fd-fe-ff-ff-aa-bb-00\n")
     assert "serial_number" not in sysfs.read_pfs()[0].attributes
     assert sysfs.read_pfs(serial_numbers=True)[0].attributes["serial_number"] == "3c-fd-fe-ff-ff-aa-bb-00"
-    assert sysfs.read_functions()[0].attributes["serial_number"] == "3c-fd-fe-ff-ff-aa-bb-00"
+    assert sysfs.read_functions(serial_numbers=True)[0].attributes["serial_number"] == "3c-fd-fe-ff-ff-aa-bb-00"
+    assert "serial_number" not in sysfs.read_functions()[0].attributes
+
+
+def test_every_function_is_read_or_those_that_are_asked_for(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(num_vfs=2)
+    tree.add_nvme()
+    tree.add_function("0000:6b:00.0", driver="accel", **{"class": "0x120000"})
+    vfs = [vf_address(PF, index) for index in range(2)]
+    assert [one.pci_address for one in sysfs.read_functions()] == sorted([NVME, PF, *vfs, "0000:6b:00.0"])
+    assert [one.pci_address for one in sysfs.read_functions(without={PF, *vfs, NVME})] == ["0000:6b:00.0"]
+    (one,) = sysfs.read_functions(["0000:6b:00.0", "0000:99:00.0", PF], without={PF})
+    assert (one.driver, one.attributes) == ("accel", {"class": "0x120000", "physfn": ""})
+
+
+def test_what_a_netdev_stands_on(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf()
+    for name in ("lower_ens1f0", "lower_eth1", "upper_br0"):
+        tree.write(f"sys/class/net/bond0/{name}/ifindex", "7\n")
+    tree.link("sys/class/net/usb0/device/subsystem", "sys/bus/usb")
+    assert sysfs.read_stray_netdev("bond0") == ("", ("ens1f0", "eth1"))
+    assert sysfs.read_stray_netdev("usb0") == ("usb", ())
+    assert sysfs.read_stray_netdev("ens9") is None
+
+
+def test_what_the_firmware_calls_the_machine(tree: HostTree, sysfs: Sysfs) -> None:
+    assert sysfs.read_machine_names() == ("", "")
+    tree.write("sys/class/dmi/id/sys_vendor", "QEMU\n")
+    assert sysfs.read_machine_names() == ("QEMU", "")
 
 
 def test_a_vf_is_seen_in_the_hands_of_whoever_has_only_its_device_node(tree: HostTree, sysfs: Sysfs) -> None:

@@ -8,11 +8,13 @@ from builders_pci import PLACED, resource, sriov
 from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.obstacles import Function, Platform
+from sriov_bootstrap.core.presence import Inventory, parse_kernel_config
 from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.kernel.checks import check_firmware
 from sriov_bootstrap.doctor.kernel.survey import KernelSurvey
 from sriov_bootstrap.doctor.nic.checks import check_nics
-from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, count_cpus
+from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, count_cpus
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.formats.pci_config import capability
 from sriov_bootstrap.render.host import Host, VfLayout
@@ -42,8 +44,12 @@ def test_whatever_is_read_of_a_nic_gives_findings_with_codes(
     modalias = other.partition("\n")[0]
     rules = make_config(make_rule(), make_rule(name="other", match=Match(netdev=other[:15])))
     pf = make_pf(driver=driver)
+    chip = capability(config)
+    function = Function(
+        make_pf(pci_address=one[:12], total_vfs=0), offers=other, is_seen=chip.is_seen, total_vfs=chip.total_vfs
+    )
     survey = NicSurvey(
-        functions=(NetworkFunction(make_pf(pci_address=one[:12]), offers=other),),
+        devices=Inventory((function,), platform=Platform(parse_kernel_config(one), is_guest=bool(number % 2))),
         details={PF: Detail(config, other, modalias, one, other)},
         lines=lines,
         modules={modalias: modprobe.modules_for(one, modalias)},

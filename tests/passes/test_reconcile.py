@@ -436,7 +436,7 @@ def test_costly_reads_are_made_only_where_they_matter() -> None:
     assert verdicts(a_pass(machine, make_config(make_rule(match=Match(altname="enp59s0f0"))))) == [
         degraded(Reason.ABSENT)
     ]
-    assert machine.reads == ["links"]
+    assert machine.reads == ["links", "functions"]
 
 
 # -- config --

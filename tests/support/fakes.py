@@ -1,6 +1,6 @@
 """FakeMachine: a simulated host that a pass can run on. It keeps state, and changes it only when it is written to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Unpack, assert_never
@@ -23,6 +23,7 @@ from sriov_bootstrap.core.actions import (
 )
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
+from sriov_bootstrap.core.obstacles import Platform
 from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
@@ -66,6 +67,10 @@ class FakeMachine:
         self.pfs = {pf.facts.pci_address: pf for pf in pfs}
         self.files: tuple[ConfigFile, ...] = ()
         self.links = Links()
+        self.functions: tuple[RawPf, ...] = ()
+        self.config_spaces: dict[str, bytes] = {}
+        self.strays: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self.platform = Platform()
         self.holders = Holders()
         self.owners = Owners()
         self.jam: Jam | None = None
@@ -146,6 +151,30 @@ class FakeMachine:
             for pf in pfs
             if only or pf.is_nic or (others and others(pf.pci_address, f"0x{pf.vendor_id}", f"0x{pf.device_id}"))
         )
+
+    def read_functions(
+        self, only: Iterable[str] = (), *, without: Container[str] = (), serial_numbers: bool = False
+    ) -> tuple[RawPf, ...]:
+        """As the test left them."""
+        self.reads.append("functions with serial numbers" if serial_numbers else "functions")
+        return tuple(
+            one
+            for one in self.functions
+            if one.pci_address not in without and (not only or one.pci_address in tuple(only))
+        )
+
+    def read_config_space(self, address: str) -> bytes:
+        """As the test left it."""
+        self.reads.append(f"config space {address}")
+        return self.config_spaces.get(address, b"")
+
+    def read_stray_netdev(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """As the test left them."""
+        return self.strays.get(name)
+
+    def read_platform(self) -> Platform:
+        """As the test left it."""
+        return self.platform
 
     def read_links(self) -> Links:
         """As the test left them; PFs' altnames always."""

@@ -8,48 +8,52 @@ NIC_CODES: dict[str, Explanation] = {
         "no NIC matches a rule that requires one",
         """\
 The rule describes a NIC, and nothing on this host fits: the NIC is missing or dead, its name has changed (upgrades
-have renamed ens7f0 to ens7f0np0), or the rule is wrong. A NIC without a driver has no netdev, and so no name to
-match.
+have renamed ens7f0 to ens7f0np0), it is not a netdev of a PCI function (a bond, a bridge, a VLAN), or the rule is
+wrong. A NIC without a driver has no netdev, and so no name to match. If the device is here but offers no VFs, that is
+reported instead: SB-E202 to SB-E205, SB-E226.
 
-Looked at: every network function in /sys/bus/pci/devices, with its netdevs and their altnames.
+Looked at: every PCI function in /sys/bus/pci/devices, with its netdevs and their altnames; /sys/class/net.
 
 What to do: sriov-bootstrap init prints rules that fit this host. Match by pci_address or altname, which do not
 change. For a rule whose NIC some hosts do not have, set required = false; it is then not reported.
 """,
     ),
     "SB-E202": Explanation(
-        "a NIC matched by a rule has no SR-IOV",
+        "a device matched by a rule has no SR-IOV",
         """\
-The chip does not support it, or SR-IOV is disabled in the NIC's firmware in a way that removes the whole capability
-from its config space, as on Mellanox ConnectX. Without root, config space is cut off after 64 bytes, and the missing
-file sriov_totalvfs is the only evidence.
+The chip does not support it, or SR-IOV is disabled in the device's firmware in a way that removes the whole capability
+from its config space. Of some chips it is known which of the two it is. Without root, config space is cut off after 64
+bytes, and the missing file sriov_totalvfs is the only evidence.
 
-Looked at: the extended capabilities in /sys/bus/pci/devices/ADDRESS/config, for SR-IOV (0x0010).
+Looked at: the extended capabilities in /sys/bus/pci/devices/ADDRESS/config, for SR-IOV (0x0010); driver, vendor and
+device id.
 
-What to do: enable it in the NIC's own setup: for ConnectX, mlxconfig -d ADDRESS set SRIOV_EN=1 NUM_OF_VFS=N and a
-power cycle; for others, the device's page in the server's setup, or the vendor's tool. If the chip does not support
-it, correct the rule.
+What to do: if the chip supports it, enable it in the device's own setup: its page in the server's setup, or the
+vendor's tool. If not, correct the rule: nothing brings SR-IOV to such a chip.
 """,
     ),
     "SB-E203": Explanation(
-        "SR-IOV is disabled in a NIC that supports it",
+        "SR-IOV is disabled in a device that supports it",
         """\
 The capability exists but offers no VFs: either TotalVFs is 0, and the kernel then creates no file sriov_numvfs; or
-the driver learned from the NIC's firmware that none are available, and sriov_totalvfs is 0.
+the driver learned from the firmware that none are available, and sriov_totalvfs is 0. Or it is missing altogether
+although the chip is known to have it, as on Mellanox ConnectX with SRIOV_EN=0.
 
-Looked at: TotalVFs in the SR-IOV capability in /sys/bus/pci/devices/ADDRESS/config; sriov_totalvfs.
+Looked at: the SR-IOV capability in /sys/bus/pci/devices/ADDRESS/config; sriov_totalvfs; driver, vendor and device id.
 
-What to do: enable SR-IOV for this port and assign VFs to it, in the NIC's own setup or with its vendor's tool; see
-SB-E202. Some servers have a separate switch, "SR-IOV support", in the firmware setup.
+What to do: enable SR-IOV for this port and assign VFs to it, in the NIC's own setup or with its vendor's tool: for
+ConnectX, mlxconfig -d ADDRESS set SRIOV_EN=1 NUM_OF_VFS=N and a power cycle. Some servers have a separate switch,
+"SR-IOV support", in the firmware setup.
 """,
     ),
     "SB-E204": Explanation(
-        "the NIC has SR-IOV, but the kernel does not offer it",
+        "the kernel does not offer a device's SR-IOV",
         """\
-The config space offers VFs, but there is no file sriov_numvfs: the kernel is older than 3.8, was built without
-CONFIG_PCI_IOV, or gave up on this device during enumeration.
+There is no file sriov_numvfs because the kernel was built without CONFIG_PCI_IOV, is older than 3.8, or gave up on
+this device during enumeration.
 
-Looked at: TotalVFs in /sys/bus/pci/devices/ADDRESS/config; the files beside it; /boot/config-KERNEL.
+Looked at: TotalVFs in the SR-IOV capability in /sys/bus/pci/devices/ADDRESS/config; the files beside it, and whether
+any device has sriov_totalvfs; /proc/config.gz, /boot/config-KERNEL or /lib/modules/KERNEL/config.
 
 What to do: boot a kernel with CONFIG_PCI_IOV=y. If it already has that: journalctl -k -g ADDRESS shows what went
 wrong.
@@ -61,9 +65,9 @@ wrong.
 VFs are created on a PF, and this is a VF: most often the rule has the address or the name of the wrong device. Inside
 a VM, it may be that the VM was given a VF: no VFs can be created on that.
 
-Looked at: the function's physfn link, which only VFs have.
+Looked at: the function's physfn link, which only VFs have; in a VM, which does not see it, its driver.
 
-What to do: match the PF that the finding names.
+What to do: match the PF that the finding names. In a VM, remove the rule: VFs are created on its host.
 """,
     ),
     "SB-E206": Explanation(

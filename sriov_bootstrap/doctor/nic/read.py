@@ -4,15 +4,15 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.facts import Links, PfFacts, parse_pf
-from sriov_bootstrap.core.vf_users import Holders
-from sriov_bootstrap.doctor.nic.absent import matching_functions, unseen_of_absent
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.doctor.nic.absent import unseen_of_absent
 from sriov_bootstrap.doctor.nic.driver import concerned_drivers, pfs_without_driver
-from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, count_cpus, falls_short, is_missing
+from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.passes.presence import find_devices
 from sriov_bootstrap.render.host import Host
 
 # Its unit's control group, which exists while it runs: the service's sandbox hides other users' processes.
@@ -35,9 +35,9 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
         report=host.state.report,
         is_busy=machine.locks.read_jam(machine.monotonic()) is not None or bool(machine.read_bindings()),
     )
-    if any(map(is_missing, host.wishes)):
-        survey = replace(survey, functions=_functions(machine, host, pci), others=_other_pfs(machine))
-    survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host, survey)})
+    if rules := [wish.rule for wish in filter(is_missing, host.wishes)]:
+        survey = replace(survey, devices=find_devices(machine, rules, host.pfs, is_thorough=True))
+    survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host)})
     survey = _add_modules(machine, host, survey, texts)
     return survey, (*unseen_of_absent(host, survey), *texts.problems)
 
@@ -57,32 +57,10 @@ def _network_manager_records(
     return {dev: texts.read(f"/run/NetworkManager/devices/{pci.read_ifindex(dev)}") for dev in netdevs}
 
 
-def _functions(machine: HostMachine, host: Host, pci: Pci) -> tuple[NetworkFunction, ...]:
-    pfs = {pf.pci_address for pf in host.pfs}
-    links = machine.read_links()
-    return tuple(
-        NetworkFunction(
-            parse_pf(raw, links, Holders()),
-            physfn=raw.attributes["physfn"],
-            offers=pci.read_text(raw.pci_address, "sriov_totalvfs"),
-        )
-        for raw in machine.sysfs.read_functions()
-        if raw.pci_address not in pfs
-    )
-
-
-def _other_pfs(machine: HostMachine) -> tuple[PfFacts, ...]:
-    every = (parse_pf(raw, Links(), Holders()) for raw in machine.read_pfs(others=lambda *_: True, serial_numbers=True))
-    return tuple(pf for pf in every if not pf.is_nic)
-
-
-def _addresses(host: Host, survey: NicSurvey) -> tuple[str, ...]:
-    """The functions to read in detail."""
-    meant = [
-        function.facts for wish in host.wishes if is_missing(wish) for function in matching_functions(wish, survey)
-    ]
+def _addresses(host: Host) -> tuple[str, ...]:
+    """The PFs to read in detail."""
     short = [wish.pf for wish in host.wishes if wish.pf and falls_short(wish)]
-    return tuple(dict.fromkeys(pf.pci_address for pf in (*meant, *short, *pfs_without_driver(host))))
+    return tuple(dict.fromkeys(pf.pci_address for pf in (*short, *pfs_without_driver(host))))
 
 
 def _detail(pci: Pci, address: str) -> Detail:

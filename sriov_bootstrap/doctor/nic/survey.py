@@ -3,22 +3,11 @@
 from msgspec import Struct
 
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.presence import Inventory
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.formats.modprobe import ModprobeLine
 
 LONGEST_RANGE = 16
-
-
-class NetworkFunction(Struct, frozen=True):
-    """A network function that is no PF to the kernel; `physfn` is the PF of a VF.
-
-    `offers` is the text of sriov_totalvfs, "" where there is no such file.
-    """
-
-    facts: PfFacts
-    physfn: str = ""
-    offers: str = ""
 
 
 class Detail(Struct, frozen=True):
@@ -34,14 +23,14 @@ class Detail(Struct, frozen=True):
 class NicSurvey(Struct, frozen=True):
     """By PCI address unless stated otherwise.
 
-    `functions`, and `others`, which are PFs but no NICs, are read while a rule has no PF. `details`: of `functions`, of
-    PFs without a driver, and of PFs whose number of VFs is not as asked. `modules`: modalias -> modules that drive it;
+    `devices` are read while a rule has no PF. `details`: of PFs without a driver, and of PFs whose number of VFs is not
+    as asked. `modules`: modalias -> modules that drive it;
     `in_tree`: module -> whether it is the kernel's own. `managed`: netdev of a VF -> what NetworkManager has recorded
     about it, empty while it does not run.
     `vectors` are of every PCI function. `is_busy`: a write is in progress, so only half of the VFs may exist yet.
     """
 
-    functions: tuple[NetworkFunction, ...] = ()
+    devices: Inventory = Inventory()
     details: dict[str, Detail] = {}
     lines: tuple[ModprobeLine, ...] = ()
     modules: dict[str, tuple[str, ...]] = {}
@@ -52,7 +41,6 @@ class NicSurvey(Struct, frozen=True):
     cpus: int = 0
     report: PassReport = PassReport()
     is_busy: bool = False
-    others: tuple[PfFacts, ...] = ()
 
 
 def falls_short(wish: DesiredPf) -> bool:

@@ -175,4 +175,18 @@ Looked at: the PCI class of each PF with a rule, against physical_network in the
 What to do: replace physical_network by alias, and ask for the VFs in a flavor.
 """,
     ),
+    "SB-E226": Explanation(
+        "a hypervisor hides a device's SR-IOV",
+        """\
+This host is a VM, and a rule matches a device that it was given. A hypervisor passes a device on without its SR-IOV
+capability, so that the kernel in the VM offers no VFs. No setting inside the VM changes that: what looks like its
+firmware is the hypervisor's as well.
+
+Looked at: the hypervisor flag in /proc/cpuinfo, or the names in /sys/class/dmi/id where there is no such flag; the
+extended capabilities in /sys/bus/pci/devices/ADDRESS/config, where null capabilities (id 0) show that some were taken
+out; sriov_totalvfs.
+
+What to do: create the VFs on the host of this VM, and pass VFs to it. Remove the rule here, or set required = false.
+""",
+    ),
 }

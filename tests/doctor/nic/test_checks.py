@@ -5,18 +5,20 @@ import pytest
 from msgspec.structs import replace
 
 from builders import PF, PF2, PfValues, RuleValues, make_config, make_netdev, make_pf, make_rule, make_vf
-from builders_pci import NONE, PLACED, config, resource, sriov
+from builders_pci import NONE, PLACED, resource, sriov
 from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match, Method, VfDriver
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.obstacles import Function, Platform
+from sriov_bootstrap.core.presence import Inventory
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.core.vf_users import Use, UseKind
 from sriov_bootstrap.doctor.nic.absent import unseen_of_absent
 from sriov_bootstrap.doctor.nic.checks import check_nics
-from sriov_bootstrap.doctor.nic.survey import Detail, NetworkFunction, NicSurvey, count_cpus
+from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, count_cpus
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host, VfLayout
 
@@ -73,9 +75,8 @@ def test_a_clean_host_gives_no_finding(host: Host) -> None:
 # -- rules without a PF --
 
 
-def function(*, physfn: str = "", offers: str = "") -> NetworkFunction:
-    """A NIC at the address that the rule means, which is no PF to the kernel."""
-    return NetworkFunction(make_pf(total_vfs=0), physfn, offers)
+def survey_of(*functions: Function, is_guest: bool = False) -> NicSurvey:
+    return NicSurvey(devices=Inventory(functions, platform=Platform(is_guest=is_guest)))
 
 
 def test_a_required_nic_that_is_missing() -> None:
@@ -87,6 +88,7 @@ def test_a_required_nic_that_is_missing() -> None:
         remedy="sriov-bootstrap init shows the NICs; correct match in the rule, or reseat the NIC",
     )
     assert the_one(make_host()).evidence == "PFs here: none"
+    assert the_one(make_host(), survey_of(is_guest=True)).remedy.endswith("or attach the NIC to this VM")
 
 
 def test_a_card_whose_serial_number_cannot_be_read_is_not_called_missing() -> None:
@@ -119,9 +121,10 @@ def test_each_port_that_is_down() -> None:
 
 
 def test_a_rule_that_does_not_name_what_is_no_nic() -> None:
-    survey = NicSurvey(others=(make_pf(driver="nvme", is_nic=False),))
+    survey = survey_of(Function(make_pf(driver="nvme", is_nic=False, netdevs=()), offers="7"))
     finding = the_one(ruled(match=Match(driver="nvme")), survey)
-    assert finding.remedy == f'{PF} is no NIC, and has to be named: match = {{ pci_address = "{PF}" }}'
+    assert (finding.code, finding.place) == ("SB-E201", PF)
+    assert finding.remedy == f'name it by its address: match = {{ pci_address = "{PF}" }}'
     assert "reseat the NIC" in the_one(ruled(match=Match(driver="xe")), survey).remedy
 
 
@@ -134,7 +137,8 @@ def test_a_network_of_what_is_no_nic() -> None:
 
 def test_a_name_that_moved_is_recognised() -> None:
     host = ruled(make_pf(netdevs=(make_netdev(name="ens7f0np0"),)), match=Match(netdev="ens7f0"))
-    assert the_one(host).remedy == 'did you mean ens7f0np0? match = { netdev = "ens7f0np0" }'
+    question = "did you mean ens7f0np0 (0000:3b:00.0)? Names change with upgrades"
+    assert the_one(host).remedy == f'{question}; if so: match = {{ pci_address = "{PF}" }}'
 
 
 def test_a_nic_without_driver_may_be_the_one_that_a_name_means() -> None:
@@ -151,88 +155,40 @@ def test_a_nic_whose_altname_cannot_be_read_is_not_called_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "data", "kernel_config", "code", "problem", "remedy"),
+    ("one", "code"),
     [
-        pytest.param(
-            function(offers="0"), sriov(8), "", "SB-E203", "SR-IOV is disabled: ", "enable SR-IOV", id="driver: none"
-        ),
-        pytest.param(
-            function(), sriov(0), "", "SB-E203", "SR-IOV is disabled in the NIC", "enable SR-IOV", id="TotalVFs 0"
-        ),
-        pytest.param(
-            function(),
-            sriov(8),
-            "# CONFIG_PCI_IOV is not set\n",
-            "SB-E204",
-            "this kernel was built without SR-IOV",
-            "boot a kernel with CONFIG_PCI_IOV=y",
-            id="kernel without",
-        ),
-        pytest.param(
-            function(),
-            sriov(8),
-            "",
-            "SB-E204",
-            "the kernel does not offer its SR-IOV",
-            f"check the kernel log: journalctl -k -g {PF}",
-            id="kernel failed",
-        ),
-        pytest.param(
-            function(),
-            config((0x100, 1, b"")),
-            "",
-            "SB-E202",
-            "it has no SR-IOV",
-            "enable SR-IOV",
-            id="no capability",
-        ),
-        pytest.param(
-            NetworkFunction(make_pf(vendor_id="15b3")),
-            config((0x100, 1, b"")),
-            "",
-            "SB-E202",
-            "it has no SR-IOV",
-            f"mlxconfig -d {PF} set SRIOV_EN=1 NUM_OF_VFS=4, and power-cycle the host",
-            id="Mellanox",
-        ),
-        pytest.param(
-            function(), bytes(64), "", "SB-E202", "it offers no VFs", "run doctor as root, ", id="without root"
-        ),
+        pytest.param(Function(make_pf(total_vfs=0), is_dead=True), "SB-E201", id="dead"),
+        pytest.param(Function(make_pf(total_vfs=0)), "SB-E202", id="not to be seen"),
+        pytest.param(Function(make_pf(total_vfs=0), is_seen=True, total_vfs=0), "SB-E203", id="TotalVFs 0"),
+        pytest.param(Function(make_pf(total_vfs=0), is_seen=True, total_vfs=8), "SB-E204", id="the kernel"),
+        pytest.param(Function(make_pf(total_vfs=0), physfn=PF2), "SB-E205", id="a VF"),
     ],
 )
-def test_why_a_nic_is_no_pf(
-    one: NetworkFunction, data: bytes, kernel_config: str, code: str, problem: str, remedy: str
-) -> None:
-    survey = NicSurvey(functions=(one,), details={PF: Detail(config=data)})
-    finding = the_one(make_host(kernel_config=kernel_config), survey)
+def test_why_a_nic_is_no_pf(one: Function, code: str) -> None:
+    finding = the_one(make_host(), survey_of(one))
     assert (finding.code, finding.place) == (code, PF)
-    assert finding.problem.startswith(problem)
-    assert finding.remedy.startswith(remedy)
-    assert finding.evidence.endswith('rule "tenant-a" matches it')
+    assert finding.evidence.endswith(f'; rule "tenant-a" (pci_address {PF}) matches it')
 
 
-def test_the_vendors_tool_is_named_without_a_number_where_the_rule_has_none() -> None:
-    survey = NicSurvey(functions=(NetworkFunction(make_pf(vendor_id="15b3"), offers="0"),))
-    assert "NUM_OF_VFS=N," in the_one(ruled(num_vfs="max"), survey).remedy
+def test_a_hypervisor_that_hides_it() -> None:
+    assert the_one(make_host(), survey_of(Function(make_pf(total_vfs=0)), is_guest=True)).code == "SB-E226"
+
+
+def test_each_nic_that_a_rule_matches_is_named_and_vfs_beside_them_are_not() -> None:
+    functions = [Function(make_pf(total_vfs=0, pci_address=address)) for address in (PF, PF2)]
+    vf = Function(make_pf(total_vfs=0, pci_address="0000:3b:02.0"), physfn=PF)
+    host = ruled(match=Match(driver="igb"))
+    assert [one.place for one in found(host, survey_of(vf, *functions))] == [PF, PF2]
+    assert [one.place for one in found(host, survey_of(vf, replace(vf, physfn=PF2)))] == ["0000:3b:02.0"]
 
 
 def test_what_root_alone_could_see_is_said() -> None:
-    survey = NicSurvey(functions=(function(), function(physfn=PF2)))
-    assert list(unseen_of_absent(make_host(), survey)) == [
+    one = Function(make_pf(total_vfs=0))
+    told = (replace(one, is_seen=True), replace(one, is_dead=True), replace(one, physfn=PF2), Function(make_pf()))
+    assert list(unseen_of_absent(make_host(), survey_of(one, *told))) == [
         f"{PF}: whether it has an SR-IOV capability: config space is truncated: run doctor as root"
     ]
-    seen = replace(survey, details={PF: Detail(config=sriov(0))})
-    assert not list(unseen_of_absent(make_host(), seen))
-
-
-def test_a_rule_that_means_a_vf() -> None:
-    assert the_one(make_host(), NicSurvey(functions=(function(physfn=PF2),))) == Finding(
-        "SB-E205",
-        PF,
-        'rule "tenant-a" matches a VF, which cannot have VFs',
-        evidence=f"physfn of {PF} is {PF2}; match: pci_address {PF}",
-        remedy=f'match its PF: match = {{ pci_address = "{PF2}" }}',
-    )
+    assert not list(unseen_of_absent(ruled(match=Match(pci_address=PF2)), survey_of(one)))
 
 
 # -- drivers --
