@@ -6,13 +6,13 @@ What the kernel does there (net/core/rtnetlink.c, do_setlink and do_setvfinfo) d
   one attribute, of many VFs; after an error they are read again, and the first that is not as asked is the refused one.
 - It asks the driver while it holds its rtnl lock. No signal and no deadline of ours ends the call: whoever must not
   wait for a driver runs this in a process that can be left behind.
-- Without statistics 334 VFs fit into the 64 KiB of one attribute, and formats/vf_info.py can read more.
+- One attribute has 64 KiB, which 334 VFs fit into without statistics. From Linux 7.3 on the list ends after 256 (128
+  with statistics); before, the length of a longer one overflows, and formats/vf_info.py reads it all the same.
 """
 
 import errno
 import os
 import struct
-import sys
 from _socket import AF_NETLINK, NETLINK_ROUTE, SOCK_RAW, if_indextoname, socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,6 @@ from contextlib import closing, contextmanager, suppress
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.kernel_writes import write_attribute
 from sriov_bootstrap.base.netlink import (
-    ATTRIBUTE,
     IFLA_EXT_MASK,
     IFLA_IFNAME,
     LINK,
@@ -32,8 +31,6 @@ from sriov_bootstrap.base.netlink import (
     Conversation,
     UnusableError,
     attribute,
-    attributes,
-    place_of,
     reply_to,
 )
 from sriov_bootstrap.base.printable import raw_of, text_of
@@ -41,17 +38,15 @@ from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.facts import NAMED
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Refused, Request, VfAttributes
-from sriov_bootstrap.formats.vf_info import CODECS, read_vfs, vf_list
+from sriov_bootstrap.formats.vf_info import CODECS, IFF_PROMISC, IFLA_MTU, IFLA_VFINFO_LIST, read_link, vf_list
 
-# include/uapi/linux/rtnetlink.h, if_link.h, if.h, if_arp.h
+# include/uapi/linux/rtnetlink.h, netlink.h
 RTM_SETLINK = 19
-IFLA_MTU, IFLA_VFINFO_LIST, IFLA_CARRIER = 4, 22, 33
 RTEXT_FILTER_VF = 1 << 0
-IFF_PROMISC = 0x100  # as somebody has set it: what a packet socket asks for is not shown (dev_get_flags)
-ARPHRD_ETHER = 1
 SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
 
 MESSAGE_BYTES = 1 << 20
+SHORTEST_CUT = 128  # VFs in a list that the kernel has cut off
 MOST_VFS = 1000  # in one message: 44 KiB, where an attribute's limit is 64
 TRIES = 2  # of VFs with the same wish, until EOPNOTSUPP is the driver's answer and not one VF's
 
@@ -85,9 +80,9 @@ def read_pf_links(netdevs: Iterable[str], ask: Asker | None = None) -> PfLinks:
 
 
 def _try_to_read(ask: Asker, netdev: str) -> tuple[PfLink | None, str]:
-    """The netdev, None if it is gone, and why it could not be read. OSError where no other can be, either."""
+    """The netdev, None if it is gone, and what could not be read. OSError where no other can be, either."""
     try:
-        return _read_link(ask, raw_of(netdev)), ""
+        link, num_vfs = _read_link(ask, raw_of(netdev))
     except UnusableError as error:
         return None, f"{netdev}: the kernel's answer cannot be used: {error}"
     except OSError as error:
@@ -95,6 +90,9 @@ def _try_to_read(ask: Asker, netdev: str) -> tuple[PfLink | None, str]:
             raise
         what = "its VFs do not fit into one message of the kernel" if error.errno == errno.EMSGSIZE else error.strerror
         return None, f"{netdev}: {name_of(error.errno)}: {what}"
+    if link and SHORTEST_CUT <= len(link.vfs) < num_vfs:  # fewer: the driver does not tell of some
+        return link, f"{netdev}: the kernel lists {len(link.vfs)} of its {num_vfs} VFs"
+    return link, ""
 
 
 def set_vf_attributes(
@@ -193,7 +191,7 @@ class Setter:
 
     def _read_vfs(self) -> Mapping[int, VfAttributes]:
         try:
-            link = _read_link(self._ask, self._ifindex)
+            link, _ = _read_link(self._ask, self._ifindex)
         except (OSError, UnusableError):
             return {}
         return link.vfs if link else {}
@@ -247,34 +245,17 @@ def _send(ask: Asker, body: bytes) -> None:
         raise OSError(number, words or os.strerror(number))
 
 
-def _read_link(ask: Asker, netdev: int | bytes) -> PfLink | None:
-    """By its index or name; None if it is gone. OSError."""
+def _read_link(ask: Asker, netdev: int | bytes) -> tuple[PfLink | None, int]:
+    """By its index or name, and how many VFs it has; None if it is gone. OSError."""
     by_name = attribute(IFLA_IFNAME, netdev + b"\0") if isinstance(netdev, bytes) else b""
     link = LINK.pack(0, 0, 0 if by_name else netdev, 0, 0) + by_name
     mask = struct.pack("=I", RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS)
     body, number, _ = reply_to(ask, RTM_GETLINK, link + attribute(IFLA_EXT_MASK, mask))
     if number == errno.ENODEV:
-        return None
+        return None, 0
     if number:
         raise OSError(number, os.strerror(number))
-    return _link(body)
-
-
-def _link(body: bytes) -> PfLink:
-    """What follows the list of VFs is not needed, and not to be found where its length has overflown."""
-    at = place_of(body, LINK.size, IFLA_VFINFO_LIST)
-    told = dict(attributes(body[:at], LINK.size, {IFLA_MTU, IFLA_CARRIER}))
-    vfs = read_vfs(body, at + ATTRIBUTE.size)
-    _, hardware, ifindex, flags, _ = LINK.unpack_from(body)
-    if hardware != ARPHRD_ETHER:  # a VF of IPoIB has GUIDs
-        vfs = {vf: attributes_of_vf.without("mac") for vf, attributes_of_vf in vfs.items()}
-    return PfLink(
-        ifindex,
-        int.from_bytes(told.get(IFLA_MTU, b""), sys.byteorder),
-        is_promiscuous=bool(flags & IFF_PROMISC),
-        has_carrier=any(told.get(IFLA_CARRIER, b"")),
-        vfs=vfs,
-    )
+    return read_link(body)
 
 
 @contextmanager

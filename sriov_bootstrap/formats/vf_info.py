@@ -1,15 +1,21 @@
-"""VF attributes as rtnetlink has them (include/uapi/linux/if_link.h, IFLA_VF_INFO): bytes -> values, and back.
+"""A PF and its VFs' attributes as rtnetlink has them (include/uapi/linux/if_link.h): bytes -> values, and back.
 
 The kernel's side is net/core/rtnetlink.c: rtnl_fill_vfinfo, do_setvfinfo.
 """
 
 import struct
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from sriov_bootstrap.base.netlink import ATTRIBUTE, NLA_TYPE_MASK, UnusableError, attribute, attributes
-from sriov_bootstrap.core.vf_attributes import REQUESTS, LinkState, Request, VfAttributes, VlanProtocol
+from sriov_bootstrap.base.netlink import ATTRIBUTE, LINK, NLA_TYPE_MASK, UnusableError, attribute, attributes, place_of
+from sriov_bootstrap.core.vf_attributes import REQUESTS, LinkState, PfLink, Request, VfAttributes, VlanProtocol
 
+IFLA_MTU, IFLA_NUM_VF, IFLA_VFINFO_LIST, IFLA_CARRIER = 4, 21, 22, 33
+IFF_PROMISC = (
+    0x100  # as somebody has set it: what a packet socket asks for is not shown (net/core/dev.c, dev_get_flags)
+)
+ARPHRD_ETHER = 1
 IFLA_VF_INFO, IFLA_VF_VLAN_LIST, IFLA_VF_VLAN_INFO = 1, 12, 1
 PROTOCOL = struct.Struct("!H2x")  # of struct ifla_vf_vlan_info, after what struct ifla_vf_vlan has
 ETH_P_8021Q, ETH_P_8021AD = 0x8100, 0x88A8
@@ -74,11 +80,27 @@ _BY_KIND = {codec.kind: (request, codec) for request, codec in CODECS.items()}
 _WANTED = frozenset((*_BY_KIND, IFLA_VF_VLAN_LIST))
 
 
+def read_link(body: bytes) -> tuple[PfLink, int]:
+    """A netdev, and how many VFs it has, of which the list may name fewer.
+
+    What follows that list is not needed, and cannot be found where the length of the list has overflown.
+    """
+    at = place_of(body, LINK.size, IFLA_VFINFO_LIST)
+    told = dict(attributes(body[:at], LINK.size, {IFLA_MTU, IFLA_NUM_VF, IFLA_CARRIER}))
+    vfs = read_vfs(body, at + ATTRIBUTE.size)
+    _, hardware, ifindex, flags, _ = LINK.unpack_from(body)
+    if hardware != ARPHRD_ETHER:  # a VF of IPoIB has GUIDs
+        vfs = {vf: attributes_of_vf.without("mac") for vf, attributes_of_vf in vfs.items()}
+    mtu, num_vfs = (int.from_bytes(told.get(kind, b""), sys.byteorder) for kind in (IFLA_MTU, IFLA_NUM_VF))
+    is_promiscuous, has_carrier = bool(flags & IFF_PROMISC), any(told.get(IFLA_CARRIER, b""))
+    return PfLink(ifindex, mtu, is_promiscuous=is_promiscuous, has_carrier=has_carrier, vfs=vfs), num_vfs
+
+
 def read_vfs(body: bytes, start: int) -> dict[int, VfAttributes]:
     """VF number -> its attributes, of every IFLA_VF_INFO from `start` on.
 
     They end where another attribute begins, and not where the list says that it ends: the length of a list of more than
-    64 KiB, which 335 VFs have, has overflown. A VF that the driver says nothing about is not in it.
+    64 KiB, which 335 VFs have, overflows before Linux 7.3. A VF that the driver says nothing about is not in it.
     """
     found = {}
     while start + ATTRIBUTE.size <= len(body):

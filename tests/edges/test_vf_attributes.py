@@ -17,8 +17,6 @@ from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.netlink import NLM_F_ACK, NLMSG_ERROR, RTM_GETLINK, attributes
 from sriov_bootstrap.core.vf_attributes import LinkState, PfLink, PfLinks, Refused, Request, VfAttributes, VlanProtocol
 from sriov_bootstrap.edges.vf_attributes import (
-    IFLA_MTU,
-    IFLA_VFINFO_LIST,
     MOST_VFS,
     RTM_SETLINK,
     read_pf_links,
@@ -26,7 +24,7 @@ from sriov_bootstrap.edges.vf_attributes import (
     set_vf_attributes,
     write_msix,
 )
-from sriov_bootstrap.formats.vf_info import read_vfs
+from sriov_bootstrap.formats.vf_info import IFLA_MTU, IFLA_VFINFO_LIST, read_vfs
 
 NAME = b"ens1f0"
 PROTOCOLS = {None: 0x8100, VlanProtocol.DOT1Q: 0x8100, VlanProtocol.DOT1AD: 0x88A8}
@@ -183,11 +181,23 @@ def test_an_answer_that_is_none_is_a_problem_and_never_no_vfs(answer: bytes, pro
 
 @pytest.mark.parametrize("count", [256, 334, 335, 512, 2000])
 def test_every_vf_of_many_is_read(count: int) -> None:
-    """From 335 VFs on the length of the list has overflown."""
+    """From 335 VFs on the length of the list has overflown, as it does before Linux 7.3."""
     macs = {vf: f"02:00:00:00:{vf >> 8:02x}:{vf & 0xFF:02x}" for vf in range(count)}
     datagram = pf_link(1, NAME, [vf_info(vf, mac) for vf, mac in macs.items()])
     [found] = answering(datagram).by_name.values()
     assert {vf: has.mac for vf, has in found.vfs.items()} == macs
+
+
+def test_a_list_that_the_kernel_has_cut_off_is_a_problem() -> None:
+    """As Linux 7.3 does after 256 VFs."""
+    found = answering(pf_link(1, NAME, map(vf_info, range(256)), num_vfs=257))
+    assert found.problem == "n0: the kernel lists 256 of its 257 VFs"
+    assert found.by_name["n0"].vfs.keys() == {*range(256)}
+
+
+def test_a_vf_of_which_the_driver_says_nothing_now_is_no_problem() -> None:
+    found = answering(pf_link(1, NAME, [vf_info(0), vf_info(2)], num_vfs=3))
+    assert (found.problem, [*found.by_name["n0"].vfs]) == ("", [0, 2])
 
 
 def test_256_vfs_with_guids_fit_into_one_attribute() -> None:

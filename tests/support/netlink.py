@@ -89,12 +89,19 @@ def vf_info(
     return attribute(1, body)
 
 
-def pf_link(index: int, name: bytes, vfs: Iterable[bytes] | None = (), *, flags: int = 0, kind: int = 1) -> bytes:
-    """A netdev in answer to a question about its VFs; None: its driver says nothing of them."""
+def pf_link(
+    index: int, name: bytes, vfs: Iterable[bytes] | None = (), *, num_vfs: int = 0, flags: int = 0, kind: int = 1
+) -> bytes:
+    """A netdev in answer to a question about its VFs; None: its driver says nothing of them.
+
+    `num_vfs` is how many there are, 0: as many as are listed.
+    """
     infos = tuple(vfs or ())
     body = struct.pack("=BxHiII", 0, kind, index, 0x1003 | flags, 0) + attribute(IFLA_IFNAME, name + b"\0")
     body += (
-        attribute(4, struct.pack("=I", 9000)) + attribute(33, b"\x01") + attribute(21, struct.pack("=I", len(infos)))
+        attribute(4, struct.pack("=I", 9000))
+        + attribute(33, b"\x01")
+        + attribute(21, struct.pack("=I", num_vfs or len(infos)))
     )
     content = b"".join(infos)
     if vfs is not None:  # the kernel lets the length of a long list overflow
