@@ -1,16 +1,13 @@
 """Scripts that are run by what was read: units, other scripts, cron tables, interfaces, udev rules."""
 
-import contextlib
 import re
 from collections.abc import Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.master import key_values
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
-from sriov_bootstrap.conflicts.units import commands
+from sriov_bootstrap.conflicts.units import Unit, units_of, with_specifiers
 from sriov_bootstrap.formats.logical_lines import logical_lines
-from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 SCRIPT_PATH = re.compile(r"(?<![\w./=-])(/(?:usr/local|usr/libexec|opt|etc|srv|root|home|var/lib)/[\w./+@-]+)")
 MAX_CALLED = 64  # scripts that one file runs
@@ -44,8 +41,9 @@ def called_scripts(survey: MastersSurvey, note: Note) -> dict[str, Call]:
 
 def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterator[tuple[int, str]]]]:
     """Each file, and its lines that run something."""
-    for source in without_overridden(survey.sources_of(Format.UNIT)):
-        yield source, _exec_lines(source, survey.wanted_units)
+    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, lambda _: True):
+        for source in unit.sources:
+            yield source, iter(_exec_lines(unit, source))
     for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES):
         if "\0" not in source.text and source.is_run:
             yield source, logical_lines(source.text)
@@ -54,7 +52,10 @@ def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterato
         yield source, ((number, line) for number, line in lines if "RUN" in line)
 
 
-def _exec_lines(source: Source, wanted: frozenset[str]) -> Iterator[tuple[int, str]]:
-    with contextlib.suppress(TooMuch):  # reported where its writes are looked for
-        for entry, command in commands(source, tuple(key_values(source)), wanted, Steps()):
-            yield entry.line, command
+def _exec_lines(unit: Unit, source: Source) -> list[tuple[int, str]]:
+    return [
+        (entry.line, with_specifiers(entry.value, unit.name, instance))
+        for entry in unit.commands
+        if entry.source is source
+        for instance in unit.instances
+    ]

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from msgspec.structs import astuple, replace
 
 from sriov_bootstrap.conflicts.codes import CODES_OF
+from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.readers import READERS
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, without_overridden
@@ -39,7 +40,7 @@ def _ignore_note(_note: str) -> None: ...
 
 def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _ignore_note) -> tuple[Master, ...]:
     """Everything that sets VFs, of any PF, up to what anyone can read through; `note` is called for the rest."""
-    search = Search(survey, tuple(pfs), note)
+    search = Search(survey, tuple(pfs), note, Library(survey))
     found = itertools.chain.from_iterable(reader(search) for reader in READERS)
     of_files = Counter[str]()
     kept: dict[Master, None] = {}

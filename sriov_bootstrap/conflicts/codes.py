@@ -32,7 +32,7 @@ loops and pipes are followed as far as possible without running anything. Commen
     ),
     ConflictKind(
         2,
-        (Format.UNIT,),
+        (Format.UNIT, Format.ENVIRONMENT),
         "a systemd unit sets our VFs",
         """\
 Exec lines of the services in /etc, /run, /usr/local/lib and /usr/lib/systemd/system, with their drop-ins, that

@@ -1,27 +1,27 @@
 """The noun: one line of one file that sets VFs. Only what was understood is kept: the rest may be secret."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.vf_attributes import VfTable
+from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.located import Word
 from sriov_bootstrap.formats.logical_lines import logical_lines
 
 MAX_EVIDENCE = 200
 MAX_COUNT = 0xFFFF
-MAX_NUMBER = 64  # characters
-NUMBER = re.compile(r"\+?(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))")
 
 
 class Master(Struct, frozen=True):
     """`devices`: any of these, as in our own config; empty: not known which. `num_vfs` None: the number is not known.
 
-    `possible`: it is one of these; only where it is not known.
+    `possible`: it is one of these; only where it is not known. `is_lasting` False: something that is done after it, by
+    the same file, sets another number.
     `text`: what it says about VFs, as evidence, and nothing else.
     `is_certain` False: whether it acts depends on what only the host knows at that moment; `doubt` says on what.
     `remedy`: what to type, or which line or key to remove.
@@ -40,6 +40,7 @@ class Master(Struct, frozen=True):
     possible: tuple[int, ...] = ()
     besides: tuple[str, ...] = ()
     vfs: tuple[VfTable, ...] = ()
+    is_lasting: bool = True
 
     @property
     def place(self) -> str:
@@ -56,17 +57,13 @@ class Master(Struct, frozen=True):
 
 def whole_number(text: str) -> int | None:
     """A number as the kernel and many others read it, with base 0: decimal, 0x10 or 010; None if it is not one."""
-    found = NUMBER.fullmatch(text.strip()[:MAX_NUMBER])
-    if not found:
-        return None
-    return int(found[1], 16) if found[1] else int(found[2] or found[3], 8 if found[2] else 10)
+    return kernel_number(text.strip())
 
 
 def count(text: str) -> int | None:
     """A number of VFs as the kernel reads it, which has 16 bits; None if it is not one.
 
-    lib/kstrtox.c, _kstrtoull: a plus sign and one newline at the end are allowed, blanks are not; a shell and udev,
-    which are in between, drop these.
+    Blanks around it are not allowed; a shell and udev, which are in between, drop them.
     """
     number = whole_number(text)
     return number if number is not None and number <= MAX_COUNT else None
@@ -83,6 +80,7 @@ class Search(Struct, frozen=True):
     survey: MastersSurvey
     pfs: tuple[PfFacts, ...]
     note: Note
+    library: Library
 
 
 class KeyValue(Struct, frozen=True):

@@ -204,14 +204,9 @@ def _asked_numbers(masters: Iterable[Master]) -> tuple[list[int], bool]:
 
 
 def _asked_by_file(lines: list[Master]) -> set[int]:
-    """Of lines that are run one after the other, what they leave: the kernel only lets 0 follow another number."""
-    numbers = [number for master in lines for number in (master.possible or (master.num_vfs,)) if number is not None]
-    if not all(master.is_certain and master.num_vfs is not None and master.format in IN_ORDER for master in lines):
-        return set(numbers)
-    last = 0
-    for number in numbers:
-        last = number if 0 in {last, number} else last
-    return {last or max(numbers)}
+    """What they leave: a line does not count if another one of the file sets another number after it."""
+    lasting = [master for master in lines if master.is_lasting]
+    return {number for master in lasting for number in master.possible or (master.num_vfs,) if number is not None}
 
 
 def _propose_for_absent(

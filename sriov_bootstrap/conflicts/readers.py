@@ -31,4 +31,5 @@ READERS: tuple[Reader, ...] = (
     networkmanager.read,
     ifcfg.read,
     modprobe.read,
+    scripts.read_rest,
 )

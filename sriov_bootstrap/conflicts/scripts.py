@@ -1,102 +1,141 @@
 """Files with shell in them: rc.local, hooks, cron tables, /etc/network/interfaces, Exec lines of units, udev's RUN."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.master import Master, Search, count
-from sriov_bootstrap.conflicts.survey import Format, Note, Source
+from sriov_bootstrap.conflicts.paths import MAX_NAME, devices_of
+from sriov_bootstrap.conflicts.sequence import UNKNOWN_NUMBER, NumberStep, lasting_places
+from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.logical_lines import logical_lines
-from sriov_bootstrap.formats.shell import FILE, UNKNOWN, Write, writes
+from sriov_bootstrap.formats.shell import FILE, UNKNOWN, Reading, ScriptSurroundings, Write, follow, is_one_command
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
-NETDEV = re.compile(r"/sys/class/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
-PCI = re.compile(r"/sys/(?:bus/pci/(?:devices|drivers/[^/]+)|devices/pci\S*?)/([^/]+)/sriov_numvfs")
-OF_NETDEV = re.compile(r"/sys/devices/\S*/net/([^/]+)/device/(?:\.\./)*sriov_numvfs")
-THERE_AND_BACK = re.compile(r"/virtio[\d*?]+/\.\.(?=/)")  # into a folder of the PF and out again
-ADDRESS = re.compile(r"[0-9A-Fa-f*?\[\]]{1,8}:[0-9A-Fa-f*?\[\]]{1,2}:[0-9A-Fa-f*?\[\]]{1,2}\.[0-7*?\[\]]")
-OTHER_CLASS = re.compile(r"/sys/class/(?!net/)")
 HOOKS = ("pre-up", "up", "post-up", "if-up", "down", "pre-down", "post-down")
-WORDS_OF_A_BLOCK = re.compile(r"\b(?:if|then|else|fi|for|do|done|while|case|esac)\b|[{}]")
 CRON_FIELDS = 5
-MAX_NAME = 64  # of a netdev: the kernel has 15
-MAX_LINE = 1 << 10  # that is looked at for words of a block
+MAX_LINE = 1 << 10  # that is looked at for other commands
+NOTHING: Mapping[str, str] = {}
+NO_KEYS: Mapping[tuple[str, int], str] = {}
+IN_A_BLOCK = "it is in a block that is not always run"
+SHOWN = 8
 
 
-def devices_of(paths: Iterable[str]) -> tuple[Match, ...] | None:
-    """Whose sriov_numvfs these are; () if that is not known, None if they do not belong to a network device."""
-    found: list[Match] = []
-    is_unknown = False
-    for path in (THERE_AND_BACK.sub("", word) for word in paths):
-        named = NETDEV.fullmatch(path) or OF_NETDEV.fullmatch(path)
-        address = PCI.fullmatch(path)
-        if named and UNKNOWN not in named[1] and len(named[1]) <= MAX_NAME:
-            found.append(Match(netdev=named[1]))
-        elif address and ADDRESS.fullmatch(address[1]):
-            found.append(Match(pci_address=address[1].lower()))
-        elif address and address[1] == "*":
-            found.append(Match(pci_address="*"))
-        elif not OTHER_CLASS.match(path):
-            is_unknown = True
-    if not found and not is_unknown:
-        return None
-    return () if is_unknown else tuple(dict.fromkeys(found))
-
-
-def describe_write(devices: tuple[Match, ...], number: str | None) -> str:
+def describe_write(devices: tuple[Match, ...], numbers: tuple[int, ...]) -> str:
     """A write in our own words, as evidence."""
     first = devices[0] if devices else Match()
     folder = f"/sys/class/net/{first.netdev}/device" if first.netdev else "..."
     folder = f"/sys/bus/pci/devices/{first.pci_address}" if first.pci_address else folder
+    folder = f"/sys/bus/pci/drivers/{first.driver}/*" if first.driver else folder
     more = f" and {len(devices) - 1} more" if len(devices) > 1 else ""
-    known = count(number or "")
-    return f"{'a write to' if known is None else f'echo {known} >'} {folder}/{FILE}{more}"
+    said = f"echo {' or '.join(map(str, numbers[:SHOWN]))} >" if numbers else "a write to"
+    return f"{said} {folder}/{FILE}{more}"
 
 
 class Script(Struct, frozen=True):
     """A file with shell in it, on its way through the reader."""
 
     source: Source
-    lines: tuple[str, ...]
+    search: Search
     steps: Steps
 
 
-def follow_script(source: Source, note: Note, read: Callable[[Script], Iterator[Master]]) -> Iterator[Master]:
-    """What `read` finds in one file; `note` is called if that is not all."""
-    script = Script(source, tuple(source.text.split("\n")), Steps())
+class Known(Struct, frozen=True):
+    """A write of which it is known whose VFs it sets. `numbers`: those that it may set, as far as they are known."""
+
+    write: Write
+    devices: tuple[Match, ...]
+    numbers: tuple[int, ...]
+    is_lasting: bool = True
+
+    @property
+    def num_vfs(self) -> int | None:
+        """None if there are several, or it is not known."""
+        return self.numbers[0] if len(self.numbers) == 1 and len(self.write.numbers) == 1 else None
+
+
+def follow_script(source: Source, search: Search, read: Callable[[Script], Iterator[Master]]) -> Iterator[Master]:
+    """What `read` finds in one file; it is noted if that is not all."""
+    script = Script(source, search, Steps())
     try:
         yield from read(script)
     except TooMuch:
         script.steps.cut()
     if script.steps.is_cut:
-        note(f"{source.path}: too much to follow: not everything that it sets is known")
+        search.note(f"{source.path}: too much to follow: not everything that it sets is known")
+
+
+def known_writes(writes: Iterable[Write], search: Search) -> tuple[Known, ...]:
+    """Those to network devices, in order; which of them last is known if all are of one run.
+
+    Several that differ in their device alone, as those of a loop, are one.
+    """
+    found = [
+        (write, devices, tuple(number for text in write.numbers if (number := count(text)) is not None))
+        for write in writes
+        if (devices := devices_of(write.paths, search.survey.rdma)) is not None
+    ]
+    steps = [
+        NumberStep(devices, tuple(dict.fromkeys(_steps_of(write))), write.is_conditional) for write, devices, _ in found
+    ]
+    last = lasting_places(steps, search.pfs)
+    merged: dict[tuple[object, ...], Known] = {}
+    for at, (write, devices, numbers) in enumerate(found):
+        key = (write.place, numbers, write.is_conditional, at in last, bool(devices), len(write.numbers))
+        before = merged[key].devices if key in merged else ()
+        merged[key] = Known(write, tuple(dict.fromkeys((*before, *devices))), numbers, at in last)
+    return tuple(merged.values())
+
+
+def _steps_of(write: Write) -> Iterator[int]:
+    for text in write.numbers:
+        number = count(text)
+        yield UNKNOWN_NUMBER if number is None else number
 
 
 def read(search: Search) -> Iterator[Master]:
-    """rc.local, hooks, cron tables, interfaces(5), and the scripts that they and units run."""
-    for source in search.survey.sources_of(Format.SCRIPT):
+    """rc.local, hooks, cron tables and interfaces(5), with the scripts that they run."""
+    readers = ((Format.SCRIPT, _script), (Format.CRON, _cron), (Format.INTERFACES, _interfaces))
+    for kind, reader in readers:
+        for source in search.survey.sources_of(kind):
+            if not source.caller and "\0" not in source.text and search.library.concerns(source.text):
+                yield from follow_script(source, search, reader)
+
+
+def read_rest(search: Search) -> Iterator[Master]:
+    """Scripts that nothing was seen to run with these arguments or those."""
+    for source in search.library.rest():
         if FILE in source.text and "\0" not in source.text:
-            yield from follow_script(source, search.note, _script)
-    for source in search.survey.sources_of(Format.CRON):
-        if FILE in source.text:
-            yield from follow_script(source, search.note, _cron)
-    for source in search.survey.sources_of(Format.INTERFACES):
-        if FILE in source.text:
-            yield from follow_script(source, search.note, _interfaces)
+            yield from follow_script(source, search, _script)
+
+
+def follow_commands(
+    script: Script,
+    text: str,
+    *,
+    first_line: int = 1,
+    is_shell: bool = True,
+    environment: Mapping[str, str] = NOTHING,
+) -> Reading:
+    """What a text of that file does, and the scripts that it runs."""
+    library, path = script.search.library, script.source.path
+    around = ScriptSurroundings(path, library.files, environment=environment)
+    reading = follow(text, around, first_line=first_line, is_shell=is_shell, steps=script.steps)
+    library.note(reading, path)
+    return reading
 
 
 def _script(script: Script) -> Iterator[Master]:
-    for write in writes(script.source.text, steps=script.steps):
-        yield from _master_of_write(script, write)
+    yield from masters_of_writes(script, follow_commands(script, script.source.text).writes)
 
 
 def _cron(script: Script) -> Iterator[Master]:
     for number, line in logical_lines(script.source.text):
-        for write in writes(_cron_command(script.source, line), first_line=number, steps=script.steps):
-            yield from _master_of_write(script, write)
+        if script.search.library.concerns(line):
+            command = _cron_command(script.source, line)
+            yield from masters_of_writes(script, follow_commands(script, command, first_line=number).writes)
 
 
 def _cron_command(source: Source, line: str) -> str:
@@ -109,44 +148,70 @@ def _cron_command(source: Source, line: str) -> str:
 
 def _interfaces(script: Script) -> Iterator[Master]:
     name = UNKNOWN
+    found: list[Write] = []
     for number, line in logical_lines(script.source.text):
-        word, _, rest = line.strip().partition(" ")
+        word, rest = (*line.split(None, 1), "")[:2]
         if word == "iface":
             first = next(iter(rest.split(None, 1)), UNKNOWN)
             name = first if len(first) <= MAX_NAME else UNKNOWN
-        if word in HOOKS:
-            command = rest.replace("$IFACE", name).replace("${IFACE}", name)
-            for write in writes(command, first_line=number, steps=script.steps):
-                yield from _master_of_write(script, write)
+        if word in HOOKS and script.search.library.concerns(rest):
+            found += follow_commands(script, rest, first_line=number, environment={"IFACE": name}).writes
+    yield from masters_of_writes(script, found)
 
 
-def _master_of_write(script: Script, write: Write) -> Iterator[Master]:
-    devices = devices_of(write.paths)
-    if devices is None:
-        return
-    source = script.source
-    doubt = "it is in a block that is not always run" if write.is_conditional else ""
-    if not source.is_run:
-        doubt = f"{source.path} is not executable, so it is not run now"
-    yield Master(
-        source.format,
-        source.path,
-        write.line,
-        describe_write(devices, write.number),
-        devices,
-        count(write.number or ""),
-        is_certain=not doubt,
-        doubt=doubt,
-        remedy=_remedy(script, write.line),
-    )
+def masters_of_writes(
+    script: Script,
+    writes: Iterable[Write],
+    owners: Iterable[Source] = (),
+    keys: Mapping[tuple[str, int], str] = NO_KEYS,
+    remedy: Callable[[Write, Source], str] | None = None,
+) -> Iterator[Master]:
+    """`owners`: files besides the script's own that the writes may stand in; `keys`: what is said before evidence.
+
+    `remedy` "": the one for a script.
+    """
+    own = {source.path: source for source in (script.source, *owners)}
+    for known in known_writes(writes, script.search):
+        place = known.write.place
+        source = own.get(place.path) or script.search.library.by_path[place.path]
+        doubt = IN_A_BLOCK if known.write.is_conditional else ""
+        if not script.source.is_run:
+            doubt = f"{script.source.path} is not executable, so it is not run now"
+        key = keys.get((place.path, place.line), "")
+        yield Master(
+            source.format,
+            source.path,
+            place.line,
+            f"{key}{': ' if key else ''}{describe_write(known.devices, known.numbers)}",
+            known.devices,
+            known.num_vfs,
+            is_certain=not doubt,
+            doubt=doubt,
+            remedy=_with_caller(
+                (remedy(known.write, source) if remedy else "") or _remedy(source, known.write), source
+            ),
+            possible=() if known.num_vfs is not None else known.numbers,
+            is_lasting=known.is_lasting,
+        )
 
 
-def _remedy(script: Script, number: int) -> str:
-    source, line = script.source, script.lines[number - 1]
+def _remedy(source: Source, write: Write) -> str:
+    """Leaves a script that runs: a block may not be empty, so something that does nothing takes the command's place."""
+    number = write.place.line
+    line = "".join(source.text.split("\n", number)[number - 1 : number])
     what = f"line {number} of {source.path}"
-    is_whole = line == line.strip() and not line.endswith("\\") and len(line) <= MAX_LINE
-    if not is_whole or WORDS_OF_A_BLOCK.search(line):
-        done = f"remove the command from {what} with an editor"
-    else:
+    command = line
+    if source.format is Format.CRON:
+        command = _cron_command(source, line or "=")
+    elif source.format is Format.INTERFACES:
+        command = line.strip().partition(" ")[2]
+    is_whole = write.is_alone and len(line) <= MAX_LINE and not line.endswith("\\") and is_one_command(command)
+    if is_whole:
         done = f"delete {what}: sed -i {number}d {shell_quoted(source.path)}"
-    return f"{done} (run by {source.caller})" if source.caller else done
+    else:
+        done = f"put : in the place of the command that sets VFs in {what}, with an editor"
+    return done
+
+
+def _with_caller(remedy: str, source: Source) -> str:
+    return f"{remedy} (run by {source.caller})" if source.caller else remedy

@@ -1,6 +1,6 @@
 """The nouns for what other programs' files say about VFs: as read, not yet parsed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,7 @@ class Format(StrEnum):
     INTERFACES = "interfaces"
     CRON = "cron"
     UNIT = "unit"
+    ENVIRONMENT = "environment file"
     UDEV = "udev rule"
     LINK = ".link file"
     NETPLAN = "netplan"
@@ -56,11 +57,17 @@ class Source(Struct, frozen=True):
 
 
 class MastersSurvey(Struct, frozen=True):
-    """`sources`: the folder that wins first; `wanted_units`: names of units that some target or unit pulls in."""
+    """`sources`: the folder that wins first; `wanted_units`: names of units that some target or unit pulls in.
+
+    `rdma`: name of an RDMA device -> the PCI address of its function. `pulled_by`: unit -> the `file:line` of units
+    that start it by a Wants= or its kind.
+    """
 
     sources: tuple[Source, ...] = ()
     wanted_units: frozenset[str] = frozenset()
     unseen: tuple[str, ...] = ()
+    rdma: Mapping[str, str] = {}
+    pulled_by: Mapping[str, tuple[str, ...]] = {}
 
     def sources_of(self, *formats: Format) -> tuple[Source, ...]:
         """Those of these formats."""

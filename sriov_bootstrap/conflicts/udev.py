@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting
-from sriov_bootstrap.conflicts.scripts import Script, describe_write, devices_of, follow_script
+from sriov_bootstrap.conflicts.scripts import Script, describe_write, follow_commands, follow_script, known_writes
 from sriov_bootstrap.conflicts.survey import Format, without_overridden
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.logical_lines import logical_lines
-from sriov_bootstrap.formats.shell import FILE, UNKNOWN, writes
-from sriov_bootstrap.formats.steps import Steps
+from sriov_bootstrap.formats.shell import FILE, UNKNOWN
 
 TOKEN = re.compile(r'\b([A-Z_]+)(?:\{([^{}"]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"([^"\\]*(?:\\.[^"\\]*)*)"')
 ASSIGNMENTS = frozenset({"=", ":=", "+="})
@@ -67,7 +66,7 @@ class Effect(Struct, frozen=True):
 def read(search: Search) -> Iterator[Master]:
     """All rules that are in force."""
     for source in without_overridden(search.survey.sources_of(Format.UDEV)):
-        yield from follow_script(source, search.note, _rules)
+        yield from follow_script(source, search, _rules)
 
 
 def _rules(script: Script) -> Iterator[Master]:
@@ -92,7 +91,7 @@ def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain:
         return
     path = script.source.path
     devices, is_exact = _devices(tokens)
-    for effect in _effects(tokens, script.steps):
+    for effect in _effects(tokens, script, number):
         certain = is_certain and is_exact
         yield Master(
             Format.UDEV,
@@ -116,7 +115,7 @@ def _concerns_netdevs(tokens: tuple[Token, ...]) -> bool:
     return True
 
 
-def _effects(tokens: tuple[Token, ...], steps: Steps) -> Iterator[Effect]:
+def _effects(tokens: tuple[Token, ...], script: Script, line: int) -> Iterator[Effect]:
     for token in tokens:
         if token.operator not in ASSIGNMENTS:
             continue
@@ -124,10 +123,10 @@ def _effects(tokens: tuple[Token, ...], steps: Steps) -> Iterator[Effect]:
             key = token.key if NEUTRAL.fullmatch(token.key) else f"ATTR{{.../{FILE}}}"
             yield Effect(setting(key, token.value), token.value)
         elif token.key.startswith("RUN"):
-            yield from _effects_of_run(token.value, steps)
+            yield from _effects_of_run(token.value, script, line)
 
 
-def _effects_of_run(value: str, steps: Steps) -> Iterator[Effect]:
+def _effects_of_run(value: str, script: Script, line: int) -> Iterator[Effect]:
     if found := OS_NET_CONFIG.search(value):
         netdev = () if found[1] in {"%k", "$name"} else (Match(netdev=found[1]),)
         yield Effect(f"RUN: os-net-config-sriov -n {found[1]}:{found[2]}", found[2], netdev)
@@ -135,10 +134,10 @@ def _effects_of_run(value: str, steps: Steps) -> Iterator[Effect]:
         yield Effect(f"RUN: {ALLOCATE_VFS}", "")
     command = SUBSTITUTION.sub(UNKNOWN, value.replace("$$", "\ue001")).replace("\ue001", "$")
     quoted = command.replace("\\'", "'").replace('\\"', '"')
-    for write in writes(quoted, is_shell=False, steps=steps):
-        devices = devices_of(write.paths)
-        if devices is not None:
-            yield Effect(f"RUN: {describe_write(devices, write.number)}", write.number or "", devices)
+    reading = follow_commands(script, quoted, first_line=line, is_shell=False)
+    for known in known_writes(reading.writes, script.search):
+        number = "" if known.num_vfs is None else str(known.num_vfs)
+        yield Effect(f"RUN: {describe_write(known.devices, known.numbers)}", number, known.devices)
 
 
 def _devices(tokens: tuple[Token, ...]) -> tuple[tuple[Match, ...], bool]:

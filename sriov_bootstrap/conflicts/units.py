@@ -1,78 +1,152 @@
 """systemd services: their Exec lines."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+
+from msgspec import Struct
 
 from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values
-from sriov_bootstrap.conflicts.scripts import Script, describe_write, devices_of, follow_script
+from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, key_values
+from sriov_bootstrap.conflicts.scripts import Script, follow_commands, follow_script, masters_of_writes
 from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
-from sriov_bootstrap.formats.shell import FILE, writes
-from sriov_bootstrap.formats.steps import Steps
+from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.formats import unit_files
+from sriov_bootstrap.formats.shell import Reading, Write
 
 OUR_UNITS = "sriov-bootstrap"
+DROP_INS = ".service.d"
+STARTS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
+INSTALLS = frozenset({"WantedBy", "RequiredBy", "UpheldBy"})
+NEXT_COMMAND = re.compile(r"\s;(?=\s)")  # of several in one line: systemd.service(5)
+SHOWN = 4
+
+
+class Unit(Struct, frozen=True):
+    """A service with its drop-ins, weakest first. `instances`: the values of %i, ("",) if it is no template."""
+
+    name: str
+    sources: tuple[Source, ...]
+    entries: tuple[KeyValue, ...]
+    instances: tuple[str, ...]
+
+    @property
+    def commands(self) -> tuple[KeyValue, ...]:
+        """Its Exec lines; an empty one drops those of its key before it."""
+        kept: list[KeyValue] = []
+        for entry in self.entries:
+            if entry.section == "Service" and entry.key.startswith("Exec"):
+                kept = kept if entry.value else [before for before in kept if before.key != entry.key]
+                kept += [entry] if entry.value else []
+        return tuple(kept)
+
+    def environment(self, instance: str, files: Mapping[str, str]) -> dict[str, str]:
+        """What its commands find, out of its Environment= and of the files that were read."""
+        texts = [with_specifiers(source.text, self.name, instance) for source in self.sources]
+        found = [files.get(path, "") for path in unit_files.environment_files(texts)]
+        return unit_files.environment(texts, found)
 
 
 def read(search: Search) -> Iterator[Master]:
     """Exec lines of services that something pulls in. systemd has no redirection: it only counts in a shell."""
-    for source in without_overridden(search.survey.sources_of(Format.UNIT)):
-        if FILE in source.text:
-            yield from follow_script(source, search.note, lambda script: _unit(script, search.survey.wanted_units))
+    survey = search.survey
+    files = {source.path: source.text for source in survey.sources_of(Format.ENVIRONMENT)}
+    sources = survey.sources_of(Format.UNIT)
+    for unit in units_of(sources, survey.wanted_units, lambda source: search.library.concerns(source.text)):
+        yield from follow_script(unit.sources[0], search, lambda script, unit=unit: _unit(script, unit, files))  # type: ignore[misc]
 
 
-def _unit(script: Script, wanted: frozenset[str]) -> Iterator[Master]:
-    source = script.source
-    said = tuple(key_values(source))
-    remedy = _unit_remedy(source, said)
-    for entry, command in commands(source, said, wanted, script.steps):
-        for write in writes(command, is_shell=False, steps=script.steps):
-            devices = devices_of(write.paths)
-            if devices is not None:
-                yield Master(
-                    source.format,
-                    source.path,
-                    entry.line,
-                    f"{entry.key}: {describe_write(devices, write.number)}",
-                    devices,
-                    count(write.number or ""),
-                    is_certain=not write.is_conditional,
-                    doubt="it is in a block that is not always run" if write.is_conditional else "",
-                    remedy=remedy,
-                )
+def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Callable[[Source], bool]) -> Iterator[Unit]:
+    """Those that are started, and of which some file concerns us."""
+    by_unit: dict[str, list[Source]] = {}
+    for source in without_overridden(sources):
+        is_drop_in = source.folder.endswith(DROP_INS)
+        by_unit.setdefault(source.folder.removesuffix(".d") if is_drop_in else source.name, []).append(source)
+    for name, found in by_unit.items():
+        if name.startswith(OUR_UNITS) or not any(map(concerns, found)):
+            continue
+        files = tuple(sorted(found, key=lambda source: source.folder.endswith(DROP_INS)))
+        entries = tuple(entry for source in files for entry in key_values(source))
+        is_alone = not files[0].folder.endswith(DROP_INS)
+        if instances := _instances(name, entries, wanted, has_unit=is_alone):
+            yield Unit(name, files, entries, instances)
 
 
-def _unit_remedy(source: Source, said: tuple[KeyValue, ...]) -> str:
-    executed = [entry for entry in said if entry.section == "Service" and entry.key.startswith("Exec")]
-    if source.folder.endswith(".d") or any(FILE not in entry.value for entry in executed):
-        return f"remove the command from {source.path}, then: systemctl daemon-reload"
-    unit = shell_quoted(source.name)
-    return f"systemctl disable {unit} (without --now: its ExecStop= may destroy VFs), and remove {source.path}"
-
-
-def commands(
-    source: Source, said: tuple[KeyValue, ...], wanted: frozenset[str], steps: Steps
-) -> Iterator[tuple[KeyValue, str]]:
-    """What the unit runs, once for each of its instances."""
-    is_drop_in = source.folder.endswith(".service.d")
-    name = source.folder.removesuffix(".d") if is_drop_in else source.name
-    if name.startswith(OUR_UNITS) or (is_drop_in and name not in wanted):
-        return
-    instances = _instances(name, said, wanted)
-    for entry in said:
-        if entry.section == "Service" and entry.key.startswith("Exec"):
-            for instance in instances:
-                steps.take(len(entry.value))
-                command = re.sub("%[iI]", lambda _, name=instance: name, entry.value)  # type: ignore[misc]
-                yield entry, command.replace("%%", "%").replace("$$", "$").lstrip("-@:+!|")
-
-
-def _instances(name: str, said: tuple[KeyValue, ...], wanted: frozenset[str]) -> tuple[str, ...]:
+def _instances(name: str, said: tuple[KeyValue, ...], wanted: frozenset[str], *, has_unit: bool) -> tuple[str, ...]:
     """The values of %i; none if the unit is disabled: it has an [Install] section, but nothing pulls it in."""
     prefix, at, _ = name.partition("@")
     if at:
-        names = [unit for unit in sorted(wanted) if unit.startswith(f"{prefix}@")]
-        return tuple(unit.removeprefix(f"{prefix}@").removesuffix(".service") for unit in names)
-    has_install = any(
-        entry.section == "Install" and entry.key in {"WantedBy", "RequiredBy", "UpheldBy"} for entry in said
-    )
-    return ("",) if name in wanted or not has_install else ()
+        names = [unit for unit in sorted(wanted) if unit.startswith(f"{prefix}@") and unit.endswith(".service")]
+        found = (unit.removeprefix(f"{prefix}@").removesuffix(".service") for unit in names)
+        return tuple(instance for instance in found if name in {f"{prefix}@.service", f"{prefix}@{instance}.service"})
+    has_install = any(entry.section == "Install" and entry.key in INSTALLS for entry in said)
+    return ("",) if name in wanted or (has_unit and not has_install) else ()
+
+
+def with_specifiers(text: str, name: str, instance: str) -> str:
+    """With the specifiers that the name gives: systemd.unit(5)."""
+    whole = name.replace("@.", f"@{instance}.")
+    values = {
+        "i": instance,
+        "I": instance.replace("-", "/").replace("\\x2d", "-"),
+        "n": whole,
+        "N": whole.removesuffix(".service"),
+        "p": name.partition("@")[0].removesuffix(".service"),
+        "%": "%",
+    }
+    return re.sub("%([iInNp%])", lambda found: values[found[1]], text)
+
+
+def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Master]:
+    readings: list[Reading] = []
+    runs: list[tuple[Write, ...]] = []
+    keys: dict[tuple[str, int], str] = {}
+    for instance in unit.instances:
+        environment = unit.environment(instance, files)
+        started: list[Write] = []
+        for entry in unit.commands:
+            script.steps.take(len(entry.value))
+            part = Script(entry.source, script.search, script.steps)
+            found = [
+                follow_commands(part, command, first_line=entry.line, is_shell=False, environment=environment)
+                for command in commands_of(entry, unit.name, instance)
+            ]
+            readings += found
+            keys[entry.source.path, entry.line] = entry.key
+            writes = [write for reading in found for write in reading.writes]
+            if entry.key in STARTS:
+                started += writes
+            else:
+                runs.append(tuple(writes))
+        runs.append(tuple(started))
+    remedy = _remedy_of_unit(unit, readings, script.search)
+    for run in runs:
+        yield from masters_of_writes(script, run, unit.sources, keys, remedy)
+
+
+def commands_of(entry: KeyValue, name: str, instance: str) -> tuple[str, ...]:
+    """What an Exec line runs, as a shell would be told to."""
+    text = with_specifiers(entry.value, name, instance).replace("$$", "$")
+    return tuple(command.strip().lstrip("-@:+!|") for command in NEXT_COMMAND.split(text))
+
+
+def _remedy_of_unit(unit: Unit, readings: list[Reading], search: Search) -> Callable[[Write, Source], str]:
+    """To disable it if it does nothing else, wherever the command stands that it runs; "" if it does."""
+    others = {name: place for reading in readings for place, name in reading.others}
+    main = unit.sources[0]
+    pulled = search.survey.pulled_by.get(unit.name, ())
+    also = f", and {unit.name.removesuffix('.service')} from {shortlist(pulled, SHOWN)}" if pulled else ""
+
+    def _remedy(write: Write, source: Source) -> str:
+        is_own = source.path in {part.path for part in unit.sources}
+        if not others and not main.folder.endswith(DROP_INS):
+            names = [shell_quoted(unit.name.replace("@.", f"@{instance}.")) for instance in unit.instances]
+            why = "without --now: its ExecStop= may destroy VFs; it does nothing else"
+            return f"systemctl disable {' '.join(names[:SHOWN])} ({why}), and remove {main.path}{also}"
+        if not is_own:
+            return ""
+        stays = f"; what else it runs stays: {shortlist(sorted(others), SHOWN)}" if others else ""
+        early = ", and has to run before sriov-bootstrap.service" if "devlink" in others else ""
+        place = f"line {write.place.line} of {source.path}"
+        return f"remove the command that sets VFs from {place}, then: systemctl daemon-reload{stays}{early}"
+
+    return _remedy

@@ -1,173 +1,299 @@
-"""The grammar of shell: text -> words, operators, simple commands. Nothing is expanded here."""
+"""The grammar of shell: tokens -> commands, lists, `if`, `for`, `case`, functions. Nothing is expanded here.
+
+Whatever the text is, something comes out: what fits nowhere is skipped.
+"""
 
 import re
-from collections.abc import Iterator
 
-from msgspec import Struct
-
-LITERAL_DOLLAR = "\ue000"  # one inside of single quotes
-OPERATORS = (
-    "<<<",
-    "<<-",
-    "&>>",
-    ";;",
-    "&&",
-    "||",
-    ">>",
-    ">|",
-    "<<",
-    "&>",
-    ">&",
-    "<&",
-    ">",
-    "<",
-    "|",
-    ";",
-    "&",
-    "(",
-    ")",
+from sriov_bootstrap.formats.shell_nodes import (
+    AndOr,
+    Arithmetic,
+    Case,
+    Command,
+    CommandList,
+    For,
+    Function,
+    Group,
+    If,
+    Pipeline,
+    Redirection,
+    Simple,
+    While,
 )
-REDIRECTIONS = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<", "<&", "<<<", "<<", "<<-"})
+from sriov_bootstrap.formats.shell_tokens import ShellToken, tokens
+
+REDIRECTIONS = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<", "<&", "<>", "<<<", "<<", "<<-"})
+CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
+ARRAY = re.compile(r"\w+\+?=")
+MAX_DEPTH = 48
+NO_ENDS: frozenset[str] = frozenset()
 
 
-class Command(Struct):
-    """One simple command. `stdin`: the one before it in its pipe."""
-
-    line: int
-    words: list[str]
-    redirections: list[tuple[str, str]]
-    stdin: "Command | None" = None
-
-
-def plain(word: str) -> str:
-    """A word as it is meant, once nothing is left to expand."""
-    return word.replace(LITERAL_DOLLAR, "$")
+def parse(text: str) -> CommandList:
+    """A script."""
+    parser = _Parser(text)
+    found: CommandList = []
+    while not parser.is_at_end:
+        found += parser.block(NO_ENDS)
+        parser.advance()  # a end_of_bracket word that closes nothing
+    return found
 
 
-def commands(text: str) -> Iterator[Command]:
-    """Simple commands, in order."""
-    command, before, operator = Command(1, [], []), None, ""
-    for line, kind, token in _tokens(text):
-        if operator and kind == "word":
-            command.redirections.append((operator, token))
-            operator = ""
-        elif kind == "word":
-            if not command.words and not command.redirections:
-                command.line = line
-            command.words.append(token)
-        elif token in REDIRECTIONS:
-            if not command.words and not command.redirections:
-                command.line = line
-            if (
-                command.words
-                and re.fullmatch(r"\d", command.words[-1])
-                and len(command.words) > 1
-                and token in {">&", "<&"}
-            ):
-                command.words.pop()  # the 2 of 2>&1
-            operator = token
-        else:
-            if command.words or command.redirections:
-                command.stdin = before
-                yield command
-            # Without the one before it: a pipe of a million would be a chain that is taken down in one recursion.
-            before = Command(command.line, command.words, command.redirections) if token == "|" else None  # noqa: S105
-            command, operator = Command(line, [], []), ""
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._tokens = list(tokens(text))
+        self._at = 0
+        self._depth = 0
 
+    @property
+    def is_at_end(self) -> bool:
+        return self._at >= len(self._tokens)
 
-def _tokens(text: str) -> Iterator[tuple[int, str, str]]:
-    """(line, "word" or "operator", text). Here-documents are left out: they are data."""
-    at, line, length = 0, 1, len(text)
-    ends: list[str] = []
-    is_heredoc = False
-    while at < length:
-        char = text[at]
-        if char == "\n":
-            yield line, "operator", "\n"
-            at, line = at + 1, line + 1
-            for last in ends:
-                at, line = _after_heredoc(text, at, line, last)
-            ends.clear()
-        elif char.isspace():
-            at += 1
-        elif text.startswith("\\\n", at):
-            at, line = at + 2, line + 1
-        elif char == "#":
-            at = (text.find("\n", at) + length + 1) % (length + 1)
-        elif operator := next((candidate for candidate in OPERATORS if text.startswith(candidate, at)), ""):
-            yield line, "operator", operator
-            is_heredoc = operator in {"<<", "<<-"}
-            at += len(operator)
-        else:
-            word, end = _word(text, at)
-            yield line, "word", word
-            if is_heredoc:
-                ends.append(plain(word))
-                is_heredoc = False
-            line += text.count("\n", at, end)
-            at = end
-    yield line, "operator", "\n"
+    def advance(self) -> None:
+        self._at += 1
 
+    def _peek(self, ahead: int = 0) -> ShellToken | None:
+        at = self._at + ahead
+        return self._tokens[at] if at < len(self._tokens) else None
 
-def _after_heredoc(text: str, at: int, line: int, end: str) -> tuple[int, int]:
-    while at < len(text):
-        stop = text.find("\n", at)
-        stop = len(text) if stop < 0 else stop
-        said, at, line = text[at:stop], stop + 1, line + 1
-        if said.strip() == end:
-            break
-    return at, line
+    def _is_operator(self, *texts: str, ahead: int = 0) -> bool:
+        token = self._peek(ahead)
+        return token is not None and token.kind == "operator" and token.text in texts
 
+    def _is_word(self, *texts: str) -> bool:
+        token = self._peek()
+        return token is not None and token.kind == "word" and token.text in texts
 
-def _word(text: str, at: int) -> tuple[str, int]:
-    """One word without its quotes, and where it ends."""
-    parts: list[str] = []
-    length = len(text)
-    while at < length:
-        char = text[at]
-        if char.isspace() or char in "|;&<>()":
-            break
-        if char == "'":
-            end = _find_end(text, "'", at + 1)
-            parts.append(text[at + 1 : end].replace("$", LITERAL_DOLLAR))
-            at = end + 1
-        elif char == '"':
-            end = at + 1
-            while end < length and text[end] != '"':
-                end += 2 if text[end] == "\\" else 1
-            parts.append(re.sub(r'\\([\\"`])', r"\1", text[at + 1 : end]).replace("\\$", LITERAL_DOLLAR))
-            at = end + 1
-        elif char == "\\":
-            parts.append("" if text[at + 1 : at + 2] == "\n" else text[at + 1 : at + 2])
-            at += 2
-        elif text.startswith("$(", at):
-            end = _closing_parenthesis(text, at + 1)
-            parts.append(text[at:end])
-            at = end
-        elif char == "`":
-            end = _find_end(text, "`", at + 1)
-            parts.append(text[at : end + 1])
-            at = end + 1
-        elif text.startswith("${", at):
-            end = _find_end(text, "}", at)
-            parts.append(text[at : end + 1])
-            at = end + 1
-        else:
-            parts.append(char)
-            at += 1
-    return "".join(parts), min(at, length)
+    def _skip(self, *operators: str) -> None:
+        while self._is_operator(*operators):
+            self.advance()
 
+    def block(self, ends: frozenset[str]) -> CommandList:
+        """Lists up to one of these words or operators, which is left; or up to any end_of_bracket word."""
+        found: CommandList = []
+        while not self.is_at_end:
+            self._skip("\n", ";", "&")
+            if self._is_word(*CLOSERS) or self._is_operator(*(ends or (")",)), ";;", ";&", ";;&"):
+                break
+            before = self._at
+            found.append(self._and_or())
+            if self._at == before:
+                self.advance()
+        return [list_ for list_ in found if list_.parts]
 
-def _find_end(text: str, what: str, at: int) -> int:
-    end = text.find(what, at)
-    return len(text) if end < 0 else end
+    def _and_or(self) -> AndOr:
+        parts: list[tuple[str, Pipeline]] = []
+        connector = ""
+        while pipeline := self._pipeline():
+            parts.append((connector, pipeline))
+            if not self._is_operator("&&", "||"):
+                break
+            connector = self._tokens[self._at].text
+            self.advance()
+            self._skip("\n")
+        return AndOr(parts)
 
+    def _pipeline(self) -> Pipeline | None:
+        is_negated = False
+        while self._is_word("!", "time"):
+            is_negated ^= self._is_word("!")
+            self.advance()
+        commands: list[Command] = []
+        while command := self._command():
+            commands.append(command)
+            if not self._is_operator("|", "|&"):
+                break
+            self.advance()
+            self._skip("\n")
+        return Pipeline(commands, is_negated) if commands else None
 
-def _closing_parenthesis(text: str, at: int) -> int:
-    """After the parenthesis that closes the one at `at`."""
-    depth = 0
-    for index in range(at, len(text)):
-        depth += (text[index] == "(") - (text[index] == ")")
-        if not depth:
-            return index + 1
-    return len(text)
+    def _command(self) -> Command | None:
+        token = self._peek()
+        if token is None or self._depth > MAX_DEPTH:
+            return None
+        self._depth += 1
+        try:
+            if token.kind == "operator" and token.text not in REDIRECTIONS:
+                return self._subshell(token.line) if token.text == "(" else None
+            if token.kind == "arithmetic":
+                self.advance()
+                return Arithmetic(token.line, token.text)
+            return self._compound(token) if token.kind == "word" else self._simple(token)
+        finally:
+            self._depth -= 1
+
+    def _compound(self, token: ShellToken) -> Command | None:  # noqa: PLR0911 - a table of words
+        match token.text:
+            case "if":
+                return self._if(token.line)
+            case "while" | "until":
+                return self._while(token)
+            case "for" | "select":
+                return self._for(token.line)
+            case "case":
+                return self._case(token.line)
+            case "function":
+                self.advance()
+                return self._function(token.line)
+            case "{":
+                self.advance()
+                return Group(token.line, self._closed_by("}"), self._redirections())
+        if self._is_operator("(", ahead=1) and self._is_operator(")", ahead=2):
+            return self._function(token.line)
+        return None if token.text in CLOSERS else self._simple(token)
+
+    def _closed_by(self, *words: str) -> CommandList:
+        body = self.block(NO_ENDS)
+        if self._is_word(*words):
+            self.advance()
+        return body
+
+    def _subshell(self, line: int) -> Group:
+        self.advance()
+        body = self.block(frozenset({")"}))
+        if self._is_operator(")"):
+            self.advance()
+        return Group(line, body, self._redirections())
+
+    def _function(self, line: int) -> Function:
+        name = self._peek()
+        self.advance()
+        self._skip("(", ")", "\n")
+        body = self._command()
+        return Function(line, name.text if name else "", [AndOr([("", Pipeline([body]))])] if body else [])
+
+    def _if(self, line: int) -> If:
+        arms: list[tuple[CommandList, CommandList]] = []
+        otherwise: CommandList = []
+        while self._is_word("if", "elif"):
+            self.advance()
+            condition = self._closed_by("then")
+            arms.append((condition, self.block(NO_ENDS)))
+        if self._is_word("else"):
+            self.advance()
+            otherwise = self.block(NO_ENDS)
+        if self._is_word("fi"):
+            self.advance()
+        self._redirections()
+        return If(line, arms, otherwise)
+
+    def _while(self, token: ShellToken) -> While:
+        self.advance()
+        condition = self._closed_by("do")
+        body = self._closed_by("done")
+        return While(token.line, condition, body, self._redirections(), token.text == "until")
+
+    def _for(self, line: int) -> For:
+        self.advance()
+        first = self._peek()
+        name, words, arithmetic = "", None, ""
+        if first and first.kind == "arithmetic":
+            arithmetic = first.text
+            self.advance()
+        elif first and first.kind == "word":
+            name = first.text
+            self.advance()
+            self._skip("\n")
+            if self._is_word("in"):
+                self.advance()
+                words = self._words()
+        self._skip("\n", ";")
+        if self._is_word("do", "{"):
+            self.advance()
+        body = self._closed_by("done", "}")
+        return For(line, name, words, body, self._redirections(), arithmetic)
+
+    def _words(self) -> list[str]:
+        found: list[str] = []
+        while (token := self._peek()) and token.kind == "word":
+            found.append(token.text)
+            self.advance()
+        return found
+
+    def _case(self, line: int) -> Case:
+        self.advance()
+        word = self._peek()
+        self.advance()
+        self._skip("\n")
+        if self._is_word("in"):
+            self.advance()
+        arms: list[tuple[list[str], CommandList]] = []
+        while not self.is_at_end and not self._is_word("esac"):
+            self._skip("\n", ";;", ";&", ";;&", "(")
+            if self._is_word("esac"):
+                break
+            before = self._at
+            arms.append((self._patterns(), self.block(NO_ENDS)))
+            if self._at == before or self._is_word(*CLOSERS - {"esac"}) or self._is_operator(")"):
+                self.advance()
+        self.advance()
+        self._redirections()
+        return Case(line, word.text if word and word.kind == "word" else "", arms)
+
+    def _patterns(self) -> list[str]:
+        found: list[str] = []
+        while not self.is_at_end and not self._is_operator(")", "\n"):
+            if (token := self._tokens[self._at]).kind == "word":
+                found.append(token.text)
+            self.advance()
+        self._skip(")")
+        return found
+
+    def _redirections(self) -> list[Redirection]:
+        found: list[Redirection] = []
+        while self._redirection(found):
+            pass
+        return found
+
+    def _redirection(self, found: list[Redirection]) -> bool:
+        """Takes one if there is one."""
+        token, descriptor = self._peek(), ""
+        if token and token.kind == "descriptor":
+            descriptor = token.text
+            self.advance()
+        if not self._is_operator(*REDIRECTIONS):
+            return bool(descriptor)
+        operator = self._tokens[self._at].text
+        self.advance()
+        target = self._peek()
+        if target and target.kind == "word":
+            found.append(Redirection(descriptor, operator, target))
+            self.advance()
+        return True
+
+    def _simple(self, first: ShellToken) -> Simple:
+        made = Simple(first.line, first.last_line, [], [], {})
+        while token := self._peek():
+            if self._redirection(made.redirections):
+                made.last_line = max(made.last_line, self._tokens[self._at - 1].last_line)
+                continue
+            if token.kind != "word":
+                break
+            made.last_line = token.last_line
+            self.advance()
+            if ARRAY.fullmatch(token.text) and self._is_operator("("):
+                made.arrays[token.text] = self._array()
+            else:
+                made.words.append(token.text)
+                if token.text == "[[":
+                    self._test(made.words)
+        return made
+
+    def _array(self) -> list[str]:
+        self.advance()
+        found: list[str] = []
+        while not self.is_at_end and not self._is_operator(")"):
+            found += self._words()
+            self._skip("\n")
+            if (token := self._peek()) and not (token.kind == "word" or self._is_operator(")")):
+                self.advance()
+        self.advance()
+        return found
+
+    def _test(self, words: list[str]) -> None:
+        """`[[ ... ]]`, in which operators are words."""
+        while (token := self._peek()) and token.text != "\n":
+            words.append(token.text)
+            self.advance()
+            if token.text == "]]":
+                break

@@ -170,7 +170,7 @@ def test_lines_that_disagree_keep_what_is_there(tree: HostTree, capsys: pytest.C
 
 @pytest.mark.parametrize(
     ("numbers", "asked"),
-    [("8 0 4", 4), ("4 0", 4), ("4 6", 4), ("6 0 4", 4), ("0 4 0", 4), ("0 0", 0), ("7 3 0 4 6", 4), ("0 5 0 4 4", 4)],
+    [("8 0 4", 4), ("4 0", 0), ("4 6", 4), ("6 0 4", 4), ("0 4 0", 0), ("0 0", 0), ("7 3 0 4 6", 4), ("0 5 0 4 4", 4)],
 )
 def test_of_lines_one_after_the_other_the_kernel_takes_what_follows_0(
     tree: HostTree, capsys: pytest.CaptureFixture[str], numbers: str, asked: int

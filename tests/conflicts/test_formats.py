@@ -55,12 +55,20 @@ def test_what_is_no_network_device_is_not_ours() -> None:
     assert not find(Source(Format.UNIT, UNIT, "[Service]\nExecStart=sh -c 'echo 1 > /sys/class/drm/x/sriov_numvfs'\n"))
 
 
+PUT_COLON = "put : in the place of the command that sets VFs in line 1 of /etc/rc.local, with an editor"
+
+
 @pytest.mark.parametrize(
     ("text", "remedy"),
     [
         (f"echo 8 > {FILE}\n", "delete line 1 of /etc/rc.local: sed -i 1d /etc/rc.local"),
-        (f"if true; then echo 8 > {FILE}; fi\n", "remove the command from line 1 of /etc/rc.local with an editor"),
-        (f"  echo 8 > {FILE}\n", "remove the command from line 1 of /etc/rc.local with an editor"),
+        (f"if true; then echo 8 > {FILE}; fi\n", PUT_COLON),
+        (f"  echo 8 > {FILE}\n", "delete line 1 of /etc/rc.local: sed -i 1d /etc/rc.local"),
+        (f"echo 8 > {FILE} \\\n\n", PUT_COLON),
+        (f"modprobe igb; echo 8 > {FILE}\n", PUT_COLON),
+        (f"modprobe igb && echo 8 > {FILE}\n", PUT_COLON),
+        (f"sh -c 'echo 8 > {FILE}'\n", PUT_COLON),
+        (f"{{ echo 8 > {FILE}; }}\n", PUT_COLON),
     ],
 )
 def test_a_line_is_deleted_where_it_stands_alone(text: str, remedy: str) -> None:
@@ -146,25 +154,34 @@ def test_a_unit_in_a_higher_folder_hides_another() -> None:
 
 
 def test_instances_of_a_template() -> None:
-    text = "[Service]\nExecStart=/bin/sh -c 'if true; then echo 4 > /sys/class/net/%i/device/sriov_numvfs; fi'\n"
+    text = (
+        "[Service]\nExecStart=/bin/sh -c 'if grep -q x /x; then echo 4 > /sys/class/net/%i/device/sriov_numvfs; fi'\n"
+    )
     source = Source(Format.UNIT, "/etc/systemd/system/vfs@.service", text)
     found = find(source, wanted=frozenset({"vfs@ens1f0.service", "vfs@ens1f1.service", "x.service"}))
     assert [one.devices for one in found] == [ENS1F0, (Match(netdev="ens1f1"),)]
     assert [one.doubt for one in found] == ["it is in a block that is not always run"] * 2
 
 
-DISABLE = f"systemctl disable vfs.service (without --now: its ExecStop= may destroy VFs), and remove {UNIT}"
+WHY = "without --now: its ExecStop= may destroy VFs; it does nothing else"
+DISABLE = f"systemctl disable vfs.service ({WHY}), and remove {UNIT}"
+RELOAD = "then: systemctl daemon-reload"
 
 
 @pytest.mark.parametrize(
     ("path", "more", "remedy"),
     [
         (UNIT, "", DISABLE),
-        (UNIT, "ExecStart=/bin/true\n", f"remove the command from {UNIT}, then: systemctl daemon-reload"),
+        (UNIT, "ExecStart=/bin/true\n", DISABLE),
+        (
+            UNIT,
+            "ExecStart=/usr/sbin/ethtool -K ens1f0 gro on\n",
+            f"remove the command that sets VFs from line 3 of {UNIT}, {RELOAD}; what else it runs stays: ethtool",
+        ),
         (
             "/etc/systemd/system/vfs.service.d/a.conf",
             "",
-            "remove the command from /etc/systemd/system/vfs.service.d/a.conf, then: systemctl daemon-reload",
+            f"remove the command that sets VFs from line 2 of /etc/systemd/system/vfs.service.d/a.conf, {RELOAD}",
         ),
     ],
 )

@@ -81,7 +81,7 @@ def test_twice_the_text_is_twice_the_lines_of_our_code(bomb: Callable[[int], str
         ("for i in {0..9999}; do echo 8 > /sys/class/net/e$i/device/sriov_numvfs; done", 64),
         ("A=aaaaaaaa\n" + "A=$A$A\n" * 30 + "echo 8 > /sys/class/net/$A/device/sriov_numvfs", 1),
         (f"echo 8 > /sys/class/net/{'a' * 9999}/device/sriov_numvfs", 1),
-        (f"echo 8 | tee {f'{FILE} ' * 99}", 64),
+        ("echo 8 | tee " + " ".join(FILE.replace("ens", f"e{number}ns") for number in range(99)), 64),
     ],
 )
 def test_a_write_goes_to_as_many_files_as_anybody_can_look_at(text: str, most: int) -> None:
@@ -94,8 +94,8 @@ def test_a_write_goes_to_as_many_files_as_anybody_can_look_at(text: str, most: i
 
 def test_exactly_as_many_as_may_be_are_no_cut() -> None:
     steps = Steps()
-    (one,) = writes("for i in {0..63}; do echo 8 > /sys/class/net/e$i/device/sriov_numvfs; done", steps=steps)
-    assert (len(one.paths), steps.is_cut) == (64, False)
+    found = writes("for i in {0..63}; do echo 8 > /sys/class/net/e$i/device/sriov_numvfs; done", steps=steps)
+    assert (len(found), steps.is_cut) == (64, False)
 
 
 # -- a budget for each file --

@@ -1,0 +1,58 @@
+"""The scripts that were read, for those that run them; and what became of each while they were followed."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
+from sriov_bootstrap.formats.shell import FILE, Place, Reading
+
+MAX_NAMES = 1 << 8  # scripts that concern us; with more of them, all do
+MAX_CHAIN = 16  # scripts that run each other
+
+
+class Library:
+    """`followed`: paths of scripts that were followed; `unclear`: commands that may set VFs, and are not understood."""
+
+    def __init__(self, survey: MastersSurvey) -> None:
+        """Parses nothing yet."""
+        self._sources = survey.sources_of(Format.SCRIPT)
+        self.followed: set[str] = set()
+        self.unclear: dict[Place, None] = {}
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """Path -> text of what others may run or source."""
+        return {source.path: source.text for source in self._sources if "\0" not in source.text}
+
+    @cached_property
+    def by_path(self) -> Mapping[str, Source]:
+        """The same files."""
+        return {source.path: source for source in self._sources}
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """How texts name the scripts that write to the file, or run one that does: by the last part of their paths."""
+        found: set[str] = set()
+        for _ in range(MAX_CHAIN):
+            new = {path.rpartition("/")[2] for path, text in self.files.items() if self._mentions(text, found)} - found
+            if not new:
+                break
+            found |= new
+        return frozenset(found)
+
+    @staticmethod
+    def _mentions(text: str, names: set[str] | frozenset[str]) -> bool:
+        return FILE in text or len(names) > MAX_NAMES or any(name in text for name in names)
+
+    def concerns(self, text: str) -> bool:
+        """Whether following it may find a write."""
+        return self._mentions(text, self._names)
+
+    def note(self, reading: Reading, path: str) -> None:
+        """What became of a text of that file."""
+        self.followed.update((path, *reading.followed))
+        self.unclear |= dict.fromkeys(reading.unclear)
+
+    def rest(self) -> Iterator[Source]:
+        """Scripts that something was seen to name, and that nothing was seen to run."""
+        return (source for source in self._sources if source.caller and source.path not in self.followed)

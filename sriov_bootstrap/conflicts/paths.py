@@ -1,0 +1,85 @@
+"""Paths of a sriov_numvfs: whose it is. The folder that has it is the PCI function, in whatever way it is reached."""
+
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.formats.shell import FILE, UNKNOWN
+
+ADDRESS = r"[0-9A-Fa-f*?\[\]]{1,8}:[0-9A-Fa-f*?\[\]]{1,2}:[0-9A-Fa-f*?\[\]]{1,2}\.[0-7*?\[\]]"
+ADDRESS_ALONE = re.compile(ADDRESS)
+DRIVER = re.compile(r"/sys/(?:bus/pci/drivers|module/[^/]+/drivers/pci:)/?([^/]+)/([^/]+)")
+PCI = re.compile(r"/sys/(?:bus/pci/devices|devices/\S*)/([^/]+)")
+NETDEV = re.compile(r"/sys/(?:class/net|devices/\S*/net)/([^/]+)")
+BELOW_NETDEV = re.compile(r"(/sys/class/net/)[^/]+/(?:lower|slave|upper)_([^/]+)")  # links to other netdevs
+RDMA = re.compile(r"/sys/(?:class/infiniband|devices/\S*/infiniband)/([^/]+)")
+# No NIC, or no device at all.
+OF_OTHERS = re.compile(r"/(?!sys/)|/sys/(?:class|bus)/(?!net/|infiniband|virtio/|pci/)")
+THERE_AND_BACK = re.compile(r"/virtio[\d*?]+/\.\.(?=/)")  # into a folder of the PF and out again
+SAME_FOLDER = re.compile(r"//+|/\.(?=/)")
+UP = re.compile(r"/(?!device/|\.\./)[^/]+/\.\.(?=/)")
+MAX_NAME = 64  # of a netdev: the kernel has 15
+MAX_PATH = 1 << 12
+
+NO_RDMA: Mapping[str, str] = {}
+
+
+def devices_of(paths: Iterable[str], rdma: Mapping[str, str] = NO_RDMA) -> tuple[Match, ...] | None:
+    """Whose sriov_numvfs these are; () if that is not known, None if they do not belong to a network device.
+
+    `rdma`: name of an RDMA device -> PCI address.
+    """
+    found: list[Match] = []
+    is_unknown = False
+    for path in paths:
+        device = _device_of(path, rdma)
+        if device:
+            found += device
+        elif device is not None:
+            is_unknown = True
+    if not found and not is_unknown:
+        return None
+    return () if is_unknown else tuple(dict.fromkeys(found))
+
+
+def _device_of(path: str, rdma: Mapping[str, str]) -> list[Match] | None:
+    folder = _folder_of(path)
+    is_of_child, folder = folder.endswith("/device"), folder.removesuffix("/device")
+    if is_of_child and (named := NETDEV.fullmatch(folder)):
+        is_name = UNKNOWN not in named[1] and len(named[1]) <= MAX_NAME
+        return [Match(netdev=named[1])] if is_name else []
+    if is_of_child and (named := RDMA.fullmatch(folder)):
+        return _by_rdma(named[1], rdma)
+    if not is_of_child and (driven := DRIVER.fullmatch(folder)):
+        return _by_address(driven[2], "" if UNKNOWN in driven[1] else driven[1])
+    if not is_of_child and (address := PCI.fullmatch(folder)):
+        return _by_address(address[1], "")
+    return None if UNKNOWN not in folder and OF_OTHERS.match(folder) else []
+
+
+def _folder_of(path: str) -> str:
+    """The folder that has the file, without detours."""
+    at = path.find("/sys/")
+    folder = path[max(at, 0) : MAX_PATH].removesuffix(FILE).rstrip("/")
+    folder = SAME_FOLDER.sub(lambda found: "/" if found[0].startswith("//") else "", folder)
+    folder = THERE_AND_BACK.sub("", f"{folder}/").rstrip("/")
+    while folder.endswith("/device/.."):
+        folder = folder.removesuffix("/..")
+    folder = BELOW_NETDEV.sub(r"\1\2", folder)
+    return UP.sub("", f"{folder}/").rstrip("/")
+
+
+def _by_address(text: str, driver: str) -> list[Match]:
+    if ADDRESS_ALONE.fullmatch(text):
+        return [Match(pci_address=text.lower())]
+    if text in {"*", "????:??:??.?", "*:*", "0*", "0000*", "0000:*"}:
+        return [Match(driver=driver) if driver else Match(pci_address="*")]
+    return []
+
+
+def _by_rdma(name: str, rdma: Mapping[str, str]) -> list[Match]:
+    if UNKNOWN in name:
+        return []
+    addresses = [address for device, address in rdma.items() if fnmatchcase(device, name)]
+    return [Match(pci_address=address) for address in addresses]

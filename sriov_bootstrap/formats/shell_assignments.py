@@ -1,0 +1,68 @@
+"""The assignments of a simple command of shell."""
+
+import re
+from collections.abc import Iterator
+
+from sriov_bootstrap.formats.shell_follower import Follower
+from sriov_bootstrap.formats.shell_nodes import Simple
+from sriov_bootstrap.formats.shell_tokens import plain
+from sriov_bootstrap.formats.shell_values import UNKNOWN, ShellState, Values, limit_values
+
+ASSIGNMENT = re.compile(r"(\w+)(?:\[([^\]]*)\])?(\+?)=(.*)", re.DOTALL)
+DECLARATIONS = frozenset({"export", "local", "readonly", "declare", "typeset"})
+
+
+def take_assignments(follower: Follower, command: Simple, state: ShellState) -> Iterator[str]:
+    """Takes its assignments, and returns the other words."""
+    for name, elements in command.arrays.items():
+        _assign_array(follower, name, elements, state)
+    words = command.words
+    is_declaration = words[:1] and words[0] in DECLARATIONS
+    at = 1 if is_declaration else 0
+    while at < len(words) and (is_declaration or ASSIGNMENT.fullmatch(words[at])):
+        _assign_word(follower, words[at], state)
+        if words[0] == "export":
+            follower.exported.add(words[at].partition("=")[0])
+        at += 1
+    return iter(words[:1] if is_declaration else words[at:])
+
+
+def _assign_word(follower: Follower, word: str, state: ShellState) -> None:
+    if not (assigned := ASSIGNMENT.fullmatch(word)):
+        return
+    name, index, plus, text = assigned.groups()
+    values = follower.expander.expand(text, state)
+    if index is not None:
+        keys = follower.expander.expand(index, state)
+        if len(keys) == 1:
+            _set_element(state, name, keys[0], values)
+        return
+    if plus:
+        values = limit_values(f"{before}{value}" for before in state.known.get(name, ("",)) for value in values)
+    state.known[name] = values
+
+
+def _set_element(state: ShellState, name: str, key: str, values: Values) -> None:
+    value = values[0] if len(values) == 1 else UNKNOWN
+    state.known[f"{name}[{key}]"] = values
+    for whole, part in ((f"{name}[@]", value), (f"!{name}[@]", key)):
+        before = state.known.get(whole, ("",))[0]
+        state.known[whole] = (f"{before}\n{part}" if before else part,)
+
+
+def _assign_array(follower: Follower, name: str, words: list[str], state: ShellState) -> None:
+    bare = name.rstrip("+=")
+    if not name.endswith("+="):
+        for whole in (f"{bare}[@]", f"!{bare}[@]"):
+            state.known.pop(whole, None)
+    before = state.known.get(f"!{bare}[@]", ("",))[0]
+    number = len(before.split("\n")) if before else 0
+    for word in words:
+        if word.startswith("[") and (assigned := ASSIGNMENT.fullmatch(f"{bare}{word}")):
+            _set_element(state, bare, plain(assigned[2] or ""), follower.expander.expand(assigned[4], state))
+            continue
+        for part in follower.expander.split([word], state):
+            _set_element(state, bare, str(number), (part,))
+            number += 1
+    state.known[f"{bare}[*]"] = state.known.get(f"{bare}[@]", ("",))
+    state.known[bare] = state.known.get(f"{bare}[0]", ("",))

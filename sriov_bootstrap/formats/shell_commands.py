@@ -1,0 +1,147 @@
+"""What single commands of shell put out, and which do nothing with a file that they are given."""
+
+import re
+
+from sriov_bootstrap.formats.kernel_number import kernel_number
+from sriov_bootstrap.formats.shell_values import MAX_TEXT, MAX_VALUES, UNKNOWN, Values
+
+FILE = "sriov_numvfs"
+TARGET = re.compile(rf"(?:^|[/\s=]){FILE}$")
+SETTING = re.compile(r"(?:^|[\s./-])(?:max_vfs|num_?vfs|num-vfs|total-vfs|virtual-function-count)(?:=|\s|$)")
+INNER_SCRIPT = re.compile(rf"(?:>|tee\s|of=)[^;|&]*{FILE}")
+DEVICE_FOLDER = re.compile(r"(/sys/\S+/(?:device|[\da-fA-F]{4,5}:[\da-fA-F]{2}:[\da-fA-F]{2}\.[0-7]))/*")
+UNKNOWN_TARGET = f"{UNKNOWN}/{FILE}"  # what comes out of a list of such files
+ECHO_OPTION = re.compile(r"-[neE]+")
+CONVERSION = re.compile(r"%(?:%|[sbdiu])")
+MAX_SEQUENCE = MAX_VALUES
+ESCAPES = {"\\n": "\n", "\\t": "\t"}
+
+READERS = frozenset(
+    {"cat", "head", "tail", "grep", "egrep", "fgrep", "zgrep", "wc", "cut", "awk", "od", "xxd", "more", "less"}
+)
+HARMLESS = READERS | {
+    "[", "[[", "test", "echo", "printf", "ls", "stat", "find", "logger", "true", "false", ":", "exit", "return",
+    "cd", "export", "local", "declare", "typeset", "readonly", "unset", "read", "set", "shift", "sleep", "dirname",
+    "basename", "realpath", "readlink", "chmod", "chown", "chgrp", "inotifywait", "udevadm", "restorecon", "file",
+    "diff", "cmp", "sort", "uniq", "which", "command", "type", "seq", "tr", "let", "trap", "alias", "md5sum",
+    "sha256sum", "log", "die", "warn", "error", "info", "debug", "fatal", "break", "continue", "locate", "lsof",
+    "fuser", "getfacl", "wait",
+}  # fmt: skip
+COPIES = frozenset({"cp", "install", "mv", "rsync", "ln"})
+IDLE = HARMLESS - READERS | {"cat", "", "tee", "dd", "exec", "usleep"}
+FIND_ACTIONS = frozenset({"-exec", "-execdir", "-ok", "-delete", "-fprint"})
+
+
+def is_target(path: str) -> bool:
+    """Whether it is the path of a sriov_numvfs."""
+    return path.endswith(FILE) and TARGET.search(path[-len(FILE) - 1 :]) is not None
+
+
+def may_set(name: str, words: list[str]) -> bool:
+    """Whether a command that is not understood may set VFs: it is given the file, or a setting by that name."""
+    if name in HARMLESS:
+        return name == "find" and not FIND_ACTIONS.isdisjoint(words) and any(map(is_target, words))
+    return any(
+        is_target(word) or (SETTING.search(word) if len(word) < MAX_TEXT else FILE in word) or INNER_SCRIPT.search(word)
+        for word in words
+    )
+
+
+def output_of(name: str, words: list[Values], feed: Values, folder: str) -> Values:
+    """What a command puts out; `words` are its arguments, `feed` its input."""
+    if name in {"true", ":", "cd", "sleep", "false", "export", "local", "set", "shift", "unset", "modprobe", "exit"}:
+        return ("",)
+    if name in {"tee", "sort", "uniq"} or (name == "cat" and not words):
+        return feed
+    if name == "pwd":
+        return (folder or UNKNOWN,)
+    if name == "find":
+        return _find_output([values[0] for values in words])
+    return _product(name, words)
+
+
+def _find_output(words: list[str]) -> Values:
+    """The paths that `find` lists."""
+    if not any(word.endswith((FILE, f"{FILE[:-1]}*")) for word in words) or not FIND_ACTIONS.isdisjoint(words):
+        return (UNKNOWN,)
+    roots = [DEVICE_FOLDER.fullmatch(word) for word in words if word.startswith("/")]
+    if roots and all(roots):
+        return ("\n".join(f"{root[1]}/{FILE}" for root in roots if root),)
+    return (UNKNOWN_TARGET,)
+
+
+def _product(name: str, words: list[Values]) -> Values:
+    """For each combination of what the arguments may be."""
+    combinations: list[list[str]] = [[]]
+    for values in words:
+        combinations = [[*before, value] for before in combinations for value in values]
+        if len(combinations) > MAX_VALUES:
+            return (UNKNOWN,)
+    return tuple(dict.fromkeys(_output(name, combination) for combination in combinations))
+
+
+def _output(name: str, words: list[str]) -> str:  # noqa: PLR0911 - a table of commands
+    match name:
+        case "echo":
+            return _echo(words)
+        case "printf":
+            return _printf(words[0], words[1:]) if words else ""
+        case "dirname" if words:
+            return words[-1].rstrip("/").rpartition("/")[0] or "."
+        case "basename" if words:
+            return words[0].rstrip("/").rpartition("/")[2].removesuffix(words[1] if words[1:] else "")
+        case "readlink" | "realpath" if words:
+            return words[-1]
+        case "seq":
+            return _seq(words)
+        case "ls":
+            return _ls([word for word in words if not word.startswith("-")])
+    if name not in READERS and any(is_target(word) for word in words):
+        return UNKNOWN_TARGET
+    known = next((word for word in words if word.startswith("/sys/") and name in READERS), "")
+    return f"{UNKNOWN}{known}" if FILE in known else UNKNOWN
+
+
+def _ls(paths: list[str]) -> str:
+    """Files are listed by their paths; of a folder, names that are not known."""
+    if paths and all(is_target(path) or path.endswith("/device") for path in paths):
+        return "\n".join(paths)
+    return "*" if paths in (["/sys/class/net"], ["/sys/class/net/"]) else UNKNOWN
+
+
+def _echo(words: list[str]) -> str:
+    options = 0
+    while options < len(words) and ECHO_OPTION.fullmatch(words[options]):
+        options += 1
+    said = "".join(words[:options])
+    text = " ".join(words[options:])
+    return _unescape(text, is_needed="e" in said) + ("" if "n" in said else "\n")
+
+
+def _unescape(text: str, *, is_needed: bool = True) -> str:
+    return text.replace("\\n", "\n").replace("\\t", "\t") if is_needed else text
+
+
+def _printf(form: str, words: list[str]) -> str:
+    rest = iter(words)
+
+    def _converted(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%"
+        word = next(rest, "")
+        number = kernel_number(word) if found[0][1] in "diu" else None
+        return word if found[0][1] in "sb" else UNKNOWN if number is None else str(number)
+
+    text = CONVERSION.sub(_converted, _unescape(form))
+    return UNKNOWN if next(rest, None) is not None or re.search(r"%[^%\s]", text) else text
+
+
+def _seq(words: list[str]) -> str:
+    numbers = [int(word) for word in words if word.isascii() and word.isdigit() and len(word) <= len("65535")]
+    if not numbers or len(numbers) != len(words) or len(numbers) > len(("first", "step", "last")):
+        return UNKNOWN
+    first = numbers[0] if len(numbers) > 1 else 1
+    step = numbers[1] if len(numbers) > 2 else 1  # noqa: PLR2004 - first, step, last
+    if not step or (numbers[-1] - first) // step > MAX_SEQUENCE:
+        return UNKNOWN
+    return "\n".join(map(str, range(first, numbers[-1] + 1, step)))

@@ -1,0 +1,158 @@
+"""What following a script needs everywhere: the texts and where they stand, what was found, and the bounds."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from sriov_bootstrap.formats.shell_conditions import ASSUMED, TestVerdict
+from sriov_bootstrap.formats.shell_grammar import parse
+from sriov_bootstrap.formats.shell_nodes import CommandList
+from sriov_bootstrap.formats.shell_values import UNKNOWN, Expander, ShellState, Values
+from sriov_bootstrap.formats.steps import Steps
+
+MAX_DEPTH = 12  # functions, scripts and substitutions within each other
+MAX_PARSED = 1 << 8  # texts
+
+
+class Place(Struct, frozen=True):
+    """`path` "": the text that was given."""
+
+    path: str
+    line: int
+
+
+class Write(Struct, frozen=True):
+    """One write to a sriov_numvfs. `paths`: which files it may be, with UNKNOWN in them for what is not known.
+
+    `numbers`: the texts that it may write, likewise. `is_conditional`: a condition decides whether it is done.
+    `is_alone`: it stands in no block, so that its line may go.
+    """
+
+    place: Place
+    paths: Values
+    numbers: Values
+    is_conditional: bool
+    is_alone: bool
+
+
+class CommandOutcome(Struct, frozen=True):
+    """Of a command: whether it succeeds, and what it puts out where nothing else takes that."""
+
+    verdict: TestVerdict = ASSUMED
+    output: Values = ("",)
+
+
+class Follower(ABC):
+    """Collects `writes`, in order, and what is `unclear`. `exported`: variables that other scripts see."""
+
+    def __init__(self, steps: Steps, files: Mapping[str, str], path: str, *, is_shell: bool) -> None:
+        """`is_shell` False: the text itself is read by no shell, so nothing in it redirects."""
+        self.steps = steps
+        self.files = files
+        self.expander = Expander(steps, self._substitute)
+        self.writes: list[Write] = []
+        self.unclear: dict[Place, None] = {}
+        self.others: dict[str, Place] = {}  # commands that do something else
+        self.followed: set[str] = set()
+        self.exported: set[str] = set()
+        self.functions: dict[str, tuple[CommandList, str, int]] = {}
+        self.feed: Values = (UNKNOWN,)  # what a command finds at its input
+        self.redirects = is_shell
+        self.blocks = 0  # around what is followed now
+        self.line = 1  # of the command that is followed now
+        self._called: set[str] = set()
+        self._path, self._offset, self._fixed_line = path, 0, 0
+        self._depth = 0
+        self._parsed: dict[str, CommandList] = {}
+
+    @abstractmethod
+    def block(self, block: CommandList, state: ShellState) -> CommandOutcome:
+        """Commands, up to one that ends them."""
+
+    def run(self, text: str, state: ShellState, first_line: int) -> None:
+        """A whole script, and then those of its functions that nothing has called."""
+        self._offset = first_line - 1
+        self.block(self._parse(text), state)
+        for name in [name for name in self.functions if name not in self._called]:
+            after = state.copy()
+            after.ended, after.is_doubtful = "", True
+            self.call(name, None, after)
+
+    def run_text(self, text: str, state: ShellState, line: int) -> CommandOutcome:
+        """What `sh -c` or eval is given: it has the line of the command."""
+        with self._deeper() as may:
+            if not may:
+                return CommandOutcome()
+            kept = self.redirects, self._fixed_line
+            self.redirects, self._fixed_line = True, self._fixed_line or line
+            outcome = self.block(self._parse(text), state)
+            self.redirects, self._fixed_line = kept
+            return outcome
+
+    def run_file(self, path: str, state: ShellState) -> None:
+        """Another script; its commands have their own places."""
+        with self._deeper() as may:
+            if may:
+                self.followed.add(path)
+                with self._at(path, 0):
+                    self.block(self._parse(self.files[path]), state)
+
+    def call(self, name: str, arguments: list[Values] | None, state: ShellState) -> None:
+        """A function."""
+        self._called.add(name)
+        body, path, offset = self.functions[name]
+        with self._deeper() as may:
+            if not may:
+                return
+            before, is_doubtful = state.arguments, state.is_doubtful
+            state.set_arguments(arguments)
+            self.blocks += 1
+            with self._at(path, offset):
+                self.block(body, state)
+            self.blocks -= 1
+            state.set_arguments(before)
+            if state.ended == "return":
+                state.ended, state.is_doubtful = "", is_doubtful
+
+    def place(self, line: int) -> Place:
+        """Of a line in the text that is followed now."""
+        return Place(self._path, (self._fixed_line or line) + self._offset)
+
+    @property
+    def is_in_block(self) -> bool:
+        """Whether what is followed now stands within something."""
+        return self.blocks > 0 or self._fixed_line > 0
+
+    def _parse(self, text: str) -> CommandList:
+        if text not in self._parsed:
+            self.steps.take(len(text))
+            if len(self._parsed) > MAX_PARSED:
+                self._parsed.clear()
+            self._parsed[text] = parse(text)
+        return self._parsed[text]
+
+    def _substitute(self, text: str, state: ShellState) -> Values:
+        """What `$(...)` puts out; what it does to variables stays within."""
+        kept = self.redirects
+        outcome = self.run_text(text, state.copy(), self.line)
+        self.redirects = kept
+        return tuple(value.rstrip("\n") for value in outcome.output)
+
+    @contextmanager
+    def _at(self, path: str, offset: int) -> Iterator[None]:
+        kept = self._path, self._offset, self._fixed_line, self.redirects
+        is_elsewhere = path != self._path
+        self._path, self._offset, self.redirects = path, offset, True
+        self._fixed_line = 0 if is_elsewhere else self._fixed_line
+        yield
+        self._path, self._offset, self._fixed_line, self.redirects = kept
+
+    @contextmanager
+    def _deeper(self) -> Iterator[bool]:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self.steps.cut()
+        yield self._depth <= MAX_DEPTH
+        self._depth -= 1

@@ -1,0 +1,284 @@
+"""Follows lists and compound commands of shell: which of them are reached, and what is known there."""
+
+import re
+from collections.abc import Callable
+
+from sriov_bootstrap.formats import shell_simple
+from sriov_bootstrap.formats.shell_conditions import (
+    SUCCESS,
+    TestVerdict,
+    both,
+    either,
+    fits,
+    narrow,
+    variable_of,
+)
+from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower
+from sriov_bootstrap.formats.shell_nodes import (
+    AndOr,
+    Arithmetic,
+    Case,
+    Command,
+    CommandList,
+    For,
+    Function,
+    Group,
+    If,
+    Pipeline,
+    Redirection,
+    Simple,
+    While,
+    assigned_names,
+    reads_lines,
+)
+from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState, Values, limit_values
+
+COST = 16  # of a command, in characters
+ASSIGNMENT = re.compile(r"\s*(\w+)\s*(=|\+=|-=|\+\+|--)(?!=)(.*)")
+BOUNDS = re.compile(r"\s*(\w+)\s*=\s*([^;]+);\s*\1\s*(<=?)\s*([^;]+);\s*(?:\1\s*\+\+|\+\+\s*\1|\1\s*\+=\s*1)\s*")
+
+
+class Interpreter(Follower):
+    """See shell.py."""
+
+    def block(self, block: CommandList, state: ShellState) -> CommandOutcome:
+        """Commands, up to one that ends them."""
+        outcomes: list[CommandOutcome] = []
+        for list_ in block:
+            if state.ended:
+                break
+            outcomes.append(self._and_or(list_, state))
+        return CommandOutcome(outcomes[-1].verdict if outcomes else SUCCESS, _output_of_all(outcomes))
+
+    def _and_or(self, list_: AndOr, state: ShellState) -> CommandOutcome:
+        outcome = self._pipeline(list_.parts[0][1], state)
+        outcomes = [outcome]
+        for connector, pipeline in list_.parts[1:]:
+            verdict = outcome.verdict if connector == "&&" else outcome.verdict.negated
+            if state.ended:
+                break
+            if verdict.holds is not False:
+                outcome = self._follow_up(pipeline, connector, outcome.verdict, state)
+                outcomes.append(outcome)
+        return CommandOutcome(outcome.verdict, _output_of_all(outcomes))
+
+    def _follow_up(self, pipeline: Pipeline, connector: str, before: TestVerdict, state: ShellState) -> CommandOutcome:
+        """What stands behind `&&` or `||`, and may or may not be done."""
+        verdict = before if connector == "&&" else before.negated
+        if verdict.holds:
+            outcome = self._pipeline(pipeline, state)
+            return CommandOutcome(
+                both(before, outcome.verdict) if connector == "&&" else outcome.verdict, outcome.output
+            )
+        branch, other = state.copy(), state.copy()
+        branch.known |= verdict.if_true
+        other.known |= verdict.if_false
+        branch.is_doubtful |= verdict.is_doubtful
+        outcome = self._pipeline(pipeline, branch)
+        self._rejoin(state, [branch, other], is_doubtful=verdict.is_doubtful and not before.is_assumed)
+        return CommandOutcome((both if connector == "&&" else either)(before, outcome.verdict), outcome.output)
+
+    def _rejoin(self, state: ShellState, branches: list[ShellState], *, is_doubtful: bool) -> None:
+        """After a condition: where a branch has ended, what follows depends on the condition, too."""
+        self.steps.take(sum(len(branch.known) for branch in branches))
+        is_doubtful = state.is_doubtful or (is_doubtful and any(branch.ended for branch in branches))
+        state.become(*branches)
+        state.is_doubtful = is_doubtful
+
+    def _pipeline(self, pipeline: Pipeline, state: ShellState) -> CommandOutcome:
+        outcome, kept = CommandOutcome(), self.feed
+        for number, command in enumerate(pipeline.commands):
+            if number:
+                self.feed = outcome.output
+            outcome = self._command(command, state)
+        self.feed = kept
+        return CommandOutcome(outcome.verdict.negated, outcome.output) if pipeline.is_negated else outcome
+
+    def _command(self, command: Command, state: ShellState) -> CommandOutcome:
+        self.steps.take(COST)
+        self.line = command.line
+        if isinstance(command, Simple):
+            return shell_simple.run(self, command, state)
+        if isinstance(command, Arithmetic):
+            return self._arithmetic(command.text, state)
+        if isinstance(command, Function):
+            place = self.place(0)
+            self.functions[command.name] = (command.body, place.path, place.line)
+            return CommandOutcome(SUCCESS)
+        self.blocks += 1
+        outcome = self._compound(command, state)
+        self.blocks -= 1
+        return outcome
+
+    def _compound(self, command: If | For | While | Case | Group, state: ShellState) -> CommandOutcome:
+        match command:
+            case If():
+                return self._if(command, state)
+            case Case():
+                return self._case(command, state)
+            case For():
+                return self._follow_redirected(command.redirections, state, lambda: self._for(command, state))
+            case While():
+                return self._follow_redirected(command.redirections, state, lambda: self._while(command, state))
+            case Group():
+                return self._follow_redirected(command.redirections, state, lambda: self.block(command.body, state))
+
+    def _follow_redirected(
+        self, redirections: list[Redirection], state: ShellState, body: Callable[[], CommandOutcome]
+    ) -> CommandOutcome:
+        """With the input and output of all of it."""
+        kept = self.feed
+        self.feed = shell_simple.feed_of(self, redirections, state)
+        outcome = body()
+        self.feed = kept
+        line = redirections[0].target.line if redirections else 0
+        return shell_simple.write_output(self, redirections, state, outcome, line)
+
+    def _arithmetic(self, text: str, state: ShellState) -> CommandOutcome:
+        """`((...))`: an assignment, or a condition."""
+        if found := ASSIGNMENT.match(text):
+            name, operator, rest = found.groups()
+            change = {"=": rest, "++": f"{name}+1", "--": f"{name}-1"}.get(operator, f"{name}{operator[:1]}({rest})")
+            state.known[name] = self.expander.arithmetic(change, state)
+            return CommandOutcome()
+        return CommandOutcome(TestVerdict())
+
+    # -- branches --
+
+    def _if(self, command: If, state: ShellState) -> CommandOutcome:
+        branches: list[ShellState] = []
+        outcomes: list[CommandOutcome] = []
+        rest, is_doubtful, is_decided = state.copy(), False, False
+        for condition, body in command.arms:
+            verdict = self.block(condition, rest).verdict
+            is_sure = verdict.holds is not None and not verdict.is_assumed
+            if is_sure and not verdict.holds:
+                continue
+            is_decided = is_sure
+            is_doubtful |= not is_sure and verdict.is_doubtful
+            branch = rest.copy()
+            branch.known |= verdict.if_true
+            branch.is_doubtful |= is_doubtful
+            rest.known |= verdict.if_false
+            outcomes.append(self.block(body, branch))
+            branches.append(branch)
+            if is_decided:
+                break
+        if not is_decided:
+            rest.is_doubtful |= is_doubtful
+            outcomes.append(self.block(command.otherwise, rest))
+            branches.append(rest)
+        self._rejoin(state, branches, is_doubtful=is_doubtful)
+        return CommandOutcome(output=_output_of_any(outcomes))
+
+    def _case(self, command: Case, state: ShellState) -> CommandOutcome:
+        values, (name, prefix) = self.expander.expand(command.word, state), variable_of(command.word)
+        branches: list[ShellState] = []
+        outcomes: list[CommandOutcome] = []
+        for patterns, body in command.arms:
+            wanted = tuple(text for pattern in patterns for text in self.expander.expand(pattern, state))
+            fit = {any(fits(value, pattern) is not False for pattern in wanted) for value in values}
+            if True not in fit or not values:
+                continue
+            branch = state.copy()
+            if name and not prefix:
+                branch.known[name] = (
+                    narrow(values, tuple(text for text in wanted if text != "*")) if "*" not in wanted else values
+                )
+            sure = {any(fits(value, pattern) for pattern in wanted) for value in values}
+            branch.is_doubtful |= sure != {True} or bool(branches)
+            outcomes.append(self.block(body, branch))
+            branches.append(branch)
+            values = tuple(value for value in values if not any(fits(value, pattern) for pattern in wanted))
+        if values:
+            branches.append(state.copy())
+        self._rejoin(state, branches, is_doubtful=len(branches) > 1)
+        return CommandOutcome(output=_output_of_any(outcomes))
+
+    # -- loops --
+
+    def _for(self, command: For, state: ShellState) -> CommandOutcome:
+        name, words = command.name, command.words
+        if command.arithmetic:
+            name, found = self._count_values(command.arithmetic, state)
+        elif words is None:
+            found = [value for values in self.expander.fields("$@", state) for value in values]
+        else:
+            found = self.expander.split(words, state)
+        outcomes: list[CommandOutcome] = []
+        for value in found:
+            if name:
+                state.known[name] = (value,)
+            if not self._iterate(command.body, state, outcomes):
+                break
+        return CommandOutcome(output=_output_of_all(outcomes))
+
+    def _iterate(self, body: CommandList, state: ShellState, outcomes: list[CommandOutcome]) -> bool:
+        """One time through a loop; False if the script is left."""
+        is_doubtful = state.is_doubtful
+        outcomes.append(self.block(body, state))
+        if state.ended in {"return", "exit"}:
+            return False
+        state.ended, state.is_doubtful = "", is_doubtful
+        return True
+
+    def _count_values(self, text: str, state: ShellState) -> tuple[str, list[str]]:
+        """The name and the values of `for ((i = 0; i < 4; i++))`."""
+        found = BOUNDS.fullmatch(text)
+        if not found:
+            assigned = ASSIGNMENT.match(text)
+            return assigned[1] if assigned else "", [UNKNOWN]
+        first, last = (self.expander.arithmetic(bound, state) for bound in (found[2], found[4]))
+        if len(first) != 1 or len(last) != 1 or UNKNOWN in (*first, *last):
+            return found[1], [UNKNOWN]
+        numbers = range(int(first[0]), int(last[0]) + (found[3] == "<="))
+        if len(numbers) > MAX_VALUES:
+            self.steps.cut()
+        return found[1], list(map(str, numbers[:MAX_VALUES]))
+
+    def _while(self, command: While, state: ShellState) -> CommandOutcome:
+        outcomes: list[CommandOutcome] = []
+        if reads_lines(command.condition):
+            lines = self.feed[0].splitlines() if len(self.feed) == 1 and UNKNOWN not in self.feed[0] else []
+            for line in lines[:MAX_VALUES]:
+                self.feed = (line,)
+                self.block(command.condition, state)
+                if not self._iterate(command.body, state, outcomes):
+                    break
+            if lines:
+                return CommandOutcome(output=_output_of_all(outcomes))
+        elif self._is_counted(command, state, outcomes):
+            return CommandOutcome(output=_output_of_all(outcomes))
+        for name in assigned_names(command.body):
+            state.known[name] = (UNKNOWN,)
+        self.block(command.condition, state)
+        self._iterate(command.body, state, outcomes)
+        return CommandOutcome(output=(UNKNOWN,))
+
+    def _is_counted(self, command: While, state: ShellState, outcomes: list[CommandOutcome]) -> bool:
+        """Follows a loop whose condition is known each time, and ends."""
+        if not assigned_names(command.body):
+            return False
+        trial, kept = state.copy(), (len(self.writes), dict(self.unclear))
+        for _ in range(MAX_VALUES):
+            verdict = self.block(command.condition, trial).verdict
+            verdict = verdict.negated if command.is_negated else verdict
+            if verdict.holds is False:
+                state.become(trial)
+                return True
+            if verdict.holds is None or verdict.is_assumed or not self._iterate(command.body, trial, outcomes):
+                break
+        del self.writes[kept[0] :]
+        self.unclear = kept[1]
+        outcomes.clear()
+        return False
+
+
+def _output_of_all(outcomes: list[CommandOutcome]) -> Values:
+    """One after the other: only one of them may say anything that is understood."""
+    texts = [outcome.output for outcome in outcomes if outcome.output != ("",)]
+    return texts[0] if len(texts) == 1 else (UNKNOWN,) if texts else ("",)
+
+
+def _output_of_any(outcomes: list[CommandOutcome]) -> Values:
+    return limit_values(text for outcome in outcomes for text in outcome.output) or ("",)

@@ -1,0 +1,280 @@
+"""One simple command of shell: its assignments, what it runs, and what its output goes to."""
+
+import re
+
+from sriov_bootstrap.formats.shell_assignments import ASSIGNMENT, take_assignments
+from sriov_bootstrap.formats.shell_commands import (
+    COPIES,
+    FILE,
+    IDLE,
+    UNKNOWN_TARGET,
+    is_target,
+    may_set,
+    output_of,
+)
+from sriov_bootstrap.formats.shell_conditions import (
+    ASSUMED,
+    FAILURE,
+    QUESTIONS,
+    SUCCESS,
+    TESTS,
+    TestVerdict,
+    judge_test,
+)
+from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower, Write
+from sriov_bootstrap.formats.shell_nodes import Redirection, Simple
+from sriov_bootstrap.formats.shell_tokens import plain
+from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState, Values
+
+OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
+OTHERS_SHELLS = frozenset({"su", "runuser", "ssh", "script", "flock", "chroot", "watch"})
+C_FLAG = re.compile(r"-[a-z]*c|--command|--session-command")
+PREFIXES = frozenset(
+    {"sudo", "nohup", "time", "exec", "command", "env", "builtin", "nice", "ionice", "setsid", "stdbuf", "timeout",
+     "doas", "chronic", "eatmydata", "unbuffer", "taskset", "chrt", "busybox", "systemd-run", "nsenter", "xargs",
+     "parallel"}
+)  # fmt: skip
+VALUE_OF_OPTION = re.compile(r"-[nicpukCgstIPLd]|--(?:adjustment|user|class|unit|kill-after)")
+DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?|0x[\da-f]+")
+LEAVES = {"exit": "exit", "return": "return", "break": "loop", "continue": "loop"}
+PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+MAX_PREFIXES = 16
+
+
+def run(follower: Follower, command: Simple, state: ShellState) -> CommandOutcome:
+    """Everything that it does."""
+    words = list(take_assignments(follower, command, state))
+    kept = follower.feed
+    follower.feed = feed_of(follower, command.redirections, state)
+    outcome = _run_words(follower, words, command, state)
+    follower.feed = kept
+    if not follower.redirects:
+        return outcome
+    return write_output(follower, command.redirections, state, outcome, command.line)
+
+
+def feed_of(follower: Follower, redirections: list[Redirection], state: ShellState) -> Values:
+    """What stands at its input."""
+    feed = follower.feed
+    for redirection in redirections:
+        match redirection.operator:
+            case "<<<":
+                feed = tuple(f"{value}\n" for value in follower.expander.expand(redirection.target.text, state))
+            case "<<" | "<<-":
+                feed = follower.expander.expand(redirection.target.body, state)
+            case "<" | "<>":
+                text = redirection.target.text
+                is_command = text.startswith("$(")  # <(command)
+                feed = follower.expander.expand(text, state) if is_command else (UNKNOWN,)
+    return feed
+
+
+def write_output(
+    follower: Follower, redirections: list[Redirection], state: ShellState, outcome: CommandOutcome, line: int
+) -> CommandOutcome:
+    """Where its output goes: the last redirection of descriptor 1 takes it."""
+    targets = [
+        path
+        for redirection in redirections
+        if redirection.operator in OUTPUT and redirection.descriptor in {"", "1"}
+        for path in follower.expander.expand(redirection.target.text, state)
+    ]
+    if not targets:
+        return outcome
+    _write(follower, targets, outcome.output, state, line)
+    return CommandOutcome(outcome.verdict, ("",))
+
+
+def _write(follower: Follower, targets: list[str], numbers: Values, state: ShellState, line: int) -> None:
+    absolute = (_absolute(target, state) for target in targets)
+    paths = tuple(dict.fromkeys(path for path in absolute if is_target(path)))
+    if paths:
+        place = follower.place(line)
+        follower.steps.is_cut |= len(paths) > MAX_VALUES
+        paths = paths[:MAX_VALUES]
+        follower.writes.append(Write(place, paths, numbers, state.is_doubtful, not follower.is_in_block))
+
+
+def _absolute(path: str, state: ShellState) -> str:
+    if path.startswith(("/", UNKNOWN)) or not state.folder:
+        return path
+    return f"{state.folder.rstrip('/')}/{path.removeprefix('./')}"
+
+
+def _run_words(follower: Follower, words: list[str], command: Simple, state: ShellState) -> CommandOutcome:
+    """What the command itself does."""
+    if not words:
+        return CommandOutcome(SUCCESS)
+    if words[0] in TESTS:
+        return CommandOutcome(judge_test(words, follower.expander, state))
+    fields = [values for word in words for values in follower.expander.fields(word, state)]
+    follower.steps.take(sum(len(value) for values in fields for value in values))
+    fields = _without_prefixes(fields)
+    program = fields[0][0] if fields else ""
+    name = program.rpartition("/")[2]
+    arguments = fields[1:]
+    for run_special in (_run_builtin, _run_inner, _run_known):
+        if outcome := run_special(follower, program, arguments, command, state):
+            return outcome
+    place = follower.place(command.line)
+    if name in {"tee", "dd"} or name in COPIES:
+        _write_to_arguments(follower, name, arguments, state, command.line)
+    elif may_set(name, [value for values in arguments for value in values]):
+        follower.unclear[place] = None
+    if name not in IDLE:
+        follower.others.setdefault(name, place)
+    verdict = (
+        TestVerdict()
+        if name in QUESTIONS
+        else FAILURE
+        if name == "false"
+        else SUCCESS
+        if name in {"true", ":"}
+        else ASSUMED
+    )
+    return CommandOutcome(verdict, output_of(name, arguments, follower.feed, state.folder))
+
+
+def _without_prefixes(fields: list[Values]) -> list[Values]:
+    """Without sudo, env, timeout and their kind, and what is theirs."""
+    for _ in range(MAX_PREFIXES):
+        if not fields or fields[0][0].rpartition("/")[2] not in PREFIXES:
+            break
+        rest = fields[1:]
+        while rest and ((word := rest[0][0]).startswith("-") or DURATION.fullmatch(word) or ASSIGNMENT.fullmatch(word)):
+            takes_value = VALUE_OF_OPTION.fullmatch(word) and len(rest) > 2  # noqa: PLR2004 - the value, and a command
+            rest = rest[2:] if takes_value and not _is_program(rest[1][0]) else rest[1:]
+        if not rest:
+            break
+        fields = rest
+    return fields
+
+
+def _is_program(word: str) -> bool:
+    return word.rpartition("/")[2] in SHELLS or word in {"tee", "dd", "echo", "env"}
+
+
+def _write_to_arguments(follower: Follower, name: str, arguments: list[Values], state: ShellState, line: int) -> None:
+    if name == "tee":
+        targets = [value for values in arguments for value in values]
+        _write(follower, targets, follower.feed, state, line)
+    elif name == "dd":
+        targets = [value[3:] for values in arguments for value in values if value.startswith("of=")]
+        is_fed = not any(value.startswith("if=") for values in arguments for value in values)
+        _write(follower, targets, follower.feed if is_fed else (UNKNOWN,), state, line)
+    else:
+        _write(follower, list(arguments[-1] if arguments else ()), (UNKNOWN,), state, line)
+
+
+def _run_builtin(
+    follower: Follower, program: str, arguments: list[Values], command: Simple, state: ShellState
+) -> CommandOutcome | None:
+    """What changes the shell itself."""
+    match program:
+        case "cd" | "pushd":
+            folder = arguments[0][0] if arguments else ""
+            state.folder = _absolute(folder, state) if folder else ""
+        case "exit" | "return" | "break" | "continue":
+            state.ended = LEAVES[program]
+        case "read":
+            _read(follower, arguments, command, state)
+        case "set":
+            if command.words[1:2] == ["--"]:
+                state.set_arguments((part,) for part in follower.expander.split(command.words[2:], state))
+        case "shift":
+            given = state.arguments
+            state.set_arguments(given and given[1:])
+        case "unset":
+            for values in arguments:
+                state.known.pop(values[0], None)
+        case "let":
+            _let(follower, command.words[1:], state)
+        case _:
+            return None
+    return CommandOutcome(SUCCESS if program != "cd" else ASSUMED)
+
+
+def _let(follower: Follower, words: list[str], state: ShellState) -> None:
+    for word in words:
+        name, _, text = word.partition("=")
+        state.known[name] = follower.expander.arithmetic(text, state) if text else (UNKNOWN,)
+
+
+def _read(follower: Follower, arguments: list[Values], command: Simple, state: ShellState) -> None:
+    names = [values[0] for values in arguments if values[0].isidentifier()] or ["REPLY"]
+    text = follower.feed[0] if len(follower.feed) == 1 else UNKNOWN
+    if UNKNOWN in text:
+        is_listed = any(FILE in value for value in follower.feed)
+        state.known |= dict.fromkeys(names, (UNKNOWN_TARGET if is_listed else UNKNOWN,))
+        return
+    separator = next((plain(word[4:]) for word in command.words if word.startswith("IFS=")), None)
+    line = text.split("\n")[0]
+    parts = line.split(separator or None, len(names) - 1)
+    state.known |= {name: (parts[at].strip() if at < len(parts) else "",) for at, name in enumerate(names)}
+
+
+def _run_inner(
+    follower: Follower, program: str, arguments: list[Values], command: Simple, state: ShellState
+) -> CommandOutcome | None:
+    """A shell's script within a word: `sh -c`, `su -c`, eval."""
+    name = program.rpartition("/")[2]
+    if name == "eval":
+        return follower.run_text(" ".join(values[0] for values in arguments), state, command.line)
+    names = [name, *(values[0].rpartition("/")[2] for values in arguments)]
+    shell = next((at for at, word in enumerate(names) if word in SHELLS | OTHERS_SHELLS), len(names))
+    at = next((at for at in range(shell, len(arguments)) if C_FLAG.fullmatch(arguments[at][0])), len(arguments))
+    if at + 1 >= len(arguments):
+        return None
+    inner = state.copy()
+    inner.set_arguments(arguments[at + 3 :])
+    listed = any(is_target(value) for values in arguments[:at] for value in values) or any(
+        FILE in value for value in follower.feed
+    )
+    outcome = CommandOutcome()
+    for text in arguments[at + 1]:
+        made = text.replace("{}", UNKNOWN_TARGET) if listed else text
+        if listed:
+            inner.known |= {"0": (UNKNOWN_TARGET,), "1": (UNKNOWN_TARGET,), "@": (UNKNOWN_TARGET,)}
+        outcome = follower.run_text(made, inner, command.line)
+    return outcome
+
+
+def _run_known(
+    follower: Follower, program: str, arguments: list[Values], _command: Simple, state: ShellState
+) -> CommandOutcome | None:
+    """A function, or another script that was read."""
+    if program in follower.functions:
+        follower.call(program, arguments, state)
+        return CommandOutcome(output=(UNKNOWN,))
+    is_sourced = program in {".", "source"}
+    if (is_sourced or program.rpartition("/")[2] in SHELLS) and arguments:
+        arguments = [values for values in arguments if is_sourced or not values[0].startswith("-")]
+        program, arguments = (arguments[0][0], arguments[1:]) if arguments else ("", [])
+    path = _file_of(follower, program, state)
+    if not path:
+        return None
+    if is_sourced:
+        before = state.arguments
+        if arguments:
+            state.set_arguments(arguments)
+        follower.run_file(path, state)
+        state.set_arguments(before)
+        state.ended = "" if state.ended == "return" else state.ended
+    else:
+        inner = ShellState({name: state.known[name] for name in follower.exported if name in state.known}, state.folder)
+        inner.known["0"] = (path,)
+        inner.is_doubtful = state.is_doubtful
+        inner.set_arguments(arguments)
+        kept, follower.functions = follower.functions, {}
+        follower.run_file(path, inner)
+        follower.functions = kept
+    return CommandOutcome(output=(UNKNOWN,))
+
+
+def _file_of(follower: Follower, program: str, state: ShellState) -> str:
+    """The path of a script that was read, "" if it is none of them."""
+    candidates = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in PATH]
+    if "/" in program and not program.startswith("/"):
+        candidates = [_absolute(program, state)]
+    return next((path for path in candidates if path in follower.files), "")
