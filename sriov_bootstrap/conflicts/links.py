@@ -147,7 +147,8 @@ def _remedy(counts: list[KeyValue], entry: KeyValue, *, has_sections: bool) -> s
         place = f"line {entry.line} of {path}" if entry in counts else f"[Link] of {path}"
         return (
             f"set {COUNT_KEY}= in {place} to the num_vfs of the rule, and keep it: the [SR-IOV] sections need VFs,"
-            f" and udev changes nothing while the number is right; then: {RELOAD_LINKS}"
+            " and udev changes nothing while the number is right; or remove both, once the rule sets what they set;"
+            f" then: {RELOAD_LINKS}"
         )
     if len(counts) == 1:
         return without_keys(path, (setting(entry.key, entry.value),), after=RELOAD_LINKS)

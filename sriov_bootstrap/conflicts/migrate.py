@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from sriov_bootstrap.conflicts.besides import toml_lines
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Format
-from sriov_bootstrap.core.config import Config, Match
+from sriov_bootstrap.conflicts.taken_over import MAX_VFS, Tables, tables_of
+from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import matches, rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.vf_attributes import VfAttributes, wanted
 
 SHOWN = 8
-MAX_TABLES = 256  # of one line
 # Whose lines are writes to sriov_numvfs, done in the order in which they stand.
 IN_ORDER = frozenset({Format.SCRIPT, Format.INTERFACES, Format.UNIT, Format.UDEV})
 
@@ -28,7 +29,8 @@ class Proposal(Struct, frozen=True):
     """A proposed rule. `pf` None: what the lines name does not exist now. `has_rule`: the config already has one.
 
     `num_vfs` None: left to the operator. `notes`: what the operator should know about the choice of the number.
-    `reasons`: why the rule is a comment; () if it is live. `vfs`: what the lines set for its VFs, as our config has it.
+    `reasons`: why the rule is a comment; () if it is live. `vfs`: lines of what they set for its VFs, as our config has
+    it, and `unsure_vfs`: what they may set; without what a rule that the config has already says.
     """
 
     match: Match
@@ -39,6 +41,7 @@ class Proposal(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     vfs: tuple[str, ...] = ()
+    unsure_vfs: tuple[str, ...] = ()
 
     @property
     def is_decided(self) -> bool:
@@ -80,7 +83,7 @@ def migrate(
     lines = {_place(master): master for master in sorted(masters, key=lambda master: (master.path, -master.line))}
     foreign = (master for place, master in lines.items() if place not in proposed | untold)
     return Migration(
-        tuple(proposals),
+        tuple(_with_vfs(proposals, config)),
         tuple(
             Removal(master, _removal_notes(master, strangers))
             for place, master in lines.items()
@@ -131,13 +134,41 @@ def _propose_for_pf(pf: PfFacts, masters: tuple[Master, ...], config: Config) ->
     if _is_there(asked, pf):
         unknown = () if asked else ("the lines do not say the number: this is the current one",)
         notes = (*_number_notes(asked, pf), *unknown, *doubts, *_besides(masters))
-        return Proposal(match, pf.num_vfs, masters, pf, has_rule, notes, vfs=_vf_lines(masters))
+        return Proposal(match, pf.num_vfs, masters, pf, has_rule, notes)
     number = asked[0] if len(asked) == 1 and asked[0] <= pf.total_vfs else None
     is_certain = is_told and any(master.is_certain and master.num_vfs == number for master in masters)
     reason = _reason(asked, number, pf, is_certain=is_certain)
     notes = (*_number_notes(asked, pf), *(() if reason else doubts), *_besides(masters))
     reasons = (reason, *doubts) if reason else ()
-    return Proposal(match, number, masters, pf, has_rule, notes, reasons, _vf_lines(masters))
+    return Proposal(match, number, masters, pf, has_rule, notes, reasons)
+
+
+def _with_vfs(proposals: Iterable[Proposal], config: Config) -> Iterator[Proposal]:
+    """And what their lines set for VFs."""
+    macs: dict[str, str] = {}
+    for proposal in proposals:
+        rule = PfRule(
+            proposal.pf.pci_address if proposal.pf else str(proposal.match),
+            Match(driver=proposal.pf.driver if proposal.pf else ""),
+            "max" if proposal.num_vfs is None else proposal.num_vfs,
+        )
+        found = tables_of(proposal.masters, rule, dict(macs) if proposal.reasons else macs)
+        if proposal.pf and (known := rule_of(config, proposal.pf)):
+            found = _without_known(found, known)
+        yield replace(
+            proposal,
+            notes=(*proposal.notes, *found.notes[:SHOWN], *(("and more",) if len(found.notes) > SHOWN else ())),
+            vfs=tuple(line for table in found.sure for line in toml_lines(table)),
+            unsure_vfs=tuple(line for table in found.unsure for line in toml_lines(table)),
+        )
+
+
+def _without_known(found: Tables, rule: PfRule) -> Tables:
+    """A rule that says anything of an attribute of a VF has decided it."""
+    known = wanted(rule.vf, MAX_VFS)
+    asked = wanted(found.sure, MAX_VFS)
+    is_known = all(wish.said().keys() <= known.get(vf, VfAttributes()).said().keys() for vf, wish in asked.items())
+    return Tables(notes=found.notes) if is_known else Tables(found.sure, notes=found.notes)
 
 
 def _is_there(asked: list[int], pf: PfFacts) -> bool:
@@ -171,17 +202,6 @@ def _besides(masters: Iterable[Master]) -> tuple[str, ...]:
         for master in masters
         if master.besides
     )
-
-
-def _vf_lines(masters: Iterable[Master]) -> tuple[str, ...]:
-    """A comment for each file, and its tables."""
-    found: list[str] = []
-    for master in masters:
-        if master.vfs:
-            more = f" (the first {MAX_TABLES})" if len(master.vfs) > MAX_TABLES else ""
-            found.append(f"{master.place} also sets this for VFs{more}:")
-            found += (line for table in master.vfs[:MAX_TABLES] for line in toml_lines(table))
-    return tuple(found)
 
 
 def _number_notes(asked: list[int], pf: PfFacts) -> tuple[str, ...]:
@@ -226,7 +246,7 @@ def _propose_for_absent(
         asked, _ = _asked_numbers(lines)
         number = asked[0] if len(asked) == 1 else None
         reasons = (_absence(device, pfs, others), *_doubts(lines))
-        yield Proposal(device, number, tuple(lines), notes=_besides(lines), reasons=reasons, vfs=_vf_lines(lines))
+        yield Proposal(device, number, tuple(lines), notes=_besides(lines), reasons=reasons)
 
 
 def _absence(device: Match, pfs: Iterable[PfFacts], others: Iterable[PfFacts]) -> str:

@@ -26,6 +26,7 @@ MAC = r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}"
 INFINIBAND_MAC = r"[0-9a-f]{2}(?::[0-9a-f]{2}){19}"
 GUID = r"(?:0x)?[0-9a-f]{16}|[0-9a-f]{2}(?::[0-9a-f]{2}){7}|[0-9a-f]{4}(?::[0-9a-f]{4}){3}"
 GUID_KEYS = ("node_guid", "port_guid")
+REMEDY = ": remove it, or match another driver"  # where the driver cannot set it
 ADDRESS_KEYS = ("mac", *GUID_KEYS)
 # Only netdevs of InfiniBand take GUIDs (net/core/rtnetlink.c), and only mlx5 has the operation behind it. Besides, such
 # a netdev can only set the link state (ipoib_main.c, ipoib_netdev_ops_pf).
@@ -150,13 +151,13 @@ def _refused_by_driver(table: VfTable, match: Match) -> Iterator[str]:
         return
     for key, operation in OPERATIONS.items():
         if getattr(table, key) is not None and not driver.can_set(operation):
-            yield f"{key}: {driver.name} cannot set it for a VF: remove it, or match another driver"
+            yield f"{key}: {driver.name} cannot set it for a VF{REMEDY}"
     if table.min_tx_rate and not driver.can_set("min_rate"):
-        yield f"min_tx_rate: {driver.name} has no minimum rates: remove it, or match another driver"
+        yield f"min_tx_rate: {driver.name} has no minimum rates{REMEDY}"
     if table.vlan_protocol is VlanProtocol.DOT1AD and not driver.can_set("vlan_8021ad"):
-        yield f'vlan_protocol: {driver.name} only sets "{VlanProtocol.DOT1Q}": remove it, or match another driver'
+        yield f'vlan_protocol: {driver.name} only sets "{VlanProtocol.DOT1Q}"{REMEDY}'
     yield from (
-        f"{key}: {driver.name} has no GUIDs, which are for InfiniBand: remove it, or match another driver"
+        f"{key}: {driver.name} has no GUIDs, which are for InfiniBand{REMEDY}"
         for key in GUID_KEYS
         if getattr(table, key) is not None and driver.name != GUID_DRIVER
     )

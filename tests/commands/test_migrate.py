@@ -302,42 +302,109 @@ def test_a_gpu_that_the_config_names_has_its_rule(with_gpu: HostTree, capsys: py
     assert "they will keep fighting" in out
 
 
-def test_what_a_file_sets_beside_the_number_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (
-        "[connection]\ninterface-name=ens1f0\n[sriov]\ntotal-vfs=4\neswitch-mode=1\n"
-        "vf.0=mac=02:00:00:00:00:01 vlans=100 trust=true max-tx-rate=500\nvf.3=spoof-check=false strange=1\n"
-    )
-    path = "etc/NetworkManager/system-connections/a.nmconnection"
-    tree.write(path, text)
+PROFILE = "etc/NetworkManager/system-connections/a.nmconnection"
+SRIOV = "[connection]\ninterface-name=ens1f0\n[sriov]\ntotal-vfs=4\n"
+VF0 = "vf.0=mac=02:00:00:00:00:01 vlans=100 trust=true max-tx-rate=500\n"
+
+
+def test_what_a_file_sets_beside_the_number_is_in_the_rule(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.write(PROFILE, f"{SRIOV}eswitch-mode=1\n{VF0}vf.3=spoof-check=false strange=1\n")
     out, _ = migrate(tree, capsys)
-    assert f"# /{path}:4 also sets eswitch-mode: 1: take that over before you remove it\n[[pf]]\n" in out
+    assert f"# /{PROFILE}:4 also sets eswitch-mode: 1: take that over before you remove it\n[[pf]]\n" in out
     assert (
-        f"""num_vfs = 4
-# /{path}:4 also sets this for VFs:
-# [[pf.vf]]
-# vfs = "0"
-# mac = "02:00:00:00:00:01"
-# vlan = 100
-# max_tx_rate = 500
-# trust = true
-# [[pf.vf]]
-# vfs = "3"
-# spoofchk = false
+        """
+num_vfs = 4
+[[pf.vf]]
+vfs = "0"
+mac = "02:00:00:00:00:01"
+vlan = 100
+max_tx_rate = 500
+trust = true
+[[pf.vf]]
+vfs = "3"
+spoofchk = false
 """
         in out
     )
-    vfs = [line.removeprefix("# ") for line in out.partition("also sets this")[2].splitlines() if line.startswith("# ")]
-    table = "\n".join(vfs[: vfs.index("spoofchk = false") + 1])
-    assert [one.vfs for one in understood(f"{rule(4)}\n{table}\n").pf[0].vf] == ["0", "3"], "as our config has it"
+    (rule_of_pf,) = understood(out).pf
+    assert [table.vfs for table in rule_of_pf.vf] == ["0", "3"]
 
 
-def test_of_very_many_vfs_the_first_are_shown(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    vfs = "".join(f"vf.{number}=trust=true\n" for number in range(300))
-    text = f"[connection]\ninterface-name=ens1f0\n[sriov]\ntotal-vfs=4\n{vfs}"
-    tree.write("etc/NetworkManager/system-connections/a.nmconnection", text)
+def test_what_a_rule_cannot_have_is_left_out_and_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    vfs = "".join(f"vf.{number}=trust=true vlans=4095 min-tx-rate=5\n" for number in range(300))
+    tree.write(PROFILE, f"{SRIOV}{vfs}")
     out, _ = migrate(tree, capsys)
-    assert "also sets this for VFs (the first 256):\n" in out
-    assert out.count("[[pf.vf]]") == 256
+    assert out.count("[[pf.vf]]") == 1
+    assert 'num_vfs = 4\n[[pf.vf]]\nvfs = "0-3"\ntrust = true\n\n' in out
+    assert re.findall(r"^# (VF .*)$", out, re.MULTILINE) == [
+        "VF 0-3: not taken over: vlan: 4095 is not between 0 and 4094 (0 is no VLAN)",
+        "VF 0-3: not taken over: min_tx_rate: igb has no minimum rates",
+        "VF 4-299: not taken over: there are to be 4 VFs",
+    ]
+    understood(out)
+
+
+def test_of_many_reasons_the_first_are_shown(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    vfs = "".join(f"vf.{number}=mac=01:00:00:00:00:0{number}\n" for number in range(9))
+    tree.write(PROFILE, f"{SRIOV.replace('4', '9')}{vfs}")
+    out, _ = migrate(tree, capsys)
+    assert out.count("not taken over") == 8
+    assert "# and more\n" in out
+
+
+def test_what_may_not_be_set_is_a_comment(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.write(PROFILE, f"{SRIOV}{VF0}".replace("[sriov]", "autoconnect=false\n[sriov]"))
+    out, _ = migrate(tree, capsys)
+    (rule_of_pf,) = understood(out).pf
+    assert rule_of_pf.vf == ()
+    assert f"# /{PROFILE}:5: the profile does not connect automatically\n[[pf]]\n" in out
+    assert '# These may not be set for its VFs, for the reasons above:\n# [[pf.vf]]\n# vfs = "0"\n# mac = "02' in out
+
+
+def test_a_rule_that_is_a_comment_has_its_tables_in_it(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.write(PROFILE, f"{SRIOV}{VF0}".replace("ens1f0", "ens9"))
+    out, _ = migrate(tree, capsys)
+    assert understood(out).pf == ()
+    assert '# num_vfs = 4\n# [[pf.vf]]\n# vfs = "0"\n' in out
+    found = re.search(r"^# \[\[pf\]\]\n(?:# .*\n)+", out, re.MULTILINE)
+    assert found
+    (commented,) = understood(found[0].replace("# ", "")).pf
+    assert [table.vlan for table in commented.vf] == [100]
+
+
+def test_an_address_that_a_file_gives_to_two_pfs_is_in_one_rule(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "[Match]\nDriver=igb\n[Link]\nSR-IOVVirtualFunctions=4\n[SR-IOV]\nVirtualFunction=1\nTrust=yes\n"
+    tree.write("etc/systemd/network/10-a.link", f"{text}MACAddress=02:00:00:00:00:01\n")
+    out, _ = migrate(tree, capsys)
+    first, second = understood(out).pf
+    assert [(table.mac, table.trust) for table in (*first.vf, *second.vf)] == [
+        ("02:00:00:00:00:01", True),
+        (None, True),
+    ]
+    assert "# VF 1: not taken over: mac: 02:00:00:00:00:01 is that of VF 1 of 0000:3b:00.0\n" in out
+
+
+@pytest.mark.parametrize(
+    ("more", "is_said"),
+    [
+        ("", True),
+        ('[[pf.vf]]\nvfs = "0"\nmac = "stable"\n', True),
+        ('[[pf.vf]]\nvfs = "all"\nmac = "stable"\nvlan = 7\ntrust = false\nmax_tx_rate = 0\n', False),
+    ],
+    ids=["no table", "less", "all of it, to other values"],
+)
+def test_a_rule_that_is_there_is_to_say_it_too(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], more: str, *, is_said: bool
+) -> None:
+    tree.configure(rule(4, more=more))
+    tree.write(PROFILE, f"{SRIOV}{VF0}")
+    out, _ = migrate(tree, capsys)
+    assert "# The config already has a rule for it.\n" in out
+    lack = "# But it lacks some of these, which the lines set for VFs: add them to it before you remove the lines.\n"
+    assert (f"{lack}# [[pf.vf]]\n" in out) is is_said
+    assert ("[[pf.vf]]" in out) is is_said
 
 
 def test_a_pf_that_has_a_rule_gets_no_other(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

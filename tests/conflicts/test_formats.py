@@ -408,7 +408,7 @@ def test_link_files_that_set_no_number(text: str) -> None:
 LINK = "/etc/systemd/network/10-a.link"
 KEEP = (
     "set SR-IOVVirtualFunctions= in {} to the num_vfs of the rule, and keep it: the [SR-IOV] sections need VFs, and"
-    " udev changes nothing while the number is right"
+    " udev changes nothing while the number is right; or remove both, once the rule sets what they set"
 )
 
 
