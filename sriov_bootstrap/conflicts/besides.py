@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol
 
 MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-SHOWABLE = re.compile(r"[\w.:+-]{1,40}", re.ASCII)
+SHOWABLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
+# Values that these formats know: any other one may be anything.
+WORDS = frozenset({"switchdev", "legacy", "smfs", "dmfs", "hmfs", "none", "link", "network", "transport", "basic"})
 DECIMAL = re.compile(r"[0-9]{1,10}", re.ASCII)
 MAX_VF = 0xFFFF
 MOST = {"vlan": 4095, "vlan_qos": 7, "min_tx_rate": 0xFFFFFFFF, "max_tx_rate": 0xFFFFFFFF}
@@ -93,7 +95,8 @@ def _network_manager_values(text: str) -> dict[str, str]:
 
 def shown(key: str, value: str) -> str:
     """Key and value, for people; of a value that may be anything only the key."""
-    return f"{key}: {value}" if SHOWABLE.fullmatch(value) else key
+    is_known = SHOWABLE.fullmatch(value) or value.lower() in WORDS | ON | OFF
+    return f"{key}: {value}" if is_known else key
 
 
 def toml_lines(table: VfTable) -> tuple[str, ...]:

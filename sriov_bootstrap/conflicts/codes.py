@@ -94,7 +94,10 @@ NetworkManager sets the number when it activates a profile, and 0 when it deacti
         """\
 config.yaml, config.json and sriov_config.yaml in /etc/os-net-config, and /var/lib/os-net-config/sriov_config.yaml:
 PFs with numvfs. A name such as nic3 is os-net-config's own, and cannot be resolved here.""",
-        "remove the sriov_pf from the template that the file comes from, or the next deployment brings it back.",
+        """\
+remove the sriov_pf from the template that the file comes from, or the next deployment brings it back. If it also has
+addresses, VFs or a link_mode, or belongs to a bond, keep it, with the num_vfs of the rule: os-net-config changes no
+number that is right, and fails with another one.""",
     ),
     ConflictKind(
         8,
@@ -122,8 +125,8 @@ sriov-bootstrap-DRIVER.conf, does not count. max_vfs is one number for every PF 
 for each port; mainline igb uses 7 if asked for more, and does not load at all with a list such as 2,4. mlx4_core takes
 its number from num_vfs alone (VFs of port 1, of port 2 and of both), and nothing can be written to sriov_numvfs.""",
         """\
-remove the parameter from the file, and rebuild the initramfs (update-initramfs -u, dracut --force), or it comes back at boot.
-If VFs have to come from the parameter, say so in the rule: method = "max_vfs".""",
+remove the parameter from the file, and rebuild the initramfs (update-initramfs -u, dracut --force), or it comes back at
+boot. If VFs have to come from the parameter, say so in the rule: method = "max_vfs".""",
     ),
     ConflictKind(
         11,
@@ -154,6 +157,28 @@ records what it set last. PFs with externallyManaged do not count.""",
         "a cron job sets our VFs",
         "/etc/crontab, /etc/cron.d and the tables in /var/spool/cron (readable by root only): not just @reboot lines.",
         "delete the line (crontab -e for the tables of users).",
+    ),
+    ConflictKind(
+        15,
+        (Format.SYSFS,),
+        "sysfsutils sets our VFs",
+        """\
+/etc/sysfs.conf and /etc/sysfs.d/*.conf, whose lines `class/net/NAME/device/sriov_numvfs = 4` the service sysfsutils
+writes below /sys at boot. A file ends at its first line that is no such line, and so do those after it.""",
+        "delete the line.",
+    ),
+    ConflictKind(
+        16,
+        (Format.CLOUD_INIT,),
+        "cloud-init's network config sets our VFs",
+        """\
+/etc/cloud/cloud.cfg and cloud.cfg.d/*.cfg: a network config of version 2 with virtual-function-count, or VFs with
+`link:`. cloud-init hands these on if it writes netplan's files; for systemd-networkd, NetworkManager, ifupdown and
+ifcfg files it drops them without a word. What it gets from the cloud is not looked at, but netplan's files are.""",
+        """\
+remove the keys there and in /etc/netplan/50-cloud-init.yaml, which cloud-init writes again if the former changes. While
+there are VFs with `link:`, or an embedded-switch-mode, keep virtual-function-count instead, with the num_vfs of the
+rule.""",
     ),
 )
 

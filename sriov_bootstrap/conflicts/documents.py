@@ -3,16 +3,21 @@
 Their texts are `Word`s, which know their line.
 """
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.master import line_of
+from sriov_bootstrap.conflicts.master import MAX_COUNT, line_of
 from sriov_bootstrap.conflicts.survey import Source
 
 MAX_NODES = 20_000
+INTEGER = re.compile(  # of YAML 1.1, as PyYAML's resolver has it, without sign and sexagesimal
+    r"\+?(?:0b([01_]{1,40})|0x([0-9a-fA-F_]{1,20})|(0[0-7_]{0,20})|([1-9][0-9_]{0,20}))"
+)
+DECIMAL = re.compile(r"[+ ]*([0-9]{1,20}) *", re.ASCII)
 
 
 class Key(Struct, frozen=True):
@@ -61,3 +66,16 @@ def key_of(source: Source, table: dict[str, Any], key: str) -> Key:
     """The key, and where it is."""
     value = text_of(table, key)
     return Key(source, key, value, line_of(table.get(key)))
+
+
+def yaml_number(value: Any) -> int | None:  # noqa: ANN401 - YAML gives anything
+    """What int() makes of what PyYAML makes of it; None if that fails, or is no number of VFs."""
+    if not isinstance(value, str):
+        return None
+    if getattr(value, "is_plain", True) and (found := INTEGER.fullmatch(value)):
+        base, digits = next((base, text) for base, text in zip((2, 16, 8, 10), found.groups(), strict=True) if text)
+        digits = digits.replace("_", "")
+        number = int(digits, base) if digits else MAX_COUNT + 1
+    else:
+        number = int(found[1]) if (found := DECIMAL.fullmatch(value)) else MAX_COUNT + 1
+    return number if number <= MAX_COUNT else None

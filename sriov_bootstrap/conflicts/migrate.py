@@ -22,7 +22,7 @@ from sriov_bootstrap.core.vf_attributes import VfAttributes, wanted
 
 SHOWN = 8
 # Whose lines are writes to sriov_numvfs, done in the order in which they stand.
-IN_ORDER = frozenset({Format.SCRIPT, Format.INTERFACES, Format.UNIT, Format.UDEV})
+IN_ORDER = frozenset({Format.SCRIPT, Format.INTERFACES, Format.UNIT, Format.UDEV, Format.SYSFS})
 
 
 class Proposal(Struct, frozen=True):

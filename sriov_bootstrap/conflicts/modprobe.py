@@ -117,8 +117,8 @@ def _remedy(given: list[Parameter]) -> str:
             " can be written to sriov_numvfs; set num_vfs of the rule to the same number"
         )
     places: dict[str, None] = {}
-    for one in reversed(given):
-        file = f"{one.name} from line {one.line.number} of {one.line.path}"
-        word = f"{_word(one)} from the kernel command line in the boot loader's config, and reboot"
-        places.setdefault(file if one.line.number else word)
+    for parameter in reversed(given):
+        file = f"{parameter.name} from line {parameter.line.number} of {parameter.line.path}"
+        word = f"{_word(parameter)} from the kernel command line in the boot loader's config, and reboot"
+        places.setdefault(file if parameter.line.number else word)
     return f"remove {' and '.join([*places][:MAX_LINES])}"

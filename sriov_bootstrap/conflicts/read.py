@@ -117,6 +117,8 @@ def _udev_sources(sources: TextFiles) -> Iterator[Source]:
 def _network_sources(sources: TextFiles) -> Iterator[Source]:
     for folder in ("/run/netplan", "/etc/netplan", "/usr/local/lib/netplan", "/usr/lib/netplan", "/lib/netplan"):
         yield from _documents(sources, Format.NETPLAN, *sources.folder(folder, ".yaml"))
+    cloud = (sources.file("/etc/cloud/cloud.cfg"), *sources.folder("/etc/cloud/cloud.cfg.d", ".cfg"))
+    yield from _documents(sources, Format.CLOUD_INIT, *cloud)
     for folder in ("/etc", "/run", "/usr/lib"):
         profiles = sources.folder(f"{folder}/NetworkManager/system-connections")
         yield from (_source(Format.NETWORK_MANAGER, text) for text in profiles)
@@ -144,5 +146,7 @@ def _parse(kind: Format, text: Text) -> Any:  # noqa: ANN401 - YAML gives anythi
 
 
 def _modules(sources: TextFiles) -> Iterator[Source]:
+    settings = (sources.file("/etc/sysfs.conf"), *sources.folder("/etc/sysfs.d", ".conf"))
+    yield from (_source(Format.SYSFS, text) for text in settings if text)
     yield from (_source(Format.DRIVERCTL, text) for text in sources.folder("/etc/driverctl.d"))
     yield from (Source(Format.MODPROBE, path, text) for path, text in sources.read_matching(*modprobe.GLOBS).items())

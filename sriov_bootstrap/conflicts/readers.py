@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from sriov_bootstrap.conflicts import (
+    cloud_init,
     ifcfg,
     links,
     modprobe,
@@ -12,6 +13,7 @@ from sriov_bootstrap.conflicts import (
     networkmanager,
     os_net_config,
     scripts,
+    sysfsutils,
     udev,
     units,
 )
@@ -31,5 +33,7 @@ READERS: tuple[Reader, ...] = (
     networkmanager.read,
     ifcfg.read,
     modprobe.read,
+    sysfsutils.read,
+    cloud_init.read,
     scripts.read_rest,
 )

@@ -28,6 +28,8 @@ class Format(StrEnum):
     DRIVERCTL = "driverctl"
     MODPROBE = "modprobe.d"
     KERNEL = "kernel command line"
+    SYSFS = "sysfsutils"
+    CLOUD_INIT = "cloud-init"
 
 
 class Source(Struct, frozen=True):

@@ -78,6 +78,13 @@ def findings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[st
             "interfaces:\n  ens1f0:\n    num_vfs: 7\n",
             ("SB-E308", "/etc/sriov-netplan-shim/interfaces.yaml:3"),
         ),
+        (
+            "etc/cloud/cloud.cfg.d/99-net.cfg",
+            "network: {version: 2, ethernets: {ens1f0: {virtual-function-count: 7}}}\n",
+            ("SB-W366", "/etc/cloud/cloud.cfg.d/99-net.cfg:1"),
+        ),
+        ("etc/sysfs.conf", "class/net/ens1f0/device/sriov_numvfs = 7\n", ("SB-E315", "/etc/sysfs.conf:1")),
+        ("etc/sysfs.d/vfs.conf", "class/net/ens1f0/device/sriov_numvfs = 7\n", ("SB-W365", "/etc/sysfs.d/vfs.conf:1")),
         (f"etc/driverctl.d/{PF}", "vfio-pci\n", ("SB-E309", f"/etc/driverctl.d/{PF}:1")),
         ("usr/lib/modprobe.d/igb.conf", "options igb max_vfs=7\n", ("SB-E310", "/usr/lib/modprobe.d/igb.conf:1")),
         ("proc/cmdline", "quiet igb.max_vfs=7\n", ("SB-E311", "/proc/cmdline")),

@@ -91,11 +91,42 @@ PLANTED: dict[str, tuple[str, str]] = {
         ":1",
     ),
     f"etc/driverctl.d/{PF}": (f"{SECRET} {SECRET}\n", ":1"),
+    "etc/sysfs.conf": (
+        f"{SECRET} {SECRET}\nclass/net/ens1f0/device/sriov_numvfs = {SECRET}\n$({SECRET})/sriov_numvfs = 7\n",
+        ":2",
+    ),
+    "etc/cloud/cloud.cfg.d/a.cfg": (
+        f"password: {SECRET}\nnetwork: {{ethernets: {{ens1f0: {{virtual-function-count: {SECRET}}}}}}}\n",
+        ":2",
+    ),
+    "etc/netplan/d.yaml": (
+        f"network: {{ethernets: {{ens9: {{virtual-function-count: {SECRET}, embedded-switch-mode: {SECRET}}}}}}}\n",
+        ":1",
+    ),
+    "etc/os-net-config/config.json": (
+        (f'[{{"type": "sriov_pf", "name": "ens1f0", "numvfs": 7, "link_mode": "{SECRET}", "vdpa": "{SECRET}"}}, '
+        f'{{"type": "sriov_vf", "device": "ens1f0", "vfid": "{SECRET}", "trust": "{SECRET}"}}, '
+        f'{{"type": "sriov_vf", "device": "ens1f0", "vfid": 1, "state": "{SECRET}", "macaddr": "{SECRET}"}}]'),
+        ":1",
+    ),
+    "etc/NetworkManager/system-connections/b": (
+        (f"[connection]\ninterface-name=ens1f0\n[sriov]\neswitch-mode={SECRET}\nvf.0=mac={SECRET} {SECRET}\n"
+        f"vf.{SECRET}=trust=true\n{SECRET}\ntotal-vfs=7\n"),
+        ":8",
+    ),
+    "etc/sysconfig/network-scripts/ifcfg-b": (
+        f"DEVICE=ens1f0\nSRIOV_TOTAL_VFS=7\nSRIOV_VF0='mac={SECRET}'\nSRIOV_ESWITCH_MODE={SECRET}\n",
+        ":2",
+    ),
+    "etc/systemd/network/11-pf.link": (
+        f"[Match]\nPath=pci-{PF}\n[SR-IOV]\nVirtualFunction=6\nMACAddress={SECRET}\nTrust={SECRET}\n",
+        "",
+    ),
     "etc/modprobe.d/a.conf": (
         MODPROBE,
         ":1",
     ),
-    "proc/cmdline": (f"quiet pw={SECRET} igb.max_vfs={SECRET}\n", ""),
+    "proc/cmdline": (f"quiet pw={SECRET} igb.num_vfs={SECRET}\n", ""),
     "etc/default/grub": (f"GRUB_CMDLINE_LINUX='intel_iommu=on {SECRET}'\n", ""),
     "etc/nova/nova.conf": (NOVA, ":1"),
     "etc/neutron/plugins/ml2/sriov_agent.ini": (AGENT, ":2"),

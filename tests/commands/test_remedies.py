@@ -12,6 +12,9 @@ from sriov_bootstrap.core.decode import ConfigFile, decode
 NETPLAN = "etc/netplan/50-vfs.yaml"
 LINK = "etc/systemd/network/10-ens1f0.link"
 PROFILE = "etc/NetworkManager/system-connections/ens1f0.nmconnection"
+SYSFS = "etc/sysfs.conf"
+ONC = "etc/os-net-config/config.yaml"
+PF_ENTRY = "type: sriov_pf, name: ens1f0, numvfs: 4"
 PF0 = """\
 network:
   version: 2
@@ -88,6 +91,27 @@ CASES = [
         f"remove SR-IOVVirtualFunctions= from line 2 of /{LINK}.d/a.conf and line 5 of /{LINK}, then: ",
         [],
         id=".link with a drop-in",
+    ),
+    pytest.param(
+        {SYSFS: "devices/x/y = 1\nclass/net/ens1f0/device/sriov_numvfs = 4\n"},
+        {SYSFS: "devices/x/y = 1\n"},
+        f"delete line 2 of /{SYSFS}: sed -i 2d /{SYSFS}",
+        [],
+        id="sysfsutils",
+    ),
+    pytest.param(
+        {ONC: f"network_config:\n- {{{PF_ENTRY}}}\n- {{type: interface, name: eno1}}\n"},
+        {ONC: "network_config:\n- {type: interface, name: eno1}\n"},
+        f"remove ens1f0 from /{ONC}, and sriov_pf from the template that it comes from",
+        [],
+        id="os-net-config",
+    ),
+    pytest.param(
+        {ONC: f"network_config:\n- {{{PF_ENTRY}, link_mode: switchdev, addresses: [{{ip_netmask: 192.0.2.1/24}}]}}\n"},
+        {ONC: f"network_config:\n- {{{PF_ENTRY}, link_mode: switchdev, addresses: [{{ip_netmask: 192.0.2.1/24}}]}}\n"},
+        f"set numvfs of ens1f0 in /{ONC}, and in the template that it comes from, to the num_vfs of its rule, and keep",
+        ["SB-W357"],
+        id="os-net-config with addresses",
     ),
     pytest.param(
         {PROFILE: f"{NAMED}[sriov]\ntotal-vfs=4\n[ipv4]\nmethod=disabled\n"},

@@ -1,0 +1,135 @@
+"""Entries below `ethernets`, as netplan has them: of its own files, and of cloud-init's, which hands them on.
+
+As src/parse.c and netplan_cli's sriov.py do: a number is decimal; a later file replaces a key, and adds VFs; an entry
+that has both a number and more VFs than that is refused, and then nothing is applied. VFs are made, never removed.
+"""
+
+import itertools
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from sriov_bootstrap.conflicts.besides import shown
+from sriov_bootstrap.conflicts.documents import Key, key_of, table_of, text_of, texts_of
+from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, without_keys
+from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.desired import matches
+from sriov_bootstrap.core.facts import PfFacts
+
+MAX_DEVICES = 64
+COUNT = "virtual-function-count"
+BESIDES = ("embedded-switch-mode", "delay-virtual-functions-rebind")  # only for an entry that is a PF
+MERGED = ("match", "set-name", *BESIDES)  # what is asked of an entry that several files make
+AS_WELL = "do the same in netplan's files, where cloud-init has written it"
+DECIMAL = re.compile(r"\s*\+?([0-9]{1,20})", re.ASCII)  # g_ascii_strtoull, which must take all of it
+
+
+class Netdef(Struct):
+    """One entry below `ethernets`, merged over all files; `links` are the VFs that name it as their PF."""
+
+    name: str
+    settings: dict[str, Any]
+    is_defined: bool
+    count: Key | None
+    links: dict[str, Key]
+
+
+class VfCount(Struct, frozen=True):
+    """What an entry asks for. `doubt`: why it may not come to that."""
+
+    num_vfs: int | None
+    possible: tuple[int, ...] = ()
+    doubt: str = ""
+
+
+def read_netdefs(sources: Iterable[Source]) -> tuple[Netdef, ...]:
+    """Every entry that is a PF: it has a number, or VFs. A later file wins."""
+    netdefs: dict[str, Netdef] = {}
+    links: dict[str, Key] = {}
+    for source in sources:
+        for name, settings in table_of(table_of(source.document, "network"), "ethernets").items():
+            if not isinstance(settings, dict):
+                continue
+            netdef = netdefs.setdefault(name, _no_entry(name))
+            netdef.is_defined = True
+            netdef.settings |= {key: settings[key] for key in MERGED if key in settings}
+            if COUNT in settings:
+                netdef.count = key_of(source, settings, COUNT)
+            if text_of(settings, "link"):
+                links[name] = key_of(source, settings, "link")
+    for name, link in links.items():
+        netdefs.setdefault(link.value, _no_entry(link.value)).links[name] = link
+    return tuple(netdef for netdef in netdefs.values() if netdef.count or netdef.links)
+
+
+def _no_entry(name: str) -> Netdef:
+    return Netdef(name, {}, is_defined=False, count=None, links={})
+
+
+def master_of(netdef: Netdef, kind: Format, pfs: tuple[PfFacts, ...], *, doubt: str = "") -> Master:
+    """What netplan would do because of it."""
+    place = netdef.count or next(iter(netdef.links.values()))
+    devices = _devices(netdef, pfs)
+    fitting = sum(any(matches(device, pf) for device in devices) for pf in pfs)
+    wish = _wish(netdef)
+    doubts = [reason for reason in (doubt, wish.doubt) if reason]
+    if fitting > 1:
+        doubts.append(f"its match fits {fitting} NICs of this host, and netplan takes one of them or refuses it")
+    return Master(
+        kind,
+        place.source.path,
+        place.line,
+        shown(COUNT, netdef.count.value.strip()) if netdef.count else f"link: {netdef.name}",
+        devices,
+        wish.num_vfs,
+        is_certain=not doubts,
+        doubt="; ".join(doubts),
+        remedy=_remedy(netdef, place, kind),
+        possible=wish.possible,
+    )
+
+
+def _wish(netdef: Netdef) -> VfCount:
+    links = len(netdef.links)
+    if not netdef.is_defined:
+        return VfCount(links, doubt=f"no file defines {netdef.name}, so netplan refuses all of them")
+    if netdef.count is None:
+        return VfCount(links)
+    found = DECIMAL.fullmatch(netdef.count.value)
+    asked = int(found[1]) if found else None if netdef.count.value else 0
+    if asked is None or asked > MAX_COUNT:
+        return VfCount(None, doubt="netplan refuses that number, and with it all of its files")
+    if links > asked:
+        return VfCount(None, (asked, links), f"netplan refuses {links} VFs where {asked} are asked for")
+    return VfCount(asked) if asked else VfCount(None, doubt="netplan removes no VFs: 0 does nothing")
+
+
+def _remedy(netdef: Netdef, place: Key, kind: Format) -> str:
+    """What else needs the VFs, or needs the entry to be a PF, stays: to netplan, a number that is there is right."""
+    path = place.source.path
+    needs = [f'"link: {netdef.name}"'] if netdef.links else []
+    needs += [f'"{key}"' for key in BESIDES if key in netdef.settings]
+    if not needs:
+        after = "netplan generate" if kind is Format.NETPLAN else AS_WELL
+        return without_keys(path, (f'"{COUNT}" of {netdef.name}',), after=after)
+    return (
+        f'in {path}, set "{COUNT}" of {netdef.name} to the num_vfs of its rule, and keep it: netplan needs it for'
+        f" {' and '.join(needs)}, and changes nothing while the number is right"
+    )
+
+
+def _devices(netdef: Netdef, pfs: tuple[PfFacts, ...]) -> tuple[Match, ...]:
+    """With `set-name`, the netdev of that name if there is one."""
+    match = table_of(netdef.settings, "match")
+    if not match:
+        return (Match(netdev=netdef.name),)
+    renamed = Match(netdev=text_of(netdef.settings, "set-name"))
+    if renamed != Match() and any(matches(renamed, pf) for pf in pfs):
+        return (renamed,)
+    mac = text_of(match, "macaddress").lower()
+    pairs = itertools.product(texts_of(match, "name"), texts_of(match, "driver"))
+    found = [Match(netdev=name, mac=mac, driver=driver) for name, driver in itertools.islice(pairs, MAX_DEVICES)]
+    return tuple(device for device in (*found, renamed) if device != Match())
