@@ -22,6 +22,7 @@ from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts, vf_places
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.netdev_names import NetdevNames
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.render.host import Host, VfLayout
 from sriov_bootstrap.render.kernel import INITRAMFS
@@ -63,8 +64,9 @@ def check_masters(host: Host, survey: MastersSurvey, note: Note = _ignore_note) 
     """Those that set VFs of a PF that has a rule."""
     if not host.config.pf:
         return
+    known = NetdevNames(host.pfs)
     for master in find_masters(survey, host.pfs, note):
-        yield from (_add_initramfs(finding, master.format, host) for finding in _judge_master(master, host))
+        yield from (_add_initramfs(finding, master.format, host) for finding in _judge_master(master, host, known))
     yield from _driver_overrides(host, survey)
 
 
@@ -76,7 +78,7 @@ def _add_initramfs(finding: Finding, kind: Format, host: Host) -> Finding:
     return replace(finding, remedy=f"{finding.remedy}, then: {command}")
 
 
-def _judge_master(master: Master, host: Host) -> Iterator[Finding]:
+def _judge_master(master: Master, host: Host, known: NetdevNames) -> Iterator[Finding]:
     if not master.devices:
         yield _master_finding(master, "of a PF that cannot be determined", is_error=False)
         return
@@ -96,8 +98,10 @@ def _judge_master(master: Master, host: Host) -> Iterator[Finding]:
             master, "; ".join(_whose_vfs(master, wish) for wish in others or wishes), is_error=is_error
         )
     elif not hit and (names := [device.netdev for device in master.devices if _is_name_alone(device)]):
+        questions = [question for name in names[:SHOWN] if (question := known.question(name))]
+        asked = f": {' '.join(questions)}" if questions else ""
         yield _master_finding(
-            master, f"of {shortlist(names, SHOWN)}, which is not a PF on this host now", is_error=False
+            master, f"of {shortlist(names, SHOWN)}, which is not a PF on this host now{asked}", is_error=False
         )
 
 
@@ -124,8 +128,10 @@ def _whose_vfs(master: Master, wish: DesiredPf) -> str:
 
 def _master_finding(master: Master, whose: str, *, is_error: bool) -> Finding:
     verb = "sets" if master.is_certain else "may set"
-    number = "the VFs" if master.num_vfs is None else quantity(master.num_vfs, "VF")
-    unknown = ", an unknown number of them" if master.num_vfs is None else ""
+    possible = " or ".join(map(str, master.possible[:SHOWN]))
+    number = f"{possible} VFs" if possible else "the VFs"
+    unknown = ", an unknown number of them" if master.num_vfs is None and not possible else ""
+    number = number if master.num_vfs is None else quantity(master.num_vfs, "VF")
     doubt = f" ({master.doubt})" if master.doubt else ""
     error, warning = CODES_OF[master.format]
     problem = f"{verb} {number} {whose}{unknown}{doubt}"

@@ -17,6 +17,7 @@ from sriov_bootstrap.conflicts.taken_over import MAX_VFS, Tables, tables_of
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import matches, rule_of
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.netdev_names import NetdevNames
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.core.vf_attributes import VfAttributes, wanted
 
@@ -76,7 +77,7 @@ def migrate(
     strangers = tuple(others)
     of_pfs = [(pf, _masters_of_pf(masters, pf)) for pf in present]
     proposals = [_propose_for_pf(pf, mine, config) for pf, mine in of_pfs if mine]
-    proposals += _propose_for_absent(masters, present, strangers)
+    proposals += _propose_for_absent(masters, present, strangers, config)
     waiting = {_place(master) for proposal in proposals if not proposal.is_decided for master in proposal.masters}
     proposed = {_place(master) for proposal in proposals for master in proposal.masters}
     untold = {_place(master) for master in masters if not master.devices}
@@ -230,9 +231,36 @@ def _asked_by_file(lines: list[Master]) -> set[int]:
 
 
 def _propose_for_absent(
-    masters: Iterable[Master], pfs: list[PfFacts], others: tuple[PfFacts, ...]
+    masters: Iterable[Master], pfs: list[PfFacts], others: tuple[PfFacts, ...], config: Config
 ) -> Iterator[Proposal]:
-    """By what the lines say about the PF; a driver without a PF here names none."""
+    """By what the lines say about the PF, or by the address of the one that may be meant.
+
+    A driver without a PF here names none.
+    """
+    names = NetdevNames(pfs)
+    for device, lines in _absent_devices(masters, pfs, others).items():
+        asked, _ = _asked_numbers(lines)
+        number = asked[0] if len(asked) == 1 else None
+        absence = _absence(device, pfs, others)
+        meant = None
+        if not absence and device.netdev and (found := names.find_meant(device.netdev)):
+            meant = found[0]
+        question = f", {device}: {names.question(device.netdev)}" if meant else ""
+        reasons = (absence or f"no such PF exists now{question}", *_doubts(lines))
+        yield Proposal(
+            Match(pci_address=meant.pci_address) if meant else device,
+            number,
+            tuple(lines),
+            meant,
+            has_rule=bool(meant and rule_of(config, meant)),
+            notes=_besides(lines),
+            reasons=reasons,
+        )
+
+
+def _absent_devices(
+    masters: Iterable[Master], pfs: list[PfFacts], others: tuple[PfFacts, ...]
+) -> dict[Match, list[Master]]:
     named: dict[Match, list[Master]] = {}
     for master in masters:
         is_here = any(matches(device, pf) for device in master.devices for pf in pfs)
@@ -242,15 +270,11 @@ def _propose_for_absent(
         devices = [device for device in master.devices if device.netdev or device.pci_address or device.mac]
         for device in devices[: SHOWN if master.format in IN_ORDER else 1]:
             named.setdefault(device, []).append(master)
-    for device, lines in named.items():
-        asked, _ = _asked_numbers(lines)
-        number = asked[0] if len(asked) == 1 else None
-        reasons = (_absence(device, pfs, others), *_doubts(lines))
-        yield Proposal(device, number, tuple(lines), notes=_besides(lines), reasons=reasons)
+    return named
 
 
 def _absence(device: Match, pfs: Iterable[PfFacts], others: Iterable[PfFacts]) -> str:
-    """Why there is no PF of that name."""
+    """What else has that name, "" if there is nothing."""
     for other in others:
         if matches(device, other):
             return f"{other.pci_address} exists, but offers no VFs"
@@ -258,4 +282,4 @@ def _absence(device: Match, pfs: Iterable[PfFacts], others: Iterable[PfFacts]) -
         for vf in pf.vfs:
             if device.pci_address == vf.pci_address or (device.netdev and device.netdev in vf.netdevs):
                 return f"{vf.pci_address} is a VF of {pf.pci_address}, and has no VFs itself"
-    return "no such PF exists now"
+    return ""

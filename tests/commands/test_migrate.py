@@ -225,6 +225,31 @@ def test_each_pf_of_a_line_that_is_not_here(tree: HostTree, capsys: pytest.Captu
     assert re.findall('netdev = "(.*)"', out) == ["ens7", "ens8"]
 
 
+@pytest.mark.parametrize(
+    ("now", "line", "question"),
+    [
+        ("ens7f0np0", "ens7f0", "did you mean ens7f0np0 (0000:5e:00.0)? Names change with upgrades"),
+        ("ens7f0", "ens7f0np0", "did you mean ens7f0 (0000:5e:00.0)? Names change with upgrades"),
+        ("nic", "enp94s0f0", "did you mean nic (0000:5e:00.0)? Names change with upgrades"),
+        ("ens7f0", "ens7f00", "did you mean ens7f0 (0000:5e:00.0)?"),
+    ],
+)
+def test_the_pf_that_is_meant_by_an_old_name_has_its_address_in_the_comment(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], now: str, line: str, question: str
+) -> None:
+    tree.add_pf(PF3, netdev=now)
+    tree.write("etc/rc.local", ECHO.replace("ens1f0", line) + "\n").chmod(0o755)
+    out, _ = migrate(tree, capsys)
+    assert not understood(out).pf
+    assert f"# {PF3} ({now}): 0 VFs now" in out
+    assert comments(out, Match(pci_address=PF3)) == [f"no such PF exists now, netdev {line}: {question}"]
+    tree.configure(rule(4))
+    main(["doctor"], root=str(tree.root))
+    assert f"sets 4 VFs of {line}, which is not a PF on this host now: {question}" in capsys.readouterr().out
+    tree.configure(rule(4, address=PF3))
+    assert "# The config already has a rule for it.\n" in migrate(tree, capsys)[0]
+
+
 VF0 = vf_address(PF, 0)
 
 

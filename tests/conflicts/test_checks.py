@@ -9,6 +9,7 @@ from sriov_bootstrap.core.config import Match, PfRule, VfDriver
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.edges.yaml_text import parse_located
 from sriov_bootstrap.render.host import Host, VfLayout
 
 BLOCK = "it is in a block that is not always run"
@@ -107,6 +108,19 @@ def test_one_line_for_several_pfs_is_one_finding() -> None:
     assert one.code == "SB-E310"
     assert 'rule "a" asks for 4' in one.problem
     assert 'rule "b"' not in one.problem
+
+
+def test_one_of_several_numbers_is_a_warning_with_all_of_them() -> None:
+    text = "network: {ethernets: {ens1f0: {virtual-function-count: 1}, a: {link: ens1f0}, b: {link: ens1f0}}}"
+    document = parse_located(text.encode(), "/etc/netplan/a.yaml")
+    (one,) = found(host(), Source(Format.NETPLAN, "/etc/netplan/a.yaml", text, document))
+    assert (one.code, one.problem) == (
+        "SB-W355",
+        (
+            f'may set 1 or 2 VFs of {PF} (ens1f0), for which rule "tenant-a" asks for 4 (netplan refuses 2 VFs where 1 are'
+            " asked for)"
+        ),
+    )
 
 
 @pytest.mark.parametrize(
