@@ -271,7 +271,14 @@ def test_a_pass_with_nothing_to_do_imports_nothing_that_it_does_not_need(tree: H
         "ctypes",
     )
     names += ("argparse", "difflib", "inspect", "socket", "subprocess", "typing_extensions")
-    own = ("core.plan_max_vfs", "edges.holders.look", "edges.metrics", "core.render", "commands.doctor")
+    own = (
+        "core.plan_max_vfs",
+        "core.vf_tables",
+        "edges.holders.look",
+        "edges.metrics",
+        "core.render",
+        "commands.doctor",
+    )
     unneeded = {*names, *(f"sriov_bootstrap.{name}" for name in own)}
     code = (
         "import sys; from sriov_bootstrap.cli import main\n"

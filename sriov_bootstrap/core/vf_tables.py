@@ -6,6 +6,7 @@ ones key by key: a QoS may be in one and its VLAN in another.
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -19,7 +20,6 @@ from sriov_bootstrap.core.vf_attributes import (
     VlanProtocol,
     highest_of,
     numbers_of,
-    wanted,
 )
 
 MAC = r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}"
@@ -175,9 +175,23 @@ def _problems_together(rule: PfRule) -> Iterator[str]:
 
 
 def _wishes(rule: PfRule) -> dict[int, VfAttributes]:
-    """For each VF. If their number is not known, two stand for all beyond those that are named, which are alike."""
+    """For VFs that stand for all: between two numbers that a table begins or ends with, they are alike.
+
+    Of these the first two, as what cannot be said of two VFs is a mistake as well. If the number of VFs is not known,
+    there are two beyond those that are named.
+    """
     named = max(highest_of(table.vfs) for table in rule.vf)
-    return wanted(rule.vf, rule.num_vfs if isinstance(rule.num_vfs, int) else min(named + 3, MAX_NUM_VFS))
+    num_vfs = rule.num_vfs if isinstance(rule.num_vfs, int) else min(named + 3, MAX_NUM_VFS)
+    numbers = [frozenset(numbers_of(table.vfs, num_vfs)) for table in rule.vf]
+    first = {0, *(vf for every in numbers for vf in every if vf - 1 not in every)}
+    first |= {vf + 1 for every in numbers for vf in every if vf + 1 not in every}
+    samples = {vf for start in first for vf in (start, start + 1)}
+    found: dict[int, dict[str, Any]] = {}
+    for table, every in zip(rule.vf, numbers, strict=True):
+        said = table.attributes.said()
+        for vf in samples & every:
+            found.setdefault(vf, {}).update(said)
+    return {vf: VfAttributes(**said) for vf, said in sorted(found.items())}
 
 
 def _said_by(rule: PfRule, vf: int, key: str) -> int:

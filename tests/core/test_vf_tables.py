@@ -3,12 +3,14 @@
 from typing import Literal, Unpack
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builders import PF, PF2, RuleValues, make_config, make_rule
 from sriov_bootstrap.core import validate, vf_tables
 from sriov_bootstrap.core.config import Match, Method, PfRule, VfBinding
 from sriov_bootstrap.core.drivers import DRIVERS
-from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol
+from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol, wanted
 
 MAC = "02:00:00:aa:bb:00"
 GUID = "00:11:22:33:44:55:66:77"
@@ -309,6 +311,27 @@ def test_guids_are_for_one_driver(driver: str, key: Literal["node_guid", "port_g
 )
 def test_what_the_tables_make_of_a_vf_together(rule: PfRule, problems: list[str]) -> None:
     assert validate.pf_problems(rule) == problems
+
+
+SOME = st.builds(
+    VfTable,
+    vfs=st.sampled_from(["all", "0", "5", "0-2", "2-4", "1,3", "4-5"]),
+    mac=st.sampled_from([None, None, "stable", MAC, "02:00:00:aa:bb:01"]),
+    vlan=st.sampled_from([None, None, 0, 7]),
+    vlan_qos=st.sampled_from([None, None, 0, 3]),
+    min_tx_rate=st.sampled_from([None, 0, 5]),
+    max_tx_rate=st.sampled_from([None, 0, 3]),
+    node_guid=st.sampled_from([None, None, None, GUID]),
+    trust=st.just(value=True),
+)
+
+
+@given(st.lists(SOME, min_size=1, max_size=4))
+def test_tables_are_as_valid_as_one_for_each_vf(tables: list[VfTable]) -> None:
+    """Not every VF is looked at."""
+    each = [VfTable(vfs=str(vf), **wish.said()) for vf, wish in wanted(tables, 6).items()]  # type: ignore[arg-type]
+    problems = validate.pf_problems(ruled(*tables, num_vfs=6))
+    assert bool(problems) is bool(validate.pf_problems(ruled(*each, num_vfs=6)))
 
 
 def test_addresses_are_spelt_as_the_kernel_spells_them() -> None:
