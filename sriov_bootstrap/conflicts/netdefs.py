@@ -11,13 +11,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.besides import shown
+from sriov_bootstrap.conflicts.besides import shown, vf_table
 from sriov_bootstrap.conflicts.documents import Key, key_of, table_of, text_of, texts_of
 from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, without_keys
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.desired import matches
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.vf_attributes import VfTable
 
 MAX_DEVICES = 64
 COUNT = "virtual-function-count"
@@ -27,14 +28,25 @@ AS_WELL = "do the same in netplan's files, where cloud-init has written it"
 DECIMAL = re.compile(r"\s*\+?([0-9]{1,20})", re.ASCII)  # g_ascii_strtoull, which must take all of it
 
 
+class VfVlan(Struct, frozen=True):
+    """The VLAN that a VF is given by its PF, and the name of the VF's netdev."""
+
+    netdev: str
+    vlan: str
+
+
 class Netdef(Struct):
-    """One entry below `ethernets`, merged over all files; `links` are the VFs that name it as their PF."""
+    """One entry below `ethernets`, merged over all files; `links` are the VFs that name it as their PF.
+
+    `vlans`: those of them that have a VLAN.
+    """
 
     name: str
     settings: dict[str, Any]
     is_defined: bool
     count: Key | None
     links: dict[str, Key]
+    vlans: dict[str, VfVlan] = {}
 
 
 class VfCount(Struct, frozen=True):
@@ -49,7 +61,11 @@ def read_netdefs(sources: Iterable[Source]) -> tuple[Netdef, ...]:
     """Every entry that is a PF: it has a number, or VFs. A later file wins."""
     netdefs: dict[str, Netdef] = {}
     links: dict[str, Key] = {}
+    vlans: dict[str, dict[str, Any]] = {}
     for source in sources:
+        for name, settings in table_of(table_of(source.document, "network"), "vlans").items():
+            if isinstance(settings, dict):
+                vlans[name] = vlans.get(name, {}) | settings
         for name, settings in table_of(table_of(source.document, "network"), "ethernets").items():
             if not isinstance(settings, dict):
                 continue
@@ -62,7 +78,25 @@ def read_netdefs(sources: Iterable[Source]) -> tuple[Netdef, ...]:
                 links[name] = key_of(source, settings, "link")
     for name, link in links.items():
         netdefs.setdefault(link.value, _no_entry(link.value)).links[name] = link
+    for name, vlan in _vlans_of_vfs(vlans.values()).items():
+        if name in links:
+            of_vf = netdefs[name].settings
+            netdev = text_of(of_vf, "set-name") or text_of(table_of(of_vf, "match"), "name") or name
+            netdefs[links[name].value].vlans[name] = VfVlan(netdev, vlan)
     return tuple(netdef for netdef in netdefs.values() if netdef.count or netdef.links)
+
+
+def _vlans_of_vfs(vlans: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Of entries that are a VF's VLAN, and no interface (`ip link set PF vf N vlan ID`): link and id.
+
+    Two of one VF are an error to netplan: "", as neither is certain.
+    """
+    found: dict[str, str] = {}
+    for vlan in vlans:
+        if text_of(vlan, "renderer") == "sriov":
+            link = text_of(vlan, "link")
+            found[link] = "" if link in found else text_of(vlan, "id")
+    return found
 
 
 def _no_entry(name: str) -> Netdef:
@@ -76,6 +110,7 @@ def master_of(netdef: Netdef, kind: Format, pfs: tuple[PfFacts, ...], *, doubt: 
     fitting = sum(any(matches(device, pf) for device in devices) for pf in pfs)
     wish = _wish(netdef)
     doubts = [reason for reason in (doubt, wish.doubt) if reason]
+    tables, lost = _vf_tables(netdef, next((pf for pf in pfs if any(matches(device, pf) for device in devices)), None))
     if fitting > 1:
         doubts.append(f"its match fits {fitting} NICs of this host, and netplan takes one of them or refuses it")
     return Master(
@@ -89,7 +124,20 @@ def master_of(netdef: Netdef, kind: Format, pfs: tuple[PfFacts, ...], *, doubt: 
         doubt="; ".join(doubts),
         remedy=_remedy(netdef, place, kind),
         possible=wish.possible,
+        besides=lost,
+        vfs=tables,
     )
+
+
+def _vf_tables(netdef: Netdef, pf: PfFacts | None) -> tuple[tuple[VfTable, ...], tuple[str, ...]]:
+    """netplan knows VFs by their netdevs; which number such a one has is up to the host."""
+    tables, lost = [], list[str]()
+    numbers = {name: vf.index for vf in (pf.vfs if pf else ()) for name in vf.netdevs}
+    for name, vlan in netdef.vlans.items():
+        table, _ = vf_table(str(numbers.get(vlan.netdev, "")), {"vlan": vlan.vlan})
+        tables += [table] if table else []
+        lost += [] if table else [f"the VLAN of {name}"]
+    return tuple(tables), tuple(lost)
 
 
 def _wish(netdef: Netdef) -> VfCount:
@@ -112,12 +160,13 @@ def _remedy(netdef: Netdef, place: Key, kind: Format) -> str:
     path = place.source.path
     needs = [f'"link: {netdef.name}"'] if netdef.links else []
     needs += [f'"{key}"' for key in BESIDES if key in netdef.settings]
+    vlans = '; VLANs with "renderer: sriov" may go once the rule sets them' if netdef.vlans else ""
     if not needs:
         after = "netplan generate" if kind is Format.NETPLAN else AS_WELL
         return without_keys(path, (f'"{COUNT}" of {netdef.name}',), after=after)
     return (
         f'in {path}, set "{COUNT}" of {netdef.name} to the num_vfs of its rule, and keep it: netplan needs it for'
-        f" {' and '.join(needs)}, and changes nothing while the number is right"
+        f" {' and '.join(needs)}, and changes nothing while the number is right{vlans}"
     )
 
 

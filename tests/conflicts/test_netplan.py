@@ -7,6 +7,7 @@ from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.edges.yaml_text import parse_located
 
 PORTS = (make_pf(), make_pf(pci_address=PF2, netdevs=(make_netdev(name="ens1f1", mac="3c:fd:fe:aa:bb:01"),)))
@@ -124,3 +125,45 @@ FITS_TWO = "its match fits 2 NICs of this host, and netplan takes one of them or
 def test_which_nic_an_entry_means(match: str, devices: tuple[Match, ...], doubt: str) -> None:
     (found,) = find(f"network: {{ethernets: {{pf: {{{match}, virtual-function-count: 4}}}}}}")
     assert (found.devices, found.doubt) == (devices, doubt)
+
+
+VFS = "vf0: {link: ens1f0}, vf5: {link: ens1f0, match: {name: v2}}, vf6: {link: ens1f0, set-name: v1}"
+VLAN = "{id: 15, link: vf0, renderer: sriov}"
+
+
+@pytest.mark.parametrize(
+    ("vlans", "tables", "lost"),
+    [
+        (f"a: {VLAN}", [], ("the VLAN of vf0",)),
+        ("a: {id: 15, link: vf5, renderer: sriov}", [VfTable(vfs="2", vlan=15)], ()),
+        ("a: {id: 15, link: vf6, renderer: sriov}", [VfTable(vfs="1", vlan=15)], ()),
+        ("a: {id: 15, link: v3, renderer: sriov}", [VfTable(vfs="3", vlan=15)], ()),
+        ("a: {id: x, link: v3, renderer: sriov}", [], ("the VLAN of v3",)),
+        ("a: {id: 15, link: v3}", [], ()),
+        ("a: {id: 15, link: v3, renderer: networkd}", [], ()),
+        ("a: {id: 15, link: other, renderer: sriov}", [], ()),
+        ("a: {id: 15, link: v3, renderer: sriov}, b: {id: 16, link: v3, renderer: sriov}", [], ("the VLAN of v3",)),
+        ("a: 15", [], ()),
+    ],
+)
+def test_vlans_that_the_pf_sets_for_its_vfs(vlans: str, tables: list[VfTable], lost: tuple[str, ...]) -> None:
+    """netplan_cli/cli/sriov.py, apply_vlan_filter_for_vf."""
+    pf = make_pf(num_vfs=4)
+    text = f"network: {{ethernets: {{ens1f0: {{}}, v3: {{link: ens1f0}}, {VFS}}}, vlans: {{{vlans}}}}}"
+    source = Source(Format.NETPLAN, "/a.yaml", text, parse_located(text.encode(), "/a.yaml", merges=True))
+    (found,) = find_masters(MastersSurvey((source,)), (pf,))
+    assert (list(found.vfs), found.besides) == (tables, lost)
+    assert ('"renderer: sriov" may go' in found.remedy) is bool(tables or lost)
+
+
+def test_settings_of_a_vlan_come_from_several_files() -> None:
+    files = (
+        "network: {ethernets: {ens1f0: {}, v0: {link: ens1f0}}, vlans: {a: {id: 15, link: v0, renderer: sriov}}}",
+        "network: {vlans: {a: {id: 16}}}",
+    )
+    sources = tuple(
+        Source(Format.NETPLAN, f"/{number}.yaml", text, parse_located(text.encode(), "/", merges=True))
+        for number, text in enumerate(files)
+    )
+    (found,) = find_masters(MastersSurvey(sources), (make_pf(num_vfs=1),))
+    assert found.vfs == (VfTable(vfs="0", vlan=16),)
