@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sriov_bootstrap.conflicts.besides import as_switch, shown, vf_table
+from sriov_bootstrap.conflicts.besides import MAX_VF, as_number, as_switch, shown, vf_table
 from sriov_bootstrap.conflicts.documents import every_table, key_of, table_of, text_of, yaml_number
 from sriov_bootstrap.conflicts.master import Master, Search, line_of
 from sriov_bootstrap.conflicts.survey import Format, Source
@@ -38,7 +38,7 @@ VF_KEYS = {
     "trust": "trust",
     "spoofcheck": "spoofchk",
 }
-SWITCHES = frozenset({"trust", "spoofcheck"})
+SWITCHES = frozenset({"trust", "spoofcheck", "promisc"})
 
 
 def read(search: Search) -> Iterator[Master]:
@@ -101,9 +101,11 @@ def _vf_tables(pf: str, tables: tuple[dict[str, Any], ...]) -> tuple[tuple[VfTab
         device = table_of(table, "device") or table
         if pf and text_of(device, "name" if device is not table else "device") == pf:
             said = {VF_KEYS[key]: text for key in VF_KEYS if (text := _vf_value(table, key))}
-            made, unknown = vf_table(text_of(device, "vfid"), said)
+            vf = text_of(device, "vfid")
+            made, unknown = vf_table(vf, said)
             found += [made] if made else []
             lost += unknown
+            lost += [f"promisc of VF {vf}"] if as_number(vf, MAX_VF) is not None and _vf_value(table, "promisc") else []
     return tuple(found), tuple(lost)
 
 

@@ -10,6 +10,7 @@ from fakes_host import HostTree, rule
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.decode import ConfigFile, decode
+from sriov_bootstrap.core.vf_attributes import VfTable
 
 ECHO = "echo 4 > /sys/class/net/ens1f0/device/sriov_numvfs"
 BY_ADDRESS = Match(pci_address=PF)
@@ -353,6 +354,48 @@ spoofchk = false
     )
     (rule_of_pf,) = understood(out).pf
     assert [table.vfs for table in rule_of_pf.vf] == ["0", "3"]
+
+
+NETPLAN = """
+network:
+  ethernets:
+    ens1f0: {virtual-function-count: 4}
+    ens1f0v2: {link: ens1f0}
+  vlans:
+    vlan15: {id: 15, link: ens1f0v2, renderer: sriov}
+"""
+OS_NET_CONFIG = """
+network_config:
+- {type: sriov_pf, name: ens1f0, numvfs: 4, promisc: on}
+- type: ovs_bridge
+  name: br0
+  members:
+  - {type: sriov_vf, device: ens1f0, vfid: 2, vlan_id: 15, trust: on, state: auto, promisc: on, mtu: 9000}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "table", "notes"),
+    [
+        ("etc/netplan/a.yaml", NETPLAN, VfTable(vfs="2", vlan=15), []),
+        (
+            "etc/os-net-config/config.yaml",
+            OS_NET_CONFIG,
+            VfTable(vfs="2", vlan=15, trust=True),
+            ["promisc: on", "promisc of VF 2", "VF 2: not taken over: link_state: igb cannot set it for a VF"],
+        ),
+    ],
+    ids=["netplan", "os-net-config"],
+)
+def test_what_is_set_for_a_vf_in_an_entry_of_its_own(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], path: str, text: str, table: VfTable, notes: list[str]
+) -> None:
+    (tree.device(vf_address(PF, 2)) / "net/ens1f0v2").mkdir(parents=True, exist_ok=True)
+    tree.write(path, text)
+    out, _ = migrate(tree, capsys)
+    (rule_of_pf,) = understood(out).pf
+    assert rule_of_pf.vf == (table,)
+    assert [note for note in notes if note not in out] == []
 
 
 def test_what_a_rule_cannot_have_is_left_out_and_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
