@@ -61,11 +61,8 @@ def read_netdefs(sources: Iterable[Source]) -> tuple[Netdef, ...]:
     """Every entry that is a PF: it has a number, or VFs. A later file wins."""
     netdefs: dict[str, Netdef] = {}
     links: dict[str, Key] = {}
-    vlans: dict[str, dict[str, Any]] = {}
-    for source in sources:
-        for name, settings in table_of(table_of(source.document, "network"), "vlans").items():
-            if isinstance(settings, dict):
-                vlans[name] = vlans.get(name, {}) | settings
+    documents = tuple(sources)
+    for source in documents:
         for name, settings in table_of(table_of(source.document, "network"), "ethernets").items():
             if not isinstance(settings, dict):
                 continue
@@ -78,21 +75,28 @@ def read_netdefs(sources: Iterable[Source]) -> tuple[Netdef, ...]:
                 links[name] = key_of(source, settings, "link")
     for name, link in links.items():
         netdefs.setdefault(link.value, _no_entry(link.value)).links[name] = link
-    for name, vlan in _vlans_of_vfs(vlans.values()).items():
+    for name, vlan in _vlans_of_vfs(documents).items():
         if name in links:
-            of_vf = netdefs[name].settings
-            netdev = text_of(of_vf, "set-name") or text_of(table_of(of_vf, "match"), "name") or name
-            netdefs[links[name].value].vlans[name] = VfVlan(netdev, vlan)
+            netdefs[links[name].value].vlans[name] = VfVlan(_netdev_of(netdefs[name]), vlan)
     return tuple(netdef for netdef in netdefs.values() if netdef.count or netdef.links)
 
 
-def _vlans_of_vfs(vlans: Iterable[dict[str, Any]]) -> dict[str, str]:
+def _netdev_of(vf: Netdef) -> str:
+    return text_of(vf.settings, "set-name") or text_of(table_of(vf.settings, "match"), "name") or vf.name
+
+
+def _vlans_of_vfs(sources: Iterable[Source]) -> dict[str, str]:
     """Of entries that are a VF's VLAN, and no interface (`ip link set PF vf N vlan ID`): link and id.
 
     Two of one VF are an error to netplan: "", as neither is certain.
     """
+    vlans: dict[str, dict[str, Any]] = {}
+    for source in sources:
+        for name, settings in table_of(table_of(source.document, "network"), "vlans").items():
+            if isinstance(settings, dict):
+                vlans[name] = vlans.get(name, {}) | settings
     found: dict[str, str] = {}
-    for vlan in vlans:
+    for vlan in vlans.values():
         if text_of(vlan, "renderer") == "sriov":
             link = text_of(vlan, "link")
             found[link] = "" if link in found else text_of(vlan, "id")
