@@ -41,11 +41,8 @@ from sriov_bootstrap.passes.apply import apply
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
-<<<<<<< HEAD
     from sriov_bootstrap.core.obstacles import Platform
-=======
     from sriov_bootstrap.core.vf_attributes import Refused
->>>>>>> b1aa549d (passes: attributes of VFs are set between their count and their drivers, and again on free VFs that differ)
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
     from sriov_bootstrap.edges.text_files import TextFiles

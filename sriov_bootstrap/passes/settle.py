@@ -13,13 +13,8 @@ may have to load its module first, and probing takes up to a second per VF. Even
 its netdev later (iavf does, in a work queue). A consumer started in between would find VFs
 without netdevs. So each result is settled only once the facts agree with it, and the time that took is part of it.
 
-<<<<<<< HEAD
 All PFs are waited for at the same time, after the last write, because their drivers bind in parallel. There is no event
 to wait for (one that says "all VFs of this PF are bound" does not exist, and udev may be dead), so we look again,
-=======
-All PFs are waited for at the same time, after the last write, because their drivers bind in parallel. There is no
-event to wait for (one that says "all VFs of this PF are bound" does not exist, and udev may be dead), so we look again,
->>>>>>> b1aa549d (passes: attributes of VFs are set between their count and their drivers, and again on free VFs that differ)
 quickly at first and then every half second. A look reads only the PFs that are still awaited.
 
 For each action that made VFs there is one `_Wait`, and four ways out of it:

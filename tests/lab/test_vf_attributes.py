@@ -82,6 +82,7 @@ def test_a_free_vf_that_differs_is_repaired_and_one_in_use_is_not(unmade: Guest)
     unmade.configure(bound(PF1) + TABLES, OTHER, services=ALONE)
     unmade.settle({PF1: 3, PF2: 0})
     netdev, vfs = unmade.netdev(PF1), unmade.vf_incarnations(PF1)
+    unmade.check("echo 0000:01:10.2 >/sys/bus/pci/drivers/igbvf/unbind")  # libvirt's first step
     with unmade.held_vf(PF1, 1, is_open=True):
         unmade.check(f"ip link set {netdev} vf 1 vlan 7; ip link set {netdev} vf 2 vlan 8")
         done = unmade.once()
