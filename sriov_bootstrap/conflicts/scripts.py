@@ -1,5 +1,6 @@
 """Files with shell in them: rc.local, hooks, cron tables, /etc/network/interfaces, Exec lines of units, udev's RUN."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE, UNKNOWN, Reading, ScriptSurroundings, Write, follow, is_one_command
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
+INIT_SCRIPT = re.compile(r"/etc/init\.d/(?!.*\.local$)[^/]+")  # is told what to do
 HOOKS = ("pre-up", "up", "post-up", "if-up", "down", "pre-down", "post-down")
 CRON_FIELDS = 5
 MAX_LINE = 1 << 10  # that is looked at for other commands
@@ -121,7 +123,8 @@ def follow_commands(
 ) -> Reading:
     """What a text of that file does, and the scripts that it runs."""
     library, path = script.search.library, script.source.path
-    around = ScriptSurroundings(path, library.files, environment=environment)
+    arguments = (("start",),) if INIT_SCRIPT.fullmatch(path) else None
+    around = ScriptSurroundings(path, library.files, arguments, environment)
     reading = follow(text, around, first_line=first_line, is_shell=is_shell, steps=script.steps)
     library.note(reading, path)
     return reading
@@ -190,7 +193,7 @@ def masters_of_writes(
             remedy=_with_caller(
                 (remedy(known.write, source) if remedy else "") or _remedy(source, known.write), source
             ),
-            possible=() if known.num_vfs is not None else known.numbers,
+            possible=() if known.num_vfs is not None else tuple(sorted(known.numbers)),
             is_lasting=known.is_lasting,
         )
 
