@@ -9,6 +9,7 @@ from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
 from sriov_bootstrap.commands.terminal import in_colour, progress_printer
+from sriov_bootstrap.core.facts import NAMED
 from sriov_bootstrap.core.finding import load_inspected
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
@@ -75,8 +76,15 @@ def _vf_notes(report: PassReport) -> tuple[str, ...]:
         for pf in report.pfs
         if any(vf.note for vf in pf.vfs)
     ]
+    differ = [
+        f"{pf}: VF {vf.index} differs from the rule: {vf.differs}" + (f" ({vf.user})" if vf.user else "")
+        for pf in report.pfs
+        for vf in pf.vfs
+        if vf.differs
+    ]
+    shown = [*differ[:NAMED], *([f"{len(differ) - NAMED} more such VFs: --json names each"] if differ[NAMED:] else [])]
     left = [f"{leftover}: {leftover.hint}" for leftover in report.leftovers]
-    return (*idle, *left)
+    return (*idle, *shown, *left)
 
 
 def _ranges(numbers: list[int]) -> str:

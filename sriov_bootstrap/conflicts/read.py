@@ -1,13 +1,15 @@
 """Reads what `doctor` wants to know about other programs that set VFs: the edges as the eyes of its checks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.conflicts.called_scripts import called_scripts
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
+from sriov_bootstrap.conflicts.called_scripts import Call, called_scripts
+from sriov_bootstrap.conflicts.library import Library
+from sriov_bootstrap.conflicts.survey import DROP_IN_FOLDERS, Format, MastersSurvey, Source
+from sriov_bootstrap.conflicts.units import environment_paths, units_pulled
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.edges.text_files import Text, TextFiles
 from sriov_bootstrap.formats import modprobe, unit_files
@@ -25,7 +27,36 @@ HOOKS = (
     "/etc/NetworkManager/dispatcher.d/pre-up.d",
     "/etc/NetworkManager/dispatcher.d/pre-down.d",
     "/etc/NetworkManager/dispatcher.d/no-wait.d",
-    "/etc/networkd-dispatcher/routable.d",
+    "/usr/lib/NetworkManager/dispatcher.d",
+    "/usr/lib/NetworkManager/dispatcher.d/pre-up.d",
+    "/usr/lib/NetworkManager/dispatcher.d/pre-down.d",
+    "/usr/lib/NetworkManager/dispatcher.d/no-wait.d",
+    *(
+        f"{folder}/networkd-dispatcher/{state}.d"
+        for folder in ("/etc", "/usr/lib")
+        for state in ("routable", "configured", "configuring", "carrier", "no-carrier", "degraded", "dormant", "off")
+    ),
+    "/etc/cron.hourly",
+    "/etc/cron.daily",
+    "/etc/cron.weekly",
+    "/etc/cron.monthly",
+    "/etc/local.d",
+    "/etc/libvirt/hooks",
+    "/etc/libvirt/hooks/qemu.d",
+    "/etc/libvirt/hooks/network.d",
+    "/etc/libvirt/hooks/daemon.d",
+    "/etc/dhcp/dhclient-enter-hooks.d",
+    "/etc/dhcp/dhclient-exit-hooks.d",
+    "/etc/ppp/ip-up.d",
+    "/etc/sysconfig/modules",
+    "/usr/lib/systemd/system-sleep",
+    "/etc/systemd/system-sleep",
+    "/etc/initramfs-tools/scripts/init-premount",
+    "/etc/initramfs-tools/scripts/init-bottom",
+    "/var/lib/cloud/scripts/per-boot",
+    "/var/lib/cloud/scripts/per-instance",
+    "/var/lib/cloud/scripts/per-once",
+    "/var/lib/cloud/instance/scripts",
 )
 CRON = ("/etc/cron.d", "/var/spool/cron", "/var/spool/cron/crontabs")
 OS_NET_CONFIG = (
@@ -37,6 +68,14 @@ OS_NET_CONFIG = (
 SHIM = "/etc/sriov-netplan-shim/interfaces.yaml"
 OPERATOR = "/etc/sriov-operator"
 SERVICE_ENDINGS = (".service",)
+STARTER_ENDINGS = (".timer", ".path", ".socket", ".target")  # read where an administrator puts them
+STARTER_FOLDERS = ("/etc/systemd/system", "/run/systemd/system")
+PROGRAMS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+RUN_LEVELS = ("/etc/rcS.d", "/etc/rc2.d", "/etc/rc3.d", "/etc/rc5.d")
+SCRIPT_ENDINGS = (".sh", ".bash", ".py", ".pl", ".rb")
+MAX_SCRIPTS = 1 << 11
+BEGINNING = 1 << 8  # characters in which a binary has a zero
+MAX_CHAIN = 16  # scripts that run each other
 
 
 def survey_masters(machine: HostMachine) -> MastersSurvey:
@@ -51,9 +90,12 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     )
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
-    survey = MastersSurvey(found, wanted_units(sources))
-    scripts = tuple(_called_sources(sources, survey))
-    return replace(survey, sources=(*found, *scripts), unseen=tuple(dict.fromkeys(sources.problems)))
+    survey = MastersSurvey(found, wanted_units(sources), rdma=machine.sysfs.read_rdma())
+    pulled = units_pulled(survey)
+    survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys(), pulled_by=pulled)
+    survey = replace(survey, sources=(*found, *_called_sources(sources, survey)))
+    survey = replace(survey, sources=(*survey.sources, *_environments(sources, survey)))
+    return replace(survey, unseen=tuple(dict.fromkeys(sources.problems)))
 
 
 def _source(kind: Format, text: Text) -> Source:
@@ -67,6 +109,9 @@ def _scripts(sources: TextFiles) -> Iterator[Source]:
     for folder in HOOKS:
         for text in sources.folder(folder):
             yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
+    for name in sorted({name[3:] for folder in RUN_LEVELS for name in sources.names(folder) if name.startswith("S")}):
+        if text := sources.file(f"/etc/init.d/{name}"):
+            yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
     tables = [sources.file("/etc/crontab"), *(text for folder in CRON for text in sources.folder(folder))]
     yield from (_source(Format.CRON, text) for text in tables if text)
     interfaces = [sources.file("/etc/network/interfaces"), *sources.folder("/etc/network/interfaces.d")]
@@ -77,8 +122,10 @@ def _units(sources: TextFiles) -> Iterator[Source]:
     for folder in unit_files.FOLDERS:
         yield from (_source(Format.UNIT, text) for text in sources.folder(folder, *SERVICE_ENDINGS))
         for name in sources.names(folder):
-            if name.endswith(".service.d"):
+            if name.endswith(DROP_IN_FOLDERS):
                 yield from (_source(Format.UNIT, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
+    for folder in STARTER_FOLDERS:
+        yield from (_source(Format.UNIT, text) for text in sources.folder(folder, *STARTER_ENDINGS))
 
 
 def wanted_units(sources: TextFiles) -> frozenset[str]:
@@ -92,16 +139,51 @@ def wanted_units(sources: TextFiles) -> frozenset[str]:
     )
 
 
-def _called_sources(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:
-    """The scripts that these run: not the other files that a command names, which may be keys.
+def _called_sources(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, ...]:
+    """The scripts that these run, those that they run, and so on: not the other files that a command names.
 
-    From a user's cron table, only those that this user can read too.
+    Those may be keys. From a user's cron table, only those that this user can read too.
     """
-    for path, call in called_scripts(survey, sources.problems.append).items():
-        is_script = path.endswith(".sh") or sources.is_executable(path)
-        text = sources.file(path, reader=call.source.owner) if is_script else None
-        if text and text.text.startswith("#!"):
-            yield Source(Format.SCRIPT, path, text.text, caller=call.place, owner=call.source.owner or text.owner)
+    programs = {name: f"{folder}/{name}" for folder in reversed(PROGRAMS) for name in sources.names(folder)}
+    known = {source.path for source in survey.sources}
+    found: list[Source] = []
+    asked: dict[str, bool] = {}
+
+    def _is_script(path: str, is_named: bool) -> bool:  # noqa: FBT001 - a callback
+        if is_named:
+            return path not in known
+        if path not in asked:
+            asked[path] = path.endswith(SCRIPT_ENDINGS) or sources.is_script(path)
+        return asked[path] and path not in known
+
+    new: tuple[Source, ...] = ()
+    for _ in range(MAX_CHAIN):
+        called = called_scripts(survey, sources.problems.append, programs, _is_script)
+        known.update(called)
+        new = tuple(_read_called(sources, called))
+        found += new
+        if not new or len(found) > MAX_SCRIPTS:
+            break
+        survey = MastersSurvey(new)
+    else:
+        sources.problems.append(f"{new[0].path}: is run by the last of {MAX_CHAIN} scripts that run each other")
+    return tuple(found)
+
+
+def _read_called(sources: TextFiles, called: Mapping[str, Call]) -> Iterator[Source]:
+    for path, call in called.items():
+        text = sources.file(path, reader=call.source.owner)
+        is_script = text and (call.is_named or text.is_executable or text.text.startswith("#!"))
+        if text and is_script and "\0" not in text.text[:BEGINNING]:
+            owner = call.source.owner or text.owner
+            yield Source(Format.SCRIPT, path, text.text, caller=call.place, owner=owner)
+
+
+def _environments(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:
+    library = Library(survey)
+    for path in environment_paths(survey, lambda source: library.concerns(source.text)):
+        for name, text in sources.read_matching(path).items():
+            yield Source(Format.ENVIRONMENT, name, text)
 
 
 def _udev_sources(sources: TextFiles) -> Iterator[Source]:

@@ -87,4 +87,4 @@ def without_overridden(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     return tuple(first[key] for key in sorted(first))
 
 
-DROP_IN_FOLDERS = (".service.d", ".link.d")
+DROP_IN_FOLDERS = (".service.d", ".link.d", ".timer.d", ".path.d", ".socket.d", ".target.d")

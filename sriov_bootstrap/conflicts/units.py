@@ -8,10 +8,11 @@ from msgspec import Struct
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, key_values
 from sriov_bootstrap.conflicts.scripts import Script, follow_commands, follow_script, masters_of_writes
-from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, without_overridden
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.formats import unit_files
-from sriov_bootstrap.formats.shell import Reading, Write
+from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.shell import UNKNOWN, Reading, Write
 
 OUR_UNITS = "sriov-bootstrap"
 DROP_INS = ".service.d"
@@ -82,6 +83,49 @@ def _instances(name: str, said: tuple[KeyValue, ...], wanted: frozenset[str], *,
     return ("",) if name in wanted or (has_unit and not has_install) else ()
 
 
+PULLS = re.compile(
+    r"^[ \t]*(Wants|Requires|BindsTo|Upholds|OnSuccess|Unit|Service)[ \t]*=[ \t]*(\S[^\n]*)", re.MULTILINE
+)
+UDEV_PULLS = re.compile(r'ENV\{SYSTEMD_WANTS\}\s*\+?=\s*"([^"]*)"')
+NAME_OF_EVENT = re.compile(r"%k|\$name|\$env\{INTERFACE\}|%E\{INTERFACE\}")
+KERNEL = re.compile(r'\bKERNEL\s*==\s*"([\w.-]+)"')
+STARTERS = (".timer", ".path", ".socket")
+MAX_PULLED = 64  # by one line
+
+
+def units_pulled(survey: MastersSurvey) -> dict[str, tuple[str, ...]]:
+    """Unit -> the `file:line` of what starts it: other units, and udev rules. Timers start what has their name."""
+    found: dict[str, list[str]] = {}
+    for source in without_overridden(survey.sources_of(Format.UNIT)):
+        instance = source.folder if source.folder.endswith(".d") else source.name
+        instance = instance.partition("@")[2].rpartition(".")[0].removesuffix(".service")
+        for match in PULLS.finditer(source.text):
+            place = f"{source.path}:{source.text.count(chr(10), 0, match.start()) + 1}"
+            for unit in match[2].split()[:MAX_PULLED]:
+                found.setdefault(unit.replace("%i", instance).replace("%I", instance), []).append(place)
+    for source in without_overridden(survey.sources_of(Format.UDEV)):
+        for number, line in logical_lines(source.text, may_interrupt=True) if "SYSTEMD_WANTS" in source.text else ():
+            name = next(iter(KERNEL.findall(line)), UNKNOWN)
+            for units in UDEV_PULLS.findall(line):
+                for unit in NAME_OF_EVENT.sub(lambda _, name=name: name, units).split()[:MAX_PULLED]:  # type: ignore[misc]
+                    found.setdefault(unit, []).append(f"{source.path}:{number}")
+    for unit in sorted(survey.wanted_units):
+        stem, dot, kind = unit.rpartition(".")
+        if f"{dot}{kind}" in STARTERS:
+            found.setdefault(f"{stem}.service", [])
+    return {unit: tuple(places) for unit, places in found.items()}
+
+
+def environment_paths(survey: MastersSurvey, concerns: Callable[[Source], bool]) -> tuple[str, ...]:
+    """The files that EnvironmentFile= of units that concern us name."""
+    found: dict[str, None] = {}
+    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, concerns):
+        for instance in unit.instances:
+            texts = [with_specifiers(source.text, unit.name, instance) for source in unit.sources]
+            found |= dict.fromkeys(unit_files.environment_files(texts))
+    return tuple(found)[:MAX_PULLED]
+
+
 def with_specifiers(text: str, name: str, instance: str) -> str:
     """With the specifiers that the name gives: systemd.unit(5)."""
     whole = name.replace("@.", f"@{instance}.")
@@ -130,23 +174,31 @@ def commands_of(entry: KeyValue, name: str, instance: str) -> tuple[str, ...]:
 
 
 def _remedy_of_unit(unit: Unit, readings: list[Reading], search: Search) -> Callable[[Write, Source], str]:
-    """To disable it if it does nothing else, wherever the command stands that it runs; "" if it does."""
-    others = {name: place for reading in readings for place, name in reading.others}
-    main = unit.sources[0]
-    pulled = search.survey.pulled_by.get(unit.name, ())
-    also = f", and {unit.name.removesuffix('.service')} from {shortlist(pulled, SHOWN)}" if pulled else ""
+    """To disable it if it does nothing else, wherever the command stands that it runs; "" for others' files if not."""
+    others = sorted({name for reading in readings for _, name in reading.others})
+    own = {source.path for source in unit.sources}
+    disabling = "" if others or unit.sources[0].folder.endswith(DROP_INS) else _remedy_to_disable(unit, search.survey)
 
     def _remedy(write: Write, source: Source) -> str:
-        is_own = source.path in {part.path for part in unit.sources}
-        if not others and not main.folder.endswith(DROP_INS):
-            names = [shell_quoted(unit.name.replace("@.", f"@{instance}.")) for instance in unit.instances]
-            why = "without --now: its ExecStop= may destroy VFs; it does nothing else"
-            return f"systemctl disable {' '.join(names[:SHOWN])} ({why}), and remove {main.path}{also}"
-        if not is_own:
-            return ""
-        stays = f"; what else it runs stays: {shortlist(sorted(others), SHOWN)}" if others else ""
+        if disabling or source.path not in own:
+            return disabling
+        stays = f"; what else it runs stays: {shortlist(others, SHOWN)}" if others else ""
         early = ", and has to run before sriov-bootstrap.service" if "devlink" in others else ""
         place = f"line {write.place.line} of {source.path}"
         return f"remove the command that sets VFs from {place}, then: systemctl daemon-reload{stays}{early}"
 
     return _remedy
+
+
+def _remedy_to_disable(unit: Unit, survey: MastersSurvey) -> str:
+    """With all that starts it: whoever requires a unit that is not there does not start."""
+    names = [unit.name.replace("@.", f"@{instance}.") for instance in unit.instances]
+    starters = [f"{name.removesuffix('.service')}{ending}" for name in names for ending in STARTERS]
+    disabled = [
+        name for name in (*names, *starters) if UNKNOWN not in name and (name in names or name in survey.wanted_units)
+    ]
+    places = dict.fromkeys(place for name in names for place in survey.pulled_by.get(name, ()))
+    also = f", and what starts it from {shortlist(tuple(places), SHOWN)}" if places else ""
+    named = " ".join(map(shell_quoted, disabled[:SHOWN])) or shell_quoted(unit.name)
+    why = "without --now: its ExecStop= may destroy VFs; it does nothing else"
+    return f"systemctl disable {named} ({why}), and remove {unit.sources[0].path}{also}"

@@ -6,13 +6,13 @@ before it. So the steps of a plan come in stages, and `STAGES` says which class 
 
 from collections.abc import Mapping
 from enum import IntEnum, auto
-from typing import Protocol
 
 from msgspec import Struct
 
 from sriov_bootstrap.core.config import VfDriver
-from sriov_bootstrap.core.facts import VfFacts
 from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.core.vf_attributes import VfTable
+from sriov_bootstrap.core.vf_settings import Before
 
 SHORT_SECONDS = 30.0  # for an action that waits for no VF
 LOAD_SECONDS = 60.0  # a driver probes every VF that waits for it before its module is loaded
@@ -90,22 +90,57 @@ class ReloadDriver(Struct, frozen=True, tag="reload_driver"):
         return f"reload the driver {self.driver} ({', '.join(self.pci_addresses)})"
 
 
+class SetPfLink(Struct, frozen=True, tag="set_pf_link", omit_defaults=True):
+    """Set what a rule says of the PF's own netdev: `mtu`, 0 if it is right, and promiscuous mode, None if that is."""
+
+    pci_address: str
+    netdev: str
+    mtu: int = 0
+    promisc: bool | None = None
+
+    def __str__(self) -> str:
+        """For people."""
+        mtu = f"mtu {self.mtu}" if self.mtu else ""
+        promisc = "" if self.promisc is None else f"promisc {'on' if self.promisc else 'off'}"
+        return f"set {', '.join(filter(None, (mtu, promisc)))} of {self.netdev}"
+
+
+class SetVfAttributes(Struct, frozen=True, tag="set_vf_attributes", omit_defaults=True):
+    """Set, through the PF's netdev, what the `tables` of its rule say of its VFs; there have to be `num_vfs` of them.
+
+    `vfs`: those that are meant, number -> how they were when that was decided; none: every VF, as the count before it
+    has made them. VFs that have to leave their driver for it get it back by a BindVfs, unless `keeps_drivers`.
+    """
+
+    pci_address: str
+    netdev: str
+    tables: tuple[VfTable, ...]
+    num_vfs: int
+    vfs: dict[int, Before] = {}
+    keeps_drivers: bool = False
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"set attributes of {quantity(len(self.vfs), 'VF') if self.vfs else 'its VFs'}"
+
+
 class BindVfs(Struct, frozen=True, tag="bind_vfs"):
     """Give VFs their driver, all at once; `driver` is the rule's vf_driver, "" to take back `former` alone.
 
     `vfs`: the PCI addresses of those that are meant; none: every VF that the count before it has made. `former`: the
-    driver that an earlier rule named, which is theirs by driver_override.
+    driver that an earlier rule named, which is theirs by driver_override. `returns`: they had this driver before.
     """
 
     pci_address: str
     driver: str
     vfs: tuple[str, ...] = ()
     former: str = ""
+    returns: bool = False
 
     @property
     def concerns_consumers(self) -> bool:
         """Whether VFs that were there before get another driver: to nova-compute and the agent these are other VFs."""
-        return bool(self.vfs and self.driver)
+        return bool(self.vfs and self.driver and not self.returns)
 
     def __str__(self) -> str:
         """For people."""
@@ -121,7 +156,9 @@ class BindVfs(Struct, frozen=True, tag="bind_vfs"):
                 return f"bind {vfs} to {name}"
 
 
-Action = SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver | LoadModule | BindVfs
+Action = (
+    SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver | LoadModule | SetPfLink | SetVfAttributes | BindVfs
+)
 
 
 class Stage(IntEnum):
@@ -129,8 +166,7 @@ class Stage(IntEnum):
 
     BEFORE = auto()  # what must be in place before VFs are created
     COUNT = auto()  # creates VFs, and destroys existing ones
-    COUNTED = auto()  # once, when the VFs exist, before any of them has a driver
-    EACH_VF = auto()  # once for each VF that exists after the count
+    COUNTED = auto()  # once, when the VFs exist, before any new one has a driver
     BIND = auto()  # gives the VFs their drivers, once all PFs have come as far
     AFTER = auto()  # once, when every VF of every PF is done
 
@@ -142,21 +178,20 @@ STAGES: dict[type, Stage] = {
     ReloadDriver: Stage.COUNT,
     SetLinkUp: Stage.COUNTED,
     LoadModule: Stage.COUNTED,  # without it there are VFs all the same
+    SetPfLink: Stage.COUNTED,
+    SetVfAttributes: Stage.COUNTED,
     BindVfs: Stage.BIND,
 }
+
+
+# What else a rule asks for does not depend on them.
+OPTIONAL = (SetPfLink, SetVfAttributes)
 
 
 def stage_of(action: object, stages: Mapping[type, Stage] = STAGES) -> Stage:
     """When it runs. Some drivers create no VFs while their PF is down; its netdev then comes up first."""
     is_early = isinstance(action, SetLinkUp) and action.precedes_count
     return Stage.BEFORE if is_early else stages[type(action)]
-
-
-class VfAction(Protocol):
-    """An action of EACH_VF: in a plan it stands for all VFs of its PF, as none exists yet."""
-
-    def for_vf(self, vf: VfFacts) -> Action | None:
-        """The action for one VF; None if that VF is as it should be, or must not be touched."""
 
 
 def deadline_seconds(action: Action) -> float:

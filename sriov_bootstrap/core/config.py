@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
-from sriov_bootstrap.core.vf_attributes import VfTable
+from sriov_bootstrap.core.vf_attributes import STABLE, VfTable
 
 GLOB_CHARACTERS = frozenset("*?[")
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
@@ -145,6 +145,16 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     def uses_max_vfs(self) -> bool:
         """`auto` means sriov_numvfs: every kernel since 3.8 has that file on every PF."""
         return self.method is Method.MAX_VFS
+
+    @property
+    def asks_link(self) -> bool:
+        """Whether it says something that only the PF's netdev can tell."""
+        return bool(self.vf or self.mtu or self.promisc)
+
+    @property
+    def has_stable_mac(self) -> bool:
+        """Whether a VF gets its MAC from us."""
+        return any(table.mac == STABLE for table in self.vf)
 
     @property
     def driver_name(self) -> str:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.drivers import is_transport, is_vfio
 from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.vf_attributes import PfLink
 from sriov_bootstrap.core.vf_users import OPEN, Holders, Owners, Use, UseKind, use_by_holder, use_by_vm
 
 INFINIBAND_CLASSES = ("0x0207", "0x0c06")  # pci.ids; the second is that of older HCAs
@@ -185,7 +186,8 @@ class PfFacts(Struct, frozen=True):
 
     `is_nic`: whether it is a network function by its PCI class; a GPU or an NVMe controller is a PF too.
     `serial_number`: of the card, as 7.3 and later kernels show it; "" if it has none or no rule asks for it, None if it
-    has one that could not be read.
+    has one that could not be read. `link`: its netdev and what it has set for its VFs; None if no rule asks for it, or
+    if it could not be read: `link_problem` then says why.
     """
 
     pci_address: str
@@ -200,6 +202,8 @@ class PfFacts(Struct, frozen=True):
     vfs: tuple[VfFacts, ...] = ()
     is_nic: bool = True
     serial_number: str | None = ""
+    link: PfLink | None = None
+    link_problem: str = ""
 
     @property
     def num_vfs(self) -> int:

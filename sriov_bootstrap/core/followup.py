@@ -9,7 +9,7 @@ is away for a minute, and nothing else starts it. In between it is systemd's tur
 stopping on its own is waited for. One that is inactive was stopped on purpose, and stays that way.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
+from sriov_bootstrap.core.vf_settings import QUIET_SECONDS
 
 RUNNING = frozenset({"active", "activating", "reloading", "refreshing"})
 IN_BETWEEN = frozenset({"activating", "deactivating"})
@@ -26,6 +27,7 @@ RESTART_RETRY_SECONDS = (30.0, 60.0, 120.0)
 IN_BETWEEN_SECONDS = 300.0  # after a failure: one that restarts itself for ever is not watched for ever
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 IN_USE_SECONDS = 60.0  # walking /proc costs little, and an operator may be waiting for the VM that was just stopped
+CARRIER_SECONDS = 10.0  # a link takes seconds to come up, and tells no udev
 IN_PASS_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -182,11 +184,22 @@ def next_look_seconds(state: State, failures: int, *, now: float) -> float | Non
     """
     delay = retry_delay_seconds(failures)
     if delay is None:
-        return IN_USE_SECONDS if any(pf.vfs_held for pf in state.report.pfs) else None
+        return min(_quiet_looks(state, now), default=None)
     contested = [pf.pci_address for pf in state.report.pfs if pf.reason is Reason.CONTESTED]
     dues = [max(0.0, state.contests[address].due_at - now) for address in contested if address in state.contests]
     waits = any(pf.reason is Reason.IN_USE for pf in state.report.pfs)
-    return min([delay, *dues, IN_USE_SECONDS] if waits else [delay, *dues])
+    return min([delay, *dues, *_quiet_looks(state, now), *([IN_USE_SECONDS] if waits else [])])
+
+
+def _quiet_looks(state: State, now: float) -> Iterator[float]:
+    """When something may have come about that sends no event, on a host where nothing is wrong."""
+    if any(pf.vfs_held for pf in state.report.pfs):
+        yield IN_USE_SECONDS
+    if any(pf.awaits_carrier for pf in state.report.pfs):
+        yield CARRIER_SECONDS
+    for memory in state.attributes.values():
+        dues = (seen.since + QUIET_SECONDS - now for seen in memory.seen.values())
+        yield from (due if due > 0 else IN_USE_SECONDS for due in dues)  # overdue: something else is in the way
 
 
 def is_worth_retrying(report: PassReport) -> bool:

@@ -49,10 +49,12 @@ from sriov_bootstrap.core.actions import (
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
+    SetPfLink,
+    SetVfAttributes,
     Stage,
     stage_of,
 )
-from sriov_bootstrap.core.config import PfRule, VfBinding, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import PfRule, Switch, VfBinding, VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.desired import DesiredPf, ports_of
 from sriov_bootstrap.core.drivers import driver_of
@@ -68,6 +70,7 @@ from sriov_bootstrap.core.placing import (
 )
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.vf_settings import BEFORE_BINDING, AttributeMemory, Settings, settings
 from sriov_bootstrap.core.vf_users import UseKind
 
 
@@ -84,7 +87,7 @@ class Plan(Struct, frozen=True):
 
     `carrier` is the PCI address of the PF whose plan has the steps for this one too, "" where there is no such PF.
     `held`: VFs in use that keep another driver until they are released. `remark`: what an operator may want to know
-    about how it is done.
+    about how it is done. `settings`: what becomes of the attributes of its VFs.
     """
 
     desired: DesiredPf
@@ -93,6 +96,7 @@ class Plan(Struct, frozen=True):
     carrier: str = ""
     held: tuple[VfFacts, ...] = ()
     remark: str = ""
+    settings: Settings = Settings()
 
     @property
     def pci_address(self) -> str:
@@ -108,6 +112,11 @@ class Plan(Struct, frozen=True):
     def moves_vfs(self) -> bool:
         """Whether VFs that exist will get another driver."""
         return any(isinstance(action, BindVfs) and action.concerns_consumers for action in self.actions)
+
+    @property
+    def takes_drivers(self) -> bool:
+        """Whether VFs will lose their driver for a moment."""
+        return any(isinstance(action, BindVfs) and action.returns for action in self.actions)
 
 
 class Jam(Struct, frozen=True):
@@ -174,6 +183,8 @@ class Surroundings(Struct, frozen=True):
     absent_drivers: frozenset[str] = frozenset()
     absent: dict[str, Verdict] = {}
     names_follow_probes: bool = False
+    attributes: dict[str, AttributeMemory] = {}
+    machine_id: str = ""
 
     def placement(self, pci_address: str) -> Placement:
         """What is remembered of this PF's VFs and their driver."""
@@ -182,6 +193,12 @@ class Surroundings(Struct, frozen=True):
     def moves(self, rule: PfRule, pf: PfFacts) -> Moves:
         """Which of its VFs need another driver than they have."""
         return moves(rule, pf, self.placement(pf.pci_address), may_probe=self.may_probe(pf))
+
+    def settings(self, rule: PfRule, pf: PfFacts) -> Settings:
+        """Which of its VFs need other attributes than they have."""
+        memory = self.attributes.get(pf.pci_address, AttributeMemory())
+        is_unfinished = self.placement(pf.pci_address).is_unfinished
+        return settings(rule, pf, memory, self.machine_id, now=self.now, is_unfinished=is_unfinished)
 
     def may_probe(self, pf: PfFacts) -> bool:
         """Whether VFs may get the kernel's driver: probing that something else has disabled stays so."""
@@ -221,17 +238,33 @@ def _change_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surround
     is_late = is_late and target > 0 and around.may_probe(pf)
     steps = list(preparations(desired, pf, target, around, binds_late=is_late, remakes=True))
     steps += _count_steps(desired, pf, target, around)
-    if is_late or (target and rule.driver_name):
+    attributes = _new_attributes(desired, pf, target, around)
+    steps += attributes
+    takes_drivers = rule.vf_driver == VfDriver.KERNEL and any(not step.keeps_drivers for step in attributes)
+    if is_late or (target and (rule.driver_name or takes_drivers)):
         steps += _bind_steps(pf, rule, around, BindVfs(pf.pci_address, rule.vf_driver))
     wants_late = target and rule.vf_driver == VfDriver.KERNEL and rule.vf_binding is VfBinding.AUTO
     remark = BINDS_LATE if is_late else NAMES_FOLLOW_PROBES if wants_late and around.names_follow_probes else ""
     return Plan(desired, tuple(sorted(steps, key=stage_of)), remark=remark)
 
 
+def _new_attributes(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[SetVfAttributes, ...]:
+    """For VFs that the count is going to make. Those that the kernel binds meanwhile may have to be bound again."""
+    rule = desired.rule
+    if not target or not rule.vf or not desired.ports:
+        return ()
+    is_late = binds_late(rule, names_follow_probes=around.names_follow_probes)
+    is_bound = rule.vf_driver == VfDriver.KERNEL and not is_late and around.may_probe(pf)
+    needs_rebinding = is_bound and any(BEFORE_BINDING & {*table.requests} for table in rule.vf)
+    keeps_drivers = not needs_rebinding or around.names_follow_probes  # parallel probes would shuffle the names
+    step = SetVfAttributes(pf.pci_address, desired.ports[0].name, rule.vf, target, keeps_drivers=keeps_drivers)
+    return (step,)
+
+
 def keep_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Plan:
     """The VFs that exist stay; those that are free may get another driver."""
     rule, placed = desired.rule, around.placement(pf.pci_address)
-    wrong = around.moves(rule, pf)
+    wrong, found = around.moves(rule, pf), around.settings(rule, pf)
     steps = list(preparations(desired, pf, target, around, binds_late=bool(wrong.now)))
     if wrong.now:
         vfs = tuple(vf.pci_address for vf in wrong.now)
@@ -239,7 +272,23 @@ def keep_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surrounding
         is_off = rule.vf_driver == VfDriver.KERNEL and not around.may_probe(pf)  # by something else: it stays so
         driver = VfDriver.NONE if is_off else rule.vf_driver
         steps += _bind_steps(pf, rule, around, BindVfs(pf.pci_address, driver, vfs, former))
-    return Plan(desired, tuple(sorted(steps, key=stage_of)), held=wrong.later)
+    steps += _attribute_steps(desired, pf, found, around, binds_others=bool(wrong.now))
+    return Plan(desired, tuple(sorted(steps, key=stage_of)), held=wrong.later, settings=found)
+
+
+def _attribute_steps(
+    desired: DesiredPf, pf: PfFacts, found: Settings, around: Surroundings, *, binds_others: bool
+) -> Iterator[Action]:
+    """For VFs that exist. VFs that lose their driver for it wait for a pass in which no others are bound."""
+    rule, rebound = desired.rule, {vf.index: vf.pci_address for vf in found.rebound}
+    keeps_drivers = around.names_follow_probes or (rule.vf_driver == VfDriver.KERNEL and not around.may_probe(pf))
+    now = {vf: before for vf, before in found.now.items() if not binds_others or vf not in rebound}
+    if not now or not desired.ports:
+        return
+    netdev = desired.ports[0].name
+    yield SetVfAttributes(pf.pci_address, netdev, rule.vf, pf.num_vfs, now, keeps_drivers=keeps_drivers)
+    if rebound and not binds_others and not keeps_drivers:
+        yield BindVfs(pf.pci_address, rule.vf_driver, tuple(rebound.values()), returns=True)
 
 
 def _bind_steps(pf: PfFacts, rule: PfRule, around: Surroundings, binding: BindVfs) -> Iterator[Action]:
@@ -312,6 +361,7 @@ def preparations(
         is_first = remakes and _comes_up_first(rule, pf, around)
         down = (dev.name for dev in ports_of(rule.match, pf) if not dev.is_up)
         steps += (SetLinkUp(pf.pci_address, name, precedes_count=is_first) for name in down)
+    steps += _link_steps(desired, pf)
     wants_probe = rule.vf_driver == VfDriver.KERNEL
     creates_late = binds_late and remakes
     if target and pf.autoprobe and (creates_late or not wants_probe):
@@ -319,6 +369,18 @@ def preparations(
     if wants_probe and not pf.autoprobe and not binds_late and pf.pci_address in around.autoprobe_off_by_us:
         steps.append(SetAutoprobe(pf.pci_address, enabled=True))
     return tuple(steps)
+
+
+def _link_steps(desired: DesiredPf, pf: PfFacts) -> Iterator[SetPfLink]:
+    """What the rule says of the PF's own netdev and is not so."""
+    rule = desired.rule
+    if pf.link is None or not desired.ports:
+        return
+    mtu = rule.mtu if rule.mtu != pf.link.mtu else 0
+    wanted = None if rule.promisc is None else rule.promisc is Switch.ON
+    promisc = None if wanted == pf.link.is_promiscuous else wanted
+    if mtu or promisc is not None:
+        yield SetPfLink(pf.pci_address, desired.ports[0].name, mtu, promisc)
 
 
 def _comes_up_first(rule: PfRule, pf: PfFacts, around: Surroundings) -> bool:

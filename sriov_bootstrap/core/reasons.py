@@ -16,6 +16,7 @@ class Reason(StrEnum):
     FEWER_VFS = "fewer_vfs"
     CONTESTED = "contested"
     VFS_INCOMPLETE = "vfs_incomplete"
+    ATTRIBUTES_REFUSED = "attributes_refused"
     STUCK = "stuck"
     BLOCKED = "blocked"
     RELOAD_REQUIRED = "reload_required"
@@ -49,6 +50,7 @@ TRAITS = {
     Reason.FEWER_VFS: Traits(is_final=True),
     Reason.CONTESTED: Traits(is_retried=True),
     Reason.VFS_INCOMPLETE: Traits(is_retried=True),
+    Reason.ATTRIBUTES_REFUSED: Traits(is_final=True),
     Reason.STUCK: Traits(is_retried=True),
     Reason.BLOCKED: Traits(is_retried=True, awaits_user=True),
     Reason.RELOAD_REQUIRED: Traits(is_final=True),

@@ -4,17 +4,22 @@ import os
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import errnos
-from sriov_bootstrap.core.actions import Action, BindVfs, LoadModule, SetNumVfs
-from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.actions import OPTIONAL, Action, BindVfs, LoadModule, SetNumVfs
+from sriov_bootstrap.core.config import PfRule, VfDriver
 from sriov_bootstrap.core.desired import ports_of
 from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts
 from sriov_bootstrap.core.placing import VfRefusal, lacks
 from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict, kept_vfs_verdict
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.vf_attributes import Request, VfAttributes, difference, differences_text
+from sriov_bootstrap.core.vf_settings import QUIET_SECONDS, AttributeMemory, wishes
+
+LINK_HINT = "a PF sets attributes through its netdev: it has to be in this network namespace, with the PF's own driver"
 
 
 class Outcome(StrEnum):
@@ -33,7 +38,8 @@ class Result(Struct, frozen=True):
 
     `is_settled` False: the write was accepted and its VFs were not ready by the deadline.
     `made`: how many VFs a write of sriov_numvfs left, as seen right after it; -1 if not known.
-    `contested`: PFs whose VFs something else has changed since; they are not waited for.
+    `contested`: PFs whose VFs something else has changed since; they are not waited for. `refused`: what the kernel has
+    refused to set -> for which VFs, by number.
     """
 
     action: Action
@@ -46,6 +52,7 @@ class Result(Struct, frozen=True):
     is_settled: bool = True
     made: int = -1
     contested: tuple[str, ...] = ()
+    refused: dict[Request, tuple[int, ...]] = {}
 
     @property
     def is_done(self) -> bool:
@@ -63,7 +70,10 @@ class PfState(StrEnum):
 
 
 class VfReport(Struct, frozen=True):
-    """One VF; `user` says who uses it, `note` what else is worth knowing about it."""
+    """One VF; `user` says who uses it, `note` what else is worth knowing about it.
+
+    `attributes`: what the PF has set for it, if its rule says something of that; `differs`: what is not as it says.
+    """
 
     index: int
     pci_address: str
@@ -71,6 +81,8 @@ class VfReport(Struct, frozen=True):
     iommu_group: str = ""
     user: str = ""
     note: str = ""
+    attributes: VfAttributes | None = None
+    differs: str = ""
 
 
 class Leftover(Struct, frozen=True):
@@ -106,6 +118,8 @@ class PfReport(Struct, frozen=True):
     `will_change_vfs`: a plan that was not carried out would make VFs come or go. `vfs_unbound`: how many have no
     driver, or one that has not finished, although the rule wants one. `vfs_held`: how many keep another one than its
     vf_driver until they are released. `remark`: how a plan that was not carried out would do it, and why.
+    `vf_attributes_differing`: how many VFs that nobody uses have not the attributes that the rule says.
+    `awaits_carrier`: rates of VFs are set once the PF has a carrier.
     """
 
     rule: str
@@ -131,6 +145,8 @@ class PfReport(Struct, frozen=True):
     vfs_held: int = 0
     remark: str = ""
     will_move_vfs: bool = False  # a plan that was not carried out would give another driver to VFs that exist
+    vf_attributes_differing: int = 0
+    awaits_carrier: bool = False
 
     @property
     def vfs_in_use(self) -> int:
@@ -204,15 +220,18 @@ def report_pf(
     *,
     is_incomplete: bool,
     refusal: VfRefusal | None = None,
+    attributes: AttributeMemory | None = None,
+    machine_id: str = "",
 ) -> PfReport:
     """One PF after the pass: the plan it had, the facts as they are now, and what its actions came to.
 
     `is_incomplete`: VFs of our last write still wait for their driver; `refusal`: some did not get it. A plan without
-    results is one not carried out.
+    results is one not carried out. `attributes`: what is remembered of those of its VFs.
     """
     rule = plan.desired.rule
     verdict = plan.verdict or _failure(plan, results) or _refusal_verdict(plan, pf, refusal)
     verdict = verdict or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
+    verdict = verdict or _attributes_verdict(plan, pf, results, attributes or AttributeMemory(), machine_id)
     base = PfReport(
         rule=rule.name,
         requested=str(rule.num_vfs),
@@ -223,14 +242,19 @@ def report_pf(
         will_move_vfs=plan.moves_vfs and not results,
         desired=plan.desired.target or 0,
         reason=verdict.reason if verdict else None,
-        message=printable(verdict.message if verdict else _intention(plan, results) or _held_text(plan)),
+        message=printable(
+            verdict.message if verdict else _intention(plan, results) or _held_text(plan) or _later_text(plan)
+        ),
         hint=printable(verdict.hint if verdict else ""),
         vfs_held=len(plan.held),
         remark="" if results else plan.remark,
+        vf_attributes_differing=plan.settings.num_differing,
+        awaits_carrier=plan.settings.awaits_carrier,
     )
     if pf is None:
         return base
-    return _add_facts(base, pf, ports_of(rule.match, pf), wants_driver=rule.vf_driver != VfDriver.NONE)
+    full = _add_facts(base, pf, ports_of(rule.match, pf), wants_driver=rule.vf_driver != VfDriver.NONE)
+    return replace(full, vfs=_add_attributes(full.vfs, rule, pf, attributes, machine_id)) if rule.vf else full
 
 
 def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], *, wants_driver: bool) -> PfReport:
@@ -255,6 +279,22 @@ def report_vfs(pf: PfFacts) -> tuple[VfReport, ...]:
     return tuple(
         VfReport(vf.index, vf.pci_address, vf.driver, vf.iommu_group, str(vf.use or ""), vf.note) for vf in pf.vfs
     )
+
+
+def _add_attributes(
+    vfs: tuple[VfReport, ...], rule: PfRule, pf: PfFacts, memory: AttributeMemory | None, machine_id: str
+) -> tuple[VfReport, ...]:
+    """The same with what the PF has set for each of them."""
+    wished = wishes(rule.vf, pf.pci_address, pf.num_vfs, machine_id)
+    actual = pf.link.vfs if pf.link else {}
+    given = memory.given if memory and memory.tables == rule.vf else frozenset()
+    found = []
+    for vf, facts in zip(vfs, pf.vfs, strict=True):
+        has = actual.get(vf.index)
+        is_given = facts.incarnation in given
+        differs = difference(wished[vf.index], has, is_given=is_given) if vf.index in wished and pf.link else None
+        found.append(replace(vf, attributes=has, differs=differences_text(differs, has) if differs else ""))
+    return tuple(found)
 
 
 def _quiet_state(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> PfState:
@@ -286,10 +326,44 @@ def _held_text(plan: Plan) -> str:
     return f'{lead} until released, then vf_driver = "{wanted}" applies: {said}'
 
 
+def _later_text(plan: Plan) -> str:
+    """VFs of a PF that is as desired but for attributes that have to wait."""
+    pf, found = plan.desired.pf, plan.settings
+    if pf is None:
+        return ""
+    texts = []
+    if found.later:
+        number = quantity(len(found.later), "VF that differs is", "VFs that differ are")
+        texts.append(f"attributes of {number} set once nobody has touched them for {QUIET_SECONDS:g} s")
+    if found.awaits_carrier:
+        texts.append(f"rates of its VFs are set once {pf.netdev} has a carrier")
+    return f"{pf.pci_address}: {'; '.join(texts)}" if texts else ""
+
+
+def _attributes_verdict(
+    plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], memory: AttributeMemory, machine_id: str
+) -> Verdict | None:
+    """What could not be set of attributes. The VFs are there all the same, with their drivers."""
+    if pf is None:
+        return None
+    last = {type(result.action): result for result in results}
+    for kind in OPTIONAL:
+        if (result := last.get(kind)) and result.outcome is Outcome.FAILED:
+            return Verdict(Reason.ATTRIBUTES_REFUSED, result.message, result.hint)
+    if memory.refusal and plan.settings.refused:
+        return Verdict(Reason.ATTRIBUTES_REFUSED, memory.refusal.message, memory.refusal.hint)
+    if plan.desired.rule.has_stable_mac and pf.link and not machine_id:
+        message = f'{pf.pci_address}: mac = "stable" is not set: /etc/machine-id is missing, or not a machine id'
+        return Verdict(Reason.ATTRIBUTES_REFUSED, message, "systemd-machine-id-setup makes one")
+    if pf.link_problem:
+        return Verdict(Reason.ATTRIBUTES_REFUSED, f"{pf.pci_address}: {pf.link_problem}", LINK_HINT)
+    return None
+
+
 def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
     """The last action as a verdict, if it failed: earlier ones were planned again and done after all."""
     bad = results[-1] if results else None
-    if bad is None or bad.is_done:
+    if bad is None or bad.is_done or (bad.outcome is Outcome.FAILED and isinstance(bad.action, OPTIONAL)):
         return None
     if bad.outcome is Outcome.STUCK:
         return Verdict(Reason.STUCK, bad.message, bad.hint)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core import contest
-from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs
+from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs, SetVfAttributes
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
@@ -20,6 +20,7 @@ from sriov_bootstrap.core.ours import still_ours
 from sriov_bootstrap.core.placing import Placement, VfRefusal, lacks
 from sriov_bootstrap.core.plan import Jam, Plan, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
+from sriov_bootstrap.core.vf_settings import AttributeMemory, AttributeRefusal, Seen
 
 FORMAT = 1
 LATE_SECONDS = 1300.0  # two safety nets: a daemon that runs has made a pass since `passed_at`
@@ -78,7 +79,8 @@ class State(Struct, frozen=True):
     `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs that we created
     and that still wait for their driver; `short`: PFs that created fewer VFs than asked for; `ours`: the VFs that we
     created, or that existed in the number that a rule asked for, until they are gone; `contests`: PFs whose number
-    something else has overwritten; `placements`: which driver each PF's VFs have been given.
+    something else has overwritten; `placements`: which driver each PF's VFs have been given; `attributes`: what has
+    been set for them.
     """
 
     format: int = FORMAT
@@ -95,6 +97,7 @@ class State(Struct, frozen=True):
     ours: dict[str, frozenset[int]] = {}
     contests: dict[str, Contest] = {}
     placements: dict[str, Placement] = {}
+    attributes: dict[str, AttributeMemory] = {}
     counters: Counters = Counters()
 
     @property
@@ -157,6 +160,8 @@ def begin_write(saved: State, pci_addresses: tuple[str, ...], plans: Iterable[Pl
     made = {action.pci_address for action in actions if isinstance(action, SetNumVfs)}
     made = made.union(*(action.pci_addresses for action in actions if isinstance(action, ReloadDriver)))
     placements = saved.placements | {address: Placement(is_unfinished=address in late) for address in made}
+    for address in {action.pci_address for action in actions if isinstance(action, BindVfs) and action.returns}:
+        placements[address] = replace(placements.get(address, Placement()), is_unfinished=True)
     return replace(
         saved,
         pending=_add_change(saved.pending, None, pci_addresses),
@@ -265,6 +270,51 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
         autoprobe_off=tuple(sorted(autoprobe_off)),
         ours=ours,
         placements=placements,
+        attributes=_remember_attributes(saved, results, here),
+    )
+
+
+def _remember_attributes(
+    saved: State, results: tuple[Result, ...], here: dict[str, PfFacts]
+) -> dict[str, AttributeMemory]:
+    """What was set for VFs that are still there, and what was refused."""
+    found = {address: memory for address, memory in saved.attributes.items() if address in here}
+    for result in results:
+        action = result.action
+        if not isinstance(action, SetVfAttributes) or action.pci_address not in here:
+            continue
+        if result.is_done or result.refused:
+            pf = here[action.pci_address]
+            found[pf.pci_address] = _attributes_given(found.get(pf.pci_address, AttributeMemory()), action, result, pf)
+    return {address: _without_gone(memory, here[address].incarnations) for address, memory in found.items()}
+
+
+def _attributes_given(memory: AttributeMemory, action: SetVfAttributes, result: Result, pf: PfFacts) -> AttributeMemory:
+    is_same = memory.tables == action.tables
+    incarnation = {vf.index: vf.incarnation for vf in pf.vfs}
+    meant = frozenset(incarnation[number] for number in action.vfs or incarnation if number in incarnation)
+    refused = {
+        request: frozenset(incarnation[number] for number in numbers if number in incarnation)
+        for request, numbers in result.refused.items()
+    }
+    earlier = memory.refusal.requests if memory.refusal and is_same else {}
+    kept = {request: vfs - meant for request, vfs in earlier.items() if vfs - meant}
+    both = {request: kept.get(request, frozenset()) | refused.get(request, frozenset()) for request in kept | refused}
+    said = result if refused or not memory.refusal else memory.refusal
+    return AttributeMemory(
+        tables=action.tables,
+        given=(memory.given if is_same else frozenset()) | meant,
+        seen={vf: seen for vf, seen in memory.seen.items() if vf not in meant},
+        refusal=AttributeRefusal(both, said.message, said.hint) if both else None,
+    )
+
+
+def _without_gone(memory: AttributeMemory, there: frozenset[int]) -> AttributeMemory:
+    """VFs that are gone were set for nothing."""
+    return replace(
+        memory,
+        given=memory.given & there,
+        seen={vf: seen for vf, seen in memory.seen.items() if vf in there},
     )
 
 
@@ -307,12 +357,22 @@ def _placement(placed: Placement, binding: BindVfs, result: Result, pf: PfFacts)
 
 
 def ask_again(saved: State) -> State:
-    """An operator who requests a pass is assumed to have done something about VFs that no driver took."""
+    """An operator who requests a pass is assumed to have done something about what was refused."""
     asked = {
         address: replace(placed, refusal=None, is_unfinished=placed.is_unfinished or bool(placed.refusal))
         for address, placed in saved.placements.items()
     }
-    return replace(saved, placements=asked)
+    attributes = {address: replace(memory, refusal=None) for address, memory in saved.attributes.items()}
+    return replace(saved, placements=asked, attributes=attributes)
+
+
+def note_seen(saved: State, seen: dict[str, dict[int, Seen]]) -> State:
+    """`seen`: PCI address -> the VFs of that PF that differ from its rule, as they are now."""
+    attributes = {address: replace(memory, seen={}) for address, memory in saved.attributes.items()}
+    for address, vfs in seen.items():
+        attributes[address] = replace(attributes.get(address, AttributeMemory()), seen=vfs)
+    empty = AttributeMemory()
+    return replace(saved, attributes={address: memory for address, memory in attributes.items() if memory != empty})
 
 
 def note_placed(saved: State, placed: dict[str, str]) -> State:

@@ -14,6 +14,8 @@ from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 MAX_OWN_BYTES = 64 << 20  # a VF takes some 200 bytes of state.json
 MAX_DEVICES = 1 << 16  # the number of functions in a PCI domain
+MACHINE_ID_DIGITS = 32
+HEX_DIGITS = "0123456789abcdef"
 MAX_TEXT_BYTES = 1 << 20  # what we write elsewhere, or compare; a kernel config has 300 KB
 
 
@@ -101,6 +103,12 @@ class Files:
         except (OSError, LinkError) as error:
             return f"{self._root}{path} could not be saved: {_why_not(error)}: the metrics are not updated"
         return ""
+
+    def machine_id(self) -> str:
+        """machine-id(5), "" if there is none yet, as in an image."""
+        text = self._read_own("/etc/machine-id").decode("ascii", "replace").strip()
+        is_one = len(text) == MACHINE_ID_DIGITS and {*text} <= {*HEX_DIGITS} and {*text} != {"0"}
+        return text if is_one else ""
 
     def read_private(self, path: str) -> bytes:
         """One of our files below root, b"" if it cannot be read."""

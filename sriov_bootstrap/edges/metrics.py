@@ -50,6 +50,11 @@ PF_GAUGES: tuple[tuple[str, str, Callable[[PfReport], float]], ...] = (
         "VFs without a driver, or with an unfinished one, where the rule wants one.",
         lambda pf: pf.vfs_unbound,
     ),
+    (
+        "sriov_pf_vf_attributes_differing",
+        "VFs not in use whose MAC, VLAN, rates or other attributes are not those of the rule.",
+        lambda pf: pf.vf_attributes_differing,
+    ),
 )
 
 

@@ -39,6 +39,7 @@ class Sysfs:
         self._drivers = f"{root}/bus/pci/drivers"
         self._modules = f"{root}/module"
         self._netdevs = f"{root}/class/net"
+        self._rdma = f"{root}/class/infiniband"
         self._firmware = f"{root}/class/dmi/id"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
@@ -153,6 +154,10 @@ class Sysfs:
         path = f"{folder}/net/{netdev}/flags"
         with errno_kept():
             write_attribute(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
+
+    def read_rdma(self) -> dict[str, str]:
+        """Name of an RDMA device -> the PCI address of its function."""
+        return {_text_of(name): link_name(f"{self._rdma}/{name}/device") for name in names_in(self._rdma)}
 
     def has_driver(self, name: str) -> bool:
         """Whether the kernel has a PCI driver of exactly this name now, from a module or built in."""

@@ -29,6 +29,7 @@ from sriov_bootstrap.base.reading import (
 from sriov_bootstrap.base.vanishing import link_of
 
 MAX_BYTES = 1 << 23  # modules.alias of a distribution's kernel is the largest of them, with 2 MB
+BEGINNING_BYTES = 1 << 8  # a program for a processor has a zero within them
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -145,6 +146,16 @@ class TextFiles:
         except OSError:
             return False
         return stat.S_ISREG(mode) and bool(mode & 0o111)
+
+    def is_script(self, path: str) -> bool:
+        """Whether it is an executable file of text, without reading more than its beginning."""
+        if not self.is_executable(path):
+            return False
+        try:
+            with open_regular(f"{self._root}{path}") as file:
+                return b"\0" not in file.read(BEGINNING_BYTES, is_cut=True)
+        except OSError:
+            return False
 
     def link(self, path: str) -> str:
         """Where a link leads; "" if it is not one."""

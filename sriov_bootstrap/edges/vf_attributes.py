@@ -36,7 +36,7 @@ from sriov_bootstrap.base.netlink import (
 from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.facts import NAMED
-from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Refused, Request, VfAttributes
 from sriov_bootstrap.formats.vf_info import CODECS, IFF_PROMISC, IFLA_MTU, IFLA_VFINFO_LIST, read_link, vf_list
 
@@ -91,7 +91,7 @@ def _try_to_read(ask: Asker, netdev: str) -> tuple[PfLink | None, str]:
         what = "its VFs do not fit into one message of the kernel" if error.errno == errno.EMSGSIZE else error.strerror
         return None, f"{netdev}: {name_of(error.errno)}: {what}"
     if link and SHORTEST_CUT <= len(link.vfs) < num_vfs:  # fewer: the driver does not tell of some
-        return link, f"{netdev}: the kernel lists {len(link.vfs)} of its {num_vfs} VFs"
+        return link, f"{netdev}: the kernel lists {len(link.vfs)} of its {quantity(num_vfs, 'VF')}"
     return link, ""
 
 

@@ -48,6 +48,18 @@ class VfDrivers:
         vfs = (link_name(f"{folder}/{name}") for name in sorted(links, key=_index))
         return tuple(filter(None, vfs))
 
+    def driver(self, address: str) -> str:
+        """Of a VF or PF, "" if it has none."""
+        return self._driver(address)
+
+    def unbind(self, vf: str, driver: str) -> None:
+        """Takes a VF from this driver, if it still has it. KernelError if that fails."""
+        try:
+            self._leave(vf, driver)
+        except OSError as error:
+            number = error.errno or errno.EIO
+            raise KernelError(f"{vf}: cannot unbind {driver}: {_words(error)}", errno=number, hint=HINT) from error
+
     def modalias(self, pf: str) -> str:
         """Of a VF that has no driver; "" if there is none."""
         bare = (vf for vf in self.vfs_of(pf) if not self._driver(vf))

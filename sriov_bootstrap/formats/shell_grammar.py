@@ -12,7 +12,7 @@ from sriov_bootstrap.formats.shell_nodes import (
     Command,
     CommandList,
     For,
-    Function,
+    FunctionDefinition,
     Group,
     If,
     Pipeline,
@@ -155,12 +155,12 @@ class _Parser:
             self.advance()
         return Group(line, body, self._redirections())
 
-    def _function(self, line: int) -> Function:
+    def _function(self, line: int) -> FunctionDefinition:
         name = self._peek()
         self.advance()
         self._skip("(", ")", "\n")
         body = self._command()
-        return Function(line, name.text if name else "", [AndOr([("", Pipeline([body]))])] if body else [])
+        return FunctionDefinition(line, name.text if name else "", [AndOr([("", Pipeline([body]))])] if body else [])
 
     def _if(self, line: int) -> If:
         arms: list[tuple[CommandList, CommandList]] = []

@@ -21,7 +21,7 @@ from sriov_bootstrap.formats.shell_nodes import (
     Command,
     CommandList,
     For,
-    Function,
+    FunctionDefinition,
     Group,
     If,
     Pipeline,
@@ -101,7 +101,7 @@ class Interpreter(Follower):
             return shell_simple.run(self, command, state)
         if isinstance(command, Arithmetic):
             return self._arithmetic(command.text, state)
-        if isinstance(command, Function):
+        if isinstance(command, FunctionDefinition):
             place = self.place(0)
             self.functions[command.name] = (command.body, place.path, place.line)
             return CommandOutcome(SUCCESS)

@@ -81,7 +81,7 @@ class Case(Struct):
     arms: list[tuple[list[str], CommandList]]
 
 
-class Function(Struct):
+class FunctionDefinition(Struct):
     """A definition: nothing is run yet."""
 
     line: int
@@ -104,7 +104,7 @@ class Arithmetic(Struct):
     text: str
 
 
-Command = Simple | If | While | For | Case | Function | Group | Arithmetic
+Command = Simple | If | While | For | Case | FunctionDefinition | Group | Arithmetic
 
 
 def simple_commands(block: CommandList) -> Iterator[Simple | Arithmetic]:
@@ -119,7 +119,7 @@ def simple_commands(block: CommandList) -> Iterator[Simple | Arithmetic]:
                         yield from simple_commands(inner)
 
 
-def _blocks_of(command: If | While | For | Case | Function | Group) -> list[CommandList]:
+def _blocks_of(command: If | While | For | Case | FunctionDefinition | Group) -> list[CommandList]:
     match command:
         case If():
             return [*(block for arm in command.arms for block in arm), command.otherwise]
@@ -127,7 +127,7 @@ def _blocks_of(command: If | While | For | Case | Function | Group) -> list[Comm
             return [command.condition, command.body]
         case Case():
             return [body for _, body in command.arms]
-        case For() | Function() | Group():
+        case For() | FunctionDefinition() | Group():
             return [command.body]
 
 

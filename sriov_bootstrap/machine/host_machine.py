@@ -19,6 +19,8 @@ from sriov_bootstrap.core.actions import (
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
+    SetPfLink,
+    SetVfAttributes,
     WriteFile,
     deadline_seconds,
 )
@@ -27,6 +29,7 @@ from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
 from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_users import Holders, Owners
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
@@ -39,6 +42,7 @@ from sriov_bootstrap.passes.apply import apply
 if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.core.obstacles import Platform
+    from sriov_bootstrap.core.vf_attributes import Refused
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
     from sriov_bootstrap.edges.text_files import TextFiles
@@ -137,6 +141,22 @@ class HostMachine:
         from sriov_bootstrap.machine.links import read_in_child
 
         return read_in_child()
+
+    def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
+        """See reconcile.PassMachine."""
+        from sriov_bootstrap.machine.vf_attributes import read_in_child  # most rules say nothing of it
+
+        return read_in_child(netdevs)
+
+    def write_msix(self, vf: str, number: int, vectors: int) -> "Refused | None":
+        """See edges/vf_attributes.py."""
+        from sriov_bootstrap.edges.vf_attributes import write_msix
+
+        return write_msix(vf, number, vectors, root=f"{self._root}/sys")
+
+    def machine_id(self) -> str:
+        """See reconcile.PassMachine."""
+        return self.files.machine_id()
 
     def read_holders(self) -> Holders:
         """Which processes have a VF open, from whatever may look."""
@@ -296,6 +316,10 @@ class HostMachine:
                 return apply(action, lambda: self.sysfs.write_autoprobe(action))
             case BindVfs():
                 return self.begin(action, guard=guard)()
+            case SetPfLink() | SetVfAttributes():
+                from sriov_bootstrap.machine import vf_attributes
+
+                return self._in_writer(action, vf_attributes.work(self, action, guard))
             case _:
                 return self._with_privileges(action, guard)
 

@@ -6,26 +6,24 @@ in a process of its own, for all PFs at once. It begins when the last PF has bee
 keeps udev busy, which made the counts of the PFs after it twice as slow where processors are few. Then the pass waits
 for all of them together (settle.py), and takes the steps that follow.
 
-What is done to each VF starts from new facts of its PF: the VFs that the plan was made from are gone, and those of the
-count did not exist yet.
+What is done to VFs after a count cannot name them: those that the plan was made from are gone. Such an action means
+every VF of its PF, in the number that the count was to make.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Protocol, cast
+from typing import Protocol
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.actions import STAGES, Action, BindVfs, ReloadDriver, SetNumVfs, Stage, VfAction, stage_of
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.actions import OPTIONAL, STAGES, Action, BindVfs, ReloadDriver, SetNumVfs, Stage, stage_of
 from sriov_bootstrap.core.followup import in_pass_delay_seconds
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
 
 Guard = Callable[[tuple[str, ...]], str]
-ReadFacts = Callable[[tuple[str, ...]], tuple[PfFacts, ...]]
 _Begun = tuple[Plan, Callable[[], Result]]
 Stages = Mapping[type, Stage]
 
@@ -45,19 +43,16 @@ class ActionMachine(settle.SettleMachine, Protocol):
 
 
 def carry_out(
-    plans: Iterable[Plan], machine: ActionMachine, *, guard: Guard, look: ReadFacts, stages: Stages = STAGES
+    plans: Iterable[Plan], machine: ActionMachine, *, guard: Guard, stages: Stages = STAGES
 ) -> tuple[Result, ...]:
     """Runs every plan. A failure ends its own PF's steps; after a write that does not return, no further step is taken.
 
     `guard(pci_addresses)` says who uses these VFs, or a VF of these PFs, now; it is asked again right before one of
-    them is destroyed or moved. `look(pci_addresses)` reads the facts of PFs; it is called at most once for each.
+    them is destroyed or moved.
     """
     road, pick, results, counted = _Road(machine, guard), partial(_of_stages, stages), list[Result](), list[Plan]()
     for plan in (plans := tuple(plans)):
-        done = tuple(road.take(plan, pick(plan.actions, Stage.BEFORE, Stage.COUNT, Stage.COUNTED)))
-        each = pick(plan.actions, Stage.EACH_VF)
-        pfs = look((plan.pci_address,)) if each and road.is_open(plan) else ()
-        results += (*done, *road.take(plan, _for_vfs(each, pfs, made=_made(done))))
+        results += road.take(plan, pick(plan.actions, Stage.BEFORE, Stage.COUNT, Stage.COUNTED))
         counted += [plan] if road.is_open(plan) else []
     begun = [binding for plan in counted for binding in road.begin(plan, pick(plan.actions, Stage.BIND))]
     results += (road.note(plan, end()) for plan, end in begun)
@@ -69,17 +64,6 @@ def carry_out(
 
 def _of_stages(stages: Stages, actions: tuple[Action, ...], *wanted: Stage) -> tuple[Action, ...]:
     return tuple(action for action in actions if stage_of(action, stages) in wanted)
-
-
-def _made(results: tuple[Result, ...]) -> int | None:
-    """How many VFs the last count left; None where there was none, or that is not known."""
-    return next((result.made for result in reversed(results) if result.made >= 0), None)
-
-
-def _for_vfs(actions: tuple[Action, ...], pfs: tuple[PfFacts, ...], *, made: int | None) -> Iterator[Action]:
-    """What each VF needs of these, VF by VF; nothing where something else has already changed the count."""
-    for vf in (vf for pf in pfs for vf in pf.vfs if made in {None, pf.num_vfs}):
-        yield from filter(None, (cast("VfAction", action).for_vf(vf) for action in actions))
 
 
 class _Road:
@@ -105,6 +89,8 @@ class _Road:
             if not self.is_open(plan):
                 return
             yield (result := self._with_retries(action))
+            if result.outcome is Outcome.FAILED and isinstance(action, OPTIONAL):
+                continue
             if not result.is_done or self._has_kept_vfs(plan, result):
                 self.give_up(plan.pci_address)
                 self._is_stuck = result.outcome is Outcome.STUCK

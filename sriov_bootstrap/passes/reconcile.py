@@ -17,13 +17,15 @@ from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode, facts, ours, state
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
 from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.desired import DesiredPf, asks_for, resolve, rule_of
+from sriov_bootstrap.core.desired import DesiredPf, asks_for, ports_of, resolve, rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Moves, Placement, former_name
 from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, Verdict, plan_pf
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.validate import is_module_name
+from sriov_bootstrap.core.vf_attributes import PfLinks
+from sriov_bootstrap.core.vf_settings import Seen
 from sriov_bootstrap.core.vf_users import Holders, Owners
 from sriov_bootstrap.passes import execute
 
@@ -67,6 +69,12 @@ class PassMachine(execute.ActionMachine, Protocol):
 
     def read_links(self) -> facts.Links:
         """altnames and addresses."""
+
+    def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
+        """These netdevs of PFs, and what they have set for their VFs."""
+
+    def machine_id(self) -> str:
+        """machine-id(5), "" if there is none."""
 
     def read_holders(self) -> Holders:
         """Who has a VF open."""
@@ -121,7 +129,7 @@ class Loaded(Struct, frozen=True):
 class HostSnapshot(Struct, frozen=True):
     """The machine at one moment, and what is to be done about it. `leaving`: the same for PFs whose rule is gone.
 
-    `placed`: PCI address -> the vf_driver that all VFs of that PF have.
+    `placed`: PCI address -> the vf_driver that all VFs of that PF have. `machine_id`: "" if no rule needs it.
     """
 
     pfs: tuple[PfFacts, ...]
@@ -129,6 +137,7 @@ class HostSnapshot(Struct, frozen=True):
     jam: Jam | None
     leaving: tuple[Plan, ...] = ()
     placed: dict[str, str] = {}
+    machine_id: str = ""
 
     @property
     def all_plans(self) -> tuple[Plan, ...]:
@@ -139,6 +148,11 @@ class HostSnapshot(Struct, frozen=True):
     def pfs_with_rule(self) -> tuple[PfFacts, ...]:
         """The PFs that have a rule."""
         return tuple(plan.desired.pf for plan in self.plans if plan.desired.pf)
+
+    @property
+    def differing(self) -> dict[str, dict[int, Seen]]:
+        """PCI address -> VFs whose attributes differ from the rule: see AttributeMemory."""
+        return {plan.pci_address: plan.settings.seen for plan in self.plans if plan.settings.seen}
 
     @property
     def targets(self) -> dict[str, int]:
@@ -212,7 +226,28 @@ def read_facts(
     owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
     bindings = machine.read_bindings() if has_vfs else {}
     pfs = (facts.parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
-    return tuple(pf for pf in pfs if pf.total_vfs > 0)
+    found = tuple(pf for pf in pfs if pf.total_vfs > 0)
+    return _add_links(machine, config, found) if any(rule.asks_link for rule in config.pf) else found
+
+
+def _add_links(machine: PassMachine, config: Config, pfs: tuple[PfFacts, ...]) -> tuple[PfFacts, ...]:
+    """The same, with what only the netdevs of PFs tell, where a rule says something of it."""
+    rules = {pf.pci_address: rule for pf in pfs if (rule := rule_of(config, pf)) and rule.asks_link}
+    ports = {pf.pci_address: ports_of(rules[pf.pci_address].match, pf) for pf in pfs if pf.pci_address in rules}
+    names = {address: found[0].name for address, found in ports.items() if found}
+    if not rules:
+        return pfs
+    links = machine.read_pf_links(tuple(names.values())) if names else PfLinks()
+    return tuple(_add_link(pf, names.get(pf.pci_address, ""), links) if pf.pci_address in rules else pf for pf in pfs)
+
+
+def _add_link(pf: PfFacts, netdev: str, links: PfLinks) -> PfFacts:
+    if link := links.by_name.get(netdev):
+        return replace(pf, link=link)
+    if not pf.driver:
+        return pf
+    lack = links.problem or (f"{netdev} is gone" if netdev else "it has no netdev here")
+    return replace(pf, link_problem=f"what it has set for its VFs cannot be read: {lack}")
 
 
 def decide(
@@ -244,11 +279,13 @@ def decide(
         absent_drivers=frozenset(name for name in named if not machine.has_driver(name)),
         absent=_absent_verdicts(machine, wishes, pfs),
         names_follow_probes=_may_bind_late(wishes) and machine.names_follow_probes(),
+        attributes=saved.attributes,
+        machine_id=machine.machine_id() if any(rule.has_stable_mac for rule in config.pf) else "",
     )
     jam = around.jam or next(iter(bindings.values()), None)
     leaving = () if is_release else tuple(_plans_without_rule(config, pfs, around))
     applied = dict(_applied_drivers(wishes, around))
-    return HostSnapshot(pfs, _plans(wishes, around), jam, leaving, applied)
+    return HostSnapshot(pfs, _plans(wishes, around), jam, leaving, applied, around.machine_id)
 
 
 def _absent_verdicts(
@@ -264,7 +301,7 @@ def _absent_verdicts(
 
 def _may_bind_late(wishes: tuple[DesiredPf, ...]) -> bool:
     """Whether it matters how netdevs are named: reading that takes time, which most passes can save."""
-    return any(wish.pf and wish.pf.num_vfs != wish.target for wish in wishes)
+    return any(wish.pf and (wish.pf.num_vfs != wish.target or wish.rule.vf) for wish in wishes)
 
 
 def _applied_drivers(wishes: tuple[DesiredPf, ...], around: Surroundings) -> Iterator[tuple[str, str]]:
@@ -332,7 +369,7 @@ def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: 
         contested=state.add_losses(contested, contested_since),
     )
     memory = state.fold(
-        state.note_placed(memory, seen.placed),
+        state.note_seen(state.note_placed(memory, seen.placed), seen.differing),
         report,
         seen.pfs,
         now_monotonic=machine.monotonic(),
@@ -366,11 +403,10 @@ def rounds(
     contested: dict[str, int] = {}
     for number in range(1, MAX_ROUNDS + 1):
         begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
-        if any(plan.changes_vfs for plan in seen.plans):
+        if any(plan.changes_vfs or plan.takes_drivers for plan in seen.plans):
             machine.save_state(begun)
         guard = partial(read_users, machine, config, known=memory.pf_addresses)
-        look = partial(read_facts, machine, config, memory.pf_addresses)
-        acted = execute.carry_out(seen.all_plans, machine, guard=guard, look=look)
+        acted = execute.carry_out(seen.all_plans, machine, guard=guard)
         if not acted:
             break
         results += acted
@@ -422,6 +458,8 @@ def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -
                 own,
                 is_incomplete=address in memory.incomplete,
                 refusal=memory.placements.get(address, Placement()).refusal,
+                attributes=memory.attributes.get(address),
+                machine_id=seen.machine_id,
             )
         )
     return tuple(lines)

@@ -147,6 +147,7 @@ def pci(*specs: str, option: str = "device_spec") -> str:
 
 
 BOTH = "\n" + pci(GOOD_A, GOOD_B)
+ONE_VF = '{{"address": "0000:3b:{}", "physical_network": "physnet2"}}'
 CASES = {
     "good": Case(pci(GOOD_A, GOOD_B), {}),
     "a list": Case(pci(f"[{GOOD_A}, {GOOD_B}]"), {}),
@@ -287,6 +288,80 @@ CASES = {
     "old beside new": Case(
         pci(GOOD_A, GOOD_B) + pci(GOOD_A, option="passthrough_whitelist"),
         {("SB-W412", 4): f"which still counts: nova adds it to the device_spec at {NOVA}:2"},
+    ),
+    "old beside new, and first": Case(
+        pci(GOOD_A, GOOD_B) + pci('{"address": "0000:3b:10.0"}', option="passthrough_whitelist"),
+        {
+            ("SB-W412", 4): "which still counts",
+            ("SB-E406", 4): (
+                f'{NOVA}:2 has "physnet2" and does not count: in one file, nova puts each passthrough_whitelist '
+                "before the first device_spec, and the first spec that matches wins"
+            ),
+        },
+    ),
+    "the oldest, above the new": Case(
+        f'[DEFAULT]\npci_passthrough_whitelist = {{{IDS}, "address": "{PF}"}}\n[pci]\n' + pci(GOOD_A, GOOD_B),
+        {
+            ("SB-W412", 3): "which still counts",
+            ("SB-E406", 3): "nova puts each pci_passthrough_whitelist before the first device_spec",
+        },
+    ),
+    "one after the other": Case(
+        pci(f'{{{IDS}, "address": "{PF}"}}', GOOD_A, GOOD_B),
+        {("SB-E406", 2): f'; {NOVA}:3 has "physnet2" and does not count: {NOVA}:2 comes before it'},
+    ),
+    "one after the other, of different VFs": Case(
+        pci(
+            '{"address": "0000:3b:10.0", "physical_network": "x"}', ONE_VF.format("10.2"), ONE_VF.format("10.4"), GOOD_B
+        ),
+        {("SB-E406", 2): 'as VFs of "x", but rule "tenant-a" (0000:3b:00.0) has "physnet2"'},
+    ),
+    "not live-migratable": Case(
+        pci(GOOD_A.replace("}", ', "live_migratable": "no"}'), GOOD_B),
+        {("SB-W419", 2): 'live_migratable: "no" counts as set'},
+    ),
+    "not live-migratable, as a boolean": Case(
+        pci(GOOD_A.replace("}", ', "live_migratable": false}'), GOOD_B),
+        {("SB-W419", 2): "live_migratable: false counts"},
+    ),
+    "not live-migratable, for a chip": Case(
+        pci(GOOD_A, GOOD_B, '{"vendor_id": "10de", "product_id": "25b6", "live_migratable": "0"}'),
+        {("SB-W419", 4): 'live_migratable: "0" counts as set'},
+    ),
+    "live-migratable": Case(pci(GOOD_A.replace("}", ', "live_migratable": "yes"}'), GOOD_B), {}),
+    "not live-migratable, before that was a key": Case(
+        pci(GOOD_A.replace("}", ', "live_migratable": "no"}'), GOOD_B),
+        {("SB-W404", 2): "live_migratable exists since"},
+        rules(release='"zed"'),
+    ),
+    "two devnames": Case(
+        pci(
+            '{"devname": "ens1f0", "physical_network": "physnet2", "devname": "ens1f1", "physical_network": "physnet1"}'
+        ),
+        {
+            ("SB-E420", 2): (
+                'devname ("ens1f0") and physical_network ("physnet2") come twice in one object: nova takes the last'
+            ),
+            ("SB-W405", 2): "matches PF 0000:3b:00.1 itself",
+        },
+    ),
+    "two addresses": Case(
+        pci(f'{{"address": "{PF}", "address": "{PF2}", {IDS}, "physical_network": "physnet1"}}', GOOD_A),
+        {("SB-E420", 2): f'address ("{PF}") comes twice'},
+    ),
+    "two buses of an address": Case(
+        pci(GOOD_A, GOOD_B, f'[{{"address": {{"bus": "5e", "bus": "5f"}}, {IDS}, "trusted": "true"}}]'),
+        {("SB-E420", 4): 'address.bus ("5e") comes twice'},
+    ),
+    "three networks": Case(
+        pci(GOOD_A.replace("}", ', "physical_network": "x", "physical_network": "physnet2"}'), GOOD_B),
+        {("SB-E420", 2): 'physical_network ("physnet2") comes twice'},
+    ),
+    "the same twice": Case(pci(GOOD_A.replace("}", ', "physical_network": "physnet2"}'), GOOD_B), {}),
+    "two names of an alias": Case(
+        pci(GOOD_A, GOOD_B) + f'alias = {{"name": "a", {IDS}, "name": "vf"}}\n',
+        {("SB-E420", 4): 'name ("a") comes twice in one alias'},
+        rules(b=NET_B),
     ),
     "old alone": Case(pci(GOOD_A, GOOD_B, option="passthrough_whitelist"), {}),
     "oldest beside old": Case(
@@ -480,3 +555,19 @@ def test_a_remedy_is_what_to_type(tree: HostTree, capsys: pytest.CaptureFixture[
     (finding,) = found_in(tree, capsys)
     assert finding["place"] == f"/{drop_in}:4"
     assert finding["remedy"] == again
+
+
+@pytest.mark.parametrize(
+    ("early", "late"), [("nova.conf", "nova.conf.d/a.conf"), ("nova.conf.d/a.conf", "nova.conf.d/b.conf")]
+)
+def test_of_two_files_the_one_that_is_read_first_counts(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], early: str, late: str
+) -> None:
+    """Whatever the names of the option: the current one in the earlier file comes before an old one in the later."""
+    add_unit(tree, "nova-compute", "/usr/bin/nova-compute")
+    tree.write(f"etc/nova/{early}", '[pci]\ndevice_spec = {"address": "0000:3b:10.0"}\n')
+    tree.write(f"etc/nova/{late}", f"[pci]\npassthrough_whitelist = {GOOD_A}\ndevice_spec = {GOOD_B}\n")
+    (finding,) = [finding for finding in found_in(tree, capsys) if finding["code"] == "SB-E406"]
+    assert finding["place"] == f"/etc/nova/{early}:2"
+    why = f'/etc/nova/{late}:2 has "physnet2" and does not count: /etc/nova/{early} is read before /etc/nova/{late}'
+    assert why in finding["problem"]

@@ -226,6 +226,8 @@ def test_json_has_it_all(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> 
             "iommu_group": "17",
             "user": user,
             "note": "",
+            "attributes": None,
+            "differs": "",
         }
     ]
     assert (pf["state"], pf["reason"], pf["vfs_in_use"], pf["max_vfs"]) == ("degraded", "in_use", 1, 7)

@@ -10,7 +10,6 @@ from sriov_bootstrap.core.actions import (
     ReloadDriver,
     SetLinkUp,
     SetNumVfs,
-    Stage,
     deadline_seconds,
     settle_deadline_seconds,
 )
@@ -18,10 +17,6 @@ from sriov_bootstrap.core.actions import (
 
 def test_every_action_has_its_stage() -> None:
     assert set(STAGES) == set(get_args(Action))
-
-
-def test_what_is_done_for_each_vf_can_be_asked_for_it() -> None:
-    assert [kind for kind, stage in STAGES.items() if (stage is Stage.EACH_VF) is not hasattr(kind, "for_vf")] == []
 
 
 def test_deadlines_grow_with_the_number_of_vfs() -> None:

@@ -6,17 +6,15 @@ from typing import cast
 import pytest
 from msgspec import Struct
 
-from builders import PF, PF3, make_config, make_netdev, make_rule, make_wish, vf_address
+from builders import PF, PF3, make_netdev, make_wish
 from fakes import FakeMachine, FakePf
 from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckError
 from sriov_bootstrap.core.actions import STAGES, Action, BindVfs, SetNumVfs, Stage
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes.apply import failure
 from sriov_bootstrap.passes.execute import carry_out
-from sriov_bootstrap.passes.reconcile import read_facts
 
 
 class SetMode(Struct, frozen=True, tag="set_mode"):
@@ -35,18 +33,13 @@ class Split(SetNumVfs, frozen=True, tag="split"):
         return f"split into {self.after}"
 
 
-class SetVlan(Struct, frozen=True, tag="set_vlan"):
-    """Each VF: in a plan for all of them, and then for one, which has no driver yet: through the PF."""
+class SetVlans(Struct, frozen=True, tag="set_vlans"):
+    """Counted: of all VFs, which have no driver yet, through the PF."""
 
     pci_address: str
-    vf: str = ""
-    skipped: tuple[int, ...] = ()
-
-    def for_vf(self, vf: VfFacts) -> Action | None:
-        return None if vf.index in self.skipped else cast("Action", SetVlan(self.pci_address, vf.pci_address))
 
     def __str__(self) -> str:
-        return f"set the VLAN of {self.vf or 'each VF'}"
+        return "set the VLANs"
 
 
 class Bind(BindVfs, frozen=True, tag="bind"):
@@ -69,11 +62,10 @@ TABLE = {
     **STAGES,
     SetMode: Stage.BEFORE,
     Split: Stage.COUNT,
-    SetVlan: Stage.EACH_VF,
+    SetVlans: Stage.COUNTED,
     Bind: Stage.BIND,
     Announce: Stage.AFTER,
 }
-CONFIG = make_config(make_rule())
 
 
 class StagedHost(FakeMachine):
@@ -82,7 +74,6 @@ class StagedHost(FakeMachine):
     def __init__(self, *pfs: FakePf) -> None:
         super().__init__(*pfs)
         self.done: list[str] = []
-        self.looks = 0
         self.waited_for: list[str] = []
         self.fails: dict[str, SriovBootstrapError] = {}
 
@@ -104,18 +95,13 @@ class StagedHost(FakeMachine):
 
         return end
 
-    def look(self, addresses: tuple[str, ...]) -> tuple[PfFacts, ...]:
-        self.looks += 1
-        return read_facts(self, CONFIG, only=addresses)
-
     def carry_out(self, *plans: Plan) -> tuple[Result, ...]:
-        return carry_out(plans, self, guard=lambda _: "", look=self.look, stages=TABLE)
+        return carry_out(plans, self, guard=lambda _: "", stages=TABLE)
 
 
-def staged(address: str = PF, *, before: int = 0, after: int = 2, skipped: tuple[int, ...] = ()) -> Plan:
+def staged(address: str = PF) -> Plan:
     """A plan with an action of each stage for this PF."""
-    vlan = SetVlan(address, skipped=skipped)
-    actions = (SetMode(address), Split(address, before, after), vlan, Bind(address, "kernel"), Announce(address))
+    actions = (SetMode(address), Split(address, 0, 2), SetVlans(address), Bind(address, "kernel"), Announce(address))
     pf = FakePf(pci_address=address).facts
     return Plan(make_wish(pf=pf, match=Match(pci_address=address)), cast("tuple[Action, ...]", actions))
 
@@ -131,18 +117,13 @@ def two_pfs() -> StagedHost:
     return StagedHost(FakePf(autoprobe=False), other)
 
 
-def vlan(pf: str, index: int) -> str:
-    return f"{pf} set the VLAN of {vf_address(pf, index)}, 0 ready"
-
-
 def test_each_stage_begins_when_the_one_before_has_become_true() -> None:
     machine = one_pf()
     results = machine.carry_out(staged())
     assert machine.done == [
         f"{PF} set the mode, 0 ready",
         f"{PF} split into 2, 0 ready",
-        vlan(PF, 0),
-        vlan(PF, 1),
+        f"{PF} set the VLANs, 0 ready",
         f"{PF} bind them, 0 ready",
         f"{PF} announce it, 2 ready",
     ]
@@ -152,40 +133,22 @@ def test_each_stage_begins_when_the_one_before_has_become_true() -> None:
     assert all(result.outcome is Outcome.CHANGED for result in results)
 
 
-@pytest.mark.parametrize(("before", "after"), [(0, 3), (2, 0)], ids=["they come", "they go"])
-def test_it_is_done_for_the_vfs_that_there_are_after_the_count_and_for_no_others(before: int, after: int) -> None:
-    machine = one_pf()
-    machine.make_vfs(PF, before)
-    machine.carry_out(staged(before=before, after=after))
-    expected = [vf_address(PF, index) for index in range(after)]
-    assert [line.split()[5].rstrip(",") for line in machine.done if "VLAN" in line] == expected
-
-
-def test_a_vf_that_needs_nothing_gets_nothing() -> None:
-    machine = one_pf()
-    machine.carry_out(staged(skipped=(0,)))
-    assert [line for line in machine.done if "VLAN" in line] == [vlan(PF, 1)]
-
-
 def test_vfs_are_bound_once_the_last_pf_has_come_as_far() -> None:
     machine = two_pfs()
     machine.carry_out(staged(PF), staged(PF3))
     assert machine.done == [
         f"{PF} set the mode, 0 ready",
         f"{PF} split into 2, 0 ready",
-        vlan(PF, 0),
-        vlan(PF, 1),
+        f"{PF} set the VLANs, 0 ready",
         f"{PF3} set the mode, 0 ready",
         f"{PF3} split into 2, 0 ready",
-        vlan(PF3, 0),
-        vlan(PF3, 1),
+        f"{PF3} set the VLANs, 0 ready",
         f"{PF} bind them, 0 ready",
         f"{PF3} bind them, 0 ready",
         f"{PF} announce it, 2 ready",
         f"{PF3} announce it, 2 ready",
     ]
     assert machine.waited_for == [PF, PF3]
-    assert machine.looks == 2
 
 
 @pytest.mark.parametrize(
@@ -193,32 +156,25 @@ def test_vfs_are_bound_once_the_last_pf_has_come_as_far() -> None:
     [
         ("set the mode", 1),
         ("split into 2", 2),
-        (f"set the VLAN of {vf_address(PF, 0)}", 3),
-        ("bind them", 5),
-        ("announce it", 6),
+        ("set the VLANs", 3),
+        ("bind them", 4),
+        ("announce it", 5),
     ],
 )
 def test_a_failure_ends_the_stages_of_its_pf_and_of_no_other(failing: str, done: int) -> None:
     machine = two_pfs()
     machine.fails = {f"{PF} {failing}": KernelError("said no")}
     results = machine.carry_out(staged(PF), staged(PF3))
-    assert [sum(line.startswith(pf) for line in machine.done) for pf in (PF, PF3)] == [done, 6]
+    assert [sum(line.startswith(pf) for line in machine.done) for pf in (PF, PF3)] == [done, 5]
     assert [str(result.action) for result in results if not result.is_done] == [failing]
 
 
 def test_a_hang_ends_all_stages_of_all_pfs() -> None:
     machine = two_pfs()
-    machine.fails = {f"{PF} set the VLAN of {vf_address(PF, 0)}": StuckError("hangs", pid=7)}
+    machine.fails = {f"{PF} set the VLANs": StuckError("hangs", pid=7)}
     results = machine.carry_out(staged(PF), staged(PF3))
-    assert machine.done[-1] == vlan(PF, 0)
+    assert machine.done[-1] == f"{PF} set the VLANs, 0 ready"
     assert results[-1].outcome is Outcome.STUCK
-
-
-def test_vfs_that_somebody_else_makes_meanwhile_are_left_alone() -> None:
-    machine = one_pf()
-    machine.rivals = {PF: 1}
-    machine.carry_out(staged())
-    assert [line for line in machine.done if "VLAN" in line or "announce" in line] == []
 
 
 def test_what_another_plan_carries_goes_on_only_if_that_went_well() -> None:
@@ -230,9 +186,3 @@ def test_what_another_plan_carries_goes_on_only_if_that_went_well() -> None:
     machine.fails = {}
     machine.carry_out(staged(PF), carried)
     assert machine.done[-1].startswith(f"{PF3} announce it")
-
-
-def test_a_plan_without_such_steps_costs_no_look() -> None:
-    machine = one_pf()
-    machine.carry_out(Plan(make_wish(pf=FakePf().facts), (SetNumVfs(PF, 0, 4),)))
-    assert (machine.looks, machine.count(PF)) == (0, 4)

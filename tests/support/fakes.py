@@ -18,20 +18,36 @@ from sriov_bootstrap.core.actions import (
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
+    SetPfLink,
+    SetVfAttributes,
     WriteFile,
     deadline_seconds,
 )
 from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
 from sriov_bootstrap.core.obstacles import Platform
 from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.vf_attributes import LinkState, PfLink, PfLinks, Request, VfAttributes, VlanProtocol
+from sriov_bootstrap.core.vf_settings import changes, rebinds, unavailable, wishes
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owners
 from sriov_bootstrap.passes.apply import apply
 
 BOOT_ID = "b007"
+NEW_VF = VfAttributes(
+    mac="00:00:00:00:00:00",
+    vlan=0,
+    vlan_qos=0,
+    vlan_protocol=VlanProtocol.DOT1Q,
+    min_tx_rate=0,
+    max_tx_rate=0,
+    trust=False,
+    spoofchk=True,
+    link_state=LinkState.AUTO,
+)
 
 
 class Crash(BaseException):
@@ -42,7 +58,8 @@ class FakePf:
     """One PF. `makes`: how many VFs it makes of those it is asked for; `late`: seconds until their driver has them.
 
     `keeps`: a 0 is accepted, and its VFs stay, as those that igb finds when it is loaded; `dead`: VFs that no driver
-    can bind to, as mlx5's when the firmware refuses them.
+    can bind to, as mlx5's when the firmware refuses them. `link`: its netdev; `attributes`: incarnation of a VF -> what
+    is set for it, if that differs from NEW_VF; `cannot`: what it refuses to set -> the errno.
     """
 
     def __init__(self, **values: Unpack[PfValues]) -> None:
@@ -52,6 +69,9 @@ class FakePf:
         self.late = 0.0
         self.keeps = False
         self.dead: frozenset[int] = frozenset()
+        self.link = PfLink(2, mtu=1500, has_carrier=True)
+        self.attributes: dict[int, VfAttributes] = {}
+        self.cannot: dict[Request, int] = {}
 
 
 class FakeMachine:
@@ -83,6 +103,8 @@ class FakeMachine:
         self.bindings: dict[str, Jam] = {}
         self.has_plain_names = False
         self.refuses: dict[str, str] = {}
+        self.link_problem = ""
+        self.id = "0123456789abcdef0123456789abcdef"
         self.dies_before: int | None = None
         self.refused: set[int] = set()
         self.unbound: set[str] = set()
@@ -94,6 +116,7 @@ class FakeMachine:
         self.reads: list[str] = []
         self.locks = 0
         self.now = 1000.0
+        self.refused_requests: dict[Request, tuple[int, ...]] = {}
         self._made = 0
         self._ready_at: dict[int, float] = {}
 
@@ -184,6 +207,20 @@ class FakeMachine:
             self.links, by_name={dev.name: Link(dev.name, dev.altnames) for dev in devices} | self.links.by_name
         )
 
+    def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
+        """Each PF's first netdev."""
+        self.reads.append("pf links")
+        named = {pf.facts.netdev: pf for pf in self.pfs.values()}
+        return PfLinks({name: self._link(pf) for name, pf in named.items() if name in netdevs}, self.link_problem)
+
+    def machine_id(self) -> str:
+        """As the test left it."""
+        return self.id
+
+    def _link(self, pf: FakePf) -> PfLink:
+        vfs = {vf.index: pf.attributes.get(vf.incarnation, NEW_VF) for vf in pf.facts.vfs}
+        return replace(pf.link, vfs=vfs)
+
     def read_owners(self, *, shut_off: bool) -> Owners:
         """As the test left them."""
         return replace(
@@ -260,7 +297,8 @@ class FakeMachine:
         call = partial(self._change, action, guard)
         if isinstance(action, SetNumVfs):
             return apply(action, call, count_made=partial(self.meddled, action.pci_address))
-        return apply(action, call)
+        self.refused_requests = {}
+        return replace(apply(action, call), refused=self.refused_requests)
 
     def _change(self, action: Action, guard: Callable[[], str]) -> Outcome:
         self._begin(action)
@@ -275,6 +313,15 @@ class FakeMachine:
                 self.absent_drivers.discard(module)
             case BindVfs():
                 return self.bind_vfs(action, guard)
+            case SetVfAttributes():
+                return self.set_vf_attributes(action, guard)
+            case SetPfLink(mtu=mtu, promisc=promisc):
+                pf = self.pfs[action.pci_address]
+                pf.link = replace(
+                    pf.link,
+                    mtu=mtu or pf.link.mtu,
+                    is_promiscuous=pf.link.is_promiscuous if promisc is None else promisc,
+                )
             case WriteFile(path=path, text=text):
                 self.texts[path] = text
             case ReloadDriver():
@@ -330,6 +377,32 @@ class FakeMachine:
         self.unbound = {*self.unbound, *meant} if action.driver == "none" else self.unbound - {*meant}
         if refused:
             raise KernelError(f"{action.pci_address}: not bound: {'; '.join(refused)}", hint="wait")
+        return Outcome.CHANGED
+
+    def set_vf_attributes(self, action: SetVfAttributes, guard: Callable[[], str]) -> Outcome:
+        """As machine/vf_attributes.py, its edge and the kernel do it together."""
+        pf = self.pfs[action.pci_address]
+        if pf.facts.num_vfs != action.num_vfs or (action.vfs and guard()):
+            return Outcome.STALE
+        missing = unavailable(pf.facts.driver, has_carrier=pf.link.has_carrier)
+        wished = wishes(action.tables, action.pci_address, action.num_vfs, self.id, without=missing)
+        link = self._link(pf)
+        vfs = {vf.index: (vf, self._raw_vf(vf).driver) for vf in pf.facts.vfs}
+        refused: dict[Request, tuple[int, ...]] = {}
+        for number, change in changes(wished, action.vfs, link, [driver for _, driver in vfs.values()]).items():
+            vf, driver = vfs[number]
+            if rebinds(change.requests, driver, is_vfio=is_vfio(driver)) and not action.keeps_drivers:
+                self.unbound.add(vf.pci_address)
+            for request in change.requests:
+                if request in pf.cannot:
+                    refused[request] = (*refused.get(request, ()), number)
+                    continue
+                said = {key: value for key, value in change.only(request).said().items() if key != "msix_vectors"}
+                has = pf.attributes.get(vf.incarnation, NEW_VF)
+                pf.attributes[vf.incarnation] = replace(has, **said)
+        if refused:
+            self.refused_requests = refused
+            raise KernelError(f"{action.pci_address}: attributes not set: {', '.join(refused)}", hint="leave them out")
         return Outcome.CHANGED
 
     def set_link_up(self, action: SetLinkUp) -> None:

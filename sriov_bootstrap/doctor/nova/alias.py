@@ -8,8 +8,9 @@ from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, places
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.doctor.nova.view import View
-from sriov_bootstrap.doctor.openstack.remedies import render_remedy
+from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.formats.json_text import dropped_in, load, name_dropped
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
 TARGET = "nova-compute"
@@ -32,6 +33,7 @@ def check_aliases(view: View) -> Iterator[Finding]:
             yield _refused_finding(view, entry, alias)
         else:
             understood.append((entry, alias))
+            yield from _dropped_keys(view, entry, alias)
     if view.service.is_known and not refused:
         of_name: dict[str, list[tuple[Entry, Alias]]] = {}
         for entry, alias in understood:
@@ -50,10 +52,17 @@ def _refused_finding(view: View, entry: Entry, reason: str) -> Finding:
     )
 
 
+def _dropped_keys(view: View, entry: Entry, alias: Alias) -> Iterator[Finding]:
+    if dropped := dropped_in(alias):
+        problem = f"{name_dropped(dropped)} in one alias: nova takes the last, and what came before is lost"
+        remedy = restart_remedy(view.host, TARGET, f"keep one of each at {entry.place}, or make two aliases of it")
+        yield Finding("SB-E420", entry.place, problem, evidence=entry.text, remedy=remedy)
+
+
 def _parse(text: str, release: OpenStackRelease) -> Alias | str:
     """The alias, or why nova refuses it."""
     try:
-        alias = json.loads(text)
+        alias = load(text)
     except json.JSONDecodeError as error:
         return f"invalid JSON at line {error.lineno}, column {error.colno} of the alias: {error.msg}"
     except (ValueError, RecursionError):

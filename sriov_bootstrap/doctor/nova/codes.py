@@ -76,7 +76,9 @@ What to do: add the device id of the VFs, which excludes the PF: "product_id" wi
         "nova gives VFs of one network as VFs of another",
         f"""\
 The first spec that matches a VF is the one whose physical_network counts. If that is not the network of the VF's
-rule, a VM gets a VF that is plugged into another network: it starts, and has no connection or the wrong one.
+rule, a VM gets a VF that is plugged into another network: it starts, and has no connection or the wrong one. The first
+is not always the upper one: nova goes through its files in the order in which it reads them, and within each file
+through pci_passthrough_whitelist, then passthrough_whitelist, then device_spec, wherever these lines are.
 
 {_LOOKED_AT_SPECS}
 
@@ -229,6 +231,30 @@ Looked at: alias in the files that nova-compute reads; the ids of the rule's VFs
 
 What to do: sriov-bootstrap render nova-compute --write, and restart nova-compute; set the same alias in nova-api's
 files.
+""",
+    ),
+    "SB-W419": Explanation(
+        "live_migratable says no, and counts as set",
+        f"""\
+When it starts, nova-compute looks whether any spec has the key live_migratable, whatever its value, and then refuses to
+start with libvirt before 10.0 or QEMU before 8.2.2. "no" has no other effect: VFs are not live-migratable unless a spec
+says "yes". For VFs with a physical_network nova ignores the key.
+
+{_LOOKED_AT_SPECS}
+
+What to do: remove the key.
+""",
+    ),
+    "SB-E420": Explanation(
+        "a key comes twice in one object of a device_spec or an alias",
+        f"""\
+JSON allows it, and nova's parser silently takes the last value: with two devnames in one object, the VFs of the first
+are given to nobody, and its physical_network is in no spec. Only keys whose values differ are reported.
+
+{_LOOKED_AT_SPECS}
+
+What to do: make an object for each device: [{{"devname": "ens1f0", ...}}, {{"devname": "ens1f1", ...}}], or repeat the
+line. `sriov-bootstrap render nova-compute --write` writes a line for each PF.
 """,
     ),
 }

@@ -22,6 +22,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.doctor.nova.pci_address import ANY, FIELDS, AddressPattern, number, parse_glob, parse_regex
+from sriov_bootstrap.formats.json_text import dropped_in, load
 
 SELECTORS = ("vendor_id", "product_id", "address", "devname")
 STRICT_BOOLEANS = ("managed", "live_migratable", "one_time_use")
@@ -59,7 +60,10 @@ class SpecProblem(Struct, frozen=True):
 
 
 class DeviceSpec(Struct, frozen=True):
-    """One object. `place` None: `devname` says where. `unknown`: keys that mean nothing to this release."""
+    """One object. `place` None: `devname` says where. `unknown`: keys that mean nothing to this release.
+
+    `dropped`: key that comes twice -> the value that nova drops.
+    """
 
     release: OpenStackRelease
     vendor_id: str = ANY
@@ -68,6 +72,7 @@ class DeviceSpec(Struct, frozen=True):
     devname: str = ""
     tags: dict[str, Any] = {}
     unknown: tuple[str, ...] = ()
+    dropped: dict[str, Any] = {}
 
     @property
     def is_everything(self) -> bool:
@@ -124,7 +129,7 @@ class DeviceSpec(Struct, frozen=True):
 def parse_specs(text: str, release: OpenStackRelease) -> tuple[DeviceSpec, ...] | SpecProblem:
     """All specs of one value of the option, or the first thing that nova refuses in it."""
     try:
-        value = json.loads(text)
+        value = load(text)
         values = [value] if isinstance(value, dict) else value
         if not isinstance(values, list):
             return SpecProblem("it must be a JSON object, or a list of them")
@@ -159,6 +164,7 @@ def _parse_spec(value: object, release: OpenStackRelease) -> DeviceSpec:
         devname=str(devname) if devname else "",
         tags=tags,
         unknown=_unknown_keys(value, release),
+        dropped=dropped_in(value),
     )
 
 

@@ -8,9 +8,10 @@ from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, places
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.neutron.networks import misspellings
-from sriov_bootstrap.doctor.nova.view import Candidate, Row, View
+from sriov_bootstrap.doctor.nova.view import LOOKS, Candidate, Row, View
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
+from sriov_bootstrap.formats.steps import Steps, TooMuch
 from sriov_bootstrap.render.nova import is_for_nova
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
@@ -19,7 +20,7 @@ TARGET = "nova-compute"
 
 def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
     """All of them."""
-    misspelt = misspellings(view.host, survey)
+    misspelt, rivals = misspellings(view.host, survey), _Rivals(view)
     networks = {json.dumps(row.spec.tags.get("physical_network")) for row in view.rows} - {"null", '""'}
     for port in resolve_ports(view.host):
         vfs = [function for function in view.of_pf.get(port.pci_address, ()) if function.is_vf and function.is_expected]
@@ -34,7 +35,7 @@ def check_rules(view: View, survey: OpenStackSurvey) -> Iterator[Finding]:
         excluded = [vf for vf in vfs if vf.index in port.rule.exclude_vfs]
         yield from _unwanted_offers(view, "SB-E407", excluded, f"{port.label} has them in exclude_vfs, but")
         offered = [vf for vf in vfs if vf.index not in port.rule.exclude_vfs]
-        yield from _wrong_network(view, misspelt, port, offered)
+        yield from _wrong_network(view, misspelt, port, offered, rivals)
         yield from _never_offered(view, networks, port, offered)
 
 
@@ -65,7 +66,9 @@ def _unwanted_offers(view: View, code: str, vfs: list[Candidate], why: str) -> I
         )
 
 
-def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:
+def _wrong_network(
+    view: View, misspelt: Mapping[str, str], port: Port, vfs: list[Candidate], rivals: "_Rivals"
+) -> Iterator[Finding]:
     """A misspelt name is reported once, for all files together."""
     right = port.rule.physical_network
     for row, taken in _specs_that_take(view, vfs):
@@ -74,7 +77,8 @@ def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: lis
             continue
         given = f'as VFs of "{wrong}"' if wrong else "without a physical_network"
         wanted = f'has "{right}"' if right else "has no physical_network"
-        problem = f"nova gives out {_name_vfs(taken)} {given}, but {port.label} {wanted}"
+        why = rivals.why_first(row, taken[0], right)
+        problem = f"nova gives out {_name_vfs(taken)} {given}, but {port.label} {wanted}{why}"
         yield Finding(
             "SB-E406",
             row.entry.place,
@@ -82,6 +86,44 @@ def _wrong_network(view: View, misspelt: Mapping[str, str], port: Port, vfs: lis
             evidence=row.entry.text,
             remedy=render_remedy(view.host, TARGET, row.entry),
         )
+
+
+class _Rivals:
+    """Specs that would be right if they came first. Others' files decide how many there are: within a budget."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._steps = Steps(LOOKS)
+        self._order = {id(row): number for number, row in enumerate(view.rows)}
+        self._of_network: dict[str, list[Row]] = {}
+        for row in view.rows:
+            network = row.spec.tags.get("physical_network")
+            if isinstance(network, str) and network and row.is_known:
+                self._of_network.setdefault(network, []).append(row)
+
+    def why_first(self, row: Row, vf: Candidate, network: str) -> str:
+        """Why the spec that has the right network for this VF does not count, to be appended; "" if there is none."""
+        beaten = self._find(row, vf, network)
+        if not beaten:
+            return ""
+        mine, theirs = row.entry, beaten.entry
+        why = f"{mine.path} is read before {theirs.path}"
+        if mine.path == theirs.path:
+            why = f"{mine.place} comes before it"
+            if mine.option != theirs.option:
+                why = f"in one file, nova puts each {mine.option} before the first {theirs.option}"
+        return f'; {theirs.place} has "{network}" and does not count: {why}, and the first spec that matches wins'
+
+    def _find(self, row: Row, vf: Candidate, network: str) -> Row | None:
+        try:
+            for rival in self._of_network.get(network, ()):
+                self._steps.take(1)
+                is_later = self._order[id(rival)] > self._order[id(row)]
+                if is_later and rival.spec.matches(vf.device, self._view.here):
+                    return rival
+        except TooMuch:
+            self._steps.cut()
+        return None
 
 
 def _never_offered(view: View, networks: set[str], port: Port, vfs: list[Candidate]) -> Iterator[Finding]:

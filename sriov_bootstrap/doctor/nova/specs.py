@@ -17,6 +17,7 @@ from sriov_bootstrap.doctor.nova.pci_address import ANY
 from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.formats.ini import Entry
+from sriov_bootstrap.formats.json_text import name_dropped
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 TARGET = "nova-compute"
@@ -37,7 +38,9 @@ def check_specs(view: View) -> Iterator[Finding]:
         entry, spec = row.entry, row.spec
         if reason := spec.refusal(view.here):
             yield _spec_finding(view, "SB-E401", entry, f"nova-compute does not start: {reason}")
+        yield from _dropped_keys(view, entry, spec)
         yield from _tags(view, entry, spec)
+        yield from _migratable(view, entry, spec)
         if spec.is_everything:
             yield _matches_everything(view, entry, spec, guesses)
             continue
@@ -105,6 +108,29 @@ def _tags(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
             continue
         right = str(bool(parse_boolean(value))).lower() if key == "trusted" else value
         yield _spec_finding(view, "SB-E402", entry, problem, change=f'write "{key}": "{right}" at {entry.place}')
+
+
+def _dropped_keys(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+    """Of a key that comes twice nova takes the last, and says nothing."""
+    if not spec.dropped:
+        return
+    problem = f"{name_dropped(spec.dropped)} in one object: nova takes the last, and what came before is lost"
+    where = next((key for key in spec.dropped if key in {"devname", "address"}), "")
+    change = f"keep one of each at {entry.place}"
+    if where:
+        change = f"make an object for each {where} at {entry.place}: [{{...}}, {{...}}]"
+    yield _spec_finding(view, "SB-E420", entry, problem, change=change)
+
+
+def _migratable(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
+    """nova asks whether the key is there, and not what it says, before it decides whether libvirt is new enough."""
+    value = spec.tags.get("live_migratable")
+    if "live_migratable" in spec.unknown or value is None or parse_boolean(value) is not False:
+        return
+    said = json.dumps(value)
+    problem = f"live_migratable: {said} counts as set: nova-compute does not start with libvirt before 10.0"
+    change = f"remove live_migratable from {entry.place}: without it VFs are not live-migratable either"
+    yield _spec_finding(view, "SB-W419", entry, problem, change=change)
 
 
 def _matches_everything(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Finding:

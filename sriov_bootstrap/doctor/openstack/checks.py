@@ -23,6 +23,12 @@ HOMES = {
     ),
     "nova-scheduler": (("filter_scheduler", "enabled_filters"), ("filter_scheduler", "available_filters")),
 }
+# Service -> options of which it takes one value: within a file the last one. The agent's lists have SB-E512.
+SINGLE = {
+    "neutron-server": HOMES["neutron-server"],
+    "nova-scheduler": (("filter_scheduler", "enabled_filters"),),
+    "nova-compute": (("pci", "report_in_placement"),),
+}
 # Sections of other agents that share a file, with an option of the same name.
 OTHERS = {
     ("ovs", "network_vlan_ranges"),
@@ -39,6 +45,7 @@ def check_files(survey: OpenStackSurvey) -> Iterator[Finding]:
         yield from _missing_files(service)
         yield from _default_in_small_letters(service)
         yield from _wrong_section(service)
+        yield from _repeated_options(service)
     yield from _unread_files(survey)
 
 
@@ -115,6 +122,22 @@ def _wrong_section(service: Service) -> Iterator[Finding]:
                 + (": the section is misspelt" if near else ""),
                 evidence=entry.name,
                 remedy=f"move it to [{section}], then: systemctl restart {service.label}",
+            )
+
+
+def _repeated_options(service: Service) -> Iterator[Finding]:
+    """Within one file; what a later file overrides, it overrides on purpose."""
+    for file, (section, option) in itertools.product(service.files, SINGLE.get(service.name, ())):
+        entries = file.values(section, option)
+        lost = next((entry for entry in entries if entry.value != entries[-1].value), None)
+        if lost:
+            last = entries[-1]
+            yield Finding(
+                "SB-W535",
+                lost.place,
+                f"{option} is set again in line {last.line}, and {service.label} only takes the last",
+                evidence=f"{lost.name}; {last.place}: {last.name}",
+                remedy=f"merge both into {last.place}, then: systemctl restart {service.label}",
             )
 
 

@@ -66,4 +66,16 @@ enabled_filters, available_filters.
 What to do: move the line to the section that the finding names, and restart the service.
 """,
     ),
+    "SB-W535": Explanation(
+        "an option is set twice in one file, and only the last counts",
+        """\
+oslo.config adds up the lines of only a few options, such as device_spec and alias. Of all others the last line replaces
+the ones before it, without a word: of two lines with network_vlan_ranges, the networks of the first are unknown.
+
+Looked at: mechanism_drivers, type_drivers, network_vlan_ranges, flat_networks, enabled_filters and report_in_placement
+in each file that a service on this host reads. A later file that sets an option again is not reported.
+
+What to do: put everything in one line, separated by commas, and restart the service.
+""",
+    ),
 }

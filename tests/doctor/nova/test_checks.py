@@ -157,3 +157,13 @@ def test_what_may_fit_is_looked_for_within_a_budget(monkeypatch: pytest.MonkeyPa
     assert looked(text, (make_pf(num_vfs=4),)) == (["SB-W410"], [])
     monkeypatch.setattr("sriov_bootstrap.doctor.nova.specs.LOOKS", 1)
     assert looked(text, (make_pf(num_vfs=4),)) == ([], [])
+
+
+def test_why_a_spec_comes_first_is_looked_for_within_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = spec('{"address": "0000:3b:02.0", "physical_network": "other"}')
+    text += spec('{"address": "0000:3b:02.0", "physical_network": "physnet2"}')[6:]
+    (problem,) = [problem for code, problem in found_in(text, make_pf(num_vfs=4)) if code == "SB-E406"]
+    assert f"{CONF}:3 has" in problem
+    monkeypatch.setattr("sriov_bootstrap.doctor.nova.rules.LOOKS", 0)
+    (problem,) = [problem for code, problem in found_in(text, make_pf(num_vfs=4)) if code == "SB-E406"]
+    assert f"{CONF}:3 has" not in problem

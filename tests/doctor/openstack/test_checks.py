@@ -392,3 +392,50 @@ def test_any_files_are_findings(data: bytes, stray: bytes) -> None:
         strays=(parse_ini("/ml2_conf_sriov.ini", stray.decode(errors="replace")),),
     )
     assert all(isinstance(one, Finding) for one in check_openstack(HOST, survey, print))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "option"),
+    [
+        (
+            "neutron-server",
+            "[ml2_type_vlan]\nnetwork_vlan_ranges = physnet1:1:9\nnetwork_vlan_ranges = physnet2:1:9\n",
+            "2",
+            "network_vlan_ranges is set again in line 3",
+        ),
+        (
+            "neutron-server",
+            "[ml2]\nmechanism_drivers = ovn\n[DEFAULT]\n[ml2]\nmechanism_drivers = sriovnicswitch\n",
+            "2",
+            "mechanism_drivers is set again in line 5",
+        ),
+        (
+            "nova-scheduler",
+            "[filter_scheduler]\nenabled_filters = ComputeFilter\nenabled_filters = PciPassthroughFilter\n",
+            "2",
+            "enabled_filters is set again in line 3",
+        ),
+        (
+            "nova-compute",
+            "[PCI]\nreport_in_placement = true\n[pci]\nreport_in_placement = false\n",
+            "2",
+            "report_in_placement is set again in line 4",
+        ),
+        ("nova-compute", "[pci]\nreport_in_placement = true\nreport_in_placement = true\n", "", ""),
+        ("nova-compute", "[pci]\nalias = {}\nalias = []\n", "", ""),
+    ],
+)
+def test_an_option_that_is_set_twice(name: str, text: str, line: str, option: str) -> None:
+    survey = {
+        "neutron-server": OpenStackSurvey(server=service(name, text)),
+        "nova-scheduler": OpenStackSurvey(scheduler=service(name, text)),
+        "nova-compute": OpenStackSurvey(compute=service(name, text)),
+    }[name]
+    findings = check_openstack(HOST, survey, print)
+    twice = [(finding.place, finding.problem) for finding in findings if finding.code == "SB-W535"]
+    if not line:
+        assert not twice
+        return
+    ((place, problem),) = twice
+    assert place == f"/f:{line}"
+    assert problem.startswith(option)

@@ -1,0 +1,229 @@
+"""Which VFs' attributes are to be set now, which later, and which are a tenant's.
+
+Attributes of new VFs are set between the count and their drivers, when nobody can know them yet. For VFs that exist it
+is different: nova, libvirt and the SR-IOV agent set MAC, VLAN, trust and rates when they plug a VF, before QEMU opens
+it, and nothing tells that they have begun. So a VF is touched only if
+
+- nobody uses it;
+- it is not on a vfio driver that its rule does not name: that one is libvirt's;
+- its driver and its attributes have been the same for QUIET_SECONDS, as far as passes have seen.
+
+A driver reads a VF's MAC when it binds, and MSI-X vectors can only be set while none is bound. So a VF that needs one
+of these is taken from its driver, and given back to it afterwards.
+
+What the kernel has refused is not tried again, until the rule changes, the VF is created again, or an operator asks for
+a pass. Rates that need the PF's carrier are left out while it has none.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.config import PfRule, VfDriver
+from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.facts import PfFacts, VfFacts
+from sriov_bootstrap.core.vf_attributes import (
+    STABLE,
+    PfLink,
+    Request,
+    VfAttributes,
+    VfTable,
+    difference,
+    fingerprint,
+    stable_mac,
+    wanted,
+)
+
+QUIET_SECONDS = 30.0
+BEFORE_BINDING: frozenset[Request] = frozenset({"mac", "msix"})  # not in force, or refused, while a driver is bound
+
+
+class Seen(Struct, frozen=True):
+    """A VF that differs from its rule: its driver and attributes as one number, the same since `since` (monotonic)."""
+
+    fingerprint: int
+    since: float
+
+
+class AttributeRefusal(Struct, frozen=True):
+    """What the kernel has refused: a request -> the incarnations of those VFs."""
+
+    requests: dict[Request, frozenset[int]]
+    message: str
+    hint: str = ""
+
+    def of(self, vf: VfFacts) -> tuple[Request, ...]:
+        """What was refused for this VF."""
+        return tuple(request for request, vfs in self.requests.items() if vf.incarnation in vfs)
+
+
+class AttributeMemory(Struct, frozen=True):
+    """What is remembered of one PF: VFs (incarnations) that `tables` were `given` to, and those that differ."""
+
+    tables: tuple[VfTable, ...] = ()
+    given: frozenset[int] = frozenset()
+    seen: dict[int, Seen] = {}
+    refusal: AttributeRefusal | None = None
+
+
+class Before(Struct, frozen=True, array_like=True):
+    """A VF as it was when its attributes were planned; if it is another one by then, it is left alone."""
+
+    fingerprint: int
+    is_given: bool
+
+
+class Settings(Struct, frozen=True):
+    """What becomes of the VFs of one PF. All but `now` are VFs that differ, and stay so for the time being.
+
+    `now`: VF number -> how it was. `rebound`: those among them that lose their driver and get it back. `later`: VFs
+    that somebody has just been at. `held`: those that somebody uses. `refused`: by the kernel. `carrier`: those that
+    lack nothing but a rate, which needs the PF's carrier; `awaits_carrier`: whether any lacks one for that reason.
+    `seen`: see AttributeMemory.
+    """
+
+    now: dict[int, Before] = {}
+    rebound: tuple[VfFacts, ...] = ()
+    later: tuple[VfFacts, ...] = ()
+    held: tuple[VfFacts, ...] = ()
+    refused: tuple[VfFacts, ...] = ()
+    carrier: tuple[VfFacts, ...] = ()
+    seen: dict[int, Seen] = {}
+    awaits_carrier: bool = False
+
+    @property
+    def num_differing(self) -> int:
+        """VFs that nobody uses and that differ."""
+        return len(self.now) + len(self.later) + len(self.refused) + len(self.carrier)
+
+
+def wishes(
+    tables: tuple[VfTable, ...], pf: str, num_vfs: int, machine_id: str, *, without: frozenset[Request] = frozenset()
+) -> dict[int, VfAttributes]:
+    """What each VF should have, with its own MAC in place of STABLE; without a machine id there is none."""
+    return {
+        number: _resolved(wish, pf, number, machine_id, without) for number, wish in wanted(tables, num_vfs).items()
+    }
+
+
+def _resolved(wish: VfAttributes, pf: str, number: int, machine_id: str, without: frozenset[Request]) -> VfAttributes:
+    for request in without & {*wish.requests}:
+        wish = wish.without(request)
+    if wish.mac != STABLE:
+        return wish
+    return replace(wish, mac=stable_mac(machine_id, pf, number) if machine_id else None)
+
+
+def unavailable(pf_driver: str, *, has_carrier: bool) -> frozenset[Request]:
+    """What cannot be set at this moment."""
+    return frozenset({"rate"}) if driver_of(pf_driver).rates_need_carrier and not has_carrier else frozenset()
+
+
+def rebinds(requests: Iterable[Request], driver: str, *, is_vfio: bool) -> bool:
+    """Whether a VF has to leave this driver for it. One that is reached through vfio is reset when it is opened."""
+    return bool(driver) and not is_vfio and not BEFORE_BINDING.isdisjoint(requests)
+
+
+def changes(
+    wished: Mapping[int, VfAttributes], planned: Mapping[int, Before], link: PfLink, drivers: Sequence[str]
+) -> dict[int, VfAttributes]:
+    """VF number -> what it lacks now. `drivers`: of each VF, "" if it has none. `planned`: see actions.SetVfAttributes.
+
+    VFs that something else has been at since that was planned are left out.
+    """
+    found = {}
+    for number, wish in wished.items():
+        actual, before = link.vfs.get(number), planned.get(number)
+        if planned and (before is None or before.fingerprint != fingerprint(actual, drivers[number])):
+            continue
+        differs = difference(wish, actual, is_given=before is not None and before.is_given)
+        if differs.requests:
+            found[number] = differs
+    return found
+
+
+def settings(
+    rule: PfRule, pf: PfFacts, memory: AttributeMemory, machine_id: str, *, now: float, is_unfinished: bool = False
+) -> Settings:
+    """The VFs of a PF that have their number, against its rule. `now` on CLOCK_MONOTONIC.
+
+    `is_unfinished`: those without a driver are ours, and still wait for it.
+    """
+    if not rule.vf or pf.link is None:
+        return Settings()
+    known = memory if memory.tables == rule.vf else AttributeMemory(seen=memory.seen)
+    judge = _Judge(rule, pf.link, known, unavailable(pf.driver, has_carrier=pf.link.has_carrier), now)
+    wished = wishes(rule.vf, pf.pci_address, pf.num_vfs, machine_id)
+    asked = ((vf, wished[vf.index]) for vf in pf.vfs if vf.index in wished)
+    found = [judge.judge(vf, wish, is_ours=is_unfinished and not vf.driver) for vf, wish in asked]
+    return Settings(
+        now={judged.vf.index: judged.before for judged in found if judged.kind is _Kind.NOW},
+        rebound=tuple(judged.vf for judged in found if judged.kind is _Kind.NOW and judged.has_to_leave),
+        later=_vfs_of(found, _Kind.LATER),
+        held=_vfs_of(found, _Kind.HELD),
+        refused=_vfs_of(found, _Kind.REFUSED),
+        carrier=_vfs_of(found, _Kind.CARRIER),
+        seen={judged.vf.incarnation: judged.seen for judged in found if judged.seen},
+        awaits_carrier=any(judged.awaits_carrier for judged in found),
+    )
+
+
+class _Kind(StrEnum):
+    EQUAL = "equal"
+    NOW = "now"
+    LATER = "later"
+    HELD = "held"
+    REFUSED = "refused"
+    CARRIER = "carrier"
+
+
+class _Judged(Struct, frozen=True):
+    vf: VfFacts
+    kind: _Kind
+    before: Before = Before(0, is_given=False)
+    seen: Seen | None = None
+    has_to_leave: bool = False
+    awaits_carrier: bool = False
+
+
+def _vfs_of(found: Iterable[_Judged], kind: _Kind) -> tuple[VfFacts, ...]:
+    return tuple(judged.vf for judged in found if judged.kind is kind)
+
+
+class _Judge(Struct, frozen=True):
+    """What holds for all VFs of a PF. `missing`: what cannot be set at this moment."""
+
+    rule: PfRule
+    link: PfLink
+    known: AttributeMemory
+    missing: frozenset[Request]
+    now: float
+
+    def judge(self, vf: VfFacts, wish: VfAttributes, *, is_ours: bool) -> _Judged:
+        """`is_ours`: nobody else can have been at it."""
+        actual, is_given = self.link.vfs.get(vf.index), vf.incarnation in self.known.given
+        differs = difference(wish, actual, is_given=is_given)
+        requests = {*differs.requests}
+        if not requests:
+            return _Judged(vf, _Kind.EQUAL)
+        if vf.use or (vf.is_vfio and vf.driver != self.rule.vf_driver):
+            return _Judged(vf, _Kind.HELD)
+        awaits_carrier = bool(self.missing & requests)
+        refused = self.known.refusal.of(vf) if self.known.refusal else ()
+        possible = requests - {*self.missing, *refused}
+        if not possible:
+            return _Judged(vf, _Kind.REFUSED if refused else _Kind.CARRIER, awaits_carrier=awaits_carrier)
+        before = Before(fingerprint(actual, vf.driver), is_given)
+        earlier = self.known.seen.get(vf.incarnation)
+        seen = earlier if earlier and earlier.fingerprint == before.fingerprint else Seen(before.fingerprint, self.now)
+        is_quiet = is_ours or self.now - seen.since >= QUIET_SECONDS
+        return _Judged(
+            vf,
+            _Kind.NOW if is_quiet else _Kind.LATER,
+            before,
+            seen,
+            has_to_leave=rebinds(possible, vf.driver, is_vfio=vf.is_vfio) and self.rule.vf_driver != VfDriver.NONE,
+            awaits_carrier=awaits_carrier,
+        )

@@ -1,0 +1,127 @@
+"""A PF's netdev, and what it sets for its VFs: read in a process of its own, set in a writer.
+
+The kernel does both under its rtnl lock, which a driver may hold for good.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError
+from sriov_bootstrap.base.netlink import READ_SECONDS
+from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.core import vf_settings
+from sriov_bootstrap.core.actions import SetPfLink, SetVfAttributes
+from sriov_bootstrap.core.drivers import is_vfio
+from sriov_bootstrap.core.facts import NAMED
+from sriov_bootstrap.core.plurals import quantity, shortlist
+from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.core.vf_attributes import (
+    STABLE,
+    PfLink,
+    PfLinks,
+    Refused,
+    Request,
+    VfAttributes,
+)
+from sriov_bootstrap.core.vf_refusals import explain
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.vf_attributes import read_pf_links, set_link, set_vf_attributes
+from sriov_bootstrap.passes.apply import apply
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.machine.host_machine import HostMachine
+
+WHAT = "the kernel's list of VF attributes"
+
+
+def read_in_child(netdevs: tuple[str, ...], *, timeout_seconds: float = READ_SECONDS) -> PfLinks:
+    """Of these netdevs; the process is given up after `timeout_seconds`."""
+    try:
+        read = lambda send: send(to_json(read_pf_links(netdevs)))  # noqa: E731
+        line = child.call(read, what=WHAT, timeout_seconds=timeout_seconds)
+        return msgspec.json.decode(line, type=PfLinks)
+    except SriovBootstrapError as error:
+        return PfLinks(problem=error.message)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return PfLinks(problem=f"{WHAT}: the process that reads it ended without an answer")
+
+
+def work(machine: "HostMachine", action: SetPfLink | SetVfAttributes, guard: Callable[[], str]) -> Callable[[], Result]:
+    """What a writer has to do for this action."""
+    match action:
+        case SetPfLink():
+            return partial(apply, action, partial(_set_link, action))
+        case SetVfAttributes():
+            return _Setting(machine, action, guard).run
+
+
+def _link(netdev: str) -> PfLink:
+    links = read_pf_links((netdev,))
+    if link := links.by_name.get(netdev):
+        return link
+    raise KernelError(f"{netdev}: {links.problem or 'it is gone'}", hint="the next pass looks again")
+
+
+def _set_link(action: SetPfLink) -> None:
+    set_link(_link(action.netdev).ifindex, mtu=action.mtu, promisc=action.promisc)
+
+
+class _Setting:
+    """One SetVfAttributes, carried out. Whatever was planned is compared once more with what is there now."""
+
+    def __init__(self, machine: "HostMachine", action: SetVfAttributes, guard: Callable[[], str]) -> None:
+        self._machine = machine
+        self._action = action
+        self._guard = guard
+        self._refused: list[Refused] = []
+
+    def run(self) -> Result:
+        result = apply(self._action, self._set)
+        numbers: dict[Request, tuple[int, ...]] = {}
+        for refused in self._refused:
+            numbers[refused.request] = (*numbers.get(refused.request, ()), refused.vf)
+        return replace(result, refused=numbers)
+
+    def _set(self) -> Outcome:
+        action, machine = self._action, self._machine
+        vfs = machine.vf_drivers.vfs_of(action.pci_address)
+        if len(vfs) != action.num_vfs or (action.vfs and self._guard()):
+            return Outcome.STALE
+        link = _link(action.netdev)
+        drivers = [machine.vf_drivers.driver(vf) for vf in vfs]
+        changes = vf_settings.changes(self._wishes(link), action.vfs, link, drivers)
+        for number, change in changes.items():
+            if not action.keeps_drivers:
+                self._take_driver(vfs[number], drivers[number], change)
+            if change.msix_vectors and (refused := machine.write_msix(vfs[number], number, change.msix_vectors)):
+                self._refused.append(refused)
+        self._refused += set_vf_attributes(
+            link.ifindex, {number: change.without("msix") for number, change in changes.items()}
+        )
+        if self._refused:
+            raise self._refusal(len(changes))
+        return Outcome.CHANGED if changes else Outcome.UNCHANGED
+
+    def _wishes(self, link: PfLink) -> dict[int, VfAttributes]:
+        action, machine = self._action, self._machine
+        missing = vf_settings.unavailable(machine.vf_drivers.driver(action.pci_address), has_carrier=link.has_carrier)
+        machine_id = machine.machine_id() if any(table.mac == STABLE for table in action.tables) else ""
+        return vf_settings.wishes(action.tables, action.pci_address, action.num_vfs, machine_id, without=missing)
+
+    def _take_driver(self, vf: str, driver: str, change: VfAttributes) -> None:
+        if vf_settings.rebinds(change.requests, driver, is_vfio=is_vfio(driver)):
+            self._machine.vf_drivers.unbind(vf, driver)
+
+    def _refusal(self, num_changes: int) -> KernelError:
+        """In words: the first few, each with its cause; what is to be done about the first."""
+        action = self._action
+        driver = self._machine.vf_drivers.driver(action.pci_address)
+        said = [explain(refused, driver, action.pci_address) for refused in self._refused]
+        vfs = {refused.vf for refused in self._refused}
+        lead = f"{action.pci_address}: attributes not set, of {quantity(len(vfs), 'VF')} of {num_changes}"
+        texts = shortlist([message for message, _ in said], NAMED, "; ")
+        return KernelError(f"{lead}: {texts}", hint=next((hint for _, hint in said if hint), ""))

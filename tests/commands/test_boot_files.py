@@ -1,0 +1,304 @@
+"""What sets VFs at boot, as people publish it: what `migrate` makes of it, and where `doctor` says it is."""
+
+import json
+import os
+
+import pytest
+
+from builders import PF, PF2
+from fakes_host import HostTree
+from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.decode import ConfigFile, decode
+
+SH = "#!/bin/sh\n"
+NUMVFS = "/device/sriov_numvfs"
+FILE = f"/sys/class/net/ens1f0{NUMVFS}"
+OTHER = f"/sys/class/net/ens1f1{NUMVFS}"
+ECHO = f"{SH}echo 8 > {FILE}\n"
+UNIT = "[Service]\nType=oneshot\n{}\n[Install]\nWantedBy=multi-user.target\n"
+RULES = "".join(
+    f'[[pf]]\nname = "{name}"\nmatch = {{ pci_address = "{address}" }}\nnum_vfs = 16\n'
+    for name, address in (("tenant-a", PF), ("tenant-b", PF2))
+)
+Files = dict[str, str]
+
+
+@pytest.fixture
+def tree(tree: HostTree) -> HostTree:
+    """Two ports of a card with 64 VFs, none of which exist."""
+    for address, netdev, rdma in ((PF, "ens1f0", "mlx5_0"), (PF2, "ens1f1", "mlx5_1")):
+        folder = tree.add_pf(address, netdev=netdev, driver="mlx5_core")
+        (folder / "sriov_totalvfs").write_text("64\n")
+        (folder / f"infiniband/{rdma}").mkdir(parents=True)
+        (folder / f"infiniband/{rdma}/device").symlink_to(f"../../../{address}")
+        tree.link(f"sys/class/infiniband/{rdma}", folder / f"infiniband/{rdma}")
+    return tree
+
+
+def write_files(tree: HostTree, files: Files) -> None:
+    """Scripts are executable, but for those that begin with `-`; `@NAME` is wanted at boot."""
+    for path, text in files.items():
+        if path.startswith("@"):
+            tree.link(f"etc/systemd/system/multi-user.target.wants/{path[1:]}", f"etc/systemd/system/{path[1:]}")
+        else:
+            tree.write(path.lstrip("-"), text).chmod(0o644 if path.startswith("-") else 0o755)
+
+
+def migrated(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> dict[str, int | str]:
+    """PCI address -> number, of the rules that are in force."""
+    assert main(["migrate"], root=str(tree.root)) == 0
+    rules = decode([ConfigFile("migrated.toml", capsys.readouterr().out.encode())]).pf
+    return {rule.match.pci_address: rule.num_vfs for rule in rules}
+
+
+def diagnosed(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
+    tree.configure(RULES)
+    main(["doctor", "--json"], root=str(tree.root))
+    found: list[dict[str, str]] = json.loads(capsys.readouterr().out)["findings"]
+    return [finding for finding in found if finding["code"][4] == "3"]
+
+
+def rc_local(text: str) -> Files:
+    return {"etc/rc.local": f"{SH}{text}\n"}
+
+
+def service(lines: str, **files: str) -> Files:
+    return {"etc/systemd/system/vfs.service": UNIT.format(lines), "@vfs.service": "", **files}
+
+
+BOTH = {PF: 8, PF2: 8}
+SET_VFS = f"set_vfs() {{\n  echo $2 > /sys/class/net/$1{NUMVFS}\n}}\n"
+TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS}'")
+
+
+@pytest.mark.parametrize(
+    ("files", "rules", "places"),
+    [
+        # -- numbers and redirections --
+        pytest.param(rc_local(f"echo 8 > {FILE} 2>/dev/null || true"), {PF: 8}, ["rc.local:2"], id="2>"),
+        pytest.param(rc_local(f"echo 8 2>/dev/null | tee {FILE}"), {PF: 8}, ["rc.local:2"], id="2> before a pipe"),
+        pytest.param(rc_local(f"echo 8 1> {FILE} 2>&1"), {PF: 8}, ["rc.local:2"], id="1>"),
+        pytest.param(rc_local(f"echo 0x8 > {FILE}"), {PF: 8}, ["rc.local:2"], id="hexadecimal"),
+        pytest.param(rc_local(f"echo 010 &> {FILE}"), {PF: 8}, ["rc.local:2"], id="octal"),
+        pytest.param(rc_local(f"printf '%d' 0x10 > {FILE}"), {PF: 16}, ["rc.local:2"], id="printf"),
+        pytest.param(rc_local(f"cat <<< $((2 * 4)) > {FILE}"), {PF: 8}, ["rc.local:2"], id="arithmetic"),
+        pytest.param(rc_local(f"tee {FILE} >/dev/null <<EOF\n8\nEOF"), {PF: 8}, ["rc.local:2"], id="here-document"),
+        pytest.param(rc_local(f"echo 08 > {FILE}"), {}, ["rc.local:2"], id="no number to the kernel"),
+        pytest.param(
+            rc_local(f"echo 8 > {FILE}\necho 0 > {FILE}\necho 4 > {FILE}"),
+            {PF: 4},
+            ["rc.local:2", "rc.local:3", "rc.local:4"],
+            id="8, 0, 4",
+        ),
+        pytest.param(
+            rc_local(f"echo 8 > {FILE}\necho 4 > {FILE}"), {PF: 8}, ["rc.local:2", "rc.local:3"], id="8, 4: EBUSY"
+        ),
+        # -- paths --
+        pytest.param(
+            rc_local("echo 4 > /sys/class/infiniband/mlx5_0/device/sriov_numvfs"), {PF: 4}, ["rc.local:2"], id="RDMA"
+        ),
+        pytest.param(
+            rc_local("for d in /sys/class/infiniband/*/device; do echo 8 > $d/sriov_numvfs; done"),
+            BOTH,
+            ["rc.local:2"],
+            id="each RDMA device",
+        ),
+        pytest.param(
+            rc_local(f'echo 8 > "/sys/module/mlx5_core/drivers/pci:mlx5_core/{PF}/sriov_numvfs"'),
+            {PF: 8},
+            ["rc.local:2"],
+            id="module",
+        ),
+        pytest.param(
+            rc_local("echo 8 | tee /sys/bus/pci/drivers/mlx5_core/0*/sriov_numvfs"), BOTH, ["rc.local:2"], id="driver"
+        ),
+        pytest.param(
+            rc_local(f"cd /sys/devices/pci0000:3a/0000:3a:00.0/{PF}/net/ens1f0/device/ && echo 8 > ./sriov_numvfs"),
+            {PF: 8},
+            ["rc.local:2"],
+            id="a folder",
+        ),
+        pytest.param(
+            rc_local("echo 8 > /sys/class/net/bond0/lower_ens1f1/device/sriov_numvfs"),
+            {PF2: 8},
+            ["rc.local:2"],
+            id="a port of a bond",
+        ),
+        pytest.param(
+            rc_local("for f in $(find /sys/devices -name sriov_numvfs); do\n  echo 8 > $f\ndone"),
+            {},
+            ["rc.local:3"],
+            id="find",
+        ),
+        pytest.param(
+            rc_local(f"for f in `ls /sys/class/net/*{NUMVFS}`; do echo 8 > $f; done"), BOTH, ["rc.local:2"], id="ls"
+        ),
+        pytest.param(
+            rc_local("find /sys -name sriov_numvfs | while read -r f; do echo 8 > $f; done"),
+            {},
+            ["rc.local:2"],
+            id="while read",
+        ),
+        # -- values --
+        pytest.param(
+            rc_local(f'if [ "$(uname -r)" = 6.1 ]; then N=0x10\nelse N=8; fi\necho $N > {FILE}'),
+            {},
+            ["rc.local:4"],
+            id="two numbers, and no VFs",
+        ),
+        pytest.param(rc_local(f"N=4\nN=$((N * 2))\necho ${{N:-2}} > {FILE}"), {PF: 8}, ["rc.local:4"], id="default"),
+        pytest.param(
+            rc_local(f"{SET_VFS}set_vfs ens1f0 8\nset_vfs ens1f1 4"), {PF: 8, PF2: 4}, ["rc.local:3"] * 2, id="function"
+        ),
+        # -- reach --
+        pytest.param(
+            service("ExecStart=/usr/sbin/make-vfs", **{"usr/sbin/make-vfs": ECHO}), {PF: 8}, ["make-vfs:2"], id="sbin"
+        ),
+        pytest.param(
+            service("ExecStart=make-vfs", **{"usr/bin/make-vfs": ECHO}), {PF: 8}, ["make-vfs:2"], id="by its name"
+        ),
+        pytest.param(
+            {**rc_local("/opt/net/boot.sh"), "opt/net/boot.sh": f"{SH}/opt/net/vfs.sh\n", "opt/net/vfs.sh": ECHO},
+            {PF: 8},
+            ["vfs.sh:2"],
+            id="a script of a script",
+        ),
+        pytest.param(
+            {
+                **rc_local("/opt/net/boot.sh ens1f1 8"),
+                "opt/net/boot.sh": f'{SH}. "$(dirname "$0")"/lib/pf.sh\nset_vfs "$@"\n',
+                "-opt/net/lib/pf.sh": SET_VFS,
+            },
+            {PF2: 8},
+            ["pf.sh:2"],
+            id="sourced, with arguments",
+        ),
+        pytest.param(
+            {**rc_local("cd /opt/net\n. ./pf.sh\nset_vfs ens1f0 8"), "-opt/net/pf.sh": SET_VFS},
+            {PF: 8},
+            ["pf.sh:2"],
+            id="sourced from the folder",
+        ),
+        pytest.param(
+            service(
+                'Environment="PORT=ens1f0" N=8\n'
+                f"ExecStart=/usr/bin/bash -c 'echo \"$N\" > /sys/class/net/$PORT{NUMVFS}'"
+            ),
+            {PF: 8},
+            ["vfs.service:4"],
+            id="Environment=",
+        ),
+        pytest.param(
+            {
+                "etc/systemd/system/sriov@.service": UNIT.format(
+                    "EnvironmentFile=-/etc/default/sriov/%i\n"
+                    f"ExecStart=/bin/sh -c 'echo ${{SRIOV_VFS:-0}} > /sys/class/net/%i{NUMVFS}'"
+                ),
+                "@sriov@ens1f0.service": "",
+                "etc/default/sriov/ens1f0": "SRIOV_VFS=8\n",
+            },
+            {PF: 8},
+            ["sriov@.service:4"],
+            id="EnvironmentFile= of an instance",
+        ),
+        pytest.param(
+            {
+                "etc/systemd/system/vf@.service": TEMPLATE.partition("[Install]")[0],
+                "etc/systemd/system/libvirtd.service.d/a.conf": "[Unit]\nRequires=vf@ens1f0.service\n",
+            },
+            {PF: 8},
+            ["vf@.service:3"],
+            id="Requires= of a drop-in",
+        ),
+        pytest.param(
+            {
+                **service("ExecStart=/usr/sbin/make-vfs", **{"usr/sbin/make-vfs": ECHO}),
+                "etc/systemd/system/late.timer": "[Timer]\nOnBootSec=60\nUnit=vfs.service\n",
+            },
+            {PF: 8},
+            ["make-vfs:2"],
+            id="timer",
+        ),
+        pytest.param(
+            {
+                "etc/systemd/system/vf@.service": TEMPLATE,
+                "etc/udev/rules.d/9.rules": 'SUBSYSTEM=="net", KERNEL=="ens1f1", ENV{SYSTEMD_WANTS}+="vf@%k.service"\n',
+            },
+            {PF2: 8},
+            ["vf@.service:3"],
+            id="SYSTEMD_WANTS",
+        ),
+        pytest.param(
+            {
+                "etc/systemd/system/vf@.service": TEMPLATE,
+                "etc/udev/rules.d/9.rules": 'SUBSYSTEM=="net", ENV{SYSTEMD_WANTS}="vf@$name.service"\n',
+            },
+            {},
+            ["vf@.service:3"],
+            id="SYSTEMD_WANTS, of any netdev",
+        ),
+        pytest.param(
+            {"etc/init.d/vfs": f'{SH}case "$1" in\nstart) echo 8 > {FILE};;\nstop) echo 0 > {FILE};;\nesac\n',
+             "etc/rc2.d/S20vfs": ""},
+            {PF: 8},
+            ["vfs:3"],
+            id="init script",
+        ),
+        pytest.param(
+            {"etc/network/interfaces": f"auto ens1f0\niface ens1f0 inet manual\n\tpre-up\techo 8 > {FILE}\n"},
+            {PF: 8},
+            ["interfaces:3"],
+            id="TABs",
+        ),
+    ],
+)  # fmt: skip
+def test_what_sets_vfs_is_found(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files, rules: dict[str, int], places: list[str]
+) -> None:
+    write_files(tree, files)
+    assert migrated(tree, capsys) == rules
+    found = diagnosed(tree, capsys)
+    assert [os.path.basename(finding["place"]) for finding in found] == places
+
+
+HOOK = f'if [ "$1" = "ens1f0" ] && [ "$2" = up ]; then\n  echo 8 > /sys/class/net/$1{NUMVFS}\nfi\n'
+CASE = f'case "$IFACE" in\n  ens1f0) echo 8 > /sys/class/net/$IFACE{NUMVFS} ;;\nesac\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("etc/NetworkManager/dispatcher.d/99-vfs", HOOK),
+        ("sbin/ifup-local", CASE.replace("IFACE", "1")),
+        ("etc/network/if-up.d/vfs", CASE),
+        ("etc/network/if-up.d/vfs", f"[ x$IFACE = xens1f0 ] || exit 0\necho 8 > /sys/class/net/$IFACE{NUMVFS}\n"),
+        (
+            "etc/NetworkManager/dispatcher.d/99-vfs",
+            f'[[ $2 == up ]] || exit\n[[ $1 != "ens1f0" ]] && exit\necho 8 > /sys/class/net/$1{NUMVFS}\n',
+        ),
+    ],
+)
+def test_a_hook_knows_the_name_that_it_compares(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], path: str, text: str
+) -> None:
+    write_files(tree, {path: SH + text})
+    main(["migrate"], root=str(tree.root))
+    out = capsys.readouterr().out
+    assert f'# match = {{ pci_address = "{PF}" }}\n# num_vfs = 8\n' in out
+    (found,) = diagnosed(tree, capsys)
+    assert found["problem"].startswith(f"may set 8 VFs of {PF} (ens1f0)")
+
+
+def test_of_several_numbers_the_one_that_is_there_is_taken(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    for index in range(8):
+        tree.add_vf(PF, index)
+    (tree.device() / "sriov_numvfs").write_text("8\n")
+    text = f'case "$(hostname -s)" in\n  cmp1) N=8 ;;\n  *) N=4 ;;\nesac\necho $N > {FILE}'
+    write_files(tree, rc_local(text))
+    main(["migrate"], root=str(tree.root))
+    out = capsys.readouterr().out
+    assert "# the lines disagree: 4, 8\n[[pf]]\n" in out
+    assert "num_vfs = 8\n" in out
+    (found,) = diagnosed(tree, capsys)
+    assert found["code"] == "SB-W351"
+    assert found["problem"].startswith("sets 4 or 8 VFs of ")
