@@ -8,7 +8,12 @@ from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol
 MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 SHOWABLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 # Values that these formats know: any other one may be anything.
-WORDS = frozenset({"switchdev", "legacy", "smfs", "dmfs", "hmfs", "none", "link", "network", "transport", "basic"})
+WORDS = frozenset(
+    {
+        *("switchdev", "legacy", "smfs", "dmfs", "hmfs", "none", "link", "network", "transport", "basic"),
+        *("eth", "ib", "up", "down", "vfio-pci", "netdevice", "virtio", "vhost"),
+    }
+)
 DECIMAL = re.compile(r"[0-9]{1,10}", re.ASCII)
 MAX_VF = 0xFFFF
 MOST = {"vlan": 4095, "vlan_qos": 7, "min_tx_rate": 0xFFFFFFFF, "max_tx_rate": 0xFFFFFFFF}

@@ -1,13 +1,20 @@
 """sriov-network-operator: what its daemon or its own unit sets, and what it set last."""
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
+from sriov_bootstrap.conflicts.besides import shown
 from sriov_bootstrap.conflicts.documents import every_table, text_of
 from sriov_bootstrap.conflicts.master import Master, Search, count, line_of, setting
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
 
 TRUE = frozenset({"true", "yes", "on", "y", "1"})
+BESIDES = {"eswitchmode": "eSwitchMode", "linktype": "linkType", "linkadminstate": "linkAdminState", "mtu": "mtu"}
+GROUPS = {"devicetype": "deviceType", "vdpatype": "vdpaType", "isrdma": "isRdma", "mtu": "mtu"}
+MAX_GROUPS = 64
+VFS = re.compile(r"\d{1,5}-\d{1,5}", re.ASCII)
 
 
 def read(search: Search) -> Iterator[Master]:
@@ -35,4 +42,24 @@ def _masters_of_file(source: Source) -> Iterator[Master]:
             is_certain=source.folder != "pci",
             doubt="it is what the operator set last" if source.folder == "pci" else "",
             remedy="leave this PF out of every SriovNetworkNodePolicy, or set externallyManaged: true in it",
+            besides=tuple(_besides(lowered)),
         )
+
+
+def _besides(lowered: dict[str, Any]) -> Iterator[str]:
+    """What a policy sets as well; of a group of VFs, their numbers come first."""
+    for key, name in BESIDES.items():
+        value = text_of(lowered, key)
+        if value not in {"", "0", "legacy"}:
+            yield shown(name, value)
+    groups = lowered.get("vfgroups")
+    for group in groups[:MAX_GROUPS] if isinstance(groups, list) else ():
+        said = {key.lower(): value for key, value in group.items()} if isinstance(group, dict) else {}
+        vfs = text_of(said, "vfrange")
+        values = [
+            shown(name, value)
+            for key, name in GROUPS.items()
+            if (value := text_of(said, key)) and value not in {"0", "false", "netdevice"}
+        ]
+        if values:
+            yield f"{', '.join(values)} of VFs {vfs if VFS.fullmatch(vfs) else '...'}"

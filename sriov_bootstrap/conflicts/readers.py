@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from sriov_bootstrap.conflicts import (
     cloud_init,
     ifcfg,
+    interfaces,
     links,
     modprobe,
     netplan,
@@ -23,6 +24,7 @@ Reader = Callable[[Search], Iterator[Master]]
 
 READERS: tuple[Reader, ...] = (
     scripts.read,
+    interfaces.read,
     units.read,
     udev.read,
     links.read,

@@ -1,4 +1,4 @@
-"""Files with shell in them: rc.local, hooks, cron tables, /etc/network/interfaces, Exec lines of units, udev's RUN."""
+"""Files with shell in them: rc.local, hooks, cron tables; what interfaces(5), units and udev's RUN do in a shell."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,16 +7,15 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.master import Master, Search, count
-from sriov_bootstrap.conflicts.paths import MAX_NAME, devices_of
+from sriov_bootstrap.conflicts.paths import devices_of
 from sriov_bootstrap.conflicts.sequence import UNKNOWN_NUMBER, NumberStep, lasting_places
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.logical_lines import logical_lines
-from sriov_bootstrap.formats.shell import FILE, UNKNOWN, Reading, ScriptSurroundings, Write, follow, is_one_command
+from sriov_bootstrap.formats.shell import FILE, Reading, ScriptSurroundings, Write, follow, is_one_command
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 INIT_SCRIPT = re.compile(r"/etc/init\.d/(?!.*\.local$)[^/]+")  # is told what to do
-HOOKS = ("pre-up", "up", "post-up", "if-up", "down", "pre-down", "post-down")
 CRON_FIELDS = 5
 MAX_LINE = 1 << 10  # that is looked at for other commands
 NOTHING: Mapping[str, str] = {}
@@ -98,8 +97,8 @@ def _steps_of(write: Write) -> Iterator[int]:
 
 
 def read(search: Search) -> Iterator[Master]:
-    """rc.local, hooks, cron tables and interfaces(5), with the scripts that they run."""
-    readers = ((Format.SCRIPT, _script), (Format.CRON, _cron), (Format.INTERFACES, _interfaces))
+    """rc.local, hooks and cron tables, with the scripts that they run."""
+    readers = ((Format.SCRIPT, _script), (Format.CRON, _cron))
     for kind, reader in readers:
         for source in search.survey.sources_of(kind):
             if not source.caller and "\0" not in source.text and search.library.concerns(source.text):
@@ -147,19 +146,6 @@ def _cron_command(source: Source, line: str) -> str:
     skip = 1 if line.lstrip().startswith("@") else CRON_FIELDS
     skip += "/spool/" not in source.path
     return "" if "=" in words[0] else " ".join(line.split()[skip:])
-
-
-def _interfaces(script: Script) -> Iterator[Master]:
-    name = UNKNOWN
-    found: list[Write] = []
-    for number, line in logical_lines(script.source.text):
-        word, rest = (*line.split(None, 1), "")[:2]
-        if word == "iface":
-            first = next(iter(rest.split(None, 1)), UNKNOWN)
-            name = first if len(first) <= MAX_NAME else UNKNOWN
-        if word in HOOKS and script.search.library.concerns(rest):
-            found += follow_commands(script, rest, first_line=number, environment={"IFACE": name}).writes
-    yield from masters_of_writes(script, found)
 
 
 def masters_of_writes(

@@ -356,7 +356,7 @@ def test_link_files_for_others(match: str) -> None:
         ("[Link]\nSR-IOVVirtualFunctions=\n[SR-IOV]\nVirtualFunction=2\nTrust=yes\n[SR-IOV]\nVirtualFunction=1\n", 3),
         ("[SR-IOV]\nVirtualFunction=0\n", 1),
         ("[Link]\nSR-IOVVirtualFunctions=many\n", None),
-        ("[Link]\nSR-IOVVirtualFunctions=many\nSR-IOVVirtualFunctions=2\n", 2),
+        ("[Link]\nSR-IOVVirtualFunctions=many\ngarbage\nSR-IOVVirtualFunctions=2\n", 2),
         ("[SR-IOV]\nVirtualFunction=x\nVirtualFunction=0x4\n", 5),
         *(
             (f"[Link]\nSR-IOVVirtualFunctions=4\nSR-IOVVirtualFunctions={text}\n", number)
@@ -615,6 +615,28 @@ spec:
           numvfs: 8
           externallymanaged: true
 """
+    document_with_more = """\
+spec:
+  interfaces:
+    - pciaddress: "0000:3b:00.0"
+      numvfs: 8
+      eswitchmode: switchdev
+      mtu: 9000
+      linktype: hunter2
+      vfgroups:
+        - {resourcename: a, devicetype: vfio-pci, vfrange: 0-3, mtu: 1500, isrdma: false}
+        - {resourcename: b, devicetype: netdevice, vfrange: 4-7}
+        - {vfrange: hunter2, isrdma: true}
+        - 3
+"""
+    (more,) = find(document(Format.OPERATOR, "/etc/sriov-operator/sriov-interface-config.yaml", document_with_more))
+    assert more.besides == (
+        "eSwitchMode: switchdev",
+        "linkType",
+        "mtu: 9000",
+        "deviceType: vfio-pci, mtu: 1500 of VFs 0-3",
+        "isRdma: true of VFs ...",
+    )
     applied = '{"pciAddress": "0000:3b:00.0", "numVfs": 8, "mtu": 1500}'
     sources = (
         document(Format.OPERATOR, "/etc/sriov-operator/sriov-interface-config.yaml", spec),

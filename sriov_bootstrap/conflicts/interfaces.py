@@ -1,0 +1,111 @@
+"""interfaces(5): commands that ifupdown runs when it brings an interface up or down.
+
+An iface has those of the ones that it inherits as well, with its own name, in ifupdown and ifupdown-ng; ifupdown2 runs
+its own alone.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap.conflicts.master import Master, Search
+from sriov_bootstrap.conflicts.paths import MAX_NAME
+from sriov_bootstrap.conflicts.scripts import Script, follow_commands, follow_script, masters_of_writes
+from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.shell import UNKNOWN, Write
+
+UP = ("pre-up", "up", "post-up", "if-up")
+DOWN = ("down", "pre-down", "post-down")
+STARTS = ("auto", "allow-")  # before the names of interfaces that are brought up
+MAX_CHILDREN = 64
+INHERITED = "ifupdown2 does not run what an iface inherits"
+
+
+class Hook(Struct, frozen=True):
+    """One command of an iface, "" for what stands before the first; `word`: when it is run."""
+
+    iface: str
+    word: str
+    command: str
+    line: int
+
+
+class Family(Struct, frozen=True):
+    """`children`: iface -> those that inherit it, by whatever way; `started`: those that are brought up by name."""
+
+    children: Mapping[str, Sequence[str]]
+    started: frozenset[str]
+
+    def is_template(self, iface: str) -> bool:
+        """Whether it only exists to be inherited."""
+        return iface in self.children and iface not in self.started
+
+
+def read(search: Search) -> Iterator[Master]:
+    """Of all files; one may inherit from another."""
+    sources = [source for source in search.survey.sources_of(Format.INTERFACES) if not source.caller]
+    family = _family([*_all_lines(sources)])
+    for source in sources:
+        if "\0" not in source.text and search.library.concerns(source.text):
+            yield from follow_script(source, search, lambda script: _masters(script, family))
+
+
+def _all_lines(sources: Iterable[Source]) -> Iterator[list[str]]:
+    for source in sources:
+        yield from (line.split() for _, line in logical_lines(source.text))
+
+
+def _family(lines: Sequence[Sequence[str]]) -> Family:
+    parents: dict[str, set[str]] = {}
+    for words in lines:
+        if words[0] == "iface" and len(words) > 1:
+            named = {parent for word, parent in itertools.pairwise(words) if word == "inherits"}
+            parents.setdefault(words[1], set()).update(named)
+    started = frozenset(name for words in lines if words[0].startswith(STARTS) for name in words[1:])
+    children: dict[str, dict[str, None]] = {}
+    for name, direct in parents.items():
+        queue, seen = [*direct], {name}
+        while queue:
+            parent = queue.pop()
+            if parent not in seen:
+                seen.add(parent)
+                children.setdefault(parent, {})[name] = None
+                queue += parents.get(parent, ())
+    return Family({parent: tuple(names) for parent, names in children.items()}, started)
+
+
+def _hooks(source: Source) -> Iterator[Hook]:
+    name = ""
+    for number, line in logical_lines(source.text):
+        word, rest = (*line.split(None, 1), "")[:2]
+        if word == "iface":
+            name = next(iter(rest.split(None, 1)), "")
+        elif word in UP or word in DOWN:
+            yield Hook(name, word, rest, number)
+
+
+def _masters(script: Script, family: Family) -> Iterator[Master]:
+    hooks = [hook for hook in _hooks(script.source) if script.search.library.concerns(hook.command)]
+    for words in (UP, DOWN):
+        own = [hook for hook in hooks if hook.word in words and not family.is_template(hook.iface)]
+        yield from masters_of_writes(script, _writes(script, ((hook, hook.iface) for hook in own)))
+        inherited = [
+            (hook, child)
+            for hook in hooks
+            if hook.word in words
+            for child in tuple(family.children.get(hook.iface, ()))[:MAX_CHILDREN]
+        ]
+        for master in masters_of_writes(script, _writes(script, inherited)):
+            yield replace(master, is_certain=False, doubt=master.doubt or INHERITED)
+
+
+def _writes(script: Script, hooks: Iterable[tuple[Hook, str]]) -> list[Write]:
+    found: list[Write] = []
+    for hook, name in hooks:
+        known = name if name and len(name) <= MAX_NAME else UNKNOWN
+        environment = {"IFACE": known}
+        found += follow_commands(script, hook.command, first_line=hook.line, environment=environment).writes
+    return found

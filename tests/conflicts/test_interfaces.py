@@ -1,0 +1,94 @@
+"""interfaces(5): each file was tried with ifup --no-act of ifupdown 0.8.41, but for what ifupdown2 does."""
+
+import pytest
+
+from builders import make_pf
+from sriov_bootstrap.conflicts.checks import find_masters
+from sriov_bootstrap.conflicts.master import Master
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
+
+ECHO = "echo {} > /sys/class/net/{}/device/sriov_numvfs"
+NUMBER = ECHO.format(8, "$IFACE")
+INHERITED = "ifupdown2 does not run what an iface inherits"
+Found = tuple[int, str, int | None, str]
+
+
+def find(*texts: str) -> tuple[Master, ...]:
+    paths = ("/etc/network/interfaces", "/etc/network/interfaces.d/a")
+    sources = tuple(Source(Format.INTERFACES, path, text) for path, text in zip(paths, texts, strict=False))
+    return find_masters(MastersSurvey(sources), (make_pf(),))
+
+
+def brief(*texts: str) -> list[Found]:
+    return [
+        (one.line, " ".join(device.netdev for device in one.devices), one.num_vfs, one.doubt) for one in find(*texts)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param(f"iface ens1f0 inet manual\n\tpre-up\t{NUMBER}\n", [(2, "ens1f0", 8, "")], id="TABs"),
+        pytest.param(f"iface\tens1f0\n  up \t {NUMBER}\n", [(2, "ens1f0", 8, "")], id="blanks"),
+        pytest.param(
+            "iface ens1f0\n  up echo 8 \\\n   > /sys/class/net/$IFACE/device/sriov_numvfs\n",
+            [(2, "ens1f0", 8, "")],
+            id="continued",
+        ),
+        pytest.param(f"iface ens1f0\n  # x \\\n  up {NUMBER}\n", [(3, "ens1f0", 8, "")], id="a comment ends"),
+        pytest.param(f"iface ens1f0\n  up true # x \\\n  up {NUMBER}\n", [], id="within a line it does not"),
+        pytest.param(f"iface ens1f0\n  pre-up={NUMBER}\n  PRE-UP {NUMBER}\n", [], id="other words"),
+        pytest.param(
+            f"iface ens1f0\n  up {NUMBER.replace('$IFACE', '${IFACE}')}\n", [(2, "ens1f0", 8, "")], id="braces"
+        ),
+        pytest.param(f"iface ens1f0\niface ens1f0 inet6 auto\n up {NUMBER}\n", [(3, "ens1f0", 8, "")], id="families"),
+        pytest.param(f"  up {NUMBER}\n", [(1, "", 8, "")], id="of no iface"),
+        pytest.param(
+            f"iface ens1f0\n up {ECHO.format(8, 'ens1f0')}\n down {ECHO.format(0, 'ens1f0')}\n",
+            [(2, "ens1f0", 8, ""), (3, "ens1f0", 0, "")],
+            id="up and down",
+        ),
+    ],
+)
+def test_commands(text: str, found: list[Found]) -> None:
+    assert brief(text) == found
+    assert all(one.is_lasting for one in find(text)), "what is done at shutdown takes nothing from it"
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        pytest.param(
+            [f"iface base inet manual\n up {NUMBER}\niface ens1f0 inet manual inherits base\n"],
+            [(2, "ens1f0", 8, INHERITED)],
+            id="a template",
+        ),
+        pytest.param(
+            [f"iface base\n up {NUMBER}\niface ens1f0 inherits base\n", "iface ens1f1 inherits base\n"],
+            [(2, "ens1f0 ens1f1", 8, INHERITED)],
+            id="in another file",
+        ),
+        pytest.param(
+            [f"iface a\n up {NUMBER}\niface b inherits a\niface ens1f0 inherits b\n"],
+            [(2, "b ens1f0", 8, INHERITED)],
+            id="twice removed",
+        ),
+        pytest.param(
+            [f"auto ens1f0\niface ens1f0\n up {NUMBER}\niface ens1f1 inherits ens1f0\n"],
+            [(3, "ens1f0", 8, ""), (3, "ens1f1", 8, INHERITED)],
+            id="from one that is brought up",
+        ),
+        pytest.param(
+            [f"iface a inherits b\n up {NUMBER}\niface b inherits a\n"],
+            [(2, "b", 8, INHERITED)],
+            id="a ring",
+        ),
+        pytest.param(
+            [f"iface ens1f0 inherits gone\n up {NUMBER}\niface x inherits\n"],
+            [(2, "ens1f0", 8, "")],
+            id="from none",
+        ),
+    ],
+)
+def test_what_an_iface_inherits(texts: list[str], found: list[Found]) -> None:
+    assert sorted(brief(*texts)) == sorted(found)
