@@ -25,6 +25,7 @@ def run(machine: HostMachine, *, log_format: str) -> int:
     import gc
 
     from sriov_bootstrap.daemon.loop import Daemon
+    from sriov_bootstrap.edges.carriers import Carriers
     from sriov_bootstrap.edges.notify import Notifier
     from sriov_bootstrap.edges.udev import Udev
     from sriov_bootstrap.machine.daemon_host import DaemonHost
@@ -32,7 +33,7 @@ def run(machine: HostMachine, *, log_format: str) -> int:
     host = DaemonHost(machine, Notifier(os.environ), log_format=log_format, look=_examine)
     gc.collect()
     gc.freeze()  # what is loaded now stays shared with every forked child
-    asyncio.run(Daemon(host, Udev(), loaded, state).run(first))
+    asyncio.run(Daemon(host, Udev(), loaded, state, Carriers()).run(first))
     return 0
 
 

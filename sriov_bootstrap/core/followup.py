@@ -27,7 +27,6 @@ RESTART_RETRY_SECONDS = (30.0, 60.0, 120.0)
 IN_BETWEEN_SECONDS = 300.0  # after a failure: one that restarts itself for ever is not watched for ever
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 IN_USE_SECONDS = 60.0  # walking /proc costs little, and an operator may be waiting for the VM that was just stopped
-CARRIER_SECONDS = 10.0  # a link takes seconds to come up, and tells no udev
 IN_PASS_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -195,8 +194,6 @@ def _quiet_looks(state: State, now: float) -> Iterator[float]:
     """When something may have come about that sends no event, on a host where nothing is wrong."""
     if any(pf.vfs_held for pf in state.report.pfs):
         yield IN_USE_SECONDS
-    if any(pf.awaits_carrier for pf in state.report.pfs):
-        yield CARRIER_SECONDS
     for memory in state.attributes.values():
         dues = (seen.since + QUIET_SECONDS - now for seen in memory.seen.values())
         yield from (due if due > 0 else IN_USE_SECONDS for due in dues)  # overdue: something else is in the way

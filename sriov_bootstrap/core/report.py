@@ -11,6 +11,7 @@ from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import OPTIONAL, Action, BindVfs, LoadModule, SetNumVfs
 from sriov_bootstrap.core.config import PfRule, VfDriver
 from sriov_bootstrap.core.desired import ports_of
+from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts
 from sriov_bootstrap.core.placing import VfRefusal, lacks
 from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict, kept_vfs_verdict
@@ -119,7 +120,7 @@ class PfReport(Struct, frozen=True):
     driver, or one that has not finished, although the rule wants one. `vfs_held`: how many keep another one than its
     vf_driver until they are released. `remark`: how a plan that was not carried out would do it, and why.
     `vf_attributes_differing`: how many VFs that nobody uses have not the attributes that the rule says.
-    `awaits_carrier`: rates of VFs are set once the PF has a carrier.
+    `awaits_carrier`: rates of VFs are set once the PF has a carrier. `rates_need_carrier`: they go with it, too.
     """
 
     rule: str
@@ -147,6 +148,7 @@ class PfReport(Struct, frozen=True):
     will_move_vfs: bool = False  # a plan that was not carried out would give another driver to VFs that exist
     vf_attributes_differing: int = 0
     awaits_carrier: bool = False
+    rates_need_carrier: bool = False
 
     @property
     def vfs_in_use(self) -> int:
@@ -254,7 +256,11 @@ def report_pf(
     if pf is None:
         return base
     full = _add_facts(base, pf, ports_of(rule.match, pf), wants_driver=rule.vf_driver != VfDriver.NONE)
-    return replace(full, vfs=_add_attributes(full.vfs, rule, pf, attributes, machine_id)) if rule.vf else full
+    if not rule.vf:
+        return full
+    needs_carrier = driver_of(pf.driver).rates_need_carrier and any("rate" in table.requests for table in rule.vf)
+    vfs = _add_attributes(full.vfs, rule, pf, attributes, machine_id)
+    return replace(full, vfs=vfs, rates_need_carrier=needs_carrier)
 
 
 def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], *, wants_driver: bool) -> PfReport:

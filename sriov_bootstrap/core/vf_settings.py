@@ -213,11 +213,13 @@ class _Judge(Struct, frozen=True):
         awaits_carrier = bool(self.missing & requests)
         refused = self.known.refusal.of(vf) if self.known.refusal else ()
         possible = requests - {*self.missing, *refused}
-        if not possible:
-            return _Judged(vf, _Kind.REFUSED if refused else _Kind.CARRIER, awaits_carrier=awaits_carrier)
         before = Before(fingerprint(actual, vf.driver), is_given)
         earlier = self.known.seen.get(vf.incarnation)
         seen = earlier if earlier and earlier.fingerprint == before.fingerprint else Seen(before.fingerprint, self.now)
+        if not possible and refused:
+            return _Judged(vf, _Kind.REFUSED, awaits_carrier=awaits_carrier)
+        if not possible:  # its quiet time may be over by the time the carrier is there
+            return _Judged(vf, _Kind.CARRIER, seen=seen, awaits_carrier=awaits_carrier)
         is_quiet = is_ours or self.now - seen.since >= QUIET_SECONDS
         return _Judged(
             vf,

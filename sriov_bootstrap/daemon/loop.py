@@ -10,7 +10,7 @@ event, and each event leads through the whole table once.
 
 Nothing else starts anything. Each `_on_...` notes what happened in a few times and flags:
 
-- `_dirty_since`, `_last_event`: udev, SIGHUP, the end of a jam. A pass follows when a burst is over;
+- `_dirty_since`, `_last_event`: udev, SIGHUP, a carrier, the end of a jam. A pass follows when a burst is over;
 - `_look_at`: a pass without an event, as a retry or as the safety net;
 - `_restart_at`: a round of restarts, some quiet seconds after the last change of VFs, or when systemd is asked again.
 
@@ -38,7 +38,7 @@ from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.daemon.inspection import Inspection
 from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
-from sriov_bootstrap.daemon.protocols import DaemonMachine, WakeUps
+from sriov_bootstrap.daemon.protocols import CarrierWatch, DaemonMachine, WakeUps
 from sriov_bootstrap.daemon.publication import Publication
 from sriov_bootstrap.passes.reconcile import Loaded
 
@@ -68,12 +68,14 @@ class Daemon:
         udev: WakeUps,
         loaded: Loaded,
         state: State,
+        carriers: CarrierWatch,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._host = host
         self._udev = udev
+        self._carriers = carriers
         self._loaded = loaded
         self._state = state
         self._last_follow_up = FollowUpReport()
@@ -231,6 +233,7 @@ class Daemon:
         if report.losses and not self._was_woken and self._dirty_since == NEVER:
             self._log(Level.WARNING, "VFs disappeared without a udev event", LOOK_AT_UDEVD)
         self._watch_jam()
+        self._watch_carriers()
 
     def _on_pass_failure(self, text: str, hint: str) -> None:
         self._failures += 1
@@ -298,6 +301,24 @@ class Daemon:
             self._handover = replace(self._handover, udev_resyncs=self._handover.udev_resyncs + 1)
             self._log(Level.WARNING, "udev events were lost in a burst: everything is read again", "")
         if poke.is_relevant or poke.was_overflow:
+            self._want_pass()
+
+    def _watch_carriers(self) -> None:
+        """Of PFs whose driver sets a VF's rate only while there is one, and forgets it with it."""
+        loop = asyncio.get_running_loop()
+        before = self._carriers.fileno()
+        try:
+            self._carriers.watch(frozenset(pf.netdev for pf in self._state.report.pfs if pf.rates_need_carrier))
+        except OSError as error:
+            self._log(Level.WARNING, f"carriers of PFs are not watched: {error.strerror}", "")
+        if before != self._carriers.fileno():
+            if before >= 0:
+                loop.remove_reader(before)
+            if self._carriers.fileno() >= 0:
+                loop.add_reader(self._carriers.fileno(), self._on_carrier)
+
+    def _on_carrier(self) -> None:
+        if self._carriers.drain():
             self._want_pass()
 
     def _want_pass(self) -> None:

@@ -29,6 +29,14 @@ class WakeUps(Protocol):
     def drain(self) -> WakeUp: ...
 
 
+class CarrierWatch(Protocol):
+    """The listener for PFs whose rates of VFs need a carrier."""
+
+    def watch(self, netdevs: frozenset[str]) -> None: ...
+    def fileno(self) -> int: ...
+    def drain(self) -> bool: ...
+
+
 class DaemonMachine(Protocol):
     """The machine."""
 

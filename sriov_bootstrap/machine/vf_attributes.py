@@ -15,7 +15,7 @@ from sriov_bootstrap.base.netlink import READ_SECONDS
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core import vf_settings
 from sriov_bootstrap.core.actions import SetPfLink, SetVfAttributes
-from sriov_bootstrap.core.drivers import is_vfio
+from sriov_bootstrap.core.drivers import driver_of, is_vfio
 from sriov_bootstrap.core.facts import NAMED
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.report import Outcome, Result
@@ -102,6 +102,8 @@ class _Setting:
         self._refused += set_vf_attributes(
             link.ifindex, {number: change.without("msix") for number, change in changes.items()}
         )
+        if self._has_lost_carrier():
+            self._refused = [refused for refused in self._refused if refused.request != "rate"]
         if self._refused:
             raise self._refusal(len(changes))
         return Outcome.CHANGED if changes else Outcome.UNCHANGED
@@ -115,6 +117,13 @@ class _Setting:
     def _take_driver(self, vf: str, driver: str, change: VfAttributes) -> None:
         if vf_settings.rebinds(change.requests, driver, is_vfio=is_vfio(driver)):
             self._machine.vf_drivers.unbind(vf, driver)
+
+    def _has_lost_carrier(self) -> bool:
+        """Whether rates were refused for that reason: a new MTU may take it for a second."""
+        action = self._action
+        needs_one = driver_of(self._machine.vf_drivers.driver(action.pci_address)).rates_need_carrier
+        is_refused = any(refused.request == "rate" for refused in self._refused)
+        return needs_one and is_refused and not _link(action.netdev).has_carrier
 
     def _refusal(self, num_changes: int) -> KernelError:
         """In words: the first few, each with its cause; what is to be done about the first."""

@@ -770,3 +770,27 @@ def test_sinks_wait_while_the_boot_does(stage: Stage) -> None:
     stage.advance(0.2)
     stage.end_pass(degraded(Reason.ABSENT))
     assert len(stage.host.pages) == 1
+
+
+# -- carriers --
+
+
+def test_a_carrier_that_rates_of_vfs_wait_for_is_a_wake_up(stage: Stage) -> None:
+    stage.settle(make_state(rates_need_carrier=True))
+    assert stage.carriers.watched == {"ens1f0"}
+    stage.carriers.send(b"-")  # somebody else's
+    stage.advance(1.0)
+    assert stage.passes == 2
+    stage.carriers.send(b"c")
+    stage.advance(1.0)
+    assert stage.passes == 3
+    stage.end_pass(make_state())
+    assert stage.carriers.watched == frozenset()
+    stage.advance(5.0)
+    assert stage.passes == 3
+
+
+def test_carriers_that_cannot_be_watched_are_said(stage: Stage) -> None:
+    stage.carriers.fails = True
+    stage.settle(make_state(rates_need_carrier=True))
+    assert "carriers of PFs are not watched: Too many open files" in stage.texts

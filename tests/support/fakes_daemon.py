@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -39,10 +40,12 @@ def make_state(
     changed_at: float | None = None,
     jam: Jam | None = None,
     num_vfs: int = 4,
+    rates_need_carrier: bool = False,
 ) -> State:
     """What a pass came to: one PF, and perhaps a restart that is due since `changed_at`."""
     message = f"{PF}: {reason}" if reason else ""
     pf = PfReport("tenant-a", "4", state, PF, "ens1f0", desired=4, num_vfs=num_vfs, reason=reason, message=message)
+    pf = replace(pf, rates_need_carrier=rates_need_carrier)
     pending = None if changed_at is None else PendingRestart(changed_at, (PF,))
     return State(report=PassReport(pfs=(pf,), jam=jam), pending=pending)
 
@@ -81,6 +84,34 @@ class FakeUdev:
     def drain(self) -> FakePoke:
         data = self._receiver.recv(4096)
         return FakePoke(is_relevant=b"r" in data, was_overflow=b"o" in data)
+
+    def send(self, events: bytes) -> None:
+        self._sender.sendall(events)
+
+    def close(self) -> None:
+        self._sender.close()
+        self._receiver.close()
+
+
+class FakeCarriers:
+    """Each byte is a carrier that comes. `watched`: netdevs."""
+
+    def __init__(self) -> None:
+        self._sender, self._receiver = socket.socketpair()
+        self._receiver.settimeout(0)
+        self.watched: frozenset[str] = frozenset()
+        self.fails = False
+
+    def watch(self, netdevs: frozenset[str]) -> None:
+        if self.fails:
+            raise OSError(errno.EMFILE, "Too many open files")
+        self.watched = netdevs
+
+    def fileno(self) -> int:
+        return self._receiver.fileno() if self.watched else -1
+
+    def drain(self) -> bool:
+        return b"c" in self._receiver.recv(4096)
 
     def send(self, events: bytes) -> None:
         self._sender.sendall(events)
@@ -253,12 +284,13 @@ class Stage:
     ) -> None:
         self.loop = VirtualTimeLoop()
         self.udev = FakeUdev()
+        self.carriers = FakeCarriers()
         self.host = FakeHost(self.loop, watchdog_seconds=watchdog_seconds)
         self.host.config = config
         loaded = Loaded(config)
         first = self.host.start_pass(loaded, Handover())
         self.last_found = Inspected()
-        daemon = Daemon(self.host, self.udev, loaded, state or State(), clock=self.loop.time)
+        daemon = Daemon(self.host, self.udev, loaded, state or State(), self.carriers, clock=self.loop.time)
         self._task = self.loop.create_task(daemon.run(first))
         self.advance()
 
@@ -334,6 +366,7 @@ class Stage:
                 self.loop.run_until_complete(task)
         self.loop.close()
         self.udev.close()
+        self.carriers.close()
         for job in self.host.jobs:
             if job.write_end >= 0:
                 os.close(job.write_end)
