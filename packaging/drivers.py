@@ -25,7 +25,12 @@ HABITS = {
     "kept_vfs": ("keeps VFs", "reports success for 0 and keeps VFs that were there before the driver was loaded"),
     "rates_need_carrier": ("rates need carrier", "refuses a VF's rate while the PF has no carrier"),
 }
-PARAMETERS = {"max_vfs": "max_vfs", "above": "above max_vfs", "vf_module": "VFs' module"}
+PARAMETERS = {
+    "count_parameter": "parameter alone",
+    "max_vfs": "max_vfs",
+    "above": "above max_vfs",
+    "vf_module": "VFs' module",
+}
 ATTRIBUTES: dict[VfAttribute, str] = {
     "mac": "MAC",
     "vlan": "VLAN",
@@ -59,14 +64,16 @@ def page() -> str:
 def _creation() -> Iterator[str]:
     yield "## How they create VFs\n"
     yield from (f"- **{title}**: {meaning}" for title, meaning in HABITS.values())
+    yield "- **parameter alone**: takes the number from this module parameter, and nothing can be written: SB-E227"
     yield "- **max_vfs**: the limit of that module parameter, and what happens above it\n"
     rows = [driver for driver in DRIVERS if any(getattr(driver, cell) for cell in (*HABITS, *PARAMETERS))]
-    titles = (*(title for title, _ in HABITS.values()), "max_vfs", "VFs' module")
+    titles = (*(title for title, _ in HABITS.values()), "parameter alone", "max_vfs", "VFs' module")
     yield from _table(("driver", *titles), ((f"`{driver.name}`", *_creation_cells(driver)) for driver in rows))
 
 
 def _creation_cells(driver: Driver) -> Iterator[str]:
     yield from ("yes" if getattr(driver, cell) else "" for cell in HABITS)
+    yield f"`{driver.count_parameter}`" if driver.count_parameter else ""
     yield f"{driver.max_vfs}: {driver.above}" if driver.max_vfs else ""
     yield f"`{driver.vf_module}`" if driver.vf_module else ""
 

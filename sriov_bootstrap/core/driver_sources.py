@@ -166,6 +166,11 @@ SOURCES: dict[str, KernelSource] = {
         },
         note="in switchdev mode no VLAN but 0, no spoofchk, trust or link state; a VF that cannot be enabled is dead",
     ),
+    "mlx4_core": KernelSource(
+        "drivers/net/ethernet/mellanox/mlx4/main.c",
+        cells={"count_parameter": "mlx4_enable_sriov"},
+        note="its pci_driver has no sriov_configure, so nothing can be written to sriov_numvfs",
+    ),
     "bnxt_en": KernelSource(
         "drivers/net/ethernet/broadcom/bnxt/bnxt.c",
         operations="bnxt_netdev_ops",

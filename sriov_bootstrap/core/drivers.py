@@ -44,6 +44,8 @@ class Driver(Struct, frozen=True):
     `vf_module`: the module for its VFs, "" if that is the same one. `max_vfs`: the limit of its parameter max_vfs, 0 if
     unknown; `above`: what it does with a larger number.
 
+    `count_parameter`: the parameter from which alone it takes the number, when it is loaded.
+
     `up_first`: it creates no VFs while the PF's netdev is down. `count_flaps_link`: it takes the PF's link down and up
     for each change of the number. `rates_need_carrier`: it refuses a VF's rate while the PF has no carrier.
     `mode_before_count`: it changes the eswitch mode only while there are no VFs. `firmware_limit`: how many VFs there
@@ -58,6 +60,7 @@ class Driver(Struct, frozen=True):
     vf_module: str = ""
     max_vfs: int = 0
     above: str = ""
+    count_parameter: str = ""
     up_first: bool = False
     count_flaps_link: bool = False
     rates_need_carrier: bool = False
@@ -114,6 +117,7 @@ DRIVERS = (
         accepts_and_makes_fewer=True,
         attributes=_USUAL | {"min_rate", "stats", "msix"},
     ),
+    Driver("mlx4_core", count_parameter="num_vfs"),
     Driver("bnxt_en", up_first=True, accepts_and_makes_fewer=True, attributes=_USUAL | {"vlan_8021ad", "min_rate"}),
     Driver("bnx2x", up_first=True, accepts_and_makes_fewer=True, attributes=_BASIC | {"spoofchk", "link_state"}),
     Driver(

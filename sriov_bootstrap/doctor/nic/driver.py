@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.driver_sources import SOURCES
 from sriov_bootstrap.core.drivers import Role, driver_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
@@ -24,6 +25,8 @@ def check_driver(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
         return
     if not wish.pf.driver:
         yield _no_driver_finding(wish, wish.pf, survey)
+    elif driver_of(wish.pf.driver).count_parameter and wish.target not in {None, wish.pf.num_vfs}:
+        yield _parameter_finding(wish, wish.pf, survey)
     elif falls_short(wish) and driver_of(wish.pf.driver).role in {Role.VFIO, Role.PASSED_ON}:
         yield _passed_on_finding(wish.pf)
 
@@ -56,6 +59,24 @@ def _no_driver_finding(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Findi
         return Finding("SB-E206", pf.pci_address, problem, evidence=evidence, remedy=remedy)
     remedy = f"modprobe $(cat /sys/bus/pci/devices/{pf.pci_address}/modalias)"
     return Finding("SB-E206", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def _parameter_finding(wish: DesiredPf, pf: PfFacts, survey: NicSurvey) -> Finding:
+    """Nothing can be written: the number comes from a parameter when the module is loaded."""
+    name = driver_of(pf.driver).count_parameter
+    parameters = modprobe.parameters(survey.lines, name)
+    given = [parameter for parameter in parameters if modprobe.module_name(parameter.module) == pf.driver]
+    problem = f"{pf.driver} takes its number of VFs from {name} alone, when it is loaded: it has {pf.num_vfs}"
+    said = f"{given[-1].line.place}: {given[-1]}" if given else f"no line in modprobe.d gives it {name}"
+    evidence = (
+        f'{said}; rule "{wish.rule.name}" asks for {wish.target}; {SOURCES[pf.driver].place_of("count_parameter")}'
+    )
+    place = given[-1].line.place if given else f"/etc/modprobe.d/{pf.driver}.conf"
+    remedy = (
+        f"give {pf.driver} {name}={wish.target} in {place}, rebuild the initramfs (update-initramfs -u, dracut --force)"
+        " and reboot, or set num_vfs of the rule to the number that there is"
+    )
+    return Finding("SB-E227", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _passed_on_finding(pf: PfFacts) -> Finding:

@@ -189,4 +189,18 @@ out; sriov_totalvfs.
 What to do: create the VFs on the host of this VM, and pass VFs to it. Remove the rule here, or set required = false.
 """,
     ),
+    "SB-E227": Explanation(
+        "a driver takes its number of VFs from a module parameter alone",
+        """\
+mlx4_core (ConnectX-3) creates VFs only while it is loaded, as many as its parameter num_vfs says: VFs of port 1, of
+port 2 and of both, such as num_vfs=4,4,0 for 8 on each card. It has no function for another number, so that what is
+written to sriov_numvfs is refused with ENOENT. It has no parameter max_vfs either: method = "max_vfs" does not help.
+
+Looked at: the PF's driver, where the number of its VFs is not the rule's; num_vfs in modprobe.d and on the kernel
+command line.
+
+What to do: give the module that number in /etc/modprobe.d, rebuild the initramfs, and reboot. Leave the rule with the
+same number: the VFs are then counted, protected and reported like all others.
+""",
+    ),
 }

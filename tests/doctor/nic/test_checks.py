@@ -239,6 +239,32 @@ def test_a_pf_that_is_passed_on_whole(driver: str) -> None:
     assert "virsh nodedev-reattach pci_0000_3b_00_0 " in finding.remedy
 
 
+MLX4 = modprobe.parse({"/etc/modprobe.d/m.conf": "options igb num_vfs=3\noptions mlx4_core num_vfs=4,4,0\n"}, ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "evidence", "place"),
+    [
+        ((), "no line in modprobe.d gives it num_vfs", "/etc/modprobe.d/mlx4_core.conf"),
+        (MLX4, "/etc/modprobe.d/m.conf:2: options mlx4_core num_vfs=4,4,0", "/etc/modprobe.d/m.conf:2"),
+    ],
+)
+def test_a_driver_that_takes_its_number_from_a_parameter_alone(
+    lines: tuple[modprobe.ModprobeLine, ...], evidence: str, place: str
+) -> None:
+    finding = the_one(make_host(make_pf(driver="mlx4_core")), NicSurvey(lines=lines))
+    assert (finding.code, finding.place) == ("SB-E227", PF)
+    assert finding.problem == "mlx4_core takes its number of VFs from num_vfs alone, when it is loaded: it has 0"
+    assert finding.evidence == (
+        f'{evidence}; rule "tenant-a" asks for 4; mlx4_enable_sriov in drivers/net/ethernet/mellanox/mlx4'
+    )
+    assert finding.remedy.startswith(f"give mlx4_core num_vfs=4 in {place}, rebuild the initramfs")
+
+
+def test_a_driver_with_a_parameter_that_has_the_number_is_right() -> None:
+    assert not found(make_host(make_pf(driver="mlx4_core", num_vfs=4)), NicSurvey(lines=MLX4))
+
+
 @pytest.mark.parametrize(
     ("text", "driver", "code", "problem"),
     [
