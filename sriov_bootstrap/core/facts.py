@@ -57,7 +57,8 @@ class RawVf(Struct, frozen=True):
     """The device behind one virtfn link; `inode` is that of its folder, new each time the VF is created.
 
     `nodes`: the device nodes that are this VF's alone, such as `/dev/vfio/devices/vfio3`, `/dev/infiniband/uverbs2`.
-    `netdevs` are also those of its `children`.
+    `netdevs` are also those of its `children`. `has_net`: whether it has a folder net/, which stays while its netdev is
+    in another network namespace; only looked for where there is no netdev.
     """
 
     index: str
@@ -70,6 +71,7 @@ class RawVf(Struct, frozen=True):
     nodes: tuple[str, ...] = ()
     infiniband: tuple[str, ...] = ()
     children: tuple[RawChild, ...] = ()
+    has_net: bool = True
 
 
 class RawPf(Struct, frozen=True):
@@ -157,6 +159,7 @@ class VfFacts(Struct, frozen=True):
     devices: dict[str, str] = {}
     is_nic: bool = True
     is_vfio: bool = False
+    has_made_netdev: bool = True
 
     @property
     def refusal(self) -> str:
@@ -310,6 +313,7 @@ def _vf(raw: RawVf, use: Use | None, *, is_nic: bool) -> VfFacts:
         devices={dev.name: dev.device for dev in raw.netdevs if dev.device},
         is_nic=is_nic,
         is_vfio=_is_vfio(raw),
+        has_made_netdev=raw.has_net or bool(raw.netdevs),
     )
 
 

@@ -14,6 +14,7 @@ from sriov_bootstrap.base.kernel_writes import errno_kept, write_attribute
 from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.base.vanishing import attribute_text, link_name, link_of, names_in
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import IFF_UP, RawChild, RawNetdev, RawPf, RawVf, is_network_class, vf_places
 from sriov_bootstrap.core.plan import vfs_stay
 from sriov_bootstrap.core.report import Outcome
@@ -229,6 +230,7 @@ class Sysfs:
         folder = os.path.join(pf_folder, target)
         driver = link_name(f"{folder}/driver")
         children = places.get(address, ()) if driver else ()
+        netdevs = self._read_vf_netdevs(folder, children) if driver else ()
         if not driver and not shared.get(MODALIAS):
             shared[MODALIAS] = attribute_text(f"{folder}/{MODALIAS}")
         return RawVf(
@@ -238,10 +240,11 @@ class Sysfs:
             iommu_group=link_name(f"{folder}/iommu_group"),
             inode=_inode(folder),
             modalias="" if driver else shared[MODALIAS],
-            netdevs=self._read_vf_netdevs(folder, children) if driver else (),
+            netdevs=netdevs,
             nodes=_read_nodes(folder, children) if driver else (),
             infiniband=tuple(map(_text_of, _names_if_any(f"{folder}/infiniband"))) if driver else (),
             children=_read_children(folder, children) if children else (),
+            has_net=bool(netdevs) or not driver or is_vfio(driver) or _has_net(folder, children),
         )
 
     def _read_vf_netdevs(self, folder: str, children: Iterable[str]) -> tuple[RawNetdev, ...]:
@@ -298,6 +301,11 @@ def _read_nodes(folder: str, children: Iterable[str]) -> tuple[str, ...]:
     rdma = [f"/dev/infiniband/{name}" for name in _names_if_any(f"{folder}/infiniband_verbs")]
     inner = (name for place in children for name in names_in(f"{folder}/{place}"))
     return (*vfio, *rdma, *(f"/dev/{name}" for name in inner if name.startswith("vhost-vdpa-")))
+
+
+def _has_net(folder: str, children: Iterable[str]) -> bool:
+    """drivers/base/core.c, get_device_parent: it is there as long as a netdev is, in whatever namespace."""
+    return any(os.access(f"{place}/net", os.F_OK) for place in (folder, *(f"{folder}/{child}" for child in children)))
 
 
 def _names_if_any(folder: str) -> list[str]:

@@ -1,6 +1,7 @@
 """doctor's codes 1xx and 2xx through the command line, on trees that look like hosts."""
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -146,6 +147,21 @@ def test_vfs_in_one_group_that_networkmanager_manages_below_a_pf_that_is_down(
         tree.write(f"{ROOT_PORT}/{vf_address(PF, 0)}/msi_irqs/{number}", "msix\n")
     wanted = [("SB-E105", PF), ("SB-E217", PF), ("SB-W221", PF), ("SB-W222", "host")]
     assert doctor(tree, capsys) == (wanted, [])
+
+
+def test_a_vf_is_judged_against_its_siblings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    make_host(tree, num_vfs=5)
+    tree.configure(rule(5))
+    vf = tree.device(vf_address(PF, 4))
+    (vf / "driver").unlink()
+    shutil.rmtree(vf / "net")
+    assert doctor(tree, capsys) == ([("SB-W220", PF)], [])
+    main(["doctor"], root=str(tree.root))
+    assert f"if not, echo {vf.name} > /sys/bus/pci/drivers_probe\n" in capsys.readouterr().out
+    tree.bind(vf.name, "igbvf")
+    assert doctor(tree, capsys) == ([("SB-W227", PF)], [])
+    (vf / "net").mkdir()
+    assert doctor(tree, capsys) == ([], [])
 
 
 def test_garbage_everywhere_is_survived(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 import errno
 import fcntl
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.facts import Links, RawChild, RawNetdev, RawPf, RawVf, needs_holders, parse_pf
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.edges.sysfs import Sysfs
 
@@ -298,6 +300,26 @@ def test_all_looks_see_what_is_behind_another_bus(tree: HostTree, sysfs: Sysfs) 
     assert every[virtio_vf(0)].attributes["physfn"] == VIRTIO
     (vf,) = sysfs.read_functions_of(VIRTIO)
     assert RawVf("0", *[getattr(vf, name) for name in vf.__struct_fields__[1:]]) == pf.vfs[0]
+
+
+def test_a_netdev_in_another_namespace_leaves_its_folder(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(num_vfs=2)
+    tree.add_vf(PF, 2, driver="iavf")
+    (tree.add_vf(PF, 3, driver="iavf") / "net").mkdir()
+    tree.add_vf(PF, 4, driver="vfio-pci")
+    tree.add_vf(PF, 5, driver="")
+    (pf,) = sysfs.read_pfs()
+    assert {vf.index: vf.has_net for vf in pf.vfs} == {"2": False} | dict.fromkeys("01345", True)
+    facts = parse_pf(pf, Links(), Holders())
+    assert [vf.index for vf in facts.vfs if not vf.has_made_netdev] == [2]
+
+
+def test_a_netdev_below_another_bus_leaves_its_folder_there(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_virtio_pf(num_vfs=2)
+    shutil.rmtree(tree.device(virtio_vf(0)) / "virtio2/net/ens6v0")
+    shutil.rmtree(tree.device(virtio_vf(1)) / "virtio3/net")
+    (pf,) = sysfs.read_pfs()
+    assert {vf.index: vf.has_net for vf in pf.vfs} == {"0": True, "1": False}
 
 
 def test_a_device_that_leaves_its_bus_while_it_is_read_is_not_there(tree: HostTree, sysfs: Sysfs) -> None:

@@ -56,6 +56,7 @@ class VfValues(TypedDict, total=False):
     devices: dict[str, str]
     is_vfio: bool
     is_nic: bool
+    has_made_netdev: bool
 
 
 class PfValues(TypedDict, total=False):
@@ -124,6 +125,7 @@ class RawVfValues(TypedDict, total=False):
     nodes: tuple[str, ...]
     infiniband: tuple[str, ...]
     children: tuple[RawChild, ...]
+    has_net: bool
 
 
 def make_netdev(**values: Unpack[NetdevValues]) -> Netdev:

@@ -14,6 +14,7 @@ from sriov_bootstrap.doctor.nic.vfs import (
     check_network_manager,
     check_vectors,
     check_vf_drivers,
+    check_vf_netdevs,
 )
 from sriov_bootstrap.render.host import Host
 
@@ -29,5 +30,6 @@ def check_nics(host: Host, survey: NicSurvey) -> Iterator[Finding]:
         yield from check_link_flaps(wish, survey)
         yield from check_network(wish)
         yield from check_vf_drivers(wish, survey)
+        yield from check_vf_netdevs(wish, survey)
         yield from check_network_manager(wish, survey)
     yield from check_vectors(host, survey)

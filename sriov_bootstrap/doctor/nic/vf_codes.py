@@ -103,7 +103,8 @@ Looked at: the driver of each VF that is not in use, and of its device on the vi
 sriov_drivers_autoprobe; modules.alias; modprobe.d; the report of the last pass.
 
 What to do: if this is intended, say so in the rule with vf_driver = "none", which also saves the time that probing
-takes. Otherwise do what the finding says: journalctl -k -g ADDRESS shows the driver's messages, and sriov-bootstrap
+takes. Otherwise do what the finding says: where other VFs of the PF have a driver, its module is there, and these only
+have to be probed again; journalctl -k -g ADDRESS shows the driver's messages, and sriov-bootstrap
 --once offers it the VFs again. Unblock or install the module if that is what is missing.
 """,
     ),
@@ -189,6 +190,7 @@ out; sriov_totalvfs.
 What to do: create the VFs on the host of this VM, and pass VFs to it. Remove the rule here, or set required = false.
 """,
     ),
+<<<<<<< HEAD
     "SB-E227": Explanation(
         "a driver takes its number of VFs from a module parameter alone",
         """\
@@ -201,6 +203,20 @@ command line.
 
 What to do: give the module that number in /etc/modprobe.d, rebuild the initramfs, and reboot. Leave the rule with the
 same number: the VFs are then counted, protected and reported like all others.
+=======
+    "SB-W227": Explanation(
+        "a VF has a driver and no netdev, unlike the others of its PF",
+        """\
+The driver took the VF and made no netdev for it: its probe or a reset has failed half-way, or a program drives the VF
+past the kernel. It counts as in use, since nothing shows that nobody uses it, so a change of the number waits. VFs
+whose netdev was moved to another network namespace, as for containers, are not meant: they keep an empty folder net.
+
+Looked at: net in /sys/bus/pci/devices/ADDRESS of each VF (and of its device on the virtio or vdpa bus), against the
+other VFs of the same PF with the same driver.
+
+What to do: read the driver's messages with journalctl -k -g ADDRESS. If no program uses the VF, unbind it and have it
+probed again, as the finding shows.
+>>>>>>> 63c79e87 (doctor: a VF is judged against its siblings: drivers_probe where they have a driver, and a finding where they have a netdev)
 """,
     ),
 }

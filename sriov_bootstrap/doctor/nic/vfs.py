@@ -140,22 +140,61 @@ def _bare_problem(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts]) -> str:
 
 def _driverless_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], survey: NicSurvey) -> Finding:
     vf, problem = bare[0], _bare_problem(wish, pf, bare)
-    modules = survey.modules.get(vf.modalias, ())
-    named = shell_quoted(modules[0]) if modules else "their driver"
-    remedy = f'set vf_driver = "none" in the rule if this is intended; if not, modprobe {named}'
-    for module in modules:
-        if line := modprobe.blocking_line(survey.lines, module):
-            evidence = f"{line.place}: {line}; {module} drives {vf.pci_address}"
-            remedy = (
-                f'set vf_driver = "none" in the rule if this is intended; if not, remove that line from {line.place}'
-            )
-            return Finding("SB-W220", pf.pci_address, problem, evidence=evidence, remedy=remedy)
     evidence = f"VF {vf.index} {vf.pci_address} has no driver, although sriov_drivers_autoprobe is 1"
     if vf.driver:
         evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}, but its device on another bus has none"
+    modules = survey.modules.get(vf.modalias, ())
+    if served := [sibling for sibling in pf.vfs if sibling.is_ready and not sibling.is_vfio]:
+        evidence = f"{evidence}; {quantity(len(served), 'VF')} of the same PF {_have(served)} driver {served[0].driver}"
+        remedy = _probe_remedy(bare)
+    else:
+        evidence, remedy = _module_words(vf, modules, survey, evidence)
+    remedy = f'set vf_driver = "none" in the rule if this is intended; if not, {remedy}'
+    return Finding("SB-W220", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def _have(vfs: list[VfFacts]) -> str:
+    return "has" if len(vfs) == 1 else "have"
+
+
+def _module_words(vf: VfFacts, modules: tuple[str, ...], survey: NicSurvey, evidence: str) -> tuple[str, str]:
+    """Evidence and remedy where no VF of that PF has a driver: there is something about its module."""
+    for module in modules:
+        if line := modprobe.blocking_line(survey.lines, module):
+            said = f"{line.place}: {line}; {module} drives {vf.pci_address}"
+            return said, f"remove that line from {line.place}, then: modprobe {shell_quoted(module)}"
     if not modules and survey.has_module_list:
         evidence += f"; no module in modules.alias drives {vf.modalias or 'it'}"
-    return Finding("SB-W220", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+    return evidence, f"modprobe {shell_quoted(modules[0]) if modules else 'their driver'}"
+
+
+def _probe_remedy(vfs: list[VfFacts]) -> str:
+    """The driver is there, and only has to be offered them again; where it is on another bus, from the start."""
+    more = f"; and {quantity(len(vfs) - SHOWN, 'more VF')} likewise" if len(vfs) > SHOWN else ""
+    return "; ".join(map(_probe_command, vfs[:SHOWN])) + more
+
+
+def _probe_command(vf: VfFacts) -> str:
+    unbind = f"echo {vf.pci_address} > /sys/bus/pci/drivers/{vf.driver}/unbind; " if vf.driver else ""
+    return f"{unbind}echo {vf.pci_address} > /sys/bus/pci/drivers_probe"
+
+
+def check_vf_netdevs(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
+    """VFs without a netdev, where VFs of the same PF and with the same driver have one."""
+    if wish.pf is None or survey.is_busy or wish.rule.vf_driver == VfDriver.NONE:
+        return
+    silent = [vf for vf in wish.pf.vfs if not vf.has_made_netdev and vf.is_nic and not vf.lacks_driver]
+    siblings = [vf for vf in wish.pf.vfs if vf.netdevs and vf.driver in {mute.driver for mute in silent}]
+    if not siblings:
+        return
+    vf, names = silent[0], shortlist([f"VF {vf.index} {vf.pci_address}" for vf in silent], SHOWN)
+    problem = f"{quantity(len(silent), 'VF')} with driver {vf.driver} and no netdev: {names}"
+    others = f"{quantity(len(siblings), 'VF')} of the same PF {_have(siblings)} one"
+    folder = f"/sys/bus/pci/devices/{vf.pci_address} has no folder net"
+    evidence = f"{others}; {folder}, which a netdev in another network namespace leaves behind"
+    message = f"journalctl -k -g {vf.pci_address} has the driver's message"
+    remedy = f"{message}; unless a program uses the VF: {_probe_command(vf)}"
+    yield Finding("SB-W227", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:

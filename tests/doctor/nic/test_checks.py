@@ -9,7 +9,7 @@ from builders_pci import NONE, PLACED, resource, sriov
 from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match, Method, VfDriver
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.obstacles import Function, Platform
 from sriov_bootstrap.core.presence import Inventory
@@ -36,6 +36,10 @@ def make_host(
 
 def ruled(*pfs: PfFacts, **rule: Unpack[RuleValues]) -> Host:
     return make_host(*pfs, config=make_config(make_rule(**rule)))
+
+
+def make_vf_at(index: int) -> VfFacts:
+    return make_vf(index=index)
 
 
 def found(host: Host, survey: NicSurvey | None = None) -> list[Finding]:
@@ -544,16 +548,78 @@ def test_vfs_with_a_driver_that_the_rule_does_not_want() -> None:
         (
             NicSurvey(modules={MODALIAS: ("other", "igbvf")}, lines=BLACKLIST),
             "/etc/modprobe.d/a.conf:2: blacklist igbvf; igbvf drives 0000:3b:02.1",
-            "if not, remove that line from /etc/modprobe.d/a.conf:2",
+            "if not, remove that line from /etc/modprobe.d/a.conf:2, then: modprobe igbvf",
         ),
     ],
 )
 def test_vfs_without_the_driver_that_the_rule_wants(survey: NicSurvey, evidence: str, remedy: str) -> None:
-    finding = the_one(make_host(vfs_of("igbvf", "", "", "vfio-pci")), survey)
+    finding = the_one(make_host(vfs_of("uio_pci_generic", "", "", "vfio-pci")), survey)
     assert finding.code == "SB-W220"
     assert finding.problem.startswith("VFs without a driver: 2 of 4; rule")
     assert finding.evidence.endswith(evidence)
     assert finding.remedy.endswith(remedy)
+
+
+@pytest.mark.parametrize("survey", [NicSurvey(), NicSurvey(modules={MODALIAS: ("igbvf",)}, lines=BLACKLIST)])
+def test_vfs_without_the_driver_that_their_siblings_have(survey: NicSurvey) -> None:
+    finding = the_one(make_host(vfs_of("igbvf", "igbvf", "igbvf", "")), survey)
+    assert finding.code == "SB-W220"
+    assert finding.evidence.endswith("sriov_drivers_autoprobe is 1; 3 VFs of the same PF have driver igbvf")
+    assert finding.remedy.endswith("if not, echo 0000:3b:02.3 > /sys/bus/pci/drivers_probe")
+
+
+def test_many_vfs_without_the_driver_that_one_has() -> None:
+    finding = the_one(ruled(vfs_of("igbvf", *[""] * 6), num_vfs=7))
+    assert finding.evidence.endswith("; 1 VF of the same PF has driver igbvf")
+    probes = (f"echo 0000:3b:02.{index} > /sys/bus/pci/drivers_probe" for index in (1, 2, 3))
+    assert finding.remedy.endswith(f"if not, {'; '.join(probes)}; and 3 more VFs likewise")
+
+
+def test_a_vf_whose_virtio_device_alone_has_no_driver() -> None:
+    alias = "virtio:d00000001v00001AF4"
+    good = tuple(make_vf(index=index, driver="virtio-pci", devices={f"v{index}": "virtio2"}) for index in range(3))
+    bare = make_vf(index=3, driver="virtio-pci", netdevs=(), modalias=alias)
+    finding = the_one(make_host(make_pf(vfs=(*good, bare))), NicSurvey(modules={alias: ("virtio_net",)}))
+    unbind = "echo 0000:3b:02.3 > /sys/bus/pci/drivers/virtio-pci/unbind"
+    assert finding.remedy.endswith(f"if not, {unbind}; echo 0000:3b:02.3 > /sys/bus/pci/drivers_probe")
+
+
+def silent(index: int, driver: str = "igbvf") -> VfFacts:
+    """A VF for which its driver has made no netdev, here or elsewhere."""
+    return make_vf(index=index, driver=driver, netdevs=(), has_made_netdev=False, use=Use(UseKind.NO_NETDEV, driver))
+
+
+def test_a_vf_without_the_netdev_that_its_siblings_have() -> None:
+    vfs = (*(make_vf(index=index) for index in range(3)), silent(3))
+    finding = the_one(make_host(make_pf(vfs=vfs)))
+    assert (finding.code, finding.place) == ("SB-W227", PF)
+    assert finding.problem == "1 VF with driver igbvf and no netdev: VF 3 0000:3b:02.3"
+    assert finding.evidence.startswith(
+        "3 VFs of the same PF have one; /sys/bus/pci/devices/0000:3b:02.3 has no folder net"
+    )
+    unbind = "echo 0000:3b:02.3 > /sys/bus/pci/drivers/igbvf/unbind"
+    assert finding.remedy.endswith(f"uses the VF: {unbind}; echo 0000:3b:02.3 > /sys/bus/pci/drivers_probe")
+    many = make_pf(vfs=(make_vf(), *map(silent, (1, 2, 3))))
+    assert the_one(make_host(many)).problem.endswith(": VF 1 0000:3b:02.1, VF 2 0000:3b:02.2, VF 3 0000:3b:02.3")
+
+
+@pytest.mark.parametrize(
+    "vfs",
+    [
+        pytest.param(tuple(map(silent, range(4))), id="none has one: that is how it is with this driver"),
+        pytest.param((*map(make_vf_at, range(3)), silent(3, "uio_pci_generic")), id="another driver, which makes none"),
+        pytest.param((*map(make_vf_at, range(3)), make_vf(index=3, netdevs=())), id="in another namespace"),
+    ],
+)
+def test_a_vf_without_a_netdev_that_is_as_it_should_be(vfs: tuple[VfFacts, ...]) -> None:
+    assert not found(make_host(make_pf(vfs=vfs)))
+
+
+def test_vfs_without_a_netdev_are_not_judged_while_they_are_bound_or_should_have_none() -> None:
+    host = make_host(make_pf(vfs=(*map(make_vf_at, range(3)), silent(3))))
+    assert not found(host, NicSurvey(is_busy=True))
+    pf = make_pf(vfs=tuple(silent(index) for index in range(4)))
+    assert not found(ruled(pf, vf_driver=VfDriver.NONE))
 
 
 @pytest.mark.parametrize("vf_driver", ["kernel", "igbvf"])
