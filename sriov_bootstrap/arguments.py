@@ -106,7 +106,9 @@ def make_parser() -> argparse.ArgumentParser:
     helper = verbs.add_parser("helper", help="for sriov-bootstrap's own units, not for people")
     helper.add_argument("words", nargs="+", metavar="WORD", help="holders, or reload DRIVER")
     verbs.add_parser("init", help="print a commented config for this host's NICs")
-    verbs.add_parser("migrate", parents=[files], help="print the config that replaces rc.local lines, udev rules, ...")
+    verbs.add_parser(
+        "migrate", parents=[files, answers], help="print the config that replaces rc.local lines, udev rules, ..."
+    )
     _add_render(verbs.add_parser("render", parents=[files], help="print or install files for kernel, nova, neutron"))
     return parser
 
@@ -125,8 +127,8 @@ def misuse(arguments: Asked) -> str:
             "--dry-run and --force only work with --once and release",
         ),
         (
-            arguments.json and not once and verb not in {"status", "doctor", "release"},
-            "--json only works with --once, status, doctor and release",
+            arguments.json and not once and verb not in {"status", "doctor", "release", "migrate"},
+            "--json only works with --once, status, doctor, release and migrate",
         ),
         (
             arguments.log_format and (once or verb not in {None, "run"}),

@@ -249,7 +249,7 @@ def _init(arguments: Arguments, root: str) -> int:
 def _migrate(arguments: Arguments, root: str) -> int:
     from sriov_bootstrap.commands.migrate import print_migration
 
-    return print_migration(_machine(arguments, root))
+    return print_migration(_machine(arguments, root), as_json=arguments.json)
 
 
 def _render(arguments: Arguments, root: str) -> int:

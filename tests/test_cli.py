@@ -80,8 +80,8 @@ def test_the_short_cut_past_the_parser_understands_the_same(words: tuple[str, ..
         ("--once status", "--once and status are mutually exclusive"),
         ("--dry-run", "--dry-run and --force only work with --once and release"),
         ("--force run", "--dry-run and --force only work with --once and release"),
-        ("--json", "--json only works with --once, status, doctor and release"),
-        ("--json init", "--json only works with --once, status, doctor and release"),
+        ("--json", "--json only works with --once, status, doctor, release and migrate"),
+        ("--json init", "--json only works with --once, status, doctor, release and migrate"),
         (
             "render all --apply --root /srv/image",
             "--apply and --root are mutually exclusive: it would change this host",

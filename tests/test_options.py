@@ -53,7 +53,7 @@ TAKEN = {
     f"release {PF}": {"--config", *ACTING},
     "check-config": {"--config"},
     "init": set(),
-    "migrate": {"--config"},
+    "migrate": {"--config", "--json"},
     "render nova-compute": RENDERING,
     "render kernel-cmdline": {*RENDERING, "--apply"},
     f"render libvirt {VF}": {*RENDERING, "--mac", "--vlan"},

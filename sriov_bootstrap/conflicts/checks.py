@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 from msgspec.structs import astuple, replace
 
+from sriov_bootstrap.conflicts import mentions
 from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.master import Master, Search
@@ -45,7 +46,7 @@ def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _ig
     found = itertools.chain.from_iterable(reader(search) for reader in READERS)
     of_files = Counter[str]()
     kept: dict[Master, None] = {}
-    for master in found:
+    for master in itertools.chain(found, mentions.read(search, kept)):  # `kept` is whole when the second begins
         of_files[master.path] += 1
         if of_files[master.path] <= MAX_OF_A_FILE and len(kept) < MAX_MASTERS:
             kept.setdefault(_within_limits(master))

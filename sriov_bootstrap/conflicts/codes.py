@@ -180,6 +180,16 @@ remove the keys there and in /etc/netplan/50-cloud-init.yaml, which cloud-init w
 there are VFs with `link:`, or an embedded-switch-mode, keep virtual-function-count instead, with the num_vfs of the
 rule.""",
     ),
+    ConflictKind(
+        17,
+        (Format.OTHER,),
+        "another file sets our VFs",
+        """\
+Files of programs that write to /sys or run commands, at boot or at an event: tmpfiles.d, tuned's profiles, user-data of
+cloud-init, /etc/rc.conf, /etc/inittab. Lines of tmpfiles.d and of tuned are understood; any other line that mentions
+sriov_numvfs, max_vfs, num_vfs or another spelling of it is reported as one that may set VFs.""",
+        "remove the line.",
+    ),
 )
 
 CODES_OF = {

@@ -1,13 +1,31 @@
 """The scripts that were read, for those that run them; and what became of each while they were followed."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.formats.shell import FILE, Place, Reading
 
+SPELLINGS = (FILE, "num_vfs", "numvfs", "num-vfs", "max_vfs", "total-vfs", "total_vfs", "virtual-function-count")
+SHELL_LINE = re.compile(r"#![^\n]{0,80}\b(?:ba|da|k|z|a)?sh\b")
+OTHER_ENDINGS = (".py", ".pl", ".rb", ".lua", ".tcl")
 MAX_NAMES = 1 << 8  # scripts that concern us; with more of them, all do
 MAX_CHAIN = 16  # scripts that run each other
+
+
+def mentions_vfs(text: str) -> bool:
+    """Whether it mentions a number of VFs, as any of the programs that set one spell it."""
+    return any(spelling in text for spelling in SPELLINGS)
+
+
+def is_shell(source: Source) -> bool:
+    """Whether a script is one of a shell, as one without a first line is that says otherwise."""
+    if "\0" in source.text:
+        return False
+    if source.text.startswith("#!"):
+        return SHELL_LINE.match(source.text) is not None
+    return not source.path.endswith(OTHER_ENDINGS)
 
 
 class Library:
@@ -22,7 +40,7 @@ class Library:
     @cached_property
     def files(self) -> Mapping[str, str]:
         """Path -> text of what others may run or source."""
-        return {source.path: source.text for source in self._sources if "\0" not in source.text}
+        return {source.path: source.text for source in self._sources if is_shell(source)}
 
     @cached_property
     def by_path(self) -> Mapping[str, Source]:
@@ -42,7 +60,7 @@ class Library:
 
     @staticmethod
     def _mentions(text: str, names: set[str] | frozenset[str]) -> bool:
-        return FILE in text or len(names) > MAX_NAMES or any(name in text for name in names)
+        return mentions_vfs(text) or len(names) > MAX_NAMES or any(name in text for name in names)
 
     def concerns(self, text: str) -> bool:
         """Whether following it may find a write."""

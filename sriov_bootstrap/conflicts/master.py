@@ -25,6 +25,7 @@ class Master(Struct, frozen=True):
     `text`: what it says about VFs, as evidence, and nothing else.
     `is_certain` False: whether it acts depends on what only the host knows at that moment; `doubt` says on what.
     `remedy`: what to type, or which line or key to remove.
+    `is_mention`: nothing is known but that the file mentions VFs.
     `besides`: what else it sets of the PF, and `vfs` of its VFs: whoever removes it has to take that over.
     """
 
@@ -41,6 +42,7 @@ class Master(Struct, frozen=True):
     besides: tuple[str, ...] = ()
     vfs: tuple[VfTable, ...] = ()
     is_lasting: bool = True
+    is_mention: bool = False
 
     @property
     def place(self) -> str:

@@ -61,18 +61,21 @@ class Migration(Struct, frozen=True):
     """`removals`: lines that the rules replace, within a file from the last one up: removing one moves those after it.
 
     `waiting`: those that a rule replaces which is a comment now. `staying`: lines of what is no NIC, and what that is.
+    `unclear`: places that mention VFs, and are not understood.
     """
 
     proposals: tuple[Proposal, ...] = ()
     removals: tuple[Removal, ...] = ()
     waiting: tuple[Removal, ...] = ()
     staying: tuple[Removal, ...] = ()
+    unclear: tuple[Master, ...] = ()
 
 
 def migrate(
-    masters: tuple[Master, ...], pfs: Iterable[PfFacts], config: Config, others: Iterable[PfFacts] = ()
+    found: tuple[Master, ...], pfs: Iterable[PfFacts], config: Config, others: Iterable[PfFacts] = ()
 ) -> Migration:
     """A PF that nothing sets gets no rule. `others`: functions of this host that get none, whatever sets their VFs."""
+    masters = tuple(master for master in found if not master.is_mention)
     present = sorted(pfs, key=lambda pf: pf.pci_address)
     strangers = tuple(others)
     of_pfs = [(pf, _masters_of_pf(masters, pf)) for pf in present]
@@ -94,6 +97,7 @@ def migrate(
             Removal(master, _removal_notes(master, strangers)) for place, master in lines.items() if place in waiting
         ),
         tuple(Removal(master, names) for master in foreign if (names := _no_nics(master, strangers))),
+        tuple(sorted((master for master in found if master.is_mention), key=lambda master: master.path)),
     )
 
 

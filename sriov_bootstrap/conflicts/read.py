@@ -70,6 +70,20 @@ OPERATOR = "/etc/sriov-operator"
 SERVICE_ENDINGS = (".service",)
 STARTER_ENDINGS = (".timer", ".path", ".socket", ".target")  # read where an administrator puts them
 STARTER_FOLDERS = ("/etc/systemd/system", "/run/systemd/system")
+ELSEWHERE = {
+    "/var/lib/docker": "containers",
+    "/var/lib/containers": "containers",
+    "/var/lib/containerd": "containers",
+    "/var/lib/kubelet/pods": "pods",
+    "/var/lib/lxc": "containers",
+    "/var/lib/lxd": "containers",
+    "/var/lib/machines": "containers",
+    "/snap": "snaps",
+    "/var/lib/snapd/snaps": "snaps",
+}
+OTHER_FOLDERS = ("/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d")
+OTHER_FILES = ("/etc/rc.conf", "/etc/inittab", "/var/lib/cloud/instance/user-data.txt", "/etc/tuned/bootcmdline")
+TUNED = ("/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tuned/profiles")
 PROGRAMS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 RUN_LEVELS = ("/etc/rcS.d", "/etc/rc2.d", "/etc/rc3.d", "/etc/rc5.d")
 SCRIPT_ENDINGS = (".sh", ".bash", ".py", ".pl", ".rb")
@@ -87,6 +101,7 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
         *_udev_sources(sources),
         *_network_sources(sources),
         *_modules(sources),
+        *_other_files(sources),
     )
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
@@ -95,7 +110,13 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys(), pulled_by=pulled)
     survey = replace(survey, sources=(*found, *_called_sources(sources, survey)))
     survey = replace(survey, sources=(*survey.sources, *_environments(sources, survey)))
-    return replace(survey, unseen=tuple(dict.fromkeys(sources.problems)))
+    return replace(survey, unseen=tuple(dict.fromkeys(sources.problems)), elsewhere=_elsewhere(machine))
+
+
+def _elsewhere(machine: HostMachine) -> tuple[str, ...]:
+    """What is on this host, may set VFs, and is not looked at."""
+    folders = machine.text_files()
+    return tuple(f"{folder}: {what} are not looked at" for folder, what in ELSEWHERE.items() if folders.names(folder))
 
 
 def _source(kind: Format, text: Text) -> Source:
@@ -225,6 +246,14 @@ def _documents(sources: TextFiles, kind: Format, *texts: Text | None) -> Iterato
 
 def _parse(kind: Format, text: Text) -> Any:  # noqa: ANN401 - YAML gives anything
     return yaml_text.parse_located(text.text.encode(), text.path, merges=kind is Format.NETPLAN)
+
+
+def _other_files(sources: TextFiles) -> Iterator[Source]:
+    for folder in OTHER_FOLDERS:
+        yield from (_source(Format.OTHER, text) for text in sources.folder(folder, ".conf"))
+    profiles = (f"{folder}/{name}/tuned.conf" for folder in TUNED for name in sources.names(folder))
+    texts = (sources.file(path) for path in (*OTHER_FILES, *profiles))
+    yield from (_source(Format.OTHER, text) for text in texts if text)
 
 
 def _modules(sources: TextFiles) -> Iterator[Source]:

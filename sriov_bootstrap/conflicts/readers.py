@@ -14,6 +14,7 @@ from sriov_bootstrap.conflicts import (
     networkmanager,
     os_net_config,
     scripts,
+    sysfs_settings,
     sysfsutils,
     udev,
     units,
@@ -37,5 +38,7 @@ READERS: tuple[Reader, ...] = (
     modprobe.read,
     sysfsutils.read,
     cloud_init.read,
+    scripts.read_installs,
+    sysfs_settings.read,
     scripts.read_rest,
 )

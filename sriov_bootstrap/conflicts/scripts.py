@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import shell_quoted
+from sriov_bootstrap.conflicts.library import is_shell, mentions_vfs
 from sriov_bootstrap.conflicts.master import Master, Search, count
 from sriov_bootstrap.conflicts.paths import devices_of
 from sriov_bootstrap.conflicts.sequence import UNKNOWN_NUMBER, NumberStep, lasting_places
@@ -15,6 +16,7 @@ from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE, Reading, ScriptSurroundings, Write, follow, is_one_command
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
+INSTALL = re.compile(r"\s*(?:install|remove)\s+\S+\s+")
 INIT_SCRIPT = re.compile(r"/etc/init\.d/(?!.*\.local$)[^/]+")  # is told what to do
 CRON_FIELDS = 5
 MAX_LINE = 1 << 10  # that is looked at for other commands
@@ -101,14 +103,28 @@ def read(search: Search) -> Iterator[Master]:
     readers = ((Format.SCRIPT, _script), (Format.CRON, _cron))
     for kind, reader in readers:
         for source in search.survey.sources_of(kind):
-            if not source.caller and "\0" not in source.text and search.library.concerns(source.text):
+            if not source.caller and is_shell(source) and search.library.concerns(source.text):
                 yield from follow_script(source, search, reader)
+
+
+def read_installs(search: Search) -> Iterator[Master]:
+    """Commands that modprobe runs in place of loading a module: modprobe.d(5)."""
+    for source in search.survey.sources_of(Format.MODPROBE):
+        if FILE in source.text:
+            yield from follow_script(source, search, _installs)
+
+
+def _installs(script: Script) -> Iterator[Master]:
+    for number, line in logical_lines(script.source.text):
+        if (found := INSTALL.match(line)) and FILE in line:
+            reading = follow_commands(script, line[found.end() :], first_line=number)
+            yield from masters_of_writes(script, reading.writes)
 
 
 def read_rest(search: Search) -> Iterator[Master]:
     """Scripts that nothing was seen to run with these arguments or those."""
     for source in search.library.rest():
-        if FILE in source.text and "\0" not in source.text:
+        if is_shell(source) and mentions_vfs(source.text):
             yield from follow_script(source, search, _script)
 
 

@@ -30,6 +30,7 @@ class Format(StrEnum):
     KERNEL = "kernel command line"
     SYSFS = "sysfsutils"
     CLOUD_INIT = "cloud-init"
+    OTHER = "another file"
 
 
 class Source(Struct, frozen=True):
@@ -62,7 +63,7 @@ class MastersSurvey(Struct, frozen=True):
     """`sources`: the folder that wins first; `wanted_units`: names of units that some target or unit pulls in.
 
     `rdma`: name of an RDMA device -> the PCI address of its function. `pulled_by`: unit -> the `file:line` of units
-    that start it by a Wants= or its kind.
+    that start it by a Wants= or its kind. `elsewhere`: what is on this host and never looked at.
     """
 
     sources: tuple[Source, ...] = ()
@@ -70,6 +71,7 @@ class MastersSurvey(Struct, frozen=True):
     unseen: tuple[str, ...] = ()
     rdma: Mapping[str, str] = {}
     pulled_by: Mapping[str, tuple[str, ...]] = {}
+    elsewhere: tuple[str, ...] = ()
 
     def sources_of(self, *formats: Format) -> tuple[Source, ...]:
         """Those of these formats."""

@@ -17,7 +17,7 @@ MAX_SEQUENCE = MAX_VALUES
 ESCAPES = {"\\n": "\n", "\\t": "\t"}
 
 READERS = frozenset(
-    {"cat", "head", "tail", "grep", "egrep", "fgrep", "zgrep", "wc", "cut", "awk", "od", "xxd", "more", "less"}
+    {"cat", "head", "tail", "grep", "egrep", "fgrep", "zgrep", "wc", "cut", "od", "xxd", "more", "less"}
 )
 HARMLESS = READERS | {
     "[", "[[", "test", "echo", "printf", "ls", "stat", "find", "logger", "true", "false", ":", "exit", "return",
@@ -27,6 +27,8 @@ HARMLESS = READERS | {
     "sha256sum", "log", "die", "warn", "error", "info", "debug", "fatal", "break", "continue", "locate", "lsof",
     "fuser", "getfacl", "wait",
 }  # fmt: skip
+LANGUAGES = ("python", "perl", "ruby", "awk", "gawk", "mawk", "lua")
+WRITES = re.compile(r"write|>|['\"][wa]b?['\"]|system")
 COPIES = frozenset({"cp", "install", "mv", "rsync", "ln"})
 IDLE = HARMLESS - READERS | {"cat", "", "tee", "dd", "exec", "usleep"}
 FIND_ACTIONS = frozenset({"-exec", "-execdir", "-ok", "-delete", "-fprint"})
@@ -39,7 +41,9 @@ def is_target(path: str) -> bool:
 
 def may_set(name: str, words: list[str]) -> bool:
     """Whether a command that is not understood may set VFs: it is given the file, or a setting by that name."""
-    if name in HARMLESS:
+    if name.startswith(LANGUAGES):
+        return any(FILE in word and WRITES.search(word) for word in words)
+    if name in HARMLESS or (name == "sed" and not any(word.startswith("-i") for word in words)):
         return name == "find" and not FIND_ACTIONS.isdisjoint(words) and any(map(is_target, words))
     return any(
         is_target(word) or (SETTING.search(word) if len(word) < MAX_TEXT else FILE in word) or INNER_SCRIPT.search(word)

@@ -95,6 +95,7 @@ PLANTED: dict[str, tuple[str, str]] = {
         f"{SECRET} {SECRET}\nclass/net/ens1f0/device/sriov_numvfs = {SECRET}\n$({SECRET})/sriov_numvfs = 7\n",
         ":2",
     ),
+    "etc/tuned/a/tuned.conf": (f"[x]\ny={SECRET} sriov_numvfs {SECRET}\n", ":2"),
     "etc/cloud/cloud.cfg.d/a.cfg": (
         f"password: {SECRET}\nnetwork: {{ethernets: {{ens1f0: {{virtual-function-count: {SECRET}}}}}}}\n",
         ":2",

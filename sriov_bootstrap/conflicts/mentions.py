@@ -1,0 +1,84 @@
+"""The last net: files that mention what sets VFs, and that no reader understood in full, are named.
+
+A comment, a mere read, and what is understood to set nothing are no mentions: a net that cries wolf is cut.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from sriov_bootstrap.conflicts.library import Library, is_shell, mentions_vfs
+from sriov_bootstrap.conflicts.master import Master, Search
+from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.shell import FILE
+
+NAMED = re.compile(rf"[/'\"{{}}$]{FILE}\b|\b(?:mlx5|mlx4)_num_vfs\b|\bmodprobe\b[^#\n]{{0,200}}\b(?:max_vfs|num_vfs)=")
+SETTING = re.compile(
+    rf"\b{FILE}\b|\b(?:max_vfs|num_vfs)=|\bsriov[._-](?:total|num)[._-]?vfs\b|\bvirtual-function-count\b|\bsriov-numvfs\b"
+)
+WRITES = re.compile(
+    r"['\"](?:w|a|x|r\+|w\+|wb|ab|wt)['\"]|write|O_WRONLY|O_RDWR|subprocess|system\(|popen|>>?[ ]?['\"$/]|['\"][ ]?>"
+    r"|check_call|run\(|\btee\b|\becho\b|spew|exec\(",
+    re.IGNORECASE,
+)
+READS = re.compile(r"read|['\"]rb?['\"]|['\"]<['\"]|exists|isfile|access\(|stat\(|glob|listdir|-[ef] ")
+DOCUMENTATION = re.compile(r"^[ \t]*[rRuU]?(\"\"\"|''').*?\1", re.DOTALL | re.MULTILINE)
+MAX_LINE = 1 << 12  # that is looked at
+NOT_UNDERSTOOD = "it mentions VFs in a way that is not understood"
+
+
+def read(search: Search, found: Iterable[Master]) -> Iterator[Master]:
+    """One for each file. `found`: what the readers have made of them."""
+    places = {(master.path, master.line) for master in found}
+    for source in search.survey.sources:
+        lines = [line for line in _lines_of(source, search.library) if (source.path, line) not in places]
+        if lines:
+            yield _mention(source, lines)
+
+
+def _lines_of(source: Source, library: Library) -> Iterator[int]:
+    """Where it mentions VFs."""
+    unclear = [place.line for place in library.unclear if place.path == source.path] if library.unclear else []
+    yield from dict.fromkeys(unclear)
+    if not mentions_vfs(source.text):
+        return
+    if source.format is Format.OTHER:
+        yield from _lines_with(source.text, SETTING)
+    elif source.format is Format.INTERFACES:
+        lines = ((number, line.split(None, 1)[0]) for number, line in logical_lines(source.text))
+        yield from (number for number, word in lines if SETTING.search(word[:MAX_LINE]))
+    elif source.format is Format.SCRIPT and not is_shell(source):
+        yield from _lines_of_program(source.text)
+
+
+def _lines_with(text: str, pattern: re.Pattern[str]) -> Iterator[int]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.lstrip()[:1] not in {"#", ";"} and pattern.search(line[:MAX_LINE]):
+            yield number
+
+
+def _lines_of_program(text: str) -> Iterator[int]:
+    """Of a language that is not read: it counts if something in it writes, and not in this line alone it is read."""
+    if "\0" in text or not WRITES.search(text):
+        return
+    text = DOCUMENTATION.sub(lambda found: "\n" * found[0].count("\n"), text)
+    lines = text.split("\n")
+    for number in _lines_with(text, NAMED):
+        line = lines[number - 1][:MAX_LINE]
+        if WRITES.search(line) or not READS.search(line):
+            yield number
+
+
+def _mention(source: Source, lines: list[int]) -> Master:
+    more = f", and in {len(lines) - 1} more" if len(lines) > 1 else ""
+    caller = f" (run by {source.caller})" if source.caller else ""
+    return Master(
+        source.format,
+        source.path,
+        lines[0],
+        f"a mention of VFs in line {lines[0]}{more}",
+        is_certain=False,
+        doubt=NOT_UNDERSTOOD,
+        remedy=f"look at line {lines[0]} of {source.path}{caller}, and take out what sets VFs of PFs that have a rule",
+        is_mention=True,
+    )
