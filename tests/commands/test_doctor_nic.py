@@ -159,7 +159,7 @@ def test_a_vf_is_judged_against_its_siblings(tree: HostTree, capsys: pytest.Capt
     main(["doctor"], root=str(tree.root))
     assert f"if not, echo {vf.name} > /sys/bus/pci/drivers_probe\n" in capsys.readouterr().out
     tree.bind(vf.name, "igbvf")
-    assert doctor(tree, capsys) == ([("SB-W227", PF)], [])
+    assert doctor(tree, capsys) == ([("SB-W228", PF)], [])
     (vf / "net").mkdir()
     assert doctor(tree, capsys) == ([], [])
 

@@ -190,7 +190,6 @@ out; sriov_totalvfs.
 What to do: create the VFs on the host of this VM, and pass VFs to it. Remove the rule here, or set required = false.
 """,
     ),
-<<<<<<< HEAD
     "SB-E227": Explanation(
         "a driver takes its number of VFs from a module parameter alone",
         """\
@@ -203,8 +202,9 @@ command line.
 
 What to do: give the module that number in /etc/modprobe.d, rebuild the initramfs, and reboot. Leave the rule with the
 same number: the VFs are then counted, protected and reported like all others.
-=======
-    "SB-W227": Explanation(
+""",
+    ),
+    "SB-W228": Explanation(
         "a VF has a driver and no netdev, unlike the others of its PF",
         """\
 The driver took the VF and made no netdev for it: its probe or a reset has failed half-way, or a program drives the VF
@@ -216,7 +216,6 @@ other VFs of the same PF with the same driver.
 
 What to do: read the driver's messages with journalctl -k -g ADDRESS. If no program uses the VF, unbind it and have it
 probed again, as the finding shows.
->>>>>>> 63c79e87 (doctor: a VF is judged against its siblings: drivers_probe where they have a driver, and a finding where they have a netdev)
 """,
     ),
 }

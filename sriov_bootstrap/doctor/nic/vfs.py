@@ -194,7 +194,7 @@ def check_vf_netdevs(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     evidence = f"{others}; {folder}, which a netdev in another network namespace leaves behind"
     message = f"journalctl -k -g {vf.pci_address} has the driver's message"
     remedy = f"{message}; unless a program uses the VF: {_probe_command(vf)}"
-    yield Finding("SB-W227", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
+    yield Finding("SB-W228", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:

@@ -592,7 +592,7 @@ def silent(index: int, driver: str = "igbvf") -> VfFacts:
 def test_a_vf_without_the_netdev_that_its_siblings_have() -> None:
     vfs = (*(make_vf(index=index) for index in range(3)), silent(3))
     finding = the_one(make_host(make_pf(vfs=vfs)))
-    assert (finding.code, finding.place) == ("SB-W227", PF)
+    assert (finding.code, finding.place) == ("SB-W228", PF)
     assert finding.problem == "1 VF with driver igbvf and no netdev: VF 3 0000:3b:02.3"
     assert finding.evidence.startswith(
         "3 VFs of the same PF have one; /sys/bus/pci/devices/0000:3b:02.3 has no folder net"
