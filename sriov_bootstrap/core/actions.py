@@ -203,6 +203,8 @@ def deadline_seconds(action: Action) -> float:
             return 120.0 + 5.0 * len(vfs)  # mlx5 waits that long for a VF whose firmware does not answer
         case ReloadDriver(pci_addresses=addresses, expected=expected):  # each VF of each PF is destroyed and created
             return 60.0 + 5.0 * 2 * expected * len(addresses)
+        case SetVfAttributes(vfs=vfs, num_vfs=number):  # i40e resets a VF, others are taken from their driver
+            return SHORT_SECONDS + 5.0 * (len(vfs) or number)
         case LoadModule():
             return LOAD_SECONDS
         case _:

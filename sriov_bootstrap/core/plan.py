@@ -285,9 +285,10 @@ def _attribute_steps(
     now = {vf: before for vf, before in found.now.items() if not binds_others or vf not in rebound}
     if not now or not desired.ports:
         return
+    is_rebound = bool(rebound) and not binds_others and not keeps_drivers
     netdev = desired.ports[0].name
-    yield SetVfAttributes(pf.pci_address, netdev, rule.vf, pf.num_vfs, now, keeps_drivers=keeps_drivers)
-    if rebound and not binds_others and not keeps_drivers:
+    yield SetVfAttributes(pf.pci_address, netdev, rule.vf, pf.num_vfs, now, keeps_drivers=not is_rebound)
+    if is_rebound:
         yield BindVfs(pf.pci_address, rule.vf_driver, tuple(rebound.values()), returns=True)
 
 

@@ -293,12 +293,14 @@ def _add_attributes(
     """The same with what the PF has set for each of them."""
     wished = wishes(rule.vf, pf.pci_address, pf.num_vfs, machine_id)
     actual = pf.link.vfs if pf.link else {}
-    given = memory.given if memory and memory.tables == rule.vf else frozenset()
+    known = memory if memory and memory.tables == rule.vf else AttributeMemory()
     found = []
     for vf, facts in zip(vfs, pf.vfs, strict=True):
-        has = actual.get(vf.index)
-        is_given = facts.incarnation in given
-        differs = difference(wished[vf.index], has, is_given=is_given) if vf.index in wished and pf.link else None
+        has, differs = actual.get(vf.index), None
+        if vf.index in wished and pf.link:
+            refused = known.refusal.of(facts) if known.refusal else ()
+            is_given = facts.incarnation in known.given
+            differs = difference(wished[vf.index], has, is_given=is_given, refused=refused)
         found.append(replace(vf, attributes=has, differs=differences_text(differs, has) if differs else ""))
     return tuple(found)
 
@@ -339,8 +341,8 @@ def _later_text(plan: Plan) -> str:
         return ""
     texts = []
     if found.later:
-        number = quantity(len(found.later), "VF that differs is", "VFs that differ are")
-        texts.append(f"attributes of {number} set once nobody has touched them for {QUIET_SECONDS:g} s")
+        number = quantity(len(found.later), "VF that differs", "VFs that differ")
+        texts.append(f"attributes of {number} are set once nobody has touched them for {QUIET_SECONDS:g} s")
     if found.awaits_carrier:
         texts.append(f"rates of its VFs are set once {pf.netdev} has a carrier")
     return f"{pf.pci_address}: {'; '.join(texts)}" if texts else ""

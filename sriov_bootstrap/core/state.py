@@ -315,6 +315,7 @@ def _without_gone(memory: AttributeMemory, there: frozenset[int]) -> AttributeMe
         memory,
         given=memory.given & there,
         seen={vf: seen for vf, seen in memory.seen.items() if vf in there},
+        refusal=memory.refusal.among(there) if memory.refusal else None,
     )
 
 
@@ -326,7 +327,8 @@ def _remember_drivers(
     written = {address for result in results for address in _written_pfs(result)[0]}  # other VFs than before
     stuck = {result.action.pci_address for result in results if result.outcome is Outcome.STUCK}  # they may still come
     placements = {pf: placed for pf, placed in saved.placements.items() if pf in here and pf not in written}
-    placements |= {pf: planned[pf] for pf in written | stuck if pf in planned}
+    took = {result.action.pci_address for result in results if _takes_drivers(result)}  # until a binding has ended well
+    placements |= {pf: planned[pf] for pf in written | stuck | took if pf in planned and pf in here}
     autoprobe_off = set(saved.autoprobe_off)
     for result in results:
         address = result.action.pci_address
@@ -338,6 +340,12 @@ def _remember_drivers(
                 if binding.driver == VfDriver.KERNEL and here[address].autoprobe:
                     autoprobe_off.discard(address)
     return placements, autoprobe_off
+
+
+def _takes_drivers(result: Result) -> bool:
+    """Whether VFs may have lost their driver for it."""
+    action = result.action
+    return isinstance(action, SetVfAttributes) and not action.keeps_drivers and result.outcome is not Outcome.STALE
 
 
 def _placement(placed: Placement, binding: BindVfs, result: Result, pf: PfFacts) -> Placement:
@@ -362,7 +370,7 @@ def ask_again(saved: State) -> State:
         address: replace(placed, refusal=None, is_unfinished=placed.is_unfinished or bool(placed.refusal))
         for address, placed in saved.placements.items()
     }
-    attributes = {address: replace(memory, refusal=None) for address, memory in saved.attributes.items()}
+    attributes = {address: memory.without_refusal for address, memory in saved.attributes.items()}
     return replace(saved, placements=asked, attributes=attributes)
 
 
@@ -371,8 +379,7 @@ def note_seen(saved: State, seen: dict[str, dict[int, Seen]]) -> State:
     attributes = {address: replace(memory, seen={}) for address, memory in saved.attributes.items()}
     for address, vfs in seen.items():
         attributes[address] = replace(attributes.get(address, AttributeMemory()), seen=vfs)
-    empty = AttributeMemory()
-    return replace(saved, attributes={address: memory for address, memory in attributes.items() if memory != empty})
+    return replace(saved, attributes={address: memory for address, memory in attributes.items() if memory.is_needed})
 
 
 def note_placed(saved: State, placed: dict[str, str]) -> State:

@@ -6,7 +6,7 @@ interrupts and most GUIDs are not told at all. For these it counts what was set 
 """
 
 import binascii
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import StrEnum
 from typing import Literal
 
@@ -178,12 +178,17 @@ def stable_mac(machine_id: str, pf: str, vf: int) -> str:
     return ":".join(f"{byte:02x}" for byte in (first, *digest[1:6]))
 
 
-def difference(wish: VfAttributes, actual: VfAttributes | None, *, is_given: bool) -> VfAttributes:
-    """What is to be set, complete for each request. `is_given`: this wish was the last that was set for this VF."""
+def difference(
+    wish: VfAttributes, actual: VfAttributes | None, *, is_given: bool, refused: Container[Request] = ()
+) -> VfAttributes:
+    """What is to be set, complete for each request.
+
+    `is_given`: this wish was the last that was set for this VF, but for what was `refused`.
+    """
     found = VfAttributes()
     for request in wish.requests:
         part, has = wish.only(request), (actual or VfAttributes()).only(request)
-        if not _is_fulfilled(request, part, has, actual, wish, is_given=is_given):
+        if not _is_fulfilled(request, part, has, actual, wish, is_given=is_given and request not in refused):
             found = _merge(found, _completed(request, part, has))
     return found
 

@@ -58,21 +58,44 @@ class AttributeRefusal(Struct, frozen=True):
         """What was refused for this VF."""
         return tuple(request for request, vfs in self.requests.items() if vf.incarnation in vfs)
 
+    def among(self, vfs: frozenset[int]) -> "AttributeRefusal | None":
+        """The same of these VFs, None if it is about others."""
+        left = {request: both for request, refused in self.requests.items() if (both := refused & vfs)}
+        return replace(self, requests=left) if left else None
+
 
 class AttributeMemory(Struct, frozen=True):
-    """What is remembered of one PF: VFs (incarnations) that `tables` were `given` to, and those that differ."""
+    """What is remembered of one PF: VFs (incarnations) that `tables` were `given` to, and those that differ.
+
+    VFs of a `refusal` have been given the rest.
+    """
 
     tables: tuple[VfTable, ...] = ()
     given: frozenset[int] = frozenset()
     seen: dict[int, Seen] = {}
     refusal: AttributeRefusal | None = None
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether the next pass can learn something from it."""
+        return bool(self.given or self.seen or self.refusal)
+
+    @property
+    def without_refusal(self) -> "AttributeMemory":
+        """The same, as if those VFs had never been given anything."""
+        refused = self.refusal.requests.values() if self.refusal else ()
+        return replace(self, given=self.given.difference(*refused), refusal=None)
+
 
 class Before(Struct, frozen=True, array_like=True):
-    """A VF as it was when its attributes were planned; if it is another one by then, it is left alone."""
+    """A VF as it was when its attributes were planned. `refused`: what the kernel has refused, and is left out."""
 
     fingerprint: int
     is_given: bool
+    refused: tuple[Request, ...] = ()
+
+
+NEW = Before(0, is_given=False)  # a VF that the count has just made
 
 
 class Settings(Struct, frozen=True):
@@ -126,19 +149,23 @@ def rebinds(requests: Iterable[Request], driver: str, *, is_vfio: bool) -> bool:
     return bool(driver) and not is_vfio and not BEFORE_BINDING.isdisjoint(requests)
 
 
-def changes(
-    wished: Mapping[int, VfAttributes], planned: Mapping[int, Before], link: PfLink, drivers: Sequence[str]
-) -> dict[int, VfAttributes]:
-    """VF number -> what it lacks now. `drivers`: of each VF, "" if it has none. `planned`: see actions.SetVfAttributes.
+def has_changed(planned: Mapping[int, Before], link: PfLink, drivers: Sequence[str]) -> bool:
+    """Whether something else has been at one of these VFs since. `drivers`: of each VF of the PF, "" if it has none."""
+    return any(
+        before.fingerprint != fingerprint(link.vfs.get(number), drivers[number]) for number, before in planned.items()
+    )
 
-    VFs that something else has been at since that was planned are left out.
-    """
+
+def changes(wished: Mapping[int, VfAttributes], planned: Mapping[int, Before], link: PfLink) -> dict[int, VfAttributes]:
+    """VF number -> what it lacks now. `planned`: see actions.SetVfAttributes."""
     found = {}
     for number, wish in wished.items():
-        actual, before = link.vfs.get(number), planned.get(number)
-        if planned and (before is None or before.fingerprint != fingerprint(actual, drivers[number])):
+        if planned and number not in planned:
             continue
-        differs = difference(wish, actual, is_given=before is not None and before.is_given)
+        before = planned.get(number, NEW)
+        differs = difference(wish, link.vfs.get(number), is_given=before.is_given)
+        for request in before.refused:
+            differs = differs.without(request)
         if differs.requests:
             found[number] = differs
     return found
@@ -182,7 +209,7 @@ class _Kind(StrEnum):
 class _Judged(Struct, frozen=True):
     vf: VfFacts
     kind: _Kind
-    before: Before = Before(0, is_given=False)
+    before: Before = NEW
     seen: Seen | None = None
     has_to_leave: bool = False
     awaits_carrier: bool = False
@@ -204,16 +231,15 @@ class _Judge(Struct, frozen=True):
     def judge(self, vf: VfFacts, wish: VfAttributes, *, is_ours: bool) -> _Judged:
         """`is_ours`: nobody else can have been at it."""
         actual, is_given = self.link.vfs.get(vf.index), vf.incarnation in self.known.given
-        differs = difference(wish, actual, is_given=is_given)
-        requests = {*differs.requests}
+        refused = self.known.refusal.of(vf) if self.known.refusal else ()
+        requests = {*difference(wish, actual, is_given=is_given, refused=refused).requests}
         if not requests:
             return _Judged(vf, _Kind.EQUAL)
         if vf.use or (vf.is_vfio and vf.driver != self.rule.vf_driver):
             return _Judged(vf, _Kind.HELD)
         awaits_carrier = bool(self.missing & requests)
-        refused = self.known.refusal.of(vf) if self.known.refusal else ()
         possible = requests - {*self.missing, *refused}
-        before = Before(fingerprint(actual, vf.driver), is_given)
+        before = Before(fingerprint(actual, vf.driver), is_given, refused)
         earlier = self.known.seen.get(vf.incarnation)
         seen = earlier if earlier and earlier.fingerprint == before.fingerprint else Seen(before.fingerprint, self.now)
         if not possible and refused:

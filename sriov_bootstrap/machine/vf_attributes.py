@@ -93,7 +93,9 @@ class _Setting:
             return Outcome.STALE
         link = _link(action.netdev)
         drivers = [machine.vf_drivers.driver(vf) for vf in vfs]
-        changes = vf_settings.changes(self._wishes(link), action.vfs, link, drivers)
+        if vf_settings.has_changed(action.vfs, link, drivers):
+            return Outcome.STALE
+        changes = vf_settings.changes(self._wishes(link), action.vfs, link)
         for number, change in changes.items():
             if not action.keeps_drivers:
                 self._take_driver(vfs[number], drivers[number], change)

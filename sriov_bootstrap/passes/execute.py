@@ -17,7 +17,17 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.actions import OPTIONAL, STAGES, Action, BindVfs, ReloadDriver, SetNumVfs, Stage, stage_of
+from sriov_bootstrap.core.actions import (
+    OPTIONAL,
+    STAGES,
+    Action,
+    BindVfs,
+    ReloadDriver,
+    SetNumVfs,
+    SetVfAttributes,
+    Stage,
+    stage_of,
+)
 from sriov_bootstrap.core.followup import in_pass_delay_seconds
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, Result
@@ -88,7 +98,7 @@ class _Road:
         for action in actions:
             if not self.is_open(plan):
                 return
-            yield (result := self._with_retries(action))
+            yield (result := self._with_retries(plan, action))
             if result.outcome is Outcome.FAILED and isinstance(action, OPTIONAL):
                 continue
             if not result.is_done or self._has_kept_vfs(plan, result):
@@ -125,8 +135,8 @@ class _Road:
         there = {vf.inode for raw in self._machine.read_pfs((plan.pci_address,)) for vf in raw.vfs}
         return bool(there & plan.desired.pf.incarnations)
 
-    def _with_retries(self, action: Action) -> Result:
-        addresses = action.pci_addresses if isinstance(action, ReloadDriver) else (action.pci_address,)
+    def _with_retries(self, plan: Plan, action: Action) -> Result:
+        addresses = _whose_users_count(plan, action)
         machine, attempt = self._machine, 0
         machine.say(f"{action.pci_address}: {action}")
         while True:
@@ -139,3 +149,14 @@ class _Road:
             machine.say(f"{result.message}; next try in {delay:g} s")
             machine.pause(delay)
             attempt += 1
+
+
+def _whose_users_count(plan: Plan, action: Action) -> tuple[str, ...]:
+    """PFs, or the VFs that the action alone concerns: who uses another one has nothing to fear from it."""
+    match action:
+        case ReloadDriver(pci_addresses=addresses):
+            return addresses
+        case SetVfAttributes(vfs=numbers) if numbers and plan.desired.pf:
+            return tuple(vf.pci_address for vf in plan.desired.pf.vfs if vf.index in numbers)
+        case _:
+            return (action.pci_address,)

@@ -32,7 +32,7 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.vf_attributes import LinkState, PfLink, PfLinks, Request, VfAttributes, VlanProtocol
-from sriov_bootstrap.core.vf_settings import changes, rebinds, unavailable, wishes
+from sriov_bootstrap.core.vf_settings import changes, has_changed, rebinds, unavailable, wishes
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owners
 from sriov_bootstrap.passes.apply import apply
 
@@ -59,7 +59,7 @@ class FakePf:
 
     `keeps`: a 0 is accepted, and its VFs stay, as those that igb finds when it is loaded; `dead`: VFs that no driver
     can bind to, as mlx5's when the firmware refuses them. `link`: its netdev; `attributes`: incarnation of a VF -> what
-    is set for it, if that differs from NEW_VF; `cannot`: what it refuses to set -> the errno.
+    is set for it, if that differs from NEW_VF; `vectors`: the same of MSI-X; `cannot`: what it refuses to set.
     """
 
     def __init__(self, **values: Unpack[PfValues]) -> None:
@@ -71,7 +71,8 @@ class FakePf:
         self.dead: frozenset[int] = frozenset()
         self.link = PfLink(2, mtu=1500, has_carrier=True)
         self.attributes: dict[int, VfAttributes] = {}
-        self.cannot: dict[Request, int] = {}
+        self.vectors: dict[int, int] = {}
+        self.cannot: set[Request] = set()
 
 
 class FakeMachine:
@@ -210,7 +211,7 @@ class FakeMachine:
     def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
         """Each PF's first netdev."""
         self.reads.append("pf links")
-        named = {pf.facts.netdev: pf for pf in self.pfs.values()}
+        named = {} if self.link_problem else {pf.facts.netdev: pf for pf in self.pfs.values()}
         return PfLinks({name: self._link(pf) for name, pf in named.items() if name in netdevs}, self.link_problem)
 
     def machine_id(self) -> str:
@@ -388,22 +389,31 @@ class FakeMachine:
         wished = wishes(action.tables, action.pci_address, action.num_vfs, self.id, without=missing)
         link = self._link(pf)
         vfs = {vf.index: (vf, self._raw_vf(vf).driver) for vf in pf.facts.vfs}
+        if has_changed(action.vfs, link, [driver for _, driver in vfs.values()]):
+            return Outcome.STALE
+        found = changes(wished, action.vfs, link)
         refused: dict[Request, tuple[int, ...]] = {}
-        for number, change in changes(wished, action.vfs, link, [driver for _, driver in vfs.values()]).items():
+        for number, change in found.items():
             vf, driver = vfs[number]
             if rebinds(change.requests, driver, is_vfio=is_vfio(driver)) and not action.keeps_drivers:
                 self.unbound.add(vf.pci_address)
             for request in change.requests:
-                if request in pf.cannot:
+                if request in pf.cannot or not self.set_attribute(pf, vf, request, change.only(request)):
                     refused[request] = (*refused.get(request, ()), number)
-                    continue
-                said = {key: value for key, value in change.only(request).said().items() if key != "msix_vectors"}
-                has = pf.attributes.get(vf.incarnation, NEW_VF)
-                pf.attributes[vf.incarnation] = replace(has, **said)
         if refused:
             self.refused_requests = refused
             raise KernelError(f"{action.pci_address}: attributes not set: {', '.join(refused)}", hint="leave them out")
-        return Outcome.CHANGED
+        return Outcome.CHANGED if found else Outcome.UNCHANGED
+
+    def set_attribute(self, pf: FakePf, vf: facts.VfFacts, request: Request, asked: VfAttributes) -> bool:
+        """As the kernel: vectors only while no driver is bound, and it does not tell them. Whether it was done."""
+        if request == "msix":
+            pf.vectors |= (
+                {} if (is_bound := bool(self._raw_vf(vf).driver)) else {vf.incarnation: asked.msix_vectors or 0}
+            )
+            return not is_bound
+        pf.attributes[vf.incarnation] = replace(pf.attributes.get(vf.incarnation, NEW_VF), **asked.said())
+        return True
 
     def set_link_up(self, action: SetLinkUp) -> None:
         """By its name."""
