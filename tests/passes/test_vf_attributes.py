@@ -424,7 +424,7 @@ def test_rates_wait_for_the_carrier_of_drivers_that_need_it(machine: FakeMachine
     assert (line.state, line.awaits_carrier, line.message) == (PfState.OK, True, message)
     assert (vlans(machine), vf_has(machine, 0).max_tx_rate, line.vf_attributes_differing) == ([100] * 4, 0, 4)
     writes = list(machine.writes)
-    assert (quiet_passes(machine, mine).message, machine.writes, next_look(machine)) == (message, writes, 10.0)
+    assert (quiet_passes(machine, mine).message, machine.writes, next_look(machine)) == (message, writes, IN_USE_SECONDS)
     machine.pfs[PF].link = replace(machine.pfs[PF].link, has_carrier=True)
     line = quiet_passes(machine, mine)
     assert (line.awaits_carrier, vf_has(machine, 0).max_tx_rate, next_look(machine)) == (False, 1000, None)
