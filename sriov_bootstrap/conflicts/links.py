@@ -28,6 +28,8 @@ VF_KEYS = {
     "MACAddress": "mac",
 }
 MAX_INT = 0x7FFFFFFE
+QUOTED = frozenset({"Path", "Driver", "Type", "Kind"})  # whose words may have quotes
+QUOTED_WORD = re.compile(r"\"([^\"]*)\"|'([^']*)'|\S+")
 MAX_LINES = 8
 KERNEL_NAMES = ("eth", "ib")
 MAX_GLOB = 256  # characters; fnmatch searches for the end of each bracket again
@@ -158,13 +160,30 @@ def _remedy(counts: list[KeyValue], entry: KeyValue, *, has_sections: bool) -> s
 
 def _fit_of(said: tuple[KeyValue, ...], pf: PfFacts) -> Fit:
     """The least certain of its conditions; udev ignores a file without any."""
-    conditions = [entry for entry in said if entry.section == "Match" and entry.value]
-    return min((_condition(condition.key, condition.value.split(), pf) for condition in conditions), default=Fit.NO)
+    conditions: dict[str, list[str]] = {}
+    for entry in said:
+        if entry.section == "Match":
+            globs = conditions.setdefault(entry.key, [])
+            globs[:] = [*globs, *_globs(entry)] if entry.value else []
+    return min((_condition(key, globs, pf) for key, globs in conditions.items() if globs), default=Fit.NO)
 
 
-def _condition(key: str, words: list[str], pf: PfFacts) -> Fit:
+def _globs(entry: KeyValue) -> list[str]:
+    """The words of a line; a `!` before the first is before all of them. src/shared/net-condition.c."""
+    text, is_inverted = entry.value.removeprefix("!"), entry.value.startswith("!")
+    if entry.key in QUOTED:
+        words = [found[1] or found[2] or found[0] for found in QUOTED_WORD.finditer(entry.value)]
+        is_inverted = words[0].startswith("!")
+        words[0] = words[0].removeprefix("!")
+    else:
+        words = text.split()
+    return [f"!{word}" if is_inverted else word for word in words]
+
+
+def _condition(key: str, globs: list[str], pf: PfFacts) -> Fit:
+    """One key; of several lines of it any may fit."""
     if key == "OriginalName":
-        return _original_name(words, pf)
+        return _original_name(globs, pf)
     have = {
         "Path": [f"pci-{pf.pci_address}"],
         "Driver": [dev.driver or pf.driver for dev in pf.netdevs] or [pf.driver],
@@ -175,8 +194,8 @@ def _condition(key: str, words: list[str], pf: PfFacts) -> Fit:
     if have is None:
         return Fit.MAYBE
     if "MACAddress" in key:
-        words = [_mac(word) for word in words]
-    return Fit.YES if _any_fits(words, have) else Fit.NO
+        globs = [_mac(glob) for glob in globs]
+    return Fit.YES if _any_fits(globs, have) else Fit.NO
 
 
 def _mac(text: str) -> str:
@@ -185,17 +204,20 @@ def _mac(text: str) -> str:
     return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
-def _any_fits(words: list[str], have: list[str]) -> bool:
-    is_inverted = words[0].startswith("!")
-    globs = [word for word in (words[0].removeprefix("!"), *words[1:]) if len(word) <= MAX_GLOB]
-    return any(fnmatchcase(text, glob) for text in have for glob in globs) is not is_inverted
+def _any_fits(globs: list[str], have: list[str]) -> bool:
+    """None of the inverted ones, and one of the others if there are any."""
+    short = [glob for glob in globs if len(glob) <= MAX_GLOB]
+    others = [glob for glob in short if not glob.startswith("!")]
+    if any(fnmatchcase(text, glob.removeprefix("!")) for glob in short if glob.startswith("!") for text in have):
+        return False
+    return not others or any(fnmatchcase(text, glob) for text in have for glob in others)
 
 
-def _original_name(words: list[str], pf: PfFacts) -> Fit:
+def _original_name(globs: list[str], pf: PfFacts) -> Fit:
     """Compared with the kernel's own name, which is no longer known once udev has assigned another."""
-    if words == ["*"]:
+    if globs == ["*"]:
         return Fit.YES
     names = [dev.name for dev in pf.netdevs]
-    if _any_fits(words, names):
+    if names and _any_fits(globs, names):
         return Fit.MAYBE
-    return Fit.MAYBE if any(word.lstrip("!").startswith(KERNEL_NAMES) for word in words) else Fit.NO
+    return Fit.MAYBE if any(glob.lstrip("!").startswith(KERNEL_NAMES) for glob in globs) else Fit.NO

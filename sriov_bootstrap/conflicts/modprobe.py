@@ -19,6 +19,11 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.formats.modprobe import COUNTS, Parameter, effective, module_name, parameters, parse
 
 OURS = re.compile(r"/etc/modprobe\.d/sriov-bootstrap-[\w-]+\.conf")
+# Modules that have such a parameter; another may have it in one version, and ignores it in another.
+KNOWN = {
+    "max_vfs": frozenset({"igb", "ixgbe", "sfc", "siena", "sfc_siena"}),
+    "num_vfs": frozenset({"mlx4_core", "be2net", "bnx2x"}),
+}
 MLX4 = "mlx4_core"
 MLX4_PARTS = 3
 MLX4_MOST = 255  # num_vfs is an array of bytes
@@ -48,7 +53,7 @@ def read(search: Search) -> Iterator[Master]:
         for module, every in by_module.items():
             every.sort(key=lambda parameter: parameter.line.words[0] == "install")
             for counted in _counts(module, every[-1], search.pfs):
-                yield _master(counted, every)
+                yield _master(counted, every, is_known=module in KNOWN.get(name, ()))
 
 
 def _counts(module: str, given: Parameter, pfs: tuple[PfFacts, ...]) -> Iterator[Count]:
@@ -87,8 +92,10 @@ def _mlx4_counts(value: str, numbers: list[int | None], ports: list[str]) -> Ite
         yield Count(Match(pci_address=address), min(asked.get(address, 0), MAX_COUNT))
 
 
-def _master(counted: Count, given: list[Parameter]) -> Master:
+def _master(counted: Count, given: list[Parameter], *, is_known: bool) -> Master:
     last = given[-1]
+    unsure = "" if is_known else f"whether the module {last.module} has a parameter {last.name} is not known here"
+    doubt = counted.doubt or unsure
     is_file = bool(last.line.number)
     return Master(
         Format.MODPROBE if is_file else Format.KERNEL,
@@ -97,8 +104,8 @@ def _master(counted: Count, given: list[Parameter]) -> Master:
         str(last) if is_file else _word(last),
         (counted.device,),
         counted.num_vfs,
-        is_certain=not counted.doubt,
-        doubt=counted.doubt,
+        is_certain=not doubt,
+        doubt=doubt,
         remedy=_remedy(given),
     )
 

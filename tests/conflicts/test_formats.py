@@ -326,6 +326,12 @@ RELOAD_LINKS = "udevadm control --reload; it takes effect at the next boot"
         pytest.param("MACAddress=3cfd.feaa.bb00", True, id="MAC with dots"),
         pytest.param("PermanentMACAddress=3c:fd:fe:aa:bb:00\nDriver=igb\nType=ether", True, id="several"),
         pytest.param("Driver=!ixgbe", True, id="not another driver"),
+        pytest.param("Driver=!ixgbe ice", True, id="neither of two"),
+        pytest.param("Driver=ixgbe\nDriver=igb", True, id="another line"),
+        pytest.param("Driver=ixgbe\nDriver=\nType=ether", True, id="an empty line drops those before"),
+        pytest.param("Path=\"pci-0000:3b:00.0\" 'x y'", True, id="quotes"),
+        pytest.param('Driver="!ixgbe"', True, id="inverted in quotes"),
+        pytest.param("MACAddress=02:00:00:00:00:01\nMACAddress=3c:fd:fe:aa:bb:00", True, id="MACs"),
         pytest.param("OriginalName=*", True, id="any"),
         pytest.param("OriginalName=ens1f0", False, id="its name now"),
         pytest.param("OriginalName=eth0", False, id="a kernel's name"),
@@ -342,7 +348,19 @@ def test_link_files(match: str, *, certain: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "match", ["", "[Match]", "[Match]\nDriver=ixgbe", "[Match]\nOriginalName=eno1", "[Match]\nDriver=!igb"]
+    "match",
+    [
+        "",
+        "[Match]",
+        "[Match]\nDriver=ixgbe",
+        "[Match]\nOriginalName=eno1",
+        "[Match]\nDriver=!igb",
+        "[Match]\nDriver=!ixgbe igb",
+        "[Match]\nDriver=igb\nDriver=!igb",
+        "[Match]\nDriver=igb\nDriver=",
+        "[Match]\nDriver=igb\nType=wlan",
+        '[Match]\nOriginalName="ens1f0"',
+    ],
 )
 def test_link_files_for_others(match: str) -> None:
     assert not find(

@@ -154,3 +154,21 @@ def test_mlx4_on_the_kernel_command_line() -> None:
 def test_what_is_no_number_is_a_doubt() -> None:
     (found,) = find({f"{ETC}/a.conf": "options ixgbe max_vfs=8x"})
     assert (found.is_certain, found.doubt) == (False, "it is no number, so the module does not load")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_known"),
+    [
+        ("options ixgbe max_vfs=8", True),
+        ("options be2net num_vfs=8", True),
+        ("options mlx5_core num_vfs=8", False),
+        ("options ixgbe num_vfs=8", False),
+        ("options mlx4_core max_vfs=8", False),
+        ("options my-nic max_vfs=8", False),
+    ],
+)
+def test_a_module_that_may_not_have_the_parameter_is_a_doubt(line: str, *, is_known: bool) -> None:
+    (found,) = find({f"{ETC}/a.conf": line})
+    _, module, parameter = line.split()
+    unsure = f"whether the module {module} has a parameter {parameter.partition('=')[0]} is not known here"
+    assert (found.num_vfs, found.doubt) == (8, "" if is_known else unsure)
