@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts.called_scripts import Call, called_scripts
+from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.survey import DROP_IN_FOLDERS, Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.units import environment_paths, units_pulled
@@ -241,6 +242,7 @@ def _documents(sources: TextFiles, kind: Format, *texts: Text | None) -> Iterato
         except ConfigError as error:
             sources.problems += error.problems
             continue
+        sources.problems += dropped_notes(text.path, document)
         yield Source(kind, text.path, text.text, document)
 
 

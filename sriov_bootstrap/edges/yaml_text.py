@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.formats.located import Word
+from sriov_bootstrap.formats.located import Table, Word
 
 MAX_DEPTH = 8  # PyYAML's time grows with the square of it, and a web-config file needs four
 MAX_BYTES = 32 << 10  # 400 users; PyYAML takes a third of a second for it, and the event loop waits
@@ -75,8 +75,21 @@ class _LocatedLoader(_Loader):
         return Word.at(text, node.start_mark.line + 1, is_plain=node.style is None)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
-        """The original of PyYAML: the last of two equal keys wins."""
-        return yaml.BaseLoader.construct_mapping(self, node, deep)
+        """The original of PyYAML: the last of two equal keys wins; but what that drops is noted."""
+        return Table.of(yaml.BaseLoader.construct_mapping(self, node, deep), _dropped_keys(node))
+
+
+def _dropped_keys(node: yaml.MappingNode) -> dict[str, int]:
+    """Not of equal values: nothing is lost."""
+    before: dict[str, tuple[int, object]] = {}
+    dropped: dict[str, int] = {}
+    for key, value in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            said = value.value if isinstance(value, yaml.ScalarNode) else id(value)
+            line, lost = before.setdefault(key.value, (key.start_mark.line + 1, said))
+            if lost != said:
+                dropped.setdefault(key.value, line)
+    return dropped
 
 
 class _MergingLoader(_LocatedLoader):

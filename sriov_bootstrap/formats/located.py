@@ -1,4 +1,6 @@
-"""Texts that know where they stand."""
+"""Texts that know where they stand, and mappings that know what they have lost."""
+
+from typing import Any
 
 
 class Word(str):
@@ -15,3 +17,17 @@ class Word(str):
         word.line = line
         word.is_plain = is_plain
         return word
+
+
+class Table(dict[Any, Any]):
+    """A mapping of a YAML or JSON file. `dropped`: key that came again, with another value -> the line of the first."""
+
+    __slots__ = ("dropped",)
+    dropped: dict[str, int]
+
+    @classmethod
+    def of(cls, pairs: dict[Any, Any], dropped: dict[str, int]) -> "Table":
+        """What its reader takes, and what it drops."""
+        table = cls(pairs)
+        table.dropped = dropped
+        return table

@@ -198,3 +198,39 @@ def test_a_name_that_has_changed_is_asked_about_alike(tree: HostTree, capsys: py
     question = f"did you mean ens1f1np1 ({PF2})? Names change with upgrades"
     for words in (["status"], ["--once", "--dry-run"], ["doctor"]):
         assert question in answer(tree, capsys, *words)
+
+
+def test_lines_with_a_name_that_has_changed_are_asked_about_in_the_same_words(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.add_pf(netdev="ens1f0np0")
+    tree.add_pf(PF2, netdev="ens1f1np1")
+    tree.configure(rule(4).replace(f'pci_address = "{PF}"', 'netdev = "ens1f0np0"'))
+    tree.write("etc/rc.local", "#!/bin/sh\necho 8 > /sys/class/net/ens1f1/device/sriov_numvfs\n").chmod(0o755)
+    question = f"did you mean ens1f1np1 ({PF2})? Names change with upgrades"
+    assert question in answer(tree, capsys, "doctor")
+    migration = answer(tree, capsys, "migrate")
+    assert question in migration
+    assert f'# match = {{ pci_address = "{PF2}" }}' in migration
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "line"),
+    [
+        (
+            "etc/netplan/1.yaml",
+            "network:\n  ethernets:\n    a:\n      virtual-function-count: 8\n      virtual-function-count: 4\n",
+            4,
+        ),
+        ("etc/sriov-netplan-shim/interfaces.yaml", "interfaces:\n  ens1f0: {num_vfs: 8}\n  ens1f0: {num_vfs: 4}\n", 2),
+        ("etc/os-net-config/config.json", '{"network_config": [],\n"network_config": [1]}\n', 1),
+    ],
+)
+def test_what_the_reader_of_a_file_drops_is_said(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], path: str, text: str, line: int
+) -> None:
+    tree.add_pf()
+    tree.configure(rule(4))
+    tree.write(path, text)
+    unseen = json.loads(answer(tree, capsys, "doctor", "--json"))["unseen"]
+    assert any(note.startswith(f"/{path}:{line}: ") and "comes again below" in note for note in unseen)

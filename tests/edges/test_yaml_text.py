@@ -88,3 +88,19 @@ def test_equal_keys_whose_values_are_aliases_do_not_grow_without_an_end() -> Non
     lines += [f"x{n}: {{k: &y{n} {{}}, k: *y{n - 1}, k: *y{n - 2}}}" for n in range(2, 90)]
     with pytest.raises(ConfigError, match=r"/a\.yaml: not YAML: line 1"):
         parse_located("\n".join(lines).encode(), "/a.yaml", merges=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "merged"),
+    [
+        ("a: b\nc: d\na: c\n", {"a": 1}, {"a": 1}),
+        ("a: b\na: b\n", {}, {}),
+        ("a: b\na: c\na: b\n", {"a": 1}, {"a": 1}),
+        ("b: x\na: {b: c}\na: {d: e}\n", {"a": 2}, {}),
+        ("a: {b: c}\na: d\n", {"a": 1}, {"a": 1}),
+        ("a: &x {b: c}\na: *x\n", {}, {}),
+    ],
+)
+def test_what_the_last_of_equal_keys_replaces_is_noted(text: str, last: dict[str, int], merged: dict[str, int]) -> None:
+    assert parse_located(text.encode(), "/a.yaml").dropped == last
+    assert parse_located(text.encode(), "/a.yaml", merges=True).dropped == merged
