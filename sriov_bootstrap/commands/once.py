@@ -8,7 +8,7 @@ import msgspec
 from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.terminal import progress_printer
-from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome
+from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, left_alone_in_seconds
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.core.state import Handover
@@ -19,6 +19,7 @@ from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
 ASKED = Handover(is_asked=True)
 BUS_TRIES = 3
+A_MOMENT = 0.05
 
 
 def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> int:
@@ -34,6 +35,7 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
         if not _may_force(plan):
             return ExitCode.DEGRADED
     report = jobs.do_pass(machine, loaded, force=force, handover=ASKED)
+    report = _set_vfs_left_alone(machine, loaded, report)
     problems = _publish(machine, loaded, report)
     follow_up = FollowUpReport()
     if machine.has_pending_restart:
@@ -47,6 +49,19 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
     else:
         print_report(report, follow_up)
     return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
+
+
+def _set_vfs_left_alone(machine: HostMachine, loaded: Loaded, report: PassReport) -> PassReport:
+    """Waits until the attributes of existing VFs may be set: there may be no daemon that comes back for them."""
+    seconds = left_alone_in_seconds(machine.load_state()[0], now=machine.monotonic())
+    if seconds is None:
+        return report
+    until = machine.monotonic() + seconds + A_MOMENT
+    while (left := until - machine.monotonic()) > 0:
+        machine.say(f"VFs that differ from their rule are set in {left:.0f} s, unless somebody touches them until then")
+        machine.pause(min(left, 0.5))
+    again = jobs.do_pass(machine, loaded)
+    return msgspec.structs.replace(again, results=(*report.results, *again.results))
 
 
 def _publish(machine: HostMachine, loaded: Loaded, report: PassReport) -> tuple[str, ...]:

@@ -199,6 +199,12 @@ def _quiet_looks(state: State, now: float) -> Iterator[float]:
         yield from (due if due > 0 else IN_USE_SECONDS for due in dues)  # overdue: something else is in the way
 
 
+def left_alone_in_seconds(state: State, *, now: float) -> float | None:
+    """When the last of the VFs that differ from their rule will have been left alone for long enough; None: none."""
+    dues = [seen.since + QUIET_SECONDS - now for memory in state.attributes.values() for seen in memory.seen.values()]
+    return max((due for due in dues if due > 0), default=None)
+
+
 def is_worth_retrying(report: PassReport) -> bool:
     """Whether time alone may help: a VF is released, a firmware recovers. If not, an event or new config must come."""
     return report.has_transient_failure or any(pf.reason and pf.reason.traits.is_retried for pf in report.pfs)
