@@ -2,13 +2,21 @@
 
 import json
 import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
 
 from builders import PF, vf_address
 from fakes_host import HostTree, rule
 from shells import Shell
+from sriov_bootstrap.core import followup, vf_settings
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.state import State, dump
+from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Refused, VfAttributes, VlanProtocol
 from sriov_bootstrap.edges.files import Files
+from sriov_bootstrap.machine import vf_attributes
 
 NO_BUS = "unix:path=/nonexistent/system-bus: no bus: the socket does not exist"
 REFUSED = """\
@@ -222,3 +230,29 @@ def test_a_dry_run_as_json_says_what_would_change(tree: HostTree, shell: Shell) 
     assert code == 0
     assert answer["report"]["pfs"][0]["will_change_vfs"] is True
     assert (answer["would_restart"], answer["problem"]) == ([], NO_BUS)
+
+
+def test_vfs_that_differ_are_waited_for_and_set(
+    tree: HostTree, shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The kernel's side is a file, as writers are processes of their own."""
+    tree.add_pf(num_vfs=1)
+    tree.configure(rule(1, more='vf_driver = "none"\n[[pf.vf]]\nvfs = "all"\nvlan = 100\n'))
+    asked = tmp_path / "asked"
+    vlans = {False: VfAttributes(vlan=0, vlan_qos=0, vlan_protocol=VlanProtocol.DOT1Q)}
+    vlans[True] = replace(vlans[False], vlan=100)
+
+    def read(netdevs: Iterable[str]) -> PfLinks:
+        return PfLinks({netdev: PfLink(2, vfs={0: vlans[asked.exists()]}) for netdev in netdevs})
+
+    def write(_ifindex: int, wishes: Mapping[int, VfAttributes]) -> tuple[Refused, ...]:
+        asked.write_text(str(wishes[0]))
+        return ()
+
+    monkeypatch.setattr(vf_attributes, "read_pf_links", read)
+    monkeypatch.setattr(vf_attributes, "set_vf_attributes", write)
+    for module in (vf_settings, followup):
+        monkeypatch.setattr(module, "QUIET_SECONDS", 0.2)
+    code, out, err = shell.run("--once")
+    assert (code, err, asked.read_text()) == (0, "", "vlan 100, vlan_qos 0, vlan_protocol 802.1Q")
+    assert out == f"{PF} (ens1f0): 1 VF, as desired; set sriov_drivers_autoprobe to 0 (N s), set attributes of 1 VF (N s)\nas desired, changed\n"
