@@ -194,15 +194,19 @@ def _quiet_looks(state: State, now: float) -> Iterator[float]:
     """When something may have come about that sends no event, on a host where nothing is wrong."""
     if any(pf.vfs_held for pf in state.report.pfs):
         yield IN_USE_SECONDS
-    for memory in state.attributes.values():
-        dues = (seen.since + QUIET_SECONDS - now for seen in memory.seen.values())
-        yield from (due if due > 0 else IN_USE_SECONDS for due in dues)  # overdue: something else is in the way
+    dues = _attributes_due_in(state, now)
+    yield from (due if due > 0 else IN_USE_SECONDS for due in dues)  # overdue: something else is in the way
 
 
 def left_alone_in_seconds(state: State, *, now: float) -> float | None:
     """When the last of the VFs that differ from their rule will have been left alone for long enough; None: none."""
-    dues = [seen.since + QUIET_SECONDS - now for memory in state.attributes.values() for seen in memory.seen.values()]
-    return max((due for due in dues if due > 0), default=None)
+    return max((due for due in _attributes_due_in(state, now) if due > 0), default=None)
+
+
+def _attributes_due_in(state: State, now: float) -> Iterator[float]:
+    """When each VF that differs has been left alone for long enough, in seconds; the past is negative."""
+    for memory in state.attributes.values():
+        yield from (seen.since + QUIET_SECONDS - now for seen in memory.seen.values() if not seen.awaits_carrier)
 
 
 def is_worth_retrying(report: PassReport) -> bool:

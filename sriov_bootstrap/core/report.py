@@ -341,8 +341,12 @@ def _later_text(plan: Plan) -> str:
         return ""
     texts = []
     if found.later:
-        number = quantity(len(found.later), "VF that differs", "VFs that differ")
-        texts.append(f"attributes of {number} are set once nobody has touched them for {QUIET_SECONDS:g} s")
+        differ = quantity(
+            len(found.later),
+            "VF differs from the rule, and is set once it has been left alone",
+            "VFs differ from the rule, and are set once they have been left alone",
+        )
+        texts.append(f"{differ} for {QUIET_SECONDS:g} s")
     if found.awaits_carrier:
         texts.append(f"rates of its VFs are set once {pf.netdev} has a carrier")
     return f"{pf.pci_address}: {'; '.join(texts)}" if texts else ""

@@ -41,10 +41,14 @@ BEFORE_BINDING: frozenset[Request] = frozenset({"mac", "msix"})  # not in force,
 
 
 class Seen(Struct, frozen=True):
-    """A VF that differs from its rule: its driver and attributes as one number, the same since `since` (monotonic)."""
+    """A VF that differs from its rule: its driver and attributes as one number, the same since `since` (monotonic).
+
+    `awaits_carrier`: what it lacks cannot be set before there is one, which is an event.
+    """
 
     fingerprint: int
     since: float
+    awaits_carrier: bool = False
 
 
 class AttributeRefusal(Struct, frozen=True):
@@ -241,7 +245,8 @@ class _Judge(Struct, frozen=True):
         possible = requests - {*self.missing, *refused}
         before = Before(fingerprint(actual, vf.driver), is_given, refused)
         earlier = self.known.seen.get(vf.incarnation)
-        seen = earlier if earlier and earlier.fingerprint == before.fingerprint else Seen(before.fingerprint, self.now)
+        is_same = earlier is not None and earlier.fingerprint == before.fingerprint
+        seen = Seen(before.fingerprint, earlier.since if earlier and is_same else self.now, awaits_carrier=not possible)
         if not possible and refused:
             return _Judged(vf, _Kind.REFUSED, awaits_carrier=awaits_carrier)
         if not possible:  # its quiet time may be over by the time the carrier is there

@@ -165,7 +165,7 @@ def test_without_a_machine_id_the_rest_is_set_and_said(machine: FakeMachine) -> 
 def test_drift_of_a_free_vf_is_repaired_after_a_quiet_time(served: FakeMachine) -> None:
     somebody_sets(served, 1, vlan=0)
     line = its_line(served, rule(VLAN))
-    message = f"{PF}: attributes of 1 VF that differs are set once nobody has touched them for 30 s"
+    message = f"{PF}: 1 VF differs from the rule, and is set once it has been left alone for 30 s"
     assert (line.state, line.vf_attributes_differing, line.message) == (PfState.OK, 1, message)
     assert (line.vfs[1].differs, line.vfs[2].differs, next_look(served)) == ("vlan 0, not 100", "", 30.0)
     served.now += QUIET_SECONDS - 1
@@ -424,7 +424,7 @@ def test_rates_wait_for_the_carrier_of_drivers_that_need_it(machine: FakeMachine
     assert (line.state, line.awaits_carrier, line.message) == (PfState.OK, True, message)
     assert (vlans(machine), vf_has(machine, 0).max_tx_rate, line.vf_attributes_differing) == ([100] * 4, 0, 4)
     writes = list(machine.writes)
-    assert (quiet_passes(machine, mine).message, machine.writes, next_look(machine)) == (message, writes, IN_USE_SECONDS)
+    assert (quiet_passes(machine, mine).message, machine.writes, next_look(machine)) == (message, writes, None)
     machine.pfs[PF].link = replace(machine.pfs[PF].link, has_carrier=True)
     line = quiet_passes(machine, mine)
     assert (line.awaits_carrier, vf_has(machine, 0).max_tx_rate, next_look(machine)) == (False, 1000, None)
@@ -450,7 +450,7 @@ def test_a_look_says_what_would_be_set_and_sets_nothing(machine: FakeMachine) ->
     machine.make_vfs(PF, 4)
     line = its_line(machine, rule(VLAN), mode=Mode.OBSERVE)
     assert (line.state, line.vf_attributes_differing, machine.writes) == (PfState.OK, 4, [])
-    assert line.message == f"{PF}: attributes of 4 VFs that differ are set once nobody has touched them for 30 s"
+    assert line.message == f"{PF}: 4 VFs differ from the rule, and are set once they have been left alone for 30 s"
     a_pass(machine, rule(VLAN))
     machine.now += QUIET_SECONDS
     line = its_line(machine, rule(VLAN), mode=Mode.OBSERVE)
