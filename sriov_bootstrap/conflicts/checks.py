@@ -26,7 +26,6 @@ from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.netdev_names import NetdevNames
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.render.host import Host, VfLayout
-from sriov_bootstrap.render.kernel import INITRAMFS
 
 MAX_OF_A_FILE = 64
 MAX_MASTERS = 512
@@ -67,16 +66,8 @@ def check_masters(host: Host, survey: MastersSurvey, note: Note = _ignore_note) 
         return
     known = NetdevNames(host.pfs)
     for master in find_masters(survey, host.pfs, note):
-        yield from (_add_initramfs(finding, master.format, host) for finding in _judge_master(master, host, known))
+        yield from _judge_master(master, host, known)
     yield from _driver_overrides(host, survey)
-
-
-def _add_initramfs(finding: Finding, kind: Format, host: Host) -> Finding:
-    """At the next boot, a module option comes from the initramfs, whatever the file says by then."""
-    command = next((command for path, command in INITRAMFS.items() if path in host.paths), "")
-    if kind is not Format.MODPROBE or not command:
-        return finding
-    return replace(finding, remedy=f"{finding.remedy}, then: {command}")
 
 
 def _judge_master(master: Master, host: Host, known: NetdevNames) -> Iterator[Finding]:

@@ -31,6 +31,4 @@ def _as_written(netdef: Netdef) -> Netdef:
     number = yaml_number(netdef.count.value) if netdef.count else None
     if netdef.count is None or number is None:
         return netdef
-    return Netdef(
-        netdef.name, netdef.settings, netdef.is_defined, replace(netdef.count, value=str(number)), netdef.links
-    )
+    return replace(netdef, count=replace(netdef.count, value=str(number)))

@@ -207,10 +207,10 @@ def _mac(text: str) -> str:
 def _any_fits(globs: list[str], have: list[str]) -> bool:
     """None of the inverted ones, and one of the others if there are any."""
     short = [glob for glob in globs if len(glob) <= MAX_GLOB]
-    others = [glob for glob in short if not glob.startswith("!")]
+    others = [glob for glob in globs if not glob.startswith("!")]
     if any(fnmatchcase(text, glob.removeprefix("!")) for glob in short if glob.startswith("!") for text in have):
         return False
-    return not others or any(fnmatchcase(text, glob) for text in have for glob in others)
+    return not others or any(fnmatchcase(text, glob) for text in have for glob in others if glob in short)
 
 
 def _original_name(globs: list[str], pf: PfFacts) -> Fit:

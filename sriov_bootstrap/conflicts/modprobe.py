@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, Search, count
 from sriov_bootstrap.conflicts.survey import Format
@@ -53,7 +54,8 @@ def read(search: Search) -> Iterator[Master]:
         for module, every in by_module.items():
             every.sort(key=lambda parameter: parameter.line.words[0] == "install")
             for counted in _counts(module, every[-1], search.pfs):
-                yield _master(counted, every, is_known=module in KNOWN.get(name, ()))
+                master = _master(counted, every, is_known=module in KNOWN.get(name, ()))
+                yield replace(master, remedy=_remedy(every, search.survey.initramfs))
 
 
 def _counts(module: str, given: Parameter, pfs: tuple[PfFacts, ...]) -> Iterator[Count]:
@@ -106,7 +108,6 @@ def _master(counted: Count, given: list[Parameter], *, is_known: bool) -> Master
         counted.num_vfs,
         is_certain=not doubt,
         doubt=doubt,
-        remedy=_remedy(given),
     )
 
 
@@ -114,8 +115,11 @@ def _word(given: Parameter) -> str:
     return f"{given.module}.{given.name}={given.number}"
 
 
-def _remedy(given: list[Parameter]) -> str:
-    """Every line that gives it: without the last one, the one before it would count."""
+def _remedy(given: list[Parameter], initramfs: str) -> str:
+    """Every line that gives it: without the last one, the one before it would count.
+
+    At the next boot, the lines of files come from the initramfs, whatever the files say by then.
+    """
     last = given[-1]
     if module_name(last.module) == MLX4:
         where = f"line {last.line.number} of {last.line.path}" if last.line.number else last.line.path
@@ -128,4 +132,5 @@ def _remedy(given: list[Parameter]) -> str:
         file = f"{parameter.name} from line {parameter.line.number} of {parameter.line.path}"
         word = f"{_word(parameter)} from the kernel command line in the boot loader's config, and reboot"
         places.setdefault(file if parameter.line.number else word)
-    return f"remove {' and '.join([*places][:MAX_LINES])}"
+    after = f", then: {initramfs}" if initramfs and any(parameter.line.number for parameter in given) else ""
+    return f"remove {' and '.join([*places][:MAX_LINES])}{after}"

@@ -21,6 +21,7 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.vf_attributes import VfTable
 
 MAX_DEVICES = 64
+MAX_FILES = 8
 COUNT = "virtual-function-count"
 BESIDES = ("embedded-switch-mode", "delay-virtual-functions-rebind")  # only for an entry that is a PF
 MERGED = ("match", "set-name", *BESIDES)  # what is asked of an entry that several files make
@@ -38,7 +39,7 @@ class VfVlan(Struct, frozen=True):
 class Netdef(Struct):
     """One entry below `ethernets`, merged over all files; `links` are the VFs that name it as their PF.
 
-    `vlans`: those of them that have a VLAN.
+    `vlans`: those of them that have a VLAN. `count` is the last of its `counts`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Netdef(Struct):
     count: Key | None
     links: dict[str, Key]
     vlans: dict[str, VfVlan] = {}
+    counts: list[Key] = []
 
 
 class VfCount(Struct, frozen=True):
@@ -71,6 +73,7 @@ def read_netdefs(sources: Iterable[Source]) -> tuple[Netdef, ...]:
             netdef.settings |= {key: settings[key] for key in MERGED if key in settings}
             if COUNT in settings:
                 netdef.count = key_of(source, settings, COUNT)
+                netdef.counts.append(netdef.count)
             if text_of(settings, "link"):
                 links[name] = key_of(source, settings, "link")
     for name, link in links.items():
@@ -167,7 +170,8 @@ def _remedy(netdef: Netdef, place: Key, kind: Format) -> str:
     vlans = '; VLANs with "renderer: sriov" may go once the rule sets them' if netdef.vlans else ""
     if not needs:
         after = "netplan generate" if kind is Format.NETPLAN else AS_WELL
-        return without_keys(path, (f'"{COUNT}" of {netdef.name}',), after=after)
+        paths = dict.fromkeys(key.source.path for key in reversed(netdef.counts))  # without the last, another counts
+        return without_keys(" and ".join([*paths][:MAX_FILES]), (f'"{COUNT}" of {netdef.name}',), after=after)
     return (
         f'in {path}, set "{COUNT}" of {netdef.name} to the num_vfs of its rule, and keep it: netplan needs it for'
         f" {' and '.join(needs)}, and changes nothing while the number is right{vlans}"

@@ -15,6 +15,7 @@ from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.edges.text_files import Text, TextFiles
 from sriov_bootstrap.formats import modprobe, unit_files
 from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.render.kernel import INITRAMFS
 
 SYSTEM = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")  # the one that wins first
 BOOT_SCRIPTS = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
@@ -106,12 +107,17 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     )
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
-    survey = MastersSurvey(found, wanted_units(sources), rdma=machine.sysfs.read_rdma())
+    survey = MastersSurvey(found, wanted_units(sources), rdma=machine.sysfs.read_rdma(), initramfs=_initramfs(machine))
     pulled = units_pulled(survey)
     survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys(), pulled_by=pulled)
     survey = replace(survey, sources=(*found, *_called_sources(sources, survey)))
     survey = replace(survey, sources=(*survey.sources, *_environments(sources, survey)))
     return replace(survey, unseen=tuple(dict.fromkeys(sources.problems)), elsewhere=_elsewhere(machine))
+
+
+def _initramfs(machine: HostMachine) -> str:
+    there = machine.files.keep_existing(tuple(INITRAMFS))
+    return next((command for path, command in INITRAMFS.items() if path in there), "")
 
 
 def _elsewhere(machine: HostMachine) -> tuple[str, ...]:

@@ -63,7 +63,8 @@ class MastersSurvey(Struct, frozen=True):
     """`sources`: the folder that wins first; `wanted_units`: names of units that some target or unit pulls in.
 
     `rdma`: name of an RDMA device -> the PCI address of its function. `pulled_by`: unit -> the `file:line` of units
-    that start it by a Wants= or its kind. `elsewhere`: what is on this host and never looked at.
+    that start it by a Wants= or its kind. `elsewhere`: what is on this host and never looked at. `initramfs`: what
+    makes it again, "" if there is no such command.
     """
 
     sources: tuple[Source, ...] = ()
@@ -72,6 +73,7 @@ class MastersSurvey(Struct, frozen=True):
     rdma: Mapping[str, str] = {}
     pulled_by: Mapping[str, tuple[str, ...]] = {}
     elsewhere: tuple[str, ...] = ()
+    initramfs: str = ""
 
     def sources_of(self, *formats: Format) -> tuple[Source, ...]:
         """Those of these formats."""

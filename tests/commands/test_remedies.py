@@ -66,6 +66,16 @@ CASES = [
         id="netplan",
     ),
     pytest.param(
+        {
+            NETPLAN: f"{PF0}      virtual-function-count: 6\n",
+            "etc/netplan/90.yaml": "network: {ethernets: {pf0: {virtual-function-count: 4, dhcp4: true}}}\n",
+        },
+        {NETPLAN: PF0, "etc/netplan/90.yaml": "network: {ethernets: {pf0: {dhcp4: true}}}\n"},
+        f'remove "virtual-function-count" of pf0 from /etc/netplan/90.yaml and /{NETPLAN}, then: netplan generate',
+        [],
+        id="netplan with two files",
+    ),
+    pytest.param(
         {NETPLAN: f"{PF0}      virtual-function-count: 4\n{VFS}"},
         {NETPLAN: f"{PF0}      virtual-function-count: 4\n{VFS}"},
         f'in /{NETPLAN}, set "virtual-function-count" of pf0 to the num_vfs of its rule, and keep it:',
@@ -220,9 +230,11 @@ def test_module_parameters_go_from_every_file(tree: HostTree, capsys: pytest.Cap
     first, last = "etc/modprobe.d/10-a.conf", "usr/lib/modprobe.d/99-b.conf"
     tree.write(first, "options igb max_vfs=7 debug=1\n")
     tree.write(last, "options igb max_vfs=4\n")
+    tree.write("usr/sbin/update-initramfs", "")
     main(["migrate"], root=str(tree.root))
     out = capsys.readouterr().out
-    assert f"#       remove max_vfs from line 1 of /{last} and max_vfs from line 1 of /{first}\n" in out
+    lines = f"max_vfs from line 1 of /{last} and max_vfs from line 1 of /{first}"
+    assert f"#       remove {lines}, then: update-initramfs -u\n" in out
     tree.configure(out)
     tree.write(last, "")
     assert findings(tree, capsys) == ["SB-E310"]

@@ -154,22 +154,6 @@ def test_the_old_tutorials_number_is_found_though_the_rule_repeats_it() -> None:
     assert one.problem.endswith("asks for 32 too (the device offers 7)")
 
 
-@pytest.mark.parametrize(
-    ("path", "more"),
-    [
-        ("/usr/sbin/update-initramfs", ", then: update-initramfs -u"),
-        ("/usr/bin/dracut", ", then: dracut --force"),
-        ("/x", ""),
-    ],
-)
-def test_a_module_option_is_in_the_initramfs_as_well(path: str, more: str) -> None:
-    where = replace(host(), paths=frozenset({path}))
-    (one,) = found(where, Source(Format.MODPROBE, "/etc/modprobe.d/igb.conf", "options igb max_vfs=32\n"))
-    assert one.remedy == f"remove max_vfs from line 1 of /etc/modprobe.d/igb.conf{more}"
-    (other,) = found(where, script(f"echo 8 > {FILE}"))
-    assert "then" not in other.remedy
-
-
 VF = vf_address(PF, 0)
 
 

@@ -172,3 +172,21 @@ def test_a_module_that_may_not_have_the_parameter_is_a_doubt(line: str, *, is_kn
     _, module, parameter = line.split()
     unsure = f"whether the module {module} has a parameter {parameter.partition('=')[0]} is not known here"
     assert (found.num_vfs, found.doubt) == (8, "" if is_known else unsure)
+
+
+@pytest.mark.parametrize(
+    ("files", "command_line", "remedy"),
+    [
+        ({f"{ETC}/a.conf": OPTIONS.format(8)}, "", f"remove max_vfs from line 1 of {ETC}/a.conf, then: dracut --force"),
+        (
+            {},
+            "ixgbe.max_vfs=8",
+            "remove ixgbe.max_vfs=8 from the kernel command line in the boot loader's config, and reboot",
+        ),
+    ],
+)
+def test_a_line_of_a_file_is_in_the_initramfs_as_well(files: dict[str, str], command_line: str, remedy: str) -> None:
+    sources = [Source(Format.MODPROBE, path, text) for path, text in files.items()]
+    sources.append(Source(Format.KERNEL, "/proc/cmdline", command_line))
+    (found,) = find_masters(MastersSurvey(tuple(sources), initramfs="dracut --force"), (make_pf(),))
+    assert found.remedy == remedy
