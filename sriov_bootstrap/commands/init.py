@@ -5,6 +5,7 @@ import re
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.config import Config, Match, PfRule
+from sriov_bootstrap.core.facts import Link
 from sriov_bootstrap.core.presence import absences
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -23,8 +24,12 @@ def init(machine: HostMachine) -> int:
     found = read_facts(machine, Config(), [raw.pci_address for raw in raws])
     pfs, others = ([pf for pf in found if pf.is_nic is is_nic] for is_nic in (True, False))
     links = machine.read_links()
-    altnames = {pf.pci_address: links.by_name[pf.netdev].altnames for pf in pfs if pf.netdev in links.by_name}
-    plain = {pf.netdev for pf in pfs if re.fullmatch(NETDEV, pf.netdev)}  # the others would need TOML's escapes
+    altnames = {
+        pf.pci_address: [name for dev in pf.ports for name in links.by_name.get(dev.name, Link("")).altnames]
+        for pf in pfs
+    }
+    names = (dev.name for pf in pfs for dev in pf.ports)
+    plain = {name for name in names if re.fullmatch(NETDEV, name)}  # the others would need TOML's escapes
     serials = {raw.pci_address: raw.attributes.get("serial_number") for raw in raws}
     devices = find_devices(machine, (ANY_NIC,), found)
     absent = [absence for absence in absences(ANY_NIC, devices) if not absence.function.physfn]

@@ -74,3 +74,12 @@ def test_a_name_that_toml_would_have_to_escape_is_not_proposed(
     assert r', netdev a"\x0a[x]\xff, NUMA node 0.' in text
     (rule,) = read(text).pf
     assert rule.match.pci_address == PF
+
+
+def test_each_of_two_netdevs_is_proposed(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.add_netdev(PF, "enp4s0d1", ifindex=3)
+    text = init(tree, capsys)
+    assert f'match = {{ pci_address = "{PF}" }}     # or: {{ netdev = "ens1f0" }}, {{ netdev = "enp4s0d1" }}\n' in text
+    (rule,) = read(text).pf
+    assert rule.match.pci_address == PF
