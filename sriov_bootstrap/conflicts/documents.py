@@ -12,11 +12,18 @@ from msgspec import Struct
 
 from sriov_bootstrap.conflicts.master import MAX_COUNT, line_of
 from sriov_bootstrap.conflicts.survey import Source
-from sriov_bootstrap.formats.ini import NAME
 from sriov_bootstrap.formats.located import Table
 
 MAX_NODES = 20_000
 SHOWN = 8
+# Of the formats: any other key may be a secret word.
+KEYS = frozenset(
+    {
+        *("network", "version", "ethernets", "vlans", "match", "set-name", "link", "virtual-function-count"),
+        *("network_config", "type", "name", "numvfs", "members", "interfaces", "num_vfs", "pciaddress", "spec"),
+        *("embedded-switch-mode", "macaddress", "driver", "device", "vfid", "device_type"),
+    }
+)
 INTEGER = re.compile(  # of YAML 1.1, as PyYAML's resolver has it, without sign and sexagesimal
     r"\+?(?:0b([01_]{1,40})|0x([0-9a-fA-F_]{1,20})|(0[0-7_]{0,20})|([1-9][0-9_]{0,20}))"
 )
@@ -50,7 +57,7 @@ def every_table(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - YA
 def dropped_notes(path: str, document: Any) -> list[str]:  # noqa: ANN401 - YAML gives anything
     """What the file's own reader drops without a word: of a key that comes twice, it takes the last."""
     lost = [item for table in every_table(document) if isinstance(table, Table) for item in table.dropped.items()]
-    named = [(line, key if NAME.fullmatch(key) else "a key") for key, line in lost]
+    named = [(line, key if key in KEYS else "a key") for key, line in lost]
     return [
         f"{path}:{line}: {key} comes again below in the same mapping, and only the last one counts"
         for line, key in sorted(named)[:SHOWN]
