@@ -107,7 +107,7 @@ def shown(key: str, value: str) -> str:
 def toml_lines(table: VfTable) -> tuple[str, ...]:
     """The table as our config has it."""
     lines = []
-    for key, value in table.said().items():
+    for key, value in table.said.items():
         text = str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int) else f'"{value}"'
         lines.append(f"{key} = {text}")
     return ("[[pf.vf]]", *sorted(lines, key=lambda line: not line.startswith("vfs =")))

@@ -19,7 +19,7 @@ from sriov_bootstrap.core.desired import matches, rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.netdev_names import NetdevNames
 from sriov_bootstrap.core.plurals import shortlist
-from sriov_bootstrap.core.vf_attributes import VfAttributes, wanted
+from sriov_bootstrap.core.vf_attributes import VfAttributes, combine_tables
 
 SHOWN = 8
 # Whose lines are writes to sriov_numvfs, done in the order in which they stand.
@@ -170,9 +170,9 @@ def _with_vfs(proposals: Iterable[Proposal], config: Config) -> Iterator[Proposa
 
 def _without_known(found: Tables, rule: PfRule) -> Tables:
     """A rule that says anything of an attribute of a VF has decided it."""
-    known = wanted(rule.vf, MAX_VFS)
-    asked = wanted(found.sure, MAX_VFS)
-    is_known = all(wish.said().keys() <= known.get(vf, VfAttributes()).said().keys() for vf, wish in asked.items())
+    known = combine_tables(rule.vf, MAX_VFS)
+    asked = combine_tables(found.sure, MAX_VFS)
+    is_known = all(wish.said.keys() <= known.get(vf, VfAttributes()).said.keys() for vf, wish in asked.items())
     return Tables(notes=found.notes) if is_known else Tables(found.sure, notes=found.notes)
 
 

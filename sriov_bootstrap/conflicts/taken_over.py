@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.plurals import quantity
-from sriov_bootstrap.core.vf_attributes import VfAttributes, VfTable, wanted
+from sriov_bootstrap.core.vf_attributes import VfAttributes, VfTable, combine_tables
 from sriov_bootstrap.core.vf_tables import REMEDY, problems
 
 MAX_VFS = 1024  # of one PF
@@ -39,7 +39,7 @@ def tables_of(masters: Iterable[Master], rule: PfRule, macs: dict[str, str]) -> 
     notes: list[str] = []
     sure = _agreement([master for master in lines if master.is_certain], notes)
     unsure = _agreement([master for master in lines if not master.is_certain], notes)
-    last = max((vf for master in lines for vf in wanted(master.vfs, MAX_VFS + 1)), default=0)
+    last = max((vf for master in lines for vf in combine_tables(master.vfs, MAX_VFS + 1)), default=0)
     if last >= MAX_VFS:
         notes.append(f"VFs from number {MAX_VFS} on are left out here")
     tables = _tables(_valid(sure, rule, macs, notes)), _tables(_valid(unsure, rule, dict(macs), notes))
@@ -51,8 +51,8 @@ def _agreement(masters: Iterable[Master], notes: list[str]) -> Said:
     found: dict[int, dict[str, tuple[object, Master]]] = {}
     disputed: dict[tuple[int, str], str] = {}  # VF and key -> who says what
     for master in masters:
-        for vf, wish in wanted(master.vfs, MAX_VFS).items():
-            for key, value in wish.said().items():
+        for vf, wish in combine_tables(master.vfs, MAX_VFS).items():
+            for key, value in wish.said.items():
                 first, other = found.setdefault(vf, {}).setdefault(key, (value, master))
                 if first != value:
                     disputed[vf, key] = f"{other.place} and {master.place} disagree on {key}"
@@ -79,7 +79,7 @@ def _valid(said: Said, rule: PfRule, macs: dict[str, str], notes: list[str]) -> 
             if problem:
                 refused.append((vf, f"not taken over: {problem}"))
             else:
-                found[vf] = replace(found.get(vf, VfAttributes()), **part.said())
+                found[vf] = replace(found.get(vf, VfAttributes()), **part.said)
                 macs |= {part.mac: f"VF {vf} of {rule.name}"} if part.mac else {}
     notes += _notes_of_vfs(refused)
     return found
@@ -94,7 +94,7 @@ def _notes_of_vfs(problems_of_vfs: Iterable[tuple[int, str]]) -> Iterator[str]:
 
 
 def _problem(vf: int, part: VfAttributes, rule: PfRule) -> str:
-    found = problems(replace(rule, vf=(VfTable(vfs=str(vf), **part.said()),)))  # type: ignore[arg-type]
+    found = problems(replace(rule, vf=(VfTable(vfs=str(vf), **part.said),)))  # type: ignore[arg-type]
     return found[0].partition(": ")[2].removesuffix(REMEDY) if found else ""
 
 
@@ -106,9 +106,9 @@ def _tables(said: Said) -> tuple[VfTable, ...]:
     shared = [(vfs, wish if len(vfs) > 1 else said[vfs[0]]) for wish, vfs in alike.items()]
     single = [([vf], VfAttributes(mac=said[vf].mac)) for vfs, _ in shared for vf in vfs if len(vfs) > 1]
     return tuple(
-        VfTable(vfs=",".join(_ranges(vfs)), **wish.said())  # type: ignore[arg-type]
+        VfTable(vfs=",".join(_ranges(vfs)), **wish.said)  # type: ignore[arg-type]
         for vfs, wish in (*shared, *single)
-        if wish.said()
+        if wish.said
     )
 
 

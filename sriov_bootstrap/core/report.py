@@ -298,7 +298,7 @@ def _add_attributes(
     for vf, facts in zip(vfs, pf.vfs, strict=True):
         has, differs = actual.get(vf.index), None
         if vf.index in wished and pf.link:
-            refused = known.refusal.of(facts) if known.refusal else ()
+            refused = known.refusal.requests_of(facts) if known.refusal else ()
             is_given = facts.incarnation in known.given
             differs = difference(wished[vf.index], has, is_given=is_given, refused=refused)
         found.append(replace(vf, attributes=has, differs=differences_text(differs, has) if differs else ""))

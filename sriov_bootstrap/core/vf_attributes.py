@@ -70,6 +70,7 @@ class VfAttributes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     port_guid: str | None = None
     msix_vectors: int | None = None
 
+    @property
     def said(self) -> dict[str, object]:
         """Every attribute that is said."""
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -77,7 +78,7 @@ class VfAttributes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def requests(self) -> tuple[Request, ...]:
         """What has to be asked for, to set all that is said."""
-        said = self.said()
+        said = self.said
         return tuple(request for request, names in REQUESTS.items() if {*names} & said.keys())
 
     def only(self, request: Request) -> "VfAttributes":
@@ -90,7 +91,7 @@ class VfAttributes(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __str__(self) -> str:
         """For people: `mac 02:..., vlan 100`."""
-        return ", ".join(f"{name} {_shown(value)}" for name, value in self.said().items())
+        return ", ".join(f"{name} {_shown(value)}" for name, value in self.said.items())
 
 
 class VfTable(VfAttributes, frozen=True, forbid_unknown_fields=True):
@@ -121,7 +122,7 @@ class PfLinks(Struct, frozen=True):
     problem: str = ""
 
 
-class Refused(Struct, frozen=True):
+class RefusedSetting(Struct, frozen=True):
     """One request for one VF that the kernel has refused; `asked` is what was asked for."""
 
     vf: int
@@ -154,11 +155,11 @@ def _range_of(part: str) -> range:
     return found
 
 
-def wanted(tables: Iterable[VfTable], num_vfs: int) -> dict[int, VfAttributes]:
+def combine_tables(tables: Iterable[VfTable], num_vfs: int) -> dict[int, VfAttributes]:
     """VF number -> what the tables say of it, later ones over earlier ones, key by key; no VF that they do not name."""
     found: dict[int, dict[str, object]] = {}
     for table in tables:
-        said = table.said()
+        said = table.said
         del said["vfs"]
         for number in numbers_of(table.vfs, num_vfs) if said else ():
             found.setdefault(number, {}).update(said)
@@ -189,13 +190,13 @@ def difference(
     for request in wish.requests:
         part, has = wish.only(request), (actual or VfAttributes()).only(request)
         if not _is_fulfilled(request, part, has, actual, wish, is_given=is_given and request not in refused):
-            found = _merge(found, _completed(request, part, has))
+            found = _merge(found, _complete(request, part, has))
     return found
 
 
 def fingerprint(actual: VfAttributes | None, driver: str) -> int:
     """Another one for other attributes, or another driver."""
-    return binascii.crc32(repr((driver, actual and sorted(actual.said().items()))).encode())
+    return binascii.crc32(repr((driver, actual and sorted(actual.said.items()))).encode())
 
 
 def differences_text(wish: VfAttributes, actual: VfAttributes | None) -> str:
@@ -203,7 +204,7 @@ def differences_text(wish: VfAttributes, actual: VfAttributes | None) -> str:
     has = actual or VfAttributes()
     return ", ".join(
         f"{name} {_shown(getattr(has, name))}, not {_shown(value)}"
-        for name, value in wish.said().items()
+        for name, value in wish.said.items()
         if getattr(has, name) != value
     )
 
@@ -217,14 +218,14 @@ def _is_fulfilled(
     *,
     is_given: bool,
 ) -> bool:
-    if request == "mac" and is_given and (wish.trust or (actual and actual.trust)):
+    if request == "mac" and is_given and (wish.trust or (actual and actual.trust and wish.trust is None)):
         return True  # a trusted VF may change it, and the kernel then tells that one
-    told = has.said()
-    is_told = part.said().keys() <= told.keys()
-    return (is_told or is_given) and all(told.get(name, value) == value for name, value in part.said().items())
+    told = has.said
+    is_told = part.said.keys() <= told.keys()
+    return (is_told or is_given) and all(told.get(name, value) == value for name, value in part.said.items())
 
 
-def _completed(request: Request, part: VfAttributes, has: VfAttributes) -> VfAttributes:
+def _complete(request: Request, part: VfAttributes, has: VfAttributes) -> VfAttributes:
     """The kernel takes a VLAN and its tag, or both rates, together: what the rule leaves alone stays as it is."""
     defaults: dict[Request, VfAttributes] = {
         "vlan": VfAttributes(vlan=0, vlan_qos=0, vlan_protocol=VlanProtocol.DOT1Q),
@@ -235,7 +236,7 @@ def _completed(request: Request, part: VfAttributes, has: VfAttributes) -> VfAtt
 
 
 def _merge(lower: VfAttributes, upper: VfAttributes) -> VfAttributes:
-    return replace(lower, **upper.said())
+    return replace(lower, **upper.said)
 
 
 def _shown(value: object) -> str:

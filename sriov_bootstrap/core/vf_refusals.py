@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.drivers import VfAttribute, driver_of
 from sriov_bootstrap.core.errnos import name_of
-from sriov_bootstrap.core.vf_attributes import Refused, Request, VlanProtocol
+from sriov_bootstrap.core.vf_attributes import RefusedSetting, Request, VlanProtocol
 
 
 class RefusalReason(Struct, frozen=True):
@@ -120,16 +120,16 @@ _OPERATIONS: dict[Request, VfAttribute] = {
 }
 
 
-def explain(refused: Refused, driver: str, pf: str) -> tuple[str, str]:
+def explain(refused: RefusedSetting, driver: str, pf: str) -> tuple[str, str]:
     """Message and hint: device, what was asked for, errno, cause; remedy. `driver` is the PF's, `pf` its address."""
     reason = _reason(refused, driver)
-    words = {"driver": driver or "the driver", "keys": ", ".join(refused.asked.said()), "vf": refused.vf}
+    words = {"driver": driver or "the driver", "keys": ", ".join(refused.asked.said), "vf": refused.vf}
     number = f"{name_of(refused.errno)} ({os.strerror(refused.errno)})"
     message = f"{pf}: VF {refused.vf}: cannot set {refused.asked}: {number}: {reason.cause.format_map(words)}"
     return message, reason.remedy.format_map(words)
 
 
-def _reason(refused: Refused, driver: str) -> RefusalReason:
+def _reason(refused: RefusedSetting, driver: str) -> RefusalReason:
     """What is known of the driver says more than the errno does."""
     knows, asked = driver_of(driver), refused.asked
     is_bad_value = refused.errno in {errno.EINVAL, errno.EPROTONOSUPPORT, *_UNSUPPORTED}

@@ -30,10 +30,10 @@ from sriov_bootstrap.core.vf_attributes import (
     Request,
     VfAttributes,
     VfTable,
+    combine_tables,
     difference,
     fingerprint,
     stable_mac,
-    wanted,
 )
 
 QUIET_SECONDS = 30.0
@@ -58,7 +58,7 @@ class AttributeRefusal(Struct, frozen=True):
     message: str
     hint: str = ""
 
-    def of(self, vf: VfFacts) -> tuple[Request, ...]:
+    def requests_of(self, vf: VfFacts) -> tuple[Request, ...]:
         """What was refused for this VF."""
         return tuple(request for request, vfs in self.requests.items() if vf.incarnation in vfs)
 
@@ -131,11 +131,12 @@ def wishes(
 ) -> dict[int, VfAttributes]:
     """What each VF should have, with its own MAC in place of STABLE; without a machine id there is none."""
     return {
-        number: _resolved(wish, pf, number, machine_id, without) for number, wish in wanted(tables, num_vfs).items()
+        number: _resolve(wish, pf, number, machine_id, without)
+        for number, wish in combine_tables(tables, num_vfs).items()
     }
 
 
-def _resolved(wish: VfAttributes, pf: str, number: int, machine_id: str, without: frozenset[Request]) -> VfAttributes:
+def _resolve(wish: VfAttributes, pf: str, number: int, machine_id: str, without: frozenset[Request]) -> VfAttributes:
     for request in without & {*wish.requests}:
         wish = wish.without(request)
     if wish.mac != STABLE:
@@ -235,7 +236,7 @@ class _Judge(Struct, frozen=True):
     def judge(self, vf: VfFacts, wish: VfAttributes, *, is_ours: bool) -> _Judged:
         """`is_ours`: nobody else can have been at it."""
         actual, is_given = self.link.vfs.get(vf.index), vf.incarnation in self.known.given
-        refused = self.known.refusal.of(vf) if self.known.refusal else ()
+        refused = self.known.refusal.requests_of(vf) if self.known.refusal else ()
         requests = {*difference(wish, actual, is_given=is_given, refused=refused).requests}
         if not requests:
             return _Judged(vf, _Kind.EQUAL)

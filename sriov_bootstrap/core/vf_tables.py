@@ -90,7 +90,7 @@ def _problems_of(table: VfTable) -> Iterator[str]:
         highest_of(table.vfs)
     except ValueError:
         yield f'vfs: "{table.vfs}" is neither "all" nor numbers and ranges of VFs, counted from 0, such as "0-3,7"'
-    if table.said().keys() == {"vfs"}:
+    if table.said.keys() == {"vfs"}:
         yield "says nothing about these VFs: set an attribute, or remove the table"
     for key, (lowest, highest, meaning) in LIMITS.items():
         value = getattr(table, key)
@@ -188,7 +188,7 @@ def _wishes(rule: PfRule) -> dict[int, VfAttributes]:
     samples = {vf for start in first for vf in (start, start + 1)}
     found: dict[int, dict[str, Any]] = {}
     for table, every in zip(rule.vf, numbers, strict=True):
-        said = table.attributes.said()
+        said = table.attributes.said
         for vf in samples & every:
             found.setdefault(vf, {}).update(said)
     return {vf: VfAttributes(**said) for vf, said in sorted(found.items())}
@@ -219,7 +219,7 @@ def _problems_of_vfs(wishes: dict[int, VfAttributes]) -> Iterator[tuple[int, str
         if wish.node_guid or wish.port_guid:
             yield from (
                 (vf, key, f"VF {vf} has a GUID, and a VF of InfiniBand has no {key}: remove one of them")
-                for key in wish.said()
+                for key in wish.said
                 if key not in BESIDE_GUIDS
             )
 

@@ -37,7 +37,7 @@ from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.facts import NAMED
 from sriov_bootstrap.core.plurals import quantity, shortlist
-from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Refused, Request, VfAttributes
+from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, RefusedSetting, Request, VfAttributes
 from sriov_bootstrap.formats.vf_info import CODECS, IFF_PROMISC, IFLA_MTU, IFLA_VFINFO_LIST, read_link, vf_list
 
 # include/uapi/linux/rtnetlink.h, netlink.h
@@ -101,12 +101,12 @@ def set_vf_attributes(
     read: Callable[[], Mapping[int, VfAttributes]] | None = None,
     *,
     ask: Asker | None = None,
-) -> tuple[Refused, ...]:
+) -> tuple[RefusedSetting, ...]:
     """Sets what `wishes` says of VFs, complete for each request, but for "msix"; gives what was refused.
 
     `read` gives the VFs as they are after an error. KernelError where no VF can be set, such as without the netdev.
     """
-    refused = list[Refused]()
+    refused = list[RefusedSetting]()
     with _in_words(ifindex, "cannot set attributes of its VFs"), _conversation(ask) as question:
         setter = Setter(question, ifindex, read)
         for request in CODECS:
@@ -128,7 +128,7 @@ def set_link(ifindex: int, *, mtu: int = 0, promisc: bool | None = None, ask: As
 
 def write_msix(
     address: str, vf: int, vectors: int, *, root: str = "/sys", write: Callable[[str, str], None] = write_attribute
-) -> Refused | None:
+) -> RefusedSetting | None:
     """How many MSI-X vectors the VF at this PCI address has, 0 for the driver's default (sriov_vf_msix_count)."""
     folder = f"{root}/bus/pci/devices/{address}"
     try:
@@ -136,7 +136,7 @@ def write_msix(
     except OSError as error:
         number = error.errno or errno.EIO
         is_gone = number == errno.ENOENT and not os.path.exists(folder)
-        return Refused(vf, "msix", VfAttributes(msix_vectors=vectors), errno.ENODEV if is_gone else number)
+        return RefusedSetting(vf, "msix", VfAttributes(msix_vectors=vectors), errno.ENODEV if is_gone else number)
     return None
 
 
@@ -149,7 +149,7 @@ class Setter:
         self._ifindex = ifindex
         self._read = read or self._read_vfs
 
-    def refusals(self, request: Request, wishes: Sequence[VfWish]) -> Iterator[Refused]:
+    def refusals(self, request: Request, wishes: Sequence[VfWish]) -> Iterator[RefusedSetting]:
         """Sets what can be set while the refusals are taken: all wishes that are left, in one message, after each."""
         left, at_once, tries = list(wishes), MOST_VFS, Tries()
         while left:
@@ -162,10 +162,10 @@ class Setter:
                 at_once = 1
             elif number:
                 vf, asked = left.pop(0)
-                yield Refused(vf, request, asked, number)
+                yield RefusedSetting(vf, request, asked, number)
                 if number == errno.EOPNOTSUPP:
                     hopeless = tries.hopeless(asked, left)
-                    yield from (Refused(vf, request, asked, number) for vf, asked in hopeless)
+                    yield from (RefusedSetting(vf, request, asked, number) for vf, asked in hopeless)
                     left = [wish for wish in left if wish[0] not in dict(hopeless)]
 
     def _set(self, request: Request, group: Sequence[VfWish]) -> int:
@@ -182,7 +182,7 @@ class Setter:
         """How many have been set before the error, and whether the kernel tells so of the next one, too."""
         vfs = self._read()
         for index, (vf, asked) in enumerate(group):
-            told, said = vfs.get(vf, VfAttributes()).said(), asked.said()
+            told, said = vfs.get(vf, VfAttributes()).said, asked.said
             if not said.keys() <= told.keys():
                 return index, False
             if any(told[name] != value for name, value in said.items()):
@@ -220,9 +220,7 @@ class Tries:
 
 def _kind(asked: VfAttributes) -> frozenset[tuple[str, object]]:
     """A driver may have an operation for this setting and not for that one, but for all addresses, VLANs and rates."""
-    return frozenset(
-        (name, bool(value) if type(value) in {int, str} else value) for name, value in asked.said().items()
-    )
+    return frozenset((name, bool(value) if type(value) in {int, str} else value) for name, value in asked.said.items())
 
 
 @contextmanager

@@ -42,7 +42,7 @@ from sriov_bootstrap.passes.apply import apply
 if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.core.obstacles import Platform
-    from sriov_bootstrap.core.vf_attributes import Refused
+    from sriov_bootstrap.core.vf_attributes import RefusedSetting
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
     from sriov_bootstrap.edges.text_files import TextFiles
@@ -148,7 +148,7 @@ class HostMachine:
 
         return read_in_child(netdevs)
 
-    def write_msix(self, vf: str, number: int, vectors: int) -> "Refused | None":
+    def write_msix(self, vf: str, number: int, vectors: int) -> "RefusedSetting | None":
         """See edges/vf_attributes.py."""
         from sriov_bootstrap.edges.vf_attributes import write_msix
 

@@ -23,7 +23,7 @@ from sriov_bootstrap.core.vf_attributes import (
     STABLE,
     PfLink,
     PfLinks,
-    Refused,
+    RefusedSetting,
     Request,
     VfAttributes,
 )
@@ -77,7 +77,7 @@ class _Setting:
         self._machine = machine
         self._action = action
         self._guard = guard
-        self._refused: list[Refused] = []
+        self._refused: list[RefusedSetting] = []
 
     def run(self) -> Result:
         result = apply(self._action, self._set)

@@ -227,7 +227,7 @@ def test_attributes_of_vfs_and_of_the_pf() -> None:
     (rule,) = decode([ConfigFile("/etc/c.toml", text.encode())]).pf
     assert (rule.mtu, rule.promisc) == (9000, Switch.OFF)
     first = {"mac": "02:00:00:aa:bb:00", "vlan": 100, "link_state": "enable", "vlan_protocol": "802.1Q"}
-    assert [(table.vfs, table.attributes.said()) for table in rule.vf] == [
+    assert [(table.vfs, table.attributes.said) for table in rule.vf] == [
         ("all", {"mac": "stable", "trust": False}),
         ("0-1", first),
         ("1", {"mac": "02:00:00:aa:bb:01"}),

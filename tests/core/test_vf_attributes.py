@@ -13,13 +13,13 @@ from sriov_bootstrap.core.vf_attributes import (
     VfAttributes,
     VfTable,
     VlanProtocol,
+    combine_tables,
     difference,
     differences_text,
     fingerprint,
     highest_of,
     numbers_of,
     stable_mac,
-    wanted,
 )
 
 MAC = "02:00:00:aa:bb:00"
@@ -44,7 +44,7 @@ ANY = {
 }
 ATTRIBUTES = st.builds(lambda said: VfAttributes(**said), st.fixed_dictionaries({}, optional=ANY))
 NUMBERS = st.sampled_from(["all", "0", "1-2", "0,2-3", "3", "9"])
-TABLE = st.builds(lambda vfs, said: VfTable(vfs=vfs, **said.said()), NUMBERS, ATTRIBUTES)
+TABLE = st.builds(lambda vfs, said: VfTable(vfs=vfs, **said.said), NUMBERS, ATTRIBUTES)
 
 
 def is_valid(wish: VfAttributes) -> bool:
@@ -64,7 +64,7 @@ def told(attributes: VfAttributes) -> VfAttributes:
 
 def after(actual: VfAttributes, asked: VfAttributes) -> VfAttributes:
     """What the kernel then has."""
-    return replace(actual, **asked.said())
+    return replace(actual, **asked.said)
 
 
 def test_each_attribute_is_set_by_one_request() -> None:
@@ -131,7 +131,7 @@ def test_later_tables_override_earlier_ones_key_by_key() -> None:
         VfTable(vfs="1-2", vlan=100, trust=False),
         VfTable(vfs="2", vlan=0),
     ]
-    assert wanted(tables, 3) == {
+    assert combine_tables(tables, 3) == {
         0: VfAttributes(mac=STABLE, trust=True),
         1: VfAttributes(mac=STABLE, trust=False, vlan=100),
         2: VfAttributes(mac=STABLE, trust=False, vlan=0),
@@ -140,12 +140,12 @@ def test_later_tables_override_earlier_ones_key_by_key() -> None:
 
 @pytest.mark.parametrize("tables", [[], [VfTable(vfs="all")], [VfTable(vfs="4", vlan=1)]])
 def test_a_vf_of_which_nothing_is_said_is_not_there(tables: list[VfTable]) -> None:
-    assert wanted(tables, 4) == {}
+    assert combine_tables(tables, 4) == {}
 
 
 @given(st.lists(TABLE, max_size=5), st.integers(0, 5))
 def test_each_key_is_what_the_last_table_says_of_it(tables: list[VfTable], num_vfs: int) -> None:
-    found = wanted(tables, num_vfs)
+    found = combine_tables(tables, num_vfs)
     assert list(found) == sorted(found)
     for vf in range(num_vfs):
         said = found.get(vf, NOTHING)
@@ -156,9 +156,9 @@ def test_each_key_is_what_the_last_table_says_of_it(tables: list[VfTable], num_v
 
 @given(st.lists(TABLE, max_size=4), st.lists(TABLE, max_size=4))
 def test_tables_merge_in_two_steps_as_in_one(first: list[VfTable], then: list[VfTable]) -> None:
-    both = wanted(first + then, 4)
-    for vf, wish in wanted(then, 4).items():
-        assert both[vf] == after(wanted(first, 4).get(vf, NOTHING), wish)
+    both = combine_tables(first + then, 4)
+    for vf, wish in combine_tables(then, 4).items():
+        assert both[vf] == after(combine_tables(first, 4).get(vf, NOTHING), wish)
 
 
 def test_a_stable_address_is_one_that_an_interface_can_have() -> None:
@@ -241,6 +241,12 @@ def test_what_is_to_be_set(wish: VfAttributes, actual: VfAttributes | None, aske
             id="not trusted",
         ),
         pytest.param(
+            VfAttributes(mac=MAC, trust=False),
+            VfAttributes(mac="02:00:00:00:00:01", trust=True),
+            VfAttributes(mac=MAC, trust=False),
+            id="not to be trusted",
+        ),
+        pytest.param(
             VfAttributes(vlan=7, vlan_protocol=DOT1Q),
             VfAttributes(vlan=7),
             NOTHING,
@@ -270,7 +276,7 @@ def test_what_is_set_leaves_nothing_to_set(wish: VfAttributes, actual: VfAttribu
 def test_nothing_is_set_but_what_a_request_needs(wish: VfAttributes, actual: VfAttributes, is_given: bool) -> None:  # noqa: FBT001 - hypothesis
     asked = difference(wish, actual, is_given=is_given)
     assert set(asked.requests) <= set(wish.requests)
-    for name, value in asked.said().items():
+    for name, value in asked.said.items():
         assert getattr(wish, name) in {None, value}
     for request in asked.requests:
         assert difference(asked.only(request), actual, is_given=False) != NOTHING
@@ -279,7 +285,7 @@ def test_nothing_is_set_but_what_a_request_needs(wish: VfAttributes, actual: VfA
 @given(ATTRIBUTES)
 def test_the_parts_of_the_requests_are_the_whole(attributes: VfAttributes) -> None:
     parts = [attributes.only(request) for request in attributes.requests]
-    assert {name: value for part in parts for name, value in part.said().items()} == attributes.said()
+    assert {name: value for part in parts for name, value in part.said.items()} == attributes.said
     left = attributes
     for request in attributes.requests:
         left = left.without(request)

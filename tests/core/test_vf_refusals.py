@@ -5,7 +5,7 @@ import pytest
 from builders import PF
 from sriov_bootstrap.core.drivers import DRIVERS
 from sriov_bootstrap.core.errnos import name_of
-from sriov_bootstrap.core.vf_attributes import LinkState, Refused, Request, VfAttributes, VlanProtocol
+from sriov_bootstrap.core.vf_attributes import LinkState, RefusedSetting, Request, VfAttributes, VlanProtocol
 from sriov_bootstrap.core.vf_refusals import REASONS, explain
 
 AD = VfAttributes(vlan=7, vlan_qos=0, vlan_protocol=VlanProtocol.DOT1AD)
@@ -83,14 +83,14 @@ def test_a_refusal_has_a_cause_and_a_remedy(
     driver: str, asked: VfAttributes, number: int, cause: str, remedy: str
 ) -> None:
     [request] = asked.requests
-    message, hint = explain(Refused(3, request, asked, number), driver, PF)
+    message, hint = explain(RefusedSetting(3, request, asked, number), driver, PF)
     assert message.startswith(f"{PF}: VF 3: cannot set {asked}: {name_of(number)} (")
     assert f": {cause}" in message
     assert hint.startswith(remedy) or remedy in hint
 
 
 def test_the_whole_message() -> None:
-    assert explain(Refused(3, "trust", VfAttributes(trust=True), errno.EOPNOTSUPP), "cxgb4", PF) == (
+    assert explain(RefusedSetting(3, "trust", VfAttributes(trust=True), errno.EOPNOTSUPP), "cxgb4", PF) == (
         f"{PF}: VF 3: cannot set trust on: EOPNOTSUPP (Operation not supported): cxgb4 has no operation for it",
         "leave trust out in [[pf.vf]] for PFs with this driver",
     )
@@ -105,6 +105,6 @@ REQUESTED: dict[Request | None, VfAttributes] = {
 def test_every_row_can_be_said_of_every_driver(driver: str) -> None:
     for request, number in REASONS:
         asked = REQUESTED[request]
-        for words in explain(Refused(0, asked.requests[0], asked, number), driver, PF):
+        for words in explain(RefusedSetting(0, asked.requests[0], asked, number), driver, PF):
             assert words.isprintable()
             assert not {"{", "}"} & {*words}

@@ -10,7 +10,7 @@ from builders import PF, PF2, RuleValues, make_config, make_rule
 from sriov_bootstrap.core import validate, vf_tables
 from sriov_bootstrap.core.config import Match, Method, PfRule, VfBinding
 from sriov_bootstrap.core.drivers import DRIVERS
-from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol, wanted
+from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol, combine_tables
 
 MAC = "02:00:00:aa:bb:00"
 GUID = "00:11:22:33:44:55:66:77"
@@ -329,7 +329,7 @@ SOME = st.builds(
 @given(st.lists(SOME, min_size=1, max_size=4))
 def test_tables_are_as_valid_as_one_for_each_vf(tables: list[VfTable]) -> None:
     """Not every VF is looked at."""
-    each = [VfTable(vfs=str(vf), **wish.said()) for vf, wish in wanted(tables, 6).items()]  # type: ignore[arg-type]
+    each = [VfTable(vfs=str(vf), **wish.said) for vf, wish in combine_tables(tables, 6).items()]  # type: ignore[arg-type]
     problems = validate.pf_problems(ruled(*tables, num_vfs=6))
     assert bool(problems) is bool(validate.pf_problems(ruled(*each, num_vfs=6)))
 

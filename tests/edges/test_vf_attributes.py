@@ -15,7 +15,15 @@ from builders import PF, vf_address
 from netlink import attribute, error, link, message, pf_link, vf_info
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.netlink import NLM_F_ACK, NLMSG_ERROR, RTM_GETLINK, attributes
-from sriov_bootstrap.core.vf_attributes import LinkState, PfLink, PfLinks, Refused, Request, VfAttributes, VlanProtocol
+from sriov_bootstrap.core.vf_attributes import (
+    LinkState,
+    PfLink,
+    PfLinks,
+    RefusedSetting,
+    Request,
+    VfAttributes,
+    VlanProtocol,
+)
 from sriov_bootstrap.edges.vf_attributes import (
     MOST_VFS,
     RTM_SETLINK,
@@ -77,7 +85,7 @@ class Kernel:
         for vf, asked in wanted.items():
             if number := errno.EINVAL if vf not in self.vfs else self.driver(vf, asked):
                 return number
-            self.vfs[vf] = replace(self.vfs[vf], **asked.said())
+            self.vfs[vf] = replace(self.vfs[vf], **asked.said)
         return 0
 
     def info(self, vf: int) -> bytes:
@@ -98,7 +106,7 @@ class Kernel:
             },
         )
 
-    def wishes(self, wishes: Mapping[int, VfAttributes]) -> tuple[Refused, ...]:
+    def wishes(self, wishes: Mapping[int, VfAttributes]) -> tuple[RefusedSetting, ...]:
         return set_vf_attributes(5, wishes, ask=self.ask)
 
 
@@ -278,7 +286,7 @@ def test_each_vf_has_its_own_requests() -> None:
 def test_a_refused_vf_is_named_and_the_others_are_set() -> None:
     pf = kernel(256, refuses({3, 200, 255}, errno.EINVAL, "trust"))
     wishes = {vf: VfAttributes(spoofchk=False, trust=True) for vf in range(256)}
-    expected = tuple(Refused(vf, "trust", VfAttributes(trust=True), errno.EINVAL) for vf in (3, 200, 255))
+    expected = tuple(RefusedSetting(vf, "trust", VfAttributes(trust=True), errno.EINVAL) for vf in (3, 200, 255))
     assert pf.wishes(wishes) == expected
     assert {vf for vf, has in pf.vfs.items() if not has.trust} == {3, 200, 255}
     assert not any(has.spoofchk for has in pf.vfs.values())
@@ -296,7 +304,7 @@ def test_every_vf_that_is_refused_costs_one_message() -> None:
 def test_a_vf_beyond_the_last_is_refused() -> None:
     pf = kernel(2)
     wishes = {vf: VfAttributes(trust=True) for vf in (1, 2)}
-    assert pf.wishes(wishes) == (Refused(2, "trust", VfAttributes(trust=True), errno.EINVAL),)
+    assert pf.wishes(wishes) == (RefusedSetting(2, "trust", VfAttributes(trust=True), errno.EINVAL),)
     assert pf.vfs[1].trust
 
 
@@ -304,7 +312,7 @@ def test_an_operation_that_the_driver_has_not_is_tried_for_two_vfs() -> None:
     pf = kernel(256, refuses({*range(256)}, errno.EOPNOTSUPP, "link_state"))
     wishes = {vf: VfAttributes(link_state=LinkState.ENABLE, trust=True) for vf in range(256)}
     asked = VfAttributes(link_state=LinkState.ENABLE)
-    assert pf.wishes(wishes) == tuple(Refused(vf, "link_state", asked, errno.EOPNOTSUPP) for vf in range(256))
+    assert pf.wishes(wishes) == tuple(RefusedSetting(vf, "link_state", asked, errno.EOPNOTSUPP) for vf in range(256))
     assert all(has.trust for has in pf.vfs.values())
     assert len(pf.sets) == 2 + 1
 
@@ -332,7 +340,7 @@ def test_what_the_driver_has_done_for_one_vf_it_may_do_for_another() -> None:
 def test_what_does_not_read_back_is_set_one_by_one_after_an_error() -> None:
     pf = kernel(5, refuses({2}, errno.EINVAL), "node_guid", "port_guid")
     asked = VfAttributes(node_guid="00:00:00:00:00:00:00:01")
-    assert pf.wishes(dict.fromkeys(range(5), asked)) == (Refused(2, "node_guid", asked, errno.EINVAL),)
+    assert pf.wishes(dict.fromkeys(range(5), asked)) == (RefusedSetting(2, "node_guid", asked, errno.EINVAL),)
     assert [vf for vf, has in pf.vfs.items() if has.node_guid] == [0, 1, 3, 4]
     assert pf.sets == [[*range(5)], [0], [1], [2], [3], [4]]
 
@@ -347,7 +355,7 @@ def test_vfs_that_cannot_be_read_are_set_one_by_one_after_an_error() -> None:
     pf = kernel(3, refuses({1}, errno.EBUSY))
     pf.has_reads = False
     asked = VfAttributes(trust=True)
-    assert pf.wishes(dict.fromkeys(range(3), asked)) == (Refused(1, "trust", asked, errno.EBUSY),)
+    assert pf.wishes(dict.fromkeys(range(3), asked)) == (RefusedSetting(1, "trust", asked, errno.EBUSY),)
     assert [vf for vf, has in pf.vfs.items() if has.trust] == [0, 2]
 
 
@@ -355,7 +363,7 @@ def test_an_error_with_everything_as_asked_is_looked_into() -> None:
     """A driver may refuse what a VF has already."""
     pf = kernel(3, refuses({1}, errno.EINVAL))
     asked = VfAttributes(trust=False)
-    assert pf.wishes(dict.fromkeys(range(3), asked)) == (Refused(1, "trust", asked, errno.EINVAL),)
+    assert pf.wishes(dict.fromkeys(range(3), asked)) == (RefusedSetting(1, "trust", asked, errno.EINVAL),)
 
 
 def test_vfs_are_read_as_the_caller_says() -> None:
@@ -363,7 +371,7 @@ def test_vfs_are_read_as_the_caller_says() -> None:
     pf.has_reads = False
     asked = VfAttributes(trust=True)
     refused = set_vf_attributes(5, dict.fromkeys(range(3), asked), lambda: pf.vfs, ask=pf.ask)
-    assert refused == (Refused(1, "trust", asked, errno.EINVAL),)
+    assert refused == (RefusedSetting(1, "trust", asked, errno.EINVAL),)
     assert pf.sets == [[0, 1, 2], [2]]
 
 
@@ -378,7 +386,7 @@ def test_more_vfs_than_fit_into_a_message_have_several() -> None:
 def test_an_error_of_the_driver_is_no_other_vfs(number: int) -> None:
     pf = kernel(3, refuses({1}, number))
     asked = VfAttributes(trust=True)
-    assert pf.wishes(dict.fromkeys(range(3), asked)) == (Refused(1, "trust", asked, number),)
+    assert pf.wishes(dict.fromkeys(range(3), asked)) == (RefusedSetting(1, "trust", asked, number),)
     assert pf.vfs[2].trust
 
 
@@ -482,11 +490,13 @@ def test_msix_vectors_that_are_refused(number: int) -> None:
     def write(_path: str, _text: str) -> None:
         raise OSError(number, os.strerror(number))
 
-    assert write_msix("0000:01:10.0", 4, 17, write=write) == Refused(4, "msix", VfAttributes(msix_vectors=17), number)
+    assert write_msix("0000:01:10.0", 4, 17, write=write) == RefusedSetting(
+        4, "msix", VfAttributes(msix_vectors=17), number
+    )
 
 
 def test_a_vf_without_the_file_is_not_a_vf_that_is_gone(tmp_path: Path) -> None:
     vf, asked = vf_address(PF, 0), VfAttributes(msix_vectors=17)
-    assert write_msix(vf, 0, 17, root=f"{tmp_path}") == Refused(0, "msix", asked, errno.ENODEV)
+    assert write_msix(vf, 0, 17, root=f"{tmp_path}") == RefusedSetting(0, "msix", asked, errno.ENODEV)
     (tmp_path / "bus/pci/devices" / vf).mkdir(parents=True)
-    assert write_msix(vf, 0, 17, root=f"{tmp_path}") == Refused(0, "msix", asked, errno.ENOENT)
+    assert write_msix(vf, 0, 17, root=f"{tmp_path}") == RefusedSetting(0, "msix", asked, errno.ENOENT)

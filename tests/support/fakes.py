@@ -412,7 +412,7 @@ class FakeMachine:
                 {} if (is_bound := bool(self._raw_vf(vf).driver)) else {vf.incarnation: asked.msix_vectors or 0}
             )
             return not is_bound
-        pf.attributes[vf.incarnation] = replace(pf.attributes.get(vf.incarnation, NEW_VF), **asked.said())
+        pf.attributes[vf.incarnation] = replace(pf.attributes.get(vf.incarnation, NEW_VF), **asked.said)
         return True
 
     def set_link_up(self, action: SetLinkUp) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from lab.host import DEVICES, PF1, Guest
-from sriov_bootstrap.core.vf_attributes import LinkState, Refused, VfAttributes, VlanProtocol
+from sriov_bootstrap.core.vf_attributes import LinkState, RefusedSetting, VfAttributes, VlanProtocol
 
 NSIM: Final = "/sys/bus/netdevsim"
 CODE: Final = """\
@@ -22,11 +22,11 @@ print(msgspec.json.encode(refused).decode())
 """
 
 
-def refusals(guest: Guest, netdev: str, wishes: dict[int, VfAttributes]) -> list[Refused]:
+def refusals(guest: Guest, netdev: str, wishes: dict[int, VfAttributes]) -> list[RefusedSetting]:
     """Have the package in the guest set them."""
     guest.vm.write("/root/wishes.py", CODE)
     text = msgspec.json.encode(wishes).decode()
-    return msgspec.json.decode(guest.check(f"python3 /root/wishes.py {netdev} '{text}'"), type=list[Refused])
+    return msgspec.json.decode(guest.check(f"python3 /root/wishes.py {netdev} '{text}'"), type=list[RefusedSetting])
 
 
 def ip(guest: Guest, netdev: str) -> dict[int, dict[str, Any]]:
