@@ -14,7 +14,7 @@ from shells import Shell
 from sriov_bootstrap.core import followup, vf_settings
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.state import State, dump
-from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Refused, VfAttributes, VlanProtocol
+from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, RefusedSetting, VfAttributes, VlanProtocol
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.machine import vf_attributes
 
@@ -245,7 +245,7 @@ def test_vfs_that_differ_are_waited_for_and_set(
     def read(netdevs: Iterable[str]) -> PfLinks:
         return PfLinks({netdev: PfLink(2, vfs={0: vlans[asked.exists()]}) for netdev in netdevs})
 
-    def write(_ifindex: int, wishes: Mapping[int, VfAttributes]) -> tuple[Refused, ...]:
+    def write(_ifindex: int, wishes: Mapping[int, VfAttributes]) -> tuple[RefusedSetting, ...]:
         asked.write_text(str(wishes[0]))
         return ()
 
