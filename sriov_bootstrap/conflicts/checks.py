@@ -111,7 +111,8 @@ def _is_name_alone(device: Match) -> bool:
 
 def _whose_vfs(master: Master, wish: DesiredPf) -> str:
     pf = wish.pf
-    name = f"{pf.pci_address} ({pf.netdev})" if pf and pf.netdev else pf.pci_address if pf else "a missing PF"
+    netdev = f" ({wish.ports[0].name})" if wish.ports else ""
+    name = f"{pf.pci_address}{netdev}" if pf else "a missing PF"
     more = f" (the device offers {pf.total_vfs})" if pf and pf.driver and (master.num_vfs or 0) > pf.total_vfs else ""
     asked = wish.target if wish.target is not None else f'"{wish.rule.num_vfs}"'
     also = " too" if wish.target == master.num_vfs else ""

@@ -70,13 +70,17 @@ class Obstacle(StrEnum):
 
 
 class Absence(Struct, frozen=True):
-    """Why a function offers no VFs, in words for people; `remedy`: what can help."""
+    """Why a function offers no VFs, in words for people; `remedy`: what can help.
+
+    `is_unseen`: root might see more.
+    """
 
     obstacle: Obstacle
     function: Function
     problem: str
     evidence: str
     remedy: str
+    is_unseen: bool = False
 
     @property
     def is_fixable(self) -> bool:
@@ -86,7 +90,7 @@ class Absence(Struct, frozen=True):
 
 def why_absent(function: Function, platform: Platform, rule: PfRule) -> Absence:
     """The first sufficient reason. `rule`: the one that means it, for the number in a remedy."""
-    by_itself = _absence_unnamed(function) or _absence_of_vf(function) or _absence_dead(function)
+    by_itself = _absence_unnamed(function) or _absence_of_vf(function) or _absence_dead(function, platform)
     if by_itself:
         return by_itself
     if function.offers or function.total_vfs == 0:
@@ -116,10 +120,13 @@ def _absence_of_vf(function: Function) -> Absence | None:
     return Absence(Obstacle.IS_VF, function, problem, f"its driver is {facts.driver}", ON_THE_HOST)
 
 
-def _absence_dead(function: Function) -> Absence | None:
+def _absence_dead(function: Function, platform: Platform) -> Absence | None:
     if not function.is_dead:
         return None
-    remedy = f"journalctl -k -g {function.facts.pci_address} may say why; power-cycle the host, or replace the device"
+    cure = "power-cycle the host, or replace the device"
+    if platform.is_guest:
+        cure = "detach the device from this VM and attach it again, on the VM's host"
+    remedy = f"journalctl -k -g {function.facts.pci_address} may say why; {cure}"
     return Absence(Obstacle.DEAD, function, "it does not answer", "its config space is all ff", remedy)
 
 
@@ -169,15 +176,15 @@ def _absence_in_guest(function: Function, platform: Platform) -> Absence:
         evidence = f"{evidence}; {NO_IOV}"
         if not function.is_seen:
             problem = f"{problem}; this kernel was built without SR-IOV as well"
-    return Absence(Obstacle.HYPERVISOR, function, problem, evidence, ON_THE_HOST)
+    return Absence(Obstacle.HYPERVISOR, function, problem, evidence, ON_THE_HOST, is_unseen=not function.is_seen)
 
 
 def _absence_unseen(function: Function, platform: Platform) -> Absence:
     if platform.has_iov is False:
         problem, evidence = "this kernel was built without SR-IOV", f"there is no file sriov_totalvfs; {NO_IOV}"
-        return Absence(Obstacle.KERNEL, function, problem, evidence, WITH_IOV)
+        return Absence(Obstacle.KERNEL, function, problem, evidence, WITH_IOV, is_unseen=True)
     evidence = "there is no file sriov_totalvfs"
-    return Absence(Obstacle.NO_CAPABILITY, function, "it offers no VFs", evidence, AS_ROOT)
+    return Absence(Obstacle.NO_CAPABILITY, function, "it offers no VFs", evidence, AS_ROOT, is_unseen=True)
 
 
 def _absence_of_capability(function: Function, rule: PfRule) -> Absence:

@@ -89,7 +89,10 @@ def nothing_remedy(rule: PfRule, pfs: Iterable[PfFacts], devices: Inventory) -> 
 
 
 def _stray_remedy(stray: StrayNetdev, pfs: tuple[PfFacts, ...]) -> str:
-    pf = next((pf for pf in pfs for dev in pf.netdevs if dev.name in stray.lowers), None)
+    below = next(((pf, dev) for pf in pfs for dev in pf.netdevs if dev.name in stray.lowers), None)
     kind = f"it belongs to a device on the {stray.bus} bus" if stray.bus else "it has no device of its own"
     said = f"{stray.name} is the netdev of no PCI function, so it has no VFs: {kind}"
-    return f'{said}; it is built on {pf.netdev}: match = {{ pci_address = "{pf.pci_address}" }}' if pf else said
+    if not below:
+        return said
+    pf, dev = below
+    return f'{said}; it is built on {dev.name}: match = {{ pci_address = "{pf.pci_address}" }}'

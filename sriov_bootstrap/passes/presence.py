@@ -17,6 +17,7 @@ from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.formats.pci_config import capability
 
+ASKS_FOR_NONE = "the rule asks for no VFs, and there can be none: remove it, or set required = false"
 IN_A_VM = "check that this VM was given the device: sriov-bootstrap init lists its PFs, and why others are none"
 
 
@@ -75,7 +76,8 @@ def find_devices(
 
 def _verdict(rule: PfRule, pfs: tuple[PfFacts, ...], devices: Inventory) -> Verdict | None:
     if found := presence.absences(rule, devices):
-        return Verdict(Reason.ABSENT, presence.message_of(rule, found), found[0].remedy)
+        remedy = found[0].remedy if rule.num_vfs else ASKS_FOR_NONE
+        return Verdict(Reason.ABSENT, presence.message_of(rule, found), remedy)
     remedy = presence.nothing_remedy(rule, pfs, devices) or (IN_A_VM if devices.platform.is_guest else "")
     return Verdict(Reason.ABSENT, f'no PF matches rule "{rule.name}" ({rule.match})', remedy) if remedy else None
 

@@ -234,3 +234,14 @@ def test_what_the_reader_of_a_file_drops_is_said(
     tree.write(path, text)
     unseen = json.loads(answer(tree, capsys, "doctor", "--json"))["unseen"]
     assert any(note.startswith(f"/{path}:{line}: ") and "comes again below" in note for note in unseen)
+
+
+def test_lines_for_the_second_netdev_of_a_pf_are_told_with_that_netdev(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.add_pf(netdev="enp4s0", driver="mlx4_core")
+    tree.add_netdev(PF, "enp4s0d1", ifindex=3)
+    tree.configure(rule(4).replace(f'pci_address = "{PF}"', 'netdev = "enp4s0d1"'))
+    tree.write("etc/rc.local", "#!/bin/sh\necho 3 > /sys/class/net/enp4s0d1/device/sriov_numvfs\n").chmod(0o755)
+    assert f'sets 3 VFs of {PF} (enp4s0d1), for which rule "tenant-a" asks for 4' in answer(tree, capsys, "doctor")
+    assert f"# {PF} (enp4s0 and enp4s0d1): 0 VFs now" in answer(tree, capsys, "migrate")

@@ -160,3 +160,8 @@ def test_a_vf_of_a_rule_is_told_its_pf() -> None:
     machine = machine_with(a_function(OTHER, physfn=PF2))
     line = line_of(machine, make_rule(match=Match(pci_address=OTHER)))
     assert line.hint == f'match its PF: match = {{ pci_address = "{PF2}" }}'
+
+
+def test_a_rule_for_no_vfs_is_not_told_to_enable_them() -> None:
+    line = line_of(machine_with(a_function()), make_rule(match=Match(pci_address=OTHER), num_vfs=0))
+    assert line.hint == "the rule asks for no VFs, and there can be none: remove it, or set required = false"

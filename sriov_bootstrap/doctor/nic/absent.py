@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.obstacles import Absence, Obstacle
-from sriov_bootstrap.core.presence import absences, is_meant, nothing_remedy
+from sriov_bootstrap.core.presence import absences, nothing_remedy
 from sriov_bootstrap.doctor.nic.survey import NicSurvey, is_missing
 from sriov_bootstrap.render.host import Host
 
@@ -44,10 +44,9 @@ def unseen_of_absent(host: Host, survey: NicSurvey) -> Iterator[str]:
                 why = "serial numbers cannot be read: run doctor as root"
             yield f'which NIC rule "{wish.rule.name}" matches: {why}'
             continue
-        for function in survey.devices.functions:
-            is_told = function.is_seen or function.is_dead or function.physfn or function.facts.total_vfs
-            if not is_told and is_meant(wish.rule.match, function.facts):
-                which = f"{function.facts.pci_address}: whether it has an SR-IOV capability"
+        for absence in absences(wish.rule, survey.devices):
+            if absence.is_unseen:
+                which = f"{absence.function.facts.pci_address}: whether it has an SR-IOV capability"
                 yield f"{which}: config space is truncated: run doctor as root"
 
 

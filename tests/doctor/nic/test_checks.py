@@ -187,11 +187,13 @@ def test_each_nic_that_a_rule_matches_is_named_and_vfs_beside_them_are_not() -> 
 
 
 def test_what_root_alone_could_see_is_said() -> None:
-    one = Function(make_pf(total_vfs=0))
-    told = (replace(one, is_seen=True), replace(one, is_dead=True), replace(one, physfn=PF2), Function(make_pf()))
-    assert list(unseen_of_absent(make_host(), survey_of(one, *told))) == [
-        f"{PF}: whether it has an SR-IOV capability: config space is truncated: run doctor as root"
-    ]
+    one = Function(make_pf(total_vfs=0, driver="acme"))
+    without = replace(one, facts=make_pf(total_vfs=0, driver="e1000e", device_id="15fb"))
+    vf = replace(one, facts=make_pf(total_vfs=0, driver="iavf"))
+    seen = replace(one, is_seen=True), replace(one, is_dead=True), replace(one, physfn=PF2), without, vf
+    said = f"{PF}: whether it has an SR-IOV capability: config space is truncated: run doctor as root"
+    assert list(unseen_of_absent(make_host(), survey_of(one, *seen))) == [said]
+    assert list(unseen_of_absent(make_host(), survey_of(one, *seen, is_guest=True))) == [said]
     assert not list(unseen_of_absent(ruled(match=Match(pci_address=PF2)), survey_of(one)))
 
 
