@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts.documents import yaml_number
 from sriov_bootstrap.conflicts.master import Master, Search
-from sriov_bootstrap.conflicts.netdefs import Netdef, master_of, read_netdefs
+from sriov_bootstrap.conflicts.netdefs import Netdef, masters_of, read_netdefs
 from sriov_bootstrap.conflicts.survey import Format
 
 WRITTEN = "/etc/netplan/50-cloud-init.yaml"
@@ -22,8 +22,8 @@ def read(search: Search) -> Iterator[Master]:
     doubt = f"cloud-init only writes it to {WRITTEN}, and drops it where it writes for another program"
     if is_written:
         doubt = f"it counts once cloud-init writes {WRITTEN} again"
-    for netdef in read_netdefs(search.survey.sources_of(Format.CLOUD_INIT)):
-        yield master_of(_as_written(netdef), Format.CLOUD_INIT, search.pfs, doubt=doubt)
+    netdefs = tuple(map(_as_written, read_netdefs(search.survey.sources_of(Format.CLOUD_INIT))))
+    return masters_of(netdefs, Format.CLOUD_INIT, search.pfs, doubt=doubt)
 
 
 def _as_written(netdef: Netdef) -> Netdef:

@@ -5,6 +5,7 @@ its own alone.
 """
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -21,6 +22,8 @@ UP = ("pre-up", "up", "post-up", "if-up")
 DOWN = ("down", "pre-down", "post-down")
 STARTS = ("auto", "allow-")  # before the names of interfaces that are brought up
 MAX_CHILDREN = 64
+MAX_GLOB = 1 << 10
+PLAIN_NAME = re.compile(r"[\w-]+", re.ASCII)  # of a file that source-directory takes
 INHERITED = "ifupdown2 does not run what an iface inherits"
 
 
@@ -51,6 +54,24 @@ def read(search: Search) -> Iterator[Master]:
     for source in sources:
         if "\0" not in source.text and search.library.concerns(source.text):
             yield from follow_script(source, search, lambda script: _masters(script, family))
+
+
+def sourced_files(path: str, text: str) -> Iterator[tuple[str, bool]]:
+    """Globs of the files that a file sources, relative to its folder, and whether only plain names count."""
+    folder = path.rpartition("/")[0]
+    for _, line in logical_lines(text):
+        word, *patterns = line.split()
+        if word in {"source", "source-directory"}:
+            is_folder = word == "source-directory"
+            for pattern in patterns:
+                place = (pattern if pattern.startswith("/") else f"{folder}/{pattern}").rstrip("/")
+                if len(place) <= MAX_GLOB:
+                    yield f"{place}/*" if is_folder else place, is_folder
+
+
+def is_plain_name(path: str) -> bool:
+    """Whether source-directory takes a file of that name."""
+    return PLAIN_NAME.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def _all_lines(sources: Iterable[Source]) -> Iterator[list[str]]:

@@ -6,7 +6,7 @@ that has both a number and more VFs than that is refused, and then nothing is ap
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -52,11 +52,12 @@ class Netdef(Struct):
 
 
 class VfCount(Struct, frozen=True):
-    """What an entry asks for. `doubt`: why it may not come to that."""
+    """What an entry asks for. `doubt`: why it may not come to that; `is_refused`: nor to anything else in the files."""
 
     num_vfs: int | None
     possible: tuple[int, ...] = ()
     doubt: str = ""
+    is_refused: bool = False
 
 
 def read_netdefs(sources: Iterable[Source]) -> tuple[Netdef, ...]:
@@ -110,13 +111,27 @@ def _no_entry(name: str) -> Netdef:
     return Netdef(name, {}, is_defined=False, count=None, links={})
 
 
-def master_of(netdef: Netdef, kind: Format, pfs: tuple[PfFacts, ...], *, doubt: str = "") -> Master:
-    """What netplan would do because of it."""
-    place = netdef.count or next(iter(netdef.links.values()))
+def masters_of(
+    netdefs: Sequence[Netdef], kind: Format, pfs: tuple[PfFacts, ...], *, doubt: str = ""
+) -> Iterator[Master]:
+    """What netplan would do because of these. A mistake in one of them keeps it from all."""
+    refused = next((netdef for netdef in netdefs if _wish(netdef).is_refused), None)
+    for netdef in netdefs:
+        place = _place(refused) if refused and not _wish(netdef).is_refused else None
+        of_another = f"netplan refuses {place.source.path}:{place.line}, and with it all of its files" if place else ""
+        yield _master(netdef, kind, pfs, tuple(filter(None, (doubt, of_another))))
+
+
+def _place(netdef: Netdef) -> Key:
+    return netdef.count or next(iter(netdef.links.values()))
+
+
+def _master(netdef: Netdef, kind: Format, pfs: tuple[PfFacts, ...], known: tuple[str, ...]) -> Master:
+    place = _place(netdef)
     devices = _devices(netdef, pfs)
     fitting = sum(any(matches(device, pf) for device in devices) for pf in pfs)
     wish = _wish(netdef)
-    doubts = [reason for reason in (doubt, wish.doubt) if reason]
+    doubts = [*known, *filter(None, (wish.doubt,))]
     tables, lost = _vf_tables(netdef, next((pf for pf in pfs if any(matches(device, pf) for device in devices)), None))
     if fitting > 1:
         doubts.append(f"its match fits {fitting} NICs of this host, and netplan takes one of them or refuses it")
@@ -150,15 +165,17 @@ def _vf_tables(netdef: Netdef, pf: PfFacts | None) -> tuple[tuple[VfTable, ...],
 def _wish(netdef: Netdef) -> VfCount:
     links = len(netdef.links)
     if not netdef.is_defined:
-        return VfCount(links, doubt=f"no file defines {netdef.name}, so netplan refuses all of them")
+        return VfCount(links, doubt=f"no file defines {netdef.name}, so netplan refuses all of them", is_refused=True)
     if netdef.count is None:
         return VfCount(links)
     found = DECIMAL.fullmatch(netdef.count.value)
     asked = int(found[1]) if found else None if netdef.count.value else 0
     if asked is None or asked > MAX_COUNT:
-        return VfCount(None, doubt="netplan refuses that number, and with it all of its files")
+        return VfCount(None, doubt="netplan refuses that number, and with it all of its files", is_refused=True)
     if links > asked:
-        return VfCount(None, (asked, links), f"netplan refuses {links} VFs where {asked} are asked for")
+        return VfCount(
+            None, (asked, links), f"netplan refuses {links} VFs where {asked} are asked for", is_refused=True
+        )
     return VfCount(asked) if asked else VfCount(None, doubt="netplan removes no VFs: 0 does nothing")
 
 

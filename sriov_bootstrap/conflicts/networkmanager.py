@@ -18,6 +18,7 @@ from sriov_bootstrap.core.config import Match
 
 MAX_DEVICES = 64
 NO = frozenset({"false", "no", "0", "off", "f", "n"})
+SUFFIX = ".nmconnection"
 BACKUPS = ("~", ".swp", ".swpx", ".rpmsave", ".rpmorig", ".rpmnew")
 OPERATORS = ("!", "&", "|", "\\")  # before a name in [match]: not, and, or
 BESIDES = (
@@ -43,7 +44,8 @@ class Profile(Struct):
 def read(search: Search) -> Iterator[Master]:
     """NetworkManager sets the number when it activates the profile."""
     for source in without_overridden(search.survey.sources_of(Format.NETWORK_MANAGER)):
-        if source.name.startswith(".") or source.name.endswith(BACKUPS):
+        is_named = source.path.startswith("/etc/") or source.name.endswith(SUFFIX)  # elsewhere only these are read
+        if source.name.startswith(".") or source.name.endswith(BACKUPS) or not is_named:
             continue
         profile = parse_profile(source.text)
         if "sriov" in profile.sections:

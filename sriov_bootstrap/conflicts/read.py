@@ -1,5 +1,6 @@
 """Reads what `doctor` wants to know about other programs that set VFs: the edges as the eyes of its checks."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts.called_scripts import Call, called_scripts
 from sriov_bootstrap.conflicts.documents import dropped_notes
+from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
 from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.survey import DROP_IN_FOLDERS, Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.units import environment_paths, units_pulled
@@ -67,6 +69,7 @@ OS_NET_CONFIG = (
     "/etc/os-net-config/sriov_config.yaml",
     "/var/lib/os-net-config/sriov_config.yaml",
 )
+MAX_SOURCED = 64  # globs of files that interfaces(5) sources
 SHIM = "/etc/sriov-netplan-shim/interfaces.yaml"
 OPERATOR = "/etc/sriov-operator"
 SERVICE_ENDINGS = (".service",)
@@ -142,8 +145,27 @@ def _scripts(sources: TextFiles) -> Iterator[Source]:
             yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
     tables = [sources.file("/etc/crontab"), *(text for folder in CRON for text in sources.folder(folder))]
     yield from (_source(Format.CRON, text) for text in tables if text)
-    interfaces = [sources.file("/etc/network/interfaces"), *sources.folder("/etc/network/interfaces.d")]
-    yield from (_source(Format.INTERFACES, text) for text in interfaces if text)
+    yield from _interfaces(sources)
+
+
+def _interfaces(sources: TextFiles) -> Iterator[Source]:
+    """With the files that they source, up to a bound."""
+    named = [sources.file("/etc/network/interfaces"), *sources.folder("/etc/network/interfaces.d")]
+    queue = deque(_source(Format.INTERFACES, text) for text in named if text)
+    patterns = set[str]()
+    while queue:
+        source = queue.popleft()
+        yield source
+        for pattern, is_folder in sourced_files(source.path, source.text):
+            if pattern in patterns or len(patterns) >= MAX_SOURCED:
+                continue
+            patterns.add(pattern)
+            found = sources.read_matching(pattern)
+            queue += (
+                Source(Format.INTERFACES, path, text)
+                for path, text in found.items()
+                if text and (not is_folder or is_plain_name(path))
+            )
 
 
 def _units(sources: TextFiles) -> Iterator[Source]:

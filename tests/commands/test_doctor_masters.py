@@ -107,6 +107,18 @@ def test_each_place_is_looked_at(
     assert [(one["code"], one["place"]) for one in findings(tree, capsys)] == [expected]
 
 
+def test_interfaces_that_are_sourced_are_read(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    """To any depth; of a folder those with plain names. A ring ends."""
+    tree.write("etc/network/interfaces", "source more/*\nsource-directory third\n")
+    tree.write("etc/network/more/a", "source /etc/network/deep.cfg\nsource /etc/network/interfaces\n")
+    for path in ("deep.cfg", "third/plain", "third/not.plain"):
+        tree.write(f"etc/network/{path}", f"iface ens1f0 inet manual\n up {ECHO}\n")
+    assert {one["place"] for one in findings(tree, capsys)} == {
+        "/etc/network/deep.cfg:2",
+        "/etc/network/third/plain:2",
+    }
+
+
 def test_a_unit_counts_while_something_pulls_it_in(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.write("etc/systemd/system/vfs.service", UNIT)
     assert findings(tree, capsys) == []

@@ -553,6 +553,7 @@ network:
     v1: {link: pf3}
     v2: {link: pf3}
     garbage: 3
+    pf3: {}
   vlans:
     vlan7: {link: ens1f0, id: 7}
 """
@@ -564,7 +565,7 @@ def test_netplan() -> None:
     assert brief(main) == [
         (5, ENS1F0, 8, True),
         (10, (Match(mac=mac, driver="igb"), Match(mac=mac, driver="i*"), Match(netdev="ens2")), 2, True),
-        (13, (Match(netdev="pf3"),), 2, False),
+        (13, (Match(netdev="pf3"),), 2, True),
     ]
     remedies = [master.remedy for master in find(main)]
     assert remedies[0] == (

@@ -1,9 +1,10 @@
-"""interfaces(5): each file was tried with ifup --no-act of ifupdown 0.8.41, but for what ifupdown2 does."""
+"""interfaces(5): what ifupdown runs, as ifup --no-act of 0.8.41 tells it; its successors need no method."""
 
 import pytest
 
 from builders import make_pf
 from sriov_bootstrap.conflicts.checks import find_masters
+from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 
@@ -92,3 +93,17 @@ def test_commands(text: str, found: list[Found]) -> None:
 )
 def test_what_an_iface_inherits(texts: list[str], found: list[Found]) -> None:
     assert sorted(brief(*texts)) == sorted(found)
+
+
+def test_files_that_are_sourced() -> None:
+    text = (
+        "source /etc/network/more/*.cfg\nsource rest other\n# source x\nsource-directory third/\nsource\n"
+        f"source {'x' * 2000}\niface ens1f0 inet manual\n"
+    )
+    assert list(sourced_files("/etc/network/interfaces", text)) == [
+        ("/etc/network/more/*.cfg", False),
+        ("/etc/network/rest", False),
+        ("/etc/network/other", False),
+        ("/etc/network/third/*", True),
+    ]
+    assert [is_plain_name(path) for path in ("/a/ens1f0", "/a/x.cfg", "/a/x~")] == [True, False, False]

@@ -98,6 +98,15 @@ def test_entries(texts: list[str], found: list[tuple[int | None, str]]) -> None:
     assert [(master.num_vfs, master.doubt) for master in find(*(f"network: {text}" for text in texts))] == found
 
 
+def test_a_mistake_in_one_entry_keeps_netplan_from_all() -> None:
+    right = f"network: {{ethernets: {{{A4}}}}}"
+    wrong = "network: {ethernets: {b: {virtual-function-count: x}}}"
+    assert [(one.num_vfs, one.doubt) for one in find(right, wrong)] == [
+        (4, "netplan refuses /etc/netplan/1.yaml:1, and with it all of its files"),
+        (None, REFUSED),
+    ]
+
+
 def test_what_may_be_either_number() -> None:
     (found,) = find("network: {ethernets: {a: {virtual-function-count: 1}, b: {link: a}, c: {link: a}}}")
     assert found.possible == (1, 2)

@@ -55,6 +55,13 @@ def test_a_backup_is_no_profile(name: str) -> None:
     assert not find(f"{NAMED}[sriov]\n", f"/etc/NetworkManager/system-connections/{name}")
 
 
+@pytest.mark.parametrize("folder", ["/run", "/usr/lib"])
+def test_a_profile_elsewhere_needs_its_suffix(folder: str) -> None:
+    path = f"{folder}/NetworkManager/system-connections/a"
+    assert not find(f"{NAMED}[sriov]\n", path)
+    assert len(find(f"{NAMED}[sriov]\n", f"{path}.nmconnection")) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "doubt"),
     [
