@@ -5,24 +5,31 @@ of a program where a command begins. Which of them are scripts is for the caller
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
 from sriov_bootstrap.conflicts.units import Unit, units_of, with_specifiers
 from sriov_bootstrap.formats.logical_lines import logical_lines
 
-LANGUAGE = r"(?:^|[\s;&|(`'\"/])(?:\.|source|(?:ba|da|k|z|a)?sh|python[\d.]{0,4}|perl|ruby|lua)[ \t]+"
-RUNS_NEXT = re.compile(LANGUAGE + r"(?:-\w{1,16}[ \t]+){0,4}[\"']?$")
-RUNS_VARIABLE = re.compile(LANGUAGE + r"[\"']?[$`]")
-# The first group: it does not begin at the root. A slash within a word begins no path.
-SCRIPT_PATH = re.compile(r"(?:((?<![\w.])\.{1,2}|[})]\"?|\$\w{1,32}\"?)|(?<![\w.+@*?-]))(/[\w./+@-]+)")
+LANGUAGES = frozenset({".", "source", "sh", "bash", "dash", "ash", "ksh", "zsh", "perl", "ruby", "lua"})
+PATH = re.compile(r"/[\w./+@-]+")
+VARIABLE = re.compile(r"(?:\$\w{1,32}|[})])\"?\Z")
+DOTS = re.compile(r"(?<![\w./])\.{1,2}\Z")
+WITHIN_WORD = re.compile(r"[\w+@*?.-]\Z")
 OTHER_TREES = ("/sys/", "/proc/", "/dev/")
+WORD = re.compile(r"\w[\w.+-]+")
 COMMAND = re.compile(
-    r"(?:^|[;&|(`{!'\"]|\b(?:then|do|else|exec|sudo|if|nohup)[ \t])[ \t]*([\w][\w.+-]{1,63})(?=[\s;&|)'\"]|$)"
+    r"(?:^|[;&|(`{!'\"]|\b(?:then|do|else|exec|sudo|if|nohup)[ \t])[ \t]*([\w][\w.+-]{1,63})(?=[\s;&|)'\"]|$)",
+    re.MULTILINE,
 )
 FOLDER = re.compile(r"(?:\b\w{1,32}=|\bcd[ \t])[\"']?(/[\w./+@-]+)")
+EXEC = re.compile(r"^[ \t]*Exec\w+[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})", re.MULTILINE)
+BLANKS = frozenset(" \t\"'")
+MAX_LINE = 1 << 12
+MAX_INSTANCES = 64
 MAX_CALLED = 64  # scripts that one file runs
 MAX_PATH = 1 << 10
 MAX_FOLDERS = 8  # that a name with a variable may be in
@@ -55,43 +62,80 @@ def called_scripts(
     """
     called: dict[str, Call] = {}
     known = {source.path for source in survey.sources}
-    for source, lines in _commands_by_source(survey):
-        found = _calls_of(source, lines, programs)
-        new = (path for path in found if path not in known and path not in called)
-        scripts = [path for path in new if len(path) <= MAX_PATH and is_script(path, found[path].is_named)]
+    done = set(known)  # what is known, or is no script unless somebody says so
+    for source, chunks in _commands_by_source(survey):
+        found: dict[str, Call] = {}
+        for first_line, text in chunks:
+            for path, call in _calls_in(Chunk(source, text, first_line), programs, done):
+                if path not in known and path not in called and (path not in found or not found[path].is_named):
+                    found[path] = replace(call, place=found[path].place) if path in found else call
+        scripts = [path for path, call in found.items() if len(path) <= MAX_PATH and is_script(path, call.is_named)]
         if len(scripts) > MAX_CALLED:
             note(f"{source.path}: runs more than {MAX_CALLED} scripts: the others were not read")
         called |= {path: found[path] for path in scripts[:MAX_CALLED]}
+        done.update(found)
     return called
 
 
-def _calls_of(source: Source, lines: Iterator[tuple[int, str]], programs: Mapping[str, str]) -> dict[str, Call]:
-    """Path -> what runs it first; that it is a script may be said later."""
-    found: dict[str, Call] = {}
-    folders = _folders_of(source)
-    for number, line in lines:
-        for path, is_named in _paths_in(line, folders, programs):
-            before = found.get(path)
-            if before is None or (is_named and not before.is_named):
-                place = before.place if before else f"{source.path}:{number}"
-                found[path] = Call(place, source, is_named)
-    return found
+def _line_start(text: str, at: int) -> int:
+    """Of the line with that character; a very long line has several."""
+    return text.rfind("\n", max(at - MAX_LINE, 0), at) + 1
 
 
-def _paths_in(line: str, folders: tuple[str, ...], programs: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-    if line.lstrip().startswith("#"):
-        return
-    for found in SCRIPT_PATH.finditer(line):
-        start, path, prefix = found.start(), found[2], found[1] or ""
-        if path.startswith(OTHER_TREES):
+class Chunk(Struct):
+    """A part of a file, which is asked for lines from its beginning to its end."""
+
+    source: Source
+    text: str
+    line: int
+    at: int = 0
+
+    def place(self, at: int) -> str:
+        """`file:line` of a character; of none before the last one."""
+        self.line += self.text.count("\n", self.at, at)
+        self.at = at
+        return f"{self.source.path}:{self.line}"
+
+    def is_comment(self, at: int) -> bool:
+        """Whether its line is one."""
+        start = _line_start(self.text, at)
+        return self.text[start : start + BEFORE_PATH].lstrip().startswith("#")
+
+
+def _calls_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]) -> Iterator[tuple[str, Call]]:
+    """Paths and programs. What is `done` is only said again where it is named as a script."""
+    text, folders = chunk.text, tuple[str, ...]()
+    for found in PATH.finditer(text):
+        start, path = found.start(), found[0]
+        window = text[max(start - BEFORE_PATH, 0) : start]
+        is_relative = VARIABLE.search(window) is not None or DOTS.search(window) is not None
+        if path.startswith(OTHER_TREES) or (not is_relative and WITHIN_WORD.search(window)):
             continue
-        runs, end = (RUNS_VARIABLE, found.start(2)) if prefix.strip(".") else (RUNS_NEXT, start)
-        is_named = runs.search(line[max(start - BEFORE_PATH, 0) : end]) is not None
-        for folder in folders if prefix else ("",):
-            yield f"{folder}{path}", is_named
-    for name in COMMAND.findall(line):
-        if name in programs:
-            yield programs[name], False
+        is_named = _is_named(window, is_relative=is_relative)
+        if (not is_named and not is_relative and path in done) or chunk.is_comment(start):
+            continue
+        call = Call(chunk.place(start), chunk.source, is_named)
+        folders = folders or (_folders_of(chunk.source) if is_relative else ())
+        for folder in folders if is_relative else ("",):
+            yield f"{folder}{path}", call
+    yield from _programs_in(Chunk(chunk.source, text, chunk.line - text.count("\n", 0, chunk.at)), programs, done)
+
+
+def _programs_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]) -> Iterator[tuple[str, Call]]:
+    """Those of the chunk's words that are programs, where they begin a command."""
+    names = {name for name in programs.keys() & WORD.findall(chunk.text) if programs[name] not in done}
+    for found in COMMAND.finditer(chunk.text) if names else ():
+        if found[1] in names and not chunk.is_comment(found.start(1)):
+            yield programs[found[1]], Call(chunk.place(found.start(1)), chunk.source)
+
+
+def _is_named(window: str, *, is_relative: bool) -> bool:
+    """Whether a language stands before a path, or before the variable that it begins with."""
+    words = window.rpartition("\n")[2].replace("'", " ").replace('"', " ").split()
+    words = words if is_relative else [word for word in words if not word.startswith("-")][-1:]
+    names = {word.rpartition("/")[2].lstrip("(`;&|") for word in words}
+    is_apart = is_relative or window[-1:] in BLANKS
+    return is_apart and any(name in LANGUAGES or name.startswith("python") for name in names)
 
 
 def _folders_of(source: Source) -> tuple[str, ...]:
@@ -101,23 +145,24 @@ def _folders_of(source: Source) -> tuple[str, ...]:
     return tuple(dict.fromkeys((own, own.rpartition("/")[0], *named)))[:MAX_FOLDERS]
 
 
-def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterator[tuple[int, str]]]]:
-    """Each file, and its lines that run something."""
+def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterable[tuple[int, str]]]]:
+    """Each file, and its parts that run something, with the numbers of their first lines."""
     for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, lambda _: True):
         for source in unit.sources:
-            yield source, iter(_exec_lines(unit, source))
+            yield source, _exec_lines(unit, source)
     for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES):
         if "\0" not in source.text and source.is_run:
-            yield source, logical_lines(source.text)
+            yield source, ((1, source.text),)
     for source in without_overridden(survey.sources_of(Format.UDEV)):
-        lines = logical_lines(source.text, may_interrupt=True)
-        yield source, ((number, line) for number, line in lines if "RUN" in line or "PROGRAM" in line)
+        if "RUN" in source.text or "PROGRAM" in source.text:
+            lines = logical_lines(source.text, may_interrupt=True)
+            yield source, ((number, line) for number, line in lines if "RUN" in line or "PROGRAM" in line)
 
 
-def _exec_lines(unit: Unit, source: Source) -> list[tuple[int, str]]:
-    return [
-        (entry.line, with_specifiers(entry.value, unit.name, instance))
-        for entry in unit.commands
-        if entry.source is source
-        for instance in unit.instances
-    ]
+def _exec_lines(unit: Unit, source: Source) -> Iterator[tuple[int, str]]:
+    """Only where they are: what they do is found out by those who follow it."""
+    line, at = 1, 0
+    for found in EXEC.finditer(source.text):
+        line, at = line + source.text.count("\n", at, found.start(1)), found.start(1)
+        for instance in unit.instances[:MAX_INSTANCES] if "%" in found[1] else unit.instances[:1]:
+            yield line, with_specifiers(found[1].lstrip("-@:+!|"), unit.name, instance)

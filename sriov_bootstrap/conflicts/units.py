@@ -17,7 +17,7 @@ from sriov_bootstrap.formats.shell import UNKNOWN, Reading, Write
 OUR_UNITS = "sriov-bootstrap"
 DROP_INS = ".service.d"
 STARTS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
-INSTALLS = frozenset({"WantedBy", "RequiredBy", "UpheldBy"})
+INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
 NEXT_COMMAND = re.compile(r"\s;(?=\s)")  # of several in one line: systemd.service(5)
 SHOWN = 4
 
@@ -27,14 +27,13 @@ class Unit(Struct, frozen=True):
 
     name: str
     sources: tuple[Source, ...]
-    entries: tuple[KeyValue, ...]
     instances: tuple[str, ...]
 
     @property
     def commands(self) -> tuple[KeyValue, ...]:
         """Its Exec lines; an empty one drops those of its key before it."""
         kept: list[KeyValue] = []
-        for entry in self.entries:
+        for entry in (entry for source in self.sources for entry in key_values(source)):
             if entry.section == "Service" and entry.key.startswith("Exec"):
                 kept = kept if entry.value else [before for before in kept if before.key != entry.key]
                 kept += [entry] if entry.value else []
@@ -62,25 +61,26 @@ def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Call
     for source in without_overridden(sources):
         is_drop_in = source.folder.endswith(DROP_INS)
         by_unit.setdefault(source.folder.removesuffix(".d") if is_drop_in else source.name, []).append(source)
+    instances: dict[str, list[str]] = {}
+    for unit in sorted(unit for unit in wanted if "@" in unit and unit.endswith(".service")):
+        prefix, _, instance = unit.removesuffix(".service").partition("@")
+        instances.setdefault(prefix, []).append(instance)
     for name, found in by_unit.items():
         if name.startswith(OUR_UNITS) or not any(map(concerns, found)):
             continue
         files = tuple(sorted(found, key=lambda source: source.folder.endswith(DROP_INS)))
-        entries = tuple(entry for source in files for entry in key_values(source))
-        is_alone = not files[0].folder.endswith(DROP_INS)
-        if instances := _instances(name, entries, wanted, has_unit=is_alone):
-            yield Unit(name, files, entries, instances)
+        prefix, at, instance = name.removesuffix(".service").partition("@")
+        if at:
+            mine = [other for other in instances.get(prefix, ()) if instance in {"", other}]
+        else:
+            mine = [""] if name in wanted or _is_static(files) else []
+        if mine:
+            yield Unit(name, files, tuple(mine))
 
 
-def _instances(name: str, said: tuple[KeyValue, ...], wanted: frozenset[str], *, has_unit: bool) -> tuple[str, ...]:
-    """The values of %i; none if the unit is disabled: it has an [Install] section, but nothing pulls it in."""
-    prefix, at, _ = name.partition("@")
-    if at:
-        names = [unit for unit in sorted(wanted) if unit.startswith(f"{prefix}@") and unit.endswith(".service")]
-        found = (unit.removeprefix(f"{prefix}@").removesuffix(".service") for unit in names)
-        return tuple(instance for instance in found if name in {f"{prefix}@.service", f"{prefix}@{instance}.service"})
-    has_install = any(entry.section == "Install" and entry.key in INSTALLS for entry in said)
-    return ("",) if name in wanted or (has_unit and not has_install) else ()
+def _is_static(files: tuple[Source, ...]) -> bool:
+    """Whether it cannot be enabled, so that others start it: it has no [Install] section that says by whom."""
+    return not files[0].folder.endswith(DROP_INS) and not any(INSTALLS.search(source.text) for source in files)
 
 
 PULLS = re.compile(
