@@ -43,12 +43,13 @@ def probes(guest: Guest, word: str, pf_vfs: str = "") -> list[str]:
     return re.findall(rf"slowvf ({pf_vfs}\S+): probe {word}$", guest.check("dmesg"), re.MULTILINE)
 
 
-def test_the_probes_of_a_pf_run_at_once_and_while_the_next_pf_is_written(unmade: Guest) -> None:
+def test_the_probes_of_all_pfs_run_at_once_when_the_last_pf_is_written(unmade: Guest) -> None:
     slowvf(unmade, "hang", VFS_OF_PF1)
     with unmade.slow_writes(PF2):
         unmade.configure(bound(PF1), bound(PF2), services=ALONE)
-        unmade.until(lambda: len(probes(unmade, "begins")) == 3, "every probe of the first PF")
-        assert unmade.vfs() == {PF1: 3, PF2: 0}
+        unmade.until(lambda: unmade.vfs() == {PF1: 3, PF2: 0}, "the count of the first PF")
+        assert not probes(unmade, "begins")
+    unmade.until(lambda: len(probes(unmade, "begins", VFS_OF_PF1)) == 3, "every probe of the first PF")
     unmade.until(lambda: len(probes(unmade, "ends")) == 3, "the probes of the second PF")
     assert not probes(unmade, "ends", VFS_OF_PF1)
     slowvf(unmade, "hang")
