@@ -76,7 +76,7 @@ class _LocatedLoader(_Loader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
         """The original of PyYAML: the last of two equal keys wins; but what that drops is noted."""
-        return Table.of(yaml.BaseLoader.construct_mapping(self, node, deep), _dropped_keys(node))
+        return Table.make(yaml.BaseLoader.construct_mapping(self, node, deep), _dropped_keys(node))
 
 
 def _dropped_keys(node: yaml.MappingNode) -> dict[str, int]:

@@ -26,7 +26,7 @@ class Table(dict[Any, Any]):
     dropped: dict[str, int]
 
     @classmethod
-    def of(cls, pairs: dict[Any, Any], dropped: dict[str, int]) -> "Table":
+    def make(cls, pairs: dict[Any, Any], dropped: dict[str, int]) -> "Table":
         """What its reader takes, and what it drops."""
         table = cls(pairs)
         table.dropped = dropped

@@ -7,8 +7,8 @@ PATH = "/etc/netplan/50.yaml"
 
 
 def test_what_a_reader_drops_is_noted_with_its_line() -> None:
-    inner = Table.of({"numvfs": "4"}, {"numvfs": 7, "hunter2": 5})
-    document = Table.of({"network": {"ethernets": [inner]}}, {"network": 1})
+    inner = Table.make({"numvfs": "4"}, {"numvfs": 7, "hunter2": 5})
+    document = Table.make({"network": {"ethernets": [inner]}}, {"network": 1})
     assert dropped_notes(PATH, document) == [
         f"{PATH}:1: network comes again below in the same mapping, and only the last one counts",
         f"{PATH}:5: a key comes again below in the same mapping, and only the last one counts",
@@ -18,5 +18,5 @@ def test_what_a_reader_drops_is_noted_with_its_line() -> None:
 
 
 def test_of_many_the_first_are_noted() -> None:
-    table = Table.of({}, {f"k{number}": number for number in range(1, 100)})
+    table = Table.make({}, {f"k{number}": number for number in range(1, 100)})
     assert len(dropped_notes(PATH, table)) == SHOWN
