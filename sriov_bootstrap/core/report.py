@@ -18,7 +18,14 @@ from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict, kep
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.vf_attributes import Request, VfAttributes, difference, differences_text
-from sriov_bootstrap.core.vf_settings import QUIET_SECONDS, AttributeMemory, wishes
+from sriov_bootstrap.core.vf_settings import (
+    MACHINE_ID_REMEDY,
+    NO_MACHINE_ID,
+    QUIET_SECONDS,
+    AttributeMemory,
+    lacks_machine_id,
+    wishes,
+)
 
 LINK_HINT = "a PF sets attributes through its netdev: it has to be in this network namespace, with the PF's own driver"
 
@@ -364,9 +371,8 @@ def _attributes_verdict(
             return Verdict(Reason.ATTRIBUTES_REFUSED, result.message, result.hint)
     if memory.refusal and plan.settings.refused:
         return Verdict(Reason.ATTRIBUTES_REFUSED, memory.refusal.message, memory.refusal.hint)
-    if plan.desired.rule.has_stable_mac and pf.link and not machine_id:
-        message = f'{pf.pci_address}: mac = "stable" is not set: /etc/machine-id is missing, or not a machine id'
-        return Verdict(Reason.ATTRIBUTES_REFUSED, message, "systemd-machine-id-setup makes one")
+    if pf.link and lacks_machine_id(plan.desired.rule, machine_id):
+        return Verdict(Reason.ATTRIBUTES_REFUSED, f"{pf.pci_address}: {NO_MACHINE_ID}", MACHINE_ID_REMEDY)
     if pf.link_problem:
         return Verdict(Reason.ATTRIBUTES_REFUSED, f"{pf.pci_address}: {pf.link_problem}", LINK_HINT)
     return None

@@ -37,6 +37,8 @@ from sriov_bootstrap.core.vf_attributes import (
 )
 
 QUIET_SECONDS = 30.0
+NO_MACHINE_ID = f'mac = "{STABLE}" is not set: /etc/machine-id is missing, or not a machine id'
+MACHINE_ID_REMEDY = "systemd-machine-id-setup makes one"
 BEFORE_BINDING: frozenset[Request] = frozenset({"mac", "msix"})  # not in force, or refused, while a driver is bound
 
 
@@ -134,6 +136,11 @@ def wishes(
         number: _resolve(wish, pf, number, machine_id, without)
         for number, wish in combine_tables(tables, num_vfs).items()
     }
+
+
+def lacks_machine_id(rule: PfRule, machine_id: str) -> bool:
+    """Whether MACs that the rule asks for cannot be derived."""
+    return rule.has_stable_mac and not machine_id
 
 
 def _resolve(wish: VfAttributes, pf: str, number: int, machine_id: str, without: frozenset[Request]) -> VfAttributes:

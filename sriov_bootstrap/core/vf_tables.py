@@ -76,9 +76,15 @@ def problems(rule: PfRule) -> list[str]:
     found = [
         f"{_place(number)}: {problem}"
         for number, table in enumerate(tables, 1)
-        for problem in (*_problems_of(table), *_refused_by_rule(table, rule), *_refused_by_driver(table, rule.match))
+        for problem in (*_problems_of(table), *_refused_by_rule(table, rule))
     ]
+    found += [f"{problem}{REMEDY}" for problem in refused_by_driver(tables, driver_of(rule.match.driver))]
     return found or list(_problems_together(rule))
+
+
+def refused_by_driver(tables: Iterable[VfTable], driver: Driver) -> list[str]:
+    """What the tables of a rule say although a PF with this driver has no operation for it."""
+    return [f"{_place(number)}: {text}" for number, table in enumerate(tables, 1) for text in _lacks(table, driver)]
 
 
 def _place(number: int) -> str:
@@ -144,20 +150,19 @@ def _highest_number(table: VfTable) -> int:
         return -1
 
 
-def _refused_by_driver(table: VfTable, match: Match) -> Iterator[str]:
-    """What the driver that the rule names has no operation for. One without a row may have each of them."""
-    driver = driver_of(match.driver)
+def _lacks(table: VfTable, driver: Driver) -> Iterator[str]:
+    """One without a row may have each operation."""
     if driver.attributes is None:
         return
     for key, operation in OPERATIONS.items():
         if getattr(table, key) is not None and not driver.can_set(operation):
-            yield f"{key}: {driver.name} cannot set it for a VF{REMEDY}"
+            yield f"{key}: {driver.name} cannot set it for a VF"
     if table.min_tx_rate and not driver.can_set("min_rate"):
-        yield f"min_tx_rate: {driver.name} has no minimum rates{REMEDY}"
+        yield f"min_tx_rate: {driver.name} has no minimum rates"
     if table.vlan_protocol is VlanProtocol.DOT1AD and not driver.can_set("vlan_8021ad"):
-        yield f'vlan_protocol: {driver.name} only sets "{VlanProtocol.DOT1Q}"{REMEDY}'
+        yield f'vlan_protocol: {driver.name} only sets "{VlanProtocol.DOT1Q}"'
     yield from (
-        f"{key}: {driver.name} has no GUIDs, which are for InfiniBand{REMEDY}"
+        f"{key}: {driver.name} has no GUIDs, which are for InfiniBand"
         for key in GUID_KEYS
         if getattr(table, key) is not None and driver.name != GUID_DRIVER
     )

@@ -24,4 +24,5 @@ def read_host(machine: HostMachine, config: Config, known: Iterable[str] = ()) -
         paths=machine.files.keep_existing(PROBED_PATHS),
         cpu_vendor=procfs.cpu_vendor(),
         kernel_config=read_kernel_config(machine),
+        machine_id=machine.machine_id() if any(rule.has_stable_mac for rule in config.pf) else "",
     )

@@ -23,6 +23,8 @@ class VfLayout(Struct, frozen=True):
 class Host(Struct, frozen=True):
     """Everything that decides what is rendered. `paths`: which of the paths that matter are there.
 
+    `machine_id`: machine-id(5), "" if there is none, or no rule needs it.
+
     For doctor alone, whose looks stand on it as well: `state`, what the last pass left, and `units`, what systemd says
     of each, {} where it was not asked. `unseen`: what of these could not be read, and why.
     """
@@ -35,6 +37,7 @@ class Host(Struct, frozen=True):
     paths: frozenset[str] = frozenset()
     cpu_vendor: str = ""
     kernel_config: str = ""
+    machine_id: str = ""
     state: State = State()
     units: dict[str, dict[str, str]] = {}
     unseen: tuple[str, ...] = ()

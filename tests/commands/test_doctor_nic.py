@@ -10,6 +10,10 @@ from builders import PF, PF2, vf_address
 from builders_pci import PLACED, resource, sriov
 from fakes_host import ROOT_PORT, HostTree, rule
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, VfAttributes
+from sriov_bootstrap.doctor.examination import examine
+from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.machine.jobs import load
 
 RELEASE = "6.1.0-13-amd64"
 CPUINFO = "processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: fpu {flags}\n"
@@ -190,3 +194,44 @@ def test_garbage_everywhere_is_survived(tree: HostTree, capsys: pytest.CaptureFi
         tree.write(name, junk)
     findings, _ = doctor(tree, capsys)
     assert ("SB-E206", PF2) in findings
+
+
+class TellingMachine(HostMachine):
+    """Its kernel tells of no VF but of its first."""
+
+    def __init__(self, tree: HostTree, *, problem: str = "") -> None:
+        super().__init__(root=str(tree.root), config_paths=())
+        self.problem = problem
+        self.asked: list[tuple[str, ...]] = []
+
+    def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
+        self.asked.append(netdevs)
+        told = PfLink(2, vfs={0: VfAttributes(mac="00:00:00:00:00:00")})
+        return PfLinks({} if self.problem else dict.fromkeys(netdevs, told), self.problem)
+
+    def diagnose(self) -> tuple[list[tuple[str, str]], list[str]]:
+        diagnosis = examine(self, load(self, None))
+        findings = [(one.code, one.place) for one in diagnosis.findings if one.code[4] == "2"]
+        return findings, [text for text in diagnosis.unseen if "MAC" in text]
+
+
+def test_vfs_of_flavors_are_asked_for_their_addresses(tree: HostTree) -> None:
+    make_host(tree)
+    machine = TellingMachine(tree)
+    assert machine.diagnose() == ([], [])
+    assert machine.asked == [], "no rule gives a reason"
+    tree.configure(rule(4, more='alias = "vf"\n'))
+    assert machine.diagnose() == ([("SB-W229", PF)], [])
+    assert machine.asked == [("ens1f0",)]
+    refusing = TellingMachine(tree, problem="ens1f0: EPERM: no")
+    assert refusing.diagnose() == ([], ["MAC addresses of VFs: ens1f0: EPERM: no"])
+
+
+def test_attributes_of_vfs_that_this_host_cannot_have(tree: HostTree) -> None:
+    make_host(tree)
+    tree.configure(rule(4, more='alias = "vf"\n[[pf.vf]]\nvfs = "all"\nmac = "stable"\nlink_state = "auto"\n'))
+    machine = TellingMachine(tree)
+    assert machine.diagnose() == ([("SB-E230", PF), ("SB-E231", "host")], [])
+    assert machine.asked == [("ens1f0",)], "for the rule's own sake, once"
+    tree.write("etc/machine-id", f"{'5e' * 16}\n")
+    assert machine.diagnose() == ([("SB-E230", PF)], [])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.nic.absent import check_absent
+from sriov_bootstrap.doctor.nic.attributes import check_addresses, check_attributes, check_machine_id
 from sriov_bootstrap.doctor.nic.driver import check_driver, check_parameters
 from sriov_bootstrap.doctor.nic.room import check_room
 from sriov_bootstrap.doctor.nic.survey import NicSurvey
@@ -32,4 +33,7 @@ def check_nics(host: Host, survey: NicSurvey) -> Iterator[Finding]:
         yield from check_vf_drivers(wish, survey)
         yield from check_vf_netdevs(wish, survey)
         yield from check_network_manager(wish, survey)
+        yield from check_attributes(wish)
+        yield from check_addresses(wish, survey)
+    yield from check_machine_id(host)
     yield from check_vectors(host, survey)

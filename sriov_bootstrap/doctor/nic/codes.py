@@ -1,6 +1,7 @@
-"""The long form of the codes 2xx: NIC and driver. Those about its VFs are in vf_codes.py."""
+"""The long form of the codes 2xx: NIC and driver. Those about its VFs are in vf_codes.py and attribute_codes.py."""
 
 from sriov_bootstrap.core.finding import Explanation
+from sriov_bootstrap.doctor.nic.attribute_codes import ATTRIBUTE_CODES
 from sriov_bootstrap.doctor.nic.vf_codes import VF_CODES
 
 NIC_CODES: dict[str, Explanation] = {
@@ -157,4 +158,5 @@ What to do: remove it, rebuild the initramfs (update-initramfs -u, dracut --forc
 """,
     ),
     **VF_CODES,
+    **ATTRIBUTE_CODES,
 }

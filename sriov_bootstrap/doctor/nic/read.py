@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.doctor.nic.absent import unseen_of_absent
+from sriov_bootstrap.doctor.nic.attributes import netdevs_to_ask
 from sriov_bootstrap.doctor.nic.driver import concerned_drivers, pfs_without_driver
 from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.edges.pci import Pci
@@ -39,7 +40,8 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
         survey = replace(survey, devices=find_devices(machine, rules, host.pfs, is_thorough=True))
     survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host)})
     survey = _add_modules(machine, host, survey, texts)
-    return survey, (*unseen_of_absent(host, survey), *texts.problems)
+    survey, unread = _add_links(machine, host, survey)
+    return survey, (*unseen_of_absent(host, survey), *unread, *texts.problems)
 
 
 def _modprobe_lines(machine: HostMachine, texts: TextFiles) -> tuple[modprobe.ModprobeLine, ...]:
@@ -90,3 +92,12 @@ def _add_modules(machine: HostMachine, host: Host, survey: NicSurvey, texts: Tex
         dep = texts.read(f"{folder}/modules.dep")
         survey = replace(survey, in_tree={driver: modprobe.is_in_tree(dep, driver) for driver in drivers})
     return survey
+
+
+def _add_links(machine: HostMachine, host: Host, survey: NicSurvey) -> tuple[NicSurvey, tuple[str, ...]]:
+    """What these PFs have set for their VFs, and what could not be read of it."""
+    if not (netdevs := netdevs_to_ask(host)):
+        return survey, ()
+    found = machine.read_pf_links(tuple(netdevs.values()))
+    links = {address: found.by_name[netdev] for address, netdev in netdevs.items() if netdev in found.by_name}
+    return replace(survey, links=links), (f"MAC addresses of VFs: {found.problem}",) if found.problem else ()

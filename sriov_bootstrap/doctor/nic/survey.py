@@ -5,6 +5,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.presence import Inventory
 from sriov_bootstrap.core.report import PassReport
+from sriov_bootstrap.core.vf_attributes import PfLink
 from sriov_bootstrap.formats.modprobe import ModprobeLine
 
 LONGEST_RANGE = 16
@@ -27,6 +28,7 @@ class NicSurvey(Struct, frozen=True):
     as asked. `modules`: modalias -> modules that drive it;
     `in_tree`: module -> whether it is the kernel's own. `managed`: netdev of a VF -> what NetworkManager has recorded
     about it, empty while it does not run.
+    `links`: of PFs whose VFs may have no address, as far as no rule asks for what the PF sets.
     `vectors` are of every PCI function. `is_busy`: a write is in progress, so only half of the VFs may exist yet.
     """
 
@@ -37,6 +39,7 @@ class NicSurvey(Struct, frozen=True):
     has_module_list: bool = False
     in_tree: dict[str, bool | None] = {}
     managed: dict[str, str] = {}
+    links: dict[str, PfLink] = {}
     vectors: dict[str, int] = {}
     cpus: int = 0
     report: PassReport = PassReport()
