@@ -400,6 +400,70 @@ def test_libvirt_gets_each_free_vf_or_one(tree: HostTree, capsys: pytest.Capture
     compare("libvirt-hostdev.xml", capsys.readouterr().out)
 
 
+TABLES = """
+[[pf.vf]]
+vfs = "0-2"
+vlan = 100
+[[pf.vf]]
+vfs = "0"
+mac = "02:00:00:aa:bb:00"
+[[pf.vf]]
+vfs = "1"
+mac = "stable"
+[[pf.vf]]
+vfs = "2"
+vlan = 0
+"""
+
+
+def test_libvirt_gets_what_the_rule_sets_for_each_vf(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    """Otherwise it would take the VLAN off, and make an address up."""
+    plug(tree)
+    tree.write("etc/machine-id", f"{'5e' * 16}\n")
+    tree.configure(FLAVOR + TABLES)
+    assert render(tree, "libvirt") == 0
+    compare("libvirt-attributes.xml", capsys.readouterr().out)
+    assert render(tree, "libvirt 3b:02.1 --mac 52:54:00:12:34:56 --vlan 7") == 0
+    compare("libvirt.xml", capsys.readouterr().out)
+    assert render(tree, "libvirt-hostdev 0000:3b:02.0") == 0
+    compare("libvirt-hostdev.xml", capsys.readouterr().out)
+
+
+def test_an_address_that_cannot_be_derived_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    plug(tree)
+    tree.configure(FLAVOR + TABLES)
+    assert render(tree, "libvirt 3b:02.1") == DEGRADED
+    out, err = capsys.readouterr()
+    problem = (
+        'mac = "stable" is not set: /etc/machine-id is missing, or not a machine id: systemd-machine-id-setup makes'
+    )
+    assert err == f"sriov-bootstrap: {PF}: {problem} one\n"
+    assert "<mac" not in out
+    for words in ("libvirt 3b:02.0", "libvirt 3b:02.1 --mac 52:54:00:12:34:56", "libvirt-hostdev"):
+        assert render(tree, words) == 0, words
+
+
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [
+        ("vlan = 100\nvlan_qos = 3", "vlan_qos"),
+        ('vlan = 100\nvlan_protocol = "802.1ad"', "vlan_protocol"),
+        ('vlan = 100\nvlan_qos = 3\nvlan_protocol = "802.1ad"', "vlan_qos and vlan_protocol"),
+        ('vlan = 100\nvlan_qos = 0\nvlan_protocol = "802.1Q"', ""),
+        ("vlan = 0\nvlan_qos = 0", ""),
+    ],
+)
+def test_what_libvirt_cannot_set_of_a_vlan_is_said(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], table: str, keys: str
+) -> None:
+    plug(tree)
+    tree.configure(f'{FLAVOR}[[pf.vf]]\nvfs = "0"\n{table}\n')
+    assert render(tree, "libvirt") == (DEGRADED if keys else 0)
+    remedy = f"an <interface> cannot have the {keys} of the rule, and libvirt takes it off: use render libvirt-hostdev"
+    assert capsys.readouterr().err == (f"sriov-bootstrap: VF 0 0000:3b:02.0: {remedy}\n" if keys else "")
+    assert render(tree, "libvirt 0000:3b:02.0 --vlan 7") == 0
+
+
 def test_a_vf_in_use_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     plug(tree, num_vfs=0)
     tree.add_vf(PF, 0, driver="vfio-pci")

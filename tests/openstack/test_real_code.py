@@ -194,7 +194,8 @@ DOMAIN = """\
     "words", ["libvirt", "libvirt-hostdev", "libvirt 0000:3b:02.2 --mac 52:54:00:12:34:56 --vlan 7"]
 )
 def test_libvirts_own_schema_takes_the_xml(tree: HostTree, capsys: pytest.CaptureFixture[str], words: str) -> None:
-    tree.configure(RULES.replace("EXTRA", ""))
+    tree.configure(RULES.replace("EXTRA", '[[pf.vf]]\nvfs = "all"\nvlan = 100\nmac = "stable"'))
+    tree.write("etc/machine-id", f"{'5e' * 16}\n")
     assert main(["render", *words.split()], root=str(tree.root)) == 0
     schema = str(BUILD / "schemas" / "domain.rng")
     assert ask("newest", "schema", schema=schema, text=DOMAIN.format(capsys.readouterr().out)) == []

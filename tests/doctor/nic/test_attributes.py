@@ -3,6 +3,7 @@
 from typing import Unpack
 
 import pytest
+from msgspec.structs import replace
 
 from builders import PF, PF2, PfValues, RuleValues, make_config, make_netdev, make_pf, make_rule, make_vf
 from sriov_bootstrap.base.errors import ConfigError
@@ -38,7 +39,7 @@ def linked(*vfs: VfAttributes) -> PfLink:
 def bare(num_vfs: int = 4, *, link: PfLink | None = None, **values: Unpack[PfValues]) -> PfFacts:
     """Its PF tells no address of any VF."""
     told = link or linked(*[VfAttributes(mac=ZERO)] * num_vfs)
-    return make_pf(num_vfs=num_vfs, link=told, **values)
+    return replace(make_pf(num_vfs=num_vfs, **values), link=told)
 
 
 def found(host: Host, survey: NicSurvey | None = None) -> list[Finding]:
