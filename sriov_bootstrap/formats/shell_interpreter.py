@@ -120,7 +120,7 @@ class Interpreter(Follower):
                 return self._follow_redirected(command.redirections, state, lambda: self._for(command, state))
             case While():
                 return self._follow_redirected(command.redirections, state, lambda: self._while(command, state))
-            case Group():
+            case Group():  # pragma: no branch - mypy knows that it is the last one
                 return self._follow_redirected(command.redirections, state, lambda: self.block(command.body, state))
 
     def _follow_redirected(

@@ -39,7 +39,6 @@ VALUE_OF_OPTION = re.compile(r"-[nicpukCgstIPLd]|--(?:adjustment|user|class|unit
 DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?|0x[\da-f]+")
 LEAVES = {"exit": "exit", "return": "return", "break": "loop", "continue": "loop"}
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-MAX_PREFIXES = 16
 
 
 def run(follower: Follower, command: Simple, state: ShellState) -> CommandOutcome:
@@ -138,9 +137,7 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
 
 def _without_prefixes(fields: list[Values]) -> list[Values]:
     """Without sudo, env, timeout and their kind, and what is theirs."""
-    for _ in range(MAX_PREFIXES):
-        if not fields or fields[0][0].rpartition("/")[2] not in PREFIXES:
-            break
+    while fields and fields[0][0].rpartition("/")[2] in PREFIXES:
         rest = fields[1:]
         while rest and ((word := rest[0][0]).startswith("-") or DURATION.fullmatch(word) or ASSIGNMENT.fullmatch(word)):
             takes_value = VALUE_OF_OPTION.fullmatch(word) and len(rest) > 2  # noqa: PLR2004 - the value, and a command

@@ -225,7 +225,8 @@ class Expander:
             kept = [value for value in kept if value != UNSET] if operator != "+" else [""] * bool(kept)
             return limit_values((*kept, *(other if is_replaced else ())))
         values = self._values(name, state)
-        patterns = tuple(map(plain, self.texts(rest.lstrip("%#/"), state, depth + 1)))
+        word = rest[2:] if rest[:2] in {"%%", "##"} else rest[1:]
+        patterns = tuple(map(plain, self.texts(word, state, depth + 1)))
         if len(patterns) != 1 or rest[0] not in "%#":
             return (UNKNOWN,)
         return limit_values(

@@ -125,6 +125,9 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
             id="a port of a bond",
         ),
         pytest.param(
+            rc_local("echo 4 > /sys/class/infiniband/$1/device/sriov_numvfs"), {}, ["rc.local:2"], id="any RDMA device"
+        ),
+        pytest.param(
             rc_local("for f in $(find /sys/devices -name sriov_numvfs); do\n  echo 8 > $f\ndone"),
             {},
             ["rc.local:3"],
@@ -153,6 +156,12 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
         # -- reach --
         pytest.param(
             service("ExecStart=/usr/sbin/make-vfs", **{"usr/sbin/make-vfs": ECHO}), {PF: 8}, ["make-vfs:2"], id="sbin"
+        ),
+        pytest.param(
+            {**rc_local("true\n# make-vfs\n; make-vfs"), "usr/local/bin/make-vfs": ECHO},
+            {PF: 8},
+            ["make-vfs:2"],
+            id="after a comment",
         ),
         pytest.param(
             service("ExecStart=make-vfs", **{"usr/bin/make-vfs": ECHO}), {PF: 8}, ["make-vfs:2"], id="by its name"
@@ -218,6 +227,17 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
             {PF: 8},
             ["make-vfs:2"],
             id="timer",
+        ),
+        pytest.param(
+            {
+                "etc/systemd/system/vfs.service": UNIT.format("ExecStart=-/usr/sbin/make-vfs"),
+                "etc/systemd/system/vfs.timer": "[Timer]\nOnBootSec=60\n",
+                "@vfs.timer": "",
+                "usr/sbin/make-vfs": ECHO,
+            },
+            {PF: 8},
+            ["make-vfs:2"],
+            id="timer of the same name",
         ),
         pytest.param(
             {
