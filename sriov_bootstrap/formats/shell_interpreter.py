@@ -47,7 +47,10 @@ class Interpreter(Follower):
         for list_ in block:
             if state.ended:
                 break
+            is_part = not _is_on_one_line(list_)
+            self.blocks += is_part
             outcomes.append(self._and_or(list_, state))
+            self.blocks -= is_part
         return CommandOutcome(outcomes[-1].verdict if outcomes else SUCCESS, _output_of_all(outcomes))
 
     def _and_or(self, list_: AndOr, state: ShellState) -> CommandOutcome:
@@ -272,6 +275,12 @@ class Interpreter(Follower):
         self.unclear = kept[1]
         outcomes.clear()
         return False
+
+
+def _is_on_one_line(list_: AndOr) -> bool:
+    """Whether its line may go without leaving a part of it."""
+    commands = list_.parts[0][1].commands
+    return len(list_.parts) == 1 and commands[0].line == commands[-1].line
 
 
 def _output_of_all(outcomes: list[CommandOutcome]) -> Values:

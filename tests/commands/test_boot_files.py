@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -322,3 +323,40 @@ def test_of_several_numbers_the_one_that_is_there_is_taken(tree: HostTree, capsy
     (found,) = diagnosed(tree, capsys)
     assert found["code"] == "SB-W351"
     assert found["problem"].startswith("sets 4 or 8 VFs of ")
+
+
+WRITE = f"echo 8 > {FILE}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"modprobe igb\n{WRITE}\nexit 0\n",
+        f"if [ -e {FILE} ]; then\n  {WRITE}\nfi\nexit 0\n",
+        f"for i in 1; do {WRITE}; done\n",
+        f"set_vfs() {{\n  {WRITE}\n}}\nset_vfs\n",
+        f'case "$(uname -m)" in\nx86_64)\n  {WRITE}\n  ;;\nesac\n',
+        f"true &&\n  {WRITE}\n",
+        f"echo 8 |\n  tee {FILE}\n",
+        f"{{ {WRITE}; }}\nwhile [ ! -e {FILE} ]; do\n  {WRITE}\ndone\n",
+    ],
+)
+def test_after_the_remedy_the_script_runs_and_sets_nothing(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """Followed as it is said: the line is deleted, or `:` put in the command's place."""
+    path = tree.write("etc/rc.local", SH + text)
+    path.chmod(0o755)
+    while found := diagnosed(tree, capsys):
+        number = int(found[-1]["place"].rpartition(":")[2])
+        lines = path.read_text().split("\n")
+        if found[-1]["remedy"].startswith("delete line"):
+            assert found[-1]["remedy"].endswith(f": sed -i {number}d /etc/rc.local")
+            del lines[number - 1]
+        else:
+            assert found[-1]["remedy"].startswith(f"put : in the place of the command that sets VFs in line {number} ")
+            lines[number - 1] = lines[number - 1].replace(WRITE, ":", 1).replace(f"tee {FILE}", ":")
+        assert "\n".join(lines) != path.read_text()
+        path.write_text("\n".join(lines))
+    subprocess.run(["bash", "-n", path], check=True, capture_output=True)
+    assert migrated(tree, capsys) == {}
