@@ -149,7 +149,12 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     @property
     def asks_link(self) -> bool:
         """Whether it says something that only the PF's netdev can tell."""
-        return bool(self.vf or self.mtu or self.promisc)
+        return bool(self.vf) or self.asks_own_link
+
+    @property
+    def asks_own_link(self) -> bool:
+        """The same of that netdev itself."""
+        return bool(self.mtu or self.promisc)
 
     @property
     def has_stable_mac(self) -> bool:

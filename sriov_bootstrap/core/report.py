@@ -373,7 +373,7 @@ def _attributes_verdict(
         return Verdict(Reason.ATTRIBUTES_REFUSED, memory.refusal.message, memory.refusal.hint)
     if pf.link and lacks_machine_id(plan.desired.rule, machine_id):
         return Verdict(Reason.ATTRIBUTES_REFUSED, f"{pf.pci_address}: {NO_MACHINE_ID}", MACHINE_ID_REMEDY)
-    if pf.link_problem:
+    if pf.link_problem and (pf.vfs or plan.desired.rule.asks_own_link):
         return Verdict(Reason.ATTRIBUTES_REFUSED, f"{pf.pci_address}: {pf.link_problem}", LINK_HINT)
     return None
 
@@ -393,9 +393,8 @@ def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
 def _undone(bad: Result) -> Verdict:
     if bad.outcome is Outcome.STALE:
         message = f"{bad.action.pci_address}: cannot {bad.action}: something else keeps changing it"
-        return Verdict(
-            Reason.WRITE_FAILED, message, "find out what else writes sriov_numvfs, and let only one program do it"
-        )
+        what = "sets VFs" if isinstance(bad.action, OPTIONAL) else "writes sriov_numvfs"
+        return Verdict(Reason.WRITE_FAILED, message, f"find out what else {what}, and let only one program do it")
     if bad.outcome is Outcome.REFUSED:
         return Verdict(Reason.IN_USE, bad.message, bad.hint)
     return Verdict(Reason.WRITE_FAILED, bad.message, bad.hint)

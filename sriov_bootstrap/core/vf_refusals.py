@@ -120,6 +120,11 @@ _OPERATIONS: dict[Request, VfAttribute] = {
 }
 
 
+def is_momentary(refused: RefusedSetting) -> bool:
+    """Whether the driver was busy, such as with a reset of the VF: vectors are busy for as long as it is bound."""
+    return refused.errno in {errno.EAGAIN, errno.EBUSY} and refused.request != "msix"
+
+
 def explain(refused: RefusedSetting, driver: str, pf: str) -> tuple[str, str]:
     """Message and hint: device, what was asked for, errno, cause; remedy. `driver` is the PF's, `pf` its address."""
     reason = _reason(refused, driver)

@@ -17,6 +17,7 @@ from sriov_bootstrap.core import vf_settings
 from sriov_bootstrap.core.actions import SetPfLink, SetVfAttributes
 from sriov_bootstrap.core.drivers import driver_of, is_vfio
 from sriov_bootstrap.core.facts import NAMED
+from sriov_bootstrap.core.followup import IN_PASS_RETRY_SECONDS
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.vf_attributes import (
@@ -27,7 +28,7 @@ from sriov_bootstrap.core.vf_attributes import (
     Request,
     VfAttributes,
 )
-from sriov_bootstrap.core.vf_refusals import explain
+from sriov_bootstrap.core.vf_refusals import explain, is_momentary
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.vf_attributes import read_pf_links, set_link, set_vf_attributes
 from sriov_bootstrap.passes.apply import apply
@@ -35,6 +36,7 @@ from sriov_bootstrap.passes.apply import apply
 if TYPE_CHECKING:
     from sriov_bootstrap.machine.host_machine import HostMachine
 
+HINT = "a driver may hold the kernel's lock for network devices: journalctl -k; sriov-bootstrap --once tries again"
 WHAT = "the kernel's list of VF attributes"
 
 
@@ -54,20 +56,39 @@ def work(machine: "HostMachine", action: SetPfLink | SetVfAttributes, guard: Cal
     """What a writer has to do for this action."""
     match action:
         case SetPfLink():
-            return partial(apply, action, partial(_set_link, action))
+            return partial(apply, action, partial(_keep_words, action, partial(_set_link, action)))
         case SetVfAttributes():
             return _Setting(machine, action, guard).run
 
 
-def _link(netdev: str) -> PfLink:
-    links = read_pf_links((netdev,))
-    if link := links.by_name.get(netdev):
-        return link
-    raise KernelError(f"{netdev}: {links.problem or 'it is gone'}", hint="the next pass looks again")
+def _keep_words(action: SetPfLink | SetVfAttributes, call: Callable[[], Outcome]) -> Outcome:
+    """Without the errno, of which less is known elsewhere than the edges say.
+
+    Nor is it tried again at once: VFs may have lost their driver by now, so the next pass looks first.
+    """
+    try:
+        return call()
+    except KernelError as error:
+        if not error.errno:
+            raise
+        raise KernelError(f"{action.pci_address}: {error.message}", hint=error.hint) from error
 
 
-def _set_link(action: SetPfLink) -> None:
-    set_link(_link(action.netdev).ifindex, mtu=action.mtu, promisc=action.promisc)
+def _link(action: SetPfLink | SetVfAttributes) -> PfLink | None:
+    """None if the netdev is gone, or has another name by now. KernelError if it cannot be read."""
+    links = read_pf_links((action.netdev,))
+    link = links.by_name.get(action.netdev)
+    if link is None and links.problem:
+        raise KernelError(f"{action.pci_address}: {links.problem}", hint=HINT)
+    return link
+
+
+def _set_link(action: SetPfLink) -> Outcome:
+    link = _link(action)
+    if link is None:
+        return Outcome.STALE
+    set_link(link.ifindex, mtu=action.mtu, promisc=action.promisc)
+    return Outcome.CHANGED
 
 
 class _Setting:
@@ -80,9 +101,11 @@ class _Setting:
         self._refused: list[RefusedSetting] = []
 
     def run(self) -> Result:
-        result = apply(self._action, self._set)
+        result = apply(self._action, partial(_keep_words, self._action, self._set))
         numbers: dict[Request, tuple[int, ...]] = {}
         for refused in self._refused:
+            if is_momentary(refused):
+                continue
             numbers[refused.request] = (*numbers.get(refused.request, ()), refused.vf)
         return replace(result, refused=numbers)
 
@@ -91,7 +114,9 @@ class _Setting:
         vfs = machine.vf_drivers.vfs_of(action.pci_address)
         if len(vfs) != action.num_vfs or (action.vfs and self._guard()):
             return Outcome.STALE
-        link = _link(action.netdev)
+        link = _link(action)
+        if link is None:
+            return Outcome.STALE
         drivers = [machine.vf_drivers.driver(vf) for vf in vfs]
         if vf_settings.has_changed(action.vfs, link, drivers):
             return Outcome.STALE
@@ -101,14 +126,26 @@ class _Setting:
                 self._take_driver(vfs[number], drivers[number], change)
             if change.msix_vectors and (refused := machine.write_msix(vfs[number], number, change.msix_vectors)):
                 self._refused.append(refused)
-        self._refused += set_vf_attributes(
-            link.ifindex, {number: change.without("msix") for number, change in changes.items()}
-        )
+        self._refused += self._ask(link.ifindex, {number: change.without("msix") for number, change in changes.items()})
         if self._has_lost_carrier():
             self._refused = [refused for refused in self._refused if refused.request != "rate"]
         if self._refused:
             raise self._refusal(len(changes))
         return Outcome.CHANGED if changes else Outcome.UNCHANGED
+
+    def _ask(self, ifindex: int, wishes: dict[int, VfAttributes]) -> tuple[RefusedSetting, ...]:
+        """Sets them; what the driver refuses for the moment, as while it resets the VF, is asked for again."""
+        refused = set_vf_attributes(ifindex, wishes)
+        for delay in IN_PASS_RETRY_SECONDS:
+            again: dict[int, VfAttributes] = {}
+            for setting in filter(is_momentary, refused):
+                again[setting.vf] = replace(again.get(setting.vf, VfAttributes()), **setting.asked.said)
+            if not again:
+                break
+            self._machine.pause(delay)
+            final = [setting for setting in refused if not is_momentary(setting)]
+            refused = (*final, *set_vf_attributes(ifindex, again))
+        return refused
 
     def _wishes(self, link: PfLink) -> dict[int, VfAttributes]:
         action, machine = self._action, self._machine
@@ -124,8 +161,10 @@ class _Setting:
         """Whether rates were refused for that reason: a new MTU may take it for a second."""
         action = self._action
         needs_one = driver_of(self._machine.vf_drivers.driver(action.pci_address)).rates_need_carrier
-        is_refused = any(refused.request == "rate" for refused in self._refused)
-        return needs_one and is_refused and not _link(action.netdev).has_carrier
+        if not needs_one or all(refused.request != "rate" for refused in self._refused):
+            return False
+        link = _link(action)
+        return link is None or not link.has_carrier
 
     def _refusal(self, num_changes: int) -> KernelError:
         """In words: the first few, each with its cause; what is to be done about the first."""

@@ -213,6 +213,14 @@ def read_facts(
 
     The costly reads are made only if they can matter to a rule. `only`: these PFs, and no others.
     """
+    found = _read_vfs_and_users(machine, config, known, only)
+    return _add_links(machine, config, found) if any(rule.asks_link for rule in config.pf) else found
+
+
+def _read_vfs_and_users(
+    machine: PassMachine, config: Config, known: Iterable[str], only: tuple[str, ...] = ()
+) -> tuple[PfFacts, ...]:
+    """All of it but what only netdevs tell, which a driver may keep the kernel from giving."""
     raw = machine.read_pfs(
         only,
         others=lambda address, *ids: address in known or asks_for(config, address, *ids),
@@ -226,8 +234,7 @@ def read_facts(
     owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
     bindings = machine.read_bindings() if has_vfs else {}
     pfs = (facts.parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
-    found = tuple(pf for pf in pfs if pf.total_vfs > 0)
-    return _add_links(machine, config, found) if any(rule.asks_link for rule in config.pf) else found
+    return tuple(pf for pf in pfs if pf.total_vfs > 0)
 
 
 def _add_links(machine: PassMachine, config: Config, pfs: tuple[PfFacts, ...]) -> tuple[PfFacts, ...]:
@@ -342,7 +349,7 @@ def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
 
 def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...], known: Iterable[str] = ()) -> str:
     """Who uses these VFs, or a VF of these PFs, right now; "" if no one does. `known`: see read_facts()."""
-    pfs = read_facts(machine, config, {*addresses, *known})
+    pfs = _read_vfs_and_users(machine, config, {*addresses, *known})
     used = ((pf.pci_address, vf) for pf in pfs for vf in pf.vfs_in_use)
     return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)
 
