@@ -13,6 +13,7 @@ from sriov_bootstrap.core.followup import (
     in_pass_delay_seconds,
     is_unfinished,
     is_worth_retrying,
+    left_alone_in_seconds,
     next_look_seconds,
     plan_restarts,
     retry_delay_seconds,
@@ -20,6 +21,7 @@ from sriov_bootstrap.core.followup import (
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
+from sriov_bootstrap.core.vf_settings import AttributeMemory, Seen
 
 WRITE = SetNumVfs(PF, 0, 4)
 
@@ -170,3 +172,26 @@ def test_what_time_alone_may_help_is_retried(one: PassReport, *, is_worth_it: bo
 def test_a_pass_that_ends_with_things_to_do_is_unfinished() -> None:
     assert is_unfinished(report(PfState.PENDING))
     assert not is_unfinished(report(PfState.DEGRADED, Reason.IN_USE))
+
+
+@pytest.mark.parametrize(
+    ("seen", "failures", "look", "left_alone"),
+    [
+        ((), 0, None, None),
+        ((Seen(1, 100.0),), 0, 30.0, 30.0),
+        ((Seen(1, 71.0),), 0, 1.0, 1.0),
+        ((Seen(1, 71.0), Seen(2, 80.0)), 0, 1.0, 10.0),
+        ((Seen(1, 70.0),), 0, 60.0, None),
+        ((Seen(1, 1.0),), 0, 60.0, None),
+        ((Seen(1, 1.0), Seen(1, 90.0)), 0, 20.0, 20.0),
+        ((Seen(1, 71.0, awaits_carrier=True),), 0, None, None),
+        ((Seen(1, 71.0),), 5000, 1.0, 1.0),
+        ((Seen(1, 1.0),), 1, 5.0, None),
+    ],
+)
+def test_vfs_that_differ_are_looked_at_once_they_may_be_set_and_never_at_once(
+    seen: tuple[Seen, ...], failures: int, look: float | None, left_alone: float | None
+) -> None:
+    state = State(attributes={PF: AttributeMemory(seen=dict(enumerate(seen)))})
+    assert next_look_seconds(state, failures, now=100.0) == look
+    assert left_alone_in_seconds(state, now=100.0) == left_alone

@@ -1,26 +1,34 @@
 """Facts and wish -> steps, for PFs that are set through sriov_numvfs."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from builders import PF, PF2, make_netdev, make_pf, make_rule, make_vf, make_wish
+from builders import PF, PF2, RuleValues, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core import vf_users
 from sriov_bootstrap.core.actions import (
     Action,
+    BindVfs,
     ReloadDriver,
     SetAutoprobe,
     SetLinkUp,
     SetNumVfs,
+    SetPfLink,
+    SetVfAttributes,
     WriteFile,
     stage_of,
 )
-from sriov_bootstrap.core.config import Match, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Match, Switch, VfBinding, VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.placing import Placement
 from sriov_bootstrap.core.plan import Jam, Plan, Short, Surroundings, Verdict, is_settled, plan_pf
 from sriov_bootstrap.core.reasons import TRAITS, Reason
+from sriov_bootstrap.core.vf_attributes import PfLink, VfAttributes, VfTable, fingerprint
+from sriov_bootstrap.core.vf_settings import AttributeMemory, Seen
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
 DOWN = (make_netdev(is_up=False),)
@@ -346,3 +354,97 @@ def test_a_rule_by_one_of_two_ports_brings_that_port_up(match: Match, names: lis
     pf = make_pf(num_vfs=4, netdevs=(make_netdev(name="enp4s0", is_up=False), second))
     plan = plan_pf(make_wish(pf=pf, match=match), Surroundings())
     assert plan.actions == tuple(SetLinkUp(PF, name) for name in names)
+
+
+TABLES = (VfTable(vfs="all", vlan=100),)
+MAC_TABLES = (VfTable(vfs="all", mac="02:00:00:00:00:01"),)
+PLAIN = Surroundings(names_follow_probes=True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "around", "keeps_drivers", "is_bound"),
+    [
+        ({"vf": TABLES}, Surroundings(), True, False),
+        ({"vf": MAC_TABLES}, Surroundings(), False, True),
+        ({"vf": MAC_TABLES}, PLAIN, True, False),
+        ({"vf": MAC_TABLES, "vf_binding": VfBinding.AUTO}, Surroundings(), True, True),
+        ({"vf": MAC_TABLES, "vf_driver": "none"}, Surroundings(), True, False),
+        ({"vf": MAC_TABLES, "vf_driver": "vfio-pci"}, Surroundings(), True, True),
+    ],
+    ids=["kernel", "kernel, MAC", "names follow probes", "late", "none", "vfio-pci"],
+)
+def test_new_vfs_get_their_attributes_between_count_and_driver(
+    rule: RuleValues, around: Surroundings, *, keeps_drivers: bool, is_bound: bool
+) -> None:
+    steps = plan_pf(make_wish(pf=make_pf(), **rule), around).actions
+    steps = tuple(step for step in steps if not isinstance(step, SetAutoprobe))
+    given = SetVfAttributes(PF, "ens1f0", rule["vf"], 4, keeps_drivers=keeps_drivers)
+    assert steps[:2] == (SetNumVfs(PF, 0, 4), given)
+    assert [type(step) for step in steps[2:]] == ([BindVfs] if is_bound else [])
+
+
+@pytest.mark.parametrize("pf", [make_pf(num_vfs=4), make_pf(netdevs=())], ids=["to none", "without a netdev"])
+def test_where_no_vf_or_no_netdev_will_be_nothing_is_set(pf: PfFacts) -> None:
+    wish = make_wish(pf=pf, vf=TABLES, num_vfs=4 if pf.num_vfs == 0 else 0)
+    assert not [step for step in plan_pf(wish, Surroundings()).actions if isinstance(step, SetVfAttributes)]
+
+
+def quiet(pf: PfFacts, wrong: VfAttributes, **values: Any) -> tuple[PfFacts, Surroundings]:  # noqa: ANN401
+    """The PF with VFs that are all wrong, and have been so for long."""
+    seen = {vf.incarnation: Seen(fingerprint(wrong, vf.driver), 0.0) for vf in pf.vfs}
+    linked = replace(pf, link=PfLink(2, mtu=1500, vfs={vf.index: wrong for vf in pf.vfs}, has_carrier=True))
+    return linked, Surroundings(attributes={PF: AttributeMemory(seen=seen)}, now=100.0, **values)
+
+
+WRONG = VfAttributes(mac="00:00:00:00:00:00", vlan=7)
+
+
+@pytest.mark.parametrize(
+    ("tables", "values", "is_rebound"),
+    [
+        (TABLES, {}, False),
+        (MAC_TABLES, {}, True),
+        (MAC_TABLES, {"names_follow_probes": True}, False),
+    ],
+)
+def test_existing_vfs_leave_their_driver_only_where_they_get_it_back(
+    tables: tuple[VfTable, ...], values: dict[str, Any], *, is_rebound: bool
+) -> None:
+    pf, around = quiet(make_pf(num_vfs=4), WRONG, **values)
+    plan = plan_pf(make_wish(pf=pf, vf=tables), around)
+    (given, *then) = plan.actions
+    assert isinstance(given, SetVfAttributes)
+    assert ([*given.vfs], given.keeps_drivers) == ([0, 1, 2, 3], not is_rebound)
+    back = BindVfs(PF, "kernel", tuple(vf.pci_address for vf in pf.vfs), returns=True)
+    assert (then, plan.takes_drivers, plan.moves_vfs) == ([back] if is_rebound else [], is_rebound, False)
+
+
+def test_probing_that_others_have_switched_off_costs_no_vf_its_driver() -> None:
+    pf, around = quiet(make_pf(num_vfs=4, autoprobe=False), WRONG)
+    (given,) = plan_pf(make_wish(pf=pf, vf=MAC_TABLES), around).actions
+    assert isinstance(given, SetVfAttributes)
+    assert given.keeps_drivers
+
+
+def test_a_plan_has_one_binding_which_never_waits_for_another() -> None:
+    """Both would want the same lock. VFs that would have to leave their driver wait for the next pass."""
+    vfs = tuple(make_vf(index=index, driver="" if index < 2 else "igbvf") for index in range(4))
+    pf, around = quiet(make_pf(vfs=vfs), WRONG, placements={PF: Placement(is_unfinished=True)})
+    given, bind = plan_pf(make_wish(pf=pf, vf=MAC_TABLES), around).actions
+    assert isinstance(given, SetVfAttributes)
+    assert ([*given.vfs], given.keeps_drivers) == ([0, 1], True)
+    assert bind == BindVfs(PF, "kernel", tuple(vf.pci_address for vf in vfs[:2]))
+
+
+@pytest.mark.parametrize(
+    ("values", "action"),
+    [
+        ({"mtu": 1500, "promisc": Switch.OFF}, None),
+        ({"mtu": 9000}, SetPfLink(PF, "ens1f0", 9000)),
+        ({"promisc": Switch.ON}, SetPfLink(PF, "ens1f0", promisc=True)),
+        ({}, None),
+    ],
+)
+def test_the_netdev_of_a_pf_gets_what_the_rule_says(values: RuleValues, action: SetPfLink | None) -> None:
+    pf, around = quiet(make_pf(num_vfs=4), WRONG)
+    assert plan_pf(make_wish(pf=pf, **values), around).actions == ((action,) if action else ())

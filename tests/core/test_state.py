@@ -8,14 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_pf, make_vf
+from builders import PF, PF2, make_pf, make_vf, make_wish
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.actions import Action, LoadModule, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import (
+    Action,
+    BindVfs,
+    LoadModule,
+    ReloadDriver,
+    SetAutoprobe,
+    SetLinkUp,
+    SetNumVfs,
+    SetPfLink,
+    SetVfAttributes,
+    WriteFile,
+)
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Jam, Short
+from sriov_bootstrap.core.placing import Placement
+from sriov_bootstrap.core.plan import Jam, Plan, Short
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.core.state import Counters, FailedRestart, Handover, PendingRestart, State
+from sriov_bootstrap.core.vf_attributes import VfTable
+from sriov_bootstrap.core.vf_settings import AttributeMemory, AttributeRefusal, Before, Seen
 
 FOUR, TWO, EMPTY = make_pf(num_vfs=4), make_pf(num_vfs=2), make_pf()
 PROBING = make_pf(vfs=(make_vf(driver=""), make_vf(index=1)))
@@ -25,6 +39,7 @@ LINE = PfReport("a", "4", PfState.OK, pci_address=PF)
 SEEN = frozenset({100, 101, 102, 103})
 NOW = frozenset({100, 101})
 NO_TEXT = "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
+TABLES = (VfTable(vfs="all", vlan=100, mac="stable"),)
 ACTIONS: tuple[Action, ...] = (
     SetLinkUp(PF, "e"),
     SetAutoprobe(PF, enabled=True),
@@ -32,6 +47,9 @@ ACTIONS: tuple[Action, ...] = (
     WRITE,
     WriteFile(PF, "/x", "text"),
     RELOAD,
+    SetPfLink(PF, "e", 9000, promisc=True),
+    SetVfAttributes(PF, "e", TABLES, 4, {0: Before(7, is_given=True, refused=("msix",))}, keeps_drivers=True),
+    BindVfs(PF, "kernel", ("0000:3b:02.0",), returns=True),
 )
 FULL = State(
     boot_id="b",
@@ -46,6 +64,9 @@ FULL = State(
     autoprobe_off=(PF,),
     ours={PF: SEEN},
     contests={PF: Contest(4, 2, times=3, due_at=40.0)},
+    attributes={
+        PF: AttributeMemory(TABLES, NOW, {100: Seen(7, 3.0)}, AttributeRefusal({"trust": frozenset({101})}, "no", "do"))
+    },
     counters=Counters(passes=3, vf_losses={PF: 2}, contested={PF: 3}),
 )
 
@@ -59,10 +80,13 @@ def test_a_state_of_the_version_before_is_loaded_with_all_that_it_counted() -> N
     """The fields that have been added since are the ones cut out here."""
     older = json.loads(state.dump(FULL))
     del older["ours"], older["report"]["leftovers"]
-    del older["contests"], older["counters"]["contested"], older["short"][PF]["is_proven"]
+    del older["attributes"], older["contests"], older["counters"]["contested"], older["short"][PF]["is_proven"]
     loaded, note = state.load(json.dumps(older).encode(), boot_id="b")
     counters = replace(FULL.counters, contested={})
-    assert (loaded, note) == (replace(FULL, ours={}, contests={}, short={PF: Short(4, NOW)}, counters=counters), "")
+    assert (loaded, note) == (
+        replace(FULL, ours={}, contests={}, attributes={}, short={PF: Short(4, NOW)}, counters=counters),
+        "",
+    )
 
 
 @pytest.mark.parametrize(
@@ -379,3 +403,99 @@ def test_a_good_pass_is_a_success_when_it_ends() -> None:
     report = PassReport(started_at=1000.0, seconds=0.5)
     after = state.fold(State(), report, (), now_monotonic=0.0, changed=(), handover=Handover())
     assert after.last_success_at == 1000.5
+
+
+def test_what_is_remembered_of_attributes_stays_small() -> None:
+    """64 PFs of 256 VFs: 200 bytes for each VF while every single one differs, 10 bytes otherwise."""
+    vfs = range(10_000, 10_256)
+    given = AttributeMemory(TABLES, frozenset(vfs))
+    differing = AttributeMemory(TABLES, frozenset(vfs), {vf: Seen(4_000_000_000, 123456.789) for vf in vfs})
+    empty = len(state.dump(State()))
+    for memory, limit in ((given, 10), (differing, 200)):
+        saved = State(attributes={f"0000:{number:02x}:00.0": memory for number in range(64)})
+        assert len(state.dump(saved)) - empty < limit * 64 * 256
+
+
+def set_for(*numbers: int, tables: tuple[VfTable, ...] = TABLES, keeps_drivers: bool = True) -> SetVfAttributes:
+    """Of the VFs of FOUR with these numbers, all if none is named."""
+    vfs = {number: Before(7, is_given=False) for number in numbers}
+    return SetVfAttributes(PF, "e", tables, 4, vfs, keeps_drivers=keeps_drivers)
+
+
+REFUSAL = AttributeRefusal({"trust": frozenset({101})}, "no", "do")
+BEFORE = AttributeMemory(TABLES, NOW, refusal=REFUSAL)
+
+
+@pytest.mark.parametrize(
+    ("before", "result", "expected"),
+    [
+        (None, Result(set_for(), Outcome.CHANGED), AttributeMemory(TABLES, SEEN)),
+        (None, Result(set_for(1), Outcome.UNCHANGED), AttributeMemory(TABLES, frozenset({101}))),
+        (None, Result(set_for(1), Outcome.STALE), None),
+        (None, Result(set_for(1), Outcome.FAILED), None),
+        (
+            None,
+            Result(set_for(), Outcome.FAILED, message="no", hint="do", refused={"trust": (1,)}),
+            AttributeMemory(TABLES, SEEN, refusal=REFUSAL),
+        ),
+        (BEFORE, Result(set_for(3), Outcome.CHANGED), AttributeMemory(TABLES, NOW | {103}, refusal=REFUSAL)),
+        (BEFORE, Result(set_for(1), Outcome.CHANGED), AttributeMemory(TABLES, NOW)),
+        (BEFORE, Result(set_for(3, tables=()), Outcome.CHANGED), AttributeMemory((), frozenset({103}))),
+        (
+            BEFORE,
+            Result(set_for(0), Outcome.FAILED, message="now", refused={"mac": (0, 9)}),
+            AttributeMemory(
+                TABLES, NOW, refusal=AttributeRefusal({"trust": frozenset({101}), "mac": frozenset({100})}, "now")
+            ),
+        ),
+        (replace(BEFORE, seen={101: Seen(1, 2.0), 7: Seen(1, 2.0)}), Result(WRITE, Outcome.FAILED), BEFORE),
+    ],
+    ids=["new", "one", "stale", "failed", "refused", "another", "again", "another rule", "refused, too", "gone"],
+)
+def test_what_was_set_or_refused_is_known_by_the_next_look(
+    before: AttributeMemory | None, result: Result, expected: AttributeMemory | None
+) -> None:
+    after = state.remember(State(attributes={PF: before} if before else {}), (result,), (FOUR,)).attributes.get(PF)
+    assert (after and replace(after, seen={})) == expected
+
+
+def test_a_pf_that_is_gone_takes_what_was_set_with_it() -> None:
+    saved = State(attributes={PF: BEFORE, PF2: BEFORE})
+    assert state.remember(saved, (Result(set_for(), Outcome.CHANGED),), ()).attributes == {}
+
+
+def test_vfs_that_differ_are_noted_and_no_others() -> None:
+    old, new = {100: Seen(1, 2.0)}, {101: Seen(3, 4.0)}
+    saved = State(attributes={PF: AttributeMemory(seen=old), PF2: replace(BEFORE, seen=old)})
+    noted = state.note_seen(saved, {PF2: new}).attributes
+    assert noted == {PF2: replace(BEFORE, seen=new)}
+    assert state.note_seen(State(), {PF: new}).attributes == {PF: AttributeMemory(seen=new)}
+
+
+def test_who_asks_has_what_was_refused_tried_again() -> None:
+    assert state.ask_again(State(attributes={PF: BEFORE})).attributes == {PF: AttributeMemory(TABLES, frozenset({100}))}
+
+
+TAKE, BACK = set_for(0, keeps_drivers=False), BindVfs(PF, "kernel", ("0000:3b:02.0",), returns=True)
+STEPS: tuple[Action, ...] = (TAKE, BACK)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "is_unfinished"),
+    [
+        ((Outcome.CHANGED, Outcome.CHANGED), False),
+        ((Outcome.CHANGED, Outcome.STALE), True),
+        ((Outcome.CHANGED,), True),
+        ((Outcome.FAILED,), True),
+        ((Outcome.STUCK,), True),
+        ((Outcome.STALE,), False),
+    ],
+)
+def test_vfs_that_have_left_their_driver_are_unfinished_until_they_have_it_back(
+    outcomes: tuple[Outcome, ...], *, is_unfinished: bool
+) -> None:
+    begun = state.begin_write(State(), (PF,), [Plan(make_wish(pf=FOUR), (TAKE, BACK))])
+    assert begun.placements[PF].is_unfinished
+    results = tuple(Result(action, outcome) for action, outcome in zip(STEPS, outcomes, strict=False))
+    after = state.remember(State(), results, (FOUR,), begun)
+    assert after.placements.get(PF, Placement()).is_unfinished is is_unfinished
