@@ -6,7 +6,7 @@ from builders import PF
 from sriov_bootstrap.core.drivers import DRIVERS
 from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.vf_attributes import LinkState, RefusedSetting, Request, VfAttributes, VlanProtocol
-from sriov_bootstrap.core.vf_refusals import REASONS, explain
+from sriov_bootstrap.core.vf_refusals import REASONS, explain, is_momentary
 
 AD = VfAttributes(vlan=7, vlan_qos=0, vlan_protocol=VlanProtocol.DOT1AD)
 VLAN = VfAttributes(vlan=7, vlan_qos=8, vlan_protocol=VlanProtocol.DOT1Q)
@@ -108,3 +108,16 @@ def test_every_row_can_be_said_of_every_driver(driver: str) -> None:
         for words in explain(RefusedSetting(0, asked.requests[0], asked, number), driver, PF):
             assert words.isprintable()
             assert not {"{", "}"} & {*words}
+
+
+@pytest.mark.parametrize(
+    ("asked", "number", "expected"),
+    [
+        ("mac", errno.EAGAIN, True),
+        ("trust", errno.EBUSY, True),
+        ("msix", errno.EBUSY, False),
+        ("mac", errno.EPERM, False),
+    ],
+)
+def test_a_driver_may_be_busy_for_a_moment(asked: Request, number: int, *, expected: bool) -> None:
+    assert is_momentary(RefusedSetting(0, asked, VfAttributes(), number)) is expected
