@@ -13,7 +13,7 @@ _shtab_sriov_bootstrap_doctor_option_strings=(-h --help --config --json)
 _shtab_sriov_bootstrap_release_option_strings=(-h --help --config --json --dry-run --force)
 _shtab_sriov_bootstrap_check_config_option_strings=(-h --help --config)
 _shtab_sriov_bootstrap_init_option_strings=(-h --help)
-_shtab_sriov_bootstrap_migrate_option_strings=(-h --help --config)
+_shtab_sriov_bootstrap_migrate_option_strings=(-h --help --config --json)
 _shtab_sriov_bootstrap_render_option_strings=(-h --help --config --list --diff --write --apply --root --mac --vlan)
 _shtab_sriov_bootstrap_option_strings=(-h --help --version --once --dry-run --force --config --log-format --json)
 
@@ -55,6 +55,7 @@ _shtab_sriov_bootstrap_init__h_nargs=0
 _shtab_sriov_bootstrap_init___help_nargs=0
 _shtab_sriov_bootstrap_migrate__h_nargs=0
 _shtab_sriov_bootstrap_migrate___help_nargs=0
+_shtab_sriov_bootstrap_migrate___json_nargs=0
 _shtab_sriov_bootstrap_render__h_nargs=0
 _shtab_sriov_bootstrap_render___help_nargs=0
 _shtab_sriov_bootstrap_render___list_nargs=0

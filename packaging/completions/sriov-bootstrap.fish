@@ -37,6 +37,7 @@ complete -c sriov-bootstrap -n '__fish_seen_subcommand_from init' -s h -l help -
 complete -c sriov-bootstrap -n 'not __fish_seen_subcommand_from run status doctor release check-config init migrate render' -a migrate -d 'print the config that replaces rc.local lines, udev rules, ...'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from migrate' -s h -l help -d 'show this help message and exit'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from migrate' -l config -r -F -d 'use only this file (repeatable)'
+complete -c sriov-bootstrap -n '__fish_seen_subcommand_from migrate' -l json -d 'print the answer as JSON'
 complete -c sriov-bootstrap -n 'not __fish_seen_subcommand_from run status doctor release check-config init migrate render' -a render -d 'print or install files for kernel, nova, neutron'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from render' -s h -l help -d 'show this help message and exit'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from render' -l config -r -F -d 'use only this file (repeatable)'

@@ -66,6 +66,7 @@ _shtab_sriov_bootstrap_init_defaults_added=0
 _shtab_sriov_bootstrap_migrate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use only this file (repeatable)]:FILE:_files"
+  "--json[print the answer as JSON]"
 )
 
 # guard to ensure default positional specs are added only once per session

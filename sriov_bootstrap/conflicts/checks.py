@@ -122,7 +122,7 @@ def _whose_vfs(master: Master, wish: DesiredPf) -> str:
 def _master_finding(master: Master, whose: str, *, is_error: bool) -> Finding:
     verb = "sets" if master.is_certain else "may set"
     possible = " or ".join(map(str, master.possible[:SHOWN]))
-    number = f"{possible} VFs" if possible else "the VFs"
+    number = " ".join((possible or "the", "VF" if master.possible == (1,) else "VFs"))
     unknown = ", an unknown number of them" if master.num_vfs is None and not possible else ""
     number = number if master.num_vfs is None else quantity(master.num_vfs, "VF")
     doubt = f" ({master.doubt})" if master.doubt else ""

@@ -18,7 +18,7 @@ from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import matches, rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.netdev_names import NetdevNames
-from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.vf_attributes import VfAttributes, combine_tables
 
 SHOWN = 8
@@ -188,7 +188,7 @@ def _is_there(asked: list[int], pf: PfFacts) -> bool:
 def _reason(asked: list[int], number: int | None, pf: PfFacts, *, is_certain: bool) -> str:
     """Why the rule is no more than a proposal, "" if it is more."""
     if pf.num_vfs:
-        existing = "the VF that exists" if pf.num_vfs == 1 else f"the {pf.num_vfs} VFs that exist"
+        existing = f"the {quantity(pf.num_vfs, 'VF that exists', 'VFs that exist')}"
         return f"{existing} now would be destroyed: the lines ask for another number"
     if not asked:
         return "the lines do not say the number, and there are no VFs now: it is left to you"

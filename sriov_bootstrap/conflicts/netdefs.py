@@ -18,6 +18,7 @@ from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.desired import matches
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import VfTable
 
 MAX_DEVICES = 64
@@ -173,9 +174,8 @@ def _wish(netdef: Netdef) -> VfCount:
     if asked is None or asked > MAX_COUNT:
         return VfCount(None, doubt="netplan refuses that number, and with it all of its files", is_refused=True)
     if links > asked:
-        return VfCount(
-            None, (asked, links), f"netplan refuses {links} VFs where {asked} are asked for", is_refused=True
-        )
+        doubt = f"netplan refuses {quantity(links, 'VF')}, as virtual-function-count asks for {asked}"
+        return VfCount(None, (asked, links), doubt, is_refused=True)
     return VfCount(asked) if asked else VfCount(None, doubt="netplan removes no VFs: 0 does nothing")
 
 

@@ -344,7 +344,7 @@ def _held_text(plan: Plan) -> str:
 def _later_text(plan: Plan) -> str:
     """VFs of a PF that is as desired but for attributes that have to wait."""
     pf, found = plan.desired.pf, plan.settings
-    if pf is None:
+    if pf is None or not (found.later or found.awaits_carrier):
         return ""
     texts = []
     if found.later:
@@ -356,7 +356,7 @@ def _later_text(plan: Plan) -> str:
         texts.append(f"{differ} for {QUIET_SECONDS:g} s")
     if found.awaits_carrier:
         texts.append(f"rates of its VFs are set once {pf.netdev} has a carrier")
-    return f"{pf.pci_address}: {'; '.join(texts)}" if texts else ""
+    return f"{pf.pci_address}: {'; '.join(texts)}"
 
 
 def _attributes_verdict(

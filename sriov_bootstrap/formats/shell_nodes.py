@@ -127,7 +127,7 @@ def _blocks_of(command: If | While | For | Case | FunctionDefinition | Group) ->
             return [command.condition, command.body]
         case Case():
             return [body for _, body in command.arms]
-        case For() | FunctionDefinition() | Group():
+        case _:
             return [command.body]
 
 

@@ -117,8 +117,8 @@ def test_one_of_several_numbers_is_a_warning_with_all_of_them() -> None:
     assert (one.code, one.problem) == (
         "SB-W355",
         (
-            f'may set 1 or 2 VFs of {PF} (ens1f0), for which rule "tenant-a" asks for 4 (netplan refuses 2 VFs where 1'
-            " are asked for)"
+            f'may set 1 or 2 VFs of {PF} (ens1f0), for which rule "tenant-a" asks for 4'
+            " (netplan refuses 2 VFs, as virtual-function-count asks for 1)"
         ),
     )
 

@@ -53,7 +53,7 @@ def test_a_number(value: str, number: int | None, doubt: str) -> None:
 
 A4 = "a: {virtual-function-count: 4}"
 A6 = "a: {virtual-function-count: 6}"
-TOO_FEW = "netplan refuses 2 VFs where {} are asked for"
+TOO_FEW = "netplan refuses 2 VFs, as virtual-function-count asks for {}"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.followup import (
+    IN_USE_SECONDS,
     Need,
     UnitPlan,
     UnitState,
@@ -43,6 +44,11 @@ def test_a_vf_in_use_is_looked_at_every_minute_at_the_least(
 ) -> None:
     report = PassReport(pfs=(PfReport("a", "4", PfState.DEGRADED, reason=reason),))
     assert next_look_seconds(State(report=report), failures, now=0.0) == seconds
+
+
+def test_a_vf_that_keeps_another_driver_is_looked_at_until_it_is_released() -> None:
+    report = PassReport(pfs=(PfReport("a", "4", PfState.OK, vfs_held=1),))
+    assert next_look_seconds(State(report=report), 0, now=0.0) == IN_USE_SECONDS
 
 
 @pytest.mark.parametrize(

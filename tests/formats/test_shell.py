@@ -104,6 +104,7 @@ UNKNOWN_NETDEV = f"/sys/class/net/{UNKNOWN}/device/sriov_numvfs"
         pytest.param(f"echo 8 >\n{A}", [], id="redirection to nothing"),
         pytest.param("for > sriov_numvfs", [(1, ("sriov_numvfs",), None)], id="garbage"),
         pytest.param("read > sriov_numvfs", [(1, ("sriov_numvfs",), None)], id="read alone"),
+        pytest.param(f"case $1 in a) fi;; b) echo 8 > {A};; esac", [(1, (A,), "8")], id="the end of something else"),
     ],
 )
 def test_writes_are_found(text: str, expected: list[tuple[int, tuple[str, ...], str | None]]) -> None:
