@@ -15,6 +15,7 @@ from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import UNKNOWN, Reading, Write
 
 OUR_UNITS = "sriov-bootstrap"
+RC_LOCAL = re.compile(r"[-@:+!]*(?:/etc|/etc/rc\.d)/rc\.local(?:\s+start)?\s*")  # as systemd's own rc-local.service
 DROP_INS = ".service.d"
 STARTS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
 INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
@@ -52,6 +53,8 @@ def read(search: Search) -> Iterator[Master]:
     files = {source.path: source.text for source in survey.sources_of(Format.ENVIRONMENT)}
     sources = survey.sources_of(Format.UNIT)
     for unit in units_of(sources, survey.wanted_units, lambda source: search.library.concerns(source.text)):
+        if all(RC_LOCAL.fullmatch(entry.value) for entry in unit.commands):
+            continue  # which is read as what it is, and mended there
         yield from follow_script(unit.sources[0], search, lambda script, unit=unit: _unit(script, unit, files))  # type: ignore[misc]
 
 

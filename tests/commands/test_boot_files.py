@@ -310,6 +310,14 @@ def test_a_hook_knows_the_name_that_it_compares(
     assert found["problem"].startswith(f"may set 8 VFs of {PF} (ens1f0)")
 
 
+def test_rc_local_is_said_once_although_a_unit_of_systemd_runs_it(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unit = "[Service]\nType=forking\nExecStart=/etc/rc.local start\n"
+    write_files(tree, rc_local(f"echo 8 > {FILE}") | {"usr/lib/systemd/system/rc-local.service": unit})
+    assert [finding["place"] for finding in diagnosed(tree, capsys)] == ["/etc/rc.local:2"]
+
+
 def test_of_several_numbers_the_one_that_is_there_is_taken(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     for index in range(8):
         tree.add_vf(PF, index)

@@ -64,7 +64,8 @@ def redirected(command: str) -> str:
 
 
 def said(text: str, root: Path) -> str:
-    """What was printed, as a page has it: no folder of a test, no seconds, no empty lines."""
+    """What was printed, as a page has it: no folder of a test, no seconds, no progress, no empty lines."""
+    text = re.sub(r"^.*: \d+ s so far$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\d+\.\d s\)", "N s)", text.replace(str(root), ""))
     return re.sub(r"\n\n+", "\n", text).strip()
 
