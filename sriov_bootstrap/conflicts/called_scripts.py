@@ -26,6 +26,9 @@ COMMAND = re.compile(
     re.MULTILINE,
 )
 FOLDER = re.compile(r"(?:\b\w{1,32}=|\bcd[ \t])[\"']?(/[\w./+@-]+)")
+UDEV_RUNS = re.compile(r"RUN|PROGRAM|IMPORT\{program\}")
+UDEV_PROGRAM = re.compile(r"((?:RUN|PROGRAM|IMPORT\{program\})(?:\{program\})?[ \t]*(?:\+=|:=|==|=)[ \t]*\")(?=[\w.-])")
+UDEV_FOLDER = r"\1/usr/lib/udev/"  # of programs without a path
 EXEC = re.compile(r"^[ \t]*Exec\w+[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})", re.MULTILINE)
 BLANKS = frozenset(" \t\"'")
 MAX_LINE = 1 << 12
@@ -153,10 +156,14 @@ def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterabl
     for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES):
         if "\0" not in source.text and source.is_run:
             yield source, ((1, source.text),)
+    for source in survey.sources_of(Format.MODPROBE):
+        lines = logical_lines(source.text)
+        yield source, ((number, line) for number, line in lines if line.lstrip().startswith(("install", "remove")))
     for source in without_overridden(survey.sources_of(Format.UDEV)):
-        if "RUN" in source.text or "PROGRAM" in source.text:
+        if UDEV_RUNS.search(source.text):
             lines = logical_lines(source.text, may_interrupt=True)
-            yield source, ((number, line) for number, line in lines if "RUN" in line or "PROGRAM" in line)
+            runs = ((number, line) for number, line in lines if UDEV_RUNS.search(line))
+            yield source, ((number, UDEV_PROGRAM.sub(UDEV_FOLDER, line)) for number, line in runs)
 
 
 def _exec_lines(unit: Unit, source: Source) -> Iterator[tuple[int, str]]:

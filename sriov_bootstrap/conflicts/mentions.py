@@ -16,6 +16,7 @@ NAMED = re.compile(rf"[/'\"{{}}$]{FILE}\b|\b(?:mlx5|mlx4)_num_vfs\b|\bmodprobe\b
 SETTING = re.compile(
     rf"\b{FILE}\b|\b(?:max_vfs|num_vfs)=|\bsriov[._-](?:total|num)[._-]?vfs\b|\bvirtual-function-count\b|\bsriov-numvfs\b"
 )
+COMMAND = re.compile(rf"/{FILE}\b|\b(?:max_vfs|num_vfs)=")  # in a file of settings that has commands, too
 WRITES = re.compile(
     r"['\"](?:w|a|x|r\+|w\+|wb|ab|wt)['\"]|write|O_WRONLY|O_RDWR|subprocess|system\(|popen|>>?[ ]?['\"$/]|['\"][ ]?>"
     r"|check_call|run\(|\btee\b|\becho\b|spew|exec\(",
@@ -44,6 +45,8 @@ def _lines_of(source: Source, library: Library) -> Iterator[int]:
         return
     if source.format is Format.OTHER:
         yield from _lines_with(source.text, SETTING)
+    elif source.format is Format.CLOUD_INIT:
+        yield from _lines_with(source.text, COMMAND)
     elif source.format is Format.INTERFACES:
         lines = ((number, line.split(None, 1)[0]) for number, line in logical_lines(source.text))
         yield from (number for number, word in lines if SETTING.search(word[:MAX_LINE]))

@@ -57,6 +57,8 @@ HOOKS = (
     "/etc/systemd/system-sleep",
     "/etc/initramfs-tools/scripts/init-premount",
     "/etc/initramfs-tools/scripts/init-bottom",
+    "/etc/systemd/system-generators",
+    "/usr/local/lib/systemd/system-generators",
     "/var/lib/cloud/scripts/per-boot",
     "/var/lib/cloud/scripts/per-instance",
     "/var/lib/cloud/scripts/per-once",
@@ -87,7 +89,15 @@ ELSEWHERE = {
     "/var/lib/snapd/snaps": "snaps",
 }
 OTHER_FOLDERS = ("/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d")
-OTHER_FILES = ("/etc/rc.conf", "/etc/inittab", "/var/lib/cloud/instance/user-data.txt", "/etc/tuned/bootcmdline")
+NETWORK_MANAGER_FOLDERS = tuple(f"{folder}/NetworkManager/conf.d" for folder in ("/etc", "/run", "/usr/lib"))
+OTHER_FILES = (
+    "/etc/rc.conf",
+    "/etc/inittab",
+    "/var/lib/cloud/instance/user-data.txt",
+    "/etc/tuned/bootcmdline",
+    "/etc/tuned/active_profile",
+    "/etc/NetworkManager/NetworkManager.conf",
+)
 TUNED = ("/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tuned/profiles")
 PROGRAMS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 RUN_LEVELS = ("/etc/rcS.d", "/etc/rc2.d", "/etc/rc3.d", "/etc/rc5.d")
@@ -279,7 +289,7 @@ def _parse(kind: Format, text: Text) -> Any:  # noqa: ANN401 - YAML gives anythi
 
 
 def _other_files(sources: TextFiles) -> Iterator[Source]:
-    for folder in OTHER_FOLDERS:
+    for folder in (*OTHER_FOLDERS, *NETWORK_MANAGER_FOLDERS):
         yield from (_source(Format.OTHER, text) for text in sources.folder(folder, ".conf"))
     profiles = (f"{folder}/{name}/tuned.conf" for folder in TUNED for name in sources.names(folder))
     texts = (sources.file(path) for path in (*OTHER_FILES, *profiles))

@@ -26,6 +26,7 @@ DEVICE_KEYS = {
     "DRIVER": "driver",
     "ENV{ID_NET_DRIVER}": "driver",
     "ENV{INTERFACE}": "netdev",
+    "NAME": "netdev",
     "ATTR{address}": "mac",
     "ATTRS{vendor}": "vendor_id",
     "ATTRS{device}": "device_id",
@@ -35,9 +36,10 @@ DEVICE_KEYS = {
     "ATTR{device/device}": "device_id",
     "ENV{PCI_SLOT_NAME}": "pci_address",
 }
+OF_ANOTHER = re.compile(rf"ATTR\{{\[net/([^]*/]+)\]device/{FILE}\}}")  # [subsystem/name], not of the event's device
 NAMES = re.compile(r"ENV\{ID_NET_NAME\w*\}")
 NEUTRAL = re.compile(
-    r"ACTION|SUBSYSTEM|SUBSYSTEMS|NAME|LABEL|ATTR\{(?:device/(?:\.\./)*)?sriov_(?:num|total)vfs\}|TEST(\{.*\})?"
+    r"ACTION|SUBSYSTEM|SUBSYSTEMS|LABEL|ATTR\{(?:device/(?:\.\./)*)?sriov_(?:num|total)vfs\}|TEST(\{.*\})?"
 )
 ALTERNATIVES = 32
 
@@ -121,7 +123,8 @@ def _effects(tokens: tuple[Token, ...], script: Script, line: int) -> Iterator[E
             continue
         if token.key.startswith("ATTR{") and token.key.endswith(f"{FILE}}}"):
             key = token.key if NEUTRAL.fullmatch(token.key) else f"ATTR{{.../{FILE}}}"
-            yield Effect(setting(key, token.value), token.value)
+            other = OF_ANOTHER.fullmatch(token.key)
+            yield Effect(setting(key, token.value), token.value, (Match(netdev=other[1]),) if other else ())
         elif token.key.startswith("RUN"):
             yield from _effects_of_run(token.value, script, line)
 

@@ -16,6 +16,7 @@ QUESTIONS = frozenset(
 )
 VARIABLE = re.compile(r"([\w.-]*)\$(?:(\w+)|\{(\w+)\})")
 COMPARISONS = {"-eq": eq, "-ne": ne, "-gt": gt, "-ge": ge, "-lt": lt, "-le": le}
+LOOPBACK = "lo"
 NEGATED = {"-eq": "-ne", "-ne": "-eq"}
 NOTHING: dict[str, Values] = {}
 
@@ -137,7 +138,12 @@ def fits(value: str, pattern: str) -> bool | None:
         return None
     if max(len(value), len(pattern)) > MAX_PATTERN:
         return value == pattern
-    return value == pattern or fnmatchcase(value, pattern)
+    return value == pattern or fnmatchcase(value, pattern) or (None if _may_be(value, pattern) else False)
+
+
+def _may_be(value: str, pattern: str) -> bool:
+    """Whether a value that stands for the names of files may be one that fits. No function is called lo."""
+    return "*" in value and pattern != LOOPBACK and fnmatchcase(pattern, value)
 
 
 def variable_of(word: str) -> tuple[str, str]:
@@ -161,6 +167,7 @@ def narrow(known: Values, patterns: Values) -> Values:
     kept = [value for value in known if any(fits(value, pattern) for pattern in patterns)]
     if any(UNKNOWN in value or value == UNSET for value in known):
         kept += patterns
+    kept += [pattern for pattern in patterns if any(_may_be(value, pattern) for value in known)]
     return tuple(dict.fromkeys(kept)) or known
 
 

@@ -30,6 +30,7 @@ OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
 OTHERS_SHELLS = frozenset({"su", "runuser", "ssh", "script", "flock", "chroot", "watch"})
 C_FLAG = re.compile(r"-[a-z]*c|--command|--session-command")
+LANGUAGE = re.compile(r"python[\d.]*|perl|ruby|lua|tclsh|at|batch")
 PREFIXES = frozenset(
     {"sudo", "nohup", "time", "exec", "command", "env", "builtin", "nice", "ionice", "setsid", "stdbuf", "timeout",
      "doas", "chronic", "eatmydata", "unbuffer", "taskset", "chrt", "busybox", "systemd-run", "nsenter", "xargs",
@@ -48,9 +49,20 @@ def run(follower: Follower, command: Simple, state: ShellState) -> CommandOutcom
     follower.feed = feed_of(follower, command.redirections, state)
     outcome = _run_words(follower, words, command, state)
     follower.feed = kept
+    if words == ["exec"]:
+        _open(follower, command, state)
     if not follower.redirects:
         return outcome
     return write_output(follower, command.redirections, state, outcome, command.line)
+
+
+def _open(follower: Follower, command: Simple, state: ShellState) -> None:
+    """What comes to a descriptor of its own later is not followed."""
+    opened = (redirection for redirection in command.redirections if redirection.operator in OUTPUT)
+    for redirection in opened:
+        paths = follower.expander.expand(redirection.target.text, state)
+        if redirection.descriptor not in {"", "1", "2"} and any(map(is_target, paths)):
+            follower.unclear[follower.place(command.line)] = None
 
 
 def feed_of(follower: Follower, redirections: list[Redirection], state: ShellState) -> Values:
@@ -119,7 +131,7 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
     place = follower.place(command.line)
     if name in {"tee", "dd"} or name in COPIES:
         _write_to_arguments(follower, name, arguments, state, command.line)
-    elif may_set(name, [value for values in arguments for value in values]):
+    elif may_set(name, [value for values in arguments for value in values]) or _is_fed_program(follower, name):
         follower.unclear[place] = None
     if name not in IDLE:
         follower.others.setdefault(name, place)
@@ -133,6 +145,11 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
         else ASSUMED
     )
     return CommandOutcome(verdict, output_of(name, arguments, follower.feed, state.folder))
+
+
+def _is_fed_program(follower: Follower, name: str) -> bool:
+    """Whether a language finds a program that may set VFs at its input."""
+    return LANGUAGE.fullmatch(name) is not None and any(FILE in value for value in follower.feed)
 
 
 def _without_prefixes(fields: list[Values]) -> list[Values]:
@@ -192,6 +209,15 @@ def _run_builtin(
     return CommandOutcome(SUCCESS if program != "cd" else ASSUMED)
 
 
+def _trap(follower: Follower, arguments: list[Values], command: Simple, state: ShellState) -> CommandOutcome:
+    """What is done when the shell ends, or gets a signal, if it does."""
+    inner = state.copy()
+    inner.is_doubtful = True
+    for text in arguments[0] if len(arguments) > 1 else ():
+        follower.run_text(text, inner, command.line)
+    return CommandOutcome(SUCCESS)
+
+
 def _let(follower: Follower, words: list[str], state: ShellState) -> None:
     for word in words:
         name, _, text = word.partition("=")
@@ -218,11 +244,13 @@ def _run_inner(
     name = program.rpartition("/")[2]
     if name == "eval":
         return follower.run_text(" ".join(values[0] for values in arguments), state, command.line)
+    if name == "trap":
+        return _trap(follower, arguments, command, state)
     names = [name, *(values[0].rpartition("/")[2] for values in arguments)]
     shell = next((at for at, word in enumerate(names) if word in SHELLS | OTHERS_SHELLS), len(names))
     at = next((at for at in range(shell, len(arguments)) if C_FLAG.fullmatch(arguments[at][0])), len(arguments))
     if at + 1 >= len(arguments):
-        return None
+        return _run_feed(follower, name, arguments, command, state)
     inner = state.copy()
     inner.set_arguments(arguments[at + 3 :])
     listed = any(is_target(value) for values in arguments[:at] for value in values) or any(
@@ -230,10 +258,24 @@ def _run_inner(
     )
     outcome = CommandOutcome()
     for text in arguments[at + 1]:
-        made = text.replace("{}", UNKNOWN_TARGET) if listed else text
+        made = text.replace("{}", UNKNOWN_TARGET if listed else UNKNOWN)
         if listed:
             inner.known |= {"0": (UNKNOWN_TARGET,), "1": (UNKNOWN_TARGET,), "@": (UNKNOWN_TARGET,)}
         outcome = follower.run_text(made, inner, command.line)
+    return outcome
+
+
+def _run_feed(
+    follower: Follower, name: str, arguments: list[Values], command: Simple, state: ShellState
+) -> CommandOutcome | None:
+    """A shell that is given no script reads it from its input."""
+    if name not in SHELLS or not all(values[0].startswith("-") for values in arguments):
+        return None
+    outcome, kept = CommandOutcome(), follower.feed
+    follower.feed = ("",)
+    for text in kept:
+        outcome = follower.run_text(text, state.copy(), command.line)
+    follower.feed = kept
     return outcome
 
 

@@ -15,6 +15,7 @@ FOLDERS = (  # the first one that has the unit wins
 )
 PULLED_IN = (".wants", ".requires", ".upholds")  # folders of links to the units that a unit pulls in
 SETTING = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+LINE = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)  # of an environment file, where blanks may stand before the =
 BRACED = re.compile(r"\$\$|\$\{([A-Za-z_]\w*)\}")
 BARE = re.compile(r"\$([A-Za-z_]\w*)")
 NOTHING: Mapping[str, str] = {}
@@ -66,7 +67,7 @@ def environment(texts: Iterable[str], files: Iterable[str]) -> dict[str, str]:
     words = [word for value in service_values(texts, "Environment") for word in split(value)]
     said = {found[1]: found[2] for word in words if (found := SETTING.fullmatch(word))}
     lines = [line for text in files for line in _lines(text)]
-    return said | {found[1]: _unquote(found[2].strip()) for line in lines if (found := SETTING.fullmatch(line))}
+    return said | {found[1]: _unquote(found[2].strip()) for line in lines if (found := LINE.fullmatch(line))}
 
 
 def _unquote(value: str) -> str:

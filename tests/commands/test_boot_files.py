@@ -271,6 +271,55 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
             ["interfaces:3"],
             id="TABs",
         ),
+        pytest.param({"etc/systemd/system-generators/vfs": ECHO}, {PF: 8}, ["vfs:2"], id="generator"),
+        pytest.param(
+            {"etc/modprobe.d/a.conf": "install mlx5_core modprobe -i mlx5_core; /opt/vfs\n", "opt/vfs": ECHO},
+            {PF: 8},
+            ["vfs:2"],
+            id="install of a module",
+        ),
+        pytest.param(
+            {"etc/udev/rules.d/9.rules": 'KERNEL=="ens1f0", RUN+="make-vfs %k"\n', "usr/lib/udev/make-vfs": ECHO},
+            {PF: 8},
+            ["make-vfs:2"],
+            id="udev, by a name alone",
+        ),
+        pytest.param(
+            {"etc/udev/rules.d/9.rules": 'KERNEL=="ens1f0", IMPORT{program}="/opt/vfs"\n', "opt/vfs": ECHO},
+            {PF: 8},
+            ["vfs:2"],
+            id="udev, IMPORT",
+        ),
+        pytest.param(
+            {"etc/udev/rules.d/9.rules": 'NAME=="ens1f1", ATTR{device/sriov_numvfs}="8"\n'},
+            {PF2: 8},
+            ["9.rules:1"],
+            id="udev, NAME",
+        ),
+        pytest.param(
+            {"etc/udev/rules.d/9.rules": 'KERNEL=="ens1f0", ATTR{[net/ens1f1]device/sriov_numvfs}="8"\n'},
+            {PF2: 8},
+            ["9.rules:1"],
+            id="udev, of another device",
+        ),
+        pytest.param(
+            service(f"EnvironmentFile=/etc/vfs\nExecStart=/bin/sh -c 'echo $N > {FILE}'", **{"etc/vfs": "N =8\n"}),
+            {PF: 8},
+            ["vfs.service:4"],
+            id="EnvironmentFile= with blanks",
+        ),
+        pytest.param(rc_local(f"N=8\nsudo bash <<E\necho $N > {FILE}\nE"), {PF: 8}, ["rc.local:3"], id="shell, fed"),
+        pytest.param(rc_local(f"echo 'echo 8 > {FILE}' | sh -e"), {PF: 8}, ["rc.local:2"], id="shell in a pipe"),
+        pytest.param(rc_local(f"trap\ntrap - EXIT\necho 8 > {FILE}"), {PF: 8}, ["rc.local:4"], id="trap of nothing"),
+        pytest.param(
+            {
+                "etc/tuned/vfs/tuned.conf": f"[sysfs]\n{FILE}=8\n",
+                "etc/tuned/active_profile": "vfs\n",
+            },
+            {PF: 8},
+            ["tuned.conf:2"],
+            id="tuned, the active profile",
+        ),
     ],
 )  # fmt: skip
 def test_what_sets_vfs_is_found(
@@ -280,6 +329,47 @@ def test_what_sets_vfs_is_found(
     assert migrated(tree, capsys) == rules
     found = diagnosed(tree, capsys)
     assert [os.path.basename(finding["place"]) for finding in found] == places
+
+
+EACH = "for i in /sys/class/net/*; do\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        (rc_local(f"trap 'echo 0 > {FILE}' EXIT"), f"may set 0 VFs of {PF} (ens1f0)"),
+        (
+            rc_local(f"ls /sys/class/net | xargs -I{{}} sh -c 'echo 8 > /sys/class/net/{{}}{NUMVFS}'"),
+            "sets 8 VFs of a PF that cannot be determined",
+        ),
+        (
+            rc_local(f"{EACH}d=$(basename $i)\ncase $d in ens1f1) echo 8 > /sys/class/net/$d{NUMVFS};; esac\ndone"),
+            f"may set 8 VFs of {PF2} (ens1f1)",
+        ),
+        (
+            rc_local(f"{EACH}case ${{i##*/}} in ens1f1) echo 8 > $i{NUMVFS};; esac\ndone"),
+            f"may set 8 VFs of {PF} (ens1f0)",
+        ),
+        (
+            {"etc/tuned/vfs/tuned.conf": f"[sysfs]\n{FILE}=8\n", "etc/tuned/active_profile": "balanced\n"},
+            f"may set 8 VFs of {PF} (ens1f0)",
+        ),
+    ],
+)
+def test_what_may_be_set_is_no_rule(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files, problem: str
+) -> None:
+    write_files(tree, files)
+    assert migrated(tree, capsys) == {}
+    (found,) = diagnosed(tree, capsys)
+    assert found["problem"].startswith(problem)
+
+
+def test_a_loop_that_leaves_out_the_loopback_device_is_certain(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_files(tree, rc_local(f'{EACH}[ "${{i##*/}}" = lo ] && continue\necho 8 > $i{NUMVFS}\ndone'))
+    assert migrated(tree, capsys) == {PF: 8, PF2: 8}
 
 
 HOOK = f'if [ "$1" = "ens1f0" ] && [ "$2" = up ]; then\n  echo 8 > /sys/class/net/$1{NUMVFS}\nfi\n'

@@ -110,6 +110,19 @@ SPLIT = (
         pytest.param(
             {"etc/tuned/vfs/tuned.conf": f"[script]\nx = echo 8 >> {FILE}\n"}, "/etc/tuned/vfs/tuned.conf:2", id="tuned"
         ),
+        pytest.param(rc_local(f"exec 3> {FILE}\necho 8 >&3"), "/etc/rc.local:2", id="a descriptor"),
+        pytest.param(rc_local(f"python3 <<E\nopen('{FILE}', 'w').write('8')\nE"), "/etc/rc.local:2", id="its input"),
+        pytest.param(rc_local(f'echo "echo 8 > {FILE}" | at now'), "/etc/rc.local:2", id="at"),
+        pytest.param(
+            {"etc/NetworkManager/conf.d/vfs.conf": "[device]\nmatch-device=driver:igb\nsriov-num-vfs=4\n"},
+            "/etc/NetworkManager/conf.d/vfs.conf:3",
+            id="NetworkManager's own settings",
+        ),
+        pytest.param(
+            {"etc/cloud/cloud.cfg.d/9.cfg": f"# {FILE}\nbootcmd:\n  - echo 8 > {FILE}\n"},
+            "/etc/cloud/cloud.cfg.d/9.cfg:3",
+            id="bootcmd",
+        ),
         pytest.param({"etc/inittab": f"v:2:once:/bin/sh -c 'echo 8 > {FILE}'\n"}, "/etc/inittab:1", id="inittab"),
         pytest.param(
             {"etc/network/interfaces": "iface a\n  sriov-numvfs 8\n"}, "/etc/network/interfaces:2", id="key"

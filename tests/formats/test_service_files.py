@@ -98,7 +98,7 @@ def test_the_environment_of_a_unit() -> None:
     unit += "EnvironmentFile=-/etc/x*\nEnvironmentFile=/y\nEnvironmentFile=z\n"
     assert unit_files.environment_files((unit,)) == ("/etc/x*", "/y")
     files = ("# D=no\n; D=no\nC = 5\nD=--x '/a b' \nE=\"quoted 'e'\"\n", "F='f'\nD=one \\\n two\nnonsense\nG='\n")
-    said = {"A": "1", "B": "2 3", "C": "4", "D": "one   two", "E": "quoted 'e'", "F": "f", "G": "'"}
+    said = {"A": "1", "B": "2 3", "C": "5", "D": "one   two", "E": "quoted 'e'", "F": "f", "G": "'"}
     assert unit_files.environment((unit,), files) == said
     assert unit_files.environment((unit, "[Service]\nEnvironment=\nEnvironment=A=9\n"), ()) == {"A": "9"}
 
