@@ -310,6 +310,9 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
         ),
         pytest.param(rc_local(f"N=8\nsudo bash <<E\necho $N > {FILE}\nE"), {PF: 8}, ["rc.local:3"], id="shell, fed"),
         pytest.param(rc_local(f"echo 'echo 8 > {FILE}' | sh -e"), {PF: 8}, ["rc.local:2"], id="shell in a pipe"),
+        pytest.param(
+            rc_local(f"exec 3> /run/log 2> /dev/null\necho 8 > {FILE}"), {PF: 8}, ["rc.local:3"], id="other descriptors"
+        ),
         pytest.param(rc_local(f"trap\ntrap - EXIT\necho 8 > {FILE}"), {PF: 8}, ["rc.local:4"], id="trap of nothing"),
         pytest.param(
             {
