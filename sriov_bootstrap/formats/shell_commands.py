@@ -29,6 +29,10 @@ HARMLESS = READERS | {
 }  # fmt: skip
 LANGUAGES = ("python", "perl", "ruby", "awk", "gawk", "mawk", "lua")
 WRITES = re.compile(r"write|>|['\"][wa]b?['\"]|system")
+SYSFS_LINK = re.compile(
+    r"/sys/.*/(?:device|driver|module|subsystem|physfn|virtfn\d+)/?\Z"
+)  # has another name where it leads
+LEAD_AWAY = ("/driver", "/module", "/subsystem")  # out of the device's own folder
 COPIES = frozenset({"cp", "install", "mv", "rsync", "ln"})
 IDLE = HARMLESS - READERS | {"cat", "", "tee", "dd", "exec", "usleep"}
 FIND_ACTIONS = frozenset({"-exec", "-execdir", "-ok", "-delete", "-fprint"})
@@ -93,9 +97,10 @@ def _output(name: str, words: list[str]) -> str:  # noqa: PLR0911 - a table of c
         case "dirname" if words:
             return words[-1].rstrip("/").rpartition("/")[0] or "."
         case "basename" if words:
-            return words[0].rstrip("/").rpartition("/")[2].removesuffix(words[1] if words[1:] else "")
+            last = words[0].rstrip("/").rpartition("/")[2]
+            return UNKNOWN if SYSFS_LINK.match(words[0]) else last.removesuffix(words[1] if words[1:] else "")
         case "readlink" | "realpath" if words:
-            return words[-1]
+            return UNKNOWN if words[-1].startswith("/sys/") and words[-1].endswith(LEAD_AWAY) else words[-1]
         case "seq":
             return _seq(words)
         case "ls":

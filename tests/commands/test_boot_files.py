@@ -350,6 +350,19 @@ EACH = "for i in /sys/class/net/*; do\n"
             f"may set 8 VFs of {PF2} (ens1f1)",
         ),
         (
+            rc_local(
+                f"{EACH}drv=$(basename $(readlink $i/device/driver))\n"
+                f'[ "$drv" = mlx5_core ] && echo 8 > $i{NUMVFS}\ndone'
+            ),
+            f"may set 8 VFs of {PF} (ens1f0)",
+        ),
+        (
+            rc_local(
+                "n=$(basename $(readlink /sys/class/net/ens1f0/device))\necho 8 > /sys/bus/pci/devices/$n/sriov_numvfs"
+            ),
+            "sets 8 VFs of a PF that cannot be determined",
+        ),
+        (
             rc_local(f"{EACH}case ${{i##*/}} in ens1f1) echo 8 > $i{NUMVFS};; esac\ndone"),
             f"may set 8 VFs of {PF} (ens1f0)",
         ),
