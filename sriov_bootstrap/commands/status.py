@@ -11,7 +11,7 @@ from sriov_bootstrap.commands.once import NOTHING_TO_DO
 from sriov_bootstrap.commands.terminal import in_colour, progress_printer
 from sriov_bootstrap.core.facts import NAMED
 from sriov_bootstrap.core.finding import load_inspected
-from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.core.plurals import quantity, ranges
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.doctor.service.now import notes, now_of
@@ -72,7 +72,7 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
 def _vf_notes(report: PassReport) -> tuple[str, ...]:
     """What looks wrong but is not, and what is ours but no longer asked for."""
     idle = [
-        f"{pf}: VF {_ranges([vf.index for vf in pf.vfs if vf.note])} bound to vfio, but not in use"
+        f"{pf}: VF {', '.join(ranges(sorted(vf.index for vf in pf.vfs if vf.note)))} bound to vfio, but not in use"
         for pf in report.pfs
         if any(vf.note for vf in pf.vfs)
     ]
@@ -85,17 +85,6 @@ def _vf_notes(report: PassReport) -> tuple[str, ...]:
     shown = [*differ[:NAMED], *([f"{len(differ) - NAMED} more such VFs: --json names each"] if differ[NAMED:] else [])]
     left = [f"{leftover}: {leftover.hint}" for leftover in report.leftovers]
     return (*idle, *shown, *left)
-
-
-def _ranges(numbers: list[int]) -> str:
-    """`0, 2-5`."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1] = [runs[-1][0], number]
-        else:
-            runs.append([number])
-    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _print_json(report: PassReport, saved: State, said: tuple[str, ...]) -> None:

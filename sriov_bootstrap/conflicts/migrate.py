@@ -85,17 +85,16 @@ def migrate(
     proposed = {_place(master) for proposal in proposals for master in proposal.masters}
     untold = {_place(master) for master in masters if not master.devices}
     lines = {_place(master): master for master in sorted(masters, key=lambda master: (master.path, -master.line))}
-    foreign = (master for place, master in lines.items() if place not in proposed | untold)
+    replaced = {
+        place: Removal(master, _removal_notes(master, strangers))
+        for place, master in lines.items()
+        if place in proposed | untold
+    }
+    foreign = (master for place, master in lines.items() if place not in replaced)
     return Migration(
         tuple(_with_vfs(proposals, config)),
-        tuple(
-            Removal(master, _removal_notes(master, strangers))
-            for place, master in lines.items()
-            if place in proposed | untold and place not in waiting
-        ),
-        tuple(
-            Removal(master, _removal_notes(master, strangers)) for place, master in lines.items() if place in waiting
-        ),
+        tuple(removal for place, removal in replaced.items() if place not in waiting),
+        tuple(removal for place, removal in replaced.items() if place in waiting),
         tuple(Removal(master, names) for master in foreign if (names := _no_nics(master, strangers))),
         tuple(sorted((master for master in found if master.is_mention), key=lambda master: master.path)),
     )

@@ -11,13 +11,12 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.besides import network_manager_vfs, shown
+from sriov_bootstrap.conflicts.besides import OFF, network_manager_vfs, shown
 from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, Search, whole_number, without_keys
 from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
 from sriov_bootstrap.core.config import Match
 
 MAX_DEVICES = 64
-NO = frozenset({"false", "no", "0", "off", "f", "n"})
 SUFFIX = ".nmconnection"
 BACKUPS = ("~", ".swp", ".swpx", ".rpmsave", ".rpmorig", ".rpmnew")
 OPERATORS = ("!", "&", "|", "\\")  # before a name in [match]: not, and, or
@@ -77,7 +76,7 @@ def _master(source: Source, profile: Profile) -> Master:
     doubts = []
     if "" in profile.sections:
         doubts.append(f"line {profile.sections['']} is no entry, so NetworkManager does not load the file")
-    if profile.value("connection", "autoconnect").lower() in NO:
+    if profile.value("connection", "autoconnect").lower() in OFF:
         doubts.append("the profile does not connect automatically")
     if not devices:
         doubts.append("the profile does not name its device")

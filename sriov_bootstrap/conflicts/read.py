@@ -10,12 +10,13 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts.called_scripts import Call, called_scripts
 from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
-from sriov_bootstrap.conflicts.library import Library
+from sriov_bootstrap.conflicts.library import MAX_CHAIN, Library
 from sriov_bootstrap.conflicts.survey import DROP_IN_FOLDERS, Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.units import environment_paths, units_pulled
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.edges.text_files import Text, TextFiles
 from sriov_bootstrap.formats import modprobe, unit_files
+from sriov_bootstrap.formats.shell_simple import PATH
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.kernel import INITRAMFS
 
@@ -99,12 +100,10 @@ OTHER_FILES = (
     "/etc/NetworkManager/NetworkManager.conf",
 )
 TUNED = ("/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tuned/profiles")
-PROGRAMS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 RUN_LEVELS = ("/etc/rcS.d", "/etc/rc2.d", "/etc/rc3.d", "/etc/rc5.d")
 SCRIPT_ENDINGS = (".sh", ".bash", ".py", ".pl", ".rb")
 MAX_SCRIPTS = 1 << 11
 BEGINNING = 1 << 8  # characters in which a binary has a zero
-MAX_CHAIN = 16  # scripts that run each other
 
 
 def survey_masters(machine: HostMachine) -> MastersSurvey:
@@ -204,7 +203,7 @@ def _called_sources(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, 
 
     Those may be keys. From a user's cron table, only those that this user can read too.
     """
-    programs = {name: f"{folder}/{name}" for folder in reversed(PROGRAMS) for name in sources.names(folder)}
+    programs = {name: f"{folder}/{name}" for folder in reversed(PATH) for name in sources.names(folder)}
     known = {source.path for source in survey.sources}
     found: list[Source] = []
     asked: dict[str, bool] = {}

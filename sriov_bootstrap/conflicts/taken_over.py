@@ -5,14 +5,13 @@ is told with its reason.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.core.config import PfRule
-from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.core.plurals import quantity, ranges
 from sriov_bootstrap.core.vf_attributes import VfAttributes, VfTable, combine_tables
 from sriov_bootstrap.core.vf_tables import REMEDY, problems
 
@@ -90,7 +89,7 @@ def _notes_of_vfs(problems_of_vfs: Iterable[tuple[int, str]]) -> Iterator[str]:
     vfs: dict[str, list[int]] = {}
     for vf, text in problems_of_vfs:
         vfs.setdefault(text, []).append(vf)
-    return (f"VF {', '.join(_ranges(numbers))}: {text}" for text, numbers in vfs.items())
+    return (f"VF {', '.join(ranges(numbers))}: {text}" for text, numbers in vfs.items())
 
 
 def _problem(vf: int, part: VfAttributes, rule: PfRule) -> str:
@@ -106,14 +105,7 @@ def _tables(said: Said) -> tuple[VfTable, ...]:
     shared = [(vfs, wish if len(vfs) > 1 else said[vfs[0]]) for wish, vfs in alike.items()]
     single = [([vf], VfAttributes(mac=said[vf].mac)) for vfs, _ in shared for vf in vfs if len(vfs) > 1]
     return tuple(
-        VfTable(vfs=",".join(_ranges(vfs)), **wish.said)  # type: ignore[arg-type]
+        VfTable(vfs=",".join(ranges(vfs)), **wish.said)  # type: ignore[arg-type]
         for vfs, wish in (*shared, *single)
         if wish.said
     )
-
-
-def _ranges(vfs: Iterable[int]) -> Iterator[str]:
-    """0, 1, 2, 5 -> `0-2`, `5`."""
-    for _, run in groupby(enumerate(vfs), lambda pair: pair[1] - pair[0]):
-        numbers = [vf for _, vf in run]
-        yield str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"

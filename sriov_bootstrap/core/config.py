@@ -76,7 +76,8 @@ class Distribution(StrEnum):
     OTHER = "other"
 
 
-def _is_exact(text: str) -> bool:
+def is_exact(text: str) -> bool:
+    """Whether a selector is given, and takes one value only."""
     return bool(text) and not GLOB_CHARACTERS & {*text}
 
 
@@ -99,7 +100,7 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     @property
     def names_any_pf(self) -> bool:
         """Whether it names a PF beyond doubt, so that it may take one that is no NIC: by address, or by both ids."""
-        return _is_exact(self.pci_address) or (_is_exact(self.vendor_id) and _is_exact(self.device_id))
+        return is_exact(self.pci_address) or (is_exact(self.vendor_id) and is_exact(self.device_id))
 
 
 class RenderKeys(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import GLOB_CHARACTERS, Match, PfRule
+from sriov_bootstrap.core.config import Match, PfRule, is_exact
 from sriov_bootstrap.core.desired import matches
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.netdev_names import NetdevNames
@@ -54,8 +54,7 @@ def is_meant(match: Match, function: PfFacts) -> bool:
     """
     if function.is_nic or match.names_any_pf:
         return matches(match, function)
-    names_driver = match.driver and not GLOB_CHARACTERS.intersection(match.driver)
-    names_few = match.netdev or match.altname or match.mac or names_driver or function.total_vfs
+    names_few = match.netdev or match.altname or match.mac or is_exact(match.driver) or function.total_vfs
     return bool(names_few) and matches(match, replace(function, is_nic=True))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import GLOB_CHARACTERS, MAX_NUM_VFS, Config, Match, PfRule, VfBinding
+from sriov_bootstrap.core.config import MAX_NUM_VFS, Config, Match, PfRule, VfBinding, is_exact
 from sriov_bootstrap.core.drivers import Driver, VfAttribute, driver_of
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import (
@@ -291,4 +291,4 @@ def _doubts_of_count(rule: PfRule, driver: Driver) -> Iterator[str]:
 
 def _takes_one_pf(match: Match) -> bool:
     selectors = (match.pci_address, match.netdev, match.altname, match.mac)
-    return any(text and not GLOB_CHARACTERS & {*text} for text in selectors)
+    return any(is_exact(text) for text in selectors)

@@ -14,7 +14,6 @@ UNKNOWN_TARGET = f"{UNKNOWN}/{FILE}"  # what comes out of a list of such files
 ECHO_OPTION = re.compile(r"-[neE]+")
 CONVERSION = re.compile(r"%(?:%|[sbdiu])")
 MAX_SEQUENCE = MAX_VALUES
-ESCAPES = {"\\n": "\n", "\\t": "\t"}
 
 READERS = frozenset(
     {"cat", "head", "tail", "grep", "egrep", "fgrep", "zgrep", "wc", "cut", "od", "xxd", "more", "less"}

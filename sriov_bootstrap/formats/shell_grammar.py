@@ -35,7 +35,7 @@ def parse(text: str) -> CommandList:
     found: CommandList = []
     while not parser.is_at_end:
         found += parser.block(NO_ENDS)
-        parser.advance()  # a end_of_bracket word that closes nothing
+        parser.advance()  # a closing word that closes nothing
     return found
 
 
@@ -69,7 +69,7 @@ class _Parser:
             self.advance()
 
     def block(self, ends: frozenset[str]) -> CommandList:
-        """Lists up to one of these words or operators, which is left; or up to any end_of_bracket word."""
+        """Lists up to one of these words or operators, which is left; or up to any closing word."""
         found: CommandList = []
         while not self.is_at_end:
             self._skip("\n", ";", "&")

@@ -5,6 +5,7 @@ ends the wait.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -15,15 +16,24 @@ from sriov_bootstrap.core.facts import Links
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.rtnetlink import read_links
 
+if TYPE_CHECKING:
+    from sriov_bootstrap.core.vf_attributes import PfLinks
+
 WHAT = "the kernel's list of netdevs"
+Told = TypeVar("Told", Links, "PfLinks")
 
 
 def read_in_child(read: Callable[[], Links] = read_links, *, timeout_seconds: float = READ_SECONDS) -> Links:
     """In a process of its own, which is given up after `timeout_seconds`."""
+    return answer_of_child(read, Links, what=WHAT, timeout_seconds=timeout_seconds)
+
+
+def answer_of_child(read: Callable[[], Told], kind: type[Told], *, what: str, timeout_seconds: float) -> Told:
+    """What `read` returns in a process of its own; a `kind` with a problem if that gives no answer."""
     try:
-        line = child.call(lambda send: send(to_json(read())), what=WHAT, timeout_seconds=timeout_seconds)
-        return msgspec.json.decode(line, type=Links)
+        line = child.call(lambda send: send(to_json(read())), what=what, timeout_seconds=timeout_seconds)
+        return msgspec.json.decode(line, type=kind)
     except SriovBootstrapError as error:
-        return Links(problem=error.message)
+        return kind(problem=error.message)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Links(problem=f"{WHAT}: the process that reads it ended without an answer")
+        return kind(problem=f"{what}: the process that reads it ended without an answer")

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
-from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError
+from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.netlink import READ_SECONDS
-from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core import vf_settings
 from sriov_bootstrap.core.actions import SetPfLink, SetVfAttributes
 from sriov_bootstrap.core.drivers import driver_of, is_vfio
@@ -29,8 +27,8 @@ from sriov_bootstrap.core.vf_attributes import (
     VfAttributes,
 )
 from sriov_bootstrap.core.vf_refusals import explain, is_momentary
-from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.vf_attributes import read_pf_links, set_link, set_vf_attributes
+from sriov_bootstrap.machine.links import answer_of_child
 from sriov_bootstrap.passes.apply import apply
 
 if TYPE_CHECKING:
@@ -42,14 +40,7 @@ WHAT = "the kernel's list of VF attributes"
 
 def read_in_child(netdevs: tuple[str, ...], *, timeout_seconds: float = READ_SECONDS) -> PfLinks:
     """Of these netdevs; the process is given up after `timeout_seconds`."""
-    try:
-        read = lambda send: send(to_json(read_pf_links(netdevs)))  # noqa: E731
-        line = child.call(read, what=WHAT, timeout_seconds=timeout_seconds)
-        return msgspec.json.decode(line, type=PfLinks)
-    except SriovBootstrapError as error:
-        return PfLinks(problem=error.message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return PfLinks(problem=f"{WHAT}: the process that reads it ended without an answer")
+    return answer_of_child(lambda: read_pf_links(netdevs), PfLinks, what=WHAT, timeout_seconds=timeout_seconds)
 
 
 def work(machine: "HostMachine", action: SetPfLink | SetVfAttributes, guard: Callable[[], str]) -> Callable[[], Result]:

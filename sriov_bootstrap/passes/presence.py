@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import presence
-from sriov_bootstrap.core.config import GLOB_CHARACTERS, Match, PfRule
+from sriov_bootstrap.core.config import Match, PfRule, is_exact
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import Links, PfFacts, RawPf, parse_pf
 from sriov_bootstrap.core.obstacles import Function, Platform
@@ -57,7 +57,7 @@ def find_devices(
 ) -> Inventory:
     """What these rules may mean. VFs of PFs are only read as far as a rule names them, or all if `is_thorough`."""
     matches = [rule.match for rule in rules]
-    exact = [match.pci_address for match in matches if _is_exact(match.pci_address)]
+    exact = [match.pci_address for match in matches if is_exact(match.pci_address)]
     raws = machine.read_functions(
         exact if len(exact) == len(matches) else (),
         without={pf.pci_address for pf in pfs} | (set() if is_thorough else _unnamed_vfs(matches, pfs)),
@@ -114,10 +114,6 @@ def _with_capability(machine: PresenceMachine, function: Function, matches: list
 
 def _strays(machine: PresenceMachine, matches: list[Match], functions: tuple[Function, ...]) -> tuple[StrayNetdev, ...]:
     of_functions = {dev.name for function in functions for dev in function.facts.netdevs}
-    names = {match.netdev for match in matches if _is_exact(match.netdev)} - of_functions
+    names = {match.netdev for match in matches if is_exact(match.netdev)} - of_functions
     found = ((name, machine.read_stray_netdev(name)) for name in sorted(names))
     return tuple(StrayNetdev(name, *place) for name, place in found if place is not None)
-
-
-def _is_exact(text: str) -> bool:
-    return bool(text) and not GLOB_CHARACTERS.intersection(text)
