@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, vf_address
+from builders import NEW_VF, PF, vf_address
 from netlink import attribute, error, link, message, pf_link, vf_info
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.netlink import NLM_F_ACK, NLMSG_ERROR, RTM_GETLINK, attributes
@@ -37,18 +37,7 @@ from sriov_bootstrap.formats.vf_info import IFLA_MTU, IFLA_VFINFO_LIST, read_vfs
 NAME = b"ens1f0"
 PROTOCOLS = {None: 0x8100, VlanProtocol.DOT1Q: 0x8100, VlanProtocol.DOT1AD: 0x88A8}
 STATES = {None: 0, LinkState.AUTO: 0, LinkState.ENABLE: 1, LinkState.DISABLE: 2}
-UNSET = VfAttributes(
-    mac="00:00:00:00:00:00",
-    vlan=0,
-    vlan_qos=0,
-    vlan_protocol=VlanProtocol.DOT1Q,
-    min_tx_rate=0,
-    max_tx_rate=0,
-    spoofchk=True,
-    link_state=LinkState.AUTO,
-    trust=False,
-    query_rss=False,
-)
+UNSET = replace(NEW_VF, query_rss=False)
 
 # What a driver says of a wish for a VF: an errno, 0 for yes.
 Driver = Callable[[int, VfAttributes], int]

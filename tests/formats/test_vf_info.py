@@ -4,22 +4,12 @@ import struct
 
 import pytest
 
+from builders import NEW_VF
 from netlink import attribute, vf_info
 from sriov_bootstrap.base.netlink import UnusableError
 from sriov_bootstrap.core.vf_attributes import REQUESTS, LinkState, VfAttributes, VlanProtocol
 from sriov_bootstrap.formats.vf_info import CODECS, read_vfs, vf_list
 
-NOTHING_SET = VfAttributes(
-    mac="00:00:00:00:00:00",
-    vlan=0,
-    vlan_qos=0,
-    vlan_protocol=VlanProtocol.DOT1Q,
-    min_tx_rate=0,
-    max_tx_rate=0,
-    spoofchk=True,
-    link_state=LinkState.AUTO,
-    trust=False,
-)
 EVERYTHING = VfAttributes(
     mac="02:00:00:00:00:2a",
     vlan=100,
@@ -46,7 +36,7 @@ def test_each_attribute_is_read() -> None:
         settings={"spoofchk": 0, "link_state": 2, "query_rss": 1, "trust": 1},
         guids=(0x0011223344556677, 0xFF00000000000001),
     )
-    assert read_vfs(first + second, 0) == {0: NOTHING_SET, 1: EVERYTHING}
+    assert read_vfs(first + second, 0) == {0: NEW_VF, 1: EVERYTHING}
 
 
 @pytest.mark.parametrize("name", ["spoofchk", "query_rss", "trust"])

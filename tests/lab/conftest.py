@@ -11,6 +11,7 @@ import pytest
 
 from side_by_side import with_own_guest
 
+from .binding import UNMADE, unmake
 from .building import BuildError
 from .consumers import install_all
 from .host import Guest
@@ -103,3 +104,18 @@ def guest(saved_guest: Guest) -> Guest:
     """The product at work, the same for each test."""
     saved_guest.restore()
     return saved_guest
+
+
+@pytest.fixture(scope="module")
+def saved_unmade(saved_guest: Guest) -> Guest:
+    saved_guest.restore()
+    unmake(saved_guest)
+    saved_guest.save(UNMADE)
+    return saved_guest
+
+
+@pytest.fixture
+def unmade(saved_unmade: Guest) -> Guest:
+    """No VF, and rules that ask for none."""
+    saved_unmade.restore(UNMADE)
+    return saved_unmade

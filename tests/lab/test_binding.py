@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from .binding import ALONE, UNMADE, bound, drivers, overrides, probing, unmake
+from .binding import ALONE, bound, drivers, overrides, probing
 from .consumers import install_package, newest_package
 from .host import CONFIG_FILE, DEVICES, PF1, PF2, Guest
 from .old_package import UnknownCommitError, package_of
@@ -13,21 +13,6 @@ LAST_0_1_0: Final = "796f9ed"
 IGBVF: Final = ["igbvf"] * 3
 VFIO: Final = ["vfio-pci"] * 3
 UNSET: Final = ["(null)"] * 3  # overrides
-
-
-@pytest.fixture(scope="module")
-def saved_unmade(saved_guest: Guest) -> Guest:
-    saved_guest.restore()
-    unmake(saved_guest)
-    saved_guest.save(UNMADE)
-    return saved_guest
-
-
-@pytest.fixture
-def unmade(saved_unmade: Guest) -> Guest:
-    """No VF, and rules that ask for none."""
-    saved_unmade.restore(UNMADE)
-    return saved_unmade
 
 
 def test_vfs_go_from_one_named_driver_to_another_and_back_to_the_kernels_own(unmade: Guest) -> None:

@@ -3,9 +3,7 @@
 import json
 from typing import Any, Final
 
-import pytest
-
-from .binding import ALONE, UNMADE, bound, drivers, unmake
+from .binding import ALONE, bound, drivers
 from .host import PF1, PF2, Guest
 
 TABLES: Final = """
@@ -26,21 +24,6 @@ mac = "02:00:00:00:00:42"
 vlan = 200
 """
 OTHER: Final = bound(PF2, 0)
-
-
-@pytest.fixture(scope="module")
-def saved_unmade(saved_guest: Guest) -> Guest:
-    saved_guest.restore()
-    unmake(saved_guest)
-    saved_guest.save(UNMADE)
-    return saved_guest
-
-
-@pytest.fixture
-def unmade(saved_unmade: Guest) -> Guest:
-    """No VF, and rules that ask for none."""
-    saved_unmade.restore(UNMADE)
-    return saved_unmade
 
 
 def attributes(guest: Guest, pf: str = PF1) -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_netdev, make_rule, vf_address
-from fakes import NEW_VF, Crash, FakeMachine, FakePf
+from builders import NEW_VF, PF, PF2, make_netdev, make_rule, vf_address
+from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, Method, PfRule, Switch, VfBinding
 from sriov_bootstrap.core.facts import VfFacts
 from sriov_bootstrap.core.followup import IN_USE_SECONDS, next_look_seconds

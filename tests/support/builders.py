@@ -21,12 +21,23 @@ from sriov_bootstrap.core.config import (
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import Netdev, PfFacts, RawChild, RawNetdev, RawPf, RawVf, VfFacts
-from sriov_bootstrap.core.vf_attributes import VfTable
+from sriov_bootstrap.core.vf_attributes import LinkState, VfAttributes, VfTable, VlanProtocol
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
 PF = "0000:3b:00.0"
 PF2 = "0000:3b:00.1"
 PF3 = "0000:5e:00.0"
+NEW_VF = VfAttributes(
+    mac="00:00:00:00:00:00",
+    vlan=0,
+    vlan_qos=0,
+    vlan_protocol=VlanProtocol.DOT1Q,
+    min_tx_rate=0,
+    max_tx_rate=0,
+    trust=False,
+    spoofchk=True,
+    link_state=LinkState.AUTO,
+)
 
 
 class NetdevValues(TypedDict, total=False):

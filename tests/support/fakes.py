@@ -7,7 +7,7 @@ from typing import Unpack, assert_never
 
 from msgspec.structs import replace
 
-from builders import PfValues, make_pf, vf_address
+from builders import NEW_VF, PfValues, make_pf, vf_address
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.actions import (
@@ -31,23 +31,12 @@ from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.core.vf_attributes import LinkState, PfLink, PfLinks, Request, VfAttributes, VlanProtocol
+from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Request, VfAttributes
 from sriov_bootstrap.core.vf_settings import changes, has_changed, rebinds, unavailable, wishes
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owners
 from sriov_bootstrap.passes.apply import apply
 
 BOOT_ID = "b007"
-NEW_VF = VfAttributes(
-    mac="00:00:00:00:00:00",
-    vlan=0,
-    vlan_qos=0,
-    vlan_protocol=VlanProtocol.DOT1Q,
-    min_tx_rate=0,
-    max_tx_rate=0,
-    trust=False,
-    spoofchk=True,
-    link_state=LinkState.AUTO,
-)
 
 
 class Crash(BaseException):
