@@ -18,7 +18,8 @@ stopped.
 The kernel knows two ways to write sriov_numvfs: from 0 to N, and from N to 0. Anything else is EBUSY
 (drivers/pci/iov.c, sriov_numvfs_store). So changing a count destroys every VF of the PF and creates new ones, whoever
 was using the old ones, and no driver protects them: pci_vfs_assigned() does not see vfio users, and the write would
-hang, unkillable, until they let go. Nearly all of the rules follow from that. Each says when a count is *not* written:
+hang, unkillable, until they let go. Nearly all of the rules follow from that. Each says when a count
+is *not* written; verdicts.py has the words:
 
 - More than the device offers is refused, not clamped: a silent 7 for 32 is found months later, by the scheduler. It is
   judged only with a driver bound, because igb offers 8 VFs before it binds and 7 after.
@@ -55,31 +56,26 @@ from sriov_bootstrap.core.actions import (
     stage_of,
 )
 from sriov_bootstrap.core.config import PfRule, Switch, VfBinding, VfDriver, WhenInUse
-from sriov_bootstrap.core.contest import Contest, pause_seconds
 from sriov_bootstrap.core.desired import DesiredPf, ports_of
 from sriov_bootstrap.core.drivers import driver_of
-from sriov_bootstrap.core.facts import NAMED, PfFacts, Routes, VfFacts
+from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.placing import (
     BINDS_LATE,
     NAMES_FOLLOW_PROBES,
-    Moves,
-    Placement,
     binds_late,
     former_name,
-    moves,
 )
-from sriov_bootstrap.core.plurals import quantity, shortlist
-from sriov_bootstrap.core.reasons import Reason
-from sriov_bootstrap.core.vf_settings import BEFORE_BINDING, AttributeMemory, Settings, settings
-from sriov_bootstrap.core.vf_users import UseKind
-
-
-class Verdict(Struct, frozen=True):
-    """A refusal or a failure: why, in words, and what to do."""
-
-    reason: Reason
-    message: str
-    hint: str = ""
+from sriov_bootstrap.core.reasons import Verdict
+from sriov_bootstrap.core.surroundings import Surroundings
+from sriov_bootstrap.core.verdicts import (
+    binding_verdict,
+    blocked_verdict,
+    contested_verdict,
+    in_use_verdict,
+    short_verdict,
+    unfit_verdict,
+)
+from sriov_bootstrap.core.vf_settings import BEFORE_BINDING, Settings
 
 
 class Plan(Struct, frozen=True):
@@ -119,92 +115,6 @@ class Plan(Struct, frozen=True):
         return any(isinstance(action, BindVfs) and action.returns for action in self.actions)
 
 
-class Jam(Struct, frozen=True):
-    """A write in progress since `since` (Unix seconds, for people); process `pid` is in the kernel with it.
-
-    `is_overdue`: longer than `limit_seconds`, so it counts as stuck and is no longer waited for. That is decided on
-    CLOCK_MONOTONIC, where it began at `began_at`: Unix time jumps. `users`: who holds its VFs, "" if not known.
-    """
-
-    pid: int
-    pci_address: str
-    action: str
-    since: float
-    limit_seconds: float = 0.0
-    is_overdue: bool = True
-    began_at: float = 0.0
-    users: str = ""
-
-    def __str__(self) -> str:
-        """For people."""
-        how = "has not returned" if self.is_overdue else "is in progress"
-        users = f": {self.users}" if self.users else ""
-        return f"{self.pci_address}: {self.action} {how} (process {self.pid} is waiting in the kernel){users}"
-
-
-class Short(Struct, frozen=True):
-    """A write that the kernel accepted but that created another number of VFs: for `target`, `incarnations`.
-
-    `is_proven`: they are what the write left, not the result of another write since. An older version that did not
-    check left entries without it, which are tried once more.
-    """
-
-    target: int
-    incarnations: frozenset[int]
-    is_proven: bool = False
-
-
-class ModuleFacts(Struct, frozen=True):
-    """What is known of one driver's module: its modprobe.d file as it is, and whether it takes max_vfs."""
-
-    modprobe_text: str = ""
-    has_max_vfs: bool = False
-
-
-class Surroundings(Struct, frozen=True):
-    """What a plan depends on beyond its own PF. `now` on CLOCK_MONOTONIC.
-
-    `bindings`: PCI address of a PF -> VFs of it that are being bound in another process. `absent_drivers`: drivers that
-    rules name and the kernel does not have. `absent`: rule without a PF -> why, as far as that is known.
-    `names_follow_probes`: netdevs are called eth0, eth1 in the order in which they are created.
-    """
-
-    pfs: tuple[PfFacts, ...] = ()
-    jam: Jam | None = None
-    modules: dict[str, ModuleFacts] = {}
-    routes: Routes = Routes()
-    autoprobe_off_by_us: frozenset[str] = frozenset()
-    short: dict[str, Short] = {}
-    contests: dict[str, Contest] = {}
-    now: float = 0.0
-    force: bool = False
-    placements: dict[str, Placement] = {}
-    bindings: dict[str, Jam] = {}
-    absent_drivers: frozenset[str] = frozenset()
-    absent: dict[str, Verdict] = {}
-    names_follow_probes: bool = False
-    attributes: dict[str, AttributeMemory] = {}
-    machine_id: str = ""
-
-    def placement(self, pci_address: str) -> Placement:
-        """What is remembered of this PF's VFs and their driver."""
-        return self.placements.get(pci_address, Placement())
-
-    def moves(self, rule: PfRule, pf: PfFacts) -> Moves:
-        """Which of its VFs need another driver than they have."""
-        return moves(rule, pf, self.placement(pf.pci_address), may_probe=self.may_probe(pf))
-
-    def settings(self, rule: PfRule, pf: PfFacts) -> Settings:
-        """Which of its VFs need other attributes than they have."""
-        memory = self.attributes.get(pf.pci_address, AttributeMemory())
-        is_unfinished = self.placement(pf.pci_address).is_unfinished
-        return settings(rule, pf, memory, self.machine_id, now=self.now, is_unfinished=is_unfinished)
-
-    def may_probe(self, pf: PfFacts) -> bool:
-        """Whether VFs may get the kernel's driver: probing that something else has disabled stays so."""
-        return pf.autoprobe or pf.pci_address in self.autoprobe_off_by_us
-
-
 def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     """The plan for a PF that is set through sriov_numvfs."""
     if verdict := around.absent.get(desired.rule.name) or unfit_verdict(desired):
@@ -219,8 +129,8 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     verdict = None
     if pf.num_vfs != target:
         verdict = (
-            _in_use_verdict(desired, pf, target, around)
-            or _short_verdict(pf, target, around)
+            in_use_verdict(desired, pf, target, around)
+            or short_verdict(pf, target, around)
             or contested_verdict(pf, target, around)
         )
     if pf.num_vfs == target or verdict:
@@ -299,49 +209,6 @@ def _bind_steps(pf: PfFacts, rule: PfRule, around: Surroundings, binding: BindVf
     yield binding
 
 
-def unfit_verdict(desired: DesiredPf) -> Verdict | None:
-    """Why no count can be applied to this PF, whatever the method."""
-    rule, pf = desired.rule, desired.pf
-    if pf is None:
-        if desired.lost and rule.required:
-            return _lost_verdict(desired, *desired.lost)
-        message = f'no PF matches rule "{rule.name}" ({rule.match})'
-        hint = "check that the NIC is seated and its name has not changed: sriov-bootstrap init lists this host's PFs"
-        if rule.match.serial_number:
-            hint = (
-                "compare with lspci -vv, Device Serial Number: only root can read it, and Linux before 7.3 has no file"
-            )
-        return Verdict(Reason.ABSENT, message, hint) if rule.required else None
-    if not pf.driver:
-        message = f"{pf.pci_address}: no driver is bound, so it cannot have VFs"
-        hint = f"load its driver: modprobe $(cat /sys/bus/pci/devices/{pf.pci_address}/modalias)"
-        return Verdict(Reason.DRIVER_MISSING, message, hint)
-    if desired.target is not None and desired.target > pf.total_vfs:
-        message = f"{pf.pci_address}: cannot create {quantity(desired.target, 'VF')}: the device offers {pf.total_vfs}"
-        return Verdict(Reason.EXCEEDS_MAX, message, f'lower num_vfs in rule "{rule.name}" to {pf.total_vfs} or "max"')
-    return None
-
-
-def _lost_verdict(desired: DesiredPf, address: str, first: str) -> Verdict:
-    rule = desired.rule
-    message = f'{address}: rule "{first}" comes before rule "{rule.name}" ({rule.match}), which matches it as well'
-    hint = "a PF has one number of VFs, whichever of its netdevs a rule names: keep one of the two rules"
-    return Verdict(Reason.ABSENT, message, hint)
-
-
-def blocked_verdict(pf: PfFacts, jam: Jam) -> Verdict:
-    """The PF that a write is stuck on, or one that has to wait because of it."""
-    reason = Reason.STUCK if jam.is_overdue and jam.pci_address == pf.pci_address else Reason.BLOCKED
-    hint = "end the VM or process that holds one of its VFs; the kernel log may name the cause: journalctl -k"
-    return Verdict(reason, str(jam), hint)
-
-
-def binding_verdict(pf: PfFacts, binding: Jam) -> Verdict:
-    """The same for VFs that are being bound, which no VM holds up."""
-    hint = "see journalctl -k if it takes long: a VF's driver, or its firmware, may not answer"
-    return replace(blocked_verdict(pf, binding), hint=hint)
-
-
 def preparations(
     desired: DesiredPf,
     pf: PfFacts,
@@ -390,59 +257,6 @@ def _comes_up_first(rule: PfRule, pf: PfFacts, around: Surroundings) -> bool:
         rule, names_follow_probes=around.names_follow_probes
     )
     return rule.uses_max_vfs or is_kernels_way or driver_of(pf.driver).up_first
-
-
-def _in_use_verdict(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
-    if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
-        return None
-    users = shortlist([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
-    message = f"{pf.pci_address}: {vfs_stay(pf.num_vfs, target)}: {users}"
-    hint = "this is applied automatically once they are released"
-    if any(vf.use and vf.use.kind is UseKind.NO_NIC for vf in pf.vfs):
-        hint = f"unbind the driver of those that are free, /sys/bus/pci/devices/VF/driver/unbind: {hint}"
-    return Verdict(Reason.IN_USE, message, hint)
-
-
-def vfs_stay(number: int, wanted: int) -> str:
-    """What a refusal says about them, before it names their users."""
-    return quantity(number, f"VF stays instead of {wanted}", f"VFs stay instead of {wanted}")
-
-
-def _short_verdict(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
-    """The device created these VFs for exactly this number: destroying them and asking again would never end."""
-    made = around.short.get(pf.pci_address)
-    same = made == Short(target, pf.incarnations, is_proven=True)
-    return fewer_vfs_verdict(pf, target) if same and pf.num_vfs and not around.force else None
-
-
-def fewer_vfs_verdict(pf: PfFacts, target: int) -> Verdict:
-    """The kernel accepted a number, but there are more or fewer VFs."""
-    message = (
-        f"{pf.pci_address}: asked for {quantity(target, 'VF')} but got {pf.num_vfs}, and the kernel reported no error"
-    )
-    hint = "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k"
-    return Verdict(Reason.FEWER_VFS, message, hint)
-
-
-def kept_vfs_verdict(pf: PfFacts, target: int) -> Verdict:
-    """The kernel accepted 0, the way to another number, but VFs stay."""
-    message = f"{pf.pci_address}: {vfs_stay(pf.num_vfs, target)}: the kernel accepted 0 and reported no error"
-    hint = "its driver may have found them when it was loaded, and keeps them until the next boot: journalctl -k"
-    return Verdict(Reason.FEWER_VFS, message, hint)
-
-
-def contested_verdict(pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
-    """Something else also writes this number, and the pause before our next attempt is not over."""
-    contest = around.contests.get(pf.pci_address)
-    if contest is None or contest.target != target or around.now >= contest.due_at:
-        return None
-    often = f", {contest.times} times so far" if contest.times > 1 else ""
-    message = (
-        f"{pf.pci_address}: something else sets {quantity(contest.found, 'VF')} where {target} are asked for{often}"
-    )
-    pause = f"it is written again after {pause_seconds(contest.times):g} s, and less and less often"
-    hint = f"{pause}; sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it"
-    return Verdict(Reason.CONTESTED, message, hint)
 
 
 def _count_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:

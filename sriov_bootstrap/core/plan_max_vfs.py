@@ -15,23 +15,17 @@ from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, WriteFile
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import (
-    ModuleFacts,
-    Plan,
-    Short,
-    Surroundings,
-    Verdict,
+from sriov_bootstrap.core.plan import Plan, keep_count, plan_pf, preparations
+from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.core.reasons import Reason, Verdict
+from sriov_bootstrap.core.surroundings import ModuleFacts, Short, Surroundings
+from sriov_bootstrap.core.verdicts import (
     binding_verdict,
     blocked_verdict,
     contested_verdict,
     fewer_vfs_verdict,
-    keep_count,
-    plan_pf,
-    preparations,
     unfit_verdict,
 )
-from sriov_bootstrap.core.plurals import quantity
-from sriov_bootstrap.core.reasons import Reason
 
 
 class Wish(Struct, frozen=True):

@@ -41,6 +41,14 @@ class Traits(Struct, frozen=True):
     awaits_user: bool = False
 
 
+class Verdict(Struct, frozen=True):
+    """A refusal or a failure: why, in words, and what to do."""
+
+    reason: Reason
+    message: str
+    hint: str = ""
+
+
 TRAITS = {
     Reason.ABSENT: Traits(),  # its appearance is an event
     Reason.DRIVER_MISSING: Traits(),

@@ -14,9 +14,11 @@ from sriov_bootstrap.core.desired import ports_of
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts
 from sriov_bootstrap.core.placing import VfRefusal, lacks
-from sriov_bootstrap.core.plan import Jam, Plan, Verdict, fewer_vfs_verdict, kept_vfs_verdict
+from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.plurals import quantity, shortlist
-from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.reasons import Reason, Verdict
+from sriov_bootstrap.core.surroundings import Jam
+from sriov_bootstrap.core.verdicts import fewer_vfs_verdict, kept_vfs_verdict
 from sriov_bootstrap.core.vf_attributes import Request, VfAttributes, difference, differences_text
 from sriov_bootstrap.core.vf_settings import (
     MACHINE_ID_REMEDY,

@@ -18,8 +18,9 @@ from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import still_ours
 from sriov_bootstrap.core.placing import Placement, VfRefusal, lacks
-from sriov_bootstrap.core.plan import Jam, Plan, Short
+from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
+from sriov_bootstrap.core.surroundings import Jam, Short
 from sriov_bootstrap.core.vf_settings import AttributeMemory, AttributeRefusal, Seen
 
 FORMAT = 1

@@ -10,9 +10,9 @@ from sriov_bootstrap.base.printable import one_line, shell_quoted
 from sriov_bootstrap.base.reading import Below
 from sriov_bootstrap.base.vanishing import attribute_text
 from sriov_bootstrap.core.actions import ReloadDriver
-from sriov_bootstrap.core.plan import ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.surroundings import ModuleFacts
 
 # `max_vfs:Maximum number of virtual functions ... (uint)`. The out-of-tree drivers say `(array of int)`.
 ONE_NUMBER = re.compile(r"^max_vfs:.*\((?:uint|int|ushort|byte)\)\s*$", re.MULTILINE)

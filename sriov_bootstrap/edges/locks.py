@@ -53,7 +53,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import BusyError
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.base.vanishing import names_in
-from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.surroundings import Jam
 
 FOLDER = "run/sriov-bootstrap/state"
 PASS_LOCK, RESTART_LOCK, WRITE_LOCK = (f"{FOLDER}/{name}.lock" for name in ("pass", "restart", "write"))

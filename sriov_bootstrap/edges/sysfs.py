@@ -16,8 +16,8 @@ from sriov_bootstrap.base.vanishing import attribute_text, link_name, link_of, n
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import IFF_UP, RawChild, RawNetdev, RawPf, RawVf, is_network_class, vf_places
-from sriov_bootstrap.core.plan import vfs_stay
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.verdicts import vfs_stay
 
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
 SERIAL_NUMBER = "serial_number"  # only root may read it, and it is read from config space

@@ -26,9 +26,9 @@ from sriov_bootstrap.core.actions import (
 )
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
-from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.surroundings import Jam, ModuleFacts
 from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_users import Holders, Owners
 from sriov_bootstrap.edges import child

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.actions import Action, LoadModule
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Result
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine import pipe_messages
 from sriov_bootstrap.passes.apply import failure

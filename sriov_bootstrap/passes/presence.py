@@ -11,9 +11,8 @@ from sriov_bootstrap.core.config import Match, PfRule, is_exact
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import Links, PfFacts, RawPf, parse_pf
 from sriov_bootstrap.core.obstacles import Function, Platform
-from sriov_bootstrap.core.plan import Verdict
 from sriov_bootstrap.core.presence import Inventory, StrayNetdev
-from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.formats.pci_config import capability
 

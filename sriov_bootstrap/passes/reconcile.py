@@ -20,9 +20,11 @@ from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import DesiredPf, asks_for, ports_of, resolve, rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Moves, Placement, former_name
-from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Surroundings, Verdict, plan_pf
+from sriov_bootstrap.core.plan import Plan, plan_pf
+from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
 from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.core.surroundings import Jam, ModuleFacts, Surroundings
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_settings import Seen

@@ -13,8 +13,8 @@ from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError
 from sriov_bootstrap.core import followup
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
+from sriov_bootstrap.core.surroundings import Jam
 
 
 class RestartMachine(Protocol):

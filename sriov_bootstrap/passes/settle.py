@@ -26,10 +26,10 @@ For each action that made VFs there is one `_Wait`, and four ways out of it:
 - Deadline. It grows with the number of VFs. The result stays a success that is not settled: the VFs are there, the
   report calls them incomplete, and a later pass sees when their drivers arrive.
 - Contested. The PF has other VFs than its write left. No device and no driver does that on its own, so something else
-  writes sriov_numvfs too, and waiting is pointless. There are two clues: the count differs from the one that the
-  writer saw right after its write (`made`), or VFs that we have seen since are gone (`seen`). Without them another
-  program's number would pass for all that the device can make, and would be kept for good (`Short` in core/plan.py). A
-  PF that has lost its driver has lost its VFs with it, and nothing is contested.
+  writes sriov_numvfs too, and waiting is pointless. There are two clues: the count differs from the one that the writer
+  saw right after its write (`made`), or VFs that we have seen since are gone (`seen`). Without them another program's
+  number would pass for all that the device can make, and would be kept for good (`Short` in core/surroundings.py). A PF
+  that has lost its driver has lost its VFs with it, and nothing is contested.
 
 Of several actions on one PF only the last is awaited: a 0 on the way to N has been overtaken.
 """

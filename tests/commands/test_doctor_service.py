@@ -12,8 +12,8 @@ from builders import PF, PF2
 from fakes_host import HostTree, rule
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.config import Config
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import State, load
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.doctor.service import read as survey_service
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks

@@ -8,8 +8,8 @@ from builders import PF, PF2, vf_address
 from fakes_host import HostTree, rule
 from sriov_bootstrap import __version__
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import Counters, FailedRestart, PendingRestart, State, dump
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 

@@ -25,8 +25,9 @@ from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Placement
-from sriov_bootstrap.core.plan import Jam, Plan, Short, Surroundings, Verdict, is_settled, plan_pf
-from sriov_bootstrap.core.reasons import TRAITS, Reason
+from sriov_bootstrap.core.plan import Plan, is_settled, plan_pf
+from sriov_bootstrap.core.reasons import Reason, Verdict
+from sriov_bootstrap.core.surroundings import Jam, Short, Surroundings
 from sriov_bootstrap.core.vf_attributes import PfLink, VfAttributes, VfTable, fingerprint
 from sriov_bootstrap.core.vf_settings import AttributeMemory, Seen
 from sriov_bootstrap.core.vf_users import Use, UseKind
@@ -333,11 +334,6 @@ def test_a_vf_in_use_stays_whatever_the_words_for_its_use_are(kind: UseKind, mon
         after = plan_pf(wish, Surroundings())
         assert (after.actions, after.verdict and after.verdict.reason) == ((), Reason.IN_USE)
     assert (before.actions, before.verdict and before.verdict.reason) == ((), Reason.IN_USE)
-
-
-def test_what_follows_from_a_reason_is_said_of_each() -> None:
-    assert set(TRAITS) == set(Reason)
-    assert all(reason.traits is TRAITS[reason] for reason in Reason)
 
 
 @pytest.mark.parametrize(

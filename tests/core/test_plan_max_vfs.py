@@ -12,9 +12,10 @@ from sriov_bootstrap.core.config import Method, VfDriver
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts, Routes
-from sriov_bootstrap.core.plan import Jam, ModuleFacts, Plan, Short, Surroundings, Verdict
+from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.plan_max_vfs import due_step, make_plans
-from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.reasons import Reason, Verdict
+from sriov_bootstrap.core.surroundings import Jam, ModuleFacts, Short, Surroundings
 
 PATH = "/etc/modprobe.d/sriov-bootstrap-igb.conf"
 TEXT = '# Written by sriov-bootstrap (method = "max_vfs"); changes here are replaced.\noptions igb max_vfs=4\n'

@@ -10,8 +10,8 @@ from builders import PF, PF2, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.actions import ReloadDriver, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.plan import Plan, Verdict
-from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.plan import Plan
+from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.report import (
     Outcome,
     PassReport,

@@ -25,9 +25,10 @@ from sriov_bootstrap.core.actions import (
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Placement
-from sriov_bootstrap.core.plan import Jam, Plan, Short
+from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, Result
 from sriov_bootstrap.core.state import Counters, FailedRestart, Handover, PendingRestart, State
+from sriov_bootstrap.core.surroundings import Jam, Short
 from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_settings import AttributeMemory, AttributeRefusal, Before, Seen
 

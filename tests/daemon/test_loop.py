@@ -13,10 +13,10 @@ from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.events import Event, Level, Value
 from sriov_bootstrap.core.finding import Finding, Inspected
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PfState
 from sriov_bootstrap.core.state import Handover
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.edges import child
 
 RESTARTED = FollowUpReport((UnitResult("nova-compute.service", UnitOutcome.DONE, 1.5),), pci_addresses=(PF,))

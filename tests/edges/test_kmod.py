@@ -5,8 +5,8 @@ import pytest
 from builders import PF, PF2
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.actions import ReloadDriver
-from sriov_bootstrap.core.plan import ModuleFacts
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.surroundings import ModuleFacts
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.kmod import Kmod
 

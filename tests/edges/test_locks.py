@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from sriov_bootstrap.base.errors import BusyError, KernelError
-from sriov_bootstrap.core.plan import Jam
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import EARLIER, FOLDER, NOTE_BYTES, PASS_LOCK, RESTART_LOCK, WRITE_LOCK, Locks

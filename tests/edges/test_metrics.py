@@ -14,10 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from promtool import promtool
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core.finding import Finding, Inspected
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.edges.metrics import exposition, page_file, write_textfile
 from sriov_bootstrap.exporter.page import own_metrics
 from sriov_bootstrap.exporter.refusals import Refusal

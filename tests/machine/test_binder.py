@@ -10,8 +10,8 @@ import pytest
 from builders import PF, PF3, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.core.actions import Action, BindVfs
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 VF = vf_address(PF, 0)

@@ -14,9 +14,9 @@ from builders import PF, PF2, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import StuckError, UnitError
 from sriov_bootstrap.core.actions import LoadModule, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.core.vf_users import Holder, Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.rtnetlink import read_links

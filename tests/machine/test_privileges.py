@@ -16,9 +16,9 @@ from fakes_host import HostTree
 from sriov_bootstrap.base.errors import StuckError
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.actions import LoadModule, ReloadDriver, WriteFile
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.core.vf_users import Holder, Holders
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.edges.files import Files

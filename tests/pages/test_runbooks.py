@@ -20,9 +20,9 @@ from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.events import follow_up_events
 from sriov_bootstrap.core.followup import FollowUpReport, UnitResult, retry_failed
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State, dump
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.edges.systemd import restart_units

@@ -14,10 +14,10 @@ from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, VfDriver, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Routes
-from sriov_bootstrap.core.plan import Short
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
+from sriov_bootstrap.core.surroundings import Short
 from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
 from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
 

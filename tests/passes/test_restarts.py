@@ -11,8 +11,8 @@ from builders import PF
 from sriov_bootstrap.base.errors import BusyError, KernelError, SriovBootstrapError, StuckError, UnitError
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.passes.restarts import preview, run_restarts
 
 NOVA, AGENT = "nova-compute.service", "neutron-sriov-agent.service"

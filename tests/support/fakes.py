@@ -27,10 +27,10 @@ from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import Link, Links, Netdev, RawChild, RawNetdev, RawPf, RawVf, Routes
 from sriov_bootstrap.core.obstacles import Platform
-from sriov_bootstrap.core.plan import Jam, ModuleFacts
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.surroundings import Jam, ModuleFacts
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Request, VfAttributes
 from sriov_bootstrap.core.vf_settings import changes, has_changed, rebinds, unavailable, wishes
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owners

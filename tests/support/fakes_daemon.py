@@ -20,10 +20,10 @@ from sriov_bootstrap.core.events import Event
 from sriov_bootstrap.core.finding import Finding, Inspected, record_inspection
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.daemon.loop import Daemon
 from sriov_bootstrap.passes.reconcile import Loaded
 

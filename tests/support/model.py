@@ -15,9 +15,9 @@ from sriov_bootstrap.core.actions import Action, BindVfs, SetLinkUp, SetNumVfs, 
 from sriov_bootstrap.core.errnos import WRITE_CAUSES
 from sriov_bootstrap.core.facts import Netdev, RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners
 
 ERRNOS = (0, errno.E2BIG, *WRITE_CAUSES)  # 0: words without a number; E2BIG: not in the table

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
+from sriov_bootstrap.core.surroundings import Jam
 
 WITHOUT_UDEVD = "is down: VF losses are noticed up to 10 minutes late"
 

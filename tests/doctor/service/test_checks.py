@@ -6,10 +6,10 @@ from msgspec.structs import replace
 from builders import PF, PF2, make_config, make_pf, make_rule, make_vf
 from sriov_bootstrap.core.config import Method
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.doctor.service.checks import check_service
 from sriov_bootstrap.doctor.service.now import Now
 from sriov_bootstrap.doctor.service.survey import HOLDERS_UNIT, LOAD_UNIT, RELOAD_UNIT, UNIT, ServiceSurvey

@@ -1,8 +1,8 @@
 import pytest
 
 from builders import PF
-from sriov_bootstrap.core.plan import Jam
 from sriov_bootstrap.core.state import Counters, FailedRestart, PendingRestart, State
+from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.doctor.service.now import Now, notes, now_of
 
 PASSED = State(passed_at=1000.0, counters=Counters(passes=1))
