@@ -36,7 +36,6 @@ from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
 from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import IsAskedFor, Sysfs
-from sriov_bootstrap.edges.vf_drivers import VfDrivers
 from sriov_bootstrap.passes.apply import apply
 
 if TYPE_CHECKING:
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
     from sriov_bootstrap.edges.text_files import TextFiles
+    from sriov_bootstrap.edges.vf_drivers import VfDrivers
     from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
@@ -76,7 +76,6 @@ class HostMachine:
         self.deadline_seconds = deadline_seconds
         self.procfs = Procfs(f"{root}/proc")
         self.sysfs = Sysfs(f"{root}/sys")
-        self.vf_drivers = VfDrivers(f"{root}/sys")
         self._root = root
         self._saved: State | None = None
         self.has_written = False
@@ -199,6 +198,13 @@ class HostMachine:
         return Privileges(self.files, self.locks, child.run, self.say)
 
     # -- edges that most passes do without --
+
+    @property
+    def vf_drivers(self) -> "VfDrivers":
+        """VFs and their drivers."""
+        from sriov_bootstrap.edges.vf_drivers import VfDrivers
+
+        return VfDrivers(f"{self._root}/sys")
 
     @property
     def kmod(self) -> "Kmod":
