@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.report import Leftover, report_vfs
+from sriov_bootstrap.core.pf_report import report_vfs
+from sriov_bootstrap.core.report import Leftover
 
 Ours = Mapping[str, frozenset[int]]
 NOTHING: frozenset[int] = frozenset()

@@ -6,12 +6,13 @@ came, or none that it understands.
 """
 
 import errno
+import os
 from collections.abc import Callable
 
 from sriov_bootstrap.base.errors import BusyError, KernelError, RefusedError, SriovBootstrapError, StuckError
 from sriov_bootstrap.core import errnos
-from sriov_bootstrap.core.actions import Action, SetLinkUp
-from sriov_bootstrap.core.report import Outcome, Result, explain
+from sriov_bootstrap.core.actions import Action, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.report import Outcome, Result
 
 NOT_COUNTED = -1
 
@@ -56,3 +57,14 @@ def _kernel_failure(action: Action, error: SriovBootstrapError, number: int) -> 
         hint=remedy or error.hint,
         is_transient=errnos.explain(number).is_transient,
     )
+
+
+def explain(action: Action, number: int) -> tuple[str, str]:
+    """Message and hint for an action that ended in `number`, the kernel's errno.
+
+    The table of causes is for sriov_numvfs: ENOSPC from a file system is not about MSI-X vectors.
+    """
+    if not isinstance(action, SetNumVfs):
+        return f"{action.pci_address}: cannot {action}: {errnos.name_of(number)} ({os.strerror(number)})", ""
+    remedy = errnos.remedy(number, action.pci_address)
+    return f"{action.pci_address}: cannot {action}: {errnos.describe(number)}", remedy

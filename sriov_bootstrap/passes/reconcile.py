@@ -19,10 +19,11 @@ from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import DesiredPf, asks_for, ports_of, resolve, rule_of
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.pf_report import report_pf
 from sriov_bootstrap.core.placing import Moves, Placement, former_name
 from sriov_bootstrap.core.plan import Plan, plan_pf
 from sriov_bootstrap.core.reasons import Verdict
-from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result, report_pf
+from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.surroundings import Jam, ModuleFacts, Surroundings
 from sriov_bootstrap.core.validate import is_module_name

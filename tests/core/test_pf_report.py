@@ -1,27 +1,18 @@
 """What a plan, its results and the facts after it come to."""
 
-import errno
 from dataclasses import dataclass
 
 import pytest
 from msgspec.structs import replace
 
 from builders import PF, PF2, make_pf, make_rule, make_vf, make_wish
-from sriov_bootstrap.core.actions import ReloadDriver, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.pf_report import report_pf
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.reasons import Reason, Verdict
-from sriov_bootstrap.core.report import (
-    Outcome,
-    PassReport,
-    PfReport,
-    PfState,
-    Result,
-    VfReport,
-    explain,
-    report_pf,
-)
+from sriov_bootstrap.core.report import Outcome, PfReport, PfState, Result, VfReport
 
 UP, WRITE = SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4)
 REMOVE = SetNumVfs(PF, 6, 0)
@@ -213,78 +204,3 @@ def test_a_report_shows_rule_and_facts() -> None:
 def test_a_rule_without_a_pf_keeps_its_line() -> None:
     report = report_pf(Plan(make_wish(num_vfs="max"), verdict=REFUSED), None, (), is_incomplete=False)
     assert (report.pci_address, report.desired, report.num_vfs, report.vfs_in_use) == ("", 0, 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("pf", "text"),
-    [
-        (PfReport("a", "4", PfState.OK, pci_address=PF, netdev="ens1f0"), f"{PF} (ens1f0)"),
-        (PfReport("a", "4", PfState.OK, pci_address=PF), PF),
-        (PfReport("a", "4", PfState.OPTIONAL), 'rule "a"'),
-    ],
-)
-def test_a_line_has_a_name(pf: PfReport, text: str) -> None:
-    assert str(pf) == text
-
-
-def line(state: PfState, reason: Reason | None = None, *, required: bool = True) -> PassReport:
-    """A pass over one PF, of which one VF is in use."""
-    vfs = (VfReport(0, "0000:3b:02.0", user="bond0"), VfReport(1, "0000:3b:02.1"))
-    return PassReport(pfs=(PfReport("a", "4", state, reason=reason, required=required, vfs=vfs),))
-
-
-@pytest.mark.parametrize(
-    ("report", "is_degraded", "is_settled"),
-    [
-        (PassReport(), False, True),
-        (line(PfState.OK), False, True),
-        (line(PfState.OPTIONAL), False, True),
-        (line(PfState.PENDING), False, False),
-        (line(PfState.DEGRADED, Reason.ABSENT), True, False),
-        (line(PfState.DEGRADED, Reason.ABSENT, required=False), True, True),
-        (line(PfState.DEGRADED, Reason.EXCEEDS_MAX), True, True),
-    ],
-)
-def test_a_boot_waits_only_where_waiting_helps(report: PassReport, *, is_degraded: bool, is_settled: bool) -> None:
-    assert (report.is_degraded, report.is_settled) == (is_degraded, is_settled)
-    assert [pf.vfs_in_use for pf in report.pfs] == [1] * len(report.pfs)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "is_done", "has_failed"),
-    [
-        (Outcome.CHANGED, True, False),
-        (Outcome.UNCHANGED, True, False),
-        (Outcome.STALE, False, False),
-        (Outcome.FAILED, False, True),
-        (Outcome.REFUSED, False, True),
-        (Outcome.STUCK, False, True),
-    ],
-)
-def test_an_outcome_is_done_or_failed_or_planned_anew(outcome: Outcome, *, is_done: bool, has_failed: bool) -> None:
-    report = PassReport(results=(Result(WRITE, outcome, is_transient=True),))
-    assert (report.results[0].is_done, report.has_failed) == (is_done, has_failed)
-    assert report.has_transient_failure is not is_done
-
-
-@pytest.mark.parametrize(
-    ("action", "expected"),
-    [
-        (
-            WRITE,
-            (
-                f"{PF}: cannot set sriov_numvfs from 0 to 4: {NO_VECTORS}",
-                "lower num_vfs or its queues (ethtool -L)",
-            ),
-        ),
-        (WriteFile(PF, "/etc/x", ""), (f"{PF}: cannot write /etc/x: ENOSPC (No space left on device)", "")),
-        (
-            ReloadDriver(PF, "igb", (PF,), 4),
-            (f"{PF}: cannot reload the driver igb ({PF}): ENOSPC (No space left on device)", ""),
-        ),
-    ],
-)
-def test_an_errno_is_explained_by_what_was_being_done(
-    action: SetNumVfs | WriteFile | ReloadDriver, expected: tuple[str, str]
-) -> None:
-    assert explain(action, errno.ENOSPC) == expected

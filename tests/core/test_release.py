@@ -9,8 +9,9 @@ from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.pf_report import report_vfs
 from sriov_bootstrap.core.plan import plan_pf
-from sriov_bootstrap.core.report import Leftover, report_vfs
+from sriov_bootstrap.core.report import Leftover
 from sriov_bootstrap.core.surroundings import Surroundings
 
 TWO = make_pf(num_vfs=2)

@@ -14,9 +14,10 @@ from sriov_bootstrap.base.errors import (
     SriovBootstrapError,
     StuckError,
 )
-from sriov_bootstrap.core.actions import Action, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core import errnos
+from sriov_bootstrap.core.actions import Action, ReloadDriver, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.report import Outcome, Result
-from sriov_bootstrap.passes.apply import apply
+from sriov_bootstrap.passes.apply import apply, explain
 
 WRITE = SetNumVfs(PF, 0, 4)
 UP = SetLinkUp(PF, "eth0")
@@ -116,3 +117,33 @@ def test_a_failure_is_a_result(action: Action, error: SriovBootstrapError, expec
         raise error
 
     assert apply(action, fail) == expected
+
+
+NO_VECTORS = "ENOSPC (No space left on device): the device or the CPU is out of MSI-X vectors"
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (
+            WRITE,
+            (
+                f"{PF}: cannot set sriov_numvfs from 0 to 4: {NO_VECTORS}",
+                "lower num_vfs or its queues (ethtool -L)",
+            ),
+        ),
+        (WriteFile(PF, "/etc/x", ""), (f"{PF}: cannot write /etc/x: ENOSPC (No space left on device)", "")),
+        (
+            ReloadDriver(PF, "igb", (PF,), 4),
+            (f"{PF}: cannot reload the driver igb ({PF}): ENOSPC (No space left on device)", ""),
+        ),
+    ],
+)
+def test_an_errno_is_explained_by_what_was_being_done(
+    action: SetNumVfs | WriteFile | ReloadDriver, expected: tuple[str, str]
+) -> None:
+    assert explain(action, errno.ENOSPC) == expected
+
+
+def test_without_a_known_reason_the_remedy_is_that_of_this_device() -> None:
+    assert explain(WRITE, errno.EFAULT)[1] == errnos.remedy(errno.EFAULT, PF)

@@ -10,10 +10,11 @@ from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, Method, PfRule, VfBinding
 from sriov_bootstrap.core.facts import Links, parse_pf
 from sriov_bootstrap.core.followup import is_worth_retrying
+from sriov_bootstrap.core.pf_report import report_pf
 from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, Placement
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.reasons import Reason
-from sriov_bootstrap.core.report import PassReport, PfState, report_pf
+from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
