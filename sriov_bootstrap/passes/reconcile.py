@@ -19,6 +19,7 @@ from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import DesiredPf, asks_for, ports_of, resolve, rule_of
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.memory import ask_again, note_contests, note_placed, note_seen, notice_contests, remember
 from sriov_bootstrap.core.pf_report import report_pf
 from sriov_bootstrap.core.placing import Moves, Placement, former_name
 from sriov_bootstrap.core.plan import Plan, plan_pf
@@ -379,7 +380,7 @@ def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: 
         contested=state.add_losses(contested, contested_since),
     )
     memory = state.fold(
-        state.note_seen(state.note_placed(memory, seen.placed), seen.differing),
+        note_seen(note_placed(memory, seen.placed), seen.differing),
         report,
         seen.pfs,
         now_monotonic=machine.monotonic(),
@@ -394,8 +395,8 @@ def _begin_memory(
     machine: PassMachine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
 ) -> tuple[State, dict[str, int]]:
     """What is known when a pass begins, and which PFs' numbers something else has overwritten since the last one."""
-    saved = state.ask_again(saved) if is_asked else saved
-    return state.notice_contests(state.remember(saved, (), pfs), pfs, now=machine.monotonic(), is_asked=is_asked)
+    saved = ask_again(saved) if is_asked else saved
+    return notice_contests(remember(saved, (), pfs), pfs, now=machine.monotonic(), is_asked=is_asked)
 
 
 def rounds(
@@ -421,8 +422,8 @@ def rounds(
             break
         results += acted
         pfs = read_facts(machine, config, memory.pf_addresses)
-        memory = state.remember(memory, acted, pfs, begun)
-        memory, new = state.note_contests(
+        memory = remember(memory, acted, pfs, begun)
+        memory, new = note_contests(
             memory, acted, seen.targets, pfs, now=machine.monotonic(), is_last=number == MAX_ROUNDS
         )
         contested = state.add_losses(contested, new)
