@@ -6,6 +6,7 @@ from sriov_bootstrap.core import contest
 from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs, SetVfAttributes
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.ours import NOTHING
 from sriov_bootstrap.core.placing import Placement, VfRefusal, lacks
 from sriov_bootstrap.core.report import Outcome, PfState, Result
 from sriov_bootstrap.core.state import State
@@ -214,13 +215,12 @@ def _written_pfs(result: Result) -> tuple[tuple[str, ...], int, frozenset[int]]:
 
     A write that created no VFs destroys none the next time; a reload takes every PF of the driver down again.
     """
-    nothing: frozenset[int] = frozenset()
     if result.outcome is not Outcome.CHANGED:
-        return (), 0, nothing
+        return (), 0, NOTHING
     match result.action:
         case SetNumVfs(pci_address=address, after=after):
             return (address,), after, frozenset({0, after})
         case ReloadDriver(pci_addresses=addresses, expected=expected):
             return addresses, expected, frozenset({expected})
         case _:
-            return (), 0, nothing
+            return (), 0, NOTHING

@@ -14,7 +14,7 @@ from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.ours import still_ours
+from sriov_bootstrap.core.ours import NOTHING, still_ours
 from sriov_bootstrap.core.placing import Placement
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, PassReport, Result
@@ -184,11 +184,9 @@ def lost_vfs(saved: State, pfs: tuple[PfFacts, ...]) -> dict[str, int]:
     """
     our_doing = saved.pending.pci_addresses if saved.pending and saved.pending.changed_at is None else ()
     our_doing = (*our_doing, saved.report.jam.pci_address) if saved.report.jam else our_doing
-    now = {pf.pci_address: pf.incarnations for pf in pfs}
     # A rule by driver lets go of a PF while its driver goes, with the VFs half gone: what follows is the same loss.
     counted = {pf.pci_address for pf in saved.report.pfs}.union(saved.counters.vf_losses) - set(our_doing)
-    nothing: frozenset[int] = frozenset()
-    losses = {address: len(saved.known.get(address, nothing) - now.get(address, nothing)) for address in counted}
+    losses = {address: len(saved.known.get(address, NOTHING) - incarnations_at(address, pfs)) for address in counted}
     return {address: count for address, count in losses.items() if count}
 
 
@@ -197,10 +195,8 @@ def lost_in_round(
 ) -> dict[str, int]:
     """The same for one round of actions: a pass may begin while VFs are still being removed by something else."""
     our_doing = {address for result in results for address in _emptied_pfs(result)}
-    now = {pf.pci_address: pf.incarnations for pf in after}
-    nothing: frozenset[int] = frozenset()
     others = [pf for pf in before if pf.pci_address not in our_doing]
-    losses = {pf.pci_address: len(pf.incarnations - now.get(pf.pci_address, nothing)) for pf in others}
+    losses = {pf.pci_address: len(pf.incarnations - incarnations_at(pf.pci_address, after)) for pf in others}
     return {address: count for address, count in losses.items() if count}
 
 
@@ -237,7 +233,7 @@ def changed_pfs(saved: State, before: tuple[PfFacts, ...], after: tuple[PfFacts,
 
 def incarnations_at(address: str, pfs: tuple[PfFacts, ...]) -> frozenset[int]:
     """Which VFs the PF at this address has; none if it does not exist."""
-    return next((pf.incarnations for pf in pfs if pf.pci_address == address), frozenset())
+    return next((pf.incarnations for pf in pfs if pf.pci_address == address), NOTHING)
 
 
 def fold(

@@ -207,9 +207,8 @@ def test_vfs_that_differ_are_noted_and_no_others() -> None:
 
 
 def test_who_asks_has_what_was_refused_tried_again() -> None:
-    assert memory.ask_again(State(attributes={PF: BEFORE})).attributes == {
-        PF: AttributeMemory(TABLES, frozenset({100}))
-    }
+    asked = memory.ask_again(State(attributes={PF: BEFORE}))
+    assert asked.attributes == {PF: AttributeMemory(TABLES, frozenset({100}))}
 
 
 TAKE, BACK = set_for(0, keeps_drivers=False), BindVfs(PF, "kernel", ("0000:3b:02.0",), returns=True)
