@@ -48,7 +48,7 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
         print(to_json({"report": report, "restarts": follow_up}).decode())
     else:
         print_report(report, follow_up)
-    return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
+    return ExitCode.DEGRADED if report.is_short_of_config else ExitCode.OK
 
 
 def _set_vfs_left_alone(machine: HostMachine, loaded: Loaded, report: PassReport) -> PassReport:
@@ -102,7 +102,11 @@ def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
     for unit in follow_up.results:
         ending = "" if unit.outcome is UnitOutcome.DONE else f": {printable(unit.words)}"
         print(f"{unit.unit}: restart {unit.outcome}{ending}")
-    for problem in (*report.notes, *([f"restarts stay pending: {follow_up.problem}"] if follow_up.problem else [])):
+    for problem in (
+        *report.notes,
+        *report.table_problems,
+        *([f"restarts stay pending: {follow_up.problem}"] if follow_up.problem else []),
+    ):
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
     if report.pfs:
         print(_summary(report))
@@ -120,7 +124,9 @@ def _line(pf: PfReport, report: PassReport) -> str:
 def _summary(report: PassReport) -> str:
     changed = any(result.outcome is Outcome.CHANGED for result in report.results)
     degraded = sum(pf.is_degraded for pf in report.pfs)
-    verdict = f"degraded: {degraded} of {quantity(len(report.pfs), 'PF')} not as desired" if degraded else "as desired"
+    verdict = "degraded: the config has an error" if report.is_short_of_config else "as desired"
+    if degraded:
+        verdict = f"degraded: {degraded} of {quantity(len(report.pfs), 'PF')} not as desired"
     return f"{verdict}, {'changed' if changed else 'nothing changed'}"
 
 
@@ -131,7 +137,7 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
     machine.say("")
     if as_json:
         print(to_json({"report": report, "would_restart": units, "problem": problem}).decode())
-        return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
+        return ExitCode.DEGRADED if report.is_short_of_config else ExitCode.OK
     if not report.pfs:
         print(NOTHING_TO_DO)
     for pf in report.pfs:
@@ -145,12 +151,12 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
             print(f"  hint: {pf.hint}")
     for unit in units:
         print(f"{unit} would restart")
-    for note in report.notes:
+    for note in (*report.notes, *report.table_problems):
         sys.stderr.write(f"sriov-bootstrap: {printable(note)}\n")
     if problem:
         sys.stderr.write(f"sriov-bootstrap: the units that would restart are unknown: {problem}\n")
     print("dry run: nothing was changed")
-    return ExitCode.DEGRADED if report.is_degraded else ExitCode.OK
+    return ExitCode.DEGRADED if report.is_short_of_config else ExitCode.OK
 
 
 def _units(machine: HostMachine, loaded: Loaded) -> tuple[tuple[str, ...], str]:

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError, UsageError
 from sriov_bootstrap.base.printable import one_line, printable
+from sriov_bootstrap.core import decode
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine.filling import Filled, fill_drafts
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.read_host import read_host
-from sriov_bootstrap.passes.reconcile import load_config
 from sriov_bootstrap.render.catalogue import TARGETS
 from sriov_bootstrap.render.host import Ask, Rendering
 
@@ -38,7 +38,7 @@ def list_targets() -> int:
 def render(machine: HostMachine, wanted: Wanted) -> int:
     """0; with --diff, 3 if something differs; 3 if something is not known."""
     machine.files.refuse_links_out()
-    host = read_host(machine, load_config(machine, None).config)
+    host = read_host(machine, decode.decode(decode.effective(machine.read_config())))
     renderings = [TARGETS[name].make(host, wanted.ask) for name in _names(wanted.target)]
     files = [
         file for rendering in renderings for file in fill_drafts(machine, rendering, read=wanted.diff or wanted.write)

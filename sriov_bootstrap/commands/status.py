@@ -46,7 +46,8 @@ def status(machine: HostMachine, *, as_json: bool, wait_seconds: float | None) -
 
 
 def _is_as_desired(report: PassReport) -> bool:
-    return not report.config_problems and all(pf.state in {PfState.OK, PfState.OPTIONAL} for pf in report.pfs)
+    is_whole = not report.config_problems and not report.table_problems
+    return is_whole and all(pf.state in {PfState.OK, PfState.OPTIONAL} for pf in report.pfs)
 
 
 def _word(report: PassReport) -> str:
@@ -54,7 +55,7 @@ def _word(report: PassReport) -> str:
         return "config_invalid"
     if not report.pfs:
         return "nothing_to_do"
-    if report.is_degraded:
+    if report.is_short_of_config:
         return "degraded"
     return "ok" if _is_as_desired(report) else "pending"
 
@@ -63,7 +64,7 @@ def _notes(machine: HostMachine, report: PassReport, saved: State) -> tuple[str,
     """What an operator should know that is not about a single PF."""
     switches, has_udevd = machine.switches(), machine.procfs.has_udevd()
     now = now_of(saved, machine.monotonic(), jam=report.jam, switches=switches, has_udevd=has_udevd)
-    said = [*(f"config: {problem}" for problem in report.config_problems), *notes(now)]
+    said = [*(f"config: {problem}" for problem in (*report.config_problems, *report.table_problems)), *notes(now)]
     if findings := load_inspected(machine.files.read_findings()).findings:
         said.append(f"doctor had {quantity(len(findings), 'finding')} when the daemon looked: sriov-bootstrap doctor")
     return tuple(said)
@@ -93,7 +94,7 @@ def _print_json(report: PassReport, saved: State, said: tuple[str, ...]) -> None
         "state": _word(report),
         "pfs": [{**msgspec.to_builtins(pf), "vfs_in_use": pf.vfs_in_use} for pf in report.pfs],
         "config_files": report.config_files,
-        "config_problems": report.config_problems,
+        "config_problems": (*report.config_problems, *report.table_problems),
         "last_pass_at": saved.report.started_at,
         "last_success_at": saved.last_success_at,
         "pending_restart": saved.pending is not None,

@@ -167,6 +167,17 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
         """The driver that `vf_driver` names."""
         return named_driver(self.vf_driver)
 
+    @property
+    def vf_problems(self) -> tuple[str, ...]:
+        """What is wrong with its [[pf.vf]] tables: see IncompleteRule."""
+        return ()
+
+
+class IncompleteRule(PfRule, frozen=True):
+    """A [[pf]] that counts without its [[pf.vf]] tables, as something is wrong with them: nothing of VFs is set."""
+
+    vf_problems: tuple[str, ...] = ()
+
 
 class Services(Struct, frozen=True, forbid_unknown_fields=True):
     """[services]: which units restart after VFs changed, and with which delays. Times in seconds."""

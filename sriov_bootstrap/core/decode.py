@@ -3,11 +3,15 @@
 Drop-ins follow systemd's rules: sorted by file name over all folders, the same name in a higher folder replaces the
 lower one, and an empty file masks it (a link to /dev/null reads as empty). Over that, tables merge key by key and a
 [[pf]] replaces the earlier one of the same name, in its place.
+
+A mistake in a [[pf.vf]] table is that of its rule alone, which then counts without such tables: the VFs of this PF and
+of all others are needed at boot, whatever becomes of their attributes.
 """
 
 import binascii
+import itertools
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from enum import StrEnum
 from typing import Any, get_args
 
@@ -16,7 +20,16 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core import validate
-from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, OpenStack, PfRule, Services
+from sriov_bootstrap.core.config import (
+    Boot,
+    Config,
+    IncompleteRule,
+    Match,
+    Metrics,
+    OpenStack,
+    PfRule,
+    Services,
+)
 from sriov_bootstrap.core.vf_attributes import VfTable
 
 MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; a larger file is not a config
@@ -26,6 +39,7 @@ TABLES: dict[str, type[Services | Metrics | Boot | OpenStack]] = {
     "boot": Boot,
     "openstack": OpenStack,
 }
+_ONLY_OF_PF = frozenset(PfRule.__struct_fields__) - {*VfTable.__struct_fields__}
 HINT = "correct the file, then run: sriov-bootstrap check-config"
 
 
@@ -63,42 +77,59 @@ def effective(files: Iterable[ConfigFile]) -> tuple[ConfigFile, ...]:
 
 def decode(files: Iterable[ConfigFile]) -> Config:
     """Merges and validates the effective files. Raises ConfigError with every problem found, not only the first."""
+    config, mistakes = decode_without_bad_tables(files)
+    if mistakes:
+        raise ConfigError(mistakes, hint=HINT)
+    return config
+
+
+def decode_without_bad_tables(files: Iterable[ConfigFile]) -> tuple[Config, tuple[str, ...]]:
+    """The same, and what is wrong in [[pf.vf]] tables: their rules are there as IncompleteRule.
+
+    Raises ConfigError for everything else, with what is wrong in these tables as well.
+    """
     problems: list[str] = []
+    mistakes: list[str] = []
     tables: dict[str, dict[str, Any]] = {}
     pf_rules: dict[str, PfRule] = {}
     origins: dict[str, str] = {}  # a rule's name, "" for [openstack] -> the file that says it
     for file in files:
         found, document = _parse(file)
-        found = found or _check(file.path, document)
+        if not found:
+            found, rules = _check(file.path, document)
+            mistakes += (mistake for rule in rules for mistake in rule.vf_problems)
+            pf_rules |= {rule.name: rule for rule in rules}
+            origins |= dict.fromkeys((rule.name for rule in rules), file.path)
         problems += found
-        if found:
-            continue
-        for rule in msgspec.convert(document.pop("pf", []), tuple[PfRule, ...]):
-            pf_rules[rule.name] = validate.normalise(rule)
-            origins[rule.name] = file.path
         if "openstack" in document:
             origins[""] = file.path
-        for name, table in document.items():
-            tables.setdefault(name, {}).update(table)
+        for name in (name for name in document if name != "pf" and not problems):
+            tables.setdefault(name, {}).update(document[name])
     if problems:
-        raise ConfigError(tuple(problems), hint=HINT)
+        raise ConfigError((*problems, *mistakes), hint=HINT)
     config = msgspec.structs.replace(msgspec.convert(tables, Config), pf=tuple(pf_rules.values()))
-    if problems := _conflicts(config, origins):
-        raise ConfigError(tuple(problems), hint=HINT)
-    return config
+    if problems := _openstack_conflicts(config, origins):  # most hosts say nothing of the kind
+        raise ConfigError((*problems, *mistakes), hint=HINT)
+    config, shared = _without_shared_addresses(config, origins)
+    return config, (*mistakes, *shared)
 
 
-def _conflicts(config: Config, origins: dict[str, str]) -> list[str]:
-    """What the files together say. Most hosts say nothing of the kind, and at boot it is not needed."""
-    return _shared_addresses(config, origins) + _openstack_conflicts(config, origins)
-
-
-def _shared_addresses(config: Config, origins: dict[str, str]) -> list[str]:
+def _without_shared_addresses(config: Config, origins: dict[str, str]) -> tuple[Config, tuple[str, ...]]:
+    """None of the rules that give one address to a VF each: which of them is wrong is not known."""
     if not any(rule.vf for rule in config.pf):
-        return []
+        return config, ()
     from sriov_bootstrap.core.vf_tables import shared_between_rules
 
-    return [f'{origins[name]}: [[pf]] "{name}": {problem}' for name, problem in shared_between_rules(config)]
+    found: dict[str, tuple[str, ...]] = {}
+    for name, problem in shared_between_rules(config):
+        found[name] = (*found.get(name, ()), f'{origins[name]}: [[pf]] "{name}": {problem}')
+    rules = tuple(_incomplete(rule, found[rule.name]) if rule.name in found else rule for rule in config.pf)
+    return msgspec.structs.replace(config, pf=rules), tuple(itertools.chain.from_iterable(found.values()))
+
+
+def _incomplete(rule: PfRule, problems: Sequence[str]) -> IncompleteRule:
+    values = {key: getattr(rule, key) for key in PfRule.__struct_fields__}
+    return IncompleteRule(**values | {"vf": (), "vf_problems": tuple(problems)})
 
 
 def _openstack_conflicts(config: Config, origins: dict[str, str]) -> list[str]:
@@ -128,17 +159,19 @@ def _parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:
         return [f"{file.path}: not TOML: {error}"], {}
 
 
-def _check(path: str, document: dict[str, Any]) -> list[str]:
-    """Every problem of one file: unknown keys, wrong types, impossible values."""
+def _check(path: str, document: dict[str, Any]) -> tuple[list[str], list[PfRule]]:
+    """Every problem of one file, such as unknown keys, wrong types and impossible values; and its rules."""
     problems = unknown_keys(document, Config, where=path)
     problems += [problem for name in document if name != "pf" for problem in _check_table(path, name, document[name])]
     entries = document.get("pf", [])
     if not isinstance(entries, list):
-        return [*problems, f"{path}: pf: write [[pf]], with double brackets: there may be several"]
-    seen: set[str] = set()
+        return [*problems, f"{path}: pf: write [[pf]], with double brackets: there may be several"], []
+    rules: list[PfRule] = []
     for number, entry in enumerate(entries, 1):
-        problems += _check_pf(path, number, entry, seen)
-    return problems
+        found, rule = _read_pf(path, number, entry, {rule.name for rule in rules})
+        problems += found
+        rules += [rule] if rule else []
+    return problems, rules
 
 
 def _check_table(path: str, name: str, table: Any) -> list[str]:  # noqa: ANN401 - TOML gives anything
@@ -156,42 +189,57 @@ def _check_table(path: str, name: str, table: Any) -> list[str]:  # noqa: ANN401
     return [f"{where}: {problem}" for problem in validate.table_problems(converted)]
 
 
-def _check_pf(path: str, number: int, entry: Any, seen: set[str]) -> list[str]:  # noqa: ANN401 - TOML gives anything
+def _read_pf(path: str, number: int, entry: Any, seen: Container[str]) -> tuple[list[str], PfRule | None]:  # noqa: ANN401 - TOML gives anything
+    """The rule, or what is wrong with it, also in its [[pf.vf]] tables."""
     where = f"{path}: [[pf]] number {number}"
     if not isinstance(entry, dict):
-        return [f"{where}: must be a table"]
+        return [f"{where}: must be a table"], None
     if isinstance(entry.get("name"), str):
         where = f'{path}: [[pf]] "{entry["name"]}"'
-    problems = unknown_keys(entry, PfRule, where=where)
+    keys = {key: value for key, value in entry.items() if key != "vf"}
+    problems = unknown_keys(keys, PfRule, where=where)
     if isinstance(entry.get("match"), dict):
         problems += unknown_keys(entry["match"], Match, where=f"{where}: match")
-    if "vf" in entry:
-        problems += _check_vf_tables(entry["vf"], where)
+    tables, mistakes = _read_vf_tables(entry.get("vf", []), where)
     if problems:
-        return problems
+        return problems + mistakes, None
     try:
-        rule = msgspec.convert(entry, PfRule)
+        rule = msgspec.convert(keys, PfRule)
     except msgspec.ValidationError as error:
-        return [f"{where}: {rephrase(error)}"]
+        return [*mistakes, f"{where}: {rephrase(error)}"], None
     if rule.name in seen:
-        return [f"{where}: this name occurs twice in the file: only a drop-in may replace a rule"]
-    seen.add(rule.name)
-    return [f"{where}: {problem}" for problem in validate.pf_problems(rule)]
+        return [*mistakes, f"{where}: this name occurs twice in the file: only a drop-in may replace a rule"], None
+    complete = msgspec.structs.replace(rule, vf=tables)
+    problems = [f"{where}: {problem}" for problem in validate.pf_problems(rule)]
+    mistakes = mistakes or [f"{where}: {problem}" for problem in validate.vf_problems(complete)]
+    if problems:
+        return problems + mistakes, None
+    complete = validate.normalise(complete)
+    return [], _incomplete(complete, mistakes) if mistakes else complete
 
 
-def _check_vf_tables(tables: Any, where: str) -> list[str]:  # noqa: ANN401 - TOML gives anything
+def _read_vf_tables(tables: Any, where: str) -> tuple[tuple[VfTable, ...], list[str]]:  # noqa: ANN401 - TOML gives anything
+    """Every [[pf.vf]] of a rule, or none and what is wrong with them."""
     if not isinstance(tables, list):
-        return [f"{where}: vf: write [[pf.vf]], with double brackets: there may be several"]
-    problems = []
+        return (), [f"{where}: vf: write [[pf.vf]], with double brackets: there may be several"]
+    found, problems = list[VfTable](), list[str]()
     for number, table in enumerate(tables, 1):
         place = f"{where}: [[pf.vf]] number {number}"
         if not isinstance(table, dict):
             problems.append(f"{place}: must be a table")
             continue
-        strays = [key for key in table if key in PfRule.__struct_fields__]  # what follows a header belongs to it
-        problems += [f'{place}: "{key}" is a key of [[pf]]: write it above the first [[pf.vf]]' for key in strays]
-        problems += unknown_keys({key: table[key] for key in table if key not in strays}, VfTable, where=place)
-    return problems
+        strays = table.keys() & _ONLY_OF_PF  # what follows a header belongs to it
+        problems += [
+            f'{place}: "{key}" is a key of [[pf]]: write it above the first [[pf.vf]]' for key in table if key in strays
+        ]
+        problems += (
+            wrong := unknown_keys({key: table[key] for key in table if key not in strays}, VfTable, where=place)
+        )
+        try:
+            found += [] if strays or wrong else [msgspec.convert(table, VfTable)]
+        except msgspec.ValidationError as error:
+            problems.append(f"{place}: {rephrase(error)}")
+    return (() if problems else tuple(found)), problems
 
 
 def unknown_keys(table: dict[str, Any], struct: type[Struct], *, where: str) -> list[str]:
@@ -212,12 +260,9 @@ def rephrase(error: msgspec.ValidationError) -> str:
     text, _, place = str(error).replace("`", "").replace(" | null", "").partition(" - at $")
     key = place.lstrip(".")
     text = text[:1].lower() + text[1:]
-    if key.startswith("vf["):
-        number, _, rest = key.removeprefix("vf[").partition("]")
-        key = f"[[pf.vf]] number {int(number) + 1}{rest.replace('.', ': ')}"
-    if words := _words_of(key.rpartition(": ")[2]):
+    if words := _words_of(key):
         text += f": valid here: {', '.join(words)}"
-    if key.endswith(": vfs"):
+    if key == "vfs":
         text += ', such as "0-3,7" or "all"'
     return f"{key}: {text}" if key else text
 

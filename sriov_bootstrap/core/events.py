@@ -43,6 +43,11 @@ def pass_events(report: PassReport, before: PassReport) -> tuple[Event, ...]:
     ]
     if report.config_problems == before.config_problems:
         events = []
+    events += [
+        _problem("config is not valid, and its rule sets nothing for VFs", problem)
+        for problem in report.table_problems
+        if problem not in before.table_problems
+    ]
     events += [_problem(note) for note in report.notes if note not in before.notes]
     events += [_loss(address, count, rules) for address, count in report.losses.items()]
     events += [_result(result, rules.get(result.action.pci_address, "")) for result in report.results]

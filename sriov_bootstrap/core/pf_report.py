@@ -25,6 +25,7 @@ from sriov_bootstrap.core.vf_settings import (
 )
 
 LINK_HINT = "a PF sets attributes through its netdev: it has to be in this network namespace, with the PF's own driver"
+TABLES_HINT = "correct the file, check it with sriov-bootstrap check-config, then: systemctl reload sriov-bootstrap"
 
 
 def report_pf(
@@ -45,6 +46,7 @@ def report_pf(
     rule = plan.desired.rule
     verdict = plan.verdict or _failure(plan, results) or _refusal_verdict(plan, pf, refusal)
     verdict = verdict or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
+    verdict = verdict or _tables_verdict(plan, pf, results)
     verdict = verdict or _attributes_verdict(plan, pf, results, attributes or AttributeMemory(), machine_id)
     base = PfReport(
         rule=rule.name,
@@ -162,6 +164,15 @@ def _later_text(plan: Plan) -> str:
     if found.awaits_carrier:
         texts.append(f"rates of its VFs are set once {pf.netdev} has a carrier")
     return f"{pf.pci_address}: {'; '.join(texts)}"
+
+
+def _tables_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:
+    """What is wrong in [[pf.vf]] tables, once all else is as the rule says."""
+    problems = plan.desired.rule.vf_problems
+    if pf is None or not problems or (plan.actions and not results):
+        return None
+    message = f"{pf.pci_address}: nothing is set for its VFs: {shortlist(problems, NAMED, '; ')}"
+    return Verdict(Reason.ATTRIBUTES_REFUSED, message, TABLES_HINT)
 
 
 def _attributes_verdict(

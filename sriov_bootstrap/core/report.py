@@ -166,7 +166,8 @@ class PassReport(Struct, frozen=True):
     """One pass. `started_at` is Unix time; `config_problems` are why the last good config was used instead.
 
     `config_checksums`: of each of `config_files`, as it was read. `losses`: PCI address -> VFs that went without us;
-    `contested`: PCI address -> how often something else has overwritten the number of that PF.
+    `contested`: PCI address -> how often something else has overwritten the number of that PF. `table_problems`: what
+    is wrong in [[pf.vf]] tables, so that their rules counted without such tables.
     """
 
     started_at: float = 0.0
@@ -181,11 +182,17 @@ class PassReport(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     contested: dict[str, int] = {}
+    table_problems: tuple[str, ...] = ()
 
     @property
     def is_degraded(self) -> bool:
         """Whether some PF is not as desired."""
         return any(pf.is_degraded for pf in self.pfs)
+
+    @property
+    def is_short_of_config(self) -> bool:
+        """The same, or something in the config cannot be read at all, whether a PF has that rule or not."""
+        return self.is_degraded or bool(self.config_problems or self.table_problems)
 
     @property
     def has_failed(self) -> bool:

@@ -63,7 +63,7 @@ def _normal_tables(tables: tuple[VfTable, ...]) -> tuple[VfTable, ...]:
 
 
 def pf_problems(rule: PfRule) -> list[str]:
-    """What is wrong with one decoded [[pf]]."""
+    """What is wrong with one decoded [[pf]], but for its [[pf.vf]] tables."""
     problems = match_problems(rule.match)
     if not rule.name or not _is_label(rule.name):
         problems.append("name: must be 1 to 64 printable characters: it is a label in metrics and logs")
@@ -71,10 +71,6 @@ def pf_problems(rule: PfRule) -> list[str]:
         problems.append("physical_network: must be at most 64 printable characters")
     if problem := num_vfs_problem(rule.num_vfs):
         problems.append(f"num_vfs: {problem}")
-    elif rule.vf:
-        from sriov_bootstrap.core import vf_tables
-
-        problems += vf_tables.problems(rule)
     if problem := _vf_driver_problem(rule.vf_driver):
         problems.append(f"vf_driver: {problem}")
     if rule.vf_binding is VfBinding.KERNEL and rule.driver_name:
@@ -82,6 +78,15 @@ def pf_problems(rule: PfRule) -> list[str]:
     if rule.reload_driver and not rule.uses_max_vfs:
         problems.append('reload_driver only works with method = "max_vfs": sriov_numvfs needs no reload')
     return problems
+
+
+def vf_problems(rule: PfRule) -> list[str]:
+    """What is wrong with its [[pf.vf]] tables; nothing while its num_vfs is wrong, on which they depend."""
+    if not rule.vf or num_vfs_problem(rule.num_vfs):
+        return []
+    from sriov_bootstrap.core import vf_tables
+
+    return vf_tables.problems(rule)
 
 
 def _vf_driver_problem(value: str) -> str:

@@ -243,23 +243,27 @@ def _shared_addresses(wishes: dict[int, VfAttributes], match: Match) -> Iterator
 
 
 def shared_between_rules(config: Config) -> Iterator[tuple[str, str]]:
-    """Names of rules, and which address they give to a VF although an earlier rule has it.
+    """Names of rules, and which address they give to a VF although another rule gives it away as well: both of them.
 
     Only of required rules: both are then meant to have a PF on this host.
     """
     for key in ADDRESS_KEYS:
-        owners: dict[str, tuple[str, str]] = {}  # address -> name of the rule, VF
+        owners: dict[str, tuple[PfRule, int]] = {}  # address -> the first rule that says it, and for which VF
         for rule in config.pf:
-            if not rule.required:
-                continue
-            for vf, wish in (_wishes(rule) if rule.vf else {}).items():
+            for vf, wish in (_wishes(rule) if rule.vf and rule.required else {}).items():
                 address = getattr(wish, key)
-                name, owner = owners.get(address, ("", ""))
-                if name and name != rule.name:
-                    text = f'{address} would be that of VF {vf} and of {owner} of [[pf]] "{name}"'
-                    yield rule.name, f"{_place(_said_by(rule, vf, key))}: {key}: {text}: give it to one VF only"
-                if address not in {None, STABLE}:
-                    owners.setdefault(address, (rule.name, f"VF {vf}"))
+                if address in {None, STABLE}:
+                    continue
+                first, owner = owners.setdefault(address, (rule, vf))
+                if first is not rule:
+                    yield first.name, _shared_text(key, address, (first, owner), (rule, vf))
+                    yield rule.name, _shared_text(key, address, (rule, vf), (first, owner))
+
+
+def _shared_text(key: str, address: str, own: tuple[PfRule, int], other: tuple[PfRule, int]) -> str:
+    (rule, vf), (another, owner) = own, other
+    text = f'{address} would be that of VF {vf} and of VF {owner} of [[pf]] "{another.name}"'
+    return f"{_place(_said_by(rule, vf, key))}: {key}: {text}: give it to one VF only"
 
 
 def doubts(rule: PfRule) -> list[str]:

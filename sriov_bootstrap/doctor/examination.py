@@ -22,7 +22,7 @@ def examine(machine: HostMachine, loaded: Loaded) -> Diagnosis:
     """Reads and judges; the daemon does the same after its passes."""
     with limit_resources("doctor's look"):
         host = _read_host(machine, loaded.config)
-        on_host = survey_host(machine, host, loaded.problems)
+        on_host = survey_host(machine, host, loaded)
         return _make_printable(diagnose(host, on_host, survey_openstack(machine, host)))
 
 

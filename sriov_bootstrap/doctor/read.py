@@ -7,14 +7,15 @@ from sriov_bootstrap.doctor.nic.read import survey_nics
 from sriov_bootstrap.doctor.service.read import survey_service
 from sriov_bootstrap.doctor.survey import HostSurvey
 from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.passes.reconcile import Loaded
 from sriov_bootstrap.render.host import Host
 
 
-def survey_host(machine: HostMachine, host: Host, config_problems: tuple[str, ...]) -> HostSurvey:
+def survey_host(machine: HostMachine, host: Host, loaded: Loaded) -> HostSurvey:
     """Changes nothing, and needs no root: what it may not read is reported."""
     kernel, unseen_of_kernel = survey_kernel(machine, host)
     nics, unseen_of_nics = survey_nics(machine, host)
     masters = survey_masters(machine) if host.config.pf else MastersSurvey()
-    service = survey_service(machine, host, has_problems=bool(config_problems))
+    service = survey_service(machine, host, has_problems=bool(loaded.problems))
     unseen = (*unseen_of_kernel, *unseen_of_nics, *masters.unseen, *service.unseen)
-    return HostSurvey(config_problems, unseen, kernel, nics, masters, service)
+    return HostSurvey(loaded.mistakes, unseen, kernel, nics, masters, service)

@@ -73,7 +73,7 @@ def exposition(
         *_pf_metrics(state),
         *(_vf_metrics(state.report) if per_vf else ()),
         _build_info(version),
-        _gauge("config_valid", "Whether the config on disk is the one in use.", config_valid),
+        _gauge("config_valid", "Whether the config on disk has no error.", config_valid),
         _gauge("state_timestamp_seconds", MADE_AT, made_at),
         *_pass_metrics(state),
         *_unit_metrics(state.counters, units),

@@ -73,7 +73,7 @@ def publish(machine: HostMachine, loaded: Loaded) -> tuple[str, ...]:
     config = loaded.config
     text = metrics.exposition(
         machine.load_state()[0],
-        config_valid=not loaded.problems,
+        config_valid=not loaded.mistakes,
         units=config.services.restart,
         inspected=load_inspected(machine.files.read_findings()),
         per_vf=config.metrics.per_vf,

@@ -122,12 +122,21 @@ class Mode(StrEnum):
 
 
 class Loaded(Struct, frozen=True):
-    """The config that a pass uses; `problems` are why the last good one had to serve, `files` what was read."""
+    """The config that a pass uses; `problems` are why the last good one had to serve, `files` what was read.
+
+    `table_problems`: what is wrong in [[pf.vf]] tables, which costs no more than these.
+    """
 
     config: Config
     problems: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     checksums: tuple[int, ...] = ()
+    table_problems: tuple[str, ...] = ()
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """Everything that is wrong with the config on disk."""
+        return (*self.problems, *self.table_problems)
 
 
 class HostSnapshot(Struct, frozen=True):
@@ -186,13 +195,15 @@ def run_pass(
         jam=seen.jam,
         notes=(note,) if note else (),
         leftovers=_leftovers(saved, pfs, loaded),
+        table_problems=loaded.table_problems,
     )
 
 
 def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
     """What the files say now; where they are broken, or all gone, what they said before.
 
-    Raises ConfigError when they are broken and there is nothing to fall back to.
+    Raises ConfigError when they are broken and there is nothing to fall back to. A mistake in a [[pf.vf]] table breaks
+    nothing but the tables of its rule.
     """
     files = decode.effective(machine.read_config())
     names = tuple(printable(file.path) for file in files)
@@ -203,11 +214,12 @@ def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
         )
         return Loaded(last_good, (vanished,))
     try:
-        return Loaded(decode.decode(files), (), names, checksums)
+        config, table_problems = decode.decode_without_bad_tables(files)
     except ConfigError as error:
         if last_good is None:
             raise
         return Loaded(last_good, error.problems, names, checksums)
+    return Loaded(config, (), names, checksums, table_problems)
 
 
 def read_facts(
@@ -378,6 +390,7 @@ def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: 
         notes=(note,) if note else (),
         leftovers=_leftovers(memory, seen.pfs, loaded),
         contested=state.add_losses(contested, contested_since),
+        table_problems=loaded.table_problems,
     )
     memory = state.fold(
         note_seen(note_placed(memory, seen.placed), seen.differing),

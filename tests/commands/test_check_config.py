@@ -56,6 +56,17 @@ valid
     assert capsys.readouterr() == (out, "")
 
 
+def test_a_mistake_in_a_table_is_said_with_file_table_and_key(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.configure(rule(4) + '[[pf.vf]]\nvfs = "4"\nvlan_qos = 3\n')
+    assert check(tree) == USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    where = f'sriov-bootstrap: {tree.root}/etc/sriov-bootstrap/config.toml: [[pf]] "tenant-a": [[pf.vf]] number 1'
+    assert f'{where}: vfs: "4" names VF 4, and the last one is 3 (num_vfs = 4, counted from 0)\n' in err
+
+
 def test_every_mistake_is_said_and_nothing_else(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.configure(rule(-1, more="num_vf = 3\n") + "[metrics]\nlisten = 10049\n")
     drop_in = tree.write("etc/sriov-bootstrap/config.d/10.toml", "[[pf\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, vf_address
+from builders import PF, PF3, vf_address
 from fakes_host import HostTree, rule
 from shells import Shell
 from sriov_bootstrap.core import followup, vf_settings
@@ -18,6 +18,7 @@ from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, RefusedSetting, 
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.machine import vf_attributes
 
+USAGE, DEGRADED = 2, 3
 NO_BUS = "unix:path=/nonexistent/system-bus: no bus: the socket does not exist"
 REFUSED = """\
 0000:3b:00.0: cannot create 32 VFs: the device offers 7
@@ -37,6 +38,48 @@ def test_a_host_that_is_as_desired_is_left_alone(tree: HostTree, shell: Shell) -
     before = snapshot(tree)
     assert shell.run("--once") == (0, f"{PF} (ens1f0): 4 VFs, as desired\nas desired, nothing changed\n", "")
     assert snapshot(tree) == before
+
+
+BAD_TABLE = '[[pf.vf]]\nvfs = "all"\nmac = "01:00:00:00:00:01"\n'
+MULTICAST = "mac: 01:00:00:00:00:01 is a multicast address, which no interface can have: its first byte must be even"
+
+
+def test_a_mistake_in_a_table_costs_this_pf_its_attributes_and_nothing_else(tree: HostTree, shell: Shell) -> None:
+    tree.add_pf(netdev="", num_vfs=1)
+    tree.add_netdev(PF, "ens1f0", flags="0x1002")
+    tree.add_pf(PF3, netdev="ens1f1")
+    tree.add_vf(PF3, 0, driver="")
+    other = rule(1, address=PF3, more='vf_driver = "none"\n').replace("tenant-a", "b")
+    tree.configure(rule(1, more='vf_driver = "none"\n') + BAD_TABLE + other)
+    problem = f'{tree.root}/etc/sriov-bootstrap/config.toml: [[pf]] "tenant-a": [[pf.vf]] number 1: {MULTICAST}'
+    code, out, err = shell.run("--once", "--dry-run")
+    assert (code, err) == (DEGRADED, f"sriov-bootstrap: {problem}\n")
+    assert f"{PF} (ens1f0): to do: set sriov_drivers_autoprobe to 0, then bring ens1f0 up\n" in out
+    code, out, err = shell.run("--once")
+    assert (code, err) == (DEGRADED, f"sriov-bootstrap: {problem}\n")
+    lines = out.splitlines()
+    assert lines[0].startswith(f"{PF}: nothing is set for its VFs: {problem}; set sriov_drivers_autoprobe to 0")
+    assert lines[1].startswith("  hint: correct the file, ")
+    assert lines[2] == f"{PF3} (ens1f1): 1 VF, as desired; set sriov_drivers_autoprobe to 0 (N s)"
+    assert lines[3] == "degraded: 1 of 2 PFs not as desired, changed"
+
+
+def test_a_mistake_in_a_table_whose_card_is_missing_is_said_too(tree: HostTree, shell: Shell) -> None:
+    tree.configure(rule(1, more="required = false\n") + BAD_TABLE)
+    code, out, err = shell.run("--once")
+    assert (code, out.splitlines()[-1]) == (DEGRADED, "degraded: the config has an error, nothing changed")
+    assert err.endswith(f": {MULTICAST}\n")
+    assert json.loads(shell.run("--once", "--json")[1])["report"]["table_problems"][0].endswith(MULTICAST)
+    assert shell.run("--once", "--dry-run", "--json")[0] == DEGRADED
+    code, out, _ = shell.run("status")
+    assert code == DEGRADED
+    assert f": {MULTICAST}\n" in out
+    answer = json.loads(shell.run("status", "--json")[1])
+    assert (answer["state"], len(answer["config_problems"])) == ("degraded", 1)
+    code, out, _ = shell.run("doctor")
+    assert code == DEGRADED
+    assert "SB-E701" in out
+    assert shell.run("render", "nova-compute")[0] == USAGE
 
 
 def test_what_has_to_change_is_changed_and_said_and_the_second_run_does_nothing(tree: HostTree, shell: Shell) -> None:

@@ -9,7 +9,7 @@ from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Format
 from sriov_bootstrap.conflicts.taken_over import MAX_VFS, Tables, tables_of
 from sriov_bootstrap.core.config import Match, VfBinding
-from sriov_bootstrap.core.validate import pf_problems
+from sriov_bootstrap.core.validate import vf_problems
 from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, combine_tables
 
 MAC = "02:00:00:00:00:01"
@@ -149,7 +149,7 @@ def test_a_rule_with_such_tables_is_valid_and_says_nothing_that_no_line_says(
     rule = make_rule(match=Match(driver=driver or "*"), num_vfs=num_vfs, vf_binding=VfBinding.AUTO)
     found = tables_of(masters, rule, {})
     for tables, is_certain in ((found.sure, True), (found.unsure, False)):
-        assert pf_problems(make_rule(match=rule.match, num_vfs=num_vfs, vf_binding=VfBinding.AUTO, vf=tables)) == []
+        assert vf_problems(make_rule(match=rule.match, num_vfs=num_vfs, vf_binding=VfBinding.AUTO, vf=tables)) == []
         every = [combine_tables(master.vfs, 6) for master in masters if master.is_certain is is_certain]
         for vf, wish in combine_tables(tables, 6).items():
             for key, value in wish.said.items():

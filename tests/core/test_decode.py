@@ -8,8 +8,18 @@ from hypothesis import strategies as st
 
 from builders import PF2, make_config, make_rule
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.config import Boot, Config, Match, Metrics, Services, Switch, VfBinding, VfDriver
-from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile, decode, effective
+from sriov_bootstrap.core.config import (
+    Boot,
+    Config,
+    IncompleteRule,
+    Match,
+    Metrics,
+    Services,
+    Switch,
+    VfBinding,
+    VfDriver,
+)
+from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile, decode, decode_without_bad_tables, effective
 from sriov_bootstrap.core.vf_attributes import VfTable
 
 RULE = '[[pf]]\nname = "tenant-a"\nmatch = { pci_address = "3b:00.0" }\nnum_vfs = 4\n'
@@ -235,18 +245,21 @@ def test_attributes_of_vfs_and_of_the_pf() -> None:
 
 
 @pytest.mark.parametrize("more", ["", TABLE + "vlan = 3\n"], ids=["nothing", "no address"])
-def test_an_address_that_two_files_give_away_is_named_with_the_later_one(more: str) -> None:
+def test_an_address_that_two_files_give_away_is_named_with_both(more: str) -> None:
     table = '[[pf.vf]]\nvfs = "0"\nmac = "02:00:00:AA:BB:00"\n'
     main = ConfigFile("/etc/c.toml", (RULE + more + table).encode())
     other = drop_in("/etc/d.toml", RULE.replace("tenant-a", "b").replace("00.0", "00.1") + table)
     with pytest.raises(ConfigError) as caught:
         decode([main, other])
+    text = "mac: 02:00:00:aa:bb:00 would be that of VF 0 and of VF 0 of [[pf]]"
+    number = 2 if more else 1
     assert caught.value.problems == (
-        (
-            '/etc/d.toml: [[pf]] "b": [[pf.vf]] number 1: mac: 02:00:00:aa:bb:00 would be that of VF 0 and of VF 0 of'
-            ' [[pf]] "tenant-a": give it to one VF only'
-        ),
+        f'/etc/c.toml: [[pf]] "tenant-a": [[pf.vf]] number {number}: {text} "b": give it to one VF only',
+        f'/etc/d.toml: [[pf]] "b": [[pf.vf]] number 1: {text} "tenant-a": give it to one VF only',
     )
+    config, problems = decode_without_bad_tables([main, other])
+    assert [rule.vf_problems for rule in config.pf] == [(problem,) for problem in problems]
+    assert [rule.vf for rule in config.pf] == [(), ()]
     decode([main, drop_in("/etc/d.toml", RULE + table.replace("00", "10"))])  # the first rule is replaced
 
 
@@ -297,7 +310,63 @@ def test_every_mistake_of_every_file_is_named() -> None:
     assert str(caught.value) == "; ".join(caught.value.problems)
 
 
+OF_TABLES = [(text, problem) for text, problem in WRONG if "[[pf.vf]]" in problem]
+
+
+@pytest.mark.parametrize(("text", "problem"), OF_TABLES, ids=[problem[:50] for _, problem in OF_TABLES])
+def test_a_mistake_in_a_table_costs_its_rule_its_tables_and_no_more(text: str, problem: str) -> None:
+    other = RULE.replace("tenant-a", "b").replace("00.0", "00.1") + TABLE + "vlan = 3"
+    config, problems = decode_without_bad_tables(
+        [ConfigFile("/etc/c.toml", text.encode()), drop_in("/etc/d.toml", other)]
+    )
+    assert problems == (f"/etc/c.toml: {problem}",)
+    bad, good = config.pf
+    assert isinstance(bad, IncompleteRule)
+    assert (bad.name, bad.num_vfs, bad.match.pci_address, bad.vf) == ("tenant-a", 4, "0000:3b:00.0", ())
+    assert (bad.vf_problems, good.vf_problems) == (problems, ())
+    assert good == decode([drop_in("/etc/d.toml", other)]).pf[0]
+
+
+def test_a_rule_with_bad_tables_that_a_drop_in_replaces_is_still_a_mistake() -> None:
+    config, problems = decode_without_bad_tables(
+        [ConfigFile("/etc/c.toml", (RULE + TABLE + "vlan = 4095").encode()), drop_in("/etc/d.toml", RULE)]
+    )
+    assert config.pf == decode([MAIN]).pf
+    assert problems == (f"/etc/c.toml: {VF}: vlan: 4095 is not between 0 and 4094 (0 is no VLAN)",)
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        (RULE.replace("4", "-4") + TABLE, ["num_vfs: -4 is negative"]),
+        (RULE + "x = 1\n" + TABLE + "vlan = 1.5", ['unknown key "x"', "[[pf.vf]] number 1: vlan: expected int"]),
+        (RULE + "mtu = 0\n" + TABLE + "vlan = 1.5", ["[[pf.vf]] number 1: vlan: expected int", "mtu: expected int"]),
+        (
+            f'{RULE}vf_driver = "NONE"\n{TABLE}vlan = 4095',
+            ['vf_driver: "NONE" is written', "[[pf.vf]] number 1: vlan: 4095 is not"],
+        ),
+        (
+            f"{RULE}{TABLE}vlan = 1\n{RULE}{TABLE}vlan = true",
+            ["[[pf.vf]] number 1: vlan: expected int", "this name occurs twice"],
+        ),
+    ],
+    ids=["count", "key", "type", "value", "name"],
+)
+def test_what_else_is_wrong_refuses_the_file_and_tables_are_named_as_well(text: str, problems: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        decode_without_bad_tables([ConfigFile("/etc/c.toml", text.encode())])
+    assert len(caught.value.problems) == len(problems)
+    for said, problem in zip(caught.value.problems, problems, strict=True):
+        assert said.startswith(f'/etc/c.toml: [[pf]] "tenant-a": {problem}')
+
+
+def test_mistakes_in_tables_of_one_file_are_named_with_those_of_another() -> None:
+    with pytest.raises(ConfigError) as caught:
+        decode([ConfigFile("/a", (RULE + TABLE + "vlan = 4095").encode()), ConfigFile("/b", b"=")])
+    assert [problem.partition(": ")[0] for problem in caught.value.problems] == ["/b", "/a"]
+
+
 @given(st.binary(max_size=200) | TOML | st.builds(bytes.__add__, st.just(RULE.encode()), TOML))
 def test_any_bytes_are_a_config_or_a_config_error(data: bytes) -> None:
     with contextlib.suppress(ConfigError):
-        assert isinstance(decode([ConfigFile("/c", data)]), Config)
+        assert isinstance(decode_without_bad_tables([ConfigFile("/c", data)])[0], Config)

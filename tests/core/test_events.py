@@ -95,6 +95,13 @@ def test_losses_notes_and_problems_of_the_config_are_said() -> None:
     assert pass_events(again, report) == ()
 
 
+def test_a_mistake_in_a_table_is_said_once() -> None:
+    report = PassReport(pfs=(FINE,), table_problems=("/c: old", "/c: new"))
+    assert pass_events(report, PassReport(pfs=(FINE,), table_problems=("/c: old",))) == (
+        Event(Level.WARNING, "config is not valid, and its rule sets nothing for VFs: /c: new"),
+    )
+
+
 def test_restarts_are_said_each_and_a_bus_that_stays_away_once() -> None:
     results = (
         UnitResult("a.service", UnitOutcome.DONE, 1.2345),

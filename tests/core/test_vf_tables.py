@@ -62,7 +62,7 @@ def ruled(*tables: VfTable, **values: Unpack[RuleValues]) -> PfRule:
     ids=lambda rule: f"{rule.num_vfs}: {' | '.join(map(str, rule.vf))}",
 )
 def test_a_table_may_say(rule: PfRule) -> None:
-    assert validate.pf_problems(rule) == []
+    assert validate.vf_problems(rule) == []
 
 
 @pytest.mark.parametrize(
@@ -133,22 +133,22 @@ def test_a_table_may_say(rule: PfRule) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_mistake_in_one_table(table: VfTable, problem: str) -> None:
-    assert validate.pf_problems(ruled(table)) == [AT + problem]
+    assert validate.vf_problems(ruled(table)) == [AT + problem]
 
 
 def test_each_mistake_of_each_table_is_named() -> None:
-    rule = ruled(VfTable(vfs="x", vlan=9999), VfTable(vfs="0", trust=True), VfTable(vfs="9"), match=Match())
-    problems = validate.pf_problems(rule)
+    rule = ruled(VfTable(vfs="x", vlan=9999), VfTable(vfs="0", trust=True), VfTable(vfs="9"))
+    problems = validate.vf_problems(rule)
     assert [problem.partition(": ")[0] for problem in problems] == [
-        "match",
         *[AT[:-2]] * 2,
         *["[[pf.vf]] number 3"] * 2,
     ]
 
 
-def test_a_count_that_is_none_is_the_only_mistake_then() -> None:
-    """Tables are not held against it; it may be endless."""
+def test_tables_are_not_held_against_a_count_that_is_none() -> None:
+    """It may be endless."""
     rule = ruled(VfTable(vfs="all", trust=True, vlan=9999), num_vfs=1 << 200)
+    assert validate.vf_problems(rule) == []
     assert validate.pf_problems(rule) == ["num_vfs: the number is more than the kernel accepts (65535)"]
 
 
@@ -178,7 +178,7 @@ def test_a_count_that_is_none_is_the_only_mistake_then() -> None:
     ],
 )
 def test_what_does_not_go_with_its_rule(rule: PfRule, problem: str) -> None:
-    assert validate.pf_problems(rule) == [AT + problem]
+    assert validate.vf_problems(rule) == [AT + problem]
 
 
 NO_GUIDS = "has no GUIDs, which are for InfiniBand: remove it, or match another driver"
@@ -221,7 +221,7 @@ NO_GUIDS = "has no GUIDs, which are for InfiniBand: remove it, or match another 
 )
 def test_what_the_named_driver_cannot_set(driver: str, table: VfTable, problem: str) -> None:
     expected = [f"{AT}{problem}: remove it, or match another driver"] if problem else []
-    assert validate.pf_problems(ruled(table, match=Match(driver=driver))) == expected
+    assert validate.vf_problems(ruled(table, match=Match(driver=driver))) == expected
 
 
 @pytest.mark.parametrize("driver", [driver.name for driver in DRIVERS if driver.attributes is not None])
@@ -230,7 +230,7 @@ def test_guids_are_for_one_driver(driver: str, key: Literal["node_guid", "port_g
     table = VfTable(vfs="0", node_guid=GUID) if key == "node_guid" else VfTable(vfs="0", port_guid=GUID)
     rule = ruled(table, match=Match(driver=driver))
     expected = [] if driver == "mlx5_core" else [f"{AT}{key}: {driver} {NO_GUIDS}"]
-    assert validate.pf_problems(rule) == expected
+    assert validate.vf_problems(rule) == expected
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_guids_are_for_one_driver(driver: str, key: Literal["node_guid", "port_g
     ],
 )
 def test_what_the_tables_make_of_a_vf_together(rule: PfRule, problems: list[str]) -> None:
-    assert validate.pf_problems(rule) == problems
+    assert validate.vf_problems(rule) == problems
 
 
 SOME = st.builds(
@@ -330,8 +330,8 @@ SOME = st.builds(
 def test_tables_are_as_valid_as_one_for_each_vf(tables: list[VfTable]) -> None:
     """Not every VF is looked at."""
     each = [VfTable(vfs=str(vf), **wish.said) for vf, wish in combine_tables(tables, 6).items()]  # type: ignore[arg-type]
-    problems = validate.pf_problems(ruled(*tables, num_vfs=6))
-    assert bool(problems) is bool(validate.pf_problems(ruled(*each, num_vfs=6)))
+    problems = validate.vf_problems(ruled(*tables, num_vfs=6))
+    assert bool(problems) is bool(validate.vf_problems(ruled(*each, num_vfs=6)))
 
 
 def test_addresses_are_spelt_as_the_kernel_spells_them() -> None:
@@ -367,16 +367,17 @@ def named(name: str, /, *tables: VfTable, **values: Unpack[RuleValues]) -> PfRul
                 named("b", VfTable(vfs="1", trust=True), VfTable(vfs="3", mac=MAC)),
             ],
             [
-                (
-                    "b",
-                    f"[[pf.vf]] number 2: mac: {MAC} would be that of VF 3 and of {VF_OF_A}",
-                )
+                ("a", f'{AT}mac: {MAC} would be that of VF 0 and of VF 3 of [[pf]] "b": give it to one VF only'),
+                ("b", f"[[pf.vf]] number 2: mac: {MAC} would be that of VF 3 and of {VF_OF_A}"),
             ],
             id="one MAC in two rules",
         ),
         pytest.param(
             [named("a", VfTable(vfs="0", port_guid=GUID)), named("b"), named("c", VfTable(vfs="0", port_guid=GUID))],
-            [("c", f"{AT}port_guid: {GUID} would be that of VF 0 and of {VF_OF_A}")],
+            [
+                ("a", f'{AT}port_guid: {GUID} would be that of VF 0 and of VF 0 of [[pf]] "c": give it to one VF only'),
+                ("c", f"{AT}port_guid: {GUID} would be that of VF 0 and of {VF_OF_A}"),
+            ],
             id="one GUID in two rules",
         ),
         pytest.param(

@@ -458,6 +458,38 @@ def test_a_broken_config_leaves_the_last_good_one_in_force() -> None:
         load_config(machine, None)
 
 
+BAD_TABLE = ConfigFile("/c", GOOD.data + b'[[pf.vf]]\nvfs = "all"\nvlan = 4095\n')
+BAD_TABLE_PROBLEM = '/c: [[pf]] "a": [[pf.vf]] number 1: vlan: 4095 is not between 0 and 4094 (0 is no VLAN)'
+
+
+def test_a_mistake_in_a_table_keeps_no_pf_from_its_vfs() -> None:
+    machine = machine_with()
+    machine.files = (BAD_TABLE,)
+    loaded = load_config(machine, None)
+    assert (loaded.problems, loaded.table_problems) == ((), (BAD_TABLE_PROBLEM,))
+    assert loaded.mistakes == (BAD_TABLE_PROBLEM,)
+    look = run_pass(machine, loaded, mode=Mode.OBSERVE)
+    assert (look.pfs[0].state, look.is_short_of_config) == (PfState.PENDING, True)
+    for _ in range(2):
+        report = run_pass(machine, loaded, mode=Mode.APPLY)
+        assert (machine.count(PF), report.table_problems, report.config_problems) == (1, (BAD_TABLE_PROBLEM,), ())
+        (line,) = report.pfs
+        assert (line.state, line.reason) == (PfState.DEGRADED, Reason.ATTRIBUTES_REFUSED)
+        assert line.message == f"{PF}: nothing is set for its VFs: {BAD_TABLE_PROBLEM}"
+        assert line.is_settled
+    assert not any("attributes" in write for write in machine.writes)
+    machine.files = (ConfigFile("/c", b"x = 1"),)
+    assert load_config(machine, loaded.config).config is loaded.config
+
+
+def test_a_mistake_in_a_table_without_a_pf_is_reported_with_the_pass() -> None:
+    machine = FakeMachine()
+    machine.files = (ConfigFile("/c", BAD_TABLE.data.replace(b"num_vfs", b"required = false\nnum_vfs")),)
+    report = run_pass(machine, load_config(machine, None), mode=Mode.APPLY)
+    assert (report.is_degraded, report.is_short_of_config) == (False, True)
+    assert report.pfs[0].state is PfState.OPTIONAL
+
+
 def test_a_config_that_vanished_stays_in_force() -> None:
     vanished = (
         "every config file is gone, the last valid config stays in force: restart the service if that is intended"

@@ -7,7 +7,8 @@ SERVICE_CODES: dict[str, Explanation] = {
         "the config of sriov-bootstrap cannot be used",
         """\
 A config file is broken, or its values contradict each other. The daemon keeps the last valid config for as long as it
-runs; after the next boot it has none, and no VFs are created.
+runs; after the next boot it has none, and no VFs are created. A mistake in a [[pf.vf]] table costs no more than the
+tables of its rule: its PF gets the VFs that are asked for, and nothing is set for them.
 
 Looked at: the files that `sriov-bootstrap check-config` reads, with the same code.
 
