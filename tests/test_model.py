@@ -21,7 +21,8 @@ from sriov_bootstrap.core.followup import UnitOutcome
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Counters
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.passes.read import Loaded, load_config
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 from sriov_bootstrap.passes.release import run_release
 from sriov_bootstrap.passes.restarts import run_restarts
 

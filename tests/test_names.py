@@ -28,7 +28,8 @@ from sriov_bootstrap.edges import libvirt, metrics
 from sriov_bootstrap.edges.rtnetlink import read_links
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
+from sriov_bootstrap.passes.read import Loaded
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 HOSTILE = b"a\n<0>READY=1\x1b[2J\xff\xe2\x80\xae"
 NAMELESS = r"netdev vf\xff is up with 10.0.0.2/24"

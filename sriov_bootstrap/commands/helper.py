@@ -64,7 +64,8 @@ def _problem(told: pipe_messages.Answer) -> str | None:
 def _next_step(machine: "HostMachine", driver: str) -> pipe_messages.Done:
     """Decides as a pass would: the file in modprobe.d first, then the reload once it is asked for."""
     from sriov_bootstrap.core.plan_max_vfs import due_step
-    from sriov_bootstrap.passes.reconcile import load_config, make_plans, read_users
+    from sriov_bootstrap.passes.read import load_config, read_users
+    from sriov_bootstrap.passes.reconcile import make_plans
 
     config = load_config(machine, None).config
     match due_step(make_plans(machine, config), driver):
@@ -79,7 +80,7 @@ def _next_step(machine: "HostMachine", driver: str) -> pipe_messages.Done:
 
 def _load(machine: "HostMachine", module: str) -> pipe_messages.Done:
     """Only what a rule names, in the config as it is now: whoever asks chooses among these names."""
-    from sriov_bootstrap.passes.reconcile import load_config
+    from sriov_bootstrap.passes.read import load_config
 
     rules = [rule for rule in load_config(machine, None).config.pf if rule.driver_name == module]
     if not rules:

@@ -10,7 +10,7 @@ from sriov_bootstrap.core.presence import absences
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.presence import find_devices
-from sriov_bootstrap.passes.reconcile import read_facts
+from sriov_bootstrap.passes.read import read_facts
 from sriov_bootstrap.render.ports import NETDEV
 from sriov_bootstrap.render.templates import render
 

@@ -23,7 +23,7 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.exporter.addresses import host_and_port, present_addresses, refuse_if_taken
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import load_config
+from sriov_bootstrap.passes.read import load_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

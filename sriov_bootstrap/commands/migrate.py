@@ -22,7 +22,7 @@ from sriov_bootstrap.doctor.diagnose import within_limits
 from sriov_bootstrap.edges.limits import limit_resources
 from sriov_bootstrap.edges.templates import read_template, schema_uri
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import load_config, read_facts
+from sriov_bootstrap.passes.read import load_config, read_facts
 from sriov_bootstrap.render.templates import render
 
 

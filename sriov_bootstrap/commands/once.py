@@ -14,7 +14,8 @@ from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.machine import jobs
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.passes.read import Loaded, load_config
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
 ASKED = Handover(is_asked=True)

@@ -9,7 +9,8 @@ from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.release import parse_address
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import Mode, load_config
+from sriov_bootstrap.passes.read import load_config
+from sriov_bootstrap.passes.reconcile import Mode
 from sriov_bootstrap.passes.release import run_release
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.machine import jobs
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.passes.read import Loaded
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.finding import Diagnosis

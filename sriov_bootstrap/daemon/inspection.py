@@ -8,7 +8,7 @@ from sriov_bootstrap.core.events import Event, Level, findings_event
 from sriov_bootstrap.core.finding import Inspected
 from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
 from sriov_bootstrap.daemon.protocols import DaemonMachine
-from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.passes.read import Loaded
 
 # Restarts follow a pass, and an earlier look would find what they are about to fix.
 QUIET_SECONDS = 10.0

@@ -40,7 +40,7 @@ from sriov_bootstrap.daemon.inspection import Inspection
 from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
 from sriov_bootstrap.daemon.protocols import CarrierWatch, DaemonMachine, WakeUps
 from sriov_bootstrap.daemon.publication import Publication
-from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.passes.read import Loaded
 
 QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
 PATIENCE_SECONDS = 2.0  # and an endless burst must not put off the pass for ever

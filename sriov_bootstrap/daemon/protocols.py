@@ -10,7 +10,7 @@ from sriov_bootstrap.core.finding import Inspected
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
-from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.passes.read import Loaded
 
 
 class WakeUp(Protocol):

@@ -7,7 +7,7 @@ from sriov_bootstrap.base.processes import SILENT_SECONDS
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
 from sriov_bootstrap.daemon.protocols import DaemonMachine
-from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.passes.read import Loaded
 
 
 class Publication:

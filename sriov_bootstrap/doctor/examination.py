@@ -14,7 +14,7 @@ from sriov_bootstrap.edges.limits import limit_resources
 from sriov_bootstrap.machine.ask_systemd import ask_systemd
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.read_host import read_host
-from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.passes.read import Loaded
 from sriov_bootstrap.render.host import Host
 
 

@@ -7,7 +7,7 @@ from sriov_bootstrap.doctor.nic.read import survey_nics
 from sriov_bootstrap.doctor.service.read import survey_service
 from sriov_bootstrap.doctor.survey import HostSurvey
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.passes.read import Loaded
 from sriov_bootstrap.render.host import Host
 
 

@@ -26,7 +26,7 @@ MODULE_POLL_SECONDS = 0.02
 
 
 def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> Callable[[], Result]:
-    """See execute.ActionMachine."""
+    """See protocols.ActionMachine."""
     meant = action.vfs or machine.vf_drivers.vfs_of(action.pci_address)
     limit_seconds, began = machine.deadline_seconds(replace(action, vfs=meant)), machine.monotonic()
 

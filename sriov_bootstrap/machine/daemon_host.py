@@ -16,7 +16,7 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.notify import Notifier
 from sriov_bootstrap.machine import jobs
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.passes.read import Loaded
 
 if TYPE_CHECKING:
     from sriov_bootstrap.edges.log import Log

@@ -112,7 +112,7 @@ class HostMachine:
     def read_pfs(
         self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
     ) -> tuple[RawPf, ...]:
-        """See reconcile.PassMachine."""
+        """See protocols.PassMachine."""
         return self.sysfs.read_pfs(only, others=others, serial_numbers=serial_numbers)
 
     def read_functions(
@@ -142,7 +142,7 @@ class HostMachine:
         return read_in_child()
 
     def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
-        """See reconcile.PassMachine."""
+        """See protocols.PassMachine."""
         from sriov_bootstrap.machine.vf_attributes import read_in_child  # most rules say nothing of it
 
         return read_in_child(netdevs)
@@ -154,7 +154,7 @@ class HostMachine:
         return write_msix(vf, number, vectors, root=f"{self._root}/sys")
 
     def machine_id(self) -> str:
-        """See reconcile.PassMachine."""
+        """See protocols.PassMachine."""
         return self.files.machine_id()
 
     def read_holders(self) -> Holders:
@@ -248,7 +248,7 @@ class HostMachine:
         return msgspec.structs.replace(jam, since=self.time() - (now - jam.began_at), users=users)
 
     def read_bindings(self) -> dict[str, Jam]:
-        """See reconcile.PassMachine. Not that of this process, which asks who uses VFs before it touches any."""
+        """See protocols.PassMachine. Not that of this process, which asks who uses VFs before it touches any."""
         found = self.locks.read_bindings(self.monotonic())
         return {address: jam for address, jam in found.items() if jam.pid != os.getpid()}
 
@@ -309,7 +309,7 @@ class HostMachine:
     # -- what is done --
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
-        """See execute.ActionMachine."""
+        """See protocols.ActionMachine."""
         match action:
             case SetNumVfs(pci_address=address):
                 call = partial(self.sysfs.write_num_vfs, action, guard)
@@ -330,7 +330,7 @@ class HostMachine:
                 return self._with_privileges(action, guard)
 
     def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
-        """See execute.ActionMachine."""
+        """See protocols.ActionMachine."""
         from sriov_bootstrap.machine.binder import begin
 
         return begin(self, action, guard)

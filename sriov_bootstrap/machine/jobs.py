@@ -17,7 +17,8 @@ from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.passes.read import Loaded, load_config
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.finding import Diagnosis, Inspected

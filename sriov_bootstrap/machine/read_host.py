@@ -6,7 +6,7 @@ from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.platform import read_kernel_config, read_text
-from sriov_bootstrap.passes.reconcile import read_facts
+from sriov_bootstrap.passes.read import read_facts
 from sriov_bootstrap.render.catalogue import PROBED_PATHS
 from sriov_bootstrap.render.host import Host, parse_layout, parse_os_release
 

@@ -13,7 +13,6 @@ every VF of its PF, in the number that the count was to make.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -32,24 +31,11 @@ from sriov_bootstrap.core.followup import in_pass_delay_seconds
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
+from sriov_bootstrap.passes.protocols import ActionMachine
 
 Guard = Callable[[tuple[str, ...]], str]
 _Begun = tuple[Plan, Callable[[], Result]]
 Stages = Mapping[type, Stage]
-
-
-class ActionMachine(settle.SettleMachine, Protocol):
-    """What carrying out plans needs: something that acts, and what waiting needs."""
-
-    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
-        """Carries it out and returns how it ended; blocks until then, or until its deadline has passed.
-
-        `guard` says who uses a VF that the action would destroy or move; it is asked right before. Never raises one of
-        our own errors: a failure is a result, and so is a hang.
-        """
-
-    def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
-        """The same, begun but not waited for: the function that it returns does that."""
 
 
 def carry_out(

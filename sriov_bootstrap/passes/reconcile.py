@@ -3,21 +3,17 @@
 Runs where it may block: in the `--once` process itself, or in a child of the daemon that can be left behind.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.core import decode, facts, ours, state
+from sriov_bootstrap.core import facts, ours, state
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
 from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.desired import DesiredPf, asks_for, ports_of, resolve, rule_of
+from sriov_bootstrap.core.desired import DesiredPf, resolve, rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.memory import ask_again, note_contests, note_placed, note_seen, notice_contests, remember
 from sriov_bootstrap.core.pf_report import report_pf
@@ -26,92 +22,13 @@ from sriov_bootstrap.core.plan import Plan, plan_pf
 from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import Handover, State
-from sriov_bootstrap.core.surroundings import Jam, ModuleFacts, Surroundings
+from sriov_bootstrap.core.surroundings import Jam, Surroundings
 from sriov_bootstrap.core.validate import is_module_name
-from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_settings import Seen
-from sriov_bootstrap.core.vf_users import Holders, Owners
-from sriov_bootstrap.passes import execute
-
-if TYPE_CHECKING:
-    from sriov_bootstrap.core.obstacles import Platform
+from sriov_bootstrap.passes.protocols import PassMachine
+from sriov_bootstrap.passes.read import Loaded, read_facts, read_users
 
 MAX_ROUNDS = 3  # a stale plan is made again, but not for ever against something that keeps writing
-
-
-class PassMachine(execute.ActionMachine, Protocol):
-    """The machine as a pass needs it; execute.py and apply.py name what they need themselves."""
-
-    def pass_lock(self) -> AbstractContextManager[None]:
-        """One pass at a time, over all processes. BusyError when the other one does not end."""
-
-    def read_pfs(
-        self,
-        only: tuple[str, ...] = (),
-        *,
-        others: Callable[[str, str, str], bool] | None = None,
-        serial_numbers: bool = False,
-    ) -> tuple[facts.RawPf, ...]:
-        """Every NIC that is a PF, and other PFs that `others` says, by address and ids; or `only` these addresses."""
-
-    def read_config(self) -> tuple[decode.ConfigFile, ...]:
-        """Every config file, lowest folder first."""
-
-    def read_functions(
-        self, only: Iterable[str] = (), *, without: Container[str] = (), serial_numbers: bool = False
-    ) -> tuple[facts.RawPf, ...]:
-        """See presence.PresenceMachine."""
-
-    def read_config_space(self, address: str) -> bytes:
-        """See presence.PresenceMachine."""
-
-    def read_stray_netdev(self, name: str) -> tuple[str, tuple[str, ...]] | None:
-        """See presence.PresenceMachine."""
-
-    def read_platform(self) -> "Platform":
-        """See presence.PresenceMachine."""
-
-    def read_links(self) -> facts.Links:
-        """altnames and addresses."""
-
-    def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
-        """These netdevs of PFs, and what they have set for their VFs."""
-
-    def machine_id(self) -> str:
-        """machine-id(5), "" if there is none."""
-
-    def read_holders(self) -> Holders:
-        """Who has a VF open."""
-
-    def read_owners(self, *, shut_off: bool) -> Owners:
-        """Which running VMs VFs are assigned to; with `shut_off` also those that do not run."""
-
-    def read_jam(self) -> Jam | None:
-        """The write that has not returned, if there is one."""
-
-    def read_module(self, driver: str) -> ModuleFacts:
-        """Of a driver whose rule says max_vfs."""
-
-    def has_driver(self, name: str) -> bool:
-        """Whether the kernel has this driver by now."""
-
-    def read_bindings(self) -> dict[str, Jam]:
-        """PCI address of a PF -> the process in which its VFs are being bound now."""
-
-    def names_follow_probes(self) -> bool:
-        """Whether netdevs are named in the order in which they are created (net.ifnames=0)."""
-
-    def default_routes(self) -> facts.Routes:
-        """Where the default routes leave."""
-
-    def load_state(self) -> tuple[State, str]:
-        """state.json and a note about what was wrong with it."""
-
-    def save_state(self, value: State) -> str:
-        """Writes state.json; why it could not be, "" when it could. Never raises."""
-
-    def time(self) -> float:
-        """Unix seconds."""
 
 
 class Mode(StrEnum):
@@ -119,24 +36,6 @@ class Mode(StrEnum):
 
     APPLY = "apply"
     OBSERVE = "observe"
-
-
-class Loaded(Struct, frozen=True):
-    """The config that a pass uses; `problems` are why the last good one had to serve, `files` what was read.
-
-    `table_problems`: what is wrong in [[pf.vf]] tables, which costs no more than these.
-    """
-
-    config: Config
-    problems: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    checksums: tuple[int, ...] = ()
-    table_problems: tuple[str, ...] = ()
-
-    @property
-    def mistakes(self) -> tuple[str, ...]:
-        """Everything that is wrong with the config on disk."""
-        return (*self.problems, *self.table_problems)
 
 
 class HostSnapshot(Struct, frozen=True):
@@ -197,80 +96,6 @@ def run_pass(
         leftovers=_leftovers(saved, pfs, loaded),
         table_problems=loaded.table_problems,
     )
-
-
-def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
-    """What the files say now; where they are broken, or all gone, what they said before.
-
-    Raises ConfigError when they are broken and there is nothing to fall back to. A mistake in a [[pf.vf]] table breaks
-    nothing but the tables of its rule.
-    """
-    files = decode.effective(machine.read_config())
-    names = tuple(printable(file.path) for file in files)
-    checksums = tuple(file.checksum for file in files)
-    if last_good and last_good.pf and not files:
-        vanished = (
-            "every config file is gone, the last valid config stays in force: restart the service if that is intended"
-        )
-        return Loaded(last_good, (vanished,))
-    try:
-        config, table_problems = decode.decode_without_bad_tables(files)
-    except ConfigError as error:
-        if last_good is None:
-            raise
-        return Loaded(last_good, error.problems, names, checksums)
-    return Loaded(config, (), names, checksums, table_problems)
-
-
-def read_facts(
-    machine: PassMachine, config: Config, known: Iterable[str] = (), only: tuple[str, ...] = ()
-) -> tuple[PfFacts, ...]:
-    """Every NIC that is a PF, understood, and other PFs if a rule names them, or if they are `known`.
-
-    The costly reads are made only if they can matter to a rule. `only`: these PFs, and no others.
-    """
-    found = _read_vfs_and_users(machine, config, known, only)
-    return _add_links(machine, config, found) if any(rule.asks_link for rule in config.pf) else found
-
-
-def _read_vfs_and_users(
-    machine: PassMachine, config: Config, known: Iterable[str], only: tuple[str, ...] = ()
-) -> tuple[PfFacts, ...]:
-    """All of it but what only netdevs tell, which a driver may keep the kernel from giving."""
-    raw = machine.read_pfs(
-        only,
-        others=lambda address, *ids: address in known or asks_for(config, address, *ids),
-        serial_numbers=any(rule.match.serial_number for rule in config.pf),
-    )
-    needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
-    needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
-    links = machine.read_links() if needs_links else facts.Links()
-    holders = machine.read_holders() if facts.needs_holders(raw) else Holders()
-    has_vfs = any(pf.vfs for pf in raw)
-    owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
-    bindings = machine.read_bindings() if has_vfs else {}
-    pfs = (facts.parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
-    return tuple(pf for pf in pfs if pf.total_vfs > 0)
-
-
-def _add_links(machine: PassMachine, config: Config, pfs: tuple[PfFacts, ...]) -> tuple[PfFacts, ...]:
-    """The same, with what only the netdevs of PFs tell, where a rule says something of it."""
-    rules = {pf.pci_address: rule for pf in pfs if (rule := rule_of(config, pf)) and rule.asks_link}
-    ports = {pf.pci_address: ports_of(rules[pf.pci_address].match, pf) for pf in pfs if pf.pci_address in rules}
-    names = {address: found[0].name for address, found in ports.items() if found}
-    if not rules:
-        return pfs
-    links = machine.read_pf_links(tuple(names.values())) if names else PfLinks()
-    return tuple(_add_link(pf, names.get(pf.pci_address, ""), links) if pf.pci_address in rules else pf for pf in pfs)
-
-
-def _add_link(pf: PfFacts, netdev: str, links: PfLinks) -> PfFacts:
-    if link := links.by_name.get(netdev):
-        return replace(pf, link=link)
-    if not pf.driver:
-        return pf
-    lack = links.problem or (f"{netdev} is gone" if netdev else "it has no netdev here")
-    return replace(pf, link_problem=f"what it has set for its VFs cannot be read: {lack}")
 
 
 def decide(
@@ -363,13 +188,6 @@ def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     return decide(machine, config, pfs, saved, force=False).plans
 
 
-def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...], known: Iterable[str] = ()) -> str:
-    """Who uses these VFs, or a VF of these PFs, right now; "" if no one does. `known`: see read_facts()."""
-    pfs = _read_vfs_and_users(machine, config, {*addresses, *known})
-    used = ((pf.pci_address, vf) for pf in pfs for vf in pf.vfs_in_use)
-    return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)
-
-
 def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
@@ -426,13 +244,15 @@ def rounds(
     losses: dict[str, int] = {}
     contested: dict[str, int] = {}
     for number in range(1, MAX_ROUNDS + 1):
+        if not any(plan.actions for plan in seen.all_plans):
+            break
+        from sriov_bootstrap.passes import execute  # most passes do nothing
+
         begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
         if any(plan.changes_vfs or plan.takes_drivers for plan in seen.plans):
             machine.save_state(begun)
         guard = partial(read_users, machine, config, known=memory.pf_addresses)
         acted = execute.carry_out(seen.all_plans, machine, guard=guard)
-        if not acted:
-            break
         results += acted
         pfs = read_facts(machine, config, memory.pf_addresses)
         memory = remember(memory, acted, pfs, begun)

@@ -36,7 +36,6 @@ Of several actions on one PF only the last is awaited: a 0 on the way to N has b
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
-from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -47,27 +46,9 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.plan import is_settled
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.vf_users import Holders
+from sriov_bootstrap.passes.protocols import SettleMachine
 
 LOOK_AGAIN_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
-
-
-class SettleMachine(Protocol):
-    """What waiting needs of the machine."""
-
-    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[facts.RawPf, ...]:
-        """Every PF in /sys, or those of these PCI addresses that are there."""
-
-    def expects_driver(self, modalias: str) -> bool:
-        """Whether a module on this host would bind to such a VF."""
-
-    def monotonic(self) -> float:
-        """Seconds."""
-
-    def pause(self, seconds: float) -> None:
-        """Waits."""
-
-    def say(self, text: str) -> None:
-        """Progress, for whoever is watching."""
 
 
 class _Wait(Struct, frozen=True):

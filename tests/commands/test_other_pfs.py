@@ -13,7 +13,8 @@ from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfState, Result
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import Mode, load_config, run_pass
+from sriov_bootstrap.passes.read import load_config
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 BY_IDS = rule(4).replace('pci_address = "0000:3b:00.0"', 'vendor_id = "144d", device_id = "a824"')
 BY_DRIVER = rule(4).replace('pci_address = "0000:3b:00.0"', 'driver = "*"')

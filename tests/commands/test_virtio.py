@@ -18,7 +18,8 @@ from sriov_bootstrap.core.report import PfState, Result
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.passes.reconcile import Mode, load_config, run_pass
+from sriov_bootstrap.passes.read import load_config
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 BY_NAME = rule(4).replace('pci_address = "0000:3b:00.0"', 'netdev = "ens6"')
 FOUR = rule(4, address=VIRTIO)

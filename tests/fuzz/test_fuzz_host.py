@@ -31,7 +31,8 @@ from sriov_bootstrap.edges import child, metrics, systemd
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
+from sriov_bootstrap.passes.read import Loaded
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 CONFIG = b"""\
 [[pf]]

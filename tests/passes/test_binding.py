@@ -18,7 +18,8 @@ from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
+from sriov_bootstrap.passes.read import Loaded
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 OFF, ON = (f"{PF} set sriov_drivers_autoprobe to {number}" for number in (0, 1))
 SET, BIND = f"{PF} set sriov_numvfs from 0 to 4", f"{PF} bind its VFs"

@@ -12,7 +12,8 @@ from sriov_bootstrap.core.obstacles import Platform
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PfReport
 from sriov_bootstrap.passes.presence import find_devices
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
+from sriov_bootstrap.passes.read import Loaded
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 OTHER = "0000:5e:00.0"
 LOOKS = ("functions", "functions with serial numbers")

@@ -19,7 +19,8 @@ from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
 from sriov_bootstrap.core.surroundings import Short
 from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, load_config, run_pass
+from sriov_bootstrap.passes.read import Loaded, load_config
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 RULE = make_rule()
 BOTH = make_config(RULE, make_rule(name="b", match=Match(pci_address=PF2)))

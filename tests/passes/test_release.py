@@ -12,7 +12,8 @@ from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import PendingRestart
 from sriov_bootstrap.core.vf_users import Owner, Owners
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
+from sriov_bootstrap.passes.read import Loaded
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 from sriov_bootstrap.passes.release import run_release
 
 RULE = make_rule()

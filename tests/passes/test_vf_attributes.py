@@ -16,7 +16,8 @@ from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.vf_attributes import Request, VfAttributes, VfTable, stable_mac
 from sriov_bootstrap.core.vf_settings import QUIET_SECONDS
 from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
-from sriov_bootstrap.passes.reconcile import Loaded, Mode, run_pass
+from sriov_bootstrap.passes.read import Loaded
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
 MAC = "02:00:00:00:00:01"
 VLAN = VfTable(vfs="all", vlan=100)

@@ -65,7 +65,7 @@ class FakePf:
 
 
 class FakeMachine:
-    """Fulfils reconcile.PassMachine.
+    """Fulfils protocols.PassMachine.
 
     `failures`: for each PCI address what its next writes end in: an errno, "stuck", "stale", "used" or "crash".
     `dies_before`: after so many writes the process is killed. `refuses`: VF -> why its driver does not take it.
@@ -138,7 +138,7 @@ class FakeMachine:
         """Other values of PfFacts."""
         self.pfs[address].facts = replace(self.pfs[address].facts, **values)
 
-    # -- reconcile.PassMachine: what is --
+    # -- protocols.PassMachine: what is --
 
     @contextmanager
     def pass_lock(self) -> Iterator[None]:
@@ -280,7 +280,7 @@ class FakeMachine:
         """Kept."""
         self.said.append(text)
 
-    # -- reconcile.PassMachine: what is done --
+    # -- protocols.PassMachine: what is done --
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
         """As the machine, its edges and the kernel do it together."""

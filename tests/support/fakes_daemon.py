@@ -25,7 +25,7 @@ from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
 from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.daemon.loop import Daemon
-from sriov_bootstrap.passes.reconcile import Loaded
+from sriov_bootstrap.passes.read import Loaded
 
 START = 1000.0
 FIRST_PID = 5_000_000  # above what Linux gives

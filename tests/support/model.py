@@ -45,7 +45,7 @@ def driver_of(address: str) -> str:
 
 
 class ModelHost(FakeMachine):
-    """Fulfils reconcile.PassMachine and restarts.RestartMachine.
+    """Fulfils protocols.PassMachine and restarts.RestartMachine.
 
     `may_write`: PCI address -> whether VFs in use may go, of every PF that the running pass has a rule for.
     `held`: VFs that a VM has open, `rdma` those that a process has, `away` those in another network namespace, by
@@ -185,7 +185,7 @@ class ModelHost(FakeMachine):
             if pf.facts.num_vfs == action.before and pf.facts.driver and not self.is_held(action.pci_address):
                 self.make_vfs(action.pci_address, min(action.after, pf.makes))
 
-    # -- reconcile.PassMachine --
+    # -- protocols.PassMachine --
 
     def read_holders(self) -> Holders:
         """One qemu has the VMs' all, one process the others."""

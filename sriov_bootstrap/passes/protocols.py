@@ -1,0 +1,124 @@
+"""What a pass needs of the machine. Restarts and presence, which most passes do without, say so themselves."""
+
+from collections.abc import Callable, Container, Iterable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from sriov_bootstrap.core import decode, facts
+from sriov_bootstrap.core.actions import Action, BindVfs
+from sriov_bootstrap.core.report import Result
+from sriov_bootstrap.core.state import State
+from sriov_bootstrap.core.surroundings import Jam, ModuleFacts
+from sriov_bootstrap.core.vf_attributes import PfLinks
+from sriov_bootstrap.core.vf_users import Holders, Owners
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.core.obstacles import Platform
+
+
+class SettleMachine(Protocol):
+    """What waiting needs of the machine."""
+
+    def read_pfs(self, only: tuple[str, ...] = ()) -> tuple[facts.RawPf, ...]:
+        """Every PF in /sys, or those of these PCI addresses that are there."""
+
+    def expects_driver(self, modalias: str) -> bool:
+        """Whether a module on this host would bind to such a VF."""
+
+    def monotonic(self) -> float:
+        """Seconds."""
+
+    def pause(self, seconds: float) -> None:
+        """Waits."""
+
+    def say(self, text: str) -> None:
+        """Progress, for whoever is watching."""
+
+
+class ActionMachine(SettleMachine, Protocol):
+    """What carrying out plans needs: something that acts, and what waiting needs."""
+
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        """Carries it out and returns how it ended; blocks until then, or until its deadline has passed.
+
+        `guard` says who uses a VF that the action would destroy or move; it is asked right before. Never raises one of
+        our own errors: a failure is a result, and so is a hang.
+        """
+
+    def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
+        """The same, begun but not waited for: the function that it returns does that."""
+
+
+class PassMachine(ActionMachine, Protocol):
+    """The machine as a pass needs it; execute.py and apply.py name what they need themselves."""
+
+    def pass_lock(self) -> AbstractContextManager[None]:
+        """One pass at a time, over all processes. BusyError when the other one does not end."""
+
+    def read_pfs(
+        self,
+        only: tuple[str, ...] = (),
+        *,
+        others: Callable[[str, str, str], bool] | None = None,
+        serial_numbers: bool = False,
+    ) -> tuple[facts.RawPf, ...]:
+        """Every NIC that is a PF, and other PFs that `others` says, by address and ids; or `only` these addresses."""
+
+    def read_config(self) -> tuple[decode.ConfigFile, ...]:
+        """Every config file, lowest folder first."""
+
+    def read_functions(
+        self, only: Iterable[str] = (), *, without: Container[str] = (), serial_numbers: bool = False
+    ) -> tuple[facts.RawPf, ...]:
+        """See presence.PresenceMachine."""
+
+    def read_config_space(self, address: str) -> bytes:
+        """See presence.PresenceMachine."""
+
+    def read_stray_netdev(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """See presence.PresenceMachine."""
+
+    def read_platform(self) -> "Platform":
+        """See presence.PresenceMachine."""
+
+    def read_links(self) -> facts.Links:
+        """altnames and addresses."""
+
+    def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
+        """These netdevs of PFs, and what they have set for their VFs."""
+
+    def machine_id(self) -> str:
+        """machine-id(5), "" if there is none."""
+
+    def read_holders(self) -> Holders:
+        """Who has a VF open."""
+
+    def read_owners(self, *, shut_off: bool) -> Owners:
+        """Which running VMs VFs are assigned to; with `shut_off` also those that do not run."""
+
+    def read_jam(self) -> Jam | None:
+        """The write that has not returned, if there is one."""
+
+    def read_module(self, driver: str) -> ModuleFacts:
+        """Of a driver whose rule says max_vfs."""
+
+    def has_driver(self, name: str) -> bool:
+        """Whether the kernel has this driver by now."""
+
+    def read_bindings(self) -> dict[str, Jam]:
+        """PCI address of a PF -> the process in which its VFs are being bound now."""
+
+    def names_follow_probes(self) -> bool:
+        """Whether netdevs are named in the order in which they are created (net.ifnames=0)."""
+
+    def default_routes(self) -> facts.Routes:
+        """Where the default routes leave."""
+
+    def load_state(self) -> tuple[State, str]:
+        """state.json and a note about what was wrong with it."""
+
+    def save_state(self, value: State) -> str:
+        """Writes state.json; why it could not be, "" when it could. Never raises."""
+
+    def time(self) -> float:
+        """Unix seconds."""

@@ -1,0 +1,115 @@
+"""What a pass begins with: the config and the PFs, read from the machine and understood."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.core import decode, facts
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.desired import asks_for, ports_of, rule_of
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.vf_attributes import PfLinks
+from sriov_bootstrap.core.vf_users import Holders
+from sriov_bootstrap.passes.protocols import PassMachine
+
+
+class Loaded(Struct, frozen=True):
+    """The config that a pass uses; `problems` are why the last good one had to serve, `files` what was read.
+
+    `table_problems`: what is wrong in [[pf.vf]] tables, which costs no more than these.
+    """
+
+    config: Config
+    problems: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    checksums: tuple[int, ...] = ()
+    table_problems: tuple[str, ...] = ()
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """Everything that is wrong with the config on disk."""
+        return (*self.problems, *self.table_problems)
+
+
+def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
+    """What the files say now; where they are broken, or all gone, what they said before.
+
+    Raises ConfigError when they are broken and there is nothing to fall back to. A mistake in a [[pf.vf]] table breaks
+    nothing but the tables of its rule.
+    """
+    files = decode.effective(machine.read_config())
+    names = tuple(printable(file.path) for file in files)
+    checksums = tuple(file.checksum for file in files)
+    if last_good and last_good.pf and not files:
+        vanished = (
+            "every config file is gone, the last valid config stays in force: restart the service if that is intended"
+        )
+        return Loaded(last_good, (vanished,))
+    try:
+        config, table_problems = decode.decode_without_bad_tables(files)
+    except ConfigError as error:
+        if last_good is None:
+            raise
+        return Loaded(last_good, error.problems, names, checksums)
+    return Loaded(config, (), names, checksums, table_problems)
+
+
+def read_facts(
+    machine: PassMachine, config: Config, known: Iterable[str] = (), only: tuple[str, ...] = ()
+) -> tuple[PfFacts, ...]:
+    """Every NIC that is a PF, understood, and other PFs if a rule names them, or if they are `known`.
+
+    The costly reads are made only if they can matter to a rule. `only`: these PFs, and no others.
+    """
+    found = _read_vfs_and_users(machine, config, known, only)
+    return _add_links(machine, config, found) if any(rule.asks_link for rule in config.pf) else found
+
+
+def _read_vfs_and_users(
+    machine: PassMachine, config: Config, known: Iterable[str], only: tuple[str, ...] = ()
+) -> tuple[PfFacts, ...]:
+    """All of it but what only netdevs tell, which a driver may keep the kernel from giving."""
+    raw = machine.read_pfs(
+        only,
+        others=lambda address, *ids: address in known or asks_for(config, address, *ids),
+        serial_numbers=any(rule.match.serial_number for rule in config.pf),
+    )
+    needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
+    needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
+    links = machine.read_links() if needs_links else facts.Links()
+    holders = machine.read_holders() if facts.needs_holders(raw) else Holders()
+    has_vfs = any(pf.vfs for pf in raw)
+    owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
+    bindings = machine.read_bindings() if has_vfs else {}
+    pfs = (facts.parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
+    return tuple(pf for pf in pfs if pf.total_vfs > 0)
+
+
+def _add_links(machine: PassMachine, config: Config, pfs: tuple[PfFacts, ...]) -> tuple[PfFacts, ...]:
+    """The same, with what only the netdevs of PFs tell, where a rule says something of it."""
+    rules = {pf.pci_address: rule for pf in pfs if (rule := rule_of(config, pf)) and rule.asks_link}
+    ports = {pf.pci_address: ports_of(rules[pf.pci_address].match, pf) for pf in pfs if pf.pci_address in rules}
+    names = {address: found[0].name for address, found in ports.items() if found}
+    if not rules:
+        return pfs
+    links = machine.read_pf_links(tuple(names.values())) if names else PfLinks()
+    return tuple(_add_link(pf, names.get(pf.pci_address, ""), links) if pf.pci_address in rules else pf for pf in pfs)
+
+
+def _add_link(pf: PfFacts, netdev: str, links: PfLinks) -> PfFacts:
+    if link := links.by_name.get(netdev):
+        return replace(pf, link=link)
+    if not pf.driver:
+        return pf
+    lack = links.problem or (f"{netdev} is gone" if netdev else "it has no netdev here")
+    return replace(pf, link_problem=f"what it has set for its VFs cannot be read: {lack}")
+
+
+def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...], known: Iterable[str] = ()) -> str:
+    """Who uses these VFs, or a VF of these PFs, right now; "" if no one does. `known`: see read_facts()."""
+    pfs = _read_vfs_and_users(machine, config, {*addresses, *known})
+    used = ((pf.pci_address, vf) for pf in pfs for vf in pf.vfs_in_use)
+    return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)
