@@ -38,7 +38,7 @@ max_vfs is different: it is a parameter of the module, so the count of one PF is
 are planned together in plan_max_vfs.py, with the rules of this file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -55,8 +55,8 @@ from sriov_bootstrap.core.actions import (
     Stage,
     stage_of,
 )
-from sriov_bootstrap.core.config import PfRule, Switch, VfBinding, VfDriver, WhenInUse
-from sriov_bootstrap.core.desired import DesiredPf, ports_of
+from sriov_bootstrap.core.config import Config, Match, PfRule, Switch, VfBinding, VfDriver, WhenInUse
+from sriov_bootstrap.core.desired import DesiredPf, ports_of, rule_of
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.placing import (
@@ -267,6 +267,17 @@ def _count_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
     if target:
         steps.append(SetNumVfs(pf.pci_address, 0, target, allow_in_use=allow))
     return tuple(steps)
+
+
+def plans_without_rule(config: Config, pfs: Iterable[PfFacts], around: Surroundings) -> Iterator[Plan]:
+    """PFs whose rule is gone, and whose VFs still carry the driver that it named."""
+    for pf in pfs:
+        name = former_name("", around.placement(pf.pci_address))
+        is_free = pf.pci_address not in around.bindings and not pf.vfs_in_use and not around.jam
+        if name and pf.vfs and is_free and not rule_of(config, pf):
+            rule = PfRule("", Match(pci_address=pf.pci_address), pf.num_vfs)
+            binding = BindVfs(pf.pci_address, "", tuple(vf.pci_address for vf in pf.vfs), name)
+            yield Plan(DesiredPf(rule, pf), (binding,))
 
 
 def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool) -> bool:

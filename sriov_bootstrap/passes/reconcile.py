@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts, ours, state
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
-from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.desired import DesiredPf, resolve, rule_of
+from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.desired import DesiredPf, resolve
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.memory import ask_again, note_contests, note_placed, note_seen, notice_contests, remember
 from sriov_bootstrap.core.pf_report import report_pf
-from sriov_bootstrap.core.placing import Moves, Placement, former_name
-from sriov_bootstrap.core.plan import Plan, plan_pf
+from sriov_bootstrap.core.placing import Moves, Placement
+from sriov_bootstrap.core.plan import Plan, plan_pf, plans_without_rule
 from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import Handover, State
@@ -131,7 +131,7 @@ def decide(
         machine_id=machine.machine_id() if any(rule.has_stable_mac for rule in config.pf) else "",
     )
     jam = around.jam or next(iter(bindings.values()), None)
-    leaving = () if is_release else tuple(_plans_without_rule(config, pfs, around))
+    leaving = () if is_release else tuple(plans_without_rule(config, pfs, around))
     applied = dict(_applied_drivers(wishes, around))
     return HostSnapshot(pfs, _plans(wishes, around), jam, leaving, applied, around.machine_id)
 
@@ -158,17 +158,6 @@ def _applied_drivers(wishes: tuple[DesiredPf, ...], around: Surroundings) -> Ite
     for rule, pf in ((wish.rule, wish.pf) for wish in wishes):
         if pf and pf.driver and pf.pci_address not in at_work and around.moves(rule, pf) == Moves():
             yield pf.pci_address, rule.vf_driver
-
-
-def _plans_without_rule(config: Config, pfs: tuple[PfFacts, ...], around: Surroundings) -> Iterator[Plan]:
-    """PFs whose rule is gone, and whose VFs still carry the driver that it named."""
-    for pf in pfs:
-        name = former_name("", around.placement(pf.pci_address))
-        is_free = pf.pci_address not in around.bindings and not pf.vfs_in_use and not around.jam
-        if name and pf.vfs and is_free and not rule_of(config, pf):
-            rule = PfRule("", Match(pci_address=pf.pci_address), pf.num_vfs)
-            binding = BindVfs(pf.pci_address, "", tuple(vf.pci_address for vf in pf.vfs), name)
-            yield Plan(DesiredPf(rule, pf), (binding,))
 
 
 def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, RuleValues, make_netdev, make_pf, make_rule, make_vf, make_wish
+from builders import PF, PF2, RuleValues, make_config, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core import vf_users
 from sriov_bootstrap.core.actions import (
     Action,
@@ -20,12 +20,12 @@ from sriov_bootstrap.core.actions import (
     WriteFile,
     stage_of,
 )
-from sriov_bootstrap.core.config import Match, Switch, VfBinding, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Match, PfRule, Switch, VfBinding, VfDriver, WhenInUse
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Placement
-from sriov_bootstrap.core.plan import Plan, is_settled, plan_pf
+from sriov_bootstrap.core.plan import Plan, is_settled, plan_pf, plans_without_rule
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.surroundings import Jam, Short, Surroundings
 from sriov_bootstrap.core.vf_attributes import PfLink, VfAttributes, VfTable, fingerprint
@@ -444,3 +444,27 @@ def test_a_plan_has_one_binding_which_never_waits_for_another() -> None:
 def test_the_netdev_of_a_pf_gets_what_the_rule_says(values: RuleValues, action: SetPfLink | None) -> None:
     pf, around = quiet(make_pf(num_vfs=4), WRONG)
     assert plan_pf(make_wish(pf=pf, **values), around).actions == ((action,) if action else ())
+
+
+NAMED_BEFORE = {PF: Placement(applied="vfio-pci")}
+
+
+@pytest.mark.parametrize(
+    ("rules", "pf", "around", "is_cleared"),
+    [
+        ((), make_pf(num_vfs=2), Surroundings(placements=NAMED_BEFORE), True),
+        ((make_rule(),), make_pf(num_vfs=2), Surroundings(placements=NAMED_BEFORE), False),
+        ((), make_pf(num_vfs=2), Surroundings(), False),
+        ((), make_pf(), Surroundings(placements=NAMED_BEFORE), False),
+        ((), make_pf(num_vfs=2, holder=VM), Surroundings(placements=NAMED_BEFORE), False),
+        ((), make_pf(num_vfs=2), Surroundings(placements=NAMED_BEFORE, bindings={PF: JAM}), False),
+        ((), make_pf(num_vfs=2), Surroundings(placements=NAMED_BEFORE, jam=JAM), False),
+    ],
+    ids=["gone", "there is one", "named none", "without VFs", "in use", "being bound", "a jam"],
+)
+def test_vfs_whose_rule_is_gone_no_longer_carry_the_driver_that_it_named(
+    rules: tuple[PfRule, ...], pf: PfFacts, around: Surroundings, *, is_cleared: bool
+) -> None:
+    plans = plans_without_rule(make_config(*rules), (pf,), around)
+    cleared = BindVfs(PF, "", tuple(vf.pci_address for vf in pf.vfs), "vfio-pci")
+    assert [plan.actions for plan in plans] == ([(cleared,)] if is_cleared else [])
