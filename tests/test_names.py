@@ -21,7 +21,8 @@ from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core import events, state
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.facts import Links, parse_pf
+from sriov_bootstrap.core.facts import Links
+from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners
 from sriov_bootstrap.edges import libvirt, metrics

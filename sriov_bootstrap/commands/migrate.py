@@ -14,8 +14,9 @@ from sriov_bootstrap.conflicts.migrate import Migration, migrate
 from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.conflicts.survey import MastersSurvey
 from sriov_bootstrap.core.config import Config, Match
-from sriov_bootstrap.core.facts import Links, PfFacts, parse_pf
+from sriov_bootstrap.core.facts import Links, PfFacts
 from sriov_bootstrap.core.finding import Diagnosis
+from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.doctor.diagnose import within_limits

@@ -21,9 +21,10 @@ from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, withou
 from sriov_bootstrap.core.config import Match, PfRule, VfDriver
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.drivers import is_vfio
-from sriov_bootstrap.core.facts import PfFacts, vf_places
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.netdev_names import NetdevNames
+from sriov_bootstrap.core.parse import vf_places
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.render.host import Host, VfLayout
 

@@ -7,7 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import Config, Match, PfRule
-from sriov_bootstrap.core.facts import Netdev, PfFacts, parse_id
+from sriov_bootstrap.core.facts import Netdev, PfFacts
+from sriov_bootstrap.core.parse import parse_id
 
 
 class DesiredPf(Struct, frozen=True):

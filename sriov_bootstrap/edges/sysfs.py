@@ -15,7 +15,8 @@ from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.base.vanishing import attribute_text, link_name, link_of, names_in
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.drivers import is_vfio
-from sriov_bootstrap.core.facts import IFF_UP, RawChild, RawNetdev, RawPf, RawVf, is_network_class, vf_places
+from sriov_bootstrap.core.facts import IFF_UP, RawChild, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.parse import is_network_class, vf_places
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.verdicts import vfs_stay
 

@@ -25,7 +25,8 @@ from sriov_bootstrap.core.actions import (
     deadline_seconds,
 )
 from sriov_bootstrap.core.decode import ConfigFile
-from sriov_bootstrap.core.facts import Links, RawPf, Routes, leaving_users
+from sriov_bootstrap.core.facts import Links, RawPf, Routes
+from sriov_bootstrap.core.parse import leaving_users
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam, ModuleFacts

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from sriov_bootstrap.core import presence
 from sriov_bootstrap.core.config import Match, PfRule, is_exact
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import Links, PfFacts, RawPf, parse_pf
+from sriov_bootstrap.core.facts import Links, PfFacts, RawPf
 from sriov_bootstrap.core.obstacles import Function, Platform
+from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.presence import Inventory, StrayNetdev
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.vf_users import Holders

@@ -11,6 +11,7 @@ from sriov_bootstrap.core import decode, facts
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import asks_for, ports_of, rule_of
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.parse import needs_holders, parse_pf
 from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.passes.protocols import PassMachine
@@ -80,11 +81,11 @@ def _read_vfs_and_users(
     needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
     needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
     links = machine.read_links() if needs_links else facts.Links()
-    holders = machine.read_holders() if facts.needs_holders(raw) else Holders()
+    holders = machine.read_holders() if needs_holders(raw) else Holders()
     has_vfs = any(pf.vfs for pf in raw)
     owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
     bindings = machine.read_bindings() if has_vfs else {}
-    pfs = (facts.parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
+    pfs = (parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
     return tuple(pf for pf in pfs if pf.total_vfs > 0)
 
 

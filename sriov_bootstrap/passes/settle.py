@@ -43,6 +43,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.core import facts
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver, SetNumVfs, settle_deadline_seconds
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.plan import is_settled
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.vf_users import Holders
@@ -135,7 +136,7 @@ def _is_contested(wait: _Wait, pf: PfFacts | None) -> bool:
 def _read_facts(machine: SettleMachine, waits: Iterable[_Wait]) -> dict[str, PfFacts]:
     addresses = tuple(address for wait in waits for address in wait.pci_addresses)
     pfs = machine.read_pfs(addresses) if addresses else ()
-    return {raw.pci_address: facts.parse_pf(raw, facts.Links(), Holders()) for raw in pfs}
+    return {raw.pci_address: parse_pf(raw, facts.Links(), Holders()) for raw in pfs}
 
 
 def _is_settled(machine: SettleMachine, pf: PfFacts | None, target: int, expects: dict[str, bool]) -> bool:

@@ -11,8 +11,9 @@ from msgspec import Struct
 from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts, vf_places
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.nova_options import NOVA_LAST_DOMAIN
+from sriov_bootstrap.core.parse import vf_places
 from sriov_bootstrap.core.validate import GLOB
 from sriov_bootstrap.render.host import Host, VfLayout
 

@@ -13,7 +13,8 @@ from sriov_bootstrap.core.actions import Action, SetNumVfs
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.desired import resolve
-from sriov_bootstrap.core.facts import Link, Links, parse_pf
+from sriov_bootstrap.core.facts import Link, Links
+from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.report import PfState, Result
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges.sysfs import Sysfs

@@ -10,7 +10,8 @@ from builders import PF, PF2, vf_address
 from fakes_host import NVME, VIRTIO, VIRTIO_ALIAS, HostTree, virtio_vf
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.facts import Links, RawChild, RawNetdev, RawPf, RawVf, needs_holders, parse_pf
+from sriov_bootstrap.core.facts import Links, RawChild, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.parse import needs_holders, parse_pf
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices

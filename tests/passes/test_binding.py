@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from builders import PF, PF2, make_config, make_netdev, make_raw_pf, make_raw_vf, make_rule, make_wish, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, Method, PfRule, VfBinding
-from sriov_bootstrap.core.facts import Links, parse_pf
+from sriov_bootstrap.core.facts import Links
 from sriov_bootstrap.core.followup import is_worth_retrying
+from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.pf_report import report_pf
 from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, Placement
 from sriov_bootstrap.core.plan import Plan

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from sriov_bootstrap.core import errnos
 from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.facts import PfFacts, vf_places
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.parse import vf_places
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport

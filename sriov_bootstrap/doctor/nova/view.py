@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.facts import PfFacts, vf_places
+from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.nova_options import DEVICE_SPEC, REPORT_IN_PLACEMENT, places
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.core.parse import vf_places
 from sriov_bootstrap.doctor.nova.device_spec import DeviceSpec, PciDevice, SpecContext, SpecProblem, parse_specs
 from sriov_bootstrap.doctor.nova.pci_address import AddressPattern
 from sriov_bootstrap.doctor.openstack.survey import Service
