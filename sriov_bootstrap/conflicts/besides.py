@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol
+from sriov_bootstrap.core.vf_tables import MAC
 
-MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 SHOWABLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 # Values that these formats know: any other one may be anything.
 WORDS = frozenset(
@@ -60,7 +60,7 @@ def vf_table(vf: str, said: Mapping[str, str]) -> tuple[VfTable | None, tuple[st
 def _value(key: str, text: str) -> object:
     if key == "mac":
         mac = text.lower().replace("-", ":")
-        return mac if MAC.fullmatch(mac) else None
+        return mac if re.fullmatch(MAC, mac) else None
     if key in MOST:
         return as_number(text, MOST[key])
     if key in CHOICES:

@@ -40,9 +40,13 @@ class Unit(Struct, frozen=True):
                 kept += [entry] if entry.value else []
         return tuple(kept)
 
+    def texts(self, instance: str) -> tuple[str, ...]:
+        """Of its files, as that instance finds them."""
+        return tuple(with_specifiers(source.text, self.name, instance) for source in self.sources)
+
     def environment(self, instance: str, files: Mapping[str, str]) -> dict[str, str]:
         """What its commands find, out of its Environment= and of the files that were read."""
-        texts = [with_specifiers(source.text, self.name, instance) for source in self.sources]
+        texts = self.texts(instance)
         found = [files.get(path, "") for path in unit_files.environment_files(texts)]
         return unit_files.environment(texts, found)
 
@@ -124,8 +128,7 @@ def environment_paths(survey: MastersSurvey, concerns: Callable[[Source], bool])
     found: dict[str, None] = {}
     for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, concerns):
         for instance in unit.instances:
-            texts = [with_specifiers(source.text, unit.name, instance) for source in unit.sources]
-            found |= dict.fromkeys(unit_files.environment_files(texts))
+            found |= dict.fromkeys(unit_files.environment_files(unit.texts(instance)))
     return tuple(found)[:MAX_PULLED]
 
 

@@ -31,6 +31,7 @@ from sriov_bootstrap.formats.shell_nodes import (
     assigned_names,
     reads_lines,
 )
+from sriov_bootstrap.formats.shell_redirections import feed_of, write_output
 from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState, Values, limit_values
 
 COST = 16  # of a command, in characters
@@ -131,11 +132,11 @@ class Interpreter(Follower):
     ) -> CommandOutcome:
         """With the input and output of all of it."""
         kept = self.feed
-        self.feed = shell_simple.feed_of(self, redirections, state)
+        self.feed = feed_of(self, redirections, state)
         outcome = body()
         self.feed = kept
         line = redirections[0].target.line if redirections else 0
-        return shell_simple.write_output(self, redirections, state, outcome, line)
+        return write_output(self, redirections, state, outcome, line)
 
     def _arithmetic(self, text: str, state: ShellState) -> CommandOutcome:
         """`((...))`: an assignment, or a condition."""

@@ -3,6 +3,7 @@
 import re
 
 from sriov_bootstrap.formats.shell_assignments import ASSIGNMENT, take_assignments
+from sriov_bootstrap.formats.shell_builtins import run_builtin, set_trap
 from sriov_bootstrap.formats.shell_commands import (
     COPIES,
     FILE,
@@ -21,12 +22,17 @@ from sriov_bootstrap.formats.shell_conditions import (
     TestVerdict,
     judge_test,
 )
-from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower, Write
-from sriov_bootstrap.formats.shell_nodes import Redirection, Simple
-from sriov_bootstrap.formats.shell_tokens import plain
-from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState, Values
+from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower
+from sriov_bootstrap.formats.shell_nodes import Simple
+from sriov_bootstrap.formats.shell_redirections import (
+    absolute_path,
+    feed_of,
+    open_descriptors,
+    write_numbers,
+    write_output,
+)
+from sriov_bootstrap.formats.shell_values import UNKNOWN, ShellState, Values
 
-OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
 OTHERS_SHELLS = frozenset({"su", "runuser", "ssh", "script", "flock", "chroot", "watch"})
 C_FLAG = re.compile(r"-[a-z]*c|--command|--session-command")
@@ -38,7 +44,6 @@ PREFIXES = frozenset(
 )  # fmt: skip
 VALUE_OF_OPTION = re.compile(r"-[nicpukCgstIPLd]|--(?:adjustment|user|class|unit|kill-after)")
 DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?|0x[\da-f]+")
-LEAVES = {"exit": "exit", "return": "return", "break": "loop", "continue": "loop"}
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
@@ -50,67 +55,10 @@ def run(follower: Follower, command: Simple, state: ShellState) -> CommandOutcom
     outcome = _run_words(follower, words, command, state)
     follower.feed = kept
     if words == ["exec"]:
-        _open(follower, command, state)
+        open_descriptors(follower, command, state)
     if not follower.redirects:
         return outcome
     return write_output(follower, command.redirections, state, outcome, command.line)
-
-
-def _open(follower: Follower, command: Simple, state: ShellState) -> None:
-    """What comes to a descriptor of its own later is not followed."""
-    opened = (redirection for redirection in command.redirections if redirection.operator in OUTPUT)
-    for redirection in opened:
-        paths = follower.expander.expand(redirection.target.text, state)
-        if redirection.descriptor not in {"", "1", "2"} and any(map(is_target, paths)):
-            follower.unclear[follower.place(command.line)] = None
-
-
-def feed_of(follower: Follower, redirections: list[Redirection], state: ShellState) -> Values:
-    """What stands at its input."""
-    feed = follower.feed
-    for redirection in redirections:
-        match redirection.operator:
-            case "<<<":
-                feed = tuple(f"{value}\n" for value in follower.expander.expand(redirection.target.text, state))
-            case "<<" | "<<-":
-                feed = follower.expander.expand(redirection.target.body, state)
-            case "<" | "<>":
-                text = redirection.target.text
-                is_command = text.startswith("$(")  # <(command)
-                feed = follower.expander.expand(text, state) if is_command else (UNKNOWN,)
-    return feed
-
-
-def write_output(
-    follower: Follower, redirections: list[Redirection], state: ShellState, outcome: CommandOutcome, line: int
-) -> CommandOutcome:
-    """Where its output goes: the last redirection of descriptor 1 takes it."""
-    targets = [
-        path
-        for redirection in redirections
-        if redirection.operator in OUTPUT and redirection.descriptor in {"", "1"}
-        for path in follower.expander.expand(redirection.target.text, state)
-    ]
-    if not targets:
-        return outcome
-    _write(follower, targets, outcome.output, state, line)
-    return CommandOutcome(outcome.verdict, ("",))
-
-
-def _write(follower: Follower, targets: list[str], numbers: Values, state: ShellState, line: int) -> None:
-    absolute = (_absolute(target, state) for target in targets)
-    paths = tuple(dict.fromkeys(path for path in absolute if is_target(path)))
-    if paths:
-        place = follower.place(line)
-        follower.steps.is_cut |= len(paths) > MAX_VALUES
-        paths = paths[:MAX_VALUES]
-        follower.writes.append(Write(place, paths, numbers, state.is_doubtful, not follower.is_in_block))
-
-
-def _absolute(path: str, state: ShellState) -> str:
-    if path.startswith(("/", UNKNOWN)) or not state.folder:
-        return path
-    return f"{state.folder.rstrip('/')}/{path.removeprefix('./')}"
 
 
 def _run_words(follower: Follower, words: list[str], command: Simple, state: ShellState) -> CommandOutcome:
@@ -125,7 +73,7 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
     program = fields[0][0] if fields else ""
     name = program.rpartition("/")[2]
     arguments = fields[1:]
-    for run_special in (_run_builtin, _run_inner, _run_known):
+    for run_special in (run_builtin, _run_inner, _run_known):
         if outcome := run_special(follower, program, arguments, command, state):
             return outcome
     place = follower.place(command.line)
@@ -172,69 +120,13 @@ def _is_program(word: str) -> bool:
 def _write_to_arguments(follower: Follower, name: str, arguments: list[Values], state: ShellState, line: int) -> None:
     if name == "tee":
         targets = [value for values in arguments for value in values]
-        _write(follower, targets, follower.feed, state, line)
+        write_numbers(follower, targets, follower.feed, state, line)
     elif name == "dd":
         targets = [value[3:] for values in arguments for value in values if value.startswith("of=")]
         is_fed = not any(value.startswith("if=") for values in arguments for value in values)
-        _write(follower, targets, follower.feed if is_fed else (UNKNOWN,), state, line)
+        write_numbers(follower, targets, follower.feed if is_fed else (UNKNOWN,), state, line)
     else:
-        _write(follower, list(arguments[-1] if arguments else ()), (UNKNOWN,), state, line)
-
-
-def _run_builtin(
-    follower: Follower, program: str, arguments: list[Values], command: Simple, state: ShellState
-) -> CommandOutcome | None:
-    """What changes the shell itself."""
-    match program:
-        case "cd" | "pushd":
-            folder = arguments[0][0] if arguments else ""
-            state.folder = _absolute(folder, state) if folder else ""
-        case "exit" | "return" | "break" | "continue":
-            state.ended = LEAVES[program]
-        case "read":
-            _read(follower, arguments, command, state)
-        case "set":
-            if command.words[1:2] == ["--"]:
-                state.set_arguments((part,) for part in follower.expander.split(command.words[2:], state))
-        case "shift":
-            given = state.arguments
-            state.set_arguments(given and given[1:])
-        case "unset":
-            for values in arguments:
-                state.known.pop(values[0], None)
-        case "let":
-            _let(follower, command.words[1:], state)
-        case _:
-            return None
-    return CommandOutcome(SUCCESS if program != "cd" else ASSUMED)
-
-
-def _trap(follower: Follower, arguments: list[Values], command: Simple, state: ShellState) -> CommandOutcome:
-    """What is done when the shell ends, or gets a signal, if it does."""
-    inner = state.copy()
-    inner.is_doubtful = True
-    for text in arguments[0] if len(arguments) > 1 else ():
-        follower.run_text(text, inner, command.line)
-    return CommandOutcome(SUCCESS)
-
-
-def _let(follower: Follower, words: list[str], state: ShellState) -> None:
-    for word in words:
-        name, _, text = word.partition("=")
-        state.known[name] = follower.expander.arithmetic(text, state) if text else (UNKNOWN,)
-
-
-def _read(follower: Follower, arguments: list[Values], command: Simple, state: ShellState) -> None:
-    names = [values[0] for values in arguments if values[0].isidentifier()] or ["REPLY"]
-    text = follower.feed[0] if len(follower.feed) == 1 else UNKNOWN
-    if UNKNOWN in text:
-        is_listed = any(FILE in value for value in follower.feed)
-        state.known |= dict.fromkeys(names, (UNKNOWN_TARGET if is_listed else UNKNOWN,))
-        return
-    separator = next((plain(word[4:]) for word in command.words if word.startswith("IFS=")), None)
-    line = text.split("\n")[0]
-    parts = line.split(separator or None, len(names) - 1)
-    state.known |= {name: (parts[at].strip() if at < len(parts) else "",) for at, name in enumerate(names)}
+        write_numbers(follower, list(arguments[-1] if arguments else ()), (UNKNOWN,), state, line)
 
 
 def _run_inner(
@@ -245,7 +137,7 @@ def _run_inner(
     if name == "eval":
         return follower.run_text(" ".join(values[0] for values in arguments), state, command.line)
     if name == "trap":
-        return _trap(follower, arguments, command, state)
+        return set_trap(follower, arguments, command, state)
     names = [name, *(values[0].rpartition("/")[2] for values in arguments)]
     shell = next((at for at, word in enumerate(names) if word in SHELLS | OTHERS_SHELLS), len(names))
     at = next((at for at in range(shell, len(arguments)) if C_FLAG.fullmatch(arguments[at][0])), len(arguments))
@@ -315,5 +207,5 @@ def _file_of(follower: Follower, program: str, state: ShellState) -> str:
     """The path of a script that was read, "" if it is none of them."""
     candidates = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in PATH]
     if "/" in program and not program.startswith("/"):
-        candidates = [_absolute(program, state)]
+        candidates = [absolute_path(program, state)]
     return next((path for path in candidates if path in follower.files), "")

@@ -1,0 +1,83 @@
+"""Where the files are that may set VFs."""
+
+SYSTEM = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")  # the one that wins first
+BOOT_SCRIPTS = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
+OTHER_SCRIPTS = ("/sbin/ifup-local", "/etc/sysconfig/allocate_vfs")
+HOOKS = (
+    "/etc/network/if-pre-up.d",
+    "/etc/network/if-up.d",
+    "/etc/network/if-down.d",
+    "/etc/network/if-post-down.d",
+    "/etc/NetworkManager/dispatcher.d",
+    "/etc/NetworkManager/dispatcher.d/pre-up.d",
+    "/etc/NetworkManager/dispatcher.d/pre-down.d",
+    "/etc/NetworkManager/dispatcher.d/no-wait.d",
+    "/usr/lib/NetworkManager/dispatcher.d",
+    "/usr/lib/NetworkManager/dispatcher.d/pre-up.d",
+    "/usr/lib/NetworkManager/dispatcher.d/pre-down.d",
+    "/usr/lib/NetworkManager/dispatcher.d/no-wait.d",
+    *(
+        f"{folder}/networkd-dispatcher/{state}.d"
+        for folder in ("/etc", "/usr/lib")
+        for state in ("routable", "configured", "configuring", "carrier", "no-carrier", "degraded", "dormant", "off")
+    ),
+    "/etc/cron.hourly",
+    "/etc/cron.daily",
+    "/etc/cron.weekly",
+    "/etc/cron.monthly",
+    "/etc/local.d",
+    "/etc/libvirt/hooks",
+    "/etc/libvirt/hooks/qemu.d",
+    "/etc/libvirt/hooks/network.d",
+    "/etc/libvirt/hooks/daemon.d",
+    "/etc/dhcp/dhclient-enter-hooks.d",
+    "/etc/dhcp/dhclient-exit-hooks.d",
+    "/etc/ppp/ip-up.d",
+    "/etc/sysconfig/modules",
+    "/usr/lib/systemd/system-sleep",
+    "/etc/systemd/system-sleep",
+    "/etc/initramfs-tools/scripts/init-premount",
+    "/etc/initramfs-tools/scripts/init-bottom",
+    "/etc/systemd/system-generators",
+    "/usr/local/lib/systemd/system-generators",
+    "/var/lib/cloud/scripts/per-boot",
+    "/var/lib/cloud/scripts/per-instance",
+    "/var/lib/cloud/scripts/per-once",
+    "/var/lib/cloud/instance/scripts",
+)
+CRON = ("/etc/cron.d", "/var/spool/cron", "/var/spool/cron/crontabs")
+OS_NET_CONFIG = (
+    "/etc/os-net-config/config.yaml",
+    "/etc/os-net-config/config.json",
+    "/etc/os-net-config/sriov_config.yaml",
+    "/var/lib/os-net-config/sriov_config.yaml",
+)
+MAX_SOURCED = 64  # globs of files that interfaces(5) sources
+SHIM = "/etc/sriov-netplan-shim/interfaces.yaml"
+OPERATOR = "/etc/sriov-operator"
+SERVICE_ENDINGS = (".service",)
+STARTER_ENDINGS = (".timer", ".path", ".socket", ".target")  # read where an administrator puts them
+STARTER_FOLDERS = ("/etc/systemd/system", "/run/systemd/system")
+ELSEWHERE = {
+    "/var/lib/docker": "containers",
+    "/var/lib/containers": "containers",
+    "/var/lib/containerd": "containers",
+    "/var/lib/kubelet/pods": "pods",
+    "/var/lib/lxc": "containers",
+    "/var/lib/lxd": "containers",
+    "/var/lib/machines": "containers",
+    "/snap": "snaps",
+    "/var/lib/snapd/snaps": "snaps",
+}
+OTHER_FOLDERS = ("/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d")
+NETWORK_MANAGER_FOLDERS = tuple(f"{folder}/NetworkManager/conf.d" for folder in ("/etc", "/run", "/usr/lib"))
+OTHER_FILES = (
+    "/etc/rc.conf",
+    "/etc/inittab",
+    "/var/lib/cloud/instance/user-data.txt",
+    "/etc/tuned/bootcmdline",
+    "/etc/tuned/active_profile",
+    "/etc/NetworkManager/NetworkManager.conf",
+)
+TUNED = ("/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tuned/profiles")
+RUN_LEVELS = ("/etc/rcS.d", "/etc/rc2.d", "/etc/rc3.d", "/etc/rc5.d")

@@ -1,0 +1,65 @@
+"""Where the input of a command of shell comes from, and where its output goes."""
+
+from sriov_bootstrap.formats.shell_commands import is_target
+from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower, Write
+from sriov_bootstrap.formats.shell_nodes import Redirection, Simple
+from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState, Values
+
+OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
+
+
+def open_descriptors(follower: Follower, command: Simple, state: ShellState) -> None:
+    """What comes to a descriptor of its own later is not followed."""
+    opened = (redirection for redirection in command.redirections if redirection.operator in OUTPUT)
+    for redirection in opened:
+        paths = follower.expander.expand(redirection.target.text, state)
+        if redirection.descriptor not in {"", "1", "2"} and any(map(is_target, paths)):
+            follower.unclear[follower.place(command.line)] = None
+
+
+def feed_of(follower: Follower, redirections: list[Redirection], state: ShellState) -> Values:
+    """What stands at its input."""
+    feed = follower.feed
+    for redirection in redirections:
+        match redirection.operator:
+            case "<<<":
+                feed = tuple(f"{value}\n" for value in follower.expander.expand(redirection.target.text, state))
+            case "<<" | "<<-":
+                feed = follower.expander.expand(redirection.target.body, state)
+            case "<" | "<>":
+                text = redirection.target.text
+                is_command = text.startswith("$(")  # <(command)
+                feed = follower.expander.expand(text, state) if is_command else (UNKNOWN,)
+    return feed
+
+
+def write_output(
+    follower: Follower, redirections: list[Redirection], state: ShellState, outcome: CommandOutcome, line: int
+) -> CommandOutcome:
+    """Where its output goes: the last redirection of descriptor 1 takes it."""
+    targets = [
+        path
+        for redirection in redirections
+        if redirection.operator in OUTPUT and redirection.descriptor in {"", "1"}
+        for path in follower.expander.expand(redirection.target.text, state)
+    ]
+    if not targets:
+        return outcome
+    write_numbers(follower, targets, outcome.output, state, line)
+    return CommandOutcome(outcome.verdict, ("",))
+
+
+def write_numbers(follower: Follower, targets: list[str], numbers: Values, state: ShellState, line: int) -> None:
+    absolute = (absolute_path(target, state) for target in targets)
+    paths = tuple(dict.fromkeys(path for path in absolute if is_target(path)))
+    if paths:
+        place = follower.place(line)
+        follower.steps.is_cut |= len(paths) > MAX_VALUES
+        paths = paths[:MAX_VALUES]
+        follower.writes.append(Write(place, paths, numbers, state.is_doubtful, not follower.is_in_block))
+
+
+def absolute_path(path: str, state: ShellState) -> str:
+    if path.startswith(("/", UNKNOWN)) or not state.folder:
+        return path
+    return f"{state.folder.rstrip('/')}/{path.removeprefix('./')}"
