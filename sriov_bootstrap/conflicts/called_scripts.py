@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sriov_bootstrap.conflicts.called_folders import OTHER_TREES, folder_calls
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
 from sriov_bootstrap.conflicts.units import Unit, units_of, with_specifiers
 from sriov_bootstrap.formats.logical_lines import logical_lines
@@ -18,8 +19,9 @@ LANGUAGES = frozenset({".", "source", "sh", "bash", "dash", "ash", "ksh", "zsh",
 PATH = re.compile(r"/[\w./+@-]+")
 VARIABLE = re.compile(r"(?:\$\w{1,32}|[})])\"?\Z")
 DOTS = re.compile(r"(?<![\w./])\.{1,2}\Z")
+MAGIC = re.compile(r"[*?\[]")
 WITHIN_WORD = re.compile(r"[\w+@*?.-]\Z")
-OTHER_TREES = ("/sys/", "/proc/", "/dev/")
+VARIABLE_FOLLOWS = re.compile(r"[\"']?\$")
 WORD = re.compile(r"\w[\w.+-]+")
 COMMAND = re.compile(
     r"(?:^|[;&|(`{!'\"]|\b(?:then|do|else|exec|sudo|if|nohup)[ \t])[ \t]*([\w][\w.+-]{1,63})(?=[\s;&|)'\"]|$)",
@@ -41,15 +43,23 @@ NO_PROGRAMS: Mapping[str, str] = {}
 
 
 class Call(Struct, frozen=True):
-    """What runs a script: `place` is the `file:line`. `is_named`: as a script, by a language in front of it."""
+    """What runs a script: `place` is the `file:line`. `is_named`: as a script, by a language in front of it.
+
+    `is_by_folder`: only the folder is named that it is in.
+    """
 
     place: str
     source: Source
     is_named: bool = False
+    is_by_folder: bool = False
 
 
 def _is_any(_path: str, _is_named: bool) -> bool:  # noqa: FBT001 - as the callback that it stands for
     return True
+
+
+def _no_files(_pattern: str) -> Iterable[str]:
+    return ()
 
 
 def called_scripts(
@@ -57,11 +67,12 @@ def called_scripts(
     note: Note,
     programs: Mapping[str, str] = NO_PROGRAMS,
     is_script: Callable[[str, bool], bool] = _is_any,
+    matching: Callable[[str], Iterable[str]] = _no_files,
 ) -> dict[str, Call]:
     """Scripts that are run by what was read, without those that were read.
 
     `programs`: name -> path of what a shell finds by its name. `is_script`: whether there is one at a path, where it is
-    named as one or not.
+    named as one or not. `matching`: the files that a glob fits.
     """
     called: dict[str, Call] = {}
     known = {source.path for source in survey.sources}
@@ -69,7 +80,8 @@ def called_scripts(
     for source, chunks in _commands_by_source(survey):
         found: dict[str, Call] = {}
         for first_line, text in chunks:
-            for path, call in _calls_in(Chunk(source, text, first_line), programs, done):
+            calls = _calls_in(Chunk(source, text, first_line), programs, done)
+            for path, call in _expand_globs(calls, matching):
                 if path not in known and path not in called and (path not in found or not found[path].is_named):
                     found[path] = replace(call, place=found[path].place) if path in found else call
         scripts = [path for path, call in found.items() if len(path) <= MAX_PATH and is_script(path, call.is_named)]
@@ -78,6 +90,17 @@ def called_scripts(
         called |= {path: found[path] for path in scripts[:MAX_CALLED]}
         done.update(found)
     return called
+
+
+def _expand_globs(
+    calls: Iterable[tuple[str, Call]], matching: Callable[[str], Iterable[str]]
+) -> Iterator[tuple[str, Call]]:
+    """With the files in place of each glob."""
+    for path, call in calls:
+        if MAGIC.search(path):
+            yield from ((file, replace(call, is_by_folder=True)) for file in matching(path))
+        else:
+            yield path, call
 
 
 def _line_start(text: str, at: int) -> int:
@@ -117,11 +140,20 @@ def _calls_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]) -
         is_named = _is_named(window, is_relative=is_relative)
         if (not is_named and not is_relative and path in done) or chunk.is_comment(start):
             continue
+        if path.endswith("/"):
+            if not VARIABLE_FOLLOWS.match(text, found.end()):
+                continue
+            path = f"{path}*"
         call = Call(chunk.place(start), chunk.source, is_named)
         folders = folders or (_folders_of(chunk.source) if is_relative else ())
         for folder in folders if is_relative else ("",):
             yield f"{folder}{path}", call
-    yield from _programs_in(Chunk(chunk.source, text, chunk.line - text.count("\n", 0, chunk.at)), programs, done)
+    first_line = chunk.line - text.count("\n", 0, chunk.at)
+    rest = Chunk(chunk.source, text, first_line)
+    for of_folder in sorted(folder_calls(text), key=lambda call: call.at):
+        if not rest.is_comment(of_folder.at):
+            yield of_folder.pattern, Call(rest.place(of_folder.at), chunk.source, of_folder.is_named)
+    yield from _programs_in(Chunk(chunk.source, text, first_line), programs, done)
 
 
 def _programs_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]) -> Iterator[tuple[str, Call]]:

@@ -28,6 +28,11 @@ def is_shell(source: Source) -> bool:
     return not source.path.endswith(OTHER_ENDINGS)
 
 
+def _called_name(source: Source) -> str:
+    folder, _, name = source.path.rpartition("/")
+    return folder if source.is_by_folder else name
+
+
 class Library:
     """`followed`: paths of scripts that were followed; `unclear`: commands that may set VFs, and are not understood."""
 
@@ -43,16 +48,25 @@ class Library:
         return {source.path: source.text for source in self._sources if is_shell(source)}
 
     @cached_property
+    def not_executable(self) -> frozenset[str]:
+        """Those of them that cannot be executed."""
+        return frozenset(source.path for source in self._sources if not (source.is_executable and source.is_run))
+
+    @cached_property
     def by_path(self) -> Mapping[str, Source]:
         """The same files."""
         return {source.path: source for source in self._sources}
 
     @cached_property
     def _names(self) -> frozenset[str]:
-        """How texts name the scripts that write to the file, or run one that does: by the last part of their paths."""
+        """How texts name the scripts that write to the file, or run one that does: by the last part of their paths.
+
+        Or by the folder, where all of its files are run.
+        """
         found: set[str] = set()
         for _ in range(MAX_CHAIN):
-            new = {path.rpartition("/")[2] for path, text in self.files.items() if self._mentions(text, found)} - found
+            concerning = [path for path, text in self.files.items() if self._mentions(text, found)]
+            new = {_called_name(self.by_path[path]) for path in concerning} - found
             if not new:
                 break
             found |= new

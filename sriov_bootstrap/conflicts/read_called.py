@@ -33,7 +33,7 @@ def read_called(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, ...]
 
     new: tuple[Source, ...] = ()
     for _ in range(MAX_CHAIN):
-        called = called_scripts(survey, sources.problems.append, programs, _is_script)
+        called = called_scripts(survey, sources.problems.append, programs, _is_script, sources.paths_matching)
         known.update(called)
         new = tuple(_sources_of_calls(sources, called))
         found += new
@@ -50,8 +50,15 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
         text = sources.file(path, reader=call.source.owner)
         is_script = text and (call.is_named or text.is_executable or text.text.startswith("#!"))
         if text and is_script and "\0" not in text.text[:BEGINNING]:
-            owner = call.source.owner or text.owner
-            yield Source(Format.SCRIPT, path, text.text, caller=call.place, owner=owner)
+            yield Source(
+                Format.SCRIPT,
+                path,
+                text.text,
+                caller=call.place,
+                owner=call.source.owner or text.owner,
+                is_executable=text.is_executable,
+                is_by_folder=call.is_by_folder,
+            )
 
 
 def read_environments(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:

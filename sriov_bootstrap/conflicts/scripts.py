@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.library import is_shell, mentions_vfs
@@ -125,7 +126,9 @@ def read_rest(search: Search) -> Iterator[Master]:
     """Scripts that nothing was seen to run with these arguments or those."""
     for source in search.library.rest():
         if is_shell(source) and mentions_vfs(source.text):
-            yield from follow_script(source, search, _script)
+            for master in follow_script(source, search, _script):
+                doubt = f"whether {source.caller} runs it is not certain" if source.is_by_folder else ""
+                yield replace(master, is_certain=master.is_certain and not doubt, doubt=master.doubt or doubt)
 
 
 def follow_commands(
@@ -139,7 +142,7 @@ def follow_commands(
     """What a text of that file does, and the scripts that it runs."""
     library, path = script.search.library, script.source.path
     arguments = (("start",),) if INIT_SCRIPT.fullmatch(path) else None
-    around = ScriptSurroundings(path, library.files, arguments, environment)
+    around = ScriptSurroundings(path, library.files, arguments, environment, library.not_executable)
     reading = follow(text, around, first_line=first_line, is_shell=is_shell, steps=script.steps)
     library.note(reading, path)
     return reading
@@ -180,8 +183,9 @@ def masters_of_writes(
         place = known.write.place
         source = own.get(place.path) or script.search.library.by_path[place.path]
         doubt = IN_A_BLOCK if known.write.is_conditional else ""
-        if not script.source.is_run:
-            doubt = f"{script.source.path} is not executable, so it is not run now"
+        if not script.source.is_run or (doubt and not source.is_executable):
+            stopped = source if script.source.is_run else script.source
+            doubt = f"{stopped.path} is not executable, so it is not run now"
         key = keys.get((place.path, place.line), "")
         yield Master(
             source.format,

@@ -37,7 +37,8 @@ class Source(Struct, frozen=True):
     """One file. `document`: what a YAML or JSON file says, with `Word`s for its texts; None for the other formats.
 
     `caller`: the `file:line` that runs this script, where it was found by that. `is_run` False: it is a script that
-    lacks the mode bit without which it is not run. `owner`: the user whose file it is.
+    lacks the mode bit without which it is not run. `is_executable`: of a script that another one runs, which may do
+    that by a shell. `is_by_folder`: its caller runs what is in its folder. `owner`: the user whose file it is.
     """
 
     format: Format
@@ -47,6 +48,8 @@ class Source(Struct, frozen=True):
     caller: str = ""
     is_run: bool = True
     owner: int = 0
+    is_executable: bool = True
+    is_by_folder: bool = False
 
     @property
     def name(self) -> str:

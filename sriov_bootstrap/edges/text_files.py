@@ -93,6 +93,10 @@ class TextFiles:
             found |= {path: self.read(path) for path in self._match(pattern)}
         return found
 
+    def paths_matching(self, pattern: str) -> list[str]:
+        """What a glob fits that has its signs in the last part alone: no folders, by name, up to a bound."""
+        return [path for path in self._match(pattern) if not os.path.isdir(f"{self._root}{path}")]
+
     def _match(self, pattern: str) -> list[str]:
         folder, _, name = pattern.rpartition("/")
         if not glob.has_magic(pattern):

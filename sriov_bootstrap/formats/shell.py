@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from sriov_bootstrap.formats.shell_commands import FILE
+from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_follower import Place, Write
 from sriov_bootstrap.formats.shell_grammar import parse
 from sriov_bootstrap.formats.shell_interpreter import Interpreter
@@ -37,12 +38,16 @@ class Reading(Struct, frozen=True):
 
 
 class ScriptSurroundings(Struct, frozen=True):
-    """What a script finds. `files`: path -> text of the scripts that it may run. `arguments` None: not known."""
+    """What a script finds. `files`: path -> text of the scripts that it may run. `arguments` None: not known.
+
+    `not_executable`: those of the files that only a shell that is given them can run.
+    """
 
     path: str = ""
     files: Mapping[str, str] = {}
     arguments: tuple[Values, ...] | None = None
     environment: Mapping[str, str] = {}
+    not_executable: frozenset[str] = frozenset()
 
 
 NOWHERE = ScriptSurroundings()
@@ -60,7 +65,8 @@ def follow(
 
     `is_shell` False: it is a command that no shell reads, as in a unit, so that only one that it runs redirects.
     """
-    interpreter = Interpreter(steps or Steps(), around.files, around.path, is_shell=is_shell)
+    scripts = ScriptFiles(around.files, around.not_executable)
+    interpreter = Interpreter(steps or Steps(), scripts, around.path, is_shell=is_shell)
     interpreter.exported.update(around.environment)
     state = ShellState({name: (value,) for name, value in around.environment.items()})
     if around.path:

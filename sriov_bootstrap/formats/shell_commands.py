@@ -112,9 +112,14 @@ def _output(name: str, words: list[str]) -> str:  # noqa: PLR0911 - a table of c
 
 def _ls(paths: list[str]) -> str:
     """Files are listed by their paths; of a folder, names that are not known."""
-    if paths and all(is_target(path) or path.endswith("/device") for path in paths):
+    if paths and all(is_target(path) or path.endswith("/device") or _is_glob(path) for path in paths):
         return "\n".join(paths)
     return "*" if paths in (["/sys/class/net"], ["/sys/class/net/"]) else UNKNOWN
+
+
+def _is_glob(path: str) -> bool:
+    """Of files that a loop may run; the names of devices are not known."""
+    return "*" in path.rpartition("/")[2] and path.startswith("/") and not path.startswith(("/sys/", "/proc/"))
 
 
 def _echo(words: list[str]) -> str:

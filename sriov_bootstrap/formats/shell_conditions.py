@@ -8,6 +8,7 @@ from operator import eq, ge, gt, le, lt, ne
 from msgspec import Struct
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
+from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_values import MAX_PATTERN, UNKNOWN, UNSET, Expander, ShellState, Values
 
 TESTS = frozenset({"[", "[[", "test"})
@@ -16,6 +17,7 @@ QUESTIONS = frozenset(
 )
 VARIABLE = re.compile(r"([\w.-]*)\$(?:(\w+)|\{(\w+)\})")
 COMPARISONS = {"-eq": eq, "-ne": ne, "-gt": gt, "-ge": ge, "-lt": lt, "-le": le}
+FILE_TESTS = frozenset({"-e", "-f", "-r", "-s", "-x"})
 LOOPBACK = "lo"
 NEGATED = {"-eq": "-ne", "-ne": "-eq"}
 NOTHING: dict[str, Values] = {}
@@ -93,8 +95,7 @@ def _term(words: list[str], expander: Expander, state: ShellState) -> TestVerdic
             found = _is_empty(word, expander, state)
             return found if how == "-z" else found.negated
         case [operator, word] if operator.startswith("-"):
-            is_doubtful = not any(value.startswith("/sys/") for value in expander.expand(word, state))
-            return TestVerdict(is_doubtful=is_doubtful)
+            return _test_file(operator, expander.expand(word, state), expander.files)
         case [word]:
             return _is_empty(word, expander, state).negated
         case [left, ("=" | "==" | "!=") as how, right]:
@@ -103,6 +104,14 @@ def _term(words: list[str], expander: Expander, state: ShellState) -> TestVerdic
         case [left, operator, right] if operator in COMPARISONS:
             return _numbers(left, operator, right, expander, state)
     return TestVerdict()
+
+
+def _test_file(operator: str, paths: Values, files: ScriptFiles) -> TestVerdict:
+    """Of a script that was read it is known."""
+    if operator in FILE_TESTS and all(path in files.texts for path in paths):
+        answers = {operator != "-x" or files.is_executable(path) for path in paths}
+        return _of_answers({*answers}, paths)
+    return TestVerdict(is_doubtful=not any(path.startswith("/sys/") for path in paths))
 
 
 def _is_empty(word: str, expander: Expander, state: ShellState) -> TestVerdict:

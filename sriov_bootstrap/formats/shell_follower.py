@@ -1,12 +1,13 @@
 """What following a script needs everywhere: the texts and where they stand, what was found, and the bounds."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from msgspec import Struct
 
 from sriov_bootstrap.formats.shell_conditions import ASSUMED, TestVerdict
+from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_grammar import parse
 from sriov_bootstrap.formats.shell_nodes import CommandList
 from sriov_bootstrap.formats.shell_values import UNKNOWN, Expander, ShellState, Values
@@ -47,11 +48,11 @@ class CommandOutcome(Struct, frozen=True):
 class Follower(ABC):
     """Collects `writes`, in order, and what is `unclear`. `exported`: variables that other scripts see."""
 
-    def __init__(self, steps: Steps, files: Mapping[str, str], path: str, *, is_shell: bool) -> None:
+    def __init__(self, steps: Steps, files: ScriptFiles, path: str, *, is_shell: bool) -> None:
         """`is_shell` False: the text itself is read by no shell, so nothing in it redirects."""
         self.steps = steps
         self.files = files
-        self.expander = Expander(steps, self._substitute)
+        self.expander = Expander(steps, self._substitute, files)
         self.writes: list[Write] = []
         self.unclear: dict[Place, None] = {}
         self.others: dict[str, Place] = {}  # commands that do something else
@@ -96,8 +97,10 @@ class Follower(ABC):
         with self._deeper() as may:
             if may:
                 self.followed.add(path)
+                kept, self.blocks = self.blocks, 0
                 with self._at(path, 0):
-                    self.block(self._parse(self.files[path]), state)
+                    self.block(self._parse(self.files.texts[path]), state)
+                self.blocks = kept
 
     def call(self, name: str, arguments: list[Values] | None, state: ShellState) -> None:
         """A function."""

@@ -1,6 +1,5 @@
 """Follows lists and compound commands of shell: which of them are reached, and what is known there."""
 
-import re
 from collections.abc import Callable
 
 from sriov_bootstrap.formats import shell_simple
@@ -14,6 +13,7 @@ from sriov_bootstrap.formats.shell_conditions import (
     variable_of,
 )
 from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower
+from sriov_bootstrap.formats.shell_loops import CHANGE, count_values, with_files
 from sriov_bootstrap.formats.shell_nodes import (
     AndOr,
     Arithmetic,
@@ -35,8 +35,6 @@ from sriov_bootstrap.formats.shell_redirections import feed_of, write_output
 from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState, Values, limit_values
 
 COST = 16  # of a command, in characters
-ASSIGNMENT = re.compile(r"\s*(\w+)\s*(=|\+=|-=|\+\+|--)(?!=)(.*)")
-BOUNDS = re.compile(r"\s*(\w+)\s*=\s*([^;]+);\s*\1\s*(<=?)\s*([^;]+);\s*(?:\1\s*\+\+|\+\+\s*\1|\1\s*\+=\s*1)\s*")
 
 
 class Interpreter(Follower):
@@ -140,7 +138,7 @@ class Interpreter(Follower):
 
     def _arithmetic(self, text: str, state: ShellState) -> CommandOutcome:
         """`((...))`: an assignment, or a condition."""
-        if found := ASSIGNMENT.match(text):
+        if found := CHANGE.match(text):
             name, operator, rest = found.groups()
             change = {"=": rest, "++": f"{name}+1", "--": f"{name}-1"}.get(operator, f"{name}{operator[:1]}({rest})")
             state.known[name] = self.expander.arithmetic(change, state)
@@ -204,11 +202,11 @@ class Interpreter(Follower):
     def _for(self, command: For, state: ShellState) -> CommandOutcome:
         name, words = command.name, command.words
         if command.arithmetic:
-            name, found = self._count_values(command.arithmetic, state)
+            name, found = count_values(self, command.arithmetic, state)
         elif words is None:
             found = [value for values in self.expander.fields("$@", state) for value in values]
         else:
-            found = self.expander.split(words, state)
+            found = with_files(self, self.expander.split(words, state), state)
         outcomes: list[CommandOutcome] = []
         for value in found:
             if name:
@@ -225,20 +223,6 @@ class Interpreter(Follower):
             return False
         state.ended, state.is_doubtful = "", is_doubtful
         return True
-
-    def _count_values(self, text: str, state: ShellState) -> tuple[str, list[str]]:
-        """The name and the values of `for ((i = 0; i < 4; i++))`."""
-        found = BOUNDS.fullmatch(text)
-        if not found:
-            assigned = ASSIGNMENT.match(text)
-            return assigned[1] if assigned else "", [UNKNOWN]
-        first, last = (self.expander.arithmetic(bound, state) for bound in (found[2], found[4]))
-        if len(first) != 1 or len(last) != 1 or UNKNOWN in (*first, *last):
-            return found[1], [UNKNOWN]
-        numbers = range(int(first[0]), int(last[0]) + (found[3] == "<="))
-        if len(numbers) > MAX_VALUES:
-            self.steps.cut()
-        return found[1], list(map(str, numbers[:MAX_VALUES]))
 
     def _while(self, command: While, state: ShellState) -> CommandOutcome:
         outcomes: list[CommandOutcome] = []

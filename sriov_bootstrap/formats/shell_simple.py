@@ -1,5 +1,6 @@
 """One simple command of shell: its assignments, what it runs, and what its output goes to."""
 
+import itertools
 import re
 
 from sriov_bootstrap.formats.shell_assignments import ASSIGNMENT, take_assignments
@@ -43,6 +44,8 @@ PREFIXES = frozenset(
      "parallel"}
 )  # fmt: skip
 VALUE_OF_OPTION = re.compile(r"-[nicpukCgstIPLd]|--(?:adjustment|user|class|unit|kill-after)")
+PLAIN_NAME = re.compile(r"[\w-]+", re.ASCII)
+LISTS = frozenset({"--test", "--list"})  # what it would run
 DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?|0x[\da-f]+")
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
@@ -73,7 +76,7 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
     program = fields[0][0] if fields else ""
     name = program.rpartition("/")[2]
     arguments = fields[1:]
-    for run_special in (run_builtin, _run_inner, _run_known):
+    for run_special in (run_builtin, _run_parts, _run_inner, _run_known):
         if outcome := run_special(follower, program, arguments, command, state):
             return outcome
     place = follower.place(command.line)
@@ -178,34 +181,68 @@ def _run_known(
     if program in follower.functions:
         follower.call(program, arguments, state)
         return CommandOutcome(output=(UNKNOWN,))
-    is_sourced = program in {".", "source"}
+    is_sourced, is_direct = program in {".", "source"}, True
     if (is_sourced or program.rpartition("/")[2] in SHELLS) and arguments:
         arguments = [values for values in arguments if is_sourced or not values[0].startswith("-")]
         program, arguments = (arguments[0][0], arguments[1:]) if arguments else ("", [])
-    path = _file_of(follower, program, state)
-    if not path:
-        return None
-    if is_sourced:
-        before = state.arguments
-        if arguments:
-            state.set_arguments(arguments)
-        follower.run_file(path, state)
-        state.set_arguments(before)
-        state.ended = "" if state.ended == "return" else state.ended
-    else:
-        inner = ShellState({name: state.known[name] for name in follower.exported if name in state.known}, state.folder)
-        inner.known["0"] = (path,)
-        inner.is_doubtful = state.is_doubtful
-        inner.set_arguments(arguments)
-        kept, follower.functions = follower.functions, {}
-        follower.run_file(path, inner)
-        follower.functions = kept
-    return CommandOutcome(output=(UNKNOWN,))
+        is_direct = False
+    paths = _files_of(follower, program, state)
+    for path in paths:
+        if is_sourced:
+            _source_file(follower, path, arguments, state)
+        else:
+            is_doubtful = len(paths) > 1 or (is_direct and not follower.files.is_executable(path))
+            _run_file(follower, path, arguments, state, is_doubtful=is_doubtful)
+    return CommandOutcome(output=(UNKNOWN,)) if paths else None
 
 
-def _file_of(follower: Follower, program: str, state: ShellState) -> str:
-    """The path of a script that was read, "" if it is none of them."""
+def _source_file(follower: Follower, path: str, arguments: list[Values], state: ShellState) -> None:
+    """Within the shell itself."""
+    before = state.arguments
+    if arguments:
+        state.set_arguments(arguments)
+    follower.run_file(path, state)
+    state.set_arguments(before)
+    state.ended = "" if state.ended == "return" else state.ended
+
+
+def _run_file(follower: Follower, path: str, arguments: list[Values], state: ShellState, *, is_doubtful: bool) -> None:
+    """In a shell of its own, which sees what is exported."""
+    inner = ShellState({name: state.known[name] for name in follower.exported if name in state.known}, state.folder)
+    inner.known["0"] = (path,)
+    inner.is_doubtful = state.is_doubtful or is_doubtful
+    inner.set_arguments(arguments)
+    kept, follower.functions = follower.functions, {}
+    follower.run_file(path, inner)
+    follower.functions = kept
+
+
+def _files_of(follower: Follower, program: str, state: ShellState) -> list[str]:
+    """The path of a script that was read; those of a folder, if it is known no better which of them it is."""
     candidates = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in PATH]
     if "/" in program and not program.startswith("/"):
         candidates = [absolute_path(program, state)]
-    return next((path for path in candidates if path in follower.files), "")
+    found = next(([path] for path in candidates if path in follower.files.texts), [])
+    return found or [file for path in candidates for file in follower.files.find_matching(path.replace(UNKNOWN, "*"))]
+
+
+def _run_parts(
+    follower: Follower, program: str, arguments: list[Values], command: Simple, state: ShellState
+) -> CommandOutcome | None:
+    """run-parts: the files of a folder, by name. Which names count differs: Debian's takes none with a dot."""
+    if program.rpartition("/")[2] != "run-parts":
+        return None
+    follower.others.setdefault("run-parts", follower.place(command.line))  # of its files, others may do anything
+    words = [values[0] for values in arguments]
+    if not words or not LISTS.isdisjoint(words):
+        return CommandOutcome(output=(UNKNOWN,))
+    given: list[Values] = [(word.partition("=")[2],) for word in words if word.startswith("--arg=")]
+    given += [(after,) for word, after in itertools.pairwise(words) if word in {"-a", "--arg"}]
+    is_chosen = any(word.startswith(("--regex", "--lsbsysinit")) for word in words)
+    folder = absolute_path(next((word for word in reversed(words) if word.startswith(("/", "."))), ""), state)
+    for name in follower.files.names_in(folder):
+        path = f"{folder.rstrip('/')}/{name}"
+        if follower.files.is_executable(path):
+            is_doubtful = is_chosen or PLAIN_NAME.fullmatch(name) is None
+            _run_file(follower, path, given, state, is_doubtful=is_doubtful)
+    return CommandOutcome(output=(UNKNOWN,))

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell_arithmetic import evaluate
+from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_tokens import end_of_bracket, plain
 from sriov_bootstrap.formats.steps import Steps
 
@@ -86,9 +87,10 @@ def limit_values(values: Iterable[str]) -> Values:
 
 
 class Expander:
-    """Words -> values. `substitute`: what a command puts out."""
+    """Words -> values. `substitute`: what a command puts out; `files`: what globs and tests find."""
 
-    def __init__(self, steps: Steps, substitute: Callable[[str, ShellState], Values]) -> None:
+    def __init__(self, steps: Steps, substitute: Callable[[str, ShellState], Values], files: ScriptFiles) -> None:
+        self.files = files
         self._steps = steps
         self._substitute = substitute
 

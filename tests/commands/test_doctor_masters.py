@@ -134,11 +134,11 @@ def test_a_script_that_a_unit_runs_is_read(tree: HostTree, capsys: pytest.Captur
     tree.write("etc/systemd/system/vfs.service", "[Service]\nExecStart=/usr/local/bin/vfs.sh\nExecStop=/opt/\n")
     tree.write(
         "usr/local/bin/vfs.sh", f"#!/bin/bash\nfor i in ens1f0; do\n  echo 7 > {FILE.replace('ens1f0', '$i')}\ndone\n"
-    )
+    ).chmod(0o755)
     (one,) = findings(tree, capsys)
     assert (one["code"], one["place"]) == ("SB-E301", "/usr/local/bin/vfs.sh:3")
     assert one["remedy"].endswith("(run by /etc/systemd/system/vfs.service:2)")
-    tree.write("usr/local/bin/vfs.sh", f"no script\n{ECHO}\n")
+    tree.write("usr/local/bin/vfs.sh", f"no script\n{ECHO}\n").chmod(0o644)
     assert findings(tree, capsys) == []
 
 

@@ -195,7 +195,10 @@ def test_scripts_are_followed_once() -> None:
         (
             Source(Format.UNIT, UNIT, SERVICE.format("/usr/local/sbin/vfs.sh ens1f0")),
             Source(
-                Format.SCRIPT, "/etc/rc.local", "#!/bin/sh\n/opt/vfs.sh\nsh /usr/local/sbin/vfs.sh\n/etc/rc.local\n"
+                Format.SCRIPT,
+                "/etc/rc.local",
+                "#!/bin/sh\n/opt/vfs.sh\nsh /usr/local/sbin/vfs.sh\n/etc/rc.local\n"
+                "for s in /etc/a.d/*; do . $s; done\n",
             ),
             Source(Format.SCRIPT, "/etc/x", "/opt/x.sh", is_run=False),
             Source(Format.SCRIPT, "/etc/y", "/opt/y.sh\0"),

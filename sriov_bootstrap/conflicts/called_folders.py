@@ -1,0 +1,91 @@
+"""Folders whose scripts a text runs, one after the other: by run-parts, or by a loop over what is in them.
+
+Found as scripts are in called_scripts.py, by how they are written: a loop counts if what it loops over is run.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+MAX_PATTERNS = 64  # of one text
+MAX_WORDS = 256  # that one loop takes
+NAME = r"[\w./+@-]"
+VARIABLE = rf"[\"']?(?:{NAME}{{0,256}}/)?[\"']?\$\$?\{{?(\w{{1,64}})"
+FOR = re.compile(r"\bfor[ \t]+(\w{1,64})[ \t]+in[ \t]+([^;\n]{1,2048})")
+RUN = re.compile(rf"(?:^|[;&|({{'\"]|\b(?:then|do|else|exec|sudo|nohup|if)\b)[ \t]*{VARIABLE}", re.MULTILINE)
+BY_LANGUAGE = re.compile(
+    rf"(?:^|[\s;&|({{/'\"])(?:\.|source|(?:ba|da|a|k|z)?sh|perl|ruby|lua|python[\d.]{{0,8}})[ \t]+"
+    rf"(?:-\w+[ \t]+){{0,4}}(?:{VARIABLE}|(\{{\}}))",
+    re.MULTILINE,
+)
+ASSIGNED = re.compile(rf"\b(\w{{1,64}})=[\"']?(/{NAME}{{1,256}})")
+ENTERED = re.compile(rf"\b(?:cd|pushd)[ \t]+[\"']?(/{NAME}{{1,256}})")
+RUN_PARTS = re.compile(r"\brun-parts\b(?![^;&|\n`]{0,512}--(?:test|list)\b)([^;&|\n`]{1,512})")
+ARGUMENT = re.compile(rf"(?<=[ \t\"'])(?:/[\w./+@*?-]+|\$\$?\{{?\w{{1,64}}\}}?(?:/{NAME}+)?)")
+LISTED = re.compile(r"(?:\$\(|`|^|[;&|(])[ \t]*(?:/bin/|/usr/bin/)?(?:ls|find)[ \t]+([^;&|\n`)]{1,512})", re.MULTILINE)
+HANDED_ON = re.compile(r"-exec(?:dir)?\b|\bxargs\b")
+PATTERN = re.compile(rf"/{NAME}*/[\w.+@*?\[\]!-]+")
+OTHER_TREES = ("/sys/", "/proc/", "/dev/")
+
+
+class FolderCall(Struct, frozen=True):
+    """`at`: the character where it stands; `pattern`: a glob of files. `is_named`: a language stands before them."""
+
+    at: int
+    pattern: str
+    is_named: bool
+
+
+def folder_calls(text: str) -> Iterator[FolderCall]:
+    """What a text runs out of folders; no more than anyone writes."""
+    folders = {name: path for name, path in ASSIGNED.findall(text) if path != "/"}
+    for number, call in enumerate(_calls(text, folders)):
+        if number >= MAX_PATTERNS:
+            break
+        yield call
+
+
+def _calls(text: str, folders: Mapping[str, str]) -> Iterator[FolderCall]:
+    for found in RUN_PARTS.finditer(text):
+        named = [_with_folder(word, folders) for word in ARGUMENT.findall(found[1])]
+        yield from _call(found.start(1), f"{named[-1]}/*" if named else "", is_named=False)
+    run = {name for name in RUN.findall(text) if name}
+    interpreted = {name or mark for name, mark in BY_LANGUAGE.findall(text)}
+    entered = [path.rstrip("/") for path in ENTERED.findall(text)[:1]]
+    for found in FOR.finditer(text):
+        name, words = found.groups()
+        if name in run or name in interpreted:
+            for word in words.split()[:MAX_WORDS]:
+                yield from _call_of_word(found.start(2), word, folders, entered, is_named=name in interpreted)
+    if run or interpreted or HANDED_ON.search(text):
+        for found in LISTED.finditer(text):
+            for word in ARGUMENT.findall(f" {found[1]}"):
+                path = _with_folder(word, folders)
+                glob = path if "*" in path else f"{path}/*"
+                yield from _call(found.start(1), glob, is_named=bool(interpreted))
+
+
+def _call_of_word(
+    at: int, word: str, folders: Mapping[str, str], entered: list[str], *, is_named: bool
+) -> Iterator[FolderCall]:
+    """Of a word that a loop takes, if it is a pattern."""
+    path = _with_folder(word.replace('"', "").replace("'", ""), folders)
+    if any(sign in path for sign in "*?["):
+        is_relative = not path.startswith(("/", "$", "`"))
+        path = f"{entered[0]}/{path.removeprefix('./')}" if is_relative and entered else path
+        yield from _call(at, path, is_named=is_named)
+
+
+def _with_folder(word: str, folders: Mapping[str, str]) -> str:
+    """With the folder in place of a variable that it begins with, if it was told before."""
+    if not word.startswith("$"):
+        return word.rstrip("/")
+    name, slash, rest = word.lstrip("$").lstrip("{").partition("/")
+    folder = folders.get(name.rstrip("}"), "").rstrip("/")
+    return f"{folder}{slash}{rest}".rstrip("/") if folder else ""
+
+
+def _call(at: int, pattern: str, *, is_named: bool) -> Iterator[FolderCall]:
+    if PATTERN.fullmatch(pattern) and not pattern.startswith(OTHER_TREES):
+        yield FolderCall(at, pattern, is_named)

@@ -1,0 +1,46 @@
+"""The files that a script of shell may run or look at, as far as they were read."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+MAGIC = frozenset("*?[")
+OTHER_TREES = ("/sys/", "/proc/", "/dev/")
+MAX_PATTERN = 1 << 10
+NO_TEXTS: Mapping[str, str] = {}
+
+
+class ScriptFiles:
+    """`texts`: path -> text; `not_executable`: those of them that only a shell that is given them can run."""
+
+    def __init__(self, texts: Mapping[str, str] = NO_TEXTS, not_executable: frozenset[str] = frozenset()) -> None:
+        """Looks at nothing yet."""
+        self.texts = texts
+        self._not_executable = not_executable
+
+    def is_executable(self, path: str) -> bool:
+        """Of one that is there."""
+        return path not in self._not_executable
+
+    def names_in(self, folder: str) -> list[str]:
+        """Sorted; [] of a folder of which nothing was read."""
+        return self._folders.get(folder.rstrip("/"), [])
+
+    def find_matching(self, pattern: str) -> list[str]:
+        """The paths that a glob fits, as a shell lists them; the signs may stand in its last part."""
+        folder, _, name = pattern.rpartition("/")
+        if MAGIC.isdisjoint(name) or len(pattern) > MAX_PATTERN or pattern.startswith(OTHER_TREES):
+            return []
+        return [
+            f"{folder}/{found}"
+            for found in self.names_in(folder)
+            if fnmatchcase(found, name) and found.startswith(".") <= name.startswith(".")
+        ]
+
+    @cached_property
+    def _folders(self) -> Mapping[str, list[str]]:
+        folders: dict[str, list[str]] = {}
+        for path in sorted(self.texts):
+            folder, _, name = path.rpartition("/")
+            folders.setdefault(folder, []).append(name)
+        return folders
