@@ -4,8 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,14 +13,6 @@ from sriov_bootstrap.core import state
 from sriov_bootstrap.core.actions import (
     Action,
     BindVfs,
-    LoadModule,
-    ReloadDriver,
-    SetAutoprobe,
-    SetLinkUp,
-    SetNumVfs,
-    SetPfLink,
-    SetVfAttributes,
-    WriteFile,
     deadline_seconds,
 )
 from sriov_bootstrap.core.decode import ConfigFile
@@ -35,9 +26,8 @@ from sriov_bootstrap.core.vf_users import Holders, Owners
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
-from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_MODULE, CAP_SYS_PTRACE, Procfs
+from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, Procfs
 from sriov_bootstrap.edges.sysfs import IsAskedFor, Sysfs
-from sriov_bootstrap.passes.apply import apply
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
@@ -163,7 +153,7 @@ class HostMachine:
         from sriov_bootstrap.edges.holders.open_devices import OpenDevices  # most passes do not need it
 
         is_for_others = self.procfs.is_root_without(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)
-        holders = self._privileges.holders() if is_for_others else OpenDevices(self._root).holders()
+        holders = self.privileges.holders() if is_for_others else OpenDevices(self._root).holders()
         for user in holders.unseen:
             self.say(str(user))
         return holders
@@ -192,12 +182,6 @@ class HostMachine:
         """Where the default routes leave."""
         return self.procfs.default_routes().among(self.sysfs.netdevs())
 
-    @property
-    def _privileges(self) -> "Privileges":
-        from sriov_bootstrap.machine.privileges import Privileges
-
-        return Privileges(self.files, self.locks, child.run, self.say)
-
     # -- edges that most passes do without --
 
     @property
@@ -213,6 +197,13 @@ class HostMachine:
         from sriov_bootstrap.edges.kmod import Kmod
 
         return Kmod(child.run, self._root)
+
+    @property
+    def privileges(self) -> "Privileges":
+        """The helper units."""
+        from sriov_bootstrap.machine.privileges import Privileges
+
+        return Privileges(self.files, self.locks, child.run, self.say)
 
     @property
     def pci(self) -> "Pci":
@@ -311,67 +302,15 @@ class HostMachine:
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
         """See protocols.ActionMachine."""
-        match action:
-            case SetNumVfs(pci_address=address):
-                call = partial(self.sysfs.write_num_vfs, action, guard)
-                count_made = partial(self.sysfs.count_vfs, address)
-                return self._in_writer(action, partial(apply, action, call, count_made=count_made))
-            case SetLinkUp():
-                return self._in_writer(action, partial(apply, action, partial(self.sysfs.set_link_up, action)))
-            case SetAutoprobe():  # no process of its own: the kernel sets a flag and takes no lock (drivers/pci/iov.c)
-                self.has_written = True
-                return apply(action, lambda: self.sysfs.write_autoprobe(action))
-            case BindVfs():
-                return self.begin(action, guard=guard)()
-            case SetPfLink() | SetVfAttributes():
-                from sriov_bootstrap.machine import vf_attributes
+        from sriov_bootstrap.machine.act import act  # most passes write nothing
 
-                return self._in_writer(action, vf_attributes.work(self, action, guard))
-            case _:
-                return self._with_privileges(action, guard)
+        return act(self, action, guard)
 
     def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
         """See protocols.ActionMachine."""
         from sriov_bootstrap.machine.binder import begin
 
         return begin(self, action, guard)
-
-    def _in_writer(self, action: Action, work: Callable[[], Result]) -> Result:
-        from sriov_bootstrap.machine.writer import write  # most passes write nothing
-
-        return write(self, action, work)
-
-    def _with_privileges(self, action: LoadModule | WriteFile | ReloadDriver, guard: Callable[[], str]) -> Result:
-        """What the service has to ask a helper unit for."""
-        match action:
-            case LoadModule():
-                return self._load(action)
-            case WriteFile():
-                return self._write_file(action)
-            case ReloadDriver():
-                return self._reload(action, guard)
-            case _:
-                assert_never(action)
-
-    def _write_file(self, action: WriteFile) -> Result:
-        """Whatever may reload also writes what modprobe obeys."""
-        if self.procfs.is_root_without(CAP_SYS_MODULE):
-            return self._privileges.write_modprobe(action)
-        return apply(action, lambda: self.files.write_file(action.path, action.text))
-
-    def _reload(self, action: ReloadDriver, guard: Callable[[], str]) -> Result:
-        """Where a unit has to be asked, that unit guards and locks."""
-        if not self.procfs.is_root_without(CAP_SYS_MODULE):
-            return self._in_writer(action, partial(apply, action, partial(self.kmod.reload, action, guard)))
-        self.has_written = True
-        return self._privileges.reload(action, timeout_seconds=self.deadline_seconds(action))
-
-    def _load(self, action: LoadModule) -> Result:
-        """Where a unit has to be asked, that unit checks whether a rule names the module."""
-        if self.procfs.is_root_without(CAP_SYS_MODULE):
-            return self._privileges.load(action, timeout_seconds=self.deadline_seconds(action))
-        call = partial(self.kmod.load, action.module, self.sysfs, where=action.pci_address)
-        return self._in_writer(action, partial(apply, action, call))
 
     def note_writer(self, lock: int, action: Action, limit_seconds: float) -> None:
         """Records at the write lock that this process begins `action` now."""

@@ -1,0 +1,85 @@
+"""Each action -> the edge that carries it out, in a writer if it may hang: the only `match` over all of them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+from sriov_bootstrap.core.actions import (
+    Action,
+    BindVfs,
+    LoadModule,
+    ReloadDriver,
+    SetAutoprobe,
+    SetLinkUp,
+    SetNumVfs,
+    SetPfLink,
+    SetVfAttributes,
+    WriteFile,
+)
+from sriov_bootstrap.core.report import Result
+from sriov_bootstrap.edges.procfs import CAP_SYS_MODULE
+from sriov_bootstrap.machine.writer import write
+from sriov_bootstrap.passes.apply import apply
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.machine.host_machine import HostMachine
+
+
+def act(machine: "HostMachine", action: Action, guard: Callable[[], str]) -> Result:
+    """See protocols.ActionMachine."""
+    match action:
+        case SetNumVfs(pci_address=address):
+            call = partial(machine.sysfs.write_num_vfs, action, guard)
+            count_made = partial(machine.sysfs.count_vfs, address)
+            return write(machine, action, partial(apply, action, call, count_made=count_made))
+        case SetLinkUp():
+            return write(machine, action, partial(apply, action, partial(machine.sysfs.set_link_up, action)))
+        case SetAutoprobe():  # no process of its own: the kernel sets a flag and takes no lock (drivers/pci/iov.c)
+            machine.has_written = True
+            return apply(action, lambda: machine.sysfs.write_autoprobe(action))
+        case BindVfs():
+            return machine.begin(action, guard=guard)()
+        case SetPfLink() | SetVfAttributes():
+            from sriov_bootstrap.machine import vf_attributes
+
+            return write(machine, action, vf_attributes.work(machine, action, guard))
+        case _:
+            return _with_privileges(machine, action, guard)
+
+
+def _with_privileges(
+    machine: "HostMachine", action: LoadModule | WriteFile | ReloadDriver, guard: Callable[[], str]
+) -> Result:
+    """What the service has to ask a helper unit for."""
+    match action:
+        case LoadModule():
+            return _load(machine, action)
+        case WriteFile():
+            return _write_file(machine, action)
+        case ReloadDriver():
+            return _reload(machine, action, guard)
+        case _:
+            assert_never(action)
+
+
+def _write_file(machine: "HostMachine", action: WriteFile) -> Result:
+    """Whatever may reload also writes what modprobe obeys."""
+    if machine.procfs.is_root_without(CAP_SYS_MODULE):
+        return machine.privileges.write_modprobe(action)
+    return apply(action, lambda: machine.files.write_file(action.path, action.text))
+
+
+def _reload(machine: "HostMachine", action: ReloadDriver, guard: Callable[[], str]) -> Result:
+    """Where a unit has to be asked, that unit guards and locks."""
+    if not machine.procfs.is_root_without(CAP_SYS_MODULE):
+        return write(machine, action, partial(apply, action, partial(machine.kmod.reload, action, guard)))
+    machine.has_written = True
+    return machine.privileges.reload(action, timeout_seconds=machine.deadline_seconds(action))
+
+
+def _load(machine: "HostMachine", action: LoadModule) -> Result:
+    """Where a unit has to be asked, that unit checks whether a rule names the module."""
+    if machine.procfs.is_root_without(CAP_SYS_MODULE):
+        return machine.privileges.load(action, timeout_seconds=machine.deadline_seconds(action))
+    call = partial(machine.kmod.load, action.module, machine.sysfs, where=action.pci_address)
+    return write(machine, action, partial(apply, action, call))
