@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError, UnitError
+from sriov_bootstrap.base.errors import StuckError, UnitError
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.actions import (
     Action,
@@ -23,21 +23,15 @@ from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam, ModuleFacts
 from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_users import Holders, Owners
-from sriov_bootstrap.edges import child
-from sriov_bootstrap.edges.files import Files
-from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK, Locks
-from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, Procfs
-from sriov_bootstrap.edges.sysfs import IsAskedFor, Sysfs
+from sriov_bootstrap.edges.locks import PASS_LOCK, RESTART_LOCK
+from sriov_bootstrap.edges.procfs import CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE
+from sriov_bootstrap.edges.sysfs import IsAskedFor
+from sriov_bootstrap.machine.host_edges import HostEdges
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.core.obstacles import Platform
     from sriov_bootstrap.core.vf_attributes import RefusedSetting
-    from sriov_bootstrap.edges.kmod import Kmod
-    from sriov_bootstrap.edges.pci import Pci
-    from sriov_bootstrap.edges.text_files import TextFiles
-    from sriov_bootstrap.edges.vf_drivers import VfDrivers
-    from sriov_bootstrap.machine.privileges import Privileges
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
 PLAIN_NAMES = tuple(f"net.ifnames={no}" for no in ("0", "no", "n", "false", "f", "off"))  # systemd's parse_boolean()
@@ -46,11 +40,8 @@ KILL_SWITCH = "sriov_bootstrap=0"
 JAM_POLL_SECONDS = 0.2
 
 
-class HostMachine:
-    """This host, or a tree that looks like one below `root`. `say` gets progress; it must not block.
-
-    It hands out its edges, so that nothing else has to know `root`.
-    """
+class HostMachine(HostEdges):
+    """This host, or a tree that looks like one below `root`. `say` gets progress; it must not block."""
 
     def __init__(
         self,
@@ -61,26 +52,11 @@ class HostMachine:
         deadline_seconds: Callable[[Action], float] = deadline_seconds,
     ) -> None:
         """Reads nothing yet."""
-        self.files = Files(root, config_paths)
-        self.locks = Locks(root)
-        self.say = say
+        super().__init__(root, config_paths, say)
         self.deadline_seconds = deadline_seconds
-        self.procfs = Procfs(f"{root}/proc")
-        self.sysfs = Sysfs(f"{root}/sys")
-        self._root = root
         self._saved: State | None = None
         self.has_written = False
         self._unsaved: State | None = None
-
-    @property
-    def is_tree(self) -> bool:
-        """Whether it is not the host that we run on, so that systemd knows nothing of it."""
-        return bool(self._root)
-
-    def require_root(self, what: str) -> None:
-        """Stops a user who may not do it before anything is left behind: a lock, a folder, half a pass."""
-        if os.geteuid() not in {0, os.stat(f"{self._root}/").st_uid}:
-            raise SriovBootstrapError(f"{what} changes the machine, but you are not root", hint="run as root")
 
     def time(self) -> float:
         """Unix seconds."""
@@ -181,42 +157,6 @@ class HostMachine:
     def default_routes(self) -> Routes:
         """Where the default routes leave."""
         return self.procfs.default_routes().among(self.sysfs.netdevs())
-
-    # -- edges that most passes do without --
-
-    @property
-    def vf_drivers(self) -> "VfDrivers":
-        """VFs and their drivers."""
-        from sriov_bootstrap.edges.vf_drivers import VfDrivers
-
-        return VfDrivers(f"{self._root}/sys")
-
-    @property
-    def kmod(self) -> "Kmod":
-        """Modules."""
-        from sriov_bootstrap.edges.kmod import Kmod
-
-        return Kmod(child.run, self._root)
-
-    @property
-    def privileges(self) -> "Privileges":
-        """The helper units."""
-        from sriov_bootstrap.machine.privileges import Privileges
-
-        return Privileges(self.files, self.locks, child.run, self.say)
-
-    @property
-    def pci(self) -> "Pci":
-        """What /sys has of PCI beyond PFs and VFs."""
-        from sriov_bootstrap.edges.pci import Pci
-
-        return Pci(f"{self._root}/sys")
-
-    def text_files(self, *, each_once: bool = False, **limits: int) -> "TextFiles":
-        """Files of others. Each look has its own, which notes what it could not read; arguments as of TextFiles."""
-        from sriov_bootstrap.edges.text_files import TextFiles
-
-        return TextFiles(self._root, each_once=each_once, **limits)
 
     def expects_driver(self, modalias: str) -> bool:
         """Whether a VF will get a driver."""
