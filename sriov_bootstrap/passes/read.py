@@ -1,6 +1,7 @@
 """What a pass begins with: the config and the PFs, read from the machine and understood."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,7 +15,9 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.parse import needs_holders, parse_pf
 from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_users import Holders
-from sriov_bootstrap.passes.protocols import PassMachine
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.passes.protocols import PassMachine  # loaded for no pass: it only names types
 
 
 class Loaded(Struct, frozen=True):
@@ -35,7 +38,7 @@ class Loaded(Struct, frozen=True):
         return (*self.problems, *self.table_problems)
 
 
-def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
+def load_config(machine: "PassMachine", last_good: Config | None) -> Loaded:
     """What the files say now; where they are broken, or all gone, what they said before.
 
     Raises ConfigError when they are broken and there is nothing to fall back to. A mistake in a [[pf.vf]] table breaks
@@ -59,7 +62,7 @@ def load_config(machine: PassMachine, last_good: Config | None) -> Loaded:
 
 
 def read_facts(
-    machine: PassMachine, config: Config, known: Iterable[str] = (), only: tuple[str, ...] = ()
+    machine: "PassMachine", config: Config, known: Iterable[str] = (), only: tuple[str, ...] = ()
 ) -> tuple[PfFacts, ...]:
     """Every NIC that is a PF, understood, and other PFs if a rule names them, or if they are `known`.
 
@@ -70,7 +73,7 @@ def read_facts(
 
 
 def _read_vfs_and_users(
-    machine: PassMachine, config: Config, known: Iterable[str], only: tuple[str, ...] = ()
+    machine: "PassMachine", config: Config, known: Iterable[str], only: tuple[str, ...] = ()
 ) -> tuple[PfFacts, ...]:
     """All of it but what only netdevs tell, which a driver may keep the kernel from giving."""
     raw = machine.read_pfs(
@@ -89,7 +92,7 @@ def _read_vfs_and_users(
     return tuple(pf for pf in pfs if pf.total_vfs > 0)
 
 
-def _add_links(machine: PassMachine, config: Config, pfs: tuple[PfFacts, ...]) -> tuple[PfFacts, ...]:
+def _add_links(machine: "PassMachine", config: Config, pfs: tuple[PfFacts, ...]) -> tuple[PfFacts, ...]:
     """The same, with what only the netdevs of PFs tell, where a rule says something of it."""
     rules = {pf.pci_address: rule for pf in pfs if (rule := rule_of(config, pf)) and rule.asks_link}
     ports = {pf.pci_address: ports_of(rules[pf.pci_address].match, pf) for pf in pfs if pf.pci_address in rules}
@@ -109,7 +112,7 @@ def _add_link(pf: PfFacts, netdev: str, links: PfLinks) -> PfFacts:
     return replace(pf, link_problem=f"what it has set for its VFs cannot be read: {lack}")
 
 
-def read_users(machine: PassMachine, config: Config, addresses: tuple[str, ...], known: Iterable[str] = ()) -> str:
+def read_users(machine: "PassMachine", config: Config, addresses: tuple[str, ...], known: Iterable[str] = ()) -> str:
     """Who uses these VFs, or a VF of these PFs, right now; "" if no one does. `known`: see read_facts()."""
     pfs = _read_vfs_and_users(machine, config, {*addresses, *known})
     used = ((pf.pci_address, vf) for pf in pfs for vf in pf.vfs_in_use)

@@ -6,6 +6,7 @@ Runs where it may block: in the `--once` process itself, or in a child of the da
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,8 +26,11 @@ from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.surroundings import Jam, Surroundings
 from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.core.vf_settings import Seen
-from sriov_bootstrap.passes.protocols import PassMachine
 from sriov_bootstrap.passes.read import Loaded, read_facts, read_users
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.passes.protocols import PassMachine  # loaded for no pass: it only names types
+
 
 MAX_ROUNDS = 3  # a stale plan is made again, but not for ever against something that keeps writing
 
@@ -74,7 +78,7 @@ class HostSnapshot(Struct, frozen=True):
 
 
 def run_pass(
-    machine: PassMachine, loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
+    machine: "PassMachine", loaded: Loaded, *, mode: Mode, force: bool = False, handover: Handover | None = None
 ) -> PassReport:
     """One pass with a config that load_config gave. `force` destroys even VFs in use; `handover`: see state.py."""
     if mode is Mode.APPLY:
@@ -99,7 +103,7 @@ def run_pass(
 
 
 def decide(
-    machine: PassMachine,
+    machine: "PassMachine",
     config: Config,
     pfs: tuple[PfFacts, ...],
     saved: State,
@@ -137,7 +141,7 @@ def decide(
 
 
 def _absent_verdicts(
-    machine: PassMachine, wishes: tuple[DesiredPf, ...], pfs: tuple[PfFacts, ...]
+    machine: "PassMachine", wishes: tuple[DesiredPf, ...], pfs: tuple[PfFacts, ...]
 ) -> dict[str, Verdict]:
     """Most passes have a PF for each rule, and look no further."""
     if all(wish.pf or not wish.rule.required for wish in wishes):
@@ -169,7 +173,7 @@ def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, .
     return make_plans(wishes, around)
 
 
-def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
+def make_plans(machine: "PassMachine", config: Config) -> tuple[Plan, ...]:
     """What a pass would do at this moment that waits for no pause: one that does has not come so far."""
     saved = machine.load_state()[0]
     pfs = read_facts(machine, config, saved.pf_addresses)
@@ -177,7 +181,7 @@ def make_plans(machine: PassMachine, config: Config) -> tuple[Plan, ...]:
     return decide(machine, config, pfs, saved, force=False).plans
 
 
-def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
+def _apply_pass(machine: "PassMachine", loaded: Loaded, *, force: bool, handover: Handover) -> PassReport:
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config, saved.pf_addresses)
@@ -212,7 +216,7 @@ def _apply_pass(machine: PassMachine, loaded: Loaded, *, force: bool, handover: 
 
 
 def _begin_memory(
-    machine: PassMachine, saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
+    machine: "PassMachine", saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
 ) -> tuple[State, dict[str, int]]:
     """What is known when a pass begins, and which PFs' numbers something else has overwritten since the last one."""
     saved = ask_again(saved) if is_asked else saved
@@ -220,7 +224,7 @@ def _begin_memory(
 
 
 def rounds(
-    machine: PassMachine,
+    machine: "PassMachine",
     config: Config,
     seen: HostSnapshot,
     memory: State,
