@@ -1,7 +1,6 @@
 """--once: one pass and its restarts, then an answer; --dry-run: the plan instead."""
 
 import sys
-import time
 
 import msgspec
 
@@ -12,7 +11,6 @@ from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, lef
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.core.state import Handover
-from sriov_bootstrap.machine import jobs
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.read import Loaded, load_config
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
@@ -35,13 +33,15 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
             return print_plan(machine, loaded, plan, as_json=as_json)
         if not _may_force(plan):
             return ExitCode.DEGRADED
-    report = jobs.do_pass(machine, loaded, force=force, handover=ASKED)
+    report = run_pass(machine, loaded, mode=Mode.APPLY, force=force, handover=ASKED)
     report = _set_vfs_left_alone(machine, loaded, report)
-    problems = _publish(machine, loaded, report)
+    # Making the page takes as long as a pass that changes nothing, which leaves the daemon's page alone.
+    has_news = report.results or report.is_degraded or loaded.config.metrics.textfile
+    problems = _publish(machine, loaded) if has_news else ()
     follow_up = FollowUpReport()
     if machine.has_pending_restart:
         follow_up = restart_all(machine, loaded)
-        problems = jobs.publish(machine, loaded)
+        problems = _publish(machine, loaded)
     say("")
     for problem in problems:
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
@@ -57,18 +57,16 @@ def _set_vfs_left_alone(machine: HostMachine, loaded: Loaded, report: PassReport
     seconds = left_alone_in_seconds(machine.load_state()[0], now=machine.monotonic())
     if seconds is None:
         return report
-    until = machine.monotonic() + seconds + A_MOMENT
-    while (left := until - machine.monotonic()) > 0:
-        machine.say(f"VFs that differ from their rule are set in {left:.0f} s, unless somebody touches them until then")
-        machine.pause(min(left, 0.5))
-    again = jobs.do_pass(machine, loaded)
+    text = "VFs that differ from their rule are set in {:.0f} s, unless somebody touches them until then"
+    _count_down(machine, machine.monotonic() + seconds + A_MOMENT, text)
+    again = run_pass(machine, loaded, mode=Mode.APPLY)
     return msgspec.structs.replace(again, results=(*report.results, *again.results))
 
 
-def _publish(machine: HostMachine, loaded: Loaded, report: PassReport) -> tuple[str, ...]:
-    """Making the page takes as long as such a pass: one that changed nothing leaves the daemon's page alone."""
-    has_news = bool(report.results) or report.is_degraded
-    return jobs.publish(machine, loaded) if has_news or loaded.config.metrics.textfile else ()
+def _publish(machine: HostMachine, loaded: Loaded) -> tuple[str, ...]:
+    from sriov_bootstrap.machine.jobs import publish
+
+    return publish(machine, loaded)
 
 
 def _may_force(plan: PassReport) -> bool:
@@ -79,17 +77,26 @@ def _may_force(plan: PassReport) -> bool:
 
 def restart_all(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
     """Rounds until nothing has to wait; a silent bus and failed units are left to the daemon."""
+    from sriov_bootstrap.machine.jobs import do_restarts
+
     results: tuple[object, ...] = ()
     report = FollowUpReport()
     for _ in range(BUS_TRIES):
-        report = jobs.do_restarts(machine, loaded)
+        report = do_restarts(machine, loaded)
         results += report.results
-        while report.due_at is not None and (left := report.due_at - machine.monotonic()) > 0:
-            machine.say(f"recently started units will restart in {left:.0f} s (min_interval_seconds)")
-            time.sleep(min(left, 0.5))
+        if report.due_at is not None:
+            text = "recently started units will restart in {:.0f} s (min_interval_seconds)"
+            _count_down(machine, report.due_at, text)
         if report.due_at is None and not report.problem:
             break
     return msgspec.structs.replace(report, results=results)
+
+
+def _count_down(machine: HostMachine, until: float, text: str) -> None:
+    """Waits until then (CLOCK_MONOTONIC); `text` has a place for the seconds that are left."""
+    while (left := until - machine.monotonic()) > 0:
+        machine.say(text.format(left))
+        machine.pause(min(left, 0.5))
 
 
 def print_report(report: PassReport, follow_up: FollowUpReport) -> None:

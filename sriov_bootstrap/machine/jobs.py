@@ -1,4 +1,4 @@
-"""A pass and a round of restarts as they always run: by `--once` in its own process, by the daemon in a child."""
+"""What the daemon has done in processes of its own: a pass, restarts, doctor's look, the page; `--once` in its own."""
 
 import os
 import signal
@@ -13,7 +13,6 @@ from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.followup import FollowUpReport
-from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -50,13 +49,6 @@ def load(machine: HostMachine, last_good: Config | None) -> Loaded:
         return load_config(machine, last_good)
     except ConfigError as error:
         return Loaded(Config(), error.problems)
-
-
-def do_pass(
-    machine: HostMachine, loaded: Loaded, *, force: bool = False, handover: Handover | None = None
-) -> PassReport:
-    """One pass."""
-    return run_pass(machine, loaded, mode=Mode.APPLY, force=force, handover=handover)
 
 
 def do_restarts(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
@@ -96,7 +88,7 @@ def start_pass(machine: HostMachine, loaded: Loaded, handover: Handover) -> chil
     """A pass in a process of its own; its last line is a JobEnd."""
 
     def work() -> JobEnd:
-        report = do_pass(machine, loaded, handover=handover)
+        report = run_pass(machine, loaded, mode=Mode.APPLY, handover=handover)
         saved = machine.load_state()[0]
         # Only the pass's notes can say that state.json could not be saved.
         return JobEnd(msgspec.structs.replace(saved, report=report), is_saved=not machine.has_unsaved_state)
