@@ -10,8 +10,8 @@ from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
 from sriov_bootstrap.daemon.protocols import DaemonMachine
 from sriov_bootstrap.passes.read import Loaded
 
-# Restarts follow a pass, and an earlier look would find what they are about to fix.
-QUIET_SECONDS = 10.0
+# Restarts follow a pass, and an earlier look would find what they are about to fix; at boot it would compete with nova.
+QUIET_SECONDS = 30.0
 PATIENCE_SECONDS = 120.0  # passes that do not end must not put it off for ever
 
 

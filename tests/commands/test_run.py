@@ -11,7 +11,7 @@ import pytest
 
 from builders import PF
 from fakes_host import HostTree, rule
-from service import ENOUGH, QUIET, running
+from service import ENOUGH, HURRIED, QUIET, running
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.edges.locks import PASS_LOCK, Locks
 
@@ -200,7 +200,7 @@ def test_what_doctor_finds_is_in_the_log_the_metrics_and_status(
     page = tree.root / "run/sriov-bootstrap/state/metrics.prom"
     tree.add_pf(num_vfs=4)
     tree.configure(rule(4))
-    with running(tree) as service:
+    with running(tree, program=HURRIED) as service:
         service.wait_for("READY=1")
         tree.configure("[[pf\n")
         service.process.send_signal(signal.SIGHUP)

@@ -21,10 +21,11 @@ KEPT_FOR_SECONDS: Final = 14 * 24 * 3600.0
 CONTENTS: Final = ".contents"  # in each folder: its files and their sizes
 
 
-def cached_folder(key: str, build: Callable[[Path], None], *, megabytes: int = 1500) -> Path:
+def cached_folder(key: str, build: Callable[[Path], None], *, megabytes: int = 1500, newest: int | None = None) -> Path:
     """Return the folder of that key, NAME-DIGEST, building it first if need be, which takes root; BuildError.
 
-    `build` makes the folder `image` in the folder that it is given, and takes `megabytes` for that. Builds of different
+    `build` makes the folder `image` in the folder that it is given, and takes `megabytes` for that. Of those of that
+    name, `newest` are kept besides it, or all that were used of late. Builds of different
     names may run side by side, and one may ask for another.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sriov-bootstrap-lab"
@@ -35,6 +36,8 @@ def cached_folder(key: str, build: Callable[[Path], None], *, megabytes: int = 1
             if not _is_whole(folder):
                 _check_user(name)
                 _drop_unused(cache, name, folder)
+                if newest is not None:
+                    _drop_older(cache, name, newest)
                 _check_space(cache, name, megabytes)
                 with _scratch(cache, name) as scratch:
                     build(scratch)
@@ -111,6 +114,13 @@ def _drop_unused(cache: Path, name: str, damaged: Path) -> None:
                 _say(f"{folder} is damaged: it is built anew")
             if is_old or folder == damaged or folder.name.startswith(f"building-{name}-"):
                 _remove(folder)
+
+
+def _drop_older(cache: Path, name: str, newest: int) -> None:
+    """Remove all of that name but those used last. Needs the name's lock."""
+    folders = [folder for folder in cache.iterdir() if folder.is_dir() and folder.name.rpartition("-")[0] == name]
+    for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)[newest:]:
+        _remove(folder)
 
 
 def _remove(folder: Path) -> None:

@@ -3,9 +3,8 @@
 import os
 import subprocess
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,10 +14,13 @@ from .binding import UNMADE, unmake
 from .building import BuildError
 from .consumers import install_all
 from .host import Guest
-from .image import Image, guest_image
+from .image import guest_image
+from .kept import kept
 from .qemu import Hardware
 from .rootfs import MAIN, NICS, SID
 from .vm import Vm, running_vm
+
+T = TypeVar("T")
 
 HERE = Path(__file__).parent
 # Of one test with its fixtures, hence of the image and the boot, too.
@@ -57,46 +59,39 @@ def _guest_of(item: pytest.Item) -> Vm | None:
     return vms[-1] if vms else None
 
 
+FLAVOUR = FLAVOURS[os.environ.get("SRIOV_LAB_FLAVOUR", MAIN.name)]
+HARDWARE = Hardware(cpus=1 if FLAVOUR is MAIN else 2)  # what two processors can disturb is for the other flavours
+
+
 @pytest.fixture(scope="session")
 def vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
     """A booted guest with two igb PFs, for all tests of the session, and without the package under test."""
-    flavour = FLAVOURS[os.environ.get("SRIOV_LAB_FLAVOUR", MAIN.name)]
-    hardware = Hardware(cpus=1 if flavour is MAIN else 2)  # what two processors can disturb is for the other flavours
-    with prepared_vm(lambda: guest_image(flavour), request, hardware) as vm:
+    with running_vm(prepared(lambda: guest_image(FLAVOUR), request), hardware=HARDWARE) as vm:
         yield vm
 
 
-@contextmanager
-def prepared_vm(image: Callable[[], Image], request: pytest.FixtureRequest, hardware: Hardware) -> Iterator[Vm]:
-    """Boot a guest of an image that may have to be built first."""
-    with running_vm(prepared(image, request), hardware=hardware) as vm:
-        yield vm
-
-
-def prepared(image: Callable[[], Image], request: pytest.FixtureRequest) -> Image:
-    """Return an image, after what the host lacks has been installed."""
+def prepared(make: Callable[[], T], request: pytest.FixtureRequest) -> T:
+    """Return an image or a guest from the cache, after what the host lacks has been installed."""
     capture: Any = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():  # building an image takes minutes, and its progress is for people
+    with capture.global_and_fixture_disabled():  # building one takes minutes, and its progress is for people
         subprocess.run([str(HERE / "setup.sh")], check=True)
         try:
-            return image()
+            return make()
         except BuildError as error:
             pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")
-def saved_guest(vm: Vm) -> Guest:
-    """The same guest with the product at work."""
-    return saved(vm)
+def saved_guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
+    """Such a guest with the product at work."""
+    with prepared(lambda: kept(guest_image(FLAVOUR), HARDWARE, Guest, at_work), request).running() as guest:
+        yield guest
 
 
-def saved(vm: Vm) -> Guest:
-    """Return it with 7 VFs on both igb, consumers up and nothing pending; and all of it kept for `restore`."""
-    install_all(vm)
-    guest = Guest(vm)
+def at_work(guest: Guest) -> None:
+    """Give it 7 VFs on both igb, with consumers up and nothing pending."""
+    install_all(guest.vm)
     guest.set_up()
-    guest.save()
-    return guest
 
 
 @pytest.fixture

@@ -116,6 +116,15 @@ class Guest:
         self.vm.save(name)
         self._saved_cursors[name] = self._journal_cursor
 
+    @property
+    def journal_cursor(self) -> str:
+        """Where journal() begins; with it another process can take up() what this one has saved."""
+        return self._journal_cursor
+
+    def take_up(self, name: str, journal_cursor: str) -> None:
+        """Begin with what another process has saved on the disk that this guest has."""
+        self._saved_cursors[name] = self._journal_cursor = journal_cursor
+
     def restore(self, name: str = READY) -> None:
         """As it was at save(), to the byte: no test cleans up what it does in the guest."""
         self.vm.restore(name)

@@ -7,7 +7,6 @@ from typing import Final
 from .cache import HERE, files_below
 from .consumers import CONSUMER_FILES, install_package, newest_package
 from .host import CONFIG_FILE, PF1, PF2, UNIT, Guest, address_rule
-from .vm import Vm
 
 FILES: Final = HERE / "guest" / "openstack"
 AGENT_UNIT: Final = "neutron-sriov-agent.service"
@@ -62,15 +61,14 @@ class OpenstackGuest(Guest):
 
     _agent_said = ""
 
-    @classmethod
-    def install(cls, vm: Vm) -> "OpenstackGuest":
+    def install(self) -> None:
         """Install the package and what stands behind Debian's units here, start nova-compute."""
+        vm = self.vm
         install_package(vm, newest_package())
         for path in files_below(FILES):
             vm.push(path, f"/{path.relative_to(FILES)}")
         vm.push(CONSUMER_FILES / "lab-consumer", "/usr/local/sbin/lab-consumer")
         vm.check(f"chmod 755 /usr/local/sbin/lab-consumer /usr/bin/nova-compute; systemctl start {NOVA_UNIT}")
-        return cls(vm)
 
     def ask_for(self, *rules: str, restart: tuple[str, ...] = ()) -> None:
         """Make both PFs as these rules say, with new VFs, whatever was there; nobody but `restart` is restarted."""

@@ -61,13 +61,32 @@ class Hardware:
         return max(ROOT_PORTS, self.igb_pfs)
 
 
-class Qemu:
-    """A VM with its igb from rp1 on, and perhaps free root ports; the disk forgets everything when the process ends.
+@dataclass(frozen=True, slots=True)
+class Disks:
+    """What a guest has: the image's disk, which forgets everything at the end, or `overlay`, in qcow2, which does not.
 
-    `seed` is a second disk, read-only.
+    `seed` is a second one, read-only. `snapshot` is one of the overlay's, from which the guest goes on.
     """
 
-    def __init__(self, image: Image, folder: Path, hardware: Hardware, seed: Path | None = None) -> None:
+    seed: Path | None = None
+    overlay: Path | None = None
+    snapshot: str = ""
+
+    def words(self, image: Image) -> list[str]:
+        """Return what the command line says of them."""
+        root = f"file={self.overlay},format=qcow2" if self.overlay else f"file={image.disk},format=raw,snapshot=on"
+        words = ["-drive", f"{root},if=none,id=root,cache=unsafe", "-device", "virtio-blk-pci,drive=root"]
+        words += ["-device", "virtio-rng-pci"]
+        if self.seed:
+            words += ["-drive", f"file={self.seed},format=raw,if=none,id=seed,readonly=on"]
+            words += ["-device", "virtio-blk-pci,drive=seed"]
+        return [*words, "-loadvm", self.snapshot] if self.snapshot else words
+
+
+class Qemu:
+    """A VM with its igb from rp1 on, and perhaps free root ports."""
+
+    def __init__(self, image: Image, folder: Path, hardware: Hardware, disks: Disks) -> None:
         self.console = folder / "console.log"
         self.second_serial = folder / "serial1.log"
         self._log = folder / "qemu.log"
@@ -77,7 +96,7 @@ class Qemu:
         with self._log.open("wb") as log:
             # setpriv: were pytest killed without a chance to clean up, the kernel would end QEMU.
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *self._command(qemu, image, qmp_path, hardware, seed)],
+                ["setpriv", "--pdeathsig", "KILL", "--", *self._command(qemu, image, qmp_path, hardware, disks)],
                 env={**os.environ, **qemu.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -120,6 +139,11 @@ class Qemu:
         if said:
             raise QmpError(f"{line}: {said.strip()}")
 
+    def quit(self) -> None:
+        """End QEMU with everything written that the disk is to keep."""
+        self.qmp.command("quit")
+        self.process.wait(SNAPSHOT_SECONDS)
+
     def kill(self) -> None:
         if hasattr(self, "qmp"):  # not when QEMU never answered
             self.qmp.close()
@@ -141,19 +165,13 @@ class Qemu:
         """Return what QEMU itself said: a wrong option, an assertion."""
         return self._log.read_text(errors="replace")
 
-    def _command(
-        self, qemu: Emulator, image: Image, qmp_path: Path, hardware: Hardware, seed: Path | None
-    ) -> list[str]:
+    def _command(self, qemu: Emulator, image: Image, qmp_path: Path, hardware: Hardware, disks: Disks) -> list[str]:
         command = [*qemu.command, "-nodefaults", "-no-user-config", "-display", "none", "-M", f"q35{hardware.machine}"]
         command += ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", CPU, "-smp", str(hardware.cpus), "-m", "2048"]
         words = f"{KERNEL_ARGUMENTS} {'' if hardware.timer_check else NO_TIMER_CHECK} {hardware.kernel_words}"
         command += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", words]
         command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
-        command += ["-drive", f"file={image.disk},format=raw,if=none,id=root,snapshot=on,cache=unsafe"]
-        command += ["-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci"]
-        if seed:
-            command += ["-drive", f"file={seed},format=raw,if=none,id=seed,readonly=on"]
-            command += ["-device", "virtio-blk-pci,drive=seed"]
+        command += disks.words(image)
         # Port 0: the kernel chooses a free one. restrict: the guest reaches nothing outside.
         command += ["-netdev", "user,id=management,restrict=on,hostfwd=tcp:127.0.0.1:0-10.0.2.15:22"]
         command += ["-device", "virtio-net-pci,netdev=management,romfile="]

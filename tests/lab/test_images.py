@@ -11,7 +11,7 @@ from .conftest import HERE, prepared
 from .element_image import ELEMENTS, REPOSITORY, ROOT_ELEMENTS, TOOLS, build_tree, make_image
 from .host import AGENT, METRICS_UNITS, NOVA, PF1, PF2, UNIT, Guest, address_rule
 from .image import guest_image
-from .qemu import Hardware
+from .qemu import Disks, Hardware
 from .vm import running_vm
 
 CLOUD_CONFIGS = sorted((REPOSITORY / "packaging" / "cloud-init").glob("*.yaml"))
@@ -50,7 +50,7 @@ def seed(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def booted(tree: Path, seed: Path, folder: Path) -> Iterator[Guest]:
     (folder / "image").mkdir()
-    with running_vm(make_image(tree, folder / "image"), seed=seed, hardware=Hardware(cpus=1)) as vm:
+    with running_vm(make_image(tree, folder / "image"), hardware=Hardware(cpus=1), disks=Disks(seed=seed)) as vm:
         yield Guest(vm)
 
 

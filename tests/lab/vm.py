@@ -17,12 +17,13 @@ from waiting import POLL_SECONDS, until
 
 from .boot import BootError, Watch, boot
 from .image import Image, guest_image
-from .qemu import Hardware, Qemu
+from .qemu import Disks, Hardware, Qemu
 from .ssh import HOST, Completed, Ssh
 
 T = TypeVar("T")
 
 IGB_ALONE: Final = Hardware()
+FORGETFUL: Final = Disks()
 STATE_SECONDS: Final = 15  # how long the guest waits for the end of its boot before it is looked at
 ANSWER_SECONDS: Final = STATE_SECONDS + 15.0
 SHUTDOWN_SECONDS: Final = 120.0
@@ -33,17 +34,20 @@ PF_MODALIAS: Final = "v00008086d000010C9"
 
 @contextmanager
 def running_vm(
-    image: Image | None = None, *, seed: Path | None = None, hardware: Hardware = IGB_ALONE
+    image: Image | None = None,
+    *,
+    hardware: Hardware = IGB_ALONE,
+    disks: Disks = FORGETFUL,
 ) -> Iterator["Vm"]:
-    """Boot a guest, hand it out, end it. Changes to its disk last over reboots and are gone at the end.
+    """Boot a guest, or have it go on from its snapshot; hand it out, end it.
 
-    `seed` is a second disk, read-only.
+    Changes to its disk last over reboots, and are gone at the end where `disks` has no overlay.
     """
     image = image or guest_image()
     with tempfile.TemporaryDirectory(prefix="sriov-lab-") as folder:
-        vm = Vm(image, Path(folder), seed, hardware)
+        vm = Vm(image, Path(folder), hardware, disks)
         try:
-            vm.boot()
+            vm.begin()
             yield vm
         finally:
             vm.close()
@@ -52,13 +56,13 @@ def running_vm(
 class Vm:
     """A guest with two igb PFs; see `running_vm`. Paths are the guest's, commands run as root in a shell."""
 
-    def __init__(self, image: Image, folder: Path, seed: Path | None, hardware: Hardware) -> None:
-        self.image, self._folder, self._seed, self._hardware = image, folder, seed, hardware
+    def __init__(self, image: Image, folder: Path, hardware: Hardware, disks: Disks) -> None:
+        self.image, self._folder, self._hardware, self._disks = image, folder, hardware, disks
         self._plugged: set[str] = set()
         self._start()
 
     def _start(self) -> None:
-        self._qemu = Qemu(self.image, self._folder, self._hardware, self._seed)
+        self._qemu = Qemu(self.image, self._folder, self._hardware, self._disks)
         self._ssh = Ssh(self._folder, key=self.image.ssh_key, port=self._qemu.ssh_port)
 
     def run(self, command: str, *, timeout_seconds: float = 120) -> Completed:
@@ -128,6 +132,9 @@ class Vm:
             self.unplug(device_id)
         self._ssh.disconnect()
         self._qemu.load(name)
+        self._go_on()
+
+    def _go_on(self) -> None:
         self._connect_again()
         self.check(f"date --set=@{time.time():.3f}")
 
@@ -141,6 +148,13 @@ class Vm:
 
     def boot_id(self) -> str:
         return self.read("/proc/sys/kernel/random/boot_id").strip()
+
+    def begin(self) -> None:
+        """Wait until it can be used: it boots, or goes on from its snapshot."""
+        if self._disks.snapshot:
+            self._go_on()
+        else:
+            self.boot()
 
     def boot(self) -> None:
         """Wait until the guest has started; one that hangs meanwhile is ended, and another one started, once."""
@@ -206,6 +220,11 @@ class Vm:
         """Power off the clean way; subprocess.TimeoutExpired when the guest hangs on its way out."""
         self.run("systemctl poweroff")
         self._qemu.process.wait(SHUTDOWN_SECONDS)
+
+    def quit(self) -> None:
+        """End it as it is, with the disk written."""
+        self._ssh.disconnect()
+        self._qemu.quit()
 
     def close(self) -> None:
         """End the VM at once, in whatever state; may be called twice."""

@@ -249,6 +249,19 @@ def test_a_disk_that_fills_up_meanwhile_is_told(tmp_path: Path, monkeypatch: pyt
     assert [path.name for path in (tmp_path / "sriov-bootstrap-lab").iterdir()] == ["big.lock"]
 
 
+def test_of_what_every_package_has_anew_only_the_newest_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cache = tmp_path / "sriov-bootstrap-lab"
+    others = [cache / "kept-other-1", cache / "kept-main-0"]
+    for age, folder in enumerate([*others, cache / "kept-main-1"]):
+        (folder / "file").mkdir(parents=True)
+        os.utime(folder, (time.time() - age, time.time() - age))
+    made = cached_folder("kept-main-2", lambda scratch: (scratch / "image").mkdir(), newest=1)
+    assert sorted(path for path in cache.iterdir() if path.is_dir()) == sorted([*others, made])
+
+
 def test_a_cache_that_cannot_be_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

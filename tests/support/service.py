@@ -15,6 +15,7 @@ from pathlib import Path
 from fakes_host import HostTree
 
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
+HURRIED = f"from sriov_bootstrap.daemon import inspection; inspection.QUIET_SECONDS = 1.0; {RUN}"
 QUIET = '[metrics]\nlisten = ""\n'
 ENOUGH = 60.0
 MASKS = ("SigIgn", "SigCgt")  # proc_pid_status(5)
@@ -23,14 +24,14 @@ MASKS = ("SigIgn", "SigCgt")  # proc_pid_status(5)
 class Service:
     """A daemon and the service manager that listens to it."""
 
-    def __init__(self, tree: HostTree, words: tuple[str, ...]) -> None:
+    def __init__(self, tree: HostTree, words: tuple[str, ...], program: str = RUN) -> None:
         path = tree.root / "notify"
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path.unlink(missing_ok=True)  # of the one before
         self._manager.bind(str(path))
         self._manager.settimeout(ENOUGH)
         environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
-        argv = [sys.executable, "-I", "-c", RUN, str(tree.root), *words]  # -I: the installed package
+        argv = [sys.executable, "-I", "-c", program, str(tree.root), *words]  # -I: the installed package
         self.process = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self._log = b""
 
@@ -78,9 +79,12 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(tree: HostTree, *words: str) -> Iterator[Service]:
-    """With these words on its command line; `run` in most tests, where `words` are none."""
-    service = Service(tree, words or ("run",))
+def running(tree: HostTree, *words: str, program: str = RUN) -> Iterator[Service]:
+    """With these words on its command line; `run` in most tests, where `words` are none.
+
+    `program` HURRIED: doctor looks a second after a pass rather than half a minute.
+    """
+    service = Service(tree, words or ("run",), program)
     try:
         yield service
     finally:

@@ -4,14 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.conftest import prepared_vm
+from lab.conftest import prepared
+from lab.kept import kept
 from lab.openstack_host import OpenstackGuest
 from lab.openstack_image import openstack_image
 from lab.qemu import Hardware
+
+HARDWARE = Hardware(cpus=1)
 
 
 @pytest.fixture(scope="package")
 def openstack_guest(request: pytest.FixtureRequest) -> Iterator[OpenstackGuest]:
     """A guest with the package, the real agent, libvirt and nova-compute's unit, for all tests of this folder."""
-    with prepared_vm(openstack_image, request, Hardware(cpus=1)) as vm:
-        yield OpenstackGuest.install(vm)
+    with prepared(
+        lambda: kept(openstack_image(), HARDWARE, OpenstackGuest, OpenstackGuest.install), request
+    ).running() as guest:
+        yield guest
