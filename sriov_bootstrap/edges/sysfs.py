@@ -1,7 +1,7 @@
-"""/sys, but for the VFs' drivers (vf_drivers.py) and what only doctor reads (pci.py).
+"""/sys is read here, but for the VFs' drivers (vf_drivers.py) and what only doctor reads (pci.py).
 
-Never reads sriov_numvfs outside a write: that read waits for the PF's device lock, which any write or probe of the PF
-holds (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
+Never sriov_numvfs: that read waits for the PF's device lock, which any write or probe of the PF holds
+(drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
 """
 
 import os
@@ -9,16 +9,11 @@ from collections.abc import Callable, Container, Iterable, Iterator
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.base.errors import InUseError
-from sriov_bootstrap.base.kernel_writes import errno_kept, write_attribute
 from sriov_bootstrap.base.printable import raw_of, text_of
 from sriov_bootstrap.base.vanishing import attribute_text, link_name, link_of, names_in
-from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.drivers import is_vfio
-from sriov_bootstrap.core.facts import IFF_UP, RawChild, RawNetdev, RawPf, RawVf
+from sriov_bootstrap.core.facts import RawChild, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.parse import is_network_class, vf_places
-from sriov_bootstrap.core.report import Outcome
-from sriov_bootstrap.core.verdicts import vfs_stay
 
 PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sriov_drivers_autoprobe")
 SERIAL_NUMBER = "serial_number"  # only root may read it, and it is read from config space
@@ -125,38 +120,6 @@ class Sysfs:
         """How many VFs a PF has now. Does not block: a write creates and removes the links before it returns."""
         return sum(name.startswith("virtfn") for name in names_in(f"{self._devices}/{address}"))
 
-    def write_num_vfs(self, action: SetNumVfs, guard: Callable[[], str]) -> Outcome:
-        """May block for ever: run it where it can be left behind. Raises KernelError with the errno, or InUseError."""
-        path = f"{self._devices}/{action.pci_address}/sriov_numvfs"
-        with errno_kept():
-            now = _number(_read_or_raise(path))  # waits for a probe or another write of this PF to end
-        if now == action.after:
-            return Outcome.UNCHANGED
-        if now != action.before:
-            return Outcome.STALE
-        if action.before and not action.allow_in_use and (users := guard()):
-            message = f"{action.pci_address}: {vfs_stay(action.before, action.after)}: {users}"
-            raise InUseError(message, hint="this is applied automatically once they are released")
-        with errno_kept():
-            write_attribute(path, str(action.after))
-        return Outcome.CHANGED
-
-    def write_autoprobe(self, action: SetAutoprobe) -> None:
-        """Raises KernelError."""
-        with errno_kept():
-            write_attribute(f"{self._devices}/{action.pci_address}/sriov_drivers_autoprobe", f"{action.enabled:d}")
-
-    def set_link_up(self, action: SetLinkUp) -> None:
-        """By the PF's own folder, so that a netdev renamed since it was read is not found instead of another one."""
-        folder, netdev = f"{self._devices}/{action.pci_address}", os.fsdecode(raw_of(action.netdev))
-        if not os.path.exists(f"{folder}/net"):
-            children = self._find_children().get(action.pci_address, ())
-            places = (f"{folder}/{child}" for child in children)
-            folder = next((place for place in places if os.path.exists(f"{place}/net/{netdev}")), folder)
-        path = f"{folder}/net/{netdev}/flags"
-        with errno_kept():
-            write_attribute(path, hex(int(_read_or_raise(path), 16) | IFF_UP))
-
     def read_rdma(self) -> dict[str, str]:
         """Name of an RDMA device -> the PCI address of its function."""
         return {_text_of(name): link_name(f"{self._rdma}/{name}/device") for name in names_in(self._rdma)}
@@ -173,6 +136,10 @@ class Sysfs:
     def netdevs(self) -> frozenset[str]:
         """Every netdev of our network namespace."""
         return frozenset(map(_text_of, names_in(self._netdevs)))
+
+    def children_of(self, address: str) -> tuple[str, ...]:
+        """Where the devices that this function has on another bus are, below its folder."""
+        return self._find_children().get(address, ())
 
     def _find_children(self) -> Places:
         """From the side of their buses, once for all functions: next to nothing where these have no devices."""
@@ -319,21 +286,9 @@ def _text_of(name: str) -> str:
     return name if name.isalnum() and name.isascii() else text_of(os.fsencode(name))
 
 
-def _read_or_raise(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(descriptor, 4096).decode(errors="replace").strip()
-    finally:
-        os.close(descriptor)
-
-
 def _inode(path: str) -> int:
     """kernfs gives every new folder a new number (fs/kernfs/dir.c), so a VF that was created again can be told."""
     try:
         return os.stat(path).st_ino
     except OSError:
         return 0
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() else -1

@@ -29,14 +29,15 @@ def act(machine: "HostMachine", action: Action, guard: Callable[[], str]) -> Res
     """See protocols.ActionMachine."""
     match action:
         case SetNumVfs(pci_address=address):
-            call = partial(machine.sysfs.write_num_vfs, action, guard)
+            call = partial(machine.pf_writes.write_num_vfs, action, guard)
             count_made = partial(machine.sysfs.count_vfs, address)
             return write(machine, action, partial(apply, action, call, count_made=count_made))
         case SetLinkUp():
-            return write(machine, action, partial(apply, action, partial(machine.sysfs.set_link_up, action)))
+            bring_up = partial(machine.pf_writes.set_link_up, action, machine.sysfs.children_of)
+            return write(machine, action, partial(apply, action, bring_up))
         case SetAutoprobe():  # no process of its own: the kernel sets a flag and takes no lock (drivers/pci/iov.c)
             machine.has_written = True
-            return apply(action, lambda: machine.sysfs.write_autoprobe(action))
+            return apply(action, lambda: machine.pf_writes.write_autoprobe(action))
         case BindVfs():
             return machine.begin(action, guard=guard)()
         case SetPfLink() | SetVfAttributes():

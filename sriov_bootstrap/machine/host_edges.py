@@ -14,6 +14,7 @@ from sriov_bootstrap.edges.sysfs import Sysfs
 if TYPE_CHECKING:
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
+    from sriov_bootstrap.edges.pf_writes import PfWrites
     from sriov_bootstrap.edges.text_files import TextFiles
     from sriov_bootstrap.edges.vf_drivers import VfDrivers
     from sriov_bootstrap.machine.privileges import Privileges
@@ -42,6 +43,13 @@ class HostEdges:
             raise SriovBootstrapError(f"{what} changes the machine, but you are not root", hint="run as root")
 
     # -- edges that most passes do without --
+
+    @property
+    def pf_writes(self) -> "PfWrites":
+        """What is written to PFs."""
+        from sriov_bootstrap.edges.pf_writes import PfWrites
+
+        return PfWrites(f"{self._root}/sys")
 
     @property
     def vf_drivers(self) -> "VfDrivers":

@@ -1,5 +1,3 @@
-import errno
-import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -8,30 +6,18 @@ import pytest
 
 from builders import PF, PF2, vf_address
 from fakes_host import NVME, VIRTIO, VIRTIO_ALIAS, HostTree, virtio_vf
-from sriov_bootstrap.base.errors import InUseError, KernelError
-from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.actions import SetLinkUp
 from sriov_bootstrap.core.facts import Links, RawChild, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.parse import needs_holders, parse_pf
-from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
+from sriov_bootstrap.edges.pf_writes import PfWrites
 from sriov_bootstrap.edges.sysfs import Sysfs
 
 
 @pytest.fixture
 def sysfs(tree: HostTree) -> Sysfs:
     return Sysfs(f"{tree.root}/sys")
-
-
-def nobody() -> str:
-    return ""
-
-
-def never() -> str:
-    pytest.fail("nobody had to be asked who uses the VFs")
-
-
-# -- what is --
 
 
 def test_a_pf_is_read_with_its_driver_and_its_netdev(tree: HostTree, sysfs: Sysfs) -> None:
@@ -61,7 +47,7 @@ def test_any_name_is_read_as_text_and_written_to_as_it_is(tree: HostTree, sysfs:
     ((netdev,),) = (pf.netdevs for pf in sysfs.read_pfs())
     assert (netdev.name, netdev.uppers) == (r"n\xff\x5c\x1b", (r"\xfe",))
     assert netdev.flags == "0x1003"
-    sysfs.set_link_up(SetLinkUp(PF, netdev.name))
+    PfWrites(f"{tree.root}/sys").set_link_up(SetLinkUp(PF, netdev.name), sysfs.children_of)
     assert sysfs.netdevs() == {netdev.name}
 
 
@@ -332,88 +318,6 @@ def test_a_device_that_leaves_its_bus_while_it_is_read_is_not_there(tree: HostTr
     assert named(*pf.netdevs) == [("ens6", "virtio1")]
 
 
-# -- what is done --
-
-
-@pytest.mark.parametrize(
-    ("text", "outcome", "text_after"),
-    [
-        pytest.param("0\n", Outcome.CHANGED, "4\n", id="as planned"),
-        pytest.param("4\n", Outcome.UNCHANGED, "4\n", id="somebody has done it"),
-        pytest.param("3\n", Outcome.STALE, "3\n", id="somebody has made others"),
-        pytest.param("what\n", Outcome.STALE, "what\n", id="garbage"),
-        pytest.param("-4\n", Outcome.STALE, "-4\n", id="negative"),
-        pytest.param("", Outcome.STALE, "", id="nothing"),
-    ],
-)
-def test_the_count_is_written_only_over_the_one_that_was_planned_for(
-    tree: HostTree, sysfs: Sysfs, text: str, outcome: Outcome, text_after: str
-) -> None:
-    path = tree.add_pf() / "sriov_numvfs"
-    path.write_text(text)
-    assert sysfs.write_num_vfs(SetNumVfs(PF, 0, 4), never) is outcome
-    assert path.read_text() == text_after
-
-
-def test_vfs_that_somebody_began_to_use_stay(tree: HostTree, sysfs: Sysfs) -> None:
-    path = tree.add_pf(num_vfs=4) / "sriov_numvfs"
-    with pytest.raises(InUseError) as caught:
-        sysfs.write_num_vfs(SetNumVfs(PF, 4, 0), lambda: "VF 0 is held by qemu pid 4711")
-    assert caught.value.message == "0000:3b:00.0: 4 VFs stay instead of 0: VF 0 is held by qemu pid 4711"
-    assert caught.value.hint == "this is applied automatically once they are released"
-    assert path.read_text() == "4\n"
-
-
-def test_vfs_that_nobody_uses_go(tree: HostTree, sysfs: Sysfs) -> None:
-    path = tree.add_pf(num_vfs=4) / "sriov_numvfs"
-    assert sysfs.write_num_vfs(SetNumVfs(PF, 4, 0), nobody) is Outcome.CHANGED
-    assert path.read_text() == "0\n"
-
-
-def test_who_may_destroy_vfs_in_use_is_not_asked_about_them(tree: HostTree, sysfs: Sysfs) -> None:
-    path = tree.add_pf(num_vfs=4) / "sriov_numvfs"
-    assert sysfs.write_num_vfs(SetNumVfs(PF, 4, 0, allow_in_use=True), never) is Outcome.CHANGED
-    assert path.read_text() == "0\n"
-
-
-def test_the_errno_of_a_device_that_is_gone_is_kept(tree: HostTree, sysfs: Sysfs) -> None:
-    with pytest.raises(KernelError) as caught:
-        sysfs.write_num_vfs(SetNumVfs(PF, 0, 4), never)
-    path = tree.root / "sys/bus/pci/devices" / PF / "sriov_numvfs"
-    assert (caught.value.message, caught.value.errno) == (f"{path}: No such file or directory", errno.ENOENT)
-
-
-def test_the_errno_of_the_write_itself_is_kept(tree: HostTree, sysfs: Sysfs) -> None:
-    path = tree.add_pf() / "sriov_numvfs"
-    sealed = os.memfd_create("sriov_numvfs", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        os.write(sealed, b"0\n")
-        fcntl.fcntl(sealed, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE)  # it opens, it reads, and write(2) says EPERM
-        path.unlink()
-        path.symlink_to(f"/proc/self/fd/{sealed}")
-        with pytest.raises(KernelError) as caught:
-            sysfs.write_num_vfs(SetNumVfs(PF, 0, 4), never)
-    finally:
-        os.close(sealed)
-    assert (caught.value.message, caught.value.errno) == ("write: Operation not permitted", errno.EPERM)
-
-
-@pytest.mark.parametrize(
-    ("enabled", "text"), [pytest.param(True, "1\n", id="on"), pytest.param(False, "0\n", id="off")]
-)
-def test_autoprobe_is_written(tree: HostTree, sysfs: Sysfs, text: str, *, enabled: bool) -> None:
-    path = tree.add_pf() / "sriov_drivers_autoprobe"
-    path.write_text("x\n")
-    sysfs.write_autoprobe(SetAutoprobe(PF, enabled=enabled))
-    assert path.read_text() == text
-
-
-def test_autoprobe_of_a_device_that_is_gone_fails_with_its_errno(sysfs: Sysfs) -> None:
-    with pytest.raises(KernelError) as caught:
-        sysfs.write_autoprobe(SetAutoprobe(PF, enabled=True))
-    assert caught.value.errno == errno.ENOENT
-
-
 def test_a_driver_is_there_under_its_exact_name(tree: HostTree, sysfs: Sysfs) -> None:
     (tree.root / "sys/bus/pci/drivers/vfio-pci").mkdir(parents=True)
     assert [sysfs.has_driver(name) for name in ("vfio-pci", "vfio_pci", "igbvf")] == [True, False, False]
@@ -424,47 +328,3 @@ def test_a_module_says_which_pci_drivers_it_has(tree: HostTree, sysfs: Sysfs) ->
         (tree.root / "sys/module/vfio_pci/drivers" / name).mkdir(parents=True)
     assert sysfs.drivers_of("vfio-pci") == ("another", "vfio-pci")
     assert sysfs.drivers_of("igbvf") == ()
-
-
-def test_bringing_a_netdev_up_keeps_its_other_flags(tree: HostTree, sysfs: Sysfs) -> None:
-    tree.add_pf(netdev="")
-    path = tree.add_netdev(PF, "ens1f0", flags="0x1102") / "flags"
-    sysfs.set_link_up(SetLinkUp(PF, "ens1f0"))
-    assert path.read_text() == "0x1103\n"
-
-
-def test_a_netdev_that_was_renamed_is_not_mistaken_for_another(tree: HostTree, sysfs: Sysfs) -> None:
-    tree.add_pf(PF, netdev="ens1f0np0")
-    tree.add_pf(PF2, netdev="")
-    other = tree.add_netdev(PF2, "ens1f0", flags="0x1002") / "flags"
-    with pytest.raises(KernelError) as caught:
-        sysfs.set_link_up(SetLinkUp(PF, "ens1f0"))
-    assert caught.value.errno == errno.ENOENT
-    assert other.read_text() == "0x1002\n"
-
-
-def test_a_netdev_behind_a_virtio_device_is_brought_up(tree: HostTree, sysfs: Sysfs) -> None:
-    path = tree.add_virtio_pf() / "virtio1/net/ens6/flags"
-    path.write_text("0x1002\n")
-    sysfs.set_link_up(SetLinkUp(VIRTIO, "ens6"))
-    assert path.read_text() == "0x1003\n"
-
-
-def test_a_netdev_that_was_renamed_behind_a_virtio_device_is_not_mistaken_either(tree: HostTree, sysfs: Sysfs) -> None:
-    tree.add_virtio_pf(netdev="ens6np0")
-    tree.add_child(PF, "virtio7")
-    other = tree.add_netdev(PF, "ens6", flags="0x1002", below="virtio7") / "flags"
-    with pytest.raises(KernelError) as caught:
-        sysfs.set_link_up(SetLinkUp(VIRTIO, "ens6"))
-    assert caught.value.errno == errno.ENOENT
-    assert other.read_text() == "0x1002\n"
-
-
-def test_a_netdev_of_a_subfunctions_virtio_device_is_not_brought_up_for_the_pf(tree: HostTree, sysfs: Sysfs) -> None:
-    tree.add_pf(netdev="ens1f0np0", driver="mlx5_core")
-    tree.add_child(PF, "virtio7")  # its parent is the PF, which does the DMA
-    other = tree.add_netdev(PF, "ens1f0", flags="0x1002", below="virtio7") / "flags"
-    with pytest.raises(KernelError) as caught:
-        sysfs.set_link_up(SetLinkUp(PF, "ens1f0"))
-    assert caught.value.errno == errno.ENOENT
-    assert other.read_text() == "0x1002\n"

@@ -29,6 +29,7 @@ from sriov_bootstrap.core.followup import UnitState
 from sriov_bootstrap.core.vf_users import Owner
 from sriov_bootstrap.edges import child, metrics, systemd
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
+from sriov_bootstrap.edges.pf_writes import PfWrites
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.passes.read import Loaded
@@ -191,14 +192,14 @@ def test_any_sysfs_is_facts_a_plan_and_a_page(
 
 @fuzzed(slow=2, number=texts, flags=texts)
 def test_any_sysfs_is_written_or_says_why_not(host: HostTree, number: bytes | None, flags: bytes | None) -> None:
-    sysfs, folder = Sysfs(f"{host.root}/sys"), host.device(PF)
+    writes, folder = PfWrites(f"{host.root}/sys"), host.device(PF)
     with spoilt_files(folder, {"sriov_numvfs": number, "net/ens1f0/flags": flags, "sriov_drivers_autoprobe": None}):
         with contextlib.suppress(SriovBootstrapError):
-            sysfs.write_num_vfs(SetNumVfs(PF, 4, 0), lambda: "")
+            writes.write_num_vfs(SetNumVfs(PF, 4, 0), lambda: "")
         with contextlib.suppress(SriovBootstrapError):
-            sysfs.set_link_up(SetLinkUp(PF, "ens1f0"))
+            writes.set_link_up(SetLinkUp(PF, "ens1f0"), Sysfs(f"{host.root}/sys").children_of)
         with contextlib.suppress(SriovBootstrapError):
-            sysfs.write_autoprobe(SetAutoprobe(PF, enabled=False))
+            writes.write_autoprobe(SetAutoprobe(PF, enabled=False))
 
 
 @fuzzed(
