@@ -1,19 +1,22 @@
 """--once: one pass and its restarts, then an answer; --dry-run: the plan instead."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.terminal import progress_printer
-from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, left_alone_in_seconds
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.read import Loaded, load_config
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.core.followup import FollowUpReport, UnitResult
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
 ASKED = Handover(is_asked=True)
@@ -38,7 +41,7 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
     # Making the page takes as long as a pass that changes nothing, which leaves the daemon's page alone.
     has_news = report.results or report.is_degraded or loaded.config.metrics.textfile
     problems = _publish(machine, loaded) if has_news else ()
-    follow_up = FollowUpReport()
+    follow_up = None
     if machine.has_pending_restart:
         follow_up = restart_all(machine, loaded)
         problems = _publish(machine, loaded)
@@ -46,7 +49,7 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
     for problem in problems:
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
     if as_json:
-        print(to_json({"report": report, "restarts": follow_up}).decode())
+        print_json(report, follow_up)
     else:
         print_report(report, follow_up)
     return ExitCode.DEGRADED if report.is_short_of_config else ExitCode.OK
@@ -54,7 +57,12 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
 
 def _set_vfs_left_alone(machine: HostMachine, loaded: Loaded, report: PassReport) -> PassReport:
     """Waits until the attributes of existing VFs may be set: there may be no daemon that comes back for them."""
-    seconds = left_alone_in_seconds(machine.load_state()[0], now=machine.monotonic())
+    saved = machine.load_state()[0]
+    if not any(memory.seen for memory in saved.attributes.values()):
+        return report
+    from sriov_bootstrap.core.followup import left_alone_in_seconds
+
+    seconds = left_alone_in_seconds(saved, now=machine.monotonic())
     if seconds is None:
         return report
     text = "VFs that differ from their rule are set in {:.0f} s, unless somebody touches them until then"
@@ -75,8 +83,9 @@ def _may_force(plan: PassReport) -> bool:
     return has_consent(plan)
 
 
-def restart_all(machine: HostMachine, loaded: Loaded) -> FollowUpReport:
+def restart_all(machine: HostMachine, loaded: Loaded) -> "FollowUpReport":
     """Rounds until nothing has to wait; a silent bus and failed units are left to the daemon."""
+    from sriov_bootstrap.core.followup import FollowUpReport
     from sriov_bootstrap.machine.jobs import do_restarts
 
     results: tuple[object, ...] = ()
@@ -99,25 +108,35 @@ def _count_down(machine: HostMachine, until: float, text: str) -> None:
         machine.pause(min(left, 0.5))
 
 
-def print_report(report: PassReport, follow_up: FollowUpReport) -> None:
-    """What was done, for people."""
+def print_json(report: PassReport, follow_up: "FollowUpReport | None") -> None:
+    """What was done, for programs; without `follow_up` no restart was due."""
+    from sriov_bootstrap.core.followup import FollowUpReport
+
+    print(to_json({"report": report, "restarts": follow_up or FollowUpReport()}).decode())
+
+
+def print_report(report: PassReport, follow_up: "FollowUpReport | None") -> None:
+    """The same for people."""
     if not report.pfs:
         print(NOTHING_TO_DO)
     for pf in report.pfs:
         print(_line(pf, report))
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
-    for unit in follow_up.results:
-        ending = "" if unit.outcome is UnitOutcome.DONE else f": {printable(unit.words)}"
-        print(f"{unit.unit}: restart {unit.outcome}{ending}")
-    for problem in (
-        *report.notes,
-        *report.table_problems,
-        *([f"restarts stay pending: {follow_up.problem}"] if follow_up.problem else []),
-    ):
+    for unit in follow_up.results if follow_up else ():
+        print(_unit_line(unit))
+    pending = f"restarts stay pending: {follow_up.problem}" if follow_up and follow_up.problem else ""
+    for problem in filter(None, (*report.notes, *report.table_problems, pending)):
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
     if report.pfs:
         print(_summary(report))
+
+
+def _unit_line(unit: "UnitResult") -> str:
+    from sriov_bootstrap.core.followup import UnitOutcome
+
+    ending = "" if unit.outcome is UnitOutcome.DONE else f": {printable(unit.words)}"
+    return f"{unit.unit}: restart {unit.outcome}{ending}"
 
 
 def _line(pf: PfReport, report: PassReport) -> str:
@@ -168,6 +187,7 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
 
 
 def _units(machine: HostMachine, loaded: Loaded) -> tuple[tuple[str, ...], str]:
+    from sriov_bootstrap.core.followup import Need
     from sriov_bootstrap.passes.restarts import preview
 
     try:

@@ -1,11 +1,9 @@
 """release: removes the VFs of a PF that are ours and that no rule asks for any more."""
 
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.commands.consent import has_consent
-from sriov_bootstrap.commands.once import print_plan, print_report, restart_all
+from sriov_bootstrap.commands.once import print_json, print_plan, print_report, restart_all
 from sriov_bootstrap.commands.terminal import progress_printer
-from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.release import parse_address
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -28,10 +26,10 @@ def release(machine: HostMachine, pci_address: str, *, dry_run: bool, force: boo
         if not has_consent(plan):
             return ExitCode.DEGRADED
     report = run_release(machine, loaded.config, address, mode=Mode.APPLY, force=force)
-    follow_up = restart_all(machine, loaded) if machine.has_pending_restart else FollowUpReport()
+    follow_up = restart_all(machine, loaded) if machine.has_pending_restart else None
     machine.say("")
     if as_json:
-        print(to_json({"report": report, "restarts": follow_up}).decode())
+        print_json(report, follow_up)
     elif _had_nothing(report):
         print(f"{report.pfs[0]}: nothing to do: it has no VFs")
     else:
