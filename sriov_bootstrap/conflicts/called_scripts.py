@@ -10,6 +10,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sriov_bootstrap.conflicts import tuned
+from sriov_bootstrap.conflicts.called_files import file_calls
 from sriov_bootstrap.conflicts.called_folders import OTHER_TREES, folder_calls
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
 from sriov_bootstrap.conflicts.units import Unit, units_of, with_specifiers
@@ -45,17 +47,20 @@ NO_PROGRAMS: Mapping[str, str] = {}
 class Call(Struct, frozen=True):
     """What runs a script: `place` is the `file:line`. `is_named`: as a script, by a language in front of it.
 
-    `is_by_folder`: only the folder is named that it is in.
+    `is_by_folder`: only the folder is named that it is in. `is_bare`: by a name alone, as a shell finds it. `format`:
+    what it is, which may be no script.
     """
 
     place: str
     source: Source
     is_named: bool = False
     is_by_folder: bool = False
+    is_bare: bool = False
+    format: Format = Format.SCRIPT
 
 
-def _is_any(_path: str, _is_named: bool) -> bool:  # noqa: FBT001 - as the callback that it stands for
-    return True
+def _is_script(_path: str, call: Call) -> Format | None:
+    return call.format
 
 
 def _no_files(_pattern: str) -> Iterable[str]:
@@ -66,13 +71,13 @@ def called_scripts(
     survey: MastersSurvey,
     note: Note,
     programs: Mapping[str, str] = NO_PROGRAMS,
-    is_script: Callable[[str, bool], bool] = _is_any,
+    format_of: Callable[[str, Call], Format | None] = _is_script,
     matching: Callable[[str], Iterable[str]] = _no_files,
 ) -> dict[str, Call]:
-    """Scripts that are run by what was read, without those that were read.
+    """Scripts and other files that are handed to what was read, without those that were read.
 
-    `programs`: name -> path of what a shell finds by its name. `is_script`: whether there is one at a path, where it is
-    named as one or not. `matching`: the files that a glob fits.
+    `programs`: name -> path of what a shell finds by its name. `format_of`: what there is at a path, None if it is
+    nothing to read, or not there. `matching`: the files that a glob fits.
     """
     called: dict[str, Call] = {}
     known = {source.path for source in survey.sources}
@@ -80,14 +85,15 @@ def called_scripts(
     for source, chunks in _commands_by_source(survey):
         found: dict[str, Call] = {}
         for first_line, text in chunks:
-            calls = _calls_in(Chunk(source, text, first_line), programs, done)
+            calls = _calls_in(source, first_line, text, programs, done)
             for path, call in _expand_globs(calls, matching):
                 if path not in known and path not in called and (path not in found or not found[path].is_named):
                     found[path] = replace(call, place=found[path].place) if path in found else call
-        scripts = [path for path, call in found.items() if len(path) <= MAX_PATH and is_script(path, call.is_named)]
-        if len(scripts) > MAX_CALLED:
+        formats = {path: format_of(path, call) for path, call in found.items() if len(path) <= MAX_PATH}
+        kept = [(path, format_) for path, format_ in formats.items() if format_]
+        if len(kept) > MAX_CALLED:
             note(f"{source.path}: runs more than {MAX_CALLED} scripts: the others were not read")
-        called |= {path: found[path] for path in scripts[:MAX_CALLED]}
+        called |= {path: replace(found[path], format=format_) for path, format_ in kept[:MAX_CALLED]}
         done.update(found)
     return called
 
@@ -128,8 +134,23 @@ class Chunk(Struct):
         return self.text[start : start + BEFORE_PATH].lstrip().startswith("#")
 
 
-def _calls_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]) -> Iterator[tuple[str, Call]]:
-    """Paths and programs. What is `done` is only said again where it is named as a script."""
+def _calls_in(
+    source: Source, line: int, text: str, programs: Mapping[str, str], done: Container[str]
+) -> Iterator[tuple[str, Call]]:
+    """Files, paths, folders and programs, in a text that begins on that line."""
+    files, folders = Chunk(source, text, line), Chunk(source, text, line)
+    for given in sorted(file_calls(text, source.text), key=lambda call: call.at):
+        if not files.is_comment(given.at):
+            yield given.path, Call(files.place(given.at), source, is_named=True, format=given.format)
+    yield from _paths_in(Chunk(source, text, line), done)
+    for of_folder in sorted(folder_calls(text), key=lambda call: call.at):
+        if not folders.is_comment(of_folder.at):
+            yield of_folder.pattern, Call(folders.place(of_folder.at), source, of_folder.is_named)
+    yield from _programs_in(Chunk(source, text, line), programs, done)
+
+
+def _paths_in(chunk: Chunk, done: Container[str]) -> Iterator[tuple[str, Call]]:
+    """What is `done` is only said again where it is named as a script."""
     text, folders = chunk.text, tuple[str, ...]()
     for found in PATH.finditer(text):
         start, path = found.start(), found[0]
@@ -148,12 +169,6 @@ def _calls_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]) -
         folders = folders or (_folders_of(chunk.source) if is_relative else ())
         for folder in folders if is_relative else ("",):
             yield f"{folder}{path}", call
-    first_line = chunk.line - text.count("\n", 0, chunk.at)
-    rest = Chunk(chunk.source, text, first_line)
-    for of_folder in sorted(folder_calls(text), key=lambda call: call.at):
-        if not rest.is_comment(of_folder.at):
-            yield of_folder.pattern, Call(rest.place(of_folder.at), chunk.source, of_folder.is_named)
-    yield from _programs_in(Chunk(chunk.source, text, first_line), programs, done)
 
 
 def _programs_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]) -> Iterator[tuple[str, Call]]:
@@ -161,7 +176,7 @@ def _programs_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]
     names = {name for name in programs.keys() & WORD.findall(chunk.text) if programs[name] not in done}
     for found in COMMAND.finditer(chunk.text) if names else ():
         if found[1] in names and not chunk.is_comment(found.start(1)):
-            yield programs[found[1]], Call(chunk.place(found.start(1)), chunk.source)
+            yield programs[found[1]], Call(chunk.place(found.start(1)), chunk.source, is_bare=True)
 
 
 def _is_named(window: str, *, is_relative: bool) -> bool:
@@ -191,6 +206,8 @@ def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterabl
     for source in survey.sources_of(Format.MODPROBE):
         lines = logical_lines(source.text)
         yield source, ((number, line) for number, line in lines if line.lstrip().startswith(("install", "remove")))
+    for source in survey.sources_of(Format.TUNED):
+        yield source, tuned.script_paths(source)
     for source in without_overridden(survey.sources_of(Format.UDEV)):
         if UDEV_RUNS.search(source.text):
             lines = logical_lines(source.text, may_interrupt=True)

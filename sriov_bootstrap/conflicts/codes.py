@@ -182,12 +182,14 @@ rule.""",
     ),
     ConflictKind(
         17,
-        (Format.OTHER,),
+        (Format.OTHER, Format.TMPFILES, Format.TUNED, Format.PLAYBOOK, Format.PROGRAM, Format.DATA),
         "another file sets our VFs",
         """\
-Files of programs that write to /sys or run commands, at boot or at an event: tmpfiles.d, tuned's profiles, user-data of
-cloud-init, /etc/rc.conf, /etc/inittab. Lines of tmpfiles.d and of tuned are understood; any other line that mentions
-sriov_numvfs, max_vfs, num_vfs or another spelling of it is reported as one that may set VFs.""",
+Files of programs that write to /sys or run commands, at boot or at an event: tmpfiles.d and what systemd-tmpfiles is
+given, tuned's profiles and their scripts, user-data of cloud-init, /etc/rc.conf, /etc/inittab, playbooks that
+ansible-playbook or ansible-pull runs at boot, and compiled programs that a unit or a script runs. Lines of tmpfiles.d
+and of tuned are understood; anything else that mentions sriov_numvfs, max_vfs, num_vfs or another spelling of it is
+reported as what may set VFs.""",
         "remove the line.",
     ),
 )

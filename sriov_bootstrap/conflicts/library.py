@@ -5,9 +5,12 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
-from sriov_bootstrap.formats.shell import FILE, Place, Reading
+from sriov_bootstrap.formats.shell import Place, Reading
 
-SPELLINGS = (FILE, "num_vfs", "numvfs", "num-vfs", "max_vfs", "total-vfs", "total_vfs", "virtual-function-count")
+SPELLINGS = (
+    *("num_vfs", "numvfs", "num-vfs", "max_vfs", "maxvfs", "max-vfs", "total-vfs", "total_vfs"),
+    "virtual-function-count",
+)
 SHELL_LINE = re.compile(r"#![^\n]{0,80}\b(?:ba|da|k|z|a)?sh\b")
 OTHER_ENDINGS = (".py", ".pl", ".rb", ".lua", ".tcl")
 MAX_NAMES = 1 << 8  # scripts that concern us; with more of them, all do
@@ -16,7 +19,8 @@ MAX_CHAIN = 16  # scripts that run each other
 
 def mentions_vfs(text: str) -> bool:
     """Whether it mentions a number of VFs, as any of the programs that set one spell it."""
-    return any(spelling in text for spelling in SPELLINGS)
+    folded = text.lower()
+    return ("vfs" in folded or "function" in folded) and any(spelling in folded for spelling in SPELLINGS)
 
 
 def is_shell(source: Source) -> bool:

@@ -12,10 +12,13 @@ from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE
 
-NAMED = re.compile(rf"[/'\"{{}}$]{FILE}\b|\b(?:mlx5|mlx4)_num_vfs\b|\bmodprobe\b[^#\n]{{0,200}}\b(?:max_vfs|num_vfs)=")
-SETTING = re.compile(
-    rf"\b{FILE}\b|\b(?:max_vfs|num_vfs)=|\bsriov[._-](?:total|num)[._-]?vfs\b|\bvirtual-function-count\b|\bsriov-numvfs\b"
+OPTION = r"(?:\w{1,16}[_.-])?(?:(?:num|max)[_-]?|total[_-])vfs\b"  # as programs and their files spell it
+NAMED = re.compile(
+    rf"[/'\"{{}}$]{FILE}\b|\b(?:mlx5|mlx4)_num_vfs\b|\bmodprobe\b[^#\n]{{0,200}}\b(?:max_vfs|num_vfs)="
+    rf"|['\"]-{{0,2}}{OPTION}|\b(?:num|max)_vfs=\d",
+    re.IGNORECASE,
 )
+SETTING = re.compile(rf"\b{FILE}\b|(?<![$\w]){OPTION}|\bvirtual-function-count\b", re.IGNORECASE)
 COMMAND = re.compile(rf"/{FILE}\b|\b(?:max_vfs|num_vfs)=")  # in a file of settings that has commands, too
 WRITES = re.compile(
     r"['\"](?:w|a|x|r\+|w\+|wb|ab|wt)['\"]|write|O_WRONLY|O_RDWR|subprocess|system\(|popen|>>?[ ]?['\"$/]|['\"][ ]?>"
@@ -24,6 +27,7 @@ WRITES = re.compile(
 )
 READS = re.compile(r"read|['\"]rb?['\"]|['\"]<['\"]|exists|isfile|access\(|stat\(|glob|listdir|-[ef] ")
 DOCUMENTATION = re.compile(r"^[ \t]*[rRuU]?(\"\"\"|''').*?\1", re.DOTALL | re.MULTILINE)
+SETTINGS = frozenset({Format.OTHER, Format.TMPFILES, Format.TUNED, Format.PLAYBOOK})  # files of nothing but these
 MAX_LINE = 1 << 12  # that is looked at
 NOT_UNDERSTOOD = "it mentions VFs in a way that is not understood"
 
@@ -39,11 +43,14 @@ def read(search: Search, found: Iterable[Master]) -> Iterator[Master]:
 
 def _lines_of(source: Source, library: Library) -> Iterator[int]:
     """Where it mentions VFs."""
+    if source.format is Format.PROGRAM:
+        yield 0
+        return
     unclear = [place.line for place in library.unclear if place.path == source.path] if library.unclear else []
     yield from dict.fromkeys(unclear)
     if not mentions_vfs(source.text):
         return
-    if source.format is Format.OTHER:
+    if source.format in SETTINGS:
         yield from _lines_with(source.text, SETTING)
     elif source.format is Format.CLOUD_INIT:
         yield from _lines_with(source.text, COMMAND)
@@ -73,15 +80,16 @@ def _lines_of_program(text: str) -> Iterator[int]:
 
 
 def _mention(source: Source, lines: list[int]) -> Master:
+    what = f"line {lines[0]} of {source.path}" if lines[0] else source.path
     more = f", and in {len(lines) - 1} more" if len(lines) > 1 else ""
     caller = f" (run by {source.caller})" if source.caller else ""
     return Master(
         source.format,
         source.path,
         lines[0],
-        f"a mention of VFs in line {lines[0]}{more}",
+        f"a mention of VFs in line {lines[0]}{more}" if lines[0] else "a program that mentions the number of VFs",
         is_certain=False,
         doubt=NOT_UNDERSTOOD,
-        remedy=f"look at line {lines[0]} of {source.path}{caller}, and take out what sets VFs of PFs that have a rule",
+        remedy=f"look at {what}{caller}, and take out what sets VFs of PFs that have a rule",
         is_mention=True,
     )

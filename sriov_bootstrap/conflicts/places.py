@@ -1,5 +1,7 @@
 """Where the files are that may set VFs."""
 
+import re
+
 SYSTEM = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")  # the one that wins first
 BOOT_SCRIPTS = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
 OTHER_SCRIPTS = ("/sbin/ifup-local", "/etc/sysconfig/allocate_vfs")
@@ -69,15 +71,25 @@ ELSEWHERE = {
     "/snap": "snaps",
     "/var/lib/snapd/snaps": "snaps",
 }
-OTHER_FOLDERS = ("/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d")
+TMPFILES = ("/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d")
 NETWORK_MANAGER_FOLDERS = tuple(f"{folder}/NetworkManager/conf.d" for folder in ("/etc", "/run", "/usr/lib"))
 OTHER_FILES = (
     "/etc/rc.conf",
     "/etc/inittab",
     "/var/lib/cloud/instance/user-data.txt",
     "/etc/tuned/bootcmdline",
-    "/etc/tuned/active_profile",
     "/etc/NetworkManager/NetworkManager.conf",
 )
+TUNED_CHOICES = ("/etc/tuned/active_profile", "/etc/tuned/post_loaded_profile")
 TUNED = ("/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tuned/profiles")
 RUN_LEVELS = ("/etc/rcS.d", "/etc/rc2.d", "/etc/rc3.d", "/etc/rc5.d")
+# What packages install: a program there is a distribution's, unless an administrator's own file runs it.
+DISTRIBUTION = (
+    *("/bin/", "/sbin/", "/lib/", "/lib64/", "/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/"),
+)
+# Of these it is known when they set VFs, and their own files are read for it.
+WELL_KNOWN = re.compile(
+    r"NetworkManager|nm-[\w-]+|systemd|systemd-[\w-]+|udevadm|networkctl|libvirtd|virt\w+d|qemu-[\w-]+|nmstatectl"
+    r"|netplan[\w.-]*|ovs-[\w-]+|dpdk-[\w-]+|testpmd|vpp|devlink|mlx\w+|mst\w+|lshw|tuned[\w-]*|python[\d.]*|perl"
+    r"|bash|dash|sh|busybox|dockerd?|podman|containerd"
+)

@@ -159,11 +159,14 @@ def _parse(kind: Format, text: Text) -> Any:  # noqa: ANN401 - YAML gives anythi
 
 
 def _other_files(sources: TextFiles) -> Iterator[Source]:
-    for folder in (*places.OTHER_FOLDERS, *places.NETWORK_MANAGER_FOLDERS):
+    for folder in places.TMPFILES:
+        yield from (_source(Format.TMPFILES, text) for text in sources.folder(folder, ".conf"))
+    for folder in places.NETWORK_MANAGER_FOLDERS:
         yield from (_source(Format.OTHER, text) for text in sources.folder(folder, ".conf"))
+    yield from (_source(Format.OTHER, text) for text in map(sources.file, places.OTHER_FILES) if text)
     profiles = (f"{folder}/{name}/tuned.conf" for folder in places.TUNED for name in sources.names(folder))
-    texts = (sources.file(path) for path in (*places.OTHER_FILES, *profiles))
-    yield from (_source(Format.OTHER, text) for text in texts if text)
+    texts = map(sources.file, (*places.TUNED_CHOICES, *profiles))
+    yield from (_source(Format.TUNED, text) for text in texts if text)
 
 
 def _modules(sources: TextFiles) -> Iterator[Source]:

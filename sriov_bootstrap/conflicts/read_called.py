@@ -4,13 +4,18 @@ from collections.abc import Iterator, Mapping
 
 from sriov_bootstrap.conflicts.called_scripts import Call, called_scripts
 from sriov_bootstrap.conflicts.library import MAX_CHAIN, Library
+from sriov_bootstrap.conflicts.places import DISTRIBUTION, WELL_KNOWN
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.units import environment_paths
 from sriov_bootstrap.edges.text_files import TextFiles
+from sriov_bootstrap.formats.shell_commands import FILE
 from sriov_bootstrap.formats.shell_simple import PATH
 
 SCRIPT_ENDINGS = (".sh", ".bash", ".py", ".pl", ".rb")
 MAX_SCRIPTS = 1 << 11
+MAX_PROGRAMS = 1 << 8  # that are looked into
+MAX_PROGRAM_BYTES = 16 << 20
+MAX_DATA = 1 << 16  # characters of a file with numbers
 BEGINNING = 1 << 8  # characters in which a binary has a zero
 
 
@@ -20,21 +25,12 @@ def read_called(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, ...]
     Those may be keys. From a user's cron table, only those that this user can read too.
     """
     programs = {name: f"{folder}/{name}" for folder in reversed(PATH) for name in sources.names(folder)}
-    known = {source.path for source in survey.sources}
+    kinds = _Kinds(sources, {source.path for source in survey.sources})
     found: list[Source] = []
-    asked: dict[str, bool] = {}
-
-    def _is_script(path: str, is_named: bool) -> bool:  # noqa: FBT001 - a callback
-        if is_named:
-            return path not in known
-        if path not in asked:
-            asked[path] = path.endswith(SCRIPT_ENDINGS) or sources.is_script(path)
-        return asked[path] and path not in known
-
     new: tuple[Source, ...] = ()
     for _ in range(MAX_CHAIN):
-        called = called_scripts(survey, sources.problems.append, programs, _is_script, sources.paths_matching)
-        known.update(called)
+        called = called_scripts(survey, sources.problems.append, programs, kinds.format_of, sources.paths_matching)
+        kinds.known.update(called)
         new = tuple(_sources_of_calls(sources, called))
         found += new
         if not new or len(found) > MAX_SCRIPTS:
@@ -45,11 +41,55 @@ def read_called(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, ...]
     return tuple(found)
 
 
+class _Kinds:
+    """What there is at a path. `known`: what is read already."""
+
+    def __init__(self, sources: TextFiles, known: set[str]) -> None:
+        self.known = known
+        self._sources = sources
+        self._scripts: dict[str, bool] = {}
+        self._programs: dict[str, bool] = {}
+
+    def format_of(self, path: str, call: Call) -> Format | None:
+        """None if it is nothing to read."""
+        if path in self.known:
+            return None
+        if call.is_named:
+            return call.format
+        if path not in self._scripts:
+            self._scripts[path] = path.endswith(SCRIPT_ENDINGS) or self._sources.is_script(path)
+        if self._scripts[path]:
+            return Format.SCRIPT
+        return Format.PROGRAM if self._is_program(path, call) else None
+
+    def _is_program(self, path: str, call: Call) -> bool:
+        """Whether it is for a processor, and mentions the file; of what everybody has it is known what it does."""
+        if path in self._programs:
+            return self._programs[path]
+        is_known = path.startswith(DISTRIBUTION) and WELL_KNOWN.fullmatch(path.rpartition("/")[2]) is not None
+        if call.is_bare or is_known or not self._sources.is_executable(path):
+            return False
+        if len(self._programs) == MAX_PROGRAMS:
+            self._sources.problems.append(f"{path}: is not looked into: {MAX_PROGRAMS} other programs were")
+        is_within = len(self._programs) < MAX_PROGRAMS
+        self._programs[path] = is_within and self._sources.contains(
+            path, FILE.encode(), max_bytes=MAX_PROGRAM_BYTES, reader=call.source.owner
+        )
+        return self._programs[path]
+
+
 def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterator[Source]:
     for path, call in called.items():
+        if call.format is Format.PROGRAM:
+            yield Source(Format.PROGRAM, path, caller=call.place)
+            continue
         text = sources.file(path, reader=call.source.owner)
-        is_script = text and (call.is_named or text.is_executable or text.text.startswith("#!"))
-        if text and is_script and "\0" not in text.text[:BEGINNING]:
+        if not text or "\0" in text.text[:BEGINNING]:
+            continue
+        if call.format is not Format.SCRIPT:
+            if call.format is not Format.DATA or len(text.text) <= MAX_DATA:
+                yield Source(call.format, path, text.text, caller=call.place, owner=call.source.owner or text.owner)
+        elif call.is_named or text.is_executable or text.text.startswith("#!"):
             yield Source(
                 Format.SCRIPT,
                 path,

@@ -14,8 +14,9 @@ from sriov_bootstrap.conflicts import (
     networkmanager,
     os_net_config,
     scripts,
-    sysfs_settings,
     sysfsutils,
+    tmpfiles,
+    tuned,
     udev,
     units,
 )
@@ -39,6 +40,7 @@ READERS: tuple[Reader, ...] = (
     sysfsutils.read,
     cloud_init.read,
     scripts.read_installs,
-    sysfs_settings.read,
+    tmpfiles.read,
+    tuned.read,
     scripts.read_rest,
 )

@@ -30,6 +30,11 @@ class Format(StrEnum):
     KERNEL = "kernel command line"
     SYSFS = "sysfsutils"
     CLOUD_INIT = "cloud-init"
+    TMPFILES = "tmpfiles.d"
+    TUNED = "tuned"
+    PLAYBOOK = "playbook"
+    PROGRAM = "program"
+    DATA = "file with numbers"
     OTHER = "another file"
 
 

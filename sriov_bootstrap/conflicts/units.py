@@ -1,7 +1,7 @@
 """systemd services: their Exec lines."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -12,13 +12,16 @@ from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, with
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.formats import unit_files
 from sriov_bootstrap.formats.logical_lines import logical_lines
-from sriov_bootstrap.formats.shell import UNKNOWN, Reading, Write
+from sriov_bootstrap.formats.shell import UNKNOWN, Place, Reading, Write
+from sriov_bootstrap.formats.shell_commands import is_target
 
 OUR_UNITS = "sriov-bootstrap"
 RC_LOCAL = re.compile(r"[-@:+!]*(?:/etc|/etc/rc\.d)/rc\.local(?:\s+start)?\s*")  # as systemd's own rc-local.service
 DROP_INS = ".service.d"
 STARTS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
 INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
+OUTPUTS = frozenset({"StandardOutput", "StandardError"})
+TO_FILE = re.compile(r"(?:file|append|truncate):")
 NEXT_COMMAND = re.compile(r"\s;(?=\s)")  # of several in one line: systemd.service(5)
 SHOWN = 4
 
@@ -39,6 +42,12 @@ class Unit(Struct, frozen=True):
                 kept = kept if entry.value else [before for before in kept if before.key != entry.key]
                 kept += [entry] if entry.value else []
         return tuple(kept)
+
+    @property
+    def outputs(self) -> tuple[KeyValue, ...]:
+        """The last StandardOutput= and StandardError=, if they are files."""
+        last = {entry.key: entry for source in self.sources for entry in key_values(source) if entry.key in OUTPUTS}
+        return tuple(entry for entry in last.values() if TO_FILE.match(entry.value))
 
     def texts(self, instance: str) -> tuple[str, ...]:
         """Of its files, as that instance finds them."""
@@ -151,7 +160,7 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
     runs: list[tuple[Write, ...]] = []
     keys: dict[tuple[str, int], str] = {}
     for instance in unit.instances:
-        environment = unit.environment(instance, files)
+        environment, targets = unit.environment(instance, files), tuple(_output_targets(unit, instance))
         started: list[Write] = []
         for entry in unit.commands:
             script.steps.take(len(entry.value))
@@ -161,8 +170,10 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
                 for command in commands_of(entry, unit.name, instance)
             ]
             readings += found
+            printed = [write for reading in found for write in _writes_of_output(reading, targets)]
+            keys |= {(write.place.path, write.place.line): "output of the command" for write in printed}
             keys[entry.source.path, entry.line] = entry.key
-            writes = [write for reading in found for write in reading.writes]
+            writes = [*(write for reading in found for write in reading.writes), *printed]
             if entry.key in STARTS:
                 started += writes
             else:
@@ -171,6 +182,24 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
     remedy = _remedy_of_unit(unit, readings, script.search)
     for run in runs:
         yield from masters_of_writes(script, run, unit.sources, keys, remedy)
+
+
+def _output_targets(unit: Unit, instance: str) -> Iterator[tuple[KeyValue, str]]:
+    """StandardOutput= and StandardError= that name a number of VFs, with its path."""
+    for entry in unit.outputs:
+        path = with_specifiers(TO_FILE.sub("", entry.value), unit.name, instance)
+        if is_target(path):
+            yield entry, path
+
+
+def _writes_of_output(reading: Reading, targets: Iterable[tuple[KeyValue, str]]) -> Iterator[Write]:
+    """What a command puts out goes to the one, and to the other anything."""
+    for entry, path in targets:
+        is_output = entry.key == "StandardOutput"
+        numbers = reading.output if is_output else (UNKNOWN,)
+        if numbers != ("",):
+            place = Place(entry.source.path, entry.line)
+            yield Write(place, (path,), numbers, is_conditional=not is_output, is_alone=False)
 
 
 def commands_of(entry: KeyValue, name: str, instance: str) -> tuple[str, ...]:

@@ -161,6 +161,17 @@ class TextFiles:
         except OSError:
             return False
 
+    def contains(self, path: str, part: bytes, *, max_bytes: int, reader: int = 0) -> bool:
+        """Whether these bytes are in a file; of one that is larger, or cannot be read, that is noted."""
+        try:
+            with self._open_guarded(path, reader) as file:
+                return part in file.read(max_bytes)
+        except OSError as error:
+            self._note_error(path, error)
+        except UntrustedFile as refused:
+            self.problems.append(f"{path}: {refused}")
+        return False
+
     def link(self, path: str) -> str:
         """Where a link leads; "" if it is not one."""
         return link_of(f"{self._root}{path}")

@@ -28,13 +28,14 @@ class Reading(Struct, frozen=True):
     """`unclear`: commands that are given the file, and do with it what could not be told.
 
     `followed`: the scripts, among those that were given, that it runs or sources. `others`: commands that do something
-    else, by their names.
+    else, by their names. `output`: what the last command puts out where nothing else takes that.
     """
 
     writes: tuple[Write, ...] = ()
     unclear: tuple[Place, ...] = ()
     followed: frozenset[str] = frozenset()
     others: tuple[tuple[Place, str], ...] = ()
+    output: Values = ("",)
 
 
 class ScriptSurroundings(Struct, frozen=True):
@@ -72,12 +73,13 @@ def follow(
     if around.path:
         state.known["0"] = (around.path,)
     state.set_arguments(around.arguments)
-    interpreter.run(text, state, first_line)
+    outcome = interpreter.run(text, state, first_line)
     return Reading(
         tuple(interpreter.writes),
         tuple(interpreter.unclear),
         frozenset(interpreter.followed),
         tuple((place, name) for name, place in interpreter.others.items()),
+        outcome.output,
     )
 
 

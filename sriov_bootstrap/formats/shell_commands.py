@@ -7,7 +7,9 @@ from sriov_bootstrap.formats.shell_values import MAX_TEXT, MAX_VALUES, UNKNOWN, 
 
 FILE = "sriov_numvfs"
 TARGET = re.compile(rf"(?:^|[/\s=]){FILE}$")
-SETTING = re.compile(r"(?:^|[\s./-])(?:max_vfs|num_?vfs|num-vfs|total-vfs|virtual-function-count)(?:=|\s|$)")
+SETTING = re.compile(
+    r"(?:^|[\s./-])(?:(?:\w{1,16}_)?(?:(?:num|max)[_-]?|total-)vfs|virtual-function-count)(?:=|\s|$)", re.IGNORECASE
+)
 INNER_SCRIPT = re.compile(rf"(?:>|tee\s|of=)[^;|&]*{FILE}")
 DEVICE_FOLDER = re.compile(r"(/sys/\S+/(?:device|[\da-fA-F]{4,5}:[\da-fA-F]{2}:[\da-fA-F]{2}\.[0-7]))/*")
 UNKNOWN_TARGET = f"{UNKNOWN}/{FILE}"  # what comes out of a list of such files

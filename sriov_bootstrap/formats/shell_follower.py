@@ -72,10 +72,15 @@ class Follower(ABC):
     def block(self, block: CommandList, state: ShellState) -> CommandOutcome:
         """Commands, up to one that ends them."""
 
-    def run(self, text: str, state: ShellState, first_line: int) -> None:
+    def run(self, text: str, state: ShellState, first_line: int) -> CommandOutcome:
         """A whole script, and then those of its functions that nothing has called."""
         self._offset = first_line - 1
-        self.block(self._parse(text), state)
+        outcome = self.block(self._parse(text), state)
+        self._call_rest(state)
+        return outcome
+
+    def _call_rest(self, state: ShellState) -> None:
+        """The functions that nothing was seen to call."""
         for name in [name for name in self.functions if name not in self._called]:
             after = state.copy()
             after.ended, after.is_doubtful = "", True
@@ -92,32 +97,45 @@ class Follower(ABC):
             self.redirects, self._fixed_line = kept
             return outcome
 
-    def run_file(self, path: str, state: ShellState) -> None:
-        """Another script; its commands have their own places."""
+    def run_file(self, path: str, state: ShellState) -> Values:
+        """Another script, and what it puts out; its commands have their own places."""
         with self._deeper() as may:
-            if may:
-                self.followed.add(path)
-                kept, self.blocks = self.blocks, 0
-                with self._at(path, 0):
-                    self.block(self._parse(self.files.texts[path]), state)
-                self.blocks = kept
+            if not may:
+                return (UNKNOWN,)
+            self.followed.add(path)
+            kept, self.blocks = self.blocks, 0
+            with self._at(path, 0):
+                outcome = self.block(self._parse(self.files.texts[path]), state)
+            self.blocks = kept
+            return outcome.output
 
-    def call(self, name: str, arguments: list[Values] | None, state: ShellState) -> None:
-        """A function."""
+    def run_script(self, path: str, state: ShellState) -> Values:
+        """The same in a shell of its own, which has its own functions."""
+        kept = self.functions, self._called
+        self.functions, self._called = {}, set()
+        output = self.run_file(path, state)
+        with self._at(path, 0):
+            self._call_rest(state)
+        self.functions, self._called = kept
+        return output
+
+    def call(self, name: str, arguments: list[Values] | None, state: ShellState) -> Values:
+        """A function, and what it puts out."""
         self._called.add(name)
         body, path, offset = self.functions[name]
         with self._deeper() as may:
             if not may:
-                return
+                return (UNKNOWN,)
             before, is_doubtful = state.arguments, state.is_doubtful
             state.set_arguments(arguments)
             self.blocks += 1
             with self._at(path, offset):
-                self.block(body, state)
+                outcome = self.block(body, state)
             self.blocks -= 1
             state.set_arguments(before)
             if state.ended == "return":
                 state.ended, state.is_doubtful = "", is_doubtful
+            return outcome.output
 
     def place(self, line: int) -> Place:
         """Of a line in the text that is followed now."""

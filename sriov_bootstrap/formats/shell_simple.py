@@ -72,7 +72,9 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
         return CommandOutcome(judge_test(words, follower.expander, state))
     fields = [values for word in words for values in follower.expander.fields(word, state)]
     follower.steps.take(sum(len(value) for values in fields for value in values))
-    fields = _without_prefixes(fields)
+    given, fields = fields, _without_prefixes(fields)
+    if any(is_target(value) for values in given[: len(given) - len(fields)] for value in values):
+        follower.unclear[follower.place(command.line)] = None  # an option of systemd-run, or its kind
     program = fields[0][0] if fields else ""
     name = program.rpartition("/")[2]
     arguments = fields[1:]
@@ -179,42 +181,43 @@ def _run_known(
 ) -> CommandOutcome | None:
     """A function, or another script that was read."""
     if program in follower.functions:
-        follower.call(program, arguments, state)
-        return CommandOutcome(output=(UNKNOWN,))
+        return CommandOutcome(output=follower.call(program, arguments, state))
     is_sourced, is_direct = program in {".", "source"}, True
     if (is_sourced or program.rpartition("/")[2] in SHELLS) and arguments:
         arguments = [values for values in arguments if is_sourced or not values[0].startswith("-")]
         program, arguments = (arguments[0][0], arguments[1:]) if arguments else ("", [])
         is_direct = False
     paths = _files_of(follower, program, state)
+    output: Values = ("",)
     for path in paths:
         if is_sourced:
-            _source_file(follower, path, arguments, state)
+            output = _source_file(follower, path, arguments, state)
         else:
             is_doubtful = len(paths) > 1 or (is_direct and not follower.files.is_executable(path))
-            _run_file(follower, path, arguments, state, is_doubtful=is_doubtful)
-    return CommandOutcome(output=(UNKNOWN,)) if paths else None
+            output = _run_file(follower, path, arguments, state, is_doubtful=is_doubtful)
+    return CommandOutcome(output=output if len(paths) == 1 else (UNKNOWN,)) if paths else None
 
 
-def _source_file(follower: Follower, path: str, arguments: list[Values], state: ShellState) -> None:
-    """Within the shell itself."""
+def _source_file(follower: Follower, path: str, arguments: list[Values], state: ShellState) -> Values:
+    """Within the shell itself; what it puts out."""
     before = state.arguments
     if arguments:
         state.set_arguments(arguments)
-    follower.run_file(path, state)
+    output = follower.run_file(path, state)
     state.set_arguments(before)
     state.ended = "" if state.ended == "return" else state.ended
+    return output
 
 
-def _run_file(follower: Follower, path: str, arguments: list[Values], state: ShellState, *, is_doubtful: bool) -> None:
-    """In a shell of its own, which sees what is exported."""
+def _run_file(
+    follower: Follower, path: str, arguments: list[Values], state: ShellState, *, is_doubtful: bool
+) -> Values:
+    """In a shell of its own, which sees what is exported; what it puts out."""
     inner = ShellState({name: state.known[name] for name in follower.exported if name in state.known}, state.folder)
     inner.known["0"] = (path,)
     inner.is_doubtful = state.is_doubtful or is_doubtful
     inner.set_arguments(arguments)
-    kept, follower.functions = follower.functions, {}
-    follower.run_file(path, inner)
-    follower.functions = kept
+    return follower.run_script(path, inner)
 
 
 def _files_of(follower: Follower, program: str, state: ShellState) -> list[str]:

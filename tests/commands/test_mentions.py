@@ -1,6 +1,7 @@
 """The last net: what mentions VFs and is not understood is named, and nothing else is."""
 
 import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,7 @@ def rc_local(text: str) -> Files:
     return {"etc/rc.local": f"{SH}{text}\n"}
 
 
+PROGRAM = f"\x7fELF\0{'x' * 5000}{FILE}\0"
 SPLIT = (
     "import os, sys\nfor pair in sys.argv[3].split():\n    dev, n = pair.split(':')\n"
     "    with open(os.path.join('/sys/class/net', dev, 'device', 'sriov_numvfs'), 'w') as f:\n        f.write(n)\n"
@@ -126,6 +128,68 @@ SPLIT = (
         pytest.param({"etc/inittab": f"v:2:once:/bin/sh -c 'echo 8 > {FILE}'\n"}, "/etc/inittab:1", id="inittab"),
         pytest.param(
             {"etc/network/interfaces": "iface a\n  sriov-numvfs 8\n"}, "/etc/network/interfaces:2", id="key"
+        ),
+        pytest.param(
+            {"etc/systemd/system/a.service": UNIT.format("ExecStart=/opt/x --max-vfs 8")},
+            "/etc/systemd/system/a.service:3",
+            id="max-vfs",
+        ),
+        pytest.param(
+            rc_local("devlink dev param set pci/0000:3b:00.0 name mlx5_num_vfs value 8 cmode runtime"),
+            "/etc/rc.local:2",
+            id="devlink",
+        ),
+        pytest.param({"etc/rc.conf": "SRIOV_NUM_VFS=8\n"}, "/etc/rc.conf:1", id="capitals"),
+        pytest.param(
+            {"var/lib/cloud/instance/user-data.txt": "runcmd:\n - /opt/x maxvfs=8\n"},
+            "/var/lib/cloud/instance/user-data.txt:2",
+            id="user-data",
+        ),
+        pytest.param(
+            {**rc_local("/opt/x"), "opt/x": f"{PYTHON}import subprocess\nsubprocess.run(['x', '--max-vfs', '8'])\n"},
+            "/opt/x:3",
+            id="an option in Python",
+        ),
+        pytest.param(
+            rc_local(f"systemd-run -p StandardOutput=file:{FILE} echo 8"), "/etc/rc.local:2", id="systemd-run"
+        ),
+        pytest.param(
+            {
+                "etc/systemd/system/a.service": UNIT.format("ExecStart=/usr/bin/ansible-playbook -c local /opt/a.yml"),
+                "opt/a.yml": f"# VFs\n- hosts: all\n  tasks:\n  - shell: echo 8 > {FILE}\n",
+            },
+            "/opt/a.yml:4",
+            id="a playbook",
+        ),
+        pytest.param(
+            {
+                "etc/systemd/system/a.service": UNIT.format(
+                    "WorkingDirectory=/srv\nExecStart=ansible-playbook ./a.yaml"
+                ),
+                "srv/a.yaml": "- hosts: all\n  vars: {num_vfs: 8}\n",
+            },
+            "/srv/a.yaml:2",
+            id="a playbook of a folder",
+        ),
+        pytest.param(
+            {
+                "etc/cron.d/a": "@reboot root ansible-pull -U https://a.example/b.git -d /srv/b\n",
+                "srv/b/local.yml": "- hosts: all\n  roles: [vfs]\n",
+                "srv/b/roles/vfs/tasks/main.yml": f"- copy: {{dest: {FILE}, content: '8'}}\n",
+            },
+            "/srv/b/roles/vfs/tasks/main.yml:1",
+            id="a role",
+        ),
+        pytest.param({**rc_local("/opt/x --all"), "opt/x": PROGRAM}, "/opt/x", id="a compiled program"),
+        pytest.param(
+            {"etc/systemd/system/a.service": UNIT.format("ExecStart=/usr/sbin/make-vfs"), "usr/sbin/make-vfs": PROGRAM},
+            "/usr/sbin/make-vfs",
+            id="a compiled program of a unit",
+        ),
+        pytest.param(
+            {"etc/cron.d/a": "@reboot root /usr/local/sbin/vfs\n", "usr/local/sbin/vfs": PROGRAM},
+            "/usr/local/sbin/vfs",
+            id="a compiled program of cron",
         ),
     ],
 )  # fmt: skip
@@ -214,6 +278,7 @@ OTHERS = {
     "etc/modprobe.d/x{}.conf": "options x{} debug=1\n# max_vfs=8\n",
     "etc/tmpfiles.d/x{}.conf": "d /run/x{} 0755 root root\n# w " + FILE + " - - - - 8\n",
     "etc/network/interfaces.d/x{}": "iface eth{} inet dhcp\n  # pre-up echo 8 > " + FILE + "\n",
+    "etc/systemd/system/y{}.service": UNIT.format("ExecStart=/usr/sbin/NetworkManager --n{} {}"),
     "etc/sysctl.d/x{}.conf": "net.core.somaxconn = {}\n",
 }
 
@@ -235,7 +300,7 @@ def harmless_files() -> Iterator[tuple[str, str]]:
 
 
 def test_two_hundred_harmless_files_have_no_hit(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    files = dict(harmless_files())
+    files = {**dict(harmless_files()), "usr/sbin/NetworkManager": PROGRAM, "usr/local/sbin/idle": PROGRAM}
     assert len(files) >= 200
     write_files(tree, files)
     for number in range(20):
@@ -243,6 +308,32 @@ def test_two_hundred_harmless_files_have_no_hit(tree: HostTree, capsys: pytest.C
     assert mentioned(tree, capsys) == []
     assert main(["migrate"], root=str(tree.root)) == 0
     assert capsys.readouterr().out.startswith("# Nothing was found that sets VFs on this host. To see")
+
+
+def test_what_cannot_be_looked_into_is_said(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    write_files(tree, rc_local("/opt/large\n/opt/fifo\n/opt/ring\n/opt/folder\nansible-playbook /opt/large.yml"))
+    for name in ("large", "large.yml"):
+        path = tree.write(f"opt/{name}", "")
+        with path.open("wb") as file:
+            file.truncate(1 << 30)
+        path.chmod(0o755)
+    os.mkfifo(tree.root / "opt/fifo", 0o755)
+    (tree.root / "opt/ring").symlink_to("ring")
+    (tree.root / "opt/folder").mkdir()
+    assert main(["migrate"], root=str(tree.root)) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("# Nothing was found that sets VFs on this host, where it could be looked at.")
+    assert "# not seen: /opt/large: " in out
+    assert "# not seen: /opt/large.yml: " in out
+
+
+def test_no_more_programs_are_looked_into_than_anyone_has(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(6):
+        names = [f"/opt/p{number}-{index}" for index in range(60)]
+        write_files(tree, {f"etc/network/if-up.d/{number}": SH + "\n".join(names) + "\n"})
+        write_files(tree, {name[1:]: "\x7fELF\0" for name in names})
+    assert main(["migrate"], root=str(tree.root)) == 0
+    assert "is not looked into: 256 other programs were" in capsys.readouterr().out
 
 
 def test_nothing_is_only_said_where_all_was_looked_at(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

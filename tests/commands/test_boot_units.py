@@ -1,0 +1,177 @@
+"""Units: what goes to a file by StandardOutput=, and when they are started."""
+
+import pytest
+
+from boot_files import ECHO, FILE, SH, UNIT, Files, add_two_ports, diagnosed, migrated, service, write_files
+from builders import PF
+from fakes_host import HostTree
+
+
+@pytest.fixture
+def tree(tree: HostTree) -> HostTree:
+    return add_two_ports(tree)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param(service(f"ExecStart=/bin/echo 8\nStandardOutput=file:{FILE}"), id="file"),
+        pytest.param(service(f"StandardOutput=append:{FILE}\nExecStart=/usr/bin/printf %d 8"), id="append"),
+        pytest.param(service(f"StandardOutput=truncate:{FILE}\nExecStart=/bin/sh -c 'echo 8'"), id="truncate"),
+        pytest.param(
+            {**service(f"StandardOutput=file:{FILE}\nExecStart=/opt/n.sh 8"), "opt/n.sh": f"{SH}echo $1\n"},
+            id="a script",
+        ),
+        pytest.param(
+            {
+                "etc/systemd/system/v@.service": UNIT.format(
+                    "Environment=N=8\nStandardOutput=file:/sys/class/net/%i/device/sriov_numvfs\nExecStart=echo ${N}"
+                ),
+                "@v@ens1f0.service": "",
+            },
+            id="an instance",
+        ),
+        pytest.param(
+            service(f"StandardOutput=null\nExecStart=echo 8\nStandardOutput=file:{FILE}\nExecStartPost=true"),
+            id="the last one",
+        ),
+    ],
+)
+def test_the_output_of_a_unit_goes_to_the_file(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files
+) -> None:
+    write_files(tree, files)
+    assert migrated(tree, capsys) == {PF: 8}
+    (found,) = diagnosed(tree, capsys)
+    assert found["code"] == "SB-E302"
+    assert found["evidence"] == f"output of the command: echo 8 > {FILE}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "problems"),
+    [
+        (f"StandardOutput=file:{FILE}\nStandardOutput=journal\nExecStart=echo 8", []),
+        ("StandardOutput=file:/var/log/sriov_numvfs.log\nExecStart=echo 8", []),
+        (f"StandardOutput=file:{FILE}\nExecStart=true", []),
+        (f"StandardError=file:{FILE}\nExecStart=/opt/x", ["may set the VFs of"]),
+        (f"StandardOutput=file:{FILE}\nExecStart=/opt/x", ["sets the VFs of"]),
+    ],
+)
+def test_output_that_is_not_known_is_no_rule(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], lines: str, problems: list[str]
+) -> None:
+    write_files(tree, service(lines))
+    assert migrated(tree, capsys) == {}
+    found = diagnosed(tree, capsys)
+    assert [finding["problem"][: len(problem)] for finding, problem in zip(found, problems, strict=True)] == problems
+
+
+TUNED = "[main]\ninclude=balanced\n[script]\nscript={}\n"
+ACTIVE = {"etc/tuned/active_profile": "v\n"}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param(
+            {"etc/tuned/v/tuned.conf": TUNED.format("${i:PROFILE_DIR}/script.sh"), "etc/tuned/v/script.sh": ECHO},
+            id="its folder",
+        ),
+        pytest.param({"usr/lib/tuned/v/tuned.conf": TUNED.format("s.sh"), "usr/lib/tuned/v/s.sh": ECHO}, id="relative"),
+        pytest.param(
+            {
+                "etc/tuned/profiles/v/tuned.conf": "[main]\nsummary=x\n[script]\nscript=a.sh\n"
+                "[more]\ntype=script\nscript=${i:PROFILE_DIR}/sub/../b.sh\n",
+                "etc/tuned/profiles/v/a.sh": f"{SH}exit 0\n",
+                "etc/tuned/profiles/v/b.sh": f'{SH}[ "$1" = start ] && echo 8 > {FILE}\n',
+            },
+            id="several",
+        ),
+        pytest.param(
+            {
+                "etc/tuned/v/tuned.conf": "[main]\ninclude=a, w\n",
+                "etc/tuned/w/tuned.conf": TUNED.format("w.sh"),
+                "etc/tuned/w/w.sh": ECHO,
+            },
+            id="of a profile that it includes",
+        ),
+        pytest.param(
+            {
+                "etc/tuned/v/tuned.conf": TUNED.format("/opt/s.sh"),
+                "opt/s.sh": f'{SH}start() {{\n  echo 8 > {FILE}\n}}\ncase "$1" in start) start ;; esac\n',
+            },
+            id="a path",
+        ),
+    ],
+)
+def test_scripts_of_the_profile_that_is_chosen(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files
+) -> None:
+    write_files(tree, files | ACTIVE)
+    assert migrated(tree, capsys) == {PF: 8}
+    (found,) = diagnosed(tree, capsys)
+    assert found["code"] == "SB-E301"
+    assert "tuned.conf:" in found["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        (
+            {"etc/tuned/w/tuned.conf": TUNED.format("s.sh"), "etc/tuned/w/s.sh": ECHO},
+            "(/etc/tuned/active_profile names another one)",
+        ),
+        (
+            {"etc/tuned/v/tuned.conf": TUNED.format("s.sh"), "-etc/tuned/v/s.sh": ECHO},
+            "(/etc/tuned/v/s.sh is not executable, so it is not run now)",
+        ),
+        (
+            {
+                "etc/tuned/v/tuned.conf": TUNED.format("s.sh"),
+                "etc/tuned/v/s.sh": f"{SH}. /usr/lib/tuned/functions\nstart() {{\n  echo 8 > {FILE}\n}}\nprocess $@\n",
+            },
+            "(it is in a block that is not always run)",
+        ),
+        (
+            {
+                "etc/tuned/v/tuned.conf": TUNED.format("s.py"),
+                "etc/tuned/v/s.py": f"#!/usr/bin/python3\nopen('{FILE}', 'w')\n",
+            },
+            "(it mentions VFs in a way that is not understood)",
+        ),
+    ],
+)
+def test_a_script_of_a_profile_that_may_not_be_run_is_a_doubt(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files, problem: str
+) -> None:
+    write_files(tree, files | ACTIVE)
+    assert migrated(tree, capsys) == {}
+    (found,) = diagnosed(tree, capsys)
+    assert found["problem"].endswith(problem)
+
+
+def test_profiles_that_include_each_other_end(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    chain = {f"etc/tuned/p{n}/tuned.conf": f"[main]\ninclude=p{n + 1}\n" for n in range(100)}
+    ring = {"etc/tuned/v/tuned.conf": "[main]\ninclude=w p0\n", "etc/tuned/w/tuned.conf": "[main]\ninclude=v\n"}
+    write_files(tree, chain | ring | ACTIVE)
+    assert migrated(tree, capsys) == {}
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        (service("ExecStart=/usr/bin/systemd-tmpfiles --create --prefix=/sys /etc/vfs.tmpfiles"), "SB-E317"),
+        ({"etc/rc.local": f"{SH}systemd-tmpfiles --create /etc/vfs.tmpfiles\n"}, "SB-W367"),
+        ({"etc/cron.d/x": "@reboot root systemd-tmpfiles --create '/etc/vfs.tmpfiles'\n"}, "SB-W367"),
+        ({"etc/rc.local": f"{SH}# systemd-tmpfiles --create /etc/vfs.tmpfiles\n"}, ""),
+    ],
+)
+def test_what_systemd_tmpfiles_is_given(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files, code: str
+) -> None:
+    write_files(tree, files | {"-etc/vfs.tmpfiles": f"w {FILE} - - - - 8\n"})
+    assert migrated(tree, capsys) == ({PF: 8} if code == "SB-E317" else {})
+    found = diagnosed(tree, capsys)
+    assert [(finding["code"], finding["place"]) for finding in found] == (
+        [(code, "/etc/vfs.tmpfiles:1")] if code else []
+    )

@@ -1,0 +1,46 @@
+"""Which files commands are given, as it is written."""
+
+import pytest
+
+from sriov_bootstrap.conflicts.called_files import file_calls
+from sriov_bootstrap.conflicts.survey import Format
+
+NUMVFS = "> /sys/class/net/a/device/sriov_numvfs"
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("systemd-tmpfiles --create --prefix=/sys /a.conf '/b.conf'; ls /c", ["/a.conf", "/b.conf"]),
+        ("systemd-tmpfiles --create", []),
+        (f"N=$(cat /etc/n)\necho $N {NUMVFS}", ["/etc/n"]),
+        (f"read N < /etc/n; echo $N {NUMVFS}", ["/etc/n"]),
+        (f"F=/etc/n; while read a b; do echo $b {NUMVFS}; done < $F", ["/etc/n"]),
+        (f"N=`cut -d= -f2 '/etc/n'`; grep x $G; cat /proc/cmdline; echo $N {NUMVFS}", ["/etc/n"]),
+        ("cat /etc/n", []),
+    ],
+)
+def test_files_that_commands_are_given(text: str, paths: list[str]) -> None:
+    assert [call.path for call in file_calls(text)] == paths
+
+
+@pytest.mark.parametrize(
+    ("text", "playbook"),
+    [
+        ("ansible-playbook -i hosts.yaml.j2 /opt/site.yml", "/opt/site.yml"),
+        ("cd /opt && ansible-playbook site.yaml", "/opt/site.yaml"),
+        ("ansible-playbook site.yml", ""),
+        ("ansible-pull -U https://a.example/b", ""),
+        ("ansible-pull -d /srv/b", "/srv/b/local.yml"),
+        ("ansible-pull --directory=/srv/b x/host.yml", "/srv/b/x/host.yml"),
+    ],
+)
+def test_playbooks_with_what_is_beside_them(text: str, playbook: str) -> None:
+    found = [call.path for call in file_calls(text)]
+    assert found[:1] == ([playbook] if playbook else [])
+    assert f"{playbook.rpartition('/')[0]}/roles/*/tasks/*.yml" in found or not playbook
+
+
+def test_no_more_than_anyone_writes() -> None:
+    found = list(file_calls("systemd-tmpfiles --create /a.conf\n" * 100))
+    assert (len(found), found[0].format) == (64, Format.TMPFILES)
