@@ -1,4 +1,4 @@
-"""Files that other users may have made: opened without blocking, read within a limit, found without leaving a folder.
+"""Files that other users may have made: opened without blocking, read within a limit, and whether they are root's.
 
 Nothing is opened before it was looked at: a FIFO blocks a plain open(2), a device may act when it is opened
 (watchdog(4)), and a file with a hole is as large as its maker likes. For the edges alone.
@@ -7,22 +7,18 @@ Nothing is opened before it was looked at: a FIFO blocks a plain open(2), a devi
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
 from msgspec import Struct
 
-from sriov_bootstrap.base.errors import LinkError
+from sriov_bootstrap.base.printable import shell_quoted
 
-MAX_LINKS = 40  # as the kernel's own (include/linux/namei.h)
 MAX_ENTRIES = 1 << 13  # of a folder; a distribution's largest has a thousand units
-HINT = "replace it with the intended file, or with a relative link that stays below that folder"
 NO_FILE = "is not a regular file"
-NULL = "/dev/null"
 NULL_NUMBER = os.makedev(1, 3)  # Documentation/admin-guide/devices.txt
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-FOLDER_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 CHUNK_BYTES = 1 << 16
 
 
@@ -84,6 +80,14 @@ def read_names(path: str | int, most: int = 0) -> tuple[list[str], bool]:
     return sorted(names[:most]), len(names) <= most
 
 
+def read_all_names(path: str | int, most: int = 0) -> list[str]:
+    """The same, or TooLargeError if there are more."""
+    names, is_all = read_names(path, most)
+    if not is_all:
+        raise TooLargeError(errno.EFBIG, f"more than {most or MAX_ENTRIES} entries")
+    return names
+
+
 def is_anothers(status: os.stat_result) -> bool:
     """Whether it is owned by a user other than root and us."""
     return status.st_uid not in {0, os.geteuid()}
@@ -99,6 +103,27 @@ def is_roots(status: os.stat_result) -> bool:
     return status.st_uid == 0 and not is_open_to_others(status)
 
 
+def distrust_file(status: os.stat_result) -> str:
+    """Why a file that was found, not named, may have been changed by a user other than root; "" if not."""
+    if not stat.S_ISREG(status.st_mode):  # /dev/null, or a link to it
+        return ""
+    if is_anothers(status):
+        return f"is owned by user {status.st_uid}, who could change it: chown root it"
+    mode = f"{stat.S_IMODE(status.st_mode):04o}"
+    return f"is writable by users other than root (mode {mode}): chmod go-w it" if is_open_to_others(status) else ""
+
+
+def distrust_folders(folders: Iterable[tuple[str, os.stat_result]]) -> str:
+    """The same for its parent folders: anyone who can write to one of them can put another file there."""
+    for folder, status in folders:
+        if is_anothers(status):
+            who = f"user {status.st_uid}, who could replace it: chown root {shell_quoted(folder)}"
+            return f"is in {folder}, which is owned by {who}"
+        if is_open_to_others(status) and not status.st_mode & stat.S_ISVTX:  # sticky as /tmp
+            return f"is in {folder}, where users other than root could replace it: chmod go-w {shell_quoted(folder)}"
+    return ""
+
+
 def sync_folder(folder: int) -> None:
     """Keeps the names in it over a power cut. Some file systems cannot, and say so with EINVAL."""
     descriptor = os.open(".", FLAGS | os.O_DIRECTORY, dir_fd=folder)
@@ -109,216 +134,6 @@ def sync_folder(folder: int) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-class Location(Struct):
-    """Where a path leads: a name in a folder that is open. `status`: of what has that name, None for nothing."""
-
-    folder: int
-    name: str
-    status: os.stat_result | None
-    folders: list[tuple[str, os.stat_result]]  # that have a say in it, those of links and of their targets included
-
-    @property
-    def is_null(self) -> bool:
-        """Whether it is a link to /dev/null, which masks: it counts below every root, with or without devices."""
-        return self.status is not None and stat.S_ISLNK(self.status.st_mode) and self._target() == NULL
-
-    def _target(self) -> str:
-        return os.readlink(self.name, dir_fd=self.folder)
-
-    @contextmanager
-    def open_file(self) -> Iterator[Opened]:
-        """The file for reading."""
-        if self.is_null and self.status:
-            yield Opened(self.status)
-            return
-        with open_regular(self.name, folder=self.folder) as file:
-            yield file
-
-
-class Below:
-    """Everything below `root`, "" for the real one, found step by step by descriptors, so that nothing is swapped.
-
-    Below a root an absolute link means what it means to who lives there, or to us if it names the root. One that leads
-    out is a LinkError, and so is one to what only the host has. On this host it is one in a folder in which others than
-    root choose what a link says.
-    """
-
-    def __init__(self, root: str = "") -> None:
-        """Reads nothing yet."""
-        self._root = root
-
-    @contextmanager
-    def place(
-        self, path: str, *, follow: bool = True, make: bool = False, any_link: bool = False
-    ) -> Iterator[Location]:
-        """Where it is. OSError, LinkError. `make`: folders that are not there; `any_link`: whoever made a link.
-
-        `follow`: also a link that has the last name, except one to /dev/null.
-        """
-        walk = _Walk(self._root, any_link=any_link or bool(self._root))
-        try:
-            yield walk.go(path, follow=follow, make=make)
-        finally:
-            walk.close()
-
-    def read(self, path: str, limit: int) -> bytes:
-        """As read_file()."""
-        with self.place(path) as place, place.open_file() as file:
-            return file.read(limit)
-
-    def exists(self, path: str) -> bool:
-        """Whether it exists. On this host as every process sees it, whoever made the links."""
-        if not self._root:
-            return os.path.exists(path)
-        try:
-            with self.place(path) as place:
-                return place.status is not None
-        except IrregularError:  # a device
-            return True
-        except (OSError, LinkError):
-            return False
-
-    def refuse_if_out(self, path: str) -> None:
-        """LinkError if the kernel, which knows of no root, would find this path elsewhere."""
-        top, real = os.path.realpath(self._root), os.path.realpath(f"{self._root}{path}")
-        if not f"{real}/".startswith(f"{top}/"):
-            raise LinkError(f"{self._root}{path}: leads to {real}, which is not below {self._root}", hint=HINT)
-
-    def names(self, path: str, most: int = 0) -> list[str]:
-        """What is in a folder, sorted. OSError, LinkError; TooLargeError for more than `most`, or MAX_ENTRIES."""
-        with self.place(path, any_link=True) as place:
-            flags = FLAGS | os.O_DIRECTORY | os.O_NOFOLLOW
-            descriptor = os.open(place.name, flags, dir_fd=place.folder)
-            try:
-                names, is_all = read_names(descriptor, most)
-            finally:
-                os.close(descriptor)
-        if not is_all:
-            raise TooLargeError(errno.EFBIG, f"more than {most or MAX_ENTRIES} entries")
-        return names
-
-
-class _Walk:
-    """From the root to a place."""
-
-    def __init__(self, root: str, *, any_link: bool) -> None:
-        self._root = root
-        self._any_link = any_link
-        self._open = [os.open(root or "/", FOLDER_FLAGS)]  # the folder where we are is the last one
-        self._names: list[str] = []  # of all but the first
-        self._folders: list[tuple[str, os.stat_result]] = []
-        self._link, self._target, self._links = "", "", 0  # the last link, where it leads, how many there were
-        self._after = 0  # the steps that come after its own
-
-    def close(self) -> None:
-        for descriptor in self._open:
-            os.close(descriptor)
-
-    def go(self, path: str, *, follow: bool, make: bool) -> Location:
-        ahead = _steps(path)
-        self._note_folder()
-        while ahead:
-            name = ahead.pop()
-            if name == "..":
-                self._go_up(path)
-                continue
-            status = self._lstat(name)
-            if status and stat.S_ISLNK(status.st_mode) and (ahead or follow):
-                target = os.readlink(name, dir_fd=self._open[-1])
-                if not ahead and target == NULL:
-                    return self._location(name, status)
-                self._follow_link(name, status, target)
-                self._after = len(ahead)
-                ahead += _steps(self._target)
-                continue
-            if not status and self._is_for_host(ahead):
-                self._refuse_host(path, make=make)
-            if not ahead:
-                return self._location(name, status)
-            if not status and make:
-                os.mkdir(name, 0o755, dir_fd=self._open[-1])
-                sync_folder(self._open[-1])
-            self._enter(name)
-        return self._location(".", os.fstat(self._open[-1]))
-
-    def _is_for_host(self, ahead: list[str]) -> bool:
-        """Whether what is not there is what an absolute link leads to: it means the host, as likely as not."""
-        return bool(self._root) and self._target.startswith("/") and len(ahead) >= self._after
-
-    def _refuse_host(self, path: str, *, make: bool) -> None:
-        """Raises, unless it exists for no one."""
-        if self._target.startswith("/dev/"):
-            raise IrregularError(errno.EINVAL, NO_FILE)
-        if make or os.path.lexists(self._target):
-            raise self._link_out(path)
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-
-    def _lstat(self, name: str) -> os.stat_result | None:
-        try:
-            return os.stat(name, dir_fd=self._open[-1], follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-
-    def _enter(self, name: str) -> None:
-        self._open.append(os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=self._open[-1]))
-        self._names.append(name)
-        self._note_folder()
-
-    def _go_up(self, path: str = "") -> None:
-        """Back the way we came: `..` of a folder that is moved meanwhile may be anywhere."""
-        if self._names:
-            os.close(self._open.pop())
-            self._names.pop()
-        elif self._root:
-            raise self._link_out(path)
-
-    def _follow_link(self, name: str, status: os.stat_result, target: str) -> None:
-        folder = os.fstat(self._open[-1])
-        self._links += 1
-        if self._links > MAX_LINKS:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        if not self._any_link and (why := _distrust(folder, status)):
-            raise LinkError(
-                f"{self._path(name)}: is a link in {self._path()}, {why}: not followed",
-                hint="replace it with the intended file, or let only root write to that folder",
-            )
-        self._link = self._path(name)
-        self._target = target
-        if target.startswith("/"):
-            if self._root and f"{target}/".startswith(f"{self._root}/"):
-                self._target = target.removeprefix(self._root) or "/"
-            while self._names:
-                self._go_up()
-
-    def _link_out(self, path: str) -> LinkError:
-        if not self._link:
-            return LinkError(f"{path}: is not below {self._root}")
-        return LinkError(f"{self._link}: is a link to {self._target}, which is not below {self._root}", hint=HINT)
-
-    def _location(self, name: str, status: os.stat_result | None) -> Location:
-        return Location(self._open[-1], name, status, self._folders)
-
-    def _note_folder(self) -> None:
-        self._folders.append((self._path(), os.fstat(self._open[-1])))
-
-    def _path(self, *names: str) -> str:
-        return f"{self._root}/{'/'.join((*self._names, *names))}".rstrip("/") or "/"
-
-
-def _steps(path: str) -> list[str]:
-    """The next one last."""
-    return [step for step in reversed(path.split("/")) if step not in {"", "."}]
-
-
-def _distrust(folder: os.stat_result, link: os.stat_result) -> str:
-    """Why users other than root may have chosen where this link leads; "" if they cannot have."""
-    if is_anothers(folder):
-        return f"which is owned by user {folder.st_uid}"
-    if is_open_to_others(folder) and (not folder.st_mode & stat.S_ISVTX or is_anothers(link)):  # sticky as /tmp
-        return "where users other than root may write"
-    return ""
 
 
 def _refuse_irregular(status: os.stat_result) -> os.stat_result:

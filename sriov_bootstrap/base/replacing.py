@@ -8,7 +8,8 @@ import contextlib
 import os
 import stat
 
-from sriov_bootstrap.base.reading import FLAGS, Below, sync_folder
+from sriov_bootstrap.base.below import Below
+from sriov_bootstrap.base.reading import FLAGS, sync_folder
 
 NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 READABLE = 0o644

@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import stat
 from collections.abc import Iterable
 
+from sriov_bootstrap.base.below import Below
 from sriov_bootstrap.base.errors import KernelError, LinkError, SriovBootstrapError
-from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.base.reading import Below, IrregularError, Opened, is_anothers, is_open_to_others, open_regular
+from sriov_bootstrap.base.reading import IrregularError, Opened, distrust_file, distrust_folders, open_regular
 from sriov_bootstrap.base.replacing import remove_file, replace_file
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 
@@ -265,7 +264,7 @@ def _read_searched(root: str, path: str, *, is_drop_in: bool) -> ConfigFile:
     name = f"{root}{path}"
     try:
         with Below(root).place(path, any_link=True) as place, place.open_file() as file:
-            if problem := _distrust(file.status) or _distrust_folders((*_folders_of(root), *place.folders)):
+            if problem := distrust_file(file.status) or distrust_folders((*_folders_of(root), *place.folders)):
                 return ConfigFile(name, problem=problem, is_drop_in=is_drop_in)
             return _config_file(name, file, is_drop_in=is_drop_in)
     except OSError as error:
@@ -284,27 +283,6 @@ def _why_unread(error: OSError) -> str:
 
 def _why_not(error: OSError | LinkError) -> str:
     return error.message if isinstance(error, LinkError) else f"{error.strerror}"
-
-
-def _distrust(status: os.stat_result) -> str:
-    """Why a file that was found, not named, may have been changed by a user other than root; "" if not."""
-    if not stat.S_ISREG(status.st_mode):  # /dev/null, or a link to it
-        return ""
-    if is_anothers(status):
-        return f"is owned by user {status.st_uid}, who could change it: chown root it"
-    mode = f"{stat.S_IMODE(status.st_mode):04o}"
-    return f"is writable by users other than root (mode {mode}): chmod go-w it" if is_open_to_others(status) else ""
-
-
-def _distrust_folders(folders: Iterable[tuple[str, os.stat_result]]) -> str:
-    """The same for its parent folders: anyone who can write to one of them can put another file there."""
-    for folder, status in folders:
-        if is_anothers(status):
-            who = f"user {status.st_uid}, who could replace it: chown root {shell_quoted(folder)}"
-            return f"is in {folder}, which is owned by {who}"
-        if is_open_to_others(status) and not status.st_mode & stat.S_ISVTX:  # sticky as /tmp
-            return f"is in {folder}, where users other than root could replace it: chmod go-w {shell_quoted(folder)}"
-    return ""
 
 
 def _folders_of(root: str) -> list[tuple[str, os.stat_result]]:

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
+from sriov_bootstrap.base.below import Below
 from sriov_bootstrap.base.errors import InUseError, KernelError, LinkError
 from sriov_bootstrap.base.printable import one_line, shell_quoted
-from sriov_bootstrap.base.reading import Below
 from sriov_bootstrap.base.vanishing import attribute_text
 from sriov_bootstrap.core.actions import ReloadDriver
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path

@@ -1,8 +1,9 @@
 """libvirt's own files: the only module that reads them. They name the domains without libvirt having to run."""
 
+from sriov_bootstrap.base.below import Below
 from sriov_bootstrap.base.errors import LinkError
 from sriov_bootstrap.base.printable import printable
-from sriov_bootstrap.base.reading import MAX_ENTRIES, Below, TooLargeError, read_file, read_names
+from sriov_bootstrap.base.reading import MAX_ENTRIES, TooLargeError, read_file, read_names
 from sriov_bootstrap.core.packagings import PACKAGINGS
 from sriov_bootstrap.core.vf_users import Owner, Owners
 

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
+from sriov_bootstrap.base.below import MAX_LINKS
 from sriov_bootstrap.base.reading import (
     FLAGS,
     MAX_ENTRIES,
-    MAX_LINKS,
     IrregularError,
     Opened,
     TooLargeError,
