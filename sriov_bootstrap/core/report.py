@@ -205,6 +205,18 @@ class PassReport(Struct, frozen=True):
         return any(result.is_transient for result in self.results if not result.is_done)
 
     @property
+    def status(self) -> str:
+        """One line for `systemctl status`."""
+        bad = [pf for pf in self.pfs if pf.is_degraded]
+        if not self.pfs:
+            return "nothing to do: no rule in the config"
+        return (
+            f"degraded: {bad[0].message}"
+            if bad
+            else f"{quantity(sum(pf.num_vfs for pf in self.pfs), 'VF')} on {quantity(len(self.pfs), 'PF')} as desired"
+        )
+
+    @property
     def is_settled(self) -> bool:
         """Whether every required PF is as desired."""
         return all(pf.is_settled for pf in self.pfs)

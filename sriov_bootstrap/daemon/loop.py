@@ -3,16 +3,12 @@
 One thread, one event loop. Every pass and every round of restarts is a job: a process of its own that reports over a
 pipe and can be left behind, so nothing here ever blocks. Times are CLOCK_MONOTONIC.
 
-What may be done, and when, is one table, `Daemon._schedule`, of duties in the order in which they are done. A duty is
-done when it is due and may start; the loop then sleeps until the next one that may start is due. So the two questions
-cannot be answered differently, and a duty that waits for another needs no wake-up of its own: the end of a job is an
-event, and each event leads through the whole table once.
-
-Nothing else starts anything. Each `_on_...` notes what happened in a few times and flags:
+What may be done, and when, is one table, `Daemon._duties`. Nothing else starts anything. Each `_on_...` notes what
+happened in a few times and flags:
 
 - `_dirty_since`, `_last_event`: udev, SIGHUP, a carrier, the end of a jam. A pass follows when a burst is over;
 - `_look_at`: a pass without an event, as a retry or as the safety net;
-- `_restart_at`: a round of restarts, some quiet seconds after the last change of VFs, or when systemd is asked again.
+- `_restarts.due_at`: a round of restarts, some quiet seconds after VFs last changed, or when systemd is asked again.
 
 One pass at a time, one round at a time, never both: a round that begins within a pass would ask for units that the pass
 is about to make restart once more. doctor's look waits for both. READY=1 comes before the first round, because a
@@ -24,7 +20,6 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -32,14 +27,15 @@ from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Job, ProcessEnd
 from sriov_bootstrap.core import events, followup
 from sriov_bootstrap.core.events import Event, Level
-from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
-from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.daemon.carriers import CarrierWakeUps
 from sriov_bootstrap.daemon.inspection import Inspection
 from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
 from sriov_bootstrap.daemon.protocols import CarrierWatch, DaemonMachine, WakeUps
 from sriov_bootstrap.daemon.publication import Publication
+from sriov_bootstrap.daemon.restarts import Restarts
+from sriov_bootstrap.daemon.schedule import Duty, Schedule
 from sriov_bootstrap.passes.read import Loaded
 
 QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
@@ -49,14 +45,6 @@ STOP_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
 READY_RETRY_SECONDS = 0.1  # systemd's queue was full
 LOOK_AT_UDEVD = "until it runs, a loss is noticed up to ten minutes late: systemctl status systemd-udevd"
-
-
-class Duty(NamedTuple):
-    """`due_at()`: CLOCK_MONOTONIC, NEVER if not by time; `start(now)` is called when that is past and `may_start()`."""
-
-    due_at: Callable[[], float]
-    may_start: Callable[[], bool]
-    start: Callable[[float], None]
 
 
 class Daemon:
@@ -75,13 +63,12 @@ class Daemon:
         self._clock = clock
         self._host = host
         self._udev = udev
-        self._carriers = carriers
+        self._carriers = CarrierWakeUps(carriers, self._want_pass, self._say)
         self._loaded = loaded
         self._state = state
-        self._last_follow_up = FollowUpReport()
         self._handover = Handover()
         self._pass = JobSlot(host, self._on_pass_end, clock=clock)
-        self._restarts = JobSlot(host, self._on_restarts_end, clock=clock)
+        self._restarts = Restarts(host, self._on_restarted, self._say, clock=clock)
         self._was_woken = True  # whether the current pass was triggered by an event
         self._is_stale = True
         self._unsaid: list[Event] = []
@@ -93,25 +80,23 @@ class Daemon:
         self._dirty_since = NEVER  # the first event that no pass has seen yet
         self._last_event = 0.0
         self._look_at = NEVER  # safety net or retry
-        self._restart_at = NEVER
         self._inspection = Inspection(host, self._on_inspected, clock=clock)
         self._publication = Publication(host, self._wake.set, clock=clock)
         self._ping_at = NEVER
         self._ping_seconds = 0.0
         self._ready_again_at = 0.0
         self._failures = 0
-        self._bus_failures = 0
         self._jam: ProcessEnd | None = None
         self._schedule = self._duties()
 
-    def _duties(self) -> tuple[Duty, ...]:
+    def _duties(self) -> Schedule:
         """Everything that this process ever starts, in the order in which it is done."""
-        return (
+        return Schedule(
             Duty(self._ready_at, lambda: not self._is_ready, self._be_ready),
             Duty(lambda: self._pass.silent_at, lambda: True, self._give_up_pass),
-            Duty(lambda: self._restarts.silent_at, lambda: True, self._give_up_restarts),
+            Duty(lambda: self._restarts.silent_at, lambda: True, self._restarts.give_up),
             Duty(self._next_pass_at, lambda: self._pass.is_free, self._start_pass),
-            Duty(lambda: self._restart_at, self._is_idle, self._start_restarts),
+            Duty(lambda: self._restarts.due_at, self._is_idle, lambda now: self._restarts.start(self._loaded, now)),
             Duty(lambda: self._inspection.due_at, self._is_idle, lambda _: self._inspection.step(self._loaded)),
             Duty(lambda: self._publication.due_at, self._may_tell, lambda _: self._publication.step(self._loaded)),
             Duty(lambda: self._ping_at, self._is_progressing, self._ping),
@@ -142,15 +127,13 @@ class Daemon:
 
     def _step(self, now: float) -> None:
         """Does what is due, and reports what is new."""
-        for duty in self._schedule:
-            if duty.may_start() and now >= duty.due_at():
-                duty.start(now)
+        self._schedule.step(now)
         if self._may_tell():
             self._publish_news()
 
     def _seconds_to_next(self) -> float | None:
         """Until the next duty is due; None: only an event can wake us."""
-        nearest = min((duty.due_at() for duty in self._schedule if duty.may_start()), default=NEVER)
+        nearest = self._schedule.next_at()
         return None if nearest == NEVER else max(0.0, nearest - self._clock())
 
     def _is_idle(self) -> bool:
@@ -171,7 +154,7 @@ class Daemon:
     def _be_ready(self, now: float) -> None:
         self._is_ready = self._host.notify((Notice.READY, 1))  # alone: the boot waits for it
         self._ready_again_at = now + READY_RETRY_SECONDS
-        self._host.notify((Notice.STATUS, self._status()))
+        self._host.notify((Notice.STATUS, self._state.report.status))
 
     def _is_progressing(self) -> bool:
         """What a watchdog ping vouches for: no job has been silent for long without being abandoned."""
@@ -180,17 +163,6 @@ class Daemon:
     def _ping(self, now: float) -> None:
         self._host.notify((Notice.WATCHDOG, 1))
         self._ping_at = now + self._ping_seconds
-
-    def _status(self) -> str:
-        pfs = self._state.report.pfs
-        bad = [pf for pf in pfs if pf.is_degraded]
-        if not pfs:
-            return "nothing to do: no rule in the config"
-        return (
-            f"degraded: {bad[0].message}"
-            if bad
-            else f"{quantity(sum(pf.num_vfs for pf in pfs), 'VF')} on {quantity(len(pfs), 'PF')} as desired"
-        )
 
     # -- passes --
 
@@ -228,12 +200,12 @@ class Daemon:
         if followup.is_unfinished(report):
             self._look_at = now + AGAIN_SECONDS
         if state.pending and state.pending.changed_at is not None:
-            self._restart_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
+            self._restarts.due_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
         self._inspection.want()
         if report.losses and not self._was_woken and self._dirty_since == NEVER:
             self._log(Level.WARNING, "VFs disappeared without a udev event", LOOK_AT_UDEVD)
         self._watch_jam()
-        self._watch_carriers()
+        self._carriers.follow(report)
 
     def _on_pass_failure(self, text: str, hint: str) -> None:
         self._failures += 1
@@ -247,11 +219,6 @@ class Daemon:
         pid = self._pass.give_up()
         self._on_pass_failure(f"a pass hung for {SILENT_SECONDS:g} s and was abandoned (process {pid})", "")
 
-    def _give_up_restarts(self, now: float) -> None:
-        pid = self._restarts.give_up()
-        self._restart_at = now + SILENT_SECONDS
-        self._log(Level.ERROR, f"restarts hung for {SILENT_SECONDS:g} s and were abandoned (process {pid})", "")
-
     def _watch_jam(self) -> None:
         """A stuck writer's end wakes us: the kernel is free again."""
         if self._jam:
@@ -259,35 +226,12 @@ class Daemon:
         jam = self._state.report.jam
         self._jam = ProcessEnd(jam.pid, self._want_pass) if jam else None
 
-    # -- restarts --
+    # -- other jobs --
 
-    def _start_restarts(self, now: float) -> None:
-        self._restart_at = NEVER
-        try:
-            self._restarts.take(self._host.start_restarts(self._loaded))
-        except SriovBootstrapError as error:
-            self._restart_at = now + SILENT_SECONDS
-            self._log(Level.ERROR, error.message, error.hint)
-
-    def _on_restarts_end(self, line: bytes) -> None:
-        now = self._clock()
-        self._wake.set()
-        try:
-            self._state, report = self._host.job_end(line)
-        except SriovBootstrapError as error:
-            report = FollowUpReport(problem=error.message)
-        self._unsaid += events.follow_up_events(report, self._last_follow_up)
-        self._is_stale = True
-        self._last_follow_up = report
-        self._bus_failures = self._bus_failures + 1 if report.problem else 0
+    def _on_restarted(self, state: State | None) -> None:
+        self._state = state or self._state
         self._inspection.want()
-        if report.problem:
-            self._restart_at = now + (followup.retry_delay_seconds(self._bus_failures) or 0.0)
-        else:
-            dues = [due for due in (report.due_at, report.retry_at) if due is not None]
-            self._restart_at = min((self._restart_at, *dues))
-
-    # -- doctor --
+        self._on_inspected()
 
     def _on_inspected(self) -> None:
         self._is_stale = True
@@ -301,24 +245,6 @@ class Daemon:
             self._handover = replace(self._handover, udev_resyncs=self._handover.udev_resyncs + 1)
             self._log(Level.WARNING, "udev events were lost in a burst: everything is read again", "")
         if poke.is_relevant or poke.was_overflow:
-            self._want_pass()
-
-    def _watch_carriers(self) -> None:
-        """Of PFs whose driver sets a VF's rate only while there is one, and forgets it with it."""
-        loop = asyncio.get_running_loop()
-        before = self._carriers.fileno()
-        try:
-            self._carriers.watch(frozenset(pf.netdev for pf in self._state.report.pfs if pf.rates_need_carrier))
-        except OSError as error:
-            self._log(Level.WARNING, f"carriers of PFs are not watched: {error.strerror}", "")
-        if before != self._carriers.fileno():
-            if before >= 0:
-                loop.remove_reader(before)
-            if self._carriers.fileno() >= 0:
-                loop.add_reader(self._carriers.fileno(), self._on_carrier)
-
-    def _on_carrier(self) -> None:
-        if self._carriers.drain():
             self._want_pass()
 
     def _want_pass(self) -> None:
@@ -349,10 +275,13 @@ class Daemon:
             self._is_stale = False
             self._publication.want()
             self._publication.step(self._loaded)
-            self._host.notify((Notice.STATUS, self._status()))
+            self._host.notify((Notice.STATUS, self._state.report.status))
+
+    def _say(self, event: Event) -> None:
+        self._unsaid.append(event)
 
     def _log(self, level: Level, text: str, hint: str) -> None:
-        self._unsaid.append(Event(level, text, {"hint": hint} if hint else {}))
+        self._say(Event(level, text, {"hint": hint} if hint else {}))
 
     async def _stop(self) -> None:
         """Lets a pass that is about to end do so; any other continues on its own: it finishes what it began."""

@@ -46,6 +46,21 @@ def test_a_boot_waits_only_where_waiting_helps(report: PassReport, *, is_degrade
 
 
 @pytest.mark.parametrize(
+    ("pfs", "status"),
+    [
+        ((), "nothing to do: no rule in the config"),
+        (
+            (PfReport("a", "4", PfState.OK, num_vfs=4), PfReport("b", "1", PfState.OK, num_vfs=1)),
+            "5 VFs on 2 PFs as desired",
+        ),
+        ((PfReport("a", "4", PfState.OK), PfReport("b", "4", PfState.DEGRADED, message="held")), "degraded: held"),
+    ],
+)
+def test_a_pass_has_a_line_for_systemctl_status(pfs: tuple[PfReport, ...], status: str) -> None:
+    assert PassReport(pfs=pfs).status == status
+
+
+@pytest.mark.parametrize(
     ("outcome", "is_done", "has_failed"),
     [
         (Outcome.CHANGED, True, False),
