@@ -4,8 +4,9 @@ import binascii
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from sriov_bootstrap.exporter.connection import Channel, Plain
 from sriov_bootstrap.exporter.password_checks import Checks, OnAnswer
+from sriov_bootstrap.exporter.protocols import Channel
+from sriov_bootstrap.exporter.public import Plain
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 if TYPE_CHECKING:  # OpenSSL is loaded where there is TLS

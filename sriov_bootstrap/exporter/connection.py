@@ -10,109 +10,17 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import cast
 
 import h11
 
+from sriov_bootstrap.exporter.protocols import AccessRules, Channel, House, OnVerdict
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 MAX_HEADER_BYTES = 16 * 1024
 MAX_REQUESTS = 100  # of one connection: at a scrape every 15 s that is 25 minutes
 TEXT = "text/plain; charset=utf-8"
 CHALLENGE = 'Basic realm="sriov-bootstrap", charset="UTF-8"'
-
-OnVerdict = Callable[[bool | None], None]  # None: not now, too many passwords wait to be checked
-
-
-class Channel(Protocol):
-    """What lies between the wire and HTTP."""
-
-    is_over: bool
-
-    def receive(self, data: bytes) -> bytes:
-        """From the wire to plain text. ConnectionError when this peer is not to be served."""
-
-    def send(self, data: bytes) -> None:
-        """Plain text, for take()."""
-
-    def take(self) -> bytes:
-        """What is to go out over the wire."""
-
-    def close(self) -> None:
-        """A goodbye, for take()."""
-
-
-class AccessRules(Protocol):
-    """Who may see the pages. A connection that began under other rules ends with its next answer."""
-
-    @property
-    def headers(self) -> Iterable[tuple[str, str]]:
-        """Of every answer."""
-
-    def open_channel(self) -> Channel:
-        """For a new connection, at its first bytes."""
-
-    def admits(self, authorization: bytes, peer: Peer, later: OnVerdict) -> bool | None:
-        """Whether this header opens the pages; None: `later` will be told."""
-
-    def withdraw(self, later: OnVerdict) -> None:
-        """That verdict is no longer needed."""
-
-
-class Plain:
-    """The channel that is none."""
-
-    is_over = False
-
-    def __init__(self) -> None:
-        self._outgoing = b""
-
-    def receive(self, data: bytes) -> bytes:
-        return data
-
-    def send(self, data: bytes) -> None:
-        self._outgoing += data
-
-    def take(self) -> bytes:
-        data, self._outgoing = self._outgoing, b""
-        return data
-
-    def close(self) -> None:
-        pass
-
-
-class Public:
-    """The rules where there are none."""
-
-    headers = ()
-
-    def open_channel(self) -> Channel:
-        return Plain()
-
-    def admits(self, _authorization: bytes, _peer: Peer, _later: OnVerdict) -> bool:
-        return True
-
-    def withdraw(self, _later: OnVerdict) -> None:
-        pass
-
-
-PUBLIC = Public()
-
-
-class House(Protocol):
-    """The endpoint, as its peers see it."""
-
-    pages: dict[bytes, tuple[Callable[[], bytes], str]]
-    rules: Callable[[], AccessRules]
-    request_seconds: float
-    idle_seconds: float
-    buffer: bytearray
-
-    def admit(self, connection: "Connection") -> None: ...
-    def line_up(self, connection: "Connection") -> None: ...
-    def requeue(self, connection: "Connection", *, is_done: bool) -> None: ...
-    def refuse(self, refusal: Refusal, peer: Peer) -> None: ...
-    def forget(self, connection: "Connection") -> None: ...
 
 
 class Connection(asyncio.BufferedProtocol):

@@ -9,7 +9,9 @@ from functools import partial
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.exporter.addresses import QUEUE
-from sriov_bootstrap.exporter.connection import MAX_HEADER_BYTES, PUBLIC, TEXT, AccessRules, Connection
+from sriov_bootstrap.exporter.connection import MAX_HEADER_BYTES, TEXT, Connection
+from sriov_bootstrap.exporter.protocols import AccessRules
+from sriov_bootstrap.exporter.public import PUBLIC
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 MAX_CONNECTIONS = 32  # that stay; Prometheus needs one

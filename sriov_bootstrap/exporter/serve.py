@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.exporter.access import WebConfigRules
-from sriov_bootstrap.exporter.connection import PUBLIC, AccessRules
 from sriov_bootstrap.exporter.credential import Access
 from sriov_bootstrap.exporter.endpoint import Endpoint
 from sriov_bootstrap.exporter.lines import LogLine, say
 from sriov_bootstrap.exporter.page import PageFile
 from sriov_bootstrap.exporter.password_checks import Checks
+from sriov_bootstrap.exporter.protocols import AccessRules
+from sriov_bootstrap.exporter.public import PUBLIC
 from sriov_bootstrap.exporter.refusals import Peer, Refusal, Refusals
 
 FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)

@@ -127,7 +127,7 @@ class Server:
 
 
 class Session:
-    """One peer; see exporter/connection.py:Channel."""
+    """One peer; see exporter/protocols.py:Channel."""
 
     def __init__(self, context: ssl.SSLContext, allowed_sans: tuple[str, ...]) -> None:
         """Waits for the peer's first bytes."""

@@ -22,9 +22,10 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.commands.serve_metrics import make_checks
 from sriov_bootstrap.edges.files import Stamp, stamp
 from sriov_bootstrap.exporter import credential
-from sriov_bootstrap.exporter.connection import PUBLIC, AccessRules
 from sriov_bootstrap.exporter.endpoint import GRACE_SECONDS, MAX_CONNECTIONS
 from sriov_bootstrap.exporter.password_checks import MAX_WAITING
+from sriov_bootstrap.exporter.protocols import AccessRules
+from sriov_bootstrap.exporter.public import PUBLIC
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 from sriov_bootstrap.exporter.serve import make_rules
 from sriov_bootstrap.machine.web_access import WebAccess

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 from sriov_bootstrap.exporter.addresses import listener
-from sriov_bootstrap.exporter.connection import PUBLIC, AccessRules, Connection
+from sriov_bootstrap.exporter.connection import Connection
 from sriov_bootstrap.exporter.endpoint import Endpoint
+from sriov_bootstrap.exporter.protocols import AccessRules
+from sriov_bootstrap.exporter.public import PUBLIC
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 LONG: Final = 1000.0  # a test is over before
