@@ -52,6 +52,13 @@ match = {{ pci_address = "{pf}" }}
 num_vfs = {num_vfs}
 vf_driver = "{vf_driver}"
 """
+ATTRIBUTES: Final = """\
+[[pf.vf]]
+vfs = "all"
+mac = "stable"
+vlan = 100
+spoofchk = true
+"""
 
 
 def main() -> int:
@@ -85,8 +92,9 @@ def _measure_all(rounds: int, idle_rounds: int) -> Seconds:
             for contest in ("bind", "down", "none"):
                 collect(seconds, measure(vm, f"{contest} {FOLDER} {pfs}"), f"{contest} ")
         collect(seconds, measure(vm, f"start {idle_rounds} {FOLDER} {pfs}"), "start ")
-        _apply(vm, "kernel")
-        collect(seconds, measure(vm, f"idle {idle_rounds}"), "idle ")
+        for name, rules in (("attributes", "attributes"), ("idle", "kernel")):
+            _apply(vm, rules)
+            collect(seconds, measure(vm, f"idle {idle_rounds}"), f"{name} ")
         collect(seconds, _daemon(vm), "daemon ")
     return seconds
 
@@ -113,14 +121,16 @@ def prepare(vm: Vm) -> list[str]:
     pfs = vm.pfs()
     for vf_driver in ("none", "kernel"):
         vm.write(f"{FOLDER}/{vf_driver}.toml", config(dict.fromkeys(pfs, VFS), vf_driver))
+    vm.write(f"{FOLDER}/attributes.toml", config(dict.fromkeys(pfs, VFS), "kernel", ATTRIBUTES))
     vm.write(f"{FOLDER}/start.toml", config(dict.fromkeys(pfs, 0) | {pfs[0]: 1}, "none"))
     for program in PROGRAMS.glob("*.py"):
         vm.push(program, f"{FOLDER}/{program.relative_to(TESTS)}")
     return pfs
 
 
-def config(counts: dict[str, int], vf_driver: str) -> str:
-    return "\n".join(RULE.format(pf=pf, num_vfs=number, vf_driver=vf_driver) for pf, number in counts.items())
+def config(counts: dict[str, int], vf_driver: str, tables: str = "") -> str:
+    rules = [RULE.format(pf=pf, num_vfs=number, vf_driver=vf_driver) for pf, number in counts.items()]
+    return "\n".join(rule + tables for rule in rules)
 
 
 def _apply(vm: Vm, vf_driver: str) -> None:
@@ -172,6 +182,8 @@ def lines(seconds: Seconds) -> Iterator[Line]:
     yield of("none_ready", "  process start to ready / bare writes", "none ready", "none bare", 1.30)
     yield of("start", f"process start to first write / python3 -c '{IMPORTS}'", "start once", "start python", 1.3)
     yield of("idle", "--once, nothing to do, VFs with netdevs / python3 -c pass", "idle once", "idle python", 4.0)
+    what = "--once, nothing to do, with [[pf.vf]] / python3 -c pass"
+    yield of("attributes", what, "attributes once", "attributes python", 6.0)
     yield Line("spawned", "  programs that it starts", median(seconds["idle spawned"]), 0, "")
     wake_ups, exporter_wake_ups = (median(seconds[f"daemon {name}wake-ups"]) for name in ("", "exporter "))
     yield Line("wake_ups", f"idle daemon: wake-ups in {IDLE_SECONDS} s, without pings", wake_ups, 0, "")
