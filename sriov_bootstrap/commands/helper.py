@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sriov_bootstrap.base.errors import ExitCode, RefusedError, UsageError
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.actions import LoadModule, ReloadDriver, WriteFile, deadline_seconds
-from sriov_bootstrap.core.validate import is_module_name
+from sriov_bootstrap.core.drivers import is_module_name
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.machine import pipe_messages
 from sriov_bootstrap.machine.privileges import stamp_answer
@@ -82,9 +82,9 @@ def _load(machine: "HostMachine", module: str) -> pipe_messages.Done:
     """Only what a rule names, in the config as it is now: whoever asks chooses among these names."""
     from sriov_bootstrap.passes.read import load_config
 
-    rules = [rule for rule in load_config(machine, None).config.pf if rule.driver_name == module]
+    rules = [rule for rule in load_config(machine, None).config.pf if module in rule.driver_names]
     if not rules:
-        raise RefusedError(f"no rule names the driver {module} (vf_driver)")
+        raise RefusedError(f"no rule names the driver {module} (vf_driver, or driver of a [[pf.vf]])")
     call = partial(machine.kmod.load, module, machine.sysfs, where=f'rule "{rules[0].name}"')
     return pipe_messages.Done(apply(LoadModule("", module), call))
 

@@ -18,7 +18,7 @@ from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.readers import READERS
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, without_overridden
-from sriov_bootstrap.core.config import Match, PfRule, VfDriver
+from sriov_bootstrap.core.config import Match, PfRule, VfDriver, named_driver
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts
@@ -154,9 +154,11 @@ def _driver_overrides(host: Host, survey: MastersSurvey) -> Iterator[Finding]:
 
 def _other_wish(driver: str, rule: PfRule) -> str:
     """What a rule says about the driver of VFs that something else binds to this one, "" if they agree."""
+    if driver in rule.driver_names:
+        return ""
     if rule.vf_driver == VfDriver.KERNEL:
         return "leaves it to the kernel" if is_vfio(driver) else ""
-    return f"asks for {rule.driver_name}" if rule.driver_name not in {"", driver} else ""
+    return f"asks for {wanted}" if (wanted := named_driver(rule.vf_driver)) else ""
 
 
 def _vfs(pf: PfFacts, host: Host) -> frozenset[str]:

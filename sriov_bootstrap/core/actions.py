@@ -9,7 +9,7 @@ from enum import IntEnum, auto
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.config import DriverWishes, VfDriver
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_settings import Before
@@ -124,11 +124,25 @@ class SetVfAttributes(Struct, frozen=True, tag="set_vf_attributes", omit_default
         return f"set attributes of {quantity(len(self.vfs), 'VF') if self.vfs else 'its VFs'}"
 
 
+class SetVfMtus(Struct, frozen=True, tag="set_vf_mtus"):
+    """Set the MTU of VFs' netdevs, where they are here; there have to be `num_vfs` VFs. `mtus`: VF number -> MTU."""
+
+    pci_address: str
+    mtus: dict[int, int]
+    num_vfs: int
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"set the MTU of {quantity(len(self.mtus), 'VF')}"
+
+
 class BindVfs(Struct, frozen=True, tag="bind_vfs"):
     """Give VFs their driver, all at once; `driver` is the rule's vf_driver, "" to take back `former` alone.
 
     `vfs`: the PCI addresses of those that are meant; none: every VF that the count before it has made. `former`: the
     driver that an earlier rule named, which is theirs by driver_override. `returns`: they had this driver before.
+    `others`, `others_former`: both where they differ, by the VF's number. `are_probed`: the kernel has given new VFs a
+    driver while it made them, which those of another one have to leave.
     """
 
     pci_address: str
@@ -136,6 +150,19 @@ class BindVfs(Struct, frozen=True, tag="bind_vfs"):
     vfs: tuple[str, ...] = ()
     former: str = ""
     returns: bool = False
+    others: dict[int, str] = {}
+    others_former: dict[int, str] = {}
+    are_probed: bool = False
+
+    @property
+    def drivers(self) -> DriverWishes:
+        """For each VF that is meant."""
+        return DriverWishes(self.driver, self.others)
+
+    @property
+    def formers(self) -> DriverWishes:
+        """The same of what an earlier rule named."""
+        return DriverWishes(self.former, self.others_former)
 
     @property
     def concerns_consumers(self) -> bool:
@@ -145,6 +172,8 @@ class BindVfs(Struct, frozen=True, tag="bind_vfs"):
     def __str__(self) -> str:
         """For people."""
         vfs = quantity(len(self.vfs), "VF") if self.vfs else "its VFs"
+        if self.others:
+            return f"give {vfs} their drivers ({', '.join(sorted(self.drivers.kinds))})"
         match self.driver:
             case "":
                 return f"clear driver_override of {vfs}"
@@ -157,7 +186,16 @@ class BindVfs(Struct, frozen=True, tag="bind_vfs"):
 
 
 Action = (
-    SetLinkUp | SetAutoprobe | SetNumVfs | WriteFile | ReloadDriver | LoadModule | SetPfLink | SetVfAttributes | BindVfs
+    SetLinkUp
+    | SetAutoprobe
+    | SetNumVfs
+    | WriteFile
+    | ReloadDriver
+    | LoadModule
+    | SetPfLink
+    | SetVfAttributes
+    | BindVfs
+    | SetVfMtus
 )
 
 
@@ -181,11 +219,12 @@ STAGES: dict[type, Stage] = {
     SetPfLink: Stage.COUNTED,
     SetVfAttributes: Stage.COUNTED,
     BindVfs: Stage.BIND,
+    SetVfMtus: Stage.AFTER,
 }
 
 
 # What else a rule asks for does not depend on them.
-OPTIONAL = (SetPfLink, SetVfAttributes)
+OPTIONAL = (SetPfLink, SetVfAttributes, SetVfMtus)
 
 
 def stage_of(action: object, stages: Mapping[type, Stage] = STAGES) -> Stage:

@@ -1,12 +1,14 @@
 """What was asked: the nouns of the config file. decode.py makes them, validate.py knows what is valid."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from sriov_bootstrap.core.drivers import is_module_name
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
-from sriov_bootstrap.core.vf_attributes import STABLE, VfTable
+from sriov_bootstrap.core.vf_attributes import STABLE, VfTable, numbers_of
 
 GLOB_CHARACTERS = frozenset("*?[")
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
@@ -22,6 +24,52 @@ class VfDriver(StrEnum):
 def named_driver(vf_driver: str) -> str:
     """The driver that this vf_driver names; "" for the kernel's choice, for none, and for one that is not known."""
     return "" if vf_driver in {VfDriver.KERNEL, VfDriver.NONE} else vf_driver
+
+
+def vf_driver_problem(value: str) -> str:
+    """Why this is neither one of our words nor the name of a driver, "" if it is."""
+    words = tuple(map(str, VfDriver))
+    if value in words:
+        return ""
+    if value.strip().lower() in words:
+        return f'"{value}" is written "{value.strip().lower()}"'
+    if is_module_name(value):
+        return ""
+    return f'"{value}" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"'
+
+
+class DriverWishes(Struct, frozen=True):
+    """What drives each VF of a PF, as vf_driver says it: `usual`, or for the VFs of these numbers that in `others`."""
+
+    usual: str
+    others: dict[int, str] = {}
+
+    def of(self, number: int) -> str:
+        """That of one VF."""
+        return self.others.get(number, self.usual)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Everything that some VF has."""
+        return frozenset({self.usual, *self.others.values()})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The drivers that are named."""
+        return tuple(sorted({*map(named_driver, self.kinds)} - {""}))
+
+    @property
+    def without_probing(self) -> "DriverWishes":
+        """The same where the kernel may not choose: those VFs get none."""
+        none = {VfDriver.KERNEL.value: VfDriver.NONE.value}
+        others = {number: none.get(driver, driver) for number, driver in self.others.items()}
+        return DriverWishes(none.get(self.usual, self.usual), others)
+
+    def among(self, numbers: Iterable[int]) -> "DriverWishes":
+        """The same for these VFs alone, in the shortest way: `usual` is what the first of them has."""
+        said = {number: self.of(number) for number in sorted(numbers)}
+        usual = next(iter(said.values()), self.usual)
+        return DriverWishes(usual, {number: driver for number, driver in said.items() if driver != usual})
 
 
 class VfBinding(StrEnum):
@@ -150,7 +198,7 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     @property
     def asks_link(self) -> bool:
         """Whether it says something that only the PF's netdev can tell."""
-        return bool(self.vf) or self.asks_own_link
+        return bool(self.attribute_tables) or self.asks_own_link
 
     @property
     def asks_own_link(self) -> bool:
@@ -158,14 +206,43 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
         return bool(self.mtu or self.promisc)
 
     @property
+    def asks_vf_mtus(self) -> bool:
+        """Whether it says something that only the netdevs of VFs can tell."""
+        return any(table.mtu is not None for table in self.vf)
+
+    @property
     def has_stable_mac(self) -> bool:
         """Whether a VF gets its MAC from us."""
         return any(table.mac == STABLE for table in self.vf)
 
+    def drivers(self, num_vfs: int) -> DriverWishes:
+        """What is to drive each of so many VFs: `driver` of the last table that says it, or `vf_driver`."""
+        said: dict[int, str] = {}
+        for table in self.vf:
+            if table.driver is not None:
+                said |= dict.fromkeys(numbers_of(table.vfs, num_vfs), table.driver)
+        others = {number: driver for number, driver in sorted(said.items()) if driver != self.vf_driver}
+        wishes = DriverWishes(self.vf_driver, others)
+        return wishes.among(others) if len(others) == num_vfs else wishes  # no VF may have the usual one
+
+    def vf_mtus(self, num_vfs: int) -> dict[int, int]:
+        """VF number -> the MTU that its netdev is to have; no VF of which nothing is said."""
+        said: dict[int, int] = {}
+        for table in self.vf:
+            if table.mtu is not None:
+                said |= dict.fromkeys(numbers_of(table.vfs, num_vfs), table.mtu)
+        return said
+
     @property
-    def driver_name(self) -> str:
-        """The driver that `vf_driver` names."""
-        return named_driver(self.vf_driver)
+    def driver_names(self) -> frozenset[str]:
+        """The drivers that it names, for some VFs or for all."""
+        said = (self.vf_driver, *(table.driver for table in self.vf if table.driver is not None))
+        return frozenset(map(named_driver, said)) - {""}
+
+    @property
+    def attribute_tables(self) -> tuple[VfTable, ...]:
+        """What the PF is to set for VFs; nothing of their drivers and netdevs."""
+        return tuple(table.without_own_keys for table in self.vf if table.attributes.said)
 
     @property
     def vf_problems(self) -> tuple[str, ...]:

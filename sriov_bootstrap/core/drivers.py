@@ -7,6 +7,7 @@ This is part of the boot path. Which function of the kernel each cell was read f
 not; docs/drivers.md shows both.
 """
 
+import re
 from enum import StrEnum
 from functools import cache
 from typing import Literal
@@ -27,6 +28,8 @@ VfAttribute = Literal[
     "stats",
     "msix",
 ]
+
+MODULE = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"  # the kernel takes 55 (MODULE_NAME_LEN)
 
 
 class Role(StrEnum):
@@ -172,6 +175,11 @@ def driver_of(name: str) -> Driver:
     if found := _BY_NAME.get(name):
         return found
     return Driver(name, Role.VFIO if name.startswith("vfio") else Role.NIC)
+
+
+def is_module_name(text: str) -> bool:
+    """Whether this can be part of a path, of a unit's name and of a modprobe command: no /, no dot, no leading dash."""
+    return re.fullmatch(MODULE, text) is not None
 
 
 def is_vfio(name: str) -> bool:

@@ -130,7 +130,8 @@ class VfFacts(Struct, frozen=True):
     """One VF. `use` says who uses it, None if it is free; `incarnation` differs after every re-creation.
 
     `modalias` is that of what has no driver: the VF, or the device that it has on another bus. `devices`: netdev ->
-    that device, where it is the netdev of one. `is_nic`: see `PfFacts`. `is_vfio`: reached through vfio.
+    that device, where it is the netdev of one. `is_nic`: see `PfFacts`. `is_vfio`: reached through vfio. `mtu`: of its
+    first netdev, 0 if it has none here, or no rule says something of it.
     """
 
     index: int
@@ -146,6 +147,7 @@ class VfFacts(Struct, frozen=True):
     is_nic: bool = True
     is_vfio: bool = False
     has_made_netdev: bool = True
+    mtu: int = 0
 
     @property
     def refusal(self) -> str:

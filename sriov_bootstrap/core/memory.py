@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core import contest
 from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs, SetVfAttributes
-from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.config import DriverWishes, VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import NOTHING
 from sriov_bootstrap.core.placing import Placement, VfRefusal, lacks
@@ -18,7 +18,9 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
     """What the next look must know of what was done: `pfs` are the facts after it. `begun`: see begin_write()."""
     here = {pf.pci_address: pf for pf in pfs}
     incomplete = {
-        pf_address for pf_address in saved.incomplete if pf_address in here and _waits_for_drivers(here[pf_address])
+        address
+        for address in saved.incomplete
+        if address in here and _waits_for_drivers(here[address], saved.placements.get(address, Placement()))
     }
     short, ours = dict(saved.short), dict(saved.ours)
     placements, autoprobe_off = _remember_drivers(saved, results, here, begun)
@@ -110,7 +112,7 @@ def _remember_drivers(
                 autoprobe_off = autoprobe_off - {address} if enabled else autoprobe_off | {address}
             case BindVfs() as binding if address in here:
                 placements[address] = _placement(placements.get(address, Placement()), binding, result, here[address])
-                if binding.driver == VfDriver.KERNEL and here[address].autoprobe:
+                if VfDriver.KERNEL in binding.drivers.kinds and here[address].autoprobe:
                     autoprobe_off.discard(address)
     return placements, autoprobe_off
 
@@ -123,18 +125,23 @@ def _takes_drivers(result: Result) -> bool:
 
 def _placement(placed: Placement, binding: BindVfs, result: Result, pf: PfFacts) -> Placement:
     """After VFs were given a driver: those without it that nobody uses have been refused, if that failed."""
-    driver = binding.driver
+    drivers = binding.drivers
     if result.is_transient or (not result.is_done and result.outcome is not Outcome.FAILED):
         return placed
-    if not driver:  # what an earlier rule has left is gone, or is nobody's business any more
+    if not binding.driver:  # what an earlier rule has left is gone, or is nobody's business any more
         return Placement()
-    given = frozenset(vf.incarnation for vf in pf.vfs if vf.pci_address in binding.vfs or not binding.vfs)
-    moved = placed.moved - given if driver == placed.applied else placed.moved | given
+    given = [vf for vf in pf.vfs if vf.pci_address in binding.vfs or not binding.vfs]
+    back = frozenset(vf.incarnation for vf in given if drivers.of(vf.index) == placed.drivers.of(vf.index))
+    moved = placed.moved.union(vf.incarnation for vf in given) - back
     after = replace(placed, is_unfinished=False, refusal=None, moved=moved)
     if result.outcome is Outcome.FAILED:
-        vfs = frozenset(vf.incarnation for vf in pf.vfs if lacks(vf, driver))
-        after = replace(after, refusal=VfRefusal(driver, vfs, result.message, result.hint))
-    return replace(after, applied=driver, moved=frozenset()) if pf.incarnations <= moved else after
+        vfs = frozenset(vf.incarnation for vf in given if lacks(vf, drivers.of(vf.index)))
+        after = replace(after, refusal=VfRefusal(drivers.usual, vfs, result.message, result.hint, drivers.others))
+    return _applied(after, drivers) if pf.incarnations <= moved else after
+
+
+def _applied(placed: Placement, drivers: DriverWishes) -> Placement:
+    return replace(placed, applied=drivers.usual, others=drivers.others, moved=frozenset())
 
 
 def ask_again(saved: State) -> State:
@@ -155,12 +162,11 @@ def note_seen(saved: State, seen: dict[str, dict[int, Seen]]) -> State:
     return replace(saved, attributes={address: memory for address, memory in attributes.items() if memory.is_needed})
 
 
-def note_placed(saved: State, placed: dict[str, str]) -> State:
-    """`placed`: PCI address -> the vf_driver that all VFs of that PF have by now."""
+def note_placed(saved: State, placed: dict[str, DriverWishes]) -> State:
+    """`placed`: PCI address -> the drivers that all VFs of that PF have by now."""
     placements = dict(saved.placements)
-    for address, driver in placed.items():
-        known = placements.get(address, Placement())
-        placements[address] = replace(known, applied=driver, is_unfinished=False, moved=frozenset())
+    for address, drivers in placed.items():
+        placements[address] = _applied(replace(placements.get(address, Placement()), is_unfinished=False), drivers)
     return replace(saved, placements=placements)
 
 
@@ -206,8 +212,8 @@ def note_contests(
     return replace(saved, contests=contests), dict.fromkeys(new, 1)
 
 
-def _waits_for_drivers(pf: PfFacts) -> bool:
-    return pf.autoprobe and not all(vf.is_ready for vf in pf.vfs)
+def _waits_for_drivers(pf: PfFacts, placed: Placement) -> bool:
+    return pf.autoprobe and not all(vf.is_ready or placed.drivers.of(vf.index) == VfDriver.NONE for vf in pf.vfs)
 
 
 def _written_pfs(result: Result) -> tuple[tuple[str, ...], int, frozenset[int]]:

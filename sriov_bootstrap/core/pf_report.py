@@ -3,11 +3,12 @@
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.core import vf_mtus
 from sriov_bootstrap.core.actions import OPTIONAL, BindVfs, LoadModule, SetNumVfs
-from sriov_bootstrap.core.config import PfRule, VfDriver
+from sriov_bootstrap.core.config import DriverWishes, PfRule, VfDriver
 from sriov_bootstrap.core.desired import ports_of
 from sriov_bootstrap.core.drivers import driver_of
-from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts
+from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts, VfFacts
 from sriov_bootstrap.core.placing import VfRefusal, lacks
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.plurals import quantity, shortlist
@@ -62,16 +63,16 @@ def report_pf(
         hint=printable(verdict.hint if verdict else ""),
         vfs_held=len(plan.held),
         remark="" if results else plan.remark,
-        vf_attributes_differing=plan.settings.num_differing,
+        vf_attributes_differing=len(_differing(plan)),
         awaits_carrier=plan.settings.awaits_carrier,
     )
     if pf is None:
         return base
-    full = _add_facts(base, pf, ports_of(rule.match, pf), wants_driver=rule.vf_driver != VfDriver.NONE)
+    full = _add_facts(base, pf, ports_of(rule.match, pf), rule.drivers(pf.num_vfs))
     return _add_attributes(full, rule, pf, attributes, machine_id) if rule.vf else full
 
 
-def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], *, wants_driver: bool) -> PfReport:
+def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], drivers: DriverWishes) -> PfReport:
     values = {name: getattr(base, name) for name in base.__struct_fields__}
     values |= {
         "pci_address": pf.pci_address,
@@ -83,9 +84,14 @@ def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], *, wants_
         "num_vfs": pf.num_vfs,
         "max_vfs": pf.total_vfs,
         "vfs": report_vfs(pf),
-        "vfs_unbound": sum(not vf.is_ready and not vf.use for vf in pf.vfs) if wants_driver else 0,
+        "vfs_unbound": sum(_is_unbound(vf, drivers) for vf in pf.vfs),
     }
     return PfReport(**values)
+
+
+def _is_unbound(vf: VfFacts, drivers: DriverWishes) -> bool:
+    """Whether its driver is missing, or has not finished; one in use has what its user needs."""
+    return not vf.is_ready and not vf.use and drivers.of(vf.index) != VfDriver.NONE
 
 
 def report_vfs(pf: PfFacts) -> tuple[VfReport, ...]:
@@ -95,13 +101,19 @@ def report_vfs(pf: PfFacts) -> tuple[VfReport, ...]:
     )
 
 
+def _differing(plan: Plan) -> set[int]:
+    """VFs that nobody uses, and whose attributes or MTU are not those of the rule."""
+    pf = plan.desired.pf
+    return {*plan.settings.differing, *(vf.index for vf in (vf_mtus.differing(plan.desired.rule, pf) if pf else ()))}
+
+
 def _add_attributes(
     full: PfReport, rule: PfRule, pf: PfFacts, memory: AttributeMemory | None, machine_id: str
 ) -> PfReport:
     """The same with what the PF has set for each of its VFs."""
-    wished = wishes(rule.vf, pf.pci_address, pf.num_vfs, machine_id)
+    wished, mtus = wishes(rule.vf, pf.pci_address, pf.num_vfs, machine_id), rule.vf_mtus(pf.num_vfs)
     actual = pf.link.vfs if pf.link else {}
-    known = memory if memory and memory.tables == rule.vf else AttributeMemory()
+    known = memory if memory and memory.tables == rule.attribute_tables else AttributeMemory()
     found = []
     for vf, facts in zip(full.vfs, pf.vfs, strict=True):
         has, differs = actual.get(vf.index), None
@@ -109,7 +121,9 @@ def _add_attributes(
             refused = known.refusal.requests_of(facts) if known.refusal else ()
             is_given = facts.incarnation in known.given
             differs = difference(wished[vf.index], has, is_given=is_given, refused=refused)
-        found.append(replace(vf, attributes=has, differs=differences_text(differs, has) if differs else ""))
+        texts = [differences_text(differs, has)] if differs else []
+        texts += [f"mtu {facts.mtu}, not {mtus[vf.index]}"] if mtus.get(vf.index, facts.mtu) != facts.mtu != 0 else []
+        found.append(replace(vf, attributes=has, differs=", ".join(filter(None, texts)), mtu=facts.mtu))
     needs_carrier = driver_of(pf.driver).rates_need_carrier and any("rate" in table.requests for table in rule.vf)
     return replace(full, vfs=tuple(found), rates_need_carrier=needs_carrier)
 
@@ -143,9 +157,11 @@ def _held_text(plan: Plan) -> str:
     if not plan.held or plan.desired.pf is None:
         return ""
     said = shortlist([vf.refusal for vf in plan.held], NAMED, "; ")
-    wanted = plan.desired.rule.vf_driver
+    rule = plan.desired.rule
+    is_usual = all(table.driver is None for table in rule.vf)
+    wanted = f'vf_driver = "{rule.vf_driver}" applies' if is_usual else "what the rule says of its driver applies"
     lead = f"{plan.desired.pf.pci_address}: {quantity(len(plan.held), 'VF keeps its driver', 'VFs keep their driver')}"
-    return f'{lead} until released, then vf_driver = "{wanted}" applies: {said}'
+    return f"{lead} until released, then {wanted}: {said}"
 
 
 def _later_text(plan: Plan) -> str:
@@ -218,9 +234,11 @@ def _undone(bad: Result) -> Verdict:
 
 def _refusal_verdict(plan: Plan, pf: PfFacts | None, refusal: VfRefusal | None) -> Verdict | None:
     """What the last attempt came to, for as long as these VFs are there and lack that driver."""
-    if pf is None or refusal is None or refusal.driver != plan.desired.rule.vf_driver or plan.actions:
+    if pf is None or refusal is None or plan.actions:
         return None
-    still = any(vf.incarnation in refusal.vfs and lacks(vf, refusal.driver) for vf in pf.vfs)
+    drivers = plan.desired.rule.drivers(pf.num_vfs)
+    wanted = ((vf, drivers.of(vf.index)) for vf in pf.vfs)
+    still = any(refusal.is_about(vf, driver) and lacks(vf, driver) for vf, driver in wanted)
     return Verdict(Reason.VFS_INCOMPLETE, refusal.message, refusal.hint) if still else None
 
 
@@ -233,7 +251,8 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
         is_removal = bool(results and isinstance(results[-1].action, SetNumVfs) and not results[-1].action.after)
         return kept_vfs_verdict(pf, target) if is_removal and target else fewer_vfs_verdict(pf, target)
     if is_incomplete:
-        waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready]
+        drivers = plan.desired.rule.drivers(pf.num_vfs)
+        waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready and drivers.of(vf.index) != VfDriver.NONE]
         lack = "netdev" if pf.is_nic else "driver"
         message = (
             f"{pf.pci_address}: VFs that still have no {lack}, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"

@@ -9,12 +9,13 @@ has another driver than the rule says, for no reason that we know of, is somebod
 an operator's. So there is a memory (`Placement`), and without it the VFs of `kernel` and `none` are left as they are.
 A driver's name is different: it can be compared with what a VF has.
 
-A VF in use is never moved. It keeps its driver until it is released.
+A VF in use is never moved. It keeps its driver until it is released. All of this is decided for each VF, as a table may
+say another driver for some.
 """
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.config import PfRule, VfBinding, VfDriver, named_driver
+from sriov_bootstrap.core.config import DriverWishes, PfRule, VfBinding, VfDriver, named_driver
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 
 BINDS_LATE = 'vf_binding = "auto": VFs get their driver once they exist, all at the same time'
@@ -25,25 +26,37 @@ NAMES_FOLLOW_PROBES = (
 
 
 class VfRefusal(Struct, frozen=True):
-    """VFs that `driver` (a rule's vf_driver) could not be given to: `vfs` are their incarnations."""
+    """VFs that did not get the driver that was meant, by incarnation; `driver` and `others` are as in DriverWishes."""
 
     driver: str
     vfs: frozenset[int]
     message: str
     hint: str = ""
+    others: dict[int, str] = {}
+
+    def is_about(self, vf: VfFacts, wanted: str) -> bool:
+        """Whether this VF did not get that driver."""
+        return vf.incarnation in self.vfs and DriverWishes(self.driver, self.others).of(vf.index) == wanted
 
 
 class Placement(Struct, frozen=True):
     """What is remembered of one PF. `applied`: the vf_driver that all its VFs have been given, "" if unknown.
 
     `is_unfinished`: VFs were created to be bound afterwards, and that is not known to have been done. `moved`: those
-    that have already left the driver in `applied`, while others are still in use.
+    that have already left the driver in `applied`, while others are still in use. `others`: VFs that were given another
+    driver than `applied`, by number.
     """
 
     applied: str = ""
     is_unfinished: bool = False
     moved: frozenset[int] = frozenset()
     refusal: VfRefusal | None = None
+    others: dict[int, str] = {}
+
+    @property
+    def drivers(self) -> DriverWishes:
+        """What all its VFs have been given."""
+        return DriverWishes(self.applied, self.others)
 
 
 class Moves(Struct, frozen=True):
@@ -53,19 +66,25 @@ class Moves(Struct, frozen=True):
     later: tuple[VfFacts, ...] = ()
 
 
-def binds_late(rule: PfRule, *, names_follow_probes: bool) -> bool:
+def binds_late(rule: PfRule, num_vfs: int, *, names_follow_probes: bool) -> bool:
     """Whether VFs of `kernel` are created without a driver and bound afterwards."""
-    is_kernels = rule.vf_driver == VfDriver.KERNEL and not rule.uses_max_vfs
+    is_kernels = VfDriver.KERNEL in rule.drivers(num_vfs).kinds and not rule.uses_max_vfs
     return is_kernels and rule.vf_binding is VfBinding.AUTO and not names_follow_probes
 
 
 def moves(rule: PfRule, pf: PfFacts, placed: Placement, *, may_probe: bool) -> Moves:
-    """Which VFs need another driver. `may_probe`: probing is on, or it was us who switched it off."""
-    former = former_name(rule.vf_driver, placed)
-    wrong = _wrong_vfs(rule, pf, placed, former, may_probe=may_probe)
-    refused = placed.refusal.vfs if placed.refusal and placed.refusal.driver == rule.vf_driver else frozenset()
-    free = [vf for vf in wrong if not vf.use and not _is_of_another(vf, rule, former) and vf.incarnation not in refused]
-    return Moves(tuple(free), tuple(vf for vf in wrong if vf.use))
+    """Which VFs need another driver. `may_probe`: probing is on, or it was us who switched it off.
+
+    None while it is not known what the rule says of single VFs.
+    """
+    if rule.vf_problems:
+        return Moves()
+    wanted, applied = rule.drivers(pf.num_vfs), placed.drivers
+    found = [_Judged(vf, wanted.of(vf.index), applied.of(vf.index)) for vf in pf.vfs]
+    wrong = [judged for judged in found if judged.is_wrong(placed, may_probe=may_probe)]
+    free = [judged for judged in wrong if not judged.vf.use and not judged.is_of_another]
+    now = [judged for judged in free if not placed.refusal or not placed.refusal.is_about(judged.vf, judged.wanted)]
+    return Moves(tuple(judged.vf for judged in now), tuple(judged.vf for judged in wrong if judged.vf.use))
 
 
 def lacks(vf: VfFacts, vf_driver: str) -> bool:
@@ -81,24 +100,32 @@ def lacks(vf: VfFacts, vf_driver: str) -> bool:
             return vf.driver != name
 
 
-def former_name(vf_driver: str, placed: Placement) -> str:
+def former_name(vf_driver: str, applied: str) -> str:
     """The driver that an earlier rule named and this one does not; "" if there is none."""
-    return "" if placed.applied == vf_driver else named_driver(placed.applied)
+    return "" if applied == vf_driver else named_driver(applied)
 
 
-def _wrong_vfs(rule: PfRule, pf: PfFacts, placed: Placement, former: str, *, may_probe: bool) -> list[VfFacts]:
-    if former:  # every one of them carries its name, whatever driver it has
-        return [vf for vf in pf.vfs if vf.incarnation not in placed.moved]
-    match rule.vf_driver:
-        case VfDriver.KERNEL:
-            is_ours = placed.is_unfinished or placed.applied == VfDriver.NONE
-            return [vf for vf in pf.vfs if not vf.driver] if is_ours and may_probe else []
-        case VfDriver.NONE:
-            return [vf for vf in pf.vfs if vf.driver] if placed.applied == VfDriver.KERNEL else []
-        case name:
-            return [vf for vf in pf.vfs if vf.driver != name]
+class _Judged(Struct, frozen=True):
+    """A VF, what its rule says of its driver, and what an earlier one has said."""
 
+    vf: VfFacts
+    wanted: str
+    applied: str
 
-def _is_of_another(vf: VfFacts, rule: PfRule, former: str) -> bool:
-    """On a vfio driver that no rule has named: libvirt, or an operator, is about to give it to a VM."""
-    return vf.is_vfio and vf.driver not in {rule.vf_driver, former}
+    def is_wrong(self, placed: Placement, *, may_probe: bool) -> bool:
+        """Whether it has another driver than is wanted, as far as that is our business."""
+        if former_name(self.wanted, self.applied):  # it carries that name, whatever driver it has
+            return self.vf.incarnation not in placed.moved
+        match self.wanted:
+            case VfDriver.KERNEL:
+                is_ours = placed.is_unfinished or self.applied == VfDriver.NONE
+                return not self.vf.driver and is_ours and may_probe
+            case VfDriver.NONE:
+                return bool(self.vf.driver) and self.applied == VfDriver.KERNEL
+            case name:
+                return self.vf.driver != name
+
+    @property
+    def is_of_another(self) -> bool:
+        """On a vfio driver that no rule has named: libvirt, or an operator, is about to give it to a VM."""
+        return self.vf.is_vfio and self.vf.driver not in {self.wanted, former_name(self.wanted, self.applied)}

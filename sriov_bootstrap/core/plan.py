@@ -43,6 +43,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sriov_bootstrap.core import vf_mtus
 from sriov_bootstrap.core.actions import (
     Action,
     BindVfs,
@@ -52,10 +53,21 @@ from sriov_bootstrap.core.actions import (
     SetNumVfs,
     SetPfLink,
     SetVfAttributes,
+    SetVfMtus,
     Stage,
     stage_of,
 )
-from sriov_bootstrap.core.config import Config, Match, PfRule, Switch, VfBinding, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import (
+    Config,
+    DriverWishes,
+    Match,
+    PfRule,
+    Switch,
+    VfBinding,
+    VfDriver,
+    WhenInUse,
+    named_driver,
+)
 from sriov_bootstrap.core.desired import DesiredPf, ports_of, rule_of
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
@@ -76,6 +88,8 @@ from sriov_bootstrap.core.verdicts import (
     unfit_verdict,
 )
 from sriov_bootstrap.core.vf_settings import BEFORE_BINDING, Settings
+
+ANY_DRIVER = DriverWishes("")
 
 
 class Plan(Struct, frozen=True):
@@ -144,68 +158,95 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
 
 def _change_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Plan:
     """What has to be set before, the count, and then the VFs' drivers."""
-    rule, is_late = desired.rule, binds_late(desired.rule, names_follow_probes=around.names_follow_probes)
+    rule, drivers = desired.rule, desired.rule.drivers(target)
+    is_late = binds_late(rule, target, names_follow_probes=around.names_follow_probes)
     is_late = is_late and target > 0 and around.may_probe(pf)
     steps = list(preparations(desired, pf, target, around, binds_late=is_late, remakes=True))
     steps += _count_steps(desired, pf, target, around)
     attributes = _new_attributes(desired, pf, target, around)
     steps += attributes
-    takes_drivers = rule.vf_driver == VfDriver.KERNEL and any(not step.keeps_drivers for step in attributes)
-    if is_late or (target and (rule.driver_name or takes_drivers)):
-        steps += _bind_steps(pf, rule, around, BindVfs(pf.pci_address, rule.vf_driver))
-    wants_late = target and rule.vf_driver == VfDriver.KERNEL and rule.vf_binding is VfBinding.AUTO
+    wants_kernels = VfDriver.KERNEL in drivers.kinds
+    takes_drivers = wants_kernels and any(not step.keeps_drivers for step in attributes)
+    if is_late or (target and (drivers.names or drivers.others or takes_drivers)):
+        are_probed = bool(drivers.others) and wants_kernels and not is_late and around.may_probe(pf)
+        steps += _bind_steps(pf, around, _binding_of_new_vfs(pf, drivers, around, are_probed=are_probed))
+    steps += _mtu_steps(pf, rule.vf_mtus(target), target)
+    wants_late = target and wants_kernels and rule.vf_binding is VfBinding.AUTO
     remark = BINDS_LATE if is_late else NAMES_FOLLOW_PROBES if wants_late and around.names_follow_probes else ""
     return Plan(desired, tuple(sorted(steps, key=stage_of)), remark=remark)
+
+
+def _binding_of_new_vfs(pf: PfFacts, drivers: DriverWishes, around: Surroundings, *, are_probed: bool) -> BindVfs:
+    drivers = drivers if around.may_probe(pf) else drivers.without_probing
+    return BindVfs(pf.pci_address, drivers.usual, others=drivers.others, are_probed=are_probed)
 
 
 def _new_attributes(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[SetVfAttributes, ...]:
     """For VFs that the count is going to make. Those that the kernel binds meanwhile may have to be bound again."""
     rule = desired.rule
-    if not target or not rule.vf or not desired.ports:
+    tables = rule.attribute_tables
+    if not target or not tables or not desired.ports:
         return ()
-    is_late = binds_late(rule, names_follow_probes=around.names_follow_probes)
-    is_bound = rule.vf_driver == VfDriver.KERNEL and not is_late and around.may_probe(pf)
-    needs_rebinding = is_bound and any(BEFORE_BINDING & {*table.requests} for table in rule.vf)
+    is_late = binds_late(rule, target, names_follow_probes=around.names_follow_probes)
+    is_bound = VfDriver.KERNEL in rule.drivers(target).kinds and not is_late and around.may_probe(pf)
+    needs_rebinding = is_bound and any(BEFORE_BINDING & {*table.requests} for table in tables)
     keeps_drivers = not needs_rebinding or around.names_follow_probes  # parallel probes would shuffle the names
-    step = SetVfAttributes(pf.pci_address, desired.ports[0].name, rule.vf, target, keeps_drivers=keeps_drivers)
+    step = SetVfAttributes(pf.pci_address, desired.ports[0].name, tables, target, keeps_drivers=keeps_drivers)
     return (step,)
 
 
 def keep_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Plan:
     """The VFs that exist stay; those that are free may get another driver."""
-    rule, placed = desired.rule, around.placement(pf.pci_address)
+    rule = desired.rule
     wrong, found = around.moves(rule, pf), around.settings(rule, pf)
-    steps = list(preparations(desired, pf, target, around, binds_late=bool(wrong.now)))
-    if wrong.now:
-        vfs = tuple(vf.pci_address for vf in wrong.now)
-        former = former_name(rule.vf_driver, placed)
-        is_off = rule.vf_driver == VfDriver.KERNEL and not around.may_probe(pf)  # by something else: it stays so
-        driver = VfDriver.NONE if is_off else rule.vf_driver
-        steps += _bind_steps(pf, rule, around, BindVfs(pf.pci_address, driver, vfs, former))
+    binding = _binding_of_vfs(pf, rule, wrong.now, around) if wrong.now else None
+    is_late = binding is not None and VfDriver.KERNEL in binding.drivers.kinds
+    steps = list(preparations(desired, pf, target, around, binds_late=is_late))
+    steps += _bind_steps(pf, around, binding) if binding else ()
     steps += _attribute_steps(desired, pf, found, around, binds_others=bool(wrong.now))
+    bound = {vf for step in steps if isinstance(step, BindVfs) for vf in step.vfs}
+    steps += _mtu_steps(pf, vf_mtus.to_set(rule, pf, bound), pf.num_vfs)
     return Plan(desired, tuple(sorted(steps, key=stage_of)), held=wrong.later, settings=found)
+
+
+def _binding_of_vfs(
+    pf: PfFacts, rule: PfRule, vfs: tuple[VfFacts, ...], around: Surroundings, *, returns: bool = False
+) -> BindVfs:
+    """Of VFs that exist. Probing that something else has switched off stays so."""
+    wanted, applied = rule.drivers(pf.num_vfs), around.placement(pf.pci_address).drivers
+    names = {vf.index: "" if returns else former_name(wanted.of(vf.index), applied.of(vf.index)) for vf in vfs}
+    former = DriverWishes("", names).among(names)
+    drivers = (wanted if around.may_probe(pf) else wanted.without_probing).among(names)
+    addresses = tuple(vf.pci_address for vf in vfs)
+    binding = BindVfs(pf.pci_address, drivers.usual, addresses, former.usual, returns=returns)
+    return replace(binding, others=drivers.others, others_former=former.others)
 
 
 def _attribute_steps(
     desired: DesiredPf, pf: PfFacts, found: Settings, around: Surroundings, *, binds_others: bool
 ) -> Iterator[Action]:
     """For VFs that exist. VFs that lose their driver for it wait for a pass in which no others are bound."""
-    rule, rebound = desired.rule, {vf.index: vf.pci_address for vf in found.rebound}
-    keeps_drivers = around.names_follow_probes or (rule.vf_driver == VfDriver.KERNEL and not around.may_probe(pf))
+    rule, rebound = desired.rule, {vf.index: vf for vf in found.rebound}
+    needs_probing = any(rule.drivers(pf.num_vfs).of(number) == VfDriver.KERNEL for number in rebound)
+    keeps_drivers = around.names_follow_probes or (needs_probing and not around.may_probe(pf))
     now = {vf: before for vf, before in found.now.items() if not binds_others or vf not in rebound}
     if not now or not desired.ports:
         return
     is_rebound = bool(rebound) and not binds_others and not keeps_drivers
     netdev = desired.ports[0].name
-    yield SetVfAttributes(pf.pci_address, netdev, rule.vf, pf.num_vfs, now, keeps_drivers=not is_rebound)
+    yield SetVfAttributes(pf.pci_address, netdev, rule.attribute_tables, pf.num_vfs, now, keeps_drivers=not is_rebound)
     if is_rebound:
-        yield BindVfs(pf.pci_address, rule.vf_driver, tuple(rebound.values()), returns=True)
+        yield _binding_of_vfs(pf, rule, tuple(rebound.values()), around, returns=True)
 
 
-def _bind_steps(pf: PfFacts, rule: PfRule, around: Surroundings, binding: BindVfs) -> Iterator[Action]:
-    """The VFs' driver, and its module before it where a rule names one that the kernel does not have."""
-    if rule.driver_name in around.absent_drivers:
-        yield LoadModule(pf.pci_address, rule.driver_name)
+def _mtu_steps(pf: PfFacts, mtus: dict[int, int], num_vfs: int) -> Iterator[Action]:
+    if mtus:
+        yield SetVfMtus(pf.pci_address, mtus, num_vfs)
+
+
+def _bind_steps(pf: PfFacts, around: Surroundings, binding: BindVfs) -> Iterator[Action]:
+    """The VFs' drivers, and before that the module of each that a rule names and the kernel does not have."""
+    yield from (LoadModule(pf.pci_address, name) for name in binding.drivers.names if name in around.absent_drivers)
     yield binding
 
 
@@ -226,11 +267,11 @@ def preparations(
     rule, steps = desired.rule, list[Action]()
     needs_link = target or (remakes and driver_of(pf.driver).up_first)  # which would keep its VFs as well
     if needs_link and rule.pf_up:
-        is_first = remakes and _comes_up_first(rule, pf, around)
+        is_first = remakes and _comes_up_first(rule, pf, target, around)
         down = (dev.name for dev in ports_of(rule.match, pf) if not dev.is_up)
         steps += (SetLinkUp(pf.pci_address, name, precedes_count=is_first) for name in down)
     steps += _link_steps(desired, pf)
-    wants_probe = rule.vf_driver == VfDriver.KERNEL
+    wants_probe = VfDriver.KERNEL in rule.drivers(target).kinds
     creates_late = binds_late and remakes
     if target and pf.autoprobe and (creates_late or not wants_probe):
         steps.append(SetAutoprobe(pf.pci_address, enabled=False))
@@ -251,10 +292,10 @@ def _link_steps(desired: DesiredPf, pf: PfFacts) -> Iterator[SetPfLink]:
         yield SetPfLink(pf.pci_address, desired.ports[0].name, mtu, promisc)
 
 
-def _comes_up_first(rule: PfRule, pf: PfFacts, around: Surroundings) -> bool:
+def _comes_up_first(rule: PfRule, pf: PfFacts, target: int, around: Surroundings) -> bool:
     """igb closes and opens a netdev that is up whenever its count changes, so most come up after it."""
-    is_kernels_way = rule.vf_driver == VfDriver.KERNEL and not binds_late(
-        rule, names_follow_probes=around.names_follow_probes
+    is_kernels_way = VfDriver.KERNEL in rule.drivers(target).kinds and not binds_late(
+        rule, target, names_follow_probes=around.names_follow_probes
     )
     return rule.uses_max_vfs or is_kernels_way or driver_of(pf.driver).up_first
 
@@ -272,16 +313,24 @@ def _count_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
 def plans_without_rule(config: Config, pfs: Iterable[PfFacts], around: Surroundings) -> Iterator[Plan]:
     """PFs whose rule is gone, and whose VFs still carry the driver that it named."""
     for pf in pfs:
-        name = former_name("", around.placement(pf.pci_address))
+        applied = around.placement(pf.pci_address).drivers
         is_free = pf.pci_address not in around.bindings and not pf.vfs_in_use and not around.jam
-        if name and pf.vfs and is_free and not rule_of(config, pf):
+        if applied.names and pf.vfs and is_free and not rule_of(config, pf):
             rule = PfRule("", Match(pci_address=pf.pci_address), pf.num_vfs)
-            binding = BindVfs(pf.pci_address, "", tuple(vf.pci_address for vf in pf.vfs), name)
+            names = {vf.index: named_driver(applied.of(vf.index)) for vf in pf.vfs}
+            former = DriverWishes("", names).among(names)
+            vfs = tuple(vf.pci_address for vf in pf.vfs)
+            binding = BindVfs(pf.pci_address, "", vfs, former.usual, others_former=former.others)
             yield Plan(DesiredPf(rule, pf), (binding,))
 
 
-def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool) -> bool:
-    """Whether a write has taken effect: the VFs exist and, if a driver binds, it has finished."""
+def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool, drivers: DriverWishes = ANY_DRIVER) -> bool:
+    """Whether a write has taken effect: the VFs exist and, if a driver binds, it has finished.
+
+    `drivers`: what its VFs are being given; some of them may be meant to have none.
+    """
     if pf is None or pf.num_vfs != target:
         return False
-    return not expects_driver or not pf.autoprobe or all(vf.is_ready for vf in pf.vfs)
+    if not expects_driver or not pf.autoprobe:
+        return True
+    return all(vf.is_ready or drivers.of(vf.index) == VfDriver.NONE for vf in pf.vfs)

@@ -62,6 +62,7 @@ class VfReport(Struct, frozen=True):
     """One VF; `user` says who uses it, `note` what else is worth knowing about it.
 
     `attributes`: what the PF has set for it, if its rule says something of that; `differs`: what is not as it says.
+    `mtu`: of its netdev, 0 if it has none here, or its rule says nothing of it.
     """
 
     index: int
@@ -72,6 +73,7 @@ class VfReport(Struct, frozen=True):
     note: str = ""
     attributes: VfAttributes | None = None
     differs: str = ""
+    mtu: int = 0
 
 
 class Leftover(Struct, frozen=True):

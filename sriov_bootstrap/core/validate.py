@@ -17,7 +17,8 @@ from sriov_bootstrap.core.config import (
     PfRule,
     Services,
     VfBinding,
-    VfDriver,
+    named_driver,
+    vf_driver_problem,
 )
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.plurals import quantity
@@ -30,7 +31,6 @@ HEX_ID = r"(?i:(?:0x)?[0-9a-f]{4})"
 SERIAL_NUMBER = r"(?i:[0-9a-f]{2}(?:-[0-9a-f]{2}){7})"  # drivers/pci/pci-sysfs.c, serial_number_show
 PERCENT = r"(\d{1,3})%"
 UNIT = r"[A-Za-z0-9:_.\\-]{1,200}(@[A-Za-z0-9:_.\\-]+)?\.service"  # a template without an instance is not a unit
-MODULE = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"  # the kernel takes 55 (MODULE_NAME_LEN)
 MAX_LABEL = 64
 MAX_PORT = 65535
 
@@ -71,9 +71,9 @@ def pf_problems(rule: PfRule) -> list[str]:
         problems.append("physical_network: must be at most 64 printable characters")
     if problem := num_vfs_problem(rule.num_vfs):
         problems.append(f"num_vfs: {problem}")
-    if problem := _vf_driver_problem(rule.vf_driver):
+    if problem := vf_driver_problem(rule.vf_driver):
         problems.append(f"vf_driver: {problem}")
-    if rule.vf_binding is VfBinding.KERNEL and rule.driver_name:
+    if rule.vf_binding is VfBinding.KERNEL and named_driver(rule.vf_driver):
         problems.append(f'vf_binding = "kernel" does not work with vf_driver = "{rule.vf_driver}": remove one of them')
     if rule.reload_driver and not rule.uses_max_vfs:
         problems.append('reload_driver only works with method = "max_vfs": sriov_numvfs needs no reload')
@@ -87,18 +87,6 @@ def vf_problems(rule: PfRule) -> list[str]:
     from sriov_bootstrap.core import vf_tables
 
     return vf_tables.problems(rule)
-
-
-def _vf_driver_problem(value: str) -> str:
-    """Why this is neither one of our words nor the name of a driver, "" if it is."""
-    words = tuple(map(str, VfDriver))
-    if value in words:
-        return ""
-    if value.strip().lower() in words:
-        return f'"{value}" is written "{value.strip().lower()}"'
-    if is_module_name(value):
-        return ""
-    return f'"{value}" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"'
 
 
 def driver_doubts(rule: PfRule) -> list[str]:
@@ -120,11 +108,6 @@ def driver_doubts(rule: PfRule) -> list[str]:
 
         doubts += vf_tables.doubts(rule)
     return doubts
-
-
-def is_module_name(text: str) -> bool:
-    """Whether this can be part of a path, of a unit's name and of a modprobe command: no /, no dot, no leading dash."""
-    return re.fullmatch(MODULE, text) is not None
 
 
 def _is_label(text: str) -> bool:

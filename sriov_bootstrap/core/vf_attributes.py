@@ -8,9 +8,9 @@ interrupts and most GUIDs are not told at all. For these it counts what was set 
 import binascii
 from collections.abc import Container, Iterable
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
 STABLE = "stable"  # instead of a MAC
@@ -95,9 +95,19 @@ class VfAttributes(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class VfTable(VfAttributes, frozen=True, forbid_unknown_fields=True):
-    """One [[pf.vf]] of the config: `vfs` is ALL, or numbers and ranges such as `0-3,7`."""
+    """One [[pf.vf]] of the config: `vfs` is ALL, or numbers and ranges such as `0-3,7`.
+
+    Not set by the PF: their `driver`, in the words of vf_driver, and the `mtu` of the netdev that it makes.
+    """
 
     vfs: str
+    driver: str | None = None
+    mtu: Annotated[int, Meta(ge=68, le=65535)] | None = None
+
+    @property
+    def without_own_keys(self) -> "VfTable":
+        """Only what the PF sets for these VFs."""
+        return replace(self, driver=None, mtu=None)
 
     @property
     def attributes(self) -> VfAttributes:
@@ -155,13 +165,18 @@ def _range_of(part: str) -> range:
     return found
 
 
-def combine_tables(tables: Iterable[VfTable], num_vfs: int) -> dict[int, VfAttributes]:
-    """VF number -> what the tables say of it, later ones over earlier ones, key by key; no VF that they do not name."""
+def combine_tables(
+    tables: Iterable[VfTable], num_vfs: int, *, only: frozenset[int] | None = None
+) -> dict[int, VfAttributes]:
+    """VF number -> what the tables say of it, later ones over earlier ones, key by key; no VF that they do not name.
+
+    `only`: of these VFs.
+    """
     found: dict[int, dict[str, object]] = {}
     for table in tables:
-        said = table.said
-        del said["vfs"]
-        for number in numbers_of(table.vfs, num_vfs) if said else ():
+        said = table.attributes.said
+        numbers = numbers_of(table.vfs, num_vfs) if said else ()
+        for number in numbers if only is None else only.intersection(numbers):
             found.setdefault(number, {}).update(said)
     return {number: VfAttributes(**said) for number, said in sorted(found.items())}  # type: ignore[arg-type]
 

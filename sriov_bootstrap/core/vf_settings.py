@@ -21,7 +21,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import PfRule, VfDriver
+from sriov_bootstrap.core.config import DriverWishes, PfRule, VfDriver
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.vf_attributes import (
@@ -123,9 +123,9 @@ class Settings(Struct, frozen=True):
     awaits_carrier: bool = False
 
     @property
-    def num_differing(self) -> int:
-        """VFs that nobody uses and that differ."""
-        return len(self.now) + len(self.later) + len(self.refused) + len(self.carrier)
+    def differing(self) -> frozenset[int]:
+        """The numbers of VFs that nobody uses and that differ."""
+        return frozenset({*self.now, *(vf.index for vf in (*self.later, *self.refused, *self.carrier))})
 
 
 def wishes(
@@ -190,11 +190,13 @@ def settings(
 
     `is_unfinished`: those without a driver are ours, and still wait for it.
     """
-    if not rule.vf or pf.link is None:
+    tables = rule.attribute_tables
+    if not tables or pf.link is None:
         return Settings()
-    known = memory if memory.tables == rule.vf else AttributeMemory(seen=memory.seen)
-    judge = _Judge(rule, pf.link, known, unavailable(pf.driver, has_carrier=pf.link.has_carrier), now)
-    wished = wishes(rule.vf, pf.pci_address, pf.num_vfs, machine_id)
+    known = memory if memory.tables == tables else AttributeMemory(seen=memory.seen)
+    missing = unavailable(pf.driver, has_carrier=pf.link.has_carrier)
+    judge = _Judge(rule.drivers(pf.num_vfs), pf.link, known, missing, now)
+    wished = wishes(tables, pf.pci_address, pf.num_vfs, machine_id)
     asked = ((vf, wished[vf.index]) for vf in pf.vfs if vf.index in wished)
     found = [judge.judge(vf, wish, is_ours=is_unfinished and not vf.driver) for vf, wish in asked]
     return Settings(
@@ -234,7 +236,7 @@ def _vfs_of(found: Iterable[_Judged], kind: _Kind) -> tuple[VfFacts, ...]:
 class _Judge(Struct, frozen=True):
     """What holds for all VFs of a PF. `missing`: what cannot be set at this moment."""
 
-    rule: PfRule
+    drivers: DriverWishes
     link: PfLink
     known: AttributeMemory
     missing: frozenset[Request]
@@ -247,7 +249,7 @@ class _Judge(Struct, frozen=True):
         requests = {*difference(wish, actual, is_given=is_given, refused=refused).requests}
         if not requests:
             return _Judged(vf, _Kind.EQUAL)
-        if vf.use or (vf.is_vfio and vf.driver != self.rule.vf_driver):
+        if vf.use or (vf.is_vfio and vf.driver != self.drivers.of(vf.index)):
             return _Judged(vf, _Kind.HELD)
         awaits_carrier = bool(self.missing & requests)
         possible = requests - {*self.missing, *refused}
@@ -265,6 +267,7 @@ class _Judge(Struct, frozen=True):
             _Kind.NOW if is_quiet else _Kind.LATER,
             before,
             seen,
-            has_to_leave=rebinds(possible, vf.driver, is_vfio=vf.is_vfio) and self.rule.vf_driver != VfDriver.NONE,
+            has_to_leave=rebinds(possible, vf.driver, is_vfio=vf.is_vfio)
+            and self.drivers.of(vf.index) != VfDriver.NONE,
             awaits_carrier=awaits_carrier,
         )

@@ -6,18 +6,27 @@ ones key by key: a QoS may be in one and its VLAN in another.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import MAX_NUM_VFS, Config, Match, PfRule, VfBinding, is_exact
-from sriov_bootstrap.core.drivers import Driver, VfAttribute, driver_of
+from sriov_bootstrap.core.config import (
+    MAX_NUM_VFS,
+    Config,
+    Match,
+    PfRule,
+    VfBinding,
+    VfDriver,
+    is_exact,
+    vf_driver_problem,
+)
+from sriov_bootstrap.core.drivers import Driver, VfAttribute, driver_of, is_vfio
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import (
     STABLE,
     VfAttributes,
     VfTable,
     VlanProtocol,
+    combine_tables,
     highest_of,
     numbers_of,
 )
@@ -76,7 +85,7 @@ def problems(rule: PfRule) -> list[str]:
     found = [
         f"{_place(number)}: {problem}"
         for number, table in enumerate(tables, 1)
-        for problem in (*_problems_of(table), *_refused_by_rule(table, rule))
+        for problem in (*_problems_of(table), *_refused_by_rule(table, rule), *_refused_driver(table, rule))
     ]
     found += [f"{problem}{REMEDY}" for problem in refused_by_driver(tables, driver_of(rule.match.driver))]
     return found or list(_problems_together(rule))
@@ -103,6 +112,8 @@ def _problems_of(table: VfTable) -> Iterator[str]:
         if value is not None and not lowest <= value <= highest:
             text = str(value) if value.bit_length() < 64 else "the number"  # noqa: PLR2004 - str() has a limit, 0xf... none
             yield f"{key}: {text} is not between {lowest} and {highest}" + (f" ({meaning})" if meaning else "")
+    if table.driver is not None and (problem := vf_driver_problem(table.driver)):
+        yield f"driver: {problem}"
     if table.mac is not None and (problem := mac_problem(table.mac)):
         yield f"mac: {problem}"
     for key in GUID_KEYS:
@@ -142,6 +153,11 @@ def _refused_by_rule(table: VfTable, rule: PfRule) -> Iterator[str]:
         yield f"msix_vectors: cannot be set for a VF that has a driver, as with {why}: remove one of them"
 
 
+def _refused_driver(table: VfTable, rule: PfRule) -> Iterator[str]:
+    if table.driver is not None and rule.vf_binding is VfBinding.KERNEL:
+        yield 'driver: does not work with vf_binding = "kernel": remove one of them'
+
+
 def _highest_number(table: VfTable) -> int:
     """The highest number that it names, -1 if that is not known."""
     try:
@@ -172,7 +188,8 @@ def _problems_together(rule: PfRule) -> Iterator[str]:
     """Each mistake once, for the first VF that has it."""
     wishes = _wishes(rule)
     seen: set[tuple[int, str]] = set()
-    for vf, key, problem in (*_problems_of_vfs(wishes), *_shared_addresses(wishes, rule.match)):
+    together = (*_problems_of_vfs(wishes), *_shared_addresses(wishes, rule.match), *_mtus_without_netdev(rule))
+    for vf, key, problem in together:
         number = _said_by(rule, vf, key)
         if (number, key) not in seen:
             seen.add((number, key))
@@ -180,10 +197,16 @@ def _problems_together(rule: PfRule) -> Iterator[str]:
 
 
 def _wishes(rule: PfRule) -> dict[int, VfAttributes]:
-    """For VFs that stand for all: between two numbers that a table begins or ends with, they are alike.
+    """For VFs that stand for all."""
+    samples, num_vfs = _samples(rule)
+    return combine_tables(rule.vf, num_vfs, only=samples)
 
-    Of these the first two, as what cannot be said of two VFs is a mistake as well. If the number of VFs is not known,
-    there are two beyond those that are named.
+
+def _samples(rule: PfRule) -> tuple[frozenset[int], int]:
+    """VFs that stand for all, and how many there are.
+
+    Between two numbers that a table begins or ends with, VFs are alike. Of these the first two, as what cannot be said
+    of two VFs is a mistake as well. If the number of VFs is not known, there are two beyond those that are named.
     """
     named = max(highest_of(table.vfs) for table in rule.vf)
     num_vfs = rule.num_vfs if isinstance(rule.num_vfs, int) else min(named + 3, MAX_NUM_VFS)
@@ -191,12 +214,7 @@ def _wishes(rule: PfRule) -> dict[int, VfAttributes]:
     first = {0, *(vf for every in numbers for vf in every if vf - 1 not in every)}
     first |= {vf + 1 for every in numbers for vf in every if vf + 1 not in every}
     samples = {vf for start in first for vf in (start, start + 1)}
-    found: dict[int, dict[str, Any]] = {}
-    for table, every in zip(rule.vf, numbers, strict=True):
-        said = table.attributes.said
-        for vf in samples & every:
-            found.setdefault(vf, {}).update(said)
-    return {vf: VfAttributes(**said) for vf, said in sorted(found.items())}
+    return frozenset(vf for vf in samples if vf < num_vfs), num_vfs
 
 
 def _said_by(rule: PfRule, vf: int, key: str) -> int:
@@ -227,6 +245,14 @@ def _problems_of_vfs(wishes: dict[int, VfAttributes]) -> Iterator[tuple[int, str
                 for key in wish.said
                 if key not in BESIDE_GUIDS
             )
+
+
+def _mtus_without_netdev(rule: PfRule) -> Iterator[tuple[int, str, str]]:
+    samples, num_vfs = _samples(rule)
+    drivers, mtus = rule.drivers(num_vfs), rule.vf_mtus(num_vfs)
+    for vf in sorted(samples & mtus.keys()):
+        if (driver := drivers.of(vf)) == VfDriver.NONE or is_vfio(driver):
+            yield vf, "mtu", f'VF {vf} has no interface with driver "{driver}": remove one of them'
 
 
 def _shared_addresses(wishes: dict[int, VfAttributes], match: Match) -> Iterator[tuple[int, str, str]]:

@@ -133,6 +133,11 @@ class Sysfs:
         names = names_in(f"{self._modules}/{module.replace('-', '_')}/drivers")
         return tuple(sorted(name.removeprefix("pci:") for name in names if name.startswith("pci:")))
 
+    def read_mtus(self, netdevs: Iterable[str]) -> dict[str, int]:
+        """Of those of these netdevs that are here. Waits for no lock (net/core/net-sysfs.c, netdev_show)."""
+        texts = ((name, attribute_text(f"{self._netdevs}/{os.fsdecode(raw_of(name))}/mtu")) for name in netdevs)
+        return {name: number for name, text in texts if (number := _number(text)) > 0}
+
     def netdevs(self) -> frozenset[str]:
         """Every netdev of our network namespace."""
         return frozenset(map(_text_of, names_in(self._netdevs)))

@@ -15,6 +15,8 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 
+from msgspec import Struct
+
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.kernel_writes import errno_kept, write_attribute
 from sriov_bootstrap.base.vanishing import attribute_text, link_name, names_in
@@ -71,16 +73,18 @@ class VfDrivers:
         `candidates`: drivers that may want the VFs where the kernel chooses. KernelError names each VF that has not got
         one, with the errno of its probe; STALE where VFs are used by now, or gone.
         """
-        vfs = action.vfs or self.vfs_of(action.pci_address)
+        numbers = {vf: number for number, vf in enumerate(self.vfs_of(action.pci_address))}
+        vfs = action.vfs or tuple(numbers)
         if action.vfs and guard():
             return Outcome.STALE
-        if action.driver == VfDriver.KERNEL:
+        wanted = {vf: action.drivers.of(numbers.get(vf, -1)) for vf in vfs}
+        if VfDriver.KERNEL in wanted.values():
             self._enable_probing(action.pci_address)
-        problems = _in_parallel(lambda vf: self._place(vf, action), vfs)
+        former = {vf: action.formers.of(numbers.get(vf, -1)) for vf in vfs}
+        problems = _in_parallel(lambda vf: self._place(vf, _Move(action, wanted[vf], former[vf])), vfs)
         if {GONE, TAKEN} & {*problems.values()} or not os.path.exists(self._path(action.pci_address)):
             return Outcome.STALE
-        if action.driver == VfDriver.KERNEL:
-            left = [vf for vf in vfs if not problems.get(vf)]
+        if left := [vf for vf in vfs if wanted[vf] == VfDriver.KERNEL and not problems.get(vf)]:
             problems |= self._ask_bare(action.pci_address, left, candidates)
         if bad := {vf: problem for vf, problem in problems.items() if problem}:
             lead = f"{action.pci_address}: VFs that did not get their driver, {len(bad)} of {len(vfs)}"
@@ -88,21 +92,21 @@ class VfDrivers:
             raise KernelError(f"{lead}: {said}", hint=HINT)
         return Outcome.CHANGED
 
-    def _place(self, vf: str, action: BindVfs) -> str:
+    def _place(self, vf: str, move: "_Move") -> str:
         """Why it has not got the driver that was meant, "" if it has, or if that is asked later."""
-        name = named_driver(action.driver)
+        name = named_driver(move.driver)
         try:
             driver = self._driver(vf)
-            if driver and not action.vfs and driver != name and action.driver != VfDriver.KERNEL:
-                return TAKEN  # new VFs have none: somebody else has been here, and nobody has asked who uses it
+            if driver and move.is_of_another(driver):
+                return TAKEN  # nobody has asked who uses it
             override = attribute_text(self._path(vf, "driver_override")).replace("(null)", "")
-            if override not in {"", action.former, name}:
-                return self._overridden(vf, override, action)
+            if override not in {"", move.former, name}:
+                return self._overridden(vf, override, move.driver)
             if override != name:
                 self._write(self._path(vf, "driver_override"), name or "\n")
-            if driver and self._must_leave(driver, action, name) and not self._leave(vf, driver):
+            if driver and move.must_leave(driver) and not self._leave(vf, driver):
                 return TAKEN
-            if action.driver in {"", VfDriver.NONE} or self._driver(vf):
+            if move.driver in {"", VfDriver.NONE} or self._driver(vf):
                 return ""
             self._write(f"{self._bus}/drivers_probe", vf)
             return self._refusal(vf, name) if name and not self._driver(vf) else ""
@@ -119,16 +123,12 @@ class VfDrivers:
             raise
         return True
 
-    def _overridden(self, vf: str, override: str, action: BindVfs) -> str:
+    def _overridden(self, vf: str, override: str, wanted: str) -> str:
         """The kernel's own choice is the driver that somebody else has named, such as driverctl or libvirt."""
-        if action.driver == VfDriver.KERNEL and not self._driver(vf):
+        if wanted == VfDriver.KERNEL and not self._driver(vf):
             self._write(f"{self._bus}/drivers_probe", vf)
-        is_chosen = action.driver == VfDriver.KERNEL and self._driver(vf) == override
+        is_chosen = wanted == VfDriver.KERNEL and self._driver(vf) == override
         return "" if is_chosen else f"something else has set its driver_override to {override}"
-
-    @staticmethod
-    def _must_leave(driver: str, action: BindVfs, name: str) -> bool:
-        return bool(action.driver) and driver != name and (driver == action.former or action.driver != VfDriver.KERNEL)
 
     def _ask_bare(self, pf: str, vfs: Iterable[str], candidates: Iterable[str]) -> dict[str, str]:
         """VFs without a driver, and why: as its brothers' driver says, or one that wants such devices.
@@ -174,6 +174,25 @@ class VfDrivers:
 
     def _path(self, address: str, name: str = "") -> str:
         return f"{self._bus}/devices/{address}" + (f"/{name}" if name else "")
+
+
+class _Move(Struct, frozen=True):
+    """What an action means for one VF: its `driver`, and what an earlier rule named, as in BindVfs."""
+
+    action: BindVfs
+    driver: str
+    former: str
+
+    def is_of_another(self, driver: str) -> bool:
+        """Whether a new VF has it from somebody else: it has none, or the kernel's, which it leaves for another one."""
+        is_strange = driver != named_driver(self.driver) and self.driver != VfDriver.KERNEL
+        return is_strange and not self.action.vfs and (not self.action.are_probed or is_vfio(driver))
+
+    def must_leave(self, driver: str) -> bool:
+        """Whether it loses this driver."""
+        if not self.driver or driver == named_driver(self.driver):
+            return False
+        return driver == self.former or self.driver != VfDriver.KERNEL
 
 
 def _in_parallel(work: Callable[[str], str], items: Iterable[str]) -> dict[str, str]:

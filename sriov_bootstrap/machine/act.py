@@ -14,6 +14,7 @@ from sriov_bootstrap.core.actions import (
     SetNumVfs,
     SetPfLink,
     SetVfAttributes,
+    SetVfMtus,
     WriteFile,
 )
 from sriov_bootstrap.core.report import Result
@@ -40,7 +41,7 @@ def act(machine: "HostMachine", action: Action, guard: Callable[[], str]) -> Res
             return apply(action, lambda: machine.pf_writes.write_autoprobe(action))
         case BindVfs():
             return machine.begin(action, guard=guard)()
-        case SetPfLink() | SetVfAttributes():
+        case SetPfLink() | SetVfAttributes() | SetVfMtus():
             from sriov_bootstrap.machine import vf_attributes
 
             return write(machine, action, vf_attributes.work(machine, action, guard))

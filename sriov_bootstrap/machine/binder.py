@@ -63,7 +63,8 @@ def _process_failure(action: BindVfs, error: SriovBootstrapError) -> Result:
 
 
 def _bind(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> Outcome:
-    candidates = _wait_for_module(machine, action.pci_address) if action.driver == VfDriver.KERNEL else ()
+    is_kernels = VfDriver.KERNEL in action.drivers.kinds
+    candidates = _wait_for_module(machine, action.pci_address) if is_kernels else ()
     return machine.vf_drivers.bind(action, guard, candidates)
 
 

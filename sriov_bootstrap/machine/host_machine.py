@@ -114,6 +114,10 @@ class HostMachine(HostEdges):
 
         return read_in_child(netdevs)
 
+    def read_mtus(self, netdevs: tuple[str, ...]) -> dict[str, int]:
+        """See reconcile.PassMachine."""
+        return self.sysfs.read_mtus(netdevs)
+
     def write_msix(self, vf: str, number: int, vectors: int) -> "RefusedSetting | None":
         """See edges/vf_attributes.py."""
         from sriov_bootstrap.edges.vf_attributes import write_msix

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.netlink import READ_SECONDS
 from sriov_bootstrap.core import vf_settings
-from sriov_bootstrap.core.actions import SetPfLink, SetVfAttributes
+from sriov_bootstrap.core.actions import SetPfLink, SetVfAttributes, SetVfMtus
 from sriov_bootstrap.core.drivers import driver_of, is_vfio
 from sriov_bootstrap.core.facts import NAMED
 from sriov_bootstrap.core.followup import IN_PASS_RETRY_SECONDS
@@ -28,6 +28,7 @@ from sriov_bootstrap.core.vf_attributes import (
 )
 from sriov_bootstrap.core.vf_refusals import explain, is_momentary
 from sriov_bootstrap.edges.vf_attributes import read_pf_links, set_link, set_vf_attributes
+from sriov_bootstrap.machine import vf_mtus
 from sriov_bootstrap.machine.links import answer_of_child
 from sriov_bootstrap.passes.apply import apply
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 HINT = "a driver may hold the kernel's lock for network devices: journalctl -k; sriov-bootstrap --once tries again"
 WHAT = "the kernel's list of VF attributes"
+Work = SetPfLink | SetVfAttributes | SetVfMtus
 
 
 def read_in_child(netdevs: tuple[str, ...], *, timeout_seconds: float = READ_SECONDS) -> PfLinks:
@@ -43,13 +45,15 @@ def read_in_child(netdevs: tuple[str, ...], *, timeout_seconds: float = READ_SEC
     return answer_of_child(lambda: read_pf_links(netdevs), PfLinks, what=WHAT, timeout_seconds=timeout_seconds)
 
 
-def work(machine: "HostMachine", action: SetPfLink | SetVfAttributes, guard: Callable[[], str]) -> Callable[[], Result]:
+def work(machine: "HostMachine", action: Work, guard: Callable[[], str]) -> Callable[[], Result]:
     """What a writer has to do for this action."""
     match action:
         case SetPfLink():
             return partial(apply, action, partial(_keep_words, action, partial(_set_link, action)))
         case SetVfAttributes():
             return _Setting(machine, action, guard).run
+        case SetVfMtus():
+            return vf_mtus.work(machine, action, guard)
 
 
 def _keep_words(action: SetPfLink | SetVfAttributes, call: Callable[[], Outcome]) -> Outcome:

@@ -24,6 +24,7 @@ from sriov_bootstrap.core.actions import (
     ReloadDriver,
     SetNumVfs,
     SetVfAttributes,
+    SetVfMtus,
     Stage,
     stage_of,
 )
@@ -121,8 +122,21 @@ class _Road:
         there = {vf.inode for raw in self._machine.read_pfs((plan.pci_address,)) for vf in raw.vfs}
         return bool(there & plan.desired.pf.incarnations)
 
+    def _whose_users_count(self, plan: Plan, action: Action) -> tuple[str, ...]:
+        """PFs, or the VFs that the action alone concerns: who uses another one has nothing to fear from it."""
+        match action:
+            case ReloadDriver(pci_addresses=addresses):
+                return addresses
+            case SetVfAttributes(vfs=numbers) if numbers and plan.desired.pf:
+                return tuple(vf.pci_address for vf in plan.desired.pf.vfs if vf.index in numbers)
+            case SetVfMtus(pci_address=address, mtus=mtus):  # the plan may be older than they are
+                vfs = (vf for raw in self._machine.read_pfs((address,)) for vf in raw.vfs)
+                return tuple(vf.pci_address for vf in vfs if vf.index.isdigit() and int(vf.index) in mtus)
+            case _:
+                return (action.pci_address,)
+
     def _with_retries(self, plan: Plan, action: Action) -> Result:
-        addresses = _whose_users_count(plan, action)
+        addresses = self._whose_users_count(plan, action)
         machine, attempt = self._machine, 0
         machine.say(f"{action.pci_address}: {action}")
         while True:
@@ -135,14 +149,3 @@ class _Road:
             machine.say(f"{result.message}; next try in {delay:g} s")
             machine.pause(delay)
             attempt += 1
-
-
-def _whose_users_count(plan: Plan, action: Action) -> tuple[str, ...]:
-    """PFs, or the VFs that the action alone concerns: who uses another one has nothing to fear from it."""
-    match action:
-        case ReloadDriver(pci_addresses=addresses):
-            return addresses
-        case SetVfAttributes(vfs=numbers) if numbers and plan.desired.pf:
-            return tuple(vf.pci_address for vf in plan.desired.pf.vfs if vf.index in numbers)
-        case _:
-            return (action.pci_address,)

@@ -87,6 +87,9 @@ class PassMachine(ActionMachine, Protocol):
     def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
         """These netdevs of PFs, and what they have set for their VFs."""
 
+    def read_mtus(self, netdevs: tuple[str, ...]) -> dict[str, int]:
+        """Of those of these netdevs that are here."""
+
     def machine_id(self) -> str:
         """machine-id(5), "" if there is none."""
 

@@ -14,6 +14,7 @@ from sriov_bootstrap.core.desired import asks_for, ports_of, rule_of
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.parse import needs_holders, parse_pf
 from sriov_bootstrap.core.vf_attributes import PfLinks
+from sriov_bootstrap.core.vf_mtus import netdevs_to_ask, with_mtus
 from sriov_bootstrap.core.vf_users import Holders
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def read_facts(
     The costly reads are made only if they can matter to a rule. `only`: these PFs, and no others.
     """
     found = _read_vfs_and_users(machine, config, known, only)
+    if any(rule.asks_vf_mtus for rule in config.pf):
+        found = tuple(_add_mtus(machine, config, pf) for pf in found)
     return _add_links(machine, config, found) if any(rule.asks_link for rule in config.pf) else found
 
 
@@ -90,6 +93,12 @@ def _read_vfs_and_users(
     bindings = machine.read_bindings() if has_vfs else {}
     pfs = (parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
     return tuple(pf for pf in pfs if pf.total_vfs > 0)
+
+
+def _add_mtus(machine: "PassMachine", config: Config, pf: PfFacts) -> PfFacts:
+    rule = rule_of(config, pf)
+    netdevs = netdevs_to_ask(rule, pf) if rule else ()
+    return with_mtus(pf, machine.read_mtus(netdevs)) if netdevs else pf
 
 
 def _add_links(machine: "PassMachine", config: Config, pfs: tuple[PfFacts, ...]) -> tuple[PfFacts, ...]:

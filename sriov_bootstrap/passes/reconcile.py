@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts, ours, state
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
-from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.config import Config, DriverWishes
 from sriov_bootstrap.core.desired import DesiredPf, resolve
+from sriov_bootstrap.core.drivers import is_module_name
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.memory import ask_again, note_contests, note_placed, note_seen, notice_contests, remember
 from sriov_bootstrap.core.pf_report import report_pf
@@ -24,7 +25,6 @@ from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.surroundings import Jam, Surroundings
-from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.core.vf_settings import Seen
 from sriov_bootstrap.passes.read import Loaded, read_facts, read_users
 
@@ -45,14 +45,14 @@ class Mode(StrEnum):
 class HostSnapshot(Struct, frozen=True):
     """The machine at one moment, and what is to be done about it. `leaving`: the same for PFs whose rule is gone.
 
-    `placed`: PCI address -> the vf_driver that all VFs of that PF have. `machine_id`: "" if no rule needs it.
+    `placed`: PCI address -> the drivers that all VFs of that PF have. `machine_id`: "" if no rule needs it.
     """
 
     pfs: tuple[PfFacts, ...]
     plans: tuple[Plan, ...]
     jam: Jam | None
     leaving: tuple[Plan, ...] = ()
-    placed: dict[str, str] = {}
+    placed: dict[str, DriverWishes] = {}
     machine_id: str = ""
 
     @property
@@ -114,7 +114,7 @@ def decide(
     """What is to be done about these facts. `is_release`: the config has one rule and says nothing of other PFs."""
     wishes = resolve(config, pfs)
     drivers = {wish.pf.driver for wish in wishes if wish.rule.uses_max_vfs and wish.pf}
-    named = {wish.rule.driver_name for wish in wishes if wish.rule.driver_name and wish.pf}
+    named = {name for wish in wishes if wish.pf for name in wish.rule.driver_names}
     bindings = machine.read_bindings()
     around = Surroundings(
         pfs=pfs,
@@ -156,12 +156,16 @@ def _may_bind_late(wishes: tuple[DesiredPf, ...]) -> bool:
     return any(wish.pf and (wish.pf.num_vfs != wish.target or wish.rule.vf) for wish in wishes)
 
 
-def _applied_drivers(wishes: tuple[DesiredPf, ...], around: Surroundings) -> Iterator[tuple[str, str]]:
-    """Not of PFs with a write or a binding in progress: it may still bring VFs, or take their driver."""
+def _applied_drivers(wishes: tuple[DesiredPf, ...], around: Surroundings) -> Iterator[tuple[str, DriverWishes]]:
+    """Not of PFs with a write or a binding in progress: it may still bring VFs, or take their driver.
+
+    Nor where it is not known what the rule says of single VFs.
+    """
     at_work = {*around.bindings, *((around.jam.pci_address,) if around.jam else ())}
     for rule, pf in ((wish.rule, wish.pf) for wish in wishes):
-        if pf and pf.driver and pf.pci_address not in at_work and around.moves(rule, pf) == Moves():
-            yield pf.pci_address, rule.vf_driver
+        is_known = pf and pf.driver and pf.pci_address not in at_work and not rule.vf_problems
+        if pf and is_known and around.moves(rule, pf) == Moves():
+            yield pf.pci_address, rule.drivers(pf.num_vfs)
 
 
 def _plans(wishes: tuple[DesiredPf, ...], around: Surroundings) -> tuple[Plan, ...]:

@@ -42,9 +42,10 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver, SetNumVfs, settle_deadline_seconds
+from sriov_bootstrap.core.config import DriverWishes, VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.parse import parse_pf
-from sriov_bootstrap.core.plan import is_settled
+from sriov_bootstrap.core.plan import ANY_DRIVER, is_settled
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.passes.protocols import SettleMachine
@@ -71,8 +72,9 @@ def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result,
     makers = [(number, result.action) for number, result in enumerate(results) if _makes_vfs(result.action)]
     last = {action.pci_address: number for number, action in makers}
     waits = {number: wait for number in sorted(last.values()) if (wait := _wait_for(results[number]))}
-    bindings = (result for result in results if isinstance(result.action, BindVfs))
-    refused = {result.action.pci_address for result in bindings if not result.is_done}
+    bindings = [(result, result.action) for result in results if isinstance(result.action, BindVfs)]
+    refused = {action.pci_address for result, action in bindings if not result.is_done}
+    drivers = {action.pci_address: action.drivers for _, action in bindings}
     settled = list(results)
     began = machine.monotonic()
     expects: dict[str, bool] = {}
@@ -83,7 +85,8 @@ def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result,
             wait.contested.update(address for address in wait.pci_addresses if _is_contested(wait, pfs.get(address)))
             left = [address for address in wait.pci_addresses if address not in wait.contested]
             left = [address for address in left if address not in refused or not _has(pfs.get(address), wait.target)]
-            is_over = all(_is_settled(machine, pfs.get(address), wait.target, expects) for address in left)
+            meant = [(pfs.get(address), drivers.get(address, ANY_DRIVER)) for address in left]
+            is_over = all(_is_settled(machine, pf, wait.target, expects, wishes) for pf, wishes in meant)
             if is_over or passed > wait.limit_seconds:
                 del waits[number]
                 settled[number] = replace(
@@ -139,13 +142,15 @@ def _read_facts(machine: SettleMachine, waits: Iterable[_Wait]) -> dict[str, PfF
     return {raw.pci_address: parse_pf(raw, facts.Links(), Holders()) for raw in pfs}
 
 
-def _is_settled(machine: SettleMachine, pf: PfFacts | None, target: int, expects: dict[str, bool]) -> bool:
-    if is_settled(pf, target, expects_driver=True) or pf is None or pf.num_vfs != target:
-        return is_settled(pf, target, expects_driver=True)
-    bare = next((vf.modalias for vf in pf.vfs if vf.lacks_driver), None)
+def _is_settled(
+    machine: SettleMachine, pf: PfFacts | None, target: int, expects: dict[str, bool], drivers: DriverWishes
+) -> bool:
+    if pf is None or is_settled(pf, target, expects_driver=True, drivers=drivers) or pf.num_vfs != target:
+        return is_settled(pf, target, expects_driver=True, drivers=drivers)
+    bare = next((vf.modalias for vf in pf.vfs if vf.lacks_driver and drivers.of(vf.index) != VfDriver.NONE), None)
     if bare is not None and bare not in expects:
         expects[bare] = machine.expects_driver(bare)
-    return is_settled(pf, target, expects_driver=bare is None or expects[bare])
+    return is_settled(pf, target, expects_driver=bare is None or expects[bare], drivers=drivers)
 
 
 def _progress_text(waits: Iterable[_Wait], pfs: dict[str, PfFacts]) -> str:

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 
 from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.drivers import driver_of, is_module_name
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path, modprobe_text
 from sriov_bootstrap.core.plurals import quantity
-from sriov_bootstrap.core.validate import is_module_name
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.render.ports import exact_name
 
@@ -104,4 +103,4 @@ def _why_unfit(driver: str, wishes: list[DesiredPf]) -> str:
 
 def _leaves_without_driver(wishes: Iterable[DesiredPf]) -> bool:
     """The module creates its VFs before probing can be disabled, so only a blacklist keeps their driver away."""
-    return all(wish.rule.vf_driver == VfDriver.NONE for wish in wishes)
+    return all(wish.rule.drivers(wish.target or 0).kinds == {VfDriver.NONE} for wish in wishes)

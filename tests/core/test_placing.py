@@ -79,7 +79,7 @@ def test_moves(row: Row) -> None:
 def test_vfs_are_bound_after_the_count_unless_something_speaks_against_it(
     wished: PfRule, *, names_follow_probes: bool, is_late: bool
 ) -> None:
-    assert binds_late(wished, names_follow_probes=names_follow_probes) is is_late
+    assert binds_late(wished, 4, names_follow_probes=names_follow_probes) is is_late
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_vfs_are_bound_after_the_count_unless_something_speaks_against_it(
     ],
 )
 def test_the_name_of_an_earlier_rule(applied: str, vf_driver: str, former: str) -> None:
-    assert former_name(vf_driver, Placement(applied)) == former
+    assert former_name(vf_driver, applied) == former
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ class VfValues(TypedDict, total=False):
     is_vfio: bool
     is_nic: bool
     has_made_netdev: bool
+    mtu: int
 
 
 class PfValues(TypedDict, total=False):

@@ -20,6 +20,7 @@ from sriov_bootstrap.core.actions import (
     SetNumVfs,
     SetPfLink,
     SetVfAttributes,
+    SetVfMtus,
     WriteFile,
     deadline_seconds,
 )
@@ -37,6 +38,7 @@ from sriov_bootstrap.core.vf_users import Holder, Holders, Owners
 from sriov_bootstrap.passes.apply import apply
 
 BOOT_ID = "b007"
+NEW_MTU = 1500
 
 
 class Crash(BaseException):
@@ -106,6 +108,8 @@ class FakeMachine:
         self.reads: list[str] = []
         self.locks = 0
         self.now = 1000.0
+        self.mtus: dict[int, int] = {}
+        self.most_mtu = 9216
         self.refused_requests: dict[Request, tuple[int, ...]] = {}
         self._made = 0
         self._ready_at: dict[int, float] = {}
@@ -202,6 +206,10 @@ class FakeMachine:
         self.reads.append("pf links")
         named = {} if self.link_problem else {pf.facts.netdev: pf for pf in self.pfs.values()}
         return PfLinks({name: self._link(pf) for name, pf in named.items() if name in netdevs}, self.link_problem)
+
+    def read_mtus(self, netdevs: tuple[str, ...]) -> dict[str, int]:
+        """Of VFs, whose netdevs have their incarnation as their number."""
+        return {name: self.mtus.get(int(name[1:]), NEW_MTU) for name in netdevs}
 
     def machine_id(self) -> str:
         """As the test left it."""
@@ -303,8 +311,8 @@ class FakeMachine:
                 self.absent_drivers.discard(module)
             case BindVfs():
                 return self.bind_vfs(action, guard)
-            case SetVfAttributes():
-                return self.set_vf_attributes(action, guard)
+            case SetVfAttributes() | SetVfMtus():
+                return self.set_of_vfs(action, guard)
             case SetPfLink(mtu=mtu, promisc=promisc):
                 pf = self.pfs[action.pci_address]
                 pf.link = replace(
@@ -348,23 +356,27 @@ class FakeMachine:
         pf = self.pfs[action.pci_address]
         if not pf.facts.vfs or (action.vfs and guard()):
             return Outcome.STALE
-        if action.driver == "kernel":
+        if "kernel" in action.drivers.kinds:
             pf.facts = replace(pf.facts, autoprobe=True)
         meant = action.vfs or tuple(vf.pci_address for vf in pf.facts.vfs)
-        refuses = {} if action.driver in {"", "none"} else self.refuses
-        refused = [f"{vf}: {refuses[vf]}" for vf in meant if vf in refuses]
+        wanted = {vf.pci_address: action.drivers.of(vf.index) for vf in pf.facts.vfs if vf.pci_address in meant}
+        refused = [
+            f"{vf}: {self.refuses[vf]}"
+            for vf, driver in wanted.items()
+            if driver not in {"", "none"} and vf in self.refuses
+        ]
         self.refused |= {vf.incarnation for vf in pf.facts.vfs if vf.pci_address in self.refuses}
-        given = "" if action.driver in {"kernel", "none"} else action.driver
         pf.facts = replace(
             pf.facts,
             vfs=tuple(
-                replace(vf, driver=given)
-                if action.driver and vf.pci_address in meant and vf.pci_address not in self.refuses
+                replace(vf, driver={"kernel": "", "none": ""}.get(driver, driver))
+                if (driver := wanted.get(vf.pci_address)) and vf.pci_address not in self.refuses
                 else vf
                 for vf in pf.facts.vfs
             ),
         )
-        self.unbound = {*self.unbound, *meant} if action.driver == "none" else self.unbound - {*meant}
+        bare = {vf for vf, driver in wanted.items() if driver == "none"}
+        self.unbound = (self.unbound - {*meant}) | bare
         if refused:
             raise KernelError(f"{action.pci_address}: not bound: {'; '.join(refused)}", hint="wait")
         return Outcome.CHANGED
@@ -393,6 +405,25 @@ class FakeMachine:
             self.refused_requests = refused
             raise KernelError(f"{action.pci_address}: attributes not set: {', '.join(refused)}", hint="leave them out")
         return Outcome.CHANGED if found else Outcome.UNCHANGED
+
+    def set_of_vfs(self, action: SetVfAttributes | SetVfMtus, guard: Callable[[], str]) -> Outcome:
+        """What the PF sets for its VFs, or what is set of their own netdevs."""
+        if isinstance(action, SetVfMtus):
+            return self.set_vf_mtus(action, guard)
+        return self.set_vf_attributes(action, guard)
+
+    def set_vf_mtus(self, action: SetVfMtus, guard: Callable[[], str]) -> Outcome:
+        """As machine/vf_mtus.py and the kernel do it together."""
+        pf = self.pfs[action.pci_address]
+        if pf.facts.num_vfs != action.num_vfs or guard():
+            return Outcome.STALE
+        vfs = [vf for vf in pf.facts.vfs if vf.index in action.mtus and self._raw_vf(vf).netdevs]
+        mtus = {vf.incarnation: action.mtus[vf.index] for vf in vfs}
+        wrong = {vf: mtu for vf, mtu in mtus.items() if self.mtus.get(vf, NEW_MTU) != mtu}
+        if refused := [mtu for mtu in wrong.values() if mtu > self.most_mtu]:
+            raise KernelError(f"{action.pci_address}: cannot set mtu to {refused[0]}", hint="ip -d link show")
+        self.mtus |= wrong
+        return Outcome.CHANGED if wrong else Outcome.UNCHANGED
 
     def set_attribute(self, pf: FakePf, vf: facts.VfFacts, request: Request, asked: VfAttributes) -> bool:
         """As the kernel: vectors only while no driver is bound, and it does not tell them. Whether it was done."""

@@ -98,26 +98,33 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     """VFs given to a VM or bound to vfio are as they should be, whatever the rule."""
     if wish.pf is None or survey.is_busy:
         return
-    if wish.rule.vf_driver == VfDriver.NONE:
-        taken = [vf for vf in wish.pf.vfs if vf.is_ready and not vf.is_vfio and not vf.use]
-        yield from [_probed_finding(wish, wish.pf, taken)] if taken else []
-    elif bare := [vf for vf in wish.pf.vfs if vf.lacks_driver and not vf.use]:
+    drivers = wish.rule.drivers(wish.pf.num_vfs)
+    free = [(vf, drivers.of(vf.index)) for vf in wish.pf.vfs if not vf.use]
+    if taken := [vf for vf, wanted in free if wanted == VfDriver.NONE and vf.is_ready and not vf.is_vfio]:
+        yield _probed_finding(wish, wish.pf, taken)
+    if bare := [vf for vf, wanted in free if wanted != VfDriver.NONE and vf.lacks_driver]:
         if line := _incomplete_line(wish.pf, survey.report):
             yield _refused_finding(wish, wish.pf, bare, line)
-        elif wish.rule.vf_driver == VfDriver.KERNEL and wish.pf.autoprobe:
+        elif drivers.of(bare[0].index) == VfDriver.KERNEL and wish.pf.autoprobe:
             yield _driverless_finding(wish, wish.pf, bare, survey)
 
 
 def _probed_finding(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Finding:
     vf = taken[0]
-    problem = (
-        f'VFs with a driver: {len(taken)} of {pf.num_vfs}; rule "{wish.rule.name}" asks for none (vf_driver = "none")'
-    )
+    wanted = f'rule "{wish.rule.name}" asks for none ({_driver_key(wish, vf)})'
+    problem = f"VFs with a driver: {len(taken)} of {pf.num_vfs}; {wanted}"
     evidence = f"VF {vf.index} {vf.pci_address} has driver {vf.driver}: it was created before probing was disabled"
     remedy = (
         f"echo {vf.pci_address} > /sys/bus/pci/devices/{vf.pci_address}/driver/unbind, and so on, while no VM uses them"
     )
     return Finding("SB-W219", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def _driver_key(wish: DesiredPf, vf: VfFacts) -> str:
+    """How the rule says which driver this VF has."""
+    wanted = wish.rule.drivers(wish.pf.num_vfs if wish.pf else 0).of(vf.index)
+    key = "vf_driver" if wanted == wish.rule.vf_driver else "driver in a [[pf.vf]]"
+    return f'{key} = "{wanted}"'
 
 
 def _incomplete_line(pf: PfFacts, report: PassReport) -> PfReport | None:
@@ -134,7 +141,7 @@ def _refused_finding(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts], line: Pf
 
 
 def _bare_problem(wish: DesiredPf, pf: PfFacts, bare: list[VfFacts]) -> str:
-    wanted = f'rule "{wish.rule.name}" asks for one (vf_driver = "{wish.rule.vf_driver}")'
+    wanted = f'rule "{wish.rule.name}" asks for one ({_driver_key(wish, bare[0])})'
     return f"VFs without a driver: {len(bare)} of {pf.num_vfs}; {wanted}"
 
 

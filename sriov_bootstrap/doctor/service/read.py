@@ -48,7 +48,7 @@ def _is_masked(sources: TextFiles, unit: str) -> bool:
 
 def _add_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> ServiceSurvey:
     files = {file.path: file.checksum for file in decode.effective(machine.read_config())}
-    named = {rule.driver_name for rule in host.config.pf} - {""}
+    named = {name for rule in host.config.pf for name in rule.driver_names}
     old, unseen = _outdated_files(machine, host)
     problems, hidden = _access_problems(host)
     return replace(
