@@ -26,7 +26,7 @@ def check_config(machine: HostMachine) -> int:
         if link := _link_text(rule):
             print(f"  {link}")
         for table in rule.vf:
-            print(f"  VFs {printable(table.vfs)}: {table.attributes}")
+            print(f"  VFs {printable(table.vfs)}: {printable(table.wishes_text)}")
         for doubt in validate.driver_doubts(rule):
             print(f"  note: {doubt}")
     if path:

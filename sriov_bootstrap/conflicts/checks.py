@@ -18,8 +18,9 @@ from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.readers import READERS
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, without_overridden
-from sriov_bootstrap.core.config import Match, PfRule, VfDriver, named_driver
+from sriov_bootstrap.core.config import Match, PfRule
 from sriov_bootstrap.core.desired import DesiredPf, matches
+from sriov_bootstrap.core.driver_wishes import VfDriver, named_driver
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding

@@ -9,7 +9,7 @@ from enum import IntEnum, auto
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.config import DriverWishes, VfDriver
+from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_settings import Before

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core import contest
 from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs, SetVfAttributes
-from sriov_bootstrap.core.config import DriverWishes, VfDriver
+from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import NOTHING
 from sriov_bootstrap.core.placing import Placement, VfRefusal, lacks

@@ -5,8 +5,9 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import vf_mtus
 from sriov_bootstrap.core.actions import OPTIONAL, BindVfs, LoadModule, SetNumVfs
-from sriov_bootstrap.core.config import DriverWishes, PfRule, VfDriver
+from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import ports_of
+from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import NAMED, Netdev, PfFacts, VfFacts
 from sriov_bootstrap.core.placing import VfRefusal, lacks

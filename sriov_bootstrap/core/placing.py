@@ -15,7 +15,8 @@ say another driver for some.
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.config import DriverWishes, PfRule, VfBinding, VfDriver, named_driver
+from sriov_bootstrap.core.config import PfRule, VfBinding
+from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver, named_driver
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 
 BINDS_LATE = 'vf_binding = "auto": VFs get their driver once they exist, all at the same time'

@@ -57,18 +57,9 @@ from sriov_bootstrap.core.actions import (
     Stage,
     stage_of,
 )
-from sriov_bootstrap.core.config import (
-    Config,
-    DriverWishes,
-    Match,
-    PfRule,
-    Switch,
-    VfBinding,
-    VfDriver,
-    WhenInUse,
-    named_driver,
-)
+from sriov_bootstrap.core.config import Config, Match, PfRule, Switch, VfBinding, WhenInUse
 from sriov_bootstrap.core.desired import DesiredPf, ports_of, rule_of
+from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver, named_driver
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.placing import (

@@ -8,18 +8,8 @@ import re
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import pci_address
-from sriov_bootstrap.core.config import (
-    MAX_NUM_VFS,
-    Boot,
-    Match,
-    Metrics,
-    OpenStack,
-    PfRule,
-    Services,
-    VfBinding,
-    named_driver,
-    vf_driver_problem,
-)
+from sriov_bootstrap.core.config import MAX_NUM_VFS, Boot, Match, Metrics, OpenStack, PfRule, Services, VfBinding
+from sriov_bootstrap.core.driver_wishes import named_driver, vf_driver_problem
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import VfTable
@@ -104,9 +94,9 @@ def driver_doubts(rule: PfRule) -> list[str]:
             f' lower num_vfs to {driver.max_vfs} or "max"'
         )
     if rule.vf:
-        from sriov_bootstrap.core import vf_tables
+        from sriov_bootstrap.core.vf_doubts import doubts_of_tables
 
-        doubts += vf_tables.doubts(rule)
+        doubts += doubts_of_tables(rule)
     return doubts
 
 

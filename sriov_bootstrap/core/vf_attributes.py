@@ -105,6 +105,11 @@ class VfTable(VfAttributes, frozen=True, forbid_unknown_fields=True):
     mtu: Annotated[int, Meta(ge=68, le=65535)] | None = None
 
     @property
+    def wishes_text(self) -> str:
+        """For people, all but which VFs it is for: `driver vfio-pci, vlan 100`."""
+        return ", ".join(f"{name} {_shown(value)}" for name, value in self.said.items() if name != "vfs")
+
+    @property
     def without_own_keys(self) -> "VfTable":
         """Only what the PF sets for these VFs."""
         return replace(self, driver=None, mtu=None)

@@ -21,7 +21,8 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import DriverWishes, PfRule, VfDriver
+from sriov_bootstrap.core.config import PfRule
+from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.vf_attributes import (

@@ -9,18 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import (
-    MAX_NUM_VFS,
-    Config,
-    Match,
-    PfRule,
-    VfBinding,
-    VfDriver,
-    is_exact,
-    vf_driver_problem,
-)
+from sriov_bootstrap.core.config import MAX_NUM_VFS, Config, Match, PfRule, VfBinding
+from sriov_bootstrap.core.driver_wishes import VfDriver, vf_driver_problem
 from sriov_bootstrap.core.drivers import Driver, VfAttribute, driver_of, is_vfio
-from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import (
     STABLE,
     VfAttributes,
@@ -83,7 +74,7 @@ def problems(rule: PfRule) -> list[str]:
     tables = with_kernel_spelling(rule.vf)
     rule = replace(rule, vf=tables)
     found = [
-        f"{_place(number)}: {problem}"
+        f"{place_of(number)}: {problem}"
         for number, table in enumerate(tables, 1)
         for problem in (*_problems_of(table), *_refused_by_rule(table, rule), *_refused_driver(table, rule))
     ]
@@ -93,10 +84,10 @@ def problems(rule: PfRule) -> list[str]:
 
 def refused_by_driver(tables: Iterable[VfTable], driver: Driver) -> list[str]:
     """What the tables of a rule say although a PF with this driver has no operation for it."""
-    return [f"{_place(number)}: {text}" for number, table in enumerate(tables, 1) for text in _lacks(table, driver)]
+    return [f"{place_of(number)}: {text}" for number, table in enumerate(tables, 1) for text in _lacks(table, driver)]
 
 
-def _place(number: int) -> str:
+def place_of(number: int) -> str:
     return f"[[pf.vf]] number {number}"
 
 
@@ -193,7 +184,7 @@ def _problems_together(rule: PfRule) -> Iterator[str]:
         number = _said_by(rule, vf, key)
         if (number, key) not in seen:
             seen.add((number, key))
-            yield f"{_place(number)}: {key}: {problem}"
+            yield f"{place_of(number)}: {key}: {problem}"
 
 
 def _wishes(rule: PfRule) -> dict[int, VfAttributes]:
@@ -289,36 +280,4 @@ def shared_between_rules(config: Config) -> Iterator[tuple[str, str]]:
 def _shared_text(key: str, address: str, own: tuple[PfRule, int], other: tuple[PfRule, int]) -> str:
     (rule, vf), (another, owner) = own, other
     text = f'{address} would be that of VF {vf} and of VF {owner} of [[pf]] "{another.name}"'
-    return f"{_place(_said_by(rule, vf, key))}: {key}: {text}: give it to one VF only"
-
-
-def doubts(rule: PfRule) -> list[str]:
-    """What may not come true, depending on the PFs that the rule takes."""
-    found = list(_doubts_of_count(rule, driver_of(rule.match.driver)))
-    if not _takes_one_pf(rule.match):
-        found += [
-            f"[[pf.vf]] number {number}: {key}: each PF that matches would get this address for a VF:"
-            f" match one PF by its pci_address{_or_stable(key)}"
-            for number, table in enumerate(rule.vf, 1)
-            for key in ADDRESS_KEYS
-            if getattr(table, key) not in {None, STABLE}
-        ]
-    return found
-
-
-def _or_stable(key: str) -> str:
-    return f', or write mac = "{STABLE}"' if key == "mac" else ""
-
-
-def _doubts_of_count(rule: PfRule, driver: Driver) -> Iterator[str]:
-    if isinstance(rule.num_vfs, int) or not driver.max_vfs:
-        return
-    for number, table in enumerate(rule.vf, 1):
-        if (named := highest_of(table.vfs)) >= driver.max_vfs:
-            count = f"{driver.name} creates at most {quantity(driver.max_vfs, 'VF')}, counted from 0"
-            yield f'{_place(number)}: vfs: "{table.vfs}" names VF {named}, and {count}'
-
-
-def _takes_one_pf(match: Match) -> bool:
-    selectors = (match.pci_address, match.netdev, match.altname, match.mac)
-    return any(is_exact(text) for text in selectors)
+    return f"{place_of(_said_by(rule, vf, key))}: {key}: {text}: give it to one VF only"

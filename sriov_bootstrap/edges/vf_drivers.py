@@ -21,7 +21,7 @@ from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.kernel_writes import errno_kept, write_attribute
 from sriov_bootstrap.base.vanishing import attribute_text, link_name, names_in
 from sriov_bootstrap.core.actions import BindVfs
-from sriov_bootstrap.core.config import VfDriver, named_driver
+from sriov_bootstrap.core.driver_wishes import VfDriver, named_driver
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.facts import NAMED

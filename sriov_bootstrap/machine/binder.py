@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError
 from sriov_bootstrap.core.actions import BindVfs
-from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.machine.writer import behind_another, start_writer, wait_for_writer
 from sriov_bootstrap.passes.apply import apply, failure

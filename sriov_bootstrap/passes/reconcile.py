@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts, ours, state
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
-from sriov_bootstrap.core.config import Config, DriverWishes
+from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import DesiredPf, resolve
+from sriov_bootstrap.core.driver_wishes import DriverWishes
 from sriov_bootstrap.core.drivers import is_module_name
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.memory import ask_again, note_contests, note_placed, note_seen, notice_contests, remember

@@ -42,7 +42,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts
 from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver, SetNumVfs, settle_deadline_seconds
-from sriov_bootstrap.core.config import DriverWishes, VfDriver
+from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.plan import ANY_DRIVER, is_settled

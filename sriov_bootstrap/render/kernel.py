@@ -6,8 +6,8 @@ kernel was built with CONFIG_INTEL_IOMMU_DEFAULT_ON, as Debian's is.
 
 from collections.abc import Iterable
 
-from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.drivers import driver_of, is_module_name
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path, modprobe_text
 from sriov_bootstrap.core.plurals import quantity

@@ -31,6 +31,7 @@ valid
 
 def test_attributes_are_read_back(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tables = '[[pf.vf]]\nvfs = "all"\nmac = "stable"\n[[pf.vf]]\nvfs = "0, 2-3"\nvlan = 100\ntrust = false\n'
+    tables += '[[pf.vf]]\nvfs = "1"\ndriver = "vfio-pci"\n[[pf.vf]]\nvfs = "2"\nmtu = 9000\n'
     tree.configure(rule(4, more='mtu = 9000\npromisc = "on"\n') + tables)
     assert check(tree) == 0
     out = f"""\
@@ -39,6 +40,8 @@ rule "tenant-a": 4 VFs on every PF with pci_address 0000:3b:00.0
   mtu 9000, promisc on
   VFs all: mac stable
   VFs 0, 2-3: vlan 100, trust off
+  VFs 1: driver vfio-pci
+  VFs 2: mtu 9000
 valid
 """
     assert capsys.readouterr() == (out, "")

@@ -5,8 +5,9 @@ from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, vf_a
 from sriov_bootstrap.conflicts.checks import check_masters
 from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
-from sriov_bootstrap.core.config import Match, PfRule, VfDriver
+from sriov_bootstrap.core.config import Match, PfRule
 from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.edges.yaml_text import parse_located

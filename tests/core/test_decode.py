@@ -8,18 +8,9 @@ from hypothesis import strategies as st
 
 from builders import PF2, make_config, make_rule
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.config import (
-    Boot,
-    Config,
-    IncompleteRule,
-    Match,
-    Metrics,
-    Services,
-    Switch,
-    VfBinding,
-    VfDriver,
-)
+from sriov_bootstrap.core.config import Boot, Config, IncompleteRule, Match, Metrics, Services, Switch, VfBinding
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile, decode, decode_without_bad_tables, effective
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.vf_attributes import VfTable
 
 RULE = '[[pf]]\nname = "tenant-a"\nmatch = { pci_address = "3b:00.0" }\nnum_vfs = 4\n'
@@ -184,11 +175,13 @@ WRONG = [
     (RULE + '[pf.vf]\nvfs = "0"', '[[pf]] "tenant-a": vf: write [[pf.vf]], with double brackets: there may be several'),
     (RULE + "vf = [1]", f"{VF}: must be a table"),
     (
-        RULE + TABLE + 'driver = "vfio-pci"',
-        f'{VF}: unknown key "driver": valid here: {", ".join(VfTable.__struct_fields__)}',
+        RULE + TABLE + 'speed = "fast"',
+        f'{VF}: unknown key "speed": valid here: {", ".join(VfTable.__struct_fields__)}',
     ),
+    (RULE + TABLE + "driver = true", f"{VF}: driver: expected str, got bool"),
+    (RULE + TABLE + "mtu = 67", f"{VF}: mtu: expected int >= 68"),
     (RULE + TABLE + "qos = 3", f'{VF}: unknown key "qos": did you mean "vlan_qos"?'),
-    (RULE + TABLE + "mtu = 9000", f'{VF}: "mtu" is a key of [[pf]]: write it above the first [[pf.vf]]'),
+    (RULE + TABLE + 'promisc = "on"', f'{VF}: "promisc" is a key of [[pf]]: write it above the first [[pf.vf]]'),
     (RULE + TABLE + "pf_up = false", f'{VF}: "pf_up" is a key of [[pf]]: write it above the first [[pf.vf]]'),
     (RULE + "[[pf.vf]]\nvlan = 3", f"{VF}: object missing required field vfs"),
     (RULE + "[[pf.vf]]\nvfs = 3", f'{VF}: vfs: expected str, got int, such as "0-3,7" or "all"'),

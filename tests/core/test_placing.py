@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from builders import make_pf, make_rule, make_vf
-from sriov_bootstrap.core.config import Method, PfRule, VfBinding
+from sriov_bootstrap.core.config import IncompleteRule, Method, PfRule, VfBinding
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.placing import Moves, Placement, VfRefusal, binds_late, former_name, lacks, moves
+from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
 USE = Use(UseKind.HELD, "qemu")
@@ -33,11 +35,15 @@ class Row:
     later: tuple[VfFacts, ...] = ()
     may_probe: bool = True
     pf: PfFacts = field(default_factory=lambda: PF_WITH_ALL)
+    tables: tuple[VfTable, ...] = ()
 
 
 def refused(driver: str, *vfs: VfFacts) -> Placement:
     return Placement("", refusal=VfRefusal(driver, frozenset(vf.incarnation for vf in vfs), "EIO"))
 
+
+ONE_WITHOUT = VfTable(vfs="1", driver="none")
+MIXED = (VfTable(vfs="0", driver="none"), VfTable(vfs="1-2", driver="vfio-pci"), VfTable(vfs="3", driver="igbvf"))
 
 ROWS = [
     Row("kernel, and nothing known", "kernel", Placement()),
@@ -56,18 +62,66 @@ ROWS = [
     Row("a name after another", "mlx5_vfio_pci", Placement("vfio-pci"), (BARE, NETDEV, VFIO), (HELD, IN_NETNS)),
     Row("a name, refused", "vfio-pci", refused("vfio-pci", BARE), (NETDEV,), (IN_NETNS,)),
     Row("a name, another one refused", "vfio-pci", refused("igbvf", BARE), (BARE, NETDEV), (IN_NETNS,)),
+    Row("some with a name", "kernel", Placement("kernel"), (NETDEV,), (HELD,), tables=MIXED),
+    Row(
+        "some without the name that they had",
+        "kernel",
+        Placement("kernel", others={1: "igbvf", 2: "vfio-pci", 4: "igbvf"}),
+        (NETDEV, VFIO),
+        (IN_NETNS,),
+    ),
+    Row(
+        "one that has left it already",
+        "kernel",
+        Placement("kernel", others={1: "igbvf", 2: "vfio-pci"}, moved=frozenset({NETDEV.incarnation})),
+        (VFIO,),
+    ),
+    Row("none for one, after the kernel's", "kernel", Placement("kernel"), (NETDEV,), tables=(ONE_WITHOUT,)),
+    Row(
+        "the kernel's for one, after none",
+        "none",
+        Placement("none"),
+        (BARE,),
+        tables=(VfTable(vfs="0", driver="kernel"),),
+    ),
+    Row(
+        "one refused, by its number",
+        "kernel",
+        Placement("kernel", refusal=VfRefusal("kernel", frozenset({101}), "EIO", others={1: "vfio-pci"})),
+        later=(HELD,),
+        tables=MIXED,
+    ),
+    Row(
+        "refused with another driver",
+        "kernel",
+        Placement("kernel", refusal=VfRefusal("kernel", frozenset({101}), "EIO", others={1: "igbvf"})),
+        (NETDEV,),
+        (HELD,),
+        tables=MIXED,
+    ),
     Row("no VFs", "vfio-pci", Placement("kernel"), pf=make_pf()),
 ]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_moves(row: Row) -> None:
-    assert moves(rule(row.vf_driver), row.pf, row.placed, may_probe=row.may_probe) == Moves(row.now, row.later)
+    wished = replace(rule(row.vf_driver), vf=row.tables)
+    assert moves(wished, row.pf, row.placed, may_probe=row.may_probe) == Moves(row.now, row.later)
+
+
+def test_while_tables_are_wrong_no_vf_is_moved() -> None:
+    values = {key: getattr(rule("vfio-pci"), key) for key in PfRule.__struct_fields__}
+    incomplete = IncompleteRule(**values, vf_problems=("bad",))
+    assert moves(incomplete, PF_WITH_ALL, Placement("kernel"), may_probe=True) == Moves()
 
 
 @pytest.mark.parametrize(
     ("wished", "names_follow_probes", "is_late"),
     [
+        (replace(rule("kernel"), vf=MIXED), False, False),  # none of these is left to the kernel
+        (replace(rule("kernel"), vf=MIXED[:2]), False, True),
+        (replace(rule("none"), vf=(VfTable(vfs="0", driver="kernel"),)), False, True),
+        (replace(rule("none"), vf=(VfTable(vfs="0", driver="kernel"),)), True, False),
         (rule("kernel"), False, True),
         (rule("kernel"), True, False),
         (rule("none"), False, False),

@@ -20,9 +20,10 @@ from sriov_bootstrap.core.actions import (
     WriteFile,
     stage_of,
 )
-from sriov_bootstrap.core.config import Match, PfRule, Switch, VfBinding, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Match, PfRule, Switch, VfBinding, WhenInUse
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Placement
 from sriov_bootstrap.core.plan import Plan, is_settled, plan_pf, plans_without_rule

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from builders import PF, PF2, PF3, RuleValues, make_netdev, make_pf, make_wish
 from sriov_bootstrap.core.actions import Action, ReloadDriver, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile, stage_of
-from sriov_bootstrap.core.config import Method, VfDriver
+from sriov_bootstrap.core.config import Method
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import PfFacts, Routes
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.plan_max_vfs import due_step, make_plans

@@ -58,6 +58,9 @@ def ruled(*tables: VfTable, **values: Unpack[RuleValues]) -> PfRule:
         ruled(VfTable(vfs="all", trust=True), method=Method.MAX_VFS),
         ruled(VfTable(vfs="all", trust=True), vf_binding=VfBinding.KERNEL),
         ruled(VfTable(vfs="all", msix_vectors=4), vf_driver="vfio-pci"),
+        ruled(VfTable(vfs="0", driver="vfio-pci"), VfTable(vfs="1", driver="none"), VfTable(vfs="2", driver="kernel")),
+        ruled(VfTable(vfs="0", driver="kernel", mtu=9000), vf_driver="none"),
+        ruled(VfTable(vfs="all", mtu=9000), VfTable(vfs="0", mtu=1500), vf_driver="igbvf"),
     ],
     ids=lambda rule: f"{rule.num_vfs}: {' | '.join(map(str, rule.vf))}",
 )
@@ -89,6 +92,11 @@ def test_a_table_may_say(rule: PfRule) -> None:
         ),
         (VfTable(vfs="0", msix_vectors=0), "msix_vectors: 0 is not between 1 and 2048"),
         (VfTable(vfs="0", msix_vectors=2049), "msix_vectors: 2049 is not between 1 and 2048"),
+        (VfTable(vfs="0", driver="None"), 'driver: "None" is written "none"'),
+        (
+            VfTable(vfs="0", driver="a/b"),
+            'driver: "a/b" is neither "kernel", "none", nor the name of a driver, such as "vfio-pci"',
+        ),
         (VfTable(vfs="0", mac="Stable"), 'mac: "Stable" is written "stable"'),
         (VfTable(vfs="0", mac=" stable"), 'mac: " stable" is written "stable"'),
         (VfTable(vfs="0", mac=""), 'mac: "" is neither an address, such as 02:00:00:aa:bb:00, nor "stable"'),
@@ -301,6 +309,21 @@ def test_guids_are_for_one_driver(driver: str, key: Literal["node_guid", "port_g
             ruled(VfTable(vfs="0-1", port_guid=GUID)),
             [f"{AT}port_guid: {GUID} would be that of VF 1 and of VF 0: give it to one VF only"],
             id="one GUID for two",
+        ),
+        pytest.param(
+            ruled(VfTable(vfs="all", mtu=9000), VfTable(vfs="2-3", driver="vfio-pci")),
+            [f'{AT}mtu: VF 2 has no interface with driver "vfio-pci": remove one of them'],
+            id="an MTU, and a driver without netdevs",
+        ),
+        pytest.param(
+            ruled(VfTable(vfs="1", mtu=9000), vf_driver="none"),
+            [f'{AT}mtu: VF 1 has no interface with driver "none": remove one of them'],
+            id="an MTU, and no driver",
+        ),
+        pytest.param(
+            ruled(VfTable(vfs="0", driver="igbvf"), vf_binding=VfBinding.KERNEL),
+            [f'{AT}driver: does not work with vf_binding = "kernel": remove one of them'],
+            id="a driver, and the kernel binds while it creates",
         ),
         pytest.param(
             ruled(VfTable(vfs="2", mac=MAC), match=Match(mac=MAC.upper())),

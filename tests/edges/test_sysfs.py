@@ -227,6 +227,12 @@ def named(*netdevs: RawNetdev) -> list[tuple[str, str]]:
     return [(one.name, one.device) for one in netdevs]
 
 
+def test_mtus_are_those_of_the_netdevs_that_are_here(tree: HostTree, sysfs: Sysfs) -> None:
+    for name, text in {"v0": "1500", "v1": "9000", "v2": "many"}.items():
+        tree.write(f"sys/class/net/{name}/mtu", f"{text}\n")
+    assert sysfs.read_mtus(("v0", "v1", "v2", "gone")) == {"v0": 1500, "v1": 9000}
+
+
 def test_netdevs_are_found_behind_a_virtio_device(tree: HostTree, sysfs: Sysfs) -> None:
     tree.add_virtio_pf(num_vfs=2)
     (pf,) = sysfs.read_pfs()

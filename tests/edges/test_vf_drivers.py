@@ -161,6 +161,31 @@ def test_only_the_vfs_that_are_meant_are_moved(bus: Bus, vf_drivers: VfDrivers) 
     assert [bus.driver(vf) for vf in VFS] == ["", "vfio-pci", ""]
 
 
+def test_each_vf_gets_its_own_driver(bus: Bus, vf_drivers: VfDrivers) -> None:
+    action = BindVfs(PF, "kernel", others={1: "vfio-pci", 2: "none"})
+    assert vf_drivers.bind(action, nobody, ("igbvf",)) is Outcome.CHANGED
+    assert [bus.driver(vf) for vf in VFS] == ["igbvf", "vfio-pci", ""]
+    assert bus.done[0] == "sriov_drivers_autoprobe 1"
+    assert [bus.override(vf) for vf in VFS] == ["", "vfio-pci", ""]
+    bus.done.clear()
+    moved = BindVfs(PF, "vfio-pci", VFS[:2], "", others={1: "kernel"}, others_former={1: "vfio-pci"})
+    assert vf_drivers.bind(moved, nobody, ("igbvf",)) is Outcome.CHANGED
+    assert [bus.driver(vf) for vf in VFS] == ["vfio-pci", "igbvf", ""]
+
+
+def test_vfs_that_the_kernel_has_probed_leave_its_driver_for_their_own(bus: Bus, vf_drivers: VfDrivers) -> None:
+    for vf in VFS[:2]:
+        bus.tree.bind(vf, "igbvf")
+    bus.tree.bind(VFS[2], "vfio-pci")  # libvirt was faster
+    action = BindVfs(PF, "kernel", others={1: "vfio-pci", 2: "none"}, are_probed=True)
+    assert vf_drivers.bind(action, nobody, ("igbvf",)) is Outcome.STALE
+    assert [bus.driver(vf) for vf in VFS] == ["igbvf", "vfio-pci", "vfio-pci"]
+    assert f"unbind {VFS[2]}" not in bus.done
+    unprobed = BindVfs(PF, "kernel", others={0: "vfio-pci"})
+    assert vf_drivers.bind(unprobed, nobody, ("igbvf",)) is Outcome.STALE
+    assert bus.driver(VFS[0]) == "igbvf"
+
+
 @pytest.mark.parametrize(
     ("driver", "expected"),
     [

@@ -21,9 +21,10 @@ from fuzzing import bytes_like, fuzzed, spoilt
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError, UnitError
 from sriov_bootstrap.core import state
 from sriov_bootstrap.core.actions import SetAutoprobe, SetLinkUp, SetNumVfs
-from sriov_bootstrap.core.config import Config, Match, VfDriver
+from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.domains import parse_domain
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import RawPf, Routes
 from sriov_bootstrap.core.followup import UnitState
 from sriov_bootstrap.core.vf_users import Owner

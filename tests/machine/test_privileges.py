@@ -464,7 +464,7 @@ def test_a_module_that_no_rule_names_is_not_loaded(
 ) -> None:
     tree.configure("".join(NAMING.format(number, driver) for number, driver in enumerate(("none", "kernel"))))
     code, told, log = helper(tree, capsys, "load", word)
-    said = f"no rule names the driver {word} (vf_driver)"
+    said = f"no rule names the driver {word} (vf_driver, or driver of a [[pf.vf]])"
     assert (code, told["kind"], told["message"], log) == (1, "refused", said, f"sriov-bootstrap: {said}\n")
     assert kmod.read_text() == ""
 

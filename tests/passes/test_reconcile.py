@@ -11,8 +11,9 @@ from builders import PF, PF2, PfValues, make_config, make_netdev, make_rule, vf_
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.actions import SetNumVfs
-from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, VfDriver, WhenInUse
+from sriov_bootstrap.core.config import Config, Match, Method, OpenStack, PfRule, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import Routes
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 from builders import PF, PF2, make_config, make_netdev, make_rule
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import NotOursError
-from sriov_bootstrap.core.config import Config, Match, VfDriver
+from sriov_bootstrap.core.config import Config, Match
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfState

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import VfDriver
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.kernel.survey import KernelSurvey, has_iommu
 from sriov_bootstrap.render.host import Ask, Host

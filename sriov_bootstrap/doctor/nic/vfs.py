@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_name, shell_quoted
 from sriov_bootstrap.core.actions import SetNumVfs
-from sriov_bootstrap.core.config import VfDriver
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.driver_sources import SOURCES
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding

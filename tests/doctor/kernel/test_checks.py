@@ -3,8 +3,9 @@ from typing import TypedDict, Unpack
 import pytest
 
 from builders import make_config, make_pf, make_rule, make_vf, make_wish
-from sriov_bootstrap.core.config import Config, VfDriver
+from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.kernel.checks import check_firmware, unseen_of_firmware

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from builders import PF, PF2, PfValues, RuleValues, make_config, make_netdev, make_pf, make_rule, make_vf
 from builders_pci import NONE, PLACED, resource, sriov
 from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
-from sriov_bootstrap.core.config import Config, Match, Method, VfDriver
+from sriov_bootstrap.core.config import Config, Match, Method
 from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.obstacles import Function, Platform
