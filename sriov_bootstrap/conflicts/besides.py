@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from sriov_bootstrap.core.drivers import is_module_name
 from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol
 from sriov_bootstrap.core.vf_tables import MAC
 
@@ -61,6 +62,8 @@ def _value(key: str, text: str) -> object:
     if key == "mac":
         mac = text.lower().replace("-", ":")
         return mac if re.fullmatch(MAC, mac) else None
+    if key == "driver":
+        return text if is_module_name(text) else None
     if key in MOST:
         return as_number(text, MOST[key])
     if key in CHOICES:

@@ -37,6 +37,7 @@ VF_KEYS = {
     "max_tx_rate": "max_tx_rate",
     "trust": "trust",
     "spoofcheck": "spoofchk",
+    "driver": "driver",  # by driverctl; mtu is the interface's, and stays where its addresses are
 }
 SWITCHES = frozenset({"trust", "spoofcheck", "promisc"})
 

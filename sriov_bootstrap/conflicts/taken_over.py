@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.plurals import quantity, ranges
-from sriov_bootstrap.core.vf_attributes import VfAttributes, VfTable, combine_tables
+from sriov_bootstrap.core.vf_attributes import VfAttributes, VfTable, numbers_of
 from sriov_bootstrap.core.vf_tables import REMEDY, problems
 
 MAX_VFS = 1024  # of one PF
-Said = dict[int, VfAttributes]
+Said = dict[int, dict[str, object]]  # VF number -> keys of [[pf.vf]]
 
 
 class Tables(Struct, frozen=True):
@@ -38,7 +38,7 @@ def tables_of(masters: Iterable[Master], rule: PfRule, macs: dict[str, str]) -> 
     notes: list[str] = []
     sure = _agreement([master for master in lines if master.is_certain], notes)
     unsure = _agreement([master for master in lines if not master.is_certain], notes)
-    last = max((vf for master in lines for vf in combine_tables(master.vfs, MAX_VFS + 1)), default=0)
+    last = max((vf for master in lines for vf in _said(master.vfs, MAX_VFS + 1)), default=0)
     if last >= MAX_VFS:
         notes.append(f"VFs from number {MAX_VFS} on are left out here")
     tables = _tables(_valid(sure, rule, macs, notes)), _tables(_valid(unsure, rule, dict(macs), notes))
@@ -50,16 +50,33 @@ def _agreement(masters: Iterable[Master], notes: list[str]) -> Said:
     found: dict[int, dict[str, tuple[object, Master]]] = {}
     disputed: dict[tuple[int, str], str] = {}  # VF and key -> who says what
     for master in masters:
-        for vf, wish in combine_tables(master.vfs, MAX_VFS).items():
-            for key, value in wish.said.items():
+        for vf, said in _said(master.vfs, MAX_VFS).items():
+            for key, value in said.items():
                 first, other = found.setdefault(vf, {}).setdefault(key, (value, master))
                 if first != value:
                     disputed[vf, key] = f"{other.place} and {master.place} disagree on {key}"
     notes += _notes_of_vfs((vf, text) for (vf, _), text in disputed.items())
     agreed = {
-        vf: {key: value for key, (value, _) in said.items() if (vf, key) not in disputed} for vf, said in found.items()
+        vf: {key: value for key, (value, _) in keys.items() if (vf, key) not in disputed} for vf, keys in found.items()
     }
-    return {vf: VfAttributes(**said) for vf, said in sorted(agreed.items()) if said}  # type: ignore[arg-type]
+    return {vf: said for vf, said in sorted(agreed.items()) if said}
+
+
+def _said(tables: Iterable[VfTable], num_vfs: int) -> Said:
+    """Later tables over earlier ones, key by key."""
+    found: Said = {}
+    for table in tables:
+        said = {key: value for key, value in table.said.items() if key != "vfs"}
+        for vf in numbers_of(table.vfs, num_vfs) if said else ():
+            found.setdefault(vf, {}).update(said)
+    return found
+
+
+def _parts(said: dict[str, object]) -> Iterator[dict[str, object]]:
+    """What is set at once: what the PF sets, by its requests, and the driver."""
+    wish = VfAttributes(**{key: value for key, value in said.items() if key in VfAttributes.__struct_fields__})  # type: ignore[arg-type]
+    yield from (wish.only(request).said for request in wish.requests)
+    yield from ({key: value} for key, value in said.items() if key not in VfAttributes.__struct_fields__)
 
 
 def _valid(said: Said, rule: PfRule, macs: dict[str, str], notes: list[str]) -> Said:
@@ -70,16 +87,15 @@ def _valid(said: Said, rule: PfRule, macs: dict[str, str], notes: list[str]) -> 
         if isinstance(rule.num_vfs, int) and vf >= rule.num_vfs:
             refused.append((vf, f"not taken over: there are to be {quantity(rule.num_vfs, 'VF')}"))
             continue
-        for request in wish.requests:
-            part = wish.only(request)
-            problem = _problem(vf, part, rule)
-            if not problem and part.mac and part.mac in macs:
-                problem = f"mac: {part.mac} is that of {macs[part.mac]}"
+        for part in _parts(wish):
+            problem, mac = _problem(vf, part, rule), str(part.get("mac", ""))
+            if not problem and mac in macs:
+                problem = f"mac: {mac} is that of {macs[mac]}"
             if problem:
                 refused.append((vf, f"not taken over: {problem}"))
             else:
-                found[vf] = replace(found.get(vf, VfAttributes()), **part.said)
-                macs |= {part.mac: f"VF {vf} of {rule.name}"} if part.mac else {}
+                found[vf] = found.get(vf, {}) | part
+                macs |= {mac: f"VF {vf} of {rule.name}"} if mac else {}
     notes += _notes_of_vfs(refused)
     return found
 
@@ -92,20 +108,19 @@ def _notes_of_vfs(problems_of_vfs: Iterable[tuple[int, str]]) -> Iterator[str]:
     return (f"VF {', '.join(ranges(numbers))}: {text}" for text, numbers in vfs.items())
 
 
-def _problem(vf: int, part: VfAttributes, rule: PfRule) -> str:
-    found = problems(replace(rule, vf=(VfTable(vfs=str(vf), **part.said),)))  # type: ignore[arg-type]
+def _problem(vf: int, part: dict[str, object], rule: PfRule) -> str:
+    found = problems(replace(rule, vf=(VfTable(vfs=str(vf), **part),)))  # type: ignore[arg-type]
     return found[0].partition(": ")[2].removesuffix(REMEDY) if found else ""
 
 
 def _tables(said: Said) -> tuple[VfTable, ...]:
     """One table for all VFs of which the same is said, but for their addresses; then the addresses."""
-    alike: dict[VfAttributes, list[int]] = {}
-    for vf, wish in said.items():
+    wishes = {vf: VfTable(vfs="all", **keys) for vf, keys in said.items()}  # type: ignore[arg-type]
+    alike: dict[VfTable, list[int]] = {}
+    for vf, wish in wishes.items():
         alike.setdefault(replace(wish, mac=None), []).append(vf)
-    shared = [(vfs, wish if len(vfs) > 1 else said[vfs[0]]) for wish, vfs in alike.items()]
-    single = [([vf], VfAttributes(mac=said[vf].mac)) for vfs, _ in shared for vf in vfs if len(vfs) > 1]
-    return tuple(
-        VfTable(vfs=",".join(ranges(vfs)), **wish.said)  # type: ignore[arg-type]
-        for vfs, wish in (*shared, *single)
-        if wish.said
-    )
+    shared = [(vfs, wish if len(vfs) > 1 else wishes[vfs[0]]) for wish, vfs in alike.items()]
+    macs = ((vf, wishes[vf].mac) for vfs, _ in shared for vf in vfs if len(vfs) > 1)
+    single = [([vf], VfTable(vfs="all", mac=mac)) for vf, mac in macs]
+    both = (replace(wish, vfs=",".join(ranges(vfs))) for vfs, wish in (*shared, *single))
+    return tuple(table for table in both if table.said.keys() != {"vfs"})

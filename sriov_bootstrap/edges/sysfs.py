@@ -136,7 +136,7 @@ class Sysfs:
     def read_mtus(self, netdevs: Iterable[str]) -> dict[str, int]:
         """Of those of these netdevs that are here. Waits for no lock (net/core/net-sysfs.c, netdev_show)."""
         texts = ((name, attribute_text(f"{self._netdevs}/{os.fsdecode(raw_of(name))}/mtu")) for name in netdevs)
-        return {name: number for name, text in texts if (number := _number(text)) > 0}
+        return {name: int(text) for name, text in texts if text.isascii() and text.isdigit()}
 
     def netdevs(self) -> frozenset[str]:
         """Every netdev of our network namespace."""

@@ -101,14 +101,17 @@ network_config:
 - {type: sriov_vf, device: ens1f0, vfid: 2, trust: "yes", spoofcheck: "true", min_tx_rate: 10, max_tx_rate: 20}
 - {type: sriov_vf, device: ens1f0, vfid: 3, macaddr: "02:00:00:00:00:01", vlan_id: many}
 - {type: sriov_vf, device: ens1f0, vfid: 4, trust: 1}
+- {type: sriov_vf, device: ens1f0, vfid: 5, driver: vfio-pci, mtu: 9000}
+- {type: sriov_vf, device: ens1f0, vfid: 6, driver: "a/b"}
 """
     (found,) = find(text)
     assert sorted(found.vfs, key=lambda table: table.vfs) == [
         VfTable(vfs="1", vlan=100, vlan_qos=3, trust=True, spoofchk=False, link_state=LinkState.ENABLE),
         VfTable(vfs="2", min_tx_rate=10, max_tx_rate=20),
         VfTable(vfs="3", mac="02:00:00:00:00:01"),
+        VfTable(vfs="5", driver="vfio-pci"),
     ]
-    assert found.besides == ("vlan of VF 3",)
+    assert found.besides == ("vlan of VF 3", "driver of VF 6")
 
 
 def test_its_record_of_what_it_has_set() -> None:

@@ -36,6 +36,11 @@ def line(*vfs: VfTable, path: str = "/a", is_certain: bool = True) -> Master:
             id="alike but for the address",
         ),
         pytest.param(
+            [line(*(VfTable(vfs=str(vf), driver="vfio-pci", vlan=5) for vf in range(2)), VfTable(vfs="2", vlan=5))],
+            Tables((VfTable(vfs="0-1", driver="vfio-pci", vlan=5), VfTable(vfs="2", vlan=5))),
+            id="drivers",
+        ),
+        pytest.param(
             [line(VfTable(vfs="3", mac=MAC, link_state=LinkState.AUTO))],
             Tables((VfTable(vfs="3", mac=MAC, link_state=LinkState.AUTO),)),
             id="one VF",

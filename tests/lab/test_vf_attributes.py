@@ -97,6 +97,38 @@ def test_what_the_driver_cannot_do_is_said_and_the_rest_is_set(unmade: Guest) ->
     assert done.rc == 3
 
 
+OF_THEIR_OWN: Final = """
+[[pf.vf]]
+vfs = "1"
+driver = "vfio-pci"
+
+[[pf.vf]]
+vfs = "0,2"
+mtu = 1400
+"""
+
+
+def mtus(guest: Guest) -> list[str]:
+    """Of the VFs with a netdev."""
+    return guest.check(f"cat /sys/bus/pci/devices/{PF1}/virtfn*/net/*/mtu").split()
+
+
+def test_one_vf_has_another_driver_and_the_others_have_an_mtu(unmade: Guest) -> None:
+    unmade.configure(bound(PF1) + OF_THEIR_OWN, OTHER, services=ALONE)
+    unmade.settle({PF1: 3, PF2: 0})
+    assert drivers(unmade, PF1) == ["igbvf", "vfio-pci", "igbvf"]
+    assert mtus(unmade) == ["1400", "1400"]
+    assert unmade.check(f"cat /sys/bus/pci/devices/{PF1}/sriov_drivers_autoprobe").strip() == "1"
+    uevents, vfs, done = unmade.uevents(), unmade.vf_incarnations(PF1), unmade.once()
+    assert (done.rc, "nothing changed" in done.stdout) == (0, True), done
+    assert unmade.uevents() == uevents
+    unmade.configure(bound(PF1) + OF_THEIR_OWN.replace('"1"', '"0"').replace('"0,2"', '"1"'), OTHER, services=ALONE)
+    unmade.until(lambda: drivers(unmade, PF1) == ["vfio-pci", "igbvf", "igbvf"], "the other drivers")
+    unmade.until(lambda: mtus(unmade) == ["1400", "1400"], "the MTU of the VF that is back")
+    assert unmade.vf_incarnations(PF1) == vfs
+    unmade.settle({PF1: 3, PF2: 0})
+
+
 def test_mtu_and_promiscuous_mode_of_the_pf(unmade: Guest) -> None:
     unmade.configure(bound(PF1).replace("\nnum_vfs", '\nmtu = 2000\npromisc = "on"\nnum_vfs', 1), OTHER, services=ALONE)
     unmade.settle({PF1: 3, PF2: 0})
