@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from sriov_bootstrap.core.config import MAX_NUM_VFS, Config
+from sriov_bootstrap.core.drivers import MODULE
 from sriov_bootstrap.core.vf_tables import GUID, LIMITS, MAC
 
 MANUAL = Path(__file__).parents[1] / "docs" / "man" / "sriov-bootstrap.toml.5"
@@ -28,6 +29,7 @@ NUMBERS = r"[0-9]{1,5}( *- *[0-9]{1,5})?"
 PATTERNS = {
     "vfs": f"^(all| *{NUMBERS} *(, *{NUMBERS} *)*)$",
     "mac": f"^(stable|{MAC})$",
+    "driver": f"^({MODULE})$",
     "node_guid": f"^({GUID})$",
     "port_guid": f"^({GUID})$",
 }

@@ -38,7 +38,7 @@ def tables_of(masters: Iterable[Master], rule: PfRule, macs: dict[str, str]) -> 
     notes: list[str] = []
     sure = _agreement([master for master in lines if master.is_certain], notes)
     unsure = _agreement([master for master in lines if not master.is_certain], notes)
-    last = max((vf for master in lines for vf in _said(master.vfs, MAX_VFS + 1)), default=0)
+    last = max((vf for master in lines for vf in _keys_of_vfs(master.vfs, MAX_VFS + 1)), default=0)
     if last >= MAX_VFS:
         notes.append(f"VFs from number {MAX_VFS} on are left out here")
     tables = _tables(_valid(sure, rule, macs, notes)), _tables(_valid(unsure, rule, dict(macs), notes))
@@ -50,7 +50,7 @@ def _agreement(masters: Iterable[Master], notes: list[str]) -> Said:
     found: dict[int, dict[str, tuple[object, Master]]] = {}
     disputed: dict[tuple[int, str], str] = {}  # VF and key -> who says what
     for master in masters:
-        for vf, said in _said(master.vfs, MAX_VFS).items():
+        for vf, said in _keys_of_vfs(master.vfs, MAX_VFS).items():
             for key, value in said.items():
                 first, other = found.setdefault(vf, {}).setdefault(key, (value, master))
                 if first != value:
@@ -62,7 +62,7 @@ def _agreement(masters: Iterable[Master], notes: list[str]) -> Said:
     return {vf: said for vf, said in sorted(agreed.items()) if said}
 
 
-def _said(tables: Iterable[VfTable], num_vfs: int) -> Said:
+def _keys_of_vfs(tables: Iterable[VfTable], num_vfs: int) -> Said:
     """Later tables over earlier ones, key by key."""
     found: Said = {}
     for table in tables:

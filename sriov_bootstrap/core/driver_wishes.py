@@ -38,7 +38,7 @@ class DriverWishes(Struct, frozen=True):
     usual: str
     others: dict[int, str] = {}
 
-    def of(self, number: int) -> str:
+    def wish_for(self, number: int) -> str:
         """That of one VF."""
         return self.others.get(number, self.usual)
 
@@ -61,6 +61,6 @@ class DriverWishes(Struct, frozen=True):
 
     def among(self, numbers: Iterable[int]) -> "DriverWishes":
         """The same for these VFs alone, in the shortest way: `usual` is what the first of them has."""
-        said = {number: self.of(number) for number in sorted(numbers)}
+        said = {number: self.wish_for(number) for number in sorted(numbers)}
         usual = next(iter(said.values()), self.usual)
         return DriverWishes(usual, {number: driver for number, driver in said.items() if driver != usual})

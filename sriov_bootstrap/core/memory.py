@@ -131,16 +131,16 @@ def _placement(placed: Placement, binding: BindVfs, result: Result, pf: PfFacts)
     if not binding.driver:  # what an earlier rule has left is gone, or is nobody's business any more
         return Placement()
     given = [vf for vf in pf.vfs if vf.pci_address in binding.vfs or not binding.vfs]
-    back = frozenset(vf.incarnation for vf in given if drivers.of(vf.index) == placed.drivers.of(vf.index))
+    back = frozenset(vf.incarnation for vf in given if drivers.wish_for(vf.index) == placed.drivers.wish_for(vf.index))
     moved = placed.moved.union(vf.incarnation for vf in given) - back
     after = replace(placed, is_unfinished=False, refusal=None, moved=moved)
     if result.outcome is Outcome.FAILED:
-        vfs = frozenset(vf.incarnation for vf in given if lacks(vf, drivers.of(vf.index)))
+        vfs = frozenset(vf.incarnation for vf in given if lacks(vf, drivers.wish_for(vf.index)))
         after = replace(after, refusal=VfRefusal(drivers.usual, vfs, result.message, result.hint, drivers.others))
-    return _applied(after, drivers) if pf.incarnations <= moved else after
+    return _with_drivers(after, drivers) if pf.incarnations <= moved else after
 
 
-def _applied(placed: Placement, drivers: DriverWishes) -> Placement:
+def _with_drivers(placed: Placement, drivers: DriverWishes) -> Placement:
     return replace(placed, applied=drivers.usual, others=drivers.others, moved=frozenset())
 
 
@@ -166,7 +166,7 @@ def note_placed(saved: State, placed: dict[str, DriverWishes]) -> State:
     """`placed`: PCI address -> the drivers that all VFs of that PF have by now."""
     placements = dict(saved.placements)
     for address, drivers in placed.items():
-        placements[address] = _applied(replace(placements.get(address, Placement()), is_unfinished=False), drivers)
+        placements[address] = _with_drivers(replace(placements.get(address, Placement()), is_unfinished=False), drivers)
     return replace(saved, placements=placements)
 
 
@@ -213,7 +213,7 @@ def note_contests(
 
 
 def _waits_for_drivers(pf: PfFacts, placed: Placement) -> bool:
-    return pf.autoprobe and not all(vf.is_ready or placed.drivers.of(vf.index) == VfDriver.NONE for vf in pf.vfs)
+    return pf.autoprobe and not all(vf.is_ready or placed.drivers.wish_for(vf.index) == VfDriver.NONE for vf in pf.vfs)
 
 
 def _written_pfs(result: Result) -> tuple[tuple[str, ...], int, frozenset[int]]:

@@ -64,7 +64,7 @@ def report_pf(
         hint=printable(verdict.hint if verdict else ""),
         vfs_held=len(plan.held),
         remark="" if results else plan.remark,
-        vf_attributes_differing=len(_differing(plan)),
+        vf_attributes_differing=len(_differing_vfs(plan)),
         awaits_carrier=plan.settings.awaits_carrier,
     )
     if pf is None:
@@ -92,7 +92,7 @@ def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], drivers: 
 
 def _is_unbound(vf: VfFacts, drivers: DriverWishes) -> bool:
     """Whether its driver is missing, or has not finished; one in use has what its user needs."""
-    return not vf.is_ready and not vf.use and drivers.of(vf.index) != VfDriver.NONE
+    return not vf.is_ready and not vf.use and drivers.wish_for(vf.index) != VfDriver.NONE
 
 
 def report_vfs(pf: PfFacts) -> tuple[VfReport, ...]:
@@ -102,10 +102,13 @@ def report_vfs(pf: PfFacts) -> tuple[VfReport, ...]:
     )
 
 
-def _differing(plan: Plan) -> set[int]:
+def _differing_vfs(plan: Plan) -> set[int]:
     """VFs that nobody uses, and whose attributes or MTU are not those of the rule."""
     pf = plan.desired.pf
-    return {*plan.settings.differing, *(vf.index for vf in (vf_mtus.differing(plan.desired.rule, pf) if pf else ()))}
+    return {
+        *plan.settings.differing,
+        *(vf.index for vf in (vf_mtus.differing_vfs(plan.desired.rule, pf) if pf else ())),
+    }
 
 
 def _add_attributes(
@@ -238,7 +241,7 @@ def _refusal_verdict(plan: Plan, pf: PfFacts | None, refusal: VfRefusal | None) 
     if pf is None or refusal is None or plan.actions:
         return None
     drivers = plan.desired.rule.drivers(pf.num_vfs)
-    wanted = ((vf, drivers.of(vf.index)) for vf in pf.vfs)
+    wanted = ((vf, drivers.wish_for(vf.index)) for vf in pf.vfs)
     still = any(refusal.is_about(vf, driver) and lacks(vf, driver) for vf, driver in wanted)
     return Verdict(Reason.VFS_INCOMPLETE, refusal.message, refusal.hint) if still else None
 
@@ -253,7 +256,7 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
         return kept_vfs_verdict(pf, target) if is_removal and target else fewer_vfs_verdict(pf, target)
     if is_incomplete:
         drivers = plan.desired.rule.drivers(pf.num_vfs)
-        waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready and drivers.of(vf.index) != VfDriver.NONE]
+        waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready and drivers.wish_for(vf.index) != VfDriver.NONE]
         lack = "netdev" if pf.is_nic else "driver"
         message = (
             f"{pf.pci_address}: VFs that still have no {lack}, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"

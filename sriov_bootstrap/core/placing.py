@@ -37,7 +37,7 @@ class VfRefusal(Struct, frozen=True):
 
     def is_about(self, vf: VfFacts, wanted: str) -> bool:
         """Whether this VF did not get that driver."""
-        return vf.incarnation in self.vfs and DriverWishes(self.driver, self.others).of(vf.index) == wanted
+        return vf.incarnation in self.vfs and DriverWishes(self.driver, self.others).wish_for(vf.index) == wanted
 
 
 class Placement(Struct, frozen=True):
@@ -81,7 +81,7 @@ def moves(rule: PfRule, pf: PfFacts, placed: Placement, *, may_probe: bool) -> M
     if rule.vf_problems:
         return Moves()
     wanted, applied = rule.drivers(pf.num_vfs), placed.drivers
-    found = [_Judged(vf, wanted.of(vf.index), applied.of(vf.index)) for vf in pf.vfs]
+    found = [_Candidate(vf, wanted.wish_for(vf.index), applied.wish_for(vf.index)) for vf in pf.vfs]
     wrong = [judged for judged in found if judged.is_wrong(placed, may_probe=may_probe)]
     free = [judged for judged in wrong if not judged.vf.use and not judged.is_of_another]
     now = [judged for judged in free if not placed.refusal or not placed.refusal.is_about(judged.vf, judged.wanted)]
@@ -106,7 +106,7 @@ def former_name(vf_driver: str, applied: str) -> str:
     return "" if applied == vf_driver else named_driver(applied)
 
 
-class _Judged(Struct, frozen=True):
+class _Candidate(Struct, frozen=True):
     """A VF, what its rule says of its driver, and what an earlier one has said."""
 
     vf: VfFacts

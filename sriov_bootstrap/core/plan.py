@@ -205,7 +205,9 @@ def _binding_of_vfs(
 ) -> BindVfs:
     """Of VFs that exist. Probing that something else has switched off stays so."""
     wanted, applied = rule.drivers(pf.num_vfs), around.placement(pf.pci_address).drivers
-    names = {vf.index: "" if returns else former_name(wanted.of(vf.index), applied.of(vf.index)) for vf in vfs}
+    names = {
+        vf.index: "" if returns else former_name(wanted.wish_for(vf.index), applied.wish_for(vf.index)) for vf in vfs
+    }
     former = DriverWishes("", names).among(names)
     drivers = (wanted if around.may_probe(pf) else wanted.without_probing).among(names)
     addresses = tuple(vf.pci_address for vf in vfs)
@@ -218,7 +220,7 @@ def _attribute_steps(
 ) -> Iterator[Action]:
     """For VFs that exist. VFs that lose their driver for it wait for a pass in which no others are bound."""
     rule, rebound = desired.rule, {vf.index: vf for vf in found.rebound}
-    needs_probing = any(rule.drivers(pf.num_vfs).of(number) == VfDriver.KERNEL for number in rebound)
+    needs_probing = any(rule.drivers(pf.num_vfs).wish_for(number) == VfDriver.KERNEL for number in rebound)
     keeps_drivers = around.names_follow_probes or (needs_probing and not around.may_probe(pf))
     now = {vf: before for vf, before in found.now.items() if not binds_others or vf not in rebound}
     if not now or not desired.ports:
@@ -308,7 +310,7 @@ def plans_without_rule(config: Config, pfs: Iterable[PfFacts], around: Surroundi
         is_free = pf.pci_address not in around.bindings and not pf.vfs_in_use and not around.jam
         if applied.names and pf.vfs and is_free and not rule_of(config, pf):
             rule = PfRule("", Match(pci_address=pf.pci_address), pf.num_vfs)
-            names = {vf.index: named_driver(applied.of(vf.index)) for vf in pf.vfs}
+            names = {vf.index: named_driver(applied.wish_for(vf.index)) for vf in pf.vfs}
             former = DriverWishes("", names).among(names)
             vfs = tuple(vf.pci_address for vf in pf.vfs)
             binding = BindVfs(pf.pci_address, "", vfs, former.usual, others_former=former.others)
@@ -324,4 +326,4 @@ def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool, drivers
         return False
     if not expects_driver or not pf.autoprobe:
         return True
-    return all(vf.is_ready or drivers.of(vf.index) == VfDriver.NONE for vf in pf.vfs)
+    return all(vf.is_ready or drivers.wish_for(vf.index) == VfDriver.NONE for vf in pf.vfs)

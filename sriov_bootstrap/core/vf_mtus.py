@@ -25,7 +25,7 @@ def with_mtus(pf: PfFacts, mtus: Mapping[str, int]) -> PfFacts:
     return replace(pf, vfs=tuple(vfs))
 
 
-def differing(rule: PfRule, pf: PfFacts) -> tuple[VfFacts, ...]:
+def differing_vfs(rule: PfRule, pf: PfFacts) -> tuple[VfFacts, ...]:
     """The free VFs whose netdev has another MTU."""
     wished = rule.vf_mtus(pf.num_vfs)
     return tuple(vf for vf in pf.vfs if vf.mtu and not vf.use and wished.get(vf.index, vf.mtu) != vf.mtu)
@@ -33,5 +33,5 @@ def differing(rule: PfRule, pf: PfFacts) -> tuple[VfFacts, ...]:
 
 def to_set(rule: PfRule, pf: PfFacts, bound: Collection[str]) -> dict[int, int]:
     """VF number -> MTU. `bound`: the PCI addresses of VFs that get a driver in the same plan, and with it a netdev."""
-    meant = {vf.index for vf in pf.vfs if vf.pci_address in bound} | {vf.index for vf in differing(rule, pf)}
+    meant = {vf.index for vf in pf.vfs if vf.pci_address in bound} | {vf.index for vf in differing_vfs(rule, pf)}
     return {number: mtu for number, mtu in rule.vf_mtus(pf.num_vfs).items() if number in meant}

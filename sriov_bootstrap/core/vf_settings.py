@@ -250,7 +250,7 @@ class _Judge(Struct, frozen=True):
         requests = {*difference(wish, actual, is_given=is_given, refused=refused).requests}
         if not requests:
             return _Judged(vf, _Kind.EQUAL)
-        if vf.use or (vf.is_vfio and vf.driver != self.drivers.of(vf.index)):
+        if vf.use or (vf.is_vfio and vf.driver != self.drivers.wish_for(vf.index)):
             return _Judged(vf, _Kind.HELD)
         awaits_carrier = bool(self.missing & requests)
         possible = requests - {*self.missing, *refused}
@@ -269,6 +269,6 @@ class _Judge(Struct, frozen=True):
             before,
             seen,
             has_to_leave=rebinds(possible, vf.driver, is_vfio=vf.is_vfio)
-            and self.drivers.of(vf.index) != VfDriver.NONE,
+            and self.drivers.wish_for(vf.index) != VfDriver.NONE,
             awaits_carrier=awaits_carrier,
         )

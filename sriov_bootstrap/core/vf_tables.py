@@ -242,7 +242,7 @@ def _mtus_without_netdev(rule: PfRule) -> Iterator[tuple[int, str, str]]:
     samples, num_vfs = _samples(rule)
     drivers, mtus = rule.drivers(num_vfs), rule.vf_mtus(num_vfs)
     for vf in sorted(samples & mtus.keys()):
-        if (driver := drivers.of(vf)) == VfDriver.NONE or is_vfio(driver):
+        if (driver := drivers.wish_for(vf)) == VfDriver.NONE or is_vfio(driver):
             yield vf, "mtu", f'VF {vf} has no interface with driver "{driver}": remove one of them'
 
 

@@ -77,10 +77,10 @@ class VfDrivers:
         vfs = action.vfs or tuple(numbers)
         if action.vfs and guard():
             return Outcome.STALE
-        wanted = {vf: action.drivers.of(numbers.get(vf, -1)) for vf in vfs}
+        wanted = {vf: action.drivers.wish_for(numbers.get(vf, -1)) for vf in vfs}
         if VfDriver.KERNEL in wanted.values():
             self._enable_probing(action.pci_address)
-        former = {vf: action.formers.of(numbers.get(vf, -1)) for vf in vfs}
+        former = {vf: action.formers.wish_for(numbers.get(vf, -1)) for vf in vfs}
         problems = _in_parallel(lambda vf: self._place(vf, _Move(action, wanted[vf], former[vf])), vfs)
         if {GONE, TAKEN} & {*problems.values()} or not os.path.exists(self._path(action.pci_address)):
             return Outcome.STALE

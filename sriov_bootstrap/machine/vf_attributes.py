@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 HINT = "a driver may hold the kernel's lock for network devices: journalctl -k; sriov-bootstrap --once tries again"
 WHAT = "the kernel's list of VF attributes"
-Work = SetPfLink | SetVfAttributes | SetVfMtus
+LinkAction = SetPfLink | SetVfAttributes | SetVfMtus
 
 
 def read_in_child(netdevs: tuple[str, ...], *, timeout_seconds: float = READ_SECONDS) -> PfLinks:
@@ -45,7 +45,7 @@ def read_in_child(netdevs: tuple[str, ...], *, timeout_seconds: float = READ_SEC
     return answer_of_child(lambda: read_pf_links(netdevs), PfLinks, what=WHAT, timeout_seconds=timeout_seconds)
 
 
-def work(machine: "HostMachine", action: Work, guard: Callable[[], str]) -> Callable[[], Result]:
+def work(machine: "HostMachine", action: LinkAction, guard: Callable[[], str]) -> Callable[[], Result]:
     """What a writer has to do for this action."""
     match action:
         case SetPfLink():

@@ -147,7 +147,7 @@ def _is_settled(
 ) -> bool:
     if pf is None or is_settled(pf, target, expects_driver=True, drivers=drivers) or pf.num_vfs != target:
         return is_settled(pf, target, expects_driver=True, drivers=drivers)
-    bare = next((vf.modalias for vf in pf.vfs if vf.lacks_driver and drivers.of(vf.index) != VfDriver.NONE), None)
+    bare = next((vf.modalias for vf in pf.vfs if vf.lacks_driver and drivers.wish_for(vf.index) != VfDriver.NONE), None)
     if bare is not None and bare not in expects:
         expects[bare] = machine.expects_driver(bare)
     return is_settled(pf, target, expects_driver=bare is None or expects[bare], drivers=drivers)

@@ -22,7 +22,7 @@ def test_later_tables_override_earlier_ones() -> None:
 
 
 def test_only_free_vfs_with_a_netdev_differ() -> None:
-    assert vf_mtus.differing(RULE, HOST) == VFS[:1]
+    assert vf_mtus.differing_vfs(RULE, HOST) == VFS[:1]
     assert vf_mtus.netdevs_to_ask(RULE, HOST) == ("v0", "v1", "v2")
 
 
@@ -38,4 +38,4 @@ def test_vfs_that_get_a_driver_get_their_mtu_as_well() -> None:
 def test_what_is_not_known_of_a_netdev_is_no_difference() -> None:
     known = vf_mtus.with_mtus(HOST, {"v1": 1500})
     assert [vf.mtu for vf in known.vfs] == [0, 1500, 0, 0, 0]
-    assert vf_mtus.differing(RULE, known) == known.vfs[1:2]
+    assert vf_mtus.differing_vfs(RULE, known) == known.vfs[1:2]

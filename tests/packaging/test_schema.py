@@ -78,7 +78,9 @@ def test_every_key_says_what_it_means_and_no_macro_of_the_manual_is_left() -> No
                 ('vfs = "0"\nmac = "02-00-00-aa-bb-00"', False),
                 ('vfs = "0"\nnode_guid = "stable"', False),
                 ('vfs = "0"\nlink_state = "up"', False),
-                ('vfs = "0"\ndriver = "vfio-pci"', False),
+                ('vfs = "0"\ndriver = "vfio-pci"', True),
+                ('vfs = "0"\ndriver = "a/b"', False),
+                ('vfs = "0"\nmtu = 67', False),
             )
         ),
         ('[[pf]]\nname = "a"\nmatch = { nic = "e" }\nnum_vfs = 1\n', False),

@@ -359,7 +359,7 @@ class FakeMachine:
         if "kernel" in action.drivers.kinds:
             pf.facts = replace(pf.facts, autoprobe=True)
         meant = action.vfs or tuple(vf.pci_address for vf in pf.facts.vfs)
-        wanted = {vf.pci_address: action.drivers.of(vf.index) for vf in pf.facts.vfs if vf.pci_address in meant}
+        wanted = {vf.pci_address: action.drivers.wish_for(vf.index) for vf in pf.facts.vfs if vf.pci_address in meant}
         refused = [
             f"{vf}: {self.refuses[vf]}"
             for vf, driver in wanted.items()

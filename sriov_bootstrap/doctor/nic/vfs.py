@@ -99,13 +99,13 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     if wish.pf is None or survey.is_busy:
         return
     drivers = wish.rule.drivers(wish.pf.num_vfs)
-    free = [(vf, drivers.of(vf.index)) for vf in wish.pf.vfs if not vf.use]
+    free = [(vf, drivers.wish_for(vf.index)) for vf in wish.pf.vfs if not vf.use]
     if taken := [vf for vf, wanted in free if wanted == VfDriver.NONE and vf.is_ready and not vf.is_vfio]:
         yield _probed_finding(wish, wish.pf, taken)
     if bare := [vf for vf, wanted in free if wanted != VfDriver.NONE and vf.lacks_driver]:
         if line := _incomplete_line(wish.pf, survey.report):
             yield _refused_finding(wish, wish.pf, bare, line)
-        elif drivers.of(bare[0].index) == VfDriver.KERNEL and wish.pf.autoprobe:
+        elif drivers.wish_for(bare[0].index) == VfDriver.KERNEL and wish.pf.autoprobe:
             yield _driverless_finding(wish, wish.pf, bare, survey)
 
 
@@ -122,7 +122,7 @@ def _probed_finding(wish: DesiredPf, pf: PfFacts, taken: list[VfFacts]) -> Findi
 
 def _driver_key(wish: DesiredPf, vf: VfFacts) -> str:
     """How the rule says which driver this VF has."""
-    wanted = wish.rule.drivers(wish.pf.num_vfs if wish.pf else 0).of(vf.index)
+    wanted = wish.rule.drivers(wish.pf.num_vfs if wish.pf else 0).wish_for(vf.index)
     key = "vf_driver" if wanted == wish.rule.vf_driver else "driver in a [[pf.vf]]"
     return f'{key} = "{wanted}"'
 
