@@ -116,14 +116,16 @@ remove the interface from the file. If a charm writes it: unset its sriov-numvfs
     ),
     ConflictKind(
         10,
-        (Format.MODPROBE,),
+        (Format.MODPROBE, Format.MODULE_LIST),
         "a module parameter sets our VFs",
         """\
 max_vfs, num_vfs and num_vf in *.conf in /etc, /run, /usr/local/lib, /usr/lib and /lib/modprobe.d; a file hides those of
 the same name in later folders, and of all lines the last one in the order of the files' names counts. Ours,
 sriov-bootstrap-DRIVER.conf, does not count. max_vfs is one number for every PF of the driver, or a list with a number
 for each port; mainline igb uses 7 if asked for more, and does not load at all with a list such as 2,4. mlx4_core takes
-its number from num_vfs alone (VFs of port 1, of port 2 and of both), and nothing can be written to sriov_numvfs.""",
+its number from num_vfs alone (VFs of port 1, of port 2 and of both), and nothing can be written to sriov_numvfs.
+Options in /etc/initramfs-tools/modules count as well; those in /etc/modules only without systemd, those in
+modules-load.d never.""",
         """\
 remove the parameter from the file, and rebuild the initramfs (update-initramfs -u, dracut --force), or it comes back at
 boot. If VFs have to come from the parameter, say so in the rule: method = "max_vfs".""",
@@ -132,7 +134,10 @@ boot. If VFs have to come from the parameter, say so in the rule: method = "max_
         11,
         (Format.KERNEL,),
         "the kernel command line sets our VFs",
-        "DRIVER.max_vfs=N and DRIVER.num_vfs=N in /proc/cmdline, the command line of the running kernel.",
+        """\
+DRIVER.max_vfs=N and DRIVER.num_vfs=N in /proc/cmdline, the command line of the running kernel, and in the files that
+the next one comes from: /etc/default/grub and grub.d, /etc/kernel/cmdline, loader/entries/*.conf, grub.cfg, grubenv.
+What is only in these is a warning.""",
         "remove it from the boot loader's config (/etc/default/grub and update-grub, or grubby), and reboot.",
     ),
     ConflictKind(

@@ -72,6 +72,26 @@ ELSEWHERE = {
     "/var/lib/snapd/snaps": "snaps",
 }
 TMPFILES = ("/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d")
+LOADERS = (  # what is generated comes last
+    "/etc/default/grub",
+    "/etc/default/grub.d/*.cfg",
+    "/etc/kernel/cmdline",
+    "/etc/cmdline.d/*.conf",
+    "/usr/lib/kernel/cmdline",
+    "/boot/loader/entries/*.conf",
+    "/boot/efi/loader/entries/*.conf",
+    "/efi/loader/entries/*.conf",
+    "/boot/firmware/cmdline.txt",
+    "/boot/extlinux/extlinux.conf",
+    "/boot/grub2/grubenv",
+    "/boot/grub/grub.cfg",
+    "/boot/grub2/grub.cfg",
+)
+MODULE_LISTS = (
+    "/etc/modules",
+    "/etc/initramfs-tools/modules",
+    *(f"{folder}/modules-load.d/*.conf" for folder in SYSTEM),
+)
 NETWORK_MANAGER_FOLDERS = tuple(f"{folder}/NetworkManager/conf.d" for folder in ("/etc", "/run", "/usr/lib"))
 OTHER_FILES = (
     "/etc/rc.conf",

@@ -173,4 +173,10 @@ def _modules(sources: TextFiles) -> Iterator[Source]:
     settings = (sources.file("/etc/sysfs.conf"), *sources.folder("/etc/sysfs.d", ".conf"))
     yield from (_source(Format.SYSFS, text) for text in settings if text)
     yield from (_source(Format.DRIVERCTL, text) for text in sources.folder("/etc/driverctl.d"))
-    yield from (Source(Format.MODPROBE, path, text) for path, text in sources.read_matching(*modprobe.GLOBS).items())
+    globs = (
+        (Format.MODPROBE, modprobe.GLOBS),
+        (Format.MODULE_LIST, places.MODULE_LISTS),
+        (Format.KERNEL, places.LOADERS),
+    )
+    for kind, patterns in globs:
+        yield from (Source(kind, path, text) for path, text in sources.read_matching(*patterns).items())

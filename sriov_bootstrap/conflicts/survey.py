@@ -27,6 +27,7 @@ class Format(StrEnum):
     OPERATOR = "sriov-network-operator"
     DRIVERCTL = "driverctl"
     MODPROBE = "modprobe.d"
+    MODULE_LIST = "list of modules"
     KERNEL = "kernel command line"
     SYSFS = "sysfsutils"
     CLOUD_INIT = "cloud-init"

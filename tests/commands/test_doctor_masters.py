@@ -88,6 +88,11 @@ def findings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[st
         (f"etc/driverctl.d/{PF}", "vfio-pci\n", ("SB-E309", f"/etc/driverctl.d/{PF}:1")),
         ("usr/lib/modprobe.d/igb.conf", "options igb max_vfs=7\n", ("SB-E310", "/usr/lib/modprobe.d/igb.conf:1")),
         ("proc/cmdline", "quiet igb.max_vfs=7\n", ("SB-E311", "/proc/cmdline")),
+        ("etc/default/grub", 'GRUB_CMDLINE_LINUX="igb.max_vfs=7"\n', ("SB-W361", "/etc/default/grub:1")),
+        ("boot/loader/entries/a.conf", "options igb.max_vfs=7\n", ("SB-W361", "/boot/loader/entries/a.conf:1")),
+        ("etc/modules", "igb max_vfs=7\n", ("SB-W360", "/etc/modules:1")),
+        ("etc/initramfs-tools/modules", "igb max_vfs=7\n", ("SB-E310", "/etc/initramfs-tools/modules:1")),
+        ("etc/modules-load.d/a.conf", "igb max_vfs=7\n", ("SB-W360", "/etc/modules-load.d/a.conf:1")),
         (
             "etc/sriov-operator/sriov-interface-config.yaml",
             f'spec:\n  interfaces:\n  - pciaddress: "{PF}"\n    numvfs: 7\n',
