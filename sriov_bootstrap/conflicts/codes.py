@@ -197,6 +197,17 @@ and of tuned are understood; anything else that mentions sriov_numvfs, max_vfs, 
 reported as what may set VFs.""",
         "remove the line.",
     ),
+    ConflictKind(
+        18,
+        (Format.NMSTATE,),
+        "nmstate sets our VFs",
+        """\
+*.yml and *.yaml in /etc/nmstate, which nmstate.service applies at boot: `total-vfs` below `sr-iov` of an interface. A
+file that was applied has the ending .applied, and does not count; what it said is in NetworkManager's profiles.""",
+        """\
+remove sr-iov of the interface from the file, and from its profile: nmcli connection modify PROFILE remove sriov. VFs
+that are described below `vfs` can be moved to [[pf.vf]] tables of the rule.""",
+    ),
 )
 
 CODES_OF = {

@@ -22,8 +22,10 @@ KEYS = frozenset(
         *("network", "version", "ethernets", "vlans", "match", "set-name", "link", "virtual-function-count"),
         *("network_config", "type", "name", "numvfs", "members", "interfaces", "num_vfs", "pciaddress", "spec"),
         *("embedded-switch-mode", "macaddress", "driver", "device", "vfid", "device_type"),
+        *("ethernet", "sr-iov", "total-vfs", "vfs", "identifier"),
     }
 )
+MERGE = re.compile(r"^[^#\n]{0,256}?(?:^|[\s{,])<<[ \t]*:[ \t]", re.MULTILINE)
 INTEGER = re.compile(  # of YAML 1.1, as PyYAML's resolver has it, without sign and sexagesimal
     r"\+?(?:0b([01_]{1,40})|0x([0-9a-fA-F_]{1,20})|(0[0-7_]{0,20})|([1-9][0-9_]{0,20}))"
 )
@@ -52,6 +54,11 @@ def every_table(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - YA
             queue += value.values()
         else:
             queue += value
+
+
+def has_merge(source: Source) -> bool:
+    """Whether it has `<<`, which is no key of YAML 1.2: PyYAML takes in the mapping that is named, others refuse it."""
+    return "<<" in source.text and MERGE.search(source.text) is not None
 
 
 def dropped_notes(path: str, document: Any) -> list[str]:  # noqa: ANN401 - YAML gives anything

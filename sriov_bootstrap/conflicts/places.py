@@ -54,6 +54,7 @@ OS_NET_CONFIG = (
     "/etc/os-net-config/sriov_config.yaml",
     "/var/lib/os-net-config/sriov_config.yaml",
 )
+NMSTATE = "/etc/nmstate"
 MAX_SOURCED = 64  # globs of files that interfaces(5) sources
 SHIM = "/etc/sriov-netplan-shim/interfaces.yaml"
 OPERATOR = "/etc/sriov-operator"

@@ -137,6 +137,7 @@ def _network_sources(sources: TextFiles) -> Iterator[Source]:
     for text in sources.folder("/etc/sysconfig/network-scripts"):
         if text.path.rpartition("/")[2].startswith("ifcfg-"):
             yield _source(Format.IFCFG, text)
+    yield from _documents(sources, Format.NMSTATE, *sources.folder(places.NMSTATE, ".yml", ".yaml"))
     yield from _documents(sources, Format.OS_NET_CONFIG, *map(sources.file, places.OS_NET_CONFIG))
     yield from _documents(sources, Format.SHIM, sources.file(places.SHIM))
     yield from _documents(sources, Format.OPERATOR, sources.file(f"{places.OPERATOR}/sriov-interface-config.yaml"))

@@ -20,6 +20,7 @@ class Format(StrEnum):
     UDEV = "udev rule"
     LINK = ".link file"
     NETPLAN = "netplan"
+    NMSTATE = "nmstate"
     NETWORK_MANAGER = "NetworkManager profile"
     IFCFG = "ifcfg file"
     OS_NET_CONFIG = "os-net-config"

@@ -22,7 +22,8 @@ def parse(data: bytes, path: str) -> Any:  # noqa: ANN401 - YAML gives anything
 def parse_located(data: bytes, path: str, *, merges: bool = False) -> Any:  # noqa: ANN401 - YAML gives anything
     """The same of another program's file: every text is a Word, which knows its line. Of equal keys the last counts.
 
-    `merges`: as netplan reads it, which takes the first document, and of equal keys whose values are mappings all.
+    A merge (`<<`) takes in the mapping that is named, as PyYAML has it. `merges`: as netplan reads it, which knows no
+    such key, takes the first document, and of equal keys whose values are mappings all.
     A mistake is reported only by its line: PyYAML's message quotes the text, which may be a password.
     """
     try:
@@ -68,6 +69,7 @@ class _Loader(yaml.BaseLoader):
 
 class _LocatedLoader(_Loader):
     max_depth = FOREIGN_DEPTH
+    merged_keys = 0
 
     def construct_scalar(self, node: yaml.ScalarNode) -> Word:
         """Like the original, but keeps its line."""
@@ -76,7 +78,30 @@ class _LocatedLoader(_Loader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's own signature
         """The original of PyYAML: the last of two equal keys wins; but what that drops is noted."""
-        return Table.make(yaml.BaseLoader.construct_mapping(self, node, deep), _dropped_keys(node))
+        dropped = _dropped_keys(node)
+        self.flatten(node)
+        return Table.make(yaml.BaseLoader.construct_mapping(self, node, deep), dropped)
+
+    def flatten(self, node: yaml.MappingNode) -> None:
+        """As yaml.SafeLoader: what `<<` names comes before the mapping's own keys, the first one named last."""
+        taken: list[tuple[yaml.Node, yaml.Node]] = []
+        own = []
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.value != "<<" or key.style is not None:
+                own.append((key, value))
+                continue
+            named = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for mapping in reversed([mapping for mapping in named if isinstance(mapping, yaml.MappingNode)]):
+                self.flatten(mapping)
+                self.count_merged(mapping)
+                taken += mapping.value
+        node.value = taken + own
+
+    def count_merged(self, node: yaml.MappingNode) -> None:
+        """Aliases would let one that is merged into another grow without an end."""
+        self.merged_keys += len(node.value)
+        if self.merged_keys > MAX_MERGED_KEYS:
+            raise yaml.constructor.ConstructorError(None, None, "too many merged keys", node.start_mark)
 
 
 def _dropped_keys(node: yaml.MappingNode) -> dict[str, int]:
@@ -93,7 +118,8 @@ def _dropped_keys(node: yaml.MappingNode) -> dict[str, int]:
 
 
 class _MergingLoader(_LocatedLoader):
-    merged_keys = 0
+    def flatten(self, node: yaml.MappingNode) -> None:
+        """Not at all."""
 
     def get_single_data(self) -> Any:  # noqa: ANN401 - YAML gives anything
         """The first document."""
@@ -115,9 +141,6 @@ class _MergingLoader(_LocatedLoader):
         return super().construct_mapping(node, deep)
 
     def _merge(self, into: yaml.MappingNode, node: yaml.MappingNode) -> None:
-        """Aliases would let one that is merged into another grow without an end."""
-        self.merged_keys += len(node.value)
-        if self.merged_keys > MAX_MERGED_KEYS:
-            raise yaml.constructor.ConstructorError(None, None, "too many equal keys", node.start_mark)
+        self.count_merged(node)
         if into is not node:
             into.value += node.value

@@ -74,6 +74,16 @@ def findings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[st
             ("SB-E307", "/etc/os-net-config/config.json:1"),
         ),
         (
+            "etc/nmstate/pf.yml",
+            "interfaces:\n- name: ens1f0\n  ethernet: {sr-iov: {total-vfs: 7}}\n",
+            ("SB-E318", "/etc/nmstate/pf.yml:3"),
+        ),
+        (
+            "etc/nmstate/pf.yaml",
+            "interfaces:\n- name: ens1f0\n  ethernet: {sr-iov: {total-vfs: 7}}\n",
+            ("SB-E318", "/etc/nmstate/pf.yaml:3"),
+        ),
+        (
             "etc/sriov-netplan-shim/interfaces.yaml",
             "interfaces:\n  ens1f0:\n    num_vfs: 7\n",
             ("SB-E308", "/etc/sriov-netplan-shim/interfaces.yaml:3"),

@@ -51,6 +51,22 @@ def test_a_number(value: str, number: int | None, doubt: str) -> None:
     assert (found.num_vfs, found.doubt, found.is_certain) == (number, doubt, not doubt)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: &a {virtual-function-count: 8}\nnetwork: {ethernets: {ens1f0: {<<: *a}}}\n",
+        "network:\n  ethernets:\n    ens1f0: &a {virtual-function-count: 8}\n    ens1f1:\n      <<: *a\n",
+        "network: {ethernets: {ens1f0: {virtual-function-count: 8, <<: {mtu: 9000}}}}\n",
+    ],
+)
+def test_a_merge_is_refused_with_all_files(text: str) -> None:
+    found = find(text, "network: {ethernets: {ens1f1: {virtual-function-count: 4}}}")
+    assert found
+    assert {master.doubt for master in found} == {
+        "netplan takes no merge (<<): it refuses /etc/netplan/0.yaml, and with it all of its files"
+    }
+
+
 A4 = "a: {virtual-function-count: 4}"
 A6 = "a: {virtual-function-count: 6}"
 TOO_FEW = "netplan refuses 2 VFs, as virtual-function-count asks for {}"

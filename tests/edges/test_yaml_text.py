@@ -104,3 +104,31 @@ def test_equal_keys_whose_values_are_aliases_do_not_grow_without_an_end() -> Non
 def test_what_the_last_of_equal_keys_replaces_is_noted(text: str, last: dict[str, int], merged: dict[str, int]) -> None:
     assert parse_located(text.encode(), "/a.yaml").dropped == last
     assert parse_located(text.encode(), "/a.yaml", merges=True).dropped == merged
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: &x {b: c, d: e}\nf: {<<: *x, d: g}\n", {"b": "c", "d": "g"}),
+        ("a: &x {b: c, d: e}\nf:\n  d: g\n  <<: *x\n", {"b": "c", "d": "g"}),
+        ("a: [&x {b: c, d: e}, &y {b: h}]\nf: {<<: [*y, *x]}\n", {"b": "h", "d": "e"}),
+        ("a: &x {b: c}\ne: &y {<<: *x, d: e}\nf: {<<: *y}\n", {"b": "c", "d": "e"}),
+        ("f: {<<: text, b: c}\n", {"b": "c"}),
+        ("f: {'<<': {a: b}}\n", {"<<": {"a": "b"}}),
+    ],
+)
+def test_a_merge_takes_in_the_mapping_that_is_named(text: str, value: object) -> None:
+    assert parse_located(text.encode(), "/a.yaml")["f"] == value
+
+
+def test_netplan_knows_no_merge() -> None:
+    assert parse_located(b"a: &x {b: c}\nf: {<<: *x}\n", "/a.yaml", merges=True)["f"] == {"<<": {"b": "c"}}
+
+
+def test_merges_that_grow_without_an_end_are_refused() -> None:
+    names = [f"a{number}: &a{number}\n  <<: [{', '.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 9)]
+    text = "a0: &a0 {b: c, d: e}\n" + "".join(names)
+    with pytest.raises(ConfigError, match=r"/a\.yaml: not YAML: line"):
+        parse_located(text.encode(), "/a.yaml")
+    with pytest.raises(ConfigError, match=r"/a\.yaml: not YAML"):
+        parse_located(b"a: &x {<<: *x}\n", "/a.yaml")
