@@ -22,9 +22,9 @@ def unit_states(names: Iterable[str], say: Say) -> tuple[UnitState, ...]:
     """How systemd sees these units. UnitError or StuckError if it cannot be asked."""
 
     def ask() -> pipe_messages.Answer:
-        from sriov_bootstrap.edges import systemd
+        from sriov_bootstrap.edges.systemd import units
 
-        return pipe_messages.Units(systemd.unit_states(names))
+        return pipe_messages.Units(units.unit_states(names))
 
     told = _converse(ask, say, SECONDS)
     return told.states if isinstance(told, pipe_messages.Units) else ()
@@ -33,16 +33,14 @@ def unit_states(names: Iterable[str], say: Say) -> tuple[UnitState, ...]:
 def restart_units(
     names: Sequence[str], say: Say, *, failed: frozenset[str], job_timeout_seconds: float
 ) -> pipe_messages.Restarted:
-    """How the restarts ended; see edges/systemd.py. UnitError or StuckError if nothing is known about any."""
+    """How the restarts ended; see edges/systemd/units.py. UnitError or StuckError if nothing is known about any."""
 
     def ask() -> pipe_messages.Answer:
-        from sriov_bootstrap.edges import systemd
+        from sriov_bootstrap.edges.systemd import units
 
         results: list[UnitResult] = []
         try:
-            systemd.restart_units(
-                names, failed=failed, job_timeout_seconds=job_timeout_seconds, on_result=results.append
-            )
+            units.restart_units(names, failed=failed, job_timeout_seconds=job_timeout_seconds, on_result=results.append)
         except UnitError as error:
             return pipe_messages.Restarted(tuple(results), error.message)
         return pipe_messages.Restarted(tuple(results))
@@ -56,7 +54,7 @@ def restart_units(
 def _converse(ask: Callable[[], pipe_messages.Answer], say: Say, timeout_seconds: float) -> pipe_messages.Answer:
     what = "D-Bus"
     with contextlib.suppress(Exception):  # the child says what is wrong with it
-        from sriov_bootstrap.edges import systemd  # noqa: F401 (loaded here, used there)
+        from sriov_bootstrap.edges.systemd import units  # noqa: F401 (loaded here, used there)
     line = child.call(
         lambda send: send(msgspec.json.encode(pipe_messages.catch_errors(ask))),
         what=what,

@@ -13,7 +13,7 @@ from fakes_systemd import JOB_REMOVED, METHODS, PROPERTIES, SYSTEMD, FakeSystemd
 from fakes_systemd import fake_systemd as running
 from sriov_bootstrap.base.errors import UnitError
 from sriov_bootstrap.core.followup import UnitOutcome, UnitResult, UnitState
-from sriov_bootstrap.edges import systemd
+from sriov_bootstrap.edges.systemd import connection, units
 
 NOVA, AGENT = "nova-compute.service", "neutron-sriov-agent.service"
 
@@ -28,7 +28,7 @@ def restart(
     fake: FakeSystemd, *names: str, failed: frozenset[str] = frozenset(), timeout_seconds: float = 10.0
 ) -> dict[str, UnitResult]:
     results: list[UnitResult] = []
-    systemd.restart_units(
+    units.restart_units(
         names, failed=failed, job_timeout_seconds=timeout_seconds, on_result=results.append, bus_address=fake.address
     )
     assert len({result.unit for result in results}) == len(results)
@@ -36,7 +36,7 @@ def restart(
 
 
 def states(fake: FakeSystemd, *names: str) -> tuple[UnitState, ...]:
-    return systemd.unit_states(names, bus_address=fake.address)
+    return units.unit_states(names, bus_address=fake.address)
 
 
 # --- states ----------------------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_two_names_of_one_unit_are_one_unit(fake: FakeSystemd) -> None:
 
 
 def test_no_names_need_no_bus() -> None:
-    assert systemd.unit_states([], bus_address="unix:path=/nonexistent") == ()
+    assert units.unit_states([], bus_address="unix:path=/nonexistent") == ()
 
 
 # --- restarts --------------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_a_bus_that_dies_in_the_middle_of_a_job_is_a_result_for_each_unit_and_an
     with running(tmp_path, {NOVA: FakeUnit(job=None), AGENT: FakeUnit(job=None)}) as (fake, bus):
         fake.on_restart = lambda: bus.kill() if len(fake.calls) == 2 else None
         with pytest.raises(UnitError, match="the bus closed the connection") as caught:
-            systemd.restart_units(
+            units.restart_units(
                 [NOVA, AGENT], job_timeout_seconds=30, on_result=results.append, bus_address=fake.address
             )
     assert caught.value.hint
@@ -218,7 +218,7 @@ def test_a_bus_that_freezes_before_its_answer_is_a_result_and_an_error(tmp_path:
     with running(tmp_path, {NOVA: FakeUnit()}) as (fake, bus):
         fake.on_restart = bus.freeze
         with pytest.raises(UnitError, match="no answer to RestartUnit"):
-            systemd.restart_units([NOVA], job_timeout_seconds=1, on_result=results.append, bus_address=fake.address)
+            units.restart_units([NOVA], job_timeout_seconds=1, on_result=results.append, bus_address=fake.address)
     assert [result.outcome for result in results] == [UnitOutcome.BUS_ERROR]
 
 
@@ -226,7 +226,7 @@ def test_a_bus_without_systemd_says_so(tmp_path: Path) -> None:
     bus = PrivateBus(tmp_path)
     try:
         with pytest.raises(UnitError, match=r"ListUnitsByNames refused: .*NameHasNoOwner") as caught:
-            systemd.unit_states([NOVA], bus_address=bus.address)
+            units.unit_states([NOVA], bus_address=bus.address)
     finally:
         bus.kill()
     assert "is systemd PID 1" in caught.value.hint
@@ -235,7 +235,7 @@ def test_a_bus_without_systemd_says_so(tmp_path: Path) -> None:
 def ask(address: str | None = None, timeout_seconds: float = 5.0) -> list[str]:
     """What a call says that cannot succeed."""
     try:
-        systemd.unit_states([NOVA], bus_address=address, timeout_seconds=timeout_seconds)
+        units.unit_states([NOVA], bus_address=address, timeout_seconds=timeout_seconds)
     except UnitError as error:
         return [error.message, error.hint]
     return []
@@ -307,7 +307,7 @@ def speaks_http(peer: socket.socket) -> None:
 
 def never_ends_its_line(peer: socket.socket) -> None:
     until(peer, b"\r\n")
-    peer.sendall(b"O" * (systemd.AUTH_LINE_BYTES + 1))
+    peer.sendall(b"O" * (connection.AUTH_LINE_BYTES + 1))
 
 
 def sends_garbage(peer: socket.socket) -> None:

@@ -28,11 +28,12 @@ from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import RawPf, Routes
 from sriov_bootstrap.core.followup import UnitState
 from sriov_bootstrap.core.vf_users import Owner
-from sriov_bootstrap.edges import child, metrics, systemd
+from sriov_bootstrap.edges import child, metrics
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
 from sriov_bootstrap.edges.pf_writes import PfWrites
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
+from sriov_bootstrap.edges.systemd import units
 from sriov_bootstrap.passes.read import Loaded
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
@@ -286,7 +287,7 @@ def asked(folder: Path, replies: Sequence[bytes], patience_seconds: float = 10.0
     with socket.create_server(str(path), family=socket.AF_UNIX) as listener:
         bus = answering(listener, replies, patience_seconds)
         try:
-            return systemd.unit_states([ROW[0]], bus_address=f"unix:path={path}", timeout_seconds=10.0)  # type: ignore[list-item]
+            return units.unit_states([ROW[0]], bus_address=f"unix:path={path}", timeout_seconds=10.0)  # type: ignore[list-item]
         finally:
             os.close(bus.fd)
             child.end(bus.pid)

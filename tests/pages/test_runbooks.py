@@ -25,7 +25,7 @@ from sriov_bootstrap.core.state import Counters, PendingRestart, State, dump
 from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
-from sriov_bootstrap.edges.systemd import restart_units
+from sriov_bootstrap.edges.systemd.units import restart_units
 from troubles import in_use
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"

@@ -1,16 +1,13 @@
-"""systemd over D-Bus: the only module that speaks to it.
+"""One connection to systemd over D-Bus, on which every wait ends.
 
-Every function blocks until its deadline at the latest. Even so it belongs in a short-lived child process, which is
-killed if even that fails: connect(2) to a bus that accepts no one blocks, dbus-next is slow to import, and it has had
-no release since 2021 that could fix what `_Bus` fixes here.
+dbus-next has had no release since 2021 that could fix what `_Bus` fixes here.
 """
 
 import asyncio
 import contextlib
-import os
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any, NoReturn, TypeVar
 
 from dbus_next.aio.message_bus import MessageBus
@@ -19,7 +16,6 @@ from dbus_next.errors import AuthError, InvalidAddressError
 from dbus_next.message import Message
 
 from sriov_bootstrap.base.errors import UnitError
-from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
 
 T = TypeVar("T")
 
@@ -32,15 +28,6 @@ SYSTEMD, SYSTEMD_PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 MANAGER, UNIT, SERVICE = f"{SYSTEMD}.Manager", f"{SYSTEMD}.Unit", f"{SYSTEMD}.Service"
 JOB_REMOVED = f"type='signal',sender='{SYSTEMD}',path='{SYSTEMD_PATH}',interface='{MANAGER}',member='JobRemoved'"
 OWNER_CHANGED = f"type='signal',sender='{BUS}',path='{BUS_PATH}',member='NameOwnerChanged',arg0='{SYSTEMD}'"
-
-# org.freedesktop.systemd1(5), JobRemoved; words of later versions pass through as they are
-CAUSES = {
-    "failed": "it did not start",
-    "canceled": "another job replaced it before it was done",
-    "timeout": "the unit's own time limit passed",
-    "dependency": "a unit that it requires did not start",
-    "skipped": "the unit was not in a state to be restarted",
-}
 
 LOOK_AT_BUS = "see `systemctl status dbus.socket dbus.service`"
 LOOK_AT_ADDRESS = "check the environment variable DBUS_SYSTEM_BUS_ADDRESS"
@@ -55,108 +42,11 @@ BUS_CAUSES: tuple[tuple[type[Exception], str, str], ...] = (
 )
 
 
-def unit_states(
-    names: Iterable[str], *, bus_address: str | None = None, timeout_seconds: float = ANSWER_SECONDS
-) -> tuple[UnitState, ...]:
-    """The units behind these names, each once and under its own name, absent and masked ones too. Raises UnitError."""
-    wanted = list(dict.fromkeys(names))
-    return asyncio.run(_unit_states(wanted, _address(bus_address), timeout_seconds)) if wanted else ()
-
-
-def restart_units(
-    names: Sequence[str],
-    *,
-    failed: frozenset[str] = frozenset(),
-    job_timeout_seconds: float,
-    on_result: Callable[[UnitResult], None],
-    bus_address: str | None = None,
-) -> None:
-    """Restarts all at the same time, and reports each one as it ends; everything is over after `job_timeout_seconds`.
-
-    One that has stopped in the meantime is left alone, but those in `failed` are started if they have failed.
-    Raises UnitError when the bus could not be used; units whose restart was in progress already have their results.
-    """
-    if names:
-        wanted = {name: RUNNING | {"failed"} if name in failed else RUNNING for name in names}
-        asyncio.run(_restart_units(wanted, _address(bus_address), job_timeout_seconds, on_result))
-
-
-def _address(bus_address: str | None) -> str:
-    return bus_address or os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM_BUS
-
-
-async def _unit_states(names: list[str], address: str, timeout_seconds: float) -> tuple[UnitState, ...]:
-    async with _connect(address, timeout_seconds) as systemd:
-        units = {unit[0]: unit for unit in await systemd.list_units(names)}  # by Id: two aliases are one unit
-        return tuple(await asyncio.gather(*(_unit_state(systemd, unit) for unit in units.values())))
-
-
-async def _unit_state(systemd: "_Systemd", unit: list[Any]) -> UnitState:
-    name, _, load_state, active_state, _, _, path, *_ = unit
-    if active_state not in RUNNING:
-        return UnitState(name, load_state, active_state)
-    # A service that systemd restarts on its own has a new main process, and its unit stays "activating" meanwhile.
-    left_inactive = await systemd.read_number(path, UNIT, "InactiveExitTimestampMonotonic")
-    process_began = await systemd.read_number(path, SERVICE, "ExecMainStartTimestampMonotonic")
-    return UnitState(name, load_state, active_state, max(left_inactive, process_began) / 1e6)
-
-
-async def _restart_units(
-    wanted: dict[str, frozenset[str]],
-    address: str,
-    job_timeout_seconds: float,
-    on_result: Callable[[UnitResult], None],
-) -> None:
-    """`wanted`: name -> the states from which it may be restarted."""
-    async with _connect(address, job_timeout_seconds) as systemd:
-        await systemd.subscribe()
-        restarts = (_restart(systemd, unit, job_timeout_seconds, on_result) for unit in wanted.items())
-        problems = [error for error in await asyncio.gather(*restarts, return_exceptions=True) if error is not None]
-        if problems:
-            raise problems[0]
-
-
-async def _restart(
-    systemd: "_Systemd",
-    unit: tuple[str, frozenset[str]],
-    job_timeout_seconds: float,
-    on_result: Callable[[UnitResult], None],
-) -> None:
-    name, states = unit
-    began = time.monotonic()
-    try:
-        outcome, message = await _run_job(systemd, name, states, job_timeout_seconds)
-    except UnitError as error:
-        message = f"{name}: cannot tell how its restart ended: {error.message}"
-        on_result(UnitResult(name, UnitOutcome.BUS_ERROR, time.monotonic() - began, message))
-        raise
-    on_result(UnitResult(name, outcome, time.monotonic() - began, message))
-
-
-async def _run_job(
-    systemd: "_Systemd", name: str, states: frozenset[str], job_timeout_seconds: float
-) -> tuple[UnitOutcome, str]:
-    look = f"see `systemctl status {name}` and `journalctl -u {name}`"
-    try:
-        # TryRestartUnit does nothing on a unit that is activating, RestartUnit starts one that has stopped: so look.
-        if not any(unit[3] in states for unit in await systemd.list_units([name])):
-            return UnitOutcome.DONE, f"{name}: not running any more"
-        result = await systemd.job_result(await systemd.restart(name))
-    except _RefusedError as error:
-        return UnitOutcome.FAILED, f"{name}: cannot restart: {error}; {look}"
-    except TimeoutError:
-        left = f"job still running after {job_timeout_seconds:g} s, left to systemd"
-        return UnitOutcome.TIMEOUT, f"{name}: {left}; {look}"
-    if result == "done":
-        return UnitOutcome.DONE, ""
-    return UnitOutcome.FAILED, f"{name}: restart ended as {result!r}: {CAUSES.get(result, 'see systemd')}; {look}"
-
-
-class _RefusedError(Exception):
+class RefusedCallError(Exception):
     """systemd, or the bus on its behalf, answered with an error: the connection is still good."""
 
 
-class _Systemd:
+class Systemd:
     """One connection. Every wait on it ends with an answer, at a deadline, or with the connection, whichever is first.
 
     dbus-next alone would wait for ever: it has no deadlines, and calls on a dead connection never return. Any user of
@@ -175,7 +65,7 @@ class _Systemd:
     async def connect(self) -> None:
         await self._answer(self._bus.connect(), "the greeting")
         await self._call(_bus_message("AddMatch", OWNER_CHANGED), "")
-        with contextlib.suppress(_RefusedError):  # no one owns it: the next call to systemd reports that
+        with contextlib.suppress(RefusedCallError):  # no one owns it: the next call to systemd reports that
             self._bus.systemd = str(await self._call(_bus_message("GetNameOwner", SYSTEMD), "s"))
 
     async def list_units(self, names: list[str]) -> list[list[Any]]:
@@ -186,7 +76,7 @@ class _Systemd:
     async def read_number(self, path: str, interface: str, name: str) -> int:
         """A property; 0 if the unit lacks it (not a service) or is gone."""
         call = Message(SYSTEMD, path, f"{BUS}.Properties", "Get", signature="ss", body=[interface, name])
-        with contextlib.suppress(_RefusedError):
+        with contextlib.suppress(RefusedCallError):
             value = (await self._call(call, "v")).value
             return value if isinstance(value, int) else 0
         return 0
@@ -216,7 +106,7 @@ class _Systemd:
         if reply is None:
             self._raise(EOFError())
         if reply.message_type is MessageType.ERROR:
-            raise _RefusedError(f"{call.member} refused: {reply.error_name}: {' '.join(map(str, reply.body))}")
+            raise RefusedCallError(f"{call.member} refused: {reply.error_name}: {' '.join(map(str, reply.body))}")
         if reply.signature != answer:
             self._raise(ValueError(f'{call.member} answered "{reply.signature}", not "{answer}"'))
         return reply.body[0] if reply.body else None
@@ -295,16 +185,16 @@ class _Bus(MessageBus):
 
 
 @contextlib.asynccontextmanager
-async def _connect(address: str, timeout_seconds: float) -> AsyncIterator[_Systemd]:
+async def connect(address: str, timeout_seconds: float) -> AsyncIterator[Systemd]:
     try:
         bus = _Bus(address)
     except (OSError, ValueError) as error:
         raise _bus_error(address, error) from error
-    systemd = _Systemd(bus, address, timeout_seconds)
+    systemd = Systemd(bus, address, timeout_seconds)
     try:
         await systemd.connect()
         yield systemd
-    except _RefusedError as error:
+    except RefusedCallError as error:
         raise UnitError(f"{address}: {error}", hint="is systemd PID 1 on this machine, and are we root?") from error
     finally:
         systemd.close()
