@@ -4,6 +4,8 @@ from enum import IntEnum
 
 from sriov_bootstrap.base.printable import printable
 
+CORRECT_FILE = "correct the file, then run: sriov-bootstrap check-config"  # the hint of most ConfigErrors
+
 
 class ExitCode(IntEnum):
     """API: documented in sriov-bootstrap(8), never renumbered."""

@@ -19,7 +19,20 @@ class Job(Protocol):
     def fd(self) -> int: ...
 
 
-class Running:
+class _Watched:
+    """A descriptor that the event loop watches, -1 once it is closed."""
+
+    _fd = -1
+
+    def let_go(self) -> None:
+        """Stops watching, whatever the process does; may be called twice."""
+        if self._fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+class Running(_Watched):
     """A job under the eyes of the event loop: calls `ended(last_line)` once, at its end."""
 
     def __init__(
@@ -42,20 +55,12 @@ class Running:
             self.let_go()
             self._ended(bytes(self._text.rstrip(b"\n").rpartition(b"\n")[2]))
 
-    def let_go(self) -> None:
-        """Stops listening; the process may go on."""
-        if self._fd >= 0:
-            asyncio.get_running_loop().remove_reader(self._fd)
-            os.close(self._fd)
-            self._fd = -1
 
-
-class ProcessEnd:
+class ProcessEnd(_Watched):
     """Calls `ended()` once when the process ends, whatever its parent; never if it is already gone."""
 
     def __init__(self, pid: int, ended: Callable[[], None]) -> None:
         self._ended = ended
-        self._fd = -1
         with contextlib.suppress(OSError):
             self._fd = os.pidfd_open(pid)
             asyncio.get_running_loop().add_reader(self._fd, self._end)
@@ -63,10 +68,3 @@ class ProcessEnd:
     def _end(self) -> None:
         self.let_go()
         self._ended()
-
-    def let_go(self) -> None:
-        """Stops watching; may be called twice."""
-        if self._fd >= 0:
-            asyncio.get_running_loop().remove_reader(self._fd)
-            os.close(self._fd)
-            self._fd = -1

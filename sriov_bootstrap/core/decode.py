@@ -18,7 +18,7 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Struct
 
-from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.errors import CORRECT_FILE, ConfigError
 from sriov_bootstrap.core import validate
 from sriov_bootstrap.core.config import (
     Boot,
@@ -40,7 +40,6 @@ TABLES: dict[str, type[Services | Metrics | Boot | OpenStack]] = {
     "openstack": OpenStack,
 }
 _ONLY_OF_PF = frozenset(PfRule.__struct_fields__) - {*VfTable.__struct_fields__}
-HINT = "correct the file, then run: sriov-bootstrap check-config"
 
 
 class ConfigFile(Struct, frozen=True):
@@ -79,7 +78,7 @@ def decode(files: Iterable[ConfigFile]) -> Config:
     """Merges and validates the effective files. Raises ConfigError with every problem found, not only the first."""
     config, mistakes = decode_without_bad_tables(files)
     if mistakes:
-        raise ConfigError(mistakes, hint=HINT)
+        raise ConfigError(mistakes, hint=CORRECT_FILE)
     return config
 
 
@@ -106,10 +105,10 @@ def decode_without_bad_tables(files: Iterable[ConfigFile]) -> tuple[Config, tupl
         for name in (name for name in document if name != "pf" and not problems):
             tables.setdefault(name, {}).update(document[name])
     if problems:
-        raise ConfigError((*problems, *mistakes), hint=HINT)
+        raise ConfigError((*problems, *mistakes), hint=CORRECT_FILE)
     config = msgspec.structs.replace(msgspec.convert(tables, Config), pf=tuple(pf_rules.values()))
     if problems := _openstack_conflicts(config, origins):  # most hosts say nothing of the kind
-        raise ConfigError((*problems, *mistakes), hint=HINT)
+        raise ConfigError((*problems, *mistakes), hint=CORRECT_FILE)
     config, shared = _without_shared_addresses(config, origins)
     return config, (*mistakes, *shared)
 

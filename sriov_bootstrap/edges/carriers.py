@@ -9,11 +9,19 @@ import errno
 from _socket import AF_NETLINK, NETLINK_ROUTE, SO_RCVBUF, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW, SOL_SOCKET, socket
 from collections.abc import Callable
 
-from sriov_bootstrap.base.netlink import HEADER, IFLA_IFNAME, LINK, RTM_NEWLINK, UnusableError, attributes, header_at
+from sriov_bootstrap.base.netlink import (
+    HEADER,
+    IFLA_CARRIER,
+    IFLA_IFNAME,
+    LINK,
+    RTM_NEWLINK,
+    UnusableError,
+    attributes,
+    header_at,
+)
 from sriov_bootstrap.base.printable import text_of
 
 RTMGRP_LINK = 1  # include/uapi/linux/rtnetlink.h
-IFLA_CARRIER = 33  # include/uapi/linux/if_link.h
 BUFFER_BYTES = 1 << 20
 MESSAGE_BYTES = 1 << 16
 MOST_AT_ONCE = 10_000  # the event loop needs its turn

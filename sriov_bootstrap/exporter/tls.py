@@ -11,9 +11,8 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.errors import CORRECT_FILE, ConfigError
 
-HINT = "correct the file, then run: sriov-bootstrap check-config"
 RECORD_BYTES = 1 << 14  # of TLS: the most that one read can give
 # OpenSSL keeps what a TLS 1.2 peer without tickets may resume: 20480 sessions, 20 MB. Python cannot tell it to keep
 # fewer, but a new context keeps none.
@@ -81,7 +80,7 @@ class Server:
                 context.set_ecdh_curve(tls.curve)
         except (ssl.SSLError, ValueError) as error:
             problem = f"tls_server_config: this host's OpenSSL lacks these ciphers or curves: {_reason(error)}"
-            raise ConfigError((problem,), hint=HINT) from error
+            raise ConfigError((problem,), hint=CORRECT_FILE) from error
         context.set_alpn_protocols(["http/1.1"])
         self._load_own(context)
         self._load_client_ca(context)
@@ -108,7 +107,7 @@ class Server:
             if why == "KEY_VALUES_MISMATCH":
                 why = "the key does not belong to the certificate"
             raise ConfigError(
-                (f"{tls.cert_file} with {tls.key_file}: not a usable pair of PEM files: {why}",), hint=HINT
+                (f"{tls.cert_file} with {tls.key_file}: not a usable pair of PEM files: {why}",), hint=CORRECT_FILE
             ) from error
 
     def _load_client_ca(self, context: ssl.SSLContext) -> None:
@@ -122,7 +121,7 @@ class Server:
                 context.load_verify_locations(path)
         except OSError as error:
             raise ConfigError(
-                (f"{tls.client_ca_file}: contains no certificate: {_reason(error)}",), hint=HINT
+                (f"{tls.client_ca_file}: contains no certificate: {_reason(error)}",), hint=CORRECT_FILE
             ) from error
 
 

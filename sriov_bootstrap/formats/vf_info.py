@@ -8,10 +8,19 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from sriov_bootstrap.base.netlink import ATTRIBUTE, LINK, NLA_TYPE_MASK, UnusableError, attribute, attributes, place_of
+from sriov_bootstrap.base.netlink import (
+    ATTRIBUTE,
+    IFLA_CARRIER,
+    LINK,
+    NLA_TYPE_MASK,
+    UnusableError,
+    attribute,
+    attributes,
+    place_of,
+)
 from sriov_bootstrap.core.vf_attributes import REQUESTS, LinkState, PfLink, Request, VfAttributes, VlanProtocol
 
-IFLA_MTU, IFLA_NUM_VF, IFLA_VFINFO_LIST, IFLA_CARRIER = 4, 21, 22, 33
+IFLA_MTU, IFLA_NUM_VF, IFLA_VFINFO_LIST = 4, 21, 22
 IFF_PROMISC = (
     0x100  # as somebody has set it: what a packet socket asks for is not shown (net/core/dev.c, dev_get_flags)
 )

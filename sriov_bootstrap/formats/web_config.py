@@ -18,10 +18,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.errors import CORRECT_FILE, ConfigError
 from sriov_bootstrap.core.decode import rephrase, unknown_keys
 
-HINT = "correct the file, then run: sriov-bootstrap check-config"
 BCRYPT = r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}"
 MIN_COST, MAX_COST = 4, 15  # each step doubles the time: 10 is 70 ms of CPU, 15 is more than two seconds
 HEADER_VALUE = r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?"
@@ -134,19 +133,21 @@ def decode(document: Any, path: str) -> WebConfig:  # noqa: ANN401 - YAML gives 
     """Understands a document of which every scalar is a text. Raises ConfigError with every problem in it."""
     document = {} if document in ("", None) else document
     if not isinstance(document, dict):
-        raise ConfigError((f"{path}: must be a mapping, with tls_server_config or basic_auth_users",), hint=HINT)
+        raise ConfigError(
+            (f"{path}: must be a mapping, with tls_server_config or basic_auth_users",), hint=CORRECT_FILE
+        )
     document = {
         name: {} if section == "" and name in _Document.__struct_fields__ else section
         for name, section in document.items()
     }
     if problems := _key_problems(document, path):
-        raise ConfigError(tuple(problems), hint=HINT)
+        raise ConfigError(tuple(problems), hint=CORRECT_FILE)
     try:
         read = msgspec.convert(document, _Document, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError((f"{path}: {rephrase(error)}",), hint=HINT) from error
+        raise ConfigError((f"{path}: {rephrase(error)}",), hint=CORRECT_FILE) from error
     if problems := _problems(read):
-        raise ConfigError(tuple(f"{path}: {problem}" for problem in problems), hint=HINT)
+        raise ConfigError(tuple(f"{path}: {problem}" for problem in problems), hint=CORRECT_FILE)
     return _to_config(read, os.path.dirname(path))
 
 

@@ -1,6 +1,6 @@
 """[metrics] web_config: who may see the metrics, as its files say now, made ready to be handed over."""
 
-from sriov_bootstrap.base.errors import ConfigError
+from sriov_bootstrap.base.errors import CORRECT_FILE, ConfigError
 from sriov_bootstrap.edges import files, yaml_text
 from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.formats import web_config
@@ -36,5 +36,5 @@ class WebAccess:
             self.paths.append(path)
         file, _ = files.read_trusted(path)
         if file.problem:
-            raise ConfigError((f"{path}: {file.problem}",), hint=web_config.HINT)
+            raise ConfigError((f"{path}: {file.problem}",), hint=CORRECT_FILE)
         return file.data

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sriov_bootstrap.base.netlink import HEADER, IFLA_IFNAME, LINK, RTM_NEWLINK, attribute
-from sriov_bootstrap.edges.carriers import IFLA_CARRIER, NO_SOCKET, Carriers
+from sriov_bootstrap.base.netlink import HEADER, IFLA_CARRIER, IFLA_IFNAME, LINK, RTM_NEWLINK, attribute
+from sriov_bootstrap.edges.carriers import NO_SOCKET, Carriers
 
 RTM_DELLINK = 17
 
