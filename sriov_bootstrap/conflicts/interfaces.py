@@ -7,6 +7,7 @@ its own alone.
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,6 +25,8 @@ STARTS = ("auto", "allow-")  # before the names of interfaces that are brought u
 MAX_CHILDREN = 64
 MAX_GLOB = 1 << 10
 PLAIN_NAME = re.compile(r"[\w-]+", re.ASCII)  # of a file that source-directory takes
+NOT_STARTED = "no auto or allow-hotplug brings this interface up at boot"
+GOES_DOWN = "it is only run when the interface goes down"
 INHERITED = "ifupdown2 does not run what an iface inherits"
 
 
@@ -41,6 +44,14 @@ class Family(Struct, frozen=True):
 
     children: Mapping[str, Sequence[str]]
     started: frozenset[str]
+
+    def is_started(self, iface: str) -> bool:
+        """Whether it is brought up at boot, or when it appears; `auto /ens*=name` gives patterns, and other names."""
+        for name in self.started:
+            pattern, _, logical = name.partition("=")
+            if iface in {name, logical} or fnmatchcase(iface, pattern.removeprefix("/")):
+                return True
+        return False
 
     def is_template(self, iface: str) -> bool:
         """Whether it only exists to be inherited."""
@@ -112,7 +123,10 @@ def _masters(script: Script, family: Family) -> Iterator[Master]:
     hooks = [hook for hook in _hooks(script.source) if script.search.library.concerns(hook.command)]
     for words in (UP, DOWN):
         own = [hook for hook in hooks if hook.word in words and not family.is_template(hook.iface)]
-        yield from masters_of_writes(script, _writes(script, ((hook, hook.iface) for hook in own)))
+        for is_started, doubt in ((True, ""), (False, NOT_STARTED)):
+            of_these = [hook for hook in own if (not hook.iface or family.is_started(hook.iface)) is is_started]
+            writes = _writes(script, ((hook, hook.iface) for hook in of_these))
+            yield from masters_of_writes(script, writes, doubt=doubt or (GOES_DOWN if words is DOWN else ""))
         inherited = [
             (hook, child)
             for hook in hooks

@@ -10,8 +10,9 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts import places
 from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
-from sriov_bootstrap.conflicts.read_called import read_called, read_environments
+from sriov_bootstrap.conflicts.read_called import read_called, read_conditions, read_environments
 from sriov_bootstrap.conflicts.survey import DROP_IN_FOLDERS, Format, MastersSurvey, Source
+from sriov_bootstrap.conflicts.udev import selecting_attributes
 from sriov_bootstrap.conflicts.units import units_pulled
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.edges.text_files import Text, TextFiles
@@ -37,7 +38,12 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     pulled = units_pulled(survey)
     survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys(), pulled_by=pulled)
     survey = replace(survey, sources=(*found, *read_called(sources, survey)))
-    survey = replace(survey, sources=(*survey.sources, *read_environments(sources, survey)))
+    survey = replace(
+        survey,
+        sources=(*survey.sources, *read_environments(sources, survey)),
+        conditions=read_conditions(sources, survey),
+        netdev_attributes=machine.sysfs.read_netdev_attributes(selecting_attributes(survey)),
+    )
     return replace(survey, unseen=tuple(dict.fromkeys(sources.problems)), elsewhere=_elsewhere(machine))
 
 

@@ -6,7 +6,7 @@ from sriov_bootstrap.conflicts.called_scripts import Call, called_scripts
 from sriov_bootstrap.conflicts.library import MAX_CHAIN, Library
 from sriov_bootstrap.conflicts.places import DISTRIBUTION, WELL_KNOWN
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
-from sriov_bootstrap.conflicts.units import environment_paths
+from sriov_bootstrap.conflicts.units import conditions_to_look_at, environment_paths
 from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats.shell_commands import FILE
 from sriov_bootstrap.formats.shell_simple import PATH
@@ -99,6 +99,15 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
                 is_executable=text.is_executable,
                 is_by_folder=call.is_by_folder,
             )
+
+
+def read_conditions(sources: TextFiles, survey: MastersSurvey) -> dict[tuple[str, str], bool]:
+    """Kind and value of conditions of units that concern us -> whether they hold now."""
+    library = Library(survey)
+    return {
+        (condition.kind, condition.value): sources.holds(condition.kind, condition.value)
+        for condition in conditions_to_look_at(survey, lambda source: library.concerns(source.text))
+    }
 
 
 def read_environments(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:

@@ -19,6 +19,8 @@ from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 INSTALL = re.compile(r"\s*(?:install|remove)\s+\S+\s+")
 INIT_SCRIPT = re.compile(r"/etc/init\.d/(?!.*\.local$)[^/]+")  # is told what to do
+CRON_FOLDER = re.compile(r"/etc/cron\.(daily|weekly|monthly)/")
+AT_ITS_TIME = "cron runs it at its time, not at boot"
 CRON_FIELDS = 5
 MAX_LINE = 1 << 10  # that is looked at for other commands
 NOTHING: Mapping[str, str] = {}
@@ -149,14 +151,25 @@ def follow_commands(
 
 
 def _script(script: Script) -> Iterator[Master]:
-    yield from masters_of_writes(script, follow_commands(script, script.source.text).writes)
+    later = CRON_FOLDER.match(script.source.path)
+    doubt = f"cron runs it {later[1]}, not at boot" if later else ""
+    yield from masters_of_writes(script, follow_commands(script, script.source.text).writes, doubt=doubt)
 
 
 def _cron(script: Script) -> Iterator[Master]:
     for number, line in logical_lines(script.source.text):
         if script.search.library.concerns(line):
             command = _cron_command(script.source, line)
-            yield from masters_of_writes(script, follow_commands(script, command, first_line=number).writes)
+            writes = follow_commands(script, command, first_line=number).writes
+            yield from masters_of_writes(script, writes, doubt="" if _is_often(line) else AT_ITS_TIME)
+
+
+def _is_often(line: str) -> bool:
+    """Whether a job is run at boot, or each hour: soon after it at the latest."""
+    time = line.split(None, CRON_FIELDS)[:CRON_FIELDS]
+    if time[0].startswith("@"):
+        return time[0] in {"@reboot", "@hourly"}
+    return len(time) == CRON_FIELDS and time[1].startswith("*") and time[2:] == ["*"] * (CRON_FIELDS - 2)
 
 
 def _cron_command(source: Source, line: str) -> str:
@@ -173,17 +186,19 @@ def masters_of_writes(
     owners: Iterable[Source] = (),
     keys: Mapping[tuple[str, int], str] = NO_KEYS,
     remedy: Callable[[Write, Source], str] | None = None,
+    doubt: str = "",
 ) -> Iterator[Master]:
     """`owners`: files besides the script's own that the writes may stand in; `keys`: what is said before evidence.
 
-    `remedy` "": the one for a script.
+    `remedy` "": the one for a script. `doubt`: why none of it may be run, if there is nothing else to say.
     """
+    outer = doubt
     own = {source.path: source for source in (script.source, *owners)}
     for known in known_writes(writes, script.search):
         place = known.write.place
         source = own.get(place.path) or script.search.library.by_path[place.path]
-        doubt = IN_A_BLOCK if known.write.is_conditional else ""
-        if not script.source.is_run or (doubt and not source.is_executable):
+        doubt = outer or (IN_A_BLOCK if known.write.is_conditional else "")
+        if not script.source.is_run or (known.write.is_conditional and not source.is_executable):
             stopped = source if script.source.is_run else script.source
             doubt = f"{stopped.path} is not executable, so it is not run now"
         key = keys.get((place.path, place.line), "")

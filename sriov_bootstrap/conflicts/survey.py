@@ -74,7 +74,9 @@ class MastersSurvey(Struct, frozen=True):
 
     `rdma`: name of an RDMA device -> the PCI address of its function. `pulled_by`: unit -> the `file:line` of units
     that start it by a Wants= or its kind. `elsewhere`: what is on this host and never looked at. `initramfs`: what
-    makes it again, "" if there is no such command.
+    makes it again, "" if there is no such command. `conditions`: kind and value of a condition of units -> whether it
+    holds now; only of those that can be looked at. `netdev_attributes`: netdev -> attribute -> its text, of those that
+    udev rules select by.
     """
 
     sources: tuple[Source, ...] = ()
@@ -84,6 +86,8 @@ class MastersSurvey(Struct, frozen=True):
     pulled_by: Mapping[str, tuple[str, ...]] = {}
     elsewhere: tuple[str, ...] = ()
     initramfs: str = ""
+    conditions: Mapping[tuple[str, str], bool] = {}
+    netdev_attributes: Mapping[str, Mapping[str, str]] = {}
 
     def sources_of(self, *formats: Format) -> tuple[Source, ...]:
         """Those of these formats."""

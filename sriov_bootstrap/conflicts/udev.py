@@ -2,13 +2,14 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting
 from sriov_bootstrap.conflicts.scripts import Script, describe_write, follow_commands, follow_script, known_writes
-from sriov_bootstrap.conflicts.survey import Format, without_overridden
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, without_overridden
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE, UNKNOWN
@@ -44,6 +45,10 @@ NEUTRAL = re.compile(
 ALTERNATIVES = 32
 
 
+SELECTING = ("phys_port_name", "dev_port", "dev_id", "phys_port_id")  # of the netdev: they tell ports apart
+OF_PORT = re.compile(rf"ATTR\{{({'|'.join(SELECTING)})\}}")
+
+
 class Token(Struct, frozen=True):
     """One `key{attribute} operator "value"`."""
 
@@ -63,6 +68,12 @@ class Effect(Struct, frozen=True):
     text: str
     number: str
     devices: tuple[Match, ...] = ()
+
+
+def selecting_attributes(survey: MastersSurvey) -> frozenset[str]:
+    """The attributes of netdevs that rules with a number of VFs select by."""
+    texts = [source.text for source in survey.sources_of(Format.UDEV) if "vfs" in source.text]
+    return frozenset(name for text in texts for name in OF_PORT.findall(text))
 
 
 def read(search: Search) -> Iterator[Master]:
@@ -92,7 +103,7 @@ def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain:
     if not _concerns_netdevs(tokens):
         return
     path = script.source.path
-    devices, is_exact = _devices(tokens)
+    devices, is_exact = _devices(tokens, script.search.survey.netdev_attributes)
     for effect in _effects(tokens, script, number):
         certain = is_certain and is_exact
         yield Master(
@@ -143,19 +154,38 @@ def _effects_of_run(value: str, script: Script, line: int) -> Iterator[Effect]:
         yield Effect(f"RUN: {describe_write(known.devices, known.numbers)}", number, known.devices)
 
 
-def _devices(tokens: tuple[Token, ...]) -> tuple[tuple[Match, ...], bool]:
+def _devices(tokens: tuple[Token, ...], attributes: Mapping[str, Mapping[str, str]]) -> tuple[tuple[Match, ...], bool]:
     """Which devices the rule is for, and whether all of its conditions are understood."""
     is_pci = any(token.key == "SUBSYSTEM" and token.value == "pci" for token in tokens)
     choices: list[tuple[tuple[str, str], ...]] = []
     is_exact = True
     for token in (token for token in tokens if token.is_match and not NEUTRAL.fullmatch(token.key)):
+        if token.operator == "==" and (names := _ports(token, attributes)):
+            choices.append(tuple(("netdev", name) for name in names))
+            continue
         key = _selector(token.key, is_pci=is_pci)
         if token.operator == "!=" or not key:
             is_exact = False
             continue
         choices.append(tuple((key, _match_value(key, text)) for text in token.value.split("|")))
-    combined = itertools.islice(itertools.product(*choices), ALTERNATIVES)
-    return tuple(Match(**dict(selectors)) for selectors in combined if selectors) or (Match(pci_address="*"),), is_exact
+    combined = itertools.islice(filter(_is_possible, itertools.product(*choices)), ALTERNATIVES)
+    found = tuple(Match(**dict(selectors)) for selectors in combined if selectors)
+    return found or (Match(pci_address="*"),), is_exact and (bool(found) or not choices)
+
+
+def _ports(token: Token, attributes: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The netdevs that an attribute of the port selects."""
+    if not (of_port := OF_PORT.fullmatch(token.key)):
+        return []
+    wanted = token.value.split("|")[:ALTERNATIVES]
+    texts = {netdev: values.get(of_port[1], "") for netdev, values in attributes.items()}
+    return sorted(netdev for netdev, text in texts.items() if text and any(fnmatchcase(text, glob) for glob in wanted))
+
+
+def _is_possible(selectors: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a netdev that is selected twice may be one; the name that an attribute gives comes last."""
+    names = sorted((text for key, text in selectors if key == "netdev"), key=lambda text: "*" not in text)
+    return not names or all(fnmatchcase(names[-1], name) for name in names)
 
 
 def _selector(key: str, *, is_pci: bool) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, key_values
@@ -14,16 +15,38 @@ from sriov_bootstrap.formats import unit_files
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import UNKNOWN, Place, Reading, Write
 from sriov_bootstrap.formats.shell_commands import is_target
+from sriov_bootstrap.formats.unit_conditions import (
+    COMMAND_LINE,
+    UnitCondition,
+    has_word,
+    is_told_by_files,
+    judge_start,
+    unit_conditions,
+)
 
+RUNNING = "/proc/cmdline"
 OUR_UNITS = "sriov-bootstrap"
 RC_LOCAL = re.compile(r"[-@:+!]*(?:/etc|/etc/rc\.d)/rc\.local(?:\s+start)?\s*")  # as systemd's own rc-local.service
 DROP_INS = ".service.d"
 STARTS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
+OTHER_TIMES = {
+    "ExecReload": "ExecReload= is only run when the unit is reloaded",
+    "ExecStop": "ExecStop= is only run when the unit stops",
+    "ExecStopPost": "ExecStopPost= is only run when the unit stops",
+}
 INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
 OUTPUTS = frozenset({"StandardOutput", "StandardError"})
 TO_FILE = re.compile(r"(?:file|append|truncate):")
 NEXT_COMMAND = re.compile(r"\s;(?=\s)")  # of several in one line: systemd.service(5)
 SHOWN = 4
+
+
+class UnitRun(Struct, frozen=True):
+    """What is written at once. `doubt`: why it may not be; `evidence`: what says that it is."""
+
+    writes: tuple[Write, ...]
+    doubt: str = ""
+    evidence: str = ""
 
 
 class Unit(Struct, frozen=True):
@@ -141,6 +164,15 @@ def environment_paths(survey: MastersSurvey, concerns: Callable[[Source], bool])
     return tuple(found)[:MAX_PULLED]
 
 
+def conditions_to_look_at(survey: MastersSurvey, concerns: Callable[[Source], bool]) -> tuple[UnitCondition, ...]:
+    """Those of units that concern us of which the file system tells whether they hold."""
+    found: dict[UnitCondition, None] = {}
+    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, concerns):
+        for instance in unit.instances:
+            found |= dict.fromkeys(filter(is_told_by_files, unit_conditions(unit.texts(instance))))
+    return tuple(found)[:MAX_PULLED]
+
+
 def with_specifiers(text: str, name: str, instance: str) -> str:
     """With the specifiers that the name gives: systemd.unit(5)."""
     whole = name.replace("@.", f"@{instance}.")
@@ -157,7 +189,7 @@ def with_specifiers(text: str, name: str, instance: str) -> str:
 
 def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Master]:
     readings: list[Reading] = []
-    runs: list[tuple[Write, ...]] = []
+    runs: list[UnitRun] = []
     keys: dict[tuple[str, int], str] = {}
     for instance in unit.instances:
         environment, targets = unit.environment(instance, files), tuple(_output_targets(unit, instance))
@@ -177,11 +209,28 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
             if entry.key in STARTS:
                 started += writes
             else:
-                runs.append(tuple(writes))
-        runs.append(tuple(started))
+                runs.append(UnitRun(tuple(writes), OTHER_TIMES.get(entry.key, "")))
+        runs.append(_run_of_start(tuple(started), unit, instance, script.search.survey))
     remedy = _remedy_of_unit(unit, readings, script.search)
     for run in runs:
-        yield from masters_of_writes(script, run, unit.sources, keys, remedy)
+        for master in masters_of_writes(script, run.writes, unit.sources, keys, remedy, doubt=run.doubt):
+            yield replace(master, text=f"{master.text}{run.evidence}")
+
+
+def _run_of_start(writes: tuple[Write, ...], unit: Unit, instance: str, survey: MastersSurvey) -> UnitRun:
+    """With what decides whether the unit is started."""
+    verdict = judge_start(unit_conditions(unit.texts(instance)), lambda condition: _judge_condition(condition, survey))
+    doubt = verdict.doubt
+    if not doubt and any(entry.key == "ExecCondition" for entry in unit.commands):
+        doubt = "its ExecCondition= decides whether it is started"
+    return UnitRun(writes, doubt, f" ({verdict.condition} holds)" if verdict.condition and verdict.holds else "")
+
+
+def _judge_condition(condition: UnitCondition, survey: MastersSurvey) -> bool | None:
+    if condition.kind == COMMAND_LINE:
+        running = next((source for source in survey.sources_of(Format.KERNEL) if source.path == RUNNING), None)
+        return has_word(running.text.split(), condition.value) if running else None
+    return survey.conditions.get((condition.kind, condition.value))
 
 
 def _output_targets(unit: Unit, instance: str) -> Iterator[tuple[KeyValue, str]]:

@@ -124,6 +124,19 @@ class Sysfs:
         """Name of an RDMA device -> the PCI address of its function."""
         return {_text_of(name): link_name(f"{self._rdma}/{name}/device") for name in names_in(self._rdma)}
 
+    def read_netdev_attributes(self, names: frozenset[str]) -> dict[str, dict[str, str]]:
+        """Of netdevs that are not of VFs: name -> attribute -> its text, "" if it has none.
+
+        phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c): only where somebody needs it.
+        """
+        if not names:
+            return {}
+        return {
+            _text_of(netdev): {name: attribute_text(f"{self._netdevs}/{netdev}/{name}") for name in sorted(names)}
+            for netdev in names_in(self._netdevs)
+            if not os.path.lexists(f"{self._netdevs}/{netdev}/device/physfn")
+        }
+
     def has_driver(self, name: str) -> bool:
         """Whether the kernel has a PCI driver of exactly this name now, from a module or built in."""
         return os.path.exists(f"{self._drivers}/{name}")

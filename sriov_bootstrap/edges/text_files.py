@@ -143,6 +143,21 @@ class TextFiles:
             self.problems.append(f"{path}: has more than {MAX_ENTRIES} entries: the rest were not looked at")
         return names
 
+    def holds(self, kind: str, path: str) -> bool:
+        """What systemd's Condition...= of that kind finds at a path now."""
+        place = f"{self._root}{path}"
+        match kind:
+            case "PathExistsGlob":
+                return bool(self._match(path))
+            case "PathIsDirectory":
+                return os.path.isdir(place)
+            case "FileNotEmpty":
+                return os.path.isfile(place) and os.path.getsize(place) > 0
+            case "FileIsExecutable":
+                return self.is_executable(path)
+            case _:
+                return os.path.exists(place)
+
     def is_executable(self, path: str) -> bool:
         """Whether it is an executable file."""
         try:

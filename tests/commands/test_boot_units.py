@@ -3,7 +3,7 @@
 import pytest
 
 from boot_files import ECHO, FILE, SH, UNIT, Files, add_two_ports, diagnosed, migrated, service, write_files
-from builders import PF
+from builders import PF, PF2
 from fakes_host import HostTree
 
 
@@ -175,3 +175,91 @@ def test_what_systemd_tmpfiles_is_given(
     assert [(finding["code"], finding["place"]) for finding in found] == (
         [(code, "/etc/vfs.tmpfiles:1")] if code else []
     )
+
+
+STARTED = f"[Unit]\n{{}}\n[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo 8 > {FILE}'\n"
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ("ConditionPathExists=/etc/there", ""),
+        ("ConditionPathExists=!/etc/gone", ""),
+        ("ConditionPathExistsGlob=/etc/the*", ""),
+        ("ConditionPathIsDirectory=/etc", ""),
+        ("ConditionFileNotEmpty=/etc/there", ""),
+        ("ConditionFileIsExecutable=!/etc/there", ""),
+        ("ConditionKernelCommandLine=quiet", ""),
+        ("ConditionPathExists=/etc/gone", "does not hold now, so the unit is not started"),
+        ("AssertFileNotEmpty=/etc/empty", "does not hold now, so the unit is not started"),
+        ("ConditionKernelCommandLine=debug", "does not hold now, so the unit is not started"),
+        ("ConditionPathExists=!/run/done", "holds at boot cannot be told here"),
+        ("ConditionVirtualization=no", "holds at boot cannot be told here"),
+        ("ConditionFirstBoot=yes", "holds at boot cannot be told here"),
+    ],
+)
+def test_a_condition_is_looked_at_or_a_doubt(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], condition: str, reason: str
+) -> None:
+    tree.write("proc/cmdline", "quiet\n")
+    write_files(tree, {"-etc/there": "x", "-etc/empty": "", "etc/systemd/system/a.service": STARTED.format(condition)})
+    assert migrated(tree, capsys) == ({} if reason else {PF: 8})
+    (found,) = diagnosed(tree, capsys)
+    assert found["code"] == ("SB-W352" if reason else "SB-E302")
+    assert condition in (found["problem"] if reason else found["evidence"])
+    assert reason in found["problem"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (f"ExecStart=/bin/true\nExecReload=/bin/sh -c 'echo 8 > {FILE}'", "only run when the unit is reloaded"),
+        (f"ExecStart=/bin/true\nExecStop=/bin/sh -c 'echo 8 > {FILE}'", "only run when the unit stops"),
+        (f"ExecStart=/bin/true\nExecStopPost=/bin/sh -c 'echo 8 > {FILE}'", "only run when the unit stops"),
+        (f"ExecCondition=/opt/check\nExecStart=/bin/sh -c 'echo 8 > {FILE}'", "its ExecCondition= decides"),
+    ],
+)
+def test_what_is_not_run_at_each_start_is_a_doubt(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], lines: str, reason: str
+) -> None:
+    write_files(tree, service(lines))
+    assert migrated(tree, capsys) == {}
+    (found,) = diagnosed(tree, capsys)
+    assert found["code"] == "SB-W352"
+    assert reason in found["problem"]
+
+
+def test_a_unit_that_makes_vfs_and_takes_them_away_is_a_rule(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_files(tree, service(f"ExecStart=/bin/sh -c 'echo 8 > {FILE}'\nExecStop=/bin/sh -c 'echo 0 > {FILE}'"))
+    assert migrated(tree, capsys) == {PF: 8}
+    assert [finding["code"] for finding in diagnosed(tree, capsys)] == ["SB-E302", "SB-W352"]
+
+
+PORT = 'SUBSYSTEM=="net", ACTION=="add", {}, ATTR{{device/sriov_numvfs}}="8"\n'
+
+
+@pytest.mark.parametrize(
+    ("selector", "rules"),
+    [
+        ('ATTR{phys_port_name}=="p0"', {PF: 8}),
+        ('DRIVERS=="mlx5_core", ATTR{phys_port_name}=="p1"', {PF2: 8}),
+        ('ATTR{phys_port_name}=="p0|p1"', {PF: 8, PF2: 8}),
+        ('ATTR{phys_port_name}=="p[01]"', {PF: 8, PF2: 8}),
+        ('KERNEL=="ens*", ATTR{phys_port_name}=="p0"', {PF: 8}),
+        ('ATTR{dev_port}=="1"', {PF2: 8}),
+        ('KERNEL=="eth*", ATTR{phys_port_name}=="p0"', {}),
+        ('ATTR{phys_port_name}=="p7"', {}),
+        ('ATTR{phys_port_name}!="p0"', {}),
+    ],
+)
+def test_a_udev_rule_for_one_port_is_for_that_port_alone(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], selector: str, rules: dict[str, int]
+) -> None:
+    for number, netdev in enumerate(("ens1f0", "ens1f1")):
+        (tree.root / f"sys/class/net/{netdev}/phys_port_name").write_text(f"p{number}\n")
+        (tree.root / f"sys/class/net/{netdev}/dev_port").write_text(f"{number}\n")
+    tree.write("etc/udev/rules.d/99-vf.rules", PORT.format(selector))
+    assert migrated(tree, capsys) == rules
+    assert {finding["code"] for finding in diagnosed(tree, capsys)} == {"SB-E303" if rules else "SB-W353"}

@@ -38,7 +38,11 @@ def findings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[st
         ("etc/init.d/boot.local", f"{ECHO}\n", ("SB-E301", "/etc/init.d/boot.local:1")),
         ("etc/network/if-up.d/vfs", f"#!/bin/sh\n{ECHO}\n", ("SB-E301", "/etc/network/if-up.d/vfs:2")),
         (DISPATCHED, f"{ECHO}\n", ("SB-E301", f"/{DISPATCHED}:1")),
-        ("etc/network/interfaces", f"iface ens1f0 inet manual\n up {ECHO}\n", ("SB-E313", "/etc/network/interfaces:2")),
+        (
+            "etc/network/interfaces",
+            f"auto ens1f0\niface ens1f0\n up {ECHO}\n",
+            ("SB-E313", "/etc/network/interfaces:3"),
+        ),
         ("etc/network/interfaces.d/a", f"pre-up {ECHO}\n", ("SB-E313", "/etc/network/interfaces.d/a:1")),
         ("etc/crontab", f"@reboot root {ECHO}\n", ("SB-E314", "/etc/crontab:1")),
         ("etc/cron.d/vfs", f"@reboot root {ECHO}\n", ("SB-E314", "/etc/cron.d/vfs:1")),

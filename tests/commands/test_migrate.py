@@ -69,7 +69,7 @@ num_vfs = 4
     [
         ("etc/rc.local", f"{ECHO}\n", 4),
         ("etc/rc.d/rc.local", "for n in ens1f0; do echo 0 >/sys/class/net/$n/device/sriov_numvfs; done\n" + ECHO, 4),
-        ("etc/network/interfaces", "iface ens1f0 inet manual\n    up " + ECHO.replace("4", "6") + "\n", 6),
+        ("etc/network/interfaces", "auto ens1f0\niface ens1f0\n    up " + ECHO.replace("4", "6") + "\n", 6),
         ("etc/cron.d/vfs", f"@reboot root {ECHO}\n", 4),
         ("etc/udev/rules.d/70-vfs.rules", 'ACTION=="add", KERNEL=="ens1f0", ATTR{device/sriov_numvfs}="5"\n', 5),
         ("etc/systemd/network/10-pf.link", f"[Match]\nPath=pci-{PF}\n[Link]\nSR-IOVVirtualFunctions=3\n", 3),

@@ -90,12 +90,38 @@ def test_a_binary_is_no_script() -> None:
         ("/etc/crontab", f"@reboot root echo 8 > {FILE}"),
         ("/etc/cron.d/vfs", f"*/5 * * * * root /bin/sh -c 'echo 8 > {FILE}'"),
         ("/var/spool/cron/crontabs/root", f"@reboot sleep 30 && echo 8 > {FILE}"),
-        ("/var/spool/cron/root", f"0 4 * * 1 echo 8 > {FILE}"),
+        ("/var/spool/cron/root", f"0 * * * * echo 8 > {FILE}"),
     ],
 )
 def test_cron_tables(path: str, line: str) -> None:
     text = f"# echo 4 > {FILE}\nSHELL=/bin/bash # sriov_numvfs\n{line}\n"
     assert brief(Source(Format.CRON, path, text)) == [(3, ENS1F0, 8, True)]
+
+
+@pytest.mark.parametrize(
+    ("time", "is_often"),
+    [
+        ("@reboot", True),
+        ("@hourly", True),
+        ("17 * * * *", True),
+        ("*/5 */2 * * *", True),
+        ("0 4 * * *", False),
+        ("0 * * * 1", False),
+        ("* * 1 * *", False),
+        ("@daily", False),
+        ("@weekly", False),
+    ],
+)
+def test_a_job_that_is_run_later_is_a_doubt(time: str, *, is_often: bool) -> None:
+    (found,) = find(Source(Format.CRON, "/etc/crontab", f"{time} root echo 8 > {FILE}\n"))
+    assert (found.num_vfs, found.doubt) == (8, "" if is_often else "cron runs it at its time, not at boot")
+
+
+@pytest.mark.parametrize("when", ["daily", "weekly", "monthly"])
+def test_a_script_that_cron_runs_later_is_a_doubt(when: str) -> None:
+    (found,) = find(Source(Format.SCRIPT, f"/etc/cron.{when}/vfs", f"echo 8 > {FILE}\n"))
+    assert (found.is_certain, found.doubt) == (False, f"cron runs it {when}, not at boot")
+    assert find(Source(Format.SCRIPT, "/etc/cron.hourly/vfs", f"echo 8 > {FILE}\n"))[0].is_certain
 
 
 def test_interfaces() -> None:

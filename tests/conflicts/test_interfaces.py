@@ -4,13 +4,13 @@ import pytest
 
 from builders import make_pf
 from sriov_bootstrap.conflicts.checks import find_masters
-from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
+from sriov_bootstrap.conflicts.interfaces import GOES_DOWN, INHERITED, NOT_STARTED, is_plain_name, sourced_files
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 
 ECHO = "echo {} > /sys/class/net/{}/device/sriov_numvfs"
 NUMBER = ECHO.format(8, "$IFACE")
-INHERITED = "ifupdown2 does not run what an iface inherits"
+AUTO = "auto ens1f0\n"
 Found = tuple[int, str, int | None, str]
 
 
@@ -46,14 +46,34 @@ def brief(*texts: str) -> list[Found]:
         pytest.param(f"  up {NUMBER}\n", [(1, "", 8, "")], id="of no iface"),
         pytest.param(
             f"iface ens1f0\n up {ECHO.format(8, 'ens1f0')}\n down {ECHO.format(0, 'ens1f0')}\n",
-            [(2, "ens1f0", 8, ""), (3, "ens1f0", 0, "")],
+            [(2, "ens1f0", 8, ""), (3, "ens1f0", 0, GOES_DOWN)],
             id="up and down",
         ),
     ],
 )
 def test_commands(text: str, found: list[Found]) -> None:
-    assert brief(text) == found
-    assert all(one.is_lasting for one in find(text)), "what is done at shutdown takes nothing from it"
+    assert brief(text, AUTO) == found
+    assert all(one.is_lasting for one in find(text, AUTO)), "what is done at shutdown takes nothing from it"
+
+
+@pytest.mark.parametrize(
+    ("starts", "is_started"),
+    [
+        ("", False),
+        ("auto ens1f1\n", False),
+        ("# auto ens1f0\n", False),
+        ("auto lo ens1f0\n", True),
+        ("allow-hotplug ens1f0\n", True),
+        ("allow-auto ens1f0\n", True),
+        ("auto /ens*\n", True),
+        ("auto ens*f[01]\n", True),
+        ("auto eth0=ens1f0\n", True),
+        ("no-auto-down ens1f0\n", False),
+    ],
+)
+def test_what_nothing_brings_up_at_boot_is_a_doubt(starts: str, *, is_started: bool) -> None:
+    (found,) = find(f"iface ens1f0 inet manual\n up {NUMBER}\n", starts)
+    assert (found.is_certain, found.doubt) == (is_started, "" if is_started else NOT_STARTED)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +106,7 @@ def test_commands(text: str, found: list[Found]) -> None:
         ),
         pytest.param(
             [f"iface ens1f0 inherits gone\n up {NUMBER}\niface x inherits\n"],
-            [(2, "ens1f0", 8, "")],
+            [(2, "ens1f0", 8, NOT_STARTED)],
             id="from none",
         ),
     ],
