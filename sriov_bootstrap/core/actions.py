@@ -233,6 +233,11 @@ def stage_of(action: object, stages: Mapping[type, Stage] = STAGES) -> Stage:
     return Stage.BEFORE if is_early else stages[type(action)]
 
 
+def addresses_of(action: Action) -> tuple[str, ...]:
+    """The PFs that it concerns."""
+    return action.pci_addresses if isinstance(action, ReloadDriver) else (action.pci_address,)
+
+
 def deadline_seconds(action: Action) -> float:
     """How long it may take before it counts as stuck; nothing can end it then. mlx5 takes 0.5 s per VF, ixgbe 1 s."""
     match action:
@@ -248,8 +253,3 @@ def deadline_seconds(action: Action) -> float:
             return LOAD_SECONDS
         case _:
             return SHORT_SECONDS
-
-
-def settle_deadline_seconds(num_vfs: int) -> float:
-    """How long VFs may take to appear after the write returned: udev may have to load their driver first."""
-    return 20.0 + 2.0 * num_vfs

@@ -48,8 +48,7 @@ def report_pf(
     rule = plan.desired.rule
     verdict = plan.verdict or _failure(plan, results) or _refusal_verdict(plan, pf, refusal)
     verdict = verdict or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
-    verdict = verdict or _tables_verdict(plan, pf, results)
-    verdict = verdict or _attributes_verdict(plan, pf, results, attributes or AttributeMemory(), machine_id)
+    verdict = verdict or _vfs_verdict(plan, pf, results, attributes or AttributeMemory(), machine_id)
     base = PfReport(
         rule=rule.name,
         requested=str(rule.num_vfs),
@@ -184,6 +183,13 @@ def _later_text(plan: Plan) -> str:
     if found.awaits_carrier:
         texts.append(f"rates of its VFs are set once {pf.netdev} has a carrier")
     return f"{pf.pci_address}: {'; '.join(texts)}"
+
+
+def _vfs_verdict(
+    plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], memory: AttributeMemory, machine_id: str
+) -> Verdict | None:
+    """Why what the rule says of single VFs is not so."""
+    return _tables_verdict(plan, pf, results) or _attributes_verdict(plan, pf, results, memory, machine_id)
 
 
 def _tables_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:

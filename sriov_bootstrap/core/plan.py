@@ -38,7 +38,7 @@ max_vfs is different: it is a parameter of the module, so the count of one PF is
 are planned together in plan_max_vfs.py, with the rules of this file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -57,17 +57,12 @@ from sriov_bootstrap.core.actions import (
     Stage,
     stage_of,
 )
-from sriov_bootstrap.core.config import Config, Match, PfRule, Switch, VfBinding, WhenInUse
-from sriov_bootstrap.core.desired import DesiredPf, ports_of, rule_of
-from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver, named_driver
+from sriov_bootstrap.core.config import PfRule, Switch, VfBinding, WhenInUse
+from sriov_bootstrap.core.desired import DesiredPf, ports_of
+from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
-from sriov_bootstrap.core.placing import (
-    BINDS_LATE,
-    NAMES_FOLLOW_PROBES,
-    binds_late,
-    former_name,
-)
+from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, binds_late, former_name
 from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.surroundings import Surroundings
 from sriov_bootstrap.core.verdicts import (
@@ -79,8 +74,6 @@ from sriov_bootstrap.core.verdicts import (
     unfit_verdict,
 )
 from sriov_bootstrap.core.vf_settings import BEFORE_BINDING, Settings
-
-ANY_DRIVER = DriverWishes("")
 
 
 class Plan(Struct, frozen=True):
@@ -301,29 +294,3 @@ def _count_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundi
     if target:
         steps.append(SetNumVfs(pf.pci_address, 0, target, allow_in_use=allow))
     return tuple(steps)
-
-
-def plans_without_rule(config: Config, pfs: Iterable[PfFacts], around: Surroundings) -> Iterator[Plan]:
-    """PFs whose rule is gone, and whose VFs still carry the driver that it named."""
-    for pf in pfs:
-        applied = around.placement(pf.pci_address).drivers
-        is_free = pf.pci_address not in around.bindings and not pf.vfs_in_use and not around.jam
-        if applied.names and pf.vfs and is_free and not rule_of(config, pf):
-            rule = PfRule("", Match(pci_address=pf.pci_address), pf.num_vfs)
-            names = {vf.index: named_driver(applied.wish_for(vf.index)) for vf in pf.vfs}
-            former = DriverWishes("", names).among(names)
-            vfs = tuple(vf.pci_address for vf in pf.vfs)
-            binding = BindVfs(pf.pci_address, "", vfs, former.usual, others_former=former.others)
-            yield Plan(DesiredPf(rule, pf), (binding,))
-
-
-def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool, drivers: DriverWishes = ANY_DRIVER) -> bool:
-    """Whether a write has taken effect: the VFs exist and, if a driver binds, it has finished.
-
-    `drivers`: what its VFs are being given; some of them may be meant to have none.
-    """
-    if pf is None or pf.num_vfs != target:
-        return False
-    if not expects_driver or not pf.autoprobe:
-        return True
-    return all(vf.is_ready or drivers.wish_for(vf.index) == VfDriver.NONE for vf in pf.vfs)

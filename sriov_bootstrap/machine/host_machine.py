@@ -10,11 +10,7 @@ import msgspec
 
 from sriov_bootstrap.base.errors import StuckError, UnitError
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.actions import (
-    Action,
-    BindVfs,
-    deadline_seconds,
-)
+from sriov_bootstrap.core.actions import Action, BindVfs, deadline_seconds
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Links, RawPf, Routes
 from sriov_bootstrap.core.parse import leaving_users

@@ -12,18 +12,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts, ours, state
-from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver
+from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, addresses_of
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import DesiredPf, resolve
 from sriov_bootstrap.core.driver_wishes import DriverWishes
 from sriov_bootstrap.core.drivers import is_module_name
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.memory import ask_again, note_contests, note_placed, note_seen, notice_contests, remember
+from sriov_bootstrap.core.ours import plans_without_rule
 from sriov_bootstrap.core.pf_report import report_pf
 from sriov_bootstrap.core.placing import Moves, Placement
-from sriov_bootstrap.core.plan import Plan, plan_pf, plans_without_rule
+from sriov_bootstrap.core.plan import Plan, plan_pf
 from sriov_bootstrap.core.reasons import Verdict
-from sriov_bootstrap.core.report import Leftover, Outcome, PassReport, PfReport, Result
+from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.surroundings import Jam, Surroundings
 from sriov_bootstrap.core.vf_settings import Seen
@@ -31,7 +32,6 @@ from sriov_bootstrap.passes.read import Loaded, read_facts, read_users
 
 if TYPE_CHECKING:
     from sriov_bootstrap.passes.protocols import PassMachine  # loaded for no pass: it only names types
-
 
 MAX_ROUNDS = 3  # a stale plan is made again, but not for ever against something that keeps writing
 
@@ -90,15 +90,24 @@ def run_pass(
     is_asked = force or (handover or Handover()).is_asked
     saved, _ = _begin_memory(machine, saved, pfs, is_asked=is_asked)
     seen = decide(machine, loaded.config, pfs, saved, force=force)
+    return _report(loaded, seen, (), saved, note, started_at=machine.time())
+
+
+def _report(
+    loaded: Loaded, seen: HostSnapshot, results: tuple[Result, ...], memory: State, note: str, *, started_at: float
+) -> PassReport:
+    """What was seen last and what was done; `note` is what was wrong with state.json."""
     return PassReport(
-        started_at=machine.time(),
-        pfs=report_pfs(seen, (), saved),
+        started_at=started_at,
+        pfs=report_pfs(seen, results, memory),
+        results=results,
         config_problems=loaded.problems,
         config_files=loaded.files,
         config_checksums=loaded.checksums,
         jam=seen.jam,
         notes=(note,) if note else (),
-        leftovers=_leftovers(saved, pfs, loaded),
+        # Not while the config is broken: its rules may ask for them.
+        leftovers=() if loaded.problems else ours.leftovers(memory.ours, seen.pfs, loaded.config),
         table_problems=loaded.table_problems,
     )
 
@@ -193,20 +202,11 @@ def _apply_pass(machine: "PassMachine", loaded: Loaded, *, force: bool, handover
     saved, contested = _begin_memory(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
     seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)
-    report = PassReport(
-        started_at=started_at,
+    report = replace(
+        _report(loaded, seen, results, memory, note, started_at=started_at),
         seconds=machine.monotonic() - began,
-        pfs=report_pfs(seen, results, memory),
-        results=results,
-        config_problems=loaded.problems,
-        config_files=loaded.files,
-        config_checksums=loaded.checksums,
-        jam=seen.jam,
         losses=state.add_losses(state.lost_vfs(saved, first.pfs), losses),
-        notes=(note,) if note else (),
-        leftovers=_leftovers(memory, seen.pfs, loaded),
         contested=state.add_losses(contested, contested_since),
-        table_problems=loaded.table_problems,
     )
     memory = state.fold(
         note_seen(note_placed(memory, seen.placed), seen.differing),
@@ -271,19 +271,10 @@ def _moved_pfs(results: tuple[Result, ...]) -> tuple[str, ...]:
     return tuple(act.pci_address for act in tried if isinstance(act, BindVfs) and act.concerns_consumers)
 
 
-def _leftovers(saved: State, pfs: tuple[PfFacts, ...], loaded: Loaded) -> tuple[Leftover, ...]:
-    """Not while the config is broken: its rules may ask for them."""
-    return () if loaded.problems else ours.leftovers(saved.ours, pfs, loaded.config)
-
-
 def _calls_for_another_look(result: Result) -> bool:
     """Whether the machine is no longer the one that was planned for: a reload makes new netdevs, and they are down."""
     reloaded = isinstance(result.action, ReloadDriver) and result.is_done
     return reloaded or result.outcome is Outcome.STALE
-
-
-def _addresses_of(action: Action) -> set[str]:
-    return {*action.pci_addresses} if isinstance(action, ReloadDriver) else {action.pci_address}
 
 
 def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:
@@ -292,7 +283,7 @@ def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -
     for plan in seen.plans:
         address = plan.pci_address
         involved = {address, plan.carrier}
-        own = tuple(result for result in results if involved & _addresses_of(result.action))
+        own = tuple(result for result in results if not involved.isdisjoint(addresses_of(result.action)))
         lines.append(
             report_pf(
                 plan,

@@ -41,12 +41,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts
-from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver, SetNumVfs, settle_deadline_seconds
+from sriov_bootstrap.core.actions import Action, BindVfs, ReloadDriver, SetNumVfs
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.parse import parse_pf
-from sriov_bootstrap.core.plan import ANY_DRIVER, is_settled
 from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.core.settled import ANY_DRIVER, is_settled, settle_deadline_seconds
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.passes.protocols import SettleMachine
 

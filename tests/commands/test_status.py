@@ -228,6 +228,7 @@ def test_json_has_it_all(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> 
             "note": "",
             "attributes": None,
             "differs": "",
+            "mtu": 0,
         }
     ]
     assert (pf["state"], pf["reason"], pf["vfs_in_use"], pf["max_vfs"]) == ("degraded", "in_use", 1, 7)

@@ -11,7 +11,6 @@ from sriov_bootstrap.core.actions import (
     SetLinkUp,
     SetNumVfs,
     deadline_seconds,
-    settle_deadline_seconds,
 )
 
 
@@ -22,7 +21,6 @@ def test_every_action_has_its_stage() -> None:
 def test_deadlines_grow_with_the_number_of_vfs() -> None:
     assert [deadline_seconds(SetNumVfs(PF, 0, count)) for count in (0, 64)] == [60.0, 380.0]
     assert deadline_seconds(SetNumVfs(PF, 64, 0)) == 380.0
-    assert [settle_deadline_seconds(count) for count in (0, 64)] == [20.0, 148.0]
 
 
 def test_a_reload_may_take_as_long_as_all_its_vfs_need() -> None:

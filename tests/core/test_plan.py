@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, RuleValues, make_config, make_netdev, make_pf, make_rule, make_vf, make_wish
+from builders import PF, PF2, RuleValues, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core import vf_users
 from sriov_bootstrap.core.actions import (
     Action,
@@ -20,13 +20,13 @@ from sriov_bootstrap.core.actions import (
     WriteFile,
     stage_of,
 )
-from sriov_bootstrap.core.config import Match, PfRule, Switch, VfBinding, WhenInUse
+from sriov_bootstrap.core.config import Match, Switch, VfBinding, WhenInUse
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.placing import Placement
-from sriov_bootstrap.core.plan import Plan, is_settled, plan_pf, plans_without_rule
+from sriov_bootstrap.core.plan import Plan, plan_pf
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.surroundings import Jam, Short, Surroundings
 from sriov_bootstrap.core.vf_attributes import PfLink, VfAttributes, VfTable, fingerprint
@@ -307,24 +307,6 @@ def test_vfs_change_by_a_count_or_a_reload(actions: tuple[Action, ...], *, chang
     assert Plan(make_wish(), actions).changes_vfs is changes
 
 
-@pytest.mark.parametrize(
-    ("pf", "expects_driver", "settled"),
-    [
-        (None, True, False),
-        (make_pf(num_vfs=1), True, False),
-        (make_pf(num_vfs=2), True, True),
-        (make_pf(vfs=(make_vf(), make_vf(index=1, driver=""))), True, False),
-        (make_pf(vfs=(make_vf(), make_vf(index=1, driver=""))), False, True),
-        (make_pf(vfs=(make_vf(), make_vf(index=1, driver="")), autoprobe=False), True, True),
-    ],
-    ids=["gone", "too few", "there", "no driver yet", "no driver to come", "none is to bind"],
-)
-def test_a_write_has_become_true_when_the_vfs_are_ready(
-    pf: PfFacts | None, *, expects_driver: bool, settled: bool
-) -> None:
-    assert is_settled(pf, 2, expects_driver=expects_driver) is settled
-
-
 @pytest.mark.parametrize("kind", UseKind)
 def test_a_vf_in_use_stays_whatever_the_words_for_its_use_are(kind: UseKind, monkeypatch: pytest.MonkeyPatch) -> None:
     vfs = tuple(make_vf(index=index, use=None if index else Use(kind, "x", "v0")) for index in range(7))
@@ -445,27 +427,3 @@ def test_a_plan_has_one_binding_which_never_waits_for_another() -> None:
 def test_the_netdev_of_a_pf_gets_what_the_rule_says(values: RuleValues, action: SetPfLink | None) -> None:
     pf, around = quiet(make_pf(num_vfs=4), WRONG)
     assert plan_pf(make_wish(pf=pf, **values), around).actions == ((action,) if action else ())
-
-
-NAMED_BEFORE = {PF: Placement(applied="vfio-pci")}
-
-
-@pytest.mark.parametrize(
-    ("rules", "pf", "around", "is_cleared"),
-    [
-        ((), make_pf(num_vfs=2), Surroundings(placements=NAMED_BEFORE), True),
-        ((make_rule(),), make_pf(num_vfs=2), Surroundings(placements=NAMED_BEFORE), False),
-        ((), make_pf(num_vfs=2), Surroundings(), False),
-        ((), make_pf(), Surroundings(placements=NAMED_BEFORE), False),
-        ((), make_pf(num_vfs=2, holder=VM), Surroundings(placements=NAMED_BEFORE), False),
-        ((), make_pf(num_vfs=2), Surroundings(placements=NAMED_BEFORE, bindings={PF: JAM}), False),
-        ((), make_pf(num_vfs=2), Surroundings(placements=NAMED_BEFORE, jam=JAM), False),
-    ],
-    ids=["gone", "there is one", "named none", "without VFs", "in use", "being bound", "a jam"],
-)
-def test_vfs_whose_rule_is_gone_no_longer_carry_the_driver_that_it_named(
-    rules: tuple[PfRule, ...], pf: PfFacts, around: Surroundings, *, is_cleared: bool
-) -> None:
-    plans = plans_without_rule(make_config(*rules), (pf,), around)
-    cleared = BindVfs(PF, "", tuple(vf.pci_address for vf in pf.vfs), "vfio-pci")
-    assert [plan.actions for plan in plans] == ([(cleared,)] if is_cleared else [])
