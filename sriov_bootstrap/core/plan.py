@@ -2,8 +2,9 @@
 
 Two rules for this file:
 
-1. Whatever a pass writes is decided here, or in plan_max_vfs.py, and nowhere else. An edge compares once more right
-   before it writes, and refuses if something has changed; it never picks another value.
+1. Whatever a pass writes is decided here, in plan_max_vfs.py, or in ours.py for PFs without a rule, and nowhere else.
+   An edge compares once more right before it writes, and refuses if something has changed; it never picks another
+   value.
 2. A plan is a function of its arguments. Clock, memory of earlier passes and the other PFs come in as `Surroundings`,
    so each row of the tables in tests/core is the whole truth about one case.
 

@@ -16,7 +16,7 @@ OnRefusal = Callable[[Refusal, Peer, str], None]
 
 
 class WebConfigRules:
-    """See connection.py:AccessRules. What web_config and its files said at one moment."""
+    """See protocols.py:AccessRules. What web_config and its files said at one moment."""
 
     def __init__(
         self,
