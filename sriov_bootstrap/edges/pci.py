@@ -1,4 +1,4 @@
-"""What /sys knows about PCI beyond PFs and VFs, only for doctor: config space, resources, IOMMU groups. Only reads.
+"""What /sys knows beyond what a pass needs, for doctor and render: config space, IOMMU groups. Only reads.
 
 Nothing here waits for a device lock. Reading config space waits for a reset of that device (pci_cfg_access_lock), and
 without CAP_SYS_ADMIN returns 64 bytes (drivers/pci/pci-sysfs.c, pci_read_config).
@@ -19,6 +19,17 @@ class Pci:
         """Reads nothing yet."""
         self._root = root
         self._devices = f"{root}/bus/pci/devices"
+
+    def read_vf_layout(self, address: str) -> tuple[str, str, str]:
+        """What a PF says about VFs that need not exist: sriov_vf_device, sriov_offset, sriov_stride."""
+        folder = f"{self._devices}/{address}"
+        names = ("sriov_vf_device", "sriov_offset", "sriov_stride")
+        device, offset, stride = (attribute_text(f"{folder}/{name}") for name in names)
+        return device, offset, stride
+
+    def read_machine_names(self) -> tuple[str, ...]:
+        """Who made this machine and what it is, as the firmware says it: SMBIOS, drivers/firmware/dmi-id.c."""
+        return tuple(attribute_text(f"{self._root}/class/dmi/id/{name}") for name in ("sys_vendor", "product_name"))
 
     def read_config(self, address: str) -> bytes:
         """As much of the config space as we may read."""

@@ -1,4 +1,4 @@
-"""/sys is read here, but for the VFs' drivers (vf_drivers.py) and what only doctor reads (pci.py).
+"""/sys is read here, but for the VFs' drivers (vf_drivers.py) and what no pass needs (pci.py).
 
 Never sriov_numvfs: that read waits for the PF's device lock, which any write or probe of the PF holds
 (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
@@ -37,7 +37,6 @@ class Sysfs:
         self._modules = f"{root}/module"
         self._netdevs = f"{root}/class/net"
         self._rdma = f"{root}/class/infiniband"
-        self._firmware = f"{root}/class/dmi/id"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
     def read_pfs(
@@ -82,10 +81,6 @@ class Sysfs:
         lowers = (entry.removeprefix("lower_") for entry in names_in(folder) if entry.startswith("lower_"))
         return link_name(f"{folder}/device/subsystem"), tuple(sorted(map(_text_of, lowers)))
 
-    def read_machine_names(self) -> tuple[str, ...]:
-        """Who made this machine and what it is, as the firmware says it: SMBIOS, drivers/firmware/dmi-id.c."""
-        return tuple(attribute_text(f"{self._firmware}/{name}") for name in ("sys_vendor", "product_name"))
-
     def read_others(self, known: frozenset[str]) -> tuple[RawPf, ...]:
         """Functions that are not `known`: network functions, and whatever else offers VFs."""
         places = self._find_children()
@@ -108,13 +103,6 @@ class Sysfs:
         there = [place for place in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{place}")]
         places, shared = self._find_children(), dict[str, str]()
         return tuple(self._read_vf(self._devices, address, places, shared) for address in there)
-
-    def read_vf_layout(self, address: str) -> tuple[str, str, str]:
-        """What a PF says about VFs that need not exist: sriov_vf_device, sriov_offset, sriov_stride."""
-        folder = f"{self._devices}/{address}"
-        names = ("sriov_vf_device", "sriov_offset", "sriov_stride")
-        device, offset, stride = (attribute_text(f"{folder}/{name}") for name in names)
-        return device, offset, stride
 
     def count_vfs(self, address: str) -> int:
         """How many VFs a PF has now. Does not block: a write creates and removes the links before it returns."""

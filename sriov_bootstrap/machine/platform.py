@@ -25,7 +25,7 @@ def read_kernel_config(machine: "HostMachine") -> str:
 def is_guest(machine: "HostMachine") -> bool:
     """By the CPU's own flag on x86, elsewhere by what the firmware calls the machine."""
     is_x86 = bool(machine.procfs.cpu_vendor())
-    return machine.procfs.is_guest() or (not is_x86 and is_virtual(machine.sysfs.read_machine_names()))
+    return machine.procfs.is_guest() or (not is_x86 and is_virtual(machine.pci.read_machine_names()))
 
 
 def read_text(machine: "HostMachine", path: str) -> str:

@@ -14,12 +14,12 @@ from sriov_bootstrap.render.host import Host, parse_layout, parse_os_release
 def read_host(machine: HostMachine, config: Config, known: Iterable[str] = ()) -> Host:
     """Needs no root: what may not be read counts as unknown. `known`: see `read_facts`."""
     pfs = read_facts(machine, config, known)
-    sysfs, procfs = machine.sysfs, machine.procfs
+    pci, procfs = machine.pci, machine.procfs
     return Host(
         config,
         wishes=resolve(config, pfs),
         pfs=pfs,
-        layouts={pf.pci_address: parse_layout(*sysfs.read_vf_layout(pf.pci_address)) for pf in pfs},
+        layouts={pf.pci_address: parse_layout(*pci.read_vf_layout(pf.pci_address)) for pf in pfs},
         os_release=parse_os_release(read_text(machine, "/etc/os-release")),
         paths=machine.files.keep_existing(PROBED_PATHS),
         cpu_vendor=procfs.cpu_vendor(),

@@ -55,3 +55,9 @@ def test_groups_vectors_and_the_rest(tree: HostTree, pci: Pci) -> None:
     assert pci.read_acpi_tables() == ("DMAR",)
     assert pci.read_online_cpus() == "0-3"
     assert pci.read_ifindex("ens1f0v0") == "10"
+
+
+def test_what_the_firmware_calls_the_machine(tree: HostTree, pci: Pci) -> None:
+    assert pci.read_machine_names() == ("", "")
+    tree.write("sys/class/dmi/id/sys_vendor", "QEMU\n")
+    assert pci.read_machine_names() == ("QEMU", "")

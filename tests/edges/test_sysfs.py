@@ -125,12 +125,6 @@ def test_what_a_netdev_stands_on(tree: HostTree, sysfs: Sysfs) -> None:
     assert sysfs.read_stray_netdev("ens9") is None
 
 
-def test_what_the_firmware_calls_the_machine(tree: HostTree, sysfs: Sysfs) -> None:
-    assert sysfs.read_machine_names() == ("", "")
-    tree.write("sys/class/dmi/id/sys_vendor", "QEMU\n")
-    assert sysfs.read_machine_names() == ("QEMU", "")
-
-
 def test_a_vf_is_seen_in_the_hands_of_whoever_has_only_its_device_node(tree: HostTree, sysfs: Sysfs) -> None:
     """iommufd, and a variant of vfio-pci whose name does not say so: no group is open."""
     tree.add_pf()
