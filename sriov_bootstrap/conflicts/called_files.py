@@ -24,7 +24,7 @@ FOLDER = re.compile(rf"(?:\b(?:cd|pushd)[ \t]+|\bWorkingDirectory[ \t]*=[ \t]*)[
 AROUND = ("roles/*/tasks/*.yml", "roles/*/defaults/*.yml", "roles/*/vars/*.yml", "group_vars/*", "host_vars/*")
 READ = re.compile(
     rf"(?:<[ \t]*|\b(?:cat|cut|head|tail|grep|awk|sed|sort|tr|mapfile|readarray)\b[^;&|\n`)]{{0,256}}?[ \t])"
-    rf"[\"']?(?:(/{NAME}{{1,256}})|\$\{{?(\w{{1,64}}))"
+    rf"[\"']?(?:(/{NAME}{{1,256}})|\$\{{?([A-Za-z_]\w{{0,63}}))"
 )
 OTHER_TREES = ("/sys/", "/proc/", "/dev/", "/run/lock", "/var/log/")
 

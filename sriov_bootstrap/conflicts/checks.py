@@ -17,7 +17,7 @@ from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.readers import READERS
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, without_overridden
+from sriov_bootstrap.conflicts.survey import DeviceLinks, Format, MastersSurvey, Note, without_overridden
 from sriov_bootstrap.core.config import Match, PfRule
 from sriov_bootstrap.core.desired import DesiredPf, matches
 from sriov_bootstrap.core.driver_wishes import VfDriver, named_driver
@@ -43,7 +43,9 @@ def _ignore_note(_note: str) -> None: ...
 
 def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _ignore_note) -> tuple[Master, ...]:
     """Everything that sets VFs, of any PF, up to what anyone can read through; `note` is called for the rest."""
-    search = Search(survey, tuple(pfs), note, Library(survey))
+    present = tuple(pfs)
+    parents = {name: pf.pci_address for pf in present for vf in pf.vfs for name in (vf.pci_address, *vf.netdevs)}
+    search = Search(survey, present, note, Library(survey), DeviceLinks(survey.rdma, parents))
     found = itertools.chain.from_iterable(reader(search) for reader in READERS)
     of_files = Counter[str]()
     kept: dict[Master, None] = {}

@@ -38,11 +38,15 @@ def _called_name(source: Source) -> str:
 
 
 class Library:
-    """`followed`: paths of scripts that were followed; `unclear`: commands that may set VFs, and are not understood."""
+    """`followed`: paths of scripts that were followed; `unclear`: commands that may set VFs, and are not understood.
+
+    `data`: path -> text of files that scripts read.
+    """
 
     def __init__(self, survey: MastersSurvey) -> None:
         """Parses nothing yet."""
         self._sources = survey.sources_of(Format.SCRIPT)
+        self.data = {source.path: source.text for source in survey.sources_of(Format.DATA)}
         self.followed: set[str] = set()
         self.unclear: dict[Place, None] = {}
 

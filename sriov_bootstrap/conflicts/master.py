@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from sriov_bootstrap.conflicts.library import Library
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source
+from sriov_bootstrap.conflicts.survey import DeviceLinks, Format, MastersSurvey, Note, Source
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.vf_attributes import VfTable
@@ -83,6 +83,7 @@ class Search(Struct, frozen=True):
     pfs: tuple[PfFacts, ...]
     note: Note
     library: Library
+    links: DeviceLinks = DeviceLinks()
 
 
 class KeyValue(Struct, frozen=True):

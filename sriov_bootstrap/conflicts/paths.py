@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
+from sriov_bootstrap.conflicts.survey import DeviceLinks
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.shell import FILE, UNKNOWN
 
@@ -13,7 +14,10 @@ DRIVER = re.compile(r"/sys/(?:bus/pci/drivers|module/[^/]+/drivers/pci:)/?([^/]+
 PCI = re.compile(r"/sys/(?:bus/pci/devices|devices/\S*)/([^/]+)")
 NETDEV = re.compile(r"/sys/(?:class/net|devices/\S*/net)/([^/]+)")
 BELOW_NETDEV = re.compile(r"(/sys/class/net/)[^/]+/(?:lower|slave|upper)_([^/]+)")  # links to other netdevs
-RDMA = re.compile(r"/sys/(?:class/infiniband|devices/\S*/infiniband)/([^/]+)")
+OF_VF = "/physfn"  # a link of each VF to its PF
+OF_VF_NAME = re.compile(r"(?:/device)?/physfn\Z")
+TO_VF_AND_BACK = re.compile(r"/virtfn[\d*?]+/physfn(?=/)")
+RDMA = re.compile(r"/sys/(?:class/infiniband(?:_verbs|_mad)?|devices/\S*/infiniband)/([^/]+)")
 # No NIC, or no device at all.
 OF_OTHERS = re.compile(r"/(?!sys/)|/sys/(?:class|bus)/(?!net/|infiniband|virtio/|pci/)")
 THERE_AND_BACK = re.compile(r"/virtio[\d*?]+/\.\.(?=/)")  # into a folder of the PF and out again
@@ -22,18 +26,15 @@ UP = re.compile(r"/(?!device/|\.\./)[^/]+/\.\.(?=/)")
 MAX_NAME = 64  # of a netdev: the kernel has 15
 MAX_PATH = 1 << 12
 
-NO_RDMA: Mapping[str, str] = {}
+NO_LINKS = DeviceLinks()
 
 
-def devices_of(paths: Iterable[str], rdma: Mapping[str, str] = NO_RDMA) -> tuple[Match, ...] | None:
-    """Whose sriov_numvfs these are; () if that is not known, None if they do not belong to a network device.
-
-    `rdma`: name of an RDMA device -> PCI address.
-    """
+def devices_of(paths: Iterable[str], links: DeviceLinks = NO_LINKS) -> tuple[Match, ...] | None:
+    """Whose sriov_numvfs these are; () if that is not known, None if they do not belong to a network device."""
     found: list[Match] = []
     is_unknown = False
     for path in paths:
-        device = _device_of(path, rdma)
+        device = _device_of(_folder_of(path), links)
         if device:
             found += device
         elif device is not None:
@@ -43,14 +44,16 @@ def devices_of(paths: Iterable[str], rdma: Mapping[str, str] = NO_RDMA) -> tuple
     return () if is_unknown else tuple(dict.fromkeys(found))
 
 
-def _device_of(path: str, rdma: Mapping[str, str]) -> list[Match] | None:
-    folder = _folder_of(path)
+def _device_of(folder: str, links: DeviceLinks) -> list[Match] | None:
+    if folder.endswith(OF_VF):
+        return _by_vf(OF_VF_NAME.sub("", folder).rpartition("/")[2], links)
     is_of_child, folder = folder.endswith("/device"), folder.removesuffix("/device")
     if is_of_child and (named := NETDEV.fullmatch(folder)):
         is_name = UNKNOWN not in named[1] and len(named[1]) <= MAX_NAME
-        return [Match(netdev=named[1])] if is_name else []
+        is_comment = named[1].startswith("#")  # in a list that a loop goes through
+        return None if is_comment else [Match(netdev=named[1])] if is_name else []
     if is_of_child and (named := RDMA.fullmatch(folder)):
-        return _by_rdma(named[1], rdma)
+        return _by_rdma(named[1], links.rdma)
     if not is_of_child and (driven := DRIVER.fullmatch(folder)):
         return _by_address(driven[2], "" if UNKNOWN in driven[1] else driven[1])
     if not is_of_child and (address := PCI.fullmatch(folder)):
@@ -62,12 +65,18 @@ def _folder_of(path: str) -> str:
     """The folder that has the file, without detours."""
     at = path.find("/sys/")
     folder = path[max(at, 0) : MAX_PATH].removesuffix(FILE).rstrip("/")
-    folder = SAME_FOLDER.sub(lambda found: "/" if found[0].startswith("//") else "", folder)
-    folder = THERE_AND_BACK.sub("", f"{folder}/").rstrip("/")
+    folder = SAME_FOLDER.sub(lambda found: "/" if found[0].startswith("//") else "", f"{folder}/")
+    folder = THERE_AND_BACK.sub("", TO_VF_AND_BACK.sub("", folder)).rstrip("/")
     while folder.endswith("/device/.."):
         folder = folder.removesuffix("/..")
     folder = BELOW_NETDEV.sub(r"\1\2", folder)
     return UP.sub("", f"{folder}/").rstrip("/")
+
+
+def _by_vf(name: str, links: DeviceLinks) -> list[Match]:
+    """The PF of a VF, by its address or its netdev."""
+    parent = links.parents.get(name.lower() if ADDRESS_ALONE.fullmatch(name) else name, "")
+    return [Match(pci_address=parent)] if parent else []
 
 
 def _by_address(text: str, driver: str) -> list[Match]:

@@ -81,7 +81,7 @@ def known_writes(writes: Iterable[Write], search: Search) -> tuple[Known, ...]:
     found = [
         (write, devices, tuple(number for text in write.numbers if (number := count(text)) is not None))
         for write in writes
-        if (devices := devices_of(write.paths, search.survey.rdma)) is not None
+        if (devices := devices_of(write.paths, search.links)) is not None
     ]
     steps = [
         NumberStep(devices, tuple(dict.fromkeys(_steps_of(write))), write.is_conditional) for write, devices, _ in found
@@ -144,7 +144,7 @@ def follow_commands(
     """What a text of that file does, and the scripts that it runs."""
     library, path = script.search.library, script.source.path
     arguments = (("start",),) if INIT_SCRIPT.fullmatch(path) else None
-    around = ScriptSurroundings(path, library.files, arguments, environment, library.not_executable)
+    around = ScriptSurroundings(path, library.files, arguments, environment, library.not_executable, library.data)
     reading = follow(text, around, first_line=first_line, is_shell=is_shell, steps=script.steps)
     library.note(reading, path)
     return reading

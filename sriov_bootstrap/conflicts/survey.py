@@ -69,6 +69,16 @@ class Source(Struct, frozen=True):
         return self.path.rpartition("/")[0].rpartition("/")[2]
 
 
+class DeviceLinks(Struct, frozen=True):
+    """How the kernel names a PF. `rdma`: name of an RDMA device -> the PCI address of its function.
+
+    `parents`: PCI address or netdev of a VF -> the PCI address of its PF.
+    """
+
+    rdma: Mapping[str, str] = {}
+    parents: Mapping[str, str] = {}
+
+
 class MastersSurvey(Struct, frozen=True):
     """`sources`: the folder that wins first; `wanted_units`: names of units that some target or unit pulls in.
 

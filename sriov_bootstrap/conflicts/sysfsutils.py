@@ -46,7 +46,7 @@ def _masters(search: Search) -> Iterator[Master]:
             if len(words) != 2 and not is_mode:  # noqa: PLR2004 - attribute and value
                 doubt = doubt or f"line {number} of {source.path}, before it, is a mistake at which all ends"
             elif not is_mode and words[0].endswith(FILE):
-                devices = devices_of((f"/sys/{words[0].lstrip('/')}",), search.survey.rdma)
+                devices = devices_of((f"/sys/{words[0].lstrip('/')}",), search.links)
                 if devices is not None:
                     yield _master(source, number, (words[0], words[1]), devices, doubt)
 

@@ -21,7 +21,7 @@ def read(search: Search) -> Iterator[Master]:
         doubt = "" if is_sure else f"only {source.caller} applies it, if that line is run"
         for number, line in enumerate(source.text.split("\n") if FILE in source.text else (), 1):
             found = LINE.fullmatch(line[:MAX_LINE].strip())
-            devices = devices_of((found[1],), search.survey.rdma) if found else None
+            devices = devices_of((found[1],), search.links) if found else None
             if found and devices is not None:
                 num_vfs = count(found[2])
                 yield Master(

@@ -62,7 +62,7 @@ def _chosen_profiles(sources: tuple[Source, ...]) -> set[str]:
 def _masters(source: Source, search: Search, doubt: str) -> Iterator[Master]:
     for number, line in enumerate(source.text.split("\n") if FILE in source.text else (), 1):
         found = LINE.fullmatch(line[:MAX_LINE].strip())
-        devices = devices_of((found[1],), search.survey.rdma) if found else None
+        devices = devices_of((found[1],), search.links) if found else None
         if found and devices is not None:
             num_vfs = count(found[2])
             yield Master(

@@ -79,8 +79,7 @@ class Unit(Struct, frozen=True):
     def environment(self, instance: str, files: Mapping[str, str]) -> dict[str, str]:
         """What its commands find, out of its Environment= and of the files that were read."""
         texts = self.texts(instance)
-        found = [files.get(path, "") for path in unit_files.environment_files(texts)]
-        return unit_files.environment(texts, found)
+        return unit_files.environment(texts, unit_files.texts_of_files(unit_files.environment_files(texts), files))
 
 
 def read(search: Search) -> Iterator[Master]:

@@ -109,8 +109,14 @@ class Sysfs:
         return sum(name.startswith("virtfn") for name in names_in(f"{self._devices}/{address}"))
 
     def read_rdma(self) -> dict[str, str]:
-        """Name of an RDMA device -> the PCI address of its function."""
-        return {_text_of(name): link_name(f"{self._rdma}/{name}/device") for name in names_in(self._rdma)}
+        """Name of an RDMA device, or of one that is made for it such as uverbs0 -> the PCI address of its function."""
+        folders = (self._rdma, f"{self._rdma}_verbs", f"{self._rdma}_mad")
+        return {
+            _text_of(name): link_name(f"{folder}/{name}/device")
+            for folder in folders
+            for name in names_in(folder)
+            if folder == self._rdma or os.path.islink(f"{folder}/{name}/device")
+        }
 
     def read_netdev_attributes(self, names: frozenset[str]) -> dict[str, dict[str, str]]:
         """Of netdevs that are not of VFs: name -> attribute -> its text, "" if it has none.

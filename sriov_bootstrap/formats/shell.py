@@ -41,7 +41,7 @@ class Reading(Struct, frozen=True):
 class ScriptSurroundings(Struct, frozen=True):
     """What a script finds. `files`: path -> text of the scripts that it may run. `arguments` None: not known.
 
-    `not_executable`: those of the files that only a shell that is given them can run.
+    `not_executable`: those of the files that only a shell that is given them can run. `data`: files that it may read.
     """
 
     path: str = ""
@@ -49,6 +49,7 @@ class ScriptSurroundings(Struct, frozen=True):
     arguments: tuple[Values, ...] | None = None
     environment: Mapping[str, str] = {}
     not_executable: frozenset[str] = frozenset()
+    data: Mapping[str, str] = {}
 
 
 NOWHERE = ScriptSurroundings()
@@ -66,7 +67,7 @@ def follow(
 
     `is_shell` False: it is a command that no shell reads, as in a unit, so that only one that it runs redirects.
     """
-    scripts = ScriptFiles(around.files, around.not_executable)
+    scripts = ScriptFiles(around.files, around.not_executable, around.data)
     interpreter = Interpreter(steps or Steps(), scripts, around.path, is_shell=is_shell)
     interpreter.exported.update(around.environment)
     state = ShellState({name: (value,) for name, value in around.environment.items()})

@@ -11,12 +11,25 @@ NO_TEXTS: Mapping[str, str] = {}
 
 
 class ScriptFiles:
-    """`texts`: path -> text; `not_executable`: those of them that only a shell that is given them can run."""
+    """`texts`: path -> text; `not_executable`: those of them that only a shell that is given them can run.
 
-    def __init__(self, texts: Mapping[str, str] = NO_TEXTS, not_executable: frozenset[str] = frozenset()) -> None:
+    `data`: the same of files that are no scripts.
+    """
+
+    def __init__(
+        self,
+        texts: Mapping[str, str] = NO_TEXTS,
+        not_executable: frozenset[str] = frozenset(),
+        data: Mapping[str, str] = NO_TEXTS,
+    ) -> None:
         """Looks at nothing yet."""
         self.texts = texts
+        self._data = data
         self._not_executable = not_executable
+
+    def read(self, path: str) -> str | None:
+        """None of a file that was not read."""
+        return self._data.get(path, self.texts.get(path))
 
     def is_executable(self, path: str) -> bool:
         """Of one that is there."""

@@ -228,6 +228,8 @@ class Interpreter(Follower):
         outcomes: list[CommandOutcome] = []
         if reads_lines(command.condition):
             lines = self.feed[0].splitlines() if len(self.feed) == 1 and UNKNOWN not in self.feed[0] else []
+            if len(lines) > MAX_VALUES:
+                self.steps.cut()
             for line in lines[:MAX_VALUES]:
                 self.feed = (line,)
                 self.block(command.condition, state)

@@ -29,8 +29,17 @@ def feed_of(follower: Follower, redirections: list[Redirection], state: ShellSta
             case "<" | "<>":
                 text = redirection.target.text
                 is_command = text.startswith("$(")  # <(command)
-                feed = follower.expander.expand(text, state) if is_command else (UNKNOWN,)
+                found = follower.expander.expand(text, state)
+                texts = (read_text(follower, path, state) for path in found)
+                feed = found if is_command else tuple(UNKNOWN if text is None else text for text in texts)
     return feed
+
+
+def read_text(follower: Follower, path: str, state: ShellState) -> str | None:
+    """Of a file; None if it was not read."""
+    text = follower.files.read(absolute_path(path, state))
+    follower.steps.take(len(text or ""))
+    return text
 
 
 def write_output(

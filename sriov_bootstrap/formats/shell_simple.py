@@ -23,12 +23,14 @@ from sriov_bootstrap.formats.shell_conditions import (
     TestVerdict,
     judge_test,
 )
+from sriov_bootstrap.formats.shell_filters import filter_output
 from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower
 from sriov_bootstrap.formats.shell_nodes import Simple
 from sriov_bootstrap.formats.shell_redirections import (
     absolute_path,
     feed_of,
     open_descriptors,
+    read_text,
     write_numbers,
     write_output,
 )
@@ -67,7 +69,8 @@ def run(follower: Follower, command: Simple, state: ShellState) -> CommandOutcom
 def _run_words(follower: Follower, words: list[str], command: Simple, state: ShellState) -> CommandOutcome:
     """What the command itself does."""
     if not words:
-        return CommandOutcome(SUCCESS)
+        is_read = any(redirection.operator == "<" for redirection in command.redirections)  # $(< file)
+        return CommandOutcome(SUCCESS, follower.feed if is_read else ("",))
     if words[0] in TESTS:
         return CommandOutcome(judge_test(words, follower.expander, state))
     fields = [values for word in words for values in follower.expander.fields(word, state)]
@@ -75,6 +78,10 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
     given, fields = fields, _without_prefixes(fields)
     if any(is_target(value) for values in given[: len(given) - len(fields)] for value in values):
         follower.unclear[follower.place(command.line)] = None  # an option of systemd-run, or its kind
+    if assigned := _assigned_before(given[: len(given) - len(fields)]):
+        state = state.copy()
+        state.known |= assigned
+        follower.exported.update(assigned)
     program = fields[0][0] if fields else ""
     name = program.rpartition("/")[2]
     arguments = fields[1:]
@@ -97,7 +104,18 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
         if name in {"true", ":"}
         else ASSUMED
     )
-    return CommandOutcome(verdict, output_of(name, arguments, follower.feed, state.folder))
+    filtered = filter_output(name, arguments, follower.feed, lambda path: read_text(follower, path, state))
+    output = output_of(name, arguments, follower.feed, state.folder) if filtered is None else filtered
+    return CommandOutcome(verdict, output)
+
+
+def _assigned_before(fields: list[Values]) -> dict[str, Values]:
+    """What `env N=8` gives to the command behind it."""
+    found: dict[str, Values] = {}
+    for values in fields:
+        if (assigned := ASSIGNMENT.fullmatch(values[0])) and not assigned[2]:
+            found[assigned[1]] = tuple(value.partition("=")[2] for value in values)
+    return found
 
 
 def _is_fed_program(follower: Follower, name: str) -> bool:

@@ -225,7 +225,10 @@ class Expander:
             kept = [value for value in values if (value in empty) is (operator == "+")]
             is_replaced = any((value in empty) is not (operator == "+") for value in values) or UNKNOWN in values
             kept = [value for value in kept if value != UNSET] if operator != "+" else [""] * bool(kept)
-            return limit_values((*kept, *(other if is_replaced else ())))
+            values = limit_values((*kept, *(other if is_replaced else ())))
+            if operator == "=":
+                state.known[name] = tuple(map(plain, values))
+            return values
         values = self._values(name, state)
         word = rest[2:] if rest[:2] in {"%%", "##"} else rest[1:]
         patterns = tuple(map(plain, self.texts(word, state, depth + 1)))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.oslo_files import split, substitute
@@ -60,6 +61,16 @@ def environment_files(texts: Iterable[str]) -> tuple[str, ...]:
     """Globs of the files that its EnvironmentFile= name; systemd takes absolute ones alone."""
     named = (value.removeprefix("-") for value in service_values(texts, "EnvironmentFile"))
     return tuple(path for path in named if path.startswith("/"))
+
+
+def texts_of_files(globs: Iterable[str], files: Mapping[str, str]) -> list[str]:
+    """The texts of these files, among those that were read; of a glob by name."""
+    found: list[str] = []
+    for glob in globs:
+        is_glob = any(sign in glob for sign in "*?[")
+        paths = [path for path in sorted(files) if fnmatchcase(path, glob)] if is_glob else [glob]
+        found += [files.get(path, "") for path in paths]
+    return found
 
 
 def environment(texts: Iterable[str], files: Iterable[str]) -> dict[str, str]:

@@ -1,0 +1,128 @@
+"""What cat, cut, grep, head, tail, awk and tr make of a text that is known, as far as scripts use them for settings.
+
+Any other use gives None: then the output is not known.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+
+from sriov_bootstrap.formats.shell_values import UNKNOWN, Values
+
+NAMES = frozenset({"cat", "cut", "grep", "egrep", "fgrep", "head", "tail", "awk", "gawk", "mawk", "tr"})
+PLAIN = re.compile(
+    r"""(\^?)([\w =:./#"'-]{0,200})(\$?)"""
+)  # a pattern without repetitions and choices
+FIRST_LINES = re.compile(r"-n?(\d{1,4})")
+FIELD = re.compile(r"(?:-f|--fields=)?(\d{1,2})")
+PRINT = re.compile(r"\s*(NR\s*==\s*1)?\s*\{\s*print(?:\s+\$(\d{1,2}))?\s*;?\s*\}\s*")
+GREP_OPTIONS = frozenset("vihEFs")
+MAX_WORDS = 16
+ReadFile = Callable[[str], str | None]
+
+
+def filter_output(name: str, arguments: list[Values], feed: Values, read: ReadFile) -> Values | None:
+    """`read`: the text of a file, None if it was not read."""
+    if name not in NAMES or len(arguments) > MAX_WORDS or any(len(values) != 1 for values in arguments):
+        return None
+    words = [values[0] for values in arguments]
+    if any(UNKNOWN in word for word in words):
+        return None
+    found = _filter_lines(name, words, feed, read)
+    return None if found is None else ("".join(f"{line}\n" for line in found),)
+
+
+def _filter_lines(name: str, words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
+    match name:
+        case "cat":
+            return _lines(words, feed, read)
+        case "head" | "tail":
+            return _ends(name, words, feed, read)
+        case "cut":
+            return _cut(words, feed, read)
+        case "tr":
+            return _tr(words, feed)
+        case "awk" | "gawk" | "mawk":
+            return _awk(words, feed, read)
+        case _:
+            return _grep(words, feed, read)
+
+
+def _lines(paths: Iterable[str], feed: Values, read: ReadFile) -> list[str] | None:
+    """Of the files, or of the input if none is named."""
+    texts = [read(path) for path in paths if path != "-"] or ([feed[0]] if len(feed) == 1 else [None])
+    if any(text is None or UNKNOWN in text for text in texts):
+        return None
+    return [line for text in texts if text for line in text.splitlines()]
+
+
+def _ends(name: str, words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
+    text = " ".join(words[:2])
+    number, rest = 10, words
+    if found := FIRST_LINES.fullmatch(words[0] if words else ""):
+        number, rest = int(found[1]), words[1:]
+    elif found := FIRST_LINES.fullmatch(text.replace("-n ", "-n", 1)):
+        number, rest = int(found[1]), words[2:]
+    lines = None if any(word.startswith("-") for word in rest) else _lines(rest, feed, read)
+    if lines is None:
+        return None
+    return lines[:number] if name == "head" else lines[max(len(lines) - number, 0) :]
+
+
+def _cut(words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
+    delimiter, field, rest = "\t", 0, list[str]()
+    queue = [*words]
+    while queue:
+        word = queue.pop(0)
+        if word in {"-d", "-f"} and queue:
+            word += queue.pop(0)
+        if word.startswith(("-d", "--delimiter=")):
+            delimiter = word.removeprefix("--delimiter=").removeprefix("-d")
+        elif word.startswith(("-f", "--fields=")) and (found := FIELD.fullmatch(word)):
+            field = int(found[1])
+        elif word.startswith("-") and word != "-s":
+            return None
+        elif word != "-s":
+            rest.append(word)
+    lines = _lines(rest, feed, read)
+    if lines is None or not field or len(delimiter) != 1:
+        return None
+    return [_field(line, line.split(delimiter), field) if delimiter in line else line for line in lines]
+
+
+def _field(line: str, parts: list[str], number: int) -> str:
+    return line if not number else parts[number - 1] if number <= len(parts) else ""
+
+
+def _tr(words: list[str], feed: Values) -> list[str] | None:
+    """`-d` alone."""
+    lines = _lines((), feed, lambda _: None)
+    if lines is None or len(words) != 2 or words[0] != "-d" or "[" in words[1] or "-" in words[1]:  # noqa: PLR2004 - it, and what
+        return None
+    gone = words[1].replace("\\n", "\n").replace("\\r", "\r").replace("\\t", "\t")
+    kept = ["".join(char for char in line if char not in gone) for line in lines]
+    return ["".join(kept)] if "\n" in gone else kept
+
+
+def _awk(words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
+    separator, rest = None, words
+    if words[:1] == ["-F"] and len(words) > 1:
+        separator, rest = words[1], words[2:]
+    elif words and words[0].startswith("-F"):
+        separator, rest = words[0].removeprefix("-F"), words[1:]
+    found = PRINT.fullmatch(rest[0]) if rest else None
+    lines = _lines(rest[1:], feed, read) if found else None
+    if not found or lines is None or (separator is not None and len(separator) != 1):
+        return None
+    chosen = lines[:1] if found[1] else lines
+    return [_field(line, line.split(separator), int(found[2] or 0)) for line in chosen]
+
+
+def _grep(words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
+    options = "".join(word[1:] for word in words if word.startswith("-"))
+    rest = [word for word in words if not word.startswith("-")]
+    found = PLAIN.fullmatch(rest[0]) if rest else None
+    lines = _lines(rest[1:], feed, read) if found else None
+    if not found or lines is None or not GREP_OPTIONS.issuperset(options) or "." in found[2]:
+        return None
+    pattern = re.compile(f"{found[1]}{re.escape(found[2])}{found[3]}", re.IGNORECASE if "i" in options else 0)
+    return [line for line in lines if bool(pattern.search(line)) is not ("v" in options)]
