@@ -1,4 +1,4 @@
-"""What /sys knows beyond what a pass needs, for doctor and render: config space, IOMMU groups. Only reads.
+"""What /sys knows that most passes do without: config space, resources, IOMMU groups, who made the machine. Only reads.
 
 Nothing here waits for a device lock. Reading config space waits for a reset of that device (pci_cfg_access_lock), and
 without CAP_SYS_ADMIN returns 64 bytes (drivers/pci/pci-sysfs.c, pci_read_config).

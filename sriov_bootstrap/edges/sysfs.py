@@ -1,4 +1,4 @@
-"""/sys is read here, but for the VFs' drivers (vf_drivers.py) and what no pass needs (pci.py).
+"""/sys is read here, but for the VFs' drivers (vf_drivers.py) and what most passes do without (pci.py).
 
 Never sriov_numvfs: that read waits for the PF's device lock, which any write or probe of the PF holds
 (drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
