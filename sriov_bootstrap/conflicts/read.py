@@ -34,7 +34,7 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     )
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
-    survey = MastersSurvey(found, wanted_units(sources), rdma=machine.sysfs.read_rdma(), initramfs=_initramfs(machine))
+    survey = MastersSurvey(found, wanted_units(sources), rdma=machine.pci.read_rdma(), initramfs=_initramfs(machine))
     pulled = units_pulled(survey)
     survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys(), pulled_by=pulled)
     survey = replace(survey, sources=(*found, *read_called(sources, survey)))
@@ -42,7 +42,7 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
         survey,
         sources=(*survey.sources, *read_environments(sources, survey)),
         conditions=read_conditions(sources, survey),
-        netdev_attributes=machine.sysfs.read_netdev_attributes(selecting_attributes(survey)),
+        netdev_attributes=machine.pci.read_netdev_attributes(selecting_attributes(survey)),
     )
     return replace(survey, unseen=tuple(dict.fromkeys(sources.problems)), elsewhere=_elsewhere(machine))
 

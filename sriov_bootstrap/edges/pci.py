@@ -6,7 +6,8 @@ without CAP_SYS_ADMIN returns 64 bytes (drivers/pci/pci-sysfs.c, pci_read_config
 
 import os
 
-from sriov_bootstrap.base.vanishing import attribute, attribute_text, names_in
+from sriov_bootstrap.base.printable import text_of
+from sriov_bootstrap.base.vanishing import attribute, attribute_text, link_name, names_in
 from sriov_bootstrap.core.pci_address import normalize
 
 CONFIG_BYTES = 4096  # PCI Express; 256 behind a conventional bus
@@ -47,6 +48,31 @@ class Pci:
             return "", ""
         name = os.path.basename(folder)
         return (name, attribute_text(f"{folder}/subordinate_bus_number")) if normalize(name) == name else ("", "")
+
+    def read_rdma(self) -> dict[str, str]:
+        """Name of an RDMA device, or of one that is made for it such as uverbs0 -> the PCI address of its function."""
+        devices = f"{self._root}/class/infiniband"
+        folders = (devices, f"{devices}_verbs", f"{devices}_mad")
+        return {
+            text_of(os.fsencode(name)): link_name(f"{folder}/{name}/device")
+            for folder in folders
+            for name in names_in(folder)
+            if folder == devices or os.path.islink(f"{folder}/{name}/device")
+        }
+
+    def read_netdev_attributes(self, names: frozenset[str]) -> dict[str, dict[str, str]]:
+        """Of netdevs that are not of VFs: name -> attribute -> its text, "" if it has none.
+
+        phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c): only where somebody needs it.
+        """
+        if not names:
+            return {}
+        folder = f"{self._root}/class/net"
+        return {
+            text_of(os.fsencode(netdev)): {name: attribute_text(f"{folder}/{netdev}/{name}") for name in sorted(names)}
+            for netdev in names_in(folder)
+            if not os.path.lexists(f"{folder}/{netdev}/device/physfn")
+        }
 
     def count_vectors(self) -> dict[str, int]:
         """PCI address -> number of MSI and MSI-X vectors that its driver has allocated."""

@@ -36,7 +36,6 @@ class Sysfs:
         self._drivers = f"{root}/bus/pci/drivers"
         self._modules = f"{root}/module"
         self._netdevs = f"{root}/class/net"
-        self._rdma = f"{root}/class/infiniband"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
     def read_pfs(
@@ -107,29 +106,6 @@ class Sysfs:
     def count_vfs(self, address: str) -> int:
         """How many VFs a PF has now. Does not block: a write creates and removes the links before it returns."""
         return sum(name.startswith("virtfn") for name in names_in(f"{self._devices}/{address}"))
-
-    def read_rdma(self) -> dict[str, str]:
-        """Name of an RDMA device, or of one that is made for it such as uverbs0 -> the PCI address of its function."""
-        folders = (self._rdma, f"{self._rdma}_verbs", f"{self._rdma}_mad")
-        return {
-            _text_of(name): link_name(f"{folder}/{name}/device")
-            for folder in folders
-            for name in names_in(folder)
-            if folder == self._rdma or os.path.islink(f"{folder}/{name}/device")
-        }
-
-    def read_netdev_attributes(self, names: frozenset[str]) -> dict[str, dict[str, str]]:
-        """Of netdevs that are not of VFs: name -> attribute -> its text, "" if it has none.
-
-        phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c): only where somebody needs it.
-        """
-        if not names:
-            return {}
-        return {
-            _text_of(netdev): {name: attribute_text(f"{self._netdevs}/{netdev}/{name}") for name in sorted(names)}
-            for netdev in names_in(self._netdevs)
-            if not os.path.lexists(f"{self._netdevs}/{netdev}/device/physfn")
-        }
 
     def has_driver(self, name: str) -> bool:
         """Whether the kernel has a PCI driver of exactly this name now, from a module or built in."""
