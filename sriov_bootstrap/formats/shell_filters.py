@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterable
 from sriov_bootstrap.formats.shell_values import UNKNOWN, Values
 
 NAMES = frozenset({"cat", "cut", "grep", "egrep", "fgrep", "head", "tail", "awk", "gawk", "mawk", "tr"})
-PLAIN = re.compile(
-    r"""(\^?)([\w =:./#"'-]{0,200})(\$?)"""
-)  # a pattern without repetitions and choices
+PLAIN = re.compile(r"""(\^?)([\w =:./#"'-]{0,200})(\$?)""")  # a pattern without repetitions and choices
 FIRST_LINES = re.compile(r"-n?(\d{1,4})")
 FIELD = re.compile(r"(?:-f|--fields=)?(\d{1,2})")
 PRINT = re.compile(r"\s*(NR\s*==\s*1)?\s*\{\s*print(?:\s+\$(\d{1,2}))?\s*;?\s*\}\s*")
