@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 import fuzzing
-from builders import PF, PF3, make_rule, vf_address
+from builders import NEW_VF, PF, PF3, make_rule, vf_address
 from fakes import Crash, FakePf
 from model import ERRNOS, MEDDLING, ModelHost, driver_of
 from sriov_bootstrap.base.errors import ConfigError, NotOursError
@@ -20,7 +20,10 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.followup import UnitOutcome
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
-from sriov_bootstrap.core.state import Counters
+from sriov_bootstrap.core.state import Counters, Handover
+from sriov_bootstrap.core.validate import vf_problems
+from sriov_bootstrap.core.vf_attributes import Request, VfAttributes, VfTable
+from sriov_bootstrap.core.vf_settings import wishes
 from sriov_bootstrap.passes.read import Loaded, load_config
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
 from sriov_bootstrap.passes.release import run_release
@@ -43,9 +46,24 @@ NO_WRITE = frozenset(
     {Reason.CONTESTED, Reason.IN_USE, Reason.EXCEEDS_MAX, Reason.STUCK, Reason.BLOCKED, Reason.DRIVER_MISSING}
 )
 
+
+def without_bad_tables(drawn: PfRule) -> PfRule:
+    """What is wrong in a table is another test's business."""
+    return replace(drawn, vf=()) if vf_problems(drawn) else drawn
+
+
 addresses = st.sampled_from(tuple(TOTALS))
 counts = st.integers(0, 9)
 rarely = st.sampled_from([False, False, False, False, True])
+TABLES = (
+    VfTable(vfs="all", vlan=100),
+    VfTable(vfs="all", mac="stable", spoofchk=False),
+    VfTable(vfs="0", vlan=7, trust=True),
+    VfTable(vfs="all", max_tx_rate=1000),
+    VfTable(vfs="0", driver="vfio-pci"),
+    VfTable(vfs="0-1", driver="kernel", mtu=1400),
+)
+tables = st.just(()) | st.lists(st.sampled_from(TABLES), max_size=3, unique=True).map(tuple)
 rules = st.builds(
     make_rule,
     num_vfs=st.integers(1, 2) | st.integers(0, 4) | counts | st.sampled_from(["max", "0%", "1%", "50%", "100%"]),
@@ -54,7 +72,8 @@ rules = st.builds(
     vf_driver=st.sampled_from(["kernel", "none", "vfio-pci"]),
     vf_binding=st.just(VfBinding.AUTO),
     pf_up=st.booleans(),
-)
+    vf=tables,
+).map(without_bad_tables)
 selected = st.tuples(rules, rarely)
 configs = st.dictionaries(addresses, selected, max_size=2) | st.fixed_dictionaries(dict.fromkeys(TOTALS, selected))
 words = st.sampled_from(ERRNOS) | st.sampled_from(["stuck", *MEDDLING])
@@ -77,6 +96,8 @@ def toml_of(wanted: tuple[PfRule, ...]) -> bytes:
         lines += ["[[pf]]", f"match = {{ {key} = {_toml(value)} }}"]
         fields = ("name", "num_vfs", "when_in_use", "required", "vf_driver", "vf_binding", "pf_up")
         lines += [f"{field} = {_toml(getattr(one, field))}" for field in fields]
+        for table in one.vf:
+            lines += ["[[pf.vf]]", *(f"{key} = {_toml(value)}" for key, value in table.said.items())]
     return "\n".join(lines).encode()
 
 
@@ -140,6 +161,24 @@ class Host(RuleBasedStateMachine):
     @rule(address=addresses, index=st.integers(0, 2), is_running=st.booleans())
     def vm_has_a_vf_and_does_not_hold_it(self, address: str, index: int, *, is_running: bool) -> None:
         self.host.own(vf_address(address, index), is_running=is_running)
+
+    @rule(address=addresses, index=st.integers(0, 2), vlan=st.sampled_from([0, 7, 100]), starts=st.booleans())
+    def a_tenants_port_is_plugged(self, address: str, index: int, vlan: int, *, starts: bool) -> None:
+        """And the VM starts with it, or not yet."""
+        self.host.tenant_sets(address, index, vlan)
+        if starts:
+            self.vm_starts(address, index)
+
+    @rule(address=addresses, has_carrier=st.booleans())
+    def cable(self, address: str, *, has_carrier: bool) -> None:
+        if address in self.host.pfs:
+            pf = self.host.pfs[address]
+            pf.link = replace(pf.link, has_carrier=has_carrier)
+
+    @rule(address=addresses, requests=st.sets(st.sampled_from(("mac", "vlan", "trust"))))
+    def driver_refuses(self, address: str, requests: set[Request]) -> None:
+        if address in self.host.pfs:
+            self.host.pfs[address].cannot = requests
 
     @rule(address=addresses, index=st.integers(0, 1))
     def a_netdev_goes_into_a_container(self, address: str, index: int) -> None:
@@ -373,9 +412,9 @@ class Host(RuleBasedStateMachine):
     def _end_well(self) -> None:
         """The faults are over: it becomes quiet, and all is as it should be."""
         self._end_faults()
-        for _ in range(QUIET_ROUNDS):
+        for number in range(QUIET_ROUNDS):
             self.host.now += 120.0
-            self._checked_pass(force=False)
+            self._checked_pass(force=False, is_asked=number == 0)  # what was refused would not be tried again
             self._checked_restarts()
         report = self._checked_pass(force=False)
         assert self.host.load_state()[0].pending is None
@@ -385,6 +424,25 @@ class Host(RuleBasedStateMachine):
         for pf in report.pfs:
             if pf.pci_address and pf.desired <= pf.max_vfs:
                 assert pf.state is PfState.OK, pf.message
+                self._check_vfs(pf.pci_address)
+
+    def _check_vfs(self, address: str) -> None:
+        """Every free VF has what its rule says of it. One that has been left on vfio-pci may be somebody's."""
+        host, pf = self.host, self.host.pfs[address]
+        one = self._rule_of(pf.facts)
+        assert one
+        drivers, mtus = one.drivers(pf.facts.num_vfs), one.vf_mtus(pf.facts.num_vfs)
+        wished = wishes(one.attribute_tables, address, pf.facts.num_vfs, host.id)
+        for vf in pf.facts.vfs:
+            wanted, now = drivers.wish_for(vf.index), host.read_driver(vf)
+            if vf in host.used(address) or (now == "vfio-pci" and wanted != "vfio-pci"):
+                continue
+            has = pf.attributes.get(vf.incarnation, NEW_VF)
+            said = wished.get(vf.index, VfAttributes()).said
+            assert {key: getattr(has, key) for key in said} == said, (address, vf)
+            assert wanted in {"kernel", "none", now}
+            if now == "igbvf" and vf.index in mtus:
+                assert host.mtus[vf.incarnation] == mtus[vf.index]
 
     def _end_faults(self) -> None:
         host = self.host
@@ -399,6 +457,8 @@ class Host(RuleBasedStateMachine):
             host.bind(address)
             if address in host.pfs:
                 host.pfs[address].makes, host.pfs[address].late = 99, 0.0
+                host.pfs[address].cannot = set()
+                host.pfs[address].link = replace(host.pfs[address].link, has_carrier=True)
         host.owners = type(host.owners)()
         if host.jam:
             host.end_jam(takes_effect=True)
@@ -438,14 +498,15 @@ class Host(RuleBasedStateMachine):
     def _names(one: PfRule, pf: PfFacts) -> bool:
         return one.match.netdev in [dev.name for dev in pf.netdevs]
 
-    def _checked_pass(self, *, force: bool) -> PassReport:
+    def _checked_pass(self, *, force: bool, is_asked: bool = False) -> PassReport:
         host, loaded = self.host, self._load()
         host.now += 0.25
         mine = {address: one for address, pf in host.pfs.items() if (one := self._rule_of(pf.facts))}
         host.may_write = {address: force or one.when_in_use is WhenInUse.REPLACE for address, one in mine.items()}
         host.is_meddled_with = False
+        host.there = frozenset().union(*host.incarnations().values())
         first, scripted = host.incarnations(), {address for address, script in host.failures.items() if script}
-        report = run_pass(host, loaded, mode=Mode.APPLY, force=force)
+        report = run_pass(host, loaded, mode=Mode.APPLY, force=force, handover=Handover(is_asked=is_asked))
         self._note_changes(first)
         assert report.jam == host.jam
         assert all(count > 0 for count in report.losses.values())
@@ -493,7 +554,7 @@ class Host(RuleBasedStateMachine):
             target = target_of(mine[pf.pci_address], here.facts)
             is_possible = here.facts.driver and target <= min(here.facts.total_vfs, here.makes)
             if is_possible and not self.host.used(pf.pci_address):
-                assert pf.state is PfState.OK, pf.message
+                assert pf.state is PfState.OK or pf.reason is Reason.ATTRIBUTES_REFUSED, pf.message
 
     def _check_second_pass(self, report: PassReport, loaded: Loaded) -> None:
         """At once, with nothing changed: it writes nothing that the first one did not fail to."""

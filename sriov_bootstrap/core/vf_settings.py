@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
-from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.drivers import driver_of, is_vfio
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.vf_attributes import (
     STABLE,
@@ -169,11 +169,16 @@ def has_changed(planned: Mapping[int, Before], link: PfLink, drivers: Sequence[s
     )
 
 
-def changes(wished: Mapping[int, VfAttributes], planned: Mapping[int, Before], link: PfLink) -> dict[int, VfAttributes]:
-    """VF number -> what it lacks now. `planned`: see actions.SetVfAttributes."""
+def changes(
+    wished: Mapping[int, VfAttributes], planned: Mapping[int, Before], link: PfLink, drivers: Sequence[str]
+) -> dict[int, VfAttributes]:
+    """VF number -> what it lacks now. `planned`: see actions.SetVfAttributes; `drivers`: see has_changed().
+
+    A new VF has no driver, or the kernel's: one that is on vfio has been taken by somebody in the meantime.
+    """
     found = {}
     for number, wish in wished.items():
-        if planned and number not in planned:
+        if number not in planned if planned else is_vfio(drivers[number]):
             continue
         before = planned.get(number, NEW)
         differs = difference(wish, link.vfs.get(number), is_given=before.is_given)

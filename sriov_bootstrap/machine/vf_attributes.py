@@ -115,7 +115,7 @@ class _Setting:
         drivers = [machine.vf_drivers.driver(vf) for vf in vfs]
         if vf_settings.has_changed(action.vfs, link, drivers):
             return Outcome.STALE
-        changes = vf_settings.changes(self._wishes(link), action.vfs, link)
+        changes = vf_settings.changes(self._wishes(link), action.vfs, link, drivers)
         for number, change in changes.items():
             if not action.keeps_drivers:
                 self._take_driver(vfs[number], drivers[number], change)

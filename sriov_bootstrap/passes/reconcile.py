@@ -247,7 +247,7 @@ def rounds(
         from sriov_bootstrap.passes import execute  # most passes do nothing
 
         begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
-        if any(plan.changes_vfs or plan.takes_drivers for plan in seen.plans):
+        if any(plan.changes_vfs or plan.moves_vfs or plan.takes_drivers for plan in seen.plans):
             machine.save_state(begun)
         guard = partial(read_users, machine, config, known=memory.pf_addresses)
         acted = execute.carry_out(seen.all_plans, machine, guard=guard)

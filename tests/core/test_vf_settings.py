@@ -165,12 +165,21 @@ def test_what_is_planned_is_compared_with_what_is_there() -> None:
 def test_only_planned_vfs_are_changed_without_what_was_refused() -> None:
     wished = wishes(VECTORS, PF, 2, ID)
     link = PfLink(2, vfs={0: WRONG, 1: WRONG})
-    assert {vf: change.requests for vf, change in changes(wished, {}, link).items()} == dict.fromkeys(
+    assert {vf: change.requests for vf, change in changes(wished, {}, link, ["igbvf"] * 2).items()} == dict.fromkeys(
         range(2), ("msix", "vlan")
     )
     before = Before(0, is_given=True, refused=("msix",))
-    assert {vf: change.requests for vf, change in changes(wished, {1: before}, link).items()} == {1: ("vlan",)}
-    assert changes(wished, {1: before}, PfLink(2, vfs={1: RIGHT})) == {}
+    assert {vf: change.requests for vf, change in changes(wished, {1: before}, link, ["igbvf"] * 2).items()} == {
+        1: ("vlan",)
+    }
+    assert changes(wished, {1: before}, PfLink(2, vfs={1: RIGHT}), ["igbvf"] * 2) == {}
+
+
+def test_a_new_vf_that_is_on_vfio_is_somebodys() -> None:
+    wished, link = wishes(VECTORS, PF, 2, ID), PfLink(2, vfs={0: WRONG, 1: WRONG})
+    assert [*changes(wished, {}, link, ["vfio-pci", ""])] == [1]
+    planned = dict.fromkeys(range(2), Before(0, is_given=False))
+    assert [*changes(wished, planned, link, ["vfio-pci", ""])] == [0, 1]  # of those it is known whose they are
 
 
 def test_who_asks_has_what_was_refused_given_anew() -> None:

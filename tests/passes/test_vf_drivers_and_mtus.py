@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from builders import PF, make_rule
 from fakes import Crash, FakeMachine, FakePf
@@ -10,7 +11,7 @@ from sriov_bootstrap.core.config import Config, Match, Method, PfRule, VfBinding
 from sriov_bootstrap.core.placing import Placement
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
-from sriov_bootstrap.core.state import Handover
+from sriov_bootstrap.core.state import Handover, dump
 from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_users import Owner, Owners
 from sriov_bootstrap.passes.read import Loaded
@@ -96,6 +97,19 @@ def test_a_table_moves_the_vfs_that_it_names_and_no_other(machine: FakeMachine) 
     assert machine.load_state()[0].placements[PF] == Placement("kernel", others={3: "vfio-pci"})
     a_pass(machine, rule(VfTable(vfs="3", driver="vfio-pci")))
     assert len(machine.writes) == 2
+
+
+def test_a_pass_that_dies_while_it_moves_vfs_leaves_word_that_consumers_may_have_to_restart(
+    machine: FakeMachine,
+) -> None:
+    a_pass(machine, rule())
+    machine.data = dump(replace(machine.load_state()[0], pending=None))
+    machine.dies_before = 0
+    with pytest.raises(Crash):
+        a_pass(machine, rule(FOR_VMS))
+    pending = machine.load_state()[0].pending
+    assert pending
+    assert (pending.changed_at, pending.pci_addresses) == (None, (PF,))
 
 
 def test_several_moves_are_one_step(machine: FakeMachine) -> None:

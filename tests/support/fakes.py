@@ -354,11 +354,14 @@ class FakeMachine:
     def bind_vfs(self, action: BindVfs, guard: Callable[[], str]) -> Outcome:
         """As edges/vf_drivers.py and the kernel do it together."""
         pf = self.pfs[action.pci_address]
-        if not pf.facts.vfs or (action.vfs and guard()):
+        if action.vfs and (not pf.facts.vfs or guard()):
             return Outcome.STALE
         if "kernel" in action.drivers.kinds:
             pf.facts = replace(pf.facts, autoprobe=True)
         meant = action.vfs or tuple(vf.pci_address for vf in pf.facts.vfs)
+        wishes_of = action.drivers.wish_for
+        if not action.vfs and any(is_vfio(vf.driver) and vf.driver != wishes_of(vf.index) for vf in pf.facts.vfs):
+            return Outcome.STALE  # somebody has taken a new one
         wanted = {vf.pci_address: action.drivers.wish_for(vf.index) for vf in pf.facts.vfs if vf.pci_address in meant}
         refused = [
             f"{vf}: {self.refuses[vf]}"
@@ -390,9 +393,10 @@ class FakeMachine:
         wished = wishes(action.tables, action.pci_address, action.num_vfs, self.id, without=missing)
         link = self._link(pf)
         vfs = {vf.index: (vf, self._raw_vf(vf).driver) for vf in pf.facts.vfs}
-        if has_changed(action.vfs, link, [driver for _, driver in vfs.values()]):
+        drivers = [driver for _, driver in vfs.values()]
+        if has_changed(action.vfs, link, drivers):
             return Outcome.STALE
-        found = changes(wished, action.vfs, link)
+        found = changes(wished, action.vfs, link, drivers)
         refused: dict[Request, tuple[int, ...]] = {}
         for number, change in found.items():
             vf, driver = vfs[number]

@@ -7,17 +7,18 @@ from contextlib import contextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
-from builders import make_netdev
+from builders import NEW_VF, make_netdev
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, UnitError
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.actions import Action, BindVfs, SetLinkUp, SetNumVfs, deadline_seconds
+from sriov_bootstrap.core.actions import Action, BindVfs, SetLinkUp, SetNumVfs, SetVfMtus, deadline_seconds
 from sriov_bootstrap.core.errnos import WRITE_CAUSES
 from sriov_bootstrap.core.facts import Netdev, RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam
+from sriov_bootstrap.core.vf_attributes import Request, VfAttributes
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners
 
 ERRNOS = (0, errno.E2BIG, *WRITE_CAUSES)  # 0: words without a number; E2BIG: not in the table
@@ -51,7 +52,8 @@ class ModelHost(FakeMachine):
     `held`: VFs that a VM has open, `rdma` those that a process has, `away` those in another network namespace, by
     incarnation. `has_nameless`: somebody has a vfio device open, and nobody knows which. `made`: VFs of our making.
     `crash_in`: after how many more calls the process that makes them dies. `lost`: VFs that went by another hand.
-    `rewritten`: PCI address -> how often a rival has written over a number of ours.
+    `rewritten`: PCI address -> how often a rival has written over a number of ours. `there`: VFs that the running pass
+    has found.
     """
 
     def __init__(self, units: Iterable[str], *pfs: FakePf) -> None:
@@ -72,6 +74,7 @@ class ModelHost(FakeMachine):
         self.unsaved: State | None = None
         self.lost: dict[str, int] = {}
         self.rewritten: dict[str, int] = {}
+        self.there: frozenset[int] = frozenset()
         self.has_bus = True
         self.bus_lives_for: int | None = None
         self.restarted: list[str] = []
@@ -127,6 +130,10 @@ class ModelHost(FakeMachine):
             self.change(address, vfs=tuple(replace(vf, driver="", iommu_group="") for vf in vfs))
         if self.jam and self.jam.pci_address == address:
             self.end_jam(takes_effect=True)
+
+    def read_driver(self, vf: VfFacts) -> str:
+        """What it is bound to now."""
+        return self._raw_vf(vf).driver
 
     def is_held(self, address: str) -> bool:
         """Whether a VM has a VF of this PF open."""
@@ -227,8 +234,8 @@ class ModelHost(FakeMachine):
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
         """Dies after it."""
         result = super().act(action, guard=guard)
-        is_moved = isinstance(action, BindVfs) and action.vfs and action.driver
-        self.has_moved_vfs |= bool(is_moved) and result.outcome in {Outcome.CHANGED, Outcome.FAILED}
+        is_moved = isinstance(action, BindVfs) and action.concerns_consumers
+        self.has_moved_vfs |= is_moved and result.outcome in {Outcome.CHANGED, Outcome.FAILED}
         self._live()
         return result
 
@@ -249,6 +256,31 @@ class ModelHost(FakeMachine):
         self.make_vfs(address, min(action.after, pf.makes))
         self.made |= self.incarnations()[address]
         return Outcome.CHANGED
+
+    def set_attribute(self, pf: FakePf, vf: VfFacts, request: Request, asked: VfAttributes) -> bool:
+        """Dies before it, and never sets what somebody uses: a VM may own one before it is made, and loses nothing."""
+        address = pf.facts.pci_address
+        is_new = vf.incarnation not in self.there
+        is_owned = vf in self.used(address) and not is_new
+        assert not is_owned, f"{vf} is a VM's, and is set"
+        assert vf.incarnation not in self.held | self.rdma | self.away, f"{vf} is in use, and is set"
+        self._live()
+        return super().set_attribute(pf, vf, request, asked)
+
+    def set_vf_mtus(self, action: SetVfMtus, guard: Callable[[], str]) -> Outcome:
+        """The same of their netdevs."""
+        before = dict(self.mtus)
+        outcome = super().set_vf_mtus(action, guard)
+        used = {vf.incarnation for vf in self.used(action.pci_address)} & self.mtus.keys()
+        assert all(self.mtus[vf] == before.get(vf) for vf in used), f"the MTU of a VF in use is set: {action}"
+        return outcome
+
+    def tenant_sets(self, address: str, index: int, vlan: int) -> None:
+        """libvirt, or the SR-IOV agent, sets something of a VF; it may be about to give it to a VM."""
+        if address in self.pfs and index < len(self.pfs[address].facts.vfs):
+            pf = self.pfs[address]
+            incarnation = pf.facts.vfs[index].incarnation
+            pf.attributes[incarnation] = replace(pf.attributes.get(incarnation, NEW_VF), vlan=vlan, trust=True)
 
     def meddled(self, address: str) -> int:
         """He lets the 0 of a step pass, and does not get over what a VM holds."""
