@@ -7,6 +7,7 @@ from sriov_bootstrap.base.errors import NotOursError
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.former_links import FormerLink
 from sriov_bootstrap.core.ours import Ours, is_ours
 from sriov_bootstrap.core.pci_address import normalize
 from sriov_bootstrap.core.plurals import quantity
@@ -35,6 +36,7 @@ def refuse_unless_ours(address: str, pf: PfFacts | None, config: Config, ours: O
         raise NotOursError(f"{address}: its {quantity(pf.num_vfs, 'VF is', 'VFs are')} not of our making", hint=hint)
 
 
-def rule_for(address: str) -> PfRule:
+def rule_for(address: str, former: FormerLink) -> PfRule:
     """A release is a pass with this rule alone: the same guard, the same writes, the same restarts."""
-    return PfRule("release", Match(pci_address=address), 0, pf_up=False)
+    match = Match(pci_address=address)
+    return PfRule("release", match, 0, pf_up=False, mtu=former.mtu, promisc=former.switch)

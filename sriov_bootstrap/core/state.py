@@ -14,6 +14,7 @@ from sriov_bootstrap.base.printable import to_json
 from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.former_links import FormerLinks
 from sriov_bootstrap.core.ours import NOTHING, still_ours
 from sriov_bootstrap.core.placing import Placement
 from sriov_bootstrap.core.plan import Plan
@@ -79,7 +80,7 @@ class State(Struct, frozen=True):
     and that still wait for their driver; `short`: PFs that created fewer VFs than asked for; `ours`: the VFs that we
     created, or that existed in the number that a rule asked for, until they are gone; `contests`: PFs whose number
     something else has overwritten; `placements`: which driver each PF's VFs have been given; `attributes`: what has
-    been set for them.
+    been set for them; `former_links`: what the netdevs of PFs had before.
     """
 
     format: int = FORMAT
@@ -97,6 +98,7 @@ class State(Struct, frozen=True):
     contests: dict[str, Contest] = {}
     placements: dict[str, Placement] = {}
     attributes: dict[str, AttributeMemory] = {}
+    former_links: FormerLinks = {}
     counters: Counters = Counters()
 
     @property

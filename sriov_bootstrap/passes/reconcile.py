@@ -18,6 +18,7 @@ from sriov_bootstrap.core.desired import DesiredPf, resolve
 from sriov_bootstrap.core.driver_wishes import DriverWishes
 from sriov_bootstrap.core.drivers import is_module_name
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.former_links import with_former
 from sriov_bootstrap.core.memory import ask_again, note_contests, note_placed, note_seen, notice_contests, remember
 from sriov_bootstrap.core.ours import plans_without_rule
 from sriov_bootstrap.core.pf_report import report_pf
@@ -242,6 +243,7 @@ def rounds(
     losses: dict[str, int] = {}
     contested: dict[str, int] = {}
     for number in range(1, MAX_ROUNDS + 1):
+        before, memory = memory, replace(memory, former_links=with_former(memory.former_links, seen.plans))
         if not any(plan.actions for plan in seen.all_plans):
             break
         from sriov_bootstrap.passes import execute  # most passes do nothing
@@ -249,6 +251,8 @@ def rounds(
         begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
         if any(plan.changes_vfs or plan.moves_vfs or plan.takes_drivers for plan in seen.plans):
             machine.save_state(begun)
+        elif memory.former_links != before.former_links:
+            machine.save_state(memory)
         guard = partial(read_users, machine, config, known=memory.pf_addresses)
         acted = execute.carry_out(seen.all_plans, machine, guard=guard)
         results += acted

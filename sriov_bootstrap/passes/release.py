@@ -1,10 +1,15 @@
-"""ONE RELEASE: the VFs of one PF that are ours and no longer asked for go away, by the road of a pass."""
+"""ONE RELEASE: the VFs of one PF that are ours and no longer asked for go away, by the road of a pass.
+
+What we have set of the PF's own netdev becomes what it was before.
+"""
 
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import release, state
 from sriov_bootstrap.core.config import Config
+from sriov_bootstrap.core.desired import rule_of
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.former_links import FormerLink
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result
@@ -19,26 +24,32 @@ def run_release(machine: PassMachine, config: Config, address: str, *, mode: Mod
     if mode is Mode.APPLY:
         with machine.pass_lock():
             return _apply_release(machine, config, address, force=force)
-    seen, saved = _read_host(machine, config, address, force=force)
+    seen, saved, _ = _read_host(machine, config, address, force=force)
     return _report_release(machine, seen, (), saved)
 
 
-def _read_host(machine: PassMachine, config: Config, address: str, *, force: bool) -> tuple[HostSnapshot, State]:
+def _read_host(
+    machine: PassMachine, config: Config, address: str, *, force: bool
+) -> tuple[HostSnapshot, State, Config]:
+    """Also the config that a release amounts to. What a rule still says of the PF's own netdev is not put back."""
     saved = machine.load_state()[0]
     others = {pf: contest for pf, contest in saved.contests.items() if pf != address}  # this one is asked for: no pause
     saved = replace(saved, contests=others)
-    pfs = read_facts(machine, config, (*saved.pf_addresses, address))
-    release.refuse_unless_ours(address, _find_pf(pfs, address), config, saved.ours)
-    config = _with_release_rule_only(config, address)
-    return decide(machine, config, pfs, saved, force=force, is_release=True), saved
+    rule = release.rule_for(address, saved.former_links.get(address, FormerLink()))
+    pfs = read_facts(machine, replace(config, pf=(*config.pf, rule)), (*saved.pf_addresses, address))
+    pf = _find_pf(pfs, address)
+    release.refuse_unless_ours(address, pf, config, saved.ours)
+    if pf and rule_of(config, pf):
+        rule = release.rule_for(address, FormerLink())
+    config = replace(config, pf=(rule,))
+    return decide(machine, config, pfs, saved, force=force, is_release=True), saved, config
 
 
 def _apply_release(machine: PassMachine, config: Config, address: str, *, force: bool) -> PassReport:
-    seen, saved = _read_host(machine, config, address, force=force)
-    if any(plan.verdict or not plan.changes_vfs for plan in seen.plans):
+    seen, saved, config = _read_host(machine, config, address, force=force)
+    if any(plan.verdict or not plan.actions for plan in seen.plans):
         return _report_release(machine, seen, (), saved)
     before = seen.pfs
-    config = _with_release_rule_only(config, address)
     seen, memory, results, *_ = rounds(machine, config, seen, saved, force=force, is_release=True)
     report = _report_release(machine, seen, results, memory)
     # A write that has not returned may still do it, when nothing compares any more: the restart waits for its end.
@@ -47,12 +58,11 @@ def _apply_release(machine: PassMachine, config: Config, address: str, *, force:
     memory = state.fold_release(
         memory, address, seen.pfs, jam=seen.jam, changed_at=machine.monotonic() if changed else None
     )
+    if not report.is_degraded:
+        former_links = {pf: former for pf, former in memory.former_links.items() if pf != address}
+        memory = replace(memory, former_links=former_links)
     unsaved = machine.save_state(memory)
     return replace(report, notes=(*report.notes, unsaved)) if unsaved else report
-
-
-def _with_release_rule_only(config: Config, address: str) -> Config:
-    return replace(config, pf=(release.rule_for(address),))
 
 
 def _find_pf(pfs: tuple[PfFacts, ...], address: str) -> PfFacts | None:

@@ -9,6 +9,7 @@ from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.former_links import FormerLink
 from sriov_bootstrap.core.pf_report import report_vfs
 from sriov_bootstrap.core.plan import plan_pf
 from sriov_bootstrap.core.report import Leftover
@@ -73,7 +74,7 @@ def test_what_is_not_ours_to_remove_is_refused_with_a_remedy(
 def test_a_release_makes_no_vfs_and_brings_nothing_up_but_gives_probing_back() -> None:
     pf = make_pf(num_vfs=2, autoprobe=False, netdevs=(make_netdev(is_up=False),))
     around = Surroundings(autoprobe_off_by_us=frozenset({PF}))
-    plan = plan_pf(DesiredPf(release.rule_for(PF), pf), around)
+    plan = plan_pf(DesiredPf(release.rule_for(PF, FormerLink()), pf), around)
     assert plan.actions == (SetAutoprobe(PF, enabled=True), SetNumVfs(PF, 2, 0))
 
 

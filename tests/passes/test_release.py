@@ -6,8 +6,9 @@ from msgspec.structs import replace
 from builders import PF, PF2, make_config, make_netdev, make_rule
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.base.errors import NotOursError
-from sriov_bootstrap.core.config import Config, Match
+from sriov_bootstrap.core.config import Config, Match, Switch
 from sriov_bootstrap.core.driver_wishes import VfDriver
+from sriov_bootstrap.core.former_links import FormerLink
 from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfState
@@ -65,6 +66,54 @@ def test_a_release_removes_them_once_and_consumers_hear_of_it() -> None:
     assert (machine.count(PF2), [*saved.ours]) == (4, [PF2])
     assert a_release(machine).results == ()
     assert a_pass(machine, NO_RULE).losses == {}
+
+
+JUMBO = make_rule(mtu=9000, promisc=Switch.ON)
+
+
+def link_of(machine: FakeMachine) -> tuple[int, bool]:
+    link = machine.pfs[PF].link
+    return link.mtu, link.is_promiscuous
+
+
+def test_a_release_puts_back_what_the_pfs_netdev_had_before_us() -> None:
+    machine = FakeMachine(FakePf())
+    a_pass(machine, make_config(JUMBO))
+    machine.pfs[PF].link = replace(machine.pfs[PF].link, mtu=1400)  # somebody else, and we set it again
+    a_pass(machine, make_config(JUMBO))
+    a_pass(machine, NO_RULE)
+    assert link_of(machine) == (9000, True)
+    machine.writes.clear()
+    assert not a_release(machine).is_degraded
+    assert machine.writes == [f"{PF} set sriov_numvfs from 4 to 0", f"{PF} set mtu 1500, promisc off of ens1f0"]
+    assert link_of(machine) == (1500, False)
+    machine.pfs[PF].link = replace(machine.pfs[PF].link, mtu=2000)
+    assert a_release(machine).results == ()
+    assert link_of(machine) == (2000, False)
+
+
+def test_a_release_without_vfs_puts_it_back_too() -> None:
+    machine = FakeMachine(FakePf())
+    a_pass(machine, make_config(replace(JUMBO, num_vfs=0)))
+    a_release(machine, config=make_config(replace(JUMBO, num_vfs=0)))
+    assert link_of(machine) == (9000, True)  # a rule still says so
+    a_release(machine)
+    assert link_of(machine) == (1500, False)
+    assert machine.load_state()[0].former_links == {}
+
+
+def test_what_was_there_before_is_known_although_the_pass_dies() -> None:
+    machine = FakeMachine(FakePf())
+    a_pass(machine, make_config(RULE))
+    machine.dies_before = 0
+    with pytest.raises(Crash):
+        a_pass(machine, make_config(JUMBO))
+    assert machine.load_state()[0].former_links == {PF: FormerLink(1500, promisc=False)}
+    machine.dies_before = None
+    machine.failures = {PF: [22]}
+    a_pass(machine, make_config(JUMBO))
+    a_pass(machine, make_config(RULE))  # without the keys
+    assert machine.load_state()[0].former_links == {}
 
 
 def test_a_release_says_nothing_of_other_pfs_and_forgets_none_of_their_losses() -> None:

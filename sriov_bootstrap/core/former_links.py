@@ -1,0 +1,43 @@
+"""What netdevs of PFs had before a rule changed it, so that a release can put it back: as long as a rule says it."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap.core.actions import SetPfLink
+from sriov_bootstrap.core.config import Switch
+from sriov_bootstrap.core.plan import Plan
+
+
+class FormerLink(Struct, frozen=True):
+    """Of one PF's netdev; 0 and None: not changed by us."""
+
+    mtu: int = 0
+    promisc: bool | None = None
+
+    @property
+    def switch(self) -> Switch | None:
+        """`promisc` as a rule says it."""
+        return None if self.promisc is None else Switch.ON if self.promisc else Switch.OFF
+
+
+FormerLinks = dict[str, FormerLink]  # by PCI address
+
+
+def with_former(known: FormerLinks, plans: Iterable[Plan]) -> FormerLinks:
+    """The same before these plans are carried out. The first value counts; what a rule says no more is forgotten."""
+    found = dict(known)
+    for plan in plans:
+        pf, rule = plan.desired.pf, plan.desired.rule
+        if pf is None:
+            continue
+        former = found.pop(pf.pci_address, FormerLink())
+        former = replace(former, mtu=former.mtu if rule.mtu else 0, promisc=former.promisc if rule.promisc else None)
+        for action in (action for action in plan.actions if isinstance(action, SetPfLink) and pf.link):
+            mtu = former.mtu or (pf.link.mtu if action.mtu and pf.link else 0)
+            was_promiscuous = pf.link.is_promiscuous if action.promisc is not None and pf.link else None
+            former = FormerLink(mtu, was_promiscuous if former.promisc is None else former.promisc)
+        if former != FormerLink():
+            found[pf.pci_address] = former
+    return found
