@@ -336,6 +336,8 @@ class Host(RuleBasedStateMachine):
         except Crash:
             self.host.unsaved = unsaved  # the daemon never hears of what its child could not save
             self.may |= self._running
+            self.must |= self._running if self.host.has_moved_vfs and not self.host.save_problem else set()
+            self.host.has_moved_vfs = False
         finally:
             self.host.crash_in = None
 
