@@ -46,10 +46,10 @@ def file_calls(text: str, folder_text: str = "") -> Iterator[FileCall]:
 
 
 def _calls(text: str, folder_text: str) -> Iterator[FileCall]:
-    for found in TMPFILES.finditer(text):
+    for found in TMPFILES.finditer(text) if "systemd-tmpfiles" in text else ():
         for path in ARGUMENT.findall(found[1]):
             yield FileCall(found.start(), path, Format.TMPFILES)
-    for found in ANSIBLE.finditer(text):
+    for found in ANSIBLE.finditer(text) if "ansible-" in text else ():
         folders = [*CHECKOUT.findall(found[2]), *FOLDER.findall(folder_text)]
         for path in _playbooks(found[1], found[2], folders):
             yield FileCall(found.start(), path, Format.PLAYBOOK)

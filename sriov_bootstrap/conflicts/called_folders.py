@@ -3,6 +3,7 @@
 Found as scripts are in called_scripts.py, by how they are written: a loop counts if what it loops over is run.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 
@@ -39,27 +40,33 @@ class FolderCall(Struct, frozen=True):
 
 def folder_calls(text: str) -> Iterator[FolderCall]:
     """What a text runs out of folders; no more than anyone writes."""
-    folders = {name: path for name, path in ASSIGNED.findall(text) if path != "/"}
-    for number, call in enumerate(_calls(text, folders)):
-        if number >= MAX_PATTERNS:
-            break
-        yield call
+    if any(word in text for word in ("run-parts", "for", "ls", "find")):
+        folders = {name: path for name, path in ASSIGNED.findall(text) if path != "/"}
+        calls = itertools.chain(_calls_of_run_parts(text, folders), _calls_of_loops(text, folders))
+        yield from itertools.islice(calls, MAX_PATTERNS)
 
 
-def _calls(text: str, folders: Mapping[str, str]) -> Iterator[FolderCall]:
-    for found in RUN_PARTS.finditer(text):
+def _calls_of_run_parts(text: str, folders: Mapping[str, str]) -> Iterator[FolderCall]:
+    for found in RUN_PARTS.finditer(text) if "run-parts" in text else ():
         named = [_with_folder(word, folders) for word in ARGUMENT.findall(found[1])]
         yield from _call(found.start(1), f"{named[-1]}/*" if named else "", is_named=False)
+
+
+def _calls_of_loops(text: str, folders: Mapping[str, str]) -> Iterator[FolderCall]:
+    loops = tuple(FOR.finditer(text)) if "for" in text else ()
+    lists = tuple(LISTED.finditer(text)) if "ls" in text or "find" in text else ()
+    if not loops and not lists:
+        return
     run = {name for name in RUN.findall(text) if name}
     interpreted = {name or mark for name, mark in BY_LANGUAGE.findall(text)}
     entered = [path.rstrip("/") for path in ENTERED.findall(text)[:1]]
-    for found in FOR.finditer(text):
+    for found in loops:
         name, words = found.groups()
         if name in run or name in interpreted:
             for word in words.split()[:MAX_WORDS]:
                 yield from _call_of_word(found.start(2), word, folders, entered, is_named=name in interpreted)
     if run or interpreted or HANDED_ON.search(text):
-        for found in LISTED.finditer(text):
+        for found in lists:
             for word in ARGUMENT.findall(f" {found[1]}"):
                 path = _with_folder(word, folders)
                 glob = path if "*" in path else f"{path}/*"

@@ -34,6 +34,7 @@ UDEV_RUNS = re.compile(r"RUN|PROGRAM|IMPORT\{program\}")
 UDEV_PROGRAM = re.compile(r"((?:RUN|PROGRAM|IMPORT\{program\})(?:\{program\})?[ \t]*(?:\+=|:=|==|=)[ \t]*\")(?=[\w.-])")
 UDEV_FOLDER = r"\1/usr/lib/udev/"  # of programs without a path
 EXEC = re.compile(r"^[ \t]*Exec\w+[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})", re.MULTILINE)
+APART = frozenset(("", *" \t\n\r'=:;|&(<>`,"))  # before a path that stands for itself
 BLANKS = frozenset(" \t\"'")
 MAX_LINE = 1 << 12
 MAX_INSTANCES = 64
@@ -154,9 +155,12 @@ def _paths_in(chunk: Chunk, done: Container[str]) -> Iterator[tuple[str, Call]]:
     text, folders = chunk.text, tuple[str, ...]()
     for found in PATH.finditer(text):
         start, path = found.start(), found[0]
+        if path.startswith(OTHER_TREES):
+            continue
         window = text[max(start - BEFORE_PATH, 0) : start]
-        is_relative = VARIABLE.search(window) is not None or DOTS.search(window) is not None
-        if path.startswith(OTHER_TREES) or (not is_relative and WITHIN_WORD.search(window)):
+        is_apart = window[-1:] in APART
+        is_relative = not is_apart and (VARIABLE.search(window) is not None or DOTS.search(window) is not None)
+        if not is_apart and not is_relative and WITHIN_WORD.search(window):
             continue
         is_named = _is_named(window, is_relative=is_relative)
         if (not is_named and not is_relative and path in done) or chunk.is_comment(start):
@@ -181,11 +185,12 @@ def _programs_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]
 
 def _is_named(window: str, *, is_relative: bool) -> bool:
     """Whether a language stands before a path, or before the variable that it begins with."""
+    if not is_relative and window[-1:] not in BLANKS:
+        return False
     words = window.rpartition("\n")[2].replace("'", " ").replace('"', " ").split()
     words = words if is_relative else [word for word in words if not word.startswith("-")][-1:]
     names = {word.rpartition("/")[2].lstrip("(`;&|") for word in words}
-    is_apart = is_relative or window[-1:] in BLANKS
-    return is_apart and any(name in LANGUAGES or name.startswith("python") for name in names)
+    return any(name in LANGUAGES or name.startswith("python") for name in names)
 
 
 def _folders_of(source: Source) -> tuple[str, ...]:

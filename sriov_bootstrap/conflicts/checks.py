@@ -44,8 +44,7 @@ def _ignore_note(_note: str) -> None: ...
 def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _ignore_note) -> tuple[Master, ...]:
     """Everything that sets VFs, of any PF, up to what anyone can read through; `note` is called for the rest."""
     present = tuple(pfs)
-    parents = {name: pf.pci_address for pf in present for vf in pf.vfs for name in (vf.pci_address, *vf.netdevs)}
-    search = Search(survey, present, note, Library(survey), DeviceLinks(survey.rdma, parents))
+    search = Search(survey, present, note, Library(survey), DeviceLinks(survey.rdma, present))
     found = itertools.chain.from_iterable(reader(search) for reader in READERS)
     of_files = Counter[str]()
     kept: dict[Master, None] = {}

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.formats.shell import Place, Reading
+from sriov_bootstrap.formats.shell_files import ScriptFiles
 
 SPELLINGS = (
     *("num_vfs", "numvfs", "num-vfs", "max_vfs", "maxvfs", "max-vfs", "total-vfs", "total_vfs"),
@@ -38,15 +39,13 @@ def _called_name(source: Source) -> str:
 
 
 class Library:
-    """`followed`: paths of scripts that were followed; `unclear`: commands that may set VFs, and are not understood.
-
-    `data`: path -> text of files that scripts read.
-    """
+    """`followed`: paths of scripts that were followed; `unclear`: commands that may set VFs, and are not understood."""
 
     def __init__(self, survey: MastersSurvey) -> None:
         """Parses nothing yet."""
         self._sources = survey.sources_of(Format.SCRIPT)
-        self.data = {source.path: source.text for source in survey.sources_of(Format.DATA)}
+        self._data = {source.path: source.text for source in survey.sources_of(Format.DATA)}
+        self._known_names = survey.script_names
         self.followed: set[str] = set()
         self.unclear: dict[Place, None] = {}
 
@@ -56,9 +55,10 @@ class Library:
         return {source.path: source.text for source in self._sources if is_shell(source)}
 
     @cached_property
-    def not_executable(self) -> frozenset[str]:
-        """Those of them that cannot be executed."""
-        return frozenset(source.path for source in self._sources if not (source.is_executable and source.is_run))
+    def script_files(self) -> ScriptFiles:
+        """The same, with which of them cannot be executed, and files that they read."""
+        others = frozenset(source.path for source in self._sources if not (source.is_executable and source.is_run))
+        return ScriptFiles(self.files, others, self._data)
 
     @cached_property
     def by_path(self) -> Mapping[str, Source]:
@@ -66,11 +66,13 @@ class Library:
         return {source.path: source for source in self._sources}
 
     @cached_property
-    def _names(self) -> frozenset[str]:
+    def names(self) -> frozenset[str]:
         """How texts name the scripts that write to the file, or run one that does: by the last part of their paths.
 
         Or by the folder, where all of its files are run.
         """
+        if self._known_names is not None:
+            return self._known_names
         found: set[str] = set()
         for _ in range(MAX_CHAIN):
             concerning = [path for path, text in self.files.items() if self._mentions(text, found)]
@@ -86,7 +88,7 @@ class Library:
 
     def concerns(self, text: str) -> bool:
         """Whether following it may find a write."""
-        return self._mentions(text, self._names)
+        return self._mentions(text, self.names)
 
     def note(self, reading: Reading, path: str) -> None:
         """What became of a text of that file."""

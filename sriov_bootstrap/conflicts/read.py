@@ -10,7 +10,7 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts import places
 from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
-from sriov_bootstrap.conflicts.read_called import read_called, read_conditions, read_environments
+from sriov_bootstrap.conflicts.read_called import read_called, read_surroundings
 from sriov_bootstrap.conflicts.survey import DROP_IN_FOLDERS, Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.udev import selecting_attributes
 from sriov_bootstrap.conflicts.units import units_pulled
@@ -38,12 +38,9 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     pulled = units_pulled(survey)
     survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys(), pulled_by=pulled)
     survey = replace(survey, sources=(*found, *read_called(sources, survey)))
-    survey = replace(
-        survey,
-        sources=(*survey.sources, *read_environments(sources, survey)),
-        conditions=read_conditions(sources, survey),
-        netdev_attributes=machine.pci.read_netdev_attributes(selecting_attributes(survey)),
-    )
+    survey = read_surroundings(sources, survey)
+    attributes = machine.pci.read_netdev_attributes(selecting_attributes(survey))
+    survey = replace(survey, netdev_attributes=attributes)
     return replace(survey, unseen=tuple(dict.fromkeys(sources.problems)), elsewhere=_elsewhere(machine))
 
 

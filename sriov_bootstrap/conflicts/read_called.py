@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.conflicts.called_scripts import Call, called_scripts
 from sriov_bootstrap.conflicts.library import MAX_CHAIN, Library
 from sriov_bootstrap.conflicts.places import DISTRIBUTION, WELL_KNOWN
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
-from sriov_bootstrap.conflicts.units import conditions_to_look_at, environment_paths
+from sriov_bootstrap.conflicts.units import conditions_to_look_at, environment_paths, units_of
 from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats.shell_commands import FILE
 from sriov_bootstrap.formats.shell_simple import PATH
@@ -101,18 +103,20 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
             )
 
 
-def read_conditions(sources: TextFiles, survey: MastersSurvey) -> dict[tuple[str, str], bool]:
-    """Kind and value of conditions of units that concern us -> whether they hold now."""
+def read_surroundings(sources: TextFiles, survey: MastersSurvey) -> MastersSurvey:
+    """With what units that concern us name: the files of their environment, and whether their conditions hold now."""
     library = Library(survey)
-    return {
+    concerning = units_of(
+        survey.sources_of(Format.UNIT), survey.wanted_units, lambda source: library.concerns(source.text)
+    )
+    units = tuple(concerning)
+    environments = tuple(
+        Source(Format.ENVIRONMENT, path, text)
+        for glob in environment_paths(units)
+        for path, text in sources.read_matching(glob).items()
+    )
+    conditions = {
         (condition.kind, condition.value): sources.holds(condition.kind, condition.value)
-        for condition in conditions_to_look_at(survey, lambda source: library.concerns(source.text))
+        for condition in conditions_to_look_at(units)
     }
-
-
-def read_environments(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:
-    """The files that EnvironmentFile= of units that concern us name."""
-    library = Library(survey)
-    for path in environment_paths(survey, lambda source: library.concerns(source.text)):
-        for name, text in sources.read_matching(path).items():
-            yield Source(Format.ENVIRONMENT, name, text)
+    return replace(survey, sources=(*survey.sources, *environments), conditions=conditions, script_names=library.names)

@@ -144,7 +144,7 @@ def follow_commands(
     """What a text of that file does, and the scripts that it runs."""
     library, path = script.search.library, script.source.path
     arguments = (("start",),) if INIT_SCRIPT.fullmatch(path) else None
-    around = ScriptSurroundings(path, library.files, arguments, environment, library.not_executable, library.data)
+    around = ScriptSurroundings(path, library.script_files, arguments, environment)
     reading = follow(text, around, first_line=first_line, is_shell=is_shell, steps=script.steps)
     library.note(reading, path)
     return reading

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
+
+from sriov_bootstrap.core.facts import PfFacts
 
 Note = Callable[[str], None]  # called with what was not seen, and why
 
@@ -69,14 +72,16 @@ class Source(Struct, frozen=True):
         return self.path.rpartition("/")[0].rpartition("/")[2]
 
 
-class DeviceLinks(Struct, frozen=True):
-    """How the kernel names a PF. `rdma`: name of an RDMA device -> the PCI address of its function.
-
-    `parents`: PCI address or netdev of a VF -> the PCI address of its PF.
-    """
+class DeviceLinks(Struct, frozen=True, dict=True):
+    """How the kernel names a PF. `rdma`: name of an RDMA device -> the PCI address of its function."""
 
     rdma: Mapping[str, str] = {}
-    parents: Mapping[str, str] = {}
+    pfs: tuple[PfFacts, ...] = ()
+
+    @cached_property  # there may be thousands, and hardly anybody asks
+    def parents(self) -> Mapping[str, str]:
+        """PCI address or netdev of a VF -> the PCI address of its PF."""
+        return {name: pf.pci_address for pf in self.pfs for vf in pf.vfs for name in (vf.pci_address, *vf.netdevs)}
 
 
 class MastersSurvey(Struct, frozen=True):
@@ -86,7 +91,7 @@ class MastersSurvey(Struct, frozen=True):
     that start it by a Wants= or its kind. `elsewhere`: what is on this host and never looked at. `initramfs`: what
     makes it again, "" if there is no such command. `conditions`: kind and value of a condition of units -> whether it
     holds now; only of those that can be looked at. `netdev_attributes`: netdev -> attribute -> its text, of those that
-    udev rules select by.
+    udev rules select by. `script_names`: how texts name the scripts that set VFs, None if that is to be found out.
     """
 
     sources: tuple[Source, ...] = ()
@@ -97,6 +102,7 @@ class MastersSurvey(Struct, frozen=True):
     elsewhere: tuple[str, ...] = ()
     initramfs: str = ""
     conditions: Mapping[tuple[str, str], bool] = {}
+    script_names: frozenset[str] | None = None
     netdev_attributes: Mapping[str, Mapping[str, str]] = {}
 
     def sources_of(self, *formats: Format) -> tuple[Source, ...]:

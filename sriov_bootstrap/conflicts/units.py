@@ -154,19 +154,19 @@ def units_pulled(survey: MastersSurvey) -> dict[str, tuple[str, ...]]:
     return {unit: tuple(places) for unit, places in found.items()}
 
 
-def environment_paths(survey: MastersSurvey, concerns: Callable[[Source], bool]) -> tuple[str, ...]:
-    """The files that EnvironmentFile= of units that concern us name."""
+def environment_paths(units: Iterable[Unit]) -> tuple[str, ...]:
+    """The files that their EnvironmentFile= name."""
     found: dict[str, None] = {}
-    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, concerns):
+    for unit in units:
         for instance in unit.instances:
             found |= dict.fromkeys(unit_files.environment_files(unit.texts(instance)))
     return tuple(found)[:MAX_PULLED]
 
 
-def conditions_to_look_at(survey: MastersSurvey, concerns: Callable[[Source], bool]) -> tuple[UnitCondition, ...]:
-    """Those of units that concern us of which the file system tells whether they hold."""
+def conditions_to_look_at(units: Iterable[Unit]) -> tuple[UnitCondition, ...]:
+    """Those of which the file system tells whether they hold."""
     found: dict[UnitCondition, None] = {}
-    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, concerns):
+    for unit in units:
         for instance in unit.instances:
             found |= dict.fromkeys(filter(is_told_by_files, unit_conditions(unit.texts(instance))))
     return tuple(found)[:MAX_PULLED]
@@ -174,6 +174,8 @@ def conditions_to_look_at(survey: MastersSurvey, concerns: Callable[[Source], bo
 
 def with_specifiers(text: str, name: str, instance: str) -> str:
     """With the specifiers that the name gives: systemd.unit(5)."""
+    if "%" not in text:
+        return text
     whole = name.replace("@.", f"@{instance}.")
     values = {
         "i": instance,

@@ -24,6 +24,9 @@ from sriov_bootstrap.formats.steps import Steps
 __all__ = ["FILE", "UNKNOWN", "Place", "Reading", "ScriptSurroundings", "Write", "follow", "is_one_command", "writes"]
 
 
+NO_FILES = ScriptFiles()
+
+
 class Reading(Struct, frozen=True):
     """`unclear`: commands that are given the file, and do with it what could not be told.
 
@@ -39,17 +42,12 @@ class Reading(Struct, frozen=True):
 
 
 class ScriptSurroundings(Struct, frozen=True):
-    """What a script finds. `files`: path -> text of the scripts that it may run. `arguments` None: not known.
-
-    `not_executable`: those of the files that only a shell that is given them can run. `data`: files that it may read.
-    """
+    """What a script finds. `files`: those that it may run or read. `arguments` None: not known."""
 
     path: str = ""
-    files: Mapping[str, str] = {}
+    files: ScriptFiles = NO_FILES
     arguments: tuple[Values, ...] | None = None
     environment: Mapping[str, str] = {}
-    not_executable: frozenset[str] = frozenset()
-    data: Mapping[str, str] = {}
 
 
 NOWHERE = ScriptSurroundings()
@@ -67,8 +65,7 @@ def follow(
 
     `is_shell` False: it is a command that no shell reads, as in a unit, so that only one that it runs redirects.
     """
-    scripts = ScriptFiles(around.files, around.not_executable, around.data)
-    interpreter = Interpreter(steps or Steps(), scripts, around.path, is_shell=is_shell)
+    interpreter = Interpreter(steps or Steps(), around.files, around.path, is_shell=is_shell)
     interpreter.exported.update(around.environment)
     state = ShellState({name: (value,) for name, value in around.environment.items()})
     if around.path:

@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from sriov_bootstrap.formats.shell_grammar import parse
+from sriov_bootstrap.formats.shell_nodes import CommandList
+
 MAGIC = frozenset("*?[")
 OTHER_TREES = ("/sys/", "/proc/", "/dev/")
+MAX_PARSED = 1 << 8  # texts
 MAX_PATTERN = 1 << 10
 NO_TEXTS: Mapping[str, str] = {}
 
@@ -24,12 +28,21 @@ class ScriptFiles:
     ) -> None:
         """Looks at nothing yet."""
         self.texts = texts
+        self._parsed: dict[str, CommandList] = {}
         self._data = data
         self._not_executable = not_executable
 
     def read(self, path: str) -> str | None:
         """None of a file that was not read."""
         return self._data.get(path, self.texts.get(path))
+
+    def commands_of(self, text: str) -> CommandList:
+        """Parsed once, for all who follow it."""
+        if text not in self._parsed:
+            if len(self._parsed) > MAX_PARSED:
+                self._parsed.clear()
+            self._parsed[text] = parse(text)
+        return self._parsed[text]
 
     def is_executable(self, path: str) -> bool:
         """Of one that is there."""

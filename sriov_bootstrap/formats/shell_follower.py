@@ -8,13 +8,11 @@ from msgspec import Struct
 
 from sriov_bootstrap.formats.shell_conditions import ASSUMED, TestVerdict
 from sriov_bootstrap.formats.shell_files import ScriptFiles
-from sriov_bootstrap.formats.shell_grammar import parse
 from sriov_bootstrap.formats.shell_nodes import CommandList
 from sriov_bootstrap.formats.shell_values import UNKNOWN, Expander, ShellState, Values
 from sriov_bootstrap.formats.steps import Steps
 
 MAX_DEPTH = 12  # functions, scripts and substitutions within each other
-MAX_PARSED = 1 << 8  # texts
 
 
 class Place(Struct, frozen=True):
@@ -66,7 +64,7 @@ class Follower(ABC):
         self._called: set[str] = set()
         self._path, self._offset, self._fixed_line = path, 0, 0
         self._depth = 0
-        self._parsed: dict[str, CommandList] = {}
+        self._parsed: set[str] = set()  # what was counted
 
     @abstractmethod
     def block(self, block: CommandList, state: ShellState) -> CommandOutcome:
@@ -148,11 +146,9 @@ class Follower(ABC):
 
     def _parse(self, text: str) -> CommandList:
         if text not in self._parsed:
+            self._parsed.add(text)
             self.steps.take(len(text))
-            if len(self._parsed) > MAX_PARSED:
-                self._parsed.clear()
-            self._parsed[text] = parse(text)
-        return self._parsed[text]
+        return self.files.commands_of(text)
 
     def _substitute(self, text: str, state: ShellState) -> Values:
         """What `$(...)` puts out; what it does to variables stays within."""

@@ -20,6 +20,7 @@ MAX_VALUES = 64
 MAX_TEXT = 1 << 12  # of a value: PATH_MAX
 MAX_PATTERN = 1 << 8
 MAX_DEPTH = 6
+EXPANDED = frozenset("${`")
 NAME = re.compile(r"\w+|[@*#?!$-]")
 PARAMETER = re.compile(r"([!#]?)(\w+|[@*#?])(\[[^\]]*\])?(.*)", re.DOTALL)
 BRACES = re.compile(r"(?<!\$)\{([^{}]*)\}")
@@ -27,6 +28,7 @@ RANGE = re.compile(r"(\d{1,4})\.\.(\d{1,4})")
 EVERY = re.compile(r"\$(?:[@*]|\{[@*]\}|\{!?\w+\[[@*]\]\})")
 
 Values = tuple[str, ...]
+NOT_SET: Values = (UNSET,)
 
 
 class ShellState:
@@ -54,10 +56,7 @@ class ShellState:
         """After a branch: whatever may hold after any of these."""
         alive = [other for other in others if not other.ended]
         first = (alive or list(others))[0]
-        names = dict.fromkeys(name for other in alive for name in other.known)
-        self.known = {
-            name: limit_values(value for other in alive for value in other.known.get(name, (UNSET,))) for name in names
-        }
+        self.known = _known_after([other.known for other in alive])
         self.folder = first.folder if all(other.folder == first.folder for other in alive) else UNKNOWN
         self.ended = first.ended
         self.is_doubtful = first.is_doubtful
@@ -80,6 +79,20 @@ class ShellState:
         return [self.known.get(str(number), ("",)) for number in range(1, int(self.known["#"][0]) + 1)]
 
 
+def _known_after(branches: list[dict[str, Values]]) -> dict[str, Values]:
+    """What variables may be after any of the branches; most have one value in all of them."""
+    if len(branches) == 1:
+        return dict(branches[0])
+    merged: dict[str, Values] = {}
+    for name in dict.fromkeys(name for known in branches for name in known):
+        values = branches[0].get(name, NOT_SET) if branches else NOT_SET
+        is_same = all(known.get(name, NOT_SET) == values for known in branches)
+        merged[name] = (
+            values if is_same else limit_values(value for known in branches for value in known.get(name, NOT_SET))
+        )
+    return merged
+
+
 def limit_values(values: Iterable[str]) -> Values:
     """Each once, and no more than a few; what is left out is unknown."""
     kept = tuple(itertools.islice(dict.fromkeys(values), MAX_VALUES + 1))
@@ -96,6 +109,9 @@ class Expander:
 
     def expand(self, word: str, state: ShellState) -> Values:
         """Every text that the word may stand for."""
+        if len(word) <= MAX_TEXT and EXPANDED.isdisjoint(word):
+            self._steps.take(2 + 2 * len(word))
+            return (plain(word),)
         values = (plain(value) for text in self._braces(word) for value in self.texts(text, state))
         kept = tuple(itertools.islice(values, MAX_VALUES))
         if len(kept) == MAX_VALUES and next(values, None) is not None:
@@ -241,7 +257,10 @@ class Expander:
     def _braces(self, word: str, depth: int = 0) -> Iterator[str]:
         """`{0..3}` and `{a,b}`, one text after the other: who takes them stops when there are enough."""
         self._steps.take(1 + min(len(word), MAX_TEXT))
-        if len(word) > MAX_TEXT and "{" in word:
+        if "{" not in word:
+            yield word
+            return
+        if len(word) > MAX_TEXT:
             self._steps.cut()
             yield UNKNOWN
             return

@@ -43,11 +43,11 @@ def test_a_glob_fits_what_was_read(pattern: str, paths: list[str]) -> None:
     ],
 )
 def test_what_is_run_out_of_a_folder(text: str, places: list[tuple[str, bool]]) -> None:
-    around = ScriptSurroundings(files=TEXTS, not_executable=frozenset({"/e/x"}))
+    around = ScriptSurroundings(files=ScriptFiles(TEXTS, frozenset({"/e/x"})))
     found = [(write.place.path, write.is_conditional) for write in follow(text, around).writes]
     assert found == places
 
 
 def test_a_loop_over_a_full_folder_is_cut() -> None:
     texts = {f"/d/{number:03}": ":" for number in range(200)}
-    assert len(follow("for f in /d/*; do . $f; done", ScriptSurroundings(files=texts)).followed) == 128
+    assert len(follow("for f in /d/*; do . $f; done", ScriptSurroundings(files=ScriptFiles(texts))).followed) == 128

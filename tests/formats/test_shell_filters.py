@@ -4,6 +4,7 @@ import pytest
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell import ScriptSurroundings, follow
+from sriov_bootstrap.formats.shell_files import ScriptFiles
 
 FILE = "/sys/class/net/ens1f0/device/sriov_numvfs"
 DATA = {"/n": "8\n4\n", "/v": 'A=1\nVFS=8\nvfs=4\nQ="6"\n', "/t": "a\t8\tc\nb 4\n", "/none": ""}
@@ -11,7 +12,7 @@ DATA = {"/n": "8\n4\n", "/v": 'A=1\nVFS=8\nvfs=4\nQ="6"\n', "/t": "a\t8\tc\nb 4\
 
 def written(command: str) -> str:
     """The number that it comes to, ? if that is not known."""
-    reading = follow(f"N=$({command}); echo $N > {FILE}", ScriptSurroundings(data=DATA))
+    reading = follow(f"N=$({command}); echo $N > {FILE}", ScriptSurroundings(files=ScriptFiles(data=DATA)))
     (write,) = reading.writes
     (number,) = write.numbers
     return "?" if kernel_number(number) is None else number.strip()
@@ -80,7 +81,7 @@ def test_anything_else_is_not_known(command: str) -> None:
 
 
 def follow_text(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    found = follow(text, ScriptSurroundings(data=DATA)).writes
+    found = follow(text, ScriptSurroundings(files=ScriptFiles(data=DATA))).writes
     return [(write.paths[0].removeprefix("/sys/class/net/").partition("/")[0], write.numbers) for write in found]
 
 
@@ -119,11 +120,11 @@ LOOP = "while IFS={} read -r d n; do echo $n > /sys/class/net/$d/device/sriov_nu
 )
 def test_a_loop_over_the_lines_of_a_file(text: str, ports: list[str]) -> None:
     data = {"/list": "# ports\nens1f0 8\nens1f1 4\n", "/colons": "ens1f0:8\nens1f1:4\n"}
-    writes = follow(text, ScriptSurroundings(data=data)).writes
+    writes = follow(text, ScriptSurroundings(files=ScriptFiles(data=data))).writes
     assert [write.paths[0].split("/")[4] for write in writes] == ports
     assert [write.numbers for write in writes][-2:] == [("8\n",), ("4\n",)]
 
 
 def test_a_very_long_list_is_cut() -> None:
     data = {"/list": "".join(f"ens{number} 8\n" for number in range(200))}
-    assert len(follow(LOOP.format("' '", "< /list"), ScriptSurroundings(data=data)).writes) == 64
+    assert len(follow(LOOP.format("' '", "< /list"), ScriptSurroundings(files=ScriptFiles(data=data))).writes) == 64

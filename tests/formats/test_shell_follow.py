@@ -5,6 +5,7 @@ import pytest
 from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell import UNKNOWN, ScriptSurroundings, follow, is_one_command
 from sriov_bootstrap.formats.shell_arithmetic import evaluate
+from sriov_bootstrap.formats.shell_files import ScriptFiles
 
 NUMVFS = "/device/sriov_numvfs"
 NET = "/sys/class/net"
@@ -247,11 +248,13 @@ def test_what_is_written(text: str, expected: list[tuple[str, str, str]]) -> Non
         "/opt/lib.sh": f"echo 8 > /sys/class/net/$1{NUMVFS}",
         "/opt/run.sh": f"[ $1 ] && echo 4 > {A}; /opt/run.sh",
     }
-    assert told(text, ScriptSurroundings(files=files)) == expected
+    assert told(text, ScriptSurroundings(files=ScriptFiles(files))) == expected
 
 
 def test_the_scripts_that_are_followed_have_their_own_places() -> None:
-    reading = follow("true\n/opt/a 8", ScriptSurroundings("/etc/rc.local", {"/opt/a": f"\necho $1 > {A}\n/opt/a"}))
+    reading = follow(
+        "true\n/opt/a 8", ScriptSurroundings("/etc/rc.local", ScriptFiles({"/opt/a": f"\necho $1 > {A}\n/opt/a"}))
+    )
     assert [(write.place.path, write.place.line) for write in reading.writes][:1] == [("/opt/a", 2)]
     assert reading.followed == {"/opt/a"}
 
