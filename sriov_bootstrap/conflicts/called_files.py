@@ -38,7 +38,7 @@ class FileCall(Struct, frozen=True):
 
 
 def file_calls(text: str, folder_text: str = "") -> Iterator[FileCall]:
-    """What a text hands on; no more than anyone writes. `folder_text`: what says in which folder it is run."""
+    """What a text hands on; no more than anyone writes. `folder_text`: the whole file that it is from."""
     for number, call in enumerate(_calls(text, folder_text or text)):
         if number >= MAX_FILES:
             break
@@ -55,7 +55,7 @@ def _calls(text: str, folder_text: str) -> Iterator[FileCall]:
             yield FileCall(found.start(), path, Format.PLAYBOOK)
             around = path.rpartition("/")[0]
             yield from (FileCall(found.start(), f"{around}/{glob}", Format.PLAYBOOK) for glob in AROUND)
-    if mentions_vfs(text):
+    if mentions_vfs(folder_text):
         yield from _data_calls(text, dict(ASSIGNED.findall(text)))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 MAX_PATTERNS = 64  # of one text
+MAX_NAMED = 8  # folders that an argument may be
 MAX_WORDS = 256  # that one loop takes
 NAME = r"[\w./+@-]"
 VARIABLE = rf"[\"']?(?:{NAME}{{0,256}}/)?[\"']?\$\$?\{{?(\w{{1,64}})"
@@ -24,6 +25,7 @@ ASSIGNED = re.compile(rf"\b(\w{{1,64}})=[\"']?(/{NAME}{{1,256}})")
 ENTERED = re.compile(rf"\b(?:cd|pushd)[ \t]+[\"']?(/{NAME}{{1,256}})")
 RUN_PARTS = re.compile(r"\brun-parts\b(?![^;&|\n`]{0,512}--(?:test|list)\b)([^;&|\n`]{1,512})")
 ARGUMENT = re.compile(rf"(?<=[ \t\"'])(?:/[\w./+@*?-]+|\$\$?\{{?\w{{1,64}}\}}?(?:/{NAME}+)?)")
+ARGUMENT_NUMBER = re.compile(r"[\"']?\$\{?(\d)\}?[\"']?/")
 LISTED = re.compile(r"(?:\$\(|`|^|[;&|(])[ \t]*(?:/bin/|/usr/bin/)?(?:ls|find)[ \t]+([^;&|\n`)]{1,512})", re.MULTILINE)
 HANDED_ON = re.compile(r"-exec(?:dir)?\b|\bxargs\b")
 PATTERN = re.compile(rf"/{NAME}*/[\w.+@*?\[\]!-]+")
@@ -64,13 +66,23 @@ def _calls_of_loops(text: str, folders: Mapping[str, str]) -> Iterator[FolderCal
         name, words = found.groups()
         if name in run or name in interpreted:
             for word in words.split()[:MAX_WORDS]:
-                yield from _call_of_word(found.start(2), word, folders, entered, is_named=name in interpreted)
+                for place in _folders_for(word, folders, text):
+                    yield from _call_of_word(found.start(2), word, place, entered, is_named=name in interpreted)
     if run or interpreted or HANDED_ON.search(text):
         for found in lists:
             for word in ARGUMENT.findall(f" {found[1]}"):
                 path = _with_folder(word, folders)
                 glob = path if "*" in path else f"{path}/*"
                 yield from _call(found.start(1), glob, is_named=bool(interpreted))
+
+
+def _folders_for(word: str, folders: Mapping[str, str], text: str) -> Iterator[Mapping[str, str]]:
+    """The same, or for an argument of a function, such as `$1/*`, any folder that the text names."""
+    if not (of_argument := ARGUMENT_NUMBER.match(word)):
+        yield folders
+        return
+    named = dict.fromkeys(path for path in ARGUMENT.findall(text) if path.startswith("/"))
+    yield from ({of_argument[1]: path} for path in [*named][:MAX_NAMED])
 
 
 def _call_of_word(

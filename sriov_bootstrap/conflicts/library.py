@@ -39,7 +39,10 @@ def _called_name(source: Source) -> str:
 
 
 class Library:
-    """`followed`: paths of scripts that were followed; `unclear`: commands that may set VFs, and are not understood."""
+    """`followed`: paths of scripts that were followed; `unclear`: commands that may set VFs, and are not understood.
+
+    `not_run`: scripts that cannot be executed, and that something tries to run.
+    """
 
     def __init__(self, survey: MastersSurvey) -> None:
         """Parses nothing yet."""
@@ -48,6 +51,7 @@ class Library:
         self._known_names = survey.script_names
         self.followed: set[str] = set()
         self.unclear: dict[Place, None] = {}
+        self.not_run: set[str] = set()
 
     @cached_property
     def files(self) -> Mapping[str, str]:
@@ -94,6 +98,7 @@ class Library:
         """What became of a text of that file."""
         self.followed.update((path, *reading.followed))
         self.unclear |= dict.fromkeys(reading.unclear)
+        self.not_run |= reading.not_run
 
     def rest(self) -> Iterator[Source]:
         """Scripts that something was seen to name, and that nothing was seen to run."""

@@ -198,7 +198,7 @@ def masters_of_writes(
         place = known.write.place
         source = own.get(place.path) or script.search.library.by_path[place.path]
         doubt = outer or (IN_A_BLOCK if known.write.is_conditional else "")
-        if not script.source.is_run or (known.write.is_conditional and not source.is_executable):
+        if not script.source.is_run or (known.write.is_conditional and source.path in script.search.library.not_run):
             stopped = source if script.source.is_run else script.source
             doubt = f"{stopped.path} is not executable, so it is not run now"
         key = keys.get((place.path, place.line), "")

@@ -31,7 +31,8 @@ class Reading(Struct, frozen=True):
     """`unclear`: commands that are given the file, and do with it what could not be told.
 
     `followed`: the scripts, among those that were given, that it runs or sources. `others`: commands that do something
-    else, by their names. `output`: what the last command puts out where nothing else takes that.
+    else, by their names. `output`: what the last command puts out where nothing else takes that. `not_run`: scripts
+    that cannot be executed, and that it tries to run.
     """
 
     writes: tuple[Write, ...] = ()
@@ -39,6 +40,7 @@ class Reading(Struct, frozen=True):
     followed: frozenset[str] = frozenset()
     others: tuple[tuple[Place, str], ...] = ()
     output: Values = ("",)
+    not_run: frozenset[str] = frozenset()
 
 
 class ScriptSurroundings(Struct, frozen=True):
@@ -78,6 +80,7 @@ def follow(
         frozenset(interpreter.followed),
         tuple((place, name) for name, place in interpreter.others.items()),
         outcome.output,
+        frozenset(interpreter.not_run),
     )
 
 

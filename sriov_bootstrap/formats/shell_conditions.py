@@ -107,7 +107,9 @@ def _term(words: list[str], expander: Expander, state: ShellState) -> TestVerdic
 
 
 def _test_file(operator: str, paths: Values, files: ScriptFiles) -> TestVerdict:
-    """Of a script that was read it is known."""
+    """Of a script that was read it is known, and of a folder with one."""
+    if operator == "-d" and all(files.names_in(path) for path in paths):
+        return SUCCESS
     if operator in FILE_TESTS and all(path in files.texts for path in paths):
         answers = {operator != "-x" or files.is_executable(path) for path in paths}
         return _of_answers({*answers}, paths)

@@ -55,6 +55,7 @@ class Follower(ABC):
         self.unclear: dict[Place, None] = {}
         self.others: dict[str, Place] = {}  # commands that do something else
         self.followed: set[str] = set()
+        self.not_run: set[str] = set()
         self.exported: set[str] = set()
         self.functions: dict[str, tuple[CommandList, str, int]] = {}
         self.feed: Values = (UNKNOWN,)  # what a command finds at its input

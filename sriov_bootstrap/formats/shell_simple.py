@@ -211,7 +211,9 @@ def _run_known(
         if is_sourced:
             output = _source_file(follower, path, arguments, state)
         else:
-            is_doubtful = len(paths) > 1 or (is_direct and not follower.files.is_executable(path))
+            is_refused = is_direct and not follower.files.is_executable(path)
+            follower.not_run.update([path] if is_refused else [])
+            is_doubtful = len(paths) > 1 or is_refused
             output = _run_file(follower, path, arguments, state, is_doubtful=is_doubtful)
     return CommandOutcome(output=output if len(paths) == 1 else (UNKNOWN,)) if paths else None
 

@@ -85,7 +85,7 @@ def _known_after(branches: list[dict[str, Values]]) -> dict[str, Values]:
         return dict(branches[0])
     merged: dict[str, Values] = {}
     for name in dict.fromkeys(name for known in branches for name in known):
-        values = branches[0].get(name, NOT_SET) if branches else NOT_SET
+        values = branches[0].get(name, NOT_SET)
         is_same = all(known.get(name, NOT_SET) == values for known in branches)
         merged[name] = (
             values if is_same else limit_values(value for known in branches for value in known.get(name, NOT_SET))

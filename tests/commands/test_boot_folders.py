@@ -25,6 +25,7 @@ from sriov_bootstrap.cli import main
 
 SOURCED = {"-etc/rc.local.d/vfs.sh": f"echo 8 > {FILE}\n"}
 RUN = {"etc/rc.local.d/S50-vfs": ECHO}
+LOOP = 'for s in /etc/rc.local.d/?*.sh ; do\n  [ -r "$s" ] && . "$s"\ndone'
 STARTED = {"etc/foo.d/vfs": f'{SH}case "$1" in start) echo 8 > {FILE} ;; stop) echo 0 > {FILE} ;; esac\n'}
 
 
@@ -51,6 +52,13 @@ def each(words: str, command: str) -> Files:
         pytest.param({**rc_local("cd /etc/rc.local.d && for s in *.sh; do . ./$s; done"), **SOURCED}, id="relative"),
         pytest.param({**each("$(ls /etc/rc.local.d/*.sh)", ". $s"), **SOURCED}, id="ls"),
         pytest.param({**each("`ls /etc/rc.local.d`", "sh /etc/rc.local.d/$s"), **SOURCED}, id="ls of the folder"),
+        pytest.param(
+            {**rc_local("if [ -d /etc/rc.local.d ]; then\n" + LOOP + "\nfi"), **SOURCED}, id="if the folder is there"
+        ),
+        pytest.param(
+            {**rc_local("run() { for s in $1/*; do [ -x $s ] && $s; done; }\nrun /etc/rc.local.d"), **RUN},
+            id="a function",
+        ),
         pytest.param({**rc_local("run-parts /etc/foo.d"), "etc/foo.d/vfs": ECHO}, id="run-parts"),
         pytest.param({**rc_local("run-parts --verbose -a start /etc/foo.d"), **STARTED}, id="run-parts -a"),
         pytest.param({**rc_local("D=/etc/foo.d\nrun-parts --arg=start ${D}"), **STARTED}, id="run-parts of a variable"),

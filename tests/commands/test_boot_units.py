@@ -32,6 +32,9 @@ def tree(tree: HostTree) -> HostTree:
             id="an instance",
         ),
         pytest.param(
+            {**service(f"StandardOutput=file:{FILE}\nExecStart=/bin/cat /etc/n"), "-etc/n": "8\n"}, id="a file"
+        ),
+        pytest.param(
             service(f"StandardOutput=null\nExecStart=echo 8\nStandardOutput=file:{FILE}\nExecStartPost=true"),
             id="the last one",
         ),

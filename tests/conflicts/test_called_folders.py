@@ -22,6 +22,7 @@ from sriov_bootstrap.conflicts.called_folders import folder_calls
         ("find /etc/a.d -name '*.sh' -exec bash {} +", [("/etc/a.d/*", True)]),
         ("ls /etc/a.d/*.sh | xargs -n1 sh", [("/etc/a.d/*.sh", False)]),
         ("ls /etc/a.d", []),
+        ("f() { for s in $1/*; do $s; done; }\nf /etc/a.d\n. /etc/b", [("/etc/a.d/*", False), ("/etc/b/*", False)]),
         ("for s in `ls /etc/a.d`; do /etc/a.d/$s; done", [("/etc/a.d/*", False)]),
     ],
 )  # fmt: skip
