@@ -16,7 +16,7 @@ from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.report import Outcome, PfReport, PfState, Result, VfReport
 from sriov_bootstrap.core.verdicts import fewer_vfs_verdict, kept_vfs_verdict
-from sriov_bootstrap.core.vf_attributes import difference, differences_text
+from sriov_bootstrap.core.vf_attributes import VfAttributes, difference, differences_text
 from sriov_bootstrap.core.vf_settings import (
     MACHINE_ID_REMEDY,
     NO_MACHINE_ID,
@@ -126,7 +126,8 @@ def _add_attributes(
             differs = difference(wished[vf.index], has, is_given=is_given, refused=refused)
         texts = [differences_text(differs, has)] if differs else []
         texts += [f"mtu {facts.mtu}, not {mtus[vf.index]}"] if mtus.get(vf.index, facts.mtu) != facts.mtu != 0 else []
-        found.append(replace(vf, attributes=has, differs=", ".join(filter(None, texts)), mtu=facts.mtu))
+        shown = has and has.worth_telling(wished.get(vf.index, VfAttributes()))
+        found.append(replace(vf, attributes=shown, differs=", ".join(filter(None, texts)), mtu=facts.mtu))
     needs_carrier = driver_of(pf.driver).rates_need_carrier and any("rate" in table.requests for table in rule.vf)
     return replace(full, vfs=tuple(found), rates_need_carrier=needs_carrier)
 

@@ -61,8 +61,8 @@ class PfState(StrEnum):
 class VfReport(Struct, frozen=True):
     """One VF; `user` says who uses it, `note` what else is worth knowing about it.
 
-    `attributes`: what the PF has set for it, if its rule says something of that; `differs`: what is not as it says.
-    `mtu`: of its netdev, 0 if it has none here, or its rule says nothing of it.
+    `attributes`: what the PF has set for it, if the rule has tables, as far as they speak of it or it is not as usual;
+    `differs`: what is not as they say. `mtu`: of its netdev, 0 if it has none here, or its rule says nothing of it.
     """
 
     index: int

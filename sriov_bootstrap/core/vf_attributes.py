@@ -89,9 +89,30 @@ class VfAttributes(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """All but that."""
         return replace(self, **dict.fromkeys(REQUESTS[request]))
 
+    def worth_telling(self, wish: "VfAttributes") -> "VfAttributes":
+        """What is said by `wish`, or is not as usual: a report has it of every VF, and there may be 16384."""
+        asked = wish.said
+        said = {key: value for key, value in self.said.items() if key in asked or getattr(USUAL, key) != value}
+        return VfAttributes(**said)  # type: ignore[arg-type]
+
     def __str__(self) -> str:
         """For people: `mac 02:..., vlan 100`."""
         return ", ".join(f"{name} {_shown(value)}" for name, value in self.said.items())
+
+
+# Of a VF of which nobody has set anything, with most drivers.
+USUAL = VfAttributes(
+    mac="00:00:00:00:00:00",
+    vlan=0,
+    vlan_qos=0,
+    vlan_protocol=VlanProtocol.DOT1Q,
+    min_tx_rate=0,
+    max_tx_rate=0,
+    trust=False,
+    spoofchk=True,
+    link_state=LinkState.AUTO,
+    query_rss=False,
+)
 
 
 class VfTable(VfAttributes, frozen=True, forbid_unknown_fields=True):

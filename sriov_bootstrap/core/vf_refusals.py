@@ -9,9 +9,10 @@ import os
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.drivers import VfAttribute, driver_of
+from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.errnos import name_of
-from sriov_bootstrap.core.vf_attributes import RefusedSetting, Request, VlanProtocol
+from sriov_bootstrap.core.vf_attributes import RefusedSetting, Request
+from sriov_bootstrap.core.vf_operations import missing_operations, operation_of
 
 
 class RefusalReason(Struct, frozen=True):
@@ -107,17 +108,6 @@ _NO_MINIMUM = RefusalReason("{driver} cannot guarantee a minimum rate", "leave o
 _NO_8021AD = RefusalReason("{driver} tags with 802.1Q only", "leave out vlan_protocol in [[pf.vf]]")
 
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOENT, errno.ENOSYS}
-# GUIDs are for IPoIB, and not in the table of drivers.
-_OPERATIONS: dict[Request, VfAttribute] = {
-    "msix": "msix",
-    "mac": "mac",
-    "vlan": "vlan",
-    "rate": "max_rate",
-    "spoofchk": "spoofchk",
-    "link_state": "link_state",
-    "query_rss": "query_rss",
-    "trust": "trust",
-}
 
 
 def is_momentary(refused: RefusedSetting) -> bool:
@@ -136,14 +126,15 @@ def explain(refused: RefusedSetting, driver: str, pf: str) -> tuple[str, str]:
 
 def _reason(refused: RefusedSetting, driver: str) -> RefusalReason:
     """What is known of the driver says more than the errno does."""
-    knows, asked = driver_of(driver), refused.asked
+    knows = driver_of(driver)
+    lacks = {*missing_operations(refused.asked, knows).values()}
     is_bad_value = refused.errno in {errno.EINVAL, errno.EPROTONOSUPPORT, *_UNSUPPORTED}
-    operation = _OPERATIONS.get(refused.request)
+    operation = operation_of(refused.request)
     if refused.errno in _UNSUPPORTED and operation and knows.can_set(operation) is False:
         return _NO_OPERATION
-    if asked.vlan_protocol is VlanProtocol.DOT1AD and is_bad_value and knows.can_set("vlan_8021ad") is False:
+    if "vlan_8021ad" in lacks and is_bad_value:
         return _NO_8021AD
-    if asked.min_tx_rate and is_bad_value and knows.can_set("min_rate") is False:
+    if "min_rate" in lacks and is_bad_value:
         return _NO_MINIMUM
     if refused.request == "rate" and refused.errno == errno.EINVAL and knows.rates_need_carrier:
         return _NO_CARRIER

@@ -21,6 +21,7 @@ from sriov_bootstrap.core.vf_attributes import (
     highest_of,
     numbers_of,
 )
+from sriov_bootstrap.core.vf_operations import missing_operations
 
 MAC = r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}"
 INFINIBAND_MAC = r"[0-9a-f]{2}(?::[0-9a-f]{2}){19}"
@@ -41,16 +42,7 @@ LIMITS = {
     "max_tx_rate": (0, MAX_RATE, "in Mbit/s, 0 is no limit"),
     "msix_vectors": (1, MAX_VECTORS, ""),
 }
-OPERATIONS: dict[str, VfAttribute] = {
-    "mac": "mac",
-    "vlan": "vlan",
-    "max_tx_rate": "max_rate",
-    "spoofchk": "spoofchk",
-    "trust": "trust",
-    "link_state": "link_state",
-    "query_rss": "query_rss",
-    "msix_vectors": "msix",
-}
+LACKS: dict[VfAttribute, str] = {"min_rate": "has no minimum rates", "vlan_8021ad": f'only sets "{VlanProtocol.DOT1Q}"'}
 
 
 def with_kernel_spelling(tables: Iterable[VfTable]) -> tuple[VfTable, ...]:
@@ -161,13 +153,8 @@ def _lacks(table: VfTable, driver: Driver) -> Iterator[str]:
     """One without a row may have each operation."""
     if driver.attributes is None:
         return
-    for key, operation in OPERATIONS.items():
-        if getattr(table, key) is not None and not driver.can_set(operation):
-            yield f"{key}: {driver.name} cannot set it for a VF"
-    if table.min_tx_rate and not driver.can_set("min_rate"):
-        yield f"min_tx_rate: {driver.name} has no minimum rates"
-    if table.vlan_protocol is VlanProtocol.DOT1AD and not driver.can_set("vlan_8021ad"):
-        yield f'vlan_protocol: {driver.name} only sets "{VlanProtocol.DOT1Q}"'
+    for key, operation in missing_operations(table, driver).items():
+        yield f"{key}: {driver.name} {LACKS.get(operation, 'cannot set it for a VF')}"
     yield from (
         f"{key}: {driver.name} has no GUIDs, which are for InfiniBand"
         for key in GUID_KEYS

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from builders import NEW_VF
 from sriov_bootstrap.core.vf_attributes import (
     REQUESTS,
     STABLE,
@@ -65,6 +66,14 @@ def told(attributes: VfAttributes) -> VfAttributes:
 def after(actual: VfAttributes, asked: VfAttributes) -> VfAttributes:
     """What the kernel then has."""
     return replace(actual, **asked.said)
+
+
+def test_what_is_as_usual_is_only_told_if_it_is_asked_for() -> None:
+    assert NEW_VF.worth_telling(VfAttributes()) == VfAttributes()
+    assert NEW_VF.worth_telling(VfAttributes(vlan=7, trust=True)) == VfAttributes(vlan=0, trust=False)
+    assert VfAttributes(spoofchk=False, vlan=0, mac="02:00:00:00:00:01").worth_telling(VfAttributes()) == VfAttributes(
+        spoofchk=False, mac="02:00:00:00:00:01"
+    )
 
 
 def test_each_attribute_is_set_by_one_request() -> None:

@@ -20,7 +20,8 @@ from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS, MARKERS
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PfState
 from sriov_bootstrap.core.vf_attributes import VfTable
-from sriov_bootstrap.core.vf_tables import LIMITS, OPERATIONS
+from sriov_bootstrap.core.vf_operations import OPERATIONS
+from sriov_bootstrap.core.vf_tables import LIMITS
 
 MAN = Path(__file__).parents[2] / "docs" / "man"
 UNSHOWN = ["run", "check-config", "helper"]  # the daemon; in sriov-bootstrap.toml(5); not for people
