@@ -107,6 +107,17 @@ SURVEYED = (
     "etc/nova/nova-compute.conf",
     "etc/nova/nova.conf.d/x.conf",
     "etc/neutron/neutron.conf",
+    "etc/nmstate/x.yml",
+    "etc/default/grub",
+    "etc/default/grub.d/x.cfg",
+    "etc/kernel/cmdline",
+    "boot/loader/entries/x.conf",
+    "boot/grub/grub.cfg",
+    "etc/modules",
+    "etc/modules-load.d/x.conf",
+    "etc/initramfs-tools/modules",
+    "etc/tmpfiles.d/x.conf",
+    "etc/tuned/x/tuned.conf",
 )
 
 

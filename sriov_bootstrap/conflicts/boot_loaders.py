@@ -40,8 +40,8 @@ def loader_parameters(sources: Iterable[Source]) -> tuple[Parameter, ...]:
 
 def _parameters(source: Source) -> Iterator[Parameter]:
     words = 0
-    for number, line in enumerate(source.text.split("\n") if ".m" in source.text or ".n" in source.text else (), 1):
-        if line.lstrip().startswith("#"):
+    for number, line in enumerate(source.text.split("\n") if "_vf" in source.text else (), 1):
+        if "_vf" not in line or line.lstrip().startswith("#"):
             continue
         for module, name, value in WORD.findall(line[:MAX_LINE]):
             words += 1

@@ -3,6 +3,7 @@
 Found by how they are written, as scripts are in called_scripts.py.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 
@@ -12,6 +13,7 @@ from sriov_bootstrap.conflicts.library import mentions_vfs
 from sriov_bootstrap.conflicts.survey import Format
 
 MAX_FILES = 64  # of one text
+MAX_TEXT = 1 << 17  # characters in which files with numbers are looked for
 NAME = r"[\w./+@-]"
 ARGUMENT = re.compile(rf"(?<=[ \t\"'])/{NAME}{{1,256}}")
 ASSIGNED = re.compile(rf"\b(\w{{1,64}})=[\"']?(/{NAME}{{1,256}})")
@@ -23,7 +25,7 @@ FOLDER = re.compile(rf"(?:\b(?:cd|pushd)[ \t]+|\bWorkingDirectory[ \t]*=[ \t]*)[
 # What a playbook takes in beside itself, by ansible's own layout.
 AROUND = ("roles/*/tasks/*.yml", "roles/*/defaults/*.yml", "roles/*/vars/*.yml", "group_vars/*", "host_vars/*")
 READ = re.compile(
-    rf"(?:<[ \t]*|\b(?:cat|cut|head|tail|grep|awk|sed|sort|tr|mapfile|readarray)\b[^;&|\n`)]{{0,256}}?[ \t])"
+    rf"(?:<[ \t]*|\b(?:cat|cut|head|tail|grep|awk|sed|sort|tr|mapfile|readarray)\b[^;&|\n`)]{{0,128}}?[ \t])"
     rf"[\"']?(?:(/{NAME}{{1,256}})|\$\{{?([A-Za-z_]\w{{0,63}}))"
 )
 OTHER_TREES = ("/sys/", "/proc/", "/dev/", "/run/lock", "/var/log/")
@@ -37,26 +39,36 @@ class FileCall(Struct, frozen=True):
     format: Format
 
 
-def file_calls(text: str, folder_text: str = "") -> Iterator[FileCall]:
-    """What a text hands on; no more than anyone writes. `folder_text`: the whole file that it is from."""
-    for number, call in enumerate(_calls(text, folder_text or text)):
-        if number >= MAX_FILES:
-            break
-        yield call
+class TextContext(Struct, frozen=True):
+    """What a whole file says of each of its commands: the folder that they are run in, whether it sets VFs."""
+
+    folder: str = ""
+    sets_vfs: bool = False
 
 
-def _calls(text: str, folder_text: str) -> Iterator[FileCall]:
+def context_of(text: str) -> TextContext:
+    """Of a whole file."""
+    found = FOLDER.search(text, 0, MAX_TEXT) if "ansible-" in text else None
+    return TextContext(found[1] if found else "", mentions_vfs(text))
+
+
+def file_calls(text: str, context: TextContext) -> Iterator[FileCall]:
+    """What a text hands on; no more than anyone writes."""
+    yield from itertools.islice(_calls(text, context), MAX_FILES)
+
+
+def _calls(text: str, context: TextContext) -> Iterator[FileCall]:
     for found in TMPFILES.finditer(text) if "systemd-tmpfiles" in text else ():
         for path in ARGUMENT.findall(found[1]):
             yield FileCall(found.start(), path, Format.TMPFILES)
     for found in ANSIBLE.finditer(text) if "ansible-" in text else ():
-        folders = [*CHECKOUT.findall(found[2]), *FOLDER.findall(folder_text)]
+        folders = [*CHECKOUT.findall(found[2]), *filter(None, [context.folder])]
         for path in _playbooks(found[1], found[2], folders):
             yield FileCall(found.start(), path, Format.PLAYBOOK)
             around = path.rpartition("/")[0]
             yield from (FileCall(found.start(), f"{around}/{glob}", Format.PLAYBOOK) for glob in AROUND)
-    if mentions_vfs(folder_text):
-        yield from _data_calls(text, dict(ASSIGNED.findall(text)))
+    if context.sets_vfs:
+        yield from _data_calls(text, dict(ASSIGNED.findall(text, 0, MAX_TEXT)))
 
 
 def _playbooks(program: str, words: str, folders: list[str]) -> Iterator[str]:
@@ -71,7 +83,7 @@ def _playbooks(program: str, words: str, folders: list[str]) -> Iterator[str]:
 
 def _data_calls(text: str, assigned: Mapping[str, str]) -> Iterator[FileCall]:
     """Of a text that sets VFs: numbers and names may stand in a file that it reads."""
-    for found in READ.finditer(text):
+    for found in READ.finditer(text, 0, MAX_TEXT):
         path = found[1] or assigned.get(found[2], "")
         if path and not path.startswith(OTHER_TREES):
             yield FileCall(found.start(), path, Format.DATA)

@@ -61,12 +61,13 @@ def _calls_of_loops(text: str, folders: Mapping[str, str]) -> Iterator[FolderCal
         return
     run = {name for name in RUN.findall(text) if name}
     interpreted = {name or mark for name, mark in BY_LANGUAGE.findall(text)}
+    named = [path for path in dict.fromkeys(ARGUMENT.findall(text)) if path.startswith("/")][:MAX_NAMED]
     entered = [path.rstrip("/") for path in ENTERED.findall(text)[:1]]
     for found in loops:
         name, words = found.groups()
         if name in run or name in interpreted:
             for word in words.split()[:MAX_WORDS]:
-                for place in _folders_for(word, folders, text):
+                for place in _folders_for(word, folders, named):
                     yield from _call_of_word(found.start(2), word, place, entered, is_named=name in interpreted)
     if run or interpreted or HANDED_ON.search(text):
         for found in lists:
@@ -76,13 +77,12 @@ def _calls_of_loops(text: str, folders: Mapping[str, str]) -> Iterator[FolderCal
                 yield from _call(found.start(1), glob, is_named=bool(interpreted))
 
 
-def _folders_for(word: str, folders: Mapping[str, str], text: str) -> Iterator[Mapping[str, str]]:
+def _folders_for(word: str, folders: Mapping[str, str], named: list[str]) -> Iterator[Mapping[str, str]]:
     """The same, or for an argument of a function, such as `$1/*`, any folder that the text names."""
     if not (of_argument := ARGUMENT_NUMBER.match(word)):
         yield folders
         return
-    named = dict.fromkeys(path for path in ARGUMENT.findall(text) if path.startswith("/"))
-    yield from ({of_argument[1]: path} for path in [*named][:MAX_NAMED])
+    yield from ({of_argument[1]: path} for path in named)
 
 
 def _call_of_word(

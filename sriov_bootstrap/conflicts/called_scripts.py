@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts import tuned
-from sriov_bootstrap.conflicts.called_files import file_calls
+from sriov_bootstrap.conflicts.called_files import TextContext, context_of, file_calls
 from sriov_bootstrap.conflicts.called_folders import OTHER_TREES, folder_calls
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
 from sriov_bootstrap.conflicts.units import Unit, units_of, with_specifiers
@@ -85,8 +85,9 @@ def called_scripts(
     done = set(known)  # what is known, or is no script unless somebody says so
     for source, chunks in _commands_by_source(survey):
         found: dict[str, Call] = {}
+        context = context_of(source.text)
         for first_line, text in chunks:
-            calls = _calls_in(source, first_line, text, programs, done)
+            calls = _calls_in(Chunk(source, text, first_line), context, programs, done)
             for path, call in _expand_globs(calls, matching):
                 if path not in known and path not in called and (path not in found or not found[path].is_named):
                     found[path] = replace(call, place=found[path].place) if path in found else call
@@ -136,11 +137,12 @@ class Chunk(Struct):
 
 
 def _calls_in(
-    source: Source, line: int, text: str, programs: Mapping[str, str], done: Container[str]
+    chunk: Chunk, context: TextContext, programs: Mapping[str, str], done: Container[str]
 ) -> Iterator[tuple[str, Call]]:
-    """Files, paths, folders and programs, in a text that begins on that line."""
+    """Files, paths, folders and programs."""
+    source, text, line = chunk.source, chunk.text, chunk.line
     files, folders = Chunk(source, text, line), Chunk(source, text, line)
-    for given in sorted(file_calls(text, source.text), key=lambda call: call.at):
+    for given in sorted(file_calls(text, context), key=lambda call: call.at):
         if not files.is_comment(given.at):
             yield given.path, Call(files.place(given.at), source, is_named=True, format=given.format)
     yield from _paths_in(Chunk(source, text, line), done)

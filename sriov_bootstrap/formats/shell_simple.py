@@ -23,7 +23,7 @@ from sriov_bootstrap.formats.shell_conditions import (
     TestVerdict,
     judge_test,
 )
-from sriov_bootstrap.formats.shell_filters import filter_output
+from sriov_bootstrap.formats.shell_filters import NAMES, filter_output
 from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower
 from sriov_bootstrap.formats.shell_nodes import Simple
 from sriov_bootstrap.formats.shell_redirections import (
@@ -104,6 +104,7 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
         if name in {"true", ":"}
         else ASSUMED
     )
+    follower.steps.take(sum(map(len, follower.feed)) if name in NAMES else 0)
     filtered = filter_output(name, arguments, follower.feed, lambda path: read_text(follower, path, state))
     output = output_of(name, arguments, follower.feed, state.folder) if filtered is None else filtered
     return CommandOutcome(verdict, output)

@@ -1,5 +1,7 @@
 """Numbers and names that stand in other files, and other ways to a PF's folder."""
 
+import os
+
 import pytest
 
 from boot_files import FILE, SH, Files, add_two_ports, diagnosed, migrated, rc_local, service, write_files
@@ -50,6 +52,16 @@ def test_what_stands_in_another_file(
     write_files(tree, files | {"-etc/vfs": text})
     assert migrated(tree, capsys) == rules
     assert {finding["code"][:6] for finding in diagnosed(tree, capsys)} == {"SB-E30"}
+
+
+def test_a_file_that_is_none_or_too_large_is_not_known(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    write_files(tree, rc_local(f"read N < /etc/fifo; echo $N > {FILE}\nread N < /etc/large; echo $N > {FILE}"))
+    os.mkfifo(tree.root / "etc/fifo")
+    tree.write("etc/large", "8\n" * 100_000)
+    assert migrated(tree, capsys) == {}
+    found = diagnosed(tree, capsys)
+    assert all("an unknown number of them" in finding["problem"] for finding in found)
+    assert [finding["code"] for finding in found] == ["SB-W351"] * len(found) != []
 
 
 def test_getopts_is_a_doubt(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -315,6 +315,26 @@ READERS: dict[str, Callable[[int], object]] = {
     "netplan": netdefs,
     "operator": of(Format.OPERATOR, "/a.yaml", "- {pciAddress: a, numVfs: 8}\n"),
     "modprobe.d": of(Format.MODPROBE, "/a.conf", "options igb \\\n max_vfs=8\n"),
+    "loops over folders": of(Format.SCRIPT, "/etc/rc.local", "for s in /a/*; do . $s; done\nrun-parts /b\n"),
+    "files that are given": of(
+        Format.SCRIPT, "/etc/rc.local", f"{ECHO}\nN=$(cat /a)\nsystemd-tmpfiles --create /b\nansible-playbook /c.yml\n"
+    ),
+    "lists of files": of(Format.SCRIPT, "/etc/rc.local", "ls /a | sh\nfind /b -exec sh {} +\n"),
+    "conditions": of(
+        Format.UNIT, UNIT, "ConditionPathExists=/a\n", head=f"[Service]\nExecStart=sh -c '{ECHO}'\n[Unit]\n"
+    ),
+    "output": of(Format.UNIT, UNIT, f"ExecStart=echo 8\nStandardOutput=file:{FILE}\n", head="[Service]\n"),
+    "tmpfiles.d": of(Format.TMPFILES, "/a.conf", f"w {FILE} - - - - 8\n"),
+    "tuned": of(Format.TUNED, "/etc/tuned/a/tuned.conf", f"script=a\n{FILE}=8\ninclude=b\n", head="[main]\n"),
+    "boot loader": of(Format.KERNEL, "/etc/default/grub", 'A="igb.max_vfs=8"\n'),
+    "list of modules": of(Format.MODULE_LIST, "/etc/modules", "igb max_vfs=8\n"),
+    "nmstate": of(
+        Format.NMSTATE,
+        "/a.yaml",
+        "- {name: a, ethernet: {sr-iov: {total-vfs: 8, vfs: [{id: 0, trust: true}]}}}\n",
+        head="interfaces:\n",
+    ),
+    "playbook": of(Format.PLAYBOOK, "/a.yml", "num_vfs: 8\n"),
     "joined lines": lambda size: modprobe.parse({"/a": "x\\\n" * size}, ()),
     "ini": lambda size: ini.parse_ini("/a", "[a]\nb=c\n d\n" * size),
     "device_spec": refused_specs,
