@@ -59,6 +59,11 @@ class RawVf(Struct, frozen=True):
     children: tuple[RawChild, ...] = ()
     has_net: bool = True
 
+    @property
+    def binding(self) -> str:
+        """See VfFacts."""
+        return f"{self.driver} {self.netdevs[0].ifindex if self.netdevs else ''}".strip()
+
 
 class RawPf(Struct, frozen=True):
     """One PCI device with sriov_totalvfs: its attribute files and links, as text. `netdevs` as of a VF."""
@@ -148,6 +153,12 @@ class VfFacts(Struct, frozen=True):
     is_vfio: bool = False
     has_made_netdev: bool = True
     mtu: int = 0
+    ifindex: str = ""
+
+    @property
+    def binding(self) -> str:
+        """What differs after each time that it was bound: its driver and the index of the netdev that this made."""
+        return f"{self.driver} {self.ifindex}".strip()
 
     @property
     def refusal(self) -> str:

@@ -99,6 +99,7 @@ def _vf(raw: RawVf, use: Use | None, *, is_nic: bool) -> VfFacts:
         is_nic=is_nic,
         is_vfio=_is_vfio(raw),
         has_made_netdev=raw.has_net or bool(raw.netdevs),
+        ifindex=raw.netdevs[0].ifindex if raw.netdevs else "",
     )
 
 

@@ -6,7 +6,8 @@ it, and nothing tells that they have begun. So a VF is touched only if
 
 - nobody uses it;
 - it is not on a vfio driver that its rule does not name: that one is libvirt's;
-- its driver and its attributes have been the same for QUIET_SECONDS, as far as passes have seen.
+- its driver, its netdev and its attributes have been the same for QUIET_SECONDS, as far as passes have seen. A VF that
+  was plugged and unplugged in between has another netdev than before.
 
 A driver reads a VF's MAC when it binds, and MSI-X vectors can only be set while none is bound. So a VF that needs one
 of these is taken from its driver, and given back to it afterwards.
@@ -162,17 +163,16 @@ def rebinds(requests: Iterable[Request], driver: str, *, is_vfio: bool) -> bool:
     return bool(driver) and not is_vfio and not BEFORE_BINDING.isdisjoint(requests)
 
 
-def has_changed(planned: Mapping[int, Before], link: PfLink, drivers: Sequence[str]) -> bool:
-    """Whether something else has been at one of these VFs since. `drivers`: of each VF of the PF, "" if it has none."""
-    return any(
-        before.fingerprint != fingerprint(link.vfs.get(number), drivers[number]) for number, before in planned.items()
-    )
+def has_changed(planned: Mapping[int, Before], link: PfLink, bindings: Mapping[int, str]) -> bool:
+    """Whether something else has been at one of these VFs since. `bindings`: VF number -> see VfFacts."""
+    now = {number: fingerprint(link.vfs.get(number), bindings.get(number, "")) for number in planned}
+    return any(before.fingerprint != now[number] for number, before in planned.items())
 
 
 def changes(
     wished: Mapping[int, VfAttributes], planned: Mapping[int, Before], link: PfLink, drivers: Sequence[str]
 ) -> dict[int, VfAttributes]:
-    """VF number -> what it lacks now. `planned`: see actions.SetVfAttributes; `drivers`: see has_changed().
+    """VF number -> what it lacks now. `planned`: see actions.SetVfAttributes; `drivers`: of each VF of the PF.
 
     A new VF has no driver, or the kernel's: one that is on vfio has been taken by somebody in the meantime.
     """
@@ -259,7 +259,7 @@ class _Judge(Struct, frozen=True):
             return _Judged(vf, _Kind.HELD)
         awaits_carrier = bool(self.missing & requests)
         possible = requests - {*self.missing, *refused}
-        before = Before(fingerprint(actual, vf.driver), is_given, refused)
+        before = Before(fingerprint(actual, vf.binding), is_given, refused)
         earlier = self.known.seen.get(vf.incarnation)
         is_same = earlier is not None and earlier.fingerprint == before.fingerprint
         seen = Seen(before.fingerprint, earlier.since if earlier and is_same else self.now, awaits_carrier=not possible)

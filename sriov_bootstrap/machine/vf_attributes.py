@@ -113,7 +113,9 @@ class _Setting:
         if link is None:
             return Outcome.STALE
         drivers = [machine.vf_drivers.driver(vf) for vf in vfs]
-        if vf_settings.has_changed(action.vfs, link, drivers):
+        raws = (raw for pf in machine.read_pfs((action.pci_address,)) for raw in pf.vfs) if action.vfs else ()
+        bindings = {int(raw.index): raw.binding for raw in raws if raw.index.isdigit()}
+        if vf_settings.has_changed(action.vfs, link, bindings):
             return Outcome.STALE
         changes = vf_settings.changes(self._wishes(link), action.vfs, link, drivers)
         for number, change in changes.items():

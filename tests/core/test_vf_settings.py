@@ -156,10 +156,11 @@ def test_without_a_machine_id_no_vf_lacks_a_mac() -> None:
 
 def test_what_is_planned_is_compared_with_what_is_there() -> None:
     planned = {0: Before(fingerprint(WRONG, "igbvf"), is_given=False)}
-    assert not has_changed(planned, linked(WRONG), ["igbvf"])
-    assert has_changed(planned, linked(RIGHT), ["igbvf"])
-    assert has_changed(planned, linked(WRONG), [""])
-    assert not has_changed({}, linked(WRONG), ["igbvf"])
+    assert not has_changed(planned, linked(WRONG), {0: "igbvf"})
+    assert has_changed(planned, linked(RIGHT), {0: "igbvf"})
+    assert has_changed(planned, linked(WRONG), {})
+    assert has_changed(planned, linked(WRONG), {0: "igbvf 11"})
+    assert not has_changed({}, linked(WRONG), {0: "igbvf"})
 
 
 def test_only_planned_vfs_are_changed_without_what_was_refused() -> None:

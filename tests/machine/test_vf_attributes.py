@@ -103,7 +103,7 @@ def do(machine: HostMachine, action: SetVfAttributes | SetPfLink, guard: Callabl
 def of_first(nic: Nic, **values: Any) -> SetVfAttributes:  # noqa: ANN401
     """The action for the first VF, as it is now."""
     assert nic.link
-    before = Before(fingerprint(nic.link.vfs[0], "igbvf"), is_given=False)
+    before = Before(fingerprint(nic.link.vfs[0], "igbvf 10"), is_given=False)
     return replace(ACTION, **{"vfs": {0: before}, **values})
 
 

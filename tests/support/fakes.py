@@ -394,7 +394,8 @@ class FakeMachine:
         link = self._link(pf)
         vfs = {vf.index: (vf, self._raw_vf(vf).driver) for vf in pf.facts.vfs}
         drivers = [driver for _, driver in vfs.values()]
-        if has_changed(action.vfs, link, drivers):
+        bindings = {vf.index: self._raw_vf(vf).binding for vf in pf.facts.vfs}
+        if has_changed(action.vfs, link, bindings):
             return Outcome.STALE
         found = changes(wished, action.vfs, link, drivers)
         refused: dict[Request, tuple[int, ...]] = {}
