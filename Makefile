@@ -44,6 +44,7 @@ SOAK_MINUTES := 30
 FLEET_HOSTS := 1000
 N := 200
 MEASURE := none
+CYCLES := 100
 JOBS := 2
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -162,6 +163,9 @@ prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 test: setup ## lint, package, every test, including the lab VM and test-openstack
 	@$(MAKE) -j --output-sync=line prepare
 	$(PYTEST) $(PARALLEL) --durations=20
+
+test-cycles: openstack-setup lab-images wheel deb ## libvirt takes one VF and gives it back CYCLES times, 100 by default, with the daemon at work; not in `make test`
+	SRIOV_CYCLES=$(CYCLES) $(PYTEST) --no-cov tests/lab/openstack/test_cycles.py
 
 test-nics: setup lab-setup wheel deb collection ## the lab's tests on the kernel from Debian's backports, and those of other NICs; not in `make test`
 	SRIOV_LAB_FLAVOUR=nics $(PYTEST) --no-cov -m "lab and not openstack"
