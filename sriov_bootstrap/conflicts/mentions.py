@@ -6,6 +6,7 @@ A comment, a mere read, and what is understood to set nothing are no mentions: a
 import re
 from collections.abc import Iterable, Iterator
 
+from sriov_bootstrap.conflicts import tmpfiles
 from sriov_bootstrap.conflicts.library import Library, is_shell, mentions_vfs
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.survey import Format, Source
@@ -27,7 +28,7 @@ WRITES = re.compile(
 )
 READS = re.compile(r"read|['\"]rb?['\"]|['\"]<['\"]|exists|isfile|access\(|stat\(|glob|listdir|-[ef] ")
 DOCUMENTATION = re.compile(r"^[ \t]*[rRuU]?(\"\"\"|''').*?\1", re.DOTALL | re.MULTILINE)
-SETTINGS = frozenset({Format.OTHER, Format.TMPFILES, Format.TUNED, Format.PLAYBOOK})  # files of nothing but these
+SETTINGS = frozenset({Format.OTHER, Format.TUNED, Format.PLAYBOOK})  # files of nothing but these
 MAX_LINE = 1 << 12  # that is looked at
 NOT_UNDERSTOOD = "it mentions VFs in a way that is not understood"
 
@@ -35,7 +36,11 @@ NOT_UNDERSTOOD = "it mentions VFs in a way that is not understood"
 def read(search: Search, found: Iterable[Master]) -> Iterator[Master]:
     """One for each file. `found`: what the readers have made of them."""
     places = {(master.path, master.line) for master in found}
+    hidden = frozenset(source.path for source in search.survey.sources_of(Format.TMPFILES))
+    hidden -= {source.path for source in tmpfiles.in_force(search.survey.sources_of(Format.TMPFILES))}
     for source in search.survey.sources:
+        if source.path in hidden:
+            continue
         lines = [line for line in _lines_of(source, search.library) if (source.path, line) not in places]
         if lines:
             yield _mention(source, lines)
@@ -50,7 +55,9 @@ def _lines_of(source: Source, library: Library) -> Iterator[int]:
     yield from dict.fromkeys(unclear)
     if not mentions_vfs(source.text):
         return
-    if source.format in SETTINGS:
+    if source.format is Format.TMPFILES:
+        yield from _lines_with(tmpfiles.without_harmless(source.text), SETTING)
+    elif source.format in SETTINGS:
         yield from _lines_with(source.text, SETTING)
     elif source.format is Format.CLOUD_INIT:
         yield from _lines_with(source.text, COMMAND)

@@ -6,17 +6,31 @@ from collections.abc import Iterator
 from sriov_bootstrap.conflicts.master import Master, Search, count
 from sriov_bootstrap.conflicts.paths import devices_of
 from sriov_bootstrap.conflicts.scripts import describe_write
-from sriov_bootstrap.conflicts.survey import Format
+from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
 from sriov_bootstrap.formats.shell import FILE
 
 LINE = re.compile(rf"[wW]\S{{0,4}}\s+\"?(/\S{{1,400}}/{FILE})\"?(?:\s+\S+){{4}}\s+(\S+)\s*")
+SETS_NOTHING = re.compile(r"^[ \t]*[xXrRzZmtThHaA]\S{0,4}[ \t][^\n]*", re.MULTILINE)
 UNITS = (".service", ".conf")  # whose commands are always run
 MAX_LINE = 1 << 10
 
 
+def in_force(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """Without those of its folders that another one hides; a file that a command is given counts where it is."""
+    return (
+        *without_overridden(tuple(source for source in sources if not source.caller)),
+        *(source for source in sources if source.caller),
+    )
+
+
+def without_harmless(text: str) -> str:
+    """With empty lines in place of those that change owners, modes and their kind, or remove files."""
+    return SETS_NOTHING.sub("", text)
+
+
 def read(search: Search) -> Iterator[Master]:
     """Lines that are understood; the others are mentions."""
-    for source in search.survey.sources_of(Format.TMPFILES):
+    for source in in_force(search.survey.sources_of(Format.TMPFILES)):
         is_sure = not source.caller or source.caller.rpartition(":")[0].endswith(UNITS)
         doubt = "" if is_sure else f"only {source.caller} applies it, if that line is run"
         for number, line in enumerate(source.text.split("\n") if FILE in source.text else (), 1):

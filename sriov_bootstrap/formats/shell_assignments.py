@@ -10,6 +10,7 @@ from sriov_bootstrap.formats.shell_values import UNKNOWN, ShellState, Values, li
 
 ASSIGNMENT = re.compile(r"(\w+)(?:\[([^\]]*)\])?(\+?)=(.*)", re.DOTALL)
 DECLARATIONS = frozenset({"export", "local", "readonly", "declare", "typeset"})
+LOCAL = frozenset({"local", "declare", "typeset"})  # to the function
 
 
 def take_assignments(follower: Follower, command: Simple, state: ShellState) -> Iterator[str]:
@@ -19,12 +20,28 @@ def take_assignments(follower: Follower, command: Simple, state: ShellState) -> 
     words = command.words
     is_declaration = words[:1] and words[0] in DECLARATIONS
     at = 1 if is_declaration else 0
+    if is_declaration and words[0] in LOCAL and follower.hidden and "-g" not in words:
+        _hide_outer(follower.hidden[-1], words[1:], state)
     while at < len(words) and (is_declaration or ASSIGNMENT.fullmatch(words[at])):
         _assign_word(follower, words[at], state)
         if words[0] == "export":
             follower.exported.add(words[at].partition("=")[0])
         at += 1
     return iter(words[:1] if is_declaration else words[at:])
+
+
+def _hide_outer(hidden: dict[str, Values | None], words: list[str], state: ShellState) -> None:
+    """What variables of these names are outside the function."""
+    for word in words:
+        name = word.partition("=")[0]
+        hidden.setdefault(name, state.known.get(name))
+
+
+def assigned_for(command: Simple) -> tuple[str, ...]:
+    """The names that are assigned before a command, and for it alone."""
+    names = [ASSIGNMENT.fullmatch(word) for word in command.words]
+    first = next((at for at, found in enumerate(names) if not found), 0)
+    return tuple(found[1] for found in names[:first] if found)
 
 
 def _assign_word(follower: Follower, word: str, state: ShellState) -> None:

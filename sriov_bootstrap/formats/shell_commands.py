@@ -26,7 +26,8 @@ HARMLESS = READERS | {
     "basename", "realpath", "readlink", "chmod", "chown", "chgrp", "inotifywait", "udevadm", "restorecon", "file",
     "diff", "cmp", "sort", "uniq", "which", "command", "type", "seq", "tr", "let", "trap", "alias", "md5sum",
     "sha256sum", "log", "die", "warn", "error", "info", "debug", "fatal", "break", "continue", "locate", "lsof",
-    "fuser", "getfacl", "wait",
+    "fuser", "getfacl", "wait", "mail", "mailx", "sendmail", "tar", "gzip", "zip", "scp", "curl", "wget", "systemd-cat",
+    "notify-send", "wall", "base64", "strings", "hexdump", "sha1sum", "tac", "nl", "paste", "column", "du", "pgrep",
 }  # fmt: skip
 LANGUAGES = ("python", "perl", "ruby", "awk", "gawk", "mawk", "lua")
 WRITES = re.compile(r"write|>|['\"][wa]b?['\"]|system")
@@ -36,7 +37,8 @@ SYSFS_LINK = re.compile(
 LEAD_AWAY = ("/driver", "/module", "/subsystem")  # out of the device's own folder
 COPIES = frozenset({"cp", "install", "mv", "rsync", "ln"})
 IDLE = HARMLESS - READERS | {"cat", "", "tee", "dd", "exec", "usleep"}
-FIND_ACTIONS = frozenset({"-exec", "-execdir", "-ok", "-delete", "-fprint"})
+FIND_RUNS = frozenset({"-exec", "-execdir", "-ok"})
+FIND_ACTIONS = FIND_RUNS | {"-delete", "-fprint"}
 
 
 def is_target(path: str) -> bool:
@@ -49,11 +51,17 @@ def may_set(name: str, words: list[str]) -> bool:
     if name.startswith(LANGUAGES):
         return any(FILE in word and WRITES.search(word) for word in words)
     if name in HARMLESS or (name == "sed" and not any(word.startswith("-i") for word in words)):
-        return name == "find" and not FIND_ACTIONS.isdisjoint(words) and any(map(is_target, words))
+        return name == "find" and any(map(is_target, words)) and not _finds_harmlessly(words)
     return any(
         is_target(word) or (SETTING.search(word) if len(word) < MAX_TEXT else FILE in word) or INNER_SCRIPT.search(word)
         for word in words
     )
+
+
+def _finds_harmlessly(words: list[str]) -> bool:
+    """Whether `find` only shows what it finds, or gives it to a command that does no more."""
+    actions = [at for at, word in enumerate(words) if word in FIND_ACTIONS]
+    return all(words[at] in FIND_RUNS and "".join(words[at + 1 : at + 2]) in HARMLESS - {"find"} for at in actions)
 
 
 def output_of(name: str, words: list[Values], feed: Values, folder: str) -> Values:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sriov_bootstrap.formats.shell_conditions import ASSUMED, TestVerdict
 from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_nodes import CommandList
-from sriov_bootstrap.formats.shell_values import UNKNOWN, Expander, ShellState, Values
+from sriov_bootstrap.formats.shell_values import UNKNOWN, Expander, ShellState, Values, limit_values
 from sriov_bootstrap.formats.steps import Steps
 
 MAX_DEPTH = 12  # functions, scripts and substitutions within each other
@@ -43,6 +43,17 @@ class CommandOutcome(Struct, frozen=True):
     output: Values = ("",)
 
 
+def output_of_all(outcomes: list[CommandOutcome]) -> Values:
+    """One after the other: only one of them may say anything that is understood."""
+    texts = [outcome.output for outcome in outcomes if outcome.output != ("",)]
+    return texts[0] if len(texts) == 1 else (UNKNOWN,) if texts else ("",)
+
+
+def output_of_any(outcomes: list[CommandOutcome]) -> Values:
+    """Of branches: what any of them puts out."""
+    return limit_values(text for outcome in outcomes for text in outcome.output) or ("",)
+
+
 class Follower(ABC):
     """Collects `writes`, in order, and what is `unclear`. `exported`: variables that other scripts see."""
 
@@ -57,6 +68,7 @@ class Follower(ABC):
         self.followed: set[str] = set()
         self.not_run: set[str] = set()
         self.exported: set[str] = set()
+        self.hidden: list[dict[str, Values | None]] = []  # by variables of the functions that are followed now
         self.functions: dict[str, tuple[CommandList, str, int]] = {}
         self.feed: Values = (UNKNOWN,)  # what a command finds at its input
         self.redirects = is_shell
@@ -128,8 +140,10 @@ class Follower(ABC):
             before, is_doubtful = state.arguments, state.is_doubtful
             state.set_arguments(arguments)
             self.blocks += 1
+            self.hidden.append({})
             with self._at(path, offset):
                 outcome = self.block(body, state)
+            state.restore(self.hidden.pop())
             self.blocks -= 1
             state.set_arguments(before)
             if state.ended == "return":

@@ -91,7 +91,7 @@ class _Parser:
             connector = self._tokens[self._at].text
             self.advance()
             self._skip("\n")
-        return AndOr(parts)
+        return AndOr(parts, is_apart=self._is_operator("&"))
 
     def _pipeline(self) -> Pipeline | None:
         is_negated = False
@@ -138,7 +138,8 @@ class _Parser:
             case "{":
                 self.advance()
                 return Group(token.line, self._closed_by("}"), self._redirections())
-        if self._is_operator("(", ahead=1) and self._is_operator(")", ahead=2):
+        is_called = self._is_operator("(", ahead=1) and self._is_operator(")", ahead=2)
+        if is_called and not ARRAY.fullmatch(token.text):
             return self._function(token.line)
         return None if token.text in CLOSERS else self._simple(token)
 
@@ -153,12 +154,14 @@ class _Parser:
         body = self.block(frozenset({")"}))
         if self._is_operator(")"):
             self.advance()
-        return Group(line, body, self._redirections())
+        return Group(line, body, self._redirections(), is_apart=True)
 
     def _function(self, line: int) -> FunctionDefinition:
         name = self._peek()
         self.advance()
-        self._skip("(", ")", "\n")
+        if self._is_operator("(") and self._is_operator(")", ahead=1):
+            self._at += 2
+        self._skip("\n")
         body = self._command()
         return FunctionDefinition(line, name.text if name else "", [AndOr([("", Pipeline([body]))])] if body else [])
 

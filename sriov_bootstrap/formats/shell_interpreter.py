@@ -12,7 +12,7 @@ from sriov_bootstrap.formats.shell_conditions import (
     narrow,
     variable_of,
 )
-from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower
+from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower, output_of_all, output_of_any
 from sriov_bootstrap.formats.shell_loops import CHANGE, count_values, with_files
 from sriov_bootstrap.formats.shell_nodes import (
     AndOr,
@@ -32,7 +32,7 @@ from sriov_bootstrap.formats.shell_nodes import (
     reads_lines,
 )
 from sriov_bootstrap.formats.shell_redirections import feed_of, write_output
-from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState, Values, limit_values
+from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState
 
 COST = 16  # of a command, in characters
 
@@ -48,9 +48,9 @@ class Interpreter(Follower):
                 break
             is_part = not _is_on_one_line(list_)
             self.blocks += is_part
-            outcomes.append(self._and_or(list_, state))
+            outcomes.append(self._and_or(list_, self._apart(state) if list_.is_apart else state))
             self.blocks -= is_part
-        return CommandOutcome(outcomes[-1].verdict if outcomes else SUCCESS, _output_of_all(outcomes))
+        return CommandOutcome(outcomes[-1].verdict if outcomes else SUCCESS, output_of_all(outcomes))
 
     def _and_or(self, list_: AndOr, state: ShellState) -> CommandOutcome:
         outcome = self._pipeline(list_.parts[0][1], state)
@@ -62,13 +62,13 @@ class Interpreter(Follower):
             if verdict.holds is not False:
                 outcome = self._follow_up(pipeline, connector, outcome.verdict, state)
                 outcomes.append(outcome)
-        return CommandOutcome(outcome.verdict, _output_of_all(outcomes))
+        return CommandOutcome(outcome.verdict, output_of_all(outcomes))
 
     def _follow_up(self, pipeline: Pipeline, connector: str, before: TestVerdict, state: ShellState) -> CommandOutcome:
         """What stands behind `&&` or `||`, and may or may not be done."""
         verdict = before if connector == "&&" else before.negated
         if verdict.holds:
-            outcome = self._pipeline(pipeline, state)
+            outcome = self._certainly_or_not(pipeline, verdict, state)
             return CommandOutcome(
                 both(before, outcome.verdict) if connector == "&&" else outcome.verdict, outcome.output
             )
@@ -79,6 +79,23 @@ class Interpreter(Follower):
         outcome = self._pipeline(pipeline, branch)
         self._rejoin(state, [branch, other], is_doubtful=verdict.is_doubtful and not before.is_assumed)
         return CommandOutcome((both if connector == "&&" else either)(before, outcome.verdict), outcome.output)
+
+    def _certainly_or_not(self, pipeline: Pipeline, verdict: TestVerdict, state: ShellState) -> CommandOutcome:
+        """Behind a command that is taken to succeed; but what would end the script with it may as well not."""
+        if not verdict.is_assumed:
+            return self._pipeline(pipeline, state)
+        branch = self._apart(state)
+        outcome = self._pipeline(pipeline, branch)
+        if branch.ended in {"exit", "return"}:
+            self._rejoin(state, [branch, state.copy()], is_doubtful=True)
+        else:
+            state.become(branch)
+        return outcome
+
+    def _apart(self, state: ShellState) -> ShellState:
+        """For a shell of its own: what is changed, or ended, there is not changed here."""
+        self.steps.take(len(state.known))
+        return state.copy()
 
     def _rejoin(self, state: ShellState, branches: list[ShellState], *, is_doubtful: bool) -> None:
         """After a condition: where a branch has ended, what follows depends on the condition, too."""
@@ -92,7 +109,7 @@ class Interpreter(Follower):
         for number, command in enumerate(pipeline.commands):
             if number:
                 self.feed = outcome.output
-            outcome = self._command(command, state)
+            outcome = self._command(command, self._apart(state) if len(pipeline.commands) > 1 else state)
         self.feed = kept
         return CommandOutcome(outcome.verdict.negated, outcome.output) if pipeline.is_negated else outcome
 
@@ -123,7 +140,8 @@ class Interpreter(Follower):
             case While():
                 return self._follow_redirected(command.redirections, state, lambda: self._while(command, state))
             case Group():  # pragma: no branch - mypy knows that it is the last one
-                return self._follow_redirected(command.redirections, state, lambda: self.block(command.body, state))
+                inner = self._apart(state) if command.is_apart else state
+                return self._follow_redirected(command.redirections, state, lambda: self.block(command.body, inner))
 
     def _follow_redirected(
         self, redirections: list[Redirection], state: ShellState, body: Callable[[], CommandOutcome]
@@ -171,7 +189,7 @@ class Interpreter(Follower):
             outcomes.append(self.block(command.otherwise, rest))
             branches.append(rest)
         self._rejoin(state, branches, is_doubtful=is_doubtful)
-        return CommandOutcome(output=_output_of_any(outcomes))
+        return CommandOutcome(output=output_of_any(outcomes))
 
     def _case(self, command: Case, state: ShellState) -> CommandOutcome:
         values, (name, prefix) = self.expander.expand(command.word, state), variable_of(command.word)
@@ -195,7 +213,7 @@ class Interpreter(Follower):
         if values:
             branches.append(state.copy())
         self._rejoin(state, branches, is_doubtful=len(branches) > 1)
-        return CommandOutcome(output=_output_of_any(outcomes))
+        return CommandOutcome(output=output_of_any(outcomes))
 
     # -- loops --
 
@@ -213,7 +231,7 @@ class Interpreter(Follower):
                 state.known[name] = (value,)
             if not self._iterate(command.body, state, outcomes):
                 break
-        return CommandOutcome(output=_output_of_all(outcomes))
+        return CommandOutcome(output=output_of_all(outcomes))
 
     def _iterate(self, body: CommandList, state: ShellState, outcomes: list[CommandOutcome]) -> bool:
         """One time through a loop; False if the script is left."""
@@ -236,9 +254,9 @@ class Interpreter(Follower):
                 if not self._iterate(command.body, state, outcomes):
                     break
             if lines:
-                return CommandOutcome(output=_output_of_all(outcomes))
+                return CommandOutcome(output=output_of_all(outcomes))
         elif self._is_counted(command, state, outcomes):
-            return CommandOutcome(output=_output_of_all(outcomes))
+            return CommandOutcome(output=output_of_all(outcomes))
         for name in assigned_names(command.body):
             state.known[name] = (UNKNOWN,)
         self.block(command.condition, state)
@@ -268,13 +286,3 @@ def _is_on_one_line(list_: AndOr) -> bool:
     """Whether its line may go without leaving a part of it."""
     commands = list_.parts[0][1].commands
     return len(list_.parts) == 1 and commands[0].line == commands[-1].line
-
-
-def _output_of_all(outcomes: list[CommandOutcome]) -> Values:
-    """One after the other: only one of them may say anything that is understood."""
-    texts = [outcome.output for outcome in outcomes if outcome.output != ("",)]
-    return texts[0] if len(texts) == 1 else (UNKNOWN,) if texts else ("",)
-
-
-def _output_of_any(outcomes: list[CommandOutcome]) -> Values:
-    return limit_values(text for outcome in outcomes for text in outcome.output) or ("",)

@@ -36,9 +36,10 @@ class Pipeline(Struct):
 
 
 class AndOr(Struct):
-    """Pipelines, each with "", "&&" or "||" before it."""
+    """Pipelines, each with "", "&&" or "||" before it. `is_apart`: with `&` behind it, in a shell of its own."""
 
     parts: list[tuple[str, Pipeline]]
+    is_apart: bool = False
 
 
 CommandList = list[AndOr]  # one after the other
@@ -90,11 +91,12 @@ class FunctionDefinition(Struct):
 
 
 class Group(Struct):
-    """`{ ... }` or `( ... )`."""
+    """`{ ... }`, or `( ... )`, which is a shell of its own: `is_apart`."""
 
     line: int
     body: CommandList
     redirections: list[Redirection]
+    is_apart: bool = False
 
 
 class Arithmetic(Struct):

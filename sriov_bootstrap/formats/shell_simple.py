@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from sriov_bootstrap.formats.shell_assignments import ASSIGNMENT, take_assignments
+from sriov_bootstrap.formats.shell_assignments import ASSIGNMENT, assigned_for, take_assignments
 from sriov_bootstrap.formats.shell_builtins import run_builtin, set_trap
 from sriov_bootstrap.formats.shell_commands import (
     COPIES,
@@ -54,11 +54,15 @@ PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "
 
 def run(follower: Follower, command: Simple, state: ShellState) -> CommandOutcome:
     """Everything that it does."""
+    names = assigned_for(command)
+    before = {name: state.known.get(name) for name in names}
     words = list(take_assignments(follower, command, state))
-    kept = follower.feed
+    kept, exported = follower.feed, follower.exported
+    follower.exported = exported.union(names) if names else exported
     follower.feed = feed_of(follower, command.redirections, state)
     outcome = _run_words(follower, words, command, state)
-    follower.feed = kept
+    follower.feed, follower.exported = kept, exported
+    state.restore(before)
     if words == ["exec"]:
         open_descriptors(follower, command, state)
     if not follower.redirects:

@@ -5,7 +5,7 @@ Values are bounded while they are built, and `Steps` counts what is read and bui
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
@@ -54,12 +54,20 @@ class ShellState:
 
     def become(self, *others: "ShellState") -> None:
         """After a branch: whatever may hold after any of these."""
-        alive = [other for other in others if not other.ended]
-        first = (alive or list(others))[0]
+        alive = [other for other in others if not other.ended] or list(others)
+        first = alive[0]
         self.known = _known_after([other.known for other in alive])
         self.folder = first.folder if all(other.folder == first.folder for other in alive) else UNKNOWN
         self.ended = first.ended
         self.is_doubtful = first.is_doubtful
+
+    def restore(self, before: Mapping[str, Values | None]) -> None:
+        """Variables as they were; None: not set."""
+        for name, values in before.items():
+            if values is None:
+                self.known.pop(name, None)
+            else:
+                self.known[name] = values
 
     def set_arguments(self, arguments: Iterable[Values] | None) -> None:
         """`$1` and so on; None: not known."""
