@@ -4,7 +4,10 @@ import re
 
 SYSTEM = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")  # the one that wins first
 BOOT_SCRIPTS = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
-OTHER_SCRIPTS = ("/sbin/ifup-local", "/etc/sysconfig/allocate_vfs")
+OTHER_SCRIPTS = (
+    *("/sbin/ifup-local", "/sbin/ifup-pre-local", "/etc/sysconfig/allocate_vfs"),
+    *("/etc/infiniband/pre-start-hook.sh", "/etc/infiniband/post-start-hook.sh"),
+)
 HOOKS = (
     "/etc/network/if-pre-up.d",
     "/etc/network/if-up.d",
@@ -36,6 +39,8 @@ HOOKS = (
     "/etc/dhcp/dhclient-exit-hooks.d",
     "/etc/ppp/ip-up.d",
     "/etc/sysconfig/modules",
+    "/etc/sysconfig/network/scripts",
+    "/etc/sysconfig/network/if-up.d",
     "/usr/lib/systemd/system-sleep",
     "/etc/systemd/system-sleep",
     "/etc/initramfs-tools/scripts/init-premount",
@@ -97,10 +102,26 @@ NETWORK_MANAGER_FOLDERS = tuple(f"{folder}/NetworkManager/conf.d" for folder in 
 OTHER_FILES = (
     "/etc/rc.conf",
     "/etc/inittab",
+    "/etc/anacrontab",
     "/var/lib/cloud/instance/user-data.txt",
+    "/var/lib/cloud/instance/vendor-data.txt",
+    *(
+        f"{folder}/{name}"
+        for folder in ("/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net", "/boot/firmware")
+        for name in ("user-data", "vendor-data")
+    ),
+    "/etc/infiniband/openib.conf",
     "/etc/tuned/bootcmdline",
     "/etc/NetworkManager/NetworkManager.conf",
 )
+OTHER_FOLDERS = {  # whose files tell a program what to run
+    "/etc/containers/systemd": (".container", ".kube"),
+    "/etc/kubernetes/manifests": (".yaml", ".yml", ".json"),
+    "/etc/supervisor/conf.d": (".conf",),
+    "/etc/supervisord.d": (".ini", ".conf"),
+    "/etc/monit/conf.d": (),
+    "/etc/dracut.conf.d": (".conf",),
+}
 TUNED_CHOICES = ("/etc/tuned/active_profile", "/etc/tuned/post_loaded_profile")
 TUNED = ("/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tuned/profiles")
 RUN_LEVELS = ("/etc/rcS.d", "/etc/rc2.d", "/etc/rc3.d", "/etc/rc5.d")

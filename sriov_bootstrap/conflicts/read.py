@@ -11,7 +11,7 @@ from sriov_bootstrap.conflicts import places
 from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
 from sriov_bootstrap.conflicts.read_called import read_called, read_surroundings
-from sriov_bootstrap.conflicts.survey import DROP_IN_FOLDERS, Format, MastersSurvey, Source
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder
 from sriov_bootstrap.conflicts.udev import selecting_attributes
 from sriov_bootstrap.conflicts.units import units_pulled
 from sriov_bootstrap.edges import yaml_text
@@ -102,7 +102,7 @@ def _units(sources: TextFiles) -> Iterator[Source]:
     for folder in unit_files.FOLDERS:
         yield from (_source(Format.UNIT, text) for text in sources.folder(folder, *places.SERVICE_ENDINGS))
         for name in sources.names(folder):
-            if name.endswith(DROP_IN_FOLDERS):
+            if is_drop_in_folder(name):
                 yield from (_source(Format.UNIT, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
     for folder in places.STARTER_FOLDERS:
         yield from (_source(Format.UNIT, text) for text in sources.folder(folder, *places.STARTER_ENDINGS))
@@ -168,6 +168,8 @@ def _other_files(sources: TextFiles) -> Iterator[Source]:
     for folder in places.NETWORK_MANAGER_FOLDERS:
         yield from (_source(Format.OTHER, text) for text in sources.folder(folder, ".conf"))
     yield from (_source(Format.OTHER, text) for text in map(sources.file, places.OTHER_FILES) if text)
+    for folder, endings in places.OTHER_FOLDERS.items():
+        yield from (_source(Format.OTHER, text) for text in sources.folder(folder, *endings))
     profiles = (f"{folder}/{name}/tuned.conf" for folder in places.TUNED for name in sources.names(folder))
     texts = map(sources.file, (*places.TUNED_CHOICES, *profiles))
     yield from (_source(Format.TUNED, text) for text in texts if text)

@@ -117,8 +117,13 @@ def without_overridden(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """
     first: dict[tuple[str, str], Source] = {}
     for source in sources:
-        first.setdefault((source.name, source.folder if source.folder.endswith(DROP_IN_FOLDERS) else ""), source)
+        first.setdefault((source.name, source.folder if is_drop_in_folder(source.folder) else ""), source)
     return tuple(first[key] for key in sorted(first))
+
+
+def is_drop_in_folder(name: str) -> bool:
+    """Whether its files add to units: to one, to those with a beginning of their names, or to all services."""
+    return name == "service.d" or name.endswith(DROP_IN_FOLDERS)
 
 
 DROP_IN_FOLDERS = (".service.d", ".link.d", ".timer.d", ".path.d", ".socket.d", ".target.d")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, key_values
 from sriov_bootstrap.conflicts.scripts import Script, follow_commands, follow_script, masters_of_writes
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, without_overridden
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder, without_overridden
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.formats import unit_files
 from sriov_bootstrap.formats.logical_lines import logical_lines
@@ -27,7 +27,6 @@ from sriov_bootstrap.formats.unit_conditions import (
 RUNNING = "/proc/cmdline"
 OUR_UNITS = "sriov-bootstrap"
 RC_LOCAL = re.compile(r"[-@:+!]*(?:/etc|/etc/rc\.d)/rc\.local(?:\s+start)?\s*")  # as systemd's own rc-local.service
-DROP_INS = ".service.d"
 STARTS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
 OTHER_TIMES = {
     "ExecReload": "ExecReload= is only run when the unit is reloaded",
@@ -37,7 +36,6 @@ OTHER_TIMES = {
 INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
 OUTPUTS = frozenset({"StandardOutput", "StandardError"})
 TO_FILE = re.compile(r"(?:file|append|truncate):")
-NEXT_COMMAND = re.compile(r"\s;(?=\s)")  # of several in one line: systemd.service(5)
 SHOWN = 4
 
 
@@ -97,16 +95,18 @@ def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Call
     """Those that are started, and of which some file concerns us."""
     by_unit: dict[str, list[Source]] = {}
     for source in without_overridden(sources):
-        is_drop_in = source.folder.endswith(DROP_INS)
+        is_drop_in = is_drop_in_folder(source.folder)
         by_unit.setdefault(source.folder.removesuffix(".d") if is_drop_in else source.name, []).append(source)
     instances: dict[str, list[str]] = {}
     for unit in sorted(unit for unit in wanted if "@" in unit and unit.endswith(".service")):
         prefix, _, instance = unit.removesuffix(".service").partition("@")
         instances.setdefault(prefix, []).append(instance)
-    for name, found in by_unit.items():
-        if name.startswith(OUR_UNITS) or not any(map(concerns, found)):
+    for name, own in by_unit.items():
+        found = [*own, *(source for shared in _shared_names(name) for source in by_unit.get(shared, ()))]
+        is_shared = name == "service" or name.endswith("-.service")
+        if is_shared or name.startswith(OUR_UNITS) or not any(map(concerns, found)):
             continue
-        files = tuple(sorted(found, key=lambda source: source.folder.endswith(DROP_INS)))
+        files = tuple(sorted(found, key=lambda source: is_drop_in_folder(source.folder)))
         prefix, at, instance = name.removesuffix(".service").partition("@")
         if at:
             mine = [other for other in instances.get(prefix, ()) if instance in {"", other}]
@@ -116,9 +116,15 @@ def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Call
             yield Unit(name, files, tuple(mine))
 
 
+def _shared_names(name: str) -> tuple[str, ...]:
+    """Of drop-ins that it has in common with others: for all services, and by the beginnings of its name."""
+    parts = name.removesuffix(".service").split("-")[:MAX_PULLED]
+    return ("service", *("-".join(parts[:number]) + "-.service" for number in range(1, len(parts))))
+
+
 def _is_static(files: tuple[Source, ...]) -> bool:
     """Whether it cannot be enabled, so that others start it: it has no [Install] section that says by whom."""
-    return not files[0].folder.endswith(DROP_INS) and not any(INSTALLS.search(source.text) for source in files)
+    return not is_drop_in_folder(files[0].folder) and not any(INSTALLS.search(source.text) for source in files)
 
 
 PULLS = re.compile(
@@ -200,7 +206,7 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
             part = Script(entry.source, script.search, script.steps)
             found = [
                 follow_commands(part, command, first_line=entry.line, is_shell=False, environment=environment)
-                for command in commands_of(entry, unit.name, instance)
+                for command in commands_of(entry, unit.name, instance, environment)
             ]
             readings += found
             printed = [write for reading in found for write in _writes_of_output(reading, targets)]
@@ -252,17 +258,16 @@ def _writes_of_output(reading: Reading, targets: Iterable[tuple[KeyValue, str]])
             yield Write(place, (path,), numbers, is_conditional=not is_output, is_alone=False)
 
 
-def commands_of(entry: KeyValue, name: str, instance: str) -> tuple[str, ...]:
+def commands_of(entry: KeyValue, name: str, instance: str, environment: Mapping[str, str]) -> tuple[str, ...]:
     """What an Exec line runs, as a shell would be told to."""
-    text = with_specifiers(entry.value, name, instance).replace("$$", "$")
-    return tuple(command.strip().lstrip("-@:+!|") for command in NEXT_COMMAND.split(text))
+    return unit_files.commands(with_specifiers(entry.value, name, instance), environment)
 
 
 def _remedy_of_unit(unit: Unit, readings: list[Reading], search: Search) -> Callable[[Write, Source], str]:
     """To disable it if it does nothing else, wherever the command stands that it runs; "" for others' files if not."""
     others = sorted({name for reading in readings for _, name in reading.others})
     own = {source.path for source in unit.sources}
-    disabling = "" if others or unit.sources[0].folder.endswith(DROP_INS) else _remedy_to_disable(unit, search.survey)
+    disabling = "" if others or is_drop_in_folder(unit.sources[0].folder) else _remedy_to_disable(unit, search.survey)
 
     def _remedy(write: Write, source: Source) -> str:
         if disabling or source.path not in own:

@@ -1,6 +1,7 @@
 """Unit files of systemd, as far as it takes to know what a service starts: systemd.unit(5), systemd.service(5)."""
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
@@ -55,6 +56,25 @@ def _expand(word: str, environment: Mapping[str, str]) -> tuple[str, ...]:
     if bare := BARE.fullmatch(word):
         return split(environment.get(bare[1], ""))
     return (substitute(BRACED, word, lambda found: environment.get(found[1], "") if found[1] else "$"),)
+
+
+def commands(value: str, variables: Mapping[str, str] = NOTHING) -> tuple[str, ...]:
+    """The commands of an Exec line, as a shell would be told to run them; of variables, systemd knows no others."""
+    found: list[list[str]] = [[]]
+    for word in split(value):
+        if word == ";":
+            found.append([])
+        else:
+            found[-1].append(word)
+    return tuple(shlex.join(_as_run(words, variables)) for words in found if words)
+
+
+def _as_run(words: list[str], variables: Mapping[str, str]) -> list[str]:
+    """Without the prefixes of the program, and the name that `@` gives it."""
+    program = words[0].lstrip("@-:+!|")
+    prefixes = words[0].removesuffix(program)
+    rest = words[2 if "@" in prefixes else 1 :]
+    return [program, *(rest if ":" in prefixes else (part for word in rest for part in _expand(word, variables)))]
 
 
 def environment_files(texts: Iterable[str]) -> tuple[str, ...]:
