@@ -28,6 +28,12 @@ READ = re.compile(
     rf"(?:<[ \t]*|\b(?:cat|cut|head|tail|grep|awk|sed|sort|tr|mapfile|readarray)\b[^;&|\n`)]{{0,128}}?[ \t])"
     rf"[\"']?(?:(/{NAME}{{1,256}})|\$\{{?([A-Za-z_]\w{{0,63}}))"
 )
+SERVICE = re.compile(r"\b(?:service|invoke-rc\.d)[ \t]+([\w.-]{1,64})[ \t]+(?:re)?start\b")
+SHELL = r"(?:[\w/]{0,32}/)?(?:ba|da|k|z|a)?sh\b"
+SHELL_INPUT = re.compile(
+    rf"\b{SHELL}[^;&|\n`<]{{0,128}}<[ \t]*[\"']?(/{NAME}{{1,256}})"
+    rf"|(?<=[ \t\"'<])(/{NAME}{{1,256}})[\"']?[^;&|\n]{{0,64}}\|[ \t]*(?:sudo[ \t]+)?{SHELL}"
+)
 OTHER_TREES = ("/sys/", "/proc/", "/dev/", "/run/lock", "/var/log/")
 
 
@@ -67,6 +73,12 @@ def _calls(text: str, context: TextContext) -> Iterator[FileCall]:
             yield FileCall(found.start(), path, Format.PLAYBOOK)
             around = path.rpartition("/")[0]
             yield from (FileCall(found.start(), f"{around}/{glob}", Format.PLAYBOOK) for glob in AROUND)
+    for found in SERVICE.finditer(text) if "service" in text or "invoke" in text else ():
+        yield FileCall(found.start(), f"/etc/init.d/{found[1]}", Format.SCRIPT)
+    for found in SHELL_INPUT.finditer(text, 0, MAX_TEXT) if "<" in text or "|" in text else ():
+        path = found[1] or found[2]
+        if not path.startswith(OTHER_TREES):
+            yield FileCall(found.start(), path, Format.SCRIPT)
     if context.sets_vfs:
         yield from _data_calls(text, dict(ASSIGNED.findall(text, 0, MAX_TEXT)))
 

@@ -27,7 +27,8 @@ RUN_PARTS = re.compile(r"\brun-parts\b(?![^;&|\n`]{0,512}--(?:test|list)\b)([^;&
 ARGUMENT = re.compile(rf"(?<=[ \t\"'])(?:/[\w./+@*?-]+|\$\$?\{{?\w{{1,64}}\}}?(?:/{NAME}+)?)")
 ARGUMENT_NUMBER = re.compile(r"[\"']?\$\{?(\d)\}?[\"']?/")
 LISTED = re.compile(r"(?:\$\(|`|^|[;&|(])[ \t]*(?:/bin/|/usr/bin/)?(?:ls|find)[ \t]+([^;&|\n`)]{1,512})", re.MULTILINE)
-HANDED_ON = re.compile(r"-exec(?:dir)?\b|\bxargs\b")
+HANDED_TO_SHELL = re.compile(r"\b(?:xargs|parallel)\b[^;&|\n]{0,128}?[ \t/](?:ba|da|k|z)?sh\b")
+HANDED_ON = re.compile(r"-exec(?:dir)?\b|\b(?:xargs|parallel)\b")
 PATTERN = re.compile(rf"/{NAME}*/[\w.+@*?\[\]!-]+")
 OTHER_TREES = ("/sys/", "/proc/", "/dev/")
 
@@ -74,7 +75,8 @@ def _calls_of_loops(text: str, folders: Mapping[str, str]) -> Iterator[FolderCal
             for word in ARGUMENT.findall(f" {found[1]}"):
                 path = _with_folder(word, folders)
                 glob = path if "*" in path else f"{path}/*"
-                yield from _call(found.start(1), glob, is_named=bool(interpreted))
+                is_named = bool(interpreted) or HANDED_TO_SHELL.search(text) is not None
+                yield from _call(found.start(1), glob, is_named=is_named)
 
 
 def _folders_for(word: str, folders: Mapping[str, str], named: list[str]) -> Iterator[Mapping[str, str]]:

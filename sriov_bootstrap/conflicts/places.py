@@ -63,6 +63,7 @@ NMSTATE = "/etc/nmstate"
 MAX_SOURCED = 64  # globs of files that interfaces(5) sources
 SHIM = "/etc/sriov-netplan-shim/interfaces.yaml"
 OPERATOR = "/etc/sriov-operator"
+MAX_STARTED = 4  # scripts that start units whose scripts start others
 SERVICE_ENDINGS = (".service",)
 STARTER_ENDINGS = (".timer", ".path", ".socket", ".target")  # read where an administrator puts them
 STARTER_FOLDERS = ("/etc/systemd/system", "/run/systemd/system")

@@ -11,9 +11,9 @@ from sriov_bootstrap.conflicts import places
 from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
 from sriov_bootstrap.conflicts.read_called import read_called, read_surroundings
+from sriov_bootstrap.conflicts.started_units import units_pulled
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder
 from sriov_bootstrap.conflicts.udev import selecting_attributes
-from sriov_bootstrap.conflicts.units import units_pulled
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.edges.text_files import Text, TextFiles
 from sriov_bootstrap.formats import modprobe, unit_files
@@ -36,8 +36,13 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
     survey = MastersSurvey(found, wanted_units(sources), rdma=machine.pci.read_rdma(), initramfs=_initramfs(machine))
     pulled = units_pulled(survey)
-    survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys(), pulled_by=pulled)
-    survey = replace(survey, sources=(*found, *read_called(sources, survey)))
+    for _ in range(places.MAX_STARTED):
+        survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys())
+        survey = replace(survey, sources=(*survey.sources, *read_called(sources, survey)))
+        pulled = units_pulled(survey)
+        if pulled.keys() <= survey.wanted_units:
+            break
+    survey = replace(survey, pulled_by=pulled)
     survey = read_surroundings(sources, survey)
     attributes = machine.pci.read_netdev_attributes(selecting_attributes(survey))
     survey = replace(survey, netdev_attributes=attributes)

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, key_values
 from sriov_bootstrap.conflicts.scripts import Script, follow_commands, follow_script, masters_of_writes
+from sriov_bootstrap.conflicts.started_units import MAX_PULLED, STARTERS
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder, without_overridden
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.formats import unit_files
-from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import UNKNOWN, Place, Reading, Write
 from sriov_bootstrap.formats.shell_commands import is_target
 from sriov_bootstrap.formats.unit_conditions import (
@@ -125,39 +125,6 @@ def _shared_names(name: str) -> tuple[str, ...]:
 def _is_static(files: tuple[Source, ...]) -> bool:
     """Whether it cannot be enabled, so that others start it: it has no [Install] section that says by whom."""
     return not is_drop_in_folder(files[0].folder) and not any(INSTALLS.search(source.text) for source in files)
-
-
-PULLS = re.compile(
-    r"^[ \t]*(Wants|Requires|BindsTo|Upholds|OnSuccess|Unit|Service)[ \t]*=[ \t]*(\S[^\n]*)", re.MULTILINE
-)
-UDEV_PULLS = re.compile(r'ENV\{SYSTEMD_WANTS\}\s*\+?=\s*"([^"]*)"')
-NAME_OF_EVENT = re.compile(r"%k|\$name|\$env\{INTERFACE\}|%E\{INTERFACE\}")
-KERNEL = re.compile(r'\bKERNEL\s*==\s*"([\w.-]+)"')
-STARTERS = (".timer", ".path", ".socket")
-MAX_PULLED = 64  # by one line
-
-
-def units_pulled(survey: MastersSurvey) -> dict[str, tuple[str, ...]]:
-    """Unit -> the `file:line` of what starts it: other units, and udev rules. Timers start what has their name."""
-    found: dict[str, list[str]] = {}
-    for source in without_overridden(survey.sources_of(Format.UNIT)):
-        instance = source.folder if source.folder.endswith(".d") else source.name
-        instance = instance.partition("@")[2].rpartition(".")[0].removesuffix(".service")
-        for match in PULLS.finditer(source.text):
-            place = f"{source.path}:{source.text.count(chr(10), 0, match.start()) + 1}"
-            for unit in match[2].split()[:MAX_PULLED]:
-                found.setdefault(unit.replace("%i", instance).replace("%I", instance), []).append(place)
-    for source in without_overridden(survey.sources_of(Format.UDEV)):
-        for number, line in logical_lines(source.text, may_interrupt=True) if "SYSTEMD_WANTS" in source.text else ():
-            name = next(iter(KERNEL.findall(line)), UNKNOWN)
-            for units in UDEV_PULLS.findall(line):
-                for unit in NAME_OF_EVENT.sub(lambda _, name=name: name, units).split()[:MAX_PULLED]:  # type: ignore[misc]
-                    found.setdefault(unit, []).append(f"{source.path}:{number}")
-    for unit in sorted(survey.wanted_units):
-        stem, dot, kind = unit.rpartition(".")
-        if f"{dot}{kind}" in STARTERS:
-            found.setdefault(f"{stem}.service", [])
-    return {unit: tuple(places) for unit, places in found.items()}
 
 
 def environment_paths(units: Iterable[Unit]) -> tuple[str, ...]:

@@ -1,0 +1,80 @@
+"""What makes systemd start units: other units, udev rules, timers, and commands in scripts."""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, without_overridden
+from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.shell import UNKNOWN
+
+PULLS = re.compile(
+    r"^[ \t]*(Wants|Requires|BindsTo|Upholds|OnSuccess|Unit|Service)[ \t]*=[ \t]*(\S[^\n]*)", re.MULTILINE
+)
+UDEV_PULLS = re.compile(r'ENV\{SYSTEMD_WANTS\}\s*\+?=\s*"([^"]*)"')
+NAME_OF_EVENT = re.compile(r"%k|\$name|\$env\{INTERFACE\}|%E\{INTERFACE\}")
+KERNEL = re.compile(r'\bKERNEL\s*==\s*"([\w.-]+)"')
+STARTERS = (".timer", ".path", ".socket")
+MAX_PULLED = 64  # by one line
+UNIT_ENDINGS = (".service", *STARTERS, ".target")
+STARTING = (Format.SCRIPT, Format.CRON, Format.INTERFACES, Format.UDEV, Format.UNIT)
+STARTS_UNIT = re.compile(
+    r"\bsystemctl\b((?:[ \t]+-[\w=-]+){0,8})[ \t]+((?:re|try-re|reload-or-re)?start|(?:re)?enable)\b([^;&|\n`)]{1,512})"
+)
+UNIT_WORD = re.compile(r"(?<=[ \t\"'])[\w$%{\\][\w@.:$%{}\\-]*")
+STARTS_SERVICE = re.compile(r"\b(?:service|invoke-rc\.d)[ \t]+([\w.-]{1,64})[ \t]+(?:re)?start\b")
+VARIABLE = re.compile(r"\$\$?\{?\w+\}?|%[a-zA-Z](?:\{\w+\})?|\{\}")
+MAX_LINE = 1 << 12
+
+
+def units_pulled(survey: MastersSurvey) -> dict[str, tuple[str, ...]]:
+    """Unit -> the `file:line` of what starts it: units, udev rules, commands. Timers start what has their name."""
+    found: dict[str, list[str]] = {}
+    for unit, place in itertools.chain(_pulled_by_units(survey), _pulled_by_rules(survey), _pulled_by_commands(survey)):
+        found.setdefault(unit, []).append(place)
+    for unit in sorted(survey.wanted_units):
+        stem, dot, kind = unit.rpartition(".")
+        if f"{dot}{kind}" in STARTERS:
+            found.setdefault(f"{stem}.service", [])
+    return {unit: tuple(places) for unit, places in found.items()}
+
+
+def _pulled_by_units(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
+    for source in without_overridden(survey.sources_of(Format.UNIT)):
+        instance = source.folder if source.folder.endswith(".d") else source.name
+        instance = instance.partition("@")[2].rpartition(".")[0].removesuffix(".service")
+        for match in PULLS.finditer(source.text):
+            place = f"{source.path}:{source.text.count(chr(10), 0, match.start()) + 1}"
+            for unit in match[2].split()[:MAX_PULLED]:
+                yield unit.replace("%i", instance).replace("%I", instance), place
+
+
+def _pulled_by_rules(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
+    for source in without_overridden(survey.sources_of(Format.UDEV)):
+        for number, line in logical_lines(source.text, may_interrupt=True) if "SYSTEMD_WANTS" in source.text else ():
+            name = next(iter(KERNEL.findall(line)), UNKNOWN)
+            for units in UDEV_PULLS.findall(line):
+                for unit in NAME_OF_EVENT.sub(lambda _, name=name: name, units).split()[:MAX_PULLED]:  # type: ignore[misc]
+                    yield unit, f"{source.path}:{number}"
+
+
+def _pulled_by_commands(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
+    """By commands of scripts and their kind, of cron tables, of units and of udev rules."""
+    for source in survey.sources_of(*STARTING):
+        if "start" in source.text or "--now" in source.text:
+            yield from ((unit, f"{source.path}:{line}") for line, unit in _units_of_commands(source.text))
+
+
+def _units_of_commands(text: str) -> Iterator[tuple[int, str]]:
+    """Line and unit of each command that starts one."""
+    for number, line in logical_lines(text):
+        for options, verb, words in STARTS_UNIT.findall(line[:MAX_LINE]):
+            if verb.endswith("start") or "--now" in f"{options} {words}".split():
+                yield from ((number, _unit_name(word)) for word in UNIT_WORD.findall(words)[:MAX_PULLED])
+        yield from ((number, f"{name}.service") for name in STARTS_SERVICE.findall(line[:MAX_LINE]))
+
+
+def _unit_name(word: str) -> str:
+    """Of a word of systemctl; a variable in it is not known."""
+    name = VARIABLE.sub(UNKNOWN, word)
+    return name if name.endswith(UNIT_ENDINGS) else f"{name}.service"
