@@ -31,7 +31,7 @@ def test_the_unit_loads_what_a_rule_names_and_nothing_else(bare_guest: Guest) ->
     guest = bare_guest
     code, said = start(guest)
     assert (code, has_driver(guest)) == (1, False), said
-    assert "no rule names the driver vfio-pci (vf_driver)" in said
+    assert "no rule names the driver vfio-pci (vf_driver, or driver of a [[pf.vf]])" in said
     guest.vm.write(CONFIG_FILE, NAMING_RULE + SERVICES)
     code, said = start(guest)
     assert (code, has_driver(guest)) == (0, True), said
