@@ -37,7 +37,10 @@ DEVICE_KEYS = {
     "ATTR{device/device}": "device_id",
     "ENV{PCI_SLOT_NAME}": "pci_address",
 }
-OF_ANOTHER = re.compile(rf"ATTR\{{\[net/([^]*/]+)\]device/{FILE}\}}")  # [subsystem/name], not of the event's device
+# [subsystem/name]: not of the event's device.
+OF_ANOTHER = re.compile(rf"ATTR\{{\[(?:net/([^]*/]+)\]device|pci/([^]*/]+)\])/?{FILE}\}}")
+# The kernel writes these in lower case, and udev compares letter by letter: what has a capital never matches.
+IN_LOWER_CASE = frozenset({"mac", "vendor_id", "device_id"})
 NAMES = re.compile(r"ENV\{ID_NET_NAME\w*\}")
 NEUTRAL = re.compile(
     r"ACTION|SUBSYSTEM|SUBSYSTEMS|LABEL|ATTR\{(?:device/(?:\.\./)*)?sriov_(?:num|total)vfs\}|TEST(\{.*\})?"
@@ -135,9 +138,14 @@ def _effects(tokens: tuple[Token, ...], script: Script, line: int) -> Iterator[E
         if token.key.startswith("ATTR{") and token.key.endswith(f"{FILE}}}"):
             key = token.key if NEUTRAL.fullmatch(token.key) else f"ATTR{{.../{FILE}}}"
             other = OF_ANOTHER.fullmatch(token.key)
-            yield Effect(setting(key, token.value), token.value, (Match(netdev=other[1]),) if other else ())
+            yield Effect(setting(key, token.value), token.value, (_another(*other.groups("")),) if other else ())
         elif token.key.startswith("RUN"):
             yield from _effects_of_run(token.value, script, line)
+
+
+def _another(netdev: str, pci_address: str) -> Match:
+    """Of which one of the two is named."""
+    return Match(netdev=netdev, pci_address=pci_address)
 
 
 def _effects_of_run(value: str, script: Script, line: int) -> Iterator[Effect]:
@@ -167,6 +175,8 @@ def _devices(tokens: tuple[Token, ...], attributes: Mapping[str, Mapping[str, st
         if token.operator == "!=" or not key:
             is_exact = False
             continue
+        if key in IN_LOWER_CASE and token.key.startswith("ATTR") and token.value != token.value.lower():
+            is_exact = False
         choices.append(tuple((key, _match_value(key, text)) for text in token.value.split("|")))
     combined = itertools.islice(filter(_is_possible, itertools.product(*choices)), ALTERNATIVES)
     found = tuple(Match(**dict(selectors)) for selectors in combined if selectors)

@@ -265,6 +265,12 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
             id="udev, of another device",
         ),
         pytest.param(
+            {"etc/udev/rules.d/9.rules": f'KERNEL=="ens1f0", ATTR{{[pci/{PF2}]sriov_numvfs}}="8"\n'},
+            {PF2: 8},
+            ["9.rules:1"],
+            id="udev, of another function",
+        ),
+        pytest.param(
             service(f"EnvironmentFile=/etc/vfs\nExecStart=/bin/sh -c 'echo $N > {FILE}'", **{"etc/vfs": "N =8\n"}),
             {PF: 8},
             ["vfs.service:4"],
@@ -331,6 +337,14 @@ EACH = "for i in /sys/class/net/*; do\n"
         (
             {"etc/tuned/vfs/tuned.conf": f"[sysfs]\n{FILE}=8\n", "etc/tuned/active_profile": "balanced\n"},
             f"may set 8 VFs of {PF} (ens1f0)",
+        ),
+        *(
+            ({"etc/udev/rules.d/9.rules": f'SUBSYSTEM=="net", {match}, ATTR{{device/sriov_numvfs}}="8"\n'}, problem)
+            for match, problem in {
+                'ATTR{address}=="3C:FD:FE:AA:BB:00"': f"may set 8 VFs of {PF} (ens1f0)",
+                'ATTR{address}=="3C:FD:FE:*", KERNEL=="ens1f0"': f"may set 8 VFs of {PF} (ens1f0)",
+                'ATTR{address}=="3C:FD:FE:AA:BB:02|3c:fd:fe:aa:bb:00"': f"may set 8 VFs of {PF} (ens1f0)",
+            }.items()
         ),
     ],
 )
