@@ -254,10 +254,16 @@ SET = 'ATTR{device/sriov_numvfs}="8"'
         pytest.param(NET + 'ENV{ID_PATH}=="pci-0000:3b:00.0", ' + SET, (Match(pci_address=PF),), True, id="path"),
         pytest.param(NET + 'ENV{ID_NET_NAME_PATH}=="ens1f0", ' + SET, ENS1F0, True, id="udev's name"),
         pytest.param(
-            NET + 'ATTR{address}=="3C:fd:fe:aa:bb:00", NAME="ens1f0", ' + SET,
+            NET + 'ATTR{address}=="3c:fd:fe:aa:bb:00", NAME="ens1f0", ' + SET,
             (Match(mac="3c:fd:fe:aa:bb:00"),),
             True,
             id="MAC",
+        ),
+        pytest.param(
+            NET + 'ATTR{address}=="3C:fd:fe:aa:bb:00", NAME="ens1f0", ' + SET,
+            (Match(mac="3c:fd:fe:aa:bb:00"),),
+            False,
+            id="MAC with a capital, which udev never finds",
         ),
         pytest.param(
             NET + 'KERNEL=="ens1f0|ens1f1", ' + SET, (*ENS1F0, Match(netdev="ens1f1")), True, id="alternatives"
@@ -269,10 +275,16 @@ SET = 'ATTR{device/sriov_numvfs}="8"'
             id="PCI device",
         ),
         pytest.param(
-            'SUBSYSTEM=="pci", ATTR{vendor}=="0x8086", ATTR{device}=="0x10C9", ATTR{sriov_numvfs}:="8"',
+            'SUBSYSTEM=="pci", ATTR{vendor}=="0x8086", ATTR{device}=="0x10c9", ATTR{sriov_numvfs}:="8"',
             (Match(vendor_id="8086", device_id="10c9"),),
             True,
             id="ids",
+        ),
+        pytest.param(
+            'SUBSYSTEM=="pci", ATTR{vendor}=="0x8086", ATTR{device}=="0x10C9", ATTR{sriov_numvfs}:="8"',
+            (Match(vendor_id="8086", device_id="10c9"),),
+            False,
+            id="ids in capitals",
         ),
         pytest.param(NET + SET, ALL, True, id="all"),
         pytest.param(NET + 'KERNEL=="ens1f0", ENV{X}=="1", ' + SET, ENS1F0, False, id="a condition"),
