@@ -219,6 +219,26 @@ def masters_of_writes(
         )
 
 
+def masters_of_settings(source: Source, search: Search, pattern: re.Pattern[str], doubt: str) -> Iterator[Master]:
+    """Lines of a file of settings that a program writes to /sys; `pattern`: path and value, of a whole line."""
+    for number, line in enumerate(source.text.split("\n") if FILE in source.text else (), 1):
+        found = pattern.fullmatch(line[:MAX_LINE].strip())
+        devices = devices_of((found[1],), search.links) if found else None
+        if found and devices is not None:
+            num_vfs = count(found[2])
+            yield Master(
+                source.format,
+                source.path,
+                number,
+                describe_write(devices, () if num_vfs is None else (num_vfs,)),
+                devices,
+                num_vfs,
+                is_certain=not doubt,
+                doubt=doubt,
+                remedy=f"remove line {number} from {source.path}",
+            )
+
+
 def _remedy(source: Source, write: Write) -> str:
     """Leaves a script that runs: a block may not be empty, so something that does nothing takes the command's place."""
     number = write.place.line

@@ -3,16 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from sriov_bootstrap.conflicts.master import Master, Search, count
-from sriov_bootstrap.conflicts.paths import devices_of
-from sriov_bootstrap.conflicts.scripts import describe_write
+from sriov_bootstrap.conflicts.master import Master, Search
+from sriov_bootstrap.conflicts.scripts import masters_of_settings
 from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
 from sriov_bootstrap.formats.shell import FILE
 
 LINE = re.compile(rf"[wW]\S{{0,4}}\s+\"?(/\S{{1,400}}/{FILE})\"?(?:\s+\S+){{4}}\s+(\S+)\s*")
 SETS_NOTHING = re.compile(r"^[ \t]*[xXrRzZmtThHaA]\S{0,4}[ \t][^\n]*", re.MULTILINE)
 UNITS = (".service", ".conf")  # whose commands are always run
-MAX_LINE = 1 << 10
 
 
 def in_force(sources: tuple[Source, ...]) -> tuple[Source, ...]:
@@ -33,19 +31,4 @@ def read(search: Search) -> Iterator[Master]:
     for source in in_force(search.survey.sources_of(Format.TMPFILES)):
         is_sure = not source.caller or source.caller.rpartition(":")[0].endswith(UNITS)
         doubt = "" if is_sure else f"only {source.caller} applies it, if that line is run"
-        for number, line in enumerate(source.text.split("\n") if FILE in source.text else (), 1):
-            found = LINE.fullmatch(line[:MAX_LINE].strip())
-            devices = devices_of((found[1],), search.links) if found else None
-            if found and devices is not None:
-                num_vfs = count(found[2])
-                yield Master(
-                    source.format,
-                    source.path,
-                    number,
-                    describe_write(devices, () if num_vfs is None else (num_vfs,)),
-                    devices,
-                    num_vfs,
-                    is_certain=not doubt,
-                    doubt=doubt,
-                    remedy=f"remove line {number} from {source.path}",
-                )
+        yield from masters_of_settings(source, search, LINE, doubt)

@@ -10,9 +10,14 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.conflicts.master import Master, Search, count, key_values
-from sriov_bootstrap.conflicts.paths import devices_of
-from sriov_bootstrap.conflicts.scripts import Script, describe_write, follow_commands, follow_script, masters_of_writes
+from sriov_bootstrap.conflicts.master import Master, Search, key_values
+from sriov_bootstrap.conflicts.scripts import (
+    Script,
+    follow_commands,
+    follow_script,
+    masters_of_settings,
+    masters_of_writes,
+)
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.formats.shell import FILE
 
@@ -21,7 +26,6 @@ CHOICES = frozenset({"/etc/tuned/active_profile", "/etc/tuned/post_loaded_profil
 PROFILE_FOLDER = "${i:PROFILE_DIR}"
 NAMES = re.compile(r"[\s,;]+")
 MAX_INCLUDED = 64  # profiles, one within the other
-MAX_LINE = 1 << 10
 
 
 def read(search: Search) -> Iterator[Master]:
@@ -60,22 +64,7 @@ def _chosen_profiles(sources: tuple[Source, ...]) -> set[str]:
 
 
 def _masters(source: Source, search: Search, doubt: str) -> Iterator[Master]:
-    for number, line in enumerate(source.text.split("\n") if FILE in source.text else (), 1):
-        found = LINE.fullmatch(line[:MAX_LINE].strip())
-        devices = devices_of((found[1],), search.links) if found else None
-        if found and devices is not None:
-            num_vfs = count(found[2])
-            yield Master(
-                source.format,
-                source.path,
-                number,
-                describe_write(devices, () if num_vfs is None else (num_vfs,)),
-                devices,
-                num_vfs,
-                is_certain=not doubt,
-                doubt=doubt,
-                remedy=f"remove line {number} from {source.path}",
-            )
+    yield from masters_of_settings(source, search, LINE, doubt)
     for master in follow_script(source, search, _scripts):
         yield replace(master, is_certain=master.is_certain and not doubt, doubt=doubt or master.doubt)
 

@@ -34,10 +34,12 @@ def with_former(known: FormerLinks, plans: Iterable[Plan]) -> FormerLinks:
             continue
         former = found.pop(pf.pci_address, FormerLink())
         former = replace(former, mtu=former.mtu if rule.mtu else 0, promisc=former.promisc if rule.promisc else None)
-        for action in (action for action in plan.actions if isinstance(action, SetPfLink) and pf.link):
-            mtu = former.mtu or (pf.link.mtu if action.mtu and pf.link else 0)
-            was_promiscuous = pf.link.is_promiscuous if action.promisc is not None and pf.link else None
-            former = FormerLink(mtu, was_promiscuous if former.promisc is None else former.promisc)
+        link = pf.link
+        for action in plan.actions:
+            if link and isinstance(action, SetPfLink):
+                mtu = former.mtu or (link.mtu if action.mtu else 0)
+                was_promiscuous = None if action.promisc is None else link.is_promiscuous
+                former = FormerLink(mtu, was_promiscuous if former.promisc is None else former.promisc)
         if former != FormerLink():
             found[pf.pci_address] = former
     return found

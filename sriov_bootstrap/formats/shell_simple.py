@@ -87,11 +87,17 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
         state.known |= assigned
         follower.exported.update(assigned)
     program = fields[0][0] if fields else ""
-    name = program.rpartition("/")[2]
     arguments = fields[1:]
     for run_special in (run_builtin, _run_parts, _run_inner, _run_known):
         if outcome := run_special(follower, program, arguments, command, state):
             return outcome
+    return _run_program(follower, program.rpartition("/")[2], arguments, command, state)
+
+
+def _run_program(
+    follower: Follower, name: str, arguments: list[Values], command: Simple, state: ShellState
+) -> CommandOutcome:
+    """A program of which no more is known than its name and what it may write."""
     place = follower.place(command.line)
     if name in {"tee", "dd"} or name in COPIES:
         _write_to_arguments(follower, name, arguments, state, command.line)
@@ -99,19 +105,19 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
         follower.unclear[place] = None
     if name not in IDLE:
         follower.others.setdefault(name, place)
-    verdict = (
-        TestVerdict()
-        if name in QUESTIONS
-        else FAILURE
-        if name == "false"
-        else SUCCESS
-        if name in {"true", ":"}
-        else ASSUMED
-    )
     follower.steps.take(sum(map(len, follower.feed)) if name in NAMES else 0)
     filtered = filter_output(name, arguments, follower.feed, lambda path: read_text(follower, path, state))
     output = output_of(name, arguments, follower.feed, state.folder) if filtered is None else filtered
-    return CommandOutcome(verdict, output)
+    return CommandOutcome(_verdict_of(name), output)
+
+
+def _verdict_of(name: str) -> TestVerdict:
+    """Of a program, by its name alone."""
+    if name in QUESTIONS:
+        return TestVerdict()
+    if name == "false":
+        return FAILURE
+    return SUCCESS if name in {"true", ":"} else ASSUMED
 
 
 def _assigned_before(fields: list[Values]) -> dict[str, Values]:

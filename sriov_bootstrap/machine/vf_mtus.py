@@ -41,8 +41,8 @@ def _problem_of(vf: RawVf, mtu: int) -> str:
     """Sets it; why the kernel refused, "" if it did not, or if the netdev is gone by now."""
     try:
         set_link(int(vf.netdevs[0].ifindex), mtu=mtu)
-    except (KernelError, ValueError) as error:
-        if isinstance(error, ValueError) or error.errno == errno.ENODEV:
-            return ""
-        return f"VF {vf.index}: {error.message}"
+    except ValueError:  # no ifindex
+        return ""
+    except KernelError as error:
+        return "" if error.errno == errno.ENODEV else f"VF {vf.index}: {error.message}"
     return ""
