@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from sriov_bootstrap.conflicts.called_folders import ASSIGNED, NAME, OTHER_TREES
 from sriov_bootstrap.conflicts.library import mentions_vfs
+from sriov_bootstrap.conflicts.started_units import STARTS_SERVICE
 from sriov_bootstrap.conflicts.survey import Format
 
 MAX_FILES = 64  # of one text
 MAX_TEXT = 1 << 17  # characters in which files with numbers are looked for
-NAME = r"[\w./+@-]"
 ARGUMENT = re.compile(rf"(?<=[ \t\"'])/{NAME}{{1,256}}")
-ASSIGNED = re.compile(rf"\b(\w{{1,64}})=[\"']?(/{NAME}{{1,256}})")
 TMPFILES = re.compile(r"\bsystemd-tmpfiles\b([^;&|\n`]{1,512})")
 ANSIBLE = re.compile(r"\bansible-(playbook|pull)\b([^;&|\n`]{0,1024})")
 PLAYBOOK = re.compile(rf"(?<=[ \t\"'])({NAME}{{1,256}}\.ya?ml)\b")
@@ -28,13 +28,12 @@ READ = re.compile(
     rf"(?:<[ \t]*|\b(?:cat|cut|head|tail|grep|awk|sed|sort|tr|mapfile|readarray)\b[^;&|\n`)]{{0,128}}?[ \t])"
     rf"[\"']?(?:(/{NAME}{{1,256}})|\$\{{?([A-Za-z_]\w{{0,63}}))"
 )
-SERVICE = re.compile(r"\b(?:service|invoke-rc\.d)[ \t]+([\w.-]{1,64})[ \t]+(?:re)?start\b")
 SHELL = r"(?:[\w/]{0,32}/)?(?:ba|da|k|z|a)?sh\b"
 SHELL_INPUT = re.compile(
     rf"\b{SHELL}[^;&|\n`<]{{0,128}}<[ \t]*[\"']?(/{NAME}{{1,256}})"
     rf"|(?<=[ \t\"'<])(/{NAME}{{1,256}})[\"']?[^;&|\n]{{0,64}}\|[ \t]*(?:sudo[ \t]+)?{SHELL}"
 )
-OTHER_TREES = ("/sys/", "/proc/", "/dev/", "/run/lock", "/var/log/")
+NO_INPUT = (*OTHER_TREES, "/run/lock", "/var/log/")
 
 
 class FileCall(Struct, frozen=True):
@@ -73,11 +72,11 @@ def _calls(text: str, context: TextContext) -> Iterator[FileCall]:
             yield FileCall(found.start(), path, Format.PLAYBOOK)
             around = path.rpartition("/")[0]
             yield from (FileCall(found.start(), f"{around}/{glob}", Format.PLAYBOOK) for glob in AROUND)
-    for found in SERVICE.finditer(text) if "service" in text or "invoke" in text else ():
+    for found in STARTS_SERVICE.finditer(text) if "service" in text or "invoke" in text else ():
         yield FileCall(found.start(), f"/etc/init.d/{found[1]}", Format.SCRIPT)
     for found in SHELL_INPUT.finditer(text, 0, MAX_TEXT) if "<" in text or "|" in text else ():
         path = found[1] or found[2]
-        if not path.startswith(OTHER_TREES):
+        if not path.startswith(NO_INPUT):
             yield FileCall(found.start(), path, Format.SCRIPT)
     if context.sets_vfs:
         yield from _data_calls(text, dict(ASSIGNED.findall(text, 0, MAX_TEXT)))
@@ -97,5 +96,5 @@ def _data_calls(text: str, assigned: Mapping[str, str]) -> Iterator[FileCall]:
     """Of a text that sets VFs: numbers and names may stand in a file that it reads."""
     for found in READ.finditer(text, 0, MAX_TEXT):
         path = found[1] or assigned.get(found[2], "")
-        if path and not path.startswith(OTHER_TREES):
+        if path and not path.startswith(NO_INPUT):
             yield FileCall(found.start(), path, Format.DATA)

@@ -127,8 +127,7 @@ def _without_shared_addresses(config: Config, origins: dict[str, str]) -> tuple[
 
 
 def _incomplete(rule: PfRule, problems: Sequence[str]) -> IncompleteRule:
-    values = {key: getattr(rule, key) for key in PfRule.__struct_fields__}
-    return IncompleteRule(**values | {"vf": (), "vf_problems": tuple(problems)})
+    return IncompleteRule(**msgspec.structs.asdict(rule) | {"vf": (), "vf_problems": tuple(problems)})
 
 
 def _openstack_conflicts(config: Config, origins: dict[str, str]) -> list[str]:

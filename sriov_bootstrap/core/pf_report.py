@@ -73,20 +73,19 @@ def report_pf(
 
 
 def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], drivers: DriverWishes) -> PfReport:
-    values = {name: getattr(base, name) for name in base.__struct_fields__}
-    values |= {
-        "pci_address": pf.pci_address,
-        "netdev": ports[0].name if ports else "",
-        "driver": pf.driver,
-        "vendor_id": pf.vendor_id,
-        "device_id": pf.device_id,
-        "numa_node": pf.numa_node,
-        "num_vfs": pf.num_vfs,
-        "max_vfs": pf.total_vfs,
-        "vfs": report_vfs(pf),
-        "vfs_unbound": sum(_is_unbound(vf, drivers) for vf in pf.vfs),
-    }
-    return PfReport(**values)
+    return replace(
+        base,
+        pci_address=pf.pci_address,
+        netdev=ports[0].name if ports else "",
+        driver=pf.driver,
+        vendor_id=pf.vendor_id,
+        device_id=pf.device_id,
+        numa_node=pf.numa_node,
+        num_vfs=pf.num_vfs,
+        max_vfs=pf.total_vfs,
+        vfs=report_vfs(pf),
+        vfs_unbound=sum(_is_unbound(vf, drivers) for vf in pf.vfs),
+    )
 
 
 def _is_unbound(vf: VfFacts, drivers: DriverWishes) -> bool:
