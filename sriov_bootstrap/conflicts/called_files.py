@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.called_folders import ASSIGNED, NAME, OTHER_TREES
+from sriov_bootstrap.conflicts.called_folders import ASSIGNED, NAME
 from sriov_bootstrap.conflicts.library import mentions_vfs
 from sriov_bootstrap.conflicts.started_units import STARTS_SERVICE
 from sriov_bootstrap.conflicts.survey import Format
+from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
 MAX_FILES = 64  # of one text
 MAX_TEXT = 1 << 17  # characters in which files with numbers are looked for

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from sriov_bootstrap.formats.shell_files import OTHER_TREES
+
 MAX_PATTERNS = 64  # of one text
 MAX_NAMED = 8  # folders that an argument may be
 MAX_WORDS = 256  # that one loop takes
@@ -30,7 +32,6 @@ LISTED = re.compile(r"(?:\$\(|`|^|[;&|(])[ \t]*(?:/bin/|/usr/bin/)?(?:ls|find)[ 
 HANDED_TO_SHELL = re.compile(r"\b(?:xargs|parallel)\b[^;&|\n]{0,128}?[ \t/](?:ba|da|k|z)?sh\b")
 HANDED_ON = re.compile(r"-exec(?:dir)?\b|\b(?:xargs|parallel)\b")
 PATTERN = re.compile(rf"/{NAME}*/[\w.+@*?\[\]!-]+")
-OTHER_TREES = ("/sys/", "/proc/", "/dev/")
 
 
 class FolderCall(Struct, frozen=True):

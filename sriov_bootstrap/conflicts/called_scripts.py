@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts import tuned
 from sriov_bootstrap.conflicts.called_files import TextContext, context_of, file_calls
-from sriov_bootstrap.conflicts.called_folders import OTHER_TREES, folder_calls
+from sriov_bootstrap.conflicts.called_folders import folder_calls
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
 from sriov_bootstrap.conflicts.units import Unit, units_of, with_specifiers
 from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
 LANGUAGES = frozenset({".", "source", "sh", "bash", "dash", "ash", "ksh", "zsh", "perl", "ruby", "lua"})
 PATH = re.compile(r"/[\w./+@-]+")

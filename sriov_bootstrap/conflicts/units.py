@@ -102,7 +102,10 @@ def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Call
         prefix, _, instance = unit.removesuffix(".service").partition("@")
         instances.setdefault(prefix, []).append(instance)
     for name, own in by_unit.items():
-        found = [*own, *(source for shared in _shared_names(name) for source in by_unit.get(shared, ()))]
+        found = [
+            *own,
+            *(source for shared in unit_files.shared_names(name)[:MAX_PULLED] for source in by_unit.get(shared, ())),
+        ]
         is_shared = name == "service" or name.endswith("-.service")
         if is_shared or name.startswith(OUR_UNITS) or not any(map(concerns, found)):
             continue
@@ -114,12 +117,6 @@ def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Call
             mine = [""] if name in wanted or _is_static(files) else []
         if mine:
             yield Unit(name, files, tuple(mine))
-
-
-def _shared_names(name: str) -> tuple[str, ...]:
-    """Of drop-ins that it has in common with others: for all services, and by the beginnings of its name."""
-    parts = name.removesuffix(".service").split("-")[:MAX_PULLED]
-    return ("service", *("-".join(parts[:number]) + "-.service" for number in range(1, len(parts))))
 
 
 def _is_static(files: tuple[Source, ...]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.formats.logical_lines import logical_lines
+from sriov_bootstrap.formats.unit_files import section_lines
 
 KIND = re.compile(r"(?:Condition|Assert)([A-Z][A-Za-z]{1,40})")
 # Of which the file system tells whether they hold.
@@ -97,12 +97,7 @@ def _holds(condition: UnitCondition, look: Callable[[UnitCondition], bool | None
 
 
 def _entries(text: str) -> Iterator[tuple[str, str]]:
-    """Of [Unit]."""
-    section = ""
-    for _, line in logical_lines(text, "#;", may_interrupt=True):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            section = stripped
-        elif section == "[Unit]" and "=" in stripped:
-            key, _, value = stripped.partition("=")
+    for line in section_lines(text, "[Unit]"):
+        if "=" in line:
+            key, _, value = line.partition("=")
             yield key.strip(), value.strip()

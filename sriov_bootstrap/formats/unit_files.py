@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from sriov_bootstrap.formats.logical_lines import logical_lines
@@ -25,10 +25,14 @@ NOTHING: Mapping[str, str] = {}
 
 def drop_in_patterns(unit: str) -> tuple[str, ...]:
     """Globs of its drop-ins, the weakest first: a name that comes again replaces the one before."""
-    parts = unit.removesuffix(".service").split("-")
-    prefixes = ["-".join(parts[:number]) + "-" for number in range(1, len(parts))]
-    names = ("service", *(f"{prefix}.service" for prefix in prefixes), unit)
+    names = (*shared_names(unit), unit)
     return tuple(f"{folder}/{name}.d/*.conf" for name in names for folder in reversed(FOLDERS))
+
+
+def shared_names(unit: str) -> tuple[str, ...]:
+    """Of folders with drop-ins that a service has in common with others: all, and those whose names begin like its."""
+    parts = unit.removesuffix(".service").split("-")
+    return ("service", *("-".join(parts[:number]) + "-.service" for number in range(1, len(parts))))
 
 
 def in_order(found: Mapping[str, str]) -> tuple[str, ...]:
@@ -43,11 +47,7 @@ def in_order(found: Mapping[str, str]) -> tuple[str, ...]:
 def exec_start(texts: Iterable[str], environment: Mapping[str, str] = NOTHING) -> tuple[str, ...]:
     """The words that start it, out of the unit and then its drop-ins; () if there are none."""
     words = split((service_values(texts, "ExecStart") or [""])[-1]) or ("",)
-    program = words[0].lstrip("@-:+!|")
-    prefixes = words[0].removesuffix(program)
-    rest = words[2 if "@" in prefixes else 1 :]
-    if ":" not in prefixes:
-        rest = tuple(part for word in rest for part in _expand(word, environment))
+    program, *rest = _as_run(words, environment)
     return (program, *rest) if program else ()
 
 
@@ -69,7 +69,7 @@ def commands(value: str, variables: Mapping[str, str] = NOTHING) -> tuple[str, .
     return tuple(shlex.join(_as_run(words, variables)) for words in found if words)
 
 
-def _as_run(words: list[str], variables: Mapping[str, str]) -> list[str]:
+def _as_run(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
     """Without the prefixes of the program, and the name that `@` gives it."""
     program = words[0].lstrip("@-:+!|")
     prefixes = words[0].removesuffix(program)
@@ -110,17 +110,24 @@ def service_values(texts: Iterable[str], option: str) -> list[str]:
     """The values of one option of [Service]; an empty one drops those before it."""
     values: list[str] = []
     for text in texts:
-        section = ""
-        for line in _lines(text):
-            if line.startswith("["):
-                section = line
+        for line in section_lines(text, "[Service]"):
             key, _, value = line.partition("=")
-            if section == "[Service]" and key.strip() == option:
+            if key.strip() == option:
                 if not value.strip():
                     values.clear()
                 else:
                     values.append(value.strip())
     return values
+
+
+def section_lines(text: str, header: str) -> Iterator[str]:
+    """The lines of one section."""
+    section = ""
+    for line in _lines(text):
+        if line.startswith("["):
+            section = line
+        elif section == header:
+            yield line
 
 
 def _lines(text: str) -> Iterator[str]:
