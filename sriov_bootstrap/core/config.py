@@ -1,13 +1,16 @@
 """What was asked: the nouns of the config file. decode.py makes them, validate.py knows what is valid."""
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
 
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver, named_driver
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
 from sriov_bootstrap.core.vf_attributes import STABLE, VfTable, numbers_of
+
+T = TypeVar("T")
 
 GLOB_CHARACTERS = frozenset("*?[")
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
@@ -158,20 +161,21 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
 
     def drivers(self, num_vfs: int) -> DriverWishes:
         """What is to drive each of so many VFs: `driver` of the last table that says it, or `vf_driver`."""
-        said: dict[int, str] = {}
-        for table in self.vf:
-            if table.driver is not None:
-                said |= dict.fromkeys(numbers_of(table.vfs, num_vfs), table.driver)
+        said = self._said_of_vfs(num_vfs, lambda table: table.driver)
         others = {number: driver for number, driver in sorted(said.items()) if driver != self.vf_driver}
         wishes = DriverWishes(self.vf_driver, others)
         return wishes.among(others) if len(others) == num_vfs else wishes  # no VF may have the usual one
 
     def vf_mtus(self, num_vfs: int) -> dict[int, int]:
         """VF number -> the MTU that its netdev is to have; no VF of which nothing is said."""
-        said: dict[int, int] = {}
+        return self._said_of_vfs(num_vfs, lambda table: table.mtu)
+
+    def _said_of_vfs(self, num_vfs: int, value_of: Callable[[VfTable], T | None]) -> dict[int, T]:
+        """VF number -> what the last table says that says it."""
+        said: dict[int, T] = {}
         for table in self.vf:
-            if table.mtu is not None:
-                said |= dict.fromkeys(numbers_of(table.vfs, num_vfs), table.mtu)
+            if (value := value_of(table)) is not None:
+                said |= dict.fromkeys(numbers_of(table.vfs, num_vfs), value)
         return said
 
     @property

@@ -9,6 +9,7 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import NOTHING
 from sriov_bootstrap.core.placing import Placement, VfRefusal, lacks
 from sriov_bootstrap.core.report import Outcome, PfState, Result
+from sriov_bootstrap.core.settled import have_drivers
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Short
 from sriov_bootstrap.core.vf_settings import AttributeMemory, AttributeRefusal, Seen
@@ -213,7 +214,7 @@ def note_contests(
 
 
 def _waits_for_drivers(pf: PfFacts, placed: Placement) -> bool:
-    return pf.autoprobe and not all(vf.is_ready or placed.drivers.wish_for(vf.index) == VfDriver.NONE for vf in pf.vfs)
+    return pf.autoprobe and not have_drivers(pf, placed.drivers)
 
 
 def _written_pfs(result: Result) -> tuple[tuple[str, ...], int, frozenset[int]]:

@@ -15,6 +15,11 @@ def is_settled(pf: PfFacts | None, target: int, *, expects_driver: bool, drivers
         return False
     if not expects_driver or not pf.autoprobe:
         return True
+    return have_drivers(pf, drivers)
+
+
+def have_drivers(pf: PfFacts, drivers: DriverWishes) -> bool:
+    """Whether each VF that is to have a driver has one, which has finished."""
     return all(vf.is_ready or drivers.wish_for(vf.index) == VfDriver.NONE for vf in pf.vfs)
 
 
