@@ -39,7 +39,7 @@ def doubt_of(*lines: str, there: tuple[str, ...] = ("/a", "/b")) -> str:
             "ConditionPathExists=!/b does not hold now, so the unit",
         ),
         (["ConditionPathExists=/none", "ConditionHost=", "ConditionPathExists=/a"], ""),
-        (["# ConditionPathExists=/none", "Conditional=1", "Description=Condition"], ""),
+        (["# ConditionPathExists=/none", "Conditional=1", "Description=Condition", "ConditionPathExists"], ""),
     ],
 )
 def test_whether_a_unit_is_started(lines: list[str], doubt: str) -> None:
