@@ -16,7 +16,7 @@ HEAD = """\
     sriov-bootstrap doctor explain SB-E101     # what stands below
 
 It changes nothing and needs no root; what it could not see it says. `SB-E` is an error: it does not work, or will not
-after the next boot. `SB-W` is a warning: it works, and will surprise somebody. The daemon looks 30 s after each pass:
+after the next boot. `SB-W` is a warning: it works, and will surprise somebody. The daemon looks 60 s after each pass:
 `sriov_bootstrap_findings{code,severity}`. Codes are API: none is ever given another meaning.
 """
 AREAS = {

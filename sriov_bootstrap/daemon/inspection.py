@@ -11,7 +11,7 @@ from sriov_bootstrap.daemon.protocols import DaemonMachine
 from sriov_bootstrap.passes.read import Loaded
 
 # Restarts follow a pass, and an earlier look would find what they are about to fix; at boot it would compete with nova.
-QUIET_SECONDS = 30.0
+QUIET_SECONDS = 60.0
 PATIENCE_SECONDS = 120.0  # passes that do not end must not put it off for ever
 
 

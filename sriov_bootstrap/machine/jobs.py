@@ -113,9 +113,10 @@ def start_inspection(machine: HostMachine, loaded: Loaded, look: Examine) -> chi
         child.be_the_first_to_go()  # it reads whatever is on the host, and nothing waits for it
         from sriov_bootstrap.core.finding import load_inspected, record_inspection
 
-        before = load_inspected(machine.files.read_findings())
+        known = machine.files.read_findings()
+        before = load_inspected(known)
         latest = record_inspection(look(machine, loaded).findings, before)
-        if latest != before:
+        if latest != before or not known:  # a file that says there is nothing is how others tell that we have looked
             machine.files.save_findings(to_json(latest))
         return latest
 

@@ -92,6 +92,7 @@ def at_work(guest: Guest) -> None:
     """Give it 7 VFs on both igb, with consumers up and nothing pending."""
     install_all(guest.vm)
     guest.set_up()
+    guest.wait_for_inspection()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ CONFIG_FILE: Final = "/etc/sriov-bootstrap/config.toml"
 UNIT: Final = "sriov-bootstrap.service"
 METRICS_UNITS: Final = "sriov-bootstrap-metrics.socket sriov-bootstrap-metrics.service"
 STATE_FILE: Final = "/run/sriov-bootstrap/state/state.json"
+FINDINGS_FILE: Final = "/run/sriov-bootstrap/state/findings.json"
 NOVA: Final = "/var/log/nova-starts"
 AGENT: Final = "/var/log/agent-starts"
 NIC_AGENT: Final = "/var/log/nic-agent-starts"
@@ -110,6 +111,10 @@ class Guest:
         self.vm.write(CONFIG_FILE, BOTH_PFS + SERVICES)
         self._journal_cursor = self.run(SET_UP).stdout.rpartition("-- cursor: ")[2].strip()
         self.settle({PF1: 7, PF2: 7})
+
+    def wait_for_inspection(self) -> None:
+        """Wait for the daemon's first look for what doctor finds, which would else come, and cost, in every test."""
+        self.until(lambda: self.vm.peek(FINDINGS_FILE), "doctor's look")
 
     def save(self, name: str = READY) -> None:
         """Keep all of this for restore()."""

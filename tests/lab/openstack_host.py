@@ -69,6 +69,7 @@ class OpenstackGuest(Guest):
             vm.push(path, f"/{path.relative_to(FILES)}")
         vm.push(CONSUMER_FILES / "lab-consumer", "/usr/local/sbin/lab-consumer")
         vm.check(f"chmod 755 /usr/local/sbin/lab-consumer /usr/bin/nova-compute; systemctl start {NOVA_UNIT}")
+        self.wait_for_inspection()
 
     def ask_for(self, *rules: str, restart: tuple[str, ...] = ()) -> None:
         """Make both PFs as these rules say, with new VFs, whatever was there; nobody but `restart` is restarted."""
