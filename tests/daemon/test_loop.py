@@ -17,10 +17,12 @@ from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PfState
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.surroundings import Jam
+from sriov_bootstrap.daemon.inspection import QUIET_SECONDS
 from sriov_bootstrap.edges import child
 
 RESTARTED = FollowUpReport((UnitResult("nova-compute.service", UnitOutcome.DONE, 1.5),), pci_addresses=(PF,))
 JUST_AFTER = 0.001
+PAST_LOOK = QUIET_SECONDS + 0.1  # doctor has looked after a pass
 
 
 @pytest.fixture
@@ -123,9 +125,9 @@ def test_what_came_between_the_first_pass_and_the_listener_is_looked_at(stage: S
 
 def test_a_daemon_with_nothing_to_do_sleeps_until_the_safety_net(settled: Stage) -> None:
     began = settled.now
-    settled.advance(31.0)  # past doctor's look
+    settled.advance(PAST_LOOK)
     jumps = settled.loop.hourglass.jumps
-    settled.advance(568.0)
+    settled.advance(599.0 - PAST_LOOK)
     assert settled.loop.hourglass.jumps == jumps + 1  # the test's own
     settled.advance(2.0)
     assert times(settled)[2:] == [round(began + 600.0, 2)]
@@ -544,7 +546,7 @@ STALE_LINE = Finding("SB-W301", "/etc/rc.local:2", "")
 def looking(settled: Stage) -> Stage:
     """A look is under way."""
     settled.host.looks_end_at_once = False
-    settled.advance(30.1)
+    settled.advance(PAST_LOOK)
     assert len(settled.host.looks) == 1
     return settled
 
@@ -556,7 +558,7 @@ def test_doctor_looks_once_after_the_last_pass_of_many(settled: Stage) -> None:
         settled.advance(0.2)
         settled.end_pass(make_state())
     assert settled.host.looks == []
-    settled.advance(30.1)
+    settled.advance(PAST_LOOK)
     assert len(settled.host.looks) == 1
     settled.advance(500.0)
     assert len(settled.host.looks) == 1
@@ -575,10 +577,10 @@ def test_doctor_waits_for_restarts_and_looks_after_them(settled: Stage) -> None:
     settled.udev.send(b"r")
     settled.advance(0.2)
     settled.end_pass(make_state(changed_at=settled.loop.time()))
-    settled.advance(60.0)
+    settled.advance(2 * PAST_LOOK)
     assert (settled.restarts, settled.host.looks) == (1, [])
     settled.end_restarts(RESTARTED)
-    settled.advance(30.1)
+    settled.advance(PAST_LOOK)
     assert len(settled.host.looks) == 1
 
 
@@ -594,7 +596,7 @@ def test_what_doctor_finds_is_said_and_published_once(looking: Stage) -> None:
     count = len(looking.host.logged)
     looking.advance(600.0)
     looking.end_pass(make_state())
-    looking.advance(30.1)
+    looking.advance(PAST_LOOK)
     looking.end_look(STALE_SPEC)
     assert len(looking.host.logged) == count
 
@@ -603,13 +605,13 @@ def test_a_finding_that_is_gone_keeps_its_series_and_is_said(looking: Stage) -> 
     looking.end_look(STALE_SPEC, STALE_LINE)
     looking.advance(600.0)
     looking.end_pass(make_state())
-    looking.advance(30.1)
+    looking.advance(PAST_LOOK)
     looking.end_look(STALE_LINE)
     gone: dict[str, Value] = {"gone": "SB-E401 /etc/nova/nova.conf:3"}
     assert looking.host.logged[-1] == Event(Level.INFO, "doctor has 1 finding: see sriov-bootstrap doctor", gone)
     looking.advance(600.0)
     looking.end_pass(make_state())
-    looking.advance(30.1)
+    looking.advance(PAST_LOOK)
     looking.end_look()
     assert looking.texts[-1] == "doctor has no findings any more"
     assert looking.last_found == Inspected((), ("SB-E401", "SB-W301"))
@@ -620,7 +622,7 @@ def test_a_look_that_breaks_is_said_once_and_what_was_found_stands(looking: Stag
     for _ in range(2):
         looking.advance(600.0)
         looking.end_pass(make_state())
-        looking.advance(30.1)
+        looking.advance(PAST_LOOK)
         looking.lose_look()
     said = Event(
         Level.WARNING,
@@ -636,14 +638,14 @@ def test_a_look_that_finds_no_room_for_a_process_is_said_and_comes_after_the_nex
     looking.advance(600.0)
     looking.end_pass(make_state())
     looking.host.has_room = False
-    looking.advance(30.1)
+    looking.advance(PAST_LOOK)
     text = "doctor's look could not start: cannot start a process: out of room"
     assert looking.host.logged[-1] == Event(Level.WARNING, text, {"hint": "make some"})
     looking.host.has_room = True
     looks = len(looking.host.looks)
     looking.advance(600.0)
     looking.end_pass(make_state())
-    looking.advance(30.1)
+    looking.advance(PAST_LOOK)
     assert len(looking.host.looks) == looks + 1
 
 
@@ -671,9 +673,9 @@ def test_a_look_does_not_keep_us_from_stopping(looking: Stage) -> None:
 def test_the_watchdog_is_pinged_in_time_and_nothing_else_wakes_us() -> None:
     with Stage(watchdog_seconds=90.0) as stage:
         stage.settle()
-        stage.advance(31.0)  # past doctor's look
+        stage.advance(PAST_LOOK)
         jumps = stage.loop.hourglass.jumps
-        stage.advance(529.0)
+        stage.advance(560.0 - PAST_LOOK)
         assert stage.host.notified.count("WATCHDOG=1") == 6
         assert stage.loop.hourglass.jumps == jumps + 7  # and the test's own
 
