@@ -12,12 +12,12 @@ from typing import Final
 
 sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
+from lab.answers import Completed  # noqa: E402
 from lab.boot import BootError, said  # noqa: E402
 from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_consumers, install_package, newest_package  # noqa: E402
 from lab.image import guest_image  # noqa: E402
 from lab.qemu import VIRTIO_MAC, Hardware  # noqa: E402
-from lab.ssh import Completed  # noqa: E402
 from lab.vm import Vm, running_vm  # noqa: E402
 
 PF_A: Final = "0000:01:00.0"

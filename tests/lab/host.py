@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from .ssh import Completed
+from .answers import Completed
 from .vm import Vm
 
 T = TypeVar("T")

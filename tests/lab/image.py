@@ -1,5 +1,6 @@
 """The guest images: each a disk, a kernel, an initramfs and a key, from the cache or built."""
 
+import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,11 @@ class Image:
         """The private key that opens root's account in the guest."""
         return self.folder / "ssh_key"
 
+    @property
+    def secret(self) -> str:
+        """What guest/base/usr/local/lib/lab/answer.py wants to hear first: who has the key knows it."""
+        return hashlib.sha256(self.ssh_key.read_bytes()).hexdigest()
+
 
 def guest_image(flavour: Flavour = MAIN) -> Image:
     """Return the image for the inputs as they are now, building it first if need be (a minute; has to run as root)."""
@@ -56,7 +62,8 @@ def _build(flavour: Flavour, scratch: Path) -> None:
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(image.ssh_key)]
         run(keygen)
     with step(f"{flavour.name} image: install Debian into a folder"):
-        build_rootfs(root, flavour, authorized_key=image.ssh_key.with_suffix(".pub").read_text())
+        public_key = image.ssh_key.with_suffix(".pub").read_text()
+        build_rootfs(root, flavour, authorized_key=public_key, secret=image.secret)
     if flavour.has_test_modules:
         install_modules(root, *flavour.suites)
     with step(f"{flavour.name} image: write kernel, initramfs and disk"):

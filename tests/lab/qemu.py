@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from .answers import PORT as ANSWERS_PORT
 from .emulator import Emulator, emulator
 from .image import Image
 from .qmp import Qmp, QmpError
@@ -33,6 +34,10 @@ KERNEL_ARGUMENTS: Final = (
 # Else the kernel counts the timer's ticks in 160 million cycles of the TSC, which is this machine's: a QEMU that has to
 # wait for its turn makes too few, and the kernel panics (arch/x86/kernel/apic/io_apic.c). On KVM it does not check.
 NO_TIMER_CHECK: Final = "no_timer_check"
+SSH_PORT: Final = 22
+GUEST_PORTS: Final = (SSH_PORT, ANSWERS_PORT)
+# 0: the kernel chooses a free one.
+FORWARDED: Final = "".join(f",hostfwd=tcp:127.0.0.1:0-10.0.2.15:{port}" for port in GUEST_PORTS)
 VIRTIO_PORT: Final = "rp-virtio"
 VIRTIO_VFS: Final = 15
 VIRTIO_MAC: Final = "52:54:00:1a:b0:21"
@@ -104,7 +109,8 @@ class Qemu:
             )
         try:
             self.qmp = self._connect(qmp_path)
-            self.ssh_port = self._forwarded_port()
+            ports = self._forwarded_ports()
+            self.ssh_port, self.answers_port = ports[SSH_PORT], ports[ANSWERS_PORT]
             if hardware.late_ticks:
                 self._hold_up()
         except BaseException:
@@ -172,8 +178,8 @@ class Qemu:
         command += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", words]
         command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
         command += disks.words(image)
-        # Port 0: the kernel chooses a free one. restrict: the guest reaches nothing outside.
-        command += ["-netdev", "user,id=management,restrict=on,hostfwd=tcp:127.0.0.1:0-10.0.2.15:22"]
+        # restrict: the guest reaches nothing outside.
+        command += ["-netdev", f"user,id=management,restrict=on{FORWARDED}"]
         command += ["-device", "virtio-net-pci,netdev=management,romfile="]
         for number in range(1, hardware.root_ports + 1):
             command += ["-device", f"pcie-root-port,id=rp{number},chassis={number},slot={number}"]
@@ -200,12 +206,13 @@ class Qemu:
         script = Path(__file__).with_name("late_ticks.py")
         self._delay = subprocess.Popen([sys.executable, str(script), str(self.process.pid), str(self.console)])
 
-    def _forwarded_port(self) -> int:
+    def _forwarded_ports(self) -> dict[int, int]:
+        """Return the host's port for each of the guest's."""
         table = self.qmp.command("human-monitor-command", {"command-line": "info usernet"})
-        found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", table)
-        if not found:
-            raise QmpError(f"no forwarded port in:\n{table}")
-        return int(found[1])
+        found = re.findall(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+10\.0\.2\.15\s+(\d+)", table)
+        if len(found) != len(GUEST_PORTS):
+            raise QmpError(f"no forwarded ports in:\n{table}")
+        return {int(inside): int(outside) for outside, inside in found}
 
 
 def _virtio_pf(slot: int) -> list[str]:

@@ -93,7 +93,7 @@ MASKED: Final = (
 )
 
 
-def build_rootfs(root: Path, flavour: Flavour, *, authorized_key: str) -> None:
+def build_rootfs(root: Path, flavour: Flavour, *, authorized_key: str, secret: str) -> None:
     """Fill `root`, a folder that does not exist yet; takes a minute, mostly downloads. Has to run as root."""
     kernel = f"{KERNEL}/{flavour.kernel_suite}" if flavour.kernel_suite else KERNEL
     packages = ",".join([*PACKAGES, kernel, *flavour.packages])
@@ -114,6 +114,9 @@ def build_rootfs(root: Path, flavour: Flavour, *, authorized_key: str) -> None:
     key_file = root / "root" / ".ssh" / "authorized_keys"
     key_file.parent.mkdir(mode=0o700, exist_ok=True)
     key_file.write_text(authorized_key)
+    lab_key_file = root / "etc" / "lab-key"
+    lab_key_file.touch(mode=0o600)
+    lab_key_file.write_text(secret)
     for stamp in ("etc/.updated", "var/.updated"):  # else systemd rebuilds its caches at each boot
         (root / stamp).touch()
 
@@ -125,4 +128,5 @@ def _enable_units(root: Path, flavour: Flavour) -> None:
         (units / name).symlink_to("/dev/null")
     wants = units / "sysinit.target.wants"
     wants.mkdir(exist_ok=True)
-    (wants / "lab-sshd.service").symlink_to("../lab-sshd.service")
+    for name in ("lab-answers.service", "lab-sshd.service"):
+        (wants / name).symlink_to(f"../{name}")

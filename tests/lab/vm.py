@@ -15,10 +15,11 @@ from testinfra.host import Host
 
 from waiting import POLL_SECONDS, until
 
+from .answers import Answers, Completed
 from .boot import BootError, Watch, boot
 from .image import Image, guest_image
 from .qemu import Disks, Hardware, Qemu
-from .ssh import HOST, Completed, Ssh
+from .ssh import HOST, Ssh
 
 T = TypeVar("T")
 
@@ -63,11 +64,12 @@ class Vm:
 
     def _start(self) -> None:
         self._qemu = Qemu(self.image, self._folder, self._hardware, self._disks)
+        self._answers = Answers(port=self._qemu.answers_port, secret=self.image.secret)
         self._ssh = Ssh(self._folder, key=self.image.ssh_key, port=self._qemu.ssh_port)
 
     def run(self, command: str, *, timeout_seconds: float = 120) -> Completed:
         """Raise subprocess.TimeoutExpired when it takes too long; the command then goes on in the guest."""
-        return self._ssh.run(command, timeout_seconds=timeout_seconds)
+        return self._answers.run(command, timeout_seconds=timeout_seconds)
 
     def check(self, command: str, *, timeout_seconds: float = 120) -> str:
         """Return stdout, or raise AssertionError with everything the command said."""
@@ -79,7 +81,7 @@ class Vm:
 
     def fetch(self, path: str) -> str:
         """Return what the guest's service answers to a GET of its metrics port, "" while it does not."""
-        return self._ssh.fetch(path).decode()
+        return self._answers.fetch(path).decode()
 
     def write(self, path: str, text: str) -> None:
         """Write a file, making its folder; a new file gets mode 0644. Works for sysfs, too."""
@@ -87,15 +89,15 @@ class Vm:
 
     def read(self, path: str) -> str:
         """Return a file's content, or raise AssertionError."""
-        return _succeeded(self._ssh.read(path), f"read {path}").stdout
+        return _succeeded(self._answers.read(path), f"read {path}").stdout
 
     def peek(self, path: str, *, offset: int = 0) -> str:
         """Return a file's content from an offset on, "" while there is no such file."""
-        return self._ssh.read(path, offset=offset).stdout
+        return self._answers.read(path, offset=offset).stdout
 
     def paths(self, *patterns: str) -> list[str]:
         """Return the paths that fit these shell patterns."""
-        return self._ssh.paths(*patterns)
+        return self._answers.paths(*patterns)
 
     def push(self, local_path: Path | str, remote_path: str) -> None:
         self._write(remote_path, Path(local_path).read_bytes())
@@ -122,7 +124,7 @@ class Vm:
 
     def save(self, name: str) -> None:
         """Keep the guest as it is now, its memory and its disk, for restore(), until it ends."""
-        self._ssh.disconnect()
+        self._disconnect()
         self._qemu.save(name)
         self._connect_again()
 
@@ -130,7 +132,7 @@ class Vm:
         """Go back to what save() has kept, in a second; only the clock on the wall goes on."""
         for device_id in sorted(self._plugged):
             self.unplug(device_id)
-        self._ssh.disconnect()
+        self._disconnect()
         self._qemu.load(name)
         self._go_on()
 
@@ -139,7 +141,7 @@ class Vm:
         self.check(f"date --set=@{time.time():.3f}")
 
     def _connect_again(self) -> None:
-        self.wait_until(self._ssh.connect, deadline_seconds=CONNECT_SECONDS, what="the guest's ssh")
+        self.wait_until(self._answers.connect, deadline_seconds=CONNECT_SECONDS, what="the guest's answer")
 
     def pfs(self) -> list[str]:
         """Return the PCI addresses of all igb PFs in slot order, whatever driver they have."""
@@ -161,7 +163,7 @@ class Vm:
         boot(self._wait_until_started, self._start_again)
 
     def reboot(self, *, hard: bool = False, wait_for_boot: bool = True) -> None:
-        """Reboot; `hard` is the reset button. `wait_for_boot=False` returns at the first ssh: units still start."""
+        """Reboot; `hard` is the reset button. `wait_for_boot=False` returns at the first answer: units still start."""
         before = self.boot_id()
         self._qemu.qmp.forget_events()
         if hard:
@@ -169,22 +171,22 @@ class Vm:
         else:
             self.run("systemctl reboot")
             self._qemu.qmp.wait_for_event(lambda event: event["event"] == "RESET", deadline_seconds=SHUTDOWN_SECONDS)
-        self._ssh.disconnect()
-        boot(self._wait_until_started if wait_for_boot else self._wait_for_ssh, self._reset)
+        self._disconnect()
+        boot(self._wait_until_started if wait_for_boot else self._wait_for_answer, self._reset)
         if self.boot_id() == before:
             raise BootError("the guest has not rebooted")
 
     def _wait_until_started(self) -> None:
         """Wait until systemd has no start-up jobs left; failed units do not matter."""
-        watch = self._wait_for_ssh()
+        watch = self._wait_for_answer()
         while self._state() not in {"running", "degraded"}:
             self._check(watch)
             time.sleep(POLL_SECONDS)
 
-    def _wait_for_ssh(self) -> Watch:
-        """Wait for ssh, which answers early in the boot: it depends on nothing under test."""
+    def _wait_for_answer(self) -> Watch:
+        """Wait for the first answer, early in the boot: it depends on nothing under test."""
         watch = Watch(self._qemu.console)
-        while not self._ssh.connect():
+        while not self._answers.connect():
             self._check(watch)
         return watch
 
@@ -212,7 +214,7 @@ class Vm:
     def _reset(self) -> str:
         """Begin anew, with the disk and the NICs as they are; what is known of the boot that hangs."""
         known = self._qemu.registers()
-        self._ssh.disconnect()
+        self._disconnect()
         self.qmp("system_reset")
         return known
 
@@ -223,22 +225,26 @@ class Vm:
 
     def quit(self) -> None:
         """End it as it is, with the disk written."""
-        self._ssh.disconnect()
+        self._disconnect()
         self._qemu.quit()
 
     def close(self) -> None:
         """End the VM at once, in whatever state; may be called twice."""
-        self._ssh.disconnect()
+        self._disconnect()
         self._qemu.kill()
+
+    def _disconnect(self) -> None:
+        self._answers.disconnect()
+        self._ssh.disconnect()
 
     @functools.cached_property
     def host(self) -> Host:
-        """The guest for pytest-testinfra, on the same ssh connection."""
+        """The guest for pytest-testinfra, by ssh."""
         return testinfra.get_host(f"ssh://{HOST}", ssh_config=str(self.ssh_config), controlpersist=0)
 
     @property
     def ssh_config(self) -> Path:
-        """For other clients of the same ssh connection: `ssh -F CONFIG lab`."""
+        """For clients of ssh: `ssh -F CONFIG lab`."""
         return self._ssh.config
 
     def last_words(self) -> str:
@@ -246,7 +252,7 @@ class Vm:
         try:
             journal = self.run("journalctl -b --no-pager -u sriov-bootstrap -n 60", timeout_seconds=30).stdout
         except subprocess.TimeoutExpired:
-            journal = "no answer over ssh"
+            journal = "no answer"
         return f"{self.console_tail()}\n--- journal of sriov-bootstrap:\n{journal}"
 
     def console_tail(self) -> str:
@@ -259,7 +265,7 @@ class Vm:
 
     def _write(self, path: str, content: bytes) -> None:
         command = f"mkdir -p {shlex.quote(str(Path(path).parent))} && cat > {shlex.quote(path)}"
-        _succeeded(self._ssh.run(command, timeout_seconds=120, stdin=content), command)
+        _succeeded(self._answers.run(command, timeout_seconds=120, stdin=content), command)
 
 
 def _succeeded(completed: Completed, command: str) -> Completed:
