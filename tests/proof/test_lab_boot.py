@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lab import boot
-from lab.boot import BOOT_SECONDS, SILENT_SECONDS, BootError, Boots, HungError, Watch
 from lab.answers import greeting_seconds
+from lab.boot import BOOT_SECONDS, SILENT_SECONDS, BootError, Boots, HungError, Watch
 from side_by_side import FIRST, SAME_WORK, together, with_own_guest
 from sources import ROOT
 
