@@ -17,7 +17,7 @@ from sriov_bootstrap.base.errors import ConfigError, NotOursError
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.followup import UnitOutcome
+from sriov_bootstrap.core.followup import STOPPING, UnitOutcome
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Counters, Handover
@@ -300,6 +300,11 @@ class Host(RuleBasedStateMachine):
     def unit_will_end_so(self, name: str, ends: UnitOutcome) -> None:
         self.host.units[name].ends = UnitOutcome.DONE if ends is UnitOutcome.BUS_ERROR else ends
 
+    @rule(name=st.sampled_from(UNITS))
+    def unit_has_stopped_at_last(self, name: str) -> None:
+        if self.host.units[name].active_state == STOPPING:
+            self.somebody_starts_unit(name)
+
     @rule(name=st.sampled_from(UNITS), is_masked=rarely)
     def unit_stops(self, name: str, *, is_masked: bool) -> None:
         self.host.units[name].active_state = "inactive"
@@ -451,8 +456,9 @@ class Host(RuleBasedStateMachine):
         host.failures, host.save_problem, host.has_bus, host.bus_lives_for = {}, "", True, None
         host.rivals = {}
         host.files = (ConfigFile("/c", toml_of(self.written)),)
-        for unit in host.units.values():
+        for name, unit in host.units.items():
             unit.ends = UnitOutcome.DONE
+            self.unit_has_stopped_at_last(name)
         for address in TOTALS:
             host.plug(address)
             host.release(address, stays_bound=True)

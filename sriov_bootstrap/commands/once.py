@@ -89,16 +89,18 @@ def restart_all(machine: HostMachine, loaded: Loaded) -> "FollowUpReport":
     from sriov_bootstrap.machine.jobs import do_restarts
 
     results: tuple[object, ...] = ()
+    spared = dict[str, None]()
     report = FollowUpReport()
     for _ in range(BUS_TRIES):
         report = do_restarts(machine, loaded)
         results += report.results
+        spared |= dict.fromkeys(report.spared)
         if report.due_at is not None:
             text = "recently started units will restart in {:.0f} s (min_interval_seconds)"
             _count_down(machine, report.due_at, text)
         if report.due_at is None and not report.problem:
             break
-    return msgspec.structs.replace(report, results=results)
+    return msgspec.structs.replace(report, results=results, spared=tuple(spared))
 
 
 def _count_down(machine: HostMachine, until: float, text: str) -> None:
@@ -125,6 +127,8 @@ def print_report(report: PassReport, follow_up: "FollowUpReport | None") -> None
             print(f"  hint: {pf.hint}")
     for unit in follow_up.results if follow_up else ():
         print(_unit_line(unit))
+    for text in follow_up.spared if follow_up else ():
+        print(text)
     pending = f"restarts stay pending: {follow_up.problem}" if follow_up and follow_up.problem else ""
     for problem in filter(None, (*report.notes, *report.table_problems, pending)):
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
@@ -135,7 +139,8 @@ def print_report(report: PassReport, follow_up: "FollowUpReport | None") -> None
 def _unit_line(unit: "UnitResult") -> str:
     from sriov_bootstrap.core.followup import UnitOutcome
 
-    ending = "" if unit.outcome is UnitOutcome.DONE else f": {printable(unit.words)}"
+    said = unit.why if unit.outcome is UnitOutcome.DONE else unit.words
+    ending = f": {printable(said)}" if said else ""
     return f"{unit.unit}: restart {unit.outcome}{ending}"
 
 
@@ -160,10 +165,10 @@ def _summary(report: PassReport) -> str:
 def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_json: bool) -> int:
     """What would be done, and what it would cost whom."""
     changing = [pf for pf in report.pfs if pf.will_change_vfs or pf.will_move_vfs]
-    units, problem = _units(machine, loaded) if changing else ((), "")
+    units, problem = _units(machine, loaded) if changing else ({}, "")
     machine.say("")
     if as_json:
-        print(to_json({"report": report, "would_restart": units, "problem": problem}).decode())
+        print(to_json({"report": report, "would_restart": tuple(units), "problem": problem}).decode())
         return ExitCode.DEGRADED if report.is_short_of_config else ExitCode.OK
     if not report.pfs:
         print(NOTHING_TO_DO)
@@ -176,8 +181,8 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
             print(f"  VF {vf.index} {vf.pci_address} would be removed" + (f": {printable(what)}" if what else ""))
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
-    for unit in units:
-        print(f"{unit} would restart")
+    for unit, why in units.items():
+        print(f"{unit} would restart" + (f": {printable(why)}" if why else ""))
     for note in (*report.notes, *report.table_problems):
         sys.stderr.write(f"sriov-bootstrap: {printable(note)}\n")
     if problem:
@@ -186,12 +191,13 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
     return ExitCode.DEGRADED if report.is_short_of_config else ExitCode.OK
 
 
-def _units(machine: HostMachine, loaded: Loaded) -> tuple[tuple[str, ...], str]:
+def _units(machine: HostMachine, loaded: Loaded) -> tuple[dict[str, str], str]:
+    """Unit that would restart -> what for; and why that is not known."""
     from sriov_bootstrap.core.followup import Need
     from sriov_bootstrap.passes.restarts import preview
 
     try:
         plans = preview(machine, loaded.config.services)
     except SriovBootstrapError as error:
-        return (), error.message
-    return tuple(plan.name for plan in plans if plan.need in {Need.RESTART, Need.WAIT}), ""
+        return {}, error.message
+    return {plan.name: plan.why for plan in plans if plan.need in {Need.RESTART, Need.WAIT}}, ""

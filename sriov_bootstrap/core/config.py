@@ -48,6 +48,13 @@ class WhenInUse(StrEnum):
     REPLACE = "replace"
 
 
+class NovaRestart(StrEnum):
+    """Whether nova-compute restarts after each change of VFs, or only if its version does not find new VFs itself."""
+
+    ALWAYS = "always"
+    WHEN_NEEDED = "when_needed"
+
+
 class SpecStyle(StrEnum):
     """How nova's device_spec names the VFs: by their PF's address, by its netdev, by chip, or one by one."""
 
@@ -207,7 +214,8 @@ class Services(Struct, frozen=True, forbid_unknown_fields=True):
     restart: tuple[str, ...] = KNOWN_CONSUMERS
     settle_seconds: float = 2.0
     min_interval_seconds: float = 30.0
-    job_timeout_seconds: float = 180.0
+    job_timeout_seconds: float = 300.0  # nova-compute may take 180 s to stop, and then has to start
+    nova_restart: NovaRestart = NovaRestart.ALWAYS
 
 
 class OpenStack(Struct, frozen=True, forbid_unknown_fields=True):

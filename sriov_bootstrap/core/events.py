@@ -63,16 +63,20 @@ def pass_events(report: PassReport, before: PassReport) -> tuple[Event, ...]:
 
 
 def follow_up_events(report: FollowUpReport, before: FollowUpReport) -> tuple[Event, ...]:
-    """The restarts of one round; a bus that stays away is logged once."""
+    """The restarts of one round; a bus that stays away is logged once, and so is a unit that is spared."""
     because = ", ".join(report.pci_addresses)
     events = []
     if report.problem and report.problem != before.problem:
         events.append(Event(Level.WARNING, f"restarts stay pending: {report.problem}", {"changed": because}))
+    said = () if before.is_over else before.spared
+    events += [Event(Level.INFO, text, {"changed": because}) for text in report.spared if text not in said]
     for result in report.results:
-        good = result.outcome is UnitOutcome.DONE
-        text = f"{result.unit}: restarted" if good else f"{result.unit}: restart {result.outcome}: {result.words}"
+        is_done = result.outcome is UnitOutcome.DONE
+        text = f"{result.unit}: restarted" if is_done else f"{result.unit}: restart {result.outcome}: {result.words}"
         fields: dict[str, Value] = {"unit": result.unit, "seconds": round(result.seconds, 3), "changed": because}
-        events.append(Event(Level.INFO if good else Level.ERROR, text, fields))
+        fields |= {"why": result.why} if result.why else {}
+        is_good = is_done or result.outcome is UnitOutcome.STOPPING
+        events.append(Event(Level.INFO if is_good else Level.ERROR, text, fields))
     return tuple(events)
 
 

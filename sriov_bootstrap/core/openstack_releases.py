@@ -8,6 +8,7 @@ from msgspec import Struct
 
 FIRST_NOVA = 14
 NEUTRON_BEHIND = 5
+KOLLA_BEHIND = 11  # kolla 15.0.0 is Zed
 # In order, from nova 14.0.0: the series, and from 2023 the version by which it is better known.
 SERIES = (
     *("newton", "ocata", "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby", "xena", "yoga"),
@@ -19,6 +20,8 @@ BANDWIDTHS_SINCE = 19  # neutron: bandwidth-config-sriov-bd8ff8b4d84c8792
 CONF_D_SINCE = 15  # oslo.config 3.20.0 reads /etc/PROJECT/PROJECT.conf.d by default
 ML2_SRIOV_UNTIL = 14  # neutron 10.0.0 has no [ml2_sriov] and no ml2_conf_sriov.ini
 AGENT_FIREWALL_UNTIL = 31  # neutron 27.0.0: sr-iov-remove-sg-rpc-22f5dc1a515b6dbb
+VF_DATA_RENEWED_SINCE = 32  # bug 2115729: before, nova keeps what it knew of VFs that are created again
+PCI_SCAN_CACHED_SINCE = 34  # nova/virt/libvirt/host.py has functools.cache on its list of PCI devices
 
 # Removed scheduler filters -> the nova that removed them: an unknown name keeps nova-scheduler from starting.
 REMOVED_FILTERS = {

@@ -38,12 +38,14 @@ class PendingRestart(Struct, frozen=True):
     """VFs changed, and their consumers may not know. Times on CLOCK_MONOTONIC, the one that systemd's timestamps use.
 
     `changed_at` None: a write began and its end is not recorded yet; it only stays None if the pass died.
-    `failed`: units whose restart is tried again.
+    `failed`: units whose restart is tried again; `stopping`: units that had not stopped when we ceased to wait for
+    their restart, and when that began.
     """
 
     changed_at: float | None = None
     pci_addresses: tuple[str, ...] = ()
     failed: dict[str, FailedRestart] = {}
+    stopping: dict[str, float] = {}
 
 
 class Counters(Struct, frozen=True):
@@ -80,7 +82,8 @@ class State(Struct, frozen=True):
     and that still wait for their driver; `short`: PFs that created fewer VFs than asked for; `ours`: the VFs that we
     created, or that existed in the number that a rule asked for, until they are gone; `contests`: PFs whose number
     something else has overwritten; `placements`: which driver each PF's VFs have been given; `attributes`: what has
-    been set for them; `former_links`: what the netdevs of PFs had before.
+    been set for them; `former_links`: what the netdevs of PFs had before; `present_since`: since when each PF has been
+    there at every look, and `vfs_changed_at`: when the VFs of each PF last changed; both on CLOCK_MONOTONIC.
     """
 
     format: int = FORMAT
@@ -99,6 +102,8 @@ class State(Struct, frozen=True):
     placements: dict[str, Placement] = {}
     attributes: dict[str, AttributeMemory] = {}
     former_links: FormerLinks = {}
+    present_since: dict[str, float] = {}
+    vfs_changed_at: dict[str, float] = {}
     counters: Counters = Counters()
 
     @property
@@ -253,6 +258,7 @@ def fold(
         pending = _add_change(pending, now_monotonic, changed)
     elif pending and pending.changed_at is None:  # the pass that began it died: now is the latest possible time
         pending = replace(pending, changed_at=now_monotonic)
+    here = {pf.pci_address for pf in pfs}
     return replace(
         saved,
         report=report,
@@ -261,6 +267,9 @@ def fold(
         changed_at=pending.changed_at if pending and pending.changed_at else saved.changed_at,
         pending=pending,
         known={pf.pci_address: pf.incarnations for pf in pfs},
+        present_since={address: saved.present_since.get(address, now_monotonic) for address in sorted(here)},
+        vfs_changed_at={address: at for address, at in saved.vfs_changed_at.items() if address in here}
+        | dict.fromkeys(changed, now_monotonic),
         ours=still_ours(saved.ours, pfs, adopted={pf.pci_address for pf in report.pfs if pf.num_vfs == pf.desired}),
         counters=_count_pass(saved.counters, report, handover),
     )
@@ -281,6 +290,7 @@ def fold_release(
         changed_at=saved.changed_at if changed_at is None else changed_at,
         pending=saved.pending if changed_at is None else _add_change(saved.pending, changed_at, (address,)),
         known=saved.known | {address: now},
+        vfs_changed_at=saved.vfs_changed_at | ({} if changed_at is None else {address: changed_at}),
         ours=still_ours(saved.ours, pfs),
     )
 

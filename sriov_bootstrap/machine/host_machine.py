@@ -26,6 +26,7 @@ from sriov_bootstrap.machine.host_edges import HostEdges
 
 if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
+    from sriov_bootstrap.core.nova_version import NovaVersion
     from sriov_bootstrap.core.obstacles import Platform
     from sriov_bootstrap.core.vf_attributes import RefusedSetting
 
@@ -264,6 +265,12 @@ class HostMachine(HostEdges):
         from sriov_bootstrap.machine import bus
 
         return bus.unit_states(names, self.say)
+
+    def nova_version(self, unit: str) -> "NovaVersion":
+        """See restarts.RestartMachine."""
+        from sriov_bootstrap.machine.nova_version import read_nova_version
+
+        return read_nova_version(self, unit)
 
     def restart_units(
         self,

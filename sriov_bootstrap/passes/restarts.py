@@ -10,10 +10,11 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError
-from sriov_bootstrap.core import followup
+from sriov_bootstrap.core import followup, restart_reasons
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
-from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
+from sriov_bootstrap.core.nova_version import NovaVersion
+from sriov_bootstrap.core.state import PendingRestart, State
 from sriov_bootstrap.core.surroundings import Jam
 
 
@@ -38,6 +39,9 @@ class RestartMachine(Protocol):
     def unit_states(self, names: Iterable[str]) -> tuple[UnitState, ...]:
         """How systemd sees these units. SriovBootstrapError if it cannot be asked: no bus, no answer, no process."""
 
+    def nova_version(self, unit: str) -> NovaVersion:
+        """Of the nova that this unit starts, as far as files and rpm tell."""
+
     def restart_units(
         self,
         names: Sequence[str],
@@ -61,32 +65,40 @@ class RestartMachine(Protocol):
 def run_restarts(machine: RestartMachine, services: Services) -> FollowUpReport:
     """Restarts what needs it now. What has to wait, or could not be done, stays pending in state.json."""
     with machine.restart_lock():
-        pending = machine.load_state()[0].pending
-        if pending is None:
+        saved = machine.load_state()[0]
+        if (pending := saved.pending) is None:
             return FollowUpReport()
         if jam := machine.read_jam():  # nova-compute reads sriov_numvfs when it starts, and would hang there as well
             return FollowUpReport(problem=f"they wait for a write: {jam}", pci_addresses=pending.pci_addresses)
         try:
-            plans = _plan_restarts(machine, pending, services)
+            plans = _plan_restarts(machine, saved, pending, services)
         except SriovBootstrapError as error:
             return FollowUpReport(problem=error.message, pci_addresses=pending.pci_addresses)
         due = [plan for plan in plans if plan.need in {Need.RESTART, Need.START}]
+        late = followup.late_results(plans, pending, now=machine.monotonic())
         results, problem = _restart_due(machine, due, services)
         due_at = min((plan.due_at for plan in plans if plan.need is Need.WAIT), default=None)
-        report = FollowUpReport(results, due_at, problem, pending.pci_addresses)
-        report, retries = followup.retry_failed(report, plans, pending, now=machine.monotonic())
-        _remember_round(machine, pending, report, retries)
+        report = FollowUpReport((*late, *results), due_at, problem, pending.pci_addresses)
+        report = replace(report, spared=tuple(plan.why for plan in plans if plan.need is Need.FINDS_VFS))
+        now = machine.monotonic()
+        stopping = followup.still_stopping(report, plans, pending, now=now)
+        report, retries = followup.retry_failed(report, plans, pending, now=now)
+        _remember_round(machine, pending, report, replace(pending, failed=retries, stopping=stopping))
         return report
 
 
 def preview(machine: RestartMachine, services: Services) -> tuple[UnitPlan, ...]:
     """What a change of VFs now would restart. Raises SriovBootstrapError if systemd cannot be asked."""
-    return _plan_restarts(machine, PendingRestart(machine.monotonic()), services)
+    return _plan_restarts(machine, machine.load_state()[0], PendingRestart(machine.monotonic()), services)
 
 
-def _plan_restarts(machine: RestartMachine, pending: PendingRestart, services: Services) -> tuple[UnitPlan, ...]:
-    states = machine.unit_states(services.restart)
-    return followup.plan_restarts(states, pending, services, now=machine.monotonic())
+def _plan_restarts(
+    machine: RestartMachine, saved: State, pending: PendingRestart, services: Services
+) -> tuple[UnitPlan, ...]:
+    units = machine.unit_states(services.restart)
+    plans = followup.plan_restarts(units, pending, services, now=machine.monotonic())
+    versions = {name: machine.nova_version(name) for name in restart_reasons.novas_in(plans)}
+    return restart_reasons.give_reasons(plans, units, versions, services.nova_restart, saved, pending)
 
 
 def _restart_due(
@@ -95,7 +107,8 @@ def _restart_due(
     """The results and why the bus was lost, "" if it was not."""
     if not plans:
         return (), ""
-    names = [plan.name for plan in plans]
+    whys = {plan.name: plan.why for plan in plans}
+    names = [*whys]
     results: list[UnitResult] = []
     machine.say(f"restarting {', '.join(names)}")
     problem = ""
@@ -107,25 +120,29 @@ def _restart_due(
         problem = error.message
         heard = {result.unit for result in results}
         results += [UnitResult(name, UnitOutcome.BUS_ERROR, 0.0, problem) for name in names if name not in heard]
-    return tuple(results), problem
+    return tuple(replace(result, why=whys[result.unit]) for result in results), problem
 
 
 def _remember_round(
-    machine: RestartMachine, pending: PendingRestart, report: FollowUpReport, retries: dict[str, FailedRestart]
+    machine: RestartMachine, pending: PendingRestart, report: FollowUpReport, left: PendingRestart
 ) -> None:
-    """Counts the results; forgets the change when every unit knows of it and no newer one has come."""
-    is_over = report.due_at is None and report.retry_at is None and not report.problem
-    if not report.results and not is_over and retries == pending.failed:
+    """Counts the results; forgets the change when every unit knows of it and no newer one has come.
+
+    `left`: `pending` with the units that will be looked at again.
+    """
+    if not report.results and not report.is_over and left == pending:
         return
     try:
         with machine.pass_lock():
             saved = machine.load_state()[0]
             done, failed = dict(saved.counters.restarts), dict(saved.counters.restart_failures)
             for result in report.results:
+                if result.outcome is UnitOutcome.STOPPING:  # counted once it has ended
+                    continue
                 counter = done if result.outcome is UnitOutcome.DONE else failed
                 counter[result.unit] = counter.get(result.unit, 0) + 1
-            rest = None if is_over and saved.pending == pending else saved.pending
-            rest = rest and replace(rest, failed=retries)
+            rest = None if report.is_over and saved.pending == pending else saved.pending
+            rest = rest and replace(rest, failed=left.failed, stopping=left.stopping)
             counters = replace(saved.counters, restarts=done, restart_failures=failed)
             machine.save_state(replace(saved, pending=rest, counters=counters))
     except BusyError:  # it stays pending; the units' own start times keep them from a second restart

@@ -16,8 +16,9 @@ from fakes_openstack import add_kolla, add_unit
 from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.config import Config, OpenStack
+from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.doctor.nova.checks import check_nova
-from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service, VfChange
 from sriov_bootstrap.render.host import Host
 
 NOVA = "/etc/nova/nova.conf"
@@ -506,18 +507,25 @@ def test_an_alias_that_nova_refuses(
 
 
 RUNNING = Service("nova-compute", "nova-compute.service", is_installed=True, is_active=True, started_at=10.0)
-LATE = OpenStackSurvey(RUNNING, changed_at=100.0, waited=1000.0)
+LATE = OpenStackSurvey(RUNNING, changes=(VfChange(PF, 100.0),), now=1100.0)
+ANY_RELEASE = ""
 
 
 @pytest.mark.parametrize(
     ("release", "survey", "number"),
     [
         ("epoxy", LATE, 1),
-        ("hibiscus", LATE, 0),
+        ("flamingo", LATE, 0),
+        ("2026.1", LATE, 0),
+        ("hibiscus", LATE, 1),
+        (ANY_RELEASE, LATE, 1),
+        (ANY_RELEASE, replace(LATE, nova=NovaVersion("33.0.2", "dpkg")), 0),
+        ("epoxy", replace(LATE, nova=NovaVersion("33.0.2", "dpkg")), 0),
+        ("flamingo", replace(LATE, nova=NovaVersion("34.0.0", "dpkg")), 1),
         ("epoxy", replace(LATE, compute=replace(RUNNING, started_at=200.0)), 0),
         ("epoxy", replace(LATE, compute=replace(RUNNING, started_at=None)), 0),
         ("epoxy", replace(LATE, compute=replace(RUNNING, is_active=False)), 0),
-        ("epoxy", replace(LATE, waited=1.0), 0),
+        ("epoxy", replace(LATE, now=101.0), 0),
         ("epoxy", OpenStackSurvey(RUNNING), 0),
     ],
 )

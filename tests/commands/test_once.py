@@ -11,8 +11,11 @@ from msgspec.structs import replace
 from builders import PF, PF3, vf_address
 from fakes_host import HostTree, rule
 from shells import Shell
+from sriov_bootstrap.commands.once import print_report
 from sriov_bootstrap.core import followup, vf_settings
 from sriov_bootstrap.core.contest import Contest
+from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
+from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import State, dump
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, RefusedSetting, VfAttributes, VlanProtocol
 from sriov_bootstrap.edges.files import Files
@@ -192,6 +195,7 @@ def test_json_is_the_whole_report(tree: HostTree, shell: Shell) -> None:
         "problem": "",
         "pci_addresses": [],
         "retry_at": None,
+        "spared": [],
     }
     (pf,) = answer["report"]["pfs"]
     assert (pf["rule"], pf["state"], pf["reason"], pf["num_vfs"]) == ("tenant-a", "degraded", "exceeds_max", 4)
@@ -239,6 +243,21 @@ dry run: nothing was changed
     )
     assert snapshot(tree) == before
     assert not (tree.root / "run/sriov-bootstrap").exists()
+
+
+def test_a_restart_says_what_it_was_for_and_a_unit_that_is_spared_why(capsys: pytest.CaptureFixture[str]) -> None:
+    results = (
+        UnitResult("a.service", UnitOutcome.DONE, why="it reads VFs once"),
+        UnitResult("b.service", UnitOutcome.STOPPING, message="still stopping", why="it reads VFs once"),
+        UnitResult("c.service", UnitOutcome.DONE),
+    )
+    print_report(PassReport(), FollowUpReport(results, spared=("d.service: not restarted",)))
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "a.service: restart done: it reads VFs once",
+        "b.service: restart stopping: still stopping",
+        "c.service: restart done",
+        "d.service: not restarted",
+    ]
 
 
 def test_a_dry_run_of_another_driver_asks_who_would_restart_and_removes_no_vf(tree: HostTree, shell: Shell) -> None:

@@ -1,5 +1,7 @@
 """A report as log events: what is new in it, and only that."""
 
+from msgspec.structs import replace
+
 from builders import PF, PF2
 from sriov_bootstrap.core.actions import SetLinkUp, SetNumVfs
 from sriov_bootstrap.core.events import Event, Level, Value, follow_up_events, pass_events
@@ -106,17 +108,25 @@ def test_restarts_are_said_each_and_a_bus_that_stays_away_once() -> None:
     results = (
         UnitResult("a.service", UnitOutcome.DONE, 1.2345),
         UnitResult("b.service", UnitOutcome.TIMEOUT, 180.0, "no end in 180 s"),
+        UnitResult("c.service", UnitOutcome.STOPPING, 180.0, "still stopping", why="it scans once"),
     )
-    report = FollowUpReport(results, None, "no bus", (PF, PF2))
+    report = FollowUpReport(results, None, "no bus", (PF, PF2), spared=("d.service: not restarted",))
     changed: dict[str, Value] = {"changed": f"{PF}, {PF2}"}
     events = (
+        Event(Level.INFO, "d.service: not restarted", dict(changed)),
         Event(Level.INFO, "a.service: restarted", changed | {"unit": "a.service", "seconds": 1.234}),
         Event(
             Level.ERROR,
             "b.service: restart timeout: no end in 180 s",
             changed | {"unit": "b.service", "seconds": 180.0},
         ),
+        Event(
+            Level.INFO,
+            "c.service: restart stopping: still stopping",
+            changed | {"unit": "c.service", "seconds": 180.0, "why": "it scans once"},
+        ),
     )
     away = Event(Level.WARNING, "restarts stay pending: no bus", dict(changed))
     assert follow_up_events(report, FollowUpReport()) == (away, *events)
-    assert follow_up_events(report, report) == events
+    assert follow_up_events(report, report) == events[1:]
+    assert follow_up_events(report, replace(report, problem="")) == (away, *events)

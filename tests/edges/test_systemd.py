@@ -1,6 +1,7 @@
 import asyncio
 import socket
 import subprocess
+import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -195,6 +196,31 @@ def test_a_job_that_does_not_end_is_left_alone_at_the_deadline(fake: FakeSystemd
     assert results[NOVA].seconds >= 0.4
     assert f"{NOVA}: job still running after 3 s, left to systemd" in results[NOVA].message
     assert results[AGENT].outcome is UnitOutcome.DONE
+
+
+def test_a_unit_that_has_not_stopped_at_the_deadline_is_still_stopping(fake: FakeSystemd) -> None:
+    fake.units = {NOVA: FakeUnit(job=None)}
+
+    def begin_to_stop() -> None:
+        fake.units[NOVA].active_state = "deactivating"
+
+    fake.on_restart = begin_to_stop
+    result = restart(fake, NOVA, timeout_seconds=1)[NOVA]
+    assert result.outcome is UnitOutcome.STOPPING
+    assert f"{NOVA}: still stopping after 1 s, systemd starts it once it has stopped" in result.message
+
+
+def test_a_bus_that_is_silent_at_the_deadline_leaves_the_job_to_systemd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units, "LAST_LOOK_SECONDS", 0.2)
+    results: list[UnitResult] = []
+    with running(tmp_path, {NOVA: FakeUnit(job=None)}) as (fake, bus):
+        later = threading.Timer(0.5, bus.freeze)
+        fake.on_restart = later.start
+        units.restart_units([NOVA], job_timeout_seconds=1, on_result=results.append, bus_address=fake.address)
+        later.join()
+    assert [result.outcome for result in results] == [UnitOutcome.TIMEOUT]
 
 
 # --- a bus that breaks -----------------------------------------------------------------------------------------------

@@ -9,8 +9,10 @@ from msgspec.structs import replace
 
 from builders import PF
 from sriov_bootstrap.base.errors import BusyError, KernelError, SriovBootstrapError, StuckError, UnitError
-from sriov_bootstrap.core.config import Services
+from sriov_bootstrap.core.config import NovaRestart, Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
+from sriov_bootstrap.core.nova_version import NovaVersion
+from sriov_bootstrap.core.restart_reasons import AGENT_HABIT
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.passes.restarts import preview, run_restarts
@@ -18,6 +20,7 @@ from sriov_bootstrap.passes.restarts import preview, run_restarts
 NOVA, AGENT = "nova-compute.service", "neutron-sriov-agent.service"
 SERVICES = Services(restart=(NOVA, AGENT), min_interval_seconds=30)
 CHANGE = PendingRestart(100.0, (PF,))
+ONCE = "nova 34.0.0 (dpkg) reads PCI devices only when it starts"
 
 
 class FakeMachine:
@@ -32,6 +35,7 @@ class FakeMachine:
         self.dies_after = 2
         self.is_busy = False
         self.outcome = UnitOutcome.DONE
+        self.nova = NovaVersion("34.0.0", "dpkg")
         self.restarted: list[str] = []
         self.now = 110.0
         self.meanwhile: Callable[[], object] = lambda: None
@@ -61,6 +65,10 @@ class FakeMachine:
             raise self.error(self.bus_problem)
         return tuple(self.units[name] for name in names)
 
+    def nova_version(self, unit: str) -> NovaVersion:
+        assert unit == NOVA
+        return self.nova
+
     def restart_units(
         self,
         names: Sequence[str],
@@ -80,12 +88,13 @@ class FakeMachine:
 
     @property
     def becomes(self) -> str:
-        return "failed" if self.outcome is UnitOutcome.FAILED else "active"
+        states = {UnitOutcome.FAILED: "failed", UnitOutcome.STOPPING: "deactivating"}
+        return states.get(self.outcome, "active")
 
     @property
     def started_at(self) -> float:
         """systemd says it only of units that run."""
-        return 0.0 if self.outcome is UnitOutcome.FAILED else self.now
+        return self.now if self.becomes == "active" else 0.0
 
     def monotonic(self) -> float:
         return self.now
@@ -97,7 +106,7 @@ class FakeMachine:
 
 def test_units_that_started_before_the_change_restart_once() -> None:
     machine = FakeMachine()
-    results = (UnitResult(NOVA, UnitOutcome.DONE), UnitResult(AGENT, UnitOutcome.DONE))
+    results = (UnitResult(NOVA, UnitOutcome.DONE, why=ONCE), UnitResult(AGENT, UnitOutcome.DONE, why=AGENT_HABIT))
     assert run_restarts(machine, SERVICES) == FollowUpReport(results, pci_addresses=(PF,))
     assert machine.state.pending is None
     assert machine.state.counters.restarts == {NOVA: 1, AGENT: 1}
@@ -153,7 +162,7 @@ def failed_once() -> FakeMachine:
 def test_a_retry_that_succeeds_is_the_last() -> None:
     machine = failed_once()
     report = run_restarts(machine, SERVICES)
-    assert report == FollowUpReport((UnitResult(NOVA, UnitOutcome.DONE),), pci_addresses=(PF,))
+    assert report == FollowUpReport((UnitResult(NOVA, UnitOutcome.DONE, why=ONCE),), pci_addresses=(PF,))
     assert (machine.state.pending, machine.restarted) == (None, [NOVA, NOVA])
     assert (machine.state.counters.restarts, machine.state.counters.restart_failures) == ({NOVA: 1}, {NOVA: 1})
     machine.units[NOVA] = UnitState(NOVA, "loaded", "failed")
@@ -200,7 +209,7 @@ def test_a_bus_that_dies_during_a_retry_costs_no_try() -> None:
     assert [one.outcome for one in run_restarts(machine, SERVICES).results] == [UnitOutcome.BUS_ERROR]
     assert machine.state.pending == PendingRestart(100.0, (PF,), {NOVA: FailedRestart(1, 110.0)})
     machine.dies_after = 1
-    assert run_restarts(machine, SERVICES).results == (UnitResult(NOVA, UnitOutcome.DONE),)
+    assert run_restarts(machine, SERVICES).results == (UnitResult(NOVA, UnitOutcome.DONE, why=ONCE),)
 
 
 def test_a_job_that_has_not_ended_is_left_to_systemd() -> None:
@@ -271,4 +280,83 @@ def test_a_preview_says_what_a_change_now_would_restart(started_at: float, need:
     machine = FakeMachine()
     machine.units = {NOVA: UnitState(NOVA, "loaded", "active", started_at)}
     due_at = started_at + 30 if need is Need.WAIT else 0.0
-    assert preview(machine, Services(restart=(NOVA,))) == (UnitPlan(NOVA, need, due_at),)
+    assert preview(machine, Services(restart=(NOVA,))) == (UnitPlan(NOVA, need, due_at, ONCE),)
+
+
+def still_stopping() -> FakeMachine:
+    """nova-compute has not stopped at the deadline of its restart, which began at 110; the agent is restarted."""
+    machine = FakeMachine()
+    machine.units[AGENT] = UnitState(AGENT, "loaded", "active", 101.0)
+    machine.outcome = UnitOutcome.STOPPING
+    report = run_restarts(machine, SERVICES)
+    assert (report.results, report.due_at) == ((UnitResult(NOVA, UnitOutcome.STOPPING, why=ONCE),), None)
+    assert report.retry_at == machine.now + 30.0
+    assert machine.state.pending == PendingRestart(100.0, (PF,), stopping={NOVA: 110.0})
+    return machine
+
+
+def test_a_unit_that_is_still_stopping_has_not_failed_and_gets_no_second_job() -> None:
+    machine = still_stopping()
+    for _ in range(3):
+        machine.now += 30.0
+        report = run_restarts(machine, SERVICES)
+        assert report == FollowUpReport(pci_addresses=(PF,), retry_at=machine.now + 30.0)
+    assert (machine.restarted, machine.state.counters.restart_failures) == ([NOVA], {})
+    assert machine.state.pending == PendingRestart(100.0, (PF,), stopping={NOVA: 110.0})
+
+
+def test_a_unit_that_comes_up_late_has_been_restarted() -> None:
+    machine = still_stopping()
+    machine.now = 140.0
+    machine.units[NOVA] = UnitState(NOVA, "loaded", "activating", 130.0)
+    report = run_restarts(machine, SERVICES)
+    assert report == FollowUpReport((UnitResult(NOVA, UnitOutcome.DONE, 30.0),), pci_addresses=(PF,))
+    assert (machine.state.pending, machine.state.counters.restarts, machine.restarted) == (None, {NOVA: 1}, [NOVA])
+
+
+def test_a_unit_that_stops_late_and_does_not_come_up_is_tried_again() -> None:
+    machine = still_stopping()
+    machine.now = 140.0
+    machine.units[NOVA] = UnitState(NOVA, "loaded", "failed")
+    report = run_restarts(machine, SERVICES)
+    message = f"{NOVA}: it stopped, and did not start again"
+    assert report.results == (UnitResult(NOVA, UnitOutcome.FAILED, 30.0, message, "tried again in 30 s"),)
+    assert machine.state.pending == PendingRestart(100.0, (PF,), {NOVA: FailedRestart(1, 140.0)})
+    machine.now, machine.outcome = 170.0, UnitOutcome.DONE
+    assert [one.outcome for one in run_restarts(machine, SERVICES).results] == [UnitOutcome.DONE]
+
+
+def test_a_unit_that_never_stops_is_left_to_systemd_in_the_end() -> None:
+    machine = still_stopping()
+    machine.now = 110.0 + SERVICES.job_timeout_seconds + 300.0
+    (result,) = run_restarts(machine, SERVICES).results
+    assert (result.outcome, result.message) == (
+        UnitOutcome.TIMEOUT,
+        f"{NOVA}: still stopping after 600 s, left to systemd",
+    )
+    assert (machine.state.pending, machine.state.counters.restart_failures) == (None, {NOVA: 1})
+
+
+def test_a_unit_that_came_up_late_but_before_a_newer_change_restarts() -> None:
+    machine = still_stopping()
+    machine.now, machine.outcome = 200.0, UnitOutcome.DONE
+    machine.units = {name: UnitState(name, "loaded", "active", at) for name, at in ((NOVA, 130.0), (AGENT, 160.0))}
+    machine.state = replace(machine.state, pending=PendingRestart(150.0, (PF,), stopping={NOVA: 110.0}))
+    assert run_restarts(machine, SERVICES).results == (UnitResult(NOVA, UnitOutcome.DONE, why=ONCE),)
+    assert machine.restarted == [NOVA, NOVA]
+
+
+def test_a_unit_that_was_stopped_for_good_meanwhile_is_forgotten() -> None:
+    machine = still_stopping()
+    machine.units[NOVA] = UnitState(NOVA)
+    assert run_restarts(machine, SERVICES) == FollowUpReport(pci_addresses=(PF,))
+    assert machine.state.pending is None
+
+
+def test_nova_that_finds_new_vfs_is_spared_if_that_is_asked_for() -> None:
+    machine = FakeMachine()
+    machine.nova = NovaVersion("33.0.2", "dpkg")
+    machine.state = replace(machine.state, present_since={PF: 10.0})
+    report = run_restarts(machine, replace(SERVICES, nova_restart=NovaRestart.WHEN_NEEDED))
+    text = f'{NOVA}: not restarted (nova_restart = "when_needed"): nova 33.0.2 (dpkg) finds new VFs itself'
+    assert (report.spared, [one.unit for one in report.results], machine.state.pending) == ((text,), [AGENT], None)

@@ -14,7 +14,8 @@ from sriov_bootstrap.core import state
 from sriov_bootstrap.core.actions import Action, BindVfs, SetLinkUp, SetNumVfs, SetVfMtus, deadline_seconds
 from sriov_bootstrap.core.errnos import WRITE_CAUSES
 from sriov_bootstrap.core.facts import Netdev, RawNetdev, RawVf, VfFacts
-from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
+from sriov_bootstrap.core.followup import RUNNING, STOPPING, UnitOutcome, UnitResult, UnitState
+from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam
@@ -357,6 +358,11 @@ class ModelHost(FakeMachine):
             for name, one in known
         )
 
+    def nova_version(self, unit: str) -> NovaVersion:
+        """Not known."""
+        assert unit
+        return NovaVersion()
+
     def restart_units(
         self,
         names: Sequence[str],
@@ -371,10 +377,12 @@ class ModelHost(FakeMachine):
             self._live()
             unit = self.units[name]
             self.restarted.append(name)
-            if unit.ends is UnitOutcome.TIMEOUT:
+            if unit.ends in {UnitOutcome.TIMEOUT, UnitOutcome.STOPPING}:
                 self.now += job_timeout_seconds
             if unit.ends is UnitOutcome.FAILED:
                 unit.active_state = "failed"
+            elif unit.ends is UnitOutcome.STOPPING:
+                unit.active_state = STOPPING
             else:
                 self.start_unit(name)
             if self.bus_lives_for is not None:

@@ -50,7 +50,9 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
         yield from _options(host, agent)
         yield from _firewall(host, agent)
     # The agent reads the VFs of a PF only once.
-    yield from check_start(host, survey, agent, "SB-E519", "does not know the new ones")
+    yield from check_start(
+        host, survey, agent, "SB-E519", "does not know the new ones", serves=lambda rule: rule.physical_network
+    )
 
 
 def _refused_lists(host: Host, agent: Service, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:

@@ -99,10 +99,10 @@ writes it. Ports of type direct need --no-security-group, or port security disab
         """\
 The agent reads a PF's VFs once, and never again as long as the PF's netdev exists. It has been running since before
 the VFs were created again, so it does not know them: their ports stay DOWN. sriov-bootstrap restarts it a few seconds
-after a change, and retries a failed restart three times; here that has not happened for more than five minutes.
+after a change, and retries a failed restart three times; here that has not happened for longer than a restart takes.
 
-Looked at: when the VFs changed, in /run/sriov-bootstrap/state/state.json; when the unit started, according to
-systemd.
+Looked at: for each PF when its VFs changed, in /run/sriov-bootstrap/state/state.json; when the unit started, according
+to systemd.
 
 What to do: find out why the restart failed, in journalctl -u sriov-bootstrap and that of the agent, then restart the
 agent. A unit with a custom name belongs in restart in [services] in the config.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.conflicts.survey import Note
 from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.doctor.nova.alias import check_aliases
 from sriov_bootstrap.doctor.nova.files import check_nova_files
 from sriov_bootstrap.doctor.nova.placement import check_placement
@@ -13,10 +14,6 @@ from sriov_bootstrap.doctor.nova.view import view_of
 from sriov_bootstrap.doctor.openstack.checks import check_start
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.host import Host
-
-# Bug 2115729: its periodic task finds VFs at new addresses; before that release, VFs created again keep the old ones'
-# data until a restart.
-SEES_NEW_VFS_SINCE = 32
 
 
 def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
@@ -31,5 +28,20 @@ def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Find
     yield from check_rules(view, survey)
     yield from check_placement(view)
     yield from check_aliases(view)
-    if host.release.nova < SEES_NEW_VFS_SINCE:
-        yield from check_start(host, survey, survey.compute, "SB-W416", "has the old ones' data")
+    version = _version(host, survey)
+    if not version.finds_new_vfs:
+        yield from check_start(
+            host,
+            survey,
+            survey.compute,
+            "SB-W416",
+            version.habit,
+            serves=lambda rule: rule.physical_network or rule.alias,
+        )
+
+
+def _version(host: Host, survey: OpenStackSurvey) -> NovaVersion:
+    """As it was found; where nothing told it, as the config says."""
+    if survey.nova.text or not host.config.openstack.release:
+        return survey.nova
+    return NovaVersion(str(host.release.nova), "[openstack] release")

@@ -1,8 +1,9 @@
 """The checks of files as files: what oslo.config cannot read, what is missing, and what is never read where it is."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.core.similar_names import nearest
@@ -35,6 +36,7 @@ OTHERS = {
     ("vlans", "network_vlan_ranges"),
     ("linux_bridge", "physical_interface_mappings"),
 }
+SHOWN = 8  # PFs
 AGENT_OPTIONS = ("physical_device_mappings", "exclude_devices")
 
 
@@ -49,12 +51,28 @@ def check_files(survey: OpenStackSurvey) -> Iterator[Finding]:
     yield from _unread_files(survey)
 
 
-def check_start(host: Host, survey: OpenStackSurvey, service: Service, code: str, effect: str) -> Iterator[Finding]:
-    """A service that started before the VFs changed, and was not restarted since; `effect`: what follows for it."""
-    if (seconds := survey.seconds_behind(service)) is not None:
-        problem = f"it started {seconds:.0f} s before the VFs changed, and {effect}"
-        remedy = restart_remedy(host, service.name, f"find out why its restart fails: journalctl -u {service.unit}")
-        yield Finding(code, service.unit, problem, remedy=remedy)
+def check_start(
+    host: Host, survey: OpenStackSurvey, service: Service, code: str, effect: str, *, serves: Callable[[PfRule], object]
+) -> Iterator[Finding]:
+    """A service that started before VFs changed, and was not restarted since; `effect`: what follows for it.
+
+    `serves`: whether the VFs of a PF with this rule are of interest to it.
+    """
+    foreign = {wish.pf.pci_address for wish in host.wishes if wish.pf and not serves(wish.rule)}
+    changes = [change for change in survey.unnoticed_changes(service) if change.pf not in foreign]
+    if not changes or service.started_at is None:
+        return
+    names = {pf.pci_address: f" of {pf.pci_address} ({pf.netdevs[0].name})" for pf in host.pfs if pf.netdevs}
+    addresses = [change.pf for change in changes if change.pf]
+    which = f" of {shortlist(addresses, SHOWN)}" if addresses else ""
+    seconds = min(change.at for change in changes) - service.started_at
+    said = [f"started {survey.time_of(service.started_at)}"]
+    for change in changes[:SHOWN]:
+        name = names.get(change.pf, f" of {change.pf}") if change.pf else ""
+        said.append(f"VFs{name} changed {survey.time_of(change.at)}")
+    problem = f"it started {seconds:.0f} s before the VFs{which} changed, and {effect}"
+    remedy = restart_remedy(host, service.name, f"find out why its restart fails: journalctl -u {service.unit}")
+    yield Finding(code, service.unit, problem, evidence="; ".join(said), remedy=remedy)
 
 
 def _malformed_files(survey: OpenStackSurvey) -> Iterator[Finding]:

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sriov_bootstrap.core.config import Services
+from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.core.packagings import PackagedService, packaged_services
+from sriov_bootstrap.core.state import State
 from sriov_bootstrap.doctor.openstack import units as openstack_units
-from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service, VfChange
 from sriov_bootstrap.doctor.openstack.units import ServiceKind
 from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats import init_script, kolla, oslo_files, unit_files
@@ -41,9 +44,31 @@ def survey_openstack(machine: HostMachine, host: Host) -> OpenStackSurvey:
     services = (compute, scheduler, agent, server)
     read = {file.path for service in services for file in service.files}
     strays = look.strays(read) if any(service.is_installed for service in services) else ()
-    changed_at = host.state.changed_at or None
-    waited = None if changed_at is None else machine.monotonic() - changed_at
-    return OpenStackSurvey(compute, scheduler, agent, server, strays, changed_at, waited, look.unseen)
+    now = machine.monotonic()
+    return OpenStackSurvey(
+        compute,
+        scheduler,
+        agent,
+        server,
+        strays,
+        nova=machine.nova_version(compute.unit) if compute.is_installed else NovaVersion(),
+        changes=_changes(host.state),
+        now=now,
+        booted_at=machine.time() - now,
+        patience=_patience(host.config.services),
+        unseen=look.unseen,
+    )
+
+
+def _changes(saved: State) -> tuple[VfChange, ...]:
+    """A state.json of an older version only has the last one."""
+    found = tuple(VfChange(address, at) for address, at in sorted(saved.vfs_changed_at.items()))
+    return found or ((VfChange("", saved.changed_at),) if saved.changed_at else ())
+
+
+def _patience(services: Services) -> float:
+    """How long a restart may take to come about, and a minute."""
+    return services.settle_seconds + services.min_interval_seconds + services.job_timeout_seconds + 60.0
 
 
 class _Look:

@@ -1,12 +1,21 @@
 """What `doctor` knows of nova and neutron on this host: their units, and the files that each of them actually reads."""
 
+import time
+
 from msgspec import Struct
 
 from sriov_bootstrap.core.nova_options import OptionPlace
+from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.formats.ini import Entry, IniFile
 
-# After a change of VFs a service may still be about to be restarted: more than a job of systemd may take.
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 400.0  # see OpenStackSurvey; with the defaults of [services]
+
+
+class VfChange(Struct, frozen=True):
+    """When the VFs of a PF last changed (CLOCK_MONOTONIC); `pf` "": of some PF, which is not known."""
+
+    pf: str
+    at: float
 
 
 class Service(Struct, frozen=True):
@@ -55,7 +64,8 @@ class Service(Struct, frozen=True):
 class OpenStackSurvey(Struct, frozen=True):
     """`strays`: files of a known name that no service here reads. `unseen`: what could not be read, and why.
 
-    `changed_at`: when VFs last changed (CLOCK_MONOTONIC), `waited`: how many seconds ago; None if never since boot.
+    `nova`: the version that nova-compute's unit starts. `changes`: of VFs since boot; `now`: when this was read, on
+    their clock; `booted_at`: its beginning, in Unix seconds. `patience`: so many seconds later a restart is overdue.
     """
 
     compute: Service = Service("nova-compute")
@@ -63,17 +73,23 @@ class OpenStackSurvey(Struct, frozen=True):
     agent: Service = Service("sriov-agent")
     server: Service = Service("neutron-server")
     strays: tuple[IniFile, ...] = ()
-    changed_at: float | None = None
-    waited: float | None = None
+    nova: NovaVersion = NovaVersion()
+    changes: tuple[VfChange, ...] = ()
+    now: float = 0.0
+    booted_at: float = 0.0
+    patience: float = PATIENCE_SECONDS
     unseen: tuple[str, ...] = ()
 
-    def seconds_behind(self, service: Service) -> float | None:
-        """How long before the last change of VFs it started; None where it did not, or may still be restarted."""
-        if self.changed_at is None or self.waited is None or self.waited < PATIENCE_SECONDS:
-            return None
-        if not service.is_active or service.started_at is None or service.started_at >= self.changed_at:
-            return None
-        return self.changed_at - service.started_at
+    def unnoticed_changes(self, service: Service) -> tuple[VfChange, ...]:
+        """The changes before which it started, but for those after which it may still be restarted."""
+        started_at = service.started_at
+        if not service.is_active or started_at is None:
+            return ()
+        return tuple(change for change in self.changes if started_at < change.at <= self.now - self.patience)
+
+    def time_of(self, at: float) -> str:
+        """CLOCK_MONOTONIC as a date, to compare with a journal."""
+        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.booted_at + at))
 
     @property
     def services(self) -> tuple[Service, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING
+from sriov_bootstrap.core.followup import RESTART_RETRY_SECONDS, RUNNING, STOPPING_SECONDS
 from sriov_bootstrap.core.ours import Ours, leftovers
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Reason
@@ -184,8 +184,10 @@ def _restarts(host: Host, now: Now) -> Iterator[Finding]:
     patience = services.settle_seconds + services.min_interval_seconds + services.job_timeout_seconds
     if pending and pending.failed:
         patience += sum(RESTART_RETRY_SECONDS) + len(RESTART_RETRY_SECONDS) * services.job_timeout_seconds
+    if pending and pending.stopping:
+        patience += services.job_timeout_seconds + STOPPING_SECONDS
     if pending and age is not None and age > patience:
-        who = " and ".join(pending.failed) or "nova-compute or the agent"
+        who = " and ".join([*pending.failed, *pending.stopping]) or "nova-compute or the agent"
         problem = f"{who} has not been restarted yet, although VFs changed {age / 60:.0f} minutes ago"
         evidence = f"a restart is pending for changes of {', '.join(pending.pci_addresses)}"
         yield Finding("SB-W709", "host", problem, evidence=evidence, remedy=f"sriov-bootstrap --once, or: {JOURNAL}")

@@ -56,6 +56,7 @@ def notes(now: Now) -> tuple[str, ...]:
     if now.pending:
         said.append("restarts are pending, because VFs changed on: " + ", ".join(now.pending.pci_addresses))
         said += [f"{name}: its restart failed, and will be tried again" for name in now.pending.failed]
+        said += [f"{name}: is still stopping; systemd starts it once it has stopped" for name in now.pending.stopping]
     if not now.has_passed:
         said.append("no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once")
     elif now.late:

@@ -91,6 +91,10 @@ class Systemd:
         """The path of the job."""
         return str(await self._call(_manager_message("RestartUnit", "ss", name, "replace"), "o"))
 
+    def extend(self, seconds: float) -> None:
+        """Lets calls have so long from now: the deadline is that of jobs, after which there may be a last question."""
+        self._deadline = max(self._deadline, time.monotonic() + seconds)
+
     async def job_result(self, path: str) -> str:
         """JobRemoved's word. Raises TimeoutError at the deadline."""
         return await self._until(self._job_results[path], self._deadline - time.monotonic())

@@ -1,13 +1,14 @@
 """Units of systemd: how they are, and how a restart of them ends."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sriov_bootstrap.base.errors import UnitError
-from sriov_bootstrap.core.followup import RUNNING, UnitOutcome, UnitResult, UnitState
+from sriov_bootstrap.core.followup import RUNNING, STOPPING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.edges.systemd.connection import (
     ANSWER_SECONDS,
     SERVICE,
@@ -18,6 +19,7 @@ from sriov_bootstrap.edges.systemd.connection import (
     connect,
 )
 
+LAST_LOOK_SECONDS = 5.0  # at a unit whose job has not ended in time; less than the caller waits beyond that time
 # org.freedesktop.systemd1(5), JobRemoved; words of later versions pass through as they are
 CAUSES = {
     "failed": "it did not start",
@@ -106,6 +108,14 @@ async def _restart(
     on_result(UnitResult(name, outcome, time.monotonic() - began, message))
 
 
+async def _is_stopping(systemd: "Systemd", name: str) -> bool:
+    """At the deadline of its job. False also if nobody answers any more."""
+    systemd.extend(LAST_LOOK_SECONDS)
+    with contextlib.suppress(UnitError, RefusedCallError):
+        return any(unit[3] == STOPPING for unit in await systemd.list_units([name]))
+    return False
+
+
 async def _run_job(
     systemd: "Systemd", name: str, states: frozenset[str], job_timeout_seconds: float
 ) -> tuple[UnitOutcome, str]:
@@ -118,6 +128,9 @@ async def _run_job(
     except RefusedCallError as error:
         return UnitOutcome.FAILED, f"{name}: cannot restart: {error}; {look}"
     except TimeoutError:
+        if await _is_stopping(systemd, name):
+            left = f"still stopping after {job_timeout_seconds:g} s, systemd starts it once it has stopped"
+            return UnitOutcome.STOPPING, f"{name}: {left}; {look}"
         left = f"job still running after {job_timeout_seconds:g} s, left to systemd"
         return UnitOutcome.TIMEOUT, f"{name}: {left}; {look}"
     if result == "done":

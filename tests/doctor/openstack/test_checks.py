@@ -21,7 +21,7 @@ from sriov_bootstrap.doctor.neutron.lists import (
     parse_mappings,
 )
 from sriov_bootstrap.doctor.neutron.networks import spec_networks
-from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
+from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service, VfChange
 from sriov_bootstrap.formats.ini import Entry, parse_ini
 from sriov_bootstrap.render.host import Host
 
@@ -172,10 +172,41 @@ def test_an_agent_that_started_before_the_vfs_changed(
 ) -> None:
     mapped = service("sriov-agent", "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n")
     started = replace(mapped, started_at=started_at, is_active=is_active)
-    survey = OpenStackSurvey(agent=started, changed_at=200.0, waited=400.0)
-    said = "SB-E519 it started 100 s before the VFs changed, and does not know the new ones"
+    survey = OpenStackSurvey(agent=started, changes=(VfChange(PF.pci_address, 200.0),), now=600.0)
+    said = f"SB-E519 it started 100 s before the VFs of {PF.pci_address} changed, and does not know the new ones"
     assert found(survey) == ([said] if is_said else [])
-    assert found(replace(survey, waited=10.0)) == []
+    assert found(replace(survey, now=599.0)) == []
+
+
+def late_agent(*changes: VfChange) -> list[Finding]:
+    mapped = service("sriov-agent", "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n")
+    started = replace(mapped, started_at=100.0, is_active=True)
+    survey = OpenStackSurvey(agent=started, changes=changes, now=9000.0, booted_at=1_800_000_000.0)
+    return list(check_openstack(HOST, survey, print))
+
+
+def test_each_pf_whose_vfs_changed_has_its_time() -> None:
+    changes = VfChange(PF.pci_address, 3700.0), VfChange("0000:5e:00.0", 200.0), VfChange("0000:86:00.0", 50.0)
+    (finding,) = late_agent(*changes)
+    assert finding.problem.startswith(f"it started 100 s before the VFs of {PF.pci_address}, 0000:5e:00.0 changed")
+    assert finding.evidence == (
+        "started 2027-01-15 08:01:40 UTC;"
+        f" VFs of {PF.pci_address} (ens1f0) changed 2027-01-15 09:01:40 UTC;"
+        " VFs of 0000:5e:00.0 changed 2027-01-15 08:03:20 UTC"
+    )
+
+
+def test_a_state_that_names_no_pf_still_has_a_time() -> None:
+    (finding,) = late_agent(VfChange("", 200.0))
+    assert finding.problem == "it started 100 s before the VFs changed, and does not know the new ones"
+
+
+def test_vfs_that_are_for_something_else_do_not_concern_the_agent() -> None:
+    rule = make_rule()
+    host = replace(HOST, config=make_config(rule), wishes=(DesiredPf(rule, PF),))
+    started = Service("sriov-agent", "a.service", is_installed=True, is_active=True, started_at=100.0)
+    survey = OpenStackSurvey(agent=started, changes=(VfChange(PF.pci_address, 200.0),), now=9000.0)
+    assert not list(check_openstack(host, survey, print))
 
 
 @pytest.mark.parametrize(

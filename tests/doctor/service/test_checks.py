@@ -22,6 +22,7 @@ REPORT = PassReport(started_at=900.0, seconds=5.0, config_files=(CONFIG,), confi
 
 
 FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 200.0)})
+STOPPING = PendingRestart(1.0, (PF,), stopping={"nova-compute.service": 200.0})
 NAMED = State(report=PassReport(config_files=("/root/a.toml",), config_checksums=(1,)))
 
 
@@ -98,6 +99,7 @@ def reported(*pfs: PfReport) -> State:
         pytest.param(service(state=NAMED), id="a pass with files by name"),
         pytest.param(service(pending=PendingRestart(1.0, (PF,)), pending_age=60.0), id="restarts are due"),
         pytest.param(service(pending=FAILED, pending_age=600.0), id="a restart that failed has its tries"),
+        pytest.param(service(pending=STOPPING, pending_age=900.0), id="a unit takes its time to stop"),
         pytest.param(service(pending=PendingRestart(None, (PF,))), id="a write is under way"),
         pytest.param(service(jam=Jam(1, PF, "x", 0.0, is_overdue=False)), id="a write that may still end"),
         pytest.param(service(state=reported(bad(Reason.STUCK))), id="stuck in the last pass, and no more"),
@@ -232,11 +234,18 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             id="restart",
         ),
         pytest.param(
-            service(pending=FAILED, pending_age=1200.0),
+            service(pending=FAILED, pending_age=1500.0),
             "SB-W709",
             "host",
-            "nova-compute.service has not been restarted yet, although VFs changed 20 minutes ago",
+            "nova-compute.service has not been restarted yet, although VFs changed 25 minutes ago",
             id="restart that failed",
+        ),
+        pytest.param(
+            service(pending=STOPPING, pending_age=960.0),
+            "SB-W709",
+            "host",
+            "nova-compute.service has not been restarted yet, although VFs changed 16 minutes ago",
+            id="unit that does not stop",
         ),
         pytest.param(
             service(access_problems=("/etc/w.yaml: broken",)), "SB-E714", "/etc/w.yaml", "broken", id="web config"

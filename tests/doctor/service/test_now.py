@@ -50,6 +50,13 @@ FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 20
                 "nova-compute.service: its restart failed, and will be",
             ],
         ),
+        (
+            Now(pending=PendingRestart(1.0, (PF,), stopping={"nova-compute.service": 2.0}), has_passed=True),
+            [
+                f"restarts are pending, because VFs changed on: {PF}",
+                "nova-compute.service: is still stopping; systemd starts it",
+            ],
+        ),
     ],
 )
 def test_an_operator_is_told_what_holds_now(now: Now, said: list[str]) -> None:
