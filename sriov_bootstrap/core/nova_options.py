@@ -45,6 +45,8 @@ ENABLED_FILTERS = (
     Name("DEFAULT", "scheduler_default_filters", until=23),
 )
 
+NEVER_EXISTED = {"dev_spec": "device_spec"}  # in an example of nova's documentation -> what was meant
+
 # Key -> the nova that introduced it.
 SPEC_KEYS = {
     "vendor_id": 0,

@@ -17,9 +17,12 @@ SERIES = (
 )
 
 BANDWIDTHS_SINCE = 19  # neutron: bandwidth-config-sriov-bd8ff8b4d84c8792
+HYPERVISORS_SINCE = 19  # neutron: bug 1853840, and for the default bug 1926693
 CONF_D_SINCE = 15  # oslo.config 3.20.0 reads /etc/PROJECT/PROJECT.conf.d by default
 ML2_SRIOV_UNTIL = 14  # neutron 10.0.0 has no [ml2_sriov] and no ml2_conf_sriov.ini
 AGENT_FIREWALL_UNTIL = 31  # neutron 27.0.0: sr-iov-remove-sg-rpc-22f5dc1a515b6dbb
+ADDRESS_REGEX_SINCE = 15  # nova: an object as address; and the address of a PF is the PF, too, not its VFs alone
+ALIASES_CHECKED_SINCE = 32  # nova-compute checks its aliases when it starts
 VF_DATA_RENEWED_SINCE = 32  # bug 2115729: before, nova keeps what it knew of VFs that are created again
 PCI_SCAN_CACHED_SINCE = 34  # nova/virt/libvirt/host.py has functools.cache on its list of PCI devices
 

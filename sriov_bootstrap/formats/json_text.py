@@ -40,3 +40,12 @@ def name_dropped(dropped: dict[str, Any]) -> str:
     """`devname ("ens1f0") and physical_network ("physnet1") come twice`: with the values that are lost."""
     named = [f"{key} ({json.dumps(value)})" for key, value in dropped.items()]
     return f"{named[0]} comes twice" if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]} come twice"
+
+
+def hint_at_quotes(text: str) -> str:
+    """What its quotes have to do with it if this is not JSON, to append to the parser's words; "" if nothing."""
+    if text.strip()[:2] in {"'{", "'[", '"{', '"['}:
+        return "; the quotes around it are part of the value: remove them"
+    if "'" in text and '"' not in text:
+        return "; JSON needs double quotes, also where nova's documentation has single ones"
+    return ""

@@ -94,7 +94,8 @@ def tags(rule: PfRule) -> dict[str, str]:
     said = {
         "physical_network": rule.physical_network,
         "trusted": "true" if rule.trusted else "",
-        "live_migratable": "yes" if rule.live_migratable else "",
+        # With a network it does nothing, but asks for a newer libvirt all the same.
+        "live_migratable": "yes" if rule.live_migratable and not rule.physical_network else "",
         "resource_class": rule.resource_class,
         "traits": ",".join(rule.traits),
     }

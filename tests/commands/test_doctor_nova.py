@@ -329,7 +329,27 @@ CASES = {
         pci(GOOD_A, GOOD_B, '{"vendor_id": "10de", "product_id": "25b6", "live_migratable": "0"}'),
         {("SB-W419", 4): 'live_migratable: "0" counts as set'},
     ),
-    "live-migratable": Case(pci(GOOD_A.replace("}", ', "live_migratable": "yes"}'), GOOD_B), {}),
+    "live-migratable": Case(
+        pci(GOOD_A.replace("}", ', "live_migratable": "yes"}'), GOOD_B),
+        {
+            (
+                "SB-W421",
+                2,
+            ): "nova ignores live_migratable for VFs with a physical_network, but nova-compute does not start"
+        },
+    ),
+    "live-migratable for flavors": Case(
+        pci(GOOD_A, GOOD_B, '{"vendor_id": "10de", "product_id": "25b6", "live_migratable": "yes"}'), {}
+    ),
+    "option of the documentation": Case(
+        pci(GOOD_A, GOOD_B) + 'dev_spec = {"address": "0000:3b:00.0"}\n',
+        {
+            (
+                "SB-E413",
+                4,
+            ): "nova-compute ignores dev_spec, which only nova's documentation has: the option is device_spec"
+        },
+    ),
     "not live-migratable, before that was a key": Case(
         pci(GOOD_A.replace("}", ', "live_migratable": "no"}'), GOOD_B),
         {("SB-W404", 2): "live_migratable exists since"},

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sriov_bootstrap.formats.json_text import dropped_in, load, name_dropped
+from sriov_bootstrap.formats.json_text import dropped_in, hint_at_quotes, load, name_dropped
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,20 @@ def test_what_is_dropped(text: str, dropped: dict[str, Any]) -> None:
 )
 def test_how_it_is_named(dropped: dict[str, Any], words: str) -> None:
     assert name_dropped(dropped) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{'address': '0000:3b:00.0'}", "JSON needs double quotes"),
+        ("""'{"address": "0000:3b:00.0"}'""", "the quotes around it are part of the value"),
+        ('"{}"', "the quotes around it are part of the value"),
+        (" '[]'", "the quotes around it are part of the value"),
+        ('{"address": "it\'s"', ""),
+        ("{", ""),
+    ],
+)
+def test_what_its_quotes_have_to_do_with_it(text: str, words: str) -> None:
+    hint = hint_at_quotes(text)
+    assert words in hint
+    assert bool(hint) is bool(words)

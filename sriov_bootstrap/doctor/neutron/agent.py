@@ -26,8 +26,8 @@ OPTIONS = {
     EXCLUDED: 0,
     BANDWIDTHS: openstack_releases.BANDWIDTHS_SINCE,
     "resource_provider_inventory_defaults": openstack_releases.BANDWIDTHS_SINCE,
-    "resource_provider_hypervisors": 19,  # bug 1853840
-    "resource_provider_default_hypervisor": 19,  # bug 1926693
+    "resource_provider_hypervisors": openstack_releases.HYPERVISORS_SINCE,
+    "resource_provider_default_hypervisor": openstack_releases.HYPERVISORS_SINCE,
 }
 NO_FIREWALL = {"", "noop", "neutron.agent.firewall.NoopFirewallDriver"}
 TARGET = "sriov-agent"

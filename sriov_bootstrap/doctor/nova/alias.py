@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping
 
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_options import ALIAS, ALIAS_KEYS, places
-from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.core.openstack_releases import ALIASES_CHECKED_SINCE, OpenStackRelease
 from sriov_bootstrap.doctor.nova.view import View
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.formats.ini import Entry
-from sriov_bootstrap.formats.json_text import dropped_in, load, name_dropped
+from sriov_bootstrap.formats.json_text import dropped_in, hint_at_quotes, load, name_dropped
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
 TARGET = "nova-compute"
 DEVICE_TYPES = ("type-PCI", "type-PF", "type-VF")
-CHECKED_AT_START_SINCE = 32  # since nova 32.0.0, nova-compute checks its aliases when it starts
 Alias = Mapping[str, object]
 
 
@@ -45,7 +44,7 @@ def check_aliases(view: View) -> Iterator[Finding]:
 
 def _refused_finding(view: View, entry: Entry, reason: str) -> Finding:
     cost = "flavors with any alias fail"
-    if view.host.release.nova >= CHECKED_AT_START_SINCE:
+    if view.host.release.nova >= ALIASES_CHECKED_SINCE:
         cost = "nova-compute does not start"
     return Finding(
         "SB-E417", entry.place, f"{reason}: {cost}", evidence=entry.text, remedy=render_remedy(view.host, TARGET, entry)
@@ -64,7 +63,8 @@ def _parse(text: str, release: OpenStackRelease) -> Alias | str:
     try:
         alias = load(text)
     except json.JSONDecodeError as error:
-        return f"invalid JSON at line {error.lineno}, column {error.colno} of the alias: {error.msg}"
+        where = f"line {error.lineno}, column {error.colno} of the alias"
+        return f"invalid JSON at {where}: {error.msg}{hint_at_quotes(text)}"
     except (ValueError, RecursionError):
         return "JSON that cannot be read"
     if not isinstance(alias, dict):

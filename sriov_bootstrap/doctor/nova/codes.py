@@ -11,7 +11,8 @@ NOVA_CODES: dict[str, Explanation] = {
         "nova-compute refuses a device_spec",
         f"""\
 A single value that nova cannot parse keeps nova-compute from starting; one that is running keeps what it read before.
-Common mistakes: a missing quote; single quotes, which JSON does not have; numbers for vendor_id and product_id, which
+Common mistakes: a missing quote; single quotes, which JSON does not have, although nova's documentation shows some, or
+quotes around the whole value, which oslo.config does not remove; numbers for vendor_id and product_id, which
 are strings; JSON continued on a line that is not indented, so that nova only reads its first line; devname together
 with address; an address such as 0000:3b:0*.0, where * must stand for a whole field.
 
@@ -164,7 +165,8 @@ What to do: remove the old line, and restart nova-compute.
         "nova-compute ignores an option because of its section or name",
         """\
 An option only counts in its own section, under a name that the release knows, and is silently ignored anywhere else:
-passthrough_whitelist in [libvirt], pci_passthrough_whitelist in [pci], device_spec before Zed.
+passthrough_whitelist in [libvirt], pci_passthrough_whitelist in [pci], device_spec before Zed. dev_spec, which an
+example in nova's documentation shows, never existed.
 
 Looked at: device_spec, passthrough_whitelist, pci_passthrough_whitelist, alias, pci_alias and report_in_placement,
 and names that differ from them by a letter or two, in all files that nova-compute reads.
@@ -262,6 +264,18 @@ are given to nobody, and its physical_network is in no spec. Only keys whose val
 
 What to do: make an object for each device: [{{"devname": "ens1f0", ...}}, {{"devname": "ens1f1", ...}}], or repeat the
 line. `sriov-bootstrap render nova-compute --write` writes a line for each PF.
+""",
+    ),
+    "SB-W421": Explanation(
+        "live_migratable has no effect on VFs with a physical_network",
+        f"""\
+nova only considers live_migratable for VFs that flavors hand out by an alias. For VFs with a physical_network the key
+does nothing, except that nova-compute refuses to start with libvirt before 10.0 or QEMU before 8.2.2 if any spec has
+it.
+
+{_LOOKED_AT_SPECS}
+
+What to do: remove the key. render nova-compute leaves it out for rules with a physical_network.
 """,
     ),
 }

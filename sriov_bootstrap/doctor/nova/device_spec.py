@@ -20,14 +20,12 @@ from typing import Any
 from msgspec import Struct
 
 from sriov_bootstrap.core.nova_options import SPEC_KEYS
-from sriov_bootstrap.core.openstack_releases import OpenStackRelease
+from sriov_bootstrap.core.openstack_releases import ADDRESS_REGEX_SINCE, OpenStackRelease
 from sriov_bootstrap.doctor.nova.pci_address import ANY, FIELDS, AddressPattern, number, parse_glob, parse_regex
 from sriov_bootstrap.formats.json_text import dropped_in, load
 
 SELECTORS = ("vendor_id", "product_id", "address", "devname")
 STRICT_BOOLEANS = ("managed", "live_migratable", "one_time_use")
-REGEX_SINCE = 15
-PF_ITSELF_SINCE = 15  # before, the address of a PF named its VFs alone
 TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})  # oslo_utils.strutils.bool_from_string
 FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
 
@@ -121,7 +119,7 @@ class DeviceSpec(Struct, frozen=True):
     def _points_to(self, place: AddressPattern, device: PciDevice, here: SpecContext) -> bool:
         if place.single not in here.pfs:
             return place.names(device.address)
-        if self.release.nova < PF_ITSELF_SINCE:
+        if self.release.nova < ADDRESS_REGEX_SINCE:
             return bool(device.parent) and place.names(device.parent)
         return (bool(device.parent) and place.names(device.parent)) or place.names(device.address)
 
@@ -180,9 +178,9 @@ def _parse_address(address: object, release: OpenStackRelease) -> AddressPattern
         return AddressPattern()
     if isinstance(address, str):
         return parse_glob(address)
-    if isinstance(address, dict) and release.nova >= REGEX_SINCE:
+    if isinstance(address, dict) and release.nova >= ADDRESS_REGEX_SINCE:
         return parse_regex(address)
-    since = f", or an object since {OpenStackRelease(REGEX_SINCE)}"
+    since = f", or an object since {OpenStackRelease(ADDRESS_REGEX_SINCE)}"
     raise ValueError(f"address must be a string{since}, but is {json.dumps(address)}")
 
 

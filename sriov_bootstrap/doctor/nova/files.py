@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.finding import Finding
-from sriov_bootstrap.core.nova_options import ALIAS, DEVICE_SPEC, REPORT_IN_PLACEMENT, places
+from sriov_bootstrap.core.nova_options import ALIAS, DEVICE_SPEC, NEVER_EXISTED, REPORT_IN_PLACEMENT, places
 from sriov_bootstrap.core.openstack_releases import OpenStackRelease
 from sriov_bootstrap.core.similar_names import Guesses, nearest
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
@@ -13,6 +13,7 @@ from sriov_bootstrap.render.host import Host
 
 TARGET = "nova-compute"
 HOMES = {name.option: name for name in (*DEVICE_SPEC, *ALIAS, *REPORT_IN_PLACEMENT)}
+PCI_SECTIONS = frozenset({"pci", "DEFAULT"})
 GENERIC = frozenset({"alias"})  # a word that may be any service's option
 
 
@@ -54,6 +55,9 @@ def _ignored_option(host: Host, entry: Entry, guesses: Guesses) -> Iterator[Find
 
 def _why_ignored(entry: Entry, release: OpenStackRelease, guesses: Guesses) -> str:
     section = fold(entry.section)
+    if entry.option in NEVER_EXISTED and section in PCI_SECTIONS:
+        meant = NEVER_EXISTED[entry.option]
+        return f"nova-compute ignores {entry.option}, which only nova's documentation has: the option is {meant}"
     if entry.option not in HOMES:
         near = guesses.nearest(entry.option, [name for name, home in HOMES.items() if home.section == section])
         return (

@@ -17,13 +17,14 @@ from sriov_bootstrap.doctor.nova.pci_address import ANY
 from sriov_bootstrap.doctor.nova.view import LOOKS, Row, View
 from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_remedy
 from sriov_bootstrap.formats.ini import Entry
-from sriov_bootstrap.formats.json_text import name_dropped
+from sriov_bootstrap.formats.json_text import hint_at_quotes, name_dropped
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 TARGET = "nova-compute"
 AROUND = 24  # characters shown on each side of a mistake
 TEXT_TAGS = ("physical_network", "trusted", "resource_class", "traits")
 SHOWN = 4
+REFUSES_OLD_LIBVIRT = "nova-compute does not start with libvirt before 10.0 or QEMU before 8.2.2"
 SKIPPED_DOMAIN = re.compile(rf"domain \S+ is above {NOVA_LAST_DOMAIN:x}")
 
 
@@ -87,8 +88,8 @@ def _json_hint(entry: Entry, text: str, problem: SpecProblem, lines: Mapping[str
     after = lines.get(f"{entry.path}:{entry.line + text.count(chr(10)) + 1}")
     if after and after.option.startswith(('"', "{", "[", "}", "]", "'")):
         return f"; line {after.line} continues it without indentation, so nova only reads the first part"
-    if "'" in text and '"' not in text:
-        return "; JSON needs double quotes"
+    if hint := hint_at_quotes(text):
+        return hint
     if problem.reason.startswith(("Unterminated string", "Invalid control character")) or text.count('"') % 2:
         return "; a quote is missing"
     return ""
@@ -125,12 +126,17 @@ def _dropped_keys(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Findin
 def _migratable(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
     """nova asks whether the key is there, and not what it says, before it decides whether libvirt is new enough."""
     value = spec.tags.get("live_migratable")
-    if "live_migratable" in spec.unknown or value is None or parse_boolean(value) is not False:
+    if "live_migratable" in spec.unknown or value is None:
         return
-    said = json.dumps(value)
-    problem = f"live_migratable: {said} counts as set: nova-compute does not start with libvirt before 10.0"
-    change = f"remove live_migratable from {entry.place}: without it VFs are not live-migratable either"
-    yield _spec_finding(view, "SB-W419", entry, problem, change=change)
+    if parse_boolean(value) is False:
+        said = json.dumps(value)
+        problem = f"live_migratable: {said} counts as set: {REFUSES_OLD_LIBVIRT}"
+        change = f"remove live_migratable from {entry.place}: without it VFs are not live-migratable either"
+        yield _spec_finding(view, "SB-W419", entry, problem, change=change)
+    elif spec.tags.get("physical_network"):
+        problem = f"nova ignores live_migratable for VFs with a physical_network, but {REFUSES_OLD_LIBVIRT}"
+        change = f"remove live_migratable from {entry.place}: these VFs are not live-migratable"
+        yield _spec_finding(view, "SB-W421", entry, problem, change=change)
 
 
 def _matches_everything(view: View, entry: Entry, spec: DeviceSpec, guesses: Guesses) -> Finding:
