@@ -14,6 +14,7 @@ from msgspec.structs import astuple, replace
 
 from sriov_bootstrap.conflicts import mentions
 from sriov_bootstrap.conflicts.codes import CODES_OF
+from sriov_bootstrap.conflicts.generated import name_generator
 from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.readers import READERS
@@ -51,7 +52,7 @@ def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _ig
     for master in itertools.chain(found, mentions.read(search, kept)):  # `kept` is whole when the second begins
         of_files[master.path] += 1
         if of_files[master.path] <= MAX_OF_A_FILE and len(kept) < MAX_MASTERS:
-            kept.setdefault(_within_limits(master))
+            kept.setdefault(_within_limits(name_generator(master, survey)))
         elif of_files[master.path] <= MAX_OF_A_FILE + 1:
             note(f"{master.path}: too much to follow: it sets more VFs than are listed")
     return tuple(kept)
@@ -63,12 +64,17 @@ def _within_limits(master: Master) -> Master:
     return replace(master, devices=devices, remedy=master.remedy[:MAX_REMEDY])
 
 
-def check_masters(host: Host, survey: MastersSurvey, note: Note = _ignore_note) -> Iterator[Finding]:
+def masters_on(host: Host, survey: MastersSurvey, note: Note = _ignore_note) -> tuple[Master, ...]:
+    """Those that are to be judged: none on a host without a rule."""
+    return find_masters(survey, host.pfs, note) if host.config.pf else ()
+
+
+def check_masters(host: Host, survey: MastersSurvey, masters: Iterable[Master]) -> Iterator[Finding]:
     """Those that set VFs of a PF that has a rule."""
     if not host.config.pf:
         return
     known = NetdevNames(host.pfs)
-    for master in find_masters(survey, host.pfs, note):
+    for master in masters:
         yield from _judge_master(master, host, known)
     yield from _driver_overrides(host, survey)
 
@@ -130,7 +136,8 @@ def _master_finding(master: Master, whose: str, *, is_error: bool) -> Finding:
     number = number if master.num_vfs is None else quantity(master.num_vfs, "VF")
     doubt = f" ({master.doubt})" if master.doubt else ""
     error, warning = CODES_OF[master.format]
-    problem = f"{verb} {number} {whose}{unknown}{doubt}"
+    made = f"; {master.made}" if master.made else ""
+    problem = f"{verb} {number} {whose}{unknown}{doubt}{made}"
     return Finding(
         error if is_error else warning, master.place, problem, evidence=master.evidence, remedy=master.remedy
     )

@@ -232,11 +232,17 @@ driverctl gives a device another driver at each boot. A PF bound to vfio-pci has
 the rule leaves VFs to the kernel, the SR-IOV agent takes a VF bound to vfio-pci for "assigned", whether or not it is.
 """
 
+GENERATED_FORMATS = frozenset({Format.UNIT, Format.UDEV, Format.LINK, Format.NETPLAN, Format.NETWORK_MANAGER})
+GENERATED = """\
+If another program writes the file, such as netplan or anything below /run, cloud-init /etc/netplan/50-cloud-init.yaml,
+the finding names what it is made from: change that instead."""
+
 
 def _explanation(kind: ConflictKind, *, is_error: bool) -> Explanation:
     meaning = DRIVER if kind.formats == (Format.DRIVERCTL,) else FIGHT if is_error else DOUBT
     title = kind.what if is_error else f"{kind.what}, or may"
-    paragraphs = (_wrap(f"Looked at: {kind.looked}"), _wrap(f"What to do: {kind.remedy}"))
+    remedy = f"{kind.remedy} {GENERATED}" if GENERATED_FORMATS & {*kind.formats} else kind.remedy
+    paragraphs = (_wrap(f"Looked at: {kind.looked}"), _wrap(f"What to do: {remedy}"))
     return Explanation(title, "\n".join((meaning, f"{paragraphs[0]}\n", f"{paragraphs[1]}\n")))
 
 

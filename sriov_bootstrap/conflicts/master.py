@@ -26,6 +26,7 @@ class Master(Struct, frozen=True):
     `is_certain` False: whether it acts depends on what only the host knows at that moment; `doubt` says on what.
     `remedy`: what to type, or which line or key to remove.
     `is_mention`: nothing is known but that the file mentions VFs.
+    `made`: who writes the file, and from what, where that is another program; "" for what administrators write.
     `besides`: what else it sets of the PF, and `vfs` of its VFs: whoever removes it has to take that over.
     """
 
@@ -43,6 +44,7 @@ class Master(Struct, frozen=True):
     vfs: tuple[VfTable, ...] = ()
     is_lasting: bool = True
     is_mention: bool = False
+    made: str = ""
 
     @property
     def place(self) -> str:

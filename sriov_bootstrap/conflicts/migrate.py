@@ -106,9 +106,10 @@ def _place(master: Master) -> tuple[str, str]:
 
 
 def _removal_notes(master: Master, others: Iterable[PfFacts]) -> tuple[str, ...]:
+    made = (master.made,) if master.made else ()
     if not master.devices:
-        return ("its PF could not be determined: add a rule for it",)
-    return tuple(f"it also sets VFs, and has to stay for that: {device}" for device in _no_nics(master, others))
+        return (*made, "its PF could not be determined: add a rule for it")
+    return made + tuple(f"it also sets VFs, and has to stay for that: {device}" for device in _no_nics(master, others))
 
 
 def _no_nics(master: Master, others: Iterable[PfFacts]) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.core.suspects import Suspect
+
 
 class Severity(StrEnum):
     """ERROR: it does not work, or will not after the next boot. WARNING: it works, but will surprise someone."""
@@ -49,10 +51,14 @@ class Explanation(Struct, frozen=True):
 
 
 class Diagnosis(Struct, frozen=True):
-    """All findings, and what could not be looked at: each with the reason and what would make it visible."""
+    """All findings, and what could not be looked at: each with the reason and what would make it visible.
+
+    `suspects`: what else sets VFs of PFs with a rule, for whoever finds one of their numbers overwritten.
+    """
 
     findings: tuple[Finding, ...] = ()
     unseen: tuple[str, ...] = ()
+    suspects: dict[str, tuple[Suspect, ...]] = {}
 
 
 class Inspected(Struct, frozen=True):
@@ -60,12 +66,17 @@ class Inspected(Struct, frozen=True):
 
     findings: tuple[Finding, ...] = ()
     codes: tuple[str, ...] = ()
+    suspects: dict[str, tuple[Suspect, ...]] = {}
 
 
-def record_inspection(findings: tuple[Finding, ...], before: Inspected) -> Inspected:
-    """The look after `before`. Only codes and places outlive it: what was read of a file may be a secret."""
-    kept = tuple(Finding(finding.code, finding.place, "") for finding in findings)
-    return Inspected(kept, tuple(sorted({*before.codes, *(finding.code for finding in kept)})))
+def record_inspection(diagnosis: Diagnosis, before: Inspected) -> Inspected:
+    """The look after `before`. Of findings only codes and places outlive it: what was read may be a secret.
+
+    Suspects have nothing of a file but numbers.
+    """
+    kept = tuple(Finding(finding.code, finding.place, "") for finding in diagnosis.findings)
+    codes = tuple(sorted({*before.codes, *(finding.code for finding in kept)}))
+    return Inspected(kept, codes, diagnosis.suspects)
 
 
 def load_inspected(data: bytes) -> Inspected:

@@ -7,6 +7,7 @@ from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts, Routes
 from sriov_bootstrap.core.placing import Moves, Placement, moves
 from sriov_bootstrap.core.reasons import Verdict
+from sriov_bootstrap.core.suspects import Suspects
 from sriov_bootstrap.core.vf_settings import AttributeMemory, Settings, settings
 
 
@@ -57,6 +58,7 @@ class Surroundings(Struct, frozen=True):
 
     `bindings`: PCI address of a PF -> VFs of it that are being bound in another process. `absent_drivers`: drivers that
     rules name and the kernel does not have. `absent`: rule without a PF -> why, as far as that is known.
+    `suspects`: what else may set the numbers of PFs; only known while a number has been overwritten.
     `names_follow_probes`: netdevs are called eth0, eth1 in the order in which they are created.
     """
 
@@ -67,6 +69,7 @@ class Surroundings(Struct, frozen=True):
     autoprobe_off_by_us: frozenset[str] = frozenset()
     short: dict[str, Short] = {}
     contests: dict[str, Contest] = {}
+    suspects: Suspects = {}
     now: float = 0.0
     force: bool = False
     placements: dict[str, Placement] = {}

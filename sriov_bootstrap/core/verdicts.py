@@ -9,6 +9,7 @@ from sriov_bootstrap.core.facts import NAMED, PfFacts
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.surroundings import Jam, Short, Surroundings
+from sriov_bootstrap.core.suspects import likeliest, name_suspects
 from sriov_bootstrap.core.vf_users import UseKind
 
 
@@ -100,9 +101,10 @@ def contested_verdict(pf: PfFacts, target: int, around: Surroundings) -> Verdict
     if contest is None or contest.target != target or around.now >= contest.due_at:
         return None
     often = f", {contest.times} times so far" if contest.times > 1 else ""
-    message = (
-        f"{pf.pci_address}: something else sets {quantity(contest.found, 'VF')} where {target} are asked for{often}"
-    )
+    suspects = likeliest(around.suspects.get(pf.pci_address, ()), contest.found)
+    what = f"something else sets {quantity(contest.found, 'VF')} where {target} are asked for{often}"
     pause = f"it is written again after {pause_seconds(contest.times):g} s, and less and less often"
-    hint = f"{pause}; sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it"
-    return Verdict(Reason.CONTESTED, message, hint)
+    remedy = "sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it"
+    if suspects:
+        remedy = suspects[0].remedy if len(suspects) == 1 else "sriov-bootstrap doctor says how to stop each"
+    return Verdict(Reason.CONTESTED, f"{pf.pci_address}: {what}{name_suspects(suspects)}", f"{pause}; {remedy}")

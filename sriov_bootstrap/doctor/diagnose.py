@@ -4,10 +4,14 @@ import difflib
 from collections.abc import Iterator
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.base.printable import to_json
-from sriov_bootstrap.conflicts.checks import check_masters
+from sriov_bootstrap.conflicts.checks import check_masters, masters_on
+from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Note
+from sriov_bootstrap.conflicts.suspects import suspects_of
 from sriov_bootstrap.core.finding import Diagnosis, Explanation, Finding
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.doctor.codes import CODES
@@ -31,10 +35,11 @@ Thing = TypeVar("Thing")
 def diagnose(host: Host, on_host: HostSurvey, of_openstack: OpenStackSurvey) -> Diagnosis:
     """Errors first; within a severity, in the order of the road. No duplicates, in findings or unseen."""
     notes: list[str] = []
-    found = (*check_host(host, on_host, notes.append), *check_openstack(host, of_openstack, notes.append))
+    masters = masters_on(host, on_host.masters, notes.append)
+    found = (*check_host(host, on_host, masters), *check_openstack(host, of_openstack, notes.append))
     findings = sorted(dict.fromkeys(found), key=lambda finding: finding.severity)  # "error" sorts before "warning"
     unseen = dict.fromkeys((*on_host.unseen, *host.unseen, *of_openstack.unseen, *notes))
-    return within_limits(Diagnosis(tuple(findings), tuple(unseen)))
+    return within_limits(Diagnosis(tuple(findings), tuple(unseen), suspects_of(host, masters)))
 
 
 def within_limits(diagnosis: Diagnosis) -> Diagnosis:
@@ -47,7 +52,7 @@ def within_limits(diagnosis: Diagnosis) -> Diagnosis:
     if any(left):
         said = f"{quantity(left[0], 'more finding')} and {quantity(left[1], 'more note')} like these: too many to show"
         unseen = (*unseen, said)
-    return Diagnosis(findings, unseen)
+    return replace(diagnosis, findings=findings, unseen=unseen)
 
 
 def _as_many_as_fit(things: tuple[Thing, ...], most: int) -> tuple[Thing, ...]:
@@ -73,12 +78,12 @@ def explain(code: str) -> Explanation:
     raise UsageError((f'doctor: unknown code "{code}": {advice}',))
 
 
-def check_host(host: Host, survey: HostSurvey, note: Note) -> Iterator[Finding]:
-    """Each of its findings; `note` receives what was too much to look at."""
+def check_host(host: Host, survey: HostSurvey, masters: tuple[Master, ...]) -> Iterator[Finding]:
+    """Each of its findings. `masters`: what else sets VFs here."""
     yield from check_firmware(host, survey.kernel)
     yield from check_groups(host, survey.kernel)
     yield from check_nics(host, survey.nics)
-    yield from check_masters(host, survey.masters, note)
+    yield from check_masters(host, survey.masters, masters)
     yield from _own_config(survey)
     yield from check_service(host, survey.service)
 

@@ -28,14 +28,22 @@ def examine(machine: HostMachine, loaded: Loaded) -> Diagnosis:
 
 def _make_printable(diagnosis: Diagnosis) -> Diagnosis:
     """Findings quote other programs' files and names: one printable line each, to print, save or send."""
-    return Diagnosis(
-        tuple(
+    return replace(
+        diagnosis,
+        findings=tuple(
             replace(
                 finding, **{key: printable(getattr(finding, key)) for key in ("place", "problem", "evidence", "remedy")}
             )
             for finding in diagnosis.findings
         ),
-        tuple(map(printable, diagnosis.unseen)),
+        unseen=tuple(map(printable, diagnosis.unseen)),
+        suspects={
+            address: tuple(
+                replace(suspect, place=printable(suspect.place), remedy=printable(suspect.remedy))
+                for suspect in suspects
+            )
+            for address, suspects in diagnosis.suspects.items()
+        },
     )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.core.nova_version import NovaVersion
     from sriov_bootstrap.core.obstacles import Platform
+    from sriov_bootstrap.core.suspects import Suspects
     from sriov_bootstrap.core.vf_attributes import RefusedSetting
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
@@ -179,6 +180,12 @@ class HostMachine(HostEdges):
             return None
         users = self._users_of(jam.pci_address) if jam.is_overdue else ""
         return msgspec.structs.replace(jam, since=self.time() - (now - jam.began_at), users=users)
+
+    def read_suspects(self) -> "Suspects":
+        """See protocols.PassMachine."""
+        from sriov_bootstrap.core.finding import load_inspected  # most passes do not need it
+
+        return load_inspected(self.files.read_findings()).suspects
 
     def read_bindings(self) -> dict[str, Jam]:
         """See protocols.PassMachine. Not that of this process, which asks who uses VFs before it touches any."""

@@ -115,7 +115,7 @@ def start_inspection(machine: HostMachine, loaded: Loaded, look: Examine) -> chi
 
         known = machine.files.read_findings()
         before = load_inspected(known)
-        latest = record_inspection(look(machine, loaded).findings, before)
+        latest = record_inspection(look(machine, loaded), before)
         if latest != before or not known:  # a file that says there is nothing is how others tell that we have looked
             machine.files.save_findings(to_json(latest))
         return latest

@@ -9,6 +9,7 @@ from sriov_bootstrap.core.actions import Action, BindVfs
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam, ModuleFacts
+from sriov_bootstrap.core.suspects import Suspects
 from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_users import Holders, Owners
 
@@ -98,6 +99,9 @@ class PassMachine(ActionMachine, Protocol):
 
     def read_owners(self, *, shut_off: bool) -> Owners:
         """Which running VMs VFs are assigned to; with `shut_off` also those that do not run."""
+
+    def read_suspects(self) -> Suspects:
+        """What doctor's last look has found that sets VFs of PFs with a rule."""
 
     def read_jam(self) -> Jam | None:
         """The write that has not returned, if there is one."""

@@ -135,6 +135,7 @@ def decide(
         autoprobe_off_by_us=frozenset(saved.autoprobe_off),
         short=saved.short,
         contests=saved.contests,
+        suspects=machine.read_suspects() if saved.contests else {},
         now=machine.monotonic(),
         force=force,
         placements=saved.placements,

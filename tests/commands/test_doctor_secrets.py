@@ -209,7 +209,7 @@ def test_what_stands_below_a_list_by_mistake_is_not_shown(
 
 def test_neither_the_log_nor_what_the_daemon_keeps_has_it(planted: HostTree) -> None:
     machine = HostMachine(root=str(planted.root), config_paths=())
-    latest = record_inspection(examine(machine, load(machine, None)).findings, Inspected())
+    latest = record_inspection(examine(machine, load(machine, None)), Inspected())
     assert latest.findings
     assert SECRET not in msgspec.json.encode(latest).decode()
     assert SECRET not in str(findings_event(latest.findings, ()))

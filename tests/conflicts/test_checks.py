@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule, vf_address
-from sriov_bootstrap.conflicts.checks import check_masters
+from sriov_bootstrap.conflicts.checks import check_masters, masters_on
 from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core.config import Match, PfRule
@@ -25,7 +25,8 @@ def host(*rules: PfRule, pfs: tuple[PfFacts, ...] = (OURS, THEIRS)) -> Host:
 
 
 def found(where: Host, *sources: Source) -> list[Finding]:
-    return list(check_masters(where, MastersSurvey(sources)))
+    survey = MastersSurvey(sources)
+    return list(check_masters(where, survey, masters_on(where, survey)))
 
 
 def script(line: str) -> Source:

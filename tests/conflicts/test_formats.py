@@ -601,7 +601,7 @@ network:
 
 
 def test_netplan() -> None:
-    main = document(Format.NETPLAN, "/etc/netplan/50-cloud-init.yaml", NETPLAN)
+    main = document(Format.NETPLAN, "/etc/netplan/01-site.yaml", NETPLAN)
     mac = "3c:fd:fe:aa:bb:01"
     assert brief(main) == [
         (5, ENS1F0, 8, True),
@@ -610,12 +610,12 @@ def test_netplan() -> None:
     ]
     remedies = [master.remedy for master in find(main)]
     assert remedies[0] == (
-        'in /etc/netplan/50-cloud-init.yaml, set "virtual-function-count" of ens1f0 to the num_vfs of its rule, and'
+        'in /etc/netplan/01-site.yaml, set "virtual-function-count" of ens1f0 to the num_vfs of its rule, and'
         ' keep it: netplan needs it for "link: ens1f0" and "embedded-switch-mode", and changes nothing while the'
         " number is right"
     )
     assert remedies[1] == (
-        'remove "virtual-function-count" of pf2 from /etc/netplan/50-cloud-init.yaml, then: netplan generate'
+        'remove "virtual-function-count" of pf2 from /etc/netplan/01-site.yaml, then: netplan generate'
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.finding import Diagnosis, Finding, Inspected, Severity, load_inspected, record_inspection
+from sriov_bootstrap.core.suspects import Suspect
 from sriov_bootstrap.doctor import diagnose
 from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
@@ -31,8 +32,10 @@ def test_a_file_of_findings_that_is_none_counts_as_none(data: bytes) -> None:
 
 def test_what_was_read_does_not_outlive_the_look() -> None:
     finding = Finding("SB-E402", "nova.conf:3", "is no option", evidence="password hunter2", remedy="x")
-    assert record_inspection((finding,), Inspected(codes=("SB-E401",))) == Inspected(
-        (Finding("SB-E402", "nova.conf:3", ""),), ("SB-E401", "SB-E402")
+    suspects: dict[str, tuple[Suspect, ...]] = {"0000:3b:00.0": (Suspect("the script", "/etc/rc.local:1", (4,)),)}
+    diagnosis = Diagnosis((finding,), suspects=suspects)
+    assert record_inspection(diagnosis, Inspected(codes=("SB-E401",))) == Inspected(
+        (Finding("SB-E402", "nova.conf:3", ""),), ("SB-E401", "SB-E402"), suspects
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from builders import make_config, make_netdev, make_pf, make_rule, make_wish
 from sriov_bootstrap.conflicts.called_scripts import called_scripts
-from sriov_bootstrap.conflicts.checks import check_masters, find_masters
+from sriov_bootstrap.conflicts.checks import check_masters, find_masters, masters_on
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core import similar_names as likeness
 from sriov_bootstrap.core.config import Config
@@ -123,7 +123,8 @@ def test_doctor_is_told_as_well() -> None:
     config = make_config(make_rule())
     pfs = (make_pf(),)
     source = Source(Format.SCRIPT, "/etc/rc.local", f"{ECHO}\n" * 70)
-    found = list(check_masters(Host(config, resolve(config, pfs), pfs), MastersSurvey((source,)), notes.append))
+    host, survey = Host(config, resolve(config, pfs), pfs), MastersSurvey((source,))
+    found = list(check_masters(host, survey, masters_on(host, survey, notes.append)))
     assert len(found) == 64
     assert notes == ["/etc/rc.local: too much to follow: it sets more VFs than are listed"]
 
@@ -206,7 +207,8 @@ def found(kind: Format, path: str, text: str) -> None:
     pfs = (make_pf(netdevs=(make_netdev(),)),)
     document = parse_located(text.encode(), path) if path.endswith(".yaml") else None
     survey = MastersSurvey((Source(kind, path, text, document),), frozenset({"vfs.service"}))
-    list(check_masters(Host(config, resolve(config, pfs), pfs), survey))
+    host = Host(config, resolve(config, pfs), pfs)
+    list(check_masters(host, survey, masters_on(host, survey)))
     called_scripts(survey, print)
 
 

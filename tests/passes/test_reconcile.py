@@ -19,6 +19,7 @@ from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfState
 from sriov_bootstrap.core.state import Handover, PendingRestart, State
 from sriov_bootstrap.core.surroundings import Short
+from sriov_bootstrap.core.suspects import Suspect
 from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
 from sriov_bootstrap.passes.read import Loaded, load_config
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
@@ -262,6 +263,19 @@ def test_a_number_that_somebody_else_writes_over_is_contested_and_ours_when_he_e
     machine.rivals = {}
     machine.pause(5.0)
     assert verdicts(a_pass(machine)) == [OK]
+
+
+def test_who_probably_writes_over_a_number_is_named_with_what_to_do() -> None:
+    machine = contested()
+    link = Suspect("udev, by the .link file", "/etc/systemd/network/10-a.link:4", (1,), remedy="remove the key")
+    machine.suspects = {PF: (link, Suspect("the script", "/etc/rc.local:2", (2,)))}
+    (pf,) = a_pass(machine).pfs
+    assert pf.message == f"{PF}: something else sets 1 VF where 4 are asked for: probably {link}"
+    assert pf.hint == "it is written again after 5 s, and less and less often; remove the key"
+    machine.suspects = {PF: (link, Suspect("the script", "/etc/rc.local:2", (1,)))}
+    (pf,) = a_pass(machine).pfs
+    assert pf.message.endswith(f"probably {link} or the script /etc/rc.local:2")
+    assert pf.hint.endswith("; sriov-bootstrap doctor says how to stop each")
 
 
 def test_nobody_makes_war_about_a_number() -> None:

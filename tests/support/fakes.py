@@ -32,6 +32,7 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam, ModuleFacts
+from sriov_bootstrap.core.suspects import Suspects
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Request, VfAttributes
 from sriov_bootstrap.core.vf_settings import changes, has_changed, rebinds, unavailable, wishes
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owners
@@ -86,6 +87,7 @@ class FakeMachine:
         self.holders = Holders()
         self.owners = Owners()
         self.jam: Jam | None = None
+        self.suspects: Suspects = {}
         self.failures: dict[str, list[int | str]] = {}
         self.rivals: dict[str, int] = {}
         self.texts: dict[str, str] = {}
@@ -230,6 +232,10 @@ class FakeMachine:
         """As the test left them."""
         self.reads.append("holders")
         return self.holders
+
+    def read_suspects(self) -> Suspects:
+        """See PassMachine."""
+        return self.suspects
 
     def read_jam(self) -> Jam | None:
         """As the test or a stuck write left it."""

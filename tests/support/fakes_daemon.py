@@ -17,7 +17,7 @@ from builders import PF, make_rule
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.events import Event
-from sriov_bootstrap.core.finding import Finding, Inspected, record_inspection
+from sriov_bootstrap.core.finding import Diagnosis, Finding, Inspected, record_inspection
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.reasons import Reason
@@ -334,7 +334,7 @@ class Stage:
 
     def end_look(self, *findings: Finding) -> None:
         """doctor's newest look ends with these."""
-        self.last_found = record_inspection(findings, self.last_found)
+        self.last_found = record_inspection(Diagnosis(findings), self.last_found)
         self.host.end_look(self.host.looks[-1], self.last_found)
         self.advance()
 

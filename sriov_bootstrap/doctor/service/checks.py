@@ -168,7 +168,12 @@ def _work(host: Host, state: State) -> Iterator[Finding]:
         yield Finding(
             "SB-E710", place, _without_address(pf.pci_address, pf.message), evidence=_vf_users(pf), remedy=pf.hint
         )
-    if others := [pf for pf in bad if not (pf.reason and pf.reason.traits.awaits_user)]:
+    contested = [pf for pf in bad if pf.reason is Reason.CONTESTED]
+    for pf in contested:
+        evidence = f"overwritten {quantity(state.counters.contested.get(pf.pci_address, 0), 'time')} since boot"
+        message = _without_address(pf.pci_address, pf.message)
+        yield Finding("SB-E718", pf.pci_address, message, evidence=evidence, remedy=pf.hint)
+    if others := [pf for pf in bad if pf not in contested and not (pf.reason and pf.reason.traits.awaits_user)]:
         evidence = "; ".join(f"{pf}: {pf.reason}" for pf in others)
         problem = quantity(len(others), "PF is not as its rule asks", "PFs are not as their rules ask")
         yield Finding("SB-E712", "host", problem, evidence=evidence, remedy=STATUS)

@@ -191,6 +191,23 @@ Looked at: NeedDaemonReload of systemctl show.
 What to do: systemctl daemon-reload && systemctl restart sriov-bootstrap.service. VFs stay.
 """,
     ),
+    "SB-E718": Explanation(
+        "something else overwrites a PF's number of VFs",
+        """\
+The number was overwritten after sriov-bootstrap had written it, or between two passes. It is written again after a
+pause, which grows each time up to five minutes: two programs that undo each other's work destroy all VFs each time.
+The kernel does not record who writes sriov_numvfs. The probable writers are the files on this host that set that number
+for this PF, and if there are none, those that set a number that could not be determined. udev applies a .link file at
+every add or move event of the PF, NetworkManager a profile with [sriov] whenever it activates it, and an ordinary unit
+or script when it is started.
+
+Looked at: the last pass in state.json, and everything that is looked at for SB-E3xx and SB-W3xx.
+
+What to do: let only one program set the number. Do what the finding says, then run sriov-bootstrap --once, which
+does not wait for the pause to end. If no file is named, look for a program that does it: journalctl -b at the time of
+the change, and automation that logs in from elsewhere.
+""",
+    ),
     "SB-W717": Explanation(
         "systemd-udevd does not run",
         """\

@@ -8,7 +8,7 @@ from sriov_bootstrap.core.config import Method
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
-from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
+from sriov_bootstrap.core.state import Counters, FailedRestart, PendingRestart, State
 from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.doctor.service.checks import check_service
 from sriov_bootstrap.doctor.service.now import Now
@@ -227,6 +227,15 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             id="several",
         ),
         pytest.param(
+            service(
+                state=reported(bad(Reason.CONTESTED, message=f"{PF}: something else sets 1 VF: probably a script"))
+            ),
+            "SB-E718",
+            PF,
+            "something else sets 1 VF: probably a script",
+            id="contested",
+        ),
+        pytest.param(
             service(pending=PendingRestart(1.0, (PF,)), pending_age=600.0),
             "SB-W709",
             "host",
@@ -303,6 +312,13 @@ SEEN_AND_TO_DO = {
         service(state=reported(bad(Reason.ABSENT), bad(Reason.FEWER_VFS))),
         f"{PF} (ens1f0): absent; {PF} (ens1f0): fewer_vfs",
         "sriov-bootstrap status",
+    ),
+    "SB-E718": (
+        service(
+            state=replace(reported(bad(Reason.CONTESTED, hint="remove the line")), counters=Counters(contested={PF: 3}))
+        ),
+        "overwritten 3 times since boot",
+        "remove the line",
     ),
     "SB-W715": (
         service(outdated=("/etc/a.conf",)),
