@@ -167,7 +167,7 @@ def test_every_path_by_which_a_packaging_is_recognized_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("key", "table"),
-    [(key, table) for table in (Services, Boot) for key in table.__struct_fields__ if key != "restart"],
+    [(key, table) for table in (Services, Boot) for key in table.__struct_fields__ if key.endswith("_seconds")],
 )
 def test_the_defaults_of_the_page_are_those_of_the_code(key: str, table: type[Services] | type[Boot]) -> None:
     entry = CONFIG.partition(f".It Ic {key}\n")[2].partition(".It ")[0]
