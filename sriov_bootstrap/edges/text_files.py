@@ -34,12 +34,16 @@ ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 class Text(Struct, frozen=True):
-    """A file: its path without the root, its text ("" for /dev/null, which masks), whether it is executable."""
+    """A file: its path without the root, its text ("" for /dev/null, which masks), whether it is executable.
+
+    `is_private`: others than its owner may neither read nor write it.
+    """
 
     path: str
     text: str
     is_executable: bool
     owner: int = 0
+    is_private: bool = False
 
 
 class UntrustedFile(Exception):  # noqa: N818 - no error: it becomes a problem of the reader
@@ -90,14 +94,15 @@ class TextFiles:
         """
         found: dict[str, str] = {}
         for pattern in patterns:
-            found |= {path: self.read(path) for path in self._match(pattern)}
+            found |= {path: self.read(path) for path in self.match(pattern)}
         return found
 
     def paths_matching(self, pattern: str) -> list[str]:
         """What a glob fits that has its signs in the last part alone: no folders, by name, up to a bound."""
-        return [path for path in self._match(pattern) if not os.path.isdir(f"{self._root}{path}")]
+        return [path for path in self.match(pattern) if not os.path.isdir(f"{self._root}{path}")]
 
-    def _match(self, pattern: str) -> list[str]:
+    def match(self, pattern: str) -> list[str]:
+        """What a glob fits, up to a bound."""
         folder, _, name = pattern.rpartition("/")
         if not glob.has_magic(pattern):
             return [pattern] if self._is_open(folder) and os.path.lexists(f"{self._root}{pattern}") else []
@@ -148,7 +153,7 @@ class TextFiles:
         place = f"{self._root}{path}"
         match kind:
             case "PathExistsGlob":
-                return bool(self._match(path))
+                return bool(self.match(path))
             case "PathIsDirectory":
                 return os.path.isdir(place)
             case "FileNotEmpty":
@@ -157,6 +162,14 @@ class TextFiles:
                 return self.is_executable(path)
             case _:
                 return os.path.exists(place)
+
+    def may_exist(self, path: str) -> bool:
+        """Whether anything is there, or nobody may know."""
+        try:
+            os.stat(f"{self._root}{path}")
+        except OSError as error:
+            return error.errno not in ABSENT
+        return True
 
     def is_executable(self, path: str) -> bool:
         """Whether it is an executable file."""
@@ -187,6 +200,14 @@ class TextFiles:
             self.problems.append(f"{path}: {refused}")
         return False
 
+    def peek(self, path: str, *, max_bytes: int, reader: int = 0) -> str:
+        """The text of a small file, which can still be returned; "" if it is larger, or not to be read: not noted."""
+        try:
+            with self._open_guarded(path, reader) as file:
+                return file.read(max_bytes).decode(errors="replace")
+        except (OSError, UntrustedFile):
+            return ""
+
     def link(self, path: str) -> str:
         """Where a link leads; "" if it is not one."""
         return link_of(f"{self._root}{path}")
@@ -201,7 +222,8 @@ class TextFiles:
                 return None
             self._given.add(identity)
         text = file.read(self._max_bytes).decode(errors="replace")
-        return Text(path, text, is_executable=bool(status.st_mode & 0o111), owner=status.st_uid)
+        mode = status.st_mode
+        return Text(path, text, bool(mode & 0o111), status.st_uid, is_private=not mode & 0o077)
 
     def _note_error(self, path: str, error: OSError) -> None:
         if isinstance(error, IrregularError):

@@ -109,6 +109,15 @@ def test_what_may_be_run_is_told(folder: Path) -> None:
     assert [reader.is_executable(path) for path in ("/etc/a", "/etc", "/etc/b")] == [True, False, False]
 
 
+def test_a_peek_returns_nothing_yet_and_notes_nothing(folder: Path) -> None:
+    (folder / "etc/a").write_text("x" * 9)
+    reader = TextFiles(str(folder), each_once=True)
+    assert [reader.peek(path, max_bytes=9) for path in ("/etc/a", "/etc", "/etc/none")] == ["x" * 9, "", ""]
+    assert reader.peek("/etc/a", max_bytes=8) == ""
+    assert reader.read("/etc/a") == "x" * 9
+    assert reader.problems == []
+
+
 def test_links_are_told(folder: Path) -> None:
     (folder / "etc/a").symlink_to("/dev/null")
     reader = TextFiles(str(folder))
