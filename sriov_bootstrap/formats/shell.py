@@ -18,10 +18,21 @@ from sriov_bootstrap.formats.shell_follower import Place, Write
 from sriov_bootstrap.formats.shell_grammar import parse
 from sriov_bootstrap.formats.shell_interpreter import Interpreter
 from sriov_bootstrap.formats.shell_nodes import Simple
-from sriov_bootstrap.formats.shell_values import UNKNOWN, ShellState, Values
+from sriov_bootstrap.formats.shell_values import TOTAL_OF, UNKNOWN, ShellState, Values
 from sriov_bootstrap.formats.steps import Steps
 
-__all__ = ["FILE", "UNKNOWN", "Place", "Reading", "ScriptSurroundings", "Write", "follow", "is_one_command", "writes"]
+__all__ = [
+    "FILE",
+    "TOTAL_OF",
+    "UNKNOWN",
+    "Place",
+    "Reading",
+    "ScriptSurroundings",
+    "Write",
+    "follow",
+    "is_one_command",
+    "writes",
+]
 
 
 NO_FILES = ScriptFiles()
@@ -44,12 +55,17 @@ class Reading(Struct, frozen=True):
 
 
 class ScriptSurroundings(Struct, frozen=True):
-    """What a script finds. `files`: those that it may run or read. `arguments` None: not known."""
+    """What a script finds. `files`: those that it may run or read. `arguments` None: not known.
+
+    `folder`: where it is run, "" if that is not known; `feed`: what stands at its input, None likewise.
+    """
 
     path: str = ""
     files: ScriptFiles = NO_FILES
     arguments: tuple[Values, ...] | None = None
     environment: Mapping[str, str] = {}
+    folder: str = ""
+    feed: str | None = None
 
 
 NOWHERE = ScriptSurroundings()
@@ -69,7 +85,9 @@ def follow(
     """
     interpreter = Interpreter(steps or Steps(), around.files, around.path, is_shell=is_shell)
     interpreter.exported.update(around.environment)
-    state = ShellState({name: (value,) for name, value in around.environment.items()})
+    if around.feed is not None:
+        interpreter.feed = (around.feed,)
+    state = ShellState({name: (value,) for name, value in around.environment.items()}, around.folder)
     if around.path:
         state.known["0"] = (around.path,)
     state.set_arguments(around.arguments)

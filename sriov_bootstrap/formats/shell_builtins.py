@@ -6,7 +6,7 @@ from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower
 from sriov_bootstrap.formats.shell_nodes import Simple
 from sriov_bootstrap.formats.shell_redirections import absolute_path
 from sriov_bootstrap.formats.shell_tokens import plain
-from sriov_bootstrap.formats.shell_values import UNKNOWN, ShellState, Values
+from sriov_bootstrap.formats.shell_values import TOTAL_OF, UNKNOWN, ShellState, Values
 
 LEAVES = {"exit": "exit", "return": "return", "break": "loop", "continue": "loop"}
 
@@ -57,6 +57,9 @@ def _let(follower: Follower, words: list[str], state: ShellState) -> None:
 def _read(follower: Follower, arguments: list[Values], command: Simple, state: ShellState) -> None:
     names = [values[0] for values in arguments if values[0].isidentifier()] or ["REPLY"]
     text = follower.feed[0] if len(follower.feed) == 1 else UNKNOWN
+    if text.startswith(TOTAL_OF) and len(names) == 1:
+        state.known[names[0]] = (text,)
+        return
     if UNKNOWN in text:
         is_listed = any(FILE in value for value in follower.feed)
         state.known |= dict.fromkeys(names, (UNKNOWN_TARGET if is_listed else UNKNOWN,))

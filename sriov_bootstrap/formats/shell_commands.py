@@ -3,9 +3,11 @@
 import re
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
-from sriov_bootstrap.formats.shell_values import MAX_TEXT, MAX_VALUES, UNKNOWN, Values
+from sriov_bootstrap.formats.shell_values import MAX_TEXT, MAX_VALUES, TOTAL_OF, UNKNOWN, Values
 
 FILE = "sriov_numvfs"
+TOTAL = "/sriov_totalvfs"
+OTHERS_FILES = ("/mlx5_num_vfs", "/mlx4_num_vfs")  # of old drivers of Mellanox's own
 TARGET = re.compile(rf"(?:^|[/\s=]){FILE}$")
 SETTING = re.compile(
     r"(?:^|[\s./-])(?:(?:\w{1,16}_)?(?:(?:num|max)[_-]?|total-)vfs|virtual-function-count)(?:=|\s|$)", re.IGNORECASE
@@ -46,6 +48,11 @@ def is_target(path: str) -> bool:
     return path.endswith(FILE) and TARGET.search(path[-len(FILE) - 1 :]) is not None
 
 
+def is_total(path: str) -> bool:
+    """Whether it is the path of a sriov_totalvfs."""
+    return f"/{path}".endswith(TOTAL)
+
+
 def may_set(name: str, words: list[str]) -> bool:
     """Whether a command that is not understood may set VFs: it is given the file, or a setting by that name."""
     if name.startswith(LANGUAGES):
@@ -74,6 +81,8 @@ def output_of(name: str, words: list[Values], feed: Values, folder: str) -> Valu
         return (folder or UNKNOWN,)
     if name == "find":
         return _find_output([values[0] for values in words])
+    if name == "cat" and len(words) == 1 and all(map(is_total, words[0])):
+        return tuple(f"{TOTAL_OF}{path if path.startswith('/') else f'{folder}/{path}'}" for path in words[0])
     return _product(name, words)
 
 
@@ -152,6 +161,8 @@ def _printf(form: str, words: list[str]) -> str:
         if found[0] == "%%":
             return "%"
         word = next(rest, "")
+        if word.startswith(TOTAL_OF):
+            return word
         number = kernel_number(word) if found[0][1] in "diu" else None
         return word if found[0][1] in "sb" else UNKNOWN if number is None else str(number)
 

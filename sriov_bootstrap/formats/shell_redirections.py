@@ -1,9 +1,10 @@
 """Where the input of a command of shell comes from, and where its output goes."""
 
-from sriov_bootstrap.formats.shell_commands import is_target
+from sriov_bootstrap.formats.shell_commands import OTHERS_FILES, is_target, is_total
 from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower, Write
 from sriov_bootstrap.formats.shell_nodes import Redirection, Simple
-from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState, Values
+from sriov_bootstrap.formats.shell_values import MAX_VALUES, TOTAL_OF, UNKNOWN, ShellState, Values
+from sriov_bootstrap.formats.written_texts import sets_later
 
 OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 
@@ -30,9 +31,15 @@ def feed_of(follower: Follower, redirections: list[Redirection], state: ShellSta
                 text = redirection.target.text
                 is_command = text.startswith("$(")  # <(command)
                 found = follower.expander.expand(text, state)
-                texts = (read_text(follower, path, state) for path in found)
-                feed = found if is_command else tuple(UNKNOWN if text is None else text for text in texts)
+                feed = found if is_command else tuple(_text_or_total(follower, path, state) for path in found)
     return feed
+
+
+def _text_or_total(follower: Follower, path: str, state: ShellState) -> str:
+    if is_total(path):
+        return f"{TOTAL_OF}{absolute_path(path, state)}"
+    text = read_text(follower, path, state)
+    return UNKNOWN if text is None else text
 
 
 def read_text(follower: Follower, path: str, state: ShellState) -> str | None:
@@ -59,7 +66,10 @@ def write_output(
 
 
 def write_numbers(follower: Follower, targets: list[str], numbers: Values, state: ShellState, line: int) -> None:
-    absolute = (absolute_path(target, state) for target in targets)
+    absolute = [absolute_path(target, state) for target in targets]
+    later = (sets_later(path, text) for text in numbers if text != UNKNOWN for path in absolute[:MAX_VALUES])
+    if any(path.endswith(OTHERS_FILES) for path in absolute) or any(later):
+        follower.unclear[follower.place(line)] = None
     paths = tuple(dict.fromkeys(path for path in absolute if is_target(path)))
     if paths:
         place = follower.place(line)

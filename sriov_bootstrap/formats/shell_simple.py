@@ -216,7 +216,7 @@ def _run_known(
         arguments = [values for values in arguments if is_sourced or not values[0].startswith("-")]
         program, arguments = (arguments[0][0], arguments[1:]) if arguments else ("", [])
         is_direct = False
-    paths = _files_of(follower, program, state)
+    paths = _files_of(follower, program, state, is_direct=is_direct)
     output: Values = ("",)
     for path in paths:
         if is_sourced:
@@ -251,11 +251,11 @@ def _run_file(
     return follower.run_script(path, inner)
 
 
-def _files_of(follower: Follower, program: str, state: ShellState) -> list[str]:
+def _files_of(follower: Follower, program: str, state: ShellState, *, is_direct: bool) -> list[str]:
     """The path of a script that was read; those of a folder, if it is known no better which of them it is."""
     candidates = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in PATH]
-    if "/" in program and not program.startswith("/"):
-        candidates = [absolute_path(program, state)]
+    if not program.startswith("/") and ("/" in program or not is_direct):
+        candidates = [absolute_path(program, state), *([] if "/" in program else candidates)]
     found = next(([path] for path in candidates if path in follower.files.texts), [])
     return found or [file for path in candidates for file in follower.files.find_matching(path.replace(UNKNOWN, "*"))]
 

@@ -15,6 +15,7 @@ from sriov_bootstrap.formats.shell_tokens import end_of_bracket, plain
 from sriov_bootstrap.formats.steps import Steps
 
 UNKNOWN = "\0"  # what only the shell would know
+TOTAL_OF = f"{UNKNOWN}total:"  # before the path of a sriov_totalvfs: what is in it
 UNSET = "\ue002"  # a variable that may have no value
 MAX_VALUES = 64
 MAX_TEXT = 1 << 12  # of a value: PATH_MAX
