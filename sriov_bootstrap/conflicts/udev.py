@@ -38,7 +38,9 @@ DEVICE_KEYS = {
     "ENV{PCI_SLOT_NAME}": "pci_address",
 }
 # [subsystem/name]: not of the event's device.
-OF_ANOTHER = re.compile(rf"ATTR\{{\[(?:net/([^]*/]+)\]device|pci/([^]*/]+)\])/?{FILE}\}}")
+OF_ANOTHER = re.compile(
+    rf"ATTR\{{\[(?:net/([^]*/]+)\]device|pci/([^]*/]+)\]|drivers/pci:[\w-]+\]/?([^]*/]+))/?{FILE}\}}"
+)
 # The kernel writes these in lower case, and udev compares letter by letter: what has a capital never matches.
 IN_LOWER_CASE = frozenset({"mac", "vendor_id", "device_id"})
 NAMES = re.compile(r"ENV\{ID_NET_NAME\w*\}")
@@ -46,7 +48,14 @@ NEUTRAL = re.compile(
     r"ACTION|SUBSYSTEM|SUBSYSTEMS|LABEL|ATTR\{(?:device/(?:\.\./)*)?sriov_(?:num|total)vfs\}|TEST(\{.*\})?"
 )
 ALTERNATIVES = 32
-
+RDMA = frozenset({"infiniband", "infiniband_verbs", "infiniband_mad"})
+OF_PFS = RDMA | {"net", "pci"}  # subsystems of devices that have a number of VFs, or lead to one
+BESIDE_PFS = OF_PFS | {"module", "drivers", "auxiliary"}  # of what belongs to a PF or its driver
+ASKS = ("PROGRAM", "RESULT", "IMPORT")  # udev runs these while it still matches: udev(7)
+RUNS = ("RUN", "PROGRAM", "IMPORT{program}")
+NOT_JUDGED = "the rule has conditions that only udev can judge"
+OF_NO_PF = "only udev can tell whether the PF is there at that event"
+REMOVES = "it is only done when a device is removed"
 
 SELECTING = ("phys_port_name", "dev_port", "dev_id", "phys_port_id")  # of the netdev: they tell ports apart
 OF_PORT = re.compile(rf"ATTR\{{({'|'.join(SELECTING)})\}}")
@@ -66,11 +75,40 @@ class Token(Struct, frozen=True):
 
 
 class Effect(Struct, frozen=True):
-    """What a rule does to a number of VFs. `devices` (): the device of the event. `text`: the evidence."""
+    """What a rule does to a number of VFs. `devices` (): the device of the event. `text`: the evidence.
+
+    `is_run`: by a command; `is_first`: while udev still matches, whatever it finds then.
+    """
 
     text: str
     number: str
     devices: tuple[Match, ...] = ()
+    is_first: bool = False
+    is_run: bool = False
+
+
+class RuleEvent(Struct, frozen=True):
+    """What a rule is for: devices of which of the kernel's subsystems, and whether they go."""
+
+    subsystems: frozenset[str]
+    is_removal: bool
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether its device may have a number of VFs, or lead to one, which can be written."""
+        return not self.is_removal and not OF_PFS.isdisjoint(self.subsystems)
+
+    @property
+    def is_beside_pf(self) -> bool:
+        """Whether a command that is run for it may mean a PF that it does not name."""
+        return not BESIDE_PFS.isdisjoint(self.subsystems)
+
+    @property
+    def doubt(self) -> str:
+        """Why what it does may come to nothing, "" if it does not."""
+        if self.is_removal:
+            return REMOVES
+        return OF_NO_PF if OF_PFS.isdisjoint(self.subsystems) else ""
 
 
 def selecting_attributes(survey: MastersSurvey) -> frozenset[str]:
@@ -103,72 +141,81 @@ def _is_doubtful_jump(tokens: tuple[Token, ...]) -> bool:
 
 
 def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain: bool) -> Iterator[Master]:
-    if not _concerns_netdevs(tokens):
+    effects = tuple(_effects(tokens, script, number))
+    if not effects:
         return
+    event = _event(tokens)
     path = script.source.path
-    devices, is_exact = _devices(tokens, script.search.survey.netdev_attributes)
-    for effect in _effects(tokens, script, number):
-        certain = is_certain and is_exact
+    devices, is_exact = _devices(tokens, script.search, event)
+    is_asked = any(token.is_match and token.key.startswith(ASKS) for token in tokens)
+    for effect in effects:
+        found = effect.devices or (devices if event.has_numbers else ())
+        if not found and not (effect.is_run and event.is_beside_pf):
+            continue
+        is_judged = is_certain and is_exact and (effect.is_first or not is_asked)
+        doubt = event.doubt or ("" if is_judged else NOT_JUDGED)
         yield Master(
             Format.UDEV,
             path,
             number,
             effect.text,
-            effect.devices or devices,
+            found,
             count(effect.number),
-            is_certain=certain,
-            doubt="" if certain else "the rule has conditions that only udev can judge",
+            is_certain=not doubt,
+            doubt=doubt,
             remedy=f"remove that assignment from line {number} of {path}, then: udevadm control --reload",
         )
 
 
-def _concerns_netdevs(tokens: tuple[Token, ...]) -> bool:
-    for token in tokens:
-        if token.key == "SUBSYSTEM" and token.operator == "==" and not {"net", "pci"} & set(token.value.split("|")):
-            return False
-        if token.key == "ACTION" and token.operator == "==" and token.value == "remove":
-            return False
-    return True
+def _event(tokens: tuple[Token, ...]) -> RuleEvent:
+    said = {token.key: token.value for token in tokens if token.operator == "=="}
+    return RuleEvent(frozenset(said.get("SUBSYSTEM", "net").split("|")), said.get("ACTION") == "remove")
 
 
 def _effects(tokens: tuple[Token, ...], script: Script, line: int) -> Iterator[Effect]:
     for token in tokens:
-        if token.operator not in ASSIGNMENTS:
-            continue
-        if token.key.startswith("ATTR{") and token.key.endswith(f"{FILE}}}"):
+        if token.key.startswith(RUNS) and (token.operator in ASSIGNMENTS or not token.key.startswith("RUN")):
+            yield from _effects_of_run(token, script, line)
+        elif token.operator in ASSIGNMENTS and token.key.startswith("ATTR{") and token.key.endswith(f"{FILE}}}"):
             key = token.key if NEUTRAL.fullmatch(token.key) else f"ATTR{{.../{FILE}}}"
             other = OF_ANOTHER.fullmatch(token.key)
             yield Effect(setting(key, token.value), token.value, (_another(*other.groups("")),) if other else ())
-        elif token.key.startswith("RUN"):
-            yield from _effects_of_run(token.value, script, line)
 
 
-def _another(netdev: str, pci_address: str) -> Match:
-    """Of which one of the two is named."""
-    return Match(netdev=netdev, pci_address=pci_address)
+def _another(netdev: str, pci_address: str, address_of_driver: str) -> Match:
+    """Of which one of these is named."""
+    return Match(netdev=netdev, pci_address=pci_address or address_of_driver)
 
 
-def _effects_of_run(value: str, script: Script, line: int) -> Iterator[Effect]:
+def _effects_of_run(token: Token, script: Script, line: int) -> Iterator[Effect]:
+    value, is_first = token.value, not token.key.startswith("RUN")
+    key = token.key if is_first else "RUN"
     if found := OS_NET_CONFIG.search(value):
         netdev = () if found[1] in {"%k", "$name"} else (Match(netdev=found[1]),)
-        yield Effect(f"RUN: os-net-config-sriov -n {found[1]}:{found[2]}", found[2], netdev)
+        yield Effect(f"{key}: os-net-config-sriov -n {found[1]}:{found[2]}", found[2], netdev, is_first, is_run=True)
     elif ALLOCATE_VFS in value:
-        yield Effect(f"RUN: {ALLOCATE_VFS}", "")
+        yield Effect(f"{key}: {ALLOCATE_VFS}", "", (), is_first, is_run=True)
     command = SUBSTITUTION.sub(UNKNOWN, value.replace("$$", "\ue001")).replace("\ue001", "$")
     quoted = command.replace("\\'", "'").replace('\\"', '"')
     reading = follow_commands(script, quoted, first_line=line, is_shell=False)
     for known in known_writes(reading.writes, script.search):
         number = "" if known.num_vfs is None else str(known.num_vfs)
-        yield Effect(f"RUN: {describe_write(known.devices, known.numbers)}", number, known.devices)
+        said = f"{key}: {describe_write(known.devices, known.numbers)}"
+        yield Effect(said, number, known.devices, is_first, is_run=True)
 
 
-def _devices(tokens: tuple[Token, ...], attributes: Mapping[str, Mapping[str, str]]) -> tuple[tuple[Match, ...], bool]:
-    """Which devices the rule is for, and whether all of its conditions are understood."""
+def _devices(tokens: tuple[Token, ...], search: Search, event: RuleEvent) -> tuple[tuple[Match, ...], bool]:
+    """Which devices the rule is for, and whether its conditions are understood, but for what it asks programs."""
     is_pci = any(token.key == "SUBSYSTEM" and token.value == "pci" for token in tokens)
     choices: list[tuple[tuple[str, str], ...]] = []
+    if event.has_numbers and event.subsystems <= RDMA:
+        choices = [_of_rdma_devices(tokens, search.links.rdma)]
+        tokens = tuple(token for token in tokens if (token.key, token.operator) != ("KERNEL", "=="))
+        if choices == [()]:
+            return (), False
     is_exact = True
-    for token in (token for token in tokens if token.is_match and not NEUTRAL.fullmatch(token.key)):
-        if token.operator == "==" and (names := _ports(token, attributes)):
+    for token in (token for token in tokens if token.is_match and not _is_neutral(token.key)):
+        if token.operator == "==" and (names := _ports(token, search.survey.netdev_attributes)):
             choices.append(tuple(("netdev", name) for name in names))
             continue
         key = _selector(token.key, is_pci=is_pci)
@@ -181,6 +228,17 @@ def _devices(tokens: tuple[Token, ...], attributes: Mapping[str, Mapping[str, st
     combined = itertools.islice(filter(_is_possible, itertools.product(*choices)), ALTERNATIVES)
     found = tuple(Match(**dict(selectors)) for selectors in combined if selectors)
     return found or (Match(pci_address="*"),), is_exact and (bool(found) or not choices)
+
+
+def _is_neutral(key: str) -> bool:
+    return NEUTRAL.fullmatch(key) is not None or key.startswith(ASKS)
+
+
+def _of_rdma_devices(tokens: tuple[Token, ...], rdma: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The functions whose RDMA devices an event is for."""
+    globs = next((token.value for token in tokens if (token.key, token.operator) == ("KERNEL", "==")), "*").split("|")
+    named = {address for name, address in rdma.items() if any(fnmatchcase(name, glob) for glob in globs)}
+    return tuple(("pci_address", address) for address in sorted(named))
 
 
 def _ports(token: Token, attributes: Mapping[str, Mapping[str, str]]) -> list[str]:
