@@ -20,6 +20,7 @@ KNOWN = {
     "max_vfs": frozenset({"igb", "ixgbe", "sfc", "siena", "sfc_siena"}),
     "num_vfs": frozenset({"mlx4_core", "be2net", "bnx2x"}),
 }
+ONE_NUMBER = frozenset({"igb", "ixgbe"})  # as the kernel has them, module_param(max_vfs, uint, 0)
 MLX4 = "mlx4_core"
 MLX4_PARTS = 3
 MLX4_MOST = 255  # num_vfs is an array of bytes
@@ -59,8 +60,10 @@ def module_counts(given: Parameter, pfs: tuple[PfFacts, ...]) -> Iterator[Module
     else:
         if not ports:
             yield ModuleCount(driver, None, "each number is for one port, and none is here")
+        is_one = module in ONE_NUMBER
+        doubt = f"only Intel's own {module} takes a list: that of the kernel does not load with it" if is_one else ""
         for port, number in zip(ports, [*numbers, *([0] * len(ports))], strict=False):
-            yield ModuleCount(Match(pci_address=port), number)
+            yield ModuleCount(Match(pci_address=port), number, doubt)
 
 
 def _mlx4_counts(value: str, numbers: list[int | None], ports: list[str]) -> Iterator[ModuleCount]:

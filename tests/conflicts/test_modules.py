@@ -20,6 +20,13 @@ def of_file(line: str, driver: str = "ixgbe") -> list[tuple[str, int | None]]:
     return [(one.devices[0].pci_address or one.devices[0].driver, one.num_vfs) for one in found]
 
 
+@pytest.mark.parametrize(("driver", "is_certain"), [("ixgbe", False), ("igb", False), ("sfc", True)])
+def test_a_list_is_taken_by_intels_own_modules_alone(driver: str, is_certain: bool) -> None:  # noqa: FBT001 - pytest's way
+    found = find({"/etc/modprobe.d/a.conf": f"options {driver} max_vfs=2,4"}, driver)
+    assert [(one.num_vfs, one.is_certain) for one in found] == [(2, is_certain), (4, is_certain)]
+    assert all(is_certain or "does not load with it" in one.doubt for one in found)
+
+
 ETC, RUN, LIB = "/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d"
 OPTIONS = "options ixgbe max_vfs={}\n"
 
