@@ -7,12 +7,12 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 
-from msgspec import Struct
-
 from sriov_bootstrap.conflicts.called_folders import ASSIGNED, NAME
+from sriov_bootstrap.conflicts.imported_files import module_calls
 from sriov_bootstrap.conflicts.library import mentions_vfs
 from sriov_bootstrap.conflicts.started_units import STARTS_SERVICE
 from sriov_bootstrap.conflicts.survey import Format
+from sriov_bootstrap.conflicts.tool_files import FileCall, TextContext, tool_calls
 from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
 MAX_FILES = 64  # of one text
@@ -34,27 +34,13 @@ SHELL_INPUT = re.compile(
     rf"\b{SHELL}[^;&|\n`<]{{0,128}}<[ \t]*[\"']?(/{NAME}{{1,256}})"
     rf"|(?<=[ \t\"'<])(/{NAME}{{1,256}})[\"']?[^;&|\n]{{0,64}}\|[ \t]*(?:sudo[ \t]+)?{SHELL}"
 )
+INPUT = "file:"  # of StandardInput=
 NO_INPUT = (*OTHER_TREES, "/run/lock", "/var/log/")
-
-
-class FileCall(Struct, frozen=True):
-    """`at`: the character where it stands; `path` may be a glob. `format`: how the file is read."""
-
-    at: int
-    path: str
-    format: Format
-
-
-class TextContext(Struct, frozen=True):
-    """What a whole file says of each of its commands: the folder that they are run in, whether it sets VFs."""
-
-    folder: str = ""
-    sets_vfs: bool = False
 
 
 def context_of(text: str) -> TextContext:
     """Of a whole file."""
-    found = FOLDER.search(text, 0, MAX_TEXT) if "ansible-" in text else None
+    found = FOLDER.search(text, 0, MAX_TEXT) if "cd " in text or "Working" in text or "pushd" in text else None
     return TextContext(found[1] if found else "", mentions_vfs(text))
 
 
@@ -79,6 +65,10 @@ def _calls(text: str, context: TextContext) -> Iterator[FileCall]:
         path = found[1] or found[2]
         if not path.startswith(NO_INPUT):
             yield FileCall(found.start(), path, Format.SCRIPT)
+    if text.startswith(INPUT):
+        yield FileCall(0, text.removeprefix(INPUT).strip(), Format.SCRIPT)
+    yield from tool_calls(text, context)
+    yield from module_calls(text, context)
     if context.sets_vfs:
         yield from _data_calls(text, dict(ASSIGNED.findall(text, 0, MAX_TEXT)))
 

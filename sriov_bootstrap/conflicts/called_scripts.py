@@ -11,14 +11,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts import tuned
-from sriov_bootstrap.conflicts.called_files import TextContext, context_of, file_calls
+from sriov_bootstrap.conflicts.called_files import context_of, file_calls
 from sriov_bootstrap.conflicts.called_folders import folder_calls
+from sriov_bootstrap.conflicts.given_files import AFTER, BEFORE, is_given_file
+from sriov_bootstrap.conflicts.imported_files import import_calls
+from sriov_bootstrap.conflicts.library import is_shell
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
+from sriov_bootstrap.conflicts.tool_files import Look, TextContext
 from sriov_bootstrap.conflicts.units import Unit, units_of, with_specifiers
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
-LANGUAGES = frozenset({".", "source", "sh", "bash", "dash", "ash", "ksh", "zsh", "perl", "ruby", "lua"})
+LANGUAGES = frozenset(
+    {".", "source", "sh", "bash", "dash", "ash", "ksh", "zsh", "perl", "ruby", "lua", "luajit", "php", "tclsh", "wish",
+     "expect", "node", "nodejs", "bun"}
+)  # fmt: skip
 PATH = re.compile(r"/[\w./+@-]+")
 VARIABLE = re.compile(r"(?:\$\w{1,32}|[})])\"?\Z")
 DOTS = re.compile(r"(?<![\w./])\.{1,2}\Z")
@@ -34,9 +41,12 @@ FOLDER = re.compile(r"(?:\b\w{1,32}=|\bcd[ \t])[\"']?(/[\w./+@-]+)")
 UDEV_RUNS = re.compile(r"RUN|PROGRAM|IMPORT\{program\}")
 UDEV_PROGRAM = re.compile(r"((?:RUN|PROGRAM|IMPORT\{program\})(?:\{program\})?[ \t]*(?:\+=|:=|==|=)[ \t]*\")(?=[\w.-])")
 UDEV_FOLDER = r"\1/usr/lib/udev/"  # of programs without a path
-EXEC = re.compile(r"^[ \t]*Exec\w+[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})", re.MULTILINE)
+EXEC = re.compile(
+    r"^[ \t]*(?:Exec\w+|Environment|StandardInput)[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})", re.MULTILINE
+)
 APART = frozenset(("", *" \t\n\r'=:;|&(<>`,"))  # before a path that stands for itself
 BLANKS = frozenset(" \t\"'")
+VERSION = "0123456789.-"
 MAX_LINE = 1 << 12
 MAX_INSTANCES = 64
 MAX_CALLED = 64  # scripts that one file runs
@@ -44,21 +54,30 @@ MAX_PATH = 1 << 10
 MAX_FOLDERS = 8  # that a name with a variable may be in
 BEFORE_PATH = 80  # characters in which a language may be named
 NO_PROGRAMS: Mapping[str, str] = {}
+DOUBTFUL = frozenset({Format.OTHER, Format.CLOUD_INIT, Format.PLAYBOOK})  # whose grammar is not read
 
 
 class Call(Struct, frozen=True):
-    """What runs a script: `place` is the `file:line`. `is_named`: as a script, by a language in front of it.
+    """What runs a script: `place` is the `file:line`. `look`: what is to be found out of it first.
 
     `is_by_folder`: only the folder is named that it is in. `is_bare`: by a name alone, as a shell finds it. `format`:
-    what it is, which may be no script.
+    what it is, which may be no script. `is_given`: a command may take settings from it, if it is no script.
+    `is_doubtful`: whether it is run is not certain.
     """
 
     place: str
     source: Source
-    is_named: bool = False
+    look: Look = Look.KIND
     is_by_folder: bool = False
     is_bare: bool = False
     format: Format = Format.SCRIPT
+    is_given: bool = False
+    is_doubtful: bool = False
+
+    @property
+    def is_named(self) -> bool:
+        """As what it is, such as a script by a language in front of it."""
+        return self.look is not Look.KIND
 
 
 def _is_script(_path: str, call: Call) -> Format | None:
@@ -69,18 +88,30 @@ def _no_files(_pattern: str) -> Iterable[str]:
     return ()
 
 
-def called_scripts(
-    survey: MastersSurvey,
-    note: Note,
-    programs: Mapping[str, str] = NO_PROGRAMS,
-    format_of: Callable[[str, Call], Format | None] = _is_script,
-    matching: Callable[[str], Iterable[str]] = _no_files,
-) -> dict[str, Call]:
-    """Scripts and other files that are handed to what was read, without those that were read.
+def _is_there(_path: str) -> bool:
+    return True
 
-    `programs`: name -> path of what a shell finds by its name. `format_of`: what there is at a path, None if it is
-    nothing to read, or not there. `matching`: the files that a glob fits.
+
+class HostFiles(Struct, frozen=True):
+    """What names and paths lead to.
+
+    `programs`: name -> path of what a shell finds by its name, `packages` of what Python finds where administrators
+    install it. `format_of`: what there is at a path, None if it is nothing to read, or not there. `matching`: the
+    files that a glob fits. `is_there`: whether anything is.
     """
+
+    programs: Mapping[str, str] = NO_PROGRAMS
+    packages: Mapping[str, str] = NO_PROGRAMS
+    format_of: Callable[[str, Call], Format | None] = _is_script
+    matching: Callable[[str], Iterable[str]] = _no_files
+    is_there: Callable[[str], bool] = _is_there
+
+
+NO_HOST = HostFiles()
+
+
+def called_scripts(survey: MastersSurvey, note: Note, host: HostFiles = NO_HOST) -> dict[str, Call]:
+    """Scripts and other files that are handed to what was read, without those that were read."""
     called: dict[str, Call] = {}
     known = {source.path for source in survey.sources}
     done = set(known)  # what is known, or is no script unless somebody says so
@@ -88,17 +119,29 @@ def called_scripts(
         found: dict[str, Call] = {}
         context = context_of(source.text)
         for first_line, text in chunks:
-            calls = _calls_in(Chunk(source, text, first_line), context, programs, done)
-            for path, call in _expand_globs(calls, matching):
-                if path not in known and path not in called and (path not in found or not found[path].is_named):
-                    found[path] = replace(call, place=found[path].place) if path in found else call
-        formats = {path: format_of(path, call) for path, call in found.items() if len(path) <= MAX_PATH}
+            calls = _calls_in(Chunk(source, text, first_line), context, host, done)
+            for path, call in _expand_globs(calls, host.matching):
+                if path not in known and path not in called:
+                    found[path] = _combine(found[path], call) if path in found else call
+        formats = {path: host.format_of(path, call) for path, call in found.items() if len(path) <= MAX_PATH}
         kept = [(path, format_) for path, format_ in formats.items() if format_]
         if len(kept) > MAX_CALLED:
             note(f"{source.path}: runs more than {MAX_CALLED} scripts: the others were not read")
         called |= {path: replace(found[path], format=format_) for path, format_ in kept[:MAX_CALLED]}
-        done.update(found)
+        done.update(path for path, call in found.items() if formats.get(path) or call.is_given)
     return called
+
+
+def _combine(first: Call, other: Call) -> Call:
+    """Of one path: as what it is named somewhere, or given to a command somewhere."""
+    if first.is_named:
+        return first
+    return replace(
+        other,
+        place=first.place,
+        is_given=first.is_given or other.is_given,
+        is_doubtful=first.is_doubtful and other.is_doubtful,
+    )
 
 
 def _expand_globs(
@@ -115,6 +158,11 @@ def _expand_globs(
 def _line_start(text: str, at: int) -> int:
     """Of the line with that character; a very long line has several."""
     return text.rfind("\n", max(at - MAX_LINE, 0), at) + 1
+
+
+def _rest_of_line(text: str, at: int) -> str:
+    """As much of it as is looked at."""
+    return text[at : at + AFTER].partition("\n")[0]
 
 
 class Chunk(Struct):
@@ -137,25 +185,39 @@ class Chunk(Struct):
         return self.text[start : start + BEFORE_PATH].lstrip().startswith("#")
 
 
-def _calls_in(
-    chunk: Chunk, context: TextContext, programs: Mapping[str, str], done: Container[str]
-) -> Iterator[tuple[str, Call]]:
+def _calls_in(chunk: Chunk, context: TextContext, host: HostFiles, done: Container[str]) -> Iterator[tuple[str, Call]]:
     """Files, paths, folders and programs."""
     source, text, line = chunk.source, chunk.text, chunk.line
+    is_command = source.format is not Format.SCRIPT or is_shell(source)
+    is_doubtful = source.format in DOUBTFUL
     files, folders = Chunk(source, text, line), Chunk(source, text, line)
-    for given in sorted(file_calls(text, context), key=lambda call: call.at):
-        if not files.is_comment(given.at):
-            yield given.path, Call(files.place(given.at), source, is_named=True, format=given.format)
-    yield from _paths_in(Chunk(source, text, line), done)
+    given = file_calls(text, context) if is_command else import_calls(source, host.packages)
+    for call in sorted(given, key=lambda call: call.at):
+        if not files.is_comment(call.at):
+            place = files.place(call.at)
+            yield (
+                call.path,
+                Call(
+                    place,
+                    source,
+                    call.look,
+                    format=call.format,
+                    is_given=True,
+                    is_doubtful=call.is_doubtful or is_doubtful,
+                ),
+            )
+    yield from _paths_in(Chunk(source, text, line), host, done, is_command=is_command)
     for of_folder in sorted(folder_calls(text), key=lambda call: call.at):
         if not folders.is_comment(of_folder.at):
-            yield of_folder.pattern, Call(folders.place(of_folder.at), source, of_folder.is_named)
-    yield from _programs_in(Chunk(source, text, line), programs, done)
+            look = Look.NOTHING if of_folder.is_named else Look.KIND
+            yield of_folder.pattern, Call(folders.place(of_folder.at), source, look)
+    yield from _programs_in(Chunk(source, text, line), host.programs, done)
 
 
-def _paths_in(chunk: Chunk, done: Container[str]) -> Iterator[tuple[str, Call]]:
-    """What is `done` is only said again where it is named as a script."""
+def _paths_in(chunk: Chunk, host: HostFiles, done: Container[str], *, is_command: bool) -> Iterator[tuple[str, Call]]:
+    """What is `done` is only said again where it is named as a script. `is_command`: the text is one of a shell."""
     text, folders = chunk.text, tuple[str, ...]()
+    kind, is_doubtful = chunk.source.format, chunk.source.format in DOUBTFUL
     for found in PATH.finditer(text):
         start, path = found.start(), found[0]
         if path.startswith(OTHER_TREES):
@@ -165,6 +227,8 @@ def _paths_in(chunk: Chunk, done: Container[str]) -> Iterator[tuple[str, Call]]:
         is_relative = not is_apart and (VARIABLE.search(window) is not None or DOTS.search(window) is not None)
         if not is_apart and not is_relative and WITHIN_WORD.search(window):
             continue
+        if not is_relative and not host.is_there(path):
+            continue
         is_named = _is_named(window, is_relative=is_relative)
         if (not is_named and not is_relative and path in done) or chunk.is_comment(start):
             continue
@@ -172,7 +236,12 @@ def _paths_in(chunk: Chunk, done: Container[str]) -> Iterator[tuple[str, Call]]:
             if not VARIABLE_FOLLOWS.match(text, found.end()):
                 continue
             path = f"{path}*"
-        call = Call(chunk.place(start), chunk.source, is_named)
+        line_start = _line_start(text, start)
+        is_given = is_command and is_given_file(
+            path, text[max(line_start, start - BEFORE) : start], _rest_of_line(text, found.end()), kind
+        )
+        look = Look.NOTHING if is_named else Look.KIND
+        call = Call(chunk.place(start), chunk.source, look, is_given=is_given, is_doubtful=is_doubtful)
         folders = folders or (_folders_of(chunk.source) if is_relative else ())
         for folder in folders if is_relative else ("",):
             yield f"{folder}{path}", call
@@ -193,7 +262,7 @@ def _is_named(window: str, *, is_relative: bool) -> bool:
     words = window.rpartition("\n")[2].replace("'", " ").replace('"', " ").split()
     words = words if is_relative else [word for word in words if not word.startswith("-")][-1:]
     names = {word.rpartition("/")[2].lstrip("(`;&|") for word in words}
-    return any(name in LANGUAGES or name.startswith("python") for name in names)
+    return any(name in LANGUAGES or name.rstrip(VERSION) in LANGUAGES or name.startswith("python") for name in names)
 
 
 def _folders_of(source: Source) -> tuple[str, ...]:
@@ -208,7 +277,7 @@ def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterabl
     for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, lambda _: True):
         for source in unit.sources:
             yield source, _exec_lines(unit, source)
-    for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES):
+    for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES, *DOUBTFUL):
         if "\0" not in source.text and source.is_run:
             yield source, ((1, source.text),)
     for source in survey.sources_of(Format.MODPROBE):

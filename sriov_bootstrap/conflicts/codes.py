@@ -25,8 +25,9 @@ KINDS = (
         "a script sets our VFs",
         """\
 /etc/rc.local, /etc/rc.d/rc.local, /etc/init.d/boot.local, hooks of ifupdown (/etc/network/if-*.d), of
-NetworkManager (dispatcher.d) and of TripleO (/sbin/ifup-local, /etc/sysconfig/allocate_vfs), and the scripts that
-these, units, cron tables and udev rules run. Commands that write to a sriov_numvfs: echo, printf, tee, dd; variables,
+NetworkManager (dispatcher.d), of dhclient, of libvirt and of TripleO (/sbin/ifup-local, /etc/sysconfig/allocate_vfs),
+/etc/profile.d, scripts of an initramfs (initramfs-tools, dracut), and the scripts that these, units, cron tables and
+udev rules run. Commands that write to a sriov_numvfs: echo, printf, tee, dd; variables,
 loops and pipes are followed as far as possible without running anything. Comments and reads do not count.""",
         "delete the line, or edit it out of the loop or condition that it is part of.",
     ),
@@ -35,9 +36,9 @@ loops and pipes are followed as far as possible without running anything. Commen
         (Format.UNIT, Format.ENVIRONMENT),
         "a systemd unit sets our VFs",
         """\
-Exec lines of the services in /etc, /run, /usr/local/lib and /usr/lib/systemd/system, with their drop-ins, that
-something pulls in: a disabled unit is not reported. A redirection only counts inside `sh -c '...'`, because systemd has
-none.""",
+Exec lines of the services in /etc, /run, /usr/local/lib and /usr/lib/systemd/system, and of those that generators make
+in /run/systemd, with their drop-ins, that something pulls in: a disabled unit is not reported. A redirection only
+counts inside `sh -c '...'`, because systemd has none.""",
         """\
 disable the unit, without --now: its ExecStop= often writes 0, which destroys VFs that VMs are using. Then remove
 it.""",
@@ -48,7 +49,7 @@ it.""",
         "a udev rule sets our VFs",
         """\
 rules.d in /etc, /run, /usr/local/lib and /usr/lib/udev; a file hides those of the same name in later folders. ATTR{...}
-assignments to sriov_numvfs, and RUN that writes to it.""",
+assignments to sriov_numvfs, and RUN, PROGRAM and IMPORT{program} that write to it.""",
         "remove the assignment from the rule, then reload: udevadm control --reload.",
     ),
     ConflictKind(
@@ -70,7 +71,7 @@ udev creates as many VFs as these sections need.""",
         """\
 *.yaml in /etc, /run, /usr/lib and /lib/netplan, merged as netplan does. A PF's `virtual-function-count`, or where it is
 missing the number of VFs described with `link:`; netplan refuses more of these than the key says, and never removes
-VFs.""",
+VFs. Also `sriov.total-vfs` that an entry hands to NetworkManager by `passthrough:`.""",
         """\
 remove virtual-function-count, then run netplan generate. While there are VFs with `link:`, or an embedded-switch-mode,
 keep it instead, with the num_vfs of the rule: netplan then changes nothing. With another number, netplan apply destroys
@@ -122,7 +123,8 @@ remove the interface from the file. If a charm writes it: unset its sriov-numvfs
 max_vfs, num_vfs and num_vf in *.conf in /etc, /run, /usr/local/lib, /usr/lib and /lib/modprobe.d; a file hides those of
 the same name in later folders, and of all lines the last one in the order of the files' names counts. Ours,
 sriov-bootstrap-DRIVER.conf, does not count. max_vfs is one number for every PF of the driver, or a list with a number
-for each port; mainline igb uses 7 if asked for more, and does not load at all with a list such as 2,4. mlx4_core takes
+for each port; igb and ixgbe as the kernel has them do not load at all with a list such as 2,4, which is for Intel's own
+modules, and igb uses 7 if asked for more. mlx4_core takes
 its number from num_vfs alone (VFs of port 1, of port 2 and of both), and nothing can be written to sriov_numvfs.
 Options in /etc/initramfs-tools/modules count as well; those in /etc/modules only without systemd, those in
 modules-load.d never.""",
@@ -192,9 +194,10 @@ rule.""",
         """\
 Files of programs that write to /sys or run commands, at boot or at an event: tmpfiles.d and what systemd-tmpfiles is
 given, tuned's profiles and their scripts, user-data of cloud-init, /etc/rc.conf, /etc/inittab, playbooks that
-ansible-playbook or ansible-pull runs at boot, and compiled programs that a unit or a script runs. Lines of tmpfiles.d
-and of tuned are understood; anything else that mentions sriov_numvfs, max_vfs, num_vfs or another spelling of it is
-reported as what may set VFs.""",
+ansible-playbook or ansible-pull runs at boot, quadlets and static pods, settings of supervisor, monit, anacron and
+dracut.conf.d, compiled programs that a unit or a script runs, and any small file that a command is given, unless the
+command only looks at it. Lines of tmpfiles.d and of tuned are understood; anything else that mentions sriov_numvfs,
+max_vfs, num_vfs or another spelling of it is reported as what may set VFs.""",
         "remove the line.",
     ),
     ConflictKind(

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.paths import MAX_NAME
-from sriov_bootstrap.conflicts.scripts import Script, follow_commands, follow_script, masters_of_writes
+from sriov_bootstrap.conflicts.scripts import RunContext, Script, follow_commands, follow_script, masters_of_writes
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import UNKNOWN, Write
@@ -25,6 +25,8 @@ STARTS = ("auto", "allow-")  # before the names of interfaces that are brought u
 MAX_CHILDREN = 64
 MAX_GLOB = 1 << 10
 PLAIN_NAME = re.compile(r"[\w-]+", re.ASCII)  # of a file that source-directory takes
+MAIN = "/etc/network/interfaces"
+NOT_SOURCED = f"{MAIN} does not source this file"
 NOT_STARTED = "no auto or allow-hotplug brings this interface up at boot"
 GOES_DOWN = "it is only run when the interface goes down"
 INHERITED = "ifupdown2 does not run what an iface inherits"
@@ -62,9 +64,17 @@ def read(search: Search) -> Iterator[Master]:
     """Of all files; one may inherit from another."""
     sources = [source for source in search.survey.sources_of(Format.INTERFACES) if not source.caller]
     family = _family([*_all_lines(sources)])
+    patterns = [found for source in sources for found in sourced_files(source.path, source.text)]
     for source in sources:
-        if "\0" not in source.text and search.library.concerns(source.text):
-            yield from follow_script(source, search, lambda script: _masters(script, family))
+        if "\0" in source.text or not search.library.concerns(source.text):
+            continue
+        is_read = source.path == MAIN or sources[0].path != MAIN or _is_sourced(source.path, patterns)
+        for master in follow_script(source, search, lambda script: _masters(script, family)):
+            yield master if is_read else replace(master, is_certain=False, doubt=master.doubt or NOT_SOURCED)
+
+
+def _is_sourced(path: str, patterns: Iterable[tuple[str, bool]]) -> bool:
+    return any(fnmatchcase(path, pattern) and (not is_folder or is_plain_name(path)) for pattern, is_folder in patterns)
 
 
 def sourced_files(path: str, text: str) -> Iterator[tuple[str, bool]]:
@@ -141,6 +151,6 @@ def _writes(script: Script, hooks: Iterable[tuple[Hook, str]]) -> list[Write]:
     found: list[Write] = []
     for hook, name in hooks:
         known = name if name and len(name) <= MAX_NAME else UNKNOWN
-        environment = {"IFACE": known}
-        found += follow_commands(script, hook.command, first_line=hook.line, environment=environment).writes
+        context = RunContext({"IFACE": known})
+        found += follow_commands(script, hook.command, first_line=hook.line, context=context).writes
     return found

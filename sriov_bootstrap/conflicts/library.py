@@ -13,7 +13,19 @@ SPELLINGS = (
     "virtual-function-count",
 )
 SHELL_LINE = re.compile(r"#![^\n]{0,80}\b(?:ba|da|k|z|a)?sh\b")
-OTHER_ENDINGS = (".py", ".pl", ".rb", ".lua", ".tcl")
+LANGUAGES = {
+    ".py": "python", ".pl": "perl", ".pm": "perl", ".rb": "ruby", ".lua": "lua", ".php": "php", ".tcl": "tcl",
+    ".exp": "tcl", ".js": "node", ".mjs": "node", ".cjs": "node", ".ts": "node",
+}  # fmt: skip
+OTHER_ENDINGS = tuple(LANGUAGES)
+LANGUAGE_LINE = re.compile(r"#![^\n]{0,80}?\b(python|perl|ruby|lua|php|tcl|node)")
+# How programs begin that have neither a first line nor an ending that says what they are.
+OTHERS_WORDS = re.compile(
+    r"^(?:import [\w.]+(?:,|$| as )|from [\w.]+ import |def \w+\(|use (?:strict|warnings)\b|my [$@%(]|<\?php"
+    r"|(?:const|local|var) \w+ = |require ['\"(])",
+    re.MULTILINE,
+)
+BEGINNING = 1 << 12  # characters in which such words are looked for
 MAX_NAMES = 1 << 8  # scripts that concern us; with more of them, all do
 MAX_CHAIN = 16  # scripts that run each other
 
@@ -30,7 +42,14 @@ def is_shell(source: Source) -> bool:
         return False
     if source.text.startswith("#!"):
         return SHELL_LINE.match(source.text) is not None
-    return not source.path.endswith(OTHER_ENDINGS)
+    return not source.path.endswith(OTHER_ENDINGS) and not OTHERS_WORDS.search(source.text, 0, BEGINNING)
+
+
+def language_of(source: Source) -> str:
+    """The language of a program that is no shell's, by its first line or its name; "" if it is not known."""
+    if found := LANGUAGE_LINE.match(source.text):
+        return found[1]
+    return LANGUAGES.get(source.path[source.path.rfind(".") :], "") if "." in source.path else ""
 
 
 def _called_name(source: Source) -> str:
@@ -99,6 +118,11 @@ class Library:
         self.followed.update((path, *reading.followed))
         self.unclear |= dict.fromkeys(reading.unclear)
         self.not_run |= reading.not_run
+
+    def take_input(self, path: str) -> str | None:
+        """The text of a file at the input of a command, which is followed with that; None if it was not read."""
+        self.followed.add(path)
+        return self.script_files.read(path)
 
     def rest(self) -> Iterator[Source]:
         """Scripts that something was seen to name, and that nothing was seen to run."""

@@ -20,15 +20,18 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 SETTING = re.compile(rf"\b{FILE}\b|(?<![$\w]){OPTION}|\bvirtual-function-count\b", re.IGNORECASE)
-COMMAND = re.compile(rf"/{FILE}\b|\b(?:max_vfs|num_vfs)=")  # in a file of settings that has commands, too
+COMMAND = re.compile(  # in a file of settings that has commands, too
+    rf"/{FILE}\b|\b(?:max_vfs|num_vfs)=|\b(?:sriov[._-]|sr-iov\.)?total-vfs\b|\bsriov-num-vfs\b|\bvirtual-function-count="
+)
 WRITES = re.compile(
     r"['\"](?:w|a|x|r\+|w\+|wb|ab|wt)['\"]|write|O_WRONLY|O_RDWR|subprocess|system\(|popen|>>?[ ]?['\"$/]|['\"][ ]?>"
-    r"|check_call|run\(|\btee\b|\becho\b|spew|exec\(",
+    r"|check_call|run\(|\btee\b|\becho\b|spew|exec\(|put_contents|\bputs\b",
     re.IGNORECASE,
 )
 READS = re.compile(r"read|['\"]rb?['\"]|['\"]<['\"]|exists|isfile|access\(|stat\(|glob|listdir|-[ef] ")
 DOCUMENTATION = re.compile(r"^[ \t]*[rRuU]?(\"\"\"|''').*?\1", re.DOTALL | re.MULTILINE)
 SETTINGS = frozenset({Format.OTHER, Format.TUNED, Format.PLAYBOOK})  # files of nothing but these
+COMMENTS = ("#", ";", "//", "-- ", "/*", "* ", "<!--")
 MAX_LINE = 1 << 12  # that is looked at
 NOT_UNDERSTOOD = "it mentions VFs in a way that is not understood"
 
@@ -68,9 +71,14 @@ def _lines_of(source: Source, library: Library) -> Iterator[int]:
         yield from _lines_of_program(source.text)
 
 
+def mentions_in_settings(text: str) -> bool:
+    """Whether a file of settings mentions VFs."""
+    return "\0" not in text and mentions_vfs(text) and any(_lines_with(text, SETTING))
+
+
 def _lines_with(text: str, pattern: re.Pattern[str]) -> Iterator[int]:
     for number, line in enumerate(text.split("\n"), 1):
-        if line.lstrip()[:1] not in {"#", ";"} and pattern.search(line[:MAX_LINE]):
+        if not line.lstrip().startswith(COMMENTS) and pattern.search(line[:MAX_LINE]):
             yield number
 
 

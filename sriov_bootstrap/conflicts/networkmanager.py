@@ -16,6 +16,7 @@ from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, Search, whole_nu
 from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
 from sriov_bootstrap.core.config import Match
 
+OPEN = "NetworkManager does not load a profile that others than root may read: chmod 600"  # nms-keyfile-utils.c
 MAX_DEVICES = 64
 SUFFIX = ".nmconnection"
 BACKUPS = ("~", ".swp", ".swpx", ".rpmsave", ".rpmorig", ".rpmnew")
@@ -73,7 +74,7 @@ def _master(source: Source, profile: Profile) -> Master:
     text, line = profile.values.get(("sriov", "total-vfs"), ("", 0))
     number = whole_number(text) or 0
     devices, is_exact = _profile_devices(profile)
-    doubts = []
+    doubts = [] if source.is_run else [OPEN]
     if "" in profile.sections:
         doubts.append(f"line {profile.sections['']} is no entry, so NetworkManager does not load the file")
     if profile.value("connection", "autoconnect").lower() in OFF:

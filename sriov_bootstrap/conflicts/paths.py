@@ -23,6 +23,7 @@ OF_OTHERS = re.compile(r"/(?!sys/)|/sys/(?:class|bus)/(?!net/|infiniband|virtio/
 THERE_AND_BACK = re.compile(r"/virtio[\d*?]+/\.\.(?=/)")  # into a folder of the PF and out again
 SAME_FOLDER = re.compile(r"//+|/\.(?=/)")
 UP = re.compile(r"/(?!device/|\.\./)[^/]+/\.\.(?=/)")
+TOTAL = "sriov_totalvfs"  # in the same folder
 MAX_NAME = 64  # of a netdev: the kernel has 15
 MAX_PATH = 1 << 12
 
@@ -64,7 +65,7 @@ def _device_of(folder: str, links: DeviceLinks) -> list[Match] | None:
 def _folder_of(path: str) -> str:
     """The folder that has the file, without detours."""
     at = path.find("/sys/")
-    folder = path[max(at, 0) : MAX_PATH].removesuffix(FILE).rstrip("/")
+    folder = path[max(at, 0) : MAX_PATH].removesuffix(FILE).removesuffix(TOTAL).rstrip("/")
     folder = SAME_FOLDER.sub(lambda found: "/" if found[0].startswith("//") else "", f"{folder}/")
     folder = THERE_AND_BACK.sub("", TO_VF_AND_BACK.sub("", folder)).rstrip("/")
     while folder.endswith("/device/.."):

@@ -2,6 +2,8 @@
 
 import re
 
+from sriov_bootstrap.formats import unit_files
+
 SYSTEM = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")  # the one that wins first
 BOOT_SCRIPTS = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
 OTHER_SCRIPTS = (
@@ -43,14 +45,25 @@ HOOKS = (
     "/etc/sysconfig/network/if-up.d",
     "/usr/lib/systemd/system-sleep",
     "/etc/systemd/system-sleep",
-    "/etc/initramfs-tools/scripts/init-premount",
-    "/etc/initramfs-tools/scripts/init-bottom",
     "/etc/systemd/system-generators",
     "/usr/local/lib/systemd/system-generators",
     "/var/lib/cloud/scripts/per-boot",
     "/var/lib/cloud/scripts/per-instance",
     "/var/lib/cloud/scripts/per-once",
     "/var/lib/cloud/instance/scripts",
+)
+# A shell reads them itself: they need no mode bit.
+SOURCED = ("/etc/dhcp/",)
+LOGIN_SCRIPTS = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc")
+LOGIN_FOLDER = "/etc/profile.d"
+# What is in an initramfs: where its scripts come from, each folder with those of one moment, or one purpose.
+INITRAMFS = (
+    "/etc/initramfs-tools/scripts",
+    "/usr/share/initramfs-tools/scripts",
+    "/usr/lib/dracut/hooks",
+    "/usr/lib/dracut/modules.d",
+    "/etc/dracut/modules.d",
+    "/usr/local/lib/dracut/modules.d",
 )
 CRON = ("/etc/cron.d", "/var/spool/cron", "/var/spool/cron/crontabs")
 OS_NET_CONFIG = (
@@ -64,6 +77,13 @@ MAX_SOURCED = 64  # globs of files that interfaces(5) sources
 SHIM = "/etc/sriov-netplan-shim/interfaces.yaml"
 OPERATOR = "/etc/sriov-operator"
 MAX_STARTED = 4  # scripts that start units whose scripts start others
+UNIT_FOLDERS = (  # the first one that has the unit wins: systemd.unit(5)
+    "/run/systemd/generator.early",
+    *unit_files.FOLDERS[:2],
+    "/run/systemd/generator",
+    *unit_files.FOLDERS[2:],
+    "/run/systemd/generator.late",
+)
 SERVICE_ENDINGS = (".service",)
 STARTER_ENDINGS = (".timer", ".path", ".socket", ".target")  # read where an administrator puts them
 STARTER_FOLDERS = ("/etc/systemd/system", "/run/systemd/system")
@@ -106,6 +126,8 @@ OTHER_FILES = (
     "/etc/anacrontab",
     "/var/lib/cloud/instance/user-data.txt",
     "/var/lib/cloud/instance/vendor-data.txt",
+    "/var/lib/cloud/instance/cloud-config.txt",
+    "/var/lib/cloud/instance/vendor-cloud-config.txt",
     *(
         f"{folder}/{name}"
         for folder in ("/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net", "/boot/firmware")

@@ -20,6 +20,8 @@ from sriov_bootstrap.formats import modprobe, unit_files
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.kernel import INITRAMFS
 
+OF_INIT_SCRIPT = "SourcePath=/etc/init.d/"  # of a unit that systemd makes from a script, which is read itself
+
 
 def survey_masters(machine: HostMachine) -> MastersSurvey:
     """Needs no root: what only root may read is reported."""
@@ -70,9 +72,12 @@ def _scripts(sources: TextFiles) -> Iterator[Source]:
     for path in (*places.BOOT_SCRIPTS, *places.OTHER_SCRIPTS):
         if text := sources.file(path):
             yield Source(Format.SCRIPT, path, text.text, is_run=text.is_executable)
-    for folder in places.HOOKS:
-        for text in sources.folder(folder):
-            yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
+    hooks = (*places.HOOKS, *(f"{root}/{name}" for root in places.INITRAMFS for name in sources.names(root)))
+    for text in (text for folder in hooks for text in sources.folder(folder)):
+        is_run = text.is_executable or text.path.startswith(places.SOURCED)
+        yield Source(Format.SCRIPT, text.path, text.text, is_run=is_run)
+    logins = (*map(sources.file, places.LOGIN_SCRIPTS), *sources.folder(places.LOGIN_FOLDER, ".sh"))
+    yield from (Source(Format.SCRIPT, text.path, text.text) for text in logins if text)
     for name in sorted(
         {name[3:] for folder in places.RUN_LEVELS for name in sources.names(folder) if name.startswith("S")}
     ):
@@ -104,8 +109,9 @@ def _interfaces(sources: TextFiles) -> Iterator[Source]:
 
 
 def _units(sources: TextFiles) -> Iterator[Source]:
-    for folder in unit_files.FOLDERS:
-        yield from (_source(Format.UNIT, text) for text in sources.folder(folder, *places.SERVICE_ENDINGS))
+    for folder in places.UNIT_FOLDERS:
+        found = sources.folder(folder, *places.SERVICE_ENDINGS)
+        yield from (_source(Format.UNIT, text) for text in found if OF_INIT_SCRIPT not in text.text)
         for name in sources.names(folder):
             if is_drop_in_folder(name):
                 yield from (_source(Format.UNIT, text) for text in sources.folder(f"{folder}/{name}", ".conf"))
@@ -117,7 +123,7 @@ def wanted_units(sources: TextFiles) -> frozenset[str]:
     """The names of the units that some unit pulls in."""
     return frozenset(
         unit
-        for folder in unit_files.FOLDERS
+        for folder in places.UNIT_FOLDERS
         for name in sources.names(folder)
         if name.endswith(unit_files.PULLED_IN)
         for unit in sources.names(f"{folder}/{name}")
@@ -141,7 +147,7 @@ def _network_sources(sources: TextFiles) -> Iterator[Source]:
     yield from _documents(sources, Format.CLOUD_INIT, *cloud)
     for folder in ("/etc", "/run", "/usr/lib"):
         profiles = sources.folder(f"{folder}/NetworkManager/system-connections")
-        yield from (_source(Format.NETWORK_MANAGER, text) for text in profiles)
+        yield from (replace(_source(Format.NETWORK_MANAGER, text), is_run=text.is_private) for text in profiles)
     for text in sources.folder("/etc/sysconfig/network-scripts"):
         if text.path.rpartition("/")[2].startswith("ifcfg-"):
             yield _source(Format.IFCFG, text)
@@ -158,6 +164,7 @@ def _documents(sources: TextFiles, kind: Format, *texts: Text | None) -> Iterato
             document = _parse(kind, text) if text.text.strip() else None
         except ConfigError as error:
             sources.problems += error.problems
+            yield _source(Format.OTHER, text)  # its mentions are named
             continue
         sources.problems += dropped_notes(text.path, document)
         yield Source(kind, text.path, text.text, document)

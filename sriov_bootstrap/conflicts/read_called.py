@@ -4,34 +4,45 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.conflicts.called_scripts import Call, called_scripts
-from sriov_bootstrap.conflicts.library import MAX_CHAIN, Library
+from sriov_bootstrap.conflicts.called_scripts import Call, HostFiles, called_scripts
+from sriov_bootstrap.conflicts.imported_files import PACKAGES
+from sriov_bootstrap.conflicts.library import MAX_CHAIN, OTHER_ENDINGS, Library
+from sriov_bootstrap.conflicts.mentions import mentions_in_settings
 from sriov_bootstrap.conflicts.places import DISTRIBUTION, WELL_KNOWN
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
+from sriov_bootstrap.conflicts.tool_files import Look
 from sriov_bootstrap.conflicts.units import conditions_to_look_at, environment_paths, units_of
-from sriov_bootstrap.edges.text_files import TextFiles
+from sriov_bootstrap.edges.text_files import Text, TextFiles
 from sriov_bootstrap.formats.shell_commands import FILE
 from sriov_bootstrap.formats.shell_simple import PATH
 
-SCRIPT_ENDINGS = (".sh", ".bash", ".py", ".pl", ".rb")
+SCRIPT_ENDINGS = (".sh", ".bash", *OTHER_ENDINGS)
 MAX_SCRIPTS = 1 << 11
 MAX_PROGRAMS = 1 << 8  # that are looked into
 MAX_PROGRAM_BYTES = 16 << 20
 MAX_DATA = 1 << 16  # characters of a file with numbers
+MAX_SETTINGS = 1 << 16  # bytes of another file that a command is given
 BEGINNING = 1 << 8  # characters in which a binary has a zero
 
 
 def read_called(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, ...]:
-    """The scripts that these run, those that they run, and so on: not the other files that a command names.
+    """The scripts that these run, those that they run, and so on.
 
-    Those may be keys. From a user's cron table, only those that this user can read too.
+    Of other files that a command names, which may be keys, only those that mention VFs. From a user's cron table, only
+    what this user can read too.
     """
-    programs = {name: f"{folder}/{name}" for folder in reversed(PATH) for name in sources.names(folder)}
     kinds = _Kinds(sources, {source.path for source in survey.sources})
+    host = HostFiles(
+        {name: f"{folder}/{name}" for folder in reversed(PATH) for name in sources.names(folder)},
+        _python_packages(sources),
+        kinds.format_of,
+        sources.paths_matching,
+        kinds.is_there,
+    )
     found: list[Source] = []
     new: tuple[Source, ...] = ()
     for _ in range(MAX_CHAIN):
-        called = called_scripts(survey, sources.problems.append, programs, kinds.format_of, sources.paths_matching)
+        called = called_scripts(survey, sources.problems.append, host)
         kinds.known.update(called)
         new = tuple(_sources_of_calls(sources, called))
         found += new
@@ -51,18 +62,41 @@ class _Kinds:
         self._sources = sources
         self._scripts: dict[str, bool] = {}
         self._programs: dict[str, bool] = {}
+        self._settings: dict[str, bool] = {}
+        self._there: dict[str, bool] = {}
 
     def format_of(self, path: str, call: Call) -> Format | None:
         """None if it is nothing to read."""
         if path in self.known:
             return None
         if call.is_named:
-            return call.format
+            return call.format if self._is_as_said(path, call) else None
         if path not in self._scripts:
             self._scripts[path] = path.endswith(SCRIPT_ENDINGS) or self._sources.is_script(path)
         if self._scripts[path]:
             return Format.SCRIPT
-        return Format.PROGRAM if self._is_program(path, call) else None
+        if self._is_program(path, call):
+            return Format.PROGRAM
+        return Format.OTHER if call.is_given and self._mentions_vfs(path, call) else None
+
+    def is_there(self, path: str) -> bool:
+        """Whether anything is, or may be."""
+        if path not in self._there:
+            self._there[path] = self._sources.may_exist(path)
+        return self._there[path]
+
+    def _is_as_said(self, path: str, call: Call) -> bool:
+        """Whether it may be there."""
+        if call.look is Look.MENTION:
+            return self._mentions_vfs(path, call)
+        return call.look is Look.NOTHING or self.is_there(path)
+
+    def _mentions_vfs(self, path: str, call: Call) -> bool:
+        """Whether it is a small text that does."""
+        if path not in self._settings:
+            text = self._sources.peek(path, max_bytes=MAX_SETTINGS, reader=call.source.owner)
+            self._settings[path] = mentions_in_settings(text)
+        return self._settings[path]
 
     def _is_program(self, path: str, call: Call) -> bool:
         """Whether it is for a processor, and mentions the file; of what everybody has it is known what it does."""
@@ -91,7 +125,7 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
         if call.format is not Format.SCRIPT:
             if call.format is not Format.DATA or len(text.text) <= MAX_DATA:
                 yield Source(call.format, path, text.text, caller=call.place, owner=call.source.owner or text.owner)
-        elif call.is_named or text.is_executable or text.text.startswith("#!"):
+        elif _is_taken_for_script(call, text):
             yield Source(
                 Format.SCRIPT,
                 path,
@@ -100,7 +134,20 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
                 owner=call.source.owner or text.owner,
                 is_executable=text.is_executable,
                 is_by_folder=call.is_by_folder,
+                is_doubtful=call.is_doubtful,
             )
+
+
+def _is_taken_for_script(call: Call, text: Text) -> bool:
+    if call.is_named or text.is_executable or text.text.startswith("#!"):
+        return True
+    return call.is_given and (call.is_doubtful or text.path.endswith(OTHER_ENDINGS))
+
+
+def _python_packages(sources: TextFiles) -> dict[str, str]:
+    """Name -> path of what an administrator has installed for Python."""
+    paths = [path for folder in PACKAGES for path in sources.match(folder)]
+    return {path.rpartition("/")[2].removesuffix(".py"): path for path in paths}
 
 
 def read_surroundings(sources: TextFiles, survey: MastersSurvey) -> MastersSurvey:

@@ -13,15 +13,20 @@ from sriov_bootstrap.conflicts.paths import devices_of
 from sriov_bootstrap.conflicts.sequence import UNKNOWN_NUMBER, NumberStep, lasting_places
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.desired import matches
+from sriov_bootstrap.formats.crontab import cron_command, cron_job, is_often
 from sriov_bootstrap.formats.logical_lines import logical_lines
-from sriov_bootstrap.formats.shell import FILE, Reading, ScriptSurroundings, Write, follow, is_one_command
+from sriov_bootstrap.formats.shell import FILE, TOTAL_OF, Reading, ScriptSurroundings, Write, follow, is_one_command
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 INSTALL = re.compile(r"\s*(?:install|remove)\s+\S+\s+")
 INIT_SCRIPT = re.compile(r"/etc/init\.d/(?!.*\.local$)[^/]+")  # is told what to do
 CRON_FOLDER = re.compile(r"/etc/cron\.(daily|weekly|monthly)/")
+RUN_PARTS = re.compile(r"(/etc/network/if-[\w-]+\.d|/etc/cron\.hourly)/[^/]*\.")
+LOGIN = re.compile(r"/etc/(?:profile|bash\.bashrc|bashrc)\b")
+CRON_TABLE_WITH_DOT = re.compile(r"/etc/cron\.d/[^/]*\.")
 AT_ITS_TIME = "cron runs it at its time, not at boot"
-CRON_FIELDS = 5
+DEBIAN_SKIPS = "cron of Debian and Ubuntu takes no name with a dot in /etc/cron.d"
 MAX_LINE = 1 << 10  # that is looked at for other commands
 NOTHING: Mapping[str, str] = {}
 NO_KEYS: Mapping[tuple[str, int], str] = {}
@@ -46,6 +51,17 @@ class Script(Struct, frozen=True):
     source: Source
     search: Search
     steps: Steps
+
+
+class RunContext(Struct, frozen=True):
+    """What a command finds: variables, the folder that it is run in, "" if that is not known, and its input."""
+
+    environment: Mapping[str, str] = NOTHING
+    folder: str = ""
+    feed: str | None = None
+
+
+NO_CONTEXT = RunContext()
 
 
 class Known(Struct, frozen=True):
@@ -79,12 +95,13 @@ def known_writes(writes: Iterable[Write], search: Search) -> tuple[Known, ...]:
     Several that differ in their device alone, as those of a loop, are one.
     """
     found = [
-        (write, devices, tuple(number for text in write.numbers if (number := count(text)) is not None))
+        (write, devices, tuple(number for text in write.numbers if (number := _number(text, search)) is not None))
         for write in writes
         if (devices := devices_of(write.paths, search.links)) is not None
     ]
     steps = [
-        NumberStep(devices, tuple(dict.fromkeys(_steps_of(write))), write.is_conditional) for write, devices, _ in found
+        NumberStep(devices, tuple(dict.fromkeys(_steps_of(write, numbers))), write.is_conditional)
+        for write, devices, numbers in found
     ]
     last = lasting_places(steps, search.pfs)
     merged: dict[tuple[object, ...], Known] = {}
@@ -95,10 +112,17 @@ def known_writes(writes: Iterable[Write], search: Search) -> tuple[Known, ...]:
     return tuple(merged.values())
 
 
-def _steps_of(write: Write) -> Iterator[int]:
-    for text in write.numbers:
-        number = count(text)
-        yield UNKNOWN_NUMBER if number is None else number
+def _number(text: str, search: Search) -> int | None:
+    """What a text comes to; what a sriov_totalvfs says is that of its PFs here, if they agree."""
+    if not text.startswith(TOTAL_OF):
+        return count(text)
+    devices = devices_of((text.removeprefix(TOTAL_OF).strip(),), search.links) or ()
+    totals = {pf.total_vfs for pf in search.pfs if any(matches(device, pf) for device in devices)}
+    return totals.pop() if len(totals) == 1 else None
+
+
+def _steps_of(write: Write, numbers: tuple[int, ...]) -> tuple[int, ...]:
+    return numbers if len(numbers) == len(write.numbers) else (*numbers, UNKNOWN_NUMBER)
 
 
 def read(search: Search) -> Iterator[Master]:
@@ -129,7 +153,8 @@ def read_rest(search: Search) -> Iterator[Master]:
     for source in search.library.rest():
         if is_shell(source) and mentions_vfs(source.text):
             for master in follow_script(source, search, _script):
-                doubt = f"whether {source.caller} runs it is not certain" if source.is_by_folder else ""
+                is_doubtful = source.is_by_folder or source.is_doubtful
+                doubt = f"whether {source.caller} runs it is not certain" if is_doubtful else ""
                 yield replace(master, is_certain=master.is_certain and not doubt, doubt=master.doubt or doubt)
 
 
@@ -139,45 +164,49 @@ def follow_commands(
     *,
     first_line: int = 1,
     is_shell: bool = True,
-    environment: Mapping[str, str] = NOTHING,
+    context: RunContext = NO_CONTEXT,
 ) -> Reading:
     """What a text of that file does, and the scripts that it runs."""
     library, path = script.search.library, script.source.path
     arguments = (("start",),) if INIT_SCRIPT.fullmatch(path) else None
-    around = ScriptSurroundings(path, library.script_files, arguments, environment)
+    around = ScriptSurroundings(
+        path, library.script_files, arguments, context.environment, context.folder, context.feed
+    )
     reading = follow(text, around, first_line=first_line, is_shell=is_shell, steps=script.steps)
     library.note(reading, path)
     return reading
 
 
 def _script(script: Script) -> Iterator[Master]:
-    later = CRON_FOLDER.match(script.source.path)
-    doubt = f"cron runs it {later[1]}, not at boot" if later else ""
-    yield from masters_of_writes(script, follow_commands(script, script.source.text).writes, doubt=doubt)
+    writes = follow_commands(script, script.source.text).writes
+    yield from masters_of_writes(script, writes, doubt=_doubt_of_place(script.source.path))
+
+
+def _doubt_of_place(path: str) -> str:
+    """Why a script there may not be run at boot, "" if it is."""
+    if later := CRON_FOLDER.match(path):
+        return f"cron runs it {later[1]}, not at boot"
+    if later := RUN_PARTS.match(path):
+        return f"run-parts of Debian takes no name with a dot in {later[1]}"
+    if LOGIN.match(path):
+        return "it is run when somebody logs in, not at boot"
+    return "it is only run in an initramfs that dracut puts it into" if "/dracut/" in path else ""
 
 
 def _cron(script: Script) -> Iterator[Master]:
     for number, line in logical_lines(script.source.text):
         if script.search.library.concerns(line):
-            command = _cron_command(script.source, line)
-            writes = follow_commands(script, command, first_line=number).writes
-            yield from masters_of_writes(script, writes, doubt="" if _is_often(line) else AT_ITS_TIME)
+            job = cron_job(line, has_user=_has_user(script.source))
+            context = RunContext(feed=job.feed)
+            writes = follow_commands(script, job.command, first_line=number, context=context).writes
+            doubt = "" if is_often(line) else AT_ITS_TIME
+            doubt = doubt or (DEBIAN_SKIPS if CRON_TABLE_WITH_DOT.match(script.source.path) else "")
+            yield from masters_of_writes(script, writes, doubt=doubt)
 
 
-def _is_often(line: str) -> bool:
-    """Whether a job is run at boot, or each hour: soon after it at the latest."""
-    time = line.split(None, CRON_FIELDS)[:CRON_FIELDS]
-    if time[0].startswith("@"):
-        return time[0] in {"@reboot", "@hourly"}
-    return len(time) == CRON_FIELDS and time[1].startswith("*") and time[2:] == ["*"] * (CRON_FIELDS - 2)
-
-
-def _cron_command(source: Source, line: str) -> str:
-    """Without the time, and without the user if there is one."""
-    words = line.split(None, CRON_FIELDS + 1)
-    skip = 1 if line.lstrip().startswith("@") else CRON_FIELDS
-    skip += "/spool/" not in source.path
-    return "" if "=" in words[0] else " ".join(line.split()[skip:])
+def _has_user(table: Source) -> bool:
+    """Whether its lines say whose jobs they are."""
+    return "/spool/" not in table.path
 
 
 def masters_of_writes(
@@ -246,7 +275,7 @@ def _remedy(source: Source, write: Write) -> str:
     what = f"line {number} of {source.path}"
     command = line
     if source.format is Format.CRON:
-        command = _cron_command(source, line or "=")
+        command = cron_command(line or "=", has_user=_has_user(source))
     elif source.format is Format.INTERFACES:
         command = line.strip().partition(" ")[2]
     is_whole = write.is_alone and len(line) <= MAX_LINE and not line.endswith("\\") and is_one_command(command)

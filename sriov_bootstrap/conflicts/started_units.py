@@ -11,6 +11,7 @@ from sriov_bootstrap.formats.shell import UNKNOWN
 PULLS = re.compile(
     r"^[ \t]*(Wants|Requires|BindsTo|Upholds|OnSuccess|Unit|Service)[ \t]*=[ \t]*(\S[^\n]*)", re.MULTILINE
 )
+ON_FAILURE = re.compile(r"^[ \t]*OnFailure[ \t]*=[ \t]*(\S[^\n]*)", re.MULTILINE)
 UDEV_PULLS = re.compile(r'ENV\{SYSTEMD_WANTS\}\s*\+?=\s*"([^"]*)"')
 NAME_OF_EVENT = re.compile(r"%k|\$name|\$env\{INTERFACE\}|%E\{INTERFACE\}")
 KERNEL = re.compile(r'\bKERNEL\s*==\s*"([\w.-]+)"')
@@ -21,6 +22,7 @@ STARTING = (Format.SCRIPT, Format.CRON, Format.INTERFACES, Format.UDEV, Format.U
 STARTS_UNIT = re.compile(
     r"\bsystemctl\b((?:[ \t]+-[\w=-]+){0,8})[ \t]+((?:re|try-re|reload-or-re)?start|(?:re)?enable)\b([^;&|\n`)]{1,512})"
 )
+STARTERS_WORDS = ("systemctl", "service ", "service\t", "invoke-rc.d")
 UNIT_WORD = re.compile(r"(?<=[ \t\"'])[\w$%{\\][\w@.:$%{}\\-]*")
 STARTS_SERVICE = re.compile(r"\b(?:service|invoke-rc\.d)[ \t]+([\w.-]{1,64})[ \t]+(?:re)?start\b")
 VARIABLE = re.compile(r"\$\$?\{?\w+\}?|%[a-zA-Z](?:\{\w+\})?|\{\}")
@@ -37,6 +39,17 @@ def units_pulled(survey: MastersSurvey) -> dict[str, tuple[str, ...]]:
         if f"{dot}{kind}" in STARTERS:
             found.setdefault(f"{stem}.service", [])
     return {unit: tuple(places) for unit, places in found.items()}
+
+
+def started_on_failure(survey: MastersSurvey) -> dict[str, str]:
+    """Unit -> the unit that starts it when it fails itself."""
+    return {
+        unit: source.name
+        for source in survey.sources_of(Format.UNIT)
+        if "OnFailure" in source.text
+        for units in ON_FAILURE.findall(source.text)
+        for unit in units.split()[:MAX_PULLED]
+    }
 
 
 def _pulled_by_units(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
@@ -61,7 +74,7 @@ def _pulled_by_rules(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
 def _pulled_by_commands(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
     """By commands of scripts and their kind, of cron tables, of units and of udev rules."""
     for source in survey.sources_of(*STARTING):
-        if "start" in source.text or "--now" in source.text:
+        if any(word in source.text for word in STARTERS_WORDS):
             yield from ((unit, f"{source.path}:{line}") for line, unit in _units_of_commands(source.text))
 
 

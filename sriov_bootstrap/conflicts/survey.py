@@ -46,9 +46,10 @@ class Format(StrEnum):
 class Source(Struct, frozen=True):
     """One file. `document`: what a YAML or JSON file says, with `Word`s for its texts; None for the other formats.
 
-    `caller`: the `file:line` that runs this script, where it was found by that. `is_run` False: it is a script that
-    lacks the mode bit without which it is not run. `is_executable`: of a script that another one runs, which may do
-    that by a shell. `is_by_folder`: its caller runs what is in its folder. `owner`: the user whose file it is.
+    `caller`: the `file:line` that runs this script, where it was found by that. `is_run` False: its mode keeps
+    others from running it, or from reading it. `is_executable`: of a script that another one runs, which may do
+    that by a shell. `is_by_folder`: its caller runs what is in its folder. `is_doubtful`: whether that runs it at all
+    is not known. `owner`: the user whose file it is.
     """
 
     format: Format
@@ -60,6 +61,7 @@ class Source(Struct, frozen=True):
     owner: int = 0
     is_executable: bool = True
     is_by_folder: bool = False
+    is_doubtful: bool = False
 
     @property
     def name(self) -> str:

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, key_values
-from sriov_bootstrap.conflicts.scripts import Script, follow_commands, follow_script, masters_of_writes
-from sriov_bootstrap.conflicts.started_units import MAX_PULLED, STARTERS
+from sriov_bootstrap.conflicts.scripts import RunContext, Script, follow_commands, follow_script, masters_of_writes
+from sriov_bootstrap.conflicts.started_units import MAX_PULLED, STARTERS, started_on_failure
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder, without_overridden
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.formats import unit_files
@@ -27,13 +27,15 @@ from sriov_bootstrap.formats.unit_conditions import (
 RUNNING = "/proc/cmdline"
 OUR_UNITS = "sriov-bootstrap"
 RC_LOCAL = re.compile(r"[-@:+!]*(?:/etc|/etc/rc\.d)/rc\.local(?:\s+start)?\s*")  # as systemd's own rc-local.service
-STARTS = frozenset({"ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"})
+STARTS = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost")  # in this order
+STOPS = ("ExecStop", "ExecStopPost")
 OTHER_TIMES = {
     "ExecReload": "ExecReload= is only run when the unit is reloaded",
     "ExecStop": "ExecStop= is only run when the unit stops",
     "ExecStopPost": "ExecStopPost= is only run when the unit stops",
 }
 INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
+YES = frozenset({"yes", "true", "on", "1", "y", "t"})
 OUTPUTS = frozenset({"StandardOutput", "StandardError"})
 TO_FILE = re.compile(r"(?:file|append|truncate):")
 SHOWN = 4
@@ -62,7 +64,13 @@ class Unit(Struct, frozen=True):
             if entry.section == "Service" and entry.key.startswith("Exec"):
                 kept = kept if entry.value else [before for before in kept if before.key != entry.key]
                 kept += [entry] if entry.value else []
-        return tuple(kept)
+        return tuple(sorted(kept, key=lambda entry: (*STARTS, *STOPS, entry.key).index(entry.key)))
+
+    def starts(self, instance: str) -> frozenset[str]:
+        """The keys of what is run when it is started: what ends at once is stopped at once, unless it remains."""
+        ends = self.last_value("Type", instance) == "oneshot"
+        remains = self.last_value("RemainAfterExit", instance).lower() in YES
+        return frozenset((*STARTS, *(STOPS if ends and not remains else ())))
 
     @property
     def outputs(self) -> tuple[KeyValue, ...]:
@@ -73,6 +81,10 @@ class Unit(Struct, frozen=True):
     def texts(self, instance: str) -> tuple[str, ...]:
         """Of its files, as that instance finds them."""
         return tuple(with_specifiers(source.text, self.name, instance) for source in self.sources)
+
+    def last_value(self, option: str, instance: str) -> str:
+        """Of an option of [Service]; "" if it is not given, or empty in the end."""
+        return (unit_files.service_values(self.texts(instance), option) or [""])[-1]
 
     def environment(self, instance: str, files: Mapping[str, str]) -> dict[str, str]:
         """What its commands find, out of its Environment= and of the files that were read."""
@@ -163,21 +175,21 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
     runs: list[UnitRun] = []
     keys: dict[tuple[str, int], str] = {}
     for instance in unit.instances:
-        environment, targets = unit.environment(instance, files), tuple(_output_targets(unit, instance))
-        started: list[Write] = []
+        context, targets = _context(unit, instance, files, script), tuple(_output_targets(unit, instance))
+        started, starts = list[Write](), unit.starts(instance)
         for entry in unit.commands:
             script.steps.take(len(entry.value))
             part = Script(entry.source, script.search, script.steps)
             found = [
-                follow_commands(part, command, first_line=entry.line, is_shell=False, environment=environment)
-                for command in commands_of(entry, unit.name, instance, environment)
+                follow_commands(part, command, first_line=entry.line, is_shell=False, context=context)
+                for command in commands_of(entry, unit.name, instance, context.environment)
             ]
             readings += found
             printed = [write for reading in found for write in _writes_of_output(reading, targets)]
             keys |= {(write.place.path, write.place.line): "output of the command" for write in printed}
             keys[entry.source.path, entry.line] = entry.key
             writes = [*(write for reading in found for write in reading.writes), *printed]
-            if entry.key in STARTS:
+            if entry.key in starts:
                 started += writes
             else:
                 runs.append(UnitRun(tuple(writes), OTHER_TIMES.get(entry.key, "")))
@@ -188,13 +200,32 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
             yield replace(master, text=f"{master.text}{run.evidence}")
 
 
+def _context(unit: Unit, instance: str, files: Mapping[str, str], script: Script) -> RunContext:
+    """What its commands find: systemd.exec(5)."""
+    said = {key: unit.last_value(key, instance) for key in ("WorkingDirectory", "StandardInput")}
+    folder = said["WorkingDirectory"].removeprefix("-")
+    feed = None
+    if said["StandardInput"].startswith("file:"):
+        feed = script.search.library.take_input(said["StandardInput"].removeprefix("file:"))
+    elif said["StandardInput"] == "data":
+        feed = "".join(f"{line}\n" for line in unit_files.service_values(unit.texts(instance), "StandardInputText"))
+    return RunContext(unit.environment(instance, files), folder if folder.startswith("/") else "", feed)
+
+
 def _run_of_start(writes: tuple[Write, ...], unit: Unit, instance: str, survey: MastersSurvey) -> UnitRun:
     """With what decides whether the unit is started."""
     verdict = judge_start(unit_conditions(unit.texts(instance)), lambda condition: _judge_condition(condition, survey))
-    doubt = verdict.doubt
+    doubt = verdict.doubt or _doubt_of_start(unit, instance, survey)
     if not doubt and any(entry.key == "ExecCondition" for entry in unit.commands):
         doubt = "its ExecCondition= decides whether it is started"
     return UnitRun(writes, doubt, f" ({verdict.condition} holds)" if verdict.condition and verdict.holds else "")
+
+
+def _doubt_of_start(unit: Unit, instance: str, survey: MastersSurvey) -> str:
+    name = unit.name.replace("@.", f"@{instance}.")
+    if name in survey.wanted_units or not (failing := started_on_failure(survey).get(name)):
+        return ""
+    return f"it is only started when {failing} fails"
 
 
 def _judge_condition(condition: UnitCondition, survey: MastersSurvey) -> bool | None:

@@ -249,7 +249,7 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
         pytest.param(
             {"etc/udev/rules.d/9.rules": 'KERNEL=="ens1f0", IMPORT{program}="/opt/vfs"\n', "opt/vfs": ECHO},
             {PF: 8},
-            ["vfs:2"],
+            ["9.rules:1"],
             id="udev, IMPORT",
         ),
         pytest.param(

@@ -213,12 +213,15 @@ def test_a_condition_is_looked_at_or_a_doubt(
     assert reason in found["problem"]
 
 
+STAYS = "RemainAfterExit=yes\n"
+
+
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
         (f"ExecStart=/bin/true\nExecReload=/bin/sh -c 'echo 8 > {FILE}'", "only run when the unit is reloaded"),
-        (f"ExecStart=/bin/true\nExecStop=/bin/sh -c 'echo 8 > {FILE}'", "only run when the unit stops"),
-        (f"ExecStart=/bin/true\nExecStopPost=/bin/sh -c 'echo 8 > {FILE}'", "only run when the unit stops"),
+        (f"{STAYS}ExecStart=/bin/true\nExecStop=/bin/sh -c 'echo 8 > {FILE}'", "only run when the unit stops"),
+        (f"{STAYS}ExecStart=/bin/true\nExecStopPost=/bin/sh -c 'echo 8 > {FILE}'", "only run when the unit stops"),
         (f"ExecCondition=/opt/check\nExecStart=/bin/sh -c 'echo 8 > {FILE}'", "its ExecCondition= decides"),
     ],
 )
@@ -235,7 +238,8 @@ def test_what_is_not_run_at_each_start_is_a_doubt(
 def test_a_unit_that_makes_vfs_and_takes_them_away_is_a_rule(
     tree: HostTree, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_files(tree, service(f"ExecStart=/bin/sh -c 'echo 8 > {FILE}'\nExecStop=/bin/sh -c 'echo 0 > {FILE}'"))
+    lines = f"{STAYS}ExecStart=/bin/sh -c 'echo 8 > {FILE}'\nExecStop=/bin/sh -c 'echo 0 > {FILE}'"
+    write_files(tree, service(lines))
     assert migrated(tree, capsys) == {PF: 8}
     assert [finding["code"] for finding in diagnosed(tree, capsys)] == ["SB-E302", "SB-W352"]
 

@@ -122,7 +122,7 @@ def findings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[st
 def test_each_place_is_looked_at(
     tree: HostTree, capsys: pytest.CaptureFixture[str], path: str, text: str, expected: tuple[str, str]
 ) -> None:
-    tree.write(path, text).chmod(0o755)
+    tree.write(path, text).chmod(0o700)
     assert [(one["code"], one["place"]) for one in findings(tree, capsys)] == [expected]
 
 
@@ -153,7 +153,7 @@ def test_a_script_that_a_unit_runs_is_read(tree: HostTree, capsys: pytest.Captur
     tree.write("etc/systemd/system/vfs.service", "[Service]\nExecStart=/usr/local/bin/vfs.sh\nExecStop=/opt/\n")
     tree.write(
         "usr/local/bin/vfs.sh", f"#!/bin/bash\nfor i in ens1f0; do\n  echo 7 > {FILE.replace('ens1f0', '$i')}\ndone\n"
-    ).chmod(0o755)
+    ).chmod(0o700)
     (one,) = findings(tree, capsys)
     assert (one["code"], one["place"]) == ("SB-E301", "/usr/local/bin/vfs.sh:3")
     assert one["remedy"].endswith("(run by /etc/systemd/system/vfs.service:2)")
@@ -169,7 +169,7 @@ def test_a_link_with_drop_ins(tree: HostTree, capsys: pytest.CaptureFixture[str]
 
 def test_a_clean_host_has_no_second_master(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     """Files as a distribution and our own package install them, and what somebody has put out of action."""
-    tree.write("etc/rc.local", f"#!/bin/sh -e\n# {ECHO}\ncat {FILE}\nexit 0\n").chmod(0o755)
+    tree.write("etc/rc.local", f"#!/bin/sh -e\n# {ECHO}\ncat {FILE}\nexit 0\n").chmod(0o700)
     tree.write("etc/udev/rules.d/70-vfs.rules", "")
     tree.write("usr/lib/udev/rules.d/70-vfs.rules", 'SUBSYSTEM=="net", ATTR{device/sriov_numvfs}="7"\n')
     tree.write("usr/lib/systemd/network/99-default.link", "[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep kernel\n")

@@ -35,7 +35,7 @@ def understood(text: str) -> Config:
 
 def test_rc_local_whole(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     path = tree.write("etc/rc.local", f"#!/bin/sh -e\nmodprobe igb\n{ECHO}\nexit 0\n")
-    path.chmod(0o755)
+    path.chmod(0o700)
     out, err = migrate(tree, capsys)
     head, _, rest = out.partition("\n")
     assert head.startswith("#:schema file:///")
@@ -95,7 +95,7 @@ def test_each_format_becomes_a_rule(
     tree: HostTree, capsys: pytest.CaptureFixture[str], path: str, text: str, num_vfs: int
 ) -> None:
     """Of the port that has no VFs yet."""
-    tree.write(path, text.replace("ens1f0", "ens1f1").replace(PF, PF2)).chmod(0o755)
+    tree.write(path, text.replace("ens1f0", "ens1f1").replace(PF, PF2)).chmod(0o700)
     before = {one: one.read_bytes() for one in tree.root.rglob("*") if one.is_file()}
     out, _ = migrate(tree, capsys)
     (made,) = understood(out).pf
@@ -114,7 +114,7 @@ def comments(out: str, match: Match = BY_ADDRESS) -> list[str]:
 
 @pytest.mark.parametrize("number", ["0", "1", "6"])
 def test_what_would_destroy_vfs_is_a_comment(tree: HostTree, capsys: pytest.CaptureFixture[str], number: str) -> None:
-    tree.write("etc/rc.local", ECHO.replace("4", number) + "\n").chmod(0o755)
+    tree.write("etc/rc.local", ECHO.replace("4", number) + "\n").chmod(0o700)
     out, _ = migrate(tree, capsys)
     assert not understood(out).pf
     assert comments(out) == ["the 4 VFs that exist now would be destroyed: the lines ask for another number"]
@@ -161,7 +161,7 @@ def test_lines_that_disagree_keep_what_is_there(tree: HostTree, capsys: pytest.C
     for path, number in {"etc/rc.local": "4", "etc/cron.d/vfs": "6"}.items():
         lines = (ECHO.replace("4", number).replace("f0", f"f{port}") for port in (0, 1))
         prefix = "@reboot root " if "cron" in path else ""
-        tree.write(path, "".join(f"{prefix}{line}\n" for line in lines)).chmod(0o755)
+        tree.write(path, "".join(f"{prefix}{line}\n" for line in lines)).chmod(0o700)
     out, _ = migrate(tree, capsys)
     assert [one.num_vfs for one in understood(out).pf] == [4]
     assert out.count("# the lines disagree: 4, 6\n") == 2
@@ -177,13 +177,13 @@ def test_of_lines_one_after_the_other_the_kernel_takes_what_follows_0(
     tree: HostTree, capsys: pytest.CaptureFixture[str], numbers: str, asked: int
 ) -> None:
     line = ECHO.replace("f0", "f1")
-    tree.write("etc/rc.local", "".join(f"{line.replace('4', one)}\n" for one in numbers.split())).chmod(0o755)
+    tree.write("etc/rc.local", "".join(f"{line.replace('4', one)}\n" for one in numbers.split())).chmod(0o700)
     assert [one.num_vfs for one in understood(migrate(tree, capsys)[0]).pf] == [asked]
 
 
 def test_a_number_that_cannot_be_told_is_what_is_there(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     lines = ECHO.replace("4", "$N") + "\n" + ECHO.replace("4", "$N").replace("f0", "f1") + "\n"
-    tree.write("etc/rc.local", lines).chmod(0o755)
+    tree.write("etc/rc.local", lines).chmod(0o700)
     out, _ = migrate(tree, capsys)
     assert [(one.match, one.num_vfs) for one in understood(out).pf] == [(BY_ADDRESS, 4)]
     assert out.count("# the lines do not say the number: this is the current one\n") == 1
@@ -196,7 +196,7 @@ def test_a_number_that_cannot_be_told_is_what_is_there(tree: HostTree, capsys: p
 def test_a_line_that_may_ask_for_something_else(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     """One line says 5, the other one something."""
     one, other = ECHO.replace("4", "5").replace("f0", "f1"), ECHO.replace("4", "$N").replace("f0", "f1")
-    tree.write("etc/rc.local", f"{one}\n{other}\n").chmod(0o755)
+    tree.write("etc/rc.local", f"{one}\n{other}\n").chmod(0o700)
     out, _ = migrate(tree, capsys)
     assert comments(out, Match(pci_address=PF2)) == [
         "it is not certain that this number is set, and there are no VFs now"
@@ -205,7 +205,7 @@ def test_a_line_that_may_ask_for_something_else(tree: HostTree, capsys: pytest.C
 
 
 def test_none_is_a_wish_where_nothing_else_is_asked(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
-    tree.write("etc/rc.local", ECHO.replace("4", "0").replace("f0", "f1") + "\n").chmod(0o755)
+    tree.write("etc/rc.local", ECHO.replace("4", "0").replace("f0", "f1") + "\n").chmod(0o700)
     assert [one.num_vfs for one in understood(migrate(tree, capsys)[0]).pf] == [0]
 
 
@@ -239,7 +239,7 @@ def test_the_pf_that_is_meant_by_an_old_name_has_its_address_in_the_comment(
     tree: HostTree, capsys: pytest.CaptureFixture[str], now: str, line: str, question: str
 ) -> None:
     tree.add_pf(PF3, netdev=now)
-    tree.write("etc/rc.local", ECHO.replace("ens1f0", line) + "\n").chmod(0o755)
+    tree.write("etc/rc.local", ECHO.replace("ens1f0", line) + "\n").chmod(0o700)
     out, _ = migrate(tree, capsys)
     assert not understood(out).pf
     assert f"# {PF3} ({now}): 0 VFs now" in out
@@ -269,7 +269,7 @@ def test_why_a_named_device_is_no_pf(
 ) -> None:
     tree.add_function("0000:00:1f.6", driver="e1000e", **{"class": "0x020000"})
     tree.add_netdev("0000:00:1f.6", "eno1", ifindex=9)
-    tree.write("etc/rc.local", f"echo 4 > {path}\n").chmod(0o755)
+    tree.write("etc/rc.local", f"echo 4 > {path}\n").chmod(0o700)
     out, _ = migrate(tree, capsys)
     assert not understood(out).pf
     assert f"#   - {reason}\n# [[pf]]\n" in out
@@ -299,7 +299,7 @@ def with_gpu(tree: HostTree) -> HostTree:
 def test_lines_for_what_is_no_nic_stay(
     with_gpu: HostTree, capsys: pytest.CaptureFixture[str], path: str, text: str
 ) -> None:
-    with_gpu.write(path, text).chmod(0o755)
+    with_gpu.write(path, text).chmod(0o700)
     out, _ = migrate(with_gpu, capsys)
     assert "[[pf]]" not in out
     assert f"# These are not for network devices, and stay:\n#   /{path}:1: " in out
@@ -314,7 +314,7 @@ def test_a_line_for_nics_and_others_keeps_its_part_for_these(
     with_gpu: HostTree, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = "for d in /sys/bus/pci/devices/*; do echo 4 > $d/sriov_numvfs; done\n"
-    with_gpu.write("etc/rc.local", line).chmod(0o755)
+    with_gpu.write("etc/rc.local", line).chmod(0o700)
     out, _ = migrate(with_gpu, capsys)
     assert [one.match.pci_address for one in understood(out).pf] == [PF, PF2]
     assert f"#       it also sets VFs, and has to stay for that: {GPU} (i915) is not a network device\n" in out
@@ -322,7 +322,7 @@ def test_a_line_for_nics_and_others_keeps_its_part_for_these(
 
 def test_a_gpu_that_the_config_names_has_its_rule(with_gpu: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     with_gpu.configure(rule(7, address=GPU))
-    with_gpu.write("etc/rc.local", f"echo 7 > /sys/bus/pci/devices/{GPU}/sriov_numvfs\n").chmod(0o755)
+    with_gpu.write("etc/rc.local", f"echo 7 > /sys/bus/pci/devices/{GPU}/sriov_numvfs\n").chmod(0o700)
     out, _ = migrate(with_gpu, capsys)
     assert "# The config already has a rule for it.\n" in out
     assert "they will keep fighting" in out
@@ -477,7 +477,7 @@ def test_a_rule_that_is_there_is_to_say_it_too(
 
 def test_a_pf_that_has_a_rule_gets_no_other(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.configure(rule(4))
-    tree.write("etc/rc.local", f"{ECHO}\n{ECHO.replace('f0', 'f1')}\n").chmod(0o755)
+    tree.write("etc/rc.local", f"{ECHO}\n{ECHO.replace('f0', 'f1')}\n").chmod(0o700)
     out, _ = migrate(tree, capsys)
     assert [one.match.pci_address for one in understood(out).pf] == [PF2]
     assert "# The config already has a rule for it.\n" in out
@@ -497,12 +497,12 @@ def test_what_may_not_be_read_is_said(tree: HostTree, capsys: pytest.CaptureFixt
 def test_a_file_with_more_than_anybody_reads_gives_a_short_answer(
     tree: HostTree, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tree.write("etc/rc.local", f"{ECHO}\n" * 5000).chmod(0o755)
+    tree.write("etc/rc.local", f"{ECHO}\n" * 5000).chmod(0o700)
     out, err = migrate(tree, capsys)
     assert f"set by /etc/rc.local:1, {', '.join(f'/etc/rc.local:{line}' for line in range(2, 9))} and more\n" in out
     assert len(out) < 20_000
     assert err == "not seen: /etc/rc.local: too much to follow: it sets more VFs than are listed\n"
-    tree.write("etc/rc.local", f"{'A={0..99}{0..99}{0..99}; ' * 2000}{ECHO}\n").chmod(0o755)
+    tree.write("etc/rc.local", f"{'A={0..99}{0..99}{0..99}; ' * 2000}{ECHO}\n").chmod(0o700)
     assert (
         migrate(tree, capsys)[1]
         == "not seen: /etc/rc.local: too much to follow: not everything that it sets is known\n"

@@ -44,6 +44,8 @@ class HostTree:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        if path.parent.name == "system-connections":  # NetworkManager loads no others
+            path.chmod(0o600)
         return path
 
     def read(self, name: str) -> str:

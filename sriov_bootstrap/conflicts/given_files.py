@@ -1,0 +1,83 @@
+"""Whether a command that is given a file, of whatever kind, may take from it what sets VFs: it is not one that looks.
+
+Judged by the words before and after the path. What only looks at files, tests them or takes them away is known by its
+name; what copies one counts if a program finds settings where the copy lies.
+"""
+
+import re
+
+from sriov_bootstrap.conflicts.survey import Format
+from sriov_bootstrap.formats.shell_commands import COPIES, HARMLESS
+from sriov_bootstrap.formats.shell_files import OTHER_TREES
+from sriov_bootstrap.formats.shell_simple import PREFIXES
+from sriov_bootstrap.formats.written_texts import is_read_at_boot
+
+BEFORE = 1 << 9  # characters of a line that are looked at before a path
+AFTER = 1 << 8  # and after it
+MAX_WORDS = 8  # of a command that may be its name, where others may stand before it
+NO_SETTINGS = (
+    *(*OTHER_TREES, "/var/log/", "/run/lock/", "/etc/sriov-bootstrap/", "/var/lib/sriov-bootstrap/"),
+    *("/run/sriov-bootstrap/", "/usr/share/doc/", "/usr/share/man/", "/usr/share/info/"),
+)
+NO_SETTINGS_ENDINGS = (".log", ".pid", ".prom", ".md", ".rst", ".html", ".lock", ".sock")
+OF_ADMINISTRATORS = ("/etc/", "/opt/", "/srv/", "/usr/local/", "/root/", "/home/")  # what a variable may name
+KEYWORDS = frozenset({"then", "do", "else", "if", "elif", "while", "until", "!", "exec", "export", "eval", "time"})
+# They look at files, take them away, or show what is there: no VFs come from that.
+LOOKING = HARMLESS | {
+    "rm", "rmdir", "mkdir", "touch", "chattr", "setfacl", "mktemp", "truncate", "shred", "unlink", "sed", "awk", "gawk",
+    "mawk", "jq", "yq", "sha512sum", "cksum", "dpkg", "rpm", "dpkg-query", "vi", "vim", "nano", "mount", "umount",
+    "systemctl", "journalctl", "pidof", "pkill", "kill", "killall", "git", "tee", "logrotate", "rsyslogd", "openssl",
+    "prometheus", "node_exporter", "prometheus-node-exporter", "telegraf", "collectd", "nrpe", "zabbix_agentd",
+    "zabbix_agent2", "filebeat", "promtail", "fluent-bit", "fluentd", "vector", "alertmanager", "snmpd", "auditd",
+    "sriov-bootstrap", "sriov-bootstrap-metrics",
+}  # fmt: skip
+SEPARATORS = ";&|(`{"
+ASSIGNED = re.compile(r"(?:^|[\s;&|({\"'])\w{1,64}=[\"']?\Z")
+ASSIGNMENT = re.compile(r"\w+\+?=.*")
+TARGET = re.compile(r">[>|]?[ \t]*[\"']?(/[\w./+@-]{1,256})")
+TEE = re.compile(r"\btee[ \t]+(?:-\w+[ \t]+)?[\"']?(/[\w./+@-]{1,256})")
+
+
+def is_given_file(path: str, before: str, after: str, kind: Format) -> bool:
+    """`before`, `after`: of its line, up to that many characters; `kind`: of the file with the line."""
+    if path.startswith(NO_SETTINGS) or path.endswith(NO_SETTINGS_ENDINGS):
+        return False
+    if ASSIGNED.search(before):
+        return path.startswith(OF_ADMINISTRATORS)
+    separators = f'{SEPARATORS}"' if kind is Format.UDEV else SEPARATORS
+    opened = before.rstrip("\"' \t")
+    if opened.endswith(">") or " #" in before:
+        return False
+    words = _words_of_command(opened, separators)
+    if not words:
+        return False  # it is the command
+    names = [word.rpartition("/")[2].lstrip("@-:+!\"'") for word in words]
+    first = names[:MAX_WORDS] if kind not in {Format.SCRIPT, Format.UNIT} else names[:1]
+    if not COPIES.isdisjoint(first):
+        return any(map(is_read_at_boot, _words_of_command(_own(after), "")[-1:]))
+    return LOOKING.isdisjoint(first) or any(map(is_read_at_boot, _targets(after)))
+
+
+def _words_of_command(text: str, separators: str) -> list[str]:
+    """What the last command of a text begins with, without what stands before its name."""
+    start = max((text.rfind(sign) for sign in separators), default=-1) + 1
+    words = text[start:].split()
+    while words and _is_before_name(words[0].rpartition("/")[2]):
+        words = words[1:]
+    return words
+
+
+def _is_before_name(word: str) -> bool:
+    if word in KEYWORDS or word in PREFIXES:
+        return True
+    return word.startswith("-") or word[:1].isdigit() or ASSIGNMENT.fullmatch(word) is not None
+
+
+def _own(after: str) -> str:
+    """The rest of the command."""
+    return re.split(r"[;&|)\n]", after, maxsplit=1)[0]
+
+
+def _targets(after: str) -> list[str]:
+    """What the output of a command that shows a file goes to."""
+    return [*TARGET.findall(after), *TEE.findall(after)]

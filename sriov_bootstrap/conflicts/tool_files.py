@@ -1,0 +1,130 @@
+"""Files that tools take without being given their paths: of a folder, by a name of their own, or below it.
+
+A Makefile is read as the shell that it hands to make; what else a tool takes is looked at for mentions of VFs.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sriov_bootstrap.conflicts.called_folders import NAME
+from sriov_bootstrap.conflicts.survey import Format
+from sriov_bootstrap.formats.shell_files import OTHER_TREES
+
+REST = r"([^;&|\n`]{0,1024})"
+PATH = rf"[\"']?(/{NAME}{{1,256}})"
+RELATIVE = re.compile(
+    r"(?:^|[\s;&|(/'\"])(?:\.|source|(?:ba|da|a|k|z)?sh|python[\d.]{0,8}|perl|ruby|node|php|lua[\d.]{0,4}|tclsh)[ \t]+"
+    r"(?:-\w+[ \t]+){0,4}(?![./])((?:[\w+@-][\w.+@-]{0,64}/){0,8}[\w+@-][\w.+@-]{0,64})",
+    re.MULTILINE,
+)
+VOLUME = re.compile(rf"(?:(?<=[\s=\"'])-v|--volume|^Volume|^[ \t]*-)[ \t=]*{PATH}:/", re.MULTILINE)
+MOUNT = re.compile(rf"--mount[ \t=][^\s]{{0,256}}?\b(?:src|source)={PATH}")
+# Whose files are no programs: what a container finds there is not run for that.
+NO_VOLUMES = (*OTHER_TREES, "/run", "/var", "/lib", "/usr/lib", "/usr/share", "/usr/src", "/boot", "/tmp")  # noqa: S108 - no file of ours
+MIN_DEPTH = 2  # of a folder that is one for a purpose
+
+
+class Look(StrEnum):
+    """What has to be found out of a file before it is read."""
+
+    NOTHING = "it is what is said"
+    THERE = "it is that if it is there"
+    MENTION = "it is that if it mentions VFs"
+    KIND = "what it is"
+
+
+class FileCall(Struct, frozen=True):
+    """`at`: the character where it stands; `path` may be a glob. `format`: how the file is read.
+
+    `is_doubtful`: it may be handed on to something that does nothing with it.
+    """
+
+    at: int
+    path: str
+    format: Format
+    look: Look = Look.NOTHING
+    is_doubtful: bool = False
+
+
+class TextContext(Struct, frozen=True):
+    """What a whole file says of each of its commands: the folder that they are run in, whether it sets VFs."""
+
+    folder: str = ""
+    sets_vfs: bool = False
+
+
+class Tool(Struct, frozen=True):
+    """`word`: without it in a text, nobody calls the tool. `folders`: options that name the folder of its files.
+
+    `options`: those that name a file of that folder, instead of those with its own `names`. `places`: where its folder
+    is if it is not said.
+    """
+
+    word: str
+    command: re.Pattern[str]
+    names: tuple[str, ...]
+    folders: re.Pattern[str]
+    options: re.Pattern[str] | None = None
+    places: tuple[str, ...] = ()
+    format: Format = Format.OTHER
+
+
+OF_FILE = re.compile(rf"(?<=[ \t])(?:-f|--file)[ \t=]*[\"']?((?!/){NAME}{{1,256}})")
+TOOLS = (
+    Tool(
+        "make",
+        re.compile(rf"(?:^|[\s;&|(/'\"])g?make\b(?!-){REST}", re.MULTILINE),
+        ("Makefile", "makefile", "GNUmakefile"),
+        re.compile(rf"(?:-C|--directory)[ \t=]*{PATH}"),
+        OF_FILE,
+        format=Format.SCRIPT,
+    ),
+    Tool(
+        "compose",
+        re.compile(rf"\b(?:docker|podman|nerdctl)[ -]compose\b{REST}"),
+        ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml"),
+        re.compile(rf"--project-directory[ \t=]*{PATH}"),
+        OF_FILE,
+    ),
+    Tool(
+        "salt-call",
+        re.compile(rf"\bsalt-call\b{REST}"),
+        ("*.sls", "*/*.sls"),
+        re.compile(rf"--file-root[ \t=]*{PATH}"),
+        places=("/srv/salt",),
+    ),
+    Tool(
+        "puppet", re.compile(rf"\bpuppet[ \t]+apply\b{REST}"), ("*.pp",), re.compile(rf"(?<=[ \t\"']){PATH}/?(?=\s|$)")
+    ),
+)
+
+
+def tool_calls(text: str, context: TextContext) -> Iterator[FileCall]:
+    """What the tools of a text take."""
+    for tool in TOOLS:
+        for found in tool.command.finditer(text) if tool.word in text else ():
+            yield from _calls_of_tool(tool, found.start(1), found[1], context)
+    for pattern in (VOLUME, MOUNT):
+        for found in pattern.finditer(text) if "olume" in text or "-v" in text or "mount" in text else ():
+            yield from _calls_of_volume(found.start(1), found[1].rstrip("/"))
+    if context.folder:
+        for found in RELATIVE.finditer(text):
+            yield FileCall(found.start(1), f"{context.folder.rstrip('/')}/{found[1]}", Format.SCRIPT)
+
+
+def _calls_of_tool(tool: Tool, at: int, words: str, context: TextContext) -> Iterator[FileCall]:
+    folders = [path.rstrip("/") for path in tool.folders.findall(words)] or [*tool.places]
+    folders = folders or [folder.rstrip("/") for folder in [context.folder] if folder]
+    names = (tool.options.findall(words) if tool.options else []) or tool.names
+    for folder in folders:
+        for name in names:
+            yield FileCall(at, f"{folder}/{name.removeprefix('./')}", tool.format, Look.THERE, is_doubtful=True)
+
+
+def _calls_of_volume(at: int, path: str) -> Iterator[FileCall]:
+    """Of a folder of the host that a container has."""
+    if not path.startswith(NO_VOLUMES) and path.count("/") >= MIN_DEPTH:
+        yield FileCall(at, f"{path}/*", Format.SCRIPT, Look.KIND, is_doubtful=True)
