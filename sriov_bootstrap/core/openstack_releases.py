@@ -24,7 +24,7 @@ AGENT_FIREWALL_UNTIL = 31  # neutron 27.0.0: sr-iov-remove-sg-rpc-22f5dc1a515b6d
 ADDRESS_REGEX_SINCE = 15  # nova: an object as address; and the address of a PF is the PF, too, not its VFs alone
 ALIASES_CHECKED_SINCE = 32  # nova-compute checks its aliases when it starts
 VF_DATA_RENEWED_SINCE = 32  # bug 2115729: before, nova keeps what it knew of VFs that are created again
-PCI_SCAN_CACHED_SINCE = 34  # nova/virt/libvirt/host.py has functools.cache on its list of PCI devices
+PCI_SCAN_CACHED_SINCE = 34  # functools.cache on LibvirtDriver._get_pci_passthrough_devices
 
 # Removed scheduler filters -> the nova that removed them: an unknown name keeps nova-scheduler from starting.
 REMOVED_FILTERS = {

@@ -81,6 +81,27 @@ def ask_aliases(question: dict[str, Any]) -> object:
     return sorted(read())
 
 
+def ask_scan(_question: dict[str, Any]) -> object:
+    """Whether nova-compute keeps its first list of PCI devices."""
+    from nova.virt.libvirt import driver
+
+    return hasattr(driver.LibvirtDriver._get_pci_passthrough_devices, "cache_info")  # noqa: SLF001 - no other sign
+
+
+def ask_old_libvirt(question: dict[str, Any]) -> object:
+    """What nova-compute says of its device_spec when it starts with a libvirt that is too old for everything new."""
+    import nova.conf
+    from nova.virt.libvirt import driver
+
+    nova.conf.CONF([], project="nova", default_config_files=question["files"], default_config_dirs=[])
+    old = types.SimpleNamespace(has_min_version=lambda **_versions: False)
+    try:
+        driver.LibvirtDriver._check_pci_whitelist(types.SimpleNamespace(_host=old))  # noqa: SLF001 - part of init_host
+    except Exception as error:  # noqa: BLE001 - whatever stops it
+        return str(error)
+    return ""
+
+
 def ask_agent(question: dict[str, Any]) -> object:
     """What the SR-IOV agent understands."""
     from neutron.common import config

@@ -11,6 +11,9 @@ import pytest
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.nova_version import NovaVersion
+from sriov_bootstrap.core.openstack_releases import NEWEST, PCI_SCAN_CACHED_SINCE, parse
+from sriov_bootstrap.formats.installed_packages import dist_version
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(300)]
 
@@ -147,6 +150,23 @@ def test_an_alias_is_one_that_nova_understands(tree: HostTree, release: str) -> 
     assert ask(release, "aliases", files=[path]) == ["vf"]
     answer = ask(release, "nova", files=[path], root=str(tree.root), devices=devices())
     assert set(answer) == expected(pfs=(PF,))
+
+
+def test_nova_keeps_its_first_scan_since_the_release_that_we_think(release: str) -> None:
+    folders = (BUILD / release / "lib").glob("python3*/site-packages")
+    version = NovaVersion(dist_version([path.name for folder in folders for path in folder.iterdir()], "nova"), "")
+    assert version.nova == (parse(RELEASES[release]) or NEWEST).nova
+    assert ask(release, "scan") is (version.nova >= PCI_SCAN_CACHED_SINCE)
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_refused"), [('"live_migratable": "yes"', True), ('"live_migratable": "no"', True), ('"a": "b"', False)]
+)
+def test_any_word_of_live_migratable_asks_for_a_newer_libvirt(tmp_path: Path, tag: str, *, is_refused: bool) -> None:
+    conf = tmp_path / "nova.conf"
+    conf.write_text(f'[pci]\ndevice_spec = {{"vendor_id": "8086", "physical_network": "p", {tag}}}\n')
+    said = ask("newest", "old_libvirt", files=[str(conf)])
+    assert ("live_migratable but it's not supported by libvirt" in said) is is_refused
 
 
 def test_the_agent_understands_networks_exclusions_and_bandwidths(tree: HostTree, release: str) -> None:
