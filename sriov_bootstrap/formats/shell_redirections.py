@@ -4,7 +4,7 @@ from sriov_bootstrap.formats.shell_commands import OTHERS_FILES, is_target, is_t
 from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower, Write
 from sriov_bootstrap.formats.shell_nodes import Redirection, Simple
 from sriov_bootstrap.formats.shell_values import MAX_VALUES, TOTAL_OF, UNKNOWN, ShellState, Values
-from sriov_bootstrap.formats.written_texts import sets_later
+from sriov_bootstrap.formats.written_texts import is_used_later, sets_vfs
 
 OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 
@@ -67,8 +67,7 @@ def write_output(
 
 def write_numbers(follower: Follower, targets: list[str], numbers: Values, state: ShellState, line: int) -> None:
     absolute = [absolute_path(target, state) for target in targets]
-    later = (sets_later(path, text) for text in numbers if text != UNKNOWN for path in absolute[:MAX_VALUES])
-    if any(path.endswith(OTHERS_FILES) for path in absolute) or any(later):
+    if any(path.endswith(OTHERS_FILES) for path in absolute) or _sets_later(follower, absolute, numbers):
         follower.unclear[follower.place(line)] = None
     paths = tuple(dict.fromkeys(path for path in absolute if is_target(path)))
     if paths:
@@ -76,6 +75,13 @@ def write_numbers(follower: Follower, targets: list[str], numbers: Values, state
         follower.steps.is_cut |= len(paths) > MAX_VALUES
         paths = paths[:MAX_VALUES]
         follower.writes.append(Write(place, paths, numbers, state.is_doubtful, not follower.is_in_block))
+
+
+def _sets_later(follower: Follower, paths: list[str], texts: Values) -> bool:
+    """Whether a text that is written sets VFs once it is run or read."""
+    follower.steps.take(sum(map(len, texts)))
+    setting = [text for text in texts if sets_vfs(text)]
+    return any(is_used_later(path, text) for text in setting for path in paths[:MAX_VALUES])
 
 
 def absolute_path(path: str, state: ShellState) -> str:

@@ -160,7 +160,9 @@ def _write_to_arguments(follower: Follower, name: str, arguments: list[Values], 
         is_fed = not any(value.startswith("if=") for values in arguments for value in values)
         write_numbers(follower, targets, follower.feed if is_fed else (UNKNOWN,), state, line)
     else:
-        write_numbers(follower, list(arguments[-1] if arguments else ()), (UNKNOWN,), state, line)
+        is_fed = any(value in {"-", "/dev/stdin"} for values in arguments for value in values)
+        numbers = follower.feed if is_fed else (UNKNOWN,)
+        write_numbers(follower, list(arguments[-1] if arguments else ()), numbers, state, line)
 
 
 def _run_inner(

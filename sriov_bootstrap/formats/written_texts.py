@@ -2,8 +2,6 @@
 
 import re
 
-from sriov_bootstrap.formats.shell_values import MAX_TEXT
-
 # Where programs find settings, or what to run, at boot or at an event.
 READ_AT_BOOT = re.compile(
     r"(?:/host|/mnt|/target|/sysroot)?(?:/(?:etc|run|usr/lib|usr/local/lib|lib)/"
@@ -15,8 +13,11 @@ READ_AT_BOOT = re.compile(
     re.DOTALL,
 )
 SCRIPT = re.compile(r".*(?:\.(?:sh|bash|py|pl|rb)|/s?bin/[^/]+)", re.DOTALL)
-NUMBER = r"(?:sriov_numvfs|(?:\w{1,16}[_.-])?(?:(?:num|max)[_-]?|total[_-])vfs|virtual-function-count)\b"
-SETS = re.compile(rf"^(?![ \t]*[#;])[^\n]{{0,{MAX_TEXT}}}{NUMBER}", re.IGNORECASE | re.MULTILINE)
+NUMBER = re.compile(
+    r"(?:sriov_numvfs|(?<!\w)(?:\w{1,16}[_.-])?(?:(?:num|max)[_-]?|total[_-])vfs|virtual-function-count)\b",
+    re.IGNORECASE,
+)
+COMMENTS = ("#", ";")
 
 
 def is_read_at_boot(path: str) -> bool:
@@ -24,9 +25,13 @@ def is_read_at_boot(path: str) -> bool:
     return READ_AT_BOOT.fullmatch(path) is not None
 
 
-def sets_later(path: str, text: str) -> bool:
-    """Whether a text that comes into a file may set VFs from there."""
+def sets_vfs(text: str) -> bool:
+    """Whether a line of a text, which is no comment, mentions a number of VFs."""
     if "vfs" not in text.lower() and "virtual-function-count" not in text:
         return False
-    is_run = text.startswith("#!") or SCRIPT.fullmatch(path) is not None or is_read_at_boot(path)
-    return is_run and SETS.search(text) is not None
+    return any(NUMBER.search(line) for line in text.split("\n") if not line.lstrip().startswith(COMMENTS))
+
+
+def is_used_later(path: str, text: str) -> bool:
+    """Whether a text that comes into a file is run or read there."""
+    return text.startswith("#!") or SCRIPT.fullmatch(path) is not None or is_read_at_boot(path)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sriov_bootstrap.formats.written_texts import is_read_at_boot, sets_later
+from sriov_bootstrap.formats.written_texts import is_read_at_boot, is_used_later, sets_vfs
 
 ECHO = "echo 8 > /sys/class/net/a/device/sriov_numvfs"
 
@@ -35,4 +35,4 @@ def test_places_that_none_reads(path: str) -> None:
     ],
 )
 def test_texts_that_set_vfs_later(path: str, text: str, answer: bool) -> None:  # noqa: FBT001 - pytest's way
-    assert sets_later(path, text) is answer
+    assert (sets_vfs(text) and is_used_later(path, text)) is answer
