@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from sriov_bootstrap.conflicts import tuned
 from sriov_bootstrap.conflicts.called_files import context_of, file_calls
 from sriov_bootstrap.conflicts.called_folders import folder_calls
-from sriov_bootstrap.conflicts.given_files import AFTER, BEFORE, is_given_file
+from sriov_bootstrap.conflicts.chunks import Chunk
+from sriov_bootstrap.conflicts.given_files import is_given_file
 from sriov_bootstrap.conflicts.imported_files import import_calls
 from sriov_bootstrap.conflicts.library import is_shell
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
@@ -31,7 +32,7 @@ VARIABLE = re.compile(r"(?:\$\w{1,32}|[})])\"?\Z")
 DOTS = re.compile(r"(?<![\w./])\.{1,2}\Z")
 MAGIC = re.compile(r"[*?\[]")
 WITHIN_WORD = re.compile(r"[\w+@*?.-]\Z")
-VARIABLE_FOLLOWS = re.compile(r"[\"']?\$")
+FOLLOWS = re.compile(r"[\"']?\$|([*?\[][\w.*?\[\]-]{0,64}(?!/))")  # a folder: a variable, or a glob
 WORD = re.compile(r"\w[\w.+-]+")
 COMMAND = re.compile(
     r"(?:^|[;&|(`{!'\"]|\b(?:then|do|else|exec|sudo|if|nohup)[ \t])[ \t]*([\w][\w.+-]{1,63})(?=[\s;&|)'\"]|$)",
@@ -44,10 +45,10 @@ UDEV_FOLDER = r"\1/usr/lib/udev/"  # of programs without a path
 EXEC = re.compile(
     r"^[ \t]*(?:Exec\w+|Environment|StandardInput)[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})", re.MULTILINE
 )
+AT_FILE = re.compile(r"[\s\"']@\Z")  # of a file with arguments
 APART = frozenset(("", *" \t\n\r'=:;|&(<>`,"))  # before a path that stands for itself
 BLANKS = frozenset(" \t\"'")
 VERSION = "0123456789.-"
-MAX_LINE = 1 << 12
 MAX_INSTANCES = 64
 MAX_CALLED = 64  # scripts that one file runs
 MAX_PATH = 1 << 10
@@ -155,36 +156,6 @@ def _expand_globs(
             yield path, call
 
 
-def _line_start(text: str, at: int) -> int:
-    """Of the line with that character; a very long line has several."""
-    return text.rfind("\n", max(at - MAX_LINE, 0), at) + 1
-
-
-def _rest_of_line(text: str, at: int) -> str:
-    """As much of it as is looked at."""
-    return text[at : at + AFTER].partition("\n")[0]
-
-
-class Chunk(Struct):
-    """A part of a file, which is asked for lines from its beginning to its end."""
-
-    source: Source
-    text: str
-    line: int
-    at: int = 0
-
-    def place(self, at: int) -> str:
-        """`file:line` of a character; of none before the last one."""
-        self.line += self.text.count("\n", self.at, at)
-        self.at = at
-        return f"{self.source.path}:{self.line}"
-
-    def is_comment(self, at: int) -> bool:
-        """Whether its line is one."""
-        start = _line_start(self.text, at)
-        return self.text[start : start + BEFORE_PATH].lstrip().startswith("#")
-
-
 def _calls_in(chunk: Chunk, context: TextContext, host: HostFiles, done: Container[str]) -> Iterator[tuple[str, Call]]:
     """Files, paths, folders and programs."""
     source, text, line = chunk.source, chunk.text, chunk.line
@@ -223,7 +194,7 @@ def _paths_in(chunk: Chunk, host: HostFiles, done: Container[str], *, is_command
         if path.startswith(OTHER_TREES):
             continue
         window = text[max(start - BEFORE_PATH, 0) : start]
-        is_apart = window[-1:] in APART
+        is_apart = window[-1:] in APART or AT_FILE.search(window) is not None
         is_relative = not is_apart and (VARIABLE.search(window) is not None or DOTS.search(window) is not None)
         if not is_apart and not is_relative and WITHIN_WORD.search(window):
             continue
@@ -232,14 +203,12 @@ def _paths_in(chunk: Chunk, host: HostFiles, done: Container[str], *, is_command
         is_named = _is_named(window, is_relative=is_relative)
         if (not is_named and not is_relative and path in done) or chunk.is_comment(start):
             continue
+        is_given = is_command and is_given_file(path, chunk.before(start), chunk.after(found.end()), kind)
         if path.endswith("/"):
-            if not VARIABLE_FOLLOWS.match(text, found.end()):
+            follows = FOLLOWS.match(text, found.end())
+            if not follows or (follows[1] and not is_given):
                 continue
-            path = f"{path}*"
-        line_start = _line_start(text, start)
-        is_given = is_command and is_given_file(
-            path, text[max(line_start, start - BEFORE) : start], _rest_of_line(text, found.end()), kind
-        )
+            path = f"{path}{follows[1] or '*'}"
         look = Look.NOTHING if is_named else Look.KIND
         call = Call(chunk.place(start), chunk.source, look, is_given=is_given, is_doubtful=is_doubtful)
         folders = folders or (_folders_of(chunk.source) if is_relative else ())

@@ -6,14 +6,13 @@ name; what copies one counts if a program finds settings where the copy lies.
 
 import re
 
+from sriov_bootstrap.conflicts.started_units import UNIT_ENDINGS
 from sriov_bootstrap.conflicts.survey import Format
 from sriov_bootstrap.formats.shell_commands import COPIES, HARMLESS
 from sriov_bootstrap.formats.shell_files import OTHER_TREES
 from sriov_bootstrap.formats.shell_simple import PREFIXES
 from sriov_bootstrap.formats.written_texts import is_read_at_boot
 
-BEFORE = 1 << 9  # characters of a line that are looked at before a path
-AFTER = 1 << 8  # and after it
 MAX_WORDS = 8  # of a command that may be its name, where others may stand before it
 NO_SETTINGS = (
     *(*OTHER_TREES, "/var/log/", "/run/lock/", "/etc/sriov-bootstrap/", "/var/lib/sriov-bootstrap/"),
@@ -29,33 +28,43 @@ LOOKING = HARMLESS | {
     "systemctl", "journalctl", "pidof", "pkill", "kill", "killall", "git", "tee", "logrotate", "rsyslogd", "openssl",
     "prometheus", "node_exporter", "prometheus-node-exporter", "telegraf", "collectd", "nrpe", "zabbix_agentd",
     "zabbix_agent2", "filebeat", "promtail", "fluent-bit", "fluentd", "vector", "alertmanager", "snmpd", "auditd",
-    "sriov-bootstrap", "sriov-bootstrap-metrics",
+    "sriov-bootstrap", "sriov-bootstrap-metrics", "for", "case", "select",
 }  # fmt: skip
 SEPARATORS = ";&|(`{"
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # other words, whatever is in them
 ASSIGNED = re.compile(r"(?:^|[\s;&|({\"'])\w{1,64}=[\"']?\Z")
+ARGUMENT_OF_CALL = re.compile(r"\w\([\"']\Z")  # of a function, in another language
+FILTERS = frozenset({"awk", "gawk", "mawk", "sed", "jq"})
+OF_SCRIPT = (" -f", " --file", " --file=", " --from-file")
 ASSIGNMENT = re.compile(r"\w+\+?=.*")
 TARGET = re.compile(r">[>|]?[ \t]*[\"']?(/[\w./+@-]{1,256})")
 TEE = re.compile(r"\btee[ \t]+(?:-\w+[ \t]+)?[\"']?(/[\w./+@-]{1,256})")
 
 
 def is_given_file(path: str, before: str, after: str, kind: Format) -> bool:
-    """`before`, `after`: of its line, up to that many characters; `kind`: of the file with the line."""
+    """`before`, `after`: what its command has on both sides of it; `kind`: of the file with the command."""
     if path.startswith(NO_SETTINGS) or path.endswith(NO_SETTINGS_ENDINGS):
         return False
-    if ASSIGNED.search(before):
+    if ASSIGNED.search(before) or ARGUMENT_OF_CALL.search(before):
         return path.startswith(OF_ADMINISTRATORS)
-    separators = f'{SEPARATORS}"' if kind is Format.UDEV else SEPARATORS
-    opened = before.rstrip("\"' \t")
-    if opened.endswith(">") or " #" in before:
+    opened = QUOTED.sub("_", before).rstrip("\"' \t")
+    if opened.endswith(">") or " #" in opened:
         return False
-    words = _words_of_command(opened, separators)
-    if not words:
-        return False  # it is the command
+    words = _words_of_command(opened, f'{SEPARATORS}"' if kind is Format.UDEV else SEPARATORS)
     names = [word.rpartition("/")[2].lstrip("@-:+!\"'") for word in words]
     first = names[:MAX_WORDS] if kind not in {Format.SCRIPT, Format.UNIT} else names[:1]
     if not COPIES.isdisjoint(first):
         return any(map(is_read_at_boot, _words_of_command(_own(after), "")[-1:]))
-    return LOOKING.isdisjoint(first) or any(map(is_read_at_boot, _targets(after)))
+    if not LOOKING.isdisjoint(first):
+        return _is_run_all_the_same(path, opened, first) or any(map(is_read_at_boot, _targets(after)))
+    return bool(words)  # without any, it is the command
+
+
+def _is_run_all_the_same(path: str, opened: str, names: list[str]) -> bool:
+    """By a program that looks at files, and does something else with some."""
+    if not FILTERS.isdisjoint(names):
+        return opened.endswith(OF_SCRIPT)
+    return "systemctl" in names and path.endswith(UNIT_ENDINGS)
 
 
 def _words_of_command(text: str, separators: str) -> list[str]:

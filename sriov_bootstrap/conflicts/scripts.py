@@ -22,11 +22,11 @@ from sriov_bootstrap.formats.steps import Steps, TooMuch
 INSTALL = re.compile(r"\s*(?:install|remove)\s+\S+\s+")
 INIT_SCRIPT = re.compile(r"/etc/init\.d/(?!.*\.local$)[^/]+")  # is told what to do
 CRON_FOLDER = re.compile(r"/etc/cron\.(daily|weekly|monthly)/")
-RUN_PARTS = re.compile(r"(/etc/network/if-[\w-]+\.d|/etc/cron\.hourly)/[^/]*\.")
+RUN_PARTS = re.compile(r"(/etc/network/if-[\w-]+\.d|/etc/cron\.hourly)/(?![\w-]+\Z)", re.ASCII)
 LOGIN = re.compile(r"/etc/(?:profile|bash\.bashrc|bashrc)\b")
-CRON_TABLE_WITH_DOT = re.compile(r"/etc/cron\.d/[^/]*\.")
+ODD_CRON_TABLE = re.compile(r"/etc/cron\.d/(?![\w-]+\Z)", re.ASCII)
 AT_ITS_TIME = "cron runs it at its time, not at boot"
-DEBIAN_SKIPS = "cron of Debian and Ubuntu takes no name with a dot in /etc/cron.d"
+DEBIAN_SKIPS = "cron of Debian only takes names of letters, digits, _ and - in /etc/cron.d"
 MAX_LINE = 1 << 10  # that is looked at for other commands
 NOTHING: Mapping[str, str] = {}
 NO_KEYS: Mapping[tuple[str, int], str] = {}
@@ -187,7 +187,7 @@ def _doubt_of_place(path: str) -> str:
     if later := CRON_FOLDER.match(path):
         return f"cron runs it {later[1]}, not at boot"
     if later := RUN_PARTS.match(path):
-        return f"run-parts of Debian takes no name with a dot in {later[1]}"
+        return f"run-parts of Debian only takes names of letters, digits, _ and - in {later[1]}"
     if LOGIN.match(path):
         return "it is run when somebody logs in, not at boot"
     return "it is only run in an initramfs that dracut puts it into" if "/dracut/" in path else ""
@@ -200,7 +200,7 @@ def _cron(script: Script) -> Iterator[Master]:
             context = RunContext(feed=job.feed)
             writes = follow_commands(script, job.command, first_line=number, context=context).writes
             doubt = "" if is_often(line) else AT_ITS_TIME
-            doubt = doubt or (DEBIAN_SKIPS if CRON_TABLE_WITH_DOT.match(script.source.path) else "")
+            doubt = doubt or (DEBIAN_SKIPS if ODD_CRON_TABLE.match(script.source.path) else "")
             yield from masters_of_writes(script, writes, doubt=doubt)
 
 

@@ -3,6 +3,7 @@
 A Makefile is read as the shell that it hands to make; what else a tool takes is looked at for mentions of VFs.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -10,7 +11,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.conflicts.called_folders import NAME
-from sriov_bootstrap.conflicts.survey import Format
+from sriov_bootstrap.conflicts.chunks import Chunk
+from sriov_bootstrap.conflicts.given_files import is_given_file
+from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
 REST = r"([^;&|\n`]{0,1024})"
@@ -20,10 +23,17 @@ RELATIVE = re.compile(
     r"(?:-\w+[ \t]+){0,4}(?![./])((?:[\w+@-][\w.+@-]{0,64}/){0,8}[\w+@-][\w.+@-]{0,64})",
     re.MULTILINE,
 )
+FOR = re.compile(r"\bfor[ \t]+(\w{1,64})[ \t]+in[ \t]+([^;\n]{1,1024})")
+GLOB = re.compile(rf"(?<![\w$}}])/{NAME}{{1,256}}[*?\[][\w.*?\[\]-]{{0,64}}")
+PYTHON_FOLDER = re.compile(rf"\bpython[\d.]{{0,8}}[ \t]+(?:-[a-zA-Z]+[ \t]+){{0,4}}{PATH}(?<!\.py)(?=[\s\"']|$)")
 VOLUME = re.compile(rf"(?:(?<=[\s=\"'])-v|--volume|^Volume|^[ \t]*-)[ \t=]*{PATH}:/", re.MULTILINE)
 MOUNT = re.compile(rf"--mount[ \t=][^\s]{{0,256}}?\b(?:src|source)={PATH}")
 # Whose files are no programs: what a container finds there is not run for that.
 NO_VOLUMES = (*OTHER_TREES, "/run", "/var", "/lib", "/usr/lib", "/usr/share", "/usr/src", "/boot", "/tmp")  # noqa: S108 - no file of ours
+NO_SOURCE = Source(Format.SCRIPT, "")
+MAX_LOOPS = 64  # of one text
+MAX_GLOBS = 8  # of one loop
+MAX_USES = 16  # of its variable
 MIN_DEPTH = 2  # of a folder that is one for a purpose
 
 
@@ -110,9 +120,32 @@ def tool_calls(text: str, context: TextContext) -> Iterator[FileCall]:
     for pattern in (VOLUME, MOUNT):
         for found in pattern.finditer(text) if "olume" in text or "-v" in text or "mount" in text else ():
             yield from _calls_of_volume(found.start(1), found[1].rstrip("/"))
+    for found in PYTHON_FOLDER.finditer(text) if "python" in text else ():
+        yield FileCall(found.start(1), f"{found[1].rstrip('/')}/__main__.py", Format.SCRIPT, Look.THERE)
+    yield from _calls_of_loops(text)
     if context.folder:
         for found in RELATIVE.finditer(text):
             yield FileCall(found.start(1), f"{context.folder.rstrip('/')}/{found[1]}", Format.SCRIPT)
+
+
+def _calls_of_loops(text: str) -> Iterator[FileCall]:
+    """The files that a loop goes over, and gives to a command that may take settings from them."""
+    ends: dict[str, int] = {}  # of the loops of a variable
+    for found in reversed([*itertools.islice(FOR.finditer(text), MAX_LOOPS)] if "for" in text else []):
+        globs = GLOB.findall(found[2])[:MAX_GLOBS]
+        end, ends[found[1]] = ends.get(found[1], len(text)), found.start()
+        if globs and _is_given_variable(text[found.end() : end], found[1]):
+            yield from (FileCall(found.start(), glob, Format.SCRIPT, Look.KIND, is_doubtful=True) for glob in globs)
+
+
+def _is_given_variable(text: str, name: str) -> bool:
+    chunk = Chunk(NO_SOURCE, text, 1)
+    uses = itertools.islice(re.finditer(rf"\$\{{?{name}\b\}}?", text), MAX_USES)
+    return any(
+        is_given_file("/etc/x", chunk.before(use.start()), chunk.after(use.end()), Format.SCRIPT)
+        for use in uses
+        if not chunk.is_comment(use.start())
+    )
 
 
 def _calls_of_tool(tool: Tool, at: int, words: str, context: TextContext) -> Iterator[FileCall]:

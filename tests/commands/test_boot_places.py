@@ -73,9 +73,9 @@ def test_a_unit_that_is_made_from_an_init_script_is_not_said_twice(
 @pytest.mark.parametrize(
     ("files", "doubt"),
     [
-        ({"etc/network/if-up.d/vf.sh": ECHO}, "run-parts of Debian takes no name with a dot"),
-        ({"etc/cron.hourly/vf.sh": ECHO}, "run-parts of Debian takes no name with a dot"),
-        ({"etc/cron.d/vf.cron": f"@reboot root echo 8 > {FILE}\n"}, "takes no name with a dot in /etc/cron.d"),
+        ({"etc/network/if-up.d/vf.sh": ECHO}, "run-parts of Debian only takes names of letters"),
+        ({"etc/cron.hourly/vf~": ECHO}, "run-parts of Debian only takes names of letters"),
+        ({"etc/cron.d/vf.cron": f"@reboot root echo 8 > {FILE}\n"}, "cron of Debian only takes names of letters"),
         ({"etc/profile.d/vf.sh": ECHO}, "it is run when somebody logs in"),
         ({"etc/profile": ECHO}, "it is run when somebody logs in"),
         ({"usr/lib/dracut/modules.d/99vf/vf.sh": ECHO}, "in an initramfs that dracut puts it into"),

@@ -85,6 +85,7 @@ def test_what_a_program_takes_in(tree: HostTree, capsys: pytest.CaptureFixture[s
         ("ExecStart=/usr/bin/lua5.3 /opt/vfs.lua", "/opt/vfs.lua"),
         ("ExecStart=/usr/bin/tclsh8.6 /opt/vfs.tcl", "/opt/vfs.tcl"),
         ("ExecStart=/usr/bin/python3 /opt/vfs", "/opt/vfs"),
+        ("ExecStart=/usr/bin/python3 /opt/app", "/opt/app/__main__.py"),
     ],
 )
 def test_programs_by_the_ways_to_start_them(
