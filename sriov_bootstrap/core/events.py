@@ -49,7 +49,7 @@ def pass_events(report: PassReport, before: PassReport) -> tuple[Event, ...]:
         if problem not in before.table_problems
     ]
     events += [_problem(note) for note in report.notes if note not in before.notes]
-    events += [_loss(address, count, rules) for address, count in report.losses.items()]
+    events += [_loss(address, count, rules, report.loss_suspects) for address, count in report.losses.items()]
     events += [_result(result, rules.get(result.action.pci_address, "")) for result in report.results]
     said = {result.message for result in report.results}
     events += [
@@ -106,8 +106,9 @@ def _leftover(left: Leftover) -> Event:
     return Event(Level.INFO, str(left), {"pci_address": left.pci_address, "vfs": len(left.vfs), "hint": left.hint})
 
 
-def _loss(address: str, count: int, rules: dict[str, str]) -> Event:
+def _loss(address: str, count: int, rules: dict[str, str], suspects: dict[str, str]) -> Event:
     text = f"{address}: {quantity(count, 'VF')} disappeared, and not by sriov-bootstrap"
+    text += f": perhaps {suspects[address]}" if address in suspects else ""
     return Event(Level.WARNING, text, {"pci_address": address, "rule": rules.get(address, ""), "lost": count})
 
 

@@ -168,6 +168,7 @@ class PassReport(Struct, frozen=True):
     """One pass. `started_at` is Unix time; `config_problems` are why the last good config was used instead.
 
     `config_checksums`: of each of `config_files`, as it was read. `losses`: PCI address -> VFs that went without us;
+    `loss_suspects`: PCI address of a PF that lost VFs -> what may have done it, in words.
     `contested`: PCI address -> how often something else has overwritten the number of that PF. `table_problems`: what
     is wrong in [[pf.vf]] tables, so that their rules counted without such tables.
     """
@@ -184,6 +185,7 @@ class PassReport(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     contested: dict[str, int] = {}
+    loss_suspects: dict[str, str] = {}
     table_problems: tuple[str, ...] = ()
 
     @property

@@ -44,6 +44,14 @@ def likeliest(suspects: Iterable[Suspect], found: int) -> tuple[Suspect, ...]:
     return next(filter(None, map(tuple, ranks)), ())
 
 
+def name_breakers(suspects: Suspects, addresses: Iterable[str]) -> dict[str, str]:
+    """PCI address of a PF that has lost VFs -> what sets its number, and may have: every writer goes through 0."""
+    named = {
+        address: [str(suspect) for suspect in suspects.get(address, ()) if suspect.names_pf] for address in addresses
+    }
+    return {address: shortlist(names, SHOWN, " or ") for address, names in named.items() if names}
+
+
 def name_suspects(suspects: tuple[Suspect, ...]) -> str:
     """To append to a message; "" for none."""
     return f": probably {shortlist([str(suspect) for suspect in suspects], SHOWN, ' or ')}" if suspects else ""

@@ -28,6 +28,7 @@ from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import Handover, State
 from sriov_bootstrap.core.surroundings import Jam, Surroundings
+from sriov_bootstrap.core.suspects import name_breakers
 from sriov_bootstrap.core.vf_settings import Seen
 from sriov_bootstrap.passes.read import Loaded, read_facts, read_users
 
@@ -204,10 +205,12 @@ def _apply_pass(machine: "PassMachine", loaded: Loaded, *, force: bool, handover
     saved, contested = _begin_memory(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
     seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)
+    losses = state.add_losses(state.lost_vfs(saved, first.pfs), losses)
     report = replace(
         _report(loaded, seen, results, memory, note, started_at=started_at),
         seconds=machine.monotonic() - began,
-        losses=state.add_losses(state.lost_vfs(saved, first.pfs), losses),
+        losses=losses,
+        loss_suspects=name_breakers(machine.read_suspects(), losses) if losses else {},
         contested=state.add_losses(contested, contested_since),
     )
     memory = state.fold(

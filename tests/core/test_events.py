@@ -79,6 +79,7 @@ def test_every_result_is_said_once_with_its_numbers() -> None:
 
 def test_losses_notes_and_problems_of_the_config_are_said() -> None:
     report = PassReport(pfs=(FINE,), losses={PF: 3, PF2: 1}, notes=("old", "new"), config_problems=("/c: bad",))
+    report = replace(report, loss_suspects={PF2: "the script /etc/rc.local:2"})
     assert pass_events(report, PassReport(pfs=(FINE,), notes=("old",))) == (
         Event(Level.WARNING, "config is not valid, the last valid one stays in force: /c: bad"),
         Event(Level.WARNING, "new"),
@@ -89,7 +90,7 @@ def test_losses_notes_and_problems_of_the_config_are_said() -> None:
         ),
         Event(
             Level.WARNING,
-            f"{PF2}: 1 VF disappeared, and not by sriov-bootstrap",
+            f"{PF2}: 1 VF disappeared, and not by sriov-bootstrap: perhaps the script /etc/rc.local:2",
             {"pci_address": PF2, "rule": "", "lost": 1},
         ),
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sriov_bootstrap.core.suspects import Suspect, likeliest, name_suspects
+from sriov_bootstrap.core.suspects import Suspect, likeliest, name_breakers, name_suspects
 
 LINK = Suspect("udev, by the .link file", "/etc/systemd/network/10-a.link:4", (3,), remedy="remove it")
 PROFILE = Suspect("NetworkManager, by the profile", "/etc/NetworkManager/system-connections/a.nmconnection:9", (0,))
@@ -28,6 +28,13 @@ def test_what_sets_that_number_for_that_pf_comes_first(
     suspects: tuple[Suspect, ...], found: int, named: tuple[Suspect, ...]
 ) -> None:
     assert likeliest(suspects, found) == named
+
+
+def test_whatever_sets_the_number_of_that_pf_may_have_removed_its_vfs() -> None:
+    suspects = {"0000:3b:00.0": (LINK, SCRIPT, UNIT), "0000:3b:00.1": (SCRIPT,)}
+    assert name_breakers(suspects, ["0000:3b:00.0", "0000:3b:00.1", "0000:5e:00.0"]) == {
+        "0000:3b:00.0": f"{LINK} or {UNIT}"
+    }
 
 
 def test_a_few_are_named_and_nobody_is_no_word() -> None:

@@ -278,6 +278,16 @@ def test_who_probably_writes_over_a_number_is_named_with_what_to_do() -> None:
     assert pf.hint.endswith("; sriov-bootstrap doctor says how to stop each")
 
 
+def test_what_may_have_removed_vfs_is_named_with_their_loss() -> None:
+    machine = machine_with()
+    machine.suspects = {PF: (Suspect("udev, by the .link file", "/etc/systemd/network/10-a.link:4", (1,)),)}
+    assert a_pass(machine).loss_suspects == {}
+    machine.make_vfs(PF, 0)
+    report = a_pass(machine)
+    assert report.losses
+    assert report.loss_suspects == {PF: "udev, by the .link file /etc/systemd/network/10-a.link:4"}
+
+
 def test_nobody_makes_war_about_a_number() -> None:
     machine = contested()
     for _ in range(3600):
