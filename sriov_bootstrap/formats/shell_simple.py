@@ -35,11 +35,13 @@ from sriov_bootstrap.formats.shell_redirections import (
     write_output,
 )
 from sriov_bootstrap.formats.shell_values import UNKNOWN, ShellState, Values
+from sriov_bootstrap.formats.written_texts import sets_vfs
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
 OTHERS_SHELLS = frozenset({"su", "runuser", "ssh", "script", "flock", "chroot", "watch"})
 C_FLAG = re.compile(r"-[a-z]*c|--command|--session-command")
 LANGUAGE = re.compile(r"python[\d.]*|perl|ruby|lua|tclsh|at|batch")
+APPLYING = frozenset({"nmstatectl", "kubectl", "oc", "crontab", "docker", "podman", "ansible-playbook", "salt-call"})
 PREFIXES = frozenset(
     {"sudo", "nohup", "time", "exec", "command", "env", "builtin", "nice", "ionice", "setsid", "stdbuf", "timeout",
      "doas", "chronic", "eatmydata", "unbuffer", "taskset", "chrt", "busybox", "systemd-run", "nsenter", "xargs",
@@ -130,8 +132,10 @@ def _assigned_before(fields: list[Values]) -> dict[str, Values]:
 
 
 def _is_fed_program(follower: Follower, name: str) -> bool:
-    """Whether a language finds a program that may set VFs at its input."""
-    return LANGUAGE.fullmatch(name) is not None and any(FILE in value for value in follower.feed)
+    """Whether a language finds a program that may set VFs at its input, or another program settings that do."""
+    if LANGUAGE.fullmatch(name) is not None:
+        return any(FILE in value for value in follower.feed)
+    return name in APPLYING and any(map(sets_vfs, follower.feed))
 
 
 def _without_prefixes(fields: list[Values]) -> list[Values]:

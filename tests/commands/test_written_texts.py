@@ -25,6 +25,8 @@ def tree(tree: HostTree) -> HostTree:
         "D=/etc/udev/rules.d\necho 'ATTR{device/sriov_numvfs}=\"8\"' > $D/vf.rules",
         "cd /etc/modprobe.d && echo options igb max_vfs=7 > igb.conf",
         "install -m 0644 /dev/stdin /etc/modprobe.d/i.conf <<< 'options igb max_vfs=7'",
+        f"echo '@reboot echo 8 > {FILE}' | crontab -",
+        "nmstatectl apply - <<E\ninterfaces: [{ethernet: {sr-iov: {total-vfs: 8}}}]\nE",
         "echo 8 > /sys/class/infiniband/mlx5_0/device/mlx5_num_vfs",
         "echo 8 | tee /sys/class/infiniband/mlx4_0/device/mlx4_num_vfs",
     ],
