@@ -14,7 +14,7 @@ from sriov_bootstrap.conflicts import tuned
 from sriov_bootstrap.conflicts.called_files import context_of, file_calls
 from sriov_bootstrap.conflicts.called_folders import folder_calls
 from sriov_bootstrap.conflicts.chunks import Chunk
-from sriov_bootstrap.conflicts.given_files import is_given_file
+from sriov_bootstrap.conflicts.given_files import hands_on, is_given_file
 from sriov_bootstrap.conflicts.imported_files import import_calls
 from sriov_bootstrap.conflicts.library import is_shell
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
@@ -46,6 +46,7 @@ EXEC = re.compile(
     r"^[ \t]*(?:Exec\w+|Environment|StandardInput)[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})", re.MULTILINE
 )
 AT_FILE = re.compile(r"[\s\"']@\Z")  # of a file with arguments
+VOLATILE = frozenset({"/tmp/", "/var/tmp/", "/dev/shm/", "/run/"})  # noqa: S108 - whose files say nothing of the next boot
 APART = frozenset(("", *" \t\n\r'=:;|&(<>`,"))  # before a path that stands for itself
 BLANKS = frozenset(" \t\"'")
 VERSION = "0123456789.-"
@@ -181,7 +182,8 @@ def _calls_in(chunk: Chunk, context: TextContext, host: HostFiles, done: Contain
     for of_folder in sorted(folder_calls(text), key=lambda call: call.at):
         if not folders.is_comment(of_folder.at):
             look = Look.NOTHING if of_folder.is_named else Look.KIND
-            yield of_folder.pattern, Call(folders.place(of_folder.at), source, look)
+            place = folders.place(of_folder.at)
+            yield of_folder.pattern, Call(place, source, look, is_given=is_command and hands_on(text))
     yield from _programs_in(Chunk(source, text, line), host.programs, done)
 
 
@@ -206,7 +208,7 @@ def _paths_in(chunk: Chunk, host: HostFiles, done: Container[str], *, is_command
         is_given = is_command and is_given_file(path, chunk.before(start), chunk.after(found.end()), kind)
         if path.endswith("/"):
             follows = FOLLOWS.match(text, found.end())
-            if not follows or (follows[1] and not is_given):
+            if not follows or path in VOLATILE or (follows[1] and not is_given):
                 continue
             path = f"{path}{follows[1] or '*'}"
         look = Look.NOTHING if is_named else Look.KIND

@@ -28,12 +28,20 @@ LOOKING = HARMLESS | {
     "systemctl", "journalctl", "pidof", "pkill", "kill", "killall", "git", "tee", "logrotate", "rsyslogd", "openssl",
     "prometheus", "node_exporter", "prometheus-node-exporter", "telegraf", "collectd", "nrpe", "zabbix_agentd",
     "zabbix_agent2", "filebeat", "promtail", "fluent-bit", "fluentd", "vector", "alertmanager", "snmpd", "auditd",
-    "sriov-bootstrap", "sriov-bootstrap-metrics", "for", "case", "select",
+    "auditctl", "aide", "restic", "borg", "duplicity", "rclone", "cpio", "gpg", "getfattr", "lsattr", "sync", "namei",
+    "yamllint", "shellcheck", "xmllint", "sriov-bootstrap", "sriov-bootstrap-metrics", "for", "case", "select",
+    "done", "mapfile", "readarray", "ssh", "cut", "tr", "sort", "uniq",
 }  # fmt: skip
 SEPARATORS = ";&|(`{"
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # other words, whatever is in them
 ASSIGNED = re.compile(r"(?:^|[\s;&|({\"'])\w{1,64}=[\"']?\Z")
 ARGUMENT_OF_CALL = re.compile(r"\w\([\"']\Z")  # of a function, in another language
+INNER = re.compile(r"(?<=\s)-[a-z]*c[ \t]+[\"']")  # before a command of a shell
+PREFIXED = re.compile(r"(?:^|[\s;&|(])(?:sudo|doas|timeout|nice|ionice|env|chrt|taskset|xargs|flock|runuser|su)[ \t]")
+HANDED_ON = re.compile(
+    r"(?:\b(?:xargs|parallel)\b|-exec(?:dir)?\b)(?:[ \t]+-[\w-]+(?:[ \t]+\d+|[ \t]+\{\})?){0,4}[ \t]+([\w./-]+)"
+)
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 FILTERS = frozenset({"awk", "gawk", "mawk", "sed", "jq"})
 OF_SCRIPT = (" -f", " --file", " --file=", " --from-file")
 ASSIGNMENT = re.compile(r"\w+\+?=.*")
@@ -50,13 +58,16 @@ def is_given_file(path: str, before: str, after: str, kind: Format) -> bool:
     opened = QUOTED.sub("_", before).rstrip("\"' \t")
     if opened.endswith(">") or " #" in opened:
         return False
+    opened = INNER.split(opened)[-1]
     words = _words_of_command(opened, f'{SEPARATORS}"' if kind is Format.UDEV else SEPARATORS)
     names = [word.rpartition("/")[2].lstrip("@-:+!\"'") for word in words]
-    first = names[:MAX_WORDS] if kind not in {Format.SCRIPT, Format.UNIT} else names[:1]
+    is_led = kind not in {Format.SCRIPT, Format.UNIT} or PREFIXED.search(opened) is not None
+    first = names[: MAX_WORDS if is_led else 1]
     if not COPIES.isdisjoint(first):
         return any(map(is_read_at_boot, _words_of_command(_own(after), "")[-1:]))
     if not LOOKING.isdisjoint(first):
-        return _is_run_all_the_same(path, opened, first) or any(map(is_read_at_boot, _targets(after)))
+        is_taken = _is_run_all_the_same(path, opened, first) or _is_piped(after)
+        return is_taken or any(map(is_read_at_boot, _targets(after)))
     return bool(words)  # without any, it is the command
 
 
@@ -65,6 +76,19 @@ def _is_run_all_the_same(path: str, opened: str, names: list[str]) -> bool:
     if not FILTERS.isdisjoint(names):
         return opened.endswith(OF_SCRIPT)
     return "systemctl" in names and path.endswith(UNIT_ENDINGS)
+
+
+def hands_on(text: str) -> bool:
+    """Whether xargs or find gives files to a command that may take settings from them."""
+    names = {found.rpartition("/")[2] for found in HANDED_ON.findall(text)}
+    return not names <= LOOKING | COPIES | PREFIXES
+
+
+def _is_piped(after: str) -> bool:
+    """Whether what a command shows goes to one that may take it for settings."""
+    _, *piped = re.split(r"[;&)]|\|\|", QUOTED.sub("_", after), maxsplit=1)[0].split("|")
+    words = (_words_of_command(part, "")[:1] for part in piped)
+    return any(word[0].rpartition("/")[2] not in LOOKING | SHELLS for word in words if word)
 
 
 def _words_of_command(text: str, separators: str) -> list[str]:

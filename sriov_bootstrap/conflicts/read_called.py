@@ -125,7 +125,7 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
         if call.format is not Format.SCRIPT:
             if call.format is not Format.DATA or len(text.text) <= MAX_DATA:
                 yield Source(call.format, path, text.text, caller=call.place, owner=call.source.owner or text.owner)
-        elif _is_taken_for_script(call, text):
+        elif (is_one := text.is_executable or text.text.startswith("#!")) or _is_taken_for_script(call, text):
             yield Source(
                 Format.SCRIPT,
                 path,
@@ -134,14 +134,13 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
                 owner=call.source.owner or text.owner,
                 is_executable=text.is_executable,
                 is_by_folder=call.is_by_folder,
-                is_doubtful=call.is_doubtful,
+                is_doubtful=call.is_doubtful or not (call.is_named or is_one),
             )
 
 
 def _is_taken_for_script(call: Call, text: Text) -> bool:
-    if call.is_named or text.is_executable or text.text.startswith("#!"):
-        return True
-    return call.is_given and (call.is_doubtful or text.path.endswith(OTHER_ENDINGS))
+    """Of one that does not look like it."""
+    return call.is_named or (call.is_given and (call.is_doubtful or text.path.endswith(SCRIPT_ENDINGS)))
 
 
 def _python_packages(sources: TextFiles) -> dict[str, str]:

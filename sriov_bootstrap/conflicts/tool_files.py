@@ -26,6 +26,9 @@ RELATIVE = re.compile(
 FOR = re.compile(r"\bfor[ \t]+(\w{1,64})[ \t]+in[ \t]+([^;\n]{1,1024})")
 GLOB = re.compile(rf"(?<![\w$}}])/{NAME}{{1,256}}[*?\[][\w.*?\[\]-]{{0,64}}")
 PYTHON_FOLDER = re.compile(rf"\bpython[\d.]{{0,8}}[ \t]+(?:-[a-zA-Z]+[ \t]+){{0,4}}{PATH}(?<!\.py)(?=[\s\"']|$)")
+SETTINGS = re.compile(
+    r"(?<=[\s=\"'])(?:[\w+-][\w.+-]{0,64}/){0,8}[\w+-][\w.+-]{0,64}\.(?:conf|cfg|ini|toml|ya?ml|json|xml)(?![\w./])"
+)
 VOLUME = re.compile(rf"(?:(?<=[\s=\"'])-v|--volume|^Volume|^[ \t]*-)[ \t=]*{PATH}:/", re.MULTILINE)
 MOUNT = re.compile(rf"--mount[ \t=][^\s]{{0,256}}?\b(?:src|source)={PATH}")
 # Whose files are no programs: what a container finds there is not run for that.
@@ -124,8 +127,16 @@ def tool_calls(text: str, context: TextContext) -> Iterator[FileCall]:
         yield FileCall(found.start(1), f"{found[1].rstrip('/')}/__main__.py", Format.SCRIPT, Look.THERE)
     yield from _calls_of_loops(text)
     if context.folder:
+        for found in SETTINGS.finditer(text):
+            if is_given_file("/etc/x", *_around(text, found), Format.UNIT):
+                yield FileCall(found.start(), f"{context.folder.rstrip('/')}/{found[0]}", Format.OTHER, Look.MENTION)
         for found in RELATIVE.finditer(text):
             yield FileCall(found.start(1), f"{context.folder.rstrip('/')}/{found[1]}", Format.SCRIPT)
+
+
+def _around(text: str, found: re.Match[str]) -> tuple[str, str]:
+    chunk = Chunk(NO_SOURCE, text, 1)
+    return chunk.before(found.start()), chunk.after(found.end())
 
 
 def _calls_of_loops(text: str) -> Iterator[FileCall]:

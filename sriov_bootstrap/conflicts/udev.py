@@ -195,6 +195,8 @@ def _effects_of_run(token: Token, script: Script, line: int) -> Iterator[Effect]
         yield Effect(f"{key}: os-net-config-sriov -n {found[1]}:{found[2]}", found[2], netdev, is_first, is_run=True)
     elif ALLOCATE_VFS in value:
         yield Effect(f"{key}: {ALLOCATE_VFS}", "", (), is_first, is_run=True)
+    if not script.search.library.concerns(value):
+        return
     command = SUBSTITUTION.sub(UNKNOWN, value.replace("$$", "\ue001")).replace("\ue001", "$")
     quoted = command.replace("\\'", "'").replace('\\"', '"')
     reading = follow_commands(script, quoted, first_line=line, is_shell=False)

@@ -33,6 +33,15 @@ def tree(tree: HostTree) -> HostTree:
         (rc_local("for c in /etc/a.d/*.conf; do acmed $c; done") | {"-etc/a.d/x.conf": SETTINGS}, "/etc/a.d/x.conf:2"),
         (rc_local("python3 -c 'import a; a.up(\"/etc/a\")'") | {"-etc/a": SETTINGS}, "/etc/a:2"),
         (rc_local("awk -f /opt/a.awk") | {"-opt/a.awk": f'BEGIN {{ print 8 > "{FILE}" }}\n'}, "/opt/a.awk:1"),
+        (rc_local("cat /opt/a.yml | grep -v '^#' | nmstatectl apply -") | {"-opt/a.yml": NMSTATE}, "/opt/a.yml:5"),
+        (rc_local("ls /opt/n/*.yml | xargs -n1 nmstatectl apply") | {"-opt/n/a.yml": NMSTATE}, "/opt/n/a.yml:5"),
+        (rc_local("find /opt/n -type f -exec nmstatectl apply {} +") | {"-opt/n/a.yml": NMSTATE}, "/opt/n/a.yml:5"),
+        (rc_local("nmstatectl apply < /opt/a.yml") | {"-opt/a.yml": NMSTATE}, "/opt/a.yml:5"),
+        (
+            service("WorkingDirectory=/opt/a\nExecStart=/opt/acmed -c b/vf.toml") | {"-opt/a/b/vf.toml": SETTINGS},
+            "/opt/a/b/vf.toml:2",
+        ),
+        (service("ExecStart=/bin/sh -ec 'acmed /etc/a'") | {"-etc/a": SETTINGS}, "/etc/a:2"),
         (rc_local("systemctl start /opt/a.service") | {"-opt/a.service": f"ExecStart=a {FILE}\n"}, "/opt/a.service:1"),
         (rc_local("cat /opt/t/*.conf > /etc/modprobe.d/x.conf") | {"-opt/t/a.conf": "a max_vfs=4"}, "/opt/t/a.conf:1"),
         (rc_local("cp /opt/t.conf /etc/modprobe.d/") | {"-opt/t.conf": "options x max_vfs=4\n"}, "/opt/t.conf:1"),
@@ -111,6 +120,10 @@ def test_shell_that_tools_run_is_a_doubt(
         "make all; docker compose up; docker run acme",
         "for f in /etc/*; do cat $f; rm -f ${f}; done; for g in $(ls /etc); do acmed $g; done",
         'ls /etc/*; awk \'{print $1; x("a")}\' /etc/a; grep "; x" /etc/a; systemctl status /etc/a; cat /etc/a/b*/c',
+        "sudo -u root cat /etc/a; timeout 9 test -e /etc/a; ssh host 'acmed /etc/a'; sh -c 'cat /etc/a'",
+        "while read -r l; do logger $l; done < /etc/a; mapfile -t L < /etc/a; cat /etc/a | sort | mail root",
+        "diff -q /etc/a /etc/b || cp -a /etc/c /etc/d; ls /etc/a | xargs -n 1 cat; find /etc -exec grep x {} +",
+        "cd /etc && cat a.conf",
         "for f in /etc/a*; do\n# acmed $f\n:; done; for f in a b; do acmed $f; done",
     ],
 )
@@ -118,7 +131,7 @@ def test_commands_that_look_and_files_without_settings_are_nothing(
     tree: HostTree, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     write_files(tree, rc_local(text))
-    places = ("etc/a", "opt/notes.md", "var/log/a", "opt/a.prom", "var/lib/a", "opt/x/a")
+    places = ("etc/a", "etc/a.conf", "opt/notes.md", "var/log/a", "opt/a.prom", "var/lib/a", "opt/x/a")
     write_files(tree, {f"-{place}": SETTINGS for place in places})
     tree.write("etc/sriov-bootstrap/config.toml", "")
     assert (migrated(tree, capsys), diagnosed(tree, capsys)) == ({}, [])
@@ -133,6 +146,16 @@ def test_a_file_that_mentions_none_is_nothing(
 ) -> None:
     write_files(tree, rc_local("acmed /etc/a") | {"-etc/a": settings})
     assert diagnosed(tree, capsys) == []
+
+
+@pytest.mark.parametrize("text", ["at -f /opt/vf.sh now", "acmed /opt/vf.sh"])
+def test_a_script_that_another_command_is_given_is_a_doubt(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    write_files(tree, rc_local(text) | {"-opt/vf.sh": f"echo 8 > {FILE}\n"})
+    assert migrated(tree, capsys) == {}
+    (found,) = diagnosed(tree, capsys)
+    assert "whether /etc/rc.local:2 runs it is not certain" in found["problem"]
 
 
 def test_scripts_that_other_files_name_are_a_doubt(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
