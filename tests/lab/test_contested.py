@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .host import DEADLINE_SECONDS, DEVICES, PF1, PF2, Guest, address_rule
+from .host import DEADLINE_SECONDS, DEVICES, FINDINGS_FILE, PF1, PF2, Guest, address_rule
 
 WANTED = 3
 HIS_SECONDS = 60
+LINK = "/etc/systemd/network/10-lab.link"
 LONGEST_PAUSE_SECONDS = 300.0
 WRITE = f"{PF1}: set sriov_numvfs from "
 PAUSE = re.compile(r"it is written again after (\d+) s")
@@ -74,6 +75,17 @@ def test_who_sets_another_number_for_a_while_is_not_fought_and_ours_holds_when_h
     assert counts[1] > counts[0]
     assert guest.vf_incarnations(PF2) == others
     assert "Traceback" not in guest.journal()
+
+
+def test_a_link_file_that_udev_applies_again_is_named(guest: Guest) -> None:
+    """udev writes 0, and then its number: a pass that comes in between sees a loss, a later one another number."""
+    guest.vm.write(LINK, f"[Match]\nPath=pci-{PF1}\n[Link]\nNamePolicy=keep\nSR-IOVVirtualFunctions=1\n")
+    guest.check("udevadm control --reload")
+    guest.make_pass()
+    guest.until(lambda: LINK in guest.vm.peek(FINDINGS_FILE), "doctor's look, a minute after the pass")
+    guest.check(f"udevadm trigger --settle --action=add /sys/class/net/{guest.netdev(PF1)}")
+    guest.until(lambda: f"udev, by the .link file {LINK}:5" in guest.journal(), "his name")
+    guest.settle({PF1: 7, PF2: 7})
 
 
 def test_who_asks_for_a_try_need_not_wait(guest: Guest) -> None:
