@@ -37,7 +37,7 @@ HOLDER: Final = Path(__file__).parent / "guest" / "consumers" / "hold-device"
 SERVICES: Final = "[services]\nsettle_seconds = 1\nmin_interval_seconds = 0\n"
 LATE_LOOKS: Final = 4  # with the same state and an older page
 # What a pass, its restarts and a retry may take on a CPU in software that others use, too.
-DEADLINE_SECONDS: Final = 120.0
+DEADLINE_SECONDS: Final = 240.0
 
 READY: Final = "ready"  # a snapshot
 SET_UP: Final = f"""\
