@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.conflicts import tuned
 from sriov_bootstrap.conflicts.called_files import context_of, file_calls
 from sriov_bootstrap.conflicts.called_folders import folder_calls
-from sriov_bootstrap.conflicts.chunks import Chunk
+from sriov_bootstrap.conflicts.chunks import Chunk, is_comment, text_after, text_before
 from sriov_bootstrap.conflicts.given_files import hands_on, is_given_file
 from sriov_bootstrap.conflicts.imported_files import import_calls
 from sriov_bootstrap.conflicts.library import is_shell
@@ -165,7 +165,7 @@ def _calls_in(chunk: Chunk, context: TextContext, host: HostFiles, done: Contain
     files, folders = Chunk(source, text, line), Chunk(source, text, line)
     given = file_calls(text, context) if is_command else import_calls(source, host.packages)
     for call in sorted(given, key=lambda call: call.at):
-        if not files.is_comment(call.at):
+        if not is_comment(text, call.at):
             place = files.place(call.at)
             yield (
                 call.path,
@@ -180,7 +180,7 @@ def _calls_in(chunk: Chunk, context: TextContext, host: HostFiles, done: Contain
             )
     yield from _paths_in(Chunk(source, text, line), host, done, is_command=is_command)
     for of_folder in sorted(folder_calls(text), key=lambda call: call.at):
-        if not folders.is_comment(of_folder.at):
+        if not is_comment(text, of_folder.at):
             look = Look.NOTHING if of_folder.is_named else Look.KIND
             place = folders.place(of_folder.at)
             yield of_folder.pattern, Call(place, source, look, is_given=is_command and hands_on(text))
@@ -203,9 +203,9 @@ def _paths_in(chunk: Chunk, host: HostFiles, done: Container[str], *, is_command
         if not is_relative and not host.is_there(path):
             continue
         is_named = _is_named(window, is_relative=is_relative)
-        if (not is_named and not is_relative and path in done) or chunk.is_comment(start):
+        if (not is_named and not is_relative and path in done) or is_comment(text, start):
             continue
-        is_given = is_command and is_given_file(path, chunk.before(start), chunk.after(found.end()), kind)
+        is_given = is_command and is_given_file(path, text_before(text, start), text_after(text, found.end()), kind)
         if path.endswith("/"):
             follows = FOLLOWS.match(text, found.end())
             if not follows or path in VOLATILE or (follows[1] and not is_given):
@@ -222,7 +222,7 @@ def _programs_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]
     """Those of the chunk's words that are programs, where they begin a command."""
     names = {name for name in programs.keys() & WORD.findall(chunk.text) if programs[name] not in done}
     for found in COMMAND.finditer(chunk.text) if names else ():
-        if found[1] in names and not chunk.is_comment(found.start(1)):
+        if found[1] in names and not is_comment(chunk.text, found.start(1)):
             yield programs[found[1]], Call(chunk.place(found.start(1)), chunk.source, is_bare=True)
 
 

@@ -24,21 +24,25 @@ class Chunk(Struct):
         self.at = at
         return f"{self.source.path}:{self.line}"
 
-    def is_comment(self, at: int) -> bool:
-        """Whether its line is one."""
-        start = self._line_start(at)
-        return self.text[start : start + INDENT].lstrip().startswith("#")
 
-    def before(self, at: int) -> str:
-        """The beginning of its line, with the lines that a backslash joins to it, up to a bound."""
-        start = self._line_start(at)
-        while start > 1 and self.text[start - 2] == "\\" and at - start < BEFORE:
-            start = self._line_start(start - 1)
-        return self.text[max(start, at - BEFORE) : at].replace("\\\n", " ")
+def is_comment(text: str, at: int) -> bool:
+    """Whether the line of a character is one."""
+    start = _line_start(text, at)
+    return text[start : start + INDENT].lstrip().startswith("#")
 
-    def after(self, at: int) -> str:
-        """The rest of its line, up to a bound."""
-        return self.text[at : at + AFTER].partition("\n")[0]
 
-    def _line_start(self, at: int) -> int:
-        return self.text.rfind("\n", max(at - MAX_LINE, 0), at) + 1
+def text_before(text: str, at: int) -> str:
+    """The beginning of the line of a character, with the lines that a backslash joins to it, up to a bound."""
+    start = _line_start(text, at)
+    while start > 1 and text[start - 2] == "\\" and at - start < BEFORE:
+        start = _line_start(text, start - 1)
+    return text[max(start, at - BEFORE) : at].replace("\\\n", " ")
+
+
+def text_after(text: str, at: int) -> str:
+    """The rest of the line, up to a bound."""
+    return text[at : at + AFTER].partition("\n")[0]
+
+
+def _line_start(text: str, at: int) -> int:
+    return text.rfind("\n", max(at - MAX_LINE, 0), at) + 1

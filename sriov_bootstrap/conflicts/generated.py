@@ -52,12 +52,15 @@ def _generator(master: Master, survey: MastersSurvey) -> Generator | None:
         remedy = "change the connection by nmcli connection modify, which writes it again"
         return Generator("NetworkManager writes this file for one of its connections", remedy)
     if path.startswith("/run/NetworkManager/system-connections/"):
-        made = "it was written since boot: by the initrd from ip= on the kernel command line, or by nmcli --temporary"
-        return Generator(made, f"{master.remedy}; it comes back at the next boot unless what writes it is changed, too")
+        return _since_boot(master, ": by the initrd from ip= on the kernel command line, or by nmcli --temporary")
     if path.startswith("/run/") and master.format in {Format.LINK, Format.UNIT, Format.UDEV, Format.NETPLAN}:
-        made = "it was written since boot, by a generator or a script"
-        return Generator(made, f"{master.remedy}; it comes back at the next boot unless what writes it is changed, too")
+        return _since_boot(master, ", by a generator or a script")
     return None
+
+
+def _since_boot(master: Master, by: str) -> Generator:
+    remedy = f"{master.remedy}; it comes back at the next boot unless what writes it is changed, too"
+    return Generator(f"it was written since boot{by}", remedy)
 
 
 def _netplan(name: str, survey: MastersSurvey) -> Generator:

@@ -12,8 +12,8 @@ from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE
+from sriov_bootstrap.formats.written_texts import OPTION
 
-OPTION = r"(?:\w{1,16}[_.-])?(?:(?:num|max)[_-]?|total[_-])vfs\b"  # as programs and their files spell it
 NAMED = re.compile(
     rf"[/'\"{{}}$]{FILE}\b|\b(?:mlx5|mlx4)_num_vfs\b|\bmodprobe\b[^#\n]{{0,200}}\b(?:max_vfs|num_vfs)="
     rf"|['\"]-{{0,2}}{OPTION}|\b(?:num|max)_vfs=\d",

@@ -11,9 +11,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.conflicts.called_folders import NAME
-from sriov_bootstrap.conflicts.chunks import Chunk
+from sriov_bootstrap.conflicts.chunks import is_comment, text_after, text_before
 from sriov_bootstrap.conflicts.given_files import is_given_file
-from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.conflicts.survey import Format
 from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
 REST = r"([^;&|\n`]{0,1024})"
@@ -33,7 +33,6 @@ VOLUME = re.compile(rf"(?:(?<=[\s=\"'])-v|--volume|^Volume|^[ \t]*-)[ \t=]*{PATH
 MOUNT = re.compile(rf"--mount[ \t=][^\s]{{0,256}}?\b(?:src|source)={PATH}")
 # Whose files are no programs: what a container finds there is not run for that.
 NO_VOLUMES = (*OTHER_TREES, "/run", "/var", "/lib", "/usr/lib", "/usr/share", "/usr/src", "/boot", "/tmp")  # noqa: S108 - no file of ours
-NO_SOURCE = Source(Format.SCRIPT, "")
 MAX_LOOPS = 64  # of one text
 MAX_GLOBS = 8  # of one loop
 MAX_USES = 16  # of its variable
@@ -128,15 +127,15 @@ def tool_calls(text: str, context: TextContext) -> Iterator[FileCall]:
     yield from _calls_of_loops(text)
     if context.folder:
         for found in SETTINGS.finditer(text):
-            if is_given_file("/etc/x", *_around(text, found), Format.UNIT):
+            if _is_given(text, found, Format.UNIT):
                 yield FileCall(found.start(), f"{context.folder.rstrip('/')}/{found[0]}", Format.OTHER, Look.MENTION)
         for found in RELATIVE.finditer(text):
             yield FileCall(found.start(1), f"{context.folder.rstrip('/')}/{found[1]}", Format.SCRIPT)
 
 
-def _around(text: str, found: re.Match[str]) -> tuple[str, str]:
-    chunk = Chunk(NO_SOURCE, text, 1)
-    return chunk.before(found.start()), chunk.after(found.end())
+def _is_given(text: str, found: re.Match[str], kind: Format) -> bool:
+    """Whether a command may take settings from what stands there for a file."""
+    return is_given_file("/etc/x", text_before(text, found.start()), text_after(text, found.end()), kind)
 
 
 def _calls_of_loops(text: str) -> Iterator[FileCall]:
@@ -150,13 +149,8 @@ def _calls_of_loops(text: str) -> Iterator[FileCall]:
 
 
 def _is_given_variable(text: str, name: str) -> bool:
-    chunk = Chunk(NO_SOURCE, text, 1)
     uses = itertools.islice(re.finditer(rf"\$\{{?{name}\b\}}?", text), MAX_USES)
-    return any(
-        is_given_file("/etc/x", chunk.before(use.start()), chunk.after(use.end()), Format.SCRIPT)
-        for use in uses
-        if not chunk.is_comment(use.start())
-    )
+    return any(_is_given(text, use, Format.SCRIPT) for use in uses if not is_comment(text, use.start()))
 
 
 def _calls_of_tool(tool: Tool, at: int, words: str, context: TextContext) -> Iterator[FileCall]:

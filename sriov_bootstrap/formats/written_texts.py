@@ -13,10 +13,8 @@ READ_AT_BOOT = re.compile(
     re.DOTALL,
 )
 SCRIPT = re.compile(r".*(?:\.(?:sh|bash|py|pl|rb)|/s?bin/[^/]+)", re.DOTALL)
-NUMBER = re.compile(
-    r"(?:sriov_numvfs|(?<!\w)(?:\w{1,16}[_.-])?(?:(?:num|max)[_-]?|total[_-])vfs|virtual-function-count)\b",
-    re.IGNORECASE,
-)
+OPTION = r"(?:\w{1,16}[_.-])?(?:(?:num|max)[_-]?|total[_-])vfs\b"  # as programs and their files spell it
+NUMBER = re.compile(rf"sriov_numvfs\b|(?<!\w){OPTION}|virtual-function-count\b", re.IGNORECASE)
 COMMENTS = ("#", ";")
 
 
