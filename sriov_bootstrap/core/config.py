@@ -217,6 +217,11 @@ class Services(Struct, frozen=True, forbid_unknown_fields=True):
     job_timeout_seconds: float = 300.0  # nova-compute may take 180 s to stop, and then has to start
     nova_restart: NovaRestart = NovaRestart.ALWAYS
 
+    @property
+    def restart_seconds(self) -> float:
+        """How long after a change of VFs a unit may still be about to be restarted."""
+        return self.settle_seconds + self.min_interval_seconds + self.job_timeout_seconds
+
 
 class OpenStack(Struct, frozen=True, forbid_unknown_fields=True):
     """[openstack]: `protect_shutoff`: a VM that is shut off still owns its VFs; the rest is for `render` alone.

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.core.packagings import PackagedService, packaged_services
 from sriov_bootstrap.core.state import State
@@ -22,6 +21,7 @@ from sriov_bootstrap.render.host import Host
 # Many services' users may write to their own folders, and oslo.config itself has no limits.
 MAX_FILES = 256  # of a folder
 MAX_FILE_BYTES = 1 << 20
+A_MINUTE = 60.0  # beyond the time that a restart may take
 
 
 class Started(Struct, frozen=True):
@@ -55,7 +55,7 @@ def survey_openstack(machine: HostMachine, host: Host) -> OpenStackSurvey:
         changes=_changes(host.state),
         now=now,
         booted_at=machine.time() - now,
-        patience=_patience(host.config.services),
+        patience=host.config.services.restart_seconds + A_MINUTE,
         unseen=look.unseen,
     )
 
@@ -64,11 +64,6 @@ def _changes(saved: State) -> tuple[VfChange, ...]:
     """A state.json of an older version only has the last one."""
     found = tuple(VfChange(address, at) for address, at in sorted(saved.vfs_changed_at.items()))
     return found or ((VfChange("", saved.changed_at),) if saved.changed_at else ())
-
-
-def _patience(services: Services) -> float:
-    """How long a restart may take to come about, and a minute."""
-    return services.settle_seconds + services.min_interval_seconds + services.job_timeout_seconds + 60.0
 
 
 class _Look:

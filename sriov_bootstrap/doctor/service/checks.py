@@ -186,7 +186,7 @@ def _without_address(pci_address: str, message: str) -> str:
 
 def _restarts(host: Host, now: Now) -> Iterator[Finding]:
     services, pending, age = host.config.services, now.pending, now.pending_age
-    patience = services.settle_seconds + services.min_interval_seconds + services.job_timeout_seconds
+    patience = services.restart_seconds
     if pending and pending.failed:
         patience += sum(RESTART_RETRY_SECONDS) + len(RESTART_RETRY_SECONDS) * services.job_timeout_seconds
     if pending and pending.stopping:
