@@ -13,11 +13,11 @@ import pytest
 
 from prometheus import Prometheus, running_prometheus, selectors
 
+from .answers import METRICS_PORT
 from .host import BOTH_PFS, CONFIG_FILE, METRICS_UNITS, PF1, SERVICES, UNIT, Guest, address_rule
 
 PACKAGING: Final = Path(__file__).parents[2] / "packaging"
 MIXIN: Final = PACKAGING / "prometheus"
-METRICS_PORT: Final = 10049
 WINDOW_SECONDS: Final = 15
 HISTORY_SECONDS: Final = 600.0
 
