@@ -1,5 +1,6 @@
 """What the daemon has done in processes of its own: a pass, restarts, doctor's look, the page; `--once` in its own."""
 
+import contextlib
 import os
 import signal
 import time
@@ -124,7 +125,12 @@ def start_inspection(machine: HostMachine, loaded: Loaded, look: Examine) -> chi
 
 
 def start_page(machine: HostMachine, loaded: Loaded) -> child.Child:
-    """The page of metrics in a process of its own; its last line is a PageEnd."""
+    """The page of metrics in a process of its own; its last line is a PageEnd.
+
+    What it needs is loaded here, once, for 4 MiB: in each of these processes it would be most of their work.
+    """
+    with contextlib.suppress(Exception):  # that process says what is wrong with it
+        from sriov_bootstrap.edges import metrics  # noqa: F401
     return _start_job(machine, lambda: PageEnd(publish(machine, loaded)))
 
 

@@ -40,10 +40,7 @@ LATE_LOOKS: Final = 4  # with the same state and an older page
 DEADLINE_SECONDS: Final = 240.0
 
 READY: Final = "ready"  # a snapshot
-SET_UP: Final = f"""\
-systemctl is-active -q {UNIT} && systemctl reload {UNIT} || systemctl restart {UNIT}
-journalctl --lines=0 --show-cursor
-"""
+SET_UP: Final = f"systemctl is-active -q {UNIT} && systemctl reload {UNIT} || systemctl restart {UNIT}"
 
 
 def rule(name: str, match: str, num_vfs: int | str = 7, **more: str | bool) -> str:
@@ -109,7 +106,8 @@ class Guest:
     def set_up(self) -> None:
         """What each test starts from: 7 VFs without driver on both PFs, everybody up, nothing pending."""
         self.vm.write(CONFIG_FILE, BOTH_PFS + SERVICES)
-        self._journal_cursor = self.run(SET_UP).stdout.rpartition("-- cursor: ")[2].strip()
+        self.run(SET_UP)
+        self.forget_journal()
         self.settle({PF1: 7, PF2: 7})
 
     def wait_for_inspection(self) -> None:
@@ -162,8 +160,12 @@ class Guest:
 
     def forget_journal(self) -> None:
         """Let journal() begin here."""
-        text = self.run("journalctl --lines=0 --show-cursor").stdout
-        self._journal_cursor = text.rpartition("-- cursor: ")[2].strip()
+
+        def cursor() -> str:
+            """Return nothing at times: journalctl finds no entry in a file that journald has just begun."""
+            return self.run("journalctl --lines=0 --show-cursor").stdout.partition("-- cursor: ")[2].strip()
+
+        self._journal_cursor = self.until(cursor, "a cursor of the journal")
 
     # -- waiting --
 
