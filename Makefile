@@ -160,9 +160,12 @@ test-openstack: openstack-setup lab-images wheel deb ## nova's and neutron's own
 
 prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 
-test: setup ## lint, package, every test, including the lab VM and test-openstack
+test: setup ## lint, package, every test but the longest of the lab VM; includes test-openstack
 	@$(MAKE) -j --output-sync=line prepare
-	$(PYTEST) $(PARALLEL) --durations=20
+	$(PYTEST) $(PARALLEL) --durations=20 -m "not long"
+
+test-lab: openstack-setup lab-images wheel deb collection ## every test in the lab VM, with those that take too long for `make test`
+	$(PYTEST) --no-cov $(PARALLEL) --durations=0 --durations-min=1 -m lab
 
 test-cycles: openstack-setup lab-images wheel deb ## libvirt takes one VF and gives it back CYCLES times, 100 by default, with the daemon at work; not in `make test`
 	SRIOV_CYCLES=$(CYCLES) $(PYTEST) --no-cov tests/lab/openstack/test_cycles.py

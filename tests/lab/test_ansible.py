@@ -92,6 +92,7 @@ def test_a_host_is_checked_changed_and_then_left_alone_and_a_vf_in_use_stays(gue
     assert (again.numbers["changed"], again.numbers["failed"]) == (0, 0)
 
 
+@pytest.mark.long
 def test_a_mistake_names_itself_and_leaves_the_old_config(guest: Guest, play: Play) -> None:
     config = guest.vm.read(CONFIG_FILE)
     misspelt = play(pf=[rule(PF1, 7, physnet="physnet1")])  # nobody asks the host

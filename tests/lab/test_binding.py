@@ -15,6 +15,7 @@ VFIO: Final = ["vfio-pci"] * 3
 UNSET: Final = ["(null)"] * 3  # overrides
 
 
+@pytest.mark.long
 def test_vfs_go_from_one_named_driver_to_another_and_back_to_the_kernels_own(unmade: Guest) -> None:
     unmade.configure(bound(PF1, 3, "vfio-pci"), bound(PF2, 0), services=ALONE)
     unmade.settle({PF1: 3, PF2: 0})
@@ -47,6 +48,7 @@ def test_a_vf_in_use_keeps_its_driver_until_it_is_let_go_and_the_others_change(u
     assert unmade.vf_incarnations(PF1) == vfs
 
 
+@pytest.mark.long
 def test_an_override_goes_with_its_rule(unmade: Guest) -> None:
     unmade.configure(bound(PF1, 3, "vfio-pci"), bound(PF2, 0), services=ALONE)
     unmade.settle({PF1: 3, PF2: 0})
@@ -56,6 +58,7 @@ def test_an_override_goes_with_its_rule(unmade: Guest) -> None:
     assert unmade.vf_incarnations(PF1) == vfs
 
 
+@pytest.mark.long
 def test_probing_that_somebody_else_has_switched_off_stays_off(unmade: Guest) -> None:
     unmade.vm.write(f"{DEVICES}/{PF1}/sriov_drivers_autoprobe", "0")
     unmade.configure(bound(PF1), bound(PF2), services=ALONE)
@@ -64,6 +67,7 @@ def test_probing_that_somebody_else_has_switched_off_stays_off(unmade: Guest) ->
     assert (probing(unmade, PF1), probing(unmade, PF2)) == ("0", "1")
 
 
+@pytest.mark.long
 def test_the_kernel_binds_where_a_rule_or_the_names_of_interfaces_need_it(unmade: Guest) -> None:
     unmade.configure(bound(PF1, vf_binding="kernel"), bound(PF2), services=ALONE)
     unmade.settle({PF1: 3, PF2: 3})

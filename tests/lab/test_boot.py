@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from .host import AGENT, BOTH_PFS, CONFIG_FILE, NOVA, PF1, PF2, UNIT, Guest, address_rule, rule
 
 SAY_READY = Path(__file__).parent / "guest" / "notify" / "say-ready"
@@ -26,6 +28,7 @@ def test_vfs_are_there_before_nova_compute_and_nobody_restarts(guest: Guest) -> 
     assert not scrape.value("sriov_pf_vf_losses_total")
 
 
+@pytest.mark.long
 def test_systemd_takes_the_word_of_a_pf_with_64_held_vfs(guest: Guest) -> None:
     """Of a message of more than 4096 bytes it takes nothing, READY=1 included, and the start ended in its timeout."""
     unit = "lab-test-ready.service"

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from .host import DEADLINE_SECONDS, DEVICES, FINDINGS_FILE, PF1, PF2, Guest, address_rule
 
 WANTED = 3
@@ -77,6 +79,7 @@ def test_who_sets_another_number_for_a_while_is_not_fought_and_ours_holds_when_h
     assert "Traceback" not in guest.journal()
 
 
+@pytest.mark.long
 def test_a_link_file_that_udev_applies_again_is_named(guest: Guest) -> None:
     """udev writes 0, and then its number: a pass that comes in between sees a loss, a later one another number."""
     guest.vm.write(LINK, f"[Match]\nPath=pci-{PF1}\n[Link]\nNamePolicy=keep\nSR-IOVVirtualFunctions=1\n")
@@ -88,6 +91,7 @@ def test_a_link_file_that_udev_applies_again_is_named(guest: Guest) -> None:
     guest.settle({PF1: 7, PF2: 7})
 
 
+@pytest.mark.long
 def test_who_asks_for_a_try_need_not_wait(guest: Guest) -> None:
     guest.configure(address_rule(PF1, WANTED), address_rule(PF2))
     guest.settle({PF1: WANTED, PF2: 7})

@@ -67,6 +67,7 @@ def kill_often(guest: Guest, count: int, *pfs: str) -> tuple[int, int, float]:
     return int(kills), int(losses), float(lost_at)
 
 
+@pytest.mark.long
 def test_a_hundred_kills_at_random_moments_lose_no_vf_and_no_restart(quick: Guest) -> None:
     quick.configure(address_rule(PF1, 2), address_rule(PF2, 3))
     quick.settle({PF1: 2, PF2: 3})

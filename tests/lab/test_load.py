@@ -43,6 +43,7 @@ def test_the_unit_loads_what_a_rule_names_and_nothing_else(bare_guest: Guest) ->
     assert not guest.run("systemctl --failed --plain --no-legend").stdout
 
 
+@pytest.mark.long
 def test_without_its_capability_the_unit_says_what_modprobe_says(bare_guest: Guest) -> None:
     guest = bare_guest
     guest.vm.write(CONFIG_FILE, NAMING_RULE + SERVICES)

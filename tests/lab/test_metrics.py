@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import bcrypt
+import pytest
 
 from certificates import Authority
 
@@ -49,6 +50,7 @@ def test_the_daemon_listens_on_nothing(guest: Guest) -> None:
     assert f"pid={guest.service('MainPID')}," not in listening
 
 
+@pytest.mark.long
 def test_another_listen_counts_without_a_restart_and_so_does_none(guest: Guest) -> None:
     pid = guest.service("MainPID")
     guest.configure(BOTH_PFS, f'[metrics]\nlisten = "{HERE}"\n')
@@ -60,6 +62,7 @@ def test_another_listen_counts_without_a_restart_and_so_does_none(guest: Guest) 
     assert guest.service("MainPID") == pid
 
 
+@pytest.mark.long
 def test_a_file_that_changes_is_enough(guest: Guest) -> None:
     """Nobody reloads the service."""
     wait_for_config(guest)
@@ -70,6 +73,7 @@ def test_a_file_that_changes_is_enough(guest: Guest) -> None:
     guest.until_scrape(lambda it: bool(it.samples), "metrics at the default address")
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_is_told_and_tried_again(guest: Guest) -> None:
     port = HERE.rpartition(":")[2]
     with guest.running("port", f"python3 -m http.server --bind 127.0.0.1 {port}"):
@@ -106,6 +110,7 @@ def test_web_config_is_in_force_from_the_first_answer_on(guest: Guest, tmp_path:
     assert code(guest, "-u grafana:horse", page) == "200"
 
 
+@pytest.mark.long
 def test_the_kill_switch_stops_who_serves_as_well(guest: Guest) -> None:
     """Also when it comes while a config is brought into force: systemd starts no second run then."""
     wait_for_config(guest)

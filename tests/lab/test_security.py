@@ -97,6 +97,7 @@ def test_a_user_without_rights_leaves_nothing_behind_and_keeps_nobody_from_worki
 EAT = "x = bytearray(1 << 30); x[:] = bytes(len(x))"  # without quotes: it stands in two pairs of them
 
 
+@pytest.mark.long
 def test_a_process_of_the_service_that_eats_memory_is_ended_alone(guest: Guest) -> None:
     pid = guest.service("MainPID")
     assert guest.service("MemoryMax") == f"{2 << 30}"

@@ -12,6 +12,7 @@ SEED = int(os.environ.get("SRIOV_SOAK_SEED", "1"))
 
 
 @pytest.mark.timeout(900 + 60 * MINUTES)
+@pytest.mark.long
 def test_random_real_faults_break_no_promise(guest: Guest) -> None:
     done = soak(guest.vm, minutes=MINUTES, seed=SEED)
     assert not done.violations

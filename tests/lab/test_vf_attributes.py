@@ -3,6 +3,8 @@
 import json
 from typing import Any, Final
 
+import pytest
+
 from .binding import ALONE, bound, drivers
 from .host import PF1, PF2, Guest
 
@@ -74,6 +76,7 @@ def test_a_free_vf_that_differs_is_repaired_and_one_in_use_is_not(unmade: Guest)
     assert unmade.vf_incarnations(PF1) == vfs
 
 
+@pytest.mark.long
 def test_a_mac_that_comes_later_is_in_force_after_the_vf_is_bound_again(unmade: Guest) -> None:
     unmade.configure(bound(PF1), OTHER, services=ALONE)
     unmade.settle({PF1: 3, PF2: 0})
@@ -86,6 +89,7 @@ def test_a_mac_that_comes_later_is_in_force_after_the_vf_is_bound_again(unmade: 
     unmade.settle({PF1: 3, PF2: 0})
 
 
+@pytest.mark.long
 def test_what_the_driver_cannot_do_is_said_and_the_rest_is_set(unmade: Guest) -> None:
     tables = TABLES + '[[pf.vf]]\nvfs = "0"\nlink_state = "disable"\n'
     unmade.configure(bound(PF1) + tables, OTHER, services=ALONE)
@@ -113,6 +117,7 @@ def mtus(guest: Guest) -> list[str]:
     return guest.check(f"cat /sys/bus/pci/devices/{PF1}/virtfn*/net/*/mtu").split()
 
 
+@pytest.mark.long
 def test_one_vf_has_another_driver_and_the_others_have_an_mtu(unmade: Guest) -> None:
     unmade.configure(bound(PF1) + OF_THEIR_OWN, OTHER, services=ALONE)
     unmade.settle({PF1: 3, PF2: 0})
@@ -129,6 +134,7 @@ def test_one_vf_has_another_driver_and_the_others_have_an_mtu(unmade: Guest) -> 
     unmade.settle({PF1: 3, PF2: 0})
 
 
+@pytest.mark.long
 def test_mtu_and_promiscuous_mode_of_the_pf(unmade: Guest) -> None:
     unmade.configure(bound(PF1).replace("\nnum_vfs", '\nmtu = 2000\npromisc = "on"\nnum_vfs', 1), OTHER, services=ALONE)
     unmade.settle({PF1: 3, PF2: 0})

@@ -77,6 +77,7 @@ def test_a_vf_whose_driver_refuses_is_named_and_the_others_are_bound(unmade: Gue
     assert (drivers(unmade, PF1), unmade.vf_incarnations(PF1)) == (SLOW, vfs)
 
 
+@pytest.mark.long
 def test_a_probe_that_does_not_return_holds_up_no_other_vf_no_scrape_and_no_stop(unmade: Guest) -> None:
     slowvf(unmade, "hang", VF1)
     unmade.configure(bound(PF1), bound(PF2), services=ALONE)
@@ -118,6 +119,7 @@ def kill(guest: Guest) -> None:
         pytest.param(PROBE, False, 3, "1", True, id="PF up, probing on"),
     ],
 )
+@pytest.mark.long
 def test_a_pass_that_is_killed_between_two_steps_is_ended_by_the_next(
     down: Guest, path: str, *, is_done: bool, num_vfs: int, word: str, is_up_now: bool
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_pass_that_is_killed_amid_binding_is_ended_by_the_next(down: Guest) ->
     assert (drivers(down, PF1), probing(down, PF1), down.vf_incarnations(PF1)) == (SLOW, "1", vfs)
 
 
+@pytest.mark.long
 def test_probing_switched_off_right_before_the_probes_is_found_out(unmade: Guest) -> None:
     """The kernel then ignores a probe and reports success."""
     with unmade.held_writes(PROBE):
@@ -157,6 +160,7 @@ def test_probing_switched_off_right_before_the_probes_is_found_out(unmade: Guest
     assert (done.rc, drivers(unmade, PF1), probing(unmade, PF1)) == (0, SLOW, "1"), done
 
 
+@pytest.mark.long
 def test_a_pf_that_goes_between_its_count_and_its_probes_takes_no_other_with_it(unmade: Guest) -> None:
     with unmade.held_writes(PROBE):
         unmade.configure(bound(PF1), bound(PF2), services=ALONE)

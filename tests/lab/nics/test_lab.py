@@ -3,6 +3,8 @@
 import re
 import time
 
+import pytest
+
 from lab.host import DEVICES, PF1, Guest
 
 from .conftest import VIRTIO
@@ -23,6 +25,7 @@ def test_netdevsim_has_an_eswitch(guest: Guest) -> None:
     assert "mode switchdev" in guest.check("devlink dev eswitch show netdevsim/netdevsim1")
 
 
+@pytest.mark.long
 def test_slowvf_takes_its_time_over_a_vf(guest: Guest) -> None:
     vf = guest.check(f"basename $(readlink {DEVICES}/{PF1}/virtfn0)").strip()
     guest.check(f"modprobe slowvf probe_ms={PROBE_MS}; echo slowvf >{DEVICES}/{vf}/driver_override")

@@ -77,6 +77,7 @@ def test_every_attribute_is_set_and_read_back(guest: Guest, netdevsim: str) -> N
     assert vfs[0]["address"] == vfs[2]["address"] == "00:00:00:00:00:00"
 
 
+@pytest.mark.long
 def test_what_igb_refuses_is_named_and_the_rest_is_set(guest: Guest) -> None:
     netdev = guest.netdev(PF1)
     guest.until(lambda: guest.vm.read(f"{DEVICES}/{PF1}/net/{netdev}/carrier").strip() == "1", "the carrier")

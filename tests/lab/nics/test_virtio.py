@@ -1,5 +1,7 @@
 """The main job on a second driver: virtio-net, whose netdevs are a bus away from the PCI functions."""
 
+import pytest
+
 from lab.host import AGENT, BOTH_PFS, NOVA, PF1, PF2, Guest, rule
 
 from .conftest import VIRTIO
@@ -36,6 +38,7 @@ def test_vfs_are_made_found_free_and_made_again(guest: Guest) -> None:
     guest.settle(OTHERS | {VIRTIO: 2})
 
 
+@pytest.mark.long
 def test_a_pf_that_is_down_is_brought_up_and_all_its_vfs_are_made_without_a_driver(guest: Guest) -> None:
     netdev = guest.netdev(VIRTIO)
     guest.check(f"ip link set {netdev} down")
@@ -45,6 +48,7 @@ def test_a_pf_that_is_down_is_brought_up_and_all_its_vfs_are_made_without_a_driv
     assert not guest.run(f"ls -d /sys/bus/pci/devices/{VIRTIO}/virtfn*/driver").stdout
 
 
+@pytest.mark.long
 def test_a_vf_in_another_network_namespace_is_in_use(guest: Guest) -> None:
     guest.configure(BOTH_PFS, virtio_rule(guest, 3))
     guest.settle(OTHERS | {VIRTIO: 3})

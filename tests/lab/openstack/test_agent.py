@@ -52,6 +52,7 @@ def test_the_agent_finds_vfs_through_our_file_and_later_ones_only_if_it_is_resta
         assert (guest.invocation(AGENT_UNIT), guest.restarts(AGENT_UNIT)) == (after, restarts + 1)
 
 
+@pytest.mark.long
 def test_what_vfs_without_a_driver_cost_the_agent(late: OpenstackGuest) -> None:
     """The figures are in docs/openstack.md."""
     guest, figures = late, []
