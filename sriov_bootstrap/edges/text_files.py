@@ -1,7 +1,6 @@
 """Text files of other programs: read only for doctor, never written. Nothing here blocks, whatever the file is.
 
-Root reads folders of services and users here, and may show what it reads. So a link only counts if root made it: in a
-folder that another user may change, none is followed, and no file with a second name is read.
+Which of them root may read is decided in base/trusted_paths.py.
 """
 
 import errno
@@ -9,23 +8,19 @@ import fnmatch
 import glob
 import os
 import stat
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from msgspec import Struct
 
-from sriov_bootstrap.base.below import MAX_LINKS
 from sriov_bootstrap.base.reading import (
-    FLAGS,
     MAX_ENTRIES,
     IrregularError,
     Opened,
     TooLargeError,
-    is_roots,
     open_regular,
     read_names,
 )
+from sriov_bootstrap.base.trusted_paths import TrustedPaths, UntrustedFile
 from sriov_bootstrap.base.vanishing import link_of
 
 MAX_BYTES = 1 << 23  # modules.alias of a distribution's kernel is the largest of them, with 2 MB
@@ -46,10 +41,6 @@ class Text(Struct, frozen=True):
     is_private: bool = False
 
 
-class UntrustedFile(Exception):  # noqa: N818 - no error: it becomes a problem of the reader
-    """Not to be followed or read; the text says why."""
-
-
 class TextFiles:
     """Everything below `root`, "" for the real one. `problems`: what exists but could not be read, and why."""
 
@@ -63,8 +54,7 @@ class TextFiles:
         self._root = root
         self._max_bytes = max_bytes or MAX_BYTES
         self._max_files = max_files
-        self._is_guarded = os.geteuid() == 0  # any other user sees nothing that others could not show as well
-        self._roots: dict[str, bool] = {}
+        self._paths = TrustedPaths(root)
         self._given: set[tuple[int, int]] | None = set() if each_once else None
         self.problems: list[str] = []
 
@@ -79,7 +69,7 @@ class TextFiles:
         `reader`: the user whose file names it, who must be able to read it too.
         """
         try:
-            with self._open_guarded(path, reader) as file:
+            with self._paths.open_file(path, reader) as file:
                 return self._text(path, file)
         except OSError as error:
             self._note_error(path, error)
@@ -133,7 +123,7 @@ class TextFiles:
     def names(self, path: str) -> list[str]:
         """What is in a folder, sorted; of a very full one a part, which is noted."""
         try:
-            descriptor = self._walk(path, os.O_RDONLY | os.O_DIRECTORY)[0]
+            descriptor = self._paths.walk(path, os.O_RDONLY | os.O_DIRECTORY)[0]
         except OSError as error:
             self._note_error(path, error)
             return []
@@ -192,7 +182,7 @@ class TextFiles:
     def contains(self, path: str, part: bytes, *, max_bytes: int, reader: int = 0) -> bool:
         """Whether these bytes are in a file; of one that is larger, or cannot be read, that is noted."""
         try:
-            with self._open_guarded(path, reader) as file:
+            with self._paths.open_file(path, reader) as file:
                 return part in file.read(max_bytes)
         except OSError as error:
             self._note_error(path, error)
@@ -203,7 +193,7 @@ class TextFiles:
     def peek(self, path: str, *, max_bytes: int, reader: int = 0) -> str:
         """The text of a small file, which can still be returned; "" if it is larger, or not to be read: not noted."""
         try:
-            with self._open_guarded(path, reader) as file:
+            with self._paths.open_file(path, reader) as file:
                 return file.read(max_bytes).decode(errors="replace")
         except (OSError, UntrustedFile):
             return ""
@@ -237,89 +227,10 @@ class TextFiles:
     def _is_open(self, folder: str) -> bool:
         """Whether it may be listed: to glob, a folder that may not be listed looks empty."""
         try:
-            os.close(self._walk(folder, os.O_RDONLY | os.O_DIRECTORY)[0])
+            os.close(self._paths.walk(folder, os.O_RDONLY | os.O_DIRECTORY)[0])
         except OSError as error:
             self._note_error(folder, error)
         except UntrustedFile as refused:
             self.problems.append(f"{folder}: {refused}")
             return False
         return True
-
-    # -- whose links count --
-
-    @contextmanager
-    def _open_guarded(self, path: str, reader: int) -> Iterator[Opened]:
-        if self._is_plain(path, reader):
-            with open_regular(f"{self._root}{path}") as file:
-                yield file
-            return
-        place = self._walk(path, os.O_PATH, reader)[0]
-        try:
-            # Through its descriptor it is what was looked at: it cannot be replaced by another file.
-            with open_regular(f"/proc/self/fd/{place}") as file:
-                yield file
-        finally:
-            os.close(place)
-
-    def _is_plain(self, path: str, reader: int) -> bool:
-        """Whether only root controls where it leads."""
-        if not self._is_guarded:
-            return True
-        if reader or not self._is_roots(path.rpartition("/")[0]):
-            return False
-        try:
-            return not stat.S_ISLNK(os.lstat(f"{self._root}{path}").st_mode)
-        except OSError:
-            return True  # reported when it is opened
-
-    def _is_roots(self, folder: str) -> bool:
-        """Whether only root can change it and the folders that lead to it."""
-        if folder not in self._roots:
-            try:
-                descriptor, self._roots[folder] = self._walk(folder or "/", os.O_PATH)
-                os.close(descriptor)
-            except (OSError, UntrustedFile):
-                return False
-        return self._roots[folder]
-
-    def _walk(self, path: str, flags: int, reader: int = 0) -> tuple[int, bool]:
-        """Opens what is there, step by step; and whether every folder on the way, and it, is root's. Raises Refused."""
-        if not self._is_guarded:
-            return os.open(f"{self._root}{path}", FLAGS | flags), False
-        steps = deque(filter(None, path.split("/")))
-        at, all_roots, links = os.open(self._root or "/", os.O_PATH | os.O_CLOEXEC), True, 0
-        try:
-            while steps:
-                step = steps.popleft()
-                found = os.open(step, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-                try:
-                    status = os.fstat(found)
-                    if stat.S_ISLNK(status.st_mode):
-                        if not all_roots:
-                            raise UntrustedFile(
-                                "is a link, or is behind one, in a folder not owned by root: not followed"
-                            )
-                        links += 1
-                        if links > MAX_LINKS:
-                            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                        target = os.readlink("", dir_fd=found)
-                        steps.extendleft(filter(None, reversed(target.split("/"))))
-                        if target.startswith("/"):
-                            at, found = os.open("/", os.O_PATH | os.O_CLOEXEC), at
-                        continue
-                    _refuse_untrusted(status, os.fstat(at), reader, all_roots=all_roots)
-                    all_roots = all_roots and (not stat.S_ISDIR(status.st_mode) or is_roots(status))
-                    at, found = found, at
-                finally:
-                    os.close(found)
-            return os.open(f"/proc/self/fd/{at}", FLAGS | flags), all_roots
-        finally:
-            os.close(at)
-
-
-def _refuse_untrusted(status: os.stat_result, folder: os.stat_result, reader: int, *, all_roots: bool) -> None:
-    is_folder = stat.S_ISDIR(status.st_mode)
-    if not is_folder and not all_roots and status.st_nlink > 1 and status.st_uid != folder.st_uid:
-        raise UntrustedFile("has a second name, in a folder not owned by root: not read")
-    if reader and status.st_uid != reader and not status.st_mode & (stat.S_IXOTH if is_folder else stat.S_IROTH):
-        raise UntrustedFile(f"not read: user {reader}, whose file names it, may not read it")
