@@ -51,6 +51,9 @@ class Asked(Protocol):
     root: str | None
     mac: str
     vlan: int
+    subject: str
+    device: str
+    rule: str
 
 
 class Parser(argparse.ArgumentParser):
@@ -110,6 +113,7 @@ def make_parser() -> argparse.ArgumentParser:
         "migrate", parents=[files, answers], help="print the config that replaces rc.local lines, udev rules, ..."
     )
     _add_render(verbs.add_parser("render", parents=[files], help="print or install files for kernel, nova, neutron"))
+    _add_verify(verbs.add_parser("verify", parents=[files, answers], help="find a VF that can be tried in a VM"))
     return parser
 
 
@@ -127,8 +131,8 @@ def misuse(arguments: Asked) -> str:
             "--dry-run and --force only work with --once and release",
         ),
         (
-            arguments.json and not once and verb not in {"status", "doctor", "release", "migrate"},
-            "--json only works with --once, status, doctor, release and migrate",
+            arguments.json and not once and verb not in {"status", "doctor", "release", "migrate", "verify"},
+            "--json only works with --once, status, doctor, release, migrate and verify",
         ),
         (
             arguments.log_format and (once or verb not in {None, "run"}),
@@ -137,7 +141,8 @@ def misuse(arguments: Asked) -> str:
         (has_config and no_reader, f"--config does not work with {no_reader}, which reads no config"),
     )
     said = next((text for is_wrong, text in rules if is_wrong), "")
-    return said or (_misuse_of_render(arguments) if verb == "render" else "")
+    more = {"render": _misuse_of_render, "verify": _misuse_of_verify}.get(verb or "")
+    return said or (more(arguments) if more else "")
 
 
 def _reads_no_config(arguments: Asked) -> str | None:
@@ -171,6 +176,11 @@ def _misuse_of_render(arguments: Asked) -> str:
     return next((text for is_wrong, text in rules if is_wrong), "")
 
 
+def _misuse_of_verify(arguments: Asked) -> str:
+    is_about_one = arguments.device or arguments.rule
+    return "PF, VF and --rule only work with verify vf" if is_about_one and arguments.subject != "vf" else ""
+
+
 def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="what to render, or all; see --list")
     parser.add_argument("vf", nargs="?", default="", metavar="VF", help="for libvirt: the PCI address of one VF")
@@ -181,6 +191,12 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", metavar="DIR", help="use the tree below DIR instead, also for writing")
     parser.add_argument("--mac", default="", help="for libvirt: the MAC address for the VF")
     parser.add_argument("--vlan", type=int, default=0, metavar="ID", help="for libvirt: the VLAN for the VF")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("subject", choices=("vf", "host"), help="vf: one VF; host: one of each PF that a rule has")
+    parser.add_argument("device", nargs="?", default="", metavar="PF|VF", help="with vf: PCI address, or a PF's netdev")
+    parser.add_argument("--rule", default="", metavar="NAME", help="with vf: a PF of this rule")
 
 
 def _add_config(parser: argparse.ArgumentParser, *, default: str | None, name: str) -> None:

@@ -41,6 +41,9 @@ class Arguments:
     root: str | None = None
     mac: str = ""
     vlan: int = 0
+    subject: str = ""
+    device: str = ""
+    rule: str = ""
 
     def __init__(self, **given: object) -> None:
         """The others are as above."""
@@ -269,6 +272,13 @@ def _render(arguments: Arguments, root: str) -> int:
     return render(_machine(arguments, tree), wanted)
 
 
+def _verify(arguments: Arguments, root: str) -> int:
+    from sriov_bootstrap.commands.verify import SUBJECTS, VerifyAsk
+
+    ask = VerifyAsk(arguments.device, arguments.rule, as_json=arguments.json)
+    return SUBJECTS[arguments.subject](_machine(arguments, root), ask)
+
+
 # Each imports its verb only when it is asked for: `--once` runs at boot.
 VERBS: dict[str, Callable[[Arguments, str], int]] = {
     "run": _run,
@@ -280,4 +290,5 @@ VERBS: dict[str, Callable[[Arguments, str], int]] = {
     "init": _init,
     "migrate": _migrate,
     "render": _render,
+    "verify": _verify,
 }

@@ -133,6 +133,7 @@ def test_the_keys_and_words_of_every_json_answer_are_api(tree: HostTree, asked: 
     note("status")
     note("release", "--dry-run", PF)
     note("release", PF)
+    note("verify", "vf", PF)
     lines = [f"{name} --json: {line}" for name, some in sorted(answers.items()) for line in answer_lines(some)]
     assert_golden("json.txt", lines)
 

@@ -40,6 +40,8 @@ FORMS = (
     f"render libvirt {VF}",
     "render --list",
     "helper holders",
+    "verify vf",
+    "verify host",
 )
 ACTING = {"--dry-run", "--force", "--json"}
 RENDERING = {"--config", "--diff", "--write", "--root"}
@@ -59,12 +61,15 @@ TAKEN = {
     f"render libvirt {VF}": {*RENDERING, "--mac", "--vlan"},
     "render --list": set(),
     "helper holders": set(),
+    "verify vf": {"--config", "--json", "--rule"},
+    "verify host": {"--config", "--json"},
 }
 VALUES = {
     "--config": "{root}/broken.toml",
     "--log-format": "json",
     "--mac": MAC,
     "--root": "{root}/srv/image",
+    "--rule": "nonsense",
     "--vlan": "7",
 }
 

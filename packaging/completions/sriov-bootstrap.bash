@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/sriov-bootstrap
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_sriov_bootstrap_subparsers=(run status doctor release check-config init migrate render)
+_shtab_sriov_bootstrap_subparsers=(run status doctor release check-config init migrate render verify)
 
 _shtab_sriov_bootstrap_run_option_strings=(-h --help --config --log-format)
 _shtab_sriov_bootstrap_status_option_strings=(-h --help --config --json --wait)
@@ -15,6 +15,7 @@ _shtab_sriov_bootstrap_check_config_option_strings=(-h --help --config)
 _shtab_sriov_bootstrap_init_option_strings=(-h --help)
 _shtab_sriov_bootstrap_migrate_option_strings=(-h --help --config --json)
 _shtab_sriov_bootstrap_render_option_strings=(-h --help --config --list --diff --write --apply --root --mac --vlan)
+_shtab_sriov_bootstrap_verify_option_strings=(-h --help --config --json --rule)
 _shtab_sriov_bootstrap_option_strings=(-h --help --version --once --dry-run --force --config --log-format --json)
 
 _shtab_sriov_bootstrap_run___config_COMPGEN=_shtab_compgen_files
@@ -26,12 +27,14 @@ _shtab_sriov_bootstrap_check_config___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_migrate___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_render___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_render___root_COMPGEN=_shtab_compgen_dirs
+_shtab_sriov_bootstrap_verify___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap___config_COMPGEN=_shtab_compgen_files
 
 _shtab_sriov_bootstrap_run___log_format_choices=(auto console json)
 _shtab_sriov_bootstrap_doctor_pos_0_choices=(explain)
 _shtab_sriov_bootstrap_render_pos_0_choices=(all kernel-cmdline modprobe udev nova-compute sriov-agent nova-scheduler neutron-server libvirt libvirt-hostdev)
-_shtab_sriov_bootstrap_pos_0_choices=(run status doctor release check-config init migrate render)
+_shtab_sriov_bootstrap_verify_pos_0_choices=(vf host)
+_shtab_sriov_bootstrap_pos_0_choices=(run status doctor release check-config init migrate render verify)
 _shtab_sriov_bootstrap___log_format_choices=(auto console json)
 
 _shtab_sriov_bootstrap_run__h_nargs=0
@@ -62,6 +65,9 @@ _shtab_sriov_bootstrap_render___list_nargs=0
 _shtab_sriov_bootstrap_render___diff_nargs=0
 _shtab_sriov_bootstrap_render___write_nargs=0
 _shtab_sriov_bootstrap_render___apply_nargs=0
+_shtab_sriov_bootstrap_verify__h_nargs=0
+_shtab_sriov_bootstrap_verify___help_nargs=0
+_shtab_sriov_bootstrap_verify___json_nargs=0
 _shtab_sriov_bootstrap_pos_0_nargs=A...
 _shtab_sriov_bootstrap__h_nargs=0
 _shtab_sriov_bootstrap___help_nargs=0

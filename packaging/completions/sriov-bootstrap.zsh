@@ -18,6 +18,7 @@ _shtab_sriov_bootstrap_commands() {
     render:'print or install files for kernel, nova, neutron'
     run:'the daemon: apply, watch udev, repair, serve metrics'
     status:'the state, the desired state, and why they differ'
+    verify:'find a VF that can be tried in a VM'
   )
   _describe 'sriov-bootstrap commands' _commands
 }
@@ -120,6 +121,18 @@ _shtab_sriov_bootstrap_status_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_sriov_bootstrap_status_defaults_added=0
 
+_shtab_sriov_bootstrap_verify_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--config[use only this file (repeatable)]:FILE:_files"
+  "--json[print the answer as JSON]"
+  "--rule[with vf\: a PF of this rule]:NAME:"
+  ":vf\: one VF\; host\: one of each PF that a rule has:(vf host)"
+  ":with vf\: PCI address, or a PF\'s netdev:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_sriov_bootstrap_verify_defaults_added=0
+
 
 _shtab_sriov_bootstrap() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->sriov-bootstrap'
@@ -147,6 +160,7 @@ _shtab_sriov_bootstrap() {
         render) _arguments -C -s $_shtab_sriov_bootstrap_render_options ;;
         run) _arguments -C -s $_shtab_sriov_bootstrap_run_options ;;
         status) _arguments -C -s $_shtab_sriov_bootstrap_status_options ;;
+        verify) _arguments -C -s $_shtab_sriov_bootstrap_verify_options ;;
       esac
   esac
 }
