@@ -34,8 +34,10 @@ MAGIC = re.compile(r"[*?\[]")
 WITHIN_WORD = re.compile(r"[\w+@*?.-]\Z")
 FOLLOWS = re.compile(r"[\"']?\$|([*?\[][\w.*?\[\]-]{0,64}(?!/))")  # a folder: a variable, or a glob
 WORD = re.compile(r"\w[\w.+-]+")
+BEFORE_COMMAND = r"(?:then|do|else|exec|sudo|if|nohup|which|command|-v)[ \t]"
 COMMAND = re.compile(
-    r"(?:^|[;&|(`{!'\"]|\b(?:then|do|else|exec|sudo|if|nohup)[ \t])[ \t]*([\w][\w.+-]{1,63})(?=[\s;&|)'\"]|$)",
+    rf"(?:^|[;&|(`{{!'\"]|\b{BEFORE_COMMAND})[ \t]*(?:{BEFORE_COMMAND}[ \t]*){{0,4}}"
+    r"([\w][\w.+-]{1,63})(?=[\s;&|)`'\"]|$)",
     re.MULTILINE,
 )
 FOLDER = re.compile(r"(?:\b\w{1,32}=|\bcd[ \t])[\"']?(/[\w./+@-]+)")
@@ -43,7 +45,8 @@ UDEV_RUNS = re.compile(r"RUN|PROGRAM|IMPORT\{program\}")
 UDEV_PROGRAM = re.compile(r"((?:RUN|PROGRAM|IMPORT\{program\})(?:\{program\})?[ \t]*(?:\+=|:=|==|=)[ \t]*\")(?=[\w.-])")
 UDEV_FOLDER = r"\1/usr/lib/udev/"  # of programs without a path
 EXEC = re.compile(
-    r"^[ \t]*(?:Exec\w+|Environment|StandardInput)[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})", re.MULTILINE
+    r"^[ \t]*(?:Exec\w+|Environment|StandardInput|LoadCredential)[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})",
+    re.MULTILINE,
 )
 AT_FILE = re.compile(r"[\s\"']@\Z")  # of a file with arguments
 VOLATILE = frozenset({"/tmp/", "/var/tmp/", "/dev/shm/", "/run/"})  # noqa: S108 - whose files say nothing of the next boot
@@ -248,7 +251,7 @@ def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterabl
     for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, lambda _: True):
         for source in unit.sources:
             yield source, _exec_lines(unit, source)
-    for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES, *DOUBTFUL):
+    for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES, Format.ENVIRONMENT, *DOUBTFUL):
         if "\0" not in source.text and source.is_run:
             yield source, ((1, source.text),)
     for source in survey.sources_of(Format.MODPROBE):

@@ -1,6 +1,7 @@
 """Reads what others name: the scripts that they run, at any length of the chain, and the files of their environment."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -11,7 +12,7 @@ from sriov_bootstrap.conflicts.mentions import mentions_in_settings
 from sriov_bootstrap.conflicts.places import DISTRIBUTION, WELL_KNOWN
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.tool_files import Look
-from sriov_bootstrap.conflicts.units import conditions_to_look_at, environment_paths, units_of
+from sriov_bootstrap.conflicts.units import Unit, conditions_to_look_at, environment_paths, units_of
 from sriov_bootstrap.edges.text_files import Text, TextFiles
 from sriov_bootstrap.formats.shell_commands import FILE
 from sriov_bootstrap.formats.shell_simple import PATH
@@ -22,11 +23,13 @@ MAX_PROGRAMS = 1 << 8  # that are looked into
 MAX_PROGRAM_BYTES = 16 << 20
 MAX_DATA = 1 << 16  # characters of a file with numbers
 MAX_SETTINGS = 1 << 16  # bytes of another file that a command is given
+FROM_FILE = "EnvironmentFile"
+VARIABLE_COMMAND = re.compile(r"^[ \t]*Exec\w+[^\n]*\$", re.MULTILINE)
 BEGINNING = 1 << 8  # characters in which a binary has a zero
 
 
 def read_called(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, ...]:
-    """The scripts that these run, those that they run, and so on.
+    """The scripts that these run, those that they run, and so on; and files of the environment that may name some.
 
     Of other files that a command names, which may be keys, only those that mention VFs. From a user's cron table, only
     what this user can read too.
@@ -39,8 +42,9 @@ def read_called(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, ...]
         sources.paths_matching,
         kinds.is_there,
     )
-    found: list[Source] = []
+    found = [*_environments(sources, _units_with_variables(survey))]
     new: tuple[Source, ...] = ()
+    survey = replace(survey, sources=(*survey.sources, *found))
     for _ in range(MAX_CHAIN):
         called = called_scripts(survey, sources.problems.append, host)
         kinds.known.update(called)
@@ -156,13 +160,26 @@ def read_surroundings(sources: TextFiles, survey: MastersSurvey) -> MastersSurve
         survey.sources_of(Format.UNIT), survey.wanted_units, lambda source: library.concerns(source.text)
     )
     units = tuple(concerning)
-    environments = tuple(
-        Source(Format.ENVIRONMENT, path, text)
-        for glob in environment_paths(units)
-        for path, text in sources.read_matching(glob).items()
-    )
     conditions = {
         (condition.kind, condition.value): sources.holds(condition.kind, condition.value)
         for condition in conditions_to_look_at(units)
     }
+    known = {source.path for source in survey.sources_of(Format.ENVIRONMENT)}
+    environments = (source for source in _environments(sources, units) if source.path not in known)
     return replace(survey, sources=(*survey.sources, *environments), conditions=conditions, script_names=library.names)
+
+
+def _units_with_variables(survey: MastersSurvey) -> Iterator[Unit]:
+    """Units whose commands may be named by a file of their environment."""
+    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, lambda source: FROM_FILE in source.text):
+        if any(VARIABLE_COMMAND.search(source.text) for source in unit.sources):
+            yield unit
+
+
+def _environments(sources: TextFiles, units: Iterable[Unit]) -> tuple[Source, ...]:
+    """The files of their environment."""
+    return tuple(
+        Source(Format.ENVIRONMENT, path, text)
+        for glob in environment_paths(units)
+        for path, text in sources.read_matching(glob).items()
+    )

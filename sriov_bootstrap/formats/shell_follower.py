@@ -9,9 +9,10 @@ from msgspec import Struct
 from sriov_bootstrap.formats.shell_conditions import ASSUMED, TestVerdict
 from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_nodes import CommandList
-from sriov_bootstrap.formats.shell_values import UNKNOWN, Expander, ShellState, Values, limit_values
+from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, Expander, ShellState, Values, limit_values
 from sriov_bootstrap.formats.steps import Steps
 
+MAX_OUTPUT = 1 << 14  # of commands one after the other, which may be a loop's
 MAX_DEPTH = 12  # functions, scripts and substitutions within each other
 
 
@@ -44,9 +45,20 @@ class CommandOutcome(Struct, frozen=True):
 
 
 def output_of_all(outcomes: list[CommandOutcome]) -> Values:
-    """One after the other: only one of them may say anything that is understood."""
-    texts = [outcome.output for outcome in outcomes if outcome.output != ("",)]
-    return texts[0] if len(texts) == 1 else (UNKNOWN,) if texts else ("",)
+    """One after the other. Of one that is not understood, the others are parts, in lines of their own."""
+    found: Values = ("",)
+    for outcome in outcomes:
+        if len(found) * len(outcome.output) > MAX_VALUES:
+            return (UNKNOWN,)
+        found = tuple(dict.fromkeys(_lines_of_both(first, then) for first in found for then in outcome.output))
+    return found
+
+
+def _lines_of_both(first: str, then: str) -> str:
+    if not (first and then):
+        return first or then
+    separator = "\n" if UNKNOWN in (first[-1], then[0]) else ""
+    return first + separator + then if len(first) + len(then) < MAX_OUTPUT else UNKNOWN
 
 
 def output_of_any(outcomes: list[CommandOutcome]) -> Values:

@@ -56,6 +56,14 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
         pytest.param(
             rc_local(f"echo 8 > {FILE}\necho 4 > {FILE}"), {PF: 8}, ["rc.local:2", "rc.local:3"], id="8, 4: EBUSY"
         ),
+        # -- several commands that say one text --
+        pytest.param(
+            rc_local(f"{{ echo N=8; echo 'echo $N > {FILE}'; }} | sh"), {PF: 8}, ["rc.local:2"], id="a block into sh"
+        ),
+        pytest.param(
+            rc_local(f"(lspci; echo 'echo 8 > {FILE}') | bash"), {PF: 8}, ["rc.local:2"], id="with an unknown part"
+        ),
+        pytest.param(rc_local(f"{{ lspci; echo 8; }} > {FILE}"), {}, ["rc.local:2"], id="no number of an unknown text"),
         # -- paths --
         pytest.param(
             rc_local("echo 4 > /sys/class/infiniband/mlx5_0/device/sriov_numvfs"), {PF: 4}, ["rc.local:2"], id="RDMA"
@@ -290,6 +298,31 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
             {PF: 8},
             ["tuned.conf:2"],
             id="tuned, the active profile",
+        ),
+        # -- who names a script --
+        *(
+            pytest.param(
+                rc_local(line) | {"usr/local/sbin/setvfs": ECHO}, {PF: 8}, ["setvfs:2"], id=f"a program by {line}"
+            )
+            for line in ("sudo setvfs", "bash $(which setvfs)", "sh `command -v setvfs`", "nohup sudo setvfs &")
+        ),
+        *(
+            pytest.param(
+                {
+                    "etc/systemd/system/a.service": UNIT.format(lines),
+                    "@a.service": "",
+                    "-etc/default/a": "SCRIPT=/opt/a.sh\n",
+                    "opt/a.sh": ECHO,
+                },
+                {PF: 8},
+                ["a.sh:2"],
+                id=lines.partition("\n")[0],
+            )
+            for lines in (
+                "EnvironmentFile=-/etc/default/a\nExecStart=/bin/sh $SCRIPT",
+                "EnvironmentFile=/etc/default/*\nExecStart=/bin/sh -c ${SCRIPT}",
+                "LoadCredential=run:/opt/a.sh\nExecStart=/bin/sh %d/run",
+            )
         ),
     ],
 )  # fmt: skip

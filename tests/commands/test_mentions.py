@@ -191,6 +191,14 @@ SPLIT = (
             "/usr/local/sbin/vfs",
             id="a compiled program of cron",
         ),
+        pytest.param(
+            rc_local(f"(crontab -l; echo '@reboot echo 8 > {FILE}') | crontab -"), "/etc/rc.local:2", id="added to cron"
+        ),
+        pytest.param(
+            rc_local(f"{{ cat /etc/x; echo 'echo 8 > {FILE}'; }} > /usr/local/sbin/later"),
+            "/etc/rc.local:2",
+            id="a script of several parts",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_named(

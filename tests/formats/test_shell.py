@@ -162,3 +162,9 @@ def test_shells_in_shells_end_somewhere() -> None:
     for _ in range(14):
         text = 'sh -c "' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     assert list(writes(text)) == []
+
+
+def test_commands_that_may_say_too_many_texts_together_say_something_unknown() -> None:
+    ways = "\n".join(f"for i in 1 2 3 4 5 6 7 8 9; do if x; then {name}=$i; fi; done" for name in "NM")
+    [write] = writes(f"{ways}\n{{ echo -n $N; echo -n $M; }} > {A}")
+    assert write.numbers == (UNKNOWN,)
