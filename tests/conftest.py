@@ -17,6 +17,7 @@ from fakes_host import HostTree
 from guards import HostGuard, children, pending_tasks, was_killed
 from lab import boot
 from side_by_side import FIRST, Scheduling
+from sriov_bootstrap.edges.systemd import library  # noqa: F401 - loads dbus-next, which Python 3.15 alone does not
 
 GUARD = HostGuard()
 GUARD.install()

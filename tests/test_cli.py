@@ -297,7 +297,7 @@ def test_a_pass_with_nothing_to_do_imports_nothing_that_it_does_not_need(tree: H
     ("code", "ending", "out", "err"),
     [
         ("SB-E101", ExitCode.OK, "What to do: ", ""),
-        ("SB-E999", ExitCode.USAGE, "", 'sriov-bootstrap: doctor: unknown code "SB-E999": did you mean SB-E519?\n'),
+        ("SB-E999", ExitCode.USAGE, "", 'sriov-bootstrap: doctor: unknown code "SB-E999": did you mean SB-E719?\n'),
     ],
 )
 def test_a_process_says_all_before_it_ends_with_its_code(code: str, ending: ExitCode, out: str, err: str) -> None:

@@ -132,6 +132,8 @@ def print_report(report: PassReport, follow_up: "FollowUpReport | None") -> None
     pending = f"restarts stay pending: {follow_up.problem}" if follow_up and follow_up.problem else ""
     for problem in filter(None, (*report.notes, *report.table_problems, pending)):
         sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
+    if follow_up and follow_up.hint:
+        sys.stderr.write(f"  hint: {printable(follow_up.hint)}\n")
     if report.pfs:
         print(_summary(report))
 

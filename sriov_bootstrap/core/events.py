@@ -67,7 +67,9 @@ def follow_up_events(report: FollowUpReport, before: FollowUpReport) -> tuple[Ev
     because = ", ".join(report.pci_addresses)
     events = []
     if report.problem and report.problem != before.problem:
-        events.append(Event(Level.WARNING, f"restarts stay pending: {report.problem}", {"changed": because}))
+        stays: dict[str, Value] = {"changed": because}
+        stays |= {"hint": report.hint} if report.hint else {}
+        events.append(Event(Level.WARNING, f"restarts stay pending: {report.problem}", stays))
     said = () if before.is_over else before.spared
     events += [Event(Level.INFO, text, {"changed": because}) for text in report.spared if text not in said]
     for result in report.results:

@@ -109,7 +109,8 @@ class FollowUpReport(Struct, frozen=True):
     """One round of restarts. `due_at` is when the next one should be (CLOCK_MONOTONIC), None when no unit has to wait.
 
     `retry_at`: the same for units whose restart has failed, or that are still stopping. `problem` says why the bus
-    could not be used: the restarts stay pending. `spared`: what was not restarted, and why, in words.
+    could not be used, and `hint` what to do about it: the restarts stay pending. `spared`: what was not restarted, and
+    why, in words.
     """
 
     results: tuple[UnitResult, ...] = ()
@@ -118,6 +119,7 @@ class FollowUpReport(Struct, frozen=True):
     pci_addresses: tuple[str, ...] = ()
     retry_at: float | None = None
     spared: tuple[str, ...] = ()
+    hint: str = ""
 
     @property
     def is_over(self) -> bool:

@@ -39,13 +39,14 @@ class PendingRestart(Struct, frozen=True):
 
     `changed_at` None: a write began and its end is not recorded yet; it only stays None if the pass died.
     `failed`: units whose restart is tried again; `stopping`: units that had not stopped when we ceased to wait for
-    their restart, and when that began.
+    their restart, and when that began. `problem`: why the last round could not restart them, "" if it could.
     """
 
     changed_at: float | None = None
     pci_addresses: tuple[str, ...] = ()
     failed: dict[str, FailedRestart] = {}
     stopping: dict[str, float] = {}
+    problem: str = ""
 
 
 class Counters(Struct, frozen=True):

@@ -70,7 +70,7 @@ class Restarts:
         try:
             state, report = self._host.job_end(line)
         except SriovBootstrapError as error:
-            report = FollowUpReport(problem=error.message)
+            report = FollowUpReport(problem=error.message, hint=error.hint)
         for event in events.follow_up_events(report, self._last):
             self._say(event)
         self._last = report

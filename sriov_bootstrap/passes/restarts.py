@@ -73,7 +73,9 @@ def run_restarts(machine: RestartMachine, services: Services) -> FollowUpReport:
         try:
             plans = _plan_restarts(machine, saved, pending, services)
         except SriovBootstrapError as error:
-            return FollowUpReport(problem=error.message, pci_addresses=pending.pci_addresses)
+            report = FollowUpReport(problem=error.message, pci_addresses=pending.pci_addresses, hint=error.hint)
+            _remember_round(machine, pending, report, replace(pending, problem=error.message))
+            return report
         due = [plan for plan in plans if plan.need in {Need.RESTART, Need.START}]
         late = followup.late_results(plans, pending, now=machine.monotonic())
         results, problem = _restart_due(machine, due, services)
@@ -83,7 +85,7 @@ def run_restarts(machine: RestartMachine, services: Services) -> FollowUpReport:
         now = machine.monotonic()
         stopping = followup.still_stopping(report, plans, pending, now=now)
         report, retries = followup.retry_failed(report, plans, pending, now=now)
-        _remember_round(machine, pending, report, replace(pending, failed=retries, stopping=stopping))
+        _remember_round(machine, pending, report, replace(pending, failed=retries, stopping=stopping, problem=problem))
         return report
 
 
@@ -142,7 +144,7 @@ def _remember_round(
                 counter = done if result.outcome is UnitOutcome.DONE else failed
                 counter[result.unit] = counter.get(result.unit, 0) + 1
             rest = None if report.is_over and saved.pending == pending else saved.pending
-            rest = rest and replace(rest, failed=left.failed, stopping=left.stopping)
+            rest = rest and replace(rest, failed=left.failed, stopping=left.stopping, problem=left.problem)
             counters = replace(saved.counters, restarts=done, restart_failures=failed)
             machine.save_state(replace(saved, pending=rest, counters=counters))
     except BusyError:  # it stays pending; the units' own start times keep them from a second restart

@@ -196,6 +196,7 @@ def test_json_is_the_whole_report(tree: HostTree, shell: Shell) -> None:
         "pci_addresses": [],
         "retry_at": None,
         "spared": [],
+        "hint": "",
     }
     (pf,) = answer["report"]["pfs"]
     assert (pf["rule"], pf["state"], pf["reason"], pf["num_vfs"]) == ("tenant-a", "degraded", "exceeds_max", 4)
@@ -258,6 +259,11 @@ def test_a_restart_says_what_it_was_for_and_a_unit_that_is_spared_why(capsys: py
         "c.service: restart done",
         "d.service: not restarted",
     ]
+
+
+def test_restarts_that_could_not_be_made_are_said_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report(PassReport(), FollowUpReport(problem="no library", hint="install it"))
+    assert capsys.readouterr().err == "sriov-bootstrap: restarts stay pending: no library\n  hint: install it\n"
 
 
 def test_a_dry_run_of_another_driver_asks_who_would_restart_and_removes_no_vf(tree: HostTree, shell: Shell) -> None:

@@ -131,3 +131,5 @@ def test_restarts_are_said_each_and_a_bus_that_stays_away_once() -> None:
     assert follow_up_events(report, FollowUpReport()) == (away, *events)
     assert follow_up_events(report, report) == events[1:]
     assert follow_up_events(report, replace(report, problem="")) == (away, *events)
+    away = replace(away, fields=changed | {"hint": "start it"})
+    assert follow_up_events(replace(report, hint="start it"), FollowUpReport()) == (away, *events)

@@ -207,7 +207,9 @@ def test_a_bus_that_dies_during_a_retry_costs_no_try() -> None:
     machine = failed_once()
     machine.dies_after = 0
     assert [one.outcome for one in run_restarts(machine, SERVICES).results] == [UnitOutcome.BUS_ERROR]
-    assert machine.state.pending == PendingRestart(100.0, (PF,), {NOVA: FailedRestart(1, 110.0)})
+    assert machine.state.pending == PendingRestart(
+        100.0, (PF,), {NOVA: FailedRestart(1, 110.0)}, problem="the bus closed the connection"
+    )
     machine.dies_after = 1
     assert run_restarts(machine, SERVICES).results == (UnitResult(NOVA, UnitOutcome.DONE, why=ONCE),)
 
@@ -234,9 +236,23 @@ BUS_ERRORS = pytest.mark.parametrize("error", [UnitError, partial(StuckError, pi
 def test_without_a_bus_the_change_stays_pending(error: Callable[[str], SriovBootstrapError]) -> None:
     machine = FakeMachine()
     machine.error = error
-    machine.bus_problem = "no bus: the socket does not exist"
-    assert run_restarts(machine, SERVICES) == FollowUpReport(problem=machine.bus_problem, pci_addresses=(PF,))
-    assert machine.state == State(pending=CHANGE)
+    machine.bus_problem = problem = "no bus: the socket does not exist"
+    assert run_restarts(machine, SERVICES) == FollowUpReport(problem=problem, pci_addresses=(PF,))
+    assert machine.state == State(pending=replace(CHANGE, problem=problem))
+    machine.bus_problem = ""
+    assert len(run_restarts(machine, SERVICES).results) == 2
+    assert machine.state.pending is None
+
+
+def test_what_to_do_about_the_bus_is_told_and_its_problem_is_forgotten_with_the_next_round() -> None:
+    machine = FakeMachine()
+    machine.bus_problem, machine.error = "no library", partial(UnitError, hint="install it")
+    assert run_restarts(machine, SERVICES).hint == "install it"
+    machine.bus_problem, machine.outcome = "", UnitOutcome.FAILED
+    run_restarts(machine, SERVICES)
+    assert machine.state.pending == replace(
+        CHANGE, failed={name: FailedRestart(1, 110.0) for name in (NOVA, AGENT)}, problem=""
+    )
 
 
 @BUS_ERRORS
@@ -246,7 +262,8 @@ def test_a_bus_that_dies_in_the_middle_keeps_the_rest_pending(error: Callable[[s
     machine.dies_after = 1
     report = run_restarts(machine, SERVICES)
     assert [one.outcome for one in report.results] == [UnitOutcome.DONE, UnitOutcome.BUS_ERROR]
-    assert (report.problem, machine.state.pending) == ("the bus closed the connection", CHANGE)
+    problem = "the bus closed the connection"
+    assert (report.problem, machine.state.pending) == (problem, replace(CHANGE, problem=problem))
     machine.dies_after = 2
     run_restarts(machine, SERVICES)
     assert (machine.restarted, machine.state.pending) == ([NOVA, AGENT], None)

@@ -31,6 +31,7 @@ def check_service(host: Host, survey: ServiceSurvey) -> Iterator[Finding]:
         yield from _work(host, survey.state)
         yield from _restarts(host, survey.now)
         yield from _leftovers(host, survey.state.ours)
+    yield from _library(survey)
     yield from _files(survey)
 
 
@@ -195,7 +196,15 @@ def _restarts(host: Host, now: Now) -> Iterator[Finding]:
         who = " and ".join([*pending.failed, *pending.stopping]) or "nova-compute or the agent"
         problem = f"{who} has not been restarted yet, although VFs changed {age / 60:.0f} minutes ago"
         evidence = f"a restart is pending for changes of {', '.join(pending.pci_addresses)}"
+        evidence += f"; {pending.problem}" if pending.problem else ""
         yield Finding("SB-W709", "host", problem, evidence=evidence, remedy=f"sriov-bootstrap --once, or: {JOURNAL}")
+
+
+def _library(survey: ServiceSurvey) -> Iterator[Finding]:
+    if survey.library:
+        evidence, remedy = survey.library
+        problem = "cannot be loaded: VFs are kept, but no service is restarted after they change"
+        yield Finding("SB-E719", "dbus-next", problem, evidence=evidence, remedy=remedy)
 
 
 def _leftovers(host: Host, ours: Ours) -> Iterator[Finding]:

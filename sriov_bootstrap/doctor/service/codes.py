@@ -219,4 +219,16 @@ Looked at: the processes systemd-udevd and udevd in /proc, where sriov-bootstrap
 What to do: systemctl start systemd-udevd; journalctl -b -u systemd-udevd says why it ended.
 """,
     ),
+    "SB-E719": Explanation(
+        "the D-Bus library cannot be loaded",
+        """\
+nova-compute and the agent are restarted over D-Bus, with the library dbus-next. The Python that runs sriov-bootstrap
+does not find it, or fails to load it, as may happen after an upgrade of Python. VFs are created and kept all the same;
+restarts stay pending until the library loads.
+
+Looked at: whether it loads, in a process of its own. No bus is asked.
+
+What to do: install dbus-next for that Python; `sriov-bootstrap --once` then makes the restarts that are pending.
+""",
+    ),
 }

@@ -55,6 +55,7 @@ def notes(now: Now) -> tuple[str, ...]:
         said.append(f"{now.jam}, for {now.jam_age:.0f} s")
     if now.pending:
         said.append("restarts are pending, because VFs changed on: " + ", ".join(now.pending.pci_addresses))
+        said += [f"they could not be made: {now.pending.problem}"] if now.pending.problem else []
         said += [f"{name}: its restart failed, and will be tried again" for name in now.pending.failed]
         said += [f"{name}: is still stopping; systemd starts it once it has stopped" for name in now.pending.stopping]
     if not now.has_passed:

@@ -58,7 +58,17 @@ def _add_files(survey: ServiceSurvey, machine: HostMachine, host: Host) -> Servi
         outdated=old,
         access_problems=problems,
         unseen=(*survey.unseen, *unseen, *hidden),
+        library=_library_problem(machine) if host.config.pf and host.config.services.restart else None,
     )
+
+
+def _library_problem(machine: HostMachine) -> tuple[str, str] | None:
+    """For no units no bus is asked: all that can fail is loading what would ask it."""
+    try:
+        machine.unit_states(())
+    except SriovBootstrapError as error:
+        return error.message, error.hint
+    return None
 
 
 def _outdated_files(machine: HostMachine, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -20,6 +20,7 @@ class ServiceSurvey(Struct, frozen=True):
     that it need not be what the service reads.
     `not_loaded`: the drivers that rules name in vf_driver and that the kernel does not have.
     `access_problems`: what is wrong with [metrics] web_config. `outdated`: rendered files that the config has outgrown.
+    `library`: why the D-Bus library does not load, and what to do, None if it does.
     """
 
     state: State | None = None
@@ -33,3 +34,4 @@ class ServiceSurvey(Struct, frozen=True):
     access_problems: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    library: tuple[str, str] | None = None

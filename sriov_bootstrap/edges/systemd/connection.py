@@ -10,12 +10,15 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, NoReturn, TypeVar
 
-from dbus_next.aio.message_bus import MessageBus
-from dbus_next.constants import MessageFlag, MessageType
-from dbus_next.errors import AuthError, InvalidAddressError
-from dbus_next.message import Message
-
 from sriov_bootstrap.base.errors import UnitError
+from sriov_bootstrap.edges.systemd.library import (
+    AuthError,
+    InvalidAddressError,
+    Message,
+    MessageBus,
+    MessageFlag,
+    MessageType,
+)
 
 T = TypeVar("T")
 

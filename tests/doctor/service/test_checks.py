@@ -55,6 +55,7 @@ class ServiceValues(TypedDict, total=False):
     masked: tuple[str, ...]
     config_files: dict[str, int] | None
     access_problems: tuple[str, ...]
+    library: tuple[str, str]
     outdated: tuple[str, ...]
     not_loaded: tuple[str, ...]
 
@@ -257,6 +258,13 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             id="unit that does not stop",
         ),
         pytest.param(
+            service(library=("dbus-next cannot be loaded: no", "install it")),
+            "SB-E719",
+            "dbus-next",
+            "cannot be loaded: VFs are kept",
+            id="library",
+        ),
+        pytest.param(
             service(access_problems=("/etc/w.yaml: broken",)), "SB-E714", "/etc/w.yaml", "broken", id="web config"
         ),
         pytest.param(
@@ -320,6 +328,7 @@ SEEN_AND_TO_DO = {
         "overwritten 3 times since boot",
         "remove the line",
     ),
+    "SB-E719": (service(library=("it is absent", "install it")), "it is absent", "install it"),
     "SB-W715": (
         service(outdated=("/etc/a.conf",)),
         "sriov-bootstrap render all --diff shows it",
@@ -375,3 +384,9 @@ def test_a_masked_helper_is_said_where_it_is_needed(unit: str, *, is_needed: boo
     survey = service(masked=(unit,), not_loaded=("vfio-pci",) if is_needed else ())
     found = [(one.code, one.place) for one in check_service(host, survey)]
     assert found == ([("SB-W705", unit)] if is_needed else [])
+
+
+def test_an_overdue_restart_says_why_it_could_not_be_made() -> None:
+    pending = PendingRestart(1.0, (PF,), problem="no bus")
+    (finding,) = check_service(HOST, service(pending=pending, pending_age=600.0))
+    assert finding.evidence == f"a restart is pending for changes of {PF}; no bus"

@@ -51,6 +51,10 @@ FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 20
             ],
         ),
         (
+            Now(pending=PendingRestart(1.0, (PF,), problem="no bus"), has_passed=True),
+            [f"restarts are pending, because VFs changed on: {PF}", "they could not be made: no bus"],
+        ),
+        (
             Now(pending=PendingRestart(1.0, (PF,), stopping={"nova-compute.service": 2.0}), has_passed=True),
             [
                 f"restarts are pending, because VFs changed on: {PF}",
