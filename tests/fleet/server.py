@@ -77,10 +77,9 @@ def serving(fleet: Fleet) -> Iterator[str]:
 
     def run() -> None:
         with suppress(asyncio.CancelledError):
-            loop.run_until_complete(task)
+            loop.run_until_complete(serve())  # a task of this thread: since Python 3.14 all_tasks() sees no others
         loop.close()
 
-    task = loop.create_task(serve())
     thread = threading.Thread(target=run, name="fleet")
     thread.start()
     started.wait(10)

@@ -123,9 +123,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site, stranger = Authority(folder, "site"), Authority(folder, "stranger")
     site.issue("server")
     site.issue("new", san="DNS:localhost,IP:127.0.0.1,DNS:new.example")
-    site.issue("late", days=-1)
+    site.issue("late", is_expired=True)
     site.issue("prometheus", san="DNS:prometheus.example,IP:2001:db8::1,URI:spiffe://site/prometheus,email:p@example")
-    site.issue("late-client", days=-1)
+    site.issue("late-client", is_expired=True)
     stranger.issue("thief", san="DNS:prometheus.example")
     return folder
 
