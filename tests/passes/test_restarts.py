@@ -15,7 +15,7 @@ from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.core.restart_reasons import AGENT_HABIT
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 from sriov_bootstrap.core.surroundings import Jam
-from sriov_bootstrap.passes.restarts import preview, run_restarts
+from sriov_bootstrap.passes.restarts import WAIT_FOR_PASS, preview, run_restarts
 
 NOVA, AGENT = "nova-compute.service", "neutron-sriov-agent.service"
 SERVICES = Services(restart=(NOVA, AGENT), min_interval_seconds=30)
@@ -275,6 +275,16 @@ def test_nothing_restarts_into_a_write_that_has_not_come_back() -> None:
     report = run_restarts(machine, SERVICES)
     assert report.problem.startswith(f"they wait for a write: {PF}: set sriov_numvfs from 7 to 0 has not returned")
     assert (machine.restarted, machine.state.pending) == ([], CHANGE)
+
+
+def test_nothing_restarts_amid_a_change_and_who_began_it_is_not_forgotten() -> None:
+    """A pass that died between two writes left half of it: those VFs are not lost by another hand."""
+    machine = FakeMachine()
+    machine.state = State(pending=replace(CHANGE, changed_at=None))
+    report = run_restarts(machine, SERVICES)
+    assert machine.restarted == []
+    assert report.problem == WAIT_FOR_PASS
+    assert machine.state.pending == replace(CHANGE, changed_at=None)
 
 
 def test_a_change_that_came_meanwhile_stays_pending() -> None:
