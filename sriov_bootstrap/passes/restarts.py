@@ -17,8 +17,7 @@ from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.core.state import PendingRestart, State
 from sriov_bootstrap.core.surroundings import Jam
 
-
-WAIT_FOR_PASS = "they wait for a pass: one has begun to write, and did not come to its end yet"
+HALF_OF_A_CHANGE = "they wait for a pass: one has begun to write, and did not come to its end yet"
 
 
 class RestartMachine(Protocol):
@@ -74,7 +73,7 @@ def run_restarts(machine: RestartMachine, services: Services) -> FollowUpReport:
         if jam := machine.read_jam():  # nova-compute reads sriov_numvfs when it starts, and would hang there as well
             return FollowUpReport(problem=f"they wait for a write: {jam}", pci_addresses=pending.pci_addresses)
         if pending.changed_at is None:  # what it left may be half of a change, which the next pass makes whole
-            return FollowUpReport(problem=WAIT_FOR_PASS, pci_addresses=pending.pci_addresses)
+            return FollowUpReport(problem=HALF_OF_A_CHANGE, pci_addresses=pending.pci_addresses)
         try:
             plans = _plan_restarts(machine, saved, pending, services)
         except SriovBootstrapError as error:
