@@ -20,6 +20,10 @@ HABITS = {
     "up_first": ("PF up first", "neither creates nor removes VFs while the PF's netdev is down: SB-E224"),
     "count_flaps_link": ("link flaps", "takes the PF's link down and up for each change of the number of VFs: SB-W223"),
     "mode_before_count": ("mode before VFs", "changes the eswitch mode only while there are no VFs"),
+    "mode_before_binding": (
+        "mode before binding",
+        "VFs get their drivers after the eswitch mode, which is slow otherwise",
+    ),
     "firmware_limit": ("firmware's limit", "how many VFs there can be is up to the firmware or its settings"),
     "accepts_and_makes_fewer": ("silent failure", "can report success although VFs are missing, or do not work"),
     "kept_vfs": ("keeps VFs", "reports success for 0 and keeps VFs that were there before the driver was loaded"),

@@ -24,7 +24,12 @@ NUM_VFS = {
         {"type": "string", "pattern": "^(max|[1-9]?[0-9]%|100%)$"},
     ]
 }
-SECTIONS = {"Match": "SELECTORS", "VfTable": "ATTRIBUTES OF VFS"}  # both have a key mac
+SECTIONS = {
+    "Match": "SELECTORS",
+    "VfTable": "ATTRIBUTES OF VFS",  # both have a key mac
+    "Eswitch": "THE SWITCH IN A NIC",
+    "DevlinkParam": "THE SWITCH IN A NIC",
+}
 NUMBERS = r"[0-9]{1,5}( *- *[0-9]{1,5})?"
 PATTERNS = {
     "vfs": f"^(all| *{NUMBERS} *(, *{NUMBERS} *)*)$",

@@ -281,6 +281,7 @@ def test_a_pass_with_nothing_to_do_imports_nothing_that_it_does_not_need(tree: H
         "passes.protocols",
     )
     own += ("machine.jobs", "machine.act", "edges.pf_writes", "edges.vf_drivers", "edges.holders.open_devices")
+    own += ("core.eswitch", "core.eswitch_refusals", "edges.devlink", "formats.switch_messages", "machine.eswitch")
     own += ("base.kernel_writes", "edges.metrics", "render.templates", "commands.doctor")
     unneeded = {*names, *(f"sriov_bootstrap.{name}" for name in own)}
     assert all(map(importlib.util.find_spec, unneeded - {*names}))

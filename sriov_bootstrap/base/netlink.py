@@ -3,6 +3,7 @@
 No library: importing one costs more than a pass with nothing to do.
 """
 
+import os
 import struct
 import time
 from _socket import MSG_TRUNC, socket
@@ -15,6 +16,7 @@ HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 ATTRIBUTE = struct.Struct("=HH")  # length, type
 ERRNO = struct.Struct("=i")
 NLM_F_REQUEST, NLM_F_ACK = 0x1, 0x4
+NLM_F_DUMP, NLM_F_DUMP_INTR = 0x300, 0x10
 NLM_F_WITH_WORDS = 0x300  # NLM_F_CAPPED, NLM_F_ACK_TLVS
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLMSGERR_ATTR_MSG = 1
@@ -36,6 +38,10 @@ Asker = Callable[[int, bytes, int], Iterable[bytes]]
 
 class UnusableError(Exception):
     """An answer that must not be relied on."""
+
+
+class InterruptedDumpError(Exception):
+    """The list changed while it was read: something may be missing (Documentation/userspace-api/netlink/intro.rst)."""
 
 
 class Conversation:
@@ -68,18 +74,21 @@ class Conversation:
                 yield bytes(memoryview(buffer)[:size])
 
 
-def reply_to(ask: Asker, kind: int, body: bytes, flags: int = 0) -> tuple[bytes, int, str]:
-    """What a question about one netdev has found; an errno, 0 for done, and the kernel's words, if it has any.
+def reply_to(
+    ask: Asker, kind: int, body: bytes, flags: int = 0, *, answer: int = RTM_NEWLINK, least: int = LINK.size
+) -> tuple[bytes, int, str]:
+    """What a question has found; an errno, 0 for done, and the kernel's words, if it has any.
 
+    `answer`: the type of message that tells it, which has at least so many bytes: a netdev, if nothing else is said.
     OSError where there is no answer.
     """
     datagram = next(iter(ask(kind, body, flags)), b"")
     size, type_, flags = header_at(datagram, 0)
     said = datagram[HEADER.size : size]
-    if type_ == RTM_NEWLINK and len(said) >= LINK.size:
+    if type_ == answer and len(said) >= least:
         return said, 0, ""
     if type_ != NLMSG_ERROR or len(said) < ERRNO.size:
-        raise UnusableError("it is neither a netdev nor an error")
+        raise UnusableError("it is neither what was asked for nor an error")
     (negative,) = ERRNO.unpack_from(said)
     return b"", -negative, _words(said) if flags & NLM_F_WITH_WORDS == NLM_F_WITH_WORDS else ""
 
@@ -88,6 +97,39 @@ def _words(said: bytes) -> str:
     """net/netlink/af_netlink.c, netlink_ack: after the errno and the header of the question."""
     words = attributes(said, ERRNO.size + HEADER.size, {NLMSGERR_ATTR_MSG})
     return next((one_line(value.rstrip(b"\0")) for _, value in words), "")
+
+
+def bodies_of(datagrams: Iterable[bytes], kind: int, least: int) -> Iterator[bytes]:
+    """What each message of that kind says, to the end of the dump; read to it even if it is interrupted on the way."""
+    is_interrupted = False
+    for datagram in datagrams:
+        start = 0
+        while start < len(datagram):
+            size, type_, flags = header_at(datagram, start)
+            body = datagram[start + HEADER.size : start + size]
+            start += (size + 3) & ~3
+            is_interrupted = is_interrupted or bool(flags & NLM_F_DUMP_INTR)
+            if type_ in {NLMSG_DONE, NLMSG_ERROR}:
+                _raise_for(body, is_needed=type_ == NLMSG_ERROR)
+                if is_interrupted:
+                    raise InterruptedDumpError
+                return
+            if type_ == kind:
+                if len(body) < least:
+                    raise UnusableError("a message is too short")
+                yield body
+    raise UnusableError("it has no end")
+
+
+def _raise_for(body: bytes, *, is_needed: bool) -> None:
+    """A dump's end carries an errno as an error does; older kernels leave it out there."""
+    if len(body) < ERRNO.size:
+        if is_needed:
+            raise UnusableError("an error is cut off")
+        return
+    (negative,) = ERRNO.unpack_from(body)
+    if negative or is_needed:
+        raise OSError(-negative, os.strerror(-negative) if negative else "no answer, only an acknowledgement")
 
 
 def header_at(datagram: bytes, start: int) -> tuple[int, int, int]:

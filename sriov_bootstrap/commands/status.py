@@ -108,8 +108,12 @@ def _print_json(report: PassReport, saved: State, said: tuple[str, ...]) -> None
 def _print_table(report: PassReport, said: tuple[str, ...]) -> None:
     if not report.pfs and not report.config_problems:
         print(NOTHING_TO_DO)
+    has_switches = any(pf.eswitch_desired for pf in report.pfs)
     rows = [COLUMNS, *(_row(pf) for pf in report.pfs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    if has_switches:
+        modes = ("ESWITCH", *(_switch_cell(pf) for pf in report.pfs))
+        rows = [(*row[:-1], mode, row[-1]) for row, mode in zip(rows, modes, strict=True)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows if report.pfs else ()):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         if number:
@@ -133,6 +137,14 @@ def _print_reason(pf: PfReport) -> None:
     for vf in pf.vfs:
         if vf.user and vf.user not in pf.message:
             print(f"  VF {vf.index} {vf.pci_address}: {printable(vf.user)}")
+
+
+def _switch_cell(pf: PfReport) -> str:
+    """The mode that there is, and how many representors of those that there should be."""
+    if not pf.eswitch_desired or not pf.pci_address:
+        return "-"
+    count = f" {pf.representors}/{pf.representors_desired}" if pf.representors_desired else ""
+    return f"{pf.eswitch_mode or 'none'}{count}"
 
 
 def _row(pf: PfReport) -> tuple[str, ...]:

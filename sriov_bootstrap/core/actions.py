@@ -9,13 +9,22 @@ from enum import IntEnum, auto
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.config import DevlinkParam, Eswitch, EswitchMode, ParamMode
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_settings import Before
 
 SHORT_SECONDS = 30.0  # for an action that waits for no VF
 LOAD_SECONDS = 60.0  # a driver probes every VF that waits for it before its module is loaded
+
+
+TAKES_EFFECT = {
+    ParamMode.RUNTIME: "",
+    ParamMode.DRIVERINIT: " (driverinit: from the next devlink dev reload, or boot)",
+    ParamMode.PERMANENT: " (permanent: from the next reset of the device, or power cycle)",
+}
 
 
 class SetLinkUp(Struct, frozen=True, tag="set_link_up", omit_defaults=True):
@@ -136,6 +145,61 @@ class SetVfMtus(Struct, frozen=True, tag="set_vf_mtus"):
         return f"set the MTU of {quantity(len(self.mtus), 'VF')}"
 
 
+class SetDevlinkParams(Struct, frozen=True, tag="set_devlink_params"):
+    """Set devlink parameters of the PF, in their order."""
+
+    pci_address: str
+    params: dict[str, DevlinkParam]
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"set {', '.join(_param_text(name, param) for name, param in self.params.items())}"
+
+
+def _param_text(name: str, param: DevlinkParam) -> str:
+    value = str(param.value).lower() if isinstance(param.value, bool) else str(param.value)
+    return f"{name} to {value}{TAKES_EFFECT[param.cmode]}"
+
+
+class SetEswitchMode(Struct, frozen=True, tag="set_eswitch_mode", omit_defaults=True):
+    """Set the mode of the PF's switch, if it is still in `before` and there are still `num_vfs` VFs.
+
+    `precedes_count`: its driver can do it only while there are none.
+    """
+
+    pci_address: str
+    before: str
+    after: EswitchMode
+    num_vfs: int = 0
+    allow_in_use: bool = False
+    precedes_count: bool = False
+
+    def __str__(self) -> str:
+        """For people."""
+        if self.before == self.after:
+            return f"make sure that the eswitch mode is still {self.after}"
+        return f"set the eswitch mode from {self.before} to {self.after}"
+
+
+class SetUpEswitch(Struct, frozen=True, tag="set_up_eswitch", omit_defaults=True):
+    """Wait for the representors of `num_vfs` VFs, then set what `wish` says beyond the mode and is not so."""
+
+    pci_address: str
+    wish: Eswitch
+    num_vfs: int = 0
+
+    def __str__(self) -> str:
+        """For people."""
+        wish = self.wish
+        said = {"inline_mode": wish.inline_mode, "encap_mode": wish.encap_mode}
+        texts = [f"{name} {value}" for name, value in said.items() if value]
+        texts += [] if wish.hw_tc_offload is None else [f"hw-tc-offload {'on' if wish.hw_tc_offload else 'off'}"]
+        awaited = quantity(self.num_vfs, "representor")
+        settings = f"set {', '.join(texts)}" if texts else ""
+        waits = wish.mode is EswitchMode.SWITCHDEV and self.num_vfs
+        return " and ".join(filter(None, (f"wait for {awaited}" if waits else "", settings)))
+
+
 class BindVfs(Struct, frozen=True, tag="bind_vfs"):
     """Give VFs their driver, all at once; `driver` is the rule's vf_driver, "" to take back `former` alone.
 
@@ -194,9 +258,27 @@ Action = (
     | LoadModule
     | SetPfLink
     | SetVfAttributes
+    | SetDevlinkParams
+    | SetEswitchMode
+    | SetUpEswitch
     | BindVfs
     | SetVfMtus
 )
+
+
+class SwitchSteps(Struct, frozen=True):
+    """What the switch of a PF takes: `before` VFs are made, the `mode`, and what comes `after` both.
+
+    `remakes`: VFs that exist have to go for it. `binds_late`: those that are made must not have a driver before the
+    mode is set. `verdict`: why the mode stays as it is.
+    """
+
+    before: tuple[SetDevlinkParams, ...] = ()
+    mode: tuple[SetEswitchMode, ...] = ()
+    after: tuple[SetUpEswitch, ...] = ()
+    remakes: bool = False
+    binds_late: bool = False
+    verdict: Verdict | None = None
 
 
 class Stage(IntEnum):
@@ -212,11 +294,14 @@ class Stage(IntEnum):
 STAGES: dict[type, Stage] = {
     SetAutoprobe: Stage.BEFORE,
     WriteFile: Stage.BEFORE,
+    SetDevlinkParams: Stage.BEFORE,
     SetNumVfs: Stage.COUNT,
     ReloadDriver: Stage.COUNT,
     SetLinkUp: Stage.COUNTED,
     LoadModule: Stage.COUNTED,  # without it there are VFs all the same
     SetPfLink: Stage.COUNTED,
+    SetEswitchMode: Stage.COUNTED,  # before attributes: some drivers set others in each mode
+    SetUpEswitch: Stage.COUNTED,
     SetVfAttributes: Stage.COUNTED,
     BindVfs: Stage.BIND,
     SetVfMtus: Stage.AFTER,
@@ -224,13 +309,19 @@ STAGES: dict[type, Stage] = {
 
 
 # What else a rule asks for does not depend on them.
-OPTIONAL = (SetPfLink, SetVfAttributes, SetVfMtus)
+OPTIONAL = (SetPfLink, SetVfAttributes, SetVfMtus, SetUpEswitch, SetDevlinkParams)
 
 
 def stage_of(action: object, stages: Mapping[type, Stage] = STAGES) -> Stage:
-    """When it runs. Some drivers create no VFs while their PF is down; its netdev then comes up first."""
-    is_early = isinstance(action, SetLinkUp) and action.precedes_count
-    return Stage.BEFORE if is_early else stages[type(action)]
+    """When it runs. Some drivers create no VFs while their PF is down; its netdev then comes up first.
+
+    A mode that is set while there are no VFs comes between the count that removes them and the one that makes them.
+    """
+    if isinstance(action, SetLinkUp) and action.precedes_count:
+        return Stage.BEFORE
+    if isinstance(action, SetEswitchMode) and action.precedes_count:
+        return Stage.COUNT
+    return stages[type(action)]
 
 
 def addresses_of(action: Action) -> tuple[str, ...]:
@@ -240,16 +331,18 @@ def addresses_of(action: Action) -> tuple[str, ...]:
 
 def deadline_seconds(action: Action) -> float:
     """How long it may take before it counts as stuck; nothing can end it then. mlx5 takes 0.5 s per VF, ixgbe 1 s."""
+    seconds = SHORT_SECONDS
     match action:
         case SetNumVfs(before=before, after=after):
-            return 60.0 + 5.0 * max(before, after)
+            seconds = 60.0 + 5.0 * max(before, after)
         case BindVfs(vfs=vfs):
-            return 120.0 + 5.0 * len(vfs)  # mlx5 waits that long for a VF whose firmware does not answer
+            seconds = 120.0 + 5.0 * len(vfs)  # mlx5 waits that long for a VF whose firmware does not answer
         case ReloadDriver(pci_addresses=addresses, expected=expected):  # each VF of each PF is destroyed and created
-            return 60.0 + 5.0 * 2 * expected * len(addresses)
+            seconds = 60.0 + 5.0 * 2 * expected * len(addresses)
         case SetVfAttributes(vfs=vfs, num_vfs=number):  # i40e resets a VF, others are taken from their driver
-            return SHORT_SECONDS + 5.0 * (len(vfs) or number)
+            seconds = SHORT_SECONDS + 5.0 * (len(vfs) or number)
+        case SetEswitchMode(num_vfs=number) | SetUpEswitch(num_vfs=number):  # mlx5 takes 3.6 s with 60 VFs
+            seconds = 60.0 + 5.0 * number
         case LoadModule():
-            return LOAD_SECONDS
-        case _:
-            return SHORT_SECONDS
+            seconds = LOAD_SECONDS
+    return seconds

@@ -13,6 +13,7 @@ from sriov_bootstrap.core.vf_attributes import STABLE, VfTable, numbers_of
 T = TypeVar("T")
 
 GLOB_CHARACTERS = frozenset("*?[")
+STEERING = "flow_steering_mode"
 MAX_NUM_VFS = 65535  # drivers/pci/iov.c parses sriov_numvfs with kstrtou16
 
 
@@ -53,6 +54,65 @@ class NovaRestart(StrEnum):
 
     ALWAYS = "always"
     WHEN_NEEDED = "when_needed"
+
+
+class EswitchMode(StrEnum):
+    """How the switch in a NIC treats its VFs: by address alone, or as ports with a netdev each on the host."""
+
+    LEGACY = "legacy"
+    SWITCHDEV = "switchdev"
+
+
+class InlineMode(StrEnum):
+    """How many headers of each packet a VF's driver has to hand to the device (ConnectX-4)."""
+
+    NONE = "none"
+    LINK = "link"
+    NETWORK = "network"
+    TRANSPORT = "transport"
+
+
+class EncapMode(StrEnum):
+    """Whether the device encapsulates: VXLAN and its kind."""
+
+    NONE = "none"
+    BASIC = "basic"
+
+
+class SteeringMode(StrEnum):
+    """Who writes mlx5's steering rules: its firmware, or the driver."""
+
+    DMFS = "dmfs"
+    SMFS = "smfs"
+    HMFS = "hmfs"
+
+
+class ParamMode(StrEnum):
+    """When a devlink parameter takes effect: at once, at the next reload of the device, after a reset of it."""
+
+    RUNTIME = "runtime"
+    DRIVERINIT = "driverinit"
+    PERMANENT = "permanent"
+
+
+class Eswitch(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """[pf.eswitch]. What is not said is left alone."""
+
+    mode: EswitchMode
+    inline_mode: InlineMode | None = None
+    encap_mode: EncapMode | None = None
+    flow_steering_mode: SteeringMode | None = None
+    hw_tc_offload: bool | None = None
+
+
+ParamValue = bool | int | str
+
+
+class DevlinkParam(Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of [pf.devlink_params] that says more than its value."""
+
+    value: ParamValue
+    cmode: ParamMode = ParamMode.RUNTIME
 
 
 class SpecStyle(StrEnum):
@@ -140,6 +200,28 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     mtu: Annotated[int, Meta(ge=68, le=65535)] = 0  # the limits hold for what is written
     promisc: Switch | None = None
     vf: tuple[VfTable, ...] = ()
+    eswitch: Eswitch | None = None
+    devlink_params: dict[str, ParamValue | DevlinkParam] = {}
+
+    def __hash__(self) -> int:
+        """Of what tells rules apart: a table of parameters has none."""
+        return hash((self.name, self.match))
+
+    @property
+    def asks_devlink(self) -> bool:
+        """Whether it says something that only devlink can tell."""
+        return self.eswitch is not None or bool(self.devlink_params)
+
+    @property
+    def params(self) -> dict[str, DevlinkParam]:
+        """Every devlink parameter that it sets; that of the steering is one as well."""
+        found = {
+            name: value if isinstance(value, DevlinkParam) else DevlinkParam(value)
+            for name, value in self.devlink_params.items()
+        }
+        if self.eswitch and self.eswitch.flow_steering_mode:
+            found[STEERING] = DevlinkParam(self.eswitch.flow_steering_mode.value)
+        return found
 
     @property
     def uses_max_vfs(self) -> bool:

@@ -23,6 +23,8 @@ from sriov_bootstrap.core import validate
 from sriov_bootstrap.core.config import (
     Boot,
     Config,
+    DevlinkParam,
+    Eswitch,
     IncompleteRule,
     Match,
     Metrics,
@@ -198,6 +200,8 @@ def _read_pf(path: str, number: int, entry: Any, seen: Container[str]) -> tuple[
     problems = unknown_keys(keys, PfRule, where=where)
     if isinstance(entry.get("match"), dict):
         problems += unknown_keys(entry["match"], Match, where=f"{where}: match")
+    if isinstance(entry.get("eswitch"), dict):
+        problems += unknown_keys(entry["eswitch"], Eswitch, where=f"{where}: [pf.eswitch]")
     tables, mistakes = _read_vf_tables(entry.get("vf", []), where)
     if problems:
         return problems + mistakes, None
@@ -258,7 +262,7 @@ def rephrase(error: msgspec.ValidationError) -> str:
     text, _, place = str(error).replace("`", "").replace(" | null", "").partition(" - at $")
     key = place.lstrip(".")
     text = text[:1].lower() + text[1:]
-    if words := _words_of(key):
+    if words := _words_of(key.rpartition(".")[2]):
         text += f": valid here: {', '.join(words)}"
     if key == "vfs":
         text += ', such as "0-3,7" or "all"'
@@ -267,7 +271,7 @@ def rephrase(error: msgspec.ValidationError) -> str:
 
 def _words_of(key: str) -> tuple[str, ...]:
     """Every word that a key may have as its value; () for one whose values are no such words."""
-    tables = (PfRule, VfTable, *TABLES.values())
+    tables = (PfRule, VfTable, Eswitch, DevlinkParam, *TABLES.values())
     types = (field.type for table in tables for field in msgspec.structs.fields(table) if field.name == key)
     kinds = (kind for either in types for kind in (either, *get_args(either)))
     return next((tuple(kind) for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)), ())

@@ -51,7 +51,8 @@ class Driver(Struct, frozen=True):
 
     `up_first`: it creates no VFs while the PF's netdev is down. `count_flaps_link`: it takes the PF's link down and up
     for each change of the number. `rates_need_carrier`: it refuses a VF's rate while the PF has no carrier.
-    `mode_before_count`: it changes the eswitch mode only while there are no VFs. `firmware_limit`: how many VFs there
+    `mode_before_count`: it changes the eswitch mode only while there are no VFs. `mode_before_binding`: VFs that have a
+    driver by then make it slow, or break. `firmware_limit`: how many VFs there
     can be is up to the firmware or its settings. `kept_vfs`: it reports success for 0 and keeps VFs that were there
     before it was loaded. `accepts_and_makes_fewer`: it can report success although VFs are missing, or do not work.
 
@@ -68,6 +69,7 @@ class Driver(Struct, frozen=True):
     count_flaps_link: bool = False
     rates_need_carrier: bool = False
     mode_before_count: bool = False
+    mode_before_binding: bool = False
     firmware_limit: bool = False
     kept_vfs: bool = False
     accepts_and_makes_fewer: bool = False
@@ -116,6 +118,7 @@ DRIVERS = (
     # NVIDIA, Broadcom, Emulex, Chelsio
     Driver(
         "mlx5_core",
+        mode_before_binding=True,
         firmware_limit=True,
         accepts_and_makes_fewer=True,
         attributes=_USUAL | {"min_rate", "stats", "msix"},

@@ -131,6 +131,47 @@ class Netdev(Struct, frozen=True):
     is_representor: bool = False
 
 
+class Representor(Struct, frozen=True):
+    """The netdev that stands for a VF on the host. `has_tc_offload`: None where that was not asked for."""
+
+    netdev: str
+    ifindex: int = 0
+    has_master: bool = False
+    has_tc_offload: bool | None = None
+
+
+class EswitchFacts(Struct, frozen=True):
+    """The switch in a NIC, as devlink and rtnetlink tell it. `mode` "": it has none that can be set.
+
+    `switch_id`: that of the uplink, "" while there is none. `uplink`: its netdev; `representors`: VF number -> its.
+    `params`: name of a devlink parameter -> mode in which it is set -> value; only those that a rule names.
+    """
+
+    mode: str = ""
+    inline_mode: str = ""
+    encap_mode: str = ""
+    switch_id: str = ""
+    uplink: Representor | None = None
+    representors: dict[int, Representor] = {}
+    params: dict[str, dict[str, bool | int | str]] = {}
+
+
+class Eswitches(Struct, frozen=True):
+    """PCI address of a PF -> what was read; or why it could not be. `problem`: why nothing could."""
+
+    by_address: dict[str, EswitchFacts] = {}
+    problems: dict[str, str] = {}
+    problem: str = ""
+
+
+class DevlinkQuestion(Struct, frozen=True):
+    """What is to be read of one PF: these parameters, and whether its netdevs offload TC."""
+
+    pci_address: str
+    params: tuple[str, ...] = ()
+    tc_offload: bool = False
+
+
 class VfFacts(Struct, frozen=True):
     """One VF. `use` says who uses it, None if it is free; `incarnation` differs after every re-creation.
 
@@ -189,7 +230,7 @@ class PfFacts(Struct, frozen=True):
     `is_nic`: whether it is a network function by its PCI class; a GPU or an NVMe controller is a PF too.
     `serial_number`: of the card, as 7.3 and later kernels show it; "" if it has none or no rule asks for it, None if it
     has one that could not be read. `link`: its netdev and what it has set for its VFs; None if no rule asks for it, or
-    if it could not be read: `link_problem` then says why.
+    if it could not be read: `link_problem` then says why. `eswitch`, `eswitch_problem`: the same of its switch.
     """
 
     pci_address: str
@@ -206,6 +247,8 @@ class PfFacts(Struct, frozen=True):
     serial_number: str | None = ""
     link: PfLink | None = None
     link_problem: str = ""
+    eswitch: EswitchFacts | None = None
+    eswitch_problem: str = ""
 
     @property
     def num_vfs(self) -> int:

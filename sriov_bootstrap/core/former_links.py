@@ -1,20 +1,26 @@
-"""What netdevs of PFs had before a rule changed it, so that a release can put it back: as long as a rule says it."""
+"""What PFs had before a rule changed it, so that a release can put it back: as long as a rule says it."""
 
 from collections.abc import Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.actions import SetPfLink
-from sriov_bootstrap.core.config import Switch
+from sriov_bootstrap.core.actions import SetEswitchMode, SetPfLink
+from sriov_bootstrap.core.config import Eswitch, EswitchMode, Switch
 from sriov_bootstrap.core.plan import Plan
 
 
 class FormerLink(Struct, frozen=True):
-    """Of one PF's netdev; 0 and None: not changed by us."""
+    """Of one PF's netdev, and its eswitch mode; 0, None and "": not changed by us."""
 
     mtu: int = 0
     promisc: bool | None = None
+    eswitch_mode: str = ""
+
+    @property
+    def eswitch(self) -> Eswitch | None:
+        """`eswitch_mode` as a rule says it."""
+        return Eswitch(EswitchMode(self.eswitch_mode)) if self.eswitch_mode else None
 
     @property
     def switch(self) -> Switch | None:
@@ -33,13 +39,20 @@ def with_former(known: FormerLinks, plans: Iterable[Plan]) -> FormerLinks:
         if pf is None:
             continue
         former = found.pop(pf.pci_address, FormerLink())
-        former = replace(former, mtu=former.mtu if rule.mtu else 0, promisc=former.promisc if rule.promisc else None)
+        former = FormerLink(
+            former.mtu if rule.mtu else 0,
+            former.promisc if rule.promisc else None,
+            former.eswitch_mode if rule.eswitch else "",
+        )
         link = pf.link
         for action in plan.actions:
+            if isinstance(action, SetEswitchMode) and action.before != action.after:
+                former = replace(former, eswitch_mode=former.eswitch_mode or action.before)
             if link and isinstance(action, SetPfLink):
                 mtu = former.mtu or (link.mtu if action.mtu else 0)
                 was_promiscuous = None if action.promisc is None else link.is_promiscuous
-                former = FormerLink(mtu, was_promiscuous if former.promisc is None else former.promisc)
+                promisc = was_promiscuous if former.promisc is None else former.promisc
+                former = replace(former, mtu=mtu, promisc=promisc)
         if former != FormerLink():
             found[pf.pci_address] = former
     return found

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import contest
-from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs, SetVfAttributes
+from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetEswitchMode, SetNumVfs, SetVfAttributes
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import NOTHING
@@ -47,7 +47,21 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
         ours=ours,
         placements=placements,
         attributes=_remember_attributes(saved, results, here),
+        mode_first=_remember_orders(saved, results, here),
     )
+
+
+def _remember_orders(saved: State, results: tuple[Result, ...], here: dict[str, PfFacts]) -> tuple[str, ...]:
+    """The PFs whose mode has to be set before they have VFs, as one has been refused with them."""
+    refused = {result.action.pci_address for result in results if refuses_mode_with_vfs(result)}
+    return tuple(sorted({*saved.mode_first, *refused} & here.keys()))
+
+
+def refuses_mode_with_vfs(result: Result) -> bool:
+    """Whether another eswitch mode was refused, and that may be for the VFs: some firmware of ConnectX-6 Lx does so."""
+    action = result.action
+    is_final = result.outcome is Outcome.FAILED and not result.is_transient
+    return isinstance(action, SetEswitchMode) and action.num_vfs > 0 and is_final
 
 
 def _remember_attributes(

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import vf_mtus
-from sriov_bootstrap.core.actions import OPTIONAL, BindVfs, LoadModule, SetNumVfs
+from sriov_bootstrap.core.actions import OPTIONAL, BindVfs, LoadModule, SetEswitchMode, SetNumVfs
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import ports_of
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
@@ -48,6 +48,7 @@ def report_pf(
     rule = plan.desired.rule
     verdict = plan.verdict or _failure(plan, results) or _refusal_verdict(plan, pf, refusal)
     verdict = verdict or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
+    verdict = verdict or _switch_verdict(plan, pf, results)
     verdict = verdict or _vfs_verdict(plan, pf, results, attributes or AttributeMemory(), machine_id)
     base = PfReport(
         rule=rule.name,
@@ -56,7 +57,7 @@ def report_pf(
         physical_network=rule.physical_network,
         required=rule.required,
         will_change_vfs=plan.changes_vfs and not results,
-        will_move_vfs=plan.moves_vfs and not results,
+        will_move_vfs=(plan.moves_vfs or plan.changes_mode) and not results,
         desired=plan.desired.target or 0,
         reason=verdict.reason if verdict else None,
         message=printable(verdict.message if verdict else _quiet_text(plan, results)),
@@ -69,6 +70,7 @@ def report_pf(
     if pf is None:
         return base
     full = _add_facts(base, pf, ports_of(rule.match, pf), rule.drivers(pf.num_vfs))
+    full = _add_switch(full, rule, pf) if rule.eswitch else full
     return _add_attributes(full, rule, pf, attributes, machine_id) if rule.vf else full
 
 
@@ -85,6 +87,18 @@ def _add_facts(base: PfReport, pf: PfFacts, ports: tuple[Netdev, ...], drivers: 
         max_vfs=pf.total_vfs,
         vfs=report_vfs(pf),
         vfs_unbound=sum(_is_unbound(vf, drivers) for vf in pf.vfs),
+    )
+
+
+def _add_switch(full: PfReport, rule: PfRule, pf: PfFacts) -> PfReport:
+    from sriov_bootstrap.core.eswitch import desired_representors  # only rules that ask for it pay for the import
+
+    return replace(
+        full,
+        eswitch_mode=pf.eswitch.mode if pf.eswitch else "",
+        eswitch_desired=rule.eswitch.mode.value if rule.eswitch else "",
+        representors=len(pf.eswitch.representors) if pf.eswitch else 0,
+        representors_desired=desired_representors(rule, full.desired),
     )
 
 
@@ -192,6 +206,16 @@ def _vfs_verdict(
     return _tables_verdict(plan, pf, results) or _attributes_verdict(plan, pf, results, memory, machine_id)
 
 
+def _switch_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:
+    """Why what the rule says of its switch is not so, although every action ended well."""
+    rule = plan.desired.rule
+    if pf is None or not rule.asks_devlink or (plan.actions and not results):
+        return None
+    from sriov_bootstrap.core.eswitch import lack_verdict  # only rules that ask for it pay for the import
+
+    return lack_verdict(pf, rule)
+
+
 def _tables_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:
     """What is wrong in [[pf.vf]] tables, once all else is as the rule says."""
     problems = plan.desired.rule.vf_problems
@@ -229,6 +253,8 @@ def _failure(plan: Plan, results: tuple[Result, ...]) -> Verdict | None:
         return Verdict(Reason.STUCK, bad.message, bad.hint)
     if isinstance(bad.action, BindVfs | LoadModule) and bad.outcome is Outcome.FAILED:
         return Verdict(Reason.VFS_INCOMPLETE, bad.message, bad.hint)
+    if isinstance(bad.action, SetEswitchMode) and bad.outcome is Outcome.FAILED:
+        return Verdict(Reason.ESWITCH_MODE, bad.message, bad.hint)
     return _undone(bad) if plan.actions or plan.carrier else None  # None: it has come about since
 
 

@@ -35,6 +35,9 @@ brought up and autoprobe set even if the count has to wait, because these touch 
 count, as they only affect VFs created later; actions.py has the stages. Steps and refusal travel together in `Plan`,
 so that a report can say what was done and what was not.
 
+The switch of a NIC has a mode, which is part of this: it is set between two counts, or between a count and the drivers
+of its VFs, as the driver of the PF needs it, and it is held off by what holds off a count. eswitch.py has the rules.
+
 max_vfs is different: it is a parameter of the module, so the count of one PF is that of all PFs of its driver. They
 are planned together in plan_max_vfs.py, with the rules of this file.
 """
@@ -50,12 +53,14 @@ from sriov_bootstrap.core.actions import (
     BindVfs,
     LoadModule,
     SetAutoprobe,
+    SetEswitchMode,
     SetLinkUp,
     SetNumVfs,
     SetPfLink,
     SetVfAttributes,
     SetVfMtus,
     Stage,
+    SwitchSteps,
     stage_of,
 )
 from sriov_bootstrap.core.config import PfRule, Switch, VfBinding, WhenInUse
@@ -75,6 +80,8 @@ from sriov_bootstrap.core.verdicts import (
     unfit_verdict,
 )
 from sriov_bootstrap.core.vf_settings import BEFORE_BINDING, Settings
+
+NO_SWITCH = SwitchSteps()
 
 
 class Plan(Struct, frozen=True):
@@ -101,7 +108,14 @@ class Plan(Struct, frozen=True):
     @property
     def changes_vfs(self) -> bool:
         """Whether VFs will come or go."""
-        return any(stage_of(action) is Stage.COUNT for action in self.actions)
+        counts = (action for action in self.actions if not isinstance(action, SetEswitchMode))
+        return any(stage_of(action) is Stage.COUNT for action in counts)
+
+    @property
+    def changes_mode(self) -> bool:
+        """Whether VFs that nova may have read will be ports of a switch, or cease to be."""
+        modes = (action for action in self.actions if isinstance(action, SetEswitchMode))
+        return any(action.num_vfs and action.before != action.after for action in modes)
 
     @property
     def moves_vfs(self) -> bool:
@@ -125,6 +139,7 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
         return Plan(desired, verdict=blocked_verdict(pf, around.jam))
     if binding := around.bindings.get(pf.pci_address):
         return Plan(desired, verdict=binding_verdict(pf, binding))
+    switch = _switch_steps(desired, pf, target, around)
     verdict = None
     if pf.num_vfs != target:
         verdict = (
@@ -132,25 +147,38 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
             or short_verdict(pf, target, around)
             or contested_verdict(pf, target, around)
         )
-    if pf.num_vfs == target or verdict:
-        plan = keep_count(desired, pf, target, around)
+    verdict = verdict or switch.verdict
+    if verdict:
+        plan = keep_count(desired, pf, target, around, SwitchSteps(switch.before))
+    elif pf.num_vfs == target and not switch.remakes:
+        plan = keep_count(desired, pf, target, around, switch)
     else:
-        plan = _change_count(desired, pf, target, around)
+        plan = _change_count(desired, pf, target, around, switch)
     if around.jam and plan.actions:
         return Plan(desired, verdict=verdict or blocked_verdict(pf, around.jam))
     return replace(plan, verdict=verdict)
 
 
-def _change_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Plan:
+def _switch_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> SwitchSteps:
+    """Most rules say nothing of it, and import nothing for it."""
+    if not desired.rule.asks_devlink:
+        return NO_SWITCH
+    from sriov_bootstrap.core.eswitch import plan_switch
+
+    return plan_switch(desired, pf, target, around)
+
+
+def _change_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings, switch: SwitchSteps) -> Plan:
     """What has to be set before, the count, and then the VFs' drivers."""
     rule, drivers = desired.rule, desired.rule.drivers(target)
+    wants_kernels = VfDriver.KERNEL in drivers.kinds
     is_late = binds_late(rule, target, names_follow_probes=around.names_follow_probes)
+    is_late = is_late or (switch.binds_late and wants_kernels)
     is_late = is_late and target > 0 and around.may_probe(pf)
     steps = list(preparations(desired, pf, target, around, binds_late=is_late, remakes=True))
-    steps += _count_steps(desired, pf, target, around)
-    attributes = _new_attributes(desired, pf, target, around)
+    steps += (*switch.before, *_count_steps(desired, pf, target, around, switch), *switch.after)
+    attributes = _new_attributes(desired, pf, target, around, is_late=is_late)
     steps += attributes
-    wants_kernels = VfDriver.KERNEL in drivers.kinds
     takes_drivers = wants_kernels and any(not step.keeps_drivers for step in attributes)
     if is_late or (target and (drivers.names or drivers.others or takes_drivers)):
         are_probed = bool(drivers.others) and wants_kernels and not is_late and around.may_probe(pf)
@@ -166,13 +194,14 @@ def _binding_of_new_vfs(pf: PfFacts, drivers: DriverWishes, around: Surroundings
     return BindVfs(pf.pci_address, drivers.usual, others=drivers.others, are_probed=are_probed)
 
 
-def _new_attributes(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[SetVfAttributes, ...]:
+def _new_attributes(
+    desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings, *, is_late: bool
+) -> tuple[SetVfAttributes, ...]:
     """For VFs that the count is going to make. Those that the kernel binds meanwhile may have to be bound again."""
     rule = desired.rule
     tables = rule.attribute_tables
     if not target or not tables or not desired.ports:
         return ()
-    is_late = binds_late(rule, target, names_follow_probes=around.names_follow_probes)
     is_bound = VfDriver.KERNEL in rule.drivers(target).kinds and not is_late and around.may_probe(pf)
     needs_rebinding = is_bound and any(BEFORE_BINDING & {*table.requests} for table in tables)
     keeps_drivers = not needs_rebinding or around.names_follow_probes  # parallel probes would shuffle the names
@@ -180,13 +209,16 @@ def _new_attributes(desired: DesiredPf, pf: PfFacts, target: int, around: Surrou
     return (step,)
 
 
-def keep_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Plan:
+def keep_count(
+    desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings, switch: SwitchSteps = NO_SWITCH
+) -> Plan:
     """The VFs that exist stay; those that are free may get another driver."""
     rule = desired.rule
     wrong, found = around.moves(rule, pf), around.settings(rule, pf)
     binding = _binding_of_vfs(pf, rule, wrong.now, around) if wrong.now else None
     is_late = binding is not None and VfDriver.KERNEL in binding.drivers.kinds
-    steps = list(preparations(desired, pf, target, around, binds_late=is_late))
+    steps = [*preparations(desired, pf, target, around, binds_late=is_late)]
+    steps += (*switch.before, *switch.mode, *switch.after)
     steps += _bind_steps(pf, around, binding) if binding else ()
     steps += _attribute_steps(desired, pf, found, around, binds_others=bool(wrong.now))
     bound = {vf for step in steps if isinstance(step, BindVfs) for vf in step.vfs}
@@ -287,11 +319,13 @@ def _comes_up_first(rule: PfRule, pf: PfFacts, target: int, around: Surroundings
     return rule.uses_max_vfs or is_kernels_way or driver_of(pf.driver).up_first
 
 
-def _count_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> tuple[Action, ...]:
+def _count_steps(
+    desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings, switch: SwitchSteps
+) -> Iterator[Action]:
+    """With the mode of the switch, in the order that its driver takes: the sort by stage keeps it."""
     allow = around.force or desired.rule.when_in_use is WhenInUse.REPLACE
-    steps: list[Action] = []
     if pf.num_vfs:
-        steps.append(SetNumVfs(pf.pci_address, pf.num_vfs, 0, allow_in_use=allow))
+        yield SetNumVfs(pf.pci_address, pf.num_vfs, 0, allow_in_use=allow)
+    yield from switch.mode
     if target:
-        steps.append(SetNumVfs(pf.pci_address, 0, target, allow_in_use=allow))
-    return tuple(steps)
+        yield SetNumVfs(pf.pci_address, 0, target, allow_in_use=allow)

@@ -17,6 +17,9 @@ class Reason(StrEnum):
     CONTESTED = "contested"
     VFS_INCOMPLETE = "vfs_incomplete"
     ATTRIBUTES_REFUSED = "attributes_refused"
+    ESWITCH_MODE = "eswitch_mode"
+    ESWITCH_UNSUPPORTED = "eswitch_unsupported"
+    REPRESENTORS_MISSING = "representors_missing"
     STUCK = "stuck"
     BLOCKED = "blocked"
     RELOAD_REQUIRED = "reload_required"
@@ -59,6 +62,9 @@ TRAITS = {
     Reason.CONTESTED: Traits(is_retried=True),
     Reason.VFS_INCOMPLETE: Traits(is_retried=True),
     Reason.ATTRIBUTES_REFUSED: Traits(is_final=True),
+    Reason.ESWITCH_MODE: Traits(is_retried=True),
+    Reason.ESWITCH_UNSUPPORTED: Traits(is_final=True),
+    Reason.REPRESENTORS_MISSING: Traits(is_retried=True),
     Reason.STUCK: Traits(is_retried=True),
     Reason.BLOCKED: Traits(is_retried=True, awaits_user=True),
     Reason.RELOAD_REQUIRED: Traits(is_final=True),

@@ -39,4 +39,4 @@ def refuse_unless_ours(address: str, pf: PfFacts | None, config: Config, ours: O
 def rule_for(address: str, former: FormerLink) -> PfRule:
     """A release is a pass with this rule alone: the same guard, the same writes, the same restarts."""
     match = Match(pci_address=address)
-    return PfRule("release", match, 0, pf_up=False, mtu=former.mtu, promisc=former.switch)
+    return PfRule("release", match, 0, pf_up=False, mtu=former.mtu, promisc=former.switch, eswitch=former.eswitch)

@@ -111,6 +111,7 @@ class PfReport(Struct, frozen=True):
     vf_driver until they are released. `remark`: how a plan that was not carried out would do it, and why.
     `vf_attributes_differing`: how many VFs that nobody uses have not the attributes that the rule says.
     `awaits_carrier`: rates of VFs are set once the PF has a carrier. `rates_need_carrier`: they go with it, too.
+    `eswitch_desired`: the mode that the rule says, "" if it says none; what there is is only known then.
     """
 
     rule: str
@@ -135,10 +136,14 @@ class PfReport(Struct, frozen=True):
     vfs_unbound: int = 0
     vfs_held: int = 0
     remark: str = ""
-    will_move_vfs: bool = False  # a plan that was not carried out would give another driver to VFs that exist
+    will_move_vfs: bool = False  # the same: give another driver to VFs that exist, or another mode to their switch
     vf_attributes_differing: int = 0
     awaits_carrier: bool = False
     rates_need_carrier: bool = False
+    eswitch_mode: str = ""
+    eswitch_desired: str = ""
+    representors: int = 0
+    representors_desired: int = 0
 
     @property
     def vfs_in_use(self) -> int:

@@ -84,7 +84,8 @@ class State(Struct, frozen=True):
     created, or that existed in the number that a rule asked for, until they are gone; `contests`: PFs whose number
     something else has overwritten; `placements`: which driver each PF's VFs have been given; `attributes`: what has
     been set for them; `former_links`: what the netdevs of PFs had before; `present_since`: since when each PF has been
-    there at every look, and `vfs_changed_at`: when the VFs of each PF last changed; both on CLOCK_MONOTONIC.
+    there at every look, and `vfs_changed_at`: when the VFs of each PF last changed; both on CLOCK_MONOTONIC;
+    `mode_first`: PFs that have refused another eswitch mode because they had VFs.
     """
 
     format: int = FORMAT
@@ -105,6 +106,7 @@ class State(Struct, frozen=True):
     former_links: FormerLinks = {}
     present_since: dict[str, float] = {}
     vfs_changed_at: dict[str, float] = {}
+    mode_first: tuple[str, ...] = ()
     counters: Counters = Counters()
 
     @property

@@ -59,6 +59,7 @@ class Surroundings(Struct, frozen=True):
     `bindings`: PCI address of a PF -> VFs of it that are being bound in another process. `absent_drivers`: drivers that
     rules name and the kernel does not have. `absent`: rule without a PF -> why, as far as that is known.
     `suspects`: what else may set the numbers of PFs; only known while a number has been overwritten.
+    `mode_first`: PFs that have refused another eswitch mode because they had VFs.
     `names_follow_probes`: netdevs are called eth0, eth1 in the order in which they are created.
     """
 
@@ -79,6 +80,7 @@ class Surroundings(Struct, frozen=True):
     names_follow_probes: bool = False
     attributes: dict[str, AttributeMemory] = {}
     machine_id: str = ""
+    mode_first: frozenset[str] = frozenset()
 
     def placement(self, pci_address: str) -> Placement:
         """What is remembered of this PF's VFs and their driver."""

@@ -8,9 +8,20 @@ import re
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import pci_address
-from sriov_bootstrap.core.config import MAX_NUM_VFS, Boot, Match, Metrics, OpenStack, PfRule, Services, VfBinding
-from sriov_bootstrap.core.driver_wishes import named_driver, vf_driver_problem
-from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.config import (
+    MAX_NUM_VFS,
+    STEERING,
+    Boot,
+    EswitchMode,
+    Match,
+    Metrics,
+    OpenStack,
+    PfRule,
+    Services,
+    VfBinding,
+)
+from sriov_bootstrap.core.driver_wishes import VfDriver, named_driver, vf_driver_problem
+from sriov_bootstrap.core.drivers import driver_of, is_vfio
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import VfTable
 
@@ -21,7 +32,10 @@ HEX_ID = r"(?i:(?:0x)?[0-9a-f]{4})"
 SERIAL_NUMBER = r"(?i:[0-9a-f]{2}(?:-[0-9a-f]{2}){7})"  # drivers/pci/pci-sysfs.c, serial_number_show
 PERCENT = r"(\d{1,3})%"
 UNIT = r"[A-Za-z0-9:_.\\-]{1,200}(@[A-Za-z0-9:_.\\-]+)?\.service"  # a template without an instance is not a unit
+PARAM = r"[A-Za-z0-9_-]{1,64}"
 MAX_LABEL = 64
+MAX_PARAM = 31  # include/net/devlink.h, __DEVLINK_PARAM_MAX_STRING_VALUE
+MAX_NUMBER = (1 << 64) - 1
 MAX_PORT = 65535
 
 
@@ -67,6 +81,24 @@ def pf_problems(rule: PfRule) -> list[str]:
         problems.append(f'vf_binding = "kernel" does not work with vf_driver = "{rule.vf_driver}": remove one of them')
     if rule.reload_driver and not rule.uses_max_vfs:
         problems.append('reload_driver only works with method = "max_vfs": sriov_numvfs needs no reload')
+    return problems + _switch_problems(rule) if rule.asks_devlink else problems
+
+
+def _switch_problems(rule: PfRule) -> list[str]:
+    """What is wrong with its [pf.eswitch] and [pf.devlink_params]."""
+    problems = []
+    if rule.eswitch and rule.uses_max_vfs:
+        problems.append('[pf.eswitch] does not work with method = "max_vfs": the mode is set between VFs and drivers')
+    if rule.eswitch and rule.eswitch.flow_steering_mode and STEERING in rule.devlink_params:
+        problems.append(f"{STEERING} is in both [pf.eswitch] and [pf.devlink_params]: remove one of them")
+    for name, param in rule.params.items():
+        if not re.fullmatch(PARAM, name):
+            problems.append(f'[pf.devlink_params]: "{name}" is no parameter: devlink dev param show lists them')
+        value = param.value
+        if isinstance(value, str) and not (value.isascii() and value.isprintable() and 0 < len(value) <= MAX_PARAM):
+            problems.append(f"[pf.devlink_params]: {name}: must be 1 to {MAX_PARAM} printable ASCII characters")
+        if isinstance(value, int) and not 0 <= value <= MAX_NUMBER:
+            problems.append(f"[pf.devlink_params]: {name}: must be a number from 0 to {MAX_NUMBER}")
     return problems
 
 
@@ -93,11 +125,24 @@ def driver_doubts(rule: PfRule) -> list[str]:
             f"{driver.name} creates at most {quantity(driver.max_vfs, 'VF')}, and more are refused:"
             f' lower num_vfs to {driver.max_vfs} or "max"'
         )
+    if rule.eswitch and rule.eswitch.mode is EswitchMode.SWITCHDEV:
+        doubts += _offload_doubts(rule)
     if rule.vf:
         from sriov_bootstrap.core.vf_doubts import doubts_of_tables
 
         doubts += doubts_of_tables(rule)
     return doubts
+
+
+def _offload_doubts(rule: PfRule) -> list[str]:
+    """What nova and Open vSwitch will not do with such VFs."""
+    said = (rule.vf_driver, *(table.driver for table in rule.vf if table.driver))
+    bare = [name for name in said if name == VfDriver.NONE or is_vfio(name)]
+    return [
+        f'VFs with the driver "{name}" have no netdev on the host, by which nova-compute tells that they are ports of a'
+        ' switch: it offers them to no port that asks for one; use "kernel"'
+        for name in bare[:1]
+    ]
 
 
 def _is_label(text: str) -> bool:

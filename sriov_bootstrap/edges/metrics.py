@@ -55,6 +55,22 @@ PF_GAUGES: tuple[tuple[str, str, Callable[[PfReport], float]], ...] = (
         "VFs not in use whose MAC, VLAN, rates or other attributes are not those of the rule.",
         lambda pf: pf.vf_attributes_differing,
     ),
+    (
+        "sriov_pf_switchdev_desired",
+        "Whether the rule asks for switchdev mode.",
+        lambda pf: pf.eswitch_desired == "switchdev",
+    ),
+    (
+        "sriov_pf_switchdev",
+        "Whether the PF is in switchdev mode; 0 if its rule says nothing of the mode.",
+        lambda pf: pf.eswitch_mode == "switchdev",
+    ),
+    (
+        "sriov_pf_representors_desired",
+        "Netdevs of VFs that switchdev mode should have made.",
+        lambda pf: pf.representors_desired,
+    ),
+    ("sriov_pf_representors", "Those of them that exist.", lambda pf: pf.representors),
 )
 
 

@@ -7,34 +7,29 @@ The kernel dumps links under its rtnl lock. Where a driver holds that for good, 
 the call: whoever must not wait for a driver makes it in a process that can be left behind.
 """
 
-import os
 import struct
 from _socket import AF_INET, AF_INET6, AF_NETLINK, NETLINK_ROUTE, SOCK_RAW, inet_ntop, socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
 from sriov_bootstrap.base.netlink import (
-    ERRNO,
-    HEADER,
     IFLA_EXT_MASK,
     IFLA_IFNAME,
     LINK,
-    NLMSG_DONE,
-    NLMSG_ERROR,
+    NLM_F_DUMP,
     READ_SECONDS,
     RTEXT_FILTER_SKIP_STATS,
     RTM_GETLINK,
     RTM_NEWLINK,
     Conversation,
+    InterruptedDumpError,
     UnusableError,
     attributes,
-    header_at,
+    bodies_of,
 )
 from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.core.facts import Link, Links
 
-# include/uapi/linux/netlink.h
-NLM_F_DUMP, NLM_F_DUMP_INTR = 0x300, 0x10
 # include/uapi/linux/rtnetlink.h, if_link.h, if_addr.h
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
@@ -53,10 +48,6 @@ MAX_TRIES = 10
 
 # A type of request -> the messages in answer, as they arrive: one or several to a datagram.
 Dump = Callable[[int], Iterable[bytes]]
-
-
-class InterruptedDumpError(Exception):
-    """The list changed while it was read: something may be missing (Documentation/userspace-api/netlink/intro.rst)."""
 
 
 def read_links(dump: Dump | None = None) -> Links:
@@ -90,9 +81,9 @@ class Dumps:
 def _read(dump: Dump) -> Links:
     for _ in range(MAX_TRIES):
         try:
-            links = [_link(body) for body in _bodies(dump(RTM_GETLINK), RTM_NEWLINK, LINK.size)]
+            links = [_link(body) for body in bodies_of(dump(RTM_GETLINK), RTM_NEWLINK, LINK.size)]
             addresses: dict[int, list[str]] = {}
-            for body in _bodies(dump(RTM_GETADDR), RTM_NEWADDR, ADDRESS.size):
+            for body in bodies_of(dump(RTM_GETADDR), RTM_NEWADDR, ADDRESS.size):
                 index, text = _address(body)
                 addresses.setdefault(index, []).append(text)
         except InterruptedDumpError:
@@ -105,39 +96,6 @@ def _add_addresses(link: Link, addresses: list[str]) -> Link:
     """Without link-local ones, which are "" here."""
     known = tuple(filter(None, addresses))
     return Link(link.name, link.altnames, known, link.ifindex, has_xdp=link.has_xdp) if known else link
-
-
-def _bodies(datagrams: Iterable[bytes], kind: int, least: int) -> Iterator[bytes]:
-    """What each message of that kind says, to the end of the dump; read to it even if it is interrupted on the way."""
-    is_interrupted = False
-    for datagram in datagrams:
-        start = 0
-        while start < len(datagram):
-            size, type_, flags = header_at(datagram, start)
-            body = datagram[start + HEADER.size : start + size]
-            start += (size + 3) & ~3
-            is_interrupted = is_interrupted or bool(flags & NLM_F_DUMP_INTR)
-            if type_ in {NLMSG_DONE, NLMSG_ERROR}:
-                _raise_for(body, is_needed=type_ == NLMSG_ERROR)
-                if is_interrupted:
-                    raise InterruptedDumpError
-                return
-            if type_ == kind:
-                if len(body) < least:
-                    raise UnusableError("a message is too short")
-                yield body
-    raise UnusableError("it has no end")
-
-
-def _raise_for(body: bytes, *, is_needed: bool) -> None:
-    """A dump's end carries an errno as an error does; older kernels leave it out there."""
-    if len(body) < ERRNO.size:
-        if is_needed:
-            raise UnusableError("an error is cut off")
-        return
-    (negative,) = ERRNO.unpack_from(body)
-    if negative or is_needed:
-        raise OSError(-negative, os.strerror(-negative) if negative else "no answer, only an acknowledgement")
 
 
 def _link(body: bytes) -> Link:

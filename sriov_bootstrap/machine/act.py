@@ -10,9 +10,12 @@ from sriov_bootstrap.core.actions import (
     LoadModule,
     ReloadDriver,
     SetAutoprobe,
+    SetDevlinkParams,
+    SetEswitchMode,
     SetLinkUp,
     SetNumVfs,
     SetPfLink,
+    SetUpEswitch,
     SetVfAttributes,
     SetVfMtus,
     WriteFile,
@@ -41,12 +44,27 @@ def act(machine: "HostMachine", action: Action, guard: Callable[[], str]) -> Res
             return apply(action, lambda: machine.pf_writes.write_autoprobe(action))
         case BindVfs():
             return machine.begin(action, guard=guard)()
+        case LoadModule() | WriteFile() | ReloadDriver():
+            return _with_privileges(machine, action, guard)
+        case _:
+            return write(machine, action, _netlink_work(machine, action, guard))
+
+
+def _netlink_work(
+    machine: "HostMachine",
+    action: SetPfLink | SetVfAttributes | SetVfMtus | SetDevlinkParams | SetEswitchMode | SetUpEswitch,
+    guard: Callable[[], str],
+) -> Callable[[], Result]:
+    """What a writer has to ask the kernel for; most rules ask for none of it, and import nothing for it."""
+    match action:
         case SetPfLink() | SetVfAttributes() | SetVfMtus():
             from sriov_bootstrap.machine import vf_attributes
 
-            return write(machine, action, vf_attributes.work(machine, action, guard))
+            return vf_attributes.work(machine, action, guard)
         case _:
-            return _with_privileges(machine, action, guard)
+            from sriov_bootstrap.machine import eswitch
+
+            return eswitch.work(machine, action, guard)
 
 
 def _with_privileges(

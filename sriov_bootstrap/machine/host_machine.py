@@ -25,6 +25,7 @@ from sriov_bootstrap.edges.sysfs import IsAskedFor
 from sriov_bootstrap.machine.host_edges import HostEdges
 
 if TYPE_CHECKING:
+    from sriov_bootstrap.core.facts import DevlinkQuestion, Eswitches
     from sriov_bootstrap.core.followup import UnitResult, UnitState
     from sriov_bootstrap.core.nova_version import NovaVersion
     from sriov_bootstrap.core.obstacles import Platform
@@ -55,6 +56,7 @@ class HostMachine(HostEdges):
         self._saved: State | None = None
         self.has_written = False
         self._unsaved: State | None = None
+        self.devlink_bus = "pci"
 
     def time(self) -> float:
         """Unix seconds."""
@@ -111,6 +113,16 @@ class HostMachine(HostEdges):
         from sriov_bootstrap.machine.vf_attributes import read_in_child  # most rules say nothing of it
 
         return read_in_child(netdevs)
+
+    def read_eswitches(self, questions: "tuple[DevlinkQuestion, ...]") -> "Eswitches":
+        """See protocols.PassMachine."""
+        from sriov_bootstrap.machine.eswitch import read_in_child  # most rules say nothing of it
+
+        return read_in_child(questions, self.devlink_bus)
+
+    def count_vfs(self, pci_address: str) -> int:
+        """How many VFs there are."""
+        return self.sysfs.count_vfs(pci_address)
 
     def read_mtus(self, netdevs: tuple[str, ...]) -> dict[str, int]:
         """See reconcile.PassMachine."""

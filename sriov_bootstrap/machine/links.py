@@ -12,7 +12,7 @@ import msgspec
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.netlink import READ_SECONDS
 from sriov_bootstrap.base.printable import to_json
-from sriov_bootstrap.core.facts import Links
+from sriov_bootstrap.core.facts import Eswitches, Links
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.rtnetlink import read_links
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sriov_bootstrap.core.vf_attributes import PfLinks
 
 WHAT = "the kernel's list of netdevs"
-Told = TypeVar("Told", Links, "PfLinks")
+Told = TypeVar("Told", Links, Eswitches, "PfLinks")
 
 
 def read_in_child(read: Callable[[], Links] = read_links, *, timeout_seconds: float = READ_SECONDS) -> Links:

@@ -88,6 +88,9 @@ class PassMachine(ActionMachine, Protocol):
     def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
         """These netdevs of PFs, and what they have set for their VFs."""
 
+    def read_eswitches(self, questions: tuple[facts.DevlinkQuestion, ...]) -> facts.Eswitches:
+        """The switches of these PFs, as devlink tells them."""
+
     def read_mtus(self, netdevs: tuple[str, ...]) -> dict[str, int]:
         """Of those of these netdevs that are here."""
 

@@ -72,6 +72,8 @@ def read_facts(
     found = _read_vfs_and_users(machine, config, known, only)
     if any(rule.asks_vf_mtus for rule in config.pf):
         found = tuple(_add_mtus(machine, config, pf) for pf in found)
+    if any(rule.asks_devlink for rule in config.pf):
+        found = _add_eswitches(machine, config, found)
     return _add_links(machine, config, found) if any(rule.asks_link for rule in config.pf) else found
 
 
@@ -99,6 +101,22 @@ def _add_mtus(machine: "PassMachine", config: Config, pf: PfFacts) -> PfFacts:
     rule = rule_of(config, pf)
     netdevs = netdevs_to_ask(rule, pf) if rule else ()
     return with_mtus(pf, machine.read_mtus(netdevs)) if netdevs else pf
+
+
+def _add_eswitches(machine: "PassMachine", config: Config, pfs: tuple[PfFacts, ...]) -> tuple[PfFacts, ...]:
+    """The same, with the switch of each PF of which a rule says something of the kind."""
+    from sriov_bootstrap.core.eswitch import question_of  # only rules that ask for it pay for the import
+
+    rules = ((pf, rule_of(config, pf)) for pf in pfs if pf.driver)
+    questions = {pf.pci_address: question_of(pf.pci_address, rule) for pf, rule in rules if rule and rule.asks_devlink}
+    told = machine.read_eswitches(tuple(questions.values())) if questions else facts.Eswitches()
+    return tuple(_add_eswitch(pf, told) if pf.pci_address in questions else pf for pf in pfs)
+
+
+def _add_eswitch(pf: PfFacts, told: facts.Eswitches) -> PfFacts:
+    if found := told.by_address.get(pf.pci_address):
+        return replace(pf, eswitch=found)
+    return replace(pf, eswitch_problem=told.problems.get(pf.pci_address, told.problem))
 
 
 def _add_links(machine: "PassMachine", config: Config, pfs: tuple[PfFacts, ...]) -> tuple[PfFacts, ...]:

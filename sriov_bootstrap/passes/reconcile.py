@@ -12,14 +12,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import facts, ours, state
-from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, addresses_of
+from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetEswitchMode, addresses_of
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import DesiredPf, resolve
 from sriov_bootstrap.core.driver_wishes import DriverWishes
 from sriov_bootstrap.core.drivers import is_module_name
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.former_links import with_former
-from sriov_bootstrap.core.memory import ask_again, note_contests, note_placed, note_seen, notice_contests, remember
+from sriov_bootstrap.core.memory import (
+    ask_again,
+    note_contests,
+    note_placed,
+    note_seen,
+    notice_contests,
+    refuses_mode_with_vfs,
+    remember,
+)
 from sriov_bootstrap.core.ours import plans_without_rule
 from sriov_bootstrap.core.pf_report import report_pf
 from sriov_bootstrap.core.placing import Moves, Placement
@@ -145,6 +153,7 @@ def decide(
         absent=_absent_verdicts(machine, wishes, pfs),
         names_follow_probes=_may_bind_late(wishes) and machine.names_follow_probes(),
         attributes=saved.attributes,
+        mode_first=frozenset(saved.mode_first),
         machine_id=machine.machine_id() if any(rule.has_stable_mac for rule in config.pf) else "",
     )
     jam = around.jam or next(iter(bindings.values()), None)
@@ -253,7 +262,7 @@ def rounds(
         from sriov_bootstrap.passes import execute  # most passes do nothing
 
         begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
-        if any(plan.changes_vfs or plan.moves_vfs or plan.takes_drivers for plan in seen.plans):
+        if any(plan.changes_vfs or plan.changes_mode or plan.moves_vfs or plan.takes_drivers for plan in seen.plans):
             machine.save_state(begun)
         elif memory.former_links != before.former_links:
             machine.save_state(memory)
@@ -274,15 +283,17 @@ def rounds(
 
 
 def _moved_pfs(results: tuple[Result, ...]) -> tuple[str, ...]:
-    """PFs with VFs that were there before and have another driver now."""
+    """PFs with VFs that were there before and have another driver now, or are ports of a switch."""
     tried = [result.action for result in results if result.outcome in {Outcome.CHANGED, Outcome.FAILED}]
-    return tuple(act.pci_address for act in tried if isinstance(act, BindVfs) and act.concerns_consumers)
+    switched = (act.pci_address for act in tried if isinstance(act, SetEswitchMode) and act.num_vfs)
+    moved = (act.pci_address for act in tried if isinstance(act, BindVfs) and act.concerns_consumers)
+    return (*moved, *switched)
 
 
 def _calls_for_another_look(result: Result) -> bool:
     """Whether the machine is no longer the one that was planned for: a reload makes new netdevs, and they are down."""
     reloaded = isinstance(result.action, ReloadDriver) and result.is_done
-    return reloaded or result.outcome is Outcome.STALE
+    return reloaded or result.outcome is Outcome.STALE or refuses_mode_with_vfs(result)
 
 
 def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:

@@ -49,7 +49,7 @@ def test_no_key_for_render_alone_leaves_the_table() -> None:
     """A key of a rule is one that a pass acts on, or one of these."""
     acted_on = (
         "name match num_vfs physical_network vf_driver vf_binding method reload_driver when_in_use pf_up required"
-        " mtu promisc vf"
+        " mtu promisc vf eswitch devlink_params"
     )
     assert set(RenderKeys.__struct_fields__) == set(SET)
     in_no_list = {*PfRule.__struct_fields__} - {*acted_on.split(), *SET}

@@ -168,7 +168,9 @@ def test_a_netdev_that_is_gone_is_left_out_and_the_others_are_read() -> None:
         ),
         pytest.param(b"", "the kernel's answer cannot be used: a message is cut off", id="nothing"),
         pytest.param(
-            message(20, b""), "the kernel's answer cannot be used: it is neither a netdev nor an error", id="kind"
+            message(20, b""),
+            "the kernel's answer cannot be used: it is neither what was asked for nor an error",
+            id="kind",
         ),
     ],
 )
@@ -457,7 +459,7 @@ def test_without_words_the_errno_is_the_cause() -> None:
 
 
 def test_other_answers_are_not_waited_for() -> None:
-    with pytest.raises(KernelError, match="neither a netdev nor an error"):
+    with pytest.raises(KernelError, match="neither what was asked for nor an error"):
         set_link(1, mtu=1500, ask=lambda *_: [message(NLMSG_ERROR, b"\0\0")])
     assert answering(link(3, b"x")).by_name["n0"].ifindex == 3
 

@@ -28,6 +28,18 @@ METRICS_CONFIG_UNIT = UNITS / "sriov-bootstrap-metrics-config.service"
 METRICS_CONFIG_PATH = UNITS / "sriov-bootstrap-metrics-config.path"
 
 
+SWITCHES = (
+    "openvswitch-switch.service",
+    "ovs-vswitchd.service",
+    "openvswitch.service",
+    "ovn-controller.service",
+    "ovn-host.service",
+    "kolla-openvswitch_vswitchd-container.service",
+    "kolla-ovn_controller-container.service",
+    "edpm_ovn_controller.service",
+)
+
+
 def _values(key: str, unit: Path = UNIT) -> set[str]:
     lines = unit.read_text().splitlines()
     return {word for line in lines if line.startswith(f"{key}=") for word in line.removeprefix(f"{key}=").split()}
@@ -39,10 +51,19 @@ def test_the_unit_comes_before_every_known_consumer(consumer: str) -> None:
 
 
 def test_whoever_waits_for_the_vfs_waits_for_those_of_cloud_init_as_well() -> None:
-    """But for the network, which cloud-init itself waits for."""
-    others = {"shutdown.target", "network-pre.target"}
+    """But for the network, which cloud-init itself waits for, and Open vSwitch, which may be part of it."""
+    others = {"shutdown.target", "network-pre.target", *SWITCHES}
     assert _values("Before", CLOUD_INIT_UNIT) == _values("Before") - others
     assert {UNIT.name, "cloud-init-network.service", "cloud-init.service"} == _values("After", CLOUD_INIT_UNIT)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_the_unit_comes_before_what_takes_representors(switch: str) -> None:
+    assert switch in _values("Before")
+
+
+def test_the_unit_comes_after_what_loads_another_driver() -> None:
+    assert "openibd.service" in _values("After")
 
 
 def test_the_unit_is_wanted_by_what_boots_and_ordered_before_the_network() -> None:

@@ -8,10 +8,13 @@ from typing import TypedDict, Unpack
 from sriov_bootstrap.core.config import (
     Boot,
     Config,
+    DevlinkParam,
+    Eswitch,
     Match,
     Method,
     Metrics,
     OpenStack,
+    ParamValue,
     PfRule,
     Services,
     Switch,
@@ -20,7 +23,7 @@ from sriov_bootstrap.core.config import (
 )
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import is_vfio
-from sriov_bootstrap.core.facts import Netdev, PfFacts, RawChild, RawNetdev, RawPf, RawVf, VfFacts
+from sriov_bootstrap.core.facts import EswitchFacts, Netdev, PfFacts, RawChild, RawNetdev, RawPf, RawVf, VfFacts
 from sriov_bootstrap.core.vf_attributes import LinkState, VfAttributes, VfTable, VlanProtocol
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
@@ -86,6 +89,8 @@ class PfValues(TypedDict, total=False):
     vfs: tuple[VfFacts, ...]
     is_nic: bool
     serial_number: str | None
+    eswitch: EswitchFacts | None
+    eswitch_problem: str
 
 
 class RuleValues(TypedDict, total=False):
@@ -113,6 +118,8 @@ class RuleValues(TypedDict, total=False):
     mtu: int
     promisc: Switch | None
     vf: tuple[VfTable, ...]
+    eswitch: Eswitch | None
+    devlink_params: dict[str, ParamValue | DevlinkParam]
 
 
 class ConfigValues(TypedDict, total=False):

@@ -8,6 +8,7 @@ from typing import Unpack, assert_never
 from msgspec.structs import replace
 
 from builders import NEW_VF, PfValues, make_pf, vf_address
+from fakes_switch import FakeSwitch, SwitchAction
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError
 from sriov_bootstrap.core import facts, state
 from sriov_bootstrap.core.actions import (
@@ -16,9 +17,12 @@ from sriov_bootstrap.core.actions import (
     LoadModule,
     ReloadDriver,
     SetAutoprobe,
+    SetDevlinkParams,
+    SetEswitchMode,
     SetLinkUp,
     SetNumVfs,
     SetPfLink,
+    SetUpEswitch,
     SetVfAttributes,
     SetVfMtus,
     WriteFile,
@@ -52,6 +56,7 @@ class FakePf:
     `keeps`: a 0 is accepted, and its VFs stay, as those that igb finds when it is loaded; `dead`: VFs that no driver
     can bind to, as mlx5's when the firmware refuses them. `link`: its netdev; `attributes`: incarnation of a VF -> what
     is set for it, if that differs from NEW_VF; `vectors`: the same of MSI-X; `cannot`: what it refuses to set.
+    `switch`: None if its driver has none.
     """
 
     def __init__(self, **values: Unpack[PfValues]) -> None:
@@ -65,6 +70,7 @@ class FakePf:
         self.attributes: dict[int, VfAttributes] = {}
         self.vectors: dict[int, int] = {}
         self.cannot: set[Request] = set()
+        self.switch: FakeSwitch | None = None
 
 
 class FakeMachine:
@@ -98,6 +104,7 @@ class FakeMachine:
         self.has_plain_names = False
         self.refuses: dict[str, str] = {}
         self.link_problem = ""
+        self.switch_problem = ""
         self.id = "0123456789abcdef0123456789abcdef"
         self.dies_before: int | None = None
         self.refused: set[int] = set()
@@ -127,6 +134,8 @@ class FakeMachine:
             self._ready_at[self._made] = self.now + pf.late
             vfs.append(facts.VfFacts(index, vf_address(address, index), incarnation=self._made, modalias="pci:vf"))
         pf.facts = replace(pf.facts, vfs=tuple(vfs))
+        if pf.switch:
+            pf.switch.note_vfs(count, self.now)
 
     def hold(self, address: str, index: int = 0) -> None:
         """A VM takes a VF."""
@@ -208,6 +217,31 @@ class FakeMachine:
         self.reads.append("pf links")
         named = {} if self.link_problem else {pf.facts.netdev: pf for pf in self.pfs.values()}
         return PfLinks({name: self._link(pf) for name, pf in named.items() if name in netdevs}, self.link_problem)
+
+    def read_eswitches(self, questions: tuple[facts.DevlinkQuestion, ...]) -> facts.Eswitches:
+        """Of every PF, as its switch tells it."""
+        self.reads.append("eswitches")
+        if self.switch_problem:
+            return facts.Eswitches(problem=self.switch_problem)
+        found = {}
+        for question in questions:
+            pf = self.pfs[question.pci_address]
+            found[question.pci_address] = (
+                pf.switch.tell(pf.facts, question, self.now) if pf.switch else facts.EswitchFacts()
+            )
+        return facts.Eswitches(found)
+
+    def change_switch(self, action: SwitchAction, guard: Callable[[], str]) -> Outcome:
+        """See FakeSwitch: VFs are given as their drivers are now."""
+        pf = self.pfs[action.pci_address]
+        bound = tuple(replace(vf, driver=self._raw_vf(vf).driver) for vf in pf.facts.vfs)
+        if not pf.switch:
+            raise KernelError(f"{action.pci_address}: it has no switch", errno=95)
+        return pf.switch.change(replace(pf.facts, vfs=bound), action, guard, self._wait)
+
+    def _wait(self, seconds: float) -> float:
+        self.now += seconds
+        return self.now
 
     def read_mtus(self, netdevs: tuple[str, ...]) -> dict[str, int]:
         """Of VFs, whose netdevs have their incarnation as their number."""
@@ -317,8 +351,8 @@ class FakeMachine:
                 self.absent_drivers.discard(module)
             case BindVfs():
                 return self.bind_vfs(action, guard)
-            case SetVfAttributes() | SetVfMtus():
-                return self.set_of_vfs(action, guard)
+            case SetVfAttributes() | SetVfMtus() | SetDevlinkParams() | SetEswitchMode() | SetUpEswitch():
+                return self.ask_netlink(action, guard)
             case SetPfLink(mtu=mtu, promisc=promisc):
                 pf = self.pfs[action.pci_address]
                 pf.link = replace(
@@ -417,11 +451,15 @@ class FakeMachine:
             raise KernelError(f"{action.pci_address}: attributes not set: {', '.join(refused)}", hint="leave them out")
         return Outcome.CHANGED if found else Outcome.UNCHANGED
 
-    def set_of_vfs(self, action: SetVfAttributes | SetVfMtus, guard: Callable[[], str]) -> Outcome:
-        """What the PF sets for its VFs, or what is set of their own netdevs."""
-        if isinstance(action, SetVfMtus):
-            return self.set_vf_mtus(action, guard)
-        return self.set_vf_attributes(action, guard)
+    def ask_netlink(self, action: SetVfAttributes | SetVfMtus | SwitchAction, guard: Callable[[], str]) -> Outcome:
+        """What the PF sets for its VFs, what is set of their own netdevs, or of its switch."""
+        match action:
+            case SetVfMtus():
+                return self.set_vf_mtus(action, guard)
+            case SetVfAttributes():
+                return self.set_vf_attributes(action, guard)
+            case _:
+                return self.change_switch(action, guard)
 
     def set_vf_mtus(self, action: SetVfMtus, guard: Callable[[], str]) -> Outcome:
         """As machine/vf_mtus.py and the kernel do it together."""

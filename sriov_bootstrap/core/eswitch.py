@@ -1,0 +1,182 @@
+"""The switch in a NIC: what its rule asks for and is not so, in which order its driver takes it, and what forbids it.
+
+Theory of operation
+-------------------
+
+No kernel keeps the mode over a reboot, and each driver has an order of its own (drivers.py):
+
+- `mode_before_count` (ice): the mode is set while there are no VFs. A PF that has some loses them first.
+- `mode_before_binding` (mlx5): VFs are made, then the mode is set, then they are bound. VFs that have a driver already
+  are made again, because taking 60 of them from their driver costs more than that.
+- all others: the VFs that exist stay as they are.
+
+A change of mode removes or makes the netdevs that stand for VFs, and whoever uses a VF loses its traffic. So it is held
+off by whatever holds off another count, and by a bond, a bridge or Open vSwitch on the uplink or a representor.
+
+Some drivers go back to legacy when the count becomes 0. Wherever a count passes through 0 the mode is set once more
+afterwards, which does nothing if it is still right: setting the mode that is there is an error to bnxt_en, and has
+broken hosts with mlx5.
+
+What follows the mode (representors, inline mode, encapsulation, hw-tc-offload) is one action, as each of these needs
+the netdevs that the mode makes.
+"""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch, SwitchSteps
+from sriov_bootstrap.core.config import STEERING, DevlinkParam, Eswitch, EswitchMode, PfRule, WhenInUse
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.facts import NAMED, DevlinkQuestion, EswitchFacts, PfFacts, Representor
+from sriov_bootstrap.core.plurals import quantity, shortlist
+from sriov_bootstrap.core.reasons import Reason, Verdict
+from sriov_bootstrap.core.surroundings import Surroundings
+
+LATER_HINT = "this is applied automatically once they are released"
+MASTER_HINT = (
+    "take it out of that bond or bridge, or of Open vSwitch, and it is applied automatically; at boot this service"
+    " comes before all of them"
+)
+READ_HINT = "journalctl -k shows the driver's messages; sriov-bootstrap --once asks again"
+UNSUPPORTED_HINT = (
+    "remove [pf.eswitch] from the rule, or use a NIC, a driver and firmware that have one: docs/offload.md lists them"
+)
+STEERING_HINT = (
+    "the driver takes it only in legacy mode: free its VFs, sriov-bootstrap release the PF, then sriov-bootstrap --once"
+)
+
+
+def question_of(pci_address: str, rule: PfRule) -> DevlinkQuestion:
+    """What is to be read for this rule."""
+    wants_offload = rule.eswitch is not None and rule.eswitch.hw_tc_offload is not None
+    return DevlinkQuestion(pci_address, tuple(rule.params), wants_offload)
+
+
+def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> SwitchSteps:
+    """What its switch takes, beside `target` VFs."""
+    rule, wish, actual = desired.rule, desired.rule.eswitch, pf.eswitch
+    if actual is None:
+        lack = pf.eswitch_problem or "devlink has not been asked"
+        return SwitchSteps(verdict=Verdict(Reason.ESWITCH_MODE, f"{pf.pci_address}: {lack}", READ_HINT))
+    params = _params_to_set(rule, actual)
+    before = (SetDevlinkParams(pf.pci_address, params),) if params else ()
+    if wish is None or not actual.mode:
+        return SwitchSteps(before)
+    driver = driver_of(pf.driver)
+    is_first = driver.mode_before_count or pf.pci_address in around.mode_first
+    changes = wish.mode != actual.mode
+    remakes = changes and pf.num_vfs > 0 and (is_first or (driver.mode_before_binding and any_bound(pf)))
+    makes = pf.num_vfs != target or remakes
+    allow = around.force or rule.when_in_use is WhenInUse.REPLACE
+    number = 0 if is_first else target
+    step = SetEswitchMode(pf.pci_address, actual.mode, wish.mode, number, allow_in_use=allow, precedes_count=is_first)
+    needs_set_up = makes or changes or lacks(wish, actual)
+    return SwitchSteps(
+        before,
+        (step,) if changes or (makes and pf.num_vfs) else (),
+        (SetUpEswitch(pf.pci_address, wish, target),) if needs_set_up and _has_more(wish, target) else (),
+        remakes=remakes,
+        binds_late=changes and driver.mode_before_binding and not is_first,
+        verdict=_held_verdict(pf, wish, actual) if changes and not allow else None,
+    )
+
+
+def any_bound(pf: PfFacts) -> bool:
+    """Whether a VF has a driver."""
+    return any(vf.driver for vf in pf.vfs)
+
+
+def lacks(wish: Eswitch, actual: EswitchFacts) -> bool:
+    """Whether something of the rest is not as it says."""
+    pairs = ((wish.inline_mode, actual.inline_mode), (wish.encap_mode, actual.encap_mode))
+    return any(wanted not in {None, found} for wanted, found in pairs) or bool(without_offload(wish, actual))
+
+
+def without_offload(wish: Eswitch, actual: EswitchFacts) -> tuple[Representor, ...]:
+    """The netdevs whose hw-tc-offload is not as it says."""
+    if wish.hw_tc_offload is None:
+        return ()
+    return tuple(port for port in ports_of_switch(actual) if port.has_tc_offload is not wish.hw_tc_offload)
+
+
+def ports_of_switch(actual: EswitchFacts) -> Iterator[Representor]:
+    """The uplink, then the representors."""
+    if actual.uplink:
+        yield actual.uplink
+    yield from actual.representors.values()
+
+
+def missing_representors(pf: PfFacts, wish: Eswitch | None) -> tuple[int, ...]:
+    """The numbers of VFs that should have one and have none."""
+    if wish is None or wish.mode is not EswitchMode.SWITCHDEV or pf.eswitch is None:
+        return ()
+    return tuple(vf.index for vf in pf.vfs if vf.index not in pf.eswitch.representors)
+
+
+def desired_representors(rule: PfRule, num_vfs: int) -> int:
+    """How many there should be."""
+    wants = rule.eswitch is not None and rule.eswitch.mode is EswitchMode.SWITCHDEV
+    return num_vfs if wants else 0
+
+
+def _has_more(wish: Eswitch, target: int) -> bool:
+    waits = wish.mode is EswitchMode.SWITCHDEV and target > 0
+    return waits or any(said is not None for said in (wish.inline_mode, wish.encap_mode, wish.hw_tc_offload))
+
+
+def _params_to_set(rule: PfRule, actual: EswitchFacts) -> dict[str, DevlinkParam]:
+    """Not the steering while the mode is switchdev, when its driver would refuse it."""
+    wanted = rule.params
+    if actual.mode == EswitchMode.SWITCHDEV:
+        wanted.pop(STEERING, None)
+    return {name: param for name, param in wanted.items() if not _has_param(actual, name, param)}
+
+
+def _has_param(actual: EswitchFacts, name: str, param: DevlinkParam) -> bool:
+    return actual.params.get(name, {}).get(param.cmode) == param.value
+
+
+def _held_verdict(pf: PfFacts, wish: Eswitch, actual: EswitchFacts) -> Verdict | None:
+    """Who would lose something by another mode."""
+    lead = f"{pf.pci_address}: the eswitch mode stays {actual.mode} instead of {wish.mode}"
+    if pf.vfs_in_use:
+        users = shortlist([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
+        return Verdict(Reason.IN_USE, f"{lead}: {users}", LATER_HINT)
+    if masters := masters_of(pf, actual):
+        return Verdict(Reason.IN_USE, f"{lead}: {masters}", MASTER_HINT)
+    return None
+
+
+def masters_of(pf: PfFacts, actual: EswitchFacts) -> str:
+    """Which netdevs of the switch are part of another one, "" if none is."""
+    uppers = {dev.name: ", ".join(dev.uppers) for dev in pf.netdevs}
+    ports = [port.netdev for port in ports_of_switch(actual) if port.has_master]
+    return shortlist([f"{name} is part of {uppers.get(name) or 'another netdev'}" for name in ports], NAMED, "; ")
+
+
+def lack_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
+    """Why what the rule says of the switch is not so, once the count is right."""
+    wish, actual = rule.eswitch, pf.eswitch
+    if actual is None:
+        return None
+    if wish and wish.mode != (actual.mode or EswitchMode.LEGACY):
+        if not actual.mode:
+            message = f"{pf.pci_address}: {pf.driver or 'its driver'} has no eswitch mode that could be set"
+            return Verdict(Reason.ESWITCH_UNSUPPORTED, message, UNSUPPORTED_HINT)
+        message = f"{pf.pci_address}: the eswitch mode is {actual.mode} instead of {wish.mode}"
+        return Verdict(Reason.ESWITCH_MODE, message, READ_HINT)
+    if missing := missing_representors(pf, wish):
+        vfs = shortlist([f"VF {number}" for number in missing], NAMED)
+        lead = f"{pf.pci_address}: {quantity(len(missing), 'representor')} of {pf.num_vfs} missing"
+        return Verdict(Reason.REPRESENTORS_MISSING, f"{lead}: {vfs}", READ_HINT)
+    return _rest_verdict(pf, rule, actual)
+
+
+def _rest_verdict(pf: PfFacts, rule: PfRule, actual: EswitchFacts) -> Verdict | None:
+    wanted = rule.params
+    steering = wanted.get(STEERING)
+    if steering and not _has_param(actual, STEERING, steering):
+        found = actual.params.get(STEERING, {}).get(steering.cmode, "unknown")
+        message = f"{pf.pci_address}: {STEERING} is {found} instead of {steering.value}"
+        return Verdict(Reason.ESWITCH_UNSUPPORTED, message, STEERING_HINT)
+    return None

@@ -1,0 +1,344 @@
+"""The mode of a NIC's switch over passes: in the order of each driver, kept, held off, and restored."""
+
+import errno
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from builders import PF, PF2, make_netdev, make_rule
+from fakes import Crash, FakeMachine, FakePf
+from fakes_switch import FakeSwitch
+from sriov_bootstrap.core.config import (
+    Config,
+    DevlinkParam,
+    Eswitch,
+    EswitchMode,
+    InlineMode,
+    ParamMode,
+    PfRule,
+    SteeringMode,
+    VfBinding,
+    WhenInUse,
+)
+from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.report import PassReport, PfReport, PfState
+from sriov_bootstrap.passes.read import Loaded
+from sriov_bootstrap.passes.reconcile import Mode, run_pass
+from sriov_bootstrap.passes.release import run_release
+
+SWITCHDEV = Eswitch(EswitchMode.SWITCHDEV)
+LEGACY = Eswitch(EswitchMode.LEGACY)
+OFFLOAD = Eswitch(EswitchMode.SWITCHDEV, InlineMode.TRANSPORT, hw_tc_offload=True)
+OFF, COUNT, NONE = "set sriov_drivers_autoprobe to 0", "set sriov_numvfs from 0 to 4", "set sriov_numvfs from 4 to 0"
+MODE, BACK = "set the eswitch mode from legacy to switchdev", "set the eswitch mode from switchdev to legacy"
+WAIT, BIND = "wait for 4 representors", "bind its VFs"
+STILL = "make sure that the eswitch mode is still switchdev"
+
+
+def host(driver: str = "mlx5_core", *, num_vfs: int = 0, mode: str = "legacy", **values: Any) -> FakeMachine:  # noqa: ANN401
+    machine = FakeMachine(FakePf(driver=driver, total_vfs=8))
+    machine.pfs[PF].switch = FakeSwitch(mode, forgets=driver == "netdevsim")
+    for name, value in values.items():
+        setattr(switch(machine), name, value)
+    if num_vfs:
+        machine.make_vfs(PF, num_vfs)
+    return machine
+
+
+def switch(machine: FakeMachine) -> FakeSwitch:
+    found = machine.pfs[PF].switch
+    assert found is not None
+    return found
+
+
+def rule(eswitch: Eswitch | None = SWITCHDEV, **values: Any) -> PfRule:  # noqa: ANN401
+    return make_rule(eswitch=eswitch, **({"vf_binding": VfBinding.AUTO} | values))
+
+
+def a_pass(machine: FakeMachine, wanted: PfRule, *, force: bool = False, mode: Mode = Mode.APPLY) -> PassReport:
+    return run_pass(machine, Loaded(Config(pf=(wanted,))), mode=mode, force=force)
+
+
+def its_line(machine: FakeMachine, wanted: PfRule, **how: Any) -> PfReport:  # noqa: ANN401
+    return a_pass(machine, wanted, **how).pfs[0]
+
+
+def steps(machine: FakeMachine) -> list[str]:
+    done = [text.removeprefix(f"{PF} ") for text in machine.writes]
+    machine.writes.clear()
+    return done
+
+
+@pytest.mark.parametrize(
+    ("driver", "expected"),
+    [
+        ("mlx5_core", [OFF, COUNT, MODE, WAIT, BIND]),
+        ("ice", [OFF, MODE, COUNT, WAIT, BIND]),
+        ("bnxt_en", [OFF, COUNT, MODE, WAIT, BIND]),
+        ("netdevsim", [OFF, COUNT, MODE, WAIT, BIND]),
+    ],
+)
+def test_each_driver_gets_its_order_and_the_next_pass_does_nothing(driver: str, expected: list[str]) -> None:
+    machine = host(driver)
+    line = its_line(machine, rule())
+    assert (steps(machine), line.state) == (expected, PfState.OK)
+    assert (line.eswitch_mode, line.eswitch_desired, line.representors, line.representors_desired) == (
+        "switchdev",
+        "switchdev",
+        4,
+        4,
+    )
+    assert (a_pass(machine, rule()).results, switch(machine).mistakes) == ((), [])
+
+
+def test_bnxt_en_is_up_before_its_vfs_and_its_mode() -> None:
+    machine = host("bnxt_en")
+    machine.change(PF, netdevs=(make_netdev(is_up=False),))
+    a_pass(machine, rule())
+    assert steps(machine) == ["bring ens1f0 up", OFF, COUNT, MODE, WAIT, BIND]
+
+
+def test_60_vfs_of_mlx5_are_never_taken_from_a_driver() -> None:
+    machine = host()
+    machine.change(PF, total_vfs=60)
+    a_pass(machine, rule(num_vfs=60))
+    done = steps(machine)
+    assert done[-1] == BIND
+    assert [text for text in done if "unbind" in text or "to 0" in text] == [OFF]
+
+
+@pytest.mark.parametrize(
+    ("driver", "expected"),
+    [
+        ("mlx5_core", [OFF, NONE, COUNT, MODE, WAIT, BIND]),
+        ("ice", [OFF, NONE, MODE, COUNT, WAIT, BIND]),
+        ("bnxt_en", [MODE, WAIT]),
+        ("netdevsim", [MODE, WAIT]),
+    ],
+)
+def test_vfs_that_exist_are_made_again_only_where_the_driver_needs_it(driver: str, expected: list[str]) -> None:
+    machine = host(driver, num_vfs=4)
+    line = its_line(machine, rule())
+    assert (steps(machine), line.state, switch(machine).mistakes) == (expected, PfState.OK, [])
+
+
+@pytest.mark.parametrize("driver", ["mlx5_core", "ice", "bnxt_en", "netdevsim"])
+def test_there_and_back_again(driver: str) -> None:
+    machine = host(driver)
+    for wish, mode in ((SWITCHDEV, "switchdev"), (LEGACY, "legacy"), (SWITCHDEV, "switchdev")):
+        line = its_line(machine, rule(wish))
+        assert (line.state, line.eswitch_mode, line.num_vfs) == (PfState.OK, mode, 4)
+        assert line.representors == line.representors_desired == (4 if mode == "switchdev" else 0)
+    assert switch(machine).mistakes == []
+
+
+@pytest.mark.parametrize("driver", ["mlx5_core", "netdevsim"])
+def test_another_count_keeps_the_mode_also_where_no_vfs_mean_legacy(driver: str) -> None:
+    machine = host(driver)
+    a_pass(machine, rule())
+    steps(machine)
+    line = its_line(machine, rule(num_vfs=2))
+    assert (line.state, line.eswitch_mode, line.representors) == (PfState.OK, "switchdev", 2)
+    assert STILL in steps(machine)
+
+
+def test_no_vfs_in_switchdev_are_as_desired() -> None:
+    machine = host("ice")
+    line = its_line(machine, rule(num_vfs=0))
+    assert (steps(machine), line.state, line.eswitch_mode) == ([MODE], PfState.OK, "switchdev")
+    assert machine.saved[-1].pending is None
+
+
+def test_a_mode_that_was_lost_is_restored_and_consumers_are_told() -> None:
+    machine = host("netdevsim")
+    a_pass(machine, rule())
+    machine.data = machine.data.replace(b'"pending":{', b'"was":{')
+    steps(machine)
+    switch(machine).facts = replace(switch(machine).facts, mode="legacy")
+    line = its_line(machine, rule())
+    assert (steps(machine), line.state, line.representors) == ([MODE, WAIT], PfState.OK, 4)
+    assert machine.saved[-1].pending is not None
+
+
+def test_the_rest_is_set_after_the_mode_and_again_when_it_is_lost() -> None:
+    machine = host()
+    text = f"{WAIT} and set inline_mode transport, hw-tc-offload on"
+    line = its_line(machine, rule(OFFLOAD))
+    assert (steps(machine), line.state) == ([OFF, COUNT, MODE, text, BIND], PfState.OK)
+    switch(machine).offloading.discard("ens1f0_2")
+    assert its_line(machine, rule(OFFLOAD)).state is PfState.OK
+    assert (steps(machine), a_pass(machine, rule(OFFLOAD)).results) == ([text], ())
+
+
+def test_a_netdev_that_cannot_offload_is_said_and_its_vfs_are_bound() -> None:
+    machine = host(fixed={"ens1f0_1"})
+    line = its_line(machine, rule(OFFLOAD))
+    assert (line.state, line.reason, line.vfs_unbound) == (PfState.DEGRADED, Reason.ATTRIBUTES_REFUSED, 0)
+
+
+def test_late_representors_are_waited_for_before_vfs_are_bound() -> None:
+    machine = host(late=7.0)
+    line = its_line(machine, rule())
+    assert (line.state, line.representors, machine.now >= 1007.0) == (PfState.OK, 4, True)
+
+
+def test_a_representor_that_never_comes_is_named() -> None:
+    machine = host(lost={2})
+    line = its_line(machine, rule())
+    assert (line.state, line.reason, line.vfs_unbound) == (PfState.DEGRADED, Reason.REPRESENTORS_MISSING, 0)
+    assert line.message == f"{PF}: 1 representor of 4 missing: VF 2"
+    assert a_pass(machine, rule()).results == ()
+
+
+def test_a_busy_switch_is_tried_again_in_the_same_pass() -> None:
+    machine = host("ice")
+    machine.change(PF, autoprobe=False)
+    machine.failures[PF] = [errno.EBUSY, errno.EBUSY]
+    line = its_line(machine, rule(vf_driver="none"))
+    assert (steps(machine), line.state) == ([MODE, MODE, MODE, COUNT, WAIT], PfState.OK)
+
+
+def test_firmware_that_refuses_the_mode_with_vfs_gets_the_other_order() -> None:
+    machine = host(refuses_with_vfs=True)
+    line = its_line(machine, rule())
+    assert (steps(machine), line.state) == (
+        [OFF, COUNT, MODE, NONE, MODE, COUNT, WAIT, BIND],
+        PfState.OK,
+    )
+    assert machine.saved[-1].mode_first == (PF,)
+    machine.make_vfs(PF, 0)
+    a_pass(machine, rule())
+    assert steps(machine)[:2] == [OFF, COUNT]
+
+
+@pytest.mark.parametrize("driver", ["mlx5_core", "ice", "bnxt_en", "netdevsim"])
+def test_a_mode_waits_for_a_vf_in_use_and_nothing_is_touched(driver: str) -> None:
+    machine = host(driver, num_vfs=4)
+    machine.hold(PF)
+    line = its_line(machine, rule(vf_driver="none"))
+    assert (steps(machine), line.reason, line.eswitch_mode) == ([OFF], Reason.IN_USE, "legacy")
+    assert line.message.startswith(
+        f"{PF}: the eswitch mode stays legacy instead of switchdev: VF 0 0000:3b:02.0 is held"
+    )
+    dry = its_line(machine, rule(vf_driver="none"), mode=Mode.OBSERVE)
+    assert dry.message == line.message
+
+
+@pytest.mark.parametrize("master", ["ens1f0", "ens1f0_1"])
+def test_a_mode_waits_for_what_its_netdevs_are_part_of(master: str) -> None:
+    machine = host(num_vfs=4, mode="switchdev", masters={master})
+    machine.change(PF, netdevs=(make_netdev(uppers=("bond0",)),))
+    line = its_line(machine, rule(LEGACY))
+    part = "bond0" if master == "ens1f0" else "another netdev"
+    assert line.message == f"{PF}: the eswitch mode stays switchdev instead of legacy: {master} is part of {part}"
+    assert (steps(machine), line.reason) == ([], Reason.IN_USE)
+
+
+def test_a_vf_that_comes_into_use_after_the_plan_keeps_the_mode() -> None:
+    machine = host("bnxt_en", num_vfs=4)
+    machine.failures[PF] = ["used"]
+    line = its_line(machine, rule())
+    assert (line.reason, line.eswitch_mode) == (Reason.IN_USE, "legacy")
+
+
+@pytest.mark.parametrize("how", [{"force": True}, {}])
+def test_whoever_says_so_changes_it_all_the_same(how: dict[str, bool]) -> None:
+    machine = host("bnxt_en", num_vfs=4)
+    machine.hold(PF)
+    when = WhenInUse.KEEP if how else WhenInUse.REPLACE
+    assert its_line(machine, rule(when_in_use=when), **how).eswitch_mode == "switchdev"
+
+
+def test_a_driver_without_a_switch_has_its_vfs_all_the_same() -> None:
+    machine = FakeMachine(FakePf())
+    line = its_line(machine, rule())
+    assert (line.num_vfs, line.reason) == (4, Reason.ESWITCH_UNSUPPORTED)
+    assert line.message == f"{PF}: igb has no eswitch mode that could be set"
+    assert its_line(machine, rule(LEGACY)).state is PfState.OK
+
+
+def test_a_switch_that_cannot_be_read_keeps_the_count() -> None:
+    machine = host()
+    machine.switch_problem = "the kernel did not list the netdevs: it is asleep"
+    line = its_line(machine, rule())
+    assert (steps(machine), line.reason, line.num_vfs) == ([], Reason.ESWITCH_MODE, 0)
+    assert line.message == f"{PF}: the kernel did not list the netdevs: it is asleep"
+
+
+def test_parameters_come_first_and_steering_only_in_legacy_mode() -> None:
+    wanted = rule(
+        Eswitch(EswitchMode.SWITCHDEV, flow_steering_mode=SteeringMode.SMFS),
+        devlink_params={"total_vfs": DevlinkParam(16, ParamMode.PERMANENT), "enable_roce": True},
+    )
+    machine = host()
+    line = its_line(machine, wanted)
+    permanent = "total_vfs to 16 (permanent: from the next reset of the device, or power cycle)"
+    assert steps(machine) == [
+        OFF,
+        f"set {permanent}, enable_roce to true, flow_steering_mode to smfs",
+        COUNT,
+        MODE,
+        WAIT,
+        BIND,
+    ]
+    assert line.state is PfState.OK
+    switch(machine).facts = replace(switch(machine).facts, params={})
+    line = its_line(machine, wanted)
+    assert steps(machine) == [f"set {permanent}, enable_roce to true"]
+    assert (line.reason, line.message) == (
+        Reason.ESWITCH_UNSUPPORTED,
+        f"{PF}: flow_steering_mode is unknown instead of smfs",
+    )
+
+
+def test_parameters_alone_say_nothing_of_the_mode() -> None:
+    machine = host()
+    line = its_line(machine, rule(None, devlink_params={"max_mac_per_vf": 4}))
+    assert steps(machine) == [OFF, "set max_mac_per_vf to 4", COUNT, BIND]
+    assert (line.state, line.eswitch_desired) == (PfState.OK, "")
+
+
+@pytest.mark.parametrize("driver", ["mlx5_core", "ice", "bnxt_en", "netdevsim"])
+@pytest.mark.parametrize("num_vfs", [0, 4])
+@pytest.mark.parametrize("step", range(7))
+def test_a_pass_that_dies_before_any_step_is_ended_by_the_next(driver: str, num_vfs: int, step: int) -> None:
+    machine = host(driver, num_vfs=num_vfs)
+    machine.dies_before = step
+    try:
+        a_pass(machine, rule(OFFLOAD))
+    except Crash:
+        machine.dies_before = None
+    line = its_line(machine, rule(OFFLOAD))
+    assert (line.state, line.eswitch_mode, line.representors, line.vfs_unbound) == (PfState.OK, "switchdev", 4, 0)
+    assert (a_pass(machine, rule(OFFLOAD)).results, switch(machine).mistakes) == ((), [])
+
+
+@pytest.mark.parametrize("driver", ["mlx5_core", "ice", "bnxt_en", "netdevsim"])
+def test_a_release_returns_the_mode_that_was_found(driver: str) -> None:
+    machine = host(driver)
+    a_pass(machine, rule())
+    report = run_release(machine, Config(), PF, mode=Mode.APPLY)
+    assert (report.pfs[0].state, switch(machine).facts.mode, machine.count(PF)) == (PfState.OK, "legacy", 0)
+
+
+def test_a_release_leaves_a_mode_that_was_there_before() -> None:
+    machine = host("ice", mode="switchdev")
+    a_pass(machine, rule())
+    run_release(machine, Config(), PF, mode=Mode.APPLY)
+    assert (switch(machine).facts.mode, machine.count(PF)) == ("switchdev", 0)
+
+
+def test_a_rule_that_says_nothing_of_it_asks_nothing() -> None:
+    machine = host(num_vfs=4, mode="switchdev")
+    line = its_line(machine, rule(None))
+    assert ("eswitches" in machine.reads, line.eswitch_mode, line.state) == (False, "", PfState.OK)
+
+
+def test_two_pfs_do_not_disturb_each_other() -> None:
+    machine = FakeMachine(FakePf(driver="ice"), FakePf(driver="ice", pci_address=PF2, netdevs=()))
+    machine.pfs[PF].switch, machine.pfs[PF2].switch = FakeSwitch(), FakeSwitch()
+    machine.failures[PF] = [errno.EIO] * 9
+    other = replace(rule(), name="b", match=replace(rule().match, pci_address=PF2))
+    report = run_pass(machine, Loaded(Config(pf=(rule(vf_driver="none"), other))), mode=Mode.APPLY)
+    assert [(pf.state, pf.num_vfs) for pf in report.pfs] == [(PfState.DEGRADED, 0), (PfState.OK, 4)]
