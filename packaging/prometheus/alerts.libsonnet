@@ -73,12 +73,37 @@
         ),
 
         // absent: SriovPfMissing. stuck, blocked: SriovWriteStuck. in_use: SriovVfsBlockedByVm. contested: SriovPfContested.
+        // eswitch_mode, eswitch_unsupported, representors_missing: SriovEswitchMode.
         alert(
           'SriovPfDegraded',
           'warning',
-          degraded('reason!~"absent|stuck|blocked|in_use|contested"'),
+          degraded('reason!~"absent|stuck|blocked|in_use|contested|eswitch_.*|representors_missing"'),
           pf + ': {{ $labels.reason }}',
           'The PF is not as desired, for the reason {{ $labels.reason }}. ' + vfs,
+          hold='10m',
+        ),
+
+        // By the gauges as well as by the reason, which may be another one, such as in_use. A rule that says nothing of the mode
+        // has 0 in all of them.
+        alert(
+          'SriovEswitchMode',
+          'warning',
+          |||
+            %s == 1 unless %s == 1
+            or
+            %s > %s
+            or
+            max without (reason) (%s)
+          ||| % [
+            last('sriov_pf_switchdev_desired'),
+            last('sriov_pf_switchdev'),
+            last('sriov_pf_representors_desired'),
+            last('sriov_pf_representors'),
+            degraded('reason=~"eswitch_.*|representors_missing"'),
+          ],
+          pf + ': the eswitch mode is not as desired, or representors are missing',
+          'The mode that the rule asks for is not set, or VFs have no representor on the host: ports with hardware offload fail. ' +
+          'Representors: %s of %s. ' % [of_pf('sriov_pf_representors'), of_pf('sriov_pf_representors_desired')] + vfs,
           hold='10m',
         ),
 

@@ -39,6 +39,7 @@ QUIET: Final = {
     "VFs lost, numbers overwritten B",
     "SriovPfDegraded",
     "SriovPfContested",
+    "SriovEswitchMode",
     "SriovPassFailing",
     "SriovConfigInvalid",
     "SriovWriteStuck",

@@ -19,6 +19,7 @@ from sriov_bootstrap.base.processes import SILENT_SECONDS
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.events import follow_up_events
+from sriov_bootstrap.core.facts import Eswitches, EswitchFacts
 from sriov_bootstrap.core.followup import FollowUpReport, UnitResult, retry_failed
 from sriov_bootstrap.core.report import PassReport
 from sriov_bootstrap.core.state import Counters, PendingRestart, State, dump
@@ -26,7 +27,8 @@ from sriov_bootstrap.core.surroundings import Jam
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
 from sriov_bootstrap.edges.systemd.units import restart_units
-from troubles import in_use
+from sriov_bootstrap.machine.host_machine import HostMachine
+from troubles import VM, in_use
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 NOVA = "nova-compute.service"
@@ -110,12 +112,31 @@ def small_letters(tree: HostTree) -> None:
     tree.write("etc/nova/nova.conf", "[default]\ndebug = true\n")
 
 
+def held_in_legacy_mode(tree: HostTree) -> None:
+    """By a VM. The tree has no devlink: what that would say is given."""
+    tree.add_pf(num_vfs=3, driver="mlx5_core")
+    tree.add_vf(PF, 3, driver="vfio-pci")
+    tree.add_process(4711, "/dev/vfio/20", cmdline=VM)
+    tree.configure(rule(4) + '[pf.eswitch]\nmode = "switchdev"\n')
+    saved(tree)
+
+
+@pytest.fixture(autouse=True)
+def devlink(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says of every PF."""
+    told = EswitchFacts("legacy")
+    monkeypatch.setattr(
+        HostMachine, "read_eswitches", lambda _, asked: Eswitches({one.pci_address: told for one in asked})
+    )
+
+
 CASES = [
     ("SriovVfLoss", healthy, "status"),
     ("SriovPfMissing", without_nic, "status"),
     ("SriovPfDegraded", too_many, "status"),
     ("SriovPfDegraded", without_driver, "status"),
     ("SriovPfContested", contested, "status"),
+    ("SriovEswitchMode", held_in_legacy_mode, "status"),
     ("SriovPassFailing", late, "status"),
     ("SriovNotRunning", disabled, "status"),
     ("SriovNotRunning", healthy, "status"),
