@@ -3,9 +3,11 @@
 import argparse
 import os
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.arguments_openstack import add_openstack, add_verify_openstack, misuse_of_openstack
+from sriov_bootstrap.asked import Arguments
 
 DESCRIPTION = """\
 Creates SR-IOV virtual functions (VFs) on this host and keeps them in place.
@@ -28,32 +30,8 @@ files: /etc/sriov-bootstrap/config.toml, config.d/*.toml in /usr/lib, /etc and /
 manual: man 8 sriov-bootstrap, man 5 sriov-bootstrap.toml"""
 
 DEFAULT_WAIT_SECONDS = 300.0
-
-
-class Asked(Protocol):
-    """The parsed words, as far as they can contradict each other."""
-
-    verb: str | None
-    once: bool
-    dry_run: bool
-    force: bool
-    json: bool
-    config: list[str] | None
-    more_config: list[str] | None
-    explain: str | None
-    log_format: str
-    target: str
-    vf: str
-    show_list: bool
-    diff: bool
-    write: bool
-    apply: bool
-    root: str | None
-    mac: str
-    vlan: int
-    subject: str
-    device: str
-    rule: str
+SUBJECTS = "vf: one VF; host: one of each PF that a rule has; openstack: what neutron and nova make of them"
+JSON_VERBS = ("status", "doctor", "release", "migrate", "verify", "openstack")
 
 
 class Parser(argparse.ArgumentParser):
@@ -113,11 +91,12 @@ def make_parser() -> argparse.ArgumentParser:
         "migrate", parents=[files, answers], help="print the config that replaces rc.local lines, udev rules, ..."
     )
     _add_render(verbs.add_parser("render", parents=[files], help="print or install files for kernel, nova, neutron"))
-    _add_verify(verbs.add_parser("verify", parents=[files, answers], help="find a VF that can be tried in a VM"))
+    _add_verify(verbs.add_parser("verify", parents=[files, answers], help="prove that VFs work, here and in a cloud"))
+    add_openstack(verbs.add_parser("openstack", parents=[answers], help="give a running server a VF, or take it away"))
     return parser
 
 
-def misuse(arguments: Asked) -> str:
+def misuse(arguments: Arguments) -> str:
     """Combinations that the parser cannot check; argparse's own error exit is 2, like ours.
 
     No option is accepted where it would do nothing: the user should know that it did not count.
@@ -131,8 +110,8 @@ def misuse(arguments: Asked) -> str:
             "--dry-run and --force only work with --once and release",
         ),
         (
-            arguments.json and not once and verb not in {"status", "doctor", "release", "migrate", "verify"},
-            "--json only works with --once, status, doctor, release, migrate and verify",
+            arguments.json and not once and verb not in JSON_VERBS,
+            f"--json only works with --once, {', '.join(JSON_VERBS[:-1])} and {JSON_VERBS[-1]}",
         ),
         (
             arguments.log_format and (once or verb not in {None, "run"}),
@@ -141,19 +120,21 @@ def misuse(arguments: Asked) -> str:
         (has_config and no_reader, f"--config does not work with {no_reader}, which reads no config"),
     )
     said = next((text for is_wrong, text in rules if is_wrong), "")
-    more = {"render": _misuse_of_render, "verify": _misuse_of_verify}.get(verb or "")
+    more = {"render": _misuse_of_render, "verify": _misuse_of_verify, "openstack": misuse_of_openstack}.get(verb or "")
     return said or (more(arguments) if more else "")
 
 
-def _reads_no_config(arguments: Asked) -> str | None:
+def _reads_no_config(arguments: Arguments) -> str | None:
     if arguments.explain:
         return "doctor explain"
     if arguments.show_list:
         return "render --list"
-    return arguments.verb if arguments.verb in {"init", "helper"} else None
+    if arguments.statuses:
+        return "--status"
+    return arguments.verb if arguments.verb in {"init", "helper", "openstack"} else None
 
 
-def _misuse_of_render(arguments: Asked) -> str:
+def _misuse_of_render(arguments: Arguments) -> str:
     is_acting = arguments.diff or arguments.write or arguments.apply
     is_about_a_vf = arguments.vf or arguments.mac or arguments.vlan
     rules = (
@@ -176,9 +157,11 @@ def _misuse_of_render(arguments: Asked) -> str:
     return next((text for is_wrong, text in rules if is_wrong), "")
 
 
-def _misuse_of_verify(arguments: Asked) -> str:
+def _misuse_of_verify(arguments: Arguments) -> str:
     is_about_one = arguments.device or arguments.rule
-    return "PF, VF and --rule only work with verify vf" if is_about_one and arguments.subject != "vf" else ""
+    if is_about_one and arguments.subject != "vf":
+        return "PF, VF and --rule only work with verify vf"
+    return misuse_of_openstack(arguments)
 
 
 def _add_render(parser: argparse.ArgumentParser) -> None:
@@ -194,9 +177,10 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("subject", choices=("vf", "host"), help="vf: one VF; host: one of each PF that a rule has")
+    parser.add_argument("subject", choices=("vf", "host", "openstack"), help=SUBJECTS)
     parser.add_argument("device", nargs="?", default="", metavar="PF|VF", help="with vf: PCI address, or a PF's netdev")
     parser.add_argument("--rule", default="", metavar="NAME", help="with vf: a PF of this rule")
+    add_verify_openstack(parser)
 
 
 def _add_config(parser: argparse.ArgumentParser, *, default: str | None, name: str) -> None:

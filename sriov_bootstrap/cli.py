@@ -8,46 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from sriov_bootstrap import __version__
+from sriov_bootstrap.asked import Arguments
 from sriov_bootstrap.base.errors import ExitCode, MistakesError, NotOursError, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable
 
 if TYPE_CHECKING:
     from sriov_bootstrap.machine.host_machine import HostMachine
-
-
-class Arguments:
-    """What was asked for on the command line. No Struct: the exporter does not load msgspec."""
-
-    verb: str | None = None
-    once: bool = False
-    dry_run: bool = False
-    force: bool = False
-    json: bool = False
-    wait: float | None = None
-    config: list[str] | None = None
-    more_config: list[str] | None = None
-    files: list[str] | None = None
-    words: list[str] | None = None
-    pci_address: str = ""
-    explain: str | None = None
-    code: str = ""
-    log_format: str = ""
-    target: str = ""
-    vf: str = ""
-    show_list: bool = False
-    diff: bool = False
-    write: bool = False
-    apply: bool = False
-    root: str | None = None
-    mac: str = ""
-    vlan: int = 0
-    subject: str = ""
-    device: str = ""
-    rule: str = ""
-
-    def __init__(self, **given: object) -> None:
-        """The others are as above."""
-        vars(self).update(given)
 
 
 # What units and cron jobs run: argparse alone would cost a tenth of a pass with nothing to do.
@@ -272,7 +238,17 @@ def _render(arguments: Arguments, root: str) -> int:
     return render(_machine(arguments, tree), wanted)
 
 
+def _openstack(arguments: Arguments, _root: str) -> int:
+    from sriov_bootstrap.commands.openstack import openstack
+
+    return openstack(arguments)
+
+
 def _verify(arguments: Arguments, root: str) -> int:
+    if arguments.subject == "openstack":
+        from sriov_bootstrap.commands.verify_openstack import verify_openstack
+
+        return verify_openstack(_machine(arguments, root), arguments)
     from sriov_bootstrap.commands.verify import SUBJECTS, VerifyAsk
 
     ask = VerifyAsk(arguments.device, arguments.rule, as_json=arguments.json)
@@ -289,6 +265,7 @@ VERBS: dict[str, Callable[[Arguments, str], int]] = {
     "helper": _helper,
     "init": _init,
     "migrate": _migrate,
+    "openstack": _openstack,
     "render": _render,
     "verify": _verify,
 }

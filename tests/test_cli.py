@@ -16,8 +16,9 @@ from builders import PF
 from fakes_host import HostTree, rule
 from sriov_bootstrap import __version__
 from sriov_bootstrap.arguments import make_parser
+from sriov_bootstrap.asked import Arguments
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.cli import WITHOUT_PARSER, Arguments, main
+from sriov_bootstrap.cli import WITHOUT_PARSER, main
 from sriov_bootstrap.edges.locks import PASS_LOCK
 
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
@@ -81,8 +82,8 @@ def test_the_short_cut_past_the_parser_understands_the_same(words: tuple[str, ..
         ("--once status", "--once and status are mutually exclusive"),
         ("--dry-run", "--dry-run and --force only work with --once and release"),
         ("--force run", "--dry-run and --force only work with --once and release"),
-        ("--json", "--json only works with --once, status, doctor, release and migrate"),
-        ("--json init", "--json only works with --once, status, doctor, release and migrate"),
+        ("--json", "--json only works with --once, status, doctor, release, migrate, verify and openstack"),
+        ("--json init", "--json only works with --once, status, doctor, release, migrate, verify and openstack"),
         (
             "render all --apply --root /srv/image",
             "--apply and --root are mutually exclusive: it would change this host",

@@ -17,8 +17,9 @@ from builders import PF, vf_address
 from fakes_host import HostTree, rule
 from service import running
 from sriov_bootstrap.arguments import make_parser, misuse
+from sriov_bootstrap.asked import Arguments
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.cli import VERBS, Arguments, main
+from sriov_bootstrap.cli import VERBS, main
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 NO_QUESTIONS = {"--help", "-h", "--version"}  # they answer by themselves, whatever else is there
@@ -42,8 +43,14 @@ FORMS = (
     "helper holders",
     "verify vf",
     "verify host",
+    "verify openstack",
+    "verify openstack --check",
+    "verify openstack --server --image i --flavor f",
+    "openstack attach-port vm",
+    "openstack detach-port vm",
 )
 ACTING = {"--dry-run", "--force", "--json"}
+CLOUD = {"--cloud", "--config", "--host", "--json", "--nova-log", "--status"}  # tests/cloud shows what they do
 RENDERING = {"--config", "--diff", "--write", "--root"}
 TAKEN = {
     "": {"--config", "--log-format"},
@@ -63,6 +70,14 @@ TAKEN = {
     "helper holders": set(),
     "verify vf": {"--config", "--json", "--rule"},
     "verify host": {"--config", "--json"},
+    "verify openstack": {*CLOUD, "--check", "--network", "--vnic-type", "--delete-leftovers"},
+    "verify openstack --check": CLOUD,
+    "verify openstack --server --image i --flavor f": {
+        *CLOUD,
+        *("--network", "--vnic-type", "--delete-leftovers", "--timeout"),
+    },
+    "openstack attach-port vm": {"--cloud", "--json", "--network", "--physical-network", "--vnic-type"},
+    "openstack detach-port vm": {"--cloud", "--json", "--port"},
 }
 VALUES = {
     "--config": "{root}/broken.toml",
@@ -71,6 +86,17 @@ VALUES = {
     "--root": "{root}/srv/image",
     "--rule": "nonsense",
     "--vlan": "7",
+    "--cloud": "nonsense",
+    "--host": "compute-9",
+    "--status": "{root}/status.json",
+    "--nova-log": "{root}/nova-compute.log",
+    "--network": "nonsense",
+    "--physical-network": "nonsense",
+    "--vnic-type": "macvtap",
+    "--port": "nonsense",
+    "--timeout": "7",
+    "--image": "nonsense",
+    "--flavor": "nonsense",
 }
 
 
@@ -200,7 +226,8 @@ def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     return Stage(tmp_path, capsys)
 
 
-EFFECTS = [one for one in SPELLINGS if one.option in TAKEN[one.form] and one.is_taken()]
+LOCAL = [form for form in FORMS if TAKEN[form] and "openstack" not in form]  # what others do, a cloud has to show
+EFFECTS = [one for one in SPELLINGS if one.form in LOCAL and one.option in TAKEN[one.form] and one.is_taken()]
 
 
 @pytest.mark.parametrize("spelling", EFFECTS, ids=str)
@@ -218,7 +245,7 @@ def ends_with(change: Callable[[], None]) -> Callable[[float], None]:
     return lambda _: change()
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if TAKEN[form]])
+@pytest.mark.parametrize("form", LOCAL)
 def test_without_an_option_the_same_happens_again(stage: Stage, form: str) -> None:
     """Else the test above would prove nothing."""
     first, second = (stage.outcome(stage.host(form), form.split()) for _ in range(2))
@@ -240,6 +267,16 @@ def test_without_an_option_the_same_happens_again(stage: Stage, form: str) -> No
         (f"render nova-compute --mac {MAC}", "VF, --mac and --vlan only work with libvirt"),
         (f"render nova-compute {VF}", "VF, --mac and --vlan only work with libvirt"),
         ("render all --vlan 7", "VF, --mac and --vlan only work with libvirt"),
+        ("verify vf --cloud c", "--cloud only works with verify openstack"),
+        ("verify openstack --rule r", "PF, VF and --rule only work with verify vf"),
+        ("verify openstack --image i", "--image only works with --server"),
+        ("verify openstack --check --network n", "--network does not work with --check, which changes nothing"),
+        ("verify openstack --server --image i", "--server needs --image and --flavor"),
+        ("verify openstack --server --image i --flavor f --timeout -1", "--timeout must not be negative"),
+        ("verify openstack --nova-log l --status s", "--nova-log is of this host, and does not work with --status"),
+        ("verify openstack --config c --status s", "--config does not work with --status, which reads no config"),
+        ("openstack --port p attach-port vm", "--port only works with detach-port"),
+        ("openstack --network n detach-port vm", "--network only works with attach-port"),
     ],
 )
 def test_a_refusal_says_where_the_option_counts(capsys: pytest.CaptureFixture[str], words: str, problem: str) -> None:

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/sriov-bootstrap
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_sriov_bootstrap_subparsers=(run status doctor release check-config init migrate render verify)
+_shtab_sriov_bootstrap_subparsers=(run status doctor release check-config init migrate render verify openstack)
 
 _shtab_sriov_bootstrap_run_option_strings=(-h --help --config --log-format)
 _shtab_sriov_bootstrap_status_option_strings=(-h --help --config --json --wait)
@@ -15,7 +15,8 @@ _shtab_sriov_bootstrap_check_config_option_strings=(-h --help --config)
 _shtab_sriov_bootstrap_init_option_strings=(-h --help)
 _shtab_sriov_bootstrap_migrate_option_strings=(-h --help --config --json)
 _shtab_sriov_bootstrap_render_option_strings=(-h --help --config --list --diff --write --apply --root --mac --vlan)
-_shtab_sriov_bootstrap_verify_option_strings=(-h --help --config --json --rule)
+_shtab_sriov_bootstrap_verify_option_strings=(-h --help --config --json --rule --cloud --check --host --status --network --vnic-type --server --image --flavor --timeout --nova-log --delete-leftovers)
+_shtab_sriov_bootstrap_openstack_option_strings=(-h --help --json --cloud --network --physical-network --vnic-type --port)
 _shtab_sriov_bootstrap_option_strings=(-h --help --version --once --dry-run --force --config --log-format --json)
 
 _shtab_sriov_bootstrap_run___config_COMPGEN=_shtab_compgen_files
@@ -28,13 +29,16 @@ _shtab_sriov_bootstrap_migrate___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_render___config_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap_render___root_COMPGEN=_shtab_compgen_dirs
 _shtab_sriov_bootstrap_verify___config_COMPGEN=_shtab_compgen_files
+_shtab_sriov_bootstrap_verify___status_COMPGEN=_shtab_compgen_files
+_shtab_sriov_bootstrap_verify___nova_log_COMPGEN=_shtab_compgen_files
 _shtab_sriov_bootstrap___config_COMPGEN=_shtab_compgen_files
 
 _shtab_sriov_bootstrap_run___log_format_choices=(auto console json)
 _shtab_sriov_bootstrap_doctor_pos_0_choices=(explain)
 _shtab_sriov_bootstrap_render_pos_0_choices=(all kernel-cmdline modprobe udev nova-compute sriov-agent nova-scheduler neutron-server libvirt libvirt-hostdev)
-_shtab_sriov_bootstrap_verify_pos_0_choices=(vf host)
-_shtab_sriov_bootstrap_pos_0_choices=(run status doctor release check-config init migrate render verify)
+_shtab_sriov_bootstrap_verify_pos_0_choices=(vf host openstack)
+_shtab_sriov_bootstrap_openstack_pos_0_choices=(attach-port detach-port)
+_shtab_sriov_bootstrap_pos_0_choices=(run status doctor release check-config init migrate render verify openstack)
 _shtab_sriov_bootstrap___log_format_choices=(auto console json)
 
 _shtab_sriov_bootstrap_run__h_nargs=0
@@ -68,6 +72,12 @@ _shtab_sriov_bootstrap_render___apply_nargs=0
 _shtab_sriov_bootstrap_verify__h_nargs=0
 _shtab_sriov_bootstrap_verify___help_nargs=0
 _shtab_sriov_bootstrap_verify___json_nargs=0
+_shtab_sriov_bootstrap_verify___check_nargs=0
+_shtab_sriov_bootstrap_verify___server_nargs=0
+_shtab_sriov_bootstrap_verify___delete_leftovers_nargs=0
+_shtab_sriov_bootstrap_openstack__h_nargs=0
+_shtab_sriov_bootstrap_openstack___help_nargs=0
+_shtab_sriov_bootstrap_openstack___json_nargs=0
 _shtab_sriov_bootstrap_pos_0_nargs=A...
 _shtab_sriov_bootstrap__h_nargs=0
 _shtab_sriov_bootstrap___help_nargs=0

@@ -14,11 +14,12 @@ _shtab_sriov_bootstrap_commands() {
     doctor:'what is wrong, from the firmware to the agent'
     init:'print a commented config for this host'"'"'s NICs'
     migrate:'print the config that replaces rc.local lines, udev rules, ...'
+    openstack:'give a running server a VF, or take it away'
     release:'remove VFs that no rule asks for any more'
     render:'print or install files for kernel, nova, neutron'
     run:'the daemon: apply, watch udev, repair, serve metrics'
     status:'the state, the desired state, and why they differ'
-    verify:'find a VF that can be tried in a VM'
+    verify:'prove that VFs work, here and in a cloud'
   )
   _describe 'sriov-bootstrap commands' _commands
 }
@@ -73,6 +74,21 @@ _shtab_sriov_bootstrap_migrate_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_sriov_bootstrap_migrate_defaults_added=0
 
+_shtab_sriov_bootstrap_openstack_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[print the answer as JSON]"
+  "--cloud[a cloud in clouds.yaml (default\: OS_CLOUD and the other OS_\* variables)]:NAME:"
+  "--network[with attach-port\: the network that the port is made on]:NAME:"
+  "--physical-network[with attach-port\: a network of this physical network]:NAME:"
+  "--vnic-type[with attach-port\: the port\'s vnic type (default\: direct)]:TYPE:"
+  "--port[with detach-port\: which one, if the server has several with a VF]:ID:"
+  ":attach-port\: make a port with a VF for a running server\; detach-port\: back:(attach-port detach-port)"
+  ":its name or id:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_sriov_bootstrap_openstack_defaults_added=0
+
 _shtab_sriov_bootstrap_release_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use only this file (repeatable)]:FILE:_files"
@@ -126,7 +142,19 @@ _shtab_sriov_bootstrap_verify_options=(
   "*--config[use only this file (repeatable)]:FILE:_files"
   "--json[print the answer as JSON]"
   "--rule[with vf\: a PF of this rule]:NAME:"
-  ":vf\: one VF\; host\: one of each PF that a rule has:(vf host)"
+  "--cloud[with openstack\: a cloud in clouds.yaml (default\: OS_CLOUD and the other OS_\* variables)]:NAME:"
+  "--check[with openstack\: only look, make nothing]"
+  "*--host[with openstack\: the host\'s name in nova and neutron (repeatable\; default\: this host\'s)]:NAME:"
+  "*--status[with openstack\: status --json of each --host, or a directory with NAME.json of many]:FILE:_files"
+  "--network[with openstack\: the network that the port is made on]:NAME:"
+  "--vnic-type[with openstack\: the port\'s vnic type (default\: direct)]:TYPE:"
+  "--server[with openstack\: boot a VM with the port as well]"
+  "--image[with --server\: its image]:NAME:"
+  "--flavor[with --server\: its flavor]:NAME:"
+  "--timeout[with --server\: until when it must be ACTIVE (default\: 300 s)]:SECONDS:"
+  "--nova-log[with openstack\: nova-compute\'s log\: which VFs nova knows, why a VM failed]:FILE:_files"
+  "--delete-leftovers[with openstack\: delete what an interrupted run has left]"
+  ":vf\: one VF\; host\: one of each PF that a rule has\; openstack\: what neutron and nova make of them:(vf host openstack)"
   ":with vf\: PCI address, or a PF\'s netdev:"
 )
 
@@ -156,6 +184,7 @@ _shtab_sriov_bootstrap() {
         doctor) _arguments -C -s $_shtab_sriov_bootstrap_doctor_options ;;
         init) _arguments -C -s $_shtab_sriov_bootstrap_init_options ;;
         migrate) _arguments -C -s $_shtab_sriov_bootstrap_migrate_options ;;
+        openstack) _arguments -C -s $_shtab_sriov_bootstrap_openstack_options ;;
         release) _arguments -C -s $_shtab_sriov_bootstrap_release_options ;;
         render) _arguments -C -s $_shtab_sriov_bootstrap_render_options ;;
         run) _arguments -C -s $_shtab_sriov_bootstrap_run_options ;;

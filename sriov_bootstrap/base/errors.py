@@ -61,6 +61,23 @@ class KernelError(SriovBootstrapError):
         self.errno = errno
 
 
+class CloudError(SriovBootstrapError):
+    """Who runs the cloud, or has its credentials, can act: an API refused, or cannot be reached.
+
+    `status` is HTTP's number, 0 where there was no answer.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, hint: str = "") -> None:
+        """`message` has no secret in it."""
+        super().__init__(message, hint=hint)
+        self.status = status
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether what was asked about does not exist."""
+        return self.status == 404  # noqa: PLR2004 - HTTP's Not Found
+
+
 class UnitError(SriovBootstrapError):
     """systemd or the bus to it did not do what was asked."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sriov_bootstrap.arguments import make_parser, misuse
-from sriov_bootstrap.cli import Arguments
+from sriov_bootstrap.asked import Arguments
 from sriov_bootstrap.doctor.codes import CODES
 
 ROOT = Path(__file__).parents[2]
