@@ -150,13 +150,19 @@ lab-images: lab-setup
 
 test-fast: setup ## lint and every test that needs no VM; without coverage, which `make test` checks
 	@$(MAKE) -j --output-sync=line lint wheel collection
-	$(PYTEST) --no-cov $(PARALLEL) -m "not lab and not openstack"
+	$(PYTEST) --no-cov $(PARALLEL) -m "not lab and not openstack and not cloud"
 
 openstack-setup: setup lab-setup # one apt at a time
 	@tests/openstack/setup.sh
 
 test-openstack: openstack-setup lab-images wheel deb ## nova's and neutron's own code on rendered files; Debian's agent in the lab VM
 	$(PYTEST) --no-cov -m openstack
+
+cloud-setup: setup
+	@tests/cloud/setup.sh
+
+test-cloud: cloud-setup wheel ## verify openstack against real keystone, neutron, its agent, nova and placement on this machine; not in `make test`
+	$(PYTEST) --no-cov --durations=0 --durations-min=1 -m cloud
 
 prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 
