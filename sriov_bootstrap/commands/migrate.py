@@ -13,6 +13,7 @@ from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.migrate import Migration, migrate
 from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.conflicts.survey import MastersSurvey
+from sriov_bootstrap.conflicts.switches import switch_commands
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.facts import Links, PfFacts
 from sriov_bootstrap.core.finding import Diagnosis
@@ -35,7 +36,8 @@ def print_migration(machine: HostMachine, *, as_json: bool = False) -> int:
     with limit_resources("migrate"):
         survey = survey_masters(machine)
         masters = find_masters(survey, pfs, notes.append)
-        migration = migrate(masters, pfs, config, _read_others(machine, pfs) if masters else ())
+        others = _read_others(machine, pfs) if masters else ()
+        migration = migrate(masters, pfs, config, others, switch_commands(survey))
     unseen = within_limits(Diagnosis(unseen=tuple(dict.fromkeys((*survey.unseen, *notes))))).unseen
     if as_json:
         print(to_json(_as_json(migration, (*unseen, *survey.elsewhere))).decode())

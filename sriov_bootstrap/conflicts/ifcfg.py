@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from sriov_bootstrap.conflicts.besides import network_manager_vfs, shown
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting, without_keys
 from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.conflicts.switches import switch_of
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.logical_lines import logical_lines
 
 DECIMAL = re.compile(r"0*([0-9]{1,9})", re.ASCII)
 VF_KEY = re.compile(r"SRIOV_VF([0-9]{1,5})", re.ASCII)
 BESIDES = ("SRIOV_AUTOPROBE_DRIVERS", "SRIOV_ESWITCH_MODE", "SRIOV_ESWITCH_INLINE_MODE", "SRIOV_ESWITCH_ENCAP_MODE")
+SWITCH = dict(zip(BESIDES[1:], ("mode", "inline_mode", "encap_mode"), strict=True))
 MAX_LINE = 1 << 12
 
 
@@ -44,7 +46,9 @@ def _masters_of_file(source: Source) -> Iterator[Master]:
     found = DECIMAL.fullmatch(text)
     vfs = ((vf[1], value) for key, (_, value) in values.items() if (vf := VF_KEY.fullmatch(key)))
     tables, lost = network_manager_vfs(vfs)
-    besides = [shown(key, values[key][1]) for key in BESIDES if key in values]
+    switch = switch_of({name: values.get(key, nothing)[1] for key, name in SWITCH.items()}, by_number=True)
+    told = {key for key, name in SWITCH.items() if name in dict(switch)}
+    besides = [shown(key, values[key][1]) for key in BESIDES if key in values and key not in told]
     yield Master(
         Format.IFCFG,
         source.path,
@@ -57,6 +61,7 @@ def _masters_of_file(source: Source) -> Iterator[Master]:
         remedy=without_keys(source.path, ("the lines SRIOV_*",), after="nmcli connection reload"),
         besides=(*besides, *lost),
         vfs=tables,
+        eswitch=switch,
     )
 
 

@@ -27,7 +27,8 @@ class Master(Struct, frozen=True):
     `remedy`: what to type, or which line or key to remove.
     `is_mention`: nothing is known but that the file mentions VFs.
     `made`: who writes the file, and from what, where that is another program; "" for what administrators write.
-    `besides`: what else it sets of the PF, and `vfs` of its VFs: whoever removes it has to take that over.
+    `besides`: what else it sets of the PF, and `vfs` of its VFs: whoever removes it has to take that over. `eswitch`:
+    what it sets of the PF's switch, by the keys of [pf.eswitch].
     """
 
     format: Format
@@ -45,6 +46,7 @@ class Master(Struct, frozen=True):
     is_lasting: bool = True
     is_mention: bool = False
     made: str = ""
+    eswitch: tuple[tuple[str, str], ...] = ()
 
     @property
     def place(self) -> str:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.conflicts.besides import toml_lines
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Format
+from sriov_bootstrap.conflicts.switches import SwitchCommand, eswitch_lines
 from sriov_bootstrap.conflicts.taken_over import MAX_VFS, Tables, tables_of
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.desired import matches, rule_of
@@ -31,7 +32,8 @@ class Proposal(Struct, frozen=True):
 
     `num_vfs` None: left to the operator. `notes`: what the operator should know about the choice of the number.
     `reasons`: why the rule is a comment; () if it is live. `vfs`: lines of what they set for its VFs, as our config has
-    it, and `unsure_vfs`: what they may set; without what a rule that the config has already says.
+    it, and `unsure_vfs`: what they may set; without what a rule that the config has already says. `eswitch`: the same
+    of its switch.
     """
 
     match: Match
@@ -43,6 +45,7 @@ class Proposal(Struct, frozen=True):
     reasons: tuple[str, ...] = ()
     vfs: tuple[str, ...] = ()
     unsure_vfs: tuple[str, ...] = ()
+    eswitch: tuple[str, ...] = ()
 
     @property
     def is_decided(self) -> bool:
@@ -72,9 +75,16 @@ class Migration(Struct, frozen=True):
 
 
 def migrate(
-    found: tuple[Master, ...], pfs: Iterable[PfFacts], config: Config, others: Iterable[PfFacts] = ()
+    found: tuple[Master, ...],
+    pfs: Iterable[PfFacts],
+    config: Config,
+    others: Iterable[PfFacts] = (),
+    commands: Iterable[SwitchCommand] = (),
 ) -> Migration:
-    """A PF that nothing sets gets no rule. `others`: functions of this host that get none, whatever sets their VFs."""
+    """A PF that nothing sets gets no rule. `others`: functions of this host that get none, whatever sets their VFs.
+
+    `commands`: what sets their switches.
+    """
     masters = tuple(master for master in found if not master.is_mention)
     present = sorted(pfs, key=lambda pf: pf.pci_address)
     strangers = tuple(others)
@@ -92,7 +102,7 @@ def migrate(
     }
     foreign = (master for place, master in lines.items() if place not in replaced)
     return Migration(
-        tuple(_with_vfs(proposals, config)),
+        tuple(_with_switches(_with_vfs(proposals, config), tuple(commands), config)),
         tuple(removal for place, removal in replaced.items() if place not in waiting),
         tuple(removal for place, removal in replaced.items() if place in waiting),
         tuple(Removal(master, names) for master in foreign if (names := _no_nics(master, strangers))),
@@ -166,6 +176,17 @@ def _with_vfs(proposals: Iterable[Proposal], config: Config) -> Iterator[Proposa
             vfs=tuple(line for table in found.sure for line in toml_lines(table)),
             unsure_vfs=tuple(line for table in found.unsure for line in toml_lines(table)),
         )
+
+
+def _with_switches(
+    proposals: Iterable[Proposal], commands: tuple[SwitchCommand, ...], config: Config
+) -> Iterator[Proposal]:
+    """And what their lines, or devlink in other files, set of the switch; a rule that says its mode has decided it."""
+    for proposal in proposals:
+        known = rule_of(config, proposal.pf) if proposal.pf else None
+        lines, notes = eswitch_lines(proposal.masters, commands, proposal.pf)
+        is_known = known is not None and known.eswitch is not None
+        yield replace(proposal, notes=(*proposal.notes, *notes), eswitch=() if is_known else lines)
 
 
 def _without_known(found: Tables, rule: PfRule) -> Tables:

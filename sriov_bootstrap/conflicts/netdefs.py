@@ -15,6 +15,7 @@ from sriov_bootstrap.conflicts.besides import shown, vf_table
 from sriov_bootstrap.conflicts.documents import Key, key_of, table_of, text_of, texts_of
 from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, without_keys
 from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.conflicts.switches import switch_of
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.desired import matches
 from sriov_bootstrap.core.facts import PfFacts
@@ -24,7 +25,8 @@ from sriov_bootstrap.core.vf_attributes import VfTable
 MAX_DEVICES = 64
 MAX_FILES = 8
 COUNT = "virtual-function-count"
-BESIDES = ("embedded-switch-mode", "delay-virtual-functions-rebind")  # only for an entry that is a PF
+MODE = "embedded-switch-mode"
+BESIDES = (MODE, "delay-virtual-functions-rebind")  # only for an entry that is a PF
 MERGED = ("match", "set-name", *BESIDES)  # what is asked of an entry that several files make
 AS_WELL = "do the same in netplan's files, where cloud-init has written it"
 DECIMAL = re.compile(r"\s*\+?([0-9]{1,20})", re.ASCII)  # g_ascii_strtoull, which must take all of it
@@ -149,6 +151,7 @@ def _master(netdef: Netdef, kind: Format, pfs: tuple[PfFacts, ...], known: tuple
         possible=wish.possible,
         besides=lost,
         vfs=tables,
+        eswitch=switch_of({"mode": text_of(netdef.settings, MODE)}),
     )
 
 
@@ -183,15 +186,17 @@ def _remedy(netdef: Netdef, place: Key, kind: Format) -> str:
     """What else needs the VFs, or needs the entry to be a PF, stays: to netplan, a number that is there is right."""
     path = place.source.path
     needs = [f'"link: {netdef.name}"'] if netdef.links else []
-    needs += [f'"{key}"' for key in BESIDES if key in netdef.settings]
+    switch = [f'"{key}"' for key in BESIDES if key in netdef.settings]
     vlans = '; VLANs with "renderer: sriov" may go once the rule sets them' if netdef.vlans else ""
     if not needs:
         after = "netplan generate" if kind is Format.NETPLAN else AS_WELL
         paths = dict.fromkeys(key.source.path for key in reversed(netdef.counts))  # without the last, another counts
-        return without_keys(" and ".join([*paths][:MAX_FILES]), (f'"{COUNT}" of {netdef.name}',), after=after)
+        keys = (*switch, f'"{COUNT}" of {netdef.name}')
+        return without_keys(" and ".join([*paths][:MAX_FILES]), keys, after=after)
+    also = f", and remove {' and '.join(switch)}" if switch else ""
     return (
         f'in {path}, set "{COUNT}" of {netdef.name} to the num_vfs of its rule, and keep it: netplan needs it for'
-        f" {' and '.join(needs)}, and changes nothing while the number is right{vlans}"
+        f" {' and '.join(needs)}, and changes nothing while the number is right{also}{vlans}"
     )
 
 

@@ -8,10 +8,11 @@ from sriov_bootstrap.conflicts.besides import shown
 from sriov_bootstrap.conflicts.documents import every_table, text_of
 from sriov_bootstrap.conflicts.master import Master, Search, count, line_of, setting
 from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.conflicts.switches import switch_of
 from sriov_bootstrap.core.config import Match
 
 TRUE = frozenset({"true", "yes", "on", "y", "1"})
-BESIDES = {"eswitchmode": "eSwitchMode", "linktype": "linkType", "linkadminstate": "linkAdminState", "mtu": "mtu"}
+BESIDES = {"linktype": "linkType", "linkadminstate": "linkAdminState", "mtu": "mtu"}
 GROUPS = {"devicetype": "deviceType", "vdpatype": "vdpaType", "isrdma": "isRdma", "mtu": "mtu"}
 MAX_GROUPS = 64
 VFS = re.compile(r"\d{1,5}-\d{1,5}", re.ASCII)
@@ -43,6 +44,7 @@ def _masters_of_file(source: Source) -> Iterator[Master]:
             doubt="it is what the operator set last" if source.folder == "pci" else "",
             remedy="leave this PF out of every SriovNetworkNodePolicy, or set externallyManaged: true in it",
             besides=tuple(_besides(lowered)),
+            eswitch=switch_of({"mode": text_of(lowered, "eswitchmode")}),
         )
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from sriov_bootstrap.conflicts.besides import OFF, network_manager_vfs, shown
 from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, Search, whole_number, without_keys
 from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
+from sriov_bootstrap.conflicts.switches import switch_of
 from sriov_bootstrap.core.config import Match
 
 OPEN = "NetworkManager does not load a profile that others than root may read: chmod 600"  # nms-keyfile-utils.c
@@ -28,6 +29,7 @@ BESIDES = (
     "eswitch-encap-mode",
     "preserve-on-down",
 )
+SWITCH = {"eswitch-mode": "mode", "eswitch-inline-mode": "inline_mode", "eswitch-encap-mode": "encap_mode"}
 
 
 class Profile(Struct):
@@ -86,7 +88,10 @@ def _master(source: Source, profile: Profile) -> Master:
     if number > MAX_COUNT:
         doubts.append("no device has that many VFs")
     tables, lost = network_manager_vfs(_vfs(profile))
-    besides = [shown(key, value) for key in BESIDES if (value := profile.value("sriov", key)) and _is_number(value)]
+    switch = switch_of({name: profile.value("sriov", key) for key, name in SWITCH.items()}, by_number=True)
+    told = {key for key, name in SWITCH.items() if name in dict(switch) or profile.value("sriov", key) == "-1"}
+    values = ((key, profile.value("sriov", key)) for key in BESIDES if key not in told)
+    besides = [shown(key, value) for key, value in values if value and _is_number(value)]
     return Master(
         Format.NETWORK_MANAGER,
         source.path,
@@ -99,6 +104,7 @@ def _master(source: Source, profile: Profile) -> Master:
         remedy=without_keys(source.path, ("the section [sriov]",), after="nmcli connection reload"),
         besides=(*besides, *lost),
         vfs=tables,
+        eswitch=switch,
     )
 
 

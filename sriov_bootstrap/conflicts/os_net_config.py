@@ -12,6 +12,7 @@ from sriov_bootstrap.conflicts.besides import MAX_VF, as_number, as_switch, show
 from sriov_bootstrap.conflicts.documents import every_table, key_of, table_of, text_of, yaml_number
 from sriov_bootstrap.conflicts.master import Master, Search, line_of
 from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.conflicts.switches import switch_of
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.vf_attributes import VfTable
 
@@ -25,6 +26,7 @@ BESIDES = {  # what is the default, and so not said
     "drivers_autoprobe": "true",
     "lag_candidate": "false",
 }
+SWITCH = {"link_mode": "mode", "steering_mode": "flow_steering_mode"}
 PLAIN = frozenset(
     {"type", "device_type", "name", "numvfs", "use_dhcp", "use_dhcpv6", "defroute", "pci_address", *BESIDES}
 )
@@ -62,8 +64,11 @@ def _master(source: Source, table: dict[str, Any], tables: tuple[dict[str, Any],
     place = key_of(source, table, "numvfs")
     number = yaml_number(table.get("numvfs"))
     vfs, lost = _vf_tables(name, tables)
-    besides = [shown(key, value) for key in BESIDES if (value := text_of(table, key)) and _is_said(key, value)]
-    needs = sorted({*table} - PLAIN) or vfs or lost or besides or not is_alone
+    switch = switch_of({name: text_of(table, key) for key, name in SWITCH.items()})
+    told = {key for key, name in SWITCH.items() if name in dict(switch)}
+    values = ((key, text_of(table, key)) for key in BESIDES if key not in told)
+    besides = [shown(key, value) for key, value in values if value and _is_said(key, value)]
+    needs = sorted({*table} - PLAIN) or vfs or lost or besides or "mode" in dict(switch) or not is_alone
     is_known = bool(name) and not NUMBERED_NIC.fullmatch(name)
     return Master(
         Format.OS_NET_CONFIG,
@@ -77,6 +82,7 @@ def _master(source: Source, table: dict[str, Any], tables: tuple[dict[str, Any],
         remedy=_remedy(source.path, name or "that PF", is_kept=bool(needs)),
         besides=(*besides, *lost),
         vfs=vfs,
+        eswitch=switch,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from builders import PF, PF2, PF3, vf_address
 from fakes_host import HostTree, rule
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.config import Config, Match
+from sriov_bootstrap.core.config import Config, Eswitch, EswitchMode, Match
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.vf_attributes import VfTable
 
@@ -336,10 +336,12 @@ VF0 = "vf.0=mac=02:00:00:00:00:01 vlans=100 trust=true max-tx-rate=500\n"
 def test_what_a_file_sets_beside_the_number_is_in_the_rule(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.write(PROFILE, f"{SRIOV}eswitch-mode=1\n{VF0}vf.3=spoof-check=false strange=1\n")
     out, _ = migrate(tree, capsys)
-    assert f"# /{PROFILE}:4 also sets eswitch-mode: 1: take that over before you remove it\n[[pf]]\n" in out
+    assert "also sets" not in out
     assert (
         """
 num_vfs = 4
+[pf.eswitch]
+mode = "switchdev"
 [[pf.vf]]
 vfs = "0"
 mac = "02:00:00:00:00:01"
@@ -354,6 +356,28 @@ spoofchk = false
     )
     (rule_of_pf,) = understood(out).pf
     assert [table.vfs for table in rule_of_pf.vf] == ["0", "3"]
+    assert rule_of_pf.eswitch == Eswitch(EswitchMode.SWITCHDEV)
+
+
+UNIT = """\
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo 0 >/sys/bus/pci/devices/0000:3b:00.0/sriov_numvfs; devlink dev eswitch set pci/0000:3b:00.0 \
+ mode switchdev; sleep 2; echo 4 >/sys/bus/pci/devices/0000:3b:00.0/sriov_numvfs'
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_a_unit_that_also_sets_switchdev_has_both_halves_in_the_rule(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.write("etc/systemd/system/sw.service", UNIT.replace("\\\n", ""))
+    tree.link("etc/systemd/system/multi-user.target.wants/sw.service", "etc/systemd/system/sw.service")
+    out, _ = migrate(tree, capsys)
+    (rule_of_pf,) = understood(out).pf
+    assert (rule_of_pf.num_vfs, rule_of_pf.eswitch) == (4, Eswitch(EswitchMode.SWITCHDEV))
+    assert "/etc/systemd/system/sw.service:3 sets the switch of this PF" in out
 
 
 NETPLAN = """

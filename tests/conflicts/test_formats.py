@@ -611,8 +611,8 @@ def test_netplan() -> None:
     remedies = [master.remedy for master in find(main)]
     assert remedies[0] == (
         'in /etc/netplan/01-site.yaml, set "virtual-function-count" of ens1f0 to the num_vfs of its rule, and'
-        ' keep it: netplan needs it for "link: ens1f0" and "embedded-switch-mode", and changes nothing while the'
-        " number is right"
+        ' keep it: netplan needs it for "link: ens1f0", and changes nothing while the number is right, and'
+        ' remove "embedded-switch-mode"'
     )
     assert remedies[1] == (
         'remove "virtual-function-count" of pf2 from /etc/netplan/01-site.yaml, then: netplan generate'
@@ -690,8 +690,8 @@ spec:
         - 3
 """
     (more,) = find(document(Format.OPERATOR, "/etc/sriov-operator/sriov-interface-config.yaml", document_with_more))
+    assert more.eswitch == (("mode", "switchdev"),)
     assert more.besides == (
-        "eSwitchMode: switchdev",
         "linkType",
         "mtu: 9000",
         "deviceType: vfio-pci, mtu: 1500 of VFs 0-3",

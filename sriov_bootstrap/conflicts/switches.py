@@ -1,0 +1,96 @@
+"""What files say of the switch in a NIC, as lines of the [pf.eswitch] that replaces them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct
+
+from sriov_bootstrap.conflicts.master import Master
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
+from sriov_bootstrap.core import pci_address
+from sriov_bootstrap.core.config import EncapMode, EswitchMode, InlineMode, SteeringMode
+from sriov_bootstrap.core.facts import PfFacts
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "mode": tuple(EswitchMode),
+    "inline_mode": tuple(InlineMode),
+    "encap_mode": tuple(EncapMode),
+    "flow_steering_mode": tuple(SteeringMode),
+}
+# By iproute2, devlink/devlink.c, and by libnm-core's enums, in which -1 leaves it alone.
+SPELLINGS = {"enable": "basic", "disable": "none"}
+COMMANDS = (Format.SCRIPT, Format.UNIT, Format.UDEV, Format.INTERFACES, Format.CRON, Format.CLOUD_INIT)
+COMMAND = re.compile(r"\bdevlink\s+(?:-\S+\s+)*dev\s+(eswitch|param)\s+set\s+pci/([0-9A-Fa-f:.]{7,16})\s+([^\n;&|]*)")
+KEYS = {"mode": "mode", "inline-mode": "inline_mode", "encap-mode": "encap_mode", "encap": "encap_mode"}
+MOST = 64  # commands of one file
+
+
+SwitchWish = tuple[tuple[str, str], ...]  # our keys and words
+
+
+class SwitchCommand(Struct, frozen=True):
+    """A devlink command in a file: which PF, and what it sets of its switch, by our keys."""
+
+    place: str
+    pci_address: str
+    said: SwitchWish
+
+
+def switch_of(said: Mapping[str, str], *, by_number: bool = False) -> SwitchWish:
+    """Values of our keys in our words; what is none of them is left out. `by_number`: as NetworkManager has them."""
+    found = list[tuple[str, str]]()
+    for key, text in said.items():
+        words = WORDS[key]
+        value = text.strip().lower()
+        if by_number and value.isascii() and value.isdigit() and int(value) < len(words):
+            value = words[int(value)]
+        value = SPELLINGS.get(value, value) if key == "encap_mode" else value
+        if value in words:
+            found.append((key, str(value)))
+    return tuple(found)
+
+
+def switch_commands(survey: MastersSurvey) -> tuple[SwitchCommand, ...]:
+    """devlink commands that name their PF, in scripts, units and whatever else runs commands."""
+    return tuple(command for source in survey.sources_of(*COMMANDS) for command in _commands_of(source))
+
+
+def _commands_of(source: Source) -> Iterator[SwitchCommand]:
+    for number, line in enumerate(source.text.split("\n"), 1):
+        if line.lstrip().startswith("#"):
+            continue
+        for found in list(COMMAND.finditer(line))[:MOST]:
+            address = pci_address.normalize(found[2].lower())
+            if address and (said := _switch_wish(found[1], found[3].split())):
+                yield SwitchCommand(f"{source.path}:{number}", address, said)
+
+
+def _switch_wish(what: str, words: list[str]) -> SwitchWish:
+    pairs = dict(zip(words[::2], words[1::2], strict=False))
+    if what == "param":
+        is_steering = pairs.get("name") == "flow_steering_mode"
+        return switch_of({"flow_steering_mode": pairs.get("value", "").strip("\"'")}) if is_steering else ()
+    return switch_of({KEYS[key]: value.strip("\"'") for key, value in pairs.items() if key in KEYS})
+
+
+def eswitch_lines(
+    masters: Iterable[Master], commands: Iterable[SwitchCommand], pf: PfFacts | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """[pf.eswitch] for the rule of this PF, and notes: what disagrees, and which commands it replaces."""
+    own = [command for command in commands if pf and command.pci_address == pf.pci_address]
+    told = [(master.place, master.eswitch) for master in masters] + [(command.place, command.said) for command in own]
+    values: dict[str, tuple[str, str]] = {}
+    notes: list[str] = []
+    disputed = set[str]()
+    for place, said in told:
+        for key, value in said:
+            first, other = values.setdefault(key, (value, place))
+            if first != value:
+                disputed.add(key)
+                notes.append(f"{other} and {place} disagree on the eswitch's {key}")
+    agreed = {key: value for key, (value, _) in values.items() if key not in disputed}
+    places = dict.fromkeys(command.place for command in own)
+    if "mode" not in agreed:
+        return (), (*notes, *(f"{place} sets the switch of this PF with devlink, and stays" for place in places))
+    notes += (f"{place} sets the switch of this PF: [pf.eswitch] replaces that devlink command" for place in places)
+    return ("[pf.eswitch]", *(f'{key} = "{agreed[key]}"' for key in WORDS if key in agreed)), tuple(notes)
