@@ -46,6 +46,7 @@ N := 200
 MEASURE := none
 CYCLES := 100
 JOBS := 2
+PYTHON := $(BIN)/python
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
@@ -151,6 +152,9 @@ lab-images: lab-setup
 test-fast: setup ## lint and every test that needs no VM; without coverage, which `make test` checks
 	@$(MAKE) -j --output-sync=line lint wheel collection
 	$(PYTEST) --no-cov $(PARALLEL) -m "not lab and not openstack and not cloud"
+
+test-newest: setup lab-setup wheel collection ## those of test-fast with the newest release of each dependency; PYTHON=3.15: on that one, Debian sid's if there is no other; TESTS=PATH; not in `make test`
+	$(BIN)/python tests/newest/run.py $(PYTHON) $(PARALLEL) -m "not lab and not openstack" $(TESTS)
 
 openstack-setup: setup lab-setup # one apt at a time
 	@tests/openstack/setup.sh

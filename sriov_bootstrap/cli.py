@@ -131,7 +131,10 @@ def _load_msgspec() -> None:
 
 @contextlib.contextmanager
 def _without_collections() -> Iterator[None]:
-    """No search for garbage while modules are loaded and a short pass is made: what they make stays to the end."""
+    """No search for garbage while modules are loaded and a short pass is made: what they make stays to the end.
+
+    Not for use as a decorator, for which Python 3.15 loads `inspect`.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -157,19 +160,19 @@ def _run(arguments: Arguments, root: str) -> int:
     return run(machine, log_format=arguments.log_format or "auto")
 
 
-@_without_collections()
 def _once(arguments: Arguments, root: str) -> int:
-    from sriov_bootstrap.commands.once import once
+    with _without_collections():
+        from sriov_bootstrap.commands.once import once
 
-    dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
-    return once(_machine(arguments, root), dry_run=dry_run, force=force, as_json=as_json)
+        dry_run, force, as_json = arguments.dry_run, arguments.force, arguments.json
+        return once(_machine(arguments, root), dry_run=dry_run, force=force, as_json=as_json)
 
 
-@_without_collections()
 def _status(arguments: Arguments, root: str) -> int:
-    from sriov_bootstrap.commands.status import status
+    with _without_collections():
+        from sriov_bootstrap.commands.status import status
 
-    return status(_machine(arguments, root), as_json=arguments.json, wait_seconds=arguments.wait)
+        return status(_machine(arguments, root), as_json=arguments.json, wait_seconds=arguments.wait)
 
 
 def _doctor(arguments: Arguments, root: str) -> int:

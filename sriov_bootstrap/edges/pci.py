@@ -11,6 +11,7 @@ from sriov_bootstrap.base.vanishing import attribute, attribute_text, link_name,
 from sriov_bootstrap.core.pci_address import normalize
 
 CONFIG_BYTES = 4096  # PCI Express; 256 behind a conventional bus
+ACPI_TABLE_BYTES = 1 << 20
 
 
 class Pci:
@@ -91,6 +92,10 @@ class Pci:
     def read_acpi_tables(self) -> tuple[str, ...]:
         """The names of the firmware's tables; none in containers."""
         return tuple(sorted(names_in(f"{self._root}/firmware/acpi/tables")))
+
+    def read_acpi_table(self, name: str) -> bytes:
+        """One of these, as it is; b"" if it is not there, or not for us: only root may read them."""
+        return attribute(f"{self._root}/firmware/acpi/tables/{name}", ACPI_TABLE_BYTES)
 
     def read_ifindex(self, netdev: str) -> str:
         """As text."""

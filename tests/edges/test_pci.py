@@ -53,6 +53,8 @@ def test_groups_vectors_and_the_rest(tree: HostTree, pci: Pci) -> None:
     assert pci.read_groups() == {"17": ("vfio-noiommu", {vf: "0x020000"})}
     assert pci.count_vectors() == {PF: 0, vf: 2}
     assert pci.read_acpi_tables() == ("DMAR",)
+    tree.write("sys/firmware/acpi/tables/IORT", b"IORT\0")
+    assert (pci.read_acpi_table("IORT"), pci.read_acpi_table("VIOT")) == (b"IORT\0", b"")
     assert pci.read_online_cpus() == "0-3"
     assert pci.read_ifindex("ens1f0v0") == "10"
 

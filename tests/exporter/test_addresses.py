@@ -1,6 +1,7 @@
 """Where this host can listen, and what is said where it cannot."""
 
 import socket
+import sys
 from contextlib import closing
 
 import pytest
@@ -9,6 +10,8 @@ from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.exporter.addresses import host_and_port, listener, present_addresses, refuse_if_taken
 
 ABSENT = ("192.0.2.1", "2001:db8::1")  # of documentation: no host has them
+# Python's own words before 3.14, and the kernel's since.
+NO_SUCH_INTERFACE = "no interface with this name" if sys.version_info < (3, 14) else "No such device"
 
 
 def test_of_several_addresses_those_that_the_host_has_count() -> None:
@@ -22,7 +25,7 @@ def test_of_several_addresses_those_that_the_host_has_count() -> None:
     [
         ("2001:db8::1", "[2001:db8::1]:9: Cannot assign requested address", "no interface has this address"),
         ("1.2.3", "1.2.3:9: illegal IP address string", "metrics.listen must be ADDRESS:PORT"),
-        ("fe80::1%nosuch0", "[fe80::1%nosuch0]:9: no interface with this name", "metrics.listen must be"),
+        ("fe80::1%nosuch0", f"[fe80::1%nosuch0]:9: {NO_SUCH_INTERFACE}", "metrics.listen must be"),
     ],
 )
 def test_an_address_that_cannot_be_had_is_named(address: str, message: str, hint: str) -> None:

@@ -186,4 +186,6 @@ def test_the_examples_in_the_manual_are_configs_of_prometheus(number: int, tmp_p
     path = tmp_path / "prometheus.yml"
     path.write_text(blocks[number].partition("```")[0])
     checked = promtool("check", "config", str(path))
+    if "field openstack_sd_configs not found" in checked.stderr:
+        pytest.skip("this Prometheus is built without discovery by OpenStack, as Debian's 3.5 is")
     assert checked.returncode == 0, checked.stderr

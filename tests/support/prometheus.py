@@ -109,7 +109,7 @@ def _url(process: subprocess.Popen[bytes], log: Path) -> str:
     def ready() -> str:
         assert process.poll() is None, log.read_text()
         text = log.read_text()
-        port = re.search(r'"?Listening on"? address=127\.0\.0\.1:(\d+)', text)
+        port = re.search(r'Listening on"?(?: component=web)? address=127\.0\.0\.1:(\d+)', text)
         return f"http://127.0.0.1:{port[1]}" if port and "Server is ready" in text else ""
 
     return until(ready, deadline_seconds=START_SECONDS, what=f"Prometheus, see {log}")

@@ -16,23 +16,41 @@ from sriov_bootstrap.render.host import Ask, Host
 from sriov_bootstrap.render.kernel import AMD, BUILT_IN, INTEL, WORD, render_cmdline
 
 TABLES = ("DMAR", "IVRS", "VIOT")  # Intel's, AMD's, virtio's
+IORT = "IORT"  # Arm's, which has an SMMU or none: formats/iort.py
 NAMES = {INTEL: ("VT-d", "DMAR"), AMD: ("AMD-Vi", "IVRS")}
 # Documentation/admin-guide/kernel-parameters.txt; each takes a list.
 SWITCHES = ("iommu", "intel_iommu", "amd_iommu")
 
 
+NO_SMMU = Finding(
+    "SB-E101",
+    "host",
+    "the firmware describes no SMMU, Arm's IOMMU, so no VM can be given a VF",
+    evidence=f"no SMMU in /sys/firmware/acpi/tables/{IORT}, and /sys/kernel/iommu_groups is empty",
+    remedy="enable the SMMU in the firmware setup: systemctl reboot --firmware-setup; if this is a VM, give it one,"
+    " such as libvirt's <iommu model='smmuv3'/>",
+)
+
+
 def check_firmware(host: Host, survey: KernelSurvey) -> Iterator[Finding]:
     """Only where rules make VFs that VMs may get."""
-    if lacks_iommu(host, survey) and host.cpu_vendor in NAMES and survey.acpi_tables:
+    if not lacks_iommu(host, survey):
+        return
+    if host.cpu_vendor in NAMES and survey.acpi_tables:
         yield _missing_iommu(host, survey, survey.acpi_tables)
+    elif not host.cpu_vendor and survey.smmu_options is not None:
+        yield _unused_smmu(host, survey.smmu_options) if survey.smmu_options else NO_SMMU
 
 
 def unseen_of_firmware(host: Host, survey: KernelSurvey) -> Iterator[str]:
     """What could not be judged, and why."""
     if not lacks_iommu(host, survey):
         return
-    if host.cpu_vendor not in NAMES:
-        yield "why no IOMMU is in use: only Intel's and AMD's firmware tables are understood"
+    if not host.cpu_vendor and IORT in survey.acpi_tables:
+        if survey.smmu_options is None:
+            yield f"whether the firmware has an SMMU: /sys/firmware/acpi/tables/{IORT}: run doctor on the host, as root"
+    elif host.cpu_vendor not in NAMES:
+        yield "why no IOMMU is in use: only Intel's, AMD's and Arm's ACPI tables are understood"
     elif not survey.acpi_tables:
         yield "whether the firmware has an IOMMU: no /sys/firmware/acpi/tables here: run doctor on the host, as root"
 
@@ -79,6 +97,19 @@ def _firmware_off(host: Host, survey: KernelSurvey) -> Finding:
     problem = f"{name} is off in the firmware, so no VM can be given a VF"
     remedy = f"enable {name} (IOMMU) in the firmware setup: systemctl reboot --firmware-setup"
     return Finding("SB-E101", "host", problem, evidence=evidence, remedy=remedy)
+
+
+def _unused_smmu(host: Host, options: frozenset[str]) -> Finding:
+    """Arm's needs no parameter, and none switches it off: iommu.passthrough=1 is about the host's own DMA alone."""
+    seen = f"/sys/firmware/acpi/tables/{IORT} describes an SMMU, but /sys/kernel/iommu_groups is empty"
+    built = {line.partition("=")[0] for line in host.kernel_config.splitlines() if line.endswith(("=y", "=m"))}
+    if host.kernel_config and not built & options:
+        option = min(options)
+        remedy = f"boot a kernel built with {option}=y"
+        return Finding("SB-E102", "host", f"this kernel was built without {option}", evidence=seen, remedy=remedy)
+    problem = "the kernel does not use the SMMU, Arm's IOMMU"
+    remedy = "check the kernel log: journalctl -k -g 'smmu|iommu|IORT'"
+    return Finding("SB-E102", "host", problem, evidence=seen, remedy=remedy)
 
 
 def _parameter_off(host: Host, survey: KernelSurvey, word: str, seen: str) -> Finding:

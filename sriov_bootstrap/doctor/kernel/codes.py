@@ -4,7 +4,7 @@ from sriov_bootstrap.core.finding import Explanation
 
 KERNEL_CODES: dict[str, Explanation] = {
     "SB-E101": Explanation(
-        "no IOMMU: VT-d or AMD-Vi is off in the firmware",
+        "no IOMMU: VT-d, AMD-Vi or the SMMU is off in the firmware",
         """\
 A VF can be given to a VM only behind an IOMMU, which keeps it out of the host's memory. The firmware offers none, so
 nova's instances with SR-IOV ports fail with "host doesn't support passthrough of host PCI devices". VFs can still be
@@ -12,10 +12,12 @@ created, which is why nothing else complains. This is checked where a rule creat
 has a physical_network, an alias, or vf_driver = "none".
 
 Looked at: /sys/kernel/iommu_groups, which is empty; /sys/firmware/acpi/tables, which has neither DMAR (Intel), IVRS
-(AMD) nor VIOT (virtio). The kernel log is no evidence: the parameter alone makes it say "DMAR: IOMMU enabled".
+(AMD) nor VIOT (virtio), or whose IORT (Arm) describes no SMMU. The kernel log is no evidence: the parameter alone makes
+it say "DMAR: IOMMU enabled".
 
-What to do: in the firmware setup, enable "Intel VT for Directed I/O" or "IOMMU" (often below CPU or northbridge, and
-separate from VT-x or SVM); on many servers, "SR-IOV support" as well. Inside a VM: give the VM a virtual IOMMU.
+What to do: in the firmware setup, enable "Intel VT for Directed I/O", "IOMMU" or "SMMU" (often below CPU or
+northbridge, and separate from VT-x or SVM); on many servers, "SR-IOV support" as well. Inside a VM: give the VM a
+virtual IOMMU.
 """,
     ),
     "SB-E102": Explanation(
@@ -23,7 +25,8 @@ separate from VT-x or SVM); on many servers, "SR-IOV support" as well. Inside a 
         """\
 The kernel needs a parameter, has been told to leave the IOMMU off, or was built without support for it. Intel's needs
 intel_iommu=on unless the kernel was built with CONFIG_INTEL_IOMMU_DEFAULT_ON, as Debian's is. AMD's needs nothing:
-amd_iommu=on, found in many guides, does not exist and does no harm. iommu=pt affects speed only and enables nothing.
+amd_iommu=on, found in many guides, does not exist and does no harm. Arm's needs nothing either. iommu=pt affects speed
+only and enables nothing.
 
 Looked at: /sys/kernel/iommu_groups, which is empty; the ACPI table in /sys/firmware/acpi/tables, which exists;
 /proc/cmdline; /boot/config-KERNEL.

@@ -2,8 +2,9 @@
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.doctor.kernel.checks import lacks_iommu, unseen_of_firmware
+from sriov_bootstrap.doctor.kernel.checks import IORT, lacks_iommu, unseen_of_firmware
 from sriov_bootstrap.doctor.kernel.survey import KernelSurvey, RawGroup
+from sriov_bootstrap.formats.iort import smmu_options
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.render.host import Host
 from sriov_bootstrap.render.kernel import KERNEL_CMDLINE
@@ -36,4 +37,6 @@ def survey_kernel(machine: HostMachine, host: Host) -> tuple[KernelSurvey, tuple
     sources, menus = machine.text_files(), machine.text_files()
     survey = replace(survey, boot_sources=sources.read_matching(*SOURCES), boot_menus=menus.read_matching(*MENUS))
     survey = replace(survey, has_all_menus=not menus.problems)
+    if IORT in survey.acpi_tables:
+        survey = replace(survey, smmu_options=smmu_options(pci.read_acpi_table(IORT)))
     return survey, (*unseen_of_firmware(host, survey), *sources.problems, *menus.problems)

@@ -17,7 +17,7 @@ class KernelSurvey(Struct, frozen=True):
     """`groups` None, `acpi_tables` empty: not to be seen. Texts by path: `boot_sources` are what an operator writes.
 
     `boot_menus` are what is made of them and what the boot loader reads. Neither is read while an IOMMU is in use.
-    `has_all_menus`: none of them is hidden from who looks.
+    `has_all_menus`: none of them is hidden from who looks. `smmu_options`: formats/iort.py; None without such a table.
     """
 
     command_line: tuple[str, ...] = ()
@@ -27,6 +27,7 @@ class KernelSurvey(Struct, frozen=True):
     boot_sources: dict[str, str] = {}
     boot_menus: dict[str, str] = {}
     has_all_menus: bool = True
+    smmu_options: frozenset[str] | None = None
 
 
 def has_iommu(groups: dict[str, RawGroup]) -> bool:

@@ -41,6 +41,7 @@ class SurveyValues(TypedDict, total=False):
     boot_sources: dict[str, str]
     boot_menus: dict[str, str]
     has_all_menus: bool
+    smmu_options: frozenset[str] | None
 
 
 def make_host(**values: Unpack[HostValues]) -> Host:
@@ -223,6 +224,42 @@ def test_a_clean_host_gives_no_finding(host: Host, survey: KernelSurvey) -> None
             "check the kernel log: journalctl -k",
             id="virtio's, not in use",
         ),
+        pytest.param(
+            make_host(cpu_vendor=""),
+            make_survey(acpi_tables=("APIC", "IORT"), smmu_options=frozenset()),
+            "SB-E101",
+            "host",
+            "the firmware describes no SMMU",
+            "enable the SMMU in the firmware setup: systemctl reboot --firmware-setup; if this is a VM",
+            id="arm, firmware off",
+        ),
+        pytest.param(
+            make_host(cpu_vendor="", kernel_config="CONFIG_X=y\nCONFIG_ARM_SMMU=y\n"),
+            make_survey(acpi_tables=("IORT",), smmu_options=frozenset({"CONFIG_ARM_SMMU_V3"})),
+            "SB-E102",
+            "host",
+            "this kernel was built without CONFIG_ARM_SMMU_V3",
+            "boot a kernel built with CONFIG_ARM_SMMU_V3=y",
+            id="kernel without Arm's IOMMU",
+        ),
+        pytest.param(
+            make_host(cpu_vendor="", kernel_config="CONFIG_ARM_SMMU_V3=m\n"),
+            make_survey(acpi_tables=("IORT",), smmu_options=frozenset({"CONFIG_ARM_SMMU", "CONFIG_ARM_SMMU_V3"})),
+            "SB-E102",
+            "host",
+            "the kernel does not use the SMMU",
+            "check the kernel log: journalctl -k -g 'smmu",
+            id="arm's, not in use",
+        ),
+        pytest.param(
+            make_host(cpu_vendor=""),
+            make_survey(acpi_tables=("IORT",), smmu_options=frozenset({"CONFIG_ARM_SMMU_V3"})),
+            "SB-E102",
+            "host",
+            "the kernel does not use the SMMU",
+            "check the kernel log: journalctl -k -g 'smmu",
+            id="arm's, not in use, by a kernel whose config is not known",
+        ),
     ],
 )
 def test_who_leaves_the_iommu_off(
@@ -241,6 +278,7 @@ def test_who_leaves_the_iommu_off(
     [
         (make_host(cpu_vendor=""), make_survey(), "why no IOMMU is in use"),
         (make_host(), make_survey(acpi_tables=()), "whether the firmware has an IOMMU"),
+        (make_host(cpu_vendor=""), make_survey(acpi_tables=("IORT",)), "whether the firmware has an SMMU"),
     ],
 )
 def test_what_cannot_be_told_is_said_and_is_no_finding(host: Host, survey: KernelSurvey, said: str) -> None:
