@@ -14,12 +14,13 @@ from builders import NEW_VF, PF, PF3, make_rule, vf_address
 from fakes import Crash, FakePf
 from model import ERRNOS, MEDDLING, ModelHost, driver_of
 from sriov_bootstrap.base.errors import ConfigError, NotOursError
+from sriov_bootstrap.core.actions import addresses_of
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.followup import STOPPING, UnitOutcome
 from sriov_bootstrap.core.reasons import Reason
-from sriov_bootstrap.core.report import PassReport, PfReport, PfState
+from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Counters, Handover
 from sriov_bootstrap.core.validate import vf_problems
 from sriov_bootstrap.core.vf_attributes import Request, VfAttributes, VfTable
@@ -343,6 +344,7 @@ class Host(RuleBasedStateMachine):
             self.may |= self._running
             self.must |= self._running if self.host.has_moved_vfs and not self.host.save_problem else set()
             self.host.has_moved_vfs = False
+            self._note_what_it_saved()
         finally:
             self.host.crash_in = None
 
@@ -537,6 +539,14 @@ class Host(RuleBasedStateMachine):
             self.may |= self._running
         self.known, self.host.has_moved_vfs = now, False
 
+    def _note_what_it_saved(self) -> None:
+        """A pass that died after it had saved: what PFs without a rule have is known, and nobody hears of it."""
+        now, saved = self.host.incarnations(), self.host.load_state()[0].known
+        if self.known is not None:
+            for address, pf in self.host.pfs.items():
+                if not self._rule_of(pf.facts) and saved.get(address) == now[address]:
+                    self.known[address] = now[address]
+
     def _check_line(self, pf: PfReport) -> None:
         here = self.host.pfs.get(pf.pci_address)
         assert here or not pf.pci_address or self.host.is_meddled_with
@@ -570,6 +580,8 @@ class Host(RuleBasedStateMachine):
             return
         before, pending = len(self.host.writes), self.host.load_state()[0].pending
         settled = {pf.pci_address for pf in report.pfs if not pf.is_degraded or pf.reason in NO_WRITE}
+        failed = (result.action for result in report.results if result.outcome is Outcome.FAILED)
+        settled.difference_update(*map(addresses_of, failed))
         if any(not pf.is_degraded or pf.reason in NO_WRITE for pf in report.pfs) and not any(
             self.host.failures.values()
         ):
