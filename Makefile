@@ -166,7 +166,7 @@ cloud-setup: setup
 	@tests/cloud/setup.sh
 
 test-cloud: cloud-setup wheel ## verify openstack against real keystone, neutron, its agent, nova and placement on this machine; not in `make test`
-	$(PYTEST) --no-cov --durations=0 --durations-min=1 -m cloud
+	$(PYTEST) --no-cov --durations=0 --durations-min=1 tests/cloud
 
 prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 

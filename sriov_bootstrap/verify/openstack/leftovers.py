@@ -8,6 +8,7 @@ from sriov_bootstrap.verify.openstack.protocols import Api, Cloud
 from sriov_bootstrap.verify.openstack.survey import PORT_FIELDS, CloudPort, CloudServer, Survey, rows
 
 PREFIX = "sriov-bootstrap-verify-"
+SERVER_MARK = {"made-by": "sriov-bootstrap"}
 MARK = "made by sriov-bootstrap verify openstack, and deleted by it"
 
 
@@ -42,7 +43,11 @@ def leftovers(cloud: Cloud, hosts: Sequence[str], survey: Survey) -> tuple[Cloud
     if len(hosts) == 1:
         answer = cloud.get(Api.NETWORK, "/ports", {"name": sorted(names), "fields": PORT_FIELDS})
         ports = rows(answer, "ports", CloudPort)
-    found = [CloudLeftover(Api.COMPUTE, "server", vm.id, vm.name, vm.created) for vm in servers if vm.name in names]
+    found = [
+        CloudLeftover(Api.COMPUTE, "server", vm.id, vm.name, vm.created)
+        for vm in servers
+        if vm.name in names and vm.metadata == SERVER_MARK
+    ]
     ours = (port for port in ports if port.name in names and port.description == MARK)
     found += [CloudLeftover(Api.NETWORK, "port", port.id, port.name, port.created_at) for port in ours]
     return tuple(found)

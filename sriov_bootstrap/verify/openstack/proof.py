@@ -12,7 +12,7 @@ from msgspec import Struct
 from sriov_bootstrap.base.errors import CloudError
 from sriov_bootstrap.verify.openstack.checks import Check, CheckState, check_vf, networks_on
 from sriov_bootstrap.verify.openstack.hosts import CloudHost
-from sriov_bootstrap.verify.openstack.leftovers import MARK, CloudLeftover, delete, name_for
+from sriov_bootstrap.verify.openstack.leftovers import MARK, SERVER_MARK, CloudLeftover, delete, name_for
 from sriov_bootstrap.verify.openstack.protocols import Api, Clock, Cloud
 from sriov_bootstrap.verify.openstack.questions import port_of
 from sriov_bootstrap.verify.openstack.survey import (
@@ -186,6 +186,7 @@ class Proof:
             "flavorRef": wish.flavor,
             "networks": [{"port": port.id}],
             "host": self._host.name,
+            "metadata": SERVER_MARK,
         }
         self._say("making a server")
         answer = self._cloud.post(Api.COMPUTE, "/servers", {"server": wanted}, microversion=ON_HOST)

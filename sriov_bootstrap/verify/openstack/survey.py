@@ -149,6 +149,7 @@ class CloudServer(Struct, frozen=True, rename={"host": "OS-EXT-SRV-ATTR:host", "
     created: str = ""
     host: str | None = None
     task: str | None = None
+    metadata: dict[str, str] = {}
     fault: ServerFault | None = None
 
 
