@@ -231,7 +231,8 @@ def check_vf(host: CloudHost, port: CloudPort, physical_network: str) -> Check:
         return Check(
             CheckState.FAILED, "VF", f"{address} is of {pf}, which is on {pf.physical_network or 'no network'}"
         )
-    vlan = f", VLAN {port.vif_details.vlan}" if port.vif_details.vlan not in {"", "0"} else ""
     return Check(
-        CheckState.OK, "VF", f"{address} of {pf}, {port.vif_type}, {physical_network}{vlan}, MAC {port.mac_address}"
+        CheckState.OK,
+        "VF",
+        f"{address} of {pf}, {port.vif_type}, {physical_network}{port.on_vlan}, MAC {port.mac_address}",
     )

@@ -145,8 +145,7 @@ class Proof:
             port = port_of(self._cloud, port.id)
         if not port.is_bound:
             return self._unbound(port, physical_network, network)
-        vlan = f", VLAN {port.vif_details.vlan}" if port.vif_details.vlan not in {"", "0"} else ""
-        text = f"neutron binds a {port.vnic_type} port of {network.label} to {port.host}: {port.vif_type}{vlan}"
+        text = f"neutron binds a {port.vnic_type} port of {network.label} to {port.host}: {port.vif_type}{port.on_vlan}"
         return Check(CheckState.OK, "port", f"{text}; which VF it gets is for nova to say: --server")
 
     def _unbound(self, port: CloudPort, physical_network: str, network: Network) -> Check:

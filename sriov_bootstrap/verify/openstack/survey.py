@@ -120,6 +120,11 @@ class CloudPort(Struct, frozen=True, rename=PORT_NAMES):
         """Whether a mechanism driver took it."""
         return self.vif_type not in {"", UNBOUND, BINDING_FAILED}
 
+    @property
+    def on_vlan(self) -> str:
+        """`, VLAN 101`; "" without one."""
+        return f", VLAN {self.vif_details.vlan}" if self.vif_details.vlan not in {"", "0"} else ""
+
 
 PORT_FIELDS = tuple(PORT_NAMES.get(name, name) for name in CloudPort.__struct_fields__)
 
