@@ -39,6 +39,7 @@ ENVIRONMENT = {
     "OS_KEYSTONE_CONFIG_FILES": "keystone.conf",
     "OS_GLANCE_CONFIG_DIR": str(RUN / "etc"),
     "OS_GLANCE_CONFIG_FILES": "glance-api.conf",
+    "ERL_CRASH_DUMP": str(LOGS / "erl_crash.dump"),
     "ERL_EPMD_ADDRESS": ADDRESS,
     "ERL_EPMD_PORT": EPMD_PORT,
     "RABBITMQ_NODENAME": "sriov@localhost",

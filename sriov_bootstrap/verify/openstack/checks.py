@@ -58,7 +58,9 @@ def check_service(host: str, services: tuple[ComputeService, ...]) -> Check:
     """nova-compute on this host."""
     service = next((service for service in services if service.host == host), None)
     if service is None:
-        guess = nearest(host, [service.host for service in services])
+        names = [service.host for service in services]
+        same = [name for name in names if name.partition(".")[0] == host.partition(".")[0]]  # with a domain, or without
+        guess = same[0] if len(same) == 1 else nearest(host, names)
         meant = f'; did you mean "{guess}"?' if guess else ""
         hint = f"--host takes the host's name in nova and neutron, their option host{meant}"
         return Check(CheckState.FAILED, "nova-compute", f'nova has no nova-compute on "{host}"', hint)

@@ -170,7 +170,14 @@ def test_a_host_without_a_physical_network_is_no_failure() -> None:
     ]
 
 
-@pytest.mark.parametrize(("name", "meant"), [("compute-2", '; did you mean "compute-1"?'), ("other", "")])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("compute-2", '; did you mean "compute-1"?'),
+        ("compute-1.example.org", '; did you mean "compute-1"?'),
+        ("other", ""),
+    ],
+)
 def test_a_name_that_nova_does_not_know_may_be_nearly_right(name: str, meant: str) -> None:
     hint = f"--host takes the host's name in nova and neutron, their option host{meant}"
     assert check_service(name, (SERVICE,)).hint == hint
