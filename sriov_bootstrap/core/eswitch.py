@@ -48,7 +48,8 @@ STEERING_HINT = (
 
 def question_of(pci_address: str, rule: PfRule) -> DevlinkQuestion:
     """What is to be read for this rule."""
-    wants_offload = rule.eswitch is not None and rule.eswitch.hw_tc_offload is not None
+    wish = rule.eswitch
+    wants_offload = wish is not None and (wish.mode is EswitchMode.SWITCHDEV or wish.hw_tc_offload is not None)
     return DevlinkQuestion(pci_address, tuple(rule.params), wants_offload)
 
 

@@ -19,7 +19,8 @@ ACTUAL = EswitchFacts("switchdev", "none", "basic", "0a", UPLINK, {0: Represento
 
 
 def test_only_what_a_rule_says_is_asked_for() -> None:
-    assert question_of(PF, make_rule(eswitch=SWITCHDEV)) == DevlinkQuestion(PF)
+    assert question_of(PF, make_rule(eswitch=SWITCHDEV)) == DevlinkQuestion(PF, tc_offload=True)
+    assert question_of(PF, make_rule(eswitch=LEGACY)) == DevlinkQuestion(PF)
     wish = Eswitch(EswitchMode.LEGACY, hw_tc_offload=False)
     assert question_of(PF, make_rule(eswitch=wish, devlink_params={"b": 1})) == DevlinkQuestion(
         PF, ("b",), tc_offload=True

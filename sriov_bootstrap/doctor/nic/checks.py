@@ -8,6 +8,7 @@ from sriov_bootstrap.doctor.nic.attributes import check_addresses, check_attribu
 from sriov_bootstrap.doctor.nic.driver import check_driver, check_parameters
 from sriov_bootstrap.doctor.nic.room import check_room
 from sriov_bootstrap.doctor.nic.survey import NicSurvey
+from sriov_bootstrap.doctor.nic.switch import check_open_vswitch, check_switch
 from sriov_bootstrap.doctor.nic.vfs import (
     check_link,
     check_link_flaps,
@@ -35,5 +36,7 @@ def check_nics(host: Host, survey: NicSurvey) -> Iterator[Finding]:
         yield from check_network_manager(wish, survey)
         yield from check_attributes(wish)
         yield from check_addresses(wish, survey)
+        yield from check_switch(wish)
     yield from check_machine_id(host)
+    yield from check_open_vswitch(host, survey)
     yield from check_vectors(host, survey)

@@ -2,6 +2,7 @@
 
 from sriov_bootstrap.core.finding import Explanation
 from sriov_bootstrap.doctor.nic.attribute_codes import ATTRIBUTE_CODES
+from sriov_bootstrap.doctor.nic.switch_codes import SWITCH_CODES
 from sriov_bootstrap.doctor.nic.vf_codes import VF_CODES
 
 NIC_CODES: dict[str, Explanation] = {
@@ -159,4 +160,5 @@ What to do: remove it, rebuild the initramfs (update-initramfs -u, dracut --forc
     ),
     **VF_CODES,
     **ATTRIBUTE_CODES,
+    **SWITCH_CODES,
 }

@@ -9,9 +9,11 @@ from sriov_bootstrap.doctor.nic.absent import unseen_of_absent
 from sriov_bootstrap.doctor.nic.attributes import netdevs_to_ask
 from sriov_bootstrap.doctor.nic.driver import concerned_drivers, pfs_without_driver
 from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, count_cpus, falls_short, is_missing
+from sriov_bootstrap.doctor.nic.switch import wants_switchdev
 from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats import modprobe
+from sriov_bootstrap.machine.ask_ovs import read_hw_offload
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.presence import find_devices
 from sriov_bootstrap.render.host import Host
@@ -41,6 +43,8 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
     survey = replace(survey, details={address: _detail(pci, address) for address in _addresses(host)})
     survey = _add_modules(machine, host, survey, texts)
     survey, unread = _add_links(machine, host, survey)
+    if wants_switchdev(host) and not machine.is_tree:
+        survey = replace(survey, ovs_offload=read_hw_offload())
     return survey, (*unseen_of_absent(host, survey), *unread, *texts.problems)
 
 

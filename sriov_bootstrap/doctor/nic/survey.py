@@ -30,6 +30,7 @@ class NicSurvey(Struct, frozen=True):
     about it, empty while it does not run.
     `links`: of PFs whose VFs may have no address, as far as no rule asks for what the PF sets.
     `vectors` are of every PCI function. `is_busy`: a write is in progress, so only half of the VFs may exist yet.
+    `ovs_offload`: Open vSwitch's hw-offload, "" if it is not set, None if that is not known or nobody asks.
     """
 
     devices: Inventory = Inventory()
@@ -44,6 +45,7 @@ class NicSurvey(Struct, frozen=True):
     cpus: int = 0
     report: PassReport = PassReport()
     is_busy: bool = False
+    ovs_offload: str | None = None
 
 
 def falls_short(wish: DesiredPf) -> bool:

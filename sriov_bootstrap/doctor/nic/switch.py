@@ -1,0 +1,94 @@
+"""The switch of a NIC: whether it is as its rule says, and what keeps flows from being offloaded nevertheless."""
+
+from collections.abc import Iterator
+
+from sriov_bootstrap.core.config import STEERING, EswitchMode
+from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.eswitch import missing_representors, ports_of_switch
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.finding import Finding
+from sriov_bootstrap.core.plurals import quantity, shortlist
+from sriov_bootstrap.doctor.nic.survey import NicSurvey
+from sriov_bootstrap.render.host import Host
+
+SHOWN = 4
+STATUS = "sriov-bootstrap status says what holds it off; sriov-bootstrap --once sets it"
+
+
+def wants_switchdev(host: Host) -> bool:
+    """Whether a rule that has a PF here asks for it."""
+    return any(_is_wanted(wish) for wish in host.wishes if wish.pf)
+
+
+def _is_wanted(wish: DesiredPf) -> bool:
+    return wish.rule.eswitch is not None and wish.rule.eswitch.mode is EswitchMode.SWITCHDEV
+
+
+def check_switch(wish: DesiredPf) -> Iterator[Finding]:
+    """Only of rules with [pf.eswitch]; most of the rest needs the right mode."""
+    pf, eswitch = wish.pf, wish.rule.eswitch
+    if pf is None or eswitch is None or pf.eswitch is None:
+        return
+    actual = pf.eswitch.mode or EswitchMode.LEGACY
+    if eswitch.mode != actual:
+        problem = f'the eswitch mode is {actual}, and rule "{wish.rule.name}" asks for {eswitch.mode}'
+        what = "devlink tells of no eswitch" if not pf.eswitch.mode else f"devlink dev eswitch show: mode {actual}"
+        yield Finding("SB-E232", pf.pci_address, problem, evidence=what, remedy=STATUS)
+        return
+    yield from _check_steering(wish, pf)
+    if eswitch.mode is EswitchMode.SWITCHDEV:
+        yield from _check_representors(wish, pf)
+        yield from _check_offload(pf)
+        yield from _check_netdevs(pf)
+
+
+def _check_representors(wish: DesiredPf, pf: PfFacts) -> Iterator[Finding]:
+    if not (missing := missing_representors(pf, wish.rule.eswitch)):
+        return
+    switch_id = pf.eswitch.switch_id if pf.eswitch else ""
+    problem = f"{quantity(len(missing), 'VF has', 'VFs have')} no representor on the host: os-vif cannot plug them"
+    names = shortlist([f"VF {number}" for number in missing], SHOWN)
+    evidence = (
+        f"{names}: no netdev here has the phys_switch_id {switch_id or 'of the uplink'} and such a phys_port_name"
+    )
+    remedy = "journalctl -k shows the driver's messages; move a representor back that is in another network namespace"
+    yield Finding("SB-E233", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def _check_offload(pf: PfFacts) -> Iterator[Finding]:
+    ports = [port.netdev for port in ports_of_switch(pf.eswitch) if port.has_tc_offload is False] if pf.eswitch else []
+    if ports:
+        problem = f"hw-tc-offload is off: flows of {quantity(len(ports), 'netdev')} are switched in software"
+        evidence = f"ethtool -k: {shortlist(ports, SHOWN)}"
+        remedy = "set hw_tc_offload = true in [pf.eswitch]"
+        yield Finding("SB-W234", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def _check_netdevs(pf: PfFacts) -> Iterator[Finding]:
+    """A VF in use may well be in a VM."""
+    bare = [vf for vf in pf.vfs if not vf.use and vf.is_nic and not vf.netdevs]
+    if bare:
+        lead = quantity(len(bare), "free VF has", "free VFs have")
+        problem = f"{lead} no netdev on the host: nova does not offer such a VF to ports that ask for switchdev"
+        evidence = shortlist([f"VF {vf.index}: {vf.driver or 'no driver'}" for vf in bare], SHOWN)
+        remedy = 'set vf_driver = "kernel" in the rule, and restart nova-compute once the netdevs are there'
+        yield Finding("SB-W235", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def _check_steering(wish: DesiredPf, pf: PfFacts) -> Iterator[Finding]:
+    wanted = wish.rule.params.get(STEERING)
+    found = pf.eswitch.params.get(STEERING, {}).get("runtime", "unknown") if pf.eswitch else "unknown"
+    if wanted and wanted.value != found:
+        problem = f'{STEERING} is {found}, and rule "{wish.rule.name}" asks for {wanted.value}'
+        remedy = f"free its VFs, sriov-bootstrap release {pf.pci_address}, then sriov-bootstrap --once"
+        evidence = f"devlink dev param show: {STEERING}"
+        yield Finding("SB-W236", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def check_open_vswitch(host: Host, survey: NicSurvey) -> Iterator[Finding]:
+    """Of the host, once: it is one switch for all NICs."""
+    if survey.ovs_offload is None or not wants_switchdev(host) or survey.ovs_offload == "true":
+        return
+    evidence = f"ovs-vsctl get Open_vSwitch . other_config: hw-offload {survey.ovs_offload or 'is not set'}"
+    remedy = "ovs-vsctl set Open_vSwitch . other_config:hw-offload=true, then restart Open vSwitch while no VM needs it"
+    yield Finding("SB-W237", "host", "Open vSwitch offloads no flows", evidence=evidence, remedy=remedy)
