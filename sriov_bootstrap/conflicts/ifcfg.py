@@ -46,7 +46,8 @@ def _masters_of_file(source: Source) -> Iterator[Master]:
     found = DECIMAL.fullmatch(text)
     vfs = ((vf[1], value) for key, (_, value) in values.items() if (vf := VF_KEY.fullmatch(key)))
     tables, lost = network_manager_vfs(vfs)
-    switch = switch_of({name: values.get(key, nothing)[1] for key, name in SWITCH.items()}, by_number=True)
+    said = {name: values.get(key, nothing)[1] for key, name in SWITCH.items()}
+    switch = switch_of(said) + switch_of(said, by_number=True)
     told = {key for key, name in SWITCH.items() if name in dict(switch)}
     besides = [shown(key, values[key][1]) for key in BESIDES if key in values and key not in told]
     yield Master(

@@ -64,7 +64,8 @@ def _master(source: Source, table: dict[str, Any], tables: tuple[dict[str, Any],
     place = key_of(source, table, "numvfs")
     number = yaml_number(table.get("numvfs"))
     vfs, lost = _vf_tables(name, tables)
-    switch = switch_of({name: text_of(table, key) for key, name in SWITCH.items()})
+    texts = {key: text for key in SWITCH if (text := text_of(table, key)) and _is_said(key, text)}
+    switch = switch_of({SWITCH[key]: text for key, text in texts.items()})
     told = {key for key, name in SWITCH.items() if name in dict(switch)}
     values = ((key, text_of(table, key)) for key in BESIDES if key not in told)
     besides = [shown(key, value) for key, value in values if value and _is_said(key, value)]

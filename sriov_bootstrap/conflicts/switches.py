@@ -42,8 +42,9 @@ def switch_of(said: Mapping[str, str], *, by_number: bool = False) -> SwitchWish
     for key, text in said.items():
         words = WORDS[key]
         value = text.strip().lower()
-        if by_number and value.isascii() and value.isdigit() and int(value) < len(words):
-            value = words[int(value)]
+        if by_number:  # it drops words without one of its own
+            is_known = value.isascii() and value.isdigit() and len(value) == 1 and int(value) < len(words)
+            value = words[int(value)] if is_known else ""
         value = SPELLINGS.get(value, value) if key == "encap_mode" else value
         if value in words:
             found.append((key, str(value)))

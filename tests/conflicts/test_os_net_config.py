@@ -72,10 +72,10 @@ PF = "{type: sriov_pf, name: ens1f0, numvfs: 8%s}"
     [
         pytest.param(f"[{PF % ''}]", (), REMOVE, id="nothing else"),
         pytest.param(f"[{PF % ', use_dhcp: false, link_mode: legacy, vdpa: false'}]", (), REMOVE, id="defaults"),
-        pytest.param(f"[{PF % ', link_mode: switchdev'}]", ("link_mode: switchdev",), KEEP, id="switchdev"),
+        pytest.param(f"[{PF % ', link_mode: switchdev'}]", (), KEEP, id="switchdev"),
         pytest.param(
             f"[{PF % ', link_mode: switchdev, steering_mode: dmfs, vdpa: true, promisc: off'}]",
-            ("link_mode: switchdev", "steering_mode: dmfs", "vdpa: true", "promisc: off"),
+            ("vdpa: true", "promisc: off"),
             KEEP,
             id="more modes",
         ),
@@ -89,6 +89,13 @@ PF = "{type: sriov_pf, name: ens1f0, numvfs: 8%s}"
 def test_what_to_do_about_an_entry(text: str, besides: tuple[str, ...], remedy: str) -> None:
     (found,) = find(f"network_config: {text}")
     assert (found.besides, found.remedy) == (besides, remedy)
+
+
+def test_what_it_sets_of_the_switch() -> None:
+    (found,) = find(f"network_config: [{PF % ', link_mode: switchdev, steering_mode: smfs'}]")
+    assert found.eswitch == (("mode", "switchdev"), ("flow_steering_mode", "smfs"))
+    (plain,) = find(f"network_config: [{PF % ', link_mode: legacy'}]")
+    assert plain.eswitch == ()
 
 
 def test_what_it_sets_for_vfs() -> None:

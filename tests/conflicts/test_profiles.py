@@ -119,13 +119,26 @@ MAC = "02:00:00:00:00:01"
         ("vf.0=mac=nonsense trust=true", (VfTable(vfs="0", trust=True),), ("mac of VF 0",)),
         ("vf.0=vlans=9999", (), ("vlan of VF 0",)),
         ("vf.x=trust=true", (), ("settings of a VF whose number cannot be determined",)),
-        ("eswitch-mode=1\neswitch-encap-mode=-1\n", (), ("eswitch-mode: 1", "eswitch-encap-mode: -1")),
+        ("eswitch-mode=1\neswitch-encap-mode=-1\n", (), ()),
         ("eswitch-mode=switchdev\nautoprobe-drivers=false\n", (), ("autoprobe-drivers: false",)),
     ],
 )
 def test_what_it_sets_beside_the_number(text: str, tables: tuple[VfTable, ...], besides: tuple[str, ...]) -> None:
     (found,) = find(f"{NAMED}[sriov]\ntotal-vfs=8\n{text}\n")
     assert (found.vfs, found.besides) == (tables, besides)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("eswitch-mode=1\neswitch-inline-mode=3\n", (("mode", "switchdev"), ("inline_mode", "transport"))),
+        ("eswitch-mode=-1\n", ()),
+        ("eswitch-mode=switchdev\n", ()),  # it takes numbers only
+    ],
+)
+def test_what_it_sets_of_the_switch(text: str, expected: tuple[tuple[str, str], ...]) -> None:
+    (found,) = find(f"{NAMED}[sriov]\ntotal-vfs=8\n{text}\n")
+    assert found.eswitch == expected
 
 
 @pytest.mark.parametrize(

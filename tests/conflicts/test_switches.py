@@ -26,7 +26,9 @@ def test_words_are_ours(key: str, text: str, expected: SwitchWish) -> None:
     assert switch_of({key: text}) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [("1", ON), ("0", (("mode", "legacy"),)), ("2", ()), ("-1", ())])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1", ON), ("0", (("mode", "legacy"),)), ("2", ()), ("-1", ()), ("switchdev", ())]
+)
 def test_networkmanager_has_numbers(text: str, expected: SwitchWish) -> None:
     assert switch_of({"mode": text}, by_number=True) == expected
 
