@@ -8,6 +8,8 @@ from builders import PF, PF2
 from fakes_host import HostTree
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.decode import ConfigFile, decode
+from sriov_bootstrap.core.facts import Eswitches, EswitchFacts, Representor
+from sriov_bootstrap.machine.host_machine import HostMachine
 
 NETPLAN = "etc/netplan/50-vfs.yaml"
 LINK = "etc/systemd/network/10-ens1f0.link"
@@ -84,9 +86,9 @@ CASES = [
     ),
     pytest.param(
         {NETPLAN: f"{PF0}      virtual-function-count: 4\n      embedded-switch-mode: switchdev\n"},
-        {NETPLAN: f"{PF0}      virtual-function-count: 4\n      embedded-switch-mode: switchdev\n"},
-        f'in /{NETPLAN}, set "virtual-function-count" of pf0 to the num_vfs of its rule, and keep it:',
-        ["SB-W355"],
+        {NETPLAN: PF0},
+        f'remove "embedded-switch-mode" and "virtual-function-count" of pf0 from /{NETPLAN}, then: netplan generate',
+        [],
         id="netplan with an eswitch mode",
     ),
     pytest.param(
@@ -197,6 +199,16 @@ CASES = [
         id="NetworkManager",
     ),
 ]
+
+
+@pytest.fixture(autouse=True)
+def devlink(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every PF is in switchdev mode, with all representors: a tree has no devlink."""
+    ports = {number: Representor(f"r{number}", has_tc_offload=True) for number in range(4)}
+    told = EswitchFacts("switchdev", switch_id="0a", representors=ports)
+    monkeypatch.setattr(
+        HostMachine, "read_eswitches", lambda _, asked: Eswitches({one.pci_address: told for one in asked})
+    )
 
 
 @pytest.mark.parametrize(("before", "after", "remedy", "codes"), CASES)
