@@ -146,7 +146,7 @@ def _sdist(package: Path) -> tuple[str, str, list[Component]]:
 def _metadata(found: Iterable[bytes]) -> tuple[str, str, list[Component]]:
     (text,) = found
     metadata = email.message_from_bytes(text)
-    wanted = metadata.get_all("Requires-Dist") or []
+    wanted = [one for one in metadata.get_all("Requires-Dist") or [] if "extra ==" not in one]  # pip leaves these out
     names = [(_normal(re.split(r"[^\w.-]", one, maxsplit=1)[0]), one) for one in wanted]
     components = [_needed(one, f"pkg:pypi/{one}", "python:requires", stated) for one, stated in names]
     return metadata["Name"], metadata["Version"], components
