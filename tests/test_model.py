@@ -551,7 +551,8 @@ class Host(RuleBasedStateMachine):
         here = self.host.pfs.get(pf.pci_address)
         assert here or not pf.pci_address or self.host.is_meddled_with
         assert pf.num_vfs == len(pf.vfs) == (here.facts.num_vfs if here else 0)
-        assert pf.state is not PfState.PENDING or self.host.is_meddled_with
+        # The pause before a number is set once more may end while other PFs are waited for.
+        assert pf.state is not PfState.PENDING or self.host.is_meddled_with or pf.pci_address in self.host.rivals
         if pf.is_degraded:
             assert pf.reason
             assert pf.message
@@ -582,6 +583,7 @@ class Host(RuleBasedStateMachine):
         settled = {pf.pci_address for pf in report.pfs if not pf.is_degraded or pf.reason in NO_WRITE}
         failed = (result.action for result in report.results if result.outcome is Outcome.FAILED)
         settled.difference_update(*map(addresses_of, failed))
+        settled.difference_update(self.host.rivals)  # a pause may end while other PFs are waited for
         if any(not pf.is_degraded or pf.reason in NO_WRITE for pf in report.pfs) and not any(
             self.host.failures.values()
         ):
