@@ -172,7 +172,7 @@ prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 
 test: setup ## lint, package, every test but the longest of the lab VM; includes test-openstack
 	@$(MAKE) -j --output-sync=line prepare
-	$(PYTEST) $(PARALLEL) --durations=20 -m "not long"
+	$(PYTEST) $(PARALLEL) --durations=20 -m "not long and not cloud"
 
 test-lab: openstack-setup lab-images wheel deb collection ## every test in the lab VM, with those that take too long for `make test`
 	$(PYTEST) --no-cov $(PARALLEL) --durations=0 --durations-min=1 -m lab
