@@ -199,6 +199,14 @@ def test_a_busy_switch_is_tried_again_in_the_same_pass() -> None:
     assert (steps(machine), line.state) == ([MODE, MODE, MODE, COUNT, WAIT], PfState.OK)
 
 
+def test_a_mode_that_the_kernel_refuses_makes_the_pf_degraded_and_no_vfs_are_made() -> None:
+    machine = host("ice")
+    machine.change(PF, autoprobe=False)
+    machine.failures[PF] = [errno.EIO]
+    line = its_line(machine, rule(vf_driver="none"))
+    assert (steps(machine), line.reason, line.num_vfs) == ([MODE], Reason.ESWITCH_MODE, 0)
+
+
 def test_firmware_that_refuses_the_mode_with_vfs_gets_the_other_order() -> None:
     machine = host(refuses_with_vfs=True)
     line = its_line(machine, rule())
