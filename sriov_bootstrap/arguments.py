@@ -180,6 +180,8 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subject", choices=("vf", "host", "openstack"), help=SUBJECTS)
     parser.add_argument("device", nargs="?", default="", metavar="PF|VF", help="with vf: PCI address, or a PF's netdev")
     parser.add_argument("--rule", default="", metavar="NAME", help="with vf: a PF of this rule")
+    parser.add_argument("--vlan", type=int, default=0, metavar="ID", help="the VLAN that the VM's VFs get")
+    parser.add_argument("--gateway", default="", metavar="ADDRESS", help="also ask for this IPv4 address by ARP")
     add_verify_openstack(parser)
 
 

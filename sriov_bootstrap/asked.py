@@ -30,6 +30,7 @@ class Arguments:
     subject: str = ""
     device: str = ""
     rule: str = ""
+    gateway: str = ""
     action: str = ""
     server_name: str = ""
     cloud: str = ""

@@ -254,7 +254,14 @@ def _verify(arguments: Arguments, root: str) -> int:
         return verify_openstack(_machine(arguments, root), arguments)
     from sriov_bootstrap.commands.verify import SUBJECTS, VerifyAsk
 
-    ask = VerifyAsk(arguments.device, arguments.rule, as_json=arguments.json)
+    ask = VerifyAsk(
+        arguments.device,
+        arguments.rule,
+        arguments.vlan,
+        arguments.gateway,
+        arguments.timeout,
+        as_json=arguments.json,
+    )
     return SUBJECTS[arguments.subject](_machine(arguments, root), ask)
 
 

@@ -52,6 +52,7 @@ FORMS = (
 ACTING = {"--dry-run", "--force", "--json"}
 CLOUD = {"--cloud", "--config", "--host", "--json", "--nova-log", "--status"}  # tests/cloud shows what they do
 RENDERING = {"--config", "--diff", "--write", "--root"}
+TRYING = {"--vlan", "--gateway", "--timeout"}
 TAKEN = {
     "": {"--config", "--log-format"},
     "run": {"--config", "--log-format"},
@@ -68,8 +69,8 @@ TAKEN = {
     f"render libvirt {VF}": {*RENDERING, "--mac", "--vlan"},
     "render --list": set(),
     "helper holders": set(),
-    "verify vf": {"--config", "--json", "--rule"},
-    "verify host": {"--config", "--json"},
+    "verify vf": {"--config", "--json", "--rule", *TRYING},
+    "verify host": {"--config", "--json", *TRYING},
     "verify openstack": {*CLOUD, "--check", "--network", "--vnic-type", "--delete-leftovers"},
     "verify openstack --check": CLOUD,
     "verify openstack --server --image i --flavor f": {
@@ -81,10 +82,12 @@ TAKEN = {
 }
 VALUES = {
     "--config": "{root}/broken.toml",
+    "--gateway": "nobody",
     "--log-format": "json",
     "--mac": MAC,
     "--root": "{root}/srv/image",
     "--rule": "nonsense",
+    "--timeout": "-1",
     "--vlan": "7",
     "--cloud": "nonsense",
     "--host": "compute-9",
@@ -109,7 +112,8 @@ class Spelling(Struct, frozen=True):
 
     @property
     def words(self) -> list[str]:
-        option = [self.option, *([VALUES[self.option]] if self.option in VALUES else [])]
+        value = "5000" if self.option == "--vlan" and self.form.startswith("verify") else VALUES.get(self.option, "")
+        option = [self.option, *([value] if value else [])]
         form = self.form.split()
         return [*option, *form] if self.is_before else [*form, *option]
 

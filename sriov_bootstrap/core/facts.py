@@ -209,8 +209,15 @@ class VfFacts(Struct, frozen=True):
 
     @property
     def note(self) -> str:
-        """What else an operator may want to know: that it looks taken but is not."""
+        """What else an operator may want to know: that it looks taken but is not, or is not a tenant's."""
+        if self.is_tried:
+            return str(self.use)
         return f"bound to {self.driver}, but not in use" if self.is_vfio and not self.use else ""
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether `verify` has it: nothing is done to it, and no tenant uses it."""
+        return self.use is not None and self.use.kind is UseKind.TRIED
 
     @property
     def lacks_driver(self) -> bool:

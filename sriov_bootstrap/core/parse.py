@@ -35,7 +35,7 @@ def parse_pf(
     is_nic = is_network_class(raw.attributes.get("class", ""))
     known = owners or Owners()
     look = partial(_use, pf=raw, links=links, holders=holders, is_nic=is_nic, is_binding=is_binding)
-    uses = ((vf, look(vf) or _owner(vf, known)) for vf in raw.vfs)
+    uses = ((vf, _trial(vf, known) or look(vf) or _owner(vf, known)) for vf in raw.vfs)
     vfs = (_vf(vf, use, is_nic=is_nic) for vf, use in uses)
     return PfFacts(
         pci_address=raw.pci_address,
@@ -106,6 +106,10 @@ def _vf(raw: RawVf, use: Use | None, *, is_nic: bool) -> VfFacts:
 def _is_vfio(raw: RawVf) -> bool:
     """By what its driver has registered (VF/vfio-dev, since Linux 6.1), or by the driver's name."""
     return any(node.startswith(VFIO_NODES) for node in raw.nodes) or is_vfio(raw.driver)
+
+
+def _trial(raw: RawVf, owners: Owners) -> Use | None:
+    return Use(UseKind.TRIED) if raw.pci_address in owners.tried else None
 
 
 def _owner(raw: RawVf, owners: Owners) -> Use | None:

@@ -110,7 +110,8 @@ def _is_unbound(vf: VfFacts, drivers: DriverWishes) -> bool:
 def report_vfs(pf: PfFacts) -> tuple[VfReport, ...]:
     """The VFs of a PF as they are now."""
     return tuple(
-        VfReport(vf.index, vf.pci_address, vf.driver, vf.iommu_group, str(vf.use or ""), vf.note) for vf in pf.vfs
+        VfReport(vf.index, vf.pci_address, vf.driver, vf.iommu_group, "" if vf.is_tried else str(vf.use or ""), vf.note)
+        for vf in pf.vfs
     )
 
 

@@ -86,6 +86,7 @@ class State(Struct, frozen=True):
     been set for them; `former_links`: what the netdevs of PFs had before; `present_since`: since when each PF has been
     there at every look, and `vfs_changed_at`: when the VFs of each PF last changed; both on CLOCK_MONOTONIC;
     `mode_first`: PFs that have refused another eswitch mode because they had VFs.
+    `verified_at`: rule -> when `verify` last proved one of its VFs, in Unix time.
     """
 
     format: int = FORMAT
@@ -107,6 +108,7 @@ class State(Struct, frozen=True):
     present_since: dict[str, float] = {}
     vfs_changed_at: dict[str, float] = {}
     mode_first: tuple[str, ...] = ()
+    verified_at: dict[str, float] = {}
     counters: Counters = Counters()
 
     @property

@@ -29,6 +29,7 @@ class UseKind(StrEnum):
     PROMISCUOUS = "promiscuous"
     LINK_UNKNOWN = "link unknown"
     ADDRESSED = "addressed"
+    TRIED = "tried"
 
 
 OPEN = frozenset({UseKind.HELD, UseKind.MAY_BE_HELD})  # by a process that the kernel waits for
@@ -46,6 +47,7 @@ USES = {
     UseKind.PROMISCUOUS: "netdev {netdev} is up and promiscuous: a program receives all its packets",
     UseKind.LINK_UNKNOWN: "netdev {netdev} is up, and its addresses are unknown: {who}",
     UseKind.ADDRESSED: "netdev {netdev} is up with {who}",
+    UseKind.TRIED: "tried by sriov-bootstrap verify",
 }
 
 
@@ -119,10 +121,14 @@ class Owner(Struct, frozen=True):
 
 
 class Owners(Struct, frozen=True):
-    """PCI address, netdev or device node -> the VM that has it; `problem`: why some file could not be read."""
+    """PCI address, netdev or device node -> the VM that has it; `problem`: why some file could not be read.
+
+    `tried`: PCI addresses of VFs that `verify` has, whose VM is nobody's.
+    """
 
     by_device: dict[str, Owner] = {}
     problem: str = ""
+    tried: frozenset[str] = frozenset()
 
 
 def use_by_holder(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> Use | None:

@@ -37,6 +37,13 @@ class Child(NamedTuple):
     fd: int
 
 
+class Launched(NamedTuple):
+    """A command at work. What it says, on stdout and stderr alike, arrives on `fd`, which does not block."""
+
+    pid: int
+    fd: int
+
+
 class Completed(NamedTuple):
     """A command that ended on its own."""
 
@@ -153,6 +160,35 @@ def run(
         raise StuckError(f"{' '.join(argv)}: not finished after {timeout_seconds:g} s", pid=pid)
     _, status = os.waitpid(pid, 0)
     return Completed(os.waitstatus_to_exitcode(status), bytes(texts[out]), bytes(texts[err]))
+
+
+def launch(argv: list[str]) -> Launched:
+    """Starts a command without waiting for it. SriovBootstrapError if it cannot be started."""
+    out, out_child = os.pipe()
+    os.set_blocking(out, False)
+    try:
+        return Launched(_spawn(argv, out_child, out_child), out)
+    except OSError as error:
+        os.close(out)
+        raise SriovBootstrapError(f"{argv[0]}: {error.strerror}", hint=f"install {argv[0]}") from error
+    finally:
+        os.close(out_child)
+
+
+def has_ended(launched: Launched) -> bool:
+    """Whether it has; asked again afterwards, it still has."""
+    try:
+        return os.waitpid(launched.pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
+
+
+def said_by(launched: Launched) -> bytes:
+    """What it has said since it was asked last, STDERR_BYTES at most."""
+    try:
+        return os.read(launched.fd, STDERR_BYTES)
+    except BlockingIOError:
+        return b""
 
 
 def _spawn(argv: list[str], out: int, err: int) -> int:

@@ -57,6 +57,7 @@ from sriov_bootstrap.core.surroundings import Jam
 
 FOLDER = "run/sriov-bootstrap/state"
 PASS_LOCK, RESTART_LOCK, WRITE_LOCK = (f"{FOLDER}/{name}.lock" for name in ("pass", "restart", "write"))
+VERIFY_LOCK = f"{FOLDER}/verify.lock"
 BINDING = "bind-"  # the beginning of a file's name; a PCI address follows
 # Where version 0.1.0 has them. One of its processes may run beside us until it ends, or the host reboots: the daemon
 # until an upgrade restarts it, its pass that has begun to write, a --once, a write that does not return.
@@ -98,6 +99,24 @@ class Locks:
     def begin_write(self) -> int:
         """Takes the write lock and returns its descriptor, for the writer to keep. BusyError while another has it."""
         return _begin(self._write_lock, lambda: _is_held(self._earlier_write_lock))
+
+    @contextlib.contextmanager
+    def hold_verify(self) -> Iterator[None]:
+        """Held by a `verify` for as long as it has VFs. BusyError at once while another has it."""
+        path = f"{self._root}/{VERIFY_LOCK}"
+        descriptor = _open_lock(path)
+        try:
+            if not _try_lock(descriptor):
+                holder = os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip() or "unknown"
+                raise BusyError(f"another verify is under way, in process {holder}", hint="try again when it has ended")
+            _write_note(descriptor, f"{os.getpid()}\n".encode())
+            yield
+        finally:
+            os.close(descriptor)
+
+    def is_verifying(self) -> bool:
+        """Whether a `verify` is under way, in whatever process."""
+        return _is_held(f"{self._root}/{VERIFY_LOCK}")
 
     def begin_binding(self, pci_address: str) -> int:
         """The same for the VFs of one PF and their drivers."""

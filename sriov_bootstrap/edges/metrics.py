@@ -199,10 +199,23 @@ def _pass_metrics(state: State) -> Iterator[Metric]:
     yield _durations(counters)
     yield _gauge("last_pass_timestamp_seconds", "End of the last pass.", report.started_at + report.seconds)
     yield _gauge("last_success_timestamp_seconds", "End of the last pass with no PF degraded.", state.last_success_at)
+    yield _verifications(state)
     stuck_since = report.jam.since if report.jam and report.jam.is_overdue else 0
     yield _gauge("write_stuck_since_timestamp_seconds", "Start of a write that has not returned; 0: none.", stuck_since)
     yield _gauge("restart_pending", "Whether VFs changed and a restart is still due.", state.pending is not None)
     yield _counter("udev_resyncs", "Times udev events were lost and everything was read again.", counters.udev_resyncs)
+
+
+def _verifications(state: State) -> Metric:
+    """Also of rules that were never proved, so that an alert has something to ask for."""
+    family = GaugeMetricFamily(
+        "sriov_verify_last_success_timestamp_seconds",
+        "When `verify` last proved a VF of this rule since boot; 0: never.",
+        labels=("rule",),
+    )
+    for rule in dict.fromkeys(pf.rule for pf in state.report.pfs):
+        family.add_metric((_label_text(rule),), state.verified_at.get(rule, 0))
+    return family
 
 
 def _durations(counters: Counters) -> Metric:

@@ -12,11 +12,14 @@ from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
 
 if TYPE_CHECKING:
+    from sriov_bootstrap.edges.guest_files import GuestFiles
     from sriov_bootstrap.edges.kmod import Kmod
     from sriov_bootstrap.edges.pci import Pci
     from sriov_bootstrap.edges.pf_writes import PfWrites
     from sriov_bootstrap.edges.text_files import TextFiles
+    from sriov_bootstrap.edges.trial_files import TrialFiles
     from sriov_bootstrap.edges.vf_drivers import VfDrivers
+    from sriov_bootstrap.edges.virsh import Virsh
     from sriov_bootstrap.machine.privileges import Privileges
 
 
@@ -64,6 +67,32 @@ class HostEdges:
         from sriov_bootstrap.edges.kmod import Kmod
 
         return Kmod(child.run, self._root)
+
+    @property
+    def virsh(self) -> "Virsh":
+        """libvirt."""
+        from sriov_bootstrap.edges.virsh import Virsh
+
+        return Virsh(child.run)
+
+    @property
+    def trial_files(self) -> "TrialFiles":
+        """What `verify` leaves in /run while it is under way."""
+        from sriov_bootstrap.edges.trial_files import TrialFiles
+
+        return TrialFiles(self._root)
+
+    @property
+    def guest_files(self) -> "GuestFiles":
+        """What VMs of `verify` are made of."""
+        from sriov_bootstrap.edges.guest_files import GuestFiles
+
+        return GuestFiles(child.run, self._root)
+
+    @property
+    def has_kvm(self) -> bool:
+        """Whether VMs run on the CPU itself."""
+        return os.path.exists(f"{self._root}/dev/kvm")
 
     @property
     def privileges(self) -> "Privileges":

@@ -152,7 +152,13 @@ class HostMachine(HostEdges):
         """Which VMs VFs are assigned to."""
         from sriov_bootstrap.edges import libvirt
 
-        return libvirt.read_owners(self._root, shut_off=shut_off)
+        owners = libvirt.read_owners(self._root, shut_off=shut_off)
+        trials = self.trial_files.read_trials()
+        if not trials or not self.locks.is_verifying():
+            return owners
+        from sriov_bootstrap.core.trials import load_trials
+
+        return msgspec.structs.replace(owners, tried=load_trials(trials, boot_id=self.procfs.boot_id()).vfs)
 
     def read_module(self, driver: str) -> ModuleFacts:
         """A driver's module."""

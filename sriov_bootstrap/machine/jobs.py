@@ -89,6 +89,10 @@ def start_pass(machine: HostMachine, loaded: Loaded, handover: Handover) -> chil
     """A pass in a process of its own; its last line is a JobEnd."""
 
     def work() -> JobEnd:
+        if machine.trial_files.read_trials():
+            from sriov_bootstrap.machine.trials import sweep
+
+            sweep(machine)
         report = run_pass(machine, loaded, mode=Mode.APPLY, handover=handover)
         saved = machine.load_state()[0]
         # Only the pass's notes can say that state.json could not be saved.

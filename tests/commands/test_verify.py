@@ -1,39 +1,180 @@
-"""verify whole, from the words to the exit code, on a tree that looks like a host."""
+"""verify whole, from the words to the exit code, on a tree that looks like a host, with a stand-in for libvirt."""
 
 import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
 
 from builders import PF, PF2, vf_address
-from fakes_host import rule
+from fakes_host import HostTree, rule
 from shells import Shell
 
-
-def test_the_free_vf_is_named(shell: Shell) -> None:
-    shell.tree.add_pf(num_vfs=2)
-    shell.tree.configure(rule(2))
-    assert shell.run("verify", "vf") == (0, f"{PF} (ens1f0): {vf_address(PF, 0)}\n", "")
+STAND_IN = Path(__file__).parents[1] / "lab" / "guest" / "verify"
+LEFT = ("run/sriov-bootstrap/state/trials.json", "run/sriov-bootstrap/state/verify/kernel")
+MODPROBE = "#!/bin/sh\necho insmod /lib/modules/none.ko\n"
 
 
-def test_none_free_ends_with_3_and_says_who_has_them(shell: Shell) -> None:
-    shell.tree.add_pf()
-    shell.tree.add_vf(PF, 0, driver="vfio-pci")
-    shell.tree.add_process(4711, "/dev/vfio/17")
-    shell.tree.configure(rule(1))
-    code, out, _ = shell.run("verify", "vf", PF)
+@pytest.fixture
+def host(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """A PF that is up, with two VFs that are alone in their IOMMU groups, a kernel, and libvirt."""
+    tree = shell.tree
+    add_pf(tree, PF, "ens1f0", 2)
+    tree.configure(rule(2))
+    tree.write(f"boot/vmlinuz-{os.uname().release}", "a kernel")
+    tree.write("proc/sys/kernel/osrelease", f"{os.uname().release}\n")
+    tree.write("lib/modules/none.ko", "a module")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "modprobe").write_text(MODPROBE)
+    (programs / "modprobe").chmod(0o755)
+    for name in ("kmod", "mount"):
+        shutil.copy("/bin/true", programs / name)
+    monkeypatch.setenv("PATH", f"{programs}:{STAND_IN}:{os.environ['PATH']}")
+    monkeypatch.setenv("SRIOV_STAND_IN_TREE", str(tree.root))
+    return shell
+
+
+def add_pf(tree: HostTree, pf: str, netdev: str, num_vfs: int) -> None:
+    tree.add_pf(pf, netdev=netdev, num_vfs=num_vfs)
+    for index in range(num_vfs):
+        address = vf_address(pf, index)
+        tree.link(f"sys/kernel/iommu_groups/{17 + index}/devices/{address}", tree.device(address))
+
+
+def stages(text: str) -> dict[str, str]:
+    """ProofStage -> outcome, of the first proof."""
+    return {stage["stage"]: stage["outcome"] for stage in json.loads(text)["verifications"][0]["stages"]}
+
+
+def test_a_vf_that_works_is_proved_and_nothing_is_left(host: Shell) -> None:
+    code, out, err = host.run("verify", "vf", "--vlan", "100", "--gateway", "192.0.2.1")
+    assert code == 0, out + err
+    assert f"{vf_address(PF, 0)} works in a VM" in out
+    assert "192.0.2.1 is at 02:00:00:00:00:fe" in out
+    assert "one in each direction, between two VFs" in out
+    assert not [path for path in LEFT if (host.tree.root / path).exists()]
+    assert not list((host.tree.root / "stand-in-domains").iterdir())
+
+
+def test_a_proof_of_each_pf_is_a_line_of_a_table_and_counts_for_the_metrics(host: Shell) -> None:
+    add_pf(host.tree, PF2, "ens1f1", 0)
+    host.tree.configure(rule(2) + rule(0, address=PF2).replace("tenant-a", "tenant-b"))
+    host.run("--once")
+    code, out, _ = host.run("verify", "host")
+    lines = [line.split() for line in out.splitlines()]
+    assert code == 3
+    assert lines[1][:4] == ["tenant-a", PF, "ens1f0", vf_address(PF, 0)]
+    assert (lines[1][-1], lines[2][5:7]) == ("ok", ["FAILED:", "free"])
+    page = host.tree.read("run/sriov-bootstrap/state/metrics.prom")
+    assert 'sriov_verify_last_success_timestamp_seconds{rule="tenant-b"} 0.0' in page
+    assert 'sriov_verify_last_success_timestamp_seconds{rule="tenant-a"} 0.0' not in page
+
+
+@pytest.mark.parametrize(
+    ("fault", "stage", "said"),
+    [
+        ("refuse", "pf", "ip link set ens1f0 up"),
+        ("driverless", "driver", "no driver takes it"),
+        ("dark", "link", "has no carrier"),
+        ("mute", "frames", "nothing came through"),
+    ],
+)
+def test_each_stage_that_breaks_is_told_with_cause_and_remedy(host: Shell, fault: str, stage: str, said: str) -> None:
+    host.tree.write("stand-in", fault)
+    code, out, _ = host.run("verify", "vf")
+    assert code == 3
+    assert said in out
+    assert f"not proved: {stage}" in out
+    assert "put back  ok" in out
+
+
+@pytest.mark.parametrize("fault", ["silent", "replayed"])
+def test_a_guest_that_never_reports_ends_at_the_deadline(host: Shell, fault: str) -> None:
+    """A report with another nonce is somebody else's."""
+    host.tree.write("stand-in", fault)
+    code, out, _ = host.run("verify", "vf", "--timeout", "1", "--json")
+    assert (code, stages(out)["boot"], stages(out)["put_back"]) == (3, "failed", "passed")
+
+
+def test_none_free_ends_with_3_and_says_who_has_them(host: Shell) -> None:
+    host.tree.add_process(4711, "/dev/vfio/17", "/dev/vfio/18")
+    for index in (0, 1):
+        (host.tree.device(vf_address(PF, index)) / "driver").unlink()
+        host.tree.bind(vf_address(PF, index), "vfio-pci")
+    code, out, _ = host.run("verify", "vf", PF)
     assert (code, "held by qemu-system-x86 pid 4711" in out) == (3, True)
 
 
-def test_each_pf_with_a_rule_is_looked_at(shell: Shell) -> None:
-    shell.tree.add_pf(num_vfs=1)
-    shell.tree.add_pf(PF2, netdev="ens1f1")
-    shell.tree.configure(rule(1) + rule(1, address=PF2).replace("tenant-a", "tenant-b"))
-    code, out, _ = shell.run("verify", "host", "--json")
-    assert code == 3
-    found = [(choice["rule"], choice["vf"]) for choice in json.loads(out)["choices"]]
-    assert found == [("tenant-a", vf_address(PF, 0)), ("tenant-b", "")]
+def test_a_vf_on_a_driver_that_bypasses_the_kernel_is_somebodys(host: Shell) -> None:
+    vf = vf_address(PF, 0)
+    (host.tree.device(vf) / "driver").unlink()
+    (host.tree.device(vf) / "net" / "ens1f0v0").rename(host.tree.root / "gone")
+    host.tree.bind(vf, "uio_pci_generic")
+    code, out, _ = host.run("verify", "vf", vf)
+    assert (code, "driver uio_pci_generic has no netdev here" in out) == (3, True)
 
 
-def test_a_pf_that_is_not_there_is_wrong_usage(shell: Shell) -> None:
-    shell.tree.add_pf(num_vfs=1)
-    shell.tree.configure(rule(1))
-    code, _, err = shell.run("verify", "vf", "ens9")
-    assert (code, '"ens9" is no PF' in err) == (2, True)
+def test_without_an_iommu_no_vm_is_started(host: Shell) -> None:
+    (host.tree.root / "sys/kernel/iommu_groups").rename(host.tree.root / "gone")
+    code, out, _ = host.run("verify", "vf", "--json")
+    assert (code, stages(out)["iommu"], "start" in stages(out)) == (3, "failed", False)
+
+
+def test_a_pf_that_is_down_is_told_before_libvirt_refuses(host: Shell) -> None:
+    (host.tree.device() / "net/ens1f0/flags").write_text("0x1002\n")
+    code, out, _ = host.run("verify", "vf")
+    assert (code, "ens1f0 is down" in out) == (3, True)
+
+
+def test_a_domain_of_that_name_is_left_alone(host: Shell) -> None:
+    host.tree.write("stand-in-domains/sriov-bootstrap-verify-0000-3b-00-0", "nobody")
+    code, out, _ = host.run("verify", "vf")
+    assert (code, "there is a domain sriov-bootstrap-verify-0000-3b-00-0 already" in out) == (3, True)
+    assert host.tree.read("stand-in-domains/sriov-bootstrap-verify-0000-3b-00-0") == "nobody"
+
+
+def test_a_host_without_a_kernel_to_boot_says_so(host: Shell) -> None:
+    (host.tree.root / f"boot/vmlinuz-{os.uname().release}").unlink()
+    code, out, _ = host.run("verify", "vf")
+    assert (code, "there is no kernel to boot" in out) == (3, True)
+
+
+def test_a_host_without_libvirt_says_what_to_install(host: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.environ["PATH"].replace(f"{STAND_IN}:", ""))
+    code, out, _ = host.run("verify", "vf")
+    assert (code, "virsh is not installed" in out) == (3, True)
+
+
+def test_what_a_killed_run_has_left_is_cleaned_up_by_the_next(host: Shell) -> None:
+    trial = {
+        "domain": "x",
+        "pf": PF,
+        "netdev": "",
+        "vfs": [{"pci_address": vf_address(PF, 0), "number": 0, "driver": "igbvf"}],
+    }
+    host.tree.write(LEFT[0], json.dumps({"boot_id": "b007", "trials": [trial]}))
+    host.tree.write(LEFT[1], "a kernel")
+    assert host.run("verify", "vf")[0] == 0
+    assert not [path for path in LEFT if (host.tree.root / path).exists()]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("vf", "ens9"), '"ens9" is no PF'),
+        (("vf", "--vlan", "4095"), "--vlan 4095 is not between 0 and 4094"),
+        (("vf", "--gateway", "192.0.2.256"), '"192.0.2.256" is not an IPv4 address'),
+        (("vf", "--timeout", "-1"), "--timeout -1 is negative"),
+        (("host", "ens1f0"), "only work with verify vf"),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(
+    host: Shell, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    try:
+        code, _, err = host.run("verify", *words)
+    except SystemExit as end:
+        code, err = int(str(end.code)), capsys.readouterr().err
+    assert (code, said in err) == (2, True)

@@ -66,6 +66,7 @@ STATE = State(
         jam=Jam(812, "0000:3b:00.1", "set sriov_numvfs to 0", since=1699999990.5),
     ),
     last_success_at=1699999000.0,
+    verified_at={OK.rule: 1699998000.0},
     pending=PendingRestart(12.0, ("0000:3b:00.0",)),
     counters=Counters(
         passes=5,

@@ -1,0 +1,257 @@
+"""Proofs, side by side: each starts its VM, looks at what it reports until that is all, and puts its VFs back.
+
+Who starts it holds the verify lock, and has recorded the VFs while no pass was under way.
+"""
+
+import os
+import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials
+from sriov_bootstrap.core.vf_attributes import VfAttributes
+from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.virsh import words_of
+from sriov_bootstrap.machine.trials import attributes_now, put_back
+from sriov_bootstrap.verify import guest
+from sriov_bootstrap.verify.choice import Choice
+from sriov_bootstrap.verify.domain import Vm, domain_name, mac_for
+from sriov_bootstrap.verify.initramfs import archive, entries_for
+from sriov_bootstrap.verify.report import GuestReport, parse_report
+from sriov_bootstrap.verify.stages import Accelerator, StageResult, Verification
+from sriov_bootstrap.verify.verdicts import Equipment, Observation, judge_after, judge_back, judge_before
+
+if TYPE_CHECKING:
+    from sriov_bootstrap.machine.host_machine import HostMachine
+
+LIMIT_SECONDS = {Accelerator.KVM: 180.0, Accelerator.TCG: 900.0}  # until the guest has reported all
+GRACE_SECONDS = 180.0  # after which libvirt ends the VM even if this process does not
+POLL_SECONDS = 0.2
+BRIDGE = "0x0604"
+ARCHITECTURE = "x86_64"
+KERNEL, INITRAMFS = "kernel", "initramfs"
+CONSOLE_CHARACTERS = 300
+
+
+class ProofWish(Struct, frozen=True):
+    """What the VMs get: `vlan` 0 is none; `limit_seconds` 0 is the usual limit."""
+
+    vlan: int = 0
+    gateway: str = ""
+    limit_seconds: float = 0.0
+
+
+class Proof:
+    """One of them, as it goes on."""
+
+    def __init__(self, choice: Choice, vm: Vm, trial: Trial, before: tuple[StageResult, ...]) -> None:
+        self.choice = choice
+        self.vm = vm
+        self.trial = trial
+        self.stages = before
+        self.launched: child.Launched | None = None
+        self.said = b""
+        self.seen = Observation()
+        self.began_at = 0.0
+        self.is_over = any(stage.has_failed for stage in before)
+
+    @property
+    def words(self) -> str:
+        """What it is doing, for who watches."""
+        report = self.seen.report
+        if self.is_over:
+            return "done"
+        if not report.booted:
+            return "the VM boots"
+        return "frames are sent" if report.links else "the VM has booted, and looks at its VF"
+
+
+def prepare(machine: "HostMachine", choices: tuple[Choice, ...], wish: ProofWish) -> tuple[list[Proof], Equipment]:
+    """What can be told before a VM is started; the VFs of the others are recorded as tried from now on.
+
+    Called while no pass is under way. SriovBootstrapError if they cannot be recorded.
+    """
+    host = _read_equipment(machine, choices)
+    proofs = [_prepare(machine, choice, host, wish) for choice in choices]
+    trials = tuple(proof.trial for proof in proofs if not proof.is_over)
+    if trials:
+        machine.trial_files.save_trials(dump_trials(Trials(machine.procfs.boot_id(), trials)))
+    return proofs, host
+
+
+def prove(machine: "HostMachine", proofs: list[Proof], host: Equipment, wish: ProofWish) -> tuple[Verification, ...]:
+    """All of them, side by side. However it ends, every VM is ended, and every VF is as before."""
+    limit = wish.limit_seconds or LIMIT_SECONDS[host.accelerator]
+    waiting = [proof for proof in proofs if not proof.is_over]
+    try:
+        if waiting:
+            _write_guest(machine, waiting)
+        for proof in waiting:
+            _start(machine, proof, limit)
+        while not all(proof.is_over for proof in waiting):
+            for proof in waiting:
+                _observe(machine, proof, limit)
+            _tell(machine, proofs, limit)
+            machine.pause(POLL_SECONDS)
+    finally:
+        for proof in waiting:
+            _end(machine, proof)
+        for proof in waiting:
+            if proof.launched:
+                _finish(machine, proof)
+        machine.trial_files.remove_all()
+    return tuple(_result(proof, host) for proof in proofs)
+
+
+def _read_equipment(machine: "HostMachine", choices: tuple[Choice, ...]) -> Equipment:
+    groups = machine.pci.read_groups()
+    problem = machine.virsh.problem()
+    if not problem and os.uname().machine != ARCHITECTURE:
+        problem = f"verify knows VMs of {ARCHITECTURE} alone, and this host is {os.uname().machine}"
+    names = (domain_name(choice.pf.pci_address) for choice in choices if not problem and choice.vf)
+    return Equipment(
+        groups=None if groups is None else {number: _members(found) for number, (_, found) in groups.items()},
+        libvirt_problem=problem,
+        kernel_problem=_kernel_problem(machine),
+        module_problems=_module_problems(machine, choices),
+        has_kvm=machine.has_kvm,
+        taken_names=frozenset(name for name in names if machine.virsh.exists(name)),
+    )
+
+
+def _members(classes: dict[str, str]) -> tuple[str, ...]:
+    return tuple(address for address, kind in classes.items() if not kind.startswith(BRIDGE))
+
+
+def _kernel_problem(machine: "HostMachine") -> str:
+    try:
+        machine.guest_files.kernel(machine.procfs.kernel_release())
+    except SriovBootstrapError as error:
+        return error.message
+    return ""
+
+
+def _module_problems(machine: "HostMachine", choices: Iterable[Choice]) -> dict[str, str]:
+    problems = {}
+    for vf in (choice.vf for choice in choices if choice.vf):
+        try:
+            machine.guest_files.modules_for(machine.pci.read_text(vf.pci_address, "modalias"))
+        except SriovBootstrapError as error:
+            problems[vf.pci_address] = error.message
+    return problems
+
+
+def _prepare(machine: "HostMachine", choice: Choice, host: Equipment, wish: ProofWish) -> Proof:
+    name = domain_name(choice.pf.pci_address)
+    nonce = secrets.token_hex(8)
+    vfs = tuple(vf for vf in (choice.vf, choice.second) if vf)
+    folder = f"{machine.trial_files.folder}/{name}"
+    vm = Vm(
+        name,
+        host.accelerator,
+        nonce,
+        {vf.pci_address: mac_for(nonce, number) for number, vf in enumerate(vfs)},
+        wish.vlan,
+        wish.gateway,
+        f"{machine.trial_files.folder}/{KERNEL}",
+        f"{machine.trial_files.folder}/{INITRAMFS}",
+        f"{folder}.console",
+        f"{folder}.report",
+    )
+    tried = tuple(TriedVf(vf.pci_address, vf.index, vf.driver) for vf in vfs)
+    trial = Trial(name, choice.pf.pci_address, choice.pf.netdev, tried)
+    before = attributes_now(machine, trial)
+    trial = replace(trial, vfs=tuple(replace(vf, attributes=before.get(vf.number)) for vf in trial.vfs))
+    return Proof(choice, vm, trial, tuple(judge_before(choice, host, name)))
+
+
+def _write_guest(machine: "HostMachine", proofs: Iterable[Proof]) -> None:
+    """One kernel and one initramfs for all of them."""
+    sources = machine.guest_files
+    machine.say("making the initramfs from this host's own files")
+    python, files = sources.interpreter(guest.__file__)
+    aliases = {machine.pci.read_text(vf, "modalias") for proof in proofs for vf in proof.vm.macs}
+    modules = {alias: sources.modules_for(alias) for alias in sorted(aliases)}
+    files |= sources.read({path for paths in modules.values() for path in paths})
+    files[guest.MODULES] = "".join(f"{alias} {' '.join(paths)}\n" for alias, paths in modules.items()).encode()
+    with open(guest.__file__, encoding="ascii") as program:
+        first, _, rest = program.read().partition("\n")
+    files["/init"] = f"{first.replace(guest.INTERPRETER, python)}\n{rest}".encode()
+    machine.trial_files.save(KERNEL, sources.kernel(machine.procfs.kernel_release()))
+    machine.trial_files.save(INITRAMFS, archive(entries_for(files)))
+
+
+def _start(machine: "HostMachine", proof: Proof, limit_seconds: float) -> None:
+    path = machine.trial_files.save(f"{proof.vm.name}.xml", proof.vm.xml().encode())
+    proof.began_at = machine.monotonic()
+    limit = limit_seconds + GRACE_SECONDS
+    proof.launched = child.launch(machine.virsh.words_to_create(path, proof.vm.name, limit_seconds=limit))
+
+
+def _observe(machine: "HostMachine", proof: Proof, limit_seconds: float) -> None:
+    if proof.is_over or proof.launched is None:
+        return
+    has_ended = child.has_ended(proof.launched)  # before what it said is read: it says nothing more
+    proof.said += child.said_by(proof.launched)
+    report = parse_report(machine.trial_files.read(f"{proof.vm.name}.report"), proof.vm.nonce)
+    passed = machine.monotonic() - proof.began_at
+    is_late = passed > limit_seconds
+    on_pf = proof.seen.on_pf or _read_pf(machine, proof, report)
+    said = words_of(proof.said) if has_ended and not report.booted else ""
+    proof.seen = Observation(report, said, on_pf, passed, is_late=is_late)
+    has_stopped = b"event 'lifecycle'" in proof.said and b"Stopped" in proof.said
+    proof.is_over = report.is_complete or has_ended or has_stopped or is_late
+
+
+def _read_pf(machine: "HostMachine", proof: Proof, report: GuestReport) -> VfAttributes | None:
+    """What the PF has for the VF while the guest has it: asked once."""
+    return attributes_now(machine, proof.trial).get(proof.trial.vfs[0].number) if report.devices else None
+
+
+def _tell(machine: "HostMachine", proofs: list[Proof], limit_seconds: float) -> None:
+    busy = [proof for proof in proofs if not proof.is_over]
+    if not busy:
+        return
+    passed = max(proof.seen.seconds for proof in busy)
+    lead = f"{len(proofs) - len(busy)} of {len(proofs)} done; " if len(proofs) > 1 else ""
+    machine.say(f"{lead}{busy[0].choice}: {busy[0].words}: {passed:.0f} s of at most {limit_seconds:.0f} s")
+
+
+def _end(machine: "HostMachine", proof: Proof) -> None:
+    """The VM ends with the virsh that has created it."""
+    if proof.launched is None:
+        return
+    console = machine.trial_files.read(f"{proof.vm.name}.console")[-CONSOLE_CHARACTERS:]
+    lines = printable(console.decode(errors="replace")).strip()
+    proof.seen = replace(proof.seen, console="" if proof.seen.report.booted else lines)
+    child.end(proof.launched.pid)
+    os.close(proof.launched.fd)
+
+
+def _finish(machine: "HostMachine", proof: Proof) -> None:
+    machine.say(f"{proof.choice}: putting its VFs back")
+    try:
+        machine.virsh.destroy(proof.vm.name)
+        problems = put_back(machine, proof.trial)
+    except SriovBootstrapError as error:
+        problems = (error.message,)
+    proof.stages = (*proof.stages, *judge_after(proof.choice, proof.vm, proof.seen), judge_back(problems))
+
+
+def _result(proof: Proof, host: Equipment) -> Verification:
+    choice = proof.choice
+    return Verification(
+        rule=choice.rule,
+        pf=choice.pf.pci_address,
+        netdev=choice.pf.netdev,
+        vf=choice.vf.pci_address if choice.vf else "",
+        second=choice.second.pci_address if choice.second else "",
+        accelerator=host.accelerator if proof.launched else "",
+        seconds=proof.seen.seconds,
+        stages=proof.stages,
+    )

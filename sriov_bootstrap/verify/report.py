@@ -1,0 +1,101 @@
+"""What the guest reports on its serial port: JSON lines with its nonce; anything else there is passed over."""
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+T = TypeVar("T")
+
+
+class Line(Struct, frozen=True):
+    """What every line has."""
+
+    nonce: str
+    stage: str
+
+
+class GuestDevice(Struct, frozen=True):
+    """A NIC of the guest as it sees it; `driver` and `mac` "" where it has none."""
+
+    address: str
+    vendor_id: str = ""
+    device_id: str = ""
+    driver: str = ""
+    netdev: str = ""
+    mac: str = ""
+
+
+class GuestLink(Struct, frozen=True):
+    """Of a netdev, after it was set up; `speed` in Mbit/s, None where the driver tells none."""
+
+    mac: str
+    carrier: int = 0
+    speed: int | None = None
+
+
+class GuestFrame(Struct, frozen=True):
+    """Whether a frame from one VF came in at the other, by their MACs."""
+
+    sender: str
+    receiver: str
+    received: int = 0
+
+
+class GuestModule(Struct, frozen=True):
+    """A module that the guest could not load."""
+
+    path: str
+    problem: str
+
+
+class GuestGateway(Struct, frozen=True):
+    """Which MAC answered for an address, "" if none did."""
+
+    address: str
+    mac: str = ""
+
+
+class Booted(Struct, frozen=True):
+    """That the guest's own program runs."""
+
+    kernel: str
+
+
+class GuestReport(Struct, frozen=True):
+    """All that has come so far."""
+
+    booted: Booted | None = None
+    modules: tuple[GuestModule, ...] = ()
+    devices: tuple[GuestDevice, ...] = ()
+    links: tuple[GuestLink, ...] = ()
+    frames: tuple[GuestFrame, ...] = ()
+    gateway: GuestGateway | None = None
+    is_complete: bool = False
+
+
+def parse_report(data: bytes, nonce: str) -> GuestReport:
+    """Never raises. A line without the nonce is not the guest's; one that is cut off is not there yet."""
+    ours = [line for line in data.split(b"\n")[:-1] if (found := _decode(line, Line)) and found.nonce == nonce]
+    stages = [(found.stage, line) for line in ours if (found := _decode(line, Line))]
+
+    def of(stage: str, kind: type[T]) -> tuple[T, ...]:
+        lines = (line for name, line in stages if name == stage)
+        return tuple(found for line in lines if (found := _decode(line, kind)))
+
+    return GuestReport(
+        booted=next(iter(of("booted", Booted)), None),
+        modules=of("module", GuestModule),
+        devices=of("device", GuestDevice),
+        links=of("link", GuestLink),
+        frames=of("frame", GuestFrame),
+        gateway=next(iter(of("gateway", GuestGateway)), None),
+        is_complete=any(name == "end" for name, _ in stages),
+    )
+
+
+def _decode(line: bytes, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
