@@ -97,7 +97,6 @@ VALUES = {
     "--physical-network": "nonsense",
     "--vnic-type": "macvtap",
     "--port": "nonsense",
-    "--timeout": "7",
     "--image": "nonsense",
     "--flavor": "nonsense",
 }

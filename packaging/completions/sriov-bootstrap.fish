@@ -55,6 +55,8 @@ complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l config -r
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l json -d 'print the answer as JSON'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -a 'vf host openstack' -d 'vf: one VF; host: one of each PF that a rule has; openstack: what neutron and nova make of them'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l rule -x -d 'with vf: a PF of this rule'
+complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l vlan -x -d 'the VLAN that the VM\'s VFs get'
+complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l gateway -x -d 'also ask for this IPv4 address by ARP'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l cloud -x -d 'with openstack: a cloud in clouds.yaml (default: OS_CLOUD and the other OS_* variables)'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l check -d 'with openstack: only look, make nothing'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l host -x -d 'with openstack: the host\'s name in nova and neutron (repeatable; default: this host\'s)'

@@ -142,6 +142,8 @@ _shtab_sriov_bootstrap_verify_options=(
   "*--config[use only this file (repeatable)]:FILE:_files"
   "--json[print the answer as JSON]"
   "--rule[with vf\: a PF of this rule]:NAME:"
+  "--vlan[the VLAN that the VM\'s VFs get]:ID:"
+  "--gateway[also ask for this IPv4 address by ARP]:ADDRESS:"
   "--cloud[with openstack\: a cloud in clouds.yaml (default\: OS_CLOUD and the other OS_\* variables)]:NAME:"
   "--check[with openstack\: only look, make nothing]"
   "*--host[with openstack\: the host\'s name in nova and neutron (repeatable\; default\: this host\'s)]:NAME:"

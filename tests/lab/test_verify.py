@@ -1,0 +1,55 @@
+"""verify with real VFs, vfio and a daemon at work; libvirt, QEMU and the guest are a stand-in: guest/verify/virsh."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .host import AGENT, DEVICES, NOVA, PF1, PF2, Guest, address_rule
+
+STAND_IN = Path(__file__).parent / "guest" / "verify" / "virsh"
+VF = f"{PF1[:-4]}10.0"
+TRIALS = "/run/sriov-bootstrap/state/trials.json"
+INSTALL = """\
+chmod +x /usr/local/bin/virsh
+modprobe vfio-pci
+touch /boot/vmlinuz-$(uname -r)
+"""
+HAVE_BEGUN = "sriov-bootstrap verify vf --timeout 600 >/run/verify.log 2>&1 & echo $! >/run/verify.pid"
+
+
+@pytest.fixture
+def host(guest: Guest) -> Guest:
+    """VFs with the kernel's driver on the first PF, and the stand-in."""
+    guest.configure(address_rule(PF1, vf_driver="kernel"), address_rule(PF2))
+    guest.settle({PF1: 7, PF2: 7})
+    guest.vm.push(STAND_IN, "/usr/local/bin/virsh")
+    guest.check(INSTALL)
+    return guest
+
+
+def driver(host: Guest) -> str:
+    return host.check(f"basename $(readlink {DEVICES}/{VF}/driver)").strip()
+
+
+def test_a_vf_goes_to_a_vm_and_comes_back_and_no_pass_minds(host: Guest) -> None:
+    starts, vfs = (host.starts(NOVA), host.starts(AGENT)), host.vf_incarnations(PF1)
+    done = host.run(f"sriov-bootstrap verify vf {VF} --vlan 100 --json", timeout_seconds=300)
+    stages = {one["stage"]: one["outcome"] for one in json.loads(done.stdout)["verifications"][0]["stages"]}
+    assert (done.rc, set(stages.values())) == (0, {"passed"}), done.stdout + done.stderr
+    assert {"device", "driver", "mac", "vlan", "frames", "put_back"} <= stages.keys()
+    assert (driver(host), host.vm.peek(TRIALS)) == ("igbvf", "")
+    scrape = host.make_pass()
+    assert (scrape.losses(PF1), host.vf_incarnations(PF1)) == (0, vfs)
+    assert (host.starts(NOVA), host.starts(AGENT)) == starts
+
+
+def test_what_a_killed_verify_has_left_the_daemon_puts_back(host: Guest) -> None:
+    host.vm.write("/run/stand-in", "silent\n")
+    host.check(HAVE_BEGUN)
+    host.until(lambda: driver(host) == "vfio-pci", "a VM with the VF")
+    assert host.make_pass().value("sriov_pf_vfs_in_use", pci_address=PF1) == 0
+    host.check("kill -KILL $(cat /run/verify.pid)")
+    host.until(lambda: not host.vm.peek(TRIALS), "the end of the trial")
+    host.until(lambda: driver(host) == "igbvf", "the VF's own driver")
+    assert host.settle({PF1: 7, PF2: 7}).losses(PF1) == 0
