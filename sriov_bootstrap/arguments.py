@@ -161,6 +161,8 @@ def _misuse_of_verify(arguments: Arguments) -> str:
     is_about_one = arguments.device or arguments.rule
     if is_about_one and arguments.subject != "vf":
         return "PF, VF and --rule only work with verify vf"
+    if (arguments.vlan or arguments.gateway) and arguments.subject == "openstack":
+        return "--vlan and --gateway only work with verify vf and verify host"
     return misuse_of_openstack(arguments)
 
 

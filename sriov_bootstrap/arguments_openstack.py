@@ -16,12 +16,11 @@ OF_VERIFY = {
     "--server": "with_server",
     "--image": "image",
     "--flavor": "flavor",
-    "--timeout": "timeout",
     "--nova-log": "nova_log",
     "--delete-leftovers": "delete_leftovers",
 }
 CHANGING = ("--network", "--vnic-type", "--server", "--delete-leftovers")
-OF_SERVER = ("--image", "--flavor", "--timeout")
+OF_SERVER = ("--image", "--flavor")
 OF_ATTACH = {"--network": "network", "--physical-network": "physical_network", "--vnic-type": "vnic_type"}
 
 
@@ -39,7 +38,7 @@ def add_verify_openstack(parser: argparse.ArgumentParser) -> None:
     add("--server", action="store_true", dest="with_server", help="with openstack: boot a VM with the port as well")
     add("--image", default="", metavar="NAME", help="with --server: its image")
     add("--flavor", default="", metavar="NAME", help="with --server: its flavor")
-    wait = f"with --server: until when it must be ACTIVE (default: {DEFAULT_TIMEOUT_SECONDS:.0f} s)"
+    wait = "how long the VM may take (default: 180 s, 900 s without KVM; with --server: until it is ACTIVE, 300 s)"
     add("--timeout", type=float, default=0.0, metavar="SECONDS", help=wait)
     add(
         "--nova-log",
@@ -78,6 +77,7 @@ def misuse_of_openstack(arguments: Arguments) -> str:
 def _misuse_of_proof(arguments: Arguments) -> str:
     given = [option for option, name in OF_VERIFY.items() if getattr(arguments, name)]
     of_server = [option for option in given if option in OF_SERVER]
+    waits = arguments.subject == "openstack" and arguments.timeout
     changing = [option for option in given if option in CHANGING]
     rules = (
         (given and arguments.subject != "openstack", f"{(*given, '')[0]} only works with verify openstack"),
@@ -87,7 +87,8 @@ def _misuse_of_proof(arguments: Arguments) -> str:
             arguments.with_server and not (arguments.image and arguments.flavor),
             "--server needs --image and --flavor",
         ),
-        (arguments.timeout < 0, "--timeout must not be negative"),
+        (waits and not arguments.with_server, "--timeout only works with --server"),
+        (waits and arguments.timeout < 0, "--timeout must not be negative"),
         (arguments.nova_log and arguments.statuses, "--nova-log is of this host, and does not work with --status"),
     )
     return next((text for is_wrong, text in rules if is_wrong), "")

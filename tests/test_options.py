@@ -80,6 +80,7 @@ TAKEN = {
     "openstack attach-port vm": {"--cloud", "--json", "--network", "--physical-network", "--vnic-type"},
     "openstack detach-port vm": {"--cloud", "--json", "--port"},
 }
+VALUES_OF_VM = {"--vlan": "5000", "--timeout": "-1"}
 VALUES = {
     "--config": "{root}/broken.toml",
     "--gateway": "nobody",
@@ -87,7 +88,7 @@ VALUES = {
     "--mac": MAC,
     "--root": "{root}/srv/image",
     "--rule": "nonsense",
-    "--timeout": "-1",
+    "--timeout": "7",
     "--vlan": "7",
     "--cloud": "nonsense",
     "--host": "compute-9",
@@ -111,7 +112,8 @@ class Spelling(Struct, frozen=True):
 
     @property
     def words(self) -> list[str]:
-        value = "5000" if self.option == "--vlan" and self.form.startswith("verify") else VALUES.get(self.option, "")
+        value = VALUES_OF_VM.get(self.option, "") if self.form in {"verify vf", "verify host"} else ""
+        value = value or VALUES.get(self.option, "")
         option = [self.option, *([value] if value else [])]
         form = self.form.split()
         return [*option, *form] if self.is_before else [*form, *option]
@@ -271,6 +273,7 @@ def test_without_an_option_the_same_happens_again(stage: Stage, form: str) -> No
         (f"render nova-compute {VF}", "VF, --mac and --vlan only work with libvirt"),
         ("render all --vlan 7", "VF, --mac and --vlan only work with libvirt"),
         ("verify vf --cloud c", "--cloud only works with verify openstack"),
+        ("verify openstack --vlan 7", "--vlan and --gateway only work with verify vf and verify host"),
         ("verify openstack --rule r", "PF, VF and --rule only work with verify vf"),
         ("verify openstack --image i", "--image only works with --server"),
         ("verify openstack --check --network n", "--network does not work with --check, which changes nothing"),

@@ -66,7 +66,7 @@ complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l vnic-type
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l server -d 'with openstack: boot a VM with the port as well'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l image -x -d 'with --server: its image'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l flavor -x -d 'with --server: its flavor'
-complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l timeout -x -d 'with --server: until when it must be ACTIVE (default: 300 s)'
+complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l timeout -x -d 'how long the VM may take (default: 180 s, 900 s without KVM; with --server: until it is ACTIVE, 300 s)'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l nova-log -r -F -d 'with openstack: nova-compute\'s log: which VFs nova knows, why a VM failed'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l delete-leftovers -d 'with openstack: delete what an interrupted run has left'
 complete -c sriov-bootstrap -n 'not __fish_seen_subcommand_from run status doctor release check-config init migrate render verify openstack' -a openstack -d 'give a running server a VF, or take it away'

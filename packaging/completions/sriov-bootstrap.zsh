@@ -153,7 +153,7 @@ _shtab_sriov_bootstrap_verify_options=(
   "--server[with openstack\: boot a VM with the port as well]"
   "--image[with --server\: its image]:NAME:"
   "--flavor[with --server\: its flavor]:NAME:"
-  "--timeout[with --server\: until when it must be ACTIVE (default\: 300 s)]:SECONDS:"
+  "--timeout[how long the VM may take (default\: 180 s, 900 s without KVM\; with --server\: until it is ACTIVE, 300 s)]:SECONDS:"
   "--nova-log[with openstack\: nova-compute\'s log\: which VFs nova knows, why a VM failed]:FILE:_files"
   "--delete-leftovers[with openstack\: delete what an interrupted run has left]"
   ":vf\: one VF\; host\: one of each PF that a rule has\; openstack\: what neutron and nova make of them:(vf host openstack)"

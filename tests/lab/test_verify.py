@@ -15,7 +15,7 @@ chmod +x /usr/local/bin/virsh
 modprobe vfio-pci
 touch /boot/vmlinuz-$(uname -r)
 """
-HAVE_BEGUN = "sriov-bootstrap verify vf --timeout 600 >/run/verify.log 2>&1 & echo $! >/run/verify.pid"
+BEGIN = f"systemd-run --unit=lab-verify -p KillMode=process sriov-bootstrap verify vf {VF} --timeout 600"
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def test_a_vf_goes_to_a_vm_and_comes_back_and_no_pass_minds(host: Guest) -> None
 
 def test_what_a_killed_verify_has_left_the_daemon_puts_back(host: Guest) -> None:
     host.vm.write("/run/stand-in", "silent\n")
-    host.check(HAVE_BEGUN)
+    host.check(BEGIN)
     host.until(lambda: driver(host) == "vfio-pci", "a VM with the VF")
     assert host.make_pass().value("sriov_pf_vfs_in_use", pci_address=PF1) == 0
-    host.check("kill -KILL $(cat /run/verify.pid)")
+    host.check("systemctl kill --signal=KILL --kill-whom=main lab-verify")
     host.until(lambda: not host.vm.peek(TRIALS), "the end of the trial")
     host.until(lambda: driver(host) == "igbvf", "the VF's own driver")
     assert host.settle({PF1: 7, PF2: 7}).losses(PF1) == 0
