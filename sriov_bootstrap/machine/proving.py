@@ -46,7 +46,7 @@ class ProofWish(Struct, frozen=True):
     limit_seconds: float = 0.0
 
 
-class Proof:
+class VmProof:
     """One of them, as it goes on."""
 
     def __init__(self, choice: Choice, vm: Vm, trial: Trial, before: tuple[StageResult, ...]) -> None:
@@ -71,7 +71,7 @@ class Proof:
         return "frames are sent" if report.links else "the VM has booted, and looks at its VF"
 
 
-def prepare(machine: "HostMachine", choices: tuple[Choice, ...], wish: ProofWish) -> tuple[list[Proof], Equipment]:
+def prepare(machine: "HostMachine", choices: tuple[Choice, ...], wish: ProofWish) -> tuple[list[VmProof], Equipment]:
     """What can be told before a VM is started; the VFs of the others are recorded as tried from now on.
 
     Called while no pass is under way. SriovBootstrapError if they cannot be recorded.
@@ -84,7 +84,7 @@ def prepare(machine: "HostMachine", choices: tuple[Choice, ...], wish: ProofWish
     return proofs, host
 
 
-def prove(machine: "HostMachine", proofs: list[Proof], host: Equipment, wish: ProofWish) -> tuple[Verification, ...]:
+def prove(machine: "HostMachine", proofs: list[VmProof], host: Equipment, wish: ProofWish) -> tuple[Verification, ...]:
     """All of them, side by side. However it ends, every VM is ended, and every VF is as before."""
     limit = wish.limit_seconds or LIMIT_SECONDS[host.accelerator]
     waiting = [proof for proof in proofs if not proof.is_over]
@@ -146,7 +146,7 @@ def _module_problems(machine: "HostMachine", choices: Iterable[Choice]) -> dict[
     return problems
 
 
-def _prepare(machine: "HostMachine", choice: Choice, host: Equipment, wish: ProofWish) -> Proof:
+def _prepare(machine: "HostMachine", choice: Choice, host: Equipment, wish: ProofWish) -> VmProof:
     name = domain_name(choice.pf.pci_address)
     nonce = secrets.token_hex(8)
     vfs = tuple(vf for vf in (choice.vf, choice.second) if vf)
@@ -167,10 +167,10 @@ def _prepare(machine: "HostMachine", choice: Choice, host: Equipment, wish: Proo
     trial = Trial(name, choice.pf.pci_address, choice.pf.netdev, tried)
     before = attributes_now(machine, trial)
     trial = replace(trial, vfs=tuple(replace(vf, attributes=before.get(vf.number)) for vf in trial.vfs))
-    return Proof(choice, vm, trial, tuple(judge_before(choice, host, name)))
+    return VmProof(choice, vm, trial, tuple(judge_before(choice, host, name)))
 
 
-def _write_guest(machine: "HostMachine", proofs: Iterable[Proof]) -> None:
+def _write_guest(machine: "HostMachine", proofs: Iterable[VmProof]) -> None:
     """One kernel and one initramfs for all of them."""
     sources = machine.guest_files
     machine.say("making the initramfs from this host's own files")
@@ -186,14 +186,14 @@ def _write_guest(machine: "HostMachine", proofs: Iterable[Proof]) -> None:
     machine.trial_files.save(INITRAMFS, archive(entries_for(files)))
 
 
-def _start(machine: "HostMachine", proof: Proof, limit_seconds: float) -> None:
+def _start(machine: "HostMachine", proof: VmProof, limit_seconds: float) -> None:
     path = machine.trial_files.save(f"{proof.vm.name}.xml", proof.vm.xml().encode())
     proof.began_at = machine.monotonic()
     limit = limit_seconds + GRACE_SECONDS
     proof.launched = child.launch(machine.virsh.words_to_create(path, proof.vm.name, limit_seconds=limit))
 
 
-def _observe(machine: "HostMachine", proof: Proof, limit_seconds: float) -> None:
+def _observe(machine: "HostMachine", proof: VmProof, limit_seconds: float) -> None:
     if proof.is_over or proof.launched is None:
         return
     has_ended = child.has_ended(proof.launched)  # before what it said is read: it says nothing more
@@ -208,12 +208,12 @@ def _observe(machine: "HostMachine", proof: Proof, limit_seconds: float) -> None
     proof.is_over = report.is_complete or has_ended or has_stopped or is_late
 
 
-def _read_pf(machine: "HostMachine", proof: Proof, report: GuestReport) -> VfAttributes | None:
+def _read_pf(machine: "HostMachine", proof: VmProof, report: GuestReport) -> VfAttributes | None:
     """What the PF has for the VF while the guest has it: asked once."""
     return attributes_now(machine, proof.trial).get(proof.trial.vfs[0].number) if report.devices else None
 
 
-def _tell(machine: "HostMachine", proofs: list[Proof], limit_seconds: float) -> None:
+def _tell(machine: "HostMachine", proofs: list[VmProof], limit_seconds: float) -> None:
     busy = [proof for proof in proofs if not proof.is_over]
     if not busy:
         return
@@ -222,7 +222,7 @@ def _tell(machine: "HostMachine", proofs: list[Proof], limit_seconds: float) -> 
     machine.say(f"{lead}{busy[0].choice}: {busy[0].words}: {passed:.0f} s of at most {limit_seconds:.0f} s")
 
 
-def _end(machine: "HostMachine", proof: Proof) -> None:
+def _end(machine: "HostMachine", proof: VmProof) -> None:
     """The VM ends with the virsh that has created it."""
     if proof.launched is None:
         return
@@ -233,7 +233,7 @@ def _end(machine: "HostMachine", proof: Proof) -> None:
     os.close(proof.launched.fd)
 
 
-def _finish(machine: "HostMachine", proof: Proof) -> None:
+def _finish(machine: "HostMachine", proof: VmProof) -> None:
     machine.say(f"{proof.choice}: putting its VFs back")
     try:
         machine.virsh.destroy(proof.vm.name)
@@ -243,7 +243,7 @@ def _finish(machine: "HostMachine", proof: Proof) -> None:
     proof.stages = (*proof.stages, *judge_after(proof.choice, proof.vm, proof.seen), judge_back(problems))
 
 
-def _result(proof: Proof, host: Equipment) -> Verification:
+def _result(proof: VmProof, host: Equipment) -> Verification:
     choice = proof.choice
     return Verification(
         rule=choice.rule,
