@@ -2,9 +2,12 @@
 
 import pytest
 
-from builders import PF, vf_address
+from builders import PF, make_raw_pf, make_raw_vf, vf_address
+from sriov_bootstrap.core.facts import Links
+from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials, load_trials
 from sriov_bootstrap.core.vf_attributes import VfAttributes
+from sriov_bootstrap.core.vf_users import Holders, Owners
 
 BOTH = tuple(TriedVf(vf_address(PF, number), number, "igbvf", VfAttributes(vlan=7)) for number in (0, 1))
 SAVED = Trials("b007", (Trial("x", PF, "ens1f0", BOTH),))
@@ -18,3 +21,10 @@ def test_what_is_recorded_is_read_again() -> None:
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", dump_trials(Trials("another", SAVED.trials))])
 def test_what_is_of_another_boot_or_garbage_counts_for_nothing(data: bytes) -> None:
     assert load_trials(data, boot_id="b007") == Trials()
+
+
+def test_a_vf_that_is_tried_says_so_and_is_no_tenants() -> None:
+    vf = make_raw_vf()
+    pf = parse_pf(make_raw_pf(vfs=(vf,)), Links(), Holders(), Owners(tried=frozenset({vf.pci_address})))
+    assert pf.vfs[0].is_tried
+    assert pf.vfs[0].note == "tried by sriov-bootstrap verify"
