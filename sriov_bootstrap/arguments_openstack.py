@@ -2,9 +2,8 @@
 
 import argparse
 
-from sriov_bootstrap.asked import Arguments
+from sriov_bootstrap.asked import ACTIVE_SECONDS, Arguments
 
-DEFAULT_TIMEOUT_SECONDS = 300.0
 # Option -> the attribute of what was asked for that it sets.
 OF_VERIFY = {
     "--check": "checks_only",
@@ -38,7 +37,8 @@ def add_verify_openstack(parser: argparse.ArgumentParser) -> None:
     add("--server", action="store_true", dest="with_server", help="with openstack: boot a VM with the port as well")
     add("--image", default="", metavar="NAME", help="with --server: its image")
     add("--flavor", default="", metavar="NAME", help="with --server: its flavor")
-    wait = "how long the VM may take (default: 180 s, 900 s without KVM; with --server: until it is ACTIVE, 300 s)"
+    active = f"with --server: until it is ACTIVE, {ACTIVE_SECONDS:.0f} s"
+    wait = f"how long the VM may take (default: 180 s, 900 s without KVM; {active})"
     add("--timeout", type=float, default=0.0, metavar="SECONDS", help=wait)
     add(
         "--nova-log",

@@ -1,5 +1,7 @@
 """What was asked for on the command line, before anything is read or loaded."""
 
+ACTIVE_SECONDS = 300.0  # in which a server becomes ACTIVE, if nothing else is asked for
+
 
 class Arguments:
     """What was asked for on the command line. No Struct: the exporter does not load msgspec."""

@@ -1,22 +1,23 @@
 """openstack attach-port, detach-port: a VF for a server that runs, and back."""
 
-import signal
 import sys
 
 from sriov_bootstrap.asked import Arguments
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable, to_json
-from sriov_bootstrap.commands.verify_openstack import DIRECT, SystemClock, interrupt
-from sriov_bootstrap.edges.openstack_api import OpenStackApi
+from sriov_bootstrap.commands.interruption import ended_by_sigterm
+from sriov_bootstrap.edges.openstack_api import OpenStackApi, SystemClock
 from sriov_bootstrap.verify.openstack.attachment import Attachments
 from sriov_bootstrap.verify.openstack.attachment_rules import PortWish
+from sriov_bootstrap.verify.openstack.survey import DIRECT
 
 
 def openstack(asked: Arguments) -> int:
     """0 once it is done. Raises UsageError and CloudError."""
     wish = PortWish(asked.server_name, asked.network, asked.physical_network, asked.vnic_type or DIRECT, asked.port)
     act = attach_port if asked.action == "attach-port" else detach_port
-    return act(asked.cloud, wish, as_json=asked.json)
+    with ended_by_sigterm():
+        return act(asked.cloud, wish, as_json=asked.json)
 
 
 def attach_port(cloud: str, wish: PortWish, *, as_json: bool) -> int:
@@ -45,8 +46,6 @@ def detach_port(cloud: str, wish: PortWish, *, as_json: bool) -> int:
 
 
 def _attachments(cloud: str) -> Attachments:
-    signal.signal(signal.SIGTERM, interrupt)
-
     def say(text: str) -> None:
         sys.stderr.write(f"{printable(text)}\n")
 

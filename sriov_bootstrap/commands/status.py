@@ -8,7 +8,7 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.once import NOTHING_TO_DO
-from sriov_bootstrap.commands.terminal import in_colour, progress_printer
+from sriov_bootstrap.commands.terminal import in_colour, progress_printer, table_cells
 from sriov_bootstrap.core.facts import NAMED
 from sriov_bootstrap.core.finding import load_inspected
 from sriov_bootstrap.core.plurals import quantity, ranges
@@ -113,9 +113,7 @@ def _print_table(report: PassReport, said: tuple[str, ...]) -> None:
     if has_switches:
         modes = ("ESWITCH", *(_switch_cell(pf) for pf in report.pfs))
         rows = [(*row[:-1], mode, row[-1]) for row, mode in zip(rows, modes, strict=True)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows if report.pfs else ()):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+    for number, cells in enumerate(table_cells(rows) if report.pfs else ()):
         if number:
             cells[-1] = in_colour(cells[-1], COLOURS[report.pfs[number - 1].state])
         print("  ".join(cells).rstrip())

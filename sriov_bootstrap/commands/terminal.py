@@ -1,9 +1,9 @@
-"""Colour and progress, on a terminal."""
+"""Tables; colour and progress, on a terminal."""
 
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from sriov_bootstrap.base.printable import printable
 
@@ -15,6 +15,13 @@ def in_colour(text: str, colour: str) -> str:
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return text
     return f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def table_cells(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """The cells of a table, each as wide as the widest of its column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
 
 
 def progress_printer() -> Callable[[str], None]:

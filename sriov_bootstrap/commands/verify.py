@@ -1,16 +1,15 @@
 """verify: proof that VFs work. Each subject has a function here, and what it proves is in verify/."""
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ExitCode, UsageError
 from sriov_bootstrap.base.printable import printable, to_json
-from sriov_bootstrap.commands.terminal import in_colour, progress_printer
+from sriov_bootstrap.commands.interruption import ended_by_sigterm
+from sriov_bootstrap.commands.terminal import in_colour, progress_printer, table_cells
+from sriov_bootstrap.core.vf_attributes import MAX_VLAN
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.proving import ProofWish, prepare, prove
 from sriov_bootstrap.machine.trials import sweep
@@ -20,7 +19,6 @@ from sriov_bootstrap.verify.domain import is_ipv4
 from sriov_bootstrap.verify.stages import StageOutcome, StageResult, Verification
 
 MARKS = {StageOutcome.PASSED: ("ok", "32"), StageOutcome.FAILED: ("FAILED", "31"), StageOutcome.SKIPPED: ("-", "")}
-MAX_VLAN = 4094
 COLUMNS = ("RULE", "PF", "NETDEV", "VF", "SECONDS", "RESULT")
 
 
@@ -51,10 +49,8 @@ def verify_host(machine: HostMachine, ask: VerifyAsk) -> int:
     if ask.as_json:
         print(to_json({"verifications": found}).decode())
         return _code(found)
-    rows = [COLUMNS, *map(_row, found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    for row in rows:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    for cells in table_cells([COLUMNS, *map(_row, found)]):
+        print("  ".join(cells).rstrip())
     for verification in found:
         for stage in verification.failures:
             print(f"\n{verification}: {printable(stage.said)}\n  hint: {printable(stage.remedy)}")
@@ -70,7 +66,7 @@ def _verify(machine: HostMachine, ask: VerifyAsk, *, is_for_all: bool) -> tuple[
     machine.say = progress_printer()
     loaded = load_config(machine, None)
     wish = ProofWish(ask.vlan, ask.gateway, ask.timeout)
-    with _ended_by_sigterm():
+    with ended_by_sigterm():
         for problem in sweep(machine):  # before the lock: while it is held, one is under way
             machine.say(problem)
         with machine.locks.hold_verify():
@@ -95,20 +91,6 @@ def _refuse_invalid(ask: VerifyAsk) -> None:
         raise UsageError((f'verify: --gateway "{ask.gateway}" is not an IPv4 address',))
     if ask.timeout < 0:
         raise UsageError((f"verify: --timeout {ask.timeout:g} is negative",))
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM as Ctrl-C: what was begun is put back."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _read_groups(machine: HostMachine) -> IsAlone:

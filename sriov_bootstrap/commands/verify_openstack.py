@@ -1,21 +1,20 @@
 """verify openstack: what neutron and nova make of a host's VFs, from wherever there are credentials."""
 
 import os
-import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from sriov_bootstrap import __version__
-from sriov_bootstrap.asked import Arguments
+from sriov_bootstrap.asked import ACTIVE_SECONDS, Arguments
 from sriov_bootstrap.base.errors import CloudError, ExitCode, UsageError
 from sriov_bootstrap.base.printable import printable, to_json
+from sriov_bootstrap.commands.interruption import ended_by_sigterm
 from sriov_bootstrap.commands.terminal import in_colour, progress_printer
 from sriov_bootstrap.edges.named_files import json_files, read_end, read_named
-from sriov_bootstrap.edges.openstack_api import OpenStackApi
+from sriov_bootstrap.edges.openstack_api import OpenStackApi, SystemClock
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.jobs import load
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
@@ -25,12 +24,10 @@ from sriov_bootstrap.verify.openstack.leftovers import CloudLeftover, delete, le
 from sriov_bootstrap.verify.openstack.nova_count import pools_in_log
 from sriov_bootstrap.verify.openstack.proof import Proof, ServerWish
 from sriov_bootstrap.verify.openstack.questions import flavor_id, image_id, survey
-from sriov_bootstrap.verify.openstack.survey import Survey
+from sriov_bootstrap.verify.openstack.survey import DIRECT, Survey
 
 COLOURS = {CheckState.OK: "32", CheckState.NOTE: "33", CheckState.FAILED: "31"}
 SUFFIX = ".json"
-DIRECT = "direct"
-DEFAULT_TIMEOUT_SECONDS = 300.0
 
 
 class HostAnswer(Struct, frozen=True):
@@ -40,21 +37,13 @@ class HostAnswer(Struct, frozen=True):
     checks: tuple[Check, ...]
 
 
-class SystemClock:
-    """Time as it passes here."""
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Let the cloud work."""
-        time.sleep(seconds)
-
-
 def verify_openstack(machine: HostMachine, asked: Arguments) -> int:
     """0 if all is as it should be, 3 if a check failed. Raises UsageError and CloudError."""
-    signal.signal(signal.SIGTERM, interrupt)
+    with ended_by_sigterm():  # what was made in the cloud is deleted on the way out
+        return _verify(machine, asked)
+
+
+def _verify(machine: HostMachine, asked: Arguments) -> int:
     say = progress_printer()
     hosts = _hosts(machine, asked)
     if not asked.checks_only and len(hosts) > 1:
@@ -71,11 +60,6 @@ def verify_openstack(machine: HostMachine, asked: Arguments) -> int:
         answers = [HostAnswer(answers[0].host, (*answers[0].checks, *_prove(cloud, say, hosts[0], found, asked)))]
     say("")
     return _print(answers, left, as_json=asked.json)
-
-
-def interrupt(*_signal: object) -> None:
-    """As Ctrl-C does: what was made in the cloud is deleted on the way out."""
-    raise KeyboardInterrupt
 
 
 def _hosts(machine: HostMachine, asked: Arguments) -> tuple[CloudHost, ...]:
@@ -104,9 +88,7 @@ def _prove(
 ) -> Sequence[Check]:
     wish = None
     if asked.with_server:
-        wish = ServerWish(
-            image_id(cloud, asked.image), flavor_id(cloud, asked.flavor), asked.timeout or DEFAULT_TIMEOUT_SECONDS
-        )
+        wish = ServerWish(image_id(cloud, asked.image), flavor_id(cloud, asked.flavor), asked.timeout or ACTIVE_SECONDS)
     proof = Proof(cloud, SystemClock(), say, host, found, lambda: read_end(asked.nova_log) if asked.nova_log else "")
     checks: list[Check] = []
     for physical_network in host.physical_networks:

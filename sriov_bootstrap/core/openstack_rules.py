@@ -11,13 +11,13 @@ from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.config import Config, OpenStack, PfRule, SpecStyle
 from sriov_bootstrap.core.nova_options import REPORT_IN_PLACEMENT, SPEC_KEYS
 from sriov_bootstrap.core.openstack_releases import NEWEST, OpenStackRelease
+from sriov_bootstrap.core.vf_attributes import MAX_VLAN
 
 NAME = r"[A-Za-z0-9_-]{1,200}"
 VF_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
 # Within neutron's lists colon, comma and semicolon are punctuation, and oslo.config replaces what follows a $.
 NETWORK = r"[A-Za-z0-9_.-]{1,64}"
 VLAN_RANGE = rf"{NETWORK}(?::(\d{{1,4}}):(\d{{1,4}}))?"
-MAX_VLAN = 4094
 # Keys of the config -> the nova whose release (of both projects) supports them.
 SINCE = {
     "trusted": SPEC_KEYS["trusted"],

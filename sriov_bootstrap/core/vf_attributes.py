@@ -15,6 +15,7 @@ from msgspec.structs import asdict, replace
 
 STABLE = "stable"  # instead of a MAC
 ALL = "all"  # instead of numbers of VFs
+MAX_VLAN = 4094  # 4095 is reserved (IEEE 802.1Q)
 
 
 class VlanProtocol(StrEnum):

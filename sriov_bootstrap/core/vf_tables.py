@@ -13,6 +13,7 @@ from sriov_bootstrap.core.config import MAX_NUM_VFS, Config, Match, PfRule, VfBi
 from sriov_bootstrap.core.driver_wishes import VfDriver, vf_driver_problem
 from sriov_bootstrap.core.drivers import Driver, VfAttribute, driver_of, is_vfio
 from sriov_bootstrap.core.vf_attributes import (
+    MAX_VLAN,
     STABLE,
     VfAttributes,
     VfTable,
@@ -36,7 +37,7 @@ BESIDE_GUIDS = frozenset({*GUID_KEYS, "link_state", "msix_vectors"})
 MAX_RATE = (1 << 32) - 1  # include/uapi/linux/if_link.h, ifla_vf_rate
 MAX_VECTORS = 2048  # of MSI-X, PCI Express 7.7.2.2
 LIMITS = {
-    "vlan": (0, 4094, "0 is no VLAN"),
+    "vlan": (0, MAX_VLAN, "0 is no VLAN"),
     "vlan_qos": (0, 7, ""),
     "min_tx_rate": (0, MAX_RATE, "in Mbit/s"),
     "max_tx_rate": (0, MAX_RATE, "in Mbit/s, 0 is no limit"),

@@ -6,6 +6,7 @@ value that could be one is taken out, whoever wrote it there.
 """
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +51,18 @@ CREDENTIALS_HINT = "--cloud NAME takes a cloud of clouds.yaml; without it, OS_CL
 QUOTA_HINT = "openstack quota show; openstack quota set raises it, or give the project of these credentials another one"
 ABSENT = "openstacksdk is not installed, through which this command talks to a cloud"
 INSTALL = "python3-openstacksdk of the distribution, or pip install 'sriov-bootstrap[openstack]'"
+
+
+class SystemClock:
+    """Time as it passes while a cloud works."""
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Let it work."""
+        time.sleep(seconds)
 
 
 class OpenStackApi:

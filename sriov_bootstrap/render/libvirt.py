@@ -7,12 +7,11 @@ from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.pci_address import normalize
-from sriov_bootstrap.core.vf_attributes import STABLE, VfAttributes, VlanProtocol, combine_tables
+from sriov_bootstrap.core.vf_attributes import MAX_VLAN, STABLE, VfAttributes, VlanProtocol, combine_tables
 from sriov_bootstrap.core.vf_settings import MACHINE_ID_REMEDY, NO_MACHINE_ID, lacks_machine_id, wishes
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 
 MAC = r"(?i:[0-9a-f]{2}(:[0-9a-f]{2}){5})"
-MAX_VLAN = 4094
 
 
 def render_interface(host: Host, ask: Ask) -> Rendering:

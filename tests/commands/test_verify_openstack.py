@@ -3,8 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,14 +13,6 @@ from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.cli import main
 
 STATUS = '{"pfs": []}'
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """The command takes SIGTERM for an interruption."""
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +51,12 @@ def test_without_openstacksdk_this_host_is_looked_at_and_no_more(
     assert main(["openstack", "attach-port", "vm"], root=str(tree.root)) == ExitCode.USAGE
 
 
-def test_sigterm_is_an_interruption(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "openstack", None)
-    main(["verify", "openstack", "--check"], root=str(tree.root))
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGTERM)
+@pytest.mark.parametrize("words", [("verify", "openstack", "--check"), ("openstack", "attach-port", "vm")])
+def test_sigterm_is_an_interruption_for_as_long_as_the_verb_is_at_work(
+    tree: HostTree, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    library = SimpleNamespace(connect=lambda **_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setitem(sys.modules, "openstack", library)
+    assert main(words, root=str(tree.root)) == ExitCode.INTERRUPTED
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -8,6 +8,7 @@ from sriov_bootstrap.verify.openstack.checks import agent_problem, agent_remedy
 from sriov_bootstrap.verify.openstack.protocols import Api, Clock, Cloud
 from sriov_bootstrap.verify.openstack.questions import port_of
 from sriov_bootstrap.verify.openstack.survey import (
+    BINDING_FAILED,
     NIC_SWITCH_AGENT,
     PORT_FIELDS,
     VNIC_TYPES,
@@ -116,7 +117,7 @@ class Attachments:
             port = port_of(self._cloud, port.id)
             if port.is_bound:
                 return port
-            if port.vif_type == "binding_failed" or self._clock.monotonic() >= deadline:
+            if port.vif_type == BINDING_FAILED or self._clock.monotonic() >= deadline:
                 raise CloudError(f"nova attached port {port.id}, but neutron did not bind it ({port.vif_type})")
             self._clock.sleep(POLL_SECONDS)
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.verify.openstack.checks import networks_on
-from sriov_bootstrap.verify.openstack.survey import CloudPort, CloudServer, Network
+from sriov_bootstrap.verify.openstack.survey import DIRECT, CloudPort, CloudServer, Network
 
 NO_CLAIM_UP_TO = (2, 65)  # Rocky, 18.0.0
 REFUSED_UP_TO = (2, 79)  # Train, 20.0.0
@@ -23,7 +23,7 @@ class PortWish(Struct, frozen=True):
     server: str
     network: str = ""
     physical_network: str = ""
-    vnic_type: str = "direct"
+    vnic_type: str = DIRECT
     port: str = ""
 
 

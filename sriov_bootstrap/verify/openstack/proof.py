@@ -16,6 +16,8 @@ from sriov_bootstrap.verify.openstack.leftovers import MARK, SERVER_MARK, CloudL
 from sriov_bootstrap.verify.openstack.protocols import Api, Clock, Cloud
 from sriov_bootstrap.verify.openstack.questions import port_of
 from sriov_bootstrap.verify.openstack.survey import (
+    BINDING_FAILED,
+    UNBOUND,
     CloudPort,
     CloudServer,
     Network,
@@ -140,7 +142,7 @@ class Proof:
 
     def _check_port(self, port: CloudPort, physical_network: str, network: Network) -> Check:
         deadline = self._clock.monotonic() + BIND_SECONDS
-        while port.vif_type == "unbound" and self._clock.monotonic() < deadline:
+        while port.vif_type == UNBOUND and self._clock.monotonic() < deadline:
             self._clock.sleep(POLL_SECONDS)
             port = port_of(self._cloud, port.id)
         if not port.is_bound:
@@ -166,7 +168,7 @@ class Proof:
             text = message[:DESCRIPTION].rstrip(".") + (f"; nova-compute's log: {cause[:DESCRIPTION]}" if cause else "")
             meaning = fault_meaning(cause) or fault_meaning(message)
             said = Check(CheckState.FAILED, "server", f"in ERROR: {text}", meaning)
-            is_about_binding = port.vif_type == "binding_failed"
+            is_about_binding = port.vif_type == BINDING_FAILED
             return (said, self._unbound(port, physical_network, network)) if is_about_binding else (said,)
         if server.status != "ACTIVE":
             doing = f", {server.task}" if server.task else ""

@@ -13,7 +13,8 @@ BRIDGE_AGENTS = (
     "OVN Controller Gateway agent",
     "Open vSwitch agent",
 )  # of ports with switchdev
-VNIC_TYPES = ("direct", "macvtap", "direct-physical")  # those of neutron's sriovnicswitch
+DIRECT = "direct"
+VNIC_TYPES = (DIRECT, "macvtap", "direct-physical")  # those of neutron's sriovnicswitch
 NETWORK_TYPES = ("flat", "vlan")
 UNBOUND = "unbound"
 BINDING_FAILED = "binding_failed"
