@@ -75,10 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_wait(status)
     doctor = verbs.add_parser("doctor", parents=[files, answers], help="what is wrong, from the firmware to the agent")
-    doctor.add_argument("explain", nargs="?", choices=("explain",), help="explain a code, or list all codes")
-    doctor.add_argument(
-        "code", nargs="?", default="", metavar="CODE", help="a code as printed by doctor, such as SB-E101"
-    )
+    _add_doctor(doctor)
     release = verbs.add_parser("release", parents=[files, answers], help="remove VFs that no rule asks for any more")
     _add_acting(release, default=argparse.SUPPRESS)
     release.add_argument("pci_address", metavar="PCI_ADDRESS", help="the PF's address, as status shows it")
@@ -164,6 +161,13 @@ def _misuse_of_verify(arguments: Arguments) -> str:
     if (arguments.vlan or arguments.gateway) and arguments.subject == "openstack":
         return "--vlan and --gateway only work with verify vf and verify host"
     return misuse_of_openstack(arguments)
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("explain", nargs="?", choices=("explain",), help="explain a code, or list all codes")
+    parser.add_argument(
+        "code", nargs="?", default="", metavar="CODE", help="a code as printed by doctor, such as SB-E101"
+    )
 
 
 def _add_render(parser: argparse.ArgumentParser) -> None:

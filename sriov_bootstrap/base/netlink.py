@@ -6,8 +6,10 @@ No library: importing one costs more than a pass with nothing to do.
 import os
 import struct
 import time
-from _socket import MSG_TRUNC, socket
+from _socket import AF_NETLINK, MSG_TRUNC, SOCK_RAW, socket
 from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import suppress
+from typing import TypeVar
 
 from sriov_bootstrap.base.printable import one_line
 
@@ -20,6 +22,7 @@ NLM_F_DUMP, NLM_F_DUMP_INTR = 0x300, 0x10
 NLM_F_WITH_WORDS = 0x300  # NLM_F_CAPPED, NLM_F_ACK_TLVS
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLMSGERR_ATTR_MSG = 1
+SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
 NLA_TYPE_MASK = 0x3FFF
 # include/uapi/linux/rtnetlink.h, if_link.h
 RTM_NEWLINK, RTM_GETLINK = 16, 18
@@ -28,9 +31,12 @@ IFLA_IFNAME, IFLA_EXT_MASK, IFLA_CARRIER = 3, 29, 33
 RTEXT_FILTER_SKIP_STATS = 1 << 3  # they would be collected from each driver
 
 READ_SECONDS = 30.0
+MAX_TRIES = 10  # of a list that changes while it is read
 BUFFER_BYTES = 1 << 16  # half is filled by a dump, unless one message needs more (af_netlink.c, netlink_dump)
 SHORTEST_WAIT_SECONDS = 0.001  # 0 would mean not to wait, and another error
 
+
+T = TypeVar("T")
 
 # A type of message, its body, flags -> the datagrams in answer.
 Asker = Callable[[int, bytes, int], Iterable[bytes]]
@@ -42,6 +48,20 @@ class UnusableError(Exception):
 
 class InterruptedDumpError(Exception):
     """The list changed while it was read: something may be missing (Documentation/userspace-api/netlink/intro.rst)."""
+
+
+def open_socket(protocol: int) -> socket:
+    """Bound, and asking for the kernel's words about an error. OSError."""
+    connection = socket(AF_NETLINK, SOCK_RAW, protocol)
+    try:
+        connection.bind((0, 0))
+    except BaseException:
+        connection.close()
+        raise
+    with suppress(OSError):  # before Linux 4.12 there are no words
+        connection.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
+        connection.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
+    return connection
 
 
 class Conversation:
@@ -130,6 +150,14 @@ def _raise_for(body: bytes, *, is_needed: bool) -> None:
     (negative,) = ERRNO.unpack_from(body)
     if negative or is_needed:
         raise OSError(-negative, os.strerror(-negative) if negative else "no answer, only an acknowledgement")
+
+
+def read_undisturbed(read: Callable[[], T]) -> T:
+    """What it reads of dumps, begun anew whenever one was interrupted. InterruptedDumpError after MAX_TRIES."""
+    for _ in range(MAX_TRIES):
+        with suppress(InterruptedDumpError):
+            return read()
+    raise InterruptedDumpError
 
 
 def header_at(datagram: bytes, start: int) -> tuple[int, int, int]:

@@ -10,17 +10,6 @@ from typing import Protocol
 SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
 
 
-class CommandEnd(Protocol):
-    """A command that ended, as edges get it that do not start it themselves."""
-
-    @property
-    def returncode(self) -> int: ...
-    @property
-    def stdout(self) -> bytes: ...
-    @property
-    def stderr(self) -> bytes: ...
-
-
 class Job(Protocol):
     """A process at work; its lines come on `fd`, end-of-file is its end."""
 

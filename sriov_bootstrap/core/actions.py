@@ -196,7 +196,7 @@ class SetUpEswitch(Struct, frozen=True, tag="set_up_eswitch", omit_defaults=True
         texts += [] if wish.hw_tc_offload is None else [f"hw-tc-offload {'on' if wish.hw_tc_offload else 'off'}"]
         awaited = quantity(self.num_vfs, "representor")
         settings = f"set {', '.join(texts)}" if texts else ""
-        waits = wish.mode is EswitchMode.SWITCHDEV and self.num_vfs
+        waits = wish.is_switchdev and self.num_vfs
         return " and ".join(filter(None, (f"wait for {awaited}" if waits else "", settings)))
 
 

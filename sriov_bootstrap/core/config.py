@@ -104,6 +104,11 @@ class Eswitch(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     flow_steering_mode: SteeringMode | None = None
     hw_tc_offload: bool | None = None
 
+    @property
+    def is_switchdev(self) -> bool:
+        """Whether VFs are to be ports of the switch."""
+        return self.mode is EswitchMode.SWITCHDEV
+
 
 ParamValue = bool | int | str
 
@@ -206,6 +211,11 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     def __hash__(self) -> int:
         """Of what tells rules apart: a table of parameters has none."""
         return hash((self.name, self.match))
+
+    @property
+    def wants_switchdev(self) -> bool:
+        """Whether its VFs are to be ports of the NIC's switch."""
+        return self.eswitch is not None and self.eswitch.is_switchdev
 
     @property
     def asks_devlink(self) -> bool:

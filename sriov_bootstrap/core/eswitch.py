@@ -49,7 +49,7 @@ STEERING_HINT = (
 def question_of(pci_address: str, rule: PfRule) -> DevlinkQuestion:
     """What is to be read for this rule."""
     wish = rule.eswitch
-    wants_offload = wish is not None and (wish.mode is EswitchMode.SWITCHDEV or wish.hw_tc_offload is not None)
+    wants_offload = wish is not None and (wish.is_switchdev or wish.hw_tc_offload is not None)
     return DevlinkQuestion(pci_address, tuple(rule.params), wants_offload)
 
 
@@ -109,19 +109,18 @@ def ports_of_switch(actual: EswitchFacts) -> Iterator[Representor]:
 
 def missing_representors(pf: PfFacts, wish: Eswitch | None) -> tuple[int, ...]:
     """The numbers of VFs that should have one and have none."""
-    if wish is None or wish.mode is not EswitchMode.SWITCHDEV or pf.eswitch is None:
+    if wish is None or not wish.is_switchdev or pf.eswitch is None:
         return ()
     return tuple(vf.index for vf in pf.vfs if vf.index not in pf.eswitch.representors)
 
 
 def desired_representors(rule: PfRule, num_vfs: int) -> int:
     """How many there should be."""
-    wants = rule.eswitch is not None and rule.eswitch.mode is EswitchMode.SWITCHDEV
-    return num_vfs if wants else 0
+    return num_vfs if rule.wants_switchdev else 0
 
 
 def _has_more(wish: Eswitch, target: int) -> bool:
-    waits = wish.mode is EswitchMode.SWITCHDEV and target > 0
+    waits = wish.is_switchdev and target > 0
     return waits or any(said is not None for said in (wish.inline_mode, wish.encap_mode, wish.hw_tc_offload))
 
 
@@ -170,14 +169,16 @@ def lack_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
         vfs = shortlist([f"VF {number}" for number in missing], NAMED)
         lead = f"{pf.pci_address}: {quantity(len(missing), 'representor')} of {pf.num_vfs} missing"
         return Verdict(Reason.REPRESENTORS_MISSING, f"{lead}: {vfs}", READ_HINT)
-    return _rest_verdict(pf, rule, actual)
-
-
-def _rest_verdict(pf: PfFacts, rule: PfRule, actual: EswitchFacts) -> Verdict | None:
-    wanted = rule.params
-    steering = wanted.get(STEERING)
-    if steering and not _has_param(actual, STEERING, steering):
-        found = actual.params.get(STEERING, {}).get(steering.cmode, "unknown")
-        message = f"{pf.pci_address}: {STEERING} is {found} instead of {steering.value}"
+    if steering := wrong_steering(rule, actual):
+        found, wanted = steering
+        message = f"{pf.pci_address}: {STEERING} is {found} instead of {wanted}"
         return Verdict(Reason.ESWITCH_UNSUPPORTED, message, STEERING_HINT)
     return None
+
+
+def wrong_steering(rule: PfRule, actual: EswitchFacts) -> tuple[str, str] | None:
+    """The steering mode that there is, and the one that the rule asks for; None where it asks for no other."""
+    steering = rule.params.get(STEERING)
+    if not steering or _has_param(actual, STEERING, steering):
+        return None
+    return str(actual.params.get(STEERING, {}).get(steering.cmode, "unknown")), str(steering.value)

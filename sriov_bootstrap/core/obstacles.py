@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.pci_address import label
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.sriov_chips import has_sriov, is_vf
 
@@ -53,7 +54,7 @@ class Function(Struct, frozen=True):
 
     def __str__(self) -> str:
         """For people: `0000:3b:00.0 (ens1f0)`."""
-        return self.facts.pci_address + (f" ({self.facts.netdev})" if self.facts.netdev else "")
+        return label(self.facts.pci_address, self.facts.netdev)
 
 
 class Obstacle(StrEnum):

@@ -25,6 +25,16 @@ def kernel_name(domain: int, bus: int, device: int, function: int) -> str:
     return f"{domain:04x}:{bus:02x}:{device:02x}.{function:x}"
 
 
+def parts(text: str) -> dict[str, str]:
+    """Of an address as the kernel names it: domain, bus, slot and function in hexadecimal, as libvirt has them."""
+    return dict(zip(("domain", "bus", "slot", "function"), re.split("[:.]", text), strict=True))
+
+
+def label(text: str, netdev: str) -> str:
+    """How messages call a function: `0000:3b:00.0 (ens1f0)`; without its netdev, if it has none."""
+    return f"{text} ({netdev})" if netdev else text
+
+
 def normalize(text: str) -> str:
     """As the kernel names it, "" for what is no address."""
     found = parse(text)

@@ -46,10 +46,14 @@ def report_pf(
     results is one not carried out. `attributes`: what is remembered of those of its VFs.
     """
     rule = plan.desired.rule
-    verdict = plan.verdict or _failure(plan, results) or _refusal_verdict(plan, pf, refusal)
-    verdict = verdict or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
-    verdict = verdict or _switch_verdict(plan, pf, results)
-    verdict = verdict or _vfs_verdict(plan, pf, results, attributes or AttributeMemory(), machine_id)
+    verdict = (
+        plan.verdict
+        or _failure(plan, results)
+        or _refusal_verdict(plan, pf, refusal)
+        or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
+        or _switch_verdict(plan, pf, results)
+        or _vfs_verdict(plan, pf, results, attributes or AttributeMemory(), machine_id)
+    )
     base = PfReport(
         rule=rule.name,
         requested=str(rule.num_vfs),
@@ -67,8 +71,13 @@ def report_pf(
         vf_attributes_differing=len(_differing_vfs(plan)),
         awaits_carrier=plan.settings.awaits_carrier,
     )
-    if pf is None:
-        return base
+    return _add_actual(base, rule, pf, attributes, machine_id) if pf else base
+
+
+def _add_actual(
+    base: PfReport, rule: PfRule, pf: PfFacts, attributes: AttributeMemory | None, machine_id: str
+) -> PfReport:
+    """What there is now."""
     full = _add_facts(base, pf, ports_of(rule.match, pf), rule.drivers(pf.num_vfs))
     full = _add_switch(full, rule, pf) if rule.eswitch else full
     return _add_attributes(full, rule, pf, attributes, machine_id) if rule.vf else full

@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sriov_bootstrap.core.actions import Action
+from sriov_bootstrap.core.pci_address import label
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.surroundings import Jam
@@ -85,7 +86,7 @@ class Leftover(Struct, frozen=True):
 
     def __str__(self) -> str:
         """For people."""
-        name = self.pci_address + (f" ({self.netdev})" if self.netdev else "")
+        name = label(self.pci_address, self.netdev)
         return f"{name}: {self.words}"
 
     @property
@@ -166,7 +167,7 @@ class PfReport(Struct, frozen=True):
 
     def __str__(self) -> str:
         """How messages call it: `0000:3b:00.0 (ens1f0)`."""
-        return (self.pci_address + (f" ({self.netdev})" if self.netdev else "")) or f'rule "{self.rule}"'
+        return label(self.pci_address, self.netdev) or f'rule "{self.rule}"'
 
 
 class PassReport(Struct, frozen=True):

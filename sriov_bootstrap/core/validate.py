@@ -12,7 +12,6 @@ from sriov_bootstrap.core.config import (
     MAX_NUM_VFS,
     STEERING,
     Boot,
-    EswitchMode,
     Match,
     Metrics,
     OpenStack,
@@ -125,7 +124,7 @@ def driver_doubts(rule: PfRule) -> list[str]:
             f"{driver.name} creates at most {quantity(driver.max_vfs, 'VF')}, and more are refused:"
             f' lower num_vfs to {driver.max_vfs} or "max"'
         )
-    if rule.eswitch and rule.eswitch.mode is EswitchMode.SWITCHDEV:
+    if rule.wants_switchdev:
         doubts += _offload_doubts(rule)
     if rule.vf:
         from sriov_bootstrap.core.vf_doubts import doubts_of_tables

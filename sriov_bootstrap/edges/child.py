@@ -37,13 +37,6 @@ class Child(NamedTuple):
     fd: int
 
 
-class Launched(NamedTuple):
-    """A command at work. What it says, on stdout and stderr alike, arrives on `fd`, which does not block."""
-
-    pid: int
-    fd: int
-
-
 class Completed(NamedTuple):
     """A command that ended on its own."""
 
@@ -162,12 +155,15 @@ def run(
     return Completed(os.waitstatus_to_exitcode(status), bytes(texts[out]), bytes(texts[err]))
 
 
-def launch(argv: list[str]) -> Launched:
-    """Starts a command without waiting for it. SriovBootstrapError if it cannot be started."""
+def launch(argv: list[str]) -> Child:
+    """Starts a command without waiting for it: what it says, on stdout and stderr alike, arrives on `fd`.
+
+    SriovBootstrapError if it cannot be started.
+    """
     out, out_child = os.pipe()
     os.set_blocking(out, False)
     try:
-        return Launched(_spawn(argv, out_child, out_child), out)
+        return Child(_spawn(argv, out_child, out_child), out)
     except OSError as error:
         os.close(out)
         raise SriovBootstrapError(f"{argv[0]}: {error.strerror}", hint=f"install {argv[0]}") from error
@@ -175,15 +171,15 @@ def launch(argv: list[str]) -> Launched:
         os.close(out_child)
 
 
-def has_ended(launched: Launched) -> bool:
-    """Whether it has; asked again afterwards, it still has."""
+def has_ended(launched: Child) -> bool:
+    """Whether a command has; asked again afterwards, it still has."""
     try:
         return os.waitpid(launched.pid, os.WNOHANG)[0] != 0
     except ChildProcessError:
         return True
 
 
-def said_by(launched: Launched) -> bytes:
+def said_by(launched: Child) -> bytes:
     """What it has said since it was asked last, STDERR_BYTES at most."""
     try:
         return os.read(launched.fd, STDERR_BYTES)

@@ -11,9 +11,9 @@ switch id that they share with their uplink, and by the name of their port.
 import errno
 import os
 import struct
-from _socket import AF_NETLINK, NETLINK_ROUTE, SOCK_RAW, socket
+from _socket import NETLINK_ROUTE, socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Self
 
 from sriov_bootstrap.base.errors import KernelError
@@ -31,6 +31,8 @@ from sriov_bootstrap.base.netlink import (
     UnusableError,
     attribute,
     bodies_of,
+    open_socket,
+    read_undisturbed,
     reply_to,
 )
 from sriov_bootstrap.core.config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
@@ -39,14 +41,12 @@ from sriov_bootstrap.formats import switch_messages as messages
 from sriov_bootstrap.formats.switch_messages import GENERIC, SwitchPort
 
 NETLINK_GENERIC = 16
-SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
 # include/uapi/linux/genetlink.h, devlink.h, ethtool_netlink.h
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 0x10, 3
 ESWITCH_GET, ESWITCH_SET, PARAM_GET, PARAM_SET = 29, 30, 38, 39
 FEATURES_GET, FEATURES_SET = 11, 12
 
 MESSAGE_BYTES = 1 << 17
-MAX_TRIES = 10
 ABSENT = frozenset((errno.EOPNOTSUPP, errno.ENODEV, errno.ENOENT))  # no such operation, device or family
 
 # A generic family, or "rtnetlink" -> the type of its messages, 0 for those of rtnetlink, and who answers them.
@@ -165,11 +165,12 @@ class Devlink:
         """Every netdev, of this network namespace. OSError, UnusableError, InterruptedDumpError."""
         mask = attribute(IFLA_EXT_MASK, struct.pack("=I", RTEXT_FILTER_SKIP_STATS))
         _, ask = self._families("rtnetlink")
-        for _ in range(MAX_TRIES):
-            with suppress(InterruptedDumpError):
-                answer = ask(RTM_GETLINK, LINK.pack(0, 0, 0, 0, 0) + mask, NLM_F_DUMP)
-                return tuple(map(messages.port, bodies_of(answer, RTM_NEWLINK, LINK.size)))
-        raise InterruptedDumpError
+
+        def read() -> tuple[SwitchPort, ...]:
+            answer = ask(RTM_GETLINK, LINK.pack(0, 0, 0, 0, 0) + mask, NLM_F_DUMP)
+            return tuple(map(messages.port, bodies_of(answer, RTM_NEWLINK, LINK.size)))
+
+        return read_undisturbed(read)
 
     def _look_at(self, port: SwitchPort) -> Representor:
         """With its hw-tc-offload; a netdev that is gone by now has none. OSError."""
@@ -223,12 +224,8 @@ class Sockets:
 
     def _open(self, name: str) -> tuple[int, Asker]:
         is_route = name == "rtnetlink"
-        connection = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE if is_route else NETLINK_GENERIC)
+        connection = open_socket(NETLINK_ROUTE if is_route else NETLINK_GENERIC)
         self._sockets.append(connection)
-        connection.bind((0, 0))
-        with suppress(OSError):  # before Linux 4.12 there are no words
-            connection.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-            connection.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         ask = Conversation(connection, buffer_bytes=MESSAGE_BYTES).ask
         if is_route:
             return 0, ask

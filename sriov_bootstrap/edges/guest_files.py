@@ -6,9 +6,9 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 
+from sriov_bootstrap.base.command_end import CommandEnd
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.printable import one_line
-from sriov_bootstrap.base.processes import CommandEnd
 
 KERNELS = ("/boot/vmlinuz-{}", "/lib/modules/{}/vmlinuz", "/usr/lib/modules/{}/vmlinuz")
 PROGRAMS = ("kmod", "mount")
@@ -31,10 +31,15 @@ class GuestFiles:
 
     def kernel(self, release: str) -> bytes:
         """The image of the running kernel. SriovBootstrapError if there is none."""
+        return self._read(self.kernel_path(release))
+
+    def kernel_path(self, release: str) -> str:
+        """Where it is, and may be read. SriovBootstrapError as above."""
         paths = [path.format(release) for path in KERNELS]
         for path in paths:
             with contextlib.suppress(FileNotFoundError):
-                return self._read(f"{self._root}{path}")
+                self._read(f"{self._root}{path}", limit=1)
+                return f"{self._root}{path}"
         raise SriovBootstrapError(f"there is no kernel to boot: {paths[0]} does not exist")
 
     def modules_for(self, modalias: str) -> tuple[str, ...]:
@@ -71,10 +76,11 @@ class GuestFiles:
             raise SriovBootstrapError(f"{argv[0]}: {one_line(done.stderr)}")
         return done.stdout.decode(errors="surrogateescape").splitlines()
 
-    def _read(self, path: str) -> bytes:
+    def _read(self, path: str, *, limit: int = -1) -> bytes:
+        """All of it, or so many bytes."""
         try:
             with open(path, "rb") as file:
-                return file.read()
+                return file.read(limit)
         except FileNotFoundError:
             raise
         except OSError as error:

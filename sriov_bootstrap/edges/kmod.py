@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sriov_bootstrap.base.below import Below
+from sriov_bootstrap.base.command_end import CommandEnd
 from sriov_bootstrap.base.errors import InUseError, KernelError, LinkError
 from sriov_bootstrap.base.printable import one_line, shell_quoted
 from sriov_bootstrap.base.vanishing import attribute_text
@@ -30,17 +31,6 @@ NOT_INSTALLED = (
 LIST_DRIVERS = "set vf_driver to a name that ls /sys/bus/pci/drivers shows"
 
 
-class Completed(Protocol):
-    """A command that ended."""
-
-    @property
-    def returncode(self) -> int: ...
-    @property
-    def stdout(self) -> bytes: ...
-    @property
-    def stderr(self) -> bytes: ...
-
-
 class PciDrivers(Protocol):
     """/sys, as far as it knows drivers."""
 
@@ -51,7 +41,7 @@ class PciDrivers(Protocol):
 class Kmod:
     """`run` starts a command; `root` is where etc/modprobe.d is."""
 
-    def __init__(self, run: Callable[..., Completed], root: str = "") -> None:
+    def __init__(self, run: Callable[..., CommandEnd], root: str = "") -> None:
         """Runs nothing yet."""
         self._run = run
         self._root = root
@@ -111,6 +101,6 @@ class Kmod:
         return self._run(["modinfo", "--", module]).returncode == 0
 
 
-def _words(completed: Completed) -> str:
+def _words(completed: CommandEnd) -> str:
     """Why a command failed, in its own words."""
     return one_line(completed.stderr) or f"exit code {completed.returncode}"

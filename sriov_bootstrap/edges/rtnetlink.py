@@ -11,11 +11,13 @@ import struct
 from _socket import AF_INET, AF_INET6, AF_NETLINK, NETLINK_ROUTE, SOCK_RAW, inet_ntop, socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 
 from sriov_bootstrap.base.netlink import (
     IFLA_EXT_MASK,
     IFLA_IFNAME,
     LINK,
+    MAX_TRIES,
     NLM_F_DUMP,
     READ_SECONDS,
     RTEXT_FILTER_SKIP_STATS,
@@ -26,6 +28,7 @@ from sriov_bootstrap.base.netlink import (
     UnusableError,
     attributes,
     bodies_of,
+    read_undisturbed,
 )
 from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.core.facts import Link, Links
@@ -44,7 +47,6 @@ REQUESTS = {
     RTM_GETLINK: LINK.pack(0, 0, 0, 0, 0) + struct.pack("=HHI", 8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS),
     RTM_GETADDR: ADDRESS.pack(0, 0, 0, 0, 0),
 }
-MAX_TRIES = 10
 
 # A type of request -> the messages in answer, as they arrive: one or several to a datagram.
 Dump = Callable[[int], Iterable[bytes]]
@@ -54,10 +56,10 @@ def read_links(dump: Dump | None = None) -> Links:
     """Every netdev of this network namespace; never raises: what failed is in Links.problem."""
     try:
         if dump:
-            return _read(dump)
+            return read_undisturbed(partial(_read, dump))
         with closing(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)) as connection:
             connection.bind((0, 0))
-            return _read(Dumps(connection))
+            return read_undisturbed(partial(_read, Dumps(connection)))
     except OSError as error:
         return Links(problem=f"the kernel did not list the netdevs: {error.strerror or error}")
     except UnusableError as error:
@@ -79,17 +81,12 @@ class Dumps:
 
 
 def _read(dump: Dump) -> Links:
-    for _ in range(MAX_TRIES):
-        try:
-            links = [_link(body) for body in bodies_of(dump(RTM_GETLINK), RTM_NEWLINK, LINK.size)]
-            addresses: dict[int, list[str]] = {}
-            for body in bodies_of(dump(RTM_GETADDR), RTM_NEWADDR, ADDRESS.size):
-                index, text = _address(body)
-                addresses.setdefault(index, []).append(text)
-        except InterruptedDumpError:
-            continue
-        return Links({link.name: _add_addresses(link, addresses.get(link.ifindex, [])) for link in links})
-    raise InterruptedDumpError
+    links = [_link(body) for body in bodies_of(dump(RTM_GETLINK), RTM_NEWLINK, LINK.size)]
+    addresses: dict[int, list[str]] = {}
+    for body in bodies_of(dump(RTM_GETADDR), RTM_NEWADDR, ADDRESS.size):
+        index, text = _address(body)
+        addresses.setdefault(index, []).append(text)
+    return Links({link.name: _add_addresses(link, addresses.get(link.ifindex, [])) for link in links})
 
 
 def _add_addresses(link: Link, addresses: list[str]) -> Link:

@@ -13,10 +13,10 @@ What the kernel does there (net/core/rtnetlink.c, do_setlink and do_setvfinfo) d
 import errno
 import os
 import struct
-from _socket import AF_NETLINK, NETLINK_ROUTE, SOCK_RAW, if_indextoname, socket
+from _socket import NETLINK_ROUTE, if_indextoname
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.kernel_writes import write_attribute
@@ -31,6 +31,7 @@ from sriov_bootstrap.base.netlink import (
     Conversation,
     UnusableError,
     attribute,
+    open_socket,
     reply_to,
 )
 from sriov_bootstrap.base.printable import raw_of, text_of
@@ -43,7 +44,6 @@ from sriov_bootstrap.formats.vf_info import CODECS, IFF_PROMISC, IFLA_MTU, IFLA_
 # include/uapi/linux/rtnetlink.h, netlink.h
 RTM_SETLINK = 19
 RTEXT_FILTER_VF = 1 << 0
-SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 10, 11
 
 MESSAGE_BYTES = 1 << 20
 SHORTEST_CUT = 128  # VFs in a list that the kernel has cut off
@@ -228,11 +228,7 @@ def _conversation(ask: Asker | None) -> Iterator[Asker]:
     if ask:
         yield ask
         return
-    with closing(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)) as connection:
-        connection.bind((0, 0))
-        with suppress(OSError):  # before Linux 4.12 there are no words
-            connection.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-            connection.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
+    with closing(open_socket(NETLINK_ROUTE)) as connection:
         yield Conversation(connection, buffer_bytes=MESSAGE_BYTES).ask
 
 

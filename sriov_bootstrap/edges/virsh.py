@@ -6,9 +6,9 @@ PR_SET_PDEATHSIG). So libvirt ends the VM and puts its VFs back as soon as this 
 
 from typing import Protocol
 
+from sriov_bootstrap.base.command_end import CommandEnd
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.printable import one_line
-from sriov_bootstrap.base.processes import CommandEnd
 
 URI = "qemu:///system"
 ANSWER_SECONDS = 60.0  # the first answer of a libvirt that systemd starts for it

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.netlink import READ_SECONDS
 from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
-from sriov_bootstrap.core.config import Eswitch, EswitchMode
+from sriov_bootstrap.core.config import Eswitch
 from sriov_bootstrap.core.eswitch import masters_of, without_offload
 from sriov_bootstrap.core.eswitch_refusals import explain, find_refusal
 from sriov_bootstrap.core.facts import (
@@ -146,7 +146,7 @@ class _Switching:
     ) -> tuple[EswitchFacts | None, tuple[int, ...]]:
         """The switch, None if it cannot be read, and the VFs that have no representor by the deadline."""
         question = DevlinkQuestion(action.pci_address, (), action.wish.hw_tc_offload is not None)
-        wanted = range(action.num_vfs) if action.wish.mode is EswitchMode.SWITCHDEV else range(0)
+        wanted = range(action.num_vfs) if action.wish.is_switchdev else range(0)
         deadline = self._machine.monotonic() + settle_deadline_seconds(action.num_vfs)
         pauses = _pauses()
         while True:

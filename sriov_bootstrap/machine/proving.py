@@ -5,7 +5,8 @@ Who starts it holds the verify lock, and has recorded the VFs while no pass was 
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -54,7 +55,7 @@ class VmProof:
         self.vm = vm
         self.trial = trial
         self.stages = before
-        self.launched: child.Launched | None = None
+        self.launched: child.Child | None = None
         self.said = b""
         self.seen = Observation()
         self.began_at = 0.0
@@ -117,7 +118,7 @@ def _read_equipment(machine: "HostMachine", choices: tuple[Choice, ...]) -> Equi
     return Equipment(
         groups=None if groups is None else {number: _members(found) for number, (_, found) in groups.items()},
         libvirt_problem=problem,
-        kernel_problem=_kernel_problem(machine),
+        kernel_problem=_problem_of(lambda: machine.guest_files.kernel_path(machine.procfs.kernel_release())),
         module_problems=_module_problems(machine, choices),
         has_kvm=machine.has_kvm,
         taken_names=frozenset(name for name in names if machine.virsh.exists(name)),
@@ -128,22 +129,23 @@ def _members(classes: dict[str, str]) -> tuple[str, ...]:
     return tuple(address for address, kind in classes.items() if not kind.startswith(BRIDGE))
 
 
-def _kernel_problem(machine: "HostMachine") -> str:
+def _problem_of(ask: Callable[[], object]) -> str:
     try:
-        machine.guest_files.kernel(machine.procfs.kernel_release())
+        ask()
     except SriovBootstrapError as error:
         return error.message
     return ""
 
 
 def _module_problems(machine: "HostMachine", choices: Iterable[Choice]) -> dict[str, str]:
-    problems = {}
-    for vf in (choice.vf for choice in choices if choice.vf):
-        try:
-            machine.guest_files.modules_for(machine.pci.read_text(vf.pci_address, "modalias"))
-        except SriovBootstrapError as error:
-            problems[vf.pci_address] = error.message
-    return problems
+    """PCI address of a VF -> why there is no driver for it. VFs of one kind are asked about once."""
+    aliases = {vf.pci_address: _modalias(machine, vf.pci_address) for choice in choices if (vf := choice.vf)}
+    problems = {alias: _problem_of(partial(machine.guest_files.modules_for, alias)) for alias in {*aliases.values()}}
+    return {address: problems[alias] for address, alias in aliases.items() if problems[alias]}
+
+
+def _modalias(machine: "HostMachine", vf: str) -> str:
+    return machine.pci.read_text(vf, "modalias")
 
 
 def _prepare(machine: "HostMachine", choice: Choice, host: Equipment, wish: ProofWish) -> VmProof:
@@ -175,7 +177,7 @@ def _write_guest(machine: "HostMachine", proofs: Iterable[VmProof]) -> None:
     sources = machine.guest_files
     machine.say("making the initramfs from this host's own files")
     python, files = sources.interpreter(guest.__file__)
-    aliases = {machine.pci.read_text(vf, "modalias") for proof in proofs for vf in proof.vm.macs}
+    aliases = {_modalias(machine, vf) for proof in proofs for vf in proof.vm.macs}
     modules = {alias: sources.modules_for(alias) for alias in sorted(aliases)}
     files |= sources.read({path for paths in modules.values() for path in paths})
     files[guest.MODULES] = "".join(f"{alias} {' '.join(paths)}\n" for alias, paths in modules.items()).encode()

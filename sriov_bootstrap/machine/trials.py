@@ -27,10 +27,11 @@ LIBVIRT_SETS: tuple[Request, ...] = ("mac", "vlan")
 
 def sweep(machine: "HostMachine") -> tuple[str, ...]:
     """Cleans up after a `verify` that was killed; says what could not be put back. Nothing while one is under way."""
-    if not machine.trial_files.read_trials() or machine.locks.is_verifying():
+    data = machine.trial_files.read_trials()
+    if not data or machine.locks.is_verifying():
         return ()
     problems = []
-    for trial in load_trials(machine.trial_files.read_trials(), boot_id=machine.procfs.boot_id()).trials:
+    for trial in load_trials(data, boot_id=machine.procfs.boot_id()).trials:
         try:
             machine.virsh.destroy(trial.domain)
         except SriovBootstrapError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
-from sriov_bootstrap.core.pci_address import normalize
+from sriov_bootstrap.core.pci_address import normalize, parts
 from sriov_bootstrap.core.vf_attributes import MAX_VLAN, STABLE, VfAttributes, VlanProtocol, combine_tables
 from sriov_bootstrap.core.vf_settings import MACHINE_ID_REMEDY, NO_MACHINE_ID, lacks_machine_id, wishes
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
@@ -41,7 +41,7 @@ def _render(host: Host, ask: Ask, template: str, *, has_attributes: bool) -> Ren
         if vf.pci_address in without_mac and not ask.mac:
             problems.append(f"{pf.pci_address}: {NO_MACHINE_ID}: {MACHINE_ID_REMEDY}")
         mac, vlan = ask.mac or wish.mac or "", ask.vlan or wish.vlan or ""
-        context = {"address": _parts(vf.pci_address), "pf": pf, "vf": vf, "mac": mac, "vlan": vlan}
+        context = {"address": parts(vf.pci_address), "pf": pf, "vf": vf, "mac": mac, "vlan": vlan}
         drafts.append(Draft(template, context))
     notes = () if drafts else ("no PF with a rule has a free VF",)
     return Rendering(tuple(drafts), tuple(problems), notes=notes)
@@ -111,7 +111,3 @@ def _vf_at(host: Host, address: str) -> list[tuple[PfFacts, VfFacts]]:
 
 def _free_vfs(host: Host) -> list[tuple[PfFacts, VfFacts]]:
     return [(pf, vf) for pf, _ in _pfs_with_rule(host) for vf in pf.vfs if not vf.use]
-
-
-def _parts(address: str) -> dict[str, str]:
-    return dict(zip(("domain", "bus", "slot", "function"), re.split("[:.]", address), strict=True))

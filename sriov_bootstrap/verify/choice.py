@@ -8,7 +8,7 @@ from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import NAMED, PfFacts, VfFacts
-from sriov_bootstrap.core.pci_address import normalize
+from sriov_bootstrap.core.pci_address import label, normalize
 from sriov_bootstrap.core.plurals import quantity, shortlist
 
 SEE_STATUS = "sriov-bootstrap status lists rules, PFs and VFs"
@@ -28,7 +28,7 @@ class Choice(Struct, frozen=True):
 
     def __str__(self) -> str:
         """For people: the PF, as all our messages call it."""
-        return self.pf.pci_address + (f" ({self.pf.netdev})" if self.pf.netdev else "")
+        return label(self.pf.pci_address, self.pf.netdev)
 
 
 IsAlone = Callable[[VfFacts], bool]  # whether nothing else is in a VF's IOMMU group

@@ -5,6 +5,7 @@ from xml.sax.saxutils import quoteattr
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.pci_address import parts
 from sriov_bootstrap.verify.guest import PREFIX
 from sriov_bootstrap.verify.stages import Accelerator
 
@@ -84,10 +85,8 @@ class Vm(Struct, frozen=True):
         )
 
     def _interface(self, vf: str, mac: str) -> str:
-        domain, bus, rest = vf.split(":")
-        slot, function = rest.split(".")
         vlan = VLAN.format(self.vlan) if self.vlan else ""
-        return INTERFACE.format(mac=mac, domain=domain, bus=bus, slot=slot, function=function, vlan=vlan)
+        return INTERFACE.format(mac=mac, vlan=vlan, **parts(vf))
 
 
 def is_ipv4(text: str) -> bool:

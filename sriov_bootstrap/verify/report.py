@@ -76,8 +76,8 @@ class GuestReport(Struct, frozen=True):
 
 def parse_report(data: bytes, nonce: str) -> GuestReport:
     """Never raises. A line without the nonce is not the guest's; one that is cut off is not there yet."""
-    ours = [line for line in data.split(b"\n")[:-1] if (found := _decode(line, Line)) and found.nonce == nonce]
-    stages = [(found.stage, line) for line in ours if (found := _decode(line, Line))]
+    known = ((line, _decode(line, Line)) for line in data.split(b"\n")[:-1])
+    stages = [(found.stage, line) for line, found in known if found and found.nonce == nonce]
 
     def of(stage: str, kind: type[T]) -> tuple[T, ...]:
         lines = (line for name, line in stages if name == stage)

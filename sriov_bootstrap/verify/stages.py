@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.pci_address import label
+
 
 class ProofStage(StrEnum):
     """In their order. A failure ends the proof, but for FRAMES and what follows."""
@@ -93,4 +95,4 @@ class Verification(Struct, frozen=True):
 
     def __str__(self) -> str:
         """How messages call it: `0000:3b:00.0 (ens1f0)`."""
-        return self.pf + (f" ({self.netdev})" if self.netdev else "")
+        return label(self.pf, self.netdev)

@@ -16,6 +16,7 @@ from netlink import LINK_LOCAL, address, answers, attribute, done, error, link, 
 from sriov_bootstrap.base.netlink import (
     BUFFER_BYTES,
     IFLA_IFNAME,
+    MAX_TRIES,
     NLM_F_DUMP_INTR,
     NLMSG_DONE,
     NLMSG_ERROR,
@@ -25,7 +26,7 @@ from sriov_bootstrap.base.netlink import (
 )
 from sriov_bootstrap.core.facts import Link, Links
 from sriov_bootstrap.edges import rtnetlink
-from sriov_bootstrap.edges.rtnetlink import MAX_TRIES, RTM_GETADDR, RTM_NEWADDR, Dumps, read_links
+from sriov_bootstrap.edges.rtnetlink import RTM_GETADDR, RTM_NEWADDR, Dumps, read_links
 
 UNUSABLE = "the kernel's list of netdevs cannot be used: "
 NOT_LISTED = "the kernel did not list the netdevs: "

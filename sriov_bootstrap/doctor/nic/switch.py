@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.core.config import STEERING, EswitchMode
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.eswitch import missing_representors, ports_of_switch
-from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.core.eswitch import missing_representors, ports_of_switch, wrong_steering
+from sriov_bootstrap.core.facts import EswitchFacts, PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.doctor.nic.survey import NicSurvey
@@ -17,11 +17,7 @@ STATUS = "sriov-bootstrap status says what holds it off; sriov-bootstrap --once 
 
 def wants_switchdev(host: Host) -> bool:
     """Whether a rule that has a PF here asks for it."""
-    return any(_is_wanted(wish) for wish in host.wishes if wish.pf)
-
-
-def _is_wanted(wish: DesiredPf) -> bool:
-    return wish.rule.eswitch is not None and wish.rule.eswitch.mode is EswitchMode.SWITCHDEV
+    return any(wish.rule.wants_switchdev for wish in host.wishes if wish.pf)
 
 
 def check_switch(wish: DesiredPf) -> Iterator[Finding]:
@@ -35,8 +31,8 @@ def check_switch(wish: DesiredPf) -> Iterator[Finding]:
         what = "devlink tells of no eswitch" if not pf.eswitch.mode else f"devlink dev eswitch show: mode {actual}"
         yield Finding("SB-E232", pf.pci_address, problem, evidence=what, remedy=STATUS)
         return
-    yield from _check_steering(wish, pf)
-    if eswitch.mode is EswitchMode.SWITCHDEV:
+    yield from _check_steering(wish, pf.pci_address, pf.eswitch)
+    if eswitch.is_switchdev:
         yield from _check_representors(wish, pf)
         yield from _check_offload(pf)
         yield from _check_netdevs(pf)
@@ -75,14 +71,13 @@ def _check_netdevs(pf: PfFacts) -> Iterator[Finding]:
         yield Finding("SB-W235", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
-def _check_steering(wish: DesiredPf, pf: PfFacts) -> Iterator[Finding]:
-    wanted = wish.rule.params.get(STEERING)
-    found = pf.eswitch.params.get(STEERING, {}).get("runtime", "unknown") if pf.eswitch else "unknown"
-    if wanted and wanted.value != found:
-        problem = f'{STEERING} is {found}, and rule "{wish.rule.name}" asks for {wanted.value}'
-        remedy = f"free its VFs, sriov-bootstrap release {pf.pci_address}, then sriov-bootstrap --once"
+def _check_steering(wish: DesiredPf, pci_address: str, actual: EswitchFacts) -> Iterator[Finding]:
+    if steering := wrong_steering(wish.rule, actual):
+        found, wanted = steering
+        problem = f'{STEERING} is {found}, and rule "{wish.rule.name}" asks for {wanted}'
+        remedy = f"free its VFs, sriov-bootstrap release {pci_address}, then sriov-bootstrap --once"
         evidence = f"devlink dev param show: {STEERING}"
-        yield Finding("SB-W236", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+        yield Finding("SB-W236", pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_open_vswitch(host: Host, survey: NicSurvey) -> Iterator[Finding]:

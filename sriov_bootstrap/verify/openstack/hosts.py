@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.base.errors import UsageError
+from sriov_bootstrap.core.pci_address import label
 
 
 class HostVf(Struct, frozen=True):
@@ -26,7 +27,7 @@ class HostPf(Struct, frozen=True):
 
     def __str__(self) -> str:
         """`0000:3b:00.0 (ens1f0)`."""
-        return (self.pci_address + (f" ({self.netdev})" if self.netdev else "")) or f'rule "{self.rule}"'
+        return label(self.pci_address, self.netdev) or f'rule "{self.rule}"'
 
 
 class _Status(Struct, frozen=True):
