@@ -10,7 +10,6 @@ import pytest
 import sriov_bootstrap
 
 PACKAGE = Path(sriov_bootstrap.__file__).parent
-# Class name -> why several modules have one.
 # Pronouns and the like: at the place of its call such a name says nothing.
 # fmt: off
 PRONOUNS = {

@@ -8,7 +8,7 @@ from msgspec import Struct
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core import pci_address
-from sriov_bootstrap.core.config import EncapMode, EswitchMode, InlineMode, SteeringMode
+from sriov_bootstrap.core.eswitch_config import EncapMode, EswitchMode, InlineMode, SteeringMode
 from sriov_bootstrap.core.facts import PfFacts
 
 WORDS: dict[str, tuple[str, ...]] = {

@@ -9,8 +9,8 @@ from enum import IntEnum, auto
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.config import DevlinkParam, Eswitch, EswitchMode, ParamMode
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
+from sriov_bootstrap.core.eswitch_config import DevlinkParam, Eswitch, EswitchMode, ParamMode
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.vf_attributes import VfTable

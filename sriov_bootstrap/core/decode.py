@@ -20,18 +20,8 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.errors import CORRECT_FILE, ConfigError
 from sriov_bootstrap.core import validate
-from sriov_bootstrap.core.config import (
-    Boot,
-    Config,
-    DevlinkParam,
-    Eswitch,
-    IncompleteRule,
-    Match,
-    Metrics,
-    OpenStack,
-    PfRule,
-    Services,
-)
+from sriov_bootstrap.core.config import Boot, Config, IncompleteRule, Match, Metrics, OpenStack, PfRule, Services
+from sriov_bootstrap.core.eswitch_config import DevlinkParam, Eswitch
 from sriov_bootstrap.core.vf_attributes import VfTable
 
 MAX_FILE_BYTES = 1 << 20  # a thousand rules are 300 kB; a larger file is not a config

@@ -24,9 +24,10 @@ the netdevs that the mode makes.
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch, SwitchSteps
-from sriov_bootstrap.core.config import STEERING, DevlinkParam, Eswitch, EswitchMode, PfRule, WhenInUse
+from sriov_bootstrap.core.config import PfRule, WhenInUse
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.eswitch_config import STEERING, DevlinkParam, Eswitch, EswitchMode
 from sriov_bootstrap.core.facts import NAMED, DevlinkQuestion, EswitchFacts, PfFacts, Representor
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason, Verdict

@@ -6,7 +6,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.actions import SetEswitchMode, SetPfLink
-from sriov_bootstrap.core.config import Eswitch, EswitchMode, Switch
+from sriov_bootstrap.core.config import Switch
+from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.plan import Plan
 
 

@@ -8,19 +8,10 @@ import re
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import pci_address
-from sriov_bootstrap.core.config import (
-    MAX_NUM_VFS,
-    STEERING,
-    Boot,
-    Match,
-    Metrics,
-    OpenStack,
-    PfRule,
-    Services,
-    VfBinding,
-)
+from sriov_bootstrap.core.config import MAX_NUM_VFS, Boot, Match, Metrics, OpenStack, PfRule, Services, VfBinding
 from sriov_bootstrap.core.driver_wishes import VfDriver, named_driver, vf_driver_problem
 from sriov_bootstrap.core.drivers import driver_of, is_vfio
+from sriov_bootstrap.core.eswitch_config import STEERING
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import VfTable
 

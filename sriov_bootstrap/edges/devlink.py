@@ -35,7 +35,7 @@ from sriov_bootstrap.base.netlink import (
     read_undisturbed,
     reply_to,
 )
-from sriov_bootstrap.core.config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
+from sriov_bootstrap.core.eswitch_config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
 from sriov_bootstrap.core.facts import DevlinkQuestion, Eswitches, EswitchFacts, Representor
 from sriov_bootstrap.formats import switch_messages as messages
 from sriov_bootstrap.formats.switch_messages import GENERIC, SwitchPort

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.netlink import IFLA_IFNAME, LINK, UnusableError, attribute, attributes
 from sriov_bootstrap.base.printable import one_line, text_of
-from sriov_bootstrap.core.config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
+from sriov_bootstrap.core.eswitch_config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
 
 # include/uapi/linux/genetlink.h
 GENERIC = struct.Struct("=BBH")  # command, version, reserved

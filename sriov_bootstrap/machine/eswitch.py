@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.netlink import READ_SECONDS
 from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
-from sriov_bootstrap.core.config import Eswitch
 from sriov_bootstrap.core.eswitch import masters_of, without_offload
+from sriov_bootstrap.core.eswitch_config import Eswitch
 from sriov_bootstrap.core.eswitch_refusals import explain, find_refusal
 from sriov_bootstrap.core.facts import (
     NAMED,

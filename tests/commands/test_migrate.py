@@ -8,8 +8,9 @@ import pytest
 from builders import PF, PF2, PF3, vf_address
 from fakes_host import HostTree, rule
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.config import Config, Eswitch, EswitchMode, Match
+from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.decode import ConfigFile, decode
+from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.vf_attributes import VfTable
 
 ECHO = "echo 4 > /sys/class/net/ens1f0/device/sriov_numvfs"

@@ -4,18 +4,18 @@ import pytest
 
 from builders import make_rule
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.config import (
+from sriov_bootstrap.core.config import Method
+from sriov_bootstrap.core.decode import ConfigFile, decode
+from sriov_bootstrap.core.eswitch_config import (
     DevlinkParam,
     EncapMode,
     Eswitch,
     EswitchMode,
     InlineMode,
-    Method,
     ParamMode,
     ParamValue,
     SteeringMode,
 )
-from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.validate import driver_doubts, pf_problems
 from sriov_bootstrap.core.vf_attributes import VfTable
 

@@ -10,7 +10,7 @@ import pytest
 from netlink import attribute, done, error, message
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.netlink import NLM_F_DUMP_INTR, RTM_NEWLINK, Asker
-from sriov_bootstrap.core.config import EswitchMode, ParamMode
+from sriov_bootstrap.core.eswitch_config import EswitchMode, ParamMode
 from sriov_bootstrap.core.facts import DevlinkQuestion, EswitchFacts, Representor
 from sriov_bootstrap.edges.devlink import Devlink, Sockets
 

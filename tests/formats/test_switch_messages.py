@@ -6,7 +6,7 @@ import pytest
 
 from netlink import attribute
 from sriov_bootstrap.base.netlink import UnusableError
-from sriov_bootstrap.core.config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
+from sriov_bootstrap.core.eswitch_config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
 from sriov_bootstrap.formats import switch_messages as messages
 from sriov_bootstrap.formats.switch_messages import GENERIC, SwitchPort
 

@@ -12,7 +12,7 @@ from builders import PF
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
-from sriov_bootstrap.core.config import (
+from sriov_bootstrap.core.eswitch_config import (
     DevlinkParam,
     EncapMode,
     Eswitch,

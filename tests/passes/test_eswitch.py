@@ -9,18 +9,8 @@ from msgspec.structs import replace
 from builders import PF, PF2, make_netdev, make_rule
 from fakes import Crash, FakeMachine, FakePf
 from fakes_switch import FakeSwitch
-from sriov_bootstrap.core.config import (
-    Config,
-    DevlinkParam,
-    Eswitch,
-    EswitchMode,
-    InlineMode,
-    ParamMode,
-    PfRule,
-    SteeringMode,
-    VfBinding,
-    WhenInUse,
-)
+from sriov_bootstrap.core.config import Config, PfRule, VfBinding, WhenInUse
+from sriov_bootstrap.core.eswitch_config import DevlinkParam, Eswitch, EswitchMode, InlineMode, ParamMode, SteeringMode
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.passes.read import Loaded

@@ -8,13 +8,10 @@ from typing import TypedDict, Unpack
 from sriov_bootstrap.core.config import (
     Boot,
     Config,
-    DevlinkParam,
-    Eswitch,
     Match,
     Method,
     Metrics,
     OpenStack,
-    ParamValue,
     PfRule,
     Services,
     Switch,
@@ -23,6 +20,7 @@ from sriov_bootstrap.core.config import (
 )
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import is_vfio
+from sriov_bootstrap.core.eswitch_config import DevlinkParam, Eswitch, ParamValue
 from sriov_bootstrap.core.facts import EswitchFacts, Netdev, PfFacts, RawChild, RawNetdev, RawPf, RawVf, VfFacts
 from sriov_bootstrap.core.vf_attributes import LinkState, VfAttributes, VfTable, VlanProtocol
 from sriov_bootstrap.core.vf_users import Use, UseKind

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
-from sriov_bootstrap.core.config import EswitchMode
 from sriov_bootstrap.core.eswitch import lacks, masters_of, without_offload
+from sriov_bootstrap.core.eswitch_config import EswitchMode
 from sriov_bootstrap.core.eswitch_refusals import explain
 from sriov_bootstrap.core.facts import DevlinkQuestion, EswitchFacts, PfFacts, Representor
 from sriov_bootstrap.core.report import Outcome

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.config import STEERING, EswitchMode
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.eswitch import missing_representors, ports_of_switch, wrong_steering
+from sriov_bootstrap.core.eswitch_config import STEERING, EswitchMode
 from sriov_bootstrap.core.facts import EswitchFacts, PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from builders import PF, make_config, make_pf, make_rule, make_vf
-from sriov_bootstrap.core.config import Eswitch, EswitchMode, SteeringMode
 from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode, SteeringMode
 from sriov_bootstrap.core.facts import EswitchFacts, PfFacts, Representor
 from sriov_bootstrap.core.vf_users import Use, UseKind
 from sriov_bootstrap.doctor.nic.checks import check_nics

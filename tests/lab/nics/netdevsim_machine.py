@@ -14,7 +14,8 @@ import msgspec
 
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.core.actions import Action, BindVfs, SetAutoprobe, SetNumVfs
-from sriov_bootstrap.core.config import Config, EncapMode, Eswitch, EswitchMode, Match, ParamMode, PfRule
+from sriov_bootstrap.core.config import Config, Match, PfRule
+from sriov_bootstrap.core.eswitch_config import EncapMode, Eswitch, EswitchMode, ParamMode
 from sriov_bootstrap.core.facts import DevlinkQuestion, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.edges.devlink import Devlink
