@@ -15,7 +15,7 @@ from sriov_bootstrap.exporter.public import PUBLIC
 from sriov_bootstrap.exporter.refusals import Peer, Refusal
 
 MAX_CONNECTIONS = 32  # that stay; Prometheus needs one
-MAX_BURST = 256  # for GRACE_SECONDS, so that many scrapes at the same moment are all answered
+MAX_BURST = 256  # of which each may stay GRACE_SECONDS, so that many scrapes at the same moment are all answered
 GRACE_SECONDS = 1.0
 TURN_SECONDS = 0.01  # of CPU time in one turn of the loop, and the request that is under way then
 ACCEPT_BATCH = 16  # of one turn of the loop: a few turns pass until a request is answered, together less than MAX_BURST
@@ -63,7 +63,7 @@ class Endpoint:
         self.buffer = bytearray(MAX_HEADER_BYTES)  # for all: what is received is taken out at once
         self._servers: list[asyncio.Server] = []
         self._listeners: list[socket.socket] = []
-        self._open: OrderedDict[Connection, None] = OrderedDict()  # who gives way first is first
+        self._open: OrderedDict[Connection, float] = OrderedDict()  # who gives way first is first; when its grace ends
         self._networks: Counter[str] = Counter()  # of these
         self._line: OrderedDict[Connection, None] = OrderedDict()  # who has a turn next is first
         self._turn: asyncio.Handle | None = None
@@ -76,8 +76,9 @@ class Endpoint:
         self._listeners = list(listeners)
         for listener in self._listeners:
             connection = partial(Connection, self)
-            self._servers.append(await loop.create_server(connection, sock=listener, backlog=ACCEPT_BATCH))
-            listener.listen(QUEUE)  # asyncio has one number for the kernel's queue and for the batch
+            # asyncio has one number for the kernel's queue and for the batch, and newer Pythons accept one more.
+            self._servers.append(await loop.create_server(connection, sock=listener, backlog=ACCEPT_BATCH - 1))
+            listener.listen(QUEUE)
 
     async def stop(self) -> None:
         """Closes everything at once, answers under way as well. May be started again."""
@@ -105,12 +106,13 @@ class Endpoint:
         if not self._listeners:
             connection.drop()
             return
-        self._open[connection] = None
+        grace_ends = asyncio.get_running_loop().time() + self.grace_seconds
+        self._open[connection] = grace_ends
         self._networks[connection.peer.network] += 1
         if len(self._open) > MAX_BURST:
             self._evict_one()
-        elif len(self._open) > MAX_CONNECTIONS and self._trimming is None:
-            self._trimming = asyncio.get_running_loop().call_later(self.grace_seconds, self._trim)
+        elif len(self._open) > MAX_CONNECTIONS:
+            self._trim_at(grace_ends)
 
     def line_up(self, connection: Connection) -> None:
         """It wants a turn; in one turn of the loop each has one at most.
@@ -158,13 +160,26 @@ class Endpoint:
         """It owed us something, or did not speak HTTP."""
         self._refused(refusal, peer)
 
-    def _trim(self) -> None:
-        self._trimming = None
-        while len(self._open) > MAX_CONNECTIONS:
-            self._evict_one()
+    def _trim_at(self, when: float) -> None:
+        if self._trimming is None:
+            self._trimming = asyncio.get_running_loop().call_at(when, self._trim)
 
-    def _evict_one(self) -> None:
+    def _trim(self) -> None:
+        """Who came while others had their grace has its own: its request may be on its way."""
+        self._trimming = None
+        now = asyncio.get_running_loop().time()
+        while len(self._open) > MAX_CONNECTIONS:
+            if not self._evict_one(lambda connection: self._open[connection] <= now):
+                self._trim_at(min(grace_ends for grace_ends in self._open.values() if grace_ends > now))
+                return
+
+    def _evict_one(self, may_go: Callable[[Connection], bool] = lambda _connection: True) -> bool:
+        """Whether there was one: in the network that has the most, the first that may go."""
         most = max(self._networks.values())
-        victim = next(connection for connection in self._open if self._networks[connection.peer.network] == most)
+        greediest = (connection for connection in self._open if self._networks[connection.peer.network] == most)
+        victim = next(filter(may_go, greediest), None)
+        if victim is None:
+            return False
         self.forget(victim)
         victim.evict()
+        return True

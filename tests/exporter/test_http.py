@@ -386,6 +386,38 @@ def test_an_address_with_many_connections_costs_no_other_its_own() -> None:
     run(test)
 
 
+def test_who_comes_at_the_end_of_a_burst_is_answered() -> None:
+    async def test() -> None:
+        async with serving() as endpoint, AsyncExitStack() as stack:
+            endpoint.grace_seconds = 0.2
+            idle = [await stack.enter_async_context(peer(endpoint)) for _ in range(MAX_CONNECTIONS + 1)]
+            await endpoint.until_admitted(len(idle))
+            endpoint.grace_seconds = LONG
+            late = [await stack.enter_async_context(peer(endpoint)) for _ in range(2 * MAX_CONNECTIONS)]
+            await dropped(idle[0][0])
+            for reader, writer in late:
+                writer.write(LAST_GET)
+                assert (await reader.read()).endswith(PAGE)
+
+    run(test)
+
+
+def test_who_is_new_costs_no_other_address_its_connection() -> None:
+    async def test() -> None:
+        async with serving() as endpoint, AsyncExitStack() as stack:
+            endpoint.grace_seconds = 0.0
+            oldest = await asyncio.open_connection("127.0.0.1", endpoint.port, local_addr=("127.0.0.2", 0))
+            await endpoint.until_admitted(1)
+            endpoint.grace_seconds = 0.2
+            greedy = [await stack.enter_async_context(peer(endpoint)) for _ in range(2 * MAX_CONNECTIONS)]
+            await asyncio.gather(*(dropped(reader) for reader, _ in greedy[: MAX_CONNECTIONS + 1]))
+            oldest[1].write(LAST_GET)
+            assert (await oldest[0].read()).endswith(PAGE)
+            oldest[1].close()
+
+    run(test)
+
+
 def test_the_limits_of_an_ipv6_peer_are_those_of_its_network() -> None:
     async def test() -> None:
         async with serving() as endpoint:

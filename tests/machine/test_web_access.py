@@ -387,8 +387,7 @@ def test_a_tls_peer_that_never_speaks_is_dropped_at_the_deadline_and_stops_no_sc
         async with serving(site, request_seconds=0.3) as endpoint:
             silent = [await asyncio.open_connection("127.0.0.1", endpoint.port) for _ in range(20)]
             silent[0][1].write(b"\x16\x03\x01")
-            while endpoint.admitted < len(silent):  # noqa: ASYNC110 - no event tells
-                await asyncio.sleep(0)
+            await endpoint.until_admitted(len(silent))
             endpoint.request_seconds = LONG  # for who comes from now on: a scrape may take its time on a busy machine
             assert [await status(endpoint, site.client()) for _ in range(5)] == [200] * 5
             for reader, writer in silent:

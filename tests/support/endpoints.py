@@ -1,5 +1,6 @@
 """An endpoint that has a port of its own, and keeps what it refused."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -47,6 +48,10 @@ class WatchedEndpoint(Endpoint):
             for made in listeners:
                 made.close()
             raise
+
+    async def until_admitted(self, number: int) -> None:
+        while self.admitted < number:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0)
 
     def admit(self, connection: Connection) -> None:
         self.admitted += 1
