@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.core.suspects import Suspect
 
 
@@ -83,5 +84,5 @@ def load_inspected(data: bytes) -> Inspected:
     """From findings.json; empty if it does not exist or is from another version."""
     try:
         return msgspec.json.decode(data, type=Inspected)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return Inspected()

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.facts import PfFacts
@@ -130,7 +131,7 @@ def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
             _decode_leniently(data),
             f"state.json is from another version and was only partly understood: {error}",
         )
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         return fresh, f"state.json was unreadable and has been reset: {error}"
     if len(saved.counters.duration_buckets) != len(DURATION_BUCKETS):
         counters = replace(saved.counters, duration_buckets=Counters().duration_buckets, duration_sum=0.0)
@@ -150,7 +151,7 @@ def _decode_leniently(data: bytes) -> State:
     except msgspec.DecodeError:
         return State()
     for field in msgspec.structs.fields(State):
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        with contextlib.suppress(*UNDECODABLE):
             kept[field.encode_name] = msgspec.json.decode(fields.get(field.encode_name, b"-"), type=field.type)
     return State(**kept)
 

@@ -4,6 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.core.vf_attributes import VfAttributes
 
 
@@ -41,7 +42,7 @@ def load_trials(data: bytes, *, boot_id: str) -> Trials:
     """Never raises: none where nothing can be understood, or where it is from another boot."""
     try:
         saved = msgspec.json.decode(data, type=Trials)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return Trials()
     return saved if saved.boot_id == boot_id else Trials()
 

@@ -3,6 +3,7 @@
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.formats.oslo_files import split
 
 INSIDE = "/var/lib/kolla/config_files/"  # where a container sees its folder of /etc/kolla
@@ -26,7 +27,7 @@ def parse_container(text: str) -> Container | None:
     """None if it is not a config.json."""
     try:
         return msgspec.json.decode(text.encode(errors="replace"), type=Container)
-    except (msgspec.DecodeError, RecursionError):
+    except UNDECODABLE:
         return None
 
 

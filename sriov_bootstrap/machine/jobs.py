@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.base.printable import printable, to_json
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import Handover, State
@@ -158,7 +159,7 @@ def page_problems(line: bytes) -> tuple[str, ...]:
 def _decode_end(line: bytes, kind: type[End]) -> End:
     try:
         return msgspec.json.decode(child.line_or_crash(line, "a job of the daemon"), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise SriovBootstrapError(
             "its process exited without a report", hint="it was killed, or out of memory"
         ) from error

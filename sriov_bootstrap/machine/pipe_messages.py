@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.base.errors import KernelError, RefusedError, SriovBootstrapError, StuckError, UnitError
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.core.followup import UnitResult, UnitState
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.vf_users import Holders
@@ -92,7 +93,7 @@ def decode(line: bytes, what: str) -> Answer:
     except msgspec.ValidationError as error:
         hint = "the package was upgraded meanwhile: restart the service, if it was not"
         raise KernelError(f"{what}: its answer is of another version: {error}", hint=hint) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise KernelError(f"{what}: the worker process broke off its report: {error}", hint=KILLED_HINT) from error
     match told:
         case Refused():

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import KernelError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import one_line, shell_quoted, to_json
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.core.actions import LoadModule, ReloadDriver, WriteFile
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.vf_users import Holders
@@ -121,5 +122,5 @@ def _unit_name(name: str) -> str:
 def _began_at(line: bytes) -> float:
     try:
         return msgspec.json.decode(line, type=Stamped).began_at
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return 0.0

@@ -5,6 +5,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.base.undecodable import UNDECODABLE
+
 T = TypeVar("T")
 
 
@@ -97,5 +99,5 @@ def parse_report(data: bytes, nonce: str) -> GuestReport:
 def _decode(line: bytes, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(line, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return None

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from sriov_bootstrap.base.errors import UsageError
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.core.pci_address import label
 
 
@@ -58,7 +59,7 @@ def parse_status(name: str, place: str, text: bytes) -> CloudHost:
     """From `status --json` of that host. Raises UsageError, which names `place`."""
     try:
         return CloudHost(name, msgspec.json.decode(text, type=_Status).pfs)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         hint = f"write it on {name}: sriov-bootstrap status --json"
         raise UsageError((f"{place}: not the output of status --json: {error}",), hint=hint) from None
 
