@@ -60,7 +60,7 @@ def _set_vfs_left_alone(machine: HostMachine, loaded: Loaded, report: PassReport
     saved = machine.load_state()[0]
     if not any(memory.seen for memory in saved.attributes.values()):
         return report
-    from sriov_bootstrap.core.followup import left_alone_in_seconds
+    from sriov_bootstrap.core.repetition import left_alone_in_seconds
 
     seconds = left_alone_in_seconds(saved, now=machine.monotonic())
     if seconds is None:

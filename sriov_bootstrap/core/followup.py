@@ -1,4 +1,4 @@
-"""What next: which units restart after VFs changed, and when something that failed is tried again.
+"""What next: which units restart after VFs changed, and when a restart that failed is tried again.
 
 A unit needs a restart only if it started before the change: systemd's own timestamps say so. Thus nothing restarts at
 boot (consumers start after us), a restart by anything else counts as done, and a crash between a write and its restart
@@ -12,17 +12,14 @@ A graceful shutdown may take longer than we wait. Then our job is still systemd'
 until it has started, and gets no second job. Only one that takes STOPPING_SECONDS more has failed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import Services
-from sriov_bootstrap.core.reasons import Reason
-from sriov_bootstrap.core.report import Outcome, PassReport, PfState, Result
-from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
-from sriov_bootstrap.core.vf_settings import QUIET_SECONDS
+from sriov_bootstrap.core.state import FailedRestart, PendingRestart
 
 RUNNING = frozenset({"active", "activating", "reloading", "refreshing"})
 IN_BETWEEN = frozenset({"activating", "deactivating"})
@@ -31,9 +28,6 @@ STOPPING = "deactivating"
 STOPPING_LOOK_SECONDS = 30.0
 STOPPING_SECONDS = 300.0  # beyond the deadline of its restart; a graceful shutdown of nova-compute takes up to 185 s
 IN_BETWEEN_SECONDS = 300.0  # after a failure: one that restarts itself for ever is not watched for ever
-RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-IN_USE_SECONDS = 60.0  # walking /proc costs little, and an operator may be waiting for the VM that was just stopped
-IN_PASS_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 class UnitState(Struct, frozen=True):
@@ -244,60 +238,3 @@ def _tries(unit: str, pending: PendingRestart) -> int:
     """How often it has failed since the last change: each change is worth its own tries."""
     failed = pending.failed.get(unit)
     return failed.tries if failed and pending.changed_at is not None and failed.at > pending.changed_at else 0
-
-
-def retry_delay_seconds(failures: int) -> float | None:
-    """How long to wait before the next pass after so many failed ones in a row; None after a good one."""
-    if failures <= 0:
-        return None
-    return RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]
-
-
-def next_look_seconds(state: State, failures: int, *, now: float) -> float | None:
-    """The same for the pass after the last one: a VF in use is looked at again sooner, for ever.
-
-    So is a number that was overwritten, when its pause ends, however many passes those writes have triggered.
-    """
-    delay = retry_delay_seconds(failures)
-    if delay is None:
-        return min(_quiet_looks(state, now), default=None)
-    contested = [pf.pci_address for pf in state.report.pfs if pf.reason is Reason.CONTESTED]
-    dues = [max(0.0, state.contests[address].due_at - now) for address in contested if address in state.contests]
-    waits = any(pf.reason is Reason.IN_USE for pf in state.report.pfs)
-    return min([delay, *dues, *_quiet_looks(state, now), *([IN_USE_SECONDS] if waits else [])])
-
-
-def _quiet_looks(state: State, now: float) -> Iterator[float]:
-    """When something may have come about that sends no event, on a host where nothing is wrong."""
-    if any(pf.vfs_held for pf in state.report.pfs):
-        yield IN_USE_SECONDS
-    dues = _attributes_due_in(state, now)
-    yield from (due if due > 0 else IN_USE_SECONDS for due in dues)  # overdue: something else is in the way
-
-
-def left_alone_in_seconds(state: State, *, now: float) -> float | None:
-    """When the last of the VFs that differ from their rule will have been left alone for long enough; None: none."""
-    return max((due for due in _attributes_due_in(state, now) if due > 0), default=None)
-
-
-def _attributes_due_in(state: State, now: float) -> Iterator[float]:
-    """When each VF that differs has been left alone for long enough, in seconds; the past is negative."""
-    for memory in state.attributes.values():
-        yield from (seen.since + QUIET_SECONDS - now for seen in memory.seen.values() if not seen.awaits_carrier)
-
-
-def is_worth_retrying(report: PassReport) -> bool:
-    """Whether time alone may help: a VF is released, a firmware recovers. If not, an event or new config must come."""
-    return report.has_transient_failure or any(pf.reason and pf.reason.traits.is_retried for pf in report.pfs)
-
-
-def is_unfinished(report: PassReport) -> bool:
-    """Whether the VFs were changed during the pass, so that it ended with things left to do."""
-    return any(pf.state is PfState.PENDING for pf in report.pfs)
-
-
-def in_pass_delay_seconds(result: Result, attempt: int) -> float | None:
-    """How long to wait before the same action is tried again within the pass; None: not at all."""
-    if result.outcome is not Outcome.FAILED or not result.is_transient or attempt >= len(IN_PASS_RETRY_SECONDS):
-        return None
-    return IN_PASS_RETRY_SECONDS[attempt]

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Job, ProcessEnd
-from sriov_bootstrap.core import events, followup
+from sriov_bootstrap.core import events, repetition
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import Handover, State
@@ -194,10 +194,10 @@ class Daemon:
         report = state.report
         self._unsaid += events.pass_events(report, before.report)
         self._is_stale = True
-        self._failures = self._failures + 1 if followup.is_worth_retrying(report) else 0
-        delay = followup.next_look_seconds(state, self._failures, now=now)
+        self._failures = self._failures + 1 if repetition.is_worth_retrying(report) else 0
+        delay = repetition.next_look_seconds(state, self._failures, now=now)
         self._look_at = now + (SAFETY_NET_SECONDS if delay is None else delay)
-        if followup.is_unfinished(report):
+        if repetition.is_unfinished(report):
             self._look_at = now + AGAIN_SECONDS
         if state.pending and state.pending.changed_at is not None:
             self._restarts.due_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
@@ -211,7 +211,7 @@ class Daemon:
         self._failures += 1
         self._is_stale = True  # only the time is new: the page shows that this process is alive
         self._handover = replace(self._handover, failures=self._handover.failures + 1)
-        self._look_at = self._clock() + (followup.retry_delay_seconds(self._failures) or 0.0)
+        self._look_at = self._clock() + (repetition.retry_delay_seconds(self._failures) or 0.0)
         self._log(Level.ERROR, text, hint)
 
     def _give_up_pass(self, _now: float) -> None:

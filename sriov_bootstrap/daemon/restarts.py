@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.processes import SILENT_SECONDS
-from sriov_bootstrap.core import events, followup
+from sriov_bootstrap.core import events, repetition
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.followup import FollowUpReport
 from sriov_bootstrap.core.state import State
@@ -76,7 +76,7 @@ class Restarts:
         self._last = report
         self._bus_failures = self._bus_failures + 1 if report.problem else 0
         if report.problem:
-            self.due_at = now + (followup.retry_delay_seconds(self._bus_failures) or 0.0)
+            self.due_at = now + (repetition.retry_delay_seconds(self._bus_failures) or 0.0)
         else:
             dues = [due for due in (report.due_at, report.retry_at) if due is not None]
             self.due_at = min((self.due_at, *dues))

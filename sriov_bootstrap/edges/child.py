@@ -14,19 +14,14 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError
+from sriov_bootstrap.base.pipes import STDERR_BYTES, TooLongError, Waiting, read_all, read_last_line
 from sriov_bootstrap.base.printable import one_line
 
 Send = Callable[[bytes], None]
 Work = Callable[[Send], None]
-Waiting = Callable[[float], None]
 BUG = "this is a bug: please report it"
 CRASH = b"!"  # first byte of the line that carries a traceback; JSON never begins with it
 COMMAND_SECONDS = 30.0
-SAY_SECONDS = 2.0
-STDOUT_BYTES = 8 << 20  # of a command; `ip -d` for 64 PFs with 256 VFs each prints less
-STDERR_BYTES = 64 << 10
-LINE_BYTES = 64 << 20  # of one of our children: as much as state.json may have
-CHUNK_BYTES = 1 << 16
 OOM_SCORE_ADJ = "500"  # proc_pid_oom_score_adj(5): as if it had half of the unit's memory
 
 
@@ -43,10 +38,6 @@ class Completed(NamedTuple):
     returncode: int
     stdout: bytes
     stderr: bytes
-
-
-class TooLongError(Exception):
-    """More output than is ever read."""
 
 
 def start(work: Work, *, keep: Iterable[int] = ()) -> Child:
@@ -97,7 +88,7 @@ def finish(
 ) -> bytes:
     """The same for a process that was started before: the time that it may take counts from now."""
     try:
-        last = _read_last_line(child.fd, time.monotonic(), timeout_seconds, waiting)
+        last = read_last_line(child.fd, time.monotonic(), timeout_seconds, waiting)
     except TooLongError as error:
         end(child.pid)
         raise SriovBootstrapError(f"{what}: {error}", hint=BUG) from error
@@ -141,7 +132,7 @@ def run(
         os.close(err_child)
     texts = {out: bytearray(), err: bytearray()}
     try:
-        is_done = _read_all(texts, time.monotonic(), timeout_seconds, waiting, answer=out)
+        is_done = read_all(texts, time.monotonic(), timeout_seconds, waiting, answer=out)
     except TooLongError as error:
         end(pid)
         raise SriovBootstrapError(f"{' '.join(argv)}: {error}", hint="run it by hand to see what it prints") from error
@@ -259,60 +250,3 @@ def _send(descriptor: int, line: bytes) -> None:
         view = memoryview(line.replace(b"\n", b" ") + b"\n")
         while view:
             view = view[os.write(descriptor, view) :]
-
-
-def _read_last_line(descriptor: int, began: float, timeout_seconds: float, waiting: Waiting) -> bytes | None:
-    """The last line at end-of-file, None at the deadline. Raises TooLongError."""
-    line = bytearray()
-    while (passed := time.monotonic() - began) < timeout_seconds:
-        chunk = _read_chunk([descriptor], time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
-        if chunk is None:
-            waiting(time.monotonic() - began)
-        elif chunk[1]:
-            _go_on(line, chunk[1])
-        else:
-            return bytes(line.rstrip(b"\n"))
-    return None
-
-
-def _go_on(line: bytearray, chunk: bytes) -> None:
-    """`line` becomes the last non-empty line, with its line break if it is complete."""
-    text = chunk.rstrip(b"\n")
-    _, is_next, last = text.rpartition(b"\n")
-    if is_next or (text and line.endswith(b"\n")):
-        line.clear()
-    line += last
-    if text != chunk and not line.endswith(b"\n"):
-        line += b"\n"
-    if len(line) > LINE_BYTES:
-        raise TooLongError(f"the answer is longer than {LINE_BYTES >> 20} MiB")
-
-
-def _read_all(
-    texts: dict[int, bytearray], began: float, timeout_seconds: float, waiting: Waiting, *, answer: int
-) -> bool:
-    """Reads several pipes until each is at its end; False at the deadline. Raises TooLongError for `answer`.
-
-    Of the others only the beginning is kept: they are for people.
-    """
-    still_open = list(texts)
-    while still_open and (passed := time.monotonic() - began) < timeout_seconds:
-        found = _read_chunk(still_open, time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
-        if found is None:
-            waiting(time.monotonic() - began)
-            continue
-        descriptor, chunk = found
-        if not chunk:
-            still_open.remove(descriptor)
-        elif descriptor != answer:
-            texts[descriptor] += chunk[: STDERR_BYTES - len(texts[descriptor])]
-        else:
-            texts[descriptor] += chunk
-            if len(texts[descriptor]) > STDOUT_BYTES:
-                raise TooLongError(f"it printed more than {STDOUT_BYTES >> 20} MiB and was killed")
-    return not still_open
-
-
-def _read_chunk(descriptors: list[int], deadline: float) -> tuple[int, bytes] | None:
-    ready, _, _ = select.select(descriptors, [], [], max(0.0, deadline - time.monotonic()))
-    return (ready[0], os.read(ready[0], CHUNK_BYTES)) if ready else None

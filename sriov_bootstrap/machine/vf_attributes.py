@@ -15,8 +15,8 @@ from sriov_bootstrap.core import vf_settings
 from sriov_bootstrap.core.actions import SetPfLink, SetVfAttributes, SetVfMtus
 from sriov_bootstrap.core.drivers import driver_of, is_vfio
 from sriov_bootstrap.core.facts import NAMED
-from sriov_bootstrap.core.followup import IN_PASS_RETRY_SECONDS
 from sriov_bootstrap.core.plurals import quantity, shortlist
+from sriov_bootstrap.core.repetition import IN_PASS_RETRY_SECONDS
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.vf_attributes import (
     STABLE,

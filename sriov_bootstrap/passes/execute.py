@@ -28,8 +28,8 @@ from sriov_bootstrap.core.actions import (
     Stage,
     stage_of,
 )
-from sriov_bootstrap.core.followup import in_pass_delay_seconds
 from sriov_bootstrap.core.plan import Plan
+from sriov_bootstrap.core.repetition import in_pass_delay_seconds
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
 from sriov_bootstrap.passes.protocols import ActionMachine

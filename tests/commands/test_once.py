@@ -12,7 +12,7 @@ from builders import PF, PF3, vf_address
 from fakes_host import HostTree, rule
 from shells import Shell
 from sriov_bootstrap.commands.once import print_report
-from sriov_bootstrap.core import followup, vf_settings
+from sriov_bootstrap.core import repetition, vf_settings
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
 from sriov_bootstrap.core.report import PassReport
@@ -319,7 +319,7 @@ def test_vfs_that_differ_are_waited_for_and_set(
 
     monkeypatch.setattr(vf_attributes, "read_pf_links", read)
     monkeypatch.setattr(vf_attributes, "set_vf_attributes", write)
-    for module in (vf_settings, followup):
+    for module in (vf_settings, repetition):
         monkeypatch.setattr(module, "QUIET_SECONDS", 0.2)
     code, out, err = shell.run("--once")
     assert (code, err, asked.read_text()) == (0, "", "vlan 100, vlan_qos 0, vlan_protocol 802.1Q")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sriov_bootstrap.base import pipes
 from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError
+from sriov_bootstrap.base.pipes import STDERR_BYTES
 from sriov_bootstrap.edges import child
 
 ENOUGH = 30.0  # seconds: no test waits that long unless something is broken
@@ -95,14 +97,14 @@ def test_a_long_line_arrives_whole() -> None:
 )
 def test_the_last_line_is_the_same_however_it_arrives(monkeypatch: pytest.MonkeyPatch, chunks: tuple[bytes]) -> None:
     left = [*filter(None, chunks), b""]
-    monkeypatch.setattr(child, "_read_chunk", lambda *_: (0, left.pop(0)))
+    monkeypatch.setattr(pipes, "_read_chunk", lambda *_: (0, left.pop(0)))
     assert child.call(lambda _: None, what="it", timeout_seconds=ENOUGH) == b"b"
 
 
 def test_lines_before_the_last_take_no_room_and_one_without_end_ends_the_child(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(child, "LINE_BYTES", 1 << 20)
+    monkeypatch.setattr(pipes, "LINE_BYTES", 1 << 20)
     line = b"x" * ((1 << 20) - 1)
 
     def work(send: child.Send) -> None:
@@ -290,16 +292,16 @@ def test_a_command_that_does_not_end_is_killed_at_the_deadline() -> None:
 def test_large_outputs_on_both_sides_do_not_block_each_other() -> None:
     script = "head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2"
     completed = child.run(["sh", "-c", script])
-    assert (len(completed.stdout), len(completed.stderr)) == (1_000_000, child.STDERR_BYTES)
+    assert (len(completed.stdout), len(completed.stderr)) == (1_000_000, STDERR_BYTES)
 
 
 def test_of_what_a_command_complains_the_beginning_is_kept() -> None:
     completed = child.run(["sh", "-c", "echo first >&2; head -c 1000000 /dev/zero >&2; echo last >&2"])
-    assert completed.stderr == b"first\n" + bytes(child.STDERR_BYTES - 6)
+    assert completed.stderr == b"first\n" + bytes(STDERR_BYTES - 6)
 
 
 def test_a_command_that_says_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "STDOUT_BYTES", 1 << 20)
+    monkeypatch.setattr(pipes, "STDOUT_BYTES", 1 << 20)
     completed = child.run(["head", "-c", str(1 << 20), "/dev/zero"])
     assert completed == child.Completed(0, bytes(1 << 20), b"")
     before = os.listdir("/proc/self/fd")

@@ -9,12 +9,12 @@ from builders import PF, PF2, make_config, make_netdev, make_raw_pf, make_raw_vf
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, Method, PfRule, VfBinding
 from sriov_bootstrap.core.facts import Links
-from sriov_bootstrap.core.followup import is_worth_retrying
 from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.pf_report import report_pf
 from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, Placement
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.repetition import is_worth_retrying
 from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.surroundings import Jam

@@ -9,8 +9,8 @@ from builders import NEW_VF, PF, PF2, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from sriov_bootstrap.core.config import Config, Match, Method, PfRule, Switch, VfBinding
 from sriov_bootstrap.core.facts import VfFacts
-from sriov_bootstrap.core.followup import IN_USE_SECONDS, next_look_seconds
 from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.repetition import IN_USE_SECONDS, next_look_seconds
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.vf_attributes import Request, VfAttributes, VfTable, stable_mac
