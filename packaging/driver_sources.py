@@ -42,6 +42,8 @@ def _problems(tree: Path, driver: Driver) -> Iterator[str]:
         text, function = _look_up(tree, source, name)
         if not re.search(rf"^(?:\w.*[ *])?{function}\(", text, re.MULTILINE):
             yield f"no function {name}"
+    if driver.no_eswitch and "eswitch_mode_set" in _look_up(tree, source, "")[0]:
+        yield "there is an eswitch_mode_set, unlike no_eswitch in its row"
     if source.operations:
         text, name = _look_up(tree, source, source.operations)
         table = re.search(rf"net_device_ops {name}\s*= {{(.*?)\n}};", text, re.DOTALL)

@@ -24,6 +24,10 @@ HABITS = {
         "mode before binding",
         "VFs get their drivers after the eswitch mode, which is slow otherwise",
     ),
+    "no_eswitch": (
+        "no eswitch",
+        "has no eswitch mode that devlink could set, so switchdev is refused for a rule that names it (Linux 6.12)",
+    ),
     "firmware_limit": ("firmware's limit", "how many VFs there can be is up to the firmware or its settings"),
     "accepts_and_makes_fewer": ("silent failure", "can report success although VFs are missing, or do not work"),
     "kept_vfs": ("keeps VFs", "reports success for 0 and keeps VFs that were there before the driver was loaded"),
@@ -103,7 +107,7 @@ def _roles() -> Iterator[str]:
 def _sources() -> Iterator[str]:
     yield "## Where this comes from\n"
     yield "Each driver's file, and the functions that show it, in the same directory or below unless stated otherwise."
-    yield "An operation that a driver does not have is missing from its net_device_ops.\n"
+    yield "An operation that a driver does not have is missing from its net_device_ops, an eswitch from its files.\n"
     for driver in DRIVERS:
         source = SOURCES[driver.name]
         yield f"- `{driver.name}`: `{source.file}`{''.join(f'; {part}' for part in _parts(driver, source))}"

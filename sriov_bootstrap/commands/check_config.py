@@ -25,6 +25,8 @@ def check_config(machine: HostMachine) -> int:
         print(f'rule "{rule.name}": {_num_vfs_text(rule)} on every PF with {printable(str(rule.match))}')
         if link := _link_text(rule):
             print(f"  {link}")
+        if rule.asks_devlink:
+            _print_switch(rule)
         for table in rule.vf:
             print(f"  VFs {printable(table.vfs)}: {printable(table.wishes_text)}")
         for doubt in validate.driver_doubts(rule):
@@ -33,6 +35,17 @@ def check_config(machine: HostMachine) -> int:
         print(f"read {path} and the files that it names")
     print("valid")
     return ExitCode.OK
+
+
+def _print_switch(rule: PfRule) -> None:
+    """Its mode and parameters, and when each of these takes effect."""
+    from sriov_bootstrap.core.actions import SetDevlinkParams, SetUpEswitch
+
+    if rule.eswitch:
+        more = str(SetUpEswitch("", rule.eswitch))
+        print(f"  eswitch mode {rule.eswitch.mode}{f', {more}' if more else ''}")
+    if rule.params:
+        print(f"  {printable(str(SetDevlinkParams('', rule.params)))}")
 
 
 def _num_vfs_text(rule: PfRule) -> str:

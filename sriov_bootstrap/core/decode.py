@@ -5,7 +5,8 @@ lower one, and an empty file masks it (a link to /dev/null reads as empty). Over
 [[pf]] replaces the earlier one of the same name, in its place.
 
 A mistake in a [[pf.vf]] table is that of its rule alone, which then counts without such tables: the VFs of this PF and
-of all others are needed at boot, whatever becomes of their attributes.
+of all others are needed at boot, whatever becomes of their attributes. So is an eswitch mode that the driver named by
+the rule does not have: devlink has the last word on that.
 """
 
 import binascii
@@ -75,7 +76,7 @@ def decode(files: Iterable[ConfigFile]) -> Config:
 
 
 def decode_without_bad_tables(files: Iterable[ConfigFile]) -> tuple[Config, tuple[str, ...]]:
-    """The same, and what is wrong in [[pf.vf]] tables: their rules are there as IncompleteRule.
+    """The same, and what is wrong in [[pf.vf]] tables, whose rules are there as IncompleteRule, and of switches.
 
     Raises ConfigError for everything else, with what is wrong in these tables as well.
     """
@@ -88,7 +89,9 @@ def decode_without_bad_tables(files: Iterable[ConfigFile]) -> tuple[Config, tupl
         found, document = _parse(file)
         if not found:
             found, rules = _check(file.path, document)
-            mistakes += (mistake for rule in rules for mistake in rule.vf_problems)
+            mistakes += (
+                mistake for rule in rules for mistake in (*rule.vf_problems, *_switch_mistakes(file.path, rule))
+            )
             pf_rules |= {rule.name: rule for rule in rules}
             origins |= dict.fromkeys((rule.name for rule in rules), file.path)
         problems += found
@@ -103,6 +106,10 @@ def decode_without_bad_tables(files: Iterable[ConfigFile]) -> tuple[Config, tupl
         raise ConfigError((*problems, *mistakes), hint=CORRECT_FILE)
     config, shared = _without_shared_addresses(config, origins)
     return config, (*mistakes, *shared)
+
+
+def _switch_mistakes(path: str, rule: PfRule) -> list[str]:
+    return [f'{path}: [[pf]] "{rule.name}": {mistake}' for mistake in validate.switch_mistakes(rule)]
 
 
 def _without_shared_addresses(config: Config, origins: dict[str, str]) -> tuple[Config, tuple[str, ...]]:

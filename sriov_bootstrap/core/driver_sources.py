@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 from sriov_bootstrap.core.drivers import Driver
 
 ALWAYS_SAID = ("name", "role", "attributes")  # no cells of their own
+ABSENCES = ("no_eswitch",)  # shown by no function, but by its absence from the whole folder
 # Operations that also have to accept a value: that there is one says nothing about the value.
 SHARED = {"min_rate": "max_rate", "vlan_8021ad": "vlan"}
 
@@ -38,7 +39,7 @@ class KernelSource(Struct, frozen=True):
 def cells_of(driver: Driver) -> Iterator[str]:
     """Every cell of its row that needs a function: what differs from the default, and values that are refused."""
     for field in structs.fields(Driver):
-        if field.name not in ALWAYS_SAID and getattr(driver, field.name) != field.default:
+        if field.name not in {*ALWAYS_SAID, *ABSENCES} and getattr(driver, field.name) != field.default:
             yield field.name
     attributes = driver.attributes or frozenset()
     yield from sorted(attributes)

@@ -52,9 +52,10 @@ class Driver(Struct, frozen=True):
     `up_first`: it creates no VFs while the PF's netdev is down. `count_flaps_link`: it takes the PF's link down and up
     for each change of the number. `rates_need_carrier`: it refuses a VF's rate while the PF has no carrier.
     `mode_before_count`: it changes the eswitch mode only while there are no VFs. `mode_before_binding`: VFs that have a
-    driver by then make it slow, or break. `firmware_limit`: how many VFs there
-    can be is up to the firmware or its settings. `kept_vfs`: it reports success for 0 and keeps VFs that were there
-    before it was loaded. `accepts_and_makes_fewer`: it can report success although VFs are missing, or do not work.
+    driver by then make it slow, or break. `no_eswitch`: devlink can set no eswitch mode. `firmware_limit`: how many VFs
+    there can be is up to the firmware or its settings. `kept_vfs`: it reports success for 0 and keeps VFs that were
+    there before it was loaded. `accepts_and_makes_fewer`: it can report success although VFs are missing, or do not
+    work.
 
     `attributes`: what it has an operation for, which firmware, chip or mode may still refuse; None if not known.
     """
@@ -70,6 +71,7 @@ class Driver(Struct, frozen=True):
     rates_need_carrier: bool = False
     mode_before_count: bool = False
     mode_before_binding: bool = False
+    no_eswitch: bool = False
     firmware_limit: bool = False
     kept_vfs: bool = False
     accepts_and_makes_fewer: bool = False
@@ -94,6 +96,7 @@ DRIVERS = (
         count_flaps_link=True,
         rates_need_carrier=True,
         kept_vfs=True,
+        no_eswitch=True,
         attributes=_BASIC | {"max_rate", "spoofchk", "trust"},
     ),
     Driver(
@@ -103,9 +106,17 @@ DRIVERS = (
         above="ixgbe creates none at all",
         count_flaps_link=True,
         rates_need_carrier=True,
+        no_eswitch=True,
         attributes=_USUAL | {"query_rss", "stats"},
     ),
-    Driver("i40e", vf_module="iavf", count_flaps_link=True, firmware_limit=True, attributes=_USUAL | {"stats"}),
+    Driver(
+        "i40e",
+        vf_module="iavf",
+        count_flaps_link=True,
+        firmware_limit=True,
+        no_eswitch=True,
+        attributes=_USUAL | {"stats"},
+    ),
     Driver(
         "ice",
         vf_module="iavf",
@@ -113,8 +124,8 @@ DRIVERS = (
         firmware_limit=True,
         attributes=_USUAL | {"vlan_8021ad", "min_rate", "stats", "msix"},
     ),
-    Driver("fm10k", attributes=_BASIC | {"max_rate", "stats"}),
-    Driver("idpf", firmware_limit=True, attributes=_NONE),
+    Driver("fm10k", no_eswitch=True, attributes=_BASIC | {"max_rate", "stats"}),
+    Driver("idpf", firmware_limit=True, no_eswitch=True, attributes=_NONE),
     # NVIDIA, Broadcom, Emulex, Chelsio
     Driver(
         "mlx5_core",
@@ -123,35 +134,42 @@ DRIVERS = (
         accepts_and_makes_fewer=True,
         attributes=_USUAL | {"min_rate", "stats", "msix"},
     ),
-    Driver("mlx4_core", count_parameter="num_vfs"),
+    Driver("mlx4_core", count_parameter="num_vfs", no_eswitch=True),
     Driver("bnxt_en", up_first=True, accepts_and_makes_fewer=True, attributes=_USUAL | {"vlan_8021ad", "min_rate"}),
-    Driver("bnx2x", up_first=True, accepts_and_makes_fewer=True, attributes=_BASIC | {"spoofchk", "link_state"}),
+    Driver(
+        "bnx2x",
+        up_first=True,
+        accepts_and_makes_fewer=True,
+        no_eswitch=True,
+        attributes=_BASIC | {"spoofchk", "link_state"},
+    ),
     Driver(
         "be2net",
         count_flaps_link=True,
         rates_need_carrier=True,
         firmware_limit=True,
         accepts_and_makes_fewer=True,
+        no_eswitch=True,
         attributes=_BASIC | {"max_rate", "spoofchk", "link_state"},
     ),
-    Driver("cxgb4", rates_need_carrier=True, attributes=_BASIC | {"max_rate", "link_state"}),
+    Driver("cxgb4", rates_need_carrier=True, no_eswitch=True, attributes=_BASIC | {"max_rate", "link_state"}),
     # HiSilicon, Huawei, AMD Pensando, Netronome, QLogic, Solarflare, Marvell
-    Driver("hns3", accepts_and_makes_fewer=True, attributes=_USUAL),
-    Driver("hinic", rates_need_carrier=True, attributes=_USUAL | {"min_rate"}),
-    Driver("ionic", attributes=_USUAL | {"stats"}),
+    Driver("hns3", accepts_and_makes_fewer=True, no_eswitch=True, attributes=_USUAL),
+    Driver("hinic", rates_need_carrier=True, no_eswitch=True, attributes=_USUAL | {"min_rate"}),
+    Driver("ionic", no_eswitch=True, attributes=_USUAL | {"stats"}),
     Driver("nfp", firmware_limit=True, attributes=_USUAL | {"vlan_8021ad", "min_rate"}),
-    Driver("qede", attributes=_USUAL | {"min_rate"}),
-    Driver("qlcnic", count_flaps_link=True, attributes=_BASIC | {"max_rate", "min_rate", "spoofchk"}),
-    Driver("sfc", attributes=_BASIC | {"spoofchk", "link_state"}),
+    Driver("qede", no_eswitch=True, attributes=_USUAL | {"min_rate"}),
+    Driver("qlcnic", count_flaps_link=True, no_eswitch=True, attributes=_BASIC | {"max_rate", "min_rate", "spoofchk"}),
+    Driver("sfc", no_eswitch=True, attributes=_BASIC | {"spoofchk", "link_state"}),
     Driver("LiquidIO", accepts_and_makes_fewer=True, attributes=_BASIC | {"spoofchk", "trust", "link_state", "stats"}),
     Driver("rvu_nicpf", attributes=_BASIC | {"trust"}),
     # Amazon, Microsoft, Wangxun
-    Driver("ena", attributes=_NONE),
-    Driver("mana", attributes=_NONE),
+    Driver("ena", no_eswitch=True, attributes=_NONE),
+    Driver("mana", no_eswitch=True, attributes=_NONE),
     Driver("ngbe", count_flaps_link=True, attributes=_NONE),
     Driver("txgbe", count_flaps_link=True, attributes=_NONE),
     # Its netdev is on another bus.
-    Driver("virtio-pci", Role.TRANSPORT, attributes=_NONE),
+    Driver("virtio-pci", Role.TRANSPORT, no_eswitch=True, attributes=_NONE),
     Driver("virtio_vdpa", Role.TRANSPORT),
     Driver("vhost_vdpa", Role.TRANSPORT),
     # Vendor variants of vfio-pci, for Linux before 6.1 and for driverctl's files. What begins with vfio needs no row.

@@ -63,7 +63,9 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
     params = _params_to_set(rule, actual)
     before = (SetDevlinkParams(pf.pci_address, params),) if params else ()
     if wish is None or not actual.mode:
-        return SwitchSteps(before)
+        return SwitchSteps(
+            before, remark=f"{_no_eswitch(pf)}: its VFs are made without" if rule.wants_switchdev else ""
+        )
     driver = driver_of(pf.driver)
     is_first = driver.mode_before_count or pf.pci_address in around.mode_first
     changes = wish.mode != actual.mode
@@ -162,8 +164,7 @@ def lack_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
         return None
     if wish and wish.mode != (actual.mode or EswitchMode.LEGACY):
         if not actual.mode:
-            message = f"{pf.pci_address}: {pf.driver or 'its driver'} has no eswitch mode that could be set"
-            return Verdict(Reason.ESWITCH_UNSUPPORTED, message, UNSUPPORTED_HINT)
+            return Verdict(Reason.ESWITCH_UNSUPPORTED, f"{pf.pci_address}: {_no_eswitch(pf)}", UNSUPPORTED_HINT)
         message = f"{pf.pci_address}: the eswitch mode is {actual.mode} instead of {wish.mode}"
         return Verdict(Reason.ESWITCH_MODE, message, READ_HINT)
     if missing := missing_representors(pf, wish):
@@ -175,6 +176,10 @@ def lack_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
         message = f"{pf.pci_address}: {STEERING} is {found} instead of {wanted}"
         return Verdict(Reason.ESWITCH_UNSUPPORTED, message, STEERING_HINT)
     return None
+
+
+def _no_eswitch(pf: PfFacts) -> str:
+    return f"{pf.driver or 'its driver'} has no eswitch mode that could be set"
 
 
 def wrong_steering(rule: PfRule, actual: EswitchFacts) -> tuple[str, str] | None:

@@ -156,7 +156,7 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
         plan = _change_count(desired, pf, target, around, switch)
     if around.jam and plan.actions:
         return Plan(desired, verdict=verdict or blocked_verdict(pf, around.jam))
-    return replace(plan, verdict=verdict)
+    return replace(plan, verdict=verdict, remark=(plan.actions and switch.remark) or plan.remark)
 
 
 def _switch_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> SwitchSteps:

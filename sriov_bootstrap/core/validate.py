@@ -92,6 +92,14 @@ def _switch_problems(rule: PfRule) -> list[str]:
     return problems
 
 
+def switch_mistakes(rule: PfRule) -> list[str]:
+    """What the driver that a rule names can never do for its switch: the VFs are made all the same."""
+    driver = driver_of(rule.match.driver)
+    if not rule.wants_switchdev or not driver.no_eswitch:
+        return []
+    return [f"[pf.eswitch]: {driver.name} has no eswitch mode that could be set: remove it, or name another driver"]
+
+
 def vf_problems(rule: PfRule) -> list[str]:
     """What is wrong with its [[pf.vf]] tables; nothing while its num_vfs is wrong, on which they depend."""
     if not rule.vf or num_vfs_problem(rule.num_vfs):

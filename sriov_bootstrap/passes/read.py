@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Loaded(Struct, frozen=True):
     """The config that a pass uses; `problems` are why the last good one had to serve, `files` what was read.
 
-    `table_problems`: what is wrong in [[pf.vf]] tables, which costs no more than these.
+    `table_problems`: what is wrong in [[pf.vf]] tables and of switches, which costs no more than these.
     """
 
     config: Config

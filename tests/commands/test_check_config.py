@@ -47,6 +47,37 @@ valid
     assert capsys.readouterr() == (out, "")
 
 
+def test_what_is_set_of_a_switch_is_read_back_with_when_it_takes_effect(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = '[pf.eswitch]\nmode = "switchdev"\nhw_tc_offload = true\n'
+    more += '[pf.devlink_params]\ntotal_vfs = { value = 64, cmode = "permanent" }\n'
+    tree.configure(rule(4) + more)
+    assert check(tree) == 0
+    assert capsys.readouterr().out.splitlines()[2:-1] == [
+        "  eswitch mode switchdev, set hw-tc-offload on",
+        "  set total_vfs to 64 (permanent: from the next reset of the device, or power cycle)",
+    ]
+    tree.configure(rule(4) + '[pf.eswitch]\nmode = "legacy"\n')
+    assert check(tree) == 0
+    assert capsys.readouterr().out.splitlines()[2:-1] == ["  eswitch mode legacy"]
+    tree.configure(rule(4) + "[pf.devlink_params]\nenable_roce = false\n")
+    assert check(tree) == 0
+    assert capsys.readouterr().out.splitlines()[2:-1] == ["  set enable_roce to false"]
+
+
+def test_switchdev_is_refused_of_a_driver_without_an_eswitch(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = '[[pf]]\nname = "tenant-a"\nmatch = { driver = "igb" }\nnum_vfs = 4\n[pf.eswitch]\nmode = "switchdev"\n'
+    tree.configure(text)
+    assert check(tree) == USAGE
+    problem = "[pf.eswitch]: igb has no eswitch mode that could be set: remove it, or name another driver"
+    assert f'[[pf]] "tenant-a": {problem}\n' in capsys.readouterr().err
+    tree.configure(text.replace("switchdev", "legacy"))
+    assert check(tree) == 0
+
+
 def test_what_a_driver_will_not_do_is_a_note(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.configure('[[pf]]\nname = "tenant-a"\nmatch = { driver = "igb" }\nnum_vfs = 32\n')
     assert check(tree) == 0

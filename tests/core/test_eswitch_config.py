@@ -5,7 +5,7 @@ import pytest
 from builders import make_rule
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.core.config import Method
-from sriov_bootstrap.core.decode import ConfigFile, decode
+from sriov_bootstrap.core.decode import ConfigFile, decode, decode_without_bad_tables
 from sriov_bootstrap.core.eswitch_config import (
     DevlinkParam,
     EncapMode,
@@ -102,6 +102,17 @@ def test_what_does_not_go_together() -> None:
         "flow_steering_mode is in both [pf.eswitch] and [pf.devlink_params]: remove one of them"
     ]
     assert pf_problems(make_rule(eswitch=both)) == []
+
+
+@pytest.mark.parametrize(("driver", "is_refused"), [("igb", True), ("ice", False), ("ig*", False), ("tomorrow", False)])
+def test_a_driver_without_an_eswitch_is_refused_but_its_vfs_are_made(driver: str, *, is_refused: bool) -> None:
+    text = f'[[pf]]\nname = "a"\nmatch = {{ driver = "{driver}" }}\nnum_vfs = 4\n[pf.eswitch]\nmode = "switchdev"\n'
+    config, mistakes = decode_without_bad_tables([ConfigFile("site.toml", text.encode())])
+    assert [rule.eswitch for rule in config.pf] == [SWITCHDEV]
+    problem = (
+        f"{WHERE}: [pf.eswitch]: {driver} has no eswitch mode that could be set: remove it, or name another driver"
+    )
+    assert mistakes == ((problem,) if is_refused else ())
 
 
 @pytest.mark.parametrize(

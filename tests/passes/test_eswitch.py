@@ -253,6 +253,14 @@ def test_a_driver_without_a_switch_has_its_vfs_all_the_same() -> None:
     line = its_line(machine, rule())
     assert (line.num_vfs, line.reason) == (4, Reason.ESWITCH_UNSUPPORTED)
     assert line.message == f"{PF}: igb has no eswitch mode that could be set"
+
+
+def test_a_dry_run_says_which_part_of_its_rule_a_driver_cannot_do() -> None:
+    machine = host("igb", mode="")
+    line = its_line(machine, rule(), mode=Mode.OBSERVE)
+    assert (line.state, line.message.partition(":")[0]) == (PfState.PENDING, "to do")
+    assert line.remark == "igb has no eswitch mode that could be set: its VFs are made without"
+    assert its_line(machine, rule(LEGACY), mode=Mode.OBSERVE).remark != line.remark
     assert its_line(machine, rule(LEGACY)).state is PfState.OK
 
 

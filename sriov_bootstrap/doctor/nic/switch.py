@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.eswitch import missing_representors, ports_of_switch, wrong_steering
+from sriov_bootstrap.core.eswitch import UNSUPPORTED_HINT, missing_representors, ports_of_switch, wrong_steering
 from sriov_bootstrap.core.eswitch_config import STEERING, EswitchMode
 from sriov_bootstrap.core.facts import EswitchFacts, PfFacts
 from sriov_bootstrap.core.finding import Finding
@@ -28,8 +28,9 @@ def check_switch(wish: DesiredPf) -> Iterator[Finding]:
     actual = pf.eswitch.mode or EswitchMode.LEGACY
     if eswitch.mode != actual:
         problem = f'the eswitch mode is {actual}, and rule "{wish.rule.name}" asks for {eswitch.mode}'
-        what = "devlink tells of no eswitch" if not pf.eswitch.mode else f"devlink dev eswitch show: mode {actual}"
-        yield Finding("SB-E232", pf.pci_address, problem, evidence=what, remedy=STATUS)
+        what = f"devlink dev eswitch show: mode {actual}" if pf.eswitch.mode else "devlink tells of no eswitch"
+        remedy = STATUS if pf.eswitch.mode else UNSUPPORTED_HINT
+        yield Finding("SB-E232", pf.pci_address, problem, evidence=what, remedy=remedy)
         return
     yield from _check_steering(wish, pf.pci_address, pf.eswitch)
     if eswitch.is_switchdev:
