@@ -70,6 +70,7 @@ def _verify(machine: HostMachine, ask: VerifyAsk, *, is_for_all: bool) -> tuple[
         for problem in sweep(machine):  # before the lock: while it is held, one is under way
             machine.say(problem)
         with machine.locks.hold_verify():
+            libvirt = machine.virsh.ask()
             with machine.pass_lock():  # no pass plans for VFs that are recorded as tried a moment later
                 pfs = read_facts(machine, loaded.config)
                 is_alone = _read_groups(machine)
@@ -77,7 +78,7 @@ def _verify(machine: HostMachine, ask: VerifyAsk, *, is_for_all: bool) -> tuple[
                     choices = choose_all(loaded.config, pfs, is_alone)
                 else:
                     choices = (choose(loaded.config, pfs, ask.device, ask.rule, is_alone),)
-                proofs, host = prepare(machine, choices, wish)
+                proofs, host = prepare(machine, choices, wish, libvirt)
             found = prove(machine, proofs, host, wish)
     machine.say("")
     _note_success(machine, loaded, found)

@@ -1,6 +1,5 @@
 """What a guest is made of: this host's kernel, interpreter, libraries and modules. The only module that reads them."""
 
-import contextlib
 import os
 import shutil
 import sys
@@ -18,6 +17,7 @@ LOADED = (
     "import sys; p = sys.argv[1]; exec(compile(open(p, encoding='ascii').read(), p, 'exec'), {'__name__': 'guest'});"
     " print(*filter(None, (getattr(m, '__file__', None) for m in [*sys.modules.values()])), sep='\\n')"
 )
+PACKAGES = "run as root, on a host whose packages are whole: dpkg --verify or rpm -Va names a file that is missing"
 PLATFORM_FOLDER = "lib-dynload"  # an interpreter that lacks it says so
 
 
@@ -37,7 +37,7 @@ class GuestFiles:
         """Where it is, and may be read. SriovBootstrapError as above."""
         paths = [path.format(release) for path in KERNELS]
         for path in paths:
-            with contextlib.suppress(FileNotFoundError):
+            if os.path.exists(f"{self._root}{path}"):
                 self._read(f"{self._root}{path}", limit=1)
                 return f"{self._root}{path}"
         raise SriovBootstrapError(f"there is no kernel to boot: {paths[0]} does not exist")
@@ -73,7 +73,7 @@ class GuestFiles:
     def _output(self, argv: list[str]) -> list[str]:
         done = self._run(argv)
         if done.returncode:
-            raise SriovBootstrapError(f"{argv[0]}: {one_line(done.stderr)}")
+            raise SriovBootstrapError(f"{argv[0]}: {one_line(done.stderr)}", hint=PACKAGES)
         return done.stdout.decode(errors="surrogateescape").splitlines()
 
     def _read(self, path: str, *, limit: int = -1) -> bytes:
@@ -81,10 +81,8 @@ class GuestFiles:
         try:
             with open(path, "rb") as file:
                 return file.read(limit)
-        except FileNotFoundError:
-            raise
         except OSError as error:
-            raise SriovBootstrapError(f"{path}: cannot be read: {error.strerror}", hint="run as root") from error
+            raise SriovBootstrapError(f"{path}: cannot be read: {error.strerror}", hint=PACKAGES) from error
 
 
 def _find(program: str) -> str:

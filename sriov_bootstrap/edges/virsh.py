@@ -6,6 +6,8 @@ PR_SET_PDEATHSIG). So libvirt ends the VM and puts its VFs back as soon as this 
 
 from typing import Protocol
 
+from msgspec import Struct
+
 from sriov_bootstrap.base.command_end import CommandEnd
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.printable import one_line
@@ -24,6 +26,13 @@ class RunCommand(Protocol):
     def __call__(self, argv: list[str], *, timeout_seconds: float) -> CommandEnd: ...
 
 
+class LibvirtAnswer(Struct, frozen=True):
+    """Why libvirt cannot be used, in its own words, "" if it answers; the names of all domains, running or not."""
+
+    problem: str = ""
+    domains: frozenset[str] = frozenset()
+
+
 class Virsh:
     """`run` starts a command and waits for it, see edges/child.py."""
 
@@ -31,18 +40,19 @@ class Virsh:
         """Runs nothing yet."""
         self._run = run
 
-    def problem(self) -> str:
-        """Why libvirt cannot be used, in its own words; "" if it answers."""
+    def ask(self) -> LibvirtAnswer:
+        """Whether it answers, and which domains it has. Takes up to a minute: no lock is held meanwhile."""
         try:
-            done = self._run(["virsh", "-q", "-c", URI, "uri"], timeout_seconds=ANSWER_SECONDS)
+            done = self._run(["virsh", "-q", "-c", URI, "list", "--all", "--name"], timeout_seconds=ANSWER_SECONDS)
         except SriovBootstrapError as error:
-            return f"libvirt does not answer: {error.message}"
+            return LibvirtAnswer(f"libvirt does not answer: {error.message}")
         if done.returncode == NOT_FOUND:
-            return MISSING
-        return f"libvirt does not answer: {words_of(done.stderr)}" if done.returncode else ""
+            return LibvirtAnswer(MISSING)
+        if done.returncode:
+            return LibvirtAnswer(f"libvirt does not answer: {words_of(done.stderr)}")
+        return LibvirtAnswer(domains=frozenset(done.stdout.decode(errors="replace").splitlines()) - {""})
 
-    def exists(self, domain: str) -> bool:
-        """Whether there is a domain of that name, running or not. SriovBootstrapError if libvirt does not say."""
+    def _exists(self, domain: str) -> bool:
         done = self._run(["virsh", "-q", "-c", URI, "domstate", domain], timeout_seconds=ANSWER_SECONDS)
         if not done.returncode:
             return True
@@ -61,7 +71,7 @@ class Virsh:
     def destroy(self, domain: str) -> None:
         """Ends a domain, if there is one. SriovBootstrapError if it does not end."""
         done = self._run(["virsh", "-q", "-c", URI, "destroy", domain], timeout_seconds=DESTROY_SECONDS)
-        if done.returncode and self.exists(domain):
+        if done.returncode and self._exists(domain):
             raise SriovBootstrapError(f"{domain}: {words_of(done.stderr)}", hint=f"virsh destroy {domain}")
 
 

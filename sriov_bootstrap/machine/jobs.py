@@ -90,16 +90,23 @@ def start_pass(machine: HostMachine, loaded: Loaded, handover: Handover) -> chil
     """A pass in a process of its own; its last line is a JobEnd."""
 
     def work() -> JobEnd:
-        if machine.trial_files.read_trials():
-            from sriov_bootstrap.machine.trials import sweep
-
-            sweep(machine)
+        left = _sweep(machine)
         report = run_pass(machine, loaded, mode=Mode.APPLY, handover=handover)
+        report = msgspec.structs.replace(report, notes=(*report.notes, *left))
         saved = machine.load_state()[0]
         # Only the pass's notes can say that state.json could not be saved.
         return JobEnd(msgspec.structs.replace(saved, report=report), is_saved=not machine.has_unsaved_state)
 
     return _start_job(machine, work)
+
+
+def _sweep(machine: HostMachine) -> tuple[str, ...]:
+    """Cleans up after a killed `verify`, before the pass plans; what could not be put back, for the log."""
+    if not machine.trial_files.read_trials():
+        return ()
+    from sriov_bootstrap.machine.trials import sweep
+
+    return tuple(f"verify was killed, and left something behind: {problem}" for problem in sweep(machine))
 
 
 def start_restarts(machine: HostMachine, loaded: Loaded) -> child.Child:

@@ -14,17 +14,19 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.core.pci_address import parts
 from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials
 from sriov_bootstrap.core.vf_attributes import VfAttributes
 from sriov_bootstrap.edges import child
-from sriov_bootstrap.edges.virsh import words_of
+from sriov_bootstrap.edges.templates import read_template
+from sriov_bootstrap.edges.virsh import LibvirtAnswer, words_of
 from sriov_bootstrap.machine.trials import attributes_now, put_back
 from sriov_bootstrap.verify import guest
 from sriov_bootstrap.verify.choice import Choice
 from sriov_bootstrap.verify.domain import Vm, domain_name, mac_for
 from sriov_bootstrap.verify.initramfs import archive, entries_for
 from sriov_bootstrap.verify.report import GuestReport, parse_report
-from sriov_bootstrap.verify.stages import Accelerator, StageResult, Verification
+from sriov_bootstrap.verify.stages import Accelerator, ProofStage, StageResult, Verification, fail
 from sriov_bootstrap.verify.verdicts import Equipment, Observation, judge_after, judge_back, judge_before
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ POLL_SECONDS = 0.2
 BRIDGE = "0x0604"
 ARCHITECTURE = "x86_64"
 KERNEL, INITRAMFS = "kernel", "initramfs"
+INTERFACE = "libvirt-interface.xml.j2"
 CONSOLE_CHARACTERS = 300
 
 
@@ -72,12 +75,15 @@ class VmProof:
         return "frames are sent" if report.links else "the VM has booted, and looks at its VF"
 
 
-def prepare(machine: "HostMachine", choices: tuple[Choice, ...], wish: ProofWish) -> tuple[list[VmProof], Equipment]:
+def prepare(
+    machine: "HostMachine", choices: tuple[Choice, ...], wish: ProofWish, libvirt: LibvirtAnswer
+) -> tuple[list[VmProof], Equipment]:
     """What can be told before a VM is started; the VFs of the others are recorded as tried from now on.
 
-    Called while no pass is under way. SriovBootstrapError if they cannot be recorded.
+    Called while no pass is under way, so that `libvirt` has been asked before. SriovBootstrapError if they cannot be
+    recorded.
     """
-    host = _read_equipment(machine, choices)
+    host = _read_equipment(machine, choices, libvirt)
     proofs = [_prepare(machine, choice, host, wish) for choice in choices]
     trials = tuple(proof.trial for proof in proofs if not proof.is_over)
     if trials:
@@ -90,10 +96,10 @@ def prove(machine: "HostMachine", proofs: list[VmProof], host: Equipment, wish: 
     limit = wish.limit_seconds or LIMIT_SECONDS[host.accelerator]
     waiting = [proof for proof in proofs if not proof.is_over]
     try:
-        if waiting:
-            _write_guest(machine, waiting)
+        _write_guest(machine, waiting)
         for proof in waiting:
-            _start(machine, proof, limit)
+            if not proof.is_over:
+                _start(machine, proof, limit)
         while not all(proof.is_over for proof in waiting):
             for proof in waiting:
                 _observe(machine, proof, limit)
@@ -109,19 +115,18 @@ def prove(machine: "HostMachine", proofs: list[VmProof], host: Equipment, wish: 
     return tuple(_result(proof, host) for proof in proofs)
 
 
-def _read_equipment(machine: "HostMachine", choices: tuple[Choice, ...]) -> Equipment:
+def _read_equipment(machine: "HostMachine", choices: tuple[Choice, ...], libvirt: LibvirtAnswer) -> Equipment:
     groups = machine.pci.read_groups()
-    problem = machine.virsh.problem()
+    problem = libvirt.problem
     if not problem and os.uname().machine != ARCHITECTURE:
         problem = f"verify knows VMs of {ARCHITECTURE} alone, and this host is {os.uname().machine}"
-    names = (domain_name(choice.pf.pci_address) for choice in choices if not problem and choice.vf)
     return Equipment(
         groups=None if groups is None else {number: _members(found) for number, (_, found) in groups.items()},
         libvirt_problem=problem,
         kernel_problem=_problem_of(lambda: machine.guest_files.kernel_path(machine.procfs.kernel_release())),
         module_problems=_module_problems(machine, choices),
         has_kvm=machine.has_kvm,
-        taken_names=frozenset(name for name in names if machine.virsh.exists(name)),
+        taken_names=libvirt.domains,
     )
 
 
@@ -172,10 +177,21 @@ def _prepare(machine: "HostMachine", choice: Choice, host: Equipment, wish: Proo
     return VmProof(choice, vm, trial, tuple(judge_before(choice, host, name)))
 
 
-def _write_guest(machine: "HostMachine", proofs: Iterable[VmProof]) -> None:
-    """One kernel and one initramfs for all of them."""
-    sources = machine.guest_files
+def _write_guest(machine: "HostMachine", proofs: list[VmProof]) -> None:
+    """One kernel and one initramfs for all of them. What is missing for that, or no room, fails each."""
+    if not proofs:
+        return
     machine.say("making the initramfs from this host's own files")
+    try:
+        _save_guest(machine, proofs)
+    except SriovBootstrapError as error:
+        for proof in proofs:
+            proof.stages = (*proof.stages[:-1], fail(ProofStage.KERNEL, error.message, error.hint))
+            proof.is_over = True
+
+
+def _save_guest(machine: "HostMachine", proofs: Iterable[VmProof]) -> None:
+    sources = machine.guest_files
     python, files = sources.interpreter(guest.__file__)
     aliases = {_modalias(machine, vf) for proof in proofs for vf in proof.vm.macs}
     modules = {alias: sources.modules_for(alias) for alias in sorted(aliases)}
@@ -189,10 +205,19 @@ def _write_guest(machine: "HostMachine", proofs: Iterable[VmProof]) -> None:
 
 
 def _start(machine: "HostMachine", proof: VmProof, limit_seconds: float) -> None:
-    path = machine.trial_files.save(f"{proof.vm.name}.xml", proof.vm.xml().encode())
+    path = machine.trial_files.save(f"{proof.vm.name}.xml", proof.vm.xml(_interfaces(proof.vm)).encode())
     proof.began_at = machine.monotonic()
     limit = limit_seconds + GRACE_SECONDS
     proof.launched = child.launch(machine.virsh.words_to_create(path, proof.vm.name, limit_seconds=limit))
+
+
+def _interfaces(vm: Vm) -> str:
+    """The same text as that of `render libvirt`; a site's own template of it does not count here."""
+    from sriov_bootstrap.render.templates import render
+
+    template = read_template(INTERFACE)
+    contexts = ({"address": parts(vf), "mac": mac, "vlan": vm.vlan} for vf, mac in vm.macs.items())
+    return "".join(render(template, context) for context in contexts)
 
 
 def _observe(machine: "HostMachine", proof: VmProof, limit_seconds: float) -> None:

@@ -81,8 +81,12 @@ def _set_attributes(machine: "HostMachine", trial: Trial) -> tuple[str, ...]:
     ifindex = int(machine.pci.read_ifindex(trial.netdev) or "0")
 
     def work(send: child.Send) -> None:
-        set_vf_attributes(ifindex, wrong)
-        send(b"")
+        try:
+            set_vf_attributes(ifindex, wrong)
+        except SriovBootstrapError as error:
+            send(child.CRASH + error.message.encode())
+        else:
+            send(b"")
 
     try:
         child.call(work, what=f"{trial.netdev}: attributes of its VFs", timeout_seconds=SET_SECONDS)

@@ -5,7 +5,6 @@ from xml.sax.saxutils import quoteattr
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.pci_address import parts
 from sriov_bootstrap.verify.guest import PREFIX
 from sriov_bootstrap.verify.stages import Accelerator
 
@@ -42,16 +41,9 @@ TEMPLATE = """\
     <video><model type='none'/></video>
     <serial type='file'><source path={console}/><target port='0'/></serial>
     <serial type='file'><source path={report}/><target port='1'/></serial>
-{interfaces}
-  </devices>
+{interfaces}  </devices>
 </domain>
 """
-INTERFACE = """\
-    <interface type='hostdev' managed='yes'>
-      <mac address='{mac}'/>
-      <source><address type='pci' domain='0x{domain}' bus='0x{bus}' slot='0x{slot}' function='0x{function}'/></source>
-{vlan}    </interface>"""
-VLAN = "      <vlan><tag id='{}'/></vlan>\n"
 
 
 class Vm(Struct, frozen=True):
@@ -68,8 +60,8 @@ class Vm(Struct, frozen=True):
     console: str = ""
     report: str = ""
 
-    def xml(self) -> str:
-        """For `virsh create`."""
+    def xml(self, interfaces: str) -> str:
+        """For `virsh create`; `interfaces`: the element of each VF, in their order."""
         words = f"{KERNEL_WORDS} {PREFIX}nonce={self.nonce}"
         return TEMPLATE.format(
             accelerator=self.accelerator,
@@ -81,12 +73,8 @@ class Vm(Struct, frozen=True):
             cpu=CPUS[self.accelerator],
             console=quoteattr(self.console),
             report=quoteattr(self.report),
-            interfaces="\n".join(self._interface(vf, mac) for vf, mac in self.macs.items()),
+            interfaces=interfaces,
         )
-
-    def _interface(self, vf: str, mac: str) -> str:
-        vlan = VLAN.format(self.vlan) if self.vlan else ""
-        return INTERFACE.format(mac=mac, vlan=vlan, **parts(vf))
 
 
 def is_ipv4(text: str) -> bool:

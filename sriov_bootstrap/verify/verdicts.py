@@ -85,6 +85,7 @@ def judge_before(choice: Choice, host: Equipment, name: str) -> Iterator[StageRe
         yield fail(ProofStage.LIBVIRT, f"there is a domain {name} already", remedy)
     else:
         yield confirm(ProofStage.LIBVIRT, "KVM" if host.has_kvm else NO_KVM)
+    # The last one: what is missing for the initramfs takes its place.
     problem = host.kernel_problem or host.module_problems.get(vf.pci_address, "")
     hint = "install the running kernel's own package, with all of its modules; after an upgrade of it, reboot"
     yield fail(ProofStage.KERNEL, problem, hint) if problem else confirm(ProofStage.KERNEL)

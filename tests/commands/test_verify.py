@@ -2,7 +2,9 @@
 
 import json
 import os
+import resource
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from fakes_host import HostTree, rule
 from shells import Shell
 
 STAND_IN = Path(__file__).parents[1] / "lab" / "guest" / "verify"
+FOLDER = "run/sriov-bootstrap/state/verify"
 LEFT = ("run/sriov-bootstrap/state/trials.json", "run/sriov-bootstrap/state/verify/kernel")
 MODPROBE = "#!/bin/sh\necho insmod /lib/modules/none.ko\n"
 
@@ -41,6 +44,12 @@ def add_pf(tree: HostTree, pf: str, netdev: str, num_vfs: int) -> None:
     for index in range(num_vfs):
         address = vf_address(pf, index)
         tree.link(f"sys/kernel/iommu_groups/{17 + index}/devices/{address}", tree.device(address))
+
+
+def left(host: Shell) -> list[str]:
+    """What is there after a run and should not be."""
+    files = [str(path.relative_to(host.tree.root)) for path in (host.tree.root / FOLDER).glob("*")]
+    return [*files, *(path for path in LEFT if (host.tree.root / path).exists())]
 
 
 def stages(text: str) -> dict[str, str]:
@@ -132,13 +141,59 @@ def test_a_domain_of_that_name_is_left_alone(host: Shell) -> None:
     host.tree.write("stand-in-domains/sriov-bootstrap-verify-0000-3b-00-0", "nobody")
     code, out, _ = host.run("verify", "vf")
     assert (code, "there is a domain sriov-bootstrap-verify-0000-3b-00-0 already" in out) == (3, True)
+    assert left(host) == []
     assert host.tree.read("stand-in-domains/sriov-bootstrap-verify-0000-3b-00-0") == "nobody"
 
 
 def test_a_host_without_a_kernel_to_boot_says_so(host: Shell) -> None:
     (host.tree.root / f"boot/vmlinuz-{os.uname().release}").unlink()
     code, out, _ = host.run("verify", "vf")
-    assert (code, "there is no kernel to boot" in out) == (3, True)
+    assert (code, "there is no kernel to boot" in out, left(host)) == (3, True, [])
+
+
+def test_what_is_missing_for_the_initramfs_is_told_and_nothing_is_left(host: Shell) -> None:
+    (host.tree.root / "lib/modules/none.ko").unlink()
+    code, out, _ = host.run("verify", "host")
+    assert (code, "none.ko: cannot be read: No such file" in out, left(host)) == (3, True, [])
+    assert "FAILED: kernel" in out
+
+
+def test_no_room_for_the_initramfs_is_told_and_nothing_is_left(host: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of a file's size stands for a full disk: what is written before it is there, and the rest is not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(signal, "SIGXFSZ", signal.signal(signal.SIGXFSZ, signal.SIG_IGN) and signal.SIGXFSZ)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        code, out, _ = host.run("verify", "vf")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (code, "verify/initramfs: cannot be written: File too large" in out) == (3, True)
+    assert "make room in /run" in out
+    assert left(host) == []
+
+
+def test_libvirt_is_asked_while_passes_may_run(host: Shell, tmp_path: Path) -> None:
+    """It may take a minute to answer."""
+    lock, asked = host.tree.root / "run/sriov-bootstrap/state/pass.lock", tmp_path / "asked"
+    script = f'#!/bin/sh\n[ "$4" != list ] || flock -n {lock} echo free >>{asked}\nexec {STAND_IN}/virsh "$@"\n'
+    (tmp_path / "programs/virsh").write_text(script)
+    (tmp_path / "programs/virsh").chmod(0o755)
+    assert host.run("verify", "vf")[0] == 0
+    assert asked.read_text() == "free\n"
+
+
+def test_the_vms_interface_is_what_render_libvirt_prints(host: Shell, tmp_path: Path) -> None:
+    kept = tmp_path / "domain.xml"
+    script = f'#!/bin/sh\nfile=${{4#create }}; cp "${{file%% *}}" {kept} 2>/dev/null\n'
+    script += f'exec {STAND_IN}/virsh "$@"\n'
+    (tmp_path / "programs/virsh").write_text(script)
+    (tmp_path / "programs/virsh").chmod(0o755)
+    assert host.run("verify", "vf", vf_address(PF, 0), "--vlan", "100")[0] == 0
+    text = kept.read_text()
+    mac = text.partition("<mac address='")[2][:17]
+    code, rendered, _ = host.run("render", "libvirt", vf_address(PF, 0), "--mac", mac, "--vlan", "100")
+    assert code == 0
+    assert rendered in text
 
 
 def test_a_host_without_libvirt_says_what_to_install(host: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
