@@ -17,6 +17,7 @@ from lab.emulator import emulator  # noqa: E402
 from lab.image import guest_image  # noqa: E402
 from lab.openstack_image import openstack_image  # noqa: E402
 from lab.rootfs import MAIN, NICS, SID  # noqa: E402
+from lab.verify_image import verify_image  # noqa: E402
 
 IMAGES: Final[dict[str, Callable[[], object]]] = {
     "qemu": emulator,
@@ -24,6 +25,7 @@ IMAGES: Final[dict[str, Callable[[], object]]] = {
     "nics": lambda: guest_image(NICS),
     "sid": lambda: guest_image(SID),
     "openstack": openstack_image,  # and the main guest's, which it is made from
+    "verify": verify_image,  # the same
 }
 DEFAULT: Final = ("openstack", "nics", "qemu")
 

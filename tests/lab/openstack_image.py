@@ -26,15 +26,18 @@ def _build(base: Image, scratch: Path) -> None:
     for path in (base.kernel, base.initramfs, base.ssh_key, base.ssh_key.with_suffix(".pub")):
         shutil.copy(path, image.folder)
     with step("openstack image: install the agent and libvirt onto the main guest's disk"):
-        _install(base, root)
+        install_onto(base, root, SCRIPT)
     with step("openstack image: write the disk"):
         make_disk(root, image, SIZE)
 
 
-def _install(base: Image, root: Path) -> None:
-    """mmdebstrap makes nothing here but what surrounds an installation: mounts, and no service that starts."""
+def install_onto(base: Image, root: Path, script: Path) -> None:
+    """Fill `root` with that disk, and let the hook `script` install there.
+
+    mmdebstrap makes nothing here but what surrounds an installation: mounts, and no service that starts.
+    """
     command = ["mmdebstrap", "--mode=root", "--variant=custom"]
-    command += ["--skip=check/qemu,setup,update,cleanup", f"--customize-hook={SCRIPT}"]
+    command += ["--skip=check/qemu,setup,update,cleanup", f"--customize-hook={script}"]
     dump = shlex.join([tool("debugfs"), "-R"])
     command.append(f'--setup-hook={dump} "rdump / $1" {shlex.quote(str(base.disk))} 2>&1 | grep -v ^debugfs || :')
     run_isolated([*command, "", str(root)])

@@ -55,6 +55,7 @@ class Hardware:
     igb_pfs: int = 2
     virtio_pf: bool = False
     cpus: int = 2
+    cpu: str = CPU
     machine: str = ""
     kernel_words: str = ""
     timer_check: bool = False
@@ -173,7 +174,16 @@ class Qemu:
 
     def _command(self, qemu: Emulator, image: Image, qmp_path: Path, hardware: Hardware, disks: Disks) -> list[str]:
         command = [*qemu.command, "-nodefaults", "-no-user-config", "-display", "none", "-M", f"q35{hardware.machine}"]
-        command += ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", CPU, "-smp", str(hardware.cpus), "-m", "2048"]
+        command += [
+            "-accel",
+            "tcg,thread=multi,tb-size=512",
+            "-cpu",
+            hardware.cpu,
+            "-smp",
+            str(hardware.cpus),
+            "-m",
+            "2048",
+        ]
         words = f"{KERNEL_ARGUMENTS} {'' if hardware.timer_check else NO_TIMER_CHECK} {hardware.kernel_words}"
         command += ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", words]
         command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
