@@ -132,12 +132,16 @@ class Netdev(Struct, frozen=True):
 
 
 class Representor(Struct, frozen=True):
-    """The netdev that stands for a VF on the host. `has_tc_offload`: None where that was not asked for."""
+    """The netdev that stands for a VF on the host. `has_tc_offload`: None where that was not asked for.
+
+    `port_name`: its phys_port_name.
+    """
 
     netdev: str
     ifindex: int = 0
     has_master: bool = False
     has_tc_offload: bool | None = None
+    port_name: str = ""
 
 
 class EswitchFacts(Struct, frozen=True):

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.netlink import (
     IFLA_EXT_MASK,
@@ -180,7 +182,7 @@ class Devlink:
             if error.errno in ABSENT:
                 return _without_features(port)
             raise
-        return Representor(port.netdev, port.ifindex, port.has_master, messages.has_tc_offload(body))
+        return replace(_without_features(port), has_tc_offload=messages.has_tc_offload(body))
 
     def _handle(self, address: str) -> bytes:
         return messages.handle(self._bus, address)
@@ -237,7 +239,7 @@ class Sockets:
 
 
 def _without_features(port: SwitchPort) -> Representor:
-    return Representor(port.netdev, port.ifindex, port.has_master)
+    return Representor(port.netdev, port.ifindex, port.has_master, port_name=port.port_name)
 
 
 @contextmanager

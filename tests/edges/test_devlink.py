@@ -98,15 +98,15 @@ def test_a_switch_is_read_with_the_representors_that_are_its_own() -> None:
         "none",
         "basic",
         "0a",
-        Representor("ens1f0", 2, has_master=True),
-        {0: Representor("eth7", 3), 1: Representor("eth8", 4)},
+        Representor("ens1f0", 2, has_master=True, port_name="p0"),
+        {0: Representor("eth7", 3, port_name="pf0vf0"), 1: Representor("eth8", 4, port_name="pf0vf1")},
     )
 
 
 def test_offload_is_read_where_it_is_asked_for() -> None:
     kernel = answering(features_get=[features(b"hw-tc-offload"), error(errno.ENODEV), features()])
     found = facts(kernel, tc_offload=True)
-    assert found.uplink == Representor("ens1f0", 2, has_master=True, has_tc_offload=True)
+    assert found.uplink == Representor("ens1f0", 2, has_master=True, has_tc_offload=True, port_name="p0")
     assert [port.has_tc_offload for port in found.representors.values()] == [None, False]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sriov_bootstrap.machine.ask_ovs import read_hw_offload
+from sriov_bootstrap.machine.ask_ovs import read_hw_offload, read_lost_ports
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,14 @@ def test_without_it_nothing_is_known(tmp_path: Path) -> None:
     assert read_hw_offload([str(tmp_path / "ovs-vsctl")]) is None
     assert read_hw_offload(["false"]) is None
     assert read_hw_offload(["yes"]) is None  # more than anybody reads
+    assert read_lost_ports([str(tmp_path / "ovs-vsctl")]) == ()
+
+
+def test_ports_without_a_netdev_are_named_once() -> None:
+    said = (
+        '"could not open network device eth9 (No such device)"\n[]\n"could not open network device r1 (No such device)"'
+    )
+    said += (
+        '\n"eth9: could not set configuration (Address in use)"\n"could not open network device r1 (No such device)"'
+    )
+    assert read_lost_ports(["printf", "%s", said]) == ("eth9", "r1")

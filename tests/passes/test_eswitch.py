@@ -151,6 +151,17 @@ def test_a_mode_that_was_lost_is_restored_and_consumers_are_told() -> None:
     assert machine.saved[-1].pending is not None
 
 
+@pytest.mark.parametrize("driver", ["mlx5_core", "bnxt_en"])
+def test_a_mode_that_is_set_later_is_a_change_of_vfs_to_who_started_before(driver: str) -> None:
+    """nova 34 reads the capability switchdev once, when it starts: SB-W416 compares with this."""
+    machine = host(driver, num_vfs=4)
+    a_pass(machine, make_rule(vf_binding=VfBinding.AUTO))
+    machine.now += 100.0
+    began = machine.now
+    a_pass(machine, rule())
+    assert machine.saved[-1].vfs_changed_at[PF] >= began
+
+
 def test_the_rest_is_set_after_the_mode_and_again_when_it_is_lost() -> None:
     machine = host()
     text = f"{WAIT} and set inline_mode transport, hw-tc-offload on"

@@ -13,7 +13,7 @@ from sriov_bootstrap.doctor.nic.switch import wants_switchdev
 from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.text_files import TextFiles
 from sriov_bootstrap.formats import modprobe
-from sriov_bootstrap.machine.ask_ovs import read_hw_offload
+from sriov_bootstrap.machine.ask_ovs import read_hw_offload, read_lost_ports
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.presence import find_devices
 from sriov_bootstrap.render.host import Host
@@ -44,7 +44,7 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
     survey = _add_modules(machine, host, survey, texts)
     survey, unread = _add_links(machine, host, survey)
     if wants_switchdev(host) and not machine.is_tree:
-        survey = replace(survey, ovs_offload=read_hw_offload())
+        survey = replace(survey, ovs_offload=read_hw_offload(), ovs_lost=read_lost_ports())
     return survey, (*unseen_of_absent(host, survey), *unread, *texts.problems)
 
 

@@ -30,7 +30,8 @@ class NicSurvey(Struct, frozen=True):
     about it, empty while it does not run.
     `links`: of PFs whose VFs may have no address, as far as no rule asks for what the PF sets.
     `vectors` are of every PCI function. `is_busy`: a write is in progress, so only half of the VFs may exist yet.
-    `ovs_offload`: Open vSwitch's hw-offload, "" if it is not set, None if that is not known or nobody asks.
+    `ovs_offload`: Open vSwitch's hw-offload, "" if it is not set, None if that is not known or nobody asks. `ovs_lost`:
+    its ports whose netdev is gone.
     """
 
     devices: Inventory = Inventory()
@@ -46,6 +47,7 @@ class NicSurvey(Struct, frozen=True):
     report: PassReport = PassReport()
     is_busy: bool = False
     ovs_offload: str | None = None
+    ovs_lost: tuple[str, ...] = ()
 
 
 def falls_short(wish: DesiredPf) -> bool:

@@ -1,5 +1,6 @@
 """The switch of a NIC: whether it is as its rule says, and what keeps flows from being offloaded nevertheless."""
 
+import re
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.desired import DesiredPf
@@ -35,6 +36,7 @@ def check_switch(wish: DesiredPf) -> Iterator[Finding]:
     yield from _check_steering(wish, pf.pci_address, pf.eswitch)
     if eswitch.is_switchdev:
         yield from _check_representors(wish, pf)
+        yield from _check_port_names(pf)
         yield from _check_offload(pf)
         yield from _check_netdevs(pf)
 
@@ -50,6 +52,19 @@ def _check_representors(wish: DesiredPf, pf: PfFacts) -> Iterator[Finding]:
     )
     remedy = "journalctl -k shows the driver's messages; move a representor back that is in another network namespace"
     yield Finding("SB-E233", pf.pci_address, problem, evidence=evidence, remedy=remedy)
+
+
+def _check_port_names(pf: PfFacts) -> Iterator[Finding]:
+    """vif_plug_ovs/linux_net.py, get_representor_port: a PF is known there by its PCI function alone."""
+    function = pf.pci_address.rpartition(".")[2]
+    names = {port.netdev: port.port_name for port in (pf.eswitch.representors.values() if pf.eswitch else ())}
+    found = {netdev: re.search(r"pf(\d+)", name) for netdev, name in names.items()}
+    if wrong := [netdev for netdev, number in found.items() if number and number[1] != function]:
+        problem = f"os-vif takes {quantity(len(wrong), 'representor')} for those of another PF: RepresentorNotFound"
+        told = shortlist([f"{netdev}: phys_port_name {names[netdev]}" for netdev in wrong], SHOWN)
+        evidence = f"{told}; os-vif looks for pf{function}, after the PCI function"
+        remedy = "update the NIC's driver and firmware, which name the port; until then give these VFs to no such port"
+        yield Finding("SB-E238", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _check_offload(pf: PfFacts) -> Iterator[Finding]:
@@ -83,7 +98,14 @@ def _check_steering(wish: DesiredPf, pci_address: str, actual: EswitchFacts) -> 
 
 def check_open_vswitch(host: Host, survey: NicSurvey) -> Iterator[Finding]:
     """Of the host, once: it is one switch for all NICs."""
-    if survey.ovs_offload is None or not wants_switchdev(host) or survey.ovs_offload == "true":
+    if not wants_switchdev(host):
+        return
+    if survey.ovs_lost:
+        problem = f"Open vSwitch has {quantity(len(survey.ovs_lost), 'port')} whose netdev is not on this host"
+        evidence = f"ovs-vsctl list Interface: could not open network device {shortlist(survey.ovs_lost, SHOWN)}"
+        remedy = "hard reboot the VM, which plugs its representor by the present name; else: ovs-vsctl del-port NAME"
+        yield Finding("SB-W239", "host", problem, evidence=evidence, remedy=remedy)
+    if survey.ovs_offload is None or survey.ovs_offload == "true":
         return
     evidence = f"ovs-vsctl get Open_vSwitch . other_config: hw-offload {survey.ovs_offload or 'is not set'}"
     remedy = "ovs-vsctl set Open_vSwitch . other_config:hw-offload=true, then restart Open vSwitch while no VM needs it"

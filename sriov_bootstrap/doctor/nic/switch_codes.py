@@ -80,4 +80,31 @@ What to do: ovs-vsctl set Open_vSwitch . other_config:hw-offload=true, then rest
 traffic of all VMs for a moment.
 """,
     ),
+    "SB-E238": Explanation(
+        "os-vif does not find the representors of a PF",
+        """\
+os-vif finds the representor of a VF by three things: the PF's netdev has a phys_switch_id, the representor has the same
+one, and the number behind "pf" in its phys_port_name is the PCI function of the PF. Where a driver or its firmware
+counts PFs in another way, as can happen on cards with several hosts, each plug fails with RepresentorNotFound,
+although everything is there.
+
+Looked at: the phys_port_name of each representor of a PF in switchdev mode, and the PF's PCI address.
+
+What to do: update driver and firmware. Names without "pf", such as a bare number, are taken.
+""",
+    ),
+    "SB-W239": Explanation(
+        "Open vSwitch has ports without a netdev",
+        """\
+Open vSwitch keeps its ports over a reboot by the name of their netdev. A representor that has another name since, by
+another rule of udev or another order, is not found again, and its port stays behind, as does that of a VM that has
+not been started since. A flow through it goes nowhere.
+
+Looked at: ovs-vsctl list Interface, for what Open vSwitch could not open, if a rule asks for switchdev mode.
+
+What to do: nova plugs the representor by its present name when the VM is started or hard rebooted. A port that belongs
+to no VM any more can be removed: ovs-vsctl del-port NAME. Where names change at each boot, let udev name them after
+phys_switch_id and phys_port_name, as systemd does from v250 on.
+""",
+    ),
 }

@@ -207,6 +207,7 @@ When nova-compute looks at the host's PCI devices depends on its version:
 - 32 and 33 (2025.2, 2026.1): every minute. They need no restart, so nothing is reported.
 - before 32: every minute, but it keeps what it knew of VFs that disappeared and came back at the same address: it may
   give out VFs that do not exist (bug 2115729).
+Another eswitch mode is such a change, too: whether a VF is a port of a switch (capability switchdev) is read then.
 A version that is not known counts as the newest. sriov-bootstrap restarts nova-compute after a change; that has not
 happened, or has failed.
 

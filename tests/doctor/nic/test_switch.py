@@ -29,12 +29,14 @@ def pf_with(eswitch: EswitchFacts | None, *, driver: str = "mlx5_core", use: Use
 
 
 def found(
-    pf: PfFacts | None, wish: Eswitch | None = SWITCHDEV, *, ovs: str | None = None
+    pf: PfFacts | None, wish: Eswitch | None = SWITCHDEV, *, ovs: str | None = None, lost: tuple[str, ...] = ()
 ) -> list[tuple[str, str, str]]:
     pfs = (pf,) if pf else ()
     config = make_config(make_rule(num_vfs=2, eswitch=wish, required=False))
     host = Host(config, resolve(config, pfs), pfs)
-    findings = [one for one in check_nics(host, NicSurvey(ovs_offload=ovs)) if f"SB-E{one.code[4:]}" > "SB-E231"]
+    findings = [
+        one for one in check_nics(host, NicSurvey(ovs_offload=ovs, ovs_lost=lost)) if f"SB-E{one.code[4:]}" > "SB-E231"
+    ]
     assert all(one.evidence and one.remedy for one in findings)
     return [(one.code, one.place, one.problem) for one in findings]
 
@@ -66,6 +68,15 @@ def test_a_representor_that_is_missing(switch_id: str) -> None:
     assert found(pf) == [("SB-E233", PF, "1 VF has no representor on the host: os-vif cannot plug them")]
 
 
+@pytest.mark.parametrize(("name", "is_found"), [("pf0vf1", True), ("c1pf0vf1", True), ("1", True), ("pf1vf1", False)])
+def test_a_representor_that_names_another_pf(name: str, *, is_found: bool) -> None:
+    """os-vif compares with the PCI function, which is 0 here."""
+    both = READY.representors | {1: Representor("r1", has_tc_offload=True, port_name=name)}
+    problem = "os-vif takes 1 representor for those of another PF: RepresentorNotFound"
+    expected = [] if is_found else [("SB-E238", PF, problem)]
+    assert found(pf_with(replace(READY, representors=both))) == expected
+
+
 def test_offload_that_is_off() -> None:
     pf = pf_with(replace(READY, uplink=Representor("ens1f0", has_tc_offload=False)))
     assert found(pf) == [("SB-W234", PF, "hw-tc-offload is off: flows of 1 netdev are switched in software")]
@@ -92,6 +103,12 @@ def test_open_vswitch_without_offload(ovs: str | None, *, is_said: bool) -> None
     expected = [("SB-W237", "host", "Open vSwitch offloads no flows")] if is_said else []
     assert found(pf_with(READY), ovs=ovs) == expected
     assert found(pf_with(EswitchFacts("legacy")), LEGACY, ovs=ovs) == []
+
+
+def test_ports_of_open_vswitch_that_have_lost_their_netdev() -> None:
+    problem = "Open vSwitch has 2 ports whose netdev is not on this host"
+    assert found(pf_with(READY), lost=("eth3", "eth4")) == [("SB-W239", "host", problem)]
+    assert found(pf_with(EswitchFacts("legacy")), LEGACY, lost=("eth3",)) == []
 
 
 def test_who_wants_switchdev() -> None:
