@@ -154,7 +154,7 @@ test-fast: setup ## lint and every test that needs no VM; without coverage, whic
 	$(PYTEST) --no-cov $(PARALLEL) -m "not lab and not openstack and not cloud"
 
 test-newest: setup lab-setup wheel collection ## those of test-fast with the newest release of each dependency; PYTHON=3.15: on that one, Debian sid's if there is no other; TESTS=PATH; not in `make test`
-	$(BIN)/python tests/newest/run.py $(PYTHON) $(PARALLEL) -m "not lab and not openstack" $(TESTS)
+	$(BIN)/python tests/newest/run.py $(PYTHON) $(PARALLEL) -m "not lab and not openstack and not cloud" $(TESTS)
 
 openstack-setup: setup lab-setup # one apt at a time
 	@tests/openstack/setup.sh
