@@ -22,9 +22,12 @@ WHO = {
     Format.INTERFACES: "ifupdown, by",
 }
 
+# It writes 0 when it deactivates a profile, and when it starts, before it activates one again.
+WRITES_ZERO = frozenset({Format.NETWORK_MANAGER, Format.IFCFG})
+
 
 def suspects_of(host: Host, masters: Iterable[Master]) -> dict[str, tuple[Suspect, ...]]:
-    """PCI address of each PF with a rule -> what sets its VFs to another number than the rule asks for."""
+    """PCI address of each PF with a rule -> what sets another number of its VFs than it should have, or 0 at times."""
     listed = tuple(masters)
     found = {
         wish.pf.pci_address: [suspect for master in listed if (suspect := _suspect(master, wish))]
@@ -39,6 +42,8 @@ def _suspect(master: Master, wish: DesiredPf) -> Suspect | None:
     names_pf = bool(wish.pf and any(matches(device, wish.pf) for device in master.devices))
     is_elsewhere = master.devices and not names_pf
     is_vague = not names_pf and not numbers
+    if master.format in WRITES_ZERO and not is_vague:
+        numbers = tuple(dict.fromkeys((*numbers, 0)))
     if is_elsewhere or is_vague or numbers == (wish.target,) or master.format is Format.DRIVERCTL:
         return None
     who = WHO.get(master.format, f"{master.format}, by")

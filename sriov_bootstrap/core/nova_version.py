@@ -36,6 +36,11 @@ class NovaVersion(Struct, frozen=True):
         return self.nova is not None and VF_DATA_RENEWED_SINCE <= self.nova < PCI_SCAN_CACHED_SINCE
 
     @property
+    def scans_once(self) -> bool:
+        """Whether it reads PCI devices only when it starts, or may do so."""
+        return self.nova is None or self.nova >= PCI_SCAN_CACHED_SINCE
+
+    @property
     def habit(self) -> str:
         """When it looks at PCI devices, as a clause about nova-compute."""
         if self.nova is None:

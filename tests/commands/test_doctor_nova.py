@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
 
-from builders import PF, PF2, PF3
+from builders import PF, PF2, PF3, make_config, make_pf, make_rule
 from fakes_host import HostTree
 from fakes_openstack import add_kolla, add_unit
 from fuzzing import fuzzed, spoilt
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.config import Config, OpenStack
+from sriov_bootstrap.core.desired import resolve
+from sriov_bootstrap.core.facts import EswitchFacts
 from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.doctor.nova.checks import check_nova
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service, VfChange
@@ -552,6 +554,19 @@ ANY_RELEASE = ""
 def test_nova_compute_that_started_before_the_vfs(release: str, survey: OpenStackSurvey, number: int) -> None:
     findings = list(check_nova(Host(Config(openstack=OpenStack(release=release))), survey, print))
     assert [one.code for one in findings] == ["SB-W416"] * number
+
+
+@pytest.mark.parametrize(
+    ("mode", "version", "is_said"),
+    [("switchdev", "34.0.0", True), ("switchdev", "31.0.0", False), ("legacy", "34.0.0", False), ("", "34.0.0", False)],
+)
+def test_a_restart_with_switchdev_is_for_when_vfs_are_free(mode: str, version: str, is_said: bool) -> None:  # noqa: FBT001 - a row
+    pfs = (make_pf(eswitch=EswitchFacts(mode=mode)),)
+    config = make_config(make_rule(physical_network="physnet1"))
+    survey = replace(LATE, nova=NovaVersion(version, "dpkg"))
+    findings = check_nova(Host(config, resolve(config, pfs), pfs), survey, print)
+    (late,) = [finding for finding in findings if finding.code == "SB-W416"]
+    assert ("are free" in late.remedy) is is_said
 
 
 GOOD_CONF = f'[pci]\n{pci(GOOD_A, GOOD_B)}alias = {{"name": "vf", {IDS}}}\nreport_in_placement = true\n'.encode()

@@ -37,6 +37,15 @@ def master(
             Suspect("the script", "/etc/f:3", (2,), names_pf=False, remedy="remove it"),
         ),
         (master(Format.SCRIPT, ()), None),
+        (
+            master(Format.NETWORK_MANAGER, MINE, 4),
+            Suspect("NetworkManager, by the profile", "/etc/f:3", (4, 0), remedy="remove it"),
+        ),
+        (
+            master(Format.NETWORK_MANAGER, MINE, 0),
+            Suspect("NetworkManager, by the profile", "/etc/f:3", (0,), remedy="remove it"),
+        ),
+        (master(Format.NETWORK_MANAGER, OTHER, 4), None),
         (master(Format.SCRIPT, MINE, 4), None),
         (master(Format.SCRIPT, OTHER, 2), None),
         (master(Format.DRIVERCTL, MINE), None),

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.conflicts.survey import Note
+from sriov_bootstrap.core.eswitch_config import EswitchMode
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.doctor.nova.alias import check_aliases
@@ -14,6 +17,8 @@ from sriov_bootstrap.doctor.nova.view import view_of
 from sriov_bootstrap.doctor.openstack.checks import check_start
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.host import Host
+
+WHILE_FREE = "; do it while VFs in switchdev are free: one in a VM lacks the capability switchdev until the next start"
 
 
 def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Finding]:
@@ -30,14 +35,22 @@ def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Find
     yield from check_aliases(view)
     version = _version(host, survey)
     if not version.finds_new_vfs:
-        yield from check_start(
-            host,
-            survey,
-            survey.compute,
-            "SB-W416",
-            version.habit,
-            serves=lambda rule: rule.physical_network or rule.alias,
-        )
+        yield from _check_start(host, survey, version)
+
+
+def _check_start(host: Host, survey: OpenStackSurvey, version: NovaVersion) -> Iterator[Finding]:
+    """What nova reads once, it reads of a VF in a VM without its netdev on the host."""
+    has_switchdev = any(pf.eswitch and pf.eswitch.mode == EswitchMode.SWITCHDEV for pf in host.pfs)
+    care = WHILE_FREE if has_switchdev and version.scans_once else ""
+    for finding in check_start(
+        host,
+        survey,
+        survey.compute,
+        "SB-W416",
+        version.habit,
+        serves=lambda rule: rule.physical_network or rule.alias,
+    ):
+        yield replace(finding, remedy=finding.remedy + care)
 
 
 def _version(host: Host, survey: OpenStackSurvey) -> NovaVersion:

@@ -215,7 +215,9 @@ Looked at: for each PF when its VFs changed, in /run/sriov-bootstrap/state/state
 to systemd; which nova the unit starts, in its venv, in the databases of dpkg and rpm, in the metadata of the system's
 Python, or in the label kolla_version of its container; else [openstack] release, if the config sets it.
 
-What to do: restart the unit with systemctl restart. sriov-bootstrap status says why a restart is still waiting.
+What to do: restart the unit with systemctl restart. sriov-bootstrap status says why a restart is still waiting. With
+a PF in switchdev do it while its VFs are free: nova 34 takes that capability from the VF's netdev, which a VF in a VM
+does not have on the host, so it lacks the capability until nova-compute starts again with the VF free.
 """,
     ),
     "SB-E417": Explanation(
