@@ -250,8 +250,9 @@ def test_a_cloud_that_does_not_answer(cloud: Cloud) -> None:
     cloud.add_credentials("gone", **auth)
     code, out, err = cloud.run("verify", "openstack", "--check", cloud="gone")
     assert (code, out) == (ExitCode.ERROR, "")
-    assert err.startswith("sriov-bootstrap: network: Unable to establish connection to ")
-    assert len(err.splitlines()) == 1
+    said = [line for line in err.splitlines() if line != "asking the cloud"]  # on a busy machine it is said meanwhile
+    assert len(said) == 1
+    assert said[0].startswith("sriov-bootstrap: network: Unable to establish connection to ")
 
 
 def test_a_cloud_that_is_not_configured(cloud: Cloud) -> None:
