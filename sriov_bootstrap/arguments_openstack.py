@@ -12,15 +12,21 @@ OF_VERIFY = {
     "--status": "statuses",
     "--network": "network",
     "--vnic-type": "vnic_type",
+    "--switchdev": "with_switchdev",
     "--server": "with_server",
     "--image": "image",
     "--flavor": "flavor",
     "--nova-log": "nova_log",
     "--delete-leftovers": "delete_leftovers",
 }
-CHANGING = ("--network", "--vnic-type", "--server", "--delete-leftovers")
+CHANGING = ("--network", "--vnic-type", "--switchdev", "--server", "--delete-leftovers")
 OF_SERVER = ("--image", "--flavor")
-OF_ATTACH = {"--network": "network", "--physical-network": "physical_network", "--vnic-type": "vnic_type"}
+OF_ATTACH = {
+    "--network": "network",
+    "--physical-network": "physical_network",
+    "--vnic-type": "vnic_type",
+    "--switchdev": "with_switchdev",
+}
 
 
 def add_verify_openstack(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +40,8 @@ def add_verify_openstack(parser: argparse.ArgumentParser) -> None:
     add("--status", action="append", dest="statuses", metavar="FILE", help=status)
     add("--network", default="", metavar="NAME", help="with openstack: the network that the port is made on")
     add("--vnic-type", default="", metavar="TYPE", help="with openstack: the port's vnic type (default: direct)")
+    switchdev = "with openstack: the port asks for switchdev, as it does anyway if the host's PFs are all in that mode"
+    add("--switchdev", action="store_true", dest="with_switchdev", help=switchdev)
     add("--server", action="store_true", dest="with_server", help="with openstack: boot a VM with the port as well")
     add("--image", default="", metavar="NAME", help="with --server: its image")
     add("--flavor", default="", metavar="NAME", help="with --server: its flavor")
@@ -61,6 +69,8 @@ def add_openstack(parser: argparse.ArgumentParser) -> None:
     on = "with attach-port: a network of this physical network"
     add("--physical-network", default="", metavar="NAME", help=on)
     add("--vnic-type", default="", metavar="TYPE", help="with attach-port: the port's vnic type (default: direct)")
+    switchdev = "with attach-port: the port asks for switchdev, which ovn or openvswitch binds"
+    add("--switchdev", action="store_true", dest="with_switchdev", help=switchdev)
     add("--port", default="", metavar="ID", help="with detach-port: which one, if the server has several with a VF")
 
 

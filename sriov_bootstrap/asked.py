@@ -43,6 +43,7 @@ class Arguments:
     physical_network: str = ""
     vnic_type: str = ""
     port: str = ""
+    with_switchdev: bool = False
     with_server: bool = False
     image: str = ""
     flavor: str = ""

@@ -71,13 +71,15 @@ TAKEN = {
     "helper holders": set(),
     "verify vf": {"--config", "--json", "--rule", *TRYING},
     "verify host": {"--config", "--json", *TRYING},
-    "verify openstack": {*CLOUD, "--check", "--network", "--vnic-type", "--delete-leftovers"},
+    "verify openstack": {*CLOUD, "--check", "--network", "--vnic-type", "--switchdev", "--delete-leftovers"},
     "verify openstack --check": CLOUD,
     "verify openstack --server --image i --flavor f": {
         *CLOUD,
-        *("--network", "--vnic-type", "--delete-leftovers", "--timeout"),
+        *("--network", "--vnic-type", "--switchdev", "--delete-leftovers", "--timeout"),
     },
-    "openstack attach-port vm": {"--cloud", "--json", "--network", "--physical-network", "--vnic-type"},
+    "openstack attach-port vm": {
+        *("--cloud", "--json", "--network", "--physical-network", "--vnic-type", "--switchdev"),
+    },
     "openstack detach-port vm": {"--cloud", "--json", "--port"},
 }
 VALUES_OF_VM = {"--vlan": "5000", "--timeout": "-1"}

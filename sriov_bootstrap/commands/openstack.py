@@ -14,7 +14,14 @@ from sriov_bootstrap.verify.openstack.survey import DIRECT
 
 def openstack(asked: Arguments) -> int:
     """0 once it is done. Raises UsageError and CloudError."""
-    wish = PortWish(asked.server_name, asked.network, asked.physical_network, asked.vnic_type or DIRECT, asked.port)
+    wish = PortWish(
+        asked.server_name,
+        asked.network,
+        asked.physical_network,
+        asked.vnic_type or DIRECT,
+        asked.port,
+        asked.with_switchdev,
+    )
     act = attach_port if asked.action == "attach-port" else detach_port
     with ended_by_sigterm():
         return act(asked.cloud, wish, as_json=asked.json)

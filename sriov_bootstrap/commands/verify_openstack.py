@@ -22,7 +22,7 @@ from sriov_bootstrap.verify.openstack.checks import Check, CheckState, check_hos
 from sriov_bootstrap.verify.openstack.hosts import CloudHost, host_of, parse_status
 from sriov_bootstrap.verify.openstack.leftovers import CloudLeftover, delete, leftovers
 from sriov_bootstrap.verify.openstack.nova_count import pools_in_log
-from sriov_bootstrap.verify.openstack.proof import Proof, ServerWish
+from sriov_bootstrap.verify.openstack.proof import CloudWish, Proof, ServerWish
 from sriov_bootstrap.verify.openstack.questions import flavor_id, image_id, survey
 from sriov_bootstrap.verify.openstack.survey import DIRECT, Survey
 
@@ -86,13 +86,16 @@ def _hosts(machine: HostMachine, asked: Arguments) -> tuple[CloudHost, ...]:
 def _prove(
     cloud: OpenStackApi, say: Callable[[str], None], host: CloudHost, found: Survey, asked: Arguments
 ) -> Sequence[Check]:
-    wish = None
+    server = None
     if asked.with_server:
-        wish = ServerWish(image_id(cloud, asked.image), flavor_id(cloud, asked.flavor), asked.timeout or ACTIVE_SECONDS)
+        server = ServerWish(
+            image_id(cloud, asked.image), flavor_id(cloud, asked.flavor), asked.timeout or ACTIVE_SECONDS
+        )
+    wish = CloudWish(asked.vnic_type or DIRECT, asked.network, asked.with_switchdev, server)
     proof = Proof(cloud, SystemClock(), say, host, found, lambda: read_end(asked.nova_log) if asked.nova_log else "")
     checks: list[Check] = []
     for physical_network in host.physical_networks:
-        checks += proof.run(physical_network, vnic_type=asked.vnic_type or DIRECT, network=asked.network, wish=wish)
+        checks += proof.run(physical_network, wish)
     return checks
 
 

@@ -1,21 +1,24 @@
 """`openstack attach-port` and `detach-port`: a VF for a server that runs, and back."""
 
 from collections.abc import Callable
+from functools import partial
 
 from sriov_bootstrap.base.errors import CloudError, UsageError
+from sriov_bootstrap.verify.openstack.agents import absence, agent_problem, agent_remedy, binding_agent, label
 from sriov_bootstrap.verify.openstack.attachment_rules import PortWish, choose_network, choose_port, doubts, refuse_old
-from sriov_bootstrap.verify.openstack.checks import agent_problem, agent_remedy
+from sriov_bootstrap.verify.openstack.deadlines import ask_until
 from sriov_bootstrap.verify.openstack.protocols import Api, Clock, Cloud
 from sriov_bootstrap.verify.openstack.questions import port_of
 from sriov_bootstrap.verify.openstack.survey import (
     BINDING_FAILED,
-    NIC_SWITCH_AGENT,
     PORT_FIELDS,
+    SWITCHDEV,
     VNIC_TYPES,
     Agent,
     CloudPort,
     CloudServer,
     Network,
+    Survey,
     row,
     rows,
 )
@@ -24,7 +27,6 @@ from sriov_bootstrap.verify.openstack.unbound import fault_meaning
 NAME = "sriov-bootstrap-port"
 MARK = "made by sriov-bootstrap openstack attach-port, and deleted by its detach-port"
 WAIT_SECONDS = 60.0
-POLL_SECONDS = 1.0
 
 
 class Attachments:
@@ -41,8 +43,15 @@ class Attachments:
             self._say(doubt)
         server = self._server(wish.server)
         network, physical_network = self._network(wish)
-        self._check_host(server, physical_network, wish.vnic_type)
-        wanted = {"name": NAME, "description": MARK, "network_id": network.id, "binding:vnic_type": wish.vnic_type}
+        self._check_host(server, physical_network, wish)
+        wanted: dict[str, object] = {
+            "name": NAME,
+            "description": MARK,
+            "network_id": network.id,
+            "binding:vnic_type": wish.vnic_type,
+        }
+        if wish.with_switchdev:
+            wanted["binding:profile"] = {"capabilities": [SWITCHDEV]}
         port: CloudPort = row(self._cloud.post(Api.NETWORK, "/ports", {"port": wanted}), "port", CloudPort)
         try:
             self._attach(server, port)
@@ -99,27 +108,32 @@ class Attachments:
             found = rows(self._cloud.get(Api.NETWORK, "/networks", by_id), "networks", Network)
         return choose_network(found, wish)
 
-    def _check_host(self, server: CloudServer, physical_network: str, vnic_type: str) -> None:
+    def _check_host(self, server: CloudServer, physical_network: str, wish: PortWish) -> None:
         """Whether the server's host can bind it; credentials that may not see its host find out by trying."""
-        if not server.host or vnic_type == "direct-physical":
+        if not server.host or wish.vnic_type == "direct-physical":
             return
-        answer = self._cloud.get(Api.NETWORK, "/agents", {"host": server.host, "agent_type": NIC_SWITCH_AGENT})
-        agents: tuple[Agent, ...] = rows(answer, "agents", Agent)
-        if not agents:
-            raise UsageError((f"server {server.id} is on {server.host}, which has no SR-IOV agent",))
-        if problem := agent_problem(agents[0], physical_network):
-            hint = agent_remedy(agents[0], physical_network)
-            raise UsageError((f"server {server.id} is on {server.host}: {problem}",), hint=hint)
+        answer = self._cloud.get(Api.NETWORK, "/agents", {"host": server.host})
+        agents: tuple[Agent, ...] = Survey(rows(answer, "agents", Agent)).agents_of(server.host)
+        agent = binding_agent(agents, with_switchdev=wish.with_switchdev)
+        if agent is None:
+            problem, hint = absence(server.host, with_switchdev=wish.with_switchdev)
+        else:
+            problem, hint = agent_problem(agent, physical_network), agent_remedy(agent, physical_network)
+        if not problem:
+            return
+        other = binding_agent(agents, with_switchdev=not wish.with_switchdev)
+        if other and not wish.with_switchdev and not agent_problem(other, physical_network):
+            hint = f"{label(other)} maps {physical_network}: --switchdev, if the host's PFs are in that mode"
+        raise UsageError((f"server {server.id} is on {server.host}: {problem}",), hint=hint)
 
     def _await_vf(self, port: CloudPort) -> CloudPort:
-        deadline = self._clock.monotonic() + WAIT_SECONDS
-        while True:
-            port = port_of(self._cloud, port.id)
-            if port.is_bound:
-                return port
-            if port.vif_type == BINDING_FAILED or self._clock.monotonic() >= deadline:
-                raise CloudError(f"nova attached port {port.id}, but neutron did not bind it ({port.vif_type})")
-            self._clock.sleep(POLL_SECONDS)
+        def is_decided(now: CloudPort) -> bool:
+            return now.is_bound or now.vif_type == BINDING_FAILED
+
+        now = ask_until(is_decided, partial(port_of, self._cloud, port.id), self._clock, WAIT_SECONDS)
+        if not now.is_bound:
+            raise CloudError(f"nova attached port {port.id}, but neutron did not bind it ({now.vif_type})")
+        return now
 
     def _ports_of(self, server: CloudServer) -> tuple[CloudPort, ...]:
         wanted = {"device_id": server.id, "fields": PORT_FIELDS}
@@ -127,12 +141,13 @@ class Attachments:
         return tuple(port for port in found if port.vnic_type in VNIC_TYPES)
 
     def _await_release(self, server: CloudServer, port: CloudPort) -> None:
-        deadline = self._clock.monotonic() + WAIT_SECONDS
-        while port.id in {attached.id for attached in self._ports_of(server)}:
-            if self._clock.monotonic() >= deadline:
-                hint = "the VM must let the VF go, and a guest that is still booting does not"
-                raise CloudError(f"port {port.id} is still attached after {WAIT_SECONDS:.0f} s", hint=hint)
-            self._clock.sleep(POLL_SECONDS)
+        def is_released(ports: tuple[CloudPort, ...]) -> bool:
+            return port.id not in {attached.id for attached in ports}
+
+        ports = ask_until(is_released, partial(self._ports_of, server), self._clock, WAIT_SECONDS)
+        if not is_released(ports):
+            hint = "the VM must let the VF go, and a guest that is still booting does not"
+            raise CloudError(f"port {port.id} is still attached after {WAIT_SECONDS:.0f} s", hint=hint)
 
 
 def _literal(text: str) -> str:

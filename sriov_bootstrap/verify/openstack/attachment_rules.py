@@ -25,6 +25,7 @@ class PortWish(Struct, frozen=True):
     physical_network: str = ""
     vnic_type: str = DIRECT
     port: str = ""
+    with_switchdev: bool = False
 
 
 def doubts(newest: tuple[int, int]) -> str:

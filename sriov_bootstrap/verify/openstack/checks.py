@@ -7,10 +7,20 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.similar_names import nearest
+from sriov_bootstrap.verify.openstack.agents import (
+    AGENT_FILES,
+    SHOWN,
+    absence,
+    agent_problem,
+    agent_remedy,
+    binding_agent,
+    label,
+)
 from sriov_bootstrap.verify.openstack.hosts import CloudHost, HostPf
 from sriov_bootstrap.verify.openstack.survey import (
     BINDING_FAILED,
-    NIC_SWITCH_AGENT,
+    HW_VEB,
+    OVS,
     Agent,
     CloudPort,
     ComputeService,
@@ -19,8 +29,7 @@ from sriov_bootstrap.verify.openstack.survey import (
     Survey,
 )
 
-SHOWN = 3  # names of many
-AGENT_FILES = "sriov-bootstrap render sriov-agent"
+LEGACY = "legacy"
 
 
 class CheckState(StrEnum):
@@ -77,42 +86,46 @@ def check_service(host: str, services: tuple[ComputeService, ...]) -> Check:
 
 
 def check_agents(host: CloudHost, physical_network: str, agents: tuple[Agent, ...]) -> Iterator[Check]:
-    """The SR-IOV agent of this host, or the chassis that binds ports with switchdev, and its mapping."""
-    agent = next((agent for agent in agents if agent.agent_type == NIC_SWITCH_AGENT), None)
-    bridges = [other for other in agents if other.agent_type != NIC_SWITCH_AGENT and physical_network in other.mappings]
-    if agent is None and bridges:
-        text = f"no SR-IOV agent; {bridges[0].agent_type} maps {physical_network}: only ports with switchdev are bound"
-        yield Check(CheckState.NOTE if bridges[0].alive else CheckState.FAILED, "agent", text)
-    elif agent is None:
-        hint = f"on {host.name}: {AGENT_FILES}, and start the agent; its host must be {host.name} as well"
-        yield Check(CheckState.FAILED, "agent", "neutron has no SR-IOV agent of this host", hint)
-    elif problem := agent_problem(agent, physical_network):
-        yield Check(CheckState.FAILED, "agent", problem, agent_remedy(agent, physical_network))
-    else:
-        yield _check_devices(host.pfs_on(physical_network), agent.mappings[physical_network], physical_network)
+    """Who binds ports with VFs of this host, by the modes of its PFs, and the mapping."""
+    pfs = host.pfs_on(physical_network)
+    switched = tuple(pf for pf in pfs if pf.is_switchdev)
+    others = tuple(pf for pf in pfs if not pf.is_switchdev)
+    if switched:
+        yield _check_bridges(host, physical_network, binding_agent(agents, with_switchdev=True))
+    if others or not switched:
+        yield _check_sriov_agent(host, others, physical_network, agents)
+    if switched and others:
+        modes = f"{switched[0]} is in switchdev mode, {others[0]} is not"
+        text = f"{physical_network}: {modes}; nova cannot tell their VFs apart"
+        yield Check(CheckState.NOTE, "agent", text, "a physical_network of its own for each of the two modes")
 
 
-def agent_problem(agent: Agent, physical_network: str) -> str:
-    """Why this SR-IOV agent binds no port on that network; "" if it does."""
-    if not agent.alive:
-        return "the SR-IOV agent is dead: neutron has not heard of it for longer than agent_down_time"
-    if not agent.admin_state_up:
-        return "the SR-IOV agent is switched off (admin_state_up is false)"
-    if physical_network not in agent.mappings:
-        known = shortlist(sorted(agent.mappings), SHOWN) or "nothing"
-        return f'the SR-IOV agent does not map physical_network "{physical_network}", only {known}'
-    return ""
+def _check_bridges(host: CloudHost, physical_network: str, agent: Agent | None) -> Check:
+    """The chassis or agent that binds ports with switchdev."""
+    if agent is None:
+        return Check(CheckState.FAILED, "agent", *absence(host.name, with_switchdev=True))
+    if problem := agent_problem(agent, physical_network):
+        return Check(CheckState.FAILED, "agent", problem, agent_remedy(agent, physical_network))
+    bridges = shortlist(agent.mappings[physical_network], SHOWN)
+    text = f"{label(agent)} is alive and maps {physical_network} to {bridges}, for ports with switchdev"
+    return Check(CheckState.OK, "agent", text)
 
 
-def agent_remedy(agent: Agent, physical_network: str) -> str:
-    """What to do about it."""
-    if not agent.alive:
-        return f"on {agent.host}: systemctl status of the SR-IOV agent, and its log"
-    if not agent.admin_state_up:
-        return "openstack network agent set --enable AGENT"
-    guess = nearest(physical_network, agent.mappings)
-    meant = f'"{guess}" is nearly the same; otherwise ' if guess else ""
-    return f"{meant}on {agent.host}: {AGENT_FILES} --write, then restart the agent"
+def _check_sriov_agent(
+    host: CloudHost, pfs: tuple[HostPf, ...], physical_network: str, agents: tuple[Agent, ...]
+) -> Check:
+    agent = binding_agent(agents, with_switchdev=False)
+    if agent is not None:
+        if problem := agent_problem(agent, physical_network):
+            return Check(CheckState.FAILED, "agent", problem, agent_remedy(agent, physical_network))
+        return _check_devices(pfs, agent.mappings[physical_network], physical_network)
+    other = binding_agent(agents, with_switchdev=True)
+    if other and not agent_problem(other, physical_network) and not any(pf.eswitch_mode for pf in pfs):
+        text = f"no SR-IOV agent; {label(other)} maps {physical_network}: only ports with switchdev are bound"
+        return Check(
+            CheckState.NOTE, "agent", text, 'if the PFs are in that mode, say so: mode = "switchdev" in [pf.eswitch]'
+        )
+    return Check(CheckState.FAILED, "agent", *absence(host.name, with_switchdev=False))
 
 
 def _check_devices(pfs: tuple[HostPf, ...], devices: tuple[str, ...], physical_network: str) -> Check:
@@ -187,6 +200,19 @@ def port_problem(host: CloudHost, port: CloudPort, other: CloudPort | None) -> s
     wanted = port.profile.physical_network
     if pf and wanted and pf.physical_network and wanted != pf.physical_network:
         return f"port {port.id}: nova took VF {address} for {wanted}, and {pf} is on {pf.physical_network}"
+    if pf and (problem := mode_problem(pf, port)):
+        return f"port {port.id}: VF {address} is of {pf}, {problem}"
+    return ""
+
+
+def mode_problem(pf: HostPf, port: CloudPort) -> str:
+    """Why a bound port's VF carries no frames in its PF's mode; "" if it does, or the mode is not known."""
+    if pf.is_switchdev and port.vif_type == HW_VEB:
+        return (
+            f"which is in switchdev mode, and sriovnicswitch bound the port ({HW_VEB}): no bridge has its representor"
+        )
+    if pf.eswitch_mode == LEGACY and port.vif_type == OVS:
+        return f"which is in legacy mode, and the port was bound to a bridge ({OVS}): there is no representor"
     return ""
 
 
@@ -233,6 +259,8 @@ def check_vf(host: CloudHost, port: CloudPort, physical_network: str) -> Check:
         return Check(
             CheckState.FAILED, "VF", f"{address} is of {pf}, which is on {pf.physical_network or 'no network'}"
         )
+    if problem := mode_problem(pf, port):
+        return Check(CheckState.FAILED, "VF", f"{address} is of {pf}, {problem}")
     return Check(
         CheckState.OK,
         "VF",

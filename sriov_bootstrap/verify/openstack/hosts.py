@@ -8,6 +8,7 @@ from msgspec import Struct
 from sriov_bootstrap.base.errors import UsageError
 from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.core.pci_address import label
+from sriov_bootstrap.verify.openstack.survey import SWITCHDEV
 
 
 class HostVf(Struct, frozen=True):
@@ -18,13 +19,19 @@ class HostVf(Struct, frozen=True):
 
 
 class HostPf(Struct, frozen=True):
-    """A rule and its PF; without a PF, `pci_address` is ""."""
+    """A rule and its PF; without a PF, `pci_address` is "". `eswitch_mode`: "" unless the rule sets one."""
 
     rule: str
     pci_address: str = ""
     netdev: str = ""
     physical_network: str = ""
     vfs: tuple[HostVf, ...] = ()
+    eswitch_mode: str = ""
+
+    @property
+    def is_switchdev(self) -> bool:
+        """Whether its VFs have representors."""
+        return self.eswitch_mode == SWITCHDEV
 
     def __str__(self) -> str:
         """`0000:3b:00.0 (ens1f0)`."""
@@ -49,6 +56,11 @@ class CloudHost(Struct, frozen=True):
     def pfs_on(self, physical_network: str) -> tuple[HostPf, ...]:
         """PFs that exist and whose rule names this network."""
         return tuple(pf for pf in self.pfs if pf.pci_address and pf.physical_network == physical_network)
+
+    def needs_switchdev(self, physical_network: str) -> bool:
+        """Whether every PF on it is in switchdev mode, so that its ports must ask for it."""
+        pfs = self.pfs_on(physical_network)
+        return bool(pfs) and all(pf.is_switchdev for pf in pfs)
 
     def pf_of_vf(self, pci_address: str) -> HostPf | None:
         """The PF that has this VF."""

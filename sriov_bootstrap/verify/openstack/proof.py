@@ -6,17 +6,21 @@ could not be deleted is said, and a later run finds it by its name.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from msgspec import Struct
 
 from sriov_bootstrap.base.errors import CloudError
 from sriov_bootstrap.verify.openstack.checks import Check, CheckState, check_vf, networks_on
+from sriov_bootstrap.verify.openstack.deadlines import ask_until
 from sriov_bootstrap.verify.openstack.hosts import CloudHost
 from sriov_bootstrap.verify.openstack.leftovers import MARK, SERVER_MARK, CloudLeftover, delete, name_for
 from sriov_bootstrap.verify.openstack.protocols import Api, Clock, Cloud
 from sriov_bootstrap.verify.openstack.questions import port_of
 from sriov_bootstrap.verify.openstack.survey import (
     BINDING_FAILED,
+    DIRECT,
+    SWITCHDEV,
     UNBOUND,
     CloudPort,
     CloudServer,
@@ -28,7 +32,6 @@ from sriov_bootstrap.verify.openstack.unbound import causes, fault_meaning, last
 
 BIND_SECONDS = 30.0
 DELETE_SECONDS = 60.0
-POLL_SECONDS = 1.0
 ON_HOST = "2.74"  # since then a server may be asked for on a host, and the scheduler still checks it
 DESCRIPTION = 255  # characters of a message
 
@@ -39,6 +42,18 @@ class ServerWish(Struct, frozen=True):
     image: str
     flavor: str
     seconds: float
+
+
+class CloudWish(Struct, frozen=True):
+    """What is made: a port on the network of this name or id, "" for the first that fits, and a server with it.
+
+    `with_switchdev`: the port asks for it in any case, not just where all PFs are in that mode.
+    """
+
+    vnic_type: str = DIRECT
+    network: str = ""
+    with_switchdev: bool = False
+    server: ServerWish | None = None
 
 
 class Made:
@@ -68,16 +83,17 @@ class Made:
                 self.left.append(f"{thing}: {error.message}")
 
     def _await_end(self, thing: CloudLeftover) -> None:
-        deadline = self._clock.monotonic() + DELETE_SECONDS
-        while self._clock.monotonic() < deadline:
-            try:
-                self._cloud.get(Api.COMPUTE, f"/servers/{thing.id}")
-            except CloudError as error:
-                if error.is_absence:
-                    return
-                raise
-            self._clock.sleep(POLL_SECONDS)
-        raise CloudError("it is still there")
+        if not ask_until(bool, lambda: self._is_gone(thing), self._clock, DELETE_SECONDS):
+            raise CloudError("it is still there")
+
+    def _is_gone(self, thing: CloudLeftover) -> bool:
+        try:
+            self._cloud.get(Api.COMPUTE, f"/servers/{thing.id}")
+        except CloudError as error:
+            if error.is_absence:
+                return True
+            raise
+        return False
 
 
 class Proof:
@@ -99,15 +115,15 @@ class Proof:
         self._survey = survey
         self._log = log
 
-    def run(self, physical_network: str, *, vnic_type: str, network: str, wish: ServerWish | None) -> tuple[Check, ...]:
-        """What came of it, on the network of this name or id, "" for the first that fits."""
+    def run(self, physical_network: str, wish: CloudWish) -> tuple[Check, ...]:
+        """What came of it."""
         found = networks_on(physical_network, self._survey.networks)
-        chosen = next((candidate for candidate in found if network in {"", candidate.id, candidate.name}), None)
+        chosen = next((candidate for candidate in found if wish.network in {"", candidate.id, candidate.name}), None)
         if chosen is None:
-            named = f' called "{network}"' if network else ""
+            named = f' called "{wish.network}"' if wish.network else ""
             return (Check(CheckState.FAILED, "port", f"none was made: no network{named} on {physical_network}"),)
         with self._clean_up() as made:
-            checks = self._check(made, physical_network, chosen, vnic_type, wish)
+            checks = self._check(made, physical_network, chosen, wish)
         left = [Check(CheckState.FAILED, "cleaning", f"not deleted: {text}") for text in made.left]
         return (*checks, *left)
 
@@ -119,42 +135,46 @@ class Proof:
         finally:
             made.delete_all()
 
-    def _check(
-        self, made: Made, physical_network: str, network: Network, vnic_type: str, wish: ServerWish | None
-    ) -> tuple[Check, ...]:
+    def _check(self, made: Made, physical_network: str, network: Network, wish: CloudWish) -> tuple[Check, ...]:
         try:
-            port = self._make_port(made, network, vnic_type, is_bound=wish is None)
-            if wish is None:
+            port = self._make_port(made, physical_network, network, wish)
+            if wish.server is None:
                 return (self._check_port(port, physical_network, network),)
-            return self._check_server(made, port, physical_network, network, wish)
+            return self._check_server(made, port, physical_network, network, wish.server)
         except CloudError as error:
-            return (Check(CheckState.FAILED, "server" if wish else "port", error.message, error.hint),)
+            return (Check(CheckState.FAILED, "server" if wish.server else "port", error.message, error.hint),)
 
-    def _make_port(self, made: Made, network: Network, vnic_type: str, *, is_bound: bool) -> CloudPort:
-        """`is_bound`: to this host, by us; nova binds that of a server."""
+    def _make_port(self, made: Made, physical_network: str, network: Network, wish: CloudWish) -> CloudPort:
+        """Without a server it is bound to this host by us; nova binds that of a server."""
         name = name_for(self._host.name)
-        wanted = {"name": name, "description": MARK, "network_id": network.id, "binding:vnic_type": vnic_type}
-        wanted |= {"binding:host_id": self._host.name} if is_bound else {}
+        wanted: dict[str, object] = {
+            "name": name,
+            "description": MARK,
+            "network_id": network.id,
+            "binding:vnic_type": wish.vnic_type,
+        }
+        if wish.with_switchdev or (wish.vnic_type == DIRECT and self._host.needs_switchdev(physical_network)):
+            wanted["binding:profile"] = {"capabilities": [SWITCHDEV]}
+        if wish.server is None:
+            wanted["binding:host_id"] = self._host.name
         self._say(f"making a port on {network.label}")
         port: CloudPort = row(self._cloud.post(Api.NETWORK, "/ports", {"port": wanted}), "port", CloudPort)
         made.note(CloudLeftover(Api.NETWORK, "port", port.id, name))
         return port
 
     def _check_port(self, port: CloudPort, physical_network: str, network: Network) -> Check:
-        deadline = self._clock.monotonic() + BIND_SECONDS
-        while port.vif_type == UNBOUND and self._clock.monotonic() < deadline:
-            self._clock.sleep(POLL_SECONDS)
-            port = port_of(self._cloud, port.id)
+        ask = partial(port_of, self._cloud, port.id)
+        port = ask_until(lambda now: now.vif_type != UNBOUND, ask, self._clock, BIND_SECONDS)
         if not port.is_bound:
             return self._unbound(port, physical_network, network)
-        text = f"neutron binds a {port.vnic_type} port of {network.label} to {port.host}: {port.vif_type}{port.on_vlan}"
+        text = f"neutron binds a {port.kind} port of {network.label} to {port.host}: {port.vif_type}{port.on_vlan}"
         return Check(CheckState.OK, "port", f"{text}; which VF it gets is for nova to say: --server")
 
     def _unbound(self, port: CloudPort, physical_network: str, network: Network) -> Check:
         agents = self._survey.agents_of(self._host.name)
         reasons = "; ".join(causes(port, network, physical_network, agents))
         where = f"to {self._host.name} ({port.vif_type or 'no vif_type'})"
-        text = f"the {port.vnic_type} port was not bound {where}: {reasons}"
+        text = f"the {port.kind} port was not bound {where}: {reasons}"
         return Check(CheckState.FAILED, "port", text)
 
     def _check_server(
@@ -196,10 +216,9 @@ class Proof:
         return server
 
     def _await_server(self, server: CloudServer, seconds: float) -> CloudServer:
-        deadline = self._clock.monotonic() + seconds
-        while True:
-            server = row(self._cloud.get(Api.COMPUTE, f"/servers/{server.id}"), "server", CloudServer)
-            if server.status in {"ACTIVE", "ERROR"} or self._clock.monotonic() >= deadline:
-                return server
-            self._say(f"the server is {server.status}" + (f", {server.task}" if server.task else ""))
-            self._clock.sleep(POLL_SECONDS)
+        def ask() -> CloudServer:
+            now: CloudServer = row(self._cloud.get(Api.COMPUTE, f"/servers/{server.id}"), "server", CloudServer)
+            self._say(f"the server is {now.status}" + (f", {now.task}" if now.task else ""))
+            return now
+
+        return ask_until(lambda now: now.status in {"ACTIVE", "ERROR"}, ask, self._clock, seconds)

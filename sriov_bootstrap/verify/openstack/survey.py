@@ -8,16 +8,16 @@ from msgspec import Struct
 from sriov_bootstrap.base.errors import CloudError
 
 NIC_SWITCH_AGENT = "NIC Switch agent"
-BRIDGE_AGENTS = (
-    "OVN Controller agent",
-    "OVN Controller Gateway agent",
-    "Open vSwitch agent",
-)  # of ports with switchdev
+OVN_CONTROLLERS = ("OVN Controller agent", "OVN Controller Gateway agent")
+BRIDGE_AGENTS = (*OVN_CONTROLLERS, "Open vSwitch agent")  # of ports with switchdev
 DIRECT = "direct"
 VNIC_TYPES = (DIRECT, "macvtap", "direct-physical")  # those of neutron's sriovnicswitch
 NETWORK_TYPES = ("flat", "vlan")
 UNBOUND = "unbound"
 BINDING_FAILED = "binding_failed"
+HW_VEB = "hw_veb"  # sriovnicswitch has bound it: a VF behind the NIC's own bridge
+OVS = "ovs"  # ovn or openvswitch has: a VF whose representor is in a bridge
+SWITCHDEV = "switchdev"
 
 
 class Agent(Struct, frozen=True):
@@ -77,10 +77,11 @@ class Network(Segment, frozen=True, kw_only=True, rename={"id": "id", "name": "n
 
 
 class PortProfile(Struct, frozen=True):
-    """What a port's profile says of its VF; whatever else is in it stays there."""
+    """What a port's profile says of its VF, and of what it asks for; whatever else is in it stays there."""
 
     pci_slot: str = ""
     physical_network: str | None = None
+    capabilities: tuple[str, ...] | None = None
 
 
 PORT_NAMES = {
@@ -120,6 +121,16 @@ class CloudPort(Struct, frozen=True, rename=PORT_NAMES):
     def is_bound(self) -> bool:
         """Whether a mechanism driver took it."""
         return self.vif_type not in {"", UNBOUND, BINDING_FAILED}
+
+    @property
+    def wants_switchdev(self) -> bool:
+        """Whether sriovnicswitch leaves it to ovn or openvswitch."""
+        return SWITCHDEV in (self.profile.capabilities or ())
+
+    @property
+    def kind(self) -> str:
+        """`direct`, or `direct switchdev`."""
+        return f"{self.vnic_type} {SWITCHDEV}" if self.wants_switchdev else self.vnic_type
 
     @property
     def on_vlan(self) -> str:

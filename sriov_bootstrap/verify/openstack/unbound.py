@@ -3,10 +3,9 @@
 import re
 
 from sriov_bootstrap.core.plurals import shortlist
-from sriov_bootstrap.verify.openstack.checks import agent_problem
+from sriov_bootstrap.verify.openstack.agents import absence, agent_problem, binding_agent
 from sriov_bootstrap.verify.openstack.survey import (
     NETWORK_TYPES,
-    NIC_SWITCH_AGENT,
     VNIC_TYPES,
     Agent,
     CloudPort,
@@ -16,6 +15,10 @@ from sriov_bootstrap.verify.openstack.survey import (
 DRIVER_MISSING = (
     "nothing that can be seen from here is wrong: in neutron-server's ml2 configuration, sriovnicswitch may be missing "
     "from mechanism_drivers, or prohibit this vnic type (vnic_type_prohibit_list)"
+)
+SWITCHDEV_DRIVER_MISSING = (
+    "nothing that can be seen from here is wrong: in neutron-server's ml2 configuration, ovn or openvswitch may be "
+    "missing from mechanism_drivers, or openvswitch may prohibit this vnic type (vnic_type_prohibit_list)"
 )
 DOCTOR = "on the host: sriov-bootstrap doctor"
 # What nova's fault texts mean here, the first that fits. nova/exception.py, nova/virt/libvirt/driver.py.
@@ -42,20 +45,20 @@ FAULTS = {
 def causes(port: CloudPort, network: Network, physical_network: str, agents: tuple[Agent, ...]) -> tuple[str, ...]:
     """Which of the known causes hold; never empty. `agents`: those of the host that the port is for."""
     found = []
-    if port.vnic_type and port.vnic_type not in VNIC_TYPES:
+    if port.vnic_type and port.vnic_type not in VNIC_TYPES and not port.wants_switchdev:
         supported = shortlist(VNIC_TYPES, len(VNIC_TYPES))
         found.append(f"vnic type {port.vnic_type} is not supported by sriovnicswitch, which binds {supported}")
     segment = next((segment for segment in network.segments if segment.physical_network == physical_network), None)
     if segment is None or segment.network_type not in NETWORK_TYPES:
         found.append(f"network {network.label} has no flat or vlan segment on {physical_network}")
-    agent = next((agent for agent in agents if agent.agent_type == NIC_SWITCH_AGENT), None)
+    agent = binding_agent(agents, with_switchdev=port.wants_switchdev)
     if port.vnic_type == "direct-physical":  # bound without any agent
         pass
     elif agent is None:
-        found.append(f"neutron has no SR-IOV agent on {port.host}")
+        found.append(absence(port.host, with_switchdev=port.wants_switchdev)[0])
     elif problem := agent_problem(agent, physical_network):
         found.append(problem)
-    return tuple(found) or (DRIVER_MISSING,)
+    return tuple(found) or (SWITCHDEV_DRIVER_MISSING if port.wants_switchdev else DRIVER_MISSING,)
 
 
 def last_error(log: str, server: str) -> str:

@@ -93,11 +93,11 @@ def of_agent(**changes: object) -> Survey:
         ),
         (
             replace(SURVEY, agents=(OVN,)),
-            "note agent: no SR-IOV agent; OVN Controller agent maps physnet2: only ports with switchdev are bound",
+            "note agent: no SR-IOV agent; the OVN chassis maps physnet2: only ports with switchdev are bound",
         ),
         (
             replace(SURVEY, agents=(replace(OVN, alive=False),)),
-            "failed agent: no SR-IOV agent; OVN Controller agent maps physnet2: only ports with switchdev are bound",
+            "failed agent: neutron has no SR-IOV agent of this host",
         ),
         (
             replace(SURVEY, networks=()),
@@ -127,6 +127,71 @@ def of_agent(**changes: object) -> Survey:
 )
 def test_what_is_wrong_is_said(survey: Survey, problem: str) -> None:
     assert said(HOST, survey) == [problem]
+
+
+SWITCHED = replace(PF, eswitch_mode="switchdev")
+BOUND = replace(PORT, vif_type="ovs", profile=PortProfile(VFS[0].pci_address, "physnet2", ("switchdev",)))
+WITH_OVN = replace(SURVEY, agents=(OVN,), ports=(BOUND,))
+
+
+def test_ports_with_switchdev_are_bound_by_a_chassis() -> None:
+    checks = check_host(CloudHost("compute-1", (SWITCHED,)), WITH_OVN, FREE)
+    assert {check.verdict for check in checks} == {CheckState.OK}
+    assert checks[1].text == "the OVN chassis is alive and maps physnet2 to br-ex, for ports with switchdev"
+
+
+NO_CHASSIS = (
+    "neutron has no OVN chassis and no Open vSwitch agent of this host, and only they bind ports with switchdev"
+)
+
+IS_LEFT_ALONE = "which is in switchdev mode, and sriovnicswitch bound the port (hw_veb): no bridge has its representor"
+HAS_NO_REPRESENTOR = "which is in legacy mode, and the port was bound to a bridge (ovs): there is no representor"
+
+
+@pytest.mark.parametrize(
+    ("pf", "survey", "problem"),
+    [
+        (SWITCHED, replace(WITH_OVN, agents=()), f"failed agent: {NO_CHASSIS}"),
+        (SWITCHED, replace(WITH_OVN, agents=(AGENT,)), f"failed agent: {NO_CHASSIS}"),
+        (
+            SWITCHED,
+            replace(WITH_OVN, agents=(replace(OVN, alive=False),)),
+            "failed agent: the OVN chassis is dead: neutron has not heard of it for longer than agent_down_time",
+        ),
+        (
+            SWITCHED,
+            replace(WITH_OVN, agents=(replace(OVN, configurations={"bridge-mappings": "public:br-ex"}),)),
+            'failed agent: the OVN chassis does not map physical_network "physnet2", only public',
+        ),
+        (
+            SWITCHED,
+            replace(WITH_OVN, ports=(replace(PORT, id="p2"),)),
+            f"failed ports: port p2: VF {VFS[0].pci_address} is of 0000:3b:00.0 (ens1f0), {IS_LEFT_ALONE}",
+        ),
+        (
+            replace(PF, eswitch_mode="legacy"),
+            replace(SURVEY, ports=(BOUND,)),
+            f"failed ports: port p1: VF {VFS[0].pci_address} is of 0000:3b:00.0 (ens1f0), {HAS_NO_REPRESENTOR}",
+        ),
+        (
+            replace(PF, eswitch_mode="legacy"),
+            replace(SURVEY, agents=(OVN,)),
+            "failed agent: neutron has no SR-IOV agent of this host",
+        ),
+    ],
+)
+def test_what_is_wrong_with_switchdev_is_said(pf: HostPf, survey: Survey, problem: str) -> None:
+    assert said(CloudHost("compute-1", (pf,)), survey) == [problem]
+
+
+def test_both_modes_on_one_physical_network_are_said() -> None:
+    host = CloudHost("compute-1", (SWITCHED, HostPf("b", "0000:5e:00.0", "", "physnet2")))
+    assert said(host, replace(WITH_OVN, agents=(OVN, AGENT))) == [
+        f"note agent: physnet2: {SWITCHED} is in switchdev mode, 0000:5e:00.0 is not; nova cannot tell their VFs apart"
+    ]
+    assert not host.needs_switchdev("physnet2")
+    assert CloudHost("compute-1", (SWITCHED,)).needs_switchdev("physnet2")
+    assert not CloudHost("compute-1").needs_switchdev("physnet2")
 
 
 def test_ports_of_other_hosts_and_ports_with_a_whole_pf_are_no_concern() -> None:
@@ -233,6 +298,11 @@ def test_an_agent_of_open_vswitch_maps_bridges() -> None:
 def test_the_vf_that_nova_gave_is_compared_with_sys(port: CloudPort, said: str) -> None:
     check = check_vf(HOST, port, "physnet2")
     assert f"{check.verdict}: {check.text}" == said
+
+
+def test_a_vf_that_nothing_connects_is_no_proof() -> None:
+    check = check_vf(CloudHost("compute-1", (SWITCHED,)), PORT, "physnet2")
+    assert (check.verdict, check.text) == (CheckState.FAILED, f"{VFS[0].pci_address} is of {PF}, {IS_LEFT_ALONE}")
 
 
 @pytest.mark.parametrize(("network", "on"), [("physnet3", "physnet3"), ("", "no network")])

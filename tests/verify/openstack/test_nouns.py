@@ -96,6 +96,14 @@ def test_a_port_is_bound_once_a_driver_took_it(vif_type: str, is_bound: bool) ->
     assert CloudPort("p", vif_type=vif_type).is_bound == is_bound
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "kind"), [(None, "direct"), ([], "direct"), (["switchdev"], "direct switchdev")]
+)
+def test_a_port_may_ask_for_switchdev(capabilities: list[str] | None, kind: str) -> None:
+    answer = {"id": "p", "binding:vnic_type": "direct", "binding:profile": {"capabilities": capabilities}}
+    assert row({"port": answer}, "port", CloudPort).kind == kind
+
+
 @pytest.mark.parametrize("answer", [{}, {"ports": [{}]}, {"ports": 3}, [], None])
 def test_an_answer_that_is_none_is_the_clouds_fault(answer: object) -> None:
     with pytest.raises(CloudError, match="the cloud's list of ports cannot be understood"):

@@ -3,8 +3,14 @@
 import pytest
 from msgspec.structs import replace
 
-from sriov_bootstrap.verify.openstack.survey import NIC_SWITCH_AGENT, Agent, CloudPort, Network
-from sriov_bootstrap.verify.openstack.unbound import DRIVER_MISSING, causes, fault_meaning, last_error
+from sriov_bootstrap.verify.openstack.survey import NIC_SWITCH_AGENT, Agent, CloudPort, Network, PortProfile
+from sriov_bootstrap.verify.openstack.unbound import (
+    DRIVER_MISSING,
+    SWITCHDEV_DRIVER_MISSING,
+    causes,
+    fault_meaning,
+    last_error,
+)
 
 NETWORK = Network(id="n1", name="sriov", physical_network="physnet2", network_type="vlan", segmentation_id=101)
 PORT = CloudPort("p1", vnic_type="direct", vif_type="binding_failed", host="compute-1")
@@ -14,6 +20,11 @@ IS_DEAD = "the SR-IOV agent is dead: neutron has not heard of it for longer than
 OVERLAY = replace(NETWORK, network_type="vxlan")
 OTHER = replace(NETWORK, physical_network="physnet3")
 NO_SEGMENT = "network sriov has no flat or vlan segment on physnet2"
+SWITCHDEV = replace(PORT, profile=PortProfile(capabilities=("switchdev",)))
+OVN = Agent("OVN Controller agent", "compute-1", alive=True, configurations={"bridge-mappings": "physnet2:br-ex"})
+NO_CHASSIS = (
+    "neutron has no OVN chassis and no Open vSwitch agent of this host, and only they bind ports with switchdev"
+)
 NO_DRIVER = "vnic type vdpa is not supported by sriovnicswitch, which binds direct, macvtap, direct-physical"
 
 
@@ -21,11 +32,14 @@ NO_DRIVER = "vnic type vdpa is not supported by sriovnicswitch, which binds dire
     ("port", "network", "agents", "found"),
     [
         (PORT, NETWORK, (DEAD,), (IS_DEAD,)),
-        (PORT, NETWORK, (), ("neutron has no SR-IOV agent on compute-1",)),
+        (PORT, NETWORK, (), ("neutron has no SR-IOV agent of this host",)),
         (replace(PORT, vnic_type="direct-physical"), NETWORK, (), (DRIVER_MISSING,)),
         (PORT, NETWORK, (AGENT,), (DRIVER_MISSING,)),
         (replace(PORT, vnic_type="vdpa"), NETWORK, (AGENT,), (NO_DRIVER,)),
         (PORT, OVERLAY, (AGENT,), (NO_SEGMENT,)),
+        (SWITCHDEV, NETWORK, (AGENT,), (NO_CHASSIS,)),
+        (SWITCHDEV, NETWORK, (AGENT, OVN), (SWITCHDEV_DRIVER_MISSING,)),
+        (replace(SWITCHDEV, vnic_type="vdpa"), NETWORK, (OVN,), (SWITCHDEV_DRIVER_MISSING,)),
         (replace(PORT, vnic_type=""), OTHER, (DEAD,), (NO_SEGMENT, IS_DEAD)),
     ],
 )
