@@ -7,7 +7,11 @@ from pathlib import Path
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS, PACKAGINGS
 
 ROOT = Path(__file__).parents[1]
-UNITS = ("units/sriov-bootstrap.service", "units/sriov-bootstrap-cloud-init.service")
+UNITS = (
+    "units/sriov-bootstrap.service",
+    "units/sriov-bootstrap-cloud-init.service",
+    "units/sriov-bootstrap-bond.service",
+)
 MANUAL = "docs/man/sriov-bootstrap.toml.5"
 UNITS_HEAD = "# Made by `make consumers`:\n"
 MANUAL_HEAD = "every known name of nova-compute and of the Neutron SR-IOV agent:\n.Bl -item -compact -offset indent\n"

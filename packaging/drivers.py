@@ -28,6 +28,7 @@ HABITS = {
         "no eswitch",
         "has no eswitch mode that devlink could set, so switchdev is refused for a rule that names it (Linux 6.12)",
     ),
+    "tells_lag": ("VF LAG", "debugfs tells whether a bond of its PFs is offloaded, for `vf_lag`"),
     "firmware_limit": ("firmware's limit", "how many VFs there can be is up to the firmware or its settings"),
     "accepts_and_makes_fewer": ("silent failure", "can report success although VFs are missing, or do not work"),
     "kept_vfs": ("keeps VFs", "reports success for 0 and keeps VFs that were there before the driver was loaded"),

@@ -21,6 +21,7 @@ WITHOUT_PARSER: dict[tuple[str, ...], Arguments] = {
     ("run",): Arguments(verb="run"),
     ("--once",): Arguments(once=True),
     ("helper", "holders"): Arguments(verb="helper", words=["holders"]),
+    ("helper", "bond"): Arguments(verb="helper", words=["bond"]),
     ("helper", "metrics"): Arguments(verb="helper", words=["metrics"]),
     ("helper", "metrics-config"): Arguments(verb="helper", words=["metrics-config"]),
 }
@@ -207,6 +208,10 @@ def _helper(arguments: Arguments, root: str) -> int:
         from sriov_bootstrap.commands.metrics_config import metrics_config
 
         return metrics_config(_machine(arguments, root))
+    if words == ("bond",):
+        from sriov_bootstrap.commands.await_bond import await_bond
+
+        return await_bond(root)
     from sriov_bootstrap.commands.helper import helper
 
     return helper(words, root=root)

@@ -270,7 +270,8 @@ class SwitchSteps(Struct, frozen=True):
     """What the switch of a PF takes: `before` VFs are made, the `mode`, and what comes `after` both.
 
     `remakes`: VFs that exist have to go for it. `binds_late`: those that are made must not have a driver before the
-    mode is set. `verdict`: why the mode stays as it is. `remark`: what will not be so, although nothing is held off.
+    mode is set. `holds_drivers`: none may get one in this pass. `verdict`: why the mode stays as it is. `remark`: what
+    will not be so, although nothing is held off.
     """
 
     before: tuple[SetDevlinkParams, ...] = ()
@@ -278,6 +279,7 @@ class SwitchSteps(Struct, frozen=True):
     after: tuple[SetUpEswitch, ...] = ()
     remakes: bool = False
     binds_late: bool = False
+    holds_drivers: bool = False
     verdict: Verdict | None = None
     remark: str = ""
 

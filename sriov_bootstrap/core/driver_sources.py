@@ -153,6 +153,7 @@ SOURCES: dict[str, KernelSource] = {
         operations="mlx5e_netdev_ops",
         cells={
             "mode_before_binding": "mlx5_devlink_eswitch_mode_set",
+            "tells_lag": "mlx5_ldev_add_debugfs",
             "firmware_limit": "mlx5_devlink_total_vfs_set",
             "accepts_and_makes_fewer": "mlx5_device_enable_sriov",
             "mac": "mlx5e_set_vf_mac",

@@ -52,7 +52,8 @@ class Driver(Struct, frozen=True):
     `up_first`: it creates no VFs while the PF's netdev is down. `count_flaps_link`: it takes the PF's link down and up
     for each change of the number. `rates_need_carrier`: it refuses a VF's rate while the PF has no carrier.
     `mode_before_count`: it changes the eswitch mode only while there are no VFs. `mode_before_binding`: VFs that have a
-    driver by then make it slow, or break. `no_eswitch`: devlink can set no eswitch mode. `firmware_limit`: how many VFs
+    driver by then make it slow, or break. `no_eswitch`: devlink can set no eswitch mode. `tells_lag`: debugfs tells
+    whether a bond of its PFs is offloaded, before which VFs must not have a driver. `firmware_limit`: how many VFs
     there can be is up to the firmware or its settings. `kept_vfs`: it reports success for 0 and keeps VFs that were
     there before it was loaded. `accepts_and_makes_fewer`: it can report success although VFs are missing, or do not
     work.
@@ -72,6 +73,7 @@ class Driver(Struct, frozen=True):
     mode_before_count: bool = False
     mode_before_binding: bool = False
     no_eswitch: bool = False
+    tells_lag: bool = False
     firmware_limit: bool = False
     kept_vfs: bool = False
     accepts_and_makes_fewer: bool = False
@@ -130,6 +132,7 @@ DRIVERS = (
     Driver(
         "mlx5_core",
         mode_before_binding=True,
+        tells_lag=True,
         firmware_limit=True,
         accepts_and_makes_fewer=True,
         attributes=_USUAL | {"min_rate", "stats", "msix"},

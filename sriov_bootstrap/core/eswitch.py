@@ -17,6 +17,9 @@ Some drivers go back to legacy when the count becomes 0. Wherever a count passes
 afterwards, which does nothing if it is still right: setting the mode that is there is an error to bnxt_en, and has
 broken hosts with mlx5.
 
+With `vf_lag` VFs stay without a driver until the bond of their PFs is offloaded: one whose VFs are bound first never
+is. What makes the bond waits for this service, so that comes in a later pass, and no boot waits for it.
+
 What follows the mode (representors, inline mode, encapsulation, hw-tc-offload) is one action, as each of these needs
 the netdevs that the mode makes.
 """
@@ -33,6 +36,13 @@ from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.surroundings import Surroundings
 
+LAG_ACTIVE = "active"  # mlx5/core/lag/debugfs.c, state_show
+LAG_HINT = "make the bond of both PFs, with both in switchdev mode: VFs get their driver as soon as it is offloaded"
+LAG_BOUND_HINT = (
+    "free the VFs of both PFs, then sriov-bootstrap release each of them, and sriov-bootstrap --once before the bond"
+    " is made; or reboot"
+)
+LAG_UNKNOWN_HINT = "mount debugfs: systemctl start sys-kernel-debug.mount; a locked down kernel may not show it"
 LATER_HINT = "this is applied automatically once they are released"
 MASTER_HINT = (
     "take it out of that bond or bridge, or of Open vSwitch, and it is applied automatically; at boot this service"
@@ -51,15 +61,17 @@ def question_of(pci_address: str, rule: PfRule) -> DevlinkQuestion:
     """What is to be read for this rule."""
     wish = rule.eswitch
     wants_offload = wish is not None and (wish.is_switchdev or wish.hw_tc_offload is not None)
-    return DevlinkQuestion(pci_address, tuple(rule.params), wants_offload)
+    return DevlinkQuestion(pci_address, tuple(rule.params), wants_offload, wish is not None and wish.vf_lag)
 
 
 def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> SwitchSteps:
     """What its switch takes, beside `target` VFs."""
     rule, wish, actual = desired.rule, desired.rule.eswitch, pf.eswitch
+    holds = awaits_lag(rule, pf)
     if actual is None:
         lack = pf.eswitch_problem or "devlink has not been asked"
-        return SwitchSteps(verdict=Verdict(Reason.ESWITCH_MODE, f"{pf.pci_address}: {lack}", READ_HINT))
+        verdict = Verdict(Reason.ESWITCH_MODE, f"{pf.pci_address}: {lack}", READ_HINT)
+        return SwitchSteps(holds_drivers=holds, verdict=verdict)
     params = _params_to_set(rule, actual)
     before = (SetDevlinkParams(pf.pci_address, params),) if params else ()
     if wish is None or not actual.mode:
@@ -81,8 +93,16 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
         (SetUpEswitch(pf.pci_address, wish, target),) if needs_set_up and _has_more(wish, target) else (),
         remakes=remakes,
         binds_late=changes and driver.mode_before_binding and not is_first,
+        holds_drivers=holds,
         verdict=_held_verdict(pf, wish, actual) if changes and not allow else None,
     )
+
+
+def awaits_lag(rule: PfRule, pf: PfFacts) -> bool:
+    """Whether VFs without a driver have to wait for the bond of their PFs."""
+    wish, actual = rule.eswitch, pf.eswitch
+    asks = wish is not None and wish.vf_lag and driver_of(pf.driver).tells_lag
+    return asks and (actual is None or actual.lag != LAG_ACTIVE)
 
 
 def any_bound(pf: PfFacts) -> bool:
@@ -163,19 +183,35 @@ def lack_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
     if actual is None:
         return None
     if wish and wish.mode != (actual.mode or EswitchMode.LEGACY):
-        if not actual.mode:
-            return Verdict(Reason.ESWITCH_UNSUPPORTED, f"{pf.pci_address}: {_no_eswitch(pf)}", UNSUPPORTED_HINT)
-        message = f"{pf.pci_address}: the eswitch mode is {actual.mode} instead of {wish.mode}"
-        return Verdict(Reason.ESWITCH_MODE, message, READ_HINT)
+        return _mode_verdict(pf, wish, actual.mode)
     if missing := missing_representors(pf, wish):
         vfs = shortlist([f"VF {number}" for number in missing], NAMED)
         lead = f"{pf.pci_address}: {quantity(len(missing), 'representor')} of {pf.num_vfs} missing"
         return Verdict(Reason.REPRESENTORS_MISSING, f"{lead}: {vfs}", READ_HINT)
+    if pf.vfs and awaits_lag(rule, pf):
+        return _lag_verdict(pf, actual.lag)
     if steering := wrong_steering(rule, actual):
         found, wanted = steering
         message = f"{pf.pci_address}: {STEERING} is {found} instead of {wanted}"
         return Verdict(Reason.ESWITCH_UNSUPPORTED, message, STEERING_HINT)
     return None
+
+
+def _mode_verdict(pf: PfFacts, wish: Eswitch, mode: str) -> Verdict:
+    if not mode:
+        return Verdict(Reason.ESWITCH_UNSUPPORTED, f"{pf.pci_address}: {_no_eswitch(pf)}", UNSUPPORTED_HINT)
+    message = f"{pf.pci_address}: the eswitch mode is {mode} instead of {wish.mode}"
+    return Verdict(Reason.ESWITCH_MODE, message, READ_HINT)
+
+
+def _lag_verdict(pf: PfFacts, state: str) -> Verdict:
+    lead = f"{pf.pci_address}: the bond of this PF is not offloaded"
+    if not state:
+        return Verdict(Reason.LAG_INACTIVE, f"{lead} as far as is known: debugfs does not tell", LAG_UNKNOWN_HINT)
+    if bound := [vf for vf in pf.vfs if vf.driver]:
+        text = f"{lead}, and {quantity(len(bound), 'VF has', 'VFs have')} a driver already, which keeps it so"
+        return Verdict(Reason.LAG_INACTIVE, text, LAG_BOUND_HINT)
+    return Verdict(Reason.LAG_INACTIVE, f"{lead}, and its VFs get their driver only then", LAG_HINT)
 
 
 def _no_eswitch(pf: PfFacts) -> str:

@@ -47,13 +47,14 @@ class ParamMode(StrEnum):
 
 
 class Eswitch(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """[pf.eswitch]. What is not said is left alone."""
+    """[pf.eswitch]. What is not said is left alone. `vf_lag`: VFs get their driver once the PF's bond is offloaded."""
 
     mode: EswitchMode
     inline_mode: InlineMode | None = None
     encap_mode: EncapMode | None = None
     flow_steering_mode: SteeringMode | None = None
     hw_tc_offload: bool | None = None
+    vf_lag: bool = False
 
     @property
     def is_switchdev(self) -> bool:

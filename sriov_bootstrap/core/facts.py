@@ -148,7 +148,8 @@ class EswitchFacts(Struct, frozen=True):
     """The switch in a NIC, as devlink and rtnetlink tell it. `mode` "": it has none that can be set.
 
     `switch_id`: that of the uplink, "" while there is none. `uplink`: its netdev; `representors`: VF number -> its.
-    `params`: name of a devlink parameter -> mode in which it is set -> value; only those that a rule names.
+    `params`: name of a devlink parameter -> mode in which it is set -> value; only those that a rule names. `lag`:
+    "active" or "disabled", "" where that is not asked for or not known.
     """
 
     mode: str = ""
@@ -158,6 +159,7 @@ class EswitchFacts(Struct, frozen=True):
     uplink: Representor | None = None
     representors: dict[int, Representor] = {}
     params: dict[str, dict[str, bool | int | str]] = {}
+    lag: str = ""
 
 
 class Eswitches(Struct, frozen=True):
@@ -169,11 +171,12 @@ class Eswitches(Struct, frozen=True):
 
 
 class DevlinkQuestion(Struct, frozen=True):
-    """What is to be read of one PF: these parameters, and whether its netdevs offload TC."""
+    """What is to be read of one PF: these parameters, whether its netdevs offload TC, whether its bond is offloaded."""
 
     pci_address: str
     params: tuple[str, ...] = ()
     tc_offload: bool = False
+    lag: bool = False
 
 
 class VfFacts(Struct, frozen=True):

@@ -89,7 +89,8 @@ class Plan(Struct, frozen=True):
 
     `carrier` is the PCI address of the PF whose plan has the steps for this one too, "" where there is no such PF.
     `held`: VFs in use that keep another driver until they are released. `remark`: what an operator may want to know
-    about how it is done. `settings`: what becomes of the attributes of its VFs.
+    about how it is done. `settings`: what becomes of the attributes of its VFs. `holds_drivers`: its VFs get their
+    driver in a later pass.
     """
 
     desired: DesiredPf
@@ -99,6 +100,7 @@ class Plan(Struct, frozen=True):
     held: tuple[VfFacts, ...] = ()
     remark: str = ""
     settings: Settings = Settings()
+    holds_drivers: bool = False
 
     @property
     def pci_address(self) -> str:
@@ -149,14 +151,15 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
         )
     verdict = verdict or switch.verdict
     if verdict:
-        plan = keep_count(desired, pf, target, around, SwitchSteps(switch.before))
+        plan = keep_count(desired, pf, target, around, replace(switch, mode=(), after=()))
     elif pf.num_vfs == target and not switch.remakes:
         plan = keep_count(desired, pf, target, around, switch)
     else:
         plan = _change_count(desired, pf, target, around, switch)
     if around.jam and plan.actions:
         return Plan(desired, verdict=verdict or blocked_verdict(pf, around.jam))
-    return replace(plan, verdict=verdict, remark=(plan.actions and switch.remark) or plan.remark)
+    remark = (plan.actions and switch.remark) or plan.remark
+    return replace(plan, verdict=verdict, remark=remark, holds_drivers=switch.holds_drivers)
 
 
 def _switch_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> SwitchSteps:
@@ -173,14 +176,15 @@ def _change_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surround
     rule, drivers = desired.rule, desired.rule.drivers(target)
     wants_kernels = VfDriver.KERNEL in drivers.kinds
     is_late = binds_late(rule, target, names_follow_probes=around.names_follow_probes)
-    is_late = is_late or (switch.binds_late and wants_kernels)
+    is_late = is_late or ((switch.binds_late or switch.holds_drivers) and wants_kernels)
     is_late = is_late and target > 0 and around.may_probe(pf)
     steps = list(preparations(desired, pf, target, around, binds_late=is_late, remakes=True))
     steps += (*switch.before, *_count_steps(desired, pf, target, around, switch), *switch.after)
     attributes = _new_attributes(desired, pf, target, around, is_late=is_late)
     steps += attributes
     takes_drivers = wants_kernels and any(not step.keeps_drivers for step in attributes)
-    if is_late or (target and (drivers.names or drivers.others or takes_drivers)):
+    needs_binding = is_late or (target and (drivers.names or drivers.others or takes_drivers))
+    if needs_binding and not switch.holds_drivers:
         are_probed = bool(drivers.others) and wants_kernels and not is_late and around.may_probe(pf)
         steps += _bind_steps(pf, around, _binding_of_new_vfs(pf, drivers, around, are_probed=are_probed))
     steps += _mtu_steps(pf, rule.vf_mtus(target), target)
@@ -215,9 +219,10 @@ def keep_count(
     """The VFs that exist stay; those that are free may get another driver."""
     rule = desired.rule
     wrong, found = around.moves(rule, pf), around.settings(rule, pf)
+    wrong = replace(wrong, now=()) if switch.holds_drivers else wrong
     binding = _binding_of_vfs(pf, rule, wrong.now, around) if wrong.now else None
     is_late = binding is not None and VfDriver.KERNEL in binding.drivers.kinds
-    steps = [*preparations(desired, pf, target, around, binds_late=is_late)]
+    steps = [*preparations(desired, pf, target, around, binds_late=is_late or switch.holds_drivers)]
     steps += (*switch.before, *switch.mode, *switch.after)
     steps += _bind_steps(pf, around, binding) if binding else ()
     steps += _attribute_steps(desired, pf, found, around, binds_others=bool(wrong.now))

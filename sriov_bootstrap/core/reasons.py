@@ -20,6 +20,7 @@ class Reason(StrEnum):
     ESWITCH_MODE = "eswitch_mode"
     ESWITCH_UNSUPPORTED = "eswitch_unsupported"
     REPRESENTORS_MISSING = "representors_missing"
+    LAG_INACTIVE = "lag_inactive"
     STUCK = "stuck"
     BLOCKED = "blocked"
     RELOAD_REQUIRED = "reload_required"
@@ -65,6 +66,7 @@ TRAITS = {
     Reason.ESWITCH_MODE: Traits(is_retried=True),
     Reason.ESWITCH_UNSUPPORTED: Traits(is_final=True),
     Reason.REPRESENTORS_MISSING: Traits(is_retried=True),
+    Reason.LAG_INACTIVE: Traits(is_final=True, is_retried=True),  # what makes the bond waits for us
     Reason.STUCK: Traits(is_retried=True),
     Reason.BLOCKED: Traits(is_retried=True, awaits_user=True),
     Reason.RELOAD_REQUIRED: Traits(is_final=True),

@@ -12,6 +12,7 @@ from sriov_bootstrap.core.vf_settings import QUIET_SECONDS
 
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 IN_USE_SECONDS = 60.0  # walking /proc costs little, and an operator may be waiting for the VM that was just stopped
+LAG_SECONDS = 5.0  # a bond is offloaded a moment after it was made, which is an event, and that is none
 IN_PASS_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -32,8 +33,11 @@ def next_look_seconds(state: State, failures: int, *, now: float) -> float | Non
         return min(_quiet_looks(state, now), default=None)
     contested = [pf.pci_address for pf in state.report.pfs if pf.reason is Reason.CONTESTED]
     dues = [max(0.0, state.contests[address].due_at - now) for address in contested if address in state.contests]
-    waits = any(pf.reason is Reason.IN_USE for pf in state.report.pfs)
-    return min([delay, *dues, *_quiet_looks(state, now), *([IN_USE_SECONDS] if waits else [])])
+    reasons = {pf.reason for pf in state.report.pfs}
+    waits = {Reason.IN_USE: IN_USE_SECONDS, Reason.LAG_INACTIVE: LAG_SECONDS}
+    return min(
+        [delay, *dues, *_quiet_looks(state, now), *(seconds for why, seconds in waits.items() if why in reasons)]
+    )
 
 
 def _quiet_looks(state: State, now: float) -> Iterator[float]:

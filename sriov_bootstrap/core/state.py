@@ -4,7 +4,7 @@ The counters live here and not in the daemon, so that `--once`, the daemon and i
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import msgspec
 from msgspec import Struct
@@ -161,7 +161,7 @@ def dump(saved: State) -> bytes:
     return to_json(saved) + b"\n"
 
 
-def begin_write(saved: State, pci_addresses: tuple[str, ...], plans: Iterable[Plan] = ()) -> State:
+def begin_write(saved: State, pci_addresses: tuple[str, ...], plans: Collection[Plan] = ()) -> State:
     """Before the first VF write: what must be remembered if this process dies in the middle.
 
     Of `plans` that is whose probing will be off, and which VFs will wait to be bound.
@@ -169,6 +169,7 @@ def begin_write(saved: State, pci_addresses: tuple[str, ...], plans: Iterable[Pl
     actions = tuple(action for plan in plans for action in plan.actions)
     off = {action.pci_address for action in actions if isinstance(action, SetAutoprobe) and not action.enabled}
     late = {action.pci_address for action in actions if isinstance(action, BindVfs) and not action.vfs}
+    late |= {plan.pci_address for plan in plans if plan.holds_drivers}
     made = {action.pci_address for action in actions if isinstance(action, SetNumVfs)}
     made = made.union(*(action.pci_addresses for action in actions if isinstance(action, ReloadDriver)))
     placements = saved.placements | {address: Placement(is_unfinished=address in late) for address in made}

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.config import MAX_NUM_VFS, Boot, Match, Metrics, OpenStack, PfRule, Services, VfBinding
 from sriov_bootstrap.core.driver_wishes import VfDriver, named_driver, vf_driver_problem
-from sriov_bootstrap.core.drivers import driver_of, is_vfio
+from sriov_bootstrap.core.drivers import DRIVERS, driver_of, is_vfio
 from sriov_bootstrap.core.eswitch_config import STEERING
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import VfTable
@@ -81,6 +81,8 @@ def _switch_problems(rule: PfRule) -> list[str]:
         problems.append('[pf.eswitch] does not work with method = "max_vfs": the mode is set between VFs and drivers')
     if rule.eswitch and rule.eswitch.flow_steering_mode and STEERING in rule.devlink_params:
         problems.append(f"{STEERING} is in both [pf.eswitch] and [pf.devlink_params]: remove one of them")
+    if rule.eswitch and rule.eswitch.vf_lag and not rule.wants_switchdev:
+        problems.append('[pf.eswitch]: vf_lag needs mode = "switchdev"')
     for name, param in rule.params.items():
         if not re.fullmatch(PARAM, name):
             problems.append(f'[pf.devlink_params]: "{name}" is no parameter: devlink dev param show lists them')
@@ -125,6 +127,8 @@ def driver_doubts(rule: PfRule) -> list[str]:
         )
     if rule.wants_switchdev:
         doubts += _offload_doubts(rule)
+    if rule.eswitch and rule.eswitch.vf_lag and driver in DRIVERS and not driver.tells_lag:
+        doubts.append(f"{driver.name} does not tell whether a bond is offloaded: vf_lag does nothing")
     if rule.vf:
         from sriov_bootstrap.core.vf_doubts import doubts_of_tables
 

@@ -1,4 +1,4 @@
-"""rtnetlink's messages about netdevs: whether one of some PFs has got its carrier. udev does not tell.
+"""rtnetlink's messages about netdevs: whether one of some PFs has got its carrier, or a bond. udev does not tell.
 
 A message only means "look again". It is looked at here only because there are so many others: each setting of a VF
 gives one, and so does everything that any VM's tap does. Without PFs to watch there is no socket.
@@ -8,11 +8,13 @@ import contextlib
 import errno
 from _socket import AF_NETLINK, NETLINK_ROUTE, SO_RCVBUF, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW, SOL_SOCKET, socket
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sriov_bootstrap.base.netlink import (
     HEADER,
     IFLA_CARRIER,
     IFLA_IFNAME,
+    IFLA_MASTER,
     LINK,
     RTM_NEWLINK,
     UnusableError,
@@ -35,6 +37,11 @@ def _connection() -> socket:
     return connection
 
 
+class _Seen(NamedTuple):
+    has_carrier: bool = False
+    has_master: bool = False
+
+
 class Carriers:
     """A listener for the carriers of some netdevs."""
 
@@ -42,12 +49,12 @@ class Carriers:
         """Watches none. Tests give another `connect`."""
         self._connect = connect or _connection
         self._socket: socket | None = None
-        self._known: dict[str, bool] = {}
+        self._known: dict[str, _Seen] = {}
 
     def watch(self, netdevs: frozenset[str]) -> None:
         """These from now on. Their first message counts as news, as nothing is known of them."""
-        self._known = {name: carrier for name, carrier in self._known.items() if name in netdevs}
-        self._known |= {name: False for name in netdevs if name not in self._known}
+        self._known = {name: seen for name, seen in self._known.items() if name in netdevs}
+        self._known |= {name: _Seen() for name in netdevs if name not in self._known}
         if not netdevs:
             self.close()
         elif self._socket is None:
@@ -64,7 +71,7 @@ class Carriers:
         return NO_SOCKET if self._socket is None else self._socket.fileno()
 
     def drain(self) -> bool:
-        """Receives what is there, without blocking; whether one of them has got its carrier, or may have."""
+        """Receives what is there, without blocking; whether one of them has got a carrier or a master, or may have."""
         has_news = False
         for _ in range(MOST_AT_ONCE):
             if self._socket is None:
@@ -86,9 +93,10 @@ class Carriers:
         size, kind, _ = header_at(datagram, 0)
         if kind != RTM_NEWLINK:
             return False
-        found = dict(attributes(datagram[:size], HEADER.size + LINK.size, {IFLA_IFNAME, IFLA_CARRIER}))
+        found = dict(attributes(datagram[:size], HEADER.size + LINK.size, {IFLA_IFNAME, IFLA_CARRIER, IFLA_MASTER}))
         name = text_of(found.get(IFLA_IFNAME, b"").partition(b"\0")[0])
         if name not in self._known or IFLA_CARRIER not in found:
             return False
-        before, self._known[name] = self._known[name], any(found[IFLA_CARRIER])
-        return self._known[name] and not before
+        before, now = self._known[name], _Seen(any(found[IFLA_CARRIER]), any(found.get(IFLA_MASTER, b"")))
+        self._known[name] = now
+        return (now.has_carrier and not before.has_carrier) or (now.has_master and not before.has_master)

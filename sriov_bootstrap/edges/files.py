@@ -10,6 +10,7 @@ from sriov_bootstrap.base.reading import IrregularError, Opened, distrust_file, 
 from sriov_bootstrap.base.replacing import remove_file, replace_file
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 
+BOND = "awaits-bond"
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 MAX_OWN_BYTES = 64 << 20  # a VF takes some 200 bytes of state.json
 MAX_DEVICES = 1 << 16  # the number of functions in a PCI domain
@@ -84,6 +85,19 @@ class Files:
             path, why = f"{self._root}{path}", _why_not(error)
             return f"{path} could not be saved: {why}: a restart of the service will reset its counters"
         return ""
+
+    def mark_bond(self, *, is_awaited: bool) -> None:
+        """Tells sriov-bootstrap-bond.service whether VFs wait for a bond; a failure only costs that wait."""
+        with contextlib.suppress(OSError, LinkError):
+            if is_awaited:
+                replace_file(f"{self._folder}/{BOND}", b"", root=self._root, make=True)
+            else:
+                remove_file(f"{self._folder}/{BOND}", root=self._root)
+
+    @property
+    def is_bond_awaited(self) -> bool:
+        """What mark_bond has told last."""
+        return os.path.lexists(f"{self._root}{self._folder}/{BOND}")
 
     def read_findings(self) -> bytes:
         """findings.json, b"" if it cannot be read."""

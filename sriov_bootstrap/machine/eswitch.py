@@ -27,6 +27,7 @@ from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.settled import settle_deadline_seconds
 from sriov_bootstrap.core.vf_users import Holders
+from sriov_bootstrap.edges.debugfs import read_lag_state
 from sriov_bootstrap.edges.devlink import Devlink
 from sriov_bootstrap.machine.links import answer_of_child
 from sriov_bootstrap.passes.apply import apply
@@ -42,15 +43,26 @@ SwitchAction = SetDevlinkParams | SetEswitchMode | SetUpEswitch
 
 
 def read_in_child(
-    questions: tuple[DevlinkQuestion, ...], bus: str, *, timeout_seconds: float = READ_SECONDS
+    questions: tuple[DevlinkQuestion, ...], bus: str, root: str = "", *, timeout_seconds: float = READ_SECONDS
 ) -> Eswitches:
     """Of these PFs; the process is given up after `timeout_seconds`."""
-    return answer_of_child(partial(_read, questions, bus), Eswitches, what=WHAT, timeout_seconds=timeout_seconds)
+    read = partial(_read, questions, bus, root)
+    return answer_of_child(read, Eswitches, what=WHAT, timeout_seconds=timeout_seconds)
 
 
-def _read(questions: tuple[DevlinkQuestion, ...], bus: str) -> Eswitches:
+def _read(questions: tuple[DevlinkQuestion, ...], bus: str, root: str) -> Eswitches:
     with Devlink(bus=bus) as devlink:
-        return devlink.read(questions)
+        found = devlink.read(questions)
+    return add_lags(found, questions, root)
+
+
+def add_lags(found: Eswitches, questions: tuple[DevlinkQuestion, ...], root: str) -> Eswitches:
+    """The same, with whether bonds are offloaded, where that is asked for."""
+    asked = [
+        question.pci_address for question in questions if question.lag and question.pci_address in found.by_address
+    ]
+    lags = {address: replace(found.by_address[address], lag=read_lag_state(root, address)) for address in asked}
+    return replace(found, by_address=found.by_address | lags)
 
 
 def work(machine: "HostMachine", action: SwitchAction, guard: Callable[[], str]) -> Callable[[], Result]:

@@ -14,6 +14,7 @@ from sriov_bootstrap.core.actions import Action, BindVfs, deadline_seconds
 from sriov_bootstrap.core.decode import ConfigFile
 from sriov_bootstrap.core.facts import Links, RawPf, Routes
 from sriov_bootstrap.core.parse import leaving_users
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam, ModuleFacts
@@ -118,7 +119,7 @@ class HostMachine(HostEdges):
         """See protocols.PassMachine."""
         from sriov_bootstrap.machine.eswitch import read_in_child  # most rules say nothing of it
 
-        return read_in_child(questions, self.devlink_bus)
+        return read_in_child(questions, self.devlink_bus, self._root)
 
     def count_vfs(self, pci_address: str) -> int:
         """How many VFs there are."""
@@ -226,6 +227,9 @@ class HostMachine(HostEdges):
         """Writes state.json."""
         problem = self.files.save_state(state.dump(value))
         self._saved, self._unsaved = value, value if problem else None
+        is_awaited = any(pf.reason is Reason.LAG_INACTIVE for pf in value.report.pfs)
+        if is_awaited or self.files.is_bond_awaited:
+            self.files.mark_bond(is_awaited=is_awaited)
         return problem
 
     @property

@@ -19,6 +19,8 @@ ACTUAL = EswitchFacts("switchdev", "none", "basic", "0a", UPLINK, {0: Represento
 
 
 def test_only_what_a_rule_says_is_asked_for() -> None:
+    lag = Eswitch(EswitchMode.SWITCHDEV, vf_lag=True)
+    assert question_of(PF, make_rule(eswitch=lag)) == DevlinkQuestion(PF, tc_offload=True, lag=True)
     assert question_of(PF, make_rule(eswitch=SWITCHDEV)) == DevlinkQuestion(PF, tc_offload=True)
     assert question_of(PF, make_rule(eswitch=LEGACY)) == DevlinkQuestion(PF)
     wish = Eswitch(EswitchMode.LEGACY, hw_tc_offload=False)
@@ -55,6 +57,13 @@ def test_what_a_switch_without_an_answer_says() -> None:
     assert found.verdict
     assert found.verdict.message == f"{PF}: it is asleep"
     assert lack_verdict(pf, make_rule(eswitch=LEGACY)) is None
+
+
+def test_a_switch_without_an_answer_gives_no_vf_a_driver_before_its_bond() -> None:
+    pf = make_pf(driver="mlx5_core", eswitch_problem="it is asleep")
+    wish = Eswitch(EswitchMode.SWITCHDEV, vf_lag=True)
+    assert plan_switch(make_wish(pf=pf, eswitch=wish), pf, 4, Surroundings()).holds_drivers
+    assert not plan_switch(make_wish(pf=pf, eswitch=SWITCHDEV), pf, 4, Surroundings()).holds_drivers
 
 
 def test_a_lost_mode_is_said_where_nothing_can_be_done_now() -> None:

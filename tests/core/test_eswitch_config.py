@@ -4,7 +4,7 @@ import pytest
 
 from builders import make_rule
 from sriov_bootstrap.base.errors import ConfigError
-from sriov_bootstrap.core.config import Method
+from sriov_bootstrap.core.config import Match, Method
 from sriov_bootstrap.core.decode import ConfigFile, decode, decode_without_bad_tables
 from sriov_bootstrap.core.eswitch_config import (
     DevlinkParam,
@@ -102,6 +102,15 @@ def test_what_does_not_go_together() -> None:
         "flow_steering_mode is in both [pf.eswitch] and [pf.devlink_params]: remove one of them"
     ]
     assert pf_problems(make_rule(eswitch=both)) == []
+    assert pf_problems(make_rule(eswitch=Eswitch(EswitchMode.LEGACY, vf_lag=True))) == [
+        '[pf.eswitch]: vf_lag needs mode = "switchdev"'
+    ]
+
+
+@pytest.mark.parametrize(("driver", "is_said"), [("ice", True), ("mlx5_core", False), ("", False), ("tomorrow", False)])
+def test_a_driver_that_tells_nothing_of_bonds_is_a_doubt(driver: str, *, is_said: bool) -> None:
+    doubts = driver_doubts(make_rule(match=Match(driver=driver), eswitch=Eswitch(EswitchMode.SWITCHDEV, vf_lag=True)))
+    assert doubts == ([f"{driver} does not tell whether a bond is offloaded: vf_lag does nothing"] if is_said else [])
 
 
 @pytest.mark.parametrize(("driver", "is_refused"), [("igb", True), ("ice", False), ("ig*", False), ("tomorrow", False)])

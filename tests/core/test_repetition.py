@@ -30,6 +30,8 @@ WRITE = SetNumVfs(PF, 0, 4)
         (Reason.IN_USE, 4, 60.0),
         (Reason.IN_USE, 5, 60.0),
         (Reason.IN_USE, 5000, 60.0),
+        (Reason.LAG_INACTIVE, 1, 5.0),
+        (Reason.LAG_INACTIVE, 5000, 5.0),
         (Reason.STUCK, 5, 120.0),
         (Reason.STUCK, 5000, 300.0),
     ],

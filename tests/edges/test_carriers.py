@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sriov_bootstrap.base.netlink import HEADER, IFLA_CARRIER, IFLA_IFNAME, LINK, RTM_NEWLINK, attribute
+from sriov_bootstrap.base.netlink import HEADER, IFLA_CARRIER, IFLA_IFNAME, IFLA_MASTER, LINK, RTM_NEWLINK, attribute
 from sriov_bootstrap.edges.carriers import NO_SOCKET, Carriers
 
 RTM_DELLINK = 17
@@ -21,9 +21,10 @@ class Kernel:
         self._ours.settimeout(0)
         self.carriers = Carriers(lambda: self._ours)
 
-    def send(self, name: str, *, carrier: bool | None, kind: int = RTM_NEWLINK) -> None:
+    def send(self, name: str, *, carrier: bool | None, kind: int = RTM_NEWLINK, master: int = 0) -> None:
         body = LINK.pack(0, 1, 2, 0, 0) + attribute(IFLA_IFNAME, name.encode() + b"\0")
         body += b"" if carrier is None else attribute(IFLA_CARRIER, struct.pack("B", carrier))
+        body += attribute(IFLA_MASTER, struct.pack("I", master)) if master else b""
         self.send_raw(HEADER.pack(HEADER.size + len(body), kind, 0, 0, 0) + body)
 
     def send_raw(self, datagram: bytes) -> None:
@@ -47,6 +48,15 @@ def test_a_carrier_that_comes_is_news_once(kernel: Kernel) -> None:
     found = []
     for carrier in (False, True, True, False, True):
         kernel.send("ens1f0", carrier=carrier)
+        found.append(kernel.carriers.drain())
+    assert found == [False, True, False, False, True]
+
+
+def test_a_bond_that_takes_it_is_news_once(kernel: Kernel) -> None:
+    kernel.carriers.watch(frozenset({"ens1f0"}))
+    found = []
+    for master in (0, 7, 7, 0, 8):
+        kernel.send("ens1f0", carrier=False, master=master)
         found.append(kernel.carriers.drain())
     assert found == [False, True, False, False, True]
 

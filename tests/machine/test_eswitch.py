@@ -236,3 +236,13 @@ def test_a_pf_that_is_gone_is_a_refusal_like_any_other(kernel: Kernel, tree: Hos
 def test_it_is_read_in_a_process_of_its_own(machine: HostMachine) -> None:
     question = DevlinkQuestion("ffff:ff:1f.7")
     assert machine.read_eswitches((question,)).by_address == {question.pci_address: EswitchFacts()}
+
+
+def test_the_state_of_a_bond_is_read_where_it_is_asked_for(tree: HostTree) -> None:
+    tree.write(f"sys/kernel/debug/mlx5/{PF}/lag/state", "disabled\n")
+    told = Eswitches({PF: READY})
+    for asks in (False, True):
+        found = eswitch.add_lags(
+            told, (DevlinkQuestion(PF, lag=asks), DevlinkQuestion("0000:5e:00.0", lag=True)), str(tree.root)
+        )
+        assert found == Eswitches({PF: replace(READY, lag="disabled" if asks else "")})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sriov_bootstrap.commands.await_bond import MOST_SECONDS
 from sriov_bootstrap.commands.metrics_config import ACCESS, DEFAULT, FOLDER
 from sriov_bootstrap.core.config import Metrics
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
@@ -22,6 +23,7 @@ HOLDERS_UNIT = UNITS / "sriov-bootstrap-holders.service"
 RELOAD_UNIT = UNITS / "sriov-bootstrap-reload@.service"
 LOAD_UNIT = UNITS / "sriov-bootstrap-load@.service"
 CLOUD_INIT_UNIT = UNITS / "sriov-bootstrap-cloud-init.service"
+BOND_UNIT = UNITS / "sriov-bootstrap-bond.service"
 METRICS_UNIT = UNITS / "sriov-bootstrap-metrics.service"
 METRICS_SOCKET = UNITS / "sriov-bootstrap-metrics.socket"
 METRICS_CONFIG_UNIT = UNITS / "sriov-bootstrap-metrics-config.service"
@@ -57,6 +59,20 @@ def test_whoever_waits_for_the_vfs_waits_for_those_of_cloud_init_as_well() -> No
     assert {UNIT.name, "cloud-init-network.service", "cloud-init.service"} == _values("After", CLOUD_INIT_UNIT)
 
 
+def test_only_nova_compute_and_the_agent_wait_for_a_bond_and_only_where_one_is_awaited(tmp_path: Path) -> None:
+    """The network makes it, so it cannot wait for it; nor need libvirt."""
+    assert _values("Before", BOND_UNIT) == {*KNOWN_CONSUMERS}
+    assert _values("After", BOND_UNIT) == {UNIT.name, CLOUD_INIT_UNIT.name}
+    assert BOND_UNIT.name in _values("Wants")
+    [path] = _values("ConditionPathExists", BOND_UNIT)
+    files = Files(str(tmp_path))
+    for is_awaited in (True, False):
+        files.mark_bond(is_awaited=is_awaited)
+        assert (tmp_path / path.lstrip("/")).exists() is is_awaited
+    [limit] = _values("TimeoutStartSec", BOND_UNIT)
+    assert int(limit) > MOST_SECONDS
+
+
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_the_unit_comes_before_what_takes_representors(switch: str) -> None:
     assert switch in _values("Before")
@@ -81,6 +97,7 @@ def test_the_unit_is_wanted_by_what_boots_and_ordered_before_the_network() -> No
         pytest.param(RELOAD_UNIT, 2.8, id="modprobe"),
         pytest.param(LOAD_UNIT, 1.6, id="modprobe of a driver that is not there yet"),
         pytest.param(CLOUD_INIT_UNIT, 0.9, id="cloud-init"),
+        pytest.param(BOND_UNIT, 0.9, id="who waits for a bond"),
     ],
 )
 def test_a_unit_is_exposed_to_little(unit: Path, most: float) -> None:
@@ -159,7 +176,7 @@ def test_a_unit_takes_neither_the_memory_nor_the_processes_of_the_host(unit: Pat
 
 def test_no_unit_runs_a_shell() -> None:
     commands = [line for unit in UNITS.iterdir() for line in unit.read_text().splitlines() if line.startswith("Exec")]
-    assert len(commands) == 9
+    assert len(commands) == 10
     assert not [line for line in commands if re.search(r"\bsh\b", line)]
 
 

@@ -16,6 +16,7 @@ from sources import ROOT
 PAGE = (ROOT / "docs/installing.md").read_text()
 UNITS = (
     "sriov-bootstrap.service",
+    "sriov-bootstrap-bond.service",
     "sriov-bootstrap-holders.service",
     "sriov-bootstrap-reload@.service",
     "sriov-bootstrap-load@.service",

@@ -29,7 +29,8 @@ class FakeSwitch:
 
     `late`: representors come so many seconds after the mode or the VFs. `forgets`: without VFs it is in legacy mode.
     `refuses_with_vfs`: as some firmware does. `lost`: VFs whose representor never comes. `masters`: netdevs of it that
-    are part of another one. `fixed`: netdevs that offload nothing, whatever they are asked.
+    are part of another one. `fixed`: netdevs that offload nothing, whatever they are asked. `lag`: what debugfs says of
+    its bond.
     """
 
     def __init__(self, mode: str = EswitchMode.LEGACY, *, forgets: bool = False) -> None:
@@ -42,6 +43,7 @@ class FakeSwitch:
         self.masters: set[str] = set()
         self.fixed: set[str] = set()
         self.offloading: set[str] = set()
+        self.lag = ""
         self.complete_at = 0.0
         self.mistakes: list[str] = []
 
@@ -63,6 +65,7 @@ class FakeSwitch:
             uplink=self._port(pf.netdev, UPLINK, question),
             representors=ports,
             params={name: values for name, values in self.facts.params.items() if name in question.params},
+            lag=self.lag if question.lag else "",
         )
 
     def _port(self, netdev: str, ifindex: int, question: DevlinkQuestion) -> Representor:

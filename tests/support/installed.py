@@ -12,6 +12,7 @@ from sriov_bootstrap.commands.metrics_config import SERVICE, SOCKET
 
 DAEMON: Final = "sriov-bootstrap.service"
 CLOUD_INIT: Final = "sriov-bootstrap-cloud-init.service"
+BOND: Final = "sriov-bootstrap-bond.service"
 METRICS: Final = SERVICE
 METRICS_SOCKET: Final = SOCKET
 METRICS_CONFIG: Final = "sriov-bootstrap-metrics-config.service"
@@ -74,8 +75,8 @@ def _text(root: Path, unit: str) -> str:
 
 
 def assert_both_start(root: Path) -> None:
-    """The daemon, and all that belongs to the metrics."""
-    assert started_at_boot(root) == {DAEMON, *METRICS_UNITS} == EVERY_UNIT - ON_DEMAND - {CLOUD_INIT}
+    """The daemon, what it has others wait for, and all that belongs to the metrics."""
+    assert started_at_boot(root) == {DAEMON, BOND, *METRICS_UNITS} == EVERY_UNIT - ON_DEMAND - {CLOUD_INIT}
     assert started_at_boot(root, "cloud-init.target") == {CLOUD_INIT}
 
 

@@ -3,12 +3,21 @@
 import re
 from collections.abc import Iterator
 
+from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import DesiredPf
-from sriov_bootstrap.core.eswitch import UNSUPPORTED_HINT, missing_representors, ports_of_switch, wrong_steering
+from sriov_bootstrap.core.eswitch import (
+    UNSUPPORTED_HINT,
+    awaits_lag,
+    lack_verdict,
+    missing_representors,
+    ports_of_switch,
+    wrong_steering,
+)
 from sriov_bootstrap.core.eswitch_config import STEERING, EswitchMode
 from sriov_bootstrap.core.facts import EswitchFacts, PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist
+from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.doctor.nic.survey import NicSurvey
 from sriov_bootstrap.render.host import Host
 
@@ -34,11 +43,14 @@ def check_switch(wish: DesiredPf) -> Iterator[Finding]:
         yield Finding("SB-E232", pf.pci_address, problem, evidence=what, remedy=remedy)
         return
     yield from _check_steering(wish, pf.pci_address, pf.eswitch)
+    if awaits_lag(wish.rule, pf) and (lack := lack_verdict(pf, wish.rule)) and lack.reason is Reason.LAG_INACTIVE:
+        evidence = f"/sys/kernel/debug/mlx5/{pf.pci_address}/lag/state: {pf.eswitch.lag or 'cannot be read'}"
+        yield Finding("SB-W240", pf.pci_address, lack.message.partition(": ")[2], evidence=evidence, remedy=lack.hint)
     if eswitch.is_switchdev:
         yield from _check_representors(wish, pf)
         yield from _check_port_names(pf)
         yield from _check_offload(pf)
-        yield from _check_netdevs(pf)
+        yield from _check_netdevs(wish.rule, pf)
 
 
 def _check_representors(wish: DesiredPf, pf: PfFacts) -> Iterator[Finding]:
@@ -76,8 +88,10 @@ def _check_offload(pf: PfFacts) -> Iterator[Finding]:
         yield Finding("SB-W234", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
-def _check_netdevs(pf: PfFacts) -> Iterator[Finding]:
+def _check_netdevs(rule: PfRule, pf: PfFacts) -> Iterator[Finding]:
     """A VF in use may well be in a VM."""
+    if awaits_lag(rule, pf):
+        return
     bare = [vf for vf in pf.vfs if not vf.use and vf.is_nic and not vf.netdevs]
     if bare:
         lead = quantity(len(bare), "free VF has", "free VFs have")

@@ -107,4 +107,19 @@ to no VM any more can be removed: ovs-vsctl del-port NAME. Where names change at
 phys_switch_id and phys_port_name, as systemd does from v250 on.
 """,
     ),
+    "SB-W240": Explanation(
+        "the bond of a PF is not offloaded",
+        """\
+The rule has vf_lag = true: both PFs of a card are part of one bond, and their VFs use both ports (VF LAG). mlx5
+offloads the bond when both PFs are in switchdev mode and part of it, and no VF has a driver yet: with VFs that were
+bound first it never becomes active. So the service gives VFs their driver only then. Nobody waits for it but
+nova-compute and the agent, by sriov-bootstrap-bond.service, for two minutes.
+
+Looked at: lag/state of the PF in debugfs (/sys/kernel/debug/mlx5), and whether its VFs have a driver.
+
+What to do: make the bond, of both PFs and no other, in a mode that the card offloads (active-backup, balance-xor,
+802.3ad); journalctl -k shows what mlx5 says of it. If VFs had a driver before, free them, and let sriov-bootstrap make
+them again: sriov-bootstrap release PF for both, then sriov-bootstrap --once, then the bond. Or reboot.
+""",
+    ),
 }

@@ -105,6 +105,29 @@ def test_open_vswitch_without_offload(ovs: str | None, *, is_said: bool) -> None
     assert found(pf_with(EswitchFacts("legacy")), LEGACY, ovs=ovs) == []
 
 
+@pytest.mark.parametrize(
+    ("state", "driver", "problem"),
+    [
+        ("active", "mlx5_core", ""),
+        ("disabled", "", "the bond of this PF is not offloaded, and its VFs get their driver only then"),
+        (
+            "disabled",
+            "mlx5_core",
+            "the bond of this PF is not offloaded, and 2 VFs have a driver already, which keeps it so",
+        ),
+        ("", "", "the bond of this PF is not offloaded as far as is known: debugfs does not tell"),
+    ],
+)
+def test_a_bond_that_is_not_offloaded(state: str, driver: str, problem: str) -> None:
+    """VFs without a netdev are as they should be meanwhile; one without a representor is the first thing to tell."""
+    vfs = tuple(make_vf(index=index, driver=driver, netdevs=("v",) if driver else ()) for index in (0, 1))
+    pf = make_pf(driver="mlx5_core", vfs=vfs, eswitch=replace(READY, lag=state))
+    wish = replace(SWITCHDEV, vf_lag=True)
+    assert found(pf, wish) == ([("SB-W240", PF, problem)] if problem else [])
+    missing = replace(pf, eswitch=replace(READY, lag=state, representors={}))
+    assert {code for code, *_ in found(missing, wish)} == {"SB-E233"}
+
+
 def test_ports_of_open_vswitch_that_have_lost_their_netdev() -> None:
     problem = "Open vSwitch has 2 ports whose netdev is not on this host"
     assert found(pf_with(READY), lost=("eth3", "eth4")) == [("SB-W239", "host", problem)]
