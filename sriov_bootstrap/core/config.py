@@ -104,7 +104,10 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
 
 class RenderKeys(Struct, frozen=True, kw_only=True):
-    """The keys of a [[pf]] that are for `render` alone. None of them is set by default."""
+    """The keys of a [[pf]] that are for `render` alone. None of them is set by default.
+
+    `tunnels`: its VFs are for networks without a physical one, such as VXLAN and Geneve.
+    """
 
     exclude_vfs: tuple[int, ...] = ()
     trusted: bool = False
@@ -114,6 +117,7 @@ class RenderKeys(Struct, frozen=True, kw_only=True):
     traits: tuple[str, ...] = ()
     bandwidth_kbps: int = 0
     vf_id: str = ""
+    tunnels: bool = False
 
     @property
     def asks_openstack(self) -> bool:
@@ -147,6 +151,11 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     def __hash__(self) -> int:
         """Of what tells rules apart: a table of parameters has none."""
         return hash((self.name, self.match))
+
+    @property
+    def is_for_nova(self) -> bool:
+        """Whether VMs may get its VFs from nova."""
+        return bool(self.physical_network or self.alias or self.tunnels)
 
     @property
     def wants_switchdev(self) -> bool:

@@ -92,6 +92,7 @@ def _rule_problems(rule: PfRule, table: OpenStack, release: OpenStackRelease) ->
     asked = [key for key in SINCE if getattr(rule, key, False)]
     problems = [text for key in asked for text in _too_early(key, release)]
     problems += _problems_with_network(rule) if rule.physical_network else _problems_without_network(rule)
+    problems += _tunnel_problems(rule) if rule.tunnels else []
     if (rule.resource_class or rule.traits) and not table.report_in_placement:
         problems.append("resource_class and traits need report_in_placement = true in [openstack]")
     if rule.exclude_vfs and table.spec_style is SpecStyle.VENDOR_PRODUCT:
@@ -117,6 +118,17 @@ def _rule_problems(rule: PfRule, table: OpenStack, release: OpenStackRelease) ->
     ]
 
 
+def _tunnel_problems(rule: PfRule) -> list[str]:
+    problems = []
+    if not rule.wants_switchdev:
+        problems.append(
+            'tunnels needs [pf.eswitch] with mode = "switchdev": only the switch in a NIC encapsulates for VFs'
+        )
+    if rule.physical_network or rule.alias:
+        problems.append("tunnels goes with neither physical_network nor alias: each VF is for one purpose")
+    return problems
+
+
 def _problems_with_network(rule: PfRule) -> list[str]:
     """nova offers VFs with a network only to neutron ports, and does not report them in placement."""
     problems = []
@@ -133,7 +145,7 @@ def _problems_without_network(rule: PfRule) -> list[str]:
     """Without a network, neutron knows nothing about the VFs, and without an alias, neither does nova."""
     problems = [f"{key} needs a physical_network" for key in ("trusted", "bandwidth_kbps") if getattr(rule, key)]
     if not rule.alias:
-        keys = ("live_migratable", "resource_class", "traits", "exclude_vfs")
+        keys = ("live_migratable", "resource_class", "traits", *(() if rule.tunnels else ("exclude_vfs",)))
         problems += [f"{key} needs an alias, or a physical_network" for key in keys if getattr(rule, key)]
     return problems
 

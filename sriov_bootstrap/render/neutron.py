@@ -2,6 +2,9 @@
 
 The agent's lists are one option each: a line repeated in another file replaces the list and adds nothing to it.
 So is the server's mechanism_drivers: the config names the others, or ours would be the only one.
+
+Ports of a switch (eswitch mode switchdev) are bound by Open vSwitch's or OVN's mechanism driver. Where all VFs are such
+ports, the SR-IOV one is not needed.
 """
 
 import re
@@ -14,6 +17,9 @@ from sriov_bootstrap.render.places import drop_in, place_of, restart_command, un
 from sriov_bootstrap.render.ports import Port, resolve_ports
 
 MECHANISM_DRIVER = "sriovnicswitch"
+SWITCH_DRIVERS = frozenset({"openvswitch", "ovn"})  # what binds ports with the capability switchdev
+HARDWARE_OFFLOAD_TYPE = "port_hardware_offload_type"  # an extension driver: neutron/plugins/ml2/extensions
+OFFLOAD_TYPE_SINCE = 28  # nova's number of 2023.2
 
 
 def render_agent(host: Host, _ask: Ask) -> Rendering:
@@ -50,9 +56,15 @@ def render_server(host: Host, _ask: Ask) -> Rendering:
     flat = [*table.flat_networks]
     open_networks = [name for name in networks if name not in named and name not in flat and "*" not in flat]
     drivers_problem = "" if table.mechanism_drivers else NO_DRIVERS
+    tunnels = any(wish.rule.tunnels for wish in host.wishes)
+    of_switches = [port for port in ports if port.rule.wants_switchdev]
+    needs_agent = len(of_switches) < len(ports) or not (ports or tunnels)
     context = {
         "release": host.release,
-        "drivers": list(dict.fromkeys((*table.mechanism_drivers, MECHANISM_DRIVER))),
+        "drivers": list(dict.fromkeys((*table.mechanism_drivers, *((MECHANISM_DRIVER,) if needs_agent else ())))),
+        "has_switches": bool(of_switches) or tunnels,
+        "lacks_switch_driver": not SWITCH_DRIVERS.intersection(table.mechanism_drivers),
+        "offload_extension": HARDWARE_OFFLOAD_TYPE if host.release.nova >= OFFLOAD_TYPE_SINCE else "",
         "drivers_problem": drivers_problem,
         "vlan_ranges": [*table.network_vlan_ranges, *open_networks],
         "without_range": open_networks,

@@ -4,12 +4,13 @@ Rules for a device_spec, each learned from a broken cloud:
 - It names exactly our VFs. A PF's address or netdev alone also matches the PF: the device id of the VFs excludes
   it. A key unknown to nova, or an empty spec, matches every PCI device on the host.
 - One JSON object on one line: a continuation line without indentation is silently cut off.
-- Every text is a string, also "true": anything else is a traceback in nova-compute.
+- Every text is a string, also "true": anything else is a traceback in nova-compute. The one exception is a
+  physical_network of null, for networks without one.
 - A VF has one network. If a spec only names the chip, all its PFs must ask for the same one.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sriov_bootstrap.core import openstack_releases
 from sriov_bootstrap.core.config import PfRule, SpecStyle
@@ -67,8 +68,8 @@ def render_scheduler(host: Host, _ask: Ask) -> Rendering:
 
 
 def is_for_nova(port: Port) -> bool:
-    """VFs without a network and an alias are not nova's."""
-    return bool(port.rule.physical_network or port.rule.alias)
+    """VFs without a network, tunnels and an alias are not nova's."""
+    return port.rule.is_for_nova
 
 
 def _specs(port: Port, style: SpecStyle) -> list[str]:
@@ -84,12 +85,12 @@ def _specs(port: Port, style: SpecStyle) -> list[str]:
     return [_line(where | tags(port.rule)) for where in wheres]
 
 
-def _line(value: dict[str, str]) -> str:
+def _line(value: Mapping[str, str | None]) -> str:
     """oslo.config would replace what follows a single $."""
     return json.dumps(value).replace("$", "$$")
 
 
-def tags(rule: PfRule) -> dict[str, str]:
+def tags(rule: PfRule) -> dict[str, str | None]:
     """What a spec says beside the place; the config has been checked, so the release knows them all."""
     said = {
         "physical_network": rule.physical_network,
@@ -99,7 +100,8 @@ def tags(rule: PfRule) -> dict[str, str]:
         "resource_class": rule.resource_class,
         "traits": ",".join(rule.traits),
     }
-    return {key: value for key, value in said.items() if value}
+    found: dict[str, str | None] = {key: value for key, value in said.items() if value}
+    return found | {"physical_network": None} if rule.tunnels else found
 
 
 def _missing_facts(port: Port, style: SpecStyle) -> str:
@@ -163,7 +165,7 @@ def _aliases(ports: Iterable[Port], release: OpenStackRelease) -> list[str]:
     for port in ports:
         if not port.rule.alias or not port.device or port.nova_problem:
             continue
-        alias = {"name": port.rule.alias, "device_type": "type-VF"}
+        alias: dict[str, str | None] = {"name": port.rule.alias, "device_type": "type-VF"}
         alias |= {"vendor_id": port.vendor, "product_id": port.device} | tags(port.rule)
         known = {key for key, since in ALIAS_KEYS.items() if since <= release.nova}
         found.append(_line({key: value for key, value in alias.items() if key in known}))

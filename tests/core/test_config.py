@@ -34,6 +34,7 @@ def test_no_config_has_nothing_to_do_and_knows_every_consumer() -> None:
 
 
 SET: dict[str, Any] = {
+    "tunnels": True,
     "exclude_vfs": (1,),
     "trusted": True,
     "live_migratable": True,

@@ -113,6 +113,7 @@ class RuleValues(TypedDict, total=False):
     traits: tuple[str, ...]
     bandwidth_kbps: int
     vf_id: str
+    tunnels: bool
     mtu: int
     promisc: Switch | None
     vf: tuple[VfTable, ...]

@@ -63,7 +63,7 @@ def lacks_iommu(host: Host, survey: KernelSurvey) -> bool:
 def passes_through(host: Host, survey: KernelSurvey) -> bool:
     """On bare metal, VFs are assumed to be for VMs; inside a VM, which seldom has an IOMMU, a rule must say so."""
     rules = [rule for rule in host.config.pf if rule.num_vfs != 0]
-    said = any(rule.physical_network or rule.alias or rule.vf_driver == VfDriver.NONE for rule in rules)
+    said = any(rule.is_for_nova or rule.vf_driver == VfDriver.NONE for rule in rules)
     return bool(rules) and (said or not survey.is_guest)
 
 

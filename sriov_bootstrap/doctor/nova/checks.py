@@ -48,7 +48,7 @@ def _check_start(host: Host, survey: OpenStackSurvey, version: NovaVersion) -> I
         survey.compute,
         "SB-W416",
         version.habit,
-        serves=lambda rule: rule.physical_network or rule.alias,
+        serves=lambda rule: rule.is_for_nova,
     ):
         yield replace(finding, remedy=finding.remedy + care)
 

@@ -59,7 +59,7 @@ def _removed_names(filters: tuple[str, ...], release: OpenStackRelease) -> list[
 def _without_pci(host: Host, scheduler: Service, entry: Entry | None, filters: tuple[str, ...]) -> Iterator[Finding]:
     if PCI_FILTER in filters or (entry and entry.has_reference):
         return
-    if not any(wish.rule.physical_network or wish.rule.alias for wish in host.wishes):
+    if not any(wish.rule.is_for_nova for wish in host.wishes):
         return
     problem = f"{PCI_FILTER} is not enabled: VMs are sent to hosts without a free VF, and fail there"
     near = nearest(PCI_FILTER, filters)
