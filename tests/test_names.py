@@ -88,18 +88,19 @@ def test_any_name_of_the_kernel_is_one_text_everywhere(
 ) -> None:
     tree = HostTree(roots / str(sum(1 for _ in roots.iterdir())))
     vf = vf if vf != pf else b"vf\xff"  # two of one name there are not
+    upper = upper if upper not in {pf, vf} else b"upper\xff"
     tree.add_pf(netdev=os.fsdecode(pf), num_vfs=1)
     folder = tree.device(vf_address(PF, 0))
     (old,) = (folder / "net").iterdir()
     new = old.rename(folder / "net" / os.fsdecode(vf))
     (new / "flags").write_text("0x1003\n")
-    (folder / "infiniband" / os.fsdecode(rdma)).mkdir(parents=True)
-    (tree.root / "sys/class/net" / os.fsdecode(pf) / f"upper_{os.fsdecode(upper)}").write_text("")
+    tree.add_class_device(folder, f"infiniband/{os.fsdecode(rdma)}")
+    tree.stack(os.fsdecode(upper), os.fsdecode(pf))
     machine = Host(root=str(tree.root))
     machine.links = from_kernel((2, pf, altname, "10.0.0.1"), (3, vf, b"x", "10.0.0.2"))
     assert machine.links.problem == ""
 
-    raw = Sysfs(f"{tree.root}/sys").read_pfs()[0]
+    (raw,) = machine.read_pfs()
     facts = parse_pf(raw, machine.links, Holders())
     netdev = facts.netdevs[0]
     assert (netdev.name, netdev.uppers, netdev.altnames) == (text_of(pf), (text_of(upper),), (text_of(altname),))

@@ -2,6 +2,7 @@
 
 import os
 
+from sriov_bootstrap.base.printable import text_of
 from sriov_bootstrap.base.reading import FLAGS, read_file
 
 PAGE_BYTES = 4096  # an attribute is no longer (Documentation/filesystems/sysfs.rst)
@@ -13,6 +14,11 @@ def names_in(folder: str) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return []
+
+
+def name_text(name: str) -> str:
+    """A name from a folder as it is spelt everywhere else; paths continue with the folder's own spelling."""
+    return name if name.isalnum() and name.isascii() else text_of(os.fsencode(name))
 
 
 def link_of(path: str) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.base.printable import raw_of, text_of
-from sriov_bootstrap.base.vanishing import attribute_text, link_name, link_of, names_in
+from sriov_bootstrap.base.vanishing import attribute_text, link_name, link_of, name_text, names_in
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.facts import RawChild, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.parse import is_network_class, vf_places
@@ -19,12 +18,27 @@ PF_ATTRIBUTES = ("class", "sriov_totalvfs", "vendor", "device", "numa_node", "sr
 SERIAL_NUMBER = "serial_number"  # only root may read it, and it is read from config space
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 MODALIAS = "modalias"
+NODE_CLASSES = frozenset({"vfio-dev", "infiniband", "infiniband_verbs"})  # of devices that VFs may have
 INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
 
 # PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
 Places = dict[str, tuple[str, ...]]
 # Whether a PF that is no NIC is asked for: by PCI address, vendor and device id as /sys has them
 IsAskedFor = Callable[[str, str, str], bool]
+
+
+class ReadOnce:
+    """What is read once for all VFs of a PF.
+
+    `classes`: of which this host has devices; what is asked of a VF on a vfio driver depends on nothing read before.
+    """
+
+    __slots__ = ("classes", "modalias", "places")
+
+    def __init__(self, places: Places, classes: Container[str]) -> None:
+        """`modalias`: the same for all (drivers/pci/iov.c, pci_read_vf_config_common)."""
+        self.places, self.classes = places, classes
+        self.modalias = ""
 
 
 class Sysfs:
@@ -35,7 +49,7 @@ class Sysfs:
         self._devices = f"{root}/bus/pci/devices"
         self._drivers = f"{root}/bus/pci/drivers"
         self._modules = f"{root}/module"
-        self._netdevs = f"{root}/class/net"
+        self._classes = f"{root}/class"
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
     def read_pfs(
@@ -72,14 +86,6 @@ class Sysfs:
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": link_name(f"{folder}/physfn")}))
         return tuple(found)
 
-    def read_stray_netdev(self, name: str) -> tuple[str, tuple[str, ...]] | None:
-        """The bus of a netdev's device, "" without one, and the netdevs that it is built on; None: it is not here."""
-        folder = f"{self._netdevs}/{os.fsdecode(raw_of(name))}"
-        if not os.path.exists(folder):
-            return None
-        lowers = (entry.removeprefix("lower_") for entry in names_in(folder) if entry.startswith("lower_"))
-        return link_name(f"{folder}/device/subsystem"), tuple(sorted(map(_text_of, lowers)))
-
     def read_others(self, known: frozenset[str]) -> tuple[RawPf, ...]:
         """Functions that are not `known`: network functions, and whatever else offers VFs."""
         places = self._find_children()
@@ -100,8 +106,8 @@ class Sysfs:
         """
         texts = {name: attribute_text(f"{self._devices}/{pf}/{name}") for name in PLACE_ATTRIBUTES}
         there = [place for place in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{place}")]
-        places, shared = self._find_children(), dict[str, str]()
-        return tuple(self._read_vf(self._devices, address, places, shared) for address in there)
+        once = self._read_once(self._find_children())
+        return tuple(self._read_vf(self._devices, address, once) for address in there)
 
     def count_vfs(self, address: str) -> int:
         """How many VFs a PF has now. Does not block: a write creates and removes the links before it returns."""
@@ -115,15 +121,6 @@ class Sysfs:
         """The PCI drivers that a loaded module has registered: kernel/module/sysfs.c and drivers/base/module.c."""
         names = names_in(f"{self._modules}/{module.replace('-', '_')}/drivers")
         return tuple(sorted(name.removeprefix("pci:") for name in names if name.startswith("pci:")))
-
-    def read_mtus(self, netdevs: Iterable[str]) -> dict[str, int]:
-        """Of those of these netdevs that are here. Waits for no lock (net/core/net-sysfs.c, netdev_show)."""
-        texts = ((name, attribute_text(f"{self._netdevs}/{os.fsdecode(raw_of(name))}/mtu")) for name in netdevs)
-        return {name: int(text) for name, text in texts if text.isascii() and text.isdigit()}
-
-    def netdevs(self) -> frozenset[str]:
-        """Every netdev of our network namespace."""
-        return frozenset(map(_text_of, names_in(self._netdevs)))
 
     def children_of(self, address: str) -> tuple[str, ...]:
         """Where the devices that this function has on another bus are, below its folder."""
@@ -173,32 +170,35 @@ class Sysfs:
         links = [name for name in names if name.startswith("virtfn")]
         if not links:
             return ()
-        shared: dict[str, str] = {}
+        once = self._read_once(places)
         folder = os.path.realpath(pf_folder)  # each link on the way costs as much as all that is read of a VF's
-        return tuple(vf for link in links if (vf := self._read_vf(folder, link, places, shared)).inode)
+        return tuple(vf for link in links if (vf := self._read_vf(folder, link, once)).inode)
 
-    def _read_vf(self, pf_folder: str, link: str, places: Places, shared: dict[str, str]) -> RawVf:
-        """`shared`: what the kernel reads once for all VFs of a PF (drivers/pci/iov.c, pci_read_vf_config_common)."""
+    def _read_once(self, places: Places) -> ReadOnce:
+        return ReadOnce(places, frozenset(name for name in NODE_CLASSES if names_in(f"{self._classes}/{name}")))
+
+    def _read_vf(self, pf_folder: str, link: str, once: ReadOnce) -> RawVf:
         target = link_of(f"{pf_folder}/{link}")
         if not target:
             return RawVf(link.removeprefix("virtfn"), "")
         address = target.rpartition("/")[2]
-        folder = os.path.join(pf_folder, target)
+        folder = f"{pf_folder.rpartition('/')[0]}/{target[3:]}" if target.startswith("../") else f"{pf_folder}/{target}"
         driver = link_name(f"{folder}/driver")
-        children = places.get(address, ()) if driver else ()
+        children = once.places.get(address, ()) if driver else ()
         netdevs = self._read_vf_netdevs(folder, children) if driver else ()
-        if not driver and not shared.get(MODALIAS):
-            shared[MODALIAS] = attribute_text(f"{folder}/{MODALIAS}")
+        classes = NODE_CLASSES if is_vfio(driver) else once.classes
+        if not driver and not once.modalias:
+            once.modalias = attribute_text(f"{folder}/{MODALIAS}")
         return RawVf(
             index=link.removeprefix("virtfn"),
             pci_address=address,
             driver=driver,
             iommu_group=link_name(f"{folder}/iommu_group"),
             inode=_inode(folder),
-            modalias="" if driver else shared[MODALIAS],
+            modalias="" if driver else once.modalias,
             netdevs=netdevs,
-            nodes=_read_nodes(folder, children) if driver else (),
-            infiniband=tuple(map(_text_of, _names_if_any(f"{folder}/infiniband"))) if driver else (),
+            nodes=_read_nodes(folder, classes, children) if driver else (),
+            infiniband=tuple(map(name_text, _names_if_any(folder, "infiniband", classes))) if driver else (),
             children=_read_children(folder, children) if children else (),
             has_net=bool(netdevs) or not driver or is_vfio(driver) or _has_net(folder, children),
         )
@@ -219,27 +219,15 @@ class Sysfs:
         has_several = len(names) > 1  # phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c)
         return tuple(
             RawNetdev(
-                name=_text_of(name),
+                name=name_text(name),
                 address=attribute_text(f"{folder}/net/{name}/address") if with_address else "",
                 flags=attribute_text(f"{folder}/net/{name}/flags"),
                 ifindex=attribute_text(f"{folder}/net/{name}/ifindex"),
-                uppers=self._uppers(name),
                 device=device,
                 port_name=attribute_text(f"{folder}/net/{name}/phys_port_name") if has_several else "",
             )
             for name in names
         )
-
-    def _uppers(self, name: str) -> tuple[str, ...]:
-        """Every netdev above this one: a PF in a bond in a bridge carries what the bridge carries."""
-        found: list[str] = []
-        queue = [name]
-        while queue:
-            links = [entry for entry in names_in(f"{self._netdevs}/{queue.pop()}") if entry.startswith("upper_")]
-            new = [name for link in links if (name := link.removeprefix("upper_")) not in found]
-            queue += new
-            found += new
-        return tuple(sorted(map(_text_of, found)))
 
 
 def _read_children(folder: str, places: Iterable[str]) -> tuple[RawChild, ...]:
@@ -251,10 +239,10 @@ def _read_child(folder: str, name: str) -> RawChild:
     return RawChild(name, driver, "" if driver else attribute_text(f"{folder}/{MODALIAS}"))
 
 
-def _read_nodes(folder: str, children: Iterable[str]) -> tuple[str, ...]:
+def _read_nodes(folder: str, classes: Container[str], children: Iterable[str]) -> tuple[str, ...]:
     """The device nodes through which a process, such as a VM, has only this VF."""
-    vfio = [f"/dev/vfio/devices/{name}" for name in _names_if_any(f"{folder}/vfio-dev")]
-    rdma = [f"/dev/infiniband/{name}" for name in _names_if_any(f"{folder}/infiniband_verbs")]
+    vfio = [f"/dev/vfio/devices/{name}" for name in _names_if_any(folder, "vfio-dev", classes)]
+    rdma = [f"/dev/infiniband/{name}" for name in _names_if_any(folder, "infiniband_verbs", classes)]
     inner = (name for place in children for name in names_in(f"{folder}/{place}"))
     return (*vfio, *rdma, *(f"/dev/{name}" for name in inner if name.startswith("vhost-vdpa-")))
 
@@ -264,14 +252,9 @@ def _has_net(folder: str, children: Iterable[str]) -> bool:
     return any(os.access(f"{place}/net", os.F_OK) for place in (folder, *(f"{folder}/{child}" for child in children)))
 
 
-def _names_if_any(folder: str) -> list[str]:
-    """What is in a folder that most VFs do not have: to look first costs half of what an exception does."""
-    return names_in(folder) if os.access(folder, os.F_OK) else []
-
-
-def _text_of(name: str) -> str:
-    """A name from a folder as it is spelt everywhere else; paths continue with the folder's own spelling."""
-    return name if name.isalnum() and name.isascii() else text_of(os.fsencode(name))
+def _names_if_any(folder: str, kind: str, classes: Container[str]) -> list[str]:
+    """The devices of a class that most VFs have none of: to look first costs half of what an exception does."""
+    return names_in(f"{folder}/{kind}") if kind in classes and os.access(f"{folder}/{kind}", os.F_OK) else []
 
 
 def _inode(path: str) -> int:

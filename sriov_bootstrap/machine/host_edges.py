@@ -8,6 +8,7 @@ from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.edges.locks import Locks
+from sriov_bootstrap.edges.netdevs import Netdevs
 from sriov_bootstrap.edges.procfs import Procfs
 from sriov_bootstrap.edges.sysfs import Sysfs
 
@@ -32,6 +33,7 @@ class HostEdges:
         self.locks = Locks(root)
         self.procfs = Procfs(f"{root}/proc")
         self.sysfs = Sysfs(f"{root}/sys")
+        self.netdevs = Netdevs(f"{root}/sys")
         self.say = say
         self._root = root
 

@@ -81,17 +81,18 @@ class HostMachine(HostEdges):
         self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
     ) -> tuple[RawPf, ...]:
         """See protocols.PassMachine."""
-        return self.sysfs.read_pfs(only, others=others, serial_numbers=serial_numbers)
+        return self.netdevs.add_uppers(self.sysfs.read_pfs(only, others=others, serial_numbers=serial_numbers))
 
     def read_functions(
         self, only: Iterable[str] = (), *, without: Container[str] = (), serial_numbers: bool = False
     ) -> tuple[RawPf, ...]:
         """See presence.PresenceMachine."""
-        return self.sysfs.read_functions(only, without=without, serial_numbers=serial_numbers)
+        raws = self.sysfs.read_functions(only, without=without, serial_numbers=serial_numbers)
+        return self.netdevs.add_uppers(raws)
 
     def read_stray_netdev(self, name: str) -> tuple[str, tuple[str, ...]] | None:
         """See presence.PresenceMachine."""
-        return self.sysfs.read_stray_netdev(name)
+        return self.netdevs.read_stray(name)
 
     def read_config_space(self, address: str) -> bytes:
         """See presence.PresenceMachine."""
@@ -127,7 +128,7 @@ class HostMachine(HostEdges):
 
     def read_mtus(self, netdevs: tuple[str, ...]) -> dict[str, int]:
         """See reconcile.PassMachine."""
-        return self.sysfs.read_mtus(netdevs)
+        return self.netdevs.read_mtus(netdevs)
 
     def write_msix(self, vf: str, number: int, vectors: int) -> "RefusedSetting | None":
         """See edges/vf_attributes.py."""
@@ -177,7 +178,7 @@ class HostMachine(HostEdges):
 
     def default_routes(self) -> Routes:
         """Where the default routes leave."""
-        return self.procfs.default_routes().among(self.sysfs.netdevs())
+        return self.procfs.default_routes().among(self.netdevs.names())
 
     def expects_driver(self, modalias: str) -> bool:
         """Whether a VF will get a driver."""

@@ -11,6 +11,7 @@ from sriov_bootstrap.core.facts import Links, RawChild, RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.parse import needs_holders, parse_pf
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
+from sriov_bootstrap.edges.netdevs import Netdevs
 from sriov_bootstrap.edges.pf_writes import PfWrites
 from sriov_bootstrap.edges.sysfs import Sysfs
 
@@ -43,12 +44,12 @@ def test_a_pf_without_driver_and_netdev_is_still_a_pf(tree: HostTree, sysfs: Sys
 def test_any_name_is_read_as_text_and_written_to_as_it_is(tree: HostTree, sysfs: Sysfs) -> None:
     raw = os.fsdecode(b"n\xff\\\x1b")
     tree.add_pf(netdev=raw)
-    tree.write(f"sys/class/net/{raw}/upper_{os.fsdecode(bytes([0xFE]))}", "")
-    ((netdev,),) = (pf.netdevs for pf in sysfs.read_pfs())
+    tree.stack(os.fsdecode(bytes([0xFE])), raw)
+    ((netdev,),) = (pf.netdevs for pf in Netdevs(f"{tree.root}/sys").add_uppers(sysfs.read_pfs()))
     assert (netdev.name, netdev.uppers) == (r"n\xff\x5c\x1b", (r"\xfe",))
     assert netdev.flags == "0x1003"
     PfWrites(f"{tree.root}/sys").set_link_up(SetLinkUp(PF, netdev.name), sysfs.children_of)
-    assert sysfs.netdevs() == {netdev.name}
+    assert Netdevs(f"{tree.root}/sys").names() == {netdev.name, r"\xfe"}
 
 
 def test_a_pf_may_have_several_netdevs(tree: HostTree, sysfs: Sysfs) -> None:
@@ -115,20 +116,10 @@ def test_every_function_is_read_or_those_that_are_asked_for(tree: HostTree, sysf
     assert (one.driver, one.attributes) == ("accel", {"class": "0x120000", "physfn": ""})
 
 
-def test_what_a_netdev_stands_on(tree: HostTree, sysfs: Sysfs) -> None:
-    tree.add_pf()
-    for name in ("lower_ens1f0", "lower_eth1", "upper_br0"):
-        tree.write(f"sys/class/net/bond0/{name}/ifindex", "7\n")
-    tree.link("sys/class/net/usb0/device/subsystem", "sys/bus/usb")
-    assert sysfs.read_stray_netdev("bond0") == ("", ("ens1f0", "eth1"))
-    assert sysfs.read_stray_netdev("usb0") == ("usb", ())
-    assert sysfs.read_stray_netdev("ens9") is None
-
-
 def test_a_vf_is_seen_in_the_hands_of_whoever_has_only_its_device_node(tree: HostTree, sysfs: Sysfs) -> None:
     """iommufd, and a variant of vfio-pci whose name does not say so: no group is open."""
     tree.add_pf()
-    (tree.add_vf(PF, 0, driver="acme_migration") / "vfio-dev" / "vfio3").mkdir(parents=True)
+    tree.add_class_device(tree.add_vf(PF, 0, driver="acme_migration"), "vfio-dev/vfio3")
     tree.add_process(4711, "/dev/vfio/devices/vfio3")
     raws = sysfs.read_pfs()
     assert needs_holders(raws)
@@ -164,9 +155,8 @@ def test_a_vf_without_a_driver_says_which_module_would_take_it(tree: HostTree, s
 def test_a_vf_shows_its_device_nodes(tree: HostTree, sysfs: Sysfs) -> None:
     tree.add_pf()
     folder = tree.add_vf(PF, 0, driver="vfio-pci")
-    (folder / "vfio-dev/vfio3").mkdir(parents=True)
-    (folder / "infiniband/mlx5_2").mkdir(parents=True)
-    (folder / "infiniband_verbs/uverbs2").mkdir(parents=True)
+    for name in ("vfio-dev/vfio3", "infiniband/mlx5_2", "infiniband_verbs/uverbs2"):
+        tree.add_class_device(folder, name)
     tree.add_vf(PF, 1)
     for index in range(2):
         child = tree.add_child(vf_address(PF, index), f"vdpa{index}", driver="vhost_vdpa")
@@ -205,26 +195,12 @@ def test_sriov_numvfs_is_never_read_by_a_look(tree: HostTree, sysfs: Sysfs) -> N
     assert "sriov_numvfs" not in pf.attributes
 
 
-def test_all_netdevs_above_a_netdev_are_found(tree: HostTree, sysfs: Sysfs) -> None:
-    tree.add_pf()
-    for lower, upper in (("ens1f0", "bond0"), ("bond0", "vlan7"), ("bond0", "br0"), ("vlan7", "br0")):
-        (tree.root / "sys/class/net" / upper).mkdir(exist_ok=True)
-        (tree.root / "sys/class/net" / lower / f"upper_{upper}").mkdir()
-    assert sysfs.read_pfs()[0].netdevs[0].uppers == ("bond0", "br0", "vlan7")
-
-
 # -- a bus between function and netdev --
 
 
 def named(*netdevs: RawNetdev) -> list[tuple[str, str]]:
     """What hangs where."""
     return [(one.name, one.device) for one in netdevs]
-
-
-def test_mtus_are_those_of_the_netdevs_that_are_here(tree: HostTree, sysfs: Sysfs) -> None:
-    for name, text in {"v0": "1500", "v1": "9000", "v2": "many"}.items():
-        tree.write(f"sys/class/net/{name}/mtu", f"{text}\n")
-    assert sysfs.read_mtus(("v0", "v1", "v2", "gone")) == {"v0": 1500, "v1": 9000}
 
 
 def test_netdevs_are_found_behind_a_virtio_device(tree: HostTree, sysfs: Sysfs) -> None:

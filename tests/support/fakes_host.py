@@ -126,6 +126,17 @@ class HostTree:
             self.link(f"{folder}/driver", f"{bus}/drivers/{driver}")
         return folder
 
+    def add_class_device(self, folder: Path, name: str) -> None:
+        """A device of a class in a function's folder: `vfio-dev/vfio3`, `infiniband/mlx5_2`."""
+        (folder / name).mkdir(parents=True)
+        self.link(f"sys/class/{name}", folder / name)
+
+    def stack(self, upper: str, lower: str) -> None:
+        """One netdev on another, seen from both sides; the upper one is made."""
+        netdevs = self.root / "sys/class/net"
+        (netdevs / upper / f"lower_{lower}").mkdir(parents=True)
+        (netdevs / lower / f"upper_{upper}").mkdir(parents=True)
+
     def add_virtio_pf(self, address: str = VIRTIO, *, netdev: str = "ens6", num_vfs: int = 0) -> Path:
         """A virtio-net card that offers 16 VFs, its netdev up; its VFs come right after it."""
         texts = {"vendor": "0x1af4", "device": "0x1041", "sriov_totalvfs": "16", "sriov_numvfs": f"{num_vfs}"}

@@ -97,8 +97,7 @@ def kept_driver(tree: HostTree) -> None:
     for index in range(3):
         (tree.device(vf_address(PF, index)) / "driver").unlink()
         shutil.rmtree(tree.device(vf_address(PF, index)) / "net")
-    netdev = tree.device(vf_address(PF, 3)) / "net/ens1f0v3"
-    tree.link(str(netdev / "upper_bond0"), "sys/devices/virtual/net/bond0")
+    tree.stack("bond0", "ens1f0v3")
     moved = frozenset(tree.device(vf_address(PF, index)).stat().st_ino for index in range(3))
     looked(tree, placements={PF: Placement("kernel", moved=moved)})
 
